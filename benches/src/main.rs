@@ -1,0 +1,3 @@
+//! What larder costs beside its peers.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The Redis store of larder, over bb8 and multiplexed connections.

@@ -1,0 +1,1 @@
+//! The laws that every larder store keeps, and servers and faults for tests.

@@ -1,0 +1,3 @@
+//! A ticket office.
+
+fn main() {}
