@@ -1,0 +1,120 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A moment by the store's clock: microseconds since the Unix epoch, within 2^53.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment `micros` microseconds after the epoch.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the epoch.
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// The moment `micros` microseconds later, or earlier where negative; it saturates.
+    #[must_use]
+    pub const fn plus_micros(self, micros: i64) -> Self {
+        Self(self.0.saturating_add(micros))
+    }
+
+    /// How long after `earlier` this is; zero where it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// Where an in-process store reads the time. It never goes back.
+pub trait Clock: Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+}
+
+/// The system's monotonic clock, set to the wall clock once, when it is made.
+///
+/// A step of the wall clock later on does not move it.
+#[derive(Clone, Debug)]
+pub struct SystemClock {
+    started: Instant,
+    wall_micros: i64,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            started: Instant::now(),
+            wall_micros: i64::try_from(wall.as_micros()).unwrap_or(0),
+        }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let elapsed = self.started.elapsed();
+        // Two multiplications, where `as_micros` divides 128 bits.
+        let micros = elapsed.as_secs() as i64 * 1_000_000 + i64::from(elapsed.subsec_micros());
+        Timestamp(self.wall_micros.saturating_add(micros))
+    }
+}
+
+/// A clock that stands still until it is told to move, for tests.
+///
+/// Clones share the time.
+#[derive(Clone)]
+pub struct ManualClock(Arc<AtomicI64>);
+
+impl ManualClock {
+    /// A clock that shows `now`.
+    pub fn new(now: Timestamp) -> Self {
+        Self(Arc::new(AtomicI64::new(now.as_micros())))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.advance_micros(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
+    }
+
+    /// Moves the clock forward by microseconds.
+    pub fn advance_micros(&self, micros: i64) {
+        self.0.fetch_add(micros.max(0), Ordering::SeqCst);
+    }
+
+    /// Moves the clock to `to`, unless it is there already or past it.
+    pub fn advance_to(&self, to: Timestamp) {
+        self.0.fetch_max(to.as_micros(), Ordering::SeqCst);
+    }
+}
+
+impl Default for ManualClock {
+    /// A clock that shows the first second of 2026.
+    fn default() -> Self {
+        Self::new(Timestamp(1_767_225_600_000_000))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ManualClock({})", self.now().as_micros())
+    }
+}

@@ -1,0 +1,143 @@
+use std::borrow::Cow;
+use std::fmt;
+
+/// The result of a store operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a store operation gave no answer, in terms of what the caller may do about it.
+///
+/// Neither `Display` nor `Debug` ever holds a value, a raw key or a password: only the operation,
+/// the kind of the key, and what was expected. The underlying error, where there is one, is the
+/// [`source`](std::error::Error::source) and is not repeated in the text.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    operation: &'static str,
+    kind: ErrorKind,
+    detail: Cow<'static, str>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What a caller can do about an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The operation never reached the store. Nothing happened; trying again is always safe.
+    NotSent,
+    /// The operation was sent and its answer was lost. It may have run, may still run, or may
+    /// never run. Try again only what is idempotent; settle a put with
+    /// [`StoreExt::settle`](crate::StoreExt::settle).
+    MayHaveRun,
+    /// The store answered that it will not do this. Nothing happened; trying again at once is
+    /// pointless.
+    Refused(Refusal),
+    /// The value is larger than the store was told to accept. Nothing happened.
+    TooLarge,
+    /// The request itself is not of the contract: a zero TTL, a name with a forbidden character.
+    /// Nothing happened; the caller has to be changed.
+    Invalid,
+}
+
+/// Why a store refused an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is no room: the cap of a pinned kind is reached, or the server is out of memory.
+    Full,
+    /// The server is a replica, or takes no writes for now.
+    ReadOnly,
+    /// The key holds something of another type than the operation works on.
+    WrongType,
+    /// The credentials are missing, wrong, or do not permit this.
+    Denied,
+    /// The server is there but not ready: it is loading its data, is busy with a script, or its
+    /// cluster is down.
+    Unavailable,
+}
+
+impl Error {
+    /// An error of `operation`, with one sentence that says what was expected and how to mend it.
+    ///
+    /// `detail` must hold no value, no raw key and no credential.
+    pub fn new(
+        operation: &'static str,
+        kind: ErrorKind,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self(Box::new(Inner {
+            operation,
+            kind,
+            detail: detail.into(),
+            source: None,
+        }))
+    }
+
+    /// The same error with the error that caused it.
+    ///
+    /// The source must hold no value, no raw key and no credential either: people print chains.
+    #[must_use]
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What the caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The operation that failed, such as `get`.
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
+    /// Whether the operation surely had no effect, so that any operation may be sent again.
+    pub fn had_no_effect(&self) -> bool {
+        self.0.kind != ErrorKind::MayHaveRun
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.operation, self.0.kind)?;
+        if !self.0.detail.is_empty() {
+            write!(f, ": {}", self.0.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("operation", &self.0.operation)
+            .field("kind", &self.0.kind)
+            .field("detail", &self.0.detail)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSent => "not sent",
+            Self::MayHaveRun => "may have run",
+            Self::Refused(Refusal::Full) => "refused, no room",
+            Self::Refused(Refusal::ReadOnly) => "refused, read-only",
+            Self::Refused(Refusal::WrongType) => "refused, wrong type",
+            Self::Refused(Refusal::Denied) => "refused, not permitted",
+            Self::Refused(Refusal::Unavailable) => "refused, not ready",
+            Self::TooLarge => "too large",
+            Self::Invalid => "invalid",
+        })
+    }
+}

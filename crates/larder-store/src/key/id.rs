@@ -1,0 +1,170 @@
+use std::io::Write;
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+
+use super::escape::escape_into;
+
+/// The longest id that stands in a key as it is, in bytes after escaping.
+///
+/// A longer one is replaced by `#` and its SHA-256 in base64url, 44 characters; `#` is never
+/// part of an escaped id, so a hashed id meets no other.
+pub const MAX_ID: usize = 96;
+
+/// What names a thing among the keys of one kind: text, a number, an address, or several of them.
+///
+/// Different values of one type must write different components. The components of an id are
+/// kept apart by colons, which escaping keeps out of the components themselves, so
+/// `("a", "bc")` and `("ab", "c")` are two ids.
+///
+/// # Implementing
+/// Write the components in a fixed order and number.
+///
+/// ```
+/// use larder_store::{IdWriter, Key, KeyId, Kind};
+///
+/// struct Seat { showing: u32, row: char, number: u16 }
+///
+/// impl KeyId for Seat {
+///     fn write_id(&self, id: &mut IdWriter<'_>) {
+///         id.number(self.showing);
+///         id.text(self.row.encode_utf8(&mut [0; 4]));
+///         id.number(self.number);
+///     }
+/// }
+///
+/// const HOLD: Kind = Kind::pinned("hold");
+/// let key = Key::new(HOLD, Seat { showing: 7, row: 'F', number: 12 });
+/// assert_eq!(key.as_str(), "hold:{7:F:12}");
+/// ```
+pub trait KeyId {
+    /// Writes the components of the id.
+    fn write_id(&self, id: &mut IdWriter<'_>);
+}
+
+/// Writes the id of a key, one escaped component after the other.
+pub struct IdWriter<'a> {
+    out: &'a mut SmallVec<[u8; 96]>,
+    start: usize,
+    components: usize,
+}
+
+impl<'a> IdWriter<'a> {
+    pub(super) fn new(out: &'a mut SmallVec<[u8; 96]>) -> Self {
+        let start = out.len();
+        Self {
+            out,
+            start,
+            components: 0,
+        }
+    }
+
+    /// Adds a component of text.
+    pub fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// Adds a component of bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.separate();
+        if bytes.is_empty() {
+            // A lone '%' is no escape, so nothing but an empty component reads like this; and an
+            // empty pair of braces would be no hash tag.
+            self.out.push(b'%');
+        }
+        escape_into(self.out, bytes);
+    }
+
+    /// Adds a component that is a number, in decimal.
+    pub fn number(&mut self, number: impl Into<i128>) {
+        self.separate();
+        // Writing to memory does not fail.
+        let _ = write!(self.out, "{}", number.into());
+    }
+
+    fn separate(&mut self) {
+        if self.components > 0 {
+            self.out.push(b':');
+        }
+        self.components += 1;
+    }
+
+    pub(super) fn finish(self) {
+        if self.components == 0 {
+            self.out.push(b'%');
+        }
+        if self.out.len() - self.start > MAX_ID {
+            let digest = Sha256::digest(&self.out[self.start..]);
+            self.out.truncate(self.start);
+            self.out.push(b'#');
+            self.out
+                .extend_from_slice(URL_SAFE_NO_PAD.encode(digest).as_bytes());
+        }
+    }
+}
+
+impl<T: KeyId + ?Sized> KeyId for &T {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        (**self).write_id(id);
+    }
+}
+
+impl KeyId for str {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        id.text(self);
+    }
+}
+
+impl KeyId for String {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        id.text(self);
+    }
+}
+
+impl KeyId for [u8] {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        id.bytes(self);
+    }
+}
+
+impl<const N: usize> KeyId for [u8; N] {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        id.bytes(self);
+    }
+}
+
+impl KeyId for IpAddr {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        let mut text = SmallVec::<[u8; 64]>::new();
+        // Writing to memory does not fail.
+        let _ = write!(text, "{self}");
+        id.bytes(&text);
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty)*) => {$(
+        impl KeyId for $number {
+            fn write_id(&self, id: &mut IdWriter<'_>) {
+                id.number(*self);
+            }
+        }
+    )*};
+}
+numbers!(u8 u16 u32 u64 i8 i16 i32 i64);
+
+macro_rules! tuples {
+    ($(($($name:ident)+))*) => {$(
+        impl<$($name: KeyId),+> KeyId for ($($name,)+) {
+            #[allow(non_snake_case)]
+            fn write_id(&self, id: &mut IdWriter<'_>) {
+                let ($($name,)+) = self;
+                $($name.write_id(id);)+
+            }
+        }
+    )*};
+}
+tuples!((A B) (A B C) (A B C D));

@@ -1,0 +1,112 @@
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use super::name::is_name;
+
+/// What sort of thing a key names: its name, whether it may be evicted, and what it holds.
+///
+/// A kind is a constant of the crate that owns the keys. Its name is in every key, so an operator
+/// can tell keys apart and a store knows from the key alone which space it belongs to.
+///
+/// ```
+/// use larder_store::{Kind, Space};
+///
+/// const FILM: Kind = Kind::evictable("film");
+/// const HOLD: Kind = Kind::pinned("hold");
+/// assert_eq!((FILM.space(), HOLD.space()), (Space::Evictable, Space::Pinned));
+/// ```
+#[derive(Clone, Copy)]
+pub struct Kind {
+    name: &'static str,
+    space: Space,
+    form: Form,
+}
+
+/// Whether a store may drop a key before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Space {
+    /// The store may evict the key at any time: a cache.
+    Evictable,
+    /// The store keeps the key until its end, or refuses the write with
+    /// [`Refusal::Full`](crate::Refusal::Full).
+    Pinned,
+}
+
+/// What a key of a kind holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Bytes with a version, for the operations of [`Store`](crate::Store).
+    Value,
+    /// A typed record, for [`Programs`](crate::Programs) alone. It is always pinned.
+    Record,
+}
+
+impl Kind {
+    /// A kind of values that may be evicted.
+    ///
+    /// # Panics
+    /// Where the name is not 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`; in a `const` that is a
+    /// compile error.
+    pub const fn evictable(name: &'static str) -> Self {
+        Self::new(name, Space::Evictable, Form::Value)
+    }
+
+    /// A kind of values that stay until their end.
+    ///
+    /// # Panics
+    /// As [`evictable`](Self::evictable) does.
+    pub const fn pinned(name: &'static str) -> Self {
+        Self::new(name, Space::Pinned, Form::Value)
+    }
+
+    /// A kind of records, which programs work on. They stay until their end.
+    ///
+    /// # Panics
+    /// As [`evictable`](Self::evictable) does.
+    pub const fn record(name: &'static str) -> Self {
+        Self::new(name, Space::Pinned, Form::Record)
+    }
+
+    const fn new(name: &'static str, space: Space, form: Form) -> Self {
+        assert!(
+            is_name(name),
+            "a kind is 1 to 32 of a-z, 0-9, '-', '_' and '.'"
+        );
+        Self { name, space, form }
+    }
+
+    /// The name, which is in every key of the kind.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Whether keys of the kind may be evicted.
+    pub const fn space(self) -> Space {
+        self.space
+    }
+
+    /// What keys of the kind hold.
+    pub const fn form(self) -> Form {
+        self.form
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Kind {}
+
+impl Hash for Kind {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kind({})", self.name)
+    }
+}

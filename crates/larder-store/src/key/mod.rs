@@ -1,0 +1,139 @@
+//! Keys: typed parts that render to one bounded, escaped text.
+
+mod escape;
+mod id;
+mod kind;
+mod name;
+mod namespace;
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use smallvec::SmallVec;
+
+use crate::{Error, ErrorKind, Refusal, Result};
+
+pub use id::{IdWriter, KeyId, MAX_ID};
+pub use kind::{Form, Kind, Space};
+pub use name::Part;
+pub use namespace::Namespace;
+
+/// The name of one value or record: a kind, an id, and where needed a part.
+///
+/// It reads `kind:{id}` or `kind:{id}:part`; [`Prefixed`](crate::Prefixed) puts the environment
+/// and the app in front, as in `prod:matinee:session:{id}`. Only the id stands in braces, which is
+/// what Redis Cluster places a key by (the hash tag), so the parts of one id live on one node.
+///
+/// The text of an id is escaped, and hashed where it is long ([`MAX_ID`]), so a key is short and
+/// printable whatever a visitor sends, two different ids never give one key, and no text of a
+/// visitor's chooses a kind, a part or a slot. Typical keys are held without an allocation.
+///
+/// `Debug` shows the kind alone: raw keys hold session ids and addresses, and belong in no log.
+///
+/// ```
+/// use larder_store::{Key, Kind};
+///
+/// const SEAT: Kind = Kind::pinned("seat");
+/// assert_eq!(Key::new(SEAT, (7_u32, "F:12")).as_str(), "seat:{7:F%3A12}");
+/// ```
+#[derive(Clone)]
+pub struct Key {
+    kind: Kind,
+    text: SmallVec<[u8; Self::INLINE]>,
+}
+
+impl Key {
+    const INLINE: usize = 96;
+
+    /// The key of `id` among the keys of `kind`.
+    pub fn new(kind: Kind, id: impl KeyId) -> Self {
+        let mut text = SmallVec::new();
+        text.extend_from_slice(kind.name().as_bytes());
+        text.extend_from_slice(b":{");
+        let mut writer = IdWriter::new(&mut text);
+        id.write_id(&mut writer);
+        writer.finish();
+        text.push(b'}');
+        Self { kind, text }
+    }
+
+    /// The key of one part of what this key names.
+    #[must_use]
+    pub fn with_part(mut self, part: Part) -> Self {
+        self.text.push(b':');
+        self.text.extend_from_slice(part.name().as_bytes());
+        self
+    }
+
+    /// The same key inside `namespace`.
+    #[must_use]
+    pub fn within(&self, namespace: &Namespace) -> Self {
+        let prefix = namespace.prefix().as_bytes();
+        let mut text = SmallVec::with_capacity(prefix.len() + self.text.len());
+        text.extend_from_slice(prefix);
+        text.extend_from_slice(&self.text);
+        Self {
+            kind: self.kind,
+            text,
+        }
+    }
+
+    /// What sort of thing the key names.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Refuses a key whose kind holds something of another form than `form`: the first thing that
+    /// every backend does.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongType`].
+    pub fn require(&self, form: Form, operation: &'static str) -> Result<()> {
+        if self.kind.form() == form {
+            return Ok(());
+        }
+        let expected = match form {
+            Form::Value => "values are read and written under Kind::evictable or Kind::pinned",
+            Form::Record => "programs run on keys of Kind::record",
+        };
+        Err(Error::new(
+            operation,
+            ErrorKind::Refused(Refusal::WrongType),
+            format!("kind '{}' is of another form: {expected}", self.kind.name()),
+        ))
+    }
+
+    /// The whole key as text: printable ASCII, at most a few hundred bytes. Not for logs.
+    pub fn as_str(&self) -> &str {
+        // Every part of a key is written as ASCII, so this never takes the fallback.
+        std::str::from_utf8(&self.text).unwrap_or_default()
+    }
+
+    /// The whole key as bytes. Not for logs.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.kind.name())
+    }
+}
+
+#[cfg(test)]
+mod tests;

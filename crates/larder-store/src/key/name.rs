@@ -1,0 +1,55 @@
+use crate::{Error, ErrorKind};
+
+pub(super) const MAX_NAME: usize = 32;
+
+/// The name of a part of a record, such as `fence`: 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Part(&'static str);
+
+impl Part {
+    /// The part with this name, for constants.
+    ///
+    /// # Panics
+    /// Where the name is empty, too long, or has another character; in a `const` that is a compile
+    /// error.
+    pub const fn new(name: &'static str) -> Self {
+        assert!(
+            is_name(name),
+            "a part is 1 to 32 of a-z, 0-9, '-', '_' and '.'"
+        );
+        Self(name)
+    }
+
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+/// Whether `name` is 1 to 32 of the characters that names are made of.
+pub(super) const fn is_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    if bytes.is_empty() || bytes.len() > MAX_NAME {
+        return false;
+    }
+    let mut at = 0;
+    while at < bytes.len() {
+        if !matches!(bytes[at], b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.') {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Refuses what is no name, and says what was expected of `what`.
+pub(super) fn check_name(what: &str, name: &str) -> Result<(), Error> {
+    if is_name(name) {
+        return Ok(());
+    }
+    Err(Error::new(
+        "key",
+        ErrorKind::Invalid,
+        format!("the {what} must be 1 to {MAX_NAME} of a-z, 0-9, '-', '_' and '.'"),
+    ))
+}

@@ -1,0 +1,34 @@
+use super::name::check_name;
+use crate::Error;
+
+/// The environment and the app that keys belong to, as in `prod:matinee:`.
+///
+/// Apps that share a server each take one, so that they never meet.
+///
+/// ```
+/// use larder_store::Namespace;
+///
+/// assert_eq!(Namespace::new("prod", "matinee")?.prefix(), "prod:matinee:");
+/// assert!(Namespace::new("prod", "mati:nee").is_err());
+/// # Ok::<(), larder_store::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace(String);
+
+impl Namespace {
+    /// The namespace of `app` in `environment`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where one of them is not 1 to 32 of
+    /// `a-z`, `0-9`, `-`, `_` and `.`.
+    pub fn new(environment: &str, app: &str) -> Result<Self, Error> {
+        check_name("environment", environment)?;
+        check_name("app", app)?;
+        Ok(Self(format!("{environment}:{app}:")))
+    }
+
+    /// The text in front of every key.
+    pub fn prefix(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,95 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const KIND: Kind = Kind::evictable("kind");
+
+fn key(id: impl KeyId) -> String {
+    Key::new(KIND, id).as_str().to_owned()
+}
+
+/// The part of a key that Redis Cluster hashes, by its own rule: what stands between the first
+/// `{` and the next `}`, unless that is empty.
+fn hash_tag(key: &str) -> &str {
+    let start = key.find('{').unwrap() + 1;
+    let end = start + key[start..].find('}').unwrap();
+    assert!(end > start, "an empty tag is no tag");
+    &key[start..end]
+}
+
+#[test]
+fn text_that_would_break_a_key_is_escaped() {
+    assert_eq!(key("a:b"), "kind:{a%3Ab}");
+    assert_eq!(key("{x}"), "kind:{%7Bx%7D}");
+    assert_eq!(key("*?[]\\"), "kind:{%2A%3F%5B%5D%5C}");
+    assert_eq!(key("\r\n\0"), "kind:{%0D%0A%00}");
+    assert_eq!(key("é"), "kind:{%C3%A9}");
+    assert_eq!(key(""), "kind:{%}");
+    assert_eq!(key("%"), "kind:{%25}");
+}
+
+#[test]
+fn a_key_shows_its_parts_and_its_namespace() {
+    let namespace = Namespace::new("prod", "matinee").unwrap();
+    let key = Key::new(KIND, 7_u32)
+        .with_part(Part::new("fence"))
+        .within(&namespace);
+    assert_eq!(key.as_str(), "prod:matinee:kind:{7}:fence");
+    assert_eq!(format!("{key:?}"), "Key(kind)");
+}
+
+#[test]
+fn a_long_id_is_hashed_and_a_shorter_one_is_not() {
+    let (longest, longer) = ("a".repeat(MAX_ID), "a".repeat(MAX_ID + 1));
+    assert_eq!(key(longest.as_str()), format!("kind:{{{longest}}}"));
+    assert!(key(longer.as_str()).starts_with("kind:{#"));
+    assert!(key("ü".repeat(5000).as_str()).len() < 64);
+}
+
+#[test]
+fn the_text_of_a_hashed_id_does_not_meet_it() {
+    let hashed = key("a".repeat(MAX_ID + 1).as_str());
+    let tag = hash_tag(&hashed).to_owned();
+    assert_ne!(key(tag.as_str()), hashed);
+}
+
+/// Text as unkind as visitors send it.
+fn wild() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[ab:{}%#\\n\\x00*?\\[\\]]{0,6}",
+        2 => any::<String>(),
+        1 => "[a:{}]{90,100}",
+        1 => ("[a-c]", 9_990..10_010_usize).prop_map(|(text, times)| text.repeat(times)),
+        1 => "[🎬🍿é]{0,5}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn two_different_texts_never_give_one_key(one in wild(), other in wild()) {
+        prop_assert_eq!(one == other, key(one.as_str()) == key(other.as_str()));
+    }
+
+    #[test]
+    fn two_different_pairs_never_give_one_key(
+        one in (wild(), wild()),
+        other in (wild(), wild()),
+        number in any::<u64>(),
+    ) {
+        let (a, b) = ((one.0.as_str(), one.1.as_str()), (other.0.as_str(), other.1.as_str()));
+        prop_assert_eq!(a == b, key(a) == key(b));
+        prop_assert_eq!(a.0 == b.0, key((a.0, number)) == key((b.0, number)));
+    }
+
+    #[test]
+    fn text_of_a_visitor_never_leaves_the_braces(text in wild()) {
+        let key = key(text.as_str());
+        let framed = key.starts_with("kind:{") && key.ends_with('}');
+        prop_assert!(framed);
+        prop_assert_eq!(hash_tag(&key).len() + "kind:{}".len(), key.len());
+        prop_assert!(key.bytes().all(|byte| byte.is_ascii_graphic()));
+        prop_assert!(!key.contains(['*', '?', '[', ']', '\\']));
+        let longest = "kind:{}".len() + MAX_ID;
+        prop_assert!(key.len() <= longest);
+    }
+}

@@ -1,0 +1,75 @@
+use std::io::Write;
+
+use smallvec::SmallVec;
+
+use crate::{Error, ErrorKind, Result};
+
+/// The largest integer that a program takes, keeps or answers: 2^53, past which Lua's numbers skip.
+pub const MAX_INT: i64 = 1 << 53;
+
+/// The arguments of a program, in the order of `ARGV`.
+#[derive(Default)]
+pub struct Args {
+    bytes: SmallVec<[u8; 128]>,
+    ends: SmallVec<[usize; 8]>,
+    out_of_range: bool,
+}
+
+impl Args {
+    /// No arguments yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an integer, in decimal. One past [`MAX_INT`] makes the whole call invalid.
+    pub fn int(&mut self, int: i64) {
+        self.out_of_range |= int.unsigned_abs() > MAX_INT.unsigned_abs();
+        // Writing to memory does not fail.
+        let _ = write!(self.bytes, "{int}");
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Adds text.
+    pub fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// Adds bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Each argument as it is sent.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts
+            .zip(&self.ends)
+            .map(|(start, &end)| &self.bytes[start..end])
+    }
+
+    /// Refuses arguments that the two forms of a program would not read alike.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where an integer is past [`MAX_INT`].
+    pub fn check(&self) -> Result<()> {
+        if self.out_of_range {
+            return Err(Error::new(
+                "run",
+                ErrorKind::Invalid,
+                "an integer argument is past 2^53: programs keep integers within it",
+            ));
+        }
+        Ok(())
+    }
+}

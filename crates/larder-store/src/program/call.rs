@@ -1,0 +1,101 @@
+use super::{Args, Cell, Program, Record, Script, Slot, Wire};
+use crate::{Error, ErrorKind, Form, Key, Kind, Refusal, Result, Timestamp};
+
+/// One run of a program whose types are erased, so that a `dyn` store can carry it out.
+///
+/// An in-process store calls [`step`](Self::step); a remote one sends [`script`](Self::script)
+/// with [`args`](Self::args) and hands the answer to [`reply`](Self::reply). Either way the typed
+/// answer ends up inside the call. Made by the typed methods of
+/// [`Programs`](super::Programs); decorators pass it on.
+pub trait Call: Send {
+    /// The kind of the record.
+    fn kind(&self) -> Kind;
+
+    /// What is added to the key for each physical key of the record.
+    fn parts(&self) -> &'static [&'static str];
+
+    /// The Lua form.
+    fn script(&self) -> &'static Script;
+
+    /// Writes the arguments.
+    fn args(&self, args: &mut Args);
+
+    /// Runs the Rust form on the record in `cell`.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongType`] where the cell holds a record of another type; it is then unchanged.
+    fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()>;
+
+    /// Reads the answer of the Lua form.
+    ///
+    /// # Errors
+    /// Where the answer is not of the program's form.
+    fn reply(&mut self, wire: Wire) -> Result<()>;
+}
+
+/// Refuses a call whose key is not of the record's kind: both kinds of store check it first.
+pub(super) fn check_kind(key: &Key, call: &dyn Call) -> Result<()> {
+    key.require(Form::Record, "run")?;
+    if key.kind() == call.kind() {
+        return Ok(());
+    }
+    Err(wrong_type(call.kind()))
+}
+
+fn wrong_type(kind: Kind) -> Error {
+    Error::new(
+        "run",
+        ErrorKind::Refused(Refusal::WrongType),
+        format!("the key does not hold a record of kind '{}'", kind.name()),
+    )
+}
+
+pub(super) struct Typed<'a, P: Program> {
+    program: &'a P,
+    reply: Option<P::Reply>,
+}
+
+impl<'a, P: Program> Typed<'a, P> {
+    pub(super) fn new(program: &'a P) -> Self {
+        Self {
+            program,
+            reply: None,
+        }
+    }
+
+    pub(super) fn into_reply(self) -> Result<P::Reply> {
+        self.reply
+            .ok_or_else(|| Wire::unexpected("an answer, and the store gave none"))
+    }
+}
+
+impl<P: Program> Call for Typed<'_, P> {
+    fn kind(&self) -> Kind {
+        P::Record::KIND
+    }
+
+    fn parts(&self) -> &'static [&'static str] {
+        P::Record::PARTS
+    }
+
+    fn script(&self) -> &'static Script {
+        P::SCRIPT
+    }
+
+    fn args(&self, args: &mut Args) {
+        self.program.args(args);
+    }
+
+    fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()> {
+        if !cell.fits::<P::Record>() {
+            return Err(wrong_type(P::Record::KIND));
+        }
+        self.reply = Some(self.program.step(&mut Slot::new(cell), now));
+        Ok(())
+    }
+
+    fn reply(&mut self, wire: Wire) -> Result<()> {
+        self.reply = Some(self.program.reply(wire)?);
+        Ok(())
+    }
+}

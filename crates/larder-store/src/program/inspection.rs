@@ -1,0 +1,52 @@
+use super::Wire;
+use crate::Result;
+
+/// What a record holds, as named lines for people and tools.
+///
+/// It names no secret: a program that inspects leaves them out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    fields: Vec<(String, String)>,
+}
+
+impl Inspection {
+    /// An inspection of nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with one more line.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.fields.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// The lines, in the order in which they were added. A record that is absent has none.
+    pub fn fields(&self) -> &[(String, String)] {
+        &self.fields
+    }
+
+    /// Reads the flat list `{name, value, name, value}` that a script answers.
+    ///
+    /// # Errors
+    /// Where the answer is not of that form.
+    pub fn from_wire(wire: Wire) -> Result<Self> {
+        let mut fields = Vec::new();
+        let mut list = wire.list()?.into_iter();
+        while let Some(name) = list.next() {
+            let value = list
+                .next()
+                .ok_or_else(|| Wire::unexpected("names and values"))?;
+            fields.push((text(name)?, text(value)?));
+        }
+        Ok(Self { fields })
+    }
+}
+
+fn text(wire: Wire) -> Result<String> {
+    Ok(match wire {
+        Wire::Int(int) => int.to_string(),
+        other => String::from_utf8_lossy(&other.bytes()?).into_owned(),
+    })
+}

@@ -1,0 +1,77 @@
+//! Programs: one atomic step over one record, written once for each kind of store.
+
+mod args;
+mod call;
+mod inspection;
+mod programs;
+mod script;
+mod slot;
+mod wire;
+
+pub use args::{Args, MAX_INT};
+pub use call::Call;
+pub use inspection::Inspection;
+pub use programs::{Calls, Programs};
+pub use script::{Effect, Script};
+pub use slot::{Cell, Slot};
+pub use wire::Wire;
+
+use crate::{Kind, Result, Timestamp};
+
+/// One typed value that programs work on.
+///
+/// In process it is this very type. On Redis it is one or more physical keys of one hash tag, in
+/// whatever Redis types its scripts choose.
+pub trait Record: Send + Sized + 'static {
+    /// The kind of its keys, made by [`Kind::record`].
+    const KIND: Kind;
+
+    /// What is added to the key, for each physical key of the record, in the order of `KEYS`.
+    ///
+    /// The empty text is the key itself, and is the default.
+    const PARTS: &'static [&'static str] = &[""];
+
+    /// A program that only reads, and tells people and tools what the record holds.
+    type Inspect: Program<Record = Self, Reply = Inspection> + Default;
+}
+
+/// One atomic step over one [`Record`], written twice, side by side: Lua for Redis, and Rust over
+/// the typed value. The program is its arguments.
+///
+/// # Implementing
+/// Both forms must do the same at every moment. The rules that make it so:
+///
+/// - Time is the `now` that is handed in, in microseconds, in both forms. A deadline that matters
+///   lives in the record and is compared with `now`; a key's TTL is only there to collect what
+///   nobody needs, and every physical key of the record gets one at each write.
+/// - The Lua form reads time and sets, expires and removes keys through the prelude alone:
+///   `now()` microseconds, `num(n)` an integer as text, `put(key, text, ms)`, `ttl(key, ms)`,
+///   `del(key)`. It may call Redis for anything else.
+/// - Integers are within [`MAX_INT`]. Division is floored. A map is sorted before it is sent back.
+/// - Check first, write last: an error in the middle of a script keeps what was written.
+/// - A step does not panic, and does not wait.
+///
+/// A differential trace (`larder_test::trace`) holds the two forms against each other, on the
+/// edges of every deadline.
+pub trait Program: Send + Sync {
+    /// What it works on.
+    type Record: Record;
+
+    /// What it answers.
+    type Reply: Send;
+
+    /// Its Lua form.
+    const SCRIPT: &'static Script;
+
+    /// Writes its arguments, in the order of `ARGV`.
+    fn args(&self, args: &mut Args);
+
+    /// Its Rust form.
+    fn step(&self, record: &mut Slot<'_, Self::Record>, now: Timestamp) -> Self::Reply;
+
+    /// Reads the answer of the Lua form.
+    ///
+    /// # Errors
+    /// Where the answer is not of the form that the script gives.
+    fn reply(&self, wire: Wire) -> Result<Self::Reply>;
+}

@@ -1,0 +1,86 @@
+use std::any::Any;
+use std::marker::PhantomData;
+
+use crate::Ttl;
+
+/// Where an in-process store keeps one record, whatever its type.
+///
+/// A store hands it to [`Call::step`](super::Call::step), and then looks at what became of it.
+#[derive(Default)]
+pub struct Cell {
+    record: Option<Box<dyn Any + Send>>,
+    ttl: Option<Ttl>,
+}
+
+impl Cell {
+    /// A cell that holds no record.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether it holds no record.
+    pub fn is_empty(&self) -> bool {
+        self.record.is_none()
+    }
+
+    /// Takes the TTL that the last step set, if it set one.
+    pub fn take_ttl(&mut self) -> Option<Ttl> {
+        self.ttl.take()
+    }
+
+    /// Whether it holds nothing, or a record of type `R`.
+    pub(super) fn fits<R: 'static>(&self) -> bool {
+        self.record.as_ref().is_none_or(|record| record.is::<R>())
+    }
+}
+
+impl std::fmt::Debug for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cell")
+            .field("is_empty", &self.is_empty())
+            .field("ttl", &self.ttl)
+            .finish()
+    }
+}
+
+/// A record as a step sees it: absent, or present with a TTL.
+pub struct Slot<'a, R> {
+    cell: &'a mut Cell,
+    record: PhantomData<R>,
+}
+
+impl<'a, R: Send + 'static> Slot<'a, R> {
+    pub(super) fn new(cell: &'a mut Cell) -> Self {
+        Self {
+            cell,
+            record: PhantomData,
+        }
+    }
+
+    /// The record, if there is one.
+    pub fn get(&self) -> Option<&R> {
+        self.cell.record.as_ref()?.downcast_ref()
+    }
+
+    /// Makes `record` the record, with a new TTL. It allocates only where there was none.
+    pub fn put(&mut self, record: R, ttl: Ttl) {
+        match self.update(ttl) {
+            Some(held) => *held = record,
+            None => self.cell.record = Some(Box::new(record)),
+        }
+        self.cell.ttl = Some(ttl);
+    }
+
+    /// The record, to be changed where it is, with a new TTL; nothing if there is none.
+    pub fn update(&mut self, ttl: Ttl) -> Option<&mut R> {
+        let record = self.cell.record.as_mut()?.downcast_mut()?;
+        self.cell.ttl = Some(ttl);
+        Some(record)
+    }
+
+    /// Removes the record.
+    pub fn remove(&mut self) {
+        self.cell.record = None;
+        self.cell.ttl = None;
+    }
+}

@@ -1,0 +1,165 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::task::Poll;
+
+use async_trait::async_trait;
+
+use crate::{Delete, Entry, Error, ErrorKind, Key, Programs, Put, Result, Ttl};
+
+/// Bytes by key, each with a version and an end: what every backend is, and all that layers know.
+///
+/// A miss is never an error, and an error is never a miss. All operations are linearizable for
+/// each key, except that an evictable key may vanish at any time and that a TTL may end a
+/// millisecond or two late. Keys of [`Form::Record`](crate::Form::Record) are refused with
+/// [`Refusal::WrongType`](crate::Refusal::WrongType).
+///
+/// Layers hold an `Arc<dyn Store>`. On hot paths they call the methods of [`StoreExt`], which
+/// spare an in-process answer its box.
+///
+/// # Errors
+/// [`ErrorKind`] says for each whether it is safe to send the operation again.
+///
+/// # Cancellation
+/// A dropped read has no effect. A dropped write may or may not happen, whole or not at all; it
+/// never holds up, tears or answers another operation.
+///
+/// # Implementing
+/// Write plain async functions under `#[async_trait]`, and prove them with the laws of
+/// `larder-test`. A store that can answer without waiting overrides the `*_now` methods too.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// What `key` holds. One round trip.
+    async fn get(&self, key: &Key) -> Result<Option<Entry>>;
+
+    /// Writes a value, and tells whether the condition was met. One round trip.
+    async fn put(&self, put: &Put) -> Result<bool>;
+
+    /// Removes a value, and tells whether one was removed. One round trip.
+    async fn delete(&self, delete: &Delete) -> Result<bool>;
+
+    /// Gives `key` a new TTL from now on, and tells whether it is present. The value and its
+    /// version stay. One round trip.
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool>;
+
+    /// How long `key` still lives, rounded up to a millisecond; nothing if it is absent. One round
+    /// trip.
+    async fn ttl(&self, key: &Key) -> Result<Option<Ttl>>;
+
+    /// [`get`](Self::get) for each key, with a result for each. One round trip for each node.
+    async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>>;
+
+    /// [`put`](Self::put) for each write, with a result for each; writes of one key keep their
+    /// order. Not atomic together. One round trip for each node.
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>>;
+
+    /// [`delete`](Self::delete) for each removal, with a result for each; removals of one key keep
+    /// their order. Not atomic together. One round trip for each node.
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>>;
+
+    /// Where the store is, such as `redis://127.0.0.1:6379`: for the first line of a log. It never
+    /// holds a user or a password.
+    fn location(&self) -> &str;
+
+    /// [`get`](Self::get), if that takes no waiting; pending, with nothing done, if it does.
+    fn get_now(&self, key: &Key) -> Poll<Result<Option<Entry>>> {
+        let _ = key;
+        Poll::Pending
+    }
+
+    /// [`put`](Self::put), if that takes no waiting; pending, with nothing done, if it does.
+    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+        let _ = put;
+        Poll::Pending
+    }
+
+    /// [`delete`](Self::delete), if that takes no waiting; pending, with nothing done, if it does.
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+        let _ = delete;
+        Poll::Pending
+    }
+
+    /// The capability to run programs, if the store has it.
+    fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        None
+    }
+}
+
+/// What can be said of a put whose answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The put was carried out: its version is there.
+    Written,
+    /// Its version is not there. It was not carried out, or was overwritten or removed since, or
+    /// is still on its way.
+    NotThere,
+}
+
+/// The operations of a [`Store`] as callers use them on hot paths: an answer that takes no waiting
+/// takes no box.
+pub trait StoreExt: Store {
+    /// [`Store::get`].
+    fn fetch(&self, key: &Key) -> impl Future<Output = Result<Option<Entry>>> + Send {
+        async move {
+            match self.get_now(key) {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => self.get(key).await,
+            }
+        }
+    }
+
+    /// [`Store::put`].
+    fn write(&self, put: &Put) -> impl Future<Output = Result<bool>> + Send {
+        async move {
+            match self.put_now(put) {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => self.put(put).await,
+            }
+        }
+    }
+
+    /// [`Store::delete`].
+    fn remove(&self, delete: &Delete) -> impl Future<Output = Result<bool>> + Send {
+        async move {
+            match self.delete_now(delete) {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => self.delete(delete).await,
+            }
+        }
+    }
+
+    /// Finds out what became of `put` after
+    /// [`ErrorKind::MayHaveRun`], by reading its version back. One round trip.
+    ///
+    /// # Errors
+    /// As [`Store::get`] gives them.
+    fn settle(&self, put: &Put) -> impl Future<Output = Result<Settled>> + Send {
+        async move {
+            let held = self.fetch(put.key()).await?;
+            Ok(match held {
+                Some(entry) if entry.version == put.version() => Settled::Written,
+                _ => Settled::NotThere,
+            })
+        }
+    }
+
+    /// The capability to run programs, or an error that says who needs it, for layers to give when
+    /// they are built.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where the store has no programs.
+    fn require_programs(self: Arc<Self>, what: &str) -> Result<Arc<dyn Programs>> {
+        let location = self.location().to_owned();
+        self.programs().ok_or_else(|| {
+            Error::new(
+                "build",
+                ErrorKind::Invalid,
+                format!(
+                    "{what} needs a store that runs programs, and {location} does not: \
+                     use memory:// or redis://"
+                ),
+            )
+        })
+    }
+}
+
+impl<S: Store + ?Sized> StoreExt for S {}
