@@ -1,0 +1,69 @@
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use larder_store::{Key, Program, Programs, Timestamp};
+
+/// One step of a trace: a program, whatever its type.
+#[async_trait]
+pub trait Step: Send + Sync {
+    /// What the step is called in a history.
+    fn name(&self) -> &str;
+
+    /// Runs it, and tells what there was to see.
+    async fn run(&self, programs: &dyn Programs, key: &Key, now: Timestamp) -> Observed;
+}
+
+/// What a step showed.
+pub struct Observed {
+    /// The reply, or the kind of the error, as text.
+    pub shown: String,
+    /// The moments that the reply made interesting.
+    pub deadlines: Vec<Timestamp>,
+}
+
+/// A step that runs `program`, and reads from its reply at which moments something ends.
+pub fn step<P>(
+    program: P,
+    deadlines: impl Fn(&P::Reply, Timestamp) -> Vec<Timestamp> + Send + Sync + 'static,
+) -> Box<dyn Step>
+where
+    P: Program + Debug + 'static,
+    P::Reply: Debug,
+{
+    Box::new(Typed {
+        name: format!("{program:?}"),
+        program,
+        deadlines,
+    })
+}
+
+struct Typed<P, D> {
+    name: String,
+    program: P,
+    deadlines: D,
+}
+
+#[async_trait]
+impl<P, D> Step for Typed<P, D>
+where
+    P: Program + 'static,
+    P::Reply: Debug,
+    D: Fn(&P::Reply, Timestamp) -> Vec<Timestamp> + Send + Sync,
+{
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn run(&self, programs: &dyn Programs, key: &Key, now: Timestamp) -> Observed {
+        match programs.run(key, &self.program).await {
+            Ok(reply) => Observed {
+                shown: format!("{reply:?}"),
+                deadlines: (self.deadlines)(&reply, now),
+            },
+            Err(error) => Observed {
+                shown: format!("{:?}", error.kind()),
+                deadlines: Vec::new(),
+            },
+        }
+    }
+}
