@@ -33,7 +33,7 @@ pub trait Programs: Send + Sync {
     async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>>;
 }
 
-impl dyn Programs {
+impl dyn Programs + '_ {
     /// Runs `program` on the record at `key`: one round trip, none in process, where it also takes
     /// no allocation once the record exists.
     ///
