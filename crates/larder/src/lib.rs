@@ -1,1 +1,23 @@
-//! The storeroom behind an axum or tower service: one store, in process or in Redis, and the layers that live on it.
+#![doc = include_str!("../README.md")]
+
+mod connect;
+
+pub use connect::connect;
+
+#[cfg(feature = "cache")]
+#[doc(inline)]
+pub use larder_cache as cache;
+#[cfg(feature = "moka")]
+#[doc(inline)]
+pub use larder_moka as moka;
+#[cfg(feature = "rate-limit")]
+#[doc(inline)]
+pub use larder_rate_limit as rate_limit;
+#[cfg(feature = "redis")]
+#[doc(inline)]
+pub use larder_redis as redis;
+#[doc(inline)]
+pub use larder_store as store;
+
+#[doc(no_inline)]
+pub use larder_store::{Error, ErrorKind, Key, Kind, Namespace, Prefixed, Result, Store, Ttl};

@@ -1,0 +1,101 @@
+use std::sync::Arc;
+
+use larder_store::{Error, ErrorKind, Result, Store};
+
+/// Opens the store that `url` names.
+///
+/// | url | store | feature |
+/// |---|---|---|
+/// | `memory://` | in this process | `moka` |
+/// | `redis://[user[:password]@]host[:port][/database]` | one Redis or Valkey server | `redis` |
+/// | `unix:///path/to/socket[?user=…&pass=…&db=…]` | the same over a Unix socket | `redis` |
+///
+/// Nothing falls back: what cannot be had is an error now, not at the first request. An app that
+/// shares its server with others puts the store into a [`Prefixed`](larder_store::Prefixed).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> larder::Result<()> {
+/// let url = std::env::var("STORE_URL").unwrap_or_else(|_| "memory://".to_owned());
+/// # let url = "memory://";
+/// let store = larder::connect(&url).await?;
+/// println!("storing in {}", store.location());
+///
+/// let error = larder::connect("memcached://localhost").await.err().unwrap();
+/// assert_eq!(
+///     error.to_string(),
+///     "connect: invalid: 'memcached' is no scheme of a store: \
+///      expected memory://, redis:// or unix://"
+/// );
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] for a scheme that larder does not know, for a backend whose feature is
+/// not compiled in, and for a URL that is not of its form; otherwise as the backend gives them
+/// when the server does not answer, or does not let us in. The text names the fix, and never
+/// repeats a password.
+pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Err(invalid(
+            "the URL of a store starts with a scheme: expected memory://, redis:// or unix://",
+        ));
+    };
+    match scheme {
+        "memory" => memory(rest),
+        "redis" | "unix" | "valkey" => redis(url).await,
+        "rediss" | "valkeys" | "redis+cluster" | "redis+sentinel" => Err(invalid(format!(
+            "{scheme}:// is not supported by this version of larder: expected memory://, \
+             redis:// or unix://"
+        ))),
+        other => Err(invalid(format!(
+            "'{}' is no scheme of a store: expected memory://, redis:// or unix://",
+            printable(other)
+        ))),
+    }
+}
+
+fn memory(rest: &str) -> Result<Arc<dyn Store>> {
+    if !rest.is_empty() {
+        return Err(invalid(
+            "memory:// takes nothing after it: set sizes with larder::moka::MokaStore::builder",
+        ));
+    }
+    #[cfg(feature = "moka")]
+    return Ok(Arc::new(larder_moka::MokaStore::new()));
+    #[cfg(not(feature = "moka"))]
+    Err(missing_feature("memory://", "moka"))
+}
+
+#[cfg(feature = "redis")]
+async fn redis(url: &str) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(larder_redis::RedisStore::connect(url).await?))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn redis(_url: &str) -> Result<Arc<dyn Store>> {
+    Err(missing_feature("redis:// and unix://", "redis"))
+}
+
+#[cfg(any(not(feature = "moka"), not(feature = "redis")))]
+fn missing_feature(what: &str, feature: &str) -> Error {
+    invalid(format!(
+        "{what} needs the feature '{feature}', which is not compiled in: \
+         add features = [\"{feature}\"] to larder in Cargo.toml"
+    ))
+}
+
+/// What may be repeated of a scheme: somebody may have put a secret in front of `://`.
+fn printable(scheme: &str) -> &str {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    if scheme.len() <= 20 && scheme.chars().all(plain) {
+        scheme
+    } else {
+        "…"
+    }
+}
+
+fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new("connect", ErrorKind::Invalid, detail)
+}
