@@ -1,0 +1,76 @@
+//! One raw connection, without a client library in between.
+
+use std::io::{self, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::resp::{self, Reply};
+
+/// One TCP connection that speaks RESP2: what it sends is what was asked, and nothing is retried.
+///
+/// Every connect, write and read waits for five seconds at most, or for what
+/// [`set_patience`](Self::set_patience) says.
+#[derive(Debug)]
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Connection {
+    /// Connects without authenticating.
+    ///
+    /// # Errors
+    ///
+    /// When nothing listens at `address`, or nothing answers in time.
+    pub fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_nodelay(true)?;
+        let connection = Self {
+            stream: BufReader::new(stream),
+        };
+        connection.set_patience(PATIENCE)?;
+        Ok(connection)
+    }
+
+    /// Sets how long one write or read may wait; never zero.
+    ///
+    /// # Errors
+    ///
+    /// When `patience` is zero.
+    pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.stream.get_ref().set_write_timeout(Some(patience))?;
+        self.stream.get_ref().set_read_timeout(Some(patience))
+    }
+
+    /// Sends one command and waits for its reply. An error reply is a [`Reply::Error`].
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails, the wait ends first, or the reply is not RESP2.
+    pub fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<Reply> {
+        self.send(args)?;
+        self.receive()
+    }
+
+    /// Sends one command; its reply is the next that [`receive`](Self::receive) has not returned.
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails or the wait ends first.
+    pub fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<()> {
+        self.stream.get_mut().write_all(&resp::encode(args))
+    }
+
+    /// Waits for the next reply, or for the next message of a subscription.
+    ///
+    /// A wait that ends between two replies can be repeated; one that ends within a reply loses it.
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails, the wait ends first ([`WouldBlock`](io::ErrorKind::WouldBlock) or
+    /// [`TimedOut`](io::ErrorKind::TimedOut), as the platform has it), or the reply is not RESP2.
+    pub fn receive(&mut self) -> io::Result<Reply> {
+        resp::read(&mut self.stream)
+    }
+}

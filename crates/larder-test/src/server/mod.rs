@@ -1,0 +1,42 @@
+//! Real servers for tests, each on its own port, none of which outlives its test.
+//!
+//! [`RedisServer`] is a `redis-server` on a free loopback port and on a unix socket in a private
+//! directory. It is handed out once it answers, it can be frozen, killed and restarted, and it is
+//! gone afterwards: when the value is dropped, when the test panics, and when the test process
+//! itself is interrupted, aborted or killed.
+//!
+//! All of it is blocking code over `std`, on purpose: it works in a plain test, in a property test
+//! and under tokio's paused clock, where an asynchronous wait would end at once. A start takes some
+//! ten milliseconds.
+//!
+//! # Examples
+//!
+//! ```no_run
+//! use larder_test::server::{RedisServer, Reply};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = RedisServer::start()?;
+//! assert_eq!(server.command(&["SET", "seat", "A1"])?, Reply::Simple("OK".into()));
+//! println!("a client connects to {}", server.url());
+//! # Ok(())
+//! # }
+//! ```
+
+mod config;
+mod connection;
+mod error;
+mod launch;
+mod options;
+mod port;
+mod process;
+mod reaper;
+mod redis;
+mod resp;
+mod scratch;
+mod url;
+
+pub use connection::Connection;
+pub use error::StartError;
+pub use options::RedisOptions;
+pub use redis::RedisServer;
+pub use resp::Reply;
