@@ -8,6 +8,7 @@
 //! The store that runs Lua has to read its time from the same clock: `larder-redis` offers that as
 //! virtual time.
 
+mod sabotaged;
 mod step;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use larder_store::{Clock, Key, ManualClock, Programs, Record, Timestamp};
 
+pub use sabotaged::Sabotaged;
 pub use step::{Observed, Step, step};
 
 /// Two stores and the clock that both of them read.
