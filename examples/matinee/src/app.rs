@@ -1,0 +1,90 @@
+//! The app as a whole: every route, and every layer around them.
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::StatusCode;
+use axum::middleware::from_fn;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sqlx::SqlitePool;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+
+use crate::config::Config;
+use crate::errors::{Problem, StartError};
+use crate::films::Loader;
+use crate::{assets, db, errors, films, headers, health, logs, metrics};
+
+const MAX_BODY: usize = 64 * 1024;
+
+/// The app, ready to be served; made by [`app`].
+#[derive(Debug)]
+pub struct App {
+    pub(crate) config: Config,
+    pub(crate) router: Router,
+    pub(crate) pool: SqlitePool,
+    pub(crate) metrics: PrometheusHandle,
+}
+
+/// What the handlers may ask for; each takes only the part it needs.
+#[derive(Clone, Debug, FromRef)]
+pub(crate) struct AppState {
+    loader: Loader,
+    pool: SqlitePool,
+    metrics: PrometheusHandle,
+}
+
+/// Opens the database, and builds the routes and the layers.
+///
+/// # Errors
+///
+/// When the database cannot be opened, or is not ours.
+pub async fn app(config: Config) -> Result<App, StartError> {
+    let pool = db::open(&config.database_url).await?;
+    let metrics = metrics::recorder();
+    let state = AppState {
+        loader: Loader::new(pool.clone()),
+        pool: pool.clone(),
+        metrics: metrics.clone(),
+    };
+    let router = routes(&config).with_state(state);
+    Ok(App {
+        config,
+        router,
+        pool,
+        metrics,
+    })
+}
+
+fn routes(config: &Config) -> Router<AppState> {
+    // What visitors come for; the rest is for the people who run the site.
+    let house = films::routes();
+    let router = house
+        .merge(assets::routes())
+        .merge(health::routes())
+        .merge(metrics::routes());
+    // From the outside in: a request passes the first layer first.
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(logs::span)
+                .on_response(logs::answered),
+        )
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(from_fn(metrics::track))
+        .layer(from_fn(headers::strict))
+        .layer(CompressionLayer::new())
+        .layer(from_fn(errors::render))
+        .layer(CatchPanicLayer::custom(Problem::from_panic))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            config.request_timeout,
+        ))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY));
+    router.fallback(errors::not_found).layer(layers)
+}

@@ -1,0 +1,154 @@
+//! The settings, read once from the environment; a bad one stops the start and says how to fix it.
+
+mod error;
+mod store_url;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+pub use self::error::ConfigError;
+pub use self::store_url::StoreUrl;
+
+/// All settings of the app. The defaults need nothing installed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `LISTEN`: the address and port to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// `STORE_URL`: where limits and cached pages live.
+    pub store_url: StoreUrl,
+    /// `DATABASE_URL`: an sqlx URL of SQLite.
+    pub database_url: String,
+    /// `LOG`: which spans and events are logged, as a filter of `tracing-subscriber`.
+    pub log: String,
+    /// `LOG_FORMAT`: how a log line looks.
+    pub log_format: LogFormat,
+    /// How long a request may take before it is answered with 503.
+    pub request_timeout: Duration,
+    /// How long requests in flight may go on after the signal to stop.
+    pub drain: Duration,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line for each event.
+    Text,
+    /// One JSON object for each event.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
+            store_url: StoreUrl::memory(),
+            database_url: "sqlite://target/matinee.db".to_owned(),
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            request_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the environment; what is not set has its default.
+    ///
+    /// # Errors
+    ///
+    /// When a variable has a value that cannot be meant.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into()))
+    }
+
+    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let set = |name: &str| {
+            lookup(name)
+                .map(|v| v.trim().to_owned())
+                .filter(|v| !v.is_empty())
+        };
+        let mut config = Self::default();
+        if let Some(value) = set("LISTEN") {
+            config.listen = value.parse().map_err(|_| ConfigError {
+                name: "LISTEN",
+                value,
+                expected: "an IP address and a port",
+                fix: "LISTEN=127.0.0.1:3000, or LISTEN=[::1]:3000 for IPv6",
+            })?;
+        }
+        if let Some(value) = set("STORE_URL") {
+            config.store_url = StoreUrl::parse(&value)?;
+        }
+        if let Some(value) = set("DATABASE_URL") {
+            if !value.starts_with("sqlite:") {
+                return Err(ConfigError {
+                    name: "DATABASE_URL",
+                    // A URL of another database may carry a password.
+                    value: format!("{}:…", value.split(':').next().unwrap_or_default()),
+                    expected: "an sqlx URL of SQLite",
+                    fix: "DATABASE_URL=sqlite://target/matinee.db",
+                });
+            }
+            config.database_url = value;
+        }
+        if let Some(value) = set("LOG") {
+            config.log = crate::logs::checked_filter(value)?;
+        }
+        if let Some(value) = set("LOG_FORMAT") {
+            config.log_format = match value.as_str() {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => {
+                    return Err(ConfigError {
+                        name: "LOG_FORMAT",
+                        value,
+                        expected: "text or json",
+                        fix: "LOG_FORMAT=text",
+                    });
+                }
+            };
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(name: &'static str, value: &'static str) -> Result<Config, ConfigError> {
+        Config::from_lookup(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn an_empty_environment_gives_the_defaults() {
+        let config = Config::from_lookup(|_| None).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
+        assert_eq!(config.store_url.to_string(), "memory://");
+        assert_eq!(config.database_url, "sqlite://target/matinee.db");
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_not_set() {
+        assert_eq!(parse("LISTEN", " ").unwrap().listen.port(), 3000);
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_was_expected_and_the_fix() {
+        for (name, value) in [
+            ("LISTEN", "localhost"),
+            ("STORE_URL", "redis"),
+            ("DATABASE_URL", "mysql://root:secret@db/films"),
+            ("LOG", "info,=,="),
+            ("LOG_FORMAT", "xml"),
+        ] {
+            let text = parse(name, value).unwrap_err().to_string();
+            assert!(text.starts_with(name), "{text}");
+            assert!(
+                text.contains("expected") && text.contains(&format!("{name}=")),
+                "{text}"
+            );
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The database: opening it, filling it at the first start, and all its queries.
+
+mod films;
+mod folding;
+mod open;
+mod programme;
+mod seed;
+
+pub(crate) use self::films::Reader;
+pub(crate) use self::folding::fold;
+pub(crate) use self::open::{answers, open};

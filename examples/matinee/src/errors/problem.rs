@@ -1,0 +1,93 @@
+use std::any::Any;
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// What a visitor is told about an error: problem details (RFC 9457), or the same as a page.
+///
+/// As a response it is problem details, and it also rides along as an extension, from which
+/// [`render`](super::render) makes the page.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Problem {
+    title: Cow<'static, str>,
+    #[serde(serialize_with = "number")]
+    status: StatusCode,
+    detail: Cow<'static, str>,
+}
+
+impl Problem {
+    pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+    pub(crate) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::of(StatusCode::BAD_REQUEST)
+        }
+    }
+
+    pub(crate) fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::of(StatusCode::NOT_FOUND)
+        }
+    }
+
+    /// The words for a status that came without any.
+    pub(crate) fn of(status: StatusCode) -> Self {
+        let detail = match status {
+            StatusCode::BAD_REQUEST => "The request could not be read. Please check the address.",
+            StatusCode::NOT_FOUND => "There is nothing at this address.",
+            StatusCode::METHOD_NOT_ALLOWED => "This address does not take that kind of request.",
+            StatusCode::PAYLOAD_TOO_LARGE => "That is more than this address takes.",
+            StatusCode::TOO_MANY_REQUESTS => {
+                "That was a lot of requests in a short time. Please wait a moment."
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                "The box office is busy and could not answer in time. Please try again."
+            }
+            _ if status.is_server_error() => "Something broke behind the screen. It is not you.",
+            _ => "The request could not be answered.",
+        };
+        let title = status.canonical_reason().unwrap_or("Error");
+        Self {
+            title: title.into(),
+            status,
+            detail: detail.into(),
+        }
+    }
+
+    /// The answer to a request whose handler panicked.
+    pub(crate) fn from_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        tracing::error!(panic = text.unwrap_or("no text"), "a handler panicked");
+        Self::of(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(&self)).into_response();
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(Self::MEDIA_TYPE));
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+fn number<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u16(status.as_u16())
+}

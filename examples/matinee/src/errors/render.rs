@@ -1,0 +1,102 @@
+//! Gives every error the form that its reader understands, whoever made it: a handler, a layer,
+//! an extractor, or the router.
+
+use axum::extract::Request;
+use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Problem;
+use crate::pages;
+
+/// The answer to an address that no route has.
+pub(crate) async fn not_found() -> Problem {
+    Problem::of(StatusCode::NOT_FOUND)
+}
+
+/// Turns an error into a page or into problem details; its status and its other headers stay.
+pub(crate) async fn render(request: Request, next: Next) -> Response {
+    let reader = Reader::of(request.uri().path(), request.headers());
+    let id = request.headers().get("x-request-id").cloned();
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || reader.understands(response.headers()) {
+        return response;
+    }
+    let problem = response.extensions().get::<Problem>().cloned();
+    let problem = problem.unwrap_or_else(|| Problem::of(status));
+    let rendered = match reader {
+        Reader::Program => problem.into_response(),
+        Reader::Person => {
+            let id = id
+                .as_ref()
+                .and_then(|id| id.to_str().ok())
+                .unwrap_or_default();
+            pages::error(&problem, id)
+        }
+    };
+    let (mut parts, _) = response.into_parts();
+    for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING] {
+        parts.headers.remove(name);
+    }
+    let (new, body) = rendered.into_parts();
+    parts.headers.extend(new.headers);
+    Response::from_parts(parts, body)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    Person,
+    Program,
+}
+
+impl Reader {
+    fn of(path: &str, headers: &HeaderMap) -> Self {
+        let accept = headers
+            .get(ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .unwrap_or("*/*");
+        let wants_json = accept.contains("json") && !accept.contains("text/html");
+        let for_programs = ["/api/", "/healthz", "/readyz", "/metrics"];
+        if wants_json || path == "/api" || for_programs.iter().any(|start| path.starts_with(start))
+        {
+            Self::Program
+        } else {
+            Self::Person
+        }
+    }
+
+    fn understands(self, headers: &HeaderMap) -> bool {
+        let content = headers
+            .get(CONTENT_TYPE)
+            .and_then(|content| content.to_str().ok());
+        content.is_some_and(|content| match self {
+            Self::Person => content.starts_with("text/html"),
+            Self::Program => content.contains("json"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_gets_pages_and_a_program_gets_problem_details() {
+        let asks = |path, accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().unwrap());
+            Reader::of(path, &headers)
+        };
+        assert_eq!(asks("/films/0", "*/*"), Reader::Person);
+        assert_eq!(
+            asks("/films/0", "text/html,application/json"),
+            Reader::Person
+        );
+        assert_eq!(asks("/films/0", "application/json"), Reader::Program);
+        assert_eq!(asks("/api/films/0", "text/html"), Reader::Program);
+        assert_eq!(asks("/apiary", "*/*"), Reader::Person);
+    }
+}

@@ -1,0 +1,74 @@
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+
+use crate::config::ConfigError;
+
+/// Why the app did not start, or did not go on. [`in_one_line`](Self::in_one_line) is for people.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A variable of the environment has a bad value.
+    #[error("bad configuration")]
+    Config(#[from] ConfigError),
+    /// The database cannot be opened, brought up to date or filled.
+    #[error(
+        "cannot {what} the database {url}; set DATABASE_URL to a file that this user may write, \
+         such as DATABASE_URL=sqlite://target/matinee.db"
+    )]
+    Database {
+        /// The step that failed.
+        what: &'static str,
+        /// The value of `DATABASE_URL`.
+        url: String,
+        /// What the database said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The address is not of this machine, or its port is taken.
+    #[error(
+        "cannot listen on {listen}; stop what uses this port, or set LISTEN to another, \
+         such as LISTEN=127.0.0.1:{}", listen.port().checked_add(1).unwrap_or(3000)
+    )]
+    Listen {
+        /// The value of `LISTEN`.
+        listen: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No handler for SIGINT and SIGTERM can be installed.
+    #[error("cannot listen for the signals to stop")]
+    Signal(#[source] io::Error),
+    /// The listener failed while serving.
+    #[error("cannot go on serving")]
+    Serve(#[source] io::Error),
+}
+
+impl StartError {
+    /// The error and all its sources.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let mut line = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            line = format!("{line}: {error}");
+            source = error.source();
+        }
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_fix_and_the_reason() {
+        let error = StartError::Listen {
+            listen: ([127, 0, 0, 1], 3000).into(),
+            source: io::Error::new(io::ErrorKind::AddrInUse, "address\nin use"),
+        };
+        let line = error.in_one_line();
+        assert!(line.contains("LISTEN=127.0.0.1:3001") && line.ends_with(": address in use"));
+        assert!(!line.contains('\n'));
+    }
+}

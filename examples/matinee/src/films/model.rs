@@ -1,0 +1,70 @@
+//! What is known of films and showings, as it is loaded, kept, and sent as JSON.
+
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+
+/// A film; an unknown fact is `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromRow)]
+pub(crate) struct Film {
+    pub(crate) id: i64,
+    pub(crate) title: String,
+    /// ISO 8601.
+    pub(crate) released: Option<String>,
+    pub(crate) certificate: Option<String>,
+    pub(crate) running_time_min: Option<u32>,
+    pub(crate) genre: Option<String>,
+    pub(crate) director: Option<String>,
+    pub(crate) distributor: Option<String>,
+}
+
+/// A film in the catalogue, with its next showing if it has one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromRow)]
+pub(crate) struct Listing {
+    #[sqlx(flatten)]
+    pub(crate) film: Film,
+    pub(crate) next_at_ms: Option<i64>,
+    pub(crate) next_screen: Option<String>,
+}
+
+/// One showing of a film.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromRow)]
+pub(crate) struct Showing {
+    pub(crate) id: i64,
+    pub(crate) screen: String,
+    pub(crate) starts_at_ms: i64,
+    pub(crate) price_cents: u32,
+    /// All seats of the screen.
+    pub(crate) seats: u32,
+}
+
+/// A genre, and how many films it has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromRow)]
+pub(crate) struct GenreCount {
+    pub(crate) name: String,
+    pub(crate) films: u32,
+}
+
+/// All that the page of a film shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FilmPage {
+    pub(crate) film: Film,
+    /// Those that had not begun when this was loaded, soonest first.
+    pub(crate) showings: Vec<Showing>,
+    pub(crate) loaded_at_ms: i64,
+    pub(crate) queries: u32,
+}
+
+/// All that one page of the catalogue shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CataloguePage {
+    pub(crate) films: Vec<Listing>,
+    /// How many films the search found, on all pages.
+    pub(crate) total: u32,
+    /// This page, from 1: the last one when a later one was asked for.
+    pub(crate) page: u32,
+    /// At least 1.
+    pub(crate) pages: u32,
+    pub(crate) genres: Vec<GenreCount>,
+    pub(crate) loaded_at_ms: i64,
+    pub(crate) queries: u32,
+}

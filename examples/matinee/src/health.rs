@@ -1,0 +1,94 @@
+//! `/healthz` says that the process is alive, `/readyz` that everything it needs answers in time.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use sqlx::SqlitePool;
+
+use crate::app::AppState;
+use crate::db;
+
+/// A part that has not answered by now would not answer a visitor in time either.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    parts: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    name: &'static str,
+    status: &'static str,
+    ms: f64,
+}
+
+async fn alive() -> &'static str {
+    "alive\n"
+}
+
+async fn ready(State(pool): State<SqlitePool>) -> Response {
+    let parts = vec![probe("database", db::answers(&pool)).await];
+    let all = parts.iter().all(|part| part.status == "ok");
+    let (code, status) = if all {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+    };
+    (code, Json(Readiness { status, parts })).into_response()
+}
+
+/// Asks one part. Why it failed is for the log: the answer is for anyone who can reach the port.
+async fn probe<E: Display>(
+    name: &'static str,
+    answer: impl Future<Output = Result<(), E>>,
+) -> Part {
+    let start = Instant::now();
+    let status = match tokio::time::timeout(DEADLINE, answer).await {
+        Ok(Ok(())) => "ok",
+        Ok(Err(error)) => {
+            tracing::warn!(part = name, %error, "not ready");
+            "failed"
+        }
+        Err(_) => "no answer",
+    };
+    Part {
+        name,
+        status,
+        ms: start.elapsed().as_secs_f64() * 1000.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_hangs_is_given_up_at_the_deadline() {
+        let part = probe("stuck", std::future::pending::<Result<(), String>>()).await;
+        assert_eq!(part.status, "no answer");
+    }
+
+    #[tokio::test]
+    async fn a_part_that_fails_is_told_from_one_that_answers() {
+        assert_eq!(probe("a", async { Err("down") }).await.status, "failed");
+        assert_eq!(
+            probe("b", async { Ok::<(), String>(()) }).await.status,
+            "ok"
+        );
+    }
+}

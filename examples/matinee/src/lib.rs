@@ -1,0 +1,27 @@
+//! A cinema's ticket office on axum, SQLite and larder: made to be read, and to be copied.
+//!
+//! [`app`] builds the whole app from a [`Config`], [`serve`] runs it until a future resolves; a
+//! test does the same with a port of its own. Start reading in `app.rs`: it names every route
+//! and every layer.
+
+mod app;
+mod assets;
+mod clock;
+mod config;
+mod db;
+mod errors;
+mod films;
+mod headers;
+mod health;
+mod logs;
+mod metrics;
+mod pages;
+mod serve;
+mod shutdown;
+
+pub use app::{App, app};
+pub use config::{Config, ConfigError, LogFormat, StoreUrl};
+pub use errors::StartError;
+pub use logs::start_logs;
+pub use serve::{bind, serve};
+pub use shutdown::stop_signal;

@@ -1,0 +1,52 @@
+//! Logs: one event per line, and one span for each request.
+
+use axum::extract::Request;
+use axum::response::Response;
+use std::time::Duration;
+use tracing::Span;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, ConfigError, LogFormat};
+
+/// Sends logs to standard output, filtered and formatted as the settings say.
+///
+/// Does nothing when the process has logs already.
+pub fn start_logs(config: &Config) {
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&config.log));
+    let _ = match config.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}
+
+pub(crate) fn checked_filter(value: String) -> Result<String, ConfigError> {
+    match EnvFilter::try_new(&value) {
+        Ok(_) => Ok(value),
+        Err(_) => Err(ConfigError {
+            name: "LOG",
+            value,
+            expected: "a filter of levels and targets",
+            fix: "LOG=info or LOG=info,matinee=debug",
+        }),
+    }
+}
+
+/// The span of a request. Its path is logged and its query is not: people search for names.
+pub(crate) fn span(request: &Request) -> Span {
+    let id = request
+        .headers()
+        .get("x-request-id")
+        .and_then(|id| id.to_str().ok());
+    tracing::info_span!(
+        "request",
+        method = %request.method(),
+        path = request.uri().path(),
+        id = id.unwrap_or_default(),
+    )
+}
+
+pub(crate) fn answered(response: &Response, took: Duration, _: &Span) {
+    let status = response.status().as_u16();
+    let ms = took.as_secs_f64() * 1000.0;
+    tracing::info!(status, ms, "answered");
+}

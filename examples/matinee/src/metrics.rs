@@ -1,0 +1,112 @@
+//! Counts and times every request; `/metrics` shows them as Prometheus text.
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use crate::app::AppState;
+
+const SECONDS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0,
+];
+
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new().route("/metrics", get(show))
+}
+
+/// The recorder of this process. There can be only one, so apps in one process share it.
+pub(crate) fn recorder() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            // An error here says that the list of buckets is empty.
+            let recorder = PrometheusBuilder::new()
+                .set_buckets(SECONDS)
+                .unwrap_or_default()
+                .build_recorder();
+            let handle = recorder.handle();
+            if metrics::set_global_recorder(recorder).is_err() {
+                tracing::warn!("another metrics recorder is installed: /metrics stays empty");
+            }
+            metrics::describe_counter!("http_requests_total", "Requests that were answered.");
+            metrics::describe_histogram!(
+                "http_request_duration_seconds",
+                "Time from the request's head to the response's head."
+            );
+            metrics::describe_gauge!(
+                "http_requests_in_flight",
+                "Requests that wait for an answer."
+            );
+            handle
+        })
+        .clone()
+}
+
+/// Counts and times a request. Labels have few values each: the route, not the path.
+pub(crate) async fn track(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = label(request.method());
+    let start = Instant::now();
+    let in_flight = InFlight::enter();
+    let response = next.run(request).await;
+    drop(in_flight);
+
+    let route = route
+        .as_ref()
+        .map_or("none", |route| route.as_str())
+        .to_owned();
+    let status = response.status().as_str().to_owned();
+    let labels = [
+        ("method", method.to_owned()),
+        ("route", route),
+        ("status", status),
+    ];
+    counter!("http_requests_total", &labels).increment(1);
+    histogram!("http_request_duration_seconds", &labels).record(start.elapsed());
+    response
+}
+
+/// Holds the gauge up, also when the visitor goes away and the request is dropped.
+struct InFlight;
+
+impl InFlight {
+    fn enter() -> Self {
+        gauge!("http_requests_in_flight").increment(1);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        gauge!("http_requests_in_flight").decrement(1);
+    }
+}
+
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+async fn show(State(metrics): State<PrometheusHandle>) -> impl IntoResponse {
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        metrics.render(),
+    )
+}

@@ -1,0 +1,48 @@
+//! Pages: what was loaded, put into words and templates. Nothing here asks the database.
+
+mod catalogue;
+mod error;
+mod film;
+mod footer;
+mod link;
+mod pager;
+mod poster;
+mod text;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+
+pub(crate) use self::catalogue::catalogue;
+pub(crate) use self::error::error;
+pub(crate) use self::film::film;
+use self::footer::Footer;
+use crate::assets;
+use crate::errors::Problem;
+
+/// What the layout needs on each page.
+struct Frame {
+    stylesheet: &'static str,
+    icon: &'static str,
+    footer: Option<Footer>,
+}
+
+impl Frame {
+    fn new(footer: Option<Footer>) -> Self {
+        Self {
+            stylesheet: assets::stylesheet_path(),
+            icon: assets::icon_path(),
+            footer,
+        }
+    }
+}
+
+fn show(template: &impl Template) -> Response {
+    match template.render() {
+        Ok(page) => Html(page).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page was not rendered");
+            Problem::of(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+        }
+    }
+}

@@ -1,0 +1,37 @@
+use askama::Template;
+use axum::response::Response;
+
+use super::{Frame, show};
+use crate::errors::Problem;
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorTemplate<'a> {
+    frame: Frame,
+    status: u16,
+    heading: &'static str,
+    detail: &'a str,
+    /// What to tell the box office; empty where nobody needs to look.
+    reference: &'a str,
+}
+
+/// An error as a page. Its status is for the caller to set.
+pub(crate) fn error(problem: &Problem, request_id: &str) -> Response {
+    let status = problem.status();
+    show(&ErrorTemplate {
+        frame: Frame::new(None),
+        status: status.as_u16(),
+        heading: match status.as_u16() {
+            404 => "This reel is missing",
+            429 => "One at a time, please",
+            500.. => "The film tore",
+            _ => "That did not project",
+        },
+        detail: problem.detail(),
+        reference: if status.is_server_error() {
+            request_id
+        } else {
+            ""
+        },
+    })
+}

@@ -1,0 +1,74 @@
+//! Listening, serving, and stopping within a bounded time.
+
+use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::{interval, sleep, timeout};
+
+use crate::app::App;
+use crate::errors::StartError;
+
+/// Listens on an address.
+///
+/// # Errors
+///
+/// When the address is not of this machine, or its port is taken.
+pub async fn bind(listen: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(listen)
+        .await
+        .map_err(|source| StartError::Listen { listen, source })
+}
+
+/// Serves the app until `stop` resolves, then lets requests in flight go on for the time of
+/// [`Config::drain`](crate::Config::drain) and closes the database.
+///
+/// # Errors
+///
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), StartError> {
+    let address = listener.local_addr().map_err(StartError::Serve)?;
+    let (stopping, stopped) = oneshot::channel();
+    let stop = async move {
+        stop.await;
+        tracing::info!("closing: no new connections, requests in flight go on");
+        let _ = stopping.send(());
+    };
+    let service = app
+        .router
+        .into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service)
+        .with_graceful_shutdown(stop)
+        .into_future();
+    let drain = app.config.drain;
+    let drained = async {
+        let _ = stopped.await;
+        sleep(drain).await;
+    };
+
+    tracing::info!(address = %format_args!("http://{address}"), store = %app.config.store_url, "matinee is open");
+    tokio::select! {
+        result = server => result.map_err(StartError::Serve)?,
+        () = drained => tracing::warn!(?drain, "some requests were cut off: they took longer than the drain"),
+        () = upkeep(&app.metrics) => {}
+    }
+    // A request that was cut off may hold a connection for another moment.
+    let _ = timeout(Duration::from_secs(1), app.pool.close()).await;
+    tracing::info!("matinee is closed");
+    Ok(())
+}
+
+/// Folds the samples of the histograms every few seconds, for ever.
+async fn upkeep(metrics: &metrics_exporter_prometheus::PrometheusHandle) {
+    let mut ticks = interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        metrics.run_upkeep();
+    }
+}
