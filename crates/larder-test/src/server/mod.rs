@@ -11,7 +11,7 @@
 //!
 //! # Examples
 //!
-//! ```no_run
+//! ```
 //! use larder_test::server::{RedisServer, Reply};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

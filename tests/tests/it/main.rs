@@ -1,0 +1,4 @@
+//! Tests over the whole workspace, in one binary.
+
+mod servers;
+mod walls;

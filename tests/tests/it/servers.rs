@@ -1,0 +1,20 @@
+//! Servers for tests start, obey and go away.
+
+mod obey;
+mod outlive;
+mod start;
+mod trace;
+
+use std::error::Error;
+use std::time::Duration;
+
+use larder_test::server::Reply;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Far more than anything here takes; reached only by a test that fails.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn pong() -> Reply {
+    Reply::Simple("PONG".into())
+}
