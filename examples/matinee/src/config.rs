@@ -18,7 +18,7 @@ pub struct Config {
     pub store_url: StoreUrl,
     /// `DATABASE_URL`: an sqlx URL of SQLite.
     pub database_url: String,
-    /// `LOG`: which spans and events are logged, as a filter of `tracing-subscriber`.
+    /// `RUST_LOG`: which spans and events are logged, as a filter of `tracing-subscriber`.
     pub log: String,
     /// `LOG_FORMAT`: how a log line looks.
     pub log_format: LogFormat,
@@ -91,7 +91,7 @@ impl Config {
             }
             config.database_url = value;
         }
-        if let Some(value) = set("LOG") {
+        if let Some(value) = set("RUST_LOG") {
             config.log = crate::logs::checked_filter(value)?;
         }
         if let Some(value) = set("LOG_FORMAT") {
@@ -139,7 +139,7 @@ mod tests {
             ("LISTEN", "localhost"),
             ("STORE_URL", "redis"),
             ("DATABASE_URL", "mysql://root:secret@db/films"),
-            ("LOG", "info,=,="),
+            ("RUST_LOG", "info,=,="),
             ("LOG_FORMAT", "xml"),
         ] {
             let text = parse(name, value).unwrap_err().to_string();

@@ -13,6 +13,7 @@ use serde::Serialize;
 use sqlx::SqlitePool;
 
 use crate::app::AppState;
+use crate::clock::span_ms;
 use crate::db;
 
 /// A part that has not answered by now would not answer a visitor in time either.
@@ -69,7 +70,7 @@ async fn probe<E: Display>(
     Part {
         name,
         status,
-        ms: start.elapsed().as_secs_f64() * 1000.0,
+        ms: span_ms(start.elapsed()),
     }
 }
 

@@ -1,18 +1,23 @@
 //! Logs: one event per line, and one span for each request.
 
+use std::io::IsTerminal;
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::response::Response;
-use std::time::Duration;
 use tracing::Span;
 use tracing_subscriber::EnvFilter;
 
+use crate::clock::span_ms;
 use crate::config::{Config, ConfigError, LogFormat};
 
 /// Sends logs to standard output, filtered and formatted as the settings say.
 ///
 /// Does nothing when the process has logs already.
 pub fn start_logs(config: &Config) {
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&config.log));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&config.log))
+        .with_ansi(std::io::stdout().is_terminal());
     let _ = match config.log_format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
@@ -23,10 +28,10 @@ pub(crate) fn checked_filter(value: String) -> Result<String, ConfigError> {
     match EnvFilter::try_new(&value) {
         Ok(_) => Ok(value),
         Err(_) => Err(ConfigError {
-            name: "LOG",
+            name: "RUST_LOG",
             value,
             expected: "a filter of levels and targets",
-            fix: "LOG=info or LOG=info,matinee=debug",
+            fix: "RUST_LOG=info or RUST_LOG=info,matinee=debug",
         }),
     }
 }
@@ -47,6 +52,6 @@ pub(crate) fn span(request: &Request) -> Span {
 
 pub(crate) fn answered(response: &Response, took: Duration, _: &Span) {
     let status = response.status().as_u16();
-    let ms = took.as_secs_f64() * 1000.0;
+    let ms = span_ms(took);
     tracing::info!(status, ms, "answered");
 }

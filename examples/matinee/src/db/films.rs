@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
              LEFT JOIN screens ON screens.id = screen_id
              WHERE",
             found!(),
-            "ORDER BY next_at_ms IS NULL, next_at_ms, title, films.id LIMIT ?4 OFFSET ?5"
+            "ORDER BY next_at_ms IS NULL, next_at_ms, title COLLATE NOCASE, films.id LIMIT ?4 OFFSET ?5"
         ))
         .bind(words(query))
         .bind(query.genre())

@@ -81,6 +81,13 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tower::ServiceExt;
+    use tower_http::catch_panic::CatchPanicLayer;
+
     use super::*;
 
     #[test]
@@ -98,5 +105,35 @@ mod tests {
         assert_eq!(asks("/films/0", "application/json"), Reader::Program);
         assert_eq!(asks("/api/films/0", "text/html"), Reader::Program);
         assert_eq!(asks("/apiary", "*/*"), Reader::Person);
+    }
+
+    #[tokio::test]
+    async fn a_panic_and_a_bare_status_get_the_form_of_their_reader_and_keep_their_headers() {
+        async fn boom() -> StatusCode {
+            panic!("boom")
+        }
+        let app = Router::new()
+            .route("/", get(boom))
+            .route(
+                "/api/wait",
+                get(async || (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "3")])),
+            )
+            .layer(CatchPanicLayer::custom(Problem::from_panic))
+            .layer(from_fn(render));
+        let ask = async |path: &str| {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let (parts, body) = app.clone().oneshot(request).await.unwrap().into_parts();
+            let body = to_bytes(body, 100_000).await.unwrap();
+            (parts, String::from_utf8(body.into()).unwrap())
+        };
+        let (parts, body) = ask("/").await;
+        assert_eq!(parts.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(body.contains("<h1>The film tore</h1>") && !body.contains("boom"));
+
+        let (parts, body) = ask("/api/wait").await;
+        assert_eq!(parts.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(parts.headers["retry-after"], "3");
+        assert_eq!(parts.headers[CONTENT_TYPE], Problem::MEDIA_TYPE);
+        assert!(body.contains("\"status\":429"));
     }
 }

@@ -9,7 +9,7 @@ use crate::config::ConfigError;
 #[non_exhaustive]
 pub enum StartError {
     /// A variable of the environment has a bad value.
-    #[error("bad configuration")]
+    #[error(transparent)]
     Config(#[from] ConfigError),
     /// The database cannot be opened, brought up to date or filled.
     #[error(
@@ -44,13 +44,16 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The error and all its sources.
+    /// The error and its sources, without those that only repeat what was said.
     #[must_use]
     pub fn in_one_line(&self) -> String {
         let mut line = self.to_string();
         let mut source = self.source();
         while let Some(error) = source {
-            line = format!("{line}: {error}");
+            let reason = error.to_string();
+            if !line.ends_with(&reason) {
+                line = format!("{line}: {reason}");
+            }
             source = error.source();
         }
         line.split_whitespace().collect::<Vec<_>>().join(" ")

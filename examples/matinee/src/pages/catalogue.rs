@@ -63,7 +63,11 @@ fn card(listing: &Listing, now: i64) -> Card<'_> {
         .zip(listing.next_screen.as_deref());
     let next = next.map(|(at, screen)| {
         (
-            format!("{}, {}", text::day(at, now), text::utc(at, "%H:%M")),
+            format!(
+                "{}, {}",
+                text::day(at, now, "%a %-d %b"),
+                text::utc(at, "%H:%M")
+            ),
             screen,
         )
     });

@@ -59,7 +59,7 @@ fn days(showings: &[Showing], now: i64) -> Vec<Day<'_>> {
     let day = |showing: &Showing| showing.starts_at_ms.div_euclid(DAY_MS);
     let days = showings[first..].chunk_by(|a, b| day(a) == day(b));
     days.map(|showings| Day {
-        name: text::day(showings[0].starts_at_ms, now),
+        name: text::day(showings[0].starts_at_ms, now, "%A %-d %B"),
         tickets: showings.iter().map(ticket).collect(),
     })
     .collect()

@@ -12,6 +12,8 @@ pub(super) struct Poster<'a> {
     pub(super) genre: Option<&'a str>,
     /// The pattern, a class of the stylesheet.
     pub(super) pattern: &'static str,
+    /// One of four ways to draw the pattern, the same for a film wherever it is shown.
+    pub(super) mood: i64,
     pub(super) running_time: Option<String>,
     pub(super) director: Option<&'a str>,
 }
@@ -26,6 +28,7 @@ impl<'a> Poster<'a> {
             badge: film.certificate.as_deref().map(badge),
             genre: film.genre.as_deref(),
             pattern: pattern(film.genre.as_deref()),
+            mood: film.id.rem_euclid(4),
             running_time: film.running_time_min.map(text::running_time),
             director: film.director.as_deref(),
         }

@@ -56,12 +56,12 @@ pub(super) fn utc(ms: i64, format: &str) -> String {
         .unwrap_or_default()
 }
 
-/// `Today`, `Tomorrow`, or `Friday 21 November`.
-pub(super) fn day(ms: i64, now_ms: i64) -> String {
+/// `Today`, `Tomorrow`, or the date by a format of `strftime`.
+pub(super) fn day(ms: i64, now_ms: i64, format: &str) -> String {
     match ms.div_euclid(DAY_MS) - now_ms.div_euclid(DAY_MS) {
         0 => "Today".to_owned(),
         1 => "Tomorrow".to_owned(),
-        _ => utc(ms, "%A %-d %B"),
+        _ => utc(ms, format),
     }
 }
 
@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn a_day_is_named_from_today() {
         let noon = DAY_MS / 2;
-        assert_eq!(day(DAY_MS - 1, noon), "Today");
-        assert_eq!(day(DAY_MS, noon), "Tomorrow");
-        assert_eq!(day(2 * DAY_MS, noon), "Saturday 3 January");
+        assert_eq!(day(DAY_MS - 1, noon, ""), "Today");
+        assert_eq!(day(DAY_MS, noon, ""), "Tomorrow");
+        assert_eq!(day(2 * DAY_MS, noon, "%A %-d %B"), "Saturday 3 January");
     }
 }
