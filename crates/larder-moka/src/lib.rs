@@ -1,1 +1,14 @@
-//! The in-process store of larder: a bounded moka cache, and a pinned space that never evicts.
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod cache;
+mod pinned;
+mod programs;
+mod store;
+
+pub use builder::{DEFAULT_CACHE_BYTES, DEFAULT_PINNED_CAP, MokaStoreBuilder};
+pub use cache::ENTRY_OVERHEAD;
+pub use store::MokaStore;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! The cache space: a moka that may evict, bounded by weight.
+
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::quality::RandomState;
+use larder_store::{
+    Clock, Condition, Delete, Entry, Error, ErrorKind, Key, Put, Result, Timestamp, Ttl,
+};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use parking_lot::{Mutex, MutexGuard};
+
+/// What an evictable entry is taken to cost in bytes beside its key and its value: the nodes that
+/// moka keeps for it.
+pub const ENTRY_OVERHEAD: u64 = 512;
+
+/// How many locks the writers share: enough that two keys seldom meet.
+const STRIPES: usize = 128;
+
+/// Evictable values. Reads take no lock; the writers of one key take turns.
+///
+/// moka keeps no time here: the deadline stands beside the value and is compared with our clock.
+/// The policy is LRU, since moka's default refuses fresh entries while it is full of hot ones, and
+/// a loaded value that is gone at once is loaded again by the next reader.
+pub(crate) struct CacheSpace {
+    cache: Cache<Key, Held, RandomState>,
+    capacity: u64,
+    hasher: RandomState,
+    /// moka's `insert` is not serialised with its compute methods, so no condition of its own
+    /// would be atomic.
+    stripes: Box<[Stripe]>,
+    unsettled: AtomicU64,
+}
+
+#[derive(Clone)]
+struct Held {
+    entry: Entry,
+    deadline: Timestamp,
+}
+
+#[derive(Default)]
+#[repr(align(64))]
+struct Stripe(Mutex<()>);
+
+impl CacheSpace {
+    pub(crate) fn new(capacity: u64) -> Self {
+        let hasher = RandomState::default();
+        let cache = Cache::builder()
+            .max_capacity(capacity)
+            .weigher(|key: &Key, held: &Held| {
+                u32::try_from(weight(key, held.entry.value.len())).unwrap_or(u32::MAX)
+            })
+            .eviction_policy(EvictionPolicy::lru())
+            .build_with_hasher(hasher.clone());
+        Self {
+            cache,
+            capacity,
+            hasher,
+            stripes: (0..STRIPES).map(|_| Stripe::default()).collect(),
+            unsettled: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn get(&self, key: &Key, clock: &dyn Clock) -> Option<Entry> {
+        let held = self.cache.get(key)?;
+        if held.deadline > clock.now() {
+            return Some(held.entry);
+        }
+        self.forget_expired(key, clock);
+        None
+    }
+
+    pub(crate) fn ttl(&self, key: &Key, clock: &dyn Clock) -> Option<Ttl> {
+        let held = self.cache.get(key)?;
+        let left = held.deadline.as_micros() - clock.now().as_micros();
+        (left > 0).then(|| Ttl::covering_micros(left))
+    }
+
+    pub(crate) fn put(&self, put: &Put, clock: &dyn Clock) -> Result<bool> {
+        let weight = weight(put.key(), put.value().len());
+        if weight > self.capacity {
+            return Err(self.does_not_fit());
+        }
+        {
+            let _turn = self.turn(put.key());
+            let now = clock.now();
+            if put.condition() != Condition::Always {
+                let current = self.live(put.key(), now).map(|held| held.entry.version);
+                if !put.condition().is_met_by(current) {
+                    return Ok(false);
+                }
+            }
+            let held = Held {
+                entry: Entry {
+                    value: put.value().clone(),
+                    version: put.version(),
+                },
+                deadline: now.plus_micros(put.ttl().as_micros()),
+            };
+            self.cache.insert(put.key().clone(), held);
+        }
+        self.settle(weight);
+        Ok(true)
+    }
+
+    pub(crate) fn delete(&self, delete: &Delete, clock: &dyn Clock) -> bool {
+        let _turn = self.turn(delete.key());
+        let Some(held) = self.cache.get(delete.key()) else {
+            return false;
+        };
+        let is_live = held.deadline > clock.now();
+        let is_met = delete.condition().is_met_by(Some(held.entry.version));
+        if is_met || !is_live {
+            self.cache.invalidate(delete.key());
+        }
+        is_met && is_live
+    }
+
+    pub(crate) fn expire(&self, key: &Key, ttl: Ttl, clock: &dyn Clock) -> bool {
+        let _turn = self.turn(key);
+        let now = clock.now();
+        let Some(mut held) = self.live(key, now) else {
+            return false;
+        };
+        held.deadline = now.plus_micros(ttl.as_micros());
+        self.cache.insert(key.clone(), held);
+        true
+    }
+
+    fn live(&self, key: &Key, now: Timestamp) -> Option<Held> {
+        self.cache.get(key).filter(|held| held.deadline > now)
+    }
+
+    /// Gives back the room of an entry that a reader found expired.
+    fn forget_expired(&self, key: &Key, clock: &dyn Clock) {
+        let _turn = self.turn(key);
+        let held = self.cache.get(key);
+        if held.is_some_and(|held| held.deadline <= clock.now()) {
+            self.cache.invalidate(key);
+        }
+    }
+
+    fn turn(&self, key: &Key) -> MutexGuard<'_, ()> {
+        let stripe = self.hasher.hash_one(key) as usize % self.stripes.len();
+        self.stripes[stripe].0.lock()
+    }
+
+    /// Lets moka evict after every sixteenth of the capacity that was written: left alone it does
+    /// so after 64 writes, which with large values is many times the capacity.
+    fn settle(&self, written: u64) {
+        let unsettled = self.unsettled.fetch_add(written, Ordering::Relaxed) + written;
+        if unsettled > self.capacity / 16 {
+            self.unsettled.store(0, Ordering::Relaxed);
+            self.cache.run_pending_tasks();
+        }
+    }
+
+    fn does_not_fit(&self) -> Error {
+        Error::new(
+            "put",
+            ErrorKind::TooLarge,
+            format!(
+                "the value is larger than the whole cache space of {} bytes: \
+                 raise it with MokaStore::builder().with_cache_bytes(bytes)",
+                self.capacity
+            ),
+        )
+    }
+}
+
+fn weight(key: &Key, value: usize) -> u64 {
+    (key.as_bytes().len() as u64)
+        .saturating_add(value as u64)
+        .saturating_add(ENTRY_OVERHEAD)
+}
+
+#[cfg(test)]
+impl CacheSpace {
+    /// Lets moka do all that it has put off.
+    pub(crate) fn settle_now(&self) {
+        self.cache.run_pending_tasks();
+    }
+
+    /// The bytes of all that is held, by the same measure as the capacity, as they are now.
+    pub(crate) fn bytes_held(&self) -> u64 {
+        let weights = self.cache.iter();
+        weights
+            .map(|(key, held)| weight(&key, held.entry.value.len()))
+            .sum()
+    }
+}

@@ -1,0 +1,55 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use larder_store::{Error, ErrorKind, Kind, Refusal};
+
+/// How many keys a kind may hold, and how many it holds.
+///
+/// A key is reserved before it is stored and released after it is removed, both under the lock of
+/// its shard, so that the count is never less than what is stored.
+pub(super) struct Cap {
+    limit: usize,
+    held: AtomicUsize,
+}
+
+impl Cap {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            held: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes room for one key, if there is any.
+    pub(super) fn reserve(&self) -> bool {
+        let more = |held| (held < self.limit).then_some(held + 1);
+        self.held
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .is_ok()
+    }
+
+    /// Gives back the room of one key.
+    pub(super) fn release(&self) {
+        self.held.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.held() < self.limit
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::Acquire)
+    }
+
+    pub(super) fn full(&self, operation: &'static str, kind: Kind) -> Error {
+        Error::new(
+            operation,
+            ErrorKind::Refused(Refusal::Full),
+            format!(
+                "kind '{}' holds its {} keys, none of them expired: \
+                 raise it with MokaStore::builder().with_cap_of(kind, keys)",
+                kind.name(),
+                self.limit
+            ),
+        )
+    }
+}

@@ -1,0 +1,109 @@
+use larder_store::{Clock, Timestamp};
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+use super::shard::{Address, Due, Held, Item, Shard};
+use super::space::KindSpace;
+
+/// A shard under its lock, at one moment.
+///
+/// The clock is read under the lock, so that time never goes back between two operations on one
+/// key. What is removed is dropped after the lock is given back: dropping a record or a value may
+/// take long, and runs code that is not ours.
+pub(super) struct Locked<'a> {
+    shard: MutexGuard<'a, Shard>,
+    space: &'a KindSpace,
+    now: Timestamp,
+    // Declared after the lock, so dropped after it.
+    garbage: SmallVec<[Held; 3]>,
+}
+
+impl<'a> Locked<'a> {
+    pub(super) fn new(
+        space: &'a KindSpace,
+        shard: MutexGuard<'a, Shard>,
+        clock: &dyn Clock,
+    ) -> Self {
+        Self {
+            shard,
+            space,
+            now: clock.now(),
+            garbage: SmallVec::new(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(super) fn item(&self, slot: usize) -> &Item {
+        self.shard.item(slot)
+    }
+
+    pub(super) fn item_mut(&mut self, slot: usize) -> &mut Item {
+        self.shard.item_mut(slot)
+    }
+
+    /// Where `address` is, unless it is absent. An expired one is removed, and so is absent.
+    pub(super) fn live(&mut self, address: Address<'_>) -> Option<usize> {
+        let slot = self.shard.find(address)?;
+        if self.shard.item(slot).deadline > self.now {
+            return Some(slot);
+        }
+        self.remove(slot);
+        None
+    }
+
+    /// Stores a key that is absent, if the kind has room for it.
+    pub(super) fn insert(
+        &mut self,
+        address: Address<'_>,
+        deadline: Timestamp,
+        held: Held,
+    ) -> Result<(), Held> {
+        if !self.space.cap.reserve() {
+            return Err(held);
+        }
+        self.shard.insert(address, deadline, held);
+        self.space.earliest.lower(deadline);
+        Ok(())
+    }
+
+    pub(super) fn replace(&mut self, slot: usize, held: Held) {
+        let before = std::mem::replace(&mut self.shard.item_mut(slot).held, held);
+        self.garbage.push(before);
+    }
+
+    pub(super) fn remove(&mut self, slot: usize) {
+        self.garbage.push(self.shard.remove(slot));
+        self.space.cap.release();
+    }
+
+    pub(super) fn set_deadline(&mut self, slot: usize, deadline: Timestamp) {
+        if self.shard.set_deadline(slot, deadline) {
+            self.space.earliest.lower(deadline);
+        }
+    }
+
+    /// Looks at up to `most` items whose moment has come, removes those that have ended, and tells
+    /// how many those were.
+    pub(super) fn collect(&mut self, most: usize) -> usize {
+        let mut removed = 0;
+        for _ in 0..most {
+            match self.shard.next_due(self.now) {
+                None => break,
+                Some(Due::PutOff) => {}
+                Some(Due::Expired(slot)) => {
+                    self.remove(slot);
+                    removed += 1;
+                }
+            }
+        }
+        removed
+    }
+
+    /// A moment before which nothing in the shard ends.
+    pub(super) fn earliest(&self) -> Option<Timestamp> {
+        self.shard.earliest()
+    }
+}

@@ -1,0 +1,119 @@
+//! The pinned space: keys that stay until their end, with an exact cap for each kind.
+//!
+//! Each kind has shards of its own, so that a flood of one kind neither fills, nor slows, nor
+//! hides what has expired in another. Every shard is a table, a dense list of items and a heap of
+//! deadlines, under one lock.
+
+mod cap;
+mod deadlines;
+mod earliest;
+mod locked;
+mod records;
+mod shard;
+mod space;
+mod values;
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::OnceLock;
+
+use foldhash::quality::RandomState;
+use larder_store::{Call, Clock, Delete, Entry, Key, Kind, Put, Result, Ttl};
+
+use shard::Address;
+use space::KindSpace;
+
+/// Pinned values and records.
+pub(crate) struct Pinned {
+    hasher: RandomState,
+    default_cap: usize,
+    caps: Vec<(Kind, usize)>,
+    first: Link,
+}
+
+/// A list of the kinds in the order in which they were first used. An app has a handful, so
+/// walking it costs less than hashing a name, and no lock.
+type Link = OnceLock<Box<Node>>;
+
+struct Node {
+    space: KindSpace,
+    next: Link,
+}
+
+impl Pinned {
+    pub(crate) fn new(default_cap: usize, caps: Vec<(Kind, usize)>) -> Self {
+        Self {
+            hasher: RandomState::default(),
+            default_cap,
+            caps,
+            first: Link::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, key: &Key, clock: &dyn Clock) -> Result<Option<Entry>> {
+        self.space(key.kind()).get(self.address(key), clock)
+    }
+
+    pub(crate) fn put(&self, put: &Put, clock: &dyn Clock) -> Result<bool> {
+        let key = put.key();
+        self.space(key.kind()).put(self.address(key), put, clock)
+    }
+
+    pub(crate) fn delete(&self, delete: &Delete, clock: &dyn Clock) -> Result<bool> {
+        let key = delete.key();
+        self.space(key.kind())
+            .delete(self.address(key), delete, clock)
+    }
+
+    pub(crate) fn expire(&self, key: &Key, ttl: Ttl, clock: &dyn Clock) -> Result<bool> {
+        self.space(key.kind()).expire(self.address(key), ttl, clock)
+    }
+
+    pub(crate) fn ttl(&self, key: &Key, clock: &dyn Clock) -> Result<Option<Ttl>> {
+        self.space(key.kind()).ttl(self.address(key), clock)
+    }
+
+    pub(crate) fn step(&self, key: &Key, call: &mut dyn Call, clock: &dyn Clock) -> Result<()> {
+        self.space(key.kind()).step(self.address(key), call, clock)
+    }
+
+    fn address<'a>(&self, key: &'a Key) -> Address<'a> {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key.as_bytes());
+        Address {
+            hash: hasher.finish(),
+            key: key.as_bytes(),
+        }
+    }
+
+    fn space(&self, kind: Kind) -> &KindSpace {
+        let mut link = &self.first;
+        loop {
+            let node = link.get_or_init(|| {
+                Box::new(Node {
+                    space: KindSpace::new(kind, self.cap_of(kind)),
+                    next: Link::new(),
+                })
+            });
+            if node.space.kind == kind {
+                return &node.space;
+            }
+            link = &node.next;
+        }
+    }
+
+    fn cap_of(&self, kind: Kind) -> usize {
+        let own = self.caps.iter().find(|(other, _)| *other == kind);
+        own.map_or(self.default_cap, |(_, cap)| *cap)
+    }
+}
+
+#[cfg(test)]
+impl Pinned {
+    /// How many keys a kind holds, expired ones among them, after checking that its parts agree.
+    pub(crate) fn held(&self, kind: Kind) -> usize {
+        let space = self.space(kind);
+        let stored: usize = space.lengths().into_iter().sum();
+        assert_eq!(stored, space.cap.held());
+        stored
+    }
+}

@@ -1,0 +1,31 @@
+use std::task::Poll;
+
+use async_trait::async_trait;
+use larder_store::{Call, Calls, Form, Key, Programs, Result};
+
+use crate::MokaStore;
+
+impl MokaStore {
+    fn step(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
+        key.require(Form::Record, "run")?;
+        self.pinned.step(key, call, &*self.clock)
+    }
+}
+
+#[async_trait]
+impl Programs for MokaStore {
+    fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
+        Poll::Ready(self.step(key, call))
+    }
+
+    async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
+        self.step(key, call)
+    }
+
+    async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>> {
+        calls
+            .into_iter()
+            .map(|(key, call)| self.step(key, call))
+            .collect()
+    }
+}

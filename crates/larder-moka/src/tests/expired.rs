@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+use larder_store::{Condition, Delete, Store, Ttl};
+
+use super::support::*;
+
+const KINDS: [larder_store::Kind; 2] = [PAGE, SEAT];
+
+#[tokio::test]
+async fn a_value_ends_at_its_deadline_and_not_a_microsecond_before() {
+    let (store, clock) = store_with(|store| store);
+    for kind in KINDS {
+        let put = put(kind, "a", Ttl::from_millis(1));
+        store.put(&put).await.unwrap();
+        clock.advance_micros(999);
+        assert!(store.get(put.key()).await.unwrap().is_some());
+        clock.advance_micros(1);
+        assert_eq!(store.get(put.key()).await.unwrap(), None);
+        assert_eq!(store.ttl(put.key()).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_ttl_is_rounded_up_to_a_millisecond() {
+    let (store, clock) = store_with(|store| store);
+    for kind in KINDS {
+        let put = put(kind, "a", Ttl::from_millis(10));
+        store.put(&put).await.unwrap();
+        for (advance, left) in [(0, 10), (1, 10), (999, 9), (8000, 1), (999, 1)] {
+            clock.advance_micros(advance);
+            let ttl = store.ttl(put.key()).await.unwrap();
+            assert_eq!(ttl, Some(Ttl::from_millis(left)), "after {advance} more");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_expired_value_meets_no_condition_but_absence() {
+    let (store, clock) = store_with(|store| store);
+    for kind in KINDS {
+        let first = put(kind, "a", SECOND);
+        let key = first.key();
+        store.put(&first).await.unwrap();
+        clock.advance(SECOND.into());
+        for condition in [Condition::IfPresent, Condition::IfVersion(first.version())] {
+            assert!(
+                !store
+                    .put(&put(kind, "a", HOUR).on(condition))
+                    .await
+                    .unwrap()
+            );
+            let delete = Delete::new(key.clone()).on(condition);
+            assert!(!store.delete(&delete).await.unwrap());
+        }
+        assert!(!store.expire(key, HOUR).await.unwrap());
+        assert!(!store.delete(&Delete::new(key.clone())).await.unwrap());
+        assert!(store.put(&put(kind, "a", HOUR).if_absent()).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn expire_moves_the_deadline_both_ways_and_keeps_the_version() {
+    let (store, clock) = store_with(|store| store);
+    for kind in KINDS {
+        let put = put(kind, "a", SECOND);
+        store.put(&put).await.unwrap();
+        assert!(store.expire(put.key(), HOUR).await.unwrap());
+        clock.advance(Duration::from_secs(10));
+        let entry = store.get(put.key()).await.unwrap().unwrap();
+        assert_eq!(entry.version, put.version());
+        assert!(store.expire(put.key(), SECOND).await.unwrap());
+        clock.advance(SECOND.into());
+        assert_eq!(store.get(put.key()).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! Statements about the whole store, on a clock that stands still.
+
+mod cache;
+mod caps;
+mod conditions;
+mod expired;
+mod records;
+mod support;
+mod upkeep;
