@@ -1,8 +1,17 @@
 //! The laws that every larder store keeps, and servers and faults for tests.
+//!
+//! - [`laws!`] proves a backend, or a decorator that keeps the contract: one test for each law.
+//! - [`ModelStore`] is the reference, on a clock that a test moves.
+//! - [`trace`](mod@trace) holds the two forms of a program against each other.
+//! - `server` starts real servers that no test can leave behind.
 
 mod fixture;
+pub mod laws;
+mod model;
+pub mod records;
 #[cfg(unix)]
 pub mod server;
 pub mod trace;
 
-pub use fixture::Fixture;
+pub use fixture::{Fixture, ManualFixture};
+pub use model::ModelStore;

@@ -1,4 +1,5 @@
 //! Tests over the whole workspace, in one binary.
 
+mod laws;
 mod servers;
 mod walls;

@@ -1,0 +1,101 @@
+//! The laws: what every larder store does, each as one small test that runs on any [`Fixture`].
+//!
+//! A backend, or a decorator that keeps the contract, is proved by [`laws!`](crate::laws!). The laws
+//! answer a [`Violation`] and never panic, so that a test can also show that a law can fail.
+
+#[macro_use]
+mod violation;
+mod table;
+
+mod batches;
+mod cancellation;
+mod conditions;
+mod deletes;
+mod errors;
+mod expiry;
+mod keys;
+mod many;
+mod now;
+mod races;
+mod record_ends;
+mod record_races;
+mod records;
+mod run_many;
+mod scene;
+mod ttl;
+mod values;
+mod versions;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use scene::Scene;
+pub use violation::{Outcome, Violation};
+
+use crate::Fixture;
+
+/// One law of the contract.
+#[derive(Clone, Copy)]
+pub struct Law {
+    name: &'static str,
+    statement: &'static str,
+    run: Run,
+}
+
+type Run = for<'a> fn(&'a dyn Fixture) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+impl Law {
+    /// The name: a sentence with underscores.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the law demands.
+    pub fn statement(&self) -> &'static str {
+        self.statement.trim()
+    }
+
+    /// Tries the law on the store of `fixture`, which is to be new.
+    ///
+    /// # Errors
+    /// What was expected and what happened instead, also where the store answers nothing for
+    /// `patience`.
+    pub async fn check(&self, fixture: &dyn Fixture, patience: Duration) -> Outcome {
+        match tokio::time::timeout(patience, (self.run)(fixture)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Violation::new(format!("no answer for {patience:?}"))),
+        }
+    }
+}
+
+impl fmt::Debug for Law {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Law").field(&self.name).finish()
+    }
+}
+
+crate::laws! { @table list [] }
+
+/// Tries the law called `name` on the fixture that `fixture` makes, in a runtime of its own: what
+/// the tests that [`laws!`](crate::laws!) writes consist of.
+///
+/// # Panics
+/// Where the law is broken, with what was expected and what happened instead.
+pub fn prove<F: Fixture>(name: &str, fixture: impl Future<Output = F>) {
+    let law = LAWS.iter().find(|law| law.name == name);
+    let law = law.unwrap_or_else(|| panic!("there is no law called {name}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = runtime.unwrap_or_else(|error| panic!("no runtime for a law: {error}"));
+    let outcome = runtime.block_on(async {
+        let fixture = fixture.await;
+        law.check(&fixture, Duration::from_secs(60)).await
+    });
+    if let Err(violation) = outcome {
+        panic!("{name}: {}\n{violation}", law.statement());
+    }
+}

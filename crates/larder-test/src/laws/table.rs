@@ -1,0 +1,310 @@
+/// Proves every law on a store: one test for each, in a module of its own.
+///
+/// The first argument names the module, the second makes a [`Fixture`](crate::Fixture), once for
+/// each law. It may wait for something, and each test has a runtime of its own.
+///
+/// ```
+/// use larder_test::{ManualFixture, laws};
+///
+/// laws!(model, ManualFixture::model());
+/// # fn main() {}
+/// ```
+// The list of laws and the tests are both written from the table here, so they cannot drift apart.
+#[macro_export]
+macro_rules! laws {
+    ($name:ident, $fixture:expr) => {
+        $crate::laws! { @table tests [$name, $fixture] }
+    };
+    (@tests [$name:ident, $fixture:expr] $($module:ident { $($(#[$doc:meta])+ $law:ident)+ })+) => {
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            $($(
+                $(#[$doc])+
+                #[test]
+                fn $law() {
+                    $crate::laws::prove(stringify!($law), async { $fixture });
+                }
+            )+)+
+        }
+    };
+    (@list [] $($module:ident { $($(#[doc = $statement:literal])+ $law:ident)+ })+) => {
+        /// All laws.
+        pub const LAWS: &[Law] = &[$($(
+            Law {
+                name: stringify!($law),
+                statement: concat!($($statement),+),
+                run: |fixture| Box::pin($module::$law(Scene::of(fixture))),
+            },
+        )+)+];
+    };
+    (@table $then:ident [$($given:tt)*]) => { $crate::laws! { @$then [$($given)*]
+        values {
+            /// A key that was never written is a miss, not an error, and has no TTL.
+            a_key_that_was_never_written_is_a_miss
+            /// A put answers true, and get gives the same bytes.
+            a_value_reads_back_as_it_was_put
+            /// A get after a put never gives what was there before.
+            a_put_is_seen_by_the_next_get
+            /// A shorter value over a longer one leaves none of it.
+            an_overwrite_replaces_the_whole_value
+            /// An empty value is a value, not a miss.
+            an_empty_value_is_present
+            /// All 256 bytes come back, in any order.
+            every_byte_survives
+            /// A value of 8 MiB comes back whole.
+            a_value_of_eight_mib_survives
+            /// A get changes neither the value, nor its version, nor its TTL.
+            reading_a_value_changes_nothing
+            /// A value ends at its deadline however often it is read.
+            reading_a_value_does_not_extend_it
+        }
+        conditions {
+            /// Put if absent answers true and writes where nothing is; else false, and it does not.
+            put_if_absent_writes_only_where_nothing_is
+            /// Put if present answers true and writes where something is; else false, and it does not.
+            put_if_present_writes_only_where_something_is
+            /// Put if version answers true and writes over that version; else false, and it does not.
+            put_if_version_writes_only_over_that_version
+            /// Put if version is never met where nothing is.
+            an_absent_key_has_no_version
+            /// The version of one key does not meet a condition on another.
+            a_version_of_another_key_is_not_met
+            /// A put whose condition is not met leaves the value and its version.
+            an_unmet_put_leaves_the_value
+            /// A put whose condition is not met leaves the TTL.
+            an_unmet_put_leaves_the_ttl
+            /// The same put sent twice is the same write, with the same version.
+            a_put_sent_twice_is_one_write
+        }
+        deletes {
+            /// Delete answers true where something was, and false where nothing was.
+            delete_tells_whether_it_removed_something
+            /// After a delete get, ttl and expire find nothing.
+            a_deleted_key_is_gone
+            /// After a delete the key is absent for put if present and put if absent.
+            a_deleted_key_can_be_put_if_absent
+            /// Delete if present does what an unconditional delete does.
+            delete_if_present_is_delete
+            /// Delete if absent answers false and removes nothing.
+            delete_if_absent_does_nothing
+            /// Delete if version removes that version and no other.
+            delete_if_version_removes_only_that_version
+            /// A delete whose condition is not met leaves the value, its version and its TTL.
+            an_unmet_delete_changes_nothing
+        }
+        versions {
+            /// The version that get gives is the one that the put drew.
+            a_version_is_the_one_that_the_put_drew
+            /// Each write has a version of its own, also where the value is the same.
+            every_write_changes_the_version
+            /// Delete and re-create do not bring a version back.
+            a_version_does_not_come_back_after_a_delete
+            /// An end and a re-create do not bring a version back.
+            a_version_does_not_come_back_after_an_end
+            /// A put whose answer was lost is found by its version, until it is overwritten.
+            a_put_whose_answer_was_lost_can_be_settled
+            /// One key at a time or many at once, the version is the same.
+            versions_are_alike_however_they_are_read
+        }
+        ttl {
+            /// A TTL right after a put is what was asked, or less by what has passed.
+            a_ttl_is_never_more_than_was_asked
+            /// A TTL that is not whole milliseconds is rounded up.
+            a_ttl_is_rounded_up_to_a_millisecond
+            /// A TTL is less by what has passed since.
+            a_ttl_falls_as_time_passes
+            /// A put over a value sets a new TTL, longer or shorter.
+            a_put_replaces_the_ttl
+            /// Expire with a longer TTL lengthens it, from now on.
+            expire_lengthens_a_ttl
+            /// Expire with a shorter TTL shortens it, from now on.
+            expire_shortens_a_ttl
+            /// Expire keeps the value, and the version that conditions are tested against.
+            expire_keeps_the_value_and_its_version
+            /// Expire of an absent key answers false and makes nothing.
+            expire_makes_no_key
+            /// The longest TTL, 100 years, is kept as it is.
+            the_longest_ttl_is_taken
+        }
+        expiry {
+            /// A value is there up to its deadline, and gone at it.
+            a_value_ends_at_its_deadline
+            /// One millisecond is a TTL.
+            one_millisecond_is_a_ttl
+            /// Get misses what has ended.
+            an_expired_value_is_not_read
+            /// `get_many` misses what has ended.
+            an_expired_value_is_not_read_with_others
+            /// What has ended has no TTL.
+            an_expired_value_has_no_ttl
+            /// Expire answers false for what has ended, and does not bring it back.
+            expire_revives_nothing
+            /// What has ended does not meet put if present.
+            an_expired_key_is_not_present
+            /// What has ended does not meet put if version.
+            an_expired_version_is_not_met
+            /// What has ended meets put if absent.
+            an_expired_key_is_absent
+            /// Delete of what has ended answers false.
+            deleting_an_expired_key_removes_nothing
+            /// The end of an overwritten value does not take the new one with it.
+            a_new_value_outlives_the_end_of_the_old
+        }
+        many {
+            /// `get_many` answers key by key, in order, with a miss where nothing is.
+            get_many_answers_in_order_with_holes
+            /// `get_many` answers a repeated key each time.
+            get_many_answers_a_repeated_key_each_time
+            /// `put_many` tests the condition of each put, and the others do not matter.
+            put_many_tests_each_condition_by_itself
+            /// `put_many` writes a repeated key in the order of the puts.
+            put_many_writes_a_repeated_key_in_order
+            /// `put_many` gives each value the TTL of its own put.
+            put_many_gives_each_value_its_ttl
+            /// `delete_many` tests the condition of each delete, and the others do not matter.
+            delete_many_tests_each_condition_by_itself
+            /// `delete_many` removes a repeated key once.
+            delete_many_removes_a_repeated_key_once
+        }
+        batches {
+            /// A many-key form of nothing answers nothing.
+            an_empty_batch_is_an_empty_answer
+            /// A batch of 1,000 keys is written, read and removed whole.
+            a_batch_of_a_thousand_is_answered_whole
+            /// A batch of 64 values of 64 KiB is written and read whole.
+            a_batch_of_large_values_survives
+            /// A key that get_many cannot read fails alone.
+            get_many_fails_item_by_item
+            /// A put that put_many cannot carry out fails alone.
+            put_many_fails_item_by_item
+            /// A delete that delete_many cannot carry out fails alone.
+            delete_many_fails_item_by_item
+        }
+        errors {
+            /// Get and ttl refuse the key of a record with WrongType.
+            no_record_is_read_as_a_value
+            /// Put refuses the key of a record with WrongType, and makes no record.
+            no_record_is_written_as_a_value
+            /// Delete and expire refuse the key of a record with WrongType, and leave the record.
+            no_record_is_removed_as_a_value
+            /// A program on the key of a value is refused with WrongType, and leaves the value.
+            no_program_runs_on_a_value
+            /// A value over the limit is refused with TooLarge, and none of it is kept.
+            a_value_that_is_too_large_is_refused
+            /// A put that is too large leaves the value that was there.
+            a_value_that_is_too_large_leaves_the_old_one
+            /// The location is not empty, and holds no user and no password.
+            the_location_tells_no_secret
+        }
+        keys {
+            /// One id under two kinds is two keys.
+            kinds_keep_equal_ids_apart
+            /// A key and each of its parts are different keys.
+            parts_keep_equal_ids_apart
+            /// Ids that differ in case are different keys.
+            letters_keep_their_case
+            /// Ids that differ only at the end are different keys, however long they are.
+            long_ids_are_kept_apart
+            /// Ids of any characters are different keys.
+            wild_ids_are_kept_apart
+        }
+        now {
+            /// Where `get_now` is ready it says what get says.
+            get_now_says_what_get_says
+            /// Where `put_now` is ready it does what put does; else it does nothing.
+            put_now_does_what_put_does
+            /// Where `delete_now` is ready it does what delete does; else it does nothing.
+            delete_now_does_what_delete_does
+        }
+        races {
+            /// Of 64 tasks that put if absent at once, one is answered true.
+            one_of_64_put_if_absent_wins
+            /// Of 64 tasks that put if version at once, one is answered true.
+            one_of_64_put_if_version_wins
+            /// Of 64 tasks that put if absent at the end of a value, one is answered true.
+            one_of_64_takes_over_what_ended
+            /// Of 64 tasks that delete at once, one is answered true.
+            one_of_64_deletes_removes
+            /// Of 64 tasks that delete if version at once, one is answered true.
+            one_of_64_delete_if_version_removes
+            /// 64 tasks that increment by compare-and-set lose no increment.
+            compare_and_set_loses_no_increment
+            /// A get beside puts gives one of the values, whole.
+            no_reader_sees_a_torn_value
+        }
+        cancellation {
+            /// A put that is dropped has happened whole, or not at all.
+            a_cancelled_put_is_whole_or_absent
+            /// The answer of a dropped call never answers another.
+            a_cancelled_call_leaves_no_answer_behind
+            /// A put that is dropped holds up no other operation.
+            a_cancelled_put_holds_up_nothing
+        }
+        records {
+            /// A step makes a record that is absent, and the next step finds what it left.
+            a_step_makes_the_record_and_the_next_one_finds_it
+            /// A step that is called and waited for does what one that is answered at once does.
+            a_step_that_waits_does_the_same
+            /// A record that a step removed is absent for the next one.
+            a_removed_record_is_absent
+            /// Reading a record that is absent makes none.
+            reading_an_absent_record_leaves_nothing
+            /// Reading a record keeps it.
+            reading_a_record_leaves_it_as_it_is
+            /// An inspection shows what the record holds, and keeps it.
+            an_inspection_tells_and_changes_nothing
+            /// A program on a record of another type is refused with WrongType.
+            a_record_of_another_type_is_refused
+            /// A program that was refused leaves the record.
+            a_step_that_was_refused_changes_nothing
+            /// Integers up to 2^53 of either sign survive as argument, record and answer.
+            integers_within_2_53_survive
+            /// An integer argument past 2^53 is Invalid, and the step does not run.
+            an_integer_past_2_53_is_invalid
+            /// Arguments of any bytes arrive as they are.
+            arguments_of_any_bytes_survive
+            /// A program never sees an earlier time than one that ran before it.
+            the_time_of_programs_never_goes_back
+            /// The time that programs see passes as the store's does.
+            the_time_of_programs_goes_on
+        }
+        record_ends {
+            /// A record is there up to the end of its TTL, and gone at it.
+            a_record_ends_with_its_ttl
+            /// A step with a longer TTL lengthens the life of its record.
+            a_step_lengthens_the_ttl_of_its_record
+            /// A step with a shorter TTL shortens the life of its record.
+            a_step_shortens_the_ttl_of_its_record
+            /// A record ends with its TTL however often it is read.
+            reading_a_record_does_not_extend_it
+            /// A step that writes nothing leaves the TTL of its record.
+            a_step_past_its_limit_does_not_extend_the_record
+            /// All parts of a record end with the TTL of the last step.
+            the_parts_of_a_record_end_together
+            /// All parts of a record live until the TTL of the last step.
+            the_parts_of_a_record_live_together
+        }
+        record_races {
+            /// 64 steps at once on one record lose nothing.
+            steps_at_once_lose_nothing
+            /// 64 steps at once pass a limit no further than one after the other.
+            steps_at_once_keep_their_limit
+            /// The parts of a record change together, also while 64 steps run at once.
+            both_parts_of_a_record_change_at_once
+            /// A step that is dropped has run once, whole, or not at all.
+            a_cancelled_step_runs_once_or_not_at_all
+        }
+        run_many {
+            /// `run_many` answers each step in its place.
+            run_many_answers_each_step_in_its_place
+            /// `run_many` runs the steps on a repeated record in their order.
+            run_many_runs_a_repeated_record_in_order
+            /// A step of run_many that is refused fails alone.
+            run_many_fails_step_by_step
+            /// `run_many` of 500 steps runs and answers all of them.
+            run_many_of_five_hundred_is_answered_whole
+        }
+    } };
+}

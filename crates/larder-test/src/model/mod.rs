@@ -1,0 +1,119 @@
+//! The reference: a store so simple that it can be seen to be right.
+
+mod programs;
+mod values;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use larder_store::{Cell, Clock, Entry, Key, ManualClock, Timestamp, Ttl};
+use parking_lot::Mutex;
+
+/// The reference store: one map behind one lock, on a clock that stands still until it is moved.
+///
+/// It takes no shortcut and knows no limit but that of a value. What a store should do where the
+/// text of the contract leaves a doubt is what this one does. Tests of layers may use it too; it is
+/// exact, and slow for a large number of keys.
+///
+/// ```
+/// use std::time::Duration;
+/// use larder_store::{Key, Kind, ManualClock, Put, Store, Ttl};
+/// use larder_test::ModelStore;
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// const SEAT: Kind = Kind::pinned("seat");
+/// let clock = ManualClock::default();
+/// let store = ModelStore::with_clock(clock.clone());
+///
+/// let key = Key::new(SEAT, "A1");
+/// store.put(&Put::new(key.clone(), "ada", Ttl::from_secs(1))).await?;
+/// clock.advance(Duration::from_millis(999));
+/// assert!(store.get(&key).await?.is_some());
+/// clock.advance(Duration::from_millis(1));
+/// assert!(store.get(&key).await?.is_none());
+/// # Ok::<(), larder_store::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Default)]
+pub struct ModelStore {
+    clock: ManualClock,
+    held: Mutex<BTreeMap<String, Held>>,
+}
+
+/// What one key holds, and until when. At the deadline it is gone.
+pub(crate) struct Held {
+    pub(crate) content: Content,
+    pub(crate) deadline: Timestamp,
+}
+
+pub(crate) enum Content {
+    Value(Entry),
+    Record(Cell),
+}
+
+impl Held {
+    pub(crate) fn entry(&self) -> Option<&Entry> {
+        match &self.content {
+            Content::Value(entry) => Some(entry),
+            Content::Record(_) => None,
+        }
+    }
+}
+
+impl ModelStore {
+    /// An empty store, on a clock of its own that nobody moves.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty store that reads its time from `clock`.
+    pub fn with_clock(clock: ManualClock) -> Self {
+        Self {
+            clock,
+            held: Mutex::default(),
+        }
+    }
+
+    /// Works on the slot of `key`, which holds nothing where what it held has ended.
+    pub(crate) fn with_slot<T>(
+        &self,
+        key: &Key,
+        work: impl FnOnce(&mut Option<Held>, Timestamp) -> T,
+    ) -> T {
+        self.with_raw_slot(key, |slot, now| {
+            if slot.as_ref().is_some_and(|held| held.deadline <= now) {
+                *slot = None;
+            }
+            work(slot, now)
+        })
+    }
+
+    /// As [`with_slot`](Self::with_slot), but with what has ended still in it: for broken stores.
+    pub(crate) fn with_raw_slot<T>(
+        &self,
+        key: &Key,
+        work: impl FnOnce(&mut Option<Held>, Timestamp) -> T,
+    ) -> T {
+        let mut map = self.held.lock();
+        let mut slot = map.remove(key.as_str());
+        let done = work(&mut slot, self.clock.now());
+        if let Some(held) = slot {
+            map.insert(key.as_str().to_owned(), held);
+        }
+        done
+    }
+}
+
+/// The moment `ttl` from `now`.
+pub(crate) fn deadline(now: Timestamp, ttl: Ttl) -> Timestamp {
+    now.plus_micros(ttl.as_micros())
+}
+
+impl fmt::Debug for ModelStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelStore")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,53 @@
+use std::task::Poll;
+
+use async_trait::async_trait;
+use larder_store::{Args, Call, Calls, Cell, Form, Key, Programs, Result};
+
+use super::{Content, Held, ModelStore, deadline};
+
+impl ModelStore {
+    fn step(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
+        key.require(Form::Record, "run")?;
+        let mut args = Args::new();
+        call.args(&mut args);
+        args.check()?;
+        self.with_slot(key, |slot, now| {
+            let (mut cell, mut end) = match slot.take() {
+                Some(Held {
+                    content: Content::Record(cell),
+                    deadline,
+                }) => (cell, deadline),
+                _ => (Cell::new(), now),
+            };
+            let done = call.step(&mut cell, now);
+            if let Some(ttl) = cell.take_ttl() {
+                end = deadline(now, ttl);
+            }
+            if !cell.is_empty() {
+                *slot = Some(Held {
+                    content: Content::Record(cell),
+                    deadline: end,
+                });
+            }
+            done
+        })
+    }
+}
+
+#[async_trait]
+impl Programs for ModelStore {
+    fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
+        Poll::Ready(self.step(key, call))
+    }
+
+    async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
+        self.step(key, call)
+    }
+
+    async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>> {
+        calls
+            .into_iter()
+            .map(|(key, call)| self.step(key, call))
+            .collect()
+    }
+}

@@ -1,0 +1,130 @@
+use std::sync::Arc;
+use std::task::Poll;
+
+use async_trait::async_trait;
+use larder_store::{
+    DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Form, Key, Programs, Put, Result, Store,
+    Ttl, Version,
+};
+
+use super::{Content, Held, ModelStore, deadline};
+
+impl ModelStore {
+    fn read(&self, key: &Key) -> Result<Option<Entry>> {
+        key.require(Form::Value, "get")?;
+        Ok(self.with_slot(key, |slot, _| slot.as_ref().and_then(Held::entry).cloned()))
+    }
+
+    fn write(&self, put: &Put) -> Result<bool> {
+        put.key().require(Form::Value, "put")?;
+        if put.value().len() > DEFAULT_MAX_VALUE {
+            return Err(Error::new(
+                "put",
+                ErrorKind::TooLarge,
+                format!("a value is at most {DEFAULT_MAX_VALUE} bytes"),
+            ));
+        }
+        self.with_slot(put.key(), |slot, now| {
+            let met = put.condition().is_met_by(version(slot));
+            if met {
+                *slot = Some(Held {
+                    content: Content::Value(Entry {
+                        value: put.value().clone(),
+                        version: put.version(),
+                    }),
+                    deadline: deadline(now, put.ttl()),
+                });
+            }
+            Ok(met)
+        })
+    }
+
+    fn remove(&self, delete: &Delete) -> Result<bool> {
+        delete.key().require(Form::Value, "delete")?;
+        self.with_slot(delete.key(), |slot, _| {
+            let held = version(slot);
+            let met = held.is_some() && delete.condition().is_met_by(held);
+            if met {
+                *slot = None;
+            }
+            Ok(met)
+        })
+    }
+
+    fn set_ttl(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+        key.require(Form::Value, "expire")?;
+        self.with_slot(key, |slot, now| {
+            let Some(held) = slot else { return Ok(false) };
+            held.deadline = deadline(now, ttl);
+            Ok(true)
+        })
+    }
+
+    fn time_left(&self, key: &Key) -> Result<Option<Ttl>> {
+        key.require(Form::Value, "ttl")?;
+        self.with_slot(key, |slot, now| {
+            Ok(slot
+                .as_ref()
+                .map(|held| Ttl::covering_micros(held.deadline.as_micros() - now.as_micros())))
+        })
+    }
+}
+
+fn version(slot: &Option<Held>) -> Option<Version> {
+    Some(slot.as_ref()?.entry()?.version)
+}
+
+#[async_trait]
+impl Store for ModelStore {
+    async fn get(&self, key: &Key) -> Result<Option<Entry>> {
+        self.read(key)
+    }
+
+    async fn put(&self, put: &Put) -> Result<bool> {
+        self.write(put)
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<bool> {
+        self.remove(delete)
+    }
+
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+        self.set_ttl(key, ttl)
+    }
+
+    async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
+        self.time_left(key)
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
+        keys.iter().map(|key| self.read(key)).collect()
+    }
+
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+        puts.iter().map(|put| self.write(put)).collect()
+    }
+
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+        deletes.iter().map(|delete| self.remove(delete)).collect()
+    }
+
+    fn location(&self) -> &str {
+        "model://"
+    }
+
+    fn get_now(&self, key: &Key) -> Poll<Result<Option<Entry>>> {
+        Poll::Ready(self.read(key))
+    }
+
+    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+        Poll::Ready(self.write(put))
+    }
+
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+        Poll::Ready(self.remove(delete))
+    }
+
+    fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+}

@@ -1,0 +1,174 @@
+use bytes::Bytes;
+use larder_store::{
+    Args, Effect, Inspection, Kind, Program, Record, Result, Script, Slot, Timestamp, Ttl, Wire,
+};
+
+/// Lines of bytes, and how many bytes they are together. On Redis a list and a string beside it.
+#[derive(Debug)]
+pub struct Journal(Lines);
+
+/// What a journal holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// The lines, oldest first.
+    pub lines: Vec<Bytes>,
+    /// Their length together; nothing where the journal, or that part of it, is absent.
+    pub bytes: Option<i64>,
+}
+
+impl Lines {
+    fn push(&mut self, line: Bytes) -> i64 {
+        let bytes = self.bytes.unwrap_or(0) + line.len() as i64;
+        self.bytes = Some(bytes);
+        self.lines.push(line);
+        bytes
+    }
+}
+
+impl Record for Journal {
+    const KIND: Kind = Kind::record("law-journal");
+    const PARTS: &'static [&'static str] = &["", ":bytes"];
+    type Inspect = InspectJournal;
+}
+
+/// Appends a line, and answers how many bytes the journal holds then.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The line: any bytes, or none.
+    pub line: Bytes,
+    /// How long the journal lives from now on.
+    pub ttl: Ttl,
+}
+
+impl Program for Append {
+    type Record = Journal;
+    type Reply = i64;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "law-append",
+        Effect::Once,
+        "local bytes = tonumber(redis.call('GET', KEYS[2]) or '0') + #ARGV[1]
+         redis.call('RPUSH', KEYS[1], ARGV[1])
+         ttl(KEYS[1], tonumber(ARGV[2]))
+         put(KEYS[2], num(bytes), tonumber(ARGV[2]))
+         return num(bytes)",
+    );
+
+    fn args(&self, args: &mut Args) {
+        args.bytes(&self.line);
+        args.int(self.ttl.as_millis() as i64);
+    }
+
+    fn step(&self, record: &mut Slot<'_, Journal>, _: Timestamp) -> i64 {
+        if let Some(Journal(lines)) = record.update(self.ttl) {
+            return lines.push(self.line.clone());
+        }
+        let mut lines = Lines::default();
+        let bytes = lines.push(self.line.clone());
+        record.put(Journal(lines), self.ttl);
+        bytes
+    }
+
+    fn reply(&self, wire: Wire) -> Result<i64> {
+        wire.int()
+    }
+}
+
+/// Answers what a journal holds.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadJournal;
+
+impl Program for ReadJournal {
+    type Record = Journal;
+    type Reply = Lines;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "law-read-journal",
+        Effect::Read,
+        "return {redis.call('GET', KEYS[2]), redis.call('LRANGE', KEYS[1], 0, -1)}",
+    );
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, Journal>, _: Timestamp) -> Lines {
+        record
+            .get()
+            .map(|journal| journal.0.clone())
+            .unwrap_or_default()
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Lines> {
+        let [bytes, lines] = wire.array()?;
+        Ok(Lines {
+            lines: lines
+                .list()?
+                .into_iter()
+                .map(Wire::bytes)
+                .collect::<Result<_>>()?,
+            bytes: bytes.optional_int()?,
+        })
+    }
+}
+
+/// Removes a journal, and answers how many lines it held.
+#[derive(Clone, Copy, Debug)]
+pub struct ClearJournal;
+
+impl Program for ClearJournal {
+    type Record = Journal;
+    type Reply = i64;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "law-clear-journal",
+        Effect::Once,
+        "local lines = redis.call('LLEN', KEYS[1])
+         del(KEYS[1])
+         del(KEYS[2])
+         return lines",
+    )
+    .runs_when_full();
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, Journal>, _: Timestamp) -> i64 {
+        let lines = record.get().map_or(0, |journal| journal.0.lines.len());
+        record.remove();
+        lines as i64
+    }
+
+    fn reply(&self, wire: Wire) -> Result<i64> {
+        wire.int()
+    }
+}
+
+/// Shows how many bytes and lines there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InspectJournal;
+
+impl Program for InspectJournal {
+    type Record = Journal;
+    type Reply = Inspection;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "law-inspect-journal",
+        Effect::Read,
+        "local bytes = redis.call('GET', KEYS[2])
+         if not bytes then return {} end
+         return {'bytes', bytes, 'lines', redis.call('LLEN', KEYS[1])}",
+    );
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, Journal>, _: Timestamp) -> Inspection {
+        match record.get() {
+            Some(Journal(Lines { lines, bytes })) => Inspection::new()
+                .with("bytes", bytes.unwrap_or(0))
+                .with("lines", lines.len()),
+            None => Inspection::new(),
+        }
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Inspection> {
+        Inspection::from_wire(wire)
+    }
+}
