@@ -46,13 +46,28 @@ impl dyn Programs + '_ {
     /// # Cancellation
     /// A dropped call may or may not have run.
     pub async fn run<P: Program>(&self, key: &Key, program: &P) -> Result<P::Reply> {
-        let mut call = Typed::new(program);
-        check_kind(key, &call)?;
-        match self.call_now(key, &mut call) {
-            Poll::Ready(done) => done?,
-            Poll::Pending => self.call(key, &mut call).await?,
+        match self.run_now(key, program) {
+            Poll::Ready(reply) => reply,
+            Poll::Pending => {
+                let mut call = Typed::new(program);
+                self.call(key, &mut call).await?;
+                call.into_reply()
+            }
         }
-        call.into_reply()
+    }
+
+    /// Runs `program` if that takes no waiting; pending, with nothing done, if it does. For layers
+    /// that would box a future only to find the answer ready.
+    ///
+    /// # Errors
+    /// As [`run`](#method.run) gives them.
+    pub fn run_now<P: Program>(&self, key: &Key, program: &P) -> Poll<Result<P::Reply>> {
+        let mut call = Typed::new(program);
+        if let Err(error) = check_kind(key, &call) {
+            return Poll::Ready(Err(error));
+        }
+        self.call_now(key, &mut call)
+            .map(|done| done.and_then(|()| call.into_reply()))
     }
 
     /// Runs each program on its record, side by side, with a result for each: one round trip for
