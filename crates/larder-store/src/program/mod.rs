@@ -49,7 +49,8 @@ pub trait Record: Send + Sized + 'static {
 ///   `del(key)`. It may call Redis for anything else.
 /// - Integers are within [`MAX_INT`]. Division is floored. A map is sorted before it is sent back.
 /// - Check first, write last: an error in the middle of a script keeps what was written.
-/// - A step does not panic, and does not wait.
+/// - A step does not panic, and does not wait. A store may run it on a trial and run it again;
+///   only the last run counts, so it changes nothing but its record.
 ///
 /// A differential trace (`larder_test::trace`) holds the two forms against each other, on the
 /// edges of every deadline.
