@@ -3,6 +3,7 @@
 //! - [`laws!`] proves a backend, or a decorator that keeps the contract: one test for each law.
 //! - [`ModelStore`] is the reference, on a clock that a test moves.
 //! - [`trace`](mod@trace) holds the two forms of a program against each other.
+//! - [`service`] probes a tower layer for the mistakes that compile.
 //! - `server` starts real servers that no test can leave behind.
 
 mod fixture;
@@ -11,6 +12,7 @@ mod model;
 pub mod records;
 #[cfg(unix)]
 pub mod server;
+pub mod service;
 pub mod trace;
 
 pub use fixture::{Fixture, ManualFixture};
