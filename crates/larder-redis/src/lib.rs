@@ -1,1 +1,20 @@
-//! The Redis store of larder, over bb8 and multiplexed connections.
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod classify;
+mod commands;
+mod connection;
+mod endpoint;
+mod frame;
+mod many;
+mod programs;
+pub mod redis;
+mod script;
+mod start;
+mod step;
+mod store;
+mod virtual_time;
+mod wire;
+
+pub use builder::RedisBuilder;
+pub use store::RedisStore;

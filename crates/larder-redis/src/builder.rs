@@ -1,0 +1,166 @@
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bb8_redis::RedisConnectionManager;
+use larder_store::{DEFAULT_MAX_VALUE, Error, ErrorKind, ManualClock, Result};
+use tokio::sync::Notify;
+
+use crate::connection::{Limits, Node, Source, Supervisor};
+use crate::endpoint::Endpoint;
+use crate::script::{Scripts, Time};
+use crate::start;
+use crate::store::RedisStore;
+
+/// The options of a [`RedisStore`], each with a default.
+///
+/// It has no `Debug`: what it is made from may hold a password.
+#[must_use]
+pub struct RedisBuilder {
+    origin: Origin,
+    limits: Limits,
+    max_value: usize,
+    virtual_time: Option<ManualClock>,
+}
+
+enum Origin {
+    Url(String),
+    Pool(bb8::Pool<RedisConnectionManager>),
+}
+
+/// Far above the round trip in a loaded data centre (a few milliseconds), far below what a visitor
+/// notices. A page that asks for three things in a row is still answered within a third of a second
+/// when the server hangs.
+const DEADLINE: Duration = Duration::from_millis(100);
+
+/// Room for name resolution and a handshake that has to be sent twice.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Two, so that one large value does not hold up everybody, and so that two cores can read.
+const CONNECTIONS: usize = 2;
+
+/// More than any server answers within the default deadline is lost anyway; what is below waits a
+/// few milliseconds.
+const IN_FLIGHT: usize = 4096;
+
+impl RedisBuilder {
+    pub(crate) fn at(url: &str) -> Self {
+        Self::of(Origin::Url(url.to_owned()))
+    }
+
+    pub(crate) fn on(pool: bb8::Pool<RedisConnectionManager>) -> Self {
+        Self::of(Origin::Pool(pool))
+    }
+
+    fn of(origin: Origin) -> Self {
+        Self {
+            origin,
+            limits: Limits {
+                deadline: DEADLINE,
+                connect_deadline: CONNECT_DEADLINE,
+                connections: CONNECTIONS,
+                in_flight: IN_FLIGHT,
+            },
+            max_value: DEFAULT_MAX_VALUE,
+            virtual_time: None,
+        }
+    }
+
+    /// How long an operation may take, everything included: waiting for a connection, sending
+    /// again, loading a script. 100 ms unless it is set: far above the round trip in a loaded data
+    /// centre, far below what a visitor notices. Set it higher for values of many megabytes.
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.limits.deadline = deadline;
+        self
+    }
+
+    /// How long a connection may take to be made and to be greeted. 1 s unless it is set.
+    pub fn with_connect_deadline(mut self, deadline: Duration) -> Self {
+        self.limits.connect_deadline = deadline;
+        self
+    }
+
+    /// How many multiplexed connections commands share. 2 unless it is set; more than 4 rarely
+    /// help.
+    pub fn with_connections(mut self, connections: NonZeroUsize) -> Self {
+        self.limits.connections = connections.get();
+        self
+    }
+
+    /// How many operations may be in flight; one more is
+    /// [`NotSent`](larder_store::ErrorKind::NotSent). 4,096 unless it is set. One on many keys
+    /// counts once.
+    pub fn with_in_flight(mut self, operations: NonZeroUsize) -> Self {
+        self.limits.in_flight = operations.get();
+        self
+    }
+
+    /// The longest value that is written, in bytes. 16 MiB unless it is set.
+    pub fn with_max_value(mut self, bytes: usize) -> Self {
+        self.max_value = bytes;
+        self
+    }
+
+    /// Runs programs by `clock` in place of the server's. **For tests.**
+    ///
+    /// `now()` is the time of the clock. TTLs that programs set end by it too, and each key that a
+    /// program leaves without one makes the call fail. Values are not concerned: those of `put`
+    /// still end by the server's clock. Each call takes one more round trip.
+    pub fn with_virtual_time(mut self, clock: ManualClock) -> Self {
+        self.virtual_time = Some(clock);
+        self
+    }
+
+    /// Connects, and greets the server.
+    ///
+    /// It does not wait for a server that is not there: a store that cannot work is found when the
+    /// app starts. It ends within about the connect deadline. What is lost later comes back by
+    /// itself.
+    ///
+    /// # Errors
+    /// Each names the server, without user and password, and the fix.
+    ///
+    /// - [`ErrorKind::Invalid`]: the URL is none, or the server is no Redis, too old, a sentinel,
+    ///   or has no such database.
+    /// - [`ErrorKind::NotSent`]: nobody answers.
+    /// - [`ErrorKind::Refused`]: the password is missing or wrong, or the server is not ready.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn connect(self) -> Result<RedisStore> {
+        let limits = self.limits;
+        let supervisor = Arc::new(Notify::new());
+        let (location, source) = match self.origin {
+            Origin::Pool(pool) => ("redis:// (a pool of the app)".into(), Source::Lent(pool)),
+            Origin::Url(url) => {
+                let endpoint = Endpoint::parse(&url)?;
+                let source = own(endpoint.info, &limits, &supervisor)?;
+                (Arc::from(endpoint.location), source)
+            }
+        };
+        let node = Arc::new(Node::new(location, limits, source, supervisor));
+        start::connect(&node).await?;
+        let time = match self.virtual_time {
+            Some(_) => Time::Virtual,
+            None => Time::Server,
+        };
+        Ok(RedisStore {
+            _supervisor: Supervisor::start(node.clone()),
+            node,
+            scripts: Scripts::new(time),
+            max_value: self.max_value,
+            virtual_time: self.virtual_time,
+        })
+    }
+}
+
+fn own(info: ::redis::ConnectionInfo, limits: &Limits, supervisor: &Arc<Notify>) -> Result<Source> {
+    let client = ::redis::Client::open(info).map_err(|_| {
+        Error::new(
+            "connect",
+            ErrorKind::Invalid,
+            "this system has no sockets of the kind that the store URL names",
+        )
+    })?;
+    Ok(Source::own(client, limits, supervisor.clone()))
+}

@@ -1,0 +1,177 @@
+//! What an error of the server, or of the connection, means to the caller.
+//!
+//! The texts are made here. What the client library would print may hold a value, and what the
+//! server says may hold a key, so no more than a code that this file knows is passed on.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+
+use ::redis::{RedisError, ServerError};
+use larder_store::{Error, ErrorKind, Refusal};
+
+/// The codes that have a meaning to a caller, and what to do about them.
+const CODES: &[(&str, Refusal, &str)] = &[
+    ("OOM", Refusal::Full, "the server is at its maxmemory"),
+    ("READONLY", Refusal::ReadOnly, "the server is a replica"),
+    (
+        "MISCONF",
+        Refusal::ReadOnly,
+        "the server cannot save to disk, and takes no writes",
+    ),
+    (
+        "WRONGTYPE",
+        Refusal::WrongType,
+        "the key holds another type of value",
+    ),
+    ("NOAUTH", Refusal::Denied, "the server asks for a password"),
+    (
+        "WRONGPASS",
+        Refusal::Denied,
+        "the user or the password is wrong",
+    ),
+    (
+        "NOPERM",
+        Refusal::Denied,
+        "the user may not run this command, or not on this key",
+    ),
+    (
+        "DENIED",
+        Refusal::Denied,
+        "the server is in protected mode: set a password there",
+    ),
+    (
+        "LOADING",
+        Refusal::Unavailable,
+        "the server is loading its data",
+    ),
+    (
+        "BUSY",
+        Refusal::Unavailable,
+        "the server is busy with a script",
+    ),
+    (
+        "NOREPLICAS",
+        Refusal::Unavailable,
+        "the server has too few replicas to take writes",
+    ),
+    (
+        "MASTERDOWN",
+        Refusal::Unavailable,
+        "the server is a replica that lost its master",
+    ),
+    ("CLUSTERDOWN", Refusal::Unavailable, "the cluster is down"),
+    (
+        "TRYAGAIN",
+        Refusal::Unavailable,
+        "the cluster is moving these keys",
+    ),
+    (
+        "MOVED",
+        Refusal::Unavailable,
+        "the key is on another node of a cluster",
+    ),
+    (
+        "ASK",
+        Refusal::Unavailable,
+        "the key is moving to another node of a cluster",
+    ),
+    (
+        "NOSCRIPT",
+        Refusal::Unavailable,
+        "the server forgot a script that it was just sent",
+    ),
+];
+
+/// The error of a plain command that the server answered with an error: it did nothing.
+pub(crate) fn refused(operation: &'static str, error: &ServerError) -> Error {
+    known(operation, error).unwrap_or_else(|| {
+        Error::new(
+            operation,
+            ErrorKind::Refused(Refusal::Unavailable),
+            "the server answered with an error that larder does not know",
+        )
+    })
+}
+
+/// The error of a code that says that nothing was done, if it is one of those.
+pub(crate) fn known(operation: &'static str, error: &ServerError) -> Option<Error> {
+    let (code, refusal, what) = CODES.iter().find(|(code, ..)| *code == error.code())?;
+    Some(Error::new(
+        operation,
+        ErrorKind::Refused(*refusal),
+        format!("{what} ({code})"),
+    ))
+}
+
+/// The error of an answer that is not of its command's form.
+pub(crate) fn unexpected(operation: &'static str) -> Error {
+    Error::new(
+        operation,
+        ErrorKind::MayHaveRun,
+        "the answer is not of the form that Redis gives: something between here and the server \
+         changes it",
+    )
+}
+
+/// The error of the operating system that is inside an error of the client library.
+///
+/// It names no key and no value, unlike what surrounds it.
+pub(crate) fn system(error: &RedisError) -> Option<io::Error> {
+    let source = error.source()?;
+    let shared = source.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
+    let system = shared.downcast_ref::<io::Error>()?;
+    Some(match system.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(system.kind(), system.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(line: &str) -> ServerError {
+        match ::redis::parse_redis_value(format!("-{line}\r\n").as_bytes()) {
+            Ok(::redis::Value::ServerError(error)) => error,
+            other => panic!("no error: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_code_has_its_kind() {
+        for (line, refusal) in [
+            ("OOM command not allowed", Refusal::Full),
+            ("READONLY You can't write", Refusal::ReadOnly),
+            ("MISCONF Errors writing", Refusal::ReadOnly),
+            ("WRONGTYPE Operation against", Refusal::WrongType),
+            ("NOAUTH Authentication required.", Refusal::Denied),
+            ("NOPERM this user has no", Refusal::Denied),
+            ("LOADING Redis is loading", Refusal::Unavailable),
+            ("BUSY Redis is busy", Refusal::Unavailable),
+            ("MASTERDOWN Link with MASTER", Refusal::Unavailable),
+            ("CLUSTERDOWN The cluster", Refusal::Unavailable),
+            ("TRYAGAIN Multiple keys", Refusal::Unavailable),
+            ("NOREPLICAS Not enough", Refusal::Unavailable),
+            ("ERR something", Refusal::Unavailable),
+        ] {
+            let error = refused("get", &answer(line));
+            assert_eq!(error.kind(), ErrorKind::Refused(refusal), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_says_is_not_passed_on() {
+        for line in ["ERR no such key hunter2", "hunter2 hunter2", "OOM hunter2"] {
+            let error = refused("get", &answer(line));
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn the_error_of_the_system_is_found() {
+        let error = RedisError::from(io::Error::from(io::ErrorKind::ConnectionRefused));
+        let found = system(&error).map(|error| error.kind());
+        assert_eq!(found, Some(io::ErrorKind::ConnectionRefused));
+    }
+}

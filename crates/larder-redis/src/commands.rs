@@ -1,0 +1,132 @@
+//! The commands of the plain operations, and how their answers read.
+
+use ::redis::{Cmd, Value};
+use larder_store::{Condition, Delete, Entry, Error, ErrorKind, Key, Put, Result, Ttl};
+
+use crate::script::{DELETE_IF_VERSION, Named, PUT_IF_VERSION};
+use crate::{classify, frame};
+
+pub(crate) fn get(key: &Key) -> Cmd {
+    let mut cmd = command("GET", 2, key.as_bytes().len());
+    cmd.arg(key.as_bytes());
+    cmd
+}
+
+pub(crate) fn get_many<'a>(keys: impl Iterator<Item = &'a Key>) -> Cmd {
+    let mut cmd = ::redis::cmd("MGET");
+    for key in keys {
+        cmd.arg(key.as_bytes());
+    }
+    cmd
+}
+
+/// A put; its `named` matters where it takes a script.
+pub(crate) fn put(put: &Put, named: Named) -> Cmd {
+    let key = put.key().as_bytes();
+    let room = key.len() + frame::length(put) + 40;
+    let ttl = put.ttl().as_millis();
+    if let Condition::IfVersion(version) = put.condition() {
+        let mut cmd = PUT_IF_VERSION.call(named, 1, room);
+        cmd.arg(key).arg(version.as_bytes());
+        frame::write(&mut cmd, put);
+        cmd.arg(ttl);
+        return cmd;
+    }
+    let mut cmd = command("SET", 6, room);
+    cmd.arg(key);
+    frame::write(&mut cmd, put);
+    cmd.arg("PX").arg(ttl);
+    match put.condition() {
+        Condition::IfAbsent => cmd.arg("NX"),
+        Condition::IfPresent => cmd.arg("XX"),
+        Condition::Always | Condition::IfVersion(_) => &mut cmd,
+    };
+    cmd
+}
+
+/// A removal; its `named` matters where it takes a script.
+pub(crate) fn delete(delete: &Delete, named: Named) -> Cmd {
+    let key = delete.key().as_bytes();
+    if let Condition::IfVersion(version) = delete.condition() {
+        let mut cmd = DELETE_IF_VERSION.call(named, 1, key.len() + 16);
+        cmd.arg(key).arg(version.as_bytes());
+        return cmd;
+    }
+    let mut cmd = command("DEL", 2, key.len());
+    cmd.arg(key);
+    cmd
+}
+
+/// Whether a removal can do anything at all.
+pub(crate) fn may_delete(delete: &Delete) -> bool {
+    delete.condition() != Condition::IfAbsent
+}
+
+pub(crate) fn expire(key: &Key, ttl: Ttl) -> Cmd {
+    let mut cmd = command("PEXPIRE", 3, key.as_bytes().len() + 16);
+    cmd.arg(key.as_bytes()).arg(ttl.as_millis());
+    cmd
+}
+
+pub(crate) fn ttl(key: &Key) -> Cmd {
+    let mut cmd = command("PTTL", 2, key.as_bytes().len());
+    cmd.arg(key.as_bytes());
+    cmd
+}
+
+fn command(name: &str, arguments: usize, room: usize) -> Cmd {
+    let mut cmd = Cmd::with_capacity(arguments, name.len() + room);
+    cmd.arg(name);
+    cmd
+}
+
+/// The answer of GET, or one item of that of MGET.
+pub(crate) fn entry(operation: &'static str, key: &Key, value: Value) -> Result<Option<Entry>> {
+    match value {
+        Value::Nil => Ok(None),
+        Value::BulkString(bytes) => Ok(frame::read(key, bytes)),
+        other => Err(unread(operation, &other)),
+    }
+}
+
+/// The answer of SET, DEL, PEXPIRE and the scripts of versions: whether it was done.
+pub(crate) fn done(operation: &'static str, value: &Value) -> Result<bool> {
+    match value {
+        Value::Okay | Value::Int(1..) => Ok(true),
+        Value::Nil | Value::Int(0) => Ok(false),
+        other => Err(unread(operation, other)),
+    }
+}
+
+/// The answer of PTTL.
+pub(crate) fn remaining(operation: &'static str, value: &Value) -> Result<Option<Ttl>> {
+    match value {
+        Value::Int(-2) => Ok(None),
+        // Somebody else wrote it without an end: the longest TTL is what comes nearest.
+        Value::Int(-1) => Ok(Some(Ttl::MAX)),
+        // In the last millisecond it is zero, and the key is still there.
+        Value::Int(millis @ 0..) => Ok(Some(Ttl::covering_micros(millis.saturating_mul(1000)))),
+        other => Err(unread(operation, other)),
+    }
+}
+
+/// The error of an answer that is an error, or not of its command's form.
+pub(crate) fn unread(operation: &'static str, value: &Value) -> Error {
+    match value {
+        Value::ServerError(error) => classify::refused(operation, error),
+        _ => classify::unexpected(operation),
+    }
+}
+
+/// Refuses a value that is longer than the store takes.
+pub(crate) fn check_size(operation: &'static str, put: &Put, most: usize) -> Result<()> {
+    let length = put.value().len();
+    if length <= most {
+        return Ok(());
+    }
+    Err(Error::new(
+        operation,
+        ErrorKind::TooLarge,
+        format!("the value has {length} bytes and the store takes {most}"),
+    ))
+}

@@ -1,0 +1,76 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::{AsyncConnectionConfig, Client, PushInfo, PushKind};
+use bb8::ManageConnection;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::fault::Fault;
+use super::line::{Health, Line};
+use super::node::Limits;
+
+/// Makes the lines of our own bb8 pool, and tells it which of them broke.
+///
+/// Validity is one atomic read, so the pool tests at each checkout without a round trip.
+pub(crate) struct Manager {
+    client: Client,
+    deadline: Duration,
+    buffer: usize,
+    supervisor: Arc<Notify>,
+}
+
+impl Manager {
+    pub(super) fn new(client: Client, limits: &Limits, supervisor: Arc<Notify>) -> Self {
+        Self {
+            client,
+            deadline: limits.connect_deadline,
+            // So that a command never waits to be queued: what is in flight has its own limit.
+            buffer: limits.in_flight,
+            supervisor,
+        }
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Arc<Line>;
+    type Error = Fault;
+
+    async fn connect(&self) -> Result<Arc<Line>, Fault> {
+        let health = Arc::new(Health::new(self.supervisor.clone()));
+        // The deadlines are ours: the client's own end neither a queue nor a handshake.
+        let mut config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(self.buffer);
+        let connection = self.client.get_connection_info().redis_settings();
+        if connection.protocol() == ::redis::ProtocolVersion::RESP3 {
+            let health = health.clone();
+            config = config.set_push_sender(move |push: PushInfo| {
+                if push.kind == PushKind::Disconnection {
+                    health.dropped();
+                }
+                Ok::<(), ::redis::aio::SendError>(())
+            });
+        }
+        let connecting = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config);
+        match timeout(self.deadline, connecting).await {
+            Ok(Ok(connection)) => Ok(Arc::new(Line::new(connection, health))),
+            Ok(Err(error)) => Err(Fault::Redis(error)),
+            Err(_) => Err(Fault::TimedOut),
+        }
+    }
+
+    async fn is_valid(&self, line: &mut Arc<Line>) -> Result<(), Fault> {
+        if line.health().is_good() {
+            return Ok(());
+        }
+        Err(Fault::Broken)
+    }
+
+    fn has_broken(&self, line: &mut Arc<Line>) -> bool {
+        !line.health().is_good()
+    }
+}

@@ -1,0 +1,161 @@
+use std::io;
+use std::sync::atomic::Ordering;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{Cmd, Pipeline, RedisResult, Value};
+use larder_store::{Error, ErrorKind, Result};
+use tokio::time::{Instant, timeout_at};
+
+use super::line::Line;
+use super::node::Node;
+use crate::classify;
+
+/// Whether a request may be sent again after its answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Twice is the same as once.
+    Safe,
+    /// Twice may be more than once.
+    Never,
+}
+
+/// What is sent in one go.
+#[derive(Clone, Copy)]
+pub(crate) enum Request<'a> {
+    /// One command, and its answer.
+    One(&'a Cmd),
+    /// Several, and an array of as many answers.
+    Many(&'a Pipeline),
+}
+
+impl Request<'_> {
+    async fn send(self, mut connection: MultiplexedConnection) -> RedisResult<Value> {
+        match self {
+            Self::One(command) => connection.send_packed_command(command).await,
+            Self::Many(pipeline) => {
+                let answers = connection.send_packed_commands(pipeline, 0, pipeline.len());
+                answers.await.map(Value::Array)
+            }
+        }
+    }
+}
+
+/// One operation on a node, from its begin to its deadline.
+pub(crate) struct Operation<'a> {
+    node: &'a Node,
+    name: &'static str,
+    deadline: Instant,
+}
+
+impl Node {
+    /// Begins an operation, unless too many are in flight.
+    pub(crate) fn begin(&self, name: &'static str) -> Result<Operation<'_>> {
+        // Made first: dropping it gives the place back.
+        let operation = Operation {
+            node: self,
+            name,
+            deadline: Instant::now() + self.limits.deadline,
+        };
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) < self.limits.in_flight {
+            return Ok(operation);
+        }
+        metrics::counter!("larder_redis_overloaded_total", "server" => self.location.clone())
+            .increment(1);
+        Err(Error::new(
+            name,
+            ErrorKind::NotSent,
+            format!(
+                "overloaded: {} operations are in flight to {}",
+                self.limits.in_flight, self.location
+            ),
+        ))
+    }
+}
+
+impl Drop for Operation<'_> {
+    fn drop(&mut self) {
+        self.node.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Operation<'_> {
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether the deadline is still to come.
+    pub(crate) fn has_time(&self) -> bool {
+        Instant::now() < self.deadline
+    }
+
+    /// Sends a request and waits for its answer, which may be an error of the server's.
+    ///
+    /// A request that may be repeated is, for as long as connections turn out to be dropped: once
+    /// for each that there was, since all may have been dropped at the same time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotSent`] and [`ErrorKind::MayHaveRun`].
+    pub(crate) async fn send(&self, request: Request<'_>, repeat: Repeat) -> Result<Value> {
+        let mut repeats = match repeat {
+            Repeat::Safe => self.node.limits.connections,
+            Repeat::Never => 0,
+        };
+        let mut lost = None;
+        loop {
+            let line = match self.node.line(self.name, self.deadline).await {
+                Ok(line) => line,
+                // What was sent before may still have run.
+                Err(error) => return Err(lost.map_or(error, |lost| self.lost(lost))),
+            };
+            match self.attempt(&line, request).await {
+                Ok(value) => return Ok(value),
+                Err(error) if repeats == 0 || !self.has_time() => {
+                    return Err(self.lost(error));
+                }
+                Err(error) => lost = Some(error),
+            }
+            repeats -= 1;
+        }
+    }
+
+    async fn attempt(&self, line: &Line, request: Request<'_>) -> Result<Value, Lost> {
+        match timeout_at(self.deadline, request.send(line.connection())).await {
+            Ok(Ok(value)) => {
+                line.health().answered();
+                Ok(value)
+            }
+            Ok(Err(error)) => {
+                // The client gives an error here only when the connection is of no more use.
+                line.health().dropped();
+                Err(Lost::Dropped(classify::system(&error)))
+            }
+            Err(_) => {
+                line.health().unanswered();
+                Err(Lost::Unanswered)
+            }
+        }
+    }
+
+    fn lost(&self, lost: Lost) -> Error {
+        let location = &self.node.location;
+        let lost_by = |text: String| Error::new(self.name, ErrorKind::MayHaveRun, text);
+        match lost {
+            Lost::Unanswered => {
+                metrics::counter!("larder_redis_timeouts_total", "server" => location.clone())
+                    .increment(1);
+                let deadline = self.node.limits.deadline;
+                lost_by(format!("{location} did not answer within {deadline:?}"))
+            }
+            Lost::Dropped(None) => lost_by(format!("{location} answered what is not Redis")),
+            Lost::Dropped(Some(system)) => {
+                lost_by(format!("the connection to {location} was dropped")).with_source(system)
+            }
+        }
+    }
+}
+
+/// How an answer was lost.
+enum Lost {
+    Unanswered,
+    Dropped(Option<io::Error>),
+}

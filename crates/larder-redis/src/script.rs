@@ -1,0 +1,169 @@
+//! Scripts as the server gets them, and how they are called.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use ::redis::{Cmd, ServerError, ServerErrorKind, Value};
+use larder_store::{Effect, Script};
+use parking_lot::RwLock;
+
+/// A whole script: its flags, what its program may call, and the program.
+pub(crate) struct Prepared {
+    name: &'static str,
+    text: String,
+    hash: String,
+    /// How many lines stand before the program's first.
+    lines_before: usize,
+}
+
+/// How a script is named in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// By its hash, which the server may have forgotten. Then nothing ran.
+    ByHash,
+    /// By its whole text, which always runs and is remembered.
+    ByText,
+}
+
+/// By which clock programs run, which decides what stands around them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Time {
+    Server,
+    Virtual,
+}
+
+impl Prepared {
+    fn new(script: &Script, time: Time) -> Self {
+        let (prelude, epilogue) = match time {
+            Time::Server => (include_str!("lua/prelude.lua"), ""),
+            Time::Virtual => (
+                include_str!("lua/virtual_prelude.lua"),
+                include_str!("lua/virtual_epilogue.lua"),
+            ),
+        };
+        Self::around(script, prelude, epilogue)
+    }
+
+    /// A script of this crate's own, which takes care of everything itself.
+    pub(crate) fn bare(script: &Script) -> Self {
+        Self::around(script, "", "")
+    }
+
+    fn around(script: &Script, prelude: &str, epilogue: &str) -> Self {
+        let before = format!("#!lua{}\n{prelude}", flags(script));
+        let lines_before = before.lines().count();
+        let text = before + script.lua() + epilogue;
+        Self {
+            name: script.name(),
+            hash: ::redis::Script::new(&text).get_hash().to_owned(),
+            text,
+            lines_before,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The beginning of a call, up to the number of keys.
+    pub(crate) fn call(&self, named: Named, keys: usize, room: usize) -> Cmd {
+        let (command, script) = match named {
+            Named::ByHash => ("EVALSHA", &self.hash),
+            Named::ByText => ("EVAL", &self.text),
+        };
+        let mut cmd = Cmd::with_capacity(3 + keys + 8, 16 + script.len() + room);
+        cmd.arg(command).arg(script).arg(keys);
+        cmd
+    }
+
+    /// The line of the program in which the server stopped it.
+    pub(crate) fn line(&self, error: &ServerError) -> Option<usize> {
+        let (_, after) = error.details()?.split_once("user_script:")?;
+        let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse::<usize>().ok()?.checked_sub(self.lines_before)
+    }
+}
+
+/// Whether the server answered that it does not know the script, so that nothing ran.
+pub(crate) fn is_forgotten(value: &Value) -> bool {
+    matches!(value, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))
+}
+
+/// What the server may know of a script before it starts: whether it writes, and whether it may
+/// run when memory is full. It refuses a whole script by it, so that none stops halfway.
+fn flags(script: &Script) -> &'static str {
+    match (script.effect(), script.is_run_when_full()) {
+        (Effect::Read, true) => " flags=no-writes,allow-oom",
+        (Effect::Read, false) => " flags=no-writes",
+        (_, true) => " flags=allow-oom",
+        (_, false) => "",
+    }
+}
+
+/// The scripts that a store has sent, by their address: they are statics of the program.
+pub(crate) struct Scripts {
+    time: Time,
+    prepared: RwLock<HashMap<usize, Arc<Prepared>>>,
+}
+
+impl Scripts {
+    pub(crate) fn new(time: Time) -> Self {
+        Self {
+            time,
+            prepared: RwLock::default(),
+        }
+    }
+
+    pub(crate) fn get(&self, script: &'static Script) -> Arc<Prepared> {
+        let address = std::ptr::from_ref(script).addr();
+        if let Some(prepared) = self.prepared.read().get(&address) {
+            return prepared.clone();
+        }
+        let prepared = Arc::new(Prepared::new(script, self.time));
+        self.prepared
+            .write()
+            .entry(address)
+            .or_insert(prepared)
+            .clone()
+    }
+}
+
+macro_rules! own {
+    ($($prepared:ident = $name:literal, $script:expr;)*) => {$(
+        pub(crate) static $prepared: LazyLock<Prepared> = LazyLock::new(|| {
+            const LUA: &str = include_str!(concat!("lua/", $name, ".lua"));
+            Prepared::bare(&$script(Script::new($name, Effect::Once, LUA)))
+        });
+    )*};
+}
+own! {
+    PUT_IF_VERSION = "put_if_version", std::convert::identity;
+    DELETE_IF_VERSION = "delete_if_version", Script::runs_when_full;
+    VIRTUAL_EXPIRE = "virtual_expire", Script::runs_when_full;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_line(script: &Script) -> String {
+        let prepared = Prepared::new(script, Time::Server);
+        prepared.text.lines().next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn flags_follow_from_what_a_script_declares() {
+        let read = Script::new("read", Effect::Read, "return 1");
+        let once = Script::new("once", Effect::Once, "return 1");
+        assert_eq!(first_line(&read), "#!lua flags=no-writes,allow-oom");
+        assert_eq!(first_line(&once), "#!lua");
+        assert_eq!(first_line(&once.runs_when_full()), "#!lua flags=allow-oom");
+    }
+
+    #[test]
+    fn a_script_is_prepared_once() {
+        static SCRIPT: Script = Script::new("once", Effect::Once, "return 1");
+        let scripts = Scripts::new(Time::Server);
+        assert!(Arc::ptr_eq(&scripts.get(&SCRIPT), &scripts.get(&SCRIPT)));
+    }
+}

@@ -1,0 +1,163 @@
+//! The first connection, and what is said when there is none.
+
+use ::redis::{Cmd, ServerErrorKind, Value};
+use larder_store::{Error, ErrorKind, Refusal, Result};
+
+use crate::classify;
+use crate::connection::{Fault, Node, Repeat, Request};
+
+/// The oldest server that knows flags of scripts.
+const OLDEST: u32 = 7;
+
+/// Makes the first connections of a node, and looks at who answers.
+pub(crate) async fn connect(node: &Node) -> Result<()> {
+    for _ in 0..node.limits().connections {
+        let added = node.add_line().await;
+        added.map_err(|fault| explain(&fault, node))?;
+    }
+    let mut hello = Cmd::new();
+    hello.arg("HELLO");
+    let operation = node.begin("connect")?;
+    let greeting = operation.send(Request::One(&hello), Repeat::Safe).await?;
+    check(greeting, node.location())
+}
+
+fn error(kind: ErrorKind, text: String) -> Error {
+    Error::new("connect", kind, text)
+}
+
+/// Refuses a server that larder cannot work with. One that does not say who it is passes: it may
+/// be a proxy.
+fn check(greeting: Value, location: &str) -> Result<()> {
+    let greeting: Vec<(Value, Value)> = match greeting {
+        Value::Map(pairs) => pairs,
+        Value::Array(flat) => pairs(flat),
+        _ => return Ok(()),
+    };
+    let said = |name: &str| {
+        let mut pairs = greeting.iter();
+        let (_, value) = pairs.find(|(key, _)| text(key) == Some(name))?;
+        text(value)
+    };
+    if said("mode") == Some("sentinel") {
+        return Err(error(
+            ErrorKind::Invalid,
+            format!("{location} is a sentinel: give the URL of the server that it watches"),
+        ));
+    }
+    let major = said("version").and_then(|version| version.split('.').next()?.parse().ok());
+    match major {
+        Some(major @ ..OLDEST) => Err(error(
+            ErrorKind::Invalid,
+            format!("{location} is version {major}: larder needs Redis {OLDEST} or Valkey"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn pairs(flat: Vec<Value>) -> Vec<(Value, Value)> {
+    let mut flat = flat.into_iter();
+    std::iter::from_fn(|| Some((flat.next()?, flat.next()?))).collect()
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Why there is no connection, and what to do about it.
+fn explain(fault: &Fault, node: &Node) -> Error {
+    let location = node.location();
+    let cause = match fault {
+        Fault::TimedOut | Fault::Broken => {
+            let deadline = node.limits().connect_deadline;
+            return error(
+                ErrorKind::NotSent,
+                format!(
+                    "{location} did not answer within {deadline:?}: check the address and the \
+                     firewall, and that it is a Redis server"
+                ),
+            );
+        }
+        Fault::Redis(cause) => cause,
+    };
+    if let Some(system) = classify::system(cause) {
+        let fix = match system.kind() {
+            std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => {
+                "nobody listens there: start the server, or correct the address"
+            }
+            std::io::ErrorKind::BrokenPipe
+            | std::io::ErrorKind::UnexpectedEof
+            | std::io::ErrorKind::ConnectionReset => {
+                "it hung up before it answered: it may want TLS, or be no Redis server"
+            }
+            _ => "check the address, and whether this machine reaches it",
+        };
+        let text = format!("{location} cannot be reached: {fix}");
+        return error(ErrorKind::NotSent, text).with_source(system);
+    }
+    refused(cause, location)
+}
+
+/// What the server did not like about us, or we about it.
+fn refused(cause: &::redis::RedisError, location: &str) -> Error {
+    let denied = |what: &str| {
+        error(
+            ErrorKind::Refused(Refusal::Denied),
+            format!(
+                "{location} {what}: give them in the URL, as in \
+                 redis://user:password@host, or redis://:password@host for the default user"
+            ),
+        )
+    };
+    let detail = cause.detail().unwrap_or_default();
+    match (cause.kind(), cause.code()) {
+        (::redis::ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS")) => {
+            denied("does not take this user and password")
+        }
+        (_, Some("NOAUTH")) => denied("asks for a user and password"),
+        (_, Some("DENIED")) => error(
+            ErrorKind::Refused(Refusal::Denied),
+            format!(
+                "{location} is in protected mode and takes only local clients: set a password \
+                 there, or bind it to an address of its own"
+            ),
+        ),
+        (::redis::ErrorKind::RESP3NotSupported, _) => error(
+            ErrorKind::Invalid,
+            format!(
+                "{location} does not know HELLO: larder needs Redis {OLDEST} or Valkey; where a \
+                 proxy stands before it, add ?protocol=resp2"
+            ),
+        ),
+        (::redis::ErrorKind::Parse, _) => error(
+            ErrorKind::Invalid,
+            format!("{location} answers, but not as Redis does: check host and port"),
+        ),
+        (::redis::ErrorKind::Server(ServerErrorKind::ResponseError), _)
+            if cause.to_string().contains("switch database") =>
+        {
+            error(
+                ErrorKind::Invalid,
+                format!(
+                    "the server has no such database as {location} names, or this user may not \
+                     SELECT it: use another, or none for database 0"
+                ),
+            )
+        }
+        _ if detail.contains("max number of clients") => error(
+            ErrorKind::Refused(Refusal::Unavailable),
+            format!("{location} has its maximum of clients: raise maxclients there"),
+        ),
+        (_, code) => error(
+            ErrorKind::Refused(Refusal::Unavailable),
+            match code.filter(|code| code.chars().all(|c| c.is_ascii_uppercase())) {
+                Some(code) => format!("{location} refused the connection ({code})"),
+                None => format!("{location} refused the connection"),
+            },
+        ),
+    }
+}

@@ -1,0 +1,161 @@
+use std::fmt;
+use std::sync::Arc;
+
+use ::redis::Cmd;
+use async_trait::async_trait;
+use larder_store::{
+    Delete, Entry, ErrorKind, Form, Key, ManualClock, Programs, Put, Result, Store, Ttl,
+};
+
+use crate::builder::RedisBuilder;
+use crate::commands;
+use crate::connection::{Node, Operation, Repeat, Request, Supervisor};
+use crate::script::{Named, Scripts, is_forgotten};
+
+/// A [`Store`] in one Redis or Valkey server.
+///
+/// Every operation ends by the deadline, whatever the server does. A connection that was dropped
+/// is replaced at once, one that gives no answer five times in a row is given up; while there is
+/// none, operations fail within a millisecond with [`ErrorKind::NotSent`]. No restart is needed
+/// when the server comes back.
+///
+/// What is sent again after its answer was lost: reads, `expire`, and programs that declare that
+/// twice is the same as once. A put is never sent twice; when its connection was dropped its
+/// version is read back, and only where it is not there the error is
+/// [`ErrorKind::MayHaveRun`].
+///
+/// Dropping the store closes its connections and ends its one task.
+pub struct RedisStore {
+    pub(crate) node: Arc<Node>,
+    pub(crate) scripts: Scripts,
+    pub(crate) max_value: usize,
+    pub(crate) virtual_time: Option<ManualClock>,
+    pub(crate) _supervisor: Supervisor,
+}
+
+impl RedisStore {
+    /// Connects with the default options; see [`builder`](Self::builder).
+    ///
+    /// # Errors
+    /// As [`RedisBuilder::connect`].
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::builder(url).connect().await
+    }
+
+    /// The options of a store at `url`:
+    /// `redis://[[user]:password@]host[:port][/database]` or
+    /// `unix:///path[?user=…&pass=…&db=…]`; `valkey://` and `redis+unix://` are taken too.
+    ///
+    /// `?protocol=resp2` is for what stands before a server and does not know `HELLO`.
+    pub fn builder(url: &str) -> RedisBuilder {
+        RedisBuilder::at(url)
+    }
+
+    pub(crate) async fn ask(&self, name: &'static str, command: Cmd) -> Result<::redis::Value> {
+        let operation = self.node.begin(name)?;
+        operation.send(Request::One(&command), Repeat::Safe).await
+    }
+
+    /// Sends what must not be sent twice. Its script, if it has one, is sent whole where the
+    /// server does not know it: then nothing ran.
+    async fn once(
+        &self,
+        operation: &Operation<'_>,
+        command: impl Fn(Named) -> Cmd,
+    ) -> Result<::redis::Value> {
+        let by_hash = command(Named::ByHash);
+        let value = operation
+            .send(Request::One(&by_hash), Repeat::Never)
+            .await?;
+        if !is_forgotten(&value) {
+            return Ok(value);
+        }
+        let by_text = command(Named::ByText);
+        operation.send(Request::One(&by_text), Repeat::Never).await
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn get(&self, key: &Key) -> Result<Option<Entry>> {
+        key.require(Form::Value, "get")?;
+        let value = self.ask("get", commands::get(key)).await?;
+        commands::entry("get", key, value)
+    }
+
+    async fn put(&self, put: &Put) -> Result<bool> {
+        put.key().require(Form::Value, "put")?;
+        commands::check_size("put", put, self.max_value)?;
+        let operation = self.node.begin("put")?;
+        match self
+            .once(&operation, |named| commands::put(put, named))
+            .await
+        {
+            Ok(value) => commands::done("put", &value),
+            Err(lost) if lost.kind() == ErrorKind::MayHaveRun && operation.has_time() => {
+                // Reading back ends by the deadline of the put, so that it takes no longer.
+                let command = commands::get(put.key());
+                let read = operation.send(Request::One(&command), Repeat::Safe).await;
+                match read.and_then(|value| commands::entry("put", put.key(), value)) {
+                    Ok(Some(entry)) if entry.version == put.version() => Ok(true),
+                    _ => Err(lost),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<bool> {
+        delete.key().require(Form::Value, "delete")?;
+        if !commands::may_delete(delete) {
+            return Ok(false);
+        }
+        let operation = self.node.begin("delete")?;
+        let command = |named| commands::delete(delete, named);
+        let value = self.once(&operation, command).await?;
+        commands::done("delete", &value)
+    }
+
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+        key.require(Form::Value, "expire")?;
+        let value = self.ask("expire", commands::expire(key, ttl)).await?;
+        commands::done("expire", &value)
+    }
+
+    async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
+        key.require(Form::Value, "ttl")?;
+        let value = self.ask("ttl", commands::ttl(key)).await?;
+        commands::remaining("ttl", &value)
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
+        self.get_all(keys).await
+    }
+
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+        self.put_all(puts).await
+    }
+
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+        self.delete_all(deletes).await
+    }
+
+    fn location(&self) -> &str {
+        self.node.location()
+    }
+
+    fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("location", &self.node.location())
+            .field("limits", self.node.limits())
+            .field("max_value", &self.max_value)
+            .field("virtual_time", &self.virtual_time)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+//! What the tests share: a server each, and keys and programs to work with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_redis::{RedisBuilder, RedisStore};
+use larder_store::{
+    Args, Effect, Inspection, Key, Kind, Program, Programs, Put, Record, Result, Script, Slot,
+    Store, Timestamp, Ttl, Wire,
+};
+use larder_test::server::{RedisServer, Reply};
+
+pub(crate) const VALUE: Kind = Kind::evictable("value");
+
+pub(crate) fn key(id: impl larder_store::KeyId) -> Key {
+    Key::new(VALUE, id)
+}
+
+pub(crate) fn put(id: impl larder_store::KeyId, value: &'static str) -> Put {
+    Put::new(key(id), value, Ttl::from_secs(60))
+}
+
+pub(crate) fn server() -> RedisServer {
+    RedisServer::start().unwrap()
+}
+
+/// A store with a deadline that a loaded machine keeps.
+pub(crate) fn patient(url: &str) -> RedisBuilder {
+    RedisStore::builder(url).with_deadline(Duration::from_secs(5))
+}
+
+pub(crate) async fn store(server: &RedisServer) -> Arc<RedisStore> {
+    Arc::new(patient(&server.url()).connect().await.unwrap())
+}
+
+pub(crate) fn programs(store: &Arc<RedisStore>) -> Arc<dyn Programs> {
+    store.clone().programs().unwrap()
+}
+
+pub(crate) fn ok(server: &RedisServer, command: &[&str]) -> Reply {
+    match server.command(command).unwrap() {
+        Reply::Error(error) => panic!("{command:?}: {error}"),
+        reply => reply,
+    }
+}
+
+/// How many clients the server has, besides the one that asks.
+pub(crate) fn clients(server: &RedisServer) -> usize {
+    match ok(server, &["CLIENT", "LIST", "TYPE", "NORMAL"]) {
+        Reply::Bulk(list) => String::from_utf8_lossy(&list).lines().count() - 1,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits until `done`, for ten seconds at most.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
+    let started = std::time::Instant::now();
+    while !done().await {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "still not {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// A number, as a record for programs.
+pub(crate) struct Tally;
+
+impl Record for Tally {
+    const KIND: Kind = Kind::record("tally");
+    const PARTS: &'static [&'static str] = &["", "log"];
+    type Inspect = Look;
+}
+
+pub(crate) fn tally(id: impl larder_store::KeyId) -> Key {
+    Key::new(Tally::KIND, id)
+}
+
+/// A program that is only its Lua: these tests have no second form to hold it against.
+macro_rules! lua {
+    ($name:ident($($field:ident),*) -> $reply:ty, $effect:ident, $lua:expr, $read:expr) => {
+        #[derive(Default)]
+        pub(crate) struct $name { $(pub(crate) $field: i64),* }
+
+        impl Program for $name {
+            type Record = Tally;
+            type Reply = $reply;
+            const SCRIPT: &'static Script =
+                &Script::new(stringify!($name), Effect::$effect, $lua);
+
+            fn args(&self, args: &mut Args) {
+                let _ = &args;
+                $(args.int(self.$field);)*
+            }
+
+            fn step(&self, _: &mut Slot<'_, Tally>, _: Timestamp) -> $reply {
+                unreachable!("these programs run on a server")
+            }
+
+            fn reply(&self, wire: Wire) -> Result<$reply> {
+                let read: fn(Wire) -> Result<$reply> = $read;
+                read(wire)
+            }
+        }
+    };
+}
+
+lua!(Look() -> Inspection, Read, "return {'n', redis.call('GET', KEYS[1]) or 'none'}",
+    Inspection::from_wire);
+lua!(Add(by, ms) -> i64, Once,
+    "local n = tonumber(redis.call('GET', KEYS[1]) or '0') + tonumber(ARGV[1])
+     put(KEYS[1], num(n), ARGV[2])
+     return num(n)", |wire| wire.int());
+lua!(Set(to, ms) -> i64, Idempotent,
+    "put(KEYS[1], ARGV[1], ARGV[2]) return num(tonumber(ARGV[1]))", |wire| wire.int());
+lua!(Log(ms) -> i64, Once,
+    "redis.call('RPUSH', KEYS[2], 'x') ttl(KEYS[2], ARGV[1]) return redis.call('LLEN', KEYS[2])",
+    |wire| wire.int());
+lua!(Leak() -> (), Once, "redis.call('SET', KEYS[1], 'x') return 1", |_| Ok(()));
+lua!(Remove() -> i64, Once, "return del(KEYS[1])", |wire| wire.int());
+lua!(Now() -> i64, Read, "return num(now())", |wire| wire.int());
+lua!(Shape() -> (i64, i64), Read, "return {#KEYS, #ARGV}", |wire| {
+    let [keys, args] = wire.array()?;
+    Ok((keys.int()?, args.int()?))
+});
+lua!(Sly() -> (), Read, "return redis.call('SET', KEYS[1], 'x', 'PX', 1000)", |_| Ok(()));
+lua!(Broken() -> (), Once, "local n = 1\nlocal m = n +\nreturn m", |_| Ok(()));
+lua!(Stops() -> (), Once, "local n = 1\nerror('hunter2')", |_| Ok(()));

@@ -1,0 +1,184 @@
+use std::time::Duration;
+
+use larder_store::{Condition, Delete, ErrorKind, Kind, Put, Refusal, Store, Ttl, Version};
+
+use crate::support::{key, ok, put, server, store};
+
+#[tokio::test]
+async fn a_value_is_written_read_and_removed() {
+    let server = server();
+    let store = store(&server).await;
+    assert_eq!(store.get(&key(1)).await.unwrap(), None);
+    let put = put(1, "one");
+    assert!(store.put(&put).await.unwrap());
+    let entry = store.get(&key(1)).await.unwrap().unwrap();
+    assert_eq!(
+        (&entry.value[..], entry.version),
+        (&b"one"[..], put.version())
+    );
+    assert!(store.delete(&Delete::new(key(1))).await.unwrap());
+    assert!(!store.delete(&Delete::new(key(1))).await.unwrap());
+    assert_eq!(store.get(&key(1)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn each_condition_of_a_put_is_kept() {
+    let server = server();
+    let store = store(&server).await;
+    assert!(!store.put(&put(1, "a").if_present()).await.unwrap());
+    assert!(
+        !store
+            .put(&put(1, "a").if_version(Version::random()))
+            .await
+            .unwrap()
+    );
+    let first = put(1, "a").if_absent();
+    assert!(store.put(&first).await.unwrap());
+    assert!(!store.put(&put(1, "b").if_absent()).await.unwrap());
+    let second = put(1, "b").if_present();
+    assert!(store.put(&second).await.unwrap());
+    assert!(
+        !store
+            .put(&put(1, "c").if_version(first.version()))
+            .await
+            .unwrap()
+    );
+    let third = put(1, "c").if_version(second.version());
+    assert!(store.put(&third).await.unwrap());
+    assert_eq!(
+        store.get(&key(1)).await.unwrap().unwrap().version,
+        third.version()
+    );
+}
+
+#[tokio::test]
+async fn each_condition_of_a_delete_is_kept() {
+    let server = server();
+    let store = store(&server).await;
+    let put = put(1, "a");
+    let delete = |condition| Delete::new(key(1)).on(condition);
+    assert!(!store.delete(&delete(Condition::IfPresent)).await.unwrap());
+    store.put(&put).await.unwrap();
+    assert!(!store.delete(&delete(Condition::IfAbsent)).await.unwrap());
+    let other = Condition::IfVersion(Version::random());
+    assert!(!store.delete(&delete(other)).await.unwrap());
+    let ours = Condition::IfVersion(put.version());
+    assert!(store.delete(&delete(ours)).await.unwrap());
+    assert!(!store.delete(&delete(ours)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_ttl_is_set_told_and_kept() {
+    let server = server();
+    let store = store(&server).await;
+    assert_eq!(store.ttl(&key(1)).await.unwrap(), None);
+    assert!(!store.expire(&key(1), Ttl::from_secs(1)).await.unwrap());
+    let put = put(1, "a");
+    store.put(&put).await.unwrap();
+    let ttl = store.ttl(&key(1)).await.unwrap().unwrap();
+    assert!(
+        ttl <= Ttl::from_secs(60) && ttl > Ttl::from_secs(30),
+        "{ttl:?}"
+    );
+    assert!(store.expire(&key(1), Ttl::from_millis(1)).await.unwrap());
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(store.get(&key(1)).await.unwrap(), None);
+    let longest = Put::new(key(2), "a", Ttl::MAX);
+    assert!(store.put(&longest).await.unwrap());
+    assert!(store.ttl(&key(2)).await.unwrap().unwrap() > Ttl::from_secs(3_000_000_000));
+}
+
+#[tokio::test]
+async fn many_keys_have_a_result_each_and_keep_their_order() {
+    const RECORD: Kind = Kind::record("record");
+    let server = server();
+    let store = store(&server).await;
+    let (one, two) = (put(1, "one"), put(1, "two"));
+    let puts = [
+        one.clone(),
+        put(2, "x").if_present(),
+        two.clone().if_version(one.version()),
+        Put::new(larder_store::Key::new(RECORD, 1), "x", Ttl::from_secs(1)),
+    ];
+    let written = store.put_many(&puts).await;
+    let done: Vec<_> = written
+        .iter()
+        .map(|result| result.as_ref().ok().copied())
+        .collect();
+    assert_eq!(done, [Some(true), Some(false), Some(true), None]);
+    let keys = [key(2), key(1), larder_store::Key::new(RECORD, 1), key(1)];
+    let read = store.get_many(&keys).await;
+    assert_eq!(read[0].as_ref().unwrap(), &None);
+    assert_eq!(
+        read[1].as_ref().unwrap().as_ref().unwrap().version,
+        two.version()
+    );
+    assert_eq!(
+        read[2].as_ref().unwrap_err().kind(),
+        ErrorKind::Refused(Refusal::WrongType)
+    );
+    assert_eq!(read[3].as_ref().unwrap(), read[1].as_ref().unwrap());
+    let deletes = [
+        Delete::new(key(1)).if_version(one.version()),
+        Delete::new(key(1)).on(Condition::IfAbsent),
+        Delete::new(key(1)).if_version(two.version()),
+        Delete::new(key(1)),
+    ];
+    let removed = store.delete_many(&deletes).await;
+    let done: Vec<_> = removed.into_iter().map(Result::unwrap).collect();
+    assert_eq!(done, [false, false, true, false]);
+    assert!(store.get_many(&[]).await.is_empty());
+    assert!(store.put_many(&[]).await.is_empty());
+    assert!(store.delete_many(&[]).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_error_of_one_item_is_that_items_alone() {
+    let server = server();
+    let store = store(&server).await;
+    ok(&server, &["RPUSH", key(1).as_str(), "x"]);
+    let deletes = [
+        Delete::new(key(1)).if_version(Version::random()),
+        Delete::new(key(2)),
+    ];
+    let removed = store.delete_many(&deletes).await;
+    assert_eq!(
+        removed[0].as_ref().unwrap_err().kind(),
+        ErrorKind::Refused(Refusal::WrongType)
+    );
+    assert!(!removed[1].as_ref().unwrap());
+}
+
+#[tokio::test]
+async fn bytes_of_somebody_else_are_a_miss() {
+    let server = server();
+    let store = store(&server).await;
+    ok(&server, &["SET", key(1).as_str(), "short"]);
+    assert_eq!(store.get(&key(1)).await.unwrap(), None);
+    assert_eq!(store.get_many(&[key(1)]).await.remove(0).unwrap(), None);
+    assert_eq!(store.ttl(&key(1)).await.unwrap(), Some(Ttl::MAX));
+}
+
+#[tokio::test]
+async fn empty_binary_and_large_values_come_back() {
+    let server = server();
+    let store = store(&server).await;
+    for value in [vec![], (0..=255).collect(), vec![7; 8 << 20]] {
+        let put = Put::new(key(1), value.clone(), Ttl::from_secs(60));
+        assert!(store.put(&put).await.unwrap());
+        assert!(store.get(&key(1)).await.unwrap().unwrap().value == value);
+    }
+}
+
+#[tokio::test]
+async fn a_value_past_the_limit_is_too_large() {
+    let server = server();
+    let builder = crate::support::patient(&server.url());
+    let store = builder.with_max_value(3).connect().await.unwrap();
+    assert!(store.put(&put(1, "abc")).await.unwrap());
+    let error = store.put(&put(1, "abcd")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    let many = store.put_many(&[put(1, "abcd"), put(2, "abc")]).await;
+    assert_eq!(many[0].as_ref().unwrap_err().kind(), ErrorKind::TooLarge);
+    assert!(many[1].as_ref().unwrap());
+}
