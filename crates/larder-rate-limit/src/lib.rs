@@ -1,1 +1,32 @@
-//! Rate limits for tower services on any larder store: GCRA as one atomic step.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod body;
+mod decision;
+mod future;
+mod gcra;
+mod headers;
+mod key;
+mod layer;
+mod limiter;
+mod meter;
+mod now;
+mod on_failure;
+mod policy;
+mod program;
+mod quota;
+mod response;
+mod service;
+
+pub use body::ResponseBody;
+pub use decision::Decision;
+pub use future::ResponseFuture;
+pub use gcra::Gcra;
+pub use headers::Headers;
+pub use key::{FindPeer, KeyBy, Network, PeerAddr, ProxyNets, TrustedProxies};
+pub use layer::{RateLimitLayer, Unkeyed};
+pub use limiter::RateLimiter;
+pub use on_failure::{LocalStore, OnFailure};
+pub use program::{InspectTat, Peek, Tat};
+pub use quota::Quota;
+pub use service::RateLimit;

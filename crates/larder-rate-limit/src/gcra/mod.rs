@@ -1,0 +1,132 @@
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use larder_store::{Result, Ttl};
+
+use crate::quota::invalid;
+use crate::{Decision, Quota};
+
+/// The generic cell rate algorithm, for one [`Quota`] and one cost: integers in, integers out.
+///
+/// It is the virtual scheduling form of ITU-T I.371 (annex A) and of the ATM Forum's Traffic
+/// Management Specification 4.1 (section 4.4.3). All it keeps for a visitor is the theoretical
+/// arrival time (TAT): when everything that was charged so far will have been paid off, at one
+/// unit for each interval.
+///
+/// 1. A TAT in the past, or none, is now: nobody saves up more than the burst.
+/// 2. The TAT with this request is the TAT plus one interval for each unit that it costs.
+/// 3. The request passes if that is at most `burst` intervals from now. The new TAT is then kept.
+/// 4. A request that is refused is not charged, so hammering postpones nothing.
+/// 5. A TAT more than `burst` intervals ahead is none that this quota wrote: the clock went back,
+///    or the quota was changed. It is cut to `burst` intervals, once, so that nobody waits longer
+///    than a visitor who has just used everything.
+///
+/// As a [`Program`](larder_store::Program) it charges one visitor in one atomic step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Gcra {
+    /// Microseconds for one unit to come back: at least one.
+    pub(crate) interval: i64,
+    /// Microseconds for the whole burst to come back.
+    pub(crate) tolerance: i64,
+    /// Microseconds for the cost of this request to come back: at most the tolerance.
+    pub(crate) charge: i64,
+}
+
+/// What becomes of the TAT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It stays as it is.
+    Keep,
+    /// It becomes this moment, in microseconds.
+    Set(i64),
+}
+
+impl Gcra {
+    /// The algorithm for requests that cost `cost` units of `quota`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) where the quota's limit is more
+    /// than its period has microseconds, where the burst takes more than 100 years to come back,
+    /// and where the cost is more than the burst: such a request would never pass.
+    pub fn new(quota: Quota, cost: NonZeroU32) -> Result<Self> {
+        let interval = quota.interval_micros()?;
+        let tolerance = interval
+            .checked_mul(i64::from(quota.burst().get()))
+            .filter(|tolerance| *tolerance <= Ttl::MAX.as_micros())
+            .ok_or_else(|| invalid("the burst of a quota comes back within 100 years"))?;
+        if cost > quota.burst() {
+            return Err(invalid(
+                "the cost of a request is at most the burst of its quota",
+            ));
+        }
+        Ok(Self {
+            interval,
+            tolerance,
+            // No more than the tolerance, which was multiplied without overflow.
+            charge: interval * i64::from(cost.get()),
+        })
+    }
+
+    /// Charges one request at `now`, where `tat` was kept, and tells what to keep.
+    pub(crate) fn charge(&self, tat: Option<i64>, now: i64) -> (Decision, Change) {
+        let kept = tat.unwrap_or(now).max(now);
+        let tat = kept.min(now + self.tolerance);
+        let charged = tat + self.charge;
+        let wait = charged - self.tolerance - now;
+        if wait > 0 {
+            let change = if kept > tat {
+                Change::Set(tat)
+            } else {
+                Change::Keep
+            };
+            (self.refused(wait, tat - now), change)
+        } else {
+            (self.allowed(charged - now), Change::Set(charged))
+        }
+    }
+
+    /// What [`charge`](Self::charge) would decide, with nothing charged.
+    pub(crate) fn peek(&self, tat: Option<i64>, now: i64) -> Decision {
+        let tat = tat.unwrap_or(now).clamp(now, now + self.tolerance);
+        let wait = tat + self.charge - self.tolerance - now;
+        if wait > 0 {
+            self.refused(wait, tat - now)
+        } else {
+            self.allowed(tat - now)
+        }
+    }
+
+    /// How long until one unit more than what remains may be used: until then, what remains is all
+    /// there is. Zero where the whole burst remains.
+    pub(crate) fn until_more(&self, decision: &Decision) -> Duration {
+        let with_one_more = (i64::from(decision.remaining) + 1) * self.interval;
+        let wait = decision.reset_us - (self.tolerance - with_one_more);
+        if with_one_more > self.tolerance {
+            return Duration::ZERO;
+        }
+        Duration::from_micros(u64::try_from(wait).unwrap_or(0))
+    }
+
+    fn allowed(&self, reset_us: i64) -> Decision {
+        self.decision(true, 0, reset_us)
+    }
+
+    fn refused(&self, retry_after_us: i64, reset_us: i64) -> Decision {
+        self.decision(false, retry_after_us, reset_us)
+    }
+
+    fn decision(&self, allowed: bool, retry_after_us: i64, reset_us: i64) -> Decision {
+        // The reset is between nothing and the tolerance, so this is between nothing and the
+        // burst, which is a u32.
+        let remaining = ((self.tolerance - reset_us) / self.interval) as u32;
+        Decision {
+            allowed,
+            remaining,
+            retry_after_us,
+            reset_us,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

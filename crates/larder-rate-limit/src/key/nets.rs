@@ -1,0 +1,111 @@
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::{IpNet, Ipv4Net};
+use larder_store::{Error, ErrorKind, Result};
+
+/// The networks that the proxies in front of an app are in, such as
+/// `10.0.0.0/8, 192.168.7.1, fd00::/8`.
+///
+/// A network of mapped addresses (`::ffff:10.0.0.0/104`) is the IPv4 network. A network of
+/// everything (`0.0.0.0/0`, `::/0`) is refused: it would take every visitor's own word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyNets(Vec<IpNet>);
+
+impl ProxyNets {
+    /// These networks. None at all trusts nobody.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a network of everything.
+    pub fn new(nets: impl IntoIterator<Item = IpNet>) -> Result<Self> {
+        let nets: Vec<_> = nets.into_iter().map(canonical).collect();
+        if nets.iter().any(|net| net.prefix_len() == 0) {
+            return Err(invalid(
+                "a network of everything would take every visitor's own word: name the proxies",
+            ));
+        }
+        Ok(Self(nets))
+    }
+
+    pub(super) fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|net| net.contains(&address))
+    }
+}
+
+impl FromStr for ProxyNets {
+    type Err = Error;
+
+    /// Reads networks and addresses between commas. White space does not matter.
+    fn from_str(text: &str) -> Result<Self> {
+        let entries = text.split(',').map(str::trim);
+        let nets: Result<Vec<_>> = entries.filter(|entry| !entry.is_empty()).map(net).collect();
+        Self::new(nets?)
+    }
+}
+
+fn net(entry: &str) -> Result<IpNet> {
+    let address = entry.parse::<IpAddr>().map(IpNet::from);
+    address.or_else(|_| entry.parse()).map_err(|_| {
+        invalid("a proxy is an address or a network, as in '10.0.0.0/8, 192.0.2.1, fd00::/8'")
+    })
+}
+
+/// The IPv4 network that a network of mapped addresses is, and any other as it is.
+fn canonical(net: IpNet) -> IpNet {
+    let IpNet::V6(v6) = net else {
+        return net;
+    };
+    match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
+        (Some(v4), Some(prefix)) => Ipv4Net::new(v4, prefix).map_or(net, IpNet::V4),
+        _ => net,
+    }
+}
+
+fn invalid(expected: &'static str) -> Error {
+    Error::new("read trusted proxies", ErrorKind::Invalid, expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nets(text: &str) -> ProxyNets {
+        text.parse().unwrap()
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn addresses_and_networks_of_both_families_are_read() {
+        let nets = nets(" 10.0.0.0/8,192.0.2.1 , fd00::/8,");
+        for inside in ["10.255.0.1", "192.0.2.1", "fdff::1"] {
+            assert!(nets.contain(ip(inside)), "{inside}");
+        }
+        for outside in ["11.0.0.1", "192.0.2.2", "fe00::1"] {
+            assert!(!nets.contain(ip(outside)), "{outside}");
+        }
+    }
+
+    #[test]
+    fn mapped_networks_are_ipv4_networks() {
+        assert_eq!(nets("::ffff:10.0.0.0/104"), nets("10.0.0.0/8"));
+        assert_eq!(nets("::ffff:10.0.0.1"), nets("10.0.0.1"));
+    }
+
+    #[test]
+    fn everything_and_rubbish_are_refused_and_the_text_does_not_repeat_them() {
+        for wrong in [
+            "0.0.0.0/0",
+            "::/0",
+            "::ffff:0.0.0.0/96",
+            "10.0.0.0/33",
+            "proxy.example",
+        ] {
+            let error = wrong.parse::<ProxyNets>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(!error.to_string().contains(wrong), "{error}");
+        }
+    }
+}

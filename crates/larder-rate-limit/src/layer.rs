@@ -1,0 +1,103 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tower_layer::Layer;
+
+use crate::policy::Policy;
+use crate::{Headers, KeyBy, OnFailure, RateLimit, RateLimiter};
+
+/// Limits the requests to a service, each visitor on its own.
+///
+/// See the [crate's page](crate) for the rules, in order, and for what a deployment has to get
+/// right. Clones, and the services of one layer, share the limit, its counters and its state.
+///
+/// # Examples
+/// ```
+/// # use std::num::NonZeroU32;
+/// # use std::sync::Arc;
+/// use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
+/// # fn limits(store: Arc<dyn larder_store::Store>) -> larder_store::Result<()> {
+/// # const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// # const HUNDRED: NonZeroU32 = NonZeroU32::new(100).unwrap();
+///
+/// let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(HUNDRED))?;
+/// let pages = RateLimitLayer::new(pages, KeyBy::peer());
+///
+/// let sign_in = RateLimiter::new(store, "sign-in", Quota::per_hour(TEN))?;
+/// let sign_in = RateLimitLayer::new(sign_in, KeyBy::peer()).with_on_failure(OnFailure::Closed);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RateLimitLayer {
+    policy: Arc<Policy>,
+}
+
+/// What a layer does with a request whose key cannot be told: that has no peer address, say, or
+/// lacks the header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unkeyed {
+    /// Charges all such requests together, as one visitor. The default: leaving something out of a
+    /// request must not be the way around its limit.
+    #[default]
+    Shared,
+    /// Lets it pass, uncounted.
+    ExemptFromLimit,
+}
+
+impl RateLimitLayer {
+    /// How long a store may take if nothing else is said: 250 ms, which is more than the deadline
+    /// of a backend of larder's own, so that the store's error is the one that is seen.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
+
+    /// A layer that charges whoever `key_by` tells, by `limiter`.
+    ///
+    /// Its counters belong to the recorder that is installed when it is made.
+    pub fn new(limiter: RateLimiter, key_by: KeyBy) -> Self {
+        Self {
+            policy: Arc::new(Policy::new(limiter, key_by)),
+        }
+    }
+
+    /// The same layer, with another answer to a failing store. The default is
+    /// [`OnFailure::Open`].
+    #[must_use]
+    pub fn with_on_failure(mut self, on_failure: OnFailure) -> Self {
+        Arc::make_mut(&mut self.policy).on_failure = on_failure;
+        self
+    }
+
+    /// The same layer, with another answer to a request without a key. The default is
+    /// [`Unkeyed::Shared`].
+    #[must_use]
+    pub fn with_unkeyed(mut self, unkeyed: Unkeyed) -> Self {
+        Arc::make_mut(&mut self.policy).unkeyed = unkeyed;
+        self
+    }
+
+    /// The same layer, that waits at most `timeout` for a store that takes waiting. The default is
+    /// [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    ///
+    /// A store that takes longer counts as failing. The visitor may still be charged.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        Arc::make_mut(&mut self.policy).timeout = timeout;
+        self
+    }
+
+    /// The same layer, with other header fields. The default is [`Headers::Draft11`].
+    #[must_use]
+    pub fn with_headers(mut self, headers: Headers) -> Self {
+        Arc::make_mut(&mut self.policy).headers = headers;
+        self
+    }
+}
+
+impl<S> Layer<S> for RateLimitLayer {
+    type Service = RateLimit<S>;
+
+    fn layer(&self, inner: S) -> RateLimit<S> {
+        RateLimit::new(inner, self.policy.clone())
+    }
+}

@@ -1,0 +1,130 @@
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::task::Poll;
+
+use larder_store::{Key, KeyId, Programs, Record, Result, Store, StoreExt};
+
+use crate::now::run_now;
+use crate::program::{Peek, Tat};
+use crate::quota::invalid;
+use crate::{Decision, Gcra, Quota};
+
+/// Limits by GCRA, with the visitors' state in a store: the limit itself, without tower.
+///
+/// Every process that uses the same store and the same policy name shares the limit, exactly. Two
+/// policies never meet, also for the same visitor. Clones are cheap and share everything.
+///
+/// A visitor costs one small record for as long as it takes its burst to come back.
+#[derive(Clone)]
+pub struct RateLimiter {
+    programs: Arc<dyn Programs>,
+    policy: Arc<str>,
+    quota: Quota,
+    gcra: Gcra,
+}
+
+const MAX_POLICY: usize = 32;
+
+impl RateLimiter {
+    /// A limiter that gives each visitor `quota` under the name `policy`, which is in its keys,
+    /// headers and metrics: 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) where the name has another form,
+    /// the quota is out of its [bounds](Gcra::new), or the store runs no programs.
+    pub fn new(store: Arc<dyn Store>, policy: &str, quota: Quota) -> Result<Self> {
+        if !is_policy(policy) {
+            return Err(invalid(
+                "the name of a policy is 1 to 32 of a-z, 0-9, '-', '_' and '.'",
+            ));
+        }
+        Ok(Self {
+            gcra: Gcra::new(quota, NonZeroU32::MIN)?,
+            programs: store.require_programs("a rate limit")?,
+            policy: policy.into(),
+            quota,
+        })
+    }
+
+    /// The same limiter, with every request costing `cost` units. The default is 1.
+    ///
+    /// The limiters made so share the visitors: one for searches, say, that cost ten, beside one
+    /// for pages that cost one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) where the cost is more than the
+    /// burst: such a request would never pass.
+    pub fn with_cost(mut self, cost: NonZeroU32) -> Result<Self> {
+        self.gcra = Gcra::new(self.quota, cost)?;
+        Ok(self)
+    }
+
+    /// Charges `visitor` for one request, unless it has used up its quota. One round trip, none in
+    /// process.
+    ///
+    /// # Errors
+    /// As the store gives them. After
+    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the visitor may have been
+    /// charged, once.
+    ///
+    /// # Cancellation
+    /// The visitor may or may not have been charged.
+    pub async fn check(&self, visitor: impl KeyId) -> Result<Decision> {
+        self.check_key(&self.key(visitor)).await
+    }
+
+    /// What [`check`](Self::check) would decide now, with nothing charged. One round trip, none in
+    /// process.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub async fn peek(&self, visitor: impl KeyId) -> Result<Decision> {
+        self.programs
+            .run(&self.key(visitor), &Peek(self.gcra))
+            .await
+    }
+
+    /// The key of the record that is kept for `visitor`.
+    pub fn key(&self, visitor: impl KeyId) -> Key {
+        Key::new(Tat::KIND, (&*self.policy, visitor))
+    }
+
+    /// The name of the policy.
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// What each visitor may use.
+    pub fn quota(&self) -> Quota {
+        self.quota
+    }
+
+    pub(crate) fn gcra(&self) -> &Gcra {
+        &self.gcra
+    }
+
+    pub(crate) async fn check_key(&self, key: &Key) -> Result<Decision> {
+        self.programs.run(key, &self.gcra).await
+    }
+
+    pub(crate) fn check_now(&self, key: &Key) -> Poll<Result<Decision>> {
+        run_now(&*self.programs, key, &self.gcra)
+    }
+}
+
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimiter")
+            .field("policy", &self.policy)
+            .field("quota", &self.quota)
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_policy(name: &str) -> bool {
+    (1..=MAX_POLICY).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'))
+}

@@ -1,0 +1,111 @@
+//! What an operator sees of a limit: counters and two lines of log, none of which names a visitor.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use larder_store::Error;
+use metrics::{Counter, counter};
+
+/// How a request was decided: the `outcome` of `larder_rate_limit_decisions_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Allowed,
+    Refused,
+    FailedOpen,
+    FailedClosed,
+    LocalAllowed,
+    LocalRefused,
+    Exempt,
+}
+
+/// The counters of one policy. They are made once, so counting is one atomic addition.
+#[derive(Clone)]
+pub(crate) struct Meter {
+    policy: Arc<str>,
+    allowed: Counter,
+    refused: Counter,
+    failed_open: Counter,
+    failed_closed: Counter,
+    local_allowed: Counter,
+    local_refused: Counter,
+    exempt: Counter,
+    unkeyed: Counter,
+    is_failing: Arc<AtomicBool>,
+    has_told_of_unkeyed: Arc<AtomicBool>,
+}
+
+impl Meter {
+    pub(crate) fn new(policy: &str) -> Self {
+        let decisions = |outcome: &'static str| {
+            counter!(
+                "larder_rate_limit_decisions_total",
+                "policy" => policy.to_owned(),
+                "outcome" => outcome
+            )
+        };
+        Self {
+            policy: policy.into(),
+            allowed: decisions("allowed"),
+            refused: decisions("refused"),
+            failed_open: decisions("failed_open"),
+            failed_closed: decisions("failed_closed"),
+            local_allowed: decisions("local_allowed"),
+            local_refused: decisions("local_refused"),
+            exempt: decisions("exempt"),
+            unkeyed: counter!("larder_rate_limit_unkeyed_total", "policy" => policy.to_owned()),
+            is_failing: Arc::default(),
+            has_told_of_unkeyed: Arc::default(),
+        }
+    }
+
+    pub(crate) fn count(&self, outcome: Outcome) {
+        let counter = match outcome {
+            Outcome::Allowed => &self.allowed,
+            Outcome::Refused => &self.refused,
+            Outcome::FailedOpen => &self.failed_open,
+            Outcome::FailedClosed => &self.failed_closed,
+            Outcome::LocalAllowed => &self.local_allowed,
+            Outcome::LocalRefused => &self.local_refused,
+            Outcome::Exempt => &self.exempt,
+        };
+        counter.increment(1);
+    }
+
+    /// The store answered.
+    pub(crate) fn store_works(&self) {
+        if self.is_failing.load(Ordering::Relaxed) && self.is_failing.swap(false, Ordering::Relaxed)
+        {
+            tracing::info!(
+                policy = &*self.policy,
+                "the store of a rate limit works again"
+            );
+        }
+    }
+
+    /// The store gave no answer: told once, until it works again.
+    pub(crate) fn store_fails(&self, error: &Error) {
+        if !self.is_failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(policy = &*self.policy, %error, "the store of a rate limit fails");
+        }
+    }
+
+    /// A request had no key: told once, since it is most often a mistake of the setup.
+    pub(crate) fn no_key(&self) {
+        self.unkeyed.increment(1);
+        if !self.has_told_of_unkeyed.load(Ordering::Relaxed)
+            && !self.has_told_of_unkeyed.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                policy = &*self.policy,
+                "a rate limit cannot tell who sent a request: does the server give the peer's \
+                 address, and the visitor the header?"
+            );
+        }
+    }
+}
+
+impl std::fmt::Debug for Meter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Meter").finish_non_exhaustive()
+    }
+}

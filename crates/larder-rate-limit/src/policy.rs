@@ -1,0 +1,156 @@
+//! One limit as a layer declares it, and how it decides, without tower.
+
+use std::task::Poll;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{HeaderMap, Response};
+use larder_store::{Error, ErrorKind, Key, Result};
+
+use crate::body::ResponseBody;
+use crate::headers::Fields;
+use crate::meter::{Meter, Outcome};
+use crate::response::Refusals;
+use crate::{Decision, Headers, KeyBy, OnFailure, RateLimitLayer, RateLimiter, Unkeyed};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    limiter: RateLimiter,
+    key_by: KeyBy,
+    fields: Fields,
+    refusals: Refusals,
+    meter: Meter,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) unkeyed: Unkeyed,
+    pub(crate) timeout: Duration,
+    pub(crate) headers: Headers,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Verdict {
+    /// It passes; the decision is told on its response, if there is one.
+    Pass(Option<Decision>),
+    /// It is refused with 429.
+    TooMany(Decision),
+    /// It is refused with 503.
+    Unavailable,
+}
+
+impl Policy {
+    pub(crate) fn new(limiter: RateLimiter, key_by: KeyBy) -> Self {
+        Self {
+            fields: Fields::new(limiter.policy(), limiter.quota()),
+            refusals: Refusals::new(limiter.policy()),
+            meter: Meter::new(limiter.policy()),
+            limiter,
+            key_by,
+            on_failure: OnFailure::default(),
+            unkeyed: Unkeyed::default(),
+            timeout: RateLimitLayer::DEFAULT_TIMEOUT,
+            headers: Headers::default(),
+        }
+    }
+
+    /// Whom to charge; nobody, where the request is exempt.
+    pub(crate) fn key(&self, parts: &Parts) -> Option<Key> {
+        if let Some(key) = self.key_by.key(&self.limiter, parts) {
+            return Some(key);
+        }
+        self.meter.no_key();
+        match self.unkeyed {
+            Unkeyed::Shared => Some(self.limiter.key("unkeyed")),
+            Unkeyed::ExemptFromLimit => {
+                self.meter.count(Outcome::Exempt);
+                None
+            }
+        }
+    }
+
+    /// Decides if the store answers at once; pending, with nothing charged, if it does not.
+    pub(crate) fn decide_now(&self, key: &Key) -> Poll<Verdict> {
+        self.limiter
+            .check_now(key)
+            .map(|answer| self.conclude(key, answer))
+    }
+
+    /// Decides once the store answers, or its time is up.
+    pub(crate) async fn decide(&self, key: &Key) -> Verdict {
+        let check = self.limiter.check_key(key);
+        let answer = match tokio::time::timeout(self.timeout, check).await {
+            Ok(answer) => answer,
+            Err(_) => Err(timed_out()),
+        };
+        self.conclude(key, answer)
+    }
+
+    fn conclude(&self, key: &Key, answer: Result<Decision>) -> Verdict {
+        match answer {
+            Ok(decision) => {
+                self.meter.store_works();
+                self.told(decision, Outcome::Allowed, Outcome::Refused)
+            }
+            Err(error) => {
+                self.meter.store_fails(&error);
+                self.without_store(key)
+            }
+        }
+    }
+
+    fn without_store(&self, key: &Key) -> Verdict {
+        match &self.on_failure {
+            OnFailure::Open => {
+                self.meter.count(Outcome::FailedOpen);
+                Verdict::Pass(None)
+            }
+            OnFailure::Closed => self.closed(),
+            OnFailure::Local(local) => match local.check(&self.limiter, key) {
+                Ok(decision) => self.told(decision, Outcome::LocalAllowed, Outcome::LocalRefused),
+                Err(_) => self.closed(),
+            },
+        }
+    }
+
+    fn told(&self, decision: Decision, allowed: Outcome, refused: Outcome) -> Verdict {
+        if decision.is_allowed() {
+            self.meter.count(allowed);
+            Verdict::Pass(Some(decision))
+        } else {
+            self.meter.count(refused);
+            Verdict::TooMany(decision)
+        }
+    }
+
+    fn closed(&self) -> Verdict {
+        self.meter.count(Outcome::FailedClosed);
+        Verdict::Unavailable
+    }
+
+    /// The response to a visitor that has used up its quota.
+    pub(crate) fn too_many<B>(&self, decision: Decision) -> Response<ResponseBody<B>> {
+        let mut response = self.refusals.too_many(decision);
+        self.tell(&decision, response.headers_mut());
+        response
+    }
+
+    /// The response where the store does not say.
+    pub(crate) fn unavailable<B>(&self) -> Response<ResponseBody<B>> {
+        self.refusals.unavailable()
+    }
+
+    /// Tells the visitor about its limit.
+    pub(crate) fn tell(&self, decision: &Decision, headers: &mut HeaderMap) {
+        match self.headers {
+            Headers::None => {}
+            Headers::Draft11 => self.fields.append(self.limiter.gcra(), decision, headers),
+        }
+    }
+}
+
+fn timed_out() -> Error {
+    Error::new(
+        "check a rate limit",
+        ErrorKind::MayHaveRun,
+        "the store did not answer within the timeout of the layer",
+    )
+}

@@ -1,0 +1,68 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::body::ResponseBody;
+use crate::future::ResponseFuture;
+use crate::policy::{Policy, Verdict};
+
+/// A service whose requests are limited, as [`RateLimitLayer`](crate::RateLimitLayer) makes it.
+///
+/// Its error is the inner service's: refusals are responses. A request that is refused never
+/// reaches the inner service, whose readiness then stays for the next one.
+///
+/// # Cancellation
+/// A visitor whose request is dropped while the store is asked may or may not have been charged.
+#[derive(Clone, Debug)]
+pub struct RateLimit<S> {
+    inner: S,
+    policy: Arc<Policy>,
+}
+
+impl<S> RateLimit<S> {
+    pub(crate) fn new(inner: S, policy: Arc<Policy>) -> Self {
+        Self { inner, policy }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RateLimit<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    ReqBody: Send + 'static,
+    ResBody: Body,
+    ResBody::Data: From<bytes::Bytes>,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        let key = self.policy.key(&parts);
+        let request = Request::from_parts(parts, body);
+
+        let Some(key) = key else {
+            return ResponseFuture::passed(self.policy.clone(), self.inner.call(request), None);
+        };
+        match self.policy.decide_now(&key) {
+            Poll::Ready(Verdict::Pass(decision)) => {
+                let call = self.inner.call(request);
+                ResponseFuture::passed(self.policy.clone(), call, decision)
+            }
+            Poll::Ready(refused) => ResponseFuture::refused(self.policy.clone(), refused),
+            Poll::Pending => {
+                // The instance that was polled ready goes with the request; a fresh one stays.
+                let fresh = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, fresh);
+                ResponseFuture::asking(self.policy.clone(), key, ready, request)
+            }
+        }
+    }
+}
