@@ -1,1 +1,30 @@
-//! The typed cache of larder: a near tier of shared values over any store, with one load for a thousand callers.
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod cache;
+mod clock;
+mod codec;
+mod envelope;
+mod error;
+mod far;
+mod flight;
+mod found;
+mod lifetime;
+mod load;
+mod loader;
+mod metrics;
+mod near;
+mod stripes;
+
+pub use builder::Builder;
+pub use cache::{Cache, CacheKey};
+pub use codec::Codec;
+#[cfg(feature = "json")]
+pub use codec::Json;
+#[cfg(feature = "msgpack")]
+pub use codec::MsgPack;
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
+pub use error::LoadError;
+pub use found::{Found, Loaded, Source};
+pub use loader::{Loader, LoaderLayer, ResponseFuture};

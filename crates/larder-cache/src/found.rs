@@ -1,0 +1,143 @@
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use larder_store::Ttl;
+
+/// A value, and where it came from.
+///
+/// It dereferences to the value. `Debug` shows the source alone.
+pub struct Found<V> {
+    /// The value.
+    pub value: Arc<V>,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// Where a value came from, as the caller who asked for it sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// The near tier: a hit that took no waiting.
+    Near,
+    /// The far store: a hit that took a read there, by this caller or by the one it waited for.
+    Far,
+    /// The loader, which ran for this caller.
+    Loaded,
+    /// The loader, which ran for another caller; this one waited for it.
+    Coalesced,
+}
+
+impl<V> Found<V> {
+    pub(crate) fn new(value: Arc<V>, source: Source) -> Self {
+        Self { value, source }
+    }
+
+    /// The same as one sees it who waited for it.
+    pub(crate) fn for_a_follower(mut self) -> Self {
+        if self.source == Source::Loaded {
+            self.source = Source::Coalesced;
+        }
+        self
+    }
+}
+
+impl Source {
+    /// One word for it in lower case, for a header or a log: `near`, `far`, `loaded`, `coalesced`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::Far => "far",
+            Self::Loaded => "loaded",
+            Self::Coalesced => "coalesced",
+        }
+    }
+
+    /// Whether the value was there, near or far, and no loader ran for it.
+    pub const fn is_hit(self) -> bool {
+        matches!(self, Self::Near | Self::Far)
+    }
+}
+
+/// What a loader gives where it has more to say than the value.
+///
+/// A plain value is one that is kept for the cache's TTL.
+pub struct Loaded<V> {
+    pub(crate) value: V,
+    pub(crate) keep: Keep,
+}
+
+/// How long a loaded value is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keep {
+    /// For the cache's TTL.
+    Usual,
+    /// For a TTL of its own.
+    For(Ttl),
+    /// Not at all.
+    Not,
+}
+
+impl<V> Loaded<V> {
+    /// A value that is kept for the cache's TTL.
+    pub fn new(value: V) -> Self {
+        Self {
+            value,
+            keep: Keep::Usual,
+        }
+    }
+
+    /// The same value, kept for a TTL of its own, shorter or longer than the cache's. Jitter and
+    /// the near TTL hold for it too.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Ttl) -> Self {
+        self.keep = Keep::For(ttl);
+        self
+    }
+
+    /// The same value, given to those who wait for it now and not kept at all.
+    #[must_use]
+    pub fn uncached(mut self) -> Self {
+        self.keep = Keep::Not;
+        self
+    }
+}
+
+impl<V> From<V> for Loaded<V> {
+    fn from(value: V) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<V> fmt::Debug for Loaded<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("keep", &self.keep)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<V> Clone for Found<V> {
+    fn clone(&self) -> Self {
+        Self {
+            value: self.value.clone(),
+            source: self.source,
+        }
+    }
+}
+
+impl<V> Deref for Found<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        &self.value
+    }
+}
+
+impl<V> fmt::Debug for Found<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Found")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+use std::fmt;
+
+use tower_layer::Layer;
+
+use super::Loader;
+use crate::Cache;
+
+/// Puts a [`Cache`] in front of any tower service: a request is the key, its response the value.
+///
+/// 1. A request whose response is near is answered at once, whether the service is ready or not.
+/// 2. Requests that are equal and miss are one call of the service, in a task of its own.
+/// 3. That call is made on a clone which was polled until it was ready.
+/// 4. An error of the service reaches all who wait, as
+///    [`LoadError::Loader`](crate::LoadError::Loader), and is not cached.
+///
+/// For HTTP this is not enough: what a response may be reused for stands in its headers. Use it
+/// for services whose request says all that the response depends on.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use larder_cache::{Cache, LoaderLayer};
+/// use larder_store::{Kind, Ttl};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// const SQUARE: Kind = Kind::evictable("square");
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let squares = Cache::builder(SQUARE, Ttl::from_secs(60)).build()?;
+/// let service = ServiceBuilder::new()
+///     .layer(LoaderLayer::new(squares))
+///     .service(service_fn(|n: u32| async move { Ok::<_, Infallible>(n * n) }));
+/// assert_eq!(**service.oneshot(12).await?, 144);
+/// # Ok(())
+/// # }
+/// ```
+pub struct LoaderLayer<K, V> {
+    cache: Cache<K, V>,
+}
+
+impl<K, V> LoaderLayer<K, V> {
+    /// A layer whose services share `cache`.
+    pub fn new(cache: Cache<K, V>) -> Self {
+        Self { cache }
+    }
+}
+
+impl<S, K, V> Layer<S> for LoaderLayer<K, V> {
+    type Service = Loader<S, K, V>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Loader::new(inner, self.cache.clone())
+    }
+}
+
+impl<K, V> Clone for LoaderLayer<K, V> {
+    fn clone(&self) -> Self {
+        Self::new(self.cache.clone())
+    }
+}
+
+impl<K, V> fmt::Debug for LoaderLayer<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoaderLayer")
+            .field("cache", &self.cache)
+            .finish()
+    }
+}

@@ -1,0 +1,79 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use tower_service::Service;
+
+use super::ResponseFuture;
+use crate::{Cache, CacheKey, Found, LoadError, Source};
+
+/// A service behind a [`Cache`], made by [`LoaderLayer`](super::LoaderLayer).
+///
+/// # Readiness
+/// It is always ready: a hit needs nothing of the inner service, and a place taken there for a
+/// request that turns out to be a hit would be held from those who need it. A miss waits for the
+/// inner service in its own task, within the cache's load deadline; the cache's cap on loads
+/// bounds how many do.
+pub struct Loader<S, K, V> {
+    inner: S,
+    cache: Cache<K, V>,
+}
+
+impl<S, K, V> Loader<S, K, V> {
+    /// `inner` behind `cache`.
+    pub fn new(inner: S, cache: Cache<K, V>) -> Self {
+        Self { inner, cache }
+    }
+}
+
+impl<S, K, V> Service<K> for Loader<S, K, V>
+where
+    S: Service<K, Response = V> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send + Sync + 'static,
+    K: CacheKey,
+    V: Send + Sync + 'static,
+{
+    type Response = Found<V>;
+    type Error = LoadError<S::Error>;
+    type Future = ResponseFuture<V, S::Error>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: K) -> Self::Future {
+        if let Some(value) = self.cache.get_near(&request) {
+            return ResponseFuture::near(Found::new(value, Source::Near));
+        }
+        let (cache, service) = (self.cache.clone(), self.inner.clone());
+        ResponseFuture::miss(async move {
+            cache
+                .find_or_load(&request, || call_when_ready(service, request.clone()))
+                .await
+        })
+    }
+}
+
+async fn call_when_ready<S: Service<K>, K>(
+    mut service: S,
+    request: K,
+) -> Result<S::Response, S::Error> {
+    poll_fn(|cx| service.poll_ready(cx)).await?;
+    service.call(request).await
+}
+
+impl<S: Clone, K, V> Clone for Loader<S, K, V> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.cache.clone())
+    }
+}
+
+impl<S: fmt::Debug, K, V> fmt::Debug for Loader<S, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader")
+            .field("inner", &self.inner)
+            .field("cache", &self.cache)
+            .finish()
+    }
+}
