@@ -1,9 +1,13 @@
 //! The app as a whole: every route, and every layer around them.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
+use larder::Store;
+use larder::rate_limit::RateLimitLayer;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::SqlitePool;
 use tower::ServiceBuilder;
@@ -17,52 +21,58 @@ use tower_http::trace::TraceLayer;
 use crate::config::Config;
 use crate::errors::{Problem, StartError};
 use crate::films::Loader;
-use crate::{assets, db, errors, films, headers, health, logs, metrics};
+use crate::{assets, db, errors, films, headers, health, limits, logs, metrics, store};
 
 const MAX_BODY: usize = 64 * 1024;
 
 /// The app, ready to be served; made by [`app`].
-#[derive(Debug)]
 pub struct App {
     pub(crate) config: Config,
     pub(crate) router: Router,
     pub(crate) pool: SqlitePool,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: PrometheusHandle,
 }
 
 /// What the handlers may ask for; each takes only the part it needs.
-#[derive(Clone, Debug, FromRef)]
+#[derive(Clone, FromRef)]
 pub(crate) struct AppState {
     loader: Loader,
     pool: SqlitePool,
+    store: Arc<dyn Store>,
     metrics: PrometheusHandle,
 }
 
-/// Opens the database, and builds the routes and the layers.
+/// Opens the database and the store, and builds the routes and the layers.
 ///
 /// # Errors
 ///
-/// When the database cannot be opened, or is not ours.
+/// When the database cannot be opened, or is not ours; when the store cannot be had.
 pub async fn app(config: Config) -> Result<App, StartError> {
     let pool = db::open(&config.database_url).await?;
+    // Before the layers are built: their counters belong to the recorder that is there then.
     let metrics = metrics::recorder();
+    let store = store::open(&config).await?;
     let state = AppState {
-        loader: Loader::new(pool.clone()),
+        loader: Loader::new(pool.clone(), store.clone())?,
         pool: pool.clone(),
+        store: store.clone(),
         metrics: metrics.clone(),
     };
-    let router = routes(&config).with_state(state);
+    let limit = limits::visitors(&config, store.clone())?;
+    let router = routes(&config, limit).with_state(state);
     Ok(App {
         config,
         router,
         pool,
+        store,
         metrics,
     })
 }
 
-fn routes(config: &Config) -> Router<AppState> {
+fn routes(config: &Config, limit: RateLimitLayer) -> Router<AppState> {
     // What visitors come for; the rest is for the people who run the site.
-    let house = films::routes();
+    let house = films::routes().layer(limit);
     let router = house
         .merge(assets::routes())
         .merge(health::routes())

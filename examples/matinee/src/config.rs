@@ -1,10 +1,14 @@
 //! The settings, read once from the environment; a bad one stops the start and says how to fix it.
 
 mod error;
+mod rate;
 mod store_url;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
+
+use larder::rate_limit::{ProxyNets, Quota};
 
 pub use self::error::ConfigError;
 pub use self::store_url::StoreUrl;
@@ -14,6 +18,12 @@ pub use self::store_url::StoreUrl;
 pub struct Config {
     /// `LISTEN`: the address and port to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
+    /// `APP_ENV`: the name of the environment, which is in every key of the store.
+    pub environment: String,
+    /// `RATE_LIMIT`: how much each address may ask for.
+    pub rate_limit: Quota,
+    /// `TRUSTED_PROXIES`: the networks of the proxies in front, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Option<ProxyNets>,
     /// `STORE_URL`: where limits and cached pages live.
     pub store_url: StoreUrl,
     /// `DATABASE_URL`: an sqlx URL of SQLite.
@@ -41,6 +51,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
+            environment: "development".to_owned(),
+            rate_limit: Quota::per_minute(NonZeroU32::MIN.saturating_add(119)),
+            trusted_proxies: None,
             store_url: StoreUrl::memory(),
             database_url: "sqlite://target/matinee.db".to_owned(),
             log: "info".to_owned(),
@@ -78,6 +91,28 @@ impl Config {
         }
         if let Some(value) = set("STORE_URL") {
             config.store_url = StoreUrl::parse(&value)?;
+        }
+        if let Some(value) = set("APP_ENV") {
+            if larder::Namespace::new(&value, "matinee").is_err() {
+                return Err(ConfigError {
+                    name: "APP_ENV",
+                    value,
+                    expected: "1 to 32 of a-z, 0-9, '-', '_' and '.'",
+                    fix: "APP_ENV=production",
+                });
+            }
+            config.environment = value;
+        }
+        if let Some(value) = set("RATE_LIMIT") {
+            config.rate_limit = rate::parse(&value)?;
+        }
+        if let Some(value) = set("TRUSTED_PROXIES") {
+            config.trusted_proxies = Some(value.parse().map_err(|_| ConfigError {
+                name: "TRUSTED_PROXIES",
+                value,
+                expected: "the networks of your own proxies, with commas between",
+                fix: "TRUSTED_PROXIES=10.0.0.0/8,192.0.2.1",
+            })?);
         }
         if let Some(value) = set("DATABASE_URL") {
             if !value.starts_with("sqlite:") {
@@ -137,6 +172,9 @@ mod tests {
     fn a_bad_value_is_named_with_what_was_expected_and_the_fix() {
         for (name, value) in [
             ("LISTEN", "localhost"),
+            ("APP_ENV", "Production!"),
+            ("RATE_LIMIT", "plenty"),
+            ("TRUSTED_PROXIES", "0.0.0.0/0"),
             ("STORE_URL", "redis"),
             ("DATABASE_URL", "mysql://root:secret@db/films"),
             ("RUST_LOG", "info,=,="),

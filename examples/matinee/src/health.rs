@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
@@ -9,12 +10,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use larder::Store;
 use serde::Serialize;
 use sqlx::SqlitePool;
 
 use crate::app::AppState;
 use crate::clock::span_ms;
-use crate::db;
+use crate::{db, store};
 
 /// A part that has not answered by now would not answer a visitor in time either.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -42,8 +44,12 @@ async fn alive() -> &'static str {
     "alive\n"
 }
 
-async fn ready(State(pool): State<SqlitePool>) -> Response {
-    let parts = vec![probe("database", db::answers(&pool)).await];
+async fn ready(State(pool): State<SqlitePool>, State(store): State<Arc<dyn Store>>) -> Response {
+    let (database, store) = tokio::join!(
+        probe("database", db::answers(&pool)),
+        probe("store", store::answers(&*store)),
+    );
+    let parts = vec![database, store];
     let all = parts.iter().all(|part| part.status == "ok");
     let (code, status) = if all {
         (StatusCode::OK, "ready")

@@ -13,11 +13,13 @@ mod errors;
 mod films;
 mod headers;
 mod health;
+mod limits;
 mod logs;
 mod metrics;
 mod pages;
 mod serve;
 mod shutdown;
+mod store;
 
 pub use app::{App, app};
 pub use config::{Config, ConfigError, LogFormat, StoreUrl};

@@ -52,7 +52,7 @@ pub async fn serve(
         sleep(drain).await;
     };
 
-    tracing::info!(address = %format_args!("http://{address}"), store = %app.config.store_url, "matinee is open");
+    tracing::info!(address = %format_args!("http://{address}"), store = %app.store.location(), "matinee is open");
     tokio::select! {
         result = server => result.map_err(StartError::Serve)?,
         () = drained => tracing::warn!(?drain, "some requests were cut off: they took longer than the drain"),

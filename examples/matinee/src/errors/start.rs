@@ -24,6 +24,9 @@ pub enum StartError {
         /// What the database said.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The store cannot be reached, or is not one that larder knows.
+    #[error("cannot use the store that STORE_URL names")]
+    Store(#[from] larder::Error),
     /// The address is not of this machine, or its port is taken.
     #[error(
         "cannot listen on {listen}; stop what uses this port, or set LISTEN to another, \

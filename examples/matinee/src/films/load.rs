@@ -17,6 +17,18 @@ pub(crate) enum LoadError {
     NoSuchFilm,
     #[error("the database did not answer: {0}")]
     Database(Arc<sqlx::Error>),
+    /// The load itself came to no end: too slow, too many at once, or a bug.
+    #[error("the page was not loaded: {0}")]
+    Unfinished(String),
+}
+
+impl From<larder::cache::LoadError<LoadError>> for LoadError {
+    fn from(error: larder::cache::LoadError<LoadError>) -> Self {
+        match error.loader() {
+            Some(error) => LoadError::clone(error),
+            None => Self::Unfinished(error.to_string()),
+        }
+    }
 }
 
 impl From<sqlx::Error> for LoadError {
@@ -31,6 +43,10 @@ impl From<LoadError> for Problem {
         match error {
             LoadError::NoSuchFilm => {
                 Self::not_found("No film has this number. It may never have been made.")
+            }
+            LoadError::Unfinished(error) => {
+                tracing::error!(%error, "a page was not loaded");
+                Self::of(StatusCode::SERVICE_UNAVAILABLE)
             }
             LoadError::Database(error) => {
                 tracing::error!(%error, "a page was not loaded");

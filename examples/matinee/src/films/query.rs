@@ -42,6 +42,11 @@ impl CatalogueQuery {
             .take(MAX_WORDS)
     }
 
+    /// What is searched for, folded.
+    pub(crate) fn search(&self) -> &str {
+        &self.search
+    }
+
     pub(crate) fn genre(&self) -> Option<&str> {
         self.genre.as_deref()
     }

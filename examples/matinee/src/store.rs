@@ -1,0 +1,24 @@
+//! The store that limits and cached pages live in: in this process or in Redis, as `STORE_URL` says.
+
+use std::sync::Arc;
+
+use larder::store::StoreExt;
+use larder::{Key, Kind, Namespace, Prefixed, Store};
+
+use crate::config::Config;
+use crate::errors::StartError;
+
+/// A key that nobody writes: to ask for it shows that the store answers.
+const PROBE: Kind = Kind::evictable("probe");
+
+/// Opens the store. Every key of the app begins with the environment and `matinee:`.
+pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    let namespace = Namespace::new(&config.environment, "matinee")?;
+    let store = larder::connect(config.store_url.expose()).await?;
+    Ok(Arc::new(Prefixed::new(namespace, store)))
+}
+
+/// Whether the store answers.
+pub(crate) async fn answers(store: &dyn Store) -> larder::Result<()> {
+    store.fetch(&Key::new(PROBE, "ready")).await.map(drop)
+}
