@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use larder_store::{
-    Args, Call, Calls, Cell, Key, Kind, Programs, Result, Script, Timestamp, Wire,
-};
+use larder_store::{Args, Call, Calls, Cell, Key, Kind, Programs, Result, Script, Timestamp, Wire};
 
 /// Programs whose Lua is not what their authors wrote: proof that a trace or a law can fail.
 ///
