@@ -5,9 +5,9 @@ use larder_store::{IdWriter, KeyId};
 
 /// What is charged for an address: an IPv4 address itself, or the /64 of an IPv6 one.
 ///
-/// A /64 is the smallest network that is given to a customer (RFC 6177), who may use each of its
-/// 2^64 addresses. An IPv4 address in IPv6 clothes (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) is that
-/// IPv4 address.
+/// A /64 is one subnet, in which a host takes any of 2^64 addresses, and as many as it likes (RFC
+/// 4291, 2.5.4; RFC 8981). An IPv4 address in IPv6 clothes (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2)
+/// is that IPv4 address.
 ///
 /// `Debug` shows no address: addresses belong in no log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,147 @@
+//! Who is charged.
+
+use http::HeaderName;
+use http::request::Parts;
+use larder_rate_limit::{KeyBy, Quota, RateLimitLayer, TrustedProxies, Unkeyed};
+
+use crate::support::{App, from, limiter, model, n, with};
+
+/// An app that lets each visitor in once.
+fn once(key_by: KeyBy) -> App {
+    let (store, _) = model();
+    App::new(RateLimitLayer::new(
+        limiter(store, Quota::per_hour(n(1))),
+        key_by,
+    ))
+}
+
+fn behind_proxies() -> KeyBy {
+    let proxies = "10.0.0.0/8".parse().unwrap();
+    KeyBy::forwarded(TrustedProxies::x_forwarded_for(proxies))
+}
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+#[tokio::test]
+async fn each_ipv4_address_and_each_ipv6_64_is_one_visitor() {
+    let app = once(KeyBy::peer());
+    for (peer, status) in [
+        ("192.0.2.1", 200),
+        ("192.0.2.1", 429),
+        ("::ffff:192.0.2.1", 429),
+        ("192.0.2.2", 200),
+        ("2001:db8:0:1::1", 200),
+        ("2001:db8:0:1:abcd::9", 429),
+        ("2001:db8:0:2::1", 200),
+    ] {
+        assert_eq!(app.status(peer).await, status, "{peer}");
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_made_up_addresses_do_not_get_a_visitor_past_a_limit_of_one() {
+    let app = once(behind_proxies());
+    let mut passed = 0;
+    for made_up in 0..100 {
+        let told = format!("203.0.113.{made_up}, 198.51.100.1");
+        let response = app
+            .send(with(from("10.0.0.1"), "x-forwarded-for", &told))
+            .await;
+        passed += u32::from(response.status().is_success());
+    }
+    assert_eq!(passed, 1);
+
+    let mut passed = 0;
+    for made_up in 0..100 {
+        let told = format!("203.0.113.{made_up}");
+        let response = app
+            .send(with(from("198.51.100.2"), "x-forwarded-for", &told))
+            .await;
+        passed += u32::from(response.status().is_success());
+    }
+    assert_eq!(passed, 1, "a peer that is no proxy is not believed");
+}
+
+#[tokio::test]
+async fn a_header_that_reads_like_an_address_is_not_that_address() {
+    let app = once(KeyBy::header(API_KEY).or(KeyBy::peer()));
+    let keyed = |key: &str| with(from("192.0.2.1"), "x-api-key", key);
+    assert_eq!(app.send(keyed("192.0.2.1")).await.status(), 200);
+    assert_eq!(app.status("192.0.2.1").await, 200);
+    assert_eq!(app.send(keyed("192.0.2.1")).await.status(), 429);
+    assert_eq!(app.send(keyed(&"long".repeat(1_000))).await.status(), 200);
+    assert_eq!(app.send(keyed(&"long".repeat(1_001))).await.status(), 200);
+    assert_eq!(app.send(keyed(&"long".repeat(1_000))).await.status(), 429);
+}
+
+#[tokio::test]
+async fn a_header_that_is_there_twice_is_not_there() {
+    let app = once(KeyBy::header(API_KEY));
+    for (one, two) in [("a", "b"), ("c", "d")] {
+        let request = with(with(from("192.0.2.1"), "x-api-key", one), "x-api-key", two);
+        let expected = if one == "a" { 200 } else { 429 };
+        assert_eq!(app.send(request).await.status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_function_tells_visitors_apart() {
+    let app = once(KeyBy::from_fn(|parts: &Parts| {
+        Some(parts.uri.path().trim_matches('/').to_owned())
+    }));
+    for (path, status) in [("/a", 200), ("/b", 200), ("/a/", 429)] {
+        let mut request = from("192.0.2.1");
+        *request.uri_mut() = path.parse().unwrap();
+        assert_eq!(app.send(request).await.status(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn everybody_together_is_one_visitor() {
+    let app = once(KeyBy::everybody());
+    assert_eq!(app.status("192.0.2.1").await, 200);
+    assert_eq!(app.status("192.0.2.2").await, 429);
+}
+
+#[tokio::test]
+async fn requests_without_a_key_share_one_quota() {
+    let app = once(KeyBy::header(API_KEY));
+    assert_eq!(app.status("192.0.2.1").await, 200);
+    assert_eq!(app.status("192.0.2.2").await, 429);
+}
+
+#[tokio::test]
+async fn requests_without_a_key_pass_uncounted_where_that_is_declared() {
+    let (store, _) = model();
+    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let layer =
+        RateLimitLayer::new(limiter, KeyBy::header(API_KEY)).with_unkeyed(Unkeyed::ExemptFromLimit);
+    let app = App::new(layer);
+    for _ in 0..5 {
+        let response = app.send(from("192.0.2.1")).await;
+        assert_eq!(response.status(), 200);
+        assert!(!response.headers().contains_key("ratelimit"));
+    }
+}
+
+#[test]
+fn debug_names_no_header_and_no_address() {
+    let shown = format!("{:?}", KeyBy::header(API_KEY).or(behind_proxies()));
+    assert_eq!(shown, "KeyBy::header.or(KeyBy::forwarded)");
+}
+
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn the_address_that_axum_leaves_is_found() {
+    use std::net::SocketAddr;
+
+    use axum::extract::ConnectInfo;
+
+    let app = once(KeyBy::peer());
+    for (peer, status) in [("192.0.2.1", 200), ("192.0.2.2", 200), ("192.0.2.1", 429)] {
+        let mut request = http::Request::new(());
+        let peer = SocketAddr::new(peer.parse().unwrap(), 1);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        assert_eq!(app.send(request).await.status(), status);
+    }
+}

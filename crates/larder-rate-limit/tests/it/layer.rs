@@ -1,0 +1,102 @@
+//! What a visitor is told.
+
+use std::time::Duration;
+
+use http_body::Body;
+use larder_rate_limit::{Headers, KeyBy, Quota, RateLimitLayer, RateLimiter};
+use tower::{Layer, ServiceExt};
+
+use crate::support::{App, Mood, Moody, from, hello, limiter, lines, model, n};
+
+#[tokio::test]
+async fn the_fields_count_down_and_come_back() {
+    let (store, clock) = model();
+    let limiter = limiter(store, Quota::per_minute(n(3)));
+    let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
+    for (wait, status, limit) in [
+        (0, 200, r#""test";r=2;t=20"#),
+        (0, 200, r#""test";r=1;t=20"#),
+        (0, 200, r#""test";r=0;t=20"#),
+        (0, 429, r#""test";r=0;t=20"#),
+        (19_500, 429, r#""test";r=0;t=1"#),
+        (500, 200, r#""test";r=0;t=20"#),
+        (60_000, 200, r#""test";r=2;t=20"#),
+    ] {
+        clock.advance(Duration::from_millis(wait));
+        let response = app.send(from("192.0.2.1")).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(lines(response.headers(), "ratelimit"), [limit]);
+        assert_eq!(
+            lines(response.headers(), "ratelimit-policy"),
+            [r#""test";q=3;w=60"#]
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_limits_of_two_layers_stand_side_by_side() {
+    let (store, _) = model();
+    let layer = |name: &str, limit: u32| {
+        let limiter = RateLimiter::new(store.clone(), name, Quota::per_hour(n(limit))).unwrap();
+        RateLimitLayer::new(limiter, KeyBy::peer())
+    };
+    let service = layer("outer", 9).layer(layer("inner", 1).layer(hello()));
+
+    let response = service.clone().oneshot(from("192.0.2.1")).await.unwrap();
+    assert_eq!(
+        lines(response.headers(), "ratelimit-policy"),
+        [r#""inner";q=1;w=3600"#, r#""outer";q=9;w=3600"#]
+    );
+    assert_eq!(
+        lines(response.headers(), "ratelimit"),
+        [r#""inner";r=0;t=3600"#, r#""outer";r=8;t=400"#]
+    );
+
+    let response = service.oneshot(from("192.0.2.1")).await.unwrap();
+    assert_eq!(response.status(), 429);
+    assert_eq!(lines(response.headers(), "retry-after"), ["3600"]);
+    assert_eq!(lines(response.headers(), "ratelimit").len(), 2);
+}
+
+#[tokio::test]
+async fn no_fields_are_sent_where_none_are_declared() {
+    let (store, _) = model();
+    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_headers(Headers::None);
+    let app = App::new(layer);
+    assert!(app.send(from("192.0.2.1")).await.headers().is_empty());
+    let refused = app.send(from("192.0.2.1")).await;
+    assert_eq!(lines(refused.headers(), "retry-after"), ["3600"]);
+    assert!(!refused.headers().contains_key("ratelimit"));
+}
+
+#[tokio::test]
+async fn a_store_that_waits_gives_the_same_responses() {
+    for mood in [Mood::Now, Mood::After(Duration::from_millis(2))] {
+        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(1)));
+        let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
+        let passed = app.send(from("192.0.2.1")).await;
+        assert_eq!(
+            (passed.status().as_u16(), &passed.body()[..]),
+            (200, &b"hello"[..])
+        );
+        assert_eq!(
+            lines(passed.headers(), "ratelimit"),
+            [r#""test";r=0;t=3600"#]
+        );
+        assert_eq!(app.status("192.0.2.1").await, 429);
+    }
+}
+
+#[tokio::test]
+async fn the_inner_body_keeps_its_length() {
+    let (store, _) = model();
+    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let service = RateLimitLayer::new(limiter, KeyBy::peer()).layer(hello());
+    let passed = service.clone().oneshot(from("192.0.2.1")).await.unwrap();
+    assert_eq!(passed.body().size_hint().exact(), Some(5));
+    assert!(!passed.body().is_end_stream());
+    let refused = service.oneshot(from("192.0.2.1")).await.unwrap();
+    assert!(refused.body().size_hint().exact().unwrap() > 100);
+    assert!(!refused.body().is_end_stream());
+}

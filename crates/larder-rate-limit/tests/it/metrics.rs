@@ -1,0 +1,107 @@
+//! What an operator sees.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer};
+use larder_store::ErrorKind;
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    with_local_recorder,
+};
+
+use crate::support::{App, Mood, Moody, limiter, model, n};
+
+/// Counters by name and labels.
+#[derive(Default)]
+struct Counters(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+impl Counters {
+    /// All counters that are not zero.
+    fn seen(&self) -> Vec<(String, u64)> {
+        let counters = self.0.lock().unwrap();
+        let seen = counters
+            .iter()
+            .map(|(name, count)| (name.clone(), count.load(Ordering::SeqCst)));
+        seen.filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+impl Recorder for Counters {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        let labels = key.labels().map(|label| label.value());
+        let name = [key.name()].into_iter().chain(labels).collect::<Vec<_>>();
+        let mut counters = self.0.lock().unwrap();
+        Counter::from_arc(counters.entry(name.join(" ")).or_default().clone())
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+async fn outcomes(mood: Mood, on_failure: OnFailure, peers: &[&str]) -> Vec<(String, u64)> {
+    let counters = Counters::default();
+    let layer = with_local_recorder(&counters, || {
+        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(2)));
+        RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(on_failure)
+    });
+    let app = App::new(layer);
+    for peer in peers {
+        match *peer {
+            "" => app.send(http::Request::new(())).await.status().as_u16(),
+            peer => app.status(peer).await,
+        };
+    }
+    counters.seen()
+}
+
+fn decided(outcome: &str, count: u64) -> (String, u64) {
+    (
+        format!("larder_rate_limit_decisions_total test {outcome}"),
+        count,
+    )
+}
+
+#[tokio::test]
+async fn every_decision_is_counted_by_its_outcome() {
+    let peers = ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"];
+    let fails = Mood::Fails(ErrorKind::NotSent);
+    assert_eq!(
+        outcomes(Mood::Now, OnFailure::Open, &peers).await,
+        [decided("allowed", 3), decided("refused", 1)]
+    );
+    assert_eq!(
+        outcomes(fails, OnFailure::Open, &peers).await,
+        [decided("failed_open", 4)]
+    );
+    assert_eq!(
+        outcomes(fails, OnFailure::Closed, &peers).await,
+        [decided("failed_closed", 4)]
+    );
+    let local = OnFailure::local(model().0).unwrap();
+    assert_eq!(
+        outcomes(fails, local, &peers).await,
+        [decided("local_allowed", 3), decided("local_refused", 1)]
+    );
+}
+
+#[tokio::test]
+async fn a_request_without_a_key_is_counted() {
+    assert_eq!(
+        outcomes(Mood::Now, OnFailure::Open, &["", "192.0.2.1"]).await,
+        [
+            decided("allowed", 2),
+            ("larder_rate_limit_unkeyed_total test".to_owned(), 1)
+        ]
+    );
+}

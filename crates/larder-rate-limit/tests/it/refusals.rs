@@ -1,0 +1,85 @@
+//! What a refusal says, word for word.
+
+use std::time::Duration;
+
+use larder_rate_limit::{Decision, KeyBy, OnFailure, Quota, RateLimitLayer};
+use larder_store::ErrorKind;
+
+use crate::support::{App, Mood, Moody, from, limiter, lines, model, n};
+
+#[tokio::test]
+async fn a_visitor_past_its_quota_gets_problem_details() {
+    let (store, _) = model();
+    let limiter = limiter(store, Quota::per_minute(n(1)));
+    let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
+    app.send(from("192.0.2.1")).await;
+    let refused = app.send(from("192.0.2.1")).await;
+
+    assert_eq!(refused.status(), 429);
+    assert_eq!(
+        lines(refused.headers(), "content-type"),
+        ["application/problem+json"]
+    );
+    assert_eq!(lines(refused.headers(), "cache-control"), ["no-store"]);
+    assert_eq!(lines(refused.headers(), "retry-after"), ["60"]);
+    assert_eq!(
+        refused.body(),
+        concat!(
+            r#"{"status":429,"#,
+            r#""title":"Request cannot be satisfied as assigned quota has been exceeded","#,
+            r#""type":"https://iana.org/assignments/http-problem-types#quota-exceeded","#,
+            r#""violated-policies":["test"]}"#
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_failing_store_that_is_declared_closed_gives_problem_details() {
+    let failing = Moody::new(Mood::Fails(ErrorKind::NotSent));
+    let limiter = limiter(failing.store(), Quota::per_minute(n(1)));
+    let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(OnFailure::Closed);
+    let refused = App::new(layer).send(from("192.0.2.1")).await;
+
+    assert_eq!(refused.status(), 503);
+    assert_eq!(
+        lines(refused.headers(), "content-type"),
+        ["application/problem+json"]
+    );
+    assert_eq!(lines(refused.headers(), "cache-control"), ["no-store"]);
+    assert_eq!(lines(refused.headers(), "retry-after"), ["1"]);
+    assert_eq!(lines(refused.headers(), "ratelimit"), [""; 0]);
+    assert_eq!(
+        refused.body(),
+        concat!(
+            r#"{"status":503,"title":"Service Unavailable","#,
+            r#""detail":"The rate limit cannot be checked for now."}"#
+        )
+    );
+}
+
+#[tokio::test]
+async fn retry_after_is_rounded_up_and_never_zero() {
+    let (store, clock) = model();
+    let limiter = limiter(
+        store,
+        Quota::new(n(1), Duration::from_millis(2_000)).unwrap(),
+    );
+    let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
+    app.send(from("192.0.2.1")).await;
+    for (micros, seconds) in [(0, "2"), (999_999, "2"), (1, "1"), (999_999, "1")] {
+        clock.advance_micros(micros);
+        let refused = app.send(from("192.0.2.1")).await;
+        assert_eq!(lines(refused.headers(), "retry-after"), [seconds]);
+    }
+}
+
+#[tokio::test]
+async fn an_outer_layer_finds_the_decision_of_a_refusal() {
+    let (store, _) = model();
+    let limiter = limiter(store, Quota::per_minute(n(1)));
+    let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
+    app.send(from("192.0.2.1")).await;
+    let refused = app.send(from("192.0.2.1")).await;
+    let decision = refused.extensions().get::<Decision>().unwrap();
+    assert_eq!(decision.retry_after(), Duration::from_secs(60));
+}

@@ -1,0 +1,95 @@
+//! The layer as tower wants it.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty, Full, combinators::BoxBody};
+use larder_rate_limit::{KeyBy, Quota, RateLimitLayer};
+use larder_test::service::{Failing, ReadyProbe, check_errors};
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+use crate::support::{Mood, Moody, Reply, from, hello, limiter, n};
+
+const MOODS: [Mood; 2] = [Mood::Now, Mood::After(Duration::from_millis(1))];
+
+fn layer(mood: Mood) -> RateLimitLayer {
+    let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(3)));
+    RateLimitLayer::new(limiter, KeyBy::peer())
+}
+
+#[tokio::test]
+async fn the_instance_that_was_polled_ready_is_the_one_that_is_called() {
+    for mood in MOODS {
+        let probe = ReadyProbe::new(hello());
+        let watch = probe.watch();
+        let mut service = layer(mood).layer(probe);
+        for _ in 0..6 {
+            service.ready().await.unwrap();
+            service.call(from("192.0.2.1")).await.unwrap();
+        }
+        assert_eq!(watch.violations(), [], "{mood:?}");
+        assert_eq!(watch.calls(), 3, "refused requests never reach it");
+    }
+}
+
+#[tokio::test]
+async fn errors_of_the_inner_service_pass_unchanged() {
+    for mood in MOODS {
+        let request = || from("192.0.2.1");
+        let violations = check_errors::<_, Request<()>, Reply>(&layer(mood), request).await;
+        assert_eq!(violations, [], "{mood:?}");
+    }
+}
+
+#[tokio::test]
+async fn any_request_body_and_any_response_body_do() {
+    let boxed = service_fn(|_: Request<Full<Bytes>>| async {
+        let body: BoxBody<Bytes, Infallible> = BodyExt::boxed(Empty::new());
+        Ok::<_, Infallible>(Response::new(body))
+    });
+    let request = from("192.0.2.1").map(|()| Full::<Bytes>::default());
+    let response = layer(Mood::Now)
+        .layer(boxed)
+        .oneshot(request)
+        .await
+        .unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "");
+}
+
+#[tokio::test]
+async fn services_of_one_layer_share_the_limit() {
+    let layer = layer(Mood::Now);
+    let mut passed = 0;
+    for _ in 0..5 {
+        let service = layer.clone().layer(hello());
+        let response = service.oneshot(from("192.0.2.1")).await.unwrap();
+        passed += u32::from(response.status().is_success());
+    }
+    assert_eq!(passed, 3);
+}
+
+#[tokio::test]
+async fn a_dropped_request_reaches_nobody() {
+    let probe = ReadyProbe::new(hello());
+    let watch = probe.watch();
+    let mut service = layer(Mood::Hangs).layer(probe);
+    service.ready().await.unwrap();
+    let call = service.call(from("192.0.2.1"));
+    assert!(
+        tokio::time::timeout(Duration::from_millis(5), call)
+            .await
+            .is_err()
+    );
+    assert_eq!(watch.calls(), 0);
+}
+
+#[test]
+fn the_service_and_its_future_can_be_sent() {
+    fn sent<T: Send>(_: &T) {}
+    let mut service =
+        layer(Mood::Now).layer(Failing::<Reply>::at(larder_test::service::Stage::Call));
+    sent(&service);
+    sent(&service.call(from("192.0.2.1")));
+}
