@@ -2,6 +2,7 @@
 
 use ::redis::{Cmd, ServerErrorKind, Value};
 use larder_store::{Error, ErrorKind, Refusal, Result};
+use tokio::time::timeout;
 
 use crate::classify;
 use crate::connection::{Fault, Node, Repeat, Request};
@@ -11,13 +12,20 @@ const OLDEST: u32 = 7;
 
 /// Makes the first connections of a node, and looks at who answers.
 pub(crate) async fn connect(node: &Node) -> Result<()> {
+    match timeout(node.limits().connect_deadline, greet(node)).await {
+        Ok(greeted) => greeted,
+        Err(_) => Err(explain(&Fault::TimedOut, node)),
+    }
+}
+
+async fn greet(node: &Node) -> Result<()> {
     for _ in 0..node.limits().connections {
         let added = node.add_line().await;
         added.map_err(|fault| explain(&fault, node))?;
     }
     let mut hello = Cmd::new();
     hello.arg("HELLO");
-    let operation = node.begin("connect")?;
+    let operation = node.begin_within("connect", node.limits().connect_deadline)?;
     let greeting = operation.send(Request::One(&hello), Repeat::Safe).await?;
     check(greeting, node.location())
 }

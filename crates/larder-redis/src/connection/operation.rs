@@ -1,5 +1,6 @@
 use std::io;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, Pipeline, RedisResult, Value};
@@ -50,11 +51,20 @@ pub(crate) struct Operation<'a> {
 impl Node {
     /// Begins an operation, unless too many are in flight.
     pub(crate) fn begin(&self, name: &'static str) -> Result<Operation<'_>> {
+        self.begin_within(name, self.limits.deadline)
+    }
+
+    /// [`begin`](Self::begin) with a deadline of its own.
+    pub(crate) fn begin_within(
+        &self,
+        name: &'static str,
+        deadline: Duration,
+    ) -> Result<Operation<'_>> {
         // Made first: dropping it gives the place back.
         let operation = Operation {
             node: self,
             name,
-            deadline: Instant::now() + self.limits.deadline,
+            deadline: Instant::now() + deadline,
         };
         if self.in_flight.fetch_add(1, Ordering::Relaxed) < self.limits.in_flight {
             return Ok(operation);

@@ -103,10 +103,7 @@ async fn a_program_that_only_reads_is_refused_a_write() {
         error.to_string().contains("'Sly' stopped in line 1"),
         "{error}"
     );
-    assert_eq!(
-        ok(&server, &["DBSIZE"]),
-        larder_test::server::Reply::Int(0)
-    );
+    assert_eq!(ok(&server, &["DBSIZE"]), larder_test::server::Reply::Int(0));
 }
 
 #[tokio::test]

@@ -79,7 +79,8 @@ pub(crate) fn tally(id: impl larder_store::KeyId) -> Key {
 
 /// A program that is only its Lua: these tests have no second form to hold it against.
 macro_rules! lua {
-    ($name:ident($($field:ident),*) -> $reply:ty, $effect:ident, $lua:expr, $read:expr) => {
+    ($name:ident($($field:ident),*) -> $reply:ty, $effect:ident $(.$also:ident())?, $lua:expr,
+     $read:expr) => {
         #[derive(Default)]
         pub(crate) struct $name { $(pub(crate) $field: i64),* }
 
@@ -87,7 +88,7 @@ macro_rules! lua {
             type Record = Tally;
             type Reply = $reply;
             const SCRIPT: &'static Script =
-                &Script::new(stringify!($name), Effect::$effect, $lua);
+                &Script::new(stringify!($name), Effect::$effect, $lua)$(.$also())?;
 
             fn args(&self, args: &mut Args) {
                 let _ = &args;
@@ -118,7 +119,7 @@ lua!(Log(ms) -> i64, Once,
     "redis.call('RPUSH', KEYS[2], 'x') ttl(KEYS[2], ARGV[1]) return redis.call('LLEN', KEYS[2])",
     |wire| wire.int());
 lua!(Leak() -> (), Once, "redis.call('SET', KEYS[1], 'x') return 1", |_| Ok(()));
-lua!(Remove() -> i64, Once, "return del(KEYS[1])", |wire| wire.int());
+lua!(Remove() -> i64, Once.runs_when_full(), "return del(KEYS[1])", |wire| wire.int());
 lua!(Now() -> i64, Read, "return num(now())", |wire| wire.int());
 lua!(Shape() -> (i64, i64), Read, "return {#KEYS, #ARGV}", |wire| {
     let [keys, args] = wire.array()?;

@@ -1,0 +1,184 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use larder_redis::RedisStore;
+use larder_store::{ErrorKind, Refusal, Store};
+use larder_test::server::{RedisOptions, RedisServer};
+
+use crate::support::{key, patient, server};
+
+async fn refused(url: &str) -> (ErrorKind, String) {
+    let builder = RedisStore::builder(url).with_connect_deadline(Duration::from_millis(300));
+    match builder.connect().await {
+        Ok(store) => panic!("connected: {store:?}"),
+        Err(error) => (error.kind(), error.to_string()),
+    }
+}
+
+/// A listener that answers whatever it is sent with `answer`, or hangs up where that is nothing.
+fn stranger(answer: Option<&'static [u8]>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            std::thread::spawn(move || {
+                while let Ok(1..) = stream.read(&mut [0; 1024]) {
+                    match answer {
+                        Some(answer) => stream.write_all(answer).unwrap(),
+                        None => return,
+                    }
+                }
+            });
+        }
+    });
+    format!("redis://{address}")
+}
+
+#[tokio::test]
+async fn nobody_who_listens_is_named_with_the_fix() {
+    let port = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let url = format!("redis://user:hunter2@127.0.0.1:{port}/3");
+    let (kind, text) = refused(&url).await;
+    assert_eq!(kind, ErrorKind::NotSent);
+    let expected = format!(
+        "connect: not sent: redis://127.0.0.1:{port}/3 cannot be reached: nobody listens there: \
+         start the server, or correct the address"
+    );
+    assert_eq!(text, expected);
+    let (kind, text) = refused("unix:///nowhere/redis.sock").await;
+    assert_eq!(kind, ErrorKind::NotSent);
+    assert!(
+        text.contains("unix:///nowhere/redis.sock cannot be reached: nobody"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_waited_for_by_the_connect_deadline() {
+    let started = Instant::now();
+    let (kind, text) = refused(&stranger(Some(b""))).await;
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert_eq!(kind, ErrorKind::NotSent);
+    assert!(
+        text.contains("did not answer within 300ms: check the address"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_redis_is_told_from_redis() {
+    let http = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+    let (kind, text) = refused(&stranger(Some(http))).await;
+    assert_eq!(kind, ErrorKind::Invalid);
+    assert!(
+        text.contains("answers, but not as Redis does: check host and port"),
+        "{text}"
+    );
+    let (kind, text) = refused(&stranger(None)).await;
+    assert_eq!(kind, ErrorKind::NotSent);
+    assert!(
+        text.contains("hung up before it answered: it may want TLS"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_and_a_wrong_password_are_told_apart() {
+    let server = RedisOptions::new().with_password("sesame").start().unwrap();
+    patient(&server.url()).connect().await.unwrap();
+    patient(&server.unix_url()).connect().await.unwrap();
+    let address = server.address();
+    for (url, what) in [
+        (format!("redis://{address}"), "asks for a user and password"),
+        (
+            format!("redis://:hunter2@{address}"),
+            "does not take this user and password",
+        ),
+        (
+            format!("redis://hunter2:sesame@{address}?protocol=resp2"),
+            "does not take this user and password",
+        ),
+    ] {
+        let (kind, text) = refused(&url).await;
+        assert_eq!(kind, ErrorKind::Refused(Refusal::Denied), "{text}");
+        assert!(text.contains(what), "{text}");
+        assert!(text.contains("as in redis://user:password@host"), "{text}");
+        assert!(text.contains(&format!("redis://{address} ")), "{text}");
+        assert!(
+            !text.contains("hunter2") && !text.contains("sesame"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_named() {
+    let server = server();
+    let (kind, text) = refused(&format!("{}/99", server.url())).await;
+    assert_eq!(kind, ErrorKind::Invalid);
+    let expected = format!(
+        "has no such database as redis://{}/99 names",
+        server.address()
+    );
+    assert!(text.contains(&expected), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_has_its_maximum_of_clients_says_so() {
+    let server = RedisOptions::new()
+        .with_setting("maxclients", "1")
+        .start()
+        .unwrap();
+    let _first = server.connect().unwrap();
+    let (kind, text) = refused(&server.url()).await;
+    assert_eq!(kind, ErrorKind::Refused(Refusal::Unavailable), "{text}");
+    assert!(text.contains("raise maxclients"), "{text}");
+}
+
+#[tokio::test]
+async fn an_old_server_and_a_sentinel_are_refused_by_their_greeting() {
+    for (greeting, what) in [
+        (
+            &b"-ERR unknown command `HELLO`, with args\r\n"[..],
+            "does not know HELLO",
+        ),
+        (
+            b"%1\r\n$7\r\nversion\r\n$5\r\n6.2.7\r\n",
+            "is version 6: larder needs Redis 7",
+        ),
+        (
+            b"%1\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n",
+            "is a sentinel: give the URL of the server",
+        ),
+    ] {
+        let (kind, text) = refused(&stranger(Some(greeting))).await;
+        assert_eq!(kind, ErrorKind::Invalid, "{text}");
+        assert!(text.contains(what), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn each_form_of_url_reaches_the_server() {
+    let users = RedisOptions::new().with_user("films", "on >sesame ~* +@all");
+    let server: RedisServer = users.start().unwrap();
+    for url in [
+        server.url_as("films", "sesame"),
+        format!("{}?protocol=resp2", server.url_as("films", "sesame")),
+        format!("{}/5", server.url_as("films", "sesame")),
+        format!(
+            "redis+unix://{}?user=films&pass=sesame&db=5",
+            server.socket().display()
+        ),
+    ] {
+        let store = patient(&url)
+            .connect()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(store.get(&key(1)).await.unwrap(), None);
+        assert!(!store.location().contains("sesame"), "{}", store.location());
+    }
+}
