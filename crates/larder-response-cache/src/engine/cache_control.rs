@@ -1,0 +1,308 @@
+use http::{HeaderMap, HeaderName, header};
+
+use super::list::{Members, is_token, trim};
+
+/// The longest time in seconds that a directive can say: 2^31, some 68 years (RFC 9111, 1.2.2).
+///
+/// A longer one counts as this.
+pub const MAX_DELTA: u64 = 1 << 31;
+
+/// What the `Cache-Control` of a request or of a response says (RFC 9111, 5.2; RFC 5861; RFC 8246).
+///
+/// Names are compared without case, arguments may be tokens or quoted strings, and unknown
+/// directives are left alone. What is broken is read against reuse:
+///
+/// - a time that is no number of seconds, or is given twice with two values, makes the response
+///   stale, and permits no staleness;
+/// - a directive that restricts counts, whatever stands behind its name;
+/// - a directive that permits counts only where it is well-formed;
+/// - a field that cannot be taken apart is [`is_unreadable`](Self::is_unreadable), and then nothing
+///   is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CacheControl {
+    /// `max-age`, in seconds; 0 where it is invalid.
+    pub max_age: Option<u64>,
+    /// `s-maxage`, in seconds; 0 where it is invalid.
+    pub s_maxage: Option<u64>,
+    /// `stale-while-revalidate`, in seconds; 0 where it is invalid.
+    pub stale_while_revalidate: Option<u64>,
+    /// `stale-if-error`, in seconds; 0 where it is invalid.
+    pub stale_if_error: Option<u64>,
+    /// `min-fresh` of a request, in seconds; [`MAX_DELTA`] where it is invalid.
+    pub min_fresh: Option<u64>,
+    /// `max-stale` of a request, in seconds: [`MAX_DELTA`] without an argument, 0 where it is
+    /// invalid.
+    pub max_stale: Option<u64>,
+    /// `no-cache` without an argument, or with one that names no fields.
+    pub no_cache: bool,
+    /// The fields that `no-cache` names: they are not reused without validation.
+    pub no_cache_fields: Vec<HeaderName>,
+    /// `no-store`.
+    pub no_store: bool,
+    /// `private`, with or without names of fields.
+    pub private: bool,
+    /// `public`.
+    pub public: bool,
+    /// `must-revalidate`.
+    pub must_revalidate: bool,
+    /// `proxy-revalidate`.
+    pub proxy_revalidate: bool,
+    /// `must-understand`.
+    pub must_understand: bool,
+    /// `only-if-cached` of a request.
+    pub only_if_cached: bool,
+    /// Whether there is any `Cache-Control` at all.
+    pub is_present: bool,
+    /// Whether a part of it could not be taken apart.
+    pub is_unreadable: bool,
+}
+
+/// What stands behind the name of a directive.
+enum Argument<'a> {
+    None,
+    Text(std::borrow::Cow<'a, [u8]>),
+    Broken,
+}
+
+impl CacheControl {
+    /// Reads every `Cache-Control` line of `headers`. It never fails.
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self::of_lines(headers, &header::CACHE_CONTROL)
+    }
+
+    /// Reads the field `name`, which is written as `Cache-Control` is.
+    pub fn of_lines(headers: &HeaderMap, name: &HeaderName) -> Self {
+        let mut said = Self::default();
+        for line in headers.get_all(name) {
+            said.is_present = true;
+            for member in Members::of(line.as_bytes()) {
+                match member {
+                    Ok(member) => said.read(member),
+                    Err(_) => said.is_unreadable = true,
+                }
+            }
+        }
+        said
+    }
+
+    fn read(&mut self, member: &[u8]) {
+        let end = member
+            .iter()
+            .position(|&byte| !is_token(byte))
+            .unwrap_or(member.len());
+        let (name, rest) = member.split_at(end);
+        if name.is_empty() || name.len() > 32 {
+            self.is_unreadable |= name.is_empty();
+            return;
+        }
+        let argument = argument(rest);
+        let is_whole = !matches!(argument, Argument::Broken);
+        match name.to_ascii_lowercase().as_slice() {
+            b"max-age" => set(&mut self.max_age, seconds(&argument), 0),
+            b"s-maxage" => set(&mut self.s_maxage, seconds(&argument), 0),
+            b"stale-while-revalidate" => {
+                set(&mut self.stale_while_revalidate, seconds(&argument), 0);
+            }
+            b"stale-if-error" => set(&mut self.stale_if_error, seconds(&argument), 0),
+            b"min-fresh" => set(&mut self.min_fresh, seconds(&argument), MAX_DELTA),
+            b"max-stale" => {
+                let any = matches!(argument, Argument::None).then_some(MAX_DELTA);
+                set(&mut self.max_stale, any.or(seconds(&argument)), 0);
+            }
+            b"no-cache" => match fields(&argument) {
+                Some(fields) => self.no_cache_fields.extend(fields),
+                None => self.no_cache = true,
+            },
+            b"no-store" => self.no_store = true,
+            b"private" => self.private = true,
+            b"must-revalidate" => self.must_revalidate = true,
+            b"proxy-revalidate" => self.proxy_revalidate = true,
+            b"must-understand" => self.must_understand = true,
+            b"only-if-cached" => self.only_if_cached = true,
+            b"public" => self.public |= is_whole,
+            _ => {}
+        }
+    }
+}
+
+/// Keeps a time that is said once, or twice alike; otherwise `invalid`.
+fn set(held: &mut Option<u64>, said: Option<u64>, invalid: u64) {
+    let said = said.unwrap_or(invalid);
+    *held = Some(match *held {
+        Some(before) if before != said => invalid,
+        _ => said,
+    });
+}
+
+fn argument(rest: &[u8]) -> Argument<'_> {
+    match rest {
+        [] => Argument::None,
+        [b'=', b'"', quoted @ .., b'"'] => match unquote(quoted) {
+            Some(text) => Argument::Text(text.into()),
+            None => Argument::Broken,
+        },
+        [b'=', token @ ..] if !token.is_empty() && token.iter().all(|&byte| is_token(byte)) => {
+            Argument::Text(token.into())
+        }
+        _ => Argument::Broken,
+    }
+}
+
+/// What a quoted string says; nothing where a quote in it is not escaped.
+fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(quoted.len());
+    let mut bytes = quoted.iter();
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b'"' => return None,
+            b'\\' => text.push(*bytes.next()?),
+            _ => text.push(byte),
+        }
+    }
+    Some(text)
+}
+
+fn seconds(argument: &Argument<'_>) -> Option<u64> {
+    match argument {
+        Argument::Text(text) => delta_seconds(text),
+        _ => None,
+    }
+}
+
+/// A number of seconds, held at [`MAX_DELTA`] (RFC 9111, 1.2.2); nothing where it is none.
+pub(super) fn delta_seconds(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digit = |sum: u64, &byte: &u8| (sum * 10 + u64::from(byte - b'0')).min(MAX_DELTA);
+    Some(text.iter().fold(0, digit))
+}
+
+/// The fields that an argument names; nothing where it does not name any, or not only fields.
+fn fields(argument: &Argument<'_>) -> Option<Vec<HeaderName>> {
+    let Argument::Text(text) = argument else {
+        return None;
+    };
+    let names: Option<Vec<_>> = text
+        .split(|&byte| byte == b',')
+        .map(trim)
+        .filter(|name| !name.is_empty())
+        .map(|name| HeaderName::from_bytes(name).ok())
+        .collect();
+    names.filter(|names| !names.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(lines: &[&str]) -> CacheControl {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::CACHE_CONTROL, line.parse().unwrap());
+        }
+        CacheControl::of(&headers)
+    }
+
+    #[test]
+    fn names_have_no_case_and_unknown_ones_are_left_alone() {
+        let said = read(&["foo, MaX-aGe=003600, bar=baz", "No-StOrE"]);
+        assert_eq!((said.max_age, said.no_store), (Some(3600), true));
+        assert!(!said.is_unreadable);
+    }
+
+    #[test]
+    fn a_quoted_argument_is_the_same_as_a_token() {
+        assert_eq!(read(&[r#"max-age="60""#]).max_age, Some(60));
+        assert_eq!(read(&[r#"ext="max-age=9", max-age=1"#]).max_age, Some(1));
+        assert_eq!(read(&[r#"max-age=1, ext="no-store""#]), {
+            let mut only = read(&["max-age=1"]);
+            only.is_present = true;
+            only
+        });
+    }
+
+    #[test]
+    fn a_time_that_is_none_makes_the_response_stale() {
+        for value in [
+            "", "=", "=-1", "=1.0", "=a1", "=1a", "='1'", " =1", "= 1", "=1 2", "=\"1", "=\"1\"2",
+        ] {
+            let said = read(&[&format!("max-age{value}")]);
+            assert!(
+                said.max_age == Some(0) || said.is_unreadable,
+                "max-age{value}: {said:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_said_twice_must_be_said_alike() {
+        assert_eq!(read(&["max-age=9, max-age=9"]).max_age, Some(9));
+        assert_eq!(read(&["max-age=9", "max-age=10"]).max_age, Some(0));
+        assert_eq!(read(&["max-age=9, max-age=10, max-age=9"]).max_age, Some(0));
+        assert_eq!(
+            read(&["min-fresh=1, min-fresh=2"]).min_fresh,
+            Some(MAX_DELTA)
+        );
+    }
+
+    #[test]
+    fn a_time_that_is_too_long_is_the_longest() {
+        for digits in ["2147483648", "99999999999", &"9".repeat(4000)] {
+            let said = read(&[&format!("s-maxage={digits}")]);
+            assert_eq!(said.s_maxage, Some(MAX_DELTA));
+        }
+    }
+
+    #[test]
+    fn what_restricts_counts_whatever_stands_behind_it() {
+        for rest in ["", "=x", "=\"x\"", " x", "=", "; x"] {
+            let said = read(&[&format!("no-store{rest}, private{rest}, no-cache{rest}")]);
+            assert!(said.no_store && said.private, "{rest:?}");
+            assert!(
+                said.no_cache || !said.no_cache_fields.is_empty(),
+                "{rest:?}"
+            );
+        }
+        assert!(!read(&["public x"]).public);
+    }
+
+    #[test]
+    fn no_cache_may_name_fields() {
+        let said = read(&[r#"no-cache="a, set-cookie""#]);
+        assert!(!said.no_cache);
+        assert_eq!(said.no_cache_fields, ["a", "set-cookie"]);
+        assert!(read(&[r#"no-cache="a b""#]).no_cache);
+        assert!(read(&[r#"no-cache="""#]).no_cache);
+    }
+
+    #[test]
+    fn an_open_quote_is_unreadable() {
+        assert!(read(&[r#"max-age=60, x="no-store"#]).is_unreadable);
+        assert!(read(&[r#"max-age=60, =1"#]).is_unreadable);
+        assert!(!read(&[]).is_present);
+    }
+
+    proptest! {
+        #[test]
+        fn no_field_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+                let mut headers = HeaderMap::new();
+                headers.append(header::CACHE_CONTROL, value);
+                let said = CacheControl::of(&headers);
+                prop_assert!(said.max_age.unwrap_or(0) <= MAX_DELTA);
+            }
+        }
+
+        #[test]
+        fn no_store_is_seen_beside_any_other_member(
+            before in "[a-z=\"\\\\ 0-9]{0,12}", after in "[a-z=\"\\\\, 0-9]{0,12}",
+        ) {
+            let said = read(&[&format!("{before},no-store,{after}")]);
+            prop_assert!(said.no_store || said.is_unreadable || before.contains('"'));
+        }
+    }
+}

@@ -1,0 +1,160 @@
+use http::{HeaderMap, StatusCode, header};
+use larder_store::Timestamp;
+
+use super::cache_control::delta_seconds;
+use super::date::date;
+use super::list::trim;
+use super::status::is_heuristically_cacheable;
+use super::{CacheControl, MAX_DELTA, Sharing};
+
+/// When a request was sent, and when its response was received, by this cache's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// When the request was sent.
+    pub sent: Timestamp,
+    /// When the response was received.
+    pub received: Timestamp,
+}
+
+/// How old a stored response is, and how old it may become (RFC 9111, 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freshness {
+    received: Timestamp,
+    /// Seconds.
+    initial_age: u64,
+    /// Seconds.
+    lifetime: u64,
+    is_explicit: bool,
+}
+
+/// The longest time that a heuristic gives, in seconds: a day.
+const MAX_HEURISTIC: u64 = 24 * 60 * 60;
+
+impl Freshness {
+    /// The freshness of a response.
+    ///
+    /// Its lifetime is `s-maxage` in a shared cache, else `max-age`, else `Expires` less `Date`,
+    /// where an invalid `Expires` is the past; else a tenth of the time since `Last-Modified`, at
+    /// most a day, where the status or `public` permits a heuristic; else nothing.
+    pub fn of(
+        sharing: Sharing,
+        status: StatusCode,
+        headers: &HeaderMap,
+        said: &CacheControl,
+        exchange: Exchange,
+    ) -> Self {
+        let explicit = explicit(sharing, headers, said, exchange);
+        let lifetime = explicit.unwrap_or_else(|| heuristic(status, headers, said, exchange));
+        Self {
+            received: exchange.received,
+            initial_age: initial_age(headers, exchange),
+            lifetime,
+            is_explicit: explicit.is_some(),
+        }
+    }
+
+    /// How old the response is at `now`, in seconds (RFC 9111, 4.2.3).
+    pub fn age(&self, now: Timestamp) -> u64 {
+        self.initial_age
+            .saturating_add(now.since(self.received).as_secs())
+            .min(MAX_DELTA)
+    }
+
+    /// How old it may become, in seconds.
+    pub fn lifetime(&self) -> u64 {
+        self.lifetime
+    }
+
+    /// Whether the origin said how old it may become.
+    pub fn is_explicit(&self) -> bool {
+        self.is_explicit
+    }
+
+    /// Whether it is fresh at `now`.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        self.lifetime > self.age(now)
+    }
+
+    /// For how many seconds it is still fresh; 0 where it is stale.
+    pub fn remaining(&self, now: Timestamp) -> u64 {
+        self.lifetime.saturating_sub(self.age(now))
+    }
+
+    /// For how many seconds it has been stale; 0 where it is fresh, or has just become stale.
+    pub fn staleness(&self, now: Timestamp) -> u64 {
+        self.age(now).saturating_sub(self.lifetime)
+    }
+}
+
+fn seconds(at: Timestamp) -> i64 {
+    at.as_micros().div_euclid(1_000_000)
+}
+
+fn since(later: i64, earlier: i64) -> u64 {
+    u64::try_from(later.saturating_sub(earlier)).unwrap_or(0)
+}
+
+fn initial_age(headers: &HeaderMap, exchange: Exchange) -> u64 {
+    let received = seconds(exchange.received);
+    let apparent = date(headers, &header::DATE).map_or(0, |date| since(received, date));
+    let delay = exchange.received.since(exchange.sent).as_secs();
+    let corrected = age_field(headers).unwrap_or(0).saturating_add(delay);
+    apparent.max(corrected)
+}
+
+/// The first value of `Age`; nothing where that is no number of seconds (RFC 9111, 5.1).
+fn age_field(headers: &HeaderMap) -> Option<u64> {
+    let line = headers.get(header::AGE)?.as_bytes();
+    let first = line.split(|&byte| byte == b',').next()?;
+    delta_seconds(trim(first))
+}
+
+fn explicit(
+    sharing: Sharing,
+    headers: &HeaderMap,
+    said: &CacheControl,
+    exchange: Exchange,
+) -> Option<u64> {
+    let shared = said.s_maxage.filter(|_| sharing == Sharing::Shared);
+    if let Some(lifetime) = shared.or(said.max_age) {
+        return Some(lifetime);
+    }
+    if !headers.contains_key(header::EXPIRES) {
+        return None;
+    }
+    let Some(expires) = date(headers, &header::EXPIRES) else {
+        return Some(0);
+    };
+    let date = date(headers, &header::DATE).unwrap_or_else(|| seconds(exchange.received));
+    Some(since(expires, date))
+}
+
+fn heuristic(
+    status: StatusCode,
+    headers: &HeaderMap,
+    said: &CacheControl,
+    exchange: Exchange,
+) -> u64 {
+    let asked_not_to = !said.is_present && is_pragma_no_cache(headers);
+    if asked_not_to || !(is_heuristically_cacheable(status) || said.public) {
+        return 0;
+    }
+    let Some(modified) = date(headers, &header::LAST_MODIFIED) else {
+        return 0;
+    };
+    let date = date(headers, &header::DATE).unwrap_or_else(|| seconds(exchange.received));
+    (since(date, modified) / 10).min(MAX_HEURISTIC)
+}
+
+/// Whether `Pragma` says `no-cache`, which stands for the directive where there is no
+/// `Cache-Control` (RFC 9111, 5.4).
+pub(super) fn is_pragma_no_cache(headers: &HeaderMap) -> bool {
+    headers.get_all(header::PRAGMA).iter().any(|line| {
+        line.as_bytes()
+            .split(|&byte| byte == b',')
+            .any(|member| trim(member).eq_ignore_ascii_case(b"no-cache"))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+use http::HeaderValue;
+use proptest::prelude::*;
+
+use super::super::date::format_date;
+use super::*;
+
+/// When every response here was received, in seconds since the epoch.
+const NOW: i64 = 1_767_225_600;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000)
+}
+
+fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        headers.append(*name, value.parse().unwrap());
+    }
+    headers
+}
+
+fn date_of(seconds: i64) -> String {
+    format_date(seconds).to_str().unwrap().to_owned()
+}
+
+fn freshness(status: u16, fields: &[(&'static str, &str)]) -> Freshness {
+    let headers = headers(fields);
+    let exchange = Exchange {
+        sent: at(NOW),
+        received: at(NOW),
+    };
+    let status = StatusCode::from_u16(status).unwrap();
+    let said = CacheControl::of(&headers);
+    Freshness::of(Sharing::Shared, status, &headers, &said, exchange)
+}
+
+fn lifetime(status: u16, fields: &[(&'static str, &str)]) -> u64 {
+    freshness(status, fields).lifetime()
+}
+
+#[test]
+fn what_is_said_for_shared_caches_goes_first() {
+    let past = date_of(NOW - 10);
+    let fields = [
+        ("expires", past.as_str()),
+        ("cache-control", "max-age=0, s-maxage=60"),
+    ];
+    assert_eq!(lifetime(200, &fields), 60);
+    let said = CacheControl::of(&headers(&fields));
+    let exchange = Exchange {
+        sent: at(NOW),
+        received: at(NOW),
+    };
+    let headers = headers(&fields);
+    let private = Freshness::of(Sharing::Private, StatusCode::OK, &headers, &said, exchange);
+    assert_eq!(private.lifetime(), 0);
+}
+
+#[test]
+fn expires_counts_from_date_and_an_invalid_one_is_the_past() {
+    let (date, later) = (date_of(NOW - 10), date_of(NOW + 50));
+    assert_eq!(lifetime(200, &[("expires", &later), ("date", &date)]), 60);
+    assert_eq!(lifetime(200, &[("expires", &later), ("date", "foo")]), 50);
+    for invalid in ["0", "", "tomorrow"] {
+        let freshness = freshness(200, &[("expires", invalid), ("last-modified", &date_of(0))]);
+        assert_eq!((freshness.lifetime(), freshness.is_explicit()), (0, true));
+    }
+    let twice = [("expires", later.as_str()), ("expires", later.as_str())];
+    assert_eq!(lifetime(200, &twice), 0);
+}
+
+#[test]
+fn a_tenth_of_the_time_since_a_change_is_a_guess_for_some_statuses() {
+    let changed = date_of(NOW - 600);
+    for status in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
+        let freshness = freshness(status, &[("last-modified", &changed)]);
+        assert_eq!((freshness.lifetime(), freshness.is_explicit()), (60, false));
+    }
+    for status in [201, 202, 302, 307, 400, 403, 500, 502, 503, 504, 599] {
+        assert_eq!(lifetime(status, &[("last-modified", &changed)]), 0);
+    }
+    let public = [
+        ("last-modified", changed.as_str()),
+        ("cache-control", "public"),
+    ];
+    assert_eq!(lifetime(599, &public), 60);
+    let pragma = [("last-modified", changed.as_str()), ("pragma", "no-cache")];
+    assert_eq!(lifetime(200, &pragma), 0);
+    assert_eq!(
+        lifetime(200, &[("last-modified", &date_of(0))]),
+        MAX_HEURISTIC
+    );
+    assert_eq!(lifetime(200, &[]), 0);
+}
+
+#[test]
+fn age_is_the_larger_of_what_was_said_and_what_is_seen() {
+    let date = date_of(NOW - 30);
+    assert_eq!(freshness(200, &[("date", &date)]).age(at(NOW)), 30);
+    let both = [("date", date.as_str()), ("age", "45")];
+    assert_eq!(freshness(200, &both).age(at(NOW + 5)), 50);
+    let fast = date_of(NOW + 30);
+    assert_eq!(freshness(200, &[("date", &fast)]).age(at(NOW + 5)), 5);
+}
+
+#[test]
+fn the_time_that_a_response_took_is_part_of_its_age() {
+    let headers = headers(&[("age", "10")]);
+    let exchange = Exchange {
+        sent: at(NOW - 4),
+        received: at(NOW),
+    };
+    let said = CacheControl::default();
+    let freshness = Freshness::of(Sharing::Shared, StatusCode::OK, &headers, &said, exchange);
+    assert_eq!(freshness.age(at(NOW)), 14);
+}
+
+#[test]
+fn the_first_age_counts_and_an_invalid_one_does_not() {
+    for (lines, age) in [
+        (&["7200, 0"][..], 7200),
+        (&["0,7200"], 0),
+        (&["7200", "0"], 7200),
+        (&["0", "7200"], 0),
+        (&["abc"], 0),
+        (&["-7200"], 0),
+        (&["7200.0"], 0),
+        (&["2147483649"], MAX_DELTA),
+    ] {
+        let fields: Vec<_> = lines.iter().map(|line| ("age", *line)).collect();
+        assert_eq!(freshness(200, &fields).age(at(NOW)), age, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_response_is_fresh_while_it_is_younger_than_its_lifetime() {
+    let freshness = freshness(200, &[("cache-control", "max-age=60")]);
+    assert!(freshness.is_fresh(at(NOW + 59)));
+    assert!(!freshness.is_fresh(at(NOW + 60)));
+    assert_eq!(freshness.remaining(at(NOW + 20)), 40);
+    assert_eq!(freshness.staleness(at(NOW + 70)), 10);
+    assert_eq!(
+        (
+            freshness.remaining(at(NOW + 70)),
+            freshness.staleness(at(NOW))
+        ),
+        (0, 0)
+    );
+}
+
+proptest! {
+    #[test]
+    fn age_never_falls_as_time_passes(
+        age in "[0-9a-z, .-]{0,12}", date in -100_000_i64..100_000, steps in 0_i64..1_000_000,
+    ) {
+        let date = date_of(NOW + date);
+        let mut fields = headers(&[("date", &date)]);
+        if let Ok(age) = HeaderValue::from_str(&age) {
+            fields.append(header::AGE, age);
+        }
+        let exchange = Exchange { sent: at(NOW), received: at(NOW) };
+        let said = CacheControl::default();
+        let freshness = Freshness::of(Sharing::Shared, StatusCode::OK, &fields, &said, exchange);
+        prop_assert!(freshness.age(at(NOW + steps)) <= freshness.age(at(NOW + steps + 1)));
+        prop_assert!(freshness.age(at(NOW + steps)) >= steps.unsigned_abs());
+    }
+}

@@ -1,0 +1,187 @@
+use std::ops::Range;
+
+use http::{HeaderMap, header};
+
+use super::date::date;
+use super::list::trim;
+use super::validation::is_strongly_equal;
+
+/// The part of a stored body that a request asks for: never empty, and within the body.
+pub type ByteRange = Range<usize>;
+
+/// What a request's `Range` asks of a stored body (RFC 9110, 14.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ranged {
+    /// The whole body: there is no range, it is not in bytes, not valid, more than one, or for
+    /// another version.
+    Whole,
+    /// This part, as a 206.
+    Part(ByteRange),
+    /// Nothing that the body has, a 416.
+    Unsatisfiable,
+}
+
+/// What `request` asks of a stored body of `length` bytes.
+///
+/// `If-Range` has to be met exactly: by the same strong tag, or the same `Last-Modified`. Several
+/// ranges in one request are answered with the whole, which RFC 9110, 14.2 permits, and which
+/// spares the multipart form that has been used to exhaust servers.
+pub fn range(request: &HeaderMap, stored: &HeaderMap, length: usize) -> Ranged {
+    let mut lines = request.get_all(header::RANGE).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return Ranged::Whole;
+    };
+    // A response that is itself marked as a part, or has no bytes, has no ranges.
+    if stored.contains_key(header::CONTENT_RANGE) || !is_version(request, stored) {
+        return Ranged::Whole;
+    }
+    match parse(line.as_bytes(), length) {
+        Some(part) if part.is_empty() => Ranged::Unsatisfiable,
+        Some(part) => Ranged::Part(part),
+        None => Ranged::Whole,
+    }
+}
+
+/// Whether `If-Range` permits to answer with a part (RFC 9110, 13.1.5).
+fn is_version(request: &HeaderMap, stored: &HeaderMap) -> bool {
+    let Some(asked) = request.get(header::IF_RANGE) else {
+        return true;
+    };
+    if asked.as_bytes().contains(&b'"') {
+        let etag = stored.get(header::ETAG);
+        return etag.is_some_and(|etag| is_strongly_equal(etag.as_bytes(), asked.as_bytes()));
+    }
+    let modified = date(stored, &header::LAST_MODIFIED);
+    modified.is_some() && date(request, &header::IF_RANGE) == modified
+}
+
+/// The part; an empty one where the body does not have it, nothing where it is not valid.
+fn parse(line: &[u8], length: usize) -> Option<ByteRange> {
+    let equals = line.iter().position(|&byte| byte == b'=')?;
+    if !line[..equals].eq_ignore_ascii_case(b"bytes") {
+        return None;
+    }
+    let spec = trim(&line[equals + 1..]);
+    let dash = spec.iter().position(|&byte| byte == b'-')?;
+    let (first, last) = (&spec[..dash], &spec[dash + 1..]);
+    if first.is_empty() {
+        let suffix = number(last)?;
+        return Some(length.saturating_sub(suffix)..length);
+    }
+    let first = number(first)?;
+    let last = if last.is_empty() {
+        usize::MAX
+    } else {
+        number(last)?
+    };
+    if first > last {
+        return None;
+    }
+    let end = last.saturating_add(1).min(length);
+    Some(first.min(end)..end)
+}
+
+/// Digits as a number, held at the largest.
+fn number(digits: &[u8]) -> Option<usize> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digit = |sum: usize, &byte: &u8| {
+        sum.saturating_mul(10)
+            .saturating_add(usize::from(byte - b'0'))
+    };
+    Some(digits.iter().fold(0, digit))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn of_ten(asked: &str) -> Ranged {
+        range(&map(&[("range", asked)]), &HeaderMap::new(), 10)
+    }
+
+    #[test]
+    fn one_range_is_a_part() {
+        assert_eq!(of_ten("bytes=0-1"), Ranged::Part(0..2));
+        assert_eq!(of_ten("Bytes=1-"), Ranged::Part(1..10));
+        assert_eq!(of_ten("bytes=-1"), Ranged::Part(9..10));
+        assert_eq!(
+            of_ten("bytes=-99999999999999999999999"),
+            Ranged::Part(0..10)
+        );
+        assert_eq!(
+            of_ten("bytes=9-99999999999999999999999"),
+            Ranged::Part(9..10)
+        );
+    }
+
+    #[test]
+    fn what_the_body_does_not_have_is_unsatisfiable() {
+        for asked in ["bytes=10-", "bytes=10-20", "bytes=-0"] {
+            assert_eq!(of_ten(asked), Ranged::Unsatisfiable, "{asked}");
+        }
+        let request = map(&[("range", "bytes=0-")]);
+        assert_eq!(range(&request, &HeaderMap::new(), 0), Ranged::Unsatisfiable);
+    }
+
+    #[test]
+    fn what_is_no_single_valid_range_is_the_whole() {
+        for asked in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=2-1",
+            "bytes=0-1,3-4",
+            "items=0-1",
+            "bytes=a-b",
+        ] {
+            assert_eq!(of_ten(asked), Ranged::Whole, "{asked}");
+        }
+        assert_eq!(
+            range(&HeaderMap::new(), &HeaderMap::new(), 10),
+            Ranged::Whole
+        );
+    }
+
+    #[test]
+    fn if_range_has_to_name_what_is_stored() {
+        let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let stored = map(&[("etag", "\"a\""), ("last-modified", modified)]);
+        let ask = |version| {
+            range(
+                &map(&[("range", "bytes=0-1"), ("if-range", version)]),
+                &stored,
+                10,
+            )
+        };
+        for same in ["\"a\"", modified] {
+            assert_eq!(ask(same), Ranged::Part(0..2));
+        }
+        for other in ["\"b\"", "W/\"a\"", "Sun, 06 Nov 1994 08:49:38 GMT", "foo"] {
+            assert_eq!(ask(other), Ranged::Whole, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_never_empty_and_within_the_body(
+            asked in "bytes=[0-9]{0,22}-[0-9]{0,22}", length in 0_usize..50,
+        ) {
+            if let Ranged::Part(part) = range(&map(&[("range", &asked)]), &HeaderMap::new(), length) {
+                prop_assert!(!part.is_empty() && part.end <= length);
+            }
+        }
+    }
+}

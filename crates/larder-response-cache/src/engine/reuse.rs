@@ -1,0 +1,253 @@
+use http::HeaderMap;
+use larder_store::Timestamp;
+
+use super::freshness::is_pragma_no_cache;
+use super::{CacheControl, Freshness, Sharing};
+
+/// What a stored response says about its reuse, worked out once when it is stored or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How old it is, and how old it may become.
+    pub freshness: Freshness,
+    pub(super) no_cache: bool,
+    pub(super) forbids_stale: bool,
+    pub(super) stale_while_revalidate: u64,
+    pub(super) stale_if_error: u64,
+}
+
+/// What a request says about what may be reused for it (RFC 9111, 5.2.1 and 5.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestRules {
+    /// `no-cache`, or `Pragma: no-cache` without `Cache-Control`, or what cannot be read.
+    pub no_cache: bool,
+    /// `no-store`.
+    pub no_store: bool,
+    /// `only-if-cached`.
+    pub only_if_cached: bool,
+    max_age: Option<u64>,
+    min_fresh: u64,
+    max_stale: u64,
+    pub(super) stale_if_error: u64,
+}
+
+/// What may be done with a stored response for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// It may be served as it is.
+    Fresh,
+    /// It may be served, and is to be validated in the background.
+    Behind,
+    /// It is stale, and has to be validated first.
+    Stale,
+    /// The request wants it validated first, fresh or not.
+    Asked,
+}
+
+impl Rules {
+    /// What `said` and `freshness` mean for reuse.
+    ///
+    /// `must-revalidate` forbids to serve it stale, and so do `proxy-revalidate` and `s-maxage` in
+    /// a shared cache (RFC 9111, 4.2.4).
+    pub fn of(sharing: Sharing, said: &CacheControl, freshness: Freshness) -> Self {
+        let is_shared = sharing == Sharing::Shared;
+        let for_shared = said.proxy_revalidate || said.s_maxage.is_some();
+        Self {
+            freshness,
+            no_cache: said.no_cache,
+            forbids_stale: said.no_cache || said.must_revalidate || (is_shared && for_shared),
+            stale_while_revalidate: said.stale_while_revalidate.unwrap_or(0),
+            stale_if_error: said.stale_if_error.unwrap_or(0),
+        }
+    }
+
+    /// What may be done with the response at `now` for a request that says `request`
+    /// (RFC 9111, 4).
+    pub fn judge(&self, request: &RequestRules, now: Timestamp) -> Reuse {
+        if self.no_cache {
+            return Reuse::Stale;
+        }
+        let too_old = |limit| self.freshness.age(now) > limit;
+        if request.no_cache || request.max_age.is_some_and(too_old) {
+            return Reuse::Asked;
+        }
+        if self.freshness.is_fresh(now) {
+            let is_fresh_enough = self.freshness.remaining(now) >= request.min_fresh;
+            return if is_fresh_enough {
+                Reuse::Fresh
+            } else {
+                Reuse::Asked
+            };
+        }
+        let is_stale_enough = self.freshness.staleness(now) < request.max_stale;
+        if !self.forbids_stale && is_stale_enough {
+            Reuse::Fresh
+        } else if request.min_fresh == 0 && self.may_revalidate_behind(now) {
+            Reuse::Behind
+        } else {
+            Reuse::Stale
+        }
+    }
+
+    /// For how many seconds after `now` it could still be of use without a word from the origin.
+    pub fn usable(&self, now: Timestamp) -> u64 {
+        let stale = self.stale_while_revalidate.max(self.stale_if_error);
+        self.freshness.remaining(now).saturating_add(stale)
+    }
+
+    /// Whether it may be served at `now` to whoever waits for it, without validation.
+    pub fn is_shareable(&self, now: Timestamp) -> bool {
+        !self.no_cache && self.freshness.is_fresh(now)
+    }
+}
+
+impl RequestRules {
+    /// Reads `Cache-Control` and `Pragma` of a request.
+    pub fn of(request: &HeaderMap) -> Self {
+        let said = CacheControl::of(request);
+        let pragma = !said.is_present && is_pragma_no_cache(request);
+        Self {
+            no_cache: said.no_cache
+                || said.is_unreadable
+                || !said.no_cache_fields.is_empty()
+                || pragma,
+            no_store: said.no_store,
+            only_if_cached: said.only_if_cached,
+            max_age: said.max_age,
+            min_fresh: said.min_fresh.unwrap_or(0),
+            max_stale: said.max_stale.unwrap_or(0),
+            stale_if_error: said.stale_if_error.unwrap_or(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::StatusCode;
+
+    use super::*;
+    use crate::engine::{Exchange, Failure};
+
+    fn map(said: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if !said.is_empty() {
+            headers.append("cache-control", said.parse().unwrap());
+        }
+        headers
+    }
+
+    fn rules(said: &str) -> Rules {
+        let (headers, now) = (map(said), at(0));
+        let said = CacheControl::of(&headers);
+        let exchange = Exchange {
+            sent: now,
+            received: now,
+        };
+        let sharing = Sharing::Shared;
+        let freshness = Freshness::of(sharing, StatusCode::OK, &headers, &said, exchange);
+        Rules::of(sharing, &said, freshness)
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn judge(response: &str, request: &str, age: i64) -> Reuse {
+        rules(response).judge(&RequestRules::of(&map(request)), at(age))
+    }
+
+    #[test]
+    fn what_is_fresh_is_served_and_what_is_not_is_validated() {
+        assert_eq!(judge("max-age=10", "", 9), Reuse::Fresh);
+        assert_eq!(judge("max-age=10", "", 10), Reuse::Stale);
+        assert_eq!(judge("max-age=10, no-cache", "", 0), Reuse::Stale);
+    }
+
+    #[test]
+    fn a_request_may_ask_for_something_fresher() {
+        for asked in [
+            "no-cache",
+            "max-age=4",
+            "min-fresh=6",
+            "max-age=x",
+            "min-fresh=x",
+            "x=\"",
+        ] {
+            assert_eq!(judge("max-age=10", asked, 5), Reuse::Asked, "{asked}");
+        }
+        for pleased in ["max-age=5", "min-fresh=5", "max-stale", "foo"] {
+            assert_eq!(judge("max-age=10", pleased, 5), Reuse::Fresh, "{pleased}");
+        }
+    }
+
+    #[test]
+    fn a_request_may_take_something_stale_where_the_response_permits_it() {
+        assert_eq!(judge("max-age=10", "max-stale=5", 14), Reuse::Fresh);
+        assert_eq!(judge("max-age=10", "max-stale=5", 15), Reuse::Stale);
+        assert_eq!(judge("max-age=10", "max-stale", 15_000), Reuse::Fresh);
+        assert_eq!(judge("max-age=10", "max-stale=x", 10), Reuse::Stale);
+        for said in ["must-revalidate", "proxy-revalidate", "s-maxage=10"] {
+            let said = format!("max-age=10, {said}");
+            assert_eq!(judge(&said, "max-stale", 15), Reuse::Stale, "{said}");
+        }
+    }
+
+    #[test]
+    fn stale_while_revalidate_has_a_window() {
+        let said = "max-age=10, stale-while-revalidate=5";
+        assert_eq!(judge(said, "", 14), Reuse::Behind);
+        assert_eq!(judge(said, "", 15), Reuse::Stale);
+        assert_eq!(
+            judge(&format!("{said}, must-revalidate"), "", 11),
+            Reuse::Stale
+        );
+    }
+
+    #[test]
+    fn pragma_counts_where_there_is_no_cache_control() {
+        let mut request = HeaderMap::new();
+        request.append("pragma", "foo, No-Cache".parse().unwrap());
+        assert!(RequestRules::of(&request).no_cache);
+        request.append("cache-control", "foo".parse().unwrap());
+        assert!(!RequestRules::of(&request).no_cache);
+    }
+
+    #[test]
+    fn a_failure_is_covered_within_what_is_permitted() {
+        let limit = Duration::from_secs(60);
+        let covers = |said: &str, request: &str, failure, age| {
+            rules(said).may_cover(&RequestRules::of(&map(request)), failure, limit, at(age))
+        };
+        assert!(covers(
+            "max-age=1, stale-if-error=5",
+            "",
+            Failure::Answered,
+            5
+        ));
+        assert!(!covers(
+            "max-age=1, stale-if-error=5",
+            "",
+            Failure::Answered,
+            6
+        ));
+        assert!(covers(
+            "max-age=1",
+            "stale-if-error=5",
+            Failure::Answered,
+            5
+        ));
+        assert!(!covers("max-age=1", "", Failure::Answered, 2));
+        assert!(covers("max-age=1", "", Failure::Disconnected, 60));
+        assert!(!covers("max-age=1", "", Failure::Disconnected, 61));
+        for said in [
+            "must-revalidate",
+            "proxy-revalidate",
+            "s-maxage=1",
+            "no-cache",
+        ] {
+            let said = format!("max-age=1, stale-if-error=99, {said}");
+            assert!(!covers(&said, "", Failure::Disconnected, 2), "{said}");
+        }
+    }
+}

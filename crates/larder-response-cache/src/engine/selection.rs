@@ -1,0 +1,260 @@
+use std::fmt;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use sha2::{Digest, Sha256};
+
+use super::list::trim;
+
+/// The most fields that a response may vary with and still be stored.
+pub const MAX_SELECTING: usize = 16;
+
+/// The request fields that a response was chosen by: its `Vary`, sorted (RFC 9111, 4.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selecting(Vec<HeaderName>);
+
+/// Which variant of a URI a request asks for, as a digest of its selecting fields.
+///
+/// Two requests with the same selecting fields have the same one, and no others do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VariantId([u8; Self::LEN]);
+
+impl Selecting {
+    /// Reads every `Vary` line; nothing where it says `*`, is not a list of names, or names more
+    /// than [`MAX_SELECTING`].
+    pub fn of(response: &HeaderMap) -> Option<Self> {
+        let mut names = Vec::new();
+        for line in response.get_all(header::VARY) {
+            for name in line.as_bytes().split(|&byte| byte == b',') {
+                match trim(name) {
+                    b"" => {}
+                    // It is a token, so it would pass as a name.
+                    b"*" => return None,
+                    name => names.push(HeaderName::from_bytes(name).ok()?),
+                }
+            }
+        }
+        Self::from_names(names)
+    }
+
+    /// These fields; nothing where there are more than [`MAX_SELECTING`].
+    pub fn from_names(names: impl IntoIterator<Item = HeaderName>) -> Option<Self> {
+        let mut names: Vec<_> = names.into_iter().collect();
+        names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        names.dedup();
+        (names.len() <= MAX_SELECTING).then_some(Self(names))
+    }
+
+    /// These fields and those; nothing where there are more than [`MAX_SELECTING`] together.
+    pub fn union(&self, other: &Self) -> Option<Self> {
+        Self::from_names(self.0.iter().chain(&other.0).cloned())
+    }
+
+    /// Whether every field of `other` is among these.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.0.iter().all(|name| self.0.contains(name))
+    }
+
+    /// The fields.
+    pub fn names(&self) -> &[HeaderName] {
+        &self.0
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of them tells visitors apart.
+    pub fn is_personal(&self) -> bool {
+        self.covers_any(&[header::COOKIE, header::AUTHORIZATION])
+    }
+
+    fn covers_any(&self, names: &[HeaderName]) -> bool {
+        names.iter().any(|name| self.0.contains(name))
+    }
+
+    /// Which variant `request` asks for.
+    ///
+    /// A field that is absent differs from an empty one. Several lines are one list. White space
+    /// around a comma outside quotes does not count, but in `Cookie` and `Authorization`, where
+    /// every byte does; nor does case in `Accept-Language` and `Accept-Encoding`. The order does:
+    /// servers break ties by it.
+    pub fn variant(&self, request: &HeaderMap) -> VariantId {
+        let mut hash = Sha256::new();
+        let mut value = Vec::new();
+        for name in &self.0 {
+            value.clear();
+            let mut lines = request.get_all(name).iter().peekable();
+            let is_present = lines.peek().is_some();
+            normalise(name, lines, &mut value);
+            hash.update((name.as_str().len() as u64).to_be_bytes());
+            hash.update(name.as_str());
+            hash.update([u8::from(is_present)]);
+            hash.update((value.len() as u64).to_be_bytes());
+            hash.update(&value);
+        }
+        let mut id = [0; VariantId::LEN];
+        id.copy_from_slice(&hash.finalize()[..VariantId::LEN]);
+        VariantId(id)
+    }
+}
+
+fn normalise<'a>(
+    name: &HeaderName,
+    lines: impl Iterator<Item = &'a HeaderValue>,
+    value: &mut Vec<u8>,
+) {
+    let is_exact = [header::COOKIE, header::AUTHORIZATION].contains(name);
+    let has_no_case = [header::ACCEPT_LANGUAGE, header::ACCEPT_ENCODING].contains(name);
+    for (at, line) in lines.enumerate() {
+        if is_exact {
+            // No field value holds a line feed.
+            value.extend_from_slice(line.as_bytes());
+            value.push(b'\n');
+            continue;
+        }
+        if at > 0 {
+            value.push(b',');
+        }
+        without_space(line.as_bytes(), value);
+    }
+    if has_no_case {
+        value.make_ascii_lowercase();
+    }
+}
+
+/// Appends the line without white space around its commas; as it is where a quote is in it.
+fn without_space(line: &[u8], value: &mut Vec<u8>) {
+    if line.contains(&b'"') {
+        value.extend_from_slice(trim(line));
+        return;
+    }
+    for (at, member) in line.split(|&byte| byte == b',').enumerate() {
+        if at > 0 {
+            value.push(b',');
+        }
+        value.extend_from_slice(trim(member));
+    }
+}
+
+impl VariantId {
+    /// The length in bytes.
+    pub const LEN: usize = 16;
+
+    /// The id with these bytes.
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for VariantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VariantId({:032x})", u128::from_be_bytes(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn alike(vary: &str, one: &[(&'static str, &str)], other: &[(&'static str, &str)]) -> bool {
+        let selecting = Selecting::of(&map(&[("vary", vary)])).unwrap();
+        selecting.variant(&map(one)) == selecting.variant(&map(other))
+    }
+
+    #[test]
+    fn only_the_fields_that_are_named_select() {
+        let one = [("foo", "1"), ("bar", "a"), ("other", "2")];
+        assert!(alike("Foo, BAR", &one, &[("bar", "a"), ("foo", "1")]));
+        assert!(!alike("foo, bar", &one, &[("bar", "b"), ("foo", "1")]));
+        assert!(!alike("foo, bar", &one, &[("foo", "1")]));
+    }
+
+    #[test]
+    fn an_absent_field_is_not_an_empty_one() {
+        assert!(!alike("foo", &[], &[("foo", "")]));
+        assert!(alike("foo", &[], &[("bar", "")]));
+        assert!(!alike("foo, bar", &[("foo", "1")], &[("bar", "1")]));
+    }
+
+    #[test]
+    fn lines_are_one_list_and_space_around_commas_does_not_count() {
+        assert!(alike(
+            "foo",
+            &[("foo", "1, 2")],
+            &[("foo", "1"), ("foo", "2")]
+        ));
+        assert!(alike("foo", &[("foo", "1,2")], &[("foo", "1 ,   2")]));
+        assert!(!alike("foo", &[("foo", "1 2")], &[("foo", "1  2")]));
+        assert!(!alike("foo", &[("foo", "\"1,2\"")], &[("foo", "\"1, 2\"")]));
+        assert!(!alike("foo", &[("foo", "1,2")], &[("foo", "2,1")]));
+    }
+
+    #[test]
+    fn languages_and_codings_have_no_case_and_others_do() {
+        let (one, other) = (
+            [("accept-language", "en, de")],
+            [("accept-language", "eN,De")],
+        );
+        assert!(alike("accept-language", &one, &other));
+        assert!(!alike("foo", &[("foo", "a")], &[("foo", "A")]));
+    }
+
+    #[test]
+    fn every_byte_of_a_cookie_counts() {
+        assert!(!alike(
+            "cookie",
+            &[("cookie", "a=1,2")],
+            &[("cookie", "a=1, 2")]
+        ));
+        let two = [("cookie", "a=1"), ("cookie", "2")];
+        assert!(!alike("cookie", &[("cookie", "a=1,2")], &two));
+    }
+
+    #[test]
+    fn a_star_anywhere_selects_nothing() {
+        for vary in ["*", "*, *", ", *", "Foo, *", "*, Foo", "Foo Bar", "\"Foo\""] {
+            assert_eq!(Selecting::of(&map(&[("vary", vary)])), None, "{vary}");
+        }
+        assert_eq!(Selecting::of(&map(&[("vary", ""), ("vary", "*")])), None);
+        assert!(Selecting::of(&map(&[("vary", "")])).unwrap().is_empty());
+        let many: Vec<_> = (0..=MAX_SELECTING).map(|at| format!("x{at}")).collect();
+        assert_eq!(Selecting::of(&map(&[("vary", &many.join(","))])), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_vary_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+                let mut headers = HeaderMap::new();
+                headers.append(header::VARY, value);
+                if let Some(selecting) = Selecting::of(&headers) {
+                    prop_assert!(selecting.names().iter().all(|name| name.as_str() != "*"));
+                    let _ = selecting.variant(&headers);
+                }
+            }
+        }
+
+        #[test]
+        fn values_without_commas_are_alike_only_when_equal(
+            one in "[a-zA-Z0-9;=.-]{0,8}", other in "[a-zA-Z0-9;=.-]{0,8}",
+        ) {
+            prop_assert_eq!(one == other, alike("foo", &[("foo", &one)], &[("foo", &other)]));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use http::StatusCode;
+use larder_store::Timestamp;
+
+use super::reuse::{RequestRules, Rules};
+use super::status::is_failure;
+
+/// How the origin failed, for what may be served in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It answered 500, 502, 503 or 504.
+    Answered,
+    /// There was no answer at all: the cache is disconnected.
+    Disconnected,
+}
+
+impl Failure {
+    /// The failure that a response with this status is, if it is one.
+    pub fn of(status: StatusCode) -> Option<Self> {
+        is_failure(status).then_some(Self::Answered)
+    }
+}
+
+impl Rules {
+    /// Whether a stale response may be served while it is validated in the background
+    /// (RFC 5861, 3).
+    pub fn may_revalidate_behind(&self, now: Timestamp) -> bool {
+        let window = self.stale_while_revalidate;
+        window > 0 && !self.forbids_stale && self.freshness.staleness(now) < window
+    }
+
+    /// Whether a stale response may be served in place of a failure: within `stale-if-error` of
+    /// the response or of the request (RFC 5861, 4); and, where there was no answer at all, for
+    /// `limit` (RFC 9111, 4.2.4). Never where the response forbids it.
+    pub fn may_cover(
+        &self,
+        request: &RequestRules,
+        failure: Failure,
+        limit: Duration,
+        now: Timestamp,
+    ) -> bool {
+        if self.forbids_stale || request.no_cache {
+            return false;
+        }
+        let asked = self.stale_if_error.max(request.stale_if_error);
+        let window = match failure {
+            Failure::Answered => asked,
+            Failure::Disconnected => asked.max(limit.as_secs()),
+        };
+        self.freshness.staleness(now) < window
+    }
+}

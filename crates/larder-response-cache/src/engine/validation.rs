@@ -1,0 +1,222 @@
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use super::date::{date, parse};
+use super::list::{Members, trim};
+
+/// What a stored response is asked after by: its `ETag` and its `Last-Modified`
+/// (RFC 9110, 8.8).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+}
+
+impl Validators {
+    /// The validators of a response. A `Last-Modified` that is no date is none.
+    pub fn of(response: &HeaderMap) -> Self {
+        let modified = date(response, &header::LAST_MODIFIED);
+        Self {
+            etag: response.get(header::ETAG).cloned(),
+            last_modified: modified.and(response.get(header::LAST_MODIFIED).cloned()),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+
+    /// Makes a request ask whether the stored response is still current, in place of whatever
+    /// its own conditions were (RFC 9111, 4.3.1).
+    pub fn apply(&self, request: &mut HeaderMap) {
+        for name in CONDITIONS {
+            request.remove(name);
+        }
+        if let Some(etag) = &self.etag {
+            request.insert(header::IF_NONE_MATCH, etag.clone());
+        }
+        if let Some(modified) = &self.last_modified {
+            request.insert(header::IF_MODIFIED_SINCE, modified.clone());
+        }
+    }
+}
+
+const CONDITIONS: [HeaderName; 6] = [
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_MATCH,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_RANGE,
+    header::RANGE,
+];
+
+/// Whether the conditions of `request` are answered with a 304 by a stored response
+/// (RFC 9111, 4.3.2; RFC 9110, 13.2.2).
+///
+/// `If-None-Match` compares weakly, and where it is there `If-Modified-Since` does not count. Only a
+/// 200 is answered so.
+pub fn is_not_modified(request: &HeaderMap, status: StatusCode, stored: &HeaderMap) -> bool {
+    if status != StatusCode::OK {
+        return false;
+    }
+    if request.contains_key(header::IF_NONE_MATCH) {
+        return matches_etag(request, stored);
+    }
+    let Some(since) = date(request, &header::IF_MODIFIED_SINCE) else {
+        return false;
+    };
+    let modified = stored
+        .get(header::LAST_MODIFIED)
+        .or_else(|| stored.get(header::DATE))
+        .and_then(parse);
+    modified.is_some_and(|modified| modified <= since)
+}
+
+fn matches_etag(request: &HeaderMap, stored: &HeaderMap) -> bool {
+    let etag = stored.get(header::ETAG).map(|etag| opaque(etag.as_bytes()));
+    request.get_all(header::IF_NONE_MATCH).iter().any(|line| {
+        if trim(line.as_bytes()) == b"*" {
+            return true;
+        }
+        let Some(etag) = etag else {
+            return false;
+        };
+        Members::of(line.as_bytes()).any(|member| member.is_ok_and(|tag| opaque(tag) == etag))
+    })
+}
+
+/// An entity tag without the mark of weakness, for the weak comparison.
+fn opaque(etag: &[u8]) -> &[u8] {
+    etag.strip_prefix(b"W/").unwrap_or(etag)
+}
+
+/// Whether two entity tags are the same strongly (RFC 9110, 8.8.3.2).
+pub(super) fn is_strongly_equal(one: &[u8], other: &[u8]) -> bool {
+    one == other && one.starts_with(b"\"") && one.len() >= 2 && one.ends_with(b"\"")
+}
+
+/// The fields of the 304 that stands for a stored response (RFC 9110, 15.4.5): all of them, but for
+/// those that describe content that is not sent.
+pub fn not_modified(stored: &HeaderMap) -> HeaderMap {
+    let mut headers = stored.clone();
+    for name in [
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LANGUAGE,
+        header::CONTENT_RANGE,
+    ] {
+        headers.remove(name);
+    }
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    const EARLY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const LATE: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+
+    fn is_304(request: &[(&'static str, &str)], stored: &[(&'static str, &str)]) -> bool {
+        is_not_modified(&map(request), StatusCode::OK, &map(stored))
+    }
+
+    #[test]
+    fn entity_tags_are_compared_weakly() {
+        for (asked, held) in [
+            ("\"a\"", "\"a\""),
+            ("W/\"a\"", "\"a\""),
+            ("\"a\"", "W/\"a\""),
+            ("\"x\", \"a\" ,\"y\"", "\"a\""),
+            ("\"x, y\",\"a\"", "\"a\""),
+            ("*", "\"a\""),
+        ] {
+            assert!(
+                is_304(&[("if-none-match", asked)], &[("etag", held)]),
+                "{asked}"
+            );
+        }
+        for asked in ["\"b\"", "a", "\"A\"", "w/\"a\"", "\"a", "\"*\"", ""] {
+            assert!(
+                !is_304(&[("if-none-match", asked)], &[("etag", "\"a\"")]),
+                "{asked}"
+            );
+        }
+        assert!(!is_304(&[("if-none-match", "\"a\"")], &[]));
+    }
+
+    #[test]
+    fn if_none_match_goes_before_if_modified_since() {
+        let stored = [("etag", "\"a\""), ("last-modified", EARLY)];
+        let both = |tag| [("if-none-match", tag), ("if-modified-since", EARLY)];
+        assert!(is_304(&both("\"a\""), &stored));
+        assert!(!is_304(&both("\"b\""), &stored));
+    }
+
+    #[test]
+    fn what_was_not_changed_since_is_not_modified() {
+        for (since, modified, expected) in [
+            (EARLY, EARLY, true),
+            (LATE, EARLY, true),
+            (EARLY, LATE, false),
+            ("foo", EARLY, false),
+            (EARLY, "foo", false),
+        ] {
+            let stored = [("last-modified", modified)];
+            assert_eq!(is_304(&[("if-modified-since", since)], &stored), expected);
+        }
+        assert!(is_304(&[("if-modified-since", LATE)], &[("date", EARLY)]));
+    }
+
+    #[test]
+    fn only_a_200_is_answered_with_a_304() {
+        let (request, stored) = (map(&[("if-none-match", "*")]), map(&[("etag", "\"a\"")]));
+        assert!(!is_not_modified(&request, StatusCode::NOT_FOUND, &stored));
+    }
+
+    #[test]
+    fn a_validation_asks_by_what_is_stored_alone() {
+        let validators = Validators::of(&map(&[("etag", "W/\"a\""), ("last-modified", EARLY)]));
+        let mut request = map(&[
+            ("if-none-match", "\"b\""),
+            ("range", "bytes=0-1"),
+            ("x", "1"),
+        ]);
+        validators.apply(&mut request);
+        assert_eq!(
+            request,
+            map(&[
+                ("x", "1"),
+                ("if-none-match", "W/\"a\""),
+                ("if-modified-since", EARLY)
+            ])
+        );
+        assert!(Validators::of(&map(&[("last-modified", "foo")])).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_condition_makes_it_panic(
+            name in prop_oneof![Just("if-none-match"), Just("if-modified-since")],
+            bytes in proptest::collection::vec(any::<u8>(), 0..60),
+        ) {
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+                let mut request = HeaderMap::new();
+                request.append(name, value);
+                let stored = map(&[("etag", "\"a\""), ("last-modified", EARLY)]);
+                let _ = is_not_modified(&request, StatusCode::OK, &stored);
+            }
+        }
+    }
+}
