@@ -4,8 +4,10 @@
 //! - [`ModelStore`] is the reference, on a clock that a test moves.
 //! - [`trace`](mod@trace) holds the two forms of a program against each other.
 //! - [`service`] probes a tower layer for the mistakes that compile.
+//! - [`broken`] holds deliberately broken stores, which prove that each law can fail.
 //! - `server` starts real servers that no test can leave behind.
 
+pub mod broken;
 mod fixture;
 pub mod laws;
 mod model;

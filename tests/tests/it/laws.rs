@@ -1,18 +1,79 @@
-//! All laws, on every store and decorator that keeps the contract.
+//! All laws, on every store and every decorator that keeps the contract.
 
-use larder_store::{ManualClock, Namespace, Prefixed, Store};
-use larder_test::{ManualFixture, ModelStore, laws};
 use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use larder_moka::MokaStore;
+use larder_redis::RedisStore;
+use larder_store::{ManualClock, Namespace, Prefixed, Space, Store};
+use larder_test::server::RedisServer;
+use larder_test::{Fixture, ManualFixture, ModelStore, laws};
 
 laws!(model, ManualFixture::model());
-laws!(prefixed_model, on_a_manual_clock(|clock| prefixed(ModelStore::with_clock(clock))));
+laws!(
+    prefixed_model,
+    on_a_manual_clock(|clock| prefixed(ModelStore::with_clock(clock)))
+);
+
+laws!(moka_pinned, on_a_manual_clock(moka));
+laws!(
+    moka_evictable,
+    on_a_manual_clock(moka).in_space(Space::Evictable)
+);
+laws!(
+    prefixed_moka,
+    on_a_manual_clock(|clock| prefixed(moka(clock)))
+);
+
+laws!(redis, OnServer::start(|store| store).await);
+laws!(prefixed_redis, OnServer::start(prefixed).await);
 
 fn on_a_manual_clock<S: Store>(make: impl FnOnce(ManualClock) -> S) -> ManualFixture {
     let clock = ManualClock::default();
     ManualFixture::new(make(clock.clone()), clock)
 }
 
+fn moka(clock: ManualClock) -> MokaStore {
+    MokaStore::builder().with_clock(clock).build()
+}
+
 fn prefixed<S: Store>(store: S) -> Prefixed<S> {
-    let namespace = Namespace::new("test", "laws").unwrap();
+    let namespace = Namespace::new("test", "laws").expect("a namespace");
     Prefixed::new(namespace, Arc::new(store))
+}
+
+/// A store on a `redis-server` of its own.
+struct OnServer {
+    store: Arc<dyn Store>,
+    _server: RedisServer,
+}
+
+impl OnServer {
+    /// Deadlines are long: a law is about answers, and a machine may be busy with other tests.
+    async fn start<S: Store>(decorate: impl FnOnce(RedisStore) -> S) -> Self {
+        let server = RedisServer::start().expect("a redis-server");
+        let store = RedisStore::builder(&server.url())
+            .with_deadline(Duration::from_secs(10))
+            .with_connect_deadline(Duration::from_secs(10));
+        Self {
+            store: Arc::new(decorate(store.connect().await.expect("a connection"))),
+            _server: server,
+        }
+    }
+}
+
+#[async_trait]
+impl Fixture for OnServer {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    async fn advance(&self, by: Duration) {
+        tokio::time::sleep(by).await;
+    }
+
+    fn slack(&self) -> Duration {
+        Duration::from_millis(5)
+    }
 }

@@ -1,5 +1,9 @@
 //! Tests over the whole workspace, in one binary.
 
+mod allocations;
+mod broken;
+mod connect;
 mod laws;
+mod programs;
 mod servers;
 mod walls;

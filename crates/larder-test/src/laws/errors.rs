@@ -59,14 +59,6 @@ pub(super) async fn no_record_is_removed_as_a_value(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn no_program_runs_on_a_value(at: Scene<'_>) -> Outcome {
-    let put = at.put("seat", "7");
-    at.write(&put).await?;
-    let answer = at.programs()?.run(put.key(), &ReadTally).await;
-    is_error(answer, WRONG_TYPE, "a program on a value's key")?;
-    at.holds(&put, "after it").await
-}
-
 pub(super) async fn a_value_that_is_too_large_is_refused(at: Scene<'_>) -> Outcome {
     let large = at.put("seat", Bytes::from(vec![0; DEFAULT_MAX_VALUE + 1]));
     is_error(

@@ -7,6 +7,7 @@
 mod violation;
 mod table;
 
+mod arguments;
 mod batches;
 mod cancellation;
 mod conditions;

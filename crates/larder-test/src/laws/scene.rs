@@ -138,8 +138,8 @@ pub(super) fn same_entry(held: Option<Entry>, put: &Put, when: &str) -> Outcome 
 /// The two are alike; where they are not, the violation shows where and not all of them.
 pub(super) fn same_bytes(held: &[u8], put: &[u8], when: &str) -> Outcome {
     ensure_eq!(held.len(), put.len(), "{when}: the length of the value");
-    let differs = held.iter().zip(put).position(|(held, put)| held != put);
     if held != put {
+        let differs = held.iter().zip(put).position(|(held, put)| held != put);
         return Err(Violation::new(format!(
             "{when}: expected the value that was put, got another at byte {differs:?}"
         )));

@@ -189,8 +189,6 @@ macro_rules! laws {
             no_record_is_written_as_a_value
             /// Delete and expire refuse the key of a record with WrongType, and leave the record.
             no_record_is_removed_as_a_value
-            /// A program on the key of a value is refused with WrongType, and leaves the value.
-            no_program_runs_on_a_value
             /// A value over the limit is refused with TooLarge, and none of it is kept.
             a_value_that_is_too_large_is_refused
             /// A put that is too large leaves the value that was there.
@@ -259,6 +257,8 @@ macro_rules! laws {
             a_record_of_another_type_is_refused
             /// A program that was refused leaves the record.
             a_step_that_was_refused_changes_nothing
+        }
+        arguments {
             /// Integers up to 2^53 of either sign survive as argument, record and answer.
             integers_within_2_53_survive
             /// An integer argument past 2^53 is Invalid, and the step does not run.

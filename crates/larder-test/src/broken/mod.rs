@@ -1,0 +1,115 @@
+//! Deliberately broken stores, each with one [`Fault`]: the proof that the laws can fail.
+//!
+//! A law that no broken store fails says nothing, and two laws that fail on the same broken stores
+//! say the same. Whoever adds a law adds the fault that only this law notices.
+
+mod calls;
+mod fault;
+mod keys;
+mod many;
+mod reads;
+mod removals;
+mod steps;
+mod store;
+mod traces;
+mod writes;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use larder_store::{Entry, Key, ManualClock, Timestamp, Version};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+pub use fault::Fault;
+
+use crate::model::Held;
+use crate::{ManualFixture, ModelStore};
+
+/// A [`ModelStore`] with a fault, or with none.
+pub struct BrokenStore {
+    model: ModelStore,
+    fault: Option<Fault>,
+    memory: Mutex<Memory>,
+    lock: Semaphore,
+}
+
+/// What some faults remember.
+#[derive(Default)]
+struct Memory {
+    answers: HashMap<String, Entry>,
+    lingering: Option<Entry>,
+    written: HashMap<Version, String>,
+    deleted: HashMap<String, Version>,
+    old_ends: HashMap<String, Timestamp>,
+    read: HashSet<String>,
+    started: Option<Timestamp>,
+    count: usize,
+}
+
+impl BrokenStore {
+    /// An empty store with `fault`, that reads its time from `clock`.
+    pub fn new(fault: Option<Fault>, clock: ManualClock) -> Self {
+        Self {
+            model: ModelStore::with_clock(clock),
+            fault,
+            memory: Mutex::default(),
+            lock: Semaphore::new(1),
+        }
+    }
+
+    /// A fixture of a new store with `fault`.
+    pub fn fixture(fault: Option<Fault>) -> ManualFixture {
+        let clock = ManualClock::default();
+        ManualFixture::new(Self::new(fault, clock.clone()), clock)
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// The next number, from 1.
+    fn count(&self) -> usize {
+        let mut memory = self.memory.lock();
+        memory.count += 1;
+        memory.count
+    }
+
+    /// The value under `key`, if it has not ended.
+    fn held(&self, key: &Key) -> Option<Entry> {
+        self.model
+            .with_slot(key, |slot, _| slot.as_ref()?.entry().cloned())
+    }
+
+    /// The value under `key`, if it has ended and nobody has noticed.
+    fn ended(&self, key: &Key) -> Option<Entry> {
+        self.model.with_raw_slot(key, |slot, now| {
+            let held = slot.as_ref().filter(|held| held.deadline <= now)?;
+            held.entry().cloned()
+        })
+    }
+
+    /// Changes what is under `key`, if something is.
+    fn edit(&self, key: &Key, change: impl FnOnce(&mut Held, Timestamp)) {
+        self.model.with_slot(key, |slot, now| {
+            if let Some(held) = slot {
+                change(held, now);
+            }
+        });
+    }
+}
+
+impl Held {
+    fn entry_mut(&mut self) -> Option<&mut Entry> {
+        match &mut self.content {
+            crate::model::Content::Value(entry) => Some(entry),
+            crate::model::Content::Record(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for BrokenStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BrokenStore").field(&self.fault).finish()
+    }
+}
