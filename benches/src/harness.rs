@@ -9,6 +9,8 @@ pub enum Bar {
     CostAtMost(f64),
     /// Our throughput over the peer's is at least this.
     ThroughputAtLeast(f64),
+    /// Our operation takes at most so many nanoseconds.
+    NanosAtMost(f64),
     /// Told, not judged.
     None,
 }
@@ -104,6 +106,10 @@ impl Row {
             Bar::ThroughputAtLeast(least) => (
                 format!("throughput ≥ {least:.2}×"),
                 if self.ratio >= least { "yes" } else { "**no**" },
+            ),
+            Bar::NanosAtMost(most) => (
+                format!("ours ≤ {most:.0} ns"),
+                if self.ours.nanos <= most { "yes" } else { "**no**" },
             ),
             Bar::None => ("—".to_owned(), "—"),
         }

@@ -1,7 +1,6 @@
 //! Tests over the whole workspace, in one binary.
 
 mod allocations;
-mod broken;
 mod connect;
 mod laws;
 mod programs;

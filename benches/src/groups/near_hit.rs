@@ -1,0 +1,78 @@
+//! A hit in the near tier, beside moka itself.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use larder_cache::Cache;
+use larder_store::{Kind, Ttl};
+
+use crate::harness::{Bar, Row, compare, per_operation};
+use crate::load::runtime;
+
+const FILM: Kind = Kind::evictable("film");
+const KEYS: u64 = 10_000;
+const OPERATIONS: usize = 200_000;
+
+pub fn run() -> Vec<Row> {
+    let runtime = runtime();
+    let raw: moka::sync::Cache<u64, Arc<[u8; 100]>> = moka::sync::Cache::new(KEYS * 2);
+    let cache: Cache<u64, [u8; 100]> = Cache::builder(FILM, Ttl::from_secs(3600))
+        .with_near_capacity(KEYS * 2)
+        .build()
+        .expect("a cache");
+    runtime.block_on(async {
+        for key in 0..KEYS {
+            raw.insert(key, Arc::new([7; 100]));
+            cache.insert(key, [7; 100]).await.expect("it is stored");
+        }
+    });
+    let order: Vec<u64> = {
+        let mut rng = fastrand::Rng::with_seed(7);
+        (0..OPERATIONS).map(|_| rng.u64(..KEYS)).collect()
+    };
+    let moka = || {
+        let started = Instant::now();
+        for key in &order {
+            assert!(raw.get(key).is_some());
+        }
+        per_operation(started.elapsed(), OPERATIONS)
+    };
+    let note = "no allocation, which a test asserts";
+    vec![
+        compare(
+            "near hit, 10,000 keys: `get_near`",
+            21,
+            ("Cache", Box::new(|| {
+                let started = Instant::now();
+                for key in &order {
+                    assert!(cache.get_near(key).is_some());
+                }
+                per_operation(started.elapsed(), OPERATIONS)
+            })),
+            ("moka `get`", Box::new(moka)),
+            Bar::CostAtMost(1.10),
+        )
+        .with_note(note),
+        compare(
+            "near hit, 10,000 keys: `get_or_load`",
+            21,
+            ("Cache", Box::new(|| {
+                runtime.block_on(async {
+                    let started = Instant::now();
+                    for key in &order {
+                        let loaded = cache.get_or_load(key, never).await;
+                        assert!(loaded.is_ok());
+                    }
+                    per_operation(started.elapsed(), OPERATIONS)
+                })
+            })),
+            ("moka `get`", Box::new(moka)),
+            Bar::CostAtMost(1.10),
+        )
+        .with_note(note),
+    ]
+}
+
+async fn never() -> Result<[u8; 100], std::convert::Infallible> {
+    unreachable!("every key is near")
+}

@@ -1,0 +1,94 @@
+//! A GET on Redis, beside a raw multiplexed connection and beside bb8-redis as it comes.
+
+use std::sync::Arc;
+
+use bb8_redis::RedisConnectionManager;
+use larder_redis::RedisStore;
+use larder_store::{Key, Kind, Put, Store, StoreExt, Ttl};
+use redis::AsyncCommands;
+
+use crate::harness::{Bar, Row, compare};
+use crate::load::{runtime, tasks};
+
+const FILM: Kind = Kind::evictable("film");
+const OPERATIONS: usize = 16_000;
+
+pub fn run(url: &str) -> Vec<Row> {
+    let runtime = runtime();
+    let (store, raw, pool) = runtime.block_on(connect(url));
+    let mut rows = Vec::new();
+
+    for count in [1, 16, 64, 256] {
+        let each = if count == 1 { 4_000 } else { OPERATIONS / count };
+        rows.push(compare(
+            format!("Redis GET, {count} tasks"),
+            15,
+            ("RedisStore", Box::new(|| tasks(&runtime, count, each, |_| ours(store.clone(), each)))),
+            ("one multiplexed connection", Box::new(|| tasks(&runtime, count, each, |_| theirs(raw.clone(), each)))),
+            Bar::ThroughputAtLeast(0.9),
+        ));
+    }
+    let (count, each) = (64, OPERATIONS / 64);
+    rows.push(compare(
+        format!("Redis GET, {count} tasks"),
+        9,
+        ("RedisStore", Box::new(|| tasks(&runtime, count, each, |_| ours(store.clone(), each)))),
+        ("bb8-redis, 16 connections, tested", Box::new(|| tasks(&runtime, count, each, |_| pooled(pool.clone(), each)))),
+        Bar::ThroughputAtLeast(4.5),
+    ));
+    rows
+}
+
+async fn connect(
+    url: &str,
+) -> (
+    Arc<dyn Store>,
+    redis::aio::MultiplexedConnection,
+    bb8::Pool<RedisConnectionManager>,
+) {
+    let store: Arc<dyn Store> = Arc::new(RedisStore::connect(url).await.expect("a store"));
+    let put = Put::new(key(), vec![7; 100], Ttl::from_secs(3600));
+    store.write(&put).await.expect("the value is put");
+
+    let client = redis::Client::open(url).expect("a URL");
+    let mut raw = client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("a connection");
+    let () = raw.set("raw", vec![7; 116]).await.expect("the value is put");
+
+    let manager = RedisConnectionManager::new(url).expect("a URL");
+    let pool = bb8::Pool::builder()
+        .max_size(16)
+        .build(manager)
+        .await
+        .expect("a pool");
+    (store, raw, pool)
+}
+
+fn key() -> Key {
+    Key::new(FILM, 42_u32)
+}
+
+async fn ours(store: Arc<dyn Store>, operations: usize) {
+    let key = key();
+    for _ in 0..operations {
+        let entry = store.fetch(&key).await.expect("Redis answers");
+        assert_eq!(entry.expect("a hit").value.len(), 100);
+    }
+}
+
+async fn theirs(mut raw: redis::aio::MultiplexedConnection, operations: usize) {
+    for _ in 0..operations {
+        let value: Vec<u8> = raw.get("raw").await.expect("Redis answers");
+        assert_eq!(value.len(), 116);
+    }
+}
+
+async fn pooled(pool: bb8::Pool<RedisConnectionManager>, operations: usize) {
+    for _ in 0..operations {
+        let mut connection = pool.get().await.expect("a connection");
+        let value: Vec<u8> = connection.get("raw").await.expect("Redis answers");
+        assert_eq!(value.len(), 116);
+    }
+}

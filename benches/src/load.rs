@@ -1,0 +1,37 @@
+//! Load for a contender: so many tasks, each so many operations, one after the other.
+
+use std::future::Future;
+use std::time::Instant;
+
+use tokio::runtime::Runtime;
+
+use crate::harness::per_operation;
+
+/// A runtime like an app's.
+pub fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts")
+}
+
+/// Runs `task(n)` on `tasks` tasks at once, each of which does `operations` operations, and tells
+/// how long one operation took, over all tasks.
+pub fn tasks<F>(
+    runtime: &Runtime,
+    tasks: usize,
+    operations: usize,
+    task: impl Fn(usize) -> F,
+) -> f64
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    runtime.block_on(async {
+        let started = Instant::now();
+        let handles: Vec<_> = (0..tasks).map(|n| tokio::spawn(task(n))).collect();
+        for handle in handles {
+            handle.await.expect("no task of a benchmark panics");
+        }
+        per_operation(started.elapsed(), tasks * operations)
+    })
+}

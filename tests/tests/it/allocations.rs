@@ -1,0 +1,84 @@
+//! Hot paths that take no allocation: counted, not timed.
+
+use std::convert::Infallible;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use allocation_counter::measure;
+use futures_util::FutureExt;
+use larder_cache::Cache;
+use larder_moka::MokaStore;
+use larder_rate_limit::{Quota, RateLimiter};
+use larder_store::{Key, Kind, Put, Store, StoreExt, Ttl};
+
+const SEAT: Kind = Kind::pinned("seat");
+const FILM: Kind = Kind::evictable("film");
+const HOUR: Ttl = Ttl::from_secs(3600);
+
+/// How many allocations `work` takes once everything is warm.
+fn allocations(mut work: impl FnMut()) -> u64 {
+    work();
+    measure(work).count_total
+}
+
+#[test]
+fn a_get_in_process_through_a_trait_object_allocates_nothing() {
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let key = Key::new(SEAT, 7_u32);
+    let put = Put::new(key.clone(), "taken", HOUR);
+    assert!(store.write(&put).now_or_never().is_some());
+    assert_eq!(
+        allocations(|| {
+            let entry = store.fetch(&key).now_or_never();
+            assert!(matches!(entry, Some(Ok(Some(_)))));
+        }),
+        0
+    );
+}
+
+#[test]
+fn a_key_of_usual_length_allocates_nothing() {
+    assert_eq!(
+        allocations(|| {
+            let key = Key::new(SEAT, ("2026-11-20", 7_u32, "F12"));
+            assert!(key.as_bytes().len() > 20);
+        }),
+        0
+    );
+}
+
+#[test]
+fn a_step_of_a_rate_limit_in_process_allocates_nothing() {
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let quota = Quota::per_second(NonZeroU32::MAX.min(NonZeroU32::MIN.saturating_add(99_999)));
+    let limiter = RateLimiter::new(store, "pages", quota).expect("a limiter");
+    assert_eq!(
+        allocations(|| {
+            let decision = limiter.check("203.0.113.7").now_or_never();
+            assert!(matches!(decision, Some(Ok(decision)) if decision.is_allowed()));
+        }),
+        0
+    );
+}
+
+#[test]
+fn a_near_hit_allocates_nothing() {
+    let cache: Cache<u64, String> = Cache::builder(FILM, HOUR).build().expect("a cache");
+    let inserted = cache.insert(7, "Metropolis".to_owned()).now_or_never();
+    assert!(matches!(inserted, Some(Ok(()))));
+    assert_eq!(allocations(|| assert!(cache.get_near(&7).is_some())), 0);
+    assert_eq!(
+        allocations(|| {
+            let loaded = cache
+                .get_or_load(&7, || async { Ok::<_, Infallible>(String::new()) })
+                .now_or_never();
+            assert!(matches!(loaded, Some(Ok(_))));
+        }),
+        0
+    );
+}
+
+#[test]
+fn the_counter_counts() {
+    assert!(allocations(|| drop(std::hint::black_box(Box::new(7)))) > 0);
+}

@@ -1,0 +1,155 @@
+//! The rate limit: exact in both forms, and every mistake that was made on purpose is found.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_rate_limit::{Decision, Gcra, Peek, Quota, Tat};
+use larder_store::{Effect, Program, Script, Timestamp};
+use larder_test::trace::{Divergence, Pair, Sabotaged, Step, step, trace};
+
+use super::pair::pair;
+
+const SEEDS: std::ops::Range<u64> = 1..7;
+const STEPS: usize = 400;
+
+fn n(n: u32) -> NonZeroU32 {
+    NonZeroU32::new(n).expect("not zero")
+}
+
+/// A step of one of a few limits, all on the same records: a quota may change between deployments.
+fn next(rng: &mut fastrand::Rng) -> Box<dyn Step> {
+    let quota = match rng.u8(..6) {
+        0 => Quota::per_second(n(3)),
+        1 => Quota::per_second(n(3)).with_burst(n(1)),
+        2 => Quota::per_minute(n(7)).with_burst(n(4)),
+        3 => Quota::new(n(50), Duration::from_micros(50)).expect("a quota"),
+        _ => Quota::per_second(n(10)),
+    };
+    let cost = n(rng.u32(1..=quota.burst().get().min(2)));
+    let gcra = Gcra::new(quota, cost).expect("a limit");
+    if rng.u8(..5) == 0 {
+        step(Peek(gcra), deadlines)
+    } else {
+        step(gcra, deadlines)
+    }
+}
+
+/// When something changes: the refused may come again, the record is as if it had never been.
+fn deadlines(decision: &Decision, now: Timestamp) -> Vec<Timestamp> {
+    let after = |span: Duration| now.plus_micros(i64::try_from(span.as_micros()).unwrap_or(0));
+    vec![after(decision.retry_after()), after(decision.reset())]
+}
+
+async fn run(pair: &Pair) -> Result<(), Box<Divergence>> {
+    for seed in SEEDS {
+        trace::<Tat>(pair, seed, STEPS, next).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_rust_and_the_lua_of_the_rate_limit_agree_on_every_edge() {
+    let (_server, pair) = pair().await;
+    if let Err(divergence) = run(&pair).await {
+        panic!("{divergence}");
+    }
+}
+
+/// Mistakes that somebody could make in `gcra.lua`, each as what is replaced by what.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    ("refuses at the edge", "wait > 0", "wait >= 0"),
+    ("passes one microsecond early", "wait > 0", "wait > 1"),
+    ("keeps fourteen digits", "num(charged)", "tostring(charged)"),
+    (
+        "ends a millisecond early",
+        "(charged - now + 999) / 1000",
+        "(charged - now) / 1000",
+    ),
+    (
+        "counts the TTL in seconds",
+        "(charged - now + 999) / 1000",
+        "(charged - now + 999) / 1000000",
+    ),
+    (
+        "forgets the TTL",
+        "put(KEYS[1], num(charged), math.floor((charged - now + 999) / 1000))",
+        "redis.call('SET', KEYS[1], num(charged))",
+    ),
+    (
+        "does not floor what remains",
+        "return {1, math.floor((tolerance - (charged - now)) / interval)",
+        "return {1, math.floor((tolerance - (charged - now)) / interval + 0.5)",
+    ),
+    (
+        "charges a refusal",
+        "if wait > 0 then",
+        "if wait > 0 then put(KEYS[1], num(charged), 60000)",
+    ),
+    (
+        "has the burst off by one",
+        "local interval, tolerance, charge = tonumber(ARGV[1]), tonumber(ARGV[2])",
+        "local interval, tolerance, charge = tonumber(ARGV[1]), tonumber(ARGV[2]) - tonumber(ARGV[1])",
+    ),
+    (
+        "forgets what was charged before",
+        "math.max(tonumber(text), now)",
+        "now",
+    ),
+    (
+        "credits idle time",
+        "math.max(tonumber(text), now)",
+        "tonumber(text)",
+    ),
+    (
+        "tells the wait from the wrong moment",
+        "wait, tat - now}",
+        "wait + 1, tat - now}",
+    ),
+    (
+        "reads its own clock",
+        "local now = now()",
+        "local t = redis.call('TIME'); local now = t[1] * 1000000 + t[2]",
+    ),
+    (
+        "never forgives a smaller burst",
+        "math.min(kept, now + tolerance)",
+        "kept",
+    ),
+];
+
+#[tokio::test]
+async fn every_mistake_in_the_lua_of_the_rate_limit_is_found_by_a_trace() {
+    let right = Gcra::SCRIPT.lua();
+    let (_server, pair) = pair().await;
+    for (mistake, correct, wrong) in MISTAKES {
+        let broken = right.replace(correct, wrong);
+        assert_ne!(
+            broken, right,
+            "'{mistake}' changes nothing: its text is out of date"
+        );
+        assert!(
+            found(&pair, Effect::Once, broken).await,
+            "no trace finds that it {mistake}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_says_that_it_only_reads_is_refused_its_writes() {
+    let (_server, pair) = pair().await;
+    assert!(found(&pair, Effect::Read, Gcra::SCRIPT.lua().to_owned()).await);
+}
+
+/// Whether a trace tells `lua` from the Rust form.
+async fn found(pair: &Pair, effect: Effect, lua: String) -> bool {
+    let script = Script::new(Gcra::SCRIPT.name(), effect, lua.leak());
+    // Records of an earlier mistake are in the past, as every key is, an hour on.
+    pair.clock.advance(Duration::from_secs(3600));
+    let broken = Pair {
+        clock: pair.clock.clone(),
+        rust: pair.rust.clone(),
+        lua: Arc::new(Sabotaged::new(pair.lua.clone(), script)),
+    };
+    run(&broken).await.is_err()
+}
