@@ -1,6 +1,7 @@
 //! Tests over the whole workspace, in one binary.
 
 mod allocations;
+mod broken;
 mod connect;
 mod laws;
 mod programs;
