@@ -13,6 +13,7 @@ pub struct Args {
     bytes: SmallVec<[u8; 128]>,
     ends: SmallVec<[usize; 8]>,
     out_of_range: bool,
+    only_checked: bool,
 }
 
 impl Args {
@@ -21,9 +22,20 @@ impl Args {
         Self::default()
     }
 
+    /// Arguments that are looked at and not kept: what a step in process takes of them.
+    pub(super) fn only_checked() -> Self {
+        Self {
+            only_checked: true,
+            ..Self::default()
+        }
+    }
+
     /// Adds an integer, in decimal. One past [`MAX_INT`] makes the whole call invalid.
     pub fn int(&mut self, int: i64) {
         self.out_of_range |= int.unsigned_abs() > MAX_INT.unsigned_abs();
+        if self.only_checked {
+            return;
+        }
         // Writing to memory does not fail.
         let _ = write!(self.bytes, "{int}");
         self.ends.push(self.bytes.len());
@@ -36,6 +48,9 @@ impl Args {
 
     /// Adds bytes.
     pub fn bytes(&mut self, bytes: &[u8]) {
+        if self.only_checked {
+            return;
+        }
         self.bytes.extend_from_slice(bytes);
         self.ends.push(self.bytes.len());
     }

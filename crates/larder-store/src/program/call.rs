@@ -23,7 +23,9 @@ pub trait Call: Send {
     /// Runs the Rust form on the record in `cell`.
     ///
     /// # Errors
-    /// [`Refusal::WrongType`] where the cell holds a record of another type; it is then unchanged.
+    /// [`Refusal::WrongType`] where the cell holds a record of another type, and
+    /// [`ErrorKind::Invalid`] where an argument is past [`MAX_INT`](super::MAX_INT); the record is
+    /// then unchanged.
     fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()>;
 
     /// Reads the answer of the Lua form.
@@ -90,6 +92,10 @@ impl<P: Program> Call for Typed<'_, P> {
         if !cell.fits::<P::Record>() {
             return Err(wrong_type(P::Record::KIND));
         }
+        // What Lua could not count is refused here too.
+        let mut args = Args::only_checked();
+        self.program.args(&mut args);
+        args.check()?;
         self.reply = Some(self.program.step(&mut Slot::new(cell), now));
         Ok(())
     }
