@@ -1,0 +1,44 @@
+-- KEYS[1]: the user. ARGV: a session; an epoch, if there is none yet; how long the session may live in
+-- microseconds; how many sessions there may be.
+local now = now()
+local epoch, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'x'))
+if not epoch or now >= tonumber(latest) then
+  del(KEYS[1])
+  epoch, latest = ARGV[2], 0
+end
+
+-- By bytes: text is compared by the server's locale.
+local function before(one, other)
+  if one[1] ~= other[1] then return one[1] < other[1] end
+  for at = 1, #one[2] do
+    local a, b = string.byte(one[2], at), string.byte(other[2], at)
+    if a ~= b then return a < b end
+  end
+  return false
+end
+
+local live, over = {}, {}
+local all = redis.call('HGETALL', KEYS[1])
+for at = 1, #all, 2 do
+  local id, ends = string.match(all[at], '^s:(.*)$'), tonumber(all[at + 1])
+  if id and id ~= ARGV[1] then
+    if now < ends then
+      live[#live + 1] = {ends, id}
+    else
+      over[#over + 1] = all[at]
+    end
+  end
+end
+table.sort(live, before)
+local evicted = {}
+for at = 1, #live - tonumber(ARGV[4]) + 1 do
+  evicted[at] = live[at][2]
+  over[#over + 1] = 's:' .. live[at][2]
+end
+
+for _, field in ipairs(over) do redis.call('HDEL', KEYS[1], field) end
+local ends = now + tonumber(ARGV[3])
+latest = math.max(tonumber(latest), ends)
+redis.call('HSET', KEYS[1], 'e', epoch, 'x', num(latest), 's:' .. ARGV[1], num(ends))
+ttl(KEYS[1], math.ceil((latest - now) / 1000))
+return {epoch, evicted}

@@ -1,0 +1,119 @@
+use std::collections::BTreeMap;
+
+use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::{OwnerRecord, Standing};
+use crate::record::Epoch;
+use crate::record::wire as read;
+use crate::token::DeviceId;
+
+/// Puts a session on the user's list before somebody signs in on it, and answers the epoch that it
+/// has to be of. The sessions that end first give way where there are too many.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Enroll {
+    pub(crate) session: DeviceId,
+    /// The epoch of a user who has no sessions yet.
+    pub(crate) epoch: Epoch,
+    /// How long the session may live, in microseconds.
+    pub(crate) life: i64,
+    /// How many sessions a user may have: at least one.
+    pub(crate) cap: i64,
+}
+
+/// What a sign-in needs to know.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Enrolled {
+    pub(crate) epoch: Epoch,
+    /// The sessions that gave way, and are to be ended.
+    pub(crate) evicted: Vec<DeviceId>,
+}
+
+impl Program for Enroll {
+    type Record = OwnerRecord;
+    type Reply = Enrolled;
+
+    const SCRIPT: &'static Script =
+        &Script::new("session-enroll", Effect::Once, include_str!("enroll.lua"));
+
+    fn args(&self, args: &mut Args) {
+        args.text(&self.session.text());
+        args.bytes(&self.epoch);
+        args.int(self.life);
+        args.int(self.cap);
+    }
+
+    fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) -> Enrolled {
+        let now = now.as_micros();
+        let ends = now + self.life;
+        let held = record.get().filter(|held| now < held.latest);
+        let (standing, latest) = match held {
+            Some(held) => (held.standing, held.latest.max(ends)),
+            None => (Standing::new(self.epoch), ends),
+        };
+        let mut sessions = match held {
+            Some(held) => held.live(now),
+            None => BTreeMap::new(),
+        };
+        sessions.remove(&self.session);
+        let evicted = self.evict(&mut sessions);
+        sessions.insert(self.session, ends);
+        let next = OwnerRecord {
+            standing,
+            latest,
+            sessions,
+        };
+        let ttl = next.ttl(now);
+        record.put(next, ttl);
+        Enrolled {
+            epoch: standing.epoch,
+            evicted,
+        }
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Enrolled> {
+        let [epoch, evicted] = wire.array()?;
+        Ok(Enrolled {
+            epoch: read::epoch(&epoch.bytes()?)?,
+            evicted: evicted.list()?.into_iter().map(id).collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl Enroll {
+    fn evict(&self, sessions: &mut BTreeMap<DeviceId, i64>) -> Vec<DeviceId> {
+        let mut order: Vec<_> = sessions
+            .iter()
+            .map(|(&id, &ends)| (ends, id.text(), id))
+            .collect();
+        order.sort_unstable();
+        let cap = usize::try_from(self.cap).unwrap_or(1).max(1);
+        order.truncate((order.len() + 1).saturating_sub(cap));
+        let evicted: Vec<_> = order.into_iter().map(|(.., id)| id).collect();
+        for id in &evicted {
+            sessions.remove(id);
+        }
+        evicted
+    }
+}
+
+impl Standing {
+    fn new(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            spared: None,
+        }
+    }
+}
+
+impl OwnerRecord {
+    pub(super) fn live(&self, now: i64) -> BTreeMap<DeviceId, i64> {
+        let live = self.sessions.iter().filter(|(_, ends)| now < **ends);
+        live.map(|(&id, &ends)| (id, ends)).collect()
+    }
+}
+
+/// Reads the id of a session.
+pub(super) fn id(wire: Wire) -> Result<DeviceId> {
+    DeviceId::parse(&wire.bytes()?).ok_or_else(|| Wire::unexpected("the id of a session"))
+}

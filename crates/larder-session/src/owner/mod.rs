@@ -1,0 +1,65 @@
+//! What is kept for one user: the epoch that every session of the user's has to be of, and which
+//! sessions there are.
+//!
+//! On Redis one hash: `e` the epoch, `k` the session that the last revocation spared, `x` when the
+//! last session ends at the latest, and `s:` with the id of a session, its latest end. Each is kept a
+//! minute longer than the session, whose record may live by another server's clock.
+
+mod enroll;
+mod inspect;
+mod revoke;
+mod roster;
+mod standing;
+mod withdraw;
+
+use std::collections::BTreeMap;
+
+use larder_store::{Kind, Record, Ttl};
+
+use crate::record::{Epoch, Owner};
+use crate::token::DeviceId;
+
+pub(crate) use enroll::{Enroll, Enrolled};
+pub use inspect::InspectOwner;
+pub(crate) use revoke::{Revocation, Revoke};
+pub(crate) use roster::Roster;
+pub(crate) use standing::ReadStanding;
+pub(crate) use withdraw::Withdraw;
+
+/// How long the user's record outlives its sessions, in microseconds.
+pub(crate) const SKEW: i64 = 60_000_000;
+
+/// What is kept for one user, for [`inspect`](larder_store::Programs#method.inspect).
+pub struct OwnerRecord {
+    standing: Standing,
+    latest: i64,
+    sessions: BTreeMap<DeviceId, i64>,
+}
+
+/// Which of a user's sessions are in force.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Standing {
+    epoch: Epoch,
+    /// The one session of an older epoch that is in force all the same.
+    spared: Option<DeviceId>,
+}
+
+impl Standing {
+    /// Whether `session`, which says it is `owner`'s, is in force.
+    pub(crate) fn covers(&self, session: DeviceId, owner: &Owner) -> bool {
+        self.epoch == owner.epoch || self.spared == Some(session)
+    }
+}
+
+impl Record for OwnerRecord {
+    const KIND: Kind = Kind::record("session-user");
+
+    type Inspect = InspectOwner;
+}
+
+impl OwnerRecord {
+    fn ttl(&self, now: i64) -> Ttl {
+        Ttl::covering_micros(self.latest - now)
+    }
+}

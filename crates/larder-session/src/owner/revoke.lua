@@ -1,0 +1,27 @@
+-- KEYS[1]: the user. ARGV: the next epoch; the session that is spared or ''; the session that asks for
+-- this and its epoch, or two empty texts.
+local now = now()
+local epoch, spared, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'k', 'x'))
+local asked = ARGV[3] ~= ''
+if not epoch or now >= tonumber(latest) then
+  -- None of the user's sessions is in force: nothing is left to revoke.
+  if asked then return {1, {}} end
+  return {0, {}}
+end
+-- What was revoked itself revokes nothing. If the epoch is the next one, this ran before.
+if epoch ~= ARGV[1] and asked and epoch ~= ARGV[4] and spared ~= ARGV[3] then return {1, {}} end
+
+local ids = {}
+local all = redis.call('HGETALL', KEYS[1])
+for at = 1, #all, 2 do
+  local id = string.match(all[at], '^s:(.*)$')
+  if id and id ~= ARGV[2] and now < tonumber(all[at + 1]) then ids[#ids + 1] = id end
+end
+redis.call('HSET', KEYS[1], 'e', ARGV[1])
+if ARGV[2] ~= '' then
+  redis.call('HSET', KEYS[1], 'k', ARGV[2])
+else
+  redis.call('HDEL', KEYS[1], 'k')
+end
+ttl(KEYS[1], math.ceil((tonumber(latest) - now) / 1000))
+return {0, ids}

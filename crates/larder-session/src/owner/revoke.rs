@@ -1,0 +1,88 @@
+use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::enroll::id;
+use super::{OwnerRecord, Standing};
+use crate::record::{Epoch, Owner};
+use crate::token::DeviceId;
+
+/// Takes a user's sessions out of force in one step, whether they are on the list or not.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Revoke {
+    /// The next epoch.
+    pub(crate) epoch: Epoch,
+    /// The one session that stays in force.
+    pub(crate) spared: Option<DeviceId>,
+    /// The session that asks for this, which has to be in force itself; nothing where the app does.
+    pub(crate) by: Option<(DeviceId, Owner)>,
+}
+
+/// What became of a revocation.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Revocation {
+    /// It is in force. These sessions were on the list, in order, and are to be ended.
+    Done(Vec<DeviceId>),
+    /// Nothing was done: the session that asked was not in force any more.
+    Gone,
+}
+
+impl Program for Revoke {
+    type Record = OwnerRecord;
+    type Reply = Revocation;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "session-revoke",
+        Effect::Idempotent,
+        include_str!("revoke.lua"),
+    )
+    .runs_when_full();
+
+    fn args(&self, args: &mut Args) {
+        args.bytes(&self.epoch);
+        args.text(&self.spared.map(DeviceId::text).unwrap_or_default());
+        match &self.by {
+            Some((session, owner)) => {
+                args.text(&session.text());
+                args.bytes(&owner.epoch);
+            }
+            None => {
+                args.text("");
+                args.text("");
+            }
+        }
+    }
+
+    fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) -> Revocation {
+        let now = now.as_micros();
+        let Some(held) = record.get().filter(|held| now < held.latest) else {
+            return match self.by {
+                Some(_) => Revocation::Gone,
+                None => Revocation::Done(Vec::new()),
+            };
+        };
+        let may = |(session, owner): &(DeviceId, Owner)| held.standing.covers(*session, owner);
+        if held.standing.epoch != self.epoch && !self.by.as_ref().is_none_or(may) {
+            return Revocation::Gone;
+        }
+        let live = held.live(now).into_keys();
+        let ids = live.filter(|id| Some(*id) != self.spared).collect();
+        let ttl = held.ttl(now);
+        if let Some(held) = record.update(ttl) {
+            held.standing = Standing {
+                epoch: self.epoch,
+                spared: self.spared,
+            };
+        }
+        Revocation::Done(ids)
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Revocation> {
+        let [code, ids] = wire.array()?;
+        if code.int()? == 1 {
+            return Ok(Revocation::Gone);
+        }
+        let mut ids: Vec<_> = ids.list()?.into_iter().map(id).collect::<Result<_>>()?;
+        ids.sort_unstable();
+        Ok(Revocation::Done(ids))
+    }
+}

@@ -1,0 +1,40 @@
+use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::OwnerRecord;
+use super::enroll::id;
+use crate::token::DeviceId;
+
+/// Answers which sessions are on a user's list, those that end first at the front. Some of them may
+/// be dead.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Roster;
+
+impl Program for Roster {
+    type Record = OwnerRecord;
+    type Reply = Vec<DeviceId>;
+
+    const SCRIPT: &'static Script =
+        &Script::new("session-roster", Effect::Read, include_str!("roster.lua"));
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) -> Vec<DeviceId> {
+        let live = record.get().map(|held| held.live(now.as_micros()));
+        let live = live.unwrap_or_default().into_iter();
+        sorted(live.map(|(id, ends)| (ends, id)).collect())
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Vec<DeviceId>> {
+        let mut live = Vec::new();
+        let mut list = wire.list()?.into_iter();
+        while let (Some(session), Some(ends)) = (list.next(), list.next()) {
+            live.push((ends.int()?, id(session)?));
+        }
+        Ok(sorted(live))
+    }
+}
+
+fn sorted(mut live: Vec<(i64, DeviceId)>) -> Vec<DeviceId> {
+    live.sort_unstable();
+    live.into_iter().map(|(_, id)| id).collect()
+}

@@ -1,0 +1,41 @@
+use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::OwnerRecord;
+use crate::token::DeviceId;
+
+/// Takes sessions that have ended off a user's list.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Withdraw(pub(crate) Vec<DeviceId>);
+
+impl Program for Withdraw {
+    type Record = OwnerRecord;
+    type Reply = ();
+
+    const SCRIPT: &'static Script = &Script::new(
+        "session-withdraw",
+        Effect::Idempotent,
+        include_str!("withdraw.lua"),
+    )
+    .runs_when_full();
+
+    fn args(&self, args: &mut Args) {
+        for id in &self.0 {
+            args.text(&id.text());
+        }
+    }
+
+    fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) {
+        let now = now.as_micros();
+        let Some(held) = record.get().filter(|held| now < held.latest) else {
+            return;
+        };
+        let ttl = held.ttl(now);
+        if let Some(held) = record.update(ttl) {
+            held.sessions.retain(|id, _| !self.0.contains(id));
+        }
+    }
+
+    fn reply(&self, _: Wire) -> Result<()> {
+        Ok(())
+    }
+}

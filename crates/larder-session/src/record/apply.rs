@@ -1,0 +1,105 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::change::Refused;
+use super::{Change, SessionRecord, weight, wire};
+
+/// Changes fields of a session, all or none. It never makes a session: one that is gone stays so.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Apply {
+    /// Whose session it was when the request opened it.
+    pub(crate) era: i64,
+    /// How long the session may be idle from here, in microseconds.
+    pub(crate) idle: i64,
+    /// How much the data may weigh.
+    pub(crate) max_weight: i64,
+    /// The changes, each of another field.
+    pub(crate) changes: Vec<(Box<str>, Change)>,
+}
+
+/// What became of the changes.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Applied {
+    /// They were made.
+    Done,
+    /// The session is not there any more, or is another user's.
+    Gone,
+    /// The field of a swap is this by now.
+    Conflict(Option<Bytes>),
+    /// The field of a sum is no integer, or would be one past 2^53.
+    NotAnInteger,
+    /// The data would weigh too much.
+    TooLarge,
+}
+
+impl Program for Apply {
+    type Record = SessionRecord;
+    type Reply = Applied;
+
+    const SCRIPT: &'static Script =
+        &Script::new("session-apply", Effect::Once, include_str!("apply.lua"));
+
+    fn args(&self, args: &mut Args) {
+        args.int(self.era);
+        args.int(self.idle);
+        args.int(self.max_weight);
+        for (name, change) in &self.changes {
+            change.args(name, args);
+        }
+    }
+
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Applied {
+        let now = now.as_micros();
+        let held = match record.get() {
+            Some(held) if held.is_alive(now) && held.about.era == self.era => held,
+            _ => return Applied::Gone,
+        };
+        let mut about = held.about.clone();
+        let mut values = Vec::with_capacity(self.changes.len());
+        for (name, change) in &self.changes {
+            let old = held.fields.get(name);
+            let new = match change.of(old) {
+                Ok(new) => new,
+                Err(Refused::Conflict(held)) => return Applied::Conflict(held),
+                Err(Refused::NotAnInteger) => return Applied::NotAnInteger,
+            };
+            about.bytes -= old.map_or(0, |old| weight(name, old));
+            about.bytes += new.as_ref().map_or(0, |new| weight(name, new));
+            values.push(new);
+        }
+        if about.bytes > self.max_weight && about.bytes > held.about.bytes {
+            return Applied::TooLarge;
+        }
+        let ttl = about.touch(now, self.idle);
+        if let Some(held) = record.update(ttl) {
+            held.about = about;
+            let fields = Arc::make_mut(&mut held.fields);
+            for ((name, _), value) in self.changes.iter().zip(values) {
+                match value {
+                    Some(value) => fields.insert(name.clone(), value),
+                    None => fields.remove(name),
+                };
+            }
+        }
+        Applied::Done
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Applied> {
+        let mut list = wire.list()?.into_iter();
+        let code = list.next().unwrap_or(Wire::Nil).int()?;
+        Ok(match code {
+            0 => Applied::Done,
+            1 => Applied::Gone,
+            2 => {
+                let held = list.next().unwrap_or(Wire::Nil);
+                Applied::Conflict(wire::optional(held, Wire::bytes)?)
+            }
+            3 => Applied::NotAnInteger,
+            4 => Applied::TooLarge,
+            _ => return Err(Wire::unexpected("what became of the changes")),
+        })
+    }
+}

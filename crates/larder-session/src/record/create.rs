@@ -1,0 +1,103 @@
+use std::sync::Arc;
+
+use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::{About, Epoch, Fields, Owner, SessionRecord, same, weight};
+use crate::token::SecretHash;
+
+/// Makes a session under an id that was drawn for it, and answers whether it is there now. Only a
+/// request that came without a session does this.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Create {
+    pub(crate) hash: SecretHash,
+    /// How long the session may be idle, in microseconds.
+    pub(crate) idle: i64,
+    /// How long it may live, in microseconds.
+    pub(crate) absolute: i64,
+    /// Who is signed in from the first moment, if anybody is.
+    pub(crate) owner: Option<(Arc<str>, Epoch)>,
+    pub(crate) fields: Fields,
+}
+
+/// The era in which a session begins.
+pub(crate) const FIRST_ERA: i64 = 1;
+
+impl Create {
+    pub(crate) fn bytes(&self) -> i64 {
+        self.fields
+            .iter()
+            .map(|(name, value)| weight(name, value))
+            .sum()
+    }
+
+    /// The session that it makes at `now`.
+    pub(crate) fn about(&self, now: i64) -> About {
+        let absolute_at = now + self.absolute;
+        About {
+            owner: self.owner.clone().map(|(user, epoch)| Owner {
+                user,
+                epoch,
+                since: now,
+            }),
+            era: FIRST_ERA,
+            created: now,
+            seen: now,
+            idle_at: absolute_at.min(now + self.idle),
+            absolute_at,
+            bytes: self.bytes(),
+        }
+    }
+}
+
+impl Program for Create {
+    type Record = SessionRecord;
+    type Reply = bool;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "session-create",
+        Effect::Idempotent,
+        include_str!("create.lua"),
+    );
+
+    fn args(&self, args: &mut Args) {
+        args.bytes(&self.hash);
+        args.int(self.idle);
+        args.int(self.absolute);
+        args.int(self.bytes());
+        match &self.owner {
+            Some((user, epoch)) => {
+                args.text(user);
+                args.bytes(epoch);
+            }
+            None => {
+                args.text("");
+                args.text("");
+            }
+        }
+        for (name, value) in &self.fields {
+            args.text(name);
+            args.bytes(value);
+        }
+    }
+
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
+        let now = now.as_micros();
+        if let Some(held) = record.get().filter(|held| held.is_alive(now)) {
+            return same(&held.hash, &self.hash);
+        }
+        let about = self.about(now);
+        let ttl = about.ttl(now);
+        let session = SessionRecord {
+            hash: self.hash,
+            outdated: None,
+            about,
+            fields: Arc::new(self.fields.clone()),
+        };
+        record.put(session, ttl);
+        true
+    }
+
+    fn reply(&self, wire: Wire) -> Result<bool> {
+        Ok(wire.int()? == 1)
+    }
+}

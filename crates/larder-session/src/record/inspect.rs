@@ -1,0 +1,53 @@
+use larder_store::{Args, Effect, Inspection, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::{About, Fields, SessionRecord, wire};
+
+/// Shows whose a session is, its times in microseconds, and the length of each field, for people and
+/// tools. It shows no secret, no hash and no value.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InspectSession;
+
+impl Program for InspectSession {
+    type Record = SessionRecord;
+    type Reply = Inspection;
+
+    const SCRIPT: &'static Script =
+        &Script::new("session-inspect", Effect::Read, include_str!("inspect.lua"));
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, _: Timestamp) -> Inspection {
+        match record.get() {
+            Some(held) => show(&held.about, &held.fields),
+            None => Inspection::new(),
+        }
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Inspection> {
+        if matches!(&wire, Wire::List(list) if list.is_empty()) {
+            return Ok(Inspection::new());
+        }
+        let (about, fields) = wire::session(wire)?;
+        Ok(show(&about, &fields))
+    }
+}
+
+fn show(about: &About, fields: &Fields) -> Inspection {
+    let mut shown = Inspection::new();
+    if let Some(owner) = &about.owner {
+        shown = shown
+            .with("user", &owner.user)
+            .with("signed_in_us", owner.since);
+    }
+    shown = shown
+        .with("era", about.era)
+        .with("created_us", about.created)
+        .with("seen_us", about.seen)
+        .with("idle_deadline_us", about.idle_at)
+        .with("absolute_deadline_us", about.absolute_at)
+        .with("weight", about.bytes);
+    for (name, value) in fields {
+        shown = shown.with(format!("bytes of {name}"), value.len());
+    }
+    shown
+}

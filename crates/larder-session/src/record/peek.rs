@@ -1,0 +1,60 @@
+use bytes::Bytes;
+use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::{Owner, SessionRecord, wire};
+use crate::session::DEVICE;
+
+/// Looks at a session for a list of devices, without its secret. It changes nothing; nothing
+/// where the session is dead or nobody's.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Peek;
+
+/// What a list of devices says of one.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Peeked {
+    pub(crate) owner: Owner,
+    pub(crate) created: i64,
+    pub(crate) seen: i64,
+    pub(crate) idle_at: i64,
+    pub(crate) device: Option<Bytes>,
+}
+
+impl Program for Peek {
+    type Record = SessionRecord;
+    type Reply = Option<Peeked>;
+
+    const SCRIPT: &'static Script =
+        &Script::new("session-peek", Effect::Read, include_str!("peek.lua"));
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Option<Peeked> {
+        let held = record.get()?;
+        let owner = held.about.owner.clone()?;
+        held.is_alive(now.as_micros()).then(|| Peeked {
+            owner,
+            created: held.about.created,
+            seen: held.about.seen,
+            idle_at: held.about.idle_at,
+            device: held.fields.get(DEVICE.name()).cloned(),
+        })
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Option<Peeked>> {
+        wire::optional(wire, |wire| {
+            let [user, epoch, since, created, seen, idle_at, device] = wire.array()?;
+            Ok(Peeked {
+                owner: Owner {
+                    user: wire::text(user)?.into(),
+                    epoch: wire::epoch(&epoch.bytes()?)?,
+                    since: since.int()?,
+                },
+                created: created.int()?,
+                seen: seen.int()?,
+                idle_at: idle_at.int()?,
+                device: wire::optional(device, Wire::bytes)?,
+            })
+        })
+    }
+}

@@ -1,0 +1,104 @@
+use std::sync::Arc;
+
+use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::{Epoch, Owner, SessionRecord, same};
+use crate::token::SecretHash;
+
+/// Gives a session a new secret, and a user where somebody signs in. It answers the era; nothing,
+/// and no change, where the session is gone or has another secret by now.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Rotate {
+    /// The hash of the secret that the request came with.
+    pub(crate) from: SecretHash,
+    /// The hash of the next one.
+    pub(crate) to: SecretHash,
+    /// How long the session may be idle from here, in microseconds.
+    pub(crate) idle: i64,
+    /// For how long the secret before still opens, in microseconds. None where somebody signs in.
+    pub(crate) grace: i64,
+    pub(crate) sign_in: Option<SignIn>,
+}
+
+/// Who signs in.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct SignIn {
+    pub(crate) user: Arc<str>,
+    /// What the user's record said right before.
+    pub(crate) epoch: Epoch,
+    /// How long the session may live from here, in microseconds.
+    pub(crate) absolute: i64,
+}
+
+impl Program for Rotate {
+    type Record = SessionRecord;
+    type Reply = Option<i64>;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "session-rotate",
+        Effect::Idempotent,
+        include_str!("rotate.lua"),
+    );
+
+    fn args(&self, args: &mut Args) {
+        args.bytes(&self.from);
+        args.bytes(&self.to);
+        args.int(self.idle);
+        args.int(self.grace);
+        if let Some(sign_in) = &self.sign_in {
+            args.text(&sign_in.user);
+            args.bytes(&sign_in.epoch);
+            args.int(sign_in.absolute);
+        }
+    }
+
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Option<i64> {
+        let now = now.as_micros();
+        let held = record.get().filter(|held| held.is_alive(now))?;
+        if same(&held.hash, &self.to) {
+            return Some(held.about.era);
+        }
+        if !same(&held.hash, &self.from) {
+            return None;
+        }
+        let mut about = held.about.clone();
+        let mut fields = held.fields.clone();
+        if let Some(sign_in) = &self.sign_in {
+            let before = about.owner.replace(sign_in.owner(now));
+            let before = before.map(|owner| owner.user);
+            if before.as_ref() != Some(&sign_in.user) {
+                about.era += 1;
+                if before.is_some() {
+                    // Nothing of another user's stays.
+                    fields = Arc::default();
+                    about.bytes = 0;
+                }
+            }
+            about.absolute_at = now + sign_in.absolute;
+        }
+        let ttl = about.touch(now, self.idle);
+        let era = about.era;
+        let session = SessionRecord {
+            hash: self.to,
+            outdated: (self.grace > 0).then_some((self.from, now + self.grace)),
+            about,
+            fields,
+        };
+        record.put(session, ttl);
+        Some(era)
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Option<i64>> {
+        wire.optional_int()
+    }
+}
+
+impl SignIn {
+    fn owner(&self, now: i64) -> Owner {
+        Owner {
+            user: self.user.clone(),
+            epoch: self.epoch,
+            since: now,
+        }
+    }
+}

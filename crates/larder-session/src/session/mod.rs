@@ -1,0 +1,4 @@
+mod key;
+
+pub(crate) use key::DEVICE;
+pub use key::SessionKey;

@@ -1,0 +1,243 @@
+//! What tells one session from another: the id of its record, and the secret that proves it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use larder_store::{IdWriter, KeyId};
+use rand::RngCore;
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+
+/// Which session of a user's: the stable id of its record, to show in a list of devices and to
+/// revoke by. 128 random bits, 22 characters of base64url.
+///
+/// It is no secret and opens nothing: a cookie needs the secret too. It keeps its value for as long
+/// as the session lives. `Debug` hides it, since it belongs in no log; `Display` and `FromStr` are
+/// for forms.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeviceId([u8; 16]);
+
+impl DeviceId {
+    pub(crate) fn random() -> Self {
+        Self(random())
+    }
+
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        decode(text).map(Self)
+    }
+
+    pub(crate) fn text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
+impl KeyId for DeviceId {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        id.text(&self.text());
+    }
+}
+
+impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl fmt::Debug for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeviceId(..)")
+    }
+}
+
+impl FromStr for DeviceId {
+    type Err = Error;
+
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the text is not 22 characters of
+    /// base64url.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::parse(text.as_bytes())
+            .ok_or_else(|| Error::invalid("a device id is 22 characters of base64url"))
+    }
+}
+
+/// Where a user's epoch is kept: the first half of a hash of the user's id, which is the key of
+/// the user's record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OwnerTag([u8; 16]);
+
+impl OwnerTag {
+    pub(crate) fn of(user: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update(b"larder-session-user:")
+            .chain_update(user)
+            .finalize();
+        let mut tag = [0; 16];
+        tag.copy_from_slice(&digest[..16]);
+        Self(tag)
+    }
+}
+
+impl KeyId for OwnerTag {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        id.text(&URL_SAFE_NO_PAD.encode(self.0));
+    }
+}
+
+/// The SHA-256 of what stands behind the dot of a cookie: all that a store ever holds of it.
+pub(crate) type SecretHash = [u8; 32];
+
+/// What a cookie holds: `record.secret`.
+///
+/// Behind the 128 random bits of the secret stands, once there is a user, the tag of the user. The
+/// hash covers both, so no visitor can point a session at another user's epoch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) record: DeviceId,
+    pub(crate) owner: Option<OwnerTag>,
+    secret: [u8; 16],
+}
+
+impl Token {
+    /// A new secret for `record`.
+    pub(crate) fn random(record: DeviceId, owner: Option<OwnerTag>) -> Self {
+        Self {
+            record,
+            owner,
+            secret: random(),
+        }
+    }
+
+    /// Reads the value of a cookie; nothing unless it is of the very form that `encode` gives.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let (record, secret) = (text.get(..22)?, text.get(23..)?);
+        if text[22] != b'.' {
+            return None;
+        }
+        let record = DeviceId::parse(record)?;
+        match secret.len() {
+            22 => Some(Self {
+                record,
+                owner: None,
+                secret: decode(secret)?,
+            }),
+            43 => {
+                let both: [u8; 32] = decode(secret)?;
+                let (mut secret, mut tag) = ([0; 16], [0; 16]);
+                secret.copy_from_slice(&both[..16]);
+                tag.copy_from_slice(&both[16..]);
+                Some(Self {
+                    record,
+                    owner: Some(OwnerTag(tag)),
+                    secret,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// The value of the cookie.
+    pub(crate) fn encode(&self) -> String {
+        let mut text = self.record.text();
+        text.push('.');
+        URL_SAFE_NO_PAD.encode_string(self.behind_the_dot(), &mut text);
+        text
+    }
+
+    pub(crate) fn hash(&self) -> SecretHash {
+        Sha256::digest(self.behind_the_dot()).into()
+    }
+
+    fn behind_the_dot(&self) -> Vec<u8> {
+        let mut bytes = self.secret.to_vec();
+        if let Some(OwnerTag(tag)) = self.owner {
+            bytes.extend_from_slice(&tag);
+        }
+        bytes
+    }
+}
+
+/// From the thread's cryptographic generator, which the system seeds.
+pub(crate) fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
+}
+
+/// Strict: no padding, no other alphabet, no bits left over.
+fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = [0; 48];
+    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+    bytes[..length].try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn token(owner: Option<&str>) -> Token {
+        Token::random(DeviceId::random(), owner.map(OwnerTag::of))
+    }
+
+    #[test]
+    fn a_cookie_is_record_and_secret_and_reads_back() {
+        for (owner, length) in [(None, 45), (Some("ada"), 66)] {
+            let token = token(owner);
+            let text = token.encode();
+            assert_eq!(text.len(), length);
+            assert!(Token::parse(text.as_bytes()) == Some(token));
+        }
+    }
+
+    #[test]
+    fn no_other_spelling_is_read() {
+        let text = token(Some("ada")).encode();
+        for wrong in [
+            text.replace('.', ":"),
+            format!("{text}="),
+            format!(" {text}"),
+            text[..65].to_owned(),
+            format!("{text}A"),
+            text.replace('.', ".."),
+            String::new(),
+            ".".to_owned(),
+            "a".repeat(45),
+            "a".repeat(100_000),
+        ] {
+            assert!(Token::parse(wrong.as_bytes()).is_none(), "{wrong:.80}");
+        }
+        // The last character of 16 bytes carries 2 bits: the other 4 must be zero.
+        let mut spare = token(None).encode();
+        spare.replace_range(44.., "B");
+        assert!(Token::parse(spare.as_bytes()).is_none());
+    }
+
+    #[test]
+    fn a_changed_tag_changes_the_hash() {
+        let one = token(Some("ada"));
+        let other = Token {
+            owner: Some(OwnerTag::of("grace")),
+            ..one
+        };
+        assert_ne!(one.hash(), other.hash());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_is_what_would_be_written(bytes in "[A-Za-z0-9_.-]{45}|[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}") {
+            if let Some(token) = Token::parse(bytes.as_bytes()) {
+                prop_assert_eq!(token.encode(), bytes);
+            }
+        }
+
+        #[test]
+        fn noise_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Token::parse(&bytes);
+        }
+    }
+}
