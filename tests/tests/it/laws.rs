@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
 use larder_store::{ManualClock, Namespace, Prefixed, Space, Store};
+use larder_test::faulty::Faulty;
 use larder_test::server::RedisServer;
 use larder_test::{Fixture, ManualFixture, ModelStore, laws};
 
@@ -14,6 +15,11 @@ laws!(model, ManualFixture::model());
 laws!(
     prefixed_model,
     on_a_manual_clock(|clock| prefixed(ModelStore::with_clock(clock)))
+);
+
+laws!(
+    quiet_faulty_model,
+    on_a_manual_clock(|clock| Faulty::new(Arc::new(ModelStore::with_clock(clock))))
 );
 
 laws!(moka_pinned, on_a_manual_clock(moka));

@@ -1,0 +1,100 @@
+use std::sync::Arc;
+use std::task::Poll;
+
+use async_trait::async_trait;
+use larder_store::{Delete, Entry, Key, Programs, Put, Result, Store, Ttl};
+
+use super::programs::FaultyPrograms;
+use super::{Faulty, Operations, Trouble, meet, meet_many};
+
+#[async_trait]
+impl<S: Store + ?Sized> Store for Faulty<S> {
+    async fn get(&self, key: &Key) -> Result<Option<Entry>> {
+        let trouble = self.switch.begin(Operations::Reads);
+        let held = meet(trouble.clone(), "get", self.inner.get(key)).await?;
+        match trouble {
+            Some(Trouble::Lie(lie)) => lie.about(&*self.inner, held).await,
+            _ => Ok(held),
+        }
+    }
+
+    async fn put(&self, put: &Put) -> Result<bool> {
+        let trouble = self.switch.begin(Operations::Writes);
+        meet(trouble, "put", self.inner.put(put)).await
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<bool> {
+        let trouble = self.switch.begin(Operations::Writes);
+        meet(trouble, "delete", self.inner.delete(delete)).await
+    }
+
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+        let trouble = self.switch.begin(Operations::Writes);
+        meet(trouble, "expire", self.inner.expire(key, ttl)).await
+    }
+
+    async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
+        let trouble = self.switch.begin(Operations::Reads);
+        meet(trouble, "ttl", self.inner.ttl(key)).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
+        let trouble = self.switch.begin(Operations::Reads);
+        let read = self.inner.get_many(keys);
+        let mut answers = meet_many(trouble.clone(), "get", keys.len(), read).await;
+        if let Some(Trouble::Lie(lie)) = trouble {
+            for answer in &mut answers {
+                if let Ok(held) = answer {
+                    *answer = lie.about(&*self.inner, held.take()).await;
+                }
+            }
+        }
+        answers
+    }
+
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+        let trouble = self.switch.begin(Operations::Writes);
+        meet_many(trouble, "put", puts.len(), self.inner.put_many(puts)).await
+    }
+
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+        let trouble = self.switch.begin(Operations::Writes);
+        let removed = self.inner.delete_many(deletes);
+        meet_many(trouble, "delete", deletes.len(), removed).await
+    }
+
+    fn location(&self) -> &str {
+        self.inner.location()
+    }
+
+    fn get_now(&self, key: &Key) -> Poll<Result<Option<Entry>>> {
+        self.at_once(Operations::Reads, |inner| inner.get_now(key))
+    }
+
+    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+        self.at_once(Operations::Writes, |inner| inner.put_now(put))
+    }
+
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+        self.at_once(Operations::Writes, |inner| inner.delete_now(delete))
+    }
+
+    fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        let inner = self.inner.clone().programs()?;
+        let switch = self.switch();
+        Some(Arc::new(FaultyPrograms { switch, inner }))
+    }
+}
+
+impl<S: Store + ?Sized> Faulty<S> {
+    fn at_once<T>(&self, on: Operations, run: impl FnOnce(&S) -> Poll<T>) -> Poll<T> {
+        if !self.switch.is_quiet(on) {
+            return Poll::Pending;
+        }
+        let answer = run(&self.inner);
+        if answer.is_ready() {
+            self.switch.count();
+        }
+        answer
+    }
+}
