@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use larder_store::{Clock, Error, ErrorKind, Form, Kind, Result, Space, Store, Ttl};
 #[cfg(feature = "msgpack")]
 use serde::{Serialize, de::DeserializeOwned};

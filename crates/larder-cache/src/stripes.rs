@@ -1,7 +1,7 @@
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::flight::Flight;

@@ -50,7 +50,8 @@ fn not_encodable(codec: &str) -> Error {
     )
 }
 
-#[cfg(all(test, feature = "json", feature = "msgpack", feature = "postcard"))]
+#[cfg(test)]
+#[cfg(all(feature = "json", feature = "msgpack", feature = "postcard"))]
 mod tests {
     use std::collections::BTreeMap;
     use std::fmt::Debug;
@@ -89,7 +90,7 @@ mod tests {
             })
     }
 
-    fn keeps<V: Debug + PartialEq>(codec: &dyn Codec<V>, value: &V) {
+    fn keeps<V: Debug + PartialEq + 'static>(codec: &dyn Codec<V>, value: &V) {
         let mut bytes = vec![1, 2, 3];
         codec.encode(value, &mut bytes).unwrap();
         assert_eq!(codec.decode(&bytes[3..]).as_ref(), Some(value));

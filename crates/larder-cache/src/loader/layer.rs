@@ -31,7 +31,7 @@ use crate::Cache;
 /// let service = ServiceBuilder::new()
 ///     .layer(LoaderLayer::new(squares))
 ///     .service(service_fn(|n: u32| async move { Ok::<_, Infallible>(n * n) }));
-/// assert_eq!(**service.oneshot(12).await?, 144);
+/// assert_eq!(*service.oneshot(12).await?.value, 144);
 /// # Ok(())
 /// # }
 /// ```

@@ -1,0 +1,292 @@
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larder_cache::{Cache, Source};
+use larder_store::{Kind, ManualClock, Store};
+use larder_test::ModelStore;
+
+use crate::support::{
+    Act, Broken, Gate, MINUTE, Operation, beside, far_films, far_key, films, load, near_films,
+};
+
+/// Begins a load that waits at the gate.
+macro_rules! begin {
+    ($films:expr, $gate:expr, $value:expr) => {{
+        let (films, gate) = ($films.clone(), $gate.clone());
+        tokio::spawn(async move {
+            let load = || async move {
+                gate.pass().await;
+                Ok::<_, Infallible>($value.to_owned())
+            };
+            films.find_or_load(&7, load).await.unwrap()
+        })
+    }};
+}
+
+#[tokio::test]
+async fn a_load_that_began_before_a_removal_is_stored_nowhere() {
+    let (films, store) = far_films();
+    let gate = Gate::closed();
+    let old = begin!(films, gate, "old");
+    gate.arrived().await;
+    films.remove(&7).await.unwrap();
+    gate.open();
+    assert_eq!(old.await.unwrap().as_str(), "old");
+    assert!(films.get_near(&7).is_none());
+    assert!(store.model.get(&far_key(7)).await.unwrap().is_none());
+    assert!(films.get(&7).await.is_none());
+}
+
+#[tokio::test]
+async fn who_asks_after_a_removal_joins_no_load_that_began_before_it() {
+    let films = near_films();
+    let gate = Gate::closed();
+    let old = begin!(films, gate, "old");
+    gate.arrived().await;
+    films.remove(&7).await.unwrap();
+    assert_eq!(load(&films, &7, "new").await, "new");
+    gate.open();
+    assert_eq!(old.await.unwrap().as_str(), "old");
+    assert_eq!(*films.get_near(&7).unwrap(), "new");
+    assert_eq!(films.loads_under_way(), 0);
+}
+
+#[tokio::test]
+async fn a_load_does_not_overwrite_what_was_inserted_while_it_ran() {
+    let (films, store) = far_films();
+    let gate = Gate::closed();
+    let old = begin!(films, gate, "old");
+    gate.arrived().await;
+    films.insert(7, "new".to_owned()).await.unwrap();
+    gate.open();
+    old.await.unwrap();
+    assert_eq!(*films.get_near(&7).unwrap(), "new");
+    let other = beside(&ManualClock::default(), &store);
+    assert_eq!(*other.get(&7).await.unwrap(), "new");
+}
+
+#[tokio::test]
+async fn a_far_read_that_a_removal_overtakes_is_not_kept_near() {
+    for through_a_load in [false, true] {
+        let clock = ManualClock::default();
+        let (films, store) = far_films();
+        let other = beside(&clock, &store);
+        other.insert(7, "old".to_owned()).await.unwrap();
+
+        let gate = Gate::closed();
+        store.stage(Operation::Get, Act::HoldAfter(gate.clone()));
+        let reader = {
+            let films = films.clone();
+            tokio::spawn(async move {
+                if through_a_load {
+                    load(&films, &7, "new").await
+                } else {
+                    (*films.get(&7).await.unwrap()).clone()
+                }
+            })
+        };
+        gate.arrived().await;
+        films.remove(&7).await.unwrap();
+        gate.open();
+        assert_eq!(reader.await.unwrap(), "old");
+        assert!(films.get_near(&7).is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_removal_waits_for_a_write_back_that_has_begun() {
+    let (films, store) = far_films();
+    let gate = Gate::closed();
+    store.stage(Operation::Put, Act::HoldBefore(gate.clone()));
+    let loading = {
+        let films = films.clone();
+        tokio::spawn(async move { load(&films, &7, "old").await })
+    };
+    gate.arrived().await;
+    let removal = {
+        let films = films.clone();
+        tokio::spawn(async move { films.remove(&7).await })
+    };
+    tokio::task::yield_now().await;
+    assert_eq!(store.count(Operation::Delete), 0);
+    gate.open();
+    removal.await.unwrap().unwrap();
+    assert_eq!(loading.await.unwrap(), "old");
+    assert!(store.model.get(&far_key(7)).await.unwrap().is_none());
+    assert!(films.get_near(&7).is_none());
+}
+
+#[tokio::test]
+async fn what_is_read_far_while_a_removal_is_on_its_way_is_gone_when_it_is_done() {
+    let (films, store) = far_films();
+    let other = beside(&ManualClock::default(), &store);
+    other.insert(7, "old".to_owned()).await.unwrap();
+    let gate = Gate::closed();
+    store.stage(Operation::Delete, Act::HoldBefore(gate.clone()));
+    let removal = {
+        let films = films.clone();
+        tokio::spawn(async move { films.remove(&7).await })
+    };
+    gate.arrived().await;
+    // It began after the removal did, and before the removal reached the store.
+    assert_eq!(load(&films, &7, "new").await, "old");
+    assert!(films.get_near(&7).is_some());
+    gate.open();
+    removal.await.unwrap().unwrap();
+    assert!(films.get_near(&7).is_none());
+    assert!(films.get(&7).await.is_none());
+}
+
+#[tokio::test]
+async fn what_is_read_far_during_a_removal_and_arrives_after_it_is_not_kept_near() {
+    for through_a_load in [false, true] {
+        let (films, store) = far_films();
+        let other = beside(&ManualClock::default(), &store);
+        other.insert(7, "old".to_owned()).await.unwrap();
+        let (deletes, gets) = (Gate::closed(), Gate::closed());
+        store.stage(Operation::Delete, Act::HoldBefore(deletes.clone()));
+        store.stage(Operation::Get, Act::HoldAfter(gets.clone()));
+        let removal = {
+            let films = films.clone();
+            tokio::spawn(async move { films.remove(&7).await })
+        };
+        deletes.arrived().await;
+        let reader = {
+            let films = films.clone();
+            tokio::spawn(async move {
+                if through_a_load {
+                    load(&films, &7, "new").await
+                } else {
+                    (*films.get(&7).await.unwrap()).clone()
+                }
+            })
+        };
+        gets.arrived().await;
+        deletes.open();
+        removal.await.unwrap().unwrap();
+        gets.open();
+        assert_eq!(reader.await.unwrap(), "old");
+        assert!(films.get_near(&7).is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_far_read_that_an_insert_overtakes_does_not_replace_it_near() {
+    let (films, store) = far_films();
+    let other = beside(&ManualClock::default(), &store);
+    other.insert(7, "old".to_owned()).await.unwrap();
+    let gate = Gate::closed();
+    store.stage(Operation::Get, Act::HoldAfter(gate.clone()));
+    let reader = {
+        let films = films.clone();
+        tokio::spawn(async move { films.get(&7).await })
+    };
+    gate.arrived().await;
+    films.insert(7, "new".to_owned()).await.unwrap();
+    gate.open();
+    assert_eq!(*reader.await.unwrap().unwrap(), "old");
+    assert_eq!(*films.get_near(&7).unwrap(), "new");
+}
+
+#[tokio::test]
+async fn a_removal_that_the_far_store_refuses_says_so_and_leaves_nothing_near() {
+    let (films, store) = far_films();
+    films.insert(7, "old".to_owned()).await.unwrap();
+    store.stage(Operation::Delete, Act::Fail);
+    assert!(films.remove(&7).await.is_err());
+    assert!(films.get_near(&7).is_none());
+}
+
+#[tokio::test]
+async fn a_removal_in_one_process_is_seen_far_by_the_other() {
+    let (films, store) = far_films();
+    let other = beside(&ManualClock::default(), &store);
+    films.insert(7, "old".to_owned()).await.unwrap();
+    films.remove(&7).await.unwrap();
+    let load = || async { Ok::<_, Broken>("new".to_owned()) };
+    assert_eq!(
+        other.find_or_load(&7, load).await.unwrap().source,
+        Source::Loaded
+    );
+}
+
+/// The whole rule at once: threads that write a truth and then remove what is cached of it, and
+/// threads that read it through the cache, which must never see less than was acknowledged before
+/// they asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_older_than_an_acknowledged_removal_is_ever_seen() {
+    const KEYS: usize = 3;
+    const COUNT: Kind = Kind::evictable("count");
+    let store = Arc::new(ModelStore::new());
+    let near = Cache::<u32, u64>::builder(COUNT, MINUTE).build().unwrap();
+    let far = Cache::builder(COUNT, MINUTE)
+        .with_far(store)
+        .build()
+        .unwrap();
+    for counts in [near, far] {
+        let truth: Arc<[AtomicU64; KEYS]> = Arc::default();
+        let acknowledged: Arc<[AtomicU64; KEYS]> = Arc::default();
+        let mut tasks = Vec::new();
+        for task in 0..8_u32 {
+            let (counts, truth, acknowledged) =
+                (counts.clone(), truth.clone(), acknowledged.clone());
+            tasks.push(tokio::spawn(async move {
+                for step in 0..1_500_u32 {
+                    let key = (task * 7 + step) as usize % KEYS;
+                    let id = key as u32;
+                    if (task + step).is_multiple_of(8) {
+                        let written = truth[key].fetch_add(1, Ordering::SeqCst) + 1;
+                        counts.remove(&id).await.unwrap();
+                        acknowledged[key].fetch_max(written, Ordering::SeqCst);
+                        continue;
+                    }
+                    let least = acknowledged[key].load(Ordering::SeqCst);
+                    let truth = truth.clone();
+                    let seen = counts
+                        .get_or_load(&id, || async move {
+                            let read = truth[key].load(Ordering::SeqCst);
+                            tokio::task::yield_now().await;
+                            Ok::<_, Infallible>(read)
+                        })
+                        .await
+                        .unwrap();
+                    assert!(*seen >= least, "saw {seen} after {least} was acknowledged");
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_insert_shows_the_same_value_near_and_far_when_many_race() {
+    let (films, store) = far_films();
+    let inserts: Vec<_> = (0..50)
+        .map(|n| {
+            let films = films.clone();
+            tokio::spawn(async move { films.insert(7, n.to_string()).await.unwrap() })
+        })
+        .collect();
+    for insert in inserts {
+        insert.await.unwrap();
+    }
+    let other = beside(&ManualClock::default(), &store);
+    assert_eq!(films.get_near(&7), other.get(&7).await);
+}
+
+#[tokio::test]
+async fn a_removal_of_one_key_leaves_the_load_of_another_alone() {
+    let films = films(&ManualClock::default()).build().unwrap();
+    let gate = Gate::closed();
+    let loading = begin!(films, gate, "Metropolis");
+    gate.arrived().await;
+    for film in 100..5_000 {
+        films.remove(&film).await.unwrap();
+    }
+    gate.open();
+    loading.await.unwrap();
+    assert_eq!(*films.get_near(&7).unwrap(), "Metropolis");
+}

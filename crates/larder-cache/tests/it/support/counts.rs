@@ -1,0 +1,55 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, LocalRecorderGuard, Metadata, Recorder, SharedString,
+    Unit,
+};
+
+/// A recorder that keeps the counters of one test.
+#[derive(Default)]
+pub(crate) struct Counts(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+impl Counts {
+    /// Records on this thread for as long as the guard lives.
+    pub(crate) fn record(&self) -> LocalRecorderGuard<'_> {
+        metrics::set_default_local_recorder(self)
+    }
+
+    /// What is counted under a name with its labels' values, such as `hits_total near`.
+    pub(crate) fn of(&self, name: &str) -> u64 {
+        let counters = self.0.lock().unwrap();
+        counters
+            .get(name)
+            .map_or(0, |counter| counter.load(Ordering::SeqCst))
+    }
+
+    /// Everything that was counted at all, as text.
+    pub(crate) fn text(&self) -> String {
+        format!("{:?}", self.0.lock().unwrap())
+    }
+}
+
+impl Recorder for Counts {
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        let mut name = key.name().to_owned();
+        for label in key.labels().filter(|label| label.key() != "kind") {
+            name = format!("{name} {}", label.value());
+        }
+        let mut counters = self.0.lock().unwrap();
+        Counter::from_arc(counters.entry(name).or_default().clone())
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+}

@@ -1,0 +1,70 @@
+//! A store that a test holds up, gates, and a recorder of metrics.
+
+mod counts;
+mod gate;
+mod staged;
+
+use std::sync::Arc;
+
+use larder_cache::{Builder, Cache, CacheKey};
+use larder_store::{Key, Kind, ManualClock, Ttl};
+
+pub(crate) use counts::Counts;
+pub(crate) use gate::Gate;
+pub(crate) use staged::{Act, Operation, Staged};
+
+pub(crate) const FILM: Kind = Kind::evictable("film");
+pub(crate) const MINUTE: Ttl = Ttl::from_secs(60);
+
+/// A loader's error.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Broken(pub(crate) &'static str);
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// A builder of film titles by number, which end when they are told to.
+pub(crate) fn films(clock: &ManualClock) -> Builder<u32, String> {
+    Cache::builder(FILM, MINUTE)
+        .with_jitter(0.0)
+        .with_clock(clock.clone())
+}
+
+/// A cache of films in this process alone.
+pub(crate) fn near_films() -> Cache<u32, String> {
+    films(&ManualClock::default()).build().unwrap()
+}
+
+/// A cache of films over a staged store.
+pub(crate) fn far_films() -> (Cache<u32, String>, Arc<Staged>) {
+    let clock = ManualClock::default();
+    let store = Arc::new(Staged::new(&clock));
+    (beside(&clock, &store), store)
+}
+
+/// One more cache over the same store, as in another process.
+pub(crate) fn beside(clock: &ManualClock, store: &Arc<Staged>) -> Cache<u32, String> {
+    films(clock).with_far(store.clone()).build().unwrap()
+}
+
+/// The far key of a film.
+pub(crate) fn far_key(film: u32) -> Key {
+    Key::new(FILM, ("v0", film))
+}
+
+/// A load that never fails.
+pub(crate) async fn load<K: CacheKey>(
+    cache: &Cache<K, String>,
+    key: &K,
+    value: &'static str,
+) -> String {
+    let loaded = cache
+        .get_or_load(key, || async move { Ok::<_, Broken>(value.to_owned()) })
+        .await;
+    (*loaded.unwrap()).clone()
+}

@@ -1,0 +1,123 @@
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use larder_store::{Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Result, Store, Ttl};
+use larder_test::ModelStore;
+
+use super::Gate;
+
+/// The model store, with a way to hold each operation up, and a count of each.
+pub(crate) struct Staged {
+    pub(crate) model: ModelStore,
+    acts: Mutex<HashMap<Operation, Act>>,
+    counts: Mutex<HashMap<Operation, usize>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Operation {
+    Get,
+    Put,
+    Delete,
+}
+
+/// What happens to an operation.
+#[derive(Clone)]
+pub(crate) enum Act {
+    /// It fails without reaching the store.
+    Fail,
+    /// It never ends.
+    Hang,
+    /// It waits at a gate, and then happens.
+    HoldBefore(Gate),
+    /// It happens, and its answer waits at a gate.
+    HoldAfter(Gate),
+}
+
+impl Staged {
+    pub(crate) fn new(clock: &ManualClock) -> Self {
+        Self {
+            model: ModelStore::with_clock(clock.clone()),
+            acts: Mutex::default(),
+            counts: Mutex::default(),
+        }
+    }
+
+    /// From now on `act` happens to each `operation`.
+    pub(crate) fn stage(&self, operation: Operation, act: Act) {
+        self.acts.lock().unwrap().insert(operation, act);
+    }
+
+    /// From now on all operations that begin are left alone.
+    pub(crate) fn clear(&self) {
+        self.acts.lock().unwrap().clear();
+    }
+
+    /// How often `operation` was begun.
+    pub(crate) fn count(&self, operation: Operation) -> usize {
+        let counts = self.counts.lock().unwrap();
+        counts.get(&operation).copied().unwrap_or(0)
+    }
+
+    async fn act<T>(
+        &self,
+        operation: Operation,
+        does: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        *self.counts.lock().unwrap().entry(operation).or_default() += 1;
+        let act = self.acts.lock().unwrap().get(&operation).cloned();
+        match act {
+            None => does.await,
+            Some(Act::Fail) => Err(Error::new("staged", ErrorKind::NotSent, "as staged")),
+            Some(Act::Hang) => std::future::pending().await,
+            Some(Act::HoldBefore(gate)) => {
+                gate.pass().await;
+                does.await
+            }
+            Some(Act::HoldAfter(gate)) => {
+                let done = does.await;
+                gate.pass().await;
+                done
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Staged {
+    async fn get(&self, key: &Key) -> Result<Option<Entry>> {
+        self.act(Operation::Get, self.model.get(key)).await
+    }
+
+    async fn put(&self, put: &Put) -> Result<bool> {
+        self.act(Operation::Put, self.model.put(put)).await
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<bool> {
+        self.act(Operation::Delete, self.model.delete(delete)).await
+    }
+
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+        self.model.expire(key, ttl).await
+    }
+
+    async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
+        self.model.ttl(key).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
+        self.model.get_many(keys).await
+    }
+
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+        self.model.put_many(puts).await
+    }
+
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+        self.model.delete_many(deletes).await
+    }
+
+    fn location(&self) -> &str {
+        "staged://"
+    }
+}
