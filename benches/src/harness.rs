@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How a ratio is judged.
 #[derive(Clone, Copy)]
-pub enum Bar {
+pub(crate) enum Bar {
     /// Our cost over the peer's is at most this.
     CostAtMost(f64),
     /// Our throughput over the peer's is at least this.
@@ -16,28 +16,28 @@ pub enum Bar {
 }
 
 /// One line of the table.
-pub struct Row {
-    pub what: String,
-    pub ours: Figure,
-    pub peer: Figure,
-    pub ratio: f64,
-    pub bar: Bar,
-    pub note: String,
+pub(crate) struct Row {
+    pub(crate) what: String,
+    pub(crate) ours: Figure,
+    pub(crate) peer: Figure,
+    pub(crate) ratio: f64,
+    pub(crate) bar: Bar,
+    pub(crate) note: String,
 }
 
 /// What one contender took.
-pub struct Figure {
-    pub name: String,
-    pub nanos: f64,
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    pub(crate) nanos: f64,
 }
 
 /// One round of a contender: how long one operation took in it.
-pub type Round<'a> = Box<dyn FnMut() -> f64 + 'a>;
+pub(crate) type Round<'a> = Box<dyn FnMut() -> f64 + 'a>;
 
 /// Runs `ours` and `peer` in turn, after a warm-up, and compares their medians.
 ///
 /// The order changes from round to round, so that neither always runs on a warmer machine.
-pub fn compare(
+pub(crate) fn compare(
     what: impl Into<String>,
     rounds: usize,
     (our_name, mut ours): (&str, Round<'_>),
@@ -81,7 +81,7 @@ pub fn compare(
 }
 
 /// The time of one of `operations` operations that took `elapsed` together.
-pub fn per_operation(elapsed: Duration, operations: usize) -> f64 {
+pub(crate) fn per_operation(elapsed: Duration, operations: usize) -> f64 {
     elapsed.as_nanos() as f64 / operations as f64
 }
 
@@ -92,7 +92,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
 
 impl Row {
     /// The same row with a remark.
-    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+    pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
         self.note = note.into();
         self
     }
@@ -109,14 +109,18 @@ impl Row {
             ),
             Bar::NanosAtMost(most) => (
                 format!("ours ≤ {most:.0} ns"),
-                if self.ours.nanos <= most { "yes" } else { "**no**" },
+                if self.ours.nanos <= most {
+                    "yes"
+                } else {
+                    "**no**"
+                },
             ),
             Bar::None => ("—".to_owned(), "—"),
         }
     }
 
     /// The row as a line of a Markdown table.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let (bar, met) = self.verdict();
         format!(
             "| {} | {}: {} | {}: {} | {:.2}× | {bar} | {met} | {} |",

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use crate::harness::per_operation;
 
 /// A runtime like an app's.
-pub fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -17,7 +17,7 @@ pub fn runtime() -> Runtime {
 
 /// Runs `task(n)` on `tasks` tasks at once, each of which does `operations` operations, and tells
 /// how long one operation took, over all tasks.
-pub fn tasks<F>(
+pub(crate) fn tasks<F>(
     runtime: &Runtime,
     tasks: usize,
     operations: usize,

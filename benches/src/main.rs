@@ -1,6 +1,9 @@
 //! What larder costs beside its peers. See `docs/benchmarks.md`, which this writes.
 
-#![allow(clippy::print_stderr, reason = "it is a command, and tells how far it is")]
+#![allow(
+    clippy::print_stderr,
+    reason = "it is a command, and tells how far it is"
+)]
 
 mod groups;
 mod harness;

@@ -22,7 +22,7 @@ that the bar is not met here, with the reason beside it.
 ";
 
 /// Writes `rows` to the page at `path`.
-pub fn write(path: &Path, rows: &[Row], machine: &str) -> std::io::Result<()> {
+pub(crate) fn write(path: &Path, rows: &[Row], machine: &str) -> std::io::Result<()> {
     let mut page = HEAD.to_owned();
     for row in rows {
         // Writing to memory does not fail.

@@ -12,7 +12,7 @@ use crate::load::runtime;
 const SEAT: Kind = Kind::pinned("seat");
 const OPERATIONS: usize = 200_000;
 
-pub fn run() -> Vec<Row> {
+pub(crate) fn run() -> Vec<Row> {
     let runtime = runtime();
     let store: Arc<dyn Store> = Arc::new(MokaStore::new());
     let keys: Vec<Key> = (0..1_000_u32).map(|n| Key::new(SEAT, n)).collect();
@@ -22,30 +22,38 @@ pub fn run() -> Vec<Row> {
             store.write(&put).await.expect("there is room");
         }
     });
-    vec![compare(
-        "get in process through `Arc<dyn Store>`",
-        15,
-        ("fast path", Box::new(|| {
-            runtime.block_on(async {
-                let started = Instant::now();
-                for n in 0..OPERATIONS {
-                    let entry = store.fetch(&keys[n % keys.len()]).await;
-                    assert!(entry.is_ok_and(|entry| entry.is_some()));
-                }
-                per_operation(started.elapsed(), OPERATIONS)
-            })
-        })),
-        ("the same, boxed by async-trait", Box::new(|| {
-            runtime.block_on(async {
-                let started = Instant::now();
-                for n in 0..OPERATIONS {
-                    let entry = store.get(&keys[n % keys.len()]).await;
-                    assert!(entry.is_ok_and(|entry| entry.is_some()));
-                }
-                per_operation(started.elapsed(), OPERATIONS)
-            })
-        })),
-        Bar::None,
-    )
-    .with_note("the fast path allocates nothing, which a test asserts")]
+    vec![
+        compare(
+            "get in process through `Arc<dyn Store>`",
+            15,
+            (
+                "fast path",
+                Box::new(|| {
+                    runtime.block_on(async {
+                        let started = Instant::now();
+                        for n in 0..OPERATIONS {
+                            let entry = store.fetch(&keys[n % keys.len()]).await;
+                            assert!(entry.is_ok_and(|entry| entry.is_some()));
+                        }
+                        per_operation(started.elapsed(), OPERATIONS)
+                    })
+                }),
+            ),
+            (
+                "the same, boxed by async-trait",
+                Box::new(|| {
+                    runtime.block_on(async {
+                        let started = Instant::now();
+                        for n in 0..OPERATIONS {
+                            let entry = store.get(&keys[n % keys.len()]).await;
+                            assert!(entry.is_ok_and(|entry| entry.is_some()));
+                        }
+                        per_operation(started.elapsed(), OPERATIONS)
+                    })
+                }),
+            ),
+            Bar::None,
+        )
+        .with_note("the fast path allocates nothing, which a test asserts"),
+    ]
 }

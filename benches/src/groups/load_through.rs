@@ -12,7 +12,7 @@ use crate::load::runtime;
 const FILM: Kind = Kind::evictable("film");
 const OPERATIONS: u64 = 20_000;
 
-pub fn run() -> Vec<Row> {
+pub(crate) fn run() -> Vec<Row> {
     let runtime = runtime();
     let mut next = 0..;
     let mut fresh = move || {
@@ -24,41 +24,52 @@ pub fn run() -> Vec<Row> {
         .with_near_capacity(10_000)
         .build()
         .expect("a cache");
-    let moka: moka::future::Cache<u64, std::sync::Arc<[u8; 100]>> = moka::future::Cache::new(10_000);
+    let moka: moka::future::Cache<u64, std::sync::Arc<[u8; 100]>> =
+        moka::future::Cache::new(10_000);
     vec![
         compare(
             "a miss, loaded, one caller",
             15,
-            ("`get_or_load`", Box::new(|| {
-                let keys = fresh();
-                on_a_worker(&runtime, {
-                    let cache = cache.clone();
-                    async move {
-                        let started = Instant::now();
-                        for key in keys {
-                            let loaded = cache.get_or_load(&key, || async { Ok::<_, Infallible>([7; 100]) });
-                            assert!(loaded.await.is_ok());
+            (
+                "`get_or_load`",
+                Box::new(|| {
+                    let keys = fresh();
+                    on_a_worker(&runtime, {
+                        let cache = cache.clone();
+                        async move {
+                            let started = Instant::now();
+                            for key in keys {
+                                let loaded = cache
+                                    .get_or_load(&key, || async { Ok::<_, Infallible>([7; 100]) });
+                                assert!(loaded.await.is_ok());
+                            }
+                            per_operation(started.elapsed(), OPERATIONS as usize)
                         }
-                        per_operation(started.elapsed(), OPERATIONS as usize)
-                    }
-                })
-            })),
-            ("moka `get_with`", Box::new(|| {
-                let keys = peers();
-                on_a_worker(&runtime, {
-                    let moka = moka.clone();
-                    async move {
-                        let started = Instant::now();
-                        for key in keys {
-                            moka.get_with(key, async { std::sync::Arc::new([7; 100]) }).await;
+                    })
+                }),
+            ),
+            (
+                "moka `get_with`",
+                Box::new(|| {
+                    let keys = peers();
+                    on_a_worker(&runtime, {
+                        let moka = moka.clone();
+                        async move {
+                            let started = Instant::now();
+                            for key in keys {
+                                moka.get_with(key, async { std::sync::Arc::new([7; 100]) })
+                                    .await;
+                            }
+                            per_operation(started.elapsed(), OPERATIONS as usize)
                         }
-                        per_operation(started.elapsed(), OPERATIONS as usize)
-                    }
-                })
-            })),
+                    })
+                }),
+            ),
             Bar::CostAtMost(1.2),
         )
-        .with_note("ours loads in a task of its own, so that a caller who goes away cancels nobody"),
+        .with_note(
+            "ours loads in a task of its own, so that a caller who goes away cancels nobody",
+        ),
     ]
 }
 

@@ -1,8 +1,8 @@
 //! One file for each thing that is measured.
 
-pub mod fast_path;
-pub mod gcra;
-pub mod layer;
-pub mod load_through;
-pub mod near_hit;
-pub mod redis_get;
+pub(crate) mod fast_path;
+pub(crate) mod gcra;
+pub(crate) mod layer;
+pub(crate) mod load_through;
+pub(crate) mod near_hit;
+pub(crate) mod redis_get;

@@ -13,7 +13,7 @@ const FILM: Kind = Kind::evictable("film");
 const KEYS: u64 = 10_000;
 const OPERATIONS: usize = 200_000;
 
-pub fn run() -> Vec<Row> {
+pub(crate) fn run() -> Vec<Row> {
     let runtime = runtime();
     let raw: moka::sync::Cache<u64, Arc<[u8; 100]>> = moka::sync::Cache::new(KEYS * 2);
     let cache: Cache<u64, [u8; 100]> = Cache::builder(FILM, Ttl::from_secs(3600))
@@ -42,13 +42,16 @@ pub fn run() -> Vec<Row> {
         compare(
             "near hit, 10,000 keys: `get_near`",
             21,
-            ("Cache", Box::new(|| {
-                let started = Instant::now();
-                for key in &order {
-                    assert!(cache.get_near(key).is_some());
-                }
-                per_operation(started.elapsed(), OPERATIONS)
-            })),
+            (
+                "Cache",
+                Box::new(|| {
+                    let started = Instant::now();
+                    for key in &order {
+                        assert!(cache.get_near(key).is_some());
+                    }
+                    per_operation(started.elapsed(), OPERATIONS)
+                }),
+            ),
             ("moka `get`", Box::new(moka)),
             Bar::CostAtMost(1.10),
         )
@@ -56,16 +59,19 @@ pub fn run() -> Vec<Row> {
         compare(
             "near hit, 10,000 keys: `get_or_load`",
             21,
-            ("Cache", Box::new(|| {
-                runtime.block_on(async {
-                    let started = Instant::now();
-                    for key in &order {
-                        let loaded = cache.get_or_load(key, never).await;
-                        assert!(loaded.is_ok());
-                    }
-                    per_operation(started.elapsed(), OPERATIONS)
-                })
-            })),
+            (
+                "Cache",
+                Box::new(|| {
+                    runtime.block_on(async {
+                        let started = Instant::now();
+                        for key in &order {
+                            let loaded = cache.get_or_load(key, never).await;
+                            assert!(loaded.is_ok());
+                        }
+                        per_operation(started.elapsed(), OPERATIONS)
+                    })
+                }),
+            ),
             ("moka `get`", Box::new(moka)),
             Bar::CostAtMost(1.10),
         )

@@ -13,18 +13,28 @@ use crate::load::{runtime, tasks};
 const FILM: Kind = Kind::evictable("film");
 const OPERATIONS: usize = 16_000;
 
-pub fn run(url: &str) -> Vec<Row> {
+pub(crate) fn run(url: &str) -> Vec<Row> {
     let runtime = runtime();
     let (store, raw, pool) = runtime.block_on(connect(url));
     let mut rows = Vec::new();
 
     for count in [1, 16, 64, 256] {
-        let each = if count == 1 { 4_000 } else { OPERATIONS / count };
+        let each = if count == 1 {
+            4_000
+        } else {
+            OPERATIONS / count
+        };
         rows.push(compare(
             format!("Redis GET, {count} tasks"),
             15,
-            ("RedisStore", Box::new(|| tasks(&runtime, count, each, |_| ours(store.clone(), each)))),
-            ("one multiplexed connection", Box::new(|| tasks(&runtime, count, each, |_| theirs(raw.clone(), each)))),
+            (
+                "RedisStore",
+                Box::new(|| tasks(&runtime, count, each, |_| ours(store.clone(), each))),
+            ),
+            (
+                "one multiplexed connection",
+                Box::new(|| tasks(&runtime, count, each, |_| theirs(raw.clone(), each))),
+            ),
             Bar::ThroughputAtLeast(0.9),
         ));
     }
@@ -32,8 +42,14 @@ pub fn run(url: &str) -> Vec<Row> {
     rows.push(compare(
         format!("Redis GET, {count} tasks"),
         9,
-        ("RedisStore", Box::new(|| tasks(&runtime, count, each, |_| ours(store.clone(), each)))),
-        ("bb8-redis, 16 connections, tested", Box::new(|| tasks(&runtime, count, each, |_| pooled(pool.clone(), each)))),
+        (
+            "RedisStore",
+            Box::new(|| tasks(&runtime, count, each, |_| ours(store.clone(), each))),
+        ),
+        (
+            "bb8-redis, 16 connections, tested",
+            Box::new(|| tasks(&runtime, count, each, |_| pooled(pool.clone(), each))),
+        ),
         Bar::ThroughputAtLeast(4.5),
     ));
     rows
@@ -55,7 +71,10 @@ async fn connect(
         .get_multiplexed_async_connection()
         .await
         .expect("a connection");
-    let () = raw.set("raw", vec![7; 116]).await.expect("the value is put");
+    let () = raw
+        .set("raw", vec![7; 116])
+        .await
+        .expect("the value is put");
 
     let manager = RedisConnectionManager::new(url).expect("a URL");
     let pool = bb8::Pool::builder()
