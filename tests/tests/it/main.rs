@@ -4,6 +4,7 @@ mod allocations;
 mod broken;
 mod connect;
 mod laws;
+mod model;
 mod programs;
 mod servers;
 mod walls;

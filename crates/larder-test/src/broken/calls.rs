@@ -1,37 +1,8 @@
 use std::task::Poll;
 
-use larder_store::{
-    Args, Call, Cell, Error, ErrorKind, Key, Kind, Programs, Result, Script, Timestamp, Wire,
-};
+use larder_store::{Args, Call, Error, ErrorKind, Key, Programs, Result};
 
 use crate::ModelStore;
-
-/// A call that shows no arguments, so that nobody checks them.
-pub(super) struct Unchecked<'a>(pub(super) &'a mut dyn Call);
-
-impl Call for Unchecked<'_> {
-    fn kind(&self) -> Kind {
-        self.0.kind()
-    }
-
-    fn parts(&self) -> &'static [&'static str] {
-        self.0.parts()
-    }
-
-    fn script(&self) -> &'static Script {
-        self.0.script()
-    }
-
-    fn args(&self, _: &mut Args) {}
-
-    fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()> {
-        self.0.step(cell, now)
-    }
-
-    fn reply(&mut self, wire: Wire) -> Result<()> {
-        self.0.reply(wire)
-    }
-}
 
 /// Runs a call again where it is dropped.
 pub(super) struct AgainOnDrop<'a> {
@@ -58,6 +29,13 @@ impl Drop for AgainOnDrop<'_> {
             let _: Poll<Result<()>> = self.model.call_now(self.key, call);
         }
     }
+}
+
+/// Whether an integer among the arguments is past 2^53.
+pub(super) fn is_wide(call: &dyn Call) -> bool {
+    let mut args = Args::new();
+    call.args(&mut args);
+    args.check().is_err()
 }
 
 /// Refuses integers past 2^52.

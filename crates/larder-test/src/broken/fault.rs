@@ -224,7 +224,7 @@ faults! {
     OtherTypeIsRemoved,
     /// Integers past 2^52 are refused.
     NarrowIntegers,
-    /// Integers past 2^53 are taken.
+    /// Integers past 2^53 are taken, and the step is not run.
     WideIntegers,
     /// Arguments have to be text.
     TextArguments,

@@ -1,16 +1,13 @@
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Args, Call, Calls, Cell, Form, Key, Programs, Result};
+use larder_store::{Call, Calls, Cell, Form, Key, Programs, Result};
 
 use super::{Content, Held, ModelStore, deadline};
 
 impl ModelStore {
     fn step(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         key.require(Form::Record, "run")?;
-        let mut args = Args::new();
-        call.args(&mut args);
-        args.check()?;
         self.with_slot(key, |slot, now| {
             let (mut cell, mut end) = match slot.take() {
                 Some(Held {

@@ -93,9 +93,10 @@ impl Program for ClearTally {
     const SCRIPT: &'static Script = &Script::new(
         "law-clear-tally",
         Effect::Once,
-        "local there = redis.call('EXISTS', KEYS[1])
+        // GET, as EXISTS does not mind what the key holds.
+        "local held = redis.call('GET', KEYS[1])
          del(KEYS[1])
-         return there",
+         return held and 1 or 0",
     )
     .runs_when_full();
 

@@ -1,0 +1,96 @@
+use larder_store::Ttl;
+use larder_test::records::Add;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::operation::{Content, Id, Operation, Time, When, Write};
+
+/// Sequences of up to 60 operations.
+pub(super) fn sequences(time: Time) -> impl Strategy<Value = Vec<Operation>> {
+    vec(operation(time), 1..60)
+}
+
+fn operation(time: Time) -> BoxedStrategy<Operation> {
+    let values = prop_oneof![
+        3 => id().prop_map(Operation::Get),
+        2 => id().prop_map(Operation::GetNow),
+        6 => write(time).prop_map(Operation::Put),
+        4 => write(time).prop_map(Operation::PutNow),
+        2 => (id(), when()).prop_map(|(id, when)| Operation::Delete(id, when)),
+        2 => (id(), when()).prop_map(|(id, when)| Operation::DeleteNow(id, when)),
+        2 => (id(), ttl(time)).prop_map(|(id, ttl)| Operation::Expire(id, ttl)),
+        2 => id().prop_map(Operation::TtlOf),
+        2 => vec(id(), 0..6).prop_map(Operation::GetMany),
+        2 => vec(write(time), 0..6).prop_map(Operation::PutMany),
+        2 => vec((id(), when()), 0..6).prop_map(Operation::DeleteMany),
+    ];
+    let programs = prop_oneof![
+        4 => (record(), add(time)).prop_map(|(id, add)| Operation::Add(id, add)),
+        2 => vec((record(), add(time)), 0..6).prop_map(Operation::AddMany),
+        2 => record().prop_map(Operation::ReadTally),
+        1 => record().prop_map(Operation::ClearTally),
+        1 => record().prop_map(Operation::InspectTally),
+        1 => (record(), ttl(time)).prop_map(|(id, ttl)| Operation::Mark(id, ttl)),
+        2 => (record(), vec(any::<u8>(), 0..8), ttl(time))
+            .prop_map(|(id, line, ttl)| Operation::Append(id, line, ttl)),
+        2 => record().prop_map(Operation::ReadJournal),
+        1 => record().prop_map(Operation::ClearJournal),
+    ];
+    match time {
+        Time::Passes => prop_oneof![4 => values, 3 => programs, 2 => lapse()].boxed(),
+        Time::StandsStill => prop_oneof![4 => values, 3 => programs].boxed(),
+    }
+}
+
+fn id() -> impl Strategy<Value = Id> {
+    prop_oneof![24 => (0..4_u8).prop_map(Id::Value), 1 => record().prop_map(Id::Record)]
+}
+
+fn record() -> impl Strategy<Value = u8> {
+    0..3_u8
+}
+
+fn when() -> impl Strategy<Value = When> {
+    prop_oneof![
+        3 => Just(When::Always),
+        2 => Just(When::IfAbsent),
+        2 => Just(When::IfPresent),
+        4 => (0..3_usize).prop_map(When::IfVersion),
+    ]
+}
+
+fn write(time: Time) -> impl Strategy<Value = Write> {
+    let value = prop_oneof![
+        60 => vec(any::<u8>(), 0..40).prop_map(Content::Bytes),
+        1 => Just(Content::TooLarge),
+    ];
+    let drawn = (id(), value, ttl(time), when());
+    drawn.prop_map(|(id, value, ttl, when)| Write {
+        id,
+        value,
+        ttl,
+        when,
+    })
+}
+
+/// The limit is often near, and a step of nothing is a step.
+fn add(time: Time) -> impl Strategy<Value = Add> {
+    let drawn = (-3..10_i64, 0..20_i64, ttl(time));
+    drawn.prop_map(|(by, limit, ttl)| Add { by, limit, ttl })
+}
+
+fn ttl(time: Time) -> BoxedStrategy<Ttl> {
+    match time {
+        Time::Passes => {
+            prop_oneof![8 => 1..20_u64, 1 => Just(60_000), 1 => Just(Ttl::MAX.as_millis())]
+                .prop_map(Ttl::from_millis)
+                .boxed()
+        }
+        Time::StandsStill => (600..1200_u64).prop_map(Ttl::from_secs).boxed(),
+    }
+}
+
+/// Whole milliseconds meet ends exactly; a microsecond less or more is on either side of them.
+fn lapse() -> impl Strategy<Value = Operation> {
+    (0..12_i64, -1..=1_i64).prop_map(|(millis, micros)| Operation::Advance(millis * 1000 + micros))
+}

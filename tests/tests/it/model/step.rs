@@ -1,0 +1,101 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use larder_store::{
+    Delete, Entry, ErrorKind, Inspection, Key, Put, Result, Store, StoreExt, Ttl, Version,
+};
+use larder_test::records::{
+    Add, Append, ClearJournal, ClearTally, Lines, Mark, ReadJournal, ReadTally, Tally,
+};
+
+/// One operation, as every store is given it.
+pub(super) enum Step {
+    Get(Key),
+    GetNow(Key),
+    Put(Put),
+    PutNow(Put),
+    Delete(Delete),
+    DeleteNow(Delete),
+    Expire(Key, Ttl),
+    TtlOf(Key),
+    GetMany(Vec<Key>),
+    PutMany(Vec<Put>),
+    DeleteMany(Vec<Delete>),
+    Add(Key, Add),
+    AddMany(Vec<(Key, Add)>),
+    ReadTally(Key),
+    ClearTally(Key),
+    InspectTally(Key),
+    Mark(Key, Mark),
+    Append(Key, Append),
+    ReadJournal(Key),
+    ClearJournal(Key),
+}
+
+/// What a step gave, with errors by their kind: the texts are each store's own.
+#[derive(Debug, PartialEq)]
+pub(super) enum Given {
+    Held(Vec<Answer<Option<(Bytes, Version)>>>),
+    Told(Vec<Answer<bool>>),
+    Left(Answer<Option<Ttl>>),
+    Sums(Vec<Answer<Option<i64>>>),
+    Count(Answer<i64>),
+    Lines(Answer<Lines>),
+    Shown(Answer<Inspection>),
+}
+
+type Answer<T> = Result<T, ErrorKind>;
+
+impl Step {
+    pub(super) async fn run(&self, store: &Arc<dyn Store>) -> Given {
+        let programs = store.clone().programs().expect("programs");
+        match self {
+            Self::Get(key) => Given::Held(vec![held(store.get(key).await)]),
+            Self::GetNow(key) => Given::Held(vec![held(store.fetch(key).await)]),
+            Self::Put(put) => Given::Told(vec![kind(store.put(put).await)]),
+            Self::PutNow(put) => Given::Told(vec![kind(store.write(put).await)]),
+            Self::Delete(delete) => Given::Told(vec![kind(store.delete(delete).await)]),
+            Self::DeleteNow(delete) => Given::Told(vec![kind(store.remove(delete).await)]),
+            Self::Expire(key, ttl) => Given::Told(vec![kind(store.expire(key, *ttl).await)]),
+            Self::TtlOf(key) => Given::Left(kind(store.ttl(key).await)),
+            Self::GetMany(keys) => Given::Held(each(store.get_many(keys).await, held)),
+            Self::PutMany(puts) => Given::Told(each(store.put_many(puts).await, kind)),
+            Self::DeleteMany(deletes) => Given::Told(each(store.delete_many(deletes).await, kind)),
+            Self::Add(key, add) => Given::Sums(vec![kind(programs.run(key, add).await)]),
+            Self::AddMany(adds) => Given::Sums(each(programs.run_many(adds).await, kind)),
+            Self::ReadTally(key) => Given::Sums(vec![kind(programs.run(key, &ReadTally).await)]),
+            Self::ClearTally(key) => Given::Told(vec![kind(programs.run(key, &ClearTally).await)]),
+            Self::InspectTally(key) => Given::Shown(kind(programs.inspect::<Tally>(key).await)),
+            Self::Mark(key, mark) => Given::Count(kind(programs.run(key, mark).await)),
+            Self::Append(key, append) => Given::Count(kind(programs.run(key, append).await)),
+            Self::ReadJournal(key) => Given::Lines(kind(programs.run(key, &ReadJournal).await)),
+            Self::ClearJournal(key) => Given::Count(kind(programs.run(key, &ClearJournal).await)),
+        }
+    }
+}
+
+impl Given {
+    /// Whether a store may give this where the model gives `expected`, whose clock stands still: a
+    /// TTL may be less by the time that a server has seen pass.
+    pub(super) fn is_like(&self, expected: &Self, slack: u64) -> bool {
+        match (self, expected) {
+            (Self::Left(Ok(Some(given))), Self::Left(Ok(Some(expected)))) => {
+                given <= expected && given.as_millis() + slack >= expected.as_millis()
+            }
+            _ => self == expected,
+        }
+    }
+}
+
+fn each<T, U>(answers: Vec<Result<T>>, of: impl Fn(Result<T>) -> Answer<U>) -> Vec<Answer<U>> {
+    answers.into_iter().map(of).collect()
+}
+
+fn kind<T>(answer: Result<T>) -> Answer<T> {
+    answer.map_err(|error| error.kind())
+}
+
+fn held(answer: Result<Option<Entry>>) -> Answer<Option<(Bytes, Version)>> {
+    let held = kind(answer)?;
+    Ok(held.map(|entry| (entry.value, entry.version)))
+}
