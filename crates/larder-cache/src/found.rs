@@ -7,6 +7,7 @@ use larder_store::Ttl;
 /// A value, and where it came from.
 ///
 /// It dereferences to the value. `Debug` shows the source alone.
+#[non_exhaustive]
 pub struct Found<V> {
     /// The value.
     pub value: Arc<V>,

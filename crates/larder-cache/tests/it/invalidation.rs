@@ -54,16 +54,76 @@ async fn who_asks_after_a_removal_joins_no_load_that_began_before_it() {
 
 #[tokio::test]
 async fn a_load_does_not_overwrite_what_was_inserted_while_it_ran() {
-    let (films, store) = far_films();
-    let gate = Gate::closed();
-    let old = begin!(films, gate, "old");
-    gate.arrived().await;
-    films.insert(7, "new".to_owned()).await.unwrap();
-    gate.open();
-    old.await.unwrap();
-    assert_eq!(*films.get_near(&7).unwrap(), "new");
+    let (over_far, store) = far_films();
+    for films in [near_films(), over_far] {
+        let gate = Gate::closed();
+        let old = begin!(films, gate, "old");
+        gate.arrived().await;
+        films.insert(7, "new".to_owned()).await.unwrap();
+        gate.open();
+        old.await.unwrap();
+        assert_eq!(*films.get_near(&7).unwrap(), "new");
+    }
     let other = beside(&ManualClock::default(), &store);
     assert_eq!(*other.get(&7).await.unwrap(), "new");
+}
+
+#[tokio::test]
+async fn what_is_read_far_during_an_insert_does_not_replace_it_near() {
+    for through_a_load in [false, true] {
+        let (films, store) = far_films();
+        let other = beside(&ManualClock::default(), &store);
+        other.insert(7, "old".to_owned()).await.unwrap();
+        let (puts, gets) = (Gate::closed(), Gate::closed());
+        store.stage(Operation::Put, Act::HoldBefore(puts.clone()));
+        store.stage(Operation::Get, Act::HoldAfter(gets.clone()));
+        let insert = {
+            let films = films.clone();
+            tokio::spawn(async move { films.insert(7, "new".to_owned()).await })
+        };
+        puts.arrived().await;
+        let reader = {
+            let films = films.clone();
+            tokio::spawn(async move {
+                if through_a_load {
+                    load(&films, &7, "loaded").await
+                } else {
+                    (*films.get(&7).await.unwrap()).clone()
+                }
+            })
+        };
+        gets.arrived().await;
+        puts.open();
+        insert.await.unwrap().unwrap();
+        gets.open();
+        assert_eq!(reader.await.unwrap(), "old");
+        assert_eq!(*films.get_near(&7).unwrap(), "new");
+    }
+}
+
+#[tokio::test]
+async fn an_insert_waits_for_a_write_back_that_has_begun() {
+    let (films, store) = far_films();
+    let gate = Gate::closed();
+    store.stage(Operation::Put, Act::HoldBefore(gate.clone()));
+    let loading = {
+        let films = films.clone();
+        tokio::spawn(async move { load(&films, &7, "old").await })
+    };
+    gate.arrived().await;
+    let insert = {
+        let films = films.clone();
+        tokio::spawn(async move { films.insert(7, "new".to_owned()).await })
+    };
+    tokio::task::yield_now().await;
+    assert_eq!(store.count(Operation::Put), 1);
+    gate.open();
+    gate.open();
+    insert.await.unwrap().unwrap();
+    assert_eq!(loading.await.unwrap(), "old");
+    let other = beside(&ManualClock::default(), &store);
+    assert_eq!(*other.get(&7).await.unwrap(), "new");
+    assert_eq!(*films.get_near(&7).unwrap(), "new");
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use larder_cache::{LoadError, Loaded, Source};
-use larder_store::ManualClock;
+use larder_cache::{Cache, LoadError, Loaded, Source};
+use larder_store::{IdWriter, KeyId, ManualClock};
 
-use crate::support::{Broken, Gate, Operation, far_films, films, load, near_films};
+use crate::support::{Broken, FILM, Gate, MINUTE, Operation, far_films, films, load, near_films};
 
 #[tokio::test]
 async fn a_thousand_callers_of_one_missing_key_run_one_loader_and_one_far_read() {
@@ -229,4 +231,56 @@ async fn a_value_that_is_not_to_be_kept_reaches_who_waits_and_nobody_else() {
     assert_eq!((found.as_str(), found.source), ("now", Source::Loaded));
     assert!(films.get(&7).await.is_none());
     assert_eq!(store.count(Operation::Put), 0);
+}
+
+type Act = (usize, Box<dyn FnOnce()>);
+
+thread_local! {
+    /// How often a [`Watched`] key may be hashed before something happens, and what.
+    static BETWEEN: RefCell<Option<Act>> = const { RefCell::new(None) };
+}
+
+/// A key that lets a test act between two steps of the cache, each of which hashes it.
+#[derive(Clone, PartialEq, Eq)]
+struct Watched(u32);
+
+impl Hash for Watched {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+        let due = BETWEEN.take().and_then(|(times, act)| match times {
+            0 => Some(act),
+            _ => {
+                BETWEEN.set(Some((times - 1, act)));
+                None
+            }
+        });
+        if let Some(act) = due {
+            act();
+        }
+    }
+}
+
+impl KeyId for Watched {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        id.number(self.0);
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_lands_between_the_miss_and_the_lock_is_not_loaded_again() {
+    let films = Cache::<Watched, String>::builder(FILM, MINUTE)
+        .build()
+        .unwrap();
+    let other = films.clone();
+    let landing = move || {
+        let insert = std::pin::pin!(other.insert(Watched(7), "landed".to_owned()));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(insert.poll(&mut context).is_ready());
+    };
+    // The first hash is of the near read, which misses; the next is of the lock.
+    BETWEEN.set(Some((1, Box::new(landing))));
+    let load = || async { Ok::<_, Infallible>("loaded".to_owned()) };
+    let found = films.find_or_load(&Watched(7), load).await.unwrap();
+    assert_eq!((found.as_str(), found.source), ("landed", Source::Near));
+    assert!(BETWEEN.take().is_none());
 }

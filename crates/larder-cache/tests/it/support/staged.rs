@@ -48,11 +48,6 @@ impl Staged {
         self.acts.lock().unwrap().insert(operation, act);
     }
 
-    /// From now on all operations that begin are left alone.
-    pub(crate) fn clear(&self) {
-        self.acts.lock().unwrap().clear();
-    }
-
     /// How often `operation` was begun.
     pub(crate) fn count(&self, operation: Operation) -> usize {
         let counts = self.counts.lock().unwrap();
