@@ -99,3 +99,25 @@ fn printable(scheme: &str) -> &str {
 fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new("connect", ErrorKind::Invalid, detail)
 }
+
+/// Run by `./scripts/test` without any feature, as an app would meet it.
+#[cfg(all(test, not(feature = "moka"), not(feature = "redis")))]
+mod without_backends {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_backend_that_is_not_compiled_in_is_an_error_that_names_its_feature() {
+        for (url, feature) in [
+            ("memory://", "moka"),
+            ("redis://user:hunter2@127.0.0.1:6379", "redis"),
+            ("unix:///run/redis.sock", "redis"),
+        ] {
+            let error = connect(url).await.err().expect("no backend is compiled in");
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            let text = error.to_string();
+            let fix = format!("add features = [\"{feature}\"] to larder in Cargo.toml");
+            assert!(text.ends_with(&fix), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+}
