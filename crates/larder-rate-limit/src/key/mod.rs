@@ -60,12 +60,12 @@ impl KeyBy {
     /// As [`peer`](Self::peer), with the address found by `find`: for servers that put it
     /// elsewhere.
     pub fn peer_found_by(find: FindPeer) -> Self {
-        Self::from(Source::Peer(find))
+        Self::by(Source::Peer(find))
     }
 
     /// Charges the [network](Network) of the nearest address that is no declared proxy.
     pub fn forwarded(proxies: TrustedProxies) -> Self {
-        Self::from(Source::Forwarded(Arc::new(proxies)))
+        Self::by(Source::Forwarded(Arc::new(proxies)))
     }
 
     /// Charges the value of the header `name`, such as an API key. A request without it, or with
@@ -74,7 +74,7 @@ impl KeyBy {
     /// The value stands in the store's key, hashed if it is longer than some 90 bytes. What a
     /// visitor may choose freely limits nobody: put this behind what checks the value.
     pub fn header(name: HeaderName) -> Self {
-        Self::from(Source::Header(name))
+        Self::by(Source::Header(name))
     }
 
     /// Charges whatever `find` finds in a request.
@@ -93,7 +93,7 @@ impl KeyBy {
         F: Fn(&Parts) -> Option<I> + Send + Sync + 'static,
         I: KeyId,
     {
-        Self::from(Source::Own(Arc::new(move |limiter, parts| {
+        Self::by(Source::Own(Arc::new(move |limiter, parts| {
             Some(limiter.key(("own", find(parts)?)))
         })))
     }
@@ -125,7 +125,7 @@ impl KeyBy {
         key.or_else(|| self.otherwise.as_ref()?.key(limiter, parts))
     }
 
-    fn from(source: Source) -> Self {
+    fn by(source: Source) -> Self {
         Self {
             source,
             otherwise: None,

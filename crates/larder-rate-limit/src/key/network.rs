@@ -27,8 +27,56 @@ impl Network {
 }
 
 impl KeyId for Network {
+    /// Writes `192.0.2.1`, or the four groups of the /64 as `2001-db8-0-1`: by hand, since it is
+    /// done for each request, and the machinery of formatting takes longer than the limit itself.
     fn write_id(&self, id: &mut IdWriter<'_>) {
-        self.0.write_id(id);
+        let mut text = Text::default();
+        match self.0 {
+            IpAddr::V4(address) => {
+                for octet in address.octets() {
+                    text.number(u16::from(octet), 10, b'.');
+                }
+            }
+            IpAddr::V6(address) => {
+                for group in &address.segments()[..4] {
+                    text.number(*group, 16, b'-');
+                }
+            }
+        }
+        id.bytes(text.written());
+    }
+}
+
+/// Numbers with something between them: at most four of four digits.
+#[derive(Default)]
+struct Text {
+    bytes: [u8; 20],
+    len: usize,
+}
+
+impl Text {
+    fn number(&mut self, number: u16, base: u16, between: u8) {
+        if self.len > 0 {
+            self.push(between);
+        }
+        let mut unit = 1;
+        while number / unit >= base {
+            unit *= base;
+        }
+        while unit > 0 {
+            // A digit of base 16 at most.
+            self.push(b"0123456789abcdef"[usize::from(number / unit % base)]);
+            unit /= base;
+        }
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
+    fn written(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 
@@ -40,6 +88,8 @@ impl fmt::Debug for Network {
 
 #[cfg(test)]
 mod tests {
+    use larder_store::{Key, Kind};
+
     use super::*;
 
     fn of(address: &str) -> Network {
@@ -59,6 +109,22 @@ mod tests {
     fn a_mapped_address_is_the_ipv4_address() {
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+
+    #[test]
+    fn the_key_can_be_read() {
+        const KIND: Kind = Kind::record("limit");
+        for (address, id) in [
+            ("0.0.0.0", "0.0.0.0"),
+            ("192.0.2.10", "192.0.2.10"),
+            ("255.255.255.255", "255.255.255.255"),
+            ("2001:db8:0:1::9", "2001-db8-0-1"),
+            ("ffff:10:a00:ffff::", "ffff-10-a00-ffff"),
+            ("::", "0-0-0-0"),
+        ] {
+            let key = Key::new(KIND, of(address));
+            assert_eq!(key.as_str(), format!("limit:{{{id}}}"));
+        }
     }
 
     #[test]

@@ -129,19 +129,3 @@ fn debug_names_no_header_and_no_address() {
     let shown = format!("{:?}", KeyBy::header(API_KEY).or(behind_proxies()));
     assert_eq!(shown, "KeyBy::header.or(KeyBy::forwarded)");
 }
-
-#[cfg(feature = "axum")]
-#[tokio::test]
-async fn the_address_that_axum_leaves_is_found() {
-    use std::net::SocketAddr;
-
-    use axum::extract::ConnectInfo;
-
-    let app = once(KeyBy::peer());
-    for (peer, status) in [("192.0.2.1", 200), ("192.0.2.2", 200), ("192.0.2.1", 429)] {
-        let mut request = http::Request::new(());
-        let peer = SocketAddr::new(peer.parse().unwrap(), 1);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        assert_eq!(app.send(request).await.status(), status);
-    }
-}

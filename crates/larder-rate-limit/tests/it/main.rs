@@ -1,5 +1,8 @@
 //! What a rate limit does, seen from outside.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod axum_router;
 mod exact;
 mod failing;
 mod keys;
