@@ -17,6 +17,7 @@ use larder_moka::MokaStore;
 use larder_redis::RedisStore;
 use larder_store::{ManualClock, Namespace, Prefixed, Space, Store};
 use larder_test::ModelStore;
+use larder_test::broken::{BrokenStore, Fault};
 use larder_test::server::RedisServer;
 use operation::{Operation, Remembered, Time};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -24,7 +25,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 #[test]
 fn moka_gives_what_the_model_gives() {
     for space in [Space::Pinned, Space::Evictable] {
-        compare(Time::Passes, space, 150, async |case: Case| {
+        prove(Time::Passes, space, 150, async |case: Case| {
             let store = MokaStore::builder().with_clock(case.clock).build();
             Arc::new(store) as Arc<dyn Store>
         });
@@ -33,7 +34,7 @@ fn moka_gives_what_the_model_gives() {
 
 #[test]
 fn prefixed_moka_gives_what_the_model_gives() {
-    compare(Time::Passes, Space::Pinned, 50, async |case: Case| {
+    prove(Time::Passes, Space::Pinned, 50, async |case: Case| {
         let store = MokaStore::builder().with_clock(case.clock).build();
         Arc::new(Prefixed::new(case.namespace, Arc::new(store))) as Arc<dyn Store>
     });
@@ -43,7 +44,7 @@ fn prefixed_moka_gives_what_the_model_gives() {
 fn redis_gives_what_the_model_gives() {
     let server = RedisServer::start().unwrap();
     // Nothing ends while a sequence runs, so that the comparison is exact.
-    compare(Time::StandsStill, Space::Pinned, 50, async |case: Case| {
+    prove(Time::StandsStill, Space::Pinned, 50, async |case: Case| {
         let store = RedisStore::builder(&server.url())
             .with_deadline(Duration::from_secs(10))
             .with_connect_deadline(Duration::from_secs(10));
@@ -52,17 +53,58 @@ fn redis_gives_what_the_model_gives() {
     });
 }
 
+#[test]
+fn the_comparison_notices_broken_stores() {
+    for fault in [
+        Fault::LosesEmptyValues,
+        Fault::IgnoresIfVersion,
+        Fault::UnmetPutSetsTtl,
+        Fault::DeleteAnswersTrue,
+        Fault::OverwriteKeepsVersion,
+        Fault::EndsLate,
+        Fault::EndsEarly,
+        Fault::TtlRoundsDown,
+        Fault::ExpireRevives,
+        Fault::ExpiredMeetsIfVersion,
+        Fault::GetManyReverses,
+        Fault::PutManyReverses,
+        Fault::DeleteManyRepeatsAnswers,
+        Fault::PutManyFailsWhole,
+        Fault::TooLargeRemovesTheOld,
+        Fault::OtherTypeIsReplaced,
+        Fault::PartsOnlyLengthen,
+        Fault::RunManyShifts,
+    ] {
+        let tried = compare(Time::Passes, Space::Pinned, 5000, async |case: Case| {
+            Arc::new(BrokenStore::new(Some(fault), case.clock)) as Arc<dyn Store>
+        });
+        assert!(tried.is_err(), "{fault:?} is not noticed");
+    }
+}
+
 /// What one sequence runs on: a clock that the model reads too, and keys that are nobody else's.
 struct Case {
     clock: ManualClock,
     namespace: Namespace,
 }
 
+fn prove(time: Time, space: Space, cases: u32, make: impl AsyncFn(Case) -> Arc<dyn Store>) {
+    let cases = variable("LARDER_MODEL_CASES").unwrap_or(cases);
+    if let Err(failure) = compare(time, space, cases, make) {
+        panic!("{failure}");
+    }
+}
+
 /// Runs random sequences on a new model and on what `make` makes.
-fn compare(time: Time, space: Space, cases: u32, make: impl AsyncFn(Case) -> Arc<dyn Store>) {
+fn compare(
+    time: Time,
+    space: Space,
+    cases: u32,
+    make: impl AsyncFn(Case) -> Arc<dyn Store>,
+) -> Result<(), String> {
     let seed: u64 = variable("LARDER_MODEL_SEED").unwrap_or_else(|| fastrand::u64(..));
     let config = Config {
-        cases: variable("LARDER_MODEL_CASES").unwrap_or(cases),
+        cases,
         failure_persistence: None,
         max_shrink_iters: 1000,
         ..Config::default()
@@ -85,9 +127,7 @@ fn compare(time: Time, space: Space, cases: u32, make: impl AsyncFn(Case) -> Arc
             run(&sequence, time, space, &clock, &store).await
         })
     });
-    if let Err(failure) = tried {
-        panic!("to see it again: LARDER_MODEL_SEED={seed}\n{failure}");
-    }
+    tried.map_err(|failure| format!("to see it again: LARDER_MODEL_SEED={seed}\n{failure}"))
 }
 
 /// Runs one sequence on a new model and on `store`, and compares what they give at each step.
