@@ -1,4 +1,183 @@
-mod key;
+//! The session of one request.
 
+mod data;
+mod devices;
+mod finish;
+mod key;
+mod pending;
+mod save;
+mod sign_in;
+mod state;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::HeaderMap;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::cookie::Presented;
+use crate::http::Shared;
+use crate::{Error, ErrorKind, OnFailure, Result, UserId};
+
+pub(crate) use finish::{Answer, Verdict};
 pub(crate) use key::DEVICE;
 pub use key::SessionKey;
+pub(crate) use state::Outgoing;
+use state::{Phase, State};
+
+/// The session of one request: what a handler is given, whatever the store.
+///
+/// It is lazy. Until it is first used nothing is read, and the request costs no store call. The first
+/// use reads all of it, in one round trip; without a cookie there is nothing to read. Changes are kept
+/// until the response is there, and then written by one step, unless the response is a server error
+/// (5xx): `insert`, `remove`, `increment`, `take` and `name_device`. What has to hold whatever comes
+/// after is written at once: `log_in`, `log_out`, `rotate`, `update`, `save` and the revocations.
+///
+/// Clones are the same session. Its methods take turns.
+///
+/// # Errors
+/// Of every method, as [`ErrorKind`] tells them:
+/// - `Unavailable` where the store fails. Declared as [`OnFailure::Anonymous`], reading then finds
+///   nothing, and deferred changes are dropped; signing in and out and what is written at once fail.
+/// - `Gone` where a change finds that the session ended while this request was under way. The session
+///   is then empty, and stays so for the rest of the request.
+/// - `Late` where a change comes after the response has gone out.
+///
+/// # Cancellation
+/// A dropped read may be repeated. A dropped change may or may not have been written; a sign-in or a
+/// rotation that is dropped may have replaced the id without the visitor learning the new one, who
+/// then has to sign in again.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    layer: Arc<Shared>,
+    presented: Presented,
+    is_used: AtomicBool,
+    state: Mutex<State>,
+}
+
+impl Session {
+    pub(crate) fn new(layer: Arc<Shared>, headers: &HeaderMap) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                layer,
+                presented: Presented::of(headers),
+                is_used: AtomicBool::new(false),
+                state: Mutex::new(State::default()),
+            }),
+        }
+    }
+
+    /// Who is signed in, if anybody is.
+    ///
+    /// # Errors
+    /// As [all methods](Self) give them.
+    pub async fn user(&self) -> Result<Option<UserId>> {
+        let state = self.read().await?;
+        Ok(state.user())
+    }
+
+    /// Who is signed in, for what only a user may do: a failing store never lets anybody through,
+    /// whatever was declared.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SignedOut`] where nobody is, [`ErrorKind::Unavailable`] where the store does not
+    /// say.
+    pub async fn require_user(&self) -> Result<UserId> {
+        let state = self.load().await?;
+        state.user().ok_or_else(signed_out)
+    }
+
+    /// The session, read if it was not yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] where the store fails or failed in this request before: it is asked
+    /// once.
+    async fn load(&self) -> Result<MutexGuard<'_, State>> {
+        let mut state = self.inner.state.lock().await;
+        self.inner.is_used.store(true, Ordering::Relaxed);
+        if state.phase == Phase::Unread {
+            let token = self.inner.presented.token(self.inner.layer.cookie.name());
+            let opened = match &token {
+                Some(token) => self.inner.layer.sessions.open(token).await,
+                None => Ok(None),
+            };
+            match opened {
+                Ok(opened) => {
+                    state.phase = Phase::Read;
+                    if let (Some(token), Some(opened)) = (token, opened) {
+                        state.begin(token, opened);
+                    }
+                }
+                Err(error) => {
+                    state.phase = Phase::Failed;
+                    return Err(error);
+                }
+            }
+        }
+        match state.phase {
+            Phase::Failed => Err(Error::new(
+                ErrorKind::Unavailable,
+                "the store of the session failed",
+            )),
+            _ => Ok(state),
+        }
+    }
+
+    /// The session for reading: an empty one where the store fails and that is declared as anonymous.
+    async fn read(&self) -> Result<MutexGuard<'_, State>> {
+        match self.load().await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                match self.inner.layer.on_failure {
+                    OnFailure::Anonymous => Ok(self.inner.state.lock().await),
+                    OnFailure::Unavailable => Err(error),
+                }
+            }
+            read => read,
+        }
+    }
+
+    /// The session for changes that are kept until the end.
+    async fn change(&self) -> Result<MutexGuard<'_, State>> {
+        self.read().await?.checked()
+    }
+
+    /// The session for what is written at once.
+    async fn act(&self) -> Result<MutexGuard<'_, State>> {
+        self.load().await?.checked()
+    }
+}
+
+/// Refuses to change what cannot be changed any more.
+trait Checked: Sized {
+    fn checked(self) -> Result<Self>;
+}
+
+impl Checked for MutexGuard<'_, State> {
+    fn checked(self) -> Result<Self> {
+        if self.is_late {
+            return Err(Error::new(
+                ErrorKind::Late,
+                "the response has gone out: change the session before it is returned",
+            ));
+        }
+        if self.is_gone {
+            return Err(Error::gone());
+        }
+        Ok(self)
+    }
+}
+
+fn signed_out() -> Error {
+    Error::new(ErrorKind::SignedOut, "nobody is signed in")
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use pin_project_lite::pin_project;
+
+use super::headers::{mark_read, tell_cookie};
+use super::problem::unavailable;
+use super::{ResponseBody, Shared};
+use crate::Session;
+use crate::session::{Answer, Outgoing, Verdict};
+
+pin_project! {
+    /// The response of a [`SessionService`](crate::SessionService).
+    ///
+    /// It boxes nothing, unless the session has to be written.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        state: State<F, B>,
+        session: Session,
+        shared: Arc<Shared>,
+    }
+}
+
+pin_project! {
+    #[project = Projected]
+    enum State<F, B> {
+        Calling {
+            #[pin]
+            call: F,
+        },
+        Writing {
+            writing: Writing<B>,
+        },
+    }
+}
+
+/// What comes back from the store: the response, and what it has to say.
+type Writing<B> = Pin<Box<dyn Future<Output = (Response<B>, Verdict)> + Send>>;
+
+impl<F, B> ResponseFuture<F, B> {
+    pub(super) fn new(call: F, session: Session, shared: Arc<Shared>) -> Self {
+        Self {
+            state: State::Calling { call },
+            session,
+            shared,
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Send + 'static,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let (response, verdict) = loop {
+            match this.state.as_mut().project() {
+                Projected::Calling { call } => {
+                    let response = ready!(call.poll(cx))?;
+                    let status = response.status();
+                    if let Some(verdict) = this.session.finish_now(status) {
+                        break (response, verdict);
+                    }
+                    let session = this.session.clone();
+                    let writing = Box::pin(async move {
+                        let verdict = session.finish(status).await;
+                        (response, verdict)
+                    });
+                    this.state.set(State::Writing { writing });
+                }
+                Projected::Writing { writing } => break ready!(writing.as_mut().poll(cx)),
+            }
+        };
+        Poll::Ready(Ok(tell(response, &verdict, this.shared)))
+    }
+}
+
+/// Puts into the response what it has to say of the session.
+fn tell<B>(response: Response<B>, verdict: &Verdict, shared: &Shared) -> Response<ResponseBody<B>> {
+    let mut response = match verdict.answer {
+        Answer::Unused => return response.map(ResponseBody::inner),
+        Answer::Given => response.map(ResponseBody::inner),
+        Answer::Unavailable => {
+            shared.sessions.meter.unavailable.increment(1);
+            unavailable()
+        }
+    };
+    let headers = response.headers_mut();
+    mark_read(headers);
+    let cookie = match &verdict.cookie {
+        Outgoing::Keep => None,
+        Outgoing::Set(token) => shared.cookie.set(token),
+        Outgoing::Remove => Some(shared.cookie.remove()),
+    };
+    if let Some(cookie) = cookie {
+        tell_cookie(headers, cookie);
+    }
+    response
+}
+
+impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,134 @@
+//! What a response says to caches and to the visitor's browser.
+
+use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The response depended on the cookie (RFC 9110, section 12.5.5).
+pub(super) fn mark_read(headers: &mut HeaderMap) {
+    let is_told =
+        words(headers, &VARY).any(|word| word == "*" || word.eq_ignore_ascii_case("cookie"));
+    if !is_told {
+        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    }
+}
+
+/// What is only for this visitor, with whom no cache may keep it (RFC 6265bis, section 7.2): no
+/// directive that forbids is taken away, and none that allows is left.
+pub(super) fn tell_cookie(headers: &mut HeaderMap, cookie: HeaderValue) {
+    headers.append(SET_COOKIE, cookie);
+    let kept: Vec<_> = words(headers, &CACHE_CONTROL)
+        .filter(|word| forbids(word))
+        .collect();
+    let mut value = kept.join(", ");
+    if !kept
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case("no-store"))
+    {
+        if !value.is_empty() {
+            value.push_str(", ");
+        }
+        value.push_str("no-store");
+    }
+    // Words of a header that was valid make one: this never takes the fallback.
+    let value = HeaderValue::try_from(value).unwrap_or(NO_STORE);
+    headers.insert(CACHE_CONTROL, value);
+    // Where one is there it goes before `Cache-Control` (RFC 9213, section 2.2).
+    for field in [CDN_CACHE_CONTROL, SURROGATE_CONTROL] {
+        if headers.contains_key(&field) {
+            headers.insert(field, NO_STORE);
+        }
+    }
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
+const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
+
+/// Whether a directive takes something from a cache, in its form without an argument.
+fn forbids(directive: &str) -> bool {
+    [
+        "no-store",
+        "no-cache",
+        "private",
+        "no-transform",
+        "must-revalidate",
+        "proxy-revalidate",
+        "must-understand",
+    ]
+    .iter()
+    .any(|known| directive.eq_ignore_ascii_case(known))
+}
+
+fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let fields = headers.get_all(name).iter();
+    fields
+        .filter_map(|field| field.to_str().ok())
+        .flat_map(|field| field.split(','))
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(pairs: &[(HeaderName, &'static str)], change: fn(&mut HeaderMap)) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(name.clone(), HeaderValue::from_static(value));
+        }
+        change(&mut headers);
+        headers
+    }
+
+    fn cache_control(before: &[(HeaderName, &'static str)]) -> HeaderMap {
+        after(before, |headers| {
+            tell_cookie(headers, HeaderValue::from_static("a=b"));
+        })
+    }
+
+    #[test]
+    fn what_was_stricter_stays_and_what_allowed_goes() {
+        for (before, expected) in [
+            (vec![], "no-store"),
+            (vec![(CACHE_CONTROL, "no-store")], "no-store"),
+            (vec![(CACHE_CONTROL, "public, max-age=600")], "no-store"),
+            (
+                vec![(CACHE_CONTROL, "private, max-age=600")],
+                "private, no-store",
+            ),
+            (
+                vec![
+                    (CACHE_CONTROL, "No-Cache"),
+                    (CACHE_CONTROL, "no-store, s-maxage=9"),
+                ],
+                "No-Cache, no-store",
+            ),
+        ] {
+            let headers = cache_control(&before);
+            let values: Vec<_> = headers.get_all(CACHE_CONTROL).iter().collect();
+            assert_eq!(values, [expected]);
+        }
+    }
+
+    #[test]
+    fn a_field_for_shared_caches_does_not_overrule_it() {
+        let headers = cache_control(&[(CDN_CACHE_CONTROL, "max-age=600")]);
+        assert_eq!(headers[CDN_CACHE_CONTROL], "no-store");
+        assert!(!headers.contains_key(SURROGATE_CONTROL));
+    }
+
+    #[test]
+    fn vary_is_told_once() {
+        for (before, expected) in [
+            (vec![], vec!["Cookie"]),
+            (vec![(VARY, "accept, COOKIE")], vec!["accept, COOKIE"]),
+            (vec![(VARY, "*")], vec!["*"]),
+            (vec![(VARY, "Accept")], vec!["Accept", "Cookie"]),
+        ] {
+            let headers = after(&before, mark_read);
+            let values: Vec<_> = headers.get_all(VARY).iter().collect();
+            assert_eq!(values, expected);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+use larder_store::Ttl;
+
+use crate::{Error, Result};
+
+/// How long a session lives: so long after it was last seen, and so long after it began or somebody
+/// signed in on it, whichever ends first.
+///
+/// Both are compared with the store's clock. They are given to a session when it is written: one that
+/// is under way takes over a changed idle time when it is next seen, and a changed absolute time at
+/// the next sign-in.
+///
+/// To be seen is not written each time: a session that was seen within [`touch`](Self::touch) counts
+/// as seen just then, so that it may end by so much earlier.
+///
+/// ```
+/// use larder_session::Lifetime;
+/// use larder_store::Ttl;
+///
+/// let evening = Lifetime::new(Ttl::from_secs(1800), Ttl::from_secs(4 * 3600))?;
+/// assert_eq!(evening.touch(), Ttl::from_secs(60));
+/// # Ok::<(), larder_session::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    idle: Ttl,
+    absolute: Ttl,
+    touch: Ttl,
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// Of the idle time, what may pass before a session that is seen is written.
+const TOUCH_PART: u64 = 30;
+const MAX_TOUCH: u64 = 60_000;
+
+impl Lifetime {
+    /// 30 days, and 7 days idle: NIST SP 800-63B, AAL1 (4.1.3), which names no idle time.
+    pub const AAL1: Self = Self::of(7 * DAY, 30 * DAY);
+    /// 12 hours, and 30 minutes idle: NIST SP 800-63B, AAL2 (4.2.3). The default.
+    pub const AAL2: Self = Self::of(30 * MINUTE, 12 * HOUR);
+    /// 12 hours, and 15 minutes idle: NIST SP 800-63B, AAL3 (4.3.3).
+    pub const AAL3: Self = Self::of(15 * MINUTE, 12 * HOUR);
+
+    /// Sessions that may be idle for `idle`, and live for `absolute` at most.
+    ///
+    /// The touch is a thirtieth of the idle time, and a minute at most.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where `idle` is longer than `absolute`.
+    pub fn new(idle: Ttl, absolute: Ttl) -> Result<Self> {
+        if idle > absolute {
+            return Err(Error::invalid(
+                "a session cannot be idle for longer than it may live: \
+                 make the idle time at most the absolute one",
+            ));
+        }
+        Ok(Self {
+            idle,
+            absolute,
+            touch: touch_of(idle),
+        })
+    }
+
+    /// The same, with another touch.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it is not shorter than the idle time:
+    /// sessions that are in use would end.
+    pub fn with_touch(mut self, touch: Ttl) -> Result<Self> {
+        if touch >= self.idle {
+            return Err(Error::invalid(
+                "the touch of a session is shorter than its idle time: \
+                 a session in use would end otherwise",
+            ));
+        }
+        self.touch = touch;
+        Ok(self)
+    }
+
+    /// How long a session may be idle.
+    pub const fn idle(&self) -> Ttl {
+        self.idle
+    }
+
+    /// How long a session may live.
+    pub const fn absolute(&self) -> Ttl {
+        self.absolute
+    }
+
+    /// For how long a session that was seen counts as seen just now.
+    pub const fn touch(&self) -> Ttl {
+        self.touch
+    }
+
+    const fn of(idle: u64, absolute: u64) -> Self {
+        let idle = Ttl::from_secs(idle);
+        Self {
+            idle,
+            absolute: Ttl::from_secs(absolute),
+            touch: touch_of(idle),
+        }
+    }
+}
+
+const fn touch_of(idle: Ttl) -> Ttl {
+    let touch = idle.as_millis() / TOUCH_PART;
+    Ttl::from_millis(if touch > MAX_TOUCH {
+        MAX_TOUCH
+    } else if touch == 0 {
+        1
+    } else {
+        touch
+    })
+}
+
+impl Default for Lifetime {
+    fn default() -> Self {
+        Self::AAL2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let (short, long) = (Ttl::from_secs(1), Ttl::from_secs(2));
+        let error = Lifetime::new(long, short).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(
+            Lifetime::new(short, long)
+                .unwrap()
+                .with_touch(short)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn the_presets_are_those_of_the_standard() {
+        let minutes = |ttl: Ttl| ttl.as_millis() / 60_000;
+        let all = [Lifetime::AAL1, Lifetime::AAL2, Lifetime::AAL3];
+        assert_eq!(all.map(|life| minutes(life.absolute())), [43_200, 720, 720]);
+        assert_eq!(all.map(|life| minutes(life.idle())), [10_080, 30, 15]);
+    }
+}

@@ -1,0 +1,87 @@
+//! What becomes of a session when the response is there.
+
+use std::sync::atomic::Ordering;
+
+use http::StatusCode;
+
+use super::Session;
+use super::state::{Outgoing, Phase, State};
+use crate::OnFailure;
+
+/// What a response has to say of the session.
+pub(crate) struct Verdict {
+    pub(crate) answer: Answer,
+    pub(crate) cookie: Outgoing,
+}
+
+/// Whether the handler's response is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// As it is: it did not depend on the session.
+    Unused,
+    /// It depended on the session.
+    Given,
+    /// It is not: the session could not be read, or what the response says was not written.
+    Unavailable,
+}
+
+impl Session {
+    /// The verdict, where there is nothing to be written; nothing where there is, or where the
+    /// session is still in use.
+    pub(crate) fn finish_now(&self, status: StatusCode) -> Option<Verdict> {
+        if !self.inner.is_used.load(Ordering::Relaxed) {
+            return Some(Verdict {
+                answer: Answer::Unused,
+                cookie: Outgoing::Keep,
+            });
+        }
+        let mut state = self.inner.state.try_lock().ok()?;
+        if has_to_be_written(&state, status) {
+            return None;
+        }
+        Some(self.close(&mut state))
+    }
+
+    /// Writes what is to be written, and gives the verdict.
+    pub(crate) async fn finish(&self, status: StatusCode) -> Verdict {
+        let mut state = self.inner.state.lock().await;
+        let mut is_lost = false;
+        if has_to_be_written(&state, status) {
+            let written = self.write(&mut state).await;
+            is_lost = written.is_err() && !state.is_gone;
+        }
+        let mut verdict = self.close(&mut state);
+        if is_lost && self.inner.layer.on_failure == OnFailure::Unavailable {
+            verdict.answer = Answer::Unavailable;
+        }
+        verdict
+    }
+
+    fn close(&self, state: &mut State) -> Verdict {
+        state.is_late = true;
+        if !state.pending.is_empty() {
+            self.inner.layer.sessions.meter.write_dropped.increment(1);
+            state.pending.clear();
+        }
+        let answer = match (state.phase, self.inner.layer.on_failure) {
+            (Phase::Unread, _) => Answer::Unused,
+            (Phase::Failed, OnFailure::Unavailable) => Answer::Unavailable,
+            _ => Answer::Given,
+        };
+        let cookie = match std::mem::take(&mut state.outgoing) {
+            Outgoing::Remove if !self.is_presented() => Outgoing::Keep,
+            outgoing => outgoing,
+        };
+        Verdict { answer, cookie }
+    }
+
+    fn is_presented(&self) -> bool {
+        let name = self.inner.layer.cookie.name();
+        self.inner.presented.has(name)
+    }
+}
+
+/// A server error undoes what was to be written at the end: the handler did not do what it was to.
+fn has_to_be_written(state: &State, status: StatusCode) -> bool {
+    state.phase == Phase::Read && !state.pending.is_empty() && !status.is_server_error()
+}

@@ -1,0 +1,144 @@
+//! What is written at once, and how.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::data::too_large;
+use super::pending::not_an_integer;
+use super::state::{Outgoing, State};
+use super::{Session, SessionKey};
+use crate::record::{Applied, Change};
+use crate::token::{DeviceId, Token};
+use crate::{Error, ErrorKind, Result, value};
+
+/// How often an update is tried before it gives up.
+const TRIES: u32 = 64;
+
+impl Session {
+    /// Writes the changes of this request now, whatever comes after, and tells what became of them.
+    /// One round trip.
+    ///
+    /// # Errors
+    /// As [all methods](Session) give them; [`ErrorKind::TooLarge`] and [`ErrorKind::NotAnInteger`]
+    /// where other requests wrote meanwhile, so that the changes fit no more. All are written, or none.
+    pub async fn save(&self) -> Result<()> {
+        let mut state = self.act().await?;
+        self.write(&mut state).await
+    }
+
+    /// Makes a field's value out of the one before, and writes it now, with the other changes of this
+    /// request: no other request writes it in between. It answers the new value.
+    ///
+    /// `next` runs again where another request was faster, on what that one wrote. One round trip for
+    /// each try, without a wait at first.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save) and [`insert`](Self::insert) give them; [`ErrorKind::Conflict`] where
+    /// others were faster 64 times.
+    pub async fn update<T, F>(&self, key: SessionKey<T>, mut next: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> T + Send,
+    {
+        let name = key.name();
+        let mut state = self.act().await?;
+        for tried in 0..TRIES {
+            let before = state.field(name);
+            let before = before.map(|field| value::decode(&field)).transpose()?;
+            let after = next(before);
+            let bytes = value::encode(&after)?;
+            self.check_value(&bytes)?;
+            let Some(current) = &state.current else {
+                state.pending.set(name, bytes);
+                self.write(&mut state).await?;
+                return Ok(after);
+            };
+            let (session, era) = (current.token.record, current.about.era);
+            let stored = state.fields.get(name).cloned();
+            let mut changes = state.pending.changes();
+            changes.retain(|(other, _)| **other != *name);
+            changes.push((name.into(), Change::Swap(stored, bytes)));
+            match self
+                .inner
+                .layer
+                .sessions
+                .apply(session, era, changes.clone())
+                .await?
+            {
+                Applied::Done => {
+                    state.settle(&changes);
+                    return Ok(after);
+                }
+                Applied::Conflict(held) => take_over(&mut state, name, held),
+                refused => return Err(self.refused(&mut state, refused)),
+            }
+            stand_back(tried).await;
+        }
+        Err(Error::new(
+            ErrorKind::Conflict,
+            "other requests changed the field each time",
+        ))
+    }
+
+    /// Writes what is pending: makes a session if there is none, else changes the one there is.
+    pub(super) async fn write(&self, state: &mut State) -> Result<()> {
+        if state.pending.is_empty() {
+            return Ok(());
+        }
+        let sessions = &self.inner.layer.sessions;
+        let Some(current) = &state.current else {
+            let fields = state.pending.fields();
+            if fields.is_empty() {
+                state.pending.clear();
+                return Ok(());
+            }
+            let token = Token::random(DeviceId::random(), None);
+            let opened = sessions.create(&token, None, fields).await?;
+            state.begin(token, opened);
+            state.pending.clear();
+            state.outgoing = Outgoing::Set(token);
+            return Ok(());
+        };
+        let (session, era) = (current.token.record, current.about.era);
+        let changes = state.pending.changes();
+        match sessions.apply(session, era, changes.clone()).await? {
+            Applied::Done => {
+                state.settle(&changes);
+                Ok(())
+            }
+            refused => Err(self.refused(state, refused)),
+        }
+    }
+
+    fn refused(&self, state: &mut State, refused: Applied) -> Error {
+        match refused {
+            Applied::NotAnInteger => not_an_integer(),
+            Applied::TooLarge => too_large(self.inner.layer.sessions.settings.max_weight),
+            _ => {
+                state.lose();
+                Error::gone()
+            }
+        }
+    }
+}
+
+/// Another request wrote the field: this is what it holds.
+fn take_over(state: &mut State, name: &str, held: Option<Bytes>) {
+    let fields = std::sync::Arc::make_mut(&mut state.fields);
+    match held {
+        Some(held) => fields.insert(name.into(), held),
+        None => fields.remove(name),
+    };
+}
+
+/// Lets others finish first, for a little longer each time, up to 16 ms.
+async fn stand_back(tried: u32) {
+    if tried >= 2 {
+        let most = 1_000_u64 << tried.min(6).saturating_sub(2);
+        let micros = u64::from(rand::random::<u32>()) % most;
+        tokio::time::sleep(Duration::from_micros(micros)).await;
+    }
+}

@@ -1,0 +1,152 @@
+//! Sessions in a store, without HTTP.
+
+mod bounded;
+mod devices;
+mod steps;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::{Programs, Store, StoreExt, Ttl};
+
+use crate::meter::Meter;
+use crate::{Error, Lifetime, Result};
+
+pub use devices::Device;
+
+/// The sessions of an app, in a store: the settings, and what an app does to the sessions of a user
+/// without being that user.
+///
+/// Every process on the same store shares the sessions. Clones are cheap and share everything.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use larder_session::{Lifetime, Sessions};
+///
+/// # async fn example(store: Arc<dyn larder_store::Store>) -> larder_session::Result<()> {
+/// let sessions = Sessions::new(store)?.with_lifetime(Lifetime::AAL1);
+/// // After a change of the password, say: out everywhere, at the next request of any process.
+/// sessions.revoke_all("ada").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Sessions {
+    pub(crate) programs: Arc<dyn Programs>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) meter: Meter,
+}
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) lifetime: Lifetime,
+    pub(crate) grace: i64,
+    pub(crate) max_value: usize,
+    pub(crate) max_weight: i64,
+    pub(crate) max_devices: i64,
+    pub(crate) timeout: Duration,
+}
+
+impl Sessions {
+    /// How long a store may take if nothing else is said: 250 ms, which is more than the deadline of
+    /// a backend of larder's own, so that the store's error is the one that is seen.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
+    /// How large a field may be if nothing else is said: 16 KiB.
+    pub const DEFAULT_MAX_VALUE: usize = 16 * 1024;
+    /// How large a session may be if nothing else is said: 64 KiB.
+    pub const DEFAULT_MAX_BYTES: usize = 64 * 1024;
+    /// How many sessions a user may have if nothing else is said: 100.
+    pub const DEFAULT_MAX_DEVICES: u16 = 100;
+
+    /// The sessions in `store`, with the default settings.
+    ///
+    /// Their counters belong to the recorder that is installed when it is made.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the store runs no programs.
+    pub fn new(store: Arc<dyn Store>) -> Result<Self> {
+        let programs = store
+            .require_programs("a session")
+            .map_err(|error| Error::invalid(error.to_string()))?;
+        Ok(Self {
+            programs,
+            settings: Arc::new(Settings {
+                lifetime: Lifetime::default(),
+                grace: 0,
+                max_value: Self::DEFAULT_MAX_VALUE,
+                max_weight: Self::DEFAULT_MAX_BYTES as i64,
+                max_devices: i64::from(Self::DEFAULT_MAX_DEVICES),
+                timeout: Self::DEFAULT_TIMEOUT,
+            }),
+            meter: Meter::new(),
+        })
+    }
+
+    /// The same, with sessions that live for another time. The default is [`Lifetime::AAL2`].
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.change().lifetime = lifetime;
+        self
+    }
+
+    /// The same, with `grace` for requests that were sent with the id before, after a
+    /// [`rotate`](crate::Session::rotate). By default there is none: the id before is dead at once.
+    /// At a sign-in there is never any.
+    ///
+    /// A second or two spares a page that loads a dozen things at once; whoever stole the id has it
+    /// for as long.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Ttl) -> Self {
+        self.change().grace = grace.as_micros();
+        self
+    }
+
+    /// The same, with fields of at most `bytes` bytes each, in the form in which they are kept. The
+    /// default is [`DEFAULT_MAX_VALUE`](Self::DEFAULT_MAX_VALUE).
+    #[must_use]
+    pub fn with_max_value(mut self, bytes: usize) -> Self {
+        self.change().max_value = bytes;
+        self
+    }
+
+    /// The same, with sessions of at most `bytes` bytes: names, values, and 32 bytes for each field,
+    /// which bounds their number too. The default is
+    /// [`DEFAULT_MAX_BYTES`](Self::DEFAULT_MAX_BYTES).
+    #[must_use]
+    pub fn with_max_bytes(mut self, bytes: usize) -> Self {
+        let most = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.change().max_weight = most.min(larder_store::MAX_INT);
+        self
+    }
+
+    /// The same, with at most `devices` sessions for each user, at least one. At the sign-in that
+    /// would pass it, the session that ends first is ended. The default is
+    /// [`DEFAULT_MAX_DEVICES`](Self::DEFAULT_MAX_DEVICES).
+    #[must_use]
+    pub fn with_max_devices(mut self, devices: u16) -> Self {
+        self.change().max_devices = i64::from(devices.max(1));
+        self
+    }
+
+    /// The same, waiting at most `timeout` for each step of a store that takes waiting. The default
+    /// is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.change().timeout = timeout;
+        self
+    }
+
+    fn change(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("lifetime", &self.settings.lifetime)
+            .finish_non_exhaustive()
+    }
+}

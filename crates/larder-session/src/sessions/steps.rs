@@ -1,0 +1,239 @@
+//! What a session asks of its store: each a step or two, waited for no longer than was declared.
+
+use std::sync::Arc;
+
+use futures_util::future::{join, try_join};
+use larder_store::{Key, Record, Timestamp};
+
+use super::Sessions;
+use crate::Result;
+use crate::owner::{
+    Enroll, Enrolled, OwnerRecord, ReadStanding, Revocation, Revoke, SKEW, Withdraw,
+};
+use crate::record::{
+    Applied, Apply, Change, Create, Destroy, Epoch, Fields, Open, Opened, Owner, Rotate,
+    SessionRecord, SignIn,
+};
+use crate::token::{DeviceId, OwnerTag, Token, random};
+
+impl Sessions {
+    /// The session that `token` opens, if it is alive and in force. One round trip: where there is a
+    /// user, the session and the user's epoch are read side by side.
+    pub(crate) async fn open(&self, token: &Token) -> Result<Option<Opened>> {
+        let open = Open {
+            hash: token.hash(),
+            idle: self.idle(),
+            touch: self.settings.lifetime.touch().as_micros(),
+        };
+        let key = session_key(token.record);
+        let session = self.programs.run(&key, &open);
+        let read = match token.owner {
+            None => self.bounded(session).await.map(|opened| (opened, None)),
+            Some(tag) => {
+                let key = Key::new(OwnerRecord::KIND, tag);
+                let standing = self.programs.run(&key, &ReadStanding);
+                self.bounded(try_join(session, standing)).await
+            }
+        };
+        let (opened, standing) = read.inspect_err(|_| self.meter.read_failed.increment(1))?;
+        let Some(opened) = opened else {
+            self.meter.read_absent.increment(1);
+            return Ok(None);
+        };
+        let is_in_force = match &opened.about.owner {
+            None => true,
+            // Without a record of the user's no epoch is in force: it fails closed.
+            Some(owner) => standing.is_some_and(|now| now.covers(token.record, owner)),
+        };
+        if !is_in_force {
+            self.meter.read_revoked.increment(1);
+            return Ok(None);
+        }
+        self.meter.read_found.increment(1);
+        Ok(Some(opened))
+    }
+
+    /// Makes a session. One round trip.
+    pub(crate) async fn create(
+        &self,
+        token: &Token,
+        owner: Option<(Arc<str>, Epoch)>,
+        fields: Fields,
+    ) -> Result<Opened> {
+        let create = Create {
+            hash: token.hash(),
+            idle: self.idle(),
+            absolute: self.absolute(),
+            owner,
+            fields,
+        };
+        let key = session_key(token.record);
+        let made = self.bounded(self.programs.run(&key, &create)).await?;
+        if !made {
+            // 128 random bits were drawn before: this is a generator that does not work.
+            return Err(crate::Error::gone());
+        }
+        self.meter.created.increment(1);
+        // The times are the store's, and nobody asks a session that was just made for them.
+        let about = create.about(Timestamp::default().as_micros());
+        Ok(Opened {
+            about,
+            fields: Arc::new(create.fields),
+            by: crate::record::Secret::Current,
+        })
+    }
+
+    /// Changes fields. One round trip.
+    pub(crate) async fn apply(
+        &self,
+        session: DeviceId,
+        era: i64,
+        changes: Vec<(Box<str>, Change)>,
+    ) -> Result<Applied> {
+        let apply = Apply {
+            era,
+            idle: self.idle(),
+            max_weight: self.settings.max_weight,
+            changes,
+        };
+        let key = session_key(session);
+        let applied = self.bounded(self.programs.run(&key, &apply)).await;
+        let counter = match &applied {
+            Ok(Applied::Done) => &self.meter.write_done,
+            Ok(Applied::Gone) => &self.meter.write_gone,
+            Ok(Applied::Conflict(_)) => &self.meter.write_conflict,
+            Ok(Applied::NotAnInteger | Applied::TooLarge) => &self.meter.write_refused,
+            Err(_) => &self.meter.write_failed,
+        };
+        counter.increment(1);
+        applied
+    }
+
+    /// Puts a session on a user's list, and ends those that give way to it. One round trip, and one
+    /// more where one gives way.
+    pub(crate) async fn enroll(&self, session: DeviceId, user: &Arc<str>) -> Result<Epoch> {
+        let enroll = Enroll {
+            session,
+            epoch: random(),
+            life: self.absolute() + SKEW,
+            cap: self.settings.max_devices,
+        };
+        let key = owner_key(user);
+        let Enrolled { epoch, evicted } = self.bounded(self.programs.run(&key, &enroll)).await?;
+        if !evicted.is_empty() {
+            self.end_all(user, &evicted).await;
+        }
+        Ok(epoch)
+    }
+
+    /// Gives a session a new secret. One round trip.
+    pub(crate) async fn rotate(
+        &self,
+        from: &Token,
+        to: &Token,
+        sign_in: Option<(Arc<str>, Epoch)>,
+    ) -> Result<Option<i64>> {
+        let rotate = Rotate {
+            from: from.hash(),
+            to: to.hash(),
+            idle: self.idle(),
+            grace: if sign_in.is_some() {
+                0
+            } else {
+                self.settings.grace
+            },
+            sign_in: sign_in.map(|(user, epoch)| SignIn {
+                user,
+                epoch,
+                absolute: self.absolute(),
+            }),
+        };
+        let key = session_key(from.record);
+        self.bounded(self.programs.run(&key, &rotate)).await
+    }
+
+    /// Ends one session, and tells whether it is gone now. Where it is a user's it has to be that
+    /// user's, and leaves the list at the same time. One round trip.
+    pub(crate) async fn end(&self, session: DeviceId, of: Option<&Arc<str>>) -> Result<bool> {
+        let key = session_key(session);
+        let destroy = Destroy { of: of.cloned() };
+        let destroyed = self.programs.run(&key, &destroy);
+        let Some(user) = of else {
+            return self.bounded(destroyed).await;
+        };
+        let (list, withdraw) = (owner_key(user), Withdraw(vec![session]));
+        let withdrawn = self.programs.run(&list, &withdraw);
+        let both = async {
+            // A list that still names it is no harm: who reads it looks at the sessions too.
+            let (destroyed, _) = join(destroyed, withdrawn).await;
+            destroyed
+        };
+        let gone = self.bounded(both).await?;
+        if gone {
+            self.meter.ended.increment(1);
+        }
+        Ok(gone)
+    }
+
+    /// Ends sessions that are out of force already, so that they take no room. A failure changes
+    /// nothing but that.
+    pub(crate) async fn end_all(&self, user: &Arc<str>, sessions: &[DeviceId]) {
+        let destroy = |id: &DeviceId| {
+            let of = Some(user.clone());
+            (session_key(*id), Destroy { of })
+        };
+        let steps: Vec<_> = sessions.iter().map(destroy).collect();
+        let (list, withdraw) = (owner_key(user), Withdraw(sessions.to_vec()));
+        let all = async {
+            let withdrawn = self.programs.run(&list, &withdraw);
+            let (ended, _) = join(self.programs.run_many(&steps), withdrawn).await;
+            let ended = ended.iter().filter(|ended| ended.is_ok()).count();
+            Ok(ended)
+        };
+        if let Ok(ended) = self.bounded(all).await {
+            self.meter.ended.increment(ended as u64);
+        }
+    }
+
+    /// Takes a user's sessions out of force: in force after one round trip, and cleared up in a
+    /// second. It tells whether whoever asked could.
+    pub(crate) async fn revoke_by(
+        &self,
+        user: &Arc<str>,
+        by: Option<(DeviceId, Owner)>,
+        spared: Option<DeviceId>,
+    ) -> Result<bool> {
+        let revoke = Revoke {
+            epoch: random(),
+            spared,
+            by,
+        };
+        let key = owner_key(user);
+        match self.bounded(self.programs.run(&key, &revoke)).await? {
+            Revocation::Gone => Ok(false),
+            Revocation::Done(sessions) => {
+                self.meter.revoked.increment(1);
+                if !sessions.is_empty() {
+                    self.end_all(user, &sessions).await;
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    fn idle(&self) -> i64 {
+        self.settings.lifetime.idle().as_micros()
+    }
+
+    fn absolute(&self) -> i64 {
+        self.settings.lifetime.absolute().as_micros()
+    }
+}
+
+pub(super) fn session_key(session: DeviceId) -> Key {
+    Key::new(SessionRecord::KIND, session)
+}
+
+pub(super) fn owner_key(user: &str) -> Key {
+    Key::new(OwnerRecord::KIND, OwnerTag::of(user))
+}
