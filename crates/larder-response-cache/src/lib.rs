@@ -1,3 +1,35 @@
 #![doc = include_str!("../README.md")]
 
+mod asked;
+mod body;
+mod builder;
+mod cache_status;
 pub mod engine;
+mod entry;
+mod far;
+mod fetch;
+mod flights;
+mod forward;
+mod front;
+mod future;
+mod index;
+mod invalidate;
+mod key;
+mod layer;
+mod metrics;
+mod passes;
+mod pump;
+mod purger;
+mod record;
+mod serve;
+mod service;
+mod shared;
+mod storage;
+
+pub use body::ResponseBody;
+pub use builder::Builder;
+pub use engine::Profile;
+pub use future::ResponseFuture;
+pub use layer::ResponseCacheLayer;
+pub use purger::Purger;
+pub use service::ResponseCache;

@@ -39,6 +39,8 @@ pub enum Refusal {
     Stream,
     /// `Cache-Control` cannot be taken apart.
     Unreadable,
+    /// It is larger than may be stored.
+    TooLarge,
     /// It could never be reused: it is stale, and nothing permits to validate it or to serve it
     /// stale.
     Useless,
@@ -57,6 +59,7 @@ impl Refusal {
             Self::Vary => "vary",
             Self::Stream => "stream",
             Self::Unreadable => "unreadable",
+            Self::TooLarge => "too-large",
             Self::Useless => "useless",
         }
     }

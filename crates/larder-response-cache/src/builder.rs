@@ -1,0 +1,225 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use http::uri::Scheme;
+use larder_store::{Clock, Error, ErrorKind, Result, Store, SystemClock};
+
+use crate::ResponseCacheLayer;
+use crate::cache_status::is_name;
+use crate::engine::{MAX_SELECTING, Profile};
+use crate::far::Far;
+use crate::flights::Flights;
+use crate::front::Front;
+use crate::metrics::Metrics;
+use crate::passes::Passes;
+use crate::shared::Shared;
+use crate::storage::Storage;
+
+/// Makes a [`ResponseCacheLayer`]: [`ResponseCacheLayer::builder`] begins one,
+/// [`build`](Self::build) ends it.
+#[must_use]
+pub struct Builder {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    profile: Profile,
+    name: String,
+    scheme: Scheme,
+    key_fields: Vec<HeaderName>,
+    tag_field: HeaderName,
+    near_capacity: usize,
+    near_ttl: Duration,
+    max_body: usize,
+    max_variants: usize,
+    store_deadline: Duration,
+    wait: Duration,
+    pass_for: Duration,
+    stale_while_disconnected: Duration,
+}
+
+impl Builder {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            clock: Arc::new(SystemClock::default()),
+            profile: Profile::Safe,
+            name: "larder".to_owned(),
+            scheme: Scheme::HTTP,
+            key_fields: Vec::new(),
+            tag_field: HeaderName::from_static("cache-tag"),
+            near_capacity: 64 * 1024 * 1024,
+            near_ttl: Duration::from_secs(10),
+            max_body: 2 * 1024 * 1024,
+            max_variants: 32,
+            store_deadline: Duration::from_millis(150),
+            wait: Duration::from_secs(5),
+            pass_for: Duration::from_secs(10),
+            stale_while_disconnected: Duration::from_secs(3600),
+        }
+    }
+
+    /// How near to the letter of RFC 9111 the cache stays. Default: [`Profile::Safe`].
+    ///
+    /// Two profiles on one store share nothing.
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// The name in `Cache-Status`. Default: `larder`.
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The scheme of requests whose URI has none, as those of HTTP/1.1 to a server have none.
+    /// Default: `http`.
+    ///
+    /// It is part of the key. An app that is reached by both schemes, and answers them differently,
+    /// takes a layer for each, or names the field that tells them apart with
+    /// [`with_key_field`](Self::with_key_field).
+    pub fn with_scheme(mut self, scheme: Scheme) -> Self {
+        self.scheme = scheme;
+        self
+    }
+
+    /// Makes a request field part of what selects a response, as if every response had it in
+    /// `Vary`. Default: none; the safe profile adds the likes of `X-Forwarded-Host` where a request
+    /// has them.
+    ///
+    /// Name every field that a handler reads and does not name in `Vary`.
+    pub fn with_key_field(mut self, name: HeaderName) -> Self {
+        self.key_fields.push(name);
+        self
+    }
+
+    /// The response field that names tags, separated by commas or spaces. Default: `Cache-Tag`.
+    ///
+    /// It is sent on to clients. A response with more than 64 tags is not stored.
+    pub fn with_tag_field(mut self, name: HeaderName) -> Self {
+        self.tag_field = name;
+        self
+    }
+
+    /// How much this process holds, in bytes. Default: 64 MiB.
+    ///
+    /// A response heavier than a sixteenth of it is in the store alone.
+    pub fn with_near_capacity(mut self, bytes: usize) -> Self {
+        self.near_capacity = bytes;
+        self
+    }
+
+    /// How long a response stays in this process before the store is asked whether it is still
+    /// there: how stale this process can be after another one has purged it. Default: 10 s.
+    pub fn with_near_ttl(mut self, ttl: Duration) -> Self {
+        self.near_ttl = ttl;
+        self
+    }
+
+    /// The largest body that is stored, in bytes. Default: 2 MiB.
+    ///
+    /// A larger one streams on; what was held of it is let go.
+    pub fn with_max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// How many variants of a URI are stored. Default: 32. One more takes the place of the oldest.
+    pub fn with_max_variants(mut self, variants: usize) -> Self {
+        self.max_variants = variants;
+        self
+    }
+
+    /// How long the store may take for an answer. Default: 150 ms, a little more than larder's own
+    /// stores allow themselves, so that their error, which says more, comes first.
+    pub fn with_store_deadline(mut self, deadline: Duration) -> Self {
+        self.store_deadline = deadline;
+        self
+    }
+
+    /// How long a request waits for another one's fetch of the same response before one of those
+    /// who wait takes over. Default: 5 s. No request waits more than three times that.
+    pub fn with_wait(mut self, wait: Duration) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// How long a URI whose response could not be stored is remembered, so that nobody waits for
+    /// another one's fetch of it. Default: 10 s.
+    pub fn with_pass_for(mut self, time: Duration) -> Self {
+        self.pass_for = time;
+        self
+    }
+
+    /// For how long past its freshness a response may be served while the inner service gives
+    /// errors instead of responses, where the response does not forbid it (RFC 9111, 4.2.4).
+    /// Default: an hour. `Duration::ZERO` leaves it to `stale-if-error`.
+    pub fn with_stale_while_disconnected(mut self, time: Duration) -> Self {
+        self.stale_while_disconnected = time;
+        self
+    }
+
+    /// The clock that ages are measured by, for tests. Default: the system's.
+    ///
+    /// It must show the time of day. The deadlines of waits are tokio's.
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The layer. Its metrics go to the recorder that is installed now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where the name is no token, there are too many key fields, or a
+    /// deadline or a cap is zero.
+    pub fn build(self) -> Result<ResponseCacheLayer> {
+        let wrong = if !is_name(&self.name) {
+            "its name must be a token of at most 64 characters that begins with a letter"
+        } else if self.key_fields.len() > MAX_SELECTING / 2 {
+            "it takes at most 8 key fields"
+        } else if self.max_variants == 0 || self.max_body == 0 {
+            "a cap must not be zero"
+        } else if self.store_deadline.is_zero() || self.wait.is_zero() {
+            "a deadline must not be zero"
+        } else {
+            return Ok(self.unchecked());
+        };
+        let detail = format!("response cache: {wrong}");
+        Err(Error::new("build", ErrorKind::Invalid, detail))
+    }
+
+    pub(crate) fn unchecked(self) -> ResponseCacheLayer {
+        let metrics = Arc::new(Metrics::new());
+        let storage = Storage {
+            front: Front::new(self.near_capacity),
+            far: Far::new(self.store, self.store_deadline, metrics.clone()),
+            clock: self.clock,
+            metrics: metrics.clone(),
+            near_ttl: self.near_ttl,
+            max_variants: self.max_variants,
+            tag_field: self.tag_field,
+        };
+        ResponseCacheLayer::from_shared(Shared {
+            storage,
+            flights: Arc::new(Flights::new()),
+            passes: Passes::new(self.pass_for),
+            metrics,
+            profile: self.profile,
+            name: self.name.into(),
+            scheme: self.scheme.as_str().into(),
+            key_fields: self.key_fields.into(),
+            max_body: self.max_body,
+            wait: self.wait,
+            stale_while_disconnected: self.stale_while_disconnected,
+        })
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("store", &self.store.location())
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use larder_store::Version;
+
+use crate::engine::{
+    CacheControl, Exchange, Freshness, Rules, Sharing, date, format_date, freshen, strip,
+};
+
+/// A stored response, and what its fields mean, worked out once.
+pub(crate) struct Entry {
+    pub(crate) status: StatusCode,
+    /// Without fields of the connection and without `Age`; with `Date` and `Content-Length`.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) exchange: Exchange,
+    pub(crate) tags: Vec<Tagged>,
+    age: Option<HeaderValue>,
+    pub(crate) rules: Rules,
+    /// Whether it may be served to a request with `Authorization` too.
+    pub(crate) may_share: bool,
+}
+
+/// A tag of a response, and the version of its last purge when the response was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tagged {
+    pub(crate) tag: String,
+    pub(crate) version: Version,
+}
+
+impl Entry {
+    /// A response as it came from the origin, about to be stored.
+    pub(crate) fn received(
+        status: StatusCode,
+        mut headers: HeaderMap,
+        body: Bytes,
+        exchange: Exchange,
+    ) -> Self {
+        let said = CacheControl::of(&headers);
+        strip(&mut headers, &said);
+        // A response without a date gets the one at which it was received (RFC 9110, 6.6.1).
+        if date(&headers, &header::DATE).is_none() {
+            let received = exchange.received.as_micros().div_euclid(1_000_000);
+            headers.insert(header::DATE, format_date(received));
+        }
+        if status != StatusCode::NO_CONTENT {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        Self::restored(status, headers, body, exchange, Vec::new())
+    }
+
+    /// A response as it was stored.
+    pub(crate) fn restored(
+        status: StatusCode,
+        mut headers: HeaderMap,
+        body: Bytes,
+        exchange: Exchange,
+        tags: Vec<Tagged>,
+    ) -> Self {
+        let said = CacheControl::of(&headers);
+        let sharing = Sharing::Shared;
+        let freshness = Freshness::of(sharing, status, &headers, &said, exchange);
+        Self {
+            status,
+            rules: Rules::of(sharing, &said, freshness),
+            may_share: said.public || said.must_revalidate || said.s_maxage.is_some(),
+            age: headers.remove(header::AGE),
+            headers,
+            body,
+            exchange,
+            tags,
+        }
+    }
+
+    /// The same response after a 304 with `headers` came (RFC 9111, 4.3.4).
+    pub(crate) fn freshened(&self, headers: &HeaderMap, exchange: Exchange) -> Self {
+        let mut stored = self.headers.clone();
+        freshen(&mut stored, headers);
+        if date(headers, &header::DATE).is_none() {
+            let received = exchange.received.as_micros().div_euclid(1_000_000);
+            stored.insert(header::DATE, format_date(received));
+        }
+        Self::restored(self.status, stored, self.body.clone(), exchange, Vec::new())
+    }
+
+    /// What `Age` said when it came.
+    pub(crate) fn age(&self) -> Option<&HeaderValue> {
+        self.age.as_ref()
+    }
+
+    /// What it weighs in this process, in bytes, roughly.
+    pub(crate) fn weight(&self) -> usize {
+        let fields = self.headers.iter();
+        let fields: usize = fields
+            .map(|(name, value)| name.as_str().len() + value.len() + 64)
+            .sum();
+        self.body.len() + fields + 512
+    }
+}

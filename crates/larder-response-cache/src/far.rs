@@ -1,0 +1,124 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::{
+    Condition, Delete, Entry, Key, Put, Result, Store, StoreExt, Ttl, Version, count_poisoned,
+};
+
+use crate::key::RESPONSE;
+use crate::metrics::Metrics;
+use crate::record::Record;
+
+/// The store, with a deadline around every operation. A failure is counted, and is then as if there
+/// were no store.
+pub(crate) struct Far {
+    store: Arc<dyn Store>,
+    deadline: Duration,
+    metrics: Arc<Metrics>,
+}
+
+/// The store gave no answer in time, or an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unavailable;
+
+/// What the store holds under a key.
+pub(crate) enum Held {
+    Nothing,
+    /// Bytes that cannot be read.
+    Broken(Version),
+    Record(Record, Version),
+}
+
+impl Far {
+    pub(crate) fn new(store: Arc<dyn Store>, deadline: Duration, metrics: Arc<Metrics>) -> Self {
+        Self {
+            store,
+            deadline,
+            metrics,
+        }
+    }
+
+    async fn bounded<T>(
+        &self,
+        operation: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T, Unavailable> {
+        match tokio::time::timeout(self.deadline, operation).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                self.metrics.store_failed();
+                tracing::debug!(%error, "the store of the response cache failed");
+                Err(Unavailable)
+            }
+            Err(_) => {
+                self.metrics.store_failed();
+                Err(Unavailable)
+            }
+        }
+    }
+
+    pub(crate) async fn get(&self, key: &Key) -> Result<Held, Unavailable> {
+        let Some(entry) = self.bounded(self.store.fetch(key)).await? else {
+            return Ok(Held::Nothing);
+        };
+        Ok(match Record::decode(&entry.value, key) {
+            Some(record) => Held::Record(record, entry.version),
+            None => {
+                count_poisoned(RESPONSE);
+                Held::Broken(entry.version)
+            }
+        })
+    }
+
+    /// Writes a record; the version it has then, or nothing where the condition was not met.
+    pub(crate) async fn put(
+        &self,
+        key: &Key,
+        record: &Record,
+        ttl: Ttl,
+        condition: Condition,
+    ) -> Result<Option<Version>, Unavailable> {
+        let bytes = record.encode(key).ok_or(Unavailable)?;
+        let put = Put::new(key.clone(), bytes, ttl).on(condition);
+        let was_met = self.bounded(self.store.write(&put)).await?;
+        Ok(was_met.then_some(put.version()))
+    }
+
+    /// Writes an empty value; the version it has then, or nothing where the condition was not met.
+    pub(crate) async fn mark(
+        &self,
+        key: &Key,
+        value: [u8; 8],
+        ttl: Ttl,
+        condition: Condition,
+    ) -> Result<Option<Version>, Unavailable> {
+        let put = Put::new(key.clone(), value.to_vec(), ttl).on(condition);
+        let was_met = self.bounded(self.store.write(&put)).await?;
+        Ok(was_met.then_some(put.version()))
+    }
+
+    /// What each key holds, undecoded; an error where that of one of them is not known.
+    pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Entry>>, Unavailable> {
+        let answers = async { Ok(self.store.get_many(keys).await) };
+        let answers = self.bounded(answers).await?;
+        let mut held = Vec::with_capacity(answers.len());
+        for answer in answers {
+            held.push(answer.map_err(|_| {
+                self.metrics.store_failed();
+                Unavailable
+            })?);
+        }
+        Ok(held)
+    }
+
+    pub(crate) async fn remove(&self, key: Key) {
+        let delete = Delete::new(key);
+        // What is left ends by itself.
+        let _ = self.bounded(self.store.remove(&delete)).await;
+    }
+
+    pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) {
+        // What ends early is a miss.
+        let _ = self.bounded(self.store.expire(key, ttl)).await;
+    }
+}

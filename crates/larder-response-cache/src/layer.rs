@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use larder_store::Store;
+use tower_layer::Layer;
+
+use crate::shared::Shared;
+use crate::{Builder, Purger, ResponseCache};
+
+/// Answers GET and HEAD requests from what was answered before, by the rules of RFC 9111 for a
+/// shared cache, on any larder store.
+///
+/// Its rules, in order:
+///
+/// 1. A request is none of its business, and goes through untouched, where it has a method other
+///    than GET and HEAD, a body, `no-store`, `If-Match` or `If-Unmodified-Since`, where it asks for
+///    an upgrade, gRPC or an event stream, or where its host is in doubt; in the safe profile also
+///    where it asks for another method or path than its own (`X-HTTP-Method-Override`).
+/// 2. The key is the scheme, the host and the exact path and query that the inner service sees, then
+///    the fields that `Vary` and [`Builder::with_key_field`] name (RFC 9111, 2 and 4.1).
+/// 3. What is fresh is served (RFC 9111, 4.2), with `Age` and `Cache-Status`, as a 304 where the
+///    request permits it (4.3.2), as a part where it asks for one, without its body for a HEAD. The
+///    request may ask for something fresher, or take something staler (5.2.1).
+/// 4. What is stale is served within `stale-while-revalidate` while one request validates it in the
+///    background (RFC 5861, 3).
+/// 5. Otherwise the inner service is asked, by what is stored if there is a validator (RFC 9111,
+///    4.3.1). Of requests that come at the same time for the same response one asks and the others
+///    wait, unless it is known that the response cannot be shared.
+/// 6. A response is stored where RFC 9111, 3 permits it for a shared cache, the
+///    [profile](crate::engine::Profile) too, and it is complete and not too large. It streams to
+///    the one who asked while it is being stored; all else streams through untouched.
+/// 7. Where the inner service fails, what is stale is served within `stale-if-error` (RFC 5861, 4),
+///    unless it forbids that.
+/// 8. A response to an unsafe request that is no error makes what is stored for its URI invalid, and
+///    for the URIs of the same origin that `Location` and `Content-Location` name (RFC 9111, 4.4).
+///
+/// A store that fails is as if there were none: requests are answered by the inner service, after at
+/// most the store's deadline, and counted.
+///
+/// # Deployment
+/// Put it outside of whatever makes responses personal, sessions above all, and inside of
+/// compression. Behind a proxy that ends TLS say [`Builder::with_scheme`]. It needs a tokio runtime.
+#[derive(Clone)]
+pub struct ResponseCacheLayer {
+    shared: Arc<Shared>,
+}
+
+impl ResponseCacheLayer {
+    /// A layer on `store` with every default.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Builder::new(store).unchecked()
+    }
+
+    /// Begins a layer on `store`.
+    pub fn builder(store: Arc<dyn Store>) -> Builder {
+        Builder::new(store)
+    }
+
+    pub(crate) fn from_shared(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
+        Self { shared }
+    }
+
+    /// What removes stored responses, by URI or by tag.
+    pub fn purger(&self) -> Purger {
+        Purger::new(self.shared.clone())
+    }
+}
+
+impl<S> Layer<S> for ResponseCacheLayer {
+    type Service = ResponseCache<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ResponseCache::new(inner, self.shared.clone())
+    }
+}
+
+impl std::fmt::Debug for ResponseCacheLayer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseCacheLayer")
+            .field("profile", &self.shared.profile)
+            .finish_non_exhaustive()
+    }
+}

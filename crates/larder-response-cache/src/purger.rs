@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use http::Uri;
+use larder_store::{Error, ErrorKind, Result};
+
+use crate::far::Unavailable;
+use crate::key::{Primary, Target, is_host, path};
+use crate::shared::Shared;
+
+/// Removes stored responses, for whoever changes what they show.
+///
+/// No request header does it: a purge is a call of the app.
+///
+/// After a purge was acknowledged the store never answers with what was fetched before it, also not
+/// with what was being fetched meanwhile. This process does not either; another one does for at most
+/// its [near TTL](crate::Builder::with_near_ttl).
+///
+/// Clones are cheap.
+#[derive(Clone)]
+pub struct Purger {
+    shared: Arc<Shared>,
+}
+
+impl Purger {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Removes all variants of a URI, which is whole, as in `https://example.org/films?page=2`. One
+    /// round trip.
+    ///
+    /// The scheme is that of [`Builder::with_scheme`](crate::Builder::with_scheme), and the path and
+    /// query are exactly those of the requests.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where the URI is not of that form; [`ErrorKind::MayHaveRun`] where the
+    /// store gave no answer: then this process has let go of the response, and others may have not.
+    pub async fn purge(&self, uri: &str) -> Result<()> {
+        let parsed: Uri = uri.parse().map_err(|_| invalid())?;
+        let target = Target {
+            scheme: parsed.scheme_str().ok_or_else(invalid)?,
+            host: parsed.authority().ok_or_else(invalid)?.as_str(),
+            path: path(&parsed).ok_or_else(invalid)?,
+        };
+        if !is_host(target.host) {
+            return Err(invalid());
+        }
+        let primary = Primary::new(self.shared.profile, target);
+        self.shared.storage.purge(&primary).await.map_err(unknown)
+    }
+
+    /// Removes every response that has this tag: one write, whatever their number. In this process
+    /// it looks at every response that is here.
+    ///
+    /// A response that is asked for within two seconds after is served and not stored, as the clocks
+    /// of two processes may differ by that much.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
+    pub async fn purge_tag(&self, tag: &str) -> Result<()> {
+        self.shared.storage.purge_tag(tag).await.map_err(unknown)
+    }
+}
+
+fn invalid() -> Error {
+    let detail = "expected a whole URI, with a scheme, a host and a path";
+    Error::new("purge", ErrorKind::Invalid, detail)
+}
+
+fn unknown(_: Unavailable) -> Error {
+    let detail = "the store gave no answer: purge again when it does";
+    Error::new("purge", ErrorKind::MayHaveRun, detail)
+}
+
+impl std::fmt::Debug for Purger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Purger").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use larder_store::{Key, Timestamp, Version};
+
+use super::encode::{ENTRY, INDEX, PURGED};
+use super::{Record, envelope};
+use crate::engine::{Exchange, Selecting, VariantId};
+use crate::entry::{Entry, Tagged};
+use crate::index::Index;
+
+/// The most fields of a stored response. More than this was not written here.
+const MAX_FIELDS: usize = 1024;
+
+pub(super) fn decode(bytes: &Bytes, key: &Key) -> Option<Record> {
+    let what = envelope::open(bytes, key)?;
+    let mut rest = Reader {
+        bytes: bytes.slice(envelope::LEN..),
+    };
+    match what {
+        ENTRY => Some(Record::Entry(Arc::new(read_entry(rest)?))),
+        INDEX => Some(Record::Index(Arc::new(read_index(rest)?))),
+        PURGED => rest.take(0).map(|_| Record::Purged),
+        _ => None,
+    }
+}
+
+fn read_entry(mut rest: Reader) -> Option<Entry> {
+    let exchange = Exchange {
+        sent: Timestamp::from_micros(i64::from_le_bytes(rest.array()?)),
+        received: Timestamp::from_micros(i64::from_le_bytes(rest.array()?)),
+    };
+    let status = StatusCode::from_u16(u16::from_le_bytes(rest.array()?)).ok()?;
+    let [tags] = rest.array()?;
+    let tags = (0..tags).map(|_| {
+        let version = Version::from_bytes(rest.array()?);
+        let tag = String::from_utf8(rest.short()?.to_vec()).ok()?;
+        Some(Tagged { tag, version })
+    });
+    let tags = tags.collect::<Option<_>>()?;
+    let fields = usize::from(u16::from_le_bytes(rest.array()?));
+    if fields > MAX_FIELDS {
+        return None;
+    }
+    let mut headers = HeaderMap::with_capacity(fields);
+    for _ in 0..fields {
+        let name = HeaderName::from_bytes(&rest.short()?).ok()?;
+        let length = u32::from_le_bytes(rest.array()?) as usize;
+        let value = HeaderValue::from_maybe_shared(rest.take(length)?).ok()?;
+        headers.append(name, value);
+    }
+    Some(Entry::restored(status, headers, rest.bytes, exchange, tags))
+}
+
+fn read_index(mut rest: Reader) -> Option<Index> {
+    let name = Version::from_bytes(rest.array()?);
+    let [names] = rest.array()?;
+    let names = (0..names).map(|_| HeaderName::from_bytes(&rest.short()?).ok());
+    let selecting = Selecting::from_names(names.collect::<Option<Vec<_>>>()?)?;
+    let mut variants = Vec::new();
+    while !rest.bytes.is_empty() {
+        variants.push(VariantId::from_bytes(rest.array()?));
+    }
+    Some(Index {
+        name,
+        selecting,
+        variants,
+    })
+}
+
+/// Reads from the front, and never past the end.
+struct Reader {
+    bytes: Bytes,
+}
+
+impl Reader {
+    fn take(&mut self, length: usize) -> Option<Bytes> {
+        (length <= self.bytes.len()).then(|| self.bytes.split_to(length))
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.as_ref().try_into().ok()
+    }
+
+    fn short(&mut self) -> Option<Bytes> {
+        let length = u16::from_le_bytes(self.array()?);
+        self.take(length.into())
+    }
+}

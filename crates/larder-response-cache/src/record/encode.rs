@@ -1,0 +1,69 @@
+use bytes::Bytes;
+use larder_store::Key;
+
+use super::{Record, envelope};
+use crate::entry::Entry;
+use crate::index::Index;
+
+pub(super) const ENTRY: u8 = 1;
+pub(super) const INDEX: u8 = 2;
+pub(super) const PURGED: u8 = 3;
+
+pub(super) fn encode(record: &Record, key: &Key) -> Option<Bytes> {
+    let mut out = Vec::with_capacity(envelope::LEN + record.weight());
+    out.resize(envelope::LEN, 0);
+    let what = match record {
+        Record::Entry(entry) => {
+            write_entry(entry, &mut out)?;
+            ENTRY
+        }
+        Record::Index(index) => {
+            write_index(index, &mut out)?;
+            INDEX
+        }
+        Record::Purged => PURGED,
+    };
+    envelope::seal(&mut out, what, key)?;
+    Some(out.into())
+}
+
+fn write_entry(entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
+    out.extend_from_slice(&entry.exchange.sent.as_micros().to_le_bytes());
+    out.extend_from_slice(&entry.exchange.received.as_micros().to_le_bytes());
+    out.extend_from_slice(&entry.status.as_u16().to_le_bytes());
+    out.push(u8::try_from(entry.tags.len()).ok()?);
+    for tagged in &entry.tags {
+        out.extend_from_slice(tagged.version.as_bytes());
+        write_short(tagged.tag.as_bytes(), out)?;
+    }
+    let fields = entry.headers.len() + usize::from(entry.age().is_some());
+    out.extend_from_slice(&u16::try_from(fields).ok()?.to_le_bytes());
+    let age = entry.age().map(|age| (&http::header::AGE, age));
+    for (name, value) in entry.headers.iter().chain(age) {
+        write_short(name.as_str().as_bytes(), out)?;
+        let length = u32::try_from(value.len()).ok()?;
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(value.as_bytes());
+    }
+    out.extend_from_slice(&entry.body);
+    Some(())
+}
+
+fn write_index(index: &Index, out: &mut Vec<u8>) -> Option<()> {
+    out.extend_from_slice(index.name.as_bytes());
+    let names = index.selecting.names();
+    out.push(u8::try_from(names.len()).ok()?);
+    for name in names {
+        write_short(name.as_str().as_bytes(), out)?;
+    }
+    for variant in &index.variants {
+        out.extend_from_slice(variant.as_bytes());
+    }
+    Some(())
+}
+
+fn write_short(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    out.extend_from_slice(&u16::try_from(text.len()).ok()?.to_le_bytes());
+    out.extend_from_slice(text);
+    Some(())
+}

@@ -1,0 +1,78 @@
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body::Body;
+use larder_store::Timestamp;
+
+use crate::body::ResponseBody;
+use crate::cache_status::CacheStatus;
+use crate::engine::{ByteRange, Ranged, is_not_modified, not_modified, range};
+use crate::entry::Entry;
+
+/// The response that a stored one is for a request (RFC 9111, 4): whole, a part, without its body
+/// for a HEAD, or a 304. The body is shared, never copied.
+pub(crate) fn serve<B: Body>(
+    entry: &Entry,
+    request: &HeaderMap,
+    is_head: bool,
+    name: &str,
+    how: CacheStatus,
+    now: Timestamp,
+) -> Response<ResponseBody<B>> {
+    let (status, mut headers, body) = select(entry, request, is_head);
+    let age = entry.rules.freshness.age(now);
+    headers.insert(header::AGE, HeaderValue::from(age));
+    how.add(name, &mut headers);
+    let mut response = Response::new(ResponseBody::whole(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn select(entry: &Entry, request: &HeaderMap, is_head: bool) -> (StatusCode, HeaderMap, Bytes) {
+    if is_not_modified(request, entry.status, &entry.headers) {
+        let headers = not_modified(&entry.headers);
+        return (StatusCode::NOT_MODIFIED, headers, Bytes::new());
+    }
+    let headers = entry.headers.clone();
+    if is_head {
+        return (entry.status, headers, Bytes::new());
+    }
+    let asked = match entry.status {
+        StatusCode::OK => range(request, &entry.headers, entry.body.len()),
+        _ => Ranged::Whole,
+    };
+    match asked {
+        Ranged::Whole => (entry.status, headers, entry.body.clone()),
+        Ranged::Part(part) => part_of(entry, headers, part),
+        Ranged::Unsatisfiable => unsatisfiable(entry, headers),
+    }
+}
+
+fn part_of(
+    entry: &Entry,
+    mut headers: HeaderMap,
+    part: ByteRange,
+) -> (StatusCode, HeaderMap, Bytes) {
+    let whole = entry.body.len();
+    let said = format!("bytes {}-{}/{whole}", part.start, part.end - 1);
+    set(&mut headers, header::CONTENT_RANGE, said);
+    let body = entry.body.slice(part);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    (StatusCode::PARTIAL_CONTENT, headers, body)
+}
+
+fn unsatisfiable(entry: &Entry, mut headers: HeaderMap) -> (StatusCode, HeaderMap, Bytes) {
+    for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::ETAG] {
+        headers.remove(name);
+    }
+    let said = format!("bytes */{}", entry.body.len());
+    set(&mut headers, header::CONTENT_RANGE, said);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+    (StatusCode::RANGE_NOT_SATISFIABLE, headers, Bytes::new())
+}
+
+fn set(headers: &mut HeaderMap, name: header::HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}

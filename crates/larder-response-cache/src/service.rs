@@ -1,0 +1,152 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::asked::{Asked, Origin};
+use crate::body::ResponseBody;
+use crate::cache_status::CacheStatus;
+use crate::engine::{Reuse, is_safe};
+use crate::fetch::Fetch;
+use crate::future::ResponseFuture;
+use crate::invalidate::invalidate;
+use crate::key::target;
+use crate::metrics::Answer;
+use crate::serve::serve;
+use crate::shared::Shared;
+
+/// A service whose responses are cached, as [`ResponseCacheLayer`](crate::ResponseCacheLayer) makes
+/// it.
+///
+/// Its error is the inner service's. A request that is answered from what is stored never reaches
+/// the inner service, whose readiness then stays for the next one.
+#[derive(Clone)]
+pub struct ResponseCache<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S> ResponseCache<S> {
+    pub(crate) fn new(inner: S, shared: Arc<Shared>) -> Self {
+        Self { inner, shared }
+    }
+
+    /// The instance that was polled ready; a fresh one stays.
+    fn ready(&mut self) -> S
+    where
+        S: Clone,
+    {
+        let fresh = self.inner.clone();
+        std::mem::replace(&mut self.inner, fresh)
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ResponseCache<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+    ReqBody: Body + Send + 'static,
+    ResBody: Body<Data = Bytes> + Send + 'static,
+    ResBody::Error: Send + 'static,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ResBody, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return self.change(request);
+        }
+        let asked = target(request.uri(), request.headers(), &self.shared.scheme)
+            .and_then(|target| Asked::of(&request, target, &self.shared));
+        let Some(asked) = asked else {
+            return self.pass(request);
+        };
+        if let Some(response) = self.hit(&request, &asked) {
+            return ResponseFuture::ready(response);
+        }
+        let fetch = Fetch {
+            shared: self.shared.clone(),
+            inner: self.ready(),
+        };
+        ResponseFuture::boxed(Box::pin(fetch.answer(request, asked)))
+    }
+}
+
+impl<S> ResponseCache<S> {
+    /// The response that is here and fresh.
+    fn hit<ReqBody, ResBody: Body>(
+        &self,
+        request: &Request<ReqBody>,
+        asked: &Asked,
+    ) -> Option<Response<ResponseBody<ResBody>>> {
+        let storage = &self.shared.storage;
+        let (now, headers) = (storage.now(), request.headers());
+        let found = storage.find_near(&asked.primary, &asked.claims, headers, now)?;
+        let entry = found
+            .entry
+            .filter(|entry| asked.may_use(entry, self.shared.profile))?;
+        if entry.rules.judge(&asked.rules, now) != Reuse::Fresh {
+            return None;
+        }
+        self.shared.metrics.answered(Answer::Hit);
+        let how = CacheStatus::hit(&entry.rules.freshness, now);
+        let name = &self.shared.name;
+        Some(serve(&entry, headers, asked.is_head, name, how, now))
+    }
+
+    /// Asks the inner service, and looks at nothing.
+    fn pass<ReqBody, ResBody: Body>(
+        &mut self,
+        request: Request<ReqBody>,
+    ) -> ResponseFuture<S::Future, ResBody, S::Error>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    {
+        self.shared.metrics.answered(Answer::Bypass);
+        ResponseFuture::passed(self.inner.call(request))
+    }
+
+    /// Asks the inner service for a change, after which what is stored may be invalid.
+    fn change<ReqBody, ResBody>(
+        &mut self,
+        request: Request<ReqBody>,
+    ) -> ResponseFuture<S::Future, ResBody, S::Error>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+        S::Future: Send + 'static,
+        S::Error: Send + 'static,
+        ResBody: Body + Send + 'static,
+    {
+        let is_plain = is_safe(request.method()) || request.method() == Method::CONNECT;
+        let origin = target(request.uri(), request.headers(), &self.shared.scheme);
+        let origin = origin.filter(|_| !is_plain).map(Origin::of);
+        let Some(origin) = origin else {
+            return self.pass(request);
+        };
+        self.shared.metrics.answered(Answer::Bypass);
+        let (shared, call) = (self.shared.clone(), self.inner.call(request));
+        ResponseFuture::boxed(Box::pin(async move {
+            let response = call.await?;
+            let (parts, body) = response.into_parts();
+            invalidate(&shared, &origin, parts.status, &parts.headers).await;
+            Ok(Response::from_parts(parts, ResponseBody::through(body)))
+        }))
+    }
+}
+
+impl<S: std::fmt::Debug> std::fmt::Debug for ResponseCache<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseCache")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,26 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::engine::Profile;
+use crate::flights::Flights;
+use crate::metrics::Metrics;
+use crate::passes::Passes;
+use crate::storage::Storage;
+
+/// What all clones of one layer share.
+pub(crate) struct Shared {
+    pub(crate) storage: Storage,
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) passes: Passes,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) profile: Profile,
+    pub(crate) name: Box<str>,
+    pub(crate) scheme: Box<str>,
+    pub(crate) key_fields: Box<[HeaderName]>,
+    /// Bytes.
+    pub(crate) max_body: usize,
+    pub(crate) wait: Duration,
+    pub(crate) stale_while_disconnected: Duration,
+}

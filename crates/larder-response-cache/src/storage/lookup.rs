@@ -1,0 +1,162 @@
+use std::sync::Arc;
+
+use http::HeaderMap;
+use larder_store::{Timestamp, Version};
+
+use super::{Basis, Before, Found, Storage};
+use crate::engine::Selecting;
+use crate::entry::Entry;
+use crate::far::{Held, Unavailable};
+use crate::front::{Generation, Near};
+use crate::index::Index;
+use crate::key::Primary;
+use crate::record::Record;
+
+impl Storage {
+    /// What is stored in this process for a request; nothing where the store has to be asked.
+    ///
+    /// `claims` are fields of the request that its response may depend on without saying so.
+    pub(crate) fn find_near(
+        &self,
+        primary: &Primary,
+        claims: &Selecting,
+        request: &HeaderMap,
+        now: Timestamp,
+    ) -> Option<Found> {
+        let Near {
+            record,
+            version,
+            is_due,
+        } = self.front.get(primary.as_bytes(), now)?;
+        if is_due {
+            return None;
+        }
+        match record {
+            Record::Entry(entry) if claims.is_empty() => Some(Found {
+                basis: self.basis(primary, version, None),
+                entry: Some(entry),
+                has_variants: false,
+            }),
+            Record::Index(index) if index.selecting.covers(claims) => {
+                let variant = index.selecting.variant(request);
+                let near = self.front.get(&index.near(variant), now)?;
+                let Record::Entry(entry) = near.record else {
+                    return None;
+                };
+                (!near.is_due).then(|| Found {
+                    basis: self.basis(primary, version, Some(index)),
+                    entry: Some(entry),
+                    has_variants: true,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn basis(
+        &self,
+        primary: &Primary,
+        version: Option<Version>,
+        index: Option<Arc<Index>>,
+    ) -> Basis {
+        Basis {
+            held: version.map_or(Before::Unknown, Before::Version),
+            index,
+            generation: self.front.generation(primary.as_bytes()),
+        }
+    }
+
+    /// What is stored for a request, here or in the store: one round trip, two for a variant, one
+    /// more for tags.
+    pub(crate) async fn find(
+        &self,
+        primary: &Primary,
+        claims: &Selecting,
+        request: &HeaderMap,
+    ) -> Found {
+        let now = self.now();
+        if let Some(found) = self.find_near(primary, claims, request, now) {
+            return found;
+        }
+        let generation = self.front.generation(primary.as_bytes());
+        let mut found = Found {
+            entry: None,
+            basis: Basis {
+                held: Before::Nothing,
+                index: None,
+                generation,
+            },
+            has_variants: false,
+        };
+        match self.far.get(&primary.far()).await {
+            Err(Unavailable) => found.basis.held = Before::Unknown,
+            Ok(Held::Nothing) => {}
+            Ok(Held::Broken(version) | Held::Record(Record::Purged, version)) => {
+                found.basis.held = Before::Version(version);
+            }
+            Ok(Held::Record(Record::Entry(entry), version)) => {
+                found.basis.held = Before::Version(version);
+                let is_for_request = claims.is_empty();
+                if is_for_request && self.are_tags_current(&entry).await {
+                    let key = primary.as_bytes();
+                    found.entry = Some(self.keep_near(key, entry, version, generation));
+                }
+            }
+            Ok(Held::Record(Record::Index(index), version)) => {
+                found.basis.held = Before::Version(version);
+                found.has_variants = true;
+                if index.selecting.covers(claims) {
+                    let record = Record::Index(index.clone());
+                    let until = self.near_until(now);
+                    let key = primary.as_bytes();
+                    self.front
+                        .insert(key, record, Some(version), until, generation);
+                    found.entry = self.find_variant(&index, request).await;
+                }
+                found.basis.index = Some(index);
+            }
+        }
+        found
+    }
+
+    async fn find_variant(&self, index: &Index, request: &HeaderMap) -> Option<Arc<Entry>> {
+        let variant = index.selecting.variant(request);
+        if !index.variants.contains(&variant) {
+            return None;
+        }
+        let near = index.near(variant);
+        let generation = self.front.generation(&near);
+        match self.far.get(&index.far(variant)).await {
+            Ok(Held::Record(Record::Entry(entry), version)) => self
+                .are_tags_current(&entry)
+                .await
+                .then(|| self.keep_near(&near, entry, version, generation)),
+            _ => None,
+        }
+    }
+
+    /// Keeps what the store answered in this process too. Where it is what is here already, that is
+    /// kept, so that the body is held once.
+    fn keep_near(
+        &self,
+        key: &[u8],
+        entry: Arc<Entry>,
+        version: Version,
+        generation: Generation,
+    ) -> Arc<Entry> {
+        let now = self.now();
+        let entry = match self.front.get(key, now) {
+            Some(Near {
+                record: Record::Entry(held),
+                version: Some(same),
+                ..
+            }) if same == version => held,
+            _ => entry,
+        };
+        let record = Record::Entry(entry.clone());
+        let until = self.near_until(now);
+        self.front
+            .insert(key, record, Some(version), until, generation);
+        entry
+    }
+}

@@ -1,0 +1,145 @@
+//! Conditional requests, from clients and to the origin (RFC 9111, 4.3), and ranges.
+
+use crate::fixture::{Fixture, HOUR};
+
+#[tokio::test]
+async fn a_client_that_has_it_gets_a_304() {
+    let fixture = Fixture::new();
+    fixture.origin.then(200, &[HOUR, ("etag", "\"a\"")], "one");
+    fixture.get("/").await;
+    let answered = fixture.get_with("/", &[("if-none-match", "W/\"a\"")]).await;
+    assert_eq!((answered.status.as_u16(), answered.text()), (304, ""));
+    assert_eq!(
+        (answered.field("etag"), answered.field("content-length")),
+        ("\"a\"", "")
+    );
+    let other = fixture.get_with("/", &[("if-none-match", "\"b\"")]).await;
+    assert_eq!((other.status.as_u16(), other.text()), (200, "one"));
+    assert_eq!(fixture.origin.count(), 1);
+}
+
+#[tokio::test]
+async fn what_is_stale_is_validated_and_updated_by_a_304() {
+    let fixture = Fixture::new();
+    let short = ("cache-control", "max-age=10");
+    let modified = fixture.date(-100);
+    fixture.origin.then(
+        200,
+        &[
+            short,
+            ("etag", "\"a\""),
+            ("x", "1"),
+            ("last-modified", &modified),
+        ],
+        "one",
+    );
+    fixture.get("/").await;
+    fixture.later(20);
+    fixture
+        .origin
+        .then(304, &[short, ("x", "2"), ("content-length", "99")], "");
+    let validated = fixture
+        .get_with("/", &[("if-none-match", "\"mine\"")])
+        .await;
+    assert_eq!((validated.status.as_u16(), validated.text()), (200, "one"));
+    assert_eq!((validated.field("x"), validated.field("age")), ("2", "0"));
+    assert_eq!(validated.field("content-length"), "3");
+    assert!(
+        validated
+            .field("cache-status")
+            .contains("fwd=stale; fwd-status=304")
+    );
+    assert_eq!(fixture.origin.last()["if-none-match"], "\"a\"");
+    assert_eq!(
+        fixture.origin.last()["if-modified-since"],
+        modified.as_str()
+    );
+    fixture.later(9);
+    assert!(fixture.get("/").await.is_hit());
+    assert_eq!(fixture.sibling().get("/").await.field("x"), "2");
+}
+
+#[tokio::test]
+async fn a_client_that_has_it_gets_a_304_after_validation_too() {
+    let fixture = Fixture::new();
+    let fields = [("cache-control", "no-cache"), ("etag", "\"a\"")];
+    fixture
+        .origin
+        .then(200, &fields, "one")
+        .then(304, &fields, "");
+    fixture.get("/").await;
+    let answered = fixture.get_with("/", &[("if-none-match", "\"a\"")]).await;
+    assert_eq!(answered.status.as_u16(), 304);
+}
+
+#[tokio::test]
+async fn a_changed_response_replaces_what_was_stale() {
+    let fixture = Fixture::new();
+    let short = ("cache-control", "max-age=10");
+    fixture.origin.then(200, &[short, ("etag", "\"a\"")], "one");
+    fixture.get("/").await;
+    fixture.later(20);
+    fixture.origin.then(200, &[short, ("etag", "\"b\"")], "two");
+    assert_eq!(fixture.get("/").await.text(), "two");
+    assert_eq!(fixture.get("/").await.text(), "two");
+    assert_eq!(fixture.origin.count(), 2);
+}
+
+#[tokio::test]
+async fn a_304_that_forbids_to_store_takes_the_stored_response_away() {
+    let fixture = Fixture::new();
+    fixture.origin.then(
+        200,
+        &[("cache-control", "max-age=10"), ("etag", "\"a\"")],
+        "one",
+    );
+    fixture.get("/").await;
+    fixture.later(20);
+    fixture
+        .origin
+        .then(304, &[("cache-control", "no-store")], "");
+    assert_eq!(fixture.get("/").await.text(), "one");
+    assert_eq!(fixture.get("/").await.text(), "unscripted");
+    assert!(!fixture.origin.last().contains_key("if-none-match"));
+}
+
+#[tokio::test]
+async fn conditions_and_ranges_go_to_the_origin_where_nothing_is_stored() {
+    let fixture = Fixture::new();
+    fixture
+        .origin
+        .then(304, &[HOUR], "")
+        .then(206, &[HOUR], "on");
+    let fields = [("if-none-match", "\"a\"")];
+    assert_eq!(fixture.get_with("/", &fields).await.status.as_u16(), 304);
+    assert_eq!(fixture.origin.last()["if-none-match"], "\"a\"");
+    assert_eq!(
+        fixture
+            .get_with("/", &[("range", "bytes=0-1")])
+            .await
+            .text(),
+        "on"
+    );
+    fixture.origin.then(200, &[HOUR], "one");
+    assert_eq!(fixture.get("/").await.text(), "one");
+}
+
+#[tokio::test]
+async fn a_part_of_a_stored_whole_is_served() {
+    let fixture = Fixture::new();
+    fixture.origin.then(200, &[HOUR, ("x", "1")], "0123456789");
+    fixture.get("/").await;
+    let part = fixture.get_with("/", &[("range", "bytes=2-4")]).await;
+    assert_eq!(
+        (part.status.as_u16(), part.text(), part.field("x")),
+        (206, "234", "1")
+    );
+    assert_eq!(part.field("content-range"), "bytes 2-4/10");
+    assert_eq!(part.field("content-length"), "3");
+    let none = fixture.get_with("/", &[("range", "bytes=10-")]).await;
+    assert_eq!(
+        (none.status.as_u16(), none.field("content-range")),
+        (416, "bytes */10")
+    );
+    assert_eq!(fixture.origin.count(), 1);
+}

@@ -1,0 +1,198 @@
+//! An origin that fails, and a store that does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::Method;
+use larder_store::{Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Result, Store, Ttl};
+use larder_test::ModelStore;
+
+use crate::fixture::{Broken, Fixture, HOUR, request};
+
+#[tokio::test]
+async fn stale_if_error_covers_for_answers_and_for_silence() {
+    let fixture = Fixture::new();
+    fixture.origin.then(
+        200,
+        &[("cache-control", "max-age=10, stale-if-error=60")],
+        "one",
+    );
+    fixture.get("/").await;
+    fixture.later(20);
+    fixture.origin.then(503, &[], "down");
+    let covered = fixture.get("/").await;
+    assert_eq!((covered.status.as_u16(), covered.text()), (200, "one"));
+    assert_eq!(
+        covered.field("cache-status"),
+        "larder; fwd=stale; fwd-status=503"
+    );
+    fixture.origin.then_fail();
+    assert_eq!(fixture.get("/").await.text(), "one");
+    fixture.later(60);
+    fixture.origin.then(503, &[], "down");
+    assert_eq!(fixture.get("/").await.text(), "down");
+}
+
+#[tokio::test]
+async fn an_inner_error_is_covered_for_a_while_and_kept_otherwise() {
+    let fixture = Fixture::new();
+    fixture
+        .origin
+        .then(200, &[("cache-control", "max-age=10")], "one");
+    fixture.get("/").await;
+    fixture.later(20);
+    fixture.origin.then_fail().then(503, &[], "down");
+    assert_eq!(fixture.get("/").await.text(), "one");
+    assert_eq!(fixture.get("/").await.text(), "down");
+    for said in [
+        "must-revalidate",
+        "proxy-revalidate",
+        "s-maxage=10",
+        "no-cache",
+    ] {
+        let said = format!("max-age=10, stale-if-error=60, {said}");
+        let path = format!("/{}", said.len());
+        fixture
+            .origin
+            .then(200, &[("cache-control", &said), ("etag", "\"a\"")], "one");
+        fixture.get(&path).await;
+        fixture.later(20);
+        fixture.origin.then_fail();
+        let error = fixture
+            .send(request(Method::GET, &path, &[]))
+            .await
+            .unwrap_err();
+        assert_eq!(error, Broken, "{said}");
+    }
+}
+
+/// A store that can be told to fail, or to hang.
+struct Moody {
+    inner: ModelStore,
+    mood: Arc<AtomicU8>,
+}
+
+impl Moody {
+    async fn mood(&self) -> Result<()> {
+        match self.mood.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            1 => Err(Error::new("test", ErrorKind::NotSent, "down")),
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Moody {
+    async fn get(&self, key: &Key) -> Result<Option<Entry>> {
+        self.mood().await?;
+        self.inner.get(key).await
+    }
+
+    async fn put(&self, put: &Put) -> Result<bool> {
+        self.mood().await?;
+        self.inner.put(put).await
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<bool> {
+        self.mood().await?;
+        self.inner.delete(delete).await
+    }
+
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+        self.mood().await?;
+        self.inner.expire(key, ttl).await
+    }
+
+    async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
+        self.inner.ttl(key).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
+        self.inner.get_many(keys).await
+    }
+
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+        self.inner.put_many(puts).await
+    }
+
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+        self.inner.delete_many(deletes).await
+    }
+
+    fn location(&self) -> &str {
+        "moody"
+    }
+}
+
+fn moody() -> (Fixture, Arc<AtomicU8>) {
+    let (clock, mood) = (ManualClock::default(), Arc::new(AtomicU8::new(0)));
+    let store = Moody {
+        inner: ModelStore::with_clock(clock.clone()),
+        mood: mood.clone(),
+    };
+    (Fixture::on(Arc::new(store), clock, |builder| builder), mood)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
+    for bad in [1, 2] {
+        let (fixture, mood) = moody();
+        mood.store(bad, Ordering::SeqCst);
+        let begun = tokio::time::Instant::now();
+        fixture.origin.then(200, &[HOUR], "one");
+        assert_eq!(fixture.get("/").await.text(), "one");
+        assert!(begun.elapsed() <= Duration::from_millis(500));
+        let purge = fixture.layer.purger().purge("http://cinema.example/").await;
+        assert_eq!(purge.unwrap_err().kind(), ErrorKind::MayHaveRun);
+        fixture.origin.then(200, &[HOUR], "two");
+        assert_eq!(fixture.get("/").await.text(), "two");
+        mood.store(0, Ordering::SeqCst);
+        fixture.later(60);
+        fixture.origin.then(200, &[HOUR], "three");
+        assert_eq!(fixture.get("/").await.text(), "three");
+        assert!(fixture.sibling().get("/").await.is_hit());
+    }
+}
+
+#[tokio::test]
+async fn mutated_bytes_are_a_miss_and_are_written_over() {
+    let clock = ManualClock::default();
+    let store = Arc::new(ModelStore::with_clock(clock.clone()));
+    let fixture = Fixture::on(store.clone(), clock, |builder| builder);
+    fixture.origin.then(200, &[HOUR], "one");
+    fixture.get("/").await;
+    let key = Key::new(
+        larder_store::Kind::evictable("response"),
+        b"shttp cinema.example /".as_slice(),
+    );
+    let held = store.get(&key).await.unwrap().unwrap();
+    let mut bytes = held.value.to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    store
+        .put(&Put::new(key, bytes, Ttl::from_secs(60)))
+        .await
+        .unwrap();
+    let sibling = fixture.sibling();
+    sibling.origin.then(200, &[HOUR], "two");
+    assert_eq!(sibling.get("/").await.text(), "two");
+    assert!(fixture.sibling().get("/").await.is_hit());
+}
+
+#[tokio::test]
+async fn impossible_options_fail_when_the_layer_is_built() {
+    use larder_response_cache::ResponseCacheLayer;
+    let store: Arc<dyn Store> = Arc::new(ModelStore::with_clock(ManualClock::default()));
+    let builder = || ResponseCacheLayer::builder(store.clone());
+    for wrong in [
+        builder().with_name("a b"),
+        builder().with_max_body(0),
+        builder().with_max_variants(0),
+        builder().with_wait(Duration::ZERO),
+        builder().with_store_deadline(Duration::ZERO),
+    ] {
+        assert_eq!(wrong.build().unwrap_err().kind(), ErrorKind::Invalid);
+    }
+}

@@ -1,0 +1,247 @@
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use larder_response_cache::{Builder, ResponseCache, ResponseCacheLayer};
+use larder_store::{Clock, ManualClock, Store};
+use larder_test::ModelStore;
+use tower::{Layer, Service, ServiceExt};
+
+pub(crate) type Body = UnsyncBoxBody<Bytes, Broken>;
+
+/// The error of the origin, and of its bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Broken;
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the origin is broken")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Broken>> + Send>>;
+type Script = Box<dyn FnOnce(&Request<Full<Bytes>>) -> Answer + Send>;
+
+/// An origin that answers by a script, and then repeats its last plain answer.
+#[derive(Clone, Default)]
+pub(crate) struct Origin {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    script: VecDeque<Script>,
+    requests: Vec<Request<()>>,
+}
+
+impl Origin {
+    /// Answers the next request with these fields and `body`.
+    pub(crate) fn then(&self, status: u16, fields: &[(&str, &str)], body: &'static str) -> &Self {
+        let answer = response(status, fields, full(body));
+        self.then_with(move |_| Box::pin(async move { Ok(answer) }))
+    }
+
+    /// Answers the next request with this.
+    pub(crate) fn then_response(&self, answer: Response<Body>) -> &Self {
+        self.then_with(move |_| Box::pin(async move { Ok(answer) }))
+    }
+
+    /// Fails the next request.
+    pub(crate) fn then_fail(&self) -> &Self {
+        self.then_with(|_| Box::pin(async { Err(Broken) }))
+    }
+
+    pub(crate) fn then_with(
+        &self,
+        script: impl FnOnce(&Request<Full<Bytes>>) -> Answer + Send + 'static,
+    ) -> &Self {
+        self.state
+            .lock()
+            .unwrap()
+            .script
+            .push_back(Box::new(script));
+        self
+    }
+
+    /// How often it was asked.
+    pub(crate) fn count(&self) -> usize {
+        self.state.lock().unwrap().requests.len()
+    }
+
+    /// The fields of its last request.
+    pub(crate) fn last(&self) -> HeaderMap {
+        let state = self.state.lock().unwrap();
+        state.requests.last().unwrap().headers().clone()
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for Origin {
+    type Response = Response<Body>;
+    type Error = Broken;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Answer {
+        let mut state = self.state.lock().unwrap();
+        let mut seen = Request::new(());
+        *seen.method_mut() = request.method().clone();
+        *seen.uri_mut() = request.uri().clone();
+        *seen.headers_mut() = request.headers().clone();
+        state.requests.push(seen);
+        match state.script.pop_front() {
+            Some(script) => script(&request),
+            None => Box::pin(async { Ok(response(200, &[], full("unscripted"))) }),
+        }
+    }
+}
+
+pub(crate) fn full(body: &'static str) -> Body {
+    Full::new(Bytes::from_static(body.as_bytes()))
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+pub(crate) fn response(status: u16, fields: &[(&str, &str)], body: Body) -> Response<Body> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in fields {
+        response = response.header(*name, *value);
+    }
+    response.body(body).unwrap()
+}
+
+/// A cache in front of an origin, on a store and a clock of its own.
+pub(crate) struct Fixture {
+    pub(crate) origin: Origin,
+    pub(crate) clock: ManualClock,
+    pub(crate) layer: ResponseCacheLayer,
+    pub(crate) store: Arc<dyn Store>,
+    service: ResponseCache<Origin>,
+}
+
+/// A response that was read to its end.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    pub(crate) fn with(set: impl FnOnce(Builder) -> Builder) -> Self {
+        let clock = ManualClock::default();
+        let store: Arc<dyn Store> = Arc::new(ModelStore::with_clock(clock.clone()));
+        Self::on(store, clock, set)
+    }
+
+    pub(crate) fn on(
+        store: Arc<dyn Store>,
+        clock: ManualClock,
+        set: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
+        let builder = ResponseCacheLayer::builder(store.clone()).with_clock(clock.clone());
+        let layer = set(builder).build().unwrap();
+        let origin = Origin::default();
+        Self {
+            service: layer.layer(origin.clone()),
+            layer,
+            clock,
+            store,
+            origin,
+        }
+    }
+
+    /// Another process on the same store, with an origin of its own.
+    pub(crate) fn sibling(&self) -> Self {
+        Self::on(self.store.clone(), self.clock.clone(), |builder| builder)
+    }
+
+    pub(crate) fn later(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// The date now, `seconds` later.
+    pub(crate) fn date(&self, seconds: i64) -> String {
+        let now = self.clock.now().as_micros() / 1_000_000 + seconds;
+        let date = larder_response_cache::engine::format_date(now);
+        date.to_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answered, Broken> {
+        let response = self.service.clone().oneshot(request).await?;
+        let (parts, body) = response.into_parts();
+        Ok(Answered {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await?.to_bytes(),
+        })
+    }
+
+    /// The response, with its body still to be read.
+    pub(crate) async fn open(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Response<larder_response_cache::ResponseBody<Body>> {
+        self.service.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answered {
+        self.get_with(path, &[]).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, fields: &[(&str, &str)]) -> Answered {
+        self.send(request(Method::GET, path, fields)).await.unwrap()
+    }
+}
+
+pub(crate) fn request(method: Method, path: &str, fields: &[(&str, &str)]) -> Request<Full<Bytes>> {
+    let mut request = Request::builder().method(method).uri(path);
+    if !fields.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", "cinema.example");
+    }
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    request.body(Full::default()).unwrap()
+}
+
+impl Answered {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn field(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn is_hit(&self) -> bool {
+        self.field("cache-status").contains("; hit")
+    }
+}
+
+pub(crate) const HOUR: (&str, &str) = ("cache-control", "max-age=3600");
+
+impl Origin {
+    /// Forgets what it was to answer next.
+    pub(crate) fn drop_script(&self) {
+        self.state.lock().unwrap().script.clear();
+    }
+}

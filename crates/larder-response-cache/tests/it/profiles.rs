@@ -1,0 +1,79 @@
+//! What each profile keeps for itself.
+
+use larder_response_cache::Profile;
+
+use crate::fixture::{Fixture, HOUR};
+
+#[tokio::test]
+async fn a_cookie_is_stored_by_the_letter_alone() {
+    for (profile, is_hit) in [(Profile::Safe, false), (Profile::Rfc, true)] {
+        let fixture = Fixture::with(|builder| builder.with_profile(profile));
+        for _ in 0..2 {
+            fixture
+                .origin
+                .then(200, &[HOUR, ("set-cookie", "a=b")], "one");
+        }
+        fixture.get("/").await;
+        let second = fixture.get("/").await;
+        assert_eq!(
+            (second.is_hit(), second.field("set-cookie")),
+            (is_hit, "a=b")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_with_a_304_is_for_one_client() {
+    let fixture = Fixture::new();
+    let fields = [("cache-control", "max-age=10"), ("etag", "\"a\"")];
+    fixture.origin.then(200, &fields, "one");
+    fixture.get("/").await;
+    fixture.later(10);
+    fixture.origin.then(304, &[("set-cookie", "a=b")], "");
+    assert_eq!(fixture.get("/").await.field("set-cookie"), "a=b");
+    let hit = fixture.get("/").await;
+    assert_eq!((hit.is_hit(), hit.field("set-cookie")), (true, ""));
+}
+
+#[tokio::test]
+async fn authorization_needs_leave_to_be_stored_and_in_the_safe_profile_to_be_served() {
+    let authorized = [("authorization", "Basic eA==")];
+    for profile in [Profile::Safe, Profile::Rfc] {
+        let fixture = Fixture::with(|builder| builder.with_profile(profile));
+        fixture.origin.then(200, &[HOUR], "mine");
+        fixture.get_with("/", &authorized).await;
+        assert_eq!(fixture.get("/").await.text(), "unscripted");
+        fixture.origin.then(200, &[HOUR], "public");
+        assert_eq!(fixture.get("/").await.text(), "public");
+        let hit = fixture.get_with("/", &authorized).await.is_hit();
+        assert_eq!(hit, profile == Profile::Rfc);
+
+        fixture
+            .origin
+            .then(200, &[HOUR, ("cache-control", "public")], "shared");
+        fixture.get_with("/leave", &authorized).await;
+        assert!(fixture.get("/leave").await.is_hit());
+        assert!(fixture.get_with("/leave", &authorized).await.is_hit());
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_of_the_client_does_not_keep_it_from_a_hit() {
+    let fixture = Fixture::new();
+    fixture.origin.then(200, &[HOUR], "one");
+    fixture.get_with("/", &[("cookie", "a=1")]).await;
+    assert!(fixture.get_with("/", &[("cookie", "a=2")]).await.is_hit());
+}
+
+#[tokio::test]
+async fn what_varies_with_the_cookie_is_not_stored_in_the_safe_profile() {
+    let fixture = Fixture::new();
+    for visitor in ["ada", "bob", "ada"] {
+        fixture
+            .origin
+            .then(200, &[HOUR, ("vary", "cookie")], "personal");
+        let asked = [("cookie", visitor)];
+        assert!(!fixture.get_with("/", &asked).await.is_hit());
+    }
+    assert_eq!(fixture.origin.count(), 3);
+}

@@ -1,0 +1,189 @@
+//! What takes stored responses away: purges, and requests that change something (RFC 9111, 4.4).
+
+use bytes::Bytes;
+use http::Method;
+use tokio::sync::oneshot;
+
+use crate::fixture::{Fixture, HOUR, full, request, response};
+
+#[tokio::test]
+async fn a_change_makes_its_uri_and_those_it_names_invalid() {
+    let fixture = Fixture::new();
+    let paths = ["/a", "/b", "/c", "/d"];
+    for method in ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH"] {
+        for path in paths {
+            fixture.origin.then(200, &[HOUR], "one");
+            fixture.get(path).await;
+        }
+        let fields = [
+            ("location", "b"),
+            ("content-location", "http://cinema.example/c"),
+        ];
+        fixture.origin.then(201, &fields, "");
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        fixture.send(request(method, "/a", &[])).await.unwrap();
+        for (path, is_hit) in [("/a", false), ("/b", false), ("/c", false), ("/d", true)] {
+            assert_eq!(fixture.get(path).await.is_hit(), is_hit, "{path}");
+        }
+        fixture
+            .layer
+            .purger()
+            .purge("http://cinema.example/d")
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_failed_and_one_of_another_origin_change_nothing() {
+    let fixture = Fixture::new();
+    fixture.origin.then(200, &[HOUR], "one");
+    fixture.get("/a").await;
+    fixture
+        .origin
+        .then(500, &[], "")
+        .then(403, &[], "")
+        .then(200, &[("location", "/a")], "");
+    for _ in 0..2 {
+        fixture
+            .send(request(Method::POST, "/a", &[]))
+            .await
+            .unwrap();
+    }
+    let other = request(Method::POST, "/b", &[("host", "other.example")]);
+    fixture.send(other).await.unwrap();
+    assert!(fixture.get("/a").await.is_hit());
+}
+
+#[tokio::test]
+async fn a_purge_takes_all_variants_here_and_everywhere() {
+    let fixture = Fixture::new();
+    let vary = ("vary", "x");
+    for x in ["1", "2"] {
+        fixture.origin.then(200, &[HOUR, vary], "one");
+        fixture.get_with("/?q", &[("x", x)]).await;
+    }
+    let sibling = fixture.sibling();
+    sibling
+        .layer
+        .purger()
+        .purge("http://cinema.example/?q")
+        .await
+        .unwrap();
+    for x in ["1", "2"] {
+        assert!(!sibling.get_with("/?q", &[("x", x)]).await.is_hit());
+        // This process has its own copy for as long as its near TTL.
+        assert!(fixture.get_with("/?q", &[("x", x)]).await.is_hit());
+    }
+    fixture.later(10);
+    for x in ["1", "2"] {
+        assert!(!fixture.get_with("/?q", &[("x", x)]).await.is_hit());
+    }
+}
+
+#[tokio::test]
+async fn a_purge_of_what_is_no_uri_says_so() {
+    let purger = Fixture::new().layer.purger();
+    for uri in ["/path", "http://", "no uri", "http://u@a/"] {
+        let error = purger.purge(uri).await.unwrap_err();
+        assert_eq!(error.kind(), larder_store::ErrorKind::Invalid, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_takes_every_response_that_has_it() {
+    let fixture = Fixture::new();
+    for (path, tags) in [
+        ("/a", "film-1, films"),
+        ("/b", "films"),
+        ("/c", "film-1"),
+        ("/d", ""),
+    ] {
+        fixture
+            .origin
+            .then(200, &[HOUR, ("cache-tag", tags)], "one");
+        fixture.get(path).await;
+    }
+    let sibling = fixture.sibling();
+    assert!(sibling.get("/b").await.is_hit());
+    fixture.layer.purger().purge_tag("films").await.unwrap();
+    for (path, is_hit) in [("/a", false), ("/b", false), ("/c", true), ("/d", true)] {
+        assert_eq!(fixture.get(path).await.is_hit(), is_hit, "{path}");
+    }
+    fixture.later(10);
+    assert!(!sibling.get("/a").await.is_hit() && !sibling.get("/b").await.is_hit());
+    assert!(sibling.get("/c").await.is_hit());
+}
+
+/// Begins a fetch, does something, and lets the fetch end.
+async fn during_a_fetch(tags: &'static str, act: impl AsyncFnOnce(&Fixture)) -> Fixture {
+    let fixture = Fixture::new();
+    let (answer, answered) = oneshot::channel::<()>();
+    fixture.origin.then_with(move |_| {
+        Box::pin(async move {
+            answered.await.unwrap();
+            Ok(response(200, &[HOUR, ("cache-tag", tags)], full("old")))
+        })
+    });
+    let fetch = fixture.get("/");
+    let rest = async {
+        while fixture.origin.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        act(&fixture).await;
+        answer.send(()).unwrap();
+    };
+    let (old, ()) = tokio::join!(fetch, rest);
+    assert_eq!(old.text(), "old");
+    fixture
+}
+
+#[tokio::test]
+async fn what_was_fetched_before_a_purge_is_not_stored_after_it() {
+    let fixture = during_a_fetch("", async |fixture| {
+        fixture
+            .layer
+            .purger()
+            .purge("http://cinema.example/")
+            .await
+            .unwrap();
+    });
+    assert_eq!(fixture.await.get("/").await.text(), "unscripted");
+
+    let fixture = during_a_fetch("", async |fixture| {
+        let other = fixture.sibling();
+        other
+            .layer
+            .purger()
+            .purge("http://cinema.example/")
+            .await
+            .unwrap();
+    });
+    assert_eq!(fixture.await.get("/").await.text(), "unscripted");
+
+    let fixture = during_a_fetch("a", async |fixture| {
+        fixture.layer.purger().purge_tag("a").await.unwrap();
+    });
+    assert_eq!(fixture.await.get("/").await.text(), "unscripted");
+
+    let fixture = during_a_fetch("", async |fixture| {
+        fixture.origin.then(204, &[], "");
+        fixture
+            .send(request(Method::DELETE, "/", &[]))
+            .await
+            .unwrap();
+    });
+    assert_eq!(fixture.await.get("/").await.text(), "unscripted");
+}
+
+#[tokio::test]
+async fn no_request_header_purges() {
+    let fixture = Fixture::new();
+    fixture.origin.then(200, &[HOUR], "one");
+    fixture.get("/").await;
+    let purge = Method::from_bytes(b"PURGE").unwrap();
+    fixture.origin.then(405, &[], "");
+    let refused = request(purge, "/", &[("surrogate-key", "*")]).map(|_| Bytes::new().into());
+    fixture.send(refused).await.unwrap();
+    assert!(fixture.get("/").await.is_hit());
+}

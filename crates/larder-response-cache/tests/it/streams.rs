@@ -1,0 +1,149 @@
+//! Bodies on their way through.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use tokio::sync::mpsc;
+
+use crate::fixture::{Body, Broken, Fixture, HOUR, request, response};
+
+type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Broken>>;
+
+/// A body that a test sends frame by frame.
+fn stream() -> (Frames, Body) {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let frames = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+    (sender, StreamBody::new(frames).boxed_unsync())
+}
+
+fn data(text: &'static str) -> Result<Frame<Bytes>, Broken> {
+    Ok(Frame::data(Bytes::from_static(text.as_bytes())))
+}
+
+async fn next(body: &mut larder_response_cache::ResponseBody<Body>) -> Option<Bytes> {
+    let frame = tokio::time::timeout(Duration::from_secs(5), body.frame()).await;
+    frame.unwrap()?.unwrap().into_data().ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_byte_of_any_body_comes_at_once() {
+    for fields in [
+        &[HOUR][..],
+        &[],
+        &[HOUR, ("content-type", "text/event-stream")],
+    ] {
+        let fixture = Fixture::new();
+        let (frames, body) = stream();
+        fixture.origin.then_response(response(200, fields, body));
+        let mut body = fixture
+            .open(request(Method::GET, "/", &[]))
+            .await
+            .into_body();
+        for text in ["one", "two"] {
+            frames.send(data(text)).unwrap();
+            assert_eq!(next(&mut body).await.unwrap(), text);
+        }
+        drop(frames);
+        assert_eq!(next(&mut body).await, None);
+        let hit = fixture.get("/").await;
+        assert_eq!(hit.is_hit(), fields == [HOUR]);
+        if hit.is_hit() {
+            assert_eq!((hit.text(), hit.field("content-length")), ("onetwo", "6"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_past_the_cap_streams_on_and_is_not_stored() {
+    let fixture = Fixture::with(|builder| builder.with_max_body(5));
+    let (frames, body) = stream();
+    fixture.origin.then_response(response(200, &[HOUR], body));
+    let mut body = fixture
+        .open(request(Method::GET, "/", &[]))
+        .await
+        .into_body();
+    for text in ["one", "two", "three", "four"] {
+        frames.send(data(text)).unwrap();
+        assert_eq!(next(&mut body).await.unwrap(), text);
+    }
+    drop(frames);
+    assert_eq!(next(&mut body).await, None);
+    assert!(!fixture.get("/").await.is_hit());
+
+    fixture.origin.then(200, &[HOUR], "said to be too long");
+    assert_eq!(fixture.get("/b").await.text(), "said to be too long");
+    assert!(!fixture.get("/b").await.is_hit());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_truncated_body_is_never_stored() {
+    let fixture = Fixture::new();
+    let (frames, body) = stream();
+    fixture
+        .origin
+        .then_response(response(200, &[HOUR, ("content-length", "9")], body));
+    frames.send(data("one")).unwrap();
+    drop(frames);
+    assert_eq!(fixture.get("/").await.text(), "one");
+    assert!(!fixture.get("/").await.is_hit());
+
+    let (frames, body) = stream();
+    fixture.origin.then_response(response(200, &[HOUR], body));
+    frames.send(data("one")).unwrap();
+    frames.send(Err(Broken)).unwrap();
+    assert_eq!(
+        fixture
+            .send(request(Method::GET, "/b", &[]))
+            .await
+            .unwrap_err(),
+        Broken
+    );
+    assert!(!fixture.get("/b").await.is_hit());
+}
+
+#[tokio::test(start_paused = true)]
+async fn trailers_come_through_and_keep_it_from_being_stored() {
+    let fixture = Fixture::new();
+    let (frames, body) = stream();
+    fixture.origin.then_response(response(200, &[HOUR], body));
+    let mut trailers = HeaderMap::new();
+    trailers.append("x", "1".parse().unwrap());
+    frames.send(data("one")).unwrap();
+    frames.send(Ok(Frame::trailers(trailers.clone()))).unwrap();
+    drop(frames);
+    let body = fixture
+        .open(request(Method::GET, "/", &[]))
+        .await
+        .into_body();
+    let collected = body.collect().await.unwrap();
+    assert_eq!(collected.trailers(), Some(&trailers));
+    assert!(!fixture.get("/").await.is_hit());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_away_leaves_the_response_to_others() {
+    let fixture = Fixture::new();
+    let (frames, body) = stream();
+    fixture.origin.then_response(response(200, &[HOUR], body));
+    let response = fixture.open(request(Method::GET, "/", &[])).await;
+    frames.send(data("one")).unwrap();
+    let (waiting, ()) = tokio::join!(fixture.get("/"), async {
+        tokio::task::yield_now().await;
+        drop(response);
+        frames.send(data("two")).unwrap();
+        drop(frames);
+    });
+    assert_eq!((waiting.text(), fixture.origin.count()), ("onetwo", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_holds_nobody_up() {
+    let fixture = Fixture::new();
+    fixture.origin.then(200, &[HOUR], "one");
+    let _unread = fixture.open(request(Method::GET, "/", &[])).await;
+    assert_eq!(fixture.get("/").await.text(), "one");
+    assert_eq!(fixture.origin.count(), 1);
+}

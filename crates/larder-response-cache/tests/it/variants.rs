@@ -1,0 +1,127 @@
+//! Responses that vary (RFC 9111, 4.1).
+
+use crate::fixture::{Fixture, HOUR};
+
+const VARY: (&str, &str) = ("vary", "accept-language");
+
+#[tokio::test]
+async fn each_variant_is_served_to_those_who_ask_for_it() {
+    let fixture = Fixture::new();
+    for (language, text) in [("de", "eins"), ("en", "one"), ("fr", "un")] {
+        fixture.origin.then(200, &[HOUR, VARY], text);
+        let asked = [("accept-language", language)];
+        assert_eq!(fixture.get_with("/", &asked).await.text(), text);
+    }
+    fixture.origin.then(200, &[HOUR, VARY], "nothing said");
+    assert_eq!(fixture.get("/").await.text(), "nothing said");
+    for process in [&fixture, &fixture.sibling()] {
+        for (language, text) in [("de", "eins"), ("EN", "one"), ("fr", "un")] {
+            let hit = process
+                .get_with("/", &[("accept-language", language)])
+                .await;
+            assert_eq!((hit.text(), hit.is_hit()), (text, true));
+        }
+        assert_eq!(process.get("/").await.text(), "nothing said");
+    }
+    assert_eq!(fixture.origin.count(), 4);
+}
+
+#[tokio::test]
+async fn variants_have_a_cap_and_the_oldest_goes() {
+    let fixture = Fixture::with(|builder| builder.with_max_variants(2));
+    for language in ["a", "b", "c"] {
+        fixture.origin.then(200, &[HOUR, VARY], "x");
+        fixture
+            .get_with("/", &[("accept-language", language)])
+            .await;
+    }
+    for (language, is_hit) in [("b", true), ("c", true), ("a", false)] {
+        let answered = fixture
+            .get_with("/", &[("accept-language", language)])
+            .await;
+        assert_eq!(answered.is_hit(), is_hit, "{language}");
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_is_named_later_selects_from_then_on() {
+    let fixture = Fixture::new();
+    fixture.origin.then(200, &[HOUR, VARY], "one");
+    fixture.get_with("/", &[("accept-language", "en")]).await;
+    fixture.origin.then(200, &[HOUR, ("vary", "x")], "two");
+    fixture
+        .get_with("/", &[("accept-language", "de"), ("x", "1")])
+        .await;
+    fixture.origin.then(200, &[HOUR, ("vary", "x")], "three");
+    let asked = [("accept-language", "de"), ("x", "2")];
+    assert_eq!(fixture.get_with("/", &asked).await.text(), "three");
+    assert_eq!(fixture.get_with("/", &asked).await.text(), "three");
+}
+
+#[tokio::test]
+async fn a_stale_variant_is_validated_by_its_own_tag() {
+    let fixture = Fixture::new();
+    let short = ("cache-control", "max-age=10");
+    for (language, tag) in [("de", "\"d\""), ("en", "\"e\"")] {
+        fixture.origin.then(200, &[short, VARY, ("etag", tag)], "x");
+        fixture
+            .get_with("/", &[("accept-language", language)])
+            .await;
+    }
+    fixture.later(11);
+    fixture.origin.then(304, &[short], "");
+    let asked = [("accept-language", "de")];
+    fixture.get_with("/", &asked).await;
+    let last = fixture.origin.last();
+    assert_eq!(
+        (&last["if-none-match"], &last["accept-language"]),
+        (&"\"d\"".parse().unwrap(), &"de".parse().unwrap())
+    );
+    assert!(fixture.get_with("/", &asked).await.is_hit());
+}
+
+#[tokio::test]
+async fn a_claim_of_another_host_is_served_to_no_other() {
+    let fixture = Fixture::new();
+    let evil = [("x-forwarded-host", "evil.example")];
+    fixture.origin.then(200, &[HOUR], "links to evil.example");
+    fixture.get_with("/", &evil).await;
+    fixture.origin.then(200, &[HOUR], "clean");
+    assert_eq!(fixture.get("/").await.text(), "clean");
+    assert_eq!(fixture.get("/").await.text(), "clean");
+    assert_eq!(
+        fixture.get_with("/", &evil).await.text(),
+        "links to evil.example"
+    );
+
+    fixture.origin.then(200, &[HOUR], "clean");
+    fixture.get("/b").await;
+    fixture.origin.then(200, &[HOUR], "links to evil.example");
+    assert_eq!(
+        fixture.get_with("/b", &evil).await.text(),
+        "links to evil.example"
+    );
+    fixture.origin.then(200, &[HOUR], "clean");
+    assert_eq!(fixture.get("/b").await.text(), "clean");
+    assert_eq!(fixture.origin.count(), 5);
+}
+
+#[tokio::test]
+async fn a_key_field_selects_without_vary() {
+    let fixture = Fixture::with(|builder| builder.with_key_field("x-tenant".parse().unwrap()));
+    for tenant in ["a", "b"] {
+        fixture.origin.then(200, &[HOUR], "x");
+        assert!(
+            !fixture
+                .get_with("/", &[("x-tenant", tenant)])
+                .await
+                .is_hit()
+        );
+        assert!(
+            fixture
+                .get_with("/", &[("x-tenant", tenant)])
+                .await
+                .is_hit()
+        );
+    }
+}
