@@ -10,7 +10,6 @@ mod key;
 mod layer;
 mod limiter;
 mod meter;
-mod now;
 mod on_failure;
 mod policy;
 mod program;

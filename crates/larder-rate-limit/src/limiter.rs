@@ -5,7 +5,6 @@ use std::task::Poll;
 
 use larder_store::{Key, KeyId, Programs, Record, Result, Store, StoreExt};
 
-use crate::now::run_now;
 use crate::program::{Peek, Tat};
 use crate::quota::invalid;
 use crate::{Decision, Gcra, Quota};
@@ -109,7 +108,7 @@ impl RateLimiter {
     }
 
     pub(crate) fn check_now(&self, key: &Key) -> Poll<Result<Decision>> {
-        run_now(&*self.programs, key, &self.gcra)
+        self.programs.run_now(key, &self.gcra)
     }
 }
 

@@ -4,7 +4,6 @@ use std::task::Poll;
 
 use larder_store::{Error, ErrorKind, Key, Programs, Record, Result, Store, StoreExt};
 
-use crate::now::run_now;
 use crate::program::{InspectTat, Tat};
 use crate::{Decision, RateLimiter};
 
@@ -48,14 +47,14 @@ impl LocalStore {
         let programs = store.require_programs("a local rate limit")?;
         // A step that changes nothing shows whether the store answers at once.
         let key = Key::new(Tat::KIND, "probe");
-        match run_now(&*programs, &key, &InspectTat) {
+        match programs.run_now(&key, &InspectTat) {
             Poll::Ready(_) => Ok(Self(programs)),
             Poll::Pending => Err(waits()),
         }
     }
 
     pub(crate) fn check(&self, limiter: &RateLimiter, key: &Key) -> Result<Decision> {
-        match run_now(&*self.0, key, limiter.gcra()) {
+        match self.0.run_now(key, limiter.gcra()) {
             Poll::Ready(answer) => answer,
             Poll::Pending => Err(waits()),
         }

@@ -7,18 +7,30 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 ///
 /// What comes out has no colon, brace, glob, white space or control character, and is the same
 /// for the same bytes only.
-pub(super) fn escape_into<A: smallvec::Array<Item = u8>>(out: &mut SmallVec<A>, text: &[u8]) {
-    for &byte in text {
-        if is_plain(byte) {
-            out.push(byte);
-        } else {
-            out.push(b'%');
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 15)]);
-        }
+pub(super) fn escape_into<A: smallvec::Array<Item = u8>>(out: &mut SmallVec<A>, mut text: &[u8]) {
+    // Whole runs at a time: most ids need no escape at all.
+    loop {
+        let run = text.iter().position(|byte| !PLAIN[usize::from(*byte)]);
+        let (plain, rest) = text.split_at(run.unwrap_or(text.len()));
+        out.extend_from_slice(plain);
+        let Some((byte, rest)) = rest.split_first() else {
+            return;
+        };
+        let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
+        out.extend_from_slice(&[b'%', HEX[high], HEX[low]]);
+        text = rest;
     }
 }
 
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b'/')
-}
+/// Which bytes stand in a key as they are.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let c = byte as u8;
+        plain[byte] =
+            c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_' | b'~' | b'@' | b'/');
+        byte += 1;
+    }
+    plain
+};

@@ -81,8 +81,15 @@ impl<'a> IdWriter<'a> {
     /// Adds a component that is a number, in decimal.
     pub fn number(&mut self, number: impl Into<i128>) {
         self.separate();
-        // Writing to memory does not fail.
-        let _ = write!(self.out, "{}", number.into());
+        let number = number.into();
+        let mut digits = itoa::Buffer::new();
+        self.out.extend_from_slice(
+            match i64::try_from(number) {
+                Ok(number) => digits.format(number),
+                Err(_) => digits.format(number),
+            }
+            .as_bytes(),
+        );
     }
 
     fn separate(&mut self) {
@@ -139,8 +146,18 @@ impl<const N: usize> KeyId for [u8; N] {
 impl KeyId for IpAddr {
     fn write_id(&self, id: &mut IdWriter<'_>) {
         let mut text = SmallVec::<[u8; 64]>::new();
-        // Writing to memory does not fail.
-        let _ = write!(text, "{self}");
+        match self {
+            Self::V4(address) => {
+                for (at, octet) in address.octets().into_iter().enumerate() {
+                    if at > 0 {
+                        text.push(b'.');
+                    }
+                    text.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+                }
+            }
+            // Writing to memory does not fail.
+            Self::V6(address) => drop(write!(text, "{address}")),
+        }
         id.bytes(&text);
     }
 }

@@ -39,6 +39,19 @@ fn a_key_shows_its_parts_and_its_namespace() {
 }
 
 #[test]
+fn numbers_and_addresses_read_as_people_write_them() {
+    use std::net::IpAddr;
+
+    assert_eq!(
+        key((i64::MIN, u64::MAX)),
+        format!("kind:{{{}:{}}}", i64::MIN, u64::MAX)
+    );
+    let address = |text: &str| text.parse::<IpAddr>().unwrap();
+    assert_eq!(key(address("203.0.113.70")), "kind:{203.0.113.70}");
+    assert_eq!(key(address("2001:db8::1")), "kind:{2001%3Adb8%3A%3A1}");
+}
+
+#[test]
 fn a_long_id_is_hashed_and_a_shorter_one_is_not() {
     let (longest, longer) = ("a".repeat(MAX_ID), "a".repeat(MAX_ID + 1));
     assert_eq!(key(longest.as_str()), format!("kind:{{{longest}}}"));

@@ -26,7 +26,8 @@ pub trait Record: Send + Sized + 'static {
     /// The kind of its keys, made by [`Kind::record`].
     const KIND: Kind;
 
-    /// What is added to the key, for each physical key of the record, in the order of `KEYS`.
+    /// What is added to the key, for each physical key of the record, in the order of `KEYS`: a
+    /// colon and a name, as in `":jobs"`.
     ///
     /// The empty text is the key itself, and is the default.
     const PARTS: &'static [&'static str] = &[""];
@@ -48,6 +49,8 @@ pub trait Record: Send + Sized + 'static {
 ///   `now()` microseconds, `num(n)` an integer as text, `put(key, text, ms)`, `ttl(key, ms)`,
 ///   `del(key)`. It may call Redis for anything else.
 /// - Integers are within [`MAX_INT`]. Division is floored. A map is sorted before it is sent back.
+/// - A key that may hold another Redis type is read with a command of its own type first: `EXISTS`
+///   and `DEL` would not notice.
 /// - Check first, write last: an error in the middle of a script keeps what was written.
 /// - A step does not panic, and does not wait. A store may run it on a trial and run it again;
 ///   only the last run counts, so it changes nothing but its record.
