@@ -1,0 +1,97 @@
+use http::StatusCode;
+
+use crate::support::{Browser, World, on_both_stores};
+
+on_both_stores! { Manual;
+    async fn fields_are_kept_removed_and_typed(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/set/a/1").await;
+        browser.read(&site, "/set/b/two").await;
+        assert_eq!(browser.read(&site, "/get/a").await, "1");
+        assert_eq!(browser.read(&site, "/get/b").await, "two");
+        browser.read(&site, "/remove/a").await;
+        assert_eq!(browser.read(&site, "/get/a").await, "");
+        assert_eq!(browser.read(&site, "/get/b").await, "two");
+        browser.read(&site, "/set/count/text").await;
+        assert_eq!(browser.get(&site, "/count").await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(browser.get(&site, "/add/1").await.status, StatusCode::BAD_REQUEST);
+    }
+
+    async fn sums_add_up_over_requests(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        assert_eq!(browser.read(&site, "/add/5").await, "5");
+        assert_eq!(browser.read(&site, "/add/-2").await, "3");
+        assert_eq!(browser.read(&site, "/count").await, "3");
+        assert_eq!(browser.read(&site, "/update").await, "4");
+        let most = "9007199254740992";
+        let reply = browser.get(&site, &format!("/add/{most}")).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+        assert_eq!(browser.read(&site, "/count").await, "4");
+    }
+
+    async fn an_update_makes_a_session_where_there_is_none(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        assert_eq!(browser.read(&site, "/update").await, "1");
+        assert_eq!(browser.read(&site, "/update").await, "2");
+    }
+
+    async fn a_flash_is_shown_once(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/flash/hello").await;
+        // A page that fails has shown nothing.
+        browser.get(&site, "/failing/show-flash").await;
+        assert_eq!(browser.read(&site, "/show-flash").await, "hello");
+        assert_eq!(browser.read(&site, "/show-flash").await, "");
+    }
+
+    async fn what_is_too_large_is_refused_and_leaves_the_session_as_it_was(world: World) {
+        let sessions = world.sessions().with_max_value(1000).with_max_bytes(3000);
+        let (site, browser) = (World::site_of(sessions), Browser::new());
+        browser.read(&site, "/set/a/1").await;
+        let reply = browser.get(&site, "/set-large/a/1001").await;
+        assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(browser.read(&site, "/get/a").await, "1");
+        for field in ["c", "d", "e"] {
+            let reply = browser.get(&site, &format!("/set-large/{field}/900")).await;
+            assert_eq!(reply.status, StatusCode::OK, "{field}");
+        }
+        let reply = browser.get(&site, "/set-large/f/900").await;
+        assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(browser.read(&site, "/get/f").await, "");
+        browser.read(&site, "/remove/c").await;
+        browser.read(&site, "/set-large/f/900").await;
+    }
+
+    async fn a_server_error_undoes_what_was_to_be_written_at_the_end(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        let reply = browser.get(&site, "/failing/set/a/1").await;
+        assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!reply.sets_cookie());
+        assert_eq!(world.switch.operations(), 0);
+        browser.read(&site, "/set/a/1").await;
+        browser.get(&site, "/failing/set/a/2").await;
+        browser.get(&site, "/failing/add/5").await;
+        assert_eq!(browser.read(&site, "/get/a").await, "1");
+        assert_eq!(browser.read(&site, "/count").await, "0");
+    }
+
+    async fn what_is_written_at_once_stays_when_the_handler_fails(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        let reply = browser.get(&site, "/failing/save/1").await;
+        assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(reply.sets_cookie());
+        browser.get(&site, "/failing/update").await;
+        assert_eq!(browser.read(&site, "/get/answer").await, "1");
+        assert_eq!(browser.read(&site, "/count").await, "1");
+    }
+
+    async fn two_processes_share_the_sessions(world: World) {
+        let (one, other, browser) = (world.site(), world.site(), Browser::new());
+        browser.read(&one, "/log-in/ada").await;
+        assert_eq!(browser.read(&other, "/whoami").await, "ada");
+        browser.read(&other, "/set/a/1").await;
+        assert_eq!(browser.read(&one, "/get/a").await, "1");
+        browser.read(&other, "/log-out").await;
+        assert_eq!(browser.read(&one, "/whoami").await, "");
+    }
+}

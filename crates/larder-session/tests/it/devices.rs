@@ -1,0 +1,196 @@
+use http::StatusCode;
+
+use crate::support::{Browser, Site, World, on_both_stores};
+
+async fn signed_in(site: &Site, user: &str, device: &str) -> Browser {
+    let browser = Browser::new();
+    browser
+        .read(site, &format!("/log-in/{user}/{device}"))
+        .await;
+    browser
+}
+
+async fn is_in(site: &Site, browser: &Browser) -> bool {
+    !browser.copy().read(site, "/whoami").await.is_empty()
+}
+
+on_both_stores! { Manual;
+    async fn a_user_sees_the_devices_and_which_one_this_is(world: World) {
+        let site = world.site();
+        let phone = signed_in(&site, "ada", "phone").await;
+        world.advance_micros(1);
+        let laptop = signed_in(&site, "ada", "laptop").await;
+        signed_in(&site, "grace", "desk").await;
+        let seen = laptop.read(&site, "/devices").await;
+        assert_eq!(
+            seen,
+            format!("{}* laptop\n{} phone\n", laptop.record(), phone.record())
+        );
+        let nobody = Browser::new().get(&site, "/devices").await;
+        assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
+    }
+
+    async fn the_handle_of_a_device_is_no_cookie(world: World) {
+        let site = world.site();
+        let phone = signed_in(&site, "ada", "phone").await;
+        let handle = phone.record();
+        for cookie in [handle.clone(), format!("{handle}.{handle}")] {
+            assert!(!is_in(&site, &Browser::with(cookie)).await);
+        }
+    }
+
+    async fn one_device_is_revoked_at_the_next_request_of_any_process(world: World) {
+        let (one, other) = (world.site(), world.site());
+        let phone = signed_in(&one, "ada", "phone").await;
+        let laptop = signed_in(&other, "ada", "laptop").await;
+        let path = format!("/revoke/{}", phone.record());
+        assert_eq!(laptop.read(&other, &path).await, "true");
+        assert!(!is_in(&one, &phone).await);
+        assert!(is_in(&one, &laptop).await);
+        assert_eq!(laptop.read(&one, "/devices").await.lines().count(), 1);
+        // Twice is the same as once.
+        assert_eq!(laptop.read(&other, &path).await, "true");
+    }
+
+    async fn nobody_revokes_a_device_of_another_user(world: World) {
+        let site = world.site();
+        let ada = signed_in(&site, "ada", "phone").await;
+        let grace = signed_in(&site, "grace", "phone").await;
+        let visitor = Browser::new();
+        visitor.read(&site, "/set/a/1").await;
+        for handle in [ada.record(), visitor.record()] {
+            let path = format!("/revoke/{handle}");
+            assert_eq!(grace.read(&site, &path).await, "false");
+        }
+        assert!(is_in(&site, &ada).await);
+        assert_eq!(visitor.read(&site, "/get/a").await, "1");
+        let path = format!("/revoke/{}", ada.record());
+        assert_eq!(visitor.get(&site, &path).await.status, StatusCode::UNAUTHORIZED);
+    }
+
+    async fn to_revoke_ones_own_device_is_to_sign_out(world: World) {
+        let site = world.site();
+        let phone = signed_in(&site, "ada", "phone").await;
+        let path = format!("/revoke/{}", phone.record());
+        assert_eq!(phone.read(&site, &path).await, "true");
+        assert_eq!(phone.cookie(), None);
+    }
+
+    async fn the_others_are_revoked_and_this_one_stays(world: World) {
+        let (one, other) = (world.site(), world.site());
+        let phone = signed_in(&one, "ada", "phone").await;
+        let laptop = signed_in(&one, "ada", "laptop").await;
+        let grace = signed_in(&one, "grace", "desk").await;
+        laptop.read(&other, "/revoke-others").await;
+        assert!(!is_in(&one, &phone).await);
+        assert!(is_in(&one, &laptop).await && is_in(&one, &grace).await);
+        assert_eq!(laptop.read(&one, "/devices").await.lines().count(), 1);
+        // The one that was spared is an ordinary one: a new one may revoke it.
+        let phone = signed_in(&one, "ada", "phone").await;
+        assert!(is_in(&one, &laptop).await);
+        phone.read(&one, "/revoke-others").await;
+        assert!(!is_in(&one, &laptop).await);
+        assert!(is_in(&one, &phone).await);
+    }
+
+    async fn all_are_revoked(world: World) {
+        let (one, other) = (world.site(), world.site());
+        let phone = signed_in(&one, "ada", "phone").await;
+        let laptop = signed_in(&one, "ada", "laptop").await;
+        let kept = laptop.copy();
+        laptop.read(&one, "/revoke-all").await;
+        assert_eq!(laptop.cookie(), None);
+        assert!(!is_in(&other, &phone).await && !is_in(&other, &kept).await);
+
+        let phone = signed_in(&one, "ada", "phone").await;
+        world.sessions().revoke_all("ada").await.unwrap();
+        assert!(!is_in(&other, &phone).await);
+    }
+
+    async fn an_app_lists_and_revokes_the_devices_of_a_user(world: World) {
+        let (site, sessions) = (world.site(), world.sessions());
+        let phone = signed_in(&site, "ada", "phone").await;
+        let devices = sessions.devices("ada").await.unwrap();
+        assert_eq!(devices.len(), 1);
+        assert_eq!(devices[0].name.as_deref(), Some("phone"));
+        assert!(!devices[0].is_current);
+        assert!(!sessions.revoke("grace", devices[0].id).await.unwrap());
+        assert!(sessions.revoke("ada", devices[0].id).await.unwrap());
+        assert!(!is_in(&site, &phone).await);
+        assert!(sessions.devices("nobody").await.unwrap().is_empty());
+        sessions.revoke_all("nobody").await.unwrap();
+    }
+
+    async fn past_the_cap_the_session_that_ends_first_is_ended(world: World) {
+        let site = World::site_of(world.sessions().with_max_devices(3));
+        let mut browsers = Vec::new();
+        for _ in 0..5 {
+            browsers.push(signed_in(&site, "ada", "x").await);
+            world.advance_micros(1);
+        }
+        for (at, browser) in browsers.iter().enumerate() {
+            assert_eq!(is_in(&site, browser).await, at >= 2, "{at}");
+        }
+        assert_eq!(browsers[4].read(&site, "/devices").await.lines().count(), 3);
+        // A sign-in again on a device that is there takes no more room.
+        browsers[2].read(&site, "/log-in/ada").await;
+        assert!(is_in(&site, &browsers[3]).await);
+    }
+
+    async fn the_list_is_rid_of_what_has_ended(world: World) {
+        let site = world.site();
+        for _ in 0..3 {
+            let browser = signed_in(&site, "ada", "x").await;
+            browser.read(&site, "/log-out").await;
+        }
+        let phone = signed_in(&site, "ada", "phone").await;
+        assert_eq!(phone.read(&site, "/devices").await.lines().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn without_the_users_record_nobody_is_let_in_and_a_sign_in_mends_it() {
+    use crate::support::Time;
+    let world = World::redis(Time::Real).await;
+    let (site, server) = (world.site(), world.server.as_ref().unwrap());
+    let phone = signed_in(&site, "ada", "phone").await;
+    assert!(is_in(&site, &phone).await);
+    let keys = server.command(&["KEYS", "session-user:*"]).unwrap();
+    let larder_test::server::Reply::Array(keys) = keys else {
+        panic!("no list: {keys:?}")
+    };
+    assert_eq!(keys.len(), 1);
+    let key = keys[0].text().unwrap().into_owned();
+    server.command(&["DEL", &key]).unwrap();
+    assert!(!is_in(&site, &phone).await);
+    phone.read(&site, "/log-in/ada").await;
+    assert!(is_in(&site, &phone).await);
+}
+
+#[tokio::test]
+async fn a_session_that_is_missing_from_the_list_is_revoked_all_the_same() {
+    use crate::support::Time;
+    let world = World::redis(Time::Real).await;
+    let (site, server) = (world.site(), world.server.as_ref().unwrap());
+    let phone = signed_in(&site, "ada", "phone").await;
+    let laptop = signed_in(&site, "ada", "laptop").await;
+    let keys = server.command(&["KEYS", "session-user:*"]).unwrap();
+    let larder_test::server::Reply::Array(keys) = keys else {
+        panic!("no list: {keys:?}")
+    };
+    let key = keys[0].text().unwrap().into_owned();
+    for browser in [&phone, &laptop] {
+        let field = format!("s:{}", browser.record());
+        let removed = server.command(&["HDEL", &key, &field]).unwrap();
+        assert_eq!(removed.int(), Some(1));
+    }
+    assert!(
+        laptop
+            .read(&site, "/devices")
+            .await
+            .contains(&format!("{}*", laptop.record()))
+    );
+    laptop.read(&site, "/revoke-others").await;
+    assert!(!is_in(&site, &phone).await);
+    assert!(is_in(&site, &laptop).await);
+}

@@ -1,0 +1,129 @@
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use larder_session::OnFailure;
+use larder_store::ErrorKind;
+use larder_test::faulty::Trouble;
+
+use crate::support::{Browser, World, on_both_stores};
+
+fn troubles() -> [Trouble; 3] {
+    [
+        Trouble::Fail(ErrorKind::NotSent),
+        Trouble::Fail(ErrorKind::MayHaveRun),
+        Trouble::Hang,
+    ]
+}
+
+async fn away(world: &World, trouble: &Trouble) -> Browser {
+    world.switch.clear();
+    let browser = Browser::new();
+    browser.read(&world.site(), "/log-in/ada").await;
+    browser.read(&world.site(), "/set/a/1").await;
+    world.switch.set(trouble.clone());
+    browser
+}
+
+on_both_stores! { Manual;
+    async fn declared_as_unavailable_a_failing_store_is_503_whatever_the_handler_made_of_it(world: World) {
+        let site = world.site_on_failure(OnFailure::Unavailable);
+        for trouble in troubles() {
+            let browser = away(&world, &trouble).await;
+            for path in ["/careless", "/whoami", "/account", "/get/a", "/set/a/2", "/log-out"] {
+                let started = Instant::now();
+                let reply = browser.get(&site, path).await;
+                assert!(started.elapsed() < Duration::from_secs(5), "{path}");
+                assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+                assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+                assert_eq!(reply.header("cache-control"), Some("no-store"));
+                assert!(!reply.sets_cookie(), "{path}");
+            }
+            let reply = browser.get(&site, "/untouched").await;
+            assert_eq!(reply.status, StatusCode::OK);
+            world.switch.clear();
+            assert_eq!(browser.read(&site, "/whoami").await, "ada");
+            assert_eq!(browser.read(&site, "/get/a").await, "1");
+        }
+    }
+
+    async fn declared_as_anonymous_it_goes_on_without_a_session_and_the_session_stays(world: World) {
+        let site = world.site_on_failure(OnFailure::Anonymous);
+        for trouble in troubles() {
+            let browser = away(&world, &trouble).await;
+            for path in ["/whoami", "/get/a", "/set/a/2", "/show-flash"] {
+                let reply = browser.get(&site, path).await;
+                assert_eq!((reply.status, &*reply.body), (StatusCode::OK, ""), "{path}");
+                assert!(!reply.sets_cookie(), "{path}");
+            }
+            // What needs a user is never let through, and what signs in or out says that it failed.
+            for path in ["/account", "/log-in/grace", "/log-out", "/rotate", "/devices", "/update"] {
+                let reply = browser.get(&site, path).await;
+                assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+                assert!(!reply.sets_cookie(), "{path}");
+            }
+            world.switch.clear();
+            assert_eq!(browser.read(&site, "/whoami").await, "ada");
+            assert_eq!(browser.read(&site, "/get/a").await, "1");
+        }
+    }
+
+    async fn a_visitor_without_a_cookie_is_not_signed_in_by_a_failing_store(world: World) {
+        for on_failure in [OnFailure::Unavailable, OnFailure::Anonymous] {
+            let site = world.site_on_failure(on_failure);
+            world.switch.set(Trouble::Fail(ErrorKind::NotSent));
+            let browser = Browser::new();
+            let reply = browser.get(&site, "/log-in/ada").await;
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(!reply.sets_cookie());
+            assert_eq!(browser.get(&site, "/account").await.status, StatusCode::UNAUTHORIZED);
+        }
+    }
+
+    async fn a_write_that_fails_at_the_end_is_not_passed_over(world: World) {
+        let browser = Browser::new();
+        let site = world.site_on_failure(OnFailure::Unavailable);
+        browser.read(&site, "/set/a/1").await;
+        for trouble in [Trouble::Fail(ErrorKind::NotSent), Trouble::LoseAnswer] {
+            world.switch.set_next(1, trouble);
+            let reply = Browser::new().get(&site, "/set/a/2").await;
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(!reply.sets_cookie());
+            world.switch.clear();
+        }
+        assert_eq!(browser.read(&site, "/get/a").await, "1");
+    }
+
+    async fn a_failing_store_is_asked_once_a_request(world: World) {
+        let site = world.site_on_failure(OnFailure::Anonymous);
+        let browser = away(&world, &Trouble::Fail(ErrorKind::NotSent)).await;
+        let before = world.switch.operations();
+        browser.read(&site, "/show-flash").await;
+        // The session and the user's epoch, side by side, and nothing at the end.
+        assert!(world.switch.operations() - before <= 2);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_is_503_and_works_again_without_a_restart() {
+    use crate::support::Time;
+    let mut world = World::redis(Time::Real).await;
+    let site = world.site_on_failure(OnFailure::Unavailable);
+    let browser = Browser::new();
+    browser.read(&site, "/set/a/1").await;
+    world.server.as_mut().unwrap().kill();
+    for _ in 0..5 {
+        let started = Instant::now();
+        let reply = browser.get(&site, "/get/a").await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(started.elapsed() < Duration::from_secs(2));
+    }
+    world.server.as_mut().unwrap().restart().unwrap();
+    let started = Instant::now();
+    while browser.get(&site, "/get/a").await.status != StatusCode::OK {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "it did not come back"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,16 @@
+//! What sessions do, seen from a browser.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[cfg(feature = "axum")]
+mod axum;
+mod cookies;
+mod data;
+mod devices;
+mod failing;
+mod races;
+mod secrets;
+mod sign_in;
+mod support;
+mod time;
+mod tower_shape;

@@ -1,0 +1,176 @@
+use std::convert::Infallible;
+
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use larder_session::{ErrorKind, Result, Session, SessionKey, SessionLayer};
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, ServiceExt, service_fn};
+
+use super::Reply;
+
+const ANSWER: SessionKey<String> = SessionKey::new("answer");
+const COUNT: SessionKey<u64> = SessionKey::new("count");
+const FLASH: SessionKey<String> = SessionKey::new("flash");
+
+type Answered = Response<larder_session::ResponseBody<Full<bytes::Bytes>>>;
+
+/// An app whose pages do to the session what their path says.
+#[derive(Clone)]
+pub(crate) struct Site(BoxCloneSyncService<Request<String>, Answered, Infallible>);
+
+impl Site {
+    pub(crate) fn new(layer: SessionLayer) -> Self {
+        let pages = service_fn(|request: Request<String>| async move {
+            let session = request.extensions().get::<Session>().unwrap().clone();
+            Ok::<_, Infallible>(answer(&session, request.uri().path()).await)
+        });
+        Self(BoxCloneSyncService::new(layer.layer(pages)))
+    }
+
+    pub(crate) async fn call(&self, request: Request<String>) -> Reply {
+        let response = self.0.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.into()).unwrap(),
+        }
+    }
+}
+
+/// Lets other requests go on in between, now and then.
+async fn pause() {
+    for _ in 0..fastrand::u8(..6) {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn answer(session: &Session, path: &str) -> Response<Full<bytes::Bytes>> {
+    let (path, status) = match path.strip_prefix("/failing") {
+        Some(path) => (path, StatusCode::INTERNAL_SERVER_ERROR),
+        None => (path, StatusCode::OK),
+    };
+    let mut words = path.split('/').skip(1);
+    let page = words.next().unwrap_or_default();
+    let words: Vec<_> = words.map(str::to_owned).collect();
+    let (status, body) = match run(session, page, &words).await {
+        Ok(body) => (status, body),
+        Err(error) => {
+            let status = match error.kind() {
+                ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+                ErrorKind::SignedOut => StatusCode::UNAUTHORIZED,
+                ErrorKind::Gone => StatusCode::GONE,
+                ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            (status, format!("{error}"))
+        }
+    };
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    response
+}
+
+fn name(word: &str) -> SessionKey<String> {
+    match word {
+        "a" => SessionKey::new("a"),
+        "b" => SessionKey::new("b"),
+        "answer" => ANSWER,
+        other => SessionKey::new(other.to_owned().leak()),
+    }
+}
+
+async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> {
+    let word = |at: usize| words.get(at).map(String::as_str).unwrap_or_default();
+    let mut said = String::new();
+    match page {
+        "untouched" => {}
+        "whoami" => {
+            if let Some(user) = session.user().await? {
+                said = user.as_str().to_owned();
+            }
+        }
+        // An app that takes no notice of errors.
+        "careless" => said = format!("{:?}", session.user().await.is_ok()),
+        "account" => said = session.require_user().await?.as_str().to_owned(),
+        "get" => said = session.get(name(word(0))).await?.unwrap_or_default(),
+        "set" => session.insert(name(word(0)), &word(1).to_owned()).await?,
+        "set-large" => {
+            let length: usize = word(1).parse().unwrap();
+            session.insert(name(word(0)), &"x".repeat(length)).await?;
+        }
+        "slow-set" => {
+            session.get(ANSWER).await?;
+            pause().await;
+            session.insert(name(word(0)), &word(1).to_owned()).await?;
+            pause().await;
+        }
+        "slow-whoami" => {
+            pause().await;
+            said = match session.user().await? {
+                Some(user) => user.as_str().to_owned(),
+                None => String::new(),
+            };
+        }
+        "remove" => session.remove(name(word(0))).await?,
+        "count" => said = session.get(COUNT).await?.unwrap_or_default().to_string(),
+        "add" => {
+            said = session
+                .increment(COUNT, word(0).parse().unwrap())
+                .await?
+                .to_string()
+        }
+        "slow-add" => {
+            session.increment(COUNT, 1).await?;
+            pause().await;
+        }
+        "update" => {
+            let count = session
+                .update(COUNT, |count| count.unwrap_or(0) + 1)
+                .await?;
+            said = count.to_string();
+        }
+        "flash" => session.insert(FLASH, &word(0).to_owned()).await?,
+        "show-flash" => said = session.take(FLASH).await?.unwrap_or_default(),
+        "log-in" => {
+            session.name_device(word(1)).await?;
+            session.log_in(word(0)).await?;
+        }
+        "slow-log-in" => {
+            session.user().await?;
+            pause().await;
+            session.log_in(word(0)).await?;
+        }
+        "log-out" => session.log_out().await?,
+        "slow-log-out" => {
+            pause().await;
+            session.log_out().await?;
+        }
+        "log-out-with-flash" => {
+            session.log_out().await?;
+            session.insert(FLASH, &"bye".to_owned()).await?;
+        }
+        "rotate" => session.rotate().await?,
+        "devices" => {
+            for device in session.devices().await? {
+                let mark = if device.is_current { "*" } else { "" };
+                said += &format!("{}{mark} {}\n", device.id, device.name.unwrap_or_default());
+            }
+        }
+        "revoke" => said = session.revoke(word(0).parse()?).await?.to_string(),
+        "revoke-others" => session.revoke_others().await?,
+        "slow-revoke-others" => {
+            session.user().await?;
+            pause().await;
+            session.revoke_others().await?;
+        }
+        "revoke-all" => session.revoke_all().await?,
+        "save" => {
+            session.insert(ANSWER, &word(0).to_owned()).await?;
+            session.save().await?;
+        }
+        other => panic!("no page {other}"),
+    }
+    Ok(said)
+}

@@ -1,0 +1,51 @@
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use larder_session::{OnFailure, SessionCookie, SessionLayer, SessionService};
+use larder_test::service::{ReadyProbe, check_errors};
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+use crate::support::{Time, World};
+
+async fn layer() -> SessionLayer {
+    let sessions = World::memory(Time::Manual).await.sessions();
+    SessionLayer::new(sessions, SessionCookie::default(), OnFailure::Unavailable).unwrap()
+}
+
+#[tokio::test]
+async fn the_instance_that_was_polled_ready_is_the_one_that_is_called() {
+    let probe = ReadyProbe::new(service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    }));
+    let watch = probe.watch();
+    let mut service = layer().await.layer(probe);
+    for _ in 0..3 {
+        let ready = service.ready().await.unwrap();
+        ready.call(Request::new(())).await.unwrap();
+    }
+    assert_eq!(watch.violations(), []);
+    assert_eq!(watch.calls(), 3);
+}
+
+#[tokio::test]
+async fn errors_of_the_inner_service_pass_unchanged() {
+    let request = || Request::new(());
+    let violations = check_errors::<_, _, Response<Full<Bytes>>>(&layer().await, request).await;
+    assert_eq!(violations, []);
+}
+
+#[tokio::test]
+async fn a_body_goes_through_as_it_is() {
+    let inner = service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("page")))
+    });
+    let service: SessionService<_> = layer().await.layer(inner);
+    let response = service.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(http_body::Body::size_hint(response.body()).exact(), Some(4));
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "page"
+    );
+}
