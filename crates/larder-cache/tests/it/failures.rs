@@ -143,6 +143,39 @@ fn who_waits_for_a_load_whose_runtime_shuts_down_is_told() {
     assert!(!living.block_on(load(&films, &7, "Metropolis")).is_empty());
 }
 
+#[test]
+fn who_waits_for_a_load_whose_runtime_stands_still_waits_no_longer_than_the_deadline() {
+    let runtime = |paused| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(paused)
+            .build()
+            .unwrap()
+    };
+    let (stalled, living) = (runtime(false), runtime(true));
+    let (films, gate) = (near_films(), Gate::closed());
+    stalled.block_on(async {
+        let (films, held) = (films.clone(), gate.clone());
+        tokio::spawn(async move {
+            let load = || async move {
+                held.pass().await;
+                Ok::<_, Infallible>(String::new())
+            };
+            films.get_or_load(&7, load).await
+        });
+        gate.arrived().await;
+    });
+    // Nobody drives that runtime any more, so nothing in it ends, its timers included.
+    living.block_on(async {
+        let began = Instant::now();
+        let load = || async { Ok::<_, Infallible>(String::new()) };
+        let late = films.get_or_load(&7, load).await;
+        assert!(matches!(late, Err(LoadError::TimedOut)), "{late:?}");
+        // 10 s is the default.
+        assert_eq!(began.elapsed().as_secs(), 10);
+    });
+}
+
 #[tokio::test]
 async fn a_far_store_that_fails_is_a_miss_and_is_not_asked_again_by_the_same_load() {
     let (films, store) = far_films();

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use larder_cache::{Cache, Source};
+use larder_cache::{Cache, Codec, Source};
 use larder_moka::MokaStore;
 use larder_store::{ManualClock, Put, Store};
 use proptest::prelude::*;
@@ -106,6 +106,40 @@ async fn a_value_under_the_key_of_another_is_a_miss() {
     put(&store, 8, bytes(&store, 7).await).await;
     assert!(films.get(&8).await.is_none());
     assert_eq!(counts.of("larder_poisoned_total"), 1);
+}
+
+/// A codec of one's own, which stands beside another that reads the same bytes.
+struct Plain(u8);
+
+impl Codec<String> for Plain {
+    fn id(&self) -> u8 {
+        self.0
+    }
+
+    fn encode(&self, value: &String, out: &mut Vec<u8>) -> larder_store::Result<()> {
+        out.extend_from_slice(value.as_bytes());
+        Ok(())
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Option<String> {
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
+#[tokio::test]
+async fn a_codec_of_ones_own_reads_what_it_wrote_and_nothing_of_another() {
+    let clock = ManualClock::default();
+    let store = Arc::new(Staged::new(&clock));
+    let with = |codec| {
+        let builder = films(&clock).with_far_codec(store.clone(), codec);
+        builder.build().unwrap()
+    };
+    with(Plain(128))
+        .insert(7, "Metropolis".to_owned())
+        .await
+        .unwrap();
+    assert_eq!(*with(Plain(128)).get(&7).await.unwrap(), "Metropolis");
+    assert!(with(Plain(129)).get(&7).await.is_none());
 }
 
 #[cfg(all(feature = "json", feature = "postcard"))]
