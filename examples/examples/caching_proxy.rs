@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty};
@@ -47,6 +47,7 @@ async fn main() -> Result<(), BoxError> {
     };
     let layer = ResponseCacheLayer::builder(store)
         .with_profile(profile)
+        .with_targeted_field(HeaderName::from_static("cdn-cache-control"))
         .build()?;
     let proxy = layer.layer(Proxy::to(&variable("ORIGIN", "http://127.0.0.1:8000"))?);
     let listener = TcpListener::bind(variable("LISTEN", "127.0.0.1:8080")).await?;

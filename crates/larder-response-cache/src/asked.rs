@@ -1,12 +1,11 @@
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 use http_body::Body;
 
-use crate::engine::{
-    CacheControl, Freshness, Profile, Refusal, RequestRules, Selecting, Sharing, storable,
-};
+use crate::engine::{Freshness, Profile, Refusal, RequestRules, Selecting, Sharing, storable};
 use crate::entry::Entry;
 use crate::key::{CLAIMS, OVERRIDES, Primary, Target};
 use crate::shared::Shared;
+use crate::view::View;
 
 /// What a GET or HEAD that may be answered from the cache asks for.
 pub(crate) struct Asked {
@@ -31,8 +30,8 @@ impl Asked {
             return None;
         }
         Some(Self {
-            primary: Primary::new(shared.profile, target),
-            claims: claims(headers, shared.profile, &shared.key_fields)?,
+            primary: Primary::new(shared.view.profile, target),
+            claims: claims(headers, shared.view.profile, &shared.key_fields)?,
             rules,
             is_head,
             has_authorization: headers.contains_key(header::AUTHORIZATION),
@@ -101,15 +100,15 @@ pub(crate) fn is_conditional(headers: &HeaderMap) -> bool {
 
 /// Whether a response to a GET may be stored.
 pub(crate) fn may_store(
-    profile: Profile,
+    view: &View,
     request: &HeaderMap,
     status: StatusCode,
     response: &HeaderMap,
     freshness: &Freshness,
 ) -> Result<(), Refusal> {
-    let said = CacheControl::of(response);
+    let said = view.directives(response);
     storable(
-        profile,
+        view.profile,
         Sharing::Shared,
         &Method::GET,
         request,

@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::passes::Passes;
 use crate::shared::Shared;
 use crate::storage::Storage;
+use crate::view::View;
 
 /// Makes a [`ResponseCacheLayer`]: [`ResponseCacheLayer::builder`] begins one,
 /// [`build`](Self::build) ends it.
@@ -26,6 +27,7 @@ pub struct Builder {
     name: String,
     scheme: Scheme,
     key_fields: Vec<HeaderName>,
+    targeted: Vec<HeaderName>,
     tag_field: HeaderName,
     near_capacity: usize,
     near_ttl: Duration,
@@ -46,6 +48,7 @@ impl Builder {
             name: "larder".to_owned(),
             scheme: Scheme::HTTP,
             key_fields: Vec::new(),
+            targeted: Vec::new(),
             tag_field: HeaderName::from_static("cache-tag"),
             near_capacity: 64 * 1024 * 1024,
             near_ttl: Duration::from_secs(10),
@@ -90,6 +93,15 @@ impl Builder {
     /// Name every field that a handler reads and does not name in `Vary`.
     pub fn with_key_field(mut self, name: HeaderName) -> Self {
         self.key_fields.push(name);
+        self
+    }
+
+    /// Obeys a targeted field, such as `CDN-Cache-Control`, before `Cache-Control` (RFC 9213).
+    /// Default: none. Of several that a response has, the one that was named here first counts.
+    ///
+    /// For a proxy; an app whose fields speak to a CDN in front of it leaves it.
+    pub fn with_targeted_field(mut self, name: HeaderName) -> Self {
+        self.targeted.push(name);
         self
     }
 
@@ -190,9 +202,18 @@ impl Builder {
 
     pub(crate) fn unchecked(self) -> ResponseCacheLayer {
         let metrics = Arc::new(Metrics::new());
+        let view = View {
+            profile: self.profile,
+            targeted: self.targeted.into(),
+        };
         let storage = Storage {
             front: Front::new(self.near_capacity),
-            far: Far::new(self.store, self.store_deadline, metrics.clone()),
+            far: Far::new(
+                self.store,
+                self.store_deadline,
+                metrics.clone(),
+                view.clone(),
+            ),
             clock: self.clock,
             metrics: metrics.clone(),
             near_ttl: self.near_ttl,
@@ -204,7 +225,7 @@ impl Builder {
             flights: Arc::new(Flights::new()),
             passes: Passes::new(self.pass_for),
             metrics,
-            profile: self.profile,
+            view,
             name: self.name.into(),
             scheme: self.scheme.as_str().into(),
             key_fields: self.key_fields.into(),

@@ -2,9 +2,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use larder_store::Version;
 
-use crate::engine::{
-    CacheControl, Exchange, Freshness, Rules, Sharing, date, format_date, freshen, strip,
-};
+use crate::engine::{Exchange, Freshness, Rules, Sharing, date, format_date, freshen, strip};
+use crate::view::View;
 
 /// A stored response, and what its fields mean, worked out once.
 pub(crate) struct Entry {
@@ -30,12 +29,13 @@ pub(crate) struct Tagged {
 impl Entry {
     /// A response as it came from the origin, about to be stored.
     pub(crate) fn received(
+        view: &View,
         status: StatusCode,
         mut headers: HeaderMap,
         body: Bytes,
         exchange: Exchange,
     ) -> Self {
-        let said = CacheControl::of(&headers);
+        let said = view.directives(&headers);
         strip(&mut headers, &said);
         // A response without a date gets the one at which it was received (RFC 9110, 6.6.1).
         if date(&headers, &header::DATE).is_none() {
@@ -45,18 +45,19 @@ impl Entry {
         if status != StatusCode::NO_CONTENT {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
-        Self::restored(status, headers, body, exchange, Vec::new())
+        Self::restored(view, status, headers, body, exchange, Vec::new())
     }
 
     /// A response as it was stored.
     pub(crate) fn restored(
+        view: &View,
         status: StatusCode,
         mut headers: HeaderMap,
         body: Bytes,
         exchange: Exchange,
         tags: Vec<Tagged>,
     ) -> Self {
-        let said = CacheControl::of(&headers);
+        let said = view.directives(&headers);
         let sharing = Sharing::Shared;
         let freshness = Freshness::of(sharing, status, &headers, &said, exchange);
         Self {
@@ -72,14 +73,21 @@ impl Entry {
     }
 
     /// The same response after a 304 with `headers` came (RFC 9111, 4.3.4).
-    pub(crate) fn freshened(&self, headers: &HeaderMap, exchange: Exchange) -> Self {
+    pub(crate) fn freshened(&self, view: &View, headers: &HeaderMap, exchange: Exchange) -> Self {
         let mut stored = self.headers.clone();
         freshen(&mut stored, headers);
         if date(headers, &header::DATE).is_none() {
             let received = exchange.received.as_micros().div_euclid(1_000_000);
             stored.insert(header::DATE, format_date(received));
         }
-        Self::restored(self.status, stored, self.body.clone(), exchange, Vec::new())
+        Self::restored(
+            view,
+            self.status,
+            stored,
+            self.body.clone(),
+            exchange,
+            Vec::new(),
+        )
     }
 
     /// What `Age` said when it came.

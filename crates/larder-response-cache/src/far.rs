@@ -9,6 +9,7 @@ use larder_store::{
 use crate::key::RESPONSE;
 use crate::metrics::Metrics;
 use crate::record::Record;
+use crate::view::View;
 
 /// The store, with a deadline around every operation. A failure is counted, and is then as if there
 /// were no store.
@@ -16,6 +17,7 @@ pub(crate) struct Far {
     store: Arc<dyn Store>,
     deadline: Duration,
     metrics: Arc<Metrics>,
+    view: View,
 }
 
 /// The store gave no answer in time, or an error.
@@ -31,8 +33,14 @@ pub(crate) enum Held {
 }
 
 impl Far {
-    pub(crate) fn new(store: Arc<dyn Store>, deadline: Duration, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        deadline: Duration,
+        metrics: Arc<Metrics>,
+        view: View,
+    ) -> Self {
         Self {
+            view,
             store,
             deadline,
             metrics,
@@ -61,7 +69,7 @@ impl Far {
         let Some(entry) = self.bounded(self.store.fetch(key)).await? else {
             return Ok(Held::Nothing);
         };
-        Ok(match Record::decode(&entry.value, key) {
+        Ok(match Record::decode(&entry.value, key, &self.view) {
             Some(record) => Held::Record(record, entry.version),
             None => {
                 count_poisoned(RESPONSE);

@@ -134,7 +134,7 @@ async fn wait_for_turn(shared: &Shared, asked: &Asked, headers: &HeaderMap) -> T
         let mut found = storage.find(&asked.primary, &asked.claims, headers).await;
         found.entry = found
             .entry
-            .filter(|entry| asked.may_use(entry, shared.profile));
+            .filter(|entry| asked.may_use(entry, shared.view.profile));
         let now = storage.now();
         let reuse = found
             .entry

@@ -9,9 +9,7 @@ use tower_service::Service;
 use crate::asked::{Asked, may_store};
 use crate::body::{ResponseBody, tee};
 use crate::cache_status::{CacheStatus, Forward};
-use crate::engine::{
-    CacheControl, Exchange, Failure, Freshness, Profile, Refusal, Sharing, Validators,
-};
+use crate::engine::{Exchange, Failure, Freshness, Profile, Refusal, Sharing, Validators};
 use crate::entry::Entry;
 use crate::fetch::{flight_key, respond};
 use crate::flights::{Lead, Outcome};
@@ -126,15 +124,15 @@ impl Forwarding {
         self.shared.metrics.answered(Answer::Validated);
         let mut new = new.clone();
         let mut cookies = Vec::new();
-        if self.shared.profile == Profile::Safe {
+        if self.shared.view.profile == Profile::Safe {
             // They are for this client, and the stored response is for all.
             cookies.extend(new.get_all(header::SET_COOKIE).iter().cloned());
             new.remove(header::SET_COOKIE);
         }
-        let fresh = entry.freshened(&new, exchange);
+        let fresh = entry.freshened(&self.shared.view, &new, exchange);
         let status = Some(StatusCode::NOT_MODIFIED);
         let permitted = may_store(
-            self.shared.profile,
+            &self.shared.view,
             &self.headers,
             fresh.status,
             &fresh.headers,
@@ -234,10 +232,10 @@ impl Forwarding {
         if self.asked.is_head {
             return Err(Refusal::Method);
         }
-        let said = CacheControl::of(response);
+        let said = self.shared.view.directives(response);
         let freshness = Freshness::of(Sharing::Shared, status, response, &said, exchange);
         may_store(
-            self.shared.profile,
+            &self.shared.view,
             &self.headers,
             status,
             response,

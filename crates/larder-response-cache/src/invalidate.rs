@@ -14,7 +14,7 @@ pub(crate) async fn invalidate(
 ) {
     let paths = targets(&origin.scheme, &origin.host, &origin.path, status, response);
     for path in paths {
-        let primary = origin.primary(shared.profile, &path);
+        let primary = origin.primary(shared.view.profile, &path);
         // A store that fails was counted, and cannot be told.
         let _ = shared.storage.purge(&primary).await;
     }

@@ -77,7 +77,7 @@ impl<S> Layer<S> for ResponseCacheLayer {
 impl std::fmt::Debug for ResponseCacheLayer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResponseCacheLayer")
-            .field("profile", &self.shared.profile)
+            .field("profile", &self.shared.view.profile)
             .finish_non_exhaustive()
     }
 }

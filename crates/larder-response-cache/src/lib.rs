@@ -25,6 +25,7 @@ mod serve;
 mod service;
 mod shared;
 mod storage;
+mod view;
 
 pub use body::ResponseBody;
 pub use builder::Builder;

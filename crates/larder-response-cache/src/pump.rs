@@ -80,7 +80,13 @@ impl Pump {
             return self.forwarding.give_up();
         }
         let body = joined(chunks, length);
-        let entry = Entry::received(self.status, self.headers, body, self.exchange);
+        let entry = Entry::received(
+            &self.forwarding.shared.view,
+            self.status,
+            self.headers,
+            body,
+            self.exchange,
+        );
         self.forwarding.store(entry).await;
     }
 }

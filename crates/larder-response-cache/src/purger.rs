@@ -45,7 +45,7 @@ impl Purger {
         if !is_host(target.host) {
             return Err(invalid());
         }
-        let primary = Primary::new(self.shared.profile, target);
+        let primary = Primary::new(self.shared.view.profile, target);
         self.shared.storage.purge(&primary).await.map_err(unknown)
     }
 

@@ -93,7 +93,7 @@ impl<S> ResponseCache<S> {
         let found = storage.find_near(&asked.primary, &asked.claims, headers, now)?;
         let entry = found
             .entry
-            .filter(|entry| asked.may_use(entry, self.shared.profile))?;
+            .filter(|entry| asked.may_use(entry, self.shared.view.profile))?;
         if entry.rules.judge(&asked.rules, now) != Reuse::Fresh {
             return None;
         }

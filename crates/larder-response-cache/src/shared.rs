@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::engine::Profile;
 use crate::flights::Flights;
 use crate::metrics::Metrics;
 use crate::passes::Passes;
 use crate::storage::Storage;
+use crate::view::View;
 
 /// What all clones of one layer share.
 pub(crate) struct Shared {
@@ -15,7 +15,7 @@ pub(crate) struct Shared {
     pub(crate) flights: Arc<Flights>,
     pub(crate) passes: Passes,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) profile: Profile,
+    pub(crate) view: View,
     pub(crate) name: Box<str>,
     pub(crate) scheme: Box<str>,
     pub(crate) key_fields: Box<[HeaderName]>,

@@ -51,6 +51,8 @@ pub struct CacheControl {
     pub must_understand: bool,
     /// `only-if-cached` of a request.
     pub only_if_cached: bool,
+    /// Whether a targeted field said it, beside which `Expires` means nothing (RFC 9213, 2.1).
+    pub is_targeted: bool,
     /// Whether there is any `Cache-Control` at all.
     pub is_present: bool,
     /// Whether a part of it could not be taken apart.

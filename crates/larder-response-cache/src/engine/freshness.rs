@@ -119,7 +119,7 @@ fn explicit(
     if let Some(lifetime) = shared.or(said.max_age) {
         return Some(lifetime);
     }
-    if !headers.contains_key(header::EXPIRES) {
+    if said.is_targeted || !headers.contains_key(header::EXPIRES) {
         return None;
     }
     let Some(expires) = date(headers, &header::EXPIRES) else {

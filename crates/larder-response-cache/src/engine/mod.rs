@@ -15,6 +15,7 @@ mod selection;
 mod stale;
 mod status;
 mod storable;
+mod targeted;
 mod validation;
 
 pub use cache_control::{CacheControl, MAX_DELTA};
@@ -27,6 +28,7 @@ pub use reuse::{RequestRules, Reuse, Rules};
 pub use selection::{MAX_SELECTING, Selecting, VariantId};
 pub use stale::Failure;
 pub use storable::{Profile, Refusal, storable};
+pub use targeted::directives;
 pub use validation::{Validators, is_not_modified, not_modified};
 
 /// Whether the responses are kept for everybody or for one user.

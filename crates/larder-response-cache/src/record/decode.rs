@@ -9,24 +9,25 @@ use super::{Record, envelope};
 use crate::engine::{Exchange, Selecting, VariantId};
 use crate::entry::{Entry, Tagged};
 use crate::index::Index;
+use crate::view::View;
 
 /// The most fields of a stored response. More than this was not written here.
 const MAX_FIELDS: usize = 1024;
 
-pub(super) fn decode(bytes: &Bytes, key: &Key) -> Option<Record> {
+pub(super) fn decode(bytes: &Bytes, key: &Key, view: &View) -> Option<Record> {
     let what = envelope::open(bytes, key)?;
     let mut rest = Reader {
         bytes: bytes.slice(envelope::LEN..),
     };
     match what {
-        ENTRY => Some(Record::Entry(Arc::new(read_entry(rest)?))),
+        ENTRY => Some(Record::Entry(Arc::new(read_entry(rest, view)?))),
         INDEX => Some(Record::Index(Arc::new(read_index(rest)?))),
         PURGED => rest.take(0).map(|_| Record::Purged),
         _ => None,
     }
 }
 
-fn read_entry(mut rest: Reader) -> Option<Entry> {
+fn read_entry(mut rest: Reader, view: &View) -> Option<Entry> {
     let exchange = Exchange {
         sent: Timestamp::from_micros(i64::from_le_bytes(rest.array()?)),
         received: Timestamp::from_micros(i64::from_le_bytes(rest.array()?)),
@@ -50,7 +51,9 @@ fn read_entry(mut rest: Reader) -> Option<Entry> {
         let value = HeaderValue::from_maybe_shared(rest.take(length)?).ok()?;
         headers.append(name, value);
     }
-    Some(Entry::restored(status, headers, rest.bytes, exchange, tags))
+    Some(Entry::restored(
+        view, status, headers, rest.bytes, exchange, tags,
+    ))
 }
 
 fn read_index(mut rest: Reader) -> Option<Index> {

@@ -11,6 +11,7 @@ use larder_store::Key;
 
 use crate::entry::Entry;
 use crate::index::Index;
+use crate::view::View;
 
 /// What a key holds.
 #[derive(Clone)]
@@ -32,8 +33,8 @@ impl Record {
     /// The record that was written under `key`; nothing where the bytes are anything else.
     ///
     /// A body, and the fields, are slices of `bytes`: nothing is copied.
-    pub(crate) fn decode(bytes: &Bytes, key: &Key) -> Option<Self> {
-        decode::decode(bytes, key)
+    pub(crate) fn decode(bytes: &Bytes, key: &Key, view: &View) -> Option<Self> {
+        decode::decode(bytes, key, view)
     }
 
     pub(crate) fn weight(&self) -> usize {

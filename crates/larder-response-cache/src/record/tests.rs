@@ -27,6 +27,7 @@ fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<En
     });
     let tags = tags.collect();
     Arc::new(Entry::restored(
+        &View::default(),
         StatusCode::OK,
         headers,
         body.into(),
@@ -36,7 +37,7 @@ fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<En
 }
 
 fn decoded(bytes: &Bytes, key: &Key) -> Option<Arc<Entry>> {
-    match Record::decode(bytes, key)? {
+    match Record::decode(bytes, key, &View::default())? {
         Record::Entry(entry) => Some(entry),
         _ => None,
     }
@@ -74,13 +75,13 @@ proptest! {
 
     #[test]
     fn noise_is_no_record(noise in proptest::collection::vec(any::<u8>(), 0..200)) {
-        prop_assert!(Record::decode(&noise.clone().into(), &key("a")).is_none());
+        prop_assert!(Record::decode(&noise.clone().into(), &key("a"), &View::default()).is_none());
         for what in 0..5 {
             let mut sealed = vec![0; envelope::LEN];
             sealed.extend_from_slice(&noise);
             envelope::seal(&mut sealed, what, &key("a")).unwrap();
             // With a checksum that fits it may be one; it never panics.
-            let _ = Record::decode(&sealed.into(), &key("a"));
+            let _ = Record::decode(&sealed.into(), &key("a"), &View::default());
         }
     }
 }
@@ -103,7 +104,7 @@ proptest! {
             bytes.truncate(cut.index(bytes.len()));
         }
         prop_assume!(bytes != whole);
-        prop_assert!(Record::decode(&bytes.into(), &key("a")).is_none());
+        prop_assert!(Record::decode(&bytes.into(), &key("a"), &View::default()).is_none());
     }
 }
 
@@ -114,7 +115,7 @@ fn every_single_byte_counts() {
         let mut bytes = whole.to_vec();
         bytes[at] ^= 1;
         assert!(
-            Record::decode(&bytes.into(), &key("a")).is_none(),
+            Record::decode(&bytes.into(), &key("a"), &View::default()).is_none(),
             "byte {at}"
         );
     }
@@ -141,13 +142,13 @@ fn an_index_and_a_purge_come_back() {
     );
     let record = Record::Index(Arc::new(index.clone()));
     let bytes = record.encode(&key("a")).unwrap();
-    let Some(Record::Index(back)) = Record::decode(&bytes, &key("a")) else {
+    let Some(Record::Index(back)) = Record::decode(&bytes, &key("a"), &View::default()) else {
         panic!("an index is an index");
     };
     assert_eq!(*back, index);
     let purged = Record::Purged.encode(&key("a")).unwrap();
     assert!(matches!(
-        Record::decode(&purged, &key("a")),
+        Record::decode(&purged, &key("a"), &View::default()),
         Some(Record::Purged)
     ));
 }

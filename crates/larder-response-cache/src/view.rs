@@ -1,0 +1,17 @@
+use http::{HeaderMap, HeaderName};
+
+use crate::engine::{CacheControl, Profile, directives};
+
+/// How one layer reads what responses say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View {
+    pub(crate) profile: Profile,
+    /// Fields that speak to this cache before `Cache-Control` does.
+    pub(crate) targeted: Box<[HeaderName]>,
+}
+
+impl View {
+    pub(crate) fn directives(&self, response: &HeaderMap) -> CacheControl {
+        directives(self.profile, &self.targeted, response)
+    }
+}
