@@ -13,7 +13,7 @@ use larder_test::trace::{Divergence, Pair, Sabotaged, Step, step, trace};
 
 use crate::owner::{Enroll, OwnerRecord, ReadStanding, Revoke, Roster, Withdraw};
 use crate::record::{
-    Apply, Change, Create, Destroy, Open, Owner, Peek, Rotate, SessionRecord, SignIn,
+    Apply, Change, Create, Destroy, Open, Owner, Peek, Rotate, SessionRecord, SignIn, Whose,
 };
 use crate::token::DeviceId;
 
@@ -140,8 +140,12 @@ fn session_step(rng: &mut Rng) -> Box<dyn Step> {
         }
         14 => after(Peek, Vec::new()),
         _ => {
-            let of = rng.bool().then(|| user(rng));
-            after(Destroy { of }, Vec::new())
+            let whose = match rng.u8(..3) {
+                0 => Whose::Anybodys,
+                1 => Whose::Of(user(rng)),
+                _ => Whose::OfBefore(user(rng), [rng.u8(..2); 16]),
+            };
+            after(Destroy { whose }, Vec::new())
         }
     }
 }
@@ -237,7 +241,7 @@ async fn is_caught<R: Record>(
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_is_caught() {
     let server = RedisServer::start().unwrap();
-    let sessions: [(&'static Script, (&str, &str)); 15] = [
+    let sessions: [(&'static Script, (&str, &str)); 16] = [
         (Open::SCRIPT, ("now >= idle_at", "now > idle_at")),
         (
             Open::SCRIPT,
@@ -287,11 +291,9 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         ),
         (
             Destroy::SCRIPT,
-            (
-                "hash and user ~= ARGV[1]",
-                "hash and user and user ~= ARGV[1]",
-            ),
+            ("(user ~= ARGV[1] or", "(user and user ~= ARGV[1] or"),
         ),
+        (Destroy::SCRIPT, (" or epoch == ARGV[2]", "")),
     ];
     for (script, fault) in sessions {
         let caught = is_caught::<SessionRecord>(&server, script, fault, session_step).await;

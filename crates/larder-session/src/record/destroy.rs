@@ -2,13 +2,23 @@ use std::sync::Arc;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::SessionRecord;
+use super::{Epoch, SessionRecord};
 
-/// Ends a session, and answers whether it is gone now: it is not where it is another user's.
+/// Ends a session, and answers whether it is gone now: it is not where it is another one's than was
+/// said.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Destroy {
-    /// The user whose session it has to be; nothing where it may be anybody's.
-    pub(crate) of: Option<Arc<str>>,
+    pub(crate) whose: Whose,
+}
+
+/// Whose session has to be.
+#[derive(Clone)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Whose {
+    Anybodys,
+    Of(Arc<str>),
+    /// Of the user, but not of this epoch: somebody has signed in on it since.
+    OfBefore(Arc<str>, Epoch),
 }
 
 impl Program for Destroy {
@@ -23,17 +33,29 @@ impl Program for Destroy {
     .runs_when_full();
 
     fn args(&self, args: &mut Args) {
-        if let Some(user) = &self.of {
-            args.text(user);
+        match &self.whose {
+            Whose::Anybodys => {}
+            Whose::Of(user) => args.text(user),
+            Whose::OfBefore(user, epoch) => {
+                args.text(user);
+                args.bytes(epoch);
+            }
         }
     }
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, _: Timestamp) -> bool {
-        if let (Some(user), Some(held)) = (&self.of, record.get()) {
+        let ends = |held: &SessionRecord| {
             let owner = held.about.owner.as_ref();
-            if owner.is_none_or(|owner| owner.user != *user) {
-                return false;
+            match &self.whose {
+                Whose::Anybodys => true,
+                Whose::Of(user) => owner.is_some_and(|owner| owner.user == *user),
+                Whose::OfBefore(user, epoch) => {
+                    owner.is_some_and(|owner| owner.user == *user && owner.epoch != *epoch)
+                }
             }
+        };
+        if !record.get().is_none_or(ends) {
+            return false;
         }
         record.remove();
         true

@@ -28,7 +28,7 @@ use crate::token::SecretHash;
 pub(crate) use apply::{Applied, Apply};
 pub(crate) use change::Change;
 pub(crate) use create::Create;
-pub(crate) use destroy::Destroy;
+pub(crate) use destroy::{Destroy, Whose};
 pub use inspect::InspectSession;
 pub(crate) use open::{Open, Opened};
 pub(crate) use peek::{Peek, Peeked};

@@ -37,7 +37,7 @@ impl Session {
     }
 
     /// Ends every session of the user but this one, listed or not. In force at the next request of
-    /// any process. Two round trips, the second of which only gives back room.
+    /// any process. Three round trips, of which the last two only give back room.
     ///
     /// # Errors
     /// As [`devices`](Self::devices) gives them.
@@ -49,7 +49,7 @@ impl Session {
     }
 
     /// Ends every session of the user, this one too, listed or not. In force at the next request of
-    /// any process. Two round trips, the second of which only gives back room.
+    /// any process. Three round trips, of which the last two only give back room.
     ///
     /// # Errors
     /// As [`devices`](Self::devices) gives them.

@@ -15,7 +15,7 @@ impl Session {
     /// What the visitor had in the session stays, unless another user was signed in: of another
     /// user's nothing stays. Where the session ended meanwhile, a new one begins with nothing of it.
     /// The absolute time begins again. A handler that fails after this does not undo it. Two round
-    /// trips, one after the other.
+    /// trips, one to read the session if it was not, and one where a session gives way to this one.
     ///
     /// # Errors
     /// As [all methods](Session) give them, and as [`UserId::new`] gives them.

@@ -51,8 +51,8 @@ impl Sessions {
         self.end(device, Some(&Arc::from(user))).await
     }
 
-    /// Ends every session of `user`, listed or not. In force at the next request of any process. Two
-    /// round trips, the second of which only gives back room.
+    /// Ends every session of `user`, listed or not. In force at the next request of any process.
+    /// Three round trips, of which the last two only give back room.
     ///
     /// # Errors
     /// As [`UserId::new`] gives them, and [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable)

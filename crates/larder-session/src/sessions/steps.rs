@@ -12,7 +12,7 @@ use crate::owner::{
 };
 use crate::record::{
     Applied, Apply, Change, Create, Destroy, Epoch, Fields, Open, Opened, Owner, Rotate,
-    SessionRecord, SignIn,
+    SessionRecord, SignIn, Whose,
 };
 use crate::token::{DeviceId, OwnerTag, Token, random};
 
@@ -121,7 +121,7 @@ impl Sessions {
         let key = owner_key(user);
         let Enrolled { epoch, evicted } = self.bounded(self.programs.run(&key, &enroll)).await?;
         if !evicted.is_empty() {
-            self.end_all(user, &evicted).await;
+            self.end_all(&evicted, &Whose::Of(user.clone())).await;
         }
         Ok(epoch)
     }
@@ -156,7 +156,8 @@ impl Sessions {
     /// user's, and leaves the list at the same time. One round trip.
     pub(crate) async fn end(&self, session: DeviceId, of: Option<&Arc<str>>) -> Result<bool> {
         let key = session_key(session);
-        let destroy = Destroy { of: of.cloned() };
+        let whose = of.cloned().map_or(Whose::Anybodys, Whose::Of);
+        let destroy = Destroy { whose };
         let destroyed = self.programs.run(&key, &destroy);
         let Some(user) = of else {
             return self.bounded(destroyed).await;
@@ -175,46 +176,53 @@ impl Sessions {
         Ok(gone)
     }
 
-    /// Ends sessions that are out of force already, so that they take no room. A failure changes
-    /// nothing but that.
-    pub(crate) async fn end_all(&self, user: &Arc<str>, sessions: &[DeviceId]) {
+    /// Ends sessions, and tells which of them are gone now. One that cannot be ended stays until its
+    /// deadline. One round trip for each node.
+    async fn end_all(&self, sessions: &[DeviceId], whose: &Whose) -> Vec<DeviceId> {
         let destroy = |id: &DeviceId| {
-            let of = Some(user.clone());
-            (session_key(*id), Destroy { of })
+            let whose = whose.clone();
+            (session_key(*id), Destroy { whose })
         };
         let steps: Vec<_> = sessions.iter().map(destroy).collect();
-        let (list, withdraw) = (owner_key(user), Withdraw(sessions.to_vec()));
-        let all = async {
-            let withdrawn = self.programs.run(&list, &withdraw);
-            let (ended, _) = join(self.programs.run_many(&steps), withdrawn).await;
-            let ended = ended.iter().filter(|ended| ended.is_ok()).count();
-            Ok(ended)
-        };
-        if let Ok(ended) = self.bounded(all).await {
-            self.meter.ended.increment(ended as u64);
-        }
+        let all = async { Ok(self.programs.run_many(&steps).await) };
+        let answers = self.bounded(all).await.unwrap_or_default();
+        let answers = sessions.iter().zip(answers);
+        let ended = answers.filter(|(_, gone)| matches!(gone, Ok(true)));
+        let ended: Vec<_> = ended.map(|(id, _)| *id).collect();
+        self.meter.ended.increment(ended.len() as u64);
+        ended
     }
 
-    /// Takes a user's sessions out of force: in force after one round trip, and cleared up in a
-    /// second. It tells whether whoever asked could.
+    /// Takes sessions off a user's list. A failure changes nothing but that: who reads the list looks
+    /// at the sessions too.
+    async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
+        let (list, withdraw) = (owner_key(user), Withdraw(sessions));
+        let withdrawn = self.programs.run(&list, &withdraw);
+        // It was counted, and told once.
+        let _ = self.bounded(withdrawn).await;
+    }
+
+    /// Takes a user's sessions out of force: in force after one round trip, and cleared up in two
+    /// more. It tells whether whoever asked could.
     pub(crate) async fn revoke_by(
         &self,
         user: &Arc<str>,
         by: Option<(DeviceId, Owner)>,
         spared: Option<DeviceId>,
     ) -> Result<bool> {
-        let revoke = Revoke {
-            epoch: random(),
-            spared,
-            by,
-        };
+        let epoch = random();
+        let revoke = Revoke { epoch, spared, by };
         let key = owner_key(user);
         match self.bounded(self.programs.run(&key, &revoke)).await? {
             Revocation::Gone => Ok(false),
             Revocation::Done(sessions) => {
                 self.meter.revoked.increment(1);
                 if !sessions.is_empty() {
-                    self.end_all(user, &sessions).await;
+                    // They are out of force already, and only take room. What somebody has signed in
+                    // on since is not.
+                    let before = Whose::OfBefore(user.clone(), epoch);
+                    let ended = self.end_all(&sessions, &before).await;
+                    self.withdraw(user, ended).await;
                 }
                 Ok(true)
             }
