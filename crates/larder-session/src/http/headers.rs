@@ -12,8 +12,8 @@ pub(super) fn mark_read(headers: &mut HeaderMap) {
     }
 }
 
-/// What is only for this visitor, with whom no cache may keep it (RFC 6265bis, section 7.2): no
-/// directive that forbids is taken away, and none that allows is left.
+/// A `Set-Cookie` does not keep a cache from storing the response (RFC 6265bis, section 3), so that is
+/// said: no directive that forbids is taken away, and none that allows is left.
 pub(super) fn tell_cookie(headers: &mut HeaderMap, cookie: HeaderValue) {
     headers.append(SET_COOKIE, cookie);
     let kept: Vec<_> = words(headers, &CACHE_CONTROL)

@@ -8,6 +8,7 @@ mod cookies;
 mod data;
 mod devices;
 mod failing;
+mod metrics;
 mod races;
 mod secrets;
 mod sign_in;
