@@ -8,6 +8,7 @@ mod cookies;
 mod data;
 mod devices;
 mod failing;
+mod in_flight;
 mod metrics;
 mod races;
 mod secrets;

@@ -1,8 +1,10 @@
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use larder_session::{ErrorKind, Result, Session, SessionKey, SessionLayer};
+use tokio::sync::Notify;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -14,21 +16,66 @@ const FLASH: SessionKey<String> = SessionKey::new("flash");
 
 type Answered = Response<larder_session::ResponseBody<Full<bytes::Bytes>>>;
 
-/// An app whose pages do to the session what their path says.
+/// An app whose pages do to the session what their path says. Below `/held` they read the session, and
+/// then wait until the test lets them go on.
 #[derive(Clone)]
-pub(crate) struct Site(BoxCloneSyncService<Request<String>, Answered, Infallible>);
+pub(crate) struct Site {
+    service: BoxCloneSyncService<Request<String>, Answered, Infallible>,
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// Where pages below `/held` wait.
+#[derive(Default)]
+pub(crate) struct Gate {
+    arrived: Notify,
+    open: Notify,
+}
+
+impl Gate {
+    /// A page has read the session, and waits.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// It goes on.
+    pub(crate) fn open(&self) {
+        self.open.notify_one();
+    }
+
+    async fn pass(&self) {
+        self.arrived.notify_one();
+        self.open.notified().await;
+    }
+}
 
 impl Site {
     pub(crate) fn new(layer: SessionLayer) -> Self {
-        let pages = service_fn(|request: Request<String>| async move {
-            let session = request.extensions().get::<Session>().unwrap().clone();
-            Ok::<_, Infallible>(answer(&session, request.uri().path()).await)
+        let gate = Arc::new(Gate::default());
+        let passed = gate.clone();
+        let pages = service_fn(move |request: Request<String>| {
+            let gate = passed.clone();
+            async move {
+                let session = request.extensions().get::<Session>().unwrap().clone();
+                let path = request.uri().path();
+                let path = match path.strip_prefix("/held") {
+                    None => path,
+                    Some(path) => {
+                        let _ = session.user().await;
+                        gate.pass().await;
+                        path
+                    }
+                };
+                Ok::<_, Infallible>(answer(&session, path).await)
+            }
         });
-        Self(BoxCloneSyncService::new(layer.layer(pages)))
+        Self {
+            service: BoxCloneSyncService::new(layer.layer(pages)),
+            gate,
+        }
     }
 
     pub(crate) async fn call(&self, request: Request<String>) -> Reply {
-        let response = self.0.clone().oneshot(request).await.unwrap();
+        let response = self.service.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Reply {

@@ -1,0 +1,139 @@
+//! What becomes of a request that has read its session when something happens to that session.
+
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+
+use crate::support::{Browser, Reply, Site, on_both_stores};
+
+/// Sends `path` with the cookie that `browser` has, and does `meanwhile` when it has read its session.
+async fn across(
+    site: &Site,
+    browser: &Browser,
+    path: &str,
+    meanwhile: impl Future<Output = ()>,
+) -> (Browser, Reply) {
+    let (held, path) = (browser.copy(), format!("/held{path}"));
+    let reply = {
+        let mut request = pin!(held.get(site, &path));
+        match select(request.as_mut(), pin!(site.gate.arrived())).await {
+            Either::Left((reply, _)) => panic!("it did not wait: {reply:?}"),
+            Either::Right(_) => {}
+        }
+        meanwhile.await;
+        site.gate.open();
+        request.await
+    };
+    (held, reply)
+}
+
+on_both_stores! { Manual;
+    async fn a_write_that_ends_after_the_sign_out_writes_nothing(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        for page in ["/set/a/late", "/add/1", "/show-flash", "/save/late", "/update"] {
+            browser.read(&site, "/log-in/ada").await;
+            browser.read(&site, "/flash/f").await;
+            let (held, reply) = across(&site, &browser, page, async {
+                browser.read(&site, "/log-out").await;
+            }).await;
+            assert!(!reply.sets_cookie(), "{page}: {reply:?}");
+            assert_eq!(held.read(&site, "/whoami").await, "", "{page}");
+            assert_eq!(held.read(&site, "/get/a").await, "", "{page}");
+            assert!(world.sessions().devices("ada").await.unwrap().is_empty(), "{page}");
+        }
+    }
+
+    async fn what_is_to_be_written_at_once_says_that_the_session_is_gone(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        for page in ["/save/late", "/update", "/rotate", "/revoke-others", "/revoke-all"] {
+            browser.read(&site, "/log-in/ada").await;
+            let (held, reply) = across(&site, &browser, page, async {
+                world.sessions().revoke_all("ada").await.unwrap();
+            }).await;
+            assert_eq!(reply.status, 410, "{page}: {reply:?}");
+            assert!(!reply.sets_cookie(), "{page}");
+            assert_eq!(held.read(&site, "/whoami").await, "", "{page}");
+        }
+    }
+
+    async fn a_write_from_before_the_sign_in_does_not_reach_the_users_session(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/set/a/before").await;
+        let (held, reply) = across(&site, &browser, "/set/a/planted", async {
+            browser.read(&site, "/log-in/ada").await;
+        }).await;
+        assert_eq!(reply.status, 200);
+        assert!(!reply.sets_cookie());
+        assert_eq!(browser.read(&site, "/get/a").await, "before");
+        assert_eq!(held.read(&site, "/get/a").await, "");
+    }
+
+    async fn a_write_for_one_user_does_not_reach_another(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/log-in/ada").await;
+        let (_, reply) = across(&site, &browser, "/set/a/of-ada", async {
+            browser.read(&site, "/log-in/grace").await;
+        }).await;
+        assert!(!reply.sets_cookie());
+        assert_eq!(browser.read(&site, "/whoami").await, "grace");
+        assert_eq!(browser.read(&site, "/get/a").await, "");
+        // Nor does the sign-out of the one end the session of the other.
+        let (_, reply) = across(&site, &browser, "/log-out", async {
+            browser.read(&site, "/log-in/ada").await;
+        }).await;
+        assert!(!reply.sets_cookie());
+        assert_eq!(browser.read(&site, "/whoami").await, "ada");
+    }
+
+    async fn a_write_of_the_same_user_outlives_a_new_id(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/log-in/ada").await;
+        for (page, other) in [("/set/a/1", "/rotate"), ("/set/b/2", "/log-in/ada")] {
+            let (held, reply) = across(&site, &browser, page, async {
+                browser.read(&site, other).await;
+            }).await;
+            assert_eq!(reply.status, 200);
+            assert!(!reply.sets_cookie());
+            assert_eq!(held.read(&site, "/whoami").await, "");
+        }
+        assert_eq!(browser.read(&site, "/get/a").await, "1");
+        assert_eq!(browser.read(&site, "/get/b").await, "2");
+    }
+
+    async fn a_sign_out_wins_over_a_new_id(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/log-in/ada").await;
+        let (_, reply) = across(&site, &browser, "/log-out", async {
+            browser.read(&site, "/rotate").await;
+        }).await;
+        assert!(reply.sets_cookie());
+        assert_eq!(browser.read(&site, "/whoami").await, "");
+    }
+
+    async fn a_revoked_session_does_not_come_back_by_a_new_id(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/log-in/ada").await;
+        let other = Browser::new();
+        other.read(&site, "/log-in/ada").await;
+        let (held, reply) = across(&site, &browser, "/revoke-others", async {
+            other.read(&site, "/revoke-others").await;
+        }).await;
+        assert_eq!(reply.status, 410);
+        assert_eq!(held.read(&site, "/whoami").await, "");
+        assert_eq!(other.read(&site, "/whoami").await, "ada");
+    }
+
+    async fn a_sign_in_after_the_session_ended_begins_a_new_one_with_nothing_of_it(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/log-in/ada").await;
+        browser.read(&site, "/set/a/old").await;
+        let (held, reply) = across(&site, &browser, "/log-in/ada", async {
+            browser.copy().read(&site, "/log-out").await;
+        }).await;
+        assert_eq!(reply.status, 200);
+        assert_eq!(held.read(&site, "/whoami").await, "ada");
+        assert_eq!(held.read(&site, "/get/a").await, "");
+        assert_ne!(held.record(), browser.record());
+        assert_eq!(browser.read(&site, "/whoami").await, "");
+    }
+}
