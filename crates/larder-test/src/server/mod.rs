@@ -5,6 +5,8 @@
 //! gone afterwards: when the value is dropped, when the test panics, and when the test process
 //! itself is interrupted, aborted or killed.
 //!
+//! [`Sandbox`] does the last part alone, for processes that a test starts itself.
+//!
 //! All of it is blocking code over `std`, on purpose: it works in a plain test, in a property test
 //! and under tokio's paused clock, where an asynchronous wait would end at once. A start takes some
 //! ten milliseconds.
@@ -32,6 +34,7 @@ mod process;
 mod reaper;
 mod redis;
 mod resp;
+mod sandbox;
 mod scratch;
 mod url;
 
@@ -40,3 +43,4 @@ pub use error::StartError;
 pub use options::RedisOptions;
 pub use redis::RedisServer;
 pub use resp::Reply;
+pub use sandbox::Sandbox;
