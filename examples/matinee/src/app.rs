@@ -79,6 +79,7 @@ fn routes(config: &Config, limit: RateLimitLayer) -> Router<AppState> {
         .merge(metrics::routes());
     // From the outside in: a request passes the first layer first.
     let layers = ServiceBuilder::new()
+        .layer(from_fn(headers::plain_request_id))
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(
             TraceLayer::new_for_http()

@@ -115,16 +115,7 @@ impl Config {
             })?);
         }
         if let Some(value) = set("DATABASE_URL") {
-            if !value.starts_with("sqlite:") {
-                return Err(ConfigError {
-                    name: "DATABASE_URL",
-                    // A URL of another database may carry a password.
-                    value: format!("{}:…", value.split(':').next().unwrap_or_default()),
-                    expected: "an sqlx URL of SQLite",
-                    fix: "DATABASE_URL=sqlite://target/matinee.db",
-                });
-            }
-            config.database_url = value;
+            config.database_url = sqlite_url(value)?;
         }
         if let Some(value) = set("RUST_LOG") {
             config.log = crate::logs::checked_filter(value)?;
@@ -145,6 +136,25 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// A URL of SQLite that names a file, or the memory.
+fn sqlite_url(value: String) -> Result<String, ConfigError> {
+    let path = value.strip_prefix("sqlite:").unwrap_or_default();
+    let path = path.strip_prefix("//").unwrap_or(path);
+    // Without a name, each connection of the pool would get an empty database of its own.
+    if !path.is_empty() && !path.starts_with('?') {
+        return Ok(value);
+    }
+    Err(ConfigError {
+        name: "DATABASE_URL",
+        // A URL of another database may carry a password, and so may what is no URL.
+        value: value
+            .split_once("://")
+            .map_or_else(|| "…".to_owned(), |(scheme, _)| format!("{scheme}://…")),
+        expected: "an sqlx URL of SQLite with a file",
+        fix: "DATABASE_URL=sqlite://target/matinee.db",
+    })
 }
 
 #[cfg(test)]
@@ -177,6 +187,9 @@ mod tests {
             ("TRUSTED_PROXIES", "0.0.0.0/0"),
             ("STORE_URL", "redis"),
             ("DATABASE_URL", "mysql://root:secret@db/films"),
+            ("DATABASE_URL", "secret"),
+            ("DATABASE_URL", "sqlite:"),
+            ("DATABASE_URL", "sqlite://?mode=rw"),
             ("RUST_LOG", "info,=,="),
             ("LOG_FORMAT", "xml"),
         ] {

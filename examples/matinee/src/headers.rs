@@ -1,4 +1,5 @@
-//! Headers that every response has: what a browser may load, guess and tell others.
+//! Headers that every response has: what a browser may load, guess and tell others. And the one of a
+//! request that ends up in every line of the log.
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -17,6 +18,10 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
+const REQUEST_ID: &str = "x-request-id";
+/// A UUID has 36 characters; the trace ids of proxies have some more.
+const LONGEST_ID: usize = 64;
+
 pub(crate) async fn strict(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -25,4 +30,17 @@ pub(crate) async fn strict(request: Request, next: Next) -> Response {
     headers.insert(REFERRER_POLICY, SAME_ORIGIN);
     headers.entry(CACHE_CONTROL).or_insert(ASK_AGAIN);
     response
+}
+
+/// Drops the id that a request brings, unless it looks like one: it is logged, and sent back.
+pub(crate) async fn plain_request_id(mut request: Request, next: Next) -> Response {
+    let is_plain = |id: &HeaderValue| {
+        let id = id.as_bytes();
+        (1..=LONGEST_ID).contains(&id.len())
+            && id.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+    };
+    if !request.headers().get(REQUEST_ID).is_some_and(is_plain) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    next.run(request).await
 }

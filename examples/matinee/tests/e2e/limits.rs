@@ -1,0 +1,153 @@
+//! How much one address may ask for.
+
+use crate::house::House;
+use crate::plan::Plan;
+use crate::visitor::{Answer, Visitor};
+
+on_both_backends! {
+    exactly_the_limit_passes_through_all_doors_together,
+    a_refusal_says_when_to_come_back_in_the_words_of_its_reader,
+    what_keeps_the_house_running_is_not_limited,
+    a_visitor_cannot_say_to_be_someone_else,
+    behind_a_declared_proxy_the_rightmost_address_counts,
+}
+
+const LIMIT: usize = 20;
+const VISITORS: usize = 80;
+const ROUNDS: usize = 5;
+
+fn exactly_the_limit_passes_through_all_doors_together(plan: Plan) {
+    let plan = plan.with("RATE_LIMIT", format!("{LIMIT}/hour"));
+    let mut house = plan.alone().open();
+    for _ in 0..ROUNDS {
+        let before = uncounted(&house);
+        let answers = house.crowd(VISITORS, |visitor, door, number| {
+            visitor.get(door, &format!("/api/films/{}", number % 4 + 1))
+        });
+        if uncounted(&house) == before {
+            return assert_exactly_the_limit_passed(&answers);
+        }
+        // A server that a busy machine keeps from its deadline lets visitors in, as it should: such
+        // a round tells nothing of the limit.
+        let forgotten = house.redis().command(&["FLUSHALL"]).unwrap();
+        assert_eq!(forgotten.text().as_deref(), Some("OK"));
+    }
+    panic!("the store missed its deadline in {ROUNDS} rounds");
+}
+
+fn assert_exactly_the_limit_passed(answers: &[Answer]) {
+    let (passed, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|it| it.status == 200);
+    assert_eq!((passed.len(), refused.len()), (LIMIT, VISITORS - LIMIT));
+    for answer in passed {
+        assert_says_the_limit(answer);
+    }
+    for answer in refused {
+        assert_refused(answer);
+    }
+}
+
+/// How many were let in while the store did not answer in time.
+fn uncounted(house: &House) -> u64 {
+    let count = |door| {
+        let metrics = Visitor::new().get(door, "/metrics");
+        let outcome = "outcome=\"failed_open\"";
+        metrics.metric("larder_rate_limit_decisions_total", &[outcome])
+    };
+    house.doors().iter().map(count).sum()
+}
+
+fn a_refusal_says_when_to_come_back_in_the_words_of_its_reader(plan: Plan) {
+    let house = plan.with("RATE_LIMIT", "1/hour").open();
+    assert_eq!(house.get("/").status, 200);
+    for door in house.doors() {
+        let page = Visitor::with_a_browser().get(door, "/");
+        assert_refused(&page);
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        assert!(page.body.contains("One at a time, please"), "{}", page.body);
+
+        let problem = Visitor::new().get(door, "/api/films/1");
+        assert_refused(&problem);
+        assert_eq!(problem.header("content-type"), "application/problem+json");
+        assert_eq!(problem.json()["status"], 429);
+    }
+}
+
+fn what_keeps_the_house_running_is_not_limited(plan: Plan) {
+    let house = plan.with("RATE_LIMIT", "1/hour").open();
+    let page = house.get("/");
+    assert_eq!(page.status, 200);
+    assert_eq!(house.get("/").status, 429);
+    let stylesheet = page.body.split('"').find(|it| it.ends_with(".css"));
+    let stylesheet = stylesheet.unwrap();
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/favicon.ico",
+        stylesheet,
+    ] {
+        for _ in 0..3 {
+            let answer = house.get(path);
+            assert_eq!(answer.status, 200, "{path}");
+            assert_eq!(answer.header("ratelimit"), "", "{path}");
+        }
+    }
+}
+
+fn a_visitor_cannot_say_to_be_someone_else(plan: Plan) {
+    let house = plan.with("RATE_LIMIT", "3/hour").open();
+    let ask = |number: usize| {
+        let liar = Visitor::forwarded(format!("203.0.113.{number}"))
+            .with("x-real-ip", format!("198.51.100.{number}"))
+            .with("forwarded", format!("for=192.0.2.{number}"));
+        liar.get(&house.doors()[number % house.doors().len()], "/films/1")
+    };
+    let passed = (0..12).filter(|number| ask(*number).status == 200).count();
+    assert_eq!(passed, 3);
+}
+
+fn behind_a_declared_proxy_the_rightmost_address_counts(plan: Plan) {
+    let house = plan
+        .with("RATE_LIMIT", "3/hour")
+        .with("TRUSTED_PROXIES", "127.0.0.1")
+        .open();
+    // What stands further left is what the visitor said.
+    let passed = passed(&house, |number| format!("198.51.100.{number}, 203.0.113.7"));
+    assert_eq!(passed, 3);
+    // Another visitor of the same proxy has a limit of its own.
+    let passed = passed_by(&house, "203.0.113.7, 203.0.113.8");
+    assert_eq!(passed, 3);
+    // Nobody gets past it by one address more of the proxy itself.
+    assert_eq!(passed_by(&house, "203.0.113.8, 127.0.0.1"), 0);
+}
+
+fn passed_by(house: &House, addresses: &str) -> usize {
+    passed(house, |_| addresses.to_owned())
+}
+
+/// How many of twelve requests pass, through all doors in turn.
+fn passed(house: &House, addresses: impl Fn(usize) -> String) -> usize {
+    let ask = |number: usize| {
+        let door = &house.doors()[number % house.doors().len()];
+        Visitor::forwarded(addresses(number)).get(door, "/films/1")
+    };
+    (0..12).filter(|it| ask(*it).status == 200).count()
+}
+
+fn assert_refused(answer: &Answer) {
+    assert_eq!(answer.status, 429);
+    let seconds: u64 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=3600).contains(&seconds), "{seconds}");
+    assert_says_the_limit(answer);
+    assert!(answer.header("ratelimit").contains(";r=0"), "{answer:?}");
+}
+
+fn assert_says_the_limit(answer: &Answer) {
+    let (policy, limit) = (
+        answer.header("ratelimit-policy"),
+        answer.header("ratelimit"),
+    );
+    assert!(policy.starts_with("\"visitors\";q="), "{policy}");
+    assert!(policy.ends_with(";w=3600"), "{policy}");
+    assert!(limit.starts_with("\"visitors\";r="), "{limit}");
+}

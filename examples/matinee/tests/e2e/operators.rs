@@ -1,0 +1,92 @@
+//! What the people who run the house look at.
+
+use crate::plan::Plan;
+use crate::visitor::Visitor;
+
+on_both_backends! {
+    the_first_line_tells_the_address_and_the_store,
+    a_house_that_is_well_says_so,
+    the_metrics_hold_the_counters_of_larder,
+    a_request_keeps_its_id_only_where_it_looks_like_one,
+}
+
+fn the_first_line_tells_the_address_and_the_store(plan: Plan) {
+    let mut house = plan.open();
+    let store = if house.shares_a_store() {
+        format!("store={}", house.redis().url())
+    } else {
+        "store=memory://".to_owned()
+    };
+    for door in house.doors() {
+        let line = door.first_line();
+        assert!(line.contains(&format!("address=http://{}", door.address())));
+        assert!(line.contains(&store), "{line}");
+    }
+}
+
+fn a_house_that_is_well_says_so(plan: Plan) {
+    let house = plan.open();
+    let alive = house.get("/healthz");
+    assert_eq!((alive.status.as_u16(), &*alive.body), (200, "alive\n"));
+
+    let ready = house.get("/readyz");
+    assert_eq!(ready.status, 200);
+    let ready = ready.json();
+    assert_eq!(ready["status"], "ready");
+    let parts = ready["parts"].as_array().unwrap();
+    let told: Vec<_> = parts
+        .iter()
+        .map(|part| (part["name"].as_str().unwrap(), &part["status"]))
+        .collect();
+    assert_eq!(told, [("database", &"ok".into()), ("store", &"ok".into())]);
+}
+
+fn the_metrics_hold_the_counters_of_larder(plan: Plan) {
+    let house = plan.open();
+    for path in ["/films/1", "/films/1", "/api/films"] {
+        assert_eq!(house.get(path).status, 200);
+    }
+    let metrics = house.get("/metrics");
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.header("content-type").starts_with("text/plain"));
+    for (name, labels, value) in [
+        ("larder_cache_misses_total", &["kind=\"film\""][..], 1),
+        ("larder_cache_misses_total", &["kind=\"catalogue\""], 1),
+        (
+            "larder_cache_hits_total",
+            &["kind=\"film\"", "tier=\"near\""],
+            1,
+        ),
+        (
+            "larder_cache_loads_total",
+            &["kind=\"film\"", "outcome=\"ok\""],
+            1,
+        ),
+        (
+            "larder_rate_limit_decisions_total",
+            &["outcome=\"allowed\""],
+            3,
+        ),
+        ("larder_rate_limit_decisions_total", &[], 3),
+        ("http_requests_total", &["route=\"/films/{id}\""], 2),
+    ] {
+        assert_eq!(metrics.metric(name, labels), value, "{name} {labels:?}");
+    }
+    let told = metrics.body.contains("larder_redis_");
+    assert_eq!(told, house.shares_a_store(), "{}", metrics.body);
+}
+
+fn a_request_keeps_its_id_only_where_it_looks_like_one(plan: Plan) {
+    let house = plan.open();
+    let id_of = |id: &str| {
+        let visitor = Visitor::new().with("x-request-id", id);
+        let answer = visitor.get(house.first(), "/healthz");
+        answer.header("x-request-id").to_owned()
+    };
+    assert_eq!(id_of("proxy-1"), "proxy-1");
+    for id in ["", "a b", "a\"}: forged=\"line", &"x".repeat(10_000)] {
+        let given = id_of(id);
+        assert_ne!(given, id);
+        assert_eq!(given.len(), 36, "{given}");
+    }
+}

@@ -1,0 +1,146 @@
+//! A house that cannot open says why in one line, and how to mend it.
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use larder_test::server::{RedisOptions, Sandbox};
+
+use crate::door::program;
+
+/// Far more than it takes to give up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Starts with these settings, and returns the one line that it ends with.
+fn complaint(settings: &[(&'static str, &str)]) -> String {
+    complaint_in(&Sandbox::new().unwrap(), settings)
+}
+
+fn complaint_in(sandbox: &Sandbox, settings: &[(&'static str, &str)]) -> String {
+    let mut all = vec![
+        ("LISTEN", "127.0.0.1:0".to_owned()),
+        ("DATABASE_URL", "sqlite://matinee.db".to_owned()),
+    ];
+    all.extend(
+        settings
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned())),
+    );
+    let start = Instant::now();
+    let output = program(sandbox, &all).output().unwrap();
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
+    assert_eq!(stdout, "", "it complains on standard error alone");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("matinee: ") && stderr.ends_with('\n'));
+    for secret in ["hush", "s3cret"] {
+        assert!(!stderr.contains(secret), "{stderr}");
+    }
+    stderr
+}
+
+fn assert_says(line: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(line.contains(part), "no {part:?} in: {line}");
+    }
+}
+
+#[test]
+fn a_store_of_an_unknown_scheme_stops_the_start() {
+    for url in ["memcached://u:hush@cache", "redis+cluster://u:hush@a:1,b:2"] {
+        let line = complaint(&[("STORE_URL", url)]);
+        assert_says(
+            &line,
+            &["STORE_URL", "expected memory://, redis:// or unix://"],
+        );
+    }
+    let line = complaint(&[("STORE_URL", "hush-s3cret")]);
+    assert_says(
+        &line,
+        &[
+            "STORE_URL is",
+            "set STORE_URL=memory:// or STORE_URL=redis://",
+        ],
+    );
+}
+
+#[test]
+fn a_redis_that_is_not_there_stops_the_start() {
+    // Nobody listens on the first port of a machine.
+    let line = complaint(&[("STORE_URL", "redis://u:hush@127.0.0.1:1")]);
+    assert_says(&line, &["STORE_URL", "127.0.0.1:1"]);
+}
+
+#[test]
+fn a_wrong_password_stops_the_start() {
+    let redis = RedisOptions::new().with_password("s3cret").start().unwrap();
+    let host = redis.address();
+    for login in ["", ":hush@", "nobody:hush@"] {
+        let line = complaint(&[("STORE_URL", &format!("redis://{login}{host}"))]);
+        assert_says(&line, &["STORE_URL", "password"]);
+    }
+}
+
+#[test]
+fn an_address_that_is_none_stops_the_start() {
+    for listen in ["localhost", "127.0.0.1", "127.0.0.1:99999", ":3000"] {
+        let line = complaint(&[("LISTEN", listen)]);
+        assert_says(&line, &["LISTEN", listen, "LISTEN=127.0.0.1:3000"]);
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_stops_the_start() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let line = complaint(&[("LISTEN", &address)]);
+    assert_says(
+        &line,
+        &[&address, "set LISTEN to another", "LISTEN=127.0.0.1:"],
+    );
+}
+
+#[test]
+fn a_database_that_cannot_be_had_stops_the_start() {
+    let line = complaint(&[("DATABASE_URL", "postgres://u:hush@db/films")]);
+    assert_says(&line, &["DATABASE_URL", "set DATABASE_URL=sqlite://"]);
+
+    for url in ["hush", "sqlite:", "sqlite://?mode=rwc"] {
+        let line = complaint(&[("DATABASE_URL", url)]);
+        assert_says(&line, &["DATABASE_URL", "set DATABASE_URL=sqlite://"]);
+    }
+
+    let sandbox = Sandbox::new().unwrap();
+    fs::write(
+        sandbox.path().join("file"),
+        "not a database, but some text\n".repeat(99),
+    )
+    .unwrap();
+    fs::create_dir(sandbox.path().join("directory")).unwrap();
+    for path in ["file", "file/below.db", "directory", "/proc/none/films.db"] {
+        let line = complaint_in(&sandbox, &[("DATABASE_URL", &format!("sqlite://{path}"))]);
+        assert_says(
+            &line,
+            &[path, "set DATABASE_URL to a file that this user may write"],
+        );
+    }
+    let line = complaint(&[("DATABASE_URL", "sqlite://matinee.db?mode=hm")]);
+    assert_says(&line, &["DATABASE_URL"]);
+}
+
+#[test]
+fn every_other_setting_without_a_meaning_stops_the_start() {
+    for (name, value) in [
+        ("RATE_LIMIT", "plenty"),
+        ("RATE_LIMIT", "0/minute"),
+        ("APP_ENV", "Prod!"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("TRUSTED_PROXIES", "proxy.example"),
+        ("RUST_LOG", "info,=,="),
+        ("LOG_FORMAT", "xml"),
+    ] {
+        let line = complaint(&[(name, value)]);
+        assert_says(&line, &[name, value, &format!("set {name}=")]);
+    }
+}
