@@ -47,7 +47,7 @@ impl Primary {
         &self.text
     }
 
-    /// The key in the store: hashed where it is long, and readable by nobody who sees a log.
+    /// The key in the store. It holds the URI, so it is for no log.
     pub(crate) fn far(&self) -> Key {
         Key::new(RESPONSE, self.as_bytes())
     }

@@ -10,9 +10,12 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use larder_moka::MokaStore;
+use larder_redis::RedisStore;
 use larder_response_cache::{Builder, ResponseCache, ResponseCacheLayer};
 use larder_store::{Clock, ManualClock, Store};
 use larder_test::ModelStore;
+use larder_test::server::RedisServer;
 use tower::{Layer, Service, ServiceExt};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, Broken>;
@@ -122,6 +125,9 @@ pub(crate) fn response(status: u16, fields: &[(&str, &str)], body: Body) -> Resp
     response.body(body).unwrap()
 }
 
+/// Longer than a server takes on a busy machine.
+const PATIENT: Duration = Duration::from_secs(20);
+
 /// A cache in front of an origin, on a store and a clock of its own.
 pub(crate) struct Fixture {
     pub(crate) origin: Origin,
@@ -129,6 +135,14 @@ pub(crate) struct Fixture {
     pub(crate) layer: ResponseCacheLayer,
     pub(crate) store: Arc<dyn Store>,
     service: ResponseCache<Origin>,
+    // Its store is gone with it.
+    _server: Option<RedisServer>,
+}
+
+/// Where responses are stored.
+pub(crate) enum Place {
+    Memory,
+    Redis,
 }
 
 /// A response that was read to its end.
@@ -142,6 +156,28 @@ pub(crate) struct Answered {
 impl Fixture {
     pub(crate) fn new() -> Self {
         Self::with(|builder| builder)
+    }
+
+    pub(crate) async fn at(place: Place, set: impl FnOnce(Builder) -> Builder) -> Self {
+        let clock = ManualClock::default();
+        let (store, server): (Arc<dyn Store>, _) = match place {
+            Place::Memory => {
+                let store = MokaStore::builder().with_clock(clock.clone()).build();
+                (Arc::new(store), None)
+            }
+            Place::Redis => {
+                let server = RedisServer::start().unwrap();
+                let builder = RedisStore::builder(&server.url()).with_deadline(PATIENT);
+                (Arc::new(builder.connect().await.unwrap()), Some(server))
+            }
+        };
+        let fixture = Self::on(store, clock, |builder| {
+            set(builder.with_store_deadline(PATIENT))
+        });
+        Self {
+            _server: server,
+            ..fixture
+        }
     }
 
     pub(crate) fn with(set: impl FnOnce(Builder) -> Builder) -> Self {
@@ -164,6 +200,7 @@ impl Fixture {
             clock,
             store,
             origin,
+            _server: None,
         }
     }
 

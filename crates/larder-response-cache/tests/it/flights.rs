@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use http::Method;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::fixture::{Fixture, HOUR, full, request, response};
+use crate::fixture::{Fixture, HOUR, full, response};
 
 /// Lets the next request wait until it is told to go on.
 fn held(fixture: &Fixture, fields: &'static [(&str, &str)]) -> oneshot::Sender<()> {
@@ -162,46 +161,4 @@ async fn different_variants_do_not_wait_for_each_other() {
     fixture.origin.then(200, &[HOUR, vary], "two");
     assert_eq!(fixture.get_with("/", &[("x", "2")]).await.text(), "two");
     slow.abort();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_rounds_of_reads_and_purges_never_show_what_was_purged() {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static BODIES: [&str; 4] = ["0", "1", "2", "3"];
-    let fixture = std::sync::Arc::new(Fixture::new());
-    let current = std::sync::Arc::new(AtomicU64::new(0));
-    let purger = fixture.layer.purger();
-    for round in 0..1_000_u64 {
-        for _ in 0..8 {
-            let current = current.clone();
-            fixture.origin.then_with(move |_| {
-                let body = BODIES[current.load(Ordering::SeqCst) as usize % 4];
-                Box::pin(async move {
-                    tokio::task::yield_now().await;
-                    Ok(response(200, &[HOUR], full(body)))
-                })
-            });
-        }
-        let mut visitors = JoinSet::new();
-        for _ in 0..3 {
-            let fixture = fixture.clone();
-            visitors.spawn(async move { fixture.get("/").await });
-        }
-        current.store(round + 1, Ordering::SeqCst);
-        purger.purge("http://cinema.example/").await.unwrap();
-        let seen = fixture.send(request(Method::GET, "/", &[])).await.unwrap();
-        assert_eq!(
-            seen.text(),
-            BODIES[(round + 1) as usize % 4],
-            "round {round}"
-        );
-        visitors.join_all().await;
-        let seen = fixture.get("/").await;
-        assert_eq!(
-            seen.text(),
-            BODIES[(round + 1) as usize % 4],
-            "round {round}"
-        );
-        fixture.origin.drop_script();
-    }
 }

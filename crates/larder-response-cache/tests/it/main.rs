@@ -2,13 +2,44 @@
 
 // Helpers are no tests to the lint.
 #![allow(clippy::unwrap_used)]
+// The same statements, once for each store.
+#![allow(clippy::duplicate_mod)]
 
-mod conditions;
 mod failures;
 mod fixture;
 mod flights;
-mod profiles;
-mod purges;
-mod reuse;
 mod streams;
-mod variants;
+
+/// What holds on every store.
+macro_rules! on {
+    ($place:ident, $name:ident) => {
+        #[path = "both"]
+        mod $name {
+            use larder_response_cache::Builder;
+
+            use crate::fixture::{Fixture, Place};
+
+            async fn fixture() -> Fixture {
+                fixture_with(|builder| builder).await
+            }
+
+            async fn fixture_with(set: impl FnOnce(Builder) -> Builder) -> Fixture {
+                Fixture::at(Place::$place, set).await
+            }
+
+            #[path = "conditions.rs"]
+            mod conditions;
+            #[path = "profiles.rs"]
+            mod profiles;
+            #[path = "purges.rs"]
+            mod purges;
+            #[path = "reuse.rs"]
+            mod reuse;
+            #[path = "variants.rs"]
+            mod variants;
+        }
+    };
+}
+
+on!(Memory, on_memory);
+on!(Redis, on_redis);

@@ -2,12 +2,12 @@
 
 use larder_response_cache::Profile;
 
-use crate::fixture::{Fixture, HOUR};
+use crate::fixture::HOUR;
 
 #[tokio::test]
 async fn a_cookie_is_stored_by_the_letter_alone() {
     for (profile, is_hit) in [(Profile::Safe, false), (Profile::Rfc, true)] {
-        let fixture = Fixture::with(|builder| builder.with_profile(profile));
+        let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
         for _ in 0..2 {
             fixture
                 .origin
@@ -24,7 +24,7 @@ async fn a_cookie_is_stored_by_the_letter_alone() {
 
 #[tokio::test]
 async fn a_cookie_with_a_304_is_for_one_client() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let fields = [("cache-control", "max-age=10"), ("etag", "\"a\"")];
     fixture.origin.then(200, &fields, "one");
     fixture.get("/").await;
@@ -39,7 +39,7 @@ async fn a_cookie_with_a_304_is_for_one_client() {
 async fn authorization_needs_leave_to_be_stored_and_in_the_safe_profile_to_be_served() {
     let authorized = [("authorization", "Basic eA==")];
     for profile in [Profile::Safe, Profile::Rfc] {
-        let fixture = Fixture::with(|builder| builder.with_profile(profile));
+        let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
         fixture.origin.then(200, &[HOUR], "mine");
         fixture.get_with("/", &authorized).await;
         assert_eq!(fixture.get("/").await.text(), "unscripted");
@@ -59,7 +59,7 @@ async fn authorization_needs_leave_to_be_stored_and_in_the_safe_profile_to_be_se
 
 #[tokio::test]
 async fn a_cookie_of_the_client_does_not_keep_it_from_a_hit() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get_with("/", &[("cookie", "a=1")]).await;
     assert!(fixture.get_with("/", &[("cookie", "a=2")]).await.is_hit());
@@ -67,7 +67,7 @@ async fn a_cookie_of_the_client_does_not_keep_it_from_a_hit() {
 
 #[tokio::test]
 async fn what_varies_with_the_cookie_is_not_stored_in_the_safe_profile() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     for visitor in ["ada", "bob", "ada"] {
         fixture
             .origin

@@ -2,11 +2,11 @@
 
 use http::{Method, StatusCode};
 
-use crate::fixture::{Fixture, HOUR, request};
+use crate::fixture::{HOUR, request};
 
 #[tokio::test]
 async fn a_fresh_response_is_served_with_its_age_until_it_is_stale() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture
         .origin
         .then(200, &[HOUR], "one")
@@ -28,7 +28,7 @@ async fn a_fresh_response_is_served_with_its_age_until_it_is_stale() {
 
 #[tokio::test]
 async fn a_response_comes_back_from_the_store_after_a_restart() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture
         .origin
         .then(203, &[HOUR, ("x", "1"), ("x", "2"), ("age", "7")], "one");
@@ -46,7 +46,7 @@ async fn a_response_comes_back_from_the_store_after_a_restart() {
 
 #[tokio::test]
 async fn every_uri_host_and_query_is_its_own() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     for path in ["/", "/?a", "/?a=1", "/a", "/A", "/a/", "//", "/%61"] {
         fixture.origin.then(200, &[HOUR], "x");
         assert!(!fixture.get(path).await.is_hit(), "{path}");
@@ -58,7 +58,7 @@ async fn every_uri_host_and_query_is_its_own() {
 
 #[tokio::test]
 async fn what_is_marked_not_to_be_stored_is_asked_for_each_time() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     for fields in [
         &[][..],
         &[HOUR, ("cache-control", "no-store")],
@@ -77,7 +77,7 @@ async fn what_is_marked_not_to_be_stored_is_asked_for_each_time() {
 
 #[tokio::test]
 async fn a_head_is_answered_from_a_get_and_never_stored() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let head = || request(Method::HEAD, "/", &[]);
     fixture.origin.then(200, &[HOUR], "");
     fixture.send(head()).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_head_is_answered_from_a_get_and_never_stored() {
 
 #[tokio::test]
 async fn a_request_with_a_body_or_for_a_stream_is_left_alone() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/").await;
     let with_body = request(Method::GET, "/", &[]).map(|_| "fat".into());
@@ -114,7 +114,7 @@ async fn a_request_with_a_body_or_for_a_stream_is_left_alone() {
 
 #[tokio::test]
 async fn a_request_may_ask_for_something_fresher() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/").await;
     fixture.later(10);
@@ -131,7 +131,7 @@ async fn a_request_may_ask_for_something_fresher() {
 
 #[tokio::test]
 async fn only_if_cached_is_answered_without_the_origin() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let only = [("cache-control", "only-if-cached")];
     let missing = fixture.get_with("/", &only).await;
     assert_eq!(missing.status, StatusCode::GATEWAY_TIMEOUT);
@@ -143,7 +143,7 @@ async fn only_if_cached_is_answered_without_the_origin() {
 
 #[tokio::test]
 async fn a_hit_copies_no_body() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/").await;
     let (one, two) = (fixture.get("/").await, fixture.get("/").await);
@@ -152,7 +152,7 @@ async fn a_hit_copies_no_body() {
 
 #[tokio::test]
 async fn fields_of_the_connection_are_not_stored_and_a_date_is_added() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let fields = [
         HOUR,
         ("connection", "a"),

@@ -8,7 +8,7 @@ use crate::fixture::{Fixture, HOUR, full, request, response};
 
 #[tokio::test]
 async fn a_change_makes_its_uri_and_those_it_names_invalid() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let paths = ["/a", "/b", "/c", "/d"];
     for method in ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH"] {
         for path in paths {
@@ -36,7 +36,7 @@ async fn a_change_makes_its_uri_and_those_it_names_invalid() {
 
 #[tokio::test]
 async fn a_change_that_failed_and_one_of_another_origin_change_nothing() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/a").await;
     fixture
@@ -57,7 +57,7 @@ async fn a_change_that_failed_and_one_of_another_origin_change_nothing() {
 
 #[tokio::test]
 async fn a_purge_takes_all_variants_here_and_everywhere() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let vary = ("vary", "x");
     for x in ["1", "2"] {
         fixture.origin.then(200, &[HOUR, vary], "one");
@@ -83,7 +83,7 @@ async fn a_purge_takes_all_variants_here_and_everywhere() {
 
 #[tokio::test]
 async fn a_purge_of_what_is_no_uri_says_so() {
-    let purger = Fixture::new().layer.purger();
+    let purger = super::fixture().await.layer.purger();
     for uri in ["/path", "http://", "no uri", "http://u@a/"] {
         let error = purger.purge(uri).await.unwrap_err();
         assert_eq!(error.kind(), larder_store::ErrorKind::Invalid, "{uri}");
@@ -92,7 +92,7 @@ async fn a_purge_of_what_is_no_uri_says_so() {
 
 #[tokio::test]
 async fn a_tag_takes_every_response_that_has_it() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     for (path, tags) in [
         ("/a", "film-1, films"),
         ("/b", "films"),
@@ -117,7 +117,7 @@ async fn a_tag_takes_every_response_that_has_it() {
 
 /// Begins a fetch, does something, and lets the fetch end.
 async fn during_a_fetch(tags: &'static str, act: impl AsyncFnOnce(&Fixture)) -> Fixture {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let (answer, answered) = oneshot::channel::<()>();
     fixture.origin.then_with(move |_| {
         Box::pin(async move {
@@ -178,7 +178,7 @@ async fn what_was_fetched_before_a_purge_is_not_stored_after_it() {
 
 #[tokio::test]
 async fn no_request_header_purges() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/").await;
     let purge = Method::from_bytes(b"PURGE").unwrap();
@@ -186,4 +186,49 @@ async fn no_request_header_purges() {
     let refused = request(purge, "/", &[("surrogate-key", "*")]).map(|_| Bytes::new().into());
     fixture.send(refused).await.unwrap();
     assert!(fixture.get("/").await.is_hit());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_rounds_of_reads_and_purges_never_show_what_was_purged() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio::task::JoinSet;
+
+    static BODIES: [&str; 4] = ["0", "1", "2", "3"];
+    let fixture = std::sync::Arc::new(super::fixture().await);
+    let current = std::sync::Arc::new(AtomicU64::new(0));
+    let purger = fixture.layer.purger();
+    for round in 0..1_000_u64 {
+        for _ in 0..8 {
+            let current = current.clone();
+            fixture.origin.then_with(move |_| {
+                let body = BODIES[current.load(Ordering::SeqCst) as usize % 4];
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    Ok(response(200, &[HOUR], full(body)))
+                })
+            });
+        }
+        let mut visitors = JoinSet::new();
+        for _ in 0..3 {
+            let fixture = fixture.clone();
+            visitors.spawn(async move { fixture.get("/").await });
+        }
+        current.store(round + 1, Ordering::SeqCst);
+        purger.purge("http://cinema.example/").await.unwrap();
+        let seen = fixture.send(request(Method::GET, "/", &[])).await.unwrap();
+        assert_eq!(
+            seen.text(),
+            BODIES[(round + 1) as usize % 4],
+            "round {round}"
+        );
+        visitors.join_all().await;
+        let seen = fixture.get("/").await;
+        assert_eq!(
+            seen.text(),
+            BODIES[(round + 1) as usize % 4],
+            "round {round}"
+        );
+        fixture.origin.drop_script();
+    }
 }

@@ -1,10 +1,10 @@
 //! Conditional requests, from clients and to the origin (RFC 9111, 4.3), and ranges.
 
-use crate::fixture::{Fixture, HOUR};
+use crate::fixture::HOUR;
 
 #[tokio::test]
 async fn a_client_that_has_it_gets_a_304() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR, ("etag", "\"a\"")], "one");
     fixture.get("/").await;
     let answered = fixture.get_with("/", &[("if-none-match", "W/\"a\"")]).await;
@@ -20,7 +20,7 @@ async fn a_client_that_has_it_gets_a_304() {
 
 #[tokio::test]
 async fn what_is_stale_is_validated_and_updated_by_a_304() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let short = ("cache-control", "max-age=10");
     let modified = fixture.date(-100);
     fixture.origin.then(
@@ -61,7 +61,7 @@ async fn what_is_stale_is_validated_and_updated_by_a_304() {
 
 #[tokio::test]
 async fn a_client_that_has_it_gets_a_304_after_validation_too() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let fields = [("cache-control", "no-cache"), ("etag", "\"a\"")];
     fixture
         .origin
@@ -74,7 +74,7 @@ async fn a_client_that_has_it_gets_a_304_after_validation_too() {
 
 #[tokio::test]
 async fn a_changed_response_replaces_what_was_stale() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let short = ("cache-control", "max-age=10");
     fixture.origin.then(200, &[short, ("etag", "\"a\"")], "one");
     fixture.get("/").await;
@@ -87,7 +87,7 @@ async fn a_changed_response_replaces_what_was_stale() {
 
 #[tokio::test]
 async fn a_304_that_forbids_to_store_takes_the_stored_response_away() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(
         200,
         &[("cache-control", "max-age=10"), ("etag", "\"a\"")],
@@ -105,7 +105,7 @@ async fn a_304_that_forbids_to_store_takes_the_stored_response_away() {
 
 #[tokio::test]
 async fn conditions_and_ranges_go_to_the_origin_where_nothing_is_stored() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture
         .origin
         .then(304, &[HOUR], "")
@@ -126,7 +126,7 @@ async fn conditions_and_ranges_go_to_the_origin_where_nothing_is_stored() {
 
 #[tokio::test]
 async fn a_part_of_a_stored_whole_is_served() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR, ("x", "1")], "0123456789");
     fixture.get("/").await;
     let part = fixture.get_with("/", &[("range", "bytes=2-4")]).await;

@@ -1,12 +1,12 @@
 //! Responses that vary (RFC 9111, 4.1).
 
-use crate::fixture::{Fixture, HOUR};
+use crate::fixture::HOUR;
 
 const VARY: (&str, &str) = ("vary", "accept-language");
 
 #[tokio::test]
 async fn each_variant_is_served_to_those_who_ask_for_it() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     for (language, text) in [("de", "eins"), ("en", "one"), ("fr", "un")] {
         fixture.origin.then(200, &[HOUR, VARY], text);
         let asked = [("accept-language", language)];
@@ -28,7 +28,7 @@ async fn each_variant_is_served_to_those_who_ask_for_it() {
 
 #[tokio::test]
 async fn variants_have_a_cap_and_the_oldest_goes() {
-    let fixture = Fixture::with(|builder| builder.with_max_variants(2));
+    let fixture = super::fixture_with(|builder| builder.with_max_variants(2)).await;
     for language in ["a", "b", "c"] {
         fixture.origin.then(200, &[HOUR, VARY], "x");
         fixture
@@ -45,7 +45,7 @@ async fn variants_have_a_cap_and_the_oldest_goes() {
 
 #[tokio::test]
 async fn a_field_that_is_named_later_selects_from_then_on() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR, VARY], "one");
     fixture.get_with("/", &[("accept-language", "en")]).await;
     fixture.origin.then(200, &[HOUR, ("vary", "x")], "two");
@@ -60,7 +60,7 @@ async fn a_field_that_is_named_later_selects_from_then_on() {
 
 #[tokio::test]
 async fn a_stale_variant_is_validated_by_its_own_tag() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let short = ("cache-control", "max-age=10");
     for (language, tag) in [("de", "\"d\""), ("en", "\"e\"")] {
         fixture.origin.then(200, &[short, VARY, ("etag", tag)], "x");
@@ -82,7 +82,7 @@ async fn a_stale_variant_is_validated_by_its_own_tag() {
 
 #[tokio::test]
 async fn a_claim_of_another_host_is_served_to_no_other() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let evil = [("x-forwarded-host", "evil.example")];
     fixture.origin.then(200, &[HOUR], "links to evil.example");
     fixture.get_with("/", &evil).await;
@@ -108,7 +108,8 @@ async fn a_claim_of_another_host_is_served_to_no_other() {
 
 #[tokio::test]
 async fn a_key_field_selects_without_vary() {
-    let fixture = Fixture::with(|builder| builder.with_key_field("x-tenant".parse().unwrap()));
+    let fixture =
+        super::fixture_with(|builder| builder.with_key_field("x-tenant".parse().unwrap())).await;
     for tenant in ["a", "b"] {
         fixture.origin.then(200, &[HOUR], "x");
         assert!(
