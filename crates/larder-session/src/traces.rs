@@ -242,10 +242,13 @@ async fn is_caught<R: Record>(
 async fn every_planted_fault_in_the_lua_is_caught() {
     let server = RedisServer::start().unwrap();
     let sessions: [(&'static Script, (&str, &str)); 16] = [
-        (Open::SCRIPT, ("now >= idle_at", "now > idle_at")),
         (
             Open::SCRIPT,
-            ("now >= tonumber(held[6])", "now > tonumber(held[6])"),
+            ("now >= tonumber(idle_at)", "now > tonumber(idle_at)"),
+        ),
+        (
+            Open::SCRIPT,
+            ("now >= tonumber(till)", "now > tonumber(till)"),
         ),
         (
             Open::SCRIPT,
@@ -254,7 +257,7 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (
             Open::SCRIPT,
             (
-                "math.min(now + tonumber(ARGV[2]), tonumber(held[3]))",
+                "math.min(now + tonumber(ARGV[2]), absolute_at)",
                 "now + tonumber(ARGV[2])",
             ),
         ),

@@ -1,18 +1,19 @@
 -- KEYS[1]: the session. ARGV: the hash of a secret; idle and touch in microseconds.
 local now = now()
-local held = redis.call('HMGET', KEYS[1], 'h', 'i', 'a', 's', 'p', 'q')
-local idle_at = tonumber(held[2] or 0)
-if not held[1] or now >= idle_at then return false end
+local hash, idle_at, seen = unpack(redis.call('HMGET', KEYS[1], 'h', 'i', 's'))
+if not hash or now >= tonumber(idle_at) then return false end
 
 local outdated = 0
-if held[1] ~= ARGV[1] then
-  if held[5] ~= ARGV[1] or now >= tonumber(held[6]) then return false end
+if hash ~= ARGV[1] then
+  local old, till = unpack(redis.call('HMGET', KEYS[1], 'p', 'q'))
+  if old ~= ARGV[1] or now >= tonumber(till) then return false end
   outdated = 1
 end
 
 -- What is seen often is written rarely, and the data never.
-if now - tonumber(held[4]) >= tonumber(ARGV[3]) then
-  idle_at = math.min(now + tonumber(ARGV[2]), tonumber(held[3]))
+if now - tonumber(seen) >= tonumber(ARGV[3]) then
+  local absolute_at = tonumber(redis.call('HGET', KEYS[1], 'a'))
+  idle_at = math.min(now + tonumber(ARGV[2]), absolute_at)
   redis.call('HSET', KEYS[1], 's', num(now), 'i', num(idle_at))
   ttl(KEYS[1], math.ceil((idle_at - now) / 1000))
 end
