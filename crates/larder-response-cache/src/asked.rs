@@ -55,10 +55,8 @@ fn is_other_business(headers: &HeaderMap) -> bool {
     }
     let says = |name: HeaderName, text: &str| {
         headers.get_all(name).iter().any(|value| {
-            let value = value.as_bytes().to_ascii_lowercase();
-            value
-                .windows(text.len())
-                .any(|part| part == text.as_bytes())
+            let mut parts = value.as_bytes().windows(text.len());
+            parts.any(|part| part.eq_ignore_ascii_case(text.as_bytes()))
         })
     };
     says(header::CONTENT_TYPE, "application/grpc")

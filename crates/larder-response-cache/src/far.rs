@@ -124,9 +124,4 @@ impl Far {
         // What is left ends by itself.
         let _ = self.bounded(self.store.remove(&delete)).await;
     }
-
-    pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) {
-        // What ends early is a miss.
-        let _ = self.bounded(self.store.expire(key, ttl)).await;
-    }
 }

@@ -169,7 +169,7 @@ impl Forwarding {
     fn land(&mut self, committed: Committed, entry: &Entry) {
         let now = self.shared.storage.now();
         let is_shareable = entry.rules.is_shareable(now);
-        if !is_shareable {
+        if !is_shareable && self.lead.is_some() {
             self.pass_from_now_on(now);
         }
         self.end(match committed {
@@ -201,7 +201,8 @@ impl Forwarding {
         );
         let how = self.forwarded(status, storable.is_ok());
         if let Err(refusal) = storable {
-            if refusal != Refusal::Method && Failure::of(parts.status).is_none() {
+            // A request that went alone says nothing about others.
+            if self.lead.is_some() && Failure::of(parts.status).is_none() {
                 self.pass_from_now_on(exchange.received);
             }
             self.end(Outcome::Unshared);

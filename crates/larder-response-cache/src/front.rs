@@ -52,6 +52,7 @@ pub(crate) struct Near {
     pub(crate) version: Option<Version>,
     /// Whether the store has to be asked whether it is still there.
     pub(crate) is_due: bool,
+    pub(crate) generation: Generation,
 }
 
 /// How often keys near this one were removed, at some moment.
@@ -91,6 +92,7 @@ impl Front {
     }
 
     pub(crate) fn get(&self, key: &[u8], now: Timestamp) -> Option<Near> {
+        let sweeps = self.sweeps.load(Ordering::SeqCst);
         let shard = self.shard(key).read();
         let slot = shard.slots.get(key)?;
         slot.was_asked_for.store(true, Ordering::Relaxed);
@@ -98,6 +100,10 @@ impl Front {
             record: slot.record.clone(),
             version: slot.version,
             is_due: now >= slot.deadline,
+            generation: Generation {
+                removals: shard.generation,
+                sweeps,
+            },
         })
     }
 

@@ -1,4 +1,4 @@
-use larder_store::{Key, Version};
+use larder_store::{Key, Timestamp, Version};
 use smallvec::SmallVec;
 
 use crate::engine::{Selecting, VariantId};
@@ -15,6 +15,8 @@ pub(crate) struct Index {
     pub(crate) selecting: Selecting,
     /// Oldest first.
     pub(crate) variants: Vec<VariantId>,
+    /// When the last of them ends in the store.
+    pub(crate) until: Timestamp,
 }
 
 impl Index {
@@ -23,6 +25,7 @@ impl Index {
             name: Version::random(),
             selecting,
             variants: Vec::new(),
+            until: Timestamp::default(),
         }
     }
 

@@ -58,6 +58,7 @@ fn read_entry(mut rest: Reader, view: &View) -> Option<Entry> {
 
 fn read_index(mut rest: Reader) -> Option<Index> {
     let name = Version::from_bytes(rest.array()?);
+    let until = Timestamp::from_micros(i64::from_le_bytes(rest.array()?));
     let [names] = rest.array()?;
     let names = (0..names).map(|_| HeaderName::from_bytes(&rest.short()?).ok());
     let selecting = Selecting::from_names(names.collect::<Option<Vec<_>>>()?)?;
@@ -69,6 +70,7 @@ fn read_index(mut rest: Reader) -> Option<Index> {
         name,
         selecting,
         variants,
+        until,
     })
 }
 

@@ -51,6 +51,7 @@ fn write_entry(entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
 
 fn write_index(index: &Index, out: &mut Vec<u8>) -> Option<()> {
     out.extend_from_slice(index.name.as_bytes());
+    out.extend_from_slice(&index.until.as_micros().to_le_bytes());
     let names = index.selecting.names();
     out.push(u8::try_from(names.len()).ok()?);
     for name in names {

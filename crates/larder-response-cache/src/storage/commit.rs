@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use larder_store::{Condition, Ttl, Version};
+use larder_store::{Condition, Timestamp, Ttl, Version};
 
 use super::{Basis, Before, Committed, FETCH_LIMIT, MAX_STORED, STALE_KEPT, Storage};
 use crate::engine::{Selecting, VariantId};
@@ -13,6 +13,7 @@ use crate::record::Record;
 
 /// How often an index is read again after another process wrote it.
 const ATTEMPTS: usize = 4;
+const A_DAY: Ttl = Ttl::from_secs(24 * 60 * 60);
 
 impl Storage {
     /// Stores a response, far and near, unless the URI was purged, or given another response, since
@@ -108,12 +109,14 @@ impl Storage {
         ttl: Ttl,
     ) -> Option<()> {
         let mut held = basis.index.clone();
+        let until = self.now().plus_micros(ttl.as_micros());
         for _ in 0..ATTEMPTS {
             let (index, variant, evicted, is_new) =
-                self.place(held.as_ref(), &selecting, request)?;
+                self.place(held.as_ref(), &selecting, request, until)?;
             let mut version = None;
             if is_new {
                 let record = Record::Index(index.clone());
+                let ttl = Ttl::covering_micros(index.until.as_micros() - self.now().as_micros());
                 let put = self.far.put(&primary.far(), &record, ttl, condition).await;
                 version = put.ok()?;
                 if version.is_none() {
@@ -122,8 +125,6 @@ impl Storage {
                     (held, condition) = self.read_again(primary, basis.index.as_ref()?).await?;
                     continue;
                 }
-            } else {
-                self.far.expire(&primary.far(), ttl).await;
             }
             if let Some(evicted) = evicted {
                 self.front.remove(&index.near(evicted));
@@ -156,21 +157,27 @@ impl Storage {
         held: Option<&Arc<Index>>,
         selecting: &Selecting,
         request: &HeaderMap,
+        until: Timestamp,
     ) -> Option<(Arc<Index>, VariantId, Option<VariantId>, bool)> {
         let mut index = match held {
-            Some(index) if index.selecting.covers(selecting) => {
-                let variant = index.selecting.variant(request);
-                if index.variants.contains(&variant) {
-                    return Some((index.clone(), variant, None, false));
-                }
-                Index::clone(index)
-            }
+            Some(index) if index.selecting.covers(selecting) => Index::clone(index),
             Some(index) => Index::new(index.selecting.union(selecting)?),
             None => Index::new(selecting.clone()),
         };
         let variant = index.selecting.variant(request);
-        let evicted = index.add(variant, self.max_variants);
-        Some((Arc::new(index), variant, evicted, true))
+        let is_there = index.variants.contains(&variant);
+        let is_long_enough = until <= index.until;
+        if !is_long_enough {
+            // With a day to spare, so that it is not written again with each variant.
+            index.until = until.plus_micros(A_DAY.as_micros());
+        }
+        let evicted = if is_there {
+            None
+        } else {
+            index.add(variant, self.max_variants)
+        };
+        let is_new = !is_there || !is_long_enough;
+        Some((Arc::new(index), variant, evicted, is_new))
     }
 
     async fn read_again(

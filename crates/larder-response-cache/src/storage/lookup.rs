@@ -27,13 +27,14 @@ impl Storage {
             record,
             version,
             is_due,
+            generation,
         } = self.front.get(primary.as_bytes(), now)?;
         if is_due {
             return None;
         }
         match record {
             Record::Entry(entry) if claims.is_empty() => Some(Found {
-                basis: self.basis(primary, version, None),
+                basis: basis(version, None, generation),
                 entry: Some(entry),
                 has_variants: false,
             }),
@@ -44,25 +45,12 @@ impl Storage {
                     return None;
                 };
                 (!near.is_due).then(|| Found {
-                    basis: self.basis(primary, version, Some(index)),
+                    basis: basis(version, Some(index), generation),
                     entry: Some(entry),
                     has_variants: true,
                 })
             }
             _ => None,
-        }
-    }
-
-    fn basis(
-        &self,
-        primary: &Primary,
-        version: Option<Version>,
-        index: Option<Arc<Index>>,
-    ) -> Basis {
-        Basis {
-            held: version.map_or(Before::Unknown, Before::Version),
-            index,
-            generation: self.front.generation(primary.as_bytes()),
         }
     }
 
@@ -158,5 +146,13 @@ impl Storage {
         self.front
             .insert(key, record, Some(version), until, generation);
         entry
+    }
+}
+
+fn basis(version: Option<Version>, index: Option<Arc<Index>>, generation: Generation) -> Basis {
+    Basis {
+        held: version.map_or(Before::Unknown, Before::Version),
+        index,
+        generation,
     }
 }

@@ -9,6 +9,7 @@ mod failures;
 mod fixture;
 mod flights;
 mod streams;
+mod tower_shape;
 
 /// What holds on every store.
 macro_rules! on {
