@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 use http_body::Body;
 
-use crate::engine::{Freshness, Profile, Refusal, RequestRules, Selecting, Sharing, storable};
+use crate::engine::{Candidate, Freshness, Profile, Refusal, RequestRules, Selecting, Sharing};
 use crate::entry::Entry;
 use crate::key::{CLAIMS, OVERRIDES, Primary, Target};
 use crate::shared::Shared;
@@ -105,16 +105,17 @@ pub(crate) fn may_store(
     freshness: &Freshness,
 ) -> Result<(), Refusal> {
     let said = view.directives(response);
-    storable(
-        view.profile,
-        Sharing::Shared,
-        &Method::GET,
+    let candidate = Candidate {
+        profile: view.profile,
+        sharing: Sharing::Shared,
+        method: &Method::GET,
         request,
         status,
         response,
-        &said,
+        said: &said,
         freshness,
-    )
+    };
+    candidate.check()
 }
 
 /// The scheme, host and path of an unsafe request, for what it makes invalid.

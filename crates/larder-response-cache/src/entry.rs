@@ -1,4 +1,4 @@
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use larder_store::Version;
 
@@ -45,7 +45,7 @@ impl Entry {
         if status != StatusCode::NO_CONTENT {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
-        Self::restored(view, status, headers, body, exchange, Vec::new())
+        Self::restored(view, status, compact(&headers), body, exchange, Vec::new())
     }
 
     /// A response as it was stored.
@@ -83,7 +83,7 @@ impl Entry {
         Self::restored(
             view,
             self.status,
-            stored,
+            compact(&stored),
             self.body.clone(),
             exchange,
             Vec::new(),
@@ -103,4 +103,25 @@ impl Entry {
             .sum();
         self.body.len() + fields + 512
     }
+}
+
+/// The same fields, with their values in one allocation of their own: as they came they may be small
+/// parts of a large read buffer.
+fn compact(headers: &HeaderMap) -> HeaderMap {
+    let length = headers.values().map(HeaderValue::len).sum();
+    let mut values = BytesMut::with_capacity(length);
+    for value in headers.values() {
+        values.extend_from_slice(value.as_bytes());
+    }
+    let mut values = values.freeze();
+    // With room for the two that a hit adds.
+    let mut compact = HeaderMap::with_capacity(headers.len() + 2);
+    for (name, value) in headers {
+        let value = HeaderValue::from_maybe_shared(values.split_to(value.len()));
+        // They are the bytes of a value.
+        if let Ok(value) = value {
+            compact.append(name, value);
+        }
+    }
+    compact
 }

@@ -16,7 +16,7 @@ use crate::flights::{Lead, Outcome};
 use crate::metrics::Answer;
 use crate::pump::Pump;
 use crate::shared::Shared;
-use crate::storage::{Committed, Found};
+use crate::storage::{Commit, Committed, Found};
 
 /// A request on its way to the inner service, and what is done with the response.
 pub(crate) struct Forwarding {
@@ -157,11 +157,13 @@ impl Forwarding {
     }
 
     async fn commit(&self, entry: Entry) -> (Committed, Arc<Entry>) {
-        let storage = &self.shared.storage;
-        let (primary, basis) = (&self.asked.primary, &self.found.basis);
-        storage
-            .commit(primary, basis, &self.asked.claims, &self.headers, entry)
-            .await
+        let commit = Commit {
+            primary: &self.asked.primary,
+            basis: &self.found.basis,
+            claims: &self.asked.claims,
+            request: &self.headers,
+        };
+        self.shared.storage.commit(commit, entry).await
     }
 
     /// Tells those who wait what became of it: there is something for them only if it is stored

@@ -95,11 +95,9 @@ async fn next<B: Body>(body: &mut Pin<Box<B>>) -> Option<Result<Frame<B::Data>, 
     std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await
 }
 
-/// The chunks as one: a single one is not copied.
-fn joined(mut chunks: Vec<Bytes>, length: usize) -> Bytes {
-    if chunks.len() == 1 {
-        return chunks.remove(0);
-    }
+/// The chunks as one, in an allocation of its own: a chunk may be a small part of a large read
+/// buffer, which must not live as long as what is stored.
+fn joined(chunks: Vec<Bytes>, length: usize) -> Bytes {
     let mut body = BytesMut::with_capacity(length);
     for chunk in chunks {
         body.extend_from_slice(&chunk);

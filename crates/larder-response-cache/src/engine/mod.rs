@@ -27,7 +27,7 @@ pub use range::{ByteRange, Ranged, range};
 pub use reuse::{RequestRules, Reuse, Rules};
 pub use selection::{MAX_SELECTING, Selecting, VariantId};
 pub use stale::Failure;
-pub use storable::{Profile, Refusal, storable};
+pub use storable::{Candidate, Profile, Refusal};
 pub use targeted::directives;
 pub use validation::{Validators, is_not_modified, not_modified};
 

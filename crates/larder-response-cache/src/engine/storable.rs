@@ -65,61 +65,81 @@ impl Refusal {
     }
 }
 
-/// Whether a response may be stored, and is worth it (RFC 9111, 3).
-///
-/// # Errors
-/// The first reason why it is not.
-#[allow(clippy::too_many_arguments)]
-pub fn storable(
-    profile: Profile,
-    sharing: Sharing,
-    method: &Method,
-    request: &HeaderMap,
-    status: StatusCode,
-    response: &HeaderMap,
-    said: &CacheControl,
-    freshness: &Freshness,
-) -> Result<(), Refusal> {
-    if method != Method::GET {
-        return Err(Refusal::Method);
+/// A response that might be stored, and the request that it answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// How near to the letter.
+    pub profile: Profile,
+    /// For whom it would be stored.
+    pub sharing: Sharing,
+    /// The method of the request.
+    pub method: &'a Method,
+    /// The fields of the request.
+    pub request: &'a HeaderMap,
+    /// The status of the response.
+    pub status: StatusCode,
+    /// The fields of the response.
+    pub response: &'a HeaderMap,
+    /// What the response says to caches.
+    pub said: &'a CacheControl,
+    /// How fresh it is.
+    pub freshness: &'a Freshness,
+}
+
+impl Candidate<'_> {
+    /// Whether the response may be stored, and is worth it (RFC 9111, 3).
+    ///
+    /// # Errors
+    /// The first reason why it is not.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let said = self.said;
+        if self.method != Method::GET {
+            return Err(Refusal::Method);
+        }
+        let code = self.status.as_u16();
+        let is_part = code < 200 || code == 206 || code == 304 || code >= 600;
+        if is_part || (said.must_understand && !is_understood(self.status)) {
+            return Err(Refusal::Status);
+        }
+        if said.is_unreadable {
+            return Err(Refusal::Unreadable);
+        }
+        if said.no_store || CacheControl::of(self.request).no_store {
+            return Err(Refusal::NoStore);
+        }
+        self.check_privacy()?;
+        if is_stream(self.response) {
+            return Err(Refusal::Stream);
+        }
+        let may_be_stale = said.stale_while_revalidate.max(said.stale_if_error) > Some(0);
+        let has_validator = !Validators::of(self.response).is_empty();
+        if self.freshness.lifetime() == 0 && !has_validator && !may_be_stale {
+            return Err(Refusal::Useless);
+        }
+        Ok(())
     }
-    let code = status.as_u16();
-    let is_part = code < 200 || code == 206 || code == 304 || code >= 600;
-    if is_part || (said.must_understand && !is_understood(status)) {
-        return Err(Refusal::Status);
+
+    /// Whether it shows one visitor nothing of another's.
+    fn check_privacy(&self) -> Result<(), Refusal> {
+        let said = self.said;
+        if self.sharing == Sharing::Shared {
+            if said.private {
+                return Err(Refusal::Private);
+            }
+            let may_share = said.public || said.must_revalidate || said.s_maxage.is_some();
+            if self.request.contains_key(header::AUTHORIZATION) && !may_share {
+                return Err(Refusal::Authorization);
+            }
+        }
+        let is_safe = self.profile == Profile::Safe;
+        if is_safe && self.response.contains_key(header::SET_COOKIE) {
+            return Err(Refusal::SetCookie);
+        }
+        match Selecting::of(self.response) {
+            Some(selecting) if !(is_safe && selecting.is_personal()) => Ok(()),
+            _ => Err(Refusal::Vary),
+        }
     }
-    if said.is_unreadable {
-        return Err(Refusal::Unreadable);
-    }
-    if said.no_store || CacheControl::of(request).no_store {
-        return Err(Refusal::NoStore);
-    }
-    let is_shared = sharing == Sharing::Shared;
-    if is_shared && said.private {
-        return Err(Refusal::Private);
-    }
-    let may_share = said.public || said.must_revalidate || said.s_maxage.is_some();
-    if is_shared && request.contains_key(header::AUTHORIZATION) && !may_share {
-        return Err(Refusal::Authorization);
-    }
-    if profile == Profile::Safe && response.contains_key(header::SET_COOKIE) {
-        return Err(Refusal::SetCookie);
-    }
-    if is_stream(response) {
-        return Err(Refusal::Stream);
-    }
-    let Some(selecting) = Selecting::of(response) else {
-        return Err(Refusal::Vary);
-    };
-    if profile == Profile::Safe && selecting.is_personal() {
-        return Err(Refusal::Vary);
-    }
-    let may_be_stale = said.stale_while_revalidate.or(said.stale_if_error) > Some(0);
-    let has_validator = !Validators::of(response).is_empty();
-    if freshness.lifetime() == 0 && !has_validator && !may_be_stale {
-        return Err(Refusal::Useless);
-    }
-    Ok(())
 }
 
 /// Whether the response is a stream by its type, or the connection becomes something else.
@@ -165,16 +185,17 @@ mod tests {
         let status = StatusCode::from_u16(status).unwrap();
         let sharing = Sharing::Shared;
         let freshness = Freshness::of(sharing, status, &response, &said, exchange);
-        storable(
+        let candidate = Candidate {
             profile,
             sharing,
-            &Method::GET,
-            &request,
+            method: &Method::GET,
+            request: &request,
             status,
-            &response,
-            &said,
-            &freshness,
-        )
+            response: &response,
+            said: &said,
+            freshness: &freshness,
+        };
+        candidate.check()
     }
 
     fn both(

@@ -15,150 +15,182 @@ use crate::record::Record;
 const ATTEMPTS: usize = 4;
 const A_DAY: Ttl = Ttl::from_secs(24 * 60 * 60);
 
+/// A response that is to be stored, and what it was an answer to.
+pub(crate) struct Commit<'a> {
+    pub(crate) primary: &'a Primary,
+    pub(crate) basis: &'a Basis,
+    /// Fields of the request that it may depend on without saying so.
+    pub(crate) claims: &'a Selecting,
+    /// The fields of the request.
+    pub(crate) request: &'a HeaderMap,
+}
+
+/// Where a variant stands in an index.
+struct Position {
+    index: Arc<Index>,
+    variant: VariantId,
+    /// The variant whose place it took.
+    evicted: Option<VariantId>,
+    /// Whether the index has to be written.
+    is_new: bool,
+}
+
 impl Storage {
     /// Stores a response, far and near, unless the URI was purged, or given another response, since
-    /// `basis` was taken.
+    /// the fetch began.
     pub(crate) async fn commit(
         &self,
-        primary: &Primary,
-        basis: &Basis,
-        claims: &Selecting,
-        request: &HeaderMap,
+        commit: Commit<'_>,
         mut entry: Entry,
     ) -> (Committed, Arc<Entry>) {
         let is_late = self.now().since(entry.exchange.sent) >= FETCH_LIMIT;
         let is_tagged = !is_late && self.tag(&mut entry).await.is_some();
         let entry = Arc::new(entry);
-        if !is_tagged {
-            self.metrics.outdated();
-            return (Committed::Refused, entry);
-        }
-        let done = self
-            .commit_tagged(primary, basis, claims, request, &entry)
-            .await;
+        let done = if is_tagged {
+            self.store(&commit, &entry).await
+        } else {
+            None
+        };
         match done {
             Some(()) => self.metrics.stored(),
             None => self.metrics.outdated(),
         }
-        let committed = done.map_or(Committed::Refused, |()| Committed::Stored);
-        (committed, entry)
+        (
+            done.map_or(Committed::Refused, |()| Committed::Stored),
+            entry,
+        )
     }
 
-    async fn commit_tagged(
-        &self,
-        primary: &Primary,
-        basis: &Basis,
-        claims: &Selecting,
-        request: &HeaderMap,
-        entry: &Arc<Entry>,
-    ) -> Option<()> {
-        let selecting = Selecting::of(&entry.headers)?.union(claims)?;
-        let ttl = self.ttl(entry);
-        let is_alone = selecting.is_empty() && basis.index.is_none();
+    async fn store(&self, commit: &Commit<'_>, entry: &Arc<Entry>) -> Option<()> {
+        let basis = commit.basis;
+        let selecting = Selecting::of(&entry.headers)?.union(commit.claims)?;
+        let has_variants = !selecting.is_empty() || basis.index.is_some();
         let condition = match basis.held {
-            Before::Unknown => return self.commit_near(primary, basis, &selecting, entry),
+            Before::Unknown => return self.store_here(commit, has_variants, entry),
             Before::Nothing => Condition::IfAbsent,
             Before::Version(version) => Condition::IfVersion(version),
         };
-        if !is_alone {
+        if has_variants {
             return self
-                .commit_variant(primary, basis, condition, selecting, request, entry, ttl)
+                .store_variant(commit, condition, selecting, entry)
                 .await;
         }
+        let (key, ttl) = (commit.primary.far(), self.ttl(entry));
         let record = Record::Entry(entry.clone());
-        let version = match self.far.put(&primary.far(), &record, ttl, condition).await {
-            Ok(version) => version?,
-            // Too large for the store, or no store: it is kept here alone.
-            Err(Unavailable) => return self.commit_near(primary, basis, &selecting, entry),
-        };
-        self.keep(primary.as_bytes(), record, Some(version), basis);
-        Some(())
+        match self.far.put(&key, &record, ttl, condition).await {
+            Ok(version) => {
+                self.keep(commit, record, Some(version?));
+                Some(())
+            }
+            // Too large for the store, or no store.
+            Err(Unavailable) => self.store_here(commit, has_variants, entry),
+        }
     }
 
     /// Keeps a response that has no variants in this process alone.
-    fn commit_near(
+    fn store_here(
         &self,
-        primary: &Primary,
-        basis: &Basis,
-        selecting: &Selecting,
+        commit: &Commit<'_>,
+        has_variants: bool,
         entry: &Arc<Entry>,
     ) -> Option<()> {
-        if !selecting.is_empty() || basis.index.is_some() {
+        if has_variants {
             return None;
         }
         let record = Record::Entry(entry.clone());
-        self.keep(primary.as_bytes(), record, None, basis)
-            .then_some(())
+        self.keep(commit, record, None).then_some(())
     }
 
-    fn keep(&self, key: &[u8], record: Record, version: Option<Version>, basis: &Basis) -> bool {
+    /// Keeps what the URI holds here.
+    fn keep(&self, commit: &Commit<'_>, record: Record, version: Option<Version>) -> bool {
         let until = self.near_until(self.now());
+        let key = commit.primary.as_bytes();
         self.front
-            .insert(key, record, version, until, basis.generation)
+            .insert(key, record, version, until, commit.basis.generation)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    async fn commit_variant(
+    async fn store_variant(
         &self,
-        primary: &Primary,
-        basis: &Basis,
+        commit: &Commit<'_>,
         mut condition: Condition,
         selecting: Selecting,
-        request: &HeaderMap,
         entry: &Arc<Entry>,
-        ttl: Ttl,
     ) -> Option<()> {
-        let mut held = basis.index.clone();
-        let until = self.now().plus_micros(ttl.as_micros());
+        let mut held = commit.basis.index.clone();
+        let until = self.now().plus_micros(self.ttl(entry).as_micros());
         for _ in 0..ATTEMPTS {
-            let (index, variant, evicted, is_new) =
-                self.place(held.as_ref(), &selecting, request, until)?;
-            let mut version = None;
-            if is_new {
-                let record = Record::Index(index.clone());
-                let ttl = Ttl::covering_micros(index.until.as_micros() - self.now().as_micros());
-                let put = self.far.put(&primary.far(), &record, ttl, condition).await;
-                version = put.ok()?;
-                if version.is_none() {
+            let position = self.place(held.as_ref(), &selecting, commit.request, until)?;
+            let mut written = None;
+            if position.is_new {
+                written = self.write_index(commit, &position.index, condition).await?;
+                if written.is_none() {
                     // Somebody else wrote it. Where it is the same index with one more variant, this
                     // one is added to that; where it was purged, this one is too late.
-                    (held, condition) = self.read_again(primary, basis.index.as_ref()?).await?;
+                    let known = commit.basis.index.as_ref()?;
+                    (held, condition) = self.read_again(commit.primary, known).await?;
                     continue;
                 }
             }
-            if let Some(evicted) = evicted {
-                self.front.remove(&index.near(evicted));
-                self.far.remove(index.far(evicted)).await;
-            }
-            let (near, generation) = (index.near(variant), basis.generation);
-            let own = self.front.generation(&near).swept_as(generation);
-            let record = Record::Entry(entry.clone());
-            let put = self
-                .far
-                .put(&index.far(variant), &record, ttl, Condition::Always)
-                .await
-                .ok()??;
-            let until = self.near_until(self.now());
-            if is_new {
-                let index = Record::Index(index);
-                self.front
-                    .insert(primary.as_bytes(), index, version, until, generation);
-            }
-            // Under the name of an index that is gone nobody finds it.
-            self.front.insert(&near, record, Some(put), until, own);
-            return Some(());
+            return self.put_variant(commit, position, written, entry).await;
         }
         None
     }
 
-    /// The index in which the variant of `request` has a place, and whether it has to be written.
+    /// The version of the index once it is written; nothing inside where the condition was not met.
+    async fn write_index(
+        &self,
+        commit: &Commit<'_>,
+        index: &Arc<Index>,
+        condition: Condition,
+    ) -> Option<Option<Version>> {
+        let record = Record::Index(index.clone());
+        let left = index.until.as_micros() - self.now().as_micros();
+        let ttl = Ttl::covering_micros(left);
+        let key = commit.primary.far();
+        self.far.put(&key, &record, ttl, condition).await.ok()
+    }
+
+    async fn put_variant(
+        &self,
+        commit: &Commit<'_>,
+        position: Position,
+        written: Option<Version>,
+        entry: &Arc<Entry>,
+    ) -> Option<()> {
+        let Position {
+            index,
+            variant,
+            evicted,
+            ..
+        } = position;
+        if let Some(evicted) = evicted {
+            self.front.remove(&index.near(evicted));
+            self.far.remove(index.far(evicted)).await;
+        }
+        let near = index.near(variant);
+        let generation = self.front.generation(&near);
+        let generation = generation.swept_as(commit.basis.generation);
+        let (key, ttl) = (index.far(variant), self.ttl(entry));
+        let record = Record::Entry(entry.clone());
+        let put = self.far.put(&key, &record, ttl, Condition::Always);
+        let version = put.await.ok()?;
+        if written.is_some() {
+            self.keep(commit, Record::Index(index), written);
+        }
+        // Under the name of an index that is gone nobody finds it.
+        let until = self.near_until(self.now());
+        self.front.insert(&near, record, version, until, generation);
+        Some(())
+    }
+
+    /// Gives the variant of `request` a place in the index that is held, or in a new one.
     fn place(
         &self,
         held: Option<&Arc<Index>>,
         selecting: &Selecting,
         request: &HeaderMap,
         until: Timestamp,
-    ) -> Option<(Arc<Index>, VariantId, Option<VariantId>, bool)> {
+    ) -> Option<Position> {
         let mut index = match held {
             Some(index) if index.selecting.covers(selecting) => Index::clone(index),
             Some(index) => Index::new(index.selecting.union(selecting)?),
@@ -176,8 +208,12 @@ impl Storage {
         } else {
             index.add(variant, self.max_variants)
         };
-        let is_new = !is_there || !is_long_enough;
-        Some((Arc::new(index), variant, evicted, is_new))
+        Some(Position {
+            index: Arc::new(index),
+            variant,
+            evicted,
+            is_new: !is_there || !is_long_enough,
+        })
     }
 
     async fn read_again(

@@ -17,6 +17,8 @@ use crate::front::{Front, Generation};
 use crate::index::Index;
 use crate::metrics::Metrics;
 
+pub(crate) use commit::Commit;
+
 /// How long after it was asked for a response may still be stored.
 pub(crate) const FETCH_LIMIT: Duration = Duration::from_secs(60);
 /// How long the mark of a purge stays: longer than any fetch that began before it.

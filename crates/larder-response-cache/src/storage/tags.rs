@@ -62,8 +62,12 @@ impl Storage {
         let Ok(held) = self.far.get_many(&keys).await else {
             return false;
         };
-        let mut pairs = entry.tags.iter().zip(held);
-        pairs.all(|(tagged, held)| held.is_some_and(|held| held.version == tagged.version))
+        let mut pairs = entry.tags.iter().zip(&held);
+        held.len() == entry.tags.len()
+            && pairs.all(|(tagged, held)| {
+                held.as_ref()
+                    .is_some_and(|held| held.version == tagged.version)
+            })
     }
 
     /// The tags that a response names: separated by commas or spaces. Nothing where there are too
