@@ -63,9 +63,16 @@ impl Storage {
         request: &HeaderMap,
     ) -> Found {
         let now = self.now();
-        if let Some(found) = self.find_near(primary, claims, request, now) {
-            return found;
-        }
+        let near = self.find_near(primary, claims, request, now);
+        // What is stale here may be fresh in the store: another process may have asked after it.
+        let is_fresh = |found: &Found| {
+            let entry = found.entry.as_ref();
+            entry.is_some_and(|entry| entry.rules.is_shareable(now))
+        };
+        let near = match near {
+            Some(found) if is_fresh(&found) => return found,
+            near => near,
+        };
         let generation = self.front.generation(primary.as_bytes());
         let mut found = Found {
             entry: None,
@@ -77,7 +84,10 @@ impl Storage {
             has_variants: false,
         };
         match self.far.get(&primary.far()).await {
-            Err(Unavailable) => found.basis.held = Before::Unknown,
+            Err(Unavailable) => {
+                found.basis.held = Before::Unknown;
+                return near.unwrap_or(found);
+            }
             Ok(Held::Nothing) => {}
             Ok(Held::Broken(version) | Held::Record(Record::Purged, version)) => {
                 found.basis.held = Before::Version(version);

@@ -158,6 +158,21 @@ async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
 }
 
 #[tokio::test]
+async fn what_is_here_covers_for_an_origin_and_a_store_that_both_fail() {
+    let (fixture, mood) = moody();
+    fixture.origin.then(
+        200,
+        &[("cache-control", "max-age=5, stale-if-error=60")],
+        "one",
+    );
+    fixture.get("/").await;
+    mood.store(1, Ordering::SeqCst);
+    fixture.later(6);
+    fixture.origin.then(503, &[], "down");
+    assert_eq!(fixture.get("/").await.text(), "one");
+}
+
+#[tokio::test]
 async fn mutated_bytes_are_a_miss_and_are_written_over() {
     let clock = ManualClock::default();
     let store = Arc::new(ModelStore::with_clock(clock.clone()));

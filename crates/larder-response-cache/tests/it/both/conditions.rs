@@ -60,6 +60,25 @@ async fn what_is_stale_is_validated_and_updated_by_a_304() {
 }
 
 #[tokio::test]
+async fn what_one_process_validated_is_fresh_for_all() {
+    let fixture = super::fixture().await;
+    let sibling = fixture.sibling();
+    let fields = [("cache-control", "max-age=5"), ("etag", "\"a\"")];
+    for vary in ["", "x"] {
+        let path = format!("/{vary}");
+        let fields = [fields[0], fields[1], ("vary", vary)];
+        fixture.origin.then(200, &fields, "one");
+        fixture.get(&path).await;
+        assert!(sibling.get(&path).await.is_hit());
+        fixture.later(6);
+        fixture.origin.then(304, &fields, "");
+        fixture.get(&path).await;
+        assert!(sibling.get(&path).await.is_hit());
+    }
+    assert_eq!((fixture.origin.count(), sibling.origin.count()), (4, 0));
+}
+
+#[tokio::test]
 async fn a_client_that_has_it_gets_a_304_after_validation_too() {
     let fixture = super::fixture().await;
     let fields = [("cache-control", "no-cache"), ("etag", "\"a\"")];
