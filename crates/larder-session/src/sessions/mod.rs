@@ -3,6 +3,7 @@
 mod bounded;
 mod devices;
 mod steps;
+mod users;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a session asks of its store: each a step or two, waited for no longer than was declared.
+//! What one session asks of its store: each a step or two, waited for no longer than was declared.
 
 use std::sync::Arc;
 
@@ -7,14 +7,12 @@ use larder_store::{Key, Record, Timestamp};
 
 use super::Sessions;
 use crate::Result;
-use crate::owner::{
-    Enroll, Enrolled, OwnerRecord, ReadStanding, Revocation, Revoke, SKEW, Withdraw,
-};
+use crate::owner::{OwnerRecord, ReadStanding, Withdraw};
 use crate::record::{
-    Applied, Apply, Change, Create, Destroy, Epoch, Fields, Open, Opened, Owner, Rotate,
-    SessionRecord, SignIn, Whose,
+    Applied, Apply, Change, Create, Destroy, Epoch, Fields, Open, Opened, Rotate, SessionRecord,
+    SignIn, Whose,
 };
-use crate::token::{DeviceId, OwnerTag, Token, random};
+use crate::token::{DeviceId, OwnerTag, Token};
 
 impl Sessions {
     /// The session that `token` opens, if it is alive and in force. One round trip: where there is a
@@ -109,23 +107,6 @@ impl Sessions {
         applied
     }
 
-    /// Puts a session on a user's list, and ends those that give way to it. One round trip, and one
-    /// more where one gives way.
-    pub(crate) async fn enroll(&self, session: DeviceId, user: &Arc<str>) -> Result<Epoch> {
-        let enroll = Enroll {
-            session,
-            epoch: random(),
-            life: self.absolute() + SKEW,
-            cap: self.settings.max_devices,
-        };
-        let key = owner_key(user);
-        let Enrolled { epoch, evicted } = self.bounded(self.programs.run(&key, &enroll)).await?;
-        if !evicted.is_empty() {
-            self.end_all(&evicted, &Whose::Of(user.clone())).await;
-        }
-        Ok(epoch)
-    }
-
     /// Gives a session a new secret. One round trip.
     pub(crate) async fn rotate(
         &self,
@@ -176,64 +157,11 @@ impl Sessions {
         Ok(gone)
     }
 
-    /// Ends sessions, and tells which of them are gone now. One that cannot be ended stays until its
-    /// deadline. One round trip for each node.
-    async fn end_all(&self, sessions: &[DeviceId], whose: &Whose) -> Vec<DeviceId> {
-        let destroy = |id: &DeviceId| {
-            let whose = whose.clone();
-            (session_key(*id), Destroy { whose })
-        };
-        let steps: Vec<_> = sessions.iter().map(destroy).collect();
-        let all = async { Ok(self.programs.run_many(&steps).await) };
-        let answers = self.bounded(all).await.unwrap_or_default();
-        let answers = sessions.iter().zip(answers);
-        let ended = answers.filter(|(_, gone)| matches!(gone, Ok(true)));
-        let ended: Vec<_> = ended.map(|(id, _)| *id).collect();
-        self.meter.ended.increment(ended.len() as u64);
-        ended
-    }
-
-    /// Takes sessions off a user's list. A failure changes nothing but that: who reads the list looks
-    /// at the sessions too.
-    async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
-        let (list, withdraw) = (owner_key(user), Withdraw(sessions));
-        let withdrawn = self.programs.run(&list, &withdraw);
-        // It was counted, and told once.
-        let _ = self.bounded(withdrawn).await;
-    }
-
-    /// Takes a user's sessions out of force: in force after one round trip, and cleared up in two
-    /// more. It tells whether whoever asked could.
-    pub(crate) async fn revoke_by(
-        &self,
-        user: &Arc<str>,
-        by: Option<(DeviceId, Owner)>,
-        spared: Option<DeviceId>,
-    ) -> Result<bool> {
-        let epoch = random();
-        let revoke = Revoke { epoch, spared, by };
-        let key = owner_key(user);
-        match self.bounded(self.programs.run(&key, &revoke)).await? {
-            Revocation::Gone => Ok(false),
-            Revocation::Done(sessions) => {
-                self.meter.revoked.increment(1);
-                if !sessions.is_empty() {
-                    // They are out of force already, and only take room. What somebody has signed in
-                    // on since is not.
-                    let before = Whose::OfBefore(user.clone(), epoch);
-                    let ended = self.end_all(&sessions, &before).await;
-                    self.withdraw(user, ended).await;
-                }
-                Ok(true)
-            }
-        }
-    }
-
     fn idle(&self) -> i64 {
         self.settings.lifetime.idle().as_micros()
     }
 
-    fn absolute(&self) -> i64 {
+    pub(super) fn absolute(&self) -> i64 {
         self.settings.lifetime.absolute().as_micros()
     }
 }

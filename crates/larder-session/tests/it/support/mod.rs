@@ -84,7 +84,7 @@ impl World {
     }
 
     pub(crate) fn site_on_failure(&self, on_failure: OnFailure) -> Site {
-        let sessions = self.sessions().with_timeout(Duration::from_millis(50));
+        let sessions = self.sessions().with_timeout(Duration::from_millis(400));
         Site::new(SessionLayer::new(sessions, SessionCookie::default(), on_failure).unwrap())
     }
 }
