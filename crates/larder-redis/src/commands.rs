@@ -26,7 +26,7 @@ pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     let room = key.len() + frame::length(put) + 40;
     let ttl = put.ttl().as_millis();
     if let Condition::IfVersion(version) = put.condition() {
-        let mut cmd = PUT_IF_VERSION.call(named, 1, room);
+        let mut cmd = PUT_IF_VERSION.call(named, 1, 3, room);
         cmd.arg(key).arg(version.as_bytes());
         frame::write(&mut cmd, put);
         cmd.arg(ttl);
@@ -48,7 +48,7 @@ pub(crate) fn put(put: &Put, named: Named) -> Cmd {
 pub(crate) fn delete(delete: &Delete, named: Named) -> Cmd {
     let key = delete.key().as_bytes();
     if let Condition::IfVersion(version) = delete.condition() {
-        let mut cmd = DELETE_IF_VERSION.call(named, 1, key.len() + 16);
+        let mut cmd = DELETE_IF_VERSION.call(named, 1, 1, key.len() + 16);
         cmd.arg(key).arg(version.as_bytes());
         return cmd;
     }

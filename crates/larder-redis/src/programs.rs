@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use ::redis::{Pipeline, Value};
 use async_trait::async_trait;
-use larder_store::{Call, Calls, Key, Programs, Result};
+use larder_store::{Call, Calls, Clock, Key, Programs, Result, Timestamp};
 
 use crate::connection::{Operation, Repeat, Request};
 use crate::many::spread;
@@ -17,15 +17,16 @@ impl Programs for RedisStore {
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         let step = self.step(key, call)?;
         let operation = self.node.begin("run")?;
-        if let Some(expiry) = step.expiry(Named::ByText) {
-            operation.send(Request::One(&expiry), Repeat::Safe).await?;
+        if let Some(expiry) = step.expiry() {
+            let expired = operation.send(Request::One(&expiry), Repeat::Safe);
+            Box::pin(expired).await?;
         }
         let repeat = step.repeat();
-        let by_hash = step.command(Named::ByHash);
-        let mut value = operation.send(Request::One(&by_hash), repeat).await?;
+        let mut value = operation.send(Request::One(step.by_hash()), repeat).await?;
         if is_forgotten(&value) {
-            let by_text = step.command(Named::ByText);
-            value = operation.send(Request::One(&by_text), repeat).await?;
+            let by_text = step.by_text();
+            let again = operation.send(Request::One(&by_text), repeat);
+            value = Box::pin(again).await?;
         }
         call.reply(step.answer(value)?)
     }
@@ -53,7 +54,8 @@ impl Programs for RedisStore {
 
 impl RedisStore {
     fn step<'a>(&self, key: &'a Key, call: &dyn Call) -> Result<Step<'a>> {
-        Step::new(&self.scripts, self.virtual_time.as_ref(), key, call)
+        let now = self.virtual_time.as_ref().map(|clock| clock.now());
+        Step::new(&self.scripts, now.map(Timestamp::as_micros), key, call)
     }
 
     /// Runs all steps in one round trip, and those whose script the server does not know in a
@@ -121,7 +123,10 @@ async fn send_all(
 ) -> Vec<Result<Value>> {
     let mut pipeline = Pipeline::with_capacity(steps.len());
     for (step, named) in steps.iter().zip(names) {
-        pipeline.add_command(step.command(*named));
+        pipeline.add_command(match named {
+            Named::ByHash => step.by_hash().clone(),
+            Named::ByText => step.by_text(),
+        });
     }
     // They are sent together, so they are repeated together or not at all.
     let repeat = match steps.iter().all(|step| step.repeat() == Repeat::Safe) {
@@ -134,7 +139,7 @@ async fn send_all(
 
 async fn expire_all(operation: &Operation<'_>, steps: &[&Step<'_>]) -> Result<()> {
     let mut pipeline = Pipeline::new();
-    for expiry in steps.iter().filter_map(|step| step.expiry(Named::ByText)) {
+    for expiry in steps.iter().filter_map(|step| step.expiry()) {
         pipeline.add_command(expiry);
     }
     if !pipeline.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use ::redis::{Cmd, ServerError, ServerErrorKind, Value};
+use ::redis::{Arg, Cmd, ServerError, ServerErrorKind, Value};
 use larder_store::{Effect, Script};
 use parking_lot::RwLock;
 
@@ -34,14 +34,14 @@ pub(crate) enum Time {
 
 impl Prepared {
     fn new(script: &Script, time: Time) -> Self {
-        let (prelude, epilogue) = match time {
-            Time::Server => (include_str!("lua/prelude.lua"), ""),
-            Time::Virtual => (
+        match time {
+            Time::Server => Self::around(script, &prelude_of(script.lua()), ""),
+            Time::Virtual => Self::around(
+                script,
                 include_str!("lua/virtual_prelude.lua"),
                 include_str!("lua/virtual_epilogue.lua"),
             ),
-        };
-        Self::around(script, prelude, epilogue)
+        }
     }
 
     /// A script of this crate's own, which takes care of everything itself.
@@ -66,13 +66,26 @@ impl Prepared {
     }
 
     /// The beginning of a call, up to the number of keys.
-    pub(crate) fn call(&self, named: Named, keys: usize, room: usize) -> Cmd {
+    pub(crate) fn call(&self, named: Named, keys: usize, args: usize, room: usize) -> Cmd {
         let (command, script) = match named {
             Named::ByHash => ("EVALSHA", &self.hash),
             Named::ByText => ("EVAL", &self.text),
         };
-        let mut cmd = Cmd::with_capacity(3 + keys + 8, 16 + script.len() + room);
+        let mut cmd = Cmd::with_capacity(3 + keys + args, 16 + script.len() + room);
         cmd.arg(command).arg(script).arg(keys);
+        cmd
+    }
+
+    /// A call by hash, turned into one by text.
+    pub(crate) fn by_text(&self, by_hash: &Cmd) -> Cmd {
+        let mut cmd = Cmd::new();
+        cmd.arg("EVAL").arg(&self.text);
+        for arg in by_hash.args_iter().skip(2) {
+            // Only cursors are of another form, and no call has one.
+            if let Arg::Simple(arg) = arg {
+                cmd.arg(arg);
+            }
+        }
         cmd
     }
 
@@ -82,6 +95,17 @@ impl Prepared {
         let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
         digits.parse::<usize>().ok()?.checked_sub(self.lines_before)
     }
+}
+
+/// The functions of the prelude that a program names, one to a line: each costs every call.
+fn prelude_of(lua: &str) -> String {
+    let function = |line: &&str| {
+        let name = line.strip_prefix("local function ");
+        let name = name.and_then(|rest| rest.split('(').next());
+        name.is_none_or(|name| lua.contains(name))
+    };
+    let prelude = include_str!("lua/prelude.lua");
+    prelude.split_inclusive('\n').filter(function).collect()
 }
 
 /// Whether the server answered that it does not know the script, so that nothing ran.
@@ -158,6 +182,25 @@ mod tests {
         assert_eq!(first_line(&read), "#!lua flags=no-writes,allow-oom");
         assert_eq!(first_line(&once), "#!lua");
         assert_eq!(first_line(&once.runs_when_full()), "#!lua flags=allow-oom");
+    }
+
+    #[test]
+    fn a_program_gets_the_functions_that_it_names() {
+        let functions = |lua: &str| {
+            let prelude = prelude_of(lua);
+            let names = prelude.lines().map(|line| {
+                let name = line.split_whitespace().nth(2).unwrap();
+                name.split('(').next().unwrap().to_owned()
+            });
+            names.collect::<Vec<_>>()
+        };
+        assert!(functions("return 1").is_empty());
+        assert_eq!(functions("return now ()"), ["now"]);
+        assert_eq!(
+            functions("put(KEYS[1], num(now()), 5)"),
+            ["now", "num", "put"]
+        );
+        assert_eq!(functions("local f = del ttl(f)"), ["ttl", "del"]);
     }
 
     #[test]

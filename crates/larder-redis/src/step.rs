@@ -2,20 +2,20 @@ use std::io::Write;
 use std::sync::Arc;
 
 use ::redis::{Cmd, RedisWrite, Value};
-use larder_store::{Args, Call, Clock, Effect, Error, ErrorKind, Form, Key, Result, Script, Wire};
+use larder_store::{Args, Call, Effect, Error, ErrorKind, Form, Key, Result, Wire};
 
 use crate::connection::Repeat;
 use crate::script::{Named, Prepared, Scripts};
-use crate::virtual_time::DEADLINES;
+use crate::virtual_time::{self, DEADLINES};
 use crate::{classify, wire};
 
 /// One call of a program, ready to be sent.
 pub(crate) struct Step<'a> {
     key: &'a Key,
     parts: &'static [&'static str],
-    script: &'static Script,
-    prepared: Arc<Prepared>,
-    args: Args,
+    effect: Effect,
+    script: Arc<Prepared>,
+    by_hash: Cmd,
     /// The time of a virtual clock, in microseconds.
     now: Option<i64>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Step<'a> {
 impl<'a> Step<'a> {
     pub(crate) fn new(
         scripts: &Scripts,
-        clock: Option<&impl Clock>,
+        now: Option<i64>,
         key: &'a Key,
         call: &dyn Call,
     ) -> Result<Self> {
@@ -31,13 +31,15 @@ impl<'a> Step<'a> {
         let mut args = Args::new();
         call.args(&mut args);
         args.check()?;
+        let (parts, script) = (call.parts(), call.script());
+        let prepared = scripts.get(script);
         Ok(Self {
             key,
-            parts: call.parts(),
-            script: call.script(),
-            prepared: scripts.get(call.script()),
-            args,
-            now: clock.map(|clock| clock.now().as_micros()),
+            parts,
+            effect: script.effect(),
+            by_hash: command(&prepared, key, parts, &args, now),
+            script: prepared,
+            now,
         })
     }
 
@@ -46,44 +48,29 @@ impl<'a> Step<'a> {
     }
 
     pub(crate) fn repeat(&self) -> Repeat {
-        match self.script.effect() {
+        match self.effect {
             Effect::Read | Effect::Idempotent => Repeat::Safe,
             Effect::Once => Repeat::Never,
         }
     }
 
     pub(crate) fn is_same_script(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.prepared, &other.prepared)
+        Arc::ptr_eq(&self.script, &other.script)
     }
 
-    /// The command that runs the program.
-    pub(crate) fn command(&self, named: Named) -> Cmd {
-        let extra = usize::from(self.now.is_some());
-        let keys = self.parts.len() + extra;
-        let room = keys * (self.key.as_bytes().len() + 33);
-        let room = room + self.args.iter().map(<[u8]>::len).sum::<usize>() + extra * 20;
-        let mut cmd = self.prepared.call(named, keys, room);
-        for part in self.parts {
-            write_key(&mut cmd, self.key, part);
-        }
-        if self.now.is_some() {
-            write_key(&mut cmd, self.key, DEADLINES);
-        }
-        for argument in self.args.iter() {
-            cmd.arg(argument);
-        }
-        if let Some(now) = self.now {
-            cmd.arg(now);
-        }
-        cmd
+    /// The command that runs the program, by the hash of its script.
+    pub(crate) fn by_hash(&self) -> &Cmd {
+        &self.by_hash
+    }
+
+    /// The same command with the whole script.
+    pub(crate) fn by_text(&self) -> Cmd {
+        self.script.by_text(&self.by_hash)
     }
 
     /// The command that comes before it in virtual time.
-    pub(crate) fn expiry(&self, named: Named) -> Option<Cmd> {
-        let now = self.now?;
-        Some(crate::virtual_time::expire(
-            self.key, self.parts, now, named,
-        ))
+    pub(crate) fn expiry(&self) -> Option<Cmd> {
+        Some(virtual_time::expire(self.key, self.parts, self.now?))
     }
 
     /// What the server answered.
@@ -99,7 +86,7 @@ impl<'a> Step<'a> {
         if let Some(error) = classify::known("run", &error) {
             return Err(error);
         }
-        let name = self.prepared.name();
+        let name = self.script.name();
         let details = error.details().unwrap_or_default();
         let text = if error.code() == "NOTTL" {
             format!("program '{name}' left a key of its record without a TTL")
@@ -107,7 +94,7 @@ impl<'a> Step<'a> {
             // The message quotes the script, which is a constant, and nothing that was sent.
             format!("program '{name}' does not compile: {details}")
         } else {
-            match self.prepared.line(&error) {
+            match self.script.line(&error) {
                 Some(line) => format!("program '{name}' stopped in line {line} of its Lua"),
                 None => format!("program '{name}' stopped with an error"),
             }
@@ -115,6 +102,30 @@ impl<'a> Step<'a> {
         Err(Error::new("run", ErrorKind::MayHaveRun, text))
     }
 }
+
+/// Keys first, then arguments; in virtual time one more of each, which the prelude takes away.
+fn command(script: &Prepared, key: &Key, parts: &[&str], args: &Args, now: Option<i64>) -> Cmd {
+    let keys = parts.len() + usize::from(now.is_some());
+    let room = args.iter().map(|arg| arg.len()).sum::<usize>() + 20;
+    let room = room + keys * (key.as_bytes().len() + LONGEST_PART);
+    let mut cmd = script.call(Named::ByHash, keys, args.len() + 1, room);
+    for part in parts {
+        write_key(&mut cmd, key, part);
+    }
+    if now.is_some() {
+        write_key(&mut cmd, key, DEADLINES);
+    }
+    for arg in args.iter() {
+        cmd.arg(arg);
+    }
+    if let Some(now) = now {
+        cmd.arg(now);
+    }
+    cmd
+}
+
+/// A colon and a name.
+const LONGEST_PART: usize = 33;
 
 /// Adds the physical key of one part of a record: the key itself, or the key and the part.
 pub(crate) fn write_key(cmd: &mut Cmd, key: &Key, part: &str) {

@@ -71,7 +71,9 @@ impl RedisStore {
             return Ok(value);
         }
         let by_text = command(Named::ByText);
-        operation.send(Request::One(&by_text), Repeat::Never).await
+        let again = operation.send(Request::One(&by_text), Repeat::Never);
+        // Boxed like all that is rare, so that the future of the common case is a small one.
+        Box::pin(again).await
     }
 }
 
@@ -95,8 +97,11 @@ impl Store for RedisStore {
             Err(lost) if lost.kind() == ErrorKind::MayHaveRun && operation.has_time() => {
                 // Reading back ends by the deadline of the put, so that it takes no longer.
                 let command = commands::get(put.key());
-                let read = operation.send(Request::One(&command), Repeat::Safe).await;
-                match read.and_then(|value| commands::entry("put", put.key(), value)) {
+                let read = operation.send(Request::One(&command), Repeat::Safe);
+                match Box::pin(read)
+                    .await
+                    .and_then(|value| commands::entry("put", put.key(), value))
+                {
                     Ok(Some(entry)) if entry.version == put.version() => Ok(true),
                     _ => Err(lost),
                 }

@@ -1,8 +1,8 @@
+use ::redis::Cmd;
 use larder_store::Key;
 
 use crate::script::{Named, VIRTUAL_EXPIRE};
 use crate::step;
-use ::redis::Cmd;
 
 /// What is added to the key of a record for the deadlines of its keys in virtual time; no part
 /// has a `~` in its name.
@@ -12,9 +12,8 @@ pub(crate) const DEADLINES: &str = "~deadlines";
 ///
 /// It is a call of its own, so that a program that only reads still runs as one that may not
 /// write. Time does not move in between: the call that follows has the same `now`.
-pub(crate) fn expire(key: &Key, parts: &[&str], now: i64, named: Named) -> Cmd {
-    let keys = parts.len() + 1;
-    let mut cmd = VIRTUAL_EXPIRE.call(named, keys, keys * (key.as_bytes().len() + 33) + 20);
+pub(crate) fn expire(key: &Key, parts: &[&str], now: i64) -> Cmd {
+    let mut cmd = VIRTUAL_EXPIRE.call(Named::ByText, parts.len() + 1, 1, 0);
     for part in parts.iter().copied().chain([DEADLINES]) {
         step::write_key(&mut cmd, key, part);
     }

@@ -16,7 +16,6 @@ use super::node::Limits;
 pub(crate) struct Manager {
     client: Client,
     deadline: Duration,
-    buffer: usize,
     supervisor: Arc<Notify>,
 }
 
@@ -25,8 +24,6 @@ impl Manager {
         Self {
             client,
             deadline: limits.connect_deadline,
-            // So that a command never waits to be queued: what is in flight has its own limit.
-            buffer: limits.in_flight,
             supervisor,
         }
     }
@@ -41,8 +38,7 @@ impl ManageConnection for Manager {
         // The deadlines are ours: the client's own end neither a queue nor a handshake.
         let mut config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(self.buffer);
+            .set_response_timeout(None);
         let connection = self.client.get_connection_info().redis_settings();
         if connection.protocol() == ::redis::ProtocolVersion::RESP3 {
             let health = health.clone();

@@ -71,18 +71,15 @@ impl Node {
         lines.iter().filter(|line| line.health().is_good()).count()
     }
 
-    /// A good line.
+    /// The next good line, when there is none now.
     ///
     /// Where the last was dropped just now it waits for the next, which mostly takes a
     /// millisecond; where the server does not answer it fails at once.
-    pub(super) async fn line(
+    pub(super) async fn next_line(
         &self,
         operation: &'static str,
         deadline: Instant,
     ) -> Result<Arc<Line>> {
-        if let Some(line) = self.good_line() {
-            return Ok(line);
-        }
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -96,7 +93,8 @@ impl Node {
         }
     }
 
-    fn good_line(&self) -> Option<Arc<Line>> {
+    /// One of the good lines, each in its turn.
+    pub(super) fn good_line(&self) -> Option<Arc<Line>> {
         let lines = self.lines.load();
         let turn = match lines.len() {
             0 | 1 => 0,

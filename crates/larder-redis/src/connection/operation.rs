@@ -30,12 +30,13 @@ pub(crate) enum Request<'a> {
 }
 
 impl Request<'_> {
-    async fn send(self, mut connection: MultiplexedConnection) -> RedisResult<Value> {
+    async fn send(self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
         match self {
             Self::One(command) => connection.send_packed_command(command).await,
             Self::Many(pipeline) => {
                 let answers = connection.send_packed_commands(pipeline, 0, pipeline.len());
-                answers.await.map(Value::Array)
+                // Boxed, so that the future of a single command is a small one.
+                Box::pin(answers).await.map(Value::Array)
             }
         }
     }
@@ -112,10 +113,13 @@ impl Operation<'_> {
         };
         let mut lost = None;
         loop {
-            let line = match self.node.line(self.name, self.deadline).await {
-                Ok(line) => line,
-                // What was sent before may still have run.
-                Err(error) => return Err(lost.map_or(error, |lost| self.lost(lost))),
+            let line = match self.node.good_line() {
+                Some(line) => line,
+                None => match Box::pin(self.node.next_line(self.name, self.deadline)).await {
+                    Ok(line) => line,
+                    // What was sent before may still have run.
+                    Err(error) => return Err(lost.map_or(error, |lost| self.lost(lost))),
+                },
             };
             match self.attempt(&line, request).await {
                 Ok(value) => return Ok(value),
@@ -129,7 +133,8 @@ impl Operation<'_> {
     }
 
     async fn attempt(&self, line: &Line, request: Request<'_>) -> Result<Value, Lost> {
-        match timeout_at(self.deadline, request.send(line.connection())).await {
+        let mut connection = line.connection();
+        match timeout_at(self.deadline, request.send(&mut connection)).await {
             Ok(Ok(value)) => {
                 line.health().answered();
                 Ok(value)

@@ -1,6 +1,8 @@
 //! The Redis store against real servers.
 
 #![cfg(unix)]
+// Clippy knows the tests, and not what they share.
+#![allow(clippy::unwrap_used)]
 
 mod failures;
 mod laws;
