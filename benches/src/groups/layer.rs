@@ -6,73 +6,107 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::routing::get;
+use governor::middleware::StateInformationMiddleware;
 use http::{Request, Response};
 use larder_moka::MokaStore;
 use larder_rate_limit::{KeyBy, PeerAddr, Quota, RateLimitLayer, RateLimiter};
 use tokio::runtime::Runtime;
-use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 use tower_governor::GovernorLayer;
 use tower_governor::governor::GovernorConfigBuilder;
+use tower_governor::key_extractor::PeerIpKeyExtractor;
 
 use crate::harness::{Bar, Row, compare, per_operation};
 use crate::load::runtime;
 
 const OPERATIONS: usize = 40_000;
 const VISITORS: u32 = 1_000;
-const LIMIT: NonZeroU32 = NonZeroU32::new(500_000).unwrap();
-
-type Boxed = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+/// So much that nobody is refused, and slow enough to come back that records stay.
+const LIMIT: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 
 pub(crate) fn run() -> Vec<Row> {
     let runtime = runtime();
+    let (limit, governor) = (limit(), governor());
+    let limited = limit.clone().layer(service());
+    let governed = governor.clone().layer(service());
+    let router = Router::new().route("/", get(|| async { "film" }));
+    let limited_router = router.clone().layer(limit);
+    let governed_router = router.clone().layer(governor);
+    let note = "in process, 1,000 visitors; the service alone is subtracted from both";
     vec![
         compare(
-            "a rate limit with headers, added to a service",
+            "a rate limit with headers, added to a tower service",
             21,
-            ("RateLimitLayer", Box::new(|| added(&runtime, &limited()))),
-            ("tower_governor", Box::new(|| added(&runtime, &governed()))),
+            (
+                "RateLimitLayer",
+                Box::new(|| added(&runtime, &limited, &service())),
+            ),
+            (
+                "tower_governor",
+                Box::new(|| added(&runtime, &governed, &service())),
+            ),
             Bar::CostAtMost(1.0),
         )
-        .with_note("in process, 1,000 visitors; the service alone is subtracted from both"),
+        .with_note(note),
+        compare(
+            "the same, added to an axum Router",
+            21,
+            (
+                "RateLimitLayer",
+                Box::new(|| added(&runtime, &limited_router, &router)),
+            ),
+            (
+                "tower_governor",
+                Box::new(|| added(&runtime, &governed_router, &router)),
+            ),
+            Bar::CostAtMost(1.0),
+        )
+        .with_note(note),
     ]
 }
 
-fn service() -> Boxed {
-    BoxCloneSyncService::new(tower::service_fn(|_: Request<Body>| async {
-        Ok(Response::new(Body::from("film")))
-    }))
+fn service()
+-> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static {
+    tower::service_fn(|_: Request<Body>| async { Ok(Response::new(Body::from("film"))) })
 }
 
-fn limited() -> Boxed {
+fn limit() -> RateLimitLayer {
     let store = Arc::new(MokaStore::new());
-    let limiter = RateLimiter::new(store, "pages", Quota::per_second(LIMIT)).expect("a limiter");
-    let layer = RateLimitLayer::new(limiter, KeyBy::peer());
-    BoxCloneSyncService::new(
-        layer
-            .layer(service())
-            .map_response(|response: Response<_>| response.map(Body::new)),
-    )
+    let limiter = RateLimiter::new(store, "pages", Quota::per_hour(LIMIT)).expect("a limiter");
+    RateLimitLayer::new(limiter, KeyBy::peer())
 }
 
-fn governed() -> Boxed {
+fn governor() -> GovernorLayer<PeerIpKeyExtractor, StateInformationMiddleware, Body> {
     let config = GovernorConfigBuilder::default()
-        .per_nanosecond(2_000)
+        .per_millisecond(3)
         .burst_size(LIMIT.get())
         .use_headers()
         .finish()
         .expect("a quota");
-    BoxCloneSyncService::new(GovernorLayer::new(config).layer(service()))
+    GovernorLayer::new(config)
 }
 
-/// What `layered` takes for a request, less what the service inside takes.
-fn added(runtime: &Runtime, layered: &Boxed) -> f64 {
-    drive(runtime, layered.clone()) - drive(runtime, service())
+/// What `layered` takes for a request, less what `bare` takes.
+fn added<L, B, LBody, BBody>(runtime: &Runtime, layered: &L, bare: &B) -> f64
+where
+    L: Service<Request<Body>, Response = Response<LBody>, Error = Infallible> + Clone,
+    B: Service<Request<Body>, Response = Response<BBody>, Error = Infallible> + Clone,
+{
+    drive(runtime, layered.clone()) - drive(runtime, bare.clone())
 }
 
-fn drive(runtime: &Runtime, mut service: Boxed) -> f64 {
+fn drive<S, B>(runtime: &Runtime, mut service: S) -> f64
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+{
     let requests: Vec<_> = (0..OPERATIONS)
         .map(|n| request(n as u32 % VISITORS))
         .collect();

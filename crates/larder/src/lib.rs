@@ -16,6 +16,12 @@ pub use larder_rate_limit as rate_limit;
 #[cfg(feature = "redis")]
 #[doc(inline)]
 pub use larder_redis as redis;
+#[cfg(feature = "response-cache")]
+#[doc(inline)]
+pub use larder_response_cache as response_cache;
+#[cfg(feature = "session")]
+#[doc(inline)]
+pub use larder_session as session;
 #[doc(inline)]
 pub use larder_store as store;
 

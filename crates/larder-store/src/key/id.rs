@@ -1,5 +1,6 @@
 use std::io::Write;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -125,9 +126,26 @@ impl KeyId for str {
     }
 }
 
-impl KeyId for String {
+impl KeyId for bool {
     fn write_id(&self, id: &mut IdWriter<'_>) {
-        id.text(self);
+        id.number(u8::from(*self));
+    }
+}
+
+macro_rules! texts {
+    ($($text:ty)*) => {$(
+        impl KeyId for $text {
+            fn write_id(&self, id: &mut IdWriter<'_>) {
+                id.text(self);
+            }
+        }
+    )*};
+}
+texts!(String Box<str> Arc<str>);
+
+impl KeyId for Vec<u8> {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        id.bytes(self);
     }
 }
 

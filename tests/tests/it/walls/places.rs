@@ -32,6 +32,7 @@ pub(super) const PLACES: &[Place] = &[
     place("larder-cache", 3, Role::Layer),
     place("larder-rate-limit", 4, Role::Layer),
     place("larder-response-cache", 4, Role::Layer),
+    place("larder-session", 4, Role::Layer),
     place("larder", 6, Role::Assembly),
 ];
 
