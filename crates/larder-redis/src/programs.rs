@@ -19,7 +19,7 @@ impl Programs for RedisStore {
         let operation = self.node.begin("run")?;
         if let Some(expiry) = step.expiry() {
             let expired = operation.send(Request::One(&expiry), Repeat::Safe);
-            Box::pin(expired).await?;
+            step.answer(Box::pin(expired).await?)?;
         }
         let repeat = step.repeat();
         let mut value = operation.send(Request::One(step.by_hash()), repeat).await?;
@@ -142,10 +142,13 @@ async fn expire_all(operation: &Operation<'_>, steps: &[&Step<'_>]) -> Result<()
     for expiry in steps.iter().filter_map(|step| step.expiry()) {
         pipeline.add_command(expiry);
     }
-    if !pipeline.is_empty() {
-        operation
-            .send(Request::Many(&pipeline), Repeat::Safe)
-            .await?;
+    if pipeline.is_empty() {
+        return Ok(());
+    }
+    let value = operation.send(Request::Many(&pipeline), Repeat::Safe).await;
+    let values = spread(operation.name(), pipeline.len(), value);
+    for (step, value) in steps.iter().zip(values) {
+        step.answer(value?)?;
     }
     Ok(())
 }

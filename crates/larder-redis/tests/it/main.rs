@@ -7,7 +7,9 @@
 mod failures;
 mod laws;
 mod lent_pool;
+mod lost_answers;
 mod programs;
+mod proxy;
 mod refusals;
 mod secrets;
 mod start;

@@ -46,7 +46,13 @@ async fn no_error_and_no_debug_holds_a_password_a_key_or_a_value() {
         );
         errors.extend(store.delete(&Delete::new(key(CANARY))).await.err());
         errors.extend(store.get_many(&[key(CANARY)]).await.remove(0).err());
-        errors.extend(store.put_many(&[put.clone()]).await.remove(0).err());
+        errors.extend(
+            store
+                .put_many(std::slice::from_ref(&put))
+                .await
+                .remove(0)
+                .err(),
+        );
         errors.extend(programs.run(&tally(CANARY), &add).await.err());
         if run == 0 {
             ok(&server, &["CONFIG", "SET", "requirepass", "another"]);
