@@ -1,9 +1,11 @@
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::{Timestamp, Ttl};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -92,7 +94,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                     let flight = lead.flight.clone();
                     // A loader that panics before its first await is one that panics.
                     if let Ok(load) = catch_unwind(AssertUnwindSafe(load)) {
-                        tokio::spawn(lead.fly(load, deadline).in_current_span());
+                        take_off(lead.fly(load, deadline).in_current_span()).await;
                     } else {
                         lead.land(Err(Failure::Panicked));
                     }
@@ -107,6 +109,22 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                 }
             }
         }
+    }
+}
+
+/// Polls a flight once, here, and gives it a task of its own if there is more to it.
+///
+/// A load that never waits then costs no task, no wake-up and no timer. This caller cannot go away
+/// in the middle of one poll, so nobody can tell the difference.
+async fn take_off(flight: impl Future<Output = ()> + Send + 'static) {
+    let runtime = Handle::current();
+    let mut flight = Box::pin(flight);
+    let polled = poll_fn(|cx| {
+        // A panic has landed the flight by the time that it gets here.
+        Poll::Ready(catch_unwind(AssertUnwindSafe(|| flight.as_mut().poll(cx))))
+    });
+    if let Ok(Poll::Pending) = polled.await {
+        runtime.spawn(flight);
     }
 }
 
