@@ -1,6 +1,8 @@
 use std::time::{Duration, SystemTime};
 
-use larder_store::{ErrorKind, Refusal};
+use larder_store::{
+    Args, Call, Cell, ErrorKind, Kind, Program, Record, Refusal, Result, Script, Timestamp, Wire,
+};
 
 use crate::support::{
     Add, Broken, Log, Look, Now, Set, Shape, Sly, Stops, ok, programs, server, store, tally,
@@ -85,7 +87,7 @@ async fn steps_on_one_record_keep_their_order() {
             .run_many(&steps)
             .await
             .into_iter()
-            .map(Result::unwrap);
+            .map(std::result::Result::unwrap);
         assert_eq!(results.next(), Some(1));
         assert_eq!(results.nth(1), Some(11));
         ok(&server, &["SCRIPT", "FLUSH", "SYNC"]);
@@ -157,4 +159,55 @@ async fn another_type_in_the_records_place_is_the_wrong_type() {
         ErrorKind::Refused(Refusal::WrongType)
     );
     assert_eq!(*results[1].as_ref().unwrap(), 1);
+}
+
+/// A call of any program, as a decorator would pass it on.
+struct Erased<P: Program>(P, Option<P::Reply>);
+
+impl<P: Program> Call for Erased<P> {
+    fn kind(&self) -> Kind {
+        P::Record::KIND
+    }
+
+    fn parts(&self) -> &'static [&'static str] {
+        P::Record::PARTS
+    }
+
+    fn script(&self) -> &'static Script {
+        P::SCRIPT
+    }
+
+    fn args(&self, args: &mut Args) {
+        self.0.args(args);
+    }
+
+    fn step(&mut self, _: &mut Cell, _: Timestamp) -> Result<()> {
+        unreachable!("this call runs on a server")
+    }
+
+    fn reply(&mut self, wire: Wire) -> Result<()> {
+        self.1 = Some(self.0.reply(wire)?);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_forgotten_step_does_not_run_after_one_that_was_to_follow_it() {
+    let server = server();
+    let programs = programs(&store(&server).await);
+    let set = |to| Set { to, ms: MINUTE };
+    for start in [10, 20] {
+        ok(&server, &["SCRIPT", "FLUSH", "SYNC"]);
+        programs.run(&tally(1), &set(start)).await.unwrap();
+        let mut add = Erased(Add { by: 1, ms: MINUTE }, None);
+        let mut set = Erased(set(0), None);
+        let key = tally(1);
+        let results = programs
+            .call_many(vec![(&key, &mut add), (&key, &mut set)])
+            .await;
+        assert!(results.iter().all(std::result::Result::is_ok));
+        assert_eq!((add.1, set.1), (Some(start + 1), Some(0)));
+        let seen = programs.run(&tally(1), &Look::default()).await.unwrap();
+        assert_eq!(seen.fields()[0].1, "0");
+    }
 }
