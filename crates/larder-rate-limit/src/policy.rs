@@ -3,12 +3,12 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use http::request::Parts;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, Response};
 use larder_store::{Error, ErrorKind, Key, Result};
 
 use crate::body::ResponseBody;
 use crate::headers::Fields;
+use crate::key::Seen;
 use crate::meter::{Meter, Outcome};
 use crate::response::Refusals;
 use crate::{Decision, Headers, KeyBy, OnFailure, RateLimitLayer, RateLimiter, Unkeyed};
@@ -53,8 +53,17 @@ impl Policy {
     }
 
     /// Whom to charge; nobody, where the request is exempt.
-    pub(crate) fn key(&self, parts: &Parts) -> Option<Key> {
-        if let Some(key) = self.key_by.key(&self.limiter, parts) {
+    pub(crate) fn key_of<B>(&self, request: Request<B>) -> (Option<Key>, Request<B>) {
+        if self.key_by.needs_parts() {
+            let (parts, body) = request.into_parts();
+            let key = self.key(Seen::of_parts(&parts));
+            return (key, Request::from_parts(parts, body));
+        }
+        (self.key(Seen::of(&request)), request)
+    }
+
+    fn key(&self, seen: Seen<'_>) -> Option<Key> {
+        if let Some(key) = self.key_by.find(&self.limiter, seen) {
             return Some(key);
         }
         self.meter.no_key();

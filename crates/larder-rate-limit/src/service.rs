@@ -44,10 +44,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (parts, body) = request.into_parts();
-        let key = self.policy.key(&parts);
-        let request = Request::from_parts(parts, body);
-
+        let (key, request) = self.policy.key_of(request);
         let Some(key) = key else {
             return ResponseFuture::passed(self.policy.clone(), self.inner.call(request), None);
         };

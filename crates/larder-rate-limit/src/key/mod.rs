@@ -4,12 +4,13 @@ mod nets;
 mod network;
 mod peer;
 mod proxies;
+mod seen;
 
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderName;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 use larder_store::{Key, KeyId};
 
 use crate::RateLimiter;
@@ -18,6 +19,7 @@ pub use nets::ProxyNets;
 pub use network::Network;
 pub use peer::{FindPeer, PeerAddr};
 pub use proxies::TrustedProxies;
+pub(crate) use seen::Seen;
 
 /// Who is charged for a request: what tells one visitor from another.
 ///
@@ -46,6 +48,7 @@ enum Source {
     Forwarded(Arc<TrustedProxies>),
     Header(HeaderName),
     Own(Arc<Own>),
+    Everybody,
 }
 
 impl KeyBy {
@@ -100,7 +103,7 @@ impl KeyBy {
 
     /// Charges everybody together.
     pub fn everybody() -> Self {
-        Self::from_fn(|_| Some("everybody"))
+        Self::by(Source::Everybody)
     }
 
     /// The same, and `otherwise` for a request in which this finds no key.
@@ -116,13 +119,27 @@ impl KeyBy {
 
     /// The key of the record that `limiter` keeps for whoever sent this request, if it can be told.
     pub fn key(&self, limiter: &RateLimiter, parts: &Parts) -> Option<Key> {
+        self.find(limiter, Seen::of_parts(parts))
+    }
+
+    pub(crate) fn find(&self, limiter: &RateLimiter, seen: Seen<'_>) -> Option<Key> {
         let key = match &self.source {
-            Source::Peer(find) => find(&parts.extensions).map(|peer| ip(limiter, peer)),
-            Source::Forwarded(proxies) => proxies.client(parts).map(|client| ip(limiter, client)),
-            Source::Header(name) => header(limiter, name, parts),
-            Source::Own(find) => find(limiter, parts),
+            Source::Peer(find) => find(seen.extensions).map(|peer| ip(limiter, peer)),
+            Source::Forwarded(proxies) => proxies.client_in(seen).map(|client| ip(limiter, client)),
+            Source::Header(name) => header(limiter, name, seen.headers),
+            Source::Own(find) => find(limiter, seen.parts?),
+            Source::Everybody => Some(limiter.key(("own", "everybody"))),
         };
-        key.or_else(|| self.otherwise.as_ref()?.key(limiter, parts))
+        key.or_else(|| self.otherwise.as_ref()?.find(limiter, seen))
+    }
+
+    /// Whether a function of the app's own has to be shown the whole head of a request.
+    pub(crate) fn needs_parts(&self) -> bool {
+        matches!(self.source, Source::Own(_))
+            || self
+                .otherwise
+                .as_ref()
+                .is_some_and(|next| next.needs_parts())
     }
 
     fn by(source: Source) -> Self {
@@ -137,8 +154,8 @@ fn ip(limiter: &RateLimiter, address: std::net::IpAddr) -> Key {
     limiter.key(("ip", Network::of(address)))
 }
 
-fn header(limiter: &RateLimiter, name: &HeaderName, parts: &Parts) -> Option<Key> {
-    let mut values = parts.headers.get_all(name).iter();
+fn header(limiter: &RateLimiter, name: &HeaderName, headers: &HeaderMap) -> Option<Key> {
+    let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => Some(limiter.key(("header", value.as_bytes()))),
         _ => None,
@@ -152,6 +169,7 @@ impl fmt::Debug for KeyBy {
             Source::Forwarded(_) => "KeyBy::forwarded",
             Source::Header(_) => "KeyBy::header",
             Source::Own(_) => "KeyBy::from_fn",
+            Source::Everybody => "KeyBy::everybody",
         })?;
         match &self.otherwise {
             Some(otherwise) => write!(f, ".or({otherwise:?})"),

@@ -34,12 +34,12 @@ impl KeyId for Network {
         match self.0 {
             IpAddr::V4(address) => {
                 for octet in address.octets() {
-                    text.number(u16::from(octet), 10, b'.');
+                    text.number::<10>(u16::from(octet), b'.');
                 }
             }
             IpAddr::V6(address) => {
                 for group in &address.segments()[..4] {
-                    text.number(*group, 16, b'-');
+                    text.number::<16>(*group, b'-');
                 }
             }
         }
@@ -55,18 +55,20 @@ struct Text {
 }
 
 impl Text {
-    fn number(&mut self, number: u16, base: u16, between: u8) {
+    fn number<const BASE: u16>(&mut self, number: u16, between: u8) {
         if self.len > 0 {
             self.push(between);
         }
-        let mut unit = 1;
-        while number / unit >= base {
-            unit *= base;
+        // From the last digit to the first: the base is known, so nothing is really divided.
+        let (mut digits, mut left, mut count) = ([0; 4], number, 0);
+        while count == 0 || left > 0 {
+            // A digit of base 16 at most, and four of them at most.
+            digits[count] = b"0123456789abcdef"[usize::from(left % BASE)];
+            left /= BASE;
+            count += 1;
         }
-        while unit > 0 {
-            // A digit of base 16 at most.
-            self.push(b"0123456789abcdef"[usize::from(number / unit % base)]);
-            unit /= base;
+        for digit in digits[..count].iter().rev() {
+            self.push(*digit);
         }
     }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 
-use super::{FindPeer, PeerAddr, ProxyNets};
+use super::{FindPeer, PeerAddr, ProxyNets, Seen};
 
 /// The proxies whose word on where a request came from is taken, and the one header they give it
 /// in.
@@ -74,8 +74,12 @@ impl TrustedProxies {
 
     /// The client of a request, if the peer is known.
     pub fn client(&self, parts: &Parts) -> Option<IpAddr> {
-        let peer = (self.find_peer)(&parts.extensions)?;
-        Some(self.client_behind(peer, &parts.headers))
+        self.client_in(Seen::of_parts(parts))
+    }
+
+    pub(super) fn client_in(&self, seen: Seen<'_>) -> Option<IpAddr> {
+        let peer = (self.find_peer)(seen.extensions)?;
+        Some(self.client_behind(peer, seen.headers))
     }
 
     /// The client of a request that `peer` sent with `headers`.
