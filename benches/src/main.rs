@@ -15,6 +15,8 @@ use std::process::ExitCode;
 
 use larder_test::server::RedisServer;
 
+use crate::harness::Row;
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -25,18 +27,37 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let redis = RedisServer::start()?;
-    let mut rows = groups::near_hit::run();
-    rows.extend(groups::load_through::run());
-    rows.extend(groups::fast_path::run());
-    rows.extend(groups::gcra::run(&redis.url()));
-    rows.extend(groups::layer::run());
-    rows.extend(groups::redis_get::run(&redis.url()));
+/// A group of rows, by its name.
+type Group = (&'static str, fn(&str) -> Vec<Row>);
 
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks.md");
-    table::write(&page, &rows, &machine())?;
-    eprintln!("written: docs/benchmarks.md");
+const GROUPS: &[Group] = &[
+    ("near_hit", |_| groups::near_hit::run()),
+    ("load_through", |_| groups::load_through::run()),
+    ("fast_path", |_| groups::fast_path::run()),
+    ("gcra", groups::gcra::run),
+    ("layer", |_| groups::layer::run()),
+    ("redis_get", groups::redis_get::run),
+];
+
+/// Measures every group and writes the page; or only those named as arguments, and writes nothing.
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let names: Vec<_> = GROUPS.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = asked.iter().find(|name| !names.contains(&name.as_str())) {
+        return Err(format!("'{unknown}' is no group: expected {}", names.join(", ")).into());
+    }
+    let redis = RedisServer::start()?;
+    let mut rows = Vec::new();
+    for (name, group) in GROUPS {
+        if asked.is_empty() || asked.iter().any(|asked| asked == name) {
+            rows.extend(group(&redis.url()));
+        }
+    }
+    if asked.is_empty() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks.md");
+        table::write(&page, &rows, &machine())?;
+        eprintln!("written: docs/benchmarks.md");
+    }
     Ok(())
 }
 
