@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use foldhash::quality::RandomState;
 use larder_store::{
     Clock, Condition, Delete, Entry, Error, ErrorKind, Key, Put, Result, Timestamp, Ttl,
@@ -82,6 +83,9 @@ impl CacheSpace {
         if weight > self.capacity {
             return Err(self.does_not_fit());
         }
+        // Copied once, when it is written: a slice would keep the whole of its buffer alive, and the
+        // bound in bytes would hold for nothing.
+        let value = Bytes::copy_from_slice(put.value());
         {
             let _turn = self.turn(put.key());
             let now = clock.now();
@@ -93,7 +97,7 @@ impl CacheSpace {
             }
             let held = Held {
                 entry: Entry {
-                    value: put.value().clone(),
+                    value,
                     version: put.version(),
                 },
                 deadline: now.plus_micros(put.ttl().as_micros()),

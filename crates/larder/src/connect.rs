@@ -7,7 +7,7 @@ use larder_store::{Error, ErrorKind, Result, Store};
 /// | url | store | feature |
 /// |---|---|---|
 /// | `memory://` | in this process | `moka` |
-/// | `redis://[user[:password]@]host[:port][/database]` | one Redis or Valkey server | `redis` |
+/// | `redis://[user[:password]@]host[:port][/database]`, or `valkey://` | one Redis or Valkey server | `redis` |
 /// | `unix:///path/to/socket[?user=…&pass=…&db=…]` | the same over a Unix socket | `redis` |
 ///
 /// Nothing falls back: what cannot be had is an error now, not at the first request. An app that
@@ -44,7 +44,7 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
     };
     match scheme {
         "memory" => memory(rest),
-        "redis" | "unix" | "valkey" => redis(url).await,
+        "redis" | "valkey" | "unix" | "redis+unix" | "valkey+unix" => redis(url).await,
         "rediss" | "valkeys" | "redis+cluster" | "redis+sentinel" => Err(invalid(format!(
             "{scheme}:// is not supported by this version of larder: expected memory://, \
              redis:// or unix://"
@@ -81,7 +81,7 @@ async fn redis(_url: &str) -> Result<Arc<dyn Store>> {
 #[cfg(any(not(feature = "moka"), not(feature = "redis")))]
 fn missing_feature(what: &str, feature: &str) -> Error {
     invalid(format!(
-        "{what} needs the feature '{feature}', which is not compiled in: \
+        "{what} stores need the feature '{feature}', which is not compiled in: \
          add features = [\"{feature}\"] to larder in Cargo.toml"
     ))
 }

@@ -28,6 +28,19 @@ async fn the_cache_is_bounded_by_weight_in_bytes() {
     }
 }
 
+#[tokio::test]
+async fn a_slice_does_not_keep_its_buffer_alive() {
+    let (store, _) = store_with(|store| store);
+    let buffer = Bytes::from(vec![7; 1024 * 1024]);
+    let key = Key::new(PAGE, 7_u64);
+    let slice = Put::new(key.clone(), buffer.slice(..10), HOUR);
+    assert!(store.put(&slice).await.unwrap());
+    drop(slice);
+    assert!(buffer.is_unique(), "what is stored shares the buffer");
+    let entry = store.get(&key).await.unwrap().unwrap();
+    assert_eq!(entry.value, buffer.slice(..10));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn large_values_of_64_tasks_pass_the_bound_by_little() {
     const BYTES: u64 = 4 * 1024 * 1024;
@@ -103,14 +116,14 @@ async fn a_value_past_the_largest_is_refused_in_both_spaces() {
 }
 
 #[tokio::test]
-async fn a_value_is_shared_and_never_copied() {
+async fn a_value_is_shared_by_all_who_get_it_and_never_copied() {
     let (store, _) = store_with(|store| store);
     for kind in [PAGE, SEAT] {
-        let value = Bytes::from(vec![7; 1000]);
-        let put = Put::new(Key::new(kind, "a"), value.clone(), HOUR);
+        let put = Put::new(Key::new(kind, "a"), vec![7; 1000], HOUR);
         store.put(&put).await.unwrap();
-        let entry = store.get(put.key()).await.unwrap().unwrap();
-        assert_eq!(entry.value.as_ptr(), value.as_ptr());
+        let first = store.get(put.key()).await.unwrap().unwrap();
+        let second = store.get(put.key()).await.unwrap().unwrap();
+        assert_eq!(first.value.as_ptr(), second.value.as_ptr());
     }
 }
 

@@ -19,7 +19,8 @@ pub(super) fn parse(value: &str) -> Result<Quota, ConfigError> {
     understood.ok_or_else(|| ConfigError {
         name: "RATE_LIMIT",
         value: value.to_owned(),
-        expected: "a number of requests and a second, minute or hour",
+        expected: "a number of requests, at most one for each microsecond, and a second, minute \
+                   or hour",
         fix: "RATE_LIMIT=120/minute",
     })
 }

@@ -14,8 +14,9 @@ use crate::errors::StartError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-/// How long a writer waits for another process, at most.
-const BUSY: Duration = Duration::from_secs(5);
+/// How long a writer waits for another process, at most: the first start of another one fills the
+/// database meanwhile, on a machine that may be busy.
+const BUSY: Duration = Duration::from_secs(30);
 /// How long a request waits for a connection of the pool, at most.
 const ACQUIRE: Duration = Duration::from_secs(2);
 
