@@ -66,7 +66,11 @@ async fn connect(
     let put = Put::new(key(), vec![7; 100], Ttl::from_secs(3600));
     store.write(&put).await.expect("the value is put");
 
-    let client = redis::Client::open(url).expect("a URL");
+    // With the same socket option as ours: with the default, Nagle's algorithm joins small commands,
+    // which suits a benchmark on one machine and delays them on a network.
+    let nodelay = redis::io::tcp::TcpSettings::default().set_nodelay(true);
+    let info = redis::IntoConnectionInfo::into_connection_info(url).expect("a URL");
+    let client = redis::Client::open(info.set_tcp_settings(nodelay)).expect("a client");
     let mut raw = client
         .get_multiplexed_async_connection()
         .await
