@@ -3,6 +3,9 @@
 use std::future::Future;
 use std::time::Instant;
 
+use redis::IntoConnectionInfo;
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
 use tokio::runtime::Runtime;
 
 use crate::harness::per_operation;
@@ -34,4 +37,15 @@ where
         }
         per_operation(started.elapsed(), tasks * operations)
     })
+}
+
+/// A connection of redis-rs as it is, with the same socket option as ours: with the default, Nagle's
+/// algorithm joins small commands, which suits a benchmark on one machine and delays them on a
+/// network.
+pub(crate) async fn raw_connection(url: &str) -> MultiplexedConnection {
+    let nodelay = TcpSettings::default().set_nodelay(true);
+    let info = url.into_connection_info().expect("a URL");
+    let client = redis::Client::open(info.set_tcp_settings(nodelay)).expect("a client");
+    let connection = client.get_multiplexed_async_connection().await;
+    connection.expect("a connection")
 }

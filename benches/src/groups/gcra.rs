@@ -12,7 +12,7 @@ use larder_store::{Key, Kind, Programs, Record, Store};
 use redis::Script;
 
 use crate::harness::{Bar, Row, compare, per_operation};
-use crate::load::{runtime, tasks};
+use crate::load::{raw_connection, runtime, tasks};
 
 const KIND: Kind = <larder_rate_limit::Tat as Record>::KIND;
 const KEYS: u32 = 1_000;
@@ -81,11 +81,9 @@ fn on_redis(url: &str) -> Row {
     let runtime = runtime();
     let (programs, raw) = runtime.block_on(async {
         let store: Arc<dyn Store> = Arc::new(RedisStore::connect(url).await.expect("a store"));
-        let client = redis::Client::open(url).expect("a URL");
-        let raw = client.get_multiplexed_async_connection().await;
         (
             store.programs().expect("it runs programs"),
-            raw.expect("a connection"),
+            raw_connection(url).await,
         )
     });
     let script = Arc::new(Script::new(BY_HAND));

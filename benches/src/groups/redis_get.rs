@@ -8,7 +8,7 @@ use larder_store::{Key, Kind, Put, Store, StoreExt, Ttl};
 use redis::AsyncCommands;
 
 use crate::harness::{Bar, Row, compare};
-use crate::load::{runtime, tasks};
+use crate::load::{raw_connection, runtime, tasks};
 
 const FILM: Kind = Kind::evictable("film");
 const OPERATIONS: usize = 16_000;
@@ -66,15 +66,7 @@ async fn connect(
     let put = Put::new(key(), vec![7; 100], Ttl::from_secs(3600));
     store.write(&put).await.expect("the value is put");
 
-    // With the same socket option as ours: with the default, Nagle's algorithm joins small commands,
-    // which suits a benchmark on one machine and delays them on a network.
-    let nodelay = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-    let info = redis::IntoConnectionInfo::into_connection_info(url).expect("a URL");
-    let client = redis::Client::open(info.set_tcp_settings(nodelay)).expect("a client");
-    let mut raw = client
-        .get_multiplexed_async_connection()
-        .await
-        .expect("a connection");
+    let mut raw = raw_connection(url).await;
     let () = raw
         .set("raw", vec![7; 116])
         .await
