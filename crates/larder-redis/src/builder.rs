@@ -36,10 +36,6 @@ const DEADLINE: Duration = Duration::from_millis(100);
 /// Room for name resolution and a handshake that has to be sent twice.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
-/// One, since it writes and reads more commands in one system call: two are slower at 16 tasks and
-/// more, where the client has two cores.
-const CONNECTIONS: usize = 1;
-
 /// More than any server answers within the default deadline is lost anyway; what is below waits a
 /// few milliseconds.
 const IN_FLIGHT: usize = 4096;
@@ -59,7 +55,6 @@ impl RedisBuilder {
             limits: Limits {
                 deadline: DEADLINE,
                 connect_deadline: CONNECT_DEADLINE,
-                connections: CONNECTIONS,
                 in_flight: IN_FLIGHT,
             },
             max_value: DEFAULT_MAX_VALUE,
@@ -78,13 +73,6 @@ impl RedisBuilder {
     /// How long a connection may take to be made and to be greeted. 1 s unless it is set.
     pub fn with_connect_deadline(mut self, deadline: Duration) -> Self {
         self.limits.connect_deadline = deadline;
-        self
-    }
-
-    /// How many multiplexed connections commands share. 1 unless it is set, which is the fastest
-    /// for small values; take 2 to 4 where values of megabytes would hold up the small ones.
-    pub fn with_connections(mut self, connections: NonZeroUsize) -> Self {
-        self.limits.connections = connections.get();
         self
     }
 

@@ -9,10 +9,17 @@ use crate::builder::RedisBuilder;
 
 /// The options of a store that clones its connections out of an application's own pool.
 ///
-/// Commands never check out. The store clones [`RedisBuilder::with_connections`] multiplexed
-/// connections out of the pool, gives them back at once, and comes again when one of them broke;
-/// where the pool then has none that answers, the pool's manager is asked for one outside of it.
-/// The deadlines, the limit of what is in flight and what is sent again are the store's own.
+/// Commands never check out. The store clones one multiplexed connection out of the pool, gives it
+/// back at once, and comes again when it broke; where the pool then has none that answers, the
+/// pool's manager is asked for one outside of it. The deadlines, the limit of what is in flight
+/// and what is sent again are the store's own.
+///
+/// All commands of the store go over that one connection, so they run in the order in which they
+/// were sent, also after one that had no answer. That ends where the store gives a connection up:
+/// it is the pool's, so the store can neither close it nor have the server forget it, and a write
+/// that it still holds may run after later ones. What the application sends itself has no order
+/// with what the store sends, unless one waits for the answer of the other. A store that
+/// [`connect`](crate::RedisStore::connect)s by itself closes what it gives up.
 ///
 /// The timeouts of the pool's connections still hold: a response timeout of the client, which is
 /// 500 ms unless it was set, ends a command where the store's deadline is longer.

@@ -10,7 +10,7 @@ use crate::connection::{Fault, Node, Repeat, Request};
 /// The oldest server that knows flags of scripts.
 const OLDEST: u32 = 7;
 
-/// Makes the first connections of a node, and looks at who answers.
+/// Makes the first connection of a node, and looks at who answers.
 pub(crate) async fn connect(node: &Node) -> Result<()> {
     match timeout(node.limits().connect_deadline, greet(node)).await {
         Ok(greeted) => greeted,
@@ -19,10 +19,8 @@ pub(crate) async fn connect(node: &Node) -> Result<()> {
 }
 
 async fn greet(node: &Node) -> Result<()> {
-    for _ in 0..node.limits().connections {
-        let added = node.add_line().await;
-        added.map_err(|fault| explain(&fault, node))?;
-    }
+    let added = node.replace_line().await;
+    added.map_err(|fault| explain(&fault, node))?;
     let mut hello = Cmd::new();
     hello.arg("HELLO");
     let operation = node.begin_within("connect", node.limits().connect_deadline)?;

@@ -15,9 +15,22 @@ use crate::script::{Named, Scripts, is_forgotten};
 /// A [`Store`] in one Redis or Valkey server.
 ///
 /// Every operation ends by the deadline, whatever the server does. A connection that was dropped
-/// is replaced at once, one that gives no answer five times in a row is given up; while there is
-/// none, operations fail within a millisecond with [`ErrorKind::NotSent`]. No restart is needed
-/// when the server comes back.
+/// is replaced at once. One that gives no answer within the deadline five times in a row is given
+/// up; where callers drop their futures sooner, it is asked for an answer after five of them, and
+/// is given up when none comes within the deadline, or within a second if that is shorter. While
+/// there is none, operations fail within a millisecond with [`ErrorKind::NotSent`]. No restart is
+/// needed when the server comes back.
+///
+/// # Order
+/// All commands go over one connection, so that those of one key run in the order in which they
+/// were sent. A connection that is given up is closed at both ends before the next one serves:
+/// here, with what was not sent yet, and by `CLIENT KILL` at the server, with what it has not read
+/// yet. So a write without an answer does not run after one that was sent later and was answered.
+///
+/// The second end stays open where the user may not run `CLIENT INFO` and `CLIENT KILL`, where a
+/// proxy answers in the place of the server, where a connection was dropped by something between
+/// here and there, and on [a pool of the application's](crate::redis::from_pool). There a write
+/// whose answer was lost may still run, for as long as something holds its bytes.
 ///
 /// What is sent again after its answer was lost: reads, `expire`, and programs that declare that
 /// twice is the same as once. A put is never sent twice; when its connection was dropped its

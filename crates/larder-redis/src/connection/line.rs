@@ -1,23 +1,53 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use tokio::sync::Notify;
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-/// How many bad results in a row break a connection.
-///
-/// One may be a slow command; five without a single answer in between are a server that is gone.
-const PATIENCE: u32 = 5;
+use super::health::{Health, State};
+use super::remains::Remains;
+
+/// The most that a connection is waited for when it is asked for an answer.
+const LONGEST_PROBE: Duration = Duration::from_secs(1);
 
 /// One multiplexed connection, shared by all who use it, and how it fares.
 pub(crate) struct Line {
     connection: MultiplexedConnection,
     health: Arc<Health>,
+    driver: Driver,
+    remains: Option<Remains>,
 }
 
 impl Line {
-    pub(crate) fn new(connection: MultiplexedConnection, health: Arc<Health>) -> Self {
-        Self { connection, health }
+    /// A line of ours: `driver` reads and writes its socket.
+    pub(crate) fn new(
+        connection: MultiplexedConnection,
+        health: Arc<Health>,
+        driver: JoinHandle<()>,
+    ) -> Self {
+        Self {
+            connection,
+            health,
+            driver: Driver(Mutex::new(Some(driver))),
+            remains: None,
+        }
+    }
+
+    /// A line on a connection that somebody else drives.
+    pub(crate) fn lent(connection: MultiplexedConnection, health: Arc<Health>) -> Self {
+        Self {
+            connection,
+            health,
+            driver: Driver(Mutex::new(None)),
+            remains: None,
+        }
+    }
+
+    pub(crate) fn with_remains(mut self, remains: Option<Remains>) -> Self {
+        self.remains = remains;
+        self
     }
 
     pub(crate) fn connection(&self) -> MultiplexedConnection {
@@ -27,109 +57,51 @@ impl Line {
     pub(crate) fn health(&self) -> &Health {
         &self.health
     }
-}
 
-/// What became of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Good,
-    /// It was closed or broke off: a new one may well work at once.
-    Dropped,
-    /// Nothing comes back on it: a new one may have to wait as well.
-    Hung,
-}
-
-/// Counts the bad results of a connection, and wakes the supervisor when it has to be replaced.
-///
-/// It is apart from the connection, since the connection's own driver reports to it.
-pub(crate) struct Health {
-    state: AtomicU8,
-    bad_in_a_row: AtomicU32,
-    supervisor: Arc<Notify>,
-}
-
-impl Health {
-    pub(crate) fn new(supervisor: Arc<Notify>) -> Self {
-        Self {
-            state: AtomicU8::new(State::Good as u8),
-            bad_in_a_row: AtomicU32::new(0),
-            supervisor,
+    /// Asks a suspect line for an answer, and finds it hung where none comes.
+    ///
+    /// The server answers in order, so a connection that works has answered all that was sent
+    /// before as well. Any answer in the meantime is as good: the line is slow, and not hung.
+    pub(crate) async fn probe(&self, deadline: Duration) {
+        let before = self.health.recoveries();
+        let (ping, mut connection) = (::redis::cmd("PING"), self.connection());
+        let answer = connection.send_packed_command(&ping);
+        match timeout(deadline.min(LONGEST_PROBE), answer).await {
+            Ok(Ok(_)) => self.health.answered(),
+            Ok(Err(_)) => self.health.dropped(),
+            Err(_) if self.health.recoveries() == before => self.health.hung(),
+            Err(_) => {}
         }
     }
 
-    pub(crate) fn state(&self) -> State {
-        match self.state.load(Ordering::Acquire) {
-            state if state == State::Good as u8 => State::Good,
-            state if state == State::Dropped as u8 => State::Dropped,
-            _ => State::Hung,
+    /// Closes the socket. Those who still wait for an answer are told that it was dropped.
+    pub(crate) async fn close(&self) {
+        let driver = self.driver.0.lock().take();
+        if let Some(driver) = driver {
+            driver.abort();
+            // An error here says that it was aborted, which it was to be.
+            let _ = driver.await;
         }
     }
 
-    pub(crate) fn is_good(&self) -> bool {
-        self.state() == State::Good
-    }
-
-    /// An answer came back, whatever it says.
-    pub(crate) fn answered(&self) {
-        if self.bad_in_a_row.load(Ordering::Relaxed) != 0 {
-            self.bad_in_a_row.store(0, Ordering::Relaxed);
-        }
-    }
-
-    /// No answer came back in time.
-    pub(crate) fn unanswered(&self) {
-        if self.bad_in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
-            self.broke(State::Hung);
-        }
-    }
-
-    /// The connection was closed, or what came back on it was not Redis.
-    pub(crate) fn dropped(&self) {
-        self.broke(State::Dropped);
-    }
-
-    fn broke(&self, state: State) {
-        let (good, state) = (State::Good as u8, state as u8);
-        let changed = self
-            .state
-            .compare_exchange(good, state, Ordering::AcqRel, Ordering::Acquire);
-        if changed.is_ok() {
-            self.supervisor.notify_one();
+    /// Makes the server forget what it has not read of `hung`, which this line takes the place of.
+    pub(crate) async fn succeed(&self, hung: &Self, deadline: Duration) {
+        if let Some(remains) = &hung.remains
+            && hung.health.state() == State::Hung
+        {
+            // As far as it goes: a server that refuses it still serves.
+            let _ = timeout(deadline, remains.remove(&self.connection)).await;
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The task of a connection, which ends with its line.
+struct Driver(Mutex<Option<JoinHandle<()>>>);
 
-    fn health() -> Health {
-        Health::new(Arc::new(Notify::new()))
-    }
-
-    #[test]
-    fn five_bad_results_in_a_row_break_a_connection_and_four_do_not() {
-        let health = health();
-        for _ in 0..4 {
-            health.unanswered();
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(driver) = self.0.get_mut() {
+            driver.abort();
         }
-        health.answered();
-        for _ in 0..4 {
-            health.unanswered();
-            assert_eq!(health.state(), State::Good);
-        }
-        health.unanswered();
-        assert_eq!(health.state(), State::Hung);
-    }
-
-    #[test]
-    fn a_broken_connection_stays_as_it_broke() {
-        let health = health();
-        health.dropped();
-        for _ in 0..10 {
-            health.unanswered();
-        }
-        health.answered();
-        assert_eq!(health.state(), State::Dropped);
     }
 }

@@ -6,8 +6,10 @@ use bb8::ManageConnection;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::dial::dial;
 use super::fault::Fault;
-use super::line::{Health, Line};
+use super::health::Health;
+use super::line::Line;
 use super::node::Limits;
 
 /// Makes the lines of our own bb8 pool, and tells it which of them broke.
@@ -49,11 +51,9 @@ impl ManageConnection for Manager {
                 Ok::<(), ::redis::aio::SendError>(())
             });
         }
-        let connecting = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
+        let connecting = dial(self.client.get_connection_info(), config, health);
         match timeout(self.deadline, connecting).await {
-            Ok(Ok(connection)) => Ok(Arc::new(Line::new(connection, health))),
+            Ok(Ok(line)) => Ok(Arc::new(line)),
             Ok(Err(error)) => Err(Fault::Redis(error)),
             Err(_) => Err(Fault::TimedOut),
         }

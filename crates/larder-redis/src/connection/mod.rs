@@ -2,17 +2,23 @@
 //!
 //! - [`Line`] is one multiplexed connection with its health.
 //! - [`Source`] makes lines: a bb8 pool of ours, or an application's own.
-//! - [`Node`] is one server: the lines in use, and whether there is one. A cluster has many nodes.
+//! - [`Node`] is one server: the line in use, and whether there is one. A cluster has many nodes.
 //! - [`Operation`] is one operation on a node: its deadline, its place among those in flight, and
 //!   what is sent again.
-//! - `supervise` replaces lines that broke.
+//! - `supervise` replaces a line that broke.
+//!
+//! A node has one line, since that is what keeps the order: commands of one key on two sockets run
+//! in the order in which the server happens to read them.
 
+mod dial;
 mod fault;
+mod health;
 mod line;
 mod manager;
 mod node;
 mod operation;
 mod pace;
+mod remains;
 mod source;
 mod supervisor;
 

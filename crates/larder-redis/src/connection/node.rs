@@ -2,13 +2,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::fault::Fault;
-use super::line::{Line, State};
+use super::health::State;
+use super::line::Line;
 use super::source::Source;
 
 /// The limits of one server's connections.
@@ -16,24 +17,24 @@ use super::source::Source;
 pub(crate) struct Limits {
     pub(crate) deadline: Duration,
     pub(crate) connect_deadline: Duration,
-    pub(crate) connections: usize,
     pub(crate) in_flight: usize,
 }
 
-/// One server: its lines in use, and what waits for them.
+/// One server: its line in use, and what waits for it.
 ///
-/// The lines are clones out of the pool, held here so that a command costs no checkout. The
-/// supervisor takes new ones out when some broke.
+/// The line is a clone out of the pool, held here so that a command costs no checkout. The
+/// supervisor takes a new one out when it broke.
 pub(crate) struct Node {
     pub(super) location: Arc<str>,
     pub(super) limits: Limits,
     pub(super) in_flight: AtomicUsize,
     pub(super) supervisor: Arc<Notify>,
     source: Source,
-    lines: ArcSwap<Vec<Arc<Line>>>,
-    turn: AtomicUsize,
-    /// No line is good and the last dial failed or hangs: there is nothing to wait for.
+    line: ArcSwapOption<Line>,
+    /// The line is not good and the last dial failed or hangs: there is nothing to wait for.
     down: AtomicBool,
+    /// Nobody dials any more.
+    ended: AtomicBool,
     changed: Notify,
 }
 
@@ -50,9 +51,9 @@ impl Node {
             in_flight: AtomicUsize::new(0),
             supervisor,
             source,
-            lines: ArcSwap::from_pointee(Vec::new()),
-            turn: AtomicUsize::new(0),
+            line: ArcSwapOption::empty(),
             down: AtomicBool::new(true),
+            ended: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
@@ -63,12 +64,6 @@ impl Node {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
-    }
-
-    /// How many lines are good.
-    pub(super) fn good_lines(&self) -> usize {
-        let lines = self.lines.load();
-        lines.iter().filter(|line| line.health().is_good()).count()
     }
 
     /// The next good line, when there is none now.
@@ -87,27 +82,24 @@ impl Node {
             if let Some(line) = self.good_line() {
                 return Ok(line);
             }
+            if self.ended.load(Ordering::Acquire) {
+                return Err(self.runtime_ended(operation));
+            }
             if self.is_down() || tokio::time::timeout_at(deadline, changed).await.is_err() {
                 return Err(self.no_line(operation));
             }
         }
     }
 
-    /// One of the good lines, each in its turn.
+    /// The line, if it is good.
     pub(super) fn good_line(&self) -> Option<Arc<Line>> {
-        let lines = self.lines.load();
-        let turn = match lines.len() {
-            0 | 1 => 0,
-            _ => self.turn.fetch_add(1, Ordering::Relaxed) % lines.len(),
-        };
-        let (before, after) = lines.split_at(turn);
-        let mut in_turn = after.iter().chain(before);
-        in_turn.find(|line| line.health().is_good()).cloned()
+        self.line.load_full().filter(|line| line.health().is_good())
     }
 
     fn is_down(&self) -> bool {
-        let hung = |line: &Arc<Line>| line.health().state() == State::Hung;
-        self.down.load(Ordering::Acquire) || self.lines.load().iter().all(hung)
+        let line = self.line.load();
+        let state = line.as_deref().map(|line| line.health().state());
+        self.down.load(Ordering::Acquire) || state == Some(State::Hung)
     }
 
     fn no_line(&self, operation: &'static str) -> Error {
@@ -123,16 +115,48 @@ impl Node {
         )
     }
 
-    /// Takes one more line out of the source, and puts it in the place of those that broke.
-    pub(crate) async fn add_line(&self) -> Result<(), Fault> {
-        let mut lines = Vec::clone(&self.lines.load());
-        lines.retain(|line| line.health().is_good());
+    fn runtime_ended(&self, operation: &'static str) -> Error {
+        Error::new(
+            operation,
+            ErrorKind::NotSent,
+            format!(
+                "the tokio runtime in which this store for {} was made has ended: make the store \
+                 in the runtime that uses it",
+                self.location
+            ),
+        )
+    }
+
+    /// Takes a line out of the source, and puts it in the place of the one that broke.
+    ///
+    /// The old one is closed first, at both ends: what waits in it must not run after what the new
+    /// one sends.
+    pub(crate) async fn replace_line(&self) -> Result<(), Fault> {
+        let broken = self.line.load_full();
+        if let Some(broken) = &broken {
+            if broken.health().state() == State::Hung {
+                self.set_down(true);
+            }
+            broken.close().await;
+        }
         let deadline = self.limits.connect_deadline;
-        let line = self.source.line(&lines, deadline, &self.supervisor).await?;
-        lines.push(line);
-        self.lines.store(Arc::new(lines));
+        let line = self.source.line(deadline, &self.supervisor).await?;
+        if let Some(broken) = &broken {
+            line.succeed(broken, deadline).await;
+        }
+        self.line.store(Some(line));
         self.set_down(false);
         Ok(())
+    }
+
+    /// Tells all who come that nobody dials any more: the runtime that did has ended, and the
+    /// connection with it.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        if let Some(line) = self.line.load().as_deref() {
+            line.health().dropped();
+        }
+        self.changed.notify_waiters();
     }
 
     /// Tells those who wait whether there is something to wait for.

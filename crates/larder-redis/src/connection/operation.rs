@@ -101,14 +101,13 @@ impl Operation<'_> {
 
     /// Sends a request and waits for its answer, which may be an error of the server's.
     ///
-    /// A request that may be repeated is, for as long as connections turn out to be dropped: once
-    /// for each that there was, since all may have been dropped at the same time.
+    /// A request that may be repeated is, once, where its connection was dropped.
     ///
     /// # Errors
     /// [`ErrorKind::NotSent`] and [`ErrorKind::MayHaveRun`].
     pub(crate) async fn send(&self, request: Request<'_>, repeat: Repeat) -> Result<Value> {
         let mut repeats = match repeat {
-            Repeat::Safe => self.node.limits.connections,
+            Repeat::Safe => 1,
             Repeat::Never => 0,
         };
         let mut lost = None;
@@ -134,18 +133,19 @@ impl Operation<'_> {
 
     async fn attempt(&self, line: &Line, request: Request<'_>) -> Result<Value, Lost> {
         let mut connection = line.connection();
+        let wait = line.health().wait();
         match timeout_at(self.deadline, request.send(&mut connection)).await {
             Ok(Ok(value)) => {
-                line.health().answered();
+                wait.answered();
                 Ok(value)
             }
             Ok(Err(error)) => {
                 // The client gives an error here only when the connection is of no more use.
-                line.health().dropped();
+                wait.dropped();
                 Err(Lost::Dropped(classify::system(&error)))
             }
             Err(_) => {
-                line.health().unanswered();
+                wait.unanswered();
                 Err(Lost::Unanswered)
             }
         }

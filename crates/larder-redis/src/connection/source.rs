@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::fault::Fault;
-use super::line::{Health, Line};
+use super::health::Health;
+use super::line::Line;
 use super::manager::Manager;
 use super::node::Limits;
 
@@ -28,7 +29,7 @@ impl Source {
         let failures = Failures::default();
         let deadline = limits.connect_deadline;
         let pool = Pool::builder()
-            .max_size(u32::try_from(limits.connections).unwrap_or(u32::MAX))
+            .max_size(1)
             .test_on_check_out(true)
             // The supervisor decides when to dial again, and when a connection is too old.
             .retry_connection(false)
@@ -41,19 +42,18 @@ impl Source {
         Self::Own(Own { pool, failures })
     }
 
-    /// A line that is none of `known`: dialed, unless the pool has one to spare.
+    /// A line that works, as far as is known: the last that was given has broken.
     pub(crate) async fn line(
         &self,
-        known: &[Arc<Line>],
         deadline: Duration,
         supervisor: &Arc<Notify>,
     ) -> Result<Arc<Line>, Fault> {
         match self {
-            Self::Own(own) => own.line(known).await,
+            Self::Own(own) => own.line().await,
             Self::Lent(pool) => {
                 let connection = lent(pool, deadline).await?;
                 let health = Arc::new(Health::new(supervisor.clone()));
-                Ok(Arc::new(Line::new(connection, health)))
+                Ok(Arc::new(Line::lent(connection, health)))
             }
         }
     }
@@ -65,16 +65,9 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    async fn line(&self, known: &[Arc<Line>]) -> Result<Arc<Line>, Fault> {
-        // Those that are known already are held while the next is asked for, so that it is another.
-        let mut held = Vec::new();
-        loop {
-            let line = self.check_out().await?;
-            if !known.iter().any(|known| Arc::ptr_eq(known, &line)) {
-                return Ok(line.clone());
-            }
-            held.push(line);
-        }
+    async fn line(&self) -> Result<Arc<Line>, Fault> {
+        let line = self.check_out().await?;
+        Ok(line.clone())
     }
 
     async fn check_out(&self) -> Result<PooledConnection<'_, Manager>, Fault> {

@@ -7,12 +7,18 @@ use super::fault::Fault;
 use super::node::Node;
 use super::pace::Pace;
 
-/// The task that replaces the lines of a node that broke. It ends when this is dropped.
+/// The task that replaces the line of a node when it broke. It ends when this is dropped.
 pub(crate) struct Supervisor(AbortHandle);
 
 impl Supervisor {
     pub(crate) fn start(node: Arc<Node>) -> Self {
-        Self(tokio::spawn(supervise(node)).abort_handle())
+        // Made here: it tells the node also where the task never comes to run.
+        let ended = Ended(node.clone());
+        let supervising = async move {
+            let _ended = ended;
+            supervise(node).await;
+        };
+        Self(tokio::spawn(supervising).abort_handle())
     }
 }
 
@@ -22,12 +28,22 @@ impl Drop for Supervisor {
     }
 }
 
+/// Tells the node that its supervisor has ended.
+struct Ended(Arc<Node>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 async fn supervise(node: Arc<Node>) {
     let mut pace = Pace::new();
     loop {
         node.supervisor.notified().await;
+        probe(&node).await;
         let mut outage = false;
-        while node.good_lines() < node.limits.connections {
+        while node.good_line().is_none() {
             pace.admit().await;
             match dial(&node).await {
                 Ok(()) => {
@@ -42,11 +58,9 @@ async fn supervise(node: Arc<Node>) {
                     }
                 }
                 Err(fault) => {
-                    if node.good_lines() == 0 {
-                        node.set_down(true);
-                        if !std::mem::replace(&mut outage, true) {
-                            tracing::warn!(server = %node.location, %fault, "no connection");
-                        }
+                    node.set_down(true);
+                    if !std::mem::replace(&mut outage, true) {
+                        tracing::warn!(server = %node.location, %fault, "no connection");
                     }
                     pace.back_off().await;
                 }
@@ -55,17 +69,28 @@ async fn supervise(node: Arc<Node>) {
     }
 }
 
-/// Dials one line. Those who wait for it are sent away when it takes longer than they may wait.
+/// Asks the line for an answer for as long as it is suspect.
+async fn probe(node: &Node) {
+    while let Some(line) = node.good_line()
+        && line.health().is_suspect()
+    {
+        tokio::select! {
+            () = line.probe(node.limits.deadline) => {}
+            // It broke meanwhile, or was heard of and fell silent again.
+            () = node.supervisor.notified() => {}
+        }
+    }
+}
+
+/// Dials a line. Those who wait for it are sent away when it takes longer than they may wait.
 async fn dial(node: &Node) -> Result<(), Fault> {
-    let line = node.add_line();
+    let line = node.replace_line();
     tokio::pin!(line);
     tokio::select! {
         biased;
         done = &mut line => return done,
         () = sleep(node.limits.deadline) => {}
     }
-    if node.good_lines() == 0 {
-        node.set_down(true);
-    }
+    node.set_down(true);
     line.await
 }

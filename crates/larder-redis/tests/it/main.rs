@@ -4,6 +4,7 @@
 // Clippy knows the tests, and not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod black_holes;
 mod failures;
 mod laws;
 mod lent_pool;

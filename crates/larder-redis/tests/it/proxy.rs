@@ -1,14 +1,25 @@
-//! A proxy that loses an answer when it is told to.
+//! A proxy that loses answers, holds connections up and slows them down when it is told to.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Stands between a store and a server until the test ends.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    lose: Arc<AtomicBool>,
+    faults: Arc<Faults>,
+}
+
+#[derive(Default)]
+struct Faults {
+    lose: AtomicBool,
+    /// How many connections there were.
+    connections: AtomicU64,
+    /// The connections up to this one are held up.
+    held: AtomicU64,
+    delay_ms: AtomicU64,
 }
 
 impl Proxy {
@@ -16,18 +27,22 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = Self {
             address: listener.local_addr().unwrap(),
-            lose: Arc::default(),
+            faults: Arc::default(),
         };
-        let lose = proxy.lose.clone();
+        let faults = proxy.faults.clone();
         std::thread::spawn(move || {
             while let Ok((client, _)) = listener.accept() {
                 let Ok(upstream) = TcpStream::connect(server) else {
                     continue;
                 };
+                let number = faults.connections.fetch_add(1, Ordering::SeqCst) + 1;
                 let (there, back) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
-                std::thread::spawn(move || forward(there, upstream, &AtomicBool::new(false)));
-                let lose = lose.clone();
-                std::thread::spawn(move || forward(back, client, &lose));
+                let known = faults.clone();
+                std::thread::spawn(move || {
+                    forward(there, upstream, || known.hold(number));
+                });
+                let known = faults.clone();
+                std::thread::spawn(move || forward(back, client, || known.answer(number)));
             }
         });
         proxy
@@ -37,16 +52,60 @@ impl Proxy {
         format!("redis://{}", self.address)
     }
 
+    pub(crate) fn connections(&self) -> u64 {
+        self.faults.connections.load(Ordering::SeqCst)
+    }
+
     /// Closes the connection on which the next answer comes, in place of passing it on.
     pub(crate) fn lose_the_next_answer(&self) {
-        self.lose.store(true, Ordering::SeqCst);
+        self.faults.lose.store(true, Ordering::SeqCst);
+    }
+
+    /// Passes nothing on any more over the connections that there are; new ones work.
+    pub(crate) fn hold_up(&self) {
+        self.faults.held.store(self.connections(), Ordering::SeqCst);
+    }
+
+    /// Passes on what was held up.
+    pub(crate) fn let_go(&self) {
+        self.faults.held.store(0, Ordering::SeqCst);
+    }
+
+    /// Lets each answer take longer.
+    pub(crate) fn slow_down(&self, by: Duration) {
+        let millis = u64::try_from(by.as_millis()).unwrap();
+        self.faults.delay_ms.store(millis, Ordering::SeqCst);
     }
 }
 
-fn forward(mut from: TcpStream, mut to: TcpStream, lose: &AtomicBool) {
+/// Whether bytes are passed on.
+#[derive(PartialEq)]
+enum Pass {
+    On,
+    Not,
+}
+
+impl Faults {
+    fn hold(&self, number: u64) -> Pass {
+        while number <= self.held.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Pass::On
+    }
+
+    fn answer(&self, number: u64) -> Pass {
+        std::thread::sleep(Duration::from_millis(self.delay_ms.load(Ordering::SeqCst)));
+        match self.lose.swap(false, Ordering::SeqCst) {
+            true => Pass::Not,
+            false => self.hold(number),
+        }
+    }
+}
+
+fn forward(mut from: TcpStream, mut to: TcpStream, pass: impl Fn() -> Pass) {
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        if lose.swap(false, Ordering::SeqCst) || to.write_all(&buffer[..read]).is_err() {
+        if pass() == Pass::Not || to.write_all(&buffer[..read]).is_err() {
             break;
         }
     }

@@ -1,0 +1,82 @@
+//! The socket of a line of ours, and the task that drives it.
+//!
+//! The client library would do both, but keeps the task to itself: a connection that is given up
+//! has to be closed before the next one serves, whoever still waits on it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::io::tcp::socket2::SockRef;
+use ::redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, RedisError, RedisResult};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+
+use super::health::Health;
+use super::line::Line;
+use super::remains::Remains;
+
+/// Makes a line to `info`, and greets the server.
+pub(crate) async fn dial(
+    info: &ConnectionInfo,
+    config: AsyncConnectionConfig,
+    health: Arc<Health>,
+) -> RedisResult<Line> {
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) => {
+            over(tcp(host, *port, info).await?, info, config, health).await
+        }
+        #[cfg(unix)]
+        ConnectionAddr::Unix(path) => {
+            let stream = tokio::net::UnixStream::connect(path).await?;
+            over(stream, info, config, health).await
+        }
+        _ => Err(RedisError::from(io::Error::from(
+            io::ErrorKind::Unsupported,
+        ))),
+    }
+}
+
+async fn over(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    info: &ConnectionInfo,
+    config: AsyncConnectionConfig,
+    health: Arc<Health>,
+) -> RedisResult<Line> {
+    let connecting = MultiplexedConnection::new_with_config(info.redis_settings(), stream, config);
+    let (connection, driver) = connecting.await?;
+    let line = Line::new(connection, health, tokio::spawn(driver));
+    let remains = Remains::of(&line.connection()).await;
+    Ok(line.with_remains(remains))
+}
+
+/// The first of the host's addresses that takes a connection: they are tried together, so that one
+/// that is dead costs no time.
+async fn tcp(host: &str, port: u16, info: &ConnectionInfo) -> io::Result<TcpStream> {
+    let mut attempts: JoinSet<_> = lookup_host((host, port))
+        .await?
+        .map(TcpStream::connect)
+        .collect();
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    while let Some(attempt) = attempts.join_next().await {
+        match attempt.map_err(io::Error::other)? {
+            Ok(stream) => return settle(stream, info),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn settle(stream: TcpStream, info: &ConnectionInfo) -> io::Result<TcpStream> {
+    let settings = info.tcp_settings();
+    stream.set_nodelay(settings.nodelay())?;
+    let socket = SockRef::from(&stream);
+    if let Some(keepalive) = settings.keepalive() {
+        socket.set_tcp_keepalive(keepalive)?;
+    }
+    // What the system has not sent when the line is given up must never be sent.
+    socket.set_linger(Some(Duration::ZERO))?;
+    Ok(stream)
+}

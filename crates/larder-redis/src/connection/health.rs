@@ -1,0 +1,200 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+
+use tokio::sync::Notify;
+
+/// How many waits in a row that end without an answer are too many.
+///
+/// One may be a slow command; five without a single answer in between are a server that is gone,
+/// or callers without patience.
+const PATIENCE: u32 = 5;
+
+/// What became of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Good,
+    /// It was closed or broke off: a new one may well work at once.
+    Dropped,
+    /// Nothing comes back on it: a new one may have to wait as well.
+    Hung,
+}
+
+/// Counts the waits on a connection that had no answer, and wakes the supervisor when it has to be
+/// looked at or replaced.
+///
+/// Waits that lasted for the whole deadline of the store break it. Those that callers ended do
+/// not, since they say as much of the callers as of the connection: the supervisor then asks it
+/// for an answer of its own, with a patience of its own.
+///
+/// It is apart from the connection, since the connection's own driver reports to it.
+pub(crate) struct Health {
+    state: AtomicU8,
+    /// Waits of either sort since the last answer: all that an answer has to look at.
+    silent: AtomicU32,
+    /// Those of them that lasted for the whole deadline.
+    unanswered: AtomicU32,
+    /// How often an answer ended a silence.
+    recoveries: AtomicU32,
+    supervisor: Arc<Notify>,
+}
+
+impl Health {
+    pub(crate) fn new(supervisor: Arc<Notify>) -> Self {
+        Self {
+            state: AtomicU8::new(State::Good as u8),
+            silent: AtomicU32::new(0),
+            unanswered: AtomicU32::new(0),
+            recoveries: AtomicU32::new(0),
+            supervisor,
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        match self.state.load(Ordering::Acquire) {
+            state if state == State::Good as u8 => State::Good,
+            state if state == State::Dropped as u8 => State::Dropped,
+            _ => State::Hung,
+        }
+    }
+
+    pub(crate) fn is_good(&self) -> bool {
+        self.state() == State::Good
+    }
+
+    /// Whether it is time to ask the connection for an answer.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.is_good() && self.silent.load(Ordering::Relaxed) >= PATIENCE
+    }
+
+    pub(crate) fn recoveries(&self) -> u32 {
+        self.recoveries.load(Ordering::Relaxed)
+    }
+
+    /// A wait for an answer begins. It counts as abandoned unless it is told how it ended.
+    pub(crate) fn wait(&self) -> Wait<'_> {
+        Wait(self)
+    }
+
+    /// An answer came back, whatever it says.
+    pub(crate) fn answered(&self) {
+        if self.silent.load(Ordering::Relaxed) != 0 {
+            self.unanswered.store(0, Ordering::Relaxed);
+            self.silent.store(0, Ordering::Relaxed);
+            self.recoveries.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The connection was closed, or what came back on it was not Redis.
+    pub(crate) fn dropped(&self) {
+        self.broke(State::Dropped);
+    }
+
+    /// Nothing comes back any more.
+    pub(crate) fn hung(&self) {
+        self.broke(State::Hung);
+    }
+
+    fn unanswered(&self) {
+        if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
+            self.hung();
+        }
+        self.abandoned();
+    }
+
+    fn abandoned(&self) {
+        if self.silent.fetch_add(1, Ordering::Relaxed) + 1 == PATIENCE {
+            self.supervisor.notify_one();
+        }
+    }
+
+    fn broke(&self, state: State) {
+        let (good, state) = (State::Good as u8, state as u8);
+        let changed = self
+            .state
+            .compare_exchange(good, state, Ordering::AcqRel, Ordering::Acquire);
+        if changed.is_ok() {
+            self.supervisor.notify_one();
+        }
+    }
+}
+
+/// One wait for an answer; dropped by a caller that waits no longer.
+pub(crate) struct Wait<'a>(&'a Health);
+
+impl Wait<'_> {
+    /// An answer came back, whatever it says.
+    pub(crate) fn answered(self) {
+        self.0.answered();
+        std::mem::forget(self);
+    }
+
+    /// No answer came back within the deadline of the store.
+    pub(crate) fn unanswered(self) {
+        self.0.unanswered();
+        std::mem::forget(self);
+    }
+
+    /// The connection was closed, or what came back on it was not Redis.
+    pub(crate) fn dropped(self) {
+        self.0.dropped();
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.0.abandoned();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health() -> Health {
+        Health::new(Arc::new(Notify::new()))
+    }
+
+    #[test]
+    fn five_bad_results_in_a_row_break_a_connection_and_four_do_not() {
+        let health = health();
+        for _ in 0..4 {
+            health.wait().unanswered();
+        }
+        health.wait().answered();
+        for _ in 0..4 {
+            health.wait().unanswered();
+            assert_eq!(health.state(), State::Good);
+        }
+        health.wait().unanswered();
+        assert_eq!(health.state(), State::Hung);
+    }
+
+    #[test]
+    fn callers_that_leave_make_a_connection_suspect_and_never_break_it() {
+        let health = health();
+        for _ in 0..1000 {
+            drop(health.wait());
+        }
+        assert!(health.is_suspect() && health.is_good());
+        health.wait().answered();
+        assert!(!health.is_suspect());
+        assert_eq!(health.recoveries(), 1);
+        for _ in 0..4 {
+            drop(health.wait());
+        }
+        health.wait().unanswered();
+        assert!(health.is_suspect() && health.is_good());
+    }
+
+    #[test]
+    fn a_broken_connection_stays_as_it_broke() {
+        let health = health();
+        health.dropped();
+        for _ in 0..10 {
+            health.wait().unanswered();
+        }
+        health.answered();
+        assert_eq!(health.state(), State::Dropped);
+    }
+}

@@ -1,0 +1,48 @@
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{Cmd, Value, cmd};
+
+/// The name that the server has for a connection, by which its remains can be removed.
+///
+/// A connection that nothing comes back on may hold commands that the server has not read yet: in
+/// its own buffers, or in those of a proxy. Closing our end does not take them back. Removing the
+/// client does: the server reads no more of it.
+#[derive(Clone)]
+pub(crate) struct Remains {
+    id: String,
+    /// Where the server sees it come from. A server that was restarted counts from 1 again, and
+    /// the client that has the number now is somebody else.
+    from: String,
+}
+
+impl Remains {
+    /// Asks for the name of a connection. There is none where the user may not ask, or where a
+    /// proxy answers.
+    pub(crate) async fn of(connection: &MultiplexedConnection) -> Option<Self> {
+        let text = match ask(connection, cmd("CLIENT").arg("INFO")).await? {
+            Value::BulkString(bytes) => String::from_utf8(bytes).ok()?,
+            Value::VerbatimString { text, .. } => text,
+            _ => return None,
+        };
+        let field = |name: &str| {
+            let mut fields = text.split_whitespace();
+            let value = fields.find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+            value.map(str::to_owned)
+        };
+        Some(Self {
+            id: field("id")?,
+            from: field("addr")?,
+        })
+    }
+
+    /// Removes it, by way of another connection. Nothing is left to do where that is refused.
+    pub(crate) async fn remove(&self, by: &MultiplexedConnection) {
+        let mut kill = cmd("CLIENT");
+        kill.arg("KILL").arg("ID").arg(&self.id);
+        ask(by, kill.arg("ADDR").arg(&self.from)).await;
+    }
+}
+
+async fn ask(connection: &MultiplexedConnection, command: &Cmd) -> Option<Value> {
+    let mut connection = connection.clone();
+    connection.send_packed_command(command).await.ok()
+}

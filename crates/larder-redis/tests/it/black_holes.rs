@@ -1,0 +1,93 @@
+//! Connections that nothing comes back on, while the server is well.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use larder_redis::RedisStore;
+use larder_store::{Delete, ErrorKind, Store};
+use larder_test::server::{RedisServer, Reply};
+use tokio::time::timeout;
+
+use crate::proxy::Proxy;
+use crate::support::{key, ok, put, server, until};
+
+async fn behind(proxy: &Proxy) -> Arc<RedisStore> {
+    let builder = RedisStore::builder(&proxy.url());
+    let store = builder.with_deadline(Duration::from_millis(500));
+    Arc::new(store.connect().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_black_hole_is_left_when_no_caller_waits_for_the_deadline() {
+    let server = server();
+    let proxy = Proxy::before(server.address());
+    let store = behind(&proxy).await;
+    store.put(&put(1, "a")).await.unwrap();
+    proxy.hold_up();
+    let started = Instant::now();
+    until("answered", || async {
+        let answer = timeout(Duration::from_millis(100), store.get(&key(1))).await;
+        matches!(answer, Ok(Ok(Some(_))))
+    })
+    .await;
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+/// How often the server was asked whether it answers.
+fn pings(server: &RedisServer) -> u64 {
+    let Reply::Bulk(stats) = ok(server, &["INFO", "commandstats"]) else {
+        panic!("no statistics");
+    };
+    let stats = String::from_utf8(stats).unwrap();
+    let calls = stats.split("cmdstat_ping:calls=").nth(1);
+    calls.map_or(0, |calls| calls.split(',').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_slow_connection_is_kept_whoever_does_not_wait_for_it() {
+    let server = server();
+    let proxy = Proxy::before(server.address());
+    let store = behind(&proxy).await;
+    proxy.slow_down(Duration::from_millis(30));
+    let before = pings(&server);
+    until("asked three times", || async {
+        for _ in 0..5 {
+            let answer = timeout(Duration::from_millis(5), store.get(&key(1))).await;
+            assert!(answer.is_err());
+        }
+        pings(&server) >= before + 3
+    })
+    .await;
+    assert_eq!(store.get(&key(1)).await.unwrap(), None);
+    assert_eq!(proxy.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_write_that_was_held_up_does_not_undo_a_removal_that_was_acknowledged() {
+    let server = server();
+    let proxy = Proxy::before(server.address());
+    let store = behind(&proxy).await;
+    proxy.hold_up();
+    let late = put(1, "late");
+    let writes = (0..5).map(|_| {
+        let (store, late) = (store.clone(), late.clone());
+        tokio::spawn(async move { store.put(&late).await })
+    });
+    let writes: Vec<_> = writes.collect();
+    for write in writes {
+        let error = write.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MayHaveRun);
+    }
+    let delete = Delete::new(key(1));
+    until("removed", || async { store.delete(&delete).await.is_ok() }).await;
+    assert_eq!(proxy.connections(), 2);
+    proxy.let_go();
+    // The proxy passes the rest on when it may, or finds that nobody takes it: either way it hangs
+    // up, and then there is nothing left that could run.
+    until("alone", || async { crate::support::clients(&server) == 1 }).await;
+    for _ in 0..50 {
+        assert_eq!(store.get(&key(1)).await.unwrap(), None);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
