@@ -12,14 +12,6 @@ pub(crate) fn get(key: &Key) -> Cmd {
     cmd
 }
 
-pub(crate) fn get_many<'a>(keys: impl Iterator<Item = &'a Key>) -> Cmd {
-    let mut cmd = ::redis::cmd("MGET");
-    for key in keys {
-        cmd.arg(key.as_bytes());
-    }
-    cmd
-}
-
 /// A put; its `named` matters where it takes a script.
 pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     let key = put.key().as_bytes();
@@ -80,7 +72,7 @@ fn command(name: &str, arguments: usize, room: usize) -> Cmd {
     cmd
 }
 
-/// The answer of GET, or one item of that of MGET.
+/// The answer of GET.
 pub(crate) fn entry(operation: &'static str, key: &Key, value: Value) -> Result<Option<Entry>> {
     match value {
         Value::Nil => Ok(None),

@@ -19,8 +19,15 @@ impl RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let command = commands::get_many(sent.iter().map(|&at| &keys[at]));
-        let values = self.ask("get_many", command).await;
+        // No MGET: it answers a key of another type as if there were none.
+        let pipeline = pipeline(&sent, |at| commands::get(&keys[at]));
+        let values = match self.node.begin("get_many") {
+            Ok(operation) => {
+                let request = Request::Many(&pipeline);
+                operation.send(request, Repeat::Safe).await
+            }
+            Err(error) => Err(error),
+        };
         for (&at, value) in sent.iter().zip(spread("get_many", sent.len(), values)) {
             results[at] = value.and_then(|value| commands::entry("get_many", &keys[at], value));
         }
@@ -79,8 +86,9 @@ async fn settle(
     sent: &[usize],
     results: &mut [Result<bool>],
 ) {
-    let command = commands::get_many(sent.iter().map(|&at| puts[at].key()));
-    let held = operation.send(Request::One(&command), Repeat::Safe).await;
+    let pipeline = pipeline(sent, |at| commands::get(puts[at].key()));
+    let held = operation.send(Request::Many(&pipeline), Repeat::Safe);
+    let held = held.await;
     for (&at, held) in sent.iter().zip(spread("put_many", sent.len(), held)) {
         let put = &puts[at];
         let held = held.and_then(|held| commands::entry("put_many", put.key(), held));

@@ -150,6 +150,25 @@ async fn an_error_of_one_item_is_that_items_alone() {
 }
 
 #[tokio::test]
+async fn another_type_is_no_miss_however_it_is_read() {
+    let server = server();
+    let store = store(&server).await;
+    ok(&server, &["LPUSH", key(1).as_str(), "x"]);
+    store.put(&put(2, "two")).await.unwrap();
+    let wrong = ErrorKind::Refused(Refusal::WrongType);
+    assert_eq!(store.get(&key(1)).await.unwrap_err().kind(), wrong);
+    let many = store.get_many(&[key(1), key(2), key(3)]).await;
+    assert_eq!(many[0].as_ref().unwrap_err().kind(), wrong);
+    assert_eq!(many[1].as_ref().unwrap().as_ref().unwrap().value, "two");
+    assert_eq!(many[2].as_ref().unwrap(), &None);
+    // Nobody reads the value to tell how long it lives, or to write another.
+    assert!(store.expire(&key(1), Ttl::from_secs(60)).await.unwrap());
+    assert!(store.ttl(&key(1)).await.unwrap().is_some());
+    assert!(store.put(&put(1, "one")).await.unwrap());
+    assert!(store.get(&key(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn bytes_of_somebody_else_are_a_miss() {
     let server = server();
     let store = store(&server).await;
@@ -157,6 +176,10 @@ async fn bytes_of_somebody_else_are_a_miss() {
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
     assert_eq!(store.get_many(&[key(1)]).await.remove(0).unwrap(), None);
     assert_eq!(store.ttl(&key(1)).await.unwrap(), Some(Ttl::MAX));
+    assert!(store.expire(&key(1), Ttl::from_secs(60)).await.unwrap());
+    assert!(!store.put(&put(1, "one").if_absent()).await.unwrap());
+    assert!(store.put(&put(1, "one").if_present()).await.unwrap());
+    assert!(store.get(&key(1)).await.unwrap().is_some());
 }
 
 #[tokio::test]
