@@ -9,6 +9,7 @@ mod error;
 mod far;
 mod flight;
 mod found;
+mod lead;
 mod lifetime;
 mod load;
 mod loader;
