@@ -106,6 +106,10 @@ impl RedisBuilder {
     /// app starts. It ends within about the connect deadline. What is lost later comes back by
     /// itself.
     ///
+    /// The store belongs to the tokio runtime in which this is called, which drives its connection
+    /// and dials it again. When that runtime has ended, every operation fails at once with
+    /// [`ErrorKind::NotSent`]: make the store in the runtime that uses it.
+    ///
     /// # Errors
     /// Each names the server, without user and password, and the fix.
     ///

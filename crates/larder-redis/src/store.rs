@@ -32,12 +32,12 @@ use crate::script::{Named, Scripts, is_forgotten};
 /// here and there, and on [a pool of the application's](crate::redis::from_pool). There a write
 /// whose answer was lost may still run, for as long as something holds its bytes.
 ///
-/// What is sent again after its answer was lost: reads, `expire`, and programs that declare that
-/// twice is the same as once. A put is never sent twice; when its connection was dropped its
-/// version is read back, and only where it is not there the error is
-/// [`ErrorKind::MayHaveRun`].
+/// What is sent again after its answer was lost: reads, and programs that declare that twice is
+/// the same as once. A put is never sent twice; when its connection was dropped its version is read
+/// back, and only where it is not there the error is [`ErrorKind::MayHaveRun`]. Neither is a
+/// removal or an `expire`, whose second run might meet what somebody else wrote after the first.
 ///
-/// Dropping the store closes its connections and ends its one task.
+/// Dropping the store closes its connection and ends its one task.
 pub struct RedisStore {
     pub(crate) node: Arc<Node>,
     pub(crate) scripts: Scripts,
@@ -48,6 +48,9 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Connects with the default options; see [`builder`](Self::builder).
+    ///
+    /// The store belongs to the tokio runtime in which it is made: when that has ended, every
+    /// operation fails at once with [`ErrorKind::NotSent`].
     ///
     /// # Errors
     /// As [`RedisBuilder::connect`].
@@ -64,7 +67,8 @@ impl RedisStore {
         RedisBuilder::at(url)
     }
 
-    pub(crate) async fn ask(&self, name: &'static str, command: Cmd) -> Result<::redis::Value> {
+    /// Sends what only reads.
+    async fn ask(&self, name: &'static str, command: Cmd) -> Result<::redis::Value> {
         let operation = self.node.begin(name)?;
         operation.send(Request::One(&command), Repeat::Safe).await
     }
@@ -136,7 +140,12 @@ impl Store for RedisStore {
 
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
         key.require(Form::Value, "expire")?;
-        let value = self.ask("expire", commands::expire(key, ttl)).await?;
+        let operation = self.node.begin("expire")?;
+        // Never again: in between somebody may have written a value that is to live longer.
+        let command = commands::expire(key, ttl);
+        let value = operation
+            .send(Request::One(&command), Repeat::Never)
+            .await?;
         commands::done("expire", &value)
     }
 

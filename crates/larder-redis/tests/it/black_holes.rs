@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
 use larder_store::{Delete, ErrorKind, Store};
-use larder_test::server::{RedisServer, Reply};
 use tokio::time::timeout;
 
 use crate::proxy::Proxy;
-use crate::support::{key, ok, put, server, until};
+use crate::support::{calls, clients, key, put, server, until};
 
 async fn behind(proxy: &Proxy) -> Arc<RedisStore> {
     let builder = RedisStore::builder(&proxy.url());
@@ -34,29 +33,19 @@ async fn a_black_hole_is_left_when_no_caller_waits_for_the_deadline() {
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
-/// How often the server was asked whether it answers.
-fn pings(server: &RedisServer) -> u64 {
-    let Reply::Bulk(stats) = ok(server, &["INFO", "commandstats"]) else {
-        panic!("no statistics");
-    };
-    let stats = String::from_utf8(stats).unwrap();
-    let calls = stats.split("cmdstat_ping:calls=").nth(1);
-    calls.map_or(0, |calls| calls.split(',').next().unwrap().parse().unwrap())
-}
-
 #[tokio::test]
 async fn a_slow_connection_is_kept_whoever_does_not_wait_for_it() {
     let server = server();
     let proxy = Proxy::before(server.address());
     let store = behind(&proxy).await;
     proxy.slow_down(Duration::from_millis(30));
-    let before = pings(&server);
+    let before = calls(&server, "ping");
     until("asked three times", || async {
         for _ in 0..5 {
             let answer = timeout(Duration::from_millis(5), store.get(&key(1))).await;
             assert!(answer.is_err());
         }
-        pings(&server) >= before + 3
+        calls(&server, "ping") >= before + 3
     })
     .await;
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
@@ -85,7 +74,7 @@ async fn a_write_that_was_held_up_does_not_undo_a_removal_that_was_acknowledged(
     proxy.let_go();
     // The proxy passes the rest on when it may, or finds that nobody takes it: either way it hangs
     // up, and then there is nothing left that could run.
-    until("alone", || async { crate::support::clients(&server) == 1 }).await;
+    until("alone", || async { clients(&server) == 1 }).await;
     for _ in 0..50 {
         assert_eq!(store.get(&key(1)).await.unwrap(), None);
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use larder_redis::RedisStore;
-use larder_store::{Delete, ErrorKind, Put, Store};
+use larder_store::{Delete, ErrorKind, Put, Store, Ttl};
 
 use crate::proxy::Proxy;
-use crate::support::{Add, Log, Look, Set, key, patient, programs, put, server, tally};
+use crate::support::{Add, Log, Look, Set, calls, key, patient, programs, put, server, tally};
 
 async fn behind(proxy: &Proxy) -> Arc<RedisStore> {
     Arc::new(patient(&proxy.url()).connect().await.unwrap())
@@ -56,6 +56,18 @@ async fn what_is_not_idempotent_runs_once_and_says_that_it_may_have() {
     let error = store.delete(&Delete::new(key(1))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun);
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_expire_whose_answer_was_lost_does_not_meet_a_newer_put() {
+    let server = server();
+    let proxy = Proxy::before(server.address());
+    let store = behind(&proxy).await;
+    store.put(&put(1, "a")).await.unwrap();
+    proxy.lose_the_next_answer();
+    let expired = store.expire(&key(1), Ttl::from_secs(30)).await;
+    assert_eq!(expired.unwrap_err().kind(), ErrorKind::MayHaveRun);
+    assert_eq!(calls(&server, "pexpire"), 1);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod lost_answers;
 mod programs;
 mod proxy;
 mod refusals;
+mod runtimes;
 mod secrets;
 mod start;
 mod support;

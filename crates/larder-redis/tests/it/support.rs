@@ -44,6 +44,16 @@ pub(crate) fn ok(server: &RedisServer, command: &[&str]) -> Reply {
     }
 }
 
+/// How often the server ran a command.
+pub(crate) fn calls(server: &RedisServer, command: &str) -> u64 {
+    let Reply::Bulk(stats) = ok(server, &["INFO", "commandstats"]) else {
+        panic!("no statistics");
+    };
+    let stats = String::from_utf8(stats).unwrap();
+    let calls = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);
+    calls.map_or(0, |calls| calls.split(',').next().unwrap().parse().unwrap())
+}
+
 /// How many clients the server has, besides the one that asks.
 pub(crate) fn clients(server: &RedisServer) -> usize {
     match ok(server, &["CLIENT", "LIST", "TYPE", "NORMAL"]) {
