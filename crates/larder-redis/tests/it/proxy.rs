@@ -17,6 +17,8 @@ struct Faults {
     lose: AtomicBool,
     /// How many connections there were.
     connections: AtomicU64,
+    /// How many of them have nothing left to pass on to the server.
+    ended: AtomicU64,
     /// The connections up to this one are held up.
     held: AtomicU64,
     delay_ms: AtomicU64,
@@ -40,6 +42,7 @@ impl Proxy {
                 let known = faults.clone();
                 std::thread::spawn(move || {
                     forward(there, upstream, || known.hold(number));
+                    known.ended.fetch_add(1, Ordering::SeqCst);
                 });
                 let known = faults.clone();
                 std::thread::spawn(move || forward(back, client, || known.answer(number)));
@@ -54,6 +57,10 @@ impl Proxy {
 
     pub(crate) fn connections(&self) -> u64 {
         self.faults.connections.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn ended(&self) -> u64 {
+        self.faults.ended.load(Ordering::SeqCst)
     }
 
     /// Closes the connection on which the next answer comes, in place of passing it on.
