@@ -6,7 +6,7 @@ use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Refusal, Store};
 use larder_test::server::{RedisOptions, RedisServer};
 
-use crate::support::{key, patient, server};
+use crate::support::{key, ok, patient, put, server};
 
 async fn refused(url: &str) -> (ErrorKind, String) {
     let builder = RedisStore::builder(url).with_connect_deadline(Duration::from_millis(300));
@@ -181,4 +181,15 @@ async fn each_form_of_url_reaches_the_server() {
         assert_eq!(store.get(&key(1)).await.unwrap(), None);
         assert!(!store.location().contains("sesame"), "{}", store.location());
     }
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_name_clients_is_served() {
+    let users = RedisOptions::new().with_user("films", "on >sesame ~* +@all -client");
+    let server = users.start().unwrap();
+    let url = server.url_as("films", "sesame");
+    let store = patient(&url).connect().await.unwrap();
+    assert!(store.put(&put(1, "one")).await.unwrap());
+    ok(&server, &["CLIENT", "KILL", "TYPE", "normal"]);
+    assert!(store.get(&key(1)).await.unwrap().is_some());
 }
