@@ -11,7 +11,7 @@ use crate::harness::{Bar, Row, compare};
 use crate::load::{raw_connection, runtime, tasks};
 
 const FILM: Kind = Kind::evictable("film");
-const OPERATIONS: usize = 16_000;
+const OPERATIONS: usize = 48_000;
 
 pub(crate) fn run(url: &str) -> Vec<Row> {
     let runtime = runtime();
@@ -39,19 +39,22 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
         ));
     }
     let (count, each) = (64, OPERATIONS / 64);
-    rows.push(compare(
-        format!("Redis GET, {count} tasks"),
-        9,
-        (
-            "RedisStore",
-            Box::new(|| tasks(&runtime, count, each, |_| ours(store.clone(), each))),
-        ),
-        (
-            "bb8-redis, 16 connections, tested",
-            Box::new(|| tasks(&runtime, count, each, |_| pooled(pool.clone(), each))),
-        ),
-        Bar::ThroughputAtLeast(4.5),
-    ));
+    rows.push(
+        compare(
+            format!("Redis GET, {count} tasks"),
+            9,
+            (
+                "RedisStore",
+                Box::new(|| tasks(&runtime, count, each, |_| ours(store.clone(), each))),
+            ),
+            (
+                "bb8-redis, 16 connections, tested",
+                Box::new(|| tasks(&runtime, count, each, |_| pooled(pool.clone(), each))),
+            ),
+            Bar::ThroughputAtLeast(4.5),
+        )
+        .with_note("from 4.2 to 4.9 from run to run, on two cores that the server shares"),
+    );
     rows
 }
 
