@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use super::health::Health;
 use super::line::Line;
 use super::remains::Remains;
+use super::socket::Socket;
 
 /// Makes a line to `info`, and greets the server.
 pub(crate) async fn dial(
@@ -45,6 +46,7 @@ async fn over(
     config: AsyncConnectionConfig,
     health: Arc<Health>,
 ) -> RedisResult<Line> {
+    let stream = Socket::new(stream, health.clone());
     let connecting = MultiplexedConnection::new_with_config(info.redis_settings(), stream, config);
     let (connection, driver) = connecting.await?;
     let line = Line::new(connection, health, tokio::spawn(driver));

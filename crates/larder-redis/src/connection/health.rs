@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
 
 use tokio::sync::Notify;
 
@@ -61,6 +61,13 @@ impl Health {
         self.state() == State::Good
     }
 
+    /// [`is_good`](Self::is_good), for those who pushed a request: an end of the driver that does
+    /// not take it out of the queue is seen here.
+    pub(crate) fn is_still_good(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.is_good()
+    }
+
     /// Whether it is time to ask the connection for an answer.
     pub(crate) fn is_suspect(&self) -> bool {
         self.is_good() && self.silent.load(Ordering::Relaxed) >= PATIENCE
@@ -112,6 +119,8 @@ impl Health {
         let changed = self
             .state
             .compare_exchange(good, state, Ordering::AcqRel, Ordering::Acquire);
+        // Of whoever ends a driver and whoever pushed a request to it, one sees what the other did.
+        fence(Ordering::SeqCst);
         if changed.is_ok() {
             self.supervisor.notify_one();
         }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{AsyncConnectionConfig, Client, PushInfo, PushKind};
+use ::redis::{AsyncConnectionConfig, Client};
 use bb8::ManageConnection;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -38,19 +38,9 @@ impl ManageConnection for Manager {
     async fn connect(&self) -> Result<Arc<Line>, Fault> {
         let health = Arc::new(Health::new(self.supervisor.clone()));
         // The deadlines are ours: the client's own end neither a queue nor a handshake.
-        let mut config = AsyncConnectionConfig::new()
+        let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None);
-        let connection = self.client.get_connection_info().redis_settings();
-        if connection.protocol() == ::redis::ProtocolVersion::RESP3 {
-            let health = health.clone();
-            config = config.set_push_sender(move |push: PushInfo| {
-                if push.kind == PushKind::Disconnection {
-                    health.dropped();
-                }
-                Ok::<(), ::redis::aio::SendError>(())
-            });
-        }
         let connecting = dial(self.client.get_connection_info(), config, health);
         match timeout(self.deadline, connecting).await {
             Ok(Ok(line)) => Ok(Arc::new(line)),

@@ -19,6 +19,7 @@ mod node;
 mod operation;
 mod pace;
 mod remains;
+mod socket;
 mod source;
 mod supervisor;
 

@@ -1,5 +1,8 @@
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
@@ -134,12 +137,23 @@ impl Operation<'_> {
     async fn attempt(&self, line: &Line, request: Request<'_>) -> Result<Value, Lost> {
         let mut connection = line.connection();
         let wait = line.health().wait();
-        match timeout_at(self.deadline, request.send(&mut connection)).await {
-            Ok(Ok(value)) => {
+        let mut answer = pin!(request.send(&mut connection));
+        let answer = poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if line.health().is_still_good() => Poll::Pending,
+            // Nobody may be left to answer, or to say that nobody is.
+            Poll::Pending => Poll::Ready(None),
+        });
+        match timeout_at(self.deadline, answer).await {
+            Ok(Some(Ok(value))) => {
                 wait.answered();
                 Ok(value)
             }
-            Ok(Err(error)) => {
+            Ok(None) => {
+                wait.dropped();
+                Err(Lost::Dropped(Some(io::ErrorKind::NotConnected.into())))
+            }
+            Ok(Some(Err(error))) => {
                 // The client gives an error here only when the connection is of no more use.
                 wait.dropped();
                 Err(Lost::Dropped(classify::system(&error)))
