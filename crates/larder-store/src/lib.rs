@@ -1,21 +1,29 @@
 #![doc = include_str!("../README.md")]
 
+mod bus;
 mod clock;
 mod entry;
 mod error;
 mod key;
+mod lease;
 mod poison;
 mod prefixed;
 mod program;
 mod put;
+mod scan;
 mod store;
 mod ttl;
 mod version;
 
+pub use bus::{
+    Bus, Channel, DEFAULT_BUFFER, Event, Interest, MAX_MESSAGE, Mailbox, Message, Pattern,
+    Subscription, Topic, mailbox,
+};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entry::Entry;
 pub use error::{Error, ErrorKind, Refusal, Result};
 pub use key::{Form, IdWriter, Key, KeyId, Kind, MAX_ID, Namespace, Part, Space};
+pub use lease::{Claim, Claimed, Fence, Leases};
 pub use poison::count_poisoned;
 pub use prefixed::Prefixed;
 pub use program::{
@@ -23,6 +31,7 @@ pub use program::{
     Wire,
 };
 pub use put::{Condition, DEFAULT_MAX_VALUE, Delete, Put};
+pub use scan::{Cursor, MAX_PAGE, Page, Scan};
 pub use store::{Settled, Store, StoreExt};
 pub use ttl::Ttl;
 pub use version::Version;

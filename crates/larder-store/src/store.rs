@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 
-use crate::{Delete, Entry, Error, ErrorKind, Key, Programs, Put, Result, Ttl};
+use crate::{Bus, Delete, Entry, Error, ErrorKind, Key, Leases, Programs, Put, Result, Scan, Ttl};
 
 /// Bytes by key, each with a version and an end: what every backend is, and all that layers know.
 ///
@@ -82,6 +82,21 @@ pub trait Store: Send + Sync + 'static {
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
         None
     }
+
+    /// The capability to lease keys, if the store has it.
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        None
+    }
+
+    /// The capability to publish and to subscribe, if the store has it.
+    fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
+        None
+    }
+
+    /// The capability to list keys, if the store has it.
+    fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
+        None
+    }
 }
 
 /// What can be said of a put whose answer was lost.
@@ -149,17 +164,40 @@ pub trait StoreExt: Store {
     /// [`ErrorKind::Invalid`] where the store has no programs.
     fn require_programs(self: Arc<Self>, what: &str) -> Result<Arc<dyn Programs>> {
         let location = self.location().to_owned();
-        self.programs().ok_or_else(|| {
-            Error::new(
-                "build",
-                ErrorKind::Invalid,
-                format!(
-                    "{what} needs a store that runs programs, and {location} does not: \
-                     use memory:// or redis://"
-                ),
-            )
-        })
+        let missing = || missing(what, "runs programs", &location);
+        self.programs().ok_or_else(missing)
+    }
+
+    /// The capability to lease keys, or an error that says who needs it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where the store has no leases.
+    fn require_leases(self: Arc<Self>, what: &str) -> Result<Arc<dyn Leases>> {
+        let location = self.location().to_owned();
+        let missing = || missing(what, "has leases", &location);
+        self.leases().ok_or_else(missing)
+    }
+
+    /// The capability to publish and to subscribe, or an error that says who needs it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where the store has no bus.
+    fn require_bus(self: Arc<Self>, what: &str) -> Result<Arc<dyn Bus>> {
+        let location = self.location().to_owned();
+        let missing = || missing(what, "has a bus", &location);
+        self.bus().ok_or_else(missing)
     }
 }
 
 impl<S: Store + ?Sized> StoreExt for S {}
+
+fn missing(what: &str, capability: &str, location: &str) -> Error {
+    Error::new(
+        "build",
+        ErrorKind::Invalid,
+        format!(
+            "{what} needs a store that {capability}, and {location} does not: use memory:// or \
+             redis://"
+        ),
+    )
+}

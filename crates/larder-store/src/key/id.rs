@@ -54,7 +54,7 @@ pub struct IdWriter<'a> {
 }
 
 impl<'a> IdWriter<'a> {
-    pub(super) fn new(out: &'a mut SmallVec<[u8; 96]>) -> Self {
+    pub(crate) fn new(out: &'a mut SmallVec<[u8; 96]>) -> Self {
         let start = out.len();
         Self {
             out,
@@ -100,7 +100,7 @@ impl<'a> IdWriter<'a> {
         self.components += 1;
     }
 
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         if self.components == 0 {
             self.out.push(b'%');
         }

@@ -16,6 +16,7 @@ use crate::{Error, ErrorKind, Refusal, Result};
 pub use id::{IdWriter, KeyId, MAX_ID};
 pub use kind::{Form, Kind, Space};
 pub use name::Part;
+pub(crate) use name::is_name;
 pub use namespace::Namespace;
 
 /// The name of one value or record: a kind, an id, and where needed a part.

@@ -27,7 +27,7 @@ impl Part {
 }
 
 /// Whether `name` is 1 to 32 of the characters that names are made of.
-pub(super) const fn is_name(name: &str) -> bool {
+pub(crate) const fn is_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     if bytes.is_empty() || bytes.len() > MAX_NAME {
         return false;

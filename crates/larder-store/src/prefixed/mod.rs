@@ -1,9 +1,19 @@
+mod bus;
+mod leases;
+mod programs;
+mod scan;
+
 use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
 
-use crate::{Call, Calls, Delete, Entry, Key, Namespace, Programs, Put, Result, Store, Ttl};
+use bus::PrefixedBus;
+use leases::PrefixedLeases;
+use programs::PrefixedPrograms;
+use scan::PrefixedScan;
+
+use crate::{Bus, Delete, Entry, Key, Leases, Namespace, Programs, Put, Result, Scan, Store, Ttl};
 
 /// A store whose keys all live inside one [`Namespace`], so that apps can share a server.
 ///
@@ -97,32 +107,28 @@ impl<S: Store + ?Sized> Store for Prefixed<S> {
             inner,
         }))
     }
-}
 
-struct PrefixedPrograms {
-    namespace: Namespace,
-    inner: Arc<dyn Programs>,
-}
-
-#[async_trait]
-impl Programs for PrefixedPrograms {
-    fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
-        self.inner.call_now(&key.within(&self.namespace), call)
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        let inner = self.inner.clone().leases()?;
+        Some(Arc::new(PrefixedLeases {
+            namespace: self.namespace.clone(),
+            inner,
+        }))
     }
 
-    async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
-        self.inner.call(&key.within(&self.namespace), call).await
+    fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
+        let inner = self.inner.clone().bus()?;
+        Some(Arc::new(PrefixedBus {
+            namespace: self.namespace.clone(),
+            inner,
+        }))
     }
 
-    async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>> {
-        let keys: Vec<_> = calls
-            .iter()
-            .map(|(key, _)| key.within(&self.namespace))
-            .collect();
-        let mut inner: Calls<'_> = Vec::with_capacity(keys.len());
-        for (key, (_, call)) in keys.iter().zip(calls) {
-            inner.push((key, call));
-        }
-        self.inner.call_many(inner).await
+    fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
+        let inner = self.inner.clone().scan()?;
+        Some(Arc::new(PrefixedScan {
+            namespace: self.namespace.clone(),
+            inner,
+        }))
     }
 }

@@ -1,0 +1,224 @@
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::{Event, Message};
+use crate::Namespace;
+
+/// A mailbox with room for `buffer` messages, for stores: what they put into and what the
+/// subscriber takes out of.
+pub fn mailbox(buffer: NonZeroUsize) -> (Mailbox, Subscription) {
+    let inner = Arc::new(Mutex::new(Inner {
+        messages: VecDeque::new(),
+        room: buffer.get(),
+        has_gap: false,
+        is_closed: false,
+        subscriber: None,
+    }));
+    let subscription = Subscription {
+        inner: inner.clone(),
+        namespaces: Vec::new(),
+        _guard: None,
+    };
+    (Mailbox(inner), subscription)
+}
+
+/// The store's end of a [`Subscription`]. Nothing here waits. The subscription ends when this is
+/// dropped.
+pub struct Mailbox(Arc<Mutex<Inner>>);
+
+struct Inner {
+    messages: VecDeque<Message>,
+    room: usize,
+    /// After what waits, something is missing.
+    has_gap: bool,
+    is_closed: bool,
+    subscriber: Option<Waker>,
+}
+
+impl Mailbox {
+    /// Puts a message in, or leaves a gap where there is no room. Until the subscriber has heard of
+    /// a gap nothing more is put in, so that the gap stands where messages are missing.
+    pub fn deliver(&self, message: Message) {
+        let mut inner = lock(&self.0);
+        if inner.has_gap || inner.messages.len() >= inner.room {
+            inner.has_gap = true;
+        } else {
+            inner.messages.push_back(message);
+        }
+        wake(inner);
+    }
+
+    /// Tells the subscriber that messages may have been lost.
+    pub fn leave_gap(&self) {
+        let mut inner = lock(&self.0);
+        inner.has_gap = true;
+        wake(inner);
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        let mut inner = lock(&self.0);
+        inner.is_closed = true;
+        wake(inner);
+    }
+}
+
+/// What one subscriber hears. Dropping it ends the subscription.
+pub struct Subscription {
+    inner: Arc<Mutex<Inner>>,
+    namespaces: Vec<Namespace>,
+    _guard: Option<Box<dyn Any + Send + Sync>>,
+}
+
+impl Subscription {
+    /// The next event; nothing when the store is gone.
+    ///
+    /// # Cancellation
+    /// A dropped call loses nothing.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// [`next`](Self::next), for futures that are written by hand.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let mut inner = lock(&self.inner);
+        if let Some(message) = inner.messages.pop_front() {
+            drop(inner);
+            return Poll::Ready(Some(Event::Message(self.as_seen(message))));
+        }
+        if std::mem::take(&mut inner.has_gap) {
+            return Poll::Ready(Some(Event::Gap));
+        }
+        if inner.is_closed {
+            return Poll::Ready(None);
+        }
+        inner.subscriber = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Drops `guard` together with the subscription, for stores.
+    #[must_use]
+    pub fn with_guard(mut self, guard: impl Any + Send + Sync) -> Self {
+        self._guard = Some(Box::new(guard));
+        self
+    }
+
+    /// Shows channels as they read inside `namespace`, for decorators.
+    #[must_use]
+    pub fn seen_from(mut self, namespace: Namespace) -> Self {
+        self.namespaces.push(namespace);
+        self
+    }
+
+    fn as_seen(&self, message: Message) -> Message {
+        let Message { channel, payload } = message;
+        let channel = self
+            .namespaces
+            .iter()
+            .fold(channel, |channel, namespace| channel.seen_from(namespace));
+        Message { channel, payload }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("waiting", &lock(&self.inner).messages.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is inside is whole at every moment, so a panic elsewhere spoils nothing.
+fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Wakes the subscriber, out of the lock.
+fn wake(mut inner: MutexGuard<'_, Inner>) {
+    let subscriber = inner.subscriber.take();
+    drop(inner);
+    if let Some(subscriber) = subscriber {
+        subscriber.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Channel, Topic};
+
+    const TOPIC: Topic = Topic::broadcast("seat");
+
+    fn message(text: &'static str) -> Message {
+        Message {
+            channel: Channel::new(TOPIC, 1_u32),
+            payload: text.into(),
+        }
+    }
+
+    fn next(subscription: &mut Subscription) -> Poll<Option<Event>> {
+        subscription.poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_gap_stands_where_messages_are_missing() {
+        let (mailbox, mut subscription) = mailbox(NonZeroUsize::new(2).unwrap());
+        for text in ["a", "b", "c", "d"] {
+            mailbox.deliver(message(text));
+        }
+        for text in ["a", "b"] {
+            assert_eq!(
+                next(&mut subscription),
+                Poll::Ready(Some(Event::Message(message(text))))
+            );
+            // Still behind the gap.
+            mailbox.deliver(message("lost"));
+        }
+        assert_eq!(next(&mut subscription), Poll::Ready(Some(Event::Gap)));
+        assert_eq!(next(&mut subscription), Poll::Pending);
+        mailbox.deliver(message("e"));
+        mailbox.leave_gap();
+        mailbox.leave_gap();
+        drop(mailbox);
+        assert_eq!(
+            next(&mut subscription),
+            Poll::Ready(Some(Event::Message(message("e"))))
+        );
+        assert_eq!(next(&mut subscription), Poll::Ready(Some(Event::Gap)));
+        assert_eq!(next(&mut subscription), Poll::Ready(None));
+        assert_eq!(next(&mut subscription), Poll::Ready(None));
+    }
+
+    #[test]
+    fn the_guard_goes_with_the_subscription() {
+        let guard = Arc::new(());
+        let (_mailbox, subscription) = mailbox(NonZeroUsize::MIN);
+        let subscription = subscription.with_guard(guard.clone());
+        assert_eq!(Arc::strong_count(&guard), 2);
+        drop(subscription);
+        assert_eq!(Arc::strong_count(&guard), 1);
+    }
+
+    #[test]
+    fn a_channel_is_shown_as_it_reads_in_the_namespace() {
+        let namespaces = ["a", "b"].map(|app| Namespace::new("prod", app).unwrap());
+        let (mailbox, subscription) = mailbox(NonZeroUsize::MIN);
+        // The outer namespace stands in front of the inner one.
+        let mut subscription = subscription
+            .seen_from(namespaces[1].clone())
+            .seen_from(namespaces[0].clone());
+        let mut sent = message("x");
+        sent.channel = sent.channel.within(&namespaces[0]).within(&namespaces[1]);
+        mailbox.deliver(sent);
+        assert_eq!(
+            next(&mut subscription),
+            Poll::Ready(Some(Event::Message(message("x"))))
+        );
+    }
+}
