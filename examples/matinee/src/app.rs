@@ -6,8 +6,10 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
+use axum::response::IntoResponse;
 use larder::Store;
 use larder::rate_limit::RateLimitLayer;
+use larder::session::SessionLayer;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::SqlitePool;
 use tower::ServiceBuilder;
@@ -18,10 +20,13 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use crate::config::Config;
+use crate::accounts::{self, Passwords, add_demo_accounts};
+use crate::config::{Config, DemoAccounts};
 use crate::errors::{Problem, StartError};
 use crate::films::Loader;
-use crate::{assets, db, errors, films, headers, health, limits, logs, metrics, store};
+use crate::{
+    assets, csrf, db, errors, films, headers, health, limits, logs, metrics, sessions, store,
+};
 
 const MAX_BODY: usize = 64 * 1024;
 
@@ -41,6 +46,8 @@ pub(crate) struct AppState {
     pool: SqlitePool,
     store: Arc<dyn Store>,
     metrics: PrometheusHandle,
+    passwords: Passwords,
+    demo_accounts: DemoAccounts,
 }
 
 /// Opens the database and the store, and builds the routes and the layers.
@@ -50,6 +57,10 @@ pub(crate) struct AppState {
 /// When the database cannot be opened, or is not ours; when the store cannot be had.
 pub async fn app(config: Config) -> Result<App, StartError> {
     let pool = db::open(&config.database_url).await?;
+    let passwords = Passwords::new()?;
+    if config.demo_accounts() == DemoAccounts::Open {
+        add_demo_accounts(&pool, &passwords).await?;
+    }
     // Before the layers are built: their counters belong to the recorder that is there then.
     let metrics = metrics::recorder();
     let store = store::open(&config).await?;
@@ -58,9 +69,12 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         pool: pool.clone(),
         store: store.clone(),
         metrics: metrics.clone(),
+        passwords,
+        demo_accounts: config.demo_accounts(),
     };
+    let session = sessions::layer(&config, store.clone())?;
     let limit = limits::visitors(&config, store.clone())?;
-    let router = routes(&config, limit).with_state(state);
+    let router = routes(&config, session, limit).with_state(state);
     Ok(App {
         config,
         router,
@@ -70,9 +84,9 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     })
 }
 
-fn routes(config: &Config, limit: RateLimitLayer) -> Router<AppState> {
+fn routes(config: &Config, session: SessionLayer, limit: RateLimitLayer) -> Router<AppState> {
     // What visitors come for; the rest is for the people who run the site.
-    let house = films::routes().layer(limit);
+    let house = films::routes().merge(accounts::routes()).layer(limit);
     let router = house
         .merge(assets::routes())
         .merge(health::routes())
@@ -91,6 +105,10 @@ fn routes(config: &Config, limit: RateLimitLayer) -> Router<AppState> {
         .layer(from_fn(headers::strict))
         .layer(CompressionLayer::new())
         .layer(from_fn(errors::render))
+        .layer(csrf::layer())
+        .map_response(IntoResponse::into_response)
+        // The response cache stands here.
+        .layer(session)
         .layer(CatchPanicLayer::custom(Problem::from_panic))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -1,5 +1,6 @@
 //! The settings, read once from the environment; a bad one stops the start and says how to fix it.
 
+mod environment;
 mod error;
 mod rate;
 mod store_url;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use larder::rate_limit::{ProxyNets, Quota};
 
+pub(crate) use self::environment::{DemoAccounts, Transport};
 pub use self::error::ConfigError;
 pub use self::store_url::StoreUrl;
 

@@ -1,11 +1,13 @@
 //! The database: opening it, filling it at the first start, and all its queries.
 
+mod accounts;
 mod films;
 mod folding;
 mod open;
 mod programme;
 mod seed;
 
+pub(crate) use self::accounts::{Account, account, account_by_email, add_demo_account};
 pub(crate) use self::films::Reader;
 pub(crate) use self::folding::fold;
 pub(crate) use self::open::{answers, open};

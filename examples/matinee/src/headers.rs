@@ -16,11 +16,18 @@ const CSP: HeaderValue = HeaderValue::from_static(
 );
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
 const REQUEST_ID: &str = "x-request-id";
 /// A UUID has 36 characters; the trace ids of proxies have some more.
 const LONGEST_ID: usize = 64;
+
+/// What is about one visitor is kept by nobody else (RFC 9111, section 5.2.2.5).
+pub(crate) async fn personal(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
 
 pub(crate) async fn strict(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;

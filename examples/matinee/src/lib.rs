@@ -4,10 +4,12 @@
 //! test does the same with a port of its own. Start reading in `app.rs`: it names every route
 //! and every layer.
 
+mod accounts;
 mod app;
 mod assets;
 mod clock;
 mod config;
+mod csrf;
 mod db;
 mod errors;
 mod films;
@@ -18,6 +20,7 @@ mod logs;
 mod metrics;
 mod pages;
 mod serve;
+mod sessions;
 mod shutdown;
 mod store;
 

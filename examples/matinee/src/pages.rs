@@ -7,6 +7,7 @@ mod footer;
 mod link;
 mod pager;
 mod poster;
+mod sign_in;
 mod text;
 
 use askama::Template;
@@ -17,6 +18,7 @@ pub(crate) use self::catalogue::catalogue;
 pub(crate) use self::error::error;
 pub(crate) use self::film::film;
 use self::footer::Footer;
+pub(crate) use self::sign_in::sign_in;
 use crate::assets;
 use crate::errors::Problem;
 

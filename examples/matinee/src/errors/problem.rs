@@ -36,6 +36,20 @@ impl Problem {
         }
     }
 
+    pub(crate) fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::of(StatusCode::FORBIDDEN)
+        }
+    }
+
+    pub(crate) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::of(StatusCode::SERVICE_UNAVAILABLE)
+        }
+    }
+
     /// The words for a status that came without any.
     pub(crate) fn of(status: StatusCode) -> Self {
         let detail = match status {
@@ -74,6 +88,21 @@ impl Problem {
 
     pub(crate) fn detail(&self) -> &str {
         &self.detail
+    }
+}
+
+/// The database has no answer.
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        tracing::error!(%error, "the database failed");
+        Self::of(StatusCode::SERVICE_UNAVAILABLE)
+    }
+}
+
+/// The session has no answer; its status says why.
+impl From<larder::session::Error> for Problem {
+    fn from(error: larder::session::Error) -> Self {
+        Self::of(error.into_response().status())
     }
 }
 

@@ -27,6 +27,15 @@ pub enum StartError {
     /// The store cannot be reached, or is not one that larder knows.
     #[error("cannot use the store that STORE_URL names")]
     Store(#[from] larder::Error),
+    /// The session layer cannot be built.
+    #[error("cannot build the sessions")]
+    Session(#[from] larder::session::Error),
+    /// The accounts of the start cannot be read or written.
+    #[error("cannot prepare the accounts")]
+    Accounts(#[from] sqlx::Error),
+    /// A password cannot be hashed.
+    #[error("cannot hash a password")]
+    Password(#[from] argon2::password_hash::Error),
     /// The address is not of this machine, or its port is taken.
     #[error(
         "cannot listen on {listen}; stop what uses this port, or set LISTEN to another, \

@@ -13,6 +13,7 @@ mod door;
 mod house;
 mod visitor;
 
+mod accounts;
 mod cache;
 mod catalogue;
 mod errors;

@@ -1,10 +1,14 @@
 //! Someone who asks over HTTP.
 
+mod cookies;
+
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use ureq::Agent;
-use ureq::http::{HeaderMap, StatusCode};
+use ureq::http::{HeaderMap, Response, StatusCode};
+use ureq::{Agent, Body, RequestBuilder};
+
+use self::cookies::Cookies;
 
 use crate::door::Door;
 
@@ -15,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Visitor {
     agent: Agent,
     headers: Vec<(&'static str, String)>,
+    cookies: Cookies,
 }
 
 impl Visitor {
@@ -27,6 +32,7 @@ impl Visitor {
         Self {
             agent: config.into(),
             headers: Vec::new(),
+            cookies: Cookies::default(),
         }
     }
 
@@ -55,11 +61,64 @@ impl Visitor {
     /// Asks; an error where there is no whole answer.
     pub(crate) fn try_get(&self, door: &Door, path: &str) -> Result<Answer, ureq::Error> {
         let start = Instant::now();
-        let mut request = self.agent.get(format!("http://{}{path}", door.address()));
+        let request = self.agent.get(address(door, path));
+        self.answer(self.dress(request).call()?, start)
+    }
+
+    /// Sends a form, and panics where there is no whole answer.
+    pub(crate) fn post(&self, door: &Door, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.try_post(door, path, form)
+            .unwrap_or_else(|error| panic!("no answer to a form at {path}: {error}"))
+    }
+
+    /// Sends a form; an error where there is no whole answer.
+    pub(crate) fn try_post(
+        &self,
+        door: &Door,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<Answer, ureq::Error> {
+        let start = Instant::now();
+        let request = self.agent.post(address(door, path));
+        let response = self.dress(request).send_form(form.iter().copied())?;
+        self.answer(response, start)
+    }
+
+    /// Tries to sign in.
+    pub(crate) fn try_sign_in(&self, door: &Door, email: &str, password: &str) -> Answer {
+        self.post(
+            door,
+            "/sign-in",
+            &[("email", email), ("password", password)],
+        )
+    }
+
+    /// Signs in with a demo account, which is there in development.
+    pub(crate) fn sign_in(&self, door: &Door, account: Account) -> Answer {
+        let answer = self.try_sign_in(door, account.email, account.password);
+        assert_eq!(answer.status, 303, "{answer:?}");
+        answer
+    }
+
+    /// What the browser keeps.
+    pub(crate) fn cookies(&self) -> &Cookies {
+        &self.cookies
+    }
+
+    /// Puts on the headers and the cookies.
+    fn dress<B>(&self, mut request: RequestBuilder<B>) -> RequestBuilder<B> {
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        let (parts, mut body) = request.call()?.into_parts();
+        match self.cookies.header() {
+            Some(cookies) => request.header("cookie", cookies),
+            None => request,
+        }
+    }
+
+    fn answer(&self, response: Response<Body>, start: Instant) -> Result<Answer, ureq::Error> {
+        let (parts, mut body) = response.into_parts();
+        self.cookies.keep(&parts.headers);
         let body = body.read_to_string()?;
         Ok(Answer {
             status: parts.status,
@@ -69,6 +128,31 @@ impl Visitor {
         })
     }
 }
+
+fn address(door: &Door, path: &str) -> String {
+    format!("http://{}{path}", door.address())
+}
+
+/// An account that a test signs in with.
+#[derive(Clone, Copy)]
+pub(crate) struct Account {
+    pub(crate) email: &'static str,
+    pub(crate) password: &'static str,
+}
+
+/// The demo accounts, as the form shows them.
+pub(crate) const ADA: Account = Account {
+    email: "ada@matinee.example",
+    password: "front-row-centre",
+};
+pub(crate) const GRACE: Account = Account {
+    email: "grace@matinee.example",
+    password: "back-row-corner",
+};
+pub(crate) const ADMIN: Account = Account {
+    email: "admin@matinee.example",
+    password: "lights-camera-admin",
+};
 
 /// A whole answer.
 #[derive(Debug)]

@@ -1,0 +1,15 @@
+/// The address that an account is found by: trimmed and in lower case, so that each has one form.
+///
+/// What is no address at all is the address of no account; so nothing else is checked here.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Email(String);
+
+impl Email {
+    pub(crate) fn new(typed: &str) -> Self {
+        Self(typed.trim().to_lowercase())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}

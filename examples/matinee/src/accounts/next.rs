@@ -1,0 +1,96 @@
+//! Where a visitor goes after signing in.
+
+use url::Url;
+
+const HOME: &str = "/account";
+const LONGEST: usize = 1_000;
+
+/// The address that was asked for, if it is one of this house; otherwise the account.
+///
+/// It is understood as a browser would: what a browser takes for another house is one.
+pub(crate) fn safe(asked: &str) -> String {
+    local(asked).unwrap_or_else(|| HOME.to_owned())
+}
+
+fn local(asked: &str) -> Option<String> {
+    if asked.len() > LONGEST || !asked.starts_with('/') {
+        return None;
+    }
+    let house = Url::parse("http://house.invalid").ok()?;
+    let url = house.join(asked).ok()?;
+    let path = url.path();
+    // `/.//elsewhere` is a path of this house, and `//elsewhere` would be another one.
+    if url.origin() != house.origin() || path.starts_with("//") || is_the_door(path) {
+        return None;
+    }
+    Some(match url.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    })
+}
+
+fn is_the_door(path: &str) -> bool {
+    matches!(path, "/sign-in" | "/sign-out")
+}
+
+/// The address of the sign-in form that leads back to `asked`.
+pub(crate) fn sign_in_for(asked: &str) -> String {
+    let mut link = url::form_urlencoded::Serializer::new(String::from("/sign-in?"));
+    link.append_pair("next", asked);
+    link.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_this_house_is_kept() {
+        for path in [
+            "/",
+            "/showings/7",
+            "/tickets?page=2&q=a%20b",
+            "/films/1?x=//y",
+        ] {
+            assert_eq!(safe(path), path);
+        }
+    }
+
+    #[test]
+    fn what_a_browser_takes_for_another_house_leads_home() {
+        let long = format!("/{}", "x".repeat(LONGEST));
+        for path in [
+            "",
+            "tickets",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "\t//evil.example",
+            " //evil.example",
+            "/.//evil.example",
+            "/..//evil.example",
+            "/x/..//evil.example",
+            "/%2e//evil.example",
+            "https://evil.example",
+            "https:evil.example",
+            "https:",
+            "javascript:alert(1)",
+            "//house.invalid:81/",
+            "//user@house.invalid//evil.example",
+            "/sign-in?next=/sign-in",
+            "/sign-out",
+            &long,
+        ] {
+            assert_eq!(safe(path), HOME, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_never_split() {
+        assert_eq!(safe("/a\r\nset-cookie: b=c"), "/aset-cookie:%20b=c");
+        assert_eq!(safe("/\u{e9}\0"), "/%C3%A9%00");
+    }
+}

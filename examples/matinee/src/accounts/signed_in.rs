@@ -1,0 +1,70 @@
+//! Extractors for handlers that only some people may reach.
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Redirect, Response};
+use larder::session::{ErrorKind, Session};
+use sqlx::SqlitePool;
+
+use super::next;
+use crate::db::{self, Account};
+use crate::errors::Problem;
+
+/// The id of the user who is signed in. Anybody else is sent to the sign-in form; while the store
+/// fails the answer is 503.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignedIn(pub(crate) i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let session = Session::from_request_parts(parts, state).await;
+        let session = session.map_err(IntoResponse::into_response)?;
+        match session.require_user().await {
+            Ok(user) => user
+                .as_str()
+                .parse()
+                .map(Self)
+                .map_err(|_| to_the_form(parts)),
+            Err(error) if error.kind() == ErrorKind::SignedOut => Err(to_the_form(parts)),
+            Err(error) => Err(error.into_response()),
+        }
+    }
+}
+
+/// The account of the admin who is signed in. A visitor gets 403.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin(#[allow(dead_code, reason = "for handlers")] pub(crate) Account);
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin
+where
+    SqlitePool: FromRef<S>,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let SignedIn(user) = SignedIn::from_request_parts(parts, state).await?;
+        let account = db::account(&SqlitePool::from_ref(state), user).await;
+        match account.map_err(|error| Problem::from(error).into_response())? {
+            Some(account) if account.is_admin => Ok(Self(account)),
+            _ => Err(
+                Problem::forbidden("Only those who run the house may go there.").into_response(),
+            ),
+        }
+    }
+}
+
+/// Sends a visitor to the form. What was to be read is read after it; what was to be done is not done.
+fn to_the_form(parts: &Parts) -> Response {
+    let asked = parts
+        .uri
+        .path_and_query()
+        .map_or("/", |asked| asked.as_str());
+    let link = if parts.method.is_safe() {
+        next::sign_in_for(asked)
+    } else {
+        "/sign-in".to_owned()
+    };
+    Redirect::to(&link).into_response()
+}

@@ -1,0 +1,65 @@
+//! Users, and how they are found.
+
+use sqlx::SqlitePool;
+
+use crate::accounts::{DemoAccount, Email};
+
+/// A row of the table of users. `Debug` shows neither the address nor the hash.
+#[derive(Clone, sqlx::FromRow)]
+pub(crate) struct Account {
+    pub(crate) id: i64,
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) password_hash: String,
+    pub(crate) is_admin: bool,
+    pub(crate) is_demo: bool,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) async fn account(pool: &SqlitePool, id: i64) -> Result<Option<Account>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, email, name, password_hash, is_admin, is_demo FROM users WHERE id = ?",
+    )
+    .bind(id)
+    .fetch_optional(pool)
+    .await
+}
+
+pub(crate) async fn account_by_email(
+    pool: &SqlitePool,
+    email: &Email,
+) -> Result<Option<Account>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, email, name, password_hash, is_admin, is_demo FROM users WHERE email = ?",
+    )
+    .bind(email.as_str())
+    .fetch_optional(pool)
+    .await
+}
+
+/// Adds a demo account; where the address is taken by now, nothing happens.
+pub(crate) async fn add_demo_account(
+    pool: &SqlitePool,
+    email: &Email,
+    demo: &DemoAccount,
+    password_hash: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO users (email, name, password_hash, is_admin, is_demo) VALUES (?, ?, ?, ?, 1)
+         ON CONFLICT (email) DO NOTHING",
+    )
+    .bind(email.as_str())
+    .bind(demo.name)
+    .bind(password_hash)
+    .bind(demo.is_admin)
+    .execute(pool)
+    .await
+    .map(drop)
+}

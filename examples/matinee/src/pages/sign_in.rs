@@ -1,0 +1,35 @@
+use askama::Template;
+use axum::response::Response;
+
+use super::{Frame, show};
+use crate::accounts::{DEMO_ACCOUNTS, DemoAccount};
+use crate::config::DemoAccounts;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInTemplate<'a> {
+    frame: Frame,
+    email: &'a str,
+    next: &'a str,
+    demo: &'a [DemoAccount],
+    wrong: Option<&'static str>,
+}
+
+/// The form to sign in with, again where something was wrong.
+pub(crate) fn sign_in(
+    email: &str,
+    next: &str,
+    demo: DemoAccounts,
+    wrong: Option<&'static str>,
+) -> Response {
+    show(&SignInTemplate {
+        frame: Frame::new(None),
+        email,
+        next,
+        demo: match demo {
+            DemoAccounts::Open => &DEMO_ACCOUNTS,
+            DemoAccounts::Closed => &[],
+        },
+        wrong,
+    })
+}

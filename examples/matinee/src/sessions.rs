@@ -1,0 +1,23 @@
+//! Sessions: how long they live, and by which cookie visitors keep them.
+
+use std::sync::Arc;
+
+use larder::Store;
+use larder::session::{Lifetime, OnFailure, Result, SessionCookie, SessionLayer, Sessions};
+
+use crate::config::{Config, Transport};
+
+/// A week idle, and a month at most: people come to the cinema now and then.
+///
+/// While the store fails, a page that has to know who asks is a 503; the others come.
+pub(crate) fn layer(config: &Config, store: Arc<dyn Store>) -> Result<SessionLayer> {
+    let sessions = Sessions::new(store)?.with_lifetime(Lifetime::AAL1);
+    let cookie = SessionCookie::default().persistent();
+    let cookie = match config.transport() {
+        Transport::Https => cookie,
+        Transport::PlainHttp => cookie
+            .with_name("matinee-session")
+            .insecure_over_plain_http(),
+    };
+    SessionLayer::new(sessions, cookie, OnFailure::Unavailable)
+}

@@ -1,0 +1,44 @@
+//! What a browser keeps of a house, whichever door set it; also over plain HTTP, as on localhost.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use ureq::http::HeaderMap;
+
+/// Names and values.
+#[derive(Debug, Default)]
+pub(crate) struct Cookies(Mutex<BTreeMap<String, String>>);
+
+impl Cookies {
+    /// The value of the field `Cookie`.
+    pub(crate) fn header(&self) -> Option<String> {
+        let kept = self.0.lock().unwrap();
+        let pairs: Vec<_> = kept
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
+    /// Keeps one, as if a house or an attacker had set it.
+    pub(crate) fn set(&self, name: &str, value: &str) {
+        self.0
+            .lock()
+            .unwrap()
+            .insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Keeps what an answer sets, and forgets what it removes.
+    pub(super) fn keep(&self, headers: &HeaderMap) {
+        for field in headers.get_all("set-cookie") {
+            let field = field.to_str().unwrap();
+            let (pair, attributes) = field.split_once(';').unwrap_or((field, ""));
+            let (name, value) = pair.split_once('=').unwrap();
+            if attributes.contains("Max-Age=0") {
+                self.0.lock().unwrap().remove(name);
+            } else {
+                self.set(name, value);
+            }
+        }
+    }
+}
