@@ -1,5 +1,6 @@
 //! Accounts: signing in and out, and who may do what.
 
+mod account;
 mod demo;
 mod device_name;
 mod email;
@@ -24,5 +25,9 @@ pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/sign-in", get(sign_in::form).post(sign_in::submit))
         .route("/sign-out", post(sign_out::submit))
+        .route("/account", get(account::show))
+        .route("/account/revoke", post(account::revoke))
+        .route("/account/revoke-others", post(account::revoke_others))
+        .route("/account/revoke-all", post(account::revoke_all))
         .layer(map_response(headers::personal))
 }

@@ -1,5 +1,6 @@
 //! Pages: what was loaded, put into words and templates. Nothing here asks the database.
 
+mod account;
 mod catalogue;
 mod error;
 mod film;
@@ -14,6 +15,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
+pub(crate) use self::account::account;
 pub(crate) use self::catalogue::catalogue;
 pub(crate) use self::error::error;
 pub(crate) use self::film::film;

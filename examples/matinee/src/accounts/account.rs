@@ -1,0 +1,83 @@
+use axum::Form;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use larder::session::{DeviceId, Session, SessionKey};
+use serde::Deserialize;
+use sqlx::SqlitePool;
+
+use super::SignedIn;
+use crate::errors::Problem;
+use crate::{db, pages};
+
+/// What was just done, said once on the page that comes next.
+const NOTICE: SessionKey<String> = SessionKey::new("notice");
+
+#[derive(Deserialize)]
+pub(super) struct Choice {
+    device: String,
+}
+
+/// The account, with the devices that are signed in.
+pub(super) async fn show(
+    State(pool): State<SqlitePool>,
+    SignedIn(user): SignedIn,
+    session: Session,
+) -> Result<Response, Problem> {
+    let Some(account) = db::account(&pool, user).await? else {
+        session.revoke_all().await?;
+        return Ok(to_the_form());
+    };
+    let devices = session.devices().await?;
+    let notice = session.take(NOTICE).await?;
+    Ok(pages::account(&account, &devices, notice.as_deref()))
+}
+
+/// Signs out one device, at its next request.
+pub(super) async fn revoke(
+    SignedIn(_): SignedIn,
+    session: Session,
+    Form(choice): Form<Choice>,
+) -> Result<Response, Problem> {
+    let device: DeviceId = choice
+        .device
+        .parse()
+        .map_err(|_| Problem::bad_request("That is no device of the list."))?;
+    let is_gone = session.revoke(device).await?;
+    if session.user().await?.is_none() {
+        // It was the device at hand: there is nobody to tell it to.
+        return Ok(to_the_form());
+    }
+    let notice = if is_gone {
+        "That device is signed out."
+    } else {
+        "That is no device of yours."
+    };
+    tell(&session, notice).await
+}
+
+/// Signs out all devices but this one.
+pub(super) async fn revoke_others(
+    SignedIn(_): SignedIn,
+    session: Session,
+) -> Result<Response, Problem> {
+    session.revoke_others().await?;
+    tell(&session, "Every other device is signed out.").await
+}
+
+/// Signs out all devices, this one too.
+pub(super) async fn revoke_all(
+    SignedIn(_): SignedIn,
+    session: Session,
+) -> Result<Response, Problem> {
+    session.revoke_all().await?;
+    Ok(to_the_form())
+}
+
+async fn tell(session: &Session, notice: &str) -> Result<Response, Problem> {
+    session.insert(NOTICE, &notice.to_owned()).await?;
+    Ok(Redirect::to("/account").into_response())
+}
+
+fn to_the_form() -> Response {
+    Redirect::to("/sign-in").into_response()
+}
