@@ -6,8 +6,8 @@ use bb8_redis::RedisConnectionManager;
 use larder_store::{DEFAULT_MAX_VALUE, Error, ErrorKind, ManualClock, Result};
 use tokio::sync::Notify;
 
-use crate::connection::{Limits, Node, Source, Supervisor};
-use crate::endpoint::Endpoint;
+use crate::connection::{Address, Limits, Node, Sentinels, Source, Supervisor, Target};
+use crate::endpoint::{Endpoint, Form};
 use crate::script::{Scripts, Time};
 use crate::start;
 use crate::store::RedisStore;
@@ -127,8 +127,10 @@ impl RedisBuilder {
             Origin::Pool(pool) => ("redis:// (a pool of the app)".into(), Source::Lent(pool)),
             Origin::Url(url) => {
                 let endpoint = Endpoint::parse(&url)?;
-                let source = own(endpoint.info, &limits, &supervisor)?;
-                (Arc::from(endpoint.location), source)
+                let location = Arc::from(&*endpoint.location);
+                let target = target(endpoint, &limits)?;
+                let source = Source::own(target, &limits, supervisor.clone());
+                (location, source)
             }
         };
         let node = Arc::new(Node::new(location, limits, source, supervisor));
@@ -147,13 +149,34 @@ impl RedisBuilder {
     }
 }
 
-fn own(info: ::redis::ConnectionInfo, limits: &Limits, supervisor: &Arc<Notify>) -> Result<Source> {
-    let client = ::redis::Client::open(info).map_err(|_| {
-        Error::new(
+/// Where the lines of the only node lead.
+fn target(endpoint: Endpoint, limits: &Limits) -> Result<Target> {
+    let Endpoint {
+        mut infos,
+        form,
+        tls,
+        ..
+    } = endpoint;
+    let at = |info| Address {
+        info,
+        tls: tls.clone(),
+    };
+    let first = at(infos.swap_remove(0));
+    match form {
+        Form::One => Ok(Target::Fixed(first)),
+        Form::Sentinel { master, login } => {
+            let sentinels = std::iter::once(first.clone().info)
+                .chain(infos)
+                .map(|info| at(info.set_redis_settings(login.clone())))
+                .collect();
+            let deadline = limits.connect_deadline;
+            let watched = Sentinels::watch(master, sentinels, first, deadline);
+            Ok(Target::Master(Arc::new(watched)))
+        }
+        Form::Cluster => Err(Error::new(
             "connect",
             ErrorKind::Invalid,
-            "this system has no sockets of the kind that the store URL names",
-        )
-    })?;
-    Ok(Source::own(client, limits, supervisor.clone()))
+            "a cluster is more than one node",
+        )),
+    }
 }

@@ -13,6 +13,7 @@ mod script;
 mod start;
 mod step;
 mod store;
+mod tls;
 mod virtual_time;
 mod wire;
 

@@ -4,15 +4,17 @@ use ::redis::{Cmd, ServerErrorKind, Value};
 use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::timeout;
 
-use crate::classify;
 use crate::connection::{Fault, Node, Repeat, Request};
+use crate::{classify, tls};
 
 /// The oldest server that knows flags of scripts.
 const OLDEST: u32 = 7;
 
 /// Makes the first connection of a node, and looks at who answers.
 pub(crate) async fn connect(node: &Node) -> Result<()> {
-    match timeout(node.limits().connect_deadline, greet(node)).await {
+    // A little later than whoever dials, who knows more.
+    let deadline = node.limits().connect_deadline.mul_f64(1.1);
+    match timeout(deadline, greet(node)).await {
         Ok(greeted) => greeted,
         Err(_) => Err(explain(&Fault::TimedOut, node)),
     }
@@ -88,8 +90,24 @@ fn explain(fault: &Fault, node: &Node) -> Error {
                 ),
             );
         }
+        Fault::NoSuchMaster => {
+            return error(
+                ErrorKind::Invalid,
+                format!(
+                    "{location} names a master that its sentinels do not watch: SENTINEL MASTERS \
+                     lists those that they do"
+                ),
+            );
+        }
+        Fault::NoMaster | Fault::NoSentinel(_) => {
+            return error(ErrorKind::NotSent, format!("{location}: {fault}"));
+        }
         Fault::Redis(cause) => cause,
     };
+    if let Some(what) = tls::explain(cause) {
+        let text = format!("{location} cannot be trusted, or does not trust us: {what}");
+        return error(ErrorKind::NotSent, text);
+    }
     if let Some(system) = classify::system(cause) {
         let fix = match system.kind() {
             std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => {

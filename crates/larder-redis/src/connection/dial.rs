@@ -18,16 +18,26 @@ use super::health::Health;
 use super::line::Line;
 use super::remains::Remains;
 use super::socket::Socket;
+use super::target::Address;
 
-/// Makes a line to `info`, and greets the server.
+/// Makes a line to `address`, and greets the server.
 pub(crate) async fn dial(
-    info: &ConnectionInfo,
+    address: &Address,
     config: AsyncConnectionConfig,
     health: Arc<Health>,
 ) -> RedisResult<Line> {
+    let info = &address.info;
     match info.addr() {
         ConnectionAddr::Tcp(host, port) => {
-            over(tcp(host, *port, info).await?, info, config, health).await
+            let stream = tcp(host, *port, info).await?;
+            match &address.tls {
+                Some(tls) => {
+                    // Boxed, since what a handshake holds is large.
+                    let stream = Box::pin(tls.connect(host, stream)).await?;
+                    over(stream, info, config, health).await
+                }
+                None => over(stream, info, config, health).await,
+            }
         }
         #[cfg(unix)]
         ConnectionAddr::Unix(path) => {

@@ -10,6 +10,12 @@ pub(crate) enum Fault {
     TimedOut,
     /// It broke after it was made.
     Broken,
+    /// The sentinels call a server the master that is none.
+    NoMaster,
+    /// The sentinels watch no master of that name.
+    NoSuchMaster,
+    /// No sentinel knows where the master is.
+    NoSentinel(String),
 }
 
 impl Fault {
@@ -18,6 +24,9 @@ impl Fault {
         match self {
             Self::TimedOut => "it did not answer in time".to_owned(),
             Self::Broken => "the connection broke".to_owned(),
+            Self::NoMaster => "it is not the master (yet)".to_owned(),
+            Self::NoSuchMaster => "the sentinels watch no master of that name".to_owned(),
+            Self::NoSentinel(why) => format!("no sentinel knows the master: {why}"),
             Self::Redis(error) => match classify::system(error) {
                 Some(system) => system.to_string(),
                 None => format!("the handshake failed ({:?})", error.kind()),

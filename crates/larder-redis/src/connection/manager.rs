@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{AsyncConnectionConfig, Client};
+use ::redis::AsyncConnectionConfig;
 use bb8::ManageConnection;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -11,20 +11,21 @@ use super::fault::Fault;
 use super::health::Health;
 use super::line::Line;
 use super::node::Limits;
+use super::target::{Address, Target};
 
 /// Makes the lines of our own bb8 pool, and tells it which of them broke.
 ///
 /// Validity is one atomic read, so the pool tests at each checkout without a round trip.
 pub(crate) struct Manager {
-    client: Client,
+    target: Target,
     deadline: Duration,
     supervisor: Arc<Notify>,
 }
 
 impl Manager {
-    pub(super) fn new(client: Client, limits: &Limits, supervisor: Arc<Notify>) -> Self {
+    pub(super) fn new(target: Target, limits: &Limits, supervisor: Arc<Notify>) -> Self {
         Self {
-            client,
+            target,
             deadline: limits.connect_deadline,
             supervisor,
         }
@@ -37,15 +38,18 @@ impl ManageConnection for Manager {
 
     async fn connect(&self) -> Result<Arc<Line>, Fault> {
         let health = Arc::new(Health::new(self.supervisor.clone()));
-        // The deadlines are ours: the client's own end neither a queue nor a handshake.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None);
-        let connecting = dial(self.client.get_connection_info(), config, health);
+        let connecting = async {
+            match &self.target {
+                Target::Fixed(address) => greet(address, &health).await,
+                Target::Master(sentinels) => {
+                    let dial = async |address| greet(&address, &health).await;
+                    sentinels.line(&health, dial).await
+                }
+            }
+        };
         match timeout(self.deadline, connecting).await {
-            Ok(Ok(line)) => Ok(Arc::new(line)),
-            Ok(Err(error)) => Err(Fault::Redis(error)),
-            Err(_) => Err(Fault::TimedOut),
+            Ok(line) => line.map(Arc::new),
+            Err(_) => Err(self.too_late()),
         }
     }
 
@@ -59,4 +63,22 @@ impl ManageConnection for Manager {
     fn has_broken(&self, line: &mut Arc<Line>) -> bool {
         !line.health().is_good()
     }
+}
+
+impl Manager {
+    fn too_late(&self) -> Fault {
+        match &self.target {
+            Target::Master(sentinels) if !sentinels.know_a_master() => sentinels.nobody(),
+            _ => Fault::TimedOut,
+        }
+    }
+}
+
+async fn greet(address: &Address, health: &Arc<Health>) -> Result<Line, Fault> {
+    // The deadlines are ours: the client's own end neither a queue nor a handshake.
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    let line = dial(address, config, health.clone()).await;
+    line.map_err(Fault::Redis)
 }

@@ -19,12 +19,16 @@ mod node;
 mod operation;
 mod pace;
 mod remains;
+mod sentinels;
 mod socket;
 mod source;
 mod supervisor;
+mod target;
 
 pub(crate) use fault::Fault;
 pub(crate) use node::{Limits, Node};
 pub(crate) use operation::{Operation, Repeat, Request};
+pub(crate) use sentinels::Sentinels;
 pub(crate) use source::Source;
 pub(crate) use supervisor::Supervisor;
+pub(crate) use target::{Address, Target};

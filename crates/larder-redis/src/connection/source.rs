@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::Client;
 use ::redis::aio::MultiplexedConnection;
 use bb8::{ErrorSink, Pool, PooledConnection, RunError};
 use bb8_redis::RedisConnectionManager;
@@ -14,6 +13,7 @@ use super::health::Health;
 use super::line::Line;
 use super::manager::Manager;
 use super::node::Limits;
+use super::target::Target;
 
 /// Where the lines of a server come from.
 pub(crate) enum Source {
@@ -24,8 +24,8 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// A pool of connections that `client` makes.
-    pub(crate) fn own(client: Client, limits: &Limits, supervisor: Arc<Notify>) -> Self {
+    /// A pool of connections that lead to `target`.
+    pub(crate) fn own(target: Target, limits: &Limits, supervisor: Arc<Notify>) -> Self {
         let failures = Failures::default();
         let deadline = limits.connect_deadline;
         let pool = Pool::builder()
@@ -38,7 +38,7 @@ impl Source {
             // The manager gives up first, with the reason.
             .connection_timeout(deadline * 2)
             .error_sink(Box::new(failures.clone()))
-            .build_unchecked(Manager::new(client, limits, supervisor));
+            .build_unchecked(Manager::new(target, limits, supervisor));
         Self::Own(Own { pool, failures })
     }
 

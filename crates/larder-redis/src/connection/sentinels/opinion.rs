@@ -1,0 +1,121 @@
+use ::redis::Value;
+
+/// What one sentinel says of the master.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Opinion {
+    /// It was not heard yet.
+    None,
+    /// It cannot be asked.
+    Failed(String),
+    /// It watches no master of this name.
+    NoSuchMaster,
+    /// Where the master is, and since which configuration.
+    Master { place: (String, u16), epoch: u64 },
+}
+
+impl Opinion {
+    /// Reads the answer of `SENTINEL MASTER`.
+    pub(super) fn read(answer: Value) -> Self {
+        let fields = match answer {
+            Value::Map(pairs) => pairs,
+            Value::Array(flat) => {
+                let mut flat = flat.into_iter();
+                std::iter::from_fn(|| Some((flat.next()?, flat.next()?))).collect()
+            }
+            Value::ServerError(error) => return Self::refused(error.code(), error.details()),
+            _ => return Self::Failed("it does not answer as a sentinel does".to_owned()),
+        };
+        let field = |name: &str| {
+            let mut fields = fields.iter();
+            let (_, value) = fields.find(|(key, _)| text(key) == Some(name))?;
+            text(value)
+        };
+        let said = || {
+            Some(Self::Master {
+                place: (field("ip")?.to_owned(), field("port")?.parse().ok()?),
+                epoch: field("config-epoch")?.parse().ok()?,
+            })
+        };
+        said().unwrap_or_else(|| Self::Failed("it does not answer as a sentinel does".to_owned()))
+    }
+
+    fn refused(code: &str, detail: Option<&str>) -> Self {
+        match code {
+            "NOAUTH" | "WRONGPASS" => Self::Failed(
+                "it asks for a user and password: give them with sentinel_user and sentinel_pass"
+                    .to_owned(),
+            ),
+            "NOPERM" => Self::Failed("its user may not ask where the master is".to_owned()),
+            "ERR" if detail.is_some_and(|detail| detail.contains("No such master")) => {
+                Self::NoSuchMaster
+            }
+            _ => Self::Failed("it is no sentinel".to_owned()),
+        }
+    }
+}
+
+/// The master of the newest configuration that anybody knows.
+pub(super) fn newest(opinions: &[Opinion]) -> Option<(String, u16)> {
+    let masters = opinions.iter().filter_map(|opinion| match opinion {
+        Opinion::Master { place, epoch } => Some((epoch, place)),
+        _ => None,
+    });
+    let (_, place) = masters.max_by_key(|(epoch, _)| **epoch)?;
+    Some(place.clone())
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    fn says(port: u16, epoch: u64) -> Opinion {
+        let place = ("h".to_owned(), port);
+        Opinion::Master { place, epoch }
+    }
+
+    #[test]
+    fn an_answer_is_read_in_both_protocols() {
+        let (ip, port, epoch) = (bulk("ip"), bulk("port"), bulk("config-epoch"));
+        let map = vec![
+            (port.clone(), bulk("7")),
+            (bulk("flags"), bulk("master")),
+            (ip.clone(), bulk("h")),
+            (epoch.clone(), bulk("3")),
+        ];
+        assert_eq!(Opinion::read(Value::Map(map)), says(7, 3));
+        let flat = vec![ip, bulk("h"), port, bulk("7"), epoch, bulk("3")];
+        assert_eq!(Opinion::read(Value::Array(flat)), says(7, 3));
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_a_failure() {
+        for answer in [
+            Value::Nil,
+            Value::Okay,
+            Value::Array(vec![bulk("ip"), bulk("h"), bulk("port")]),
+            Value::Map(vec![(bulk("ip"), Value::Int(7))]),
+        ] {
+            assert!(matches!(Opinion::read(answer), Opinion::Failed(_)));
+        }
+    }
+
+    #[test]
+    fn the_newest_configuration_counts_whoever_knows_it() {
+        let failed = Opinion::Failed(String::new());
+        assert_eq!(newest(&[failed.clone(), Opinion::NoSuchMaster]), None);
+        let opinions = [says(1, 4), failed, says(2, 5), says(1, 4)];
+        assert_eq!(newest(&opinions), Some(("h".to_owned(), 2)));
+    }
+}

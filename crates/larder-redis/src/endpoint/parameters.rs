@@ -1,0 +1,57 @@
+use larder_store::Result;
+use percent_encoding::percent_decode_str;
+
+use super::invalid;
+
+/// The parameters of a URL, each of which is taken out by what knows it.
+pub(super) struct Parameters<'a> {
+    pairs: Vec<(&'a str, &'a str)>,
+    expected: &'static str,
+}
+
+impl<'a> Parameters<'a> {
+    pub(super) fn parse(query: &'a str, expected: &'static str) -> Result<Self> {
+        let pairs: Vec<_> = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .collect();
+        let names = || pairs.iter().map(|(name, _)| name);
+        if names().any(|name| names().filter(|other| *other == name).count() > 1) {
+            return Err(invalid("has a parameter twice", expected));
+        }
+        Ok(Self { pairs, expected })
+    }
+
+    /// The value of `name`, with its percent signs decoded.
+    pub(super) fn take(&mut self, name: &str) -> Result<Option<String>> {
+        let Some(at) = self.pairs.iter().position(|(other, _)| *other == name) else {
+            return Ok(None);
+        };
+        let (_, value) = self.pairs.swap_remove(at);
+        match percent_decode_str(value).decode_utf8() {
+            Ok(value) => Ok(Some(value.into_owned())),
+            Err(_) => Err(invalid("has a parameter that is no UTF-8", self.expected)),
+        }
+    }
+
+    /// All of `names` that are there, as they stood in the URL.
+    pub(super) fn take_raw(&mut self, names: &[&str]) -> String {
+        let mut taken = String::new();
+        self.pairs.retain(|(name, value)| {
+            let is_taken = names.contains(name);
+            if is_taken {
+                taken = format!("{taken}{name}={value}&");
+            }
+            !is_taken
+        });
+        taken
+    }
+
+    pub(super) fn check_that_all_were_taken(&self) -> Result<()> {
+        match self.pairs.is_empty() {
+            true => Ok(()),
+            false => Err(invalid("has an unknown parameter", self.expected)),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+use ::redis::ConnectionAddr;
+
+use super::*;
+
+fn parsed(url: &str) -> Endpoint {
+    Endpoint::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+fn located(url: &str) -> String {
+    parsed(url).location
+}
+
+fn refused(url: &str) -> String {
+    match Endpoint::parse(url) {
+        Ok(_) => panic!("{url} should be refused"),
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            error.to_string()
+        }
+    }
+}
+
+#[test]
+fn a_location_is_the_url_without_its_user_and_parameters() {
+    for (url, location) in [
+        ("redis://localhost", "redis://localhost:6379"),
+        ("redis://u:secret@h:1/3", "redis://h:1/3"),
+        ("redis://h/0?protocol=resp2", "redis://h:6379"),
+        ("valkey://:secret@[::1]:7", "redis://[::1]:7"),
+        ("unix:///tmp/r.sock", "unix:///tmp/r.sock"),
+        (
+            "redis+unix:///r.sock?db=2&pass=secret",
+            "unix:///r.sock?db=2",
+        ),
+        (
+            "redis+cluster://u:secret@a:1,b,[::1]:3",
+            "redis+cluster://a:1,b:6379,[::1]:3",
+        ),
+        (
+            "valkey+sentinel://u:secret@a:1,b:2/main/4?sentinel_pass=secret",
+            "redis+sentinel://a:1,b:2/main",
+        ),
+    ] {
+        assert_eq!(located(url), location);
+    }
+}
+
+#[test]
+fn every_host_of_a_cluster_has_the_same_user() {
+    let cluster = parsed("redis+cluster://u:p%40ss@a:1,b:2");
+    assert!(matches!(cluster.form, Form::Cluster));
+    let expected = [("a", 1), ("b", 2)];
+    assert_eq!(cluster.infos.len(), expected.len());
+    for (info, (host, port)) in cluster.infos.iter().zip(expected) {
+        assert_eq!(*info.addr(), ConnectionAddr::Tcp(host.to_owned(), port));
+        assert_eq!(info.redis_settings().username(), Some("u"));
+        assert_eq!(info.redis_settings().password(), Some("p@ss"));
+    }
+}
+
+#[test]
+fn the_user_of_a_sentinel_is_not_the_user_of_the_master() {
+    let url = "redis+sentinel://u:p@a,b/main/4?sentinel_user=watch&sentinel_pass=a%26b";
+    let endpoint = parsed(url);
+    let Form::Sentinel { master, login } = endpoint.form else {
+        panic!("no sentinels");
+    };
+    assert_eq!(master, "main");
+    assert_eq!(
+        (login.username(), login.password()),
+        (Some("watch"), Some("a&b"))
+    );
+    let of_master = endpoint.infos[1].redis_settings();
+    assert_eq!((of_master.username(), of_master.db()), (Some("u"), 4));
+}
+
+#[test]
+fn a_url_that_is_none_is_refused_with_the_form_that_was_expected() {
+    for (url, what) in [
+        ("localhost:6379", "has no scheme"),
+        ("http://localhost", "not one of Redis"),
+        ("redis+tls://localhost", "not one of Redis"),
+        ("redis://localhost/films", "database that is no number"),
+        ("redis://0.0.0.0", "every address"),
+        ("redis://localhost?timeout=3", "unknown parameter"),
+        ("redis://localhost?ca=/x", "unknown parameter"),
+        ("redis://localhost?protocol=resp4", "protocol"),
+        ("redis://h?protocol=resp2&protocol=resp3", "twice"),
+        ("redis://localhost:port", "does not parse"),
+        ("redis://localhost#insecure", "has a fragment"),
+        ("redis+cluster://", "expected redis+cluster://"),
+        ("redis+cluster://a,,b", "expected redis+cluster://"),
+        ("redis+cluster://a/1", "no other than 0"),
+        ("redis+sentinel://a,b", "name the master"),
+        ("redis+sentinel://a/ma%20in", "name the master"),
+        ("redis+sentinel://a/main/x", "database that is no number"),
+        ("redis+sentinel://a/main?user=x", "unknown parameter"),
+    ] {
+        let text = refused(url);
+        assert!(text.contains(what), "{url}: {text}");
+        assert!(text.contains("expected "), "{url}: {text}");
+    }
+    let many = vec!["h"; 65].join(",");
+    assert!(refused(&format!("redis+cluster://{many}")).contains("64 hosts"));
+}
+
+#[test]
+fn a_password_that_breaks_the_url_is_in_no_error() {
+    for url in [
+        "hunter2",
+        "redis://:hunter2/x@localhost",
+        "redis://:12#hunter2@localhost",
+        "redis://user:12?hunter2@localhost",
+        "hunter2://localhost",
+        "redis://localhost/hunter2",
+        "redis+cluster://:hunter2/x@a,b",
+        "redis+cluster://a,b/hunter2",
+        "redis+sentinel://:hunter2/x@a,b/main",
+        "redis+sentinel://a/main?sentinel_password=hunter2",
+    ] {
+        let text = refused(url);
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn tls_that_is_not_compiled_in_is_refused_with_the_feature_that_is_missing() {
+    for url in ["rediss://h", "rediss+cluster://h", "valkeys://h"] {
+        assert!(refused(url).contains("feature 'tls'"));
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    for (url, what) in [
+        (
+            "rediss://h?ca=/nowhere/ca.pem",
+            "'ca' of the store URL names /nowhere/ca.pem",
+        ),
+        ("rediss://h?ca=/dev/null", "it holds no certificate"),
+        ("rediss://h?cert=/dev/null", "one of 'cert' and 'key'"),
+        (
+            "rediss://h?cert=/dev/null&key=/dev/null",
+            "'cert' of the store URL",
+        ),
+    ] {
+        let text = refused(url);
+        assert!(text.contains(what), "{url}: {text}");
+    }
+}

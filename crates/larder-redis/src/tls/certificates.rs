@@ -1,0 +1,64 @@
+//! What TLS is made of, as it lies in files.
+
+use larder_store::{Error, ErrorKind, Result};
+use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// The CA of a file alone, or those that the system trusts.
+pub(super) fn roots(ca: Option<&str>) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    match ca {
+        Some(file) => {
+            for certificate in chain("ca", file)? {
+                let added = roots.add(certificate);
+                added.map_err(|_| unreadable("ca", file, "it holds what is no certificate"))?;
+            }
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if roots.is_empty() {
+        return Err(invalid(
+            "this system trusts no CA: name the one of the server with ?ca=/path/to/ca.pem"
+                .to_owned(),
+        ));
+    }
+    Ok(roots)
+}
+
+/// The certificates of a file.
+pub(super) fn chain(parameter: &str, file: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+    match read {
+        Ok(chain) if Vec::is_empty(&chain) => {
+            Err(unreadable(parameter, file, "it holds no certificate"))
+        }
+        Ok(chain) => Ok(chain),
+        Err(error) => Err(failed(parameter, file, &error)),
+    }
+}
+
+/// The private key of a file.
+pub(super) fn key(file: &str) -> Result<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_file(file).map_err(|error| failed("key", file, &error))
+}
+
+fn failed(parameter: &str, file: &str, error: &pem::Error) -> Error {
+    match error {
+        pem::Error::Io(error) => unreadable(parameter, file, &error.to_string()),
+        pem::Error::NoItemsFound => unreadable(parameter, file, "it holds none, in PEM"),
+        _ => unreadable(parameter, file, "it is not PEM"),
+    }
+}
+
+fn unreadable(parameter: &str, file: &str, why: &str) -> Error {
+    invalid(format!(
+        "'{parameter}' of the store URL names {file}, which cannot be used: {why}"
+    ))
+}
+
+pub(super) fn invalid(text: String) -> Error {
+    Error::new("connect", ErrorKind::Invalid, text)
+}

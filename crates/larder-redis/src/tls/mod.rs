@@ -1,0 +1,13 @@
+//! TLS, where the feature `tls` is compiled in.
+
+#[cfg(feature = "tls")]
+mod certificates;
+#[cfg(feature = "tls")]
+mod rustls;
+#[cfg(not(feature = "tls"))]
+mod without;
+
+#[cfg(feature = "tls")]
+pub(crate) use rustls::{Tls, explain};
+#[cfg(not(feature = "tls"))]
+pub(crate) use without::{Tls, explain};

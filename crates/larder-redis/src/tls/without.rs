@@ -1,0 +1,29 @@
+use std::convert::Infallible;
+use std::io;
+
+use ::redis::RedisError;
+use larder_store::{Error, ErrorKind, Result};
+use tokio::net::TcpStream;
+
+/// No TLS: there is none of these.
+#[derive(Clone)]
+pub(crate) struct Tls(Infallible);
+
+impl Tls {
+    pub(crate) fn new(_: Option<&str>, _: Option<&str>, _: Option<&str>) -> Result<Self> {
+        Err(Error::new(
+            "connect",
+            ErrorKind::Invalid,
+            "the store URL asks for TLS, which is not compiled in: add the feature 'tls' to \
+             larder-redis, or 'redis-tls' to larder, in Cargo.toml",
+        ))
+    }
+
+    pub(crate) async fn connect(&self, _: &str, _: TcpStream) -> io::Result<TcpStream> {
+        match self.0 {}
+    }
+}
+
+pub(crate) fn explain(_: &RedisError) -> Option<&'static str> {
+    None
+}
