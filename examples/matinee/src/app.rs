@@ -24,8 +24,9 @@ use crate::accounts::{self, Passwords, add_demo_accounts};
 use crate::config::{Config, DemoAccounts};
 use crate::errors::{Problem, StartError};
 use crate::films::Loader;
+use crate::seats::BoxOffice;
 use crate::{
-    assets, csrf, db, errors, films, headers, health, limits, logs, metrics, sessions, store,
+    assets, csrf, db, errors, films, headers, health, limits, logs, metrics, seats, sessions, store,
 };
 
 const MAX_BODY: usize = 64 * 1024;
@@ -48,6 +49,7 @@ pub(crate) struct AppState {
     metrics: PrometheusHandle,
     passwords: Passwords,
     demo_accounts: DemoAccounts,
+    box_office: BoxOffice,
 }
 
 /// Opens the database and the store, and builds the routes and the layers.
@@ -71,6 +73,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         metrics: metrics.clone(),
         passwords,
         demo_accounts: config.demo_accounts(),
+        box_office: BoxOffice::new(pool.clone(), store.clone(), config.hold_for)?,
     };
     let session = sessions::layer(&config, store.clone())?;
     let limit = limits::visitors(&config, store.clone())?;
@@ -86,7 +89,10 @@ pub async fn app(config: Config) -> Result<App, StartError> {
 
 fn routes(config: &Config, session: SessionLayer, limit: RateLimitLayer) -> Router<AppState> {
     // What visitors come for; the rest is for the people who run the site.
-    let house = films::routes().merge(accounts::routes()).layer(limit);
+    let house = films::routes()
+        .merge(accounts::routes())
+        .merge(seats::routes())
+        .layer(limit);
     let router = house
         .merge(assets::routes())
         .merge(health::routes())

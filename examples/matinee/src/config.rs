@@ -3,12 +3,14 @@
 mod environment;
 mod error;
 mod rate;
+mod span;
 mod store_url;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use larder::Ttl;
 use larder::rate_limit::{ProxyNets, Quota};
 
 pub(crate) use self::environment::{DemoAccounts, Transport};
@@ -30,6 +32,8 @@ pub struct Config {
     pub store_url: StoreUrl,
     /// `DATABASE_URL`: an sqlx URL of SQLite.
     pub database_url: String,
+    /// `HOLD_FOR`: how long a seat is held for a visitor who has chosen it.
+    pub hold_for: Ttl,
     /// `RUST_LOG`: which spans and events are logged, as a filter of `tracing-subscriber`.
     pub log: String,
     /// `LOG_FORMAT`: how a log line looks.
@@ -58,6 +62,7 @@ impl Default for Config {
             trusted_proxies: None,
             store_url: StoreUrl::memory(),
             database_url: "sqlite://target/matinee.db".to_owned(),
+            hold_for: Ttl::from_secs(300),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             request_timeout: Duration::from_secs(10),
@@ -118,6 +123,9 @@ impl Config {
         }
         if let Some(value) = set("DATABASE_URL") {
             config.database_url = sqlite_url(value)?;
+        }
+        if let Some(value) = set("HOLD_FOR") {
+            config.hold_for = span::hold_for(&value)?;
         }
         if let Some(value) = set("RUST_LOG") {
             config.log = crate::logs::checked_filter(value)?;
@@ -192,6 +200,7 @@ mod tests {
             ("DATABASE_URL", "secret"),
             ("DATABASE_URL", "sqlite:"),
             ("DATABASE_URL", "sqlite://?mode=rw"),
+            ("HOLD_FOR", "a while"),
             ("RUST_LOG", "info,=,="),
             ("LOG_FORMAT", "xml"),
         ] {

@@ -1,6 +1,7 @@
 //! The database: opening it, filling it at the first start, and all its queries.
 
 mod accounts;
+mod bookings;
 mod films;
 mod folding;
 mod open;
@@ -8,6 +9,9 @@ mod programme;
 mod seed;
 
 pub(crate) use self::accounts::{Account, account, account_by_email, add_demo_account};
+pub(crate) use self::bookings::{
+    Booked, BookedSeat, NewBooking, book, booked_seats, showing, tickets,
+};
 pub(crate) use self::films::Reader;
 pub(crate) use self::folding::fold;
 pub(crate) use self::open::{answers, open};

@@ -19,6 +19,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod pages;
+mod seats;
 mod serve;
 mod sessions;
 mod shutdown;

@@ -8,8 +8,10 @@ mod footer;
 mod link;
 mod pager;
 mod poster;
+mod seat_map;
 mod sign_in;
 mod text;
+mod tickets;
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -20,7 +22,9 @@ pub(crate) use self::catalogue::catalogue;
 pub(crate) use self::error::error;
 pub(crate) use self::film::film;
 use self::footer::Footer;
+pub(crate) use self::seat_map::{Notice, seat_map};
 pub(crate) use self::sign_in::sign_in;
+pub(crate) use self::tickets::tickets;
 use crate::assets;
 use crate::errors::Problem;
 

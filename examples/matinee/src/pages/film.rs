@@ -21,6 +21,7 @@ struct Day<'a> {
 }
 
 struct Ticket<'a> {
+    showing: i64,
     time: String,
     iso: String,
     screen: &'a str,
@@ -67,6 +68,7 @@ fn days(showings: &[Showing], now: i64) -> Vec<Day<'_>> {
 
 fn ticket(showing: &Showing) -> Ticket<'_> {
     Ticket {
+        showing: showing.id,
         time: text::utc(showing.starts_at_ms, "%H:%M"),
         iso: text::utc(showing.starts_at_ms, "%Y-%m-%dT%H:%MZ"),
         screen: &showing.screen,

@@ -1,5 +1,7 @@
 //! Numbers and times as words.
 
+use std::time::Duration;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -65,6 +67,16 @@ pub(super) fn day(ms: i64, now_ms: i64, format: &str) -> String {
     }
 }
 
+/// `5 minutes`, or `90 seconds` where it is no whole number of minutes.
+pub(super) fn whole_span(span: Duration) -> String {
+    let seconds = u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
+    if seconds.is_multiple_of(60) {
+        counted(seconds / 60, "minute", "minutes")
+    } else {
+        counted(seconds, "second", "seconds")
+    }
+}
+
 /// `12 ms`, `3.4 s`, `5 min`, `2 h`.
 pub(super) fn age(ms: i64) -> String {
     let age = SignedDuration::from_millis(ms.max(0));
@@ -100,6 +112,15 @@ mod tests {
         assert_eq!(
             [-5, 12, 3_400, 300_000, 7_200_000].map(age),
             ["0 ms", "12 ms", "3.4 s", "5 min", "2 h"]
+        );
+    }
+
+    #[test]
+    fn a_span_is_told_in_minutes_where_it_is_some() {
+        let told = |seconds| whole_span(Duration::from_secs(seconds));
+        assert_eq!(
+            [60, 90, 300].map(told),
+            ["1 minute", "90 seconds", "5 minutes"]
         );
     }
 

@@ -137,6 +137,7 @@ fn every_other_setting_without_a_meaning_stops_the_start() {
         ("APP_ENV", "Prod!"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
         ("TRUSTED_PROXIES", "proxy.example"),
+        ("HOLD_FOR", "2h"),
         ("RUST_LOG", "info,=,="),
         ("LOG_FORMAT", "xml"),
     ] {

@@ -1,0 +1,160 @@
+use askama::Template;
+use axum::response::Response;
+
+use super::{Frame, show, text};
+use crate::clock::now_ms;
+use crate::seats::{SEATS_EACH, Seat, SeatMap, SeatState};
+
+#[derive(Template)]
+#[template(path = "seat_map.html")]
+struct SeatMapTemplate<'a> {
+    frame: Frame,
+    id: i64,
+    film_id: i64,
+    film: &'a str,
+    screen: &'a str,
+    day: String,
+    time: String,
+    iso: String,
+    price: String,
+    seen_at: String,
+    notice: String,
+    is_signed_in: bool,
+    has_begun: bool,
+    most: usize,
+    hold_for: String,
+    free: String,
+    rows: Vec<Row>,
+    yours: Yours,
+}
+
+struct Row {
+    letter: char,
+    seats: Vec<Place>,
+}
+
+struct Place {
+    seat: Seat,
+    number: u8,
+    state: SeatState,
+}
+
+/// The seats that the visitor holds.
+struct Yours {
+    seats: Vec<Seat>,
+    until: String,
+    until_iso: String,
+    total: String,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug)]
+pub(crate) enum Notice {
+    Taken(Vec<Seat>),
+    TooMany,
+    RanOut,
+    NoSeat,
+    Begun,
+}
+
+/// The seats of a showing, for choosing.
+pub(crate) fn seat_map(map: &SeatMap, is_signed_in: bool, notice: Option<Notice>) -> Response {
+    let (now, showing) = (now_ms(), &map.showing);
+    let rows: Vec<Row> = (1..=showing.seat_rows)
+        .map(|row| Row {
+            letter: Seat { row, number: 1 }.row_letter(),
+            seats: (1..=showing.seats_per_row)
+                .map(|number| Seat { row, number })
+                .map(|seat| Place {
+                    seat,
+                    number: seat.number,
+                    state: map.state(seat),
+                })
+                .collect(),
+        })
+        .collect();
+    let free = rows.iter().flat_map(|row| &row.seats);
+    let free = free.filter(|place| place.state == SeatState::Free).count();
+    show(&SeatMapTemplate {
+        frame: Frame::new(None),
+        id: showing.id,
+        film_id: showing.film_id,
+        film: &showing.film,
+        screen: &showing.screen,
+        day: text::day(showing.starts_at_ms, now, "%A %-d %B"),
+        time: text::utc(showing.starts_at_ms, "%H:%M"),
+        iso: text::utc(showing.starts_at_ms, "%Y-%m-%dT%H:%MZ"),
+        price: text::price(showing.price_cents),
+        seen_at: text::utc(now, "%H:%M:%S"),
+        notice: notice.map(words).unwrap_or_default(),
+        is_signed_in,
+        has_begun: showing.has_begun(now),
+        most: SEATS_EACH,
+        hold_for: text::whole_span(map.hold_for),
+        free: text::counted(
+            u32::try_from(free).unwrap_or(u32::MAX),
+            "seat is",
+            "seats are",
+        ),
+        rows,
+        yours: yours(map, now),
+    })
+}
+
+fn yours(map: &SeatMap, now: i64) -> Yours {
+    let seats: Vec<_> = map.yours().map(|(seat, _)| seat).collect();
+    let first = map.yours().map(|(_, left)| left).min().unwrap_or_default();
+    // Cut to what is over for sure by then.
+    let until = now.saturating_add(i64::try_from(first.as_millis()).unwrap_or(0));
+    let number = u32::try_from(seats.len()).unwrap_or(u32::MAX);
+    let total = text::price(map.showing.price_cents.saturating_mul(number));
+    Yours {
+        until: text::utc(until, "%H:%M:%S"),
+        until_iso: text::utc(until, "%Y-%m-%dT%H:%M:%SZ"),
+        total: format!("{} for {total}", text::counted(number, "seat", "seats")),
+        seats,
+    }
+}
+
+fn words(notice: Notice) -> String {
+    match notice {
+        Notice::Taken(seats) => {
+            let one = seats.len() == 1;
+            let names: Vec<_> = seats.iter().map(Seat::to_string).collect();
+            let (is, other) = if one {
+                ("is", "another seat")
+            } else {
+                ("are", "other seats")
+            };
+            format!(
+                "Somebody was faster: {} {is} taken. Please choose {other}.",
+                names.join(", ")
+            )
+        }
+        Notice::TooMany => format!("You can hold up to {SEATS_EACH} seats of a showing."),
+        Notice::RanOut => {
+            "Your seats were not held any longer, and nothing was booked. Please choose again."
+                .to_owned()
+        }
+        Notice::NoSeat => "Please choose at least one seat of this screen.".to_owned(),
+        Notice::Begun => "This showing has begun: its seats are no longer sold.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visitor_is_told_which_seats_have_gone() {
+        let seats = |texts: &[&str]| texts.iter().map(|it| it.parse().unwrap()).collect();
+        assert_eq!(
+            words(Notice::Taken(seats(&["F12"]))),
+            "Somebody was faster: F12 is taken. Please choose another seat."
+        );
+        assert_eq!(
+            words(Notice::Taken(seats(&["F12", "F13"]))),
+            "Somebody was faster: F12, F13 are taken. Please choose other seats."
+        );
+    }
+}

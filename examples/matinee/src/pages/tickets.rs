@@ -1,0 +1,57 @@
+use askama::Template;
+use axum::response::Response;
+
+use super::{Frame, show, text};
+use crate::db::BookedSeat;
+
+#[derive(Template)]
+#[template(path = "tickets.html")]
+struct TicketsTemplate<'a> {
+    frame: Frame,
+    to_come: Vec<Booking<'a>>,
+    over: Vec<Booking<'a>>,
+}
+
+struct Booking<'a> {
+    code: &'a str,
+    film_id: i64,
+    film: &'a str,
+    screen: &'a str,
+    day: String,
+    time: String,
+    iso: String,
+    seats: String,
+    total: String,
+}
+
+/// What a visitor has booked: what is to come, soonest first, then what is over.
+pub(crate) fn tickets(seats: &[BookedSeat], now: i64) -> Response {
+    let bookings = seats.chunk_by(|a, b| a.code == b.code);
+    let (mut to_come, over): (Vec<_>, Vec<_>) =
+        bookings.partition(|booking| booking[0].starts_at_ms > now);
+    // They come with the latest showing first.
+    to_come.reverse();
+    let told = |seats| booking(seats, now);
+    show(&TicketsTemplate {
+        frame: Frame::new(None),
+        to_come: to_come.into_iter().map(told).collect(),
+        over: over.into_iter().map(told).collect(),
+    })
+}
+
+fn booking(seats: &[BookedSeat], now: i64) -> Booking<'_> {
+    let first = &seats[0];
+    let names: Vec<_> = seats.iter().map(|it| it.seat.to_string()).collect();
+    let number = u32::try_from(seats.len()).unwrap_or(u32::MAX);
+    Booking {
+        code: &first.code,
+        film_id: first.film_id,
+        film: &first.film,
+        screen: &first.screen,
+        day: text::day(first.starts_at_ms, now, "%A %-d %B"),
+        time: text::utc(first.starts_at_ms, "%H:%M"),
+        iso: text::utc(first.starts_at_ms, "%Y-%m-%dT%H:%MZ"),
+        seats: names.join(", "),
+        total: text::price(first.price_cents.saturating_mul(number)),
+    }
+}

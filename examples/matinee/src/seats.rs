@@ -1,0 +1,32 @@
+//! Seats of a showing: held for some minutes in the store, booked for good in the database.
+
+mod code;
+mod holds;
+mod html;
+mod office;
+#[cfg(test)]
+mod race;
+mod seat;
+mod showing;
+mod wish;
+
+use axum::Router;
+use axum::middleware::map_response;
+use axum::routing::{get, post};
+
+pub(crate) use self::holds::SEATS_EACH;
+pub(crate) use self::office::{BoxOffice, SeatMap, SeatState};
+pub(crate) use self::seat::Seat;
+pub(crate) use self::showing::Showing;
+use crate::app::AppState;
+use crate::headers;
+
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/showings/{id}", get(html::seat_map))
+        .route("/showings/{id}/hold", post(html::hold))
+        .route("/showings/{id}/release", post(html::release))
+        .route("/showings/{id}/book", post(html::book))
+        .route("/tickets", get(html::tickets))
+        .layer(map_response(headers::personal))
+}

@@ -1,0 +1,84 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use larder::store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::record::{Hold, HoldsRecord, alive, write};
+use super::wire;
+use crate::seats::Seat;
+
+/// Holds seats for a visitor, all of them or none. What is the visitor's already stays so until its
+/// own end: nobody holds a seat for ever by asking again.
+#[derive(Clone, Debug)]
+pub(super) struct HoldSeats {
+    pub(super) holder: Arc<str>,
+    /// For how long, in microseconds.
+    pub(super) span: i64,
+    /// How many seats one visitor may hold.
+    pub(super) cap: i64,
+    pub(super) seats: BTreeSet<Seat>,
+}
+
+/// What became of seats that a visitor wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// All of them are the visitor's.
+    Yours,
+    /// Somebody else holds these; nothing changed.
+    Taken(Vec<Seat>),
+    /// The visitor would hold more seats than one may; nothing changed.
+    TooMany,
+}
+
+impl Program for HoldSeats {
+    type Record = HoldsRecord;
+    type Reply = Held;
+
+    const SCRIPT: &'static Script =
+        &Script::new("holds-hold", Effect::Once, include_str!("hold.lua"));
+
+    fn args(&self, args: &mut Args) {
+        args.text(&self.holder);
+        args.int(self.span);
+        args.int(self.cap);
+        for seat in &self.seats {
+            args.text(&seat.to_string());
+        }
+    }
+
+    fn step(&self, record: &mut Slot<'_, HoldsRecord>, now: Timestamp) -> Held {
+        let now = now.as_micros();
+        let mut held = alive(record, now);
+        let is_others = |seat: &Seat| held.get(seat).is_some_and(|it| it.holder != self.holder);
+        let taken: Vec<_> = self.seats.iter().copied().filter(is_others).collect();
+        if !taken.is_empty() {
+            return Held::Taken(taken);
+        }
+        for &seat in &self.seats {
+            held.entry(seat).or_insert_with(|| Hold {
+                until: now + self.span,
+                holder: self.holder.clone(),
+            });
+        }
+        let mine = held.values().filter(|hold| hold.holder == self.holder);
+        // A screen has far fewer seats than 2^53.
+        if mine.count() as i64 > self.cap {
+            return Held::TooMany;
+        }
+        write(record, held, now);
+        Held::Yours
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Held> {
+        let mut list = wire.list()?.into_iter();
+        Ok(match list.next().unwrap_or(Wire::Nil).int()? {
+            0 => Held::Yours,
+            1 => Held::Taken(
+                list.map(|seat| wire::seat(&seat.bytes()?))
+                    .collect::<Result<_>>()?,
+            ),
+            2 => Held::TooMany,
+            _ => return Err(Wire::unexpected("what became of the seats")),
+        })
+    }
+}

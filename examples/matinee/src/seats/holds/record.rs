@@ -1,0 +1,81 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use larder::store::{
+    Args, Effect, Inspection, Program, Record, Result, Script, Slot, Timestamp, Wire,
+};
+use larder::{Kind, Ttl};
+
+use crate::seats::Seat;
+
+/// The seats of one showing that are held, by whom, and until when.
+///
+/// On Redis it is one hash: a field for each seat, named as it is printed, and in it the end in
+/// microseconds, a space, and the holder.
+pub(crate) struct HoldsRecord {
+    seats: BTreeMap<Seat, Hold>,
+}
+
+#[derive(Clone)]
+pub(super) struct Hold {
+    pub(super) until: i64,
+    pub(super) holder: Arc<str>,
+}
+
+impl Record for HoldsRecord {
+    const KIND: Kind = Kind::record("seat-holds");
+
+    type Inspect = InspectHolds;
+}
+
+/// The holds that have not ended at `now`.
+pub(super) fn alive(record: &Slot<'_, HoldsRecord>, now: i64) -> BTreeMap<Seat, Hold> {
+    let seats = record.get().into_iter().flat_map(|held| &held.seats);
+    let alive = seats.filter(|(_, hold)| now < hold.until);
+    alive.map(|(&seat, hold)| (seat, hold.clone())).collect()
+}
+
+/// Makes `seats` all that is held. The record is of use until its last hold ends.
+pub(super) fn write(record: &mut Slot<'_, HoldsRecord>, seats: BTreeMap<Seat, Hold>, now: i64) {
+    match seats.values().map(|hold| hold.until).max() {
+        Some(last) => record.put(HoldsRecord { seats }, Ttl::covering_micros(last - now)),
+        None => record.remove(),
+    }
+}
+
+/// Shows each hold and its end in microseconds, for people and tools.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct InspectHolds;
+
+impl Program for InspectHolds {
+    type Record = HoldsRecord;
+    type Reply = Inspection;
+
+    const SCRIPT: &'static Script =
+        &Script::new("holds-inspect", Effect::Read, include_str!("inspect.lua"));
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, HoldsRecord>, _: Timestamp) -> Inspection {
+        let seats = record.get().into_iter().flat_map(|held| &held.seats);
+        seats.fold(Inspection::new(), |shown, (seat, hold)| {
+            shown.with(seat.to_string(), format!("{} {}", hold.until, hold.holder))
+        })
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Inspection> {
+        let shown = Inspection::from_wire(wire)?;
+        // A hash has no order.
+        let mut seats: Vec<_> = shown
+            .fields()
+            .iter()
+            .map(|(seat, hold)| (super::wire::seat(seat.as_bytes()), seat, hold))
+            .map(|(at, seat, hold)| at.map(|at| (at, seat, hold)))
+            .collect::<Result<_>>()?;
+        seats.sort_unstable();
+        let seats = seats.into_iter();
+        Ok(seats.fold(Inspection::new(), |shown, (_, seat, hold)| {
+            shown.with(seat, hold)
+        }))
+    }
+}

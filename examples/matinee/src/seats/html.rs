@@ -1,0 +1,126 @@
+//! The seat map, what is done there, and the tickets.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use larder::session::Session;
+use sqlx::SqlitePool;
+
+use super::office::{BoxOffice, Denied};
+use super::wish::{self, SeatForm};
+use crate::accounts::SignedIn;
+use crate::errors::Problem;
+use crate::pages::{self, Notice};
+use crate::{clock, db};
+
+/// More seats than anybody has looked back on yet.
+const TICKETS: u32 = 400;
+
+pub(super) async fn seat_map(
+    State(office): State<BoxOffice>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let user = session.user().await?;
+    let user = user.and_then(|user| user.as_str().parse().ok());
+    let map = office.map(showing_id(&id)?, user).await?;
+    Ok(pages::seat_map(&map, user.is_some(), None))
+}
+
+pub(super) async fn hold(
+    State(office): State<BoxOffice>,
+    SignedIn(user): SignedIn,
+    Path(id): Path<String>,
+    form: SeatForm,
+) -> Result<Response, Problem> {
+    let (showing, seats) = (showing_id(&id)?, wish::seats(form)?);
+    match office.hold(showing, user, seats).await {
+        Ok(()) => Ok(see(&format!("/showings/{showing}#yours"))),
+        Err(denied) => tell(&office, showing, user, denied).await,
+    }
+}
+
+pub(super) async fn release(
+    State(office): State<BoxOffice>,
+    SignedIn(user): SignedIn,
+    Path(id): Path<String>,
+    form: SeatForm,
+) -> Result<Response, Problem> {
+    let (showing, seats) = (showing_id(&id)?, wish::seats(form)?);
+    match office.release(showing, user, seats).await {
+        Ok(()) => Ok(see(&format!("/showings/{showing}"))),
+        Err(denied) => tell(&office, showing, user, denied).await,
+    }
+}
+
+pub(super) async fn book(
+    State(office): State<BoxOffice>,
+    SignedIn(user): SignedIn,
+    Path(id): Path<String>,
+    form: SeatForm,
+) -> Result<Response, Problem> {
+    let (showing, seats) = (showing_id(&id)?, wish::seats(form)?);
+    match office.book(showing, user, seats).await {
+        Ok(()) => Ok(see("/tickets")),
+        Err(denied) => tell(&office, showing, user, denied).await,
+    }
+}
+
+pub(super) async fn tickets(
+    State(pool): State<SqlitePool>,
+    SignedIn(user): SignedIn,
+) -> Result<Response, Problem> {
+    let seats = db::tickets(&pool, user, TICKETS).await?;
+    Ok(pages::tickets(&seats, clock::now_ms()))
+}
+
+/// Shows the seats as they are now, with a word on why it was not done; where there is nothing to
+/// show, an error.
+async fn tell(
+    office: &BoxOffice,
+    showing: i64,
+    user: i64,
+    denied: Denied,
+) -> Result<Response, Problem> {
+    let (status, notice) = match denied {
+        Denied::Taken(seats) => (StatusCode::CONFLICT, Notice::Taken(seats)),
+        Denied::TooMany => (StatusCode::CONFLICT, Notice::TooMany),
+        Denied::RanOut => (StatusCode::CONFLICT, Notice::RanOut),
+        Denied::NoSeat => (StatusCode::BAD_REQUEST, Notice::NoSeat),
+        Denied::Begun => (StatusCode::CONFLICT, Notice::Begun),
+        other => return Err(other.into()),
+    };
+    let map = office.map(showing, Some(user)).await?;
+    let page = pages::seat_map(&map, true, Some(notice));
+    Ok((status, page).into_response())
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::NoShowing => Self::not_found("No showing has this number."),
+            Denied::Store(error) => {
+                tracing::error!(%error, "seats were not held or read");
+                Self::unavailable(
+                    "The box office cannot see who holds which seats just now. Nothing was \
+                     booked. Please try again in a moment.",
+                )
+            }
+            Denied::Database(error) => error.into(),
+            // Told on the seat map, wherever there is one.
+            Denied::Begun
+            | Denied::NoSeat
+            | Denied::Taken(_)
+            | Denied::TooMany
+            | Denied::RanOut => Self::of(StatusCode::CONFLICT),
+        }
+    }
+}
+
+fn showing_id(text: &str) -> Result<i64, Denied> {
+    text.parse().map_err(|_| Denied::NoShowing)
+}
+
+fn see(link: &str) -> Response {
+    Redirect::to(link).into_response()
+}

@@ -1,0 +1,178 @@
+//! Many want one seat, and one gets it: a thousand times, on each backend.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::moka::MokaStore;
+use larder::redis::RedisStore;
+use larder::{Store, Ttl};
+use larder_test::server::{RedisServer, Sandbox};
+use sqlx::SqlitePool;
+
+use super::office::{BoxOffice, Denied};
+use super::{Seat, Showing};
+use crate::db;
+
+const ROUNDS: usize = 1_000;
+const CONTENDERS: i64 = 8;
+
+/// A database in a file, so that as many write at once as would in production.
+struct House {
+    pool: SqlitePool,
+    showings: Vec<Showing>,
+    _sandbox: Sandbox,
+}
+
+impl House {
+    async fn open() -> Self {
+        let sandbox = Sandbox::new().unwrap();
+        let url = format!("sqlite://{}", sandbox.path().join("race.db").display());
+        let pool = db::open(&url).await.unwrap();
+        for number in 1..=CONTENDERS {
+            sqlx::query(
+                "INSERT INTO users (id, email, name, password_hash) VALUES (?, ?, 'X', '')",
+            )
+            .bind(number)
+            .bind(format!("{number}@matinee.example"))
+            .execute(&pool)
+            .await
+            .unwrap();
+        }
+        let ids: Vec<i64> =
+            sqlx::query_scalar("SELECT id FROM showings ORDER BY starts_at_ms DESC LIMIT 24")
+                .fetch_all(&pool)
+                .await
+                .unwrap();
+        let mut showings = Vec::new();
+        for id in ids {
+            showings.push(db::showing(&pool, id).await.unwrap().unwrap());
+        }
+        Self {
+            pool,
+            showings,
+            _sandbox: sandbox,
+        }
+    }
+
+    fn office(&self, store: &Arc<dyn Store>) -> BoxOffice {
+        BoxOffice::new(self.pool.clone(), store.clone(), Ttl::from_secs(300)).unwrap()
+    }
+
+    /// A different seat in each round.
+    fn seats(&self) -> impl Iterator<Item = (i64, Seat)> {
+        let all = self.showings.iter().flat_map(|showing| {
+            let seats = (1..=showing.seat_rows).flat_map(|row| {
+                (1..=showing.seats_per_row).map(move |number| Seat { row, number })
+            });
+            seats.map(|seat| (showing.id, seat))
+        });
+        all.take(ROUNDS)
+    }
+
+    async fn owners(&self) -> i64 {
+        sqlx::query_scalar("SELECT COUNT(*) FROM booked_seats")
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+}
+
+/// What each of the contenders gets, all at once.
+async fn all_at_once<F>(ask: impl Fn(i64) -> F) -> Vec<Result<(), Denied>>
+where
+    F: Future<Output = Result<(), Denied>> + Send + 'static,
+{
+    let tasks: Vec<_> = (1..=CONTENDERS)
+        .map(|user| tokio::spawn(ask(user)))
+        .collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.unwrap());
+    }
+    results
+}
+
+/// Everybody holds the seat and then books it, through one of two offices.
+async fn one_gets_it(house: &House, offices: [BoxOffice; 2]) {
+    let mut rounds = 0;
+    for (showing, seat) in house.seats() {
+        let seats = BTreeSet::from([seat]);
+        let office = |user: i64| offices[usize::from(user % 2 == 0)].clone();
+        let held = all_at_once(|user| {
+            let (office, seats) = (office(user), seats.clone());
+            async move { office.hold(showing, user, seats).await }
+        })
+        .await;
+        let holders: Vec<_> = (1..).zip(&held).filter(|(_, held)| held.is_ok()).collect();
+        assert_eq!(holders.len(), 1, "{held:?}");
+        let refused = held.iter().filter(|it| matches!(it, Err(Denied::Taken(_))));
+        assert_eq!(refused.count(), held.len() - 1, "{held:?}");
+
+        let booked = all_at_once(|user| {
+            let (office, seats) = (office(user), seats.clone());
+            async move { office.book(showing, user, seats).await }
+        })
+        .await;
+        let owners: Vec<_> = (1..).zip(&booked).filter(|(_, it)| it.is_ok()).collect();
+        let (owner, holder): (i64, i64) = (owners[0].0, holders[0].0);
+        assert_eq!((owners.len(), owner), (1, holder), "{booked:?}");
+        rounds += 1;
+    }
+    assert_eq!((rounds, house.owners().await), (ROUNDS, ROUNDS as i64));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_those_who_want_a_seat_one_gets_it_in_process() {
+    let house = House::open().await;
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let offices = [house.office(&store), house.office(&store)];
+    one_gets_it(&house, offices).await;
+}
+
+async fn connect(server: &RedisServer) -> Arc<dyn Store> {
+    let store = RedisStore::builder(&server.url()).with_deadline(Duration::from_secs(10));
+    Arc::new(store.connect().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_those_who_want_a_seat_one_gets_it_on_redis() {
+    let house = House::open().await;
+    let server = RedisServer::start().unwrap();
+    let first = house.office(&connect(&server).await);
+    let offices = [first, house.office(&connect(&server).await)];
+    one_gets_it(&house, offices).await;
+}
+
+/// Each contender has a store alone, which is what a store that forgets every hold amounts to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seat_is_booked_once_though_the_store_lets_everybody_hold_it() {
+    let house = House::open().await;
+    let office = || {
+        let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+        house.office(&store)
+    };
+    let offices: Vec<_> = (0..CONTENDERS).map(|_| office()).collect();
+    for (showing, seat) in house.seats() {
+        let seats = BTreeSet::from([seat]);
+        let booked = all_at_once(|user| {
+            let office = offices[usize::try_from(user - 1).unwrap()].clone();
+            let seats = seats.clone();
+            async move {
+                office.hold(showing, user, seats.clone()).await?;
+                office.book(showing, user, seats).await
+            }
+        })
+        .await;
+        assert_eq!(
+            booked.iter().filter(|it| it.is_ok()).count(),
+            1,
+            "{booked:?}"
+        );
+        let late = booked
+            .iter()
+            .filter(|it| matches!(it, Err(Denied::Taken(_))));
+        assert_eq!(late.count(), booked.len() - 1, "{booked:?}");
+    }
+    assert_eq!(house.owners().await, ROUNDS as i64);
+}

@@ -1,0 +1,66 @@
+use std::fmt;
+use std::str::FromStr;
+
+use sqlx::FromRow;
+
+/// A seat of a screen, as it is printed on a ticket: `F12` is the twelfth of the sixth row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, FromRow)]
+pub(crate) struct Seat {
+    /// From 1, at the screen.
+    #[sqlx(rename = "seat_row")]
+    pub(crate) row: u8,
+    /// From 1, at the left.
+    #[sqlx(rename = "seat_number")]
+    pub(crate) number: u8,
+}
+
+impl Seat {
+    pub(crate) fn row_letter(self) -> char {
+        char::from(b'A' + self.row.saturating_sub(1).min(25))
+    }
+}
+
+impl fmt::Display for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.row_letter(), self.number)
+    }
+}
+
+/// The text names no seat of any screen.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoSeat;
+
+impl FromStr for Seat {
+    type Err = NoSeat;
+
+    /// Takes a seat in the one form that it is printed in.
+    fn from_str(text: &str) -> Result<Self, NoSeat> {
+        let (letter, number) = text.split_at_checked(1).ok_or(NoSeat)?;
+        let row = match letter.as_bytes() {
+            [letter @ b'A'..=b'Z'] => letter - b'A' + 1,
+            _ => return Err(NoSeat),
+        };
+        let is_plain = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
+        match number.parse() {
+            Ok(number @ 1..=99) if is_plain => Ok(Self { row, number }),
+            _ => Err(NoSeat),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seat_is_read_as_it_is_printed_and_in_no_other_form() {
+        for text in ["A1", "F12", "Z99"] {
+            assert_eq!(text.parse::<Seat>().unwrap().to_string(), text);
+        }
+        for text in [
+            "", "A", "A0", "A01", "A100", "a1", "1A", "A-1", "A+1", "A 1", "é1", "AA1",
+        ] {
+            assert_eq!(text.parse::<Seat>(), Err(NoSeat), "{text:?}");
+        }
+    }
+}
