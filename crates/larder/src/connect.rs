@@ -9,6 +9,9 @@ use larder_store::{Error, ErrorKind, Result, Store};
 /// | `memory://` | in this process | `moka` |
 /// | `redis://[user[:password]@]host[:port][/database]`, or `valkey://` | one Redis or Valkey server | `redis` |
 /// | `unix:///path/to/socket[?user=…&pass=…&db=…]` | the same over a Unix socket | `redis` |
+/// | `redis+cluster://[user[:password]@]host[:port],host[:port],…` | Redis Cluster, or Valkey's | `redis` |
+/// | `redis+sentinel://[user[:password]@]host[:port],…/master[/database]` | the master that sentinels elect | `redis` |
+/// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://` | the same by TLS | `redis-tls` |
 ///
 /// Nothing falls back: what cannot be had is an error now, not at the first request. An app that
 /// shares its server with others puts the store into a [`Prefixed`](larder_store::Prefixed).
@@ -44,16 +47,19 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
     };
     match scheme {
         "memory" => memory(rest),
-        "redis" | "valkey" | "unix" | "redis+unix" | "valkey+unix" => redis(url).await,
-        "rediss" | "valkeys" | "redis+cluster" | "redis+sentinel" => Err(invalid(format!(
-            "{scheme}:// is not supported by this version of larder: expected memory://, \
-             redis:// or unix://"
-        ))),
+        "redis" | "rediss" | "valkey" | "valkeys" | "unix" => redis(url).await,
+        other if is_redis_with_a_form(other) => redis(url).await,
         other => Err(invalid(format!(
             "'{}' is no scheme of a store: expected memory://, redis:// or unix://",
             printable(other)
         ))),
     }
+}
+
+/// Whether it is a scheme such as `redis+cluster`; what stands behind the plus is the store's.
+fn is_redis_with_a_form(scheme: &str) -> bool {
+    let transport = scheme.split_once('+').map(|(transport, _)| transport);
+    matches!(transport, Some("redis" | "rediss" | "valkey" | "valkeys"))
 }
 
 fn memory(rest: &str) -> Result<Arc<dyn Store>> {
