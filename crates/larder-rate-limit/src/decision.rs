@@ -7,12 +7,19 @@ pub struct Decision {
     pub(crate) remaining: u32,
     pub(crate) retry_after_us: i64,
     pub(crate) reset_us: i64,
+    /// When what was charged is paid off; 0 where nothing was charged.
+    pub(crate) paid_off_us: i64,
 }
 
 impl Decision {
     /// Whether the request may pass.
     pub const fn is_allowed(&self) -> bool {
         self.allowed
+    }
+
+    /// Whether the visitor was charged: not by a refusal, and not by a peek or a refund.
+    pub const fn is_charged(&self) -> bool {
+        self.paid_off_us != 0
     }
 
     /// How many units may be used at once from here on, this request's own already taken off.

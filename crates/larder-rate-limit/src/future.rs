@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use crate::Decision;
 use crate::body::ResponseBody;
+use crate::charge::{Charge, Refundable};
 use crate::policy::{Policy, Verdict};
 
 pin_project! {
@@ -24,14 +25,14 @@ pin_project! {
         S: Service<Request<ReqBody>>,
     {
         #[pin]
-        state: State<S, ReqBody, S::Future>,
+        state: State<S, ReqBody, S::Future, S::Response>,
         policy: Arc<Policy>,
     }
 }
 
 pin_project! {
     #[project = Projected]
-    enum State<S, ReqBody, F> {
+    enum State<S, ReqBody, F, R> {
         Asking {
             asking: Asking<S, ReqBody>,
         },
@@ -39,6 +40,12 @@ pin_project! {
             #[pin]
             call: F,
             decision: Option<Decision>,
+            refundable: Option<Box<Refundable>>,
+        },
+        Refunding {
+            refunding: Refunding,
+            decision: Option<Decision>,
+            response: Option<Box<R>>,
         },
         Refused {
             verdict: Verdict,
@@ -47,15 +54,28 @@ pin_project! {
 }
 
 /// What comes back from the store: the verdict, and what is needed to go on.
-type Asking<S, ReqBody> = Pin<Box<dyn Future<Output = (Verdict, S, Request<ReqBody>)> + Send>>;
+type Asking<S, ReqBody> = Pin<Box<dyn Future<Output = Asked<S, ReqBody>> + Send>>;
+type Asked<S, ReqBody> = (Verdict, Key, S, Request<ReqBody>);
+
+/// What comes back from a refund: what remains now, if the store says so.
+type Refunding = Pin<Box<dyn Future<Output = Option<Decision>> + Send>>;
 
 impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(crate) fn passed(policy: Arc<Policy>, call: S::Future, decision: Option<Decision>) -> Self {
+    pub(crate) fn passed(
+        policy: Arc<Policy>,
+        call: S::Future,
+        charge: Option<Charge>,
+        refundable: Option<Box<Refundable>>,
+    ) -> Self {
         Self {
-            state: State::Passed { call, decision },
+            state: State::Passed {
+                call,
+                decision: charge.map(|charge| charge.decision),
+                refundable,
+            },
             policy,
         }
     }
@@ -80,7 +100,7 @@ where
         let asked = policy.clone();
         let asking = Box::pin(async move {
             let verdict = asked.decide(&key).await;
-            (verdict, service, request)
+            (verdict, key, service, request)
         });
         Self {
             state: State::Asking { asking },
@@ -101,18 +121,46 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 Projected::Asking { asking } => match ready!(asking.as_mut().poll(cx)) {
-                    (Verdict::Pass(decision), mut service, request) => State::Passed {
+                    (Verdict::Pass(charge), key, mut service, request) => State::Passed {
                         call: service.call(request),
-                        decision,
+                        decision: charge.map(|charge| charge.decision),
+                        refundable: this.policy.refundable(key, charge),
                     },
                     (verdict, ..) => State::Refused { verdict },
                 },
-                Projected::Passed { call, decision } => {
-                    let mut response = ready!(call.poll(cx))?.map(ResponseBody::inner);
-                    if let Some(decision) = decision {
-                        this.policy.tell(decision, response.headers_mut());
+                Projected::Passed {
+                    call,
+                    decision,
+                    refundable,
+                } => {
+                    let response = ready!(call.poll(cx))?;
+                    match refundable.take() {
+                        Some(charge) if this.policy.is_refunded(response.status()) => {
+                            match this.policy.refund_now(&charge) {
+                                Poll::Ready(now) => {
+                                    return told(this.policy, now.or(*decision), response);
+                                }
+                                Poll::Pending => State::Refunding {
+                                    refunding: refund(this.policy.clone(), charge),
+                                    decision: *decision,
+                                    response: Some(Box::new(response)),
+                                },
+                            }
+                        }
+                        _ => return told(this.policy, *decision, response),
                     }
-                    return Poll::Ready(Ok(response));
+                }
+                Projected::Refunding {
+                    refunding,
+                    decision,
+                    response,
+                } => {
+                    let now = ready!(refunding.as_mut().poll(cx));
+                    return match response.take() {
+                        Some(response) => told(this.policy, now.or(*decision), *response),
+                        // Polled again after it was ready, as nobody may.
+                        None => Poll::Pending,
+                    };
                 }
                 Projected::Refused { verdict } => {
                     return Poll::Ready(Ok(match verdict {
@@ -124,6 +172,23 @@ where
             this.state.set(next);
         }
     }
+}
+
+/// The response of the inner service, with what the visitor is told of its limit.
+fn told<B: Body, E>(
+    policy: &Policy,
+    decision: Option<Decision>,
+    response: Response<B>,
+) -> Poll<Result<Response<ResponseBody<B>>, E>> {
+    let mut response = response.map(ResponseBody::inner);
+    if let Some(decision) = decision {
+        policy.tell(&decision, response.headers_mut());
+    }
+    Poll::Ready(Ok(response))
+}
+
+fn refund(policy: Arc<Policy>, charge: Box<Refundable>) -> Refunding {
+    Box::pin(async move { policy.refund(&charge).await })
 }
 
 impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>

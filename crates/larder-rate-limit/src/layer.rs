@@ -1,8 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Method, StatusCode, Uri};
 use tower_layer::Layer;
 
+use crate::conditions::{ExemptIf, RefundIf};
 use crate::policy::Policy;
 use crate::{Headers, KeyBy, OnFailure, RateLimit, RateLimiter};
 
@@ -83,6 +85,48 @@ impl RateLimitLayer {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         Arc::make_mut(&mut self.policy).timeout = timeout;
+        self
+    }
+
+    /// The same layer, that gives a request's charge back where its response has a status for which
+    /// `refund` holds: for what counts only when it went wrong. By default nothing is given back.
+    ///
+    /// Every request is charged before it is let in, so that of any number at once no more get in than
+    /// the quota has. What is given back is as [`RateLimiter::refund`] gives it; it takes one more
+    /// round trip, none in process, which the response waits for. What cannot be given back is counted,
+    /// and comes back by itself. Nothing is given back where the service fails without a response, or
+    /// the request is dropped.
+    ///
+    /// ```
+    /// # use http::StatusCode;
+    /// # use larder_rate_limit::{KeyBy, OnFailure, RateLimitLayer, RateLimiter};
+    /// # fn layer(guesses: RateLimiter) -> RateLimitLayer {
+    /// // Wrong passwords alone count.
+    /// RateLimitLayer::new(guesses, KeyBy::peer())
+    ///     .with_on_failure(OnFailure::Closed)
+    ///     .with_refund_if(|status| status != StatusCode::UNAUTHORIZED)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_refund_if<F>(mut self, refund: F) -> Self
+    where
+        F: Fn(StatusCode) -> bool + Send + Sync + 'static,
+    {
+        Arc::make_mut(&mut self.policy).refund_if = Some(RefundIf::new(refund));
+        self
+    }
+
+    /// The same layer, that lets requests for which `exempt` holds pass uncounted, and asks no store
+    /// for them: a browser's preflights, say, which are `OPTIONS`. By default there are none.
+    ///
+    /// What a visitor may choose freely is a way around the limit, unless what stands behind it does
+    /// nothing for such a request.
+    #[must_use]
+    pub fn with_exempt_if<F>(mut self, exempt: F) -> Self
+    where
+        F: Fn(&Method, &Uri) -> bool + Send + Sync + 'static,
+    {
+        Arc::make_mut(&mut self.policy).exempt_if = Some(ExemptIf::new(exempt));
         self
     }
 

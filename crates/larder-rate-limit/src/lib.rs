@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
+mod charge;
+mod conditions;
 mod decision;
 mod future;
 mod gcra;
@@ -26,6 +28,6 @@ pub use key::{FindPeer, KeyBy, Network, PeerAddr, ProxyNets, TrustedProxies};
 pub use layer::{RateLimitLayer, Unkeyed};
 pub use limiter::RateLimiter;
 pub use on_failure::{LocalStore, OnFailure};
-pub use program::{InspectTat, Peek, Tat};
+pub use program::{InspectTat, Peek, Refund, Tat};
 pub use quota::Quota;
 pub use service::RateLimit;

@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use larder_store::{Key, KeyId, Programs, Record, Result, Store, StoreExt};
 
-use crate::program::{Peek, Tat};
+use crate::program::{Peek, Refund, Tat};
 use crate::quota::invalid;
 use crate::{Decision, Gcra, Quota};
 
@@ -84,6 +84,44 @@ impl RateLimiter {
             .await
     }
 
+    /// Gives back what [`check`](Self::check) charged `visitor` by `decision`, and tells what the same
+    /// request would be told now: for what counts only when it went wrong, such as a guess at a
+    /// password, which is charged before it is looked at and given back when it was right. One round
+    /// trip, none in process; none either where the decision charged nothing.
+    ///
+    /// What time has given back meanwhile is not given back again. To be called once for a decision,
+    /// by the limiter that decided: a second call gives back what another request was charged.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use larder_rate_limit::{Decision, RateLimiter};
+    /// # async fn matches(password: &str) -> bool { true }
+    ///
+    /// async fn guess(limiter: &RateLimiter, account: &str, password: &str) -> larder_store::Result<bool> {
+    ///     let decision = limiter.check(account).await?;
+    ///     let is_right = decision.is_allowed() && matches(password).await;
+    ///     if is_right {
+    ///         // A refund that is lost costs the account one attempt, until it comes back by itself.
+    ///         let _ = limiter.refund(account, decision).await;
+    ///     }
+    ///     Ok(is_right)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As the store gives them. The visitor then stays charged, or after
+    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) may not be; it is never sent
+    /// twice.
+    ///
+    /// # Cancellation
+    /// The visitor may or may not have been given it back.
+    pub async fn refund(&self, visitor: impl KeyId, decision: Decision) -> Result<Decision> {
+        match Refund::of(self.gcra, &decision) {
+            Some(refund) => self.programs.run(&self.key(visitor), &refund).await,
+            None => Ok(decision),
+        }
+    }
+
     /// The key of the record that is kept for `visitor`.
     pub fn key(&self, visitor: impl KeyId) -> Key {
         Key::new(Tat::KIND, (&*self.policy, visitor))
@@ -105,6 +143,14 @@ impl RateLimiter {
 
     pub(crate) async fn check_key(&self, key: &Key) -> Result<Decision> {
         self.programs.run(key, &self.gcra).await
+    }
+
+    pub(crate) fn refund_now(&self, key: &Key, refund: &Refund) -> Poll<Result<Decision>> {
+        self.programs.run_now(key, refund)
+    }
+
+    pub(crate) async fn refund_key(&self, key: &Key, refund: &Refund) -> Result<Decision> {
+        self.programs.run(key, refund).await
     }
 
     pub(crate) fn check_now(&self, key: &Key) -> Poll<Result<Decision>> {

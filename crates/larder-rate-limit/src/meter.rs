@@ -29,6 +29,8 @@ pub(crate) struct Meter {
     local_allowed: Counter,
     local_refused: Counter,
     exempt: Counter,
+    refunded: Counter,
+    refund_lost: Counter,
     unkeyed: Counter,
     is_failing: Arc<AtomicBool>,
     has_told_of_unkeyed: Arc<AtomicBool>,
@@ -43,6 +45,13 @@ impl Meter {
                 "outcome" => outcome
             )
         };
+        let refunds = |outcome: &'static str| {
+            counter!(
+                "larder_rate_limit_refunds_total",
+                "policy" => policy.to_owned(),
+                "outcome" => outcome
+            )
+        };
         Self {
             policy: policy.into(),
             allowed: decisions("allowed"),
@@ -52,6 +61,8 @@ impl Meter {
             local_allowed: decisions("local_allowed"),
             local_refused: decisions("local_refused"),
             exempt: decisions("exempt"),
+            refunded: refunds("done"),
+            refund_lost: refunds("lost"),
             unkeyed: counter!("larder_rate_limit_unkeyed_total", "policy" => policy.to_owned()),
             is_failing: Arc::default(),
             has_told_of_unkeyed: Arc::default(),
@@ -69,6 +80,17 @@ impl Meter {
             Outcome::Exempt => &self.exempt,
         };
         counter.increment(1);
+    }
+
+    /// A charge was given back.
+    pub(crate) fn refunded(&self) {
+        self.refunded.increment(1);
+    }
+
+    /// A charge was to be given back, and the store does not say that it was.
+    pub(crate) fn refund_lost(&self, error: &Error) {
+        self.refund_lost.increment(1);
+        self.store_fails(error);
     }
 
     /// The store answered.

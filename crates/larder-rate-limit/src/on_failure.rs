@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use larder_store::{Error, ErrorKind, Key, Programs, Record, Result, Store, StoreExt};
 
-use crate::program::{InspectTat, Tat};
+use crate::program::{InspectTat, Refund, Tat};
 use crate::{Decision, RateLimiter};
 
 /// What a layer does with a request while the store does not answer in time, or answers with an
@@ -51,6 +51,10 @@ impl LocalStore {
             Poll::Ready(_) => Ok(Self(programs)),
             Poll::Pending => Err(waits()),
         }
+    }
+
+    pub(crate) fn refund(&self, key: &Key, refund: &Refund) -> Poll<Result<Decision>> {
+        self.0.run_now(key, refund)
     }
 
     pub(crate) fn check(&self, limiter: &RateLimiter, key: &Key) -> Result<Decision> {

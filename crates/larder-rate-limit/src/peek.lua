@@ -11,6 +11,6 @@ end
 local wait = tat + charge - tolerance - now
 local remaining = math.floor((tolerance - (tat - now)) / interval)
 if wait > 0 then
-  return {0, remaining, wait, tat - now}
+  return {0, remaining, wait, tat - now, 0}
 end
-return {1, remaining, 0, tat - now}
+return {1, remaining, 0, tat - now, 0}

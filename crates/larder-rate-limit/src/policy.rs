@@ -7,6 +7,8 @@ use http::{HeaderMap, Request, Response};
 use larder_store::{Error, ErrorKind, Key, Result};
 
 use crate::body::ResponseBody;
+use crate::charge::{Charge, Ledger};
+use crate::conditions::{ExemptIf, RefundIf};
 use crate::headers::Fields;
 use crate::key::Seen;
 use crate::meter::{Meter, Outcome};
@@ -15,22 +17,24 @@ use crate::{Decision, Headers, KeyBy, OnFailure, RateLimitLayer, RateLimiter, Un
 
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
-    limiter: RateLimiter,
+    pub(crate) limiter: RateLimiter,
     key_by: KeyBy,
     fields: Fields,
     refusals: Refusals,
-    meter: Meter,
+    pub(crate) meter: Meter,
     pub(crate) on_failure: OnFailure,
     pub(crate) unkeyed: Unkeyed,
     pub(crate) timeout: Duration,
     pub(crate) headers: Headers,
+    pub(crate) exempt_if: Option<ExemptIf>,
+    pub(crate) refund_if: Option<RefundIf>,
 }
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Verdict {
-    /// It passes; the decision is told on its response, if there is one.
-    Pass(Option<Decision>),
+    /// It passes; what it was charged, if anything, is told on its response.
+    Pass(Option<Charge>),
     /// It is refused with 429.
     TooMany(Decision),
     /// It is refused with 503.
@@ -49,11 +53,18 @@ impl Policy {
             unkeyed: Unkeyed::default(),
             timeout: RateLimitLayer::DEFAULT_TIMEOUT,
             headers: Headers::default(),
+            exempt_if: None,
+            refund_if: None,
         }
     }
 
     /// Whom to charge; nobody, where the request is exempt.
     pub(crate) fn key_of<B>(&self, request: Request<B>) -> (Option<Key>, Request<B>) {
+        let exempt_if = self.exempt_if.as_ref();
+        if exempt_if.is_some_and(|it| it.holds(request.method(), request.uri())) {
+            self.meter.count(Outcome::Exempt);
+            return (None, request);
+        }
         if self.key_by.needs_parts() {
             let (parts, body) = request.into_parts();
             let key = self.key(Seen::of_parts(&parts));
@@ -97,7 +108,8 @@ impl Policy {
         match answer {
             Ok(decision) => {
                 self.meter.store_works();
-                self.told(decision, Outcome::Allowed, Outcome::Refused)
+                let ledger = Ledger::Shared;
+                self.told(decision, ledger, Outcome::Allowed, Outcome::Refused)
             }
             Err(error) => {
                 self.meter.store_fails(&error);
@@ -114,16 +126,30 @@ impl Policy {
             }
             OnFailure::Closed => self.closed(),
             OnFailure::Local(local) => match local.check(&self.limiter, key) {
-                Ok(decision) => self.told(decision, Outcome::LocalAllowed, Outcome::LocalRefused),
+                Ok(decision) => {
+                    let ledger = Ledger::Local;
+                    self.told(
+                        decision,
+                        ledger,
+                        Outcome::LocalAllowed,
+                        Outcome::LocalRefused,
+                    )
+                }
                 Err(_) => self.closed(),
             },
         }
     }
 
-    fn told(&self, decision: Decision, allowed: Outcome, refused: Outcome) -> Verdict {
+    fn told(
+        &self,
+        decision: Decision,
+        ledger: Ledger,
+        allowed: Outcome,
+        refused: Outcome,
+    ) -> Verdict {
         if decision.is_allowed() {
             self.meter.count(allowed);
-            Verdict::Pass(Some(decision))
+            Verdict::Pass(Some(Charge { decision, ledger }))
         } else {
             self.meter.count(refused);
             Verdict::TooMany(decision)
@@ -156,7 +182,7 @@ impl Policy {
     }
 }
 
-fn timed_out() -> Error {
+pub(crate) fn timed_out() -> Error {
     Error::new(
         "check a rate limit",
         ErrorKind::MayHaveRun,

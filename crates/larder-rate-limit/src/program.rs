@@ -33,9 +33,7 @@ impl Program for Gcra {
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         let now = now.as_micros();
         let (decision, change) = self.charge(kept(record), now);
-        if let Change::Set(tat) = change {
-            record.put(Tat(tat), Ttl::covering_micros(tat - now));
-        }
+        keep(record, change, now);
         decision
     }
 
@@ -61,6 +59,53 @@ impl Program for Peek {
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         self.0.peek(kept(record), now.as_micros())
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Decision> {
+        decision(wire)
+    }
+}
+
+/// Gives back what a [`Gcra`] charged, and decides as a [`Peek`] does after it.
+///
+/// Twice is not the same as once: it is sent once, and lost where its answer says that it did not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Refund {
+    gcra: Gcra,
+    paid_off: i64,
+}
+
+impl Refund {
+    /// The refund of what `gcra` charged by `decision`; nothing where that charged nothing.
+    pub fn of(gcra: Gcra, decision: &Decision) -> Option<Self> {
+        let paid_off = Timestamp::from_micros(decision.paid_off_us);
+        decision.is_charged().then(|| Self::new(gcra, paid_off))
+    }
+
+    /// The refund of what `gcra` charged, and what would be paid off by time at `paid_off`.
+    pub fn new(gcra: Gcra, paid_off: Timestamp) -> Self {
+        let paid_off = paid_off.as_micros();
+        Self { gcra, paid_off }
+    }
+}
+
+impl Program for Refund {
+    type Record = Tat;
+    type Reply = Decision;
+
+    const SCRIPT: &'static Script =
+        &Script::new("gcra-refund", Effect::Once, include_str!("refund.lua")).runs_when_full();
+
+    fn args(&self, args: &mut Args) {
+        self.gcra.args(args);
+        args.int(self.paid_off);
+    }
+
+    fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
+        let now = now.as_micros();
+        let (decision, change) = self.gcra.refund(kept(record), self.paid_off, now);
+        keep(record, change, now);
+        decision
     }
 
     fn reply(&self, wire: Wire) -> Result<Decision> {
@@ -97,15 +142,24 @@ fn kept(record: &Slot<'_, Tat>) -> Option<i64> {
     record.get().map(|Tat(tat)| *tat)
 }
 
-/// Reads `{allowed, remaining, retry after, reset}`.
+fn keep(record: &mut Slot<'_, Tat>, change: Change, now: i64) {
+    match change {
+        Change::Keep => {}
+        Change::Set(tat) => record.put(Tat(tat), Ttl::covering_micros(tat - now)),
+        Change::Clear => record.remove(),
+    }
+}
+
+/// Reads `{allowed, remaining, retry after, reset, paid off}`.
 fn decision(wire: Wire) -> Result<Decision> {
-    let [allowed, remaining, retry_after, reset] = wire.array()?;
+    let [allowed, remaining, retry_after, reset, paid_off] = wire.array()?;
     Ok(Decision {
         allowed: allowed.int()? == 1,
         remaining: u32::try_from(remaining.int()?)
             .map_err(|_| Wire::unexpected("a number of units"))?,
         retry_after_us: span(&retry_after)?,
         reset_us: span(&reset)?,
+        paid_off_us: span(&paid_off)?,
     })
 }
 
@@ -126,12 +180,13 @@ mod tests {
 
     #[test]
     fn an_answer_that_no_script_of_ours_gives_is_an_error() {
-        assert!(decision(answer(&[1, 4, 0, 100])).unwrap().is_allowed());
+        assert!(decision(answer(&[1, 4, 0, 100, 7])).unwrap().is_charged());
         for wrong in [
-            answer(&[1, 4, 0]),
-            answer(&[1, -1, 0, 100]),
-            answer(&[1, 4, -1, 100]),
-            answer(&[1, 1 << 33, 0, 100]),
+            answer(&[1, 4, 0, 100]),
+            answer(&[1, -1, 0, 100, 7]),
+            answer(&[1, 4, -1, 100, 7]),
+            answer(&[1, 4, 0, 100, -7]),
+            answer(&[1, 1 << 33, 0, 100, 7]),
             Wire::Nil,
         ] {
             assert!(decision(wrong).is_err());

@@ -46,12 +46,18 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (key, request) = self.policy.key_of(request);
         let Some(key) = key else {
-            return ResponseFuture::passed(self.policy.clone(), self.inner.call(request), None);
+            return ResponseFuture::passed(
+                self.policy.clone(),
+                self.inner.call(request),
+                None,
+                None,
+            );
         };
         match self.policy.decide_now(&key) {
-            Poll::Ready(Verdict::Pass(decision)) => {
+            Poll::Ready(Verdict::Pass(charge)) => {
                 let call = self.inner.call(request);
-                ResponseFuture::passed(self.policy.clone(), call, decision)
+                let refundable = self.policy.refundable(key, charge);
+                ResponseFuture::passed(self.policy.clone(), call, charge, refundable)
             }
             Poll::Ready(refused) => ResponseFuture::refused(self.policy.clone(), refused),
             Poll::Pending => {

@@ -20,6 +20,11 @@ use crate::{Decision, Quota};
 /// 5. A TAT more than `burst` intervals ahead is none that this quota wrote: the clock went back,
 ///    or the quota was changed. It is cut to `burst` intervals, once, so that nobody waits longer
 ///    than a visitor who has just used everything.
+/// 6. A refund takes the TAT back by what the request was charged, and never before now. What was
+///    charged first is paid off first, and what time has paid off is not given back. So at the same
+///    moment it is as if the request had not been. One that comes later may fall short; where several
+///    do, by a good part of an interval, they may give back some of what was charged in between. In
+///    all, no more is given back than was charged.
 ///
 /// As a [`Program`](larder_store::Program) it charges one visitor in one atomic step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +44,8 @@ pub(crate) enum Change {
     Keep,
     /// It becomes this moment, in microseconds.
     Set(i64),
+    /// It is now, which is the same as none.
+    Clear,
 }
 
 impl Gcra {
@@ -81,8 +88,26 @@ impl Gcra {
             };
             (self.refused(wait, tat - now), change)
         } else {
-            (self.allowed(charged - now), Change::Set(charged))
+            let mut decision = self.allowed(charged - now);
+            decision.paid_off_us = charged;
+            (decision, Change::Set(charged))
         }
+    }
+
+    /// Gives back at `now` what was charged until `paid_off`, where `tat` is kept, and tells what to
+    /// keep and what the same request would be told.
+    pub(crate) fn refund(&self, tat: Option<i64>, paid_off: i64, now: i64) -> (Decision, Change) {
+        let kept = tat.unwrap_or(now).max(now);
+        let back = (paid_off - now).clamp(0, self.charge);
+        let refunded = (kept.min(now + self.tolerance) - back).max(now);
+        let change = if refunded == now {
+            Change::Clear
+        } else if refunded < kept {
+            Change::Set(refunded)
+        } else {
+            Change::Keep
+        };
+        (self.peek(Some(refunded), now), change)
     }
 
     /// What [`charge`](Self::charge) would decide, with nothing charged.
@@ -124,9 +149,12 @@ impl Gcra {
             remaining,
             retry_after_us,
             reset_us,
+            paid_off_us: 0,
         }
     }
 }
 
+#[cfg(test)]
+mod refunds;
 #[cfg(test)]
 mod tests;

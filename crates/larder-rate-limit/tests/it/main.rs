@@ -9,6 +9,7 @@ mod keys;
 mod layer;
 mod limiter;
 mod metrics;
+mod refunds;
 mod refusals;
 mod support;
 mod tower_shape;

@@ -163,7 +163,7 @@ impl App {
         Self::around(layer.layer(hello()))
     }
 
-    fn around<S>(limited: RateLimit<S>) -> Self
+    pub(crate) fn around<S>(limited: RateLimit<S>) -> Self
     where
         RateLimit<S>: tower::Service<
                 Request<()>,

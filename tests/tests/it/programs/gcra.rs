@@ -4,9 +4,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_rate_limit::{Decision, Gcra, Peek, Quota, Tat};
-use larder_store::{Effect, Program, Script, Timestamp};
-use larder_test::trace::{Divergence, Pair, Sabotaged, Step, step, trace};
+use async_trait::async_trait;
+use larder_rate_limit::{Decision, Gcra, Peek, Quota, Refund, Tat};
+use larder_store::{Effect, Key, Program, Programs, Script, Timestamp};
+use larder_test::trace::{Divergence, Observed, Pair, Sabotaged, Step, step, trace};
 
 use super::pair::pair;
 
@@ -28,10 +29,41 @@ fn next(rng: &mut fastrand::Rng) -> Box<dyn Step> {
     };
     let cost = n(rng.u32(1..=quota.burst().get().min(2)));
     let gcra = Gcra::new(quota, cost).expect("a limit");
-    if rng.u8(..5) == 0 {
-        step(Peek(gcra), deadlines)
-    } else {
-        step(gcra, deadlines)
+    match rng.u8(..10) {
+        0..2 => step(Peek(gcra), deadlines),
+        2..5 => GiveBack::draw(gcra, quota, cost, rng),
+        _ => step(gcra, deadlines),
+    }
+}
+
+/// A refund of what would be paid off around the edges of a charge, seen from whenever it comes.
+struct GiveBack {
+    gcra: Gcra,
+    ahead: i64,
+}
+
+impl GiveBack {
+    fn draw(gcra: Gcra, quota: Quota, cost: NonZeroU32, rng: &mut fastrand::Rng) -> Box<dyn Step> {
+        let charge =
+            i64::try_from(quota.interval().as_micros()).expect("short") * i64::from(cost.get());
+        let ahead = match rng.u8(..4) {
+            0 => rng.i64(-1..=1),
+            1 => charge + rng.i64(-1..=1),
+            _ => rng.i64(..charge * 3),
+        };
+        Box::new(Self { gcra, ahead })
+    }
+}
+
+#[async_trait]
+impl Step for GiveBack {
+    fn name(&self) -> &str {
+        "give back"
+    }
+
+    async fn run(&self, programs: &dyn Programs, key: &Key, now: Timestamp) -> Observed {
+        let refund = Refund::new(self.gcra, now.plus_micros(self.ahead));
+        step(refund, deadlines).run(programs, key, now).await
     }
 }
 
@@ -103,8 +135,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "tells the wait from the wrong moment",
-        "wait, tat - now}",
-        "wait + 1, tat - now}",
+        "wait, tat - now, 0}",
+        "wait + 1, tat - now, 0}",
     ),
     (
         "reads its own clock",
@@ -116,34 +148,114 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "math.min(kept, now + tolerance)",
         "kept",
     ),
+    (
+        "tells to the wrong moment what may be given back",
+        "charged - now, charged}",
+        "charged - now, tat}",
+    ),
+];
+
+/// The same in `refund.lua`.
+const MISTAKES_OF_REFUNDS: &[(&str, &str, &str)] = &[
+    (
+        "gives back what time has given back",
+        "tonumber(ARGV[4]) - now",
+        "charge",
+    ),
+    (
+        "gives back more than was charged",
+        "math.max(tonumber(ARGV[4]) - now, 0), charge)",
+        "math.max(tonumber(ARGV[4]) - now, 0), tolerance)",
+    ),
+    (
+        "charges what was paid off",
+        "math.max(tonumber(ARGV[4]) - now, 0)",
+        "tonumber(ARGV[4]) - now",
+    ),
+    ("saves up for later", "- back, now)", "- back, 0)"),
+    (
+        "never forgives a smaller burst",
+        "math.min(kept, now + tolerance)",
+        "kept",
+    ),
+    (
+        "forgets the rest",
+        "elseif tat < kept then",
+        "elseif false then",
+    ),
+    ("forgets the visitor", "if tat == now then", "if true then"),
+    (
+        "keeps a visitor that owes nothing",
+        "if tat == now then",
+        "if false then",
+    ),
+    ("keeps fourteen digits", "num(tat)", "tostring(tat)"),
+    (
+        "ends a millisecond early",
+        "(tat - now + 999) / 1000",
+        "(tat - now) / 1000",
+    ),
+    (
+        "forgets the TTL",
+        "put(KEYS[1], num(tat), math.floor((tat - now + 999) / 1000))",
+        "redis.call('SET', KEYS[1], num(tat))",
+    ),
+    (
+        "tells what would pass from the wrong edge",
+        "if wait > 0",
+        "if wait >= 0",
+    ),
+    (
+        "does not tell that the next one waits",
+        "if wait > 0",
+        "if false",
+    ),
+    (
+        "lets itself be given back",
+        "return {1, remaining, 0, tat - now, 0}",
+        "return {1, remaining, 0, tat - now, tat}",
+    ),
+    (
+        "reads its own clock",
+        "local now = now()",
+        "local t = redis.call('TIME'); local now = t[1] * 1000000 + t[2]",
+    ),
 ];
 
 #[tokio::test]
 async fn every_mistake_in_the_lua_of_the_rate_limit_is_found_by_a_trace() {
-    let right = Gcra::SCRIPT.lua();
     let (_server, pair) = pair().await;
-    for (mistake, correct, wrong) in MISTAKES {
-        let broken = right.replace(correct, wrong);
-        assert_ne!(
-            broken, right,
-            "'{mistake}' changes nothing: its text is out of date"
-        );
-        assert!(
-            found(&pair, Effect::Once, broken).await,
-            "no trace finds that it {mistake}"
-        );
+    for (script, mistakes) in [
+        (Gcra::SCRIPT, MISTAKES),
+        (Refund::SCRIPT, MISTAKES_OF_REFUNDS),
+    ] {
+        for (mistake, correct, wrong) in mistakes {
+            let broken = script.lua().replace(correct, wrong);
+            assert_ne!(
+                broken,
+                script.lua(),
+                "'{mistake}' changes nothing: its text is out of date"
+            );
+            assert!(
+                found(&pair, script, Effect::Once, broken).await,
+                "no trace finds that {} {mistake}",
+                script.name()
+            );
+        }
     }
 }
 
 #[tokio::test]
 async fn a_program_that_says_that_it_only_reads_is_refused_its_writes() {
     let (_server, pair) = pair().await;
-    assert!(found(&pair, Effect::Read, Gcra::SCRIPT.lua().to_owned()).await);
+    for script in [Gcra::SCRIPT, Refund::SCRIPT] {
+        assert!(found(&pair, script, Effect::Read, script.lua().to_owned()).await);
+    }
 }
 
-/// Whether a trace tells `lua` from the Rust form.
-async fn found(pair: &Pair, effect: Effect, lua: String) -> bool {
-    let script = Script::new(Gcra::SCRIPT.name(), effect, lua.leak());
+/// Whether a trace tells `lua`, in the place of `script`, from the Rust form.
+async fn found(pair: &Pair, script: &Script, effect: Effect, lua: String) -> bool {
+    let script = Script::new(script.name(), effect, lua.leak());
     // Records of an earlier mistake are in the past, as every key is, an hour on.
     pair.clock.advance(Duration::from_secs(3600));
     let broken = Pair {

@@ -1,0 +1,48 @@
+//! What an app decides by functions of its own: who is not charged, and who gets it back.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Method, StatusCode, Uri};
+
+/// Whether a request passes uncounted.
+#[derive(Clone)]
+pub(crate) struct ExemptIf(Arc<Exempt>);
+
+type Exempt = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
+
+impl ExemptIf {
+    pub(crate) fn new(exempt: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(exempt))
+    }
+
+    pub(crate) fn holds(&self, method: &Method, uri: &Uri) -> bool {
+        (self.0)(method, uri)
+    }
+}
+
+impl fmt::Debug for ExemptIf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExemptIf(..)")
+    }
+}
+
+/// Whether a response gives its request's charge back.
+#[derive(Clone)]
+pub(crate) struct RefundIf(Arc<dyn Fn(StatusCode) -> bool + Send + Sync>);
+
+impl RefundIf {
+    pub(crate) fn new(refund: impl Fn(StatusCode) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(refund))
+    }
+
+    pub(crate) fn holds(&self, status: StatusCode) -> bool {
+        (self.0)(status)
+    }
+}
+
+impl fmt::Debug for RefundIf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefundIf(..)")
+    }
+}

@@ -1,0 +1,229 @@
+//! What counts only when it went wrong: charged before, given back after.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use larder_moka::MokaStore;
+use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
+use larder_redis::RedisStore;
+use larder_store::{ErrorKind, ManualClock, Store};
+use larder_test::server::RedisServer;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tower::{Layer, service_fn};
+
+use crate::support::{App, Mood, Moody, from, limiter, lines, model, n, with};
+
+const ANN: &str = "192.0.2.1";
+
+fn right_or_wrong(number: usize) -> &'static str {
+    if number.is_multiple_of(3) {
+        "401"
+    } else {
+        "200"
+    }
+}
+
+/// A request to be answered with this status.
+fn to_get(status: &str) -> Request<()> {
+    with(from(ANN), "x-status", status)
+}
+
+/// What answers as it is told, after it has told the store how to be from then on.
+fn answering(layer: &RateLimitLayer, store: &Moody, then: Mood) -> App {
+    let store = store.clone();
+    let service = service_fn(move |request: Request<()>| {
+        store.becomes(then);
+        async move {
+            let status = &request.headers()["x-status"];
+            let mut response = Response::new(Full::from("hello"));
+            *response.status_mut() = StatusCode::from_bytes(status.as_bytes()).unwrap();
+            Ok(response)
+        }
+    });
+    App::around(layer.layer(service))
+}
+
+/// Five wrong ones, and no end of right ones.
+fn guesses(store: Arc<dyn Store>) -> RateLimitLayer {
+    RateLimitLayer::new(limiter(store, Quota::per_hour(n(5))), KeyBy::peer())
+        .with_refund_if(|status| status != StatusCode::UNAUTHORIZED)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_wrong_counts_and_what_went_right_does_not() {
+    for mood in [Mood::Now, Mood::After(Duration::from_millis(1))] {
+        let store = Moody::new(mood);
+        let app = answering(&guesses(store.store()), &store, mood);
+        for right in 1..20 {
+            let response = app.send(to_get("200")).await;
+            assert_eq!(response.status(), 200, "the {right}. right one, {mood:?}");
+            assert_eq!(lines(response.headers(), "ratelimit"), [r#""test";r=5;t=0"#]);
+        }
+        for left in [4, 3, 2, 1, 0] {
+            let response = app.send(to_get("401")).await;
+            assert_eq!(response.status(), 401, "{mood:?}");
+            let limit = lines(response.headers(), "ratelimit");
+            assert!(
+                limit[0].starts_with(&format!(r#""test";r={left};"#)),
+                "{limit:?}"
+            );
+        }
+        for status in ["401", "200"] {
+            assert_eq!(app.send(to_get(status)).await.status(), 429, "{mood:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_that_is_lost_costs_one_attempt_and_no_more_than_the_timeout() {
+    for then in [
+        Mood::Fails(ErrorKind::NotSent),
+        Mood::Fails(ErrorKind::MayHaveRun),
+        Mood::Hangs,
+    ] {
+        let store = Moody::new(Mood::Now);
+        let app = answering(&guesses(store.store()), &store, then);
+        let started = Instant::now();
+        let response = app.send(to_get("200")).await;
+        assert_eq!(response.status(), 200, "{then:?}");
+        assert!(
+            started.elapsed() <= RateLimitLayer::DEFAULT_TIMEOUT,
+            "{then:?}"
+        );
+        assert!(lines(response.headers(), "ratelimit")[0].starts_with(r#""test";r=4;"#));
+        store.becomes(Mood::Now);
+        let left = limiter(store.store(), Quota::per_hour(n(5)));
+        let left = left.peek(("ip", larder_rate_limit::Network::of(ANN.parse().unwrap())));
+        assert_eq!(left.await.unwrap().remaining(), 4, "{then:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_charged_in_this_process_is_given_back_in_this_process() {
+    let store = Moody::new(Mood::Fails(ErrorKind::NotSent));
+    let (local, _) = model();
+    let layer = guesses(store.store()).with_on_failure(OnFailure::local(local).unwrap());
+    let app = answering(&layer, &store, Mood::Fails(ErrorKind::NotSent));
+    for _ in 0..20 {
+        let response = app.send(to_get("200")).await;
+        assert_eq!(lines(response.headers(), "ratelimit"), [r#""test";r=5;t=0"#]);
+    }
+    for _ in 0..5 {
+        assert_eq!(app.send(to_get("401")).await.status(), 401);
+    }
+    assert_eq!(app.send(to_get("200")).await.status(), 429);
+
+    // The store is back by the time of the refund, which is still the local one's.
+    let back = answering(&layer, &store, Mood::Now);
+    store.becomes(Mood::Fails(ErrorKind::NotSent));
+    assert_eq!(back.send(to_get("200")).await.status(), 429);
+    store.becomes(Mood::Now);
+    let response = back.send(to_get("401")).await;
+    assert!(lines(response.headers(), "ratelimit")[0].starts_with(r#""test";r=4;"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_goes_away_stays_charged() {
+    let store = Moody::new(Mood::Now);
+    let layer = guesses(store.store());
+    let service = service_fn(|_: Request<()>| std::future::pending());
+    let app = App::around(layer.layer(service));
+    for _ in 0..5 {
+        let waiting = tokio::time::timeout(Duration::from_secs(1), app.send(from(ANN)));
+        assert!(waiting.await.is_err());
+    }
+    assert_eq!(app.status(ANN).await, 429);
+}
+
+#[tokio::test]
+async fn an_exempt_request_asks_no_store() {
+    let store = Moody::new(Mood::Fails(ErrorKind::NotSent));
+    let layer = RateLimitLayer::new(limiter(store.store(), Quota::per_hour(n(1))), KeyBy::peer())
+        .with_on_failure(OnFailure::Closed)
+        .with_exempt_if(|method, uri| method == http::Method::OPTIONS && uri.path() == "/");
+    let app = App::new(layer);
+    let mut preflight = from(ANN);
+    *preflight.method_mut() = http::Method::OPTIONS;
+    assert_eq!(app.send(preflight.clone()).await.status(), 200);
+    *preflight.uri_mut() = "/elsewhere".parse().unwrap();
+    assert_eq!(app.send(preflight).await.status(), 503);
+    assert_eq!(app.status(ANN).await, 503);
+}
+
+/// Crowds of guesses at once, some right: never more than the limit are in, and at the end what was
+/// wrong is charged, exactly.
+async fn only_what_went_wrong_is_charged(store: Arc<dyn Store>, rounds: u32) {
+    const LIMIT: u32 = 40;
+    let limiter = RateLimiter::new(store, "race", Quota::per_hour(n(LIMIT))).unwrap();
+    for round in 0..rounds {
+        let inside = Arc::new(AtomicUsize::new(0));
+        let mut tasks = JoinSet::new();
+        for number in 0..60 {
+            let (limiter, inside) = (limiter.clone(), inside.clone());
+            tasks.spawn(async move {
+                let decision = limiter.check(round).await.unwrap();
+                if !decision.is_allowed() {
+                    return 0;
+                }
+                let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
+                assert!(now <= LIMIT as usize, "{now} are in");
+                tokio::task::yield_now().await;
+                let is_right = right_or_wrong(number) == "200";
+                inside.fetch_sub(usize::from(is_right), Ordering::SeqCst);
+                if is_right {
+                    limiter.refund(round, decision).await.unwrap();
+                }
+                u32::from(!is_right)
+            });
+        }
+        let wrong: u32 = tasks.join_all().await.into_iter().sum();
+        let left = limiter.peek(round).await.unwrap().remaining();
+        assert_eq!(left, LIMIT - wrong, "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_crowd_only_what_went_wrong_is_charged_on_the_reference() {
+    only_what_went_wrong_is_charged(model().0, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_crowd_only_what_went_wrong_is_charged_on_moka() {
+    let clock = ManualClock::default();
+    let store = MokaStore::builder().with_clock(clock).build();
+    only_what_went_wrong_is_charged(Arc::new(store), 1_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_a_crowd_only_what_went_wrong_is_charged_on_redis() {
+    let server = RedisServer::start().unwrap();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    only_what_went_wrong_is_charged(Arc::new(store), 200).await;
+}
+
+#[tokio::test]
+async fn a_refund_of_a_refusal_asks_no_store() {
+    let store = Moody::new(Mood::Now);
+    let limiter = limiter(store.store(), Quota::per_hour(n(1)));
+    limiter.check("ann").await.unwrap();
+    let refused = limiter.check("ann").await.unwrap();
+    assert!(!refused.is_charged());
+    store.becomes(Mood::Hangs);
+    assert_eq!(limiter.refund("ann", refused).await.unwrap(), refused);
+}
+
+#[tokio::test]
+async fn a_refund_pays_back_what_the_request_cost() {
+    let (store, _) = model();
+    let search = limiter(store, Quota::per_hour(n(10)));
+    let search = search.with_cost(n(4)).unwrap();
+    let first = search.check("ann").await.unwrap();
+    search.check("ann").await.unwrap();
+    let after = search.refund("ann", first).await.unwrap();
+    assert_eq!((after.remaining(), after.is_charged()), (6, false));
+    assert_eq!(search.check("ann").await.unwrap().remaining(), 2);
+}
