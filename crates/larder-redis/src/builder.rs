@@ -6,8 +6,9 @@ use bb8_redis::RedisConnectionManager;
 use larder_store::{DEFAULT_MAX_VALUE, Error, ErrorKind, ManualClock, Result};
 use tokio::sync::Notify;
 
-use crate::connection::{Address, Limits, Node, Sentinels, Source, Supervisor, Target};
+use crate::connection::{Address, Limits, Member, Node, Sentinels, Source, Target};
 use crate::endpoint::{Endpoint, Form};
+use crate::route::Route;
 use crate::script::{Scripts, Time};
 use crate::start;
 use crate::store::RedisStore;
@@ -140,8 +141,7 @@ impl RedisBuilder {
             None => Time::Server,
         };
         Ok(RedisStore {
-            _supervisor: Supervisor::start(node.clone()),
-            node,
+            route: Route::One(Arc::new(Member::new(node))),
             scripts: Scripts::new(time),
             max_value: self.max_value,
             virtual_time: self.virtual_time,

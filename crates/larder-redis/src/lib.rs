@@ -9,6 +9,7 @@ mod frame;
 mod many;
 mod programs;
 pub mod redis;
+mod route;
 mod script;
 mod start;
 mod step;

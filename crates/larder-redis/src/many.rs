@@ -1,15 +1,15 @@
-//! The forms for many keys: one round trip, and a result for each.
+//! The forms for many keys: one round trip to each server, and a result for each.
 //!
-//! What is wrong with one item is its own result, and the others are still sent. In a cluster the
-//! items that are left would be split by node before they are sent.
+//! What is wrong with one item is its own result, and the others are still sent.
 
-use ::redis::{Cmd, Pipeline, Value};
-use larder_store::{Delete, Entry, Error, ErrorKind, Form, Key, Put, Result};
+use ::redis::Value;
+use larder_store::{Delete, Entry, Error, Form, Key, Put, Result};
 
-use crate::connection::{Operation, Repeat, Request};
+use crate::commands;
+use crate::connection::Repeat;
+use crate::route::{Batch, again};
 use crate::script::Named;
 use crate::store::RedisStore;
-use crate::{classify, commands};
 
 impl RedisStore {
     pub(crate) async fn get_all(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
@@ -19,16 +19,11 @@ impl RedisStore {
         if sent.is_empty() {
             return results;
         }
-        // No MGET: it answers a key of another type as if there were none.
-        let pipeline = pipeline(&sent, |at| commands::get(&keys[at]));
-        let values = match self.node.begin("get_many") {
-            Ok(operation) => {
-                let request = Request::Many(&pipeline);
-                operation.send(request, Repeat::Safe).await
-            }
-            Err(error) => Err(error),
+        let batch = match self.route.begin_many("get_many") {
+            Ok(batch) => batch,
+            Err(error) => return fail(results, &sent, &error),
         };
-        for (&at, value) in sent.iter().zip(spread("get_many", sent.len(), values)) {
+        for (&at, value) in sent.iter().zip(read(&batch, &sent, |at| &keys[at]).await) {
             results[at] = value.and_then(|value| commands::entry("get_many", &keys[at], value));
         }
         results
@@ -39,19 +34,22 @@ impl RedisStore {
             put.key().require(Form::Value, "put_many")?;
             commands::check_size("put_many", put, self.max_value).map(|()| false)
         });
+        if sent.is_empty() {
+            return results;
+        }
+        let batch = match self.route.begin_many("put_many") {
+            Ok(batch) => batch,
+            Err(error) => return fail(results, &sent, &error),
+        };
         // By text, so that no script is ever missing: one that is sent again would come too late.
-        let pipeline = pipeline(&sent, |at| commands::put(&puts[at], Named::ByText));
-        let operation = self.node.begin("put_many");
-        let written = write(&operation, &pipeline).await;
-        let lost = matches!(&written, Err(error) if error.kind() == ErrorKind::MayHaveRun);
-        for (&at, value) in sent.iter().zip(spread("put_many", sent.len(), written)) {
+        let command = |at: usize| commands::put(&puts[at], Named::ByText);
+        let items = sent.iter().map(|&at| (puts[at].key(), command(at)));
+        let written = batch.send(items, Repeat::Never).await;
+        for (&at, value) in sent.iter().zip(written) {
             results[at] = value.and_then(|value| commands::done("put_many", &value));
         }
-        if let Ok(operation) = operation
-            && lost
-            && operation.has_time()
-        {
-            settle(&operation, puts, &sent, &mut results).await;
+        if batch.has_time() {
+            settle(&batch, puts, &mut results).await;
         }
         results
     }
@@ -62,40 +60,50 @@ impl RedisStore {
             key.require(Form::Value, "delete_many").map(|()| false)
         });
         sent.retain(|&at| commands::may_delete(&deletes[at]));
-        let pipeline = pipeline(&sent, |at| commands::delete(&deletes[at], Named::ByText));
-        let removed = write(&self.node.begin("delete_many"), &pipeline).await;
-        for (&at, value) in sent.iter().zip(spread("delete_many", sent.len(), removed)) {
+        if sent.is_empty() {
+            return results;
+        }
+        let batch = match self.route.begin_many("delete_many") {
+            Ok(batch) => batch,
+            Err(error) => return fail(results, &sent, &error),
+        };
+        let command = |at: usize| commands::delete(&deletes[at], Named::ByText);
+        let items = sent.iter().map(|&at| (deletes[at].key(), command(at)));
+        let removed = batch.send(items, Repeat::Never).await;
+        for (&at, value) in sent.iter().zip(removed) {
             results[at] = value.and_then(|value| commands::done("delete_many", &value));
         }
         results
     }
 }
 
-async fn write(operation: &Result<Operation<'_>>, pipeline: &Pipeline) -> Result<Value> {
-    match operation {
-        _ if pipeline.is_empty() => Ok(Value::Array(Vec::new())),
-        Ok(operation) => operation.send(Request::Many(pipeline), Repeat::Never).await,
-        Err(error) => Err(again(error)),
-    }
-}
-
 /// Reads back the versions of puts whose answers were lost.
-async fn settle(
-    operation: &Operation<'_>,
-    puts: &[Put],
-    sent: &[usize],
-    results: &mut [Result<bool>],
-) {
-    let pipeline = pipeline(sent, |at| commands::get(puts[at].key()));
-    let held = operation.send(Request::Many(&pipeline), Repeat::Safe);
-    let held = held.await;
-    for (&at, held) in sent.iter().zip(spread("put_many", sent.len(), held)) {
+async fn settle(batch: &Batch<'_>, puts: &[Put], results: &mut [Result<bool>]) {
+    let is_lost = |result: &Result<bool>| matches!(result, Err(error) if !error.had_no_effect());
+    let lost = (0..puts.len()).filter(|&at| is_lost(&results[at]));
+    let lost: Vec<_> = lost.collect();
+    if lost.is_empty() {
+        return;
+    }
+    let held = read(batch, &lost, |at| puts[at].key()).await;
+    for (&at, held) in lost.iter().zip(held) {
         let put = &puts[at];
         let held = held.and_then(|held| commands::entry("put_many", put.key(), held));
         if matches!(held, Ok(Some(entry)) if entry.version == put.version()) {
             results[at] = Ok(true);
         }
     }
+}
+
+/// Gets what is at the keys of the items at `sent`. No MGET: it answers a key of another type as if
+/// there were none.
+async fn read<'k>(
+    batch: &Batch<'_>,
+    sent: &[usize],
+    key: impl Fn(usize) -> &'k Key,
+) -> Vec<Result<Value>> {
+    let items = sent.iter().map(|&at| (key(at), commands::get(key(at))));
+    batch.send(items, Repeat::Safe).await
 }
 
 /// A result for each item, and which of them are sent: all but those that `check` refuses.
@@ -106,31 +114,10 @@ fn sift<I, T>(items: &[I], check: impl Fn(&I) -> Result<T>) -> (Vec<Result<T>>, 
     (results, sent)
 }
 
-fn pipeline(sent: &[usize], command: impl Fn(usize) -> Cmd) -> Pipeline {
-    let mut pipeline = Pipeline::with_capacity(sent.len());
+/// The results where none of the items at `sent` could be sent.
+fn fail<T>(mut results: Vec<Result<T>>, sent: &[usize], error: &Error) -> Vec<Result<T>> {
     for &at in sent {
-        pipeline.add_command(command(at));
+        results[at] = Err(again(error));
     }
-    pipeline
-}
-
-/// The answer of each item out of the answer of all; an error of all is an error of each.
-pub(crate) fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<Value>> {
-    let error = match value {
-        Ok(Value::Array(values)) if values.len() == items => {
-            return values.into_iter().map(Ok).collect();
-        }
-        Ok(Value::ServerError(error)) => classify::refused(name, &error),
-        Ok(_) => classify::unexpected(name),
-        Err(error) => error,
-    };
-    (0..items).map(|_| Err(again(&error))).collect()
-}
-
-/// The same error once more; its source stays with the first.
-fn again(error: &Error) -> Error {
-    let text = error.to_string();
-    let prefix = format!("{}: {}: ", error.operation(), error.kind());
-    let detail = text.strip_prefix(&prefix).unwrap_or_default().to_owned();
-    Error::new(error.operation(), error.kind(), detail)
+    results
 }

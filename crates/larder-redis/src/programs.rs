@@ -1,11 +1,11 @@
 use std::collections::HashMap;
 
-use ::redis::{Pipeline, Value};
+use ::redis::Value;
 use async_trait::async_trait;
 use larder_store::{Call, Calls, Clock, Key, Programs, Result, Timestamp};
 
-use crate::connection::{Operation, Repeat, Request};
-use crate::many::spread;
+use crate::connection::Repeat;
+use crate::route::{Batch, again};
 use crate::script::{Named, is_forgotten};
 use crate::step::Step;
 use crate::store::RedisStore;
@@ -16,16 +16,16 @@ use crate::store::RedisStore;
 impl Programs for RedisStore {
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         let step = self.step(key, call)?;
-        let operation = self.node.begin("run")?;
+        let operation = self.route.begin("run", key)?;
         if let Some(expiry) = step.expiry() {
-            let expired = operation.send(Request::One(&expiry), Repeat::Safe);
+            let expired = operation.send(&expiry, Repeat::Safe);
             step.answer(Box::pin(expired).await?)?;
         }
         let repeat = step.repeat();
-        let mut value = operation.send(Request::One(step.by_hash()), repeat).await?;
+        let mut value = operation.send(step.by_hash(), repeat).await?;
         if is_forgotten(&value) {
             let by_text = step.by_text();
-            let again = operation.send(Request::One(&by_text), repeat);
+            let again = operation.send(&by_text, repeat);
             value = Box::pin(again).await?;
         }
         call.reply(step.answer(value)?)
@@ -64,21 +64,23 @@ impl RedisStore {
         if steps.is_empty() {
             return Vec::new();
         }
-        let operation = match self.node.begin("run_many") {
-            Ok(operation) => operation,
-            Err(error) => return spread("run_many", steps.len(), Err(error)),
+        let fail = |error| steps.iter().map(|_| Err(again(&error))).collect();
+        let batch = match self.route.begin_many("run_many") {
+            Ok(batch) => batch,
+            Err(error) => return fail(error),
         };
         let all: Vec<_> = steps.iter().collect();
-        if let Err(error) = expire_all(&operation, &all).await {
-            return spread("run_many", steps.len(), Err(error));
+        if let Err(error) = expire_all(&batch, &all).await {
+            return fail(error);
         }
-        let mut values = send_all(&operation, &all, &names(&all)).await;
+        let mut values = send_all(&batch, &all, &names(&all)).await;
         let forgotten = |at: &usize| values[*at].as_ref().is_ok_and(is_forgotten);
         let forgotten: Vec<_> = (0..steps.len()).filter(forgotten).collect();
         if !forgotten.is_empty() {
             // Each of these is alone on its record, so their order is nobody's concern.
+            let by_text = vec![Named::ByText; forgotten.len()];
             let again: Vec<_> = forgotten.iter().map(|&at| &steps[at]).collect();
-            let sent = send_all(&operation, &again, &names_again(&again)).await;
+            let sent = send_all(&batch, &again, &by_text).await;
             for (at, value) in forgotten.into_iter().zip(sent) {
                 values[at] = value;
             }
@@ -101,52 +103,27 @@ fn names(steps: &[&Step<'_>]) -> Vec<Named> {
     steps.iter().map(name).collect()
 }
 
-/// By text where the server is told of a script for the first time.
-fn names_again(steps: &[&Step<'_>]) -> Vec<Named> {
-    let mut told: Vec<&Step<'_>> = Vec::new();
-    let mut names = Vec::with_capacity(steps.len());
-    for step in steps {
-        if told.iter().any(|told| told.is_same_script(step)) {
-            names.push(Named::ByHash);
-        } else {
-            told.push(step);
-            names.push(Named::ByText);
-        }
-    }
-    names
-}
-
-async fn send_all(
-    operation: &Operation<'_>,
-    steps: &[&Step<'_>],
-    names: &[Named],
-) -> Vec<Result<Value>> {
-    let mut pipeline = Pipeline::with_capacity(steps.len());
-    for (step, named) in steps.iter().zip(names) {
-        pipeline.add_command(match named {
-            Named::ByHash => step.by_hash().clone(),
-            Named::ByText => step.by_text(),
-        });
-    }
+async fn send_all(batch: &Batch<'_>, steps: &[&Step<'_>], names: &[Named]) -> Vec<Result<Value>> {
+    let command = |(step, named): (&&Step<'_>, &Named)| match named {
+        Named::ByHash => step.by_hash().clone(),
+        Named::ByText => step.by_text(),
+    };
     // They are sent together, so they are repeated together or not at all.
     let repeat = match steps.iter().all(|step| step.repeat() == Repeat::Safe) {
         true => Repeat::Safe,
         false => Repeat::Never,
     };
-    let value = operation.send(Request::Many(&pipeline), repeat).await;
-    spread(operation.name(), steps.len(), value)
+    let items = steps.iter().zip(names);
+    let items = items.map(|item| (item.0.key(), command(item)));
+    batch.send(items, repeat).await
 }
 
-async fn expire_all(operation: &Operation<'_>, steps: &[&Step<'_>]) -> Result<()> {
-    let mut pipeline = Pipeline::new();
-    for expiry in steps.iter().filter_map(|step| step.expiry()) {
-        pipeline.add_command(expiry);
-    }
-    if pipeline.is_empty() {
-        return Ok(());
-    }
-    let value = operation.send(Request::Many(&pipeline), Repeat::Safe).await;
-    let values = spread(operation.name(), pipeline.len(), value);
+async fn expire_all(batch: &Batch<'_>, steps: &[&Step<'_>]) -> Result<()> {
+    let expiries = steps
+        .iter()
+        .filter_map(|step| Some((step.key(), step.expiry()?)));
+    let expiries: Vec<_> = expiries.collect();
+    let values = batch.send(expiries.into_iter(), Repeat::Safe).await;
     for (step, value) in steps.iter().zip(values) {
         step.answer(value?)?;
     }

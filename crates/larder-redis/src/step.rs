@@ -54,10 +54,6 @@ impl<'a> Step<'a> {
         }
     }
 
-    pub(crate) fn is_same_script(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.script, &other.script)
-    }
-
     /// The command that runs the program, by the hash of its script.
     pub(crate) fn by_hash(&self) -> &Cmd {
         &self.by_hash

@@ -9,7 +9,8 @@ use larder_store::{
 
 use crate::builder::RedisBuilder;
 use crate::commands;
-use crate::connection::{Node, Operation, Repeat, Request, Supervisor};
+use crate::connection::Repeat;
+use crate::route::{Route, Routed};
 use crate::script::{Named, Scripts, is_forgotten};
 
 /// A [`Store`] in one Redis or Valkey server.
@@ -39,11 +40,11 @@ use crate::script::{Named, Scripts, is_forgotten};
 ///
 /// Dropping the store closes its connection and ends its one task.
 pub struct RedisStore {
-    pub(crate) node: Arc<Node>,
+    /// Every operation begins here, by the key that it is for.
+    pub(crate) route: Route,
     pub(crate) scripts: Scripts,
     pub(crate) max_value: usize,
     pub(crate) virtual_time: Option<ManualClock>,
-    pub(crate) _supervisor: Supervisor,
 }
 
 impl RedisStore {
@@ -68,27 +69,25 @@ impl RedisStore {
     }
 
     /// Sends what only reads.
-    async fn ask(&self, name: &'static str, command: Cmd) -> Result<::redis::Value> {
-        let operation = self.node.begin(name)?;
-        operation.send(Request::One(&command), Repeat::Safe).await
+    async fn ask(&self, name: &'static str, key: &Key, command: Cmd) -> Result<::redis::Value> {
+        let operation = self.route.begin(name, key)?;
+        operation.send(&command, Repeat::Safe).await
     }
 
     /// Sends what must not be sent twice. Its script, if it has one, is sent whole where the
     /// server does not know it: then nothing ran.
     async fn once(
         &self,
-        operation: &Operation<'_>,
+        operation: &Routed<'_>,
         command: impl Fn(Named) -> Cmd,
     ) -> Result<::redis::Value> {
         let by_hash = command(Named::ByHash);
-        let value = operation
-            .send(Request::One(&by_hash), Repeat::Never)
-            .await?;
+        let value = operation.send(&by_hash, Repeat::Never).await?;
         if !is_forgotten(&value) {
             return Ok(value);
         }
         let by_text = command(Named::ByText);
-        let again = operation.send(Request::One(&by_text), Repeat::Never);
+        let again = operation.send(&by_text, Repeat::Never);
         // Boxed like all that is rare, so that the future of the common case is a small one.
         Box::pin(again).await
     }
@@ -98,14 +97,14 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn get(&self, key: &Key) -> Result<Option<Entry>> {
         key.require(Form::Value, "get")?;
-        let value = self.ask("get", commands::get(key)).await?;
+        let value = self.ask("get", key, commands::get(key)).await?;
         commands::entry("get", key, value)
     }
 
     async fn put(&self, put: &Put) -> Result<bool> {
         put.key().require(Form::Value, "put")?;
         commands::check_size("put", put, self.max_value)?;
-        let operation = self.node.begin("put")?;
+        let operation = self.route.begin("put", put.key())?;
         match self
             .once(&operation, |named| commands::put(put, named))
             .await
@@ -114,7 +113,7 @@ impl Store for RedisStore {
             Err(lost) if lost.kind() == ErrorKind::MayHaveRun && operation.has_time() => {
                 // Reading back ends by the deadline of the put, so that it takes no longer.
                 let command = commands::get(put.key());
-                let read = operation.send(Request::One(&command), Repeat::Safe);
+                let read = operation.send(&command, Repeat::Safe);
                 match Box::pin(read)
                     .await
                     .and_then(|value| commands::entry("put", put.key(), value))
@@ -132,7 +131,7 @@ impl Store for RedisStore {
         if !commands::may_delete(delete) {
             return Ok(false);
         }
-        let operation = self.node.begin("delete")?;
+        let operation = self.route.begin("delete", delete.key())?;
         let command = |named| commands::delete(delete, named);
         let value = self.once(&operation, command).await?;
         commands::done("delete", &value)
@@ -140,18 +139,16 @@ impl Store for RedisStore {
 
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
         key.require(Form::Value, "expire")?;
-        let operation = self.node.begin("expire")?;
+        let operation = self.route.begin("expire", key)?;
         // Never again: in between somebody may have written a value that is to live longer.
         let command = commands::expire(key, ttl);
-        let value = operation
-            .send(Request::One(&command), Repeat::Never)
-            .await?;
+        let value = operation.send(&command, Repeat::Never).await?;
         commands::done("expire", &value)
     }
 
     async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
         key.require(Form::Value, "ttl")?;
-        let value = self.ask("ttl", commands::ttl(key)).await?;
+        let value = self.ask("ttl", key, commands::ttl(key)).await?;
         commands::remaining("ttl", &value)
     }
 
@@ -168,7 +165,7 @@ impl Store for RedisStore {
     }
 
     fn location(&self) -> &str {
-        self.node.location()
+        self.route.location()
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
@@ -179,8 +176,8 @@ impl Store for RedisStore {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("location", &self.node.location())
-            .field("limits", self.node.limits())
+            .field("location", &self.route.location())
+            .field("limits", self.route.limits())
             .field("max_value", &self.max_value)
             .field("virtual_time", &self.virtual_time)
             .finish_non_exhaustive()

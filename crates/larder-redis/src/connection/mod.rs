@@ -3,6 +3,7 @@
 //! - [`Line`] is one multiplexed connection with its health.
 //! - [`Source`] makes lines: a bb8 pool of ours, or an application's own.
 //! - [`Node`] is one server: the line in use, and whether there is one. A cluster has many nodes.
+//! - [`Member`] is a node with its supervisor: what the route of a store is made of.
 //! - [`Operation`] is one operation on a node: its deadline, its place among those in flight, and
 //!   what is sent again.
 //! - `supervise` replaces a line that broke.
@@ -15,6 +16,7 @@ mod fault;
 mod health;
 mod line;
 mod manager;
+mod member;
 mod node;
 mod operation;
 mod pace;
@@ -26,9 +28,9 @@ mod supervisor;
 mod target;
 
 pub(crate) use fault::Fault;
+pub(crate) use member::Member;
 pub(crate) use node::{Limits, Node};
 pub(crate) use operation::{Operation, Repeat, Request};
 pub(crate) use sentinels::Sentinels;
 pub(crate) use source::Source;
-pub(crate) use supervisor::Supervisor;
 pub(crate) use target::{Address, Target};

@@ -1,6 +1,8 @@
 use std::future::poll_fn;
 use std::io;
+use std::ops::Deref;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::time::{Instant, timeout_at};
 
 use super::line::Line;
+use super::member::Member;
 use super::node::Node;
 use crate::classify;
 
@@ -47,9 +50,28 @@ impl Request<'_> {
 
 /// One operation on a node, from its begin to its deadline.
 pub(crate) struct Operation<'a> {
-    node: &'a Node,
+    node: Held<'a>,
     name: &'static str,
     deadline: Instant,
+}
+
+/// The node of an operation: where there is one node only it is borrowed, where the node may be
+/// replaced meanwhile it is kept alive.
+enum Held<'a> {
+    Borrowed(&'a Node),
+    #[allow(dead_code)]
+    Shared(Arc<Member>),
+}
+
+impl Deref for Held<'_> {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        match self {
+            Self::Borrowed(node) => node,
+            Self::Shared(member) => member,
+        }
+    }
 }
 
 impl Node {
@@ -64,25 +86,19 @@ impl Node {
         name: &'static str,
         deadline: Duration,
     ) -> Result<Operation<'_>> {
-        // Made first: dropping it gives the place back.
-        let operation = Operation {
-            node: self,
-            name,
-            deadline: Instant::now() + deadline,
-        };
-        if self.in_flight.fetch_add(1, Ordering::Relaxed) < self.limits.in_flight {
-            return Ok(operation);
-        }
-        metrics::counter!("larder_redis_overloaded_total", "server" => self.location.clone())
-            .increment(1);
-        Err(Error::new(
-            name,
-            ErrorKind::NotSent,
-            format!(
-                "overloaded: {} operations are in flight to {}",
-                self.limits.in_flight, self.location
-            ),
-        ))
+        Operation::begin(Held::Borrowed(self), name, Instant::now() + deadline)
+    }
+}
+
+impl Member {
+    /// Begins an operation that may outlive the member's place in its cluster.
+    #[allow(dead_code)]
+    pub(crate) fn begin_until(
+        self: &Arc<Self>,
+        name: &'static str,
+        deadline: Instant,
+    ) -> Result<Operation<'static>> {
+        Operation::begin(Held::Shared(self.clone()), name, deadline)
     }
 }
 
@@ -92,9 +108,36 @@ impl Drop for Operation<'_> {
     }
 }
 
-impl Operation<'_> {
+impl<'a> Operation<'a> {
+    fn begin(node: Held<'a>, name: &'static str, deadline: Instant) -> Result<Self> {
+        // Made first: dropping it gives the place back.
+        let operation = Self {
+            node,
+            name,
+            deadline,
+        };
+        let (node, name) = (&*operation.node, operation.name);
+        let most = node.limits.in_flight;
+        if node.in_flight.fetch_add(1, Ordering::Relaxed) < most {
+            return Ok(operation);
+        }
+        let location = &node.location;
+        metrics::counter!("larder_redis_overloaded_total", "server" => location.clone())
+            .increment(1);
+        Err(Error::new(
+            name,
+            ErrorKind::NotSent,
+            format!("overloaded: {most} operations are in flight to {location}"),
+        ))
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    #[allow(dead_code)]
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
     }
 
     /// Whether the deadline is still to come.
