@@ -6,3 +6,4 @@ pub(crate) mod layer;
 pub(crate) mod load_through;
 pub(crate) mod near_hit;
 pub(crate) mod redis_get;
+pub(crate) mod response_cache;

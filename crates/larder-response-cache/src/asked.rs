@@ -1,9 +1,10 @@
-use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
 
 use crate::engine::{Candidate, Freshness, Profile, Refusal, RequestRules, Selecting, Sharing};
 use crate::entry::Entry;
-use crate::key::{CLAIMS, OVERRIDES, Primary, Target};
+use crate::key::{Primary, Target};
+use crate::scan::Scan;
 use crate::shared::Shared;
 use crate::view::View;
 
@@ -13,6 +14,8 @@ pub(crate) struct Asked {
     pub(crate) rules: RequestRules,
     pub(crate) claims: Selecting,
     pub(crate) is_head: bool,
+    /// Whether it asks for a part, or sets conditions of its own.
+    pub(crate) is_conditional: bool,
     pub(crate) has_authorization: bool,
 }
 
@@ -21,20 +24,32 @@ impl Asked {
     pub(crate) fn of<B: Body>(
         request: &Request<B>,
         target: Target<'_>,
+        scan: Scan<'_>,
         shared: &Shared,
     ) -> Option<Self> {
-        let headers = request.headers();
-        let is_head = request.method() == Method::HEAD;
-        let rules = RequestRules::of(headers);
-        if !request.body().is_end_stream() || rules.no_store || is_other_business(headers) {
+        if scan.is_other_business || !request.body().is_end_stream() {
             return None;
         }
+        let rules = if scan.has_rules {
+            RequestRules::of(request.headers())
+        } else {
+            RequestRules::default()
+        };
+        if rules.no_store {
+            return None;
+        }
+        let claims = if shared.key_fields.is_empty() && scan.claims.is_empty() {
+            Selecting::default()
+        } else {
+            Selecting::from_names(shared.key_fields.iter().cloned().chain(scan.claims))?
+        };
         Some(Self {
             primary: Primary::new(shared.view.profile, target),
-            claims: claims(headers, shared.view.profile, &shared.key_fields)?,
+            claims,
             rules,
-            is_head,
-            has_authorization: headers.contains_key(header::AUTHORIZATION),
+            is_head: request.method() == Method::HEAD,
+            is_conditional: scan.is_conditional,
+            has_authorization: scan.has_authorization,
         })
     }
 
@@ -42,58 +57,6 @@ impl Asked {
     pub(crate) fn may_use(&self, entry: &Entry, profile: Profile) -> bool {
         !self.has_authorization || entry.may_share || profile == Profile::Rfc
     }
-}
-
-/// Whether the request is for something that is never cached, or sets conditions that only the
-/// origin can check.
-fn is_other_business(headers: &HeaderMap) -> bool {
-    if headers.contains_key(header::UPGRADE)
-        || headers.contains_key(header::IF_MATCH)
-        || headers.contains_key(header::IF_UNMODIFIED_SINCE)
-    {
-        return true;
-    }
-    let says = |name: HeaderName, text: &str| {
-        headers.get_all(name).iter().any(|value| {
-            let mut parts = value.as_bytes().windows(text.len());
-            parts.any(|part| part.eq_ignore_ascii_case(text.as_bytes()))
-        })
-    };
-    says(header::CONTENT_TYPE, "application/grpc")
-        || says(header::ACCEPT, "text/event-stream")
-        || says(header::CONNECTION, "upgrade")
-}
-
-/// The fields of the request that its response may depend on without saying so; nothing where such
-/// a response must not be cached.
-fn claims(headers: &HeaderMap, profile: Profile, key_fields: &[HeaderName]) -> Option<Selecting> {
-    let mut claims: Vec<_> = key_fields.to_vec();
-    if profile == Profile::Safe {
-        for name in headers.keys() {
-            if !name.as_str().starts_with("x-") {
-                continue;
-            }
-            if OVERRIDES.contains(name) {
-                return None;
-            }
-            if CLAIMS.contains(name) {
-                claims.push(name.clone());
-            }
-        }
-    }
-    Selecting::from_names(claims)
-}
-
-/// Whether the request asks for a part, or sets conditions of its own, so that the answer may be of
-/// no use to others.
-pub(crate) fn is_conditional(headers: &HeaderMap) -> bool {
-    [
-        header::RANGE,
-        header::IF_NONE_MATCH,
-        header::IF_MODIFIED_SINCE,
-    ]
-    .iter()
-    .any(|name| headers.contains_key(name))
 }
 
 /// Whether a response to a GET may be stored.

@@ -1,8 +1,9 @@
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use larder_store::Version;
 
 use crate::engine::{Exchange, Freshness, Rules, Sharing, date, format_date, freshen, strip};
+use crate::stamp::Stamp;
 use crate::view::View;
 
 /// A stored response, and what its fields mean, worked out once.
@@ -17,6 +18,7 @@ pub(crate) struct Entry {
     pub(crate) rules: Rules,
     /// Whether it may be served to a request with `Authorization` too.
     pub(crate) may_share: bool,
+    pub(crate) stamp: Stamp,
 }
 
 /// A tag of a response, and the version of its last purge when the response was stored.
@@ -69,7 +71,14 @@ impl Entry {
             body,
             exchange,
             tags,
+            stamp: Stamp::default(),
         }
+    }
+
+    /// The fields as they came, to be stored.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let age = self.age.as_ref().map(|age| (&header::AGE, age));
+        self.headers.iter().chain(age)
     }
 
     /// The same response after a 304 with `headers` came (RFC 9111, 4.3.4).
@@ -90,18 +99,14 @@ impl Entry {
         )
     }
 
-    /// What `Age` said when it came.
-    pub(crate) fn age(&self) -> Option<&HeaderValue> {
-        self.age.as_ref()
-    }
-
     /// What it weighs in this process, in bytes, roughly.
     pub(crate) fn weight(&self) -> usize {
         let fields = self.headers.iter();
         let fields: usize = fields
-            .map(|(name, value)| name.as_str().len() + value.len() + 64)
+            // The places of a field in its map, and in that of a hit.
+            .map(|(name, value)| name.as_str().len() + value.len() + 256)
             .sum();
-        self.body.len() + fields + 512
+        self.body.len() + fields + 1024
     }
 }
 
@@ -114,8 +119,7 @@ fn compact(headers: &HeaderMap) -> HeaderMap {
         values.extend_from_slice(value.as_bytes());
     }
     let mut values = values.freeze();
-    // With room for the two that a hit adds.
-    let mut compact = HeaderMap::with_capacity(headers.len() + 2);
+    let mut compact = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let value = HeaderValue::from_maybe_shared(values.split_to(value.len()));
         // They are the bytes of a value.

@@ -7,7 +7,7 @@ use larder_store::Timestamp;
 use smallvec::SmallVec;
 use tower_service::Service;
 
-use crate::asked::{Asked, is_conditional};
+use crate::asked::Asked;
 use crate::body::ResponseBody;
 use crate::cache_status::{CacheStatus, Forward};
 use crate::engine::{Reuse, Validators};
@@ -112,6 +112,7 @@ impl<S> Fetch<S> {
             headers: request.headers().clone(),
             asked: Asked {
                 is_head: false,
+                is_conditional: false,
                 ..asked
             },
             found,
@@ -147,7 +148,7 @@ async fn wait_for_turn(shared: &Shared, asked: &Asked, headers: &HeaderMap) -> T
             Some((_, Reuse::Stale)) | None => {}
         }
         let is_alone = asked.is_head || asked.has_authorization || asked.rules.only_if_cached;
-        if is_alone || is_conditional(headers) || asked.rules.no_cache || waits == WAITS {
+        if is_alone || asked.is_conditional || asked.rules.no_cache || waits == WAITS {
             return Turn::Ask(found, None);
         }
         let key = flight_key(asked, &found, headers);
@@ -221,5 +222,5 @@ pub(crate) fn respond<B: Body>(
     how: CacheStatus,
 ) -> Response<ResponseBody<B>> {
     let now = shared.storage.now();
-    serve(entry, headers, asked.is_head, &shared.name, how, now)
+    serve(entry, asked, headers, &shared.name, how, now)
 }

@@ -95,7 +95,10 @@ impl Front {
         let sweeps = self.sweeps.load(Ordering::SeqCst);
         let shard = self.shard(key).read();
         let slot = shard.slots.get(key)?;
-        slot.was_asked_for.store(true, Ordering::Relaxed);
+        // Read first: a store takes the cache line from every other core.
+        if !slot.was_asked_for.load(Ordering::Relaxed) {
+            slot.was_asked_for.store(true, Ordering::Relaxed);
+        }
         Some(Near {
             record: slot.record.clone(),
             version: slot.version,

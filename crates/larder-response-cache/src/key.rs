@@ -3,6 +3,7 @@ use larder_store::{Key, Kind};
 use smallvec::SmallVec;
 
 use crate::engine::Profile;
+use crate::scan::Host;
 
 /// Responses, indices of variants, and the marks of what was purged.
 pub(crate) const RESPONSE: Kind = Kind::evictable("response");
@@ -29,17 +30,18 @@ pub(crate) struct Target<'a> {
 
 impl Primary {
     pub(crate) fn new(profile: Profile, target: Target<'_>) -> Self {
-        let mut text = SmallVec::new();
-        text.push(match profile {
+        let [scheme, host, path] = [target.scheme, target.host, target.path].map(str::as_bytes);
+        let (host_at, path_at) = (scheme.len() + 2, scheme.len() + host.len() + 3);
+        // The first two parts hold no space, so that they cannot run into each other.
+        let mut text = SmallVec::from_elem(b' ', path_at + path.len());
+        text[0] = match profile {
             Profile::Safe => b's',
             Profile::Rfc => b'r',
-        });
-        // None of the parts holds a space, so they cannot run into each other.
-        for part in [target.scheme, target.host] {
-            text.extend(part.bytes().map(|byte| byte.to_ascii_lowercase()));
-            text.push(b' ');
-        }
-        text.extend_from_slice(target.path.as_bytes());
+        };
+        text[1..host_at - 1].copy_from_slice(scheme);
+        text[host_at..path_at - 1].copy_from_slice(host);
+        text[1..path_at].make_ascii_lowercase();
+        text[path_at..].copy_from_slice(path);
         Self { text }
     }
 
@@ -58,17 +60,13 @@ impl Primary {
 /// A host that is missing, said twice, or said differently in the URI and in `Host` is in doubt.
 pub(crate) fn target<'a>(
     uri: &'a Uri,
-    headers: &'a HeaderMap,
+    host: Host<'a>,
     default_scheme: &'a str,
 ) -> Option<Target<'a>> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let said = hosts.next();
-    if hosts.next().is_some() {
-        return None;
-    }
-    let said = match said {
-        Some(value) => Some(value.to_str().ok()?),
-        None => None,
+    let said = match host {
+        Host::Missing => None,
+        Host::Said(value) => Some(value.to_str().ok()?),
+        Host::Doubled => return None,
     };
     let host = match (uri.authority(), said) {
         (Some(authority), Some(said)) if !authority.as_str().eq_ignore_ascii_case(said) => {
@@ -86,10 +84,16 @@ pub(crate) fn target<'a>(
     is_host(host).then_some(target)
 }
 
+/// What the fields say in `Host`.
+pub(crate) fn hosts(headers: &HeaderMap) -> Host<'_> {
+    let hosts = headers.get_all(header::HOST).iter();
+    hosts.fold(Host::Missing, Host::and)
+}
+
 /// The path and query that the router sees.
 pub(crate) fn path(uri: &Uri) -> Option<&str> {
     let path = uri.path_and_query()?.as_str();
-    let is_sound = path.starts_with('/') && path.len() <= MAX_URI && !path.contains(' ');
+    let is_sound = path.starts_with('/') && path.len() <= MAX_URI;
     is_sound.then_some(path)
 }
 
@@ -97,10 +101,25 @@ pub(crate) fn path(uri: &Uri) -> Option<&str> {
 pub(crate) fn is_host(host: &str) -> bool {
     !host.is_empty()
         && host.len() <= 255
-        && host
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b".-_~:[]%!$&'()*+,;=".contains(&byte))
+        && host.bytes().all(|byte| MAY_BE_IN_HOST[usize::from(byte)])
 }
+
+/// Which bytes may stand in a host.
+const MAY_BE_IN_HOST: [bool; 256] = {
+    let mut may = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        may[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let marks = b".-_~:[]%!$&'()*+,;=";
+    let mut at = 0;
+    while at < marks.len() {
+        may[marks[at] as usize] = true;
+        at += 1;
+    }
+    may
+};
 
 /// Fields by which a request claims another origin than its own. Where one is present it is part of
 /// what selects the response, so that nobody is served what another claim made.
@@ -140,9 +159,9 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
-    fn key(uri: &str, hosts: &[&str]) -> Option<Vec<u8>> {
-        let parts = parts(uri, hosts);
-        let target = target(&parts.uri, &parts.headers, "http")?;
+    fn key(uri: &str, said: &[&str]) -> Option<Vec<u8>> {
+        let parts = parts(uri, said);
+        let target = target(&parts.uri, hosts(&parts.headers), "http")?;
         Some(Primary::new(Profile::Safe, target).as_bytes().to_vec())
     }
 
@@ -185,7 +204,7 @@ mod tests {
     #[test]
     fn the_two_profiles_share_nothing() {
         let parts = parts("/", &["a"]);
-        let target = target(&parts.uri, &parts.headers, "http").unwrap();
+        let target = target(&parts.uri, hosts(&parts.headers), "http").unwrap();
         let [safe, rfc] =
             [Profile::Safe, Profile::Rfc].map(|profile| Primary::new(profile, target));
         assert!(safe != rfc && safe.far() != rfc.far());

@@ -21,9 +21,11 @@ mod passes;
 mod pump;
 mod purger;
 mod record;
+mod scan;
 mod serve;
 mod service;
 mod shared;
+mod stamp;
 mod storage;
 mod view;
 

@@ -3,46 +3,57 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 use larder_store::Timestamp;
 
+use crate::asked::Asked;
 use crate::body::ResponseBody;
 use crate::cache_status::CacheStatus;
 use crate::engine::{ByteRange, Ranged, is_not_modified, not_modified, range};
 use crate::entry::Entry;
+use crate::stamp::stamped;
 
 /// The response that a stored one is for a request (RFC 9111, 4): whole, a part, without its body
 /// for a HEAD, or a 304. The body is shared, never copied.
 pub(crate) fn serve<B: Body>(
     entry: &Entry,
+    asked: &Asked,
     request: &HeaderMap,
-    is_head: bool,
     name: &str,
     how: CacheStatus,
     now: Timestamp,
 ) -> Response<ResponseBody<B>> {
-    let (status, mut headers, body) = select(entry, request, is_head);
     let age = entry.rules.freshness.age(now);
-    headers.insert(header::AGE, HeaderValue::from(age));
-    how.add(name, &mut headers);
+    let (status, headers, body) = if asked.is_conditional {
+        let (status, headers, body) = select(entry, asked, request);
+        (status, stamped(headers, age, name, how), body)
+    } else {
+        let headers = entry.stamp.headers(&entry.headers, age, name, how);
+        (entry.status, headers, whole(entry, asked))
+    };
     let mut response = Response::new(ResponseBody::whole(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
 }
 
-fn select(entry: &Entry, request: &HeaderMap, is_head: bool) -> (StatusCode, HeaderMap, Bytes) {
+fn whole(entry: &Entry, asked: &Asked) -> Bytes {
+    if asked.is_head {
+        return Bytes::new();
+    }
+    entry.body.clone()
+}
+
+/// What is served by the conditions of the request, and the part that it asks for.
+fn select(entry: &Entry, asked: &Asked, request: &HeaderMap) -> (StatusCode, HeaderMap, Bytes) {
     if is_not_modified(request, entry.status, &entry.headers) {
         let headers = not_modified(&entry.headers);
         return (StatusCode::NOT_MODIFIED, headers, Bytes::new());
     }
     let headers = entry.headers.clone();
-    if is_head {
-        return (entry.status, headers, Bytes::new());
-    }
-    let asked = match entry.status {
-        StatusCode::OK => range(request, &entry.headers, entry.body.len()),
+    let part = match entry.status {
+        StatusCode::OK if !asked.is_head => range(request, &entry.headers, entry.body.len()),
         _ => Ranged::Whole,
     };
-    match asked {
-        Ranged::Whole => (entry.status, headers, entry.body.clone()),
+    match part {
+        Ranged::Whole => (entry.status, headers, whole(entry, asked)),
         Ranged::Part(part) => part_of(entry, headers, part),
         Ranged::Unsatisfiable => unsatisfiable(entry, headers),
     }

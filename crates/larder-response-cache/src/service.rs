@@ -13,8 +13,9 @@ use crate::engine::{Reuse, is_safe};
 use crate::fetch::Fetch;
 use crate::future::ResponseFuture;
 use crate::invalidate::invalidate;
-use crate::key::target;
+use crate::key::{hosts, target};
 use crate::metrics::Answer;
+use crate::scan::Scan;
 use crate::serve::serve;
 use crate::shared::Shared;
 
@@ -65,8 +66,9 @@ where
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return self.change(request);
         }
-        let asked = target(request.uri(), request.headers(), &self.shared.scheme)
-            .and_then(|target| Asked::of(&request, target, &self.shared));
+        let scan = Scan::of(request.headers(), self.shared.view.profile);
+        let target = target(request.uri(), scan.host, &self.shared.scheme);
+        let asked = target.and_then(|target| Asked::of(&request, target, scan, &self.shared));
         let Some(asked) = asked else {
             return self.pass(request);
         };
@@ -100,7 +102,7 @@ impl<S> ResponseCache<S> {
         self.shared.metrics.answered(Answer::Hit);
         let how = CacheStatus::hit(&entry.rules.freshness, now);
         let name = &self.shared.name;
-        Some(serve(&entry, headers, asked.is_head, name, how, now))
+        Some(serve(&entry, asked, headers, name, how, now))
     }
 
     /// Asks the inner service, and looks at nothing.
@@ -127,7 +129,8 @@ impl<S> ResponseCache<S> {
         ResBody: Body + Send + 'static,
     {
         let is_plain = is_safe(request.method()) || request.method() == Method::CONNECT;
-        let origin = target(request.uri(), request.headers(), &self.shared.scheme);
+        let host = hosts(request.headers());
+        let origin = target(request.uri(), host, &self.shared.scheme);
         let origin = origin.filter(|_| !is_plain).map(Origin::of);
         let Some(origin) = origin else {
             return self.pass(request);

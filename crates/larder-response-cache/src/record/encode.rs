@@ -36,10 +36,9 @@ fn write_entry(entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
         out.extend_from_slice(tagged.version.as_bytes());
         write_short(tagged.tag.as_bytes(), out)?;
     }
-    let fields = entry.headers.len() + usize::from(entry.age().is_some());
+    let fields = entry.fields().count();
     out.extend_from_slice(&u16::try_from(fields).ok()?.to_le_bytes());
-    let age = entry.age().map(|age| (&http::header::AGE, age));
-    for (name, value) in entry.headers.iter().chain(age) {
+    for (name, value) in entry.fields() {
         write_short(name.as_str().as_bytes(), out)?;
         let length = u32::try_from(value.len()).ok()?;
         out.extend_from_slice(&length.to_le_bytes());

@@ -1,0 +1,162 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::engine::Profile;
+use crate::key::{CLAIMS, OVERRIDES};
+
+/// What one pass over the fields of a GET or HEAD finds: a look-up for each field that matters
+/// would cost more than the rest of a hit.
+#[derive(Default)]
+pub(crate) struct Scan<'a> {
+    pub(crate) host: Host<'a>,
+    /// Whether it is for something that is never cached, or sets conditions that only the origin
+    /// can check.
+    pub(crate) is_other_business: bool,
+    /// Whether it asks for a part, or sets conditions of its own, so that the answer may be of no
+    /// use to others.
+    pub(crate) is_conditional: bool,
+    pub(crate) has_authorization: bool,
+    /// Whether it says what may be reused for it.
+    pub(crate) has_rules: bool,
+    /// The fields by which it claims another origin than its own, in the safe profile.
+    pub(crate) claims: Vec<HeaderName>,
+}
+
+/// What a request says in `Host`.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Host<'a> {
+    #[default]
+    Missing,
+    Said(&'a HeaderValue),
+    Doubled,
+}
+
+impl<'a> Host<'a> {
+    pub(crate) fn and(self, value: &'a HeaderValue) -> Self {
+        match self {
+            Self::Missing => Self::Said(value),
+            Self::Said(_) | Self::Doubled => Self::Doubled,
+        }
+    }
+}
+
+impl<'a> Scan<'a> {
+    pub(crate) fn of(headers: &'a HeaderMap, profile: Profile) -> Self {
+        let mut scan = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "host" => scan.host = scan.host.and(value),
+                "cache-control" | "pragma" => scan.has_rules = true,
+                "range" | "if-none-match" | "if-modified-since" => scan.is_conditional = true,
+                "authorization" => scan.has_authorization = true,
+                "upgrade" | "if-match" | "if-unmodified-since" => scan.is_other_business = true,
+                "accept" => scan.is_other_business |= says(value, b"text/event-stream"),
+                "content-type" => scan.is_other_business |= says(value, b"application/grpc"),
+                "connection" => scan.is_other_business |= says(value, b"upgrade"),
+                text if profile == Profile::Safe && text.starts_with("x-") => scan.claim(name),
+                _ => {}
+            }
+        }
+        scan
+    }
+
+    fn claim(&mut self, name: &HeaderName) {
+        if OVERRIDES.contains(name) {
+            self.is_other_business = true;
+        } else if CLAIMS.contains(name) {
+            self.claims.push(name.clone());
+        }
+    }
+}
+
+/// Whether `text` stands in the value, in any case.
+///
+/// It is looked for by its first byte that has no case, as a browser's `Accept` is long.
+fn says(value: &HeaderValue, text: &[u8]) -> bool {
+    let bytes = value.as_bytes();
+    let Some(at) = text.iter().position(|byte| !byte.is_ascii_alphabetic()) else {
+        let mut parts = bytes.windows(text.len());
+        return parts.any(|part| part.eq_ignore_ascii_case(text));
+    };
+    let mut from = at;
+    while let Some(next) = bytes.get(from..).and_then(|rest| find(rest, text[at])) {
+        let start = from + next - at;
+        let part = bytes.get(start..start + text.len());
+        if part.is_some_and(|part| part.eq_ignore_ascii_case(text)) {
+            return true;
+        }
+        from += next + 1;
+    }
+    false
+}
+
+fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
+    bytes.iter().position(|&byte| byte == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let fields = fields.iter().map(|(name, value)| {
+            let name = HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        });
+        fields.collect()
+    }
+
+    #[test]
+    fn what_is_never_cached_is_seen_in_any_case_and_any_place() {
+        for field in [
+            ("upgrade", "websocket"),
+            ("if-match", "\"a\""),
+            ("if-unmodified-since", "x"),
+            ("accept", "*/*, Text/Event-Stream"),
+            ("accept", "text/event-stream;q=1, a"),
+            ("content-type", "application/grpc+proto"),
+            ("connection", "keep-alive, UPGRADE"),
+            ("x-http-method-override", "DELETE"),
+        ] {
+            let headers = map(&[field]);
+            assert!(
+                Scan::of(&headers, Profile::Safe).is_other_business,
+                "{field:?}"
+            );
+        }
+        for field in [
+            ("accept", "text/event"),
+            ("connection", "close"),
+            ("x-a", "upgrade"),
+        ] {
+            let headers = map(&[field]);
+            assert!(
+                !Scan::of(&headers, Profile::Safe).is_other_business,
+                "{field:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_safe_profile_looks_at_claims() {
+        let headers = map(&[("x-forwarded-host", "a"), ("x-other", "b")]);
+        assert_eq!(
+            Scan::of(&headers, Profile::Safe).claims,
+            ["x-forwarded-host"]
+        );
+        assert!(Scan::of(&headers, Profile::Rfc).claims.is_empty());
+    }
+
+    #[test]
+    fn a_host_that_is_said_twice_is_doubled() {
+        let mut headers = map(&[("host", "a")]);
+        assert!(matches!(
+            Scan::of(&headers, Profile::Rfc).host,
+            Host::Said(_)
+        ));
+        headers.append("host", HeaderValue::from_static("a"));
+        assert!(matches!(
+            Scan::of(&headers, Profile::Rfc).host,
+            Host::Doubled
+        ));
+    }
+}
