@@ -2,6 +2,7 @@
 
 mod allocations;
 mod broken;
+mod cancel;
 mod connect;
 mod laws;
 mod model;

@@ -8,7 +8,7 @@ use super::step::Step;
 
 /// Whether anything ends while a sequence runs.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Time {
+pub enum Time {
     /// TTLs are short, and time is moved past and onto their ends.
     Passes,
     /// TTLs are long, and no time is let pass.
@@ -17,7 +17,7 @@ pub(super) enum Time {
 
 impl Time {
     /// By how many milliseconds less than the model a store may say that a key still lives.
-    pub(super) fn slack(self) -> u64 {
+    pub(crate) fn slack(self) -> u64 {
         match self {
             Self::Passes => 0,
             Self::StandsStill => 300_000,
@@ -27,7 +27,7 @@ impl Time {
 
 /// One operation, as it is drawn and printed.
 #[derive(Clone, Debug)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     Advance(i64),
     Get(Id),
     GetNow(Id),
@@ -53,14 +53,14 @@ pub(super) enum Operation {
 
 /// Which key: one of a few, or now and then one of a record, where it should not be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Id {
+pub(crate) enum Id {
     Value(u8),
     Record(u8),
 }
 
 /// A condition; a version is the one of the so-manieth last put on the same key.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum When {
+pub(crate) enum When {
     Always,
     IfAbsent,
     IfPresent,
@@ -68,27 +68,27 @@ pub(super) enum When {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Write {
-    pub(super) id: Id,
-    pub(super) value: Content,
-    pub(super) ttl: Ttl,
-    pub(super) when: When,
+pub(crate) struct Write {
+    pub(crate) id: Id,
+    pub(crate) value: Content,
+    pub(crate) ttl: Ttl,
+    pub(crate) when: When,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Bytes(Vec<u8>),
     TooLarge,
 }
 
 /// The versions of all puts so far.
-pub(super) struct Remembered {
+pub(crate) struct Remembered {
     kind: Kind,
     versions: Vec<(Id, Version)>,
 }
 
 impl Remembered {
-    pub(super) fn new(space: Space) -> Self {
+    pub(crate) fn new(space: Space) -> Self {
         let kind = match space {
             Space::Pinned => Kind::pinned("model"),
             Space::Evictable => Kind::evictable("model"),
@@ -137,7 +137,7 @@ impl Remembered {
 
 impl Operation {
     /// What it comes to on a store, after what was done before: nothing, for a lapse of time.
-    pub(super) fn step(&self, remembered: &mut Remembered) -> Option<Step> {
+    pub(crate) fn step(&self, remembered: &mut Remembered) -> Option<Step> {
         Some(match self {
             Self::Advance(_) => return None,
             Self::Get(id) => Step::Get(remembered.key(*id)),

@@ -9,7 +9,7 @@ use larder_test::records::{
 };
 
 /// One operation, as every store is given it.
-pub(super) enum Step {
+pub(crate) enum Step {
     Get(Key),
     GetNow(Key),
     Put(Put),
@@ -34,7 +34,7 @@ pub(super) enum Step {
 
 /// What a step gave, with errors by their kind: the texts are each store's own.
 #[derive(Debug, PartialEq)]
-pub(super) enum Given {
+pub(crate) enum Given {
     Held(Vec<Answer<Option<(Bytes, Version)>>>),
     Told(Vec<Answer<bool>>),
     Left(Answer<Option<Ttl>>),
@@ -47,7 +47,7 @@ pub(super) enum Given {
 type Answer<T> = Result<T, ErrorKind>;
 
 impl Step {
-    pub(super) async fn run(&self, store: &Arc<dyn Store>) -> Given {
+    pub(crate) async fn run(&self, store: &Arc<dyn Store>) -> Given {
         let programs = store.clone().programs().expect("programs");
         match self {
             Self::Get(key) => Given::Held(vec![held(store.get(key).await)]),
@@ -77,7 +77,7 @@ impl Step {
 impl Given {
     /// Whether a store may give this where the model gives `expected`, whose clock stands still: a
     /// TTL may be less by the time that a server has seen pass.
-    pub(super) fn is_like(&self, expected: &Self, slack: u64) -> bool {
+    pub(crate) fn is_like(&self, expected: &Self, slack: u64) -> bool {
         match (self, expected) {
             (Self::Left(Ok(Some(given))), Self::Left(Ok(Some(expected)))) => {
                 given <= expected && given.as_millis() + slack >= expected.as_millis()

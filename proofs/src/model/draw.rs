@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::operation::{Content, Id, Operation, Time, When, Write};
 
 /// Sequences of up to 60 operations.
-pub(super) fn sequences(time: Time) -> impl Strategy<Value = Vec<Operation>> {
+pub(crate) fn sequences(time: Time) -> impl Strategy<Value = Vec<Operation>> {
     vec(operation(time), 1..60)
 }
 

@@ -1,0 +1,156 @@
+//! Operations that are dropped at random points: no reply ever belongs to another key.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use larder_redis::RedisStore;
+use larder_store::{Key, Kind, Put, Store, Ttl};
+use larder_test::server::RedisServer;
+use tokio::time::timeout;
+
+use crate::Table;
+
+const NOTE: Kind = Kind::pinned("note");
+const KEYS: u32 = 1_000;
+const TASKS: u64 = 64;
+
+/// What became of the operations.
+#[derive(Debug, Default)]
+pub struct Tally {
+    answered: AtomicU64,
+    dropped: AtomicU64,
+    failed: AtomicU64,
+    wrong: AtomicU64,
+}
+
+impl Tally {
+    /// Answers that were another key's.
+    pub fn wrong(&self) -> u64 {
+        self.wrong.load(Ordering::Relaxed)
+    }
+
+    /// Operations that were dropped before their answer.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Operations that were answered.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
+/// A million operations.
+#[must_use]
+pub fn prove() -> Table {
+    let mut table = Table::new()
+        .column("what")
+        .column("operations")
+        .measured("answered")
+        .measured("dropped")
+        .measured("failed")
+        .column("answers of another key");
+    let operations = 1_000_000;
+    let tally = on_redis(operations, 1);
+    let row = [&tally.answered, &tally.dropped, &tally.failed, &tally.wrong];
+    let counted = row.map(|count| count.load(Ordering::Relaxed).to_string());
+    let mut cells = vec![
+        "dropped at random points".to_owned(),
+        operations.to_string(),
+    ];
+    cells.extend(counted);
+    table.row(cells);
+    table.bar(tally.wrong() == 0, || {
+        format!("{} answers were another key's", tally.wrong())
+    });
+    table.bar(tally.dropped() > operations / 10, || {
+        format!("only {} operations were dropped", tally.dropped())
+    });
+    table
+}
+
+/// Runs `operations` on a server of its own; a part of them is dropped before the answer comes.
+#[must_use]
+pub fn on_redis(operations: u64, seed: u64) -> Tally {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = RedisServer::start().expect("a redis-server");
+    runtime.block_on(async {
+        let builder = RedisStore::builder(&server.url()).with_deadline(Duration::from_secs(10));
+        let store: Arc<dyn Store> = Arc::new(builder.connect().await.expect("a connection"));
+        on(&store, operations, seed).await
+    })
+}
+
+/// Runs `operations` on `store`; a part of them is dropped before the answer comes.
+pub async fn on(store: &Arc<dyn Store>, operations: u64, seed: u64) -> Tally {
+    let tally = Arc::new(Tally::default());
+    for id in 0..KEYS {
+        store.put(&write(id)).await.expect("a put");
+    }
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let (store, tally) = (store.clone(), tally.clone());
+            let random = fastrand::Rng::with_seed(seed ^ (task << 32));
+            tokio::spawn(work(store, tally, random, operations / TASKS))
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("a task that works");
+    }
+    Arc::into_inner(tally).expect("no task is left")
+}
+
+async fn work(
+    store: Arc<dyn Store>,
+    tally: Arc<Tally>,
+    mut random: fastrand::Rng,
+    operations: u64,
+) {
+    for _ in 0..operations {
+        let id = random.u32(..KEYS);
+        let patience = match random.u8(..4) {
+            0 => Duration::from_secs(10),
+            _ => Duration::from_micros(random.u64(..1_000)),
+        };
+        let kind = random.u8(..8);
+        let ids: Vec<_> = (0..3).map(|_| random.u32(..KEYS)).collect();
+        let answer = timeout(patience, ask(&store, kind, id, &ids)).await;
+        let count = match answer {
+            Ok(Ok(true)) => &tally.answered,
+            Ok(Ok(false)) => &tally.wrong,
+            Ok(Err(_)) => &tally.failed,
+            Err(_) => &tally.dropped,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// One operation; tells whether its answer is its own.
+async fn ask(store: &Arc<dyn Store>, kind: u8, id: u32, ids: &[u32]) -> larder_store::Result<bool> {
+    match kind {
+        0 => store.put(&write(id)).await,
+        1 => {
+            let keys: Vec<_> = ids.iter().map(|id| Key::new(NOTE, *id)).collect();
+            let mut own = true;
+            for (id, entry) in ids.iter().zip(store.get_many(&keys).await) {
+                own &= entry?.is_some_and(|entry| entry.value == text(*id));
+            }
+            Ok(own)
+        }
+        2 => Ok(store.ttl(&Key::new(NOTE, id)).await?.is_some()),
+        _ => {
+            let entry = store.get(&Key::new(NOTE, id)).await?;
+            Ok(entry.is_some_and(|entry| entry.value == text(id)))
+        }
+    }
+}
+
+fn write(id: u32) -> Put {
+    Put::new(Key::new(NOTE, id), text(id), Ttl::from_secs(3_600))
+}
+
+/// A value that names its key, of a length of its own.
+fn text(id: u32) -> String {
+    format!("{id} ").repeat(1 + id as usize % 64)
+}

@@ -1,0 +1,14 @@
+//! The long proofs: seeded, bounded in time, each with a table in `docs/` that it writes.
+//!
+//! `./scripts/prove NAME` runs one. Each has a short form among the tests, which runs the same code
+//! for less long.
+
+pub mod cancel;
+pub mod model;
+mod page;
+mod proof;
+mod table;
+
+pub use page::{Page, write_or_check};
+pub use proof::{PROOFS, Proof};
+pub use table::{Cell, Table};

@@ -1,0 +1,48 @@
+//! Runs one of the long proofs; see `./scripts/prove --help`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Arg, ArgAction, Command};
+use larder_proofs::{PROOFS, write_or_check};
+
+fn main() -> ExitCode {
+    let names = PROOFS.iter().map(|proof| proof.name);
+    let list: String = PROOFS
+        .iter()
+        .map(|proof| format!("  {:12} {}\n", proof.name, proof.about))
+        .collect();
+    let matches = Command::new("prove")
+        .about("Runs one of the long proofs, and writes its table into docs/.")
+        .after_help(format!("Proofs:\n{list}"))
+        .arg(
+            Arg::new("name")
+                .value_name("NAME")
+                .required(true)
+                .value_parser(clap::builder::PossibleValuesParser::new(names)),
+        )
+        .arg(
+            Arg::new("check")
+                .long("check")
+                .action(ArgAction::SetTrue)
+                .help("Fail where a bar is missed or the page says something else"),
+        )
+        .get_matches();
+    let name: &String = matches.get_one("name").expect("required");
+    let proof = PROOFS.iter().find(|proof| proof.name == name);
+    let proof = proof.expect("one of them");
+    let started = Instant::now();
+    let table = proof.run();
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{table}\n{name}: {:.0?}", started.elapsed());
+    match write_or_check(&proof.page(), &table, matches.get_flag("check")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(wrong) => {
+            for line in wrong {
+                let _ = writeln!(out, "{name}: {line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

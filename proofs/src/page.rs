@@ -1,0 +1,78 @@
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::Table;
+
+/// A page of the documentation with a table between two markers, which a proof writes.
+pub struct Page {
+    path: PathBuf,
+    name: &'static str,
+}
+
+impl Page {
+    /// The page `docs/<page>.md`, and in it the table of the proof called `name`.
+    #[must_use]
+    pub fn new(page: &str, name: &'static str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        Self {
+            path: root.join("docs").join(page).with_extension("md"),
+            name,
+        }
+    }
+
+    /// The text between the markers, and where it stands in the page.
+    fn find(&self, page: &str) -> io::Result<std::ops::Range<usize>> {
+        let (begin, end) = self.markers();
+        let found = page.find(&begin).and_then(|at| {
+            let from = at + begin.len();
+            Some(from..from + page[from..].find(&end)?)
+        });
+        found
+            .ok_or_else(|| io::Error::other(format!("{}: no {begin} … {end}", self.path.display())))
+    }
+
+    fn markers(&self) -> (String, String) {
+        (
+            format!("<!-- prove {} -->\n", self.name),
+            format!("<!-- end of {} -->", self.name),
+        )
+    }
+
+    fn read(&self) -> io::Result<String> {
+        fs::read_to_string(&self.path)
+    }
+
+    fn write(&self, table: &Table) -> io::Result<()> {
+        let mut page = self.read()?;
+        let place = self.find(&page)?;
+        page.replace_range(place, &table.to_string());
+        fs::write(&self.path, page)
+    }
+}
+
+/// Writes `table` into its page, or, where it is only checked, compares it with what stands there.
+///
+/// # Errors
+/// What is wrong, a line each: the bars that were missed, a page that says something else, a page
+/// that cannot be read or written.
+pub fn write_or_check(page: &Page, table: &Table, is_check: bool) -> Result<(), Vec<String>> {
+    let mut wrong = table.missed().to_vec();
+    let path = page.path.display().to_string();
+    let done = match is_check {
+        false => page.write(table),
+        true => page.read().and_then(|text| {
+            let stands = &text[page.find(&text)?];
+            match table.skeleton_of(stands) == table.skeleton() {
+                true => Ok(()),
+                false => Err(io::Error::other(format!("says something else:\n{stands}"))),
+            }
+        }),
+    };
+    if let Err(error) = done {
+        wrong.push(format!("{path}: {error}"));
+    }
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(wrong),
+    }
+}

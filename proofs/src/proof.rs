@@ -1,0 +1,42 @@
+use crate::{Page, Table, cancel, model};
+
+/// One long proof.
+pub struct Proof {
+    /// What `./scripts/prove` calls it.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// The page that its table stands on, without `.md`.
+    pub page: &'static str,
+    run: fn() -> Table,
+}
+
+/// All of them.
+pub const PROOFS: &[Proof] = &[
+    Proof {
+        name: "model",
+        about: "random sequences give the same values and errors on every store",
+        page: "conformance",
+        run: model::prove,
+    },
+    Proof {
+        name: "cancel",
+        about: "no reply ever belongs to another key, whoever goes away and whatever is damaged",
+        page: "faults",
+        run: cancel::prove,
+    },
+];
+
+impl Proof {
+    /// Runs it.
+    #[must_use]
+    pub fn run(&self) -> Table {
+        (self.run)()
+    }
+
+    /// Where its table stands.
+    #[must_use]
+    pub fn page(&self) -> Page {
+        Page::new(self.page, self.name)
+    }
+}

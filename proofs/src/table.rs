@@ -1,0 +1,127 @@
+use std::fmt;
+
+/// A table of a page, and the bars that were missed in making it.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    columns: Vec<(&'static str, bool)>,
+    rows: Vec<Vec<String>>,
+    missed: Vec<String>,
+}
+
+/// One cell of a row.
+pub type Cell = String;
+
+impl Table {
+    /// A table without columns.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A column that is the same each time.
+    #[must_use]
+    pub fn column(mut self, name: &'static str) -> Self {
+        self.columns.push((name, false));
+        self
+    }
+
+    /// A column of what was counted or timed, which a later run need not repeat.
+    #[must_use]
+    pub fn measured(mut self, name: &'static str) -> Self {
+        self.columns.push((name, true));
+        self
+    }
+
+    /// One more row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl fmt::Display>) {
+        let cells: Vec<_> = cells.into_iter().map(|cell| cell.to_string()).collect();
+        assert_eq!(cells.len(), self.columns.len(), "a cell for each column");
+        self.rows.push(cells);
+    }
+
+    /// Notes that a bar was missed, unless it holds.
+    pub fn bar(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.missed.push(what());
+        }
+    }
+
+    /// The bars that were missed.
+    #[must_use]
+    pub fn missed(&self) -> &[String] {
+        &self.missed
+    }
+
+    /// What a later run has to repeat: the table without what was measured.
+    #[must_use]
+    pub fn skeleton(&self) -> Vec<Vec<String>> {
+        self.rows.iter().map(|row| self.fixed(row)).collect()
+    }
+
+    /// The skeleton of a table of this form, as it stands on a page.
+    #[must_use]
+    pub fn skeleton_of(&self, page: &str) -> Vec<Vec<String>> {
+        let lines = page.lines().filter(|line| line.starts_with('|')).skip(2);
+        lines
+            .map(|line| {
+                let inner = line.trim().trim_matches('|');
+                let cells: Vec<_> = inner
+                    .split('|')
+                    .map(|cell| cell.trim().to_owned())
+                    .collect();
+                self.fixed(&cells)
+            })
+            .collect()
+    }
+
+    fn fixed(&self, cells: &[String]) -> Vec<String> {
+        let columns = self.columns.iter().zip(cells);
+        columns
+            .filter(|((_, measured), _)| !measured)
+            .map(|(_, cell)| cell.clone())
+            .collect()
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
+        writeln!(f, "| {} |", names.join(" | "))?;
+        writeln!(f, "|{}", "---|".repeat(names.len()))?;
+        for row in &self.rows {
+            writeln!(f, "| {} |", row.join(" | "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(time: &str, result: &str) -> Table {
+        let mut table = Table::new()
+            .column("what")
+            .measured("longest")
+            .column("result");
+        table.row(["kill", time, result]);
+        table
+    }
+
+    #[test]
+    fn what_was_measured_may_differ_and_nothing_else() {
+        let page = table("1 ms", "well").to_string();
+        let same = table("2 ms", "well");
+        assert_eq!(same.skeleton(), same.skeleton_of(&page));
+        let other = table("1 ms", "lost");
+        assert_ne!(other.skeleton(), other.skeleton_of(&page));
+    }
+
+    #[test]
+    fn a_bar_that_is_missed_is_noted() {
+        let mut table = table("1 ms", "well");
+        table.bar(true, || unreachable!());
+        table.bar(false, || "too long".to_owned());
+        assert_eq!(table.missed(), ["too long"]);
+    }
+}
