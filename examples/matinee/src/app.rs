@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::StatusCode;
-use axum::middleware::from_fn;
-use axum::response::IntoResponse;
+use axum::middleware::{from_fn, map_response};
 use larder::Store;
 use larder::rate_limit::RateLimitLayer;
+use larder::response_cache::ResponseCacheLayer;
 use larder::session::SessionLayer;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::SqlitePool;
@@ -26,7 +26,8 @@ use crate::errors::{Problem, StartError};
 use crate::films::Loader;
 use crate::seats::BoxOffice;
 use crate::{
-    assets, csrf, db, errors, films, headers, health, limits, logs, metrics, seats, sessions, store,
+    assets, caching, csrf, db, errors, films, headers, health, limits, logs, metrics, seats,
+    sessions, store,
 };
 
 const MAX_BODY: usize = 64 * 1024;
@@ -75,9 +76,10 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         demo_accounts: config.demo_accounts(),
         box_office: BoxOffice::new(pool.clone(), store.clone(), config.hold_for)?,
     };
+    let response_cache = caching::layer(store.clone())?;
     let session = sessions::layer(&config, store.clone())?;
     let limit = limits::visitors(&config, store.clone())?;
-    let router = routes(&config, session, limit).with_state(state);
+    let router = routes(&config, response_cache, session, limit).with_state(state);
     Ok(App {
         config,
         router,
@@ -87,17 +89,37 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     })
 }
 
-fn routes(config: &Config, session: SessionLayer, limit: RateLimitLayer) -> Router<AppState> {
-    // What visitors come for; the rest is for the people who run the site.
+fn routes(
+    config: &Config,
+    response_cache: ResponseCacheLayer,
+    session: SessionLayer,
+    limit: RateLimitLayer,
+) -> Router<AppState> {
+    // What every handler stands behind, whatever happens in it.
+    let guards = ServiceBuilder::new()
+        .layer(CatchPanicLayer::custom(Problem::from_panic))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            config.request_timeout,
+        ))
+        .layer(RequestBodyLimitLayer::new(MAX_BODY));
+    // What visitors come for, from the inside out: what is answered from the response cache is
+    // neither a visitor's own nor counted by the limit.
     let house = films::routes()
         .merge(accounts::routes())
         .merge(seats::routes())
-        .layer(limit);
-    let router = house
-        .merge(assets::routes())
+        .layer(limit)
+        .layer(guards.clone())
+        .layer(session)
+        .layer(response_cache)
+        .layer(map_response(caching::ask_us_again));
+    // What is for the people who run the site, and what browsers keep for ever.
+    let router = assets::routes()
         .merge(health::routes())
-        .merge(metrics::routes());
-    // From the outside in: a request passes the first layer first.
+        .merge(metrics::routes())
+        .layer(guards)
+        .merge(house);
+    // Around all of it, from the outside in: a request passes the first layer first.
     let layers = ServiceBuilder::new()
         .layer(from_fn(headers::plain_request_id))
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -111,15 +133,6 @@ fn routes(config: &Config, session: SessionLayer, limit: RateLimitLayer) -> Rout
         .layer(from_fn(headers::strict))
         .layer(CompressionLayer::new())
         .layer(from_fn(errors::render))
-        .layer(csrf::layer())
-        .map_response(IntoResponse::into_response)
-        // The response cache stands here.
-        .layer(session)
-        .layer(CatchPanicLayer::custom(Problem::from_panic))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            config.request_timeout,
-        ))
-        .layer(RequestBodyLimitLayer::new(MAX_BODY));
+        .layer(csrf::layer());
     router.fallback(errors::not_found).layer(layers)
 }

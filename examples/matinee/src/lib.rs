@@ -7,6 +7,7 @@
 mod accounts;
 mod app;
 mod assets;
+mod caching;
 mod clock;
 mod config;
 mod csrf;

@@ -36,7 +36,8 @@ impl<'a> Reader<'a> {
 
     pub(crate) async fn film(&mut self, id: i64) -> Result<Option<Film>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT id, title, released, certificate, running_time_min, genre, director, distributor
+            "SELECT id, title, released, certificate, running_time_min, genre, director, distributor,
+                    overview, revision
              FROM films WHERE id = ?",
         )
         .bind(id)
@@ -79,7 +80,7 @@ impl<'a> Reader<'a> {
         // With MIN, SQLite takes the other columns from the row that has the minimum.
         sqlx::query_as(concat!(
             "SELECT films.id, title, released, certificate, running_time_min, genre, director,
-                    distributor, next_at_ms, screens.name AS next_screen
+                    distributor, overview, revision, next_at_ms, screens.name AS next_screen
              FROM films
              LEFT JOIN (SELECT film_id, screen_id, MIN(starts_at_ms) AS next_at_ms FROM showings
                         WHERE starts_at_ms > ?3 GROUP BY film_id) ON film_id = films.id

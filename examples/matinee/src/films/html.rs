@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use super::query::RawQuery;
 use super::timing::timing;
 use super::{LoadError, Loader};
+use crate::caching::{Tag, for_everybody};
 use crate::errors::Problem;
 use crate::pages;
 
@@ -15,19 +16,23 @@ pub(crate) async fn catalogue(
 ) -> Result<Response, Problem> {
     let query = raw.parse()?;
     let served = loader.catalogue(&query).await?;
-    Ok((
-        timing(&served),
-        pages::catalogue(&served.page, &raw.typed(), query.genre()),
-    )
-        .into_response())
+    let page = pages::catalogue(&served.page, &raw.typed(), query.genre());
+    let timing = timing(&served);
+    // A search is somebody's own: few others type the same.
+    if !raw.typed().is_empty() {
+        return Ok((timing, page).into_response());
+    }
+    Ok((timing, for_everybody(Tag::Catalogue), page).into_response())
 }
 
 pub(crate) async fn film(
     State(loader): State<Loader>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let served = loader.film(film_id(&id)?).await?;
-    Ok((timing(&served), pages::film(&served.page)).into_response())
+    let id = film_id(&id)?;
+    let served = loader.film(id).await?;
+    let page = pages::film(&served.page);
+    Ok((timing(&served), for_everybody(Tag::Film(id)), page).into_response())
 }
 
 /// What is not a number is not a film.

@@ -6,22 +6,37 @@ use larder::store::{IdWriter, KeyId};
 use larder::{Kind, Store, Ttl};
 use sqlx::SqlitePool;
 
+use crate::db;
+
 use super::load::{LoadError, load_catalogue, load_film};
 use super::{CataloguePage, CatalogueQuery, FilmPage};
 
 const FILM: Kind = Kind::evictable("film");
 const CATALOGUE: Kind = Kind::evictable("catalogue");
+const EDITION: Kind = Kind::evictable("edition");
+
+/// How long this process may go on with an edition of which another one has made the next.
+const EDITION_TTL: Ttl = Ttl::from_secs(1);
 
 /// Raised when the type of a page changes, so that old and new processes do not read each other's.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Gets what a page shows. Handlers ask here and do not know where it comes from.
+///
+/// Each key has the edition of the films in it, a number in the database that an edit changes in the
+/// same transaction. So a film and every list that it stands in go with one edit, and what was
+/// loaded before it, wherever that is still under way, is under a key that nobody asks for.
 #[derive(Clone, Debug)]
 pub(crate) struct Loader {
     pool: SqlitePool,
-    films: Cache<i64, FilmPage>,
-    catalogue: Cache<CatalogueQuery, CataloguePage>,
+    edition: Cache<Programme, i64>,
+    films: Cache<(i64, i64), FilmPage>,
+    catalogue: Cache<(i64, CatalogueQuery), CataloguePage>,
 }
+
+/// What there is one edition of at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Programme;
 
 /// What a page shows, and where it came from.
 #[derive(Clone, Debug)]
@@ -34,6 +49,7 @@ pub(crate) struct Served<T> {
 
 impl Loader {
     pub(crate) fn new(pool: SqlitePool, store: Arc<dyn Store>) -> larder::Result<Self> {
+        let edition = Cache::builder(EDITION, EDITION_TTL).build()?;
         let films = Cache::builder(FILM, Ttl::from_secs(300))
             .with_schema(SCHEMA)
             .with_far(store.clone())
@@ -45,6 +61,7 @@ impl Loader {
             .build()?;
         Ok(Self {
             pool,
+            edition,
             films,
             catalogue,
         })
@@ -52,9 +69,10 @@ impl Loader {
 
     pub(crate) async fn film(&self, id: i64) -> Result<Served<FilmPage>, LoadError> {
         let start = Instant::now();
+        let key = (self.edition().await?, id);
         let pool = self.pool.clone();
         let load = move || async move { load_film(&pool, id).await };
-        let found = self.films.find_or_load(&id, load).await?;
+        let found = self.films.find_or_load(&key, load).await?;
         Ok(Served::new(found, start))
     }
 
@@ -63,10 +81,29 @@ impl Loader {
         query: &CatalogueQuery,
     ) -> Result<Served<CataloguePage>, LoadError> {
         let start = Instant::now();
+        let key = (self.edition().await?, query.clone());
         let (pool, asked) = (self.pool.clone(), query.clone());
         let load = move || async move { load_catalogue(&pool, &asked).await };
-        let found = self.catalogue.find_or_load(query, load).await?;
+        let found = self.catalogue.find_or_load(&key, load).await?;
         Ok(Served::new(found, start))
+    }
+
+    /// Looks for the edition of an edit from now on: at once in this process, within
+    /// [`EDITION_TTL`] in every other.
+    pub(crate) async fn renew(&self) -> larder::Result<()> {
+        self.edition.remove(&Programme).await.map(drop)
+    }
+
+    async fn edition(&self) -> Result<i64, LoadError> {
+        let pool = self.pool.clone();
+        let load = move || async move { db::edition(&pool).await.map_err(LoadError::from) };
+        Ok(*self.edition.get_or_load(&Programme, load).await?)
+    }
+}
+
+impl KeyId for Programme {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        id.text("films");
     }
 }
 

@@ -15,6 +15,10 @@ pub(crate) struct Film {
     pub(crate) genre: Option<String>,
     pub(crate) director: Option<String>,
     pub(crate) distributor: Option<String>,
+    /// What it is about, in a few sentences.
+    pub(crate) overview: Option<String>,
+    /// How often it was edited.
+    pub(crate) revision: i64,
 }
 
 /// A film in the catalogue, with its next showing if it has one.

@@ -1,31 +1,35 @@
 //! Where a page comes from.
 
 use crate::plan::Plan;
-use crate::visitor::Visitor;
+use crate::visitor::{ADA, Answer, GRACE, Visitor};
 
 on_both_backends! {
     a_film_is_loaded_once_and_then_kept_near_and_far,
     fifty_visitors_of_one_cold_page_cause_one_load,
+    a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it,
+    what_is_one_visitors_is_kept_for_nobody,
+    what_one_visitor_sees_of_the_shared_pages_another_sees_to_the_byte,
 }
 
 fn a_film_is_loaded_once_and_then_kept_near_and_far(plan: Plan) {
     let house = plan.open();
     let visitor = Visitor::new();
     let (here, there) = (house.first(), house.last());
-    let page = visitor.get(here, "/films/7");
+    let page = visitor.get(here, "/api/films/7");
     assert_eq!(page.source(), "miss loaded");
-    assert_eq!(visitor.get(here, "/films/7").source(), "hit near");
-    // The twin shows the same load.
     assert_eq!(visitor.get(here, "/api/films/7").source(), "hit near");
+    // The page shows the same load.
+    assert_eq!(visitor.get(here, "/films/7").source(), "hit near");
 
-    let elsewhere = visitor.get(there, "/films/7");
+    let elsewhere = visitor.get(there, "/api/films/7");
     if house.shares_a_store() {
         assert_eq!(elsewhere.source(), "hit far");
-        assert_eq!(visitor.get(there, "/films/7").source(), "hit near");
+        assert_eq!(visitor.get(there, "/api/films/7").source(), "hit near");
     }
     let loads = |door| {
         let metrics = visitor.get(door, "/metrics");
-        metrics.metric("larder_cache_loads_total", &["outcome=\"ok\""])
+        let film = ["kind=\"film\"", "outcome=\"ok\""];
+        metrics.metric("larder_cache_loads_total", &film)
     };
     assert_eq!(house.doors().iter().map(loads).sum::<u64>(), 1);
 
@@ -39,13 +43,100 @@ fn a_film_is_loaded_once_and_then_kept_near_and_far(plan: Plan) {
 
 fn fifty_visitors_of_one_cold_page_cause_one_load(plan: Plan) {
     let house = plan.alone().open();
-    let answers = house.crowd(50, |visitor, _, _| visitor.get(house.first(), "/films/99"));
-    for answer in &answers {
-        assert_eq!(answer.status, 200);
-        assert!(answer.body.contains(" ago with 2 queries"));
+    for (path, loads) in [("/films/99", 1), ("/api/films/98", 2)] {
+        let answers = house.crowd(50, |visitor, _, _| visitor.get(house.first(), path));
+        assert!(answers.iter().all(|answer| answer.status == 200));
+        let loaded = answers.iter().filter(|it| it.source() == "miss loaded");
+        assert_eq!(loaded.count(), 1, "{path}");
+        let metrics = house.get("/metrics");
+        let film = ["kind=\"film\""];
+        assert_eq!(metrics.metric("larder_cache_loads_total", &film), loads);
     }
-    let loaded = answers.iter().filter(|it| it.source() == "miss loaded");
-    assert_eq!(loaded.count(), 1);
-    let metrics = house.get("/metrics");
-    assert_eq!(metrics.metric("larder_cache_loads_total", &[]), 1);
+}
+
+fn a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it(plan: Plan) {
+    let house = plan.open();
+    for path in ["/", "/?genre=Horror", "/films/7"] {
+        let first = Visitor::by_name().get(house.first(), path);
+        assert!(
+            first.header("cache-status").contains("; stored"),
+            "{first:?}"
+        );
+        assert_eq!(first.source(), "miss loaded");
+        assert_ne!(first.header("ratelimit"), "");
+        for door in house.doors() {
+            let kept = Visitor::by_name().get(door, path);
+            assert_is_kept(&kept);
+            assert_eq!(kept.body, first.body, "{path}");
+            assert_ne!(kept.header("x-request-id"), first.header("x-request-id"));
+            for name in ["server-timing", "ratelimit", "ratelimit-policy"] {
+                assert_eq!(kept.header(name), "", "{path}: {name}");
+            }
+        }
+        // Browsers ask each time: what they keep nobody can purge.
+        assert_eq!(first.header("cache-control"), "no-cache");
+        assert_eq!(first.header("cache-tag"), "");
+    }
+    for path in ["/?q=alien", "/api/films/7", "/films/999999", "/films/x"] {
+        for _ in 0..2 {
+            let status = house.get(path);
+            let status = status.header("cache-status");
+            assert!(
+                status.contains("; fwd=") && !status.contains("stored"),
+                "{path}: {status}"
+            );
+        }
+    }
+    // What keeps the house running has nothing to do with the store.
+    assert_eq!(house.get("/healthz").header("cache-status"), "");
+}
+
+fn what_is_one_visitors_is_kept_for_nobody(plan: Plan) {
+    let house = plan.open();
+    let ada = Visitor::by_name();
+    ada.sign_in(house.first(), ADA);
+    for path in ["/account", "/tickets", "/showings/1", "/sign-in"] {
+        for visitor in [&ada, &Visitor::by_name()] {
+            let answer = visitor.get(house.first(), path);
+            assert!(
+                answer.header("cache-control").contains("no-store"),
+                "{path}"
+            );
+            assert!(!answer.header("cache-status").contains("stored"), "{path}");
+        }
+    }
+}
+
+fn what_one_visitor_sees_of_the_shared_pages_another_sees_to_the_byte(plan: Plan) {
+    let house = plan.open();
+    let paths = ["/", "/?genre=Drama&page=2", "/films/7", "/films/42"];
+    let (ada, grace) = (Visitor::by_name(), Visitor::by_name());
+    // A page that nobody has asked for yet is fetched by one who is signed in.
+    ada.sign_in(house.first(), ADA);
+    let seen: Vec<_> = paths.map(|path| ada.get(house.first(), path)).into();
+    grace.sign_in(house.last(), GRACE);
+    for (path, seen) in paths.iter().zip(&seen) {
+        assert!(seen.header("cache-status").contains("; stored"), "{seen:?}");
+        for visitor in [&Visitor::by_name(), &grace, &ada] {
+            let answer = visitor.get(house.last(), path);
+            assert_is_kept(&answer);
+            assert_eq!(answer.body, seen.body, "{path}");
+        }
+        for answer in [seen, &Visitor::by_name().get(house.last(), path)] {
+            assert_eq!(answer.header("set-cookie"), "", "{path}");
+            assert_eq!(answer.header("vary"), seen.header("vary"), "{path}");
+            let body = answer.body.to_lowercase();
+            assert!(
+                !body.contains("ada@") && !body.contains("sign out"),
+                "{path}"
+            );
+        }
+    }
+}
+
+fn assert_is_kept(answer: &Answer) {
+    assert_eq!(answer.status, 200);
+    let status = answer.header("cache-status");
+    assert!(status.starts_with("larder; hit"), "{status}");
+    assert_ne!(answer.header("age"), "");
 }

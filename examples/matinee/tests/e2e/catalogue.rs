@@ -61,9 +61,13 @@ fn a_film_has_a_page_and_a_json_twin(plan: Plan) {
     assert!(page.body.contains(&escaped(title)), "{title}");
     // Page and twin are the same load.
     assert_eq!(twin["queries"], 2);
-    assert!(page.body.contains(" ago with 2 queries"), "{}", page.body);
+    assert!(
+        page.body.contains("Loaded with 2 queries,"),
+        "{}",
+        page.body
+    );
     assert!(page.body.contains("<time datetime=\"20"));
-    assert!(house.get("/").body.contains(" ago with 3 queries"));
+    assert!(house.get("/").body.contains("Loaded with 3 queries,"));
 
     // What is on today has its showings on the page.
     let next = house.get("/api/films").json()["films"][0]["film"]["id"].clone();

@@ -13,7 +13,7 @@ use crate::visitor::Visitor;
 
 use self::load::Load;
 
-/// No visitor waits longer, whatever the store does. The deadlines add up to half a second.
+/// No visitor waits longer, whatever the store does. The deadlines add up to less than a second.
 const WORST: Duration = Duration::from_millis(1_500);
 /// How long a house may take to be well again. It takes a quarter of a second.
 const WELL_AGAIN: Duration = Duration::from_secs(1);
@@ -107,7 +107,7 @@ fn a_request_that_waits_for_a_frozen_store_is_answered_by_a_house_that_closes() 
 fn pass(house: &House, address: &str, requests: usize) -> usize {
     let passes = |number: &usize| {
         let door = &house.doors()[number % house.doors().len()];
-        let answer = Visitor::forwarded(address).get(door, "/films/1");
+        let answer = Visitor::forwarded(address).get(door, "/api/films/1");
         assert!(answer.status == 200 || answer.status == 429, "{answer:?}");
         answer.status == 200
     };
@@ -147,7 +147,10 @@ fn assert_well_again(house: &House, left: usize) {
     println!("ready again after {:?}", since.elapsed());
 
     let (first, last) = (house.first(), house.last());
-    assert_eq!(visitor.get(first, "/films/3000").source(), "miss loaded");
-    assert_eq!(visitor.get(last, "/films/3000").source(), "hit far");
+    assert_eq!(
+        visitor.get(first, "/api/films/3000").source(),
+        "miss loaded"
+    );
+    assert_eq!(visitor.get(last, "/api/films/3000").source(), "hit far");
     assert_eq!(pass(house, "203.0.113.7", LIMIT * 2), left);
 }

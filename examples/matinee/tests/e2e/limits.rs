@@ -10,6 +10,7 @@ on_both_backends! {
     what_keeps_the_house_running_is_not_limited,
     a_visitor_cannot_say_to_be_someone_else,
     behind_a_declared_proxy_the_rightmost_address_counts,
+    a_page_that_is_kept_is_not_charged,
 }
 
 const LIMIT: usize = 20;
@@ -60,7 +61,7 @@ fn a_refusal_says_when_to_come_back_in_the_words_of_its_reader(plan: Plan) {
     let house = plan.with("RATE_LIMIT", "1/hour").open();
     assert_eq!(house.get("/").status, 200);
     for door in house.doors() {
-        let page = Visitor::with_a_browser().get(door, "/");
+        let page = Visitor::with_a_browser().get(door, "/films/1");
         assert_refused(&page);
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         assert!(page.body.contains("One at a time, please"), "{}", page.body);
@@ -76,7 +77,7 @@ fn what_keeps_the_house_running_is_not_limited(plan: Plan) {
     let house = plan.with("RATE_LIMIT", "1/hour").open();
     let page = house.get("/");
     assert_eq!(page.status, 200);
-    assert_eq!(house.get("/").status, 429);
+    assert_eq!(house.get("/films/1").status, 429);
     let stylesheet = page.body.split('"').find(|it| it.ends_with(".css"));
     let stylesheet = stylesheet.unwrap();
     for path in [
@@ -94,13 +95,23 @@ fn what_keeps_the_house_running_is_not_limited(plan: Plan) {
     }
 }
 
+fn a_page_that_is_kept_is_not_charged(plan: Plan) {
+    let house = plan.with("RATE_LIMIT", "1/hour").open();
+    assert_says_the_limit(&Visitor::by_name().get(house.first(), "/"));
+    for door in house.doors() {
+        let kept = Visitor::by_name().get(door, "/");
+        assert_eq!((kept.status.as_u16(), kept.header("ratelimit")), (200, ""));
+        assert_refused(&Visitor::by_name().get(door, "/films/1"));
+    }
+}
+
 fn a_visitor_cannot_say_to_be_someone_else(plan: Plan) {
     let house = plan.with("RATE_LIMIT", "3/hour").open();
     let ask = |number: usize| {
         let liar = Visitor::forwarded(format!("203.0.113.{number}"))
             .with("x-real-ip", format!("198.51.100.{number}"))
             .with("forwarded", format!("for=192.0.2.{number}"));
-        liar.get(&house.doors()[number % house.doors().len()], "/films/1")
+        liar.get(&house.doors()[number % house.doors().len()], "/api/films/1")
     };
     let passed = (0..12).filter(|number| ask(*number).status == 200).count();
     assert_eq!(passed, 3);
@@ -129,7 +140,7 @@ fn passed_by(house: &House, addresses: &str) -> usize {
 fn passed(house: &House, addresses: impl Fn(usize) -> String) -> usize {
     let ask = |number: usize| {
         let door = &house.doors()[number % house.doors().len()];
-        Visitor::forwarded(addresses(number)).get(door, "/films/1")
+        Visitor::forwarded(addresses(number)).get(door, "/api/films/1")
     };
     (0..12).filter(|it| ask(*it).status == 200).count()
 }

@@ -43,7 +43,7 @@ fn a_house_that_is_well_says_so(plan: Plan) {
 
 fn the_metrics_hold_the_counters_of_larder(plan: Plan) {
     let house = plan.open();
-    for path in ["/films/1", "/films/1", "/api/films"] {
+    for path in ["/films/1", "/films/1", "/api/films/1", "/api/films"] {
         assert_eq!(house.get(path).status, 200);
     }
     let metrics = house.get("/metrics");
@@ -62,6 +62,7 @@ fn the_metrics_hold_the_counters_of_larder(plan: Plan) {
             &["kind=\"film\"", "outcome=\"ok\""],
             1,
         ),
+        ("larder_response_cache_total", &["outcome=\"hit\""], 1),
         (
             "larder_rate_limit_decisions_total",
             &["outcome=\"allowed\""],

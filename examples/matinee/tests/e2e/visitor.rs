@@ -41,6 +41,12 @@ impl Visitor {
         Self::new().with("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
     }
 
+    /// Someone who asks for the house by its name, as everybody does where its doors stand behind one
+    /// address: a whole page is kept under the name that it was asked by.
+    pub(crate) fn by_name() -> Self {
+        Self::new().with("host", "matinee.example")
+    }
+
     /// Someone whom a proxy on this machine tells to come from these addresses.
     pub(crate) fn forwarded(addresses: impl Into<String>) -> Self {
         Self::new().with("x-forwarded-for", addresses)

@@ -1,0 +1,71 @@
+//! Which pages are kept for everybody, for how long, and how they are let go.
+//!
+//! Only what says so by [`for_everybody`] is kept, as a whole response, in this process and in the
+//! store. An edit purges it by its tag.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use larder::Store;
+use larder::response_cache::ResponseCacheLayer;
+
+/// How long this process may show a page that another one has purged.
+const NEAR: Duration = Duration::from_secs(5);
+
+const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
+
+/// What was said to one visitor of one request is not kept with the page: each field that a handler or
+/// a layer inside adds for that is named here (RFC 9111, section 5.2.2.4).
+const KEEP: HeaderValue = HeaderValue::from_static(
+    "public, max-age=30, stale-while-revalidate=30, \
+     no-cache=\"server-timing, ratelimit, ratelimit-policy\"",
+);
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+
+pub(crate) fn layer(store: Arc<dyn Store>) -> larder::Result<ResponseCacheLayer> {
+    ResponseCacheLayer::builder(store)
+        .with_near_ttl(NEAR)
+        .build()
+}
+
+/// Headers of a page that is the same for everybody, and shows what `tag` names.
+pub(crate) fn for_everybody(tag: Tag) -> [(HeaderName, HeaderValue); 2] {
+    [(CACHE_CONTROL, KEEP), (CACHE_TAG, tag.header())]
+}
+
+/// What a page shows, and what is purged when that changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tag {
+    Catalogue,
+    Film(i64),
+}
+
+impl Tag {
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Catalogue => "catalogue".to_owned(),
+            Self::Film(id) => format!("film-{id}"),
+        }
+    }
+
+    fn header(self) -> HeaderValue {
+        match self {
+            Self::Catalogue => HeaderValue::from_static("catalogue"),
+            // Its text has letters, a hyphen and digits.
+            Self::Film(_) => HeaderValue::try_from(self.name())
+                .unwrap_or_else(|_| HeaderValue::from_static("film")),
+        }
+    }
+}
+
+/// Browsers and proxies ask each time: nobody can purge what they keep.
+pub(crate) async fn ask_us_again(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    if headers.remove(CACHE_TAG).is_some() {
+        headers.insert(CACHE_CONTROL, ASK_AGAIN);
+    }
+    response
+}

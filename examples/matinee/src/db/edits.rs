@@ -1,0 +1,75 @@
+//! Edits of films.
+
+use sqlx::SqlitePool;
+
+use super::fold;
+
+/// A film as it is to be from now on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FilmEdit {
+    pub(crate) id: i64,
+    /// That of the film that the editor saw.
+    pub(crate) revision: i64,
+    pub(crate) title: String,
+    pub(crate) released: Option<String>,
+    pub(crate) certificate: Option<String>,
+    pub(crate) running_time_min: Option<u32>,
+    pub(crate) genre: Option<String>,
+    pub(crate) director: Option<String>,
+    pub(crate) distributor: Option<String>,
+    pub(crate) overview: Option<String>,
+}
+
+/// What became of an edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edited {
+    Done,
+    /// Somebody else has edited the film since, or it is gone; nothing was written.
+    Outdated,
+}
+
+/// The number of the edition of the films: another one after each edit.
+pub(crate) async fn edition(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT number FROM edition")
+        .fetch_one(pool)
+        .await
+}
+
+/// Writes an edit and makes another edition, in one transaction.
+pub(crate) async fn edit_film(pool: &SqlitePool, film: &FilmEdit) -> Result<Edited, sqlx::Error> {
+    let known = [
+        Some(&film.title),
+        film.director.as_ref(),
+        film.distributor.as_ref(),
+    ];
+    let known: Vec<&str> = known.into_iter().flatten().map(String::as_str).collect();
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let written = sqlx::query(
+        "UPDATE films SET title = ?, released = ?, certificate = ?, running_time_min = ?, genre = ?,
+                director = ?, distributor = ?, overview = ?, search_text = ?,
+                revision = revision + 1
+         WHERE id = ? AND revision = ?",
+    )
+    .bind(&film.title)
+    .bind(&film.released)
+    .bind(&film.certificate)
+    .bind(film.running_time_min)
+    .bind(&film.genre)
+    .bind(&film.director)
+    .bind(&film.distributor)
+    .bind(&film.overview)
+    .bind(fold(&known.join(" ")))
+    .bind(film.id)
+    .bind(film.revision)
+    .execute(&mut *transaction)
+    .await?;
+    if written.rows_affected() == 0 {
+        transaction.rollback().await?;
+        return Ok(Edited::Outdated);
+    }
+    sqlx::query("UPDATE edition SET number = random()")
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(Edited::Done)
+}
