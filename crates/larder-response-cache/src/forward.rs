@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use larder_store::Timestamp;
 use tower_service::Service;
@@ -9,7 +9,9 @@ use tower_service::Service;
 use crate::asked::{Asked, may_store};
 use crate::body::{ResponseBody, tee};
 use crate::cache_status::{CacheStatus, Forward};
-use crate::engine::{Exchange, Failure, Freshness, Profile, Refusal, Sharing, Validators};
+use crate::engine::{
+    Exchange, Failure, Freshness, HeadEffect, Profile, Refusal, Sharing, Validators, effect_of_head,
+};
 use crate::entry::Entry;
 use crate::fetch::{flight_key, respond};
 use crate::flights::{Lead, Outcome};
@@ -64,6 +66,9 @@ impl Forwarding {
             return Ok(covered);
         }
         self.shared.metrics.answered(Answer::Miss);
+        if self.asked.is_head && status == StatusCode::OK {
+            self.learn(response.headers(), exchange).await;
+        }
         Ok(self.pass_on(response, exchange))
     }
 
@@ -123,14 +128,53 @@ impl Forwarding {
         };
         self.shared.metrics.answered(Answer::Validated);
         let mut new = new.clone();
-        let mut cookies = Vec::new();
-        if self.shared.view.profile == Profile::Safe {
-            // They are for this client, and the stored response is for all.
-            cookies.extend(new.get_all(header::SET_COOKIE).iter().cloned());
-            new.remove(header::SET_COOKIE);
-        }
+        let cookies = self.take_cookies(&mut new);
         let fresh = entry.freshened(&self.shared.view, &new, exchange);
         let status = Some(StatusCode::NOT_MODIFIED);
+        let (committed, entry) = self.update(fresh).await;
+        self.land(committed, &entry);
+        let is_stored = committed == Committed::Stored;
+        let how = self.forwarded(status, is_stored);
+        let mut response = respond(&self.shared, &self.asked, &self.headers, &entry, how);
+        for cookie in cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// Takes the cookies out, where they are for this client and the stored response is for all.
+    fn take_cookies(&self, new: &mut HeaderMap) -> Vec<HeaderValue> {
+        if self.shared.view.profile == Profile::Rfc {
+            return Vec::new();
+        }
+        let cookies = new.get_all(header::SET_COOKIE).iter().cloned().collect();
+        new.remove(header::SET_COOKIE);
+        cookies
+    }
+
+    /// Brings what is stored for GET up to date by a response to HEAD, or takes it away
+    /// (RFC 9111, 4.3.5).
+    async fn learn(&self, head: &HeaderMap, exchange: Exchange) {
+        let Some(entry) = &self.found.entry else {
+            return;
+        };
+        match effect_of_head(self.shared.view.profile, &entry.headers, head) {
+            HeadEffect::Updates => {
+                let mut head = head.clone();
+                self.take_cookies(&mut head);
+                let fresh = entry.freshened(&self.shared.view, &head, exchange);
+                self.update(fresh).await;
+            }
+            HeadEffect::Outdates => {
+                let _ = self.shared.storage.purge(&self.asked.primary).await;
+            }
+            HeadEffect::None => {}
+        }
+    }
+
+    /// Stores a response that the origin has just called current, or takes it away where it may not
+    /// be stored any longer.
+    async fn update(&self, fresh: Entry) -> (Committed, Arc<Entry>) {
         let permitted = may_store(
             &self.shared.view,
             &self.headers,
@@ -138,22 +182,13 @@ impl Forwarding {
             &fresh.headers,
             &fresh.rules.freshness,
         );
-        let (entry, is_stored) = if permitted.is_ok() {
-            let (committed, entry) = self.commit(fresh).await;
-            self.land(committed, &entry);
-            (entry, committed == Committed::Stored)
-        } else {
-            // What may not be stored any longer goes.
-            let _ = self.shared.storage.purge(&self.asked.primary).await;
-            self.end(Outcome::Unshared);
-            (Arc::new(fresh), false)
-        };
-        let how = self.forwarded(status, is_stored);
-        let mut response = respond(&self.shared, &self.asked, &self.headers, &entry, how);
-        for cookie in cookies {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+        match permitted {
+            Ok(()) => return self.commit(fresh).await,
+            // It is still for others, who have none.
+            Err(Refusal::Cookie) => {}
+            Err(_) => drop(self.shared.storage.purge(&self.asked.primary).await),
         }
-        response
+        (Committed::Refused, Arc::new(fresh))
     }
 
     async fn commit(&self, entry: Entry) -> (Committed, Arc<Entry>) {

@@ -123,7 +123,7 @@ const MAY_BE_IN_HOST: [bool; 256] = {
 
 /// Fields by which a request claims another origin than its own. Where one is present it is part of
 /// what selects the response, so that nobody is served what another claim made.
-pub(crate) const CLAIMS: [HeaderName; 8] = [
+pub(crate) const CLAIMS: [HeaderName; 11] = [
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-forwarded-scheme"),
@@ -132,16 +132,21 @@ pub(crate) const CLAIMS: [HeaderName; 8] = [
     HeaderName::from_static("x-forwarded-server"),
     HeaderName::from_static("x-host"),
     HeaderName::from_static("x-forwarded-ssl"),
+    HeaderName::from_static("x-forwarded-path"),
+    HeaderName::from_static("x-http-host-override"),
+    HeaderName::from_static("x-original-host"),
 ];
 
 /// Fields by which a request asks for another method or path than its own: such a request is never
 /// cached.
-pub(crate) const OVERRIDES: [HeaderName; 5] = [
+pub(crate) const OVERRIDES: [HeaderName; 7] = [
     HeaderName::from_static("x-http-method-override"),
     HeaderName::from_static("x-http-method"),
     HeaderName::from_static("x-method-override"),
     HeaderName::from_static("x-original-url"),
     HeaderName::from_static("x-rewrite-url"),
+    HeaderName::from_static("x-original-uri"),
+    HeaderName::from_static("x-forwarded-uri"),
 ];
 
 #[cfg(test)]

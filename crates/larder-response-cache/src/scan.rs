@@ -52,6 +52,9 @@ impl<'a> Scan<'a> {
                 "accept" => scan.is_other_business |= says(value, b"text/event-stream"),
                 "content-type" => scan.is_other_business |= says(value, b"application/grpc"),
                 "connection" => scan.is_other_business |= says(value, b"upgrade"),
+                "forwarded" if profile == Profile::Safe && claims_an_origin(value) => {
+                    scan.claims.push(name.clone());
+                }
                 text if profile == Profile::Safe && text.starts_with("x-") => scan.claim(name),
                 _ => {}
             }
@@ -66,6 +69,11 @@ impl<'a> Scan<'a> {
             self.claims.push(name.clone());
         }
     }
+}
+
+/// Whether a `Forwarded` says more than who asks (RFC 7239, 4).
+fn claims_an_origin(value: &HeaderValue) -> bool {
+    says(value, b"host") || says(value, b"proto")
 }
 
 /// Whether `text` stands in the value, in any case.

@@ -6,8 +6,10 @@ use super::{CacheControl, Freshness, Selecting, Sharing, Validators};
 /// How near to the letter of RFC 9111 the cache stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
-    /// The letter, less what has leaked one visitor's data to another: a response with
-    /// `Set-Cookie`, or one that varies with `Cookie` or `Authorization`, is never stored.
+    /// The letter, less what has leaked one visitor's data to another. Never stored are a response
+    /// with `Set-Cookie`, one that varies with `Cookie` or `Authorization`, and one to a request
+    /// with `Cookie` that does not say plainly that it may be reused: by `public`, or by a time in
+    /// which it is fresh.
     #[default]
     Safe,
     /// RFC 9111 to the letter, but for ranges, which are stored only as parts of a whole, and for
@@ -32,6 +34,9 @@ pub enum Refusal {
     Authorization,
     /// The response sets a cookie, in the safe profile.
     SetCookie,
+    /// The request has a cookie, and the response does not say that it may be reused, in the safe
+    /// profile.
+    Cookie,
     /// The response varies with everything, with too much, or, in the safe profile, with the
     /// visitor.
     Vary,
@@ -56,6 +61,7 @@ impl Refusal {
             Self::Private => "private",
             Self::Authorization => "authorization",
             Self::SetCookie => "set-cookie",
+            Self::Cookie => "cookie",
             Self::Vary => "vary",
             Self::Stream => "stream",
             Self::Unreadable => "unreadable",
@@ -119,6 +125,13 @@ impl Candidate<'_> {
         Ok(())
     }
 
+    /// Whether the response says itself, by more than a validator or a date that gives a guess, that
+    /// others may see it.
+    fn is_plainly_reusable(&self) -> bool {
+        let is_fresh = self.freshness.is_explicit() && self.freshness.lifetime() > 0;
+        self.said.public || (is_fresh && !self.said.no_cache)
+    }
+
     /// Whether it shows one visitor nothing of another's.
     fn check_privacy(&self) -> Result<(), Refusal> {
         let said = self.said;
@@ -134,6 +147,9 @@ impl Candidate<'_> {
         let is_safe = self.profile == Profile::Safe;
         if is_safe && self.response.contains_key(header::SET_COOKIE) {
             return Err(Refusal::SetCookie);
+        }
+        if is_safe && self.request.contains_key(header::COOKIE) && !self.is_plainly_reusable() {
+            return Err(Refusal::Cookie);
         }
         match Selecting::of(self.response) {
             Some(selecting) if !(is_safe && selecting.is_personal()) => Ok(()),

@@ -86,7 +86,7 @@ fn matches_etag(request: &HeaderMap, stored: &HeaderMap) -> bool {
 }
 
 /// An entity tag without the mark of weakness, for the weak comparison.
-fn opaque(etag: &[u8]) -> &[u8] {
+pub(super) fn opaque(etag: &[u8]) -> &[u8] {
     etag.strip_prefix(b"W/").unwrap_or(etag)
 }
 

@@ -1,72 +1,14 @@
-//! An origin that fails, and a store that does.
+//! A store that fails, and options that cannot be.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::Method;
 use larder_store::{Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Result, Store, Ttl};
 use larder_test::ModelStore;
 
-use crate::fixture::{Broken, Fixture, HOUR, request};
-
-#[tokio::test]
-async fn stale_if_error_covers_for_answers_and_for_silence() {
-    let fixture = Fixture::new();
-    fixture.origin.then(
-        200,
-        &[("cache-control", "max-age=10, stale-if-error=60")],
-        "one",
-    );
-    fixture.get("/").await;
-    fixture.later(20);
-    fixture.origin.then(503, &[], "down");
-    let covered = fixture.get("/").await;
-    assert_eq!((covered.status.as_u16(), covered.text()), (200, "one"));
-    assert_eq!(
-        covered.field("cache-status"),
-        "larder; fwd=stale; fwd-status=503"
-    );
-    fixture.origin.then_fail();
-    assert_eq!(fixture.get("/").await.text(), "one");
-    fixture.later(60);
-    fixture.origin.then(503, &[], "down");
-    assert_eq!(fixture.get("/").await.text(), "down");
-}
-
-#[tokio::test]
-async fn an_inner_error_is_covered_for_a_while_and_kept_otherwise() {
-    let fixture = Fixture::new();
-    fixture
-        .origin
-        .then(200, &[("cache-control", "max-age=10")], "one");
-    fixture.get("/").await;
-    fixture.later(20);
-    fixture.origin.then_fail().then(503, &[], "down");
-    assert_eq!(fixture.get("/").await.text(), "one");
-    assert_eq!(fixture.get("/").await.text(), "down");
-    for said in [
-        "must-revalidate",
-        "proxy-revalidate",
-        "s-maxage=10",
-        "no-cache",
-    ] {
-        let said = format!("max-age=10, stale-if-error=60, {said}");
-        let path = format!("/{}", said.len());
-        fixture
-            .origin
-            .then(200, &[("cache-control", &said), ("etag", "\"a\"")], "one");
-        fixture.get(&path).await;
-        fixture.later(20);
-        fixture.origin.then_fail();
-        let error = fixture
-            .send(request(Method::GET, &path, &[]))
-            .await
-            .unwrap_err();
-        assert_eq!(error, Broken, "{said}");
-    }
-}
+use crate::fixture::{Fixture, HOUR};
 
 /// A store that can be told to fail, or to hang.
 struct Moody {
@@ -170,30 +112,6 @@ async fn what_is_here_covers_for_an_origin_and_a_store_that_both_fail() {
     fixture.later(6);
     fixture.origin.then(503, &[], "down");
     assert_eq!(fixture.get("/").await.text(), "one");
-}
-
-#[tokio::test]
-async fn mutated_bytes_are_a_miss_and_are_written_over() {
-    let clock = ManualClock::default();
-    let store = Arc::new(ModelStore::with_clock(clock.clone()));
-    let fixture = Fixture::on(store.clone(), clock, |builder| builder);
-    fixture.origin.then(200, &[HOUR], "one");
-    fixture.get("/").await;
-    let key = Key::new(
-        larder_store::Kind::evictable("response"),
-        b"shttp cinema.example /".as_slice(),
-    );
-    let held = store.get(&key).await.unwrap().unwrap();
-    let mut bytes = held.value.to_vec();
-    *bytes.last_mut().unwrap() ^= 1;
-    store
-        .put(&Put::new(key, bytes, Ttl::from_secs(60)))
-        .await
-        .unwrap();
-    let sibling = fixture.sibling();
-    sibling.origin.then(200, &[HOUR], "two");
-    assert_eq!(sibling.get("/").await.text(), "two");
-    assert!(fixture.sibling().get("/").await.is_hit());
 }
 
 #[tokio::test]

@@ -274,6 +274,16 @@ impl Answered {
     }
 }
 
+/// Waits until it is so.
+pub(crate) async fn until(is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENT, waiting).await.unwrap();
+}
+
 pub(crate) const HOUR: (&str, &str) = ("cache-control", "max-age=3600");
 
 impl Origin {

@@ -8,7 +8,6 @@
 mod failures;
 mod fixture;
 mod flights;
-mod streams;
 mod tower_shape;
 
 /// What holds on every store.
@@ -30,12 +29,22 @@ macro_rules! on {
 
             #[path = "conditions.rs"]
             mod conditions;
+            #[path = "deception.rs"]
+            mod deception;
+            #[path = "flights.rs"]
+            mod flights;
+            #[path = "head.rs"]
+            mod head;
             #[path = "profiles.rs"]
             mod profiles;
             #[path = "purges.rs"]
             mod purges;
             #[path = "reuse.rs"]
             mod reuse;
+            #[path = "stale.rs"]
+            mod stale;
+            #[path = "streams.rs"]
+            mod streams;
             #[path = "variants.rs"]
             mod variants;
         }

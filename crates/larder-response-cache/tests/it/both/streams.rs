@@ -8,7 +8,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
 
-use crate::fixture::{Body, Broken, Fixture, HOUR, request, response};
+use crate::fixture::{Body, Broken, HOUR, request, response};
 
 type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Broken>>;
 
@@ -28,14 +28,14 @@ async fn next(body: &mut larder_response_cache::ResponseBody<Body>) -> Option<By
     frame.unwrap()?.unwrap().into_data().ok()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_first_byte_of_any_body_comes_at_once() {
     for fields in [
         &[HOUR][..],
         &[],
         &[HOUR, ("content-type", "text/event-stream")],
     ] {
-        let fixture = Fixture::new();
+        let fixture = super::fixture().await;
         let (frames, body) = stream();
         fixture.origin.then_response(response(200, fields, body));
         let mut body = fixture
@@ -56,9 +56,9 @@ async fn the_first_byte_of_any_body_comes_at_once() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_body_past_the_cap_streams_on_and_is_not_stored() {
-    let fixture = Fixture::with(|builder| builder.with_max_body(5));
+    let fixture = super::fixture_with(|builder| builder.with_max_body(5)).await;
     let (frames, body) = stream();
     fixture.origin.then_response(response(200, &[HOUR], body));
     let mut body = fixture
@@ -78,9 +78,9 @@ async fn a_body_past_the_cap_streams_on_and_is_not_stored() {
     assert!(!fixture.get("/b").await.is_hit());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_truncated_body_is_never_stored() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let (frames, body) = stream();
     fixture
         .origin
@@ -104,9 +104,9 @@ async fn a_truncated_body_is_never_stored() {
     assert!(!fixture.get("/b").await.is_hit());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn trailers_come_through_and_keep_it_from_being_stored() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let (frames, body) = stream();
     fixture.origin.then_response(response(200, &[HOUR], body));
     let mut trailers = HeaderMap::new();
@@ -123,9 +123,9 @@ async fn trailers_come_through_and_keep_it_from_being_stored() {
     assert!(!fixture.get("/").await.is_hit());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_client_that_goes_away_leaves_the_response_to_others() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     let (frames, body) = stream();
     fixture.origin.then_response(response(200, &[HOUR], body));
     let response = fixture.open(request(Method::GET, "/", &[])).await;
@@ -139,9 +139,9 @@ async fn a_client_that_goes_away_leaves_the_response_to_others() {
     assert_eq!((waiting.text(), fixture.origin.count()), ("onetwo", 1));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_client_that_does_not_read_holds_nobody_up() {
-    let fixture = Fixture::new();
+    let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     let _unread = fixture.open(request(Method::GET, "/", &[])).await;
     assert_eq!(fixture.get("/").await.text(), "one");

@@ -1,0 +1,86 @@
+use http::{HeaderMap, header};
+
+use super::Profile;
+use super::validation::opaque;
+
+/// What a 200 to a HEAD says of a stored response to a GET (RFC 9111, 4.3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadEffect {
+    /// The stored response is what a GET would get: its fields are brought up to date.
+    Updates,
+    /// The stored response is another one: it is not served again.
+    Outdates,
+    /// Nothing.
+    None,
+}
+
+/// What `head`, the fields of a 200 to a HEAD, says of a response with the fields `stored`.
+///
+/// Every validator that it has must be that of the stored response, and its `Content-Length` too. In
+/// the safe profile there must be one at all: a field that says nothing of the content must not make
+/// old content fresh.
+pub fn effect_of_head(profile: Profile, stored: &HeaderMap, head: &HeaderMap) -> HeadEffect {
+    let said = [header::ETAG, header::LAST_MODIFIED, header::CONTENT_LENGTH].map(|name| {
+        let said = head.get(&name)?;
+        let held = stored.get(&name).map(|held| opaque(held.as_bytes()));
+        Some(held == Some(opaque(said.as_bytes())))
+    });
+    let mut said = said.into_iter().flatten().peekable();
+    if said.peek().is_none() && profile == Profile::Safe {
+        return HeadEffect::None;
+    }
+    if said.all(|is_same| is_same) {
+        HeadEffect::Updates
+    } else {
+        HeadEffect::Outdates
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORED: [(&str, &str); 3] = [
+        ("etag", "\"a\""),
+        ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("content-length", "3"),
+    ];
+
+    fn effect(profile: Profile, head: &[(&'static str, &str)]) -> HeadEffect {
+        let map = |fields: &[(&'static str, &str)]| {
+            let fields = fields.iter();
+            let fields =
+                fields.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            fields.collect::<HeaderMap>()
+        };
+        effect_of_head(profile, &map(&STORED), &map(head))
+    }
+
+    #[test]
+    fn what_it_says_must_all_be_the_same() {
+        for field in STORED {
+            assert_eq!(effect(Profile::Safe, &[field]), HeadEffect::Updates);
+        }
+        assert_eq!(effect(Profile::Safe, &STORED), HeadEffect::Updates);
+        assert_eq!(
+            effect(Profile::Safe, &[("etag", "W/\"a\"")]),
+            HeadEffect::Updates
+        );
+        for field in [
+            ("etag", "\"b\""),
+            ("last-modified", "Sun, 06 Nov 1994 08:49:38 GMT"),
+            ("content-length", "4"),
+        ] {
+            assert_eq!(effect(Profile::Rfc, &[field]), HeadEffect::Outdates);
+            let one_of_two = [STORED[usize::from(field.0 == "etag")], field];
+            assert_eq!(effect(Profile::Safe, &one_of_two), HeadEffect::Outdates);
+        }
+    }
+
+    #[test]
+    fn where_it_says_nothing_the_profiles_differ() {
+        let other = [("x", "1")];
+        assert_eq!(effect(Profile::Safe, &other), HeadEffect::None);
+        assert_eq!(effect(Profile::Rfc, &other), HeadEffect::Updates);
+    }
+}

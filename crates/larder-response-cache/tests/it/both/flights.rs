@@ -1,0 +1,227 @@
+//! Requests for the same response at the same time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::fixture::{Fixture, HOUR, full, response, until};
+
+/// Lets the next request wait until it is told to go on.
+fn held(fixture: &Fixture, fields: &'static [(&str, &str)]) -> oneshot::Sender<()> {
+    let (go, wait) = oneshot::channel();
+    fixture.origin.then_with(move |_| {
+        Box::pin(async move {
+            let _ = wait.await;
+            Ok(response(200, fields, full("one")))
+        })
+    });
+    go
+}
+
+/// Asks in a task of its own, and waits until the origin has been asked so often.
+async fn ask(fixture: &Arc<Fixture>, count: usize) -> tokio::task::JoinHandle<String> {
+    let asking = fixture.clone();
+    let task = tokio::spawn(async move { asking.get("/").await.text().to_owned() });
+    until(|| fixture.origin.count() == count).await;
+    task
+}
+
+/// Long enough for a request to reach whatever it waits for.
+async fn a_moment() {
+    tokio::time::sleep(Duration::from_millis(30)).await;
+}
+
+#[tokio::test]
+async fn a_hundred_at_once_are_one_call() {
+    let fixture = Arc::new(super::fixture().await);
+    let go = held(&fixture, &[HOUR]);
+    let leader = ask(&fixture, 1).await;
+    let mut visitors = JoinSet::new();
+    for _ in 0..99 {
+        let fixture = fixture.clone();
+        visitors.spawn(async move { fixture.get("/").await });
+    }
+    a_moment().await;
+    go.send(()).unwrap();
+    let answers = visitors.join_all().await;
+    assert!(answers.iter().all(|answer| answer.text() == "one"));
+    let shared = |status: &str| status.contains("; collapsed") || status.contains("; hit");
+    assert!(
+        answers
+            .iter()
+            .all(|answer| shared(answer.field("cache-status")))
+    );
+    assert_eq!(leader.await.unwrap(), "one");
+    assert_eq!(fixture.origin.count(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_shared_is_fetched_side_by_side_and_nobody_queues_for_it_again() {
+    let fixture = Arc::new(super::fixture().await);
+    let go = held(&fixture, &[("cache-control", "private")]);
+    let leader = ask(&fixture, 1).await;
+    let mut visitors = JoinSet::new();
+    for _ in 0..9 {
+        let fixture = fixture.clone();
+        visitors.spawn(async move { fixture.get("/").await });
+    }
+    a_moment().await;
+    assert_eq!(fixture.origin.count(), 1);
+    go.send(()).unwrap();
+    visitors.join_all().await;
+    leader.await.unwrap();
+    assert_eq!(fixture.origin.count(), 10);
+
+    // Neither waits for the other.
+    let _first = held(&fixture, &[]);
+    let _second = held(&fixture, &[]);
+    let one = ask(&fixture, 11).await;
+    let two = ask(&fixture, 12).await;
+    one.abort();
+    two.abort();
+}
+
+#[tokio::test]
+async fn a_leader_that_goes_away_strands_nobody() {
+    let fixture = Arc::new(super::fixture().await);
+    let _never = held(&fixture, &[HOUR]);
+    let leader = ask(&fixture, 1).await;
+    let following = fixture.clone();
+    let follower = tokio::spawn(async move { following.get("/").await });
+    a_moment().await;
+    assert_eq!(fixture.origin.count(), 1);
+    fixture.origin.then(200, &[HOUR], "two");
+    leader.abort();
+    assert_eq!(follower.await.unwrap().text(), "two");
+}
+
+#[tokio::test]
+async fn a_leader_that_stalls_strands_nobody() {
+    let wait = Duration::from_millis(50);
+    let fixture = Arc::new(super::fixture_with(|builder| builder.with_wait(wait)).await);
+    let _never = held(&fixture, &[HOUR]);
+    let leader = ask(&fixture, 1).await;
+    fixture.origin.then(200, &[HOUR], "two");
+    assert_eq!(fixture.get("/").await.text(), "two");
+    assert!(fixture.get("/").await.is_hit());
+    leader.abort();
+}
+
+#[tokio::test]
+async fn what_is_stale_is_served_while_one_request_validates_it() {
+    let fixture = Arc::new(super::fixture().await);
+    let fields = [
+        ("cache-control", "max-age=10, stale-while-revalidate=60"),
+        ("etag", "\"a\""),
+    ];
+    fixture.origin.then(200, &fields, "one");
+    fixture.get("/").await;
+    fixture.later(20);
+    let go = held(&fixture, &[HOUR]);
+    for _ in 0..10 {
+        let stale = fixture.get_with("/", &[("if-none-match", "\"x\"")]).await;
+        assert_eq!((stale.text(), stale.field("age")), ("one", "20"));
+        assert_eq!(stale.field("cache-status"), "larder; hit; ttl=-10");
+    }
+    until(|| fixture.origin.count() == 2).await;
+    assert_eq!(fixture.origin.last()["if-none-match"], "\"a\"");
+    go.send(()).unwrap();
+    let validated = async || {
+        let answered = fixture.get("/").await;
+        answered.field("cache-status") == "larder; hit; ttl=3600"
+    };
+    while !validated().await {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fixture.origin.count(), 2);
+}
+
+#[tokio::test]
+async fn past_its_window_nothing_stale_is_served() {
+    let fixture = super::fixture().await;
+    let fields = [
+        ("cache-control", "max-age=10, stale-while-revalidate=60"),
+        ("etag", "\"a\""),
+    ];
+    fixture.origin.then(200, &fields, "one");
+    fixture.get("/").await;
+    fixture.later(70);
+    fixture.origin.then(200, &fields, "two");
+    assert_eq!(fixture.get("/").await.text(), "two");
+}
+
+#[tokio::test]
+async fn different_variants_do_not_wait_for_each_other() {
+    let fixture = Arc::new(super::fixture().await);
+    let vary = ("vary", "x");
+    fixture.origin.then(200, &[HOUR, vary], "zero");
+    fixture.get_with("/", &[("x", "0")]).await;
+    let _never = held(&fixture, &[HOUR]);
+    let slow = tokio::spawn({
+        let fixture = fixture.clone();
+        async move { fixture.get_with("/", &[("x", "1")]).await }
+    });
+    until(|| fixture.origin.count() == 2).await;
+    fixture.origin.then(200, &[HOUR, vary], "two");
+    assert_eq!(fixture.get_with("/", &[("x", "2")]).await.text(), "two");
+    slow.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_rounds_of_leaders_that_go_away_leave_everyone_an_answer() {
+    let fixture = Arc::new(super::fixture().await);
+    for round in 0..1_000 {
+        for _ in 0..4 {
+            fixture.origin.then_with(move |_| {
+                Box::pin(async move {
+                    for _ in 0..round % 7 {
+                        tokio::task::yield_now().await;
+                    }
+                    Ok(response(200, &[HOUR], full("one")))
+                })
+            });
+        }
+        let path = format!("/{round}");
+        let ask = |path: String| {
+            let fixture = fixture.clone();
+            async move { fixture.get(&path).await }
+        };
+        let leaver = tokio::spawn(ask(path.clone()));
+        let mut visitors = JoinSet::new();
+        for _ in 0..3 {
+            visitors.spawn(ask(path.clone()));
+        }
+        for _ in 0..round % 5 {
+            tokio::task::yield_now().await;
+        }
+        leaver.abort();
+        let answers = tokio::time::timeout(Duration::from_secs(4), visitors.join_all()).await;
+        let answers = answers.expect("nobody waits for a leader that is gone");
+        assert!(answers.iter().all(|answer| answer.text() == "one"));
+        assert!(fixture.get(&path).await.is_hit(), "round {round}");
+        fixture.origin.drop_script();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_thousand_rounds_those_who_come_at_once_are_one_call() {
+    let fixture = Arc::new(super::fixture().await);
+    for round in 0..1_000 {
+        let before = fixture.origin.count();
+        for _ in 0..4 {
+            fixture.origin.then(200, &[HOUR], "one");
+        }
+        let path = format!("/{round}");
+        let mut visitors = JoinSet::new();
+        for _ in 0..4 {
+            let (fixture, path) = (fixture.clone(), path.clone());
+            visitors.spawn(async move { fixture.get(&path).await });
+        }
+        let answers = visitors.join_all().await;
+        assert!(answers.iter().all(|answer| answer.text() == "one"));
+        assert_eq!(fixture.origin.count() - before, 1, "round {round}");
+        fixture.origin.drop_script();
+    }
+}

@@ -1,0 +1,85 @@
+//! What is served in place of an origin that fails (RFC 9111, 4.2.4; RFC 5861), and bytes in the
+//! store that are none of ours.
+
+use http::Method;
+use larder_store::{Key, Kind, Put, Ttl};
+
+use crate::fixture::{Broken, HOUR, request};
+
+#[tokio::test]
+async fn stale_if_error_covers_for_answers_and_for_silence() {
+    let fixture = super::fixture().await;
+    fixture.origin.then(
+        200,
+        &[("cache-control", "max-age=10, stale-if-error=60")],
+        "one",
+    );
+    fixture.get("/").await;
+    fixture.later(20);
+    fixture.origin.then(503, &[], "down");
+    let covered = fixture.get("/").await;
+    assert_eq!((covered.status.as_u16(), covered.text()), (200, "one"));
+    assert_eq!(
+        covered.field("cache-status"),
+        "larder; fwd=stale; fwd-status=503"
+    );
+    fixture.origin.then_fail();
+    assert_eq!(fixture.get("/").await.text(), "one");
+    fixture.later(60);
+    fixture.origin.then(503, &[], "down");
+    assert_eq!(fixture.get("/").await.text(), "down");
+}
+
+#[tokio::test]
+async fn an_inner_error_is_covered_for_a_while_and_kept_otherwise() {
+    let fixture = super::fixture().await;
+    fixture
+        .origin
+        .then(200, &[("cache-control", "max-age=10")], "one");
+    fixture.get("/").await;
+    fixture.later(20);
+    fixture.origin.then_fail().then(503, &[], "down");
+    assert_eq!(fixture.get("/").await.text(), "one");
+    assert_eq!(fixture.get("/").await.text(), "down");
+    for said in [
+        "must-revalidate",
+        "proxy-revalidate",
+        "s-maxage=10",
+        "no-cache",
+    ] {
+        let said = format!("max-age=10, stale-if-error=60, {said}");
+        let path = format!("/{}", said.len());
+        fixture
+            .origin
+            .then(200, &[("cache-control", &said), ("etag", "\"a\"")], "one");
+        fixture.get(&path).await;
+        fixture.later(20);
+        fixture.origin.then_fail();
+        let error = fixture
+            .send(request(Method::GET, &path, &[]))
+            .await
+            .unwrap_err();
+        assert_eq!(error, Broken, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn mutated_bytes_are_a_miss_and_are_written_over() {
+    let fixture = super::fixture().await;
+    let store = &fixture.store;
+    fixture.origin.then(200, &[HOUR], "one");
+    fixture.get("/").await;
+    let key = Key::new(
+        Kind::evictable("response"),
+        b"shttp cinema.example /".as_slice(),
+    );
+    let held = store.get(&key).await.unwrap().unwrap();
+    let mut bytes = held.value.to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    let put = Put::new(key, bytes, Ttl::from_secs(60));
+    assert!(store.put(&put).await.unwrap());
+    let sibling = fixture.sibling();
+    sibling.origin.then(200, &[HOUR], "two");
+    assert_eq!(sibling.get("/").await.text(), "two");
+    assert!(fixture.sibling().get("/").await.is_hit());
+}
