@@ -6,6 +6,7 @@ use bb8_redis::RedisConnectionManager;
 use larder_store::{DEFAULT_MAX_VALUE, Error, ErrorKind, ManualClock, Result};
 use tokio::sync::Notify;
 
+use crate::cluster;
 use crate::connection::{Address, Limits, Member, Node, Sentinels, Source, Target};
 use crate::endpoint::{Endpoint, Form};
 use crate::route::Route;
@@ -123,25 +124,19 @@ impl RedisBuilder {
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<RedisStore> {
         let limits = self.limits;
-        let supervisor = Arc::new(Notify::new());
-        let (location, source) = match self.origin {
-            Origin::Pool(pool) => ("redis:// (a pool of the app)".into(), Source::Lent(pool)),
-            Origin::Url(url) => {
-                let endpoint = Endpoint::parse(&url)?;
-                let location = Arc::from(&*endpoint.location);
-                let target = target(endpoint, &limits)?;
-                let source = Source::own(target, &limits, supervisor.clone());
-                (location, source)
+        let route = match self.origin {
+            Origin::Pool(pool) => {
+                let location = "redis:// (a pool of the app)".into();
+                one(location, limits, |_| Source::Lent(pool)).await?
             }
+            Origin::Url(url) => at(Endpoint::parse(&url)?, limits).await?,
         };
-        let node = Arc::new(Node::new(location, limits, source, supervisor));
-        start::connect(&node).await?;
         let time = match self.virtual_time {
             Some(_) => Time::Virtual,
             None => Time::Server,
         };
         Ok(RedisStore {
-            route: Route::One(Arc::new(Member::new(node))),
+            route,
             scripts: Scripts::new(time),
             max_value: self.max_value,
             virtual_time: self.virtual_time,
@@ -149,34 +144,51 @@ impl RedisBuilder {
     }
 }
 
-/// Where the lines of the only node lead.
-fn target(endpoint: Endpoint, limits: &Limits) -> Result<Target> {
+async fn at(endpoint: Endpoint, limits: Limits) -> Result<Route> {
     let Endpoint {
-        mut infos,
+        infos,
         form,
         tls,
-        ..
+        location,
     } = endpoint;
+    let location = Arc::from(location);
     let at = |info| Address {
         info,
         tls: tls.clone(),
     };
-    let first = at(infos.swap_remove(0));
-    match form {
-        Form::One => Ok(Target::Fixed(first)),
+    let Some(first) = infos.first().cloned().map(at) else {
+        let text = "the store URL names no server";
+        return Err(Error::new("connect", ErrorKind::Invalid, text));
+    };
+    let target = match form {
+        Form::One => Target::Fixed(first),
         Form::Sentinel { master, login } => {
-            let sentinels = std::iter::once(first.clone().info)
-                .chain(infos)
-                .map(|info| at(info.set_redis_settings(login.clone())))
-                .collect();
+            let sentinels = infos.into_iter();
+            let sentinels = sentinels.map(|info| at(info.set_redis_settings(login.clone())));
             let deadline = limits.connect_deadline;
-            let watched = Sentinels::watch(master, sentinels, first, deadline);
-            Ok(Target::Master(Arc::new(watched)))
+            let watched = Sentinels::watch(master, sentinels.collect(), first, deadline);
+            Target::Master(Arc::new(watched))
         }
-        Form::Cluster => Err(Error::new(
-            "connect",
-            ErrorKind::Invalid,
-            "a cluster is more than one node",
-        )),
-    }
+        Form::Cluster => {
+            let cluster = cluster::connect(location, infos, first, limits).await?;
+            return Ok(Route::Cluster(cluster));
+        }
+    };
+    one(location, limits, |supervisor| {
+        Source::own(target, &limits, supervisor)
+    })
+    .await
+}
+
+/// One server, once it has answered.
+async fn one(
+    location: Arc<str>,
+    limits: Limits,
+    source: impl FnOnce(Arc<Notify>) -> Source,
+) -> Result<Route> {
+    let supervisor = Arc::new(Notify::new());
+    let source = source(supervisor.clone());
+    let node = Arc::new(Node::new(location, limits, source, supervisor));
+    start::connect(&node, start::Mode::Alone).await?;
+    Ok(Route::One(Arc::new(Member::new(node))))
 }

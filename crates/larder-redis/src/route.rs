@@ -7,30 +7,45 @@ use std::sync::Arc;
 
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::{Error, Key, Result};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::classify;
+use crate::cluster::{Cluster, Shard, Split};
 use crate::connection::{Limits, Member, Operation, Repeat, Request};
 
 /// The servers of a store.
 pub(crate) enum Route {
     One(Arc<Member>),
+    Cluster(Cluster),
 }
 
 impl Route {
     /// Begins an operation on the server that holds `key`, unless too many are in flight there.
-    pub(crate) fn begin(&self, name: &'static str, _key: &Key) -> Result<Routed<'_>> {
+    pub(crate) fn begin(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
         match self {
             Self::One(server) => Ok(Routed {
                 operation: server.begin(name)?,
+                shard: None,
             }),
+            Self::Cluster(cluster) => {
+                let (operation, shard) = cluster.begin(name, key)?;
+                Ok(Routed {
+                    operation,
+                    shard: Some(shard),
+                })
+            }
         }
     }
 
     /// Begins an operation on several keys, wherever they are.
     pub(crate) fn begin_many(&self, name: &'static str) -> Result<Batch<'_>> {
         match self {
-            Self::One(server) => Ok(Batch {
-                operation: server.begin(name)?,
+            Self::One(server) => Ok(Batch::One(server.begin(name)?)),
+            Self::Cluster(cluster) => Ok(Batch::Cluster {
+                cluster,
+                name,
+                deadline: Instant::now() + cluster.limits().deadline,
             }),
         }
     }
@@ -40,18 +55,30 @@ impl Route {
     pub(crate) fn masters(&self) -> Vec<Arc<Member>> {
         match self {
             Self::One(server) => vec![server.clone()],
+            Self::Cluster(cluster) => cluster.masters(),
         }
     }
 
     pub(crate) fn location(&self) -> &str {
         match self {
             Self::One(server) => server.location(),
+            Self::Cluster(cluster) => cluster.location(),
         }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         match self {
             Self::One(server) => server.limits(),
+            Self::Cluster(cluster) => cluster.limits(),
+        }
+    }
+
+    /// Counts the changes of who serves what, where that changes.
+    #[allow(dead_code)]
+    pub(crate) fn generation(&self) -> Option<watch::Receiver<u64>> {
+        match self {
+            Self::One(_) => None,
+            Self::Cluster(cluster) => Some(cluster.generation()),
         }
     }
 }
@@ -59,6 +86,8 @@ impl Route {
 /// One operation on one key, from its begin to its deadline.
 pub(crate) struct Routed<'a> {
     operation: Operation<'a>,
+    /// Where the server may send it on.
+    shard: Option<Shard<'a>>,
 }
 
 impl Routed<'_> {
@@ -73,27 +102,39 @@ impl Routed<'_> {
     /// # Errors
     /// As [`Operation::send`].
     pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
-        self.operation.send(Request::One(command), repeat).await
+        let outcome = self.operation.send(Request::One(command), repeat).await;
+        match &self.shard {
+            Some(shard) if shard.is_elsewhere(&outcome) => {
+                let following = shard.follow(&self.operation, command, repeat, outcome);
+                // Boxed like all that is rare, so that the future of the common case is a small one.
+                Box::pin(following).await
+            }
+            _ => outcome,
+        }
     }
 }
 
 /// One operation on several keys, from its begin to its deadline.
-pub(crate) struct Batch<'a> {
-    operation: Operation<'a>,
+pub(crate) enum Batch<'a> {
+    One(Operation<'a>),
+    Cluster {
+        cluster: &'a Cluster,
+        name: &'static str,
+        deadline: Instant,
+    },
 }
 
 impl Batch<'_> {
-    pub(crate) fn name(&self) -> &'static str {
-        self.operation.name()
-    }
-
     /// Whether the deadline is still to come.
     pub(crate) fn has_time(&self) -> bool {
-        self.operation.has_time()
+        match self {
+            Self::One(operation) => operation.has_time(),
+            Self::Cluster { deadline, .. } => Instant::now() < *deadline,
+        }
     }
 
-    /// Sends commands, each with the key that says where it goes, in one round trip to each server,
-    /// and gives the answer of each. Those of one key run in their order.
+    /// Sends commands, each with the key that says where it goes, in one round trip to each server
+    /// and side by side, and gives the answer of each. Those of one key run in their order.
     ///
     /// `repeat` says whether all that was sent together may be sent again together.
     pub(crate) fn send<'k>(
@@ -101,18 +142,37 @@ impl Batch<'_> {
         items: impl ExactSizeIterator<Item = (&'k Key, Cmd)>,
         repeat: Repeat,
     ) -> impl Future<Output = Vec<Result<Value>>> + Send {
-        let mut pipeline = Pipeline::with_capacity(items.len());
-        for (_, command) in items {
-            pipeline.add_command(command);
-        }
-        async move {
-            if pipeline.is_empty() {
-                return Vec::new();
+        let load = match self {
+            Self::One(operation) => {
+                let mut pipeline = Pipeline::with_capacity(items.len());
+                for (_, command) in items {
+                    pipeline.add_command(command);
+                }
+                Load::One(operation, pipeline)
             }
-            let values = self.operation.send(Request::Many(&pipeline), repeat);
-            spread(self.name(), pipeline.len(), values.await)
+            Self::Cluster {
+                cluster,
+                name,
+                deadline,
+            } => Load::Split(cluster.split(name, *deadline, items, repeat)),
+        };
+        async move {
+            match load {
+                Load::One(_, pipeline) if pipeline.is_empty() => Vec::new(),
+                Load::One(operation, pipeline) => {
+                    let values = operation.send(Request::Many(&pipeline), repeat);
+                    spread(operation.name(), pipeline.len(), values.await)
+                }
+                Load::Split(split) => Box::pin(split.send()).await,
+            }
         }
     }
+}
+
+/// What a batch sends.
+enum Load<'a, 'k> {
+    One(&'a Operation<'a>, Pipeline),
+    Split(Split<'a, 'k>),
 }
 
 /// The answer of each item out of the answer of all; an error of all is an error of each.

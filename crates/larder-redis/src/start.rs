@@ -10,24 +10,33 @@ use crate::{classify, tls};
 /// The oldest server that knows flags of scripts.
 const OLDEST: u32 = 7;
 
+/// What a server is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// One server, or the master of sentinels.
+    Alone,
+    /// A node of a cluster.
+    Cluster,
+}
+
 /// Makes the first connection of a node, and looks at who answers.
-pub(crate) async fn connect(node: &Node) -> Result<()> {
+pub(crate) async fn connect(node: &Node, mode: Mode) -> Result<()> {
     // A little later than whoever dials, who knows more.
     let deadline = node.limits().connect_deadline.mul_f64(1.1);
-    match timeout(deadline, greet(node)).await {
+    match timeout(deadline, greet(node, mode)).await {
         Ok(greeted) => greeted,
         Err(_) => Err(explain(&Fault::TimedOut, node)),
     }
 }
 
-async fn greet(node: &Node) -> Result<()> {
+async fn greet(node: &Node, mode: Mode) -> Result<()> {
     let added = node.replace_line().await;
     added.map_err(|fault| explain(&fault, node))?;
     let mut hello = Cmd::new();
     hello.arg("HELLO");
     let operation = node.begin_within("connect", node.limits().connect_deadline)?;
     let greeting = operation.send(Request::One(&hello), Repeat::Safe).await?;
-    check(greeting, node.location())
+    check(greeting, node.location(), mode)
 }
 
 fn error(kind: ErrorKind, text: String) -> Error {
@@ -36,7 +45,7 @@ fn error(kind: ErrorKind, text: String) -> Error {
 
 /// Refuses a server that larder cannot work with. One that does not say who it is passes: it may
 /// be a proxy.
-fn check(greeting: Value, location: &str) -> Result<()> {
+fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
     let greeting: Vec<(Value, Value)> = match greeting {
         Value::Map(pairs) => pairs,
         Value::Array(flat) => pairs(flat),
@@ -47,11 +56,24 @@ fn check(greeting: Value, location: &str) -> Result<()> {
         let (_, value) = pairs.find(|(key, _)| text(key) == Some(name))?;
         text(value)
     };
-    if said("mode") == Some("sentinel") {
-        return Err(error(
-            ErrorKind::Invalid,
-            format!("{location} is a sentinel: give the URL of the server that it watches"),
-        ));
+    let host = location
+        .split_once("://")
+        .map_or(location, |(_, host)| host);
+    let wrong = match (said("mode"), wanted) {
+        (Some("sentinel"), _) => Some(format!(
+            "a sentinel: give the URL of the server that it watches, or \
+             redis+sentinel://{host}/name-of-the-master"
+        )),
+        (Some("cluster"), Mode::Alone) => Some(format!(
+            "a node of a cluster: use redis+cluster://{host}, which finds the others"
+        )),
+        (Some("standalone"), Mode::Cluster) => Some(format!(
+            "no node of a cluster: use redis://{host} for one server"
+        )),
+        _ => None,
+    };
+    if let Some(wrong) = wrong {
+        return Err(error(ErrorKind::Invalid, format!("{location} is {wrong}")));
     }
     let major = said("version").and_then(|version| version.split('.').next()?.parse().ok());
     match major {

@@ -20,6 +20,12 @@ impl Member {
     }
 }
 
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.node.set_down(false);
+    }
+}
+
 impl Deref for Member {
     type Target = Node;
 

@@ -36,6 +36,14 @@ pub(crate) struct Node {
     /// Nobody dials any more.
     ended: AtomicBool,
     changed: Notify,
+    peer: Option<Peer>,
+}
+
+/// What a node of a cluster has besides.
+struct Peer {
+    host: String,
+    /// Told when the line is lost.
+    alarm: Arc<Notify>,
 }
 
 impl Node {
@@ -55,6 +63,38 @@ impl Node {
             down: AtomicBool::new(true),
             ended: AtomicBool::new(false),
             changed: Notify::new(),
+            peer: None,
+        }
+    }
+
+    /// The same node as one of a cluster, which is dialed in the background: operations wait for its
+    /// first line until a dial fails.
+    pub(crate) fn in_cluster(mut self, host: String, alarm: Arc<Notify>) -> Self {
+        self.peer = Some(Peer { host, alarm });
+        self.down = AtomicBool::new(false);
+        self.supervisor.notify_one();
+        self
+    }
+
+    /// The host of a node of a cluster.
+    pub(crate) fn host(&self) -> &str {
+        self.peer.as_ref().map_or("", |peer| &peer.host)
+    }
+
+    /// Whether there is a line that works, as far as is known.
+    pub(crate) fn is_up(&self) -> bool {
+        self.good_line().is_some()
+    }
+
+    /// [`is_up`](Self::is_up), after waiting for the first line.
+    pub(crate) async fn is_up_by(&self, deadline: Instant) -> bool {
+        self.next_line("connect", deadline).await.is_ok()
+    }
+
+    /// Tells the cluster that the line is lost.
+    pub(super) fn raise_alarm(&self) {
+        if let Some(peer) = &self.peer {
+            peer.alarm.notify_one();
         }
     }
 

@@ -59,7 +59,6 @@ pub(crate) struct Operation<'a> {
 /// replaced meanwhile it is kept alive.
 enum Held<'a> {
     Borrowed(&'a Node),
-    #[allow(dead_code)]
     Shared(Arc<Member>),
 }
 
@@ -92,7 +91,6 @@ impl Node {
 
 impl Member {
     /// Begins an operation that may outlive the member's place in its cluster.
-    #[allow(dead_code)]
     pub(crate) fn begin_until(
         self: &Arc<Self>,
         name: &'static str,
@@ -135,7 +133,15 @@ impl<'a> Operation<'a> {
         self.name
     }
 
-    #[allow(dead_code)]
+    pub(crate) fn location(&self) -> &str {
+        self.node.location()
+    }
+
+    /// The host of its node, in a cluster.
+    pub(crate) fn host(&self) -> &str {
+        self.node.host()
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }

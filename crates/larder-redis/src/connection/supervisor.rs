@@ -42,6 +42,9 @@ async fn supervise(node: Arc<Node>) {
     loop {
         node.supervisor.notified().await;
         probe(&node).await;
+        if !node.is_up() {
+            node.raise_alarm();
+        }
         let mut outage = false;
         while node.good_line().is_none() {
             pace.admit().await;

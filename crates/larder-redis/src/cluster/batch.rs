@@ -1,0 +1,216 @@
+//! How a batch is split by node, and how what was sent on is sent again.
+
+use std::collections::HashMap;
+
+use ::redis::{Cmd, Pipeline, Value};
+use futures_util::future::join_all;
+use larder_store::{Error, ErrorKind, Key, Result};
+use tokio::time::Instant;
+
+use super::follow::{Hop, Journey};
+use super::redirect::{Redirect, too_many, unserved};
+use super::{Cluster, Shared, slot};
+use crate::connection::{Repeat, Request};
+use crate::route::{again, spread};
+
+/// A batch, split by the node that each item goes to. The parts are sent side by side.
+pub(crate) struct Split<'a, 'k> {
+    shared: &'a Shared,
+    keys: Vec<&'k Key>,
+    parts: Vec<Part>,
+    answers: Vec<Option<Result<Value>>>,
+    journey: Journey,
+    repeat: Repeat,
+}
+
+/// What goes to one node, in the order of the batch.
+struct Part {
+    to: Hop,
+    items: Vec<usize>,
+    pipeline: Pipeline,
+}
+
+impl Cluster {
+    /// Splits a batch. Items whose slot nobody serves have their error already.
+    pub(crate) fn split<'a, 'k>(
+        &'a self,
+        name: &'static str,
+        deadline: Instant,
+        items: impl ExactSizeIterator<Item = (&'k Key, Cmd)>,
+        repeat: Repeat,
+    ) -> Split<'a, 'k> {
+        let shared = &*self.shared;
+        let mut split = Split {
+            shared,
+            keys: Vec::with_capacity(items.len()),
+            parts: Vec::new(),
+            answers: Vec::with_capacity(items.len()),
+            journey: Journey::new(name, deadline),
+            repeat,
+        };
+        for (at, (key, command)) in items.enumerate() {
+            split.keys.push(key);
+            let master = shared.master(name, slot::of(key.as_bytes()));
+            split.answers.push(match master {
+                Ok(master) => {
+                    add(&mut split.parts, Hop::to(master), at, command);
+                    None
+                }
+                Err(error) => Some(Err(error)),
+            });
+        }
+        split
+    }
+}
+
+/// Adds a command to the part for its node. There are as many parts as nodes: few.
+fn add(parts: &mut Vec<Part>, to: Hop, item: usize, command: Cmd) {
+    let found = parts.iter().position(|part| part.to.is_same(&to));
+    let found = found.unwrap_or_else(|| {
+        parts.push(Part {
+            to,
+            items: Vec::new(),
+            pipeline: Pipeline::new(),
+        });
+        parts.len() - 1
+    });
+    if let Some(part) = parts.get_mut(found) {
+        if part.to.is_asking {
+            part.pipeline.cmd("ASKING");
+        }
+        part.items.push(item);
+        part.pipeline.add_command(command);
+    }
+}
+
+/// An item that a node sent on.
+struct Stray {
+    item: usize,
+    command: Cmd,
+    redirect: Redirect,
+}
+
+impl<'k> Split<'_, 'k> {
+    /// Sends the parts, and then again what was sent on, until each item has its answer.
+    pub(crate) async fn send(mut self) -> Vec<Result<Value>> {
+        while !self.parts.is_empty() {
+            let parts = std::mem::take(&mut self.parts);
+            let sending = parts
+                .iter()
+                .map(|part| part.send(&self.journey, self.repeat));
+            let outcomes = join_all(sending).await;
+            let mut strays = Vec::new();
+            for (part, outcomes) in parts.iter().zip(outcomes) {
+                self.sort(part, outcomes, &mut strays);
+            }
+            if !strays.is_empty() {
+                strays.sort_by_key(|stray| stray.item);
+                self.regroup(strays).await;
+            }
+        }
+        let name = self.journey.name;
+        let answer = |answer: Option<_>| answer.unwrap_or_else(|| Err(unserved(name)));
+        self.answers.into_iter().map(answer).collect()
+    }
+
+    /// Keeps the answers, and sets aside what was sent on.
+    fn sort(&mut self, part: &Part, outcomes: Vec<Result<Value>>, strays: &mut Vec<Stray>) {
+        let teller = part.to.member.host();
+        let has_time = self.journey.has_time();
+        for ((&item, command), outcome) in part.items.iter().zip(part.commands()).zip(outcomes) {
+            match self.shared.heed(&outcome, teller) {
+                Some(redirect) if has_time => strays.push(Stray {
+                    item,
+                    command: command.clone(),
+                    redirect,
+                }),
+                _ => self.answers[item] = Some(outcome),
+            }
+        }
+    }
+
+    /// Makes parts of what was sent on. Those of one key stay together and in their order.
+    async fn regroup(&mut self, strays: Vec<Stray>) {
+        let name = self.journey.name;
+        let waits =
+            |redirect: &Redirect| !matches!(redirect, Redirect::Moved(_) | Redirect::Ask(_));
+        let hopped = match strays.iter().any(|stray| waits(&stray.redirect)) {
+            true => {
+                self.journey.pause().await;
+                Ok(())
+            }
+            false => self.journey.hop(),
+        };
+        let mut ways: HashMap<&'k Key, Result<Hop>> = HashMap::new();
+        for stray in &strays {
+            let key = self.keys[stray.item];
+            ways.entry(key).or_insert_with(|| match &stray.redirect {
+                _ if hopped.is_err() => Err(too_many(name)),
+                Redirect::Moved(place) => self.shared.hop_to(name, place.as_ref(), false),
+                Redirect::Ask(place) => self.shared.hop_to(name, place.as_ref(), true),
+                _ => {
+                    let master = self.shared.master(name, slot::of(key.as_bytes()));
+                    master.map(Hop::to)
+                }
+            });
+        }
+        let overtaken = self.overtaken(&ways);
+        for stray in strays {
+            let key = self.keys[stray.item];
+            match ways.get(key) {
+                Some(Ok(_)) if overtaken.get(key).is_some_and(|&last| last > stray.item) => {
+                    self.answers[stray.item] = Some(Err(came_too_late(name)));
+                }
+                Some(Ok(hop)) => add(&mut self.parts, hop.clone(), stray.item, stray.command),
+                Some(Err(error)) => self.answers[stray.item] = Some(Err(again(error))),
+                None => {}
+            }
+        }
+    }
+
+    /// The last item with an answer of each of these keys. What came before it in the batch may not
+    /// run after it.
+    fn overtaken(&self, ways: &HashMap<&'k Key, Result<Hop>>) -> HashMap<&'k Key, usize> {
+        let answered = self.keys.iter().zip(&self.answers).enumerate();
+        answered
+            .filter(|(_, (key, answer))| answer.is_some() && ways.contains_key(*key))
+            .map(|(item, (key, _))| (*key, item))
+            .collect()
+    }
+}
+
+/// The error of an item that was sent on where a later one of its key was not.
+fn came_too_late(operation: &'static str) -> Error {
+    Error::new(
+        operation,
+        ErrorKind::NotSent,
+        "the slot of this key moved in the middle of the batch, and a later item of the key ran \
+         already",
+    )
+}
+
+impl Part {
+    async fn send(&self, journey: &Journey, repeat: Repeat) -> Vec<Result<Value>> {
+        let name = journey.name;
+        let value = match self.to.member.begin_until(name, journey.deadline) {
+            Ok(operation) => operation.send(Request::Many(&self.pipeline), repeat).await,
+            Err(error) => Err(error),
+        };
+        let value = value.map(|value| match value {
+            Value::Array(answers) if self.to.is_asking => {
+                Value::Array(answers.into_iter().skip(1).step_by(2).collect())
+            }
+            value => value,
+        });
+        spread(name, self.items.len(), value)
+    }
+
+    /// The commands of the items.
+    fn commands(&self) -> impl Iterator<Item = &Cmd> {
+        let (skipped, step) = match self.to.is_asking {
+            true => (1, 2),
+            false => (0, 1),
+        };
+        self.pipeline.cmd_iter().skip(skipped).step_by(step)
+    }
+}

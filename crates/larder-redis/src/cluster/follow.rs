@@ -1,0 +1,181 @@
+//! How one operation goes where a node sends it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::{Cmd, Pipeline, Value};
+use larder_store::{ErrorKind, Result};
+use tokio::time::{Instant, sleep_until};
+
+use super::redirect::{MOST_HOPS, Redirect, too_many, unserved};
+use super::topology::Place;
+use super::{Shard, Shared};
+use crate::classify;
+use crate::connection::{Member, Operation, Repeat, Request};
+
+/// How long an operation waits at first before it asks again: about what a key takes to move.
+const PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(32);
+
+/// Where something is sent next.
+#[derive(Clone)]
+pub(super) struct Hop {
+    pub(super) member: Arc<Member>,
+    /// `ASKING` goes before it: the node does not serve the slot yet.
+    pub(super) is_asking: bool,
+}
+
+/// What one operation has been through.
+pub(super) struct Journey {
+    pub(super) name: &'static str,
+    pub(super) deadline: Instant,
+    hops: usize,
+    pause: Duration,
+}
+
+impl Journey {
+    pub(super) fn new(name: &'static str, deadline: Instant) -> Self {
+        Self {
+            name,
+            deadline,
+            hops: 0,
+            pause: PAUSE,
+        }
+    }
+
+    /// Counts a redirection that is followed at once.
+    ///
+    /// # Errors
+    /// When there were too many.
+    pub(super) fn hop(&mut self) -> Result<()> {
+        self.hops += 1;
+        match self.hops > MOST_HOPS {
+            true => Err(too_many(self.name)),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits a little, longer each time; not beyond the deadline, which ends it in place of a count.
+    pub(super) async fn pause(&mut self) {
+        self.hops = 0;
+        let until = Instant::now() + self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        sleep_until(until.min(self.deadline)).await;
+    }
+
+    pub(super) fn has_time(&self) -> bool {
+        Instant::now() < self.deadline
+    }
+}
+
+impl Shard<'_> {
+    /// Whether an outcome is more than the operation's own: [`follow`](Self::follow) decides.
+    pub(crate) fn is_elsewhere(&self, outcome: &Result<Value>) -> bool {
+        matches!(outcome, Err(_) | Ok(Value::ServerError(_)))
+    }
+
+    /// Goes where the answer of the first node leads, until there is an answer to the command.
+    ///
+    /// Nothing ran where a node sent it on, so that this is safe for what must run once.
+    pub(crate) async fn follow(
+        &self,
+        first: &Operation<'_>,
+        command: &Cmd,
+        repeat: Repeat,
+        outcome: Result<Value>,
+    ) -> Result<Value> {
+        let shared = &self.cluster.shared;
+        let mut journey = Journey::new(first.name(), first.deadline());
+        let mut outcome = outcome;
+        let mut teller = first.host().to_owned();
+        loop {
+            let Some(redirect) = shared.heed(&outcome, &teller) else {
+                return outcome;
+            };
+            if !journey.has_time() {
+                return outcome;
+            }
+            let hop = match &redirect {
+                Redirect::Moved(place) => shared.hop_to(journey.name, place.as_ref(), false)?,
+                Redirect::Ask(place) => shared.hop_to(journey.name, place.as_ref(), true)?,
+                _ => {
+                    journey.pause().await;
+                    let member = shared.master(journey.name, self.slot)?;
+                    Hop::to(member)
+                }
+            };
+            if matches!(redirect, Redirect::Moved(_) | Redirect::Ask(_)) {
+                journey.hop()?;
+            }
+            teller = hop.member.host().to_owned();
+            outcome = hop.send(&journey, command, repeat).await;
+        }
+    }
+}
+
+impl Hop {
+    pub(super) fn to(member: Arc<Member>) -> Self {
+        Self {
+            member,
+            is_asking: false,
+        }
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.member, &other.member) && self.is_asking == other.is_asking
+    }
+
+    async fn send(&self, journey: &Journey, command: &Cmd, repeat: Repeat) -> Result<Value> {
+        let operation = self.member.begin_until(journey.name, journey.deadline)?;
+        if !self.is_asking {
+            return operation.send(Request::One(command), repeat).await;
+        }
+        let mut pipeline = Pipeline::with_capacity(2);
+        pipeline.cmd("ASKING").add_command(command.clone());
+        match operation.send(Request::Many(&pipeline), repeat).await? {
+            Value::Array(mut answers) if answers.len() == 2 => Ok(answers.swap_remove(1)),
+            _ => Err(classify::unexpected(journey.name)),
+        }
+    }
+}
+
+impl Shared {
+    /// Where an outcome leads, if it does. The refresher is told what it means.
+    pub(super) fn heed(&self, outcome: &Result<Value>, teller: &str) -> Option<Redirect> {
+        let redirect = match outcome {
+            Ok(answer) => Redirect::of(answer, teller)?,
+            Err(error) => {
+                if matches!(error.kind(), ErrorKind::NotSent | ErrorKind::MayHaveRun) {
+                    self.in_trouble();
+                }
+                return None;
+            }
+        };
+        let kind = match redirect {
+            Redirect::Moved(_) | Redirect::ReadOnly => {
+                self.is_outdated();
+                "moved"
+            }
+            Redirect::Ask(_) => "ask",
+            Redirect::TryAgain => "tryagain",
+            Redirect::Down => {
+                self.in_trouble();
+                return None;
+            }
+        };
+        metrics::counter!("larder_redis_redirects_total", "kind" => kind).increment(1);
+        Some(redirect)
+    }
+
+    /// The node that a redirection names.
+    pub(super) fn hop_to(
+        &self,
+        name: &'static str,
+        place: Option<&Place>,
+        is_asking: bool,
+    ) -> Result<Hop> {
+        let member = place.and_then(|place| self.members.at(place));
+        let member = member.ok_or_else(|| unserved(name))?;
+        Ok(Hop { member, is_asking })
+    }
+}

@@ -1,0 +1,63 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::members::Members;
+use super::slot::SLOTS;
+use super::topology::{Place, Topology};
+use crate::connection::Member;
+
+/// The master of each slot.
+pub(super) struct SlotMap {
+    /// For each slot the place of its master in `masters`, or [`NOBODY`].
+    slots: Box<[u16]>,
+    masters: Vec<Arc<Member>>,
+    topology: Topology,
+}
+
+const NOBODY: u16 = u16::MAX;
+
+impl SlotMap {
+    pub(super) fn new(topology: Topology, members: &Members) -> Self {
+        let mut slots = vec![NOBODY; usize::from(SLOTS)].into_boxed_slice();
+        let mut masters = Vec::new();
+        let mut seen: HashMap<&Place, u16> = HashMap::new();
+        for range in topology.ranges() {
+            let at = match seen.get(&range.master) {
+                Some(at) => *at,
+                None => {
+                    let (Some(master), Ok(at)) =
+                        (members.at(&range.master), u16::try_from(masters.len()))
+                    else {
+                        continue;
+                    };
+                    masters.push(master);
+                    seen.insert(&range.master, at);
+                    at
+                }
+            };
+            let served = usize::from(range.first)..=usize::from(range.last);
+            if let Some(served) = slots.get_mut(served) {
+                served.fill(at);
+            }
+        }
+        Self {
+            slots,
+            masters,
+            topology,
+        }
+    }
+
+    /// The master of a slot, if there is one.
+    pub(super) fn master(&self, slot: u16) -> Option<&Arc<Member>> {
+        let at = *self.slots.get(usize::from(slot))?;
+        self.masters.get(usize::from(at))
+    }
+
+    pub(super) fn masters(&self) -> &[Arc<Member>] {
+        &self.masters
+    }
+
+    pub(super) fn topology(&self) -> &Topology {
+        &self.topology
+    }
+}

@@ -1,0 +1,176 @@
+//! Redis Cluster and Valkey Cluster: a router over [`Node`](crate::connection::Node)s.
+//!
+//! 1. The slot of a key is the checksum of its hash tag ([`slot`]).
+//! 2. The map says which node serves a slot. It is swapped as a whole, and only when it changed;
+//!    nodes that stay keep their lines ([`members`]).
+//! 3. Each node has its own line, deadline, cap and supervisor, so a dead one hurts no other.
+//! 4. A node that does not serve a key says who does, or that nobody does yet; the operation goes
+//!    there within its deadline, since nothing ran ([`redirect`], [`follow`]).
+//! 5. The map is read again when a node said so, while a master is lost, and now and then
+//!    ([`refresh`]).
+//!
+//! See docs/decisions/cluster-routing-is-ours.md for why the client library's cluster is not used.
+
+mod batch;
+mod follow;
+mod map;
+mod members;
+mod redirect;
+mod refresh;
+mod slot;
+mod start;
+mod survey;
+mod topology;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use larder_store::{Key, Result};
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::connection::{Limits, Member, Operation};
+use map::SlotMap;
+use members::Members;
+use topology::{Place, Topology};
+
+pub(crate) use batch::Split;
+pub(crate) use start::connect;
+
+/// The nodes of a cluster, and who of them serves what.
+pub(crate) struct Cluster {
+    shared: Arc<Shared>,
+    refresher: AbortHandle,
+}
+
+/// What operations and the refresher share.
+struct Shared {
+    location: Arc<str>,
+    map: ArcSwap<SlotMap>,
+    members: Members,
+    seeds: Vec<Place>,
+    /// The map is known to be old, or a line was lost.
+    wanted: Arc<Notify>,
+    /// Until when the cluster is watched closely, in milliseconds after `epoch`.
+    troubled_until: AtomicU64,
+    epoch: Instant,
+    /// Counts the maps.
+    generation: watch::Sender<u64>,
+}
+
+/// For how long an operation that failed makes the map be read again and again: a failover that is
+/// under way ends in it, or the next operation fails too.
+const TROUBLE: Duration = Duration::from_secs(3);
+
+impl Cluster {
+    /// Begins an operation on the master of a key's slot.
+    pub(crate) fn begin(
+        &self,
+        name: &'static str,
+        key: &Key,
+    ) -> Result<(Operation<'static>, Shard<'_>)> {
+        let slot = slot::of(key.as_bytes());
+        let shard = Shard {
+            cluster: self,
+            slot,
+        };
+        let deadline = Instant::now() + self.limits().deadline;
+        Ok((self.shared.begin(name, slot, deadline)?, shard))
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        &self.shared.location
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        self.shared.members.limits()
+    }
+
+    /// The nodes that serve slots.
+    pub(crate) fn masters(&self) -> Vec<Arc<Member>> {
+        self.shared.map.load().masters().to_vec()
+    }
+
+    /// Counts the changes of who serves what.
+    pub(crate) fn generation(&self) -> watch::Receiver<u64> {
+        self.shared.generation.subscribe()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.refresher.abort();
+    }
+}
+
+/// The way of one operation through a cluster.
+pub(crate) struct Shard<'a> {
+    cluster: &'a Cluster,
+    slot: u16,
+}
+
+impl Shared {
+    fn master(&self, name: &'static str, slot: u16) -> Result<Arc<Member>> {
+        match self.map.load().master(slot) {
+            Some(master) => Ok(master.clone()),
+            None => {
+                self.in_trouble();
+                Err(redirect::unserved(name))
+            }
+        }
+    }
+
+    fn begin(
+        &self,
+        name: &'static str,
+        slot: u16,
+        deadline: Instant,
+    ) -> Result<Operation<'static>> {
+        self.master(name, slot)?.begin_until(name, deadline)
+    }
+
+    /// A node said that the map is old.
+    fn is_outdated(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// An operation failed in a way that a failover explains.
+    fn in_trouble(&self) {
+        let now = self.now();
+        let until = now + u64::try_from(TROUBLE.as_millis()).unwrap_or(u64::MAX);
+        let before = self.troubled_until.fetch_max(until, Ordering::Relaxed);
+        // While it is watched already it takes no more waking up: each failure would.
+        if before <= now {
+            self.wanted.notify_one();
+        }
+    }
+
+    fn is_troubled(&self) -> bool {
+        let until = self.troubled_until.load(Ordering::Relaxed);
+        until > self.now() || self.map.load().masters().iter().any(|it| !it.is_up())
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Uses `topology` from now on, if it says anything new.
+    ///
+    /// One that serves fewer slots is not believed: a node that was just started, or is cut off from
+    /// the others, knows no better. Where it is true, the nodes say so themselves.
+    fn install(&self, topology: Topology) {
+        let map = self.map.load();
+        let current = map.topology();
+        if topology.covered() >= current.covered() && topology != *current {
+            metrics::counter!("larder_redis_topology_changes_total").increment(1);
+            tracing::info!(cluster = %self.location, "the slots of the cluster have moved");
+            self.map
+                .store(Arc::new(SlotMap::new(topology, &self.members)));
+            self.generation.send_modify(|generation| *generation += 1);
+        }
+        self.members.retain(self.map.load().topology());
+    }
+}

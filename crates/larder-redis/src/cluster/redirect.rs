@@ -1,0 +1,93 @@
+//! What a node answers that does not serve a key now. In all of these cases nothing ran.
+
+use ::redis::Value;
+use larder_store::{Error, ErrorKind, Refusal};
+
+use super::topology::Place;
+
+/// How often one operation follows a redirection. Nodes that agree need one, and one more where a
+/// slot moves meanwhile.
+pub(super) const MOST_HOPS: usize = 5;
+
+/// Where an operation has to go instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Redirect {
+    /// The slot is on another node, from now on.
+    Moved(Option<Place>),
+    /// This key is on another node, or will be: only this time, and with `ASKING` before it.
+    Ask(Option<Place>),
+    /// The keys of the record are on two nodes at the moment.
+    TryAgain,
+    /// The master became a replica.
+    ReadOnly,
+    /// The cluster serves nobody, or not this slot.
+    Down,
+}
+
+impl Redirect {
+    /// What an answer of a node at `teller` says, if it is one of these.
+    pub(super) fn of(answer: &Value, teller: &str) -> Option<Self> {
+        let Value::ServerError(error) = answer else {
+            return None;
+        };
+        let place = || {
+            let (_slot, place) = error.details()?.split_once(' ')?;
+            Place::parse(place, teller)
+        };
+        match error.code() {
+            "MOVED" => Some(Self::Moved(place())),
+            "ASK" => Some(Self::Ask(place())),
+            "TRYAGAIN" => Some(Self::TryAgain),
+            "READONLY" => Some(Self::ReadOnly),
+            "CLUSTERDOWN" | "MASTERDOWN" => Some(Self::Down),
+            _ => None,
+        }
+    }
+}
+
+/// The error where nodes send an operation from one to the other.
+pub(super) fn too_many(operation: &'static str) -> Error {
+    Error::new(
+        operation,
+        ErrorKind::Refused(Refusal::Unavailable),
+        format!("redirected more than {MOST_HOPS} times: the nodes of the cluster disagree"),
+    )
+}
+
+/// The error of a key whose slot nobody serves.
+pub(super) fn unserved(operation: &'static str) -> Error {
+    Error::new(
+        operation,
+        ErrorKind::Refused(Refusal::Unavailable),
+        "no node of the cluster serves the slot of this key: redis-cli --cluster check says which",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(line: &str) -> Option<Redirect> {
+        let answer = ::redis::parse_redis_value(format!("{line}\r\n").as_bytes()).unwrap();
+        Redirect::of(&answer, "teller")
+    }
+
+    #[test]
+    fn each_redirection_is_read() {
+        let place = |host: &str| {
+            Some(Place {
+                host: host.to_owned(),
+                port: 7,
+            })
+        };
+        assert_eq!(of("-MOVED 12 h:7"), Some(Redirect::Moved(place("h"))));
+        assert_eq!(of("-MOVED 12 :7"), Some(Redirect::Moved(place("teller"))));
+        assert_eq!(of("-MOVED"), Some(Redirect::Moved(None)));
+        assert_eq!(of("-ASK 12 h:7"), Some(Redirect::Ask(place("h"))));
+        assert_eq!(of("-TRYAGAIN Multiple"), Some(Redirect::TryAgain));
+        assert_eq!(of("-READONLY You"), Some(Redirect::ReadOnly));
+        assert_eq!(of("-CLUSTERDOWN The"), Some(Redirect::Down));
+        assert_eq!(of("-OOM command"), None);
+        assert_eq!(of("+MOVED 12 h:7"), None);
+    }
+}

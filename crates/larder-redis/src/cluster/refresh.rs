@@ -1,0 +1,102 @@
+//! Reading the map again: when it is known to be old, closely while a master is lost, and now and
+//! then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::{Error, ErrorKind, Result};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::Shared;
+use super::start::ask_seed;
+use super::survey::{self, NAME};
+use super::topology::Topology;
+
+/// The shortest time between two reads, which makes at most eight in a second.
+const SHORTEST: Duration = Duration::from_millis(125);
+
+/// The longest one while the cluster is in trouble: half of the time in which a failover is to be
+/// found.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// How often it is read while nothing happens.
+const SLOWLY: Duration = Duration::from_secs(60);
+
+/// How long a node may think before the next is asked as well.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How many nodes are asked in one go, at most.
+const ASKED: usize = 8;
+
+/// Reads the map for as long as the store lives.
+pub(super) async fn refresh(shared: Arc<Shared>) {
+    let mut last = Instant::now();
+    let mut gap = SHORTEST;
+    loop {
+        if shared.is_troubled() {
+            // Something that is new cuts it short.
+            let _ = timeout(jittered(gap), shared.wanted.notified()).await;
+            gap = gap.mul_f64(1.25).min(LONGEST);
+        } else {
+            gap = SHORTEST;
+            let _ = timeout(jittered(SLOWLY), shared.wanted.notified()).await;
+        }
+        sleep_until(last + SHORTEST).await;
+        last = Instant::now();
+        let outcome = match read(&shared).await {
+            Ok(topology) => {
+                shared.install(topology);
+                "read"
+            }
+            Err(error) => {
+                tracing::debug!(cluster = %shared.location, %error, "the slots cannot be read");
+                "failed"
+            }
+        };
+        metrics::counter!("larder_redis_topology_reads_total", "outcome" => outcome).increment(1);
+    }
+}
+
+/// Half of it to all of it, so that processes do not go in step.
+fn jittered(time: Duration) -> Duration {
+    time.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+/// Asks the nodes that are known and have a line, and then the seeds.
+async fn read(shared: &Shared) -> Result<Topology> {
+    let mut nodes = shared.members.all();
+    fastrand::shuffle(&mut nodes);
+    let up = nodes.into_iter().filter(|(_, member)| member.is_up());
+    let deadline = shared.members.limits().connect_deadline;
+    let asking = up.take(ASKED).map(async |(place, member)| {
+        let operation = member.begin_until(NAME, Instant::now() + deadline)?;
+        believable(shared, survey::ask(&operation, &place.host).await?)
+    });
+    if let Ok(topology) = survey::first(asking, PATIENCE).await {
+        return Ok(topology);
+    }
+    let mut seeds = shared.seeds.clone();
+    fastrand::shuffle(&mut seeds);
+    let asking = (0_u32..).zip(seeds).take(ASKED).map(async |(at, seed)| {
+        // Each is a dial: no more than eight in a second.
+        sleep(SHORTEST * at).await;
+        believable(shared, ask_seed(&shared.members, &seed).await?)
+    });
+    let found = survey::first(asking, Duration::ZERO).await;
+    found.map_err(|errors| {
+        let none = || Error::new(NAME, ErrorKind::NotSent, "there is nobody to ask");
+        errors.into_iter().next_back().unwrap_or_else(none)
+    })
+}
+
+/// Refuses what a node says that is cut off from the others, or was just started.
+fn believable(shared: &Shared, topology: Topology) -> Result<Topology> {
+    if topology.covered() >= shared.map.load().topology().covered() {
+        return Ok(topology);
+    }
+    Err(Error::new(
+        NAME,
+        ErrorKind::NotSent,
+        "the node knows of fewer slots than are served",
+    ))
+}

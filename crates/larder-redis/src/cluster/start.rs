@@ -1,0 +1,122 @@
+//! Finding the cluster by its seeds.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use ::redis::{ConnectionAddr, ConnectionInfo};
+use arc_swap::ArcSwap;
+use futures_util::future::join_all;
+use larder_store::{Error, ErrorKind, Result};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+
+use super::map::SlotMap;
+use super::members::Members;
+use super::refresh::refresh;
+use super::survey;
+use super::topology::{Place, Topology};
+use super::{Cluster, Shared};
+use crate::connection::{Address, Limits};
+use crate::start;
+
+/// How long one seed may think before the next is tried as well.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Finds the cluster by the first seed that knows it, and connects to its masters.
+///
+/// # Errors
+/// Of the seeds, where none knows it; or where no master can be reached. A store of which some
+/// masters are lost works for the others.
+pub(crate) async fn connect(
+    location: Arc<str>,
+    seeds: Vec<ConnectionInfo>,
+    template: Address,
+    limits: Limits,
+) -> Result<Cluster> {
+    let deadline = Instant::now() + limits.connect_deadline;
+    let wanted = Arc::new(Notify::new());
+    let members = Members::new(template, limits, wanted.clone());
+    let seeds: Vec<_> = seeds.iter().filter_map(place).collect();
+    let topology = find(&members, &seeds, &location).await?;
+    let map = SlotMap::new(topology, &members);
+    let up = join_all(map.masters().iter().map(|master| master.is_up_by(deadline)));
+    if !up.await.contains(&true) {
+        let named = map.masters().first().map_or("nobody", |it| it.location());
+        return Err(error(
+            ErrorKind::NotSent,
+            format!(
+                "the seeds of {location} answer, but no master can be reached where they say it \
+                 is, such as {named}: check cluster-announce-ip and cluster-announce-hostname"
+            ),
+        ));
+    }
+    let shared = Arc::new(Shared {
+        location,
+        map: ArcSwap::from_pointee(map),
+        members,
+        seeds,
+        wanted,
+        troubled_until: AtomicU64::new(0),
+        epoch: Instant::now(),
+        generation: watch::Sender::new(0),
+    });
+    let refresher = tokio::spawn(refresh(shared.clone())).abort_handle();
+    Ok(Cluster { shared, refresher })
+}
+
+async fn find(members: &Members, seeds: &[Place], location: &str) -> Result<Topology> {
+    let asking = survey::first(
+        seeds.iter().map(async |seed| {
+            let topology = ask_seed(members, seed).await?;
+            match topology.covered() {
+                0 => Err(error(
+                    ErrorKind::NotSent,
+                    format!("{seed} is a node of a cluster that serves no slot yet"),
+                )),
+                _ => Ok(topology),
+            }
+        }),
+        PATIENCE,
+    );
+    let deadline = members.limits().connect_deadline;
+    match timeout(deadline.mul_f64(1.1), asking).await {
+        Ok(Ok(topology)) => Ok(topology),
+        // What can be mended says more than that somebody is away.
+        Ok(Err(errors)) => Err(errors
+            .into_iter()
+            .min_by_key(|error| error.kind() == ErrorKind::NotSent)
+            .unwrap_or_else(|| nobody(location, deadline))),
+        Err(_) => Err(nobody(location, deadline)),
+    }
+}
+
+/// Asks a seed by a connection that is closed then: it may be known to others by another name.
+pub(super) async fn ask_seed(members: &Members, seed: &Place) -> Result<Topology> {
+    let node = members.node(seed);
+    start::connect(&node, start::Mode::Cluster).await?;
+    let deadline = members.limits().connect_deadline;
+    let operation = node.begin_within("connect", deadline)?;
+    survey::ask(&operation, &seed.host).await
+}
+
+fn place(info: &ConnectionInfo) -> Option<Place> {
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) => Some(Place {
+            host: host.clone(),
+            port: *port,
+        }),
+        _ => None,
+    }
+}
+
+fn nobody(location: &str, deadline: Duration) -> Error {
+    error(
+        ErrorKind::NotSent,
+        format!("no seed of {location} answered within {deadline:?}: check the addresses"),
+    )
+}
+
+fn error(kind: ErrorKind, text: String) -> Error {
+    Error::new("connect", kind, text)
+}

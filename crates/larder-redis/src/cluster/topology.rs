@@ -1,0 +1,228 @@
+//! Who serves which slots, as a node tells it.
+
+use std::fmt;
+
+use ::redis::Value;
+
+use super::slot::SLOTS;
+
+/// Where a node is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Place {
+    /// A place as a redirection gives it; without a host it is the host of who gave it.
+    pub(crate) fn parse(text: &str, teller: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        Self::of(host, port.parse().ok()?, teller)
+    }
+
+    fn of(host: &str, port: u16, teller: &str) -> Option<Self> {
+        let host = match host {
+            // What a node says that does not know its own name.
+            "?" => return None,
+            "" => teller,
+            host => host,
+        };
+        let host = host.to_owned();
+        (port != 0).then_some(Self { host, port })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        match host.contains(':') {
+            true => write!(f, "[{host}]:{port}"),
+            false => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+/// A run of slots and the nodes that have them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Range {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+    pub(crate) master: Place,
+    pub(crate) replicas: Vec<Place>,
+}
+
+/// The slots of a cluster. Two that are equal mean the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Topology {
+    ranges: Vec<Range>,
+}
+
+impl Topology {
+    /// The answer of `CLUSTER SLOTS`, which every version of Redis and Valkey gives; nothing where
+    /// it is of another form. A node without a name is the teller.
+    pub(crate) fn read(answer: Value, teller: &str) -> Option<Self> {
+        let Value::Array(ranges) = answer else {
+            return None;
+        };
+        if ranges.len() > usize::from(SLOTS) {
+            return None;
+        }
+        let mut read = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            let Value::Array(range) = range else {
+                return None;
+            };
+            let [first, last, master, replicas @ ..] = &range[..] else {
+                return None;
+            };
+            let (first, last) = (slot(first)?, slot(last)?);
+            if first > last {
+                return None;
+            }
+            // Slots whose node has no name are as good as served by nobody.
+            let Some(master) = place(master, teller)? else {
+                continue;
+            };
+            let mut others = Vec::with_capacity(replicas.len());
+            for replica in replicas {
+                others.extend(place(replica, teller)?);
+            }
+            others.sort();
+            read.push(Range {
+                first,
+                last,
+                master,
+                replicas: others,
+            });
+        }
+        Some(Self::of(read))
+    }
+
+    /// Sorted and joined, so that it does not matter who tells it.
+    fn of(mut ranges: Vec<Range>) -> Self {
+        ranges.sort();
+        ranges.dedup_by(|next, last| {
+            let joins = last.last.checked_add(1) == Some(next.first)
+                && last.master == next.master
+                && last.replicas == next.replicas;
+            if joins {
+                last.last = next.last;
+            }
+            joins
+        });
+        Self { ranges }
+    }
+
+    pub(crate) fn ranges(&self) -> &[Range] {
+        &self.ranges
+    }
+
+    /// How many slots are served.
+    pub(crate) fn covered(&self) -> usize {
+        let count = |range: &Range| usize::from(range.last - range.first) + 1;
+        self.ranges.iter().map(count).sum()
+    }
+
+    /// Whether a node has a part in it.
+    pub(crate) fn names(&self, place: &Place) -> bool {
+        let mut ranges = self.ranges.iter();
+        ranges.any(|range| range.master == *place || range.replicas.contains(place))
+    }
+}
+
+fn slot(value: &Value) -> Option<u16> {
+    match value {
+        Value::Int(slot) => u16::try_from(*slot).ok().filter(|slot| *slot < SLOTS),
+        _ => None,
+    }
+}
+
+/// A node of a range: host, port, and what else there is. `Some(None)` has no name.
+fn place(value: &Value, teller: &str) -> Option<Option<Place>> {
+    let Value::Array(node) = value else {
+        return None;
+    };
+    let [host, Value::Int(port), ..] = &node[..] else {
+        return None;
+    };
+    let port = u16::try_from(*port).ok()?;
+    let host = match host {
+        Value::Nil => "",
+        Value::BulkString(host) => std::str::from_utf8(host).ok()?,
+        Value::SimpleString(host) => host,
+        _ => return None,
+    };
+    Some(Place::of(host, port, teller))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(resp: &str) -> Option<Topology> {
+        let value = ::redis::parse_redis_value(resp.as_bytes()).unwrap();
+        Topology::read(value, "seed")
+    }
+
+    fn at(host: &str, port: u16) -> Place {
+        Place {
+            host: host.to_owned(),
+            port,
+        }
+    }
+
+    fn node(host: &str, port: u16) -> String {
+        format!("*3\r\n${}\r\n{host}\r\n:{port}\r\n$1\r\ni\r\n", host.len())
+    }
+
+    #[test]
+    fn ranges_are_sorted_and_joined_whoever_tells_them() {
+        let (a, b) = (node("10.0.0.1", 1), node("10.0.0.2", 2));
+        let one = read(&format!(
+            "*2\r\n*3\r\n:0\r\n:9\r\n{a}*4\r\n:10\r\n:16383\r\n{b}{a}"
+        ));
+        let other = read(&format!(
+            "*3\r\n*4\r\n:10\r\n:16383\r\n{b}{a}*3\r\n:0\r\n:3\r\n{a}*3\r\n:4\r\n:9\r\n{a}"
+        ));
+        let one = one.unwrap();
+        assert_eq!(one, other.unwrap());
+        assert_eq!((one.ranges().len(), one.covered()), (2, 16_384));
+        assert_eq!(one.ranges()[1].replicas, [at("10.0.0.1", 1)]);
+        assert!(one.names(&at("10.0.0.2", 2)) && !one.names(&at("10.0.0.2", 1)));
+    }
+
+    #[test]
+    fn a_node_without_a_name_is_the_one_that_was_asked() {
+        for host in ["$0\r\n\r\n", "$-1\r\n"] {
+            let read = read(&format!("*1\r\n*3\r\n:0\r\n:9\r\n*2\r\n{host}:7\r\n")).unwrap();
+            assert_eq!(read.ranges()[0].master, at("seed", 7));
+        }
+        let unknown = read("*1\r\n*3\r\n:0\r\n:9\r\n*2\r\n$1\r\n?\r\n:7\r\n").unwrap();
+        assert_eq!(unknown.covered(), 0);
+    }
+
+    #[test]
+    fn what_is_no_topology_is_none() {
+        for resp in [
+            "+OK\r\n",
+            "*1\r\n:1\r\n",
+            "*1\r\n*2\r\n:0\r\n:1\r\n",
+            "*1\r\n*3\r\n:9\r\n:0\r\n*2\r\n$1\r\nh\r\n:7\r\n",
+            "*1\r\n*3\r\n:0\r\n:16384\r\n*2\r\n$1\r\nh\r\n:7\r\n",
+            "*1\r\n*3\r\n:0\r\n:1\r\n*2\r\n$1\r\nh\r\n:70000\r\n",
+        ] {
+            assert_eq!(read(resp), None, "{resp}");
+        }
+    }
+
+    #[test]
+    fn a_redirection_names_a_place() {
+        assert_eq!(Place::parse("h:7", "seed"), Some(at("h", 7)));
+        assert_eq!(Place::parse(":7", "seed"), Some(at("seed", 7)));
+        assert_eq!(Place::parse("::1:7", "seed"), Some(at("::1", 7)));
+        assert_eq!(at("::1", 7).to_string(), "[::1]:7");
+        for text in ["?:7", "h", "h:", "h:0", "h:70000"] {
+            assert_eq!(Place::parse(text, "seed"), None, "{text}");
+        }
+    }
+}
