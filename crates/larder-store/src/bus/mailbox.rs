@@ -77,7 +77,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// The next event; nothing when the store is gone.
+    /// The next event; nothing when all that waited was heard and the store is gone.
     ///
     /// # Cancellation
     /// A dropped call loses nothing.

@@ -1,16 +1,19 @@
 //! Bus: messages to whoever listens now.
 
 mod channel;
+mod interest;
 mod mailbox;
 
+use std::fmt;
 use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Error, ErrorKind, Namespace, Result};
+use crate::Result;
 
 pub use channel::{Channel, Pattern, Topic};
+pub use interest::Interest;
 pub use mailbox::{Mailbox, Subscription, mailbox};
 
 /// The longest message, in bytes: 64 KiB. A message says that something happened; what happened
@@ -30,8 +33,8 @@ pub enum Event {
     Gap,
 }
 
-/// One message, as it arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One message, as it arrived. `Debug` shows its topic and its length.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// The channel that it was published to.
     pub channel: Channel,
@@ -39,111 +42,12 @@ pub struct Message {
     pub payload: Bytes,
 }
 
-/// What one subscriber wants to hear.
-#[derive(Clone, Debug)]
-pub struct Interest {
-    channels: Vec<Channel>,
-    patterns: Vec<Pattern>,
-    buffer: NonZeroUsize,
-}
-
-impl Default for Interest {
-    fn default() -> Self {
-        Self {
-            channels: Vec::new(),
-            patterns: Vec::new(),
-            buffer: DEFAULT_BUFFER,
-        }
-    }
-}
-
-impl Interest {
-    /// One channel.
-    pub fn in_channel(channel: Channel) -> Self {
-        Self::default().and_channel(channel)
-    }
-
-    /// All channels of a topic, which has to be a [broadcast](Topic::broadcast) one.
-    pub fn in_all_of(topic: Topic) -> Self {
-        Self::default().and_all_of(topic)
-    }
-
-    /// One channel more.
-    #[must_use]
-    pub fn and_channel(mut self, channel: Channel) -> Self {
-        self.channels.push(channel);
-        self
-    }
-
-    /// All channels of one topic more.
-    #[must_use]
-    pub fn and_all_of(mut self, topic: Topic) -> Self {
-        self.patterns.push(Pattern::all_of(topic));
-        self
-    }
-
-    /// How many messages may wait; past it the subscriber hears of a [gap](Event::Gap).
-    /// [`DEFAULT_BUFFER`] unless it is set.
-    #[must_use]
-    pub fn with_buffer(mut self, messages: NonZeroUsize) -> Self {
-        self.buffer = messages;
-        self
-    }
-
-    /// The channels.
-    pub fn channels(&self) -> &[Channel] {
-        &self.channels
-    }
-
-    /// The topics of which all channels are wanted.
-    pub fn patterns(&self) -> &[Pattern] {
-        &self.patterns
-    }
-
-    /// The same wish inside `namespace`. What it hears has to be seen from there, too:
-    /// [`Subscription::seen_from`].
-    #[must_use]
-    pub fn within(&self, namespace: &Namespace) -> Self {
-        Self {
-            channels: self
-                .channels
-                .iter()
-                .map(|channel| channel.within(namespace))
-                .collect(),
-            patterns: self
-                .patterns
-                .iter()
-                .map(|pattern| pattern.within(namespace))
-                .collect(),
-            buffer: self.buffer,
-        }
-    }
-
-    /// Refuses what no store can listen to: the first thing that each of them does.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Invalid`].
-    pub fn check(&self) -> Result<()> {
-        let invalid = |text| Err(Error::new("subscribe", ErrorKind::Invalid, text));
-        if self.channels.is_empty() && self.patterns.is_empty() {
-            return invalid("nothing is listened to: name a channel or a topic".to_owned());
-        }
-        match self
-            .patterns
-            .iter()
-            .find(|pattern| pattern.topic().is_sharded())
-        {
-            Some(pattern) => invalid(format!(
-                "topic '{}' is sharded: listen to its channels, or make it Topic::broadcast",
-                pattern.topic().name()
-            )),
-            None => Ok(()),
-        }
-    }
-
-    /// How many messages may wait.
-    pub fn buffer(&self) -> NonZeroUsize {
-        self.buffer
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("channel", &self.channel)
+            .field("bytes", &self.payload.len())
+            .finish()
     }
 }
 
@@ -151,8 +55,14 @@ impl Interest {
 ///
 /// A message is delivered once or not at all to each subscription: one that is wanted by its
 /// channel and by its topic comes once. What one caller publishes to one channel, one after the
-/// other, arrives in that order. Whenever messages may have been lost the subscriber hears of a
-/// [gap](Event::Gap) in the place where they are missing.
+/// other, arrives in that order; between channels there is none. Nothing is kept for those who come
+/// later.
+///
+/// Whenever messages may have been lost the subscriber hears of a [gap](Event::Gap) in the place
+/// where they are missing: after it, everything arrives again. A gap comes when the loss is over,
+/// so a store says for how long it may go unnoticed. A subscription ends when the store does: when
+/// the last handle of it and of its capabilities is dropped, or where the server lets it listen no
+/// more.
 #[async_trait]
 pub trait Bus: Send + Sync {
     /// Sends a message to all who listen on `channel` now. One round trip.
@@ -171,7 +81,9 @@ pub trait Bus: Send + Sync {
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where nothing is wanted, or all channels
     /// of a [sharded](Topic::sharded) topic; [`Refusal::Full`](crate::Refusal::Full) where the
-    /// store has as many subscriptions as it takes; else as those of [`Store`](crate::Store).
+    /// store has as many subscriptions as it takes, where one to several channels counts for each of
+    /// them; else as those of [`Store`](crate::Store). What failed listens to nothing, so it may be
+    /// tried again whatever the error.
     ///
     /// # Cancellation
     /// A dropped call listens to nothing.

@@ -1,0 +1,161 @@
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+
+use super::{Channel, DEFAULT_BUFFER, Pattern, Topic};
+use crate::{Error, ErrorKind, Namespace, Result};
+
+/// What one subscriber wants to hear.
+#[derive(Clone, Debug)]
+pub struct Interest {
+    channels: Vec<Channel>,
+    patterns: Vec<Pattern>,
+    buffer: NonZeroUsize,
+}
+
+impl Default for Interest {
+    fn default() -> Self {
+        Self {
+            channels: Vec::new(),
+            patterns: Vec::new(),
+            buffer: DEFAULT_BUFFER,
+        }
+    }
+}
+
+impl Interest {
+    /// One channel.
+    pub fn in_channel(channel: Channel) -> Self {
+        Self::default().and_channel(channel)
+    }
+
+    /// All channels of a topic, which has to be a [broadcast](Topic::broadcast) one.
+    pub fn in_all_of(topic: Topic) -> Self {
+        Self::default().and_all_of(topic)
+    }
+
+    /// One channel more.
+    #[must_use]
+    pub fn and_channel(mut self, channel: Channel) -> Self {
+        self.channels.push(channel);
+        self
+    }
+
+    /// All channels of one topic more.
+    #[must_use]
+    pub fn and_all_of(mut self, topic: Topic) -> Self {
+        self.patterns.push(Pattern::all_of(topic));
+        self
+    }
+
+    /// How many messages may wait; past it the subscriber hears of a [gap](Event::Gap).
+    /// [`DEFAULT_BUFFER`] unless it is set.
+    #[must_use]
+    pub fn with_buffer(mut self, messages: NonZeroUsize) -> Self {
+        self.buffer = messages;
+        self
+    }
+
+    /// The channels.
+    pub fn channels(&self) -> &[Channel] {
+        &self.channels
+    }
+
+    /// The topics of which all channels are wanted.
+    pub fn patterns(&self) -> &[Pattern] {
+        &self.patterns
+    }
+
+    /// How many messages may wait.
+    pub fn buffer(&self) -> NonZeroUsize {
+        self.buffer
+    }
+
+    /// The same wish inside `namespace`. What it hears has to be seen from there, too:
+    /// [`Subscription::seen_from`].
+    #[must_use]
+    pub fn within(&self, namespace: &Namespace) -> Self {
+        Self {
+            channels: self
+                .channels
+                .iter()
+                .map(|channel| channel.within(namespace))
+                .collect(),
+            patterns: self
+                .patterns
+                .iter()
+                .map(|pattern| pattern.within(namespace))
+                .collect(),
+            buffer: self.buffer,
+        }
+    }
+
+    /// The same wish with nothing in it twice: neither a channel or a topic that is named twice, nor
+    /// a channel whose whole topic is wanted. So a store that delivers for each of what is left
+    /// delivers once.
+    #[must_use]
+    pub fn distinct(mut self) -> Self {
+        let (mut topics, mut channels) = (HashSet::new(), HashSet::new());
+        self.patterns
+            .retain(|pattern| topics.insert(pattern.clone()));
+        let patterns = &self.patterns;
+        self.channels.retain(|channel| {
+            !patterns.iter().any(|pattern| pattern.matches(channel))
+                && channels.insert(channel.clone())
+        });
+        self
+    }
+
+    /// Refuses what no store can listen to: the first thing that each of them does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`].
+    pub fn check(&self) -> Result<()> {
+        let invalid = |text| Err(Error::new("subscribe", ErrorKind::Invalid, text));
+        if self.channels.is_empty() && self.patterns.is_empty() {
+            return invalid("nothing is listened to: name a channel or a topic".to_owned());
+        }
+        match self
+            .patterns
+            .iter()
+            .find(|pattern| pattern.topic().is_sharded())
+        {
+            Some(pattern) => invalid(format!(
+                "topic '{}' is sharded: listen to its channels, or make it Topic::broadcast",
+                pattern.topic().name()
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILM: Topic = Topic::broadcast("film");
+    const SEAT: Topic = Topic::sharded("seat");
+
+    #[test]
+    fn what_is_wanted_twice_is_wanted_once() {
+        let (film, seat) = (Channel::new(FILM, 1_u32), Channel::new(SEAT, 1_u32));
+        let wanted = Interest::in_channel(film.clone())
+            .and_channel(seat.clone())
+            .and_channel(film.clone())
+            .and_channel(seat.clone());
+        let distinct = wanted.clone().distinct();
+        assert_eq!(distinct.channels(), [film, seat.clone()]);
+        let wanted = wanted.and_all_of(FILM).and_all_of(FILM);
+        let distinct = wanted.distinct();
+        assert_eq!(distinct.channels(), [seat]);
+        assert_eq!(distinct.patterns(), [Pattern::all_of(FILM)]);
+    }
+
+    #[test]
+    fn what_no_store_can_listen_to_is_refused() {
+        let all_of_sharded = Interest::in_all_of(FILM).and_all_of(SEAT).check();
+        let text = all_of_sharded.unwrap_err().to_string();
+        assert!(text.contains("'seat' is sharded"), "{text}");
+        assert!(Interest::default().check().is_err());
+        assert!(Interest::in_all_of(FILM).check().is_ok());
+    }
+}
