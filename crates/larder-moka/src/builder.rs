@@ -1,6 +1,7 @@
 use larder_store::{Clock, DEFAULT_MAX_VALUE, Kind, SystemClock};
 
 use crate::MokaStore;
+use crate::bus::Board;
 use crate::cache::CacheSpace;
 use crate::pinned::Pinned;
 
@@ -9,6 +10,9 @@ pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How many keys each pinned kind holds unless the store is told otherwise: 100,000.
 pub const DEFAULT_PINNED_CAP: usize = 100_000;
+
+/// How many subscriptions there are at most unless the store is told otherwise: 10,000.
+pub const DEFAULT_SUBSCRIPTIONS: usize = 10_000;
 
 /// Settings of a [`MokaStore`], made by [`MokaStore::builder`].
 ///
@@ -28,6 +32,7 @@ pub struct MokaStoreBuilder {
     cache_bytes: u64,
     pinned_cap: usize,
     caps: Vec<(Kind, usize)>,
+    subscriptions: usize,
     max_value: usize,
     clock: Box<dyn Clock>,
 }
@@ -74,6 +79,15 @@ impl MokaStoreBuilder {
         self
     }
 
+    /// Bounds the subscriptions of the bus, by default [`DEFAULT_SUBSCRIPTIONS`]. One to several
+    /// channels and topics counts for each of them.
+    ///
+    /// One more is refused with [`Refusal::Full`](larder_store::Refusal::Full).
+    pub fn with_subscriptions(mut self, number: usize) -> Self {
+        self.subscriptions = number;
+        self
+    }
+
     /// Reads the time from `clock`, by default a [`SystemClock`]. Nothing in the store has another
     /// idea of the time, so a [`ManualClock`](larder_store::ManualClock) ends every TTL exactly.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
@@ -87,6 +101,7 @@ impl MokaStoreBuilder {
         MokaStore::from_parts(
             CacheSpace::new(self.cache_bytes),
             Pinned::new(self.pinned_cap, self.caps),
+            Board::new(self.subscriptions),
             self.max_value,
             self.clock,
         )
@@ -99,6 +114,7 @@ impl Default for MokaStoreBuilder {
             cache_bytes: DEFAULT_CACHE_BYTES,
             pinned_cap: DEFAULT_PINNED_CAP,
             caps: Vec::new(),
+            subscriptions: DEFAULT_SUBSCRIPTIONS,
             max_value: DEFAULT_MAX_VALUE,
             clock: Box::new(SystemClock::default()),
         }

@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod bus;
 mod cache;
 mod pinned;
 mod programs;
 mod store;
 
-pub use builder::{DEFAULT_CACHE_BYTES, DEFAULT_PINNED_CAP, MokaStoreBuilder};
+pub use builder::{
+    DEFAULT_CACHE_BYTES, DEFAULT_PINNED_CAP, DEFAULT_SUBSCRIPTIONS, MokaStoreBuilder,
+};
 pub use cache::ENTRY_OVERHEAD;
 pub use store::MokaStore;
 

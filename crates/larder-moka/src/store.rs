@@ -4,10 +4,12 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use larder_store::{
-    Clock, Delete, Entry, Error, ErrorKind, Form, Key, Programs, Put, Result, Space, Store, Ttl,
+    Bus, Clock, Delete, Entry, Error, ErrorKind, Form, Key, Programs, Put, Result, Space, Store,
+    Ttl,
 };
 
 use crate::MokaStoreBuilder;
+use crate::bus::Board;
 use crate::cache::CacheSpace;
 use crate::pinned::Pinned;
 
@@ -28,6 +30,7 @@ use crate::pinned::Pinned;
 pub struct MokaStore {
     pub(crate) cache: CacheSpace,
     pub(crate) pinned: Pinned,
+    pub(crate) board: Arc<Board>,
     max_value: usize,
     pub(crate) clock: Box<dyn Clock>,
 }
@@ -47,12 +50,14 @@ impl MokaStore {
     pub(crate) fn from_parts(
         cache: CacheSpace,
         pinned: Pinned,
+        board: Board,
         max_value: usize,
         clock: Box<dyn Clock>,
     ) -> Self {
         Self {
             cache,
             pinned,
+            board: Arc::new(board),
             max_value,
             clock,
         }
@@ -157,6 +162,10 @@ impl Store for MokaStore {
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+
+    fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
         Some(self)
     }
 }

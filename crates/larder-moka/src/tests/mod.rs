@@ -1,5 +1,6 @@
 //! Statements about the whole store, on a clock that stands still.
 
+mod bus;
 mod cache;
 mod caps;
 mod conditions;
