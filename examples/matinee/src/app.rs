@@ -15,13 +15,14 @@ use sqlx::SqlitePool;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use crate::accounts::{self, Passwords, add_demo_accounts};
-use crate::config::{Config, DemoAccounts};
+use crate::accounts::{self, Accounts};
+use crate::config::Config;
 use crate::errors::{Problem, StartError};
 use crate::films::Loader;
 use crate::seats::BoxOffice;
@@ -48,8 +49,7 @@ pub(crate) struct AppState {
     pool: SqlitePool,
     store: Arc<dyn Store>,
     metrics: PrometheusHandle,
-    passwords: Passwords,
-    demo_accounts: DemoAccounts,
+    accounts: Accounts,
     box_office: BoxOffice,
 }
 
@@ -60,26 +60,26 @@ pub(crate) struct AppState {
 /// When the database cannot be opened, or is not ours; when the store cannot be had.
 pub async fn app(config: Config) -> Result<App, StartError> {
     let pool = db::open(&config.database_url).await?;
-    let passwords = Passwords::new()?;
-    if config.demo_accounts() == DemoAccounts::Open {
-        add_demo_accounts(&pool, &passwords).await?;
-    }
     // Before the layers are built: their counters belong to the recorder that is there then.
     let metrics = metrics::recorder();
     let store = store::open(&config).await?;
+    let sessions = sessions::sessions(store.clone())?;
+    let accounts = Accounts::open(&config, &pool, &store, &sessions).await?;
     let state = AppState {
         loader: Loader::new(pool.clone(), store.clone())?,
         pool: pool.clone(),
         store: store.clone(),
         metrics: metrics.clone(),
-        passwords,
-        demo_accounts: config.demo_accounts(),
+        accounts: accounts.clone(),
         box_office: BoxOffice::new(pool.clone(), store.clone(), config.hold_for)?,
     };
-    let response_cache = caching::layer(store.clone())?;
-    let session = sessions::layer(&config, store.clone())?;
-    let limit = limits::visitors(&config, store.clone())?;
-    let router = routes(&config, response_cache, session, limit).with_state(state);
+    let layers = Layers {
+        csrf: csrf::layer(config.public_url.as_ref())?,
+        response_cache: caching::layer(store.clone())?,
+        session: sessions::layer(&config, sessions)?,
+        limit: limits::visitors(&config, store.clone())?,
+    };
+    let router = routes(&config, &accounts, layers).with_state(state);
     Ok(App {
         config,
         router,
@@ -89,12 +89,15 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     })
 }
 
-fn routes(
-    config: &Config,
+/// The layers that are built from the settings and the store.
+struct Layers {
+    csrf: CsrfLayer<csrf::Refuse>,
     response_cache: ResponseCacheLayer,
     session: SessionLayer,
     limit: RateLimitLayer,
-) -> Router<AppState> {
+}
+
+fn routes(config: &Config, accounts: &Accounts, layers: Layers) -> Router<AppState> {
     // What every handler stands behind, whatever happens in it.
     let guards = ServiceBuilder::new()
         .layer(CatchPanicLayer::custom(Problem::from_panic))
@@ -106,12 +109,12 @@ fn routes(
     // What visitors come for, from the inside out: what is answered from the response cache is
     // neither a visitor's own nor counted by the limit.
     let house = films::routes()
-        .merge(accounts::routes())
+        .merge(accounts::routes(accounts))
         .merge(seats::routes())
-        .layer(limit)
+        .layer(layers.limit)
         .layer(guards.clone())
-        .layer(session)
-        .layer(response_cache)
+        .layer(layers.session)
+        .layer(layers.response_cache)
         .layer(map_response(caching::ask_us_again));
     // What is for the people who run the site, and what browsers keep for ever.
     let router = assets::routes()
@@ -120,7 +123,7 @@ fn routes(
         .layer(guards)
         .merge(house);
     // Around all of it, from the outside in: a request passes the first layer first.
-    let layers = ServiceBuilder::new()
+    let around = ServiceBuilder::new()
         .layer(from_fn(headers::plain_request_id))
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(
@@ -133,6 +136,6 @@ fn routes(
         .layer(from_fn(headers::strict))
         .layer(CompressionLayer::new())
         .layer(from_fn(errors::render))
-        .layer(csrf::layer());
-    router.fallback(errors::not_found).layer(layers)
+        .layer(layers.csrf);
+    router.fallback(errors::not_found).layer(around)
 }

@@ -1,7 +1,9 @@
 //! The settings, read once from the environment; a bad one stops the start and says how to fix it.
 
+mod admin;
 mod environment;
 mod error;
+mod public_url;
 mod rate;
 mod span;
 mod store_url;
@@ -13,8 +15,10 @@ use std::time::Duration;
 use larder::Ttl;
 use larder::rate_limit::{ProxyNets, Quota};
 
+pub use self::admin::AdminAccount;
 pub(crate) use self::environment::{DemoAccounts, Transport};
 pub use self::error::ConfigError;
+pub use self::public_url::PublicUrl;
 pub use self::store_url::StoreUrl;
 
 /// All settings of the app. The defaults need nothing installed.
@@ -26,6 +30,12 @@ pub struct Config {
     pub environment: String,
     /// `RATE_LIMIT`: how much each address may ask for.
     pub rate_limit: Quota,
+    /// `SIGN_IN_LIMIT`: how many wrong passwords each address, and each account, may try.
+    pub sign_in_limit: Quota,
+    /// `PUBLIC_URL`: where visitors' browsers find the house.
+    pub public_url: Option<PublicUrl>,
+    /// `ADMIN_EMAIL` and `ADMIN_PASSWORD`: the account of whoever runs the house.
+    pub admin: Option<AdminAccount>,
     /// `TRUSTED_PROXIES`: the networks of the proxies in front, whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Option<ProxyNets>,
     /// `STORE_URL`: where limits and cached pages live.
@@ -59,6 +69,10 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
             environment: "development".to_owned(),
             rate_limit: Quota::per_minute(NonZeroU32::MIN.saturating_add(119)),
+            sign_in_limit: Quota::per_hour(NonZeroU32::MIN.saturating_add(19))
+                .with_burst(NonZeroU32::MIN.saturating_add(4)),
+            public_url: None,
+            admin: None,
             trusted_proxies: None,
             store_url: StoreUrl::memory(),
             database_url: "sqlite://target/matinee.db".to_owned(),
@@ -111,8 +125,16 @@ impl Config {
             config.environment = value;
         }
         if let Some(value) = set("RATE_LIMIT") {
-            config.rate_limit = rate::parse(&value)?;
+            config.rate_limit = rate::parse("RATE_LIMIT", &value, "RATE_LIMIT=120/minute")?;
         }
+        if let Some(value) = set("SIGN_IN_LIMIT") {
+            let fix = "SIGN_IN_LIMIT=5/15 minutes";
+            config.sign_in_limit = rate::parse("SIGN_IN_LIMIT", &value, fix)?;
+        }
+        if let Some(value) = set("PUBLIC_URL") {
+            config.public_url = Some(PublicUrl::parse(&value)?);
+        }
+        config.admin = AdminAccount::parse(set("ADMIN_EMAIL"), set("ADMIN_PASSWORD"))?;
         if let Some(value) = set("TRUSTED_PROXIES") {
             config.trusted_proxies = Some(value.parse().map_err(|_| ConfigError {
                 name: "TRUSTED_PROXIES",
@@ -144,7 +166,7 @@ impl Config {
                 }
             };
         }
-        Ok(config)
+        config.checked()
     }
 }
 
@@ -194,6 +216,8 @@ mod tests {
             ("LISTEN", "localhost"),
             ("APP_ENV", "Production!"),
             ("RATE_LIMIT", "plenty"),
+            ("SIGN_IN_LIMIT", "plenty"),
+            ("PUBLIC_URL", "tickets.example"),
             ("TRUSTED_PROXIES", "0.0.0.0/0"),
             ("STORE_URL", "redis"),
             ("DATABASE_URL", "mysql://root:secret@db/films"),

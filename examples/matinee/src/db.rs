@@ -9,7 +9,7 @@ mod open;
 mod programme;
 mod seed;
 
-pub(crate) use self::accounts::{Account, account, account_by_email, add_demo_account};
+pub(crate) use self::accounts::{Account, account, account_by_email, add_demo_account, put_admin};
 pub(crate) use self::bookings::{
     Booked, BookedSeat, NewBooking, book, booked_seats, showing, tickets,
 };

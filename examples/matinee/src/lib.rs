@@ -27,7 +27,7 @@ mod shutdown;
 mod store;
 
 pub use app::{App, app};
-pub use config::{Config, ConfigError, LogFormat, StoreUrl};
+pub use config::{AdminAccount, Config, ConfigError, LogFormat, PublicUrl, StoreUrl};
 pub use errors::StartError;
 pub use logs::start_logs;
 pub use serve::{bind, serve};

@@ -8,10 +8,12 @@ use larder::session::{Lifetime, OnFailure, Result, SessionCookie, SessionLayer, 
 use crate::config::{Config, Transport};
 
 /// A week idle, and a month at most: people come to the cinema now and then.
-///
+pub(crate) fn sessions(store: Arc<dyn Store>) -> Result<Sessions> {
+    Ok(Sessions::new(store)?.with_lifetime(Lifetime::AAL1))
+}
+
 /// While the store fails, a page that has to know who asks is a 503; the others come.
-pub(crate) fn layer(config: &Config, store: Arc<dyn Store>) -> Result<SessionLayer> {
-    let sessions = Sessions::new(store)?.with_lifetime(Lifetime::AAL1);
+pub(crate) fn layer(config: &Config, sessions: Sessions) -> Result<SessionLayer> {
     let cookie = SessionCookie::default().persistent();
     let cookie = match config.transport() {
         Transport::Https => cookie,

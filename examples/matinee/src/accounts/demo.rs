@@ -35,7 +35,7 @@ pub(crate) const DEMO_ACCOUNTS: [DemoAccount; 3] = [
 ];
 
 /// Adds the demo accounts that are missing. Several processes may do it at once.
-pub(crate) async fn add_demo_accounts(
+pub(super) async fn add_demo_accounts(
     pool: &SqlitePool,
     passwords: &Passwords,
 ) -> Result<(), StartError> {

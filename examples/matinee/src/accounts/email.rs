@@ -5,6 +5,9 @@
 pub(crate) struct Email(String);
 
 impl Email {
+    /// What SMTP can carry (RFC 5321, section 4.5.3.1.3, without the brackets).
+    pub(crate) const LONGEST: usize = 254;
+
     pub(crate) fn new(typed: &str) -> Self {
         Self(typed.trim().to_lowercase())
     }

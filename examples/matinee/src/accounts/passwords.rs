@@ -48,6 +48,14 @@ impl Passwords {
         Ok(hash.to_string())
     }
 
+    /// Whether this is the password of the hash, which nobody is if it cannot be read.
+    pub(super) fn matches(&self, password: &str, hash: &str) -> bool {
+        PasswordHash::new(hash).is_ok_and(|hash| {
+            let verified = self.argon2.verify_password(password.as_bytes(), &hash);
+            verified.is_ok()
+        })
+    }
+
     /// Whether this is the password of the hash; without a hash it never is, and takes as long.
     ///
     /// It runs on a thread where blocking does no harm, and goes on when the visitor goes away.
@@ -62,9 +70,9 @@ impl Passwords {
                 "Many people sign in at this moment. Please try again.",
             ));
         };
-        let (argon2, nobody) = (self.argon2.clone(), self.nobody.clone());
+        let this = self.clone();
         let check = move || {
-            let is_right = matches(&argon2, &password, hash.as_deref().unwrap_or(&nobody));
+            let is_right = this.matches(&password, hash.as_deref().unwrap_or(&this.nobody));
             drop(turn);
             is_right && hash.is_some()
         };
@@ -72,10 +80,4 @@ impl Passwords {
             .await
             .map_err(|_| Problem::unavailable("The password could not be checked."))
     }
-}
-
-/// A hash that cannot be read is the hash of no password.
-fn matches(argon2: &Argon2<'_>, password: &str, hash: &str) -> bool {
-    PasswordHash::new(hash)
-        .is_ok_and(|hash| argon2.verify_password(password.as_bytes(), &hash).is_ok())
 }

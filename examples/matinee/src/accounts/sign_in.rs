@@ -1,16 +1,23 @@
 use axum::Form;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use larder::session::Session;
 use serde::Deserialize;
 use sqlx::SqlitePool;
 
 use super::device_name::device_name;
-use super::{Email, Passwords, next};
+use super::{Accounts, Email, next};
 use crate::config::DemoAccounts;
+use crate::db::{self, Account};
 use crate::errors::Problem;
-use crate::{db, pages};
+use crate::pages;
+
+const WRONG: &str = "This email and this password do not belong together.";
+/// A 401 names what would help (RFC 9110, section 15.5.2): the form, which is in its body.
+const FORM: HeaderValue =
+    HeaderValue::from_static("Cookie realm=\"Matinee\", form-action=\"/sign-in\"");
 
 #[derive(Deserialize)]
 pub(super) struct Wish {
@@ -26,37 +33,55 @@ pub(super) struct Credentials {
     next: String,
 }
 
-pub(super) async fn form(State(demo): State<DemoAccounts>, Query(wish): Query<Wish>) -> Response {
-    pages::sign_in("", &next::safe(&wish.next), demo, None)
+pub(super) async fn form(State(accounts): State<Accounts>, Query(wish): Query<Wish>) -> Response {
+    pages::sign_in("", &next::safe(&wish.next), accounts.demo, None)
 }
 
+/// Signs in whoever knows the password. What is charged to the account is given back unless the
+/// password was wrong.
 pub(super) async fn submit(
     State(pool): State<SqlitePool>,
-    State(passwords): State<Passwords>,
-    State(demo): State<DemoAccounts>,
+    State(accounts): State<Accounts>,
     session: Session,
     headers: HeaderMap,
     Form(typed): Form<Credentials>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Response> {
     let email = Email::new(&typed.email);
     let next = next::safe(&typed.next);
-    let account = db::account_by_email(&pool, &email).await?;
+    let attempt = accounts.attempts.charge(&email).await?;
+    let known = match find(&pool, &accounts, &email, typed.password).await {
+        Ok(None) => return Ok(again(&typed.email, &next, accounts.demo)),
+        known => known,
+    };
+    accounts.attempts.give_back(&email, attempt).await;
+    let signed_in = async {
+        if let Some(account) = known? {
+            session.log_in(account.id.to_string()).await?;
+            session.name_device(device_name(&headers)).await?;
+        }
+        Ok::<_, Problem>(Redirect::to(&next).into_response())
+    };
+    signed_in.await.map_err(IntoResponse::into_response)
+}
+
+/// The account of whoever has this email and this password.
+async fn find(
+    pool: &SqlitePool,
+    accounts: &Accounts,
+    email: &Email,
+    password: String,
+) -> Result<Option<Account>, Problem> {
+    let account = db::account_by_email(pool, email).await?;
     // A demo account is none where demo accounts are closed, also if it is in the database.
-    let account = account.filter(|account| demo == DemoAccounts::Open || !account.is_demo);
+    let account = account.filter(|it| accounts.demo == DemoAccounts::Open || !it.is_demo);
     let hash = account
         .as_ref()
         .map(|account| account.password_hash.clone());
-    let is_right = passwords.verify(typed.password, hash).await?;
-    let Some(account) = account.filter(|_| is_right) else {
-        let page = pages::sign_in(
-            &typed.email,
-            &next,
-            demo,
-            Some("This email and this password do not belong together."),
-        );
-        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
-    };
-    session.log_in(account.id.to_string()).await?;
-    session.name_device(device_name(&headers)).await?;
-    Ok(Redirect::to(&next).into_response())
+    let is_right = accounts.passwords.verify(password, hash).await?;
+    Ok(account.filter(|_| is_right))
+}
+
+fn again(email: &str, next: &str, demo: DemoAccounts) -> Response {
+    let page = pages::sign_in(email, next, demo, Some(WRONG));
+    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, FORM)], page).into_response()
 }

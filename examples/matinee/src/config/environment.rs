@@ -1,4 +1,4 @@
-use super::Config;
+use super::{Config, ConfigError};
 
 /// The one environment in which comfort goes first. Every other name is taken for production.
 const DEVELOPMENT: &str = "development";
@@ -20,13 +20,14 @@ pub(crate) enum DemoAccounts {
 }
 
 impl Config {
-    pub(crate) fn is_development(&self) -> bool {
+    fn is_development(&self) -> bool {
         self.environment == DEVELOPMENT
     }
 
-    /// Plain HTTP in development, unless a proxy with TLS is declared; HTTPS everywhere else.
+    /// Plain HTTP in development, unless HTTPS is declared; HTTPS everywhere else.
     pub(crate) fn transport(&self) -> Transport {
-        if self.is_development() {
+        let is_https = self.public_url.as_ref().is_some_and(|url| url.is_https());
+        if self.is_development() && !is_https {
             Transport::PlainHttp
         } else {
             Transport::Https
@@ -39,5 +40,76 @@ impl Config {
         } else {
             DemoAccounts::Closed
         }
+    }
+
+    /// Refuses what cannot be together.
+    pub(super) fn checked(self) -> Result<Self, ConfigError> {
+        let url = self.public_url.as_ref().filter(|url| !url.is_https());
+        match url {
+            Some(url) if self.transport() == Transport::Https => Err(ConfigError {
+                name: "PUBLIC_URL",
+                value: url.origin().to_owned(),
+                expected: "https:// outside development: cookies are Secure there, and no browser \
+                           sends those over plain HTTP",
+                fix: "PUBLIC_URL=https://…, behind a proxy with TLS, or APP_ENV=development",
+            }),
+            _ => Ok(self),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PublicUrl;
+
+    fn config(environment: &str, url: Option<&str>) -> Result<Config, ConfigError> {
+        let config = Config {
+            environment: environment.to_owned(),
+            public_url: url.map(|url| PublicUrl::parse(url).unwrap()),
+            ..Config::default()
+        };
+        config.checked()
+    }
+
+    #[test]
+    fn cookies_are_secure_but_for_development_over_plain_http() {
+        for (environment, url, transport) in [
+            ("development", None, Transport::PlainHttp),
+            (
+                "development",
+                Some("http://192.0.2.1:3000"),
+                Transport::PlainHttp,
+            ),
+            ("development", Some("https://dev.example"), Transport::Https),
+            ("production", None, Transport::Https),
+            (
+                "production",
+                Some("https://tickets.example"),
+                Transport::Https,
+            ),
+            ("staging", None, Transport::Https),
+        ] {
+            assert_eq!(config(environment, url).unwrap().transport(), transport);
+        }
+    }
+
+    #[test]
+    fn a_secure_cookie_over_declared_plain_http_is_refused() {
+        for environment in ["production", "staging", "Development2"] {
+            let error = config(environment, Some("http://tickets.example")).unwrap_err();
+            assert!(error.to_string().contains("cookies are Secure"), "{error}");
+        }
+    }
+
+    #[test]
+    fn demo_accounts_are_for_development_alone() {
+        for environment in ["production", "staging", "dev", "development2"] {
+            assert_eq!(
+                config(environment, None).unwrap().demo_accounts(),
+                DemoAccounts::Closed
+            );
+        }
+        assert_eq!(Config::default().demo_accounts(), DemoAccounts::Open);
     }
 }

@@ -1,40 +1,62 @@
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use larder::rate_limit::Quota;
 
 use super::ConfigError;
 
-/// Reads `120/minute`: how much an address may ask for, and in what time.
-pub(super) fn parse(value: &str) -> Result<Quota, ConfigError> {
+/// Reads `120/minute` or `5/15 minutes`: how much, and in what time.
+pub(super) fn parse(
+    name: &'static str,
+    value: &str,
+    fix: &'static str,
+) -> Result<Quota, ConfigError> {
     let understood = value.split_once('/').and_then(|(limit, period)| {
         let limit: NonZeroU32 = limit.trim().parse().ok()?;
-        match period.trim() {
-            // More than one for each microsecond could not be counted.
-            "second" if limit.get() <= 1_000_000 => Some(Quota::per_second(limit)),
-            "minute" if limit.get() <= 60_000_000 => Some(Quota::per_minute(limit)),
-            "hour" if limit.get() <= 3_600_000_000 => Some(Quota::per_hour(limit)),
-            _ => None,
-        }
+        // More than one for each microsecond could not be counted.
+        Quota::new(limit, span(period.trim())?).ok()
     });
     understood.ok_or_else(|| ConfigError {
-        name: "RATE_LIMIT",
+        name,
         value: value.to_owned(),
-        expected: "a number of requests, at most one for each microsecond, and a second, minute \
-                   or hour",
-        fix: "RATE_LIMIT=120/minute",
+        expected: "a number, at most one for each microsecond, and a time in seconds, minutes or hours",
+        fix,
     })
+}
+
+/// `minute`, `1 minute` or `15 minutes`.
+fn span(text: &str) -> Option<Duration> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let many = match &text[..text.len() - unit.len()] {
+        "" => 1,
+        many => many.parse::<u32>().ok()?,
+    };
+    let seconds = match unit.trim_start().trim_end_matches('s') {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 3600,
+        _ => return None,
+    };
+    Duration::from_secs(seconds).checked_mul(many)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(value: &str) -> Result<Quota, ConfigError> {
+        parse("RATE_LIMIT", value, "RATE_LIMIT=120/minute")
+    }
+
     #[test]
-    fn a_limit_is_a_number_for_each_second_minute_or_hour() {
+    fn a_limit_is_a_number_for_so_many_seconds_minutes_or_hours() {
         let minute = Quota::per_minute(NonZeroU32::new(120).unwrap());
-        assert_eq!(parse("120/minute").unwrap(), minute);
-        assert_eq!(parse(" 120 / minute ").unwrap(), minute);
-        assert!(parse("1/second").is_ok() && parse("1/hour").is_ok());
+        assert_eq!(read("120/minute").unwrap(), minute);
+        assert_eq!(read(" 120 / 1 minutes ").unwrap(), minute);
+        let quarter = Duration::from_secs(15 * 60);
+        assert_eq!(read("5/15 minutes").unwrap().period(), quarter);
+        assert_eq!(read("5/15minutes").unwrap().period(), quarter);
+        assert!(read("1/second").is_ok() && read("1/hour").is_ok());
     }
 
     #[test]
@@ -45,10 +67,14 @@ mod tests {
             "0/minute",
             "-1/minute",
             "1/day",
+            "1/0 minutes",
+            "1/-1 minutes",
+            "1/99999999999 hours",
+            "1/4294967295 hours",
             "1000001/second",
             "x/second",
         ] {
-            let text = parse(value).unwrap_err().to_string();
+            let text = read(value).unwrap_err().to_string();
             assert!(text.contains("RATE_LIMIT=120/minute"), "{text}");
         }
     }

@@ -63,3 +63,21 @@ pub(crate) async fn add_demo_account(
     .await
     .map(drop)
 }
+
+/// Makes this the account of one who runs the house, with this password; the id of it.
+pub(crate) async fn put_admin(
+    pool: &SqlitePool,
+    email: &Email,
+    password_hash: &str,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "INSERT INTO users (email, name, password_hash, is_admin) VALUES (?, 'Admin', ?, 1)
+         ON CONFLICT (email) DO UPDATE
+             SET password_hash = excluded.password_hash, is_admin = 1, is_demo = 0
+         RETURNING id",
+    )
+    .bind(email.as_str())
+    .bind(password_hash)
+    .fetch_one(pool)
+    .await
+}

@@ -43,6 +43,13 @@ impl Problem {
         }
     }
 
+    pub(crate) fn too_many(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::of(StatusCode::TOO_MANY_REQUESTS)
+        }
+    }
+
     pub(crate) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             detail: detail.into(),

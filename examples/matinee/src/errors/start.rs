@@ -30,6 +30,9 @@ pub enum StartError {
     /// The session layer cannot be built.
     #[error("cannot build the sessions")]
     Session(#[from] larder::session::Error),
+    /// `PUBLIC_URL` is no origin that browsers send.
+    #[error("cannot trust the origin of PUBLIC_URL")]
+    Origin(#[from] tower_http::csrf::ConfigError),
     /// The accounts of the start cannot be read or written.
     #[error("cannot prepare the accounts")]
     Accounts(#[from] sqlx::Error),

@@ -31,14 +31,14 @@ pub(crate) fn program(sandbox: &Sandbox, settings: &[(&'static str, String)]) ->
 /// A process that was started, and is not waited for yet.
 pub(crate) struct Opening {
     process: Process,
-    first_line: Receiver<String>,
+    lines: Receiver<String>,
 }
 
 /// A process that serves. It is killed when dropped.
 pub(crate) struct Door {
     process: Process,
     address: SocketAddr,
-    first_line: String,
+    opening_line: String,
 }
 
 struct Process {
@@ -60,7 +60,7 @@ impl Opening {
             .stderr(File::create(&stderr).unwrap())
             .spawn()
             .unwrap();
-        let (tell, first_line) = channel();
+        let (tell, lines) = channel();
         let stdout = child.stdout.take().unwrap();
         let log = Arc::default();
         let kept = Arc::clone(&log);
@@ -71,23 +71,24 @@ impl Opening {
             reader: Some(reader),
             stderr,
         };
-        Self {
-            process,
-            first_line,
-        }
+        Self { process, lines }
     }
 
     pub(crate) fn wait(self) -> Door {
-        let Ok(first_line) = self.first_line.recv_timeout(OPENING) else {
-            panic!("no first line; stderr: {}", self.process.stderr());
-        };
-        let address = word_after(&first_line, "address=http://")
-            .and_then(|address| address.parse().ok())
-            .unwrap_or_else(|| panic!("no address in the first line: {first_line}"));
-        Door {
-            process: self.process,
-            address,
-            first_line,
+        let deadline = Instant::now() + OPENING;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("it does not open; stderr: {}", self.process.stderr());
+            };
+            let address = word_after(&line, "address=http://");
+            if let Some(address) = address.and_then(|address| address.parse().ok()) {
+                return Door {
+                    process: self.process,
+                    address,
+                    opening_line: line,
+                };
+            }
         }
     }
 }
@@ -97,9 +98,9 @@ impl Door {
         self.address
     }
 
-    /// The first line that it printed.
-    pub(crate) fn first_line(&self) -> &str {
-        &self.first_line
+    /// The line that says where it is.
+    pub(crate) fn opening_line(&self) -> &str {
+        &self.opening_line
     }
 
     /// Waits until a line that has all of these is in its log.
@@ -174,7 +175,7 @@ impl Drop for Process {
 /// Reads lines until the process lets go of the pipe, so that it never waits to be read.
 fn collect(stdout: ChildStdout, log: &Mutex<Vec<String>>, tell: &Sender<String>) {
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        // Nobody waits for the lines after the first.
+        // Nobody waits for the lines after the one that says where it is.
         let _ = tell.send(line.clone());
         log.lock().unwrap().push(line);
     }

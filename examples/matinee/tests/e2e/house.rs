@@ -87,6 +87,12 @@ impl House {
         self.doors.extend(opening.into_iter().map(Opening::wait));
     }
 
+    /// Kills the process behind every door, then opens them again with another value of a setting.
+    pub(crate) fn reopen_with(&mut self, name: &'static str, value: &str) {
+        self.settings.push((name, value.to_owned()));
+        self.crash_and_reopen();
+    }
+
     /// Sends as many visitors at the same moment, spread over the doors; `ask` is told who it is.
     pub(crate) fn crowd<T: Send>(
         &self,

@@ -18,7 +18,7 @@ fn the_first_line_tells_the_address_and_the_store(plan: Plan) {
         "store=memory://".to_owned()
     };
     for door in house.doors() {
-        let line = door.first_line();
+        let line = door.opening_line();
         assert!(line.contains(&format!("address=http://{}", door.address())));
         assert!(line.contains(&store), "{line}");
     }

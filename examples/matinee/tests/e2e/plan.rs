@@ -61,12 +61,13 @@ impl Plan {
     }
 
     fn new(doors: usize, redis: Option<RedisServer>) -> Self {
-        // Only a test about the limit runs into it.
-        let settings = vec![("RATE_LIMIT", "100000/second".to_owned())];
+        // Only a test about a limit runs into it.
+        let settings = ["RATE_LIMIT", "SIGN_IN_LIMIT"];
+        let settings = settings.map(|limit| (limit, "100000/second".to_owned()));
         Self {
             doors,
             redis,
-            settings,
+            settings: settings.into(),
             needs: Needs::Quiet,
         }
     }

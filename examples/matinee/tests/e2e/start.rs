@@ -145,3 +145,34 @@ fn every_other_setting_without_a_meaning_stops_the_start() {
         assert_says(&line, &[name, value, &format!("set {name}=")]);
     }
 }
+
+#[test]
+fn settings_that_would_leave_the_house_open_stop_the_start() {
+    let public = |environment, url| complaint(&[("APP_ENV", environment), ("PUBLIC_URL", url)]);
+    for environment in ["production", "staging"] {
+        let line = public(environment, "http://tickets.example");
+        assert_says(
+            &line,
+            &["PUBLIC_URL is", "cookies are Secure", "PUBLIC_URL=https://"],
+        );
+    }
+    let line = public("development", "tickets.example");
+    assert_says(&line, &["PUBLIC_URL is", "set PUBLIC_URL=https://"]);
+    for (email, password) in [
+        ("boss@cinema.example", "s3cret"),
+        ("boss@cinema.example", "lights-camera-admin"),
+        ("boss@cinema.example", "my-password-hush"),
+        ("boss@cinema.example", ""),
+    ] {
+        let line = complaint(&[("ADMIN_EMAIL", email), ("ADMIN_PASSWORD", password)]);
+        assert_says(&line, &["ADMIN_PASSWORD is", "set ADMIN_PASSWORD="]);
+        assert!(password.is_empty() || !line.contains(password), "{line}");
+    }
+    let line = complaint(&[("ADMIN_PASSWORD", "correct horse battery hush")]);
+    assert_says(&line, &["ADMIN_EMAIL is", "set ADMIN_EMAIL="]);
+    let line = complaint(&[("SIGN_IN_LIMIT", "5/day")]);
+    assert_says(
+        &line,
+        &["SIGN_IN_LIMIT", "5/day", "set SIGN_IN_LIMIT=5/15 minutes"],
+    );
+}

@@ -28,6 +28,12 @@ impl Cookies {
             .insert(name.to_owned(), value.to_owned());
     }
 
+    /// Keeps what another browser keeps, as a thief would.
+    pub(crate) fn copy(&self, other: &Self) {
+        let stolen = other.0.lock().unwrap().clone();
+        *self.0.lock().unwrap() = stolen;
+    }
+
     /// Keeps what an answer sets, and forgets what it removes.
     pub(super) fn keep(&self, headers: &HeaderMap) {
         for field in headers.get_all("set-cookie") {

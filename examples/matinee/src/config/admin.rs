@@ -1,0 +1,128 @@
+use std::fmt;
+
+use super::ConfigError;
+use crate::accounts::{DEMO_ACCOUNTS, Email};
+
+/// Without a second factor, so many are the least (OWASP ASVS 4.0.3, 2.1.1).
+const SHORTEST: usize = 12;
+
+/// The account of the one who runs the house. `Debug` shows neither of its parts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AdminAccount {
+    pub(crate) email: Email,
+    pub(crate) password: String,
+}
+
+impl AdminAccount {
+    /// Takes an email and a password that nobody guesses at once.
+    ///
+    /// # Errors
+    ///
+    /// When one is missing, the email is none, or the password is short, the same as the email, of
+    /// few different characters, or one that stands in this program or in every list of passwords.
+    pub fn parse(
+        email: Option<String>,
+        password: Option<String>,
+    ) -> Result<Option<Self>, ConfigError> {
+        let (email, password) = match (email, password) {
+            (None, None) => return Ok(None),
+            (Some(_), None) => return Err(bad("ADMIN_PASSWORD", "a password beside ADMIN_EMAIL")),
+            (None, Some(_)) => return Err(bad("ADMIN_EMAIL", "an email beside ADMIN_PASSWORD")),
+            (Some(email), Some(password)) => (Email::new(&email), password),
+        };
+        let is_email = email.as_str().split_once('@').is_some_and(|(name, host)| {
+            !name.is_empty() && !host.is_empty() && !email.as_str().contains(char::is_whitespace)
+        });
+        if !is_email || email.as_str().len() > Email::LONGEST {
+            return Err(bad("ADMIN_EMAIL", "the email of whoever runs the house"));
+        }
+        if password.chars().count() < SHORTEST || is_guessed_at_once(&email, &password) {
+            return Err(bad(
+                "ADMIN_PASSWORD",
+                "a password of 12 characters or more that is in no list and nowhere in the documentation",
+            ));
+        }
+        Ok(Some(Self { email, password }))
+    }
+}
+
+fn is_guessed_at_once(email: &Email, password: &str) -> bool {
+    let password = password.to_lowercase();
+    let mut characters: Vec<char> = password.chars().collect();
+    characters.sort_unstable();
+    characters.dedup();
+    let common = [
+        "password",
+        "passwort",
+        "changeme",
+        "change-me",
+        "12345",
+        "qwerty",
+        "secret",
+        "matinee",
+    ];
+    characters.len() < 5
+        || password == email.as_str()
+        || common.iter().any(|common| password.contains(common))
+        || DEMO_ACCOUNTS.iter().any(|demo| password == demo.password)
+}
+
+fn bad(name: &'static str, expected: &'static str) -> ConfigError {
+    ConfigError {
+        name,
+        // Neither belongs in a terminal that others see.
+        value: "…".to_owned(),
+        expected,
+        fix: match name {
+            "ADMIN_EMAIL" => "ADMIN_EMAIL=you@example.org",
+            _ => "ADMIN_PASSWORD=\"$(openssl rand -base64 18)\"",
+        },
+    }
+}
+
+impl fmt::Debug for AdminAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminAccount(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(email: &str, password: &str) -> Result<Option<AdminAccount>, ConfigError> {
+        let set = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        AdminAccount::parse(set(email), set(password))
+    }
+
+    #[test]
+    fn an_admin_needs_an_email_and_a_password_that_nobody_guesses_at_once() {
+        assert_eq!(parse("", "").unwrap(), None);
+        let admin = parse(" Boss@Example.org ", "correct horse battery")
+            .unwrap()
+            .unwrap();
+        assert_eq!(admin.email.as_str(), "boss@example.org");
+        assert!(!format!("{admin:?}").contains("horse"));
+    }
+
+    #[test]
+    fn a_default_a_short_and_a_common_password_are_refused_and_not_repeated() {
+        for (email, password, name) in [
+            ("", "correct horse battery", "ADMIN_EMAIL"),
+            ("boss", "correct horse battery", "ADMIN_EMAIL"),
+            ("b o@x", "correct horse battery", "ADMIN_EMAIL"),
+            ("boss@example.org", "", "ADMIN_PASSWORD"),
+            ("boss@example.org", "elevenchars", "ADMIN_PASSWORD"),
+            ("boss@example.org", "lights-camera-admin", "ADMIN_PASSWORD"),
+            ("boss@example.org", "Lights-Camera-Admin", "ADMIN_PASSWORD"),
+            ("boss@example.org", "my-Password-is-long", "ADMIN_PASSWORD"),
+            ("boss@example.org", "changeme-changeme", "ADMIN_PASSWORD"),
+            ("boss@example.org", "abababababababab", "ADMIN_PASSWORD"),
+            ("boss@example.org", "boss@example.org", "ADMIN_PASSWORD"),
+        ] {
+            let text = parse(email, password).unwrap_err().to_string();
+            assert!(text.starts_with(name), "{text}");
+            assert!(password.is_empty() || !text.contains(password), "{text}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+use url::Url;
+
+use super::ConfigError;
+
+/// Where visitors' browsers find the house: scheme, host and port, as they write an origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    origin: String,
+    is_https: bool,
+}
+
+impl PublicUrl {
+    /// Takes a URL of HTTP or HTTPS with nothing behind the port.
+    ///
+    /// # Errors
+    ///
+    /// When it is no such URL.
+    pub fn parse(value: &str) -> Result<Self, ConfigError> {
+        let url = Url::parse(value)
+            .ok()
+            .filter(is_bare)
+            .ok_or_else(|| ConfigError {
+                name: "PUBLIC_URL",
+                // It may carry a password.
+                value: value
+                    .split_once("://")
+                    .map_or_else(|| "…".to_owned(), |(s, _)| format!("{s}://…")),
+                expected: "the scheme and the host that visitors type, with nothing behind them",
+                fix: "PUBLIC_URL=https://tickets.example",
+            })?;
+        Ok(Self {
+            origin: url.origin().ascii_serialization(),
+            is_https: url.scheme() == "https",
+        })
+    }
+
+    /// As a browser writes it into `Origin`.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.is_https
+    }
+}
+
+fn is_bare(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_what_a_browser_calls_an_origin() {
+        for (url, origin, is_https) in [
+            ("https://tickets.example", "https://tickets.example", true),
+            (
+                "HTTPS://Tickets.Example:443/",
+                "https://tickets.example",
+                true,
+            ),
+            ("http://localhost:8080", "http://localhost:8080", false),
+            (
+                "https://bücher.example",
+                "https://xn--bcher-kva.example",
+                true,
+            ),
+        ] {
+            let url = PublicUrl::parse(url).unwrap();
+            assert_eq!((url.origin(), url.is_https()), (origin, is_https));
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_house_is_refused_and_not_repeated() {
+        for url in [
+            "tickets.example",
+            "ftp://tickets.example",
+            "https://",
+            "https://hush@tickets.example",
+            "https://u:hush@tickets.example",
+            "https://tickets.example/shop",
+            "https://tickets.example/?hush",
+            "hush",
+        ] {
+            let text = PublicUrl::parse(url).unwrap_err().to_string();
+            assert!(text.contains("PUBLIC_URL=https://"), "{text}");
+            assert!(!text.contains("hush"), "{text}");
+        }
+    }
+}

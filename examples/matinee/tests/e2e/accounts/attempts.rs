@@ -1,0 +1,166 @@
+//! Wrong passwords are counted, by address and by account; right ones are not.
+
+use crate::house::House;
+use crate::plan::Plan;
+use crate::visitor::{ADA, Answer, GRACE, Visitor};
+
+on_both_backends! {
+    the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again,
+    right_passwords_are_not_counted,
+    an_account_is_limited_from_whatever_address,
+    an_address_is_limited_for_whatever_account,
+    of_many_guesses_at_once_five_are_looked_at,
+    what_is_no_guess_is_not_counted,
+}
+
+fn five(plan: Plan) -> House {
+    plan.with("SIGN_IN_LIMIT", "5/15 minutes")
+        .with("TRUSTED_PROXIES", "127.0.0.1")
+        .open()
+}
+
+/// A guess from an address, at the one door or the other.
+fn guess(house: &House, number: usize, address: &str, email: &str, password: &str) -> Answer {
+    let door = &house.doors()[number % house.doors().len()];
+    let visitor = Visitor::forwarded(address).with("accept", "text/html");
+    visitor.try_sign_in(door, email, password)
+}
+
+fn the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again(plan: Plan) {
+    let house = five(plan);
+    for number in 0..5 {
+        let answer = guess(&house, number, "203.0.113.7", ADA.email, "wrong");
+        assert_eq!(answer.status, 401, "attempt {number}");
+    }
+    // The right one is not looked at either: its answer would tell it from the wrong ones.
+    for (number, password) in [(5, "wrong"), (6, ADA.password)] {
+        let answer = guess(&house, number, "203.0.113.7", ADA.email, password);
+        assert_eq!(answer.status, 429);
+        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+        assert_eq!(answer.header("set-cookie"), "");
+        let seconds: u64 = answer.header("retry-after").parse().unwrap();
+        assert!((100..=181).contains(&seconds), "{seconds}");
+        assert!(
+            answer.body.contains("One at a time, please"),
+            "{}",
+            answer.body
+        );
+        let when = format!("Please come again in {} minutes.", seconds.div_ceil(60));
+        assert!(
+            answer.body.contains(&when),
+            "no {when:?} in {}",
+            answer.body
+        );
+    }
+    // A program gets the same as problem details.
+    let program = Visitor::forwarded("203.0.113.7").with("accept", "application/json");
+    let answer = program.try_sign_in(house.first(), ADA.email, "wrong");
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()["status"].as_u64()),
+        (429, Some(429))
+    );
+}
+
+fn right_passwords_are_not_counted(plan: Plan) {
+    let house = five(plan);
+    let ask = |number, password, status| {
+        let answer = guess(&house, number, "203.0.113.7", ADA.email, password);
+        assert_eq!(answer.status, status, "{number}");
+    };
+    for number in 0..12 {
+        ask(number, ADA.password, 303);
+    }
+    for number in 0..4 {
+        ask(number, "wrong", 401);
+    }
+    for number in 0..12 {
+        ask(number, ADA.password, 303);
+    }
+    ask(0, "wrong", 401);
+    ask(1, ADA.password, 429);
+}
+
+fn an_account_is_limited_from_whatever_address(plan: Plan) {
+    let house = five(plan);
+    for email in [ADA.email, "nobody@matinee.example"] {
+        for number in 0..5 {
+            let address = format!("203.0.113.{number}");
+            assert_eq!(guess(&house, number, &address, email, "wrong").status, 401);
+        }
+        // Whether there is such an account makes no difference, nor how it is written.
+        let email = email.to_uppercase();
+        assert_eq!(
+            guess(&house, 5, "198.51.100.7", &email, "wrong").status,
+            429
+        );
+    }
+    // Nobody else is concerned.
+    assert_eq!(
+        guess(&house, 6, "198.51.100.7", GRACE.email, GRACE.password).status,
+        303
+    );
+}
+
+fn an_address_is_limited_for_whatever_account(plan: Plan) {
+    let house = five(plan);
+    for number in 0..5 {
+        let email = format!("visitor-{number}@matinee.example");
+        assert_eq!(
+            guess(&house, number, "203.0.113.7", &email, "wrong").status,
+            401
+        );
+    }
+    assert_eq!(
+        guess(&house, 5, "203.0.113.7", ADA.email, ADA.password).status,
+        429
+    );
+    // The account is not, from elsewhere.
+    assert_eq!(
+        guess(&house, 6, "203.0.113.8", ADA.email, ADA.password).status,
+        303
+    );
+}
+
+fn of_many_guesses_at_once_five_are_looked_at(plan: Plan) {
+    let plan = plan.with("SIGN_IN_LIMIT", "5/15 minutes");
+    let house = plan.alone().open();
+    let answers = house.crowd(60, |visitor, door, _| {
+        visitor
+            .try_sign_in(door, ADA.email, "wrong")
+            .status
+            .as_u16()
+    });
+    let count = |status| answers.iter().filter(|it| **it == status).count();
+    let (looked_at, refused, unsaid) = (count(401), count(429), count(503));
+    assert_eq!(looked_at + refused + unsaid, 60, "{answers:?}");
+    // Where a busy machine keeps Redis from its deadline, nobody is let in, as it should be.
+    assert!(
+        looked_at <= 5 && (looked_at == 5 || unsaid > 0),
+        "{answers:?}"
+    );
+}
+
+fn what_is_no_guess_is_not_counted(plan: Plan) {
+    let house = five(plan);
+    for _ in 0..10 {
+        let visitor = Visitor::forwarded("203.0.113.7");
+        let half = visitor.post(house.first(), "/sign-in", &[("email", ADA.email)]);
+        assert!(
+            half.status.is_client_error() && half.status != 429,
+            "{half:?}"
+        );
+        let forged = Visitor::forwarded("203.0.113.7").with("sec-fetch-site", "cross-site");
+        assert_eq!(
+            forged.try_sign_in(house.first(), ADA.email, "wrong").status,
+            403
+        );
+        // Who looks at the form tries nothing.
+        assert_eq!(visitor.get(house.first(), "/sign-in").status, 200);
+    }
+    for number in 0..5 {
+        assert_eq!(
+            guess(&house, number, "203.0.113.7", ADA.email, "wrong").status,
+            401
+        );
+    }
+}

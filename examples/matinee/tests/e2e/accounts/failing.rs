@@ -1,0 +1,82 @@
+//! The store fails: pages come, nobody signs in, and nobody is let in as a user.
+
+use std::time::{Duration, Instant};
+
+use crate::house::House;
+use crate::plan::Plan;
+use crate::visitor::{ADA, Visitor};
+
+/// No visitor waits longer, whatever the store does.
+const WORST: Duration = Duration::from_millis(1_500);
+const WELL_AGAIN: Duration = Duration::from_secs(5);
+
+#[test]
+fn while_redis_is_frozen_pages_come_and_nobody_signs_in_and_then_all_is_as_it_was() {
+    let mut house = Plan::redis().alone().open();
+    let ada = signed_in(&house);
+    house.redis().stop().unwrap();
+    assert_nobody_comes_in(&house, &ada);
+    house.redis().cont().unwrap();
+    assert_well_again(&house);
+    // Nobody was signed out by it.
+    assert_eq!(ada.get(house.last(), "/account").status, 200);
+}
+
+#[test]
+fn while_redis_is_dead_pages_come_and_nobody_signs_in_and_then_they_sign_in_again() {
+    let mut house = Plan::redis().alone().open();
+    let ada = signed_in(&house);
+    house.redis().kill();
+    assert_nobody_comes_in(&house, &ada);
+    house.redis().restart().unwrap();
+    assert_well_again(&house);
+    // A server that forgets its sessions signs out, and never in.
+    assert_eq!(ada.get(house.last(), "/account").status, 303);
+    ada.sign_in(house.last(), ADA);
+    assert_eq!(ada.get(house.first(), "/account").status, 200);
+}
+
+fn signed_in(house: &House) -> Visitor {
+    let ada = Visitor::with_a_browser();
+    ada.sign_in(house.first(), ADA);
+    assert_eq!(ada.get(house.last(), "/account").status, 200);
+    ada
+}
+
+fn assert_nobody_comes_in(house: &House, ada: &Visitor) {
+    let stranger = Visitor::with_a_browser();
+    for door in house.doors() {
+        for path in ["/", "/films/7", "/sign-in", "/healthz"] {
+            for visitor in [ada, &stranger] {
+                let answer = visitor.get(door, path);
+                assert_eq!(answer.status, 200, "{path}");
+                assert!(answer.took <= WORST, "{path}: {:?}", answer.took);
+            }
+        }
+        let sign_in = |password| stranger.try_sign_in(door, ADA.email, password);
+        let account = ada.get(door, "/account");
+        for answer in [sign_in(ADA.password), sign_in("wrong"), account] {
+            assert_eq!(answer.status, 503, "{}", answer.body);
+            assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+            assert!(answer.body.contains("The film tore"), "{}", answer.body);
+            assert!(!answer.body.contains(ADA.password));
+            assert!(answer.took <= WORST, "{:?}", answer.took);
+        }
+        assert_eq!(stranger.cookies().header(), None);
+        assert!(
+            ada.cookies().header().is_some(),
+            "a visitor stays signed in"
+        );
+    }
+}
+
+fn assert_well_again(house: &House) {
+    let since = Instant::now();
+    for door in house.doors() {
+        let visitor = Visitor::new();
+        while visitor.try_sign_in(door, ADA.email, ADA.password).status != 303 {
+            assert!(since.elapsed() < WELL_AGAIN, "nobody signs in again");
+        }
+    }
+    println!("signing in again after {:?}", since.elapsed());
+}
