@@ -5,6 +5,8 @@ pub mod faulty;
 mod fixture;
 pub mod laws;
 mod model;
+mod port;
+pub mod proxy;
 pub mod records;
 #[cfg(unix)]
 pub mod server;

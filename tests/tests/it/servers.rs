@@ -1,8 +1,14 @@
 //! Servers for tests start, obey and go away.
 
+mod cluster;
+mod limits;
 mod obey;
 mod outlive;
+mod proxy;
+mod proxy_faults;
+mod sentinels;
 mod start;
+mod tls;
 mod trace;
 
 use std::error::Error;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
-use super::options::RedisOptions;
+use super::options::{Mode, RedisOptions};
 
 /// The name and the password of the user that the harness adds beside a test's own users.
 pub(super) const HARNESS: &str = "larder-harness";
@@ -14,15 +14,24 @@ pub(super) const SOCKET: &str = "redis.sock";
 /// The configuration of a server in `dir` on `port`. What the test asks for comes last, and wins.
 pub(super) fn render(options: &RedisOptions, dir: &Path, port: u16) -> String {
     let mut text = format!(
-        "bind 127.0.0.1\nport {port}\ndir {dir}\nunixsocket {socket}\nunixsocketperm 700\n\
-         daemonize no\nsave \"\"\nappendonly no\n",
+        "bind 127.0.0.1\ndaemonize no\ndir {dir}\n",
         dir = Quoted(&dir.to_string_lossy()),
-        socket = Quoted(&dir.join(SOCKET).to_string_lossy()),
     );
     let mut line = |name: &str, value: fmt::Arguments<'_>| {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{name} {value}");
     };
+    ports(options, dir, port, &mut line);
+    if options.mode != Mode::Sentinel {
+        let socket = dir.join(SOCKET);
+        line(
+            "unixsocket",
+            format_args!("{}", Quoted(&socket.to_string_lossy())),
+        );
+        line("unixsocketperm", format_args!("700"));
+        line("save", format_args!("\"\""));
+        line("appendonly", format_args!("no"));
+    }
     if let Some(password) = &options.password {
         line("requirepass", format_args!("{}", Quoted(password)));
     }
@@ -38,8 +47,33 @@ pub(super) fn render(options: &RedisOptions, dir: &Path, port: u16) -> String {
     text
 }
 
+/// The port, plain or with TLS.
+fn ports(
+    options: &RedisOptions,
+    dir: &Path,
+    port: u16,
+    line: &mut dyn FnMut(&str, fmt::Arguments<'_>),
+) {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &options.tls {
+        line("tls-port", format_args!("{port}"));
+        line("port", format_args!("0"));
+        for (name, value) in tls.settings(dir) {
+            line(name, format_args!("{}", Quoted(&value)));
+        }
+        return;
+    }
+    let _ = (options, dir);
+    line("port", format_args!("{port}"));
+}
+
+/// A word as a setting takes it, whatever is in it.
+pub(super) fn quoted(word: &str) -> String {
+    Quoted(word).to_string()
+}
+
 /// A word in double quotes, as `redis.conf` reads it.
-struct Quoted<'a>(&'a str);
+pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

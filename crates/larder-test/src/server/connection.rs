@@ -1,21 +1,23 @@
 //! One raw connection, without a client library in between.
 
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use super::resp::{self, Reply};
 
-/// One TCP connection that speaks RESP2: what it sends is what was asked, and nothing is retried.
+/// One connection that speaks RESP2: what it sends is what was asked, and nothing is retried.
 ///
 /// Every connect, write and read waits for five seconds at most, or for what
 /// [`set_patience`](Self::set_patience) says.
 #[derive(Debug)]
 pub struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Stream>,
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Connection {
     /// Connects without authenticating.
@@ -24,12 +26,26 @@ impl Connection {
     ///
     /// When nothing listens at `address`, or nothing answers in time.
     pub fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        Self::open_within(address, PATIENCE)
+    }
+
+    /// As [`open`](Self::open), with another patience from the start.
+    pub(super) fn open_within(address: SocketAddr, patience: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, patience)?;
         stream.set_nodelay(true)?;
+        Self::over(Stream::Tcp(stream), patience)
+    }
+
+    /// Connects to a unix socket.
+    pub(super) fn open_unix(path: &Path, patience: Duration) -> io::Result<Self> {
+        Self::over(Stream::Unix(UnixStream::connect(path)?), patience)
+    }
+
+    fn over(stream: Stream, patience: Duration) -> io::Result<Self> {
         let connection = Self {
             stream: BufReader::new(stream),
         };
-        connection.set_patience(PATIENCE)?;
+        connection.set_patience(patience)?;
         Ok(connection)
     }
 
@@ -39,8 +55,16 @@ impl Connection {
     ///
     /// When `patience` is zero.
     pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        self.stream.get_ref().set_write_timeout(Some(patience))?;
-        self.stream.get_ref().set_read_timeout(Some(patience))
+        match self.stream.get_ref() {
+            Stream::Tcp(stream) => {
+                stream.set_write_timeout(Some(patience))?;
+                stream.set_read_timeout(Some(patience))
+            }
+            Stream::Unix(stream) => {
+                stream.set_write_timeout(Some(patience))?;
+                stream.set_read_timeout(Some(patience))
+            }
+        }
     }
 
     /// Sends one command and waits for its reply. An error reply is a [`Reply::Error`].
@@ -72,5 +96,36 @@ impl Connection {
     /// [`TimedOut`](io::ErrorKind::TimedOut), as the platform has it), or the reply is not RESP2.
     pub fn receive(&mut self) -> io::Result<Reply> {
         resp::read(&mut self.stream)
+    }
+}
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.flush(),
+            Self::Unix(stream) => stream.flush(),
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use super::patience::DEADLINE;
+
 /// A server that a test asked for and did not get.
 ///
 /// `Debug` prints what `Display` prints, since a test that unwraps it shows the former.
@@ -19,6 +21,16 @@ pub enum StartError {
     PortTaken {
         /// The port.
         port: u16,
+    },
+    /// The program was built without TLS.
+    NoTls {
+        /// The program.
+        program: String,
+    },
+    /// The options cannot be had together.
+    Unsupported {
+        /// What was asked for, and what to do instead.
+        what: &'static str,
     },
     /// The server ended instead of serving.
     Ended {
@@ -42,6 +54,20 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// What a start waited for did not come.
+    pub(super) fn not_ready(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Self::NotReady {
+                waited: DEADLINE,
+                report: error.to_string(),
+            },
+            _ => Self::System {
+                what: "asking the servers",
+                source: error,
+            },
+        }
+    }
+
     pub(super) fn system(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { what, source }
     }
@@ -61,6 +87,12 @@ impl fmt::Display for StartError {
                     "cannot start a server: port {port} belongs to another process"
                 )
             }
+            Self::NoTls { program } => write!(
+                f,
+                "cannot start a server: `{program}` was built without TLS; build it with \
+                 `make BUILD_TLS=yes`, or use a package that has it, such as Debian's redis-server"
+            ),
+            Self::Unsupported { what } => write!(f, "cannot start a server: {what}"),
             Self::Ended { report } => write!(f, "the server ended instead of serving: {report}"),
             Self::NotReady { waited, report } => {
                 write!(f, "the server was not ready after {waited:?}: {report}")

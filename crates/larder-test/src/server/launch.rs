@@ -2,21 +2,22 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::port;
+
 use super::config;
-use super::connection::Connection;
+use super::connection::PATIENCE;
 use super::error::StartError;
-use super::options::RedisOptions;
-use super::port;
+use super::login::login;
+use super::options::{Mode, RedisOptions};
+use super::patience::DEADLINE;
 use super::process::Process;
 use super::reaper::Reaper;
 
-/// Long enough for a machine that compiles on every core meanwhile.
-const READY_DEADLINE: Duration = Duration::from_secs(20);
+const CONFIG: &str = "redis.conf";
 
 const POLL: Duration = Duration::from_millis(5);
 
@@ -35,11 +36,25 @@ pub(super) struct Launch<'a> {
 impl Launch<'_> {
     /// Starts on a free port and returns it.
     pub(super) fn on_a_free_port(&self) -> Result<(Process, u16), StartError> {
-        self.attempt(|| port::free().map_err(StartError::system("finding a free port")))
+        self.attempt(|| {
+            let port = match self.options.mode {
+                Mode::ClusterNode => port::free_with_bus(),
+                Mode::Server | Mode::Sentinel => port::free(),
+            };
+            let port = port.map_err(StartError::system("finding a free port"))?;
+            self.configure(port)?;
+            Ok(port)
+        })
     }
 
     /// Starts on this port.
     pub(super) fn on(&self, port: u16) -> Result<Process, StartError> {
+        self.configure(port)?;
+        self.again_on(port)
+    }
+
+    /// Starts with the configuration that is there: the server may have rewritten it.
+    pub(super) fn again_on(&self, port: u16) -> Result<Process, StartError> {
         let mut attempts = 0..;
         let next = || {
             // The first attempt is made at once.
@@ -66,13 +81,19 @@ impl Launch<'_> {
         }
     }
 
+    fn configure(&self, port: u16) -> Result<(), StartError> {
+        let text = config::render(self.options, self.dir, port);
+        fs::write(self.dir.join(CONFIG), text).map_err(StartError::system("writing redis.conf"))
+    }
+
     fn once(&self, port: u16) -> Result<Process, StartError> {
-        let (conf, log) = (self.dir.join("redis.conf"), self.dir.join("server.log"));
-        fs::write(&conf, config::render(self.options, self.dir, port))
-            .map_err(StartError::system("writing redis.conf"))?;
+        let log = self.dir.join("server.log");
         let output = File::create(&log).map_err(StartError::system("creating the log"))?;
         let mut command = Command::new(&self.options.program);
-        command.arg(&conf);
+        command.arg(self.dir.join(CONFIG));
+        if self.options.mode == Mode::Sentinel {
+            command.arg("--sentinel");
+        }
         let process =
             Process::spawn(command, output, self.reaper).map_err(|source| match source.kind() {
                 io::ErrorKind::NotFound => StartError::Missing {
@@ -87,20 +108,14 @@ impl Launch<'_> {
     }
 
     fn wait(&self, mut process: Process, port: u16, log: &Path) -> Result<Process, StartError> {
-        let deadline = Instant::now() + READY_DEADLINE;
+        let deadline = Instant::now() + DEADLINE;
         loop {
             let ended = process
                 .exited()
                 .map_err(StartError::system("watching the server"))?;
             if let Some(status) = ended {
                 let log = tail(log);
-                return Err(if log.contains("Address already in use") {
-                    StartError::PortTaken { port }
-                } else {
-                    StartError::Ended {
-                        report: format!("{status}\n{log}"),
-                    }
-                });
+                return Err(self.why_it_ended(port, format!("{status}\n{log}")));
             }
             let answer = self.ask(port, process.id());
             match answer {
@@ -108,7 +123,7 @@ impl Launch<'_> {
                 Err(answer) if Instant::now() > deadline => {
                     let report = format!("{answer}\n{}", tail(log));
                     return Err(StartError::NotReady {
-                        waited: READY_DEADLINE,
+                        waited: DEADLINE,
                         report,
                     });
                 }
@@ -117,10 +132,23 @@ impl Launch<'_> {
         }
     }
 
+    fn why_it_ended(&self, port: u16, report: String) -> StartError {
+        if report.contains("Address already in use") {
+            StartError::PortTaken { port }
+        } else if self.options.speaks_tls() && report.contains("'tls-port") {
+            // The first setting of TLS is the one that a server without it stumbles over.
+            StartError::NoTls {
+                program: self.options.program.clone(),
+            }
+        } else {
+            StartError::Ended { report }
+        }
+    }
+
     /// Whether the server answers; it must say the right process id, because where our server
     /// could not bind its port, another one answers on it.
     fn ask(&self, port: u16, pid: u32) -> io::Result<()> {
-        let mut connection = login(port, self.options)?;
+        let mut connection = login(self.options, self.dir, port, PATIENCE)?;
         let pong = connection.call(&["PING"])?;
         if pong.text().as_deref() != Some("PONG") {
             return Err(io::Error::other(format!("PING was answered by {pong:?}")));
@@ -135,21 +163,6 @@ impl Launch<'_> {
         } else {
             Err(io::Error::other("another server answers on its port"))
         }
-    }
-}
-
-/// A connection to the server on `port`, as the harness's user.
-pub(super) fn login(port: u16, options: &RedisOptions) -> io::Result<Connection> {
-    let mut connection = Connection::open(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    let reply = match options.harness_login() {
-        // A server before ACLs knows passwords only.
-        Some(("default", password)) => connection.call(&["AUTH", password])?,
-        Some((user, password)) => connection.call(&["AUTH", user, password])?,
-        None => return Ok(connection),
-    };
-    match reply.error() {
-        Some(error) => Err(io::Error::other(format!("AUTH was answered by {error}"))),
-        None => Ok(connection),
     }
 }
 

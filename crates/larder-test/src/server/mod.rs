@@ -24,23 +24,37 @@
 //! # }
 //! ```
 
+mod acl;
+mod cluster;
 mod config;
 mod connection;
 mod error;
 mod launch;
+mod login;
+mod node;
 mod options;
-mod port;
+mod patience;
 mod process;
 mod reaper;
 mod redis;
 mod resp;
 mod sandbox;
 mod scratch;
+mod sentinel;
+#[cfg(feature = "tls")]
+mod tls;
+mod together;
 mod url;
 
+pub use acl::AclUser;
+pub use cluster::{ClusterOptions, RedisCluster, SlotMove, slot_of};
 pub use connection::Connection;
 pub use error::StartError;
+pub use node::RedisNode;
 pub use options::RedisOptions;
 pub use redis::RedisServer;
 pub use resp::Reply;
 pub use sandbox::Sandbox;
+pub use sentinel::{RedisSentinels, SentinelOptions};
+#[cfg(feature = "tls")]
+pub use tls::{CertificateAuthority, ClientAuth, Identity, TlsOptions};

@@ -1,29 +1,46 @@
 //! How a server is started.
 
+use super::acl::AclUser;
 use super::config;
 use super::error::StartError;
 use super::redis::RedisServer;
+#[cfg(feature = "tls")]
+use super::tls::TlsOptions;
+
+/// What kind of server a program is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Server,
+    ClusterNode,
+    Sentinel,
+}
 
 /// How a [`RedisServer`] is started: by default on a free port, without a password, and without
 /// writing to disk.
 #[derive(Clone)]
 pub struct RedisOptions {
+    pub(super) mode: Mode,
     pub(super) program: String,
     pub(super) port: Option<u16>,
     pub(super) password: Option<String>,
     pub(super) users: Vec<(String, String)>,
     pub(super) settings: Vec<(String, String)>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<TlsOptions>,
 }
 
 impl RedisOptions {
     /// The defaults.
     pub fn new() -> Self {
         Self {
+            mode: Mode::Server,
             program: "redis-server".to_owned(),
             port: None,
             password: None,
             users: Vec::new(),
             settings: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -58,6 +75,31 @@ impl RedisOptions {
         self
     }
 
+    /// Adds an ACL user that may do what an [`AclUser`] says.
+    ///
+    /// [`RedisServer::url_as`] is the URL for it. Like [`with_user`](Self::with_user), this adds the
+    /// harness's own user.
+    #[must_use]
+    pub fn with_acl_user(self, user: AclUser) -> Self {
+        let rules = user.rules();
+        self.with_user(user.name, rules)
+    }
+
+    /// Switches the default user off: who gives no name and password may do nothing.
+    #[must_use]
+    pub fn with_default_user_off(self) -> Self {
+        self.with_user("default", "off")
+    }
+
+    /// Speaks TLS on the TCP port, and nothing else; the URLs are then `rediss://…`. The unix
+    /// socket stays plain.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: TlsOptions) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Adds a line of `redis.conf`: `("maxmemory", "2mb")`. A later line overrides an earlier one.
     #[must_use]
     pub fn with_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -69,10 +111,44 @@ impl RedisOptions {
     ///
     /// # Errors
     ///
-    /// When the program is missing, the port is taken, a setting is refused, or the server does not
-    /// answer within twenty seconds.
+    /// When the program is missing or was built without the TLS that is asked for, the port is taken,
+    /// a setting is refused, or the server does not answer within twenty seconds.
     pub fn start(self) -> Result<RedisServer, StartError> {
         RedisServer::start_with(self)
+    }
+
+    pub(super) fn speaks_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
+    /// These options for one of several servers that find each other by their ports.
+    pub(super) fn in_company(mut self) -> Result<Self, StartError> {
+        if self.port.is_some() {
+            let what = "servers in company take free ports: leave the port out of their options";
+            return Err(StartError::Unsupported { what });
+        }
+        if self.speaks_tls() {
+            let what = "servers in company do not speak TLS: leave it out of their options";
+            return Err(StartError::Unsupported { what });
+        }
+        let mut settings = vec![
+            // A replica gets its master's data at once, and not after a pause for others.
+            ("repl-diskless-sync".to_owned(), "yes".to_owned()),
+            ("repl-diskless-sync-delay".to_owned(), "0".to_owned()),
+        ];
+        if let Some((user, password)) = self.harness_login() {
+            if user != "default" {
+                settings.push(("masteruser".to_owned(), user.to_owned()));
+            }
+            settings.push(("masterauth".to_owned(), config::quoted(password)));
+        }
+        // What the test asks for comes last, and wins.
+        settings.append(&mut self.settings);
+        self.settings = settings;
+        Ok(self)
     }
 
     /// Who the harness itself is on this server: a user and a password.

@@ -2,30 +2,22 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::config;
 use super::connection::Connection;
 use super::error::StartError;
-use super::launch::{Launch, login};
+use super::node::RedisNode;
 use super::options::RedisOptions;
-use super::process::Process;
-use super::reaper::Reaper;
 use super::resp::Reply;
-use super::scratch::Scratch;
-use super::url::escape;
+use super::url::{self, escape};
 
 /// A real `redis-server` that answers on a loopback port and on a unix socket, until it is dropped.
 ///
 /// See the [module](super) for what becomes of it when the test does not end well.
 pub struct RedisServer {
-    options: RedisOptions,
-    port: u16,
-    // Fields are dropped in this order: the server ends before its directory goes.
-    process: Option<Process>,
-    reaper: Reaper,
-    scratch: Scratch,
+    node: RedisNode,
 }
 
 impl RedisServer {
@@ -39,50 +31,24 @@ impl RedisServer {
     }
 
     pub(super) fn start_with(options: RedisOptions) -> Result<Self, StartError> {
-        let scratch = Scratch::create().map_err(StartError::system("creating a directory"))?;
-        let reaper =
-            Reaper::start(scratch.path()).map_err(StartError::system("starting the reaper"))?;
-        let launch = Launch {
-            options: &options,
-            dir: scratch.path(),
-            reaper: &reaper,
-        };
-        let (process, port) = match options.port {
-            Some(port) => (launch.on(port)?, port),
-            None => launch.on_a_free_port()?,
-        };
-        Ok(Self {
-            options,
-            port,
-            process: Some(process),
-            reaper,
-            scratch,
-        })
+        RedisNode::start(options).map(|node| Self { node })
     }
 
-    /// The URL of the TCP port, `redis://127.0.0.1:…`, with the password if there is one. It is the
-    /// same after a restart.
+    /// The URL of the TCP port, `redis://127.0.0.1:…`, with the password if there is one; with TLS
+    /// `rediss://127.0.0.1:…`. It is the same after a restart.
     pub fn url(&self) -> String {
-        match &self.options.password {
-            Some(password) => format!("redis://:{}@{}", escape(password), self.address()),
-            None => format!("redis://{}", self.address()),
-        }
+        self.node.url()
     }
 
     /// The URL of the TCP port for an ACL user.
     pub fn url_as(&self, user: &str, password: &str) -> String {
-        format!(
-            "redis://{}:{}@{}",
-            escape(user),
-            escape(password),
-            self.address()
-        )
+        url::of_server(&self.node.options, self.port(), Some((user, password)))
     }
 
     /// The URL of the unix socket, `unix:///…`, with the password as `?pass=` if there is one.
     pub fn unix_url(&self) -> String {
         let socket = self.socket();
-        match &self.options.password {
+        match &self.node.options.password {
             Some(password) => format!("unix://{}?pass={}", socket.display(), escape(password)),
             None => format!("unix://{}", socket.display()),
         }
@@ -90,12 +56,12 @@ impl RedisServer {
 
     /// The TCP port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.node.port()
     }
 
     /// The address of the TCP port.
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+        self.node.address()
     }
 
     /// The path of the unix socket.
@@ -105,12 +71,12 @@ impl RedisServer {
 
     /// The server's directory: its configuration, log and data. It goes with the server.
     pub fn dir(&self) -> &Path {
-        self.scratch.path()
+        self.node.dir()
     }
 
     /// The process id; `None` after [`kill`](Self::kill).
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::id)
+        self.node.pid()
     }
 
     /// Freezes the server with SIGSTOP; returns once it is frozen. The kernel still accepts
@@ -120,7 +86,7 @@ impl RedisServer {
     ///
     /// When the server was killed.
     pub fn stop(&self) -> io::Result<()> {
-        self.running()?.stop()
+        self.node.freeze()
     }
 
     /// Lets a frozen server run on, with SIGCONT.
@@ -129,13 +95,13 @@ impl RedisServer {
     ///
     /// When the server was killed.
     pub fn cont(&self) -> io::Result<()> {
-        self.running()?.resume()
+        self.node.thaw()
     }
 
     /// Kills the server with SIGKILL, frozen or not; returns once nothing listens. A server that was
     /// killed already stays so.
     pub fn kill(&mut self) {
-        self.process = None;
+        self.node.kill();
     }
 
     /// Kills the server if it runs, and starts it again on the same port and in the same directory.
@@ -145,15 +111,7 @@ impl RedisServer {
     ///
     /// As [`RedisOptions::start`]; the server is then down.
     pub fn restart(&mut self) -> Result<(), StartError> {
-        self.kill();
-        let (options, dir) = (&self.options, self.scratch.path());
-        let launch = Launch {
-            options,
-            dir,
-            reaper: &self.reaper,
-        };
-        self.process = Some(launch.on(self.port)?);
-        Ok(())
+        self.node.restart()
     }
 
     /// Runs one command on a connection of its own. An error reply is a [`Reply::Error`].
@@ -162,7 +120,7 @@ impl RedisServer {
     ///
     /// When the server is killed, or frozen for longer than five seconds.
     pub fn command<A: AsRef<[u8]>>(&self, args: &[A]) -> io::Result<Reply> {
-        self.connect()?.call(args)
+        self.node.command(args)
     }
 
     /// Opens a raw connection that may do everything.
@@ -171,12 +129,7 @@ impl RedisServer {
     ///
     /// When the server is killed, or frozen for longer than five seconds.
     pub fn connect(&self) -> io::Result<Connection> {
-        login(self.port, &self.options)
-    }
-
-    fn running(&self) -> io::Result<&Process> {
-        let killed = || io::Error::new(io::ErrorKind::NotConnected, "the server was killed");
-        self.process.as_ref().ok_or_else(killed)
+        self.node.connect()
     }
 }
 

@@ -39,6 +39,14 @@ impl Reply {
         }
     }
 
+    /// The replies in it, when the reply is an array.
+    pub fn array(&self) -> Option<&[Reply]> {
+        match self {
+            Self::Array(replies) => Some(replies),
+            _ => None,
+        }
+    }
+
     /// The error's text, when the reply is an error.
     pub fn error(&self) -> Option<&str> {
         match self {

@@ -1,6 +1,37 @@
 //! Parts of a URL.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+
+use super::node::RedisNode;
+use super::options::RedisOptions;
+
+/// The URL of the server that was started with `options` on `port`, for this user or for the default
+/// one.
+pub(super) fn of_server(options: &RedisOptions, port: u16, user: Option<(&str, &str)>) -> String {
+    let who = credentials(options, user);
+    let scheme = if options.speaks_tls() {
+        "rediss"
+    } else {
+        "redis"
+    };
+    format!("{scheme}://{who}{}:{port}", Ipv4Addr::LOCALHOST)
+}
+
+/// What stands before the host: nothing, or credentials with an `@` behind them.
+pub(super) fn credentials(options: &RedisOptions, user: Option<(&str, &str)>) -> String {
+    match (user, &options.password) {
+        (Some((user, password)), _) => format!("{}:{}@", escape(user), escape(password)),
+        (None, Some(password)) => format!(":{}@", escape(password)),
+        (None, None) => String::new(),
+    }
+}
+
+/// The addresses of nodes, as the URL of several has them.
+pub(super) fn hosts(nodes: &[RedisNode]) -> String {
+    let hosts = nodes.iter().map(|node| node.address().to_string());
+    hosts.collect::<Vec<_>>().join(",")
+}
 
 /// `text` with every byte that a URL gives a meaning written as `%XX`.
 pub(super) fn escape(text: &str) -> String {

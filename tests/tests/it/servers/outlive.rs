@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use larder_test::server::RedisServer;
+use larder_test::server::{RedisCluster, RedisSentinels, RedisServer};
 
 use super::trace::{Trace, runs};
 use super::{DEADLINE, Outcome};
@@ -31,8 +31,32 @@ fn a_server_is_gone_after_a_panic() {
 const REPORT_TO: &str = "LARDER_TEST_REPORT_TO";
 
 #[test]
+fn a_cluster_is_gone_after_a_panic() {
+    let (sender, receiver) = mpsc::channel();
+    let test = thread::spawn(move || {
+        let cluster = RedisCluster::start().unwrap();
+        let traces: Vec<_> = cluster.nodes().iter().map(Trace::of_node).collect();
+        sender.send(traces).unwrap();
+        panic!("a test that fails while it has a cluster");
+    });
+    let traces = receiver.recv().expect("the cluster was started");
+    assert!(test.join().is_err());
+    assert!(traces.iter().all(Trace::is_gone), "{traces:?}");
+}
+
+#[test]
 fn servers_are_gone_after_their_test_process_was_killed() -> Outcome {
     no_server_outlives("KILL")
+}
+
+#[test]
+fn sentinels_and_their_servers_are_gone_after_their_test_process_was_killed() -> Outcome {
+    nothing_outlives("KILL", 6, |report| {
+        let all = RedisSentinels::start()?;
+        all.sentinels()[0].freeze()?;
+        let nodes = all.servers().iter().chain(all.sentinels());
+        report(&nodes.map(Trace::of_node).collect::<Vec<_>>())
+    })
 }
 
 #[test]
@@ -57,8 +81,21 @@ fn is_interrupt_ignored() -> bool {
 /// Runs the calling test in a copy of this process, which holds a running server and a stopped one,
 /// and ends the copy's process group with `signal`, as a terminal does.
 fn no_server_outlives(signal: &str) -> Outcome {
+    nothing_outlives(signal, 2, |report| {
+        let servers = [RedisServer::start()?, RedisServer::start()?];
+        servers[1].stop()?;
+        report(&servers.each_ref().map(Trace::of))
+    })
+}
+
+/// As [`no_server_outlives`], with so many servers, which `hold` starts and reports.
+fn nothing_outlives(
+    signal: &str,
+    count: usize,
+    hold: impl FnOnce(&dyn Fn(&[Trace]) -> Outcome) -> Outcome,
+) -> Outcome {
     if let Ok(address) = std::env::var(REPORT_TO) {
-        return hold_servers_until_killed(&address);
+        return hold(&|traces| report_until_killed(&address, traces));
     }
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut copy = Command::new(std::env::current_exe()?)
@@ -74,7 +111,7 @@ fn no_server_outlives(signal: &str) -> Outcome {
         .stderr(Stdio::null())
         .spawn()?;
     let (traces, _report) = read_report(&listener, &mut copy);
-    assert_eq!(traces.len(), 2);
+    assert_eq!(traces.len(), count);
     for trace in &traces {
         assert!(
             runs(trace.pid) && trace.dir.exists(),
@@ -112,11 +149,9 @@ fn end_of(copy: &mut Child) -> std::io::Result<ExitStatus> {
 }
 
 /// The copy's part: it has servers, says so, and waits for its end.
-fn hold_servers_until_killed(address: &str) -> Outcome {
-    let servers = [RedisServer::start()?, RedisServer::start()?];
-    servers[1].stop()?;
+fn report_until_killed(address: &str, traces: &[Trace]) -> Outcome {
     let mut report = TcpStream::connect(address)?;
-    for Trace { pid, address, dir } in servers.iter().map(Trace::of) {
+    for Trace { pid, address, dir } in traces {
         writeln!(report, "{pid} {address} {}", dir.display())?;
     }
     writeln!(report)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use larder_test::server::RedisServer;
+use larder_test::server::{RedisNode, RedisServer};
 
 use super::DEADLINE;
 
@@ -23,6 +23,14 @@ impl Trace {
             pid: server.pid().expect("a server that was just started runs"),
             address: server.address(),
             dir: server.dir().to_owned(),
+        }
+    }
+
+    pub(super) fn of_node(node: &RedisNode) -> Self {
+        Self {
+            pid: node.pid().expect("a node that was just started runs"),
+            address: node.address(),
+            dir: node.dir().to_owned(),
         }
     }
 

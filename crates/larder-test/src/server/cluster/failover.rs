@@ -1,0 +1,45 @@
+//! Waiting for a new master.
+
+use std::io;
+
+use super::RedisCluster;
+use super::slot::{probe, slot_of};
+use crate::server::node::RedisNode;
+use crate::server::patience::{GLANCE, until};
+
+impl RedisCluster {
+    /// Waits until a node other than `old` takes writes in the slot of `key`, and returns it: the
+    /// moment from which an app could be well again. Other nodes may know it a moment later; for
+    /// that there is [`wait_until_ready`](Self::wait_until_ready). At most twenty seconds.
+    ///
+    /// # Errors
+    ///
+    /// When that time is over; the error says what the nodes answered.
+    pub fn wait_for_failover(
+        &self,
+        key: impl AsRef<[u8]>,
+        old: &RedisNode,
+    ) -> io::Result<&RedisNode> {
+        let probe = probe(slot_of(key));
+        until("a new master", || {
+            let others = self.nodes.iter().filter(|node| node.port() != old.port());
+            let mut answers = String::new();
+            for node in others.filter(|node| node.is_running()) {
+                match takes_writes(node, &probe) {
+                    Ok(()) => return Ok(node),
+                    Err(answer) => answers.push_str(&format!("{}: {answer}; ", node.address())),
+                }
+            }
+            Err(answers)
+        })
+    }
+}
+
+/// Whether `node` takes writes to `key`. What is asked is a write that changes nothing.
+pub(in crate::server) fn takes_writes(node: &RedisNode, key: &str) -> io::Result<()> {
+    let reply = node.connect_within(GLANCE)?.call(&["DEL", key])?;
+    match reply.int() {
+        Some(_) => Ok(()),
+        None => Err(io::Error::other(format!("{reply:?}"))),
+    }
+}

@@ -1,0 +1,197 @@
+//! Six nodes that are one store.
+
+mod failover;
+mod form;
+mod migrate;
+mod options;
+mod ready;
+mod slot;
+mod view;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+
+use super::error::StartError;
+use super::node::RedisNode;
+use super::options::Mode;
+use super::patience::until;
+use super::together::start_together;
+use super::url;
+use view::View;
+
+pub use migrate::SlotMove;
+pub use options::ClusterOptions;
+pub use slot::slot_of;
+
+pub(super) use failover::takes_writes;
+
+const MASTERS: usize = 3;
+const NODES: usize = 2 * MASTERS;
+
+/// A real Redis Cluster of three masters with one replica each, until it is dropped.
+///
+/// It is handed out once every node says that the cluster is well, all agree on who owns what, and
+/// every replica has its master's data: a master that is killed at once loses nothing that its
+/// replica was sent. Roles change with failovers, so ask for them: [`master_of`](Self::master_of).
+///
+/// All methods take `&self`, so a `LazyLock` in a test binary can hold one cluster for all of its
+/// tests; it ends with the process.
+///
+/// # Examples
+///
+/// ```no_run
+/// use larder_test::server::RedisCluster;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cluster = RedisCluster::start()?;
+/// println!("a client connects to {}", cluster.url());
+/// let old = cluster.master_of("seat")?;
+/// old.kill();
+/// let new = cluster.wait_for_failover("seat", old)?;
+/// println!("the slot of that key moved to {}", new.address());
+/// # Ok(())
+/// # }
+/// ```
+pub struct RedisCluster {
+    nodes: Vec<RedisNode>,
+}
+
+impl RedisCluster {
+    /// Starts a cluster with the default [`ClusterOptions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ClusterOptions::start`].
+    pub fn start() -> Result<Self, StartError> {
+        ClusterOptions::new().start()
+    }
+
+    fn start_with(options: ClusterOptions) -> Result<Self, StartError> {
+        let mut nodes = options.nodes.in_company()?;
+        nodes.mode = Mode::ClusterNode;
+        let timeout = options.node_timeout.as_millis().to_string();
+        // What the test asks for comes last, and wins.
+        nodes.settings.splice(
+            0..0,
+            [
+                ("cluster-enabled", "yes"),
+                ("cluster-node-timeout", timeout.as_str()),
+                // A replica stays with its master, also when another one has lost its own.
+                ("cluster-migration-barrier", "100"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let cluster = Self {
+            nodes: start_together(&vec![nodes; NODES])?,
+        };
+        form::form(&cluster.nodes).map_err(StartError::not_ready)?;
+        cluster.wait_until_ready().map_err(StartError::not_ready)?;
+        Ok(cluster)
+    }
+
+    /// The URL of the cluster, with three of its nodes as seeds, one of each shard:
+    /// `redis+cluster://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…`, with the password if there is one.
+    pub fn url(&self) -> String {
+        let who = url::credentials(&self.nodes[0].options, None);
+        let seeds = url::hosts(&self.nodes[..MASTERS]);
+        format!("redis+cluster://{who}{seeds}")
+    }
+
+    /// The URL of each node, `redis://127.0.0.1:…`.
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(RedisNode::url).collect()
+    }
+
+    /// The six nodes, always in the same order. At first the first three are the masters, and each
+    /// is followed by the node three places after it.
+    pub fn nodes(&self) -> &[RedisNode] {
+        &self.nodes
+    }
+
+    /// The node that serves the slot of `key` now.
+    ///
+    /// # Errors
+    ///
+    /// When no running node knows one.
+    pub fn master_of(&self, key: impl AsRef<[u8]>) -> io::Result<&RedisNode> {
+        self.master_of_slot(slot_of(key))
+    }
+
+    /// The node that serves this slot now, as the running node with the newest knowledge has it. It
+    /// may be one that was killed or frozen a moment ago.
+    ///
+    /// # Errors
+    ///
+    /// When no running node knows one.
+    pub fn master_of_slot(&self, slot: u16) -> io::Result<&RedisNode> {
+        let owners = self.owners();
+        let Some(owner) = owners.get(usize::from(slot)) else {
+            return Err(out_of_range(slot));
+        };
+        let node = self.nodes.iter().find(|node| Some(node.port()) == *owner);
+        node.ok_or_else(|| io::Error::other(format!("no running node knows who has slot {slot}")))
+    }
+
+    /// The nodes that serve slots now, as [`master_of_slot`](Self::master_of_slot) has it; none when
+    /// no node runs.
+    pub fn masters(&self) -> Vec<&RedisNode> {
+        let owners: BTreeSet<_> = self.owners().into_iter().flatten().collect();
+        let nodes = self.nodes.iter();
+        nodes.filter(|node| owners.contains(&node.port())).collect()
+    }
+
+    /// The running nodes that say that they follow `master`.
+    pub fn replicas_of(&self, master: &RedisNode) -> Vec<&RedisNode> {
+        let follows = |node: &&RedisNode| {
+            let view = View::of(node).ok();
+            view.is_some_and(|view| view.followed_by_me() == Some(master.port()))
+        };
+        let running = self.nodes.iter().filter(|node| node.is_running());
+        running.filter(follows).collect()
+    }
+
+    /// Waits until every node that was not killed serves, all of them agree on who owns what, and
+    /// every replica has its master's data: after a restart, say. At most twenty seconds.
+    ///
+    /// # Errors
+    ///
+    /// When that time is over; the error says what was missing.
+    pub fn wait_until_ready(&self) -> io::Result<()> {
+        until("a ready cluster", || ready::missing(&self.nodes))
+    }
+
+    /// The port of the master of each slot. Where the running nodes differ, the claim with the
+    /// highest epoch holds, as it does among them.
+    fn owners(&self) -> Vec<Option<u16>> {
+        let running = self.nodes.iter().filter(|node| node.is_running());
+        let views = running.filter_map(|node| View::of(node).ok());
+        let mut peers: Vec<_> = views.flat_map(|view| view.peers.into_values()).collect();
+        peers.sort_by_key(|peer| peer.epoch);
+        let mut owners = vec![None; usize::from(slot::SLOTS)];
+        for peer in &peers {
+            for range in &peer.slots {
+                let (first, last) = (usize::from(*range.start()), usize::from(*range.end()));
+                // A range that makes no sense is nobody's claim.
+                if let Some(claimed) = owners.get_mut(first..=last) {
+                    claimed.fill(Some(peer.port));
+                }
+            }
+        }
+        owners
+    }
+}
+
+fn out_of_range(slot: u16) -> io::Error {
+    let text = format!(
+        "slot {slot} does not exist: the last one is {}",
+        slot::SLOTS - 1
+    );
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+impl fmt::Debug for RedisCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.nodes).finish()
+    }
+}

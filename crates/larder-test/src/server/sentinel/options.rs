@@ -1,0 +1,75 @@
+//! How servers with sentinels are started.
+
+use std::time::Duration;
+
+use super::RedisSentinels;
+use crate::server::error::StartError;
+use crate::server::options::RedisOptions;
+
+/// How [`RedisSentinels`] are started: by default the master's name is `mymaster`, it is held to be
+/// down after 1 s without an answer, and a failover that gets stuck is tried again after 6 s.
+#[derive(Clone)]
+pub struct SentinelOptions {
+    pub(super) servers: RedisOptions,
+    pub(super) name: String,
+    pub(super) down_after: Duration,
+    pub(super) failover_timeout: Duration,
+}
+
+impl SentinelOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            servers: RedisOptions::new(),
+            name: "mymaster".to_owned(),
+            down_after: Duration::from_secs(1),
+            failover_timeout: Duration::from_secs(3),
+        }
+    }
+
+    /// Starts the master and its replicas with these: a program, a password, users, settings. The
+    /// sentinels have the program alone. A port or TLS is refused at the start.
+    #[must_use]
+    pub fn with_servers(mut self, servers: RedisOptions) -> Self {
+        self.servers = servers;
+        self
+    }
+
+    /// Names the master; letters, digits and `.-_` are allowed.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets how long a server may be silent before it is held to be down (`down-after-milliseconds`).
+    #[must_use]
+    pub fn with_down_after(mut self, down_after: Duration) -> Self {
+        self.down_after = down_after;
+        self
+    }
+
+    /// Sets the `failover-timeout`, 3 s by default: a failover that did not succeed is tried again
+    /// after twice as long.
+    #[must_use]
+    pub fn with_failover_timeout(mut self, timeout: Duration) -> Self {
+        self.failover_timeout = timeout;
+        self
+    }
+
+    /// Starts the servers and the sentinels, and returns them once every sentinel knows everybody and
+    /// every replica has the master's data.
+    ///
+    /// # Errors
+    ///
+    /// When one does not start, or they are not ready within twenty seconds.
+    pub fn start(self) -> Result<RedisSentinels, StartError> {
+        RedisSentinels::start_with(self)
+    }
+}
+
+impl Default for SentinelOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,125 @@
+//! Who signs certificates in a test.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+
+/// A certificate authority that lives as long as a test, with a key that nobody else has.
+///
+/// Clones are the same authority. To be refused, sign with another one.
+#[derive(Clone)]
+pub struct CertificateAuthority {
+    issuer: Arc<CertifiedIssuer<'static, KeyPair>>,
+}
+
+/// A certificate and its key, both as PEM.
+#[derive(Clone)]
+pub struct Identity {
+    certificate: String,
+    key: String,
+}
+
+impl CertificateAuthority {
+    /// Makes the authority's key and certificate.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness to give.
+    pub fn new() -> io::Result<Self> {
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "larder test authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let issuer = CertifiedIssuer::self_signed(params, key).map_err(io::Error::other)?;
+        Ok(Self {
+            issuer: Arc::new(issuer),
+        })
+    }
+
+    /// The authority's certificate as PEM: what a client has to trust.
+    pub fn certificate_pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// Signs a certificate for a server of these host names and IP addresses.
+    ///
+    /// # Errors
+    ///
+    /// When a name is neither.
+    pub fn issue_server(&self, names: &[impl AsRef<str>]) -> io::Result<Identity> {
+        let names: Vec<_> = names.iter().map(|name| name.as_ref().to_owned()).collect();
+        let params = CertificateParams::new(names).map_err(invalid)?;
+        self.issue(
+            params,
+            "larder test server",
+            ExtendedKeyUsagePurpose::ServerAuth,
+        )
+    }
+
+    /// Signs a certificate for a client of this name.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness to give.
+    pub fn issue_client(&self, name: &str) -> io::Result<Identity> {
+        let params = CertificateParams::default();
+        self.issue(params, name, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn issue(
+        &self,
+        mut params: CertificateParams,
+        name: &str,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> io::Result<Identity> {
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages.push(purpose);
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .map_err(io::Error::other)?;
+        Ok(Identity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+}
+
+impl Identity {
+    /// The certificate as PEM.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate
+    }
+
+    /// The private key as PEM, in PKCS #8.
+    pub fn key_pem(&self) -> &str {
+        &self.key
+    }
+}
+
+fn invalid(error: rcgen::Error) -> io::Error {
+    let text = format!("a server's name must be a host name or an IP address: {error}");
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+impl fmt::Debug for CertificateAuthority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CertificateAuthority")
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
+    }
+}

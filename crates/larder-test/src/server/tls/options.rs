@@ -1,0 +1,115 @@
+//! How a server speaks TLS.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use crate::server::error::StartError;
+
+use super::authority::CertificateAuthority;
+
+/// Whether a server asks its clients for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// It asks for none.
+    #[default]
+    Off,
+    /// A client may show one; a wrong one is refused.
+    Optional,
+    /// Who shows none is refused.
+    Required,
+}
+
+/// How a [`RedisServer`](crate::server::RedisServer) speaks TLS: by default with a certificate for
+/// `localhost` and `127.0.0.1`, and without asking for the client's.
+///
+/// # Examples
+///
+/// ```
+/// use larder_test::server::{CertificateAuthority, ClientAuth, RedisOptions, TlsOptions};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let authority = CertificateAuthority::new()?;
+/// let tls = TlsOptions::new(&authority).with_client_auth(ClientAuth::Required);
+/// let server = RedisOptions::new().with_tls(tls).start()?;
+/// let app = authority.issue_client("app")?;
+/// println!("connect to {} and trust\n{}", server.url(), authority.certificate_pem());
+/// println!("and show\n{}", app.certificate_pem());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct TlsOptions {
+    authority: CertificateAuthority,
+    names: Vec<String>,
+    clients: ClientAuth,
+}
+
+/// The names of the files in the server's directory.
+const AUTHORITY: &str = "ca.pem";
+const CERTIFICATE: &str = "server.pem";
+const KEY: &str = "server.key";
+
+impl TlsOptions {
+    /// A server whose certificate `authority` signs, and which trusts clients that it signed.
+    pub fn new(authority: &CertificateAuthority) -> Self {
+        Self {
+            authority: authority.clone(),
+            names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            clients: ClientAuth::Off,
+        }
+    }
+
+    /// Asks clients for a certificate, or does not.
+    #[must_use]
+    pub fn with_client_auth(mut self, clients: ClientAuth) -> Self {
+        self.clients = clients;
+        self
+    }
+
+    /// Has these names in the certificate and no others, so that a client which dials the loopback
+    /// address must refuse the server as the wrong host.
+    #[must_use]
+    pub fn with_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Writes the files, each for this user alone.
+    pub(in crate::server) fn write(&self, dir: &Path) -> Result<(), StartError> {
+        self.write_files(dir)
+            .map_err(StartError::system("writing the certificates"))
+    }
+
+    fn write_files(&self, dir: &Path) -> io::Result<()> {
+        let server = self.authority.issue_server(&self.names)?;
+        let authority = self.authority.certificate_pem();
+        for (name, text) in [
+            (AUTHORITY, authority.as_str()),
+            (CERTIFICATE, server.certificate_pem()),
+            (KEY, server.key_pem()),
+        ] {
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true).mode(0o600);
+            options.open(dir.join(name))?.write_all(text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// What `redis.conf` says of it.
+    pub(in crate::server) fn settings(&self, dir: &Path) -> [(&'static str, String); 4] {
+        let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
+        let clients = match self.clients {
+            ClientAuth::Off => "no",
+            ClientAuth::Optional => "optional",
+            ClientAuth::Required => "yes",
+        };
+        [
+            ("tls-ca-cert-file", path(AUTHORITY)),
+            ("tls-cert-file", path(CERTIFICATE)),
+            ("tls-key-file", path(KEY)),
+            ("tls-auth-clients", clients.to_owned()),
+        ]
+    }
+}
