@@ -4,6 +4,7 @@
 //! for less long.
 
 pub mod cancel;
+pub mod faults;
 pub mod model;
 mod page;
 mod proof;

@@ -1,4 +1,4 @@
-use crate::{Page, Table, cancel, model};
+use crate::{Page, Table, cancel, faults, model};
 
 /// One long proof.
 pub struct Proof {
@@ -24,6 +24,12 @@ pub const PROOFS: &[Proof] = &[
         about: "no reply ever belongs to another key, whoever goes away and whatever is damaged",
         page: "faults",
         run: cancel::prove,
+    },
+    Proof {
+        name: "faults",
+        about: "what a steady load sees when servers and connections fail",
+        page: "faults",
+        run: faults::prove,
     },
 ];
 

@@ -1,0 +1,116 @@
+//! What happens to a steady load when a server, or the way to it, fails.
+
+pub mod load;
+mod one_server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_redis::RedisStore;
+use larder_store::Store;
+use load::{Ledger, Load};
+use tokio::time::{Instant, sleep};
+
+use crate::Table;
+
+/// The deadline of an operation, by which all bars are set.
+pub const DEADLINE: Duration = Duration::from_millis(100);
+
+/// Operations a second.
+const RATE: u32 = 500;
+
+/// How long all is well before a fault, and after it.
+const CALM: Duration = Duration::from_secs(2);
+
+/// When a fault was over, as far as the servers are concerned.
+pub struct Mended(pub Instant);
+
+/// What a fault came to.
+pub struct Report {
+    /// What became of the load.
+    pub ledger: Ledger,
+    /// When the fault began.
+    pub broke: Instant,
+    /// When it was over.
+    pub mended: Instant,
+}
+
+/// Breaks something under a steady load.
+pub async fn observe(url: &str, calm: Duration, fault: impl AsyncFnOnce() -> Mended) -> Report {
+    let store = RedisStore::builder(url).with_deadline(DEADLINE);
+    let store: Arc<dyn Store> = Arc::new(store.connect().await.expect("a connection"));
+    let load = Load::begin(store, RATE).await;
+    sleep(calm).await;
+    let broke = Instant::now();
+    let Mended(mended) = fault().await;
+    sleep(calm).await;
+    Report {
+        ledger: load.stop().await,
+        broke,
+        mended,
+    }
+}
+
+/// All faults.
+#[must_use]
+pub fn prove() -> Table {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut faults = Faults::new();
+    runtime.block_on(async {
+        one_server::prove(&mut faults).await;
+    });
+    faults.0
+}
+
+/// The table, and the bars that hold for every row of it.
+struct Faults(Table);
+
+impl Faults {
+    fn new() -> Self {
+        Self(
+            Table::new()
+                .column("fault")
+                .measured("tried")
+                .measured("failed")
+                .measured("99.9 % of waits")
+                .measured("longest wait")
+                .measured("well again after")
+                .measured("acknowledged and lost")
+                .column("done twice"),
+        )
+    }
+
+    /// Takes a report down, and holds it to what holds for all.
+    fn take(&mut self, fault: &str, well_within: Duration, report: &Report) {
+        let ledger = &report.ledger;
+        let (usual, longest) = (ledger.wait_but_for(1), ledger.wait_but_for(0));
+        let well = ledger.well_after(report.mended);
+        self.0.row([
+            fault.to_owned(),
+            ledger.outcomes.len().to_string(),
+            ledger.failed().to_string(),
+            millis(usual),
+            millis(longest),
+            millis(well),
+            ledger.lost.to_string(),
+            ledger.twice.to_string(),
+        ]);
+        let mut bar = |holds, what: String| self.0.bar(holds, || format!("{fault}: {what}"));
+        bar(
+            usual <= DEADLINE + Duration::from_millis(20),
+            format!("99.9 % of waits are {usual:?}"),
+        );
+        bar(longest <= 3 * DEADLINE, format!("a wait of {longest:?}"));
+        bar(well <= well_within, format!("well only after {well:?}"));
+        bar(ledger.twice == 0, format!("{} done twice", ledger.twice));
+    }
+
+    /// Holds a report to something more.
+    fn bar(&mut self, fault: &str, holds: bool, what: &str) {
+        self.0.bar(holds, || format!("{fault}: {what}"));
+    }
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.0} ms", time.as_secs_f64() * 1e3)
+}
