@@ -15,9 +15,8 @@ use super::topology::Topology;
 /// The shortest time between two reads, which makes at most eight in a second.
 const SHORTEST: Duration = Duration::from_millis(125);
 
-/// The longest one while the cluster is in trouble: half of the time in which a failover is to be
-/// found.
-const LONGEST: Duration = Duration::from_secs(1);
+/// The longest one while the cluster is in trouble.
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// How often it is read while nothing happens.
 const SLOWLY: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Put, Store, Ttl};
 
 use crate::support::{
-    Add, Look, Set, clients, key, ok, programs, put, server, store, tally, until,
+    Add, Look, Set, clients, key, more, ok, programs, put, server, store, tally, until,
 };
 
 /// Far above what a call takes that fails at once, far below the deadlines of these tests.
@@ -23,15 +23,6 @@ async fn fails_at_once(store: &RedisStore) -> bool {
     let answer = store.get(&key(1)).await;
     let kind = answer.err().map(|error| error.kind());
     kind == Some(ErrorKind::NotSent) && started.elapsed() < AT_ONCE
-}
-
-/// Waits until `count` has grown by `by`: what is counted goes on.
-async fn more(count: &AtomicU64, by: u64) {
-    let enough = count.load(Ordering::Relaxed) + by;
-    until("going on", || async {
-        count.load(Ordering::Relaxed) >= enough
-    })
-    .await;
 }
 
 /// Everything that may be sent again, once.

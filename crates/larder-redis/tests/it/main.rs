@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod black_holes;
+mod cluster;
 mod failures;
 mod laws;
 mod lent_pool;

@@ -1,6 +1,7 @@
 //! What the tests share: a server each, and keys and programs to work with.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder_redis::{RedisBuilder, RedisStore};
@@ -72,6 +73,15 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut done: impl F
         );
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// Waits until `count` has grown by `by`: what is counted goes on.
+pub(crate) async fn more(count: &AtomicU64, by: u64) {
+    let enough = count.load(Ordering::Relaxed) + by;
+    until("going on", || async {
+        count.load(Ordering::Relaxed) >= enough
+    })
+    .await;
 }
 
 /// A number, as a record for programs.

@@ -1,0 +1,95 @@
+//! Nodes that say what a test wants.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+type Answer = dyn Fn(&[Vec<u8>]) -> String + Send + Sync;
+
+/// A node that greets like one of a cluster, and answers the rest as it is told.
+pub(super) struct Fake {
+    port: u16,
+    answer: Arc<Mutex<Arc<Answer>>>,
+    gets: Arc<AtomicU64>,
+}
+
+impl Fake {
+    /// One that serves every slot, by what it says.
+    pub(super) fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let nothing: Arc<Answer> = Arc::new(|_: &[Vec<u8>]| "$-1\r\n".to_owned());
+        let fake = Self {
+            port,
+            answer: Arc::new(Mutex::new(nothing)),
+            gets: Arc::default(),
+        };
+        let (answer, gets) = (fake.answer.clone(), fake.gets.clone());
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                let (answer, gets) = (answer.clone(), gets.clone());
+                std::thread::spawn(move || serve(stream, port, &answer, &gets));
+            }
+        });
+        fake
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis+cluster://127.0.0.1:{}", self.port)
+    }
+
+    /// How many GETs there were.
+    pub(super) fn gets(&self) -> u64 {
+        self.gets.load(Ordering::SeqCst)
+    }
+
+    /// What is answered from now on to all but greetings and `CLUSTER SLOTS`.
+    pub(super) fn answers(&self, answer: impl Fn(&[Vec<u8>]) -> String + Send + Sync + 'static) {
+        *self.answer.lock().unwrap() = Arc::new(answer);
+    }
+}
+
+fn serve(stream: TcpStream, port: u16, answer: &Mutex<Arc<Answer>>, gets: &AtomicU64) {
+    let mut writer = stream.try_clone().unwrap();
+    let mut reader = BufReader::new(stream);
+    while let Some(command) = read(&mut reader) {
+        let reply = match &command[0].to_ascii_uppercase()[..] {
+            b"HELLO" => "%2\r\n+version\r\n+7.0.15\r\n+mode\r\n+cluster\r\n".to_owned(),
+            b"CLIENT" => "-ERR not here\r\n".to_owned(),
+            b"CLUSTER" => format!("*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$0\r\n\r\n:{port}\r\n+id\r\n"),
+            name => {
+                if name == b"GET" {
+                    gets.fetch_add(1, Ordering::SeqCst);
+                }
+                let answer = answer.lock().unwrap().clone();
+                answer(&command)
+            }
+        };
+        if writer.write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Vec<Vec<u8>>> {
+    let count = length(reader)?;
+    let words = (0..count).map(|_| {
+        let mut word = vec![0; length(reader)? + 2];
+        reader.read_exact(&mut word).ok()?;
+        word.truncate(word.len() - 2);
+        Some(word)
+    });
+    words.collect()
+}
+
+/// What stands after the first byte of a line.
+fn length(reader: &mut BufReader<TcpStream>) -> Option<usize> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    line.trim().get(1..)?.parse().ok()
+}

@@ -1,0 +1,64 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use larder_store::{ErrorKind, Store};
+
+use super::{fresh, ok, store};
+use crate::support::{Add, Look, key, more, programs, put, tally};
+
+/// Loses answers on all nodes, whatever else happens there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_never_runs_twice_when_connections_are_killed_and_slots_move() {
+    let cluster = larder_test::server::RedisCluster::start().unwrap();
+    let store = store(&cluster).await;
+    let start = fresh();
+    let known: Vec<_> = (0..4).map(|_| AtomicU64::new(0)).collect();
+    let ambiguous: Vec<_> = (0..4).map(|_| AtomicU64::new(0)).collect();
+    let (done, runs) = (AtomicBool::new(false), AtomicU64::new(0));
+    let adding = async |at: usize| {
+        let programs = programs(&store);
+        let id = start + at as u64;
+        while !done.load(Ordering::Relaxed) {
+            let add = Add { by: 1, ms: 60_000 };
+            match programs.run(&tally(id), &add).await {
+                Ok(_) => known[at].fetch_add(1, Ordering::Relaxed),
+                Err(error) if error.kind() == ErrorKind::MayHaveRun => {
+                    ambiguous[at].fetch_add(1, Ordering::Relaxed)
+                }
+                // While a slot moves, a record of which one key is missing has to wait.
+                Err(error) => panic!("{error}"),
+            };
+            runs.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let disturbing = async {
+        for round in 0..6 {
+            more(&runs, 200).await;
+            for master in cluster.masters() {
+                ok(master, &["CLIENT", "KILL", "TYPE", "normal"]);
+            }
+            more(&runs, 200).await;
+            let slot = larder_test::server::slot_of(tally(start).as_str());
+            let from = cluster.master_of_slot(slot).unwrap().port();
+            let masters = cluster.masters();
+            let mut others = masters.iter().filter(|master| master.port() != from);
+            let to = others.nth(round % 2).unwrap();
+            cluster.move_slot(slot, to).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(adding(0), adding(1), adding(2), adding(3), disturbing);
+    for at in 0..4 {
+        let look = Look::default();
+        let seen = programs(&store).run(&tally(start + at as u64), &look).await;
+        let n = seen.unwrap().fields()[0].1.parse::<u64>().unwrap();
+        let known = known[at].load(Ordering::Relaxed);
+        let ambiguous = ambiguous[at].load(Ordering::Relaxed);
+        assert!(
+            known <= n && n <= known + ambiguous,
+            "{known} {n} {ambiguous}"
+        );
+        assert!(known > 100, "{known}");
+    }
+    assert!(store.put(&put(start, "x")).await.unwrap());
+    assert!(store.get(&key(start)).await.unwrap().is_some());
+}

@@ -1,0 +1,63 @@
+//! The store on a real cluster of six nodes.
+
+mod failovers;
+mod fake;
+mod laws;
+mod lost_answers;
+mod moves;
+mod redirects;
+mod start;
+mod values;
+
+use std::sync::{Arc, LazyLock};
+
+use larder_redis::RedisStore;
+use larder_test::server::{RedisCluster, RedisNode, Reply, slot_of};
+
+use crate::support::{key, patient};
+
+/// The cluster of the tests that leave it as it was.
+static SHARED: LazyLock<RedisCluster> = LazyLock::new(|| RedisCluster::start().unwrap());
+
+async fn store(cluster: &RedisCluster) -> Arc<RedisStore> {
+    Arc::new(patient(&cluster.url()).connect().await.unwrap())
+}
+
+/// A number that nobody else had: what is made of it is this test's alone.
+fn fresh() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed) << 20
+}
+
+/// The slot of [`key`].
+fn slot(id: u64) -> u16 {
+    slot_of(key(id).as_str())
+}
+
+/// Ids, one on each master, in the order of the masters.
+fn one_on_each(cluster: &RedisCluster) -> Vec<u64> {
+    let start = fresh();
+    let on = |master: &&RedisNode| {
+        let mut ids = start..;
+        let is_there =
+            |id: &u64| cluster.master_of_slot(slot(*id)).unwrap().port() == master.port();
+        ids.find(is_there).unwrap()
+    };
+    cluster.masters().iter().map(on).collect()
+}
+
+fn ok(node: &RedisNode, command: &[&str]) -> Reply {
+    match node.command(command).unwrap() {
+        Reply::Error(error) => panic!("{command:?}: {error}"),
+        reply => reply,
+    }
+}
+
+/// How often a node ran a command.
+fn calls(node: &RedisNode, command: &str) -> u64 {
+    let stats = ok(node, &["INFO", "commandstats"]);
+    let stats = stats.text().unwrap().into_owned();
+    let calls = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);
+    calls.map_or(0, |calls| calls.split(',').next().unwrap().parse().unwrap())
+}

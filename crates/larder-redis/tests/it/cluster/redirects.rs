@@ -1,0 +1,133 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larder_redis::RedisStore;
+use larder_store::{ErrorKind, Refusal, Store};
+
+use super::fake::Fake;
+use super::fresh;
+use crate::support::{Add, key, patient, programs, put, tally, until};
+
+async fn behind(fake: &Fake) -> Arc<RedisStore> {
+    Arc::new(patient(&fake.url()).connect().await.unwrap())
+}
+
+#[tokio::test]
+async fn nodes_that_send_an_operation_round_and_round_are_left_after_five_hops() {
+    let (one, other) = (Fake::start(), Fake::start());
+    let (to_one, to_other) = (one.port(), other.port());
+    one.answers(move |_| format!("-MOVED 1 127.0.0.1:{to_other}\r\n"));
+    other.answers(move |_| format!("-MOVED 1 127.0.0.1:{to_one}\r\n"));
+    let store = behind(&one).await;
+    let error = store.get(&key(fresh())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Unavailable));
+    assert!(error.to_string().contains("more than 5 times"), "{error}");
+    assert_eq!(one.gets() + other.gets(), 6);
+    let many = store.get_many(&[key(fresh()), key(fresh())]).await;
+    for result in many {
+        let error = result.unwrap_err();
+        assert!(error.to_string().contains("more than 5 times"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_operation_that_is_sent_on_goes_there_at_once() {
+    let (one, other) = (Fake::start(), Fake::start());
+    let to_other = other.port();
+    // Without a host it is the host of who says so.
+    one.answers(move |_| format!("-MOVED 1 :{to_other}\r\n"));
+    other.answers(|_| ":7\r\n".to_owned());
+    let store = behind(&one).await;
+    let add = Add { by: 1, ms: 60_000 };
+    assert_eq!(programs(&store).run(&tally(1), &add).await.unwrap(), 7);
+    let many = [(tally(1), Add { by: 1, ms: 60_000 }), (tally(2), add)];
+    for result in programs(&store).run_many(&many).await {
+        assert_eq!(result.unwrap(), 7);
+    }
+}
+
+#[tokio::test]
+async fn asking_goes_before_what_a_node_may_not_serve_yet() {
+    let (one, other) = (Fake::start(), Fake::start());
+    let to_other = other.port();
+    one.answers(move |_| format!("-ASK 1 127.0.0.1:{to_other}\r\n"));
+    let asked = Arc::new(AtomicU64::new(0));
+    let known = asked.clone();
+    other.answers(move |command| match &command[0][..] {
+        b"ASKING" => {
+            known.fetch_add(1, Ordering::SeqCst);
+            "+OK\r\n".to_owned()
+        }
+        // Where it is not asked it would be another key's answer.
+        _ if known.load(Ordering::SeqCst) == 0 => "-MOVED 1 127.0.0.1:1\r\n".to_owned(),
+        _ => {
+            known.fetch_sub(1, Ordering::SeqCst);
+            "$-1\r\n".to_owned()
+        }
+    });
+    let store = behind(&one).await;
+    assert_eq!(store.get(&key(1)).await.unwrap(), None);
+    let keys: Vec<_> = (0..10_u64).map(key).collect();
+    for result in store.get_many(&keys).await {
+        assert_eq!(result.unwrap(), None);
+    }
+    assert_eq!((asked.load(Ordering::SeqCst), other.gets()), (0, 11));
+}
+
+#[tokio::test]
+async fn a_record_that_is_between_two_nodes_is_asked_for_until_it_has_arrived() {
+    let fake = Fake::start();
+    let before = AtomicU64::new(7);
+    fake.answers(move |_| match before.load(Ordering::SeqCst) {
+        0 => "+OK\r\n".to_owned(),
+        left => {
+            before.store(left - 1, Ordering::SeqCst);
+            "-TRYAGAIN Multiple keys request during rehashing of slot\r\n".to_owned()
+        }
+    });
+    assert!(behind(&fake).await.put(&put(1_u8, "x")).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_master_that_became_a_replica_is_asked_again_until_the_map_is_new() {
+    let fake = Fake::start();
+    let before = AtomicU64::new(3);
+    fake.answers(move |_| match before.load(Ordering::SeqCst) {
+        0 => "+OK\r\n".to_owned(),
+        left => {
+            before.store(left - 1, Ordering::SeqCst);
+            "-READONLY You can't write against a read only replica.\r\n".to_owned()
+        }
+    });
+    assert!(behind(&fake).await.put(&put(1_u8, "x")).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_down_refuses_at_once_and_says_that_nothing_ran() {
+    let fake = Fake::start();
+    fake.answers(|_| "-CLUSTERDOWN The cluster is down\r\n".to_owned());
+    let store = behind(&fake).await;
+    let error = store.put(&put(1_u8, "x")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Unavailable));
+    assert!(error.had_no_effect() && error.to_string().contains("CLUSTERDOWN"));
+    fake.answers(|_| "+OK\r\n".to_owned());
+    until("up", || async { store.put(&put(1_u8, "x")).await.is_ok() }).await;
+}
+
+#[tokio::test]
+async fn a_redirection_to_nowhere_is_an_error_and_no_panic() {
+    let fake = Fake::start();
+    let store = behind(&fake).await;
+    for place in [
+        "",
+        " 1",
+        " 1 ?:7",
+        " 1 host",
+        " x y:0",
+        " 1 127.0.0.1:99999",
+    ] {
+        fake.answers(move |_| format!("-MOVED{place}\r\n"));
+        let error = store.get(&key(1)).await.unwrap_err();
+        assert!(error.had_no_effect(), "{place}: {error}");
+    }
+}
