@@ -4,6 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use larder_test::server::{RedisServer, Sandbox};
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use crate::door::{Door, Opening};
 use crate::plan::{Plan, Turn};
@@ -91,6 +92,23 @@ impl House {
     pub(crate) fn reopen_with(&mut self, name: &'static str, value: &str) {
         self.settings.push((name, value.to_owned()));
         self.crash_and_reopen();
+    }
+
+    /// Changes the database behind the back of every process.
+    pub(crate) fn execute(&self, sql: &str) {
+        let url = format!(
+            "sqlite://{}",
+            self.sandbox.path().join("matinee.db").display()
+        );
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut database = SqliteConnection::connect(&url).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql))
+                .execute(&mut database)
+                .await
+                .unwrap();
+            database.close().await.unwrap();
+        });
     }
 
     /// Sends as many visitors at the same moment, spread over the doors; `ask` is told who it is.

@@ -21,5 +21,6 @@ mod faults;
 mod limits;
 mod operators;
 mod restart;
+mod seats;
 mod shutdown;
 mod start;
