@@ -13,8 +13,9 @@ use crate::{Builder, Purger, ResponseCache};
 ///
 /// 1. A request is none of its business, and goes through untouched, where it has a method other
 ///    than GET and HEAD, a body, `no-store`, `If-Match` or `If-Unmodified-Since`, where it asks for
-///    an upgrade, gRPC or an event stream, or where its host is in doubt; in the safe profile also
-///    where it asks for another method or path than its own (`X-HTTP-Method-Override`).
+///    an upgrade, gRPC or an event stream, where its `Connection` names fields that are to be taken
+///    away, or where its host is in doubt; in the safe profile also where it asks for another method
+///    or path than its own (`X-HTTP-Method-Override`).
 /// 2. The key is the scheme, the host and the exact path and query that the inner service sees, then
 ///    the fields that `Vary` and [`Builder::with_key_field`] name (RFC 9111, 2 and 4.1).
 /// 3. What is fresh is served (RFC 9111, 4.2), with `Age` and `Cache-Status`, as a 304 where the
@@ -30,7 +31,9 @@ use crate::{Builder, Purger, ResponseCache};
 ///    the one who asked while it is being stored; all else streams through untouched.
 /// 7. Where the inner service fails, what is stale is served within `stale-if-error` (RFC 5861, 4),
 ///    unless it forbids that.
-/// 8. A response to an unsafe request that is no error makes what is stored for its URI invalid, and
+/// 8. A 200 to a HEAD brings what is stored for GET up to date, or takes it away where it is of other
+///    content (RFC 9111, 4.3.5).
+/// 9. A response to an unsafe request that is no error makes what is stored for its URI invalid, and
 ///    for the URIs of the same origin that `Location` and `Content-Location` name (RFC 9111, 4.4).
 ///
 /// A store that fails is as if there were none: requests are answered by the inner service, after at

@@ -51,7 +51,7 @@ impl<'a> Scan<'a> {
                 "upgrade" | "if-match" | "if-unmodified-since" => scan.is_other_business = true,
                 "accept" => scan.is_other_business |= says(value, b"text/event-stream"),
                 "content-type" => scan.is_other_business |= says(value, b"application/grpc"),
-                "connection" => scan.is_other_business |= says(value, b"upgrade"),
+                "connection" => scan.is_other_business |= takes_away(value),
                 "forwarded" if profile == Profile::Safe && claims_an_origin(value) => {
                     scan.claims.push(name.clone());
                 }
@@ -71,9 +71,20 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// Whether a `Connection` asks for an upgrade, or names fields that a proxy behind takes away: then
+/// the origin answers another request than the one that is seen here.
+fn takes_away(value: &HeaderValue) -> bool {
+    let known: [&[u8]; 4] = [b"keep-alive", b"close", b"te", b""];
+    let mut names = value.as_bytes().split(|&byte| byte == b',');
+    names.any(|name| {
+        let name = name.trim_ascii();
+        !known.iter().any(|known| name.eq_ignore_ascii_case(known))
+    })
+}
+
 /// Whether a `Forwarded` says more than who asks (RFC 7239, 4).
 fn claims_an_origin(value: &HeaderValue) -> bool {
-    says(value, b"host") || says(value, b"proto")
+    says(value, b"host=") || says(value, b"proto=")
 }
 
 /// Whether `text` stands in the value, in any case.
@@ -81,10 +92,8 @@ fn claims_an_origin(value: &HeaderValue) -> bool {
 /// It is looked for by its first byte that has no case, as a browser's `Accept` is long.
 fn says(value: &HeaderValue, text: &[u8]) -> bool {
     let bytes = value.as_bytes();
-    let Some(at) = text.iter().position(|byte| !byte.is_ascii_alphabetic()) else {
-        let mut parts = bytes.windows(text.len());
-        return parts.any(|part| part.eq_ignore_ascii_case(text));
-    };
+    let caseless = text.iter().position(|byte| !byte.is_ascii_alphabetic());
+    let at = caseless.unwrap_or_default();
     let mut from = at;
     while let Some(next) = bytes.get(from..).and_then(|rest| find(rest, text[at])) {
         let start = from + next - at;
@@ -123,6 +132,7 @@ mod tests {
             ("accept", "text/event-stream;q=1, a"),
             ("content-type", "application/grpc+proto"),
             ("connection", "keep-alive, UPGRADE"),
+            ("connection", "close, host"),
             ("x-http-method-override", "DELETE"),
         ] {
             let headers = map(&[field]);
