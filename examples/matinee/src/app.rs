@@ -1,4 +1,17 @@
 //! The app as a whole: every route, and every layer around them.
+//!
+//! From the outside in, with what each has to be outside or inside of:
+//!
+//! 1. **Trace**, with the request's id and the metrics: outside of all that may answer.
+//! 2. **Compression**: outside of the response cache, which keeps each page once, as it is. Between
+//!    them errors are made pages, whoever gives them, and forms of other sites are refused (CSRF)
+//!    before anything is read or counted.
+//! 3. **Response cache**: outside of the session, so that a page out of it costs no session, and no
+//!    cookie is ever kept with a page; outside of the limits, so that it is not counted.
+//! 4. **Session**: outside of what turns panics and timeouts into responses, on which it can still set
+//!    its cookie. It is lazy: films ask for none, and cost no store call for it.
+//! 5. **Limits**: next to the router. The one on wrong passwords stands around the form alone.
+//! 6. **Router**.
 
 use std::sync::Arc;
 

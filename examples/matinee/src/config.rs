@@ -128,7 +128,7 @@ impl Config {
             config.rate_limit = rate::parse("RATE_LIMIT", &value, "RATE_LIMIT=120/minute")?;
         }
         if let Some(value) = set("SIGN_IN_LIMIT") {
-            let fix = "SIGN_IN_LIMIT=5/15 minutes";
+            let fix = "SIGN_IN_LIMIT=5/15minutes";
             config.sign_in_limit = rate::parse("SIGN_IN_LIMIT", &value, fix)?;
         }
         if let Some(value) = set("PUBLIC_URL") {

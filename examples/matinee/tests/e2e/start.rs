@@ -173,6 +173,6 @@ fn settings_that_would_leave_the_house_open_stop_the_start() {
     let line = complaint(&[("SIGN_IN_LIMIT", "5/day")]);
     assert_says(
         &line,
-        &["SIGN_IN_LIMIT", "5/day", "set SIGN_IN_LIMIT=5/15 minutes"],
+        &["SIGN_IN_LIMIT", "5/day", "set SIGN_IN_LIMIT=5/15minutes"],
     );
 }
