@@ -175,9 +175,14 @@ impl Proxy {
         })
     }
 
-    /// The same request at the origin. `Host` stays what the client said.
+    /// The same request at the origin, for the host that the client named.
     fn at_origin(&self, request: &mut Request<Incoming>) {
         let path = request.uri().path_and_query().cloned();
+        // Where the URI names a host, `Host` means nothing (RFC 9112, 3.2.2).
+        let said = request.uri().authority().and_then(|authority| {
+            let host = authority.as_str().rsplit('@').next()?;
+            HeaderValue::try_from(host).ok()
+        });
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(Scheme::HTTP);
         parts.authority = Some(self.origin.clone());
@@ -190,7 +195,7 @@ impl Proxy {
         };
         *request.version_mut() = Version::HTTP_11;
         let headers = request.headers_mut();
-        let host = headers.get(header::HOST).cloned();
+        let host = said.or(headers.get(header::HOST).cloned());
         strip(headers, &CacheControl::default());
         // `Connection: host` must not change whom the origin answers for.
         if let Some(host) = host {

@@ -147,3 +147,29 @@ async fn a_client_that_does_not_read_holds_nobody_up() {
     assert_eq!(fixture.get("/").await.text(), "one");
     assert_eq!(fixture.origin.count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_thousand_rounds_a_client_that_leaves_in_the_middle_spoils_no_stored_body() {
+    let fixture = super::fixture().await;
+    for round in 0..1_000 {
+        let path = format!("/{round}");
+        let (frames, body) = stream();
+        fixture.origin.then_response(response(200, &[HOUR], body));
+        let answered = fixture.open(request(Method::GET, &path, &[])).await;
+        let sending = tokio::spawn(async move {
+            for text in ["one", "two", "three"] {
+                let _ = frames.send(data(text));
+                tokio::task::yield_now().await;
+            }
+        });
+        let mut body = answered.into_body();
+        for _ in 0..round % 4 {
+            next(&mut body).await;
+        }
+        drop(body);
+        sending.await.unwrap();
+        let whole = fixture.get(&path).await;
+        assert_eq!(whole.text(), "onetwothree", "round {round}");
+    }
+    assert_eq!(fixture.origin.count(), 1_000);
+}

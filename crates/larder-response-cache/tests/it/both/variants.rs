@@ -126,3 +126,42 @@ async fn a_key_field_selects_without_vary() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_thousand_rounds_each_gets_the_variant_that_was_asked_for() {
+    use std::sync::Arc;
+
+    use http_body_util::{BodyExt, Full};
+    use tokio::task::JoinSet;
+
+    use crate::fixture::response;
+
+    let fixture = Arc::new(super::fixture().await);
+    for round in 0..1_000 {
+        for _ in 0..8 {
+            fixture.origin.then_with(|request| {
+                let asked = request.headers()["accept-language"].as_bytes().to_vec();
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    let body = Full::from(asked).map_err(|never| match never {});
+                    Ok(response(200, &[HOUR, VARY], body.boxed_unsync()))
+                })
+            });
+        }
+        let path = format!("/{round}");
+        for _ in 0..2 {
+            let mut visitors = JoinSet::new();
+            for language in ["de", "en", "fr"] {
+                let (fixture, path) = (fixture.clone(), path.clone());
+                visitors.spawn(async move {
+                    let asked = [("accept-language", language)];
+                    (language, fixture.get_with(&path, &asked).await)
+                });
+            }
+            for (language, answered) in visitors.join_all().await {
+                assert_eq!(answered.text(), language, "round {round}");
+            }
+        }
+        fixture.origin.drop_script();
+    }
+}
