@@ -91,8 +91,8 @@ fn too_many(wait_seconds: Option<u64>) -> Problem {
         |wait| in_words(Duration::from_secs(wait)),
     );
     Problem::too_many(format!(
-        "That were too many attempts to sign in that went wrong. To keep accounts safe, we look at no \
-         more for now, not even at the right password. Please come again {when}."
+        "Too many attempts to sign in have gone wrong. To keep accounts safe, no more are looked at for \
+         now, not even with the right password. Please come again {when}."
     ))
 }
 
