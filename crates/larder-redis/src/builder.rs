@@ -6,6 +6,7 @@ use bb8_redis::RedisConnectionManager;
 use larder_store::{DEFAULT_MAX_VALUE, Error, ErrorKind, ManualClock, Result};
 use tokio::sync::Notify;
 
+use crate::bus::{DEFAULT_SUBSCRIPTIONS, Switchboard};
 use crate::cluster;
 use crate::connection::{Address, Limits, Member, Node, Sentinels, Source, Target};
 use crate::endpoint::{Endpoint, Form};
@@ -22,6 +23,7 @@ pub struct RedisBuilder {
     origin: Origin,
     limits: Limits,
     max_value: usize,
+    subscriptions: usize,
     virtual_time: Option<ManualClock>,
 }
 
@@ -60,6 +62,7 @@ impl RedisBuilder {
                 in_flight: IN_FLIGHT,
             },
             max_value: DEFAULT_MAX_VALUE,
+            subscriptions: DEFAULT_SUBSCRIPTIONS,
             virtual_time: None,
         }
     }
@@ -89,6 +92,14 @@ impl RedisBuilder {
     /// The longest value that is written, in bytes. 16 MiB unless it is set.
     pub fn with_max_value(mut self, bytes: usize) -> Self {
         self.max_value = bytes;
+        self
+    }
+
+    /// How many subscriptions there may be; one more is
+    /// [`Full`](larder_store::Refusal::Full). 10,000 unless it is set. One to several channels and
+    /// topics counts for each of them.
+    pub fn with_subscriptions(mut self, number: usize) -> Self {
+        self.subscriptions = number;
         self
     }
 
@@ -136,6 +147,7 @@ impl RedisBuilder {
             None => Time::Server,
         };
         Ok(RedisStore {
+            switchboard: Switchboard::start(&route, self.subscriptions),
             route,
             scripts: Scripts::new(time),
             max_value: self.max_value,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod bus;
 mod classify;
 mod cluster;
 mod commands;

@@ -23,6 +23,11 @@ pub(crate) enum Route {
 impl Route {
     /// Begins an operation on the server that holds `key`, unless too many are in flight there.
     pub(crate) fn begin(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
+        self.begin_at(name, key.as_bytes())
+    }
+
+    /// [`begin`](Self::begin) for what is no key but has a slot as one has.
+    pub(crate) fn begin_at(&self, name: &'static str, key: &[u8]) -> Result<Routed<'_>> {
         match self {
             Self::One(server) => Ok(Routed {
                 operation: server.begin(name)?,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use ::redis::Cmd;
 use async_trait::async_trait;
 use larder_store::{
-    Delete, Entry, ErrorKind, Form, Key, ManualClock, Programs, Put, Result, Store, Ttl,
+    Bus, Delete, Entry, ErrorKind, Form, Key, ManualClock, Programs, Put, Result, Store, Ttl,
 };
 
 use crate::builder::RedisBuilder;
+use crate::bus::Switchboard;
 use crate::commands;
 use crate::connection::Repeat;
 use crate::route::{Route, Routed};
@@ -42,6 +43,8 @@ use crate::script::{Named, Scripts, is_forgotten};
 pub struct RedisStore {
     /// Every operation begins here, by the key that it is for.
     pub(crate) route: Route,
+    /// Nothing where there can be no connection to listen on.
+    pub(crate) switchboard: Option<Arc<Switchboard>>,
     pub(crate) scripts: Scripts,
     pub(crate) max_value: usize,
     pub(crate) virtual_time: Option<ManualClock>,
@@ -170,6 +173,10 @@ impl Store for RedisStore {
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
         Some(self)
+    }
+
+    fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
+        self.to_bus()
     }
 }
 

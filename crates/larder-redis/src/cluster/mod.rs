@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use larder_store::{Key, Result};
+use larder_store::Result;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -70,9 +70,9 @@ impl Cluster {
     pub(crate) fn begin(
         &self,
         name: &'static str,
-        key: &Key,
+        key: &[u8],
     ) -> Result<(Operation<'static>, Shard<'_>)> {
-        let slot = slot::of(key.as_bytes());
+        let slot = slot::of(key);
         let shard = Shard {
             cluster: self,
             slot,

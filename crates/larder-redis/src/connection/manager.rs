@@ -38,19 +38,9 @@ impl ManageConnection for Manager {
 
     async fn connect(&self) -> Result<Arc<Line>, Fault> {
         let health = Arc::new(Health::new(self.supervisor.clone()));
-        let connecting = async {
-            match &self.target {
-                Target::Fixed(address) => greet(address, &health).await,
-                Target::Master(sentinels) => {
-                    let dial = async |address| greet(&address, &health).await;
-                    sentinels.line(&health, dial).await
-                }
-            }
-        };
-        match timeout(self.deadline, connecting).await {
-            Ok(line) => line.map(Arc::new),
-            Err(_) => Err(self.too_late()),
-        }
+        let config = AsyncConnectionConfig::new();
+        let line = line(&self.target, config, &health, self.deadline).await;
+        line.map(Arc::new)
     }
 
     async fn is_valid(&self, line: &mut Arc<Line>) -> Result<(), Fault> {
@@ -65,20 +55,44 @@ impl ManageConnection for Manager {
     }
 }
 
-impl Manager {
-    fn too_late(&self) -> Fault {
-        match &self.target {
-            Target::Master(sentinels) if !sentinels.know_a_master() => sentinels.nobody(),
-            _ => Fault::TimedOut,
+/// Makes a line to `target`, and greets the server.
+pub(super) async fn line(
+    target: &Target,
+    config: AsyncConnectionConfig,
+    health: &Arc<Health>,
+    deadline: Duration,
+) -> Result<Line, Fault> {
+    // The deadlines are ours: the client's own end neither a queue nor a handshake.
+    let config = config
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    let connecting = async {
+        match target {
+            Target::Fixed(address) => greet(address, config, health).await,
+            Target::Master(sentinels) => {
+                let dial = async |address| greet(&address, config.clone(), health).await;
+                sentinels.line(health, dial).await
+            }
         }
+    };
+    match timeout(deadline, connecting).await {
+        Ok(line) => line,
+        Err(_) => Err(too_late(target)),
     }
 }
 
-async fn greet(address: &Address, health: &Arc<Health>) -> Result<Line, Fault> {
-    // The deadlines are ours: the client's own end neither a queue nor a handshake.
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(None)
-        .set_response_timeout(None);
+fn too_late(target: &Target) -> Fault {
+    match target {
+        Target::Master(sentinels) if !sentinels.know_a_master() => sentinels.nobody(),
+        _ => Fault::TimedOut,
+    }
+}
+
+async fn greet(
+    address: &Address,
+    config: AsyncConnectionConfig,
+    health: &Arc<Health>,
+) -> Result<Line, Fault> {
     let line = dial(address, config, health.clone()).await;
     line.map_err(Fault::Redis)
 }

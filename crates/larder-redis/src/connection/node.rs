@@ -29,7 +29,7 @@ pub(crate) struct Node {
     pub(super) limits: Limits,
     pub(super) in_flight: AtomicUsize,
     pub(super) supervisor: Arc<Notify>,
-    source: Source,
+    pub(super) source: Source,
     line: ArcSwapOption<Line>,
     /// The line is not good and the last dial failed or hangs: there is nothing to wait for.
     down: AtomicBool,

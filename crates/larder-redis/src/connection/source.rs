@@ -38,8 +38,20 @@ impl Source {
             // The manager gives up first, with the reason.
             .connection_timeout(deadline * 2)
             .error_sink(Box::new(failures.clone()))
-            .build_unchecked(Manager::new(target, limits, supervisor));
-        Self::Own(Own { pool, failures })
+            .build_unchecked(Manager::new(target.clone(), limits, supervisor));
+        Self::Own(Own {
+            pool,
+            failures,
+            target,
+        })
+    }
+
+    /// Where the lines lead, where it is us who dial.
+    pub(super) fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Own(own) => Some(&own.target),
+            Self::Lent(_) => None,
+        }
     }
 
     /// A line that works, as far as is known: the last that was given has broken.
@@ -62,6 +74,7 @@ impl Source {
 pub(crate) struct Own {
     pool: Pool<Manager>,
     failures: Failures,
+    target: Target,
 }
 
 impl Own {

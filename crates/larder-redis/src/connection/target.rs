@@ -13,6 +13,7 @@ pub(crate) struct Address {
 }
 
 /// Where the lines of a node lead.
+#[derive(Clone)]
 pub(crate) enum Target {
     /// To one server, whatever becomes of it.
     Fixed(Address),

@@ -40,8 +40,8 @@ struct Council {
     opinions: Mutex<Vec<Opinion>>,
     /// Where the master is, once one sentinel knows.
     elected: watch::Sender<Option<(String, u16)>>,
-    /// The line in use, which ends when another is elected.
-    line: Mutex<Weak<Health>>,
+    /// The lines in use, which end when another is elected.
+    lines: Mutex<Vec<Weak<Health>>>,
 }
 
 impl Sentinels {
@@ -57,7 +57,7 @@ impl Sentinels {
             master,
             opinions: Mutex::new(vec![Opinion::None; sentinels.len()]),
             elected: watch::Sender::new(None),
-            line: Mutex::default(),
+            lines: Mutex::default(),
         });
         let watchers = sentinels
             .into_iter()
@@ -77,7 +77,6 @@ impl Sentinels {
         F: Future<Output = Result<Line, Fault>>,
     {
         let mut elected = self.council.elected.subscribe();
-        *self.council.line.lock() = Weak::new();
         loop {
             let place = elected.borrow_and_update().clone();
             let Some((host, port)) = place else {
@@ -103,7 +102,10 @@ impl Sentinels {
                 Err(Fault::NoMaster) => sleep(PAUSE).await,
                 Err(fault) => return Err(fault),
                 Ok(line) => {
-                    *self.council.line.lock() = Arc::downgrade(health);
+                    let mut lines = self.council.lines.lock();
+                    lines.retain(|line| line.strong_count() > 0);
+                    lines.push(Arc::downgrade(health));
+                    drop(lines);
                     // One that was elected in between has not ended this line.
                     if !elected.has_changed().unwrap_or(false) {
                         return Ok(line);
@@ -111,6 +113,11 @@ impl Sentinels {
                 }
             }
         }
+    }
+
+    /// The master, but for its host and port.
+    pub(crate) fn address(&self) -> &Address {
+        &self.council.master
     }
 
     /// Why there is no master, as far as the sentinels say.
@@ -154,8 +161,12 @@ impl Council {
             changed
         });
         drop(opinions);
-        if changed && let Some(line) = self.line.lock().upgrade() {
-            line.dropped();
+        if changed {
+            let lines = std::mem::take(&mut *self.lines.lock());
+            lines
+                .iter()
+                .filter_map(Weak::upgrade)
+                .for_each(|line| line.dropped());
         }
     }
 }

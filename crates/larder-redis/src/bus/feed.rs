@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use ::redis::aio::{AsyncPushSender, SendError};
+use ::redis::{PushInfo, PushKind, Value};
+use bytes::Bytes;
+use larder_store::{MAX_MESSAGE, Message};
+
+use super::hub::{Hub, LinkId};
+use crate::connection::Health;
+
+/// Takes what the server pushes over one connection, and gives it to the hub at once: nothing waits
+/// in between, and nothing here waits.
+pub(super) struct Feed {
+    pub(super) hub: Arc<Hub>,
+    pub(super) link: LinkId,
+    pub(super) health: Arc<Health>,
+}
+
+impl AsyncPushSender for Feed {
+    fn send(&self, push: PushInfo) -> Result<(), SendError> {
+        let mut data = push.data.into_iter();
+        let Some(subject) = data.next().and_then(text) else {
+            return Ok(());
+        };
+        match push.kind {
+            PushKind::Message | PushKind::SMessage => {
+                if let Some(payload) = data.next() {
+                    self.deliver(&subject, &subject, payload);
+                }
+            }
+            PushKind::PMessage => {
+                if let (Some(channel), Some(payload)) = (data.next().and_then(text), data.next()) {
+                    self.deliver(&subject, &channel, payload);
+                }
+            }
+            PushKind::Subscribe | PushKind::PSubscribe | PushKind::SSubscribe => {
+                self.hub.confirmed(self.link, &subject);
+            }
+            PushKind::Unsubscribe | PushKind::PUnsubscribe | PushKind::SUnsubscribe => {
+                // A slot that moved takes its channels with it, and the client has taken this for
+                // the answer to something: only a new connection is sure of what it hears.
+                if !self.hub.left(self.link, &subject) {
+                    self.health.dropped();
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Feed {
+    fn deliver(&self, subject: &str, channel: &str, payload: Value) {
+        let Some((subject, audience)) = self.hub.audience(self.link, subject) else {
+            return;
+        };
+        let message = match payload {
+            Value::BulkString(payload) if payload.len() <= MAX_MESSAGE => {
+                let channel = subject.channel_of(channel);
+                channel.map(|channel| Message {
+                    channel,
+                    payload: Bytes::from(payload),
+                })
+            }
+            // Somebody else sent what no store sends.
+            _ => {
+                audience.iter().for_each(|ear| ear.leave_gap());
+                return;
+            }
+        };
+        for ear in audience {
+            ear.hear(message.clone());
+        }
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}

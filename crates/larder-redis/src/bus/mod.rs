@@ -1,0 +1,97 @@
+//! The bus: publish over the connection of the commands, listen on one of its own.
+//!
+//! - [`Subject`] is a channel or a pattern as the server knows it.
+//! - [`Ear`] is one who listens: a mailbox, or a bell.
+//! - [`Hub`] knows who listens to what, and asks for each subject once.
+//! - [`Link`] keeps a connection for as long as somebody listens, and sends what the hub wants.
+//! - [`Feed`] takes what the server pushes, from the client's own task into the mailboxes.
+//! - [`Switchboard`] is all of it for one store.
+//!
+//! The client library's own subscriptions are not used: they end without a word when the connection
+//! does, and put what comes into a channel without a bound.
+
+mod ear;
+mod feed;
+mod hub;
+mod link;
+mod subject;
+mod switchboard;
+
+use std::sync::Arc;
+
+use ::redis::{Cmd, Value};
+use async_trait::async_trait;
+use bytes::Bytes;
+use larder_store::{
+    Bus, Channel, Error, ErrorKind, Interest, MAX_MESSAGE, Result, Subscription, mailbox,
+};
+
+use crate::commands;
+use crate::connection::Repeat;
+use crate::store::RedisStore;
+use ear::Sink;
+
+#[allow(unused_imports)]
+pub(crate) use switchboard::Bell;
+pub(crate) use switchboard::Switchboard;
+
+/// How many subscriptions there are at most unless the store is told otherwise.
+pub(crate) const DEFAULT_SUBSCRIPTIONS: usize = 10_000;
+
+impl RedisStore {
+    pub(crate) fn to_bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
+        let switchboard = self.switchboard.clone()?;
+        Some(Arc::new(RedisBus {
+            store: self,
+            switchboard,
+        }))
+    }
+}
+
+/// The bus of a store that has one.
+struct RedisBus {
+    store: Arc<RedisStore>,
+    switchboard: Arc<Switchboard>,
+}
+
+#[async_trait]
+impl Bus for RedisBus {
+    async fn publish(&self, channel: &Channel, payload: Bytes) -> Result<()> {
+        if payload.len() > MAX_MESSAGE {
+            return Err(too_large());
+        }
+        let mut command = Cmd::with_capacity(3, channel.as_str().len() + payload.len() + 16);
+        command.arg("PUBLISH").arg(channel.as_str()).arg(&*payload);
+        let operation = self
+            .store
+            .route
+            .begin_at("publish", channel.as_str().as_bytes())?;
+        match operation.send(&command, Repeat::Never).await? {
+            Value::Int(_) => Ok(()),
+            other => Err(commands::unread("publish", &other)),
+        }
+    }
+
+    async fn subscribe(&self, interest: Interest) -> Result<Subscription> {
+        interest.check()?;
+        let interest = interest.distinct();
+        let (mailbox, subscription) = mailbox(interest.buffer());
+        let subjects = self.switchboard.subjects(&interest);
+        let place = self
+            .switchboard
+            .listen(subjects, Sink::Mailbox(mailbox))
+            .await?;
+        Ok(subscription.with_guard(place))
+    }
+}
+
+fn too_large() -> Error {
+    Error::new(
+        "publish",
+        ErrorKind::TooLarge,
+        format!(
+            "a message is at most {MAX_MESSAGE} bytes: put what is longer into the store, and \
+             publish its key"
+        ),
+    )
+}

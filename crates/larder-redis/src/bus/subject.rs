@@ -1,0 +1,91 @@
+use ::redis::{Cmd, cmd};
+use larder_store::{Channel, Pattern};
+
+/// One thing that is listened to, as the server knows it.
+#[derive(Clone)]
+pub(super) struct Subject {
+    text: Box<str>,
+    sort: Sort,
+    name: Name,
+}
+
+/// How the server is asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// `SUBSCRIBE`.
+    Channel,
+    /// `PSUBSCRIBE`.
+    Pattern,
+    /// `SSUBSCRIBE`: on the node that serves the slot.
+    Shard,
+}
+
+/// What its messages are called when they are given to somebody.
+#[derive(Clone)]
+enum Name {
+    Channel(Channel),
+    Pattern(Pattern),
+    /// They are given to nobody.
+    None,
+}
+
+impl Subject {
+    pub(super) fn channel(channel: &Channel, sort: Sort) -> Self {
+        Self {
+            text: channel.as_str().into(),
+            sort,
+            name: Name::Channel(channel.clone()),
+        }
+    }
+
+    pub(super) fn pattern(pattern: &Pattern) -> Self {
+        Self {
+            text: pattern.to_glob().into(),
+            sort: Sort::Pattern,
+            name: Name::Pattern(pattern.clone()),
+        }
+    }
+
+    /// A channel that has no topic.
+    pub(super) fn plain(text: &str, sort: Sort) -> Self {
+        Self {
+            text: text.into(),
+            sort,
+            name: Name::None,
+        }
+    }
+
+    /// No channel and no pattern have the same text: only a pattern holds a star.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn sort(&self) -> Sort {
+        self.sort
+    }
+
+    /// The channel of a message that came by this subject, where it has one; `text` is what the
+    /// server says that it was published to.
+    pub(super) fn channel_of(&self, text: &str) -> Option<Channel> {
+        match &self.name {
+            Name::Channel(channel) => Some(channel.clone()),
+            Name::Pattern(pattern) => pattern.channel(text),
+            Name::None => None,
+        }
+    }
+
+    pub(super) fn subscribe(&self) -> Cmd {
+        self.command(["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"])
+    }
+
+    pub(super) fn unsubscribe(&self) -> Cmd {
+        self.command(["UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"])
+    }
+
+    /// One subject to a command, since the client waits for one answer to each.
+    fn command(&self, names: [&'static str; 3]) -> Cmd {
+        let mut command = cmd(names[self.sort as usize]);
+        command.arg(&*self.text);
+        command
+    }
+}
