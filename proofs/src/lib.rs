@@ -4,10 +4,12 @@
 //! for less long.
 
 pub mod cancel;
+pub mod conformance;
 pub mod faults;
 pub mod model;
 mod page;
 mod proof;
+pub mod stores;
 mod table;
 
 pub use page::{Page, write_or_check};

@@ -1,4 +1,4 @@
-use crate::{Page, Table, cancel, faults, model};
+use crate::{Page, Table, cancel, conformance, faults, model};
 
 /// One long proof.
 pub struct Proof {
@@ -13,6 +13,12 @@ pub struct Proof {
 
 /// All of them.
 pub const PROOFS: &[Proof] = &[
+    Proof {
+        name: "conformance",
+        about: "every law holds on every store",
+        page: "conformance",
+        run: conformance::prove,
+    },
     Proof {
         name: "model",
         about: "random sequences give the same values and errors on every store",

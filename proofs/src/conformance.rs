@@ -1,0 +1,78 @@
+//! All laws, on every store that larder has.
+
+use std::time::Duration;
+
+use larder_test::ManualFixture;
+use larder_test::laws::LAWS;
+
+use crate::Table;
+use crate::stores::{self, Servers};
+
+/// How long a law may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Every law on every store.
+#[must_use]
+pub fn prove() -> Table {
+    let mut table = Table::new()
+        .column("store")
+        .column("laws")
+        .column("kept")
+        .column("broken");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    for (name, is_prefixed, make) in STORES {
+        let servers = make();
+        let broken = runtime.block_on(broken(&servers, *is_prefixed));
+        let names: Vec<_> = broken.iter().map(|(law, _)| *law).collect();
+        table.row([
+            (*name).to_owned(),
+            LAWS.len().to_string(),
+            (LAWS.len() - broken.len()).to_string(),
+            match names.is_empty() {
+                true => "none".to_owned(),
+                false => names.join(", "),
+            },
+        ]);
+        for (law, violation) in broken {
+            table.bar(false, || format!("{name}: {law}: {violation}"));
+        }
+    }
+    table
+}
+
+type Store = (&'static str, bool, fn() -> Servers);
+
+const STORES: &[Store] = &[
+    ("reference model", false, || {
+        Servers::Here(ManualFixture::model)
+    }),
+    ("moka, pinned", false, || Servers::Here(stores::moka)),
+    ("moka, evictable", false, || {
+        Servers::Here(stores::evictable_moka)
+    }),
+    ("moka, prefixed", false, || {
+        Servers::Here(stores::prefixed_moka)
+    }),
+    ("Redis", false, Servers::one),
+    ("Redis, prefixed", true, Servers::one),
+    (
+        "Redis by TLS, a user with the keys of one prefix",
+        true,
+        Servers::narrow,
+    ),
+    ("Redis Cluster of six nodes", false, Servers::cluster),
+    ("Redis Cluster, prefixed", true, Servers::cluster),
+    ("Redis with three sentinels", false, Servers::sentinels),
+];
+
+/// The laws that the store on `servers` breaks, and how.
+pub async fn broken(servers: &Servers, is_prefixed: bool) -> Vec<(&'static str, String)> {
+    let mut broken = Vec::new();
+    for law in LAWS {
+        let fixture = servers.fixture(is_prefixed).await;
+        if let Err(violation) = law.check(&*fixture, PATIENCE).await {
+            broken.push((law.name(), violation.to_string()));
+        }
+    }
+    broken
+}
