@@ -40,7 +40,7 @@ use crate::errors::{Problem, StartError};
 use crate::films::Loader;
 use crate::seats::BoxOffice;
 use crate::{
-    assets, caching, csrf, db, errors, films, headers, health, limits, logs, metrics, seats,
+    assets, caching, csrf, db, errors, films, forms, headers, health, limits, logs, metrics, seats,
     sessions, store,
 };
 
@@ -125,6 +125,7 @@ fn routes(config: &Config, accounts: &Accounts, layers: Layers) -> Router<AppSta
         .merge(accounts::routes(accounts))
         .merge(seats::routes())
         .layer(layers.limit)
+        .layer(from_fn(forms::read_whole))
         .layer(guards.clone())
         .layer(layers.session)
         .layer(layers.response_cache)

@@ -14,6 +14,7 @@ mod csrf;
 mod db;
 mod errors;
 mod films;
+mod forms;
 mod headers;
 mod health;
 mod limits;
