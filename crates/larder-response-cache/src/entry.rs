@@ -1,6 +1,6 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use larder_store::Version;
+use larder_store::{Timestamp, Version};
 
 use crate::engine::{Exchange, Freshness, Rules, Sharing, date, format_date, freshen, strip};
 use crate::stamp::Stamp;
@@ -14,6 +14,8 @@ pub(crate) struct Entry {
     pub(crate) body: Bytes,
     pub(crate) exchange: Exchange,
     pub(crate) tags: Vec<Tagged>,
+    /// When it was told to be stale, if it was.
+    pub(crate) ended: Option<Timestamp>,
     age: Option<HeaderValue>,
     pub(crate) rules: Rules,
     /// Whether it may be served to a request with `Authorization` too.
@@ -47,7 +49,7 @@ impl Entry {
         if status != StatusCode::NO_CONTENT {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
-        Self::restored(view, status, compact(&headers), body, exchange, Vec::new())
+        Self::restored(view, status, compact(&headers), body, exchange)
     }
 
     /// A response as it was stored.
@@ -57,7 +59,6 @@ impl Entry {
         mut headers: HeaderMap,
         body: Bytes,
         exchange: Exchange,
-        tags: Vec<Tagged>,
     ) -> Self {
         let said = view.directives(&headers);
         let sharing = Sharing::Shared;
@@ -70,8 +71,34 @@ impl Entry {
             headers,
             body,
             exchange,
-            tags,
+            tags: Vec::new(),
+            ended: None,
             stamp: Stamp::default(),
+        }
+    }
+
+    /// The same response with what the store knows of it.
+    pub(crate) fn with_tags(mut self, tags: Vec<Tagged>) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    /// The same response, stale from `at` on.
+    pub(crate) fn ended(mut self, at: Timestamp) -> Self {
+        let at = self.ended.map_or(at, |before| before.min(at));
+        self.ended = Some(at);
+        self.rules.freshness = self.rules.freshness.ended(at);
+        self
+    }
+
+    /// A copy that shares the body.
+    pub(crate) fn copy(&self, view: &View) -> Self {
+        let (headers, body) = (self.fields().map(owned).collect(), self.body.clone());
+        let copy = Self::restored(view, self.status, headers, body, self.exchange);
+        let copy = copy.with_tags(self.tags.clone());
+        match self.ended {
+            Some(at) => copy.ended(at),
+            None => copy,
         }
     }
 
@@ -95,7 +122,6 @@ impl Entry {
             compact(&stored),
             self.body.clone(),
             exchange,
-            Vec::new(),
         )
     }
 
@@ -108,6 +134,10 @@ impl Entry {
             .sum();
         self.body.len() + fields + 1024
     }
+}
+
+fn owned((name, value): (&HeaderName, &HeaderValue)) -> (HeaderName, HeaderValue) {
+    (name.clone(), value.clone())
 }
 
 /// The same fields, with their values in one allocation of their own: as they came they may be small

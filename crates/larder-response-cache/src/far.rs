@@ -92,11 +92,15 @@ impl Far {
         Ok(was_met.then_some(put.version()))
     }
 
-    /// Writes an empty value; the version it has then, or nothing where the condition was not met.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Writes a small value; the version it has then, or nothing where the condition was not met.
     pub(crate) async fn mark(
         &self,
         key: &Key,
-        value: [u8; 8],
+        value: [u8; 16],
         ttl: Ttl,
         condition: Condition,
     ) -> Result<Option<Version>, Unavailable> {

@@ -36,6 +36,26 @@ impl Purger {
     /// [`ErrorKind::Invalid`] where the URI is not of that form; [`ErrorKind::MayHaveRun`] where the
     /// store gave no answer: then this process has let go of the response, and others may have not.
     pub async fn purge(&self, uri: &str) -> Result<()> {
+        let primary = self.primary(uri)?;
+        self.shared.storage.purge(&primary).await.map_err(unknown)
+    }
+
+    /// Makes all variants of a URI stale: a soft purge.
+    ///
+    /// They are validated at the next request, and served meanwhile, or while the inner service
+    /// fails, for as long as they permit it: their `stale-while-revalidate` and `stale-if-error` count
+    /// from now. Two round trips, and two for each variant.
+    ///
+    /// What is being fetched meanwhile is stored as it comes: to be sure of it, [`purge`](Self::purge).
+    ///
+    /// # Errors
+    /// As for [`purge`](Self::purge).
+    pub async fn expire(&self, uri: &str) -> Result<()> {
+        let primary = self.primary(uri)?;
+        self.shared.storage.expire(&primary).await.map_err(unknown)
+    }
+
+    fn primary(&self, uri: &str) -> Result<Primary> {
         let parsed: Uri = uri.parse().map_err(|_| invalid())?;
         let target = Target {
             scheme: parsed.scheme_str().ok_or_else(invalid)?,
@@ -45,8 +65,7 @@ impl Purger {
         if !is_host(target.host) {
             return Err(invalid());
         }
-        let primary = Primary::new(self.shared.view.profile, target);
-        self.shared.storage.purge(&primary).await.map_err(unknown)
+        Ok(Primary::new(self.shared.view.profile, target))
     }
 
     /// Removes every response that has this tag: one write, whatever their number. In this process
@@ -59,6 +78,15 @@ impl Purger {
     /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
     pub async fn purge_tag(&self, tag: &str) -> Result<()> {
         self.shared.storage.purge_tag(tag).await.map_err(unknown)
+    }
+
+    /// Makes every response that has this tag stale, as [`expire`](Self::expire) does for a URI: two
+    /// round trips, whatever their number.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
+    pub async fn expire_tag(&self, tag: &str) -> Result<()> {
+        self.shared.storage.expire_tag(tag).await.map_err(unknown)
     }
 }
 

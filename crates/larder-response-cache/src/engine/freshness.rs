@@ -70,6 +70,14 @@ impl Freshness {
         self.is_explicit
     }
 
+    /// The same, but stale from `at` on.
+    pub fn ended(self, at: Timestamp) -> Self {
+        Self {
+            lifetime: self.lifetime.min(self.age(at)),
+            ..self
+        }
+    }
+
     /// Whether it is fresh at `now`.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         self.lifetime > self.age(now)

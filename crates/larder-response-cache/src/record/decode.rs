@@ -32,6 +32,7 @@ fn read_entry(mut rest: Reader, view: &View) -> Option<Entry> {
         sent: Timestamp::from_micros(i64::from_le_bytes(rest.array()?)),
         received: Timestamp::from_micros(i64::from_le_bytes(rest.array()?)),
     };
+    let ended = i64::from_le_bytes(rest.array()?);
     let status = StatusCode::from_u16(u16::from_le_bytes(rest.array()?)).ok()?;
     let [tags] = rest.array()?;
     let tags = (0..tags).map(|_| {
@@ -51,9 +52,11 @@ fn read_entry(mut rest: Reader, view: &View) -> Option<Entry> {
         let value = HeaderValue::from_maybe_shared(rest.take(length)?).ok()?;
         headers.append(name, value);
     }
-    Some(Entry::restored(
-        view, status, headers, rest.bytes, exchange, tags,
-    ))
+    let entry = Entry::restored(view, status, headers, rest.bytes, exchange).with_tags(tags);
+    Some(match ended {
+        0 => entry,
+        at => entry.ended(Timestamp::from_micros(at)),
+    })
 }
 
 fn read_index(mut rest: Reader) -> Option<Index> {

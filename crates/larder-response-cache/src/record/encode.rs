@@ -30,6 +30,8 @@ pub(super) fn encode(record: &Record, key: &Key) -> Option<Bytes> {
 fn write_entry(entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
     out.extend_from_slice(&entry.exchange.sent.as_micros().to_le_bytes());
     out.extend_from_slice(&entry.exchange.received.as_micros().to_le_bytes());
+    let ended = entry.ended.map_or(0, |at| at.as_micros());
+    out.extend_from_slice(&ended.to_le_bytes());
     out.extend_from_slice(&entry.status.as_u16().to_le_bytes());
     out.push(u8::try_from(entry.tags.len()).ok()?);
     for tagged in &entry.tags {

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// response.
 pub(super) const LEN: usize = 25;
 
-const MAGIC: [u8; 4] = *b"lrr\x01";
+const MAGIC: [u8; 4] = *b"lrr\x02";
 
 /// Fills in the first [`LEN`] bytes of `sealed`, behind which the payload stands.
 pub(super) fn seal(sealed: &mut [u8], what: u8, key: &Key) -> Option<()> {

@@ -26,14 +26,16 @@ fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<En
         version: Version::random(),
     });
     let tags = tags.collect();
-    Arc::new(Entry::restored(
-        &View::default(),
-        StatusCode::OK,
-        headers,
-        body.into(),
-        exchange,
-        tags,
-    ))
+    Arc::new(
+        Entry::restored(
+            &View::default(),
+            StatusCode::OK,
+            headers,
+            body.into(),
+            exchange,
+        )
+        .with_tags(tags),
+    )
 }
 
 fn decoded(bytes: &Bytes, key: &Key) -> Option<Arc<Entry>> {

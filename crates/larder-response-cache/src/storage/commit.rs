@@ -11,8 +11,8 @@ use crate::index::Index;
 use crate::key::Primary;
 use crate::record::Record;
 
-/// How often an index is read again after another process wrote it.
-const ATTEMPTS: usize = 4;
+/// How often something is read again after another process wrote it.
+pub(super) const ATTEMPTS: usize = 4;
 const A_DAY: Ttl = Ttl::from_secs(24 * 60 * 60);
 
 /// A response that is to be stored, and what it was an answer to.
@@ -231,7 +231,7 @@ impl Storage {
 
     /// For how long the store keeps a response: as long as it is of use, and a while longer where
     /// it can be validated.
-    fn ttl(&self, entry: &Entry) -> Ttl {
+    pub(super) fn ttl(&self, entry: &Entry) -> Ttl {
         let usable = entry.rules.usable(self.now());
         let kept = usable.saturating_add(STALE_KEPT).min(MAX_STORED);
         Ttl::covering_micros(i64::try_from(kept).unwrap_or(0).saturating_mul(1_000_000))

@@ -94,8 +94,9 @@ impl Storage {
             }
             Ok(Held::Record(Record::Entry(entry), version)) => {
                 found.basis.held = Before::Version(version);
-                let is_for_request = claims.is_empty();
-                if is_for_request && self.are_tags_current(&entry).await {
+                if claims.is_empty()
+                    && let Some(entry) = self.usable(entry).await
+                {
                     let key = primary.as_bytes();
                     found.entry = Some(self.keep_near(key, entry, version, generation));
                 }
@@ -125,10 +126,10 @@ impl Storage {
         let near = index.near(variant);
         let generation = self.front.generation(&near);
         match self.far.get(&index.far(variant)).await {
-            Ok(Held::Record(Record::Entry(entry), version)) => self
-                .are_tags_current(&entry)
-                .await
-                .then(|| self.keep_near(&near, entry, version, generation)),
+            Ok(Held::Record(Record::Entry(entry), version)) => {
+                let entry = self.usable(entry).await?;
+                Some(self.keep_near(&near, entry, version, generation))
+            }
             _ => None,
         }
     }
@@ -148,7 +149,7 @@ impl Storage {
                 record: Record::Entry(held),
                 version: Some(same),
                 ..
-            }) if same == version => held,
+            }) if same == version && held.ended == entry.ended => held,
             _ => entry,
         };
         let record = Record::Entry(entry.clone());

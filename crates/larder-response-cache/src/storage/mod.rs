@@ -69,6 +69,16 @@ enum Before {
     Version(Version),
 }
 
+/// What the store says of a response that has tags.
+pub(crate) enum Tags {
+    /// None of them was touched since it was stored.
+    Current,
+    /// One of them was told to be stale at this time.
+    Ended(Timestamp),
+    /// One of them was purged, or nobody can say.
+    Gone,
+}
+
 /// What became of a response that was to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Committed {

@@ -1,7 +1,11 @@
-use larder_store::Condition;
+use std::sync::Arc;
 
+use larder_store::{Condition, Key};
+
+use super::commit::ATTEMPTS;
+use super::tags::Mark;
 use super::{PURGED_FOR, SKEW, Storage, TAG_TTL};
-use crate::far::Unavailable;
+use crate::far::{Held, Unavailable};
 use crate::key::{Primary, TAG};
 use crate::record::Record;
 
@@ -19,17 +23,93 @@ impl Storage {
         purged.map(drop)
     }
 
+    /// Makes what a URI holds stale, with all its variants. Two round trips, and two for each variant.
+    pub(crate) async fn expire(&self, primary: &Primary) -> Result<(), Unavailable> {
+        let key = primary.far();
+        let held = match self.far.get(&key).await? {
+            Held::Record(Record::Index(index), _) => {
+                for variant in &index.variants {
+                    self.expire_one(&index.far(*variant)).await?;
+                    self.front.remove(&index.near(*variant));
+                }
+                Ok(())
+            }
+            Held::Record(Record::Entry(_), _) => self.expire_one(&key).await,
+            Held::Record(Record::Purged, _) | Held::Nothing | Held::Broken(_) => Ok(()),
+        };
+        self.front.remove(primary.as_bytes());
+        self.metrics.purged();
+        held
+    }
+
+    /// Makes one stored response stale, whichever it is by then.
+    async fn expire_one(&self, key: &Key) -> Result<(), Unavailable> {
+        for _ in 0..ATTEMPTS {
+            let Held::Record(Record::Entry(entry), version) = self.far.get(key).await? else {
+                return Ok(());
+            };
+            let ended = Record::Entry(Arc::new(entry.copy(self.far.view()).ended(self.now())));
+            let ttl = self.ttl(&entry);
+            let condition = Condition::IfVersion(version);
+            if self.far.put(key, &ended, ttl, condition).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Unavailable)
+    }
+
     /// Removes every response with this tag, and outdates those that are being fetched.
     pub(crate) async fn purge_tag(&self, tag: &str) -> Result<(), Unavailable> {
-        let key = larder_store::Key::new(TAG, tag);
-        let at = self.now().as_micros().to_le_bytes();
-        let purged = self.far.mark(&key, at, TAG_TTL, Condition::Always).await;
+        let now = self.now().as_micros();
+        let mark = Mark {
+            changed: now,
+            purged: now,
+        };
+        let key = Key::new(TAG, tag);
+        let purged = self
+            .far
+            .mark(&key, mark.bytes(), TAG_TTL, Condition::Always);
+        let purged = purged.await;
+        self.forget(tag);
+        purged.map(drop)
+    }
+
+    /// Makes every response with this tag stale, and outdates those that are being fetched.
+    pub(crate) async fn expire_tag(&self, tag: &str) -> Result<(), Unavailable> {
+        let expired = self.mark_expired(&Key::new(TAG, tag)).await;
+        self.forget(tag);
+        expired
+    }
+
+    async fn mark_expired(&self, key: &Key) -> Result<(), Unavailable> {
+        for _ in 0..ATTEMPTS {
+            let held = self.far.get_many(std::slice::from_ref(key)).await?;
+            let held = held.into_iter().next().flatten();
+            let (condition, purged) = match held {
+                None => (Condition::IfAbsent, 0),
+                Some(held) => {
+                    let now = self.now().as_micros();
+                    let purged = Mark::read(&held.value).map_or(now, |mark| mark.purged);
+                    (Condition::IfVersion(held.version), purged)
+                }
+            };
+            let changed = self.now().as_micros();
+            let mark = Mark { changed, purged };
+            let written = self.far.mark(key, mark.bytes(), TAG_TTL, condition);
+            if written.await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Unavailable)
+    }
+
+    /// Lets go of every response here that has this tag.
+    fn forget(&self, tag: &str) {
         self.front.remove_all(|record| match record {
             Record::Entry(entry) => entry.tags.iter().any(|tagged| tagged.tag == tag),
             _ => false,
         });
         self.metrics.purged();
-        purged.map(drop)
     }
 
     /// Whether a purge at `purged` outdates what was asked for at `sent`, by clocks that may differ.

@@ -1,7 +1,9 @@
-use http::HeaderMap;
-use larder_store::{Condition, Key, Version};
+use std::sync::Arc;
 
-use super::{Storage, TAG_TTL};
+use http::HeaderMap;
+use larder_store::{Condition, Key, Timestamp, Version};
+
+use super::{Storage, TAG_TTL, Tags};
 use crate::entry::{Entry, Tagged};
 use crate::key::TAG;
 
@@ -9,6 +11,32 @@ use crate::key::TAG;
 const MAX_TAGS: usize = 64;
 /// The longest tag, in bytes.
 const MAX_TAG: usize = 256;
+
+/// What the store holds of a tag.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Mark {
+    /// When it was last purged or told to be stale, in microseconds; 0 for never.
+    pub(super) changed: i64,
+    /// When it was last purged.
+    pub(super) purged: i64,
+}
+
+impl Mark {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let (changed, purged) = bytes.split_first_chunk::<8>()?;
+        Some(Self {
+            changed: i64::from_le_bytes(*changed),
+            purged: i64::from_le_bytes(purged.try_into().ok()?),
+        })
+    }
+
+    pub(super) fn bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.changed.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.purged.to_le_bytes());
+        bytes
+    }
+}
 
 impl Storage {
     /// Notes the tags of a response and the version of each; nothing where one was purged since the
@@ -24,8 +52,8 @@ impl Storage {
         for ((tag, key), held) in tags.into_iter().zip(keys).zip(held) {
             let version = match held {
                 Some(held) => {
-                    let purged = i64::from_le_bytes(held.value.as_ref().try_into().ok()?);
-                    if Self::outdates(purged, entry.exchange.sent) {
+                    let mark = Mark::read(&held.value)?;
+                    if Self::outdates(mark.changed, entry.exchange.sent) {
                         return None;
                     }
                     held.version
@@ -39,7 +67,8 @@ impl Storage {
     }
 
     async fn first_version(&self, key: &Key) -> Option<Version> {
-        let mark = self.far.mark(key, [0; 8], TAG_TTL, Condition::IfAbsent);
+        let mark = Mark::default().bytes();
+        let mark = self.far.mark(key, mark, TAG_TTL, Condition::IfAbsent);
         match mark.await.ok()? {
             Some(version) => Some(version),
             None => {
@@ -49,25 +78,46 @@ impl Storage {
         }
     }
 
-    /// Whether none of its tags was purged since the response was stored. One round trip, none
-    /// without tags.
-    pub(super) async fn are_tags_current(&self, entry: &Entry) -> bool {
+    /// What became of its tags since the response was stored. One round trip, none without tags.
+    pub(super) async fn tags_now(&self, entry: &Entry) -> Tags {
         if entry.tags.is_empty() {
-            return true;
+            return Tags::Current;
         }
         let tags = entry.tags.iter();
         let keys: Vec<_> = tags
             .map(|tagged| Key::new(TAG, tagged.tag.as_str()))
             .collect();
         let Ok(held) = self.far.get_many(&keys).await else {
-            return false;
+            return Tags::Gone;
         };
-        let mut pairs = entry.tags.iter().zip(&held);
-        held.len() == entry.tags.len()
-            && pairs.all(|(tagged, held)| {
-                held.as_ref()
-                    .is_some_and(|held| held.version == tagged.version)
-            })
+        if held.len() != entry.tags.len() {
+            return Tags::Gone;
+        }
+        let mut now = Tags::Current;
+        for (tagged, held) in entry.tags.iter().zip(held) {
+            let Some(held) = held else {
+                return Tags::Gone;
+            };
+            if held.version == tagged.version {
+                continue;
+            }
+            now = match Mark::read(&held.value) {
+                Some(mark) if !Self::outdates(mark.purged, entry.exchange.sent) => {
+                    Tags::Ended(Timestamp::from_micros(mark.changed))
+                }
+                _ => return Tags::Gone,
+            };
+        }
+        now
+    }
+
+    /// The response where it is still of use, stale where it was told to be.
+    pub(super) async fn usable(&self, entry: Arc<Entry>) -> Option<Arc<Entry>> {
+        match self.tags_now(&entry).await {
+            Tags::Current => Some(entry),
+            Tags::Ended(at) => Some(Arc::new(entry.copy(self.far.view()).ended(at))),
+            Tags::Gone => None,
+        }
     }
 
     /// The tags that a response names: separated by commas or spaces. Nothing where there are too

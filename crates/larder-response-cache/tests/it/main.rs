@@ -31,6 +31,8 @@ macro_rules! on {
             mod conditions;
             #[path = "deception.rs"]
             mod deception;
+            #[path = "expiry.rs"]
+            mod expiry;
             #[path = "flights.rs"]
             mod flights;
             #[path = "head.rs"]
