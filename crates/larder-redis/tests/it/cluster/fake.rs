@@ -12,10 +12,14 @@ pub(super) struct Fake {
     port: u16,
     answer: Arc<Mutex<Arc<Answer>>>,
     gets: Arc<AtomicU64>,
+    slots: Arc<Mutex<Vec<Range>>>,
 }
 
+/// The first and the last slot, and the port of who serves them.
+pub(super) type Range = (u16, u16, u16);
+
 impl Fake {
-    /// One that serves every slot, by what it says.
+    /// One that says that it serves every slot.
     pub(super) fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -24,12 +28,14 @@ impl Fake {
             port,
             answer: Arc::new(Mutex::new(nothing)),
             gets: Arc::default(),
+            slots: Arc::new(Mutex::new(vec![(0, 16_383, port)])),
         };
         let (answer, gets) = (fake.answer.clone(), fake.gets.clone());
+        let slots = fake.slots.clone();
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
-                let (answer, gets) = (answer.clone(), gets.clone());
-                std::thread::spawn(move || serve(stream, port, &answer, &gets));
+                let (answer, gets, slots) = (answer.clone(), gets.clone(), slots.clone());
+                std::thread::spawn(move || serve(stream, &answer, &gets, &slots));
             }
         });
         fake
@@ -43,6 +49,11 @@ impl Fake {
         format!("redis+cluster://127.0.0.1:{}", self.port)
     }
 
+    /// What it says from now on of who serves what.
+    pub(super) fn says(&self, slots: &[Range]) {
+        *self.slots.lock().unwrap() = slots.to_vec();
+    }
+
     /// How many GETs there were.
     pub(super) fn gets(&self) -> u64 {
         self.gets.load(Ordering::SeqCst)
@@ -54,14 +65,19 @@ impl Fake {
     }
 }
 
-fn serve(stream: TcpStream, port: u16, answer: &Mutex<Arc<Answer>>, gets: &AtomicU64) {
+fn serve(
+    stream: TcpStream,
+    answer: &Mutex<Arc<Answer>>,
+    gets: &AtomicU64,
+    slots: &Mutex<Vec<Range>>,
+) {
     let mut writer = stream.try_clone().unwrap();
     let mut reader = BufReader::new(stream);
     while let Some(command) = read(&mut reader) {
         let reply = match &command[0].to_ascii_uppercase()[..] {
             b"HELLO" => "%2\r\n+version\r\n+7.0.15\r\n+mode\r\n+cluster\r\n".to_owned(),
             b"CLIENT" => "-ERR not here\r\n".to_owned(),
-            b"CLUSTER" => format!("*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$0\r\n\r\n:{port}\r\n+id\r\n"),
+            b"CLUSTER" => tell(&slots.lock().unwrap()),
             name => {
                 if name == b"GET" {
                     gets.fetch_add(1, Ordering::SeqCst);
@@ -74,6 +90,15 @@ fn serve(stream: TcpStream, port: u16, answer: &Mutex<Arc<Answer>>, gets: &Atomi
             return;
         }
     }
+}
+
+/// The answer of `CLUSTER SLOTS`. The host is empty: it is that of who answers.
+fn tell(slots: &[Range]) -> String {
+    let mut text = format!("*{}\r\n", slots.len());
+    for (first, last, port) in slots {
+        text += &format!("*3\r\n:{first}\r\n:{last}\r\n*3\r\n$0\r\n\r\n:{port}\r\n+id\r\n");
+    }
+    text
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> Option<Vec<Vec<u8>>> {

@@ -7,12 +7,14 @@ mod lost_answers;
 mod moves;
 mod redirects;
 mod start;
+mod topology;
 mod values;
 
+use std::io;
 use std::sync::{Arc, LazyLock};
 
 use larder_redis::RedisStore;
-use larder_test::server::{RedisCluster, RedisNode, Reply, slot_of};
+use larder_test::server::{RedisCluster, RedisNode, RedisServer, Reply, slot_of};
 
 use crate::support::{key, patient};
 
@@ -47,8 +49,25 @@ fn one_on_each(cluster: &RedisCluster) -> Vec<u64> {
     cluster.masters().iter().map(on).collect()
 }
 
-fn ok(node: &RedisNode, command: &[&str]) -> Reply {
-    match node.command(command).unwrap() {
+/// What takes commands.
+trait Server {
+    fn ask(&self, command: &[&str]) -> io::Result<Reply>;
+}
+
+impl Server for RedisNode {
+    fn ask(&self, command: &[&str]) -> io::Result<Reply> {
+        self.command(command)
+    }
+}
+
+impl Server for RedisServer {
+    fn ask(&self, command: &[&str]) -> io::Result<Reply> {
+        self.command(command)
+    }
+}
+
+fn ok(server: &impl Server, command: &[&str]) -> Reply {
+    match server.ask(command).unwrap() {
         Reply::Error(error) => panic!("{command:?}: {error}"),
         reply => reply,
     }

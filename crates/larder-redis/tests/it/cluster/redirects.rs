@@ -1,5 +1,5 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Refusal, Store};
@@ -130,4 +130,53 @@ async fn a_redirection_to_nowhere_is_an_error_and_no_panic() {
         let error = store.get(&key(1)).await.unwrap_err();
         assert!(error.had_no_effect(), "{place}: {error}");
     }
+}
+
+#[tokio::test]
+async fn an_item_that_is_sent_on_never_runs_after_a_later_one_of_its_key() {
+    let (one, other) = (Fake::start(), Fake::start());
+    let to_other = other.port();
+    let first = AtomicBool::new(true);
+    one.answers(move |_| match first.swap(false, Ordering::SeqCst) {
+        true => format!("-MOVED 1 127.0.0.1:{to_other}\r\n"),
+        false => "+OK\r\n".to_owned(),
+    });
+    let sent = Arc::new(AtomicU64::new(0));
+    let known = sent.clone();
+    other.answers(move |_| {
+        known.fetch_add(1, Ordering::SeqCst);
+        "+OK\r\n".to_owned()
+    });
+    let store = behind(&one).await;
+    let many = store.put_many(&[put(1_u8, "old"), put(1_u8, "new")]).await;
+    assert_eq!(many[0].as_ref().unwrap_err().kind(), ErrorKind::NotSent);
+    assert!(many[1].as_ref().unwrap());
+    assert_eq!(sent.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn items_of_one_key_go_on_together_though_the_node_says_two_things() {
+    let (one, other) = (Fake::start(), Fake::start());
+    let to_other = other.port();
+    let first = AtomicBool::new(true);
+    one.answers(move |_| match first.swap(false, Ordering::SeqCst) {
+        true => format!("-MOVED 1 127.0.0.1:{to_other}\r\n"),
+        false => "-TRYAGAIN Multiple keys request during rehashing of slot\r\n".to_owned(),
+    });
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let known = seen.clone();
+    other.answers(move |command| {
+        let value = String::from_utf8_lossy(&command[2][16..]).into_owned();
+        known.lock().unwrap().push(value);
+        "+OK\r\n".to_owned()
+    });
+    let store = behind(&one).await;
+    // After the pause of the second both go where the map says: the test lets that be the other.
+    one.says(&[(0, 16_383, to_other)]);
+    let many = store.put_many(&[put(1_u8, "old"), put(1_u8, "new")]).await;
+    assert!(
+        many.iter().all(|result| matches!(result, Ok(true))),
+        "{many:?}"
+    );
+    assert_eq!(*seen.lock().unwrap(), ["old", "new"]);
 }

@@ -1,0 +1,109 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use larder_redis::RedisStore;
+use larder_store::Store;
+use larder_test::server::{RedisCluster, RedisOptions, RedisServer};
+
+use super::fake::Fake;
+use super::{Server, fresh, ok, one_on_each, slot, store};
+use crate::support::{key, patient, put, until};
+
+/// A cluster of one node, which has all slots.
+async fn lonely() -> RedisServer {
+    let options = RedisOptions::new().with_setting("cluster-enabled", "yes");
+    let server = options.start().unwrap();
+    ok(&server, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    until("serving", || async {
+        let info = ok(&server, &["CLUSTER", "INFO"]);
+        info.text().unwrap().contains("cluster_state:ok")
+    })
+    .await;
+    server
+}
+
+async fn behind(fake: &Fake) -> Arc<RedisStore> {
+    Arc::new(patient(&fake.url()).connect().await.unwrap())
+}
+
+/// Who is connected, besides replicas and the one that asks.
+fn clients(server: &impl Server) -> BTreeSet<String> {
+    let list = ok(server, &["CLIENT", "LIST", "TYPE", "NORMAL"]);
+    let list = list.text().unwrap().into_owned();
+    let others = list
+        .lines()
+        .filter(|line| !line.contains("cmd=client|list"));
+    others
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_stay_keep_their_connections_when_slots_move() {
+    let cluster = RedisCluster::start().unwrap();
+    let store = store(&cluster).await;
+    let ids = one_on_each(&cluster);
+    let masters = cluster.masters();
+    until("connected", || async {
+        masters.iter().all(|master| clients(*master).len() == 1)
+    })
+    .await;
+    let before: Vec<_> = masters.iter().map(|master| clients(*master)).collect();
+    cluster.move_slot(slot(ids[0]), masters[1]).unwrap();
+    for _ in 0..100 {
+        for id in &ids {
+            assert!(store.put(&put(*id, "x")).await.unwrap());
+        }
+    }
+    let after: Vec<_> = masters.iter().map(|master| clients(*master)).collect();
+    assert_eq!(before, after);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_came_back_elsewhere_is_found_by_its_seeds() {
+    let (mut old, new) = (lonely().await, lonely().await);
+    let seed = Fake::start();
+    seed.says(&[(0, 16_383, old.port())]);
+    let store = behind(&seed).await;
+    let id = fresh();
+    assert!(store.put(&put(id, "old")).await.unwrap());
+    assert_eq!(seed.gets(), 0);
+    old.kill();
+    seed.says(&[(0, 16_383, new.port())]);
+    until("found", || async {
+        store.put(&put(id, "new")).await.is_ok()
+    })
+    .await;
+    assert_eq!(ok(&new, &["EXISTS", key(id).as_str()]).int(), Some(1));
+}
+
+#[tokio::test]
+async fn a_node_that_knows_of_fewer_slots_is_not_believed() {
+    let seed = Fake::start();
+    let store = behind(&seed).await;
+    let id = fresh();
+    store.get(&key(id)).await.unwrap();
+    // It was cut off, or has just been started.
+    seed.says(&[(0, 0, 1)]);
+    seed.answers(|_| "-CLUSTERDOWN The cluster is down\r\n".to_owned());
+    for _ in 0..20 {
+        store.get(&key(id)).await.unwrap_err();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    seed.answers(|_| "$-1\r\n".to_owned());
+    assert_eq!(store.get(&key(id)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_store_that_is_dropped_hangs_up_on_every_node() {
+    let (leaving, staying) = (lonely().await, lonely().await);
+    let seed = Fake::start();
+    seed.says(&[(0, 99, leaving.port()), (100, 16_383, staying.port())]);
+    let store = behind(&seed).await;
+    until("connected", || async { clients(&leaving).len() == 1 }).await;
+    drop(store);
+    until("disconnected", || async {
+        clients(&leaving).is_empty() && clients(&staying).is_empty()
+    })
+    .await;
+}
