@@ -35,6 +35,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::accounts::{self, Accounts};
+use crate::admin::{self, Editor};
 use crate::config::Config;
 use crate::errors::{Problem, StartError};
 use crate::films::Loader;
@@ -64,6 +65,7 @@ pub(crate) struct AppState {
     metrics: PrometheusHandle,
     accounts: Accounts,
     box_office: BoxOffice,
+    editor: Editor,
 }
 
 /// Opens the database and the store, and builds the routes and the layers.
@@ -78,8 +80,11 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     let store = store::open(&config).await?;
     let sessions = sessions::sessions(store.clone())?;
     let accounts = Accounts::open(&config, &pool, &store, &sessions).await?;
+    let response_cache = caching::layer(store.clone())?;
+    let loader = Loader::new(pool.clone(), store.clone())?;
     let state = AppState {
-        loader: Loader::new(pool.clone(), store.clone())?,
+        editor: Editor::new(pool.clone(), loader.clone(), response_cache.purger()),
+        loader,
         pool: pool.clone(),
         store: store.clone(),
         metrics: metrics.clone(),
@@ -88,7 +93,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     };
     let layers = Layers {
         csrf: csrf::layer(config.public_url.as_ref())?,
-        response_cache: caching::layer(store.clone())?,
+        response_cache,
         session: sessions::layer(&config, sessions)?,
         limit: limits::visitors(&config, store.clone())?,
     };
@@ -124,6 +129,7 @@ fn routes(config: &Config, accounts: &Accounts, layers: Layers) -> Router<AppSta
     let house = films::routes()
         .merge(accounts::routes(accounts))
         .merge(seats::routes())
+        .merge(admin::routes())
         .layer(layers.limit)
         .layer(from_fn(forms::read_whole))
         .layer(guards.clone())

@@ -13,7 +13,11 @@ use larder::Store;
 use larder::response_cache::ResponseCacheLayer;
 
 /// How long this process may show a page that another one has purged.
-const NEAR: Duration = Duration::from_secs(5);
+pub(crate) const NEAR: Duration = Duration::from_secs(5);
+
+/// How long a page may be shown that could not be purged: its `max-age` and
+/// `stale-while-revalidate` together.
+pub(crate) const KEPT: Duration = Duration::from_secs(60);
 
 const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 
@@ -68,4 +72,30 @@ pub(crate) async fn ask_us_again(mut response: Response) -> Response {
         headers.insert(CACHE_CONTROL, ASK_AGAIN);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_kept_for_as_long_as_is_said_where_it_cannot_be_purged() {
+        let said = KEEP;
+        let said = said.to_str().unwrap();
+        let times = ["max-age=", "stale-while-revalidate="].map(|name| {
+            let (_, rest) = said.split_once(name).unwrap();
+            rest.split(',').next().unwrap().parse::<u64>().unwrap()
+        });
+        assert_eq!(Duration::from_secs(times.iter().sum()), KEPT);
+    }
+
+    #[test]
+    fn a_tag_is_said_as_it_is_purged() {
+        for (tag, name) in [(Tag::Catalogue, "catalogue"), (Tag::Film(7), "film-7")] {
+            assert_eq!(
+                (tag.header(), tag.name()),
+                (HeaderValue::from_static(name), name.to_owned())
+            );
+        }
+    }
 }

@@ -11,10 +11,11 @@ mod timing;
 use axum::Router;
 use axum::routing::get;
 
-pub(crate) use self::load::LoadError;
+pub(crate) use self::html::film_id;
+pub(crate) use self::load::{LoadError, load_catalogue, load_film};
 pub(crate) use self::loader::Loader;
 pub(crate) use self::model::{CataloguePage, Film, FilmPage, GenreCount, Listing, Showing};
-pub(crate) use self::query::{CatalogueQuery, PAGE_SIZE};
+pub(crate) use self::query::{CatalogueQuery, PAGE_SIZE, RawQuery};
 use crate::app::AppState;
 
 pub(crate) fn routes() -> Router<AppState> {

@@ -5,6 +5,7 @@
 //! and every layer.
 
 mod accounts;
+mod admin;
 mod app;
 mod assets;
 mod caching;

@@ -20,7 +20,8 @@ async fn run() -> Result<(), StartError> {
     let config = Config::from_env()?;
     matinee::start_logs(&config);
     let listen = config.listen;
-    let app = matinee::app(config).await?;
+    // In a box: all that a start waits for is too deep to be laid out in one future.
+    let app = Box::pin(matinee::app(config)).await?;
     let listener = matinee::bind(listen).await?;
     matinee::serve(listener, app, matinee::stop_signal()?).await
 }

@@ -1,6 +1,7 @@
 //! Pages: what was loaded, put into words and templates. Nothing here asks the database.
 
 mod account;
+mod admin;
 mod catalogue;
 mod error;
 mod film;
@@ -18,6 +19,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
 pub(crate) use self::account::account;
+pub(crate) use self::admin::{Edit, admin, admin_film};
 pub(crate) use self::catalogue::catalogue;
 pub(crate) use self::error::error;
 pub(crate) use self::film::film;

@@ -36,6 +36,6 @@ pub(crate) async fn film(
 }
 
 /// What is not a number is not a film.
-pub(super) fn film_id(text: &str) -> Result<i64, LoadError> {
+pub(crate) fn film_id(text: &str) -> Result<i64, LoadError> {
     text.parse().map_err(|_| LoadError::NoSuchFilm)
 }

@@ -12,6 +12,7 @@ struct FilmTemplate<'a> {
     frame: Frame,
     poster: Poster<'a>,
     facts: Vec<(&'static str, String)>,
+    overview: Option<&'a str>,
     days: Vec<Day<'a>>,
 }
 
@@ -50,6 +51,7 @@ pub(crate) fn film(loaded: &FilmPage) -> Response {
             .into_iter()
             .filter_map(|(name, fact)| Some((name, fact?)))
             .collect(),
+        overview: film.overview.as_deref(),
         days: days(&loaded.showings, now_ms()),
     })
 }

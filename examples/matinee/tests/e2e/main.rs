@@ -14,6 +14,7 @@ mod house;
 mod visitor;
 
 mod accounts;
+mod admin;
 mod cache;
 mod catalogue;
 mod errors;

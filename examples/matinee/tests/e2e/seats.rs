@@ -1,5 +1,6 @@
 //! Seats: chosen, held, given back, booked, and fought for.
 
+mod faults;
 mod race;
 
 use std::thread;
@@ -267,5 +268,8 @@ fn who_is_not_signed_in_sees_the_seats_and_is_sent_to_the_form(plan: Plan) {
     }
     assert_eq!(seat(&stranger, door, &showing, "A1"), "free");
     let sent = stranger.get(door, "/tickets");
-    assert!(sent.header("location").ends_with("next=%2Ftickets"), "{sent:?}");
+    assert!(
+        sent.header("location").ends_with("next=%2Ftickets"),
+        "{sent:?}"
+    );
 }

@@ -1,0 +1,61 @@
+use larder::response_cache::Purger;
+use sqlx::SqlitePool;
+
+use crate::caching::Tag;
+use crate::db::{self, Edited, FilmEdit};
+use crate::films::Loader;
+
+/// Edits films, and lets go of every copy of what was before.
+#[derive(Clone)]
+pub(crate) struct Editor {
+    pool: SqlitePool,
+    loader: Loader,
+    purger: Purger,
+}
+
+/// What became of an edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Saved {
+    /// It is in the database, and no copy of before is left but in the memory of other processes,
+    /// for [`NEAR`](crate::caching::NEAR) at most.
+    Everywhere,
+    /// It is in the database; pages that were kept may be shown until they are too old, for
+    /// [`KEPT`](crate::caching::KEPT) at most.
+    NotPurged,
+    /// Somebody else has edited the film since; nothing was done.
+    Outdated,
+}
+
+impl Editor {
+    pub(crate) fn new(pool: SqlitePool, loader: Loader, purger: Purger) -> Self {
+        Self {
+            pool,
+            loader,
+            purger,
+        }
+    }
+
+    /// Writes an edit, then lets go of what is loaded, then of the pages that were made of it.
+    ///
+    /// In this order: a page that is made in between is made of what is written. One that another
+    /// process makes of what it holds yet is not kept, as it is made too soon after the purge.
+    pub(crate) async fn save(&self, film: &FilmEdit) -> Result<Saved, sqlx::Error> {
+        match db::edit_film(&self.pool, film).await? {
+            Edited::Done => {}
+            Edited::Outdated => return Ok(Saved::Outdated),
+        }
+        let renewed = self.loader.renew().await;
+        let tags = [Tag::Film(film.id), Tag::Catalogue].map(Tag::name);
+        let (film, catalogue) = tokio::join!(
+            self.purger.purge_tag(&tags[0]),
+            self.purger.purge_tag(&tags[1]),
+        );
+        match renewed.and(film).and(catalogue) {
+            Ok(()) => Ok(Saved::Everywhere),
+            Err(error) => {
+                tracing::error!(%error, "an edit is saved, and pages of before are not purged");
+                Ok(Saved::NotPurged)
+            }
+        }
+    }
+}

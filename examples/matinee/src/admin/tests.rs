@@ -1,0 +1,148 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::routing::get;
+use larder::moka::MokaStore;
+use larder::store::ErrorKind;
+use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
+use sqlx::SqlitePool;
+use tower::ServiceExt;
+
+use super::editor::Saved;
+use super::{Editor, FilmForm};
+use crate::caching::{self, Tag};
+use crate::db::FilmEdit;
+use crate::films::{Loader, load_film};
+
+/// An editor, and a page of film 7 behind the response cache, on a store that fails when told to.
+struct Desk {
+    pool: SqlitePool,
+    editor: Editor,
+    loader: Loader,
+    page: Router,
+    trouble: Switch,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let pool = crate::db::open("sqlite::memory:").await.unwrap();
+        let store = Faulty::new(Arc::new(MokaStore::new()));
+        let (trouble, store) = (store.switch(), Arc::new(store));
+        let cache = caching::layer(store.clone()).unwrap();
+        let loader = Loader::new(pool.clone(), store).unwrap();
+        let editor = Editor::new(pool.clone(), loader.clone(), cache.purger());
+        let shown = loader.clone();
+        let title = async move || {
+            let page = shown.film(7).await.unwrap().page;
+            (
+                caching::for_everybody(Tag::Film(7)),
+                page.film.title.clone(),
+            )
+        };
+        Self {
+            page: Router::new().route("/", get(title)).layer(cache),
+            pool,
+            editor,
+            loader,
+            trouble,
+        }
+    }
+
+    /// The title that a visitor is shown, and how it was come by.
+    async fn shown(&self) -> (String, String) {
+        let request = Request::get("/").header("host", "matinee.example");
+        let request = request.body(Body::empty()).unwrap();
+        let (parts, body) = self
+            .page
+            .clone()
+            .oneshot(request)
+            .await
+            .unwrap()
+            .into_parts();
+        let title = to_bytes(body, 1_000).await.unwrap();
+        let how = parts.headers["cache-status"].to_str().unwrap().to_owned();
+        (String::from_utf8(title.into()).unwrap(), how)
+    }
+
+    async fn edit(&self, title: &str) -> FilmEdit {
+        let film = load_film(&self.pool, 7).await.unwrap().film;
+        let mut form = FilmForm::from(film);
+        form.title = title.to_owned();
+        form.parse(7).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_edit_is_seen_at_once_by_whoever_has_it_kept() {
+    let desk = Desk::open().await;
+    desk.shown().await;
+    assert!(desk.shown().await.1.contains("; hit"));
+    let edit = desk.edit("Another Title").await;
+    assert_eq!(desk.editor.save(&edit).await.unwrap(), Saved::Everywhere);
+    assert_eq!(desk.shown().await.0, "Another Title");
+    let page = desk.loader.film(7).await.unwrap().page;
+    assert_eq!(
+        (page.film.title.as_str(), page.film.revision),
+        ("Another Title", 1)
+    );
+    // It is found by its new title.
+    let found: i64 =
+        sqlx::query_scalar("SELECT id FROM films WHERE search_text LIKE 'another title%'")
+            .fetch_one(&desk.pool)
+            .await
+            .unwrap();
+    assert_eq!(found, 7);
+}
+
+#[tokio::test]
+async fn of_two_who_edit_one_film_the_second_is_told() {
+    let desk = Desk::open().await;
+    let (first, second) = (desk.edit("First").await, desk.edit("Second").await);
+    assert_eq!(desk.editor.save(&first).await.unwrap(), Saved::Everywhere);
+    assert_eq!(desk.editor.save(&second).await.unwrap(), Saved::Outdated);
+    assert_eq!(desk.shown().await.0, "First");
+}
+
+#[tokio::test]
+async fn an_edit_that_the_store_does_not_hear_of_is_saved_and_said_to_be_only_that() {
+    let desk = Desk::open().await;
+    desk.shown().await;
+    let edit = desk.edit("Another Title").await;
+    let fails = Trouble::Fail(ErrorKind::NotSent);
+    desk.trouble.set_on(Operations::Writes, fails);
+    assert_eq!(desk.editor.save(&edit).await.unwrap(), Saved::NotPurged);
+    // This process has let go of it all the same, and does not take it back from the store.
+    let film = desk.loader.film(7).await.unwrap();
+    assert_eq!(film.page.film.title, "Another Title");
+    desk.trouble.clear();
+    let again = desk.edit("Another Title").await;
+    assert_eq!(desk.editor.save(&again).await.unwrap(), Saved::Everywhere);
+    assert_eq!(desk.shown().await.0, "Another Title");
+}
+
+#[test]
+fn a_form_says_all_that_is_wrong_with_it() {
+    let good = FilmForm {
+        title: "  Alien\t3 ".to_owned(),
+        running_time_min: " 114 ".to_owned(),
+        released: "1992-05-22".to_owned(),
+        overview: "One.\r\n\r\nTwo.\u{1b}".to_owned(),
+        ..FilmForm::default()
+    };
+    let edit = good.parse(7).unwrap();
+    assert_eq!(edit.title, "Alien 3");
+    assert_eq!(edit.running_time_min, Some(114));
+    assert_eq!(edit.overview.as_deref(), Some("One.\n\nTwo."));
+    assert_eq!(edit.genre, None);
+    let bad = FilmForm {
+        title: " ".to_owned(),
+        overview: "x".repeat(2_001),
+        running_time_min: "0".to_owned(),
+        released: "22 May".to_owned(),
+        certificate: "x".repeat(21),
+        ..FilmForm::default()
+    };
+    assert_eq!(bad.parse(7).unwrap_err().len(), 5);
+}

@@ -1,0 +1,143 @@
+//! Those who run the house edit films.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::door::Door;
+use crate::house::House;
+use crate::plan::Plan;
+use crate::visitor::{ADA, ADMIN, Answer, Visitor};
+
+on_both_backends! {
+    an_edit_is_seen_at_once_here_and_soon_everywhere,
+    nobody_but_an_admin_may_edit,
+    a_form_that_is_wrong_changes_nothing_and_says_why,
+}
+
+/// How long a page of before may be shown is 5 s; it would be kept for 30. This lies between.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Sends the form of a film with another title; `revision` is the film's, or an older one.
+fn edit(who: &Visitor, door: &Door, film: u64, revision: u64, title: &str) -> Answer {
+    let revision = revision.to_string();
+    let form = [
+        ("revision", &*revision),
+        ("title", title),
+        ("overview", "A dog.\r\nA ball."),
+    ];
+    who.post(door, &format!("/admin/films/{film}"), &form)
+}
+
+/// The film that the catalogue begins with.
+fn first_film(house: &House) -> u64 {
+    let catalogue = house.get("/api/films").json();
+    catalogue["films"][0]["film"]["id"].as_u64().unwrap()
+}
+
+fn an_edit_is_seen_at_once_here_and_soon_everywhere(plan: Plan) {
+    let house = plan.open();
+    let (here, there) = (house.first(), house.last());
+    let film = first_film(&house);
+    let (page, twin) = (format!("/films/{film}"), format!("/api/films/{film}"));
+    let paths = ["/", &*page, &*twin];
+    let visitor = Visitor::by_name();
+    // Everywhere is something to let go of.
+    for door in house.doors() {
+        for path in paths.iter().chain(&paths) {
+            assert!(!visitor.get(door, path).body.contains("Walkies"));
+        }
+        assert!(
+            visitor
+                .get(door, "/")
+                .header("cache-status")
+                .contains("hit")
+        );
+    }
+    let admin = Visitor::new();
+    admin.sign_in(here, ADMIN);
+    let saved = edit(&admin, here, film, 0, "Walkies");
+    let since = Instant::now();
+    let location = format!("/admin/films/{film}?saved=yes");
+    assert_eq!(
+        (saved.status.as_u16(), saved.header("location")),
+        (303, &*location)
+    );
+    for path in paths {
+        assert!(visitor.get(here, path).body.contains("Walkies"), "{path}");
+    }
+    for path in paths {
+        while !visitor.get(there, path).body.contains("Walkies") {
+            assert!(since.elapsed() < SOON, "{path} is as it was");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    println!("seen everywhere after {:?}", since.elapsed());
+    // Nobody goes back to what was before.
+    for _ in 0..10 {
+        for door in house.doors() {
+            for path in paths {
+                assert!(visitor.get(door, path).body.contains("Walkies"), "{path}");
+            }
+        }
+    }
+    assert!(visitor.get(there, &page).body.contains("A dog.\nA ball."));
+    assert!(visitor.get(there, "/?q=walkies").body.contains(&page));
+    let form = admin.get(there, &location).body;
+    assert!(form.contains("Saved.") && form.contains("value=\"Walkies\""));
+
+    // Another who has seen the film as it was before does not undo it unseen.
+    let late = edit(&admin, there, film, 0, "Fetch");
+    assert_eq!(late.status, 409);
+    assert!(late.body.contains("somebody else") && late.body.contains("value=\"Walkies\""));
+    assert_eq!(edit(&admin, there, film, 1, "Fetch").status, 303);
+    assert!(visitor.get(there, &page).body.contains("Fetch"));
+}
+
+fn nobody_but_an_admin_may_edit(plan: Plan) {
+    let house = plan.open();
+    let door = house.first();
+    let (ada, stranger) = (Visitor::new(), Visitor::new());
+    ada.sign_in(door, ADA);
+    for path in ["/admin", "/admin/films/7"] {
+        assert_eq!(ada.get(door, path).status, 403, "{path}");
+        assert_eq!(stranger.get(door, path).status, 303, "{path}");
+    }
+    assert_eq!(edit(&ada, door, 7, 0, "Walkies").status, 403);
+    let sent = edit(&stranger, door, 7, 0, "Walkies");
+    assert!(sent.status == 303 && sent.header("location").starts_with("/sign-in"));
+    assert!(!house.get("/films/7").body.contains("Walkies"));
+}
+
+fn a_form_that_is_wrong_changes_nothing_and_says_why(plan: Plan) {
+    let house = plan.open();
+    let door = house.first();
+    let admin = Visitor::new();
+    admin.sign_in(door, ADMIN);
+    assert!(
+        admin
+            .get(door, "/admin?q=alien")
+            .body
+            .contains("/admin/films/")
+    );
+    let long = "x".repeat(201);
+    for title in ["", " \t ", &*long] {
+        let answer = edit(&admin, door, 7, 0, title);
+        assert_eq!(answer.status, 422, "{title:?}");
+        assert!(answer.body.contains("Not saved yet"), "{}", answer.body);
+    }
+    assert_eq!(house.get("/api/films/7").json()["film"]["revision"], 0);
+    for film in ["0", "99999", "x"] {
+        assert_eq!(admin.get(door, &format!("/admin/films/{film}")).status, 404);
+    }
+    assert_eq!(edit(&admin, door, 99_999, 0, "Walkies").status, 404);
+    // What is typed is text, wherever it is shown.
+    let title = "<b>\"Fish\" & 'Chips'</b>";
+    assert_eq!(edit(&admin, door, 7, 0, title).status, 303);
+    for path in ["/films/7", "/?q=chips", "/admin?q=chips", "/admin/films/7"] {
+        let body = admin.get(door, path).body;
+        assert!(
+            !body.contains("<b>") && body.contains("&#60;b&#62;"),
+            "{path}"
+        );
+    }
+}

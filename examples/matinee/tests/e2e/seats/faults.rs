@@ -1,0 +1,132 @@
+//! The store fails between a hold and a booking.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{a_showing, ask, seat, signed_in};
+use crate::door::Door;
+use crate::house::House;
+use crate::plan::Plan;
+use crate::visitor::{ADA, Answer, GRACE, Visitor};
+
+/// No visitor waits longer, whatever the store does.
+const WORST: Duration = Duration::from_millis(1_500);
+/// More than it takes to be well again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[test]
+fn while_redis_is_frozen_pages_come_and_seats_are_not_sold_and_then_the_hold_is_still_there() {
+    let mut house = Plan::redis().alone().open();
+    let showing = a_showing(&house);
+    let (here, there) = (0, 1);
+    let ada = signed_in(&house.doors()[here], ADA);
+    let held = ask(&ada, &house.doors()[here], &showing, "hold", &["C3"]);
+    assert_eq!(held.status, 303);
+
+    house.redis().stop().unwrap();
+    assert_pages_come_and_nothing_is_sold(&house, &ada, &showing);
+    house.redis().cont().unwrap();
+
+    let there = &house.doors()[there];
+    let booked = once_well(|| ask(&ada, there, &showing, "book", &["C3"]));
+    assert_eq!(
+        (booked.status.as_u16(), booked.header("location")),
+        (303, "/tickets")
+    );
+    assert_eq!(stubs(&ada, there), 1);
+}
+
+#[test]
+fn when_redis_has_lost_every_hold_the_seat_is_still_sold_once() {
+    let mut house = Plan::redis().alone().open();
+    let showing = a_showing(&house);
+    let ada = signed_in(house.first(), ADA);
+    for seats in [&["C3"][..], &["C4"]] {
+        assert_eq!(
+            ask(&ada, house.first(), &showing, "hold", seats).status,
+            303
+        );
+    }
+    assert_eq!(
+        ask(&ada, house.first(), &showing, "book", &["C3"]).status,
+        303
+    );
+
+    house.redis().kill();
+    assert_pages_come_and_nothing_is_sold(&house, &ada, &showing);
+    house.redis().restart().unwrap();
+
+    // It has forgotten who is signed in, and who holds what.
+    let grace = Visitor::new();
+    let welcome = once_well(|| grace.try_sign_in(house.last(), GRACE.email, GRACE.password));
+    assert_eq!(welcome.status, 303);
+    ada.sign_in(house.first(), ADA);
+    assert_eq!(seat(&grace, house.last(), &showing, "C3"), "taken");
+    assert_eq!(
+        ask(&grace, house.last(), &showing, "hold", &["C3"]).status,
+        409
+    );
+    assert_eq!(
+        ask(&grace, house.last(), &showing, "hold", &["C4"]).status,
+        303
+    );
+    assert_eq!(
+        ask(&ada, house.first(), &showing, "book", &["C4"]).status,
+        409
+    );
+    assert_eq!(
+        ask(&grace, house.last(), &showing, "book", &["C4"]).status,
+        303
+    );
+    assert_eq!(
+        (stubs(&ada, house.first()), stubs(&grace, house.first())),
+        (1, 1)
+    );
+}
+
+fn assert_pages_come_and_nothing_is_sold(house: &House, ada: &Visitor, showing: &str) {
+    for door in house.doors() {
+        for path in ["/", "/films/7", "/films/7"] {
+            let page = ada.get(door, path);
+            assert_eq!(page.status, 200, "{path}");
+            assert!(page.took <= WORST, "{path}: {:?}", page.took);
+        }
+        for what in ["hold", "release", "book"] {
+            let answer = ask(ada, door, showing, what, &["C3"]);
+            assert_is_503(&answer, what);
+        }
+        for path in [showing, "/tickets"] {
+            assert_is_503(&ada.get(door, path), path);
+        }
+    }
+}
+
+fn assert_is_503(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 503, "{what}");
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    assert!(
+        answer.body.contains("The film tore"),
+        "{what}: {}",
+        answer.body
+    );
+    assert!(answer.took <= WORST, "{what}: {:?}", answer.took);
+}
+
+/// The first answer that is no 503.
+fn once_well(ask: impl Fn() -> Answer) -> Answer {
+    let since = Instant::now();
+    loop {
+        let answer = ask();
+        if answer.status != 503 {
+            return answer;
+        }
+        assert!(since.elapsed() < PATIENCE, "it is not well again");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn stubs(visitor: &Visitor, door: &Door) -> usize {
+    let tickets = visitor.get(door, "/tickets");
+    assert_eq!(tickets.status, 200);
+    tickets.body.matches("class=\"stub\"").count()
+}
