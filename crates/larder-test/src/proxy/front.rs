@@ -40,8 +40,23 @@ const DIAL: Duration = Duration::from_secs(5);
 /// How often a port is tried that was free a moment ago.
 const ATTEMPTS: usize = 20;
 
+/// A listener on a free loopback port.
+pub(super) fn listen_anywhere() -> io::Result<StdListener> {
+    let mut bound = Err(io::ErrorKind::AddrInUse.into());
+    for _ in 0..ATTEMPTS {
+        // Not one of the system's choice: a client that dials it while nobody listens could be given
+        // that very port to dial from, and connect to itself.
+        bound = StdListener::bind((Ipv4Addr::LOCALHOST, port::free()?));
+        if bound.is_ok() {
+            break;
+        }
+    }
+    bound
+}
+
 impl Front {
-    pub(super) fn bind(
+    pub(super) fn over(
+        listener: StdListener,
         faults: watch::Receiver<Faults>,
         ledger: Arc<Ledger>,
     ) -> io::Result<(Self, SocketAddr)> {
@@ -49,16 +64,6 @@ impl Front {
             .enable_io()
             .enable_time()
             .build()?;
-        let mut bound = Err(io::ErrorKind::AddrInUse.into());
-        for _ in 0..ATTEMPTS {
-            // Not one of the system's choice: a client that dials it while nobody listens could be
-            // given that very port to dial from, and connect to itself.
-            bound = StdListener::bind((Ipv4Addr::LOCALHOST, port::free()?));
-            if bound.is_ok() {
-                break;
-            }
-        }
-        let listener = bound?;
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let listener = {

@@ -40,7 +40,7 @@ mod pipe;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -79,10 +79,23 @@ impl FaultProxy {
     ///
     /// When the system refuses a port or a thread.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
+        Self::over(front::listen_anywhere()?, upstream)
+    }
+
+    /// As [`start`](Self::start), at an address of the test's choice.
+    ///
+    /// # Errors
+    ///
+    /// When the address is taken or not of this machine, or the system refuses a thread.
+    pub fn start_at(address: SocketAddr, upstream: SocketAddr) -> io::Result<Self> {
+        Self::over(TcpListener::bind(address)?, upstream)
+    }
+
+    fn over(listener: TcpListener, upstream: SocketAddr) -> io::Result<Self> {
         let faults = watch::Sender::new(Faults::new(upstream));
         let ledger = Arc::new(Ledger::default());
         let (orders, received) = mpsc::unbounded_channel();
-        let (front, address) = Front::bind(faults.subscribe(), ledger.clone())?;
+        let (front, address) = Front::over(listener, faults.subscribe(), ledger.clone())?;
         let thread = front.spawn(received)?;
         Ok(Self {
             address,

@@ -5,6 +5,9 @@
 //! gone afterwards: when the value is dropped, when the test panics, and when the test process
 //! itself is interrupted, aborted or killed.
 //!
+//! [`RedisCluster`] and [`RedisSentinels`] are several of them that find each other, and are handed out
+//! once all of them have. [`RedisOptions`] has passwords, ACL users, TLS and any setting.
+//!
 //! [`Sandbox`] does the last part alone, for processes that a test starts itself.
 //!
 //! All of it is blocking code over `std`, on purpose: it works in a plain test, in a property test

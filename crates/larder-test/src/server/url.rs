@@ -1,9 +1,8 @@
 //! Parts of a URL.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
-use super::node::RedisNode;
 use super::options::RedisOptions;
 
 /// The URL of the server that was started with `options` on `port`, for this user or for the default
@@ -28,8 +27,8 @@ pub(super) fn credentials(options: &RedisOptions, user: Option<(&str, &str)>) ->
 }
 
 /// The addresses of nodes, as the URL of several has them.
-pub(super) fn hosts(nodes: &[RedisNode]) -> String {
-    let hosts = nodes.iter().map(|node| node.address().to_string());
+pub(super) fn hosts(nodes: &[SocketAddr]) -> String {
+    let hosts = nodes.iter().map(SocketAddr::to_string);
     hosts.collect::<Vec<_>>().join(",")
 }
 

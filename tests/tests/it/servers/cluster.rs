@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::thread;
 
-use larder_test::server::{ClusterOptions, RedisCluster, RedisNode, RedisOptions, Reply, slot_of};
+use larder_test::server::{
+    ClusterOptions, Connection, RedisCluster, RedisNode, RedisOptions, Reply, slot_of,
+};
 
 use super::Outcome;
 use super::trace::Trace;
@@ -54,6 +56,11 @@ fn a_new_cluster_serves_every_slot_and_loses_no_master_that_is_killed_at_once() 
         let info = text(node, &["CLUSTER", "INFO"]);
         assert!(info.contains("cluster_state:ok\r\n"), "{info}");
         assert!(info.contains("cluster_known_nodes:6\r\n"), "{info}");
+        // Every replica is named to clients, who may want to read from it.
+        let slots = node.command(&["CLUSTER", "SLOTS"])?;
+        let ranges = slots.array().unwrap_or_default();
+        let named = ranges.iter().map(|it| it.array().map_or(0, <[_]>::len) - 2);
+        assert_eq!(named.sum::<usize>(), 6, "{slots:?}");
     }
 
     masters[0].kill();
@@ -64,6 +71,12 @@ fn a_new_cluster_serves_every_slot_and_loses_no_master_that_is_killed_at_once() 
 
     masters[0].restart()?;
     cluster.wait_until_ready()?;
+    let replication = text(masters[0], &["INFO", "replication"]);
+    assert!(
+        replication.contains("master_link_status:up"),
+        "{replication}"
+    );
+    assert_eq!(masters[0].command(&["DBSIZE"])?, Reply::Int(1));
     assert_eq!(cluster.master_of(&keys[0])?.port(), new.port());
     let replicas = cluster.replicas_of(new);
     assert_eq!(replicas.len(), 1);
@@ -142,6 +155,40 @@ fn a_slot_between_two_masters_answers_ask_and_tryagain_and_a_moved_one_moved() -
     assert_eq!(from.command(&["GET", "{row}b"])?, moved);
     let values = Reply::Array(["1", "2", "3"].map(bulk).to_vec());
     assert_eq!(to.command(&["MGET", "{row}a", "{row}b", "{row}c"])?, values);
+    Ok(())
+}
+
+#[test]
+fn clients_of_a_cluster_behind_proxies_are_sent_to_proxies_alone() -> Outcome {
+    let cluster = ClusterOptions::new().with_proxies().start()?;
+    let (owner, proxies) = (cluster.master_of("seat")?, cluster.proxies());
+    let proxy = cluster.proxy_of(owner).expect("every node has a proxy");
+    for (url, proxy) in cluster.urls().iter().zip(proxies) {
+        assert_eq!(*url, proxy.url());
+    }
+    let seeds: Vec<_> = proxies[..3]
+        .iter()
+        .map(|it| it.address().to_string())
+        .collect();
+    assert_eq!(
+        cluster.url(),
+        format!("redis+cluster://{}", seeds.join(","))
+    );
+    for other in cluster.masters() {
+        if other.port() != owner.port() {
+            let moved = format!("MOVED {} {}", slot_of("seat"), proxy.address());
+            assert_eq!(other.command(&["GET", "seat"])?, Reply::Error(moved));
+        }
+    }
+    let slots = format!("{:?}", cluster.nodes()[5].command(&["CLUSTER", "SLOTS"])?);
+    let endpoint = format!("{:?}", Reply::Bulk(b"127.0.0.2".to_vec()));
+    assert_eq!(slots.matches(&endpoint).count(), 6, "{slots}");
+    // What replicas are sent is no reply to a client.
+    proxy.drop_replies(1);
+    let mut client = Connection::open(proxy.address())?;
+    assert!(client.call(&["INCR", "seat"]).is_err());
+    assert_eq!(owner.command(&["GET", "seat"])?, bulk("1"));
+
     Ok(())
 }
 

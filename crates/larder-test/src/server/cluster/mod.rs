@@ -11,6 +11,7 @@ mod view;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::error::StartError;
 use super::node::RedisNode;
@@ -18,6 +19,7 @@ use super::options::Mode;
 use super::patience::until;
 use super::together::start_together;
 use super::url;
+use crate::proxy::FaultProxy;
 use view::View;
 
 pub use migrate::SlotMove;
@@ -28,6 +30,10 @@ pub(super) use failover::takes_writes;
 
 const MASTERS: usize = 3;
 const NODES: usize = 2 * MASTERS;
+
+/// Where the proxies are, on the ports of their nodes. An address of their own lets clients be sent
+/// there by name, while the replicas go to their masters by address and past the proxies.
+const PROXIED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A real Redis Cluster of three masters with one replica each, until it is dropped.
 ///
@@ -55,6 +61,8 @@ const NODES: usize = 2 * MASTERS;
 /// ```
 pub struct RedisCluster {
     nodes: Vec<RedisNode>,
+    /// One for each node, or none at all.
+    proxies: Vec<FaultProxy>,
 }
 
 impl RedisCluster {
@@ -79,12 +87,30 @@ impl RedisCluster {
                 ("cluster-node-timeout", timeout.as_str()),
                 // A replica stays with its master, also when another one has lost its own.
                 ("cluster-migration-barrier", "100"),
+                // Nodes name a replica to clients once it has heard anything from its master, which
+                // is this ping where nobody writes.
+                ("repl-ping-replica-period", "1"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        let cluster = Self {
-            nodes: start_together(&vec![nodes; NODES])?,
-        };
+        let mut proxies = Vec::new();
+        if options.has_proxies {
+            let announce = [
+                ("cluster-announce-hostname", PROXIED.to_string()),
+                ("cluster-preferred-endpoint-type", "hostname".to_owned()),
+            ];
+            let announce = announce.map(|(name, value)| (name.to_owned(), value));
+            nodes.settings.extend(announce);
+        }
+        let nodes = start_together(&vec![nodes; NODES])?;
+        if options.has_proxies {
+            let proxy = |node: &RedisNode| {
+                FaultProxy::start_at((PROXIED, node.port()).into(), node.address())
+            };
+            let started: io::Result<_> = nodes.iter().map(proxy).collect();
+            proxies = started.map_err(StartError::system("starting a proxy at 127.0.0.2"))?;
+        }
+        let cluster = Self { nodes, proxies };
         form::form(&cluster.nodes).map_err(StartError::not_ready)?;
         cluster.wait_until_ready().map_err(StartError::not_ready)?;
         Ok(cluster)
@@ -94,19 +120,41 @@ impl RedisCluster {
     /// `redis+cluster://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…`, with the password if there is one.
     pub fn url(&self) -> String {
         let who = url::credentials(&self.nodes[0].options, None);
-        let seeds = url::hosts(&self.nodes[..MASTERS]);
+        let seeds = url::hosts(&self.public_addresses()[..MASTERS]);
         format!("redis+cluster://{who}{seeds}")
     }
 
     /// The URL of each node, `redis://127.0.0.1:…`.
     pub fn urls(&self) -> Vec<String> {
-        self.nodes.iter().map(RedisNode::url).collect()
+        let who = url::credentials(&self.nodes[0].options, None);
+        let addresses = self.public_addresses().into_iter();
+        addresses.map(|it| format!("redis://{who}{it}")).collect()
     }
 
     /// The six nodes, always in the same order. At first the first three are the masters, and each
     /// is followed by the node three places after it.
     pub fn nodes(&self) -> &[RedisNode] {
         &self.nodes
+    }
+
+    /// What stands before a node; `None` without [`ClusterOptions::with_proxies`].
+    pub fn proxy_of(&self, node: &RedisNode) -> Option<&FaultProxy> {
+        let place = self.nodes.iter().position(|it| it.port() == node.port())?;
+        self.proxies.get(place)
+    }
+
+    /// The proxies, in the order of the nodes; none without [`ClusterOptions::with_proxies`].
+    pub fn proxies(&self) -> &[FaultProxy] {
+        &self.proxies
+    }
+
+    /// Where clients find the nodes.
+    fn public_addresses(&self) -> Vec<SocketAddr> {
+        if self.proxies.is_empty() {
+            self.nodes.iter().map(RedisNode::address).collect()
+        } else {
+            self.proxies.iter().map(FaultProxy::address).collect()
+        }
     }
 
     /// The node that serves the slot of `key` now.

@@ -12,6 +12,7 @@ use crate::server::options::RedisOptions;
 pub struct ClusterOptions {
     pub(super) nodes: RedisOptions,
     pub(super) node_timeout: Duration,
+    pub(super) has_proxies: bool,
 }
 
 impl ClusterOptions {
@@ -20,6 +21,7 @@ impl ClusterOptions {
         Self {
             nodes: RedisOptions::new(),
             node_timeout: Duration::from_millis(500),
+            has_proxies: false,
         }
     }
 
@@ -38,6 +40,19 @@ impl ClusterOptions {
     #[must_use]
     pub fn with_node_timeout(mut self, timeout: Duration) -> Self {
         self.node_timeout = timeout;
+        self
+    }
+
+    /// Puts a [`FaultProxy`](crate::proxy::FaultProxy) in front of every node, at 127.0.0.2 and the
+    /// node's port. The URLs name the proxies, and so do `MOVED`, `ASK`, `CLUSTER SLOTS` and
+    /// `CLUSTER SHARDS`: clients stay behind them wherever they are sent. The nodes among themselves
+    /// and the harness go past them. [`RedisCluster::proxy_of`] is the proxy of a node.
+    ///
+    /// It takes Redis 7, and a system where all of 127.0.0.0/8 is local: Linux is one; macOS wants
+    /// `ifconfig lo0 alias 127.0.0.2` before.
+    #[must_use]
+    pub fn with_proxies(mut self) -> Self {
+        self.has_proxies = true;
         self
     }
 

@@ -1,9 +1,12 @@
 //! When a cluster is ready.
 
+use std::collections::BTreeSet;
+
 use super::NODES;
 use super::view::{Peer, View, text};
 use crate::server::node::RedisNode;
 use crate::server::patience::GLANCE;
+use crate::server::resp::Reply;
 
 /// What is still missing until every node that was not killed serves, all of them agree on who
 /// owns what, and every replica has what its master has.
@@ -44,12 +47,29 @@ fn inspect(node: &RedisNode, alive: &[&RedisNode]) -> Result<View, String> {
             peer => return Err(format!("it sees {other:?} as {peer:?}")),
         }
     }
+    let slots = node
+        .connect_within(GLANCE)
+        .and_then(|mut connection| connection.call(&["CLUSTER", "SLOTS"]))
+        .map_err(|error| error.to_string())?;
+    let named = named_to_clients(&slots);
+    if let Some(other) = alive.iter().find(|it| !named.contains(&it.port())) {
+        return Err(format!("it does not name {other:?} to clients"));
+    }
     let replication = said(["INFO", "replication"]).map_err(|error| error.to_string())?;
     match view.peers.values().find(|peer| peer.is("myself")) {
         Some(me) if me.is("master") => has_replicas(me, &view, alive, &replication)?,
         _ => has(&replication, "master_link_status:up")?,
     }
     Ok(view)
+}
+
+/// The ports in the answer to `CLUSTER SLOTS`: who serves each range, and the replicas that are fit
+/// to read from.
+fn named_to_clients(slots: &Reply) -> BTreeSet<u16> {
+    let ranges = slots.array().unwrap_or_default().iter();
+    let nodes = ranges.filter_map(Reply::array).flatten();
+    let ports = nodes.filter_map(|node| node.array()?.get(1)?.int());
+    ports.filter_map(|port| u16::try_from(port).ok()).collect()
 }
 
 /// Whether all replicas of a master that are alive are online there: from then on they get every

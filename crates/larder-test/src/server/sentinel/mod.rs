@@ -81,7 +81,8 @@ impl RedisSentinels {
     /// servers if there is one. The sentinels themselves ask for none.
     pub fn url(&self) -> String {
         let who = url::credentials(&self.servers[0].options, None);
-        let hosts = url::hosts(&self.sentinels);
+        let addresses: Vec<_> = self.sentinels.iter().map(RedisNode::address).collect();
+        let hosts = url::hosts(&addresses);
         format!("redis+sentinel://{who}{hosts}/{}", self.name)
     }
 
