@@ -5,11 +5,16 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use allocation_counter::measure;
+use bytes::Bytes;
 use futures_util::FutureExt;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty, Full};
 use larder_cache::Cache;
 use larder_moka::MokaStore;
 use larder_rate_limit::{Quota, RateLimiter};
-use larder_store::{Key, Kind, Put, Store, StoreExt, Ttl};
+use larder_response_cache::ResponseCacheLayer;
+use larder_store::{Key, Kind, ManualClock, Put, Store, StoreExt, Ttl};
+use tower::{Layer, Service};
 
 const SEAT: Kind = Kind::pinned("seat");
 const FILM: Kind = Kind::evictable("film");
@@ -76,6 +81,48 @@ fn a_near_hit_allocates_nothing() {
         }),
         0
     );
+}
+
+#[test]
+fn a_hit_of_the_response_cache_allocates_a_map_of_fields_alone_whatever_its_body() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    for bytes in [1024, 1024 * 1024] {
+        let page = Bytes::from(vec![b'x'; bytes]);
+        let film = tower::service_fn(move |_: Request<Empty<Bytes>>| {
+            let response = Response::builder().header("cache-control", "max-age=60");
+            std::future::ready(response.body(Full::from(page.clone())))
+        });
+        let store = Arc::new(MokaStore::new());
+        let layer = ResponseCacheLayer::builder(store).with_clock(ManualClock::default());
+        let mut cached = layer.build().expect("a layer").layer(film);
+        let ask = || {
+            let request = Request::get("/films/7").header("host", "cinema.example");
+            request.body(Empty::new()).expect("a request")
+        };
+        runtime.block_on(async {
+            let first = cached.call(ask()).await.expect("a response");
+            assert!(first.into_body().collect().await.is_ok());
+        });
+        let mut requests = vec![ask(), ask()];
+        let count = allocations(|| {
+            let request = requests.pop().expect("one for each time");
+            let hit = cached.call(request).now_or_never();
+            let mut body = hit
+                .expect("a hit waits for nothing")
+                .expect("a hit")
+                .into_body();
+            let whole = body.frame().now_or_never().flatten();
+            let whole = whole
+                .and_then(Result::ok)
+                .and_then(|frame| frame.into_data().ok());
+            assert_eq!(whole.map(|data| data.len()), Some(bytes));
+        });
+        // The map's places and its index.
+        assert_eq!(count, 2);
+    }
 }
 
 #[test]
