@@ -83,7 +83,7 @@ impl RedisBuilder {
 
     /// How many operations may be in flight; one more is
     /// [`NotSent`](larder_store::ErrorKind::NotSent). 4,096 unless it is set. One on many keys
-    /// counts once.
+    /// counts once. In a cluster it is so many to each node.
     pub fn with_in_flight(mut self, operations: NonZeroUsize) -> Self {
         self.limits.in_flight = operations.get();
         self
@@ -127,8 +127,9 @@ impl RedisBuilder {
     /// Each names the server, without user and password, and the fix.
     ///
     /// - [`ErrorKind::Invalid`]: the URL is none, or the server is no Redis, too old, a sentinel,
-    ///   or has no such database.
-    /// - [`ErrorKind::NotSent`]: nobody answers.
+    ///   or has no such database; or it is one of a cluster where the URL says that it is not, or
+    ///   the other way round.
+    /// - [`ErrorKind::NotSent`]: nobody answers. Of a cluster one seed and one master are enough.
     /// - [`ErrorKind::Refused`]: the password is missing or wrong, or the server is not ready.
     ///
     /// # Panics

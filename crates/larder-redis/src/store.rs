@@ -14,7 +14,7 @@ use crate::connection::Repeat;
 use crate::route::{Route, Routed};
 use crate::script::{Named, Scripts, is_forgotten};
 
-/// A [`Store`] in one Redis or Valkey server.
+/// A [`Store`] in Redis or Valkey: one server, or a cluster.
 ///
 /// Every operation ends by the deadline, whatever the server does. A connection that was dropped
 /// is replaced at once. One that gives no answer within the deadline five times in a row is given
@@ -39,7 +39,22 @@ use crate::script::{Named, Scripts, is_forgotten};
 /// back, and only where it is not there the error is [`ErrorKind::MayHaveRun`]. Neither is a
 /// removal or an `expire`, whose second run might meet what somebody else wrote after the first.
 ///
-/// Dropping the store closes its connection and ends its one task.
+/// # Clusters
+/// A cluster is many servers of which each has its own connection, deadline and limit of what is in
+/// flight, so a shard that is lost hurts no other. What is said above holds for each.
+///
+/// - An id has one slot, whatever the kind and the part: only the id is hashed.
+/// - Many keys are split by node and sent side by side: one round trip to each node.
+/// - Where a node sends an operation on, it goes there at once, also one that must run once: the
+///   node has not run it. A lost answer is never followed by a second try elsewhere.
+/// - A replica that took its master's place is found without a restart, mostly within half a second
+///   after it takes writes.
+/// - While a slot moves, operations on a record of several keys of which some do not exist wait: both
+///   nodes refuse them until it has moved.
+/// - Where nobody serves a slot, operations on its keys are refused as not ready. Unless
+///   `cluster-require-full-coverage` is `no`, the servers then refuse every key.
+///
+/// Dropping the store closes its connections and ends its tasks.
 pub struct RedisStore {
     /// Every operation begins here, by the key that it is for.
     pub(crate) route: Route,
@@ -65,6 +80,10 @@ impl RedisStore {
     /// The options of a store at `url`:
     /// `redis://[[user]:password@]host[:port][/database]` or
     /// `unix:///path[?user=…&pass=…&db=…]`; `valkey://` and `redis+unix://` are taken too.
+    ///
+    /// `redis+cluster://[[user]:password@]host[:port],host[:port],…` is a cluster: the hosts are
+    /// seeds, of which one that answers is enough. Its other nodes must be reachable by the
+    /// addresses that the cluster announces.
     ///
     /// `?protocol=resp2` is for what stands before a server and does not know `HELLO`.
     pub fn builder(url: &str) -> RedisBuilder {
