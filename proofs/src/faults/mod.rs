@@ -1,6 +1,8 @@
 //! What happens to a steady load when a server, or the way to it, fails.
 
+mod failover;
 pub mod load;
+mod network;
 mod one_server;
 
 use std::sync::Arc;
@@ -58,6 +60,8 @@ pub fn prove() -> Table {
     let mut faults = Faults::new();
     runtime.block_on(async {
         one_server::prove(&mut faults).await;
+        network::prove(&mut faults).await;
+        failover::prove(&mut faults).await;
     });
     faults.0
 }

@@ -1,5 +1,7 @@
 use ::redis::Value;
 
+use super::council::Place;
+
 /// What one sentinel says of the master.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Opinion {
@@ -55,14 +57,31 @@ impl Opinion {
 }
 
 /// The master of the newest configuration that anybody knows.
-pub(super) fn newest(opinions: &[Opinion]) -> Option<(String, u16)> {
+pub(super) fn newest(opinions: &[Opinion]) -> Option<(u64, &Place)> {
     let masters = opinions.iter().filter_map(|opinion| match opinion {
-        Opinion::Master { place, epoch } => Some((epoch, place)),
+        Opinion::Master { place, epoch } => Some((*epoch, place)),
         _ => None,
     });
-    let (_, place) = masters.max_by_key(|(epoch, _)| **epoch)?;
-    Some(place.clone())
+    masters.max_by_key(|(epoch, _)| *epoch)
 }
+
+/// The replica of the master called `name` that an announcement says was selected.
+///
+/// It reads `slave <name> <ip> <port> @ <master> <ip> <port>`.
+pub(super) fn selected(announced: &[Value], name: &str) -> Option<Place> {
+    let [channel, payload] = announced else {
+        return None;
+    };
+    if text(channel) != Some(SELECTED) {
+        return None;
+    }
+    let mut words = text(payload)?.split(' ').skip(2);
+    let (host, port) = (words.next()?, words.next()?.parse().ok()?);
+    (words.nth(1)? == name).then(|| (host.to_owned(), port))
+}
+
+/// Where a sentinel announces which replica it makes the master.
+pub(super) const SELECTED: &str = "+selected-slave";
 
 fn text(value: &Value) -> Option<&str> {
     match value {
@@ -112,10 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn the_replica_that_was_selected_is_read() {
+        let payload = bulk("slave 10.0.0.2:7 10.0.0.2 7 @ main 10.0.0.1 6");
+        let announced = [bulk(SELECTED), payload.clone()];
+        let place = Some(("10.0.0.2".to_owned(), 7));
+        assert_eq!(selected(&announced, "main"), place);
+        assert_eq!(selected(&announced, "other"), None);
+        assert_eq!(selected(&[bulk("+sdown"), payload], "main"), None);
+        assert_eq!(selected(&[bulk(SELECTED), bulk("slave x")], "main"), None);
+    }
+
+    #[test]
     fn the_newest_configuration_counts_whoever_knows_it() {
         let failed = Opinion::Failed(String::new());
         assert_eq!(newest(&[failed.clone(), Opinion::NoSuchMaster]), None);
         let opinions = [says(1, 4), failed, says(2, 5), says(1, 4)];
-        assert_eq!(newest(&opinions), Some(("h".to_owned(), 2)));
+        assert_eq!(newest(&opinions), Some((5, &("h".to_owned(), 2))));
     }
 }

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{AsyncConnectionConfig, RedisResult, cmd};
+use ::redis::{AsyncConnectionConfig, PushInfo, RedisResult, cmd};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::Council;
-use super::opinion::Opinion;
+use super::council::Council;
+use super::opinion::{Opinion, SELECTED, selected};
 use crate::connection::dial::dial;
 use crate::connection::fault::Fault;
 use crate::connection::health::Health;
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) async fn watch(council: Arc<Council>, at: usize, sentinel: Address, deadline: Duration) {
     let announced = Arc::new(Notify::new());
     loop {
-        let failed = match timeout(deadline, subscribe(&sentinel, &announced)).await {
+        let failed = match timeout(deadline, subscribe(&sentinel, &council, &announced)).await {
             Ok(Ok(line)) => {
                 while let Ok(Ok(opinion)) = timeout(deadline, ask(&line, &council.name)).await {
                     council.hear(at, opinion);
@@ -43,20 +43,28 @@ pub(super) async fn watch(council: Arc<Council>, at: usize, sentinel: Address, d
 }
 
 /// A connection to a sentinel, which says at once when it has switched a master, or ends.
-async fn subscribe(sentinel: &Address, announced: &Arc<Notify>) -> Result<Line, Fault> {
-    let told = announced.clone();
+async fn subscribe(
+    sentinel: &Address,
+    council: &Arc<Council>,
+    announced: &Arc<Notify>,
+) -> Result<Line, Fault> {
+    let (told, heard) = (announced.clone(), council.clone());
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(None)
         .set_response_timeout(None)
-        .set_push_sender(move |_| {
-            told.notify_one();
+        .set_push_sender(move |push: PushInfo| {
+            match selected(&push.data, &heard.name) {
+                Some(place) => heard.select(place),
+                None => told.notify_one(),
+            }
             Ok::<(), ::redis::aio::SendError>(())
         });
     let health = Arc::new(Health::new(announced.clone()));
     let line = dial(sentinel, config, health).await.map_err(Fault::Redis)?;
     let mut connection = line.connection();
     // Where that is not allowed, it is still asked every second.
-    let subscribing: RedisResult<()> = connection.subscribe("+switch-master").await;
+    let channels = ["+switch-master", SELECTED].as_slice();
+    let subscribing: RedisResult<()> = connection.subscribe(channels).await;
     drop(subscribing);
     Ok(line)
 }
