@@ -104,11 +104,15 @@ fn explain(fault: &Fault, node: &Node) -> Error {
     let cause = match fault {
         Fault::TimedOut | Fault::Broken => {
             let deadline = node.limits().connect_deadline;
+            let tls = match location.starts_with("rediss") {
+                true => " that speaks TLS",
+                false => "",
+            };
             return error(
                 ErrorKind::NotSent,
                 format!(
                     "{location} did not answer within {deadline:?}: check the address and the \
-                     firewall, and that it is a Redis server"
+                     firewall, and that it is a Redis server{tls}"
                 ),
             );
         }

@@ -65,7 +65,9 @@ pub(crate) fn explain(error: &RedisError) -> Option<&'static str> {
         .downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
     let system = shared.downcast_ref::<io::Error>()?;
     Some(match system.get_ref()?.downcast_ref::<Error>()? {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => {
             "its certificate is signed by nobody who is trusted here: name its CA with \
              ?ca=/path/to/ca.pem"
         }

@@ -15,7 +15,10 @@ mod proxy;
 mod refusals;
 mod runtimes;
 mod secrets;
+mod sentinels;
 mod start;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
 mod values;
 mod virtual_time;

@@ -1,0 +1,111 @@
+//! A master that sentinels elect: it is found, followed, and never mistaken.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use larder_redis::RedisStore;
+use larder_store::{ErrorKind, Store};
+use larder_test::server::{RedisNode, RedisSentinels};
+use tokio::task::block_in_place;
+
+use crate::support::{key, put, server, until};
+
+/// One trio for the tests that do it no harm.
+static TRIO: LazyLock<RedisSentinels> = LazyLock::new(|| RedisSentinels::start().unwrap());
+
+async fn store(trio: &RedisSentinels) -> RedisStore {
+    RedisStore::connect(&trio.url()).await.unwrap()
+}
+
+async fn error(url: &str) -> (ErrorKind, String) {
+    let error = RedisStore::connect(url).await.expect_err("no connection");
+    (error.kind(), error.to_string())
+}
+
+#[tokio::test]
+async fn the_master_is_found_by_any_sentinel_that_answers() {
+    let hosts = TRIO.sentinels()[2].address();
+    let url = format!(
+        "redis+sentinel://127.0.0.1:1,{hosts}/{}",
+        TRIO.master_name()
+    );
+    let store = RedisStore::connect(&url).await.unwrap();
+    assert!(store.put(&put(1, "x")).await.unwrap());
+    assert_eq!(store.location(), url);
+}
+
+#[tokio::test]
+async fn a_master_that_nobody_watches_and_sentinels_that_are_none_are_told_apart() {
+    let sentinel = TRIO.sentinels()[0].address();
+    let (kind, text) = error(&format!("redis+sentinel://{sentinel}/nobody")).await;
+    assert_eq!(kind, ErrorKind::Invalid);
+    assert!(text.contains("SENTINEL MASTERS"), "{text}");
+
+    let (kind, text) = error("redis+sentinel://127.0.0.1:1/main").await;
+    assert_eq!(kind, ErrorKind::NotSent);
+    assert!(text.contains("refused"), "{text}");
+
+    let plain = server();
+    let (kind, text) = error(&format!("redis+sentinel://{}/main", plain.address())).await;
+    assert_eq!(kind, ErrorKind::NotSent);
+    assert!(text.contains("no sentinel"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_is_killed_or_frozen_is_left_for_the_new_one_without_a_restart() {
+    let faults: [fn(&RedisNode); 2] = [RedisNode::kill, |node| node.freeze().unwrap()];
+    let trio = RedisSentinels::start().unwrap();
+    let store = store(&trio).await;
+    for fault in faults {
+        assert!(store.put(&put(1, "x")).await.unwrap());
+        let old = trio.master().unwrap();
+        fault(old);
+        block_in_place(|| trio.wait_for_writable(old)).unwrap();
+        until("well again", || async {
+            store.put(&put(1, "y")).await.is_ok()
+        })
+        .await;
+        // Back, and no master any more, once the sentinels say so.
+        block_in_place(|| trio.wait_for_failover(old)).unwrap();
+        match old.is_running() {
+            true => old.thaw().unwrap(),
+            false => old.restart().unwrap(),
+        }
+        block_in_place(|| trio.wait_until_ready()).unwrap();
+        assert_eq!(store.get(&key(1)).await.unwrap().unwrap().value, "y");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failover_by_hand_is_followed_though_the_old_master_lives() {
+    let trio = RedisSentinels::start().unwrap();
+    let store = store(&trio).await;
+    let old = trio.master().unwrap();
+    trio.failover().unwrap();
+    let new = block_in_place(|| trio.wait_for_failover(old)).unwrap();
+    until("well again", || async {
+        store.put(&put(7, "new")).await.is_ok()
+    })
+    .await;
+    let held = || new.command(&["EXISTS", key(7).as_str()]).unwrap().int();
+    assert_eq!(held(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operations_end_by_their_deadline_while_there_is_no_master() {
+    let trio = RedisSentinels::start().unwrap();
+    let store = store(&trio).await;
+    for node in trio.servers() {
+        node.freeze().unwrap();
+    }
+    for _ in 0..20 {
+        let began = Instant::now();
+        assert!(store.get(&key(1)).await.is_err());
+        // The deadline is 100 ms; a machine may be busy.
+        assert!(began.elapsed() < Duration::from_secs(1));
+    }
+    for node in trio.servers() {
+        node.thaw().unwrap();
+    }
+    until("well again", || async { store.get(&key(1)).await.is_ok() }).await;
+}
