@@ -1,0 +1,170 @@
+//! Following: told by a bell, and looking again where nobody tells.
+
+use std::future::{pending, poll_fn};
+use std::task::Poll;
+use std::time::Duration;
+
+use ::redis::Value;
+use larder_store::{Clock, Key, ManualClock, Result, Timestamp};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::scripts::{call, channel};
+use super::{run, unread};
+use crate::bus::Bell;
+use crate::connection::Repeat;
+use crate::store::RedisStore;
+
+/// How long a follower waits at first before it looks again, where no bell tells it; each pause is
+/// half as long again as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+
+/// The longest pause of one whom no bell tells.
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+
+/// The pause of one whom a bell tells: for a leader who was not allowed to ring it.
+const PAUSE_WITH_BELL: Duration = Duration::from_secs(2);
+
+/// A lease that is held: by whom, and for how long at most unless it is renewed.
+struct Seen {
+    fence: i64,
+    left: Duration,
+}
+
+impl RedisStore {
+    /// Waits until the lease that is held at the first look is not any more.
+    pub(super) async fn wait_for_end(&self, key: &Key, within: Duration) -> Result<bool> {
+        let until = Instant::now().checked_add(within);
+        // First the bell, then the look: what ends in between has rung.
+        let bell = self.bell(key).await;
+        let Some(mut seen) = self.look(key, bell.is_some()).await? else {
+            return Ok(true);
+        };
+        let (fence, mut pauses) = (seen.fence, Pauses::new(bell.is_some()));
+        loop {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(false);
+            }
+            let pause = pauses.next().min(seen.left);
+            let pause = left.map_or(pause, |left| pause.min(left));
+            self.pause(bell.as_ref(), pause, left).await;
+            match self.look(key, bell.is_some()).await? {
+                Some(next) if next.fence == fence => seen = next,
+                _ => return Ok(true),
+            }
+        }
+    }
+
+    /// A bell that rings when the lease of `key` ends; none where this store may not listen.
+    async fn bell(&self, key: &Key) -> Option<Bell> {
+        let switchboard = self.switchboard.as_ref()?;
+        // One who cannot be told looks again from time to time.
+        switchboard.bell(&channel(key)).await.ok()
+    }
+
+    /// The lease of `key`, if it is held. One who is to be told says so with it.
+    async fn look(&self, key: &Key, tell_me: bool) -> Result<Option<Seen>> {
+        let script = &self.lease_scripts().follow;
+        let mut command = call(script, key, 1, 0);
+        command.arg(if tell_me { "f" } else { "" });
+        let command = self.timed(command);
+        let operation = self.route.begin("follow", key)?;
+        let value = run(&operation, script, &command, Repeat::Safe).await?;
+        match value {
+            Value::Array(parts) => match parts[..] {
+                [Value::Int(-1), _] => Ok(None),
+                [Value::Int(fence), Value::Int(left @ 1..)] => Ok(Some(Seen {
+                    fence,
+                    left: Duration::from_micros(left.unsigned_abs()),
+                })),
+                _ => Err(unread("follow", &Value::Nil)),
+            },
+            other => Err(unread("follow", &other)),
+        }
+    }
+
+    /// Waits for the bell, and for `pause` at most; by a virtual clock, until that is moved.
+    async fn pause(&self, bell: Option<&Bell>, pause: Duration, left: Option<Duration>) {
+        let rung = async {
+            match bell {
+                Some(bell) => bell.rung().await,
+                None => pending().await,
+            }
+        };
+        let passed = async {
+            match &self.virtual_time {
+                // The lease ends by that clock, so its pauses say nothing.
+                Some(clock) => {
+                    let moved = moved(clock, clock.now());
+                    let most = left.unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
+                    // Either of the two is a reason to look.
+                    let _ = timeout(most, moved).await;
+                }
+                // A timer that is early by a part of a millisecond would cost one more look.
+                None => sleep(pause + Duration::from_millis(1)).await,
+            }
+        };
+        tokio::select! {
+            () = rung => {}
+            () = passed => {}
+        }
+    }
+}
+
+/// Waits until a clock that is moved by hand does not show `shown` any more.
+async fn moved(clock: &ManualClock, shown: Timestamp) {
+    poll_fn(|cx| {
+        clock.wake_when_moved(cx.waker());
+        match clock.now() == shown {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
+    })
+    .await;
+}
+
+/// How long a follower waits between its looks.
+struct Pauses {
+    next: Duration,
+    most: Duration,
+}
+
+impl Pauses {
+    fn new(has_bell: bool) -> Self {
+        match has_bell {
+            true => Self {
+                next: PAUSE_WITH_BELL,
+                most: PAUSE_WITH_BELL,
+            },
+            false => Self {
+                next: FIRST_PAUSE,
+                most: LONGEST_PAUSE,
+            },
+        }
+    }
+
+    /// The next pause, up to a quarter shorter or longer than its turn, so that those who began
+    /// together do not look together.
+    fn next(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = (pause * 3 / 2).min(self.most);
+        pause.mul_f64(0.75 + fastrand::f64() / 2.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_whom_nobody_tells_looks_a_few_times_a_second() {
+        let mut pauses = Pauses::new(false);
+        let first: Duration = (0..6).map(|_| pauses.next()).sum();
+        assert!(first > Duration::from_millis(300), "{first:?}");
+        for _ in 0..100 {
+            let pause = pauses.next();
+            assert!(pause >= LONGEST_PAUSE * 3 / 4 && pause <= LONGEST_PAUSE * 5 / 4);
+        }
+        assert!(Pauses::new(true).next() >= PAUSE_WITH_BELL * 3 / 4);
+    }
+}

@@ -1,0 +1,233 @@
+//! Leases: one script each, over the value and a key beside it in the same slot.
+//!
+//! The lease of `kind:{id}` is the string `kind:{id}:~lease`. It holds the fence and the deadline by
+//! the server's clock, outlives the lease by a minute, and is no key of anybody else's: no part has
+//! a `~` in its name. Values lie as [`put`](larder_store::Store::put) lays them, so a plain `GET`
+//! reads what was committed.
+
+mod follow;
+mod scripts;
+
+use std::time::Duration;
+
+use ::redis::{Cmd, Value};
+use async_trait::async_trait;
+use larder_store::{
+    Claim, Claimed, Clock, Condition, Error, ErrorKind, Fence, Form, Key, Leases, Put, Result, Ttl,
+};
+
+use crate::connection::Repeat;
+use crate::route::{Routed, again};
+use crate::script::{Prepared, Time, is_forgotten};
+use crate::store::RedisStore;
+use crate::{classify, commands, frame};
+use scripts::{Scripts, call};
+
+impl RedisStore {
+    fn lease_scripts(&self) -> &'static Scripts {
+        Scripts::by(match self.virtual_time {
+            Some(_) => Time::Virtual,
+            None => Time::Server,
+        })
+    }
+
+    /// Ends the arguments of a call: in virtual time with the time.
+    fn timed(&self, mut command: Cmd) -> Cmd {
+        if let Some(clock) = &self.virtual_time {
+            command.arg(clock.now().as_micros());
+        }
+        command
+    }
+
+    /// The command that tells followers.
+    fn tells_with(&self) -> &'static str {
+        let switchboard = self.switchboard.as_ref();
+        switchboard.map_or("PUBLISH", |switchboard| switchboard.publishes_with(true))
+    }
+
+    fn invalidation(&self, key: &Key) -> Cmd {
+        let mut command = call(&self.lease_scripts().invalidate, key, 1, 0);
+        command.arg(self.tells_with());
+        self.timed(command)
+    }
+}
+
+/// Sends a call by the hash of its script, and by its text where the server does not know it: then
+/// nothing ran.
+async fn run(
+    operation: &Routed<'_>,
+    script: &Prepared,
+    command: &Cmd,
+    repeat: Repeat,
+) -> Result<Value> {
+    let value = operation.send(command, repeat).await?;
+    if !is_forgotten(&value) {
+        return Ok(value);
+    }
+    let by_text = script.by_text(command);
+    let again = operation.send(&by_text, repeat);
+    // Boxed like all that is rare, so that the future of the common case is a small one.
+    Box::pin(again).await
+}
+
+#[async_trait]
+impl Leases for RedisStore {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed> {
+        let key = claim.key();
+        key.require(Form::Value, "claim")?;
+        let script = &self.lease_scripts().claim;
+        let mut command = call(script, key, 2, 0);
+        match &claim.seen() {
+            Some(version) => command.arg(version.as_bytes()),
+            None => command.arg(""),
+        };
+        command.arg(claim.hold().as_micros());
+        let operation = self.route.begin("claim", key)?;
+        let command = self.timed(command);
+        match run(&operation, script, &command, Repeat::Never).await? {
+            Value::Int(-1) => Ok(Claimed::Stale),
+            Value::Int(-2) => Ok(Claimed::Follow),
+            Value::Int(fence @ 0..) => Ok(Claimed::Lead(Fence::from_u64(fence.unsigned_abs()))),
+            Value::BulkString(bytes) => match frame::read(key, bytes) {
+                Some(entry) => Ok(Claimed::Fresh(entry)),
+                None => Err(classify::unexpected("claim")),
+            },
+            other => Err(unread("claim", &other)),
+        }
+    }
+
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+        key.require(Form::Value, "renew")?;
+        let script = &self.lease_scripts().renew;
+        let mut command = call(script, key, 3, 0);
+        command.arg(fence.as_u64()).arg(hold.as_micros());
+        let command = self.timed(command.arg(self.tells_with()).clone());
+        let operation = self.route.begin("renew", key)?;
+        done(
+            "renew",
+            run(&operation, script, &command, Repeat::Safe).await,
+        )
+    }
+
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+        let key = put.key();
+        key.require(Form::Value, "commit")?;
+        commands::check_size("commit", put, self.max_value)?;
+        let script = &self.lease_scripts().commit;
+        let mut command = call(script, key, 5, frame::length(put));
+        command.arg(fence.as_u64());
+        frame::write(&mut command, put);
+        command.arg(put.ttl().as_millis()).arg(self.tells_with());
+        match &put.condition() {
+            Condition::Always => command.arg(""),
+            Condition::IfAbsent => command.arg("NX"),
+            Condition::IfPresent => command.arg("XX"),
+            Condition::IfVersion(version) => command.arg(version.as_bytes()),
+        };
+        let command = self.timed(command);
+        let operation = self.route.begin("commit", key)?;
+        let taken = run(&operation, script, &command, Repeat::Never).await;
+        match taken {
+            Err(lost) if lost.kind() == ErrorKind::MayHaveRun && operation.has_time() => {
+                // Reading back ends by the deadline of the commit, so that it takes no longer.
+                let command = commands::get(key);
+                let read = Box::pin(operation.send(&command, Repeat::Safe)).await;
+                match read.and_then(|value| commands::entry("commit", key, value)) {
+                    Ok(Some(entry)) if entry.version == put.version() => Ok(true),
+                    _ => Err(lost),
+                }
+            }
+            taken => done("commit", taken),
+        }
+    }
+
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+        key.require(Form::Value, "abandon")?;
+        let script = &self.lease_scripts().abandon;
+        let mut command = call(script, key, 2, 0);
+        command.arg(fence.as_u64()).arg(self.tells_with());
+        let command = self.timed(command);
+        let operation = self.route.begin("abandon", key)?;
+        // Never again: it would answer that somebody else has ended it.
+        done(
+            "abandon",
+            run(&operation, script, &command, Repeat::Never).await,
+        )
+    }
+
+    async fn invalidate(&self, key: &Key) -> Result<bool> {
+        key.require(Form::Value, "invalidate")?;
+        let (script, command) = (&self.lease_scripts().invalidate, self.invalidation(key));
+        let operation = self.route.begin("invalidate", key)?;
+        done(
+            "invalidate",
+            run(&operation, script, &command, Repeat::Safe).await,
+        )
+    }
+
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+        const NAME: &str = "invalidate_many";
+        let required = keys.iter().map(|key| key.require(Form::Value, NAME));
+        let mut results: Vec<_> = required.map(|required| required.map(|()| false)).collect();
+        let mut sent: Vec<usize> = (0..keys.len()).filter(|&at| results[at].is_ok()).collect();
+        if sent.is_empty() {
+            return results;
+        }
+        let batch = match self.route.begin_many(NAME) {
+            Ok(batch) => batch,
+            Err(error) => {
+                sent.iter().for_each(|&at| results[at] = Err(again(&error)));
+                return results;
+            }
+        };
+        let by_hash = |key| self.invalidation(key);
+        let items = sent.iter().map(|&at| (&keys[at], by_hash(&keys[at])));
+        let mut values = batch.send(items, Repeat::Safe).await;
+        // Those whose script a server does not know are sent whole: those of one key go to one
+        // server, so all of them are, in their order.
+        for round in 0..2 {
+            let mut forgotten = Vec::new();
+            for (&at, value) in sent.iter().zip(values) {
+                match value {
+                    Ok(value) if round == 0 && is_forgotten(&value) => forgotten.push(at),
+                    value => results[at] = done(NAME, value),
+                }
+            }
+            if forgotten.is_empty() {
+                break;
+            }
+            let script = &self.lease_scripts().invalidate;
+            let items = forgotten.iter().map(|&at| {
+                let by_text = script.by_text(&by_hash(&keys[at]));
+                (&keys[at], by_text)
+            });
+            values = batch.send(items, Repeat::Safe).await;
+            sent = forgotten;
+        }
+        results
+    }
+
+    async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
+        key.require(Form::Value, "follow")?;
+        self.wait_for_end(key, within).await
+    }
+}
+
+/// The answer of a script that tells whether it did what it was asked to.
+fn done(operation: &'static str, value: Result<Value>) -> Result<bool> {
+    match value? {
+        Value::Int(0) => Ok(false),
+        Value::Int(1..) => Ok(true),
+        other => Err(unread(operation, &other)),
+    }
+}
+
+/// The error of an answer that is an error, or not of a script's form. One that is not known may
+/// have come after a write.
+fn unread(operation: &'static str, value: &Value) -> Error {
+    let known = match value {
+        Value::ServerError(error) => classify::known(operation, error),
+        _ => None,
+    };
+    known.unwrap_or_else(|| classify::unexpected(operation))
+}

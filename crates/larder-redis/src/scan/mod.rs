@@ -1,0 +1,126 @@
+//! Scan: `SCAN` on one server after the other, never `KEYS`.
+
+mod glob;
+mod place;
+
+use std::time::Duration;
+
+use ::redis::{Value, cmd};
+use async_trait::async_trait;
+use larder_store::{Cursor, MAX_PAGE, Page, Result, Scan};
+use tokio::time::{Instant, sleep};
+
+use crate::commands;
+use crate::connection::{Member, Repeat, Request};
+use crate::store::RedisStore;
+use place::{Place, invalid};
+
+/// The most keys that one `SCAN` looks at: some 50 microseconds of the server's time.
+const STEP: usize = 250;
+
+/// The fewest that it looks at, so that a page of a few keys does not take a round trip for each.
+const SMALLEST_STEP: usize = 10;
+
+/// For how long one page looks for keys where few fit.
+const PAGE_TIME: Duration = Duration::from_secs(1);
+
+/// Each step is an operation of its own, with the deadline of one, and is followed by a pause as long
+/// as it took, so that a scan keeps a server busy for half of the time at most. A page takes a second
+/// at most, and the step that it is in; then it has what was found, and says where to go on.
+///
+/// Keys that are not UTF-8 are left out: no key of this store's is one of them.
+#[async_trait]
+impl Scan for RedisStore {
+    async fn page(&self, prefix: &str, after: Option<&Cursor>, about: usize) -> Result<Page> {
+        if !(1..=MAX_PAGE).contains(&about) {
+            return Err(invalid("a page has 1 to 1,000 keys"));
+        }
+        let (servers, masters) = self.route.serving();
+        let mut place = match after {
+            Some(cursor) => Place::read(cursor, servers)?,
+            None => Place::first(servers),
+        };
+        let (pattern, started) = (glob::prefix(prefix), Instant::now());
+        let mut keys = Vec::new();
+        while let Some(server) = masters.get(place.server) {
+            let count = (about - keys.len()).clamp(SMALLEST_STEP, STEP);
+            let step_started = Instant::now();
+            let (next, found) = step(server, place.at, &pattern, count).await?;
+            let took = step_started.elapsed();
+            keys.extend(found.into_iter().filter(|key| !is_aside(key)));
+            (place.server, place.at) = match next {
+                0 => (place.server + 1, 0),
+                next => (place.server, next),
+            };
+            if place.server == masters.len() {
+                break;
+            }
+            sleep(took).await;
+            if keys.len() >= about || started.elapsed() >= PAGE_TIME {
+                let next = Some(place.to_cursor());
+                return Ok(Page { keys, next });
+            }
+        }
+        Ok(Page { keys, next: None })
+    }
+}
+
+/// One `SCAN`: where the next one begins, and the keys that it found.
+async fn step(
+    server: &Member,
+    at: u64,
+    pattern: &[u8],
+    count: usize,
+) -> Result<(u64, Vec<String>)> {
+    let mut command = cmd("SCAN");
+    command.arg(at).arg("MATCH").arg(pattern);
+    command.arg("COUNT").arg(count);
+    let operation = server.begin("scan")?;
+    let value = operation.send(Request::One(&command), Repeat::Safe).await?;
+    let Value::Array(parts) = value else {
+        return Err(commands::unread("scan", &value));
+    };
+    let Ok([Value::BulkString(next), Value::Array(keys)]) = <[Value; 2]>::try_from(parts) else {
+        return Err(commands::unread("scan", &Value::Nil));
+    };
+    let next = std::str::from_utf8(&next).ok();
+    let next = next.and_then(|next| next.parse().ok());
+    let next = next.ok_or_else(|| commands::unread("scan", &Value::Nil))?;
+    let keys = keys.into_iter().filter_map(|key| match key {
+        Value::BulkString(key) => String::from_utf8(key).ok(),
+        _ => None,
+    });
+    Ok((next, keys.collect()))
+}
+
+/// Whether a key is one that this store keeps beside another: no part of anybody's has a `~`, and no
+/// id has a brace.
+fn is_aside(key: &str) -> bool {
+    key.rsplit_once("}:")
+        .is_some_and(|(_, part)| part.starts_with('~') || part.contains(":~"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_beside_a_key_is_told_from_keys() {
+        for aside in [
+            "film:{7}:~lease",
+            "a:b:tally:{t}:~deadlines",
+            "f:{7}:part:~lease",
+        ] {
+            assert!(is_aside(aside), "{aside}");
+        }
+        for key in [
+            "film:{~lease}",
+            "film:{a:~lease}",
+            "film:{7}:part",
+            "~lease",
+            "x:~y",
+        ] {
+            assert!(!is_aside(key), "{key}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+use larder_store::{Cursor, Error, ErrorKind, Result};
+
+/// Where a scan goes on: which servers there were, which of them is next, and its own cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Of who serves what: a cursor of a server means nothing to another.
+    pub(super) servers: u64,
+    pub(super) server: usize,
+    pub(super) at: u64,
+}
+
+impl Place {
+    pub(super) fn first(servers: u64) -> Self {
+        Self {
+            servers,
+            server: 0,
+            at: 0,
+        }
+    }
+
+    /// The place that a cursor names.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`].
+    pub(super) fn read(cursor: &Cursor, servers: u64) -> Result<Self> {
+        let place = Self::parse(cursor.as_str());
+        let place = place.ok_or_else(|| invalid("the cursor is not one of this store"))?;
+        if place.servers != servers {
+            return Err(invalid(
+                "the servers are not those that the scan began on: begin again",
+            ));
+        }
+        Ok(place)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let place = Self {
+            servers: u64::from_str_radix(parts.next()?, 16).ok()?,
+            server: parts.next()?.parse().ok()?,
+            at: parts.next()?.parse().ok()?,
+        };
+        // Only what this file writes: no sign, no zero in front.
+        (place.to_cursor().as_str() == text).then_some(place)
+    }
+
+    pub(super) fn to_cursor(self) -> Cursor {
+        Cursor::new(format!("{:x}-{}-{}", self.servers, self.server, self.at))
+    }
+}
+
+pub(super) fn invalid(text: &'static str) -> Error {
+    Error::new("scan", ErrorKind::Invalid, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_as_it_was_written_and_nothing_else_is() {
+        for (servers, server, at) in [(0, 0, 0), (7, 2, u64::MAX), (u64::MAX, 9, 1)] {
+            let place = Place {
+                servers,
+                server,
+                at,
+            };
+            assert_eq!(Place::read(&place.to_cursor(), servers).unwrap(), place);
+            let error = Place::read(&place.to_cursor(), servers ^ 1).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+        }
+        for text in [
+            "", "-", "0-0", "0-0-0-0", "0-0-+1", "0-00-0", "x-0-0", "0-0-0 ",
+        ] {
+            assert!(Place::read(&Cursor::new(text), 0).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use larder_store::{Cursor, Page, Result, Scan};
+
+use super::{Operations, Switch, meet};
+
+/// The scan of a store that is as faulty as the rest of it; nothing lies to it.
+pub(super) struct FaultyScan {
+    pub(super) switch: Switch,
+    pub(super) inner: Arc<dyn Scan>,
+}
+
+#[async_trait]
+impl Scan for FaultyScan {
+    async fn page(&self, prefix: &str, after: Option<&Cursor>, about: usize) -> Result<Page> {
+        let trouble = self.switch.begin(Operations::Reads);
+        meet(trouble, "scan", self.inner.page(prefix, after, about)).await
+    }
+}

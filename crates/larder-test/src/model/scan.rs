@@ -1,0 +1,56 @@
+use async_trait::async_trait;
+use larder_store::{Clock, Cursor, Error, ErrorKind, Form, MAX_PAGE, Page, Result, Scan};
+
+use super::{Content, ModelStore};
+
+/// What a cursor begins with; the last key that was listed follows.
+const AFTER: &str = "after:";
+
+impl ModelStore {
+    /// Every key, what it holds, and whether that has not ended: for broken stores.
+    pub(crate) fn listing(&self) -> Vec<(String, Form, bool)> {
+        let (held, now) = (self.held.lock(), self.clock.now());
+        let listing = held.iter().map(|(key, held)| {
+            let form = match held.content {
+                Content::Value(_) => Form::Value,
+                Content::Record(_) => Form::Record,
+            };
+            (key.clone(), form, held.deadline > now)
+        });
+        listing.collect()
+    }
+}
+
+#[async_trait]
+impl Scan for ModelStore {
+    async fn page(&self, prefix: &str, after: Option<&Cursor>, about: usize) -> Result<Page> {
+        if !(1..=MAX_PAGE).contains(&about) {
+            return Err(invalid(format!("a page has 1 to {MAX_PAGE} keys")));
+        }
+        let last = match after {
+            None => None,
+            Some(cursor) => Some(
+                cursor
+                    .as_str()
+                    .strip_prefix(AFTER)
+                    .ok_or_else(|| invalid("the cursor is of another store".to_owned()))?,
+            ),
+        };
+        let (held, now) = (self.held.lock(), self.clock.now());
+        let mut listed = held.iter().filter(|(key, held)| {
+            let is_later = last.is_none_or(|last| key.as_str() > last);
+            is_later && key.starts_with(prefix) && held.deadline > now
+        });
+        let keys: Vec<String> = (&mut listed)
+            .map(|(key, _)| key.clone())
+            .take(about)
+            .collect();
+        let last = keys.last().filter(|_| listed.next().is_some());
+        let next = last.map(|last| Cursor::new(format!("{AFTER}{last}")));
+        Ok(Page { keys, next })
+    }
+}
+
+fn invalid(text: String) -> Error {
+    Error::new("scan", ErrorKind::Invalid, text)
+}
