@@ -3,6 +3,7 @@ use larder_store::{Clock, DEFAULT_MAX_VALUE, Kind, SystemClock};
 use crate::MokaStore;
 use crate::bus::Board;
 use crate::cache::CacheSpace;
+use crate::leases::LeaseTable;
 use crate::pinned::Pinned;
 
 /// How many bytes the cache space holds unless the store is told otherwise: 64 MiB.
@@ -10,6 +11,9 @@ pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How many keys each pinned kind holds unless the store is told otherwise: 100,000.
 pub const DEFAULT_PINNED_CAP: usize = 100_000;
+
+/// How many leases are held at once unless the store is told otherwise: 100,000.
+pub const DEFAULT_LEASES: usize = 100_000;
 
 /// How many subscriptions there are at most unless the store is told otherwise: 10,000.
 pub const DEFAULT_SUBSCRIPTIONS: usize = 10_000;
@@ -32,6 +36,7 @@ pub struct MokaStoreBuilder {
     cache_bytes: u64,
     pinned_cap: usize,
     caps: Vec<(Kind, usize)>,
+    leases: usize,
     subscriptions: usize,
     max_value: usize,
     clock: Box<dyn Clock>,
@@ -79,6 +84,15 @@ impl MokaStoreBuilder {
         self
     }
 
+    /// Bounds the leases that are held at once, by default [`DEFAULT_LEASES`].
+    ///
+    /// A claim that would be one more is refused with
+    /// [`Refusal::Full`](larder_store::Refusal::Full). One whose time has passed does not count.
+    pub fn with_leases(mut self, number: usize) -> Self {
+        self.leases = number;
+        self
+    }
+
     /// Bounds the subscriptions of the bus, by default [`DEFAULT_SUBSCRIPTIONS`]. One to several
     /// channels and topics counts for each of them.
     ///
@@ -101,6 +115,7 @@ impl MokaStoreBuilder {
         MokaStore::from_parts(
             CacheSpace::new(self.cache_bytes),
             Pinned::new(self.pinned_cap, self.caps),
+            LeaseTable::new(self.leases),
             Board::new(self.subscriptions),
             self.max_value,
             self.clock,
@@ -114,6 +129,7 @@ impl Default for MokaStoreBuilder {
             cache_bytes: DEFAULT_CACHE_BYTES,
             pinned_cap: DEFAULT_PINNED_CAP,
             caps: Vec::new(),
+            leases: DEFAULT_LEASES,
             subscriptions: DEFAULT_SUBSCRIPTIONS,
             max_value: DEFAULT_MAX_VALUE,
             clock: Box::new(SystemClock::default()),

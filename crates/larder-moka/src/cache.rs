@@ -1,6 +1,7 @@
 //! The cache space: a moka that may evict, bounded by weight.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -130,6 +131,16 @@ impl CacheSpace {
         held.deadline = now.plus_micros(ttl.as_micros());
         self.cache.insert(key.clone(), held);
         true
+    }
+
+    /// Every key that has not ended, of the entries that are there now.
+    pub(crate) fn keys<'a>(
+        &'a self,
+        clock: &'a dyn Clock,
+    ) -> impl Iterator<Item = Arc<Key>> + Send {
+        let live = self.cache.iter();
+        let live = live.filter(|(_, held)| held.deadline > clock.now());
+        live.map(|(key, _)| key)
     }
 
     fn live(&self, key: &Key, now: Timestamp) -> Option<Held> {

@@ -4,13 +4,14 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use larder_store::{
-    Bus, Clock, Delete, Entry, Error, ErrorKind, Form, Key, Programs, Put, Result, Space, Store,
-    Ttl,
+    Bus, Clock, Delete, Entry, Error, ErrorKind, Form, Key, Leases, Programs, Put, Result, Scan,
+    Space, Store, Ttl,
 };
 
 use crate::MokaStoreBuilder;
 use crate::bus::Board;
 use crate::cache::CacheSpace;
+use crate::leases::LeaseTable;
 use crate::pinned::Pinned;
 
 /// The store in this process: an evicting cache space, and a pinned space that never evicts.
@@ -30,6 +31,7 @@ use crate::pinned::Pinned;
 pub struct MokaStore {
     pub(crate) cache: CacheSpace,
     pub(crate) pinned: Pinned,
+    pub(crate) leases: LeaseTable,
     pub(crate) board: Arc<Board>,
     max_value: usize,
     pub(crate) clock: Box<dyn Clock>,
@@ -50,6 +52,7 @@ impl MokaStore {
     pub(crate) fn from_parts(
         cache: CacheSpace,
         pinned: Pinned,
+        leases: LeaseTable,
         board: Board,
         max_value: usize,
         clock: Box<dyn Clock>,
@@ -57,13 +60,14 @@ impl MokaStore {
         Self {
             cache,
             pinned,
+            leases,
             board: Arc::new(board),
             max_value,
             clock,
         }
     }
 
-    fn read(&self, key: &Key) -> Result<Option<Entry>> {
+    pub(crate) fn read(&self, key: &Key) -> Result<Option<Entry>> {
         key.require(Form::Value, "get")?;
         match key.kind().space() {
             Space::Evictable => Ok(self.cache.get(key, &*self.clock)),
@@ -71,7 +75,7 @@ impl MokaStore {
         }
     }
 
-    fn write(&self, put: &Put) -> Result<bool> {
+    pub(crate) fn write(&self, put: &Put) -> Result<bool> {
         put.key().require(Form::Value, "put")?;
         if put.value().len() > self.max_value {
             return Err(too_large(self.max_value));
@@ -82,7 +86,7 @@ impl MokaStore {
         }
     }
 
-    fn remove(&self, delete: &Delete) -> Result<bool> {
+    pub(crate) fn remove(&self, delete: &Delete) -> Result<bool> {
         delete.key().require(Form::Value, "delete")?;
         match delete.key().kind().space() {
             Space::Evictable => Ok(self.cache.delete(delete, &*self.clock)),
@@ -162,6 +166,14 @@ impl Store for MokaStore {
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(self)
+    }
+
+    fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
         Some(self)
     }
 

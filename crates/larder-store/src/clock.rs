@@ -1,6 +1,7 @@
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment by the store's clock: microseconds since the Unix epoch, within 2^53.
@@ -34,11 +35,22 @@ impl Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// Whether the clock stands still until it is moved by hand; then it wakes `waker` when it is
+    /// next moved. Who waits for a moment of a clock that goes by itself sets a timer.
+    fn wake_when_moved(&self, waker: &Waker) -> bool {
+        let _ = waker;
+        false
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> Timestamp {
         (**self).now()
+    }
+
+    fn wake_when_moved(&self, waker: &Waker) -> bool {
+        (**self).wake_when_moved(waker)
     }
 }
 
@@ -76,12 +88,20 @@ impl Clock for SystemClock {
 ///
 /// Clones share the time.
 #[derive(Clone)]
-pub struct ManualClock(Arc<AtomicI64>);
+pub struct ManualClock(Arc<Hands>);
+
+struct Hands {
+    micros: AtomicI64,
+    waiting: Mutex<Vec<Waker>>,
+}
 
 impl ManualClock {
     /// A clock that shows `now`.
     pub fn new(now: Timestamp) -> Self {
-        Self(Arc::new(AtomicI64::new(now.as_micros())))
+        Self(Arc::new(Hands {
+            micros: AtomicI64::new(now.as_micros()),
+            waiting: Mutex::default(),
+        }))
     }
 
     /// Moves the clock forward.
@@ -91,12 +111,20 @@ impl ManualClock {
 
     /// Moves the clock forward by microseconds.
     pub fn advance_micros(&self, micros: i64) {
-        self.0.fetch_add(micros.max(0), Ordering::SeqCst);
+        self.0.micros.fetch_add(micros.max(0), Ordering::SeqCst);
+        self.wake();
     }
 
     /// Moves the clock to `to`, unless it is there already or past it.
     pub fn advance_to(&self, to: Timestamp) {
-        self.0.fetch_max(to.as_micros(), Ordering::SeqCst);
+        self.0.micros.fetch_max(to.as_micros(), Ordering::SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        let waiting = self.0.waiting.lock();
+        let waiting = std::mem::take(&mut *waiting.unwrap_or_else(PoisonError::into_inner));
+        waiting.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -109,7 +137,19 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.0.micros.load(Ordering::SeqCst))
+    }
+
+    fn wake_when_moved(&self, waker: &Waker) -> bool {
+        let mut waiting = self
+            .0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+        true
     }
 }
 

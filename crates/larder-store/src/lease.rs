@@ -83,7 +83,8 @@ impl Claim {
 /// What a claim comes to.
 #[derive(Clone, Debug)]
 pub enum Claimed {
-    /// The key holds a value, and not the one that was seen: somebody was quicker.
+    /// The key holds a value, and not the one that was seen: somebody was quicker. That somebody
+    /// else leads does not matter.
     Fresh(Entry),
     /// You lead: make the value, and [`commit`](Leases::commit) it with this fence. What was seen,
     /// if anything, may still be there.
@@ -119,15 +120,16 @@ pub trait Leases: Send + Sync {
     /// nobody knows of, until its time has passed. It is never sent twice.
     async fn claim(&self, claim: &Claim) -> Result<Claimed>;
 
-    /// Holds the lease for `hold` from now on, if `fence` still holds it, and tells whether it
-    /// does. One round trip.
+    /// Holds the lease for `hold` from now on, be it more or less than was left, if `fence` still
+    /// holds it, and tells whether it does. One round trip.
     async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool>;
 
     /// Writes the value and gives the lease back, if `fence` still holds it, and tells whether it
     /// did. Where it did not, nothing was changed. One round trip.
     ///
     /// The condition of the put has to be met too; where it is not, the lease is kept and the
-    /// answer is false. After [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun),
+    /// answer is false. A refusal, as of a value that is too large, keeps the lease too. After
+    /// [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun),
     /// [`settle`](crate::StoreExt::settle) tells what became of it.
     async fn commit(&self, put: &Put, fence: Fence) -> Result<bool>;
 
@@ -138,17 +140,24 @@ pub trait Leases: Send + Sync {
     /// Removes the value and ends the lease, whoever holds it, in one step; tells whether a value
     /// was there. What is being made now is refused when it is committed. One round trip.
     ///
-    /// Twice is as good as once, so it is sent again where its answer was lost.
+    /// Twice is as good as once, so it is sent again where its answer was lost; it then tells what
+    /// the second one found.
     async fn invalidate(&self, key: &Key) -> Result<bool>;
 
     /// [`invalidate`](Self::invalidate) for each key, with a result for each. Not atomic together.
     /// One round trip for each node.
     async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>>;
 
-    /// Waits until nobody holds the lease, and tells whether that is so; at most for `within`.
+    /// Waits until the lease that is held now has ended, for `within` at most, and tells whether it
+    /// has. Where nobody holds one it is true at once.
     ///
-    /// It may end early, and the key may be claimed again by the time that it ends: claim, and look
-    /// at the answer. Two round trips at most, and then none until it ends.
+    /// It ends with a commit, with an abandon, with an invalidation, and when its time has passed;
+    /// somebody else may hold the next one by then: claim, and look at the answer. `within` is by
+    /// tokio's clock, the end of the lease by the store's. It has to be called inside of a tokio
+    /// runtime with its time enabled.
+    ///
+    /// A backend over a network is told by a message, or looks again from time to time; its own page
+    /// says which.
     async fn follow(&self, key: &Key, within: Duration) -> Result<bool>;
 }
 

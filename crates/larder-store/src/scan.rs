@@ -55,11 +55,13 @@ impl fmt::Debug for Cursor {
 /// of a request: it looks at every key of the store.
 ///
 /// A key that is there from the first page to the last is on one of them at least, and may be on
-/// two. One that comes or goes meanwhile may be on one or on none. A record in several parts may be
-/// listed as its parts.
+/// two. One that comes or goes meanwhile may be on one or on none. One that has ended is on none. A
+/// record in several parts may be listed as its parts. What a store keeps beside its keys, such as
+/// leases, is not listed.
 #[async_trait]
 pub trait Scan: Send + Sync {
-    /// The next page of the keys that begin with `prefix`, from the begin or from `after` on.
+    /// The next page of the keys that begin with `prefix`, from the begin or from `after` on. The
+    /// prefix is text and no pattern.
     ///
     /// A page has about `about` keys, of 1 to [`MAX_PAGE`]: fewer, or none, where few fit, and a
     /// few more where the server gives more in one step. Only a page without a next one is the

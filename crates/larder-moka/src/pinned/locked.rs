@@ -2,7 +2,7 @@ use larder_store::{Clock, Timestamp};
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use super::shard::{Address, Due, Held, Item, Shard};
+use super::shard::{Address, Due, Item, Shard};
 use super::space::KindSpace;
 
 /// A shard under its lock, at one moment.
@@ -10,18 +10,18 @@ use super::space::KindSpace;
 /// The clock is read under the lock, so that time never goes back between two operations on one
 /// key. What is removed is dropped after the lock is given back: dropping a record or a value may
 /// take long, and runs code that is not ours.
-pub(super) struct Locked<'a> {
-    shard: MutexGuard<'a, Shard>,
-    space: &'a KindSpace,
+pub(crate) struct Locked<'a, T> {
+    shard: MutexGuard<'a, Shard<T>>,
+    space: &'a KindSpace<T>,
     now: Timestamp,
     // Declared after the lock, so dropped after it.
-    garbage: SmallVec<[Held; 3]>,
+    garbage: SmallVec<[T; 3]>,
 }
 
-impl<'a> Locked<'a> {
+impl<'a, T> Locked<'a, T> {
     pub(super) fn new(
-        space: &'a KindSpace,
-        shard: MutexGuard<'a, Shard>,
+        space: &'a KindSpace<T>,
+        shard: MutexGuard<'a, Shard<T>>,
         clock: &dyn Clock,
     ) -> Self {
         Self {
@@ -32,20 +32,20 @@ impl<'a> Locked<'a> {
         }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
 
-    pub(super) fn item(&self, slot: usize) -> &Item {
+    pub(crate) fn item(&self, slot: usize) -> &Item<T> {
         self.shard.item(slot)
     }
 
-    pub(super) fn item_mut(&mut self, slot: usize) -> &mut Item {
+    pub(crate) fn item_mut(&mut self, slot: usize) -> &mut Item<T> {
         self.shard.item_mut(slot)
     }
 
     /// Where `address` is, unless it is absent. An expired one is removed, and so is absent.
-    pub(super) fn live(&mut self, address: Address<'_>) -> Option<usize> {
+    pub(crate) fn live(&mut self, address: Address<'_>) -> Option<usize> {
         let slot = self.shard.find(address)?;
         if self.shard.item(slot).deadline > self.now {
             return Some(slot);
@@ -55,12 +55,12 @@ impl<'a> Locked<'a> {
     }
 
     /// Stores a key that is absent, if the kind has room for it.
-    pub(super) fn insert(
+    pub(crate) fn insert(
         &mut self,
         address: Address<'_>,
         deadline: Timestamp,
-        held: Held,
-    ) -> Result<(), Held> {
+        held: T,
+    ) -> Result<(), T> {
         if !self.space.cap.reserve() {
             return Err(held);
         }
@@ -69,17 +69,17 @@ impl<'a> Locked<'a> {
         Ok(())
     }
 
-    pub(super) fn replace(&mut self, slot: usize, held: Held) {
+    pub(super) fn replace(&mut self, slot: usize, held: T) {
         let before = std::mem::replace(&mut self.shard.item_mut(slot).held, held);
         self.garbage.push(before);
     }
 
-    pub(super) fn remove(&mut self, slot: usize) {
+    pub(crate) fn remove(&mut self, slot: usize) {
         self.garbage.push(self.shard.remove(slot));
         self.space.cap.release();
     }
 
-    pub(super) fn set_deadline(&mut self, slot: usize, deadline: Timestamp) {
+    pub(crate) fn set_deadline(&mut self, slot: usize, deadline: Timestamp) {
         if self.shard.set_deadline(slot, deadline) {
             self.space.earliest.lower(deadline);
         }

@@ -19,8 +19,10 @@ use std::sync::OnceLock;
 use foldhash::quality::RandomState;
 use larder_store::{Call, Clock, Delete, Entry, Key, Kind, Put, Result, Ttl};
 
-use shard::Address;
-use space::KindSpace;
+pub(crate) use locked::Locked;
+pub(crate) use shard::Address;
+pub(crate) use space::KindSpace;
+use space::Padded;
 
 /// Pinned values and records.
 pub(crate) struct Pinned {
@@ -76,13 +78,19 @@ impl Pinned {
         self.space(key.kind()).step(self.address(key), call, clock)
     }
 
-    fn address<'a>(&self, key: &'a Key) -> Address<'a> {
+    pub(crate) fn address<'a>(&self, key: &'a Key) -> Address<'a> {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key.as_bytes());
         Address {
             hash: hasher.finish(),
             key: key.as_bytes(),
         }
+    }
+
+    /// The shards of every kind.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = &Padded<shard::Held>> + Send {
+        let kinds = std::iter::successors(self.first.get(), |node| node.next.get());
+        kinds.flat_map(|node| node.space.shards())
     }
 
     fn space(&self, kind: Kind) -> &KindSpace {

@@ -44,7 +44,7 @@ impl KindSpace {
 
     fn step_in_place(
         &self,
-        locked: &mut Locked<'_>,
+        locked: &mut Locked<'_, Held>,
         slot: usize,
         call: &mut dyn Call,
     ) -> Result<()> {
@@ -60,7 +60,7 @@ impl KindSpace {
 /// Takes over what a step made of a record, when it is dropped: after a step that panics too, so
 /// that no removed record keeps its place, and no TTL is left for the next step to find.
 struct Settle<'a, 'b> {
-    locked: &'a mut Locked<'b>,
+    locked: &'a mut Locked<'b, Held>,
     slot: usize,
 }
 

@@ -8,29 +8,28 @@ use super::deadlines::Deadlines;
 /// Items stand in a dense list, the table holds their places in it by hash. The moment that an
 /// item has in `deadlines` is never after its deadline, and may be before it: a deadline that is
 /// put off costs nothing until its old moment has come.
-#[derive(Default)]
-pub(super) struct Shard {
+pub(super) struct Shard<T> {
     table: HashTable<usize>,
-    items: Vec<Item>,
+    items: Vec<Item<T>>,
     deadlines: Deadlines,
 }
 
-pub(super) struct Item {
+pub(crate) struct Item<T> {
     hash: u64,
-    key: Box<[u8]>,
-    pub(super) deadline: Timestamp,
-    pub(super) held: Held,
+    pub(super) key: Box<[u8]>,
+    pub(crate) deadline: Timestamp,
+    pub(crate) held: T,
 }
 
 /// What a pinned key holds.
-pub(super) enum Held {
+pub(crate) enum Held {
     Value(Entry),
     Record(Cell),
 }
 
 /// A key as a shard looks for it: hashed once for each operation.
 #[derive(Clone, Copy)]
-pub(super) struct Address<'a> {
+pub(crate) struct Address<'a> {
     pub(super) hash: u64,
     pub(super) key: &'a [u8],
 }
@@ -43,7 +42,17 @@ pub(super) enum Due {
     PutOff,
 }
 
-impl Shard {
+impl<T> Default for Shard<T> {
+    fn default() -> Self {
+        Self {
+            table: HashTable::new(),
+            items: Vec::new(),
+            deadlines: Deadlines::default(),
+        }
+    }
+}
+
+impl<T> Shard<T> {
     pub(super) fn find(&self, address: Address<'_>) -> Option<usize> {
         let found = self.table.find(address.hash, |&slot| {
             let item = &self.items[slot];
@@ -52,16 +61,16 @@ impl Shard {
         found.copied()
     }
 
-    pub(super) fn item(&self, slot: usize) -> &Item {
+    pub(super) fn item(&self, slot: usize) -> &Item<T> {
         &self.items[slot]
     }
 
-    pub(super) fn item_mut(&mut self, slot: usize) -> &mut Item {
+    pub(super) fn item_mut(&mut self, slot: usize) -> &mut Item<T> {
         &mut self.items[slot]
     }
 
     /// Adds a key that is not there yet.
-    pub(super) fn insert(&mut self, address: Address<'_>, deadline: Timestamp, held: Held) {
+    pub(super) fn insert(&mut self, address: Address<'_>, deadline: Timestamp, held: T) {
         let slot = self.items.len();
         self.items.push(Item {
             hash: address.hash,
@@ -76,7 +85,7 @@ impl Shard {
     }
 
     /// Removes an item; the last item takes its slot.
-    pub(super) fn remove(&mut self, slot: usize) -> Held {
+    pub(super) fn remove(&mut self, slot: usize) -> T {
         let removed = self.items[slot].hash;
         if let Ok(found) = self.table.find_entry(removed, |&held| held == slot) {
             found.remove();
@@ -109,6 +118,11 @@ impl Shard {
         }
         self.deadlines.set(slot, deadline);
         Some(Due::PutOff)
+    }
+
+    /// Every item, as it stands in the list.
+    pub(super) fn items(&self) -> &[Item<T>] {
+        &self.items
     }
 
     /// A moment before which nothing here ends.

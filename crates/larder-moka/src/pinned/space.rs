@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use super::cap::Cap;
 use super::earliest::Earliest;
 use super::locked::Locked;
-use super::shard::{Address, Shard};
+use super::shard::{Address, Held, Shard};
 
 /// How many shards a kind has. A power of two.
 const SHARDS: usize = 64;
@@ -17,20 +17,25 @@ const PER_WRITE: usize = 2;
 const PER_SWEEP: usize = 8;
 
 /// All keys of one pinned kind, and its cap.
-pub(super) struct KindSpace {
+pub(crate) struct KindSpace<T = Held> {
     pub(super) kind: Kind,
     pub(super) cap: Cap,
     pub(super) earliest: Earliest,
-    shards: Box<[Padded]>,
+    shards: Box<[Padded<T>]>,
 }
 
 /// A shard on cache lines of its own, so that the locks of two shards never slow each other.
-#[derive(Default)]
 #[repr(align(64))]
-struct Padded(Mutex<Shard>);
+pub(crate) struct Padded<T>(Mutex<Shard<T>>);
 
-impl KindSpace {
-    pub(super) fn new(kind: Kind, cap: usize) -> Self {
+impl<T> Default for Padded<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> KindSpace<T> {
+    pub(crate) fn new(kind: Kind, cap: usize) -> Self {
         Self {
             kind,
             cap: Cap::new(cap),
@@ -40,14 +45,14 @@ impl KindSpace {
     }
 
     /// The shard of `address`, for a read.
-    pub(super) fn lock(&self, address: Address<'_>, clock: &dyn Clock) -> Locked<'_> {
+    pub(crate) fn lock(&self, address: Address<'_>, clock: &dyn Clock) -> Locked<'_, T> {
         // The table takes the lowest and the highest bits of the hash.
         let shard = (address.hash >> 32) as usize % SHARDS;
         Locked::new(self, self.shards[shard].0.lock(), clock)
     }
 
     /// The shard of `address`, for a write, which collects a little of what has expired.
-    pub(super) fn lock_to_write(&self, address: Address<'_>, clock: &dyn Clock) -> Locked<'_> {
+    pub(crate) fn lock_to_write(&self, address: Address<'_>, clock: &dyn Clock) -> Locked<'_, T> {
         let mut locked = self.lock(address, clock);
         locked.collect(PER_WRITE);
         locked
@@ -59,7 +64,7 @@ impl KindSpace {
     /// No shard may be locked by the caller. Where nothing can have expired it looks at no shard,
     /// so refusing a flood is O(1). Otherwise it is O(shards), plus O(log n) for each key that has
     /// expired or was put off, of which a shard's part ends at its first batch with an expired one.
-    pub(super) fn make_room(&self, clock: &dyn Clock) -> bool {
+    pub(crate) fn make_room(&self, clock: &dyn Clock) -> bool {
         let mut sweep = self.earliest.lock();
         if self.cap.has_room() {
             return true;
@@ -78,7 +83,7 @@ impl KindSpace {
         removed > 0 || self.cap.has_room()
     }
 
-    fn sweep(&self, shard: &Padded, clock: &dyn Clock) -> (usize, Option<Timestamp>) {
+    fn sweep(&self, shard: &Padded<T>, clock: &dyn Clock) -> (usize, Option<Timestamp>) {
         loop {
             let mut locked = Locked::new(self, shard.0.lock(), clock);
             let removed = locked.collect(PER_SWEEP);
@@ -89,6 +94,23 @@ impl KindSpace {
         }
     }
 
+    /// Its shards, for a look at all keys.
+    pub(super) fn shards(&self) -> impl Iterator<Item = &Padded<T>> {
+        self.shards.iter()
+    }
+}
+
+impl<T> Padded<T> {
+    /// Shows `look` every key that has not ended, under the lock of the shard.
+    pub(crate) fn look(&self, clock: &dyn Clock, mut look: impl FnMut(&[u8])) {
+        let (shard, now) = (self.0.lock(), clock.now());
+        for item in shard.items().iter().filter(|item| item.deadline > now) {
+            look(&item.key);
+        }
+    }
+}
+
+impl KindSpace {
     pub(super) fn full(&self, operation: &'static str) -> Error {
         self.cap.full(operation, self.kind)
     }
@@ -104,9 +126,11 @@ impl KindSpace {
             ),
         )
     }
+}
 
-    #[cfg(test)]
-    pub(super) fn lengths(&self) -> Vec<usize> {
+#[cfg(test)]
+impl<T> KindSpace<T> {
+    pub(crate) fn lengths(&self) -> Vec<usize> {
         let shards = self.shards.iter();
         shards.map(|shard| shard.0.lock().len()).collect()
     }

@@ -87,7 +87,7 @@ impl KindSpace {
 
     fn value<'a>(
         &self,
-        locked: &'a Locked<'_>,
+        locked: &'a Locked<'_, Held>,
         slot: usize,
         operation: &'static str,
     ) -> Result<&'a Entry> {

@@ -1,0 +1,58 @@
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use larder_store::{Clock, Fence, Timestamp};
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{sleep, timeout};
+
+/// A lease as it was when somebody who follows looked at it.
+pub(super) struct Watch {
+    pub(super) fence: Fence,
+    pub(super) until: Timestamp,
+    /// Is told when the lease ends, and when it is to end earlier.
+    pub(super) changed: OwnedNotified,
+}
+
+/// Waits until the lease that is held at the first look is not any more, and tells whether that was
+/// within `within`.
+///
+/// The end by time is nobody's doing: it is waited for with a timer of tokio's for as long as the
+/// clock has to go, or, where the clock is moved by hand, until it is.
+pub(super) async fn follow(
+    mut look: impl FnMut() -> Option<Watch>,
+    clock: &dyn Clock,
+    within: Duration,
+) -> bool {
+    let Some(mut watch) = look() else { return true };
+    let fence = watch.fence;
+    let ended = async {
+        loop {
+            change(watch, clock).await;
+            match look() {
+                Some(next) if next.fence == fence => watch = next,
+                _ => return,
+            }
+        }
+    };
+    timeout(within, ended).await.is_ok()
+}
+
+/// Waits until the lease may have ended.
+async fn change(watch: Watch, clock: &dyn Clock) {
+    let Watch { until, changed, .. } = watch;
+    let mut changed = pin!(changed);
+    let mut timer = pin!(sleep(until.since(clock.now())));
+    poll_fn(|cx| {
+        if changed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        match clock.wake_when_moved(cx.waker()) {
+            true if clock.now() < until => Poll::Pending,
+            true => Poll::Ready(()),
+            false => timer.as_mut().poll(cx),
+        }
+    })
+    .await;
+}
