@@ -176,3 +176,22 @@ async fn fields_of_the_connection_are_not_stored_and_a_date_is_added() {
     }
     assert_eq!(hit.field("date"), date);
 }
+
+#[tokio::test]
+async fn every_second_a_hit_says_anew_how_old_it_is() {
+    let fixture = super::fixture().await;
+    fixture
+        .origin
+        .then(200, &[HOUR, ("cache-status", "origin; hit")], "one");
+    fixture.get("/").await;
+    for age in 0..3 {
+        for _ in 0..2 {
+            let hit = fixture.get("/").await;
+            assert_eq!(hit.field("age"), age.to_string());
+            let status: Vec<_> = hit.headers.get_all("cache-status").iter().collect();
+            assert_eq!(status[0], "origin; hit");
+            assert_eq!(status[1], &format!("larder; hit; ttl={}", 3600 - age));
+        }
+        fixture.later(1);
+    }
+}
