@@ -1,7 +1,7 @@
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Call, Calls, Form, Key, Programs, Result};
+use larder_store::{Call, Calls, Form, Key, Programs, Result, Timestamp};
 
 use crate::MokaStore;
 
@@ -16,6 +16,10 @@ impl MokaStore {
 impl Programs for MokaStore {
     fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
         Poll::Ready(self.step(key, call))
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        Some(self.clock.now())
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ::redis::Value;
 use async_trait::async_trait;
@@ -14,6 +15,14 @@ use crate::store::RedisStore;
 /// inside the same deadline.
 #[async_trait]
 impl Programs for RedisStore {
+    fn now(&self) -> Option<Timestamp> {
+        Some(self.virtual_time.as_ref()?.now())
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        Some(self.route.limits().deadline)
+    }
+
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         let step = self.step(key, call)?;
         let operation = self.route.begin("run", key)?;
@@ -33,7 +42,8 @@ impl Programs for RedisStore {
 
     async fn call_many<'a>(&self, mut calls: Calls<'a>) -> Vec<Result<()>> {
         let mut results = Vec::with_capacity(calls.len());
-        let (mut steps, mut sent) = (Vec::new(), Vec::new());
+        let mut steps = Vec::with_capacity(calls.len());
+        let mut sent = Vec::with_capacity(calls.len());
         for (at, (key, call)) in calls.iter_mut().enumerate() {
             results.push(match self.step(key, &**call) {
                 Ok(step) => {
@@ -44,7 +54,8 @@ impl Programs for RedisStore {
                 Err(error) => Err(error),
             });
         }
-        for ((at, step), value) in sent.into_iter().zip(&steps).zip(self.run_all(&steps).await) {
+        let values = self.run_all(&mut steps).await;
+        for ((at, step), value) in sent.into_iter().zip(&steps).zip(values) {
             let answer = value.and_then(|value| step.answer(value));
             results[at] = answer.and_then(|wire| calls[at].1.reply(wire));
         }
@@ -60,7 +71,7 @@ impl RedisStore {
 
     /// Runs all steps in one round trip, and those whose script the server does not know in a
     /// second.
-    async fn run_all(&self, steps: &[Step<'_>]) -> Vec<Result<Value>> {
+    async fn run_all(&self, steps: &mut [Step<'_>]) -> Vec<Result<Value>> {
         if steps.is_empty() {
             return Vec::new();
         }
@@ -69,6 +80,9 @@ impl RedisStore {
             Ok(batch) => batch,
             Err(error) => return fail(error),
         };
+        if steps.iter().all(Step::is_command) {
+            return send_commands(&batch, steps).await;
+        }
         let all: Vec<_> = steps.iter().collect();
         if let Err(error) = expire_all(&batch, &all).await {
             return fail(error);
@@ -101,6 +115,14 @@ fn names(steps: &[&Step<'_>]) -> Vec<Named> {
         _ => Named::ByText,
     };
     steps.iter().map(name).collect()
+}
+
+/// Sends steps none of which needs a script.
+async fn send_commands(batch: &Batch<'_>, steps: &mut [Step<'_>]) -> Vec<Result<Value>> {
+    let items = steps
+        .iter_mut()
+        .map(|step| (step.key(), step.take_command()));
+    batch.send(items, Repeat::Safe).await
 }
 
 async fn send_all(batch: &Batch<'_>, steps: &[&Step<'_>], names: &[Named]) -> Vec<Result<Value>> {

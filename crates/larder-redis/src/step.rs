@@ -2,7 +2,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use ::redis::{Cmd, RedisWrite, Value};
-use larder_store::{Args, Call, Effect, Error, ErrorKind, Form, Key, Result, Wire};
+use larder_store::{Args, Call, Effect, Error, ErrorKind, Key, Result, Script, Wire};
 
 use crate::connection::Repeat;
 use crate::script::{Named, Prepared, Scripts};
@@ -14,10 +14,17 @@ pub(crate) struct Step<'a> {
     key: &'a Key,
     parts: &'static [&'static str],
     effect: Effect,
-    script: Arc<Prepared>,
+    form: Form,
     by_hash: Cmd,
     /// The time of a virtual clock, in microseconds.
     now: Option<i64>,
+}
+
+/// What is sent.
+enum Form {
+    Script(Arc<Prepared>),
+    /// One command that does what this script does.
+    Command(&'static Script),
 }
 
 impl<'a> Step<'a> {
@@ -27,23 +34,35 @@ impl<'a> Step<'a> {
         key: &'a Key,
         call: &dyn Call,
     ) -> Result<Self> {
-        key.require(Form::Record, "run")?;
+        key.require(larder_store::Form::Record, "run")?;
         let mut args = Args::new();
         call.args(&mut args);
         args.check()?;
         let (parts, script) = (call.parts(), call.script());
-        let prepared = scripts.get(script);
+        let (by_hash, form) = match (script.command(), now) {
+            (Some(words), None) => (plain(words, key), Form::Command(script)),
+            _ => {
+                let prepared = scripts.get(script);
+                let by_hash = command(&prepared, key, parts, &args, now);
+                (by_hash, Form::Script(prepared))
+            }
+        };
         Ok(Self {
             key,
             parts,
             effect: script.effect(),
-            by_hash: command(&prepared, key, parts, &args, now),
-            script: prepared,
+            by_hash,
+            form,
             now,
         })
     }
 
-    pub(crate) fn key(&self) -> &Key {
+    /// Whether it is a command that needs no script, so that the server knows it.
+    pub(crate) fn is_command(&self) -> bool {
+        matches!(self.form, Form::Command(_))
+    }
+
+    pub(crate) fn key(&self) -> &'a Key {
         self.key
     }
 
@@ -54,14 +73,22 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The command that runs the program, by the hash of its script.
+    /// The command that runs the program, by the hash of its script, or does the same without it.
     pub(crate) fn by_hash(&self) -> &Cmd {
         &self.by_hash
     }
 
     /// The same command with the whole script.
     pub(crate) fn by_text(&self) -> Cmd {
-        self.script.by_text(&self.by_hash)
+        match &self.form {
+            Form::Script(script) => script.by_text(&self.by_hash),
+            Form::Command(_) => self.by_hash.clone(),
+        }
+    }
+
+    /// [`by_hash`](Self::by_hash), for a step that is sent once.
+    pub(crate) fn take_command(&mut self) -> Cmd {
+        std::mem::take(&mut self.by_hash)
     }
 
     /// The command that comes before it in virtual time.
@@ -82,7 +109,10 @@ impl<'a> Step<'a> {
         if let Some(error) = classify::known("run", &error) {
             return Err(error);
         }
-        let name = self.script.name();
+        let (name, script) = match &self.form {
+            Form::Script(script) => (script.name(), Some(script)),
+            Form::Command(script) => (script.name(), None),
+        };
         let details = error.details().unwrap_or_default();
         let text = if error.code() == "NOTTL" {
             format!("program '{name}' left a key of its record without a TTL")
@@ -90,7 +120,7 @@ impl<'a> Step<'a> {
             // The message quotes the script, which is a constant, and nothing that was sent.
             format!("program '{name}' does not compile: {details}")
         } else {
-            match self.script.line(&error) {
+            match script.and_then(|script| script.line(&error)) {
                 Some(line) => format!("program '{name}' stopped in line {line} of its Lua"),
                 None => format!("program '{name}' stopped with an error"),
             }
@@ -116,6 +146,19 @@ fn command(script: &Prepared, key: &Key, parts: &[&str], args: &Args, now: Optio
     }
     if let Some(now) = now {
         cmd.arg(now);
+    }
+    cmd
+}
+
+/// A command that reads the key of a record.
+fn plain(command: &[&str], key: &Key) -> Cmd {
+    let room = command.iter().map(|word| word.len()).sum::<usize>() + key.as_bytes().len();
+    let mut cmd = Cmd::with_capacity(1 + command.len(), room);
+    let mut words = command.iter();
+    cmd.arg(words.next());
+    cmd.arg(key.as_bytes());
+    for word in words {
+        cmd.arg(*word);
     }
     cmd
 }

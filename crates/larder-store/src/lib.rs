@@ -27,8 +27,8 @@ pub use lease::{Claim, Claimed, Fence, Leases};
 pub use poison::count_poisoned;
 pub use prefixed::Prefixed;
 pub use program::{
-    Args, Call, Calls, Cell, Effect, Inspection, MAX_INT, Program, Programs, Record, Script, Slot,
-    Wire,
+    Args, Call, Calls, Cell, Effect, Inspection, MAX_INT, Program, Programs, Record, Run, Script,
+    Slot, Wire,
 };
 pub use put::{Condition, DEFAULT_MAX_VALUE, Delete, Put};
 pub use scan::{Cursor, MAX_PAGE, Page, Scan};

@@ -1,4 +1,4 @@
--- The same five functions by a clock of the test's: its time is the last argument, and the
+-- The same six functions by a clock of the test's: its time is the last argument, and the
 -- deadlines of the record's keys are the fields of the last key. The program sees neither.
 local larder_now, larder_deadlines = tonumber(ARGV[#ARGV]), KEYS[#KEYS]
 local function larder_without_last(list)
@@ -35,6 +35,11 @@ local function ttl(key, ms)
   local reply = redis.call('PEXPIRE', key, larder_real(ms))
   if reply == 1 then larder_keep(key, ms) end
   return reply
+end
+local function left(key)
+  local deadline = redis.call('HGET', larder_deadlines, key)
+  if not deadline then return redis.call('PTTL', key) end
+  return math.ceil((tonumber(deadline) - larder_now) / 1000)
 end
 
 local function larder_program()

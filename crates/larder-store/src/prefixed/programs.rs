@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Call, Calls, Key, Namespace, Programs, Result};
+use crate::{Call, Calls, Key, Namespace, Programs, Result, Timestamp};
 
 pub(super) struct PrefixedPrograms {
     pub(super) namespace: Namespace,
@@ -14,6 +15,14 @@ pub(super) struct PrefixedPrograms {
 impl Programs for PrefixedPrograms {
     fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
         self.inner.call_now(&key.within(&self.namespace), call)
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        self.inner.now()
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.inner.deadline()
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::{Args, Cell, Program, Record, Script, Slot, Wire};
 use crate::{Error, ErrorKind, Form, Key, Kind, Refusal, Result, Timestamp};
 
@@ -52,26 +54,45 @@ fn wrong_type(kind: Kind) -> Error {
     )
 }
 
-pub(super) struct Typed<'a, P: Program> {
+/// One run of one program, whose types are erased where it is a [`Call`].
+///
+/// [`Programs::run`](super::Programs#method.run) makes it by itself; it is for programs of several
+/// types that are sent together, by [`Programs::run_each`](super::Programs#method.run_each).
+pub struct Run<'a, P: Program> {
     program: &'a P,
     reply: Option<P::Reply>,
 }
 
-impl<'a, P: Program> Typed<'a, P> {
-    pub(super) fn new(program: &'a P) -> Self {
+impl<'a, P: Program> Run<'a, P> {
+    /// A run of `program` that is yet to come.
+    pub fn new(program: &'a P) -> Self {
         Self {
             program,
             reply: None,
         }
     }
 
-    pub(super) fn into_reply(self) -> Result<P::Reply> {
+    /// The reply, where the store says that it is `done`.
+    ///
+    /// # Errors
+    /// As the store gave them; and where it says so and gave no answer.
+    pub fn reply(self, done: Result<()>) -> Result<P::Reply> {
+        done?;
         self.reply
             .ok_or_else(|| Wire::unexpected("an answer, and the store gave none"))
     }
 }
 
-impl<P: Program> Call for Typed<'_, P> {
+impl<P: Program> fmt::Debug for Run<'_, P> {
+    /// Shows the program by its name, never what it was given or what it answered.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("program", &P::SCRIPT.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<P: Program> Call for Run<'_, P> {
     fn kind(&self) -> Kind {
         P::Record::KIND
     }

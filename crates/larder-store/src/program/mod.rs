@@ -9,7 +9,7 @@ mod slot;
 mod wire;
 
 pub use args::{Args, MAX_INT};
-pub use call::Call;
+pub use call::{Call, Run};
 pub use inspection::Inspection;
 pub use programs::{Calls, Programs};
 pub use script::{Effect, Script};
@@ -47,7 +47,9 @@ pub trait Record: Send + Sized + 'static {
 ///   nobody needs, and every physical key of the record gets one at each write.
 /// - The Lua form reads time and sets, expires and removes keys through the prelude alone:
 ///   `now()` microseconds, `num(n)` an integer as text, `put(key, text, ms)`, `ttl(key, ms)`,
-///   `del(key)`. It may call Redis for anything else.
+///   `left(key)` what `PTTL` answers, `del(key)`. It may call Redis for anything else.
+/// - A key is there up to the very end of its TTL in both forms: a record that keeps its deadline as
+///   the moment of the write and the TTL in milliseconds need not compare it to read.
 /// - Integers are within [`MAX_INT`]. Division is floored. A map is sorted before it is sent back.
 /// - A key that may hold another Redis type is read with a command of its own type first: `EXISTS`
 ///   and `DEL` would not notice.

@@ -1,18 +1,19 @@
 use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::call::{Typed, check_kind};
-use super::{Call, Inspection, Program, Record};
-use crate::{Key, Result};
+use super::call::check_kind;
+use super::{Call, Inspection, Program, Record, Run};
+use crate::{Key, Result, Timestamp};
 
 /// Several calls, each with the key of its record.
 pub type Calls<'a> = Vec<(&'a Key, &'a mut (dyn Call + 'a))>;
 
 /// The capability to run [`Program`]s: one atomic step over one record.
 ///
-/// Callers use the typed [`run`](#method.run), [`run_many`](#method.run_many) and
-/// [`inspect`](#method.inspect); the methods of the trait are for stores and decorators.
+/// Callers use the typed [`run`](#method.run), [`run_each`](#method.run_each),
+/// [`run_many`](#method.run_many) and [`inspect`](#method.inspect); the methods of the trait are for stores and decorators.
 ///
 /// # Implementing
 /// Run the step as if nothing else ran on that record. Refuse, with
@@ -24,6 +25,22 @@ pub trait Programs: Send + Sync {
     fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
         let _ = (key, call);
         Poll::Pending
+    }
+
+    /// The time of the store, where it is known without asking: what a step would be told now.
+    ///
+    /// In process, and by a clock of a test's. Nothing where the time is another machine's, and by
+    /// default. A decorator passes it on.
+    fn now(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// The longest that a call waits, where the store sees to that itself: who calls it needs no timer
+    /// of its own, which would cost each call more than what it guards against.
+    ///
+    /// Nothing by default. A decorator passes it on, unless it waits itself.
+    fn deadline(&self) -> Option<Duration> {
+        None
     }
 
     /// Runs the step.
@@ -49,9 +66,9 @@ impl dyn Programs + '_ {
         match self.run_now(key, program) {
             Poll::Ready(reply) => reply,
             Poll::Pending => {
-                let mut call = Typed::new(program);
-                self.call(key, &mut call).await?;
-                call.into_reply()
+                let mut run = Run::new(program);
+                let done = self.call(key, &mut run).await;
+                run.reply(done)
             }
         }
     }
@@ -62,12 +79,66 @@ impl dyn Programs + '_ {
     /// # Errors
     /// As [`run`](#method.run) gives them.
     pub fn run_now<P: Program>(&self, key: &Key, program: &P) -> Poll<Result<P::Reply>> {
-        let mut call = Typed::new(program);
-        if let Err(error) = check_kind(key, &call) {
+        let mut run = Run::new(program);
+        if let Err(error) = check_kind(key, &run) {
             return Poll::Ready(Err(error));
         }
-        self.call_now(key, &mut call)
-            .map(|done| done.and_then(|()| call.into_reply()))
+        self.call_now(key, &mut run).map(|done| run.reply(done))
+    }
+
+    /// Runs programs of several types, each on its record, side by side, with a result for each, in
+    /// their order: one round trip for each node, none in process, where it also takes no allocation
+    /// once the records exist. No step is atomic over two records; compensate what has to be undone.
+    ///
+    /// ```
+    /// # use larder_store::{Key, Program, Programs, Result, Run};
+    /// async fn both<A: Program, B: Program>(
+    ///     programs: &dyn Programs,
+    ///     (one, a): (&Key, &A),
+    ///     (other, b): (&Key, &B),
+    /// ) -> (Result<A::Reply>, Result<B::Reply>) {
+    ///     let (mut a, mut b) = (Run::new(a), Run::new(b));
+    ///     let [first, second] = programs.run_each([(one, &mut a), (other, &mut b)]).await;
+    ///     (a.reply(first), b.reply(second))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Of each, as [`run`](#method.run) gives them.
+    ///
+    /// # Cancellation
+    /// Each of the steps may or may not have run.
+    pub async fn run_each<const N: usize>(
+        &self,
+        mut runs: [(&Key, &mut (dyn Call + '_)); N],
+    ) -> [Result<()>; N] {
+        let mut done = [const { None }; N];
+        for ((key, call), done) in runs.iter_mut().zip(&mut done) {
+            *done = check_kind(key, &**call).err().map(Err);
+        }
+        for ((key, call), done) in runs.iter_mut().zip(&mut done) {
+            if done.is_none() {
+                match self.call_now(key, &mut **call) {
+                    Poll::Ready(now) => *done = Some(now),
+                    // The order of the steps on one record is kept, so the rest waits with it.
+                    Poll::Pending => break,
+                }
+            }
+        }
+        if done.iter().any(Option::is_none) {
+            let calls: Calls<'_> = runs
+                .iter_mut()
+                .zip(&done)
+                .filter(|(_, done)| done.is_none())
+                .map(|((key, call), _)| (*key, &mut **call as _))
+                .collect();
+            let mut answers = self.call_many(calls).await.into_iter();
+            for done in done.iter_mut().filter(|done| done.is_none()) {
+                *done = answers.next();
+            }
+        }
+        // A store that gave too few answers gave no reply either, and that is told there.
+        done.map(|done| done.unwrap_or(Ok(())))
     }
 
     /// Runs each program on its record, side by side, with a result for each: one round trip for
@@ -76,7 +147,7 @@ impl dyn Programs + '_ {
     /// # Cancellation
     /// Each of the steps may or may not have run.
     pub async fn run_many<P: Program>(&self, steps: &[(Key, P)]) -> Vec<Result<P::Reply>> {
-        let mut typed: Vec<_> = steps.iter().map(|(_, step)| Typed::new(step)).collect();
+        let mut typed: Vec<_> = steps.iter().map(|(_, step)| Run::new(step)).collect();
         let mut refused: Vec<_> = steps
             .iter()
             .zip(&typed)
@@ -95,10 +166,7 @@ impl dyn Programs + '_ {
             .zip(&mut refused)
             .map(|(call, refused)| match refused.take() {
                 Some(error) => Err(error),
-                None => done
-                    .next()
-                    .unwrap_or(Ok(()))
-                    .and_then(|()| call.into_reply()),
+                None => call.reply(done.next().unwrap_or(Ok(()))),
             })
             .collect()
     }

@@ -262,4 +262,8 @@ faults! {
     RunManyFailsWhole,
     /// `run_many` ends after 100 steps.
     RunManyEndsAt100,
+    /// The time that is known without asking is an hour ahead.
+    NowIsAhead,
+    /// Of several programs, `run_many` runs the first on its records, and the others not at all.
+    RunManyKnowsOneProgram,
 }

@@ -152,6 +152,14 @@ impl Programs for BrokenStore {
         }
     }
 
+    fn now(&self) -> Option<Timestamp> {
+        let now = self.model.now()?;
+        Some(match self.fault {
+            Some(Fault::NowIsAhead) => now.plus_micros(3600 * SECOND),
+            _ => now,
+        })
+    }
+
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         match self.fault {
             Some(Fault::CallStartsOver) => self.start_over(key, call).await,
@@ -171,6 +179,10 @@ impl Programs for BrokenStore {
             }
             Some(Fault::RunManyReverses) => calls.reverse(),
             Some(Fault::RunManyEndsAt100) => calls.truncate(100),
+            Some(Fault::RunManyKnowsOneProgram) => {
+                let first = calls.first().map(|(_, call)| call.script().name());
+                calls.retain(|(_, call)| Some(call.script().name()) == first);
+            }
             _ => {}
         }
         let mut answers = self.model.call_many(calls).await;

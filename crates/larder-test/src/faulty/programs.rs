@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Call, Calls, Key, Programs, Result};
+use larder_store::{Call, Calls, Key, Programs, Result, Timestamp};
 
 use super::{Operations, Switch, meet, meet_many};
 
@@ -23,6 +23,10 @@ impl Programs for FaultyPrograms {
             self.switch.count();
         }
         done
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        self.inner.now()
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {

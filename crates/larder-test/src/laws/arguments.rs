@@ -120,3 +120,16 @@ pub(super) async fn the_time_of_programs_goes_on(at: Scene<'_>) -> Outcome {
     }
     Ok(())
 }
+
+pub(super) async fn the_time_that_is_known_is_that_of_programs(at: Scene<'_>) -> Outcome {
+    let (programs, key) = (at.programs()?, Key::new(Tally::KIND, 0_u32));
+    let before = programs.run(&key, &TellTime).await?;
+    if let Some(now) = programs.now() {
+        let after = programs.run(&key, &TellTime).await?;
+        ensure!(
+            before <= now && now <= after,
+            "the time that is known: expected {before:?} to {after:?}, got {now:?}"
+        );
+    }
+    Ok(())
+}

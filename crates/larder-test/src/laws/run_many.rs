@@ -1,8 +1,9 @@
-use larder_store::{ErrorKind, Key, Record, Refusal};
+use bytes::Bytes;
+use larder_store::{ErrorKind, Key, Record, Refusal, Run};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error};
-use crate::records::{Add, Mark, ReadTally, Tally};
+use crate::records::{Add, Append, Journal, Mark, ReadTally, Tally};
 
 const WRONG_TYPE: ErrorKind = ErrorKind::Refused(Refusal::WrongType);
 
@@ -70,6 +71,59 @@ pub(super) async fn run_many_of_five_hundred_is_answered_whole(at: Scene<'_>) ->
     }
     Ok(())
 }
+
+pub(super) async fn run_each_answers_programs_of_several_types(at: Scene<'_>) -> Outcome {
+    let programs = at.programs()?;
+    let (one, other, value) = (
+        tally(1),
+        Key::new(Journal::KIND, 1_i64),
+        at.key("no-record"),
+    );
+    let line = Append {
+        line: Bytes::from_static(b"seats"),
+        ttl: LONG,
+    };
+    for before in [0, 1] {
+        let (mut before_it, mut added) = (Run::new(&ReadTally), Run::new(&ADD_ONE));
+        let (mut appended, mut refused) = (Run::new(&line), Run::new(&ADD_ONE));
+        let mut after_it = Run::new(&ReadTally);
+        let [first, second, third, fourth, fifth] = programs
+            .run_each([
+                (&one, &mut before_it),
+                (&one, &mut added),
+                (&other, &mut appended),
+                (&value, &mut refused),
+                (&one, &mut after_it),
+            ])
+            .await;
+        let read = (before > 0).then_some(before);
+        ensure_eq!(before_it.reply(first)?, read, "a read before the step");
+        ensure_eq!(added.reply(second)?, Some(before + 1), "the step");
+        let bytes = 5 * (before + 1);
+        ensure_eq!(
+            appended.reply(third)?,
+            bytes,
+            "a step on a record of another type"
+        );
+        is_error(
+            refused.reply(fourth),
+            WRONG_TYPE,
+            "a step on something else",
+        )?;
+        ensure_eq!(
+            after_it.reply(fifth)?,
+            Some(before + 1),
+            "a read after the step"
+        );
+    }
+    Ok(())
+}
+
+const ADD_ONE: Add = Add {
+    by: 1,
+    limit: 1000,
+    ttl: LONG,
+};
 
 fn tally(id: i64) -> Key {
     Key::new(Tally::KIND, id)

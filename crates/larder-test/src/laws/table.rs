@@ -269,6 +269,8 @@ macro_rules! laws {
             the_time_of_programs_never_goes_back
             /// The time that programs see passes as the store's does.
             the_time_of_programs_goes_on
+            /// A time that is known without asking is the one that programs see.
+            the_time_that_is_known_is_that_of_programs
         }
         record_ends {
             /// A record is there up to the end of its TTL, and gone at it.
@@ -305,6 +307,8 @@ macro_rules! laws {
             run_many_fails_step_by_step
             /// `run_many` of 500 steps runs and answers all of them.
             run_many_of_five_hundred_is_answered_whole
+            /// `run_each` runs programs of several types, in their order, and answers each in its place.
+            run_each_answers_programs_of_several_types
         }
     } };
 }

@@ -1,7 +1,7 @@
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Call, Calls, Cell, Form, Key, Programs, Result};
+use larder_store::{Call, Calls, Cell, Clock, Form, Key, Programs, Result, Timestamp};
 
 use super::{Content, Held, ModelStore, deadline};
 
@@ -35,6 +35,10 @@ impl ModelStore {
 impl Programs for ModelStore {
     fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
         Poll::Ready(self.step(key, call))
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        Some(self.clock.now())
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {

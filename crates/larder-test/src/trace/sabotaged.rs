@@ -24,6 +24,10 @@ impl Sabotaged {
 
 #[async_trait]
 impl Programs for Sabotaged {
+    fn now(&self) -> Option<Timestamp> {
+        self.inner.now()
+    }
+
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         if call.script().name() == self.script.name() {
             let script = self.script;
