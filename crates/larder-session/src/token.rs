@@ -36,7 +36,7 @@ impl DeviceId {
 
 impl KeyId for DeviceId {
     fn write_id(&self, id: &mut IdWriter<'_>) {
-        id.text(&self.text());
+        write_text(&self.0, id);
     }
 }
 
@@ -83,7 +83,16 @@ impl OwnerTag {
 
 impl KeyId for OwnerTag {
     fn write_id(&self, id: &mut IdWriter<'_>) {
-        id.text(&URL_SAFE_NO_PAD.encode(self.0));
+        write_text(&self.0, id);
+    }
+}
+
+/// The 22 characters of base64url, without an allocation.
+fn write_text(bytes: &[u8; 16], id: &mut IdWriter<'_>) {
+    let mut text = [0; 22];
+    // 16 bytes are 22 characters, so this does not fail.
+    if URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).is_ok() {
+        id.bytes(&text);
     }
 }
 
@@ -143,20 +152,25 @@ impl Token {
     pub(crate) fn encode(&self) -> String {
         let mut text = self.record.text();
         text.push('.');
-        URL_SAFE_NO_PAD.encode_string(self.behind_the_dot(), &mut text);
+        let (bytes, length) = self.behind_the_dot();
+        URL_SAFE_NO_PAD.encode_string(&bytes[..length], &mut text);
         text
     }
 
     pub(crate) fn hash(&self) -> SecretHash {
-        Sha256::digest(self.behind_the_dot()).into()
+        let (bytes, length) = self.behind_the_dot();
+        Sha256::digest(&bytes[..length]).into()
     }
 
-    fn behind_the_dot(&self) -> Vec<u8> {
-        let mut bytes = self.secret.to_vec();
-        if let Some(OwnerTag(tag)) = self.owner {
-            bytes.extend_from_slice(&tag);
-        }
-        bytes
+    /// The secret, and the tag of the user if there is one; and how long both are.
+    fn behind_the_dot(&self) -> ([u8; 32], usize) {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&self.secret);
+        let Some(OwnerTag(tag)) = self.owner else {
+            return (bytes, 16);
+        };
+        bytes[16..].copy_from_slice(&tag);
+        (bytes, 32)
     }
 }
 

@@ -13,7 +13,8 @@ use larder_test::trace::{Divergence, Pair, Sabotaged, Step, step, trace};
 
 use crate::owner::{Enroll, OwnerRecord, ReadStanding, Revoke, Roster, Withdraw};
 use crate::record::{
-    Apply, Change, Create, Destroy, Open, Owner, Peek, Rotate, SessionRecord, SignIn, Whose,
+    Apply, Change, Create, Destroy, Left, Owner, Peek, Read, Rotate, SessionRecord, SignIn, Touch,
+    Whose,
 };
 use crate::token::DeviceId;
 
@@ -87,15 +88,16 @@ fn change(rng: &mut Rng) -> Change {
 fn session_step(rng: &mut Rng) -> Box<dyn Step> {
     let (idle, absolute) = (span(rng), span(rng));
     match rng.u8(..16) {
-        0..=4 => {
+        0 | 1 => step(Read, |stored, _| match stored {
+            None => Vec::new(),
+            Some(stored) => [stored.about.idle_at, stored.about.absolute_at]
+                .map(Timestamp::from_micros)
+                .to_vec(),
+        }),
+        2 => after(Left, Vec::new()),
+        3 | 4 => {
             let touch = [0, 1, 500, 1_000_000][rng.usize(..4)];
-            let hash = hash(rng);
-            step(Open { hash, idle, touch }, |opened, _| match opened {
-                None => Vec::new(),
-                Some(opened) => [opened.about.idle_at, opened.about.absolute_at]
-                    .map(Timestamp::from_micros)
-                    .to_vec(),
-            })
+            after(Touch { idle, touch }, vec![idle])
         }
         5..=8 => {
             let names = ["a", "b", "c", "larder.device"];
@@ -241,82 +243,78 @@ async fn is_caught<R: Record>(
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_is_caught() {
     let server = RedisServer::start().unwrap();
-    let sessions: [(&'static Script, (&str, &str)); 16] = [
+    let sessions: &[(&'static Script, (&str, &str))] = &[
         (
-            Open::SCRIPT,
-            ("now >= tonumber(idle_at)", "now > tonumber(idle_at)"),
+            Read::SCRIPT,
+            ("'GET', KEYS[1]", "'GETRANGE', KEYS[1], 0, 120"),
         ),
+        (Left::SCRIPT, ("left(KEYS[1])", "left(KEYS[1]) + 1")),
+        (Touch::SCRIPT, ("now - seen <", "now - seen <=")),
+        (Touch::SCRIPT, ("now >= absolute_at", "now > absolute_at")),
         (
-            Open::SCRIPT,
-            ("now >= tonumber(till)", "now > tonumber(till)"),
-        ),
-        (
-            Open::SCRIPT,
-            (">= tonumber(ARGV[3])", "> tonumber(ARGV[3])"),
-        ),
-        (
-            Open::SCRIPT,
+            Touch::SCRIPT,
             (
-                "math.min(now + tonumber(ARGV[2]), absolute_at)",
-                "now + tonumber(ARGV[2])",
+                "math.min(tonumber(idle), absolute_at - now)",
+                "tonumber(idle)",
             ),
         ),
-        (Apply::SCRIPT, ("held[1] ~= ARGV[1] or ", "")),
+        (
+            Touch::SCRIPT,
+            ("'SETRANGE', KEYS[1], 33", "'SETRANGE', KEYS[1], 32"),
+        ),
+        (Apply::SCRIPT, (" or s.era ~= tonumber(ARGV[1])", "")),
         (
             Apply::SCRIPT,
-            ("now >= tonumber(held[2])", "now > tonumber(held[2])"),
+            ("now < s.absolute_at", "now <= s.absolute_at"),
         ),
         (
             Apply::SCRIPT,
             ("9007199254740992 - by", "9007199254740993 - by"),
         ),
-        (Apply::SCRIPT, (" and weight > tonumber(held[4])", "")),
+        (Apply::SCRIPT, (" and s.weight > before", "")),
         (
             Apply::SCRIPT,
-            ("if old ~= with then return {2, old} end", ""),
+            ("if old ~= with then return {2, old or false} end", ""),
         ),
         (
             Apply::SCRIPT,
-            ("if old == with then new = false end", "new = false"),
+            ("if old == with then new = nil end", "new = nil"),
         ),
-        (
-            Create::SCRIPT,
-            ("now < tonumber(idle_at)", "now <= tonumber(idle_at)"),
-        ),
-        (Create::SCRIPT, ("hash == ARGV[1] and 1 or 0", "1")),
+        (Create::SCRIPT, ("s.hash == ARGV[1] and 1 or 0", "1")),
         (
             Rotate::SCRIPT,
-            ("if held[1] ~= ARGV[1] then return false end", ""),
+            ("if s.hash ~= ARGV[1] then return false end", ""),
         ),
         (
             Rotate::SCRIPT,
-            ("redis.call('HSET', KEYS[1], 'b', '0')", ""),
+            ("if s.user then s.names, s.weight = {}, 0 end", ""),
+        ),
+        (
+            Rotate::SCRIPT,
+            ("s.hash, s.old = ARGV[2], nil", "s.hash = ARGV[2]"),
         ),
         (
             Destroy::SCRIPT,
-            ("(user ~= ARGV[1] or", "(user and user ~= ARGV[1] or"),
+            ("(s.user ~= ARGV[1] or", "(s.user and s.user ~= ARGV[1] or"),
         ),
-        (Destroy::SCRIPT, (" or epoch == ARGV[2]", "")),
+        (Destroy::SCRIPT, (" or s.epoch == ARGV[2]", "")),
     ];
-    for (script, fault) in sessions {
+    for &(script, fault) in sessions {
         let caught = is_caught::<SessionRecord>(&server, script, fault, session_step).await;
         assert!(caught.is_some(), "{}: {fault:?} went unseen", script.name());
     }
-    let owners: [(&'static Script, (&str, &str)); 6] = [
-        (
-            Enroll::SCRIPT,
-            ("now >= tonumber(latest)", "now > tonumber(latest)"),
-        ),
+    let owners: &[(&'static Script, (&str, &str))] = &[
+        (Enroll::SCRIPT, ("math.max(tonumber(latest), ends)", "ends")),
         (Enroll::SCRIPT, ("now < ends", "now <= ends")),
         (Enroll::SCRIPT, ("return a < b", "return a > b")),
         (
             ReadStanding::SCRIPT,
-            ("now() >= tonumber(latest)", "now() > tonumber(latest)"),
+            ("'HGET', KEYS[1], 'e'", "'HGET', KEYS[1], 'x'"),
         ),
         (Revoke::SCRIPT, (" and spared ~= ARGV[3]", "")),
-        (Revoke::SCRIPT, ("redis.call('HDEL', KEYS[1], 'k')", "")),
+        (Revoke::SCRIPT, ("ARGV[1] .. ARGV[2]", "ARGV[1] .. spared")),
     ];
-    for (script, fault) in owners {
+    for &(script, fault) in owners {
         let caught = is_caught::<OwnerRecord>(&server, script, fault, owner_step).await;
         assert!(caught.is_some(), "{}: {fault:?} went unseen", script.name());
     }

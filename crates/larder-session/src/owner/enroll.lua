@@ -2,10 +2,9 @@
 -- microseconds; how many sessions there may be.
 local now = now()
 local epoch, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'x'))
-if not epoch or now >= tonumber(latest) then
-  del(KEYS[1])
-  epoch, latest = ARGV[2], 0
-end
+-- What is no epoch is none: a sign-in mends it.
+local standing = epoch and #epoch >= 16 and epoch or ARGV[2]
+epoch, latest = string.sub(standing, 1, 16), latest or '0'
 
 -- By bytes: text is compared by the server's locale.
 local function before(one, other)
@@ -38,7 +37,7 @@ end
 
 for _, field in ipairs(over) do redis.call('HDEL', KEYS[1], field) end
 local ends = now + tonumber(ARGV[3])
-latest = math.max(tonumber(latest), ends)
-redis.call('HSET', KEYS[1], 'e', epoch, 'x', num(latest), 's:' .. ARGV[1], num(ends))
-ttl(KEYS[1], math.ceil((latest - now) / 1000))
+local ms = math.ceil((math.max(tonumber(latest), ends) - now) / 1000)
+redis.call('HSET', KEYS[1], 'e', standing, 'x', num(now + ms * 1000), 's:' .. ARGV[1], num(ends))
+ttl(KEYS[1], ms)
 return {epoch, evicted}

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{OwnerRecord, Standing};
+use super::{OwnerRecord, Standing, until};
 use crate::record::Epoch;
 use crate::record::wire as read;
 use crate::token::DeviceId;
@@ -46,7 +46,7 @@ impl Program for Enroll {
     fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) -> Enrolled {
         let now = now.as_micros();
         let ends = now + self.life;
-        let held = record.get().filter(|held| now < held.latest);
+        let held = record.get();
         let (standing, latest) = match held {
             Some(held) => (held.standing, held.latest.max(ends)),
             None => (Standing::new(self.epoch), ends),
@@ -58,12 +58,12 @@ impl Program for Enroll {
         sessions.remove(&self.session);
         let evicted = self.evict(&mut sessions);
         sessions.insert(self.session, ends);
+        let (ttl, latest) = until(latest, now);
         let next = OwnerRecord {
             standing,
             latest,
             sessions,
         };
-        let ttl = next.ttl(now);
         record.put(next, ttl);
         Enrolled {
             epoch: standing.epoch,

@@ -1,7 +1,8 @@
 //! What is kept for one user: the epoch that every session of the user's has to be of, and which
 //! sessions there are.
 //!
-//! On Redis one hash: `e` the epoch, `k` the session that the last revocation spared, `x` when the
+//! On Redis one hash: `e` the epoch, and behind its 16 bytes the session that the last revocation
+//! spared, if it spared one, so that both are read by one HGET; `x` when the
 //! last session ends at the latest, and `s:` with the id of a session, its latest end. Each is kept a
 //! minute longer than the session, whose record may live by another server's clock.
 
@@ -58,8 +59,9 @@ impl Record for OwnerRecord {
     type Inspect = InspectOwner;
 }
 
-impl OwnerRecord {
-    fn ttl(&self, now: i64) -> Ttl {
-        Ttl::covering_micros(self.latest - now)
-    }
+/// What is left at `now`, in milliseconds, and the latest end as the very moment at which the key then
+/// ends: so whoever reads a user's record needs to compare none.
+fn until(latest: i64, now: i64) -> (Ttl, i64) {
+    let ttl = Ttl::covering_micros(latest - now);
+    (ttl, now + ttl.as_micros())
 }

@@ -1,9 +1,10 @@
 -- KEYS[1]: the user. ARGV: the next epoch; the session that is spared or ''; the session that asks for
 -- this and its epoch, or two empty texts.
 local now = now()
-local epoch, spared, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'k', 'x'))
+local standing, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'x'))
+local epoch, spared = string.sub(standing or '', 1, 16), string.sub(standing or '', 17)
 local asked = ARGV[3] ~= ''
-if not epoch or now >= tonumber(latest) then
+if not standing then
   -- None of the user's sessions is in force: nothing is left to revoke.
   if asked then return {1, {}} end
   return {0, {}}
@@ -17,11 +18,7 @@ for at = 1, #all, 2 do
   local id = string.match(all[at], '^s:(.*)$')
   if id and id ~= ARGV[2] and now < tonumber(all[at + 1]) then ids[#ids + 1] = id end
 end
-redis.call('HSET', KEYS[1], 'e', ARGV[1])
-if ARGV[2] ~= '' then
-  redis.call('HSET', KEYS[1], 'k', ARGV[2])
-else
-  redis.call('HDEL', KEYS[1], 'k')
-end
-ttl(KEYS[1], math.ceil((tonumber(latest) - now) / 1000))
+local ms = math.ceil((tonumber(latest) - now) / 1000)
+redis.call('HSET', KEYS[1], 'e', ARGV[1] .. ARGV[2], 'x', num(now + ms * 1000))
+ttl(KEYS[1], ms)
 return {0, ids}

@@ -1,7 +1,7 @@
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
 use super::enroll::id;
-use super::{OwnerRecord, Standing};
+use super::{OwnerRecord, Standing, until};
 use crate::record::{Epoch, Owner};
 use crate::token::DeviceId;
 
@@ -54,7 +54,7 @@ impl Program for Revoke {
 
     fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) -> Revocation {
         let now = now.as_micros();
-        let Some(held) = record.get().filter(|held| now < held.latest) else {
+        let Some(held) = record.get() else {
             return match self.by {
                 Some(_) => Revocation::Gone,
                 None => Revocation::Done(Vec::new()),
@@ -66,8 +66,9 @@ impl Program for Revoke {
         }
         let live = held.live(now).into_keys();
         let ids = live.filter(|id| Some(*id) != self.spared).collect();
-        let ttl = held.ttl(now);
+        let (ttl, latest) = until(held.latest, now);
         if let Some(held) = record.update(ttl) {
+            held.latest = latest;
             held.standing = Standing {
                 epoch: self.epoch,
                 spared: self.spared,

@@ -1,6 +1,6 @@
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::OwnerRecord;
+use super::{OwnerRecord, until};
 use crate::token::DeviceId;
 
 /// Takes sessions that have ended off a user's list.
@@ -26,11 +26,12 @@ impl Program for Withdraw {
 
     fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) {
         let now = now.as_micros();
-        let Some(held) = record.get().filter(|held| now < held.latest) else {
+        let Some(held) = record.get() else {
             return;
         };
-        let ttl = held.ttl(now);
+        let (ttl, latest) = until(held.latest, now);
         if let Some(held) = record.update(ttl) {
+            held.latest = latest;
             held.sessions.retain(|id, _| !self.0.contains(id));
         }
     }

@@ -39,8 +39,11 @@ impl Program for Apply {
     type Record = SessionRecord;
     type Reply = Applied;
 
-    const SCRIPT: &'static Script =
-        &Script::new("session-apply", Effect::Once, include_str!("apply.lua"));
+    const SCRIPT: &'static Script = &Script::new(
+        "session-apply",
+        Effect::Once,
+        concat!(include_str!("layout.lua"), include_str!("apply.lua")),
+    );
 
     fn args(&self, args: &mut Args) {
         args.int(self.era);
@@ -54,7 +57,7 @@ impl Program for Apply {
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Applied {
         let now = now.as_micros();
         let held = match record.get() {
-            Some(held) if held.is_alive(now) && held.about.era == self.era => held,
+            Some(held) if held.is_alive(now) && held.0.about.era == self.era => &held.0,
             _ => return Applied::Gone,
         };
         let mut about = held.about.clone();
@@ -75,8 +78,8 @@ impl Program for Apply {
         }
         let ttl = about.touch(now, self.idle);
         if let Some(held) = record.update(ttl) {
-            held.about = about;
-            let fields = Arc::make_mut(&mut held.fields);
+            held.0.about = about;
+            let fields = Arc::make_mut(&mut held.0.fields);
             for ((name, _), value) in self.changes.iter().zip(values) {
                 match value {
                     Some(value) => fields.insert(name.clone(), value),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{About, Epoch, Fields, Owner, SessionRecord, same, weight};
+use super::{About, Epoch, Fields, Owner, SessionRecord, Stored, same, weight};
 use crate::token::SecretHash;
 
 /// Makes a session under an id that was drawn for it, and answers whether it is there now. Only a
@@ -56,7 +56,7 @@ impl Program for Create {
     const SCRIPT: &'static Script = &Script::new(
         "session-create",
         Effect::Idempotent,
-        include_str!("create.lua"),
+        concat!(include_str!("layout.lua"), include_str!("create.lua")),
     );
 
     fn args(&self, args: &mut Args) {
@@ -83,17 +83,17 @@ impl Program for Create {
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
         let now = now.as_micros();
         if let Some(held) = record.get().filter(|held| held.is_alive(now)) {
-            return same(&held.hash, &self.hash);
+            return same(&held.0.hash, &self.hash);
         }
-        let about = self.about(now);
-        let ttl = about.ttl(now);
-        let session = SessionRecord {
+        let mut about = self.about(now);
+        let ttl = about.touch(now, self.idle);
+        let session = Stored {
             hash: self.hash,
             outdated: None,
             about,
             fields: Arc::new(self.fields.clone()),
         };
-        record.put(session, ttl);
+        record.put(SessionRecord(session), ttl);
         true
     }
 

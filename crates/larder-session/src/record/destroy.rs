@@ -28,7 +28,7 @@ impl Program for Destroy {
     const SCRIPT: &'static Script = &Script::new(
         "session-destroy",
         Effect::Idempotent,
-        include_str!("destroy.lua"),
+        concat!(include_str!("layout.lua"), include_str!("destroy.lua")),
     )
     .runs_when_full();
 
@@ -43,9 +43,9 @@ impl Program for Destroy {
         }
     }
 
-    fn step(&self, record: &mut Slot<'_, SessionRecord>, _: Timestamp) -> bool {
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
         let ends = |held: &SessionRecord| {
-            let owner = held.about.owner.as_ref();
+            let owner = held.0.about.owner.as_ref();
             match &self.whose {
                 Whose::Anybodys => true,
                 Whose::Of(user) => owner.is_some_and(|owner| owner.user == *user),
@@ -54,7 +54,8 @@ impl Program for Destroy {
                 }
             }
         };
-        if !record.get().is_none_or(ends) {
+        let held = record.get().filter(|held| held.is_alive(now.as_micros()));
+        if !held.is_none_or(ends) {
             return false;
         }
         record.remove();

@@ -1,6 +1,6 @@
 use larder_store::{Args, Effect, Inspection, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{About, Fields, SessionRecord, wire};
+use super::{SessionRecord, Stored, stored, wire};
 
 /// Shows whose a session is, its times in microseconds, and the length of each field, for people and
 /// tools. It shows no secret, no hash and no value.
@@ -12,27 +12,30 @@ impl Program for InspectSession {
     type Reply = Inspection;
 
     const SCRIPT: &'static Script =
-        &Script::new("session-inspect", Effect::Read, include_str!("inspect.lua"));
+        &Script::new("session-inspect", Effect::Read, include_str!("read.lua"));
 
     fn args(&self, _: &mut Args) {}
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, _: Timestamp) -> Inspection {
         match record.get() {
-            Some(held) => show(&held.about, &held.fields),
+            Some(held) => show(&held.0),
             None => Inspection::new(),
         }
     }
 
     fn reply(&self, wire: Wire) -> Result<Inspection> {
-        if matches!(&wire, Wire::List(list) if list.is_empty()) {
+        let Some(bytes) = wire::optional(wire, Wire::bytes)? else {
             return Ok(Inspection::new());
-        }
-        let (about, fields) = wire::session(wire)?;
-        Ok(show(&about, &fields))
+        };
+        Ok(match stored::read(&bytes) {
+            Some(held) => show(&held),
+            None => Inspection::new().with("bytes that are no session", bytes.len()),
+        })
     }
 }
 
-fn show(about: &About, fields: &Fields) -> Inspection {
+fn show(held: &Stored) -> Inspection {
+    let (about, fields) = (&held.about, &held.fields);
     let mut shown = Inspection::new();
     if let Some(owner) = &about.owner {
         shown = shown
@@ -46,7 +49,7 @@ fn show(about: &About, fields: &Fields) -> Inspection {
         .with("idle_deadline_us", about.idle_at)
         .with("absolute_deadline_us", about.absolute_at)
         .with("weight", about.bytes);
-    for (name, value) in fields {
+    for (name, value) in &**fields {
         shown = shown.with(format!("bytes of {name}"), value.len());
     }
     shown

@@ -1,19 +1,20 @@
 //! One session as a record, and its programs: the Lua beside the Rust.
 //!
-//! On Redis a session is one hash. Its own fields have names of one letter: `h` the hash of the
-//! secret, `p` and `q` the hash before it and until when that still opens, `u` the user, `e` the
-//! epoch of the user's at sign-in, `l` when that was, `g` the era, which changes with the user, `c`
-//! created, `s` last seen, `i` and `a` the idle and the absolute deadline, `b` the bytes of the
-//! data. The data stands under `d:` and the name of the field.
+//! On Redis a session is one string, so that a request reads it by a GET: `layout.lua` says what
+//! stands in it, and `stored.rs` reads it. Its idle deadline is the very moment at which the key ends,
+//! so that whoever reads it needs to compare none.
 
 mod apply;
 mod change;
 mod create;
 mod destroy;
 mod inspect;
-mod open;
+mod left;
 mod peek;
+mod read;
 mod rotate;
+mod stored;
+mod touch;
 pub(crate) mod wire;
 
 use std::collections::BTreeMap;
@@ -30,9 +31,11 @@ pub(crate) use change::Change;
 pub(crate) use create::Create;
 pub(crate) use destroy::{Destroy, Whose};
 pub use inspect::InspectSession;
-pub(crate) use open::{Open, Opened};
+pub(crate) use left::Left;
 pub(crate) use peek::{Peek, Peeked};
+pub(crate) use read::{Read, Stored};
 pub(crate) use rotate::{Rotate, SignIn};
+pub(crate) use touch::Touch;
 
 /// The data of a session, by the names of its fields.
 pub(crate) type Fields = BTreeMap<Box<str>, Bytes>;
@@ -43,13 +46,7 @@ pub(crate) type Epoch = [u8; 16];
 /// What is kept for one session, for [`inspect`](larder_store::Programs#method.inspect).
 ///
 /// It holds the hash of the secret, never the secret.
-pub struct SessionRecord {
-    hash: SecretHash,
-    /// The hash before, and until when it still opens.
-    outdated: Option<(SecretHash, i64)>,
-    about: About,
-    fields: Arc<Fields>,
-}
+pub struct SessionRecord(Stored);
 
 /// What is known of a session beside its data. All times are microseconds by the store's clock.
 #[derive(Clone, PartialEq, Eq)]
@@ -82,17 +79,10 @@ impl Record for SessionRecord {
 }
 
 impl SessionRecord {
+    /// Whether one that is there is alive: it ends when it is idle for too long, and up to a
+    /// millisecond after it is too old.
     fn is_alive(&self, now: i64) -> bool {
-        now < self.about.idle_at
-    }
-
-    /// Whether `hash` opens it, and by which secret.
-    fn opens(&self, hash: &SecretHash, now: i64) -> Option<Secret> {
-        if same(&self.hash, hash) {
-            return Some(Secret::Current);
-        }
-        let (outdated, until) = self.outdated.as_ref()?;
-        (same(outdated, hash) && now < *until).then_some(Secret::Outdated)
+        now < self.0.about.absolute_at
     }
 }
 
@@ -107,14 +97,16 @@ pub(crate) enum Secret {
 impl About {
     /// The session is seen at `now`, and may be idle for `idle` from here.
     fn touch(&mut self, now: i64, idle: i64) -> Ttl {
+        let ttl = Ttl::covering_micros(idle.min(self.absolute_at - now));
         self.seen = now;
-        self.idle_at = self.absolute_at.min(now + idle);
-        self.ttl(now)
+        self.idle_at = now + ttl.as_micros();
+        ttl
     }
+}
 
-    fn ttl(&self, now: i64) -> Ttl {
-        Ttl::covering_micros(self.idle_at - now)
-    }
+/// Milliseconds, rounded up, as TTLs are.
+fn millis(micros: i64) -> i64 {
+    micros.div_euclid(1000) + i64::from(micros.rem_euclid(1000) > 0)
 }
 
 /// What a field weighs: its name, its value, and what a store takes beside them.

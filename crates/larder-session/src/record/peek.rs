@@ -24,20 +24,23 @@ impl Program for Peek {
     type Record = SessionRecord;
     type Reply = Option<Peeked>;
 
-    const SCRIPT: &'static Script =
-        &Script::new("session-peek", Effect::Read, include_str!("peek.lua"));
+    const SCRIPT: &'static Script = &Script::new(
+        "session-peek",
+        Effect::Read,
+        concat!(include_str!("layout.lua"), include_str!("peek.lua")),
+    );
 
     fn args(&self, _: &mut Args) {}
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Option<Peeked> {
-        let held = record.get()?;
-        let owner = held.about.owner.clone()?;
-        held.is_alive(now.as_micros()).then(|| Peeked {
-            owner,
-            created: held.about.created,
-            seen: held.about.seen,
-            idle_at: held.about.idle_at,
-            device: held.fields.get(DEVICE.name()).cloned(),
+        let held = record.get().filter(|held| held.is_alive(now.as_micros()))?;
+        let about = &held.0.about;
+        Some(Peeked {
+            owner: about.owner.clone()?,
+            created: about.created,
+            seen: about.seen,
+            idle_at: about.idle_at,
+            device: held.0.fields.get(DEVICE.name()).cloned(),
         })
     }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{Epoch, Owner, SessionRecord, same};
+use super::{Epoch, Owner, SessionRecord, Stored, same};
 use crate::token::SecretHash;
 
 /// Gives a session a new secret, and a user where somebody signs in. It answers the era; nothing,
@@ -37,7 +37,7 @@ impl Program for Rotate {
     const SCRIPT: &'static Script = &Script::new(
         "session-rotate",
         Effect::Idempotent,
-        include_str!("rotate.lua"),
+        concat!(include_str!("layout.lua"), include_str!("rotate.lua")),
     );
 
     fn args(&self, args: &mut Args) {
@@ -54,7 +54,7 @@ impl Program for Rotate {
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Option<i64> {
         let now = now.as_micros();
-        let held = record.get().filter(|held| held.is_alive(now))?;
+        let held = &record.get().filter(|held| held.is_alive(now))?.0;
         if same(&held.hash, &self.to) {
             return Some(held.about.era);
         }
@@ -78,13 +78,13 @@ impl Program for Rotate {
         }
         let ttl = about.touch(now, self.idle);
         let era = about.era;
-        let session = SessionRecord {
+        let session = Stored {
             hash: self.to,
             outdated: (self.grace > 0).then_some((self.from, now + self.grace)),
             about,
             fields,
         };
-        record.put(session, ttl);
+        record.put(SessionRecord(session), ttl);
         Some(era)
     }
 

@@ -29,7 +29,8 @@ impl Session {
     /// The verdict, where there is nothing to be written; nothing where there is, or where the
     /// session is still in use.
     pub(crate) fn finish_now(&self, status: StatusCode) -> Option<Verdict> {
-        if !self.inner.is_used.load(Ordering::Relaxed) {
+        self.inner.is_late.store(true, Ordering::SeqCst);
+        if !self.inner.is_used.load(Ordering::SeqCst) {
             return Some(Verdict {
                 answer: Answer::Unused,
                 cookie: Outgoing::Keep,
@@ -58,7 +59,6 @@ impl Session {
     }
 
     fn close(&self, state: &mut State) -> Verdict {
-        state.is_late = true;
         if !state.pending.is_empty() {
             self.inner.layer.sessions.meter.write_dropped.increment(1);
             state.pending.clear();

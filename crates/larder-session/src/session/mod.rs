@@ -57,6 +57,8 @@ struct Inner {
     layer: Arc<Shared>,
     presented: Presented,
     is_used: AtomicBool,
+    /// The response has gone out, or is about to.
+    is_late: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -67,6 +69,7 @@ impl Session {
                 layer,
                 presented: Presented::of(headers),
                 is_used: AtomicBool::new(false),
+                is_late: AtomicBool::new(false),
                 state: Mutex::new(State::default()),
             }),
         }
@@ -99,7 +102,8 @@ impl Session {
     /// once.
     async fn load(&self) -> Result<MutexGuard<'_, State>> {
         let mut state = self.inner.state.lock().await;
-        self.inner.is_used.store(true, Ordering::Relaxed);
+        // Of this and the end of the request, one sees what the other did.
+        self.inner.is_used.store(true, Ordering::SeqCst);
         if state.phase == Phase::Unread {
             let token = self.inner.presented.token(self.inner.layer.cookie.name());
             let opened = match &token {
@@ -143,32 +147,26 @@ impl Session {
 
     /// The session for changes that are kept until the end.
     async fn change(&self) -> Result<MutexGuard<'_, State>> {
-        self.read().await?.checked()
+        self.checked(self.read().await?)
     }
 
     /// The session for what is written at once.
     async fn act(&self) -> Result<MutexGuard<'_, State>> {
-        self.load().await?.checked()
+        self.checked(self.load().await?)
     }
-}
 
-/// Refuses to change what cannot be changed any more.
-trait Checked: Sized {
-    fn checked(self) -> Result<Self>;
-}
-
-impl Checked for MutexGuard<'_, State> {
-    fn checked(self) -> Result<Self> {
-        if self.is_late {
+    /// Refuses to change what cannot be changed any more.
+    fn checked<'a>(&self, state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>> {
+        if self.inner.is_late.load(Ordering::SeqCst) {
             return Err(Error::new(
                 ErrorKind::Late,
                 "the response has gone out: change the session before it is returned",
             ));
         }
-        if self.is_gone {
+        if state.is_gone {
             return Err(Error::gone());
         }
-        Ok(self)
+        Ok(state)
     }
 }
 

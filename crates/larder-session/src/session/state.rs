@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::pending::Pending;
 use crate::UserId;
-use crate::record::{About, Fields, Opened, Owner, Secret, weight};
+use crate::record::{About, Fields, Owner, Secret, weight};
+use crate::sessions::Opened;
 use crate::token::Token;
 
 /// What is known of a session in the course of a request.
@@ -20,8 +21,6 @@ pub(super) struct State {
     pub(super) outgoing: Outgoing,
     /// The session ended under way: nothing is written any more.
     pub(super) is_gone: bool,
-    /// The response has gone out.
-    pub(super) is_late: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]

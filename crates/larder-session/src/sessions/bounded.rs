@@ -9,7 +9,7 @@ use crate::{Error, Result};
 
 impl Sessions {
     /// The answer of the store, waited for no longer than was declared. A store that answers at once
-    /// takes no timer.
+    /// takes no timer, nor does one with a deadline of its own that is short enough.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
@@ -21,6 +21,7 @@ impl Sessions {
         let first = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
         let answer = match first {
             Poll::Ready(answer) => answer,
+            Poll::Pending if self.is_bounded_by_the_store() => answer.await,
             Poll::Pending => match tokio::time::timeout(self.settings.timeout, answer).await {
                 Ok(answer) => answer,
                 Err(_) => Err(store::Error::new(
@@ -30,6 +31,21 @@ impl Sessions {
                 )),
             },
         };
+        self.answered(answer)
+    }
+
+    /// Whether the store itself waits no longer than was declared: a timer more would cost each read
+    /// a good part of what it takes.
+    fn is_bounded_by_the_store(&self) -> bool {
+        let deadline = self.programs.deadline();
+        deadline.is_some_and(|deadline| deadline <= self.settings.timeout)
+    }
+
+    /// The answer of the store, counted, as whoever asked gets it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
+    pub(super) fn answered<T>(&self, answer: store::Result<T>) -> Result<T> {
         match answer {
             Ok(answer) => {
                 self.meter.store_works();

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use futures_util::future::try_join;
-use larder_store::Timestamp;
+use larder_store::{Run, Timestamp};
 
 use super::Sessions;
 use super::steps::{owner_key, session_key};
@@ -72,11 +71,13 @@ impl Sessions {
         current: Option<DeviceId>,
     ) -> Result<Vec<Device>> {
         let key = owner_key(user);
-        let (roster, standing) = (
-            self.programs.run(&key, &Roster),
-            self.programs.run(&key, &ReadStanding),
-        );
-        let (mut ids, standing) = self.bounded(try_join(roster, standing)).await?;
+        let both = self.bounded(async {
+            let (mut roster, mut standing) = (Run::new(&Roster), Run::new(&ReadStanding));
+            let calls = [(&key, &mut roster as _), (&key, &mut standing as _)];
+            let [first, second] = self.programs.run_each(calls).await;
+            Ok((roster.reply(first)?, standing.reply(second)?))
+        });
+        let (mut ids, standing) = both.await?;
         let Some(standing) = standing else {
             return Ok(Vec::new());
         };

@@ -2,7 +2,9 @@
 
 mod bounded;
 mod devices;
+mod open;
 mod steps;
+mod time;
 mod users;
 
 use std::fmt;
@@ -10,11 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::{Programs, Store, StoreExt, Ttl};
+use tokio::sync::Semaphore;
 
 use crate::meter::Meter;
 use crate::{Error, Lifetime, Result};
 
 pub use devices::Device;
+pub(crate) use open::Opened;
+use time::StoreTime;
 
 /// The sessions of an app, in a store: the settings, and what an app does to the sessions of a user
 /// without being that user.
@@ -38,7 +43,13 @@ pub struct Sessions {
     pub(crate) programs: Arc<dyn Programs>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) meter: Meter,
+    /// Room for deadlines that are slid while nobody waits.
+    sliding: Arc<Semaphore>,
+    time: Arc<StoreTime>,
 }
+
+/// How many deadlines are slid at once while nobody waits.
+const SLIDING: usize = 256;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -82,6 +93,8 @@ impl Sessions {
                 timeout: Self::DEFAULT_TIMEOUT,
             }),
             meter: Meter::new(),
+            sliding: Arc::new(Semaphore::new(SLIDING)),
+            time: Arc::new(StoreTime::new()),
         })
     }
 

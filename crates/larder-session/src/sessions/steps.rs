@@ -2,55 +2,18 @@
 
 use std::sync::Arc;
 
-use futures_util::future::{join, try_join};
-use larder_store::{Key, Record, Timestamp};
+use larder_store::{Key, Record, Run, Timestamp};
 
-use super::Sessions;
+use super::{Opened, Sessions};
 use crate::Result;
-use crate::owner::{OwnerRecord, ReadStanding, Withdraw};
+use crate::owner::{OwnerRecord, Withdraw};
 use crate::record::{
-    Applied, Apply, Change, Create, Destroy, Epoch, Fields, Open, Opened, Rotate, SessionRecord,
-    SignIn, Whose,
+    Applied, Apply, Change, Create, Destroy, Epoch, Fields, Rotate, Secret, SessionRecord, SignIn,
+    Whose,
 };
 use crate::token::{DeviceId, OwnerTag, Token};
 
 impl Sessions {
-    /// The session that `token` opens, if it is alive and in force. One round trip: where there is a
-    /// user, the session and the user's epoch are read side by side.
-    pub(crate) async fn open(&self, token: &Token) -> Result<Option<Opened>> {
-        let open = Open {
-            hash: token.hash(),
-            idle: self.idle(),
-            touch: self.settings.lifetime.touch().as_micros(),
-        };
-        let key = session_key(token.record);
-        let session = self.programs.run(&key, &open);
-        let read = match token.owner {
-            None => self.bounded(session).await.map(|opened| (opened, None)),
-            Some(tag) => {
-                let key = Key::new(OwnerRecord::KIND, tag);
-                let standing = self.programs.run(&key, &ReadStanding);
-                self.bounded(try_join(session, standing)).await
-            }
-        };
-        let (opened, standing) = read.inspect_err(|_| self.meter.read_failed.increment(1))?;
-        let Some(opened) = opened else {
-            self.meter.read_absent.increment(1);
-            return Ok(None);
-        };
-        let is_in_force = match &opened.about.owner {
-            None => true,
-            // Without a record of the user's no epoch is in force: it fails closed.
-            Some(owner) => standing.is_some_and(|now| now.covers(token.record, owner)),
-        };
-        if !is_in_force {
-            self.meter.read_revoked.increment(1);
-            return Ok(None);
-        }
-        self.meter.read_found.increment(1);
-        Ok(Some(opened))
-    }
-
     /// Makes a session. One round trip.
     pub(crate) async fn create(
         &self,
@@ -77,7 +40,7 @@ impl Sessions {
         Ok(Opened {
             about,
             fields: Arc::new(create.fields),
-            by: crate::record::Secret::Current,
+            by: Secret::Current,
         })
     }
 
@@ -139,25 +102,25 @@ impl Sessions {
         let key = session_key(session);
         let whose = of.cloned().map_or(Whose::Anybodys, Whose::Of);
         let destroy = Destroy { whose };
-        let destroyed = self.programs.run(&key, &destroy);
         let Some(user) = of else {
-            return self.bounded(destroyed).await;
+            return self.bounded(self.programs.run(&key, &destroy)).await;
         };
         let (list, withdraw) = (owner_key(user), Withdraw(vec![session]));
-        let withdrawn = self.programs.run(&list, &withdraw);
-        let both = async {
+        let gone = self.bounded(async {
+            let (mut destroyed, mut withdrawn) = (Run::new(&destroy), Run::new(&withdraw));
+            let calls = [(&key, &mut destroyed as _), (&list, &mut withdrawn as _)];
             // A list that still names it is no harm: who reads it looks at the sessions too.
-            let (destroyed, _) = join(destroyed, withdrawn).await;
-            destroyed
-        };
-        let gone = self.bounded(both).await?;
+            let [done, _] = self.programs.run_each(calls).await;
+            destroyed.reply(done)
+        });
+        let gone = gone.await?;
         if gone {
             self.meter.ended.increment(1);
         }
         Ok(gone)
     }
 
-    fn idle(&self) -> i64 {
+    pub(super) fn idle(&self) -> i64 {
         self.settings.lifetime.idle().as_micros()
     }
 

@@ -50,6 +50,7 @@ on_both_stores! { Manual;
         browser.read(&site, "/set/a/1").await;
         let reply = browser.get(&site, "/set-large/a/1001").await;
         assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(reply.body.contains("Sessions::with_max_value"), "{}", reply.body);
         assert_eq!(browser.read(&site, "/get/a").await, "1");
         for field in ["c", "d", "e"] {
             let reply = browser.get(&site, &format!("/set-large/{field}/900")).await;
@@ -57,6 +58,7 @@ on_both_stores! { Manual;
         }
         let reply = browser.get(&site, "/set-large/f/900").await;
         assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(reply.body.contains("Sessions::with_max_bytes"), "{}", reply.body);
         assert_eq!(browser.read(&site, "/get/f").await, "");
         browser.read(&site, "/remove/c").await;
         browser.read(&site, "/set-large/f/900").await;
@@ -93,5 +95,17 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&one, "/get/a").await, "1");
         browser.read(&other, "/log-out").await;
         assert_eq!(browser.read(&one, "/whoami").await, "");
+    }
+
+    async fn the_number_of_fields_is_bounded_by_what_each_takes(world: World) {
+        let sessions = world.sessions().with_max_bytes(40 * 33);
+        let (site, browser) = (World::site_of(sessions), Browser::new());
+        let mut taken = 0;
+        for field in 0..100 {
+            let reply = browser.get(&site, &format!("/set/field{field:02}/")).await;
+            taken += u32::from(reply.status == StatusCode::OK);
+        }
+        // 32 bytes, a name of 7, and 2 of a value that is empty.
+        assert_eq!(taken, 40 * 33 / 41);
     }
 }

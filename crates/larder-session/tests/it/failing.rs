@@ -1,11 +1,14 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use larder_session::OnFailure;
+use larder_redis::RedisStore;
+use larder_session::{OnFailure, SessionCookie, SessionLayer, Sessions};
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
+use larder_test::server::{RedisServer, Reply};
 
-use crate::support::{Browser, World, on_both_stores};
+use crate::support::{Browser, Site, Time, World, on_both_stores};
 
 fn troubles() -> [Trouble; 3] {
     [
@@ -105,7 +108,6 @@ on_both_stores! { Manual;
 
 #[tokio::test]
 async fn a_server_that_is_stopped_is_503_and_works_again_without_a_restart() {
-    use crate::support::Time;
     let mut world = World::redis(Time::Real).await;
     let site = world.site_on_failure(OnFailure::Unavailable);
     let browser = Browser::new();
@@ -126,4 +128,48 @@ async fn a_server_that_is_stopped_is_503_and_works_again_without_a_restart() {
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn a_server_that_answers_nothing_is_503_within_the_deadline_of_the_store() {
+    let server = RedisServer::start().unwrap();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let sessions = Sessions::new(Arc::new(store)).unwrap();
+    let cookie = SessionCookie::default();
+    let layer = SessionLayer::new(sessions, cookie, OnFailure::Unavailable);
+    let (site, visitor, user) = (Site::new(layer.unwrap()), Browser::new(), Browser::new());
+    visitor.read(&site, "/set/a/1").await;
+    user.read(&site, "/log-in/ada").await;
+    server.stop().unwrap();
+    for browser in [&visitor, &user] {
+        let started = Instant::now();
+        let reply = browser.get(&site, "/account").await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(started.elapsed() < Duration::from_secs(2));
+    }
+    server.cont().unwrap();
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_session_are_none_and_a_sign_in_mends_them() {
+    let world = World::redis(Time::Real).await;
+    let (site, server) = (world.site(), world.server.as_ref().unwrap());
+    let keys = |pattern: &str| match server.command(&["KEYS", pattern]).unwrap() {
+        Reply::Array(keys) => keys,
+        other => panic!("no list: {other:?}"),
+    };
+    let browser = Browser::new();
+    browser.read(&site, "/log-in/ada").await;
+    let user = keys("session-user:*")[0].text().unwrap().into_owned();
+    server.command(&["HSET", &user, "e", "short"]).unwrap();
+    assert_eq!(browser.read(&site, "/whoami").await, "");
+    browser.read(&site, "/log-in/ada").await;
+    assert_eq!(browser.read(&site, "/whoami").await, "ada");
+    for key in keys("session:*") {
+        let key = key.text().unwrap().into_owned();
+        server.command(&["SETRANGE", &key, "70", "xxxx"]).unwrap();
+    }
+    assert_eq!(browser.read(&site, "/whoami").await, "");
+    browser.read(&site, "/log-in/ada").await;
+    assert_eq!(browser.read(&site, "/devices").await.lines().count(), 1);
 }

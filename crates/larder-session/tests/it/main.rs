@@ -11,6 +11,7 @@ mod failing;
 mod in_flight;
 mod metrics;
 mod races;
+mod responses;
 mod secrets;
 mod sign_in;
 mod support;

@@ -19,9 +19,12 @@ fn dump(world: &World) -> Vec<u8> {
     for key in keys {
         let key = key.text().unwrap().into_owned();
         held.extend_from_slice(key.as_bytes());
-        let all = server.command(&["HGETALL", &key]).unwrap();
+        let all = match server.command(&["GET", &key]).unwrap() {
+            Reply::Error(_) => server.command(&["HGETALL", &key]).unwrap(),
+            text => Reply::Array(vec![text]),
+        };
         let Reply::Array(all) = all else {
-            panic!("no hash")
+            panic!("neither text nor a hash")
         };
         for part in all {
             let Reply::Bulk(bytes) = part else {

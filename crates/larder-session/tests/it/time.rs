@@ -29,6 +29,7 @@ on_both_stores! { Manual;
         for _ in 0..5 {
             world.advance(Duration::from_secs(59));
             assert_eq!(browser.read(&site, "/get/a").await, "1");
+            world.settled().await;
         }
         world.advance_micros(4_999_999);
         assert_eq!(browser.read(&site, "/get/a").await, "1");
@@ -41,9 +42,11 @@ on_both_stores! { Manual;
         browser.read(&site, "/set/a/1").await;
         world.advance_micros(9_999_999);
         browser.read(&site, "/get/a").await;
+        world.settled().await;
         // It ends a hundred seconds after it was written, not after it was read.
         world.advance_micros(90_000_000);
         assert_eq!(browser.copy().read(&site, "/get/a").await, "1");
+        world.settled().await;
         world.advance_micros(99_999_999);
         assert_eq!(browser.read(&site, "/get/a").await, "1");
     }
@@ -54,11 +57,13 @@ on_both_stores! { Manual;
         for _ in 0..5 {
             world.advance(Duration::from_secs(59));
             browser.read(&site, "/get/a").await;
+            world.settled().await;
         }
         browser.read(&site, "/log-in/ada").await;
         for _ in 0..5 {
             world.advance(Duration::from_secs(59));
             assert_eq!(browser.read(&site, "/whoami").await, "ada");
+            world.settled().await;
         }
         world.advance(Duration::from_secs(5));
         assert_eq!(browser.read(&site, "/whoami").await, "");
@@ -74,4 +79,43 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/whoami").await, "");
         assert_eq!(old.read(&site, "/get/a").await, "");
     }
+
+    async fn the_deadline_is_slid_beside_the_read_and_not_more_often_than_the_touch(world: World) {
+        let (site, browser) = (World::site_of(life(&world)), Browser::new());
+        browser.read(&site, "/set/a/1").await;
+        for (wait, operations) in [(9_999_999, 1), (1, 2), (9_999_999, 1), (1, 2)] {
+            world.advance_micros(wait);
+            let before = world.switch.operations();
+            browser.read(&site, "/get/a").await;
+            world.settled().await;
+            assert_eq!(world.switch.operations() - before, operations);
+        }
+    }
+}
+
+#[tokio::test]
+async fn by_the_servers_own_clock_a_session_slides_and_ends() {
+    use crate::support::Time;
+    let world = World::redis(Time::Real).await;
+    let life = Lifetime::new(Ttl::from_millis(1_500), Ttl::from_secs(60)).unwrap();
+    let life = life.with_touch(Ttl::from_millis(1)).unwrap();
+    let site = World::site_of(world.sessions().with_lifetime(life));
+    let (server, browser) = (world.server.as_ref().unwrap(), Browser::new());
+    browser.read(&site, "/set/a/1").await;
+    let keys = server.command(&["KEYS", "session:*"]).unwrap();
+    let larder_test::server::Reply::Array(keys) = keys else {
+        panic!("no list: {keys:?}")
+    };
+    let key = keys[0].text().unwrap().into_owned();
+    let left = || server.command(&["PTTL", &key]).unwrap().int().unwrap();
+    // As if a second had passed.
+    server.command(&["PEXPIRE", &key, "500"]).unwrap();
+    assert!(left() <= 500);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(browser.read(&site, "/get/a").await, "1");
+    world.settled().await;
+    assert!(left() > 500, "it was not slid");
+    server.command(&["PEXPIRE", &key, "1"]).unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(browser.read(&site, "/get/a").await, "");
 }

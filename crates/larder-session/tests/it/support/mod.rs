@@ -12,8 +12,9 @@ use larder_session::{OnFailure, SessionCookie, SessionLayer, Sessions};
 use larder_store::{ManualClock, Store};
 use larder_test::faulty::{Faulty, Switch};
 use larder_test::server::RedisServer;
+use tokio::runtime::Handle;
 
-pub(crate) use browser::{Browser, Reply};
+pub(crate) use browser::{Browser, NAME, Reply};
 pub(crate) use site::Site;
 
 /// A store under test, its time, and what can go wrong with it.
@@ -22,6 +23,8 @@ pub(crate) struct World {
     pub(crate) switch: Switch,
     pub(crate) server: Option<RedisServer>,
     clock: ManualClock,
+    /// The tasks of the store.
+    tasks: usize,
 }
 
 /// Whether the time of a test is the test's.
@@ -57,7 +60,20 @@ impl World {
             switch,
             server,
             clock,
+            tasks: Handle::current().metrics().num_alive_tasks(),
         }
+    }
+
+    /// Waits until nothing is under way that no request waits for.
+    pub(crate) async fn settled(&self) {
+        let metrics = Handle::current().metrics();
+        let quiet = async {
+            while metrics.num_alive_tasks() > self.tasks {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let quiet = tokio::time::timeout(Duration::from_secs(20), quiet).await;
+        assert!(quiet.is_ok(), "a task of a request does not end");
     }
 
     pub(crate) fn advance(&self, by: Duration) {

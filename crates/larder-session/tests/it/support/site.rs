@@ -17,7 +17,7 @@ const FLASH: SessionKey<String> = SessionKey::new("flash");
 type Answered = Response<larder_session::ResponseBody<Full<bytes::Bytes>>>;
 
 /// An app whose pages do to the session what their path says. Below `/held` they read the session, and
-/// then wait until the test lets them go on.
+/// then wait until the test lets them go on; below `/panicking` they panic when they are done.
 #[derive(Clone)]
 pub(crate) struct Site {
     service: BoxCloneSyncService<Request<String>, Answered, Infallible>,
@@ -65,7 +65,13 @@ impl Site {
                         path
                     }
                 };
-                Ok::<_, Infallible>(answer(&session, path).await)
+                let (path, panics) = match path.strip_prefix("/panicking") {
+                    Some(path) => (path, true),
+                    None => (path, false),
+                };
+                let response = answer(&session, path).await;
+                assert!(!panics, "as the path says");
+                Ok::<_, Infallible>(response)
             }
         });
         Self {

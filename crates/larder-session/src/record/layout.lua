@@ -1,0 +1,53 @@
+-- A session is one string. First a head of fixed length: the form of all of it; the hash of the
+-- secret; last seen, idle and absolute deadline, created; the era; what the data weighs. Then the
+-- length of the hash before and until when that opens, or 0; the length of the user, or 0, and then
+-- the user, the epoch, since when. Then each field: two lengths, name, value.
+local HEAD = '>Bc32i8i8i8i8I4I4'
+
+local function parse(text)
+  local s, form, length, at = {names = {}, data = {}}, nil, nil, nil
+  form, s.hash, s.seen, s.idle_at, s.absolute_at, s.created, s.era, s.weight, at = struct.unpack(HEAD, text)
+  if form ~= 1 then return nil end
+  length, at = struct.unpack('B', text, at)
+  if length > 0 then s.old, s.till, at = struct.unpack('>c32i8', text, at) end
+  length, at = struct.unpack('>I2', text, at)
+  if length > 0 then s.user, s.epoch, s.since, at = struct.unpack('>c' .. length .. 'c16i8', text, at) end
+  while at <= #text do
+    local short, long, name = struct.unpack('>BI4', text, at)
+    name = string.sub(text, at + 5, at + 4 + short)
+    at = at + 5 + short + long
+    s.names[#s.names + 1], s.data[name] = name, string.sub(text, at - long, at - 1)
+  end
+  return s
+end
+
+-- The session that is alive: the key ends when it is idle for too long, and up to a millisecond after
+-- it is too old. What is not of the form is none.
+local function held(key, now)
+  local text = redis.call('GET', key)
+  local ok, s = pcall(parse, text or '')
+  if ok and s and now < s.absolute_at then return s end
+  return nil
+end
+
+-- In milliseconds, as keys end: the deadline is the moment at which the key ends, and no other.
+local function life(now, idle, absolute_at)
+  return math.ceil(math.min(tonumber(idle), absolute_at - now) / 1000)
+end
+
+local function keep(key, s, now, idle)
+  local ms = life(now, idle, s.absolute_at)
+  local parts = {struct.pack(HEAD, 1, s.hash, now, now + ms * 1000, s.absolute_at, s.created, s.era, s.weight)}
+  parts[2] = s.old and struct.pack('>Bc32i8', 40, s.old, s.till) or '\0'
+  parts[3] = s.user and struct.pack('>I2', #s.user) .. s.user .. struct.pack('>c16i8', s.epoch, s.since) or '\0\0'
+  for _, name in ipairs(s.names) do
+    local value = s.data[name]
+    if value then
+      parts[#parts + 1] = struct.pack('>BI4', #name, #value)
+      parts[#parts + 1] = name
+      parts[#parts + 1] = value
+    end
+  end
+  put(key, table.concat(parts), ms)
+end
+

@@ -1,0 +1,1 @@
+return left(KEYS[1])

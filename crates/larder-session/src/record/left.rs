@@ -1,0 +1,31 @@
+use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+
+use super::SessionRecord;
+
+/// Tells how many milliseconds a session has left, rounded up; less than 0 where there is none. On
+/// Redis one PTTL. Beside a [`Read`](super::Read) it tells what time it is for the store.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Left;
+
+const NONE: i64 = -2;
+
+impl Program for Left {
+    type Record = SessionRecord;
+    type Reply = i64;
+
+    const SCRIPT: &'static Script =
+        &Script::new("session-left", Effect::Read, include_str!("left.lua")).as_command(&["PTTL"]);
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> i64 {
+        let Some(held) = record.get() else {
+            return NONE;
+        };
+        super::millis(held.0.about.idle_at - now.as_micros())
+    }
+
+    fn reply(&self, wire: Wire) -> Result<i64> {
+        wire.int()
+    }
+}

@@ -1,0 +1,61 @@
+use std::sync::Arc;
+
+use larder_store::{
+    Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
+};
+
+use super::{About, Fields, Secret, SessionRecord, same, stored};
+use crate::token::SecretHash;
+
+/// Reads a session as it is: on Redis one GET. Whether a secret opens it, the reader tells.
+///
+/// It compares no deadline: a session is there until it ends.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Read;
+
+/// A session as it is kept.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Stored {
+    pub(super) hash: SecretHash,
+    /// The hash before, and until when it still opens.
+    pub(super) outdated: Option<(SecretHash, i64)>,
+    pub(crate) about: About,
+    pub(crate) fields: Arc<Fields>,
+}
+
+impl Stored {
+    /// Whether `hash` opens it at `now`, and by which secret. In constant time.
+    pub(crate) fn opens(&self, hash: &SecretHash, now: i64) -> Option<Secret> {
+        if same(&self.hash, hash) {
+            return Some(Secret::Current);
+        }
+        let (outdated, until) = self.outdated.as_ref()?;
+        (same(outdated, hash) && now < *until).then_some(Secret::Outdated)
+    }
+}
+
+impl Program for Read {
+    type Record = SessionRecord;
+    type Reply = Option<Stored>;
+
+    const SCRIPT: &'static Script =
+        &Script::new("session-read", Effect::Read, include_str!("read.lua")).as_command(&["GET"]);
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, _: Timestamp) -> Option<Stored> {
+        record.get().map(|held| held.0.clone())
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Option<Stored>> {
+        let Wire::Bytes(bytes) = wire else {
+            return super::wire::optional(wire, |_| Err(Wire::unexpected("text")));
+        };
+        let stored = stored::read(&bytes);
+        if stored.is_none() {
+            count_poisoned(SessionRecord::KIND);
+        }
+        Ok(stored)
+    }
+}

@@ -1,0 +1,153 @@
+//! Reads a session that `layout.lua` wrote. Whatever the bytes are, nothing panics and nothing
+//! more is taken than they hold.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::read::Stored;
+use super::{About, Fields, Owner};
+
+/// The form of all that follows, in the first byte.
+const FORM: u8 = 1;
+
+/// The session; nothing where the bytes are not of the form.
+pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
+    let mut left = Left { bytes, at: 0 };
+    if left.array()? != [FORM] {
+        return None;
+    }
+    let hash = left.array()?;
+    let (seen, idle_at) = (left.int()?, left.int()?);
+    let (absolute_at, created) = (left.int()?, left.int()?);
+    let era = u32::from_be_bytes(left.array()?);
+    let weight = u32::from_be_bytes(left.array()?);
+    let outdated = match left.array()? {
+        [0] => None,
+        _ => Some((left.array()?, left.int()?)),
+    };
+    let owner = match u16::from_be_bytes(left.array()?) {
+        0 => None,
+        length => Some(Owner {
+            user: std::str::from_utf8(left.take(length.into())?).ok()?.into(),
+            epoch: left.array()?,
+            since: left.int()?,
+        }),
+    };
+    let mut fields = Fields::new();
+    while left.at < bytes.len() {
+        let [name] = left.array()?;
+        let value = u32::from_be_bytes(left.array()?);
+        let name = std::str::from_utf8(left.take(name.into())?).ok()?;
+        let value = left.take(usize::try_from(value).ok()?)?;
+        fields.insert(name.into(), bytes.slice_ref(value));
+    }
+    let weighs = fields
+        .iter()
+        .map(|(name, value)| super::weight(name, value));
+    if weighs.sum::<i64>() != i64::from(weight) {
+        return None;
+    }
+    Some(Stored {
+        hash,
+        outdated,
+        about: About {
+            owner,
+            era: era.into(),
+            created,
+            seen,
+            idle_at,
+            absolute_at,
+            bytes: weight.into(),
+        },
+        fields: Arc::new(fields),
+    })
+}
+
+/// What is left to be read.
+struct Left<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Left<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let taken = self.bytes.get(self.at..self.at.checked_add(length)?)?;
+        self.at += length;
+        Some(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    fn int(&mut self) -> Option<i64> {
+        self.array().map(i64::from_be_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As the Lua writes it: a user, a hash before, two fields.
+    fn sample() -> Vec<u8> {
+        let mut bytes = vec![FORM];
+        bytes.extend([7; 32]);
+        for int in [3_i64, 60_000_003, 90_000_003, 1] {
+            bytes.extend(int.to_be_bytes());
+        }
+        bytes.extend([0, 0, 0, 2, 0, 0, 0, 68, 40]);
+        bytes.extend([8; 32]);
+        bytes.extend(5_i64.to_be_bytes());
+        bytes.extend(b"\0\x03ada");
+        bytes.extend([9; 16]);
+        bytes.extend(2_i64.to_be_bytes());
+        bytes.extend(b"\x01\0\0\0\x02ai5\x01\0\0\0\x00b");
+        bytes
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let stored = read(&sample().into()).unwrap();
+        assert_eq!(stored.hash, [7; 32]);
+        assert_eq!(stored.outdated, Some(([8; 32], 5)));
+        let about = &stored.about;
+        assert_eq!(&*about.owner.as_ref().unwrap().user, "ada");
+        assert_eq!(
+            (about.seen, about.idle_at, about.absolute_at),
+            (3, 60_000_003, 90_000_003)
+        );
+        assert_eq!((about.created, about.era, about.bytes), (1, 2, 68));
+        assert_eq!(stored.fields["a"], "i5");
+        assert_eq!(stored.fields["b"], "");
+    }
+
+    #[test]
+    fn what_ends_early_is_no_session() {
+        let whole = sample();
+        for end in 0..whole.len() {
+            assert!(read(&whole[..end].to_vec().into()).is_none(), "{end}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&bytes.clone().into());
+            if let Some(first) = bytes.first_mut() {
+                *first = FORM;
+            }
+            let _ = read(&bytes.into());
+        }
+
+        #[test]
+        fn no_flipped_byte_panics(at in 0..157_usize, to in any::<u8>()) {
+            let mut bytes = sample();
+            bytes[at] = to;
+            let _ = read(&bytes.into());
+        }
+    }
+}

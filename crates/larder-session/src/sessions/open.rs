@@ -1,0 +1,149 @@
+//! Reading a session.
+
+use std::sync::Arc;
+use std::task::{Poll, ready};
+
+use futures_util::future::BoxFuture;
+use larder_store::{Key, Record, Run};
+
+use super::Sessions;
+use super::steps::session_key;
+use crate::Result;
+use crate::owner::{OwnerRecord, ReadStanding, Standing};
+use crate::record::{About, Fields, Left, Read, Secret, Stored, Touch};
+use crate::token::Token;
+
+/// A session as a request finds it.
+pub(crate) struct Opened {
+    pub(crate) about: About,
+    pub(crate) fields: Arc<Fields>,
+    pub(crate) by: Secret,
+}
+
+/// What the store says of a session: what is kept, what time it is, and what is in force.
+type Found = (Option<Stored>, i64, Option<Standing>);
+
+impl Sessions {
+    /// The session that `token` opens, if it is alive and in force. One round trip: where there is a
+    /// user, the session and the user's epoch are read side by side.
+    pub(crate) async fn open(&self, token: &Token) -> Result<Option<Opened>> {
+        let key = session_key(token.record);
+        let owner = token.owner.map(|tag| Key::new(OwnerRecord::KIND, tag));
+        let found = match self.find_now(&key, owner.as_ref()) {
+            Poll::Ready(found) => self.answered(found),
+            // Boxed, so that the futures of handlers are small ones.
+            Poll::Pending => Box::pin(self.bounded(self.find(&key, owner.as_ref()))).await,
+        };
+        let (stored, now, standing) = found.inspect_err(|_| self.meter.read_failed.increment(1))?;
+        let opened = stored.and_then(|stored| {
+            let by = stored.opens(&token.hash(), now)?;
+            Some((stored, by))
+        });
+        let Some((stored, by)) = opened else {
+            self.meter.read_absent.increment(1);
+            return Ok(None);
+        };
+        let is_in_force = match &stored.about.owner {
+            None => true,
+            // Without a record of the user's no epoch is in force: it fails closed.
+            Some(owner) => standing.is_some_and(|now| now.covers(token.record, owner)),
+        };
+        if !is_in_force {
+            self.meter.read_revoked.increment(1);
+            return Ok(None);
+        }
+        self.meter.read_found.increment(1);
+        if now - stored.about.seen >= self.settings.lifetime.touch().as_micros() {
+            self.slide(key);
+        }
+        Ok(Some(Opened {
+            about: stored.about,
+            fields: stored.fields,
+            by,
+        }))
+    }
+
+    /// [`find`](Self::find) where it takes no waiting.
+    fn find_now(&self, key: &Key, owner: Option<&Key>) -> Poll<larder_store::Result<Found>> {
+        let Some(now) = self.programs.now() else {
+            return Poll::Pending;
+        };
+        let stored = ready!(self.programs.run_now(key, &Read))?;
+        let standing = match owner {
+            None => None,
+            Some(owner) => ready!(self.programs.run_now(owner, &ReadStanding))?,
+        };
+        Poll::Ready(Ok((stored, now.as_micros(), standing)))
+    }
+
+    async fn find(&self, key: &Key, owner: Option<&Key>) -> larder_store::Result<Found> {
+        let Some(now) = self.time.now(&*self.programs) else {
+            return self.find_and_time(key, owner).await;
+        };
+        let Some(owner) = owner else {
+            return Ok((self.programs.run(key, &Read).await?, now, None));
+        };
+        let (mut read, mut standing) = (Run::new(&Read), Run::new(&ReadStanding));
+        let calls = [(key, &mut read as _), (owner, &mut standing as _)];
+        let [first, second] = self.programs.run_each(calls).await;
+        Ok((read.reply(first)?, now, standing.reply(second)?))
+    }
+
+    /// [`find`](Self::find), which asks for the time as well. Boxed, since it is rare and large.
+    fn find_and_time<'a>(
+        &'a self,
+        key: &'a Key,
+        owner: Option<&'a Key>,
+    ) -> BoxFuture<'a, larder_store::Result<Found>> {
+        Box::pin(async move {
+            let (mut read, mut left) = (Run::new(&Read), Run::new(&Left));
+            let mut standing = Run::new(&ReadStanding);
+            let (first, second, standing) = match owner {
+                None => {
+                    let calls = [(key, &mut read as _), (key, &mut left as _)];
+                    let [first, second] = self.programs.run_each(calls).await;
+                    (first, second, None)
+                }
+                Some(owner) => {
+                    let calls = [
+                        (key, &mut read as _),
+                        (key, &mut left as _),
+                        (owner, &mut standing as _),
+                    ];
+                    let [first, second, third] = self.programs.run_each(calls).await;
+                    (first, second, standing.reply(third)?)
+                }
+            };
+            let (stored, left) = (read.reply(first)?, left.reply(second)?);
+            let Some(stored) = stored.filter(|_| left >= 0) else {
+                return Ok((None, 0, None));
+            };
+            // A session ends when its key does, so what the key has left tells the time.
+            let now = stored.about.idle_at - left * 1000;
+            self.time.learn(now);
+            Ok((Some(stored), now, standing))
+        })
+    }
+
+    /// Slides the idle deadline of a session that was seen. Where that takes waiting nobody waits
+    /// for it: a task of its own does it, of which there is a bounded number. Where there are too
+    /// many, or the store fails, it is left to the next request.
+    fn slide(&self, key: Key) {
+        let touch = Touch {
+            idle: self.idle(),
+            touch: self.settings.lifetime.touch().as_micros(),
+        };
+        if self.programs.run_now(&key, &touch).is_ready() {
+            return;
+        }
+        let Ok(place) = self.sliding.clone().try_acquire_owned() else {
+            return;
+        };
+        let sessions = self.clone();
+        tokio::spawn(async move {
+            // It was counted, and told once.
+            let _ = sessions.bounded(sessions.programs.run(&key, &touch)).await;
+            drop(place);
+        });
+    }
+}
