@@ -38,6 +38,7 @@ const GROUPS: &[Group] = &[
     ("layer", |_| groups::layer::run()),
     ("response_cache", |_| groups::response_cache::run()),
     ("redis_get", groups::redis_get::run),
+    ("session", groups::session::run),
 ];
 
 /// Measures every group and writes the page; or only those named as arguments, and writes nothing.

@@ -7,3 +7,4 @@ pub(crate) mod load_through;
 pub(crate) mod near_hit;
 pub(crate) mod redis_get;
 pub(crate) mod response_cache;
+pub(crate) mod session;

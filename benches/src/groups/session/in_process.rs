@@ -1,0 +1,89 @@
+//! What each session adds to a request of a router, in process.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use larder_moka::MokaStore;
+use tokio::runtime::Runtime;
+use tower::{Service, ServiceExt};
+
+use super::site::{cookie, ours, request, theirs};
+use crate::harness::{Bar, Row, compare, per_operation};
+use crate::load::runtime;
+
+const OPERATIONS: usize = 20_000;
+const VISITORS: usize = 1_000;
+
+pub(super) fn run() -> Vec<Row> {
+    let runtime = runtime();
+    let (ours, theirs) = (ours(Arc::new(MokaStore::new())), theirs());
+    let row = |what: &str, from: &str, path: &'static str, note: &str| {
+        let (mine, other) = (
+            cookies(&runtime, &ours, from),
+            cookies(&runtime, &theirs, from),
+        );
+        compare(
+            what,
+            15,
+            (
+                "SessionLayer",
+                Box::new(|| drive(&runtime, &ours, path, &mine)),
+            ),
+            (
+                "tower-sessions",
+                Box::new(|| drive(&runtime, &theirs, path, &other)),
+            ),
+            Bar::CostAtMost(1.0),
+        )
+        .with_note(format!(
+            "in process, 1,000 visitors with cookies, the whole request; {note}"
+        ))
+    };
+    vec![
+        row(
+            "a session that is not touched",
+            "/write",
+            "/",
+            "no store call",
+        ),
+        row(
+            "a session of which a field is read",
+            "/write",
+            "/read",
+            "nobody is signed in",
+        ),
+        row(
+            "a session of which a field and the user are read",
+            "/log-in",
+            "/user",
+            "ours looks whether the user has revoked it; tower-sessions has no users: one is a field",
+        ),
+    ]
+}
+
+fn cookies(runtime: &Runtime, pages: &Router, from: &str) -> Vec<String> {
+    runtime.block_on(async {
+        let mut cookies = Vec::new();
+        for _ in 0..VISITORS {
+            cookies.push(cookie(pages, from).await);
+        }
+        cookies
+    })
+}
+
+fn drive(runtime: &Runtime, pages: &Router, path: &str, cookies: &[String]) -> f64 {
+    let mut pages = pages.clone().into_service();
+    let requests: Vec<_> = (0..OPERATIONS)
+        .map(|n| request(path, &cookies[n % VISITORS]))
+        .collect();
+    runtime.block_on(async move {
+        let started = Instant::now();
+        for request in requests {
+            let ready = pages.ready().await.expect("it is ready");
+            let response = ready.call(request).await.expect("it answers");
+            assert!(response.status().is_success());
+        }
+        per_operation(started.elapsed(), OPERATIONS)
+    })
+}
