@@ -158,13 +158,8 @@ impl Shared {
     }
 
     /// Uses `topology` from now on, if it says anything new.
-    ///
-    /// One that serves fewer slots is not believed: a node that was just started, or is cut off from
-    /// the others, knows no better. Where it is true, the nodes say so themselves.
     fn install(&self, topology: Topology) {
-        let map = self.map.load();
-        let current = map.topology();
-        if topology.covered() >= current.covered() && topology != *current {
+        if topology != *self.map.load().topology() {
             metrics::counter!("larder_redis_topology_changes_total").increment(1);
             tracing::info!(cluster = %self.location, "the slots of the cluster have moved");
             self.map

@@ -88,7 +88,8 @@ async fn read(shared: &Shared) -> Result<Topology> {
     })
 }
 
-/// Refuses what a node says that is cut off from the others, or was just started.
+/// Refuses what a node says that knows of fewer slots: it is cut off from the others, or was just
+/// started. Where it is right, the nodes say so to whoever asks for such a slot.
 fn believable(shared: &Shared, topology: Topology) -> Result<Topology> {
     if topology.covered() >= shared.map.load().topology().covered() {
         return Ok(topology);

@@ -91,7 +91,12 @@ impl Node {
         self.next_line("connect", deadline).await.is_ok()
     }
 
-    /// Tells the cluster that the line is lost.
+    /// Whether there was a line, and there is none that works.
+    pub(super) fn has_lost_its_line(&self) -> bool {
+        self.line.load().is_some() && !self.is_up()
+    }
+
+    /// Tells the cluster that the line is lost, or that there is none to be had.
     pub(super) fn raise_alarm(&self) {
         if let Some(peer) = &self.peer {
             peer.alarm.notify_one();

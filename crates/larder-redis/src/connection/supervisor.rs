@@ -42,7 +42,7 @@ async fn supervise(node: Arc<Node>) {
     loop {
         node.supervisor.notified().await;
         probe(&node).await;
-        if !node.is_up() {
+        if node.has_lost_its_line() {
             node.raise_alarm();
         }
         let mut outage = false;
@@ -64,6 +64,7 @@ async fn supervise(node: Arc<Node>) {
                     node.set_down(true);
                     if !std::mem::replace(&mut outage, true) {
                         tracing::warn!(server = %node.location, %fault, "no connection");
+                        node.raise_alarm();
                     }
                     pace.back_off().await;
                 }
