@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::thread;
+use std::time::Duration;
 
 use larder_test::server::{
     ClusterOptions, Connection, RedisCluster, RedisNode, RedisOptions, Reply, slot_of,
@@ -81,6 +82,23 @@ fn a_new_cluster_serves_every_slot_and_loses_no_master_that_is_killed_at_once() 
     let replicas = cluster.replicas_of(new);
     assert_eq!(replicas.len(), 1);
     assert_eq!(replicas[0].port(), masters[0].port());
+
+    // A replica without its master's data is all that is missing.
+    let replica = replicas[0];
+    replica.command(&["CONFIG", "SET", "masterauth", "wrong"])?;
+    replica.command(&["CLIENT", "KILL", "TYPE", "master"])?;
+    thread::scope(|scope| {
+        let ready = scope.spawn(|| cluster.wait_until_ready());
+        thread::sleep(Duration::from_millis(300));
+        assert!(!ready.is_finished(), "it was ready without a replica");
+        replica.command(&["CONFIG", "SET", "masterauth", "s e\"cret"])?;
+        ready.join().expect("a wait does not panic")
+    })?;
+    let replication = text(replica, &["INFO", "replication"]);
+    assert!(
+        replication.contains("master_link_status:up"),
+        "{replication}"
+    );
     Ok(())
 }
 
