@@ -184,7 +184,9 @@ pub trait StoreExt: Store {
     /// [`ErrorKind::Invalid`] where the store has no bus.
     fn require_bus(self: Arc<Self>, what: &str) -> Result<Arc<dyn Bus>> {
         let location = self.location().to_owned();
-        let missing = || missing(what, "has a bus", &location);
+        let bus =
+            "has a bus (as redis:// has without ?protocol=resp2 and without a pool of the app's)";
+        let missing = || missing(what, bus, &location);
         self.bus().ok_or_else(missing)
     }
 }

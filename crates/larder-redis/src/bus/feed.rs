@@ -37,11 +37,7 @@ impl AsyncPushSender for Feed {
                 self.hub.confirmed(self.link, &subject);
             }
             PushKind::Unsubscribe | PushKind::PUnsubscribe | PushKind::SUnsubscribe => {
-                // A slot that moved takes its channels with it, and the client has taken this for
-                // the answer to something: only a new connection is sure of what it hears.
-                if !self.hub.left(self.link, &subject) {
-                    self.health.dropped();
-                }
+                self.left(&subject);
             }
             _ => {}
         }
@@ -50,6 +46,15 @@ impl AsyncPushSender for Feed {
 }
 
 impl Feed {
+    /// Nothing more comes by a subject.
+    fn left(&self, subject: &str) {
+        // A slot that moved takes its channels with it, and the client has taken what says so for
+        // the answer to something: only a new connection is sure of what it hears.
+        if !self.hub.left(self.link, subject) {
+            self.health.dropped();
+        }
+    }
+
     fn deliver(&self, subject: &str, channel: &str, payload: Value) {
         let Some((subject, audience)) = self.hub.audience(self.link, subject) else {
             return;

@@ -314,6 +314,55 @@ impl Hub {
         true
     }
 
+    /// The server says that a subject is listened to elsewhere.
+    pub(super) fn misplaced(&self, id: LinkId, text: &str) {
+        let mut state = self.state.lock();
+        let asked = |entry: &&mut Entry| entry.link == id && entry.status == Status::Asked;
+        if let Some(entry) = state.subjects.get_mut(text).filter(asked) {
+            entry.status = Status::Off;
+        }
+    }
+
+    /// Listens to each sharded subject where `place` says. Who heard it elsewhere hears of a gap
+    /// when it is confirmed there. What stays and is not confirmed is asked for once more.
+    pub(super) fn place_anew(&self, place: impl Fn(&Subject) -> Option<LinkId>) {
+        let mut state = self.state.lock();
+        let State {
+            subjects, links, ..
+        } = &mut *state;
+        for (text, entry) in subjects {
+            if !entry.subject.is_sharded() {
+                continue;
+            }
+            let to = place(&entry.subject).unwrap_or(entry.link);
+            if to != entry.link {
+                if entry.status == Status::On {
+                    entry.ears.values().for_each(|ear| ear.lost_one());
+                }
+                entry.status = Status::Off;
+                links.entry(entry.link).or_default().subjects -= 1;
+                links.entry(to).or_default().subjects += 1;
+                entry.link = to;
+            }
+            if entry.status == Status::Off {
+                links.entry(to).or_default().change(text.clone());
+            }
+        }
+    }
+
+    /// All who listen on a link may have missed something.
+    pub(super) fn leave_gaps(&self, id: LinkId) {
+        let mut state = self.state.lock();
+        let entries = state.of(id);
+        let ears: Vec<_> = entries
+            .flat_map(|entry| entry.ears.values().cloned())
+            .collect();
+        drop(state);
+        for ear in ears.iter().filter(|ear| ear.listens()) {
+            ear.leave_gap();
+        }
+    }
+
     /// Who hears what comes by a subject, and what that is.
     pub(super) fn audience(&self, id: LinkId, text: &str) -> Option<(Arc<Subject>, Vec<Arc<Ear>>)> {
         let state = self.state.lock();

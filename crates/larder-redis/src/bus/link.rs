@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::feed::Feed;
 use super::hub::{Change, Hub, LinkId};
 use crate::classify;
-use crate::connection::{Health, Limits, Line, Member, Pace};
+use crate::cluster::Guide;
+use crate::connection::{Fault, Health, Limits, Line, Member, Pace};
 
 /// How often the server is asked whether it is still there. A subscriber that nothing comes for
 /// would else never know that nothing can come.
@@ -22,8 +23,17 @@ const KEPT: Duration = Duration::from_secs(30);
 pub(super) struct Link {
     pub(super) hub: Arc<Hub>,
     pub(super) id: LinkId,
-    pub(super) member: Arc<Member>,
+    pub(super) leads: Leads,
     pub(super) limits: Limits,
+}
+
+/// Where a link leads.
+#[derive(Clone)]
+pub(super) enum Leads {
+    /// To one server, or to the node of a cluster that serves what is listened to.
+    To(Arc<Member>, Option<Guide>),
+    /// To whichever node of a cluster.
+    Anywhere(Guide),
 }
 
 /// How a connection ended.
@@ -39,7 +49,6 @@ enum End {
 impl Link {
     /// Keeps a connection for as long as somebody listens, for ever.
     pub(super) async fn run(self) {
-        let _ended = Ended(self.hub.clone());
         let told = self.hub.told(self.id);
         let broken = Arc::new(Notify::new());
         let mut pace = Pace::new();
@@ -54,7 +63,8 @@ impl Link {
             };
             if let Some(last) = last.take() {
                 line.succeed(&last, self.limits.connect_deadline).await;
-                metrics::counter!("larder_redis_bus_reconnects_total", "server" => self.server())
+                let server = self.hub.location().clone();
+                metrics::counter!("larder_redis_bus_reconnects_total", "server" => server)
                     .increment(1);
             }
             self.hub.up(self.id);
@@ -73,10 +83,6 @@ impl Link {
         }
     }
 
-    fn server(&self) -> Arc<str> {
-        self.member.location().into()
-    }
-
     /// A connection, unless nobody wants one any more.
     async fn dial(&self, pace: &mut Pace, broken: &Arc<Notify>) -> Option<Arc<Line>> {
         let mut outage = false;
@@ -88,7 +94,13 @@ impl Link {
                 link: self.id,
                 health: health.clone(),
             };
-            match self.member.listen(feed, health).await {
+            let listening = async {
+                match self.member() {
+                    Some(member) => member.listen(feed, health).await,
+                    None => Err(Fault::Broken),
+                }
+            };
+            match listening.await {
                 Ok(line) => {
                     pace.succeeded();
                     if outage {
@@ -108,6 +120,13 @@ impl Link {
             }
         }
         None
+    }
+
+    fn member(&self) -> Option<Arc<Member>> {
+        match &self.leads {
+            Leads::To(member, _) => Some(member.clone()),
+            Leads::Anywhere(guide) => guide.any_master(),
+        }
     }
 
     fn no_connection(&self) -> Error {
@@ -171,6 +190,11 @@ impl Link {
             let Change::Subscribe(subject) = change else {
                 return Err(End::Broke);
             };
+            if let (Leads::To(_, Some(guide)), "MOVED") = (&self.leads, error.code()) {
+                self.hub.misplaced(self.id, subject.text());
+                guide.is_outdated();
+                continue;
+            }
             let error = classify::refused("subscribe", &error);
             if !is_for_good(&error) {
                 self.hub.down(self.id, error);
@@ -211,13 +235,4 @@ impl Link {
 
 fn is_for_good(error: &Error) -> bool {
     error.kind() == ErrorKind::Refused(Refusal::Denied)
-}
-
-/// Tells the hub that nobody dials any more.
-struct Ended(Arc<Hub>);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.end();
-    }
 }

@@ -4,6 +4,7 @@
 //! - [`Ear`] is one who listens: a mailbox, or a bell.
 //! - [`Hub`] knows who listens to what, and asks for each subject once.
 //! - [`Link`] keeps a connection for as long as somebody listens, and sends what the hub wants.
+//! - [`Links`] are the links of a store: one, and in a cluster one for each master besides.
 //! - [`Feed`] takes what the server pushes, from the client's own task into the mailboxes.
 //! - [`Switchboard`] is all of it for one store.
 //!
@@ -14,6 +15,7 @@ mod ear;
 mod feed;
 mod hub;
 mod link;
+mod links;
 mod subject;
 mod switchboard;
 
@@ -61,7 +63,10 @@ impl Bus for RedisBus {
             return Err(too_large());
         }
         let mut command = Cmd::with_capacity(3, channel.as_str().len() + payload.len() + 16);
-        command.arg("PUBLISH").arg(channel.as_str()).arg(&*payload);
+        let publish = self
+            .switchboard
+            .publishes_with(channel.topic().is_sharded());
+        command.arg(publish).arg(channel.as_str()).arg(&*payload);
         let operation = self
             .store
             .route

@@ -60,8 +60,9 @@ impl Subject {
         &self.text
     }
 
-    pub(super) fn sort(&self) -> Sort {
-        self.sort
+    /// Whether only one node of a cluster has its messages.
+    pub(super) fn is_sharded(&self) -> bool {
+        self.sort == Sort::Shard
     }
 
     /// The channel of a message that came by this subject, where it has one; `text` is what the

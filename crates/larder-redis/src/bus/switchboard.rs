@@ -6,64 +6,71 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::ear::Sink;
-use super::hub::{Hub, LinkId};
-use super::link::Link;
+use super::hub::Hub;
+use super::links::Links;
 use super::subject::{Sort, Subject};
 use crate::connection::Limits;
 use crate::route::Route;
-
-/// The link of a store on one server.
-const ONLY: LinkId = 0;
 
 /// All who listen on the servers of a store.
 pub(crate) struct Switchboard {
     hub: Arc<Hub>,
     limits: Limits,
-    link: AbortHandle,
+    links: Arc<Links>,
+    tasks: Vec<AbortHandle>,
 }
 
 impl Switchboard {
-    /// Begins to keep a connection for as long as somebody listens; nothing where the route does
-    /// not allow for it.
+    /// Begins to keep connections for as long as somebody listens; nothing where there can be
+    /// none.
     pub(crate) fn start(route: &Route, subscriptions: usize) -> Option<Arc<Self>> {
-        let limits = *route.limits();
-        let Route::One(member) = route else {
-            return None;
-        };
-        if !member.can_listen() {
-            return None;
-        }
         let hub = Arc::new(Hub::new(subscriptions, route.location().into()));
-        let link = Link {
-            hub: hub.clone(),
-            id: ONLY,
-            member: member.clone(),
-            limits,
-        };
-        let link = tokio::spawn(link.run()).abort_handle();
-        Some(Arc::new(Self { hub, limits, link }))
+        let (links, tasks) = Links::start(&hub, route)?;
+        Some(Arc::new(Self {
+            hub,
+            limits: *route.limits(),
+            links,
+            tasks,
+        }))
     }
 
-    pub(super) fn subjects(&self, interest: &Interest) -> Vec<(Subject, LinkId)> {
+    /// The command that sends a message to those who listen here.
+    ///
+    /// On one server all is classic: it has no slots, and who publishes and who listens have to do
+    /// the same.
+    pub(crate) fn publishes_with(&self, is_sharded: bool) -> &'static str {
+        match self.sort(is_sharded) {
+            Sort::Shard => "SPUBLISH",
+            Sort::Channel | Sort::Pattern => "PUBLISH",
+        }
+    }
+
+    fn sort(&self, is_sharded: bool) -> Sort {
+        match is_sharded && self.links.is_cluster() {
+            true => Sort::Shard,
+            false => Sort::Channel,
+        }
+    }
+
+    pub(super) fn subjects(&self, interest: &Interest) -> Vec<Subject> {
         let channels = interest.channels().iter();
-        let channels = channels.map(|channel| Subject::channel(channel, Sort::Channel));
+        let channels = channels
+            .map(|channel| Subject::channel(channel, self.sort(channel.topic().is_sharded())));
         let patterns = interest.patterns().iter().map(Subject::pattern);
-        channels.chain(patterns).map(|it| (it, ONLY)).collect()
+        channels.chain(patterns).collect()
     }
 
     /// Listens until the place is dropped.
-    pub(super) async fn listen(
-        &self,
-        subjects: Vec<(Subject, LinkId)>,
-        sink: Sink,
-    ) -> Result<Place> {
+    pub(super) async fn listen(&self, subjects: Vec<Subject>, sink: Sink) -> Result<Place> {
+        let places = subjects.into_iter().map(|it| (self.links.of(&it), it));
+        let places: Vec<_> = places.map(|(link, it)| (it, link)).collect();
         // A connection that has to be made first may take as long as any that is made.
-        let has_to_dial = subjects.iter().any(|(_, link)| !self.hub.is_up(*link));
+        let has_to_dial = places.iter().any(|(_, link)| !self.hub.is_up(*link));
         let deadline = match has_to_dial {
             true => self.limits.deadline + self.limits.connect_deadline,
             false => self.limits.deadline,
         };
-        let ear = self.hub.add(subjects, sink)?;
+        let ear = self.hub.add(places, sink)?;
         let place = Place {
             hub: Arc::downgrade(&self.hub),
             number: ear.number,
@@ -79,17 +86,17 @@ impl Switchboard {
         }
     }
 
-    /// Waits for one message, whatever it says, in the channel that reads as `text`: for those who
-    /// are woken by another process, and look for themselves.
+    /// A bell that rings when anything is published to the channel that reads as `text`, by
+    /// [`publishes_with`](Self::publishes_with) as sharded: for those who are woken by another
+    /// process, and look for themselves.
     ///
-    /// It resolves once it is confirmed, as a subscription does. It costs one round trip where
-    /// nobody else of this store listens to the same, and none else.
+    /// It resolves once it is confirmed, as a subscription does. It costs one round trip, or none
+    /// where somebody else of this store listens to the same. Errors are those of a subscription.
     #[allow(dead_code)]
     pub(crate) async fn bell(&self, text: &str) -> Result<Bell> {
         let rung = Arc::new(Notify::new());
-        let subject = Subject::plain(text, Sort::Channel);
-        let sink = Sink::Bell(rung.clone());
-        let place = self.listen(vec![(subject, ONLY)], sink).await?;
+        let subject = Subject::plain(text, self.sort(true));
+        let place = self.listen(vec![subject], Sink::Bell(rung.clone())).await?;
         Ok(Bell {
             rung,
             _place: place,
@@ -99,7 +106,8 @@ impl Switchboard {
 
 impl Drop for Switchboard {
     fn drop(&mut self) {
-        self.link.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
+        self.links.end();
         self.hub.end();
     }
 }
@@ -126,9 +134,8 @@ pub(crate) struct Bell {
 }
 
 impl Bell {
-    /// Waits until it rings; at once where it rang since it was waited for last. Waiting may end
-    /// early, and a dropped wait loses nothing. It never ends where the store does, so it needs a
-    /// deadline.
+    /// Waits until it rings; at once where it rang since it was waited for last. A dropped wait
+    /// loses nothing. It does not ring when the store ends, so a wait needs a deadline.
     #[allow(dead_code)]
     pub(crate) async fn rung(&self) {
         self.rung.notified().await;

@@ -98,6 +98,44 @@ impl Cluster {
     pub(crate) fn generation(&self) -> watch::Receiver<u64> {
         self.shared.generation.subscribe()
     }
+
+    /// Who serves what, for those who outlive a call.
+    pub(crate) fn guide(&self) -> Guide {
+        Guide(self.shared.clone())
+    }
+}
+
+/// Says where to listen.
+#[derive(Clone)]
+pub(crate) struct Guide(Arc<Shared>);
+
+impl Guide {
+    /// The master of the slot of `key`, if there is one.
+    pub(crate) fn master_of(&self, key: &[u8]) -> Option<Arc<Member>> {
+        self.0.map.load().master(slot::of(key)).cloned()
+    }
+
+    /// A master that works, as far as is known; else any.
+    pub(crate) fn any_master(&self) -> Option<Arc<Member>> {
+        let mut masters = self.masters();
+        fastrand::shuffle(&mut masters);
+        let up = masters.iter().position(|master| master.is_up());
+        masters.into_iter().nth(up.unwrap_or(0))
+    }
+
+    pub(crate) fn masters(&self) -> Vec<Arc<Member>> {
+        self.0.map.load().masters().to_vec()
+    }
+
+    /// Counts the changes.
+    pub(crate) fn generation(&self) -> watch::Receiver<u64> {
+        self.0.generation.subscribe()
+    }
+
+    /// A node said that a slot is elsewhere.
+    pub(crate) fn is_outdated(&self) {
+        self.0.is_outdated();
+    }
 }
 
 impl Drop for Cluster {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod black_holes;
+mod bus;
 mod cluster;
 mod failures;
 mod laws;

@@ -102,10 +102,11 @@ impl Subscription {
         Poll::Pending
     }
 
-    /// Drops `guard` together with the subscription, for stores.
+    /// Drops `guard` together with the subscription, and with those that it has already: for stores
+    /// and decorators.
     #[must_use]
     pub fn with_guard(mut self, guard: impl Any + Send + Sync) -> Self {
-        self._guard = Some(Box::new(guard));
+        self._guard = Some(Box::new((guard, self._guard.take())));
         self
     }
 
@@ -196,11 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn the_guard_goes_with_the_subscription() {
+    fn guards_go_with_the_subscription() {
         let guard = Arc::new(());
         let (_mailbox, subscription) = mailbox(NonZeroUsize::MIN);
         let subscription = subscription.with_guard(guard.clone());
-        assert_eq!(Arc::strong_count(&guard), 2);
+        let subscription = subscription.with_guard(guard.clone());
+        assert_eq!(Arc::strong_count(&guard), 3);
         drop(subscription);
         assert_eq!(Arc::strong_count(&guard), 1);
     }

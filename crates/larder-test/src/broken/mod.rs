@@ -3,8 +3,10 @@
 //! A law that no broken store fails says nothing, and two laws that fail on the same broken stores
 //! say the same. Whoever adds a law adds the fault that only this law notices.
 
+mod bus;
 mod calls;
 mod fault;
+mod hearing;
 mod keys;
 mod many;
 mod reads;
@@ -17,7 +19,7 @@ mod writes;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use larder_store::{Entry, Key, ManualClock, Timestamp, Version};
+use larder_store::{Entry, Key, ManualClock, Message, Timestamp, Version};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -45,6 +47,11 @@ struct Memory {
     read: HashSet<String>,
     started: Option<Timestamp>,
     count: usize,
+    /// The message that is held back.
+    late: Option<Message>,
+    last: Option<Message>,
+    /// The channels whose messages nobody hears any more.
+    taken: HashSet<String>,
 }
 
 impl BrokenStore {

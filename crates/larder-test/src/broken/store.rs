@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Delete, Entry, Key, Programs, Put, Result, Store, Ttl};
+use larder_store::{Bus, Delete, Entry, Key, Programs, Put, Result, Store, Ttl};
 
 use super::{BrokenStore, Fault};
 
@@ -61,6 +61,10 @@ impl Store for BrokenStore {
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+
+    fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
         Some(self)
     }
 }

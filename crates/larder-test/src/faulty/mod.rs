@@ -1,5 +1,6 @@
 //! A store that fails, hangs, is slow or lies when a test says so.
 
+mod bus;
 mod lie;
 mod programs;
 mod store;

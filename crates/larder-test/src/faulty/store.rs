@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Delete, Entry, Key, Programs, Put, Result, Store, Ttl};
+use larder_store::{Bus, Delete, Entry, Key, Programs, Put, Result, Store, Ttl};
 
+use super::bus::FaultyBus;
 use super::programs::FaultyPrograms;
 use super::{Faulty, Operations, Trouble, meet, meet_many};
 
@@ -83,6 +84,12 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         let inner = self.inner.clone().programs()?;
         let switch = self.switch();
         Some(Arc::new(FaultyPrograms { switch, inner }))
+    }
+
+    fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
+        let inner = self.inner.clone().bus()?;
+        let switch = self.switch();
+        Some(Arc::new(FaultyBus { switch, inner }))
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Operations {
     Writes,
     /// Runs of programs.
     Programs,
+    /// `publish` and `subscribe`.
+    Bus,
 }
 
 /// Makes and ends the trouble of a [`Faulty`](super::Faulty) store. Clones share it.

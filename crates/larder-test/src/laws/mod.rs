@@ -9,11 +9,14 @@ mod table;
 
 mod arguments;
 mod batches;
+mod bus;
+mod bus_streams;
 mod cancellation;
 mod conditions;
 mod deletes;
 mod errors;
 mod expiry;
+mod hearing;
 mod keys;
 mod many;
 mod now;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use larder_store::{
-    Entry, Error, ErrorKind, Key, KeyId, Kind, Programs, Put, Space, Store, StoreExt, Ttl,
+    Bus, Entry, Error, ErrorKind, Key, KeyId, Kind, Programs, Put, Space, Store, StoreExt, Ttl,
 };
 use tokio::sync::Barrier;
 
@@ -30,6 +30,8 @@ const OTHER_EVICTABLE: Kind = Kind::evictable("law-other");
 pub(super) struct Scene<'a> {
     fixture: &'a dyn Fixture,
     pub(super) store: Arc<dyn Store>,
+    /// A number that no other law has.
+    pub(super) run: u64,
 }
 
 impl<'a> Scene<'a> {
@@ -37,6 +39,7 @@ impl<'a> Scene<'a> {
         Self {
             fixture,
             store: fixture.store(),
+            run: fastrand::u64(..),
         }
     }
 
@@ -115,6 +118,10 @@ impl<'a> Scene<'a> {
     /// Lets so much time pass that what has this TTL has ended.
     pub(super) async fn outlive(&self, ttl: Ttl) {
         self.advance(Duration::from(ttl) + self.slack()).await;
+    }
+
+    pub(super) fn bus(&self) -> Outcome<Arc<dyn Bus>> {
+        Ok(self.store.clone().require_bus("a law")?)
     }
 
     pub(super) fn programs(&self) -> Outcome<Arc<dyn Programs>> {

@@ -310,5 +310,63 @@ macro_rules! laws {
             /// `run_each` runs programs of several types, in their order, and answers each in its place.
             run_each_answers_programs_of_several_types
         }
+        bus {
+            /// A message is heard by each subscription of its channel.
+            a_message_reaches_every_subscription
+            /// A message is heard once by each subscription.
+            a_message_is_delivered_once
+            /// A message is heard once by one who names its channel twice.
+            a_channel_that_is_named_twice_is_heard_once
+            /// A message is heard once by one who wants its channel and its topic.
+            a_channel_of_a_wanted_topic_is_heard_once
+            /// A subscription of several channels hears each of them.
+            a_subscription_hears_all_its_channels
+            /// A message is not heard in another channel of its topic.
+            channels_of_a_topic_are_kept_apart
+            /// A message is not heard in the channel of the same id in another topic.
+            topics_keep_equal_ids_apart
+            /// Channels of any characters are different channels.
+            channels_of_any_characters_are_kept_apart
+            /// Channels that differ in case are different channels.
+            channels_keep_their_case
+            /// A message is not heard in another namespace, and its channel reads as inside its own.
+            namespaces_do_not_hear_each_other
+            /// Who wants a topic hears the messages of all its channels.
+            a_topic_is_heard_in_all_its_channels
+            /// Who wants a topic hears nothing of one whose name begins alike.
+            a_topic_is_heard_and_no_other
+            /// Subscribe to all of a sharded topic is Invalid.
+            all_of_a_sharded_topic_is_refused
+            /// Subscribe to nothing is Invalid.
+            listening_to_nothing_is_refused
+            /// A message over the limit is refused with TooLarge, and nobody hears of it.
+            a_message_that_is_too_large_is_refused
+            /// A message as large as it may be arrives whole.
+            the_largest_message_arrives_whole
+            /// An empty message arrives, empty.
+            an_empty_message_arrives
+            /// All 256 bytes arrive, in any order.
+            a_message_of_any_bytes_arrives
+            /// A message that nobody hears is sent without an error.
+            a_message_to_nobody_is_no_error
+            /// A subscribe that is dropped takes no message from those who come later.
+            a_cancelled_subscribe_leaves_nothing
+        }
+        bus_streams {
+            /// What is published once subscribe was answered arrives, 1,000 times in 1,000.
+            what_is_published_right_after_subscribe_arrives
+            /// What one publishes to a channel, one after the other, arrives in that order.
+            messages_of_a_publisher_keep_their_order
+            /// What 16 publish to a channel at once arrives, all of it.
+            publishers_at_once_lose_nothing
+            /// What was published before subscribe is not heard.
+            a_subscription_hears_nothing_from_before
+            /// A subscription goes on when another of its channel is dropped.
+            a_dropped_subscription_leaves_its_siblings
+            /// Past its buffer a subscription hears of one gap, where the messages are missing.
+            a_full_buffer_gives_one_gap_in_its_place
+            /// A subscription that is slow costs no other one a message.
+            a_slow_subscription_costs_others_nothing
+        }
     } };
 }

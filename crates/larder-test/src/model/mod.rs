@@ -1,13 +1,17 @@
 //! The reference: a store so simple that it can be seen to be right.
 
+mod bus;
 mod programs;
 mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use larder_store::{Cell, Clock, Entry, Key, ManualClock, Timestamp, Ttl};
 use parking_lot::Mutex;
+
+pub(crate) use bus::{Listeners, check_length, wants};
 
 /// The reference store: one map behind one lock, on a clock that stands still until it is moved.
 ///
@@ -39,6 +43,7 @@ use parking_lot::Mutex;
 pub struct ModelStore {
     clock: ManualClock,
     held: Mutex<BTreeMap<String, Held>>,
+    pub(crate) listeners: Arc<Listeners>,
 }
 
 /// What one key holds, and until when. At the deadline it is gone.
@@ -71,7 +76,7 @@ impl ModelStore {
     pub fn with_clock(clock: ManualClock) -> Self {
         Self {
             clock,
-            held: Mutex::default(),
+            ..Self::default()
         }
     }
 

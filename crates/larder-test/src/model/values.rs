@@ -3,8 +3,8 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use larder_store::{
-    DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Form, Key, Programs, Put, Result, Store,
-    Ttl, Version,
+    Bus, DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Form, Key, Programs, Put, Result,
+    Store, Ttl, Version,
 };
 
 use super::{Content, Held, ModelStore, deadline};
@@ -125,6 +125,10 @@ impl Store for ModelStore {
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+
+    fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
         Some(self)
     }
 }

@@ -1,0 +1,160 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::hub::{Hub, LinkId};
+use super::link::{Leads, Link};
+use super::subject::Subject;
+use crate::cluster::Guide;
+use crate::connection::{Limits, Member};
+use crate::route::Route;
+
+/// The link of what is heard everywhere: the only one, where there is one server.
+const MAIN: LinkId = 0;
+
+/// How often it is looked whether everything is listened to where it is published, besides each
+/// time that the slots move.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The links of a store: one that hears what is published anywhere, and in a cluster one more to
+/// each master on which something sharded is listened to.
+pub(super) struct Links {
+    hub: Arc<Hub>,
+    limits: Limits,
+    guide: Option<Guide>,
+    /// What is begun in another runtime would end with that.
+    runtime: Handle,
+    shards: Mutex<Shards>,
+}
+
+#[derive(Default)]
+struct Shards {
+    /// By where the master is.
+    links: HashMap<Arc<str>, (LinkId, AbortHandle)>,
+    last: LinkId,
+}
+
+impl Links {
+    /// The links of `route`, and the tasks that keep them; nothing where nobody can listen.
+    pub(super) fn start(hub: &Arc<Hub>, route: &Route) -> Option<(Arc<Self>, Vec<AbortHandle>)> {
+        let (guide, leads) = match route {
+            Route::One(member) if member.can_listen() => (None, Leads::To(member.clone(), None)),
+            Route::Cluster(cluster) => {
+                let guide = cluster.guide();
+                guide.any_master().filter(|master| master.can_listen())?;
+                (Some(guide.clone()), Leads::Anywhere(guide))
+            }
+            Route::One(_) => return None,
+        };
+        let links = Arc::new(Self {
+            hub: hub.clone(),
+            limits: *route.limits(),
+            guide,
+            runtime: Handle::current(),
+            shards: Mutex::default(),
+        });
+        let (main, ended) = (links.link(MAIN, leads), Ended(hub.clone()));
+        let main = async move {
+            let _ended = ended;
+            main.run().await;
+        };
+        let mut tasks = vec![tokio::spawn(main).abort_handle()];
+        if let Some(guide) = links.guide.clone() {
+            let following = links.clone().follow(guide);
+            tasks.push(tokio::spawn(following).abort_handle());
+        }
+        Some((links, tasks))
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        self.guide.is_some()
+    }
+
+    /// The link on which a subject is listened to.
+    pub(super) fn of(&self, subject: &Subject) -> LinkId {
+        self.to_shard(subject).unwrap_or(MAIN)
+    }
+
+    fn to_shard(&self, subject: &Subject) -> Option<LinkId> {
+        let guide = self.guide.as_ref().filter(|_| subject.is_sharded())?;
+        let master = guide.master_of(subject.text().as_bytes())?;
+        let mut shards = self.shards.lock();
+        if let Some((id, _)) = shards.links.get(master.location()) {
+            return Some(*id);
+        }
+        shards.last += 1;
+        let id = shards.last;
+        let place: Arc<str> = master.location().into();
+        let link = self.link(id, Leads::To(master, Some(guide.clone())));
+        let task = self.runtime.spawn(link.run()).abort_handle();
+        shards.links.insert(place, (id, task));
+        Some(id)
+    }
+
+    fn link(&self, id: LinkId, leads: Leads) -> Link {
+        Link {
+            hub: self.hub.clone(),
+            id,
+            leads,
+            limits: self.limits,
+        }
+    }
+
+    /// Goes where the slots go.
+    async fn follow(self: Arc<Self>, guide: Guide) {
+        let mut generation = guide.generation();
+        loop {
+            match timeout(LOOK_EVERY, generation.changed()).await {
+                Ok(Ok(())) => {
+                    self.hub.place_anew(|subject| self.to_shard(subject));
+                    // Between the nodes messages may be lost while one takes the place of another.
+                    self.hub.leave_gaps(MAIN);
+                    self.let_go(&guide.masters());
+                }
+                Ok(Err(_)) => return,
+                Err(_) => self.hub.place_anew(|subject| self.to_shard(subject)),
+            }
+        }
+    }
+
+    /// Ends the links to nodes that serve nothing any more.
+    fn let_go(&self, masters: &[Arc<Member>]) {
+        let idle = |id: &LinkId| !self.hub.is_wanted(*id);
+        let ids: Vec<_> = self
+            .shards
+            .lock()
+            .links
+            .values()
+            .map(|(id, _)| *id)
+            .collect();
+        let idle: Vec<_> = ids.into_iter().filter(idle).collect();
+        self.shards.lock().links.retain(|place, (id, task)| {
+            let serves = masters.iter().any(|master| master.location() == &**place);
+            let stays = serves || !idle.contains(id);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+    }
+
+    pub(super) fn end(&self) {
+        for (_, task) in self.shards.lock().links.values() {
+            task.abort();
+        }
+    }
+}
+
+/// Tells the hub that nobody dials any more.
+struct Ended(Arc<Hub>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
