@@ -55,12 +55,12 @@ impl Route {
         }
     }
 
-    /// The servers that take writes: each key is on one of them.
-    #[allow(dead_code)]
-    pub(crate) fn masters(&self) -> Vec<Arc<Member>> {
+    /// The servers that take writes, of which each key is on one, and a number that is another when
+    /// they serve other slots.
+    pub(crate) fn serving(&self) -> (u64, Vec<Arc<Member>>) {
         match self {
-            Self::One(server) => vec![server.clone()],
-            Self::Cluster(cluster) => cluster.masters(),
+            Self::One(server) => (0, vec![server.clone()]),
+            Self::Cluster(cluster) => cluster.serving(),
         }
     }
 

@@ -49,6 +49,14 @@ impl Prepared {
         Self::around(script, "", "")
     }
 
+    /// A script of this crate's own that asks for the time.
+    pub(crate) fn timed(script: &Script, time: Time) -> Self {
+        match time {
+            Time::Server => Self::around(script, &prelude_of(script.lua()), ""),
+            Time::Virtual => Self::around(script, include_str!("lua/virtual_now.lua"), ""),
+        }
+    }
+
     fn around(script: &Script, prelude: &str, epilogue: &str) -> Self {
         let before = format!("#!lua{}\n{prelude}", flags(script));
         let lines_before = before.lines().count();

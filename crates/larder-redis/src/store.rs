@@ -4,7 +4,8 @@ use std::sync::Arc;
 use ::redis::Cmd;
 use async_trait::async_trait;
 use larder_store::{
-    Bus, Delete, Entry, ErrorKind, Form, Key, ManualClock, Programs, Put, Result, Store, Ttl,
+    Bus, Delete, Entry, ErrorKind, Form, Key, Leases, ManualClock, Programs, Put, Result, Scan,
+    Store, Ttl,
 };
 
 use crate::builder::RedisBuilder;
@@ -191,6 +192,14 @@ impl Store for RedisStore {
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(self)
+    }
+
+    fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
         Some(self)
     }
 

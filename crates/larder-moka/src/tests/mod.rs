@@ -5,6 +5,8 @@ mod cache;
 mod caps;
 mod conditions;
 mod expired;
+mod leases;
 mod records;
+mod scan;
 mod support;
 mod upkeep;

@@ -33,9 +33,7 @@ use crate::connection::Repeat;
 use crate::store::RedisStore;
 use ear::Sink;
 
-#[allow(unused_imports)]
-pub(crate) use switchboard::Bell;
-pub(crate) use switchboard::Switchboard;
+pub(crate) use switchboard::{Bell, Switchboard};
 
 /// How many subscriptions there are at most unless the store is told otherwise.
 pub(crate) const DEFAULT_SUBSCRIPTIONS: usize = 10_000;

@@ -92,7 +92,6 @@ impl Switchboard {
     ///
     /// It resolves once it is confirmed, as a subscription does. It costs one round trip, or none
     /// where somebody else of this store listens to the same. Errors are those of a subscription.
-    #[allow(dead_code)]
     pub(crate) async fn bell(&self, text: &str) -> Result<Bell> {
         let rung = Arc::new(Notify::new());
         let subject = Subject::plain(text, self.sort(true));
@@ -136,7 +135,6 @@ pub(crate) struct Bell {
 impl Bell {
     /// Waits until it rings; at once where it rang since it was waited for last. A dropped wait
     /// loses nothing. It does not ring when the store ends, so a wait needs a deadline.
-    #[allow(dead_code)]
     pub(crate) async fn rung(&self) {
         self.rung.notified().await;
     }

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::members::Members;
@@ -55,6 +56,16 @@ impl SlotMap {
 
     pub(super) fn masters(&self) -> &[Arc<Member>] {
         &self.masters
+    }
+
+    /// A number that is another where another node serves a slot.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.slots.hash(&mut hasher);
+        for master in &self.masters {
+            master.location().hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     pub(super) fn topology(&self) -> &Topology {

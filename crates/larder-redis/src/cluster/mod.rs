@@ -89,9 +89,10 @@ impl Cluster {
         self.shared.members.limits()
     }
 
-    /// The nodes that serve slots.
-    pub(crate) fn masters(&self) -> Vec<Arc<Member>> {
-        self.shared.map.load().masters().to_vec()
+    /// The nodes that serve slots, and a number that is another when they serve others.
+    pub(crate) fn serving(&self) -> (u64, Vec<Arc<Member>>) {
+        let map = self.shared.map.load();
+        (map.fingerprint(), map.masters().to_vec())
     }
 
     /// Counts the changes of who serves what.

@@ -107,7 +107,7 @@ impl BrokenStore {
         self.wrong_length(answers)
     }
 
-    fn wrong_length<T: Default>(&self, mut answers: Vec<Result<T>>) -> Vec<Result<T>> {
+    pub(super) fn wrong_length<T: Default>(&self, mut answers: Vec<Result<T>>) -> Vec<Result<T>> {
         match self.fault {
             Some(Fault::EmptyBatchHasAnAnswer) if answers.is_empty() => {
                 answers.push(Ok(T::default()));

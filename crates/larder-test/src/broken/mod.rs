@@ -8,9 +8,11 @@ mod calls;
 mod fault;
 mod hearing;
 mod keys;
+mod leases;
 mod many;
 mod reads;
 mod removals;
+mod scan;
 mod steps;
 mod store;
 mod traces;
@@ -24,6 +26,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 pub use fault::Fault;
+use leases::LeaseMemory;
 
 use crate::model::Held;
 use crate::{ManualFixture, ModelStore};
@@ -47,6 +50,8 @@ struct Memory {
     read: HashSet<String>,
     started: Option<Timestamp>,
     count: usize,
+    leases: LeaseMemory,
+    evictable: HashSet<String>,
     /// The message that is held back.
     late: Option<Message>,
     last: Option<Message>,

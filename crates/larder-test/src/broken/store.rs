@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Bus, Delete, Entry, Key, Programs, Put, Result, Store, Ttl};
+use larder_store::{
+    Bus, Delete, Entry, Key, Leases, Programs, Put, Result, Scan, Space, Store, Ttl,
+};
 
 use super::{BrokenStore, Fault};
 
@@ -13,10 +15,16 @@ impl Store for BrokenStore {
     }
 
     async fn put(&self, put: &Put) -> Result<bool> {
+        if put.key().kind().space() == Space::Evictable {
+            let key = put.key().as_str().to_owned();
+            self.memory.lock().evictable.insert(key);
+        }
+        self.release_by(Fault::PutEndsLease, put.key());
         self.broken_put(put).await
     }
 
     async fn delete(&self, delete: &Delete) -> Result<bool> {
+        self.release_by(Fault::DeleteEndsLease, delete.key());
         self.broken_delete(delete).await
     }
 
@@ -65,6 +73,14 @@ impl Store for BrokenStore {
     }
 
     fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
+        Some(self)
+    }
+
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(self)
+    }
+
+    fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
         Some(self)
     }
 }

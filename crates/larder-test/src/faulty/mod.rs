@@ -1,8 +1,10 @@
 //! A store that fails, hangs, is slow or lies when a test says so.
 
 mod bus;
+mod leases;
 mod lie;
 mod programs;
+mod scan;
 mod store;
 mod switch;
 

@@ -2,10 +2,12 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Bus, Delete, Entry, Key, Programs, Put, Result, Store, Ttl};
+use larder_store::{Bus, Delete, Entry, Key, Leases, Programs, Put, Result, Scan, Store, Ttl};
 
 use super::bus::FaultyBus;
+use super::leases::FaultyLeases;
 use super::programs::FaultyPrograms;
+use super::scan::FaultyScan;
 use super::{Faulty, Operations, Trouble, meet, meet_many};
 
 #[async_trait]
@@ -90,6 +92,17 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         let inner = self.inner.clone().bus()?;
         let switch = self.switch();
         Some(Arc::new(FaultyBus { switch, inner }))
+    }
+
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        let inner = self.inner.clone().leases()?;
+        Some(Arc::new(FaultyLeases { store: self, inner }))
+    }
+
+    fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
+        let inner = self.inner.clone().scan()?;
+        let switch = self.switch();
+        Some(Arc::new(FaultyScan { switch, inner }))
     }
 }
 

@@ -31,12 +31,14 @@ pub enum Operations {
     /// All of them.
     #[default]
     All,
-    /// `get`, `get_many` and `ttl`.
+    /// `get`, `get_many`, `ttl` and `page`.
     Reads,
     /// `put`, `delete`, `expire`, and the many-key forms of them.
     Writes,
     /// Runs of programs.
     Programs,
+    /// All operations on leases.
+    Leases,
     /// `publish` and `subscribe`.
     Bus,
 }

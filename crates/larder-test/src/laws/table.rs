@@ -368,5 +368,181 @@ macro_rules! laws {
             /// A subscription that is slow costs no other one a message.
             a_slow_subscription_costs_others_nothing
         }
+        leases {
+            /// Who claims a key that is absent, and that nobody leads, leads.
+            who_claims_what_is_absent_leads
+            /// Who claims a key that is absent, beside a leader, follows.
+            who_claims_beside_a_leader_follows
+            /// Who claims a key that is present has its value and its version.
+            who_claims_what_is_present_has_it_fresh
+            /// Who claims a key whose value it has seen leads, and the value stays.
+            who_has_seen_the_value_leads
+            /// Who claims a key whose older value it has seen has the newer one.
+            who_has_seen_an_older_value_has_it_fresh
+            /// Who claims a key whose value it has seen, beside a leader, may serve it meanwhile.
+            who_has_seen_the_value_beside_a_leader_serves_it
+            /// Who claims a key whose value it has seen, and which is gone, beside a leader, follows.
+            who_has_seen_what_is_gone_follows
+            /// A claim that is answered with a value takes no lease.
+            what_is_fresh_takes_no_lease
+            /// The leases of different keys, kinds and parts have nothing to do with each other.
+            leases_of_different_keys_are_apart
+            /// A plain put neither asks for the lease nor ends it.
+            plain_puts_leave_the_lease
+            /// A plain delete neither asks for the lease nor ends it.
+            plain_deletes_leave_the_lease
+            /// Each operation on leases refuses the key of a record with WrongType.
+            no_record_is_leased
+        }
+        lease_fences {
+            /// The fence after a commit is higher than the one before.
+            a_fence_rises_after_a_commit
+            /// The fence after an abandon is higher than the one before.
+            a_fence_rises_after_an_abandon
+            /// The fence after an invalidation is higher than the one before.
+            a_fence_rises_after_an_invalidation
+            /// The fence after the end of a lease is higher than the one before.
+            a_fence_rises_after_an_end
+            /// The fences of a hundred leases of one key, one after the other, rise.
+            a_fence_rises_through_a_hundred_leases
+        }
+        lease_commits {
+            /// A commit by the holder writes the value under the version of the put.
+            a_commit_writes_what_was_put
+            /// A commit by the holder replaces the value that it has seen.
+            a_commit_over_a_value_replaces_it
+            /// After a commit the key can be claimed.
+            a_commit_gives_the_lease_back
+            /// A second commit with the fence of a commit is refused, and changes nothing.
+            a_lease_is_committed_once
+            /// The TTL of a committed value begins with the commit.
+            a_committed_value_lives_from_its_commit_on
+            /// A commit is refused where the condition of its put is not met, and changes nothing.
+            a_commit_tests_the_condition_of_its_put
+            /// A commit whose condition is not met keeps the lease.
+            a_commit_on_an_unmet_condition_keeps_the_lease
+            /// A commit of a value over the limit is refused with TooLarge, and keeps the lease.
+            a_commit_that_is_too_large_changes_nothing
+        }
+        lease_refusals {
+            /// A commit after an invalidation is refused, also where nobody has claimed since.
+            what_was_made_before_an_invalidation_is_refused
+            /// A commit after an invalidation is refused beside the next leader, who may commit.
+            what_was_made_before_an_invalidation_is_refused_beside_the_next_leader
+            /// A commit at the end of its lease is refused, also where nobody has claimed since.
+            a_commit_after_the_end_of_the_lease_is_refused
+            /// A commit by one whose lease has passed to somebody else is refused.
+            a_commit_after_the_lease_passed_on_is_refused
+            /// A commit by one who has abandoned the lease is refused.
+            a_commit_after_an_abandon_is_refused
+            /// A commit where nobody has ever claimed is refused, whatever its fence.
+            a_commit_without_a_lease_is_refused
+            /// A commit with a fence that nobody was given is refused, be it lower or higher.
+            a_commit_with_a_made_up_fence_is_refused
+            /// A commit that is refused leaves the lease to its holder.
+            a_refused_commit_leaves_the_lease
+        }
+        lease_ends {
+            /// A lease is held up to its deadline, and can be claimed at it.
+            a_lease_ends_at_its_deadline
+            /// A commit is taken up to the deadline of the lease.
+            a_lease_is_held_up_to_its_deadline
+            /// A renewal holds the lease from now on, for longer than was left.
+            a_renewal_prolongs_a_lease
+            /// A renewal holds the lease from now on, for less than was left.
+            a_renewal_may_shorten_a_lease
+            /// A renewal with a fence that nobody was given is refused, and prolongs nothing.
+            only_the_holder_renews
+            /// A renewal at the end of the lease is refused, and does not bring it back.
+            what_has_ended_is_not_renewed
+            /// A renewal where nobody has claimed is refused, and makes no lease.
+            a_renewal_makes_no_lease
+        }
+        lease_returns {
+            /// After an abandon the key can be claimed.
+            an_abandoned_lease_can_be_claimed
+            /// An abandon with a fence that nobody was given is refused, and ends nothing.
+            only_the_holder_abandons
+            /// An abandon at the end of the lease is refused.
+            what_has_ended_is_not_abandoned
+            /// An abandon leaves the value that was seen.
+            an_abandon_leaves_the_value
+            /// Invalidate answers true where a value was, and false where none was.
+            an_invalidation_tells_whether_a_value_was_there
+            /// Invalidate answers false where a value has ended.
+            an_invalidation_finds_nothing_that_has_ended
+            /// After an invalidation the value is gone.
+            an_invalidation_removes_the_value
+            /// After an invalidation nobody leads, and the key can be claimed.
+            an_invalidation_ends_the_lease
+            /// `invalidate_many` answers key by key, in order, and a repeated key as it then is.
+            invalidate_many_answers_in_order
+            /// `invalidate_many` ends the lease of each key.
+            invalidate_many_ends_each_lease
+            /// A key that `invalidate_many` cannot invalidate fails alone.
+            invalidate_many_fails_item_by_item
+        }
+        lease_follows {
+            /// A follower ends with the commit.
+            a_follower_ends_with_the_commit
+            /// A follower ends with an abandon.
+            a_follower_ends_with_an_abandon
+            /// A follower ends with an invalidation.
+            a_follower_ends_with_an_invalidation
+            /// A follower ends with an invalidation of several keys.
+            a_follower_ends_with_an_invalidation_of_many
+            /// A follower ends when the time of the lease has passed.
+            a_follower_ends_at_the_end_of_the_lease
+            /// A follower of a lease that is held waits for as long as it was told, and says so.
+            a_follower_waits_as_long_as_it_was_told
+            /// A follower where nobody leads ends at once.
+            a_follower_that_comes_late_ends_at_once
+            /// A follower of a lease that is renewed goes on waiting.
+            a_follower_waits_through_a_renewal
+            /// A follower of a lease that is renewed for less ends with its new time.
+            a_follower_ends_at_the_end_of_a_shortened_lease
+            /// A follower ends with the lease that it followed, also where the next one has begun.
+            a_follower_ends_though_somebody_claims_again
+            /// All followers of a lease end with it.
+            all_followers_end_together
+            /// A follower that is dropped ends neither the lease nor another follower.
+            a_follower_that_leaves_changes_nothing
+        }
+        lease_races {
+            /// Of 8 tasks that claim at once one leads, in each of 1,000 rounds, and fences rise.
+            of_many_who_claim_at_once_one_leads
+            /// After a commit and an invalidation at once no value is there.
+            no_commit_outlives_an_invalidation_at_once
+            /// Of two commits with one fence at once, one is taken.
+            of_two_commits_at_once_one_is_taken
+            /// A commit that is dropped has written and given back, or neither.
+            a_cancelled_commit_is_whole_or_absent
+            /// The lease of a claim that is dropped ends with its time.
+            a_cancelled_claim_ends_by_itself
+        }
+        scans {
+            /// Each of 100 keys is on one of the pages.
+            every_key_is_listed
+            /// Records are listed as values are.
+            a_record_is_listed
+            /// Keys that may be evicted are listed, and keys that may not.
+            keys_of_both_spaces_are_listed
+            /// A key that stays is listed though others come and go between the pages.
+            what_stays_is_listed_though_others_come_and_go
+            /// Only keys that begin with the prefix are listed.
+            only_keys_that_begin_with_the_prefix_are_listed
+            /// The signs of patterns mean nothing in a prefix.
+            a_prefix_is_no_pattern
+            /// A page holds about as many keys as it was asked for, or fewer.
+            a_page_is_bounded
+            /// A page of no key, or of more than the most, is Invalid.
+            a_page_has_a_size_within_bounds
+            /// A cursor that the store has not made is Invalid.
+            a_cursor_of_nobody_is_refused
+            /// Leases are not listed.
+            leases_are_not_listed
+            /// What has ended is not listed.
+            what_has_ended_is_not_listed
+        }
     } };
 }

@@ -1,7 +1,9 @@
 //! The reference: a store so simple that it can be seen to be right.
 
 mod bus;
+mod leases;
 mod programs;
+mod scan;
 mod values;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,9 @@ use larder_store::{Cell, Clock, Entry, Key, ManualClock, Timestamp, Ttl};
 use parking_lot::Mutex;
 
 pub(crate) use bus::{Listeners, check_length, wants};
+
+pub(crate) use leases::Lease;
+use leases::Ledger;
 
 /// The reference store: one map behind one lock, on a clock that stands still until it is moved.
 ///
@@ -44,6 +49,7 @@ pub struct ModelStore {
     clock: ManualClock,
     held: Mutex<BTreeMap<String, Held>>,
     pub(crate) listeners: Arc<Listeners>,
+    leases: Ledger,
 }
 
 /// What one key holds, and until when. At the deadline it is gone.

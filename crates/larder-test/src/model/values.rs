@@ -3,19 +3,19 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use larder_store::{
-    Bus, DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Form, Key, Programs, Put, Result,
-    Store, Ttl, Version,
+    Bus, DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Form, Key, Leases, Programs, Put,
+    Result, Scan, Store, Ttl, Version,
 };
 
 use super::{Content, Held, ModelStore, deadline};
 
 impl ModelStore {
-    fn read(&self, key: &Key) -> Result<Option<Entry>> {
+    pub(super) fn read(&self, key: &Key) -> Result<Option<Entry>> {
         key.require(Form::Value, "get")?;
         Ok(self.with_slot(key, |slot, _| slot.as_ref().and_then(Held::entry).cloned()))
     }
 
-    fn write(&self, put: &Put) -> Result<bool> {
+    pub(super) fn write(&self, put: &Put) -> Result<bool> {
         put.key().require(Form::Value, "put")?;
         if put.value().len() > DEFAULT_MAX_VALUE {
             return Err(Error::new(
@@ -39,7 +39,7 @@ impl ModelStore {
         })
     }
 
-    fn remove(&self, delete: &Delete) -> Result<bool> {
+    pub(super) fn remove(&self, delete: &Delete) -> Result<bool> {
         delete.key().require(Form::Value, "delete")?;
         self.with_slot(delete.key(), |slot, _| {
             let held = version(slot);
@@ -129,6 +129,14 @@ impl Store for ModelStore {
     }
 
     fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
+        Some(self)
+    }
+
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(self)
+    }
+
+    fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
         Some(self)
     }
 }

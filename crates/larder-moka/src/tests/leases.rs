@@ -1,0 +1,141 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use larder_store::ErrorKind;
+use larder_store::{Claim, Claimed, Fence, Key, Kind, Leases, Put, Refusal, Result, Store, Ttl};
+
+use super::support::{HOUR, PAGE, SEAT, SECOND, is_full, put, store_with};
+use crate::MokaStore;
+
+fn claim(kind: Kind, id: u32) -> Claim {
+    Claim::new(Key::new(kind, id), SECOND)
+}
+
+async fn lead(store: &Arc<MokaStore>, kind: Kind, id: u32) -> Fence {
+    match store.claim(&claim(kind, id)).await.unwrap() {
+        Claimed::Lead(fence) => fence,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_cap_of_leases_is_exact_and_never_counts_what_has_ended() {
+    let (store, clock) = store_with(|builder| builder.with_leases(100));
+    for round in 0..3 {
+        for id in 0..100 {
+            lead(&store, PAGE, round * 100 + id).await;
+        }
+        let refused = store.claim(&claim(PAGE, 999)).await.unwrap_err();
+        assert!(is_full(&refused), "{refused}");
+        assert!(refused.to_string().contains("with_leases"), "{refused}");
+        clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(store.leases.stored(), 100);
+    lead(&store, PAGE, 999).await;
+}
+
+#[tokio::test]
+async fn a_lease_that_was_given_back_leaves_nothing_behind() {
+    let (store, _) = store_with(|builder| builder);
+    for id in 0..1_000 {
+        let fence = lead(&store, SEAT, id).await;
+        match id % 3 {
+            0 => assert!(store.abandon(&Key::new(SEAT, id), fence).await.unwrap()),
+            1 => assert!(store.commit(&put(SEAT, id, HOUR), fence).await.unwrap()),
+            _ => assert!(!store.invalidate(&Key::new(SEAT, id)).await.unwrap()),
+        }
+    }
+    assert_eq!(store.leases.stored(), 0);
+}
+
+#[tokio::test]
+async fn a_commit_that_does_not_fit_keeps_the_lease() {
+    let (store, clock) = store_with(|builder| builder.with_cap_of(SEAT, 1));
+    store.put(&put(SEAT, 1_u32, SECOND)).await.unwrap();
+    let claim = Claim::new(Key::new(SEAT, 2_u32), HOUR);
+    let Claimed::Lead(fence) = store.claim(&claim).await.unwrap() else {
+        panic!("it does not lead");
+    };
+    let put = put(SEAT, 2_u32, SECOND);
+    assert!(is_full(&store.commit(&put, fence).await.unwrap_err()));
+    clock.advance(Duration::from_secs(1));
+    assert!(store.commit(&put, fence).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_kind_that_is_used_for_records_is_not_leased_for_values() {
+    let (store, _) = store_with(|builder| builder);
+    let record = Key::new(super::support::Tally::key(1).kind(), 1);
+    let error = store.claim(&Claim::new(record, SECOND)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::WrongType));
+}
+
+#[tokio::test]
+async fn a_follower_ends_with_the_lease_by_the_clock_of_the_system() {
+    let store = Arc::new(MokaStore::new());
+    let key = Key::new(PAGE, 1);
+    let claim = Claim::new(key.clone(), Ttl::from_millis(20));
+    store.claim(&claim).await.unwrap();
+    let started = Instant::now();
+    assert!(store.follow(&key, Duration::from_secs(60)).await.unwrap());
+    assert!(started.elapsed() >= Duration::from_millis(19));
+    let claimed = store.claim(&claim).await.unwrap();
+    assert!(matches!(claimed, Claimed::Lead(_)), "{claimed:?}");
+}
+
+/// Whatever tasks do at once: fences of a key rise in the order in which they are granted, and a
+/// value that was committed was made under the last of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_commit_is_taken_of_one_whose_fence_was_passed() {
+    let store = Arc::new(MokaStore::new());
+    let tasks: Vec<_> = (0..8_u64)
+        .map(|seed| tokio::spawn(work(store.clone(), seed)))
+        .collect();
+    let mut granted = Vec::new();
+    for task in tasks {
+        granted.extend(task.await.unwrap().unwrap());
+    }
+    let number = granted.len();
+    granted.sort_unstable();
+    granted.dedup();
+    assert_eq!(granted.len(), number, "a fence was granted twice");
+    assert!(number > 100, "{number}");
+}
+
+/// Claims, and commits its own fence as the value; after each commit that is taken it looks whether
+/// a lower one came after it.
+async fn work(store: Arc<MokaStore>, seed: u64) -> Result<Vec<u64>> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (mut granted, mut highest) = (Vec::new(), [0_u64; 4]);
+    for _ in 0..2_000 {
+        let id = random.usize(0..4);
+        let key = Key::new(if id % 2 == 0 { PAGE } else { SEAT }, id as u64);
+        let mut claim = Claim::new(key.clone(), HOUR);
+        if let Some(entry) = store.get(&key).await? {
+            let fence = std::str::from_utf8(&entry.value).unwrap().parse().unwrap();
+            assert!(fence >= highest[id], "a lower fence was committed later");
+            highest[id] = fence;
+            claim = claim.having_seen(entry.version);
+        }
+        match store.claim(&claim).await? {
+            Claimed::Lead(fence) => {
+                granted.push(fence.as_u64());
+                if random.u8(0..4) == 0 {
+                    store.invalidate(&key).await?;
+                    // Somebody else may lead by now, and this fence is passed.
+                    highest[id] = highest[id].max(fence.as_u64());
+                }
+                tokio::task::yield_now().await;
+                let put = Put::new(key.clone(), fence.as_u64().to_string(), HOUR);
+                if store.commit(&put, fence).await? {
+                    highest[id] = highest[id].max(fence.as_u64());
+                }
+            }
+            Claimed::Stale | Claimed::Follow if random.u8(0..8) == 0 => {
+                store.invalidate(&key).await?;
+            }
+            _ => tokio::task::yield_now().await,
+        }
+    }
+    Ok(granted)
+}

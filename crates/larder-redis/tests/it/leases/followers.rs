@@ -1,0 +1,121 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use larder_store::{Leases, Ttl};
+use larder_test::server::RedisServer;
+use tokio::task::JoinHandle;
+
+use super::{beside, lead, leases};
+use crate::support::{calls, key, ok, patient, put, server, store, until};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn follow(leases: &Arc<dyn Leases>, id: u64) -> JoinHandle<larder_store::Result<bool>> {
+    let leases = leases.clone();
+    tokio::spawn(async move { leases.follow(&key(id), PATIENCE).await })
+}
+
+async fn is_followed(server: &RedisServer, id: u64) {
+    until("followed", || async {
+        ok(server, &["GET", &beside(&key(id))])
+            .text()
+            .is_some_and(|state| state.ends_with('f'))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn followers_in_another_process_are_told_and_do_not_ask_again_and_again() {
+    let server = server();
+    let (leader, other) = (leases(&store(&server).await), leases(&store(&server).await));
+    let fence = lead(&leader, &key(1)).await;
+    let before = calls(&server, "evalsha") + calls(&server, "eval");
+    let followers: Vec<_> = (0..8).map(|_| follow(&other, 1)).collect();
+    is_followed(&server, 1).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let started = Instant::now();
+    assert!(leader.commit(&put(1, "one"), fence).await.unwrap());
+    for follower in followers {
+        assert!(follower.await.unwrap().unwrap());
+    }
+    assert!(started.elapsed() < PATIENCE);
+    assert_eq!(calls(&server, "publish"), 1);
+    // Each looks when it comes and when it is told; the rest are a commit and scripts sent whole.
+    let asked = calls(&server, "evalsha") + calls(&server, "eval") - before;
+    assert!(asked <= 8 * 2 + 8 + 2, "{asked}");
+}
+
+#[tokio::test]
+async fn each_end_of_a_lease_tells_followers() {
+    let server = server();
+    let leases = leases(&store(&server).await);
+    for id in 0..4 {
+        let fence = lead(&leases, &key(id)).await;
+        let follower = follow(&leases, id);
+        is_followed(&server, id).await;
+        let published = calls(&server, "publish");
+        match id {
+            0 => leases.abandon(&key(id), fence).await.unwrap(),
+            1 => leases.commit(&put(id, "one"), fence).await.unwrap(),
+            2 => !leases.invalidate(&key(id)).await.unwrap(),
+            _ => !leases.invalidate_many(&[key(id)]).await.remove(0).unwrap(),
+        };
+        assert!(follower.await.unwrap().unwrap());
+        assert_eq!(calls(&server, "publish"), published + 1, "{id}");
+        // It is told once: who comes next has not asked for it.
+        lead_again(&leases, id).await;
+        leases.invalidate(&key(id)).await.unwrap();
+        assert_eq!(calls(&server, "publish"), published + 1, "{id}");
+    }
+}
+
+async fn lead_again(leases: &Arc<dyn Leases>, id: u64) {
+    leases.invalidate(&key(id)).await.unwrap();
+    lead(leases, &key(id)).await;
+}
+
+#[tokio::test]
+async fn who_cannot_be_told_looks_again_a_few_times_a_second() {
+    let server = server();
+    let url = format!("{}?protocol=resp2", server.url());
+    let deaf = leases(&Arc::new(patient(&url).connect().await.unwrap()));
+    let fence = lead(&deaf, &key(1)).await;
+    assert!(
+        !deaf
+            .follow(&key(1), Duration::from_millis(1))
+            .await
+            .unwrap()
+    );
+    let follower = follow(&deaf, 1);
+    let before = calls(&server, "evalsha");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let asked = calls(&server, "evalsha") - before;
+    assert!((2..=16).contains(&asked), "{asked}");
+    assert!(deaf.commit(&put(1, "one"), fence).await.unwrap());
+    assert!(follower.await.unwrap().unwrap());
+    assert_eq!(calls(&server, "publish"), 0);
+}
+
+#[tokio::test]
+async fn a_follower_ends_with_the_time_of_a_leader_that_is_gone() {
+    let server = server();
+    let leases = leases(&store(&server).await);
+    let claim = larder_store::Claim::new(key(1), Ttl::from_millis(200));
+    leases.claim(&claim).await.unwrap();
+    let started = Instant::now();
+    assert!(leases.follow(&key(1), PATIENCE).await.unwrap());
+    assert!(started.elapsed() < PATIENCE);
+    lead(&leases, &key(1)).await;
+}
+
+#[tokio::test]
+async fn a_follower_whose_connection_is_cut_still_ends() {
+    let server = server();
+    let leases = leases(&store(&server).await);
+    let fence = lead(&leases, &key(1)).await;
+    let follower = follow(&leases, 1);
+    is_followed(&server, 1).await;
+    ok(&server, &["CLIENT", "KILL", "TYPE", "PUBSUB"]);
+    assert!(leases.commit(&put(1, "one"), fence).await.unwrap());
+    assert!(follower.await.unwrap().unwrap());
+}

@@ -1,0 +1,34 @@
+//! Leases on real servers: what lies there, what is lost, and who is told.
+
+mod exact;
+mod followers;
+mod lost;
+mod refused;
+mod wire;
+
+use std::sync::Arc;
+
+use larder_redis::RedisStore;
+use larder_store::{Claim, Claimed, Fence, Key, Leases, Store, Ttl};
+
+const LONG: Ttl = Ttl::from_secs(60);
+
+fn leases(store: &Arc<RedisStore>) -> Arc<dyn Leases> {
+    store.clone().leases().unwrap()
+}
+
+fn claim(key: &Key) -> Claim {
+    Claim::new(key.clone(), LONG)
+}
+
+async fn lead(leases: &Arc<dyn Leases>, key: &Key) -> Fence {
+    match leases.claim(&claim(key)).await.unwrap() {
+        Claimed::Lead(fence) => fence,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The key of the lease of `key`.
+fn beside(key: &Key) -> String {
+    format!("{}:~lease", key.as_str())
+}

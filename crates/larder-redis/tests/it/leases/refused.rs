@@ -1,0 +1,99 @@
+use std::sync::Arc;
+
+use larder_store::{Delete, ErrorKind, Refusal, Store, Ttl, Version};
+use larder_test::server::RedisOptions;
+
+use super::{beside, claim, lead, leases};
+use crate::support::{key, ok, patient, put, server, store};
+
+#[tokio::test]
+async fn a_full_server_grants_no_lease_and_takes_back_what_it_granted() {
+    let server = server();
+    let store = store(&server).await;
+    let leases = leases(&store);
+    store.put(&put(3, "three")).await.unwrap();
+    let (one, two) = (lead(&leases, &key(1)).await, lead(&leases, &key(2)).await);
+    lead(&leases, &key(3).with_part(larder_store::Part::new("x"))).await;
+    ok(&server, &["CONFIG", "SET", "maxmemory", "1"]);
+    let full = ErrorKind::Refused(Refusal::Full);
+    let claimed = leases.claim(&claim(&key(4))).await;
+    assert_eq!(claimed.unwrap_err().kind(), full);
+    let committed = leases.commit(&put(1, "one"), one).await;
+    assert_eq!(committed.unwrap_err().kind(), full);
+    assert!(leases.renew(&key(1), one, Ttl::from_secs(9)).await.unwrap());
+    assert!(leases.abandon(&key(2), two).await.unwrap());
+    assert!(leases.invalidate(&key(3)).await.unwrap());
+    ok(&server, &["CONFIG", "SET", "maxmemory", "0"]);
+    assert!(leases.commit(&put(1, "one"), one).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_replica_grants_no_lease() {
+    let server = server();
+    let leases = leases(&store(&server).await);
+    let fence = lead(&leases, &key(1)).await;
+    ok(&server, &["REPLICAOF", "127.0.0.1", "1"]);
+    let read_only = ErrorKind::Refused(Refusal::ReadOnly);
+    let errors = [
+        leases.claim(&claim(&key(2))).await.map(|_| true),
+        leases.commit(&put(1, "one"), fence).await,
+        leases.renew(&key(1), fence, Ttl::from_secs(9)).await,
+        leases.abandon(&key(1), fence).await,
+        leases.invalidate(&key(1)).await,
+        leases.invalidate_many(&[key(1)]).await.remove(0),
+    ];
+    for error in errors {
+        assert_eq!(error.unwrap_err().kind(), read_only);
+    }
+}
+
+#[tokio::test]
+async fn another_type_under_the_key_or_its_lease_is_the_wrong_type_and_changes_nothing() {
+    let server = server();
+    let store = store(&server).await;
+    let leases = leases(&store);
+    let wrong = ErrorKind::Refused(Refusal::WrongType);
+    let fence = lead(&leases, &key(1)).await;
+    ok(&server, &["RPUSH", key(1).as_str(), "x"]);
+    assert_eq!(
+        leases.claim(&claim(&key(1))).await.unwrap_err().kind(),
+        wrong
+    );
+    let on_version = put(1, "one").if_version(Version::random());
+    assert_eq!(
+        leases.commit(&on_version, fence).await.unwrap_err().kind(),
+        wrong
+    );
+    assert!(leases.commit(&put(1, "one"), fence).await.unwrap());
+    store.delete(&Delete::new(key(1))).await.unwrap();
+    ok(&server, &["DEL", &beside(&key(1))]);
+    ok(&server, &["RPUSH", &beside(&key(1)), "x"]);
+    assert_eq!(
+        leases.claim(&claim(&key(1))).await.unwrap_err().kind(),
+        wrong
+    );
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_publish_commits_all_the_same() {
+    let server = RedisOptions::new()
+        .with_user("app", "on >secret ~* resetchannels +@all -@admin")
+        .start()
+        .unwrap();
+    let url = server.url().replace("redis://", "redis://app:secret@");
+    let app = leases(&Arc::new(patient(&url).connect().await.unwrap()));
+    let open = leases(&store(&server).await);
+    let fence = lead(&app, &key(1)).await;
+    let follower = tokio::spawn(async move { open.follow(&key(1), LONG_WAIT).await });
+    crate::support::until("followed", || async {
+        ok(&server, &["GET", &beside(&key(1))])
+            .text()
+            .is_some_and(|state| state.ends_with('f'))
+    })
+    .await;
+    assert!(app.commit(&put(1, "one"), fence).await.unwrap());
+    // Nobody rings; it looks by itself.
+    assert!(follower.await.unwrap().unwrap());
+}
+
+const LONG_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
