@@ -1,5 +1,6 @@
 //! The store on a real cluster of six nodes.
 
+mod bus;
 mod failovers;
 mod fake;
 mod laws;

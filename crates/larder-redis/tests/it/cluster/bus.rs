@@ -1,0 +1,110 @@
+//! Subscriptions on the nodes of a cluster.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_redis::RedisStore;
+use larder_store::{Bus, Channel, Event, Interest, Subscription, Topic};
+use larder_test::server::{RedisCluster, RedisNode, Reply, slot_of};
+use tokio::time::timeout;
+
+use super::{SHARED, fresh, ok, store};
+use crate::bus::{bus, next, text};
+use crate::support::until;
+
+const SEAT: Topic = Topic::sharded("seat");
+const NEWS: Topic = Topic::broadcast("news");
+
+/// A sharded channel for each master, in the order of the masters.
+fn one_on_each(cluster: &RedisCluster) -> Vec<Channel> {
+    let start = fresh();
+    let on = |master: &&RedisNode| {
+        let mut channels = (start..).map(|id| Channel::new(SEAT, id));
+        let is_there = |channel: &Channel| master_of(cluster, channel).port() == master.port();
+        channels.find(is_there).unwrap()
+    };
+    cluster.masters().iter().map(on).collect()
+}
+
+fn master_of<'a>(cluster: &'a RedisCluster, channel: &Channel) -> &'a RedisNode {
+    cluster.master_of_slot(slot_of(channel.as_str())).unwrap()
+}
+
+fn sharded(node: &RedisNode) -> usize {
+    match ok(node, &["PUBSUB", "SHARDCHANNELS", "seat:*"]) {
+        Reply::Array(channels) => channels.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn sharded_channels_are_heard_on_the_nodes_that_serve_them() {
+    let store = store(&SHARED).await;
+    let (bus, channels) = (bus(&store), one_on_each(&SHARED));
+    let before: Vec<_> = SHARED.masters().into_iter().map(sharded).collect();
+    let all = channels.iter().cloned();
+    let all = all.fold(Interest::default(), Interest::and_channel);
+    let mut subscription = bus.subscribe(all).await.unwrap();
+    for (master, before) in SHARED.masters().into_iter().zip(&before) {
+        assert_eq!(sharded(master), before + 1);
+    }
+    for channel in &channels {
+        bus.publish(channel, channel.as_str().to_owned().into())
+            .await
+            .unwrap();
+        assert_eq!(text(&mut subscription).await, channel.as_str());
+    }
+    drop(subscription);
+    for (master, before) in SHARED.masters().into_iter().zip(before) {
+        until("forgotten", || async { sharded(master) == before }).await;
+    }
+}
+
+/// Publishes until it is heard, and tells how many gaps were heard before.
+async fn heard_again(bus: &Arc<dyn Bus>, channel: &Channel, heard: &mut Subscription) -> usize {
+    let mut gaps = 0;
+    for _ in 0..200 {
+        // While nobody serves the slot it fails.
+        let _ = bus.publish(channel, "again".into()).await;
+        match timeout(Duration::from_millis(100), heard.next()).await {
+            Ok(Some(Event::Message(_))) => return gaps,
+            Ok(Some(Event::Gap)) => gaps += 1,
+            Ok(None) => panic!("the store is there"),
+            Err(_) => {}
+        }
+    }
+    panic!("never heard again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_listens_follows_a_slot_and_a_failover_with_a_gap() {
+    let cluster = RedisCluster::start().unwrap();
+    let store: Arc<RedisStore> = store(&cluster).await;
+    let (bus, channels) = (bus(&store), one_on_each(&cluster));
+    let room = NonZeroUsize::new(1_000).unwrap();
+    let listen =
+        async |interest: Interest| bus.subscribe(interest.with_buffer(room)).await.unwrap();
+    let mut heard = Vec::new();
+    for channel in &channels {
+        heard.push(listen(Interest::in_channel(channel.clone())).await);
+    }
+    let mut news = listen(Interest::in_all_of(NEWS)).await;
+
+    let masters = cluster.masters();
+    tokio::task::block_in_place(|| cluster.move_slot(slot_of(channels[0].as_str()), masters[1]))
+        .unwrap();
+    assert!(heard_again(&bus, &channels[0], &mut heard[0]).await > 0);
+    assert_eq!(sharded(masters[1]), 2);
+
+    let old = master_of(&cluster, &channels[2]);
+    old.kill();
+    let key = channels[2].as_str();
+    tokio::task::block_in_place(|| cluster.wait_for_failover(key, old)).unwrap();
+    assert!(heard_again(&bus, &channels[2], &mut heard[2]).await > 0);
+
+    // The topology has changed, so messages between the nodes may have been lost.
+    assert_eq!(next(&mut news).await, Some(Event::Gap));
+    let some = Channel::new(NEWS, 1_u32);
+    heard_again(&bus, &some, &mut news).await;
+}
