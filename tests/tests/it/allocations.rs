@@ -13,7 +13,8 @@ use larder_cache::Cache;
 use larder_moka::MokaStore;
 use larder_rate_limit::{Quota, RateLimiter};
 use larder_response_cache::ResponseCacheLayer;
-use larder_store::{Key, Kind, ManualClock, Put, Store, StoreExt, Ttl};
+use larder_store::{Key, Kind, ManualClock, Put, Record, Run, Store, StoreExt, Ttl};
+use larder_test::records::{Add, ReadTally, Tally};
 use tower::{Layer, Service};
 
 const SEAT: Kind = Kind::pinned("seat");
@@ -61,6 +62,30 @@ fn a_step_of_a_rate_limit_in_process_allocates_nothing() {
         allocations(|| {
             let decision = limiter.check("203.0.113.7").now_or_never();
             assert!(matches!(decision, Some(Ok(decision)) if decision.is_allowed()));
+        }),
+        0
+    );
+}
+
+#[test]
+fn programs_of_several_types_in_process_allocate_nothing_together() {
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let programs = store.programs().expect("it runs programs");
+    let key = Key::new(Tally::KIND, 1_u32);
+    let add = Add {
+        by: 1,
+        limit: 1_000,
+        ttl: HOUR,
+    };
+    assert_eq!(
+        allocations(|| {
+            let (mut added, mut read) = (Run::new(&add), Run::new(&ReadTally));
+            let both = programs.run_each([(&key, &mut added), (&key, &mut read)]);
+            let Some([first, second]) = both.now_or_never() else {
+                panic!("it takes no waiting");
+            };
+            let sum = added.reply(first).expect("a sum");
+            assert_eq!(read.reply(second).expect("the sum"), sum);
         }),
         0
     );
