@@ -16,26 +16,32 @@ pub(super) enum Opinion {
 }
 
 impl Opinion {
-    /// Reads the answer of `SENTINEL MASTER`.
-    pub(super) fn read(answer: Value) -> Self {
-        let fields = match answer {
+    /// Reads the answers of `SENTINEL MASTER` and `SENTINEL GET-MASTER-ADDR-BY-NAME`.
+    ///
+    /// The first has the configuration. The second has the place: while a sentinel makes another
+    /// server the master, the first still names the old one, under the new configuration already.
+    pub(super) fn read(master: Value, address: Value) -> Self {
+        let fields = match master {
             Value::Map(pairs) => pairs,
             Value::Array(flat) => {
                 let mut flat = flat.into_iter();
                 std::iter::from_fn(|| Some((flat.next()?, flat.next()?))).collect()
             }
             Value::ServerError(error) => return Self::refused(error.code(), error.details()),
-            _ => return Self::Failed("it does not answer as a sentinel does".to_owned()),
-        };
-        let field = |name: &str| {
-            let mut fields = fields.iter();
-            let (_, value) = fields.find(|(key, _)| text(key) == Some(name))?;
-            text(value)
+            _ => Vec::new(),
         };
         let said = || {
+            let mut fields = fields.iter();
+            let (_, epoch) = fields.find(|(key, _)| text(key) == Some("config-epoch"))?;
+            let Value::Array(address) = &address else {
+                return None;
+            };
+            let [host, port] = address.as_slice() else {
+                return None;
+            };
             Some(Self::Master {
-                place: (field("ip")?.to_owned(), field("port")?.parse().ok()?),
-                epoch: field("config-epoch")?.parse().ok()?,
+                place: (text(host)?.to_owned(), text(port)?.parse().ok()?),
+                epoch: text(epoch)?.parse().ok()?,
             })
         };
         said().unwrap_or_else(|| Self::Failed("it does not answer as a sentinel does".to_owned()))
@@ -106,27 +112,28 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_in_both_protocols() {
-        let (ip, port, epoch) = (bulk("ip"), bulk("port"), bulk("config-epoch"));
-        let map = vec![
-            (port.clone(), bulk("7")),
-            (bulk("flags"), bulk("master")),
-            (ip.clone(), bulk("h")),
-            (epoch.clone(), bulk("3")),
-        ];
-        assert_eq!(Opinion::read(Value::Map(map)), says(7, 3));
-        let flat = vec![ip, bulk("h"), port, bulk("7"), epoch, bulk("3")];
-        assert_eq!(Opinion::read(Value::Array(flat)), says(7, 3));
+        let (ip, epoch) = (bulk("ip"), bulk("config-epoch"));
+        let address = Value::Array(vec![bulk("h"), bulk("7")]);
+        let map = vec![(ip.clone(), bulk("old")), (epoch.clone(), bulk("3"))];
+        assert_eq!(Opinion::read(Value::Map(map), address.clone()), says(7, 3));
+        let flat = vec![ip, bulk("old"), epoch, bulk("3")];
+        assert_eq!(Opinion::read(Value::Array(flat), address), says(7, 3));
     }
 
     #[test]
     fn an_answer_that_is_none_is_a_failure() {
-        for answer in [
-            Value::Nil,
-            Value::Okay,
-            Value::Array(vec![bulk("ip"), bulk("h"), bulk("port")]),
-            Value::Map(vec![(bulk("ip"), Value::Int(7))]),
+        let address = || Value::Array(vec![bulk("h"), bulk("7")]);
+        let epoch = |epoch| Value::Map(vec![(bulk("config-epoch"), epoch)]);
+        for (master, address) in [
+            (Value::Nil, address()),
+            (Value::Okay, address()),
+            (Value::Array(vec![bulk("config-epoch")]), address()),
+            (epoch(Value::Int(3)), address()),
+            (epoch(bulk("3")), Value::Nil),
+            (epoch(bulk("3")), Value::Array(vec![bulk("h")])),
+            (epoch(bulk("3")), Value::Array(vec![bulk("h"), bulk("x")])),
         ] {
-            assert!(matches!(Opinion::read(answer), Opinion::Failed(_)));
+            assert!(matches!(Opinion::read(master, address), Opinion::Failed(_)));
         }
     }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{AsyncConnectionConfig, PushInfo, RedisResult, cmd};
+use ::redis::{AsyncConnectionConfig, PushInfo, RedisResult, Value, pipe};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -70,13 +70,16 @@ async fn subscribe(
 }
 
 async fn ask(line: &Line, name: &str) -> RedisResult<Opinion> {
-    let mut ask = cmd("SENTINEL");
-    ask.arg("MASTER").arg(name);
+    let mut both = pipe();
+    both.cmd("SENTINEL").arg("MASTER").arg(name);
+    both.cmd("SENTINEL")
+        .arg("GET-MASTER-ADDR-BY-NAME")
+        .arg(name);
     let mut connection = line.connection();
-    connection
-        .send_packed_command(&ask)
-        .await
-        .map(Opinion::read)
+    let answers = connection.send_packed_commands(&both, 0, 2).await?;
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or(Value::Nil);
+    Ok(Opinion::read(next(), next()))
 }
 
 fn jittered(time: Duration) -> Duration {
