@@ -36,6 +36,7 @@ const GROUPS: &[Group] = &[
     ("fast_path", |_| groups::fast_path::run()),
     ("gcra", groups::gcra::run),
     ("layer", |_| groups::layer::run()),
+    ("leases", groups::leases::run),
     ("response_cache", |_| groups::response_cache::run()),
     ("redis_get", groups::redis_get::run),
     ("session", groups::session::run),

@@ -3,6 +3,7 @@
 pub(crate) mod fast_path;
 pub(crate) mod gcra;
 pub(crate) mod layer;
+pub(crate) mod leases;
 pub(crate) mod load_through;
 pub(crate) mod near_hit;
 pub(crate) mod redis_get;

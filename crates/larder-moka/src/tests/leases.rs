@@ -109,7 +109,7 @@ async fn work(store: Arc<MokaStore>, seed: u64) -> Result<Vec<u64>> {
     let (mut granted, mut highest) = (Vec::new(), [0_u64; 4]);
     for _ in 0..2_000 {
         let id = random.usize(0..4);
-        let key = Key::new(if id % 2 == 0 { PAGE } else { SEAT }, id as u64);
+        let key = Key::new(if id.is_multiple_of(2) { PAGE } else { SEAT }, id as u64);
         let mut claim = Claim::new(key.clone(), HOUR);
         if let Some(entry) = store.get(&key).await? {
             let fence = std::str::from_utf8(&entry.value).unwrap().parse().unwrap();
