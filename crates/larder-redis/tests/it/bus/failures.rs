@@ -17,13 +17,18 @@ fn kill(server: &RedisServer) {
     ok(server, &["CLIENT", "KILL", "TYPE", "PUBSUB"]);
 }
 
-/// Publishes until it is heard, and then once more: after one gap and no other.
+/// Hears of one gap, and then of all that is published.
 async fn goes_on(store: &Arc<RedisStore>, subscription: &mut Subscription) {
     assert_eq!(next(subscription).await, Some(Event::Gap));
-    for round in ["one", "two"] {
-        bus(store).publish(&film(1), round.into()).await.unwrap();
-        assert_eq!(text(subscription).await, round);
-    }
+    let bus = bus(store);
+    // The connection of the commands may be back a little later.
+    until("published", || async {
+        bus.publish(&film(1), "one".into()).await.is_ok()
+    })
+    .await;
+    assert_eq!(text(subscription).await, "one");
+    bus.publish(&film(1), "two".into()).await.unwrap();
+    assert_eq!(text(subscription).await, "two");
 }
 
 #[tokio::test]
@@ -163,12 +168,7 @@ async fn a_server_that_was_frozen_is_listened_to_again() {
     })
     .await;
     server.cont().unwrap();
-    assert_eq!(next(&mut subscription).await, Some(Event::Gap));
-    until("published", || async {
-        bus.publish(&film(1), "one".into()).await.is_ok()
-    })
-    .await;
-    assert_eq!(text(&mut subscription).await, "one");
+    goes_on(&store, &mut subscription).await;
 }
 
 #[test]
