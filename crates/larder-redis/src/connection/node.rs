@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ::redis::Value;
 use arc_swap::ArcSwapOption;
 use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::Notify;
@@ -11,6 +12,7 @@ use super::fault::Fault;
 use super::health::State;
 use super::line::Line;
 use super::source::Source;
+use super::target::Target;
 
 /// The limits of one server's connections.
 #[derive(Clone, Copy, Debug)]
@@ -170,6 +172,13 @@ impl Node {
                 self.location
             ),
         )
+    }
+
+    /// Whether an answer says that the server is not the master any more which the sentinels had
+    /// elected.
+    pub(super) fn is_demoted_by(&self, answer: &Value) -> bool {
+        matches!(answer, Value::ServerError(error) if error.code() == "READONLY")
+            && matches!(self.source.target(), Some(Target::Master(_)))
     }
 
     /// Takes a line out of the source, and puts it in the place of the one that broke.

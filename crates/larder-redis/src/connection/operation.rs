@@ -162,7 +162,7 @@ impl<'a> Operation<'a> {
             Repeat::Safe => 1,
             Repeat::Never => 0,
         };
-        let mut lost = None;
+        let (mut lost, mut was_demoted) = (None, false);
         loop {
             let line = match self.node.good_line() {
                 Some(line) => line,
@@ -173,6 +173,14 @@ impl<'a> Operation<'a> {
                 },
             };
             match self.attempt(&line, request).await {
+                Ok(value) if self.node.is_demoted_by(&value) => {
+                    line.health().dropped();
+                    // Nothing ran, so this is no repetition; but not even that goes on for ever.
+                    if std::mem::replace(&mut was_demoted, true) || !self.has_time() {
+                        return Ok(value);
+                    }
+                    continue;
+                }
                 Ok(value) => return Ok(value),
                 Err(error) if repeats == 0 || !self.has_time() => {
                     return Err(self.lost(error));

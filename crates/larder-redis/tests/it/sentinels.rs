@@ -92,6 +92,28 @@ async fn a_failover_by_hand_is_followed_though_the_old_master_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_was_made_a_replica_is_left_at_its_first_refusal() {
+    let trio = RedisSentinels::start().unwrap();
+    let store = store(&trio).await;
+    let old = trio.master().unwrap();
+    let other = trio.servers().iter().find(|it| it.port() != old.port());
+    let other = other.unwrap().port().to_string();
+    // Nobody is to know of it but who asks.
+    for sentinel in trio.sentinels() {
+        sentinel.freeze().unwrap();
+    }
+    old.command(&["REPLICAOF", "127.0.0.1", &other]).unwrap();
+    let error = store.put(&put(1, "x")).await.unwrap_err();
+    // Its line is gone, and no server of the three is a master that it could turn to.
+    assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
+    old.command(&["REPLICAOF", "NO", "ONE"]).unwrap();
+    until("well again", || async {
+        store.put(&put(1, "y")).await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn operations_end_by_their_deadline_while_there_is_no_master() {
     let trio = RedisSentinels::start().unwrap();
     let store = store(&trio).await;
