@@ -7,6 +7,7 @@ mod connect;
 mod faults;
 mod laws;
 mod model;
+mod namespaces;
 mod programs;
 mod servers;
 mod walls;

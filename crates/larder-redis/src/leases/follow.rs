@@ -34,8 +34,9 @@ impl RedisStore {
     /// Waits until the lease that is held at the first look is not any more.
     pub(super) async fn wait_for_end(&self, key: &Key, within: Duration) -> Result<bool> {
         let until = Instant::now().checked_add(within);
-        // First the bell, then the look: what ends in between has rung.
-        let bell = self.bell(key).await;
+        // First the bell, then the look: what ends in between has rung. A connection that has to be
+        // made for it may take longer than the follower has.
+        let bell = timeout(within, self.bell(key)).await.ok().flatten();
         let Some(mut seen) = self.look(key, bell.is_some()).await? else {
             return Ok(true);
         };
