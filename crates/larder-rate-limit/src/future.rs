@@ -14,6 +14,7 @@ use crate::Decision;
 use crate::body::ResponseBody;
 use crate::charge::{Charge, Refundable};
 use crate::policy::{Policy, Verdict};
+use crate::response::Dialect;
 
 pin_project! {
     /// The response of a [`RateLimit`](crate::RateLimit).
@@ -49,6 +50,7 @@ pin_project! {
         },
         Refused {
             verdict: Verdict,
+            dialect: Dialect,
         },
     }
 }
@@ -80,9 +82,9 @@ where
         }
     }
 
-    pub(crate) fn refused(policy: Arc<Policy>, verdict: Verdict) -> Self {
+    pub(crate) fn refused(policy: Arc<Policy>, verdict: Verdict, dialect: Dialect) -> Self {
         Self {
-            state: State::Refused { verdict },
+            state: State::Refused { verdict, dialect },
             policy,
         }
     }
@@ -126,7 +128,10 @@ where
                         decision: charge.map(|charge| charge.decision),
                         refundable: this.policy.refundable(key, charge),
                     },
-                    (verdict, ..) => State::Refused { verdict },
+                    (verdict, _, _, request) => State::Refused {
+                        verdict,
+                        dialect: Dialect::of(request.headers()),
+                    },
                 },
                 Projected::Passed {
                     call,
@@ -162,10 +167,10 @@ where
                         None => Poll::Pending,
                     };
                 }
-                Projected::Refused { verdict } => {
+                Projected::Refused { verdict, dialect } => {
                     return Poll::Ready(Ok(match verdict {
-                        Verdict::TooMany(decision) => this.policy.too_many(*decision),
-                        _ => this.policy.unavailable(),
+                        Verdict::TooMany(decision) => this.policy.too_many(*decision, *dialect),
+                        _ => this.policy.unavailable(*dialect),
                     }));
                 }
             };

@@ -12,7 +12,7 @@ use crate::conditions::{ExemptIf, RefundIf};
 use crate::headers::Fields;
 use crate::key::Seen;
 use crate::meter::{Meter, Outcome};
-use crate::response::Refusals;
+use crate::response::{Dialect, Refusals};
 use crate::{Decision, Headers, KeyBy, OnFailure, RateLimitLayer, RateLimiter, Unkeyed};
 
 #[derive(Clone, Debug)]
@@ -35,9 +35,9 @@ pub(crate) struct Policy {
 pub(crate) enum Verdict {
     /// It passes; what it was charged, if anything, is told on its response.
     Pass(Option<Charge>),
-    /// It is refused with 429.
+    /// It is refused with 429, or what gRPC has for it.
     TooMany(Decision),
-    /// It is refused with 503.
+    /// It is refused with 503, or what gRPC has for it.
     Unavailable,
 }
 
@@ -162,15 +162,19 @@ impl Policy {
     }
 
     /// The response to a visitor that has used up its quota.
-    pub(crate) fn too_many<B>(&self, decision: Decision) -> Response<ResponseBody<B>> {
-        let mut response = self.refusals.too_many(decision);
+    pub(crate) fn too_many<B>(
+        &self,
+        decision: Decision,
+        dialect: Dialect,
+    ) -> Response<ResponseBody<B>> {
+        let mut response = self.refusals.too_many(decision, dialect);
         self.tell(&decision, response.headers_mut());
         response
     }
 
     /// The response where the store does not say.
-    pub(crate) fn unavailable<B>(&self) -> Response<ResponseBody<B>> {
-        self.refusals.unavailable()
+    pub(crate) fn unavailable<B>(&self, dialect: Dialect) -> Response<ResponseBody<B>> {
+        self.refusals.unavailable(dialect)
     }
 
     /// Tells the visitor about its limit.

@@ -8,6 +8,7 @@ use tower_service::Service;
 use crate::body::ResponseBody;
 use crate::future::ResponseFuture;
 use crate::policy::{Policy, Verdict};
+use crate::response::Dialect;
 
 /// A service whose requests are limited, as [`RateLimitLayer`](crate::RateLimitLayer) makes it.
 ///
@@ -59,7 +60,10 @@ where
                 let refundable = self.policy.refundable(key, charge);
                 ResponseFuture::passed(self.policy.clone(), call, charge, refundable)
             }
-            Poll::Ready(refused) => ResponseFuture::refused(self.policy.clone(), refused),
+            Poll::Ready(refused) => {
+                let dialect = Dialect::of(request.headers());
+                ResponseFuture::refused(self.policy.clone(), refused, dialect)
+            }
             Poll::Pending => {
                 // The instance that was polled ready goes with the request; a fresh one stays.
                 let fresh = self.inner.clone();

@@ -61,7 +61,10 @@ async fn what_went_wrong_counts_and_what_went_right_does_not() {
         for right in 1..20 {
             let response = app.send(to_get("200")).await;
             assert_eq!(response.status(), 200, "the {right}. right one, {mood:?}");
-            assert_eq!(lines(response.headers(), "ratelimit"), [r#""test";r=5;t=0"#]);
+            assert_eq!(
+                lines(response.headers(), "ratelimit"),
+                [r#""test";r=5;t=0"#]
+            );
         }
         for left in [4, 3, 2, 1, 0] {
             let response = app.send(to_get("401")).await;
@@ -110,7 +113,10 @@ async fn what_was_charged_in_this_process_is_given_back_in_this_process() {
     let app = answering(&layer, &store, Mood::Fails(ErrorKind::NotSent));
     for _ in 0..20 {
         let response = app.send(to_get("200")).await;
-        assert_eq!(lines(response.headers(), "ratelimit"), [r#""test";r=5;t=0"#]);
+        assert_eq!(
+            lines(response.headers(), "ratelimit"),
+            [r#""test";r=5;t=0"#]
+        );
     }
     for _ in 0..5 {
         assert_eq!(app.send(to_get("401")).await.status(), 401);
