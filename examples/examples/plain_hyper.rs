@@ -1,0 +1,101 @@
+//! Sessions, a rate limit and the response cache on hyper alone, without axum.
+//!
+//! `cargo run -p larder-examples --example plain_hyper`, with `LISTEN` and `STORE_URL` as you like.
+//!
+//! ```text
+//! $ curl -si http://127.0.0.1:3000/ | grep -i cache-status
+//! cache-status: larder; fwd=uri-miss; fwd-status=200; stored
+//! $ curl -si http://127.0.0.1:3000/ | grep -i cache-status
+//! cache-status: larder; hit; ttl=…
+//! $ curl -s -b jar -c jar http://127.0.0.1:3000/visits
+//! visit 1
+//! $ curl -s -b jar -c jar http://127.0.0.1:3000/visits
+//! visit 2
+//! $ curl -si -b jar http://127.0.0.1:3000/visits | grep HTTP
+//! HTTP/1.1 429 Too Many Requests
+//! $ curl -s http://127.0.0.1:3000/
+//! the same for everybody
+//! ```
+//!
+//! Three requests a minute: what the cache answers never reaches the limit.
+
+use std::convert::Infallible;
+use std::env::var;
+use std::io::Write;
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use larder::rate_limit::{KeyBy, PeerAddr, Quota, RateLimitLayer, RateLimiter};
+use larder::response_cache::ResponseCacheLayer;
+use larder::session::{OnFailure, Session, SessionCookie, SessionKey, SessionLayer, Sessions};
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+
+const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
+const VISITS: SessionKey<i64> = SessionKey::new("visits");
+
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let session = request.extensions().get::<Session>();
+    let (status, control, text) = match (request.uri().path(), session) {
+        ("/", _) => (
+            StatusCode::OK,
+            "max-age=60",
+            "the same for everybody\n".into(),
+        ),
+        ("/visits", Some(session)) => match session.increment(VISITS, 1).await {
+            Ok(visits) => (StatusCode::OK, "private", format!("visit {visits}\n")),
+            Err(error) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no-store",
+                format!("{error}\n"),
+            ),
+        },
+        _ => (StatusCode::NOT_FOUND, "no-store", "not found\n".into()),
+    };
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    let control = http::HeaderValue::from_static(control);
+    response.headers_mut().insert("cache-control", control);
+    Ok(response)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
+    let limiter = RateLimiter::new(store.clone(), "pages", Quota::per_minute(THREE))?;
+    let cookie = SessionCookie::default()
+        .with_name("session")
+        .insecure_over_plain_http();
+    let service = ServiceBuilder::new()
+        .layer(ResponseCacheLayer::new(store.clone()))
+        .layer(SessionLayer::new(
+            Sessions::new(store)?,
+            cookie,
+            OnFailure::Unavailable,
+        )?)
+        .layer(RateLimitLayer::new(limiter, KeyBy::peer()))
+        .service(service_fn(answer));
+    let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let service = service
+            .clone()
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(PeerAddr(peer));
+                request
+            });
+        let mut http = http1::Builder::new();
+        let connection = http
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        // A client that goes away is no event.
+        tokio::spawn(async move { drop(connection.await) });
+    }
+}

@@ -1,0 +1,68 @@
+//! Rate limits: one on pages, and one on guesses, of which only the wrong ones count.
+//!
+//! `cargo run -p larder-examples --example rate_limit`, with `LISTEN` and `STORE_URL` as you like.
+//!
+//! ```text
+//! $ curl -si http://127.0.0.1:3000/ | grep -i ratelimit
+//! ratelimit-policy: "pages";q=3;w=60
+//! ratelimit: "pages";r=2;t=20
+//! $ curl -s http://127.0.0.1:3000/
+//! hello
+//! $ curl -s http://127.0.0.1:3000/
+//! hello
+//! $ curl -si http://127.0.0.1:3000/ | grep -iE 'http/|retry-after'
+//! HTTP/1.1 429 Too Many Requests
+//! retry-after: …
+//! $ curl -s -d sesame http://127.0.0.1:3000/guess
+//! right
+//! $ curl -s -d pepper http://127.0.0.1:3000/guess
+//! wrong
+//! $ curl -s -d ginger http://127.0.0.1:3000/guess
+//! wrong
+//! $ curl -si -d sesame http://127.0.0.1:3000/guess | grep HTTP
+//! HTTP/1.1 429 Too Many Requests
+//! ```
+//!
+//! Several of them on one Redis share the limits: whichever is asked, the fourth page in a minute is
+//! refused.
+
+use std::env::var;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use larder::rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
+
+const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
+const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
+
+async fn guess(word: String) -> (StatusCode, &'static str) {
+    match word.as_str() {
+        "sesame" => (StatusCode::OK, "right\n"),
+        _ => (StatusCode::FORBIDDEN, "wrong\n"),
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
+    // While the store fails everybody sees pages, and nobody guesses.
+    let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(THREE))?;
+    let pages = RateLimitLayer::new(pages, KeyBy::peer()).with_on_failure(OnFailure::Open);
+    let guesses = RateLimiter::new(store, "guesses", Quota::per_hour(TWO))?;
+    let guesses = RateLimitLayer::new(guesses, KeyBy::peer())
+        .with_on_failure(OnFailure::Closed)
+        .with_refund_if(|status| status == StatusCode::OK);
+    let app = Router::new()
+        .route("/", get(|| async { "hello\n" }).layer(pages))
+        .route("/guess", post(guess).layer(guesses));
+    let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
+    // The limiter sees who asks.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(axum::serve(listener, app).await?)
+}

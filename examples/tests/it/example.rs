@@ -1,0 +1,97 @@
+//! One running example.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use larder_test::server::Sandbox;
+
+/// Far more than a start takes, on a machine that compiles meanwhile.
+const OPENING: Duration = Duration::from_secs(20);
+
+/// An example that serves. It is killed when dropped.
+pub(crate) struct Example {
+    name: String,
+    child: Child,
+    address: SocketAddr,
+    sandbox: Sandbox,
+}
+
+impl Example {
+    /// Starts the example on a port of its own.
+    pub(crate) fn start(name: &str, store_url: &str) -> Self {
+        let sandbox = Sandbox::new().unwrap();
+        let mut command = program(name);
+        command
+            .env("LISTEN", "127.0.0.1:0")
+            .env("STORE_URL", store_url)
+            .stdout(Stdio::piped());
+        let mut child = sandbox.adopt(&mut command).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (tell, told) = channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            let _ = BufReader::new(stdout).read_line(&mut line);
+            let _ = tell.send(line);
+        });
+        let line = told.recv_timeout(OPENING).unwrap_or_default();
+        let address = line.trim().strip_prefix("http://").map(str::parse);
+        let Some(Ok(address)) = address else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{name} does not say where it listens, but '{line}'");
+        };
+        Self {
+            name: name.to_owned(),
+            child,
+            address,
+            sandbox,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the same program prints as its own client.
+    pub(crate) fn run_as_client(&self, arguments: &[String]) -> String {
+        let mut command = program(&self.name);
+        command
+            .args(arguments)
+            .env("LISTEN", self.address.to_string())
+            .stdout(Stdio::piped());
+        let mut client = self.sandbox.adopt(&mut command).spawn().unwrap();
+        let mut printed = String::new();
+        // The sandbox ends a client that does not end by itself.
+        let stdout = client.stdout.take().unwrap();
+        stdout.take(64 * 1024).read_to_string(&mut printed).unwrap();
+        assert!(client.wait().unwrap().success(), "{printed}");
+        printed
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The example as it was built beside this test.
+fn program(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let target: PathBuf = test.ancestors().nth(2).unwrap().join("examples");
+    let path = target.join(name);
+    assert!(
+        path.exists(),
+        "the examples are not built: run 'cargo test -p larder-examples', without '--test'"
+    );
+    let mut command = Command::new(path);
+    command.env_clear().stdin(Stdio::null());
+    command
+}

@@ -1,0 +1,79 @@
+//! The page of each example, played on both backends.
+
+use larder_test::server::RedisServer;
+
+use crate::curl::Shell;
+use crate::example::Example;
+use crate::transcript::{self, Step};
+
+fn play(name: &str) {
+    let redis = RedisServer::start().unwrap();
+    for store_url in ["memory://", &redis.url()] {
+        let example = Example::start(name, store_url);
+        let mut shell = Shell::new();
+        for step in transcript::of(name) {
+            step.expect(&shell.run(&step.command, example.address()));
+        }
+    }
+}
+
+#[test]
+fn the_session_example_does_what_its_page_says() {
+    play("session");
+}
+
+#[test]
+fn the_rate_limit_example_does_what_its_page_says() {
+    play("rate_limit");
+}
+
+#[test]
+fn the_response_cache_example_does_what_its_page_says() {
+    play("response_cache");
+}
+
+#[test]
+fn the_cache_example_does_what_its_page_says() {
+    play("cache");
+}
+
+#[test]
+fn the_plain_hyper_example_does_what_its_page_says() {
+    play("plain_hyper");
+}
+
+#[test]
+fn the_tonic_example_does_what_its_page_says() {
+    let redis = RedisServer::start().unwrap();
+    for store_url in ["memory://", &redis.url()] {
+        let example = Example::start("tonic", store_url);
+        for step in transcript::of("tonic") {
+            let arguments = step.command.split_once(" -- ").unwrap().1;
+            let arguments: Vec<_> = arguments.split(' ').map(str::to_owned).collect();
+            step.expect(&example.run_as_client(&arguments));
+        }
+    }
+}
+
+#[test]
+fn two_processes_on_one_store_share_what_they_have_loaded_and_who_is_signed_in() {
+    let redis = RedisServer::start().unwrap();
+    let url = redis.url();
+    let expect = |prints: &str| Step {
+        command: "the other process".to_owned(),
+        prints: vec![prints.to_owned()],
+    };
+
+    let [one, other] = [(); 2].map(|()| Example::start("cache", &url));
+    let film = "curl -s http://127.0.0.1:3000/films/7";
+    let mut shell = Shell::new();
+    expect("Metropolis (loaded)").expect(&shell.run(film, one.address()));
+    expect("Metropolis (far)").expect(&shell.run(film, other.address()));
+
+    let [one, other] = [(); 2].map(|()| Example::start("session", &url));
+    let sign_in = "curl -s -c jar -d ada http://127.0.0.1:3000/sign-in";
+    let account = "curl -s -b jar http://127.0.0.1:3000/account";
+    expect("welcome, ada").expect(&shell.run(sign_in, one.address()));
+    let here = "ada, signed in on this many devices: 1";
+    expect(here).expect(&shell.run(account, other.address()));
+}

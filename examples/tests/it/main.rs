@@ -1,0 +1,9 @@
+//! Every example, as it is run by whoever reads it: what its page says is what it prints.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod curl;
+mod example;
+mod examples;
+mod pages;
+mod transcript;

@@ -1,0 +1,119 @@
+//! The pages name tests and examples; each of them is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const PAGES: [&str; 6] = [
+    "README.md",
+    "docs/architecture.md",
+    "docs/caching.md",
+    "docs/rate-limits.md",
+    "docs/response-cache.md",
+    "docs/sessions.md",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[test]
+fn every_test_that_a_page_names_is_there() {
+    let mut sources = String::new();
+    for folder in ["crates", "examples", "tests"] {
+        read_all(&root().join(folder), &mut sources);
+    }
+    let mut named = 0;
+    for page in PAGES {
+        for name in words(&prose(page)).filter(|word| is_a_sentence(word)) {
+            named += 1;
+            let is_there = sources.contains(&format!("fn {name}("));
+            assert!(is_there, "{page} names a test that is not there: {name}");
+        }
+    }
+    assert!(named > 50, "the pages name {named} tests");
+}
+
+#[test]
+fn every_example_and_crate_that_a_page_names_is_there() {
+    let mut named = 0;
+    for page in PAGES {
+        let text = read(page);
+        let words: Vec<_> = words(&text).collect();
+        for pair in words.windows(2) {
+            let path = match pair[0] {
+                // The word that stands for any of them.
+                "--example" if pair[1] == "NAME" => continue,
+                "--example" => format!("examples/examples/{}.rs", pair[1]),
+                "-p" if pair[1].starts_with("larder-") => {
+                    let name = pair[1].trim_start_matches("larder-");
+                    let is_there = [&format!("crates/{}", pair[1]), name]
+                        .iter()
+                        .any(|it| root().join(it).is_dir());
+                    assert!(is_there, "{page} names a package that is not there: {name}");
+                    continue;
+                }
+                _ => continue,
+            };
+            named += 1;
+            assert!(root().join(&path).is_file(), "{page}: no {path}");
+        }
+    }
+    assert!(named >= 6, "the pages name {named} examples");
+}
+
+#[test]
+fn every_link_of_a_page_to_a_file_leads_somewhere() {
+    for page in PAGES {
+        let text = read(page);
+        let folder = root().join(page).parent().unwrap().to_owned();
+        for (_, rest) in text
+            .match_indices("](")
+            .map(|(at, _)| text.split_at(at + 2))
+        {
+            let link = rest.split(')').next().unwrap();
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            if path.starts_with("https://") || path.is_empty() {
+                continue;
+            }
+            let target = folder.join(path);
+            assert!(target.exists(), "{page} links to nothing: {link}");
+            if !heading.is_empty() {
+                let there = fs::read_to_string(target).unwrap().to_lowercase();
+                let title = format!("# {}\n", heading.replace('-', " "));
+                assert!(there.contains(&title), "{page} links to no heading: {link}");
+            }
+        }
+    }
+}
+
+fn read(page: &str) -> String {
+    fs::read_to_string(root().join(page)).unwrap()
+}
+
+/// A page without its programs.
+fn prose(page: &str) -> String {
+    read(page).split("\n```").step_by(2).collect()
+}
+
+/// The words of a text, without what marks code.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let marks = |c: char| c.is_whitespace() || "`,.;:()|'\"".contains(c);
+    text.split(marks).filter(|it| !it.is_empty())
+}
+
+/// Whether it reads like the name of a test.
+fn is_a_sentence(word: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    word.matches('_').count() >= 4 && word.chars().all(is_plain)
+}
+
+fn read_all(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_all(&path, into);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            into.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
