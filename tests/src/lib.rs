@@ -3,3 +3,19 @@
 /// The front page.
 #[doc = include_str!("../../README.md")]
 pub struct FrontPage;
+
+/// The page about sessions.
+#[doc = include_str!("../../docs/sessions.md")]
+pub struct SessionsPage;
+
+/// The page about rate limits.
+#[doc = include_str!("../../docs/rate-limits.md")]
+pub struct RateLimitsPage;
+
+/// The page about the response cache.
+#[doc = include_str!("../../docs/response-cache.md")]
+pub struct ResponseCachePage;
+
+/// The page about the typed cache.
+#[doc = include_str!("../../docs/caching.md")]
+pub struct CachingPage;
