@@ -151,6 +151,7 @@ async fn puts(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
 
 async fn invalidations(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
     let (leases, put) = (store.leases().expect("leases"), put(task));
+    leases.invalidate(put.key()).await.expect("an answer");
     let mut took = Vec::with_capacity(OPERATIONS);
     for _ in 0..OPERATIONS {
         let fence = lead(&*leases, put.key()).await;
@@ -166,6 +167,7 @@ async fn invalidations(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
 async fn deletes(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
     let (leases, put) = (store.clone().leases().expect("leases"), put(task));
     let delete = Delete::new(put.key().clone());
+    leases.invalidate(put.key()).await.expect("an answer");
     let mut took = Vec::with_capacity(OPERATIONS);
     for _ in 0..OPERATIONS {
         let fence = lead(&*leases, put.key()).await;
