@@ -6,6 +6,7 @@
 pub mod cancel;
 pub mod conformance;
 pub mod faults;
+pub mod leases;
 pub mod model;
 mod page;
 mod proof;

@@ -1,4 +1,4 @@
-use crate::{Page, Table, cancel, conformance, faults, model};
+use crate::{Page, Table, cancel, conformance, faults, leases, model};
 
 /// One long proof.
 pub struct Proof {
@@ -36,6 +36,12 @@ pub const PROOFS: &[Proof] = &[
         about: "what a steady load sees when servers and connections fail",
         page: "faults",
         run: faults::prove,
+    },
+    Proof {
+        name: "leases",
+        about: "fences rise, and nobody commits whose fence was passed, whatever fails meanwhile",
+        page: "faults",
+        run: leases::prove,
     },
 ];
 

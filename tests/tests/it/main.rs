@@ -6,6 +6,7 @@ mod cancel;
 mod connect;
 mod faults;
 mod laws;
+mod leases;
 mod model;
 mod namespaces;
 mod programs;

@@ -1,0 +1,149 @@
+//! Whether a history is one that leases allow.
+
+use super::event::{Event, What};
+
+/// What is wrong with a history, a line each; nothing where leases allow it.
+///
+/// Of two events only those are compared of which one ended before the other began: the order of
+/// the others is nobody's to say.
+#[must_use]
+pub fn violations(history: &[Event]) -> Vec<String> {
+    let keys = history.iter().map(|event| event.key);
+    let Some(last) = keys.max() else {
+        return Vec::new();
+    };
+    (0..=last)
+        .flat_map(|key| {
+            let of_key = history.iter().filter(|event| event.key == key);
+            let mut events: Vec<_> = of_key.copied().collect();
+            events.sort_unstable_by_key(|event| event.began);
+            on_one_key(&events)
+        })
+        .collect()
+}
+
+/// Events in the order in which they began.
+fn on_one_key(events: &[Event]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for event in events {
+        let what = match event.what {
+            What::Lead(fence) => highest(events, event, leads)
+                .filter(|before| *before >= fence)
+                .map(|before| format!("fence {fence} was granted after {before}")),
+            What::Commit(fence) => highest(events, event, leads)
+                .filter(|before| *before > fence)
+                .map(|before| format!("fence {fence} committed after {before} was granted"))
+                .or_else(|| {
+                    let granted = events.iter().find(|one| one.what == What::Lead(fence))?;
+                    let invalidated = events.iter().any(|one| {
+                        one.what == What::Invalidate
+                            && one.began > granted.ended
+                            && one.ended < event.began
+                    });
+                    invalidated.then(|| format!("fence {fence} committed after an invalidation"))
+                }),
+            What::Read(fence) => highest(events, event, shown)
+                .filter(|before| *before > fence)
+                .map(|before| format!("fence {fence} was read after {before} was there")),
+            What::Refused(_) | What::Lost(_) | What::Invalidate => None,
+        };
+        wrong.extend(what.map(|what| format!("key {}: {what}", event.key)));
+    }
+    wrong
+}
+
+/// The highest fence of the events that ended before this one began.
+fn highest(events: &[Event], this: &Event, fence: fn(What) -> Option<u64>) -> Option<u64> {
+    let before = events
+        .iter()
+        .take_while(|event| event.began < this.began)
+        .filter(|event| event.ended < this.began);
+    before.filter_map(|event| fence(event.what)).max()
+}
+
+fn leads(what: What) -> Option<u64> {
+    match what {
+        What::Lead(fence) => Some(fence),
+        _ => None,
+    }
+}
+
+fn shown(what: What) -> Option<u64> {
+    match what {
+        What::Commit(fence) | What::Read(fence) => Some(fence),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(began: u64, what: What) -> Event {
+        let ended = began + 5;
+        Event {
+            key: 3,
+            began,
+            ended,
+            what,
+        }
+    }
+
+    #[test]
+    fn a_history_of_one_after_the_other_is_allowed() {
+        let history = [
+            at(0, What::Lead(10)),
+            at(10, What::Commit(10)),
+            at(20, What::Read(10)),
+            at(30, What::Lead(11)),
+            // At the same time as the next lead.
+            at(40, What::Lead(12)),
+            at(42, What::Commit(11)),
+            at(60, What::Refused(11)),
+            at(70, What::Lost(12)),
+            at(80, What::Invalidate),
+            at(90, What::Lead(13)),
+            at(100, What::Commit(13)),
+        ];
+        assert_eq!(violations(&history), [""; 0]);
+    }
+
+    #[test]
+    fn what_leases_forbid_is_found() {
+        for (history, what) in [
+            (
+                vec![at(0, What::Lead(10)), at(10, What::Lead(10))],
+                "granted after",
+            ),
+            (
+                vec![
+                    at(0, What::Lead(10)),
+                    at(10, What::Lead(11)),
+                    at(20, What::Commit(10)),
+                ],
+                "committed after 11",
+            ),
+            (
+                vec![
+                    at(0, What::Lead(10)),
+                    at(10, What::Invalidate),
+                    at(20, What::Commit(10)),
+                ],
+                "after an invalidation",
+            ),
+            (
+                vec![
+                    at(0, What::Lead(10)),
+                    at(10, What::Lead(11)),
+                    at(20, What::Read(11)),
+                    at(30, What::Read(10)),
+                ],
+                "was read after",
+            ),
+        ] {
+            let found = violations(&history);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].contains(what), "{found:?}");
+        }
+    }
+}

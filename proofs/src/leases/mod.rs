@@ -1,0 +1,130 @@
+//! Leases under fire: fences rise, and nobody commits whose fence was passed.
+
+pub mod checker;
+mod event;
+pub mod worker;
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use larder_test::server::RedisServer;
+
+use crate::Table;
+pub use event::{Event, What};
+use worker::{Commits, work};
+
+const TASKS: u64 = 8;
+const PROCESSES: u64 = 2;
+const KEYS: u32 = 10;
+const TIME: Duration = Duration::from_secs(20);
+
+/// What `prove` is called with to be one of the processes.
+pub const WORKER: &str = "leases-worker";
+
+/// Eight tasks in two processes, with fences and without.
+#[must_use]
+pub fn prove() -> Table {
+    let mut table = Table::new()
+        .column("commits")
+        .measured("leases granted")
+        .measured("committed")
+        .measured("refused")
+        .measured("answers lost")
+        .measured("violations")
+        .column("verdict");
+    for commits in [Commits::Fenced, Commits::Unfenced] {
+        let history = in_two_processes(commits);
+        let found = checker::violations(&history);
+        let count = |is: fn(What) -> bool| {
+            let events = history.iter().filter(|event| is(event.what));
+            events.count().to_string()
+        };
+        let name = match commits {
+            Commits::Fenced => "by their fence",
+            Commits::Unfenced => "by a plain put, to see that it is noticed",
+        };
+        table.row([
+            name.to_owned(),
+            count(|what| matches!(what, What::Lead(_))),
+            count(|what| matches!(what, What::Commit(_))),
+            count(|what| matches!(what, What::Refused(_))),
+            count(|what| matches!(what, What::Lost(_))),
+            found.len().to_string(),
+            match found.is_empty() {
+                true => "as leases allow".to_owned(),
+                false => "violated".to_owned(),
+            },
+        ]);
+        let is_well = found.is_empty() == (commits == Commits::Fenced);
+        table.bar(is_well, || format!("{name}: {:?}", found.first()));
+        let granted = history
+            .iter()
+            .filter(|event| matches!(event.what, What::Lead(_)));
+        let granted = granted.count();
+        table.bar(granted > 200, || format!("{name}: only {granted} leases"));
+    }
+    table
+}
+
+fn in_two_processes(commits: Commits) -> Vec<Event> {
+    let server = RedisServer::start().expect("a redis-server");
+    let workers: Vec<_> = (0..PROCESSES)
+        .map(|_| spawn(&server.url(), commits))
+        .collect();
+    break_for(&server, TIME, &mut fastrand::Rng::with_seed(7));
+    workers.into_iter().flat_map(history_of).collect()
+}
+
+/// Freezes the server for a moment, or kills all connections, again and again.
+pub fn break_for(server: &RedisServer, time: Duration, random: &mut fastrand::Rng) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(random.u64(100..500)));
+        if random.bool() {
+            server.stop().expect("SIGSTOP");
+            std::thread::sleep(Duration::from_millis(random.u64(20..400)));
+            server.cont().expect("SIGCONT");
+        } else {
+            let killed = server.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+            killed.expect("an answer of the server");
+        }
+    }
+}
+
+fn spawn(url: &str, commits: Commits) -> Child {
+    let itself = std::env::current_exe().expect("the path of this program");
+    Command::new(itself)
+        .arg(WORKER)
+        .arg(format!("{commits:?}"))
+        .arg(url)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("another process")
+}
+
+fn history_of(mut worker: Child) -> Vec<Event> {
+    let lines = BufReader::new(worker.stdout.take().expect("its output")).lines();
+    let read = |line: io::Result<String>| line.expect("a line").parse();
+    let history = lines.map(|line| read(line).expect("an event")).collect();
+    let ended = worker.wait().expect("its end");
+    assert!(ended.success(), "a worker failed: {ended}");
+    history
+}
+
+/// One of the processes: prints what its tasks did.
+///
+/// # Errors
+/// Where nobody reads it.
+pub fn be_a_worker(commits: &str, url: &str) -> io::Result<()> {
+    let commits = match commits {
+        "Fenced" => Commits::Fenced,
+        _ => Commits::Unfenced,
+    };
+    let runtime = tokio::runtime::Runtime::new()?;
+    let history = runtime.block_on(work(url, TASKS / PROCESSES, KEYS, TIME, commits));
+    let mut out = io::stdout().lock();
+    history
+        .iter()
+        .try_for_each(|event| writeln!(out, "{event}"))
+}

@@ -1,0 +1,141 @@
+//! One that claims, makes values, is slow now and then, and commits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_redis::RedisStore;
+use larder_store::{Claim, Claimed, ErrorKind, Fence, Key, Kind, Leases, Put, Store, Ttl, Version};
+use tokio::time::{Instant, sleep};
+
+use super::event::{Event, What, now};
+
+const NOTE: Kind = Kind::evictable("note");
+
+/// How long a lease is held. Those who make a value take up to twice as long.
+const HOLD: Ttl = Ttl::from_millis(300);
+
+/// Whether a value is committed with its fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commits {
+    /// As it should be.
+    Fenced,
+    /// By a plain put, as those do who trust a lock: to show that the checker sees it.
+    Unfenced,
+}
+
+/// Tasks on a store of their own, until the time is over; gives what they did.
+pub async fn work(
+    url: &str,
+    tasks: u64,
+    keys: u32,
+    time: Duration,
+    commits: Commits,
+) -> Vec<Event> {
+    let store: Arc<dyn Store> = Arc::new(RedisStore::connect(url).await.expect("a connection"));
+    let until = Instant::now() + time;
+    let seeds = (0..tasks).map(|task| u64::from(std::process::id()) << 8 | task);
+    let tasks: Vec<_> = seeds
+        .map(|seed| {
+            let worker = Worker {
+                leases: store.clone().leases().expect("leases"),
+                store: store.clone(),
+                random: fastrand::Rng::with_seed(seed),
+                commits,
+                done: Vec::new(),
+            };
+            tokio::spawn(worker.run(keys, until))
+        })
+        .collect();
+    let mut history = Vec::new();
+    for task in tasks {
+        history.extend(task.await.expect("a task that works"));
+    }
+    history
+}
+
+struct Worker {
+    store: Arc<dyn Store>,
+    leases: Arc<dyn Leases>,
+    random: fastrand::Rng,
+    commits: Commits,
+    done: Vec<Event>,
+}
+
+impl Worker {
+    async fn run(mut self, keys: u32, until: Instant) -> Vec<Event> {
+        while Instant::now() < until {
+            let number = self.random.u32(..keys);
+            let key = Key::new(NOTE, number);
+            if self.random.u8(..20) == 0 {
+                self.invalidate(number, &key).await;
+                continue;
+            }
+            let seen = self.read(number, &key).await;
+            self.lead(number, &key, seen).await;
+        }
+        self.done
+    }
+
+    async fn read(&mut self, number: u32, key: &Key) -> Option<Version> {
+        let began = now();
+        let entry = self.store.get(key).await.ok()??;
+        let fence = std::str::from_utf8(&entry.value).ok()?.parse().ok()?;
+        self.note(number, began, What::Read(fence));
+        Some(entry.version)
+    }
+
+    async fn lead(&mut self, number: u32, key: &Key, seen: Option<Version>) {
+        let mut claim = Claim::new(key.clone(), HOLD);
+        if let Some(seen) = seen {
+            claim = claim.having_seen(seen);
+        }
+        let began = now();
+        match self.leases.claim(&claim).await {
+            Ok(Claimed::Lead(fence)) => {
+                self.note(number, began, What::Lead(fence.as_u64()));
+                let longest = 2 * HOLD.as_millis();
+                sleep(Duration::from_millis(self.random.u64(..longest))).await;
+                self.commit(number, key, fence).await;
+            }
+            Ok(Claimed::Follow) => {
+                // Whoever fails to wait asks again.
+                let _ = self.leases.follow(key, HOLD.into()).await;
+            }
+            _ => sleep(Duration::from_millis(20)).await,
+        }
+    }
+
+    async fn commit(&mut self, number: u32, key: &Key, fence: Fence) {
+        let number_of = fence.as_u64();
+        let put = Put::new(key.clone(), number_of.to_string(), Ttl::from_secs(60));
+        let began = now();
+        let done = match self.commits {
+            Commits::Fenced => self.leases.commit(&put, fence).await,
+            Commits::Unfenced => self.store.put(&put).await,
+        };
+        let what = match done {
+            Ok(true) => What::Commit(number_of),
+            Ok(false) => What::Refused(number_of),
+            Err(error) if error.kind() == ErrorKind::MayHaveRun => What::Lost(number_of),
+            Err(_) => return,
+        };
+        self.note(number, began, what);
+    }
+
+    async fn invalidate(&mut self, number: u32, key: &Key) {
+        let began = now();
+        if self.leases.invalidate(key).await.is_ok() {
+            self.note(number, began, What::Invalidate);
+        }
+    }
+
+    fn note(&mut self, key: u32, began: u64, what: What) {
+        let ended = now();
+        self.done.push(Event {
+            key,
+            began,
+            ended,
+            what,
+        });
+    }
+}
