@@ -4,8 +4,8 @@
 //!
 //! 1. **Trace**, with the request's id and the metrics: outside of all that may answer.
 //! 2. **Compression**: outside of the response cache, which keeps each page once, as it is. Between
-//!    them errors are made pages, whoever gives them, and forms of other sites are refused (CSRF)
-//!    before anything is read or counted.
+//!    them errors are made pages, whoever gives them; and what names no host or several, and forms of
+//!    other sites (CSRF), are refused before anything is read or counted.
 //! 3. **Response cache**: outside of the session, so that a page out of it costs no session, and no
 //!    cookie is ever kept with a page; outside of the limits, so that it is not counted.
 //! 4. **Session**: outside of what turns panics and timeouts into responses, on which it can still set
@@ -156,6 +156,7 @@ fn routes(config: &Config, accounts: &Accounts, layers: Layers) -> Router<AppSta
         .layer(from_fn(headers::strict))
         .layer(CompressionLayer::new())
         .layer(from_fn(errors::render))
+        .layer(from_fn(headers::one_host))
         .layer(layers.csrf);
     router.fallback(errors::not_found).layer(around)
 }

@@ -1,13 +1,16 @@
-//! Headers that every response has: what a browser may load, guess and tell others. And the one of a
-//! request that ends up in every line of the log.
+//! Headers that every response has: what a browser may load, guess and tell others. And two of a
+//! request: whom it is for, and the id that ends up in every line of the log.
 
 use axum::extract::Request;
-use axum::http::HeaderValue;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Version};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+
+use crate::errors::Problem;
 
 /// No scripts at all, styles and images from here alone, forms to here alone, in nobody's frame.
 const CSP: HeaderValue = HeaderValue::from_static(
@@ -50,4 +53,69 @@ pub(crate) async fn plain_request_id(mut request: Request, next: Next) -> Respon
         request.headers_mut().remove(REQUEST_ID);
     }
     next.run(request).await
+}
+
+/// Refuses a request that does not say which house it is for, or says it twice (RFC 9112, section
+/// 3.2): whoever stands in front could take it for another one.
+pub(crate) async fn one_host(request: Request, next: Next) -> Response {
+    if names_one_host(request.version(), request.headers()) {
+        return next.run(request).await;
+    }
+    Problem::bad_request("The request does not say which house it is for.").into_response()
+}
+
+fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => version != Version::HTTP_11,
+        (Some(host), None) => is_host(host),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether it is a host, with a port or without one.
+fn is_host(value: &HeaderValue) -> bool {
+    let Ok(authority) = Authority::try_from(value.as_bytes()) else {
+        return false;
+    };
+    let host = authority.host();
+    let rest = authority.as_str().strip_prefix(host);
+    let has_port = authority.port().is_some();
+    !host.is_empty() && rest.is_some_and(|rest| has_port || matches!(rest, "" | ":"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_one(version: Version, hosts: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for host in hosts {
+            headers.append(HOST, HeaderValue::from_bytes(host.as_bytes()).unwrap());
+        }
+        names_one_host(version, &headers)
+    }
+
+    #[test]
+    fn a_request_names_one_host() {
+        for host in [
+            "a.example",
+            "A:80",
+            "a:",
+            "127.0.0.1:3000",
+            "[::1]:3000",
+            "a.",
+        ] {
+            assert!(is_one(Version::HTTP_11, &[host]), "{host}");
+        }
+        for host in [
+            "", ":80", "a:b", "a:99999", "u@a", "a/b", "a?b", "a b", "a, b", "é",
+        ] {
+            assert!(!is_one(Version::HTTP_11, &[host]), "{host}");
+        }
+        assert!(!is_one(Version::HTTP_11, &["a", "a"]) && !is_one(Version::HTTP_10, &["a", "b"]));
+        assert!(!is_one(Version::HTTP_11, &[]));
+        // Its request line may say it all.
+        assert!(is_one(Version::HTTP_10, &[]) && is_one(Version::HTTP_2, &[]));
+    }
 }

@@ -17,6 +17,7 @@ mod accounts;
 mod admin;
 mod cache;
 mod catalogue;
+mod corpus;
 mod errors;
 mod faults;
 mod limits;

@@ -1,0 +1,303 @@
+//! Who is there: an attacker's victim who is signed in, another visitor who is, and a stranger.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::case::{Case, Words};
+use super::wire::{self, Reply, Trouble};
+use crate::house::House;
+use crate::seats;
+use crate::visitor::{ADA, GRACE, Visitor};
+
+/// The pages that are kept for everybody.
+const SHARED: [&str; 2] = ["/", "/films/7"];
+/// What the name and the address of the one who is signed in hold, and nothing else does.
+const CANARY: &str = "canary-4f1c";
+/// What is said of one request.
+const OF_THE_REQUEST: [&str; 8] = [
+    "age",
+    "cache-status",
+    "connection",
+    "date",
+    "ratelimit",
+    "ratelimit-policy",
+    "server-timing",
+    "x-request-id",
+];
+
+/// What went wrong in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Harm {
+    /// Somebody saw what is another's.
+    Leak,
+    /// Somebody was given a cookie that they did not ask for.
+    Cookie,
+    /// A page is not what it was.
+    Changed,
+    /// A page says what the attacker said.
+    Echo,
+    /// 5xx.
+    Failure,
+    /// No answer.
+    Hang,
+    /// Somebody is signed out, or cannot see their own page.
+    SignedOut,
+    /// The attacker was answered otherwise than is declared.
+    Answers,
+}
+
+/// A harm, and where it was seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    pub(crate) harm: Harm,
+    pub(crate) told: String,
+}
+
+/// A house, everybody in it, and its pages as they were before.
+pub(crate) struct Stage {
+    /// Where everybody goes.
+    doors: Vec<SocketAddr>,
+    patience: Duration,
+    ada: String,
+    grace: String,
+    canaries: Vec<String>,
+    before: Vec<Reply>,
+}
+
+impl Stage {
+    /// Two sign in, one with a recognisable name, a ticket and two devices.
+    pub(crate) fn set(house: &House) -> Self {
+        house.execute(&format!(
+            "UPDATE users SET name = '{CANARY} of Ada', email = '{CANARY}@matinee.example'
+             WHERE email = '{}'",
+            ADA.email
+        ));
+        let sign_in = |email: &str, password| {
+            let visitor = Visitor::with_a_browser();
+            let answer = visitor.try_sign_in(house.first(), email, password);
+            assert_eq!(answer.status, 303, "{answer:?}");
+            visitor
+        };
+        let email = format!("{CANARY}@matinee.example");
+        let (ada, elsewhere) = (sign_in(&email, ADA.password), sign_in(&email, ADA.password));
+        let grace = sign_in(GRACE.email, GRACE.password);
+        let showing = seats::a_showing(house);
+        for what in ["hold", "book"] {
+            let answer = seats::ask(&ada, house.first(), &showing, what, &["A1"]);
+            assert_eq!(answer.status, 303, "{answer:?}");
+        }
+        let account = ada.get(house.first(), "/account").body;
+        let tickets = ada.get(house.first(), "/tickets").body;
+        let between = |text: &str, mark: &str| {
+            let (_, rest) = text.split_once(mark).unwrap();
+            rest.split('"').next().unwrap().to_owned()
+        };
+        let mut canaries = vec![
+            CANARY.to_owned(),
+            between(&account, "name=\"device\" value=\""),
+            between(&tickets, "id=\"ticket-"),
+        ];
+        for visitor in [&ada, &elsewhere] {
+            let cookie = visitor.cookies().header().unwrap();
+            let (_, value) = cookie.split_once('=').unwrap();
+            canaries.extend(value.split('.').map(str::to_owned));
+        }
+        let cookie = |visitor: &Visitor| visitor.cookies().header().unwrap();
+        let mut stage = Self {
+            doors: house.doors().iter().map(|door| door.address()).collect(),
+            patience: Duration::from_secs(8),
+            ada: cookie(&ada),
+            grace: cookie(&grace),
+            canaries: canaries.iter().map(|it| it.to_lowercase()).collect(),
+            before: Vec::new(),
+        };
+        let before = SHARED.map(|page| stage.ask(stage.doors[0], "before.example", page, ""));
+        stage.before = before.into_iter().map(Result::unwrap).collect();
+        assert!(stage.before.iter().all(|reply| reply.status == 200));
+        stage
+    }
+
+    /// Everybody goes to this address instead, and waits no longer than this.
+    pub(crate) fn behind(&mut self, address: SocketAddr, patience: Duration) {
+        self.doors = vec![address];
+        self.patience = patience;
+    }
+
+    pub(crate) fn canaries(&self) -> &[String] {
+        &self.canaries
+    }
+
+    /// One case: what is tried, by somebody who is signed in, and then what the others see.
+    ///
+    /// On a machine with much to do a store may miss its deadline, and then the house says 503, as it
+    /// should. So what may come of that counts if it comes again; a leak counts at once.
+    pub(crate) fn play(&self, number: usize, case: &Case) -> Vec<Finding> {
+        let may_pass = |it: &Finding| {
+            let harms = [Harm::Answers, Harm::Failure, Harm::SignedOut];
+            harms.contains(&it.harm)
+        };
+        let mut found = Vec::new();
+        for time in 0..3 {
+            let door = self.doors[number % self.doors.len()];
+            found = self.play_once(door, &format!("{number}-{time}"), case);
+            if found.is_empty() || !found.iter().all(may_pass) {
+                break;
+            }
+        }
+        found
+    }
+
+    /// `name` is of one play alone: nothing of another one is in the way.
+    fn play_once(&self, door: SocketAddr, name: &str, case: &Case) -> Vec<Finding> {
+        let words = Words {
+            host: format!("house-{name}.matinee.example"),
+            evil: format!("evil-{name}-word"),
+            film: SHARED[1],
+            cookie: self.ada.clone(),
+        };
+        let mut findings = Findings {
+            case: case.name,
+            found: Vec::new(),
+        };
+        let tried = wire::exchange(door, &case.bytes(&words), case.is_head(), self.patience);
+        match tried {
+            Ok(replies) => {
+                let answers: Vec<_> = replies.iter().map(|reply| reply.status).collect();
+                if answers != case.answers {
+                    let told = format!("{answers:?} instead of {:?}", case.answers);
+                    findings.add(Harm::Answers, &told);
+                }
+                let is_failure = |it: &&u16| **it >= 500 && !case.answers.contains(*it);
+                if answers.iter().any(|status| is_failure(&status)) {
+                    findings.add(Harm::Failure, "to the attacker");
+                }
+            }
+            Err(trouble) => findings.add_trouble(&trouble, Harm::Answers, "to the attacker"),
+        }
+        for door in &self.doors {
+            self.look_around(*door, case, &words, &mut findings);
+        }
+        findings.found
+    }
+
+    fn look_around(&self, door: SocketAddr, case: &Case, words: &Words, findings: &mut Findings) {
+        let link = case.link(words);
+        for (who, cookie) in [("a stranger", None), ("Grace", Some(&self.grace))] {
+            let cookie = cookie.map_or_else(String::new, |it| format!("Cookie: {it}\r\n"));
+            let ask = |page: &str| self.ask(door, &words.host, page, &cookie);
+            for (page, before) in SHARED.iter().zip(&self.before) {
+                let place = format!("{who} at {page}");
+                match ask(page) {
+                    Ok(reply) => {
+                        self.judge(&reply, &words.evil, &place, findings);
+                        findings.compare(&reply, before, &place);
+                    }
+                    Err(trouble) => findings.add_trouble(&trouble, Harm::Changed, &place),
+                }
+            }
+            if let Some(link) = &link {
+                let place = format!("{who} at {link}");
+                let evil = if case.link_is_evil() {
+                    "\0"
+                } else {
+                    &words.evil
+                };
+                match ask(link) {
+                    Ok(reply) => self.judge(&reply, evil, &place, findings),
+                    Err(trouble) => findings.add_trouble(&trouble, Harm::Changed, &place),
+                }
+            }
+        }
+        for (who, cookie, name) in [("Grace", &self.grace, "grace"), ("Ada", &self.ada, CANARY)] {
+            let cookie = format!("Cookie: {cookie}\r\n");
+            match self.ask(door, &words.host, "/account", &cookie) {
+                Ok(reply) => {
+                    if who == "Grace" {
+                        self.judge(&reply, &words.evil, "Grace at /account", findings);
+                    }
+                    if reply.status != 200 || !reply.text().contains(name) {
+                        findings.add(Harm::SignedOut, &format!("{who}: {}", reply.status));
+                    }
+                }
+                Err(trouble) => findings.add_trouble(&trouble, Harm::Changed, "/account"),
+            }
+        }
+    }
+
+    /// What nobody but the one who is signed in may see, and nobody at all.
+    fn judge(&self, reply: &Reply, evil: &str, place: &str, findings: &mut Findings) {
+        let text = reply.text();
+        if self.canaries.iter().any(|canary| text.contains(canary)) {
+            findings.add(Harm::Leak, place);
+        }
+        if reply.field("set-cookie").is_some() {
+            findings.add(Harm::Cookie, place);
+        }
+        if text.contains(evil) {
+            findings.add(Harm::Echo, place);
+        }
+        if reply.status >= 500 {
+            findings.add(Harm::Failure, &format!("{place}: {}", reply.status));
+        }
+    }
+
+    fn ask(
+        &self,
+        door: SocketAddr,
+        host: &str,
+        page: &str,
+        fields: &str,
+    ) -> Result<Reply, Trouble> {
+        wire::ask(door, host, page, fields, self.patience)
+    }
+}
+
+struct Findings {
+    case: &'static str,
+    found: Vec<Finding>,
+}
+
+impl Findings {
+    fn add(&mut self, harm: Harm, told: &str) {
+        let told = format!("{}: {harm:?}: {told}", self.case);
+        self.found.push(Finding { harm, told });
+    }
+
+    fn add_trouble(&mut self, trouble: &Trouble, garbage: Harm, place: &str) {
+        let harm = match trouble {
+            Trouble::Hang => Harm::Hang,
+            Trouble::Garbage(_) => garbage,
+        };
+        self.add(harm, &format!("{place}: {trouble:?}"));
+    }
+
+    /// A page is to the byte what it was, but for what is said of one request and of the load.
+    fn compare(&mut self, now: &Reply, before: &Reply, place: &str) {
+        let fields = |reply: &Reply| {
+            let fields = reply.fields.iter().cloned();
+            let lasting = fields.filter(|(name, _)| !OF_THE_REQUEST.contains(&name.as_str()));
+            lasting.collect::<BTreeSet<_>>()
+        };
+        let (new, old) = (fields(now), fields(before));
+        if now.status != before.status || new != old {
+            let differ: Vec<_> = new.symmetric_difference(&old).collect();
+            self.add(
+                Harm::Changed,
+                &format!("{place}: {} {differ:?}", now.status),
+            );
+        } else if without_load(&now.body) != without_load(&before.body) {
+            self.add(Harm::Changed, &format!("{place}: another body"));
+        }
+    }
+}
+
+/// The page without the line that says when its data was loaded.
+fn without_load(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let Some((start, rest)) = text.split_once("<p class=\"freshness\">") else {
+        return text.into_owned();
+    };
+    let (_, end) = rest.split_once("</p>").unwrap_or_default();
+    format!("{start}{end}")
+}

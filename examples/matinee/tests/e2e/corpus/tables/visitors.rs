@@ -1,0 +1,33 @@
+use super::{Case, NOT_FOUND, SENT_TO_SIGN_IN};
+
+/// Who asks: cookies, and what is done with them on the pages that all share.
+pub(crate) const VISITORS: &[Case] = &[
+    Case::new("signed in on a film", ""),
+    Case::target("signed in on the catalogue", "GET / HTTP/1.1"),
+    Case::target("signed in on a seat map", "GET /showings/1 HTTP/1.1"),
+    Case::target("signed in on the form", "GET /sign-in HTTP/1.1"),
+    Case::target("signed in where nothing is", "GET /no/such/page HTTP/1.1").answers(NOT_FOUND),
+    Case::target("signed in on the JSON of a film", "GET /api/films/7 HTTP/1.1"),
+    Case::target("signed in on the metrics", "GET /metrics HTTP/1.1"),
+    Case::new("two cookies of one name", "").cookie("Cookie: {cookie}; matinee-session={evil}"),
+    Case::new("two cookies, the real one last", "").cookie("Cookie: matinee-session={evil}; {cookie}"),
+    Case::new("two fields of cookies", "").cookie("Cookie: {cookie}\nCookie: matinee-session={evil}"),
+    Case::new("the cookie twice", "").cookie("Cookie: {cookie}; {cookie}"),
+    Case::target("the cookie twice, on an account", "GET /account HTTP/1.1").cookie("Cookie: {cookie}; {cookie}").answers(SENT_TO_SIGN_IN),
+    Case::target("two cookies, on an account", "GET /account HTTP/1.1").cookie("Cookie: {cookie}; matinee-session={evil}").answers(SENT_TO_SIGN_IN),
+    Case::target("a cookie in quotes, on an account", "GET /account HTTP/1.1").cookie("Cookie: a=\"{cookie}\"").answers(SENT_TO_SIGN_IN),
+    Case::new("a cookie that is none", "").cookie("Cookie: matinee-session={evil}"),
+    Case::target("a cookie that is none, on an account", "GET /account HTTP/1.1").cookie("Cookie: matinee-session={evil}").answers(SENT_TO_SIGN_IN),
+    Case::new("a cookie without a name", "").cookie("Cookie: ={evil}; ; =;;matinee-session"),
+    Case::new("a cookie without a value", "").cookie("Cookie: matinee-session="),
+    Case::new("a cookie of other letters", "").cookie("Cookie: matinee-session=\u{e9}{evil}; {cookie}"),
+    Case::new("a cookie by its other name", "").cookie("Cookie: __Host-matinee-session={evil}; {cookie}"),
+    Case::new("a long cookie", "").cookie("Cookie: matinee-session={evil}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    Case::new("a flood of cookies", "Cookie: a=1; b=2; c=3; d=4; e=5; f={evil}; g=7; h=8; i=9").times(80),
+    Case::target("a flood of cookies, on an account", "GET /account HTTP/1.1").cookie("Cookie: a=1; b=2; c={evil}; d=4; e=5; f=6; g=7; h=8; i=9; j=10; {cookie}"),
+    Case::new("cookies that hold an attack", "").cookie("Cookie: lang=\"><script>{evil}</script>; theme={evil}; {cookie}"),
+    Case::new("$Version of old", "").cookie("Cookie: $Version=1; {cookie}; $Path=/; $Domain={evil}"),
+    Case::new("a session in the field of another", "X-Session-Id: {cookie}\nSet-Cookie: {cookie}").cookie(""),
+    Case::target("a session in the query", "GET /films/7?{cookie} HTTP/1.1").cookie(""),
+    Case::target("signed in, and no caching asked for", "GET /account HTTP/1.1"),
+];
