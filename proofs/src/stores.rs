@@ -17,8 +17,8 @@ use larder_test::{Fixture, ManualFixture};
 const ENVIRONMENT: &str = "prod";
 const APP: &str = "app";
 
-/// What an app's user needs on a server: the keys and channels of its namespace, and no command that
-/// is dangerous but for the two by which a connection that hangs is cleared away.
+/// What an app's user needs on a server besides the keys and channels of its namespace: no command
+/// that is dangerous but for the two by which a connection that hangs is cleared away.
 pub const ACL: &str = "+@read +@write +@pubsub +@connection +eval +evalsha +time -@dangerous \
                        +client|info +client|kill";
 
@@ -57,8 +57,9 @@ impl Servers {
         let prefix = format!("{ENVIRONMENT}:{APP}:");
         let user = AclUser::new("app", "open sesame")
             .with_key_prefix(&*prefix)
-            .with_channel_prefix(prefix)
-            .with_commands(ACL);
+            .with_channel_prefix(&*prefix)
+            .with_commands(ACL)
+            .with_commands(topics(&prefix));
         let server = RedisOptions::new()
             .with_tls(TlsOptions::new(&authority))
             .with_password("of the house")
@@ -169,6 +170,16 @@ pub fn prefixed_moka() -> ManualFixture {
     let clock = ManualClock::default();
     let store = MokaStore::builder().with_clock(clock.clone()).build();
     ManualFixture::new(Prefixed::new(namespace(), Arc::new(store)), clock)
+}
+
+/// Who listens to all of a topic needs its very pattern: the server compares patterns as texts.
+fn topics(prefix: &str) -> String {
+    let inner = ["", "law:mine:", "law:other:"];
+    let topics = inner.iter().flat_map(|inner| {
+        let topic = move |topic| format!("&{prefix}{inner}{topic}:{{*}}");
+        ["law-film", "law-films"].map(topic)
+    });
+    topics.collect::<Vec<_>>().join(" ")
 }
 
 fn namespace() -> Namespace {

@@ -41,7 +41,6 @@ pub struct Outcome {
 
 /// A load that runs until it is [stopped](Self::stop).
 pub struct Load {
-    store: Arc<dyn Store>,
     done: Arc<AtomicBool>,
     driver: tokio::task::JoinHandle<Vec<Outcome>>,
 }
@@ -53,16 +52,12 @@ impl Load {
             store.put(&note(id)).await.expect("a put before the fault");
         }
         let done = Arc::new(AtomicBool::new(false));
-        let driver = tokio::spawn(drive(store.clone(), rate, done.clone()));
-        Self {
-            store,
-            done,
-            driver,
-        }
+        let driver = tokio::spawn(drive(store, rate, done.clone()));
+        Self { done, driver }
     }
 
-    /// Ends it, and compares what the store holds with what it has acknowledged.
-    pub async fn stop(self) -> Ledger {
+    /// Ends it, and compares what `store` holds with what was acknowledged.
+    pub async fn stop(self, store: Arc<dyn Store>) -> Ledger {
         self.done.store(true, Ordering::Relaxed);
         let outcomes = self.driver.await.expect("the driver of the load");
         let mut ledger = Ledger {
@@ -70,7 +65,7 @@ impl Load {
             lost: 0,
             twice: 0,
         };
-        ledger.settle(&self.store).await;
+        ledger.settle(&store).await;
         ledger
     }
 }

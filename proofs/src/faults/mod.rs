@@ -46,8 +46,11 @@ pub async fn observe(url: &str, calm: Duration, fault: impl AsyncFnOnce() -> Men
     let broke = Instant::now();
     let Mended(mended) = fault().await;
     sleep(calm).await;
+    // A deadline is for callers, and not for whoever counts.
+    let patient = RedisStore::builder(url).with_deadline(Duration::from_secs(10));
+    let store = Arc::new(patient.connect().await.expect("a connection"));
     Report {
-        ledger: load.stop().await,
+        ledger: load.stop(store).await,
         broke,
         mended,
     }
