@@ -62,7 +62,17 @@ const STORES: &[Store] = &[
     ),
     ("Redis Cluster of six nodes", false, Servers::cluster),
     ("Redis Cluster, prefixed", true, Servers::cluster),
+    (
+        "Redis Cluster, a user with the keys of one prefix",
+        true,
+        Servers::narrow_cluster,
+    ),
     ("Redis with three sentinels", false, Servers::sentinels),
+    (
+        "Redis with three sentinels, a user with the keys of one prefix",
+        true,
+        Servers::narrow_sentinels,
+    ),
 ];
 
 /// The laws that the store on `servers` breaks, and how.

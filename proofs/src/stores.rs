@@ -8,8 +8,8 @@ use larder_moka::MokaStore;
 use larder_redis::RedisStore;
 use larder_store::{ManualClock, Namespace, Prefixed, Space, Store};
 use larder_test::server::{
-    AclUser, CertificateAuthority, RedisCluster, RedisNode, RedisOptions, RedisSentinels,
-    RedisServer, Sandbox, TlsOptions,
+    CertificateAuthority, ClusterOptions, RedisCluster, RedisNode, RedisOptions, RedisSentinels,
+    RedisServer, Sandbox, SentinelOptions, TlsOptions,
 };
 use larder_test::{Fixture, ManualFixture};
 
@@ -17,10 +17,9 @@ use larder_test::{Fixture, ManualFixture};
 const ENVIRONMENT: &str = "prod";
 const APP: &str = "app";
 
-/// What an app's user needs on a server besides the keys and channels of its namespace: no command
-/// that is dangerous but for the two by which a connection that hangs is cleared away.
-pub const ACL: &str = "+@read +@write +@pubsub +@connection +eval +evalsha +time -@dangerous \
-                       +client|info +client|kill";
+/// What users may do, as the page for those who run servers has it, in lines to paste.
+const PAGE: &str = include_str!("../../docs/running-redis.md");
+const PASSWORD: &str = "open-sesame";
 
 /// Servers of some form, and how to reach a store on them.
 pub enum Servers {
@@ -28,19 +27,19 @@ pub enum Servers {
     Here(fn() -> ManualFixture),
     /// One.
     One(RedisServer),
-    /// One that speaks TLS alone, with a user who may name the keys of one namespace.
-    Narrow(Box<Narrow>),
     /// A cluster.
     Cluster(RedisCluster),
     /// A master, and who watches it.
     Sentinels(RedisSentinels),
+    /// Those, for a user who may name the keys of one namespace.
+    Narrow(Box<Narrow>),
 }
 
 /// See [`Servers::Narrow`].
 pub struct Narrow {
-    server: RedisServer,
+    servers: Servers,
     url: String,
-    _ca: Sandbox,
+    _files: Option<Sandbox>,
 }
 
 impl Servers {
@@ -50,34 +49,59 @@ impl Servers {
         Self::One(RedisServer::start().expect("a redis-server"))
     }
 
-    /// A single server by TLS, and a narrow user.
+    /// A single server that speaks TLS alone, and a narrow user.
     #[must_use]
     pub fn narrow() -> Self {
         let authority = CertificateAuthority::new().expect("a certificate authority");
-        let prefix = format!("{ENVIRONMENT}:{APP}:");
-        let user = AclUser::new("app", "open sesame")
-            .with_key_prefix(&*prefix)
-            .with_channel_prefix(&*prefix)
-            .with_commands(ACL)
-            .with_commands(topics(&prefix));
-        let server = RedisOptions::new()
+        let server = with_app("On one server")
             .with_tls(TlsOptions::new(&authority))
             .with_password("of the house")
-            .with_acl_user(user)
             .start()
             .expect("a redis-server with TLS");
-        let ca = Sandbox::new().expect("a directory");
-        let file = ca.path().join("ca.pem");
+        let files = Sandbox::new().expect("a directory");
+        let file = files.path().join("ca.pem");
         std::fs::write(&file, authority.certificate_pem()).expect("a file");
-        let url = format!(
-            "{}?ca={}",
-            server.url_as("app", "open sesame"),
-            file.display()
-        );
+        let url = server.url_as("app", PASSWORD);
+        let url = format!("{url}?ca={}", file.display());
+        Self::for_user(Self::One(server), url, Some(files))
+    }
+
+    /// A cluster, and a narrow user.
+    #[must_use]
+    pub fn narrow_cluster() -> Self {
+        let nodes = with_app("On each node of a cluster");
+        let cluster = ClusterOptions::new().with_nodes(nodes).start();
+        let cluster = cluster.expect("a cluster");
+        let url = as_app(&cluster.url());
+        Self::for_user(Self::Cluster(cluster), url, None)
+    }
+
+    /// Sentinels with a narrow user of their own, and a narrow user of their servers.
+    #[must_use]
+    pub fn narrow_sentinels() -> Self {
+        let servers = with_app("On each server behind sentinels");
+        let sentinels = SentinelOptions::new().with_servers(servers).start();
+        let sentinels = sentinels.expect("sentinels");
+        let rules = rules("On each sentinel");
+        for sentinel in sentinels.sentinels() {
+            let words = ["ACL", "SETUSER", "watch"].into_iter();
+            let words = words.chain(rules.split(' ').map(|rule| match rule {
+                ">PASSWORD" => ">lookout",
+                rule => rule,
+            }));
+            let reply = sentinel.command(&words.collect::<Vec<_>>());
+            assert_eq!(reply.expect("an answer").text().as_deref(), Some("OK"));
+        }
+        let url = as_app(&sentinels.url());
+        let url = format!("{url}?sentinel_user=watch&sentinel_pass=lookout");
+        Self::for_user(Self::Sentinels(sentinels), url, None)
+    }
+
+    fn for_user(servers: Self, url: String, files: Option<Sandbox>) -> Self {
         Self::Narrow(Box::new(Narrow {
-            server,
+            servers,
             url,
-            _ca: ca,
+            _files: files,
         }))
     }
 
@@ -128,12 +152,33 @@ impl Servers {
         let done = match self {
             Self::Here(_) => Ok(()),
             Self::One(server) => server.command(&flush).map(drop),
-            Self::Narrow(narrow) => narrow.server.command(&flush).map(drop),
+            Self::Narrow(narrow) => return narrow.servers.empty(),
             Self::Cluster(cluster) => cluster.masters().into_iter().try_for_each(flush_node),
             Self::Sentinels(sentinels) => sentinels.master().and_then(flush_node),
         };
         done.expect("servers that can be emptied");
     }
+}
+
+/// The rules that the page gives under a heading that begins with `place`.
+fn rules(place: &str) -> &'static str {
+    let (_, behind) = PAGE.split_once(place).expect("the place in the page");
+    let line = behind.lines().find_map(|line| {
+        let (_, rules) = line.strip_prefix("ACL SETUSER ")?.split_once(' ')?;
+        Some(rules)
+    });
+    line.expect("a line to paste")
+}
+
+/// A server with the user `app`, and no other for the app.
+fn with_app(place: &str) -> RedisOptions {
+    let rules = rules(place).replace("PASSWORD", PASSWORD);
+    let topics = topics(&format!("{ENVIRONMENT}:{APP}:"));
+    RedisOptions::new().with_user("app", format!("{rules} {topics}"))
+}
+
+fn as_app(url: &str) -> String {
+    url.replacen("://", &format!("://app:{PASSWORD}@"), 1)
 }
 
 struct OnServers(Arc<dyn Store>);
