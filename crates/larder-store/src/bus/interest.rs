@@ -47,7 +47,7 @@ impl Interest {
         self
     }
 
-    /// How many messages may wait; past it the subscriber hears of a [gap](Event::Gap).
+    /// How many messages may wait; past it the subscriber hears of a [gap](crate::Event::Gap).
     /// [`DEFAULT_BUFFER`] unless it is set.
     #[must_use]
     pub fn with_buffer(mut self, messages: NonZeroUsize) -> Self {
@@ -71,7 +71,7 @@ impl Interest {
     }
 
     /// The same wish inside `namespace`. What it hears has to be seen from there, too:
-    /// [`Subscription::seen_from`].
+    /// [`Subscription::seen_from`](crate::Subscription::seen_from).
     #[must_use]
     pub fn within(&self, namespace: &Namespace) -> Self {
         Self {
