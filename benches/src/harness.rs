@@ -11,6 +11,8 @@ pub(crate) enum Bar {
     ThroughputAtLeast(f64),
     /// Our operation takes at most so many nanoseconds.
     NanosAtMost(f64),
+    /// Ours is at most this. The figures are numbers, not times.
+    NumberAtMost(f64),
     /// Told, not judged.
     None,
 }
@@ -28,6 +30,7 @@ pub(crate) struct Row {
 /// What one contender took.
 pub(crate) struct Figure {
     pub(crate) name: String,
+    /// Or a number, where the bar is one of numbers.
     pub(crate) nanos: f64,
 }
 
@@ -44,40 +47,63 @@ pub(crate) fn compare(
     (peer_name, mut peer): (&str, Round<'_>),
     bar: Bar,
 ) -> Row {
+    let [row] = compare_each(
+        [(what.into(), bar)],
+        rounds,
+        (our_name, Box::new(|| [ours()])),
+        (peer_name, Box::new(|| [peer()])),
+    );
+    row
+}
+
+/// Several figures of one round of a contender.
+pub(crate) type Rounds<'a, const N: usize> = Box<dyn FnMut() -> [f64; N] + 'a>;
+
+/// [`compare`] for rounds that yield several figures: a row for each.
+pub(crate) fn compare_each<const N: usize>(
+    whats: [(String, Bar); N],
+    rounds: usize,
+    (our_name, mut ours): (&str, Rounds<'_, N>),
+    (peer_name, mut peer): (&str, Rounds<'_, N>),
+) -> [Row; N] {
     ours();
     peer();
-    let (mut our_nanos, mut peer_nanos, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut our_rounds, mut peer_rounds) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        let (our, their) = if round % 2 == 0 {
-            let our = ours();
-            (our, peer())
+        if round % 2 == 0 {
+            our_rounds.push(ours());
+            peer_rounds.push(peer());
         } else {
-            let their = peer();
-            (ours(), their)
-        };
-        our_nanos.push(our);
-        peer_nanos.push(their);
-        ratios.push(match bar {
-            Bar::ThroughputAtLeast(_) => their / our,
-            _ => our / their,
-        });
+            peer_rounds.push(peer());
+            our_rounds.push(ours());
+        }
     }
-    let row = Row {
-        what: what.into(),
-        ours: Figure {
-            name: our_name.to_owned(),
-            nanos: median(our_nanos),
-        },
-        peer: Figure {
-            name: peer_name.to_owned(),
-            nanos: median(peer_nanos),
-        },
-        ratio: median(ratios),
-        bar,
-        note: String::new(),
-    };
-    eprintln!("{}", row.line());
-    row
+    let mut at = 0;
+    whats.map(|(what, bar)| {
+        let of = |rounds: &[[f64; N]]| rounds.iter().map(|figures| figures[at]).collect::<Vec<_>>();
+        let (ours, peers) = (of(&our_rounds), of(&peer_rounds));
+        at += 1;
+        let ratio = |(our, peer): (&f64, &f64)| match bar {
+            Bar::ThroughputAtLeast(_) => peer / our,
+            _ => our / peer,
+        };
+        let row = Row {
+            what,
+            ratio: median(ours.iter().zip(&peers).map(ratio).collect()),
+            ours: Figure {
+                name: our_name.to_owned(),
+                nanos: median(ours),
+            },
+            peer: Figure {
+                name: peer_name.to_owned(),
+                nanos: median(peers),
+            },
+            bar,
+            note: String::new(),
+        };
+        eprintln!("{}", row.line());
+        row
+    })
 }
 
 /// The time of one of `operations` operations that took `elapsed` together.
@@ -115,6 +141,14 @@ impl Row {
                     "**no**"
                 },
             ),
+            Bar::NumberAtMost(most) => (
+                format!("ours ≤ {most:.1}"),
+                if self.ours.nanos <= most {
+                    "yes"
+                } else {
+                    "**no**"
+                },
+            ),
             Bar::None => ("—".to_owned(), "—"),
         }
     }
@@ -122,6 +156,10 @@ impl Row {
     /// The row as a line of a Markdown table.
     pub(crate) fn line(&self) -> String {
         let (bar, met) = self.verdict();
+        let shown = |figure: f64| match self.bar {
+            Bar::NumberAtMost(_) => format!("{figure:.2}"),
+            _ => shown(figure),
+        };
         format!(
             "| {} | {}: {} | {}: {} | {:.2}× | {bar} | {met} | {} |",
             self.what,

@@ -39,6 +39,7 @@ const GROUPS: &[Group] = &[
     ("leases", groups::leases::run),
     ("response_cache", |_| groups::response_cache::run()),
     ("redis_get", groups::redis_get::run),
+    ("cluster", groups::cluster::run),
     ("session", groups::session::run),
 ];
 

@@ -1,5 +1,6 @@
 //! One file for each thing that is measured.
 
+pub(crate) mod cluster;
 pub(crate) mod fast_path;
 pub(crate) mod gcra;
 pub(crate) mod layer;
