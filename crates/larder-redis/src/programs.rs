@@ -5,7 +5,7 @@ use ::redis::Value;
 use async_trait::async_trait;
 use larder_store::{Call, Calls, Clock, Key, Programs, Result, Timestamp};
 
-use crate::connection::Repeat;
+use crate::connection::{Access, Repeat};
 use crate::route::{Batch, again};
 use crate::script::{Named, is_forgotten};
 use crate::step::Step;
@@ -25,7 +25,7 @@ impl Programs for RedisStore {
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         let step = self.step(key, call)?;
-        let operation = self.route.begin("run", key)?;
+        let operation = self.route.begin_as(step.access(), "run", key.as_bytes())?;
         if let Some(expiry) = step.expiry() {
             let expired = operation.send(&expiry, Repeat::Safe);
             step.answer(Box::pin(expired).await?)?;
@@ -76,7 +76,11 @@ impl RedisStore {
             return Vec::new();
         }
         let fail = |error| steps.iter().map(|_| Err(again(&error))).collect();
-        let batch = match self.route.begin_many("run_many") {
+        let access = match steps.iter().all(|step| step.access() == Access::Read) {
+            true => Access::Read,
+            false => Access::Write,
+        };
+        let batch = match self.route.begin_many_as(access, "run_many") {
             Ok(batch) => batch,
             Err(error) => return fail(error),
         };

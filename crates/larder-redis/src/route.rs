@@ -8,11 +8,9 @@ use std::sync::Arc;
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::{Error, Key, Result};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-use crate::classify;
-use crate::cluster::{Cluster, Shard, Split};
-use crate::connection::{Limits, Member, Operation, Repeat, Request};
+use crate::cluster::{Cluster, Journey, Shard, Split};
+use crate::connection::{Access, Limits, Member, Operation, Repeat};
 
 /// The servers of a store.
 pub(crate) enum Route {
@@ -26,15 +24,30 @@ impl Route {
         self.begin_at(name, key.as_bytes())
     }
 
+    /// [`begin`](Self::begin) for what replicas are to have before it is acknowledged, where the
+    /// store asks for that.
+    pub(crate) fn begin_write(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
+        self.begin_as(Access::Write, name, key.as_bytes())
+    }
+
     /// [`begin`](Self::begin) for what is no key but has a slot as one has.
     pub(crate) fn begin_at(&self, name: &'static str, key: &[u8]) -> Result<Routed<'_>> {
+        self.begin_as(Access::Read, name, key)
+    }
+
+    pub(crate) fn begin_as(
+        &self,
+        access: Access,
+        name: &'static str,
+        key: &[u8],
+    ) -> Result<Routed<'_>> {
         match self {
             Self::One(server) => Ok(Routed {
-                operation: server.begin(name)?,
+                operation: server.begin(name)?.with_access(access),
                 shard: None,
             }),
             Self::Cluster(cluster) => {
-                let (operation, shard) = cluster.begin(name, key)?;
+                let (operation, shard) = cluster.begin(name, key, access)?;
                 Ok(Routed {
                     operation,
                     shard: Some(shard),
@@ -45,14 +58,27 @@ impl Route {
 
     /// Begins an operation on several keys, wherever they are.
     pub(crate) fn begin_many(&self, name: &'static str) -> Result<Batch<'_>> {
+        self.begin_many_as(Access::Read, name)
+    }
+
+    /// [`begin_write`](Self::begin_write) for several keys.
+    pub(crate) fn begin_many_writes(&self, name: &'static str) -> Result<Batch<'_>> {
+        self.begin_many_as(Access::Write, name)
+    }
+
+    pub(crate) fn begin_many_as(&self, access: Access, name: &'static str) -> Result<Batch<'_>> {
         match self {
-            Self::One(server) => Ok(Batch::One(server.begin(name)?)),
+            Self::One(server) => Ok(Batch::One(server.begin(name)?.with_access(access))),
             Self::Cluster(cluster) => Ok(Batch::Cluster {
                 cluster,
-                name,
-                deadline: Instant::now() + cluster.limits().deadline,
+                journey: cluster.journey(name, access),
             }),
         }
+    }
+
+    /// Whether a write whose answer was lost may be acknowledged because it is found here.
+    pub(crate) fn reads_back(&self) -> bool {
+        self.limits().replicas.is_none()
     }
 
     /// The servers that take writes, of which each key is on one, and a number that is another when
@@ -107,7 +133,7 @@ impl Routed<'_> {
     /// # Errors
     /// As [`Operation::send`].
     pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
-        let outcome = self.operation.send(Request::One(command), repeat).await;
+        let outcome = self.operation.send(command, repeat).await;
         match &self.shard {
             Some(shard) if shard.is_elsewhere(&outcome) => {
                 let following = shard.follow(&self.operation, command, repeat, outcome);
@@ -124,8 +150,7 @@ pub(crate) enum Batch<'a> {
     One(Operation<'a>),
     Cluster {
         cluster: &'a Cluster,
-        name: &'static str,
-        deadline: Instant,
+        journey: Journey,
     },
 }
 
@@ -134,7 +159,7 @@ impl Batch<'_> {
     pub(crate) fn has_time(&self) -> bool {
         match self {
             Self::One(operation) => operation.has_time(),
-            Self::Cluster { deadline, .. } => Instant::now() < *deadline,
+            Self::Cluster { journey, .. } => journey.has_time(),
         }
     }
 
@@ -155,19 +180,14 @@ impl Batch<'_> {
                 }
                 Load::One(operation, pipeline)
             }
-            Self::Cluster {
-                cluster,
-                name,
-                deadline,
-            } => Load::Split(cluster.split(name, *deadline, items, repeat)),
+            Self::Cluster { cluster, journey } => {
+                Load::Split(cluster.split(journey.clone(), items, repeat))
+            }
         };
         async move {
             match load {
                 Load::One(_, pipeline) if pipeline.is_empty() => Vec::new(),
-                Load::One(operation, pipeline) => {
-                    let values = operation.send(Request::Many(&pipeline), repeat);
-                    spread(operation.name(), pipeline.len(), values.await)
-                }
+                Load::One(operation, pipeline) => operation.send_all(&pipeline, repeat).await,
                 Load::Split(split) => Box::pin(split.send()).await,
             }
         }
@@ -178,19 +198,6 @@ impl Batch<'_> {
 enum Load<'a, 'k> {
     One(&'a Operation<'a>, Pipeline),
     Split(Split<'a, 'k>),
-}
-
-/// The answer of each item out of the answer of all; an error of all is an error of each.
-pub(crate) fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<Value>> {
-    let error = match value {
-        Ok(Value::Array(values)) if values.len() == items => {
-            return values.into_iter().map(Ok).collect();
-        }
-        Ok(Value::ServerError(error)) => classify::refused(name, &error),
-        Ok(_) => classify::unexpected(name),
-        Err(error) => error,
-    };
-    (0..items).map(|_| Err(again(&error))).collect()
 }
 
 /// The same error once more; its source stays with the first.

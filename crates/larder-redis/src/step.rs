@@ -4,7 +4,7 @@ use std::sync::Arc;
 use ::redis::{Cmd, RedisWrite, Value};
 use larder_store::{Args, Call, Effect, Error, ErrorKind, Key, Result, Script, Wire};
 
-use crate::connection::Repeat;
+use crate::connection::{Access, Repeat};
 use crate::script::{Named, Prepared, Scripts};
 use crate::virtual_time::{self, DEADLINES};
 use crate::{classify, wire};
@@ -70,6 +70,13 @@ impl<'a> Step<'a> {
         match self.effect {
             Effect::Read | Effect::Idempotent => Repeat::Safe,
             Effect::Once => Repeat::Never,
+        }
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        match self.effect {
+            Effect::Read => Access::Read,
+            Effect::Idempotent | Effect::Once => Access::Write,
         }
     }
 

@@ -127,13 +127,17 @@ impl Store for RedisStore {
     async fn put(&self, put: &Put) -> Result<bool> {
         put.key().require(Form::Value, "put")?;
         commands::check_size("put", put, self.max_value)?;
-        let operation = self.route.begin("put", put.key())?;
+        let operation = self.route.begin_write("put", put.key())?;
         match self
             .once(&operation, |named| commands::put(put, named))
             .await
         {
             Ok(value) => commands::done("put", &value),
-            Err(lost) if lost.kind() == ErrorKind::MayHaveRun && operation.has_time() => {
+            Err(lost)
+                if lost.kind() == ErrorKind::MayHaveRun
+                    && self.route.reads_back()
+                    && operation.has_time() =>
+            {
                 // Reading back ends by the deadline of the put, so that it takes no longer.
                 let command = commands::get(put.key());
                 let read = operation.send(&command, Repeat::Safe);
@@ -154,7 +158,7 @@ impl Store for RedisStore {
         if !commands::may_delete(delete) {
             return Ok(false);
         }
-        let operation = self.route.begin("delete", delete.key())?;
+        let operation = self.route.begin_write("delete", delete.key())?;
         let command = |named| commands::delete(delete, named);
         let value = self.once(&operation, command).await?;
         commands::done("delete", &value)
@@ -162,7 +166,7 @@ impl Store for RedisStore {
 
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
         key.require(Form::Value, "expire")?;
-        let operation = self.route.begin("expire", key)?;
+        let operation = self.route.begin_write("expire", key)?;
         // Never again: in between somebody may have written a value that is to live longer.
         let command = commands::expire(key, ttl);
         let value = operation.send(&command, Repeat::Never).await?;

@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use ::redis::{Cmd, Pipeline, Value};
 use futures_util::future::join_all;
 use larder_store::{Error, ErrorKind, Key, Result};
-use tokio::time::Instant;
 
 use super::follow::{Hop, Journey};
 use super::redirect::{Redirect, too_many, unserved};
 use super::{Cluster, Shared, slot};
-use crate::connection::{Repeat, Request};
-use crate::route::{again, spread};
+use crate::connection::Repeat;
+use crate::route::again;
 
 /// A batch, split by the node that each item goes to. The parts are sent side by side.
 pub(crate) struct Split<'a, 'k> {
@@ -34,18 +33,18 @@ impl Cluster {
     /// Splits a batch. Items whose slot nobody serves have their error already.
     pub(crate) fn split<'a, 'k>(
         &'a self,
-        name: &'static str,
-        deadline: Instant,
+        journey: Journey,
         items: impl ExactSizeIterator<Item = (&'k Key, Cmd)>,
         repeat: Repeat,
     ) -> Split<'a, 'k> {
         let shared = &*self.shared;
+        let name = journey.name;
         let mut split = Split {
             shared,
             keys: Vec::with_capacity(items.len()),
             parts: Vec::new(),
             answers: Vec::with_capacity(items.len()),
-            journey: Journey::new(name, deadline),
+            journey,
             repeat,
         };
         for (at, (key, command)) in items.enumerate() {
@@ -191,26 +190,26 @@ fn came_too_late(operation: &'static str) -> Error {
 
 impl Part {
     async fn send(&self, journey: &Journey, repeat: Repeat) -> Vec<Result<Value>> {
-        let name = journey.name;
-        let value = match self.to.member.begin_until(name, journey.deadline) {
-            Ok(operation) => operation.send(Request::Many(&self.pipeline), repeat).await,
-            Err(error) => Err(error),
+        let operation = match self.to.begin(journey) {
+            Ok(operation) => operation,
+            Err(error) => return self.items.iter().map(|_| Err(again(&error))).collect(),
         };
-        let value = value.map(|value| match value {
-            Value::Array(answers) if self.to.is_asking => {
-                Value::Array(answers.into_iter().skip(1).step_by(2).collect())
-            }
-            value => value,
-        });
-        spread(name, self.items.len(), value)
+        let answers = operation.send_all(&self.pipeline, repeat).await;
+        let (skipped, step) = self.stride();
+        answers.into_iter().skip(skipped).step_by(step).collect()
     }
 
     /// The commands of the items.
     fn commands(&self) -> impl Iterator<Item = &Cmd> {
-        let (skipped, step) = match self.to.is_asking {
+        let (skipped, step) = self.stride();
+        self.pipeline.cmd_iter().skip(skipped).step_by(step)
+    }
+
+    /// Where the first item is in the pipeline, and how far it is from each to the next.
+    fn stride(&self) -> (usize, usize) {
+        match self.to.is_asking {
             true => (1, 2),
             false => (0, 1),
-        };
-        self.pipeline.cmd_iter().skip(skipped).step_by(step)
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::redirect::{MOST_HOPS, Redirect, too_many, unserved};
 use super::topology::Place;
 use super::{Shard, Shared};
 use crate::classify;
-use crate::connection::{Member, Operation, Repeat, Request};
+use crate::connection::{Access, Member, Operation, Repeat};
 
 /// How long an operation waits at first before it asks again: about what a key takes to move.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -26,18 +26,21 @@ pub(super) struct Hop {
 }
 
 /// What one operation has been through.
-pub(super) struct Journey {
+#[derive(Clone)]
+pub(crate) struct Journey {
     pub(super) name: &'static str,
     pub(super) deadline: Instant,
+    access: Access,
     hops: usize,
     pause: Duration,
 }
 
 impl Journey {
-    pub(super) fn new(name: &'static str, deadline: Instant) -> Self {
+    pub(super) fn new(name: &'static str, deadline: Instant, access: Access) -> Self {
         Self {
             name,
             deadline,
+            access,
             hops: 0,
             pause: PAUSE,
         }
@@ -63,7 +66,7 @@ impl Journey {
         sleep_until(until.min(self.deadline)).await;
     }
 
-    pub(super) fn has_time(&self) -> bool {
+    pub(crate) fn has_time(&self) -> bool {
         Instant::now() < self.deadline
     }
 }
@@ -85,7 +88,7 @@ impl Shard<'_> {
         outcome: Result<Value>,
     ) -> Result<Value> {
         let shared = &self.cluster.shared;
-        let mut journey = Journey::new(first.name(), first.deadline());
+        let mut journey = Journey::new(first.name(), first.deadline(), first.access());
         let mut outcome = outcome;
         let mut teller = first.host().to_owned();
         loop {
@@ -126,16 +129,19 @@ impl Hop {
     }
 
     async fn send(&self, journey: &Journey, command: &Cmd, repeat: Repeat) -> Result<Value> {
-        let operation = self.member.begin_until(journey.name, journey.deadline)?;
+        let operation = self.begin(journey)?;
         if !self.is_asking {
-            return operation.send(Request::One(command), repeat).await;
+            return operation.send(command, repeat).await;
         }
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.cmd("ASKING").add_command(command.clone());
-        match operation.send(Request::Many(&pipeline), repeat).await? {
-            Value::Array(mut answers) if answers.len() == 2 => Ok(answers.swap_remove(1)),
-            _ => Err(classify::unexpected(journey.name)),
-        }
+        let answer = operation.send_all(&pipeline, repeat).await.pop();
+        answer.unwrap_or_else(|| Err(classify::unexpected(journey.name)))
+    }
+
+    pub(super) fn begin(&self, journey: &Journey) -> Result<Operation<'static>> {
+        let operation = self.member.begin_until(journey.name, journey.deadline)?;
+        Ok(operation.with_access(journey.access))
     }
 }
 

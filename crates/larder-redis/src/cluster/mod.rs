@@ -32,12 +32,13 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::connection::{Limits, Member, Operation};
+use crate::connection::{Access, Limits, Member, Operation};
 use map::SlotMap;
 use members::Members;
 use topology::{Place, Topology};
 
 pub(crate) use batch::Split;
+pub(crate) use follow::Journey;
 pub(crate) use start::connect;
 
 /// The nodes of a cluster, and who of them serves what.
@@ -71,6 +72,7 @@ impl Cluster {
         &self,
         name: &'static str,
         key: &[u8],
+        access: Access,
     ) -> Result<(Operation<'static>, Shard<'_>)> {
         let slot = slot::of(key);
         let shard = Shard {
@@ -78,7 +80,13 @@ impl Cluster {
             slot,
         };
         let deadline = Instant::now() + self.limits().deadline;
-        Ok((self.shared.begin(name, slot, deadline)?, shard))
+        let operation = self.shared.begin(name, slot, deadline)?;
+        Ok((operation.with_access(access), shard))
+    }
+
+    /// The beginning of an operation on several keys.
+    pub(crate) fn journey(&self, name: &'static str, access: Access) -> Journey {
+        Journey::new(name, Instant::now() + self.limits().deadline, access)
     }
 
     pub(crate) fn location(&self) -> &str {

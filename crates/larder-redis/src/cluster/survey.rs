@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::topology::Topology;
 use crate::classify;
-use crate::connection::{Operation, Repeat, Request};
+use crate::connection::{Operation, Repeat};
 
 /// What a refresh is called in errors.
 pub(super) const NAME: &str = "read the slots";
@@ -19,7 +19,7 @@ pub(super) const NAME: &str = "read the slots";
 pub(super) async fn ask(operation: &Operation<'_>, teller: &str) -> Result<Topology> {
     let mut slots = cmd("CLUSTER");
     slots.arg("SLOTS");
-    let answer = operation.send(Request::One(&slots), Repeat::Safe).await?;
+    let answer = operation.send(&slots, Repeat::Safe).await?;
     match answer {
         Value::ServerError(error) if error.code() == "ERR" => {
             Err(not_a_cluster(operation.name(), operation.location()))

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::fault::Fault;
 use super::health::State;
 use super::line::Line;
+use super::replicas::Replicas;
 use super::source::Source;
 use super::target::Target;
 
@@ -20,6 +21,8 @@ pub(crate) struct Limits {
     pub(crate) deadline: Duration,
     pub(crate) connect_deadline: Duration,
     pub(crate) in_flight: usize,
+    /// Who is to have a write before it is acknowledged, besides the server.
+    pub(crate) replicas: Option<Replicas>,
 }
 
 /// One server: its line in use, and what waits for it.
@@ -174,11 +177,20 @@ impl Node {
         )
     }
 
-    /// Whether an answer says that the server is not the master any more which the sentinels had
-    /// elected.
-    pub(super) fn is_demoted_by(&self, answer: &Value) -> bool {
-        matches!(answer, Value::ServerError(error) if error.code() == "READONLY")
-            && matches!(self.source.target(), Some(Target::Master(_)))
+    /// Whether answers say that the server is not the master any more which the sentinels had
+    /// elected, and that it ran nothing of what they answer.
+    ///
+    /// The last may be any error: what waits for replicas is refused in words of its own.
+    pub(super) fn is_demoted_by(&self, answers: &[Value]) -> bool {
+        let is_error = |answer: &Value| matches!(answer, Value::ServerError(_));
+        let is_read_only = |answer: &Value| matches!(answer, Value::ServerError(error) if error.code() == "READONLY");
+        let refused = match answers {
+            [rest @ .., last] if !rest.is_empty() => {
+                rest.iter().all(is_read_only) && is_error(last)
+            }
+            answers => answers.first().is_some_and(is_read_only),
+        };
+        refused && matches!(self.source.target(), Some(Target::Master(_)))
     }
 
     /// Takes a line out of the source, and puts it in the place of the one that broke.

@@ -15,7 +15,9 @@ use tokio::time::{Instant, timeout_at};
 use super::line::Line;
 use super::member::Member;
 use super::node::Node;
+use super::replicas::{Access, Replicas};
 use crate::classify;
+use crate::route::again;
 
 /// Whether a request may be sent again after its answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub(crate) enum Repeat {
 
 /// What is sent in one go.
 #[derive(Clone, Copy)]
-pub(crate) enum Request<'a> {
+enum Request<'a> {
     /// One command, and its answer.
     One(&'a Cmd),
     /// Several, and an array of as many answers.
@@ -46,6 +48,14 @@ impl Request<'_> {
             }
         }
     }
+
+    /// The answers of its commands, out of the answer to it.
+    fn answers(self, value: &Value) -> &[Value] {
+        match (self, value) {
+            (Self::Many(_), Value::Array(answers)) => answers,
+            _ => std::slice::from_ref(value),
+        }
+    }
 }
 
 /// One operation on a node, from its begin to its deadline.
@@ -53,6 +63,7 @@ pub(crate) struct Operation<'a> {
     node: Held<'a>,
     name: &'static str,
     deadline: Instant,
+    access: Access,
 }
 
 /// The node of an operation: where there is one node only it is borrowed, where the node may be
@@ -113,6 +124,7 @@ impl<'a> Operation<'a> {
             node,
             name,
             deadline,
+            access: Access::Read,
         };
         let (node, name) = (&*operation.node, operation.name);
         let most = node.limits.in_flight;
@@ -127,6 +139,16 @@ impl<'a> Operation<'a> {
             ErrorKind::NotSent,
             format!("overloaded: {most} operations are in flight to {location}"),
         ))
+    }
+
+    /// The same operation, with what it does to what replicas are to have.
+    pub(crate) fn with_access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        self.access
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -151,13 +173,70 @@ impl<'a> Operation<'a> {
         Instant::now() < self.deadline
     }
 
-    /// Sends a request and waits for its answer, which may be an error of the server's.
+    /// Who is waited for.
+    fn replicas(&self) -> Option<Replicas> {
+        match self.access {
+            Access::Read => None,
+            Access::Write => self.node.limits.replicas,
+        }
+    }
+
+    /// Sends a command and waits for its answer, which may be an error of the server's.
     ///
-    /// A request that may be repeated is, once, where its connection was dropped.
+    /// A command that may be repeated is, once, where its connection was dropped. One that replicas
+    /// are to confirm is not: a second run that finds nothing left to write waits for nothing.
     ///
     /// # Errors
     /// [`ErrorKind::NotSent`] and [`ErrorKind::MayHaveRun`].
-    pub(crate) async fn send(&self, request: Request<'_>, repeat: Repeat) -> Result<Value> {
+    pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
+        let Some(replicas) = self.replicas() else {
+            return self.transmit(Request::One(command), repeat).await;
+        };
+        let mut pipeline = Pipeline::with_capacity(2);
+        pipeline.add_command(command.clone());
+        // Boxed, so that the future of the common case is a small one.
+        let mut answers = Box::pin(self.send_confirmed(pipeline, replicas)).await;
+        let answer = answers.pop();
+        answer.unwrap_or_else(|| Err(classify::unexpected(self.name)))
+    }
+
+    /// Sends several commands together, as [`send`](Self::send) sends one, and gives the answer of
+    /// each.
+    pub(crate) async fn send_all(&self, pipeline: &Pipeline, repeat: Repeat) -> Vec<Result<Value>> {
+        match self.replicas() {
+            None => {
+                let answers = self.transmit(Request::Many(pipeline), repeat).await;
+                spread(self.name, pipeline.len(), answers)
+            }
+            Some(replicas) => self.send_confirmed(pipeline.clone(), replicas).await,
+        }
+    }
+
+    /// Sends what replicas are to have, and right behind it, on the same connection, the wait for
+    /// them. An answer that is no error of the server's is given only where enough of them have it.
+    async fn send_confirmed(
+        &self,
+        mut pipeline: Pipeline,
+        replicas: Replicas,
+    ) -> Vec<Result<Value>> {
+        pipeline.add_command(replicas.wait());
+        let answers = self.transmit(Request::Many(&pipeline), Repeat::Never).await;
+        let mut answers = spread(self.name, pipeline.len(), answers);
+        // Where the answers were lost, each of them says so already.
+        let Some(Ok(waited)) = answers.pop() else {
+            return answers;
+        };
+        if let Err(error) = replicas.confirmed(self.name, self.location(), &waited) {
+            let ran =
+                |answer: &&mut Result<Value>| !matches!(answer, Err(_) | Ok(Value::ServerError(_)));
+            for answer in answers.iter_mut().filter(ran) {
+                *answer = Err(again(&error));
+            }
+        }
+        answers
+    }
+
+    async fn transmit(&self, request: Request<'_>, repeat: Repeat) -> Result<Value> {
         let mut repeats = match repeat {
             Repeat::Safe => 1,
             Repeat::Never => 0,
@@ -173,7 +252,7 @@ impl<'a> Operation<'a> {
                 },
             };
             match self.attempt(&line, request).await {
-                Ok(value) if self.node.is_demoted_by(&value) => {
+                Ok(value) if self.node.is_demoted_by(request.answers(&value)) => {
                     line.health().dropped();
                     // Nothing ran, so this is no repetition; but not even that goes on for ever.
                     if std::mem::replace(&mut was_demoted, true) || !self.has_time() {
@@ -244,4 +323,17 @@ impl<'a> Operation<'a> {
 enum Lost {
     Unanswered,
     Dropped(Option<io::Error>),
+}
+
+/// The answer of each item out of the answer of all; an error of all is an error of each.
+fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<Value>> {
+    let error = match value {
+        Ok(Value::Array(values)) if values.len() == items => {
+            return values.into_iter().map(Ok).collect();
+        }
+        Ok(Value::ServerError(error)) => classify::refused(name, &error),
+        Ok(_) => classify::unexpected(name),
+        Err(error) => error,
+    };
+    (0..items).map(|_| Err(again(&error))).collect()
 }

@@ -125,10 +125,14 @@ impl Leases for RedisStore {
             Condition::IfVersion(version) => command.arg(version.as_bytes()),
         };
         let command = self.timed(command);
-        let operation = self.route.begin("commit", key)?;
+        let operation = self.route.begin_write("commit", key)?;
         let taken = run(&operation, script, &command, Repeat::Never).await;
         match taken {
-            Err(lost) if lost.kind() == ErrorKind::MayHaveRun && operation.has_time() => {
+            Err(lost)
+                if lost.kind() == ErrorKind::MayHaveRun
+                    && self.route.reads_back()
+                    && operation.has_time() =>
+            {
                 // Reading back ends by the deadline of the commit, so that it takes no longer.
                 let command = commands::get(key);
                 let read = Box::pin(operation.send(&command, Repeat::Safe)).await;
@@ -158,7 +162,7 @@ impl Leases for RedisStore {
     async fn invalidate(&self, key: &Key) -> Result<bool> {
         key.require(Form::Value, "invalidate")?;
         let (script, command) = (&self.lease_scripts().invalidate, self.invalidation(key));
-        let operation = self.route.begin("invalidate", key)?;
+        let operation = self.route.begin_write("invalidate", key)?;
         done(
             "invalidate",
             run(&operation, script, &command, Repeat::Safe).await,
@@ -173,7 +177,7 @@ impl Leases for RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let batch = match self.route.begin_many(NAME) {
+        let batch = match self.route.begin_many_writes(NAME) {
             Ok(batch) => batch,
             Err(error) => {
                 sent.iter().for_each(|&at| results[at] = Err(again(&error)));

@@ -11,7 +11,7 @@ use larder_store::{Cursor, MAX_PAGE, Page, Result, Scan};
 use tokio::time::{Instant, sleep};
 
 use crate::commands;
-use crate::connection::{Member, Repeat, Request};
+use crate::connection::{Member, Repeat};
 use crate::store::RedisStore;
 use place::{Place, invalid};
 
@@ -76,7 +76,7 @@ async fn step(
     command.arg(at).arg("MATCH").arg(pattern);
     command.arg("COUNT").arg(count);
     let operation = server.begin("scan")?;
-    let value = operation.send(Request::One(&command), Repeat::Safe).await?;
+    let value = operation.send(&command, Repeat::Safe).await?;
     let Value::Array(parts) = value else {
         return Err(commands::unread("scan", &value));
     };

@@ -15,6 +15,7 @@ mod lost_answers;
 mod programs;
 mod proxy;
 mod refusals;
+mod replicas;
 mod runtimes;
 mod scan;
 mod secrets;

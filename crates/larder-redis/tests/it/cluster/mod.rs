@@ -34,12 +34,12 @@ fn fresh() -> u64 {
 }
 
 /// The slot of [`key`].
-fn slot(id: u64) -> u16 {
+pub(crate) fn slot(id: u64) -> u16 {
     slot_of(key(id).as_str())
 }
 
 /// Ids, one on each master, in the order of the masters.
-fn one_on_each(cluster: &RedisCluster) -> Vec<u64> {
+pub(crate) fn one_on_each(cluster: &RedisCluster) -> Vec<u64> {
     let start = fresh();
     let on = |master: &&RedisNode| {
         let mut ids = start..;

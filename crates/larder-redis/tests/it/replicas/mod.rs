@@ -1,0 +1,89 @@
+//! Writes that replicas confirm: what an acknowledgment is worth, and what its absence says.
+
+mod batches;
+mod failover;
+mod refused;
+mod writes;
+
+use std::num::NonZeroU8;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use larder_redis::RedisStore;
+use larder_store::{Error, ErrorKind, Key, Result};
+use larder_test::server::{RedisNode, RedisSentinels};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::support::patient;
+
+/// How long replicas have where they are there, and where they are not.
+const LONG: Duration = Duration::from_secs(4);
+const SHORT: Duration = Duration::from_millis(50);
+
+/// A trio whose replicas one test at a time may freeze.
+async fn trio() -> (&'static RedisSentinels, MutexGuard<'static, ()>) {
+    static TRIO: LazyLock<RedisSentinels> = LazyLock::new(|| RedisSentinels::start().unwrap());
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let turn = TURN.lock().await;
+    (&TRIO, turn)
+}
+
+/// A store whose writes `number` replicas confirm.
+async fn confirmed(url: &str, number: u8, within: Duration) -> Arc<RedisStore> {
+    let number = NonZeroU8::new(number).unwrap();
+    let builder = patient(url).with_replicas(number, within);
+    Arc::new(builder.connect().await.unwrap())
+}
+
+/// The servers that are not the master.
+fn replicas(trio: &RedisSentinels) -> Vec<&RedisNode> {
+    let master = trio.master().unwrap().port();
+    let servers = trio.servers().iter();
+    servers.filter(|it| it.port() != master).collect()
+}
+
+/// Replicas that hear nothing, until this is dropped.
+struct Frozen<'a>(Vec<&'a RedisNode>);
+
+impl<'a> Frozen<'a> {
+    fn new(replicas: Vec<&'a RedisNode>) -> Self {
+        for replica in &replicas {
+            replica.freeze().unwrap();
+        }
+        Self(replicas)
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        for replica in &self.0 {
+            // One that was killed meanwhile is not frozen any more.
+            let _ = replica.thaw();
+        }
+    }
+}
+
+/// Whether a server has a key.
+fn has(node: &RedisNode, key: &Key) -> bool {
+    let reply = node.command(&["EXISTS", key.as_str()]).unwrap();
+    reply.int() == Some(1)
+}
+
+/// How often a server ran a command.
+fn calls(node: &RedisNode, command: &str) -> u64 {
+    let stats = node.command(&["INFO", "commandstats"]).unwrap();
+    let stats = stats.text().unwrap().into_owned();
+    let calls = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);
+    calls.map_or(0, |calls| calls.split(',').next().unwrap().parse().unwrap())
+}
+
+/// The error of what ran, and was confirmed by nobody.
+fn unconfirmed<T>(result: Result<T>) -> Error {
+    let error = result.err().expect("an error");
+    assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
+    assert!(
+        error.to_string().contains("a failover may undo it"),
+        "{error}"
+    );
+    error
+}

@@ -1,0 +1,102 @@
+use std::num::NonZeroU8;
+use std::time::Duration;
+
+use larder_redis::RedisStore;
+use larder_store::{Delete, ErrorKind, Refusal, Settled, Store, StoreExt};
+use larder_test::server::RedisOptions;
+
+use super::{SHORT, unconfirmed};
+use crate::proxy::Proxy;
+use crate::support::{Set, calls, key, patient, programs, put, server, tally};
+
+const ONE: NonZeroU8 = NonZeroU8::MIN;
+
+#[tokio::test]
+async fn a_wait_as_long_as_the_deadline_or_without_an_end_is_refused_before_anybody_is_dialed() {
+    for (within, deadline) in [(100, 100), (200, 100), (0, 100)] {
+        let builder = RedisStore::builder("redis://127.0.0.1:1")
+            .with_replicas(ONE, Duration::from_millis(within))
+            .with_deadline(Duration::from_millis(deadline));
+        let error = builder.connect().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(
+            error.to_string().contains("less than the deadline"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_wait_is_found_when_connecting() {
+    let server = RedisOptions::new()
+        .with_user("app", "on >secret ~* &* +@all -wait")
+        .start()
+        .unwrap();
+    let url = server.url_as("app", "secret");
+    let connecting = patient(&url).with_replicas(ONE, SHORT).connect();
+    let error = connecting.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Denied), "{error}");
+    assert!(error.to_string().contains("grant +wait"), "{error}");
+    let store = patient(&url).connect().await.unwrap();
+    assert!(store.put(&put(1, "x")).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_server_without_replicas_is_connected_to_and_confirms_nothing() {
+    let server = server();
+    let store = patient(&server.url()).with_replicas(ONE, SHORT);
+    let store = store.connect().await.unwrap();
+    let error = unconfirmed(store.put(&put(1, "x")).await);
+    assert!(error.to_string().contains("0 of 1 replicas"), "{error}");
+    assert!(store.get(&key(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_write_that_ends_by_its_deadline_leaves_the_others_theirs() {
+    let server = server();
+    let store = RedisStore::builder(&server.url())
+        .with_deadline(Duration::from_millis(400))
+        .with_replicas(ONE, Duration::from_millis(100));
+    let store = store.connect().await.unwrap();
+    let began = std::time::Instant::now();
+    let error = store.put(&put(1, "x")).await;
+    unconfirmed(error);
+    // The deadline, and what a busy machine adds to it.
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn what_was_lost_is_neither_sent_again_nor_acknowledged_for_being_found() {
+    let server = server();
+    let proxy = Proxy::before(server.address());
+    let store = patient(&proxy.url()).with_replicas(ONE, SHORT);
+    let store = std::sync::Arc::new(store.connect().await.unwrap());
+    let programs = programs(&store);
+    let set = Set { to: 7, ms: 60_000 };
+    unconfirmed(programs.run(&tally(1), &set).await);
+
+    let value = put(1, "x");
+    proxy.lose_the_next_answer();
+    let error = store.put(&value).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
+    assert_eq!(store.settle(&value).await.unwrap(), Settled::Written);
+    proxy.lose_the_next_answer();
+    for result in store.put_many(&[put(2, "x"), put(3, "x")]).await {
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::MayHaveRun);
+    }
+    // Each loses the answer of a connection that is there.
+    store.get(&key(1)).await.unwrap();
+    let before = calls(&server, "evalsha");
+    proxy.lose_the_next_answer();
+    let error = programs.run(&tally(1), &set).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
+    store.get(&key(1)).await.unwrap();
+    assert_eq!(calls(&server, "evalsha"), before + 1);
+    proxy.lose_the_next_answer();
+    let error = store.delete(&Delete::new(key(1))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
+    assert_eq!(store.get(&key(1)).await.unwrap(), None);
+    // What only reads is sent again as ever.
+    proxy.lose_the_next_answer();
+    assert_eq!(store.get(&key(1)).await.unwrap(), None);
+}

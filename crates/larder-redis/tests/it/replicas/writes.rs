@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use larder_redis::RedisStore;
+use larder_store::{
+    Claim, Claimed, Delete, Fence, Key, Leases, Put, Settled, Store, StoreExt, Ttl,
+};
+
+use super::{Frozen, LONG, SHORT, calls, confirmed, has, replicas, trio, unconfirmed};
+use crate::support::{Add, Look, Set, key, programs, put, tally};
+
+const ADD: Add = Add { by: 1, ms: 60_000 };
+
+async fn lead(leases: &Arc<dyn Leases>, key: &Key) -> Fence {
+    let claim = Claim::new(key.clone(), Ttl::from_secs(60));
+    match leases.claim(&claim).await.unwrap() {
+        Claimed::Lead(fence) => fence,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn leases(store: &Arc<RedisStore>) -> Arc<dyn Leases> {
+    store.clone().leases().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_is_on_every_replica_that_was_asked_for() {
+    let (trio, _turn) = trio().await;
+    let store = confirmed(&trio.url(), 2, LONG).await;
+    let on_all = |key: &Key| replicas(trio).iter().all(|replica| has(replica, key));
+    let on_none = |key: &Key| !replicas(trio).iter().any(|replica| has(replica, key));
+    for id in 100..120_u64 {
+        assert!(store.put(&put(id, "x")).await.unwrap());
+        assert!(on_all(&key(id)));
+        assert!(store.delete(&Delete::new(key(id))).await.unwrap());
+        assert!(on_none(&key(id)));
+        let add = programs(&store).run(&tally(id), &ADD).await;
+        assert_eq!(add.unwrap(), 1);
+        assert!(on_all(&tally(id)));
+        let fence = lead(&leases(&store), &key(id)).await;
+        assert!(leases(&store).commit(&put(id, "y"), fence).await.unwrap());
+        assert!(on_all(&key(id)));
+        assert!(leases(&store).invalidate(&key(id)).await.unwrap());
+        assert!(on_none(&key(id)));
+    }
+}
+
+#[tokio::test]
+async fn each_write_that_nobody_confirms_is_an_error_and_has_run() {
+    let (trio, _turn) = trio().await;
+    let store = confirmed(&trio.url(), 1, SHORT).await;
+    let (programs, leases) = (programs(&store), leases(&store));
+    let (old, gone) = (put(1, "old"), put(2, "gone"));
+    let fence = {
+        store.put(&old).await.unwrap();
+        store.put(&gone).await.unwrap();
+        store.put(&put(4, "stale")).await.unwrap();
+        leases.invalidate(&key(3)).await.unwrap();
+        lead(&leases, &key(3)).await
+    };
+    let _frozen = Frozen::new(replicas(trio));
+
+    let new = put(1, "new").if_version(old.version());
+    let error = unconfirmed(store.put(&new).await);
+    assert!(error.to_string().contains("0 of 1 replicas"), "{error}");
+    assert_eq!(store.settle(&new).await.unwrap(), Settled::Written);
+    assert_eq!(store.get(&key(1)).await.unwrap().unwrap().value, "new");
+
+    unconfirmed(store.expire(&key(1), Ttl::from_secs(5)).await);
+    let ttl = store.ttl(&key(1)).await.unwrap().unwrap();
+    assert!(ttl <= Ttl::from_secs(5), "{ttl:?}");
+
+    unconfirmed(store.delete(&Delete::new(key(2))).await);
+    assert_eq!(store.get(&key(2)).await.unwrap(), None);
+
+    let before = calls(trio.master().unwrap(), "evalsha");
+    let _ = programs.run(&tally(900), &Look::default()).await.unwrap();
+    unconfirmed(programs.run(&tally(901), &ADD).await);
+    let set = Set { to: 7, ms: 60_000 };
+    unconfirmed(programs.run(&tally(902), &set).await);
+    assert_eq!(calls(trio.master().unwrap(), "evalsha"), before + 3);
+    assert!(has(trio.master().unwrap(), &tally(901)));
+
+    unconfirmed(leases.commit(&put(3, "led"), fence).await);
+    assert_eq!(store.get(&key(3)).await.unwrap().unwrap().value, "led");
+    unconfirmed(leases.invalidate(&key(4)).await);
+    assert_eq!(store.get(&key(4)).await.unwrap(), None);
+    // A claim that is lost with its master refuses its commit, so nobody waits for it.
+    lead(&leases, &key(4)).await;
+}
+
+#[tokio::test]
+async fn what_nobody_confirmed_is_confirmed_when_it_is_put_again() {
+    let (trio, _turn) = trio().await;
+    let store = confirmed(&trio.url(), 2, SHORT).await;
+    let value = put(20, "x");
+    let frozen = Frozen::new(vec![replicas(trio)[0]]);
+    let error = unconfirmed(store.put(&value).await);
+    assert!(error.to_string().contains("1 of 2 replicas"), "{error}");
+    let one = confirmed(&trio.url(), 1, LONG).await;
+    assert!(one.put(&put(21, "one is enough")).await.unwrap());
+    drop(frozen);
+    let patient = confirmed(&trio.url(), 2, LONG).await;
+    assert!(patient.put(&value).await.unwrap());
+    assert!(replicas(trio).iter().all(|replica| has(replica, &key(20))));
+}
+
+#[tokio::test]
+async fn what_was_refused_or_only_read_waits_for_nobody() {
+    let (trio, _turn) = trio().await;
+    let store = confirmed(&trio.url(), 1, SHORT).await;
+    store.put(&put(30, "x")).await.unwrap();
+    let master = trio.master().unwrap();
+    let before = calls(master, "wait");
+    store.get(&key(30)).await.unwrap();
+    store.get_many(&[key(30), key(31)]).await;
+    store.ttl(&key(30)).await.unwrap();
+    programs(&store)
+        .run(&tally(30), &Look::default())
+        .await
+        .unwrap();
+    assert_eq!(calls(master, "wait"), before);
+
+    // The server's own words come before those of its replicas.
+    master.command(&["LPUSH", key(32).as_str(), "x"]).unwrap();
+    let _frozen = Frozen::new(replicas(trio));
+    let on_version = put(32, "x").if_version(Put::new(key(1), "", Ttl::from_secs(1)).version());
+    let error = store.put(&on_version).await.unwrap_err();
+    assert!(error.had_no_effect(), "{error}");
+}
