@@ -23,6 +23,7 @@ use std::convert::Infallible;
 use std::env::var;
 use std::io::Write;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -84,7 +85,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let Ok((stream, peer)) = listener.accept().await else {
+            // The client is gone, or there are no more files: neither is for ever.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
         let service = service
             .clone()
             .map_request(move |mut request: Request<Incoming>| {
