@@ -119,3 +119,30 @@ async fn a_follower_whose_connection_is_cut_still_ends() {
     assert!(leases.commit(&put(1, "one"), fence).await.unwrap());
     assert!(follower.await.unwrap().unwrap());
 }
+
+#[tokio::test]
+async fn a_renewal_tells_followers_where_it_is_for_less() {
+    let server = server();
+    let leases = leases(&store(&server).await);
+    let fence = lead(&leases, &key(1)).await;
+    let follower = follow(&leases, 1);
+    is_followed(&server, 1).await;
+    let longer = Ttl::from_secs(120);
+    assert!(leases.renew(&key(1), fence, longer).await.unwrap());
+    assert_eq!(calls(&server, "publish"), 0);
+    let shorter = Ttl::from_millis(1);
+    assert!(leases.renew(&key(1), fence, shorter).await.unwrap());
+    assert_eq!(calls(&server, "publish"), 1);
+    assert!(follower.await.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn a_follower_waits_no_longer_than_it_was_told_where_it_cannot_listen_yet() {
+    let server = server();
+    let leases = leases(&store(&server).await);
+    lead(&leases, &key(1)).await;
+    // The connection that listens is not there yet, and there is no time to make it.
+    for within in [Duration::ZERO, Duration::from_micros(1)] {
+        assert!(!leases.follow(&key(1), within).await.unwrap());
+    }
+}
