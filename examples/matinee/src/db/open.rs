@@ -1,12 +1,13 @@
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection, SqlitePool};
+use tokio::time::sleep;
 
 use super::seed;
 use crate::clock;
@@ -17,6 +18,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// How long a writer waits for another process, at most: the first start of another one fills the
 /// database meanwhile, on a machine that may be busy.
 const BUSY: Duration = Duration::from_secs(30);
+/// How long until a file is tried again that another process has locked.
+const AGAIN: Duration = Duration::from_millis(20);
 /// How long a request waits for a connection of the pool, at most.
 const ACQUIRE: Duration = Duration::from_secs(2);
 
@@ -39,10 +42,7 @@ pub(crate) async fn open(url: &str) -> Result<SqlitePool, StartError> {
     } else {
         pool.max_connections(8)
     };
-    let pool = pool
-        .connect_with(options)
-        .await
-        .map_err(failed("open", url))?;
+    let pool = connect(pool, options).await.map_err(failed("open", url))?;
     let mut connection = pool.acquire().await.map_err(failed("open", url))?;
     prepare(&mut connection)
         .await
@@ -57,6 +57,29 @@ pub(crate) async fn answers(pool: &SqlitePool) -> Result<(), sqlx::Error> {
         .execute(pool)
         .await
         .map(drop)
+}
+
+/// Connects, and waits while another process makes a new file.
+///
+/// SQLite waits for nobody while a journal becomes a write-ahead log, which it does once for a file.
+async fn connect(
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
+    let since = Instant::now();
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && since.elapsed() < BUSY => sleep(AGAIN).await,
+            result => return result,
+        }
+    }
+}
+
+/// Whether another connection has what is needed, in any of the forms of `SQLITE_BUSY`.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 /// Migrates and seeds in one transaction that takes the write lock first.
@@ -99,5 +122,40 @@ where
         what,
         url: url.to_owned(),
         source: source.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_test::server::Sandbox;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_connect_at_once_to_a_file_that_is_not_there_yet() {
+        let sandbox = Sandbox::new().unwrap();
+        for round in 0..30 {
+            let file = sandbox.path().join(format!("{round}.db"));
+            let url = format!("sqlite://{}", file.display());
+            let connect = || {
+                let options = options(&url).unwrap();
+                tokio::spawn(async {
+                    let pool = connect(SqlitePoolOptions::new(), options).await?;
+                    let mut connection = pool.acquire().await?;
+                    let mut change = connection.begin_with("BEGIN IMMEDIATE").await?;
+                    sqlx::query("CREATE TABLE IF NOT EXISTS one (it INTEGER)")
+                        .execute(&mut *change)
+                        .await?;
+                    change.commit().await?;
+                    drop(connection);
+                    pool.close().await;
+                    Ok::<_, sqlx::Error>(())
+                })
+            };
+            let connecting: Vec<_> = (0..8).map(|_| connect()).collect();
+            for connected in connecting {
+                connected.await.unwrap().unwrap();
+            }
+        }
     }
 }
