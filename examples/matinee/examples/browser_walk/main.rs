@@ -1,0 +1,54 @@
+//! Walks through Matinee with a real browser: headless Chromium, driven by the DevTools protocol.
+//!
+//! `./scripts/browser-walk [DIR]` runs it, and leaves a screenshot of each step in `DIR`. Each walk
+//! goes from the catalogue to a film, signs in, holds a seat, books it, looks at the tickets and at
+//! the devices, and signs out: on a narrow screen and on a wide one, by light and by dark. What is
+//! seen is asserted at every step, and so is that nothing is wider than the screen, that what is
+//! clicked is not covered, and that the browser has nothing to complain about.
+
+#![allow(clippy::print_stdout, reason = "it tells how far it is")]
+
+mod chromium;
+mod house;
+mod page;
+mod tools;
+mod walk;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use larder_test::server::Sandbox;
+
+use self::chromium::Chromium;
+use self::house::House;
+use self::walk::{VIEWS, walk};
+
+/// What a step tells when it fails.
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let dir = std::env::args_os().nth(1).map(PathBuf::from);
+    let dir = dir.unwrap_or_else(|| std::env::temp_dir().join("matinee-walk"));
+    match run(&dir) {
+        Ok(steps) => {
+            println!("{steps} steps; their screenshots are in {}", dir.display());
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            println!("failed: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(dir: &Path) -> Result<usize, Failure> {
+    std::fs::create_dir_all(dir)?;
+    let sandbox = Sandbox::new()?;
+    let house = House::open(&sandbox)?;
+    let chromium = Chromium::open(&sandbox)?;
+    let mut steps = 0;
+    for view in VIEWS {
+        steps += walk(&chromium, &house, view, dir)?;
+    }
+    Ok(steps)
+}

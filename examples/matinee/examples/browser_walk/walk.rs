@@ -1,0 +1,204 @@
+use std::path::Path;
+
+use crate::Failure;
+use crate::chromium::Chromium;
+use crate::house::House;
+use crate::page::Page;
+
+/// How wide the screen is, by what light, and who looks at it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    name: &'static str,
+    pub(crate) size: (u32, u32),
+    pub(crate) scheme: &'static str,
+    hall: Hall,
+    guest: Guest,
+}
+
+/// Which hall is gone to: one is wider than a narrow screen, the other is not.
+#[derive(Clone, Copy, Debug)]
+enum Hall {
+    Largest,
+    Smallest,
+}
+
+impl Hall {
+    /// The id of the link to the last showing in it.
+    fn showing(self) -> String {
+        let sign = match self {
+            Self::Largest => 1,
+            Self::Smallest => -1,
+        };
+        format!(
+            "[...document.querySelectorAll('.ticket')]
+                .map(it => [{sign} * parseInt(it.querySelector('.ticket-place span').innerText), it])
+                .reduce((best, it) => it[0] >= best[0] ? it : best)[1].querySelector('a').id"
+        )
+    }
+}
+
+/// A demo account, and the seat that it wants.
+#[derive(Clone, Copy, Debug)]
+struct Guest {
+    name: &'static str,
+    email: &'static str,
+    password: &'static str,
+    seat: &'static str,
+}
+
+impl View {
+    pub(crate) fn is_narrow(self) -> bool {
+        self.size.0 < 600
+    }
+}
+
+const ADA: Guest = Guest {
+    name: "Ada",
+    email: "ada@matinee.example",
+    password: "front-row-centre",
+    seat: "C4",
+};
+const GRACE: Guest = Guest {
+    name: "Grace",
+    email: "grace@matinee.example",
+    password: "back-row-corner",
+    seat: "D5",
+};
+
+/// Every walk, one after another in the same house.
+pub(crate) const VIEWS: [View; 4] = [
+    View {
+        name: "narrow",
+        size: (390, 844),
+        scheme: "light",
+        hall: Hall::Largest,
+        guest: ADA,
+    },
+    View {
+        name: "wide",
+        size: (1280, 900),
+        scheme: "light",
+        hall: Hall::Largest,
+        guest: GRACE,
+    },
+    View {
+        name: "narrow-dark",
+        size: (390, 844),
+        scheme: "dark",
+        hall: Hall::Smallest,
+        guest: ADA,
+    },
+    View {
+        name: "wide-dark",
+        size: (1280, 900),
+        scheme: "dark",
+        hall: Hall::Smallest,
+        guest: GRACE,
+    },
+];
+
+/// One visit from the street to the street. Returns how many steps it had.
+pub(crate) fn walk(
+    chromium: &Chromium,
+    house: &House,
+    view: View,
+    dir: &Path,
+) -> Result<usize, Failure> {
+    let mut visit = Visit {
+        page: Page::open(chromium, view)?,
+        view,
+        dir,
+        steps: 0,
+    };
+    let taken = visit.take(&house.url, view.guest);
+    taken.map_err(|failure| format!("{}, step {}: {failure}", view.name, visit.steps + 1))?;
+    Ok(visit.steps)
+}
+
+struct Visit<'a> {
+    page: Page,
+    view: View,
+    dir: &'a Path,
+    steps: usize,
+}
+
+impl Visit<'_> {
+    fn take(&mut self, url: &str, guest: Guest) -> Result<(), Failure> {
+        let seat = guest.seat;
+        self.page.go(url)?;
+        self.page.expect(&["films", "page 1 of", "Search"])?;
+        self.seen("catalogue")?;
+
+        self.page.follow(".card .poster-title a")?;
+        self.page.expect(&["The film", "Showings"])?;
+        self.seen("film")?;
+
+        let showing = self.page.evaluate(&self.view.hall.showing())?;
+        let showing = showing.as_str().ok_or("the film is not shown")?;
+        self.page.follow(&format!("#{showing}"))?;
+        self.page.expect(&["Seats", " free, as of "])?;
+        self.seen("seats-of-a-stranger")?;
+
+        self.page.follow("#sign-in-to-choose")?;
+        self.page.expect(&["Sign in", "Demo accounts"])?;
+        self.seen("sign-in")?;
+        self.sign_in(guest, "not this one")?;
+        self.page
+            .expect(&["This email and this password do not belong together."])?;
+        self.seen_as("sign-in-refused", Some(401))?;
+        self.sign_in(guest, guest.password)?;
+        self.page.expect(&["You can hold up to 8"])?;
+
+        self.page.click(&format!("#seat-{seat}"))?;
+        let is_chosen =
+            format!("document.querySelector('#seat-{seat}').matches(':enabled:checked')");
+        if self.page.evaluate(&is_chosen)? != true {
+            return Err("a seat that is clicked is not chosen".into());
+        }
+        self.seen("seat-chosen")?;
+        self.page.follow("#hold")?;
+        self.page.expect(&[
+            "Your seats",
+            "Held for you until",
+            seat,
+            "Book 1 seat for $",
+        ])?;
+        self.seen("seat-held")?;
+
+        self.page.follow("#book")?;
+        self.page
+            .expect(&["My tickets", "Show this at the door", seat])?;
+        self.seen("tickets")?;
+
+        self.page.follow(".doors a[href='/account']")?;
+        let hello = format!("Hello, {}", guest.name);
+        self.page
+            .expect(&[&hello, guest.email, "My devices", "Chrome on", "this one"])?;
+        self.seen("devices")?;
+
+        self.page.follow("form[action='/sign-out'] button")?;
+        self.page.go(&format!("{url}/tickets"))?;
+        self.page.expect(&["Sign in"])?;
+        self.seen("signed-out")
+    }
+
+    fn sign_in(&mut self, guest: Guest, password: &str) -> Result<(), Failure> {
+        self.page
+            .evaluate("document.querySelector('#email').value = ''")?;
+        self.page.fill("#email", guest.email)?;
+        self.page.fill("#password", password)?;
+        self.page.follow(".slip button")
+    }
+
+    fn seen(&mut self, step: &str) -> Result<(), Failure> {
+        self.seen_as(step, None)
+    }
+
+    /// The browser may complain about this status, and nothing else.
+    fn seen_as(&mut self, step: &str, status: Option<u16>) -> Result<(), Failure> {
+        let name = format!("{}-{:02}-{step}.png", self.view.name, self.steps + 1);
+        self.page.look(&self.dir.join(name), status)?;
+        self.steps += 1;
+        Ok(())
+    }
+}
