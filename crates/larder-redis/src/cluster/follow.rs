@@ -103,6 +103,10 @@ impl Shard<'_> {
                 Redirect::Ask(place) => shared.hop_to(journey.name, place.as_ref(), true)?,
                 _ => {
                     journey.pause().await;
+                    // What is sent at the deadline has no answer, and nothing has run so far.
+                    if !journey.has_time() {
+                        return outcome;
+                    }
                     let member = shared.master(journey.name, self.slot)?;
                     Hop::to(member)
                 }

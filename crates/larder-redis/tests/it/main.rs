@@ -6,7 +6,9 @@
 
 mod black_holes;
 mod bus;
+mod canary;
 mod cluster;
+mod errors;
 mod failures;
 mod laws;
 mod leases;
