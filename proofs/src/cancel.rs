@@ -1,4 +1,5 @@
-//! Operations that are dropped at random points: no reply ever belongs to another key.
+//! Operations that are dropped at random points, and replies that are damaged: no answer is ever
+//! another key's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,7 @@ use larder_store::{Key, Kind, Put, Store, Ttl};
 use larder_test::server::RedisServer;
 use tokio::task::yield_now;
 
-use crate::Table;
+use crate::{Table, damage};
 
 const NOTE: Kind = Kind::pinned("note");
 const KEYS: u32 = 1_000;
@@ -41,7 +42,7 @@ impl Tally {
     }
 }
 
-/// A million operations.
+/// A million operations that are dropped, and reads of what is damaged.
 #[must_use]
 pub fn prove() -> Table {
     let mut table = Table::new()
@@ -49,8 +50,8 @@ pub fn prove() -> Table {
         .column("operations")
         .measured("answered")
         .measured("dropped")
-        .measured("failed")
-        .column("answers of another key");
+        .measured("failed, or missed")
+        .column("wrong answers");
     let operations = 1_000_000;
     let tally = on_redis(operations, 1);
     let row = [&tally.answered, &tally.dropped, &tally.failed, &tally.wrong];
@@ -67,6 +68,7 @@ pub fn prove() -> Table {
     table.bar(tally.dropped() > operations / 10, || {
         format!("only {} operations were dropped", tally.dropped())
     });
+    damage::prove(&mut table);
     table
 }
 

@@ -5,6 +5,7 @@
 
 pub mod cancel;
 pub mod conformance;
+pub mod damage;
 pub mod faults;
 pub mod leases;
 pub mod model;

@@ -4,6 +4,7 @@ mod allocations;
 mod broken;
 mod cancel;
 mod connect;
+mod damage;
 mod faults;
 mod laws;
 mod leases;
