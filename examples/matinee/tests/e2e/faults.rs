@@ -3,6 +3,7 @@
 //! States are asserted, not times: the bounds are generous, and the figures are printed.
 
 mod load;
+mod visit;
 
 use std::thread;
 use std::time::{Duration, Instant};
