@@ -87,6 +87,8 @@ struct Stray {
     item: usize,
     command: Cmd,
     redirect: Redirect,
+    /// What it said.
+    outcome: Result<Value>,
 }
 
 impl<'k> Split<'_, 'k> {
@@ -122,6 +124,7 @@ impl<'k> Split<'_, 'k> {
                     item,
                     command: command.clone(),
                     redirect,
+                    outcome,
                 }),
                 _ => self.answers[item] = Some(outcome),
             }
@@ -136,6 +139,13 @@ impl<'k> Split<'_, 'k> {
         let hopped = match strays.iter().any(|stray| waits(&stray.redirect)) {
             true => {
                 self.journey.pause().await;
+                // What is sent at the deadline has no answer, and nothing has run so far.
+                if !self.journey.has_time() {
+                    for stray in strays {
+                        self.answers[stray.item] = Some(stray.outcome);
+                    }
+                    return;
+                }
                 Ok(())
             }
             false => self.journey.hop(),
