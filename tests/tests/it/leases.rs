@@ -1,5 +1,6 @@
 //! The short form of the proof `leases`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proofs::leases::worker::{Commits, work};
@@ -11,17 +12,16 @@ const TIME: Duration = Duration::from_secs(3);
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn nobody_commits_whose_fence_was_passed_and_a_plain_put_is_seen_to() {
     for commits in [Commits::Fenced, Commits::Unfenced] {
-        let server = RedisServer::start().unwrap();
-        let url = server.url();
-        let (one, other, ()) = tokio::join!(
+        let server = Arc::new(RedisServer::start().unwrap());
+        let (url, broken) = (server.url(), server.clone());
+        let breaking = move || break_for(&broken, TIME, &mut fastrand::Rng::with_seed(1));
+        let breaking = tokio::task::spawn_blocking(breaking);
+        let (one, other, broke) = tokio::join!(
             work(&url, 4, 3, TIME, commits),
             work(&url, 4, 3, TIME, commits),
-            async {
-                let mut random = fastrand::Rng::with_seed(1);
-                let breaking = || break_for(&server, TIME, &mut random);
-                tokio::task::block_in_place(breaking);
-            }
+            breaking,
         );
+        broke.unwrap();
         let history: Vec<_> = one.into_iter().chain(other).collect();
         let leads = |what| matches!(what, What::Lead(_));
         assert!(history.iter().filter(|event| leads(event.what)).count() > 10);
