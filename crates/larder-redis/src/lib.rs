@@ -12,6 +12,7 @@ mod leases;
 mod many;
 mod programs;
 pub mod redis;
+mod reply;
 mod route;
 mod scan;
 mod script;

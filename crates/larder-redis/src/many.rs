@@ -107,7 +107,10 @@ async fn read<'k>(
 }
 
 /// A result for each item, and which of them are sent: all but those that `check` refuses.
-fn sift<I, T>(items: &[I], check: impl Fn(&I) -> Result<T>) -> (Vec<Result<T>>, Vec<usize>) {
+pub(crate) fn sift<I, T>(
+    items: &[I],
+    check: impl Fn(&I) -> Result<T>,
+) -> (Vec<Result<T>>, Vec<usize>) {
     let results: Vec<_> = items.iter().map(check).collect();
     let accepted = |at: &usize| results[*at].is_ok();
     let sent = (0..items.len()).filter(accepted).collect();
@@ -115,7 +118,11 @@ fn sift<I, T>(items: &[I], check: impl Fn(&I) -> Result<T>) -> (Vec<Result<T>>, 
 }
 
 /// The results where none of the items at `sent` could be sent.
-fn fail<T>(mut results: Vec<Result<T>>, sent: &[usize], error: &Error) -> Vec<Result<T>> {
+pub(crate) fn fail<T>(
+    mut results: Vec<Result<T>>,
+    sent: &[usize],
+    error: &Error,
+) -> Vec<Result<T>> {
     for &at in sent {
         results[at] = Err(again(error));
     }

@@ -31,13 +31,8 @@ impl Programs for RedisStore {
             step.answer(Box::pin(expired).await?)?;
         }
         let repeat = step.repeat();
-        let mut value = operation.send(step.by_hash(), repeat).await?;
-        if is_forgotten(&value) {
-            let by_text = step.by_text();
-            let again = operation.send(&by_text, repeat);
-            value = Box::pin(again).await?;
-        }
-        call.reply(step.answer(value)?)
+        let called = operation.call(step.by_hash(), || step.by_text(), repeat);
+        call.reply(step.answer(called.await?)?)
     }
 
     async fn call_many<'a>(&self, mut calls: Calls<'a>) -> Vec<Result<()>> {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::{Error, Key, Result};
-use tokio::sync::watch;
 
 use crate::cluster::{Cluster, Journey, Shard, Split};
 use crate::connection::{Access, Limits, Member, Operation, Repeat};
+use crate::script::is_forgotten;
 
 /// The servers of a store.
 pub(crate) enum Route {
@@ -103,15 +103,6 @@ impl Route {
             Self::Cluster(cluster) => cluster.limits(),
         }
     }
-
-    /// Counts the changes of who serves what, where that changes.
-    #[allow(dead_code)]
-    pub(crate) fn generation(&self) -> Option<watch::Receiver<u64>> {
-        match self {
-            Self::One(_) => None,
-            Self::Cluster(cluster) => Some(cluster.generation()),
-        }
-    }
 }
 
 /// One operation on one key, from its begin to its deadline.
@@ -142,6 +133,26 @@ impl Routed<'_> {
             }
             _ => outcome,
         }
+    }
+
+    /// Sends a call of a script by its hash, and by its text where the server does not know it: then
+    /// nothing ran.
+    ///
+    /// # Errors
+    /// As [`Operation::send`].
+    pub(crate) async fn call(
+        &self,
+        by_hash: &Cmd,
+        by_text: impl FnOnce() -> Cmd,
+        repeat: Repeat,
+    ) -> Result<Value> {
+        let value = self.send(by_hash, repeat).await?;
+        if !is_forgotten(&value) {
+            return Ok(value);
+        }
+        let by_text = by_text();
+        // Boxed like all that is rare, so that the future of the common case is a small one.
+        Box::pin(self.send(&by_text, repeat)).await
     }
 }
 

@@ -5,6 +5,7 @@ use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::timeout;
 
 use crate::connection::{Fault, Node, Repeat, Replicas};
+use crate::reply::{fields, text};
 use crate::route::Route;
 use crate::{classify, tls};
 
@@ -80,10 +81,8 @@ fn error(kind: ErrorKind, text: String) -> Error {
 /// Refuses a server that larder cannot work with. One that does not say who it is passes: it may
 /// be a proxy.
 fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
-    let greeting: Vec<(Value, Value)> = match greeting {
-        Value::Map(pairs) => pairs,
-        Value::Array(flat) => pairs(flat),
-        _ => return Ok(()),
+    let Some(greeting) = fields(greeting) else {
+        return Ok(());
     };
     let said = |name: &str| {
         let mut pairs = greeting.iter();
@@ -116,19 +115,6 @@ fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
             format!("{location} is version {major}: larder needs Redis {OLDEST} or Valkey"),
         )),
         _ => Ok(()),
-    }
-}
-
-fn pairs(flat: Vec<Value>) -> Vec<(Value, Value)> {
-    let mut flat = flat.into_iter();
-    std::iter::from_fn(|| Some((flat.next()?, flat.next()?))).collect()
-}
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
-        _ => None,
     }
 }
 

@@ -1,11 +1,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ::redis::Cmd;
+use ::redis::{Cmd, Value};
 use async_trait::async_trait;
 use larder_store::{
-    Bus, Delete, Entry, ErrorKind, Form, Key, Leases, ManualClock, Programs, Put, Result, Scan,
-    Store, Ttl,
+    Bus, Delete, Entry, Error, ErrorKind, Form, Key, Leases, ManualClock, Programs, Put, Result,
+    Scan, Store, Ttl,
 };
 
 use crate::builder::RedisBuilder;
@@ -13,7 +13,7 @@ use crate::bus::Switchboard;
 use crate::commands;
 use crate::connection::Repeat;
 use crate::route::{Route, Routed};
-use crate::script::{Named, Scripts, is_forgotten};
+use crate::script::{Named, Scripts};
 
 /// A [`Store`] in Redis or Valkey: one server, or a cluster.
 ///
@@ -92,27 +92,40 @@ impl RedisStore {
     }
 
     /// Sends what only reads.
-    async fn ask(&self, name: &'static str, key: &Key, command: Cmd) -> Result<::redis::Value> {
+    async fn ask(&self, name: &'static str, key: &Key, command: Cmd) -> Result<Value> {
         let operation = self.route.begin(name, key)?;
         operation.send(&command, Repeat::Safe).await
     }
 
     /// Sends what must not be sent twice. Its script, if it has one, is sent whole where the
-    /// server does not know it: then nothing ran.
-    async fn once(
+    /// server does not know it.
+    async fn once(&self, operation: &Routed<'_>, command: impl Fn(Named) -> Cmd) -> Result<Value> {
+        let by_text = || command(Named::ByText);
+        operation
+            .call(&command(Named::ByHash), by_text, Repeat::Never)
+            .await
+    }
+
+    /// What became of a write whose answer may have been lost: where it was, its version is read
+    /// back, by the deadline of the write, so that it takes no longer.
+    pub(crate) async fn settle(
         &self,
         operation: &Routed<'_>,
-        command: impl Fn(Named) -> Cmd,
-    ) -> Result<::redis::Value> {
-        let by_hash = command(Named::ByHash);
-        let value = operation.send(&by_hash, Repeat::Never).await?;
-        if !is_forgotten(&value) {
-            return Ok(value);
+        name: &'static str,
+        put: &Put,
+        lost: Error,
+    ) -> Result<bool> {
+        let is_lost = lost.kind() == ErrorKind::MayHaveRun;
+        if !is_lost || !self.route.reads_back() || !operation.has_time() {
+            return Err(lost);
         }
-        let by_text = command(Named::ByText);
-        let again = operation.send(&by_text, Repeat::Never);
-        // Boxed like all that is rare, so that the future of the common case is a small one.
-        Box::pin(again).await
+        let read = operation
+            .send(&commands::get(put.key()), Repeat::Safe)
+            .await;
+        match read.and_then(|value| commands::entry(name, put.key(), value)) {
+            Ok(Some(entry)) if entry.version == put.version() => Ok(true),
+            _ => Err(lost),
+        }
     }
 }
 
@@ -128,28 +141,11 @@ impl Store for RedisStore {
         put.key().require(Form::Value, "put")?;
         commands::check_size("put", put, self.max_value)?;
         let operation = self.route.begin_write("put", put.key())?;
-        match self
-            .once(&operation, |named| commands::put(put, named))
-            .await
-        {
+        let written = self.once(&operation, |named| commands::put(put, named));
+        match written.await {
             Ok(value) => commands::done("put", &value),
-            Err(lost)
-                if lost.kind() == ErrorKind::MayHaveRun
-                    && self.route.reads_back()
-                    && operation.has_time() =>
-            {
-                // Reading back ends by the deadline of the put, so that it takes no longer.
-                let command = commands::get(put.key());
-                let read = operation.send(&command, Repeat::Safe);
-                match Box::pin(read)
-                    .await
-                    .and_then(|value| commands::entry("put", put.key(), value))
-                {
-                    Ok(Some(entry)) if entry.version == put.version() => Ok(true),
-                    _ => Err(lost),
-                }
-            }
-            Err(error) => Err(error),
+            // Boxed like all that is rare, so that the future of the common case is a small one.
+            Err(error) => Box::pin(self.settle(&operation, "put", put, error)).await,
         }
     }
 

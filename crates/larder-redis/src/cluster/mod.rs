@@ -103,11 +103,6 @@ impl Cluster {
         (map.fingerprint(), map.masters().to_vec())
     }
 
-    /// Counts the changes of who serves what.
-    pub(crate) fn generation(&self) -> watch::Receiver<u64> {
-        self.shared.generation.subscribe()
-    }
-
     /// Who serves what, for those who outlive a call.
     pub(crate) fn guide(&self) -> Guide {
         Guide(self.shared.clone())

@@ -13,11 +13,12 @@ use std::time::Duration;
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
 use larder_store::{
-    Claim, Claimed, Clock, Condition, Error, ErrorKind, Fence, Form, Key, Leases, Put, Result, Ttl,
+    Claim, Claimed, Clock, Condition, Error, Fence, Form, Key, Leases, Put, Result, Ttl,
 };
 
 use crate::connection::Repeat;
-use crate::route::{Routed, again};
+use crate::many::{fail, sift};
+use crate::route::Routed;
 use crate::script::{Prepared, Time, is_forgotten};
 use crate::store::RedisStore;
 use crate::{classify, commands, frame};
@@ -52,22 +53,15 @@ impl RedisStore {
     }
 }
 
-/// Sends a call by the hash of its script, and by its text where the server does not know it: then
-/// nothing ran.
+/// Sends a call of a script of leases.
 async fn run(
     operation: &Routed<'_>,
     script: &Prepared,
     command: &Cmd,
     repeat: Repeat,
 ) -> Result<Value> {
-    let value = operation.send(command, repeat).await?;
-    if !is_forgotten(&value) {
-        return Ok(value);
-    }
-    let by_text = script.by_text(command);
-    let again = operation.send(&by_text, repeat);
-    // Boxed like all that is rare, so that the future of the common case is a small one.
-    Box::pin(again).await
+    let by_text = || script.by_text(command);
+    operation.call(command, by_text, repeat).await
 }
 
 #[async_trait]
@@ -126,21 +120,8 @@ impl Leases for RedisStore {
         };
         let command = self.timed(command);
         let operation = self.route.begin_write("commit", key)?;
-        let taken = run(&operation, script, &command, Repeat::Never).await;
-        match taken {
-            Err(lost)
-                if lost.kind() == ErrorKind::MayHaveRun
-                    && self.route.reads_back()
-                    && operation.has_time() =>
-            {
-                // Reading back ends by the deadline of the commit, so that it takes no longer.
-                let command = commands::get(key);
-                let read = Box::pin(operation.send(&command, Repeat::Safe)).await;
-                match read.and_then(|value| commands::entry("commit", key, value)) {
-                    Ok(Some(entry)) if entry.version == put.version() => Ok(true),
-                    _ => Err(lost),
-                }
-            }
+        match run(&operation, script, &command, Repeat::Never).await {
+            Err(error) => Box::pin(self.settle(&operation, "commit", put, error)).await,
             taken => done("commit", taken),
         }
     }
@@ -171,18 +152,14 @@ impl Leases for RedisStore {
 
     async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
         const NAME: &str = "invalidate_many";
-        let required = keys.iter().map(|key| key.require(Form::Value, NAME));
-        let mut results: Vec<_> = required.map(|required| required.map(|()| false)).collect();
-        let mut sent: Vec<usize> = (0..keys.len()).filter(|&at| results[at].is_ok()).collect();
+        let (mut results, mut sent) =
+            sift(keys, |key| key.require(Form::Value, NAME).map(|()| false));
         if sent.is_empty() {
             return results;
         }
         let batch = match self.route.begin_many_writes(NAME) {
             Ok(batch) => batch,
-            Err(error) => {
-                sent.iter().for_each(|&at| results[at] = Err(again(&error)));
-                return results;
-            }
+            Err(error) => return fail(results, &sent, &error),
         };
         let by_hash = |key| self.invalidation(key);
         let items = sent.iter().map(|&at| (&keys[at], by_hash(&keys[at])));

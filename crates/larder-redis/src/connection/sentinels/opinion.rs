@@ -1,6 +1,7 @@
 use ::redis::Value;
 
 use super::council::Place;
+use crate::reply::{fields, text};
 
 /// What one sentinel says of the master.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,15 +22,10 @@ impl Opinion {
     /// The first has the configuration. The second has the place: while a sentinel makes another
     /// server the master, the first still names the old one, under the new configuration already.
     pub(super) fn read(master: Value, address: Value) -> Self {
-        let fields = match master {
-            Value::Map(pairs) => pairs,
-            Value::Array(flat) => {
-                let mut flat = flat.into_iter();
-                std::iter::from_fn(|| Some((flat.next()?, flat.next()?))).collect()
-            }
-            Value::ServerError(error) => return Self::refused(error.code(), error.details()),
-            _ => Vec::new(),
-        };
+        if let Value::ServerError(error) = master {
+            return Self::refused(error.code(), error.details());
+        }
+        let fields = fields(master).unwrap_or_default();
         let said = || {
             let mut fields = fields.iter();
             let (_, epoch) = fields.find(|(key, _)| text(key) == Some("config-epoch"))?;
@@ -88,14 +84,6 @@ pub(super) fn selected(announced: &[Value], name: &str) -> Option<Place> {
 
 /// Where a sentinel announces which replica it makes the master.
 pub(super) const SELECTED: &str = "+selected-slave";
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
-        _ => None,
-    }
-}
 
 #[cfg(test)]
 mod tests {

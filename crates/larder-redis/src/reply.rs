@@ -1,0 +1,24 @@
+//! What answers have in common, in both versions of the protocol.
+
+use ::redis::Value;
+
+/// The text of an answer that is one.
+pub(crate) fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// The fields of an answer that names them: a map, or an array of names and values in turn.
+pub(crate) fn fields(value: Value) -> Option<Vec<(Value, Value)>> {
+    match value {
+        Value::Map(pairs) => Some(pairs),
+        Value::Array(flat) => {
+            let mut flat = flat.into_iter();
+            Some(std::iter::from_fn(|| Some((flat.next()?, flat.next()?))).collect())
+        }
+        _ => None,
+    }
+}
