@@ -17,7 +17,7 @@ mod version;
 
 pub use bus::{
     Bus, Channel, DEFAULT_BUFFER, Event, Interest, MAX_MESSAGE, Mailbox, Message, Pattern,
-    Subscription, Topic, mailbox,
+    Subscription, Topic, check_message, mailbox,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use entry::Entry;

@@ -5,9 +5,7 @@ mod board;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use larder_store::{
-    Bus, Channel, Error, ErrorKind, Interest, MAX_MESSAGE, Message, Result, Subscription,
-};
+use larder_store::{Bus, Channel, Interest, Message, Result, Subscription, check_message};
 
 pub(crate) use board::Board;
 
@@ -18,9 +16,7 @@ use crate::MokaStore;
 #[async_trait]
 impl Bus for MokaStore {
     async fn publish(&self, channel: &Channel, payload: Bytes) -> Result<()> {
-        if payload.len() > MAX_MESSAGE {
-            return Err(too_large());
-        }
+        check_message(&payload)?;
         let channel = channel.clone();
         self.board.publish(&Message { channel, payload });
         Ok(())
@@ -30,15 +26,4 @@ impl Bus for MokaStore {
         interest.check()?;
         Board::subscribe(&self.board, interest.distinct())
     }
-}
-
-fn too_large() -> Error {
-    Error::new(
-        "publish",
-        ErrorKind::TooLarge,
-        format!(
-            "a message is at most {MAX_MESSAGE} bytes: put what is longer into the store, and \
-             publish its key"
-        ),
-    )
 }

@@ -24,9 +24,7 @@ use std::sync::Arc;
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
 use bytes::Bytes;
-use larder_store::{
-    Bus, Channel, Error, ErrorKind, Interest, MAX_MESSAGE, Result, Subscription, mailbox,
-};
+use larder_store::{Bus, Channel, Interest, Result, Subscription, check_message, mailbox};
 
 use crate::commands;
 use crate::connection::Repeat;
@@ -57,9 +55,7 @@ struct RedisBus {
 #[async_trait]
 impl Bus for RedisBus {
     async fn publish(&self, channel: &Channel, payload: Bytes) -> Result<()> {
-        if payload.len() > MAX_MESSAGE {
-            return Err(too_large());
-        }
+        check_message(&payload)?;
         let mut command = Cmd::with_capacity(3, channel.as_str().len() + payload.len() + 16);
         let publish = self
             .switchboard
@@ -86,15 +82,4 @@ impl Bus for RedisBus {
             .await?;
         Ok(subscription.with_guard(place))
     }
-}
-
-fn too_large() -> Error {
-    Error::new(
-        "publish",
-        ErrorKind::TooLarge,
-        format!(
-            "a message is at most {MAX_MESSAGE} bytes: put what is longer into the store, and \
-             publish its key"
-        ),
-    )
 }

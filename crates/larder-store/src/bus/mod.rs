@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
 
 pub use channel::{Channel, Pattern, Topic};
 pub use interest::Interest;
@@ -88,4 +88,20 @@ pub trait Bus: Send + Sync {
     /// # Cancellation
     /// A dropped call listens to nothing.
     async fn subscribe(&self, interest: Interest) -> Result<Subscription>;
+}
+
+/// Refuses a payload that is longer than [`MAX_MESSAGE`]: the first thing that each
+/// [publish](Bus::publish) does.
+///
+/// # Errors
+/// [`ErrorKind::TooLarge`].
+pub fn check_message(payload: &[u8]) -> Result<()> {
+    if payload.len() <= MAX_MESSAGE {
+        return Ok(());
+    }
+    let text = format!(
+        "a message is at most {MAX_MESSAGE} bytes: put what is longer into the store, and publish \
+         its key"
+    );
+    Err(Error::new("publish", ErrorKind::TooLarge, text))
 }

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use larder_store::{
     Bus, Channel, DEFAULT_BUFFER, Error, ErrorKind, Interest, MAX_MESSAGE, Message, Refusal,
-    Result, Subscription,
+    Result, Subscription, check_message,
 };
 use tokio::task::yield_now;
 
 use super::{BrokenStore, Fault};
-use crate::model::{Listeners, check_length};
+use crate::model::Listeners;
 
 #[async_trait]
 impl Bus for BrokenStore {
@@ -94,11 +94,11 @@ impl BrokenStore {
             )),
             Some(Fault::FillsEmptyMessages) if payload.is_empty() => Ok(Bytes::from_static(b"\0")),
             Some(Fault::MessagesEndAtNul) => {
-                check_length(&payload)?;
+                check_message(&payload)?;
                 let nul = payload.iter().position(|byte| *byte == 0);
                 Ok(payload.slice(..nul.unwrap_or(payload.len())))
             }
-            _ => check_length(&payload).map(|()| payload),
+            _ => check_message(&payload).map(|()| payload),
         }
     }
 }

@@ -3,8 +3,7 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use bytes::Bytes;
 use larder_store::{
-    Bus, Channel, Error, ErrorKind, Interest, MAX_MESSAGE, Mailbox, Message, Result, Subscription,
-    mailbox,
+    Bus, Channel, Interest, Mailbox, Message, Result, Subscription, check_message, mailbox,
 };
 use parking_lot::Mutex;
 
@@ -87,21 +86,10 @@ pub(crate) fn wants(interest: &Interest, channel: &Channel) -> bool {
             .any(|pattern| pattern.matches(channel))
 }
 
-pub(crate) fn check_length(payload: &Bytes) -> Result<()> {
-    if payload.len() <= MAX_MESSAGE {
-        return Ok(());
-    }
-    Err(Error::new(
-        "publish",
-        ErrorKind::TooLarge,
-        format!("a message is at most {MAX_MESSAGE} bytes: put it into the store, and say where"),
-    ))
-}
-
 #[async_trait]
 impl Bus for ModelStore {
     async fn publish(&self, channel: &Channel, payload: Bytes) -> Result<()> {
-        check_length(&payload)?;
+        check_message(&payload)?;
         let channel = channel.clone();
         let message = Message { channel, payload };
         self.listeners.deliver(&message, |interest| {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use larder_store::{Cell, Clock, Entry, Key, ManualClock, Timestamp, Ttl};
 use parking_lot::Mutex;
 
-pub(crate) use bus::{Listeners, check_length, wants};
+pub(crate) use bus::{Listeners, wants};
 
 pub(crate) use leases::Lease;
 use leases::Ledger;
