@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::{ManualClock, Namespace, Prefixed, Space, Store};
+use larder_store::{ManualClock, Namespace, Prefixed, Space};
 use larder_test::server::{
     CertificateAuthority, ClusterOptions, RedisCluster, RedisNode, RedisOptions, RedisSentinels,
     RedisServer, Sandbox, SentinelOptions, TlsOptions,
 };
-use larder_test::{Fixture, ManualFixture};
+use larder_test::{Fixture, ManualFixture, RealTimeFixture};
 
 /// The namespace of the prefixed stores.
 const ENVIRONMENT: &str = "prod";
@@ -140,7 +139,7 @@ impl Servers {
             .with_deadline(Duration::from_secs(10))
             .with_connect_deadline(Duration::from_secs(10));
         let store = Arc::new(builder.connect().await.expect("a connection"));
-        Box::new(OnServers(match is_prefixed {
+        Box::new(RealTimeFixture::new(match is_prefixed {
             true => Arc::new(Prefixed::new(namespace(), store)),
             false => store,
         }))
@@ -179,23 +178,6 @@ fn with_app(place: &str) -> RedisOptions {
 
 fn as_app(url: &str) -> String {
     url.replacen("://", &format!("://app:{PASSWORD}@"), 1)
-}
-
-struct OnServers(Arc<dyn Store>);
-
-#[async_trait]
-impl Fixture for OnServers {
-    fn store(&self) -> Arc<dyn Store> {
-        self.0.clone()
-    }
-
-    async fn advance(&self, by: Duration) {
-        tokio::time::sleep(by).await;
-    }
-
-    fn slack(&self) -> Duration {
-        Duration::from_millis(20)
-    }
 }
 
 /// A store in process, by a clock that is moved by hand.

@@ -84,3 +84,80 @@ impl Fixture for ManualFixture {
         self.space
     }
 }
+
+/// A [`Fixture`] of a store on servers, whose time has to be waited for.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use larder_store::Store;
+/// use larder_test::RealTimeFixture;
+/// use larder_test::server::RedisServer;
+///
+/// fn fixture(server: RedisServer, store: Arc<dyn Store>) -> RealTimeFixture {
+///     RealTimeFixture::new(store).keeping(server)
+/// }
+/// ```
+pub struct RealTimeFixture {
+    store: Arc<dyn Store>,
+    _kept: Box<dyn Send + Sync>,
+}
+
+impl RealTimeFixture {
+    /// A fixture of `store`, which lets a TTL end up to 5 ms late: servers count whole milliseconds.
+    ///
+    /// Give the store long deadlines: a law is about answers, and a machine may be busy.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            _kept: Box::new(()),
+        }
+    }
+
+    /// The same fixture, which drops `kept` after its store: the servers that it is on, say.
+    #[must_use]
+    pub fn keeping(mut self, kept: impl Send + Sync + 'static) -> Self {
+        self._kept = Box::new(kept);
+        self
+    }
+}
+
+#[async_trait]
+impl Fixture for RealTimeFixture {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    async fn advance(&self, by: Duration) {
+        tokio::time::sleep(by).await;
+    }
+
+    fn slack(&self) -> Duration {
+        Duration::from_millis(5)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Tells, when it is dropped, whether the store is gone.
+    struct Server(Weak<ModelStore>, Sender<bool>);
+
+    impl Drop for Server {
+        fn drop(&mut self) {
+            let _ = self.1.send(self.0.strong_count() == 0);
+        }
+    }
+
+    #[test]
+    fn what_is_kept_outlives_the_store() {
+        let store = Arc::new(ModelStore::default());
+        let (tell, heard) = channel();
+        let server = Server(Arc::downgrade(&store), tell);
+        drop(RealTimeFixture::new(store).keeping(server));
+        assert_eq!(heard.try_recv(), Ok(true));
+    }
+}

@@ -13,5 +13,5 @@ pub mod server;
 pub mod service;
 pub mod trace;
 
-pub use fixture::{Fixture, ManualFixture};
+pub use fixture::{Fixture, ManualFixture, RealTimeFixture};
 pub use model::ModelStore;

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
 use larder_store::{ManualClock, Namespace, Prefixed, Space, Store};
 use larder_test::faulty::Faulty;
 use larder_test::server::RedisServer;
-use larder_test::{Fixture, ManualFixture, ModelStore, laws};
+use larder_test::{ManualFixture, ModelStore, RealTimeFixture, laws};
 
 laws!(model, ManualFixture::model());
 laws!(
@@ -32,8 +31,8 @@ laws!(
     on_a_manual_clock(|clock| prefixed(moka(clock)))
 );
 
-laws!(redis, OnServer::start(|store| store).await);
-laws!(prefixed_redis, OnServer::start(prefixed).await);
+laws!(redis, on_a_server(|store| store).await);
+laws!(prefixed_redis, on_a_server(prefixed).await);
 
 fn on_a_manual_clock<S: Store>(make: impl FnOnce(ManualClock) -> S) -> ManualFixture {
     let clock = ManualClock::default();
@@ -50,36 +49,11 @@ fn prefixed<S: Store>(store: S) -> Prefixed<S> {
 }
 
 /// A store on a `redis-server` of its own.
-struct OnServer {
-    store: Arc<dyn Store>,
-    _server: RedisServer,
-}
-
-impl OnServer {
-    /// Deadlines are long: a law is about answers, and a machine may be busy with other tests.
-    async fn start<S: Store>(decorate: impl FnOnce(RedisStore) -> S) -> Self {
-        let server = RedisServer::start().expect("a redis-server");
-        let store = RedisStore::builder(&server.url())
-            .with_deadline(Duration::from_secs(10))
-            .with_connect_deadline(Duration::from_secs(10));
-        Self {
-            store: Arc::new(decorate(store.connect().await.expect("a connection"))),
-            _server: server,
-        }
-    }
-}
-
-#[async_trait]
-impl Fixture for OnServer {
-    fn store(&self) -> Arc<dyn Store> {
-        self.store.clone()
-    }
-
-    async fn advance(&self, by: Duration) {
-        tokio::time::sleep(by).await;
-    }
-
-    fn slack(&self) -> Duration {
-        Duration::from_millis(5)
-    }
+async fn on_a_server<S: Store>(decorate: impl FnOnce(RedisStore) -> S) -> RealTimeFixture {
+    let server = RedisServer::start().expect("a redis-server");
+    let store = RedisStore::builder(&server.url())
+        .with_deadline(Duration::from_secs(10))
+        .with_connect_deadline(Duration::from_secs(10));
+    let store = decorate(store.connect().await.expect("a connection"));
+    RealTimeFixture::new(Arc::new(store)).keeping(server)
 }
