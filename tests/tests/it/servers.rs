@@ -9,6 +9,7 @@ mod proxy_faults;
 mod sentinels;
 mod start;
 mod tls;
+mod tls_together;
 mod trace;
 
 use std::error::Error;

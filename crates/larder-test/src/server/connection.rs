@@ -2,11 +2,11 @@
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::Duration;
 
 use super::resp::{self, Reply};
+#[cfg(feature = "tls")]
+use super::tls::{TlsOptions, TlsStream};
 
 /// One connection that speaks RESP2: what it sends is what was asked, and nothing is retried.
 ///
@@ -31,22 +31,24 @@ impl Connection {
 
     /// As [`open`](Self::open), with another patience from the start.
     pub(super) fn open_within(address: SocketAddr, patience: Duration) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, patience)?;
-        stream.set_nodelay(true)?;
-        Self::over(Stream::Tcp(stream), patience)
+        Ok(Self::over(Stream::Tcp(dial(address, patience)?)))
     }
 
-    /// Connects to a unix socket.
-    pub(super) fn open_unix(path: &Path, patience: Duration) -> io::Result<Self> {
-        Self::over(Stream::Unix(UnixStream::connect(path)?), patience)
+    /// Connects to a server that was started with `tls`.
+    #[cfg(feature = "tls")]
+    pub(super) fn open_tls(
+        address: SocketAddr,
+        tls: &TlsOptions,
+        patience: Duration,
+    ) -> io::Result<Self> {
+        let stream = tls.greet(dial(address, patience)?)?;
+        Ok(Self::over(Stream::Tls(Box::new(stream))))
     }
 
-    fn over(stream: Stream, patience: Duration) -> io::Result<Self> {
-        let connection = Self {
+    fn over(stream: Stream) -> Self {
+        Self {
             stream: BufReader::new(stream),
-        };
-        connection.set_patience(patience)?;
-        Ok(connection)
+        }
     }
 
     /// Sets how long one write or read may wait; never zero.
@@ -55,16 +57,7 @@ impl Connection {
     ///
     /// When `patience` is zero.
     pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
-        match self.stream.get_ref() {
-            Stream::Tcp(stream) => {
-                stream.set_write_timeout(Some(patience))?;
-                stream.set_read_timeout(Some(patience))
-            }
-            Stream::Unix(stream) => {
-                stream.set_write_timeout(Some(patience))?;
-                stream.set_read_timeout(Some(patience))
-            }
-        }
+        bound(self.stream.get_ref().socket(), patience)
     }
 
     /// Sends one command and waits for its reply. An error reply is a [`Reply::Error`].
@@ -83,7 +76,9 @@ impl Connection {
     ///
     /// When the connection fails or the wait ends first.
     pub fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<()> {
-        self.stream.get_mut().write_all(&resp::encode(args))
+        let stream = self.stream.get_mut();
+        stream.write_all(&resp::encode(args))?;
+        stream.flush()
     }
 
     /// Waits for the next reply, or for the next message of a subscription.
@@ -99,17 +94,42 @@ impl Connection {
     }
 }
 
+/// A socket whose waits all end after `patience`.
+fn dial(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect_timeout(&address, patience)?;
+    socket.set_nodelay(true)?;
+    bound(&socket, patience)?;
+    Ok(socket)
+}
+
+fn bound(socket: &TcpStream, patience: Duration) -> io::Result<()> {
+    socket.set_write_timeout(Some(patience))?;
+    socket.set_read_timeout(Some(patience))
+}
+
 #[derive(Debug)]
 enum Stream {
     Tcp(TcpStream),
-    Unix(UnixStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream>),
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Tcp(socket) => socket,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref(),
+        }
+    }
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
-            Self::Unix(stream) => stream.read(buffer),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.read(buffer),
         }
     }
 }
@@ -118,14 +138,16 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
-            Self::Unix(stream) => stream.write(bytes),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.flush(),
-            Self::Unix(stream) => stream.flush(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.flush(),
         }
     }
 }

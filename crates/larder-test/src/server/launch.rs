@@ -148,7 +148,7 @@ impl Launch<'_> {
     /// Whether the server answers; it must say the right process id, because where our server
     /// could not bind its port, another one answers on it.
     fn ask(&self, port: u16, pid: u32) -> io::Result<()> {
-        let mut connection = login(self.options, self.dir, port, PATIENCE)?;
+        let mut connection = login(self.options, port, PATIENCE)?;
         let pong = connection.call(&["PING"])?;
         if pong.text().as_deref() != Some("PONG") {
             return Err(io::Error::other(format!("PING was answered by {pong:?}")));

@@ -2,28 +2,27 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
-use super::config;
 use super::connection::Connection;
 use super::options::RedisOptions;
 
-/// A connection to the server in `dir` on `port`, as the harness's user.
+/// A connection to the server on `port`, as the harness's user.
 ///
-/// A server that speaks TLS alone is reached through its unix socket, which is always plain.
+/// It goes where clients go, by TLS where they do: a cluster tells others the ports without TLS.
 pub(super) fn login(
     options: &RedisOptions,
-    dir: &Path,
     port: u16,
     patience: Duration,
 ) -> io::Result<Connection> {
-    let mut connection = if options.speaks_tls() {
-        Connection::open_unix(&dir.join(config::SOCKET), patience)?
-    } else {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Connection::open_within(address, patience)?
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let open = || Connection::open_within(address, patience);
+    #[cfg(feature = "tls")]
+    let open = || match &options.tls {
+        Some(tls) => Connection::open_tls(address, tls, patience),
+        None => open(),
     };
+    let mut connection = open()?;
     let reply = match options.harness_login() {
         // A server before ACLs knows passwords only.
         Some(("default", password)) => connection.call(&["AUTH", password])?,

@@ -72,7 +72,8 @@ impl RedisNode {
         self.port
     }
 
-    /// The URL of the TCP port, `redis://127.0.0.1:…`, with the password if there is one.
+    /// The URL of the TCP port, `redis://127.0.0.1:…`, with the password if there is one; with TLS
+    /// `rediss://127.0.0.1:…`.
     pub fn url(&self) -> String {
         url::of_server(&self.options, self.port, None)
     }
@@ -163,7 +164,7 @@ impl RedisNode {
 
     /// As [`connect`](Self::connect), where each wait ends after `patience`.
     pub(super) fn connect_within(&self, patience: Duration) -> io::Result<Connection> {
-        login(&self.options, self.dir(), self.port, patience)
+        login(&self.options, self.port, patience)
     }
 
     fn with_process(&self, act: impl FnOnce(&Process) -> io::Result<()>) -> io::Result<()> {

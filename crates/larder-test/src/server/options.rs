@@ -91,8 +91,9 @@ impl RedisOptions {
         self.with_user("default", "off")
     }
 
-    /// Speaks TLS on the TCP port, and nothing else; the URLs are then `rediss://…`. The unix
-    /// socket stays plain.
+    /// Speaks TLS on the TCP port, and nothing else; the URLs are then `rediss://…`. So do the nodes
+    /// of a cluster and servers with their sentinels, also among themselves. The unix socket stays
+    /// plain.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn with_tls(mut self, tls: TlsOptions) -> Self {
@@ -130,10 +131,6 @@ impl RedisOptions {
             let what = "servers in company take free ports: leave the port out of their options";
             return Err(StartError::Unsupported { what });
         }
-        if self.speaks_tls() {
-            let what = "servers in company do not speak TLS: leave it out of their options";
-            return Err(StartError::Unsupported { what });
-        }
         let mut settings = vec![
             // A replica gets its master's data at once, and not after a pause for others.
             ("repl-diskless-sync".to_owned(), "yes".to_owned()),
@@ -149,6 +146,17 @@ impl RedisOptions {
         settings.append(&mut self.settings);
         self.settings = settings;
         Ok(self)
+    }
+
+    /// The options of those who watch servers of these: they have the program and the TLS alone.
+    pub(super) fn of_sentinels(&self) -> Self {
+        Self {
+            mode: Mode::Sentinel,
+            program: self.program.clone(),
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+            ..Self::new()
+        }
     }
 
     /// Who the harness itself is on this server: a user and a password.

@@ -8,13 +8,17 @@ use super::options::RedisOptions;
 /// The URL of the server that was started with `options` on `port`, for this user or for the default
 /// one.
 pub(super) fn of_server(options: &RedisOptions, port: u16, user: Option<(&str, &str)>) -> String {
-    let who = credentials(options, user);
-    let scheme = if options.speaks_tls() {
+    let (scheme, who) = (scheme(options), credentials(options, user));
+    format!("{scheme}://{who}{}:{port}", Ipv4Addr::LOCALHOST)
+}
+
+/// How servers with these options are spoken to.
+pub(super) fn scheme(options: &RedisOptions) -> &'static str {
+    if options.speaks_tls() {
         "rediss"
     } else {
         "redis"
-    };
-    format!("{scheme}://{who}{}:{port}", Ipv4Addr::LOCALHOST)
+    }
 }
 
 /// What stands before the host: nothing, or credentials with an `@` behind them.

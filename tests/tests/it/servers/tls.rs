@@ -3,13 +3,13 @@
 use std::error::Error;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use larder_test::server::{
-    CertificateAuthority, ClientAuth, Connection, Identity, RedisOptions, RedisServer, Sandbox,
-    StartError, TlsOptions,
+    CertificateAuthority, ClientAuth, Connection, Identity, RedisOptions, Sandbox, StartError,
+    TlsOptions,
 };
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -18,9 +18,10 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 
 use super::{DEADLINE, Outcome, pong};
 
-/// PING by TLS: a client that trusts `authority`, dials the server by `host` and shows `identity`.
-fn ping(
-    server: &RedisServer,
+/// PING by TLS: a client that trusts `authority`, dials `address` by the name `host` and shows
+/// `identity`.
+pub(super) fn ping(
+    address: SocketAddr,
     authority: &CertificateAuthority,
     host: &'static str,
     identity: Option<&Identity>,
@@ -42,7 +43,7 @@ fn ping(
         }
     };
     let mut client = ClientConnection::new(Arc::new(config), ServerName::try_from(host)?)?;
-    let mut socket = TcpStream::connect(server.address())?;
+    let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(DEADLINE))?;
     let mut stream = Stream::new(&mut client, &mut socket);
     stream.write_all(b"PING\r\n")?;
@@ -63,7 +64,7 @@ fn a_client_that_trusts_the_authority_is_served_by_name_and_by_address() -> Outc
     );
     for host in ["localhost", "127.0.0.1"] {
         assert_eq!(
-            ping(&server, &authority, host, None)?,
+            ping(server.address(), &authority, host, None)?,
             "+PONG\r\n",
             "{host}"
         );
@@ -75,7 +76,10 @@ fn a_client_that_trusts_the_authority_is_served_by_name_and_by_address() -> Outc
     let key = fs::metadata(server.dir().join("server.key"))?;
     assert_eq!(key.permissions().mode() & 0o777, 0o600);
     server.restart()?;
-    assert_eq!(ping(&server, &authority, "localhost", None)?, "+PONG\r\n");
+    assert_eq!(
+        ping(server.address(), &authority, "localhost", None)?,
+        "+PONG\r\n"
+    );
     Ok(())
 }
 
@@ -85,15 +89,15 @@ fn a_stranger_s_authority_and_a_wrong_host_are_refused_by_the_client() -> Outcom
     let elsewhere = TlsOptions::new(&authority).with_names(["redis.example"]);
     let server = RedisOptions::new().with_tls(elsewhere).start()?;
     assert_eq!(
-        ping(&server, &authority, "redis.example", None)?,
+        ping(server.address(), &authority, "redis.example", None)?,
         "+PONG\r\n"
     );
-    let wrong_host = ping(&server, &authority, "localhost", None).unwrap_err();
+    let wrong_host = ping(server.address(), &authority, "localhost", None).unwrap_err();
     assert!(
         wrong_host.to_string().contains("not valid for name"),
         "{wrong_host}"
     );
-    let unknown = ping(&server, &stranger, "redis.example", None).unwrap_err();
+    let unknown = ping(server.address(), &stranger, "redis.example", None).unwrap_err();
     assert!(unknown.to_string().contains("certificate"), "{unknown}");
     Ok(())
 }
@@ -118,7 +122,8 @@ fn a_server_asks_for_the_client_s_certificate_as_it_was_told() -> Outcome {
         (ClientAuth::Required, Some(&app), true),
         (ClientAuth::Required, Some(&forged), false),
     ] {
-        let answer = ping(&start(clients)?, &authority, "localhost", identity);
+        let server = start(clients)?;
+        let answer = ping(server.address(), &authority, "localhost", identity);
         assert_eq!(answer.is_ok(), is_served, "{clients:?}: {answer:?}");
     }
     Ok(())

@@ -117,18 +117,32 @@ impl RedisCluster {
     }
 
     /// The URL of the cluster, with three of its nodes as seeds, one of each shard:
-    /// `redis+cluster://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…`, with the password if there is one.
+    /// `redis+cluster://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…`, with the password if there is one; with
+    /// TLS `rediss+cluster://…`.
     pub fn url(&self) -> String {
-        let who = url::credentials(&self.nodes[0].options, None);
-        let seeds = url::hosts(&self.public_addresses()[..MASTERS]);
-        format!("redis+cluster://{who}{seeds}")
+        self.url_for(None)
     }
 
-    /// The URL of each node, `redis://127.0.0.1:…`.
+    /// The URL of the cluster for an ACL user.
+    pub fn url_as(&self, user: &str, password: &str) -> String {
+        self.url_for(Some((user, password)))
+    }
+
+    fn url_for(&self, user: Option<(&str, &str)>) -> String {
+        let options = &self.nodes[0].options;
+        let (scheme, who) = (url::scheme(options), url::credentials(options, user));
+        let seeds = url::hosts(&self.public_addresses()[..MASTERS]);
+        format!("{scheme}+cluster://{who}{seeds}")
+    }
+
+    /// The URL of each node, `redis://127.0.0.1:…`, or with TLS `rediss://127.0.0.1:…`.
     pub fn urls(&self) -> Vec<String> {
-        let who = url::credentials(&self.nodes[0].options, None);
+        let options = &self.nodes[0].options;
+        let (scheme, who) = (url::scheme(options), url::credentials(options, None));
         let addresses = self.public_addresses().into_iter();
-        addresses.map(|it| format!("redis://{who}{it}")).collect()
+        addresses
+            .map(|it| format!("{scheme}://{who}{it}"))
+            .collect()
     }
 
     /// The six nodes, always in the same order. At first the first three are the masters, and each

@@ -25,8 +25,8 @@ impl ClusterOptions {
         }
     }
 
-    /// Starts every node with these: a program, a password, users, settings. A port or TLS is
-    /// refused at the start.
+    /// Starts every node with these: a program, a password, users, TLS, settings. A port is refused
+    /// at the start.
     #[must_use]
     pub fn with_nodes(mut self, nodes: RedisOptions) -> Self {
         self.nodes = nodes;

@@ -3,7 +3,7 @@
 use crate::server::config::quoted;
 use crate::server::error::StartError;
 use crate::server::node::RedisNode;
-use crate::server::options::{Mode, RedisOptions};
+use crate::server::options::RedisOptions;
 use crate::server::together::start_together;
 
 use super::{QUORUM, SENTINELS, SERVERS, SentinelOptions};
@@ -26,8 +26,7 @@ pub(super) fn sentinels(
     master: &RedisNode,
 ) -> Result<Vec<RedisNode>, StartError> {
     let name = &options.name;
-    let mut sentinel = RedisOptions::new().with_program(servers.program.clone());
-    sentinel.mode = Mode::Sentinel;
+    let mut sentinel = servers.of_sentinels();
     let mut lines = vec![
         format!("monitor {name} 127.0.0.1 {} {QUORUM}", master.port()),
         format!(

@@ -78,12 +78,23 @@ impl RedisSentinels {
 
     /// The URL of the master by its sentinels:
     /// `redis+sentinel://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…/mymaster`, with the password of the
-    /// servers if there is one. The sentinels themselves ask for none.
+    /// servers if there is one; with TLS `rediss+sentinel://…`. The sentinels themselves ask for no
+    /// password.
     pub fn url(&self) -> String {
-        let who = url::credentials(&self.servers[0].options, None);
+        self.url_for(None)
+    }
+
+    /// The URL of the master by its sentinels, for an ACL user of the servers.
+    pub fn url_as(&self, user: &str, password: &str) -> String {
+        self.url_for(Some((user, password)))
+    }
+
+    fn url_for(&self, user: Option<(&str, &str)>) -> String {
+        let options = &self.servers[0].options;
+        let (scheme, who) = (url::scheme(options), url::credentials(options, user));
         let addresses: Vec<_> = self.sentinels.iter().map(RedisNode::address).collect();
         let hosts = url::hosts(&addresses);
-        format!("redis+sentinel://{who}{hosts}/{}", self.name)
+        format!("{scheme}+sentinel://{who}{hosts}/{}", self.name)
     }
 
     /// The name by which the sentinels know the master.

@@ -27,8 +27,8 @@ impl SentinelOptions {
         }
     }
 
-    /// Starts the master and its replicas with these: a program, a password, users, settings. The
-    /// sentinels have the program alone. A port or TLS is refused at the start.
+    /// Starts the master and its replicas with these: a program, a password, users, TLS, settings. The
+    /// sentinels have the program and the TLS alone. A port is refused at the start.
     #[must_use]
     pub fn with_servers(mut self, servers: RedisOptions) -> Self {
         self.servers = servers;

@@ -8,13 +8,18 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
+use tokio_rustls::rustls::ClientConfig;
+
+use super::client;
 
 /// A certificate authority that lives as long as a test, with a key that nobody else has.
 ///
 /// Clones are the same authority. To be refused, sign with another one.
 #[derive(Clone)]
 pub struct CertificateAuthority {
-    issuer: Arc<CertifiedIssuer<'static, KeyPair>>,
+    issuer: Arc<Issuer>,
+    /// How the harness speaks to servers whose certificates it signs.
+    harness: Arc<ClientConfig>,
 }
 
 /// A certificate and its key, both as PEM.
@@ -39,8 +44,11 @@ impl CertificateAuthority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let issuer = CertifiedIssuer::self_signed(params, key).map_err(io::Error::other)?;
+        let me = of_client("larder test harness", &issuer)?;
+        let harness = client::config(&issuer.pem(), &me)?;
         Ok(Self {
             issuer: Arc::new(issuer),
+            harness: Arc::new(harness),
         })
     }
 
@@ -49,7 +57,8 @@ impl CertificateAuthority {
         self.issuer.pem()
     }
 
-    /// Signs a certificate for a server of these host names and IP addresses.
+    /// Signs a certificate for a server of these host names and IP addresses. It is good for a client
+    /// too: nodes of a cluster, replicas and sentinels dial each other.
     ///
     /// # Errors
     ///
@@ -57,11 +66,11 @@ impl CertificateAuthority {
     pub fn issue_server(&self, names: &[impl AsRef<str>]) -> io::Result<Identity> {
         let names: Vec<_> = names.iter().map(|name| name.as_ref().to_owned()).collect();
         let params = CertificateParams::new(names).map_err(invalid)?;
-        self.issue(
-            params,
-            "larder test server",
+        let purposes = [
             ExtendedKeyUsagePurpose::ServerAuth,
-        )
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        issue(params, "larder test server", &purposes, &self.issuer)
     }
 
     /// Signs a certificate for a client of this name.
@@ -70,28 +79,36 @@ impl CertificateAuthority {
     ///
     /// When the system has no randomness to give.
     pub fn issue_client(&self, name: &str) -> io::Result<Identity> {
-        let params = CertificateParams::default();
-        self.issue(params, name, ExtendedKeyUsagePurpose::ClientAuth)
+        of_client(name, &self.issuer)
     }
 
-    fn issue(
-        &self,
-        mut params: CertificateParams,
-        name: &str,
-        purpose: ExtendedKeyUsagePurpose,
-    ) -> io::Result<Identity> {
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages.push(purpose);
-        params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate().map_err(io::Error::other)?;
-        let certificate = params
-            .signed_by(&key, &self.issuer)
-            .map_err(io::Error::other)?;
-        Ok(Identity {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        })
+    pub(super) fn harness(&self) -> &Arc<ClientConfig> {
+        &self.harness
     }
+}
+
+type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+fn of_client(name: &str, issuer: &Issuer) -> io::Result<Identity> {
+    let params = CertificateParams::default();
+    issue(params, name, &[ExtendedKeyUsagePurpose::ClientAuth], issuer)
+}
+
+fn issue(
+    mut params: CertificateParams,
+    name: &str,
+    purposes: &[ExtendedKeyUsagePurpose],
+    issuer: &Issuer,
+) -> io::Result<Identity> {
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages.extend_from_slice(purposes);
+    params.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate().map_err(io::Error::other)?;
+    let certificate = params.signed_by(&key, issuer).map_err(io::Error::other)?;
+    Ok(Identity {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+    })
 }
 
 impl Identity {

@@ -2,12 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::server::error::StartError;
 
 use super::authority::CertificateAuthority;
+use super::client::{self, TlsStream};
 
 /// Whether a server asks its clients for a certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,8 +23,11 @@ pub enum ClientAuth {
     Required,
 }
 
-/// How a [`RedisServer`](crate::server::RedisServer) speaks TLS: by default with a certificate for
-/// `localhost` and `127.0.0.1`, and without asking for the client's.
+/// How servers speak TLS: by default with certificates for `localhost`, `127.0.0.1` and `127.0.0.2`,
+/// where the proxies of a cluster are, and without asking for the client's.
+///
+/// Each server gets a key of its own. Replication, the bus of a cluster and sentinels speak TLS as
+/// well; they trust whom `authority` signed, whatever the names.
 ///
 /// # Examples
 ///
@@ -46,6 +51,8 @@ pub struct TlsOptions {
     clients: ClientAuth,
 }
 
+const DEFAULT_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "127.0.0.2"];
+
 /// The names of the files in the server's directory.
 const AUTHORITY: &str = "ca.pem";
 const CERTIFICATE: &str = "server.pem";
@@ -56,7 +63,7 @@ impl TlsOptions {
     pub fn new(authority: &CertificateAuthority) -> Self {
         Self {
             authority: authority.clone(),
-            names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            names: DEFAULT_NAMES.map(str::to_owned).to_vec(),
             clients: ClientAuth::Off,
         }
     }
@@ -68,8 +75,8 @@ impl TlsOptions {
         self
     }
 
-    /// Has these names in the certificate and no others, so that a client which dials the loopback
-    /// address must refuse the server as the wrong host.
+    /// Has these names in the certificate in place of the defaults, so that a client which dials the
+    /// loopback address must refuse the server as the wrong host. The harness itself still comes in.
     #[must_use]
     pub fn with_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.names = names.into_iter().map(Into::into).collect();
@@ -83,7 +90,10 @@ impl TlsOptions {
     }
 
     fn write_files(&self, dir: &Path) -> io::Result<()> {
-        let server = self.authority.issue_server(&self.names)?;
+        let names: Vec<_> = self.names.iter().map(String::as_str).collect();
+        let server = self
+            .authority
+            .issue_server(&[&names[..], &[client::NAME]].concat())?;
         let authority = self.authority.certificate_pem();
         for (name, text) in [
             (AUTHORITY, authority.as_str()),
@@ -97,8 +107,13 @@ impl TlsOptions {
         Ok(())
     }
 
+    /// Greets a server that was started with these, as the harness.
+    pub(in crate::server) fn greet(&self, socket: TcpStream) -> io::Result<TlsStream> {
+        client::greet(self.authority.harness(), socket)
+    }
+
     /// What `redis.conf` says of it.
-    pub(in crate::server) fn settings(&self, dir: &Path) -> [(&'static str, String); 4] {
+    pub(in crate::server) fn settings(&self, dir: &Path) -> [(&'static str, String); 6] {
         let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
         let clients = match self.clients {
             ClientAuth::Off => "no",
@@ -110,6 +125,9 @@ impl TlsOptions {
             ("tls-cert-file", path(CERTIFICATE)),
             ("tls-key-file", path(KEY)),
             ("tls-auth-clients", clients.to_owned()),
+            // Sentinels dial by what is said of replication.
+            ("tls-replication", "yes".to_owned()),
+            ("tls-cluster", "yes".to_owned()),
         ]
     }
 }
