@@ -1,0 +1,114 @@
+use larder_store::Error;
+
+use super::state::{State, Status};
+use super::{Hub, LinkId};
+use crate::bus::subject::Subject;
+use crate::route::again;
+
+impl Hub {
+    /// Whether anything is listened to on a link, or still known to its server.
+    pub(in crate::bus) fn is_wanted(&self, id: LinkId) -> bool {
+        let state = self.state.lock();
+        state.links.get(&id).is_some_and(|link| link.subjects > 0)
+    }
+
+    /// Whether a link has a connection.
+    pub(in crate::bus) fn is_up(&self, id: LinkId) -> bool {
+        let state = self.state.lock();
+        state.links.get(&id).is_some_and(|link| link.is_up)
+    }
+
+    /// A link has a connection, on which nothing is listened to yet.
+    pub(in crate::bus) fn up(&self, id: LinkId) {
+        let mut state = self.state.lock();
+        let State {
+            subjects, links, ..
+        } = &mut *state;
+        let link = links.entry(id).or_default();
+        (link.is_up, link.down) = (true, None);
+        let mine = subjects.iter().filter(|(_, entry)| entry.link == id);
+        link.changed = mine.map(|(text, _)| text.clone()).collect();
+    }
+
+    /// The connection of a link is gone, and all that was confirmed on it. Nothing of it is told to
+    /// the hub any more.
+    pub(in crate::bus) fn lost(&self, id: LinkId) {
+        let mut state = self.state.lock();
+        state.links.entry(id).or_default().is_up = false;
+        for entry in state.of(id) {
+            if entry.status == Status::On {
+                entry.ears.values().for_each(|ear| ear.lost_one());
+            }
+            entry.status = Status::Off;
+        }
+        // What nobody wants any more needs no connection to be forgotten.
+        state.forget(id);
+    }
+
+    /// A link cannot be dialed. Who waits for it is told; who listened goes on waiting.
+    pub(in crate::bus) fn down(&self, id: LinkId, error: Error) {
+        let mut state = self.state.lock();
+        let waiting: Vec<_> = state
+            .of(id)
+            .flat_map(|entry| entry.ears.values())
+            .filter(|ear| !ear.listens())
+            .cloned()
+            .collect();
+        for ear in &waiting {
+            for text in &ear.texts {
+                state.take_ear(text, ear.number);
+            }
+        }
+        state.forget(id);
+        state.links.entry(id).or_default().down = Some(again(&error));
+        drop(state);
+        for ear in waiting {
+            ear.refuse(again(&error));
+        }
+    }
+
+    /// Nobody dials for now, since nobody wants to listen.
+    pub(in crate::bus) fn rest(&self, id: LinkId) {
+        self.state.lock().links.entry(id).or_default().down = None;
+    }
+
+    /// Listens to each sharded subject where `place` says. Who heard it elsewhere hears of a gap
+    /// when it is confirmed there. What stays and is not confirmed is asked for once more.
+    pub(in crate::bus) fn place_anew(&self, place: impl Fn(&Subject) -> Option<LinkId>) {
+        let mut state = self.state.lock();
+        let State {
+            subjects, links, ..
+        } = &mut *state;
+        for (text, entry) in subjects {
+            if !entry.subject.is_sharded() {
+                continue;
+            }
+            let to = place(&entry.subject).unwrap_or(entry.link);
+            if to != entry.link {
+                if entry.status == Status::On {
+                    entry.ears.values().for_each(|ear| ear.lost_one());
+                }
+                entry.status = Status::Off;
+                links.entry(entry.link).or_default().subjects -= 1;
+                links.entry(to).or_default().subjects += 1;
+                entry.link = to;
+            }
+            if entry.status == Status::Off {
+                links.entry(to).or_default().change(text.clone());
+            }
+        }
+    }
+
+    /// All who listen on a link may have missed something.
+    pub(in crate::bus) fn leave_gaps(&self, id: LinkId) {
+        let mut state = self.state.lock();
+        let entries = state.of(id);
+        let ears: Vec<_> = entries
+            .flat_map(|entry| entry.ears.values().cloned())
+            .collect();
+        drop(state);
+        for ear in ears.iter().filter(|ear| ear.listens()) {
+            ear.leave_gap();
+        }
+    }
+}
