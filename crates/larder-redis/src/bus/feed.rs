@@ -7,6 +7,7 @@ use larder_store::{MAX_MESSAGE, Message};
 
 use super::hub::{Hub, LinkId};
 use crate::connection::Health;
+use crate::reply::text;
 
 /// Takes what the server pushes over one connection, and gives it to the hub at once: nothing waits
 /// in between, and nothing here waits.
@@ -19,25 +20,28 @@ pub(super) struct Feed {
 impl AsyncPushSender for Feed {
     fn send(&self, push: PushInfo) -> Result<(), SendError> {
         let mut data = push.data.into_iter();
-        let Some(subject) = data.next().and_then(text) else {
+        let first = data.next();
+        let Some(subject) = first.as_ref().and_then(text) else {
             return Ok(());
         };
         match push.kind {
             PushKind::Message | PushKind::SMessage => {
                 if let Some(payload) = data.next() {
-                    self.deliver(&subject, &subject, payload);
+                    self.deliver(subject, subject, payload);
                 }
             }
             PushKind::PMessage => {
-                if let (Some(channel), Some(payload)) = (data.next().and_then(text), data.next()) {
-                    self.deliver(&subject, &channel, payload);
+                if let (Some(channel), Some(payload)) = (data.next(), data.next())
+                    && let Some(channel) = text(&channel)
+                {
+                    self.deliver(subject, channel, payload);
                 }
             }
             PushKind::Subscribe | PushKind::PSubscribe | PushKind::SSubscribe => {
-                self.hub.confirmed(self.link, &subject);
+                self.hub.confirmed(self.link, subject);
             }
             PushKind::Unsubscribe | PushKind::PUnsubscribe | PushKind::SUnsubscribe => {
-                self.left(&subject);
+                self.left(subject);
             }
             _ => {}
         }
@@ -76,13 +80,5 @@ impl Feed {
         for ear in audience {
             ear.hear(message.clone());
         }
-    }
-}
-
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::BulkString(bytes) => String::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
-        _ => None,
     }
 }
