@@ -5,24 +5,25 @@ use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
 use larder_store::{Delete, ErrorKind, Store};
+use larder_test::proxy::{Connections, Direction, FaultProxy};
+use larder_test::server::RedisServer;
 use tokio::time::timeout;
 
-use crate::proxy::Proxy;
 use crate::support::{calls, clients, key, put, server, until};
 
-async fn behind(proxy: &Proxy) -> Arc<RedisStore> {
-    let builder = RedisStore::builder(&proxy.url());
-    let store = builder.with_deadline(Duration::from_millis(500));
-    Arc::new(store.connect().await.unwrap())
+async fn behind(server: &RedisServer) -> (FaultProxy, Arc<RedisStore>) {
+    let proxy = FaultProxy::start(server.address()).unwrap();
+    let store = RedisStore::builder(&proxy.url()).with_deadline(Duration::from_millis(500));
+    let store = store.connect().await.unwrap();
+    (proxy, Arc::new(store))
 }
 
 #[tokio::test]
 async fn a_black_hole_is_left_when_no_caller_waits_for_the_deadline() {
     let server = server();
-    let proxy = Proxy::before(server.address());
-    let store = behind(&proxy).await;
+    let (proxy, store) = behind(&server).await;
     store.put(&put(1, "a")).await.unwrap();
-    proxy.hold_up();
+    proxy.black_hole(Connections::Open);
     let started = Instant::now();
     until("answered", || async {
         let answer = timeout(Duration::from_millis(100), store.get(&key(1))).await;
@@ -36,9 +37,8 @@ async fn a_black_hole_is_left_when_no_caller_waits_for_the_deadline() {
 #[tokio::test]
 async fn a_slow_connection_is_kept_whoever_does_not_wait_for_it() {
     let server = server();
-    let proxy = Proxy::before(server.address());
-    let store = behind(&proxy).await;
-    proxy.slow_down(Duration::from_millis(30));
+    let (proxy, store) = behind(&server).await;
+    proxy.delay(Direction::Replies, Duration::from_millis(30));
     let before = calls(&server, "ping");
     until("asked three times", || async {
         for _ in 0..5 {
@@ -49,15 +49,14 @@ async fn a_slow_connection_is_kept_whoever_does_not_wait_for_it() {
     })
     .await;
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
-    assert_eq!(proxy.connections(), 1);
+    assert_eq!(proxy.accepted(), 1);
 }
 
 #[tokio::test]
 async fn a_write_that_was_held_up_does_not_undo_a_removal_that_was_acknowledged() {
     let server = server();
-    let proxy = Proxy::before(server.address());
-    let store = behind(&proxy).await;
-    proxy.hold_up();
+    let (proxy, store) = behind(&server).await;
+    proxy.black_hole(Connections::Open);
     let late = put(1, "late");
     let writes = (0..5).map(|_| {
         let (store, late) = (store.clone(), late.clone());
@@ -70,8 +69,8 @@ async fn a_write_that_was_held_up_does_not_undo_a_removal_that_was_acknowledged(
     }
     let delete = Delete::new(key(1));
     until("removed", || async { store.delete(&delete).await.is_ok() }).await;
-    assert_eq!(proxy.connections(), 2);
-    proxy.let_go();
+    assert_eq!(proxy.accepted(), 2);
+    proxy.end_black_hole();
     until("passed on", || async { proxy.ended() == 1 }).await;
     // The server has read all that came, up to the end.
     until("alone", || async { clients(&server) == 1 }).await;

@@ -15,7 +15,6 @@ mod leases;
 mod lent_pool;
 mod lost_answers;
 mod programs;
-mod proxy;
 mod refusals;
 mod replicas;
 mod runtimes;

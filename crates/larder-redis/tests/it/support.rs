@@ -9,6 +9,7 @@ use larder_store::{
     Args, Effect, Inspection, Key, Kind, Program, Programs, Put, Record, Result, Script, Slot,
     Store, Timestamp, Ttl, Wire,
 };
+use larder_test::proxy::FaultProxy;
 use larder_test::server::{RedisServer, Reply};
 
 pub(crate) const VALUE: Kind = Kind::evictable("value");
@@ -32,6 +33,13 @@ pub(crate) fn patient(url: &str) -> RedisBuilder {
 
 pub(crate) async fn store(server: &RedisServer) -> Arc<RedisStore> {
     Arc::new(patient(&server.url()).connect().await.unwrap())
+}
+
+/// A patient store that reaches the server through a proxy.
+pub(crate) async fn proxied(server: &RedisServer) -> (FaultProxy, Arc<RedisStore>) {
+    let proxy = FaultProxy::start(server.address()).unwrap();
+    let store = patient(&proxy.url()).connect().await.unwrap();
+    (proxy, Arc::new(store))
 }
 
 pub(crate) fn programs(store: &Arc<RedisStore>) -> Arc<dyn Programs> {

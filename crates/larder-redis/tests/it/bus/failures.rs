@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Event, Interest, Subscription};
+use larder_test::proxy::{Connections, FaultProxy};
 use larder_test::server::RedisServer;
 use tokio::runtime::Runtime;
 
 use super::{FILM, bus, film, listen, listeners, next, text};
-use crate::proxy::Proxy;
 use crate::support::{ok, server, store, until};
 
 fn kill(server: &RedisServer) {
@@ -135,11 +135,11 @@ const NOTICED: Duration = Duration::from_secs(6);
 #[tokio::test]
 async fn a_connection_that_nothing_comes_back_on_is_noticed_and_replaced() {
     let server = server();
-    let proxy = Proxy::before(server.address());
+    let proxy = FaultProxy::start(server.address()).unwrap();
     let builder = RedisStore::builder(&proxy.url()).with_deadline(Duration::from_millis(500));
     let store = Arc::new(builder.connect().await.unwrap());
     let mut subscription = listen(&bus(&store), film(1)).await;
-    proxy.hold_up();
+    proxy.black_hole(Connections::Open);
     let started = Instant::now();
     assert_eq!(next(&mut subscription).await, Some(Event::Gap));
     let took = started.elapsed();

@@ -5,24 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Programs, Store};
 use larder_test::proxy::{Direction, FaultProxy};
-use larder_test::server::RedisServer;
 
 use super::{APP, Operations};
-use crate::support::{Add, Look, calls, key, patient, programs, put, server, tally, until};
-
-async fn behind(server: &RedisServer) -> (FaultProxy, Arc<RedisStore>) {
-    let proxy = FaultProxy::start(server.address()).unwrap();
-    let store = patient(&proxy.url()).connect().await.unwrap();
-    (proxy, Arc::new(store))
-}
+use crate::support::{
+    Add, Look, calls, key, patient, programs, proxied, put, server, tally, until,
+};
 
 #[tokio::test]
 async fn a_reply_that_is_cut_in_the_middle_is_a_lost_reply() {
     let server = server();
-    let (proxy, store) = behind(&server).await;
+    let (proxy, store) = proxied(&server).await;
     let programs = programs(&store);
     let add = Add { by: 1, ms: 60_000 };
     for n in 1..=3 {
@@ -77,7 +71,7 @@ async fn what_was_counted_lies_between_what_was_acknowledged_and_what_may_have_r
     const TASKS: u64 = 8;
     const EACH: u64 = 250;
     let server = server();
-    let (proxy, store) = behind(&server).await;
+    let (proxy, store) = proxied(&server).await;
     let counts: Arc<[AtomicU64; 2]> = Arc::default();
     let tasks: Vec<_> = (0..TASKS)
         .map(|_| {

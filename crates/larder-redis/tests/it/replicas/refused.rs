@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use larder_redis::RedisStore;
 use larder_store::{Delete, ErrorKind, Refusal, Settled, Store, StoreExt};
+use larder_test::proxy::FaultProxy;
 use larder_test::server::RedisOptions;
 
 use super::{SHORT, unconfirmed};
-use crate::proxy::Proxy;
 use crate::support::{Set, calls, key, patient, programs, put, server, tally};
 
 const ONE: NonZeroU8 = NonZeroU8::MIN;
@@ -68,7 +68,7 @@ async fn a_write_that_ends_by_its_deadline_leaves_the_others_theirs() {
 #[tokio::test]
 async fn what_was_lost_is_neither_sent_again_nor_acknowledged_for_being_found() {
     let server = server();
-    let proxy = Proxy::before(server.address());
+    let proxy = FaultProxy::start(server.address()).unwrap();
     let store = patient(&proxy.url()).with_replicas(ONE, SHORT);
     let store = std::sync::Arc::new(store.connect().await.unwrap());
     let programs = programs(&store);
@@ -76,27 +76,27 @@ async fn what_was_lost_is_neither_sent_again_nor_acknowledged_for_being_found() 
     unconfirmed(programs.run(&tally(1), &set).await);
 
     let value = put(1, "x");
-    proxy.lose_the_next_answer();
+    proxy.drop_replies(1);
     let error = store.put(&value).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
     assert_eq!(store.settle(&value).await.unwrap(), Settled::Written);
-    proxy.lose_the_next_answer();
+    proxy.drop_replies(1);
     for result in store.put_many(&[put(2, "x"), put(3, "x")]).await {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::MayHaveRun);
     }
     // Each loses the answer of a connection that is there.
     store.get(&key(1)).await.unwrap();
     let before = calls(&server, "evalsha");
-    proxy.lose_the_next_answer();
+    proxy.drop_replies(1);
     let error = programs.run(&tally(1), &set).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
     store.get(&key(1)).await.unwrap();
     assert_eq!(calls(&server, "evalsha"), before + 1);
-    proxy.lose_the_next_answer();
+    proxy.drop_replies(1);
     let error = store.delete(&Delete::new(key(1))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
     // What only reads is sent again as ever.
-    proxy.lose_the_next_answer();
+    proxy.drop_replies(1);
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
 }
