@@ -8,6 +8,8 @@ pub mod engine;
 mod entry;
 mod far;
 mod fetch;
+#[cfg(test)]
+mod fixture;
 mod flights;
 mod forward;
 mod front;

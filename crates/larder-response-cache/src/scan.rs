@@ -113,14 +113,7 @@ fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let fields = fields.iter().map(|(name, value)| {
-            let name = HeaderName::from_static(name);
-            (name, HeaderValue::from_static(value))
-        });
-        fields.collect()
-    }
+    use crate::fixture::map;
 
     #[test]
     fn what_is_never_cached_is_seen_in_any_case_and_any_place() {

@@ -68,14 +68,7 @@ pub fn freshen(stored: &mut HeaderMap, new: &HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().unwrap());
-        }
-        headers
-    }
+    use crate::fixture::map;
 
     #[test]
     fn fields_of_the_connection_are_removed_with_those_it_names() {

@@ -98,14 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().unwrap());
-        }
-        headers
-    }
+    use crate::fixture::map;
 
     fn of_ten(asked: &str) -> Ranged {
         range(&map(&[("range", asked)]), &HeaderMap::new(), 10)

@@ -163,14 +163,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().unwrap());
-        }
-        headers
-    }
+    use crate::fixture::map;
 
     fn alike(vary: &str, one: &[(&'static str, &str)], other: &[(&'static str, &str)]) -> bool {
         let selecting = Selecting::of(&map(&[("vary", vary)])).unwrap();

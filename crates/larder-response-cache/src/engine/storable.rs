@@ -176,14 +176,7 @@ mod tests {
 
     use super::*;
     use crate::engine::Exchange;
-
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().unwrap());
-        }
-        headers
-    }
+    use crate::fixture::map;
 
     fn check(
         profile: Profile,

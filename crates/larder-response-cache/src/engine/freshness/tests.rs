@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::super::date::format_date;
 use super::*;
+use crate::fixture::map;
 
 /// When every response here was received, in seconds since the epoch.
 const NOW: i64 = 1_767_225_600;
@@ -11,20 +12,12 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
 }
 
-fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in fields {
-        headers.append(*name, value.parse().unwrap());
-    }
-    headers
-}
-
 fn date_of(seconds: i64) -> String {
     format_date(seconds).to_str().unwrap().to_owned()
 }
 
 fn freshness(status: u16, fields: &[(&'static str, &str)]) -> Freshness {
-    let headers = headers(fields);
+    let headers = map(fields);
     let exchange = Exchange {
         sent: at(NOW),
         received: at(NOW),
@@ -46,12 +39,12 @@ fn what_is_said_for_shared_caches_goes_first() {
         ("cache-control", "max-age=0, s-maxage=60"),
     ];
     assert_eq!(lifetime(200, &fields), 60);
-    let said = CacheControl::of(&headers(&fields));
+    let said = CacheControl::of(&map(&fields));
     let exchange = Exchange {
         sent: at(NOW),
         received: at(NOW),
     };
-    let headers = headers(&fields);
+    let headers = map(&fields);
     let private = Freshness::of(Sharing::Private, StatusCode::OK, &headers, &said, exchange);
     assert_eq!(private.lifetime(), 0);
 }
@@ -105,7 +98,7 @@ fn age_is_the_larger_of_what_was_said_and_what_is_seen() {
 
 #[test]
 fn the_time_that_a_response_took_is_part_of_its_age() {
-    let headers = headers(&[("age", "10")]);
+    let headers = map(&[("age", "10")]);
     let exchange = Exchange {
         sent: at(NOW - 4),
         received: at(NOW),
@@ -154,7 +147,7 @@ proptest! {
         age in "[0-9a-z, .-]{0,12}", date in -100_000_i64..100_000, steps in 0_i64..1_000_000,
     ) {
         let date = date_of(NOW + date);
-        let mut fields = headers(&[("date", &date)]);
+        let mut fields = map(&[("date", &date)]);
         if let Ok(age) = HeaderValue::from_str(&age) {
             fields.append(header::AGE, age);
         }
