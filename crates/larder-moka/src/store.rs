@@ -77,13 +77,27 @@ impl MokaStore {
 
     pub(crate) fn write(&self, put: &Put) -> Result<bool> {
         put.key().require(Form::Value, "put")?;
-        if put.value().len() > self.max_value {
-            return Err(too_large(self.max_value));
-        }
+        self.check_size("put", put)?;
         match put.key().kind().space() {
             Space::Evictable => self.cache.put(put, &*self.clock),
             Space::Pinned => self.pinned.put(put, &*self.clock),
         }
+    }
+
+    /// Refuses a value that is longer than the store takes.
+    pub(crate) fn check_size(&self, operation: &'static str, put: &Put) -> Result<()> {
+        let most = self.max_value;
+        if put.value().len() <= most {
+            return Ok(());
+        }
+        Err(Error::new(
+            operation,
+            ErrorKind::TooLarge,
+            format!(
+                "the value is larger than {most} bytes: \
+                 raise it with MokaStore::builder().with_max_value(bytes)"
+            ),
+        ))
     }
 
     pub(crate) fn remove(&self, delete: &Delete) -> Result<bool> {
@@ -180,15 +194,4 @@ impl Store for MokaStore {
     fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
         Some(self)
     }
-}
-
-fn too_large(max_value: usize) -> Error {
-    Error::new(
-        "put",
-        ErrorKind::TooLarge,
-        format!(
-            "the value is larger than {max_value} bytes: \
-             raise it with MokaStore::builder().with_max_value(bytes)"
-        ),
-    )
 }

@@ -128,7 +128,8 @@ pub trait Leases: Send + Sync {
     /// did. Where it did not, nothing was changed. One round trip.
     ///
     /// The condition of the put has to be met too; where it is not, the lease is kept and the
-    /// answer is false. A refusal, as of a value that is too large, keeps the lease too. After
+    /// answer is false. A refusal keeps the lease too. A value that is too large is refused whoever
+    /// holds the lease. After
     /// [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun),
     /// [`settle`](crate::StoreExt::settle) tells what became of it.
     async fn commit(&self, put: &Put, fence: Fence) -> Result<bool>;

@@ -3,6 +3,7 @@ use larder_test::records::Add;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::leases;
 use super::operation::{Content, Id, Operation, Time, When, Write};
 
 /// Sequences of up to 60 operations.
@@ -30,19 +31,21 @@ fn operation(time: Time) -> BoxedStrategy<Operation> {
         2 => record().prop_map(Operation::ReadTally),
         1 => record().prop_map(Operation::ClearTally),
         1 => record().prop_map(Operation::InspectTally),
-        1 => (record(), ttl(time)).prop_map(|(id, ttl)| Operation::Mark(id, ttl)),
-        2 => (record(), vec(any::<u8>(), 0..8), ttl(time))
+        1 => (record(), short(time)).prop_map(|(id, ttl)| Operation::Mark(id, ttl)),
+        2 => (record(), vec(any::<u8>(), 0..8), short(time))
             .prop_map(|(id, line, ttl)| Operation::Append(id, line, ttl)),
         2 => record().prop_map(Operation::ReadJournal),
         1 => record().prop_map(Operation::ClearJournal),
     ];
+    let leases = leases::operation(time).prop_map(Operation::Lease);
+    let all = prop_oneof![8 => values, 6 => programs, 8 => leases, 1 => scan(time)];
     match time {
-        Time::Passes => prop_oneof![4 => values, 3 => programs, 2 => lapse()].boxed(),
-        Time::StandsStill => prop_oneof![4 => values, 3 => programs].boxed(),
+        Time::Passes | Time::PassesBesideValues => prop_oneof![5 => all, 1 => lapse()].boxed(),
+        Time::StandsStill => all.boxed(),
     }
 }
 
-fn id() -> impl Strategy<Value = Id> {
+pub(crate) fn id() -> impl Strategy<Value = Id> {
     prop_oneof![24 => (0..4_u8).prop_map(Id::Value), 1 => record().prop_map(Id::Record)]
 }
 
@@ -59,7 +62,7 @@ fn when() -> impl Strategy<Value = When> {
     ]
 }
 
-fn write(time: Time) -> impl Strategy<Value = Write> {
+pub(crate) fn write(time: Time) -> impl Strategy<Value = Write> {
     let value = prop_oneof![
         60 => vec(any::<u8>(), 0..40).prop_map(Content::Bytes),
         1 => Just(Content::TooLarge),
@@ -75,22 +78,62 @@ fn write(time: Time) -> impl Strategy<Value = Write> {
 
 /// The limit is often near, and a step of nothing is a step.
 fn add(time: Time) -> impl Strategy<Value = Add> {
-    let drawn = (-3..10_i64, 0..20_i64, ttl(time));
+    let drawn = (-3..10_i64, 0..20_i64, short(time));
     drawn.prop_map(|(by, limit, ttl)| Add { by, limit, ttl })
 }
 
+/// The TTL of a value.
 fn ttl(time: Time) -> BoxedStrategy<Ttl> {
     match time {
-        Time::Passes => {
-            prop_oneof![8 => 1..20_u64, 1 => Just(60_000), 1 => Just(Ttl::MAX.as_millis())]
-                .prop_map(Ttl::from_millis)
-                .boxed()
-        }
-        Time::StandsStill => (600..1200_u64).prop_map(Ttl::from_secs).boxed(),
+        Time::Passes => ending(),
+        Time::PassesBesideValues | Time::StandsStill => lasting(),
     }
 }
 
-/// Whole milliseconds meet ends exactly; a microsecond less or more is on either side of them.
+/// The TTL of a record, and for how long a lease is held.
+pub(crate) fn short(time: Time) -> BoxedStrategy<Ttl> {
+    match time {
+        Time::Passes | Time::PassesBesideValues => ending(),
+        Time::StandsStill => lasting(),
+    }
+}
+
+fn ending() -> BoxedStrategy<Ttl> {
+    prop_oneof![8 => 1..20_u64, 1 => Just(60_000), 1 => Just(Ttl::MAX.as_millis())]
+        .prop_map(Ttl::from_millis)
+        .boxed()
+}
+
+fn lasting() -> BoxedStrategy<Ttl> {
+    (600..1200_u64).prop_map(Ttl::from_secs).boxed()
+}
+
+/// Onto an end, or about so far; a microsecond less or more is on either side of an end.
 fn lapse() -> impl Strategy<Value = Operation> {
-    (0..12_i64, -1..=1_i64).prop_map(|(millis, micros)| Operation::Advance(millis * 1000 + micros))
+    let micros = || -1..=1_i64;
+    prop_oneof![
+        (0..12_i64, micros())
+            .prop_map(|(millis, micros)| Operation::Advance(millis * 1000 + micros)),
+        (0..3_usize, micros()).prop_map(|(back, micros)| Operation::AdvanceToEnd(back, micros)),
+    ]
+}
+
+/// A record that has ended by a clock of the model's alone may still be listed.
+fn scan(time: Time) -> impl Strategy<Value = Operation> {
+    let prefixes: &[&str] = match time {
+        Time::Passes | Time::StandsStill => &[
+            "",
+            "model:",
+            "law-",
+            "law-tally:{1",
+            "model:{2}",
+            "odel",
+            "*",
+            "mode?",
+        ],
+        Time::PassesBesideValues => &["model:", "model:{2}", "odel", "mode?"],
+    };
+    let about = prop_oneof![6 => 1..5_usize, 2 => Just(1000), 1 => Just(0), 1 => Just(1001)];
+    let drawn = (prop::sample::select(prefixes), about);
+    drawn.prop_map(|(prefix, about)| Operation::Scan(prefix, about))
 }

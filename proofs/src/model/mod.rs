@@ -4,7 +4,10 @@
 //! number that a failure has printed.
 
 mod draw;
+mod leases;
 mod operation;
+mod remembered;
+mod scan;
 mod step;
 
 use std::cell::Cell;
@@ -13,26 +16,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Table;
+use crate::stores::Servers;
 use draw::sequences;
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::{ManualClock, Namespace, Prefixed, Space, Store};
+use larder_store::{Clock, ManualClock, Namespace, Prefixed, Space, Store, Timestamp};
 use larder_test::ModelStore;
 use larder_test::server::RedisServer;
+use leases::{Answered, Both, LeaseStep};
+use operation::Operation;
 pub use operation::Time;
-use operation::{Operation, Remembered};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use remembered::Remembered;
+use step::{Given, Step};
 
 /// How many sequences give 10,000 steps: one has some 30.
 const CASES: u32 = 400;
-
-/// What one sequence runs on: a clock that the model reads too, and keys that are nobody else's.
-pub struct Case {
-    /// The clock of the model.
-    pub clock: ManualClock,
-    /// Nobody else's keys.
-    pub namespace: Namespace,
-}
 
 /// All stores, for 10,000 steps each.
 #[must_use]
@@ -42,8 +41,6 @@ pub fn prove() -> Table {
         .measured("sequences")
         .measured("steps")
         .column("differences");
-    let server = RedisServer::start().expect("a redis-server");
-    let url = server.url();
     let mut tried = |name: &str, outcome: Result<Tried, String>| {
         let (sequences, steps, said) = match &outcome {
             Ok(tried) => (tried.sequences, tried.steps, "none".to_owned()),
@@ -70,33 +67,61 @@ pub fn prove() -> Table {
         "moka, prefixed",
         compare(Time::Passes, Space::Pinned, CASES, prefixed_moka),
     );
+    tried("Redis", compare_on(&Servers::one(), CASES));
     tried(
-        "Redis",
-        compare(Time::StandsStill, Space::Pinned, CASES, async |case| {
-            redis(&url, case).await
-        }),
+        "Redis, leases and records by a clock moved by hand",
+        compare_in_virtual_time(&start(), CASES),
+    );
+    tried(
+        "Redis Cluster of six nodes",
+        compare_on(&Servers::cluster(), CASES),
     );
     table
 }
 
+fn start() -> RedisServer {
+    RedisServer::start().expect("a redis-server")
+}
+
 /// A new store in process, by the clock of the model.
-pub async fn moka(case: Case) -> Arc<dyn Store> {
-    Arc::new(MokaStore::builder().with_clock(case.clock).build())
+pub async fn moka(clock: ManualClock) -> Arc<dyn Store> {
+    Arc::new(MokaStore::builder().with_clock(clock).build())
 }
 
 /// [`moka`] inside a namespace.
-pub async fn prefixed_moka(case: Case) -> Arc<dyn Store> {
-    let store = MokaStore::builder().with_clock(case.clock).build();
-    Arc::new(Prefixed::new(case.namespace, Arc::new(store)))
+pub async fn prefixed_moka(clock: ManualClock) -> Arc<dyn Store> {
+    let namespace = Namespace::new("prod", "app").expect("a namespace");
+    Arc::new(Prefixed::new(namespace, moka(clock).await))
 }
 
-/// A new store on the servers at `url`, in a namespace of its own.
-pub async fn redis(url: &str, case: Case) -> Arc<dyn Store> {
-    let store = RedisStore::builder(url)
-        .with_deadline(Duration::from_secs(10))
-        .with_connect_deadline(Duration::from_secs(10));
-    let store = store.connect().await.expect("a connection");
-    Arc::new(Prefixed::new(case.namespace, Arc::new(store)))
+/// [`compare`] with a store on `servers`, by whose clock nothing ends meanwhile.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_on(servers: &Servers, cases: u32) -> Result<Tried, String> {
+    compare(Time::StandsStill, Space::Pinned, cases, async |_| {
+        servers.fixture(true).await.store()
+    })
+}
+
+/// [`compare`] with a store on `server` whose leases and records end by the clock of the model.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_in_virtual_time(server: &RedisServer, cases: u32) -> Result<Tried, String> {
+    compare(
+        Time::PassesBesideValues,
+        Space::Pinned,
+        cases,
+        async |clock| {
+            server.command(&["FLUSHALL"]).expect("an empty server");
+            let store = RedisStore::builder(&server.url())
+                .with_virtual_time(clock)
+                .with_deadline(Duration::from_secs(10))
+                .with_connect_deadline(Duration::from_secs(10));
+            Arc::new(store.connect().await.expect("a connection")) as Arc<dyn Store>
+        },
+    )
 }
 
 /// How much was tried.
@@ -116,7 +141,7 @@ pub fn compare(
     time: Time,
     space: Space,
     cases: u32,
-    make: impl AsyncFn(Case) -> Arc<dyn Store>,
+    make: impl AsyncFn(ManualClock) -> Arc<dyn Store>,
 ) -> Result<Tried, String> {
     let cases = variable("LARDER_MODEL_CASES").unwrap_or(cases);
     let seed: u64 = variable("LARDER_MODEL_SEED").unwrap_or_else(|| fastrand::u64(..));
@@ -131,18 +156,12 @@ pub fn compare(
         .collect();
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let number = Cell::new(0);
     let steps = Cell::new(0);
     let tried = TestRunner::new_with_rng(config, rng).run(&sequences(time), |sequence| {
         steps.set(steps.get() + sequence.len());
-        let app = number.replace(number.get() + 1).to_string();
         let clock = ManualClock::default();
-        let case = Case {
-            clock: clock.clone(),
-            namespace: Namespace::new("case", &app).expect("a namespace"),
-        };
         runtime.block_on(async {
-            let store = make(case).await;
+            let store = make(clock.clone()).await;
             run(&sequence, time, space, &clock, &store).await
         })
     });
@@ -162,22 +181,54 @@ async fn run(
     store: &Arc<dyn Store>,
 ) -> Result<(), TestCaseError> {
     let model: Arc<dyn Store> = Arc::new(ModelStore::with_clock(clock.clone()));
-    let mut remembered = Remembered::new(space);
+    let mut remembered = Remembered::new(space, clock.clone());
     for (number, operation) in sequence.iter().enumerate() {
-        if let Operation::Advance(micros) = operation {
-            clock.advance_micros(*micros);
-        }
-        if let Some(step) = operation.step(&mut remembered) {
-            let (expected, given) = (step.run(&model).await, step.run(store).await);
-            if !given.is_like(&expected, time.slack()) {
-                return Err(TestCaseError::fail(format!(
-                    "operation {number}, {operation:?}: the model gave {expected:?}, \
-                     the store gave {given:?}"
-                )));
+        match operation {
+            Operation::Advance(micros) => clock.advance_micros(*micros),
+            Operation::AdvanceToEnd(back, micros) => {
+                if let Some(end) = remembered.end(*back) {
+                    clock.advance_to(end.plus_micros(*micros));
+                }
             }
+            _ => {}
+        }
+        let Some(step) = operation.step(&mut remembered) else {
+            continue;
+        };
+        let expected = step.run(&model, |both| both.model).await;
+        let given = step.run(store, |both| both.store).await;
+        let now = time.is_shared().then(|| clock.now());
+        if !given.is_like(&expected, time)
+            || !are_granted_alike(&mut remembered, &step, &expected, &given, now)
+        {
+            return Err(TestCaseError::fail(format!(
+                "operation {number}, {operation:?}: the model gave {expected:?}, \
+                 the store gave {given:?}"
+            )));
         }
     }
     Ok(())
+}
+
+/// Remembers the fences of a lease that both have granted, and tells whether they stand alike.
+fn are_granted_alike(
+    remembered: &mut Remembered,
+    step: &Step,
+    expected: &Given,
+    given: &Given,
+    now: Option<Timestamp>,
+) -> bool {
+    match (step, expected, given) {
+        (
+            Step::Lease(LeaseStep::Claim(id, _)),
+            Given::Claimed(Ok(Answered::Lead(model))),
+            Given::Claimed(Ok(Answered::Lead(store))),
+        ) => {
+            let (model, store) = (*model, *store);
+            remembered.fences.grant(*id, Both { model, store }, now)
+        }
+        _ => true,
+    }
 }
 
 fn variable<T: FromStr>(name: &str) -> Option<T> {

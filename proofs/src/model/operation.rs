@@ -1,26 +1,42 @@
 use bytes::Bytes;
-use larder_store::{
-    Condition, DEFAULT_MAX_VALUE, Delete, Key, Kind, Put, Record, Space, Ttl, Version,
-};
+use larder_store::{Key, Record, Ttl};
 use larder_test::records::{Add, Append, Journal, Mark, Tally};
 
+use super::leases::LeaseOperation;
+use super::remembered::Remembered;
 use super::step::Step;
 
-/// Whether anything ends while a sequence runs.
+/// In milliseconds: no sequence takes longer.
+const SLACK: u64 = 300_000;
+
+/// What ends while a sequence runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Time {
-    /// TTLs are short, and time is moved past and onto their ends.
+    /// Everything: TTLs are short, and time is moved past and onto their ends.
     Passes,
-    /// TTLs are long, and no time is let pass.
+    /// Leases and records. Values live long, by a clock that nobody moves.
+    PassesBesideValues,
+    /// Nothing: TTLs are long, and no time is let pass.
     StandsStill,
 }
 
 impl Time {
-    /// By how many milliseconds less than the model a store may say that a key still lives.
-    pub(crate) fn slack(self) -> u64 {
+    /// Whether a store may tell this TTL where the model tells `expected`: less by the time that a
+    /// server has seen pass, or more by that which the model alone has.
+    pub(crate) fn allows(self, told: Ttl, expected: Ttl) -> bool {
+        let (told, expected) = (told.as_millis(), expected.as_millis());
         match self {
-            Self::Passes => 0,
-            Self::StandsStill => 300_000,
+            Self::Passes => told == expected,
+            Self::PassesBesideValues => told.abs_diff(expected) <= SLACK,
+            Self::StandsStill => told <= expected && expected - told <= SLACK,
+        }
+    }
+
+    /// Whether the store reads the clock of the model, for its leases at least.
+    pub(crate) fn is_shared(self) -> bool {
+        match self {
+            Self::Passes | Self::PassesBesideValues => true,
+            Self::StandsStill => false,
         }
     }
 }
@@ -28,7 +44,10 @@ impl Time {
 /// One operation, as it is drawn and printed.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
+    /// By so many microseconds.
     Advance(i64),
+    /// To the so-manieth last of the ends to come, and so many microseconds past it.
+    AdvanceToEnd(usize, i64),
     Get(Id),
     GetNow(Id),
     Put(Write),
@@ -49,6 +68,9 @@ pub(crate) enum Operation {
     Append(u8, Vec<u8>, Ttl),
     ReadJournal(u8),
     ClearJournal(u8),
+    Lease(LeaseOperation),
+    /// All keys with this prefix, in pages of about so many.
+    Scan(&'static str, usize),
 }
 
 /// Which key: one of a few, or now and then one of a record, where it should not be.
@@ -81,72 +103,21 @@ pub(crate) enum Content {
     TooLarge,
 }
 
-/// The versions of all puts so far.
-pub(crate) struct Remembered {
-    kind: Kind,
-    versions: Vec<(Id, Version)>,
-}
-
-impl Remembered {
-    pub(crate) fn new(space: Space) -> Self {
-        let kind = match space {
-            Space::Pinned => Kind::pinned("model"),
-            Space::Evictable => Kind::evictable("model"),
-        };
-        Self {
-            kind,
-            versions: Vec::new(),
-        }
-    }
-
-    fn key(&self, id: Id) -> Key {
-        match id {
-            Id::Value(id) => Key::new(self.kind, id),
-            Id::Record(id) => tally(id),
-        }
-    }
-
-    fn condition(&self, id: Id, when: When) -> Condition {
-        match when {
-            When::Always => Condition::Always,
-            When::IfAbsent => Condition::IfAbsent,
-            When::IfPresent => Condition::IfPresent,
-            When::IfVersion(back) => {
-                let mut of_key = self.versions.iter().rev().filter(|(of, _)| *of == id);
-                let version = of_key.nth(back).map(|(_, version)| *version);
-                Condition::IfVersion(version.unwrap_or(Version::from_bytes([7; Version::LEN])))
-            }
-        }
-    }
-
-    fn put(&mut self, write: &Write) -> Put {
-        let value = match &write.value {
-            Content::Bytes(bytes) => Bytes::copy_from_slice(bytes),
-            Content::TooLarge => vec![0; DEFAULT_MAX_VALUE + 1].into(),
-        };
-        let condition = self.condition(write.id, write.when);
-        let put = Put::new(self.key(write.id), value, write.ttl).on(condition);
-        self.versions.push((write.id, put.version()));
-        put
-    }
-
-    fn delete(&self, id: Id, when: When) -> Delete {
-        Delete::new(self.key(id)).on(self.condition(id, when))
-    }
-}
-
 impl Operation {
     /// What it comes to on a store, after what was done before: nothing, for a lapse of time.
     pub(crate) fn step(&self, remembered: &mut Remembered) -> Option<Step> {
         Some(match self {
-            Self::Advance(_) => return None,
+            Self::Advance(_) | Self::AdvanceToEnd(..) => return None,
             Self::Get(id) => Step::Get(remembered.key(*id)),
             Self::GetNow(id) => Step::GetNow(remembered.key(*id)),
             Self::Put(write) => Step::Put(remembered.put(write)),
             Self::PutNow(write) => Step::PutNow(remembered.put(write)),
             Self::Delete(id, when) => Step::Delete(remembered.delete(*id, *when)),
             Self::DeleteNow(id, when) => Step::DeleteNow(remembered.delete(*id, *when)),
-            Self::Expire(id, ttl) => Step::Expire(remembered.key(*id), *ttl),
+            Self::Expire(id, ttl) => {
+                remembered.ends_in(*ttl);
+                Step::Expire(remembered.key(*id), *ttl)
+            }
             Self::TtlOf(id) => Step::TtlOf(remembered.key(*id)),
             Self::GetMany(ids) => Step::GetMany(ids.iter().map(|id| remembered.key(*id)).collect()),
             Self::PutMany(writes) => {
@@ -160,7 +131,10 @@ impl Operation {
                         .collect(),
                 )
             }
-            Self::Add(id, add) => Step::Add(tally(*id), *add),
+            Self::Add(id, add) => {
+                remembered.ends_in(add.ttl);
+                Step::Add(tally(*id), *add)
+            }
             Self::AddMany(adds) => {
                 Step::AddMany(adds.iter().map(|(id, add)| (tally(*id), *add)).collect())
             }
@@ -170,15 +144,18 @@ impl Operation {
             Self::Mark(id, ttl) => Step::Mark(tally(*id), Mark { ttl: *ttl }),
             Self::Append(id, line, ttl) => {
                 let (line, ttl) = (Bytes::copy_from_slice(line), *ttl);
+                remembered.ends_in(ttl);
                 Step::Append(journal(*id), Append { line, ttl })
             }
             Self::ReadJournal(id) => Step::ReadJournal(journal(*id)),
             Self::ClearJournal(id) => Step::ClearJournal(journal(*id)),
+            Self::Lease(operation) => Step::Lease(operation.step(remembered)),
+            Self::Scan(prefix, about) => Step::Scan(prefix, *about),
         })
     }
 }
 
-fn tally(id: u8) -> Key {
+pub(super) fn tally(id: u8) -> Key {
     Key::new(Tally::KIND, id)
 }
 

@@ -1,12 +1,17 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use larder_store::{
-    Delete, Entry, ErrorKind, Inspection, Key, Put, Result, Store, StoreExt, Ttl, Version,
+    Delete, Entry, ErrorKind, Fence, Inspection, Key, Put, Result, Store, StoreExt, Ttl, Version,
 };
 use larder_test::records::{
     Add, Append, ClearJournal, ClearTally, Lines, Mark, ReadJournal, ReadTally, Tally,
 };
+
+use super::leases::{Answered, Both, LeaseStep};
+use super::operation::Time;
+use super::scan;
 
 /// One operation, as every store is given it.
 pub(crate) enum Step {
@@ -30,6 +35,8 @@ pub(crate) enum Step {
     Append(Key, Append),
     ReadJournal(Key),
     ClearJournal(Key),
+    Lease(LeaseStep),
+    Scan(&'static str, usize),
 }
 
 /// What a step gave, with errors by their kind: the texts are each store's own.
@@ -42,12 +49,15 @@ pub(crate) enum Given {
     Count(Answer<i64>),
     Lines(Answer<Lines>),
     Shown(Answer<Inspection>),
+    Claimed(Answer<Answered>),
+    Keys(Answer<BTreeSet<String>>),
 }
 
-type Answer<T> = Result<T, ErrorKind>;
+pub(crate) type Answer<T> = Result<T, ErrorKind>;
 
 impl Step {
-    pub(crate) async fn run(&self, store: &Arc<dyn Store>) -> Given {
+    /// Runs it with the fences whose numbers `side` tells.
+    pub(crate) async fn run(&self, store: &Arc<dyn Store>, side: fn(Both) -> Fence) -> Given {
         let programs = store.clone().programs().expect("programs");
         match self {
             Self::Get(key) => Given::Held(vec![held(store.get(key).await)]),
@@ -70,28 +80,34 @@ impl Step {
             Self::Append(key, append) => Given::Count(kind(programs.run(key, append).await)),
             Self::ReadJournal(key) => Given::Lines(kind(programs.run(key, &ReadJournal).await)),
             Self::ClearJournal(key) => Given::Count(kind(programs.run(key, &ClearJournal).await)),
+            Self::Lease(step) => step.run(store, side).await,
+            Self::Scan(prefix, about) => Given::Keys(kind(scan::all(store, prefix, *about).await)),
         }
     }
 }
 
 impl Given {
-    /// Whether a store may give this where the model gives `expected`, whose clock stands still: a
-    /// TTL may be less by the time that a server has seen pass.
-    pub(crate) fn is_like(&self, expected: &Self, slack: u64) -> bool {
+    /// Whether a store may give this where the model gives `expected`. Fences are numbered by each
+    /// store for itself.
+    pub(crate) fn is_like(&self, expected: &Self, time: Time) -> bool {
         match (self, expected) {
             (Self::Left(Ok(Some(given))), Self::Left(Ok(Some(expected)))) => {
-                given <= expected && given.as_millis() + slack >= expected.as_millis()
+                time.allows(*given, *expected)
             }
+            (Self::Claimed(Ok(Answered::Lead(_))), Self::Claimed(Ok(Answered::Lead(_)))) => true,
             _ => self == expected,
         }
     }
 }
 
-fn each<T, U>(answers: Vec<Result<T>>, of: impl Fn(Result<T>) -> Answer<U>) -> Vec<Answer<U>> {
+pub(crate) fn each<T, U>(
+    answers: Vec<Result<T>>,
+    of: impl Fn(Result<T>) -> Answer<U>,
+) -> Vec<Answer<U>> {
     answers.into_iter().map(of).collect()
 }
 
-fn kind<T>(answer: Result<T>) -> Answer<T> {
+pub(crate) fn kind<T>(answer: Result<T>) -> Answer<T> {
     answer.map_err(|error| error.kind())
 }
 

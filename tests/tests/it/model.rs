@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use larder_proofs::model::{self, Case, Time, compare};
+use larder_proofs::model::{self, Time, compare, compare_in_virtual_time, compare_on};
+use larder_proofs::stores::Servers;
 use larder_store::{Space, Store};
 use larder_test::broken::{BrokenStore, Fault};
 use larder_test::server::RedisServer;
@@ -22,10 +23,17 @@ fn prefixed_moka_gives_what_the_model_gives() {
 
 #[test]
 fn redis_gives_what_the_model_gives() {
-    let server = RedisServer::start().unwrap();
-    // Nothing ends while a sequence runs, so that the comparison is exact.
-    let redis = async |case| model::redis(&server.url(), case).await;
-    compare(Time::StandsStill, Space::Pinned, 50, redis).unwrap();
+    compare_on(&Servers::one(), 50).unwrap();
+}
+
+#[test]
+fn redis_gives_what_the_model_gives_as_its_leases_and_records_end() {
+    compare_in_virtual_time(&RedisServer::start().unwrap(), 50).unwrap();
+}
+
+#[test]
+fn a_cluster_gives_what_the_model_gives() {
+    compare_on(&Servers::cluster(), 50).unwrap();
 }
 
 #[test]
@@ -50,8 +58,8 @@ fn the_comparison_notices_broken_stores() {
         Fault::PartsOnlyLengthen,
         Fault::RunManyShifts,
     ] {
-        let tried = compare(Time::Passes, Space::Pinned, 5000, async |case: Case| {
-            Arc::new(BrokenStore::new(Some(fault), case.clock)) as Arc<dyn Store>
+        let tried = compare(Time::Passes, Space::Pinned, 5000, async |clock| {
+            Arc::new(BrokenStore::new(Some(fault), clock)) as Arc<dyn Store>
         });
         assert!(tried.is_err(), "{fault:?} is not noticed");
     }

@@ -45,6 +45,7 @@ impl MokaStore {
 
     fn write_by(&self, put: &Put, fence: Fence) -> Result<bool> {
         put.key().require(Form::Value, "commit")?;
+        self.check_size("commit", put)?;
         let address = self.pinned.address(put.key());
         let mut lease = self.leases.lock(address, &*self.clock);
         if lease.holder() != Some(fence) || !self.write(put)? {

@@ -378,6 +378,8 @@ faults! {
     CommitCutsWhatIsTooLarge,
     /// A commit of a value that is too large ends the lease.
     TooLargeCommitEndsLease,
+    /// A commit by another than the holder is refused before its value is found too large.
+    LateCommitIsNeverTooLarge,
     /// A fence that was invalidated may commit.
     InvalidatedMayCommit,
     /// A fence that was abandoned may commit.

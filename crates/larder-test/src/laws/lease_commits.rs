@@ -6,6 +6,7 @@ use larder_store::{
 };
 
 use super::Outcome;
+use super::lease_refusals::made_up;
 use super::scene::{LONG, SHORT, Scene, is_error};
 
 pub(super) async fn a_commit_writes_what_was_put(at: Scene<'_>) -> Outcome {
@@ -126,6 +127,10 @@ pub(super) async fn a_commit_that_is_too_large_changes_nothing(at: Scene<'_>) ->
     is_error(answer, ErrorKind::TooLarge, "a commit of 16 MiB and a byte")?;
     at.is_absent(put.key(), "after a commit that was too large")
         .await?;
+    for made_up in made_up(fence) {
+        let answer = at.leases()?.commit(&large, made_up).await;
+        is_error(answer, ErrorKind::TooLarge, "the same by somebody else")?;
+    }
     at.commits(&put, fence, "a commit after one that was too large")
         .await
 }

@@ -421,7 +421,8 @@ macro_rules! laws {
             a_commit_tests_the_condition_of_its_put
             /// A commit whose condition is not met keeps the lease.
             a_commit_on_an_unmet_condition_keeps_the_lease
-            /// A commit of a value over the limit is refused with TooLarge, and keeps the lease.
+            /// A commit of a value over the limit is refused with TooLarge, whoever holds the lease,
+            /// and keeps it.
             a_commit_that_is_too_large_changes_nothing
         }
         lease_refusals {

@@ -11,6 +11,7 @@ use larder_store::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::values::check_size;
 use super::{ModelStore, deadline};
 
 /// The last lease of each key. It is locked for the whole of an operation on leases, and no value
@@ -116,6 +117,7 @@ impl Leases for ModelStore {
 
     async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
         put.key().require(Form::Value, "commit")?;
+        check_size("commit", put)?;
         self.with_held(put.key(), fence, |lease, _| {
             let written = self.write(put)?;
             if written {

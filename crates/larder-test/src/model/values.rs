@@ -17,13 +17,7 @@ impl ModelStore {
 
     pub(super) fn write(&self, put: &Put) -> Result<bool> {
         put.key().require(Form::Value, "put")?;
-        if put.value().len() > DEFAULT_MAX_VALUE {
-            return Err(Error::new(
-                "put",
-                ErrorKind::TooLarge,
-                format!("a value is at most {DEFAULT_MAX_VALUE} bytes"),
-            ));
-        }
+        check_size("put", put)?;
         self.with_slot(put.key(), |slot, now| {
             let met = put.condition().is_met_by(version(slot));
             if met {
@@ -68,6 +62,15 @@ impl ModelStore {
                 .map(|held| Ttl::covering_micros(held.deadline.as_micros() - now.as_micros())))
         })
     }
+}
+
+/// Refuses a value that is longer than a store takes by default.
+pub(super) fn check_size(operation: &'static str, put: &Put) -> Result<()> {
+    if put.value().len() <= DEFAULT_MAX_VALUE {
+        return Ok(());
+    }
+    let text = format!("a value is at most {DEFAULT_MAX_VALUE} bytes");
+    Err(Error::new(operation, ErrorKind::TooLarge, text))
 }
 
 fn version(slot: &Option<Held>) -> Option<Version> {

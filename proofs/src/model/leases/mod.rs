@@ -1,0 +1,11 @@
+//! The operations on leases: how they are drawn, what they come to, and what they give.
+
+mod draw;
+mod fences;
+mod operation;
+mod step;
+
+pub(super) use draw::operation;
+pub(super) use fences::{Both, Fences};
+pub(super) use operation::LeaseOperation;
+pub(super) use step::{Answered, LeaseStep};

@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use larder_store::{Claim, Ttl};
+
+use super::fences::Shown;
+use super::step::LeaseStep;
+use crate::model::operation::{Id, Write};
+use crate::model::remembered::Remembered;
+
+/// One operation on leases, as it is drawn and printed.
+#[derive(Clone, Debug)]
+pub(crate) enum LeaseOperation {
+    /// The last is which version has been seen, of the so-manieth last put on the same key.
+    Claim(Id, Ttl, Option<usize>),
+    Commit(Write, Shown),
+    Renew(Id, Shown, Ttl),
+    Abandon(Id, Shown),
+    Invalidate(Id),
+    InvalidateMany(Vec<Id>),
+    /// For so many milliseconds.
+    Follow(Id, u64),
+}
+
+impl LeaseOperation {
+    pub(crate) fn step(&self, remembered: &mut Remembered) -> LeaseStep {
+        match self {
+            Self::Claim(id, hold, seen) => {
+                remembered.ends_in(*hold);
+                let claim = Claim::new(remembered.key(*id), *hold);
+                let claim = match seen {
+                    Some(back) => claim.having_seen(remembered.version(*id, *back)),
+                    None => claim,
+                };
+                LeaseStep::Claim(*id, claim)
+            }
+            Self::Commit(write, shown) => {
+                let fence = remembered.fences.shown(write.id, *shown);
+                LeaseStep::Commit(remembered.put(write), fence)
+            }
+            Self::Renew(id, shown, hold) => {
+                remembered.ends_in(*hold);
+                let fence = remembered.fences.shown(*id, *shown);
+                LeaseStep::Renew(remembered.key(*id), fence, *hold)
+            }
+            Self::Abandon(id, shown) => {
+                let fence = remembered.fences.shown(*id, *shown);
+                LeaseStep::Abandon(remembered.key(*id), fence)
+            }
+            Self::Invalidate(id) => LeaseStep::Invalidate(remembered.key(*id)),
+            Self::InvalidateMany(ids) => {
+                LeaseStep::InvalidateMany(ids.iter().map(|id| remembered.key(*id)).collect())
+            }
+            Self::Follow(id, millis) => {
+                LeaseStep::Follow(remembered.key(*id), Duration::from_millis(*millis))
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_store::{Claim, Claimed, Fence, Key, Leases, Put, Result, Store, Ttl, Version};
+
+use super::fences::Both;
+use crate::model::operation::Id;
+use crate::model::step::{Given, each, kind};
+
+/// One operation on leases, as every store is given it, but for the number of its fence.
+pub(crate) enum LeaseStep {
+    Claim(Id, Claim),
+    Commit(Put, Both),
+    Renew(Key, Both, Ttl),
+    Abandon(Key, Both),
+    Invalidate(Key),
+    InvalidateMany(Vec<Key>),
+    Follow(Key, Duration),
+}
+
+/// What a claim came to.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answered {
+    Fresh(Bytes, Version),
+    Lead(Fence),
+    Stale,
+    Follow,
+}
+
+impl LeaseStep {
+    /// Runs it with the fences whose numbers `side` tells.
+    pub(crate) async fn run(&self, store: &Arc<dyn Store>, side: fn(Both) -> Fence) -> Given {
+        let leases = store.clone().leases().expect("leases");
+        Given::Told(match self {
+            Self::Claim(_, claim) => return Given::Claimed(answered(&*leases, claim).await),
+            Self::Commit(put, fence) => vec![kind(leases.commit(put, side(*fence)).await)],
+            Self::Renew(key, fence, hold) => {
+                vec![kind(leases.renew(key, side(*fence), *hold).await)]
+            }
+            Self::Abandon(key, fence) => vec![kind(leases.abandon(key, side(*fence)).await)],
+            Self::Invalidate(key) => vec![kind(leases.invalidate(key).await)],
+            Self::InvalidateMany(keys) => each(leases.invalidate_many(keys).await, kind),
+            Self::Follow(key, within) => vec![kind(leases.follow(key, *within).await)],
+        })
+    }
+}
+
+async fn answered(leases: &dyn Leases, claim: &Claim) -> Result<Answered, larder_store::ErrorKind> {
+    let claimed = kind(leases.claim(claim).await)?;
+    Ok(match claimed {
+        Claimed::Fresh(entry) => Answered::Fresh(entry.value, entry.version),
+        Claimed::Lead(fence) => Answered::Lead(fence),
+        Claimed::Stale => Answered::Stale,
+        Claimed::Follow => Answered::Follow,
+    })
+}

@@ -1,0 +1,91 @@
+use bytes::Bytes;
+use larder_store::{
+    Clock, Condition, DEFAULT_MAX_VALUE, Delete, Key, Kind, ManualClock, Put, Space, Timestamp,
+    Ttl, Version,
+};
+
+use super::leases::Fences;
+use super::operation::{Content, Id, When, Write, tally};
+
+/// An end that is not further away is one to go to.
+const NEAR: Ttl = Ttl::from_secs(1);
+
+/// What the operations so far have used: the versions of all puts, the fences of all leases, and
+/// when what they wrote ends.
+pub(crate) struct Remembered {
+    kind: Kind,
+    clock: ManualClock,
+    versions: Vec<(Id, Version)>,
+    pub(crate) fences: Fences,
+    ends: Vec<Timestamp>,
+}
+
+impl Remembered {
+    pub(crate) fn new(space: Space, clock: ManualClock) -> Self {
+        let kind = match space {
+            Space::Pinned => Kind::pinned("model"),
+            Space::Evictable => Kind::evictable("model"),
+        };
+        Self {
+            kind,
+            clock,
+            versions: Vec::new(),
+            fences: Fences::default(),
+            ends: Vec::new(),
+        }
+    }
+
+    pub(crate) fn key(&self, id: Id) -> Key {
+        match id {
+            Id::Value(id) => Key::new(self.kind, id),
+            Id::Record(id) => tally(id),
+        }
+    }
+
+    /// The version of the so-manieth last put on a key; one of nobody's where there is none.
+    pub(crate) fn version(&self, id: Id, back: usize) -> Version {
+        let mut of_key = self.versions.iter().rev().filter(|(of, _)| *of == id);
+        let version = of_key.nth(back).map(|(_, version)| *version);
+        version.unwrap_or(Version::from_bytes([7; Version::LEN]))
+    }
+
+    fn condition(&self, id: Id, when: When) -> Condition {
+        match when {
+            When::Always => Condition::Always,
+            When::IfAbsent => Condition::IfAbsent,
+            When::IfPresent => Condition::IfPresent,
+            When::IfVersion(back) => Condition::IfVersion(self.version(id, back)),
+        }
+    }
+
+    pub(crate) fn put(&mut self, write: &Write) -> Put {
+        let value = match &write.value {
+            Content::Bytes(bytes) => Bytes::copy_from_slice(bytes),
+            Content::TooLarge => vec![0; DEFAULT_MAX_VALUE + 1].into(),
+        };
+        let condition = self.condition(write.id, write.when);
+        let put = Put::new(self.key(write.id), value, write.ttl).on(condition);
+        self.versions.push((write.id, put.version()));
+        self.ends_in(write.ttl);
+        put
+    }
+
+    pub(crate) fn delete(&self, id: Id, when: When) -> Delete {
+        Delete::new(self.key(id)).on(self.condition(id, when))
+    }
+
+    /// Something ends in so long, or would, if it was done.
+    pub(crate) fn ends_in(&mut self, ttl: Ttl) {
+        if ttl <= NEAR {
+            self.ends
+                .push(self.clock.now().plus_micros(ttl.as_micros()));
+        }
+    }
+
+    /// The so-manieth last of the ends that are to come.
+    pub(crate) fn end(&self, back: usize) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let to_come = self.ends.iter().rev().filter(|end| **end >= now);
+        to_come.copied().nth(back)
+    }
+}

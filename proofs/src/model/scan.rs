@@ -1,0 +1,40 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use larder_store::{Record, Result, Store};
+use larder_test::records::Journal;
+
+/// More pages than any sequence writes keys.
+const MOST_PAGES: usize = 1_000;
+
+/// The keys that begin with `prefix`, out of pages of about `about`.
+pub(crate) async fn all(
+    store: &Arc<dyn Store>,
+    prefix: &str,
+    about: usize,
+) -> Result<BTreeSet<String>> {
+    let scan = store.clone().scan().expect("scan");
+    let mut keys = BTreeSet::new();
+    let mut after = None;
+    for _ in 0..MOST_PAGES {
+        let page = scan.page(prefix, after.as_ref(), about).await?;
+        keys.extend(page.keys.into_iter().map(whole));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(keys),
+        }
+    }
+    // No store of a few keys is right to have so many.
+    keys.insert(format!("more than {MOST_PAGES} pages"));
+    Ok(keys)
+}
+
+/// The key of a journal, of which a store may list one for each part, without the part.
+fn whole(mut key: String) -> String {
+    if let Some(end) = key.rfind('}')
+        && key.starts_with(Journal::KIND.name())
+    {
+        key.truncate(end + 1);
+    }
+    key
+}
