@@ -10,7 +10,9 @@ mod freshness;
 mod head;
 mod invalidation;
 mod list;
+mod profile;
 mod range;
+mod refusal;
 mod reuse;
 mod selection;
 mod stale;
@@ -25,20 +27,12 @@ pub use fields::{freshen, strip};
 pub use freshness::{Exchange, Freshness};
 pub use head::{HeadEffect, effect_of_head};
 pub use invalidation::{is_safe, targets};
+pub use profile::{Profile, Sharing};
 pub use range::{ByteRange, Ranged, range};
+pub use refusal::Refusal;
 pub use reuse::{RequestRules, Reuse, Rules};
 pub use selection::{MAX_SELECTING, Selecting, VariantId};
 pub use stale::Failure;
-pub use storable::{Candidate, Profile, Refusal};
+pub use storable::Candidate;
 pub use targeted::directives;
 pub use validation::{Validators, is_not_modified, not_modified};
-
-/// Whether the responses are kept for everybody or for one user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sharing {
-    /// For everybody: a proxy, a server.
-    #[default]
-    Shared,
-    /// For one user: `private` may be stored, and `s-maxage` and `proxy-revalidate` mean nothing.
-    Private,
-}

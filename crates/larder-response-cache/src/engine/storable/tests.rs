@@ -1,0 +1,133 @@
+use larder_store::Timestamp;
+
+use super::*;
+use crate::engine::Exchange;
+use crate::fixture::map;
+
+fn check(
+    profile: Profile,
+    request: &[(&'static str, &'static str)],
+    status: u16,
+    response: &[(&'static str, &'static str)],
+) -> Result<(), Refusal> {
+    let (request, response) = (map(request), map(response));
+    let said = CacheControl::of(&response);
+    let now = Timestamp::from_micros(0);
+    let exchange = Exchange {
+        sent: now,
+        received: now,
+    };
+    let status = StatusCode::from_u16(status).unwrap();
+    let sharing = Sharing::Shared;
+    let freshness = Freshness::of(sharing, status, &response, &said, exchange);
+    let candidate = Candidate {
+        profile,
+        sharing,
+        method: &Method::GET,
+        request: &request,
+        status,
+        response: &response,
+        said: &said,
+        freshness: &freshness,
+    };
+    candidate.check()
+}
+
+fn both(
+    request: &[(&'static str, &'static str)],
+    status: u16,
+    response: &[(&'static str, &'static str)],
+) -> Result<(), Refusal> {
+    let safe = check(Profile::Safe, request, status, response);
+    assert_eq!(safe, check(Profile::Rfc, request, status, response));
+    safe
+}
+
+const HOUR: (&str, &str) = ("cache-control", "max-age=3600");
+
+#[test]
+fn what_says_how_long_is_stored_whatever_its_final_status() {
+    for status in [
+        200, 203, 204, 299, 301, 302, 307, 400, 404, 499, 500, 503, 599,
+    ] {
+        assert_eq!(both(&[], status, &[HOUR]), Ok(()), "{status}");
+    }
+    for status in [100, 206, 304, 600, 999] {
+        assert_eq!(both(&[], status, &[HOUR]), Err(Refusal::Status), "{status}");
+    }
+}
+
+#[test]
+fn must_understand_keeps_out_a_status_that_is_not_known() {
+    let said = [("cache-control", "max-age=3600, must-understand")];
+    assert_eq!(both(&[], 599, &said), Err(Refusal::Status));
+    assert_eq!(both(&[], 200, &said), Ok(()));
+}
+
+#[test]
+fn no_store_and_private_are_kept_out_in_both_profiles() {
+    let no_store = [HOUR, ("cache-control", "no-store")];
+    assert_eq!(both(&[], 200, &no_store), Err(Refusal::NoStore));
+    assert_eq!(
+        both(&[("cache-control", "no-store")], 200, &[HOUR]),
+        Err(Refusal::NoStore)
+    );
+    for private in ["private", "private=\"x\"", "PRIVATE ;"] {
+        let said = [HOUR, ("cache-control", private)];
+        assert_eq!(both(&[], 200, &said), Err(Refusal::Private));
+    }
+    let unreadable = [HOUR, ("cache-control", "x=\"")];
+    assert_eq!(both(&[], 200, &unreadable), Err(Refusal::Unreadable));
+}
+
+#[test]
+fn authorization_needs_leave() {
+    let request = [("authorization", "Basic eA==")];
+    assert_eq!(both(&request, 200, &[HOUR]), Err(Refusal::Authorization));
+    for leave in ["public", "must-revalidate", "s-maxage=60"] {
+        assert_eq!(
+            both(&request, 200, &[HOUR, ("cache-control", leave)]),
+            Ok(())
+        );
+    }
+}
+
+#[test]
+fn the_safe_profile_stores_nothing_personal() {
+    for personal in [
+        ("set-cookie", "a=b"),
+        ("vary", "Cookie"),
+        ("vary", "authorization"),
+    ] {
+        assert!(check(Profile::Safe, &[], 200, &[HOUR, personal]).is_err());
+        assert_eq!(check(Profile::Rfc, &[], 200, &[HOUR, personal]), Ok(()));
+    }
+}
+
+#[test]
+fn what_varies_with_everything_is_not_stored() {
+    for vary in ["*", "*, *", ", *", "foo, *", "*, foo", "b ad"] {
+        assert_eq!(both(&[], 200, &[HOUR, ("vary", vary)]), Err(Refusal::Vary));
+    }
+}
+
+#[test]
+fn streams_are_left_alone() {
+    for stream in [
+        ("content-type", "application/grpc+proto"),
+        ("content-type", "Text/Event-Stream; charset=utf-8"),
+        ("trailer", "x"),
+    ] {
+        assert_eq!(both(&[], 200, &[HOUR, stream]), Err(Refusal::Stream));
+    }
+}
+
+#[test]
+fn what_could_never_be_reused_is_not_stored() {
+    assert_eq!(both(&[], 200, &[]), Err(Refusal::Useless));
+    let stale = ("cache-control", "max-age=0");
+    assert_eq!(both(&[], 200, &[stale]), Err(Refusal::Useless));
+    for useful in [("etag", "\"a\""), ("cache-control", "stale-if-error=9")] {
+        assert_eq!(both(&[], 200, &[stale, useful]), Ok(()));
+    }
+}
