@@ -193,3 +193,14 @@ async fn a_user_who_may_not_name_clients_is_served() {
     ok(&server, &["CLIENT", "KILL", "TYPE", "normal"]);
     assert!(store.get(&key(1)).await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_user_who_may_only_get_is_let_in_and_refused_the_rest() {
+    let users = RedisOptions::new().with_user("films", "on >sesame ~value:* +get +hello");
+    let server = users.start().unwrap();
+    let url = server.url_as("films", "sesame");
+    let store = patient(&url).connect().await.unwrap();
+    assert_eq!(store.get(&key(1)).await.unwrap(), None);
+    let error = store.put(&put(1, "one")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Denied), "{error}");
+}

@@ -155,4 +155,4 @@ lua!(Shape() -> (i64, i64), Read, "return {#KEYS, #ARGV}", |wire| {
 });
 lua!(Sly() -> (), Read, "return redis.call('SET', KEYS[1], 'x', 'PX', 1000)", |_| Ok(()));
 lua!(Broken() -> (), Once, "local n = 1\nlocal m = n +\nreturn m", |_| Ok(()));
-lua!(Stops() -> (), Once, "local n = 1\nerror('hunter2')", |_| Ok(()));
+lua!(Stops() -> (), Once, "local n = 1\nerror('kanarie')", |_| Ok(()));

@@ -17,7 +17,7 @@ const SEAT: Topic = Topic::sharded("seat");
 const NEWS: Topic = Topic::broadcast("news");
 
 /// A sharded channel for each master, in the order of the masters.
-fn one_on_each(cluster: &RedisCluster) -> Vec<Channel> {
+pub(crate) fn one_on_each(cluster: &RedisCluster) -> Vec<Channel> {
     let start = fresh();
     let on = |master: &&RedisNode| {
         let mut channels = (start..).map(|id| Channel::new(SEAT, id));
@@ -31,7 +31,7 @@ fn master_of<'a>(cluster: &'a RedisCluster, channel: &Channel) -> &'a RedisNode 
     cluster.master_of_slot(slot_of(channel.as_str())).unwrap()
 }
 
-fn sharded(node: &RedisNode) -> usize {
+pub(crate) fn sharded(node: &RedisNode) -> usize {
     match ok(node, &["PUBSUB", "SHARDCHANNELS", "seat:*"]) {
         Reply::Array(channels) => channels.len(),
         other => panic!("{other:?}"),
@@ -62,7 +62,7 @@ async fn sharded_channels_are_heard_on_the_nodes_that_serve_them() {
 }
 
 /// Publishes until it is heard, and tells how many gaps were heard before.
-async fn heard_again(bus: &Arc<dyn Bus>, channel: &Channel, heard: &mut Subscription) -> usize {
+pub(crate) async fn heard_again(bus: &Arc<dyn Bus>, channel: &Channel, heard: &mut Subscription) -> usize {
     let mut gaps = 0;
     for _ in 0..200 {
         // While nobody serves the slot it fails.

@@ -1,6 +1,6 @@
 //! The store on a real cluster of six nodes.
 
-mod bus;
+pub(crate) mod bus;
 mod failovers;
 mod fake;
 mod laws;
@@ -27,7 +27,7 @@ async fn store(cluster: &RedisCluster) -> Arc<RedisStore> {
 }
 
 /// A number that nobody else had: what is made of it is this test's alone.
-fn fresh() -> u64 {
+pub(crate) fn fresh() -> u64 {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed) << 20
@@ -75,7 +75,7 @@ fn ok(server: &impl Server, command: &[&str]) -> Reply {
 }
 
 /// How often a node ran a command.
-fn calls(node: &RedisNode, command: &str) -> u64 {
+pub(crate) fn calls(node: &RedisNode, command: &str) -> u64 {
     let stats = ok(node, &["INFO", "commandstats"]);
     let stats = stats.text().unwrap().into_owned();
     let calls = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use larder_store::{ErrorKind, Put, Refusal, Store, Ttl, Version};
+use larder_store::{Delete, ErrorKind, Put, Refusal, Store, Ttl, Version};
 use larder_test::server::Reply;
 use tokio::task::spawn_blocking;
 
@@ -139,10 +139,12 @@ async fn another_type_under_a_key_is_the_wrong_type_and_stays() {
         scene.does(&["RPUSH", name.as_str(), "x"]);
     }
     let put = Put::new(key("list"), "a", Ttl::from_secs(60)).if_version(Version::random());
+    let delete = Delete::new(key("list")).if_version(Version::random());
     let (programs, add) = (programs(&scene.store), Add { by: 1, ms: 60_000 });
     let errors = [
         scene.store.get(&key("list")).await.map(drop),
         scene.store.put(&put).await.map(drop),
+        scene.store.delete(&delete).await.map(drop),
         programs
             .run(&tally("list"), &Seen::default())
             .await

@@ -1,9 +1,10 @@
 //! What a server refuses after a command or two, and takes again after others.
 
-use larder_store::Refusal;
+use larder_store::{Delete, Refusal, Store};
 
 use super::Operation::{self, Look, Publish, Read, Remove, RemoveStep, Step, Write};
 use super::{APP, Scene};
+use crate::support::{Remove as GiveBack, key, programs, tally};
 
 /// A state of a server in which it refuses.
 pub(crate) struct Case {
@@ -132,4 +133,16 @@ async fn what_a_server_refuses_did_nothing_and_works_when_the_server_takes_it_ag
         scene.all(end);
         operations.work(code).await;
     }
+}
+
+#[tokio::test]
+async fn a_full_server_gives_back_what_it_holds() {
+    let scene = Scene::of(APP, &[]).await;
+    let (store, programs) = (&scene.store, programs(&scene.store));
+    let held = store.get(&key(APP.id)).await.unwrap().unwrap();
+    scene.does(&["CONFIG", "SET", "maxmemory", "1"]);
+    let delete = Delete::new(key(APP.id)).if_version(held.version);
+    assert!(store.delete(&delete).await.unwrap());
+    let removed = programs.run(&tally(APP.id), &GiveBack::default()).await;
+    assert_eq!(removed.unwrap(), 1);
 }

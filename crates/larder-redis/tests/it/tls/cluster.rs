@@ -1,0 +1,149 @@
+//! A cluster by TLS: all of it is reached, followed and heard, by who may.
+
+use std::num::NonZeroUsize;
+use std::sync::LazyLock;
+
+use larder_store::{Event, Interest, Store, Topic};
+use larder_test::server::{ClientAuth, ClusterOptions, RedisCluster, slot_of};
+use tokio::task::block_in_place;
+
+use super::{Papers, asks_for_a_certificate_of_ours, error, nodes, store};
+use crate::bus::{bus, next, text};
+use crate::cluster::bus::{heard_again, one_on_each as channel_on_each, sharded};
+use crate::cluster::{calls, fresh, one_on_each, slot};
+use crate::support::{Add, key, programs, put, tally, until};
+
+/// A cluster that asks for certificates, and what its clients have.
+struct House {
+    cluster: RedisCluster,
+    papers: Papers,
+}
+
+impl House {
+    fn open(clients: ClientAuth) -> Self {
+        let papers = Papers::new();
+        let nodes = nodes(papers.tls().with_client_auth(clients)).with_password("sesame");
+        let cluster = ClusterOptions::new().with_nodes(nodes).start().unwrap();
+        Self { cluster, papers }
+    }
+}
+
+/// The cluster of the tests that leave it as it was.
+static STRICT: LazyLock<House> = LazyLock::new(|| House::open(ClientAuth::Required));
+
+#[tokio::test]
+async fn every_master_is_reached_with_a_certificate_of_ours() {
+    let House { cluster, papers } = &*STRICT;
+    let store = store(&cluster.url(), &papers.app).await;
+    assert!(store.location().starts_with("rediss+cluster://127.0.0.1:"));
+    let ids = one_on_each(cluster);
+    assert_eq!(ids.len(), 3);
+    for (id, master) in ids.iter().zip(cluster.masters()) {
+        assert!(store.put(&put(*id, "x")).await.unwrap());
+        let there = master.command(&["EXISTS", key(*id).as_str()]).unwrap();
+        assert_eq!(there.int(), Some(1));
+    }
+    let masters = cluster.masters();
+    let before: Vec<_> = masters.iter().map(|master| calls(master, "get")).collect();
+    let keys: Vec<_> = ids.iter().map(|id| key(*id)).collect();
+    for entry in store.get_many(&keys).await {
+        assert_eq!(entry.unwrap().unwrap().value, "x");
+    }
+    for (master, before) in masters.iter().zip(before) {
+        assert!(calls(master, "get") > before, "{master:?} was not asked");
+    }
+    let start = fresh();
+    let steps = (start..start + 30).map(|id| (tally(id), Add { by: 1, ms: 60_000 }));
+    let steps: Vec<_> = steps.collect();
+    for result in programs(&store).run_many(&steps).await {
+        assert_eq!(result.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn sharded_channels_are_heard_on_every_master() {
+    let House { cluster, papers } = &*STRICT;
+    let store = store(&cluster.url(), &papers.app).await;
+    let (bus, channels) = (bus(&store), channel_on_each(cluster));
+    let all = channels.iter().cloned();
+    let all = all.fold(Interest::default(), Interest::and_channel);
+    let mut heard = bus.subscribe(all).await.unwrap();
+    for (channel, master) in channels.iter().zip(cluster.masters()) {
+        assert_eq!(sharded(master), 1);
+        let said = channel.as_str().to_owned();
+        bus.publish(channel, said.clone().into()).await.unwrap();
+        assert_eq!(text(&mut heard).await, said);
+    }
+}
+
+#[tokio::test]
+async fn who_shows_no_certificate_is_told_how_to() {
+    let House { cluster, papers } = &*STRICT;
+    let text = error(&cluster.url(), &papers.ca).await;
+    assert!(asks_for_a_certificate_of_ours(&text), "{text}");
+}
+
+#[tokio::test]
+async fn a_cluster_that_nobody_vouches_for_is_refused_with_the_fix() {
+    let House { cluster, papers } = &*STRICT;
+    let text = error(&cluster.url(), &papers.stranger).await;
+    assert!(text.contains("signed by nobody who is trusted here"), "{text}");
+    assert!(text.contains("?ca=/path/to/ca.pem"), "{text}");
+}
+
+#[tokio::test]
+async fn a_node_and_a_cluster_are_told_apart_with_the_url_to_use() {
+    let House { cluster, papers } = &*STRICT;
+    let node = cluster.nodes()[0].url();
+    let url = format!("{node}?{}", papers.app);
+    let refused = larder_redis::RedisStore::connect(&url).await.unwrap_err();
+    let address = cluster.nodes()[0].address();
+    let fix = format!("use rediss+cluster://{address}");
+    assert!(refused.to_string().contains(&fix), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slots_that_move_and_a_master_that_is_killed_are_followed_and_heard_of() {
+    let House { cluster, papers } = House::open(ClientAuth::Off);
+    let store = store(&cluster.url(), &papers.ca).await;
+    let (bus, channels) = (bus(&store), channel_on_each(&cluster));
+    let room = NonZeroUsize::new(1_000).unwrap();
+    let mut heard = Vec::new();
+    for channel in &channels {
+        let interest = Interest::in_channel(channel.clone()).with_buffer(room);
+        heard.push(bus.subscribe(interest).await.unwrap());
+    }
+    let news = Interest::in_all_of(Topic::broadcast("news")).with_buffer(room);
+    let mut news = bus.subscribe(news).await.unwrap();
+
+    // Between two masters: what is not at the old one is asked for at the new one.
+    let ids = one_on_each(&cluster);
+    let masters = cluster.masters();
+    let moving = cluster.begin_move(slot(ids[0]), masters[1]).unwrap();
+    let asked = calls(masters[1], "asking");
+    assert!(store.put(&put(ids[0], "asked")).await.unwrap());
+    assert_eq!(store.get(&key(ids[0])).await.unwrap().unwrap().value, "asked");
+    assert!(calls(masters[1], "asking") > asked, "nobody was sent on");
+    block_in_place(|| moving.finish()).unwrap();
+    let moved = store.get(&key(ids[0])).await.unwrap();
+    assert_eq!(moved.unwrap().value, "asked");
+
+    // One that has moved as a whole, with who listens there.
+    let of_channel = slot_of(channels[0].as_str());
+    block_in_place(|| cluster.move_slot(of_channel, masters[1])).unwrap();
+    assert!(heard_again(&bus, &channels[0], &mut heard[0]).await > 0);
+    assert_eq!(sharded(masters[1]), 2);
+
+    let old = cluster.master_of(channels[2].as_str()).unwrap();
+    let lost = ids[2];
+    old.kill();
+    let new = block_in_place(|| cluster.wait_for_failover(channels[2].as_str(), old)).unwrap();
+    until("following the failover", || async {
+        store.put(&put(lost, "after")).await.is_ok()
+    })
+    .await;
+    let there = new.command(&["EXISTS", key(lost).as_str()]).unwrap();
+    assert_eq!(there.int(), Some(1));
+    assert!(heard_again(&bus, &channels[2], &mut heard[2]).await > 0);
+    assert_eq!(next(&mut news).await, Some(Event::Gap));
+}

@@ -1,0 +1,89 @@
+//! TLS: whom we trust, who we are, and what is said when one of them is wrong.
+
+mod cluster;
+mod hosts;
+mod sentinels;
+mod server;
+
+use std::sync::Arc;
+
+use larder_redis::RedisStore;
+use larder_store::{ErrorKind, Store};
+use larder_test::server::{CertificateAuthority, RedisOptions, Sandbox, TlsOptions};
+use tokio_rustls::rustls::crypto::CryptoProvider;
+
+use crate::support::patient;
+
+/// An authority, and the files of those who know it.
+struct Papers {
+    authority: CertificateAuthority,
+    /// The parameter that names it.
+    ca: String,
+    /// The parameter that names another.
+    stranger: String,
+    /// The parameters of a client that knows this authority, and has a certificate of it.
+    app: String,
+    files: Sandbox,
+}
+
+impl Papers {
+    fn new() -> Self {
+        let authority = CertificateAuthority::new().unwrap();
+        let stranger = CertificateAuthority::new().unwrap();
+        let app = authority.issue_client("app").unwrap();
+        let files = Sandbox::new().unwrap();
+        let file = |name, text| file(&files, name, text);
+        let ca = format!("ca={}", file("ca.pem", &authority.certificate_pem()));
+        let stranger = format!("ca={}", file("stranger.pem", &stranger.certificate_pem()));
+        let cert = file("app.pem", app.certificate_pem());
+        let key = file("app.key", app.key_pem());
+        Self {
+            authority,
+            app: format!("{ca}&cert={cert}&key={key}"),
+            ca,
+            stranger,
+            files,
+        }
+    }
+
+    /// How a server is started that this authority vouches for.
+    fn tls(&self) -> TlsOptions {
+        TlsOptions::new(&self.authority)
+    }
+}
+
+/// The path of a new file with this text.
+fn file(files: &Sandbox, name: &str, text: &str) -> String {
+    let path = files.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+fn nodes(tls: TlsOptions) -> RedisOptions {
+    RedisOptions::new().with_tls(tls)
+}
+
+async fn store(url: &str, query: &str) -> Arc<RedisStore> {
+    let store = patient(&format!("{url}?{query}")).connect().await.unwrap();
+    assert!(
+        CryptoProvider::get_default().is_none(),
+        "a provider for the whole process is nobody's here to install"
+    );
+    for shown in [store.location().to_owned(), format!("{store:?}")] {
+        assert!(!shown.contains("pem") && !shown.contains('@'), "{shown}");
+    }
+    Arc::new(store)
+}
+
+/// What is said where nobody is connected.
+async fn error(url: &str, query: &str) -> String {
+    let error = RedisStore::connect(&format!("{url}?{query}")).await;
+    let error = error.expect_err("no connection");
+    assert_eq!(error.kind(), ErrorKind::NotSent);
+    assert!(!error.to_string().contains('@'), "{error}");
+    error.to_string()
+}
+
+fn asks_for_a_certificate_of_ours(text: &str) -> bool {
+    text.contains("ask") && text.contains("certificate of ours") && text.contains("?cert=")
+}

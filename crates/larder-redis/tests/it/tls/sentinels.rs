@@ -1,0 +1,63 @@
+//! Sentinels and their servers by TLS.
+
+use larder_store::Store;
+use larder_test::server::{ClientAuth, RedisSentinels, SentinelOptions, TlsOptions};
+use tokio::task::block_in_place;
+
+use super::{Papers, asks_for_a_certificate_of_ours, error, nodes, store};
+use crate::support::{key, put, until};
+
+fn trio(papers: &Papers, tls: TlsOptions) -> RedisSentinels {
+    let servers = nodes(tls).with_password("sesame");
+    let trio = SentinelOptions::new().with_servers(servers);
+    trio.start().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_is_found_and_its_failovers_are_followed_with_a_certificate_of_ours() {
+    let papers = Papers::new();
+    let trio = trio(&papers, papers.tls().with_client_auth(ClientAuth::Required));
+
+    let text = error(&trio.url(), &papers.ca).await;
+    assert!(text.contains("no sentinel knows the master"), "{text}");
+    assert!(
+        asks_for_a_certificate_of_ours(&text) || text.contains("reset by peer"),
+        "{text}"
+    );
+    let text = error(&trio.url(), &papers.stranger).await;
+    assert!(text.contains("?ca=/path/to/ca.pem"), "{text}");
+
+    let store = store(&trio.url(), &papers.app).await;
+    assert!(store.location().starts_with("rediss+sentinel://127.0.0.1:"));
+    assert!(store.put(&put(1, "x")).await.unwrap());
+    let old = trio.master().unwrap();
+    old.kill();
+    let new = block_in_place(|| trio.wait_for_failover(old)).unwrap();
+    until("following the failover", || async {
+        store.put(&put(1, "y")).await.is_ok()
+    })
+    .await;
+    let there = new.command(&["EXISTS", key(1).as_str()]).unwrap();
+    assert_eq!(there.int(), Some(1));
+
+    old.restart().unwrap();
+    block_in_place(|| trio.wait_until_ready()).unwrap();
+    trio.failover().unwrap();
+    let third = block_in_place(|| trio.wait_for_failover(new)).unwrap();
+    until("following the one by hand", || async {
+        store.put(&put(7, "z")).await.is_ok()
+    })
+    .await;
+    let there = third.command(&["EXISTS", key(7).as_str()]).unwrap();
+    assert_eq!(there.int(), Some(1));
+}
+
+#[tokio::test]
+async fn a_master_by_another_name_than_its_certificate_has_is_refused_though_its_sentinels_are_not() {
+    let papers = Papers::new();
+    let trio = trio(&papers, papers.tls().with_names(["localhost"]));
+    // They call it by its address.
+    let url = trio.url().replace("127.0.0.1", "localhost");
+    let text = error(&url, &papers.ca).await;
+    assert!(text.contains("for another host than 127.0.0.1"), "{text}");
+}
