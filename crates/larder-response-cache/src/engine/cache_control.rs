@@ -1,6 +1,7 @@
 use http::{HeaderMap, HeaderName, header};
 
-use super::list::{Members, is_token, trim};
+use super::argument::Argument;
+use super::list::{Members, is_token};
 
 /// The longest time in seconds that a directive can say: 2^31, some 68 years (RFC 9111, 1.2.2).
 ///
@@ -59,13 +60,6 @@ pub struct CacheControl {
     pub is_unreadable: bool,
 }
 
-/// What stands behind the name of a directive.
-enum Argument<'a> {
-    None,
-    Text(std::borrow::Cow<'a, [u8]>),
-    Broken,
-}
-
 impl CacheControl {
     /// Reads every `Cache-Control` line of `headers`. It never fails.
     pub fn of(headers: &HeaderMap) -> Self {
@@ -97,21 +91,21 @@ impl CacheControl {
             self.is_unreadable |= name.is_empty();
             return;
         }
-        let argument = argument(rest);
+        let argument = Argument::of(rest);
         let is_whole = !matches!(argument, Argument::Broken);
         match name.to_ascii_lowercase().as_slice() {
-            b"max-age" => set(&mut self.max_age, seconds(&argument), 0),
-            b"s-maxage" => set(&mut self.s_maxage, seconds(&argument), 0),
+            b"max-age" => set(&mut self.max_age, argument.seconds(), 0),
+            b"s-maxage" => set(&mut self.s_maxage, argument.seconds(), 0),
             b"stale-while-revalidate" => {
-                set(&mut self.stale_while_revalidate, seconds(&argument), 0);
+                set(&mut self.stale_while_revalidate, argument.seconds(), 0);
             }
-            b"stale-if-error" => set(&mut self.stale_if_error, seconds(&argument), 0),
-            b"min-fresh" => set(&mut self.min_fresh, seconds(&argument), MAX_DELTA),
+            b"stale-if-error" => set(&mut self.stale_if_error, argument.seconds(), 0),
+            b"min-fresh" => set(&mut self.min_fresh, argument.seconds(), MAX_DELTA),
             b"max-stale" => {
                 let any = matches!(argument, Argument::None).then_some(MAX_DELTA);
-                set(&mut self.max_stale, any.or(seconds(&argument)), 0);
+                set(&mut self.max_stale, any.or(argument.seconds()), 0);
             }
-            b"no-cache" => match fields(&argument) {
+            b"no-cache" => match argument.fields() {
                 Some(fields) => self.no_cache_fields.extend(fields),
                 None => self.no_cache = true,
             },
@@ -134,64 +128,6 @@ fn set(held: &mut Option<u64>, said: Option<u64>, invalid: u64) {
         Some(before) if before != said => invalid,
         _ => said,
     });
-}
-
-fn argument(rest: &[u8]) -> Argument<'_> {
-    match rest {
-        [] => Argument::None,
-        [b'=', b'"', quoted @ .., b'"'] => match unquote(quoted) {
-            Some(text) => Argument::Text(text.into()),
-            None => Argument::Broken,
-        },
-        [b'=', token @ ..] if !token.is_empty() && token.iter().all(|&byte| is_token(byte)) => {
-            Argument::Text(token.into())
-        }
-        _ => Argument::Broken,
-    }
-}
-
-/// What a quoted string says; nothing where a quote in it is not escaped.
-fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
-    let mut text = Vec::with_capacity(quoted.len());
-    let mut bytes = quoted.iter();
-    while let Some(&byte) = bytes.next() {
-        match byte {
-            b'"' => return None,
-            b'\\' => text.push(*bytes.next()?),
-            _ => text.push(byte),
-        }
-    }
-    Some(text)
-}
-
-fn seconds(argument: &Argument<'_>) -> Option<u64> {
-    match argument {
-        Argument::Text(text) => delta_seconds(text),
-        _ => None,
-    }
-}
-
-/// A number of seconds, held at [`MAX_DELTA`] (RFC 9111, 1.2.2); nothing where it is none.
-pub(super) fn delta_seconds(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let digit = |sum: u64, &byte: &u8| (sum * 10 + u64::from(byte - b'0')).min(MAX_DELTA);
-    Some(text.iter().fold(0, digit))
-}
-
-/// The fields that an argument names; nothing where it does not name any, or not only fields.
-fn fields(argument: &Argument<'_>) -> Option<Vec<HeaderName>> {
-    let Argument::Text(text) = argument else {
-        return None;
-    };
-    let names: Option<Vec<_>> = text
-        .split(|&byte| byte == b',')
-        .map(trim)
-        .filter(|name| !name.is_empty())
-        .map(|name| HeaderName::from_bytes(name).ok())
-        .collect();
-    names.filter(|names| !names.is_empty())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use http::{HeaderMap, StatusCode, header};
 use larder_store::Timestamp;
 
-use super::cache_control::delta_seconds;
+use super::argument::delta_seconds;
 use super::date::date;
 use super::list::trim;
 use super::status::is_heuristically_cacheable;

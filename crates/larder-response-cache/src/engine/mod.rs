@@ -3,6 +3,7 @@
 //! Nothing here waits, stores or knows of tower. Every parser takes any bytes without a panic, and
 //! reads what is broken against reuse.
 
+mod argument;
 mod cache_control;
 mod date;
 mod fields;

@@ -1,0 +1,75 @@
+use std::borrow::Cow;
+
+use http::HeaderName;
+
+use super::MAX_DELTA;
+use super::list::{is_token, trim};
+
+/// What stands behind the name of a directive (RFC 9111, 5.2).
+pub(super) enum Argument<'a> {
+    None,
+    Text(Cow<'a, [u8]>),
+    Broken,
+}
+
+impl<'a> Argument<'a> {
+    /// Reads what follows the name, which is a token or a quoted string behind `=`, or nothing.
+    pub(super) fn of(rest: &'a [u8]) -> Self {
+        match rest {
+            [] => Self::None,
+            [b'=', b'"', quoted @ .., b'"'] => match unquote(quoted) {
+                Some(text) => Self::Text(text.into()),
+                None => Self::Broken,
+            },
+            [b'=', token @ ..] if !token.is_empty() && token.iter().all(|&byte| is_token(byte)) => {
+                Self::Text(token.into())
+            }
+            _ => Self::Broken,
+        }
+    }
+
+    /// The number of seconds that it says; nothing where it is none.
+    pub(super) fn seconds(&self) -> Option<u64> {
+        match self {
+            Self::Text(text) => delta_seconds(text),
+            Self::None | Self::Broken => None,
+        }
+    }
+
+    /// The fields that it names; nothing where it does not name any, or not only fields.
+    pub(super) fn fields(&self) -> Option<Vec<HeaderName>> {
+        let Self::Text(text) = self else {
+            return None;
+        };
+        let names: Option<Vec<_>> = text
+            .split(|&byte| byte == b',')
+            .map(trim)
+            .filter(|name| !name.is_empty())
+            .map(|name| HeaderName::from_bytes(name).ok())
+            .collect();
+        names.filter(|names| !names.is_empty())
+    }
+}
+
+/// A number of seconds, held at [`MAX_DELTA`] (RFC 9111, 1.2.2); nothing where it is none.
+pub(super) fn delta_seconds(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digit = |sum: u64, &byte: &u8| (sum * 10 + u64::from(byte - b'0')).min(MAX_DELTA);
+    Some(text.iter().fold(0, digit))
+}
+
+/// What a quoted string says; nothing where a quote in it is not escaped.
+fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(quoted.len());
+    let mut bytes = quoted.iter();
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b'"' => return None,
+            b'\\' => text.push(*bytes.next()?),
+            _ => text.push(byte),
+        }
+    }
+    Some(text)
+}
