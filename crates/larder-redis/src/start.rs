@@ -74,6 +74,10 @@ pub(crate) async fn count(route: &Route, replicas: Replicas) -> Result<()> {
     }
 }
 
+fn is_tls(location: &str) -> bool {
+    location.starts_with("rediss")
+}
+
 fn error(kind: ErrorKind, text: String) -> Error {
     Error::new("connect", kind, text)
 }
@@ -92,16 +96,20 @@ fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
     let host = location
         .split_once("://")
         .map_or(location, |(_, host)| host);
+    let scheme = match is_tls(location) {
+        true => "rediss",
+        false => "redis",
+    };
     let wrong = match (said("mode"), wanted) {
         (Some("sentinel"), _) => Some(format!(
             "a sentinel: give the URL of the server that it watches, or \
-             redis+sentinel://{host}/name-of-the-master"
+             {scheme}+sentinel://{host}/name-of-the-master"
         )),
         (Some("cluster"), Mode::Alone) => Some(format!(
-            "a node of a cluster: use redis+cluster://{host}, which finds the others"
+            "a node of a cluster: use {scheme}+cluster://{host}, which finds the others"
         )),
         (Some("standalone"), Mode::Cluster) => Some(format!(
-            "no node of a cluster: use redis://{host} for one server"
+            "no node of a cluster: use {scheme}://{host} for one server"
         )),
         _ => None,
     };
@@ -124,7 +132,7 @@ fn explain(fault: &Fault, node: &Node) -> Error {
     let cause = match fault {
         Fault::TimedOut | Fault::Broken => {
             let deadline = node.limits().connect_deadline;
-            let tls = match location.starts_with("rediss") {
+            let tls = match is_tls(location) {
                 true => " that speaks TLS",
                 false => "",
             };
@@ -162,7 +170,13 @@ fn explain(fault: &Fault, node: &Node) -> Error {
             std::io::ErrorKind::BrokenPipe
             | std::io::ErrorKind::UnexpectedEof
             | std::io::ErrorKind::ConnectionReset => {
-                "it hung up before it answered: it may want TLS, or be no Redis server"
+                match is_tls(location) {
+                    true => {
+                        "it hung up before it answered: it may ask for a certificate of ours \
+                         (?cert=/path/to/cert.pem&key=/path/to/key.pem), or be no Redis server"
+                    }
+                    false => "it hung up before it answered: it may want TLS, or be no Redis server",
+                }
             }
             _ => "check the address, and whether this machine reaches it",
         };

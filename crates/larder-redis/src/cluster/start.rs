@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::map::SlotMap;
 use super::members::Members;
@@ -42,7 +42,10 @@ pub(crate) async fn connect(
     let map = SlotMap::new(topology, &members);
     let up = join_all(map.masters().iter().map(|master| master.is_up_by(deadline)));
     if !up.await.contains(&true) {
-        let named = map.masters().first().map_or("nobody", |it| it.location());
+        let named = match map.topology().ranges().first() {
+            Some(range) => why_not(&members, &range.master, deadline).await,
+            None => "nobody".to_owned(),
+        };
         return Err(error(
             ErrorKind::NotSent,
             format!(
@@ -63,6 +66,15 @@ pub(crate) async fn connect(
     });
     let refresher = tokio::spawn(refresh(shared.clone())).abort_handle();
     Ok(Cluster { shared, refresher })
+}
+
+/// A node that cannot be reached, and why, where that is found out in time.
+async fn why_not(members: &Members, place: &Place, deadline: Instant) -> String {
+    let node = members.node(place);
+    match timeout_at(deadline, node.replace_line()).await {
+        Ok(Err(fault)) => format!("{} ({fault})", node.location()),
+        _ => node.location().to_owned(),
+    }
 }
 
 async fn find(members: &Members, seeds: &[Place], location: &str) -> Result<Topology> {

@@ -38,13 +38,10 @@ pub(super) async fn ask(operation: &Operation<'_>, teller: &str) -> Result<Topol
 
 /// The error of a server that is none of a cluster.
 pub(super) fn not_a_cluster(operation: &'static str, location: &str) -> Error {
-    let url = location
-        .split_once("://")
-        .map_or(location, |(_, host)| host);
     Error::new(
         operation,
         ErrorKind::Invalid,
-        format!("{location} is no node of a cluster: use redis://{url} for one server"),
+        format!("{location} is no node of a cluster: use {location} for one server"),
     )
 }
 

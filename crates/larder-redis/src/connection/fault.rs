@@ -1,6 +1,6 @@
 use ::redis::RedisError;
 
-use crate::classify;
+use crate::{classify, tls};
 
 /// Why there is no connection.
 pub(crate) enum Fault {
@@ -27,9 +27,10 @@ impl Fault {
             Self::NoMaster => "it is not the master (yet)".to_owned(),
             Self::NoSuchMaster => "the sentinels watch no master of that name".to_owned(),
             Self::NoSentinel(why) => format!("no sentinel knows the master: {why}"),
-            Self::Redis(error) => match classify::system(error) {
-                Some(system) => system.to_string(),
-                None => format!("the handshake failed ({:?})", error.kind()),
+            Self::Redis(error) => match (tls::explain(error), classify::system(error)) {
+                (Some(why), _) => why.into_owned(),
+                (None, Some(system)) => system.to_string(),
+                (None, None) => format!("the handshake failed ({:?})", error.kind()),
             },
         }
     }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::io;
 use std::sync::Arc;
@@ -59,21 +60,25 @@ impl Tls {
 }
 
 /// What is wrong with a handshake, and the fix, if it is one of TLS.
-pub(crate) fn explain(error: &RedisError) -> Option<&'static str> {
+pub(crate) fn explain(error: &RedisError) -> Option<Cow<'static, str>> {
     let shared = error
         .source()?
         .downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
     let system = shared.downcast_ref::<io::Error>()?;
-    Some(match system.get_ref()?.downcast_ref::<Error>()? {
+    let error = system.get_ref()?.downcast_ref::<Error>()?;
+    if let Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+        expected, ..
+    }) = error
+    {
+        return Some(format!("{OTHER_HOST} than {}{NAMES}", expected.to_str()).into());
+    }
+    Some(Cow::Borrowed(match error {
         Error::InvalidCertificate(
             CertificateError::UnknownIssuer | CertificateError::BadSignature,
         ) => {
             "its certificate is signed by nobody who is trusted here: name its CA with \
              ?ca=/path/to/ca.pem"
         }
-        Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => "its certificate is for another host: connect by a name that stands in it",
         Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
         ) => "its certificate has expired",
@@ -88,5 +93,10 @@ pub(crate) fn explain(error: &RedisError) -> Option<&'static str> {
             "it does not speak TLS: use its TLS port, or a URL without the second 's'"
         }
         _ => "TLS failed",
-    })
+    }))
 }
+
+const OTHER_HOST: &str = "its certificate is for another host";
+
+/// The host may be one that the nodes of a cluster announce, or the sentinels.
+const NAMES: &str = ": put that name into it, or have the server called by one that stands there";

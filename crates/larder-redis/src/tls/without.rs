@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io;
 
@@ -24,6 +25,6 @@ impl Tls {
     }
 }
 
-pub(crate) fn explain(_: &RedisError) -> Option<&'static str> {
+pub(crate) fn explain(_: &RedisError) -> Option<Cow<'static, str>> {
     None
 }

@@ -87,7 +87,10 @@ async fn who_shows_no_certificate_is_told_how_to() {
 async fn a_cluster_that_nobody_vouches_for_is_refused_with_the_fix() {
     let House { cluster, papers } = &*STRICT;
     let text = error(&cluster.url(), &papers.stranger).await;
-    assert!(text.contains("signed by nobody who is trusted here"), "{text}");
+    assert!(
+        text.contains("signed by nobody who is trusted here"),
+        "{text}"
+    );
     assert!(text.contains("?ca=/path/to/ca.pem"), "{text}");
 }
 
@@ -122,7 +125,10 @@ async fn slots_that_move_and_a_master_that_is_killed_are_followed_and_heard_of()
     let moving = cluster.begin_move(slot(ids[0]), masters[1]).unwrap();
     let asked = calls(masters[1], "asking");
     assert!(store.put(&put(ids[0], "asked")).await.unwrap());
-    assert_eq!(store.get(&key(ids[0])).await.unwrap().unwrap().value, "asked");
+    assert_eq!(
+        store.get(&key(ids[0])).await.unwrap().unwrap().value,
+        "asked"
+    );
     assert!(calls(masters[1], "asking") > asked, "nobody was sent on");
     block_in_place(|| moving.finish()).unwrap();
     let moved = store.get(&key(ids[0])).await.unwrap();

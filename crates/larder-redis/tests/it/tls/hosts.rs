@@ -19,7 +19,10 @@ async fn announce(cluster: &RedisCluster, node: &RedisNode, name: &str) {
             let all = other.command(&["CLUSTER", "NODES"]).unwrap();
             let all = all.text().unwrap().into_owned();
             let line = all.lines().find(|line| line.starts_with(&id)).unwrap();
-            line.split(' ').nth(1).unwrap().ends_with(&format!(",{name}"))
+            line.split(' ')
+                .nth(1)
+                .unwrap()
+                .ends_with(&format!(",{name}"))
         })
     })
     .await;
@@ -28,7 +31,9 @@ async fn announce(cluster: &RedisCluster, node: &RedisNode, name: &str) {
 /// The first three nodes, by a name that is in their certificates.
 fn seeds(cluster: &RedisCluster) -> String {
     let seeds = cluster.nodes()[..3].iter();
-    let seeds: Vec<_> = seeds.map(|node| format!("localhost:{}", node.port())).collect();
+    let seeds: Vec<_> = seeds
+        .map(|node| format!("localhost:{}", node.port()))
+        .collect();
     format!("rediss+cluster://:sesame@{}", seeds.join(","))
 }
 
@@ -72,7 +77,10 @@ async fn a_node_that_is_announced_by_a_name_that_is_not_its_own_is_told_nothing(
         announce(&cluster, master, "127.0.0.1").await;
     }
     let text = error(&url, &papers.ca).await;
-    assert!(text.contains("no master can be reached where they say it is"), "{text}");
+    assert!(
+        text.contains("no master can be reached where they say it is"),
+        "{text}"
+    );
     assert!(text.contains("for another host than 127.0.0.1"), "{text}");
     assert!(text.contains("cluster-announce-hostname"), "{text}");
 }
@@ -81,9 +89,15 @@ async fn a_node_that_is_announced_by_a_name_that_is_not_its_own_is_told_nothing(
 async fn seeds_of_which_none_has_the_right_name_are_refused() {
     let papers = Papers::new();
     let nodes = nodes(papers.tls().with_names(["redis.example"]));
-    let alone = nodes.with_setting("cluster-enabled", "yes").start().unwrap();
+    let alone = nodes
+        .with_setting("cluster-enabled", "yes")
+        .start()
+        .unwrap();
     let url = alone.url().replacen("rediss:", "rediss+cluster:", 1);
     let text = error(&url, &papers.ca).await;
     assert!(text.contains("for another host than 127.0.0.1"), "{text}");
-    assert!(RedisStore::connect(&url).await.is_err(), "the system trusts it");
+    assert!(
+        RedisStore::connect(&url).await.is_err(),
+        "the system trusts it"
+    );
 }

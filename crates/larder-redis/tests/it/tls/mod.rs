@@ -32,7 +32,7 @@ impl Papers {
         let stranger = CertificateAuthority::new().unwrap();
         let app = authority.issue_client("app").unwrap();
         let files = Sandbox::new().unwrap();
-        let file = |name, text| file(&files, name, text);
+        let file = |name: &str, text: &str| file(&files, name, text);
         let ca = format!("ca={}", file("ca.pem", &authority.certificate_pem()));
         let stranger = format!("ca={}", file("stranger.pem", &stranger.certificate_pem()));
         let cert = file("app.pem", app.certificate_pem());

@@ -7,7 +7,7 @@ use tokio::task::block_in_place;
 use super::{Papers, asks_for_a_certificate_of_ours, error, nodes, store};
 use crate::support::{key, put, until};
 
-fn trio(papers: &Papers, tls: TlsOptions) -> RedisSentinels {
+fn trio(tls: TlsOptions) -> RedisSentinels {
     let servers = nodes(tls).with_password("sesame");
     let trio = SentinelOptions::new().with_servers(servers);
     trio.start().unwrap()
@@ -16,7 +16,7 @@ fn trio(papers: &Papers, tls: TlsOptions) -> RedisSentinels {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_is_found_and_its_failovers_are_followed_with_a_certificate_of_ours() {
     let papers = Papers::new();
-    let trio = trio(&papers, papers.tls().with_client_auth(ClientAuth::Required));
+    let trio = trio(papers.tls().with_client_auth(ClientAuth::Required));
 
     let text = error(&trio.url(), &papers.ca).await;
     assert!(text.contains("no sentinel knows the master"), "{text}");
@@ -53,9 +53,10 @@ async fn a_master_is_found_and_its_failovers_are_followed_with_a_certificate_of_
 }
 
 #[tokio::test]
-async fn a_master_by_another_name_than_its_certificate_has_is_refused_though_its_sentinels_are_not() {
+async fn a_master_by_another_name_than_its_certificate_has_is_refused_though_its_sentinels_are_not()
+{
     let papers = Papers::new();
-    let trio = trio(&papers, papers.tls().with_names(["localhost"]));
+    let trio = trio(papers.tls().with_names(["localhost"]));
     // They call it by its address.
     let url = trio.url().replace("127.0.0.1", "localhost");
     let text = error(&url, &papers.ca).await;
