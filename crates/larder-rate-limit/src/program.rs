@@ -22,7 +22,11 @@ impl Program for Gcra {
     type Record = Tat;
     type Reply = Decision;
 
-    const SCRIPT: &'static Script = &Script::new("gcra", Effect::Once, include_str!("gcra.lua"));
+    const SCRIPT: &'static Script = &Script::new(
+        "gcra",
+        Effect::Once,
+        concat!(include_str!("tat.lua"), include_str!("gcra.lua")),
+    );
 
     fn args(&self, args: &mut Args) {
         args.int(self.interval);
@@ -50,8 +54,11 @@ impl Program for Peek {
     type Record = Tat;
     type Reply = Decision;
 
-    const SCRIPT: &'static Script =
-        &Script::new("gcra-peek", Effect::Read, include_str!("peek.lua"));
+    const SCRIPT: &'static Script = &Script::new(
+        "gcra-peek",
+        Effect::Read,
+        concat!(include_str!("tat.lua"), include_str!("peek.lua")),
+    );
 
     fn args(&self, args: &mut Args) {
         self.0.args(args);
@@ -93,8 +100,16 @@ impl Program for Refund {
     type Record = Tat;
     type Reply = Decision;
 
-    const SCRIPT: &'static Script =
-        &Script::new("gcra-refund", Effect::Once, include_str!("refund.lua")).runs_when_full();
+    const SCRIPT: &'static Script = &Script::new(
+        "gcra-refund",
+        Effect::Once,
+        concat!(
+            include_str!("tat.lua"),
+            include_str!("refund.lua"),
+            include_str!("peek.lua"),
+        ),
+    )
+    .runs_when_full();
 
     fn args(&self, args: &mut Args) {
         self.gcra.args(args);
