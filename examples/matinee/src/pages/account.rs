@@ -50,7 +50,7 @@ fn row(device: &Device, now: i64) -> Row<'_> {
         name: device.name.as_deref().unwrap_or("A browser"),
         is_current: device.is_current,
         since: text::utc(since, "%-d %B %Y, %H:%M"),
-        since_iso: text::utc(since, "%Y-%m-%dT%H:%MZ"),
+        since_iso: text::iso(since),
         seen: if seen < JUST_NOW_MS {
             "just now".to_owned()
         } else {

@@ -63,11 +63,7 @@ fn card(listing: &Listing, now: i64) -> Card<'_> {
         .zip(listing.next_screen.as_deref());
     let next = next.map(|(at, screen)| {
         (
-            format!(
-                "{}, {}",
-                text::day(at, now, "%a %-d %b"),
-                text::utc(at, "%H:%M")
-            ),
+            format!("{}, {}", text::day(at, now, "%a %-d %b"), text::time(at)),
             screen,
         )
     });

@@ -71,8 +71,8 @@ fn days(showings: &[Showing], now: i64) -> Vec<Day<'_>> {
 fn ticket(showing: &Showing) -> Ticket<'_> {
     Ticket {
         showing: showing.id,
-        time: text::utc(showing.starts_at_ms, "%H:%M"),
-        iso: text::utc(showing.starts_at_ms, "%Y-%m-%dT%H:%MZ"),
+        time: text::time(showing.starts_at_ms),
+        iso: text::iso(showing.starts_at_ms),
         screen: &showing.screen,
         seats: text::counted(showing.seats, "seat", "seats"),
         price: text::price(showing.price_cents),

@@ -58,6 +58,16 @@ pub(super) fn utc(ms: i64, format: &str) -> String {
         .unwrap_or_default()
 }
 
+/// `19:30`.
+pub(super) fn time(ms: i64) -> String {
+    utc(ms, "%H:%M")
+}
+
+/// `1998-06-12T19:30Z`, as a program reads it.
+pub(super) fn iso(ms: i64) -> String {
+    utc(ms, "%Y-%m-%dT%H:%MZ")
+}
+
 /// `Today`, `Tomorrow`, or the date by a format of `strftime`.
 pub(super) fn day(ms: i64, now_ms: i64, format: &str) -> String {
     match ms.div_euclid(DAY_MS) - now_ms.div_euclid(DAY_MS) {
@@ -109,6 +119,10 @@ mod tests {
         assert_eq!(date("soon"), "soon");
         assert_eq!(utc(1_000, "%H:%M:%S%.3f"), "00:00:01.000");
         assert_eq!(utc(i64::MAX, "%H"), "");
+        assert_eq!(
+            (time(60_000), iso(60_000)),
+            ("00:01".to_owned(), "1970-01-01T00:01Z".to_owned())
+        );
         assert_eq!(
             [-5, 12, 3_400, 300_000, 7_200_000].map(age),
             ["0 ms", "12 ms", "3.4 s", "5 min", "2 h"]

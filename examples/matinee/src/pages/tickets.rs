@@ -49,8 +49,8 @@ fn booking(seats: &[BookedSeat], now: i64) -> Booking<'_> {
         film: &first.film,
         screen: &first.screen,
         day: text::day(first.starts_at_ms, now, "%A %-d %B"),
-        time: text::utc(first.starts_at_ms, "%H:%M"),
-        iso: text::utc(first.starts_at_ms, "%Y-%m-%dT%H:%MZ"),
+        time: text::time(first.starts_at_ms),
+        iso: text::iso(first.starts_at_ms),
         seats: names.join(", "),
         total: text::price(first.price_cents.saturating_mul(number)),
     }
