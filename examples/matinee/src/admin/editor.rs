@@ -2,8 +2,8 @@ use larder::response_cache::Purger;
 use sqlx::SqlitePool;
 
 use crate::caching::Tag;
-use crate::db::{self, Edited, FilmEdit};
-use crate::films::Loader;
+use crate::db::{self, Edited};
+use crate::films::{Film, Loader};
 
 /// Edits films, and lets go of every copy of what was before.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl Editor {
     ///
     /// In this order: a page that is made in between is made of what is written. One that another
     /// process makes of what it holds yet is not kept, as it is made too soon after the purge.
-    pub(crate) async fn save(&self, film: &FilmEdit) -> Result<Saved, sqlx::Error> {
+    pub(crate) async fn save(&self, film: &Film) -> Result<Saved, sqlx::Error> {
         match db::edit_film(&self.pool, film).await? {
             Edited::Done => {}
             Edited::Outdated => return Ok(Saved::Outdated),

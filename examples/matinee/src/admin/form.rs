@@ -1,7 +1,6 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use crate::db::FilmEdit;
 use crate::films::Film;
 
 /// The form of a film, as it was typed.
@@ -43,14 +42,14 @@ impl From<Film> for FilmForm {
 }
 
 impl FilmForm {
-    /// The edit that is meant, or all that is wrong with it, in words.
-    pub(crate) fn parse(&self, id: i64) -> Result<FilmEdit, Vec<String>> {
+    /// The film as it is to be, with the revision that the editor saw; or all that is wrong with it, in words.
+    pub(crate) fn parse(&self, id: i64) -> Result<Film, Vec<String>> {
         let mut wrong = Vec::new();
         let title = line("title", &self.title, 200, &mut wrong);
         if self.title.trim().is_empty() {
             wrong.push("A film has a title.".to_owned());
         }
-        let edit = FilmEdit {
+        let film = Film {
             id,
             revision: self.revision,
             title: title.unwrap_or_default(),
@@ -63,7 +62,7 @@ impl FilmForm {
             distributor: line("distributor", &self.distributor, 200, &mut wrong),
         };
         if wrong.is_empty() {
-            Ok(edit)
+            Ok(film)
         } else {
             Err(wrong)
         }

@@ -13,8 +13,7 @@ use tower::ServiceExt;
 use super::editor::Saved;
 use super::{Editor, FilmForm};
 use crate::caching::{self, Tag};
-use crate::db::FilmEdit;
-use crate::films::{Loader, load_film};
+use crate::films::{Film, Loader, load_film};
 
 /// An editor, and a page of film 7 behind the response cache, on a store that fails when told to.
 struct Desk {
@@ -66,7 +65,7 @@ impl Desk {
         (String::from_utf8(title.into()).unwrap(), how)
     }
 
-    async fn edit(&self, title: &str) -> FilmEdit {
+    async fn edit(&self, title: &str) -> Film {
         let film = load_film(&self.pool, 7).await.unwrap().film;
         let mut form = FilmForm::from(film);
         form.title = title.to_owned();

@@ -3,22 +3,7 @@
 use sqlx::SqlitePool;
 
 use super::fold;
-
-/// A film as it is to be from now on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FilmEdit {
-    pub(crate) id: i64,
-    /// That of the film that the editor saw.
-    pub(crate) revision: i64,
-    pub(crate) title: String,
-    pub(crate) released: Option<String>,
-    pub(crate) certificate: Option<String>,
-    pub(crate) running_time_min: Option<u32>,
-    pub(crate) genre: Option<String>,
-    pub(crate) director: Option<String>,
-    pub(crate) distributor: Option<String>,
-    pub(crate) overview: Option<String>,
-}
+use crate::films::Film;
 
 /// What became of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +20,9 @@ pub(crate) async fn edition(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
         .await
 }
 
-/// Writes an edit and makes another edition, in one transaction.
-pub(crate) async fn edit_film(pool: &SqlitePool, film: &FilmEdit) -> Result<Edited, sqlx::Error> {
+/// Writes a film over the revision that it names, the one that its editor saw, and makes another
+/// edition, in one transaction.
+pub(crate) async fn edit_film(pool: &SqlitePool, film: &Film) -> Result<Edited, sqlx::Error> {
     let known = [
         Some(&film.title),
         film.director.as_ref(),
