@@ -3,6 +3,7 @@
 mod code;
 mod holds;
 mod html;
+mod map;
 mod office;
 #[cfg(test)]
 mod race;
@@ -15,7 +16,8 @@ use axum::middleware::map_response;
 use axum::routing::{get, post};
 
 pub(crate) use self::holds::SEATS_EACH;
-pub(crate) use self::office::{BoxOffice, SeatMap, SeatState};
+pub(crate) use self::map::{SeatMap, SeatState};
+pub(crate) use self::office::BoxOffice;
 pub(crate) use self::seat::Seat;
 pub(crate) use self::showing::Showing;
 use crate::app::AppState;

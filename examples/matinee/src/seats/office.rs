@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use larder::{Store, Ttl};
 use sqlx::SqlitePool;
 
-use super::holds::{Held, HeldSeat, Holds};
+use super::holds::{Held, Holds};
+use super::map::SeatMap;
 use super::{Seat, Showing, code};
 use crate::clock::now_ms;
 use crate::db::{self, Booked, NewBooking};
@@ -44,43 +44,6 @@ pub(crate) enum Denied {
     Database(#[from] sqlx::Error),
 }
 
-/// All seats of a showing as one visitor sees them at this moment.
-#[derive(Clone, Debug)]
-pub(crate) struct SeatMap {
-    pub(crate) showing: Showing,
-    /// How long a hold lasts.
-    pub(crate) hold_for: Duration,
-    taken: BTreeMap<Seat, SeatState>,
-}
-
-/// Whose a seat is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SeatState {
-    Free,
-    /// Somebody else holds it, and may yet give it back.
-    Held,
-    /// Somebody has booked it.
-    Booked,
-    /// The visitor holds it for so long yet.
-    Yours(Duration),
-    /// The visitor has booked it.
-    YourTicket,
-}
-
-impl SeatMap {
-    pub(crate) fn state(&self, seat: Seat) -> SeatState {
-        self.taken.get(&seat).copied().unwrap_or(SeatState::Free)
-    }
-
-    /// The seats that the visitor holds, and how long yet.
-    pub(crate) fn yours(&self) -> impl Iterator<Item = (Seat, Duration)> {
-        self.taken.iter().filter_map(|(&seat, state)| match state {
-            SeatState::Yours(left) => Some((seat, *left)),
-            _ => None,
-        })
-    }
-}
-
 impl BoxOffice {
     pub(crate) fn new(
         pool: SqlitePool,
@@ -97,36 +60,8 @@ impl BoxOffice {
         // In this order: a seat that is booked in between is still held, not free.
         let held = self.holds.read(showing.id).await?;
         let booked = db::booked_seats(&self.pool, showing.id).await?;
-        let holder = user.map(|user| user.to_string());
-        let of_hold = |hold: HeldSeat| {
-            if holder.as_deref() == Some(&*hold.holder) {
-                SeatState::Yours(Duration::from_micros(hold.left.unsigned_abs()))
-            } else {
-                SeatState::Held
-            }
-        };
-        let of_user = |owner| {
-            if user == Some(owner) {
-                SeatState::YourTicket
-            } else {
-                SeatState::Booked
-            }
-        };
-        let mut taken: BTreeMap<_, _> = held
-            .into_iter()
-            .map(|(seat, hold)| (seat, of_hold(hold)))
-            .collect();
-        // What is booked is booked, whoever holds it.
-        taken.extend(
-            booked
-                .into_iter()
-                .map(|(seat, owner)| (seat, of_user(owner))),
-        );
-        Ok(SeatMap {
-            showing,
-            hold_for: self.holds.hold_for().into(),
-            taken,
-        })
+        let hold_for = self.holds.hold_for().into();
+        Ok(SeatMap::new(showing, hold_for, user, held, booked))
     }
 
     /// Holds seats for a user, all of them or none.

@@ -1,0 +1,82 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::holds::HeldSeat;
+use super::{Seat, Showing};
+
+/// All seats of a showing as one visitor sees them at this moment.
+#[derive(Clone, Debug)]
+pub(crate) struct SeatMap {
+    pub(crate) showing: Showing,
+    /// How long a hold lasts.
+    pub(crate) hold_for: Duration,
+    taken: BTreeMap<Seat, SeatState>,
+}
+
+/// Whose a seat is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SeatState {
+    Free,
+    /// Somebody else holds it, and may yet give it back.
+    Held,
+    /// Somebody has booked it.
+    Booked,
+    /// The visitor holds it for so long yet.
+    Yours(Duration),
+    /// The visitor has booked it.
+    YourTicket,
+}
+
+impl SeatMap {
+    /// What `user` sees of seats that are held, and of seats that are booked.
+    pub(super) fn new(
+        showing: Showing,
+        hold_for: Duration,
+        user: Option<i64>,
+        held: BTreeMap<Seat, HeldSeat>,
+        booked: BTreeMap<Seat, i64>,
+    ) -> Self {
+        let holder = user.map(|user| user.to_string());
+        let of_hold = |hold: HeldSeat| {
+            if holder.as_deref() == Some(&*hold.holder) {
+                SeatState::Yours(Duration::from_micros(hold.left.unsigned_abs()))
+            } else {
+                SeatState::Held
+            }
+        };
+        let of_user = |owner| {
+            if user == Some(owner) {
+                SeatState::YourTicket
+            } else {
+                SeatState::Booked
+            }
+        };
+        let mut taken: BTreeMap<_, _> = held
+            .into_iter()
+            .map(|(seat, hold)| (seat, of_hold(hold)))
+            .collect();
+        // What is booked is booked, whoever holds it.
+        taken.extend(
+            booked
+                .into_iter()
+                .map(|(seat, owner)| (seat, of_user(owner))),
+        );
+        Self {
+            showing,
+            hold_for,
+            taken,
+        }
+    }
+
+    pub(crate) fn state(&self, seat: Seat) -> SeatState {
+        self.taken.get(&seat).copied().unwrap_or(SeatState::Free)
+    }
+
+    /// The seats that the visitor holds, and how long yet.
+    pub(crate) fn yours(&self) -> impl Iterator<Item = (Seat, Duration)> {
+        self.taken.iter().filter_map(|(&seat, state)| match state {
+            SeatState::Yours(left) => Some((seat, *left)),
+            _ => None,
+        })
+    }
+}
