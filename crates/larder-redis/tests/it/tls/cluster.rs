@@ -10,8 +10,8 @@ use tokio::task::block_in_place;
 use super::{Papers, asks_for_a_certificate_of_ours, error, nodes, store};
 use crate::bus::{bus, next, text};
 use crate::cluster::bus::{heard_again, one_on_each as channel_on_each, sharded};
-use crate::cluster::{calls, fresh, one_on_each, slot};
-use crate::support::{Add, key, programs, put, tally, until};
+use crate::cluster::{fresh, one_on_each, slot};
+use crate::support::{Add, calls, key, programs, put, tally, until};
 
 /// A cluster that asks for certificates, and what its clients have.
 struct House {
@@ -43,14 +43,14 @@ async fn every_master_is_reached_with_a_certificate_of_ours() {
         let there = master.command(&["EXISTS", key(*id).as_str()]).unwrap();
         assert_eq!(there.int(), Some(1));
     }
-    let masters = cluster.masters();
-    let before: Vec<_> = masters.iter().map(|master| calls(master, "get")).collect();
+    let asked = |master| calls(master, "get");
+    let before: Vec<_> = cluster.masters().into_iter().map(asked).collect();
     let keys: Vec<_> = ids.iter().map(|id| key(*id)).collect();
     for entry in store.get_many(&keys).await {
         assert_eq!(entry.unwrap().unwrap().value, "x");
     }
-    for (master, before) in masters.iter().zip(before) {
-        assert!(calls(master, "get") > before, "{master:?} was not asked");
+    for (master, before) in cluster.masters().into_iter().zip(before) {
+        assert!(asked(master) > before, "{master:?} was not asked");
     }
     let start = fresh();
     let steps = (start..start + 30).map(|id| (tally(id), Add { by: 1, ms: 60_000 }));

@@ -6,6 +6,7 @@ mod sentinels;
 mod server;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Store};
@@ -63,8 +64,16 @@ fn nodes(tls: TlsOptions) -> RedisOptions {
     RedisOptions::new().with_tls(tls)
 }
 
+/// Enough for a handshake on a machine that is busy with others.
+const CONNECT: Duration = Duration::from_secs(2);
+
 async fn store(url: &str, query: &str) -> Arc<RedisStore> {
-    let store = patient(&format!("{url}?{query}")).connect().await.unwrap();
+    let store = patient(&format!("{url}?{query}"));
+    let store = store
+        .with_connect_deadline(CONNECT)
+        .connect()
+        .await
+        .unwrap();
     assert!(
         CryptoProvider::get_default().is_none(),
         "a provider for the whole process is nobody's here to install"
@@ -77,8 +86,8 @@ async fn store(url: &str, query: &str) -> Arc<RedisStore> {
 
 /// What is said where nobody is connected.
 async fn error(url: &str, query: &str) -> String {
-    let error = RedisStore::connect(&format!("{url}?{query}")).await;
-    let error = error.expect_err("no connection");
+    let store = RedisStore::builder(&format!("{url}?{query}")).with_connect_deadline(CONNECT);
+    let error = store.connect().await.expect_err("no connection");
     assert_eq!(error.kind(), ErrorKind::NotSent);
     assert!(!error.to_string().contains('@'), "{error}");
     error.to_string()

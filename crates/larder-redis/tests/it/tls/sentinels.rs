@@ -14,18 +14,19 @@ fn trio(tls: TlsOptions) -> RedisSentinels {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_master_is_found_and_its_failovers_are_followed_with_a_certificate_of_ours() {
+async fn a_master_is_found_and_its_failover_is_followed_with_a_certificate_of_ours() {
     let papers = Papers::new();
     let trio = trio(papers.tls().with_client_auth(ClientAuth::Required));
 
-    let text = error(&trio.url(), &papers.ca).await;
-    assert!(text.contains("no sentinel knows the master"), "{text}");
-    assert!(
-        asks_for_a_certificate_of_ours(&text) || text.contains("reset by peer"),
-        "{text}"
-    );
-    let text = error(&trio.url(), &papers.stranger).await;
-    assert!(text.contains("?ca=/path/to/ca.pem"), "{text}");
+    let url = trio.url();
+    let (nobody, stranger) = tokio::join!(error(&url, &papers.ca), error(&url, &papers.stranger));
+    for text in [&nobody, &stranger] {
+        assert!(text.contains("no sentinel knows the master"), "{text}");
+    }
+    // Where the connection is cut before it is read, what the sentinel said is lost.
+    let says_why = asks_for_a_certificate_of_ours(&nobody) || nobody.contains("reset by peer");
+    assert!(says_why, "{nobody}");
+    assert!(stranger.contains("?ca=/path/to/ca.pem"), "{stranger}");
 
     let store = store(&trio.url(), &papers.app).await;
     assert!(store.location().starts_with("rediss+sentinel://127.0.0.1:"));
@@ -38,17 +39,6 @@ async fn a_master_is_found_and_its_failovers_are_followed_with_a_certificate_of_
     })
     .await;
     let there = new.command(&["EXISTS", key(1).as_str()]).unwrap();
-    assert_eq!(there.int(), Some(1));
-
-    old.restart().unwrap();
-    block_in_place(|| trio.wait_until_ready()).unwrap();
-    trio.failover().unwrap();
-    let third = block_in_place(|| trio.wait_for_failover(new)).unwrap();
-    until("following the one by hand", || async {
-        store.put(&put(7, "z")).await.is_ok()
-    })
-    .await;
-    let there = third.command(&["EXISTS", key(7).as_str()]).unwrap();
     assert_eq!(there.int(), Some(1));
 }
 
