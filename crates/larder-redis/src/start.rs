@@ -169,15 +169,13 @@ fn explain(fault: &Fault, node: &Node) -> Error {
             }
             std::io::ErrorKind::BrokenPipe
             | std::io::ErrorKind::UnexpectedEof
-            | std::io::ErrorKind::ConnectionReset => {
-                match is_tls(location) {
-                    true => {
-                        "it hung up before it answered: it may ask for a certificate of ours \
-                         (?cert=/path/to/cert.pem&key=/path/to/key.pem), or be no Redis server"
-                    }
-                    false => "it hung up before it answered: it may want TLS, or be no Redis server",
+            | std::io::ErrorKind::ConnectionReset => match is_tls(location) {
+                true => {
+                    "it hung up before it answered: it may ask for a certificate of ours \
+                     (?cert=/path/to/cert.pem&key=/path/to/key.pem), or be no Redis server"
                 }
-            }
+                false => "it hung up before it answered: it may want TLS, or be no Redis server",
+            },
             _ => "check the address, and whether this machine reaches it",
         };
         let text = format!("{location} cannot be reached: {fix}");
