@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::fences::Shown;
 use super::operation::LeaseOperation;
-use crate::model::draw::{id, short, write};
+use crate::model::draw::{id, short, value, write};
 use crate::model::operation::{Id, Time};
 
 /// Keys are those of the plain operations.
@@ -25,7 +25,7 @@ fn shown() -> impl Strategy<Value = Shown> {
     prop_oneof![
         8 => Just(Shown::Granted(0)),
         3 => (1..3_usize).prop_map(Shown::Granted),
-        2 => (0..4_u8).prop_map(|other| Shown::OfOther(Id::Value(other))),
+        2 => value().prop_map(|other| Shown::OfOther(Id::Value(other))),
         1 => Just(Shown::Above),
         1 => Just(Shown::Below),
         1 => prop_oneof![Just(0), Just(1), Just(1 << 52), Just(u64::MAX)].prop_map(Shown::MadeUp),
