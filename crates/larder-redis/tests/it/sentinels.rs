@@ -1,5 +1,6 @@
 //! A master that sentinels elect: it is found, followed, and never mistaken.
 
+use std::num::NonZeroU8;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use larder_store::{ErrorKind, Store};
 use larder_test::server::{RedisNode, RedisSentinels};
 use tokio::task::block_in_place;
 
-use crate::support::{key, put, server, until};
+use crate::support::{key, ok, patient, put, server, until};
 
 /// One trio for the tests that do it no harm.
 static TRIO: LazyLock<RedisSentinels> = LazyLock::new(|| RedisSentinels::start().unwrap());
@@ -94,7 +95,8 @@ async fn a_failover_by_hand_is_followed_though_the_old_master_lives() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_was_made_a_replica_is_left_at_its_first_refusal() {
     let trio = RedisSentinels::start().unwrap();
-    let store = store(&trio).await;
+    let waits = patient(&trio.url()).with_replicas(NonZeroU8::MIN, Duration::from_millis(50));
+    let stores = [store(&trio).await, waits.connect().await.unwrap()];
     let old = trio.master().unwrap();
     let other = trio.servers().iter().find(|it| it.port() != old.port());
     let other = other.unwrap().port().to_string();
@@ -102,15 +104,23 @@ async fn a_master_that_was_made_a_replica_is_left_at_its_first_refusal() {
     for sentinel in trio.sentinels() {
         sentinel.freeze().unwrap();
     }
-    old.command(&["REPLICAOF", "127.0.0.1", &other]).unwrap();
-    let error = store.put(&put(1, "x")).await.unwrap_err();
-    // Its line is gone, and no server of the three is a master that it could turn to.
-    assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
-    old.command(&["REPLICAOF", "NO", "ONE"]).unwrap();
-    until("well again", || async {
-        store.put(&put(1, "y")).await.is_ok()
-    })
-    .await;
+    for store in stores {
+        ok(old, &["REPLICAOF", "127.0.0.1", &other]);
+        let error = store.put(&put(1, "x")).await.unwrap_err();
+        // Its line is gone, and no server of the three is a master that it could turn to.
+        assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
+        ok(old, &["REPLICAOF", "NO", "ONE"]);
+        until("well again", || async {
+            store.put(&put(1, "y")).await.is_ok()
+        })
+        .await;
+        ok(old, &["REPLICAOF", "127.0.0.1", &other]);
+        for result in store.put_many(&[put(1, "x"), put(2, "x")]).await {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
+        }
+        ok(old, &["REPLICAOF", "NO", "ONE"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

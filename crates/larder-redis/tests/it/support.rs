@@ -1,5 +1,6 @@
 //! What the tests share: a server each, and keys and programs to work with.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use larder_store::{
     Store, Timestamp, Ttl, Wire,
 };
 use larder_test::proxy::FaultProxy;
-use larder_test::server::{RedisServer, Reply};
+use larder_test::server::{RedisNode, RedisServer, Reply};
 
 pub(crate) const VALUE: Kind = Kind::evictable("value");
 
@@ -46,19 +47,40 @@ pub(crate) fn programs(store: &Arc<RedisStore>) -> Arc<dyn Programs> {
     store.clone().programs().unwrap()
 }
 
-pub(crate) fn ok(server: &RedisServer, command: &[&str]) -> Reply {
-    match server.command(command).unwrap() {
+/// What takes commands.
+pub(crate) trait Server {
+    fn ask(&self, command: &[&str]) -> io::Result<Reply>;
+}
+
+impl Server for RedisNode {
+    fn ask(&self, command: &[&str]) -> io::Result<Reply> {
+        self.command(command)
+    }
+}
+
+impl Server for RedisServer {
+    fn ask(&self, command: &[&str]) -> io::Result<Reply> {
+        self.command(command)
+    }
+}
+
+impl<S: Server> Server for &S {
+    fn ask(&self, command: &[&str]) -> io::Result<Reply> {
+        (**self).ask(command)
+    }
+}
+
+pub(crate) fn ok(server: &impl Server, command: &[&str]) -> Reply {
+    match server.ask(command).unwrap() {
         Reply::Error(error) => panic!("{command:?}: {error}"),
         reply => reply,
     }
 }
 
 /// How often the server ran a command.
-pub(crate) fn calls(server: &RedisServer, command: &str) -> u64 {
-    let Reply::Bulk(stats) = ok(server, &["INFO", "commandstats"]) else {
-        panic!("no statistics");
-    };
-    let stats = String::from_utf8(stats).unwrap();
+pub(crate) fn calls(server: &impl Server, command: &str) -> u64 {
+    let stats = ok(server, &["INFO", "commandstats"]);
+    let stats = stats.text().unwrap().into_owned();
     let calls = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);
     calls.map_or(0, |calls| calls.split(',').next().unwrap().parse().unwrap())
 }

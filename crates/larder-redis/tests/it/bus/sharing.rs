@@ -11,6 +11,7 @@ use larder_redis::RedisStore;
 use larder_redis::redis::bb8_redis::{RedisConnectionManager, bb8::Pool};
 use larder_redis::redis::from_pool;
 use larder_store::{ErrorKind, Event, Interest, Refusal, Store, StoreExt};
+use larder_test::server::{RedisOptions, RedisServer};
 
 use super::{FILM, bus, film, listen, listeners, next, seat, subjects, text};
 use crate::support::{calls, key, ok, patient, put, server, store, until};
@@ -143,25 +144,17 @@ async fn no_connection_is_made_to_listen_before_somebody_does() {
     );
 }
 
+/// The store of a user, `ada`, who may listen to these channels.
+async fn who_may_listen_to(channels: &str) -> (RedisServer, Arc<RedisStore>) {
+    let rules = format!("on >x ~* +@all {channels}");
+    let server = RedisOptions::new().with_user("ada", rules).start().unwrap();
+    let store = patient(&server.url_as("ada", "x")).connect().await.unwrap();
+    (server, Arc::new(store))
+}
+
 #[tokio::test]
 async fn who_may_not_listen_is_told() {
-    let server = server();
-    ok(
-        &server,
-        &[
-            "ACL",
-            "SETUSER",
-            "ada",
-            "on",
-            ">x",
-            "~*",
-            "+@all",
-            "resetchannels",
-            "&film:*",
-        ],
-    );
-    let url = server.url().replace("redis://", "redis://ada:x@");
-    let store = Arc::new(patient(&url).connect().await.unwrap());
+    let (server, store) = who_may_listen_to("&film:*").await;
     let bus = bus(&store);
     let mut allowed = listen(&bus, film(1)).await;
     let both = Interest::in_channel(film(2)).and_channel(seat(1));
@@ -183,22 +176,7 @@ async fn who_may_not_listen_is_told() {
 
 #[tokio::test]
 async fn who_loses_the_right_to_listen_hears_the_end() {
-    let server = server();
-    ok(
-        &server,
-        &[
-            "ACL",
-            "SETUSER",
-            "ada",
-            "on",
-            ">x",
-            "~*",
-            "+@all",
-            "allchannels",
-        ],
-    );
-    let url = server.url().replace("redis://", "redis://ada:x@");
-    let store = Arc::new(patient(&url).connect().await.unwrap());
+    let (server, store) = who_may_listen_to("&*").await;
     let bus = bus(&store);
     let (mut heard, mut denied) = (listen(&bus, film(1)).await, listen(&bus, seat(1)).await);
     ok(

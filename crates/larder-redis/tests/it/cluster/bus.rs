@@ -9,9 +9,9 @@ use larder_store::{Bus, Channel, Event, Interest, Subscription, Topic};
 use larder_test::server::{RedisCluster, RedisNode, Reply, slot_of};
 use tokio::time::timeout;
 
-use super::{SHARED, fresh, ok, store};
+use super::{SHARED, fresh, store};
 use crate::bus::{bus, next, text};
-use crate::support::until;
+use crate::support::{ok, until};
 
 const SEAT: Topic = Topic::sharded("seat");
 const NEWS: Topic = Topic::broadcast("news");
@@ -62,7 +62,11 @@ async fn sharded_channels_are_heard_on_the_nodes_that_serve_them() {
 }
 
 /// Publishes until it is heard, and tells how many gaps were heard before.
-pub(crate) async fn heard_again(bus: &Arc<dyn Bus>, channel: &Channel, heard: &mut Subscription) -> usize {
+pub(crate) async fn heard_again(
+    bus: &Arc<dyn Bus>,
+    channel: &Channel,
+    heard: &mut Subscription,
+) -> usize {
     let mut gaps = 0;
     for _ in 0..200 {
         // While nobody serves the slot it fails.

@@ -5,7 +5,8 @@ use larder_store::{Namespace, Prefixed, Store};
 use larder_test::{RealTimeFixture, laws};
 use tokio::sync::Mutex;
 
-use super::{SHARED, ok, store};
+use super::{SHARED, store};
+use crate::support::ok;
 
 /// One after the other: each law finds the cluster empty.
 static TURN: Mutex<()> = Mutex::const_new(());

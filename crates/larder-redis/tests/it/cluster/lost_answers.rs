@@ -2,8 +2,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use larder_store::{ErrorKind, Store};
 
-use super::{fresh, ok, store};
-use crate::support::{Add, Look, key, more, programs, put, tally};
+use super::{fresh, store};
+use crate::support::{Add, Look, key, more, ok, programs, put, tally};
 
 /// Loses answers on all nodes, whatever else happens there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

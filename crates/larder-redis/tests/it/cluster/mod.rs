@@ -11,11 +11,10 @@ mod start;
 mod topology;
 mod values;
 
-use std::io;
 use std::sync::{Arc, LazyLock};
 
 use larder_redis::RedisStore;
-use larder_test::server::{RedisCluster, RedisNode, RedisServer, Reply, slot_of};
+use larder_test::server::{RedisCluster, RedisNode, slot_of};
 
 use crate::support::{key, patient};
 
@@ -48,36 +47,4 @@ pub(crate) fn one_on_each(cluster: &RedisCluster) -> Vec<u64> {
         ids.find(is_there).unwrap()
     };
     cluster.masters().iter().map(on).collect()
-}
-
-/// What takes commands.
-trait Server {
-    fn ask(&self, command: &[&str]) -> io::Result<Reply>;
-}
-
-impl Server for RedisNode {
-    fn ask(&self, command: &[&str]) -> io::Result<Reply> {
-        self.command(command)
-    }
-}
-
-impl Server for RedisServer {
-    fn ask(&self, command: &[&str]) -> io::Result<Reply> {
-        self.command(command)
-    }
-}
-
-fn ok(server: &impl Server, command: &[&str]) -> Reply {
-    match server.ask(command).unwrap() {
-        Reply::Error(error) => panic!("{command:?}: {error}"),
-        reply => reply,
-    }
-}
-
-/// How often a node ran a command.
-pub(crate) fn calls(node: &RedisNode, command: &str) -> u64 {
-    let stats = ok(node, &["INFO", "commandstats"]);
-    let stats = stats.text().unwrap().into_owned();
-    let calls = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);
-    calls.map_or(0, |calls| calls.split(',').next().unwrap().parse().unwrap())
 }

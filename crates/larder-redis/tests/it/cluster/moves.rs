@@ -5,8 +5,8 @@ use larder_redis::RedisStore;
 use larder_store::Store;
 use larder_test::server::{RedisCluster, RedisNode, slot_of};
 
-use super::{fresh, ok, slot, store};
-use crate::support::{Add, Look, Set, key, more, programs, put, tally, until};
+use super::{fresh, slot, store};
+use crate::support::{Add, Look, Set, key, more, ok, programs, put, tally, until};
 
 /// Values and a record, all in one slot: of these ids, the ones in the slot of the first.
 fn neighbours(count: usize) -> Vec<u64> {

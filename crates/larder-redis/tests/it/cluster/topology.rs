@@ -6,8 +6,8 @@ use larder_store::Store;
 use larder_test::server::{RedisCluster, RedisOptions, RedisServer};
 
 use super::fake::Fake;
-use super::{Server, fresh, ok, one_on_each, slot, store};
-use crate::support::{key, patient, put, until};
+use super::{fresh, one_on_each, slot, store};
+use crate::support::{Server, key, ok, patient, put, until};
 
 /// A cluster of one node, which has all slots.
 async fn lonely() -> RedisServer {

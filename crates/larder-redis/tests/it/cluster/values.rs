@@ -1,7 +1,7 @@
 use larder_store::{Delete, Store};
 
-use super::{SHARED, calls, fresh, ok, one_on_each, slot, store};
-use crate::support::{Add, Look, key, programs, put, tally};
+use super::{SHARED, fresh, one_on_each, slot, store};
+use crate::support::{Add, Look, calls, key, ok, programs, put, tally};
 
 #[tokio::test]
 async fn each_key_is_at_the_master_of_its_slot() {

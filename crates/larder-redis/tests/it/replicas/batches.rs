@@ -1,9 +1,9 @@
 use larder_store::{Delete, Store};
 use larder_test::server::RedisCluster;
 
-use super::{Frozen, LONG, SHORT, calls, confirmed, has, replicas, trio, unconfirmed};
+use super::{Frozen, LONG, SHORT, confirmed, has, replicas, trio, unconfirmed};
 use crate::cluster::{one_on_each, slot};
-use crate::support::{Add, Look, key, programs, put, tally};
+use crate::support::{Add, Look, calls, key, programs, put, tally};
 
 const ADD: Add = Add { by: 1, ms: 60_000 };
 

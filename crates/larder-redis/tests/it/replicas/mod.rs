@@ -69,14 +69,6 @@ fn has(node: &RedisNode, key: &Key) -> bool {
     reply.int() == Some(1)
 }
 
-/// How often a server ran a command.
-fn calls(node: &RedisNode, command: &str) -> u64 {
-    let stats = node.command(&["INFO", "commandstats"]).unwrap();
-    let stats = stats.text().unwrap().into_owned();
-    let calls = stats.split(&format!("cmdstat_{command}:calls=")).nth(1);
-    calls.map_or(0, |calls| calls.split(',').next().unwrap().parse().unwrap())
-}
-
 /// The error of what ran, and was confirmed by nobody.
 fn unconfirmed<T>(result: Result<T>) -> Error {
     let error = result.err().expect("an error");

@@ -5,8 +5,8 @@ use larder_store::{
     Claim, Claimed, Delete, Fence, Key, Leases, Put, Settled, Store, StoreExt, Ttl,
 };
 
-use super::{Frozen, LONG, SHORT, calls, confirmed, has, replicas, trio, unconfirmed};
-use crate::support::{Add, Look, Set, key, programs, put, tally};
+use super::{Frozen, LONG, SHORT, confirmed, has, replicas, trio, unconfirmed};
+use crate::support::{Add, Look, Set, calls, key, programs, put, tally};
 
 const ADD: Add = Add { by: 1, ms: 60_000 };
 

@@ -5,8 +5,8 @@ use larder_store::{ErrorKind, Store};
 use larder_test::server::{ClusterOptions, RedisCluster, RedisNode};
 
 use super::{Papers, error, nodes, store};
-use crate::cluster::{calls, one_on_each};
-use crate::support::{put, until};
+use crate::cluster::one_on_each;
+use crate::support::{calls, put, until};
 
 /// Has a node called by another name, and waits until all know.
 async fn announce(cluster: &RedisCluster, node: &RedisNode, name: &str) {
