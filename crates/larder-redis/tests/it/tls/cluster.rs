@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 
 use larder_store::{Event, Interest, Store, Topic};
-use larder_test::server::{ClientAuth, ClusterOptions, RedisCluster, slot_of};
+use larder_test::server::{ClientAuth, ClusterOptions, RedisCluster, RedisNode, slot_of};
 use tokio::task::block_in_place;
 
 use super::{Papers, asks_for_a_certificate_of_ours, error, nodes, store};
@@ -43,7 +43,7 @@ async fn every_master_is_reached_with_a_certificate_of_ours() {
         let there = master.command(&["EXISTS", key(*id).as_str()]).unwrap();
         assert_eq!(there.int(), Some(1));
     }
-    let asked = |master| calls(master, "get");
+    let asked = |master: &RedisNode| calls(master, "get");
     let before: Vec<_> = cluster.masters().into_iter().map(asked).collect();
     let keys: Vec<_> = ids.iter().map(|id| key(*id)).collect();
     for entry in store.get_many(&keys).await {
