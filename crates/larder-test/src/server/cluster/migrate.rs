@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io;
 
+use super::RedisCluster;
 use super::form::order;
+use super::slot::out_of_range;
 use super::view::text;
-use super::{RedisCluster, out_of_range};
 use crate::server::connection::PATIENCE;
 use crate::server::node::RedisNode;
 use crate::server::resp::Reply;

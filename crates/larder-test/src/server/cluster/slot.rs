@@ -1,6 +1,7 @@
 //! Which slot a key is in.
 
 use std::fmt::Write as _;
+use std::io;
 
 /// How many slots a cluster has.
 pub(super) const SLOTS: u16 = 16_384;
@@ -50,6 +51,11 @@ pub(super) fn probe(slot: u16) -> String {
         }
     }
     key
+}
+
+pub(super) fn out_of_range(slot: u16) -> io::Error {
+    let text = format!("slot {slot} does not exist: the last one is {}", SLOTS - 1);
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 #[cfg(test)]
