@@ -1,0 +1,116 @@
+//! Mistakes that somebody could make in the Lua, each as what is replaced by what.
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+use larder_store::{Effect, Program, Programs, Record, Script};
+use larder_test::server::RedisServer;
+use larder_test::trace::{Divergence, Sabotaged, Step, trace};
+
+use super::{owner, pair, session};
+use crate::owner::{Enroll, OwnerRecord, ReadStanding, Revoke};
+use crate::record::{Apply, Create, Destroy, Left, Read, Rotate, SessionRecord, Touch};
+
+#[tokio::test]
+async fn every_planted_fault_in_the_lua_is_caught() {
+    let server = RedisServer::start().unwrap();
+    let sessions: &[(&'static Script, (&str, &str))] = &[
+        (
+            Read::SCRIPT,
+            ("'GET', KEYS[1]", "'GETRANGE', KEYS[1], 0, 120"),
+        ),
+        (Left::SCRIPT, ("left(KEYS[1])", "left(KEYS[1]) + 1")),
+        (Touch::SCRIPT, ("now - seen <", "now - seen <=")),
+        (Touch::SCRIPT, ("now >= absolute_at", "now > absolute_at")),
+        (
+            Touch::SCRIPT,
+            (
+                "math.min(tonumber(idle), absolute_at - now)",
+                "tonumber(idle)",
+            ),
+        ),
+        (
+            Touch::SCRIPT,
+            ("'SETRANGE', KEYS[1], 33", "'SETRANGE', KEYS[1], 32"),
+        ),
+        (Apply::SCRIPT, (" or s.era ~= tonumber(ARGV[1])", "")),
+        (
+            Apply::SCRIPT,
+            ("now < s.absolute_at", "now <= s.absolute_at"),
+        ),
+        (
+            Apply::SCRIPT,
+            ("9007199254740992 - by", "9007199254740993 - by"),
+        ),
+        (Apply::SCRIPT, (" and s.weight > before", "")),
+        (
+            Apply::SCRIPT,
+            ("if old ~= with then return {2, old or false} end", ""),
+        ),
+        (
+            Apply::SCRIPT,
+            ("if old == with then new = nil end", "new = nil"),
+        ),
+        (Create::SCRIPT, ("s.hash == ARGV[1] and 1 or 0", "1")),
+        (
+            Rotate::SCRIPT,
+            ("if s.hash ~= ARGV[1] then return false end", ""),
+        ),
+        (
+            Rotate::SCRIPT,
+            ("if s.user then s.names, s.weight = {}, 0 end", ""),
+        ),
+        (
+            Rotate::SCRIPT,
+            ("s.hash, s.old = ARGV[2], nil", "s.hash = ARGV[2]"),
+        ),
+        (
+            Destroy::SCRIPT,
+            ("(s.user ~= ARGV[1] or", "(s.user and s.user ~= ARGV[1] or"),
+        ),
+        (Destroy::SCRIPT, (" or s.epoch == ARGV[2]", "")),
+    ];
+    for &(script, fault) in sessions {
+        let caught = is_caught::<SessionRecord>(&server, script, fault, session::next).await;
+        assert!(caught.is_some(), "{}: {fault:?} went unseen", script.name());
+    }
+    let owners: &[(&'static Script, (&str, &str))] = &[
+        (Enroll::SCRIPT, ("math.max(tonumber(latest), ends)", "ends")),
+        (Enroll::SCRIPT, ("now < ends", "now <= ends")),
+        (Enroll::SCRIPT, ("return a < b", "return a > b")),
+        (
+            ReadStanding::SCRIPT,
+            ("'HGET', KEYS[1], 'e'", "'HGET', KEYS[1], 'x'"),
+        ),
+        (Revoke::SCRIPT, (" and spared ~= ARGV[3]", "")),
+        (Revoke::SCRIPT, ("ARGV[1] .. ARGV[2]", "ARGV[1] .. spared")),
+    ];
+    for &(script, fault) in owners {
+        let caught = is_caught::<OwnerRecord>(&server, script, fault, owner::next).await;
+        assert!(caught.is_some(), "{}: {fault:?} went unseen", script.name());
+    }
+}
+
+/// Runs the traces with one change in one script, and tells whether any of them saw it.
+async fn is_caught<R: Record>(
+    server: &RedisServer,
+    script: &'static Script,
+    (from, to): (&str, &str),
+    next: fn(&mut Rng) -> Box<dyn Step>,
+) -> Option<Box<Divergence>> {
+    assert!(script.lua().contains(from), "{}: {from}", script.name());
+    let lua: &'static str = script.lua().replacen(from, to, 1).leak();
+    for seed in 1_000..1_020 {
+        let mut pair = pair(server).await;
+        let mut broken = Script::new(script.name(), Effect::Once, lua);
+        if script.is_run_when_full() {
+            broken = broken.runs_when_full();
+        }
+        let sabotaged: Arc<dyn Programs> = Arc::new(Sabotaged::new(pair.lua, broken));
+        pair.lua = sabotaged;
+        if let Err(divergence) = trace::<R>(&pair, seed, 500, next).await {
+            return Some(divergence);
+        }
+    }
+    None
+}

@@ -1,0 +1,107 @@
+use bytes::Bytes;
+use fastrand::Rng;
+use larder_store::Timestamp;
+use larder_test::trace::{Step, step};
+
+use super::{after, span, user};
+use crate::record::{
+    Apply, Change, Create, Destroy, Left, Peek, Read, Rotate, SignIn, Touch, Whose,
+};
+
+/// Any program on a session.
+pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
+    let (idle, absolute) = (span(rng), span(rng));
+    match rng.u8(..16) {
+        0 | 1 => step(Read, |stored, _| match stored {
+            None => Vec::new(),
+            Some(stored) => [stored.about.idle_at, stored.about.absolute_at]
+                .map(Timestamp::from_micros)
+                .to_vec(),
+        }),
+        2 => after(Left, Vec::new()),
+        3 | 4 => {
+            let touch = [0, 1, 500, 1_000_000][rng.usize(..4)];
+            after(Touch { idle, touch }, vec![idle])
+        }
+        5..=8 => {
+            let names = ["a", "b", "c", "larder.device"];
+            let changes = names[..rng.usize(..5)].iter();
+            let changes = changes.map(|name| ((*name).into(), change(rng))).collect();
+            let apply = Apply {
+                era: rng.i64(1..4),
+                idle,
+                max_weight: 120,
+                changes,
+            };
+            after(apply, vec![idle])
+        }
+        9..=11 => {
+            let owner = rng.bool().then(|| (user(rng), [rng.u8(..2); 16]));
+            let names = ["a", "b", "larder.device"];
+            let fields = names[..rng.usize(..4)].iter();
+            let create = Create {
+                hash: hash(rng),
+                idle,
+                absolute,
+                owner,
+                fields: fields.map(|name| ((*name).into(), bytes(rng))).collect(),
+            };
+            after(create, vec![idle, absolute])
+        }
+        12 | 13 => {
+            let sign_in = rng.bool().then(|| SignIn {
+                user: user(rng),
+                epoch: [rng.u8(..2); 16],
+                absolute,
+            });
+            let grace = [0, 1, 1_500][rng.usize(..3)];
+            let rotate = Rotate {
+                from: hash(rng),
+                to: hash(rng),
+                idle,
+                grace,
+                sign_in,
+            };
+            after(rotate, vec![idle, absolute, grace])
+        }
+        14 => after(Peek, Vec::new()),
+        _ => {
+            let whose = match rng.u8(..3) {
+                0 => Whose::Anybodys,
+                1 => Whose::Of(user(rng)),
+                _ => Whose::OfBefore(user(rng), [rng.u8(..2); 16]),
+            };
+            after(Destroy { whose }, Vec::new())
+        }
+    }
+}
+
+fn change(rng: &mut Rng) -> Change {
+    match rng.u8(..8) {
+        0 | 1 => Change::Set(bytes(rng)),
+        2 => Change::Remove,
+        3 => Change::Discard(bytes(rng)),
+        4 => Change::Add([1, -1, 3, 9_007_199_254_740_991, -9_007_199_254_740_992][rng.usize(..5)]),
+        5 => Change::Swap(None, bytes(rng)),
+        _ => Change::Swap(Some(bytes(rng)), bytes(rng)),
+    }
+}
+
+fn bytes(rng: &mut Rng) -> Bytes {
+    let texts = [
+        "i5",
+        "i-7",
+        "mtext",
+        "i9007199254740990",
+        "i-9007199254740992",
+        "i",
+        "i-",
+        "m",
+        "",
+    ];
+    Bytes::from_static(texts[rng.usize(..texts.len())].as_bytes())
+}
+
+fn hash(rng: &mut Rng) -> [u8; 32] {
+    [rng.u8(1..4); 32]
+}
