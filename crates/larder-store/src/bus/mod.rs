@@ -3,6 +3,8 @@
 mod channel;
 mod interest;
 mod mailbox;
+mod pattern;
+mod topic;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -12,9 +14,11 @@ use bytes::Bytes;
 
 use crate::{Error, ErrorKind, Result};
 
-pub use channel::{Channel, Pattern, Topic};
+pub use channel::Channel;
 pub use interest::Interest;
 pub use mailbox::{Mailbox, Subscription, mailbox};
+pub use pattern::Pattern;
+pub use topic::Topic;
 
 /// The longest message, in bytes: 64 KiB. A message says that something happened; what happened
 /// belongs in the store.

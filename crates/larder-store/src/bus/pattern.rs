@@ -1,0 +1,103 @@
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use super::{Channel, Topic};
+use crate::Namespace;
+
+/// All channels of a topic, which reads `topic:{*}`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    topic: Topic,
+    /// All that its channels begin with.
+    begin: String,
+}
+
+impl Pattern {
+    /// All channels of `topic`, which has to be a [broadcast](Topic::broadcast) one.
+    pub fn all_of(topic: Topic) -> Self {
+        Self {
+            topic,
+            begin: format!("{}:{{", topic.name()),
+        }
+    }
+
+    /// The same pattern inside `namespace`.
+    #[must_use]
+    pub fn within(&self, namespace: &Namespace) -> Self {
+        Self {
+            topic: self.topic,
+            begin: format!("{}{}", namespace.prefix(), self.begin),
+        }
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> Topic {
+        self.topic
+    }
+
+    /// Whether it holds for `channel`.
+    pub fn matches(&self, channel: &Channel) -> bool {
+        channel.text.starts_with(self.begin.as_bytes())
+    }
+
+    /// The channel whose text came back from a server, for stores; nothing where it is none of the
+    /// pattern's.
+    pub fn channel(&self, text: &str) -> Option<Channel> {
+        let id = text.strip_prefix(&*self.begin)?.strip_suffix('}')?;
+        let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
+        plain.then(|| Channel {
+            topic: self.topic,
+            text: SmallVec::from_slice(text.as_bytes()),
+        })
+    }
+
+    /// The pattern as a glob. Ids are escaped, so none holds a character that a glob knows.
+    pub fn to_glob(&self) -> String {
+        format!("{}*}}", self.begin)
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({})", self.topic.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOPIC: Topic = Topic::broadcast("film");
+
+    #[test]
+    fn a_pattern_holds_for_all_channels_of_its_topic_and_no_other() {
+        let all = Pattern::all_of(TOPIC);
+        let other = Channel::new(Topic::broadcast("films"), "a");
+        assert!(all.matches(&Channel::new(TOPIC, "a")) && !all.matches(&other));
+        assert_eq!(all.to_glob(), "film:{*}");
+        assert_eq!(all.channel("film:{7}"), Some(Channel::new(TOPIC, 7_u32)));
+        for none in [
+            "film:{}",
+            "film:{7",
+            "films:{7}",
+            "film:{a b}",
+            "film:7",
+            "",
+        ] {
+            assert_eq!(all.channel(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_goes_into_a_namespace_comes_out_of_it_as_it_was() {
+        let namespace = Namespace::new("prod", "app").unwrap();
+        let channel = Channel::new(TOPIC, "a{b}*");
+        let inside = channel.within(&namespace);
+        assert_eq!(inside.as_str(), "prod:app:film:{a%7Bb%7D%2A}");
+        assert!(Pattern::all_of(TOPIC).within(&namespace).matches(&inside));
+        assert!(!Pattern::all_of(TOPIC).matches(&inside));
+        assert_eq!(inside.seen_from(&namespace), channel);
+        assert_eq!(channel.clone().seen_from(&namespace), channel);
+    }
+}

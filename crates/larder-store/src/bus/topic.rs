@@ -1,0 +1,81 @@
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use crate::key::is_name;
+
+/// A sort of message: its name, and how it travels through a cluster.
+///
+/// A topic is a constant of the crate that owns it, as a [`Kind`](crate::Kind) is of keys.
+///
+/// ```
+/// use larder_store::{Channel, Topic};
+///
+/// const FILM_CHANGED: Topic = Topic::broadcast("film-changed");
+/// assert_eq!(Channel::new(FILM_CHANGED, 42_u32).as_str(), "film-changed:{42}");
+/// ```
+#[derive(Clone, Copy)]
+pub struct Topic {
+    name: &'static str,
+    sharded: bool,
+}
+
+impl Topic {
+    /// A topic whose messages go to every node of a cluster, so that one may listen to
+    /// [all of it](crate::Interest::in_all_of).
+    ///
+    /// # Panics
+    /// Where the name is not 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`; in a `const` that is a
+    /// compile error.
+    pub const fn broadcast(name: &'static str) -> Self {
+        assert!(
+            is_name(name),
+            "a topic is 1 to 32 of a-z, 0-9, '-', '_' and '.'"
+        );
+        Self {
+            name,
+            sharded: false,
+        }
+    }
+
+    /// A topic whose messages stay on the node that their channel belongs to, where the server can
+    /// do that (sharded pub/sub, since Redis 7.0): for many messages on many channels. One listens
+    /// to its channels, and not to all of it.
+    ///
+    /// # Panics
+    /// As [`broadcast`](Self::broadcast) does.
+    pub const fn sharded(name: &'static str) -> Self {
+        let mut topic = Self::broadcast(name);
+        topic.sharded = true;
+        topic
+    }
+
+    /// The name, which is in every channel of the topic.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Whether its messages stay on one node.
+    pub const fn is_sharded(self) -> bool {
+        self.sharded
+    }
+}
+
+impl PartialEq for Topic {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Topic {}
+
+impl Hash for Topic {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Topic({})", self.name)
+    }
+}
