@@ -2,6 +2,8 @@
 
 mod bus;
 mod clock;
+mod condition;
+mod delete;
 mod entry;
 mod error;
 mod key;
@@ -20,6 +22,8 @@ pub use bus::{
     Subscription, Topic, check_message, mailbox,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use condition::Condition;
+pub use delete::Delete;
 pub use entry::Entry;
 pub use error::{Error, ErrorKind, Refusal, Result};
 pub use key::{Form, IdWriter, Key, KeyId, Kind, MAX_ID, Namespace, Part, Space};
@@ -30,7 +34,7 @@ pub use program::{
     Args, Call, Calls, Cell, Effect, Inspection, MAX_INT, Program, Programs, Record, Run, Script,
     Slot, Wire,
 };
-pub use put::{Condition, DEFAULT_MAX_VALUE, Delete, Put};
+pub use put::{DEFAULT_MAX_VALUE, Put};
 pub use scan::{Cursor, MAX_PAGE, Page, Scan};
 pub use store::{Settled, Store, StoreExt};
 pub use ttl::Ttl;

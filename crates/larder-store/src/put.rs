@@ -2,35 +2,10 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{Key, Ttl, Version};
+use crate::{Condition, Key, Ttl, Version};
 
 /// The largest value a store accepts unless it is told otherwise: 16 MiB.
 pub const DEFAULT_MAX_VALUE: usize = 16 * 1024 * 1024;
-
-/// When a put or a delete is carried out. The test and the write are one atomic step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Whatever is there.
-    Always,
-    /// Only if the key is absent. A delete on this condition never does anything.
-    IfAbsent,
-    /// Only if the key is present.
-    IfPresent,
-    /// Only if the key holds the value that this version names.
-    IfVersion(Version),
-}
-
-impl Condition {
-    /// Whether the condition is met by a key that holds `current`.
-    pub fn is_met_by(self, current: Option<Version>) -> bool {
-        match self {
-            Self::Always => true,
-            Self::IfAbsent => current.is_none(),
-            Self::IfPresent => current.is_some(),
-            Self::IfVersion(version) => current == Some(version),
-        }
-    }
-}
 
 /// One write: a key, a value, how long it lives, and on what condition.
 ///
@@ -133,52 +108,5 @@ impl fmt::Debug for Put {
             .field("condition", &self.condition)
             .field("version", &self.version)
             .finish()
-    }
-}
-
-/// One removal: a key, and on what condition.
-#[derive(Clone, Debug)]
-pub struct Delete {
-    key: Key,
-    condition: Condition,
-}
-
-impl Delete {
-    /// An unconditional removal.
-    pub fn new(key: Key) -> Self {
-        Self {
-            key,
-            condition: Condition::Always,
-        }
-    }
-
-    /// The same removal, only if the key still holds what `version` names.
-    #[must_use]
-    pub fn if_version(self, version: Version) -> Self {
-        self.on(Condition::IfVersion(version))
-    }
-
-    /// The same removal on `condition`.
-    #[must_use]
-    pub fn on(mut self, condition: Condition) -> Self {
-        self.condition = condition;
-        self
-    }
-
-    /// The same removal of another key, for decorators.
-    #[must_use]
-    pub fn at(mut self, key: Key) -> Self {
-        self.key = key;
-        self
-    }
-
-    /// The key that is removed.
-    pub fn key(&self) -> &Key {
-        &self.key
-    }
-
-    /// On what condition it is removed.
-    pub fn condition(&self) -> Condition {
-        self.condition
     }
 }

@@ -1,0 +1,26 @@
+use crate::Version;
+
+/// When a put or a delete is carried out. The test and the write are one atomic step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Whatever is there.
+    Always,
+    /// Only if the key is absent. A delete on this condition never does anything.
+    IfAbsent,
+    /// Only if the key is present.
+    IfPresent,
+    /// Only if the key holds the value that this version names.
+    IfVersion(Version),
+}
+
+impl Condition {
+    /// Whether the condition is met by a key that holds `current`.
+    pub fn is_met_by(self, current: Option<Version>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::IfAbsent => current.is_none(),
+            Self::IfPresent => current.is_some(),
+            Self::IfVersion(version) => current == Some(version),
+        }
+    }
+}
