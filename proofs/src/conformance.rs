@@ -6,7 +6,6 @@ use larder_test::ManualFixture;
 use larder_test::laws::LAWS;
 
 use crate::Table;
-use crate::narrow::Narrow;
 use crate::stores::{self, Servers};
 
 /// How long a law may take.
@@ -59,20 +58,20 @@ const STORES: &[Store] = &[
     (
         "Redis by TLS, a user with the keys of one prefix",
         true,
-        Narrow::one,
+        Servers::narrow,
     ),
     ("Redis Cluster of six nodes", false, Servers::cluster),
     ("Redis Cluster, prefixed", true, Servers::cluster),
     (
-        "Redis Cluster by TLS, a user with the keys of one prefix",
+        "Redis Cluster, a user with the keys of one prefix",
         true,
-        Narrow::cluster,
+        Servers::narrow_cluster,
     ),
     ("Redis with three sentinels", false, Servers::sentinels),
     (
-        "Redis with three sentinels by TLS, a user with the keys of one prefix",
+        "Redis with three sentinels, a user with the keys of one prefix",
         true,
-        Narrow::sentinels,
+        Servers::narrow_sentinels,
     ),
 ];
 

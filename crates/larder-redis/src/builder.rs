@@ -1,16 +1,13 @@
 use std::num::{NonZeroU8, NonZeroUsize};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bb8_redis::RedisConnectionManager;
-use larder_store::{DEFAULT_MAX_VALUE, Error, ErrorKind, ManualClock, Result};
-use tokio::sync::Notify;
+use larder_store::{DEFAULT_MAX_VALUE, ManualClock, Result};
 
 use crate::bus::{DEFAULT_SUBSCRIPTIONS, Switchboard};
-use crate::cluster;
-use crate::connection::{Address, Limits, Member, Node, Replicas, Sentinels, Source, Target};
-use crate::endpoint::{Endpoint, Form};
-use crate::route::Route;
+use crate::connect::{Origin, Servers};
+use crate::connection::{Limits, Replicas};
+use crate::replica_reads::ReplicaReads;
 use crate::script::{Scripts, Time};
 use crate::start;
 use crate::store::RedisStore;
@@ -22,14 +19,10 @@ use crate::store::RedisStore;
 pub struct RedisBuilder {
     origin: Origin,
     limits: Limits,
+    max_staleness: Option<Duration>,
     max_value: usize,
     subscriptions: usize,
     virtual_time: Option<ManualClock>,
-}
-
-enum Origin {
-    Url(String),
-    Pool(bb8::Pool<RedisConnectionManager>),
 }
 
 /// Far above the round trip in a loaded data centre (a few milliseconds), far below what a visitor
@@ -62,6 +55,7 @@ impl RedisBuilder {
                 in_flight: IN_FLIGHT,
                 replicas: None,
             },
+            max_staleness: None,
             max_value: DEFAULT_MAX_VALUE,
             subscriptions: DEFAULT_SUBSCRIPTIONS,
             virtual_time: None,
@@ -70,13 +64,15 @@ impl RedisBuilder {
 
     /// How long an operation may take, everything included: waiting for a connection, sending
     /// again, loading a script. 100 ms unless it is set: far above the round trip in a loaded data
-    /// centre, far below what a visitor notices. Set it higher for values of many megabytes.
+    /// centre, far below what a visitor notices. Set it higher for values of many megabytes. A
+    /// `deadline_ms` in the URL overrides it: how far its servers are is known where the URL is set.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.limits.deadline = deadline;
         self
     }
 
-    /// How long a connection may take to be made and to be greeted. 1 s unless it is set.
+    /// How long a connection may take to be made and to be greeted. 1 s unless it is set. A
+    /// `connect_deadline_ms` in the URL overrides it.
     pub fn with_connect_deadline(mut self, deadline: Duration) -> Self {
         self.limits.connect_deadline = deadline;
         self
@@ -106,15 +102,16 @@ impl RedisBuilder {
     ///
     /// # Errors
     /// Where fewer replicas confirm a write within `within`, it is
-    /// [`ErrorKind::MayHaveRun`]: it ran on the master and can be read there, and whether it survives
-    /// is not known. `settle` tells whether it is there now, and no more than that. To have it
+    /// [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun): it ran on the master and can be read
+    /// there, and whether it survives is not known. `settle` tells whether it is there now, and no more than that. To have it
     /// confirmed after all, put the same value again. Nothing is sent again by itself and no lost put
     /// is read back, since newer servers wait for nothing after a command that wrote nothing. For the
     /// same reason an answer that nothing was done (`false`) says what the master has, and not that
     /// replicas have it too.
     ///
     /// `within` is whole milliseconds, at least one and less than the deadline, or
-    /// [`connect`](Self::connect) gives [`ErrorKind::Invalid`]. The user needs `+wait`.
+    /// [`connect`](Self::connect) gives [`Invalid`](larder_store::ErrorKind::Invalid). The user needs
+    /// `+wait`.
     ///
     /// # Costs
     /// Each write takes one more round trip between the master and the slowest of the `number`
@@ -131,6 +128,45 @@ impl RedisBuilder {
     /// that was not confirmed may well survive. See <https://redis.io/docs/latest/commands/wait/>.
     pub fn with_replicas(mut self, number: NonZeroU8, within: Duration) -> Self {
         self.limits.replicas = Some(Replicas { number, within });
+        self
+    }
+
+    /// Reads values from replicas that are at most `max_staleness` behind. Not done unless it is set.
+    ///
+    /// `get`, `get_many` and `ttl` then may not see what **another** store wrote in the last
+    /// `max_staleness`; what **this** store wrote they always see. That is measured and not assumed: the
+    /// replication offsets of a master and its replicas are compared four times within it, and a replica
+    /// that has fallen behind, or cannot say how far it is, is not read. Reads then go to the master,
+    /// as do all keys that this store wrote since the last comparison.
+    ///
+    /// Everything else is of the master: writes and their conditions, programs, leases and what a claim
+    /// finds. So sessions, limits and locks are as exact as ever. It works with one server that has
+    /// replicas, behind sentinels and on a cluster. Replicas are found by what the master or the cluster
+    /// says of them, and dialed there with the user of the URL, who needs `+info`.
+    ///
+    /// Use it for a store of its own, for what may be stale anyway: a cache of pages that many read and
+    /// few write. Where all processes write what they read, it saves nothing.
+    ///
+    /// # Errors
+    /// [`connect`](Self::connect) gives [`Invalid`](larder_store::ErrorKind::Invalid) for less than
+    /// 100 ms, or a pool of the application's; and
+    /// [`Refused`](larder_store::ErrorKind::Refused) where the user may not ask for `INFO`. That there are
+    /// no replicas is no error: they come and go.
+    ///
+    /// # Costs
+    /// One connection to each replica, and an `INFO replication` to each of them and to each master
+    /// four times within `max_staleness`, or once a second where that is less. A replica has half of the
+    /// deadline; where it gives no value the master is asked within the rest.
+    ///
+    /// # Caveats
+    /// - A read may see an older value than the read before it did, by `max_staleness` at most.
+    /// - While a master is away its replicas are read for as long as they are fresh enough: a longer
+    ///   staleness is a longer patience with a failover.
+    /// - In a network partition a master that was replaced is as stale as it is without this, and so
+    ///   are its replicas.
+    /// - Values end by the clock of the replica.
+    pub fn with_replica_reads(mut self, max_staleness: Duration) -> Self {
+        self.max_staleness = Some(max_staleness);
         self
     }
 
@@ -166,35 +202,38 @@ impl RedisBuilder {
     ///
     /// The store belongs to the tokio runtime in which this is called, which drives its connection
     /// and dials it again. When that runtime has ended, every operation fails at once with
-    /// [`ErrorKind::NotSent`]: make the store in the runtime that uses it.
+    /// [`NotSent`](larder_store::ErrorKind::NotSent): make the store in the runtime that uses it.
     ///
     /// # Errors
     /// Each names the server, without user and password, and the fix.
     ///
-    /// - [`ErrorKind::Invalid`]: the URL is none, or the server is no Redis, too old, a sentinel,
+    /// - [`Invalid`](larder_store::ErrorKind::Invalid): the URL is none, or the server is no Redis, too old, a sentinel,
     ///   or has no such database; or it is one of a cluster where the URL says that it is not, or
-    ///   the other way round; or replicas have as long as the deadline to confirm a write.
-    /// - [`ErrorKind::NotSent`]: nobody answers. Of a cluster one seed and one master are enough.
-    /// - [`ErrorKind::Refused`]: the password is missing or wrong, the server is not ready, or the
-    ///   user may not `WAIT` where replicas are to confirm.
+    ///   the other way round; or replicas have as long as the deadline to confirm a write, or may be
+    ///   read and cannot be.
+    /// - [`NotSent`](larder_store::ErrorKind::NotSent): nobody answers. Of a cluster one seed and one master are enough.
+    /// - [`Refused`](larder_store::ErrorKind::Refused): the password is missing or wrong, the server is not ready, or the
+    ///   user may not `WAIT` where replicas are to confirm, or ask for `INFO` where they are read.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn connect(self) -> Result<RedisStore> {
-        let limits = self.limits;
+        let mut limits = self.limits;
+        let servers = Servers::named_by(self.origin, &mut limits)?;
         if let Some(replicas) = limits.replicas {
             replicas.check(limits.deadline)?;
         }
-        let route = match self.origin {
-            Origin::Pool(pool) => {
-                let location = "redis:// (a pool of the app)".into();
-                one(location, limits, |_| Source::Lent(pool)).await?
-            }
-            Origin::Url(url) => at(Endpoint::parse(&url)?, limits).await?,
-        };
+        if let Some(most) = self.max_staleness {
+            ReplicaReads::check(most)?;
+        }
+        let (route, template) = servers.connect(limits).await?;
         if let Some(replicas) = limits.replicas {
             start::count(&route, replicas).await?;
         }
+        let replica_reads = match self.max_staleness {
+            Some(most) => Some(ReplicaReads::start(&route, template, most).await?),
+            None => None,
+        };
         let time = match self.virtual_time {
             Some(_) => Time::Virtual,
             None => Time::Server,
@@ -202,58 +241,10 @@ impl RedisBuilder {
         Ok(RedisStore {
             switchboard: Switchboard::start(&route, self.subscriptions),
             route,
+            replica_reads,
             scripts: Scripts::new(time),
             max_value: self.max_value,
             virtual_time: self.virtual_time,
         })
     }
-}
-
-async fn at(endpoint: Endpoint, limits: Limits) -> Result<Route> {
-    let Endpoint {
-        infos,
-        form,
-        tls,
-        location,
-    } = endpoint;
-    let location = Arc::from(location);
-    let at = |info| Address {
-        info,
-        tls: tls.clone(),
-    };
-    let Some(first) = infos.first().cloned().map(at) else {
-        let text = "the store URL names no server";
-        return Err(Error::new("connect", ErrorKind::Invalid, text));
-    };
-    let target = match form {
-        Form::One => Target::Fixed(first),
-        Form::Sentinel { master, login } => {
-            let sentinels = infos.into_iter();
-            let sentinels = sentinels.map(|info| at(info.set_redis_settings(login.clone())));
-            let deadline = limits.connect_deadline;
-            let watched = Sentinels::watch(master, sentinels.collect(), first, deadline);
-            Target::Master(Arc::new(watched))
-        }
-        Form::Cluster => {
-            let cluster = cluster::connect(location, infos, first, limits).await?;
-            return Ok(Route::Cluster(cluster));
-        }
-    };
-    one(location, limits, |supervisor| {
-        Source::own(target, &limits, supervisor)
-    })
-    .await
-}
-
-/// One server, once it has answered.
-async fn one(
-    location: Arc<str>,
-    limits: Limits,
-    source: impl FnOnce(Arc<Notify>) -> Source,
-) -> Result<Route> {
-    let supervisor = Arc::new(Notify::new());
-    let source = source(supervisor.clone());
-    let node = Arc::new(Node::new(location, limits, source, supervisor));
-    start::connect(&node, start::Mode::Alone).await?;
-    Ok(Route::One(Arc::new(Member::new(node))))
 }

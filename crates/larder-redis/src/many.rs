@@ -3,10 +3,12 @@
 //! What is wrong with one item is its own result, and the others are still sent.
 
 use ::redis::Value;
+use futures_util::future::join;
 use larder_store::{Delete, Entry, Error, Form, Key, Put, Result};
+use tokio::time::Instant;
 
 use crate::commands;
-use crate::connection::Repeat;
+use crate::connection::{Access, Repeat};
 use crate::route::{Batch, again};
 use crate::script::Named;
 use crate::store::RedisStore;
@@ -19,14 +21,42 @@ impl RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let batch = match self.route.begin_many("get_many") {
-            Ok(batch) => batch,
-            Err(error) => return fail(results, &sent, &error),
-        };
-        for (&at, value) in sent.iter().zip(read(&batch, &sent, |at| &keys[at]).await) {
+        for (at, value) in self.values(keys, sent).await {
             results[at] = value.and_then(|value| commands::entry("get_many", &keys[at], value));
         }
         results
+    }
+
+    /// What is at the keys at `sent`: of replicas where these may be read, and of masters where
+    /// none is or has an answer.
+    async fn values(&self, keys: &[Key], sent: Vec<usize>) -> Vec<(usize, Result<Value>)> {
+        let deadline = self.route.deadline();
+        let Some(reads) = &self.replica_reads else {
+            return self.masters_values(keys, sent, deadline).await;
+        };
+        let (parts, rest) = reads.split(keys, sent);
+        let rest = self.masters_values(keys, rest, deadline);
+        let ((answered, unanswered), mut values) = join(parts.ask("get_many"), rest).await;
+        values.extend(answered);
+        values.extend(self.masters_values(keys, unanswered, deadline).await);
+        values
+    }
+
+    async fn masters_values(
+        &self,
+        keys: &[Key],
+        sent: Vec<usize>,
+        deadline: Instant,
+    ) -> Vec<(usize, Result<Value>)> {
+        if sent.is_empty() {
+            return Vec::new();
+        }
+        let begun = self.route.begin_many_by(deadline, Access::Read, "get_many");
+        let values = match begun {
+            Ok(batch) => read(&batch, &sent, |at| &keys[at]).await,
+            Err(error) => sent.iter().map(|_| Err(again(&error))).collect(),
+        };
+        sent.into_iter().zip(values).collect()
     }
 
     pub(crate) async fn put_all(&self, puts: &[Put]) -> Vec<Result<bool>> {
@@ -37,7 +67,7 @@ impl RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let batch = match self.route.begin_many_writes("put_many") {
+        let batch = match self.begin_writes("put_many", sent.iter().map(|&at| puts[at].key())) {
             Ok(batch) => batch,
             Err(error) => return fail(results, &sent, &error),
         };
@@ -63,7 +93,8 @@ impl RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let batch = match self.route.begin_many_writes("delete_many") {
+        let batch = match self.begin_writes("delete_many", sent.iter().map(|&at| deletes[at].key()))
+        {
             Ok(batch) => batch,
             Err(error) => return fail(results, &sent, &error),
         };

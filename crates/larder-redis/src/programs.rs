@@ -75,7 +75,7 @@ impl RedisStore {
             true => Access::Read,
             false => Access::Write,
         };
-        let batch = match self.route.begin_many_as(access, "run_many") {
+        let batch = match self.route.begin_many(access, "run_many") {
             Ok(batch) => batch,
             Err(error) => return fail(error),
         };

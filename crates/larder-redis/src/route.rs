@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::{Error, Key, Result};
+use tokio::time::Instant;
 
 use crate::cluster::{Cluster, Journey, Shard, Split};
 use crate::connection::{Access, Limits, Member, Operation, Repeat};
@@ -24,30 +25,37 @@ impl Route {
         self.begin_at(name, key.as_bytes())
     }
 
-    /// [`begin`](Self::begin) for what replicas are to have before it is acknowledged, where the
-    /// store asks for that.
-    pub(crate) fn begin_write(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
-        self.begin_as(Access::Write, name, key.as_bytes())
-    }
-
     /// [`begin`](Self::begin) for what is no key but has a slot as one has.
     pub(crate) fn begin_at(&self, name: &'static str, key: &[u8]) -> Result<Routed<'_>> {
         self.begin_as(Access::Read, name, key)
     }
 
+    /// [`begin_at`](Self::begin_at), with what the operation does to what replicas are to have before
+    /// it is acknowledged.
     pub(crate) fn begin_as(
         &self,
         access: Access,
         name: &'static str,
         key: &[u8],
     ) -> Result<Routed<'_>> {
+        self.begin_by(self.deadline(), access, name, key)
+    }
+
+    /// [`begin_as`](Self::begin_as) what has begun already, and ends by `deadline`.
+    pub(crate) fn begin_by(
+        &self,
+        deadline: Instant,
+        access: Access,
+        name: &'static str,
+        key: &[u8],
+    ) -> Result<Routed<'_>> {
         match self {
             Self::One(server) => Ok(Routed {
-                operation: server.begin(name)?.with_access(access),
+                operation: server.begin_by(name, deadline)?.with_access(access),
                 shard: None,
             }),
             Self::Cluster(cluster) => {
-                let (operation, shard) = cluster.begin(name, key, access)?;
+                let (operation, shard) = cluster.begin(name, key, access, deadline)?;
                 Ok(Routed {
                     operation,
                     shard: Some(shard),
@@ -57,23 +65,32 @@ impl Route {
     }
 
     /// Begins an operation on several keys, wherever they are.
-    pub(crate) fn begin_many(&self, name: &'static str) -> Result<Batch<'_>> {
-        self.begin_many_as(Access::Read, name)
+    pub(crate) fn begin_many(&self, access: Access, name: &'static str) -> Result<Batch<'_>> {
+        self.begin_many_by(self.deadline(), access, name)
     }
 
-    /// [`begin_write`](Self::begin_write) for several keys.
-    pub(crate) fn begin_many_writes(&self, name: &'static str) -> Result<Batch<'_>> {
-        self.begin_many_as(Access::Write, name)
-    }
-
-    pub(crate) fn begin_many_as(&self, access: Access, name: &'static str) -> Result<Batch<'_>> {
+    /// [`begin_many`](Self::begin_many) what has begun already, and ends by `deadline`.
+    pub(crate) fn begin_many_by(
+        &self,
+        deadline: Instant,
+        access: Access,
+        name: &'static str,
+    ) -> Result<Batch<'_>> {
         match self {
-            Self::One(server) => Ok(Batch::One(server.begin(name)?.with_access(access))),
+            Self::One(server) => {
+                let operation = server.begin_by(name, deadline)?;
+                Ok(Batch::One(operation.with_access(access)))
+            }
             Self::Cluster(cluster) => Ok(Batch::Cluster {
                 cluster,
-                journey: cluster.journey(name, access),
+                journey: Journey::new(name, deadline, access),
             }),
         }
+    }
+
+    /// When an operation ends that begins now.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.limits().deadline
     }
 
     /// Whether a write whose answer was lost may be acknowledged because it is found here.

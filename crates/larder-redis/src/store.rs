@@ -11,8 +11,9 @@ use larder_store::{
 use crate::builder::RedisBuilder;
 use crate::bus::Switchboard;
 use crate::commands;
-use crate::connection::Repeat;
-use crate::route::{Route, Routed};
+use crate::connection::{Access, Repeat};
+use crate::replica_reads::ReplicaReads;
+use crate::route::{Batch, Route, Routed};
 use crate::script::{Named, Scripts};
 
 /// A [`Store`] in Redis or Valkey: one server, or a cluster.
@@ -61,6 +62,8 @@ pub struct RedisStore {
     pub(crate) route: Route,
     /// Nothing where there can be no connection to listen on.
     pub(crate) switchboard: Option<Arc<Switchboard>>,
+    /// Nothing where all reads go to masters.
+    pub(crate) replica_reads: Option<ReplicaReads>,
     pub(crate) scripts: Scripts,
     pub(crate) max_value: usize,
     pub(crate) virtual_time: Option<ManualClock>,
@@ -86,15 +89,48 @@ impl RedisStore {
     /// seeds, of which one that answers is enough. Its other nodes must be reachable by the
     /// addresses that the cluster announces.
     ///
+    /// `?deadline_ms=250&connect_deadline_ms=2000` sets the two deadlines, from 1 to 60,000 ms each.
     /// `?protocol=resp2` is for what stands before a server and does not know `HELLO`.
     pub fn builder(url: &str) -> RedisBuilder {
         RedisBuilder::at(url)
     }
 
-    /// Sends what only reads.
+    /// Sends what only reads: to a replica where one may be read, and to the master where none is or
+    /// has an answer.
     async fn ask(&self, name: &'static str, key: &Key, command: Cmd) -> Result<Value> {
-        let operation = self.route.begin(name, key)?;
-        operation.send(&command, Repeat::Safe).await
+        let deadline = self.route.deadline();
+        if let Some(reads) = &self.replica_reads
+            && let Some(answer) = Box::pin(reads.ask(name, key, &command)).await
+        {
+            return Ok(answer);
+        }
+        let begun = self
+            .route
+            .begin_by(deadline, Access::Read, name, key.as_bytes());
+        begun?.send(&command, Repeat::Safe).await
+    }
+
+    /// Begins what changes a value.
+    pub(crate) fn begin_write(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
+        self.note_writes([key]);
+        self.route.begin_as(Access::Write, name, key.as_bytes())
+    }
+
+    /// [`begin_write`](Self::begin_write) for several keys.
+    pub(crate) fn begin_writes<'k>(
+        &self,
+        name: &'static str,
+        keys: impl IntoIterator<Item = &'k Key>,
+    ) -> Result<Batch<'_>> {
+        self.note_writes(keys);
+        self.route.begin_many(Access::Write, name)
+    }
+
+    /// Sees to it that no replica is read that lacks what is written now.
+    fn note_writes<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) {
+        if let Some(reads) = &self.replica_reads {
+            keys.into_iter().for_each(|key| reads.write(key));
+        }
     }
 
     /// Sends what must not be sent twice. Its script, if it has one, is sent whole where the
@@ -140,7 +176,7 @@ impl Store for RedisStore {
     async fn put(&self, put: &Put) -> Result<bool> {
         put.key().require(Form::Value, "put")?;
         commands::check_size("put", put, self.max_value)?;
-        let operation = self.route.begin_write("put", put.key())?;
+        let operation = self.begin_write("put", put.key())?;
         let written = self.once(&operation, |named| commands::put(put, named));
         match written.await {
             Ok(value) => commands::done("put", &value),
@@ -154,7 +190,7 @@ impl Store for RedisStore {
         if !commands::may_delete(delete) {
             return Ok(false);
         }
-        let operation = self.route.begin_write("delete", delete.key())?;
+        let operation = self.begin_write("delete", delete.key())?;
         let command = |named| commands::delete(delete, named);
         let value = self.once(&operation, command).await?;
         commands::done("delete", &value)
@@ -162,7 +198,7 @@ impl Store for RedisStore {
 
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
         key.require(Form::Value, "expire")?;
-        let operation = self.route.begin_write("expire", key)?;
+        let operation = self.begin_write("expire", key)?;
         // Never again: in between somebody may have written a value that is to live longer.
         let command = commands::expire(key, ttl);
         let value = operation.send(&command, Repeat::Never).await?;

@@ -13,6 +13,8 @@ use larder_store::{Error, ErrorKind, Result, Store};
 /// | `redis+sentinel://[user[:password]@]host[:port],…/master[/database]` | the master that sentinels elect | `redis` |
 /// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://` | the same by TLS | `redis-tls` |
 ///
+/// `?deadline_ms=250` gives every operation on servers that time in place of 100 ms.
+///
 /// Nothing falls back: what cannot be had is an error now, not at the first request. An app that
 /// shares its server with others puts the store into a [`Prefixed`](larder_store::Prefixed).
 ///

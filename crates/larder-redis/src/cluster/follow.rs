@@ -36,7 +36,7 @@ pub(crate) struct Journey {
 }
 
 impl Journey {
-    pub(super) fn new(name: &'static str, deadline: Instant, access: Access) -> Self {
+    pub(crate) fn new(name: &'static str, deadline: Instant, access: Access) -> Self {
         Self {
             name,
             deadline,

@@ -58,6 +58,24 @@ impl SlotMap {
         &self.masters
     }
 
+    /// Each master, and where its replicas are.
+    pub(super) fn shards(&self) -> Vec<(Arc<Member>, Vec<Place>)> {
+        let masters = self.masters.iter().cloned();
+        let mut shards: Vec<(_, Vec<Place>)> = masters.map(|it| (it, Vec::new())).collect();
+        for range in self.topology.ranges() {
+            let at = self.slots.get(usize::from(range.first));
+            let Some((_, replicas)) = at.and_then(|&at| shards.get_mut(usize::from(at))) else {
+                continue;
+            };
+            for place in &range.replicas {
+                if !replicas.contains(place) {
+                    replicas.push(place.clone());
+                }
+            }
+        }
+        shards
+    }
+
     /// A number that is another where another node serves a slot.
     pub(super) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();

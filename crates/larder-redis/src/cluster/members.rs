@@ -1,13 +1,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::redis::ConnectionAddr;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::topology::{Place, Topology};
-use crate::connection::{Address, Limits, Member, Node, Source, Target};
+use crate::connection::{Address, Limits, Member, Node, Target};
 
 /// The most nodes that a store keeps lines to. The specification asks for no more than 1,000 in a
 /// cluster.
@@ -79,20 +78,7 @@ impl Members {
 
     /// A node that nobody supervises.
     pub(super) fn node(&self, place: &Place) -> Node {
-        let Place { host, port } = place;
-        let address = ConnectionAddr::Tcp(host.clone(), *port);
-        let target = Target::Fixed(Address {
-            info: self.template.info.clone().set_addr(address),
-            tls: self.template.tls.clone(),
-        });
-        let supervisor = Arc::new(Notify::new());
-        let source = Source::own(target, &self.limits, supervisor.clone());
-        let scheme = match self.template.tls {
-            Some(_) => "rediss",
-            None => "redis",
-        };
-        let location = format!("{scheme}://{place}").into();
-        Node::new(location, self.limits, source, supervisor)
+        Node::at(place, &self.template, self.limits, Target::Fixed)
     }
 
     /// Lets go of those that `topology` does not name, and that nobody was sent to since this was

@@ -35,11 +35,13 @@ use tokio::time::Instant;
 use crate::connection::{Access, Limits, Member, Operation};
 use map::SlotMap;
 use members::Members;
-use topology::{Place, Topology};
+use topology::Topology;
 
 pub(crate) use batch::Split;
 pub(crate) use follow::Journey;
+pub(crate) use slot::of as slot_of;
 pub(crate) use start::connect;
+pub(crate) use topology::Place;
 
 /// The nodes of a cluster, and who of them serves what.
 pub(crate) struct Cluster {
@@ -73,20 +75,15 @@ impl Cluster {
         name: &'static str,
         key: &[u8],
         access: Access,
+        deadline: Instant,
     ) -> Result<(Operation<'static>, Shard<'_>)> {
         let slot = slot::of(key);
         let shard = Shard {
             cluster: self,
             slot,
         };
-        let deadline = Instant::now() + self.limits().deadline;
         let operation = self.shared.begin(name, slot, deadline)?;
         Ok((operation.with_access(access), shard))
-    }
-
-    /// The beginning of an operation on several keys.
-    pub(crate) fn journey(&self, name: &'static str, access: Access) -> Journey {
-        Journey::new(name, Instant::now() + self.limits().deadline, access)
     }
 
     pub(crate) fn location(&self) -> &str {
@@ -129,6 +126,11 @@ impl Guide {
 
     pub(crate) fn masters(&self) -> Vec<Arc<Member>> {
         self.0.map.load().masters().to_vec()
+    }
+
+    /// Each master, and where its replicas are.
+    pub(crate) fn shards(&self) -> Vec<(Arc<Member>, Vec<Place>)> {
+        self.0.map.load().shards()
     }
 
     /// Counts the changes.

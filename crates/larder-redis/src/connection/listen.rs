@@ -17,7 +17,7 @@ impl Node {
         let info = match self.source.target() {
             Some(Target::Fixed(address)) => &address.info,
             Some(Target::Master(sentinels)) => &sentinels.address().info,
-            None => return false,
+            Some(Target::ClusterReplica(_)) | None => return false,
         };
         info.redis_settings().protocol() == ProtocolVersion::RESP3
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::AsyncConnectionConfig;
+use ::redis::{AsyncConnectionConfig, Value, cmd};
 use bb8::ManageConnection;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -69,6 +69,10 @@ pub(super) async fn line(
     let connecting = async {
         match target {
             Target::Fixed(address) => greet(address, config, health).await,
+            Target::ClusterReplica(address) => {
+                let line = greet(address, config, health).await?;
+                read_only(&line).await.map(|()| line)
+            }
             Target::Master(sentinels) => {
                 let dial = async |address| greet(&address, config.clone(), health).await;
                 sentinels.line(health, dial).await
@@ -95,4 +99,15 @@ async fn greet(
 ) -> Result<Line, Fault> {
     let line = dial(address, config, health.clone()).await;
     line.map_err(Fault::Redis)
+}
+
+/// Tells a replica of a cluster to answer reads, and not to send them to its master.
+async fn read_only(line: &Line) -> Result<(), Fault> {
+    let mut connection = line.connection();
+    let answer = connection.send_packed_command(&cmd("READONLY")).await;
+    match answer.map_err(Fault::Redis)? {
+        Value::Okay => Ok(()),
+        // It would send on each read.
+        _ => Err(Fault::Broken),
+    }
 }

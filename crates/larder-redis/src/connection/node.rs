@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ::redis::Value;
+use ::redis::{ConnectionAddr, Value};
 use arc_swap::ArcSwapOption;
 use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::Notify;
@@ -13,7 +13,8 @@ use super::health::State;
 use super::line::Line;
 use super::replicas::Replicas;
 use super::source::Source;
-use super::target::Target;
+use super::target::{Address, Target};
+use crate::cluster::Place;
 
 /// The limits of one server's connections.
 #[derive(Clone, Copy, Debug)]
@@ -72,13 +73,44 @@ impl Node {
         }
     }
 
-    /// The same node as one of a cluster, which is dialed in the background: operations wait for its
-    /// first line until a dial fails.
-    pub(crate) fn in_cluster(mut self, host: String, alarm: Arc<Notify>) -> Self {
-        self.peer = Some(Peer { host, alarm });
+    /// The node at `place`, where one logs in as in `template`.
+    pub(crate) fn at(
+        place: &Place,
+        template: &Address,
+        limits: Limits,
+        to: fn(Address) -> Target,
+    ) -> Self {
+        let Place { host, port } = place;
+        let address = Address {
+            info: (template.info.clone()).set_addr(ConnectionAddr::Tcp(host.clone(), *port)),
+            tls: template.tls.clone(),
+        };
+        let supervisor = Arc::new(Notify::new());
+        let source = Source::own(to(address), &limits, supervisor.clone());
+        let scheme = match template.tls {
+            Some(_) => "rediss",
+            None => "redis",
+        };
+        Self::new(
+            format!("{scheme}://{place}").into(),
+            limits,
+            source,
+            supervisor,
+        )
+    }
+
+    /// The same node, dialed in the background: operations wait for its first line until a dial
+    /// fails.
+    pub(crate) fn in_background(mut self) -> Self {
         self.down = AtomicBool::new(false);
         self.supervisor.notify_one();
         self
+    }
+
+    /// The same node as one of a cluster.
+    pub(crate) fn in_cluster(mut self, host: String, alarm: Arc<Notify>) -> Self {
+        self.peer = Some(Peer { host, alarm });
+        self.in_background()
     }
 
     /// The host of a node of a cluster.

@@ -90,13 +90,18 @@ impl Node {
         self.begin_within(name, self.limits.deadline)
     }
 
+    /// [`begin`](Self::begin) what has begun already, and ends by `deadline`.
+    pub(crate) fn begin_by(&self, name: &'static str, deadline: Instant) -> Result<Operation<'_>> {
+        Operation::begin(Held::Borrowed(self), name, deadline)
+    }
+
     /// [`begin`](Self::begin) with a deadline of its own.
     pub(crate) fn begin_within(
         &self,
         name: &'static str,
         deadline: Duration,
     ) -> Result<Operation<'_>> {
-        Operation::begin(Held::Borrowed(self), name, Instant::now() + deadline)
+        self.begin_by(name, Instant::now() + deadline)
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Address {
 pub(crate) enum Target {
     /// To one server, whatever becomes of it.
     Fixed(Address),
+    /// To one server of a cluster, to read what it has of its master.
+    ClusterReplica(Address),
     /// To the one that the sentinels call the master at the moment.
     Master(Arc<Sentinels>),
 }

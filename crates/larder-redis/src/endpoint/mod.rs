@@ -6,6 +6,7 @@ mod settings;
 mod tests;
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use ::redis::{ConnectionInfo, RedisConnectionInfo};
 use larder_store::{Error, ErrorKind, Result};
@@ -23,6 +24,14 @@ pub(crate) struct Endpoint {
     pub(crate) tls: Option<Tls>,
     /// The URL without user, password and parameters.
     pub(crate) location: String,
+    pub(crate) deadlines: Deadlines,
+}
+
+/// The deadlines that a URL names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deadlines {
+    pub(crate) operation: Option<Duration>,
+    pub(crate) connect: Option<Duration>,
 }
 
 /// What the servers are.
@@ -84,6 +93,10 @@ impl Endpoint {
             )?),
             false => None,
         };
+        let deadlines = Deadlines {
+            operation: parameters.take_millis("deadline_ms")?,
+            connect: parameters.take_millis("connect_deadline_ms")?,
+        };
         let (infos, location, form) = match (transport, form) {
             ("unix", _) | (_, "unix") => read.socket(rest, &mut parameters)?,
             (_, "cluster") => read.cluster(rest)?,
@@ -96,6 +109,7 @@ impl Endpoint {
             form,
             tls,
             location,
+            deadlines,
         })
     }
 }

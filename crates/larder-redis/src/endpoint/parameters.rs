@@ -1,7 +1,12 @@
+use std::time::Duration;
+
 use larder_store::Result;
 use percent_encoding::percent_decode_str;
 
 use super::invalid;
+
+/// The longest time that a URL may name.
+const LONGEST_MS: u64 = 60_000;
 
 /// The parameters of a URL, each of which is taken out by what knows it.
 pub(super) struct Parameters<'a> {
@@ -32,6 +37,20 @@ impl<'a> Parameters<'a> {
         match percent_decode_str(value).decode_utf8() {
             Ok(value) => Ok(Some(value.into_owned())),
             Err(_) => Err(invalid("has a parameter that is no UTF-8", self.expected)),
+        }
+    }
+
+    /// The value of `name`, which is a time of at most a minute.
+    pub(super) fn take_millis(&mut self, name: &str) -> Result<Option<Duration>> {
+        let Some(value) = self.take(name)? else {
+            return Ok(None);
+        };
+        match value.parse() {
+            Ok(millis @ 1..=LONGEST_MS) => Ok(Some(Duration::from_millis(millis))),
+            _ => Err(invalid(
+                &format!("has a {name} that is no whole number of milliseconds from 1 to 60000"),
+                self.expected,
+            )),
         }
     }
 

@@ -75,6 +75,33 @@ fn the_user_of_a_sentinel_is_not_the_user_of_the_master() {
 }
 
 #[test]
+fn deadlines_are_milliseconds_of_which_there_are_some_and_not_too_many() {
+    for url in [
+        "redis://h",
+        "unix:///s",
+        "redis+cluster://a,b",
+        "redis+sentinel://a,b/main",
+    ] {
+        let none = Deadlines {
+            operation: None,
+            connect: None,
+        };
+        assert_eq!(parsed(url).deadlines, none);
+        let both = parsed(&format!("{url}?deadline_ms=250&connect_deadline_ms=60000"));
+        assert_eq!(both.deadlines.operation, Some(Duration::from_millis(250)));
+        assert_eq!(both.deadlines.connect, Some(Duration::from_secs(60)));
+        assert!(!both.location.contains("deadline"));
+        for value in ["", "0", "-1", "1.5", "60001", "1s", "99999999999999999999"] {
+            let text = refused(&format!("{url}?deadline_ms={value}"));
+            assert!(
+                text.contains("deadline_ms that is no whole number"),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_url_that_is_none_is_refused_with_the_form_that_was_expected() {
     for (url, what) in [
         ("localhost:6379", "has no scheme"),

@@ -119,7 +119,7 @@ impl Leases for RedisStore {
             Condition::IfVersion(version) => command.arg(version.as_bytes()),
         };
         let command = self.timed(command);
-        let operation = self.route.begin_write("commit", key)?;
+        let operation = self.begin_write("commit", key)?;
         match run(&operation, script, &command, Repeat::Never).await {
             Err(error) => Box::pin(self.settle(&operation, "commit", put, error)).await,
             taken => done("commit", taken),
@@ -143,7 +143,7 @@ impl Leases for RedisStore {
     async fn invalidate(&self, key: &Key) -> Result<bool> {
         key.require(Form::Value, "invalidate")?;
         let (script, command) = (&self.lease_scripts().invalidate, self.invalidation(key));
-        let operation = self.route.begin_write("invalidate", key)?;
+        let operation = self.begin_write("invalidate", key)?;
         done(
             "invalidate",
             run(&operation, script, &command, Repeat::Safe).await,
@@ -157,7 +157,7 @@ impl Leases for RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let batch = match self.route.begin_many_writes(NAME) {
+        let batch = match self.begin_writes(NAME, sent.iter().map(|&at| &keys[at])) {
             Ok(batch) => batch,
             Err(error) => return fail(results, &sent, &error),
         };

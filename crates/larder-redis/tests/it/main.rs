@@ -15,6 +15,7 @@ mod leases;
 mod lent_pool;
 mod lost_answers;
 mod programs;
+mod replica_reads;
 mod replicas;
 mod runtimes;
 mod scan;

@@ -1,5 +1,6 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
@@ -203,4 +204,14 @@ async fn a_user_who_may_only_get_is_let_in_and_refused_the_rest() {
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
     let error = store.put(&put(1, "one")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Denied), "{error}");
+}
+
+#[tokio::test]
+async fn the_deadline_of_the_url_is_that_of_the_store() {
+    let server = server();
+    let url = format!("{}?deadline_ms=350", server.url());
+    let store = RedisStore::builder(&url).with_deadline(Duration::from_secs(9));
+    let store = store.connect().await.unwrap();
+    let programs = Arc::new(store).programs().unwrap();
+    assert_eq!(programs.deadline(), Some(Duration::from_millis(350)));
 }

@@ -1,0 +1,70 @@
+use std::sync::Arc;
+
+use ::redis::{Pipeline, Value};
+use futures_util::future::join_all;
+use larder_store::{Key, Result};
+
+use super::ReplicaReads;
+use super::replica::Replica;
+use crate::commands;
+
+/// What is read of replicas, split by replica.
+pub(crate) struct Parts(Vec<Part>);
+
+/// What is read of one.
+struct Part {
+    replica: Arc<Replica>,
+    items: Vec<usize>,
+    commands: Pipeline,
+}
+
+impl ReplicaReads {
+    /// Splits the keys at `sent` into those that may be read of replicas, of which a batch asks one
+    /// for each master, and the others.
+    pub(crate) fn split(&self, keys: &[Key], sent: Vec<usize>) -> (Parts, Vec<usize>) {
+        let turn = fastrand::usize(..);
+        let (mut parts, mut rest) = (Parts(Vec::new()), Vec::new());
+        for item in sent {
+            match self.shared.serving(&keys[item], turn) {
+                Some(replica) => parts.add(replica, item, &keys[item]),
+                None => rest.push(item),
+            }
+        }
+        (parts, rest)
+    }
+}
+
+impl Parts {
+    fn add(&mut self, replica: Arc<Replica>, item: usize, key: &Key) {
+        let same = |part: &&mut Part| Arc::ptr_eq(&part.replica, &replica);
+        if let Some(part) = self.0.iter_mut().find(same) {
+            part.items.push(item);
+            part.commands.add_command(commands::get(key));
+            return;
+        }
+        let mut commands = Pipeline::new();
+        commands.add_command(commands::get(key));
+        self.0.push(Part {
+            replica,
+            items: vec![item],
+            commands,
+        });
+    }
+
+    /// Asks the replicas side by side, each in one round trip. Gives what they answered, and the
+    /// items that have no answer.
+    pub(crate) async fn ask(self, name: &'static str) -> (Vec<(usize, Result<Value>)>, Vec<usize>) {
+        let asking = self.0.iter();
+        let asking = asking.map(|part| part.replica.ask_all(name, &part.commands));
+        let (mut answered, mut unanswered) = (Vec::new(), Vec::new());
+        for (part, answers) in self.0.iter().zip(join_all(asking).await) {
+            for (&item, answer) in part.items.iter().zip(answers) {
+                match answer {
+                    Some(answer) => answered.push((item, Ok(answer))),
+                    None => unanswered.push(item),
+                }
+            }
+        }
+        (answered, unanswered)
+    }
+}

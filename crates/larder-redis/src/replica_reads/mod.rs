@@ -1,0 +1,162 @@
+//! Reads from replicas, no staler than the application allows.
+//!
+//! 1. How far a replica is behind is measured: the master is asked how many bytes it has written for
+//!    its replicas, and each replica how many of them it has carried out ([`standing`]). One that has
+//!    all that the master had at a moment is fresh as of that moment ([`history`]).
+//! 2. A read goes to a replica whose moment is no longer ago than is allowed, and later than the last
+//!    write of this store to the key ([`written`]). Else it goes to the master.
+//! 3. A replica has half of the deadline. Where it gives no value the master is asked, within the
+//!    other half.
+//! 4. They are asked where they are four times within what is allowed ([`watcher`]).
+
+mod history;
+mod many;
+mod masters;
+mod replica;
+mod standing;
+mod watcher;
+mod written;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::{Cmd, Value};
+use arc_swap::ArcSwap;
+use larder_store::{Error, ErrorKind, Key, Result};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::cluster::slot_of;
+use crate::connection::{Address, Member};
+use crate::route::Route;
+use masters::Masters;
+use replica::Replica;
+use written::Written;
+
+/// The shortest staleness that may be allowed: less is not measured often enough.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// The replicas of a store's masters, and which of them may be read now.
+pub(crate) struct ReplicaReads {
+    shared: Arc<Shared>,
+    watcher: AbortHandle,
+}
+
+/// What reads and the watcher share.
+struct Shared {
+    masters: Masters,
+    /// The replicas of each master, by the address of its node, which no other has for as long as it
+    /// is here.
+    replicas: ArcSwap<HashMap<usize, Replicas>>,
+    written: Written,
+    max_staleness: Duration,
+    /// How long an operation of the store may take.
+    deadline: Duration,
+    epoch: Instant,
+}
+
+/// A master's.
+struct Replicas {
+    master: Arc<Member>,
+    all: Vec<Arc<Replica>>,
+}
+
+impl ReplicaReads {
+    /// Refuses a staleness that is too short to be measured.
+    pub(crate) fn check(max_staleness: Duration) -> Result<()> {
+        if max_staleness >= SHORTEST {
+            return Ok(());
+        }
+        Err(invalid(&format!(
+            "reads may be {max_staleness:?} stale, and have to be allowed {SHORTEST:?} at least: how \
+             far replicas are behind is measured a few times within that"
+        )))
+    }
+
+    /// Begins to look for replicas, once each master that works has said that it may be asked.
+    pub(crate) async fn start(
+        route: &Route,
+        template: Option<Address>,
+        max_staleness: Duration,
+    ) -> Result<Self> {
+        let template = template.ok_or_else(|| {
+            invalid(
+                "reads from replicas need connections of larder's own: give the URL of the server \
+                 in place of a pool",
+            )
+        })?;
+        let shared = Arc::new(Shared {
+            masters: Masters::of(route),
+            replicas: ArcSwap::default(),
+            written: Written::new(),
+            max_staleness,
+            deadline: route.limits().deadline,
+            epoch: Instant::now(),
+        });
+        watcher::may_watch(&shared).await?;
+        let watching = watcher::watch(shared.clone(), template, *route.limits());
+        let watcher = tokio::spawn(watching).abort_handle();
+        Ok(Self { shared, watcher })
+    }
+
+    /// Takes down that `key` is written from now until the end of an operation that begins now.
+    pub(crate) fn write(&self, key: &Key) {
+        let shared = &*self.shared;
+        let until = shared.now() + micros(shared.deadline);
+        shared.written.note(slot_of(key.as_bytes()), until);
+    }
+
+    /// Asks a replica that may be read, if there is one, and if it has an answer.
+    ///
+    /// It takes half of the deadline at most.
+    pub(crate) async fn ask(&self, name: &'static str, key: &Key, command: &Cmd) -> Option<Value> {
+        let replica = self.shared.serving(key, fastrand::usize(..))?;
+        replica.ask(name, command).await
+    }
+}
+
+impl Drop for ReplicaReads {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+impl Shared {
+    /// A replica that has all of `key` that a read has to see. Which of several is up to `turn`.
+    fn serving(&self, key: &Key, turn: usize) -> Option<Arc<Replica>> {
+        let oldest = self.oldest();
+        let master = self.masters.of_key(key.as_bytes())?;
+        let replicas = self.replicas.load();
+        let replicas = &replicas.get(&address_of(&master))?.all;
+        let since = oldest.max(self.written.until(slot_of(key.as_bytes())));
+        let (behind, first) = replicas.split_at(turn.checked_rem(replicas.len())?);
+        let mut replicas = first.iter().chain(behind);
+        let may_be_read =
+            |replica: &&Arc<Replica>| replica.is_fresh_since(since) && replica.is_up();
+        replicas.find(may_be_read).cloned()
+    }
+
+    /// The first moment that is not too long ago.
+    fn oldest(&self) -> u64 {
+        self.now().saturating_sub(micros(self.max_staleness))
+    }
+
+    /// Now, in microseconds; the first moment is later than all that is too long ago.
+    fn now(&self) -> u64 {
+        1 + micros(self.max_staleness) + micros(self.epoch.elapsed())
+    }
+}
+
+/// What a master goes by in [`Shared::replicas`], for as long as it lives.
+fn address_of(master: &Arc<Member>) -> usize {
+    Arc::as_ptr(master).addr()
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX / 4)
+}
+
+fn invalid(text: &str) -> Error {
+    Error::new("connect", ErrorKind::Invalid, text.to_owned())
+}

@@ -1,0 +1,142 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::Value;
+use futures_util::future::join_all;
+use larder_store::{Error, ErrorKind, Refusal, Result};
+use tokio::time::{sleep, timeout};
+
+use super::history::History;
+use super::replica::Replica;
+use super::standing::Standing;
+use super::{Replicas, Shared, address_of};
+use crate::cluster::Place;
+use crate::connection::{Address, Limits, Member, Repeat};
+
+const NAME: &str = "watch replicas";
+
+/// The longest time between two looks.
+const SELDOM: Duration = Duration::from_secs(1);
+
+/// Refuses a user who may not ask where servers stand, since no replica would ever be read.
+pub(super) async fn may_watch(shared: &Shared) -> Result<()> {
+    let masters = shared.masters.all();
+    let Some((master, _)) = masters.iter().find(|(master, _)| master.is_up()) else {
+        return Ok(());
+    };
+    let operation = master.begin_within("connect", master.limits().connect_deadline)?;
+    let answer = operation.send(&Standing::command(), Repeat::Safe).await?;
+    let location = master.location();
+    match answer {
+        Value::ServerError(refused) if refused.code() == "NOPERM" => Err(Error::new(
+            "connect",
+            ErrorKind::Refused(Refusal::Denied),
+            format!(
+                "replicas are to be read, and this user of {location} may not ask how far they are \
+                 behind: grant +info"
+            ),
+        )),
+        answer => match Standing::read(&answer) {
+            Some(Standing::Master { replicas, .. }) if replicas.is_empty() => {
+                tracing::warn!(server = location, "no replica yet: reads go to the master");
+                Ok(())
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Looks again and again where the replicas are, and how far.
+pub(super) async fn watch(shared: Arc<Shared>, template: Address, limits: Limits) {
+    let every = (shared.max_staleness / 4).min(SELDOM);
+    let mut histories: HashMap<usize, History> = HashMap::new();
+    loop {
+        let masters = shared.masters.all();
+        let looks = masters.into_iter().map(|(master, places)| {
+            let history = histories.remove(&address_of(&master)).unwrap_or_default();
+            let shard = Shard {
+                shared: &shared,
+                template: &template,
+                limits,
+                every,
+            };
+            shard.look(master, places, history)
+        });
+        let mut replicas = HashMap::new();
+        for (found, history) in join_all(looks).await {
+            let oldest = shared.oldest();
+            let fresh = found.all.iter().filter(|it| it.is_fresh_since(oldest));
+            let server = found.master.location().to_owned();
+            metrics::gauge!("larder_redis_replicas", "server" => server).set(fresh.count() as f64);
+            let address = address_of(&found.master);
+            histories.insert(address, history);
+            replicas.insert(address, found);
+        }
+        shared.replicas.store(Arc::new(replicas));
+        sleep(every.mul_f64(0.75 + fastrand::f64() / 4.0)).await;
+    }
+}
+
+/// One master's replicas, looked at once.
+struct Shard<'a> {
+    shared: &'a Shared,
+    template: &'a Address,
+    limits: Limits,
+    every: Duration,
+}
+
+impl Shard<'_> {
+    async fn look(
+        self,
+        master: Arc<Member>,
+        places: Option<Vec<Place>>,
+        mut history: History,
+    ) -> (Replicas, History) {
+        let known = self.shared.replicas.load();
+        let known = known.get(&address_of(&master));
+        let known = known.map_or_else(Vec::new, |known| known.all.clone());
+        // The moment is that before it is asked, so that it has all that was acknowledged by then.
+        let at = self.shared.now();
+        let named = match timeout(self.every, self.ask(&master)).await {
+            Ok(Some(Standing::Master {
+                id,
+                offset,
+                replicas,
+            })) => {
+                history.note(&id, offset, at);
+                Some(places.unwrap_or(replicas))
+            }
+            _ => None,
+        };
+        let all = match named {
+            // It may be away for a moment.
+            None => known,
+            Some(places) => self.replicas(known, places),
+        };
+        join_all(all.iter().map(|it| it.look(&history, self.every))).await;
+        (Replicas { master, all }, history)
+    }
+
+    async fn ask(&self, master: &Member) -> Option<Standing> {
+        let operation = master.begin(NAME).ok()?;
+        let answer = operation.send(&Standing::command(), Repeat::Safe).await;
+        Standing::read(&answer.ok()?)
+    }
+
+    /// The replicas at `places`, with the lines that they have; and those that are named no more, for
+    /// as long as they are fresh enough: one that lost its master for a moment comes back.
+    fn replicas(&self, known: Vec<Arc<Replica>>, places: Vec<Place>) -> Vec<Arc<Replica>> {
+        let oldest = self.shared.oldest();
+        let stays = |it: &Arc<Replica>| places.contains(&it.place) || it.is_fresh_since(oldest);
+        let mut replicas: Vec<_> = known.into_iter().filter(stays).collect();
+        for place in places {
+            if !replicas.iter().any(|it| it.place == place) {
+                let to = self.shared.masters.replicas();
+                let replica = Replica::new(place, self.template, self.limits, to);
+                replicas.push(Arc::new(replica));
+            }
+        }
+        replicas
+    }
+}

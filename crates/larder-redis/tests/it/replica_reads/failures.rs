@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use larder_store::{ErrorKind, Store};
+use larder_test::server::{ClusterOptions, RedisOptions};
+
+use super::{LONG, Pair, reader, until_read_there, value};
+use crate::support::{calls, key, patient, put, until};
+
+#[tokio::test]
+async fn a_replica_that_hangs_or_is_gone_costs_no_read() {
+    let mut pair = Pair::start().await;
+    let writer = patient(&pair.master.url()).connect().await.unwrap();
+    for id in 0..10 {
+        writer.put(&put(id, "one")).await.unwrap();
+    }
+    let store = reader(&pair.master.url(), LONG).await;
+    until_read_there(&store, &key(1), || calls(&pair.replica, "get")).await;
+    pair.replica.stop().unwrap();
+    assert_eq!(value(&store, 1).await, "one");
+    let keys: Vec<_> = (0..10).map(key).collect();
+    for entry in store.get_many(&keys).await {
+        assert_eq!(&entry.unwrap().unwrap().value[..], b"one");
+    }
+    pair.replica.cont().unwrap();
+    until_read_there(&store, &key(1), || calls(&pair.replica, "get")).await;
+    pair.replica.kill();
+    for id in 0..10 {
+        assert_eq!(value(&store, id).await, "one");
+    }
+}
+
+#[tokio::test]
+async fn while_the_master_is_away_its_replica_is_read_for_as_long_as_is_allowed() {
+    let mut pair = Pair::start().await;
+    let writer = patient(&pair.master.url()).connect().await.unwrap();
+    writer.put(&put(1, "one")).await.unwrap();
+    let brief = reader(&pair.master.url(), Duration::from_millis(300)).await;
+    let patient = reader(&pair.master.url(), LONG).await;
+    for store in [&brief, &patient] {
+        until_read_there(store, &key(1), || calls(&pair.replica, "get")).await;
+    }
+    pair.master.kill();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for _ in 0..20 {
+        assert_eq!(value(&patient, 1).await, "one");
+        let error = brief.get(&key(1)).await.unwrap_err();
+        assert!(matches!(
+            error.kind(),
+            ErrorKind::NotSent | ErrorKind::MayHaveRun
+        ));
+    }
+    assert!(patient.put(&put(1, "two")).await.is_err());
+}
+
+#[tokio::test]
+async fn reads_go_on_while_a_replica_takes_its_master_s_place() {
+    let nodes = RedisOptions::new().with_setting("cluster-require-full-coverage", "no");
+    let cluster = ClusterOptions::new()
+        .with_nodes(nodes)
+        .with_node_timeout(Duration::from_millis(1500))
+        .start()
+        .unwrap();
+    let writer = patient(&cluster.url()).connect().await.unwrap();
+    writer.put(&put(1, "one")).await.unwrap();
+    let store = reader(&cluster.url(), LONG).await;
+    let master = cluster.master_of(key(1).as_str()).unwrap();
+    let replica = cluster.replicas_of(master)[0];
+    until_read_there(&store, &key(1), || calls(replica, "get")).await;
+    master.kill();
+    until("writable again", || async {
+        assert_eq!(value(&store, 1).await, "one");
+        writer.put(&put(1, "one")).await.is_ok()
+    })
+    .await;
+    // It follows in its own time.
+    until("written by this store too", || async {
+        assert_eq!(value(&store, 1).await, "one");
+        store.put(&put(1, "two")).await.is_ok()
+    })
+    .await;
+    assert_eq!(value(&store, 1).await, "two");
+}

@@ -1,0 +1,54 @@
+use std::time::Duration;
+
+use larder_redis::RedisStore;
+use larder_redis::redis::bb8_redis::{RedisConnectionManager, bb8::Pool};
+use larder_redis::redis::from_pool;
+use larder_store::{ErrorKind, Refusal, Store};
+use larder_test::server::RedisOptions;
+
+use super::{LONG, reader, value};
+use crate::support::{patient, put, server};
+
+#[tokio::test]
+async fn a_staleness_too_short_to_be_measured_is_refused_before_anybody_is_dialed() {
+    let builder = RedisStore::builder("redis://127.0.0.1:1");
+    let builder = builder.with_replica_reads(Duration::from_millis(99));
+    let error = builder.connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert!(error.to_string().contains("100ms at least"), "{error}");
+}
+
+#[tokio::test]
+async fn a_pool_of_the_app_has_no_replicas() {
+    let server = server();
+    let manager = RedisConnectionManager::new(server.url()).unwrap();
+    let pool = Pool::builder().build(manager).await.unwrap();
+    let connecting = from_pool(pool).with_replica_reads(LONG).connect();
+    let error = connecting.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert!(
+        error.to_string().contains("the URL of the server"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_ask_how_far_replicas_are_is_found_when_connecting() {
+    let server = RedisOptions::new()
+        .with_user("app", "on >secret ~* &* +@all -info")
+        .start()
+        .unwrap();
+    let url = server.url_as("app", "secret");
+    let connecting = patient(&url).with_replica_reads(LONG).connect();
+    let error = connecting.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Denied), "{error}");
+    assert!(error.to_string().contains("grant +info"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_without_replicas_is_read_itself() {
+    let server = server();
+    let store = reader(&server.url(), LONG).await;
+    store.put(&put(1, "one")).await.unwrap();
+    assert_eq!(value(&store, 1).await, "one");
+}
