@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::{Pipeline, Value};
@@ -6,11 +5,10 @@ use larder_store::{Error, ErrorKind, Refusal};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::feed::Feed;
-use super::hub::{Change, Hub, LinkId};
+use super::{Leads, Link};
+use crate::bus::hub::Change;
 use crate::classify;
-use crate::cluster::Guide;
-use crate::connection::{Fault, Health, Limits, Line, Member, Pace};
+use crate::connection::Line;
 
 /// How often the server is asked whether it is still there. A subscriber that nothing comes for
 /// would else never know that nothing can come.
@@ -19,25 +17,8 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 /// How long a connection is kept that nobody listens on: subscriptions come and go.
 const KEPT: Duration = Duration::from_secs(30);
 
-/// One connection that is listened on, for as long as anybody does.
-pub(super) struct Link {
-    pub(super) hub: Arc<Hub>,
-    pub(super) id: LinkId,
-    pub(super) leads: Leads,
-    pub(super) limits: Limits,
-}
-
-/// Where a link leads.
-#[derive(Clone)]
-pub(super) enum Leads {
-    /// To one server, or to the node of a cluster that serves what is listened to.
-    To(Arc<Member>, Option<Guide>),
-    /// To whichever node of a cluster.
-    Anywhere(Guide),
-}
-
 /// How a connection ended.
-enum End {
+pub(super) enum End {
     /// It broke, or nothing came back on it.
     Broke,
     /// The server does not take what it is asked for now.
@@ -47,97 +28,8 @@ enum End {
 }
 
 impl Link {
-    /// Keeps a connection for as long as somebody listens, for ever.
-    pub(super) async fn run(self) {
-        let told = self.hub.told(self.id);
-        let broken = Arc::new(Notify::new());
-        let mut pace = Pace::new();
-        let mut last: Option<Arc<Line>> = None;
-        loop {
-            while !self.hub.is_wanted(self.id) {
-                self.hub.rest(self.id);
-                told.notified().await;
-            }
-            let Some(line) = self.dial(&mut pace, &broken).await else {
-                continue;
-            };
-            if let Some(last) = last.take() {
-                line.succeed(&last, self.limits.connect_deadline).await;
-                let server = self.hub.location().clone();
-                metrics::counter!("larder_redis_bus_reconnects_total", "server" => server)
-                    .increment(1);
-            }
-            self.hub.up(self.id);
-            let end = self.serve(&line, &told, &broken).await;
-            // First, so that nothing more comes by it.
-            line.close().await;
-            self.hub.lost(self.id);
-            match end {
-                End::Broke => last = Some(line),
-                End::Refused => {
-                    last = Some(line);
-                    pace.back_off().await;
-                }
-                End::Idle => {}
-            }
-        }
-    }
-
-    /// A connection, unless nobody wants one any more.
-    async fn dial(&self, pace: &mut Pace, broken: &Arc<Notify>) -> Option<Arc<Line>> {
-        let mut outage = false;
-        while self.hub.is_wanted(self.id) {
-            pace.admit().await;
-            let health = Arc::new(Health::new(broken.clone()));
-            let feed = Feed {
-                hub: self.hub.clone(),
-                link: self.id,
-                health: health.clone(),
-            };
-            let listening = async {
-                match self.member() {
-                    Some(member) => member.listen(feed, health).await,
-                    None => Err(Fault::Broken),
-                }
-            };
-            match listening.await {
-                Ok(line) => {
-                    pace.succeeded();
-                    if outage {
-                        tracing::info!(server = %self.hub.location(), "listening again");
-                    }
-                    return Some(Arc::new(line));
-                }
-                Err(fault) => {
-                    if !std::mem::replace(&mut outage, true) {
-                        tracing::warn!(
-                            server = %self.hub.location(), %fault, "no connection to listen on"
-                        );
-                    }
-                    self.hub.down(self.id, self.no_connection());
-                    pace.back_off().await;
-                }
-            }
-        }
-        None
-    }
-
-    fn member(&self) -> Option<Arc<Member>> {
-        match &self.leads {
-            Leads::To(member, _) => Some(member.clone()),
-            Leads::Anywhere(guide) => guide.any_master(),
-        }
-    }
-
-    fn no_connection(&self) -> Error {
-        let text = format!(
-            "no connection to {} to listen on: it is being dialed again",
-            self.hub.location()
-        );
-        Error::new("subscribe", ErrorKind::NotSent, text)
-    }
-
-    async fn serve(&self, line: &Line, told: &Notify, broken: &Notify) -> End {
+    /// Does what the hub wants on a connection, and asks the server now and then, until it ends.
+    pub(super) async fn serve(&self, line: &Line, told: &Notify, broken: &Notify) -> End {
         let mut next = Instant::now() + ASK_EVERY;
         let mut unwanted_since = None;
         loop {
