@@ -6,6 +6,7 @@ use larder_test::ManualFixture;
 use larder_test::laws::LAWS;
 
 use crate::Table;
+use crate::narrow::Narrow;
 use crate::stores::{self, Servers};
 
 /// How long a law may take.
@@ -58,20 +59,20 @@ const STORES: &[Store] = &[
     (
         "Redis by TLS, a user with the keys of one prefix",
         true,
-        Servers::narrow,
+        Narrow::one,
     ),
     ("Redis Cluster of six nodes", false, Servers::cluster),
     ("Redis Cluster, prefixed", true, Servers::cluster),
     (
-        "Redis Cluster, a user with the keys of one prefix",
+        "Redis Cluster by TLS, a user with the keys of one prefix",
         true,
-        Servers::narrow_cluster,
+        Narrow::cluster,
     ),
     ("Redis with three sentinels", false, Servers::sentinels),
     (
-        "Redis with three sentinels, a user with the keys of one prefix",
+        "Redis with three sentinels by TLS, a user with the keys of one prefix",
         true,
-        Servers::narrow_sentinels,
+        Narrow::sentinels,
     ),
 ];
 

@@ -9,6 +9,7 @@ pub mod damage;
 pub mod faults;
 pub mod leases;
 pub mod model;
+pub mod narrow;
 mod page;
 mod proof;
 pub mod stores;
