@@ -64,6 +64,11 @@ const STORES: &[Store] = &[
     ("Redis Cluster of six nodes", false, Servers::cluster),
     ("Redis Cluster, prefixed", true, Servers::cluster),
     (
+        "Redis Cluster, its replicas are read",
+        false,
+        Servers::read_replicas,
+    ),
+    (
         "Redis Cluster by TLS, a user with the keys of one prefix",
         true,
         Narrow::cluster,

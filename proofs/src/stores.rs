@@ -25,6 +25,8 @@ pub enum Servers {
     Cluster(RedisCluster),
     /// A master, and who watches it.
     Sentinels(RedisSentinels),
+    /// A cluster, of which replicas are read too.
+    ReadReplicas(RedisCluster),
     /// Those by TLS, for a user who may name the keys of one namespace.
     Narrow(Box<Narrow>),
 }
@@ -42,6 +44,12 @@ impl Servers {
         Self::Cluster(RedisCluster::start().expect("a cluster"))
     }
 
+    /// A cluster, of which replicas are read too.
+    #[must_use]
+    pub fn read_replicas() -> Self {
+        Self::ReadReplicas(RedisCluster::start().expect("a cluster"))
+    }
+
     /// Sentinels.
     #[must_use]
     pub fn sentinels() -> Self {
@@ -55,7 +63,7 @@ impl Servers {
             Self::Here(_) => "memory://".to_owned(),
             Self::One(server) => server.url(),
             Self::Narrow(narrow) => narrow.url().to_owned(),
-            Self::Cluster(cluster) => cluster.url(),
+            Self::Cluster(cluster) | Self::ReadReplicas(cluster) => cluster.url(),
             Self::Sentinels(sentinels) => sentinels.url(),
         }
     }
@@ -70,6 +78,13 @@ impl Servers {
         let builder = RedisStore::builder(&self.url())
             .with_deadline(Duration::from_secs(10))
             .with_connect_deadline(Duration::from_secs(10));
+        let builder = match self {
+            // A key is read of a replica once its last write must be over.
+            Self::ReadReplicas(_) => builder
+                .with_deadline(Duration::from_millis(500))
+                .with_replica_reads(Duration::from_millis(100)),
+            _ => builder,
+        };
         let store = Arc::new(builder.connect().await.expect("a connection"));
         Box::new(RealTimeFixture::new(match is_prefixed {
             true => Arc::new(Prefixed::new(namespace(), store)),
@@ -84,7 +99,9 @@ impl Servers {
             Self::Here(_) => Ok(()),
             Self::One(server) => server.command(&flush).map(drop),
             Self::Narrow(narrow) => return narrow.servers().empty(),
-            Self::Cluster(cluster) => cluster.masters().into_iter().try_for_each(flush_node),
+            Self::Cluster(cluster) | Self::ReadReplicas(cluster) => {
+                cluster.masters().into_iter().try_for_each(flush_node)
+            }
             Self::Sentinels(sentinels) => sentinels.master().and_then(flush_node),
         };
         done.expect("servers that can be emptied");
