@@ -1,7 +1,6 @@
 //! All laws, on every store and every decorator that keeps the contract.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
@@ -9,6 +8,8 @@ use larder_store::{ManualClock, Namespace, Prefixed, Space, Store};
 use larder_test::faulty::Faulty;
 use larder_test::server::RedisServer;
 use larder_test::{ManualFixture, ModelStore, RealTimeFixture, laws};
+
+use crate::support::patient;
 
 laws!(model, ManualFixture::model());
 laws!(
@@ -51,9 +52,7 @@ fn prefixed<S: Store>(store: S) -> Prefixed<S> {
 /// A store on a `redis-server` of its own.
 async fn on_a_server<S: Store>(decorate: impl FnOnce(RedisStore) -> S) -> RealTimeFixture {
     let server = RedisServer::start().expect("a redis-server");
-    let store = RedisStore::builder(&server.url())
-        .with_deadline(Duration::from_secs(10))
-        .with_connect_deadline(Duration::from_secs(10));
-    let store = decorate(store.connect().await.expect("a connection"));
+    let store = patient(&server.url()).connect().await;
+    let store = decorate(store.expect("a connection"));
     RealTimeFixture::new(Arc::new(store)).keeping(server)
 }

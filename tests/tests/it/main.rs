@@ -12,4 +12,5 @@ mod model;
 mod namespaces;
 mod programs;
 mod servers;
+mod support;
 mod walls;

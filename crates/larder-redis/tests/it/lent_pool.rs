@@ -6,7 +6,7 @@ use larder_redis::redis::from_pool;
 use larder_store::{ErrorKind, Store};
 use larder_test::server::RedisServer;
 
-use crate::support::{Add, clients, key, ok, programs, put, server, tally, until};
+use crate::support::{Add, BRISK, clients, key, ok, programs, put, server, tally, until};
 
 async fn pool(server: &RedisServer, tested: Tested) -> Pool<RedisConnectionManager> {
     let manager = RedisConnectionManager::new(server.url()).unwrap();
@@ -48,7 +48,11 @@ async fn a_store_on_a_pool_recovers_whether_or_not_the_pool_tests() {
     for tested in [Tested::Yes, Tested::No] {
         let mut server = server();
         let pool = pool(&server, tested).await;
-        let store = from_pool(pool).connect().await.unwrap();
+        let store = from_pool(pool)
+            .with_deadline(BRISK)
+            .connect()
+            .await
+            .unwrap();
         store.put(&put(1, "one")).await.unwrap();
         for _ in 0..3 {
             ok(&server, &["CLIENT", "KILL", "TYPE", "normal"]);

@@ -9,13 +9,13 @@ use larder_store::{ErrorKind, Store};
 use larder_test::server::{RedisNode, RedisSentinels};
 use tokio::task::block_in_place;
 
-use crate::support::{key, ok, patient, put, server, until};
+use crate::support::{BRISK, brisk, key, ok, patient, put, server, until};
 
 /// One trio for the tests that do it no harm.
 static TRIO: LazyLock<RedisSentinels> = LazyLock::new(|| RedisSentinels::start().unwrap());
 
 async fn store(trio: &RedisSentinels) -> RedisStore {
-    RedisStore::connect(&trio.url()).await.unwrap()
+    brisk(&trio.url()).connect().await.unwrap()
 }
 
 async fn error(url: &str) -> (ErrorKind, String) {
@@ -30,7 +30,7 @@ async fn the_master_is_found_by_any_sentinel_that_answers() {
         "redis+sentinel://127.0.0.1:1,{hosts}/{}",
         TRIO.master_name()
     );
-    let store = RedisStore::connect(&url).await.unwrap();
+    let store = patient(&url).connect().await.unwrap();
     assert!(store.put(&put(1, "x")).await.unwrap());
     assert_eq!(store.location(), url);
 }
@@ -133,8 +133,8 @@ async fn operations_end_by_their_deadline_while_there_is_no_master() {
     for _ in 0..20 {
         let began = Instant::now();
         assert!(store.get(&key(1)).await.is_err());
-        // The deadline is 100 ms; a machine may be busy.
-        assert!(began.elapsed() < Duration::from_secs(1));
+        // A machine may be busy.
+        assert!(began.elapsed() < 3 * BRISK);
     }
     for node in trio.servers() {
         node.thaw().unwrap();

@@ -32,6 +32,14 @@ pub(crate) fn patient(url: &str) -> RedisBuilder {
     RedisStore::builder(url).with_deadline(Duration::from_secs(5))
 }
 
+/// As [`patient`], for a test that waits for several deadlines while a server is away.
+pub(crate) fn brisk(url: &str) -> RedisBuilder {
+    RedisStore::builder(url).with_deadline(BRISK)
+}
+
+/// Ten times the default.
+pub(crate) const BRISK: Duration = Duration::from_secs(1);
+
 pub(crate) async fn store(server: &RedisServer) -> Arc<RedisStore> {
     Arc::new(patient(&server.url()).connect().await.unwrap())
 }

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use larder_moka::MokaStore;
-use larder_redis::RedisStore;
 use larder_store::{ManualClock, Store, StoreExt};
 use larder_test::server::RedisServer;
 use larder_test::trace::Pair;
+
+use crate::support::patient;
 
 /// A store in process and one on a `redis-server` of its own, which both read one clock.
 pub(super) async fn pair() -> (RedisServer, Pair) {
@@ -12,7 +13,7 @@ pub(super) async fn pair() -> (RedisServer, Pair) {
     let clock = ManualClock::default();
     let moka: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
     let redis: Arc<dyn Store> = Arc::new(
-        RedisStore::builder(&server.url())
+        patient(&server.url())
             .with_virtual_time(clock.clone())
             .connect()
             .await

@@ -193,7 +193,7 @@ async fn who_loses_the_right_to_listen_hears_the_end() {
 async fn there_is_no_bus_where_the_server_cannot_push() {
     let server = server();
     let url = format!("{}?protocol=resp2", server.url());
-    let store = Arc::new(RedisStore::connect(&url).await.unwrap());
+    let store = Arc::new(patient(&url).connect().await.unwrap());
     assert!(store.clone().bus().is_none());
     let manager = RedisConnectionManager::new(server.url()).unwrap();
     let pool = Pool::builder().build(manager).await.unwrap();

@@ -8,9 +8,7 @@ use larder_test::server::{ClusterOptions, RedisCluster, RedisNode, RedisOptions}
 use tokio::task::JoinHandle;
 
 use super::{one_on_each, slot};
-use crate::support::{key, more, put, until};
-
-const DEADLINE: Duration = Duration::from_millis(300);
+use crate::support::{BRISK, brisk, key, more, put, until};
 
 /// A cluster whose healthy shards serve while one is away.
 fn cluster() -> RedisCluster {
@@ -21,8 +19,7 @@ fn cluster() -> RedisCluster {
 }
 
 async fn store(cluster: &RedisCluster) -> Arc<RedisStore> {
-    let builder = RedisStore::builder(&cluster.url()).with_deadline(DEADLINE);
-    Arc::new(builder.connect().await.unwrap())
+    Arc::new(brisk(&cluster.url()).connect().await.unwrap())
 }
 
 /// Reads and writes one key for ever, and counts.
@@ -114,7 +111,8 @@ async fn loses_one(cluster: &RedisCluster, store: &Arc<RedisStore>, lose: impl F
             0 => assert!(failed > 0, "the outage should have been seen"),
             _ => assert_eq!(failed, 0, "a healthy shard was disturbed"),
         }
-        assert!(longest < 1000, "{longest} ms");
+        // A put and a get, and what a machine that is busy adds.
+        assert!(u128::from(longest) < 3 * BRISK.as_millis(), "{longest} ms");
     }
 }
 

@@ -1,22 +1,20 @@
 //! What nodes of a cluster say when a slot is nowhere, or between two of them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Refusal, Store};
 use larder_test::server::{RedisCluster, Reply, slot_of};
 
 use super::{APP, Operations};
-use crate::support::{Add, Log, key, patient, programs, put, tally, until};
+use crate::support::{Add, Log, brisk, key, programs, put, tally, until};
 
 const NOT_READY: ErrorKind = ErrorKind::Refused(Refusal::Unavailable);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_that_nobody_serves_and_a_record_between_two_nodes_are_refused() {
     let cluster = RedisCluster::start().unwrap();
-    let store = patient(&cluster.url()).with_deadline(Duration::from_millis(500));
-    let store = Arc::new(store.connect().await.unwrap());
+    let store = Arc::new(brisk(&cluster.url()).connect().await.unwrap());
     a_record_between_two_nodes(&cluster, &store).await;
     a_slot_that_nobody_serves(&cluster, &store).await;
 }

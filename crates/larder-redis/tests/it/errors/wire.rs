@@ -9,9 +9,7 @@ use larder_store::{ErrorKind, Programs, Store};
 use larder_test::proxy::{Direction, FaultProxy};
 
 use super::{APP, Operations};
-use crate::support::{
-    Add, Look, calls, key, patient, programs, proxied, put, server, tally, until,
-};
+use crate::support::{Add, Look, brisk, calls, key, programs, proxied, put, server, tally, until};
 
 #[tokio::test]
 async fn a_reply_that_is_cut_in_the_middle_is_a_lost_reply() {
@@ -43,8 +41,7 @@ async fn a_reply_that_is_cut_in_the_middle_is_a_lost_reply() {
 async fn garbage_on_the_wire_is_an_error_and_the_next_connection_is_well() {
     let server = server();
     let proxy = FaultProxy::start(server.address()).unwrap();
-    let short = patient(&proxy.url()).with_deadline(Duration::from_millis(200));
-    let store = Arc::new(short.connect().await.unwrap());
+    let store = Arc::new(brisk(&proxy.url()).connect().await.unwrap());
     let operations = Operations::on(&store, APP);
     for seed in 1..=5 {
         operations.prepare().await;
