@@ -16,7 +16,7 @@ use crate::errors::{
     CASES, Operation, Operations, Scene, Who, while_busy, while_full, while_gone, while_loading,
     while_locked, while_unsaved,
 };
-use crate::support::{Broken, Leak, Sly, Stops, key, patient, programs, tally};
+use crate::support::{Broken, Leak, Sly, Stops, brisk, key, patient, programs, tally, until};
 use ears::Ears;
 
 /// Each part has the word in it that is looked for, among signs that are escaped here and there.
@@ -120,9 +120,12 @@ async fn what_comes_back_damaged_is_not_shown() {
     let proxy = FaultProxy::start(server.address()).unwrap();
     let store = patient(&through(&server, &proxy)).with_deadline(Duration::from_millis(100));
     let store = Arc::new(store.connect().await.unwrap());
+    let calm = patient(&server.url_as(WHO.user, WHO.password));
+    let calm = Arc::new(calm.connect().await.unwrap());
+    let calm = Operations::on(&calm, WHO);
     let operations = Operations::on(&store, WHO);
-    operations.prepare().await;
     for seed in 0..20 {
+        calm.prepare().await;
         match seed % 4 {
             0 => proxy.cut_next_after(Direction::Replies, seed),
             1 => proxy.drop_replies(2),
@@ -131,7 +134,12 @@ async fn what_comes_back_damaged_is_not_shown() {
         }
         inspect(ears, &store, &operations.errors().await);
         proxy.heal().unwrap();
+        until("connected again", || async {
+            store.get(&key(WHO.id)).await.is_ok()
+        })
+        .await;
     }
+    assert!(proxy.replies_dropped() >= 5 && proxy.bytes_corrupted() > 0);
     server.kill();
     let errors = operations.errors().await;
     assert!(!errors.is_empty());
@@ -245,12 +253,8 @@ async fn what_goes_to_clusters_and_by_sentinels_is_told_by_nobody() {
     let hosts = bare.rsplit('@').next().unwrap();
     let hosts = hosts.trim_start_matches("redis+cluster://");
     refused(ears, &format!("redis+cluster://kanarie:kanarie@{hosts}")).await;
-    let store = patient(&format!("redis+cluster://{login}{hosts}"));
-    let store = store
-        .with_deadline(Duration::from_millis(300))
-        .connect()
-        .await;
-    let store = Arc::new(store.unwrap());
+    let store = brisk(&format!("redis+cluster://{login}{hosts}"));
+    let store = Arc::new(store.connect().await.unwrap());
     let operations = Operations::on(&store, WHO);
     operations.prepare().await;
     operations.work("on a cluster").await;
