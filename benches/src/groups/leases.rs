@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::{Claim, Claimed, Delete, Fence, Key, Kind, Leases, Put, Store, StoreExt, Ttl};
+use larder_store::{
+    Claim, Claimed, Delete, Fence, Key, Kind, Leases, Put, Result, Store, StoreExt, Ttl,
+};
 use tokio::runtime::Runtime;
 
 use crate::harness::{Bar, Row, compare, per_operation};
@@ -129,10 +131,7 @@ async fn commits(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
     for _ in 0..OPERATIONS {
         leases.invalidate(put.key()).await.expect("an answer");
         let fence = lead(&*leases, put.key()).await;
-        let started = Instant::now();
-        let taken = leases.commit(&put, fence).await.expect("an answer");
-        took.push(started.elapsed());
-        assert!(taken);
+        took.push(timed(async || leases.commit(&put, fence).await).await);
     }
     took
 }
@@ -143,10 +142,7 @@ async fn puts(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
     for _ in 0..OPERATIONS {
         leases.invalidate(put.key()).await.expect("an answer");
         lead(&*leases, put.key()).await;
-        let started = Instant::now();
-        let taken = store.put(&put).await.expect("an answer");
-        took.push(started.elapsed());
-        assert!(taken);
+        took.push(timed(async || store.put(&put).await).await);
     }
     took
 }
@@ -156,12 +152,8 @@ async fn invalidations(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
     leases.invalidate(put.key()).await.expect("an answer");
     let mut took = Vec::with_capacity(OPERATIONS);
     for _ in 0..OPERATIONS {
-        let fence = lead(&*leases, put.key()).await;
-        assert!(leases.commit(&put, fence).await.expect("an answer"));
-        let started = Instant::now();
-        let removed = leases.invalidate(put.key()).await.expect("an answer");
-        took.push(started.elapsed());
-        assert!(removed);
+        committed(&*leases, &put).await;
+        took.push(timed(async || leases.invalidate(put.key()).await).await);
     }
     took
 }
@@ -172,14 +164,25 @@ async fn deletes(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
     leases.invalidate(put.key()).await.expect("an answer");
     let mut took = Vec::with_capacity(OPERATIONS);
     for _ in 0..OPERATIONS {
-        let fence = lead(&*leases, put.key()).await;
-        assert!(leases.commit(&put, fence).await.expect("an answer"));
-        let started = Instant::now();
-        let removed = store.delete(&delete).await.expect("an answer");
-        took.push(started.elapsed());
-        assert!(removed);
+        committed(&*leases, &put).await;
+        took.push(timed(async || store.delete(&delete).await).await);
     }
     took
+}
+
+/// How long it takes to write or to remove, which has to be done.
+async fn timed(operation: impl AsyncFnOnce() -> Result<bool>) -> Duration {
+    let started = Instant::now();
+    let is_done = operation().await.expect("an answer");
+    let took = started.elapsed();
+    assert!(is_done);
+    took
+}
+
+/// Leads, and has its value taken.
+async fn committed(leases: &dyn Leases, put: &Put) {
+    let fence = lead(leases, put.key()).await;
+    assert!(leases.commit(put, fence).await.expect("an answer"));
 }
 
 async fn lead(leases: &dyn Leases, key: &Key) -> Fence {
