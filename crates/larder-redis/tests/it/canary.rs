@@ -254,6 +254,7 @@ async fn what_goes_to_clusters_and_by_sentinels_is_told_by_nobody() {
     let hosts = hosts.trim_start_matches("redis+cluster://");
     refused(ears, &format!("redis+cluster://kanarie:kanarie@{hosts}")).await;
     let store = brisk(&format!("redis+cluster://{login}{hosts}"));
+    let store = store.with_replica_reads(Duration::from_millis(100));
     let store = Arc::new(store.connect().await.unwrap());
     let operations = Operations::on(&store, WHO);
     operations.prepare().await;
@@ -275,7 +276,8 @@ async fn what_goes_to_clusters_and_by_sentinels_is_told_by_nobody() {
     let url = trio.url();
     let sentinels = url.trim_start_matches("redis+sentinel://");
     refused(ears, &format!("redis+sentinel://{login}{sentinels}")).await;
-    let store = Arc::new(patient(&url).connect().await.unwrap());
+    let store = patient(&url).with_replica_reads(Duration::from_millis(100));
+    let store = Arc::new(store.connect().await.unwrap());
     let operations = Operations::on(&store, WHO);
     operations.prepare().await;
     trio.servers().iter().for_each(|server| server.kill());

@@ -15,7 +15,7 @@ use larder_test::server::{RedisServer, Reply};
 use crate::support::{key, ok, server, until};
 
 /// More than any of these tests takes.
-const LONG: Duration = Duration::from_secs(600);
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// A master and one replica that has caught up with it.
 struct Pair {
@@ -61,7 +61,7 @@ async fn value(store: &RedisStore, id: impl KeyId) -> String {
 }
 
 /// Waits until `store` reads of a server whose calls `calls` counts.
-async fn until_read_there(store: &RedisStore, key: &Key, calls: impl Fn() -> u64) {
+pub(crate) async fn until_read_there(store: &RedisStore, key: &Key, calls: impl Fn() -> u64) {
     until("read of a replica", || async {
         let before = calls();
         store.get(key).await.unwrap();

@@ -7,10 +7,11 @@ use larder_store::{Event, Interest, Store, Topic};
 use larder_test::server::{ClientAuth, ClusterOptions, RedisCluster, RedisNode, slot_of};
 use tokio::task::block_in_place;
 
-use super::{Papers, asks_for_a_certificate_of_ours, error, nodes, store};
+use super::{Papers, asks_for_a_certificate_of_ours, error, nodes, reader, store};
 use crate::bus::{bus, next, text};
 use crate::cluster::bus::{heard_again, one_on_each as channel_on_each, sharded};
 use crate::cluster::{fresh, one_on_each, slot};
+use crate::replica_reads::until_read_there;
 use crate::support::{Add, calls, key, programs, put, tally, until};
 
 /// A cluster that asks for certificates, and what its clients have.
@@ -57,6 +58,18 @@ async fn every_master_is_reached_with_a_certificate_of_ours() {
     let steps: Vec<_> = steps.collect();
     for result in programs(&store).run_many(&steps).await {
         assert_eq!(result.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn every_replica_is_read_with_a_certificate_of_ours() {
+    let House { cluster, papers } = &*STRICT;
+    let writer = store(&cluster.url(), &papers.app).await;
+    let reader = reader(&cluster.url(), &papers.app).await;
+    for (id, master) in one_on_each(cluster).into_iter().zip(cluster.masters()) {
+        assert!(writer.put(&put(id, "x")).await.unwrap());
+        let replica = cluster.replicas_of(master)[0];
+        until_read_there(&reader, &key(id), || calls(replica, "get")).await;
     }
 }
 

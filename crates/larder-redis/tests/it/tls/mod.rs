@@ -13,6 +13,7 @@ use larder_store::{ErrorKind, Store};
 use larder_test::server::{CertificateAuthority, RedisOptions, Sandbox, TlsOptions};
 use tokio_rustls::rustls::crypto::CryptoProvider;
 
+use crate::replica_reads::LONG;
 use crate::support::patient;
 
 /// An authority, and the files of those who know it.
@@ -82,6 +83,15 @@ async fn store(url: &str, query: &str) -> Arc<RedisStore> {
         assert!(!shown.contains("pem") && !shown.contains('@'), "{shown}");
     }
     Arc::new(store)
+}
+
+/// A store that reads replicas.
+async fn reader(url: &str, query: &str) -> RedisStore {
+    let store = patient(&format!("{url}?{query}&deadline_ms=2000"));
+    let store = store
+        .with_connect_deadline(CONNECT)
+        .with_replica_reads(LONG);
+    store.connect().await.unwrap()
 }
 
 /// What is said where nobody is connected.

@@ -4,8 +4,9 @@ use larder_store::Store;
 use larder_test::server::{ClientAuth, RedisSentinels, SentinelOptions, TlsOptions};
 use tokio::task::block_in_place;
 
-use super::{Papers, asks_for_a_certificate_of_ours, error, nodes, store};
-use crate::support::{key, put, until};
+use super::{Papers, asks_for_a_certificate_of_ours, error, nodes, reader, store};
+use crate::replica_reads::until_read_there;
+use crate::support::{calls, key, put, until};
 
 fn trio(tls: TlsOptions) -> RedisSentinels {
     let servers = nodes(tls).with_password("sesame");
@@ -32,6 +33,13 @@ async fn a_master_is_found_and_its_failover_is_followed_with_a_certificate_of_ou
     assert!(store.location().starts_with("rediss+sentinel://127.0.0.1:"));
     assert!(store.put(&put(1, "x")).await.unwrap());
     let old = trio.master().unwrap();
+    let replicas = trio.servers().iter().filter(|it| it.port() != old.port());
+    let replicas: Vec<_> = replicas.collect();
+    let reader = reader(&trio.url(), &papers.app).await;
+    until_read_there(&reader, &key(1), || {
+        replicas.iter().map(|it| calls(*it, "get")).sum()
+    })
+    .await;
     old.kill();
     let new = block_in_place(|| trio.wait_for_failover(old)).unwrap();
     until("following the failover", || async {
