@@ -40,7 +40,9 @@ fn operation(time: Time) -> BoxedStrategy<Operation> {
     let leases = leases::operation(time).prop_map(Operation::Lease);
     let all = prop_oneof![8 => values, 6 => programs, 8 => leases, 1 => scan(time)];
     match time {
-        Time::Passes | Time::PassesBesideValues => prop_oneof![5 => all, 1 => lapse()].boxed(),
+        Time::Passes | Time::PassesBesideValues => {
+            prop_oneof![10 => all, 2 => lapse(), 1 => at_end(time)].boxed()
+        }
         Time::StandsStill => all.boxed(),
     }
 }
@@ -69,7 +71,7 @@ fn when() -> impl Strategy<Value = When> {
 
 pub(crate) fn write(time: Time) -> impl Strategy<Value = Write> {
     let value = prop_oneof![
-        60 => vec(any::<u8>(), 0..40).prop_map(Content::Bytes),
+        40 => vec(any::<u8>(), 0..40).prop_map(Content::Bytes),
         1 => Just(Content::TooLarge),
     ];
     let drawn = (id(), value, ttl(time), when());
@@ -113,13 +115,23 @@ fn lasting() -> BoxedStrategy<Ttl> {
     (600..1200_u64).prop_map(Ttl::from_secs).boxed()
 }
 
-/// Onto an end, or about so far; a microsecond less or more is on either side of an end.
+/// A microsecond less or more is on either side of an end.
+fn micros() -> impl Strategy<Value = i64> {
+    prop_oneof![1 => Just(-1), 2 => Just(0), 1 => Just(1)]
+}
+
+fn at_end(time: Time) -> impl Strategy<Value = Operation> {
+    let drawn = (micros(), leases::operation(time));
+    drawn.prop_map(|(micros, operation)| Operation::LeaseAtEnd(micros, operation))
+}
+
+/// Onto an end, or about so far.
 fn lapse() -> impl Strategy<Value = Operation> {
-    let micros = || -1..=1_i64;
+    let back = prop_oneof![4 => Just(0), 2 => Just(1), 1 => Just(2)];
     prop_oneof![
-        (0..12_i64, micros())
+        1 => (0..12_i64, micros())
             .prop_map(|(millis, micros)| Operation::Advance(millis * 1000 + micros)),
-        (0..3_usize, micros()).prop_map(|(back, micros)| Operation::AdvanceToEnd(back, micros)),
+        2 => (back, micros()).prop_map(|(back, micros)| Operation::AdvanceToEnd(back, micros)),
     ]
 }
 

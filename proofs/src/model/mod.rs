@@ -186,9 +186,10 @@ async fn run(
         match operation {
             Operation::Advance(micros) => clock.advance_micros(*micros),
             Operation::AdvanceToEnd(back, micros) => {
-                if let Some(end) = remembered.end(*back) {
-                    clock.advance_to(end.plus_micros(*micros));
-                }
+                remembered.advance_to_end(None, *back, *micros);
+            }
+            Operation::LeaseAtEnd(micros, operation) => {
+                remembered.advance_to_end(operation.id(), 0, *micros);
             }
             _ => {}
         }

@@ -69,6 +69,8 @@ pub(crate) enum Operation {
     ReadJournal(u8),
     ClearJournal(u8),
     Lease(LeaseOperation),
+    /// At the end of what its key holds, or so many microseconds past it.
+    LeaseAtEnd(i64, LeaseOperation),
     /// All keys with this prefix, in pages of about so many.
     Scan(&'static str, usize),
 }
@@ -115,7 +117,7 @@ impl Operation {
             Self::Delete(id, when) => Step::Delete(remembered.delete(*id, *when)),
             Self::DeleteNow(id, when) => Step::DeleteNow(remembered.delete(*id, *when)),
             Self::Expire(id, ttl) => {
-                remembered.ends_in(*ttl);
+                remembered.ends_in(*id, *ttl);
                 Step::Expire(remembered.key(*id), *ttl)
             }
             Self::TtlOf(id) => Step::TtlOf(remembered.key(*id)),
@@ -132,7 +134,7 @@ impl Operation {
                 )
             }
             Self::Add(id, add) => {
-                remembered.ends_in(add.ttl);
+                remembered.ends_in(Id::Record(*id), add.ttl);
                 Step::Add(tally(*id), *add)
             }
             Self::AddMany(adds) => {
@@ -144,12 +146,14 @@ impl Operation {
             Self::Mark(id, ttl) => Step::Mark(tally(*id), Mark { ttl: *ttl }),
             Self::Append(id, line, ttl) => {
                 let (line, ttl) = (Bytes::copy_from_slice(line), *ttl);
-                remembered.ends_in(ttl);
+                remembered.ends_in(Id::Record(*id), ttl);
                 Step::Append(journal(*id), Append { line, ttl })
             }
             Self::ReadJournal(id) => Step::ReadJournal(journal(*id)),
             Self::ClearJournal(id) => Step::ClearJournal(journal(*id)),
-            Self::Lease(operation) => Step::Lease(operation.step(remembered)),
+            Self::Lease(operation) | Self::LeaseAtEnd(_, operation) => {
+                Step::Lease(operation.step(remembered))
+            }
             Self::Scan(prefix, about) => Step::Scan(prefix, *about),
         })
     }

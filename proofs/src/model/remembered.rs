@@ -17,7 +17,7 @@ pub(crate) struct Remembered {
     clock: ManualClock,
     versions: Vec<(Id, Version)>,
     pub(crate) fences: Fences,
-    ends: Vec<Timestamp>,
+    ends: Vec<(Id, Timestamp)>,
 }
 
 impl Remembered {
@@ -66,7 +66,7 @@ impl Remembered {
         let condition = self.condition(write.id, write.when);
         let put = Put::new(self.key(write.id), value, write.ttl).on(condition);
         self.versions.push((write.id, put.version()));
-        self.ends_in(write.ttl);
+        self.ends_in(write.id, write.ttl);
         put
     }
 
@@ -74,18 +74,24 @@ impl Remembered {
         Delete::new(self.key(id)).on(self.condition(id, when))
     }
 
-    /// Something ends in so long, or would, if it was done.
-    pub(crate) fn ends_in(&mut self, ttl: Ttl) {
+    /// What a key holds, or its lease, ends in so long, or would, if it was done.
+    pub(crate) fn ends_in(&mut self, id: Id, ttl: Ttl) {
         if ttl <= NEAR {
-            self.ends
-                .push(self.clock.now().plus_micros(ttl.as_micros()));
+            let end = self.clock.now().plus_micros(ttl.as_micros());
+            self.ends.push((id, end));
         }
     }
 
-    /// The so-manieth last of the ends that are to come.
-    pub(crate) fn end(&self, back: usize) -> Option<Timestamp> {
+    /// Moves the clock to the so-manieth last of the ends that are to come, and so many microseconds
+    /// past it; of the ends of one key, or of all.
+    pub(crate) fn advance_to_end(&self, of: Option<Id>, back: usize, micros: i64) {
         let now = self.clock.now();
-        let to_come = self.ends.iter().rev().filter(|end| **end >= now);
-        to_come.copied().nth(back)
+        let mut ends = self.ends.iter().rev().filter(|(id, end)| {
+            let is_of_it = of.is_none_or(|of| of == *id);
+            is_of_it && *end >= now
+        });
+        if let Some((_, end)) = ends.nth(back) {
+            self.clock.advance_to(end.plus_micros(micros));
+        }
     }
 }

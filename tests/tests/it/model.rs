@@ -10,7 +10,7 @@ use larder_test::broken::{BrokenStore, Fault};
 use larder_test::server::RedisServer;
 
 /// How many sequences are tried on what needs no server. Of the faults in [`COMMON`] the rarest is
-/// seen in one of 50.
+/// seen in one of 60.
 const IN_PROCESS: u32 = 1000;
 
 /// How many are tried on servers.
@@ -139,7 +139,7 @@ const RARE: &[Fault] = &[
 
 #[test]
 fn the_comparison_notices_broken_stores() {
-    for (faults, cases) in [(COMMON, IN_PROCESS), (RARE, 5 * IN_PROCESS)] {
+    for (faults, cases) in [(COMMON, IN_PROCESS), (RARE, 20 * IN_PROCESS)] {
         for &fault in faults {
             let tried = compare(Time::Passes, Space::Pinned, cases, async |clock| {
                 Arc::new(BrokenStore::new(Some(fault), clock)) as Arc<dyn Store>

@@ -22,10 +22,23 @@ pub(crate) enum LeaseOperation {
 }
 
 impl LeaseOperation {
+    /// The key that it is about, if it is one.
+    pub(crate) fn id(&self) -> Option<Id> {
+        match self {
+            Self::Commit(write, _) => Some(write.id),
+            Self::Claim(id, ..)
+            | Self::Renew(id, ..)
+            | Self::Abandon(id, _)
+            | Self::Invalidate(id)
+            | Self::Follow(id, _) => Some(*id),
+            Self::InvalidateMany(_) => None,
+        }
+    }
+
     pub(crate) fn step(&self, remembered: &mut Remembered) -> LeaseStep {
         match self {
             Self::Claim(id, hold, seen) => {
-                remembered.ends_in(*hold);
+                remembered.ends_in(*id, *hold);
                 let claim = Claim::new(remembered.key(*id), *hold);
                 let claim = match seen {
                     Some(back) => claim.having_seen(remembered.version(*id, *back)),
@@ -38,7 +51,7 @@ impl LeaseOperation {
                 LeaseStep::Commit(remembered.put(write), fence)
             }
             Self::Renew(id, shown, hold) => {
-                remembered.ends_in(*hold);
+                remembered.ends_in(*id, *hold);
                 let fence = remembered.fences.shown(*id, *shown);
                 LeaseStep::Renew(remembered.key(*id), fence, *hold)
             }
