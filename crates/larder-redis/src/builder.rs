@@ -137,7 +137,7 @@ impl RedisBuilder {
     /// `max_staleness`; what **this** store wrote they always see. That is measured and not assumed: the
     /// replication offsets of a master and its replicas are compared four times within it, and a replica
     /// that has fallen behind, or cannot say how far it is, is not read. Reads then go to the master,
-    /// as do all keys that this store wrote since the last comparison.
+    /// as do all keys that this store wrote since the last comparison, or within the deadline.
     ///
     /// Everything else is of the master: writes and their conditions, programs, leases and what a claim
     /// finds. So sessions, limits and locks are as exact as ever. It works with one server that has
@@ -160,6 +160,9 @@ impl RedisBuilder {
     ///
     /// # Caveats
     /// - A read may see an older value than the read before it did, by `max_staleness` at most.
+    /// - A comparison holds for one connection and until the next: a replica that restarts is read again
+    ///   once it was compared again, and one that an operator gives to another master, or makes a master
+    ///   beside its own, may be read until then.
     /// - While a master is away its replicas are read for as long as they are fresh enough: a longer
     ///   staleness is a longer patience with a failover.
     /// - In a network partition a master that was replaced is as stale as it is without this, and so

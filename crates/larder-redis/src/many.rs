@@ -35,10 +35,15 @@ impl RedisStore {
             return self.masters_values(keys, sent, deadline).await;
         };
         let (parts, rest) = reads.split(keys, sent);
+        // Those that replicas did not answer wait for no master but their own.
+        let of_replicas = async {
+            let (mut values, unanswered) = parts.ask("get_many").await;
+            values.extend(self.masters_values(keys, unanswered, deadline).await);
+            values
+        };
         let rest = self.masters_values(keys, rest, deadline);
-        let ((answered, unanswered), mut values) = join(parts.ask("get_many"), rest).await;
-        values.extend(answered);
-        values.extend(self.masters_values(keys, unanswered, deadline).await);
+        let (mut values, rest) = join(of_replicas, rest).await;
+        values.extend(rest);
         values
     }
 

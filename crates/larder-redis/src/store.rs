@@ -12,7 +12,7 @@ use crate::builder::RedisBuilder;
 use crate::bus::Switchboard;
 use crate::commands;
 use crate::connection::{Access, Repeat};
-use crate::replica_reads::ReplicaReads;
+use crate::replica_reads::{ReplicaReads, Write, Writing};
 use crate::route::{Batch, Route, Routed};
 use crate::script::{Named, Scripts};
 
@@ -111,9 +111,14 @@ impl RedisStore {
     }
 
     /// Begins what changes a value.
-    pub(crate) fn begin_write(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
-        self.note_writes([key]);
-        self.route.begin_as(Access::Write, name, key.as_bytes())
+    pub(crate) fn begin_write(
+        &self,
+        name: &'static str,
+        key: &Key,
+    ) -> Result<Write<'_, Routed<'_>>> {
+        let writing = self.writing([key]);
+        let operation = self.route.begin_as(Access::Write, name, key.as_bytes())?;
+        Ok(Write::new(operation, writing))
     }
 
     /// [`begin_write`](Self::begin_write) for several keys.
@@ -121,16 +126,16 @@ impl RedisStore {
         &self,
         name: &'static str,
         keys: impl IntoIterator<Item = &'k Key>,
-    ) -> Result<Batch<'_>> {
-        self.note_writes(keys);
-        self.route.begin_many(Access::Write, name)
+    ) -> Result<Write<'_, Batch<'_>>> {
+        let writing = self.writing(keys);
+        let batch = self.route.begin_many(Access::Write, name)?;
+        Ok(Write::new(batch, writing))
     }
 
     /// Sees to it that no replica is read that lacks what is written now.
-    fn note_writes<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) {
-        if let Some(reads) = &self.replica_reads {
-            keys.into_iter().for_each(|key| reads.write(key));
-        }
+    fn writing<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Option<Writing<'_>> {
+        let reads = self.replica_reads.as_ref();
+        reads.map(|reads| reads.write(keys))
     }
 
     /// Sends what must not be sent twice. Its script, if it has one, is sent whole where the

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ::redis::{ConnectionAddr, Value};
@@ -37,6 +37,7 @@ pub(crate) struct Node {
     pub(super) supervisor: Arc<Notify>,
     pub(super) source: Source,
     line: ArcSwapOption<Line>,
+    lines: AtomicU64,
     /// The line is not good and the last dial failed or hangs: there is nothing to wait for.
     down: AtomicBool,
     /// Nobody dials any more.
@@ -66,6 +67,7 @@ impl Node {
             supervisor,
             source,
             line: ArcSwapOption::empty(),
+            lines: AtomicU64::new(0),
             down: AtomicBool::new(true),
             ended: AtomicBool::new(false),
             changed: Notify::new(),
@@ -121,6 +123,12 @@ impl Node {
     /// Whether there is a line that works, as far as is known.
     pub(crate) fn is_up(&self) -> bool {
         self.good_line().is_some()
+    }
+
+    /// How many lines there were. Where it is the same before and after an operation, the answer came
+    /// on that line.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines.load(Ordering::Acquire)
     }
 
     /// [`is_up`](Self::is_up), after waiting for the first line.
@@ -242,6 +250,8 @@ impl Node {
         if let Some(broken) = &broken {
             line.succeed(broken, deadline).await;
         }
+        // Counted first: who has an answer that came on it sees that it is another.
+        self.lines.fetch_add(1, Ordering::AcqRel);
         self.line.store(Some(line));
         self.set_down(false);
         Ok(())

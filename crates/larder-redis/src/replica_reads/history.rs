@@ -1,23 +1,41 @@
 use std::collections::VecDeque;
+use std::time::Duration;
 
-/// How many moments are remembered: those within what is allowed, and some more.
-const MOST: usize = 16;
+use super::micros;
+
+/// How many moments are remembered one by one, the last ones.
+const RECENT: usize = 8;
+
+/// How many older ones are remembered, which are apart: together they are all that is allowed.
+const OLDER: u32 = 8;
+const MOST: usize = RECENT + OLDER as usize;
 
 /// How much a master had written, by when it was asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct History {
     /// The replication ID: offsets under another one are of another history.
     id: String,
     moments: VecDeque<Moment>,
+    /// How far older ones are apart at least.
+    apart: u64,
 }
 
-#[derive(Debug)]
-struct Moment {
-    at: u64,
-    offset: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) at: u64,
+    pub(super) offset: u64,
 }
 
 impl History {
+    /// A history that tells replicas apart which are up to `max_staleness` behind.
+    pub(super) fn new(max_staleness: Duration) -> Self {
+        Self {
+            id: String::new(),
+            moments: VecDeque::with_capacity(MOST),
+            apart: micros(max_staleness / OLDER),
+        }
+    }
+
     /// Takes down that the master, asked at `at`, had written `offset` bytes.
     pub(super) fn note(&mut self, id: &str, offset: u64, at: u64) {
         if self.id != id {
@@ -25,19 +43,28 @@ impl History {
             self.moments.clear();
         }
         if self.moments.len() == MOST {
-            self.moments.pop_front();
+            self.forget_one();
         }
         self.moments.push_back(Moment { at, offset });
     }
 
+    /// Forgets the moment that is no recent one any more, or the first.
+    fn forget_one(&mut self) {
+        let at = |place: usize| self.moments.get(place).map_or(0, |moment| moment.at);
+        let ageing = MOST - RECENT;
+        match at(ageing).saturating_sub(at(ageing - 1)) < self.apart {
+            true => self.moments.remove(ageing),
+            false => self.moments.pop_front(),
+        };
+    }
+
     /// The last moment whose writes are all among the first `offset` bytes under `id`.
-    pub(super) fn covered_by(&self, id: &str, offset: u64) -> Option<u64> {
+    pub(super) fn covered_by(&self, id: &str, offset: u64) -> Option<Moment> {
         if self.id != id {
             return None;
         }
         let mut latest_first = self.moments.iter().rev();
-        let covered = latest_first.find(|moment| moment.offset <= offset);
-        covered.map(|moment| moment.at)
+        latest_first.find(|moment| moment.offset <= offset).copied()
     }
 }
 
@@ -45,9 +72,15 @@ impl History {
 mod tests {
     use super::*;
 
+    const SECOND: u64 = 1_000_000;
+
+    fn covered(history: &History, id: &str, offset: u64) -> Option<u64> {
+        history.covered_by(id, offset).map(|moment| moment.at)
+    }
+
     #[test]
     fn a_replica_is_as_fresh_as_the_last_moment_that_it_has_all_of() {
-        let mut history = History::default();
+        let mut history = History::new(Duration::ZERO);
         for (at, offset) in [(1, 100), (2, 100), (3, 250), (4, 900)] {
             history.note("a", offset, at);
         }
@@ -58,30 +91,46 @@ mod tests {
             (250, Some(3)),
             (1_000, Some(4)),
         ] {
-            assert_eq!(history.covered_by("a", offset), moment, "{offset}");
+            assert_eq!(covered(&history, "a", offset), moment, "{offset}");
         }
     }
 
     #[test]
     fn offsets_of_another_history_say_nothing() {
-        let mut history = History::default();
-        assert_eq!(history.covered_by("", 9), None);
+        let mut history = History::new(Duration::ZERO);
+        assert_eq!(covered(&history, "", 9), None);
         history.note("a", 100, 1);
-        assert_eq!(history.covered_by("b", 100), None);
+        assert_eq!(covered(&history, "b", 100), None);
         history.note("b", 50, 2);
-        assert_eq!(history.covered_by("a", 100), None);
-        assert_eq!(history.covered_by("b", 50), Some(2));
-        assert_eq!(history.covered_by("b", 49), None);
+        assert_eq!(covered(&history, "a", 100), None);
+        assert_eq!(covered(&history, "b", 50), Some(2));
+        assert_eq!(covered(&history, "b", 49), None);
     }
 
     #[test]
     fn no_more_is_remembered_than_there_is_room_for() {
-        let mut history = History::default();
+        let mut history = History::new(Duration::ZERO);
         for at in 0..100 {
             history.note("a", at, at);
         }
         assert_eq!(history.moments.len(), MOST);
-        assert_eq!(history.covered_by("a", 83), None);
-        assert_eq!(history.covered_by("a", 84), Some(84));
+        assert_eq!(covered(&history, "a", 83), None);
+        assert_eq!(covered(&history, "a", 84), Some(84));
+    }
+
+    #[test]
+    fn all_that_is_allowed_is_remembered_however_often_the_master_is_asked() {
+        let mut history = History::new(Duration::from_secs(600));
+        for second in 0..2_000 {
+            history.note("a", second, second * SECOND);
+        }
+        let now = 1_999;
+        for behind in [0, 1, 7] {
+            let offset = now - behind;
+            assert_eq!(covered(&history, "a", offset), Some(offset * SECOND));
+        }
+        let behind = covered(&history, "a", now - 500).unwrap();
+        assert!(behind >= (now - 600) * SECOND, "{behind}");
+        assert!(history.moments.len() <= MOST);
     }
 }

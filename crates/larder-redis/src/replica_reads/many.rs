@@ -1,11 +1,9 @@
-use std::sync::Arc;
-
 use ::redis::{Pipeline, Value};
 use futures_util::future::join_all;
 use larder_store::{Key, Result};
 
 use super::ReplicaReads;
-use super::replica::Replica;
+use super::reader::Reader;
 use crate::commands;
 
 /// What is read of replicas, split by replica.
@@ -13,7 +11,7 @@ pub(crate) struct Parts(Vec<Part>);
 
 /// What is read of one.
 struct Part {
-    replica: Arc<Replica>,
+    reader: Reader,
     items: Vec<usize>,
     commands: Pipeline,
 }
@@ -26,7 +24,7 @@ impl ReplicaReads {
         let (mut parts, mut rest) = (Parts(Vec::new()), Vec::new());
         for item in sent {
             match self.shared.serving(&keys[item], turn) {
-                Some(replica) => parts.add(replica, item, &keys[item]),
+                Some(reader) => parts.add(reader, item, &keys[item]),
                 None => rest.push(item),
             }
         }
@@ -35,8 +33,8 @@ impl ReplicaReads {
 }
 
 impl Parts {
-    fn add(&mut self, replica: Arc<Replica>, item: usize, key: &Key) {
-        let same = |part: &&mut Part| Arc::ptr_eq(&part.replica, &replica);
+    fn add(&mut self, reader: Reader, item: usize, key: &Key) {
+        let same = |part: &&mut Part| part.reader.is_same(&reader);
         if let Some(part) = self.0.iter_mut().find(same) {
             part.items.push(item);
             part.commands.add_command(commands::get(key));
@@ -45,7 +43,7 @@ impl Parts {
         let mut commands = Pipeline::new();
         commands.add_command(commands::get(key));
         self.0.push(Part {
-            replica,
+            reader,
             items: vec![item],
             commands,
         });
@@ -55,7 +53,7 @@ impl Parts {
     /// items that have no answer.
     pub(crate) async fn ask(self, name: &'static str) -> (Vec<(usize, Result<Value>)>, Vec<usize>) {
         let asking = self.0.iter();
-        let asking = asking.map(|part| part.replica.ask_all(name, &part.commands));
+        let asking = asking.map(|part| part.reader.ask_all(name, &part.commands));
         let (mut answered, mut unanswered) = (Vec::new(), Vec::new());
         for (part, answers) in self.0.iter().zip(join_all(asking).await) {
             for (&item, answer) in part.items.iter().zip(answers) {

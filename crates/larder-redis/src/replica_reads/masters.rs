@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::replica::Misses;
+use super::reader::Misses;
 use crate::cluster::{Guide, Place};
 use crate::connection::{Address, Member, Target};
 use crate::route::Route;

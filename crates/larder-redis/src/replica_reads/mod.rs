@@ -4,7 +4,8 @@
 //!    its replicas, and each replica how many of them it has carried out ([`standing`]). One that has
 //!    all that the master had at a moment is fresh as of that moment ([`history`]).
 //! 2. A read goes to a replica whose moment is no longer ago than is allowed, and later than the last
-//!    write of this store to the key ([`written`]). Else it goes to the master.
+//!    write of this store to the key ([`written`]). Else it goes to the master. What was measured
+//!    holds for the connection that it was measured on, until the next look.
 //! 3. A replica has half of the deadline. Where it gives no value the master is asked, within the
 //!    other half.
 //! 4. They are asked where they are four times within what is allowed ([`watcher`]).
@@ -12,9 +13,11 @@
 mod history;
 mod many;
 mod masters;
+mod reader;
 mod replica;
 mod standing;
 mod watcher;
+mod writing;
 mod written;
 
 use std::collections::HashMap;
@@ -31,7 +34,9 @@ use crate::cluster::slot_of;
 use crate::connection::{Address, Member};
 use crate::route::Route;
 use masters::Masters;
+use reader::Reader;
 use replica::Replica;
+pub(crate) use writing::{Write, Writing};
 use written::Written;
 
 /// The shortest staleness that may be allowed: less is not measured often enough.
@@ -74,7 +79,7 @@ impl ReplicaReads {
         )))
     }
 
-    /// Begins to look for replicas, once each master that works has said that it may be asked.
+    /// Begins to look for replicas, once a master has said that it may be asked.
     pub(crate) async fn start(
         route: &Route,
         template: Option<Address>,
@@ -100,19 +105,12 @@ impl ReplicaReads {
         Ok(Self { shared, watcher })
     }
 
-    /// Takes down that `key` is written from now until the end of an operation that begins now.
-    pub(crate) fn write(&self, key: &Key) {
-        let shared = &*self.shared;
-        let until = shared.now() + micros(shared.deadline);
-        shared.written.note(slot_of(key.as_bytes()), until);
-    }
-
     /// Asks a replica that may be read, if there is one, and if it has an answer.
     ///
     /// It takes half of the deadline at most.
     pub(crate) async fn ask(&self, name: &'static str, key: &Key, command: &Cmd) -> Option<Value> {
-        let replica = self.shared.serving(key, fastrand::usize(..))?;
-        replica.ask(name, command).await
+        let reader = self.shared.serving(key, fastrand::usize(..))?;
+        reader.ask(name, command).await
     }
 }
 
@@ -124,7 +122,7 @@ impl Drop for ReplicaReads {
 
 impl Shared {
     /// A replica that has all of `key` that a read has to see. Which of several is up to `turn`.
-    fn serving(&self, key: &Key, turn: usize) -> Option<Arc<Replica>> {
+    fn serving(&self, key: &Key, turn: usize) -> Option<Reader> {
         let oldest = self.oldest();
         let master = self.masters.of_key(key.as_bytes())?;
         let replicas = self.replicas.load();
@@ -132,9 +130,7 @@ impl Shared {
         let since = oldest.max(self.written.until(slot_of(key.as_bytes())));
         let (behind, first) = replicas.split_at(turn.checked_rem(replicas.len())?);
         let mut replicas = first.iter().chain(behind);
-        let may_be_read =
-            |replica: &&Arc<Replica>| replica.is_fresh_since(since) && replica.is_up();
-        replicas.find(may_be_read).cloned()
+        replicas.find_map(|replica| replica.fresh_since(since))
     }
 
     /// The first moment that is not too long ago.
@@ -154,7 +150,9 @@ fn address_of(master: &Arc<Member>) -> usize {
 }
 
 fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX / 4)
+    // So much that some of them can be added.
+    const MOST: u64 = u64::MAX / 8;
+    u64::try_from(time.as_micros()).map_or(MOST, |micros| micros.min(MOST))
 }
 
 fn invalid(text: &str) -> Error {

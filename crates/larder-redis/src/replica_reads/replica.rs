@@ -1,32 +1,35 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::redis::{Cmd, Pipeline, Value};
+use ::redis::Value;
+use arc_swap::ArcSwapOption;
 use larder_store::Result;
 use tokio::time::timeout;
 
-use super::history::History;
+use super::history::{History, Moment};
+use super::reader::{Misses, Reader};
 use super::standing::Standing;
+use super::watcher::NAME;
 use crate::cluster::Place;
 use crate::connection::{Address, Limits, Member, Node, Repeat, Target};
-
-/// What it means that a replica has no such key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Misses {
-    /// There is none.
-    AreMisses,
-    /// There is none, or its slot is moving: the master knows where to, and replicas do not.
-    AreTheMasters,
-}
 
 /// A replica, with a connection of its own.
 pub(super) struct Replica {
     pub(super) place: Place,
-    member: Member,
-    misses: Misses,
-    /// The last moment of which it has every write.
-    fresh_as_of: AtomicU64,
+    pub(super) member: Member,
+    pub(super) misses: Misses,
+    found: ArcSwapOption<Found>,
+}
+
+/// What was found of a replica when it was asked last.
+///
+/// It holds for the line that it was asked on: who answers on the next may have restarted with
+/// nothing, or be another server.
+struct Found {
+    line: u64,
+    /// The last moment of which it has every write, and what it has for that.
+    moment: Moment,
+    id: String,
 }
 
 impl Replica {
@@ -48,74 +51,85 @@ impl Replica {
             place,
             member: Member::new(Arc::new(node)),
             misses,
-            fresh_as_of: AtomicU64::new(0),
+            found: ArcSwapOption::empty(),
         }
     }
 
-    /// Whether it has every write until `moment`.
-    pub(super) fn is_fresh_since(&self, moment: u64) -> bool {
-        self.fresh_as_of.load(Ordering::Relaxed) >= moment
+    /// A reader of it, if it has every write until `moment`, and there is a connection to it.
+    pub(super) fn fresh_since(self: &Arc<Self>, moment: u64) -> Option<Reader> {
+        let line = self.found.load().as_ref().and_then(|found| {
+            let is_fresh = found.moment.at >= moment && self.member.is_up();
+            is_fresh.then_some(found.line)
+        })?;
+        self.is_as_found_on(line)
+            .then(|| Reader::new(self.clone(), line))
     }
 
-    /// Whether there is a connection to it, as far as is known.
-    pub(super) fn is_up(&self) -> bool {
-        self.member.is_up()
+    /// Whether what was found on a line still holds.
+    pub(super) fn is_as_found_on(&self, line: u64) -> bool {
+        let found = self.found.load();
+        self.member.lines() == line && found.as_ref().is_some_and(|found| found.line == line)
     }
 
-    /// Asks how far it is.
-    pub(super) async fn look(&self, history: &History, within: Duration) {
+    /// Asks how far it is. Its master `is_heard` where that has just answered.
+    pub(super) async fn look(&self, history: &History, is_heard: bool, within: Duration) {
         if !self.member.is_up() {
             return;
         }
-        let command = Standing::command();
-        let asking = self.send("watch replicas", &command);
-        if let Ok(Ok(answer)) = timeout(within, asking).await
-            && let Some(Standing::Replica { id, offset }) = Standing::read(&answer)
-            && let Some(moment) = history.covered_by(&id, offset)
-        {
-            self.fresh_as_of.fetch_max(moment, Ordering::Relaxed);
+        let line = self.member.lines();
+        let Ok(Ok(answer)) = timeout(within, self.ask()).await else {
+            return;
+        };
+        if self.member.lines() == line {
+            let standing = Standing::read(&answer);
+            let found = standing.and_then(|it| self.find(&it, line, history, is_heard));
+            self.found.store(found.map(Arc::new));
         }
     }
 
-    /// Sends a read; nothing where there is no good answer.
-    pub(super) async fn ask(&self, name: &'static str, command: &Cmd) -> Option<Value> {
-        self.believe(self.send(name, command).await)
+    async fn ask(&self) -> Result<Value> {
+        let operation = self.member.begin(NAME)?;
+        operation.send(&Standing::command(), Repeat::Never).await
     }
 
-    /// Sends several reads; each has no answer where there is no good one.
-    pub(super) async fn ask_all(
+    fn find(
         &self,
-        name: &'static str,
-        commands: &Pipeline,
-    ) -> Vec<Option<Value>> {
-        let answers = match self.member.begin(name) {
-            Ok(operation) => operation.send_all(commands, Repeat::Safe).await,
-            // Too many are in flight to it.
-            Err(_) => Vec::new(),
+        standing: &Standing,
+        line: u64,
+        history: &History,
+        is_heard: bool,
+    ) -> Option<Found> {
+        let (position, is_linked, has) = match standing {
+            // It may be its master's heir; beside its master it is a stranger.
+            Standing::Master { position, .. } => (position, false, !is_heard),
+            Standing::Replica {
+                position,
+                is_linked,
+            } => (position, *is_linked, true),
         };
-        let answers = answers.into_iter();
-        let mut answers: Vec<_> = answers.map(|answer| self.believe(answer)).collect();
-        answers.resize(commands.len(), None);
-        answers
-    }
-
-    async fn send(&self, name: &'static str, command: &Cmd) -> Result<Value> {
-        let operation = self.member.begin(name)?;
-        operation.send(command, Repeat::Safe).await
-    }
-
-    /// An answer that is one: the server may be loading, have lost its master, or serve the slot no
-    /// more.
-    fn believe(&self, answer: Result<Value>) -> Option<Value> {
-        match answer {
-            Ok(Value::ServerError(_)) | Err(_) => {
-                let server = self.member.location().to_owned();
-                metrics::counter!("larder_redis_replica_fallbacks_total", "server" => server)
-                    .increment(1);
-                None
+        let before = self.found.load();
+        let kept = before.as_ref().filter(|before| {
+            let (id, offset) = (&before.id, before.moment.offset);
+            has && match is_heard {
+                true => position.has(id, offset),
+                false => position.has_had(id, offset),
             }
-            Ok(Value::Nil | Value::Int(-2)) if self.misses == Misses::AreTheMasters => None,
-            Ok(answer) => Some(answer),
+        });
+        let gained = match is_linked {
+            true => history.covered_by(&position.id, position.offset),
+            false => None,
+        };
+        match (kept, gained) {
+            (Some(kept), gained) if gained.is_none_or(|it| it.at < kept.moment.at) => Some(Found {
+                line,
+                moment: kept.moment,
+                id: kept.id.clone(),
+            }),
+            (_, gained) => Some(Found {
+                line,
+                moment: gained?,
+                id: position.id.clone(),
+            }),
         }
     }
 }

@@ -5,24 +5,44 @@ use ::redis::{Cmd, Value};
 use crate::cluster::Place;
 use crate::reply::text;
 
-/// The most replicas of one master that are read.
-const MOST: usize = 16;
-
 /// Where a server stands in the replication, as it says itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     Master {
-        id: String,
         /// How many bytes it has written for its replicas.
-        offset: u64,
+        position: Position,
         /// Where those are that have caught up with it once.
         replicas: Vec<Place>,
     },
     Replica {
-        id: String,
         /// How many bytes it has carried out.
-        offset: u64,
+        position: Position,
+        /// Whether it hears of its master.
+        is_linked: bool,
     },
+}
+
+/// What a server has of which history.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The replication ID.
+    pub(super) id: String,
+    pub(super) offset: u64,
+    /// The history that it continues, and the first byte that is not of it.
+    pub(super) past: Option<(String, u64)>,
+}
+
+impl Position {
+    /// Whether it has the first `offset` bytes under `id`.
+    pub(super) fn has(&self, id: &str, offset: u64) -> bool {
+        self.id == id && self.offset >= offset
+    }
+
+    /// [`has`](Self::has), also where it has continued with writes of its own.
+    pub(super) fn has_had(&self, id: &str, offset: u64) -> bool {
+        let past = self.past.as_ref();
+        self.has(id, offset) || past.is_some_and(|(past, end)| past == id && *end > offset)
+    }
 }
 
 impl Standing {
@@ -33,24 +53,31 @@ impl Standing {
         command
     }
 
-    /// Reads the answer; nothing where it is of another form, or a replica has lost its master.
+    /// Reads the answer; nothing where it is of another form.
     pub(super) fn read(answer: &Value) -> Option<Self> {
         let lines = text(answer)?.lines();
         let fields: HashMap<_, _> = lines.filter_map(|line| line.split_once(':')).collect();
-        let offset = |name| fields.get(name)?.parse().ok();
-        let id = (*fields.get("master_replid")?).to_owned();
+        let number = |name| fields.get(name)?.parse().ok();
+        let id = |name| fields.get(name).map(|id| (*id).to_owned());
+        let position = |offset| {
+            Some(Position {
+                id: id("master_replid")?,
+                offset: number(offset)?,
+                // It is -1 where there is none.
+                past: id("master_replid2").zip(number("second_repl_offset")),
+            })
+        };
         match *fields.get("role")? {
             "master" => Some(Self::Master {
-                id,
-                offset: offset("master_repl_offset")?,
-                replicas: (0..MOST)
+                position: position("master_repl_offset")?,
+                replicas: (0_u32..)
                     .map_while(|at| fields.get(format!("slave{at}").as_str()))
                     .filter_map(|replica| place(replica))
                     .collect(),
             }),
-            "slave" if fields.get("master_link_status") == Some(&"up") => Some(Self::Replica {
-                id,
-                offset: offset("slave_repl_offset")?,
+            "slave" => Some(Self::Replica {
+                position: position("slave_repl_offset")?,
+                is_linked: fields.get("master_link_status") == Some(&"up"),
             }),
             _ => None,
         }
@@ -82,6 +109,14 @@ mod tests {
         Standing::read(&Value::BulkString(text.into_bytes()))
     }
 
+    fn at_offset(offset: u64) -> Position {
+        Position {
+            id: "abc".to_owned(),
+            offset,
+            past: None,
+        }
+    }
+
     #[test]
     fn a_master_names_its_replicas_and_how_much_it_has_written() {
         let master = read(&[
@@ -91,22 +126,23 @@ mod tests {
             "slave1:ip=10.0.0.2,port=7002,state=wait_bgsave,offset=0,lag=0",
             "slave2:ip=db.example,port=7003,state=online,offset=7,lag=1",
             "master_replid:abc",
+            "master_replid2:0000",
             "master_repl_offset:42",
+            "second_repl_offset:-1",
         ]);
         let at = |host: &str, port| Place {
             host: host.to_owned(),
             port,
         };
         let expected = Standing::Master {
-            id: "abc".to_owned(),
-            offset: 42,
+            position: at_offset(42),
             replicas: vec![at("10.0.0.1", 7001), at("db.example", 7003)],
         };
         assert_eq!(master, Some(expected));
     }
 
     #[test]
-    fn a_replica_says_how_far_it_is_while_it_has_its_master() {
+    fn a_replica_says_how_far_it_is_and_whether_it_has_its_master() {
         let replica = |link| {
             read(&[
                 "role:slave",
@@ -117,17 +153,42 @@ mod tests {
                 "master_repl_offset:45",
             ])
         };
-        let expected = Standing::Replica {
-            id: "abc".to_owned(),
-            offset: 40,
+        for (link, is_linked) in [
+            ("master_link_status:up", true),
+            ("master_link_status:down", false),
+        ] {
+            let expected = Standing::Replica {
+                position: at_offset(40),
+                is_linked,
+            };
+            assert_eq!(replica(link), Some(expected));
+        }
+    }
+
+    #[test]
+    fn who_took_a_master_s_place_has_what_it_had_of_it_by_then() {
+        let heir = read(&[
+            "role:master",
+            "master_replid:def",
+            "master_replid2:abc",
+            "master_repl_offset:90",
+            "second_repl_offset:51",
+        ]);
+        let Some(Standing::Master { position, .. }) = heir else {
+            panic!("{heir:?}");
         };
-        assert_eq!(replica("master_link_status:up"), Some(expected));
-        assert_eq!(replica("master_link_status:down"), None);
+        assert!(position.has("def", 90) && !position.has("def", 91));
+        assert!(position.has_had("abc", 50) && !position.has("abc", 50));
+        assert!(!position.has_had("abc", 51) && !position.has_had("xyz", 1));
     }
 
     #[test]
     fn what_is_of_another_form_says_nothing() {
         assert_eq!(read(&["role:master", "master_replid:abc"]), None);
+        for offset in ["-1", "", "1e3", "99999999999999999999"] {
+            let offset = format!("master_repl_offset:{offset}");
+            assert_eq!(read(&["role:master", "master_replid:abc", &offset]), None);
+        }
         assert_eq!(read(&["role:sentinel", "master_replid:abc"]), None);
         assert_eq!(read(&[]), None);
         assert_eq!(Standing::read(&Value::Nil), None);

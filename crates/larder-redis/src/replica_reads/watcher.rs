@@ -14,10 +14,13 @@ use super::{Replicas, Shared, address_of};
 use crate::cluster::Place;
 use crate::connection::{Address, Limits, Member, Repeat};
 
-const NAME: &str = "watch replicas";
+pub(super) const NAME: &str = "watch replicas";
 
 /// The longest time between two looks.
 const SELDOM: Duration = Duration::from_secs(1);
+
+/// The most replicas of one master that are read.
+const MOST: usize = 16;
 
 /// Refuses a user who may not ask where servers stand, since no replica would ever be read.
 pub(super) async fn may_watch(shared: &Shared) -> Result<()> {
@@ -53,8 +56,10 @@ pub(super) async fn watch(shared: Arc<Shared>, template: Address, limits: Limits
     let mut histories: HashMap<usize, History> = HashMap::new();
     loop {
         let masters = shared.masters.all();
+        let mut known = std::mem::take(&mut histories);
         let looks = masters.into_iter().map(|(master, places)| {
-            let history = histories.remove(&address_of(&master)).unwrap_or_default();
+            let history = known.remove(&address_of(&master));
+            let history = history.unwrap_or_else(|| History::new(shared.max_staleness));
             let shard = Shard {
                 shared: &shared,
                 template: &template,
@@ -66,7 +71,10 @@ pub(super) async fn watch(shared: Arc<Shared>, template: Address, limits: Limits
         let mut replicas = HashMap::new();
         for (found, history) in join_all(looks).await {
             let oldest = shared.oldest();
-            let fresh = found.all.iter().filter(|it| it.is_fresh_since(oldest));
+            let fresh = found
+                .all
+                .iter()
+                .filter(|it| it.fresh_since(oldest).is_some());
             let server = found.master.location().to_owned();
             metrics::gauge!("larder_redis_replicas", "server" => server).set(fresh.count() as f64);
             let address = address_of(&found.master);
@@ -99,22 +107,19 @@ impl Shard<'_> {
         // The moment is that before it is asked, so that it has all that was acknowledged by then.
         let at = self.shared.now();
         let named = match timeout(self.every, self.ask(&master)).await {
-            Ok(Some(Standing::Master {
-                id,
-                offset,
-                replicas,
-            })) => {
-                history.note(&id, offset, at);
+            Ok(Some(Standing::Master { position, replicas })) => {
+                history.note(&position.id, position.offset, at);
                 Some(places.unwrap_or(replicas))
             }
             _ => None,
         };
+        let is_heard = named.is_some();
         let all = match named {
             // It may be away for a moment.
             None => known,
             Some(places) => self.replicas(known, places),
         };
-        join_all(all.iter().map(|it| it.look(&history, self.every))).await;
+        join_all(all.iter().map(|it| it.look(&history, is_heard, self.every))).await;
         (Replicas { master, all }, history)
     }
 
@@ -125,13 +130,14 @@ impl Shard<'_> {
     }
 
     /// The replicas at `places`, with the lines that they have; and those that are named no more, for
-    /// as long as they are fresh enough: one that lost its master for a moment comes back.
+    /// as long as they may be read: one that lost its master for a moment comes back.
     fn replicas(&self, known: Vec<Arc<Replica>>, places: Vec<Place>) -> Vec<Arc<Replica>> {
         let oldest = self.shared.oldest();
-        let stays = |it: &Arc<Replica>| places.contains(&it.place) || it.is_fresh_since(oldest);
+        let stays =
+            |it: &Arc<Replica>| places.contains(&it.place) || it.fresh_since(oldest).is_some();
         let mut replicas: Vec<_> = known.into_iter().filter(stays).collect();
         for place in places {
-            if !replicas.iter().any(|it| it.place == place) {
+            if replicas.len() < MOST && !replicas.iter().any(|it| it.place == place) {
                 let to = self.shared.masters.replicas();
                 let replica = Replica::new(place, self.template, self.limits, to);
                 replicas.push(Arc::new(replica));

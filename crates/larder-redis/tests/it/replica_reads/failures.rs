@@ -80,3 +80,33 @@ async fn reads_go_on_while_a_replica_takes_its_master_s_place() {
     .await;
     assert_eq!(value(&store, 1).await, "two");
 }
+
+#[tokio::test]
+async fn a_key_whose_replica_hangs_is_read_of_its_master_while_another_master_hangs() {
+    let cluster = ClusterOptions::new()
+        .with_node_timeout(Duration::from_secs(60))
+        .start()
+        .unwrap();
+    let store = reader(&cluster.url(), LONG).await;
+    let writer = patient(&cluster.url()).connect().await.unwrap();
+    writer.put(&put(1, "one")).await.unwrap();
+    let master = cluster.master_of(key(1).as_str()).unwrap();
+    let replica = cluster.replicas_of(master)[0];
+    let elsewhere = |id: &u64| {
+        let of_id = cluster.master_of(key(*id).as_str()).unwrap();
+        of_id.port() != master.port()
+    };
+    let other = (2..).find(elsewhere).unwrap();
+    until_read_there(&store, &key(1), || calls(replica, "get")).await;
+
+    // Just written, so read of its master.
+    store.put(&put(other, "other")).await.unwrap();
+    let hung = cluster.master_of(key(other).as_str()).unwrap();
+    hung.freeze().unwrap();
+    replica.freeze().unwrap();
+    let mut values = store.get_many(&[key(other), key(1)]).await.into_iter();
+    hung.thaw().unwrap();
+    replica.thaw().unwrap();
+    assert!(values.next().unwrap().is_err());
+    assert_eq!(&values.next().unwrap().unwrap().unwrap().value[..], b"one");
+}

@@ -1,5 +1,6 @@
 //! Reads of replicas: which are read, what they may miss, and what becomes of them when servers fail.
 
+mod changed;
 mod failures;
 mod refused;
 mod serving;

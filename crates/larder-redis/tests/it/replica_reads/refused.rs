@@ -52,3 +52,13 @@ async fn a_server_without_replicas_is_read_itself() {
     store.put(&put(1, "one")).await.unwrap();
     assert_eq!(value(&store, 1).await, "one");
 }
+
+#[tokio::test]
+async fn no_staleness_is_too_long() {
+    let server = server();
+    for most in [Duration::from_micros(u64::MAX - 1), Duration::MAX] {
+        let store = reader(&server.url(), most).await;
+        store.put(&put(1, "one")).await.unwrap();
+        assert_eq!(value(&store, 1).await, "one");
+    }
+}

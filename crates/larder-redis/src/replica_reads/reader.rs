@@ -1,0 +1,81 @@
+use std::sync::Arc;
+
+use ::redis::{Cmd, Pipeline, Value};
+use larder_store::Result;
+
+use super::replica::Replica;
+use crate::connection::Repeat;
+
+/// What it means that a replica has no such key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misses {
+    /// There is none.
+    AreMisses,
+    /// There is none, or its slot is moving: the master knows where to, and replicas do not.
+    AreTheMasters,
+}
+
+/// A replica that may be read, on the line on which that was found.
+pub(super) struct Reader {
+    replica: Arc<Replica>,
+    line: u64,
+}
+
+impl Reader {
+    pub(super) fn new(replica: Arc<Replica>, line: u64) -> Self {
+        Self { replica, line }
+    }
+
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.replica, &other.replica) && self.line == other.line
+    }
+
+    /// Sends a read; nothing where there is no good answer.
+    pub(super) async fn ask(&self, name: &'static str, command: &Cmd) -> Option<Value> {
+        self.believe(self.send(name, command).await)
+    }
+
+    /// Sends several reads; each has no answer where there is no good one.
+    pub(super) async fn ask_all(
+        &self,
+        name: &'static str,
+        commands: &Pipeline,
+    ) -> Vec<Option<Value>> {
+        let answers = match self.replica.member.begin(name) {
+            Ok(operation) => operation.send_all(commands, Repeat::Never).await,
+            // Too many are in flight to it.
+            Err(_) => Vec::new(),
+        };
+        let answers = answers.into_iter();
+        let mut answers: Vec<_> = answers.map(|answer| self.believe(answer)).collect();
+        answers.resize(commands.len(), None);
+        answers
+    }
+
+    /// Never again: on the next line nothing is known of who answers.
+    async fn send(&self, name: &'static str, command: &Cmd) -> Result<Value> {
+        let operation = self.replica.member.begin(name)?;
+        operation.send(command, Repeat::Never).await
+    }
+
+    /// An answer that is one: the server may be loading, have lost its master, serve the slot no
+    /// more, or be another by now.
+    fn believe(&self, answer: Result<Value>) -> Option<Value> {
+        let replica = &self.replica;
+        match answer {
+            Ok(answer)
+                if !matches!(answer, Value::ServerError(_))
+                    && replica.is_as_found_on(self.line) =>
+            {
+                let is_miss = matches!(answer, Value::Nil | Value::Int(-2));
+                (!is_miss || replica.misses == Misses::AreMisses).then_some(answer)
+            }
+            _ => {
+                let server = replica.member.location().to_owned();
+                metrics::counter!("larder_redis_replica_fallbacks_total", "server" => server)
+                    .increment(1);
+                None
+            }
+        }
+    }
+}
