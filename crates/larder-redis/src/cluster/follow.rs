@@ -8,10 +8,9 @@ use larder_store::{ErrorKind, Result};
 use tokio::time::{Instant, sleep_until};
 
 use super::redirect::{MOST_HOPS, Redirect, too_many, unserved};
-use super::topology::Place;
 use super::{Shard, Shared};
 use crate::classify;
-use crate::connection::{Access, Member, Operation, Repeat};
+use crate::connection::{Access, Member, Operation, Place, Repeat};
 
 /// How long an operation waits at first before it asks again: about what a key takes to move.
 const PAUSE: Duration = Duration::from_millis(2);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::members::Members;
 use super::slot::SLOTS;
-use super::topology::{Place, Topology};
-use crate::connection::Member;
+use super::topology::Topology;
+use crate::connection::{Member, Place};
 
 /// The master of each slot.
 pub(super) struct SlotMap {

@@ -5,8 +5,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::topology::{Place, Topology};
-use crate::connection::{Address, Limits, Member, Node, Target};
+use super::topology::Topology;
+use crate::connection::{Address, Limits, Member, Node, Place, Target};
 
 /// The most nodes that a store keeps lines to. The specification asks for no more than 1,000 in a
 /// cluster.

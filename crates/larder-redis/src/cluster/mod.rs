@@ -32,7 +32,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::connection::{Access, Limits, Member, Operation};
+use crate::connection::{Access, Limits, Member, Operation, Place};
 use map::SlotMap;
 use members::Members;
 use topology::Topology;
@@ -41,7 +41,6 @@ pub(crate) use batch::Split;
 pub(crate) use follow::Journey;
 pub(crate) use slot::of as slot_of;
 pub(crate) use start::connect;
-pub(crate) use topology::Place;
 
 /// The nodes of a cluster, and who of them serves what.
 pub(crate) struct Cluster {

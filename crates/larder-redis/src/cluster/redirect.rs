@@ -3,7 +3,7 @@
 use ::redis::Value;
 use larder_store::{Error, ErrorKind, Refusal};
 
-use super::topology::Place;
+use crate::connection::Place;
 
 /// How often one operation follows a redirection. Nodes that agree need one, and one more where a
 /// slot moves meanwhile.

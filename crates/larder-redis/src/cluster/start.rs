@@ -15,9 +15,9 @@ use super::map::SlotMap;
 use super::members::Members;
 use super::refresh::refresh;
 use super::survey;
-use super::topology::{Place, Topology};
+use super::topology::Topology;
 use super::{Cluster, Shared};
-use crate::connection::{Address, Limits};
+use crate::connection::{Address, Limits, Place};
 use crate::start;
 
 /// How long one seed may think before the next is tried as well.

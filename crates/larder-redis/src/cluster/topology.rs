@@ -1,46 +1,9 @@
 //! Who serves which slots, as a node tells it.
 
-use std::fmt;
-
 use ::redis::Value;
 
 use super::slot::SLOTS;
-
-/// Where a node is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-}
-
-impl Place {
-    /// A place as a redirection gives it; without a host it is the host of who gave it.
-    pub(crate) fn parse(text: &str, teller: &str) -> Option<Self> {
-        let (host, port) = text.rsplit_once(':')?;
-        Self::of(host, port.parse().ok()?, teller)
-    }
-
-    fn of(host: &str, port: u16, teller: &str) -> Option<Self> {
-        let host = match host {
-            // What a node says that does not know its own name.
-            "?" => return None,
-            "" => teller,
-            host => host,
-        };
-        let host = host.to_owned();
-        (port != 0).then_some(Self { host, port })
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port } = self;
-        match host.contains(':') {
-            true => write!(f, "[{host}]:{port}"),
-            false => write!(f, "{host}:{port}"),
-        }
-    }
-}
+use crate::connection::Place;
 
 /// A run of slots and the nodes that have them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -212,17 +175,6 @@ mod tests {
             "*1\r\n*3\r\n:0\r\n:1\r\n*2\r\n$1\r\nh\r\n:70000\r\n",
         ] {
             assert_eq!(read(resp), None, "{resp}");
-        }
-    }
-
-    #[test]
-    fn a_redirection_names_a_place() {
-        assert_eq!(Place::parse("h:7", "seed"), Some(at("h", 7)));
-        assert_eq!(Place::parse(":7", "seed"), Some(at("seed", 7)));
-        assert_eq!(Place::parse("::1:7", "seed"), Some(at("::1", 7)));
-        assert_eq!(at("::1", 7).to_string(), "[::1]:7");
-        for text in ["?:7", "h", "h:", "h:0", "h:70000"] {
-            assert_eq!(Place::parse(text, "seed"), None, "{text}");
         }
     }
 }

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::fault::Fault;
 use super::health::State;
 use super::line::Line;
+use super::place::Place;
 use super::replicas::Replicas;
 use super::source::Source;
 use super::target::{Address, Target};
-use crate::cluster::Place;
 
 /// The limits of one server's connections.
 #[derive(Clone, Copy, Debug)]

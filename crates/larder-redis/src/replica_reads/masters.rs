@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::reader::Misses;
-use crate::cluster::{Guide, Place};
-use crate::connection::{Address, Member, Target};
+use crate::cluster::Guide;
+use crate::connection::{Address, Member, Place, Target};
 use crate::route::Route;
 
 /// The servers that take writes.

@@ -10,8 +10,7 @@ use super::history::{History, Moment};
 use super::reader::{Misses, Reader};
 use super::standing::Standing;
 use super::watcher::NAME;
-use crate::cluster::Place;
-use crate::connection::{Address, Limits, Member, Node, Repeat, Target};
+use crate::connection::{Address, Limits, Member, Node, Place, Repeat, Target};
 
 /// A replica, with a connection of its own.
 pub(super) struct Replica {

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use ::redis::{Cmd, Value};
 
-use crate::cluster::Place;
+use crate::connection::Place;
 use crate::reply::text;
 
 /// Where a server stands in the replication, as it says itself.

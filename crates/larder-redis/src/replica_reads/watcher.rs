@@ -11,8 +11,7 @@ use super::history::History;
 use super::replica::Replica;
 use super::standing::Standing;
 use super::{Replicas, Shared, address_of};
-use crate::cluster::Place;
-use crate::connection::{Address, Limits, Member, Repeat};
+use crate::connection::{Address, Limits, Member, Place, Repeat};
 
 pub(super) const NAME: &str = "watch replicas";
 

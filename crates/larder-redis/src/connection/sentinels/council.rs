@@ -8,12 +8,10 @@ use tokio::time::Instant;
 use super::opinion::{Opinion, newest};
 use crate::connection::fault::Fault;
 use crate::connection::health::Health;
+use crate::connection::place::Place;
 
 /// How long a replica that was selected is believed in: a failover may be given up.
 const FAITH: Duration = Duration::from_secs(5);
-
-/// A host and a port.
-pub(super) type Place = (String, u16);
 
 /// What the sentinels said last, and what follows from it.
 pub(super) struct Council {
@@ -124,7 +122,10 @@ mod tests {
     use super::*;
 
     fn at(port: u16) -> Place {
-        ("h".to_owned(), port)
+        Place {
+            host: "h".to_owned(),
+            port,
+        }
     }
 
     fn says(port: u16, epoch: u64) -> Opinion {
@@ -135,7 +136,7 @@ mod tests {
     }
 
     fn elected(council: &Council) -> Option<u16> {
-        council.follow().borrow().as_ref().map(|(_, port)| *port)
+        council.follow().borrow().as_ref().map(|place| place.port)
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,6 +22,7 @@ use tokio::time::sleep;
 use super::fault::Fault;
 use super::health::Health;
 use super::line::Line;
+use super::place::Place;
 use super::target::Address;
 use council::Council;
 
@@ -69,7 +70,7 @@ impl Sentinels {
         let mut elected = self.council.follow();
         loop {
             let place = elected.borrow_and_update().clone();
-            let Some((host, port)) = place else {
+            let Some(Place { host, port }) = place else {
                 if elected.changed().await.is_err() {
                     return Err(self.nobody());
                 }

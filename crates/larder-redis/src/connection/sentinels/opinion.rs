@@ -1,6 +1,6 @@
 use ::redis::Value;
 
-use super::council::Place;
+use crate::connection::place::Place;
 use crate::reply::{fields, text};
 
 /// What one sentinel says of the master.
@@ -13,7 +13,7 @@ pub(super) enum Opinion {
     /// It watches no master of this name.
     NoSuchMaster,
     /// Where the master is, and since which configuration.
-    Master { place: (String, u16), epoch: u64 },
+    Master { place: Place, epoch: u64 },
 }
 
 impl Opinion {
@@ -36,7 +36,10 @@ impl Opinion {
                 return None;
             };
             Some(Self::Master {
-                place: (text(host)?.to_owned(), text(port)?.parse().ok()?),
+                place: Place {
+                    host: text(host)?.to_owned(),
+                    port: text(port)?.parse().ok()?,
+                },
                 epoch: text(epoch)?.parse().ok()?,
             })
         };
@@ -78,8 +81,11 @@ pub(super) fn selected(announced: &[Value], name: &str) -> Option<Place> {
         return None;
     }
     let mut words = text(payload)?.split(' ').skip(2);
-    let (host, port) = (words.next()?, words.next()?.parse().ok()?);
-    (words.nth(1)? == name).then(|| (host.to_owned(), port))
+    let place = Place {
+        host: words.next()?.to_owned(),
+        port: words.next()?.parse().ok()?,
+    };
+    (words.nth(1)? == name).then_some(place)
 }
 
 /// Where a sentinel announces which replica it makes the master.
@@ -93,8 +99,13 @@ mod tests {
         Value::BulkString(text.as_bytes().to_vec())
     }
 
+    fn at(host: &str, port: u16) -> Place {
+        let host = host.to_owned();
+        Place { host, port }
+    }
+
     fn says(port: u16, epoch: u64) -> Opinion {
-        let place = ("h".to_owned(), port);
+        let place = at("h", port);
         Opinion::Master { place, epoch }
     }
 
@@ -129,8 +140,7 @@ mod tests {
     fn the_replica_that_was_selected_is_read() {
         let payload = bulk("slave 10.0.0.2:7 10.0.0.2 7 @ main 10.0.0.1 6");
         let announced = [bulk(SELECTED), payload.clone()];
-        let place = Some(("10.0.0.2".to_owned(), 7));
-        assert_eq!(selected(&announced, "main"), place);
+        assert_eq!(selected(&announced, "main"), Some(at("10.0.0.2", 7)));
         assert_eq!(selected(&announced, "other"), None);
         assert_eq!(selected(&[bulk("+sdown"), payload], "main"), None);
         assert_eq!(selected(&[bulk(SELECTED), bulk("slave x")], "main"), None);
@@ -141,6 +151,6 @@ mod tests {
         let failed = Opinion::Failed(String::new());
         assert_eq!(newest(&[failed.clone(), Opinion::NoSuchMaster]), None);
         let opinions = [says(1, 4), failed, says(2, 5), says(1, 4)];
-        assert_eq!(newest(&opinions), Some((5, &("h".to_owned(), 2))));
+        assert_eq!(newest(&opinions), Some((5, &at("h", 2))));
     }
 }

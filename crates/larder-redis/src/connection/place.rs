@@ -1,0 +1,61 @@
+use std::fmt;
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Place {
+    /// A place as a redirection gives it; without a host it is the host of who gave it.
+    pub(crate) fn parse(text: &str, teller: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        Self::of(host, port.parse().ok()?, teller)
+    }
+
+    /// A place as a node of a cluster gives it.
+    pub(crate) fn of(host: &str, port: u16, teller: &str) -> Option<Self> {
+        let host = match host {
+            // What a node says that does not know its own name.
+            "?" => return None,
+            "" => teller,
+            host => host,
+        };
+        let host = host.to_owned();
+        (port != 0).then_some(Self { host, port })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        match host.contains(':') {
+            true => write!(f, "[{host}]:{port}"),
+            false => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(host: &str, port: u16) -> Place {
+        Place {
+            host: host.to_owned(),
+            port,
+        }
+    }
+
+    #[test]
+    fn a_redirection_names_a_place() {
+        assert_eq!(Place::parse("h:7", "seed"), Some(at("h", 7)));
+        assert_eq!(Place::parse(":7", "seed"), Some(at("seed", 7)));
+        assert_eq!(Place::parse("::1:7", "seed"), Some(at("::1", 7)));
+        assert_eq!(at("::1", 7).to_string(), "[::1]:7");
+        for text in ["?:7", "h", "h:", "h:0", "h:70000"] {
+            assert_eq!(Place::parse(text, "seed"), None, "{text}");
+        }
+    }
+}
