@@ -168,6 +168,7 @@ impl RedisBuilder {
     /// - In a network partition a master that was replaced is as stale as it is without this, and so
     ///   are its replicas.
     /// - Values end by the clock of the replica.
+    /// - A machine that is suspended does not count that time: the first reads after it may be older.
     pub fn with_replica_reads(mut self, max_staleness: Duration) -> Self {
         self.max_staleness = Some(max_staleness);
         self

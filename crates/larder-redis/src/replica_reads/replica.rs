@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::redis::Value;
@@ -18,6 +19,8 @@ pub(super) struct Replica {
     pub(super) member: Member,
     pub(super) misses: Misses,
     found: ArcSwapOption<Found>,
+    /// It was told that it does not let us ask.
+    was_told: AtomicBool,
 }
 
 /// What was found of a replica when it was asked last.
@@ -51,6 +54,7 @@ impl Replica {
             member: Member::new(Arc::new(node)),
             misses,
             found: ArcSwapOption::empty(),
+            was_told: AtomicBool::new(false),
         }
     }
 
@@ -79,6 +83,13 @@ impl Replica {
         let Ok(Ok(answer)) = timeout(within, self.ask()).await else {
             return;
         };
+        if Standing::is_denied(&answer) && !self.was_told.swap(true, Ordering::Relaxed) {
+            let server = self.member.location();
+            tracing::warn!(
+                server,
+                "this replica is never read: the user there needs +info"
+            );
+        }
         if self.member.lines() == line {
             let standing = Standing::read(&answer);
             let found = standing.and_then(|it| self.find(&it, line, history, is_heard));

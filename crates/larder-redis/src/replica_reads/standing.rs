@@ -53,6 +53,11 @@ impl Standing {
         command
     }
 
+    /// Whether the answer is that the user may not ask.
+    pub(super) fn is_denied(answer: &Value) -> bool {
+        matches!(answer, Value::ServerError(error) if error.code() == "NOPERM")
+    }
+
     /// Reads the answer; nothing where it is of another form.
     pub(super) fn read(answer: &Value) -> Option<Self> {
         let lines = text(answer)?.lines();

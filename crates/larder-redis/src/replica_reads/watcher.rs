@@ -2,7 +2,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::Value;
 use futures_util::future::join_all;
 use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::{sleep, timeout};
@@ -30,23 +29,22 @@ pub(super) async fn may_watch(shared: &Shared) -> Result<()> {
     let operation = master.begin_within("connect", master.limits().connect_deadline)?;
     let answer = operation.send(&Standing::command(), Repeat::Safe).await?;
     let location = master.location();
-    match answer {
-        Value::ServerError(refused) if refused.code() == "NOPERM" => Err(Error::new(
+    if Standing::is_denied(&answer) {
+        return Err(Error::new(
             "connect",
             ErrorKind::Refused(Refusal::Denied),
             format!(
                 "replicas are to be read, and this user of {location} may not ask how far they are \
                  behind: grant +info"
             ),
-        )),
-        answer => match Standing::read(&answer) {
-            Some(Standing::Master { replicas, .. }) if replicas.is_empty() => {
-                tracing::warn!(server = location, "no replica yet: reads go to the master");
-                Ok(())
-            }
-            _ => Ok(()),
-        },
+        ));
     }
+    if let Some(Standing::Master { replicas, .. }) = Standing::read(&answer)
+        && replicas.is_empty()
+    {
+        tracing::warn!(server = location, "no replica yet: reads go to the master");
+    }
+    Ok(())
 }
 
 /// Looks again and again where the replicas are, and how far.

@@ -13,6 +13,7 @@ mod failures;
 mod laws;
 mod leases;
 mod lent_pool;
+mod log;
 mod lost_answers;
 mod programs;
 mod replica_reads;

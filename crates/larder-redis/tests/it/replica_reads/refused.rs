@@ -6,8 +6,12 @@ use larder_redis::redis::from_pool;
 use larder_store::{ErrorKind, Refusal, Store};
 use larder_test::server::RedisOptions;
 
-use super::{LONG, reader, value};
-use crate::support::{patient, put, server};
+use super::{LONG, Pair, reader, until_read_there, value};
+use crate::log::Log;
+use crate::support::{calls, key, ok, patient, put, server, until};
+
+/// The shortest staleness that may be allowed.
+const SHORT: Duration = Duration::from_millis(100);
 
 #[tokio::test]
 async fn a_staleness_too_short_to_be_measured_is_refused_before_anybody_is_dialed() {
@@ -43,6 +47,23 @@ async fn a_user_who_may_not_ask_how_far_replicas_are_is_found_when_connecting() 
     let error = connecting.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Denied), "{error}");
     assert!(error.to_string().contains("grant +info"), "{error}");
+}
+
+#[tokio::test]
+async fn a_replica_that_may_not_be_asked_how_far_it_is_is_not_read_and_that_is_told_once() {
+    let (log, _logging) = Log::open();
+    let pair = Pair::start().await;
+    ok(&pair.replica, &["ACL", "SETUSER", "default", "-info"]);
+    let store = reader(&pair.master.url(), SHORT).await;
+    store.put(&put(1, "one")).await.unwrap();
+    until("told", || async { log.read().contains("+info") }).await;
+    // Some looks more.
+    tokio::time::sleep(3 * SHORT).await;
+    assert_eq!(value(&store, 1).await, "one");
+    assert_eq!(log.read().matches("+info").count(), 1);
+    ok(&pair.replica, &["ACL", "SETUSER", "default", "+info"]);
+    assert_eq!(calls(&pair.replica, "get"), 0);
+    until_read_there(&store, &key(1), || calls(&pair.replica, "get")).await;
 }
 
 #[tokio::test]
