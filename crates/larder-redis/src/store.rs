@@ -95,19 +95,34 @@ impl RedisStore {
         RedisBuilder::at(url)
     }
 
-    /// Sends what only reads: to a replica where one may be read, and to the master where none is or
-    /// has an answer.
+    /// Sends what only reads.
     async fn ask(&self, name: &'static str, key: &Key, command: Cmd) -> Result<Value> {
+        match &self.replica_reads {
+            None => {
+                let operation = self.route.begin(name, key)?;
+                operation.send(&command, Repeat::Safe).await
+            }
+            // Boxed, so that the future of the common case is a small one.
+            Some(reads) => Box::pin(self.ask_replicas(reads, name, key, command)).await,
+        }
+    }
+
+    /// Sends what only reads to a replica where one may be read, and to the master where none is or
+    /// has an answer.
+    async fn ask_replicas(
+        &self,
+        reads: &ReplicaReads,
+        name: &'static str,
+        key: &Key,
+        command: Cmd,
+    ) -> Result<Value> {
         let deadline = self.route.deadline();
-        if let Some(reads) = &self.replica_reads
-            && let Some(answer) = Box::pin(reads.ask(name, key, &command)).await
-        {
+        if let Some(answer) = reads.ask(name, key, &command).await {
             return Ok(answer);
         }
-        let begun = self
-            .route
-            .begin_by(deadline, Access::Read, name, key.as_bytes());
-        begun?.send(&command, Repeat::Safe).await
+        let key = key.as_bytes();
+        let operation = self.route.begin_by(deadline, Access::Read, name, key)?;
+        operation.send(&command, Repeat::Safe).await
     }
 
     /// Begins what changes a value.

@@ -27,12 +27,16 @@ pub(super) fn run(url: &str) -> Vec<Row> {
         (ours(store), raw(connection))
     });
     let mut rows = Vec::new();
-    for (who, from, path) in [
-        ("a visitor's session", "/write", "/read"),
-        ("a user's session", "/log-in", "/user"),
+    let cores = "server, clients and Redis share two cores";
+    let keys = "the same, and two keys in one round trip: the session, and whether the user has \
+                revoked it";
+    for (who, note, from, path) in [
+        ("a visitor's session", cores, "/write", "/read"),
+        ("a user's session", keys, "/log-in", "/user"),
     ] {
         let mine = runtime.block_on(cookies(&ours, from));
-        rows.push(over_http(&runtime, who, (&ours, &raw), path, &mine));
+        let row = over_http(&runtime, who, (&ours, &raw), path, &mine);
+        rows.push(row.with_note(note));
         rows.push(bare(&runtime, who, (&ours, &raw), path, &mine));
     }
     rows
@@ -60,7 +64,6 @@ fn over_http(
         ("a GET in the handler", Box::new(|| drive(&raw))),
         Bar::ThroughputAtLeast(0.85),
     )
-    .with_note("server, clients and Redis share two cores")
 }
 
 /// The service alone, called by 64 tasks.
