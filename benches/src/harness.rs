@@ -101,7 +101,7 @@ pub(crate) fn compare_each<const N: usize>(
             bar,
             note: String::new(),
         };
-        eprintln!("{}", row.line());
+        eprintln!("{}: {:.2}×", row.what, row.ratio);
         row
     })
 }

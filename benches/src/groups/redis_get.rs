@@ -53,7 +53,7 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
             ),
             Bar::ThroughputAtLeast(4.5),
         )
-        .with_note("from 4.2 to 4.9 from run to run, on two cores that the server shares"),
+        .with_note("from 3.9 to 4.9 from run to run, on two cores that the server shares"),
     );
     rows
 }
