@@ -73,7 +73,12 @@ async fn a_master_that_is_killed_or_frozen_is_left_for_the_new_one_without_a_res
             false => old.restart().unwrap(),
         }
         block_in_place(|| trio.wait_until_ready()).unwrap();
-        assert_eq!(store.get(&key(1)).await.unwrap().unwrap().value, "y");
+        // On a busy machine sentinels may take the new master for dead too, for a moment.
+        until("read", || async {
+            let read = store.get(&key(1)).await;
+            read.is_ok_and(|entry| entry.unwrap().value == "y")
+        })
+        .await;
     }
 }
 

@@ -65,8 +65,8 @@ async fn value(store: &RedisStore, id: impl KeyId) -> String {
 pub(crate) async fn until_read_there(store: &RedisStore, key: &Key, calls: impl Fn() -> u64) {
     until("read of a replica", || async {
         let before = calls();
-        store.get(key).await.unwrap();
-        calls() > before
+        // On a busy machine not every node is connected at once.
+        store.get(key).await.is_ok() && calls() > before
     })
     .await;
 }
