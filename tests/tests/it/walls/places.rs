@@ -29,6 +29,7 @@ pub(super) const PLACES: &[Place] = &[
     place("larder-test", 2, Role::Harness),
     place("larder-moka", 2, Role::Backend),
     place("larder-redis", 2, Role::Backend),
+    place("larder-layer", 2, Role::Layer),
     place("larder-cache", 3, Role::Layer),
     place("larder-rate-limit", 4, Role::Layer),
     place("larder-response-cache", 4, Role::Layer),
@@ -42,6 +43,7 @@ pub(super) const WALLED: &[(&str, &[&str])] = &[
     ("bb8", &["larder-redis"]),
     ("bb8-redis", &["larder-redis"]),
     ("moka", &["larder-moka", "larder-cache"]),
+    ("quick_cache", &["larder-layer"]),
 ];
 
 const fn place(name: &'static str, height: u8, role: Role) -> Place {

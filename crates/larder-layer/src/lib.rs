@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+pub mod envelope;
+mod health;
+#[cfg(feature = "http")]
+pub mod http;
+mod near;
+mod single_flight;
+mod timeout;
+
+pub use health::StoreHealth;
+pub use near::{Capacity, Generation, Held, NearCache, Weigher};
+pub use single_flight::{Failure, Follower, Joined, Leader, SingleFlight};
+pub use timeout::StoreTimeout;

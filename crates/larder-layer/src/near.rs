@@ -1,0 +1,349 @@
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::quality::RandomState;
+use larder_store::Timestamp;
+use parking_lot::Mutex;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{Equivalent, OptionsBuilder, Weighter};
+
+/// The number of generation counters. More of them only make needless refusals rarer.
+const STRIPES: usize = 256;
+
+/// The size that an entry is taken to have when a capacity in weight is divided into shards.
+const TYPICAL_WEIGHT: u64 = 1024;
+
+/// Values in this process: bounded, each with a deadline.
+///
+/// A hit takes a shared lock and clones the value; it allocates nothing. The caller compares the
+/// deadline with its own clock, so that a test can move it. Which entries are evicted is decided by
+/// S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023).
+///
+/// A value that was read elsewhere before an invalidation must not be kept after it: take the
+/// [`generation`](Self::generation) before the read, and [`insert_if_unchanged`] after it.
+///
+/// Keys that share a stripe share a generation, so an insert may be refused needlessly; it is never
+/// permitted wrongly. `Drop` of a value, and `Hash` and `Eq` of a key, must not call the cache.
+///
+/// [`insert_if_unchanged`]: Self::insert_if_unchanged
+pub struct NearCache<K, V> {
+    entries: Cache<K, Held<V>, Weigh<K, V>, RandomState>,
+    hasher: RandomState,
+    stripes: Box<[Mutex<u64>]>,
+    /// The number of invalidations by predicate so far.
+    sweeps: AtomicU64,
+}
+
+/// The bound of a [`NearCache`].
+pub enum Capacity<K, V> {
+    /// At most this many entries.
+    Entries(u64),
+    /// Entries of at most this weight together, such as bytes, by a function that weighs each.
+    ///
+    /// An entry that weighs more than its shard may hold (a fraction of the whole) is not kept.
+    Weight(u64, Weigher<K, V>),
+}
+
+/// Weighs an entry. A weight of 0 counts as 1.
+pub type Weigher<K, V> = Arc<dyn Fn(&K, &V) -> u64 + Send + Sync>;
+
+/// A value of a [`NearCache`] and its deadline.
+#[derive(Clone, Debug)]
+pub struct Held<V> {
+    /// The value.
+    pub value: V,
+    /// When the value is no longer to be used without asking its source again.
+    pub deadline: Timestamp,
+}
+
+/// How often a key, or a neighbour of it, was invalidated at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generation {
+    invalidations: u64,
+    sweeps: u64,
+}
+
+impl Generation {
+    /// This generation of a key, with the invalidations by predicate that `earlier` had seen.
+    ///
+    /// For work that began at `earlier` and goes on under another key.
+    #[must_use]
+    pub fn with_sweeps_of(self, earlier: Self) -> Self {
+        Self {
+            sweeps: earlier.sweeps,
+            ..self
+        }
+    }
+}
+
+impl<K, V> NearCache<K, V>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// An empty cache.
+    pub fn new(capacity: Capacity<K, V>) -> Self {
+        let hasher = RandomState::default();
+        let (total, items, weigher) = match capacity {
+            Capacity::Entries(entries) => (entries, entries, None),
+            Capacity::Weight(total, weigher) => (total, total / TYPICAL_WEIGHT, Some(weigher)),
+        };
+        let items = usize::try_from(items.max(1)).unwrap_or(usize::MAX);
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(items.min(1 << 24))
+            .weight_capacity(total)
+            .build();
+        // Both capacities, which are all that it asks for, are given.
+        #[allow(clippy::expect_used)]
+        let options = options.expect("the options of the near cache are complete");
+        Self {
+            entries: Cache::with_options(
+                options,
+                Weigh(weigher),
+                hasher.clone(),
+                DefaultLifecycle::default(),
+            ),
+            hasher,
+            stripes: std::iter::repeat_with(Mutex::default)
+                .take(STRIPES)
+                .collect(),
+            sweeps: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the value of `key`, whether its deadline has passed or not.
+    pub fn get<Q>(&self, key: &Q) -> Option<Held<V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.entries.get(key)
+    }
+
+    /// The same without counting as a use, and cheaper for a miss.
+    pub fn peek<Q>(&self, key: &Q) -> Option<Held<V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.entries.peek(key)
+    }
+
+    /// Returns the generation of `key`, to be taken before its value is read elsewhere.
+    pub fn generation<Q: Hash + ?Sized>(&self, key: &Q) -> Generation {
+        Generation {
+            sweeps: self.sweeps.load(Ordering::SeqCst),
+            invalidations: *self.stripe(key).lock(),
+        }
+    }
+
+    /// Keeps a value, unless its key was invalidated since `generation`. Returns whether it did.
+    pub fn insert_if_unchanged(
+        &self,
+        key: K,
+        value: V,
+        deadline: Timestamp,
+        generation: Generation,
+    ) -> bool {
+        let stripe = self.stripe(&key).lock();
+        let is_current = *stripe == generation.invalidations
+            && self.sweeps.load(Ordering::SeqCst) == generation.sweeps;
+        if is_current {
+            self.entries.insert(key, Held { value, deadline });
+        }
+        is_current
+    }
+
+    /// Keeps a value that replaces whatever is being read of its key.
+    pub fn put(&self, key: K, value: V, deadline: Timestamp) {
+        let mut stripe = self.stripe(&key).lock();
+        *stripe = stripe.wrapping_add(1);
+        self.entries.insert(key, Held { value, deadline });
+    }
+
+    /// Keeps a value that the caller knows to be current.
+    pub fn insert(&self, key: K, value: V, deadline: Timestamp) {
+        self.entries.insert(key, Held { value, deadline });
+    }
+
+    /// Removes the value of `key`, and outdates whatever is being read of it.
+    pub fn invalidate<Q>(&self, key: &Q)
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let mut stripe = self.stripe(key).lock();
+        *stripe = stripe.wrapping_add(1);
+        self.entries.remove(key);
+    }
+
+    /// Removes every value that matches, and outdates whatever is being read of any key.
+    ///
+    /// It visits every entry.
+    pub fn invalidate_where(&self, matches: impl Fn(&K, &V) -> bool) {
+        self.sweeps.fetch_add(1, Ordering::SeqCst);
+        // An insert that has not seen the new count holds its stripe, and ends before the sweep.
+        for stripe in &self.stripes {
+            drop(stripe.lock());
+        }
+        self.entries.retain(|key, held| !matches(key, &held.value));
+    }
+
+    /// The number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The weight of all entries together: their number where the capacity is one of entries.
+    pub fn weight(&self) -> u64 {
+        self.entries.weight()
+    }
+
+    fn stripe<Q: Hash + ?Sized>(&self, key: &Q) -> &Mutex<u64> {
+        &self.stripes[self.hasher.hash_one(key) as usize % STRIPES]
+    }
+}
+
+impl<K, V> fmt::Debug for NearCache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NearCache").finish_non_exhaustive()
+    }
+}
+
+struct Weigh<K, V>(Option<Weigher<K, V>>);
+
+impl<K, V> Clone for Weigh<K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K, V> Weighter<K, Held<V>> for Weigh<K, V> {
+    fn weight(&self, key: &K, held: &Held<V>) -> u64 {
+        match &self.0 {
+            Some(weigh) => weigh(key, &held.value).max(1),
+            None => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const END: Timestamp = Timestamp::from_micros(10);
+
+    fn near() -> NearCache<Box<[u8]>, u32> {
+        NearCache::new(Capacity::Entries(100))
+    }
+
+    fn value(near: &NearCache<Box<[u8]>, u32>, key: &[u8]) -> Option<u32> {
+        near.get(key).map(|held| held.value)
+    }
+
+    #[test]
+    fn a_value_comes_back_with_its_deadline() {
+        let near = near();
+        near.insert(b"a"[..].into(), 7, END);
+        assert_eq!(
+            near.get(b"a".as_slice()).map(|held| held.deadline),
+            Some(END)
+        );
+        near.invalidate(b"a".as_slice());
+        assert_eq!(value(&near, b"a"), None);
+    }
+
+    #[test]
+    fn a_value_read_before_an_invalidation_is_not_kept_after_it() {
+        let near = near();
+        let before = near.generation(b"a".as_slice());
+        near.invalidate(b"a".as_slice());
+        assert!(!near.insert_if_unchanged(b"a"[..].into(), 7, END, before));
+        let before = near.generation(b"a".as_slice());
+        near.invalidate_where(|_, _| false);
+        assert!(!near.insert_if_unchanged(b"a"[..].into(), 7, END, before));
+        let before = near.generation(b"a".as_slice());
+        near.put(b"a"[..].into(), 8, END);
+        assert!(!near.insert_if_unchanged(b"a"[..].into(), 7, END, before));
+        assert_eq!(value(&near, b"a"), Some(8));
+        let now = near.generation(b"a".as_slice());
+        assert!(near.insert_if_unchanged(b"a"[..].into(), 9, END, now));
+        assert_eq!(value(&near, b"a"), Some(9));
+    }
+
+    #[test]
+    fn values_that_match_are_invalidated_and_the_others_stay() {
+        let near = near();
+        for number in 0..50_u32 {
+            near.insert(number.to_le_bytes().into(), number, END);
+        }
+        near.invalidate_where(|_, number| number % 2 == 0);
+        for number in 0..50_u32 {
+            let is_odd = number % 2 == 1;
+            assert_eq!(value(&near, &number.to_le_bytes()).is_some(), is_odd);
+        }
+    }
+
+    #[test]
+    fn no_more_is_kept_than_the_capacity_in_entries() {
+        let near = NearCache::new(Capacity::Entries(100));
+        for number in 0..10_000_u32 {
+            near.insert(number, number, END);
+            assert!(near.len() <= 100);
+        }
+    }
+
+    #[test]
+    fn no_more_is_kept_than_the_capacity_in_weight_and_used_entries_stay() {
+        let weigh = Arc::new(|_: &u32, bytes: &u64| *bytes);
+        let near = NearCache::new(Capacity::Weight(1 << 20, weigh));
+        near.insert(u32::MAX, 10_000_u64, END);
+        for number in 0..10_000_u32 {
+            near.insert(number, 1_000 + u64::from(number % 7), END);
+            assert!(near.get(&u32::MAX).is_some(), "evicted at {number}");
+            assert!(near.weight() <= 1 << 20);
+        }
+        near.insert(u32::MAX, 1 << 21, END);
+        assert!(
+            near.get(&u32::MAX).is_none(),
+            "the outdated value is gone too"
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_written_again_and_again_takes_no_more_room() {
+        let weigh = Arc::new(|_: &u32, bytes: &u64| *bytes);
+        let near = NearCache::new(Capacity::Weight(1 << 20, weigh));
+        for _ in 0..10_000 {
+            near.put(1, 1_000_u64, END);
+        }
+        assert_eq!((near.len(), near.weight()), (1, 1_000));
+    }
+
+    #[test]
+    fn a_value_read_before_a_sweep_is_never_there_after_it() {
+        let near = NearCache::new(Capacity::Entries(1_000));
+        let source = AtomicU64::new(0);
+        for round in 1..=2_000_u64 {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    source.store(round, Ordering::SeqCst);
+                    near.invalidate_where(|_, _| true);
+                });
+                for key in 0..8_u32 {
+                    let generation = near.generation(&key);
+                    let value = source.load(Ordering::SeqCst);
+                    near.insert_if_unchanged(key, value, END, generation);
+                }
+            });
+            for key in 0..8_u32 {
+                let stale = near.get(&key).filter(|held| held.value != round);
+                assert!(stale.is_none(), "key {key} is stale in round {round}");
+            }
+        }
+    }
+}

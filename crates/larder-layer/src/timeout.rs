@@ -1,0 +1,100 @@
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use larder_store::{Error, ErrorKind, Result};
+
+/// Waits for a store no longer than a layer declares.
+///
+/// An answer that is ready at once takes no timer, nor does one from a store that enforces a
+/// deadline of its own which is short enough.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreTimeout {
+    limit: Duration,
+    store_enforces_it: bool,
+}
+
+impl StoreTimeout {
+    /// Waits at most `limit`, for a store whose own deadline is `store_deadline`, if it has one.
+    pub fn new(limit: Duration, store_deadline: Option<Duration>) -> Self {
+        Self {
+            limit,
+            store_enforces_it: store_deadline.is_some_and(|deadline| deadline <= limit),
+        }
+    }
+
+    /// The longest that [`run`](Self::run) waits.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Waits for `answer`.
+    ///
+    /// # Errors
+    /// Those of `answer`, and [`ErrorKind::MayHaveRun`] when the time is up.
+    ///
+    /// # Cancellation
+    /// Dropping it drops `answer`.
+    pub async fn run<T>(
+        &self,
+        operation: &'static str,
+        answer: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let mut answer = pin!(answer);
+        let first = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
+        if let Poll::Ready(answer) = first {
+            return answer;
+        }
+        if self.store_enforces_it {
+            return answer.await;
+        }
+        match tokio::time::timeout(self.limit, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::new(
+                operation,
+                ErrorKind::MayHaveRun,
+                format!("the store did not answer within {:?}", self.limit),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(100);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_answer_is_an_error_that_may_have_run() {
+        let timeout = StoreTimeout::new(LIMIT, None);
+        let began = tokio::time::Instant::now();
+        let error = timeout
+            .run("get", pending::<Result<()>>())
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MayHaveRun);
+        assert_eq!(began.elapsed(), LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_at_once_needs_no_time_at_all() {
+        let timeout = StoreTimeout::new(Duration::ZERO, None);
+        assert_eq!(timeout.run("get", ready(Ok(7))).await.unwrap(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_with_a_shorter_deadline_is_trusted_to_keep_it() {
+        let own = async {
+            tokio::time::sleep(LIMIT * 2).await;
+            Ok(7)
+        };
+        let timeout = StoreTimeout::new(LIMIT, Some(LIMIT));
+        assert_eq!(timeout.run("get", own).await.unwrap(), 7);
+        let longer = StoreTimeout::new(LIMIT, Some(LIMIT * 2));
+        assert!(longer.run("get", pending::<Result<()>>()).await.is_err());
+    }
+}
