@@ -2,13 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
-use larder_store::{Clock, Error, ErrorKind, Form, Kind, Result, Space, Store, Ttl};
+use larder_store::{Clock, Error, ErrorKind, Form, Kind, Result, Space, Store, SystemClock, Ttl};
 #[cfg(feature = "msgpack")]
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Codec;
 use crate::cache::{Cache, CacheKey, Inner};
-use crate::clock::Time;
 use crate::far::{Far, Gates};
 use crate::flight::Airspace;
 use crate::lifetime::Lifetime;
@@ -30,7 +29,7 @@ pub struct Builder<K, V> {
     jitter: f64,
     load_deadline: Duration,
     max_loads: usize,
-    clock: Time,
+    clock: Arc<dyn Clock>,
 }
 
 type FarStore<V> = (Arc<dyn Store>, Arc<dyn Codec<V>>);
@@ -52,7 +51,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
             jitter: 0.1,
             load_deadline: Duration::from_secs(10),
             max_loads: 10_000,
-            clock: Time::system(),
+            clock: Arc::new(SystemClock::default()),
         }
     }
 
@@ -148,7 +147,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
     ///
     /// The deadlines of waits are tokio's.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Time::of(clock);
+        self.clock = Arc::new(clock);
         self
     }
 

@@ -3,9 +3,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::{Key, KeyId, Kind, Result, Ttl};
+use larder_store::{Clock, Key, KeyId, Kind, Result, Ttl};
 
-use crate::clock::Time;
 use crate::far::{Far, Stored};
 use crate::flight::Airspace;
 use crate::lifetime::Lifetime;
@@ -41,7 +40,7 @@ pub(crate) struct Inner<K, V> {
     pub(crate) airspace: Airspace,
     pub(crate) lifetime: Lifetime,
     pub(crate) load_deadline: Duration,
-    pub(crate) clock: Time,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
 }
 
@@ -168,7 +167,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// The near value, counted.
     pub(crate) fn near_hit(&self, key: &K) -> Option<Arc<V>> {
-        let value = self.near.get(key, &self.clock)?;
+        let value = self.near.get(key, &*self.clock)?;
         self.metrics.near_hits.increment(1);
         Some(value)
     }

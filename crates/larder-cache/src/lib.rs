@@ -2,7 +2,6 @@
 
 mod builder;
 mod cache;
-mod clock;
 mod codec;
 mod envelope;
 mod error;

@@ -144,7 +144,7 @@ fn board<K: CacheKey, V: Send + Sync + 'static>(
         return Boarding::Follow(flight.clone());
     }
     // A flight may have landed between the miss and the lock.
-    if let Some(value) = inner.near.get_again(key, &inner.clock) {
+    if let Some(value) = inner.near.get_again(key, &*inner.clock) {
         return Boarding::Near(value);
     }
     if !inner.airspace.enter() {

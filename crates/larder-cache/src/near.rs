@@ -2,9 +2,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
-use larder_store::Timestamp;
-
-use crate::clock::Time;
+use larder_store::{Clock, Timestamp};
 
 /// The near tier: shared values by key, bounded, each with a deadline of ours.
 ///
@@ -49,15 +47,15 @@ where
     }
 
     /// The value of `key`, unless it is past its deadline. It decodes and allocates nothing.
-    pub(crate) fn get(&self, key: &K, time: &Time) -> Option<Arc<V>> {
+    pub(crate) fn get(&self, key: &K, clock: &dyn Clock) -> Option<Arc<V>> {
         let held = self.entries.get(key)?;
-        time.is_before(held.deadline).then_some(held.value)
+        clock.is_before(held.deadline).then_some(held.value)
     }
 
     /// The same for one who has just missed: a second miss is cheaper.
-    pub(crate) fn get_again(&self, key: &K, time: &Time) -> Option<Arc<V>> {
+    pub(crate) fn get_again(&self, key: &K, clock: &dyn Clock) -> Option<Arc<V>> {
         if self.entries.contains_key(key) {
-            self.get(key, time)
+            self.get(key, clock)
         } else {
             None
         }

@@ -1,0 +1,82 @@
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use super::{Clock, Timestamp};
+
+/// A clock that stands still until it is told to move, for tests.
+///
+/// Clones share the time.
+#[derive(Clone)]
+pub struct ManualClock(Arc<Hands>);
+
+struct Hands {
+    micros: AtomicI64,
+    waiting: Mutex<Vec<Waker>>,
+}
+
+impl ManualClock {
+    /// A clock that shows `now`.
+    pub fn new(now: Timestamp) -> Self {
+        Self(Arc::new(Hands {
+            micros: AtomicI64::new(now.as_micros()),
+            waiting: Mutex::default(),
+        }))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.advance_micros(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
+    }
+
+    /// Moves the clock forward by microseconds.
+    pub fn advance_micros(&self, micros: i64) {
+        self.0.micros.fetch_add(micros.max(0), Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Moves the clock to `to`, unless it is there already or past it.
+    pub fn advance_to(&self, to: Timestamp) {
+        self.0.micros.fetch_max(to.as_micros(), Ordering::SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        let waiting = self.0.waiting.lock();
+        let waiting = std::mem::take(&mut *waiting.unwrap_or_else(PoisonError::into_inner));
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Default for ManualClock {
+    /// A clock that shows the first second of 2026.
+    fn default() -> Self {
+        Self::new(Timestamp::from_micros(1_767_225_600_000_000))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.micros.load(Ordering::SeqCst))
+    }
+
+    fn wake_when_moved(&self, waker: &Waker) -> bool {
+        let mut waiting = self
+            .0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+        true
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ManualClock({})", self.now().as_micros())
+    }
+}

@@ -1,0 +1,48 @@
+//! The time of in-process stores and of caches.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod coarse;
+mod manual;
+mod system;
+mod timestamp;
+
+use std::sync::Arc;
+use std::task::Waker;
+
+pub use manual::ManualClock;
+pub use system::SystemClock;
+pub use timestamp::Timestamp;
+
+/// Where an in-process store reads the time. It never goes back.
+pub trait Clock: Send + Sync + 'static {
+    /// Returns the time now.
+    fn now(&self) -> Timestamp;
+
+    /// Returns whether `deadline` is still ahead.
+    ///
+    /// A clock that can answer this for less than [`now`](Self::now) costs overrides it.
+    fn is_before(&self, deadline: Timestamp) -> bool {
+        self.now() < deadline
+    }
+
+    /// Returns whether the clock stands still until it is moved by hand; then it wakes `waker` when
+    /// it is next moved. To wait for a moment of any other clock, set a timer.
+    fn wake_when_moved(&self, waker: &Waker) -> bool {
+        let _ = waker;
+        false
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    fn is_before(&self, deadline: Timestamp) -> bool {
+        (**self).is_before(deadline)
+    }
+
+    fn wake_when_moved(&self, waker: &Waker) -> bool {
+        (**self).wake_when_moved(waker)
+    }
+}
