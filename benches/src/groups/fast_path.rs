@@ -1,10 +1,11 @@
 //! What the synchronous fast path spares an answer from memory.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use larder_moka::MokaStore;
-use larder_store::{Key, Kind, Put, Store, StoreExt, Ttl};
+use larder_store::{Key, Kind, Put, Store, Ttl};
 
 use crate::harness::{Bar, Row, compare, per_operation};
 use crate::load::runtime;
@@ -19,7 +20,7 @@ pub(crate) fn run() -> Vec<Row> {
     runtime.block_on(async {
         for key in &keys {
             let put = Put::new(key.clone(), vec![7; 100], Ttl::from_secs(3600));
-            store.write(&put).await.expect("there is room");
+            store.put(&put).await.expect("there is room");
         }
     });
     vec![
@@ -32,8 +33,8 @@ pub(crate) fn run() -> Vec<Row> {
                     runtime.block_on(async {
                         let started = Instant::now();
                         for n in 0..OPERATIONS {
-                            let entry = store.fetch(&keys[n % keys.len()]).await;
-                            assert!(entry.is_ok_and(|entry| entry.is_some()));
+                            let entry = store.get_now(&keys[n % keys.len()]);
+                            assert!(matches!(entry, Poll::Ready(Ok(Some(_)))));
                         }
                         per_operation(started.elapsed(), OPERATIONS)
                     })

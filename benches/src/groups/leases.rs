@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::{
-    Claim, Claimed, Delete, Fence, Key, Kind, Leases, Put, Result, Store, StoreExt, Ttl,
-};
+use larder_store::{Claim, Claimed, Delete, Fence, Key, Kind, Leases, Put, Result, Store, Ttl};
 use tokio::runtime::Runtime;
 
 use crate::harness::{Bar, Row, compare, per_operation};
@@ -97,9 +95,9 @@ fn in_process() -> Row {
                     let delete = Delete::new(put.key().clone());
                     let started = Instant::now();
                     for _ in 0..IN_PROCESS {
-                        assert!(store.fetch(put.key()).await.expect("an answer").is_none());
-                        store.write(&put).await.expect("an answer");
-                        store.remove(&delete).await.expect("an answer");
+                        assert!(store.get(put.key()).await.expect("an answer").is_none());
+                        store.put(&put).await.expect("an answer");
+                        store.delete(&delete).await.expect("an answer");
                     }
                     per_operation(started.elapsed(), IN_PROCESS)
                 })

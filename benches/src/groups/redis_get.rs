@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bb8_redis::RedisConnectionManager;
 use larder_redis::RedisStore;
-use larder_store::{Key, Kind, Put, Store, StoreExt, Ttl};
+use larder_store::{Key, Kind, Put, Store, Ttl};
 use redis::AsyncCommands;
 
 use crate::harness::{Bar, Row, compare};
@@ -67,7 +67,7 @@ async fn connect(
 ) {
     let store: Arc<dyn Store> = Arc::new(RedisStore::connect(url).await.expect("a store"));
     let put = Put::new(key(), vec![7; 100], Ttl::from_secs(3600));
-    store.write(&put).await.expect("the value is put");
+    store.put(&put).await.expect("the value is put");
 
     let mut raw = raw_connection(url).await;
     let () = raw
@@ -91,7 +91,7 @@ fn key() -> Key {
 async fn ours(store: Arc<dyn Store>, operations: usize) {
     let key = key();
     for _ in 0..operations {
-        let entry = store.fetch(&key).await.expect("Redis answers");
+        let entry = store.get(&key).await.expect("Redis answers");
         assert_eq!(entry.expect("a hit").value.len(), 100);
     }
 }

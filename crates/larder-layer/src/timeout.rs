@@ -3,7 +3,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use larder_store::{Error, ErrorKind, Result};
+use larder_store::{Delete, Entry, Error, ErrorKind, Key, Put, Result, Store};
 
 /// Waits for a store no longer than a layer declares.
 ///
@@ -27,6 +27,39 @@ impl StoreTimeout {
     /// The longest that [`run`](Self::run) waits.
     pub fn limit(&self) -> Duration {
         self.limit
+    }
+
+    /// Reads a key: at most one round trip, and no box where the answer is ready at once.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn get(&self, store: &dyn Store, key: &Key) -> Result<Option<Entry>> {
+        match store.get_now(key) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => self.run("get", store.get(key)).await,
+        }
+    }
+
+    /// Writes a value, and returns whether its condition was met, as [`get`](Self::get) reads one.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn put(&self, store: &dyn Store, put: &Put) -> Result<bool> {
+        match store.put_now(put) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => self.run("put", store.put(put)).await,
+        }
+    }
+
+    /// Removes a value, and returns whether one was removed, as [`get`](Self::get) reads one.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn delete(&self, store: &dyn Store, delete: &Delete) -> Result<bool> {
+        match store.delete_now(delete) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => self.run("delete", store.delete(delete)).await,
+        }
     }
 
     /// Waits for `answer`.

@@ -1,9 +1,9 @@
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_layer::StoreTimeout;
 use larder_store::{
-    Condition, Delete, Entry, Key, Put, Result, Store, StoreExt, Ttl, Version, count_poisoned,
+    Condition, Delete, Entry, Key, Put, Result, Store, Ttl, Version, count_poisoned,
 };
 
 use crate::key::RESPONSE;
@@ -15,7 +15,7 @@ use crate::view::View;
 /// were no store.
 pub(crate) struct Far {
     store: Arc<dyn Store>,
-    deadline: Duration,
+    timeout: StoreTimeout,
     metrics: Arc<Metrics>,
     view: View,
 }
@@ -42,31 +42,22 @@ impl Far {
         Self {
             view,
             store,
-            deadline,
+            timeout: StoreTimeout::new(deadline, None),
             metrics,
         }
     }
 
-    async fn bounded<T>(
-        &self,
-        operation: impl Future<Output = Result<T>> + Send,
-    ) -> Result<T, Unavailable> {
-        match tokio::time::timeout(self.deadline, operation).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                self.metrics.store_failed();
-                tracing::debug!(%error, "the store of the response cache failed");
-                Err(Unavailable)
-            }
-            Err(_) => {
-                self.metrics.store_failed();
-                Err(Unavailable)
-            }
-        }
+    /// The answer of the store, where a failure is counted.
+    fn answered<T>(&self, answer: Result<T>) -> Result<T, Unavailable> {
+        answer.map_err(|error| {
+            self.metrics.store_failed();
+            tracing::debug!(%error, "the store of the response cache failed");
+            Unavailable
+        })
     }
 
     pub(crate) async fn get(&self, key: &Key) -> Result<Held, Unavailable> {
-        let Some(entry) = self.bounded(self.store.fetch(key)).await? else {
+        let Some(entry) = self.answered(self.timeout.get(&*self.store, key).await)? else {
             return Ok(Held::Nothing);
         };
         Ok(match Record::decode(&entry.value, key, &self.view) {
@@ -88,7 +79,7 @@ impl Far {
     ) -> Result<Option<Version>, Unavailable> {
         let bytes = record.encode(key).ok_or(Unavailable)?;
         let put = Put::new(key.clone(), bytes, ttl).on(condition);
-        let was_met = self.bounded(self.store.write(&put)).await?;
+        let was_met = self.answered(self.timeout.put(&*self.store, &put).await)?;
         Ok(was_met.then_some(put.version()))
     }
 
@@ -105,14 +96,14 @@ impl Far {
         condition: Condition,
     ) -> Result<Option<Version>, Unavailable> {
         let put = Put::new(key.clone(), value.to_vec(), ttl).on(condition);
-        let was_met = self.bounded(self.store.write(&put)).await?;
+        let was_met = self.answered(self.timeout.put(&*self.store, &put).await)?;
         Ok(was_met.then_some(put.version()))
     }
 
     /// What each key holds, undecoded; an error where that of one of them is not known.
     pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Entry>>, Unavailable> {
         let answers = async { Ok(self.store.get_many(keys).await) };
-        let answers = self.bounded(answers).await?;
+        let answers = self.answered(self.timeout.run("get many", answers).await)?;
         let mut held = Vec::with_capacity(answers.len());
         for answer in answers {
             held.push(answer.map_err(|_| {
@@ -126,6 +117,6 @@ impl Far {
     pub(crate) async fn remove(&self, key: Key) {
         let delete = Delete::new(key);
         // What is left ends by itself.
-        let _ = self.bounded(self.store.remove(&delete)).await;
+        let _ = self.answered(self.timeout.delete(&*self.store, &delete).await);
     }
 }

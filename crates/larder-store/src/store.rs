@@ -1,4 +1,3 @@
-use std::future::Future;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -13,8 +12,8 @@ use crate::{Bus, Delete, Entry, Error, ErrorKind, Key, Leases, Programs, Put, Re
 /// millisecond or two late. Keys of [`Form::Record`](crate::Form::Record) are refused with
 /// [`Refusal::WrongType`](crate::Refusal::WrongType).
 ///
-/// Layers hold an `Arc<dyn Store>`. On hot paths they call the methods of [`StoreExt`], which
-/// spare an in-process answer its box.
+/// Layers hold an `Arc<dyn Store>`. On hot paths they try the `*_now` methods first, which spare an
+/// answer that is ready at once its box.
 ///
 /// # Errors
 /// [`ErrorKind`] says for each whether it is safe to send the operation again.
@@ -99,7 +98,7 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
-/// What can be said of a put whose answer was lost.
+/// What is known of a put whose answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// The put was carried out: its version is there.
@@ -109,96 +108,63 @@ pub enum Settled {
     NotThere,
 }
 
-/// The operations of a [`Store`] as callers use them on hot paths: an answer that takes no waiting
-/// takes no box.
+/// What every [`Store`] can do besides, given its operations.
 pub trait StoreExt: Store {
-    /// [`Store::get`].
-    fn fetch(&self, key: &Key) -> impl Future<Output = Result<Option<Entry>>> + Send {
-        async move {
-            match self.get_now(key) {
-                Poll::Ready(answer) => answer,
-                Poll::Pending => self.get(key).await,
-            }
-        }
-    }
-
-    /// [`Store::put`].
-    fn write(&self, put: &Put) -> impl Future<Output = Result<bool>> + Send {
-        async move {
-            match self.put_now(put) {
-                Poll::Ready(answer) => answer,
-                Poll::Pending => self.put(put).await,
-            }
-        }
-    }
-
-    /// [`Store::delete`].
-    fn remove(&self, delete: &Delete) -> impl Future<Output = Result<bool>> + Send {
-        async move {
-            match self.delete_now(delete) {
-                Poll::Ready(answer) => answer,
-                Poll::Pending => self.delete(delete).await,
-            }
-        }
-    }
-
-    /// Finds out what became of `put` after
-    /// [`ErrorKind::MayHaveRun`], by reading its version back. One round trip.
+    /// Finds out what became of `put` after [`ErrorKind::MayHaveRun`], by reading its version back.
+    /// One round trip.
     ///
     /// # Errors
     /// As [`Store::get`] gives them.
     fn settle(&self, put: &Put) -> impl Future<Output = Result<Settled>> + Send {
         async move {
-            let held = self.fetch(put.key()).await?;
-            Ok(match held {
+            Ok(match self.get(put.key()).await? {
                 Some(entry) if entry.version == put.version() => Settled::Written,
                 _ => Settled::NotThere,
             })
         }
     }
 
-    /// The capability to run programs, or an error that says who needs it, for layers to give when
-    /// they are built.
+    /// Returns the capability to run programs. A layer calls it when it is built; `user` names the
+    /// layer in the error.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the store has no programs.
-    fn require_programs(self: Arc<Self>, what: &str) -> Result<Arc<dyn Programs>> {
+    /// [`ErrorKind::Invalid`] where the store runs no programs.
+    fn require_programs(self: Arc<Self>, user: &str) -> Result<Arc<dyn Programs>> {
         let location = self.location().to_owned();
-        let missing = || missing(what, "runs programs", &location);
-        self.programs().ok_or_else(missing)
+        self.programs()
+            .ok_or_else(|| missing(user, "runs programs", &location))
     }
 
-    /// The capability to lease keys, or an error that says who needs it.
+    /// Returns the capability to lease keys.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] where the store has no leases.
-    fn require_leases(self: Arc<Self>, what: &str) -> Result<Arc<dyn Leases>> {
+    fn require_leases(self: Arc<Self>, user: &str) -> Result<Arc<dyn Leases>> {
         let location = self.location().to_owned();
-        let missing = || missing(what, "has leases", &location);
-        self.leases().ok_or_else(missing)
+        self.leases()
+            .ok_or_else(|| missing(user, "has leases", &location))
     }
 
-    /// The capability to publish and to subscribe, or an error that says who needs it.
+    /// Returns the capability to publish and to subscribe.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] where the store has no bus.
-    fn require_bus(self: Arc<Self>, what: &str) -> Result<Arc<dyn Bus>> {
+    fn require_bus(self: Arc<Self>, user: &str) -> Result<Arc<dyn Bus>> {
         let location = self.location().to_owned();
         let bus =
             "has a bus (as redis:// has without ?protocol=resp2 and without a pool of the app's)";
-        let missing = || missing(what, bus, &location);
-        self.bus().ok_or_else(missing)
+        self.bus().ok_or_else(|| missing(user, bus, &location))
     }
 }
 
 impl<S: Store + ?Sized> StoreExt for S {}
 
-fn missing(what: &str, capability: &str, location: &str) -> Error {
+fn missing(user: &str, capability: &str, location: &str) -> Error {
     Error::new(
         "build",
         ErrorKind::Invalid,
         format!(
-            "{what} needs a store that {capability}, and {location} does not: use memory:// or \
+            "{user} needs a store that {capability}, and {location} does not: use memory:// or \
              redis://"
         ),
     )

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use larder::store::StoreExt;
 use larder::{Key, Kind, Namespace, Prefixed, Store};
 
 use crate::config::Config;
@@ -20,5 +19,5 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>, StartError> 
 
 /// Whether the store answers.
 pub(crate) async fn answers(store: &dyn Store) -> larder::Result<()> {
-    store.fetch(&Key::new(PROBE, "ready")).await.map(drop)
+    store.get(&Key::new(PROBE, "ready")).await.map(drop)
 }

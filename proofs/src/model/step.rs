@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use larder_store::{
-    Delete, Entry, ErrorKind, Fence, Inspection, Key, Put, Result, Store, StoreExt, Ttl, Version,
+    Delete, Entry, ErrorKind, Fence, Inspection, Key, Put, Result, Store, Ttl, Version,
 };
 use larder_test::records::{
     Add, Append, ClearJournal, ClearTally, Lines, Mark, ReadJournal, ReadTally, Tally,
@@ -61,11 +62,20 @@ impl Step {
         let programs = store.clone().programs().expect("programs");
         match self {
             Self::Get(key) => Given::Held(vec![held(store.get(key).await)]),
-            Self::GetNow(key) => Given::Held(vec![held(store.fetch(key).await)]),
+            Self::GetNow(key) => Given::Held(vec![held(match store.get_now(key) {
+                Poll::Ready(entry) => entry,
+                Poll::Pending => store.get(key).await,
+            })]),
             Self::Put(put) => Given::Told(vec![kind(store.put(put).await)]),
-            Self::PutNow(put) => Given::Told(vec![kind(store.write(put).await)]),
+            Self::PutNow(put) => Given::Told(vec![kind(match store.put_now(put) {
+                Poll::Ready(written) => written,
+                Poll::Pending => store.put(put).await,
+            })]),
             Self::Delete(delete) => Given::Told(vec![kind(store.delete(delete).await)]),
-            Self::DeleteNow(delete) => Given::Told(vec![kind(store.remove(delete).await)]),
+            Self::DeleteNow(delete) => Given::Told(vec![kind(match store.delete_now(delete) {
+                Poll::Ready(deleted) => deleted,
+                Poll::Pending => store.delete(delete).await,
+            })]),
             Self::Expire(key, ttl) => Given::Told(vec![kind(store.expire(key, *ttl).await)]),
             Self::TtlOf(key) => Given::Left(kind(store.ttl(key).await)),
             Self::GetMany(keys) => Given::Held(each(store.get_many(keys).await, held)),

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::task::Poll;
 
 use allocation_counter::measure;
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use larder_cache::Cache;
 use larder_moka::MokaStore;
 use larder_rate_limit::{Quota, RateLimiter};
 use larder_response_cache::ResponseCacheLayer;
-use larder_store::{Key, Kind, ManualClock, Put, Record, Run, Store, StoreExt, Ttl};
+use larder_store::{Key, Kind, ManualClock, Put, Record, Run, Store, Ttl};
 use larder_test::records::{Add, ReadTally, Tally};
 use tower::{Layer, Service};
 
@@ -32,11 +33,11 @@ fn a_get_in_process_through_a_trait_object_allocates_nothing() {
     let store: Arc<dyn Store> = Arc::new(MokaStore::new());
     let key = Key::new(SEAT, 7_u32);
     let put = Put::new(key.clone(), "taken", HOUR);
-    assert!(store.write(&put).now_or_never().is_some());
+    assert!(store.put(&put).now_or_never().is_some());
     assert_eq!(
         allocations(|| {
-            let entry = store.fetch(&key).now_or_never();
-            assert!(matches!(entry, Some(Ok(Some(_)))));
+            let entry = store.get_now(&key);
+            assert!(matches!(entry, Poll::Ready(Ok(Some(_)))));
         }),
         0
     );

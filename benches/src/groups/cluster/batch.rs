@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use larder_store::{Key, StoreExt};
+use larder_store::Key;
 use larder_test::server::RedisCluster;
 use tokio::runtime::Runtime;
 
@@ -57,7 +57,7 @@ async fn together(ours: &Ours, keys: &[Key]) -> f64 {
 async fn joined(ours: &Ours, keys: &[Key]) -> f64 {
     let started = Instant::now();
     for _ in 0..BATCHES {
-        for entry in join_all(keys.iter().map(|key| ours.0.fetch(key))).await {
+        for entry in join_all(keys.iter().map(|key| ours.0.get(key))).await {
             assert!(entry.expect("Redis answers").is_some());
         }
     }

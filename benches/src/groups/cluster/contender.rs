@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_redis::RedisStore;
-use larder_store::{Key, Kind, Put, Store, StoreExt, Ttl};
+use larder_store::{Key, Kind, Put, Store, Ttl};
 use larder_test::server::RedisCluster;
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
@@ -46,13 +46,13 @@ impl Ours {
 
 impl Contender for Ours {
     async fn get(&mut self, key: &Key) {
-        let entry = self.0.fetch(key).await.expect("Redis answers");
+        let entry = self.0.get(key).await.expect("Redis answers");
         assert!(entry.expect("a hit").value.len() >= VALUE.len());
     }
 
     async fn set(&mut self, key: &Key) {
         let put = Put::new(key.clone(), Bytes::from_static(&VALUE), TTL);
-        assert!(self.0.write(&put).await.expect("Redis answers"));
+        assert!(self.0.put(&put).await.expect("Redis answers"));
     }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::{ErrorKind, Key, Kind, Put, Record, Refusal, Store, StoreExt, Ttl};
+use larder_store::{ErrorKind, Key, Kind, Put, Record, Refusal, Store, Ttl};
 use tokio::time::{Instant, timeout};
 
 use super::{Faulty, Lie, Operations, Trouble};
@@ -26,13 +26,13 @@ async fn only_the_operations_that_are_meant_fail_and_do_nothing() {
     store
         .switch()
         .set_on(Operations::Writes, Trouble::Fail(FULL));
-    assert_eq!(store.write(&put("a", "1")).await.unwrap_err().kind(), FULL);
+    assert_eq!(store.put(&put("a", "1")).await.unwrap_err().kind(), FULL);
     for put in store.put_many(&[put("a", "1"), put("b", "2")]).await {
         assert_eq!(put.unwrap_err().kind(), FULL);
     }
-    assert_eq!(store.fetch(&Key::new(SEAT, "a")).await.unwrap(), None);
+    assert_eq!(store.get(&Key::new(SEAT, "a")).await.unwrap(), None);
     store.switch().clear();
-    assert!(store.write(&put("a", "1")).await.unwrap());
+    assert!(store.put(&put("a", "1")).await.unwrap());
     assert_eq!(store.switch().operations(), 4);
 }
 
@@ -57,11 +57,11 @@ async fn what_hangs_hangs_until_it_is_dropped_and_then_harms_nobody() {
     let store = store();
     store.switch().set_next(1, Trouble::Hang);
     let hour = Duration::from_secs(3600);
-    assert!(timeout(hour, store.write(&put("a", "1"))).await.is_err());
-    assert_eq!(store.fetch(&Key::new(SEAT, "a")).await.unwrap(), None);
+    assert!(timeout(hour, store.put(&put("a", "1"))).await.is_err());
+    assert_eq!(store.get(&Key::new(SEAT, "a")).await.unwrap(), None);
     store.switch().set_next(1, Trouble::HangAfterwards);
-    assert!(timeout(hour, store.write(&put("a", "1"))).await.is_err());
-    assert!(store.fetch(&Key::new(SEAT, "a")).await.unwrap().is_some());
+    assert!(timeout(hour, store.put(&put("a", "1"))).await.is_err());
+    assert!(store.get(&Key::new(SEAT, "a")).await.unwrap().is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +70,7 @@ async fn a_delay_takes_its_time() {
     store
         .switch()
         .set(Trouble::Delay(Duration::from_millis(250)));
-    assert!(store.write(&put("a", "1")).await.unwrap());
+    assert!(store.put(&put("a", "1")).await.unwrap());
     assert_eq!(started.elapsed(), Duration::from_millis(250));
 }
 
@@ -85,16 +85,13 @@ async fn a_lie_is_never_the_value_and_writes_are_honest() {
         Lie::ValueOf(b.key().clone()),
     ] {
         store.switch().set(Trouble::Lie(lie.clone()));
-        assert!(store.write(&a).await.unwrap() && store.write(&b).await.unwrap());
-        let told = store.fetch(a.key()).await.unwrap().unwrap();
+        assert!(store.put(&a).await.unwrap() && store.put(&b).await.unwrap());
+        let told = store.get(a.key()).await.unwrap().unwrap();
         assert_ne!(&told.value, a.value(), "{lie:?}");
         for told in store.get_many(&[a.key().clone()]).await {
             assert_ne!(&told.unwrap().unwrap().value, a.value(), "{lie:?}");
         }
         store.switch().clear();
-        assert_eq!(
-            &store.fetch(a.key()).await.unwrap().unwrap().value,
-            a.value()
-        );
+        assert_eq!(&store.get(a.key()).await.unwrap().unwrap().value, a.value());
     }
 }
