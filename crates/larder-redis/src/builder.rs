@@ -66,13 +66,17 @@ impl RedisBuilder {
     /// again, loading a script. 100 ms unless it is set: far above the round trip in a loaded data
     /// centre, far below what a visitor notices. Set it higher for values of many megabytes. A
     /// `deadline_ms` in the URL overrides it: how far its servers are is known where the URL is set.
+    ///
+    /// It is from 1 ms to 60 s, or [`connect`](Self::connect) gives
+    /// [`Invalid`](larder_store::ErrorKind::Invalid): a wait without an end is not to be had.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.limits.deadline = deadline;
         self
     }
 
-    /// How long a connection may take to be made and to be greeted. 1 s unless it is set. A
-    /// `connect_deadline_ms` in the URL overrides it.
+    /// How long a connection may take to be made and to be greeted. 1 s unless it is set, and from
+    /// 1 ms to 60 s, as [`with_deadline`](Self::with_deadline). A `connect_deadline_ms` in the URL
+    /// overrides it.
     pub fn with_connect_deadline(mut self, deadline: Duration) -> Self {
         self.limits.connect_deadline = deadline;
         self
@@ -149,7 +153,7 @@ impl RedisBuilder {
     ///
     /// # Errors
     /// [`connect`](Self::connect) gives [`Invalid`](larder_store::ErrorKind::Invalid) for less than
-    /// 100 ms, or a pool of the application's; and
+    /// 100 ms, or a pool of the application's (there is no longest staleness); and
     /// [`Refused`](larder_store::ErrorKind::Refused) where the user may not ask for `INFO`. That there are
     /// no replicas is no error: they come and go.
     ///
@@ -213,8 +217,8 @@ impl RedisBuilder {
     ///
     /// - [`Invalid`](larder_store::ErrorKind::Invalid): the URL is none, or the server is no Redis, too old, a sentinel,
     ///   or has no such database; or it is one of a cluster where the URL says that it is not, or
-    ///   the other way round; or replicas have as long as the deadline to confirm a write, or may be
-    ///   read and cannot be.
+    ///   the other way round; or a deadline is not from 1 ms to 60 s; or replicas have as long as the
+    ///   deadline to confirm a write, or may be read and cannot be.
     /// - [`NotSent`](larder_store::ErrorKind::NotSent): nobody answers. Of a cluster one seed and one master are enough.
     /// - [`Refused`](larder_store::ErrorKind::Refused): the password is missing or wrong, the server is not ready, or the
     ///   user may not `WAIT` where replicas are to confirm, or ask for `INFO` where they are read.
@@ -224,9 +228,7 @@ impl RedisBuilder {
     pub async fn connect(self) -> Result<RedisStore> {
         let mut limits = self.limits;
         let servers = Servers::named_by(self.origin, &mut limits)?;
-        if let Some(replicas) = limits.replicas {
-            replicas.check(limits.deadline)?;
-        }
+        limits.check()?;
         if let Some(most) = self.max_staleness {
             ReplicaReads::check(most)?;
         }

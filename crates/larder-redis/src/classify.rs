@@ -83,6 +83,32 @@ const CODES: &[(&str, Refusal, &str)] = &[
     ),
 ];
 
+/// What older servers say in place of `NOPERM` where a script runs into it.
+const NOPERM_OF_SCRIPTS: &str = "The user executing the script can't";
+
+fn code(error: &ServerError) -> &str {
+    let details = error.details().unwrap_or_default();
+    match error.code() {
+        "ERR" if details.starts_with(NOPERM_OF_SCRIPTS) => "NOPERM",
+        code => code,
+    }
+}
+
+/// The error of a script that the server stopped at a command that the user may not run, if it is
+/// one. Scripts check before they write, but for this: what they wrote before stays.
+pub(crate) fn denied_midway(operation: &'static str, error: &ServerError) -> Option<Error> {
+    let details = error.details().unwrap_or_default();
+    let is_midway = code(error) == "NOPERM" && details.contains("user_script:");
+    is_midway.then(|| {
+        Error::new(
+            operation,
+            ErrorKind::MayHaveRun,
+            "the user may not run one of the commands of its script (NOPERM), which may have \
+             written before it came to that: grant all that it runs",
+        )
+    })
+}
+
 /// The error of a plain command that the server answered with an error: it did nothing.
 pub(crate) fn refused(operation: &'static str, error: &ServerError) -> Error {
     known(operation, error).unwrap_or_else(|| {
@@ -96,7 +122,8 @@ pub(crate) fn refused(operation: &'static str, error: &ServerError) -> Error {
 
 /// The error of a code that says that nothing was done, if it is one of those.
 pub(crate) fn known(operation: &'static str, error: &ServerError) -> Option<Error> {
-    let (code, refusal, what) = CODES.iter().find(|(code, ..)| *code == error.code())?;
+    let found = code(error);
+    let (code, refusal, what) = CODES.iter().find(|(code, ..)| *code == found)?;
     Some(Error::new(
         operation,
         ErrorKind::Refused(*refusal),
@@ -157,6 +184,26 @@ mod tests {
         ] {
             let error = refused("get", &answer(line));
             assert_eq!(error.kind(), ErrorKind::Refused(refusal), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_script_that_is_stopped_by_what_the_user_may_not_do_may_have_written() {
+        let midway = "script: 5407b6, on @user_script:3.";
+        for line in [
+            format!("NOPERM ACL failure in script: User app has no permissions {midway}"),
+            format!("ERR The user executing the script can't run this command {midway}"),
+        ] {
+            let error = denied_midway("run", &answer(&line)).unwrap();
+            assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{line}");
+            let error = refused("put", &answer(&line));
+            assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Denied), "{line}");
+        }
+        for line in [
+            "NOPERM this user has no permissions to run the 'evalsha' command".to_owned(),
+            format!("WRONGTYPE Operation against a key {midway}"),
+        ] {
+            assert!(denied_midway("run", &answer(&line)).is_none(), "{line}");
         }
     }
 

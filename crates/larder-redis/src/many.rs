@@ -57,7 +57,7 @@ impl RedisStore {
             return Vec::new();
         }
         let begun = self.route.begin_many_by(deadline, Access::Read, "get_many");
-        let values = match begun {
+        let values = match begun.await {
             Ok(batch) => read(&batch, &sent, |at| &keys[at]).await,
             Err(error) => sent.iter().map(|_| Err(again(&error))).collect(),
         };
@@ -72,7 +72,8 @@ impl RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let batch = match self.begin_writes("put_many", sent.iter().map(|&at| puts[at].key())) {
+        let begun = self.begin_writes("put_many", sent.iter().map(|&at| puts[at].key()));
+        let batch = match begun.await {
             Ok(batch) => batch,
             Err(error) => return fail(results, &sent, &error),
         };
@@ -98,8 +99,8 @@ impl RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let batch = match self.begin_writes("delete_many", sent.iter().map(|&at| deletes[at].key()))
-        {
+        let begun = self.begin_writes("delete_many", sent.iter().map(|&at| deletes[at].key()));
+        let batch = match begun.await {
             Ok(batch) => batch,
             Err(error) => return fail(results, &sent, &error),
         };

@@ -25,7 +25,8 @@ impl Programs for RedisStore {
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         let step = self.step(key, call)?;
-        let operation = self.route.begin_as(step.access(), "run", key.as_bytes())?;
+        let begun = self.route.begin_as(step.access(), "run", key.as_bytes());
+        let operation = begun.await?;
         if let Some(expiry) = step.expiry() {
             let expired = operation.send(&expiry, Repeat::Safe);
             step.answer(Box::pin(expired).await?)?;
@@ -75,7 +76,7 @@ impl RedisStore {
             true => Access::Read,
             false => Access::Write,
         };
-        let batch = match self.route.begin_many(access, "run_many") {
+        let batch = match self.route.begin_many(access, "run_many").await {
             Ok(batch) => batch,
             Err(error) => return fail(error),
         };
@@ -130,10 +131,8 @@ async fn send_all(batch: &Batch<'_>, steps: &[&Step<'_>], names: &[Named]) -> Ve
         Named::ByText => step.by_text(),
     };
     // They are sent together, so they are repeated together or not at all.
-    let repeat = match steps.iter().all(|step| step.repeat() == Repeat::Safe) {
-        true => Repeat::Safe,
-        false => Repeat::Never,
-    };
+    let repeats = steps.iter().map(|step| step.repeat());
+    let repeat = repeats.fold(Repeat::Safe, Repeat::and);
     let items = steps.iter().zip(names);
     let items = items.map(|item| (item.0.key(), command(item)));
     batch.send(items, repeat).await

@@ -4,13 +4,14 @@
 //! one key, [`Route::begin_many`] for those of several.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::{Error, Key, Result};
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, Journey, Shard, Split};
-use crate::connection::{Access, Limits, Member, Operation, Repeat};
+use crate::connection::{Access, Limits, Member, Operation, Repeat, cooperate};
 use crate::script::is_forgotten;
 
 /// The servers of a store.
@@ -21,28 +22,38 @@ pub(crate) enum Route {
 
 impl Route {
     /// Begins an operation on the server that holds `key`, unless too many are in flight there.
-    pub(crate) fn begin(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
-        self.begin_at(name, key.as_bytes())
+    pub(crate) async fn begin(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
+        self.begin_at(name, key.as_bytes()).await
     }
 
     /// [`begin`](Self::begin) for what is no key but has a slot as one has.
-    pub(crate) fn begin_at(&self, name: &'static str, key: &[u8]) -> Result<Routed<'_>> {
-        self.begin_as(Access::Read, name, key)
+    pub(crate) async fn begin_at(&self, name: &'static str, key: &[u8]) -> Result<Routed<'_>> {
+        self.begin_as(Access::Read, name, key).await
     }
 
     /// [`begin_at`](Self::begin_at), with what the operation does to what replicas are to have before
     /// it is acknowledged.
-    pub(crate) fn begin_as(
+    pub(crate) async fn begin_as(
         &self,
         access: Access,
         name: &'static str,
         key: &[u8],
     ) -> Result<Routed<'_>> {
-        self.begin_by(self.deadline(), access, name, key)
+        self.begin_by(self.deadline(), access, name, key).await
     }
 
     /// [`begin_as`](Self::begin_as) what has begun already, and ends by `deadline`.
-    pub(crate) fn begin_by(
+    pub(crate) async fn begin_by(
+        &self,
+        deadline: Instant,
+        access: Access,
+        name: &'static str,
+        key: &[u8],
+    ) -> Result<Routed<'_>> {
+        cooperate(self.routed(deadline, access, name, key)).await
+    }
+
+    fn routed(
         &self,
         deadline: Instant,
         access: Access,
@@ -65,12 +76,12 @@ impl Route {
     }
 
     /// Begins an operation on several keys, wherever they are.
-    pub(crate) fn begin_many(&self, access: Access, name: &'static str) -> Result<Batch<'_>> {
-        self.begin_many_by(self.deadline(), access, name)
+    pub(crate) async fn begin_many(&self, access: Access, name: &'static str) -> Result<Batch<'_>> {
+        self.begin_many_by(self.deadline(), access, name).await
     }
 
     /// [`begin_many`](Self::begin_many) what has begun already, and ends by `deadline`.
-    pub(crate) fn begin_many_by(
+    pub(crate) async fn begin_many_by(
         &self,
         deadline: Instant,
         access: Access,
@@ -78,12 +89,13 @@ impl Route {
     ) -> Result<Batch<'_>> {
         match self {
             Self::One(server) => {
-                let operation = server.begin_by(name, deadline)?;
+                let operation = cooperate(server.begin_by(name, deadline)).await?;
                 Ok(Batch::One(operation.with_access(access)))
             }
             Self::Cluster(cluster) => Ok(Batch::Cluster {
                 cluster,
                 journey: Journey::new(name, deadline, access),
+                has_lost_run: AtomicBool::new(false),
             }),
         }
     }
@@ -139,17 +151,19 @@ impl Routed<'_> {
     /// the server's.
     ///
     /// # Errors
-    /// As [`Operation::send`].
+    /// As [`Operation::send`]. After a write whose answer was lost no refusal is given:
+    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun).
     pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
         let outcome = self.operation.send(command, repeat).await;
-        match &self.shard {
+        let outcome = match &self.shard {
             Some(shard) if shard.is_elsewhere(&outcome) => {
                 let following = shard.follow(&self.operation, command, repeat, outcome);
                 // Boxed like all that is rare, so that the future of the common case is a small one.
                 Box::pin(following).await
             }
             _ => outcome,
-        }
+        };
+        self.operation.settled(outcome)
     }
 
     /// Sends a call of a script by its hash, and by its text where the server does not know it: then
@@ -179,6 +193,8 @@ pub(crate) enum Batch<'a> {
     Cluster {
         cluster: &'a Cluster,
         journey: Journey,
+        /// On one of the nodes a write was sent again after its answer was lost.
+        has_lost_run: AtomicBool,
     },
 }
 
@@ -194,7 +210,8 @@ impl Batch<'_> {
     /// Sends commands, each with the key that says where it goes, in one round trip to each server
     /// and side by side, and gives the answer of each. Those of one key run in their order.
     ///
-    /// `repeat` says whether all that was sent together may be sent again together.
+    /// `repeat` says whether all that was sent together may be sent again together. After a write
+    /// whose answer was lost no refusal is given, as by [`Routed::send`].
     pub(crate) fn send<'k>(
         &self,
         items: impl ExactSizeIterator<Item = (&'k Key, Cmd)>,
@@ -208,14 +225,20 @@ impl Batch<'_> {
                 }
                 Load::One(operation, pipeline)
             }
-            Self::Cluster { cluster, journey } => {
-                Load::Split(cluster.split(journey.clone(), items, repeat))
-            }
+            Self::Cluster {
+                cluster,
+                journey,
+                has_lost_run,
+            } => Load::Split(cluster.split(journey.clone(), items, repeat, has_lost_run)),
         };
         async move {
             match load {
                 Load::One(_, pipeline) if pipeline.is_empty() => Vec::new(),
-                Load::One(operation, pipeline) => operation.send_all(&pipeline, repeat).await,
+                Load::One(operation, pipeline) => {
+                    let outcomes = operation.send_all(&pipeline, repeat).await;
+                    let settled = |outcome| operation.settled(outcome);
+                    outcomes.into_iter().map(settled).collect()
+                }
                 Load::Split(split) => Box::pin(split.send()).await,
             }
         }

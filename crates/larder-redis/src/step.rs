@@ -68,7 +68,8 @@ impl<'a> Step<'a> {
 
     pub(crate) fn repeat(&self) -> Repeat {
         match self.effect {
-            Effect::Read | Effect::Idempotent => Repeat::Safe,
+            Effect::Read => Repeat::Safe,
+            Effect::Idempotent => Repeat::Idempotent,
             Effect::Once => Repeat::Never,
         }
     }
@@ -113,6 +114,11 @@ impl<'a> Step<'a> {
             Value::ServerError(error) => error,
             value => return wire::wire(value),
         };
+        if self.effect != Effect::Read
+            && let Some(error) = classify::denied_midway("run", &error)
+        {
+            return Err(error);
+        }
         if let Some(error) = classify::known("run", &error) {
             return Err(error);
         }

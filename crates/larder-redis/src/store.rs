@@ -27,19 +27,22 @@ use crate::script::{Named, Scripts};
 ///
 /// # Order
 /// All commands go over one connection, so that those of one key run in the order in which they
-/// were sent. A connection that is given up is closed at both ends before the next one serves:
+/// were sent. A connection that broke is closed at both ends before the next one serves:
 /// here, with what was not sent yet, and by `CLIENT KILL` at the server, with what it has not read
-/// yet. So a write without an answer does not run after one that was sent later and was answered.
+/// yet. No connection serves before the server has answered that, however many break in between. So a
+/// write without an answer does not run after one that was sent later and was answered.
 ///
 /// The second end stays open where the user may not run `CLIENT INFO` and `CLIENT KILL`, where a
-/// proxy answers in the place of the server, where a connection was dropped by something between
-/// here and there, and on [a pool of the application's](crate::redis::from_pool). There a write
-/// whose answer was lost may still run, for as long as something holds its bytes.
+/// proxy answers in the place of the server, where something dropped a connection by a Unix socket,
+/// and on [a pool of the application's](crate::redis::from_pool). There a write whose answer was lost
+/// may still run, for as long as something holds its bytes.
 ///
-/// What is sent again after its answer was lost: reads, and programs that declare that twice is
-/// the same as once. A put is never sent twice; when its connection was dropped its version is read
-/// back, and only where it is not there the error is [`ErrorKind::MayHaveRun`]. Neither is a
-/// removal or an `expire`, whose second run might meet what somebody else wrote after the first.
+/// What is sent again after its answer was lost: reads, renewals and invalidations of leases, and
+/// programs that declare that twice is the same as once. A put is never sent twice; when its
+/// connection was dropped its version is read back, and only where it is not there the error is
+/// [`ErrorKind::MayHaveRun`]. Neither is a removal or an `expire`, whose second run might meet what
+/// somebody else wrote after the first. A write that is refused when it is sent again is
+/// [`ErrorKind::MayHaveRun`], with the refusal as its source: the first run may have been carried out.
 ///
 /// # Clusters
 /// A cluster is many servers of which each has its own connection, deadline and limit of what is in
@@ -99,7 +102,7 @@ impl RedisStore {
     async fn ask(&self, name: &'static str, key: &Key, command: Cmd) -> Result<Value> {
         match &self.replica_reads {
             None => {
-                let operation = self.route.begin(name, key)?;
+                let operation = self.route.begin(name, key).await?;
                 operation.send(&command, Repeat::Safe).await
             }
             // Boxed, so that the future of the common case is a small one.
@@ -121,19 +124,20 @@ impl RedisStore {
             return Ok(answer);
         }
         let key = key.as_bytes();
-        let operation = self.route.begin_by(deadline, Access::Read, name, key)?;
+        let begun = self.route.begin_by(deadline, Access::Read, name, key);
+        let operation = begun.await?;
         operation.send(&command, Repeat::Safe).await
     }
 
     /// Begins what changes a value.
-    pub(crate) fn begin_write(
+    pub(crate) async fn begin_write(
         &self,
         name: &'static str,
         key: &Key,
     ) -> Result<Write<'_, Routed<'_>>> {
         let writing = self.writing([key]);
-        let operation = self.route.begin_as(Access::Write, name, key.as_bytes())?;
-        Ok(Write::new(operation, writing))
+        let begun = self.route.begin_as(Access::Write, name, key.as_bytes());
+        Ok(Write::new(begun.await?, writing))
     }
 
     /// [`begin_write`](Self::begin_write) for several keys.
@@ -141,10 +145,12 @@ impl RedisStore {
         &self,
         name: &'static str,
         keys: impl IntoIterator<Item = &'k Key>,
-    ) -> Result<Write<'_, Batch<'_>>> {
+    ) -> impl Future<Output = Result<Write<'_, Batch<'_>>>> + Send {
         let writing = self.writing(keys);
-        let batch = self.route.begin_many(Access::Write, name)?;
-        Ok(Write::new(batch, writing))
+        async move {
+            let begun = self.route.begin_many(Access::Write, name);
+            Ok(Write::new(begun.await?, writing))
+        }
     }
 
     /// Sees to it that no replica is read that lacks what is written now.
@@ -196,7 +202,7 @@ impl Store for RedisStore {
     async fn put(&self, put: &Put) -> Result<bool> {
         put.key().require(Form::Value, "put")?;
         commands::check_size("put", put, self.max_value)?;
-        let operation = self.begin_write("put", put.key())?;
+        let operation = self.begin_write("put", put.key()).await?;
         let written = self.once(&operation, |named| commands::put(put, named));
         match written.await {
             Ok(value) => commands::done("put", &value),
@@ -210,7 +216,7 @@ impl Store for RedisStore {
         if !commands::may_delete(delete) {
             return Ok(false);
         }
-        let operation = self.begin_write("delete", delete.key())?;
+        let operation = self.begin_write("delete", delete.key()).await?;
         let command = |named| commands::delete(delete, named);
         let value = self.once(&operation, command).await?;
         commands::done("delete", &value)
@@ -218,7 +224,7 @@ impl Store for RedisStore {
 
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
         key.require(Form::Value, "expire")?;
-        let operation = self.begin_write("expire", key)?;
+        let operation = self.begin_write("expire", key).await?;
         // Never again: in between somebody may have written a value that is to live longer.
         let command = commands::expire(key, ttl);
         let value = operation.send(&command, Repeat::Never).await?;

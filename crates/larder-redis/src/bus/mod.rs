@@ -64,7 +64,8 @@ impl Bus for RedisBus {
         let operation = self
             .store
             .route
-            .begin_at("publish", channel.as_str().as_bytes())?;
+            .begin_at("publish", channel.as_str().as_bytes())
+            .await?;
         match operation.send(&command, Repeat::Never).await? {
             Value::Int(_) => Ok(()),
             other => Err(commands::unread("publish", &other)),

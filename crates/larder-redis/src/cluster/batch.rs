@@ -1,15 +1,17 @@
 //! How a batch is split by node, and how what was sent on is sent again.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::redis::{Cmd, Pipeline, Value};
 use futures_util::future::join_all;
 use larder_store::{Error, ErrorKind, Key, Result};
+use tokio::task::coop::consume_budget;
 
 use super::follow::{Hop, Journey};
 use super::redirect::{Redirect, too_many, unserved};
 use super::{Cluster, Shared, slot};
-use crate::connection::Repeat;
+use crate::connection::{Repeat, after_lost_run};
 use crate::route::again;
 
 /// A batch, split by the node that each item goes to. The parts are sent side by side.
@@ -18,6 +20,10 @@ pub(crate) struct Split<'a, 'k> {
     keys: Vec<&'k Key>,
     parts: Vec<Part>,
     answers: Vec<Option<Result<Value>>>,
+    /// Of each item whether it was sent again after its answer was lost, as a write.
+    lost_runs: Vec<bool>,
+    /// Whether one of the batch was, now or before.
+    has_lost_run: &'a AtomicBool,
     journey: Journey,
     repeat: Repeat,
 }
@@ -36,6 +42,7 @@ impl Cluster {
         journey: Journey,
         items: impl ExactSizeIterator<Item = (&'k Key, Cmd)>,
         repeat: Repeat,
+        has_lost_run: &'a AtomicBool,
     ) -> Split<'a, 'k> {
         let shared = &*self.shared;
         let name = journey.name;
@@ -44,6 +51,8 @@ impl Cluster {
             keys: Vec::with_capacity(items.len()),
             parts: Vec::new(),
             answers: Vec::with_capacity(items.len()),
+            lost_runs: vec![has_lost_run.load(Ordering::Relaxed); items.len()],
+            has_lost_run,
             journey,
             repeat,
         };
@@ -101,7 +110,12 @@ impl<'k> Split<'_, 'k> {
                 .map(|part| part.send(&self.journey, self.repeat));
             let outcomes = join_all(sending).await;
             let mut strays = Vec::new();
-            for (part, outcomes) in parts.iter().zip(outcomes) {
+            for (part, (outcomes, has_lost_run)) in parts.iter().zip(outcomes) {
+                if has_lost_run {
+                    part.items
+                        .iter()
+                        .for_each(|&item| self.lost_runs[item] = true);
+                }
                 self.sort(part, outcomes, &mut strays);
             }
             if !strays.is_empty() {
@@ -109,9 +123,24 @@ impl<'k> Split<'_, 'k> {
                 self.regroup(strays).await;
             }
         }
+        if self.lost_runs.contains(&true) {
+            self.has_lost_run.store(true, Ordering::Relaxed);
+        }
         let name = self.journey.name;
-        let answer = |answer: Option<_>| answer.unwrap_or_else(|| Err(unserved(name)));
-        self.answers.into_iter().map(answer).collect()
+        let settled = |(answer, has_lost_run): (Option<_>, _)| {
+            let answer = answer.unwrap_or_else(|| Err(unserved(name)));
+            match has_lost_run {
+                false => answer,
+                true => after_lost_run(name, answer),
+            }
+        };
+        let answers = self.answers.into_iter().zip(self.lost_runs);
+        let answers: Vec<_> = answers.map(settled).collect();
+        if answers.iter().any(Result::is_err) {
+            // As in `cooperate`: it may have failed without a wait.
+            consume_budget().await;
+        }
+        answers
     }
 
     /// Keeps the answers, and sets aside what was sent on.
@@ -199,14 +228,20 @@ fn came_too_late(operation: &'static str) -> Error {
 }
 
 impl Part {
-    async fn send(&self, journey: &Journey, repeat: Repeat) -> Vec<Result<Value>> {
+    /// The outcome of each item, and whether they were sent again after a write of theirs had no
+    /// answer.
+    async fn send(&self, journey: &Journey, repeat: Repeat) -> (Vec<Result<Value>>, bool) {
         let operation = match self.to.begin(journey) {
             Ok(operation) => operation,
-            Err(error) => return self.items.iter().map(|_| Err(again(&error))).collect(),
+            Err(error) => {
+                let failed = self.items.iter().map(|_| Err(again(&error)));
+                return (failed.collect(), false);
+            }
         };
         let answers = operation.send_all(&self.pipeline, repeat).await;
         let (skipped, step) = self.stride();
-        answers.into_iter().skip(skipped).step_by(step).collect()
+        let answers = answers.into_iter().skip(skipped).step_by(step);
+        (answers.collect(), operation.has_lost_run())
     }
 
     /// The commands of the items.

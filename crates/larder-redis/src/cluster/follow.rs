@@ -114,7 +114,7 @@ impl Shard<'_> {
                 journey.hop()?;
             }
             teller = hop.member.host().to_owned();
-            outcome = hop.send(&journey, command, repeat).await;
+            outcome = hop.send(&journey, first, command, repeat).await;
         }
     }
 }
@@ -131,15 +131,28 @@ impl Hop {
         Arc::ptr_eq(&self.member, &other.member) && self.is_asking == other.is_asking
     }
 
-    async fn send(&self, journey: &Journey, command: &Cmd, repeat: Repeat) -> Result<Value> {
+    /// Sends what `first` was sent on with.
+    async fn send(
+        &self,
+        journey: &Journey,
+        first: &Operation<'_>,
+        command: &Cmd,
+        repeat: Repeat,
+    ) -> Result<Value> {
         let operation = self.begin(journey)?;
-        if !self.is_asking {
-            return operation.send(command, repeat).await;
+        let outcome = match self.is_asking {
+            false => operation.send(command, repeat).await,
+            true => {
+                let mut pipeline = Pipeline::with_capacity(2);
+                pipeline.cmd("ASKING").add_command(command.clone());
+                let answer = operation.send_all(&pipeline, repeat).await.pop();
+                answer.unwrap_or_else(|| Err(classify::unexpected(journey.name)))
+            }
+        };
+        if operation.has_lost_run() {
+            first.note_lost_run();
         }
-        let mut pipeline = Pipeline::with_capacity(2);
-        pipeline.cmd("ASKING").add_command(command.clone());
-        let answer = operation.send_all(&pipeline, repeat).await.pop();
-        answer.unwrap_or_else(|| Err(classify::unexpected(journey.name)))
+        outcome
     }
 
     pub(super) fn begin(&self, journey: &Journey) -> Result<Operation<'static>> {

@@ -54,7 +54,7 @@ impl Line {
         self.connection.clone()
     }
 
-    pub(crate) fn health(&self) -> &Health {
+    pub(crate) fn health(&self) -> &Arc<Health> {
         &self.health
     }
 
@@ -84,14 +84,22 @@ impl Line {
         }
     }
 
-    /// Makes the server forget what it has not read of `hung`, which this line takes the place of.
-    pub(crate) async fn succeed(&self, hung: &Self, deadline: Duration) {
-        if let Some(remains) = &hung.remains
-            && hung.health.state() == State::Hung
-        {
-            // As far as it goes: a server that refuses it still serves.
-            let _ = timeout(deadline, remains.remove(&self.connection)).await;
+    /// Makes the server forget what it has not read of `broken`, which this line takes the place of.
+    ///
+    /// Returns whether that is settled. Until it is, a write that is held there may still run, and
+    /// no line may serve: this one is given up.
+    pub(crate) async fn succeed(&self, broken: &Self, deadline: Duration) -> bool {
+        let is_hung = broken.health.state() == State::Hung;
+        let remains = broken.remains.as_ref();
+        let Some(remains) = remains.filter(|it| is_hung || it.outlives_a_restart()) else {
+            return true;
+        };
+        match timeout(deadline, remains.remove(&self.connection)).await {
+            Ok(true) => return true,
+            Ok(false) => self.health.dropped(),
+            Err(_) => self.health.hung(),
         }
+        false
     }
 }
 

@@ -32,6 +32,7 @@ impl Node {
             return Err(Fault::Broken);
         };
         let config = AsyncConnectionConfig::new().set_push_sender(push);
-        manager::line(target, config, &health, self.limits.connect_deadline).await
+        let parts = || (config.clone(), health.clone());
+        manager::line(target, parts, self.limits.connect_deadline).await
     }
 }

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use super::dial::dial;
 use super::fault::Fault;
 use super::health::Health;
+use super::limits::Limits;
 use super::line::Line;
-use super::node::Limits;
 use super::target::{Address, Target};
 
 /// Makes the lines of our own bb8 pool, and tells it which of them broke.
@@ -37,9 +37,11 @@ impl ManageConnection for Manager {
     type Error = Fault;
 
     async fn connect(&self) -> Result<Arc<Line>, Fault> {
-        let health = Arc::new(Health::new(self.supervisor.clone()));
-        let config = AsyncConnectionConfig::new();
-        let line = line(&self.target, config, &health, self.deadline).await;
+        let parts = || {
+            let health = Arc::new(Health::new(self.supervisor.clone()));
+            (AsyncConnectionConfig::new(), health)
+        };
+        let line = line(&self.target, parts, self.deadline).await;
         line.map(Arc::new)
     }
 
@@ -56,27 +58,22 @@ impl ManageConnection for Manager {
 }
 
 /// Makes a line to `target`, and greets the server.
+///
+/// `parts` are what one dial is made with. A dial that is given up breaks its health, so no two
+/// may share one.
 pub(super) async fn line(
     target: &Target,
-    config: AsyncConnectionConfig,
-    health: &Arc<Health>,
+    parts: impl Fn() -> (AsyncConnectionConfig, Arc<Health>),
     deadline: Duration,
 ) -> Result<Line, Fault> {
-    // The deadlines are ours: the client's own end neither a queue nor a handshake.
-    let config = config
-        .set_connection_timeout(None)
-        .set_response_timeout(None);
     let connecting = async {
         match target {
-            Target::Fixed(address) => greet(address, config, health).await,
+            Target::Fixed(address) => greet(address.clone(), parts()).await,
             Target::ClusterReplica(address) => {
-                let line = greet(address, config, health).await?;
+                let line = greet(address.clone(), parts()).await?;
                 read_only(&line).await.map(|()| line)
             }
-            Target::Master(sentinels) => {
-                let dial = async |address| greet(&address, config.clone(), health).await;
-                sentinels.line(health, dial).await
-            }
+            Target::Master(sentinels) => sentinels.line(|address| greet(address, parts())).await,
         }
     };
     match timeout(deadline, connecting).await {
@@ -93,11 +90,14 @@ fn too_late(target: &Target) -> Fault {
 }
 
 async fn greet(
-    address: &Address,
-    config: AsyncConnectionConfig,
-    health: &Arc<Health>,
+    address: Address,
+    (config, health): (AsyncConnectionConfig, Arc<Health>),
 ) -> Result<Line, Fault> {
-    let line = dial(address, config, health.clone()).await;
+    // The deadlines are ours: the client's own end neither a queue nor a handshake.
+    let config = config
+        .set_connection_timeout(None)
+        .set_response_timeout(None);
+    let line = dial(&address, config, health).await;
     line.map_err(Fault::Redis)
 }
 

@@ -11,9 +11,11 @@
 //! A node has one line, since that is what keeps the order: commands of one key on two sockets run
 //! in the order in which the server happens to read them.
 
+mod cooperate;
 mod dial;
 mod fault;
 mod health;
+mod limits;
 mod line;
 mod listen;
 mod manager;
@@ -30,12 +32,14 @@ mod source;
 mod supervisor;
 mod target;
 
+pub(crate) use cooperate::cooperate;
 pub(crate) use fault::Fault;
 pub(crate) use health::Health;
+pub(crate) use limits::Limits;
 pub(crate) use line::Line;
 pub(crate) use member::Member;
-pub(crate) use node::{Limits, Node};
-pub(crate) use operation::{Operation, Repeat};
+pub(crate) use node::Node;
+pub(crate) use operation::{Operation, Repeat, after_lost_run};
 pub(crate) use pace::Pace;
 pub(crate) use place::Place;
 pub(crate) use replicas::{Access, Replicas};

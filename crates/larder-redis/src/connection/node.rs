@@ -1,6 +1,5 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use ::redis::{ConnectionAddr, Value};
 use arc_swap::ArcSwapOption;
@@ -8,23 +7,14 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::cooperate;
 use super::fault::Fault;
 use super::health::State;
+use super::limits::Limits;
 use super::line::Line;
 use super::place::Place;
-use super::replicas::Replicas;
 use super::source::Source;
 use super::target::{Address, Target};
-
-/// The limits of one server's connections.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) deadline: Duration,
-    pub(crate) connect_deadline: Duration,
-    pub(crate) in_flight: usize,
-    /// Who is to have a write before it is acknowledged, besides the server.
-    pub(crate) replicas: Option<Replicas>,
-}
 
 /// One server: its line in use, and what waits for it.
 ///
@@ -173,10 +163,10 @@ impl Node {
                 return Ok(line);
             }
             if self.ended.load(Ordering::Acquire) {
-                return Err(self.runtime_ended(operation));
+                return cooperate(Err(self.runtime_ended(operation))).await;
             }
             if self.is_down() || tokio::time::timeout_at(deadline, changed).await.is_err() {
-                return Err(self.no_line(operation));
+                return cooperate(Err(self.no_line(operation))).await;
             }
         }
     }
@@ -218,19 +208,9 @@ impl Node {
     }
 
     /// Whether answers say that the server is not the master any more which the sentinels had
-    /// elected, and that it ran nothing of what they answer.
-    ///
-    /// The last may be any error: what waits for replicas is refused in words of its own.
+    /// elected. It may have run the others of a batch, such as reads.
     pub(super) fn is_demoted_by(&self, answers: &[Value]) -> bool {
-        let is_error = |answer: &Value| matches!(answer, Value::ServerError(_));
-        let is_read_only = |answer: &Value| matches!(answer, Value::ServerError(error) if error.code() == "READONLY");
-        let refused = match answers {
-            [rest @ .., last] if !rest.is_empty() => {
-                rest.iter().all(is_read_only) && is_error(last)
-            }
-            answers => answers.first().is_some_and(is_read_only),
-        };
-        refused && matches!(self.source.target(), Some(Target::Master(_)))
+        answers.iter().any(is_read_only) && matches!(self.source.target(), Some(Target::Master(_)))
     }
 
     /// Takes a line out of the source, and puts it in the place of the one that broke.
@@ -247,8 +227,11 @@ impl Node {
         }
         let deadline = self.limits.connect_deadline;
         let line = self.source.line(deadline, &self.supervisor).await?;
-        if let Some(broken) = &broken {
-            line.succeed(broken, deadline).await;
+        if let Some(broken) = &broken
+            && !line.succeed(broken, deadline).await
+        {
+            // Served by now, what is written might be undone by what is held there.
+            return Err(Fault::Broken);
         }
         // Counted first: who has an answer that came on it sees that it is another.
         self.lines.fetch_add(1, Ordering::AcqRel);
@@ -276,4 +259,9 @@ impl Node {
                 .set(if down { 1.0 } else { 0.0 });
         }
     }
+}
+
+/// Whether an answer says that the server takes no writes, since it is a replica.
+pub(super) fn is_read_only(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if error.code() == "READONLY")
 }

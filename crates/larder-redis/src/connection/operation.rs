@@ -3,7 +3,7 @@ use std::io;
 use std::ops::Deref;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,18 +14,32 @@ use tokio::time::{Instant, timeout_at};
 
 use super::line::Line;
 use super::member::Member;
-use super::node::Node;
+use super::node::{Node, is_read_only};
 use super::replicas::{Access, Replicas};
 use crate::classify;
 use crate::route::again;
+use crate::script::is_forgotten;
 
 /// Whether a request may be sent again after its answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Twice is the same as once.
+    /// It changes nothing that a caller sees, however often it runs.
     Safe,
+    /// It changes something, and twice is the same as once.
+    Idempotent,
     /// Twice may be more than once.
     Never,
+}
+
+impl Repeat {
+    /// Whether requests of both sorts that are sent together may be sent again together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Never, _) | (_, Self::Never) => Self::Never,
+            (Self::Idempotent, _) | (_, Self::Idempotent) => Self::Idempotent,
+            (Self::Safe, Self::Safe) => Self::Safe,
+        }
+    }
 }
 
 /// What is sent in one go.
@@ -64,6 +78,8 @@ pub(crate) struct Operation<'a> {
     name: &'static str,
     deadline: Instant,
     access: Access,
+    /// A write was sent again after its answer was lost.
+    has_lost_run: AtomicBool,
 }
 
 /// The node of an operation: where there is one node only it is borrowed, where the node may be
@@ -130,6 +146,7 @@ impl<'a> Operation<'a> {
             name,
             deadline,
             access: Access::Read,
+            has_lost_run: AtomicBool::new(false),
         };
         let (node, name) = (&*operation.node, operation.name);
         let most = node.limits.in_flight;
@@ -176,6 +193,24 @@ impl<'a> Operation<'a> {
     /// Whether the deadline is still to come.
     pub(crate) fn has_time(&self) -> bool {
         Instant::now() < self.deadline
+    }
+
+    /// Whether an earlier run of a write may have been carried out: its answer was lost.
+    pub(crate) fn has_lost_run(&self) -> bool {
+        self.has_lost_run.load(Ordering::Relaxed)
+    }
+
+    /// Takes down that the answer of a run was lost, here or where the operation was sent on to.
+    pub(crate) fn note_lost_run(&self) {
+        self.has_lost_run.store(true, Ordering::Relaxed);
+    }
+
+    /// What an outcome means to the caller, which a run before it may have made ambiguous.
+    pub(crate) fn settled(&self, outcome: Result<Value>) -> Result<Value> {
+        match self.has_lost_run() {
+            false => outcome,
+            true => after_lost_run(self.name, outcome),
+        }
     }
 
     /// Who is waited for.
@@ -243,7 +278,7 @@ impl<'a> Operation<'a> {
 
     async fn transmit(&self, request: Request<'_>, repeat: Repeat) -> Result<Value> {
         let mut repeats = match repeat {
-            Repeat::Safe => 1,
+            Repeat::Safe | Repeat::Idempotent => 1,
             Repeat::Never => 0,
         };
         let (mut lost, mut was_demoted) = (None, false);
@@ -259,8 +294,10 @@ impl<'a> Operation<'a> {
             match self.attempt(&line, request).await {
                 Ok(value) if self.node.is_demoted_by(request.answers(&value)) => {
                     line.health().dropped();
-                    // Nothing ran, so this is no repetition; but not even that goes on for ever.
-                    if std::mem::replace(&mut was_demoted, true) || !self.has_time() {
+                    // Where nothing ran this is no repetition; but not even that goes on for ever.
+                    let ran_nothing = ran_nothing(request.answers(&value));
+                    let is_second = std::mem::replace(&mut was_demoted, true);
+                    if !ran_nothing || is_second || !self.has_time() {
                         return Ok(value);
                     }
                     continue;
@@ -270,6 +307,9 @@ impl<'a> Operation<'a> {
                     return Err(self.lost(error));
                 }
                 Err(error) => lost = Some(error),
+            }
+            if repeat == Repeat::Idempotent {
+                self.note_lost_run();
             }
             repeats -= 1;
         }
@@ -330,6 +370,30 @@ enum Lost {
     Dropped(Option<io::Error>),
 }
 
+/// Whether a server that was demoted ran nothing of a batch.
+///
+/// The last answer may be any error: what waits for replicas is refused in words of its own.
+fn ran_nothing(answers: &[Value]) -> bool {
+    let Some((last, rest)) = answers.split_last() else {
+        return false;
+    };
+    rest.iter().all(is_read_only) && matches!(last, Value::ServerError(_))
+}
+
+/// The outcome of a write that was sent again after its answer was lost. A refusal says that the last
+/// run did nothing, and nothing of the one before.
+pub(crate) fn after_lost_run(name: &'static str, outcome: Result<Value>) -> Result<Value> {
+    let refusal = match outcome {
+        // Its text follows, and the outcome of that is the one that counts.
+        Ok(value) if is_forgotten(&value) => return Ok(value),
+        Ok(Value::ServerError(error)) => classify::refused(name, &error),
+        Err(error) if error.had_no_effect() => error,
+        outcome => return outcome,
+    };
+    let text = format!("its answer was lost; sent again, it was {}", refusal.kind());
+    Err(Error::new(name, ErrorKind::MayHaveRun, text).with_source(refusal))
+}
+
 /// The answer of each item out of the answer of all; an error of all is an error of each.
 fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<Value>> {
     let error = match value {
@@ -341,4 +405,96 @@ fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<
         Err(error) => error,
     };
     (0..items).map(|_| Err(again(&error))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    fn answer(line: &str) -> Value {
+        ::redis::parse_redis_value(format!("{line}\r\n").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn no_refusal_is_one_after_a_run_whose_answer_was_lost() {
+        for line in [
+            "-READONLY You can't write against a read only replica.",
+            "-NOPERM this user has no permissions",
+            "-NOAUTH Authentication required.",
+            "-LOADING Redis is loading the dataset in memory",
+            "-BUSY Redis is busy running a script.",
+            "-OOM command not allowed when used memory > 'maxmemory'.",
+            "-MISCONF Errors writing to the AOF file",
+            "-MASTERDOWN Link with MASTER is down",
+            "-NOREPLICAS Not enough good replicas to write.",
+            "-CLUSTERDOWN The cluster is down",
+            "-TRYAGAIN Multiple keys request during rehashing of slot",
+            "-MOVED 1 127.0.0.1:1",
+            "-ASK 1 127.0.0.1:1",
+            "-WRONGTYPE Operation against a key holding the wrong kind of value",
+            "-ERR something else",
+        ] {
+            let refusal = classify::refused(
+                "run",
+                match &answer(line) {
+                    Value::ServerError(error) => error,
+                    other => panic!("{other:?}"),
+                },
+            );
+            for outcome in [Ok(answer(line)), Err(again(&refusal))] {
+                let error = after_lost_run("run", outcome).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{line}");
+                // Why it was refused is still to be found.
+                let source = error.source().unwrap().downcast_ref::<Error>().unwrap();
+                assert_eq!(source.kind(), refusal.kind());
+            }
+        }
+        let not_sent = Error::new("run", ErrorKind::NotSent, "");
+        let error = after_lost_run("run", Err(not_sent)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MayHaveRun);
+    }
+
+    #[test]
+    fn an_answer_is_one_after_a_run_whose_answer_was_lost() {
+        for line in [":1", ":0", "+OK", "$-1", "-NOSCRIPT No matching script."] {
+            assert_eq!(
+                after_lost_run("run", Ok(answer(line))).unwrap(),
+                answer(line)
+            );
+        }
+        let unknown = Error::new("run", ErrorKind::MayHaveRun, "as it was");
+        let error = after_lost_run("run", Err(unknown)).unwrap_err();
+        assert!(error.to_string().ends_with("as it was"));
+    }
+
+    #[test]
+    fn what_is_sent_together_is_sent_again_as_the_most_delicate_of_it() {
+        use Repeat::{Idempotent, Never, Safe};
+        for (one, other, both) in [
+            (Safe, Safe, Safe),
+            (Safe, Idempotent, Idempotent),
+            (Idempotent, Never, Never),
+            (Safe, Never, Never),
+        ] {
+            assert_eq!((one.and(other), other.and(one)), (both, both));
+        }
+    }
+
+    #[test]
+    fn a_demoted_server_ran_nothing_only_where_all_was_refused() {
+        let read_only = || answer("-READONLY You can't write");
+        let waited = answer("-ERR WAIT cannot be used with replica instances");
+        for (answers, ran_nothing_of_it) in [
+            (vec![read_only()], true),
+            (vec![read_only(), read_only()], true),
+            (vec![read_only(), waited], true),
+            (vec![answer("$-1"), read_only()], false),
+            (vec![read_only(), answer(":1")], false),
+            (vec![], false),
+        ] {
+            assert_eq!(ran_nothing(&answers), ran_nothing_of_it, "{answers:?}");
+        }
+    }
 }

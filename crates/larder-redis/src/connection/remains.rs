@@ -6,7 +6,6 @@ use ::redis::{Cmd, Value, cmd};
 /// A connection that nothing comes back on may hold commands that the server has not read yet: in
 /// its own buffers, or in those of a proxy. Closing our end does not take them back. Removing the
 /// client does: the server reads no more of it.
-#[derive(Clone)]
 pub(crate) struct Remains {
     id: String,
     /// Where the server sees it come from. A server that was restarted counts from 1 again, and
@@ -34,11 +33,25 @@ impl Remains {
         })
     }
 
-    /// Removes it, by way of another connection. Nothing is left to do where that is refused.
-    pub(crate) async fn remove(&self, by: &MultiplexedConnection) {
+    /// Removes it by way of another connection, and returns whether nothing is left to be done.
+    ///
+    /// Nothing is where the server has no such client, or refuses for good.
+    pub(crate) async fn remove(&self, by: &MultiplexedConnection) -> bool {
         let mut kill = cmd("CLIENT");
         kill.arg("KILL").arg("ID").arg(&self.id);
-        ask(by, kill.arg("ADDR").arg(&self.from)).await;
+        match ask(by, kill.arg("ADDR").arg(&self.from)).await {
+            // It takes the command once its script has ended, or its data are loaded.
+            Some(Value::ServerError(error)) => !matches!(error.code(), "BUSY" | "LOADING"),
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    /// Whether no other client can have the same name, after a restart of the server either.
+    ///
+    /// By TCP the port is part of it; by a Unix socket all clients come from the same path.
+    pub(crate) fn outlives_a_restart(&self) -> bool {
+        !self.from.ends_with(":0")
     }
 }
 

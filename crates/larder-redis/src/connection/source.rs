@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use super::fault::Fault;
 use super::health::Health;
+use super::limits::Limits;
 use super::line::Line;
 use super::manager::Manager;
-use super::node::Limits;
 use super::target::Target;
 
 /// Where the lines of a server come from.

@@ -69,7 +69,7 @@ impl RedisStore {
         let mut command = call(script, key, 1, 0);
         command.arg(if tell_me { "f" } else { "" });
         let command = self.timed(command);
-        let operation = self.route.begin("follow", key)?;
+        let operation = self.route.begin("follow", key).await?;
         let value = run(&operation, script, &command, Repeat::Safe).await?;
         match value {
             Value::Array(parts) => match parts[..] {

@@ -76,7 +76,7 @@ impl Leases for RedisStore {
             None => command.arg(""),
         };
         command.arg(claim.hold().as_micros());
-        let operation = self.route.begin("claim", key)?;
+        let operation = self.route.begin("claim", key).await?;
         let command = self.timed(command);
         match run(&operation, script, &command, Repeat::Never).await? {
             Value::Int(-1) => Ok(Claimed::Stale),
@@ -96,10 +96,10 @@ impl Leases for RedisStore {
         let mut command = call(script, key, 3, 0);
         command.arg(fence.as_u64()).arg(hold.as_micros());
         let command = self.timed(command.arg(self.tells_with()).clone());
-        let operation = self.route.begin("renew", key)?;
+        let operation = self.route.begin("renew", key).await?;
         done(
             "renew",
-            run(&operation, script, &command, Repeat::Safe).await,
+            run(&operation, script, &command, Repeat::Idempotent).await,
         )
     }
 
@@ -119,7 +119,7 @@ impl Leases for RedisStore {
             Condition::IfVersion(version) => command.arg(version.as_bytes()),
         };
         let command = self.timed(command);
-        let operation = self.begin_write("commit", key)?;
+        let operation = self.begin_write("commit", key).await?;
         match run(&operation, script, &command, Repeat::Never).await {
             Err(error) => Box::pin(self.settle(&operation, "commit", put, error)).await,
             taken => done("commit", taken),
@@ -132,7 +132,7 @@ impl Leases for RedisStore {
         let mut command = call(script, key, 2, 0);
         command.arg(fence.as_u64()).arg(self.tells_with());
         let command = self.timed(command);
-        let operation = self.route.begin("abandon", key)?;
+        let operation = self.route.begin("abandon", key).await?;
         // Never again: it would answer that somebody else has ended it.
         done(
             "abandon",
@@ -143,10 +143,10 @@ impl Leases for RedisStore {
     async fn invalidate(&self, key: &Key) -> Result<bool> {
         key.require(Form::Value, "invalidate")?;
         let (script, command) = (&self.lease_scripts().invalidate, self.invalidation(key));
-        let operation = self.begin_write("invalidate", key)?;
+        let operation = self.begin_write("invalidate", key).await?;
         done(
             "invalidate",
-            run(&operation, script, &command, Repeat::Safe).await,
+            run(&operation, script, &command, Repeat::Idempotent).await,
         )
     }
 
@@ -157,13 +157,14 @@ impl Leases for RedisStore {
         if sent.is_empty() {
             return results;
         }
-        let batch = match self.begin_writes(NAME, sent.iter().map(|&at| &keys[at])) {
+        let begun = self.begin_writes(NAME, sent.iter().map(|&at| &keys[at]));
+        let batch = match begun.await {
             Ok(batch) => batch,
             Err(error) => return fail(results, &sent, &error),
         };
         let by_hash = |key| self.invalidation(key);
         let items = sent.iter().map(|&at| (&keys[at], by_hash(&keys[at])));
-        let mut values = batch.send(items, Repeat::Safe).await;
+        let mut values = batch.send(items, Repeat::Idempotent).await;
         // Those whose script a server does not know are sent whole: those of one key go to one
         // server, so all of them are, in their order.
         for round in 0..2 {
@@ -182,7 +183,7 @@ impl Leases for RedisStore {
                 let by_text = script.by_text(&by_hash(&keys[at]));
                 (&keys[at], by_text)
             });
-            values = batch.send(items, Repeat::Safe).await;
+            values = batch.send(items, Repeat::Idempotent).await;
             sent = forgotten;
         }
         results

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
-use larder_store::{Delete, ErrorKind, Store};
+use larder_store::Store;
 use larder_test::proxy::{Connections, Direction, FaultProxy};
 use larder_test::server::RedisServer;
 use tokio::time::timeout;
 
-use crate::support::{calls, clients, key, put, server, until};
+use crate::support::{calls, key, put, server, until};
 
-async fn behind(server: &RedisServer) -> (FaultProxy, Arc<RedisStore>) {
+pub(crate) async fn behind(server: &RedisServer) -> (FaultProxy, Arc<RedisStore>) {
     let proxy = FaultProxy::start(server.address()).unwrap();
     let store = RedisStore::builder(&proxy.url()).with_deadline(Duration::from_millis(500));
     let store = store.connect().await.unwrap();
@@ -50,29 +50,4 @@ async fn a_slow_connection_is_kept_whoever_does_not_wait_for_it() {
     .await;
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
     assert_eq!(proxy.accepted(), 1);
-}
-
-#[tokio::test]
-async fn a_write_that_was_held_up_does_not_undo_a_removal_that_was_acknowledged() {
-    let server = server();
-    let (proxy, store) = behind(&server).await;
-    proxy.black_hole(Connections::Open);
-    let late = put(1, "late");
-    let writes = (0..5).map(|_| {
-        let (store, late) = (store.clone(), late.clone());
-        tokio::spawn(async move { store.put(&late).await })
-    });
-    let writes: Vec<_> = writes.collect();
-    for write in writes {
-        let error = write.await.unwrap().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::MayHaveRun);
-    }
-    let delete = Delete::new(key(1));
-    until("removed", || async { store.delete(&delete).await.is_ok() }).await;
-    assert_eq!(proxy.accepted(), 2);
-    proxy.end_black_hole();
-    until("passed on", || async { proxy.ended() == 1 }).await;
-    // The server has read all that came, up to the end.
-    until("alone", || async { clients(&server) == 1 }).await;
-    assert_eq!(store.get(&key(1)).await.unwrap(), None);
 }

@@ -1,6 +1,8 @@
-use larder_store::{Delete, ErrorKind, Put, Store, Ttl};
+use larder_store::{Delete, ErrorKind, Put, Refusal, Store, Ttl};
 
-use crate::support::{Add, Log, Look, Set, calls, key, programs, proxied, put, server, tally};
+use crate::support::{
+    Add, Log, Look, Set, calls, key, losing_the_answer, ok, programs, proxied, put, server, tally,
+};
 
 #[tokio::test]
 async fn a_put_whose_answer_was_lost_is_found_by_its_version() {
@@ -79,4 +81,125 @@ async fn what_is_idempotent_is_sent_again() {
     let set = Set { to: 5, ms: 60_000 };
     assert_eq!(programs.run(&tally(1), &set).await.unwrap(), 5);
     assert_eq!(proxy.replies_dropped(), 5);
+}
+
+/// What makes a server refuse that took it before, and what makes it take it again.
+type Change = (&'static [&'static str], &'static [&'static str]);
+
+const READONLY: Change = (
+    &["REPLICAOF", "127.0.0.1", "1"],
+    &["REPLICAOF", "NO", "ONE"],
+);
+const NOPERM: Change = (
+    &["ACL", "SETUSER", "default", "-@scripting"],
+    &["ACL", "SETUSER", "default", "+@all"],
+);
+const NOREPLICAS: Change = (
+    &["CONFIG", "SET", "min-replicas-to-write", "1"],
+    &["CONFIG", "SET", "min-replicas-to-write", "0"],
+);
+const OOM: Change = (
+    &["CONFIG", "SET", "maxmemory", "1"],
+    &["CONFIG", "SET", "maxmemory", "0"],
+);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ran_and_was_refused_when_it_was_sent_again_may_have_run() {
+    let server = server();
+    let (proxy, store) = proxied(&server).await;
+    let (way, programs) = ((&proxy, &server), programs(&store));
+    let leases = store.clone().leases().unwrap();
+    let set = |to| Set { to, ms: 60_000 };
+    // The scripts are known from here on, so that the answers that are lost are theirs.
+    leases.invalidate(&key(1)).await.unwrap();
+    programs.run(&tally(1), &set(0)).await.unwrap();
+    let id = key(1);
+    for (refuse, take) in [READONLY, NOPERM, NOREPLICAS] {
+        assert!(store.put(&put(1, "a")).await.unwrap());
+        let invalidating = leases.invalidate(&id);
+        let answer =
+            losing_the_answer(way, "evalsha", invalidating, || drop(ok(&server, refuse))).await;
+        let error = answer.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{refuse:?}: {error}");
+        ok(&server, take);
+        assert_eq!(store.get(&key(1)).await.unwrap(), None);
+
+        assert!(store.put(&put(1, "a")).await.unwrap());
+        let both = [key(1), key(2)];
+        let invalidating = leases.invalidate_many(&both);
+        let answers =
+            losing_the_answer(way, "evalsha", invalidating, || drop(ok(&server, refuse))).await;
+        for answer in answers {
+            assert_eq!(answer.unwrap_err().kind(), ErrorKind::MayHaveRun);
+        }
+        ok(&server, take);
+    }
+    for (refuse, take) in [READONLY, NOPERM, NOREPLICAS, OOM] {
+        let (id, step) = (tally(1), set(7));
+        let running = programs.run(&id, &step);
+        let answer = losing_the_answer(way, "evalsha", running, || drop(ok(&server, refuse))).await;
+        let error = answer.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{refuse:?}: {error}");
+        ok(&server, take);
+        let steps = [(tally(1), set(8)), (tally(2), set(9))];
+        let running = programs.run_many(&steps);
+        let answers =
+            losing_the_answer(way, "evalsha", running, || drop(ok(&server, refuse))).await;
+        for answer in answers {
+            assert_eq!(
+                answer.unwrap_err().kind(),
+                ErrorKind::MayHaveRun,
+                "{refuse:?}"
+            );
+        }
+        ok(&server, take);
+        // What was not lost is refused, and nothing happened.
+        ok(&server, refuse);
+        let error = programs.run(&id, &set(1)).await.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Refused(_)),
+            "{refuse:?}: {error}"
+        );
+        ok(&server, take);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ran_and_whose_script_may_not_be_sent_whole_may_have_run() {
+    let server = server();
+    let (proxy, store) = proxied(&server).await;
+    let way = (&proxy, &server);
+    let leases = store.clone().leases().unwrap();
+    leases.invalidate(&key(1)).await.unwrap();
+    let id = key(1);
+    let forget = || {
+        ok(&server, &["SCRIPT", "FLUSH"]);
+        ok(&server, &["ACL", "SETUSER", "default", "-eval"]);
+    };
+    let invalidating = leases.invalidate(&id);
+    let error = losing_the_answer(way, "evalsha", invalidating, forget)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
+    ok(&server, &["ACL", "SETUSER", "default", "+@all"]);
+    leases.invalidate(&key(1)).await.unwrap();
+    let both = [key(1), key(2)];
+    let invalidating = leases.invalidate_many(&both);
+    for answer in losing_the_answer(way, "evalsha", invalidating, forget).await {
+        let error = answer.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_is_refused_when_it_is_sent_again_is_refused() {
+    let server = server();
+    let (proxy, store) = proxied(&server).await;
+    let deny = || drop(ok(&server, &["ACL", "SETUSER", "default", "-get"]));
+    let id = key(1);
+    let reading = store.get(&id);
+    let error = losing_the_answer((&proxy, &server), "get", reading, deny)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Denied), "{error}");
 }

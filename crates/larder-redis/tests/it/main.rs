@@ -15,6 +15,7 @@ mod leases;
 mod lent_pool;
 mod log;
 mod lost_answers;
+mod order;
 mod programs;
 mod replica_reads;
 mod replicas;

@@ -1,11 +1,14 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use larder_store::{
     Args, Call, Cell, ErrorKind, Kind, Program, Record, Refusal, Result, Script, Timestamp, Wire,
 };
+use larder_test::server::RedisOptions;
 
 use crate::support::{
-    Add, Broken, Log, Look, Now, Set, Shape, Sly, Stops, ok, programs, server, store, tally,
+    Add, Broken, Log, Look, Now, Set, Shape, Sly, Stops, ok, patient, programs, server, store,
+    tally,
 };
 
 const MINUTE: i64 = 60_000;
@@ -210,4 +213,24 @@ async fn a_forgotten_step_does_not_run_after_one_that_was_to_follow_it() {
         let seen = programs.run(&tally(1), &Look::default()).await.unwrap();
         assert_eq!(seen.fields()[0].1, "0");
     }
+}
+
+#[tokio::test]
+async fn a_program_that_is_stopped_by_what_the_user_may_not_do_may_have_run() {
+    let options = RedisOptions::new().with_user("app", "on >secret ~* +@all -pexpire");
+    let server = options.start().unwrap();
+    let store = patient(&server.url_as("app", "secret"))
+        .connect()
+        .await
+        .unwrap();
+    let programs = programs(&Arc::new(store));
+    let error = programs
+        .run(&tally(1), &Log { ms: 60_000 })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
+    assert!(error.to_string().contains("NOPERM"), "{error}");
+    // It wrote before that.
+    let log = format!("{}:log", tally(1).as_str());
+    assert_eq!(ok(&server, &["LLEN", &log]).int(), Some(1));
 }

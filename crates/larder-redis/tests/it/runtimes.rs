@@ -4,10 +4,10 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use larder_store::{Delete, Error, ErrorKind, Store};
+use larder_store::{Delete, Error, ErrorKind, Result, Store};
 use tokio::runtime::Runtime;
 
-use crate::support::{Add, key, programs, put, server, store, tally};
+use crate::support::{Add, Set, key, patient, programs, put, server, store, tally, until};
 
 fn tells_of_the_runtime(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
@@ -59,4 +59,77 @@ fn who_waits_when_the_runtime_ends_is_told() {
     let error = second.block_on(waiting).unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(1), "{error}");
     server.cont().unwrap();
+}
+
+/// Longer than the store takes to be well again, wherever it is let run.
+const LONG: Duration = Duration::from_secs(10);
+
+fn one_thread() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+/// Tries again at once for as long as it fails, and returns how often it did.
+async fn insist<T, F: Future<Output = Result<T>>>(mut attempt: impl FnMut() -> F) -> u64 {
+    let (started, mut failures) = (Instant::now(), 0);
+    while let Err(error) = attempt().await {
+        failures += 1;
+        assert!(started.elapsed() < LONG, "still failing: {error}");
+    }
+    failures
+}
+
+#[test]
+fn a_caller_who_tries_again_at_once_does_not_keep_the_store_from_coming_back() {
+    let mut server = server();
+    one_thread().block_on(async {
+        let store = store(&server).await;
+        let programs = programs(&store);
+        for round in 0..4 {
+            store.put(&put(1, "one")).await.unwrap();
+            server.kill();
+            until("known to be gone", || async {
+                let error = store.get(&key(1)).await.err();
+                error.is_some_and(|error| error.kind() == ErrorKind::NotSent)
+            })
+            .await;
+            server.restart().unwrap();
+            let (key, record) = (key(1), tally(1));
+            let (keys, write) = ([key.clone()], put(1, "two"));
+            let set = Set { to: 1, ms: 60_000 };
+            let failures = match round {
+                0 => insist(|| store.get(&key)).await,
+                1 => insist(|| async { store.get_many(&keys).await.remove(0) }).await,
+                2 => insist(|| store.put(&write)).await,
+                _ => insist(|| programs.run(&record, &set)).await,
+            };
+            assert!(failures > 0);
+        }
+    });
+}
+
+#[test]
+fn a_caller_who_is_one_too_many_and_tries_again_at_once_lets_the_others_end() {
+    let server = server();
+    one_thread().block_on(async {
+        let one = std::num::NonZeroUsize::MIN;
+        let store = patient(&server.url())
+            .with_in_flight(one)
+            .connect()
+            .await
+            .unwrap();
+        let (first, second) = (key(1), key(2));
+        let (waited, failures) = tokio::join!(
+            async { store.get(&first).await },
+            insist(|| async { store.get(&second).await })
+        );
+        waited.unwrap();
+        assert!(failures > 0);
+        let keys = [key(1), key(2)];
+        let (waited, failures) = tokio::join!(
+            async { store.get_many(&keys).await },
+            insist(|| async { store.get_many(&keys).await.remove(0) })
+        );
+        assert!(waited.iter().all(std::result::Result::is_ok) && failures > 0);
+    });
 }

@@ -1,15 +1,17 @@
 //! A master that sentinels elect: it is found, followed, and never mistaken.
 
 use std::num::NonZeroU8;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
-use larder_store::{ErrorKind, Store};
+use larder_store::{Calls, ErrorKind, Refusal, Run, Store};
 use larder_test::server::{RedisNode, RedisSentinels};
 use tokio::task::block_in_place;
 
-use crate::support::{BRISK, brisk, key, ok, patient, put, server, until};
+use crate::support::{
+    Add, BRISK, Look, brisk, calls, key, ok, patient, programs, put, server, tally, until,
+};
 
 /// One trio for the tests that do it no harm.
 static TRIO: LazyLock<RedisSentinels> = LazyLock::new(|| RedisSentinels::start().unwrap());
@@ -145,4 +147,58 @@ async fn operations_end_by_their_deadline_while_there_is_no_master() {
         node.thaw().unwrap();
     }
     until("well again", || async { store.get(&key(1)).await.is_ok() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_was_made_a_replica_is_left_when_it_refuses_a_part_of_a_batch() {
+    let trio = RedisSentinels::start().unwrap();
+    let store = Arc::new(store(&trio).await);
+    let programs = programs(&store);
+    let old = trio.master().unwrap();
+    let other = trio.servers().iter().find(|it| it.port() != old.port());
+    let other = other.unwrap().port().to_string();
+    // Nobody is to know of it but who asks.
+    for sentinel in trio.sentinels() {
+        sentinel.freeze().unwrap();
+    }
+    let (look, add) = (Look::default(), Add { by: 1, ms: 60_000 });
+    for _ in 0..2 {
+        // The scripts are known from here on.
+        until("well", || async {
+            let added = programs.run(&tally(2), &add).await;
+            added.is_ok() && programs.run(&tally(1), &look).await.is_ok()
+        })
+        .await;
+        ok(old, &["REPLICAOF", "127.0.0.1", &other]);
+        let (one, two) = (tally(1), tally(2));
+        let (mut read, mut write) = (Run::new(&look), Run::new(&add));
+        let calls: Calls<'_> = vec![(&one, &mut read as _), (&two, &mut write as _)];
+        let answers = programs.call_many(calls).await;
+        assert!(answers[0].is_ok(), "{answers:?}");
+        let refused = answers[1].as_ref().unwrap_err().kind();
+        assert_eq!(refused, ErrorKind::Refused(Refusal::ReadOnly));
+        // Its line is gone, and no server of the three is a master that it could turn to.
+        let error = store.get(&key(1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
+        ok(old, &["REPLICAOF", "NO", "ONE"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_made_in_the_middle_of_a_failover_waits_for_the_master() {
+    let trio = RedisSentinels::start().unwrap();
+    let master = trio.master().unwrap();
+    let other = trio.servers().iter().find(|it| it.port() != master.port());
+    let other = other.unwrap().port().to_string();
+    let asked = calls(&master, "role");
+    ok(master, &["REPLICAOF", "127.0.0.1", &other]);
+    let connecting = patient(&trio.url()).with_connect_deadline(Duration::from_secs(20));
+    let failing_over = async {
+        // What it dialed first is no master.
+        until("asked", || async { calls(&master, "role") > asked }).await;
+        ok(master, &["REPLICAOF", "NO", "ONE"]);
+    };
+    let (store, ()) = tokio::join!(connecting.connect(), failing_over);
+    let store = store.unwrap();
+    until("well", || async { store.put(&put(1, "x")).await.is_ok() }).await;
 }

@@ -215,3 +215,66 @@ async fn the_deadline_of_the_url_is_that_of_the_store() {
     let programs = Arc::new(store).programs().unwrap();
     assert_eq!(programs.deadline(), Some(Duration::from_millis(350)));
 }
+
+#[tokio::test]
+async fn a_deadline_that_nothing_could_keep_is_refused_before_anything_is_dialed() {
+    let server = server();
+    for deadline in [Duration::ZERO, Duration::from_secs(61), Duration::MAX] {
+        let (operations, connections) = (
+            RedisStore::builder(&server.url()).with_deadline(deadline),
+            RedisStore::builder(&server.url()).with_connect_deadline(deadline),
+        );
+        for (builder, setter) in [
+            (operations, "with_deadline"),
+            (connections, "with_connect_deadline"),
+        ] {
+            let error = builder.connect().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+            let text = error.to_string();
+            assert!(text.contains("from 1 ms to 60 s"), "{text}");
+            assert!(text.contains(setter), "{text}");
+        }
+        // That of the URL is the one that counts.
+        let url = format!("{}?deadline_ms=5000&connect_deadline_ms=5000", server.url());
+        let builder = RedisStore::builder(&url).with_deadline(deadline);
+        builder
+            .with_connect_deadline(deadline)
+            .connect()
+            .await
+            .unwrap();
+    }
+    let longest = Duration::from_secs(60);
+    let builder = RedisStore::builder(&server.url()).with_deadline(longest);
+    let store = builder
+        .with_connect_deadline(longest)
+        .connect()
+        .await
+        .unwrap();
+    assert!(store.put(&put(1, "one")).await.unwrap());
+}
+
+#[tokio::test]
+async fn no_other_time_is_too_long_and_none_is_zero() {
+    let server = server();
+    let one = std::num::NonZeroU8::MIN;
+    for within in [Duration::ZERO, Duration::MAX] {
+        let error = patient(&server.url())
+            .with_replicas(one, within)
+            .connect()
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    }
+    let builder = patient(&server.url()).with_replica_reads(Duration::ZERO);
+    let error = builder.connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    // However old a replica is, it may be read.
+    let builder = patient(&server.url()).with_replica_reads(Duration::MAX);
+    let store = Arc::new(builder.connect().await.unwrap());
+    assert!(store.put(&put(1, "one")).await.unwrap());
+    assert!(store.get(&key(1)).await.unwrap().is_some());
+    assert!(store.get_many(&[key(1)]).await.remove(0).unwrap().is_some());
+    let leases = store.leases().unwrap();
+    assert!(leases.follow(&key(1), Duration::MAX).await.unwrap());
+    assert!(leases.follow(&key(1), Duration::ZERO).await.unwrap());
+}

@@ -10,7 +10,7 @@ use larder_store::{
     Args, Effect, Inspection, Key, Kind, Program, Programs, Put, Record, Result, Script, Slot,
     Store, Timestamp, Ttl, Wire,
 };
-use larder_test::proxy::FaultProxy;
+use larder_test::proxy::{Direction, FaultProxy};
 use larder_test::server::{RedisNode, RedisServer, Reply};
 
 pub(crate) const VALUE: Kind = Kind::evictable("value");
@@ -49,6 +49,25 @@ pub(crate) async fn proxied(server: &RedisServer) -> (FaultProxy, Arc<RedisStore
     let proxy = FaultProxy::start(server.address()).unwrap();
     let store = patient(&proxy.url()).connect().await.unwrap();
     (proxy, Arc::new(store))
+}
+
+/// Loses the answer to what `sending` sends: the server has run `command`, `between` happens, and then
+/// the connection is reset.
+pub(crate) async fn losing_the_answer<T>(
+    (proxy, server): (&FaultProxy, &RedisServer),
+    command: &str,
+    sending: impl Future<Output = T>,
+    between: impl FnOnce(),
+) -> T {
+    let before = calls(server, command);
+    proxy.delay(Direction::Replies, Duration::from_secs(3_600));
+    let losing = async {
+        until("carried out", || async { calls(server, command) > before }).await;
+        between();
+        proxy.reset();
+        proxy.delay(Direction::Replies, Duration::ZERO);
+    };
+    tokio::join!(sending, losing).0
 }
 
 pub(crate) fn programs(store: &Arc<RedisStore>) -> Arc<dyn Programs> {

@@ -27,6 +27,8 @@ pub(super) struct Ledger {
 struct Plans {
     cuts: [Option<u64>; 2],
     drops: u64,
+    /// What a request holds on which a connection is closed, and how often.
+    unwanted: (Vec<u8>, u64),
 }
 
 /// What may be passed on of some bytes, and whether the connection ends with them.
@@ -61,6 +63,23 @@ impl Ledger {
         plans.drops -= 1;
         self.drops.fetch_add(1, Ordering::SeqCst);
         true
+    }
+
+    pub(super) fn plan_refusals(&self, unwanted: &[u8], count: u64) {
+        self.plans.lock().unwanted = (unwanted.to_vec(), count);
+    }
+
+    /// Whether a connection ends at `request` in place of passing it on.
+    pub(super) fn refuses(&self, request: &[u8]) -> bool {
+        let (unwanted, left) = &mut self.plans.lock().unwanted;
+        if *left == 0 || unwanted.is_empty() {
+            return false;
+        }
+        let is_unwanted = request
+            .windows(unwanted.len())
+            .any(|part| part == *unwanted);
+        *left -= u64::from(is_unwanted);
+        is_unwanted
     }
 
     /// How much of `bytes` may pass before the planned cut, which is over when it is reached.

@@ -96,11 +96,11 @@ impl<'a> Pipe<'a> {
                 }
                 What::Reset => return Err(End::Reset),
             };
-            if self.direction == Direction::Replies {
-                if self.ledger.takes_a_drop() {
-                    return Err(End::Close);
-                }
-                self.spoil(&mut bytes);
+            match self.direction {
+                Direction::Requests if self.ledger.refuses(&bytes) => return Err(End::Close),
+                Direction::Replies if self.ledger.takes_a_drop() => return Err(End::Close),
+                Direction::Requests => {}
+                Direction::Replies => self.spoil(&mut bytes),
             }
             match self.write(&bytes, &mut to).await {
                 Outcome::Passed => {}

@@ -68,6 +68,14 @@ impl FaultProxy {
         self.ledger.plan_drops(count);
     }
 
+    /// Closes the connection on which the next request comes that holds `unwanted`, in place of passing
+    /// it on, and does so `count` times: the server never sees what it was asked.
+    ///
+    /// It is looked for in each piece that comes, of up to 16 KiB.
+    pub fn drop_requests_with(&self, unwanted: &[u8], count: u64) {
+        self.ledger.plan_refusals(unwanted, count);
+    }
+
     /// Flips one bit in one of `one_in` bytes of the replies on average; `None` ends it. Which bytes
     /// depends on `seed`, on the number of the connection and on nothing else: the same bytes are
     /// damaged in every run. [`bytes_corrupted`](Self::bytes_corrupted) counts.

@@ -136,6 +136,29 @@ fn every_connection_is_cut_for_itself_until_that_is_over() {
 }
 
 #[test]
+fn a_dropped_request_is_never_passed_on_and_closes_its_connection() {
+    let scene = Scene::new();
+    scene.proxy.drop_requests_with(b"KILL", 2);
+    for _ in 0..2 {
+        let Ends {
+            mut client,
+            mut server,
+        } = scene.connect();
+        send(&mut client, b"before");
+        assert_eq!(take(&mut server, 6), b"before");
+        send(&mut client, b"CLIENT KILL ID 1");
+        assert_eq!(rest(&mut client), (Vec::new(), Ok(())));
+        assert_eq!(rest(&mut server), (Vec::new(), Ok(())));
+    }
+    let Ends {
+        mut client,
+        mut server,
+    } = scene.connect();
+    send(&mut client, b"CLIENT KILL ID 1");
+    assert_eq!(take(&mut server, 16), b"CLIENT KILL ID 1");
+}
+
+#[test]
 fn a_dropped_reply_comes_after_the_request_was_passed_on_and_closes_its_connection() {
     let scene = Scene::new();
     scene.proxy.drop_replies(2);
@@ -262,6 +285,7 @@ fn healing_ends_every_fault_and_every_plan() {
     }
     scene.proxy.black_hole(Connections::OpenAndNew);
     scene.proxy.drop_replies(9);
+    scene.proxy.drop_requests_with(&[1], 9);
     scene.proxy.corrupt_replies(1, NonZeroU32::new(1));
     scene.proxy.refuse().unwrap();
     scene.proxy.heal().unwrap();

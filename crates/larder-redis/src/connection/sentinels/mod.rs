@@ -20,7 +20,6 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 use super::fault::Fault;
-use super::health::Health;
 use super::line::Line;
 use super::place::Place;
 use super::target::Address;
@@ -62,7 +61,7 @@ impl Sentinels {
     }
 
     /// A line to the master, by way of `dial`, which is begun anew when the master changes.
-    pub(crate) async fn line<D, F>(&self, health: &Arc<Health>, dial: D) -> Result<Line, Fault>
+    pub(crate) async fn line<D, F>(&self, dial: D) -> Result<Line, Fault>
     where
         D: Fn(Address) -> F,
         F: Future<Output = Result<Line, Fault>>,
@@ -93,7 +92,7 @@ impl Sentinels {
                 Err(Fault::NoMaster) => sleep(PAUSE).await,
                 Err(fault) => return Err(fault),
                 Ok(line) => {
-                    self.council.serve(health);
+                    self.council.serve(line.health());
                     // One that was elected in between has not ended this line.
                     if !elected.has_changed().unwrap_or(false) {
                         return Ok(line);

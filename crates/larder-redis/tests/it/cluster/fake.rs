@@ -5,6 +5,9 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+/// The answer of a node that closes the connection in place of one.
+pub(super) const HANG_UP: &str = "closed";
+
 type Answer = dyn Fn(&[Vec<u8>]) -> String + Send + Sync;
 
 /// A node that greets like one of a cluster, and answers the rest as it is told.
@@ -86,7 +89,7 @@ fn serve(
                 answer(&command)
             }
         };
-        if writer.write_all(reply.as_bytes()).is_err() {
+        if reply == HANG_UP || writer.write_all(reply.as_bytes()).is_err() {
             return;
         }
     }

@@ -1,9 +1,11 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use larder_store::{ErrorKind, Store};
 
+use super::fake::{Fake, HANG_UP};
 use super::{fresh, store};
-use crate::support::{Add, Look, key, more, ok, programs, put, tally};
+use crate::support::{Add, Look, brisk, key, more, ok, programs, put, tally};
 
 /// Loses answers on all nodes, whatever else happens there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,4 +63,72 @@ async fn a_step_never_runs_twice_when_connections_are_killed_and_slots_move() {
     }
     assert!(store.put(&put(start, "x")).await.unwrap());
     assert!(store.get(&key(start)).await.unwrap().is_some());
+}
+
+/// Two nodes: the first hangs up on its first script, and then sends on to the other, which refuses.
+fn sends_on_after_a_lost_answer(code: &'static str, refusal: &'static str) -> (Fake, Fake) {
+    let (one, other) = (Fake::start(), Fake::start());
+    let to_other = other.port();
+    let calls = AtomicU64::new(0);
+    one.answers(move |command| match &command[0][..] {
+        b"EVALSHA" | b"EVAL" => match calls.fetch_add(1, Ordering::SeqCst) {
+            0 => HANG_UP.to_owned(),
+            _ => format!("-{code} 1 127.0.0.1:{to_other}\r\n"),
+        },
+        _ => "$-1\r\n".to_owned(),
+    });
+    other.answers(move |command| match &command[0][..] {
+        b"ASKING" => "+OK\r\n".to_owned(),
+        _ => format!("-{refusal}\r\n"),
+    });
+    (one, other)
+}
+
+#[tokio::test]
+async fn what_ran_and_was_refused_where_it_was_sent_on_to_may_have_run() {
+    for (code, refusal) in [
+        ("MOVED", "OOM command not allowed"),
+        ("MOVED", "NOPERM this user may not"),
+        ("ASK", "LOADING Redis is loading"),
+        ("MOVED", "MASTERDOWN Link with MASTER"),
+    ] {
+        let (one, _other) = sends_on_after_a_lost_answer(code, refusal);
+        let store = brisk(&one.url()).connect().await.unwrap();
+        let leases = Arc::new(store).leases().unwrap();
+        let error = leases.invalidate(&key(1)).await.unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::MayHaveRun,
+            "{code} {refusal}: {error}"
+        );
+
+        let (one, _other) = sends_on_after_a_lost_answer(code, refusal);
+        let store = brisk(&one.url()).connect().await.unwrap();
+        let leases = Arc::new(store).leases().unwrap();
+        for answer in leases.invalidate_many(&[key(1), key(1)]).await {
+            let error = answer.unwrap_err();
+            assert_eq!(
+                error.kind(),
+                ErrorKind::MayHaveRun,
+                "{code} {refusal}: {error}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_lost_and_has_nobody_to_be_sent_on_to_may_have_run() {
+    // Nobody listens there any more.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = listener.local_addr().unwrap().port();
+    drop(listener);
+    let (one, calls) = (Fake::start(), AtomicU64::new(0));
+    one.answers(move |_| match calls.fetch_add(1, Ordering::SeqCst) {
+        0 => HANG_UP.to_owned(),
+        _ => format!("-MOVED 1 127.0.0.1:{gone}\r\n"),
+    });
+    let store = brisk(&one.url()).connect().await.unwrap();
+    let leases = Arc::new(store).leases().unwrap();
+    let error = leases.invalidate(&key(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
 }

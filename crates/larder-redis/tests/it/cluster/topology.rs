@@ -107,3 +107,33 @@ async fn a_store_that_is_dropped_hangs_up_on_every_node() {
     })
     .await;
 }
+
+#[test]
+fn a_caller_who_tries_again_at_once_does_not_keep_the_map_from_being_read() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        for is_batch in [false, true] {
+            let id = (fresh()..)
+                .find(|id| (1..16_383).contains(&slot(*id)))
+                .unwrap();
+            let (fake, key, gap) = (Fake::start(), key(id), slot(id));
+            fake.says(&[(0, gap - 1, fake.port()), (gap + 1, 16_383, fake.port())]);
+            let store = patient(&fake.url()).connect().await.unwrap();
+            fake.says(&[(0, 16_383, fake.port())]);
+            let (keys, started) = ([key.clone()], std::time::Instant::now());
+            let ask = async || match is_batch {
+                false => store.get(&key).await,
+                true => store.get_many(&keys).await.remove(0),
+            };
+            let mut failures = 0;
+            while let Err(error) = ask().await {
+                failures += 1;
+                let waited = started.elapsed();
+                assert!(waited < std::time::Duration::from_secs(10), "{error}");
+            }
+            assert!(failures > 0);
+        }
+    });
+}

@@ -1,7 +1,7 @@
-use larder_store::{Claimed, ErrorKind, Store, Ttl};
+use larder_store::{Claimed, ErrorKind, Refusal, Store, Ttl};
 
 use super::{claim, lead, leases};
-use crate::support::{calls, key, proxied, put, server};
+use crate::support::{calls, key, losing_the_answer, ok, proxied, put, server};
 
 #[tokio::test]
 async fn a_commit_whose_answer_was_lost_is_found_by_its_version() {
@@ -84,4 +84,21 @@ async fn what_is_as_good_twice_is_sent_again() {
     }
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
     assert_eq!(proxy.replies_dropped(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_that_ran_and_was_refused_when_it_was_sent_again_may_have_run() {
+    let server = server();
+    let (proxy, store) = proxied(&server).await;
+    let leases = leases(&store);
+    let (key, long) = (key(1), Ttl::from_secs(60));
+    let fence = lead(&leases, &key).await;
+    assert!(leases.renew(&key, fence, long).await.unwrap());
+    let demote = || drop(ok(&server, &["REPLICAOF", "127.0.0.1", "1"]));
+    let renewing = leases.renew(&key, fence, long);
+    let answer = losing_the_answer((&proxy, &server), "evalsha", renewing, demote).await;
+    assert_eq!(answer.unwrap_err().kind(), ErrorKind::MayHaveRun);
+    let answer = leases.renew(&key, fence, long).await;
+    let refused = ErrorKind::Refused(Refusal::ReadOnly);
+    assert_eq!(answer.unwrap_err().kind(), refused);
 }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_store::{Delete, ErrorKind, Refusal, Store, Ttl, Version};
 use larder_test::server::RedisOptions;
@@ -66,12 +67,79 @@ async fn another_type_under_the_key_or_its_lease_is_the_wrong_type_and_changes_n
     );
     assert!(leases.commit(&put(1, "one"), fence).await.unwrap());
     store.delete(&Delete::new(key(1))).await.unwrap();
-    ok(&server, &["DEL", &beside(&key(1))]);
-    ok(&server, &["RPUSH", &beside(&key(1)), "x"]);
-    assert_eq!(
-        leases.claim(&claim(&key(1))).await.unwrap_err().kind(),
-        wrong
-    );
+    let (value, lease) = (key(1), beside(&key(1)));
+    ok(&server, &["DEL", &lease]);
+    ok(&server, &["RPUSH", &lease, "x"]);
+    for held in [None, Some("held")] {
+        if let Some(held) = held {
+            store.put(&put(1, held)).await.unwrap();
+        }
+        let both = || [value.as_str(), &lease].map(|name| ok(&server, &["DUMP", name]));
+        let before = both();
+        let condition = put(1, "one").if_absent();
+        // A claim finds a value before it looks for a lease.
+        let claimed = match held {
+            None => leases.claim(&claim(&value)).await.map(drop),
+            Some(_) => {
+                let seen = store.get(&value).await.unwrap().unwrap();
+                leases
+                    .claim(&claim(&value).having_seen(seen.version))
+                    .await
+                    .map(drop)
+            }
+        };
+        for answer in [
+            claimed,
+            leases.commit(&put(1, "one"), fence).await.map(drop),
+            leases.commit(&condition, fence).await.map(drop),
+            leases.commit(&on_version, fence).await.map(drop),
+            leases
+                .renew(&value, fence, Ttl::from_secs(9))
+                .await
+                .map(drop),
+            leases.abandon(&value, fence).await.map(drop),
+            leases.follow(&value, Duration::ZERO).await.map(drop),
+            leases.invalidate(&value).await.map(drop),
+            leases.invalidate_many(&[key(1)]).await.remove(0).map(drop),
+        ] {
+            assert_eq!(answer.unwrap_err().kind(), wrong);
+            assert_eq!(both(), before, "it wrote, and then it was refused");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_invalidation_that_the_user_may_not_finish_removes_nothing() {
+    let options = RedisOptions::new().with_user("app", "on >secret ~* &* +@all");
+    let server = options.start().unwrap();
+    let app = patient(&server.url_as("app", "secret"))
+        .connect()
+        .await
+        .unwrap();
+    let app = Arc::new(app).leases().unwrap();
+    let (store, denied) = (store(&server).await, ErrorKind::Refused(Refusal::Denied));
+    let open = leases(&store);
+    let may = |rule: &str| drop(ok(&server, &["ACL", "SETUSER", "app", rule]));
+    let fence = lead(&open, &key(1)).await;
+    store.put(&put(1, "one")).await.unwrap();
+    for (denies, allows) in [("-del", "+del"), ("-set", "+set")] {
+        may(denies);
+        let mut answers = vec![app.invalidate(&key(1)).await];
+        answers.extend(app.invalidate_many(&[key(1)]).await);
+        for answer in answers {
+            let error = answer.unwrap_err();
+            assert_eq!(error.kind(), denied, "{denies}: {error}");
+        }
+        assert!(store.get(&key(1)).await.unwrap().is_some(), "{denies}");
+        may(allows);
+    }
+    // The lease is as it was.
+    assert!(open.renew(&key(1), fence, Ttl::from_secs(9)).await.unwrap());
+    assert!(app.invalidate(&key(1)).await.unwrap());
+    assert!(!open.renew(&key(1), fence, Ttl::from_secs(9)).await.unwrap());
+    may("-set");
+    let claimed = app.claim(&claim(&key(2))).await;
+    assert_eq!(claimed.unwrap_err().kind(), denied);
 }
 
 #[tokio::test]
