@@ -30,7 +30,7 @@ mod source;
 mod supervisor;
 mod target;
 
-pub(crate) use fault::Fault;
+pub(crate) use fault::{Denial, Fault, MAY_NOT_GREET};
 pub(crate) use health::Health;
 pub(crate) use line::Line;
 pub(crate) use member::Member;
