@@ -45,7 +45,7 @@ async fn greet(node: &Node, mode: Mode) -> Result<()> {
 ///
 /// That there are too few of them now is no error: they come and go.
 pub(crate) async fn count(route: &Route, replicas: Replicas) -> Result<()> {
-    let (_, servers) = route.serving();
+    let servers = route.serving();
     let Some(server) = servers.iter().find(|server| server.is_up()) else {
         return Ok(());
     };

@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::members::Members;
@@ -76,14 +75,20 @@ impl SlotMap {
         shards
     }
 
-    /// A number that is another where another node serves a slot.
-    pub(super) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.slots.hash(&mut hasher);
-        for master in &self.masters {
-            master.location().hash(&mut hasher);
+    /// Each master, and the first and last slot of each run that it serves.
+    pub(super) fn runs(&self) -> Vec<(Arc<Member>, Vec<(u16, u16)>)> {
+        let masters = self.masters.iter().cloned();
+        let mut runs: Vec<(_, Vec<(u16, u16)>)> = masters.map(|it| (it, Vec::new())).collect();
+        for (slot, at) in (0_u16..).zip(&self.slots) {
+            let Some((_, runs)) = runs.get_mut(usize::from(*at)) else {
+                continue;
+            };
+            match runs.last_mut() {
+                Some((_, last)) if *last + 1 == slot => *last = slot,
+                _ => runs.push((slot, slot)),
+            }
         }
-        hasher.finish()
+        runs
     }
 
     pub(super) fn topology(&self) -> &Topology {
