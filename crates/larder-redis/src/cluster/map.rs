@@ -6,6 +6,9 @@ use super::slot::SLOTS;
 use super::topology::Topology;
 use crate::connection::{Member, Place};
 
+/// The first and the last slot of each run of slots.
+pub(crate) type Runs = Vec<(u16, u16)>;
+
 /// The master of each slot.
 pub(super) struct SlotMap {
     /// For each slot the place of its master in `masters`, or [`NOBODY`].
@@ -76,9 +79,9 @@ impl SlotMap {
     }
 
     /// Each master, and the first and last slot of each run that it serves.
-    pub(super) fn runs(&self) -> Vec<(Arc<Member>, Vec<(u16, u16)>)> {
+    pub(super) fn runs(&self) -> Vec<(Arc<Member>, Runs)> {
         let masters = self.masters.iter().cloned();
-        let mut runs: Vec<(_, Vec<(u16, u16)>)> = masters.map(|it| (it, Vec::new())).collect();
+        let mut runs: Vec<(_, Runs)> = masters.map(|it| (it, Vec::new())).collect();
         for (slot, at) in (0_u16..).zip(&self.slots) {
             let Some((_, runs)) = runs.get_mut(usize::from(*at)) else {
                 continue;

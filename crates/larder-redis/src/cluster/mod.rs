@@ -33,7 +33,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::connection::{Access, Limits, Member, Operation, Place};
-use map::SlotMap;
+use map::{Runs, SlotMap};
 use members::Members;
 use topology::Topology;
 
@@ -100,7 +100,7 @@ impl Cluster {
 
     /// The nodes that serve slots, and the first and last slot of each run that they serve, as far as
     /// is known.
-    pub(crate) fn slots(&self) -> Vec<(Arc<Member>, Vec<(u16, u16)>)> {
+    pub(crate) fn slots(&self) -> Vec<(Arc<Member>, Runs)> {
         self.shared.map.load().runs()
     }
 

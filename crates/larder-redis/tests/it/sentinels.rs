@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
-use larder_store::{ErrorKind, Store};
-use larder_test::server::{RedisNode, RedisSentinels};
+use larder_store::{ErrorKind, Refusal, Store};
+use larder_test::server::{RedisNode, RedisOptions, RedisSentinels};
 use tokio::task::block_in_place;
 
 use crate::cluster::fake::read;
@@ -246,4 +246,22 @@ async fn a_master_that_was_replaced_is_never_written_to_again_though_a_sentinel_
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn a_master_that_asks_for_a_password_is_told_from_its_sentinels() {
+    let master = RedisOptions::new().with_password("sesame").start().unwrap();
+    let sentinel = Fake::start(master.port(), 1);
+    let host = format!("127.0.0.1:{}", sentinel.port);
+    let (kind, text) = error(&format!("redis+sentinel://{host}/main")).await;
+    assert_eq!(kind, ErrorKind::Refused(Refusal::Denied));
+    let expected = format!("the master of redis+sentinel://{host}/main asks for a user");
+    assert!(text.contains(&expected), "{text}");
+    assert!(
+        text.contains("redis+sentinel://user:password@host/name"),
+        "{text}"
+    );
+    let store = patient(&format!("redis+sentinel://:sesame@{host}/main"));
+    let store = store.connect().await.unwrap();
+    assert!(store.put(&put(1, "x")).await.unwrap());
 }
