@@ -6,9 +6,11 @@ use bb8_redis::RedisConnectionManager;
 use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::Notify;
 
+use crate::builder::RedisBuilder;
 use crate::connection::{Address, Limits, Member, Node, Sentinels, Source, Target};
 use crate::endpoint::{Deadlines, Endpoint, Form};
 use crate::route::Route;
+use crate::store::RedisStore;
 use crate::{cluster, start};
 
 /// What an application gives.
@@ -103,3 +105,10 @@ async fn one(
     start::connect(&node, start::Mode::Alone).await?;
     Ok(Route::One(Arc::new(Member::new(node))))
 }
+
+/// Every public future of this crate can be spawned: it does not compile otherwise.
+const _: fn() = || {
+    fn can_be_spawned<A, F: Future + Send>(_: impl FnOnce(A) -> F) {}
+    can_be_spawned::<&str, _>(RedisStore::connect);
+    can_be_spawned(RedisBuilder::connect);
+};

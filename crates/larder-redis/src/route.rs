@@ -110,11 +110,10 @@ impl Route {
         self.limits().replicas.is_none()
     }
 
-    /// The servers that take writes, of which each key is on one, and a number that is another when
-    /// they serve other slots.
-    pub(crate) fn serving(&self) -> (u64, Vec<Arc<Member>>) {
+    /// The servers that take writes, of which each key is on one.
+    pub(crate) fn serving(&self) -> Vec<Arc<Member>> {
         match self {
-            Self::One(server) => (0, vec![server.clone()]),
+            Self::One(server) => vec![server.clone()],
             Self::Cluster(cluster) => cluster.serving(),
         }
     }

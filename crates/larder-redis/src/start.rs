@@ -4,7 +4,7 @@ use ::redis::{Cmd, ServerErrorKind, Value};
 use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::timeout;
 
-use crate::connection::{Fault, Node, Repeat, Replicas};
+use crate::connection::{Denial, Fault, MAY_NOT_GREET, Node, Repeat, Replicas};
 use crate::reply::{fields, text};
 use crate::route::Route;
 use crate::{classify, tls};
@@ -27,13 +27,13 @@ pub(crate) async fn connect(node: &Node, mode: Mode) -> Result<()> {
     let deadline = node.limits().connect_deadline.mul_f64(1.1);
     match timeout(deadline, greet(node, mode)).await {
         Ok(greeted) => greeted,
-        Err(_) => Err(explain(&Fault::TimedOut, node)),
+        Err(_) => Err(explain(&Fault::TimedOut, node, mode)),
     }
 }
 
 async fn greet(node: &Node, mode: Mode) -> Result<()> {
     let added = node.replace_line().await;
-    added.map_err(|fault| explain(&fault, node))?;
+    added.map_err(|fault| explain(&fault, node, mode))?;
     let mut hello = Cmd::new();
     hello.arg("HELLO");
     let operation = node.begin_within("connect", node.limits().connect_deadline)?;
@@ -45,7 +45,7 @@ async fn greet(node: &Node, mode: Mode) -> Result<()> {
 ///
 /// That there are too few of them now is no error: they come and go.
 pub(crate) async fn count(route: &Route, replicas: Replicas) -> Result<()> {
-    let (_, servers) = route.serving();
+    let servers = route.serving();
     let Some(server) = servers.iter().find(|server| server.is_up()) else {
         return Ok(());
     };
@@ -127,13 +127,13 @@ fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
 }
 
 /// Why there is no connection, and what to do about it.
-fn explain(fault: &Fault, node: &Node) -> Error {
+fn explain(fault: &Fault, node: &Node, mode: Mode) -> Error {
     let location = node.location();
     let cause = match fault {
         Fault::TimedOut | Fault::Broken => {
             let deadline = node.limits().connect_deadline;
             let tls = match is_tls(location) {
-                true => " that speaks TLS",
+                true => " that speaks TLS (redis in place of rediss where it does not)",
                 false => "",
             };
             return error(
@@ -153,6 +153,12 @@ fn explain(fault: &Fault, node: &Node) -> Error {
                 ),
             );
         }
+        Fault::SentinelDenied(_) => {
+            return error(
+                ErrorKind::Refused(Refusal::Denied),
+                format!("{location}: {fault}"),
+            );
+        }
         Fault::NoMaster | Fault::NoSentinel(_) => {
             return error(ErrorKind::NotSent, format!("{location}: {fault}"));
         }
@@ -163,50 +169,64 @@ fn explain(fault: &Fault, node: &Node) -> Error {
         return error(ErrorKind::NotSent, text);
     }
     if let Some(system) = classify::system(cause) {
-        let fix = match system.kind() {
-            std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => {
-                "nobody listens there: start the server, or correct the address"
-            }
-            std::io::ErrorKind::BrokenPipe
-            | std::io::ErrorKind::UnexpectedEof
-            | std::io::ErrorKind::ConnectionReset => match is_tls(location) {
-                true => {
-                    "it hung up before it answered: it may ask for a certificate of ours \
-                     (?cert=/path/to/cert.pem&key=/path/to/key.pem), or be no Redis server"
+        let fix = fault
+            .silence(is_tls(location))
+            .unwrap_or(match system.kind() {
+                std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => {
+                    "nobody listens there: start the server, or correct the address"
                 }
-                false => "it hung up before it answered: it may want TLS, or be no Redis server",
-            },
-            _ => "check the address, and whether this machine reaches it",
-        };
+                _ => "check the address, and whether this machine reaches it",
+            });
         let text = format!("{location} cannot be reached: {fix}");
         return error(ErrorKind::NotSent, text).with_source(system);
+    }
+    if let Some(denial) = fault.denial() {
+        return denied(denial, location, mode);
     }
     refused(cause, location)
 }
 
+/// The error where a server does not let in who the URL names, with how that is written.
+fn denied(denial: Denial, location: &str, mode: Mode) -> Error {
+    let what = match denial {
+        Denial::Missing => "asks for a user and password",
+        Denial::Wrong => "does not take this user and password",
+    };
+    let scheme = location.split_once("://").map_or("redis", |it| it.0);
+    let (who, form, host) = match (scheme, mode) {
+        ("redis+sentinel" | "rediss+sentinel", _) => ("the master of ", "", "host/name"),
+        (_, Mode::Cluster) => ("", "+cluster", "host"),
+        _ => ("", "", "host"),
+    };
+    let fix = match scheme {
+        "unix" => "as parameters of the URL, as in ?user=app&pass=password, or ?pass=password for \
+                   the default user"
+            .to_owned(),
+        _ => format!(
+            "in the URL, as in {scheme}{form}://user:password@{host}, or \
+             {scheme}{form}://:password@{host} for the default user"
+        ),
+    };
+    error(
+        ErrorKind::Refused(Refusal::Denied),
+        format!("{who}{location} {what}: give them {fix}"),
+    )
+}
+
 /// What the server did not like about us, or we about it.
 fn refused(cause: &::redis::RedisError, location: &str) -> Error {
-    let denied = |what: &str| {
-        error(
-            ErrorKind::Refused(Refusal::Denied),
-            format!(
-                "{location} {what}: give them in the URL, as in \
-                 redis://user:password@host, or redis://:password@host for the default user"
-            ),
-        )
-    };
     let detail = cause.detail().unwrap_or_default();
     match (cause.kind(), cause.code()) {
-        (::redis::ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS")) => {
-            denied("does not take this user and password")
-        }
-        (_, Some("NOAUTH")) => denied("asks for a user and password"),
         (_, Some("DENIED")) => error(
             ErrorKind::Refused(Refusal::Denied),
             format!(
                 "{location} is in protected mode and takes only local clients: set a password \
                  there, or bind it to an address of its own"
             ),
+        ),
+        (_, Some("NOPERM")) => error(
+            ErrorKind::Refused(Refusal::Denied),
+            format!("{location} refused the connection: {MAY_NOT_GREET}"),
         ),
         (::redis::ErrorKind::RESP3NotSupported, _) => error(
             ErrorKind::Invalid,

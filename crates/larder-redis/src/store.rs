@@ -88,6 +88,10 @@ impl RedisStore {
     /// `redis://[[user]:password@]host[:port][/database]` or
     /// `unix:///path[?user=…&pass=…&db=…]`; `valkey://` and `redis+unix://` are taken too.
     ///
+    /// A user is named together with a password, which is empty where none is needed (`user:@`,
+    /// `user=…&pass=`). In a user, a password and a parameter write `%`, `#`, `/`, `?`, `@`, `:` and
+    /// `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`; everything else means itself.
+    ///
     /// `redis+cluster://[[user]:password@]host[:port],host[:port],…` is a cluster: the hosts are
     /// seeds, of which one that answers is enough. Its other nodes must be reachable by the
     /// addresses that the cluster announces.

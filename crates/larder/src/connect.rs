@@ -7,11 +7,14 @@ use larder_store::{Error, ErrorKind, Result, Store};
 /// | url | store | feature |
 /// |---|---|---|
 /// | `memory://` | in this process | `moka` |
-/// | `redis://[user[:password]@]host[:port][/database]`, or `valkey://` | one Redis or Valkey server | `redis` |
+/// | `redis://[[user]:password@]host[:port][/database]`, or `valkey://` | one Redis or Valkey server | `redis` |
 /// | `unix:///path/to/socket[?user=…&pass=…&db=…]` | the same over a Unix socket | `redis` |
-/// | `redis+cluster://[user[:password]@]host[:port],host[:port],…` | Redis Cluster, or Valkey's | `redis` |
-/// | `redis+sentinel://[user[:password]@]host[:port],…/master[/database]` | the master that sentinels elect | `redis` |
+/// | `redis+cluster://[[user]:password@]host[:port],host[:port],…` | Redis Cluster, or Valkey's | `redis` |
+/// | `redis+sentinel://[[user]:password@]host[:port],…/master[/database]` | the master that sentinels elect | `redis` |
 /// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://` | the same by TLS | `redis-tls` |
+///
+/// A user is named together with a password: `redis://user:@host` for a user who needs none. In both
+/// write `%`, `#`, `/`, `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`.
 ///
 /// `?deadline_ms=250` gives every operation on servers that time in place of 100 ms.
 ///
@@ -57,6 +60,12 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
         ))),
     }
 }
+
+/// The future can be spawned: it does not compile otherwise.
+const _: fn() = || {
+    fn can_be_spawned<A, F: Future + Send>(_: impl FnOnce(A) -> F) {}
+    can_be_spawned::<&str, _>(connect);
+};
 
 /// Whether it is a scheme such as `redis+cluster`; what stands behind the plus is the store's.
 fn is_redis_with_a_form(scheme: &str) -> bool {

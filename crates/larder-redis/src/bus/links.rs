@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,25 +114,18 @@ impl Links {
                     self.hub.place_anew(|subject| self.to_shard(subject));
                     // Between the nodes messages may be lost while one takes the place of another.
                     self.hub.leave_gaps(MAIN);
-                    self.let_go(&guide.masters());
                 }
                 Ok(Err(_)) => return,
                 Err(_) => self.hub.place_anew(|subject| self.to_shard(subject)),
             }
+            self.let_go(&guide.masters());
         }
     }
 
-    /// Ends the links to nodes that serve nothing any more.
+    /// Ends the links to nodes that serve nothing any more, and forgets what was known of them.
     fn let_go(&self, masters: &[Arc<Member>]) {
-        let idle = |id: &LinkId| !self.hub.is_wanted(*id);
-        let ids: Vec<_> = self
-            .shards
-            .lock()
-            .links
-            .values()
-            .map(|(id, _)| *id)
-            .collect();
-        let idle: Vec<_> = ids.into_iter().filter(idle).collect();
+        let ids = self.shard_ids();
+        let idle: HashSet<_> = ids.filter(|id| !self.hub.is_wanted(*id)).collect();
         self.shards.lock().links.retain(|place, (id, task)| {
             let serves = masters.iter().any(|master| master.location() == &**place);
             let stays = serves || !idle.contains(id);
@@ -141,6 +134,14 @@ impl Links {
             }
             stays
         });
+        self.hub
+            .keep_links(|| self.shard_ids().chain([MAIN]).collect());
+    }
+
+    fn shard_ids(&self) -> impl Iterator<Item = LinkId> + use<> {
+        let shards = self.shards.lock();
+        let ids: Vec<_> = shards.links.values().map(|(id, _)| *id).collect();
+        ids.into_iter()
     }
 
     pub(super) fn end(&self) {

@@ -7,7 +7,7 @@ use ::redis::{Cmd, Pipeline, Value};
 use larder_store::{ErrorKind, Result};
 use tokio::time::{Instant, sleep_until};
 
-use super::redirect::{MOST_HOPS, Redirect, too_many, unserved};
+use super::redirect::{MOST_HOPS, Redirect, nameless, too_many, unserved};
 use super::{Shard, Shared};
 use crate::classify;
 use crate::connection::{Access, Member, Operation, Place, Repeat};
@@ -196,8 +196,8 @@ impl Shared {
         place: Option<&Place>,
         is_asking: bool,
     ) -> Result<Hop> {
-        let member = place.and_then(|place| self.members.at(place));
-        let member = member.ok_or_else(|| unserved(name))?;
+        let place = place.ok_or_else(|| nameless(name))?;
+        let member = self.members.at(place).ok_or_else(|| unserved(name))?;
         Ok(Hop { member, is_asking })
     }
 }

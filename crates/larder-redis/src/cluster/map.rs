@@ -1,11 +1,13 @@
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::members::Members;
 use super::slot::SLOTS;
 use super::topology::Topology;
 use crate::connection::{Member, Place};
+
+/// The first and the last slot of each run of slots.
+pub(crate) type Runs = Vec<(u16, u16)>;
 
 /// The master of each slot.
 pub(super) struct SlotMap {
@@ -76,14 +78,20 @@ impl SlotMap {
         shards
     }
 
-    /// A number that is another where another node serves a slot.
-    pub(super) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.slots.hash(&mut hasher);
-        for master in &self.masters {
-            master.location().hash(&mut hasher);
+    /// Each master, and the first and last slot of each run that it serves.
+    pub(super) fn runs(&self) -> Vec<(Arc<Member>, Runs)> {
+        let masters = self.masters.iter().cloned();
+        let mut runs: Vec<(_, Runs)> = masters.map(|it| (it, Vec::new())).collect();
+        for (slot, at) in (0_u16..).zip(&self.slots) {
+            let Some((_, runs)) = runs.get_mut(usize::from(*at)) else {
+                continue;
+            };
+            match runs.last_mut() {
+                Some((_, last)) if *last + 1 == slot => *last = slot,
+                _ => runs.push((slot, slot)),
+            }
         }
-        hasher.finish()
+        runs
     }
 
     pub(super) fn topology(&self) -> &Topology {

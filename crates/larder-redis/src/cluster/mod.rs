@@ -33,7 +33,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::connection::{Access, Limits, Member, Operation, Place};
-use map::SlotMap;
+use map::{Runs, SlotMap};
 use members::Members;
 use topology::Topology;
 
@@ -93,10 +93,20 @@ impl Cluster {
         self.shared.members.limits()
     }
 
-    /// The nodes that serve slots, and a number that is another when they serve others.
-    pub(crate) fn serving(&self) -> (u64, Vec<Arc<Member>>) {
-        let map = self.shared.map.load();
-        (map.fingerprint(), map.masters().to_vec())
+    /// The nodes that serve slots.
+    pub(crate) fn serving(&self) -> Vec<Arc<Member>> {
+        self.shared.map.load().masters().to_vec()
+    }
+
+    /// The nodes that serve slots, and the first and last slot of each run that they serve, as far as
+    /// is known.
+    pub(crate) fn slots(&self) -> Vec<(Arc<Member>, Runs)> {
+        self.shared.map.load().runs()
+    }
+
+    /// A node said that a slot is elsewhere.
+    pub(crate) fn is_outdated(&self) {
+        self.shared.is_outdated();
     }
 
     /// Who serves what, for those who outlive a call.
@@ -125,6 +135,13 @@ impl Guide {
 
     pub(crate) fn masters(&self) -> Vec<Arc<Member>> {
         self.0.map.load().masters().to_vec()
+    }
+
+    /// Whether a node is one that serves slots now.
+    pub(crate) fn serves(&self, member: &Member) -> bool {
+        let map = self.0.map.load();
+        let mut masters = map.masters().iter();
+        masters.any(|master| master.location() == member.location())
     }
 
     /// Each master, and where its replicas are.

@@ -63,6 +63,19 @@ pub(super) fn unserved(operation: &'static str) -> Error {
     )
 }
 
+/// What is said of nodes that announce no host: they are set to announce their name, and have none.
+pub(super) const NAMELESS: &str = "a node of the cluster announces '?' in place of its host: set cluster-announce-hostname on each \
+     node, or cluster-preferred-endpoint-type to ip";
+
+/// The error of a key whose node cannot be found, since it does not say where it is.
+pub(super) fn nameless(operation: &'static str) -> Error {
+    Error::new(
+        operation,
+        ErrorKind::Refused(Refusal::Unavailable),
+        NAMELESS,
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

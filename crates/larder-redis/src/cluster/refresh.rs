@@ -8,6 +8,7 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Shared;
+use super::redirect;
 use super::start::ask_seed;
 use super::survey::{self, NAME};
 use super::topology::Topology;
@@ -18,8 +19,9 @@ const SHORTEST: Duration = Duration::from_millis(125);
 /// The longest one while the cluster is in trouble.
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// How often it is read while nothing happens.
-const SLOWLY: Duration = Duration::from_secs(60);
+/// How often it is read while nothing happens. A node that has left the cluster goes on taking messages
+/// that nobody else hears, and gives those who listen on it nothing: no answer says so.
+const SLOWLY: Duration = Duration::from_secs(10);
 
 /// How long a node may think before the next is asked as well.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -71,7 +73,7 @@ async fn read(shared: &Shared) -> Result<Topology> {
         let operation = member.begin_until(NAME, Instant::now() + deadline)?;
         believable(shared, survey::ask(&operation, &place.host).await?)
     });
-    if let Ok(topology) = survey::first(asking, PATIENCE).await {
+    if let Ok(topology) = survey::first(asking.collect(), PATIENCE).await {
         return Ok(topology);
     }
     let mut seeds = shared.seeds.clone();
@@ -81,7 +83,7 @@ async fn read(shared: &Shared) -> Result<Topology> {
         sleep(SHORTEST * at).await;
         believable(shared, ask_seed(&shared.members, &seed).await?)
     });
-    let found = survey::first(asking, Duration::ZERO).await;
+    let found = survey::first(asking.collect(), Duration::ZERO).await;
     found.map_err(|errors| {
         let none = || Error::new(NAME, ErrorKind::NotSent, "there is nobody to ask");
         errors.into_iter().next_back().unwrap_or_else(none)
@@ -93,6 +95,9 @@ async fn read(shared: &Shared) -> Result<Topology> {
 fn believable(shared: &Shared, topology: Topology) -> Result<Topology> {
     if topology.covered() >= shared.map.load().topology().covered() {
         return Ok(topology);
+    }
+    if topology.nameless() > 0 {
+        return Err(redirect::nameless(NAME));
     }
     Err(Error::new(
         NAME,

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::map::SlotMap;
 use super::members::Members;
+use super::redirect::NAMELESS;
 use super::refresh::refresh;
 use super::survey;
 use super::topology::Topology;
@@ -78,19 +79,8 @@ async fn why_not(members: &Members, place: &Place, deadline: Instant) -> String 
 }
 
 async fn find(members: &Members, seeds: &[Place], location: &str) -> Result<Topology> {
-    let asking = survey::first(
-        seeds.iter().map(async |seed| {
-            let topology = ask_seed(members, seed).await?;
-            match topology.covered() {
-                0 => Err(error(
-                    ErrorKind::NotSent,
-                    format!("{seed} is a node of a cluster that serves no slot yet"),
-                )),
-                _ => Ok(topology),
-            }
-        }),
-        PATIENCE,
-    );
+    let asking = seeds.iter().map(|seed| ask_serving_seed(members, seed));
+    let asking = survey::first(asking.collect(), PATIENCE);
     let deadline = members.limits().connect_deadline;
     match timeout(deadline.mul_f64(1.1), asking).await {
         Ok(Ok(topology)) => Ok(topology),
@@ -100,6 +90,22 @@ async fn find(members: &Members, seeds: &[Place], location: &str) -> Result<Topo
             .min_by_key(|error| error.kind() == ErrorKind::NotSent)
             .unwrap_or_else(|| nobody(location, deadline))),
         Err(_) => Err(nobody(location, deadline)),
+    }
+}
+
+/// Asks a seed, which has to know who serves the slots.
+async fn ask_serving_seed(members: &Members, seed: &Place) -> Result<Topology> {
+    let topology = ask_seed(members, seed).await?;
+    match topology.covered() {
+        _ if topology.nameless() > 0 => Err(error(
+            ErrorKind::Invalid,
+            format!("{seed} knows the cluster, but {NAMELESS}"),
+        )),
+        0 => Err(error(
+            ErrorKind::NotSent,
+            format!("{seed} is a node of a cluster that serves no slot yet"),
+        )),
+        _ => Ok(topology),
     }
 }
 

@@ -47,8 +47,10 @@ pub(super) fn not_a_cluster(operation: &'static str, location: &str) -> Error {
 
 /// Begins one attempt after the other, the next when one failed or after `patience`, and gives what
 /// the first of them that succeeds gives; or all their errors.
+///
+/// They are a list: an iterator over borrowed items that is held across an await is not `Send`.
 pub(super) async fn first<T, F: Future<Output = Result<T>>>(
-    attempts: impl IntoIterator<Item = F>,
+    attempts: Vec<F>,
     patience: Duration,
 ) -> Result<T, Vec<Error>> {
     let mut attempts = attempts.into_iter();
@@ -93,7 +95,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_hangs_holds_up_the_next_for_as_long_as_the_patience() {
         let started = Instant::now();
-        let attempts = [
+        let attempts = vec![
             attempt(5_000, Ok(1)),
             attempt(10, failed()),
             attempt(20, Ok(3)),
@@ -106,17 +108,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_is_slow_may_still_be_the_first() {
-        let attempts = [attempt(250, Ok(1)), attempt(5_000, Ok(2))];
+        let attempts = vec![attempt(250, Ok(1)), attempt(5_000, Ok(2))];
         let found = first(attempts, Duration::from_millis(100)).await;
         assert_eq!(found.ok(), Some(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn when_all_fail_there_are_all_their_errors() {
-        let attempts = [attempt(250, failed()), attempt(1, failed())];
+        let attempts = vec![attempt(250, failed()), attempt(1, failed())];
         let found = first(attempts, Duration::from_millis(100)).await;
         assert_eq!(found.err().map(|errors| errors.len()), Some(2));
-        let none: [std::future::Ready<Result<u64>>; 0] = [];
+        let none: Vec<std::future::Ready<Result<u64>>> = Vec::new();
         let found = first(none, Duration::from_millis(100)).await;
         assert_eq!(found.err().map(|errors| errors.len()), Some(0));
     }

@@ -18,6 +18,8 @@ pub(crate) struct Range {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Topology {
     ranges: Vec<Range>,
+    /// How many slots are served by nodes that do not say where they are.
+    nameless: usize,
 }
 
 impl Topology {
@@ -31,6 +33,7 @@ impl Topology {
             return None;
         }
         let mut read = Vec::with_capacity(ranges.len());
+        let mut nameless = 0;
         for range in ranges {
             let Value::Array(range) = range else {
                 return None;
@@ -44,6 +47,7 @@ impl Topology {
             }
             // Slots whose node has no name are as good as served by nobody.
             let Some(master) = place(master, teller)? else {
+                nameless += usize::from(last - first) + 1;
                 continue;
             };
             let mut others = Vec::with_capacity(replicas.len());
@@ -58,11 +62,11 @@ impl Topology {
                 replicas: others,
             });
         }
-        Some(Self::of(read))
+        Some(Self::of(read, nameless))
     }
 
     /// Sorted and joined, so that it does not matter who tells it.
-    fn of(mut ranges: Vec<Range>) -> Self {
+    fn of(mut ranges: Vec<Range>, nameless: usize) -> Self {
         ranges.sort();
         ranges.dedup_by(|next, last| {
             let joins = last.last.checked_add(1) == Some(next.first)
@@ -73,7 +77,7 @@ impl Topology {
             }
             joins
         });
-        Self { ranges }
+        Self { ranges, nameless }
     }
 
     pub(crate) fn ranges(&self) -> &[Range] {
@@ -84,6 +88,11 @@ impl Topology {
     pub(crate) fn covered(&self) -> usize {
         let count = |range: &Range| usize::from(range.last - range.first) + 1;
         self.ranges.iter().map(count).sum()
+    }
+
+    /// How many slots are served by nodes that announce `?` in place of their host.
+    pub(crate) fn nameless(&self) -> usize {
+        self.nameless
     }
 
     /// Whether a node has a part in it.
@@ -161,7 +170,7 @@ mod tests {
             assert_eq!(read.ranges()[0].master, at("seed", 7));
         }
         let unknown = read("*1\r\n*3\r\n:0\r\n:9\r\n*2\r\n$1\r\n?\r\n:7\r\n").unwrap();
-        assert_eq!(unknown.covered(), 0);
+        assert_eq!((unknown.covered(), unknown.nameless()), (0, 10));
     }
 
     #[test]

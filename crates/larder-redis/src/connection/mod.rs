@@ -33,7 +33,7 @@ mod supervisor;
 mod target;
 
 pub(crate) use cooperate::cooperate;
-pub(crate) use fault::Fault;
+pub(crate) use fault::{Denial, Fault, MAY_NOT_GREET};
 pub(crate) use health::Health;
 pub(crate) use limits::Limits;
 pub(crate) use line::Line;

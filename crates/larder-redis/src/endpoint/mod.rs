@@ -1,5 +1,6 @@
 //! What the URL of a store names.
 
+mod login;
 mod parameters;
 mod settings;
 #[cfg(test)]
@@ -8,10 +9,14 @@ mod tests;
 use std::str::FromStr;
 use std::time::Duration;
 
-use ::redis::{ConnectionInfo, RedisConnectionInfo};
+use ::redis::{
+    ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
+    RedisResult,
+};
 use larder_store::{Error, ErrorKind, Result};
 
 use crate::tls::Tls;
+use login::Login;
 use parameters::Parameters;
 
 /// The servers that a URL names, and how to speak to them.
@@ -48,16 +53,31 @@ pub(crate) enum Form {
 /// The most hosts that a URL may name. Each of them is one to begin with: the others are found.
 const MOST_HOSTS: usize = 64;
 
-const ONE: &str = "expected redis://[[user]:password@]host[:port][/database], or rediss:// for TLS, \
-                   or unix:///path[?user=…&pass=…&db=…], with '#', '/', '?' and '@' in a user or \
-                   password written as %23, %2F, %3F and %40";
+/// The characters that do not stand for themselves in a user or a password, in any form of URL.
+macro_rules! encoded {
+    ($form:literal) => {
+        concat!(
+            $form,
+            "; in a user, a password or a parameter write '%', '#', '/', '?', '@', ':' and '&' as \
+             %25, %23, %2F, %3F, %40, %3A and %26"
+        )
+    };
+}
 
-const CLUSTER: &str = "expected redis+cluster://[[user]:password@]host[:port],host[:port],…, or \
-                       rediss+cluster:// for TLS";
+const ONE: &str = encoded!(
+    "expected redis://[[user]:password@]host[:port][/database], or rediss:// for TLS, or \
+     unix:///path[?user=…&pass=…&db=…]"
+);
 
-const SENTINEL: &str = "expected redis+sentinel://[[user]:password@]host[:port],host[:port],…/\
-                        name-of-the-master[/database][?sentinel_user=…&sentinel_pass=…], or \
-                        rediss+sentinel:// for TLS";
+const CLUSTER: &str = encoded!(
+    "expected redis+cluster://[[user]:password@]host[:port],host[:port],…, or rediss+cluster:// \
+     for TLS"
+);
+
+const SENTINEL: &str = encoded!(
+    "expected redis+sentinel://[[user]:password@]host[:port],host[:port],…/\
+     name-of-the-master[/database][?sentinel_user=…&sentinel_pass=…], or rediss+sentinel:// for TLS"
+);
 
 impl Endpoint {
     /// Reads a URL.
@@ -80,8 +100,11 @@ impl Endpoint {
         }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let mut parameters = Parameters::parse(query, expected)?;
+        let protocol = settings::protocol(parameters.take("protocol")?.as_deref());
+        let protocol = protocol
+            .ok_or_else(|| invalid("asks for a protocol that is not resp2 or resp3", expected))?;
         let read = Reader {
-            protocol: parameters.take("protocol")?,
+            protocol,
             is_tls: transport == "rediss",
             expected,
         };
@@ -117,23 +140,36 @@ impl Endpoint {
 type Named = (Vec<ConnectionInfo>, String, Form);
 
 struct Reader {
-    protocol: Option<String>,
+    protocol: ProtocolVersion,
     is_tls: bool,
     expected: &'static str,
 }
 
 impl Reader {
     fn one(&self, rest: &str) -> Result<Named> {
-        let info = self.info(rest, None)?;
+        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let (login, host) = self.login(authority)?;
+        let info = self.info(host, database, &login)?;
         let location = settings::location(&info, self.is_tls);
         Ok((vec![info], location, Form::One))
     }
 
     fn socket(&self, path: &str, parameters: &mut Parameters<'_>) -> Result<Named> {
-        // The client reads these itself.
-        let query = parameters.take_raw(&["user", "pass", "db"]);
-        let url = format!("unix://{path}?{query}");
-        let info = self.settle(ConnectionInfo::from_str(&url))?;
+        let path = path.strip_prefix("localhost").unwrap_or(path);
+        if !path.starts_with('/') {
+            return Err(invalid("names no absolute path of a socket", self.expected));
+        }
+        let names = ["user", "pass"];
+        let (user, password) = (parameters.take("user")?, parameters.take("pass")?);
+        let login = Login::in_parameters(user, password, names, self.expected)?;
+        let database = parameters.take("db")?.unwrap_or_else(|| "0".to_owned());
+        let database = database
+            .parse()
+            .map_err(|_| invalid(NO_DATABASE, self.expected))?;
+        let path = ConnectionAddr::Unix(login::decode(path, self.expected)?.into());
+        let info = self.settle(path.into_connection_info(), &login)?;
+        let in_database = info.redis_settings().clone().set_db(database);
+        let info = info.set_redis_settings(in_database);
         let location = settings::location(&info, false);
         Ok((vec![info], location, Form::One))
     }
@@ -159,57 +195,65 @@ impl Reader {
             return Err(invalid("does not name the master", self.expected));
         }
         let infos = self.hosts(authority, database)?;
-        let (user, password) = (
-            parameters.take("sentinel_user")?,
-            parameters.take("sentinel_pass")?,
-        );
+        let names = ["sentinel_user", "sentinel_pass"];
+        let (user, password) = (parameters.take(names[0])?, parameters.take(names[1])?);
+        let login = Login::in_parameters(user, password, names, self.expected)?;
         let many = settings::location_of_many("redis+sentinel", self.is_tls, &infos);
         let location = format!("{many}/{master}");
         let form = Form::Sentinel {
             master: master.to_owned(),
-            login: settings::login(user, password),
+            login: login.settings(ProtocolVersion::RESP3),
         };
         Ok((infos, location, form))
     }
 
     fn hosts(&self, authority: &str, database: &str) -> Result<Vec<ConnectionInfo>> {
-        let (user, hosts) = match authority.rsplit_once('@') {
-            Some((user, hosts)) => (Some(user), hosts),
-            None => (None, authority),
-        };
+        let (login, hosts) = self.login(authority)?;
         let hosts: Vec<_> = hosts.split(',').collect();
         if hosts.len() > MOST_HOSTS {
             return Err(invalid("names more than 64 hosts", self.expected));
         }
-        let one = |host: &&str| self.info(&format!("{host}/{database}"), user);
-        hosts.iter().map(one).collect()
+        let hosts = hosts.into_iter();
+        hosts
+            .map(|host| self.info(host, database, &login))
+            .collect()
     }
 
-    fn info(&self, rest: &str, user: Option<&str>) -> Result<ConnectionInfo> {
-        let at = if user.is_some() { "@" } else { "" };
-        let url = format!("redis://{}{at}{rest}", user.unwrap_or_default());
-        self.settle(ConnectionInfo::from_str(&url))
+    /// Who logs in, and what stands behind that.
+    fn login<'a>(&self, authority: &'a str) -> Result<(Login, &'a str)> {
+        let Some((login, hosts)) = authority.split_once('@') else {
+            return Ok((Login::default(), authority));
+        };
+        if hosts.contains('@') {
+            return Err(invalid(
+                "has more than one '@': name the user once, before the first host",
+                self.expected,
+            ));
+        }
+        Ok((Login::before_the_hosts(login, self.expected)?, hosts))
     }
 
-    fn settle(&self, info: ::redis::RedisResult<ConnectionInfo>) -> Result<ConnectionInfo> {
+    fn info(&self, host: &str, database: &str, login: &Login) -> Result<ConnectionInfo> {
+        let url = format!("redis://{host}/{database}");
+        self.settle(ConnectionInfo::from_str(&url), login)
+    }
+
+    fn settle(&self, info: RedisResult<ConnectionInfo>, login: &Login) -> Result<ConnectionInfo> {
         let info = info.map_err(|error| {
             // The text of the error is one of a few constants, but the detail behind it is not.
             let what = match error.to_string() {
-                text if text.contains("database") => "has a database that is no number",
+                text if text.contains("database") => NO_DATABASE,
                 text if text.contains("wildcard") => "names every address of this machine",
                 text if text.contains("hostname") => "has no host",
                 _ => "does not parse",
             };
             invalid(what, self.expected)
         })?;
-        settings::settle(info, self.protocol.as_deref()).ok_or_else(|| {
-            invalid(
-                "asks for a protocol that is not resp2 or resp3",
-                self.expected,
-            )
-        })
+        Ok(settings::settle(info, login.settings(self.protocol)))
     }
 }
+
+const NO_DATABASE: &str = "has a database that is no number";
 
 /// The error of a URL that is none.
 fn invalid(what: &str, expected: &str) -> Error {

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use larder_store::Result;
-use percent_encoding::percent_decode_str;
 
 use super::invalid;
+use super::login::decode;
 
 /// The longest time that a URL may name.
 const LONGEST_MS: u64 = 60_000;
@@ -34,10 +34,7 @@ impl<'a> Parameters<'a> {
             return Ok(None);
         };
         let (_, value) = self.pairs.swap_remove(at);
-        match percent_decode_str(value).decode_utf8() {
-            Ok(value) => Ok(Some(value.into_owned())),
-            Err(_) => Err(invalid("has a parameter that is no UTF-8", self.expected)),
-        }
+        decode(value, self.expected).map(Some)
     }
 
     /// The value of `name`, which is a time of at most a minute.
@@ -52,19 +49,6 @@ impl<'a> Parameters<'a> {
                 self.expected,
             )),
         }
-    }
-
-    /// All of `names` that are there, as they stood in the URL.
-    pub(super) fn take_raw(&mut self, names: &[&str]) -> String {
-        let mut taken = String::new();
-        self.pairs.retain(|(name, value)| {
-            let is_taken = names.contains(name);
-            if is_taken {
-                taken = format!("{taken}{name}={value}&");
-            }
-            !is_taken
-        });
-        taken
     }
 
     pub(super) fn check_that_all_were_taken(&self) -> Result<()> {

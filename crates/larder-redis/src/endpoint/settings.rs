@@ -8,40 +8,26 @@ use ::redis::{ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionIn
 /// How long a connection may be silent before the system probes whether the other side is there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// Our settings in place of the client's; nothing where there is no such protocol.
+/// The protocol that a URL asks for; nothing where there is no such protocol.
+pub(super) fn protocol(name: Option<&str>) -> Option<ProtocolVersion> {
+    match name {
+        Some("resp2" | "2") => Some(ProtocolVersion::RESP2),
+        // Greets the server, so that a stranger or a wrong password is found when connecting.
+        None | Some("resp3" | "3") => Some(ProtocolVersion::RESP3),
+        Some(_) => None,
+    }
+}
+
+/// Our settings in place of the client's.
 ///
 /// TCP_NODELAY is on: without it a command waits for the answer of the one before it, which saves
 /// packets where the server is near and a round trip where it is not.
-pub(super) fn settle(info: ConnectionInfo, protocol: Option<&str>) -> Option<ConnectionInfo> {
-    let protocol = match protocol {
-        Some("resp2" | "2") => ProtocolVersion::RESP2,
-        // Greets the server, so that a stranger or a wrong password is found when connecting.
-        None | Some("resp3" | "3") => ProtocolVersion::RESP3,
-        Some(_) => return None,
-    };
-    // CLIENT SETINFO is an error before 7.2, and one more right that a narrow user would need.
-    let redis = info.redis_settings().clone().set_skip_set_lib_name();
+pub(super) fn settle(info: ConnectionInfo, login: RedisConnectionInfo) -> ConnectionInfo {
+    let login = login.set_db(info.redis_settings().db());
     let tcp = TcpSettings::default()
         .set_nodelay(true)
         .set_keepalive(TcpKeepalive::new().with_time(KEEPALIVE));
-    Some(
-        info.set_redis_settings(redis.set_protocol(protocol))
-            .set_tcp_settings(tcp),
-    )
-}
-
-/// Who logs in at a sentinel.
-pub(super) fn login(user: Option<String>, password: Option<String>) -> RedisConnectionInfo {
-    let mut login = RedisConnectionInfo::default()
-        .set_skip_set_lib_name()
-        .set_protocol(ProtocolVersion::RESP3);
-    if let Some(user) = user {
-        login = login.set_username(user);
-    }
-    if let Some(password) = password {
-        login = login.set_password(password);
-    }
-    login
+    info.set_redis_settings(login).set_tcp_settings(tcp)
 }
 
 /// One server, as it may stand in a log.

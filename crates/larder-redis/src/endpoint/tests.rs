@@ -74,6 +74,123 @@ fn the_user_of_a_sentinel_is_not_the_user_of_the_master() {
     assert_eq!((of_master.username(), of_master.db()), (Some("u"), 4));
 }
 
+type LoginOf = fn(&Endpoint) -> RedisConnectionInfo;
+
+/// A URL of each form whose user and password are `user` and `password`, and who logs in by it.
+fn logins(user: &str, password: &str) -> Vec<(String, LoginOf)> {
+    let first: LoginOf = |endpoint| endpoint.infos[0].redis_settings().clone();
+    let sentinel: LoginOf = |endpoint| match &endpoint.form {
+        Form::Sentinel { login, .. } => login.clone(),
+        _ => panic!("no sentinels"),
+    };
+    vec![
+        (format!("redis://{user}:{password}@h"), first),
+        (
+            format!("valkey://{user}:{password}@[::1]:7/3?deadline_ms=5"),
+            first,
+        ),
+        (format!("redis+cluster://{user}:{password}@a,b"), first),
+        (
+            format!("redis+sentinel://{user}:{password}@a,b/main/2"),
+            first,
+        ),
+        (format!("unix:///s?user={user}&pass={password}"), first),
+        (
+            format!("redis+unix:///s?db=2&pass={password}&user={user}"),
+            first,
+        ),
+        (
+            format!("redis+sentinel://a/main?sentinel_user={user}&sentinel_pass={password}"),
+            sentinel,
+        ),
+    ]
+}
+
+#[test]
+fn a_password_is_the_same_in_every_form_of_url() {
+    for (written, meant) in [
+        ("a+b==", "a+b=="),
+        ("%61%2Bb%3d", "a+b="),
+        ("a b", "a b"),
+        ("%25%23%2F%3F%40%3A%26", "%#/?@:&"),
+        ("%2541", "%41"),
+        ("p,w;!$'()*-._~[]", "p,w;!$'()*-._~[]"),
+        ("gr%C3%BCn", "grün"),
+        ("grün", "grün"),
+        ("", ""),
+    ] {
+        for (url, login) in logins("%61lice", written) {
+            let login = login(&parsed(&url));
+            let login = (login.username(), login.password());
+            assert_eq!(login, (Some("alice"), Some(meant)), "{url}");
+        }
+        let default = match meant {
+            "" => Some("default"),
+            _ => None,
+        };
+        for (url, login) in logins("", written) {
+            let login = login(&parsed(&url));
+            let login = (login.username(), login.password());
+            assert_eq!(login, (default, Some(meant)), "{url}");
+        }
+    }
+}
+
+#[test]
+fn each_sign_means_itself_in_every_form_or_is_listed_as_one_to_encode() {
+    let page = include_str!("../../../../docs/running-redis.md");
+    for sign in (' '..='~').filter(|sign| !sign.is_ascii_alphanumeric()) {
+        let means_itself = |user: &str, password: &str| {
+            logins(user, password).into_iter().all(|(url, login)| {
+                Endpoint::parse(&url).is_ok_and(|endpoint| {
+                    let login = login(&endpoint);
+                    (login.username(), login.password()) == (Some(user), Some(password))
+                })
+            })
+        };
+        let part = format!("a{sign}b");
+        if !means_itself(&part, "p") || !means_itself("u", &part) {
+            let code = format!("%{:02X}", u32::from(sign));
+            for text in [ONE, CLUSTER, SENTINEL, page] {
+                assert!(text.contains(&code), "'{sign}' is {code}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_user_without_a_password_is_refused_in_every_form_and_never_the_default_user() {
+    for (url, what) in [
+        ("redis://alice@h", "write user:password@, or user:@"),
+        ("redis://%61@h/3", "user:@"),
+        ("valkey://alice@h", "user:@"),
+        ("redis+cluster://alice@a,b", "user:@"),
+        ("redis+sentinel://alice@a/main", "user:@"),
+        ("unix:///s?user=alice", "has user and no pass: add pass=…"),
+        ("redis+unix:///s?user=alice&db=1", "user and no pass"),
+        (
+            "redis+sentinel://:p@a/main?sentinel_user=alice",
+            "sentinel_user and no sentinel_pass",
+        ),
+        ("redis+cluster://alice:p@a,alice:p@b", "more than one '@'"),
+        ("redis://:p@ss@h", "more than one '@'"),
+        ("unix://alice:p@/s", "no absolute path"),
+        ("unix://s", "no absolute path"),
+        ("redis://:50%@h", "a '%' itself is %25"),
+        ("unix:///s?pass=%zz", "a '%' itself is %25"),
+        ("redis://:%ff@h", "not UTF-8"),
+        ("unix:///s?db=x", "database that is no number"),
+    ] {
+        let text = refused(url);
+        assert!(text.contains(what), "{url}: {text}");
+        assert!(!text.contains("alice"), "{url}: {text}");
+    }
+    for url in ["redis://@h", "redis://h", "unix:///s", "unix:///s?user="] {
+        let login = parsed(url).infos[0].redis_settings().clone();
+        assert_eq!((login.username(), login.password()), (None, None), "{url}");
+    }
+}
+
 #[test]
 fn deadlines_are_milliseconds_of_which_there_are_some_and_not_too_many() {
     for url in [

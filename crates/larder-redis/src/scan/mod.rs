@@ -2,6 +2,7 @@
 
 mod glob;
 mod place;
+mod servers;
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use tokio::time::{Instant, sleep};
 use crate::commands;
 use crate::connection::{Member, Repeat};
 use crate::store::RedisStore;
-use place::{Place, invalid};
+use place::{MOVED, Place, invalid};
+use servers::Servers;
 
 /// The most keys that one `SCAN` looks at: some 50 microseconds of the server's time.
 const STEP: usize = 250;
@@ -28,6 +30,10 @@ const PAGE_TIME: Duration = Duration::from_secs(1);
 /// as it took, so that a scan keeps a server busy for half of the time at most. A page takes a second
 /// at most, and the step that it is in; then it has what was found, and says where to go on.
 ///
+/// Each server is asked who it is when a page begins, and when the last one ends. Where one was
+/// restarted or replaced, or a slot moves, the scan is [`Invalid`](larder_store::ErrorKind::Invalid) and
+/// has to begin again: keys may be on no page. `FLUSHALL` is none of these, since no key outlives it.
+///
 /// Keys that are not UTF-8 are left out: no key of this store's is one of them.
 #[async_trait]
 impl Scan for RedisStore {
@@ -35,10 +41,11 @@ impl Scan for RedisStore {
         if !(1..=MAX_PAGE).contains(&about) {
             return Err(invalid("a page has 1 to 1,000 keys"));
         }
-        let (servers, masters) = self.route.serving();
+        let servers = Servers::look(&self.route).await?;
+        let (fingerprint, masters) = (servers.fingerprint, servers.masters);
         let mut place = match after {
-            Some(cursor) => Place::read(cursor, servers)?,
-            None => Place::first(servers),
+            Some(cursor) => Place::read(cursor, fingerprint)?,
+            None => Place::first(fingerprint),
         };
         let (pattern, started) = (glob::prefix(prefix), Instant::now());
         let mut keys = Vec::new();
@@ -60,6 +67,10 @@ impl Scan for RedisStore {
                 let next = Some(place.to_cursor());
                 return Ok(Page { keys, next });
             }
+        }
+        // What changes before the next page is found there. After the last there is none.
+        if Servers::look(&self.route).await?.fingerprint != fingerprint {
+            return Err(invalid(MOVED));
         }
         Ok(Page { keys, next: None })
     }

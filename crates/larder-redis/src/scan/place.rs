@@ -3,7 +3,7 @@ use larder_store::{Cursor, Error, ErrorKind, Result};
 /// Where a scan goes on: which servers there were, which of them is next, and its own cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Of who serves what: a cursor of a server means nothing to another.
+    /// The fingerprint of the servers: a cursor of one means nothing to another.
     pub(super) servers: u64,
     pub(super) server: usize,
     pub(super) at: u64,
@@ -26,9 +26,7 @@ impl Place {
         let place = Self::parse(cursor.as_str());
         let place = place.ok_or_else(|| invalid("the cursor is not one of this store"))?;
         if place.servers != servers {
-            return Err(invalid(
-                "the servers are not those that the scan began on: begin again",
-            ));
+            return Err(invalid(MOVED));
         }
         Ok(place)
     }
@@ -48,6 +46,9 @@ impl Place {
         Cursor::new(format!("{:x}-{}-{}", self.servers, self.server, self.at))
     }
 }
+
+pub(super) const MOVED: &str =
+    "a server was restarted or replaced, or a slot has moved, since the scan began: begin again";
 
 pub(super) fn invalid(text: &'static str) -> Error {
     Error::new("scan", ErrorKind::Invalid, text)

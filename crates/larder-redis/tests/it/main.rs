@@ -22,9 +22,11 @@ mod replicas;
 mod runtimes;
 mod scan;
 mod sentinels;
+mod spawned;
 mod start;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+mod users;
 mod values;
 mod virtual_time;

@@ -1,8 +1,10 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use larder_store::{Cursor, ErrorKind, Scan, Store};
+use larder_store::{Cursor, ErrorKind, Page, Refusal, Scan, Store};
+use larder_test::server::{RedisOptions, RedisServer};
 
-use crate::support::{calls, key, ok, put, server, store};
+use crate::support::{calls, key, ok, patient, put, server, store};
 
 async fn all(scan: &Arc<dyn Scan>, prefix: &str) -> Vec<String> {
     let (mut keys, mut after) = (Vec::new(), None);
@@ -57,12 +59,70 @@ async fn a_cursor_of_other_servers_is_refused() {
         let page = scan.page("", Some(&Cursor::new(cursor)), 10).await;
         assert_eq!(page.unwrap_err().kind(), ErrorKind::Invalid, "{cursor}");
     }
-    // One past the last server is the end, and not a fault.
-    let page = scan
-        .page("", Some(&Cursor::new("0-1-0")), 10)
-        .await
-        .unwrap();
-    assert!(page.keys.is_empty() && page.next.is_none());
+}
+
+/// A server with many keys that outlive its restart, and the first page of them.
+async fn half_way(options: RedisOptions) -> (RedisServer, Arc<dyn Scan>, Page) {
+    let server = options.start().unwrap();
+    let store = patient(&server.url()).connect().await.unwrap();
+    let puts: Vec<_> = (0..2_000_u64).map(|id| put(id, "x")).collect();
+    for result in store.put_many(&puts).await {
+        assert!(result.unwrap());
+    }
+    let scan = Arc::new(store).scan().unwrap();
+    let page = scan.page("value:", None, 100).await.unwrap();
+    (server, scan, page)
+}
+
+async fn begins_again(scan: &Arc<dyn Scan>, page: &Page) {
+    let error = loop {
+        match scan.page("value:", page.next.as_ref(), 100).await {
+            Err(error) if error.kind() != ErrorKind::Invalid => {
+                // The connection is made again.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            page => break page.unwrap_err(),
+        }
+    };
+    assert!(error.to_string().contains("begin again"), "{error}");
+    assert_eq!(all(scan, "value:").await.len(), 2_000);
+}
+
+#[tokio::test]
+async fn a_scan_has_to_begin_again_after_a_restart_though_every_key_is_there() {
+    let options = RedisOptions::new()
+        .with_setting("appendonly", "yes")
+        .with_setting("appendfsync", "always");
+    let (mut server, scan, page) = half_way(options).await;
+    server.restart().unwrap();
+    begins_again(&scan, &page).await;
+}
+
+#[tokio::test]
+async fn a_scan_goes_on_over_a_new_connection_to_the_same_server() {
+    let (server, scan, page) = half_way(RedisOptions::new()).await;
+    let kill = ["CLIENT", "KILL", "TYPE", "normal"];
+    ok(&server, &kill);
+    let (mut keys, mut after) = (page.keys, page.next);
+    while let Some(cursor) = after {
+        let page = scan.page("value:", Some(&cursor), 100).await.unwrap();
+        keys.extend(page.keys);
+        after = page.next;
+    }
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 2_000);
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_ask_which_server_it_is_may_not_scan_and_is_told_so() {
+    let users = RedisOptions::new().with_user("films", "on >sesame ~* +@all -info");
+    let server = users.start().unwrap();
+    let url = server.url_as("films", "sesame");
+    let store = Arc::new(patient(&url).connect().await.unwrap());
+    let error = store.scan().unwrap().page("", None, 10).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Denied));
+    assert!(error.to_string().contains("grant +info"), "{error}");
 }
 
 #[tokio::test]

@@ -1,14 +1,18 @@
 //! A master that sentinels elect: it is found, followed, and never mistaken.
 
+use std::io::{BufReader, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::num::NonZeroU8;
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
 use larder_store::{Calls, ErrorKind, Refusal, Run, Store};
-use larder_test::server::{RedisNode, RedisSentinels};
+use larder_test::server::{RedisNode, RedisOptions, RedisSentinels};
 use tokio::task::block_in_place;
 
+use crate::cluster::fake::read;
 use crate::support::{
     Add, BRISK, Look, brisk, calls, key, ok, patient, programs, put, server, tally, until,
 };
@@ -97,6 +101,171 @@ async fn a_failover_by_hand_is_followed_though_the_old_master_lives() {
     .await;
     let held = || new.command(&["EXISTS", key(7).as_str()]).unwrap().int();
     assert_eq!(held(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_was_made_a_replica_is_left_at_its_first_refusal() {
+    let trio = RedisSentinels::start().unwrap();
+    let waits = patient(&trio.url()).with_replicas(NonZeroU8::MIN, Duration::from_millis(50));
+    let stores = [store(&trio).await, waits.connect().await.unwrap()];
+    let old = trio.master().unwrap();
+    let other = trio.servers().iter().find(|it| it.port() != old.port());
+    let other = other.unwrap().port().to_string();
+    // Nobody is to know of it but who asks.
+    for sentinel in trio.sentinels() {
+        sentinel.freeze().unwrap();
+    }
+    for store in stores {
+        ok(old, &["REPLICAOF", "127.0.0.1", &other]);
+        let error = store.put(&put(1, "x")).await.unwrap_err();
+        // Its line is gone, and no server of the three is a master that it could turn to.
+        assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
+        ok(old, &["REPLICAOF", "NO", "ONE"]);
+        until("well again", || async {
+            store.put(&put(1, "y")).await.is_ok()
+        })
+        .await;
+        ok(old, &["REPLICAOF", "127.0.0.1", &other]);
+        for result in store.put_many(&[put(1, "x"), put(2, "x")]).await {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
+        }
+        ok(old, &["REPLICAOF", "NO", "ONE"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operations_end_by_their_deadline_while_there_is_no_master() {
+    let trio = RedisSentinels::start().unwrap();
+    let store = store(&trio).await;
+    for node in trio.servers() {
+        node.freeze().unwrap();
+    }
+    for _ in 0..20 {
+        let began = Instant::now();
+        assert!(store.get(&key(1)).await.is_err());
+        // A machine may be busy.
+        assert!(began.elapsed() < 3 * BRISK);
+    }
+    for node in trio.servers() {
+        node.thaw().unwrap();
+    }
+    until("well again", || async { store.get(&key(1)).await.is_ok() }).await;
+}
+
+/// A sentinel that says what a test wants, for as long as it is up.
+struct Fake {
+    port: u16,
+    up: Arc<AtomicBool>,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+    asked: Arc<AtomicU64>,
+}
+
+impl Fake {
+    /// One that names `master` under `epoch`.
+    fn start(master: u16, epoch: u64) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let fake = Self {
+            port: listener.local_addr().unwrap().port(),
+            up: Arc::new(AtomicBool::new(true)),
+            open: Arc::default(),
+            asked: Arc::default(),
+        };
+        let (up, open, asked) = (fake.up.clone(), fake.open.clone(), fake.asked.clone());
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                if up.load(Ordering::SeqCst) {
+                    open.lock().unwrap().push(stream.try_clone().unwrap());
+                    let asked = asked.clone();
+                    std::thread::spawn(move || answer(stream, master, epoch, &asked));
+                }
+            }
+        });
+        fake
+    }
+
+    fn kill(&self) {
+        self.up.store(false, Ordering::SeqCst);
+        for stream in self.open.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn answer(stream: TcpStream, master: u16, epoch: u64, asked: &AtomicU64) {
+    let mut writer = stream.try_clone().unwrap();
+    let mut reader = BufReader::new(stream);
+    let bulk = |text: String| format!("${}\r\n{text}\r\n", text.len());
+    while let Some(command) = read(&mut reader) {
+        let word = |at: usize| command.get(at).map(|word| word.to_ascii_uppercase());
+        let reply = match (&word(0).unwrap()[..], word(1).as_deref()) {
+            (b"HELLO", _) => "%1\r\n+mode\r\n+sentinel\r\n".to_owned(),
+            (b"SENTINEL", Some(b"MASTER")) => {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let epoch = bulk(epoch.to_string());
+                format!("%1\r\n{}{epoch}", bulk("config-epoch".to_owned()))
+            }
+            (b"SENTINEL", _) => {
+                let port = bulk(master.to_string());
+                format!("*2\r\n{}{port}", bulk("127.0.0.1".to_owned()))
+            }
+            _ => "-ERR not here\r\n".to_owned(),
+        };
+        if writer.write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_was_replaced_is_never_written_to_again_though_a_sentinel_still_names_it() {
+    // Both say that they are the master: the old one is on the wrong side of a partition.
+    let (old, new) = (server(), server());
+    let informed = Fake::start(new.port(), 5);
+    let cut_off = Fake::start(old.port(), 4);
+    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", informed.port, cut_off.port);
+    let store = brisk(&format!("redis+sentinel://{hosts}/main"));
+    let store = store.connect().await.unwrap();
+    // Both were heard.
+    let heard = |fake: &Fake| fake.asked.load(Ordering::SeqCst);
+    until("heard", || async {
+        heard(&informed) > 1 && heard(&cut_off) > 1
+    })
+    .await;
+    until("writing to the new one", || async {
+        let written = store.put(&put(1, "x")).await;
+        written.is_ok() && new.command(&["EXISTS", key(1).as_str()]).unwrap().int() == Some(1)
+    })
+    .await;
+    informed.kill();
+    let before = heard(&cut_off);
+    for id in 2_u64.. {
+        let written = store.put(&put(id, "x")).await;
+        let there = old.command(&["EXISTS", key(id).as_str()]).unwrap();
+        assert_eq!(there.int(), Some(0), "it is lost: {written:?}");
+        if heard(&cut_off) > before + 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_master_that_asks_for_a_password_is_told_from_its_sentinels() {
+    let master = RedisOptions::new().with_password("sesame").start().unwrap();
+    let sentinel = Fake::start(master.port(), 1);
+    let host = format!("127.0.0.1:{}", sentinel.port);
+    let (kind, text) = error(&format!("redis+sentinel://{host}/main")).await;
+    assert_eq!(kind, ErrorKind::Refused(Refusal::Denied));
+    let expected = format!("the master of redis+sentinel://{host}/main asks for a user");
+    assert!(text.contains(&expected), "{text}");
+    assert!(
+        text.contains("redis+sentinel://user:password@host/name"),
+        "{text}"
+    );
+    let store = patient(&format!("redis+sentinel://:sesame@{host}/main"));
+    let store = store.connect().await.unwrap();
+    assert!(store.put(&put(1, "x")).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

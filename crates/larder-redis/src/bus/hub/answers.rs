@@ -64,7 +64,7 @@ impl Hub {
             return;
         };
         if let Some(link) = state.links.get_mut(&entry.link) {
-            link.subjects -= 1;
+            link.forget(text);
         }
         for ear in entry.ears.values() {
             state.held -= 1;

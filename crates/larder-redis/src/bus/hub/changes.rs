@@ -43,7 +43,7 @@ impl Hub {
                 }
                 (Status::Off, true) => {
                     subjects.remove(&text);
-                    link.subjects -= 1;
+                    link.forget(&text);
                 }
                 // It is looked at again when the server has answered.
                 (Status::On, false) | (Status::Asked | Status::Leaving, _) => {}

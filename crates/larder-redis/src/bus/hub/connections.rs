@@ -1,6 +1,8 @@
+use std::collections::HashSet;
+
 use larder_store::Error;
 
-use super::state::{State, Status};
+use super::state::{Link, State, Status};
 use super::{Hub, LinkId};
 use crate::bus::subject::Subject;
 use crate::route::again;
@@ -34,7 +36,9 @@ impl Hub {
     /// the hub any more.
     pub(in crate::bus) fn lost(&self, id: LinkId) {
         let mut state = self.state.lock();
-        state.links.entry(id).or_default().is_up = false;
+        let link = state.links.entry(id).or_default();
+        link.is_up = false;
+        link.changed.clear();
         for entry in state.of(id) {
             if entry.status == Status::On {
                 entry.ears.values().for_each(|ear| ear.lost_one());
@@ -89,7 +93,7 @@ impl Hub {
                     entry.ears.values().for_each(|ear| ear.lost_one());
                 }
                 entry.status = Status::Off;
-                links.entry(entry.link).or_default().subjects -= 1;
+                links.entry(entry.link).or_default().forget(text);
                 links.entry(to).or_default().subjects += 1;
                 entry.link = to;
             }
@@ -97,6 +101,16 @@ impl Hub {
                 links.entry(to).or_default().change(text.clone());
             }
         }
+    }
+
+    /// Forgets the links that are not among the `living`, but for those that something is still
+    /// listened to on: that has to be placed anew first.
+    pub(in crate::bus) fn keep_links(&self, living: impl FnOnce() -> HashSet<LinkId>) {
+        let mut state = self.state.lock();
+        // Asked under the lock: what a new link knows of itself must not be forgotten.
+        let living = living();
+        let is_kept = |id: &LinkId, link: &Link| link.subjects > 0 || living.contains(id);
+        state.links.retain(|id, link| is_kept(id, link));
     }
 
     /// All who listen on a link may have missed something.

@@ -11,6 +11,8 @@ mod changes;
 mod connections;
 mod ears;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use larder_store::Error;
@@ -29,10 +29,16 @@ impl State {
         let entry = self.subjects.get_mut(text)?;
         let ear = entry.ears.remove(&number)?;
         self.held -= 1;
-        if entry.ears.is_empty()
-            && let Some(link) = self.links.get_mut(&entry.link)
-        {
-            link.change(text.into());
+        if entry.ears.is_empty() {
+            let (id, is_idle) = (entry.link, entry.is_idle());
+            if is_idle {
+                self.subjects.remove(text);
+            }
+            match self.links.get_mut(&id) {
+                Some(link) if is_idle => link.forget(text),
+                Some(link) => link.change(text.into()),
+                None => {}
+            }
         }
         Some(ear)
     }
@@ -42,11 +48,10 @@ impl State {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
-        self.subjects.retain(|_, entry| {
-            let is_idle = entry.status == Status::Off && entry.ears.is_empty();
-            let stays = entry.link != id || !is_idle;
+        self.subjects.retain(|text, entry| {
+            let stays = entry.link != id || !entry.is_idle();
             if !stays {
-                link.subjects -= 1;
+                link.forget(text);
             }
             stays
         });
@@ -58,6 +63,13 @@ pub(super) struct Entry {
     pub(super) link: LinkId,
     pub(super) status: Status,
     pub(super) ears: BTreeMap<u64, Arc<Ear>>,
+}
+
+impl Entry {
+    /// Whether nobody wants it, and no server knows it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.status == Status::Off && self.ears.is_empty()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +87,9 @@ pub(super) enum Status {
 /// What the hub knows of a connection.
 #[derive(Default)]
 pub(super) struct Link {
-    /// What may have to be sent.
-    pub(super) changed: Vec<Box<str>>,
+    /// What may have to be sent, each subject once. While there is no connection there is nothing
+    /// here: a new one begins with all that is wanted.
+    pub(super) changed: BTreeSet<Box<str>>,
     pub(super) told: Arc<Notify>,
     pub(super) subjects: usize,
     /// Why the last dial failed.
@@ -85,8 +98,18 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// A subject may have to be asked for, or left.
     pub(super) fn change(&mut self, text: Box<str>) {
-        self.changed.push(text);
+        if self.is_up {
+            self.changed.insert(text);
+        }
+        self.told.notify_one();
+    }
+
+    /// A subject is not listened to here any more.
+    pub(super) fn forget(&mut self, text: &str) {
+        self.subjects -= 1;
+        self.changed.remove(text);
         self.told.notify_one();
     }
 }

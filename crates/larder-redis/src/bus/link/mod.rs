@@ -1,5 +1,6 @@
 mod serving;
 
+use std::future::pending;
 use std::sync::Arc;
 
 use larder_store::{Error, ErrorKind};
@@ -10,6 +11,9 @@ use super::hub::{Hub, LinkId};
 use crate::cluster::Guide;
 use crate::connection::{Fault, Health, Limits, Line, Member, Pace};
 use serving::End;
+
+/// A connection, and the server at its other end.
+type Listening = (Arc<Line>, Arc<Member>);
 
 /// One connection that is listened on, for as long as anybody does.
 pub(super) struct Link {
@@ -40,7 +44,7 @@ impl Link {
                 self.hub.rest(self.id);
                 told.notified().await;
             }
-            let Some(line) = self.dial(&mut pace, &broken).await else {
+            let Some((line, member)) = self.dial(&mut pace, &broken).await else {
                 continue;
             };
             if let Some(last) = last.take() {
@@ -50,7 +54,10 @@ impl Link {
                     .increment(1);
             }
             self.hub.up(self.id);
-            let end = self.serve(&line, &told, &broken).await;
+            let end = tokio::select! {
+                end = self.serve(&line, &told, &broken) => end,
+                () = self.left(&member) => End::Broke,
+            };
             // First, so that nothing more comes by it.
             line.close().await;
             self.hub.lost(self.id);
@@ -66,7 +73,7 @@ impl Link {
     }
 
     /// A connection, unless nobody wants one any more.
-    async fn dial(&self, pace: &mut Pace, broken: &Arc<Notify>) -> Option<Arc<Line>> {
+    async fn dial(&self, pace: &mut Pace, broken: &Arc<Notify>) -> Option<Listening> {
         let mut outage = false;
         while self.hub.is_wanted(self.id) {
             pace.admit().await;
@@ -77,18 +84,17 @@ impl Link {
                 health: health.clone(),
             };
             let listening = async {
-                match self.member() {
-                    Some(member) => member.listen(feed, health).await,
-                    None => Err(Fault::Broken),
-                }
+                let member = self.member().ok_or(Fault::Broken)?;
+                let line = member.listen(feed, health).await?;
+                Ok::<_, Fault>((Arc::new(line), member))
             };
             match listening.await {
-                Ok(line) => {
+                Ok(listening) => {
                     pace.succeeded();
                     if outage {
                         tracing::info!(server = %self.hub.location(), "listening again");
                     }
-                    return Some(Arc::new(line));
+                    return Some(listening);
                 }
                 Err(fault) => {
                     if !std::mem::replace(&mut outage, true) {
@@ -102,6 +108,17 @@ impl Link {
             }
         }
         None
+    }
+
+    /// Waits until a node has left the nodes that serve slots, where any of them would do. What it
+    /// hears then is what reaches it, which may be nothing, and it goes on answering.
+    async fn left(&self, member: &Member) {
+        if let Leads::Anywhere(guide) = &self.leads {
+            let mut generation = guide.generation();
+            while guide.serves(member) && generation.changed().await.is_ok() {}
+        } else {
+            pending().await
+        }
     }
 
     fn member(&self) -> Option<Arc<Member>> {

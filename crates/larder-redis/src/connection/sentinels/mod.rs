@@ -1,9 +1,9 @@
 //! Which server is the master, by what its sentinels say.
 //!
 //! Each sentinel has a watcher: a connection on which it is asked every second, and at once when it
-//! announces `+switch-master`. The newest configuration counts, by its epoch: one sentinel that was
-//! cut off and knows of no failover is outvoted by any that does. What the sentinels say is checked
-//! with the server (`ROLE`) before it is used.
+//! announces `+switch-master`. The newest configuration that was ever heard counts, by its epoch: one
+//! sentinel that was cut off and knows of no failover is outvoted by any that did, also after that
+//! one is gone. What the sentinels say is checked with the server (`ROLE`) before it is used.
 //!
 //! Between the moment that a replica takes writes and the moment that the sentinels say so there may
 //! be two seconds. So one that they announce to have selected is tried from then on.

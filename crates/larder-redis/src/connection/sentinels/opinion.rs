@@ -1,6 +1,8 @@
 use ::redis::Value;
 
+use crate::connection::fault::{Denial, Fault};
 use crate::connection::place::Place;
+use crate::connection::target::Address;
 use crate::reply::{fields, text};
 
 /// What one sentinel says of the master.
@@ -10,6 +12,8 @@ pub(super) enum Opinion {
     None,
     /// It cannot be asked.
     Failed(String),
+    /// It does not let us ask.
+    Denied(&'static str),
     /// It watches no master of this name.
     NoSuchMaster,
     /// Where the master is, and since which configuration.
@@ -46,29 +50,41 @@ impl Opinion {
         said().unwrap_or_else(|| Self::Failed("it does not answer as a sentinel does".to_owned()))
     }
 
+    /// Why a sentinel cannot be asked.
+    pub(super) fn failed(fault: &Fault, sentinel: &Address) -> Self {
+        match fault.denial() {
+            Some(Denial::Missing) => Self::Denied(MISSING),
+            Some(Denial::Wrong) => Self::Denied(WRONG),
+            None => {
+                let silence = fault.silence(sentinel.tls.is_some());
+                Self::Failed(silence.map_or_else(|| fault.text(), str::to_owned))
+            }
+        }
+    }
+
     fn refused(code: &str, detail: Option<&str>) -> Self {
         match code {
-            "NOAUTH" | "WRONGPASS" => Self::Failed(
-                "it asks for a user and password: give them with sentinel_user and sentinel_pass"
-                    .to_owned(),
+            "NOAUTH" => Self::Denied(MISSING),
+            "WRONGPASS" => Self::Denied(WRONG),
+            "NOPERM" => Self::Denied(
+                "its user may not ask: grant +sentinel|master and \
+                 +sentinel|get-master-addr-by-name",
             ),
-            "NOPERM" => Self::Failed("its user may not ask where the master is".to_owned()),
-            "ERR" if detail.is_some_and(|detail| detail.contains("No such master")) => {
-                Self::NoSuchMaster
-            }
+            "ERR" if detail.is_some_and(is_about_a_name) => Self::NoSuchMaster,
             _ => Self::Failed("it is no sentinel".to_owned()),
         }
     }
 }
 
-/// The master of the newest configuration that anybody knows.
-pub(super) fn newest(opinions: &[Opinion]) -> Option<(u64, &Place)> {
-    let masters = opinions.iter().filter_map(|opinion| match opinion {
-        Opinion::Master { place, epoch } => Some((*epoch, place)),
-        _ => None,
-    });
-    masters.max_by_key(|(epoch, _)| *epoch)
+/// Valkey may call it a primary.
+fn is_about_a_name(detail: &str) -> bool {
+    detail.contains("No such master") || detail.contains("No such primary")
 }
+
+const MISSING: &str = "it asks for a user and password: give them with ?sentinel_pass=…, and \
+                       sentinel_user=… where it is not the default user";
+
+const WRONG: &str = "it does not take the user and password of sentinel_user and sentinel_pass";
 
 /// The replica of the master called `name` that an announcement says was selected.
 ///
@@ -147,10 +163,18 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_configuration_counts_whoever_knows_it() {
-        let failed = Opinion::Failed(String::new());
-        assert_eq!(newest(&[failed.clone(), Opinion::NoSuchMaster]), None);
-        let opinions = [says(1, 4), failed, says(2, 5), says(1, 4)];
-        assert_eq!(newest(&opinions), Some((5, &at("h", 2))));
+    fn a_refusal_says_what_is_missing() {
+        let refusal = |line: &str| {
+            let answer = ::redis::parse_redis_value(format!("-{line}\r\n").as_bytes());
+            Opinion::read(answer.unwrap(), Value::Nil)
+        };
+        let missing = refusal("NOAUTH Authentication required.");
+        assert!(matches!(missing, Opinion::Denied(why) if why.contains("?sentinel_pass=")));
+        let narrow = refusal("NOPERM this user has no permissions");
+        assert!(matches!(narrow, Opinion::Denied(why) if why.contains("+sentinel|master")));
+        for name in ["master", "primary"] {
+            let unknown = refusal(&format!("ERR No such {name} with that name"));
+            assert_eq!(unknown, Opinion::NoSuchMaster);
+        }
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn watch(council: Arc<Council>, at: usize, sentinel: Address, d
             Ok(Err(fault)) => fault,
             Err(_) => Fault::TimedOut,
         };
-        council.hear(at, Opinion::Failed(failed.text()));
+        council.hear(at, Opinion::failed(&failed, &sentinel));
         sleep(jittered(PAUSE)).await;
     }
 }

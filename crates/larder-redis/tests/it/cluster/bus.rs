@@ -112,3 +112,76 @@ async fn who_listens_follows_a_slot_and_a_failover_with_a_gap() {
     let some = Channel::new(NEWS, 1_u32);
     heard_again(&bus, &some, &mut news).await;
 }
+
+/// Where a broadcast is listened to.
+fn listens<'a>(cluster: &'a RedisCluster, pattern: &str) -> Option<&'a RedisNode> {
+    let mut nodes = cluster.nodes().iter();
+    nodes.find(|node| match ok(*node, &["PUBSUB", "CHANNELS", pattern]) {
+        Reply::Array(channels) => !channels.is_empty(),
+        other => panic!("{other:?}"),
+    })
+}
+
+/// Has `node` publish numbers until the last is heard, and holds the law of gaps: between two numbers
+/// that are not neighbours there is a gap.
+async fn no_loss_without_a_gap(node: &RedisNode, heard: &mut Subscription) {
+    let (mut last, mut has_gap) = (0_u32, false);
+    for number in 1..=600_u32 {
+        ok(node, &["PUBLISH", "news:{1}", &number.to_string()]);
+        while let Ok(event) = timeout(Duration::from_millis(50), heard.next()).await {
+            match event.unwrap() {
+                Event::Gap => has_gap = true,
+                Event::Message(message) => {
+                    let heard = str::from_utf8(&message.payload).unwrap();
+                    let heard: u32 = heard.parse().unwrap();
+                    assert!(
+                        has_gap || heard == last + 1,
+                        "{heard} after {last}, and no gap"
+                    );
+                    (last, has_gap) = (heard, false);
+                    if heard == number && number > 20 {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+    panic!("never heard again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broadcast_is_heard_again_with_a_gap_after_its_node_left_the_cluster() {
+    let cluster = RedisCluster::start().unwrap();
+    let store: Arc<RedisStore> = store(&cluster).await;
+    let bus = bus(&store);
+    let room = NonZeroUsize::new(1_000).unwrap();
+    let interest = Interest::in_channel(Channel::new(NEWS, 1_u32)).with_buffer(room);
+    let mut heard = bus.subscribe(interest).await.unwrap();
+    let left = listens(&cluster, "news:*").unwrap();
+    let heir = cluster.replicas_of(left)[0];
+    no_loss_without_a_gap(heir, &mut heard).await;
+
+    // Its replica takes over, and it is taken out as `redis-cli --cluster del-node` does.
+    let id = ok(left, &["CLUSTER", "MYID"]).text().unwrap().into_owned();
+    ok(heir, &["CLUSTER", "FAILOVER"]);
+    until("a replica", || async {
+        let role = format!("{:?}", ok(left, &["ROLE"]));
+        // The first word is its role, in bytes.
+        role.contains("115, 108, 97, 118, 101") || role.contains("slave")
+    })
+    .await;
+    let others = || cluster.nodes().iter().filter(|it| it.port() != left.port());
+    until("forgotten", || async {
+        others().all(|node| {
+            let known = ok(node, &["CLUSTER", "NODES"]).text().unwrap().into_owned();
+            let forgotten = !known.contains(&id);
+            // It refuses to forget its own master.
+            forgotten || node.command(&["CLUSTER", "FORGET", &id]).is_err()
+        })
+    })
+    .await;
+    ok(left, &["CLUSTER", "RESET", "SOFT"]);
+    no_loss_without_a_gap(heir, &mut heard).await;
+    let now = listens(&cluster, "news:*").unwrap();
+    assert_ne!(now.port(), left.port());
+}

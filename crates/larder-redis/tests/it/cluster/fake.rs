@@ -104,7 +104,8 @@ fn tell(slots: &[Range]) -> String {
     text
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Vec<Vec<u8>>> {
+/// The next command of a client.
+pub(crate) fn read(reader: &mut BufReader<TcpStream>) -> Option<Vec<Vec<u8>>> {
     let count = length(reader)?;
     let words = (0..count).map(|_| {
         let mut word = vec![0; length(reader)? + 2];

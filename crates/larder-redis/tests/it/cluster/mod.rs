@@ -2,11 +2,12 @@
 
 pub(crate) mod bus;
 mod failovers;
-mod fake;
+pub(crate) mod fake;
 mod laws;
 mod lost_answers;
 mod moves;
 mod redirects;
+mod scans;
 mod start;
 mod topology;
 mod values;

@@ -47,6 +47,22 @@ async fn an_operation_that_is_sent_on_goes_there_at_once() {
 }
 
 #[tokio::test]
+async fn a_node_without_a_name_is_an_error_that_names_the_setting() {
+    let node = Fake::start();
+    node.answers(|_| "-MOVED 1 ?:7001\r\n".to_owned());
+    let store = behind(&node).await;
+    let error = store.get(&key(fresh())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Unavailable));
+    let many = store.get_many(&[key(fresh())]).await;
+    for error in many.into_iter().map(Result::unwrap_err).chain([error]) {
+        assert!(
+            error.to_string().contains("cluster-announce-hostname"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn asking_goes_before_what_a_node_may_not_serve_yet() {
     let (one, other) = (Fake::start(), Fake::start());
     let to_other = other.port();

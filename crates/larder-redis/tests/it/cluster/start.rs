@@ -6,7 +6,7 @@ use larder_store::{ErrorKind, Refusal, Store};
 use larder_test::server::{ClusterOptions, RedisOptions};
 
 use super::{SHARED, fresh};
-use crate::support::{key, patient, put, server};
+use crate::support::{key, ok, patient, put, server, until};
 
 async fn refused(url: &str) -> (ErrorKind, String) {
     let builder = RedisStore::builder(url).with_connect_deadline(Duration::from_millis(1500));
@@ -79,6 +79,35 @@ async fn a_node_without_slots_and_a_database_are_refused_with_the_fix() {
     let (kind, text) = refused("redis+cluster://127.0.0.1:7000/3").await;
     assert_eq!(kind, ErrorKind::Invalid);
     assert!(text.contains("a cluster has no other than 0"), "{text}");
+}
+
+#[tokio::test]
+async fn nodes_that_announce_no_host_are_found_by_the_seed_or_named_with_the_setting() {
+    for (endpoint, is_served) in [("hostname", false), ("unknown-endpoint", true)] {
+        let node = RedisOptions::new()
+            .with_setting("cluster-enabled", "yes")
+            .with_setting("cluster-preferred-endpoint-type", endpoint);
+        let node = node.start().unwrap();
+        ok(&node, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+        let url = format!("redis+cluster://{}", node.address());
+        if is_served {
+            until("served", || async {
+                let store = patient(&url).connect().await.unwrap();
+                store.put(&put(1, "x")).await.is_ok()
+            })
+            .await;
+            continue;
+        }
+        let (kind, text) = refused(&url).await;
+        assert_eq!(kind, ErrorKind::Invalid);
+        assert!(
+            text.contains("set cluster-announce-hostname on each"),
+            "{text}"
+        );
+        let announce = ["CONFIG", "SET", "cluster-announce-hostname", "localhost"];
+        ok(&node, &announce);
+        patient(&url).connect().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

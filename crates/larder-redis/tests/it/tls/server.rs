@@ -97,4 +97,30 @@ async fn a_plain_server_and_a_tls_url_do_not_meet_and_say_so() {
     let url = house.server.url().replacen("rediss:", "redis:", 1);
     let error = RedisStore::connect(&url).await.unwrap_err();
     assert!(error.to_string().contains("TLS"), "{error}");
+
+    // As a seed of a cluster, and as a sentinel.
+    let (plain, by_tls) = (plain.address(), house.server.address());
+    let ca = &house.papers.ca;
+    for (url, fix) in [
+        (
+            format!("rediss+cluster://{plain}?{ca}"),
+            "redis in place of rediss",
+        ),
+        (
+            format!("rediss+sentinel://{plain}/main?{ca}"),
+            "redis in place of rediss",
+        ),
+        (
+            format!("redis+cluster://{by_tls}"),
+            "rediss in place of redis",
+        ),
+        (
+            format!("redis+sentinel://{by_tls}/main"),
+            "rediss in place of redis",
+        ),
+    ] {
+        let error = RedisStore::connect(&url).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSent);
+        assert!(error.to_string().contains(fix), "{url}: {error}");
+    }
 }

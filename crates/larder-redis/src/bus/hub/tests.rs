@@ -1,0 +1,226 @@
+//! What the hub writes down is right after any sequence of events.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use larder_store::{Error, ErrorKind};
+use tokio::sync::Notify;
+
+use super::state::Status;
+use super::{Change, Hub, LinkId};
+use crate::bus::ear::{Ear, Sink};
+use crate::bus::subject::{Sort, Subject};
+
+const LINKS: u64 = 3;
+const SUBJECTS: u64 = 5;
+
+fn subject(number: u64) -> Subject {
+    Subject::plain(&format!("seat:{{{number}}}"), Sort::Shard)
+}
+
+fn hub() -> Hub {
+    Hub::new(1_000, "here".into())
+}
+
+fn listen(hub: &Hub, subjects: Vec<(Subject, LinkId)>) -> Option<Arc<Ear>> {
+    hub.add(subjects, Sink::Bell(Arc::new(Notify::new()))).ok()
+}
+
+fn pending(hub: &Hub, link: LinkId) -> usize {
+    let state = hub.state.lock();
+    state.links.get(&link).map_or(0, |link| link.changed.len())
+}
+
+#[test]
+fn what_a_link_has_to_send_holds_each_subject_once_however_long_its_server_is_away() {
+    let hub = hub();
+    let ears: Vec<_> = (0..10)
+        .map(|number| listen(&hub, vec![(subject(number), 1)]).unwrap())
+        .collect();
+    let look = |most: usize| {
+        for _ in 0..100 {
+            hub.place_anew(|_| Some(1));
+            assert!(pending(&hub, 1) <= most);
+        }
+    };
+    look(0);
+    hub.up(1);
+    look(10);
+    assert_eq!(hub.changes(1).len(), 10);
+    hub.lost(1);
+    look(0);
+    // Others come and go meanwhile.
+    for number in 100..1_000 {
+        let ear = listen(&hub, vec![(subject(number), 1)]).unwrap();
+        hub.remove(ear.number, &ear.texts);
+    }
+    assert_eq!(hub.state.lock().subjects.len(), ears.len());
+}
+
+#[test]
+fn what_is_known_of_a_link_is_forgotten_with_it() {
+    let hub = hub();
+    let ear = listen(&hub, vec![(subject(1), 7)]).unwrap();
+    let ids = || hub.state.lock().links.keys().copied().collect::<Vec<_>>();
+    hub.keep_links(HashSet::new);
+    assert_eq!(ids(), [7], "something is listened to on it");
+    hub.place_anew(|_| Some(8));
+    hub.keep_links(|| HashSet::from([8]));
+    assert_eq!(ids(), [8]);
+    hub.remove(ear.number, &ear.texts);
+    hub.keep_links(HashSet::new);
+    assert_eq!(ids(), []);
+}
+
+/// A hub, and what its servers have been asked and not answered.
+struct Scene {
+    hub: Hub,
+    ears: Vec<Arc<Ear>>,
+    asked: Vec<VecDeque<Change>>,
+    random: fastrand::Rng,
+}
+
+impl Scene {
+    fn event(&mut self) {
+        let link = self.random.u64(0..LINKS);
+        let is_up = self.hub.is_up(link);
+        match self.random.u8(0..8) {
+            0 => self.listen(),
+            1 if !self.ears.is_empty() => {
+                let ear = self.ears.swap_remove(self.random.usize(0..self.ears.len()));
+                self.hub.remove(ear.number, &ear.texts);
+            }
+            2 if !is_up => self.hub.up(link),
+            3 if is_up => {
+                self.asked_of(link).clear();
+                self.hub.lost(link);
+            }
+            4 if !is_up => {
+                let error = Error::new("subscribe", ErrorKind::NotSent, "down");
+                self.hub.down(link, error);
+                self.hub.rest(link);
+            }
+            5 if is_up => self.ask(link),
+            6 => {
+                let is_there = self.random.u8(0..4) > 0;
+                self.answer(link, is_there);
+            }
+            7 => {
+                let shift = self.random.u64(0..LINKS);
+                self.hub.place_anew(|subject| Some(place(subject, shift)));
+            }
+            _ => {}
+        }
+    }
+
+    fn listen(&mut self) {
+        let first = self.random.u64(0..SUBJECTS);
+        let count = self.random.u64(1..=2);
+        let numbers = (first..first + count).map(|number| number % SUBJECTS);
+        let subjects = numbers.map(|number| {
+            let link = self.random.u64(0..LINKS);
+            (subject(number), link)
+        });
+        let subjects = subjects.collect();
+        self.ears.extend(listen(&self.hub, subjects));
+    }
+
+    fn asked_of(&mut self, link: LinkId) -> &mut VecDeque<Change> {
+        &mut self.asked[usize::try_from(link).unwrap()]
+    }
+
+    fn ask(&mut self, link: LinkId) {
+        let changes = self.hub.changes(link);
+        self.asked_of(link).extend(changes);
+    }
+
+    fn answer(&mut self, link: LinkId, is_there: bool) {
+        match self.asked_of(link).pop_front() {
+            Some(Change::Subscribe(subject)) if is_there => {
+                self.hub.confirmed(link, subject.text());
+            }
+            Some(Change::Subscribe(subject)) => self.hub.misplaced(link, subject.text()),
+            Some(Change::Unsubscribe(subject)) => {
+                self.hub.left(link, subject.text());
+            }
+            None => {}
+        }
+    }
+
+    /// Counts what is written down once more.
+    fn check(&self) {
+        let state = self.hub.state.lock();
+        let entries = || state.subjects.values();
+        let held: usize = entries().map(|entry| entry.ears.len()).sum();
+        assert_eq!(state.held, held);
+        for (id, link) in &state.links {
+            let mine = entries().filter(|entry| entry.link == *id).count();
+            assert_eq!(link.subjects, mine, "the subjects of a link");
+            assert!(link.is_up || link.changed.is_empty());
+            for text in &link.changed {
+                let entry = state.subjects.get(text);
+                assert!(entry.is_some_and(|entry| entry.link == *id));
+            }
+        }
+        for ear in entries().flat_map(|entry| entry.ears.values()) {
+            let is_on = |text: &Box<str>| state.subjects[text].status == Status::On;
+            // So each that heard something, and lost a part of it, hears of a gap.
+            assert_eq!(ear.hears(), ear.texts.iter().all(is_on));
+        }
+    }
+
+    /// Every server is there, and answers.
+    fn settle(&mut self) {
+        for link in 0..LINKS {
+            if !self.hub.is_up(link) {
+                self.hub.up(link);
+            }
+        }
+        self.hub.place_anew(|subject| Some(place(subject, 0)));
+        for link in (0..LINKS).cycle().take(20 * 3) {
+            self.ask(link);
+            while !self.asked_of(link).is_empty() {
+                self.answer(link, true);
+            }
+        }
+    }
+}
+
+/// The link of a subject after the slots moved `shift` times.
+fn place(subject: &Subject, shift: u64) -> LinkId {
+    (u64::from(subject.text().as_bytes()[6]) + shift) % LINKS
+}
+
+#[test]
+fn all_who_listen_hear_again_whatever_came_between_and_nothing_is_left_when_they_go() {
+    for seed in 0..300 {
+        let mut scene = Scene {
+            hub: hub(),
+            ears: Vec::new(),
+            asked: (0..LINKS).map(|_| VecDeque::new()).collect(),
+            random: fastrand::Rng::with_seed(seed),
+        };
+        for _ in 0..200 {
+            scene.event();
+            scene.check();
+        }
+        scene.settle();
+        scene.check();
+        let listening: Vec<_> = {
+            let state = scene.hub.state.lock();
+            let entries = state.subjects.values();
+            entries
+                .flat_map(|entry| entry.ears.values().cloned())
+                .collect()
+        };
+        assert!(listening.iter().all(|ear| ear.hears()));
+        for ear in std::mem::take(&mut scene.ears) {
+            scene.hub.remove(ear.number, &ear.texts);
+        }
+        scene.settle();
+        scene.hub.keep_links(HashSet::new);
+        let state = scene.hub.state.lock();
+        assert_eq!((state.held, state.subjects.len()), (0, 0), "seed {seed}");
+        assert!(state.links.is_empty());
+    }
+}
