@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{Owner, SessionRecord, wire};
+use super::{Choice, Owner, SessionRecord, wire};
 use crate::session::DEVICE;
 
 /// Looks at a session for a list of devices, without its secret. It changes nothing; nothing
@@ -17,6 +17,8 @@ pub(crate) struct Peeked {
     pub(crate) created: i64,
     pub(crate) seen: i64,
     pub(crate) idle_at: i64,
+    pub(crate) absolute_at: i64,
+    pub(crate) choice: Choice,
     pub(crate) device: Option<Bytes>,
 }
 
@@ -40,13 +42,28 @@ impl Program for Peek {
             created: about.created,
             seen: about.seen,
             idle_at: about.idle_at,
+            absolute_at: about.absolute_at,
+            choice: about.choice,
             device: held.0.fields.get(DEVICE.name()).cloned(),
         })
     }
 
     fn reply(&self, wire: Wire) -> Result<Option<Peeked>> {
         wire::optional(wire, |wire| {
-            let [user, epoch, since, created, seen, idle_at, device] = wire.array()?;
+            let [
+                user,
+                epoch,
+                since,
+                created,
+                seen,
+                idle_at,
+                absolute_at,
+                idle,
+                touch,
+                expiry,
+                device,
+            ] = wire.array()?;
+            let choice = Choice::read(idle.int()?, touch.int()?, expiry.int()?);
             Ok(Peeked {
                 owner: Owner {
                     user: wire::text(user)?.into(),
@@ -56,6 +73,8 @@ impl Program for Peek {
                 created: created.int()?,
                 seen: seen.int()?,
                 idle_at: idle_at.int()?,
+                absolute_at: absolute_at.int()?,
+                choice: choice.ok_or_else(|| Wire::unexpected("what a sign-in chose"))?,
                 device: wire::optional(device, Wire::bytes)?,
             })
         })
