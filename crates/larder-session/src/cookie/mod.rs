@@ -78,6 +78,9 @@ impl SessionCookie {
     }
 
     /// The same cookie for `domain` and all hosts below it. A `__Host-` name allows none.
+    ///
+    /// Browsers that have the cookie from before there was a domain send both. The living one counts, and
+    /// the old one is removed with whatever sets or removes the cookie next.
     pub fn with_domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
@@ -96,7 +99,8 @@ impl SessionCookie {
     }
 
     /// The same cookie, which the browser keeps when it is closed, for as long as the session may
-    /// live.
+    /// live. A sign-in may choose otherwise, by
+    /// [`SignInOptions`](crate::SignInOptions::with_cookie_expiry).
     pub fn persistent(mut self) -> Self {
         self.expiry = CookieExpiry::WithTheSession;
         self

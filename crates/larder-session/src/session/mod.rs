@@ -34,7 +34,8 @@ use state::{Phase, State};
 /// use reads all of it, in one round trip; without a cookie there is nothing to read. Changes are kept
 /// until the response is there, and then written by one step, unless the response is a server error
 /// (5xx): `insert`, `remove`, `increment`, `take` and `name_device`. What has to hold whatever comes
-/// after is written at once: `log_in`, `log_out`, `rotate`, `update`, `save` and the revocations.
+/// after is written at once: `log_in`, `log_in_with`, `log_out`, `rotate`, `update`, `save` and the
+/// revocations.
 ///
 /// Clones are the same session. Its methods take turns.
 ///

@@ -294,3 +294,34 @@ async fn the_signed_in_user_is_had_from_the_parts_of_a_request() {
     let (parts, ()) = Request::new(()).into_parts();
     assert!(user_of(&parts).await.is_none());
 }
+
+#[tokio::test]
+async fn a_page_that_leaves_the_session_alone_says_nothing_of_cookies() {
+    let world = World::memory(Time::Manual).await;
+    let layer = |inner: Router| {
+        let cookies = SessionCookie::default();
+        let layer = SessionLayer::new(world.sessions(), cookies, OnFailure::Unavailable);
+        inner.layer(layer.unwrap())
+    };
+    let plain = Router::new().route("/plain", get(async || "plain"));
+    let held = async |session: Session| {
+        let chunks = futures_util::stream::once(async move {
+            let user = session.user().await.ok().flatten();
+            Ok::<_, std::convert::Infallible>(user.map_or("nobody".to_owned(), |_| String::new()))
+        });
+        axum::body::Body::from_stream(chunks)
+    };
+    let app = layer(plain.route("/stream", get(held)));
+    for (path, body, vary) in [
+        ("/plain", "plain", None),
+        ("/stream", "nobody", Some("Cookie")),
+    ] {
+        let request = Request::builder().uri(path);
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        let told = response.headers().get(header::VARY);
+        assert_eq!(told.map(|vary| vary.to_str().unwrap()), vary, "{path}");
+        let read = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(read, body);
+    }
+}
