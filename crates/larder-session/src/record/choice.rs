@@ -1,4 +1,4 @@
-use larder_store::Args;
+use larder_store::{Args, MAX_INT};
 
 use crate::{CookieExpiry, Lifetime, SignInOptions};
 
@@ -28,7 +28,7 @@ impl Choice {
         }
     }
 
-    /// Reads what `code` gave; None if there is no such code.
+    /// Reads what [`args`](Self::args) gave; None if it is anything else.
     pub(crate) fn read(idle: i64, touch: i64, code: i64) -> Option<Self> {
         let expiry = match code {
             0 => None,
@@ -36,7 +36,8 @@ impl Choice {
             2 => Some(CookieExpiry::WithTheSession),
             _ => return None,
         };
-        Some(Self {
+        let is_time = |micros: i64| (0..=MAX_INT).contains(&micros);
+        (is_time(idle) && is_time(touch)).then_some(Self {
             idle,
             touch,
             expiry,

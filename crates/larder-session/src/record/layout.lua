@@ -10,6 +10,7 @@ local function parse(text)
   form, s.hash, s.seen, s.idle_at, s.absolute_at, s.created, s.era, s.weight,
     s.idle, s.touch, s.expiry, at = struct.unpack(HEAD, text)
   if form ~= FORM or s.expiry > 2 then return nil end
+  if math.min(s.idle, s.touch) < 0 or math.max(s.idle, s.touch) > 9007199254740992 then return nil end
   length, at = struct.unpack('B', text, at)
   if length > 0 then s.old, s.till, at = struct.unpack('>c32i8', text, at) end
   length, at = struct.unpack('>I2', text, at)

@@ -1,5 +1,7 @@
 use bytes::Bytes;
-use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+use larder_store::{
+    Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
+};
 
 use super::{Choice, Owner, SessionRecord, wire};
 use crate::session::DEVICE;
@@ -49,34 +51,44 @@ impl Program for Peek {
     }
 
     fn reply(&self, wire: Wire) -> Result<Option<Peeked>> {
-        wire::optional(wire, |wire| {
-            let [
-                user,
-                epoch,
-                since,
-                created,
-                seen,
-                idle_at,
-                absolute_at,
-                idle,
-                touch,
-                expiry,
-                device,
-            ] = wire.array()?;
-            let choice = Choice::read(idle.int()?, touch.int()?, expiry.int()?);
-            Ok(Peeked {
-                owner: Owner {
-                    user: wire::text(user)?.into(),
-                    epoch: wire::epoch(&epoch.bytes()?)?,
-                    since: since.int()?,
-                },
-                created: created.int()?,
-                seen: seen.int()?,
-                idle_at: idle_at.int()?,
-                absolute_at: absolute_at.int()?,
-                choice: choice.ok_or_else(|| Wire::unexpected("what a sign-in chose"))?,
-                device: wire::optional(device, Wire::bytes)?,
-            })
-        })
+        if matches!(wire, Wire::Nil) {
+            return Ok(None);
+        }
+        // One session that cannot be read does not keep a user from the others.
+        let peeked = read(wire).ok();
+        if peeked.is_none() {
+            count_poisoned(SessionRecord::KIND);
+        }
+        Ok(peeked)
     }
+}
+
+fn read(wire: Wire) -> Result<Peeked> {
+    let [
+        user,
+        epoch,
+        since,
+        created,
+        seen,
+        idle_at,
+        absolute_at,
+        idle,
+        touch,
+        expiry,
+        device,
+    ] = wire.array()?;
+    let choice = Choice::read(idle.int()?, touch.int()?, expiry.int()?);
+    Ok(Peeked {
+        owner: Owner {
+            user: wire::text(user)?.into(),
+            epoch: wire::epoch(&epoch.bytes()?)?,
+            since: since.int()?,
+        },
+        created: created.int()?,
+        seen: seen.int()?,
+        idle_at: idle_at.int()?,
+        absolute_at: absolute_at.int()?,
+        choice: choice.ok_or_else(|| Wire::unexpected("what a sign-in chose"))?,
+        device: wire::optional(device, Wire::bytes)?,
+    })
 }

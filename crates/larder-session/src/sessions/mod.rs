@@ -56,7 +56,8 @@ const SLIDING: usize = 256;
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) lifetime: Lifetime,
-    pub(crate) max_lifetime: Lifetime,
+    /// None means the lifetime.
+    pub(crate) max_lifetime: Option<Lifetime>,
     pub(crate) grace: i64,
     pub(crate) max_value: usize,
     pub(crate) max_weight: i64,
@@ -89,7 +90,7 @@ impl Sessions {
             programs,
             settings: Arc::new(Settings {
                 lifetime: Lifetime::default(),
-                max_lifetime: Lifetime::default(),
+                max_lifetime: None,
                 grace: 0,
                 max_value: Self::DEFAULT_MAX_VALUE,
                 max_weight: Self::DEFAULT_MAX_BYTES as i64,
@@ -116,7 +117,7 @@ impl Sessions {
     /// A session that was signed in under a longer bound keeps what it was given.
     #[must_use]
     pub fn with_max_lifetime(mut self, longest: Lifetime) -> Self {
-        self.change().max_lifetime = longest;
+        self.change().max_lifetime = Some(longest);
         self
     }
 
@@ -169,11 +170,8 @@ impl Sessions {
 
     /// Refuses a lifetime that is too long.
     pub(crate) fn check_lifetime(&self, options: &SignInOptions) -> Result<()> {
-        let Settings {
-            lifetime,
-            max_lifetime,
-            ..
-        } = &*self.settings;
+        let lifetime = self.settings.lifetime;
+        let max_lifetime = self.settings.max_lifetime.unwrap_or(lifetime);
         let is_allowed = options.lifetime.as_ref().is_none_or(|life| {
             life.idle() <= lifetime.idle().max(max_lifetime.idle())
                 && life.absolute() <= lifetime.absolute().max(max_lifetime.absolute())
