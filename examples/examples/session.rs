@@ -27,8 +27,8 @@
 //! that asks for the page of a user is sent to sign in, and then back:
 //!
 //! ```text
-//! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?remember=true' | grep -o 'Max-Age=.*'
-//! Max-Age=2592000
+//! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?remember=true' | grep -i max-age
+//! set-cookie: session=…; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000
 //! $ curl -si http://127.0.0.1:3000/page | grep -i location
 //! location: /sign-in?next=%2Fpage
 //! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?next=%2Fpage' | grep -i location
@@ -80,7 +80,8 @@ async fn sign_in(session: Session, Query(query): Asked, name: String) -> Result<
     })
 }
 
-/// For people: whoever is not signed in is sent to sign in, where `/account` says 401.
+/// For people: whoever is not signed in is sent to sign in, where `/account` says 401. A real app shows a
+/// form there, and hands `next` on with it.
 async fn page(RequireUser(user): RequireUser) -> String {
     format!("the page of {}\n", user.as_str())
 }
