@@ -22,18 +22,38 @@
 //! ```
 //!
 //! The jar still has the cookie of before: it is the session that is gone.
+//!
+//! Whoever asks to be remembered has a longer session, and a cookie that outlives the browser. A browser
+//! that asks for the page of a user is sent to sign in, and then back:
+//!
+//! ```text
+//! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?remember=true' | grep -i max-age
+//! set-cookie: session=…; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000
+//! $ curl -si http://127.0.0.1:3000/page | grep -i location
+//! location: /sign-in?next=%2Fpage
+//! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?next=%2Fpage' | grep -i location
+//! location: /page
+//! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?next=%2F%2Fevil.example' | grep -i location
+//! location: /
+//! ```
 
+use std::collections::HashMap;
 use std::env::var;
 use std::io::Write;
 
 use axum::Router;
+use axum::extract::{Extension, Query};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use larder::session::{
-    OnFailure, RequireUser, Result, Session, SessionCookie, SessionKey, SessionLayer, Sessions,
+    CookieExpiry, Lifetime, OnFailure, RequireUser, Result, ReturnPath, Session, SessionCookie,
+    SessionKey, SessionLayer, Sessions, SignInOptions, SignInPage,
 };
 
 const VISITS: SessionKey<i64> = SessionKey::new("visits");
+
+type Asked = Query<HashMap<String, String>>;
 
 async fn visit(session: Session) -> Result<String> {
     let visits = session.increment(VISITS, 1).await?;
@@ -41,13 +61,29 @@ async fn visit(session: Session) -> Result<String> {
 }
 
 /// A real app checks a password here, and limits how often it may be wrong.
-async fn sign_in(session: Session, name: String) -> Result<(StatusCode, String)> {
+async fn sign_in(session: Session, Query(query): Asked, name: String) -> Result<Response> {
     if !["ada", "grace"].contains(&name.as_str()) {
-        let told = "expected 'ada' or 'grace'\n".to_owned();
-        return Ok((StatusCode::FORBIDDEN, told));
+        let told = "expected 'ada' or 'grace'\n";
+        return Ok((StatusCode::FORBIDDEN, told).into_response());
     }
-    session.log_in(name.as_str()).await?;
-    Ok((StatusCode::OK, format!("welcome, {name}\n")))
+    let mut options = SignInOptions::new();
+    if query.contains_key("remember") {
+        options = options
+            .with_lifetime(Lifetime::AAL1)
+            .with_cookie_expiry(CookieExpiry::WithTheSession);
+    }
+    session.log_in_with(name.as_str(), options).await?;
+    Ok(match query.get("next") {
+        // Whatever the visitor put there, it leads to a page of this site.
+        Some(next) => ReturnPath::parse(next).unwrap_or_default().into_response(),
+        None => format!("welcome, {name}\n").into_response(),
+    })
+}
+
+/// For people: whoever is not signed in is sent to sign in, where `/account` says 401. A real app shows a
+/// form there, and hands `next` on with it.
+async fn page(RequireUser(user): RequireUser) -> String {
+    format!("the page of {}\n", user.as_str())
 }
 
 async fn account(session: Session, RequireUser(user): RequireUser) -> Result<String> {
@@ -70,8 +106,11 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let cookie = SessionCookie::default()
         .with_name("session")
         .insecure_over_plain_http();
-    let layer = SessionLayer::new(Sessions::new(store)?, cookie, OnFailure::Unavailable)?;
+    let sessions = Sessions::new(store)?.with_max_lifetime(Lifetime::AAL1);
+    let layer = SessionLayer::new(sessions, cookie, OnFailure::Unavailable)?;
     let app = Router::new()
+        .route("/page", get(page))
+        .layer(Extension(SignInPage::new("/sign-in")?))
         .route("/", get(visit))
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))

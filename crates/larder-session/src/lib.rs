@@ -12,21 +12,23 @@ mod owner;
 mod record;
 mod session;
 mod sessions;
+mod sign_in_options;
 mod token;
 mod user;
 mod value;
 
 #[cfg(feature = "axum")]
-pub use axum::{MissingLayer, RequireUser};
-pub use cookie::{SameSite, SessionCookie};
+pub use axum::{MissingLayer, RequireUser, SignInPage};
+pub use cookie::{CookieExpiry, SameSite, SessionCookie};
 pub use error::{Error, ErrorKind, Result};
-pub use http::{ResponseBody, ResponseFuture, SessionLayer, SessionService};
+pub use http::{ResponseBody, ResponseFuture, ReturnPath, SessionLayer, SessionService};
 pub use lifetime::Lifetime;
 pub use on_failure::OnFailure;
 pub use owner::{InspectOwner, OwnerRecord};
 pub use record::{InspectSession, SessionRecord};
 pub use session::{Session, SessionKey};
 pub use sessions::{Device, Sessions};
+pub use sign_in_options::SignInOptions;
 pub use token::DeviceId;
 pub use user::UserId;
 

@@ -7,7 +7,8 @@ use crate::{Error, Result};
 ///
 /// Both are compared with the store's clock. They are given to a session when it is written: one that
 /// is under way takes over a changed idle time when it is next seen, and a changed absolute time at
-/// the next sign-in.
+/// the next sign-in. What a sign-in chose for its session alone, by
+/// [`log_in_with`](crate::Session::log_in_with), stays until the next one.
 ///
 /// To be seen is not written each time: a session that was seen within [`touch`](Self::touch) counts
 /// as seen just then, so that it may end by so much earlier.

@@ -111,6 +111,9 @@ pub(crate) struct Token {
 }
 
 impl Token {
+    /// How long the value of a cookie is at most, in octets.
+    pub(crate) const MAX_LENGTH: usize = 22 + 1 + 43;
+
     /// A new secret for `record`.
     pub(crate) fn random(record: DeviceId, owner: Option<OwnerTag>) -> Self {
         Self {
@@ -204,6 +207,7 @@ mod tests {
             let token = token(owner);
             let text = token.encode();
             assert_eq!(text.len(), length);
+            assert!(length <= Token::MAX_LENGTH);
             assert!(Token::parse(text.as_bytes()) == Some(token));
         }
     }

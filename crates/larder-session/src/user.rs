@@ -1,11 +1,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use larder_store::{IdWriter, KeyId};
+
 use crate::{Error, Result};
 
 /// Who is signed in: text of the app's own, such as the key of a row. 1 to 256 bytes.
 ///
-/// `Debug` hides it, since it belongs in no log.
+/// `Debug` hides it, since it belongs in no log, and for the same reason there is no `Display`: use
+/// [`as_str`](Self::as_str) where it is to be shown. It names the user in keys too, as a
+/// [`KeyId`], for a cache or a rate limit by user.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UserId(Arc<str>);
 
@@ -42,6 +46,12 @@ impl UserId {
 impl AsRef<str> for UserId {
     fn as_ref(&self) -> &str {
         &self.0
+    }
+}
+
+impl KeyId for UserId {
+    fn write_id(&self, id: &mut IdWriter<'_>) {
+        id.text(&self.0);
     }
 }
 

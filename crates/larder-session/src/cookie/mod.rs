@@ -1,15 +1,18 @@
 //! The cookie that a visitor keeps the session by.
 
+mod check;
 mod presented;
 
 use std::fmt::Write;
 use std::sync::Arc;
 
 use http::HeaderValue;
+use larder_store::Ttl;
 
 use crate::token::Token;
-use crate::{Error, Lifetime, Result};
+use crate::{Error, Result};
 
+use check::check;
 pub(crate) use presented::Presented;
 
 /// The cookie of a session: its name and its attributes, the same when it is set and when it is
@@ -34,7 +37,7 @@ pub struct SessionCookie {
     path: String,
     same_site: SameSite,
     transport: Transport,
-    expiry: Expiry,
+    expiry: CookieExpiry,
 }
 
 /// From which pages a browser sends the cookie (RFC 6265bis, section 5.6.7).
@@ -56,9 +59,13 @@ enum Transport {
     Any,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expiry {
-    WithTheBrowser,
+/// When a browser forgets the cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CookieExpiry {
+    /// When it is closed: the cookie has no `Max-Age`. The default.
+    #[default]
+    OnBrowserClose,
+    /// When the session has lived as long as it may: the cookie has that as `Max-Age`.
     WithTheSession,
 }
 
@@ -71,6 +78,9 @@ impl SessionCookie {
     }
 
     /// The same cookie for `domain` and all hosts below it. A `__Host-` name allows none.
+    ///
+    /// Browsers that have the cookie from before there was a domain send both. The living one counts, and
+    /// the old one is removed with whatever sets or removes the cookie next.
     pub fn with_domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
@@ -89,9 +99,10 @@ impl SessionCookie {
     }
 
     /// The same cookie, which the browser keeps when it is closed, for as long as the session may
-    /// live.
+    /// live. A sign-in may choose otherwise, by
+    /// [`SignInOptions`](crate::SignInOptions::with_cookie_expiry).
     pub fn persistent(mut self) -> Self {
-        self.expiry = Expiry::WithTheSession;
+        self.expiry = CookieExpiry::WithTheSession;
         self
     }
 
@@ -104,14 +115,9 @@ impl SessionCookie {
 
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where what was asked for cannot be together.
-    pub(crate) fn build(&self, lifetime: &Lifetime) -> Result<Cookie> {
-        self.check()?;
-        let mut attributes = String::new();
-        if let Some(domain) = &self.domain {
-            // Writing to memory does not fail.
-            let _ = write!(attributes, "; Domain={domain}");
-        }
-        let _ = write!(attributes, "; Path={}; HttpOnly", self.path);
+    pub(crate) fn build(&self) -> Result<Cookie> {
+        check(self)?;
+        let mut attributes = format!("; Path={}; HttpOnly", self.path);
         if self.transport == Transport::Secure {
             attributes.push_str("; Secure");
         }
@@ -120,59 +126,29 @@ impl SessionCookie {
             SameSite::Strict => "; SameSite=Strict",
             SameSite::None => "; SameSite=None",
         });
-        let mut keep = attributes.clone();
-        if self.expiry == Expiry::WithTheSession {
-            let _ = write!(
-                keep,
-                "; Max-Age={}",
-                lifetime.absolute().as_millis().div_ceil(1000)
-            );
-        }
+        let domain = self
+            .domain
+            .as_ref()
+            .map(|domain| format!("; Domain={domain}"));
+        let keep = format!("{}{attributes}", domain.as_deref().unwrap_or_default());
+        let removal = self.removal(&keep)?;
+        let host_removal = domain.map(|_| self.removal(&attributes)).transpose()?;
+        Ok(Cookie {
+            name: self.name.as_str().into(),
+            attributes: keep.into(),
+            expiry: self.expiry,
+            removal,
+            host_removal,
+        })
+    }
+
+    fn removal(&self, attributes: &str) -> Result<HeaderValue> {
         let removal = format!(
             "{}={attributes}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
             self.name
         );
-        let removal = HeaderValue::try_from(removal)
-            .map_err(|_| Error::invalid("the cookie of a session is visible ASCII"))?;
-        Ok(Cookie {
-            name: self.name.as_str().into(),
-            keep: keep.into(),
-            removal,
-        })
-    }
-
-    fn check(&self) -> Result<()> {
-        let has_prefix = |prefix: &str| {
-            // Browsers compare prefixes without regard to case (RFC 6265bis, section 5.4).
-            self.name
-                .get(..prefix.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-        };
-        let is_insecure = self.transport == Transport::Any;
-        let wrong = if self.name.is_empty() || !self.name.bytes().all(is_token) {
-            "the name of a cookie is a token (RFC 9110, section 5.6.2): letters, digits, '-' and '_'"
-        } else if !is_path(&self.path) {
-            "the path of a cookie begins with '/' and has no ';' and no control character"
-        } else if self
-            .domain
-            .as_deref()
-            .is_some_and(|domain| !is_domain(domain))
-        {
-            "the domain of a cookie is a host name, without a port"
-        } else if has_prefix("__Host-") && self.domain.is_some() {
-            "a '__Host-' cookie has no domain: browsers refuse it; use the prefix '__Secure-'"
-        } else if has_prefix("__Host-") && self.path != "/" {
-            "a '__Host-' cookie has the path '/': browsers refuse it; use the prefix '__Secure-'"
-        } else if has_prefix("__Host-") && is_insecure {
-            "a '__Host-' cookie is Secure: browsers refuse it; use a name without a prefix"
-        } else if has_prefix("__Secure-") && is_insecure {
-            "a '__Secure-' cookie is Secure: browsers refuse it; use a name without a prefix"
-        } else if self.same_site == SameSite::None && is_insecure {
-            "a cookie with SameSite=None is Secure: browsers refuse it"
-        } else {
-            return Ok(());
-        };
-        Err(Error::invalid(wrong))
+        HeaderValue::try_from(removal)
+            .map_err(|_| Error::invalid("the cookie of a session is visible ASCII"))
     }
 }
 
@@ -184,35 +160,30 @@ impl Default for SessionCookie {
             path: "/".to_owned(),
             same_site: SameSite::default(),
             transport: Transport::Secure,
-            expiry: Expiry::WithTheBrowser,
+            expiry: CookieExpiry::default(),
         }
     }
 }
 
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-fn is_path(path: &str) -> bool {
-    path.starts_with('/')
-        && path
-            .bytes()
-            .all(|byte| matches!(byte, b' '..=b'~') && byte != b';')
-}
-
-fn is_domain(domain: &str) -> bool {
-    !domain.is_empty()
-        && domain
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+/// The `Max-Age` of a cookie that is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MaxAge {
+    /// As the layer's cookie was declared, for a session that has so many microseconds left.
+    AsDeclared(i64),
+    None,
+    /// So many microseconds.
+    Left(i64),
 }
 
 /// A cookie that can be: what is written is made once.
 #[derive(Clone)]
 pub(crate) struct Cookie {
     name: Arc<str>,
-    keep: Arc<str>,
+    attributes: Arc<str>,
+    expiry: CookieExpiry,
     removal: HeaderValue,
+    /// Removes the cookie of the same name that is of the host alone, where this one has a domain.
+    host_removal: Option<HeaderValue>,
 }
 
 impl Cookie {
@@ -221,8 +192,17 @@ impl Cookie {
     }
 
     /// The value of `Set-Cookie` that gives the visitor `token`. Never shown in a debug output.
-    pub(crate) fn set(&self, token: &Token) -> Option<HeaderValue> {
-        let text = format!("{}={}{}", self.name, token.encode(), self.keep);
+    pub(crate) fn set(&self, token: &Token, max_age: MaxAge) -> Option<HeaderValue> {
+        let mut text = format!("{}={}{}", self.name, token.encode(), self.attributes);
+        let left = match (max_age, self.expiry) {
+            (MaxAge::None, _) | (MaxAge::AsDeclared(_), CookieExpiry::OnBrowserClose) => None,
+            (MaxAge::Left(left), _) | (MaxAge::AsDeclared(left), _) => Some(left),
+        };
+        if let Some(left) = left {
+            let seconds = Ttl::covering_micros(left).as_millis().div_ceil(1000);
+            // Writing to memory does not fail.
+            let _ = write!(text, "; Max-Age={seconds}");
+        }
         let mut value = HeaderValue::try_from(text).ok()?;
         value.set_sensitive(true);
         Some(value)
@@ -231,6 +211,12 @@ impl Cookie {
     /// The value of `Set-Cookie` that takes it away.
     pub(crate) fn remove(&self) -> HeaderValue {
         self.removal.clone()
+    }
+
+    /// The value of `Set-Cookie` that takes away the cookie that was set before there was a domain;
+    /// None if there is no domain.
+    pub(crate) fn remove_host_only(&self) -> Option<HeaderValue> {
+        self.host_removal.clone()
     }
 }
 

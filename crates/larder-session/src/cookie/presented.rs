@@ -3,6 +3,10 @@ use smallvec::SmallVec;
 
 use crate::token::Token;
 
+/// How many sessions a request may name: a browser has a cookie for the host, and one for each domain
+/// above it and each path.
+pub(crate) const MAX_TOKENS: usize = 8;
+
 /// The cookies that a request came with, unread until they are asked for.
 pub(crate) struct Presented(SmallVec<[HeaderValue; 1]>);
 
@@ -12,16 +16,19 @@ impl Presented {
         Self(headers.get_all(header::COOKIE).iter().cloned().collect())
     }
 
-    /// The token of the one cookie called `name`; nothing where there is none, where its value is not
-    /// of the very form that is ever set, and where there are several: whoever put a second one there
-    /// could choose the session.
-    pub(crate) fn token(&self, name: &str) -> Option<Token> {
-        let mut values = self.values(name);
-        let value = values.next()?;
-        match values.next() {
-            None => Token::parse(value),
-            Some(_) => None,
+    /// The tokens of the cookies called `name` whose values are of the very form that is ever set, each
+    /// once: the first [`MAX_TOKENS`] of them, so that no request costs more than so many reads.
+    pub(crate) fn tokens(&self, name: &str) -> SmallVec<[Token; 1]> {
+        let mut tokens = SmallVec::new();
+        for token in self.values(name).filter_map(Token::parse) {
+            if !tokens.contains(&token) {
+                tokens.push(token);
+            }
+            if tokens.len() == MAX_TOKENS {
+                break;
+            }
         }
+        tokens
     }
 
     /// Whether there is any cookie called `name`.

@@ -6,7 +6,7 @@ use crate::ErrorKind;
 use crate::token::DeviceId;
 
 fn build(cookie: SessionCookie) -> Result<Cookie> {
-    cookie.build(&Lifetime::AAL2)
+    cookie.build()
 }
 
 fn token() -> Token {
@@ -24,7 +24,7 @@ fn presented(fields: &[&str]) -> Presented {
 #[test]
 fn it_is_set_and_removed_with_the_same_attributes() {
     let (cookie, token) = (build(SessionCookie::default()).unwrap(), token());
-    let set = cookie.set(&token).unwrap();
+    let set = cookie.set(&token, MaxAge::AsDeclared(1)).unwrap();
     assert!(set.is_sensitive());
     assert_eq!(
         set.to_str().unwrap(),
@@ -42,9 +42,43 @@ fn it_is_set_and_removed_with_the_same_attributes() {
 
 #[test]
 fn a_persistent_one_lives_as_long_as_the_session_may() {
-    let cookie = build(SessionCookie::default().persistent()).unwrap();
-    let set = cookie.set(&token()).unwrap();
-    assert!(set.to_str().unwrap().ends_with("; Max-Age=43200"));
+    let one = |cookie: SessionCookie, max_age| {
+        let set = build(cookie).unwrap().set(&token(), max_age).unwrap();
+        let text = set.to_str().unwrap().to_owned();
+        text.split_once("; Max-Age=").map(|(_, age)| age.to_owned())
+    };
+    let (short, long) = (SessionCookie::default, || {
+        SessionCookie::default().persistent()
+    });
+    let left = 43_199_000_001;
+    assert_eq!(
+        one(long(), MaxAge::AsDeclared(left)).as_deref(),
+        Some("43200")
+    );
+    assert_eq!(one(short(), MaxAge::AsDeclared(left)), None);
+    // What a sign-in chose goes before what was declared.
+    assert_eq!(one(long(), MaxAge::None), None);
+    assert_eq!(one(short(), MaxAge::Left(left)).as_deref(), Some("43200"));
+}
+
+#[test]
+fn a_cookie_with_a_domain_can_take_away_the_one_of_the_host() {
+    assert!(
+        build(SessionCookie::default())
+            .unwrap()
+            .remove_host_only()
+            .is_none()
+    );
+    let shared = SessionCookie::default()
+        .with_name("sid")
+        .with_domain("example.org")
+        .with_path("/app");
+    let cookie = build(shared).unwrap();
+    let [own, host] = [cookie.remove(), cookie.remove_host_only().unwrap()];
+    let tail = "Path=/app; HttpOnly; Secure; SameSite=Lax; Max-Age=0; \
+                Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+    assert_eq!(own, format!("sid=; Domain=example.org; {tail}"));
+    assert_eq!(host, format!("sid=; {tail}"));
 }
 
 #[test]
@@ -72,13 +106,49 @@ fn what_browsers_would_refuse_is_refused_first() {
                 .insecure_over_plain_http(),
             "SameSite=None is Secure",
         ),
+        (
+            cookie().with_name("__http-x").insecure_over_plain_http(),
+            "'__Http-' cookie is Secure",
+        ),
         (cookie().with_name(""), "is a token"),
+        (cookie().with_name("s\u{e4}"), "is a token"),
+        (cookie().with_name("a\tb"), "is a token"),
         (cookie().with_name("a b"), "is a token"),
         (cookie().with_name("a=b"), "is a token"),
         (cookie().with_name("x").with_path("app"), "begins with '/'"),
         (cookie().with_name("x").with_path("/;"), "begins with '/'"),
         (cookie().with_name("x").with_domain("a;b"), "a host name"),
+        (
+            cookie().with_name("x").with_path("/ "),
+            "does not end with a space",
+        ),
+        (cookie().with_name("x").with_path("/\n"), "no control"),
+        (cookie().with_name("x").with_path("/\u{e4}"), "no control"),
         (cookie().with_name("x").with_domain(""), "a host name"),
+        (cookie().with_name("x").with_domain("."), "a host name"),
+        (cookie().with_name("x").with_domain("a..b"), "a host name"),
+        (
+            cookie().with_name("x").with_domain("example.org."),
+            "a host name",
+        ),
+        (
+            cookie().with_name("x").with_domain("example.org:80"),
+            "a host name",
+        ),
+        (
+            cookie().with_name("x").with_domain("*.example.org"),
+            "a host name",
+        ),
+        (
+            cookie().with_name("x").with_domain("a".repeat(64)),
+            "a host name",
+        ),
+        (
+            cookie()
+                .with_name("x")
+                .with_domain(vec!["a"; 128].join(".")),
+            "a host name",
+        ),
     ] {
         let error = build(wrong).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -87,6 +157,28 @@ fn what_browsers_would_refuse_is_refused_first() {
     let shared = cookie().with_name("__Secure-x").with_domain("example.org");
     assert!(build(shared.with_path("/app")).is_ok());
     assert!(build(cookie().with_name("sid").insecure_over_plain_http()).is_ok());
+    assert!(build(cookie().with_name("sid").with_domain(".example.org")).is_ok());
+}
+
+#[test]
+fn a_cookie_is_never_larger_than_what_browsers_keep() {
+    let token = Token::random(DeviceId::random(), Some(crate::token::OwnerTag::of("ada")));
+    let longest = 4096 - token.encode().len();
+    let named = |length: usize| build(SessionCookie::default().with_name("x".repeat(length)));
+    let set = named(longest).unwrap().set(&token, MaxAge::None).unwrap();
+    let pair = set.to_str().unwrap().split(';').next().unwrap().len();
+    assert_eq!(pair - "=".len(), 4096);
+    let error = named(longest + 1).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("at most 4096 octets"), "{error}");
+
+    let below = |length: usize| {
+        let path = format!("/{}", "x".repeat(length - 1));
+        build(SessionCookie::default().with_name("sid").with_path(path))
+    };
+    assert!(below(1024).is_ok());
+    let error = below(1025).err().unwrap();
+    assert!(error.to_string().contains("at most 1024 octets"), "{error}");
 }
 
 #[test]
@@ -100,27 +192,43 @@ fn it_is_found_among_others_and_over_several_fields() {
         vec!["a=1".to_owned(), format!("s={text}"), "s2=x".to_owned()],
     ] {
         let fields: Vec<_> = fields.iter().map(String::as_str).collect();
-        assert!(presented(&fields).token("s") == Some(token), "{fields:?}");
+        assert!(presented(&fields).tokens("s")[..] == [token], "{fields:?}");
     }
 }
 
 #[test]
-fn what_is_there_twice_or_of_another_form_is_not_there() {
+fn what_is_of_another_form_is_not_there() {
     let text = token().encode();
     for fields in [
-        vec![format!("s={text}; s={text}")],
-        vec![format!("s={text}"), format!("s={text}")],
-        vec![format!("s={text}; s=")],
         vec![format!("s=\"{text}\"")],
         vec![format!("S={text}")],
         vec![format!("s={text}x")],
         vec![format!("s={}", "A".repeat(8000))],
         vec!["s".to_owned()],
+        vec!["s=; s=x".to_owned()],
         vec![],
     ] {
         let fields: Vec<_> = fields.iter().map(String::as_str).collect();
-        assert!(presented(&fields).token("s").is_none());
+        assert!(presented(&fields).tokens("s").is_empty());
     }
     assert!(presented(&["s=; s=x"]).has("s"));
     assert!(!presented(&["t=s"]).has("s"));
+}
+
+#[test]
+fn what_is_there_several_times_is_found_once_each_and_not_without_end() {
+    let all: Vec<_> = (0..100).map(|_| token()).collect();
+    let pair = |token: &Token| format!("s={}", token.encode());
+    let [one, other] = [pair(&all[0]), pair(&all[1])];
+    for fields in [
+        vec![format!("{one}; {other}")],
+        vec![format!("{one}; s=; s=x; {one}; {other}; {one}")],
+        vec![one, "s".to_owned(), other],
+    ] {
+        let fields: Vec<_> = fields.iter().map(String::as_str).collect();
+        assert!(presented(&fields).tokens("s")[..] == all[..2], "{fields:?}");
+    }
+    let many: Vec<_> = all.iter().map(pair).collect();
+    let found = presented(&[&many.join("; ")]).tokens("s");
+    assert!(found[..] == all[..presented::MAX_TOKENS]);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
+use http::header::SET_COOKIE;
 use pin_project_lite::pin_project;
 
 use super::headers::{mark_read, tell_cookie};
@@ -33,6 +34,7 @@ pin_project! {
             #[pin]
             call: F,
         },
+        Called,
         Writing {
             writing: Writing<B>,
         },
@@ -65,6 +67,8 @@ where
             match this.state.as_mut().project() {
                 Projected::Calling { call } => {
                     let response = ready!(call.poll(cx))?;
+                    // The call is dropped, with all that it holds of the request.
+                    this.state.set(State::Called);
                     let status = response.status();
                     if let Some(verdict) = this.session.finish_now(status) {
                         break (response, verdict);
@@ -76,6 +80,8 @@ where
                     });
                     this.state.set(State::Writing { writing });
                 }
+                // It was polled after it had ended.
+                Projected::Called => return Poll::Pending,
                 Projected::Writing { writing } => break ready!(writing.as_mut().poll(cx)),
             }
         };
@@ -97,10 +103,18 @@ fn tell<B>(response: Response<B>, verdict: &Verdict, shared: &Shared) -> Respons
     mark_read(headers);
     let cookie = match &verdict.cookie {
         Outgoing::Keep => None,
-        Outgoing::Set(token) => shared.cookie.set(token),
+        Outgoing::Set(token, max_age) => shared.cookie.set(token, *max_age),
         Outgoing::Remove => Some(shared.cookie.remove()),
     };
     if let Some(cookie) = cookie {
+        // What was set before there was a domain would stay beside it.
+        if let Some(twin) = shared
+            .cookie
+            .remove_host_only()
+            .filter(|_| verdict.is_presented)
+        {
+            headers.append(SET_COOKIE, twin);
+        }
         tell_cookie(headers, cookie);
     }
     response

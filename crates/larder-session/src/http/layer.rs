@@ -33,7 +33,7 @@ impl SessionLayer {
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where browsers would refuse the cookie.
     pub fn new(sessions: Sessions, cookie: SessionCookie, on_failure: OnFailure) -> Result<Self> {
-        let cookie = cookie.build(&sessions.settings.lifetime)?;
+        let cookie = cookie.build()?;
         Ok(Self {
             shared: Arc::new(Shared {
                 sessions,

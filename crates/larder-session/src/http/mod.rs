@@ -5,6 +5,7 @@ mod future;
 mod headers;
 mod layer;
 mod problem;
+mod return_path;
 mod service;
 
 pub use body::ResponseBody;
@@ -12,6 +13,7 @@ pub use future::ResponseFuture;
 pub use layer::SessionLayer;
 #[cfg(feature = "axum")]
 pub(crate) use problem::problem;
+pub use return_path::ReturnPath;
 pub use service::SessionService;
 
 use crate::cookie::Cookie;

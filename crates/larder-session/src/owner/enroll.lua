@@ -1,7 +1,7 @@
 -- KEYS[1]: the user. ARGV: a session; an epoch, if there is none yet; how long the session may live in
 -- microseconds; how many sessions there may be.
 local now = now()
-local epoch, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'x'))
+local epoch, latest, since = unpack(redis.call('HMGET', KEYS[1], 'e', 'x', 'n'))
 -- What is no epoch is none: a sign-in mends it.
 local standing = epoch and #epoch >= 16 and epoch or ARGV[2]
 epoch, latest = string.sub(standing, 1, 16), latest or '0'
@@ -36,8 +36,9 @@ for at = 1, #live - tonumber(ARGV[4]) + 1 do
 end
 
 for _, field in ipairs(over) do redis.call('HDEL', KEYS[1], field) end
+since = math.max(now, tonumber(since or '-1') + 1)
 local ends = now + tonumber(ARGV[3])
 local ms = math.ceil((math.max(tonumber(latest), ends) - now) / 1000)
-redis.call('HSET', KEYS[1], 'e', standing, 'x', num(now + ms * 1000), 's:' .. ARGV[1], num(ends))
+redis.call('HSET', KEYS[1], 'e', standing, 'x', num(now + ms * 1000), 'n', num(since), 's:' .. ARGV[1], num(ends))
 ttl(KEYS[1], ms)
-return {epoch, evicted}
+return {epoch, num(since), evicted}

@@ -25,6 +25,8 @@ pub(crate) struct Enroll {
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Enrolled {
     pub(crate) epoch: Epoch,
+    /// When the user signs in: later than each sign-in of that user's before.
+    pub(crate) since: i64,
     /// The sessions that gave way, and are to be ended.
     pub(crate) evicted: Vec<DeviceId>,
 }
@@ -47,9 +49,13 @@ impl Program for Enroll {
         let now = now.as_micros();
         let ends = now + self.life;
         let held = record.get();
-        let (standing, latest) = match held {
-            Some(held) => (held.standing, held.latest.max(ends)),
-            None => (Standing::new(self.epoch), ends),
+        let (standing, latest, since) = match held {
+            Some(held) => (
+                held.standing,
+                held.latest.max(ends),
+                now.max(held.since + 1),
+            ),
+            None => (Standing::new(self.epoch), ends, now),
         };
         let mut sessions = match held {
             Some(held) => held.live(now),
@@ -62,19 +68,22 @@ impl Program for Enroll {
         let next = OwnerRecord {
             standing,
             latest,
+            since,
             sessions,
         };
         record.put(next, ttl);
         Enrolled {
             epoch: standing.epoch,
+            since,
             evicted,
         }
     }
 
     fn reply(&self, wire: Wire) -> Result<Enrolled> {
-        let [epoch, evicted] = wire.array()?;
+        let [epoch, since, evicted] = wire.array()?;
         Ok(Enrolled {
             epoch: read::epoch(&epoch.bytes()?)?,
+            since: since.int()?,
             evicted: evicted.list()?.into_iter().map(id).collect::<Result<_>>()?,
         })
     }

@@ -3,8 +3,9 @@
 //!
 //! On Redis one hash: `e` the epoch, and behind its 16 bytes the session that the last revocation
 //! spared, if it spared one, so that both are read by one HGET; `x` when the
-//! last session ends at the latest, and `s:` with the id of a session, its latest end. Each is kept a
-//! minute longer than the session, whose record may live by another server's clock.
+//! last session ends at the latest, `n` when the user signed in last, and `s:` with the id of a session,
+//! its latest end. Each is kept a minute longer than the session, whose record may live by another
+//! server's clock.
 
 mod enroll;
 mod inspect;
@@ -34,6 +35,8 @@ pub(crate) const SKEW: i64 = 60_000_000;
 pub struct OwnerRecord {
     standing: Standing,
     latest: i64,
+    /// When the user signed in last.
+    since: i64,
     sessions: BTreeMap<DeviceId, i64>,
 }
 

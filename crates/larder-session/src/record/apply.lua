@@ -4,6 +4,21 @@ local now = now()
 local s = held(KEYS[1], now)
 if not s or s.era ~= tonumber(ARGV[1]) then return {1} end
 
+-- The integer that a field holds; 0 if it is absent, nil if it is something else.
+local function int(field)
+  if not field then return 0 end
+  if #field > 18 or not string.match(field, '^i%-?%d+$') then return nil end
+  return tonumber(string.sub(field, 2))
+end
+
+-- The sum; nil past 2^53, where Lua would round it.
+local function plus(one, by)
+  if not one or not by then return nil end
+  if by > 0 and one > 9007199254740992 - by then return nil end
+  if by < 0 and one < -9007199254740992 - by then return nil end
+  return one + by
+end
+
 local before = s.weight
 for at = 4, #ARGV, 4 do
   local op, name, with, value = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
@@ -16,15 +31,16 @@ for at = 4, #ARGV, 4 do
   elseif op == 'discard' then
     if old == with then new = nil end
   elseif op == 'add' then
-    local int, by = 0, tonumber(with)
-    if old then
-      if #old > 18 or not string.match(old, '^i%-?%d+$') then return {3} end
-      int = tonumber(string.sub(old, 2))
-    end
-    -- Beside the sum, which may be past 2^53, where Lua would round it.
-    if by > 0 and int > 9007199254740992 - by then return {3} end
-    if by < 0 and int < -9007199254740992 - by then return {3} end
-    new = 'i' .. num(int + by)
+    local sum = plus(int(old), tonumber(with))
+    if not sum then return {3} end
+    new = 'i' .. num(sum)
+  elseif op == 'tally' and old == with then
+    new = value ~= '' and 'i' .. value or nil
+  elseif op == 'tally' then
+    -- Others have changed it: what they added stays.
+    local sum = plus(int(old), plus(value ~= '' and tonumber(value) or 0, -(int(with) or 0)))
+    if not sum then return {3} end
+    new = 'i' .. num(sum)
   elseif op == 'fill' then
     if old then return {2, old} end
     new = value

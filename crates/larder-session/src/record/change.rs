@@ -16,6 +16,9 @@ pub(crate) enum Change {
     Discard(Bytes),
     /// It is more by this much; absent counts as zero.
     Add(i64),
+    /// A request took `seen` and added to what was left: it is `left` from now on. If others have
+    /// changed it meanwhile, what they added is kept, and only the difference is added.
+    Tally { seen: Bytes, left: Option<i64> },
     /// It is the second from now on, if it still is the first; otherwise nothing at all changes.
     Swap(Option<Bytes>, Bytes),
 }
@@ -38,6 +41,7 @@ impl Change {
             Self::Remove => ("remove", &[], &[]),
             Self::Discard(expected) => ("discard", expected, &[]),
             Self::Add(_) => ("add", &[], &[]),
+            Self::Tally { seen, .. } => ("tally", seen, &[]),
             Self::Swap(None, new) => ("fill", &[], new),
             Self::Swap(Some(expected), new) => ("swap", expected, new),
         };
@@ -47,7 +51,12 @@ impl Change {
             Self::Add(by) => args.int(*by),
             _ => args.bytes(expected),
         }
-        args.bytes(new);
+        match self {
+            Self::Tally {
+                left: Some(left), ..
+            } => args.int(*left),
+            _ => args.bytes(new),
+        }
     }
 
     /// What becomes of a field that is `held`.
@@ -57,18 +66,28 @@ impl Change {
             Self::Remove => Ok(None),
             Self::Discard(expected) if held == Some(expected) => Ok(None),
             Self::Discard(_) => Ok(held.cloned()),
-            Self::Add(by) => {
-                let held = match held {
-                    None => 0,
-                    Some(held) => value::stored_int(held).ok_or(Refused::NotAnInteger)?,
-                };
-                let sum = held + by;
-                value::int_to_store(sum)
-                    .map(Some)
-                    .ok_or(Refused::NotAnInteger)
+            Self::Add(by) => add(held, *by),
+            Self::Tally { seen, left } if held == Some(seen) => {
+                left.map_or(Ok(None), |left| add(None, left))
+            }
+            Self::Tally { seen, left } => {
+                let seen = value::stored_int(seen).unwrap_or(0);
+                let by = left.unwrap_or(0) - seen;
+                value::int_to_store(by).ok_or(Refused::NotAnInteger)?;
+                add(held, by)
             }
             Self::Swap(expected, new) if held == expected.as_ref() => Ok(Some(new.clone())),
             Self::Swap(..) => Err(Refused::Conflict(held.cloned())),
         }
     }
+}
+
+/// The sum of an integer field and `by`; absent counts as zero.
+fn add(held: Option<&Bytes>, by: i64) -> Result<Option<Bytes>, Refused> {
+    let held = match held {
+        None => 0,
+        Some(held) => value::stored_int(held).ok_or(Refused::NotAnInteger)?,
+    };
+    let sum = value::int_to_store(held + by);
+    sum.map(Some).ok_or(Refused::NotAnInteger)
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{About, Epoch, Fields, Owner, SessionRecord, Stored, same, weight};
+use super::{About, Choice, Fields, Owner, SessionRecord, Stored, same, weight};
 use crate::token::SecretHash;
 
 /// Makes a session under an id that was drawn for it, and answers whether it is there now. Only a
@@ -15,7 +15,9 @@ pub(crate) struct Create {
     /// How long it may live, in microseconds.
     pub(crate) absolute: i64,
     /// Who is signed in from the first moment, if anybody is.
-    pub(crate) owner: Option<(Arc<str>, Epoch)>,
+    pub(crate) owner: Option<Owner>,
+    /// What the sign-in chose, if there is one.
+    pub(crate) choice: Choice,
     pub(crate) fields: Fields,
 }
 
@@ -34,17 +36,14 @@ impl Create {
     pub(crate) fn about(&self, now: i64) -> About {
         let absolute_at = now + self.absolute;
         About {
-            owner: self.owner.clone().map(|(user, epoch)| Owner {
-                user,
-                epoch,
-                since: now,
-            }),
+            owner: self.owner.clone(),
             era: FIRST_ERA,
             created: now,
             seen: now,
-            idle_at: absolute_at.min(now + self.idle),
+            idle_at: absolute_at.min(now + self.choice.idle(self.idle)),
             absolute_at,
             bytes: self.bytes(),
+            choice: self.choice,
         }
     }
 }
@@ -65,15 +64,18 @@ impl Program for Create {
         args.int(self.absolute);
         args.int(self.bytes());
         match &self.owner {
-            Some((user, epoch)) => {
-                args.text(user);
-                args.bytes(epoch);
+            Some(owner) => {
+                args.text(&owner.user);
+                args.bytes(&owner.epoch);
+                args.int(owner.since);
             }
             None => {
                 args.text("");
                 args.text("");
+                args.int(0);
             }
         }
+        self.choice.args(args);
         for (name, value) in &self.fields {
             args.text(name);
             args.bytes(value);

@@ -19,6 +19,8 @@ pub(crate) enum Whose {
     Of(Arc<str>),
     /// Of the user, but not of this epoch: somebody has signed in on it since.
     OfBefore(Arc<str>, Epoch),
+    /// Of the user, by a sign-in from before this moment of the user's record.
+    SignedInBefore(Arc<str>, i64),
 }
 
 impl Program for Destroy {
@@ -40,6 +42,11 @@ impl Program for Destroy {
                 args.text(user);
                 args.bytes(epoch);
             }
+            Whose::SignedInBefore(user, moment) => {
+                args.text(user);
+                args.text("");
+                args.int(*moment);
+            }
         }
     }
 
@@ -51,6 +58,9 @@ impl Program for Destroy {
                 Whose::Of(user) => owner.is_some_and(|owner| owner.user == *user),
                 Whose::OfBefore(user, epoch) => {
                     owner.is_some_and(|owner| owner.user == *user && owner.epoch != *epoch)
+                }
+                Whose::SignedInBefore(user, moment) => {
+                    owner.is_some_and(|owner| owner.user == *user && owner.since < *moment)
                 }
             }
         };

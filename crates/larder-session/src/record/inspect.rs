@@ -48,7 +48,8 @@ fn show(held: &Stored) -> Inspection {
         .with("seen_us", about.seen)
         .with("idle_deadline_us", about.idle_at)
         .with("absolute_deadline_us", about.absolute_at)
-        .with("weight", about.bytes);
+        .with("weight", about.bytes)
+        .with("own_idle_us", about.choice.idle(0));
     for (name, value) in &**fields {
         shown = shown.with(format!("bytes of {name}"), value.len());
     }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod change;
+mod choice;
 mod create;
 mod destroy;
 mod inspect;
@@ -28,6 +29,7 @@ use crate::token::SecretHash;
 
 pub(crate) use apply::{Applied, Apply};
 pub(crate) use change::Change;
+pub(crate) use choice::Choice;
 pub(crate) use create::Create;
 pub(crate) use destroy::{Destroy, Whose};
 pub use inspect::InspectSession;
@@ -61,6 +63,8 @@ pub(crate) struct About {
     pub(crate) absolute_at: i64,
     /// What the data weighs.
     pub(crate) bytes: i64,
+    /// What the last sign-in chose for this session alone.
+    pub(crate) choice: Choice,
 }
 
 /// Who is signed in.
@@ -69,6 +73,7 @@ pub(crate) struct About {
 pub(crate) struct Owner {
     pub(crate) user: Arc<str>,
     pub(crate) epoch: Epoch,
+    /// When the user signed in, by the clock of the user's record; later for each sign-in.
     pub(crate) since: i64,
 }
 
@@ -95,8 +100,10 @@ pub(crate) enum Secret {
 }
 
 impl About {
-    /// The session is seen at `now`, and may be idle for `idle` from here.
+    /// The session is seen at `now`, and may be idle for `idle` from here, unless its sign-in chose
+    /// another idle time.
     fn touch(&mut self, now: i64, idle: i64) -> Ttl {
+        let idle = self.choice.idle(idle);
         let ttl = Ttl::covering_micros(idle.min(self.absolute_at - now));
         self.seen = now;
         self.idle_at = now + ttl.as_micros();

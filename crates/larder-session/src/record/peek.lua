@@ -1,5 +1,7 @@
--- KEYS[1]: the session. Answers the user, the epoch, since when, the times, and the device's name.
+-- KEYS[1]: the session. Answers the user, the epoch, since when, the times, what the sign-in
+-- chose, and the device's name.
 local s = held(KEYS[1], now())
 if not s or not s.user then return false end
 local device = s.data['larder.device'] or false
-return {s.user, s.epoch, num(s.since), num(s.created), num(s.seen), num(s.idle_at), device}
+return {s.user, s.epoch, num(s.since), num(s.created), num(s.seen), num(s.idle_at), num(s.absolute_at),
+  num(s.idle), num(s.touch), s.expiry, device}

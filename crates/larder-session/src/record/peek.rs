@@ -1,7 +1,9 @@
 use bytes::Bytes;
-use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+use larder_store::{
+    Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
+};
 
-use super::{Owner, SessionRecord, wire};
+use super::{Choice, Owner, SessionRecord, wire};
 use crate::session::DEVICE;
 
 /// Looks at a session for a list of devices, without its secret. It changes nothing; nothing
@@ -17,6 +19,8 @@ pub(crate) struct Peeked {
     pub(crate) created: i64,
     pub(crate) seen: i64,
     pub(crate) idle_at: i64,
+    pub(crate) absolute_at: i64,
+    pub(crate) choice: Choice,
     pub(crate) device: Option<Bytes>,
 }
 
@@ -40,24 +44,51 @@ impl Program for Peek {
             created: about.created,
             seen: about.seen,
             idle_at: about.idle_at,
+            absolute_at: about.absolute_at,
+            choice: about.choice,
             device: held.0.fields.get(DEVICE.name()).cloned(),
         })
     }
 
     fn reply(&self, wire: Wire) -> Result<Option<Peeked>> {
-        wire::optional(wire, |wire| {
-            let [user, epoch, since, created, seen, idle_at, device] = wire.array()?;
-            Ok(Peeked {
-                owner: Owner {
-                    user: wire::text(user)?.into(),
-                    epoch: wire::epoch(&epoch.bytes()?)?,
-                    since: since.int()?,
-                },
-                created: created.int()?,
-                seen: seen.int()?,
-                idle_at: idle_at.int()?,
-                device: wire::optional(device, Wire::bytes)?,
-            })
-        })
+        if matches!(wire, Wire::Nil) {
+            return Ok(None);
+        }
+        // One session that cannot be read does not keep a user from the others.
+        let peeked = read(wire).ok();
+        if peeked.is_none() {
+            count_poisoned(SessionRecord::KIND);
+        }
+        Ok(peeked)
     }
+}
+
+fn read(wire: Wire) -> Result<Peeked> {
+    let [
+        user,
+        epoch,
+        since,
+        created,
+        seen,
+        idle_at,
+        absolute_at,
+        idle,
+        touch,
+        expiry,
+        device,
+    ] = wire.array()?;
+    let choice = Choice::read(idle.int()?, touch.int()?, expiry.int()?);
+    Ok(Peeked {
+        owner: Owner {
+            user: wire::text(user)?.into(),
+            epoch: wire::epoch(&epoch.bytes()?)?,
+            since: since.int()?,
+        },
+        created: created.int()?,
+        seen: seen.int()?,
+        idle_at: idle_at.int()?,
+        absolute_at: absolute_at.int()?,
+        choice: choice.ok_or_else(|| Wire::unexpected("what a sign-in chose"))?,
+        device: wire::optional(device, Wire::bytes)?,
+    })
 }

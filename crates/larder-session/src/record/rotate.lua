@@ -1,11 +1,13 @@
 -- KEYS[1]: the session. ARGV: the hash of the secret that the request came with and of the next one;
--- idle and grace in microseconds; then, where somebody signs in: the user, the epoch, absolute.
+-- idle and grace in microseconds; then, where somebody signs in: the user, the epoch, since when,
+-- absolute, and what the sign-in chose.
 local now = now()
 local s = held(KEYS[1], now)
 if not s then return false end
 -- It ran before.
 if s.hash == ARGV[2] then return s.era end
-if s.hash ~= ARGV[1] then return false end
+-- By the secret before, which was within its grace when the request was let in, one may only sign in.
+if s.hash ~= ARGV[1] and not (ARGV[5] and s.old == ARGV[1]) then return false end
 
 if ARGV[5] then
   if s.user ~= ARGV[5] then
@@ -13,8 +15,9 @@ if ARGV[5] then
     -- Nothing of another user's stays.
     if s.user then s.names, s.weight = {}, 0 end
   end
-  s.user, s.epoch, s.since = ARGV[5], ARGV[6], now
-  s.absolute_at = now + tonumber(ARGV[7])
+  s.user, s.epoch, s.since = ARGV[5], ARGV[6], tonumber(ARGV[7])
+  s.absolute_at = now + tonumber(ARGV[8])
+  s.idle, s.touch, s.expiry = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 end
 
 s.hash, s.old = ARGV[2], nil

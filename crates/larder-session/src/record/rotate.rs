@@ -2,11 +2,14 @@ use std::sync::Arc;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{Epoch, Owner, SessionRecord, Stored, same};
+use super::{Choice, Owner, SessionRecord, Stored, same};
 use crate::token::SecretHash;
 
 /// Gives a session a new secret, and a user where somebody signs in. It answers the era; nothing,
 /// and no change, where the session is gone or has another secret by now.
+///
+/// Whoever came with the secret before, within its grace, may sign in too: neither of the two opens
+/// the session then.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Rotate {
     /// The hash of the secret that the request came with.
@@ -21,13 +24,14 @@ pub(crate) struct Rotate {
 }
 
 /// Who signs in.
-#[cfg_attr(test, derive(Clone, Debug))]
+#[derive(Clone)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) struct SignIn {
-    pub(crate) user: Arc<str>,
-    /// What the user's record said right before.
-    pub(crate) epoch: Epoch,
+    /// As the user's record said right before.
+    pub(crate) owner: Owner,
     /// How long the session may live from here, in microseconds.
     pub(crate) absolute: i64,
+    pub(crate) choice: Choice,
 }
 
 impl Program for Rotate {
@@ -46,9 +50,11 @@ impl Program for Rotate {
         args.int(self.idle);
         args.int(self.grace);
         if let Some(sign_in) = &self.sign_in {
-            args.text(&sign_in.user);
-            args.bytes(&sign_in.epoch);
+            args.text(&sign_in.owner.user);
+            args.bytes(&sign_in.owner.epoch);
+            args.int(sign_in.owner.since);
             args.int(sign_in.absolute);
+            sign_in.choice.args(args);
         }
     }
 
@@ -58,15 +64,15 @@ impl Program for Rotate {
         if same(&held.hash, &self.to) {
             return Some(held.about.era);
         }
-        if !same(&held.hash, &self.from) {
+        if !same(&held.hash, &self.from) && !self.signs_in_by_outdated(held) {
             return None;
         }
         let mut about = held.about.clone();
         let mut fields = held.fields.clone();
         if let Some(sign_in) = &self.sign_in {
-            let before = about.owner.replace(sign_in.owner(now));
+            let before = about.owner.replace(sign_in.owner.clone());
             let before = before.map(|owner| owner.user);
-            if before.as_ref() != Some(&sign_in.user) {
+            if before.as_ref() != Some(&sign_in.owner.user) {
                 about.era += 1;
                 if before.is_some() {
                     // Nothing of another user's stays.
@@ -75,6 +81,7 @@ impl Program for Rotate {
                 }
             }
             about.absolute_at = now + sign_in.absolute;
+            about.choice = sign_in.choice;
         }
         let ttl = about.touch(now, self.idle);
         let era = about.era;
@@ -93,12 +100,10 @@ impl Program for Rotate {
     }
 }
 
-impl SignIn {
-    fn owner(&self, now: i64) -> Owner {
-        Owner {
-            user: self.user.clone(),
-            epoch: self.epoch,
-            since: now,
-        }
+impl Rotate {
+    /// The request was let in within the grace: how long it took since is no matter.
+    fn signs_in_by_outdated(&self, held: &Stored) -> bool {
+        let outdated = held.outdated.as_ref();
+        self.sign_in.is_some() && outdated.is_some_and(|(hash, _)| same(hash, &self.from))
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::read::Stored;
-use super::{About, Fields, Owner};
+use super::{About, Choice, Fields, Owner};
 
 /// The form of all that follows, in the first byte.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 
 /// The session; nothing where the bytes are not of the form.
 pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
@@ -22,6 +22,8 @@ pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
     let (absolute_at, created) = (left.int()?, left.int()?);
     let era = u32::from_be_bytes(left.array()?);
     let weight = u32::from_be_bytes(left.array()?);
+    let (idle, touch, [expiry]) = (left.int()?, left.int()?, left.array()?);
+    let choice = Choice::read(idle, touch, expiry.into())?;
     let outdated = match left.array()? {
         [0] => None,
         _ => Some((left.array()?, left.int()?)),
@@ -59,6 +61,7 @@ pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
             idle_at,
             absolute_at,
             bytes: weight.into(),
+            choice,
         },
         fields: Arc::new(fields),
     })
@@ -99,7 +102,11 @@ mod tests {
         for int in [3_i64, 60_000_003, 90_000_003, 1] {
             bytes.extend(int.to_be_bytes());
         }
-        bytes.extend([0, 0, 0, 2, 0, 0, 0, 68, 40]);
+        bytes.extend([0, 0, 0, 2, 0, 0, 0, 68]);
+        for int in [7_000_000_i64, 1_000_000] {
+            bytes.extend(int.to_be_bytes());
+        }
+        bytes.extend([2, 40]);
         bytes.extend([8; 32]);
         bytes.extend(5_i64.to_be_bytes());
         bytes.extend(b"\0\x03ada");
@@ -121,6 +128,7 @@ mod tests {
             (3, 60_000_003, 90_000_003)
         );
         assert_eq!((about.created, about.era, about.bytes), (1, 2, 68));
+        assert_eq!(Some(about.choice), Choice::read(7_000_000, 1_000_000, 2));
         assert_eq!(stored.fields["a"], "i5");
         assert_eq!(stored.fields["b"], "");
     }
@@ -144,7 +152,7 @@ mod tests {
         }
 
         #[test]
-        fn no_flipped_byte_panics(at in 0..157_usize, to in any::<u8>()) {
+        fn no_flipped_byte_panics(at in 0..174_usize, to in any::<u8>()) {
             let mut bytes = sample();
             bytes[at] = to;
             let _ = read(&bytes.into());

@@ -5,7 +5,7 @@ use super::SessionRecord;
 /// Slides the idle deadline of a session, unless that was done a moment ago. It tells whether it did.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Touch {
-    /// How long the session may be idle from here, in microseconds.
+    /// How long the session may be idle from here, in microseconds, unless its sign-in chose otherwise.
     pub(crate) idle: i64,
     /// For how long a session that was seen counts as seen just now, in microseconds.
     pub(crate) touch: i64,
@@ -30,10 +30,13 @@ impl Program for Touch {
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
         let now = now.as_micros();
         let held = record.get().filter(|held| held.is_alive(now));
-        let Some(held) = held.filter(|held| now - held.0.about.seen >= self.touch) else {
+        let Some(held) = held else {
             return false;
         };
         let mut about = held.0.about.clone();
+        if now - about.seen < about.choice.touch(self.touch) {
+            return false;
+        }
         let ttl = about.touch(now, self.idle);
         if let Some(held) = record.update(ttl) {
             held.0.about = about;

@@ -57,6 +57,10 @@ impl Session {
     /// The value of a field, which is then taken away, at the end of the request: for what is to be
     /// shown once (a flash). What another request puts there meanwhile stays.
     ///
+    /// A field that the same request increments too is a counter: what was taken is subtracted, so that
+    /// what others add meanwhile is neither lost nor taken twice. To take a counter, take it and
+    /// increment it by what is to be left, such as 0.
+    ///
     /// # Errors
     /// As [`get`](Self::get) gives them.
     pub async fn take<T: DeserializeOwned>(&self, key: SessionKey<T>) -> Result<Option<T>> {
@@ -129,7 +133,7 @@ impl Session {
         before: Option<Change>,
     ) -> Result<()> {
         let most = self.inner.layer.sessions.settings.max_weight;
-        if state.weight() <= most {
+        if !state.is_past(most) {
             return Ok(());
         }
         state.pending.put_back(name, before);

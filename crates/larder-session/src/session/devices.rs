@@ -20,24 +20,26 @@ impl Session {
     }
 
     /// Ends one session of the user who is signed in, and tells whether it is gone now: another
-    /// user's stays. In force at the next request of any process. One round trip.
+    /// user's stays. In force at the next request of any process. Two round trips: a session that was
+    /// revoked itself while its request was under way revokes nothing.
     ///
     /// # Errors
     /// As [`devices`](Self::devices) gives them.
     pub async fn revoke(&self, device: DeviceId) -> Result<bool> {
-        let state = self.act().await?;
+        let mut state = self.act().await?;
         let (current, owner) = signed_in(&state)?;
         if device == current {
             drop(state);
             self.log_out().await?;
             return Ok(true);
         }
+        self.check_in_force(&mut state, current, &owner).await?;
         let sessions = &self.inner.layer.sessions;
         sessions.end(device, Some(&owner.user)).await
     }
 
     /// Ends every session of the user but this one, listed or not. In force at the next request of
-    /// any process. Three round trips, of which the last two only give back room.
+    /// any process. Four round trips, of which the last two only give back room.
     ///
     /// # Errors
     /// As [`devices`](Self::devices) gives them.
@@ -49,7 +51,7 @@ impl Session {
     }
 
     /// Ends every session of the user, this one too, listed or not. In force at the next request of
-    /// any process. Three round trips, of which the last two only give back room.
+    /// any process. Four round trips, of which the last two only give back room.
     ///
     /// # Errors
     /// As [`devices`](Self::devices) gives them.
@@ -69,9 +71,25 @@ impl Session {
         owner: Owner,
         spared: Option<DeviceId>,
     ) -> Result<()> {
+        self.check_in_force(state, current, &owner).await?;
         let sessions = &self.inner.layer.sessions;
         let (user, by) = (owner.user.clone(), Some((current, owner)));
         if sessions.revoke_by(&user, by, spared).await? {
+            return Ok(());
+        }
+        state.lose();
+        Err(Error::gone())
+    }
+
+    /// What was revoked since the request read its session revokes nothing.
+    async fn check_in_force(
+        &self,
+        state: &mut State,
+        current: DeviceId,
+        owner: &Owner,
+    ) -> Result<()> {
+        let sessions = &self.inner.layer.sessions;
+        if sessions.is_in_force(current, owner).await? {
             return Ok(());
         }
         state.lose();

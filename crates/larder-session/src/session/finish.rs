@@ -1,5 +1,6 @@
 //! What becomes of a session when the response is there.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use http::StatusCode;
@@ -12,6 +13,8 @@ use crate::OnFailure;
 pub(crate) struct Verdict {
     pub(crate) answer: Answer,
     pub(crate) cookie: Outgoing,
+    /// Whether the request came with any cookie of the name.
+    pub(crate) is_presented: bool,
 }
 
 /// Whether the handler's response is given.
@@ -19,7 +22,7 @@ pub(crate) struct Verdict {
 pub(crate) enum Answer {
     /// As it is: it did not depend on the session.
     Unused,
-    /// It depended on the session.
+    /// It depended on the session, or may yet.
     Given,
     /// It is not: the session could not be read, or what the response says was not written.
     Unavailable,
@@ -31,9 +34,15 @@ impl Session {
     pub(crate) fn finish_now(&self, status: StatusCode) -> Option<Verdict> {
         self.inner.is_late.store(true, Ordering::SeqCst);
         if !self.inner.is_used.load(Ordering::SeqCst) {
+            // Whoever still has the session, such as a body that streams, may read it yet.
+            let is_reachable = Arc::strong_count(&self.inner) > 1;
             return Some(Verdict {
-                answer: Answer::Unused,
+                answer: match is_reachable {
+                    true => Answer::Given,
+                    false => Answer::Unused,
+                },
                 cookie: Outgoing::Keep,
+                is_presented: false,
             });
         }
         let mut state = self.inner.state.try_lock().ok()?;
@@ -68,11 +77,16 @@ impl Session {
             (Phase::Failed, OnFailure::Unavailable) => Answer::Unavailable,
             _ => Answer::Given,
         };
+        let is_presented = self.is_presented();
         let cookie = match std::mem::take(&mut state.outgoing) {
-            Outgoing::Remove if !self.is_presented() => Outgoing::Keep,
+            Outgoing::Remove if !is_presented => Outgoing::Keep,
             outgoing => outgoing,
         };
-        Verdict { answer, cookie }
+        Verdict {
+            answer,
+            cookie,
+            is_presented,
+        }
     }
 
     fn is_presented(&self) -> bool {

@@ -13,11 +13,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::HeaderMap;
+use http::request::Parts;
+use http::{Extensions, HeaderMap};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::cookie::Presented;
 use crate::http::Shared;
+use crate::sessions::Found;
 use crate::{Error, ErrorKind, OnFailure, Result, UserId};
 
 pub(crate) use finish::{Answer, Verdict};
@@ -32,7 +34,8 @@ use state::{Phase, State};
 /// use reads all of it, in one round trip; without a cookie there is nothing to read. Changes are kept
 /// until the response is there, and then written by one step, unless the response is a server error
 /// (5xx): `insert`, `remove`, `increment`, `take` and `name_device`. What has to hold whatever comes
-/// after is written at once: `log_in`, `log_out`, `rotate`, `update`, `save` and the revocations.
+/// after is written at once: `log_in`, `log_in_with`, `log_out`, `rotate`, `update`, `save` and the
+/// revocations.
 ///
 /// Clones are the same session. Its methods take turns.
 ///
@@ -75,6 +78,29 @@ impl Session {
         }
     }
 
+    /// The session of a request, from its parts: for a middleware, or a function that makes the key of a
+    /// rate limit. None without a [`SessionLayer`](crate::SessionLayer) outside of it.
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use larder_session::{Result, Session, UserId};
+    ///
+    /// async fn user_of(parts: &Parts) -> Result<Option<UserId>> {
+    ///     match Session::from_parts(parts) {
+    ///         Some(session) => session.user().await,
+    ///         None => Ok(None),
+    ///     }
+    /// }
+    /// ```
+    pub fn from_parts(parts: &Parts) -> Option<Self> {
+        Self::from_extensions(&parts.extensions)
+    }
+
+    /// The session among the extensions of a request, as [`from_parts`](Self::from_parts) finds it.
+    pub fn from_extensions(extensions: &Extensions) -> Option<Self> {
+        extensions.get().cloned()
+    }
+
     /// Who is signed in, if anybody is.
     ///
     /// # Errors
@@ -105,17 +131,21 @@ impl Session {
         // Of this and the end of the request, one sees what the other did.
         self.inner.is_used.store(true, Ordering::SeqCst);
         if state.phase == Phase::Unread {
-            let token = self.inner.presented.token(self.inner.layer.cookie.name());
-            let opened = match &token {
-                Some(token) => self.inner.layer.sessions.open(token).await,
-                None => Ok(None),
+            let sessions = &self.inner.layer.sessions;
+            let tokens = self.inner.presented.tokens(self.inner.layer.cookie.name());
+            let found = match &*tokens {
+                [] => Ok(Found::default()),
+                [token] => sessions.open(token).await.map(|opened| Found {
+                    chosen: opened.map(|opened| (*token, opened)),
+                    rivals: Vec::new(),
+                }),
+                // Boxed, since it is rare and large.
+                several => Box::pin(sessions.find_one_of(several)).await,
             };
-            match opened {
-                Ok(opened) => {
+            match found {
+                Ok(found) => {
                     state.phase = Phase::Read;
-                    if let (Some(token), Some(opened)) = (token, opened) {
-                        state.begin(token, opened);
-                    }
+                    state.find(found);
                 }
                 Err(error) => {
                     state.phase = Phase::Failed;

@@ -8,11 +8,11 @@ use serde::de::DeserializeOwned;
 
 use super::data::too_large;
 use super::pending::not_an_integer;
-use super::state::{Outgoing, State};
+use super::state::State;
 use super::{Session, SessionKey};
 use crate::record::{Applied, Change};
 use crate::token::{DeviceId, Token};
-use crate::{Error, ErrorKind, Result, value};
+use crate::{Error, ErrorKind, Result, SignInOptions, value};
 
 /// How often an update is tried before it gives up.
 const TRIES: u32 = 64;
@@ -52,9 +52,14 @@ impl Session {
             let bytes = value::encode(&after)?;
             self.check_value(&bytes)?;
             let Some(current) = &state.current else {
+                let before = state.pending.get(name);
                 state.pending.set(name, bytes);
-                self.write(&mut state).await?;
-                return Ok(after);
+                let written = self.write(&mut state).await;
+                if written.is_err() {
+                    // What was refused is not written at the end either.
+                    state.pending.put_back(name, before);
+                }
+                return written.map(|()| after);
             };
             let (session, era) = (current.token.record, current.about.era);
             let stored = state.fields.get(name).cloned();
@@ -95,11 +100,16 @@ impl Session {
                 state.pending.clear();
                 return Ok(());
             }
+            let most = sessions.settings.max_weight;
+            if state.is_past(most) {
+                return Err(too_large(most));
+            }
             let token = Token::random(DeviceId::random(), None);
-            let opened = sessions.create(&token, None, fields).await?;
+            let create = sessions.new_session(&token, None, &SignInOptions::default(), fields);
+            let opened = sessions.create(&token, create).await?;
             state.begin(token, opened);
             state.pending.clear();
-            state.outgoing = Outgoing::Set(token);
+            state.give();
             return Ok(());
         };
         let (session, era) = (current.token.record, current.about.era);

@@ -3,10 +3,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::pending::Pending;
-use crate::UserId;
+use crate::cookie::MaxAge;
 use crate::record::{About, Fields, Owner, Secret, weight};
-use crate::sessions::Opened;
+use crate::sessions::{Found, Opened, Rival};
 use crate::token::Token;
+use crate::{CookieExpiry, UserId};
 
 /// What is known of a session in the course of a request.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub(super) struct State {
     /// What is yet to be written.
     pub(super) pending: Pending,
     pub(super) outgoing: Outgoing,
+    /// Other living sessions that the request came with cookies of.
+    pub(super) rivals: Vec<Rival>,
     /// The session ended under way: nothing is written any more.
     pub(super) is_gone: bool,
 }
@@ -43,7 +46,7 @@ pub(super) struct Current {
 pub(crate) enum Outgoing {
     #[default]
     Keep,
-    Set(Token),
+    Set(Token, MaxAge),
     Remove,
 }
 
@@ -56,6 +59,27 @@ impl State {
             by: opened.by,
         });
         self.fields = opened.fields;
+    }
+
+    /// What the store knows of the cookies that the request came with.
+    pub(super) fn find(&mut self, found: Found) {
+        if let Some((token, opened)) = found.chosen {
+            self.begin(token, opened);
+        }
+        self.rivals = found.rivals;
+    }
+
+    /// The visitor is to have the cookie of the session as it is now.
+    pub(super) fn give(&mut self) {
+        if let Some(Current { token, about, .. }) = &self.current {
+            let left = about.absolute_at - about.seen;
+            let max_age = match about.choice.expiry {
+                None => MaxAge::AsDeclared(left),
+                Some(CookieExpiry::OnBrowserClose) => MaxAge::None,
+                Some(CookieExpiry::WithTheSession) => MaxAge::Left(left),
+            };
+            self.outgoing = Outgoing::Set(*token, max_age);
+        }
     }
 
     /// There is no session any more.
@@ -86,8 +110,9 @@ impl State {
         self.pending.on_top_of(name, self.fields.get(name))
     }
 
-    /// What the data would weigh with the changes of this request.
-    pub(super) fn weight(&self) -> i64 {
+    /// Whether the data would weigh more than `most` with the changes of this request. What makes it
+    /// lighter is never too much.
+    pub(super) fn is_past(&self, most: i64) -> bool {
         let stored: i64 = self
             .fields
             .iter()
@@ -102,7 +127,7 @@ impl State {
                 after - before
             })
             .sum();
-        stored + change
+        change > 0 && stored + change > most
     }
 
     /// The changes were written.

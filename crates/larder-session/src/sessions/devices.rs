@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use larder_store::{Run, Timestamp};
+use larder_store::{Run, Timestamp, Ttl};
 
 use super::Sessions;
 use super::steps::{owner_key, session_key};
 use crate::owner::{ReadStanding, Roster};
 use crate::record::{Peek, Peeked};
 use crate::token::DeviceId;
-use crate::{Result, UserId, value};
+use crate::{CookieExpiry, Result, UserId, value};
 
 /// One of a user's sessions, as a list of devices shows it. All times are by the store's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,12 @@ pub struct Device {
     pub last_seen: Timestamp,
     /// When it ends, if it is not seen again.
     pub expires: Timestamp,
+    /// When it ends at the latest, however often it is seen.
+    pub ends: Timestamp,
+    /// How long it may be idle.
+    pub idle: Ttl,
+    /// What its sign-in chose for the cookie; None means what the layer's cookie says.
+    pub cookie_expiry: Option<CookieExpiry>,
     /// Whether it is the session of the request that asks.
     pub is_current: bool,
 }
@@ -95,22 +101,25 @@ impl Sessions {
             .filter(|(id, peeked)| {
                 &*peeked.owner.user == user && standing.covers(*id, &peeked.owner)
             })
-            .map(|(id, peeked)| device(id, peeked, current == Some(id)))
+            .map(|(id, peeked)| self.device(id, peeked, current == Some(id)))
             .collect();
         devices.sort_by_key(|device| std::cmp::Reverse(device.last_seen));
         Ok(devices)
     }
-}
 
-fn device(id: DeviceId, peeked: Peeked, is_current: bool) -> Device {
-    let name = peeked.device.and_then(|name| value::decode(&name).ok());
-    Device {
-        id,
-        name,
-        created: Timestamp::from_micros(peeked.created),
-        signed_in: Timestamp::from_micros(peeked.owner.since),
-        last_seen: Timestamp::from_micros(peeked.seen),
-        expires: Timestamp::from_micros(peeked.idle_at),
-        is_current,
+    fn device(&self, id: DeviceId, peeked: Peeked, is_current: bool) -> Device {
+        let name = peeked.device.and_then(|name| value::decode(&name).ok());
+        Device {
+            id,
+            name,
+            created: Timestamp::from_micros(peeked.created),
+            signed_in: Timestamp::from_micros(peeked.owner.since),
+            last_seen: Timestamp::from_micros(peeked.seen),
+            expires: Timestamp::from_micros(peeked.idle_at),
+            ends: Timestamp::from_micros(peeked.absolute_at),
+            idle: Ttl::covering_micros(peeked.choice.idle(self.idle())),
+            cookie_expiry: peeked.choice.expiry,
+            is_current,
+        }
     }
 }

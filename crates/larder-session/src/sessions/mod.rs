@@ -1,6 +1,7 @@
 //! Sessions in a store, without HTTP.
 
 mod bounded;
+mod candidates;
 mod devices;
 mod open;
 mod steps;
@@ -15,8 +16,9 @@ use larder_store::{Programs, Store, StoreExt, Ttl};
 use tokio::sync::Semaphore;
 
 use crate::meter::Meter;
-use crate::{Error, Lifetime, Result};
+use crate::{Error, Lifetime, Result, SignInOptions};
 
+pub(crate) use candidates::{Found, Rival};
 pub use devices::Device;
 pub(crate) use open::Opened;
 use time::StoreTime;
@@ -54,6 +56,8 @@ const SLIDING: usize = 256;
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) lifetime: Lifetime,
+    /// None means the lifetime.
+    pub(crate) max_lifetime: Option<Lifetime>,
     pub(crate) grace: i64,
     pub(crate) max_value: usize,
     pub(crate) max_weight: i64,
@@ -86,6 +90,7 @@ impl Sessions {
             programs,
             settings: Arc::new(Settings {
                 lifetime: Lifetime::default(),
+                max_lifetime: None,
                 grace: 0,
                 max_value: Self::DEFAULT_MAX_VALUE,
                 max_weight: Self::DEFAULT_MAX_BYTES as i64,
@@ -105,9 +110,20 @@ impl Sessions {
         self
     }
 
+    /// The same, with `longest` as the bound of a lifetime that a sign-in chooses for its session, with
+    /// [`log_in_with`](crate::Session::log_in_with): of its idle time and of its absolute one. By default
+    /// a sign-in may only choose what is no longer than the app's own lifetime, which is always allowed.
+    ///
+    /// A session that was signed in under a longer bound keeps what it was given.
+    #[must_use]
+    pub fn with_max_lifetime(mut self, longest: Lifetime) -> Self {
+        self.change().max_lifetime = Some(longest);
+        self
+    }
+
     /// The same, with `grace` for requests that were sent with the id before, after a
     /// [`rotate`](crate::Session::rotate). By default there is none: the id before is dead at once.
-    /// At a sign-in there is never any.
+    /// At a sign-in there is never any: also one by the id before ends both.
     ///
     /// A second or two spares a page that loads a dozen things at once; whoever stole the id has it
     /// for as long.
@@ -152,6 +168,23 @@ impl Sessions {
         self
     }
 
+    /// Refuses a lifetime that is too long.
+    pub(crate) fn check_lifetime(&self, options: &SignInOptions) -> Result<()> {
+        let lifetime = self.settings.lifetime;
+        let max_lifetime = self.settings.max_lifetime.unwrap_or(lifetime);
+        let is_allowed = options.lifetime.as_ref().is_none_or(|life| {
+            life.idle() <= lifetime.idle().max(max_lifetime.idle())
+                && life.absolute() <= lifetime.absolute().max(max_lifetime.absolute())
+        });
+        if is_allowed {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            "a sign-in chose a longer lifetime than the app allows: choose a shorter one, or allow it \
+             with Sessions::with_max_lifetime",
+        ))
+    }
+
     fn change(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.settings)
     }
@@ -164,3 +197,6 @@ impl fmt::Debug for Sessions {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ pub(crate) struct Opened {
 }
 
 /// What the store says of a session: what is kept, what time it is, and what is in force.
-type Found = (Option<Stored>, i64, Option<Standing>);
+type Answer = (Option<Stored>, i64, Option<Standing>);
 
 impl Sessions {
     /// The session that `token` opens, if it is alive and in force. One round trip: where there is a
@@ -39,7 +39,7 @@ impl Sessions {
             let by = stored.opens(&token.hash(), now)?;
             Some((stored, by))
         });
-        let Some((stored, by)) = opened else {
+        let Some((mut stored, by)) = opened else {
             self.meter.read_absent.increment(1);
             return Ok(None);
         };
@@ -53,9 +53,12 @@ impl Sessions {
             return Ok(None);
         }
         self.meter.read_found.increment(1);
-        if now - stored.about.seen >= self.settings.lifetime.touch().as_micros() {
+        let touch = self.settings.lifetime.touch().as_micros();
+        if now - stored.about.seen >= stored.about.choice.touch(touch) {
             self.slide(key);
         }
+        // It is seen now, whether or not that is written.
+        stored.about.seen = now;
         Ok(Some(Opened {
             about: stored.about,
             fields: stored.fields,
@@ -64,7 +67,7 @@ impl Sessions {
     }
 
     /// [`find`](Self::find) where it takes no waiting.
-    fn find_now(&self, key: &Key, owner: Option<&Key>) -> Poll<larder_store::Result<Found>> {
+    fn find_now(&self, key: &Key, owner: Option<&Key>) -> Poll<larder_store::Result<Answer>> {
         let Some(now) = self.programs.now() else {
             return Poll::Pending;
         };
@@ -76,7 +79,7 @@ impl Sessions {
         Poll::Ready(Ok((stored, now.as_micros(), standing)))
     }
 
-    async fn find(&self, key: &Key, owner: Option<&Key>) -> larder_store::Result<Found> {
+    async fn find(&self, key: &Key, owner: Option<&Key>) -> larder_store::Result<Answer> {
         let Some(now) = self.time.now(&*self.programs) else {
             return self.find_and_time(key, owner).await;
         };
@@ -94,7 +97,7 @@ impl Sessions {
         &'a self,
         key: &'a Key,
         owner: Option<&'a Key>,
-    ) -> BoxFuture<'a, larder_store::Result<Found>> {
+    ) -> BoxFuture<'a, larder_store::Result<Answer>> {
         Box::pin(async move {
             let (mut read, mut left) = (Run::new(&Read), Run::new(&Left));
             let mut standing = Run::new(&ReadStanding);

@@ -5,29 +5,17 @@ use std::sync::Arc;
 use larder_store::{Key, Record, Run, Timestamp};
 
 use super::{Opened, Sessions};
-use crate::Result;
 use crate::owner::{OwnerRecord, Withdraw};
 use crate::record::{
-    Applied, Apply, Change, Create, Destroy, Epoch, Fields, Rotate, Secret, SessionRecord, SignIn,
-    Whose,
+    Applied, Apply, Change, Choice, Create, Destroy, Fields, Owner, Rotate, Secret, SessionRecord,
+    SignIn, Whose,
 };
 use crate::token::{DeviceId, OwnerTag, Token};
+use crate::{Result, SignInOptions};
 
 impl Sessions {
     /// Makes a session. One round trip.
-    pub(crate) async fn create(
-        &self,
-        token: &Token,
-        owner: Option<(Arc<str>, Epoch)>,
-        fields: Fields,
-    ) -> Result<Opened> {
-        let create = Create {
-            hash: token.hash(),
-            idle: self.idle(),
-            absolute: self.absolute(),
-            owner,
-            fields,
-        };
+    pub(crate) async fn create(&self, token: &Token, create: Create) -> Result<Opened> {
         let key = session_key(token.record);
         let made = self.bounded(self.programs.run(&key, &create)).await?;
         if !made {
@@ -42,6 +30,23 @@ impl Sessions {
             fields: Arc::new(create.fields),
             by: Secret::Current,
         })
+    }
+
+    pub(crate) fn new_session(
+        &self,
+        token: &Token,
+        owner: Option<Owner>,
+        options: &SignInOptions,
+        fields: Fields,
+    ) -> Create {
+        Create {
+            hash: token.hash(),
+            idle: self.idle(),
+            absolute: self.absolute(options),
+            owner,
+            choice: Choice::of(options),
+            fields,
+        }
     }
 
     /// Changes fields. One round trip.
@@ -75,7 +80,7 @@ impl Sessions {
         &self,
         from: &Token,
         to: &Token,
-        sign_in: Option<(Arc<str>, Epoch)>,
+        sign_in: Option<SignIn>,
     ) -> Result<Option<i64>> {
         let rotate = Rotate {
             from: from.hash(),
@@ -86,11 +91,7 @@ impl Sessions {
             } else {
                 self.settings.grace
             },
-            sign_in: sign_in.map(|(user, epoch)| SignIn {
-                user,
-                epoch,
-                absolute: self.absolute(),
-            }),
+            sign_in,
         };
         let key = session_key(from.record);
         self.bounded(self.programs.run(&key, &rotate)).await
@@ -124,8 +125,10 @@ impl Sessions {
         self.settings.lifetime.idle().as_micros()
     }
 
-    pub(super) fn absolute(&self) -> i64 {
-        self.settings.lifetime.absolute().as_micros()
+    /// How long a session may live, in microseconds, as its sign-in chose or else as the app says.
+    pub(crate) fn absolute(&self, options: &SignInOptions) -> i64 {
+        let life = options.lifetime.unwrap_or(self.settings.lifetime);
+        life.absolute().as_micros()
     }
 }
 

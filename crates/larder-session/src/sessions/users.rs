@@ -2,29 +2,47 @@
 
 use std::sync::Arc;
 
+use larder_store::Run;
+
 use super::Sessions;
 use super::steps::{owner_key, session_key};
-use crate::Result;
-use crate::owner::{Enroll, Enrolled, Revocation, Revoke, SKEW, Withdraw};
-use crate::record::{Destroy, Epoch, Owner, Whose};
+use crate::owner::{Enroll, Enrolled, ReadStanding, Revocation, Revoke, SKEW, Withdraw};
+use crate::record::{Destroy, Owner, Peek, Whose};
 use crate::token::{DeviceId, random};
+use crate::{Result, SignInOptions};
 
 impl Sessions {
     /// Puts a session on a user's list, and ends those that give way to it. One round trip, and one
     /// more where one gives way.
-    pub(crate) async fn enroll(&self, session: DeviceId, user: &Arc<str>) -> Result<Epoch> {
+    pub(crate) async fn enroll(
+        &self,
+        session: DeviceId,
+        user: &Arc<str>,
+        options: &SignInOptions,
+    ) -> Result<Owner> {
         let enroll = Enroll {
             session,
             epoch: random(),
-            life: self.absolute() + SKEW,
+            life: self.absolute(options) + SKEW,
             cap: self.settings.max_devices,
         };
         let key = owner_key(user);
-        let Enrolled { epoch, evicted } = self.bounded(self.programs.run(&key, &enroll)).await?;
+        let enrolled = self.bounded(self.programs.run(&key, &enroll)).await?;
+        let Enrolled {
+            epoch,
+            since,
+            evicted,
+        } = enrolled;
         if !evicted.is_empty() {
-            self.end_all(&evicted, &Whose::Of(user.clone())).await;
+            // What somebody has signed in on since is on the list again, and stays.
+            let before = Whose::SignedInBefore(user.clone(), since);
+            self.end_all(&evicted, &before).await;
         }
-        Ok(epoch)
+        Ok(Owner {
+            user: user.clone(),
+            epoch,
+            since,
+        })
     }
 
     /// Ends sessions, and tells which of them are gone now. One that cannot be ended stays until its
@@ -51,6 +69,22 @@ impl Sessions {
         let withdrawn = self.programs.run(&list, &withdraw);
         // It was counted, and told once.
         let _ = self.bounded(withdrawn).await;
+    }
+
+    /// Whether a session is alive and in force as that of `owner`, now. One round trip.
+    pub(crate) async fn is_in_force(&self, session: DeviceId, owner: &Owner) -> Result<bool> {
+        let (own, list) = (session_key(session), owner_key(&owner.user));
+        let both = self.bounded(async {
+            let (mut peek, mut standing) = (Run::new(&Peek), Run::new(&ReadStanding));
+            let calls = [(&own, &mut peek as _), (&list, &mut standing as _)];
+            let [first, second] = self.programs.run_each(calls).await;
+            Ok((peek.reply(first)?, standing.reply(second)?))
+        });
+        let (Some(peeked), Some(standing)) = both.await? else {
+            return Ok(false);
+        };
+        let is_same = peeked.owner.user == owner.user;
+        Ok(is_same && standing.covers(session, &peeked.owner))
     }
 
     /// Takes a user's sessions out of force: in force after one round trip, and cleared up in two

@@ -24,11 +24,13 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (Touch::SCRIPT, ("now >= absolute_at", "now > absolute_at")),
         (
             Touch::SCRIPT,
-            (
-                "math.min(tonumber(idle), absolute_at - now)",
-                "tonumber(idle)",
-            ),
+            ("math.min(chosen, absolute_at - now)", "chosen"),
         ),
+        (
+            Touch::SCRIPT,
+            ("if idle <= 0 then touch", "if true then touch"),
+        ),
+        (Touch::SCRIPT, ("if chosen <= 0 then", "if true then")),
         (
             Touch::SCRIPT,
             ("'SETRANGE', KEYS[1], 33", "'SETRANGE', KEYS[1], 32"),
@@ -51,10 +53,34 @@ async fn every_planted_fault_in_the_lua_is_caught() {
             Apply::SCRIPT,
             ("if old == with then new = nil end", "new = nil"),
         ),
+        (
+            Apply::SCRIPT,
+            (
+                "elseif op == 'tally' and old == with then",
+                "elseif op == 'tally' then",
+            ),
+        ),
+        (Apply::SCRIPT, ("-(int(with) or 0)", "0")),
+        (Apply::SCRIPT, ("(int(with) or 0)", "int(with)")),
         (Create::SCRIPT, ("s.hash == ARGV[1] and 1 or 0", "1")),
         (
             Rotate::SCRIPT,
-            ("if s.hash ~= ARGV[1] then return false end", ""),
+            (
+                "if s.hash ~= ARGV[1] and not (ARGV[5] and s.old == ARGV[1]) then return false end",
+                "",
+            ),
+        ),
+        (
+            Rotate::SCRIPT,
+            ("and not (ARGV[5] and s.old == ARGV[1])", ""),
+        ),
+        (Rotate::SCRIPT, ("ARGV[5] and s.old", "s.old")),
+        (
+            Rotate::SCRIPT,
+            (
+                "s.idle, s.touch, s.expiry = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])",
+                "",
+            ),
         ),
         (
             Rotate::SCRIPT,
@@ -69,6 +95,17 @@ async fn every_planted_fault_in_the_lua_is_caught() {
             ("(s.user ~= ARGV[1] or", "(s.user and s.user ~= ARGV[1] or"),
         ),
         (Destroy::SCRIPT, (" or s.epoch == ARGV[2]", "")),
+        (
+            Destroy::SCRIPT,
+            ("s.since >= tonumber", "s.since > tonumber"),
+        ),
+        (
+            Destroy::SCRIPT,
+            (
+                "if s and ARGV[3] and s.since >= tonumber(ARGV[3]) then return 0 end",
+                "",
+            ),
+        ),
     ];
     for &(script, fault) in sessions {
         let caught = is_caught::<SessionRecord>(&server, script, fault, session::next).await;
@@ -78,6 +115,8 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (Enroll::SCRIPT, ("math.max(tonumber(latest), ends)", "ends")),
         (Enroll::SCRIPT, ("now < ends", "now <= ends")),
         (Enroll::SCRIPT, ("return a < b", "return a > b")),
+        (Enroll::SCRIPT, ("tonumber(since or '-1') + 1", "0")),
+        (Enroll::SCRIPT, ("'n', num(since), ", "")),
         (
             ReadStanding::SCRIPT,
             ("'HGET', KEYS[1], 'e'", "'HGET', KEYS[1], 'x'"),

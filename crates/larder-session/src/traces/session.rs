@@ -5,7 +5,7 @@ use larder_test::trace::{Step, step};
 
 use super::{after, span, user};
 use crate::record::{
-    Apply, Change, Create, Destroy, Left, Peek, Read, Rotate, SignIn, Touch, Whose,
+    Apply, Change, Choice, Create, Destroy, Left, Owner, Peek, Read, Rotate, SignIn, Touch, Whose,
 };
 
 /// Any program on a session.
@@ -36,7 +36,7 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             after(apply, vec![idle])
         }
         9..=11 => {
-            let owner = rng.bool().then(|| (user(rng), [rng.u8(..2); 16]));
+            let owner = rng.bool().then(|| owner(rng));
             let names = ["a", "b", "larder.device"];
             let fields = names[..rng.usize(..4)].iter();
             let create = Create {
@@ -44,15 +44,16 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
                 idle,
                 absolute,
                 owner,
+                choice: choice(rng),
                 fields: fields.map(|name| ((*name).into(), bytes(rng))).collect(),
             };
             after(create, vec![idle, absolute])
         }
         12 | 13 => {
             let sign_in = rng.bool().then(|| SignIn {
-                user: user(rng),
-                epoch: [rng.u8(..2); 16],
+                owner: owner(rng),
                 absolute,
+                choice: choice(rng),
             });
             let grace = [0, 1, 1_500][rng.usize(..3)];
             let rotate = Rotate {
@@ -66,10 +67,11 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
         }
         14 => after(Peek, Vec::new()),
         _ => {
-            let whose = match rng.u8(..3) {
+            let whose = match rng.u8(..4) {
                 0 => Whose::Anybodys,
                 1 => Whose::Of(user(rng)),
-                _ => Whose::OfBefore(user(rng), [rng.u8(..2); 16]),
+                2 => Whose::OfBefore(user(rng), [rng.u8(..2); 16]),
+                _ => Whose::SignedInBefore(user(rng), rng.i64(0..4)),
             };
             after(Destroy { whose }, Vec::new())
         }
@@ -77,12 +79,22 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
 }
 
 fn change(rng: &mut Rng) -> Change {
-    match rng.u8(..8) {
+    match rng.u8(..10) {
         0 | 1 => Change::Set(bytes(rng)),
         2 => Change::Remove,
         3 => Change::Discard(bytes(rng)),
         4 => Change::Add([1, -1, 3, 9_007_199_254_740_991, -9_007_199_254_740_992][rng.usize(..5)]),
         5 => Change::Swap(None, bytes(rng)),
+        6 | 7 => Change::Tally {
+            seen: bytes(rng),
+            left: [
+                None,
+                Some(0),
+                Some(5),
+                Some(-3),
+                Some(9_007_199_254_740_992),
+            ][rng.usize(..5)],
+        },
         _ => Change::Swap(Some(bytes(rng)), bytes(rng)),
     }
 }
@@ -104,4 +116,19 @@ fn bytes(rng: &mut Rng) -> Bytes {
 
 fn hash(rng: &mut Rng) -> [u8; 32] {
     [rng.u8(1..4); 32]
+}
+
+fn owner(rng: &mut Rng) -> Owner {
+    Owner {
+        user: user(rng),
+        epoch: [rng.u8(..2); 16],
+        since: rng.i64(0..4),
+    }
+}
+
+fn choice(rng: &mut Rng) -> Choice {
+    let own = rng.bool();
+    let idle = if own { span(rng) } else { 0 };
+    let touch = [0, 1, 700][rng.usize(..3)];
+    Choice::read(idle, touch, rng.i64(0..3)).unwrap()
 }

@@ -1,11 +1,14 @@
 //! Sessions as arguments of axum's handlers.
 
-use axum::Router;
-use axum::routing::get;
-use http::{Request, StatusCode, header};
+use axum::extract::{Extension, Query};
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use http::request::Parts;
+use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use larder_session::{
-    Error, OnFailure, RequireUser, Session, SessionCookie, SessionKey, SessionLayer,
+    Error, OnFailure, RequireUser, ReturnPath, Session, SessionCookie, SessionKey, SessionLayer,
+    SignInPage,
 };
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
@@ -84,4 +87,241 @@ async fn without_the_layer_a_handler_says_what_is_missing() {
     let (status, body, _) = get_page(&pages(), "/", None).await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(body.contains("no SessionLayer"), "{body}");
+}
+
+async fn home_of(user: Option<RequireUser>) -> String {
+    user.map_or("nobody".to_owned(), |user| user.0.as_str().to_owned())
+}
+
+#[tokio::test]
+async fn a_handler_that_lets_everybody_in_is_told_who_is_signed_in() {
+    let world = World::memory(Time::Manual).await;
+    let layer = |on_failure| {
+        SessionLayer::new(world.sessions(), SessionCookie::default(), on_failure).unwrap()
+    };
+    let pages = || pages().route("/home", get(home_of));
+    let app = pages().layer(layer(OnFailure::Unavailable));
+    let (status, body, _) = get_page(&app, "/home", None).await;
+    assert_eq!((status, &*body), (StatusCode::OK, "nobody"));
+    let (_, _, cookie) = get_page(&app, "/sign-in", None).await;
+    let (_, body, _) = get_page(&app, "/home", Some(&cookie)).await;
+    assert_eq!(body, "ada");
+
+    world.switch.set(Trouble::Fail(ErrorKind::NotSent));
+    let (status, ..) = get_page(&app, "/home", Some(&cookie)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let app = pages().layer(layer(OnFailure::Anonymous));
+    let (status, body, _) = get_page(&app, "/home", Some(&cookie)).await;
+    assert_eq!((status, &*body), (StatusCode::OK, "nobody"));
+    let (status, ..) = get_page(&pages(), "/home", None).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[derive(serde::Deserialize)]
+struct Next {
+    #[serde(default)]
+    next: ReturnPath,
+}
+
+async fn enter(session: Session, Query(Next { next }): Query<Next>) -> Result<ReturnPath, Error> {
+    session.log_in("ada").await?;
+    Ok(next)
+}
+
+/// An app whose users sign in at `/enter`, with pages below `/club`.
+fn club(world: &World) -> Router {
+    let layer = SessionLayer::new(
+        world.sessions(),
+        SessionCookie::default(),
+        OnFailure::Unavailable,
+    );
+    let page = SignInPage::new("/enter?lang=en").unwrap();
+    let rooms = Router::new()
+        .route("/account", get(account).post(account))
+        .layer(Extension(page));
+    let inner = Router::new().nest("/rooms", rooms);
+    Router::new()
+        .nest("/club", inner)
+        .route("/enter", post(enter))
+        .route("/api", get(account))
+        .layer(layer.unwrap())
+}
+
+async fn location(app: &Router, method: Method, path: &str) -> (StatusCode, Option<String>) {
+    let request = Request::builder().method(method).uri(path);
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    let headers = response.headers();
+    if response.status() == StatusCode::SEE_OTHER {
+        assert_eq!(headers[header::CACHE_CONTROL], "no-store");
+        assert_eq!(headers[header::VARY], "Cookie");
+    }
+    let location = headers.get(header::LOCATION);
+    let location = location.map(|to| to.to_str().unwrap().to_owned());
+    (response.status(), location)
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_the_sign_in_page_with_the_address_that_was_asked_for() {
+    let world = World::memory(Time::Manual).await;
+    let app = club(&world);
+    // Also where a nested router takes the front of the path away, and a host is named.
+    for asked in [
+        "/club/rooms/account?tab=2&x=%20y",
+        "http://evil.example/club/rooms/account?tab=2&x=%20y",
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let expected = "/enter?lang=en&next=%2Fclub%2Frooms%2Faccount%3Ftab%3D2%26x%3D%2520y";
+            let (status, to) = location(&app, method, asked).await;
+            assert_eq!(
+                (status, to.as_deref()),
+                (StatusCode::SEE_OTHER, Some(expected))
+            );
+        }
+    }
+    // A form that was sent cannot be asked for again.
+    let (status, to) = location(&app, Method::POST, "/club/rooms/account").await;
+    assert_eq!(
+        (status, to.as_deref()),
+        (StatusCode::SEE_OTHER, Some("/enter?lang=en"))
+    );
+    // Where no page is named it is 401, and where the store fails it is 503.
+    let (status, to) = location(&app, Method::GET, "/api").await;
+    assert_eq!((status, to), (StatusCode::UNAUTHORIZED, None));
+    let (.., cookie) = sign_in_and_go(&app, "/").await;
+    world.switch.set(Trouble::Fail(ErrorKind::NotSent));
+    let (status, ..) = get_page(&app, "/club/rooms/account", Some(&cookie)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// Signs in with `next` as the browser sends it, and tells where that leads.
+async fn sign_in_and_go(app: &Router, next: &str) -> (StatusCode, String, String) {
+    let request = Request::post(format!("/enter?next={next}"));
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    let text = |name| response.headers()[name].to_str().unwrap().to_owned();
+    let cookie = text(header::SET_COOKIE)
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    (response.status(), text(header::LOCATION), cookie)
+}
+
+#[tokio::test]
+async fn a_sign_in_leads_back_and_never_to_another_site() {
+    let world = World::memory(Time::Manual).await;
+    let app = club(&world);
+    let (_, to) = location(&app, Method::GET, "/club/rooms/account?tab=2&x=%20y").await;
+    let next = to.unwrap().split_once("next=").unwrap().1.to_owned();
+    let (status, to, cookie) = sign_in_and_go(&app, &next).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    assert_eq!(to, "/club/rooms/account?tab=2&x=%20y");
+    let (status, body, _) = get_page(&app, &to, Some(&cookie)).await;
+    assert_eq!((status, &*body), (StatusCode::OK, "ada 1"));
+    for hostile in [
+        "",
+        "//evil.example",
+        "/%5Cevil.example",
+        "%2F%2Fevil.example",
+        "%252F%252Fevil.example",
+        "/%252Fevil.example",
+        "/%09/evil.example",
+        "/%0D%0ASet-Cookie:a=b",
+        "https://evil.example",
+        "https:evil.example",
+        "javascript:alert(1)",
+        "%C0%AF%C0%AFevil.example",
+        "/%EF%BC%8Fevil.example",
+        "%00",
+    ] {
+        let (status, to, _) = sign_in_and_go(&app, hostile).await;
+        assert_eq!((status, &*to), (StatusCode::SEE_OTHER, "/"), "{hostile}");
+    }
+}
+
+#[test]
+fn a_sign_in_page_is_one_of_this_site() {
+    for wrong in [
+        "",
+        "sign-in",
+        "//evil.example",
+        "https://evil.example/",
+        "/a b",
+    ] {
+        let error = SignInPage::new(wrong).unwrap_err();
+        assert_eq!(error.kind(), larder_session::ErrorKind::Invalid);
+        assert!(error.to_string().contains("begins with one '/'"), "{error}");
+    }
+}
+
+/// As the key of a rate limit is made.
+async fn user_of(parts: &Parts) -> Option<String> {
+    let user = Session::from_parts(parts)?.user().await.ok()??;
+    let key = larder_store::Key::new(larder_store::Kind::record("limit"), &user);
+    assert!(!format!("{user:?}").contains(user.as_str()));
+    Some(key.as_str().to_owned())
+}
+
+async fn who(request: axum::extract::Request, next: middleware::Next) -> axum::response::Response {
+    let (parts, body) = request.into_parts();
+    let key = user_of(&parts).await;
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(key) = key {
+        response.headers_mut().insert("x-key", key.parse().unwrap());
+    }
+    response
+}
+
+#[tokio::test]
+async fn the_signed_in_user_is_had_from_the_parts_of_a_request() {
+    let world = World::memory(Time::Manual).await;
+    let app = club(&world);
+    let (.., cookie) = sign_in_and_go(&app, "/").await;
+    let cookies = SessionCookie::default();
+    let layer = SessionLayer::new(world.sessions(), cookies, OnFailure::Unavailable).unwrap();
+    let app = pages().layer(middleware::from_fn(who)).layer(layer);
+    for (cookie, expected) in [(Some(&*cookie), Some("limit:{ada}")), (None, None)] {
+        let mut request = Request::builder().uri("/account");
+        if let Some(cookie) = cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        let key = response.headers().get("x-key");
+        assert_eq!(key.map(|key| key.to_str().unwrap()), expected);
+    }
+    let (parts, ()) = Request::new(()).into_parts();
+    assert!(user_of(&parts).await.is_none());
+}
+
+#[tokio::test]
+async fn a_page_that_leaves_the_session_alone_says_nothing_of_cookies() {
+    let world = World::memory(Time::Manual).await;
+    let layer = |inner: Router| {
+        let cookies = SessionCookie::default();
+        let layer = SessionLayer::new(world.sessions(), cookies, OnFailure::Unavailable);
+        inner.layer(layer.unwrap())
+    };
+    let plain = Router::new().route("/plain", get(async || "plain"));
+    let held = async |session: Session| {
+        let chunks = futures_util::stream::once(async move {
+            let user = session.user().await.ok().flatten();
+            Ok::<_, std::convert::Infallible>(user.map_or("nobody".to_owned(), |_| String::new()))
+        });
+        axum::body::Body::from_stream(chunks)
+    };
+    let app = layer(plain.route("/stream", get(held)));
+    for (path, body, vary) in [
+        ("/plain", "plain", None),
+        ("/stream", "nobody", Some("Cookie")),
+    ] {
+        let request = Request::builder().uri(path);
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        let told = response.headers().get(header::VARY);
+        assert_eq!(told.map(|vary| vary.to_str().unwrap()), vary, "{path}");
+        let read = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(read, body);
+    }
 }

@@ -1,8 +1,36 @@
 use http::{Request, StatusCode, header};
+use larder_session::{OnFailure, SessionCookie, SessionLayer};
 
-use crate::support::{Browser, on_both_stores};
+use crate::support::{Browser, NAME, Reply, Site, on_both_stores};
 
 const PLAIN: &str = "AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA";
+
+async fn signed_in(site: &Site, user: &str) -> Browser {
+    let browser = Browser::new();
+    browser.read(site, &format!("/log-in/{user}")).await;
+    browser
+}
+
+/// One `Cookie` field for each list of values.
+fn fields(lists: &[&[&str]]) -> Vec<String> {
+    let field = |values: &&[&str]| {
+        let pairs: Vec<_> = values
+            .iter()
+            .map(|value| format!("{NAME}={value}"))
+            .collect();
+        pairs.join("; ")
+    };
+    lists.iter().map(field).collect()
+}
+
+/// Asks for a page with these `Cookie` fields.
+async fn ask(site: &Site, path: &str, fields: &[String]) -> Reply {
+    let mut request = Request::builder().uri(path);
+    for field in fields {
+        request = request.header(header::COOKIE, field);
+    }
+    site.call(request.body(String::new()).unwrap()).await
+}
 
 on_both_stores! { Manual;
     async fn a_session_that_is_not_used_costs_no_store_call(world: World) {
@@ -110,29 +138,131 @@ on_both_stores! { Manual;
         assert_eq!(real.read(&site, "/get/a").await, "mine");
     }
 
-    async fn a_cookie_that_is_there_twice_is_not_there(world: World) {
-        let (site, browser) = (world.site(), Browser::new());
-        browser.read(&site, "/set/a/mine").await;
-        let mine = format!("__Host-session={}", browser.cookie().unwrap());
-        let other = format!("__Host-session={PLAIN}");
-        for fields in [
-            vec![format!("{mine}; {other}")],
-            vec![format!("{other}; {mine}")],
-            vec![format!("{mine}; {mine}")],
-            vec![mine.clone(), other.clone()],
-        ] {
-            let mut request = Request::builder().uri("/get/a");
-            for field in &fields {
-                request = request.header(header::COOKIE, field);
+    async fn of_several_cookies_the_living_one_is_taken_in_any_order(world: World) {
+        let site = world.site();
+        let living = signed_in(&site, "ada").await;
+        living.read(&site, "/set/a/mine").await;
+        let dead = signed_in(&site, "ada").await;
+        let gone = dead.copy();
+        dead.read(&site, "/log-out").await;
+        let (living, gone) = (living.cookie().unwrap(), gone.cookie().unwrap());
+        let three = [&*living, &*gone, PLAIN];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let sent = order.map(|at| three[at]);
+            let two: Vec<_> = sent.into_iter().filter(|text| *text != PLAIN).collect();
+            for sent in [&sent[..], &two] {
+                for fields in [fields(&[sent]), fields(&sent.chunks(1).collect::<Vec<_>>())] {
+                    assert_eq!(ask(&site, "/whoami", &fields).await.body, "ada", "{sent:?}");
+                    let reply = ask(&site, "/get/a", &fields).await;
+                    assert_eq!(reply.body, "mine");
+                    assert!(!reply.sets_cookie());
+                }
             }
-            let reply = site.call(request.body(String::new()).unwrap()).await;
-            assert_eq!((reply.status, &*reply.body), (StatusCode::OK, ""), "{fields:?}");
         }
-        let split = Request::builder()
-            .uri("/get/a")
-            .header(header::COOKIE, "theme=dark")
-            .header(header::COOKIE, mine);
-        assert_eq!(site.call(split.body(String::new()).unwrap()).await.body, "mine");
+        // The same one twice, and one that was never of the form.
+        for sent in [[&*living, &living], ["", &living], ["x", &living], [&living, "a.b"]] {
+            assert_eq!(ask(&site, "/whoami", &fields(&[&sent])).await.body, "ada");
+        }
+        let split = ["theme=dark".to_owned(), fields(&[&[&*living]]).remove(0)];
+        assert_eq!(ask(&site, "/get/a", &split).await.body, "mine");
+    }
+
+    async fn of_several_dead_cookies_none_is_adopted(world: World) {
+        let site = world.site();
+        let browser = signed_in(&site, "ada").await;
+        let gone = browser.cookie().unwrap();
+        browser.read(&site, "/log-out").await;
+        let other = PLAIN.replace('A', "Q").replace("Q.", "A.");
+        let other = format!("{}A", &other[..44]);
+        for sent in [[&*gone, PLAIN, &*other], [PLAIN, &*other, &*gone]] {
+            let sent = fields(&[&sent]);
+            assert_eq!(ask(&site, "/account", &sent).await.status, StatusCode::UNAUTHORIZED);
+            let reply = ask(&site, "/set/a/1", &sent).await;
+            let given = reply.header("set-cookie").unwrap();
+            for dead in [&gone, PLAIN, &other] {
+                assert!(!given.contains(&dead[..22]), "{given}");
+            }
+        }
+    }
+
+    async fn of_a_users_living_sessions_the_latest_sign_in_is_taken_and_a_sign_out_ends_all(world: World) {
+        let site = world.site();
+        let first = signed_in(&site, "ada").await;
+        let second = signed_in(&site, "ada").await;
+        first.read(&site, "/set/a/first").await;
+        second.read(&site, "/set/a/second").await;
+        let visitor = Browser::new();
+        visitor.read(&site, "/set/a/visitor").await;
+        let cookies = [&first, &second, &visitor].map(|browser| browser.cookie().unwrap());
+        let [one, other, anonymous] = cookies.each_ref().map(String::as_str);
+        for sent in [[one, other, anonymous], [anonymous, other, one]] {
+            assert_eq!(ask(&site, "/get/a", &fields(&[&sent])).await.body, "second");
+        }
+        // A sign-in again on the first makes that the latest.
+        first.read(&site, "/log-in/ada").await;
+        let latest = first.cookie().unwrap();
+        let sent = fields(&[&[other, &latest, anonymous]]);
+        assert_eq!(ask(&site, "/get/a", &sent).await.body, "first");
+        assert_eq!(ask(&site, "/log-out", &sent).await.status, StatusCode::OK);
+        assert_eq!(ask(&site, "/whoami", &sent).await.body, "");
+        assert!(world.sessions().devices("ada").await.unwrap().is_empty());
+    }
+
+    async fn between_two_users_nobody_is_chosen_until_somebody_signs_in(world: World) {
+        let site = world.site();
+        let (ada, grace) = (signed_in(&site, "ada").await, signed_in(&site, "grace").await);
+        let [ada, grace] = [ada, grace].map(|browser| browser.cookie().unwrap());
+        for sent in [[&*ada, &*grace], [&*grace, &*ada]] {
+            assert_eq!(ask(&site, "/whoami", &fields(&[&sent])).await.body, "");
+        }
+        let reply = ask(&site, "/log-in/ada", &fields(&[&[&*grace, &*ada]])).await;
+        let given = reply.header("set-cookie").unwrap();
+        let given = given.split_once('=').unwrap().1.split(';').next().unwrap();
+        for sent in [[&*ada, &*grace, given], [given, &*grace, &*ada]] {
+            assert_eq!(ask(&site, "/whoami", &fields(&[&sent])).await.body, "ada");
+        }
+        assert_eq!(ask(&site, "/whoami", &fields(&[&[&*grace]])).await.body, "");
+    }
+
+    async fn no_request_costs_more_reads_than_a_browser_has_cookies(world: World) {
+        let site = world.site();
+        let many: Vec<_> = (0..100_u8)
+            .map(|at| format!("{}{:02}AAAAAAAAAAAAAAAAAAAA", &PLAIN[..23], at))
+            .collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        let before = world.switch.operations();
+        ask(&site, "/whoami", &fields(&[&many])).await;
+        assert_eq!(world.switch.operations() - before, 8);
+    }
+
+    async fn a_sign_in_after_a_domain_was_added_takes_away_the_cookie_of_before(world: World) {
+        let cookie = || SessionCookie::default().with_name(NAME.trim_start_matches("__Host-"));
+        let layer = |cookie| SessionLayer::new(world.sessions(), cookie, OnFailure::Unavailable);
+        let (old, new) = (cookie(), cookie().with_domain("example.org"));
+        let (old, new) = (Site::new(layer(old).unwrap()), Site::new(layer(new).unwrap()));
+        let set = |reply: &Reply| -> Vec<String> {
+            let all = reply.headers.get_all("set-cookie").iter();
+            all.map(|set| set.to_str().unwrap().to_owned()).collect()
+        };
+        let removal = "session=; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=0; \
+                       Expires=Thu, 01 Jan 1970 00:00:00 GMT";
+        let first = set(&ask(&old, "/log-in/ada", &[]).await).remove(0);
+        let host = first.split(';').next().unwrap().to_owned();
+        // Nobody who has no cookie is told of one.
+        assert_eq!(set(&ask(&new, "/log-in/ada", &[]).await).len(), 1);
+        let sent = set(&ask(&new, "/log-in/ada", std::slice::from_ref(&host)).await);
+        let [gone, given] = &sent[..] else { panic!("{sent:?}") };
+        assert_eq!(gone, removal);
+        assert!(given.contains("; Domain=example.org; Path=/"), "{given}");
+        let given = given.split(';').next().unwrap();
+        // Also in the hands of a browser that did not obey.
+        for both in [format!("{host}; {given}"), format!("{given}; {host}")] {
+            assert_eq!(ask(&new, "/whoami", &[both]).await.body, "ada");
+        }
+        let sent = set(&ask(&new, "/log-out", &[format!("{host}; {given}")]).await);
+        let [gone, own] = &sent[..] else { panic!("{sent:?}") };
+        assert_eq!(gone, removal);
+        assert!(own.contains("; Domain=example.org; ") && own.contains("; Max-Age=0; "), "{own}");
     }
 
     async fn what_is_inserted_after_a_sign_out_is_a_new_session(world: World) {

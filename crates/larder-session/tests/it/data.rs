@@ -108,4 +108,49 @@ on_both_stores! { Manual;
         // 32 bytes, a name of 7, and 2 of a value that is empty.
         assert_eq!(taken, 40 * 33 / 41);
     }
+
+    async fn no_way_to_write_passes_the_bound_on_the_whole_session(world: World) {
+        let sessions = world.sessions().with_max_value(1000).with_max_bytes(500);
+        let site = World::site_of(sessions);
+        for path in ["/set-large/b/600", "/update-large/b/600", "/many/100", "/many/11"] {
+            for begin in ["/untouched", "/set/a/1", "/log-in/ada"] {
+                let browser = Browser::new();
+                browser.read(&site, begin).await;
+                let reply = browser.get(&site, path).await;
+                assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE, "{begin} {path}");
+                assert!(reply.body.contains("Sessions::with_max_bytes"), "{}", reply.body);
+                for field in ["b", "last"] {
+                    let held = browser.read(&site, &format!("/get/{field}")).await;
+                    assert_eq!(held, "", "{begin} {path}");
+                }
+                let before = if begin == "/set/a/1" { "1" } else { "" };
+                assert_eq!(browser.read(&site, "/get/a").await, before, "{path}");
+            }
+        }
+        // What was refused makes no session either.
+        let reply = Browser::new().get(&site, "/update-large/b/600").await;
+        assert!(!reply.sets_cookie());
+    }
+
+    async fn a_counter_counts_towards_the_bound(world: World) {
+        // 32 bytes, a name of 5, and 2 of a value of one digit.
+        for (most, expected) in [(38, StatusCode::PAYLOAD_TOO_LARGE), (39, StatusCode::OK)] {
+            let site = World::site_of(world.sessions().with_max_bytes(most));
+            for path in ["/add/1", "/ops/u"] {
+                let reply = Browser::new().get(&site, path).await;
+                assert_eq!(reply.status, expected, "{most} {path}");
+                assert_eq!(reply.sets_cookie(), expected == StatusCode::OK);
+            }
+        }
+    }
+
+    async fn what_makes_a_session_lighter_is_not_refused_when_the_bound_was_lowered(world: World) {
+        let (site, browser) = (world.site(), Browser::new());
+        browser.read(&site, "/set-large/a/900").await;
+        let site = World::site_of(world.sessions().with_max_bytes(500));
+        browser.read(&site, "/set-large/a/800").await;
+        let reply = browser.get(&site, "/set-large/a/801").await;
+        assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+        browser.read(&site, "/update-large/a/700").await;
+    }
 }

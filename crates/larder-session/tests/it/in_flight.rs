@@ -1,10 +1,12 @@
 //! What becomes of a request that has read its session when something happens to that session.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use larder_store::Ttl;
 
-use crate::support::{Browser, Reply, Site, on_both_stores};
+use crate::support::{Browser, Reply, Site, World, on_both_stores};
 
 /// Sends `path` with the cookie that `browser` has, and does `meanwhile` when it has read its session.
 async fn across(
@@ -135,5 +137,81 @@ on_both_stores! { Manual;
         assert_eq!(held.read(&site, "/get/a").await, "");
         assert_ne!(held.record(), browser.record());
         assert_eq!(browser.read(&site, "/whoami").await, "");
+    }
+
+    async fn what_others_add_stays_whatever_a_request_did_to_the_counter_before_it_added(world: World) {
+        let site = world.site();
+        for (ops, said, expected) in [
+            ("a1,a2", "6 8 ", "15"),
+            ("t,a1", "Some(5) 1 ", "8"),
+            ("t,a1,a2", "Some(5) 1 3 ", "10"),
+            ("t,a0", "Some(5) 0 ", "7"),
+            ("a1,t", "6 Some(6) ", "7"),
+            ("a1,t,a2", "6 Some(6) 2 ", "9"),
+            ("t,a1,t", "Some(5) 1 Some(1) ", "7"),
+            ("t", "Some(5) ", "12"),
+            ("t,t", "Some(5) None ", "12"),
+            ("t,s3", "Some(5) ", "3"),
+            ("s3,a1", "4 ", "4"),
+            ("r,a1", "1 ", "1"),
+            ("a1,s3", "6 ", "3"),
+            ("s3,t", "Some(3) ", "0"),
+            ("a1,r", "6 ", "0"),
+            ("t,u", "Some(5) ", "13"),
+            ("a1,u", "6 ", "14"),
+            ("u,a1", "7 ", "14"),
+            ("t,a1,u", "Some(5) 1 ", "9"),
+        ] {
+            let browser = Browser::new();
+            browser.read(&site, "/add/5").await;
+            let (_, reply) = across(&site, &browser, &format!("/ops/{ops}"), async {
+                browser.read(&site, "/add/7").await;
+            }).await;
+            assert_eq!(reply.status, 200, "{ops}: {reply:?}");
+            if !ops.contains('u') {
+                assert_eq!(reply.body, said, "{ops}");
+            }
+            assert_eq!(browser.read(&site, "/count").await, expected, "{ops}");
+        }
+    }
+
+    async fn a_sign_in_that_came_within_the_grace_ends_both_ids_also_when_the_grace_is_over(world: World) {
+        let sessions = world.sessions().with_grace(Ttl::from_secs(2));
+        let (site, browser) = (World::site_of(sessions), Browser::new());
+        browser.read(&site, "/log-in/ada").await;
+        let outdated = browser.copy();
+        browser.read(&site, "/rotate").await;
+        let (held, _) = across(&site, &outdated, "/log-in/grace", async {
+            world.advance(Duration::from_secs(3));
+        }).await;
+        assert_eq!(held.read(&site, "/whoami").await, "grace");
+        assert_eq!(browser.read(&site, "/whoami").await, "");
+        assert_eq!(outdated.read(&site, "/whoami").await, "");
+    }
+
+    async fn a_session_that_was_revoked_under_way_revokes_nothing(world: World) {
+        let (site, sessions) = (world.site(), world.sessions());
+        let other = Browser::new();
+        for page in ["/revoke/", "/revoke-others", "/revoke-all"] {
+            for all in [false, true] {
+                let browser = Browser::new();
+                browser.read(&site, "/log-in/ada").await;
+                other.read(&site, "/log-in/ada").await;
+                let page = match page {
+                    "/revoke/" => format!("/revoke/{}", other.record()),
+                    page => page.to_owned(),
+                };
+                let (_, reply) = across(&site, &browser, &page, async {
+                    if all {
+                        other.read(&site, "/revoke-others").await;
+                    } else {
+                        let device = browser.record().parse().unwrap();
+                        assert!(sessions.revoke("ada", device).await.unwrap());
+                    }
+                }).await;
+                assert_eq!(reply.status, 410, "{page} {all}");
+                assert_eq!(other.read(&site, "/whoami").await, "ada", "{page} {all}");
+            }
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! Responses that end otherwise than in one go, and handlers that do not end at all.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Mutex;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -135,13 +137,35 @@ on_both_stores! { Manual;
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
         }));
         let response = service.oneshot(request(&browser)).await.unwrap();
-        assert!(!response.headers().contains_key(header::VARY));
+        // It may be read yet, and the head is gone by then.
+        assert_eq!(response.headers()[header::VARY], "Cookie");
         let session = kept.lock().unwrap().take().unwrap();
         assert_eq!(session.user().await.unwrap().unwrap().as_str(), "ada");
         let error = session.log_out().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Late);
         assert_eq!(browser.read(&site, "/whoami").await, "ada");
     }
+}
+
+/// A future that keeps its request until it is dropped, as some middleware does.
+struct Keeps(Option<Request<()>>);
+
+impl Future for Keeps {
+    type Output = Result<Response<Full<Bytes>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        assert!(self.0.is_some());
+        Poll::Ready(Ok(Response::new(Full::default())))
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_over_keeps_no_session_that_could_be_read() {
+    use crate::support::Time;
+    let world = World::memory(Time::Manual).await;
+    let service = layer(&world).layer(service_fn(|request| Keeps(Some(request))));
+    let response = service.oneshot(request(&Browser::new())).await.unwrap();
+    assert!(!response.headers().contains_key(header::VARY));
 }
 
 #[tokio::test]
@@ -154,6 +178,7 @@ async fn a_layer_whose_cookie_browsers_would_refuse_is_not_built() {
         (cookie().with_domain("example.org"), "__Secure-"),
         (cookie().with_path("/account"), "__Secure-"),
         (cookie().with_name("a b"), "token"),
+        (cookie().with_name("a".repeat(4096)), "4096 octets"),
     ] {
         let built = SessionLayer::new(world.sessions(), wrong, OnFailure::Anonymous);
         let error = built.unwrap_err();

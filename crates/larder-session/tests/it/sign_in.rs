@@ -98,4 +98,45 @@ on_both_stores! { Manual;
         assert_eq!(before.read(&site, "/whoami").await, "");
         assert_eq!(browser.read(&site, "/whoami").await, "ada");
     }
+
+    async fn a_sign_in_by_the_id_before_a_rotation_ends_both_at_once(world: World) {
+        let sessions = world.sessions().with_grace(Ttl::from_secs(2));
+        let site = World::site_of(sessions);
+        for (owner, user, kept) in [("ada", "ada", "1"), ("ada", "grace", ""), ("", "ada", "1")] {
+            let browser = Browser::new();
+            if !owner.is_empty() {
+                browser.read(&site, &format!("/log-in/{owner}")).await;
+            }
+            browser.read(&site, "/set/a/1").await;
+            let (outdated, signs_in) = (browser.copy(), browser.copy());
+            browser.read(&site, "/rotate").await;
+            assert_eq!(outdated.read(&site, "/whoami").await, owner);
+            signs_in.read(&site, &format!("/log-in/{user}")).await;
+            for dead in [&outdated, &browser] {
+                assert_eq!(dead.read(&site, "/whoami").await, "", "{owner} {user}");
+                assert_eq!(dead.read(&site, "/get/a").await, "", "{owner} {user}");
+            }
+            assert_eq!(signs_in.read(&site, "/whoami").await, user);
+            assert_eq!(signs_in.read(&site, "/get/a").await, kept);
+            signs_in.read(&site, "/log-out").await;
+        }
+    }
+
+    async fn a_sign_out_or_a_revocation_by_the_id_before_a_rotation_ends_both_at_once(world: World) {
+        let sessions = world.sessions().with_grace(Ttl::from_secs(2));
+        let (site, browser) = (World::site_of(sessions), Browser::new());
+        for page in ["/log-out", "/revoke-all", "/revoke/"] {
+            browser.read(&site, "/log-in/ada").await;
+            let (outdated, by) = (browser.copy(), browser.copy());
+            browser.read(&site, "/rotate").await;
+            let page = match page {
+                "/revoke/" => format!("/revoke/{}", browser.record()),
+                page => page.to_owned(),
+            };
+            by.read(&site, &page).await;
+            for dead in [&outdated, &browser] {
+                assert_eq!(dead.read(&site, "/whoami").await, "", "{page}");
+            }
+        }
+    }
 }

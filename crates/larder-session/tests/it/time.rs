@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use larder_session::Lifetime;
-use larder_store::Ttl;
+use larder_session::{CookieExpiry, Lifetime, OnFailure, SessionCookie, SessionLayer};
+use larder_store::{Timestamp, Ttl};
 
-use crate::support::{Browser, World, on_both_stores};
+use crate::support::{Browser, Site, World, on_both_stores};
 
 fn life(world: &World) -> larder_session::Sessions {
     let life = Lifetime::new(Ttl::from_secs(100), Ttl::from_secs(300)).unwrap();
@@ -90,6 +90,100 @@ on_both_stores! { Manual;
             world.settled().await;
             assert_eq!(world.switch.operations() - before, operations);
         }
+    }
+
+    async fn a_sign_in_chooses_how_long_its_session_lives(world: World) {
+        let longest = Lifetime::new(Ttl::from_secs(1_000), Ttl::from_secs(5_000)).unwrap();
+        let sessions = life(&world).with_max_lifetime(longest);
+        let (site, browser) = (World::site_of(sessions.clone()), Browser::new());
+        let reply = browser.get(&site, "/log-in-for/ada/1000/5000/kept").await;
+        assert!(reply.header("set-cookie").unwrap().ends_with("; Max-Age=5000"), "{reply:?}");
+        let device = sessions.devices("ada").await.unwrap().remove(0);
+        assert_eq!(device.idle, Ttl::from_secs(1_000));
+        assert_eq!(device.cookie_expiry, Some(CookieExpiry::WithTheSession));
+        let micros = |time: Timestamp| time.as_micros() - device.created.as_micros();
+        assert_eq!((micros(device.expires), micros(device.ends)), (1_000_000_000, 5_000_000_000));
+
+        // Both are kept through a new id, and slide by the session's own idle time.
+        world.advance(Duration::from_secs(900));
+        let reply = browser.get(&site, "/rotate").await;
+        assert!(reply.header("set-cookie").unwrap().ends_with("; Max-Age=4100"), "{reply:?}");
+        for _ in 0..4 {
+            world.advance_micros(999_999_999);
+            assert_eq!(browser.read(&site, "/whoami").await, "ada");
+            world.settled().await;
+        }
+        browser.read(&site, "/set/a/1").await;
+        world.advance_micros(100_000_003);
+        assert_eq!(browser.read(&site, "/whoami").await, "ada");
+        world.settled().await;
+        // Slid at an odd moment, it ends up to a millisecond late.
+        world.advance_micros(1_000);
+        assert_eq!(browser.read(&site, "/whoami").await, "");
+    }
+
+    async fn the_next_sign_in_chooses_anew(world: World) {
+        let longest = Lifetime::new(Ttl::from_secs(1_000), Ttl::from_secs(5_000)).unwrap();
+        let sessions = life(&world).with_max_lifetime(longest);
+        let (site, browser) = (World::site_of(sessions.clone()), Browser::new());
+        browser.read(&site, "/log-in-for/ada/1000/5000/kept").await;
+        let reply = browser.get(&site, "/log-in/ada").await;
+        assert!(!reply.header("set-cookie").unwrap().contains("Max-Age"), "{reply:?}");
+        let device = sessions.devices("ada").await.unwrap().remove(0);
+        assert_eq!((device.idle, device.cookie_expiry), (Ttl::from_secs(100), None));
+        world.advance(Duration::from_secs(100));
+        assert_eq!(browser.read(&site, "/whoami").await, "");
+    }
+
+    async fn a_shorter_life_than_the_apps_holds_and_slides_by_its_own_touch(world: World) {
+        let (site, browser) = (World::site_of(life(&world)), Browser::new());
+        // Shorter than the touch of the app.
+        browser.read(&site, "/log-in-for/ada/6/20").await;
+        for _ in 0..3 {
+            world.advance(Duration::from_secs(5));
+            assert_eq!(browser.read(&site, "/whoami").await, "ada");
+            world.settled().await;
+        }
+        world.advance_micros(4_999_999);
+        assert_eq!(browser.read(&site, "/whoami").await, "ada");
+        world.settled().await;
+        world.advance_micros(1_000);
+        assert_eq!(browser.read(&site, "/whoami").await, "");
+        browser.read(&site, "/log-in-for/ada/6/20").await;
+        world.advance(Duration::from_secs(6));
+        assert_eq!(browser.read(&site, "/whoami").await, "");
+    }
+
+    async fn a_life_past_the_bound_is_refused_before_anybody_is_signed_in(world: World) {
+        let longest = Lifetime::new(Ttl::from_secs(200), Ttl::from_secs(5_000)).unwrap();
+        for (sessions, wrong) in [
+            (life(&world), ["/log-in-for/ada/101/300", "/log-in-for/ada/100/301"]),
+            (
+                life(&world).with_max_lifetime(longest),
+                ["/log-in-for/ada/201/5000", "/log-in-for/ada/200/5001"],
+            ),
+        ] {
+            let (site, browser) = (World::site_of(sessions), Browser::new());
+            for path in wrong {
+                let reply = browser.get(&site, path).await;
+                assert_eq!(reply.status, 400, "{path}");
+                assert!(reply.body.contains("Sessions::with_max_lifetime"), "{}", reply.body);
+                assert!(!reply.sets_cookie());
+            }
+            browser.read(&site, "/log-in-for/ada/100/300").await;
+        }
+    }
+
+    async fn a_visitor_who_is_not_to_be_remembered_has_a_cookie_that_the_browser_forgets(world: World) {
+        let cookie = SessionCookie::default().persistent();
+        let layer = SessionLayer::new(life(&world), cookie, OnFailure::Unavailable);
+        let (site, browser) = (Site::new(layer.unwrap()), Browser::new());
+        let reply = browser.get(&site, "/log-in-for/ada/100/300/closed").await;
+        assert!(!reply.header("set-cookie").unwrap().contains("Max-Age"), "{reply:?}");
+        let reply = browser.get(&site, "/rotate").await;
+        assert!(!reply.header("set-cookie").unwrap().contains("Max-Age"), "{reply:?}");
+        let reply = browser.get(&site, "/log-in/ada").await;
+        assert!(reply.header("set-cookie").unwrap().ends_with("; Max-Age=300"), "{reply:?}");
     }
 }
 

@@ -3,7 +3,10 @@ use std::sync::Arc;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use larder_session::{ErrorKind, Result, Session, SessionKey, SessionLayer};
+use larder_session::{
+    CookieExpiry, ErrorKind, Lifetime, Result, Session, SessionKey, SessionLayer, SignInOptions,
+};
+use larder_store::Ttl;
 use tokio::sync::Notify;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt, service_fn};
@@ -130,7 +133,7 @@ fn name(word: &str) -> SessionKey<String> {
         "a" => SessionKey::new("a"),
         "b" => SessionKey::new("b"),
         "answer" => ANSWER,
-        other => SessionKey::new(other.to_owned().leak()),
+        other => SessionKey::try_new(other).unwrap(),
     }
 }
 
@@ -184,11 +187,51 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
                 .await?;
             said = count.to_string();
         }
+        "update-large" => {
+            let length = word(1).parse().unwrap();
+            session
+                .update(name(word(0)), |_| "x".repeat(length))
+                .await?;
+        }
+        // As many small fields as are asked for, and then one that is written at once.
+        "many" => {
+            for at in 0..word(0).parse().unwrap() {
+                let field = SessionKey::with_id("many", at);
+                session.insert(field, &1_u8).await?;
+            }
+            session.update(name("last"), |_| "x".repeat(100)).await?;
+        }
+        // One operation on the counter after the other.
+        "ops" => {
+            for op in word(0).split(',') {
+                let by = op.get(1..).and_then(|by| by.parse().ok()).unwrap_or(0);
+                match &op[..1] {
+                    "t" => said += &format!("{:?} ", session.take(COUNT).await?),
+                    "a" => said += &format!("{} ", session.increment(COUNT, by).await?),
+                    "s" => session.insert(COUNT, &by.unsigned_abs()).await?,
+                    "r" => session.remove(COUNT).await?,
+                    "u" => drop(session.update(COUNT, |n| n.unwrap_or(0) + 1).await?),
+                    other => panic!("no operation {other}"),
+                }
+            }
+        }
         "flash" => session.insert(FLASH, &word(0).to_owned()).await?,
         "show-flash" => said = session.take(FLASH).await?.unwrap_or_default(),
         "log-in" => {
             session.name_device(word(1)).await?;
             session.log_in(word(0)).await?;
+        }
+        // Idle and absolute time in seconds, and when the browser forgets the cookie.
+        "log-in-for" => {
+            let seconds = |at: usize| Ttl::from_secs(word(at).parse().unwrap());
+            let life = Lifetime::new(seconds(1), seconds(2))?;
+            let mut options = SignInOptions::new().with_lifetime(life);
+            match word(3) {
+                "kept" => options = options.with_cookie_expiry(CookieExpiry::WithTheSession),
+                "closed" => options = options.with_cookie_expiry(CookieExpiry::OnBrowserClose),
+                _ => {}
+            }
+            session.log_in_with(word(0), options).await?;
         }
         "slow-log-in" => {
             session.user().await?;

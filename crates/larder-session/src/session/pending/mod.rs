@@ -43,11 +43,23 @@ impl Pending {
     }
 
     /// Removes a field whose value was handed out: what somebody else puts there meanwhile stays.
+    ///
+    /// A field that this request also adds to is a counter. What was handed out of it is subtracted,
+    /// so that what others add meanwhile is neither lost nor handed out twice.
     pub(super) fn take(&mut self, name: &str, stored: Option<&Bytes>) {
-        let change = match (self.0.get(name), stored) {
-            // Ours alone, or on top of something that it replaces anyway.
-            (Some(_), _) | (None, None) => Change::Remove,
+        let change = match (self.0.remove(name), stored) {
+            (None, None) => return,
             (None, Some(stored)) => Change::Discard(stored.clone()),
+            // What was added here is taken here: to others nothing has happened.
+            (Some(Change::Add(_)), None) => return,
+            (Some(Change::Add(_)), Some(stored)) => Change::Tally {
+                seen: stored.clone(),
+                left: None,
+            },
+            (Some(Change::Tally { seen, .. }), _) => Change::Tally { seen, left: None },
+            (Some(Change::Discard(seen)), _) => Change::Discard(seen),
+            // On top of a value that replaces whatever others put there.
+            (Some(Change::Set(_) | Change::Remove | Change::Swap(..)), _) => Change::Remove,
         };
         self.0.insert(name.into(), change);
     }
@@ -55,19 +67,27 @@ impl Pending {
     /// # Errors
     /// [`ErrorKind::NotAnInteger`].
     pub(super) fn add(&mut self, name: &str, by: i64) -> Result<()> {
-        let before = self.0.get(name);
-        let after = match before {
+        let sum = |before: i64| {
+            let sum = before.checked_add(by);
+            sum.filter(|sum| value::int_to_store(*sum).is_some())
+        };
+        let after = match self.0.get(name) {
             None => Some(Change::Add(by)),
-            Some(Change::Add(before)) => before
-                .checked_add(by)
-                .filter(|sum| value::int_to_store(*sum).is_some())
-                .map(Change::Add),
-            Some(change) => {
-                let value = change.of(None).ok().flatten();
-                match Change::Add(by).of(value.as_ref()) {
-                    Ok(Some(sum)) => Some(Change::Set(sum)),
-                    _ => None,
-                }
+            Some(Change::Add(before)) => sum(*before).map(Change::Add),
+            Some(Change::Discard(seen)) => Some(Change::Tally {
+                seen: seen.clone(),
+                left: Some(by),
+            }),
+            Some(Change::Tally { seen, left }) => {
+                sum(left.unwrap_or(0)).map(|left| Change::Tally {
+                    seen: seen.clone(),
+                    left: Some(left),
+                })
+            }
+            Some(Change::Remove) => value::int_to_store(by).map(Change::Set),
+            Some(Change::Set(value) | Change::Swap(_, value)) => {
+                let sum = Change::Add(by).of(Some(value)).ok().flatten();
+                sum.map(Change::Set)
             }
         };
         let after = after.ok_or_else(not_an_integer)?;
@@ -109,49 +129,4 @@ pub(super) fn not_an_integer() -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FIVE: Bytes = Bytes::from_static(b"i5");
-
-    fn seen(pending: &Pending, stored: Option<&Bytes>) -> Option<i64> {
-        value::stored_int(&pending.on_top_of("n", stored)?)
-    }
-
-    #[test]
-    fn sums_add_up_before_they_are_written() {
-        let mut pending = Pending::default();
-        pending.add("n", 2).unwrap();
-        pending.add("n", 3).unwrap();
-        assert_eq!(seen(&pending, Some(&FIVE)), Some(10));
-        assert!(pending.changes() == [("n".into(), Change::Add(5))]);
-    }
-
-    #[test]
-    fn a_sum_on_top_of_ones_own_value_is_a_value() {
-        let mut pending = Pending::default();
-        pending.set("n", FIVE);
-        pending.add("n", 1).unwrap();
-        assert_eq!(seen(&pending, Some(&Bytes::from_static(b"i100"))), Some(6));
-        pending.remove("n");
-        pending.add("n", 1).unwrap();
-        assert_eq!(seen(&pending, Some(&FIVE)), Some(1));
-    }
-
-    #[test]
-    fn what_is_taken_goes_only_if_it_is_still_that() {
-        let mut pending = Pending::default();
-        pending.take("n", Some(&FIVE));
-        assert_eq!(pending.on_top_of("n", Some(&FIVE)), None);
-        let newer = Bytes::from_static(b"i6");
-        assert_eq!(pending.on_top_of("n", Some(&newer)), Some(newer.clone()));
-    }
-
-    #[test]
-    fn what_is_no_integer_is_not_added_to() {
-        let mut pending = Pending::default();
-        pending.set("n", Bytes::from_static(b"mtext"));
-        let error = pending.add("n", 1).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotAnInteger);
-    }
-}
+mod tests;

@@ -1,0 +1,120 @@
+//! Sessions as arguments of axum's handlers.
+
+mod sign_in_page;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::http::problem;
+use crate::{Error, ErrorKind, ReturnPath, Session, UserId};
+
+pub use sign_in_page::SignInPage;
+
+impl<S: Send + Sync> FromRequestParts<S> for Session {
+    type Rejection = MissingLayer;
+
+    /// # Errors
+    /// [`MissingLayer`], which is a mistake of the app's.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
+        parts.extensions.get().cloned().ok_or(MissingLayer)
+    }
+}
+
+/// The router has no [`SessionLayer`](crate::SessionLayer) around this handler: 500.
+#[derive(Clone, Copy, Debug)]
+pub struct MissingLayer;
+
+impl std::fmt::Display for MissingLayer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a handler takes a session, and there is no SessionLayer around it: add one")
+    }
+}
+
+impl std::error::Error for MissingLayer {}
+
+impl IntoResponse for MissingLayer {
+    fn into_response(self) -> Response {
+        tracing::error!("{self}");
+        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+    }
+}
+
+/// Who is signed in, for a handler that only a user may reach: 401 if nobody is, and 503 if the store
+/// does not say, whatever was declared for a failing one.
+///
+/// Where a [`SignInPage`] is among the request's extensions, nobody gets a redirect to that page in place
+/// of 401. `Option<RequireUser>` lets everybody in, and says who is signed in.
+///
+/// ```
+/// use larder_session::RequireUser;
+///
+/// async fn account(RequireUser(user): RequireUser) -> String {
+///     format!("your account, {}", user.as_str())
+/// }
+///
+/// async fn home(user: Option<RequireUser>) -> String {
+///     match user {
+///         Some(RequireUser(user)) => format!("welcome back, {}", user.as_str()),
+///         None => "welcome".to_owned(),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RequireUser(pub UserId);
+
+impl<S: Send + Sync> FromRequestParts<S> for RequireUser {
+    type Rejection = Response;
+
+    /// # Errors
+    /// As [`Session::require_user`] gives them, as a response.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let session = session(parts, state).await?;
+        match session.require_user().await {
+            Ok(user) => Ok(Self(user)),
+            Err(error) if error.kind() == ErrorKind::SignedOut => {
+                let page = parts.extensions.get::<SignInPage>();
+                let redirect = page.map(|page| page.redirect(parts));
+                Err(redirect.unwrap_or_else(|| error.into_response()))
+            }
+            Err(error) => Err(error.into_response()),
+        }
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for RequireUser {
+    type Rejection = Response;
+
+    /// # Errors
+    /// As [`Session::user`] gives them, as a response.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Response> {
+        let user = session(parts, state).await?.user().await;
+        user.map(|user| user.map(Self))
+            .map_err(IntoResponse::into_response)
+    }
+}
+
+async fn session<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Session, Response> {
+    let session = <Session as FromRequestParts<S>>::from_request_parts(parts, state).await;
+    session.map_err(IntoResponse::into_response)
+}
+
+impl IntoResponse for Error {
+    /// Problem details (RFC 9457): 503, 401, 409 where the session changed under way, 413 where it is
+    /// too large, and 500 for a mistake of the app's, which is logged.
+    fn into_response(self) -> Response {
+        let response = problem(self.kind());
+        if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(error = %self, "a session is used wrongly");
+        }
+        response
+    }
+}
+
+impl IntoResponse for ReturnPath {
+    /// A redirect there: 303.
+    fn into_response(self) -> Response {
+        Redirect::to(self.as_str()).into_response()
+    }
+}

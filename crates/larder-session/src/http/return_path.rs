@@ -1,0 +1,190 @@
+//! Where a visitor goes after a sign-in.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use percent_encoding::percent_decode;
+use serde::{Deserialize, Deserializer};
+
+/// A path of this site to send a visitor back to, with its query; never another site.
+///
+/// It is read from what a browser sent, such as the `next` of a sign-in form, and holds only what no
+/// browser takes for another site: one that begins with one slash, and has no backslash, no control
+/// character and no `//` in the path, also not after percent-decoding, however often. It is visible ASCII
+/// of at most 2048 bytes, and has no fragment.
+///
+/// As a field of a form or of a query that cannot be trusted it deserializes to `/`, never to an error.
+///
+/// ```
+/// use larder_session::ReturnPath;
+///
+/// assert_eq!(ReturnPath::parse("/account?tab=2").unwrap().as_str(), "/account?tab=2");
+/// assert!(ReturnPath::parse("//evil.example").is_none());
+/// assert_eq!(ReturnPath::default().as_str(), "/");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnPath(Cow<'static, str>);
+
+/// How long it may be, in bytes.
+const MAX: usize = 2048;
+/// How often a path may have been encoded before it is refused.
+const MAX_DECODINGS: usize = 4;
+
+impl ReturnPath {
+    /// Reads a path; None unless it is one of this site.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_visible = |byte| matches!(byte, b'!'..=b'~') && !b"\"#<>\\".contains(&byte);
+        let path = text.split('?').next()?;
+        let is_safe = text.len() <= MAX
+            && text.starts_with('/')
+            && text.bytes().all(is_visible)
+            && stays_here(path.as_bytes(), MAX_DECODINGS);
+        is_safe.then(|| Self(text.to_owned().into()))
+    }
+
+    /// The path and its query.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a path is of this site, as it is and decoded: some proxies and routers decode it once more.
+fn stays_here(path: &[u8], decodings: usize) -> bool {
+    let leaves = |pair: &[u8]| pair == b"//";
+    if path.windows(2).any(leaves)
+        || path
+            .iter()
+            .any(|byte| matches!(byte, b'\\' | ..b' ' | 0x7f))
+    {
+        return false;
+    }
+    let decoded: Cow<'_, [u8]> = percent_decode(path).into();
+    decoded == path || (decodings > 0 && stays_here(&decoded, decodings - 1))
+}
+
+impl Default for ReturnPath {
+    /// The start page, `/`.
+    fn default() -> Self {
+        Self(Cow::Borrowed("/"))
+    }
+}
+
+impl AsRef<str> for ReturnPath {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReturnPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ReturnPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Ok(Self::parse(&text).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn no_text_that_a_browser_takes_to_another_site_is_a_return_path() {
+        for hostile in [
+            "",
+            "evil.example",
+            "//evil.example",
+            "///evil.example",
+            "////evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "\\/evil.example",
+            "/\\/evil.example",
+            "/.//evil.example",
+            "/..//evil.example",
+            "/a/..//evil.example",
+            "/a/\\evil.example",
+            "http://evil.example",
+            "https:evil.example",
+            "https:/evil.example",
+            "HTTPS://evil.example",
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            "java\nscript:alert(1)",
+            "data:text/html,x",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "/\r\nSet-Cookie: a=b",
+            "\t//evil.example",
+            " //evil.example",
+            " /a",
+            "/a b",
+            "/\0/evil.example",
+            "/a\u{7f}",
+            "%2F%2Fevil.example",
+            "/%2Fevil.example",
+            "/%2f%2fevil.example",
+            "/%5Cevil.example",
+            "/%5c%5cevil.example",
+            "/%09/evil.example",
+            "/%0d%0aSet-Cookie:%20a=b",
+            "/%00",
+            "/%252Fevil.example",
+            "/%25252Fevil.example",
+            "/%2525252525252Fa",
+            "/.%2F/evil.example",
+            "/\u{ff0f}evil.example",
+            "/\u{2044}evil.example",
+            "/\u{202e}a",
+            "?next=//evil.example",
+            "#//evil.example",
+            "/#//evil.example",
+            "@evil.example",
+            ".evil.example",
+            "/\"><script>",
+        ] {
+            assert_eq!(ReturnPath::parse(hostile), None, "{hostile:?}");
+        }
+        assert_eq!(ReturnPath::parse(&format!("/{}", "a".repeat(MAX))), None);
+    }
+
+    #[test]
+    fn a_path_of_this_site_is_kept_as_it_is() {
+        for path in [
+            "/",
+            "/account",
+            "/account/",
+            "/a/../b",
+            "/films?sort=new&page=2",
+            "/search?q=//evil.example&u=https://a.example/",
+            "/search?q=%0D%0A%5C",
+            "/kino/m%C3%BCnchen%20ost",
+            "/100%",
+            "/a%25b",
+            "/evil.example",
+            "/@evil.example",
+            "/javascript:alert(1)",
+            "/list?filter[a]=1|2",
+        ] {
+            assert_eq!(ReturnPath::parse(path).unwrap().as_str(), path);
+        }
+    }
+
+    proptest! {
+        /// By another parser than ours: whatever is let through is a path on the same host.
+        #[test]
+        fn what_is_let_through_has_no_scheme_and_no_authority(text in "[/\\\\a.:@?%\\t 2Ff5Cc0dD]{0,12}") {
+            if let Some(path) = ReturnPath::parse(&text) {
+                let uri: http::Uri = path.as_str().parse().unwrap();
+                prop_assert!(uri.scheme().is_none() && uri.authority().is_none());
+                prop_assert!(uri.path().starts_with('/') && !uri.path().starts_with("//"));
+            }
+        }
+    }
+}

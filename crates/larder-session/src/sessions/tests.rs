@@ -1,0 +1,127 @@
+//! Devices that give way at the cap, with somebody who signs in on one of them in between.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use async_trait::async_trait;
+use larder_moka::MokaStore;
+use larder_redis::RedisStore;
+use larder_store::{Call, Calls, Key, ManualClock, Programs, Store, Timestamp};
+use larder_test::server::RedisServer;
+use tokio::sync::Notify;
+
+use super::Sessions;
+use crate::SignInOptions;
+use crate::record::{Choice, Fields, SignIn};
+use crate::token::{DeviceId, OwnerTag, Token};
+
+/// Programs of which many at once, as an eviction runs them, wait until the test lets them go on.
+struct Gated {
+    inner: Arc<dyn Programs>,
+    arrived: Notify,
+    open: Notify,
+}
+
+#[async_trait]
+impl Programs for Gated {
+    fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<larder_store::Result<()>> {
+        self.inner.call_now(key, call)
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        self.inner.now()
+    }
+
+    async fn call(&self, key: &Key, call: &mut dyn Call) -> larder_store::Result<()> {
+        self.inner.call(key, call).await
+    }
+
+    async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<larder_store::Result<()>> {
+        self.arrived.notify_one();
+        self.open.notified().await;
+        self.inner.call_many(calls).await
+    }
+}
+
+fn user() -> Arc<str> {
+    "ada".into()
+}
+
+async fn begin(sessions: &Sessions) -> Token {
+    let options = SignInOptions::new();
+    let token = Token::random(DeviceId::random(), Some(OwnerTag::of("ada")));
+    let owner = sessions
+        .enroll(token.record, &user(), &options)
+        .await
+        .unwrap();
+    let create = sessions.new_session(&token, Some(owner), &options, Fields::new());
+    sessions.create(&token, create).await.unwrap();
+    token
+}
+
+async fn sign_in_anew(sessions: &Sessions, from: &Token) -> Token {
+    let options = SignInOptions::new();
+    let owner = sessions
+        .enroll(from.record, &user(), &options)
+        .await
+        .unwrap();
+    let to = Token::random(from.record, Some(OwnerTag::of("ada")));
+    let sign_in = SignIn {
+        owner,
+        absolute: sessions.absolute(&options),
+        choice: Choice::of(&options),
+    };
+    let era = sessions.rotate(from, &to, Some(sign_in)).await.unwrap();
+    assert!(era.is_some(), "the session is still there");
+    to
+}
+
+async fn holds(store: Arc<dyn Store>) {
+    let sessions = Sessions::new(store)
+        .unwrap()
+        .with_timeout(std::time::Duration::from_secs(20))
+        .with_max_devices(1);
+    let phone = begin(&sessions).await;
+
+    // A sign-in on the laptop makes the phone give way, and has not ended it yet.
+    let gate = Arc::new(Gated {
+        inner: sessions.programs.clone(),
+        arrived: Notify::new(),
+        open: Notify::new(),
+    });
+    let mut gated = sessions.clone();
+    gated.programs = gate.clone();
+    let laptop = tokio::spawn(async move { begin(&gated).await });
+    gate.arrived.notified().await;
+
+    // The phone signs in anew, with room for both.
+    let sessions = sessions.with_max_devices(2);
+    let phone = sign_in_anew(&sessions, &phone).await;
+    gate.open.notify_one();
+    let laptop = laptop.await.unwrap();
+    for token in [phone, laptop] {
+        assert!(sessions.open(&token).await.unwrap().is_some());
+    }
+
+    // Who does not sign in anew is ended, also if it all happens at one moment of the clock.
+    let tablet = begin(&sessions.clone().with_max_devices(1)).await;
+    assert!(sessions.open(&tablet).await.unwrap().is_some());
+    for token in [phone, laptop] {
+        assert!(sessions.open(&token).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_gave_way_and_signs_in_anew_meanwhile_stays_in_memory() {
+    let store = MokaStore::builder().with_clock(ManualClock::default());
+    holds(Arc::new(store.build())).await;
+}
+
+#[tokio::test]
+async fn a_device_that_gave_way_and_signs_in_anew_meanwhile_stays_on_redis() {
+    let server = RedisServer::start().unwrap();
+    let store = RedisStore::builder(&server.url())
+        .with_virtual_time(ManualClock::default())
+        .with_deadline(std::time::Duration::from_secs(10));
+    holds(Arc::new(store.connect().await.unwrap())).await;
+}
