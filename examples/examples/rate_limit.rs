@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let guesses = RateLimiter::new(store, "guesses", Quota::per_hour(TWO))?;
     let guesses = RateLimitLayer::new(guesses, KeyBy::peer())
         .with_on_failure(OnFailure::Closed)
-        .with_refund_if(|status| status == StatusCode::OK);
+        .with_refund_if(|response| response.status == StatusCode::OK);
     let app = Router::new()
         .route("/", get(|| async { "hello\n" }).layer(pages))
         .route("/guess", post(guess).layer(guesses));

@@ -55,7 +55,7 @@ impl MokaStoreBuilder {
     }
 
     /// Bounds each pinned kind that has no cap of its own: it holds at most `keys` keys, by default
-    /// [`DEFAULT_PINNED_CAP`].
+    /// [`DEFAULT_PINNED_CAP`]. Of a [partitioned](Kind::partitioned) kind, each partition does.
     ///
     /// A write that would make one more key is refused with
     /// [`Refusal::Full`](larder_store::Refusal::Full). The cap counts keys, not bytes: in the worst
@@ -67,6 +67,10 @@ impl MokaStoreBuilder {
 
     /// Bounds one pinned kind, of values or of records: it holds at most `keys` keys, whatever
     /// [`with_pinned_cap`](Self::with_pinned_cap) says.
+    ///
+    /// Of a [partitioned](Kind::partitioned) kind it bounds each partition: a rate limit's policy, for
+    /// one. [`MAX_PARTITIONS`](crate::MAX_PARTITIONS) are kept apart; all that come after those share
+    /// one.
     ///
     /// Of an evictable kind it changes nothing: those share
     /// [`with_cache_bytes`](Self::with_cache_bytes).

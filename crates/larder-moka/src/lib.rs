@@ -14,6 +14,7 @@ pub use builder::{
     MokaStoreBuilder,
 };
 pub use cache::ENTRY_OVERHEAD;
+pub use pinned::MAX_PARTITIONS;
 pub use store::MokaStore;
 
 #[cfg(test)]

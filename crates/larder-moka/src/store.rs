@@ -12,7 +12,7 @@ use crate::MokaStoreBuilder;
 use crate::bus::Board;
 use crate::cache::CacheSpace;
 use crate::leases::LeaseTable;
-use crate::pinned::Pinned;
+use crate::pinned::{Garbage, Pinned};
 
 /// The store in this process: an evicting cache space, and a pinned space that never evicts.
 ///
@@ -67,20 +67,20 @@ impl MokaStore {
         }
     }
 
-    pub(crate) fn read(&self, key: &Key) -> Result<Option<Entry>> {
+    pub(crate) fn read(&self, key: &Key, garbage: &mut Garbage) -> Result<Option<Entry>> {
         key.require(Form::Value, "get")?;
         match key.kind().space() {
             Space::Evictable => Ok(self.cache.get(key, &*self.clock)),
-            Space::Pinned => self.pinned.get(key, &*self.clock),
+            Space::Pinned => self.pinned.get(key, &*self.clock, garbage),
         }
     }
 
-    pub(crate) fn write(&self, put: &Put) -> Result<bool> {
+    pub(crate) fn write(&self, put: &Put, garbage: &mut Garbage) -> Result<bool> {
         put.key().require(Form::Value, "put")?;
         self.check_size("put", put)?;
         match put.key().kind().space() {
             Space::Evictable => self.cache.put(put, &*self.clock),
-            Space::Pinned => self.pinned.put(put, &*self.clock),
+            Space::Pinned => self.pinned.put(put, &*self.clock, garbage),
         }
     }
 
@@ -100,11 +100,11 @@ impl MokaStore {
         ))
     }
 
-    pub(crate) fn remove(&self, delete: &Delete) -> Result<bool> {
+    pub(crate) fn remove(&self, delete: &Delete, garbage: &mut Garbage) -> Result<bool> {
         delete.key().require(Form::Value, "delete")?;
         match delete.key().kind().space() {
             Space::Evictable => Ok(self.cache.delete(delete, &*self.clock)),
-            Space::Pinned => self.pinned.delete(delete, &*self.clock),
+            Space::Pinned => self.pinned.delete(delete, &*self.clock, garbage),
         }
     }
 }
@@ -124,15 +124,15 @@ impl fmt::Debug for MokaStore {
 #[async_trait]
 impl Store for MokaStore {
     async fn get(&self, key: &Key) -> Result<Option<Entry>> {
-        self.read(key)
+        self.read(key, &mut Garbage::new())
     }
 
     async fn put(&self, put: &Put) -> Result<bool> {
-        self.write(put)
+        self.write(put, &mut Garbage::new())
     }
 
     async fn delete(&self, delete: &Delete) -> Result<bool> {
-        self.remove(delete)
+        self.remove(delete, &mut Garbage::new())
     }
 
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
@@ -152,15 +152,22 @@ impl Store for MokaStore {
     }
 
     async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
-        keys.iter().map(|key| self.read(key)).collect()
+        keys.iter()
+            .map(|key| self.read(key, &mut Garbage::new()))
+            .collect()
     }
 
     async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
-        puts.iter().map(|put| self.write(put)).collect()
+        puts.iter()
+            .map(|put| self.write(put, &mut Garbage::new()))
+            .collect()
     }
 
     async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
-        deletes.iter().map(|delete| self.remove(delete)).collect()
+        deletes
+            .iter()
+            .map(|delete| self.remove(delete, &mut Garbage::new()))
+            .collect()
     }
 
     fn location(&self) -> &str {
@@ -168,15 +175,15 @@ impl Store for MokaStore {
     }
 
     fn get_now(&self, key: &Key) -> Poll<Result<Option<Entry>>> {
-        Poll::Ready(self.read(key))
+        Poll::Ready(self.read(key, &mut Garbage::new()))
     }
 
     fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
-        Poll::Ready(self.write(put))
+        Poll::Ready(self.write(put, &mut Garbage::new()))
     }
 
     fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
-        Poll::Ready(self.remove(delete))
+        Poll::Ready(self.remove(delete, &mut Garbage::new()))
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {

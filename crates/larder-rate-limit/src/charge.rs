@@ -2,12 +2,12 @@
 
 use std::task::Poll;
 
-use http::StatusCode;
+use http::response::Parts;
 use larder_store::{Key, Result};
 
-use crate::Decision;
 use crate::policy::{Policy, timed_out};
 use crate::program::Refund;
+use crate::{Decision, Settlement};
 
 /// What a request was charged, and where.
 #[derive(Clone, Copy, Debug)]
@@ -40,15 +40,23 @@ impl Policy {
         let Charge { decision, ledger } = charge?;
         let refund = Refund::of(*self.limiter.gcra(), &decision)?;
         Some(Box::new(Refundable {
-            key,
+            key: self.limiter.charged(key, &decision),
             refund,
             ledger,
         }))
     }
 
-    pub(crate) fn is_refunded(&self, status: StatusCode) -> bool {
-        let refund_if = self.refund_if.as_ref();
-        refund_if.is_some_and(|refund_if| refund_if.holds(status))
+    /// Whether a response with this head gives its request's charge back: as the handler says, or else
+    /// as the layer's condition holds.
+    pub(crate) fn is_refunded(&self, head: &Parts) -> bool {
+        match head.extensions.get() {
+            Some(Settlement::Refund) => true,
+            Some(Settlement::Charge) => false,
+            None => {
+                let refund_if = self.refund_if.as_ref();
+                refund_if.is_some_and(|refund_if| refund_if.holds(head))
+            }
+        }
     }
 
     /// Gives a charge back if the store answers at once, and tells what remains then; pending, with

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Method, StatusCode, Uri};
+use http::response::Parts;
+use http::{Method, Uri};
 
 /// Whether a request passes uncounted.
 #[derive(Clone)]
@@ -29,15 +30,15 @@ impl fmt::Debug for ExemptIf {
 
 /// Whether a response gives its request's charge back.
 #[derive(Clone)]
-pub(crate) struct RefundIf(Arc<dyn Fn(StatusCode) -> bool + Send + Sync>);
+pub(crate) struct RefundIf(Arc<dyn Fn(&Parts) -> bool + Send + Sync>);
 
 impl RefundIf {
-    pub(crate) fn new(refund: impl Fn(StatusCode) -> bool + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(refund: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(refund))
     }
 
-    pub(crate) fn holds(&self, status: StatusCode) -> bool {
-        (self.0)(status)
+    pub(crate) fn holds(&self, head: &Parts) -> bool {
+        (self.0)(head)
     }
 }
 

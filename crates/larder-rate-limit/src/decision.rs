@@ -9,6 +9,7 @@ pub struct Decision {
     pub(crate) reset_us: i64,
     /// When what was charged is paid off; 0 where nothing was charged.
     pub(crate) paid_off_us: i64,
+    pub(crate) is_shared: bool,
 }
 
 impl Decision {
@@ -20,6 +21,12 @@ impl Decision {
     /// Whether the visitor was charged: not by a refusal, and not by a peek or a refund.
     pub const fn is_charged(&self) -> bool {
         self.paid_off_us != 0
+    }
+
+    /// Whether it was decided by a quota that the visitor shares with others, since the store in this
+    /// process has no room for a record of its own.
+    pub const fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// How many units may be used at once from here on, this request's own already taken off.

@@ -13,6 +13,7 @@ use tower_service::Service;
 use crate::Decision;
 use crate::body::ResponseBody;
 use crate::charge::{Charge, Refundable};
+use crate::key::Lookup;
 use crate::policy::{Policy, Verdict};
 use crate::response::Dialect;
 
@@ -57,7 +58,7 @@ pin_project! {
 
 /// What comes back from the store: the verdict, and what is needed to go on.
 type Asking<S, ReqBody> = Pin<Box<dyn Future<Output = Asked<S, ReqBody>> + Send>>;
-type Asked<S, ReqBody> = (Verdict, Key, S, Request<ReqBody>);
+type Asked<S, ReqBody> = (Verdict, Option<Key>, S, Request<ReqBody>);
 
 /// What comes back from a refund: what remains now, if the store says so.
 type Refunding = Pin<Box<dyn Future<Output = Option<Decision>> + Send>>;
@@ -102,6 +103,32 @@ where
         let asked = policy.clone();
         let asking = Box::pin(async move {
             let verdict = asked.decide(&key).await;
+            (verdict, Some(key), service, request)
+        });
+        Self {
+            state: State::Asking { asking },
+            policy,
+        }
+    }
+
+    /// As [`asking`](Self::asking), of one whose key has to be waited for first.
+    pub(crate) fn looking(
+        policy: Arc<Policy>,
+        lookup: Lookup,
+        service: S,
+        request: Request<ReqBody>,
+    ) -> Self
+    where
+        S: Send + 'static,
+        ReqBody: Send + 'static,
+    {
+        let asked = policy.clone();
+        let asking = Box::pin(async move {
+            let (key, request) = asked.key(lookup, request).await;
+            let verdict = match &key {
+                Some(key) => asked.decide(key).await,
+                None => Verdict::Pass(None),
+            };
             (verdict, key, service, request)
         });
         Self {
@@ -126,7 +153,7 @@ where
                     (Verdict::Pass(charge), key, mut service, request) => State::Passed {
                         call: service.call(request),
                         decision: charge.map(|charge| charge.decision),
-                        refundable: this.policy.refundable(key, charge),
+                        refundable: key.and_then(|key| this.policy.refundable(key, charge)),
                     },
                     (verdict, _, _, request) => State::Refused {
                         verdict,
@@ -139,20 +166,24 @@ where
                     refundable,
                 } => {
                     let response = ready!(call.poll(cx))?;
-                    match refundable.take() {
-                        Some(charge) if this.policy.is_refunded(response.status()) => {
-                            match this.policy.refund_now(&charge) {
-                                Poll::Ready(now) => {
-                                    return told(this.policy, now.or(*decision), response);
-                                }
-                                Poll::Pending => State::Refunding {
-                                    refunding: refund(this.policy.clone(), charge),
-                                    decision: *decision,
-                                    response: Some(Box::new(response)),
-                                },
-                            }
+                    let Some(charge) = refundable.take() else {
+                        return told(this.policy, *decision, response);
+                    };
+                    let (head, body) = response.into_parts();
+                    let is_refunded = this.policy.is_refunded(&head);
+                    let response = Response::from_parts(head, body);
+                    if !is_refunded {
+                        return told(this.policy, *decision, response);
+                    }
+                    match this.policy.refund_now(&charge) {
+                        Poll::Ready(now) => {
+                            return told(this.policy, now.or(*decision), response);
                         }
-                        _ => return told(this.policy, *decision, response),
+                        Poll::Pending => State::Refunding {
+                            refunding: refund(this.policy.clone(), charge),
+                            decision: *decision,
+                            response: Some(Box::new(response)),
+                        },
                     }
                 }
                 Projected::Refunding {

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode, Uri};
+use http::response::Parts;
+use http::{Method, Uri};
 use tower_layer::Layer;
 
 use crate::conditions::{ExemptIf, RefundIf};
@@ -78,18 +79,38 @@ impl RateLimitLayer {
         self
     }
 
-    /// The same layer, that waits at most `timeout` for a store that takes waiting. The default is
-    /// [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    /// The shortest timeout of a layer, 1 ms: a store that takes waiting never answers in none.
+    pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+
+    /// The longest timeout of a layer, 1 hour: there is none that waits for ever.
+    pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+
+    /// The same layer, that waits at most `timeout` for a store that takes waiting, and for each function
+    /// that [tells who is charged](KeyBy::from_async_fn). The default is
+    /// [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT). It is held between [`MIN_TIMEOUT`](Self::MIN_TIMEOUT)
+    /// and [`MAX_TIMEOUT`](Self::MAX_TIMEOUT).
     ///
     /// A store that takes longer counts as failing. The visitor may still be charged.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
         Arc::make_mut(&mut self.policy).timeout = timeout;
         self
     }
 
-    /// The same layer, that gives a request's charge back where its response has a status for which
-    /// `refund` holds: for what counts only when it went wrong. By default nothing is given back.
+    /// The same layer, that gives a request's charge back if the handler says so, by a
+    /// [`Settlement::Refund`](crate::Settlement) among the extensions of its response. Of requests about
+    /// which it says nothing the charge stays. By default nothing is given back.
+    ///
+    /// What is given back, and when, is as for [`with_refund_if`](Self::with_refund_if).
+    #[must_use]
+    pub fn with_refunds(self) -> Self {
+        self.with_refund_if(|_| false)
+    }
+
+    /// The same layer, that gives a request's charge back if `refund` holds for the head of its response
+    /// (status, headers and extensions): for what counts only when it went wrong. A handler that says
+    /// otherwise by a [`Settlement`](crate::Settlement) is obeyed. By default nothing is given back.
     ///
     /// Every request is charged before it is let in, so that of any number at once no more get in than
     /// the quota has. What is given back is as [`RateLimiter::refund`] gives it; it takes one more
@@ -104,13 +125,13 @@ impl RateLimitLayer {
     /// // Wrong passwords alone count.
     /// RateLimitLayer::new(guesses, KeyBy::peer())
     ///     .with_on_failure(OnFailure::Closed)
-    ///     .with_refund_if(|status| status != StatusCode::UNAUTHORIZED)
+    ///     .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED)
     /// # }
     /// ```
     #[must_use]
     pub fn with_refund_if<F>(mut self, refund: F) -> Self
     where
-        F: Fn(StatusCode) -> bool + Send + Sync + 'static,
+        F: Fn(&Parts) -> bool + Send + Sync + 'static,
     {
         Arc::make_mut(&mut self.policy).refund_if = Some(RefundIf::new(refund));
         self

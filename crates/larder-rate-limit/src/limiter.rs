@@ -7,6 +7,7 @@ use larder_store::{Key, KeyId, Programs, Record, Result, Store, StoreExt};
 
 use crate::program::{Peek, Refund, Tat};
 use crate::quota::invalid;
+use crate::shared::{SharedQuotas, is_full};
 use crate::{Decision, Gcra, Quota};
 
 /// Limits by GCRA, with the visitors' state in a store: the limit itself, without tower.
@@ -14,18 +15,26 @@ use crate::{Decision, Gcra, Quota};
 /// Every process that uses the same store and the same policy name shares the limit, exactly. Two
 /// policies never meet, also for the same visitor. Clones are cheap and share everything.
 ///
-/// A visitor costs one small record for as long as it takes its burst to come back.
+/// A visitor costs one small record for as long as it takes its burst to come back. A store in this
+/// process holds so many of each policy: `with_cap_of(Tat::KIND, ..)`, 100,000. While it is full, those
+/// it has a record of are limited as before, and visitors who are new share
+/// [some quotas](Self::SHARED_QUOTAS): more of them than there is room for never means no limit, and
+/// never disturbs another policy.
 #[derive(Clone)]
 pub struct RateLimiter {
     programs: Arc<dyn Programs>,
     policy: Arc<str>,
     quota: Quota,
     gcra: Gcra,
+    shared: SharedQuotas,
 }
 
 const MAX_POLICY: usize = 32;
 
 impl RateLimiter {
+    /// How many quotas visitors share for whom a store in this process has no room: 1,024.
+    pub const SHARED_QUOTAS: u16 = SharedQuotas::NUMBER;
+
     /// A limiter that gives each visitor `quota` under the name `policy`, which is in its keys,
     /// headers and metrics: 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
@@ -43,6 +52,7 @@ impl RateLimiter {
             programs: store.require_programs("a rate limit")?,
             policy: policy.into(),
             quota,
+            shared: SharedQuotas::default(),
         })
     }
 
@@ -74,7 +84,8 @@ impl RateLimiter {
     }
 
     /// What [`check`](Self::check) would decide now, with nothing charged. One round trip, none in
-    /// process.
+    /// process. Of a visitor who would have to [share a quota](Decision::is_shared) it tells what one of
+    /// its own would be.
     ///
     /// # Errors
     /// As the store gives them.
@@ -117,7 +128,10 @@ impl RateLimiter {
     /// The visitor may or may not have been given it back.
     pub async fn refund(&self, visitor: impl KeyId, decision: Decision) -> Result<Decision> {
         match Refund::of(self.gcra, &decision) {
-            Some(refund) => self.programs.run(&self.key(visitor), &refund).await,
+            Some(refund) => {
+                let key = self.charged(self.key(visitor), &decision);
+                self.programs.run(&key, &refund).await
+            }
             None => Ok(decision),
         }
     }
@@ -142,7 +156,18 @@ impl RateLimiter {
     }
 
     pub(crate) async fn check_key(&self, key: &Key) -> Result<Decision> {
-        self.programs.run(key, &self.gcra).await
+        match self.check_now(key) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => self.programs.run(key, &self.gcra).await,
+        }
+    }
+
+    /// The record that was charged by `decision` for the visitor with this key.
+    pub(crate) fn charged(&self, key: Key, decision: &Decision) -> Key {
+        match decision.is_shared {
+            true => self.shared.key(&self.policy, &key),
+            false => key,
+        }
     }
 
     pub(crate) fn refund_now(&self, key: &Key, refund: &Refund) -> Poll<Result<Decision>> {
@@ -154,7 +179,24 @@ impl RateLimiter {
     }
 
     pub(crate) fn check_now(&self, key: &Key) -> Poll<Result<Decision>> {
-        self.programs.run_now(key, &self.gcra)
+        self.check_in(&*self.programs, key)
+    }
+
+    /// Decides in a store that answers at once; pending, with nothing charged, in any other.
+    pub(crate) fn check_in(&self, programs: &dyn Programs, key: &Key) -> Poll<Result<Decision>> {
+        match programs.run_now(key, &self.gcra) {
+            Poll::Ready(Err(error)) if is_full(&error) => {
+                let shared = self.shared.key(&self.policy, key);
+                match programs.run_now(&shared, &self.gcra) {
+                    Poll::Ready(Ok(mut decision)) => {
+                        decision.is_shared = true;
+                        Poll::Ready(Ok(decision))
+                    }
+                    _ => Poll::Ready(Err(error)),
+                }
+            }
+            answer => answer,
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What an operator sees of a limit: counters and two lines of log, none of which names a visitor.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use larder_store::Error;
 use metrics::{Counter, counter};
@@ -32,8 +33,12 @@ pub(crate) struct Meter {
     refunded: Counter,
     refund_lost: Counter,
     unkeyed: Counter,
+    key_too_late: Counter,
+    shared: Counter,
     is_failing: Arc<AtomicBool>,
     has_told_of_unkeyed: Arc<AtomicBool>,
+    told_of_late_keys: Arc<Seldom>,
+    told_of_no_room: Arc<Seldom>,
 }
 
 impl Meter {
@@ -64,8 +69,15 @@ impl Meter {
             refunded: refunds("done"),
             refund_lost: refunds("lost"),
             unkeyed: counter!("larder_rate_limit_unkeyed_total", "policy" => policy.to_owned()),
+            key_too_late: counter!(
+                "larder_rate_limit_key_timeouts_total",
+                "policy" => policy.to_owned()
+            ),
+            shared: counter!("larder_rate_limit_shared_total", "policy" => policy.to_owned()),
             is_failing: Arc::default(),
             has_told_of_unkeyed: Arc::default(),
+            told_of_late_keys: Arc::default(),
+            told_of_no_room: Arc::default(),
         }
     }
 
@@ -111,6 +123,30 @@ impl Meter {
         }
     }
 
+    /// A visitor was charged by a quota that it shares: told once a minute, since visitors with a record
+    /// of their own come in between.
+    pub(crate) fn shares_a_quota(&self) {
+        self.shared.increment(1);
+        if self.told_of_no_room.is_time() {
+            tracing::warn!(
+                policy = &*self.policy,
+                "a rate limit has no room for new visitors, who share quotas meanwhile: raise it with \
+                 MokaStore::builder().with_cap_of(Tat::KIND, visitors)"
+            );
+        }
+    }
+
+    /// A function did not tell in time who is charged: told once a minute.
+    pub(crate) fn key_too_late(&self) {
+        self.key_too_late.increment(1);
+        if self.told_of_late_keys.is_time() {
+            tracing::warn!(
+                policy = &*self.policy,
+                "a rate limit was not told in time who sent a request"
+            );
+        }
+    }
+
     /// A request had no key: told once, since it is most often a mistake of the setup.
     pub(crate) fn no_key(&self) {
         self.unkeyed.increment(1);
@@ -123,6 +159,26 @@ impl Meter {
                  address, and the visitor the header?"
             );
         }
+    }
+}
+
+/// What is told once a minute at most, however often it happens.
+#[derive(Default)]
+struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    const PAUSE: Duration = Duration::from_secs(60);
+
+    fn is_time(&self) -> bool {
+        // Somebody else is telling, or finds that it is too early.
+        let Ok(mut last) = self.0.try_lock() else {
+            return false;
+        };
+        let is_time = last.is_none_or(|last| last.elapsed() >= Self::PAUSE);
+        if is_time {
+            *last = Some(Instant::now());
+        }
+        is_time
     }
 }
 

@@ -8,7 +8,8 @@ use crate::program::{InspectTat, Refund, Tat};
 use crate::{Decision, RateLimiter};
 
 /// What a layer does with a request while the store does not answer in time, or answers with an
-/// error. A store that is [full](larder_store::Refusal::Full) is one of these errors.
+/// error. A server that is [full](larder_store::Refusal::Full) is one of these errors; a store in this
+/// process that has no room for one more visitor still [limits](RateLimiter::SHARED_QUOTAS) it.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum OnFailure {
@@ -58,7 +59,7 @@ impl LocalStore {
     }
 
     pub(crate) fn check(&self, limiter: &RateLimiter, key: &Key) -> Result<Decision> {
-        match self.0.run_now(key, limiter.gcra()) {
+        match limiter.check_in(&*self.0, key) {
             Poll::Ready(answer) => answer,
             Poll::Pending => Err(waits()),
         }

@@ -10,7 +10,7 @@ use crate::body::ResponseBody;
 use crate::charge::{Charge, Ledger};
 use crate::conditions::{ExemptIf, RefundIf};
 use crate::headers::Fields;
-use crate::key::Seen;
+use crate::key::{Found, Lookup, Seen};
 use crate::meter::{Meter, Outcome};
 use crate::response::{Dialect, Refusals};
 use crate::{Decision, Headers, KeyBy, OnFailure, RateLimitLayer, RateLimiter, Unkeyed};
@@ -58,25 +58,44 @@ impl Policy {
         }
     }
 
-    /// Whom to charge; nobody, where the request is exempt.
-    pub(crate) fn key_of<B>(&self, request: Request<B>) -> (Option<Key>, Request<B>) {
+    /// Whom to charge, as far as that takes no waiting; nobody, where the request is exempt.
+    pub(crate) fn key_of<B>(&self, request: Request<B>) -> (Found, Request<B>) {
         let exempt_if = self.exempt_if.as_ref();
         if exempt_if.is_some_and(|it| it.holds(request.method(), request.uri())) {
             self.meter.count(Outcome::Exempt);
-            return (None, request);
+            return (Found::Now(None), request);
         }
         if self.key_by.needs_parts() {
             let (parts, body) = request.into_parts();
-            let key = self.key(Seen::of_parts(&parts));
-            return (key, Request::from_parts(parts, body));
+            let found = self.found(Seen::of_parts(&parts));
+            return (found, Request::from_parts(parts, body));
         }
-        (self.key(Seen::of(&request)), request)
+        (self.found(Seen::of(&request)), request)
     }
 
-    fn key(&self, seen: Seen<'_>) -> Option<Key> {
-        if let Some(key) = self.key_by.find(&self.limiter, seen) {
-            return Some(key);
+    fn found(&self, seen: Seen<'_>) -> Found {
+        match self.key_by.find(&self.limiter, seen) {
+            Found::Now(key) => Found::Now(key.or_else(|| self.unkeyed())),
+            later => later,
         }
+    }
+
+    /// Whom to charge, once it is known.
+    pub(crate) async fn key<B>(
+        &self,
+        lookup: Lookup,
+        request: Request<B>,
+    ) -> (Option<Key>, Request<B>) {
+        let (parts, body) = request.into_parts();
+        let too_late = || self.meter.key_too_late();
+        let key = lookup
+            .key(&self.limiter, &parts, self.timeout, too_late)
+            .await;
+        let key = key.or_else(|| self.unkeyed());
+        (key, Request::from_parts(parts, body))
+    }
+
+    fn unkeyed(&self) -> Option<Key> {
         self.meter.no_key();
         match self.unkeyed {
             Unkeyed::Shared => Some(self.limiter.key("unkeyed")),
@@ -108,6 +127,7 @@ impl Policy {
         match answer {
             Ok(decision) => {
                 self.meter.store_works();
+                self.full(&decision);
                 let ledger = Ledger::Shared;
                 self.told(decision, ledger, Outcome::Allowed, Outcome::Refused)
             }
@@ -127,6 +147,7 @@ impl Policy {
             OnFailure::Closed => self.closed(),
             OnFailure::Local(local) => match local.check(&self.limiter, key) {
                 Ok(decision) => {
+                    self.full(&decision);
                     let ledger = Ledger::Local;
                     self.told(
                         decision,
@@ -137,6 +158,12 @@ impl Policy {
                 }
                 Err(_) => self.closed(),
             },
+        }
+    }
+
+    fn full(&self, decision: &Decision) {
+        if decision.is_shared {
+            self.meter.shares_a_quota();
         }
     }
 

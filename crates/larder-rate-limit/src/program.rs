@@ -8,12 +8,12 @@ use crate::gcra::Change;
 use crate::{Decision, Gcra};
 
 /// What is kept for a visitor: the theoretical arrival time. On Redis one string, the integer as
-/// text, whose TTL ends when the TAT does.
+/// text, whose TTL ends when the TAT does. Each policy is a [partition](Kind::partitioned) of the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tat(i64);
 
 impl Record for Tat {
-    const KIND: Kind = Kind::record("limit");
+    const KIND: Kind = Kind::record("limit").partitioned();
 
     type Inspect = InspectTat;
 }
@@ -175,6 +175,7 @@ fn decision(wire: Wire) -> Result<Decision> {
         retry_after_us: span(&retry_after)?,
         reset_us: span(&reset)?,
         paid_off_us: span(&paid_off)?,
+        is_shared: false,
     })
 }
 

@@ -7,6 +7,7 @@ use tower_service::Service;
 
 use crate::body::ResponseBody;
 use crate::future::ResponseFuture;
+use crate::key::Found;
 use crate::policy::{Policy, Verdict};
 use crate::response::Dialect;
 
@@ -29,6 +30,14 @@ impl<S> RateLimit<S> {
     }
 }
 
+impl<S: Clone> RateLimit<S> {
+    /// The instance that was polled ready, to go with the request; a fresh one stays.
+    fn take_ready(&mut self) -> S {
+        let fresh = self.inner.clone();
+        std::mem::replace(&mut self.inner, fresh)
+    }
+}
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RateLimit<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
@@ -45,14 +54,17 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (key, request) = self.policy.key_of(request);
-        let Some(key) = key else {
-            return ResponseFuture::passed(
-                self.policy.clone(),
-                self.inner.call(request),
-                None,
-                None,
-            );
+        let (found, request) = self.policy.key_of(request);
+        let key = match found {
+            Found::Now(Some(key)) => key,
+            Found::Now(None) => {
+                let call = self.inner.call(request);
+                return ResponseFuture::passed(self.policy.clone(), call, None, None);
+            }
+            Found::Later(lookup) => {
+                let ready = self.take_ready();
+                return ResponseFuture::looking(self.policy.clone(), lookup, ready, request);
+            }
         };
         match self.policy.decide_now(&key) {
             Poll::Ready(Verdict::Pass(charge)) => {
@@ -65,9 +77,7 @@ where
                 ResponseFuture::refused(self.policy.clone(), refused, dialect)
             }
             Poll::Pending => {
-                // The instance that was polled ready goes with the request; a fresh one stays.
-                let fresh = self.inner.clone();
-                let ready = std::mem::replace(&mut self.inner, fresh);
+                let ready = self.take_ready();
                 ResponseFuture::asking(self.policy.clone(), key, ready, request)
             }
         }

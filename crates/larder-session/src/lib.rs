@@ -5,6 +5,7 @@ mod axum;
 mod cookie;
 mod error;
 mod http;
+mod identity;
 mod lifetime;
 mod meter;
 mod on_failure;

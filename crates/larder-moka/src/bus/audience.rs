@@ -14,8 +14,10 @@ impl Audience {
         self.0.insert(number, mailbox);
     }
 
-    pub(super) fn remove(&mut self, number: u64) {
-        self.0.remove(&number);
+    /// Gives back the mailbox, to be dropped out of the lock: that wakes its subscriber.
+    #[must_use]
+    pub(super) fn remove(&mut self, number: u64) -> Option<Arc<Mailbox>> {
+        self.0.remove(&number)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -100,20 +100,24 @@ impl Board {
     fn remove(&self, place: &Place) {
         for channel in place.interest.channels() {
             let hash = self.hasher.hash_one(channel);
+            // Declared before the lock, so dropped after it.
+            let _left;
             let mut shard = self.shard(hash).lock();
             if let Ok(mut entry) = shard.find_entry(hash, |(of, _)| of == channel) {
                 let audience = &mut entry.get_mut().1;
-                audience.remove(place.number);
+                _left = audience.remove(place.number);
                 if audience.is_empty() {
                     entry.remove();
                 }
             }
         }
         if !place.interest.patterns().is_empty() {
+            let mut left = Vec::new();
             self.topics.write().retain_mut(|(_, audience)| {
-                audience.remove(place.number);
+                left.extend(audience.remove(place.number));
                 !audience.is_empty()
             });
+            drop(left);
         }
         self.held.fetch_sub(place.count(), Ordering::AcqRel);
     }

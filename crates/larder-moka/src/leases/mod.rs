@@ -11,21 +11,24 @@ use larder_store::{Claim, Claimed, Delete, Fence, Form, Key, Leases, Put, Result
 pub(crate) use table::LeaseTable;
 
 use crate::MokaStore;
+use crate::pinned::Garbage;
 
 /// Every operation but `follow` answers without waiting. The lease of a key is locked while its
 /// value is read or written, so the two change in one step; values know nothing of leases, and no
-/// lease is locked while a value is.
+/// lease is locked while a value is. What either leaves is dropped when neither is locked.
 impl MokaStore {
     fn take(&self, claim: &Claim) -> Result<Claimed> {
         let key = claim.key();
         key.require(Form::Value, "claim")?;
         let address = self.pinned.address(key);
+        let (mut values, mut leases) = (Garbage::new(), Garbage::new());
         loop {
-            let mut lease = self.leases.lock(address, &*self.clock);
-            let held = self.read(key)?;
-            let has_seen = match held {
+            let held;
+            let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
+            held = self.read(key, &mut values)?;
+            let has_seen = match &held {
                 Some(entry) if claim.seen() != Some(entry.version) => {
-                    return Ok(Claimed::Fresh(entry));
+                    return Ok(Claimed::Fresh(entry.clone()));
                 }
                 held => held.is_some(),
             };
@@ -39,7 +42,7 @@ impl MokaStore {
                 return Ok(Claimed::Lead(fence));
             }
             drop(lease);
-            self.leases.make_room(&*self.clock)?;
+            self.leases.make_room(&*self.clock, &mut leases)?;
         }
     }
 
@@ -47,8 +50,9 @@ impl MokaStore {
         put.key().require(Form::Value, "commit")?;
         self.check_size("commit", put)?;
         let address = self.pinned.address(put.key());
-        let mut lease = self.leases.lock(address, &*self.clock);
-        if lease.holder() != Some(fence) || !self.write(put)? {
+        let (mut values, mut leases) = (Garbage::new(), Garbage::new());
+        let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
+        if lease.holder() != Some(fence) || !self.write(put, &mut values)? {
             return Ok(false);
         }
         lease.end();
@@ -58,8 +62,9 @@ impl MokaStore {
     fn end_and_remove(&self, key: &Key) -> Result<bool> {
         key.require(Form::Value, "invalidate")?;
         let address = self.pinned.address(key);
-        let mut lease = self.leases.lock(address, &*self.clock);
-        let removed = self.remove(&Delete::new(key.clone()))?;
+        let (mut values, mut leases) = (Garbage::new(), Garbage::new());
+        let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
+        let removed = self.remove(&Delete::new(key.clone()), &mut values)?;
         lease.end();
         Ok(removed)
     }
@@ -74,7 +79,8 @@ impl Leases for MokaStore {
     async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
         key.require(Form::Value, "renew")?;
         let address = self.pinned.address(key);
-        let mut lease = self.leases.lock(address, &*self.clock);
+        let mut leases = Garbage::new();
+        let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
         let holds = lease.holder() == Some(fence);
         if holds {
             lease.hold(hold);
@@ -89,7 +95,8 @@ impl Leases for MokaStore {
     async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
         key.require(Form::Value, "abandon")?;
         let address = self.pinned.address(key);
-        let mut lease = self.leases.lock(address, &*self.clock);
+        let mut leases = Garbage::new();
+        let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
         let holds = lease.holder() == Some(fence);
         if holds {
             lease.end();
@@ -108,7 +115,11 @@ impl Leases for MokaStore {
     async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
         key.require(Form::Value, "follow")?;
         let address = self.pinned.address(key);
-        let watch = || self.leases.lock(address, &*self.clock).watch();
+        let watch = || {
+            let mut leases = Garbage::new();
+            let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
+            lease.watch()
+        };
         Ok(follow::follow(watch, &*self.clock, within).await)
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::after;
 use super::follow::Watch;
-use crate::pinned::{Address, KindSpace, Locked};
+use crate::pinned::{Address, Garbage, KindSpace, Locked};
 
 /// Names the space of leases; it is no kind of keys.
 const LEASE: Kind = Kind::pinned("lease");
@@ -20,21 +20,15 @@ pub(crate) struct LeaseTable {
 }
 
 /// A lease that is held, which is in the table until its end.
-struct Held {
+pub(super) struct Held {
     fence: Fence,
     /// Made by the first who follows.
     followers: Option<Arc<Notify>>,
 }
 
 impl Drop for Held {
-    /// However it ended, and after the lock of its shard was given back.
+    /// However it ended, and after every lock was given back: what a waker runs is its owner's affair.
     fn drop(&mut self) {
-        self.tell_followers();
-    }
-}
-
-impl Held {
-    fn tell_followers(&self) {
         if let Some(followers) = &self.followers {
             followers.notify_waiters();
         }
@@ -51,8 +45,13 @@ impl LeaseTable {
     }
 
     /// The lease of a key, held or not, under the lock of its shard.
-    pub(super) fn lock<'a>(&'a self, address: Address<'a>, clock: &dyn Clock) -> Lease<'a> {
-        let mut locked = self.held.lock_to_write(address, clock);
+    pub(super) fn lock<'a>(
+        &'a self,
+        address: Address<'a>,
+        clock: &dyn Clock,
+        garbage: &'a mut Garbage<Held>,
+    ) -> Lease<'a> {
+        let mut locked = self.held.lock_to_write(address, clock, garbage);
         let slot = locked.live(address);
         Lease {
             table: self,
@@ -66,8 +65,8 @@ impl LeaseTable {
     ///
     /// # Errors
     /// [`Refusal::Full`] where none has.
-    pub(super) fn make_room(&self, clock: &dyn Clock) -> Result<()> {
-        if self.held.make_room(clock) {
+    pub(super) fn make_room(&self, clock: &dyn Clock, garbage: &mut Garbage<Held>) -> Result<()> {
+        if self.held.make_room(clock, garbage) {
             return Ok(());
         }
         Err(Error::new(
@@ -127,7 +126,10 @@ impl Lease<'_> {
         );
         self.locked.set_deadline(slot, until);
         if until < before {
-            self.locked.item(slot).held.tell_followers();
+            let held = &mut self.locked.item_mut(slot).held;
+            let (fence, followers) = (held.fence, held.followers.take());
+            // As a lease that ended: those who follow look again.
+            self.locked.discard(Held { fence, followers });
         }
     }
 

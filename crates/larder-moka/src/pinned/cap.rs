@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larder_store::{Error, ErrorKind, Kind, Refusal};
 
-/// How many keys a kind may hold, and how many it holds.
+/// How many keys a kind, or one partition of it, may hold, and how many it holds.
 ///
 /// A key is reserved before it is stored and released after it is removed, both under the lock of
 /// its shard, so that the count is never less than what is stored.
@@ -45,8 +45,12 @@ impl Cap {
             operation,
             ErrorKind::Refused(Refusal::Full),
             format!(
-                "kind '{}' holds its {} keys, none of them expired: \
+                "{} '{}' holds its {} keys, none of them expired: \
                  raise it with MokaStore::builder().with_cap_of(kind, keys)",
+                match kind.is_partitioned() {
+                    true => "a partition of kind",
+                    false => "kind",
+                },
                 kind.name(),
                 self.limit
             ),

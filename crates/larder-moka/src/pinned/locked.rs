@@ -2,20 +2,23 @@ use larder_store::{Clock, Timestamp};
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use super::shard::{Address, Due, Item, Shard};
+use super::shard::{Address, Due, Held, Item, Shard};
 use super::space::KindSpace;
+
+/// What was removed. To drop a value, a record or a lease may take long, and runs code that is not
+/// ours: wakers, and what an owner of bytes does at their end. So whoever takes a lock brings this
+/// from outside of it, and of every other lock that it holds.
+pub(crate) type Garbage<T = Held> = SmallVec<[T; 3]>;
 
 /// A shard under its lock, at one moment.
 ///
 /// The clock is read under the lock, so that time never goes back between two operations on one
-/// key. What is removed is dropped after the lock is given back: dropping a record or a value may
-/// take long, and runs code that is not ours.
+/// key. Nothing is dropped under it.
 pub(crate) struct Locked<'a, T> {
     shard: MutexGuard<'a, Shard<T>>,
     space: &'a KindSpace<T>,
     now: Timestamp,
-    // Declared after the lock, so dropped after it.
-    garbage: SmallVec<[T; 3]>,
+    garbage: &'a mut Garbage<T>,
 }
 
 impl<'a, T> Locked<'a, T> {
@@ -23,12 +26,13 @@ impl<'a, T> Locked<'a, T> {
         space: &'a KindSpace<T>,
         shard: MutexGuard<'a, Shard<T>>,
         clock: &dyn Clock,
+        garbage: &'a mut Garbage<T>,
     ) -> Self {
         Self {
             shard,
             space,
             now: clock.now(),
-            garbage: SmallVec::new(),
+            garbage,
         }
     }
 
@@ -71,11 +75,17 @@ impl<'a, T> Locked<'a, T> {
 
     pub(super) fn replace(&mut self, slot: usize, held: T) {
         let before = std::mem::replace(&mut self.shard.item_mut(slot).held, held);
-        self.garbage.push(before);
+        self.discard(before);
+    }
+
+    /// Drops `held` when no lock is held any more.
+    pub(crate) fn discard(&mut self, held: T) {
+        self.garbage.push(held);
     }
 
     pub(crate) fn remove(&mut self, slot: usize) {
-        self.garbage.push(self.shard.remove(slot));
+        let removed = self.shard.remove(slot);
+        self.discard(removed);
         self.space.cap.release();
     }
 

@@ -1,7 +1,7 @@
-//! The pinned space: keys that stay until their end, with an exact cap for each kind.
+//! The pinned space: keys that stay until their end, with an exact cap for each kind and partition.
 //!
-//! Each kind has shards of its own, so that a flood of one kind neither fills, nor slows, nor
-//! hides what has expired in another. Every shard is a table, a dense list of items and a heap of
+//! Each kind, and each partition of one, has shards of its own, so that a flood of one neither
+//! fills, nor slows, nor hides what has expired in another. Every shard is a table, a dense list of items and a heap of
 //! deadlines, under one lock.
 
 mod cap;
@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 use foldhash::quality::RandomState;
 use larder_store::{Call, Clock, Delete, Entry, Key, Kind, Put, Result, Ttl};
 
-pub(crate) use locked::Locked;
+pub(crate) use locked::{Garbage, Locked};
 pub(crate) use shard::Address;
 pub(crate) use space::KindSpace;
 use space::Padded;
@@ -32,14 +32,21 @@ pub(crate) struct Pinned {
     first: Link,
 }
 
-/// A list of the kinds in the order in which they were first used. An app has a handful, so
-/// walking it costs less than hashing a name, and no lock.
+/// A list of the kinds, and of their partitions, in the order in which they were first used. An app
+/// has a handful, so walking it costs less than hashing a name, and no lock.
 type Link = OnceLock<Box<Node>>;
 
 struct Node {
     space: KindSpace,
+    partition: Option<Box<str>>,
     next: Link,
 }
+
+/// How many partitions of a kind are kept apart, so that their number is bounded whoever names them.
+pub const MAX_PARTITIONS: usize = 64;
+
+/// The partition of all that come after those. No name of one is empty.
+const REST: &str = "";
 
 impl Pinned {
     pub(crate) fn new(default_cap: usize, caps: Vec<(Kind, usize)>) -> Self {
@@ -51,31 +58,41 @@ impl Pinned {
         }
     }
 
-    pub(crate) fn get(&self, key: &Key, clock: &dyn Clock) -> Result<Option<Entry>> {
-        self.space(key.kind()).get(self.address(key), clock)
+    pub(crate) fn get(
+        &self,
+        key: &Key,
+        clock: &dyn Clock,
+        garbage: &mut Garbage,
+    ) -> Result<Option<Entry>> {
+        self.space(key).get(self.address(key), clock, garbage)
     }
 
-    pub(crate) fn put(&self, put: &Put, clock: &dyn Clock) -> Result<bool> {
+    pub(crate) fn put(&self, put: &Put, clock: &dyn Clock, garbage: &mut Garbage) -> Result<bool> {
         let key = put.key();
-        self.space(key.kind()).put(self.address(key), put, clock)
+        self.space(key).put(self.address(key), put, clock, garbage)
     }
 
-    pub(crate) fn delete(&self, delete: &Delete, clock: &dyn Clock) -> Result<bool> {
+    pub(crate) fn delete(
+        &self,
+        delete: &Delete,
+        clock: &dyn Clock,
+        garbage: &mut Garbage,
+    ) -> Result<bool> {
         let key = delete.key();
-        self.space(key.kind())
-            .delete(self.address(key), delete, clock)
+        self.space(key)
+            .delete(self.address(key), delete, clock, garbage)
     }
 
     pub(crate) fn expire(&self, key: &Key, ttl: Ttl, clock: &dyn Clock) -> Result<bool> {
-        self.space(key.kind()).expire(self.address(key), ttl, clock)
+        self.space(key).expire(self.address(key), ttl, clock)
     }
 
     pub(crate) fn ttl(&self, key: &Key, clock: &dyn Clock) -> Result<Option<Ttl>> {
-        self.space(key.kind()).ttl(self.address(key), clock)
+        self.space(key).ttl(self.address(key), clock)
     }
 
     pub(crate) fn step(&self, key: &Key, call: &mut dyn Call, clock: &dyn Clock) -> Result<()> {
-        self.space(key.kind()).step(self.address(key), call, clock)
+        self.space(key).step(self.address(key), call, clock)
     }
 
     pub(crate) fn address<'a>(&self, key: &'a Key) -> Address<'a> {
@@ -89,21 +106,32 @@ impl Pinned {
 
     /// The shards of every kind.
     pub(crate) fn shards(&self) -> impl Iterator<Item = &Padded<shard::Held>> + Send {
-        let kinds = std::iter::successors(self.first.get(), |node| node.next.get());
-        kinds.flat_map(|node| node.space.shards())
+        self.nodes().flat_map(|node| node.space.shards())
     }
 
-    fn space(&self, kind: Kind) -> &KindSpace {
-        let mut link = &self.first;
+    fn nodes(&self) -> impl Iterator<Item = &Node> + Send {
+        std::iter::successors(self.first.get(), |node| node.next.get()).map(|node| &**node)
+    }
+
+    fn space(&self, key: &Key) -> &KindSpace {
+        let (kind, mut partition) = (key.kind(), key.partition());
+        let (mut link, mut others) = (&self.first, 0);
         loop {
             let node = link.get_or_init(|| {
                 Box::new(Node {
                     space: KindSpace::new(kind, self.cap_of(kind)),
+                    partition: partition.map(Box::from),
                     next: Link::new(),
                 })
             });
             if node.space.kind == kind {
-                return &node.space;
+                if node.partition.as_deref() == partition {
+                    return &node.space;
+                }
+                others += 1;
+                if others >= MAX_PARTITIONS {
+                    partition = partition.and(Some(REST));
+                }
             }
             link = &node.next;
         }
@@ -119,9 +147,18 @@ impl Pinned {
 impl Pinned {
     /// How many keys a kind holds, expired ones among them, after checking that its parts agree.
     pub(crate) fn held(&self, kind: Kind) -> usize {
-        let space = self.space(kind);
-        let stored: usize = space.lengths().into_iter().sum();
-        assert_eq!(stored, space.cap.held());
-        stored
+        let nodes = self.nodes().filter(|node| node.space.kind == kind);
+        let held = nodes.map(|node| {
+            let stored: usize = node.space.lengths().into_iter().sum();
+            assert_eq!(stored, node.space.cap.held());
+            stored
+        });
+        held.sum()
+    }
+
+    /// How many partitions a kind has.
+    pub(crate) fn partitions(&self, kind: Kind) -> usize {
+        let nodes = self.nodes().filter(|node| node.space.kind == kind);
+        nodes.count()
     }
 }

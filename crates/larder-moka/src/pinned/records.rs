@@ -1,6 +1,6 @@
 use larder_store::{Call, Cell, Clock, Result, Timestamp, Ttl};
 
-use super::locked::Locked;
+use super::locked::{Garbage, Locked};
 use super::shard::{Address, Held};
 use super::space::KindSpace;
 
@@ -17,10 +17,11 @@ impl KindSpace {
         call: &mut dyn Call,
         clock: &dyn Clock,
     ) -> Result<()> {
+        let mut garbage = Garbage::new();
         loop {
             // Made before the lock is taken, so that whatever is left in it is dropped after.
             let mut cell = Cell::new();
-            let mut locked = self.lock_to_write(address, clock);
+            let mut locked = self.lock_to_write(address, clock, &mut garbage);
             if let Some(slot) = locked.live(address) {
                 return self.step_in_place(&mut locked, slot, call);
             }
@@ -36,7 +37,7 @@ impl KindSpace {
                     drop(unwanted);
                 }
             }
-            if !self.make_room(clock) {
+            if !self.make_room(clock, &mut garbage) {
                 return Err(self.full("run"));
             }
         }

@@ -3,7 +3,7 @@ use parking_lot::Mutex;
 
 use super::cap::Cap;
 use super::earliest::Earliest;
-use super::locked::Locked;
+use super::locked::{Garbage, Locked};
 use super::shard::{Address, Held, Shard};
 
 /// How many shards a kind has. A power of two.
@@ -45,15 +45,25 @@ impl<T> KindSpace<T> {
     }
 
     /// The shard of `address`, for a read.
-    pub(crate) fn lock(&self, address: Address<'_>, clock: &dyn Clock) -> Locked<'_, T> {
+    pub(crate) fn lock<'a>(
+        &'a self,
+        address: Address<'_>,
+        clock: &dyn Clock,
+        garbage: &'a mut Garbage<T>,
+    ) -> Locked<'a, T> {
         // The table takes the lowest and the highest bits of the hash.
         let shard = (address.hash >> 32) as usize % SHARDS;
-        Locked::new(self, self.shards[shard].0.lock(), clock)
+        Locked::new(self, self.shards[shard].0.lock(), clock, garbage)
     }
 
     /// The shard of `address`, for a write, which collects a little of what has expired.
-    pub(crate) fn lock_to_write(&self, address: Address<'_>, clock: &dyn Clock) -> Locked<'_, T> {
-        let mut locked = self.lock(address, clock);
+    pub(crate) fn lock_to_write<'a>(
+        &'a self,
+        address: Address<'_>,
+        clock: &dyn Clock,
+        garbage: &'a mut Garbage<T>,
+    ) -> Locked<'a, T> {
+        let mut locked = self.lock(address, clock, garbage);
         locked.collect(PER_WRITE);
         locked
     }
@@ -64,7 +74,7 @@ impl<T> KindSpace<T> {
     /// No shard may be locked by the caller. Where nothing can have expired it looks at no shard,
     /// so refusing a flood is O(1). Otherwise it is O(shards), plus O(log n) for each key that has
     /// expired or was put off, of which a shard's part ends at its first batch with an expired one.
-    pub(crate) fn make_room(&self, clock: &dyn Clock) -> bool {
+    pub(crate) fn make_room(&self, clock: &dyn Clock, garbage: &mut Garbage<T>) -> bool {
         let mut sweep = self.earliest.lock();
         if self.cap.has_room() {
             return true;
@@ -75,7 +85,7 @@ impl<T> KindSpace<T> {
         sweep.begin();
         let (mut removed, mut earliest) = (0, None);
         for shard in &self.shards {
-            let (from_shard, next) = self.sweep(shard, clock);
+            let (from_shard, next) = self.sweep(shard, clock, garbage);
             removed += from_shard;
             earliest = [earliest, next].into_iter().flatten().min();
         }
@@ -83,9 +93,14 @@ impl<T> KindSpace<T> {
         removed > 0 || self.cap.has_room()
     }
 
-    fn sweep(&self, shard: &Padded<T>, clock: &dyn Clock) -> (usize, Option<Timestamp>) {
+    fn sweep(
+        &self,
+        shard: &Padded<T>,
+        clock: &dyn Clock,
+        garbage: &mut Garbage<T>,
+    ) -> (usize, Option<Timestamp>) {
         loop {
-            let mut locked = Locked::new(self, shard.0.lock(), clock);
+            let mut locked = Locked::new(self, shard.0.lock(), clock, garbage);
             let removed = locked.collect(PER_SWEEP);
             let next = locked.earliest();
             if removed > 0 || next.is_none_or(|next| next > locked.now()) {

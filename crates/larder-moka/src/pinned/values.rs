@@ -1,22 +1,33 @@
 use larder_store::{Clock, Delete, Entry, Put, Result, Ttl};
 
-use super::locked::Locked;
+use super::locked::{Garbage, Locked};
 use super::shard::{Address, Held};
 use super::space::KindSpace;
 
 /// The operations on values. Each is O(1) beside the deadlines, which are O(log n) amortised.
 impl KindSpace {
-    pub(super) fn get(&self, address: Address<'_>, clock: &dyn Clock) -> Result<Option<Entry>> {
-        let mut locked = self.lock(address, clock);
+    pub(super) fn get(
+        &self,
+        address: Address<'_>,
+        clock: &dyn Clock,
+        garbage: &mut Garbage,
+    ) -> Result<Option<Entry>> {
+        let mut locked = self.lock(address, clock, garbage);
         match locked.live(address) {
             Some(slot) => Ok(Some(self.value(&locked, slot, "get")?.clone())),
             None => Ok(None),
         }
     }
 
-    pub(super) fn put(&self, address: Address<'_>, put: &Put, clock: &dyn Clock) -> Result<bool> {
+    pub(super) fn put(
+        &self,
+        address: Address<'_>,
+        put: &Put,
+        clock: &dyn Clock,
+        garbage: &mut Garbage,
+    ) -> Result<bool> {
         loop {
-            let mut locked = self.lock_to_write(address, clock);
+            let mut locked = self.lock_to_write(address, clock, garbage);
             let slot = locked.live(address);
             let current = match slot {
                 Some(slot) => Some(self.value(&locked, slot, "put")?.version),
@@ -39,7 +50,7 @@ impl KindSpace {
                 return Ok(true);
             }
             drop(locked);
-            if !self.make_room(clock) {
+            if !self.make_room(clock, garbage) {
                 return Err(self.full("put"));
             }
         }
@@ -50,8 +61,9 @@ impl KindSpace {
         address: Address<'_>,
         delete: &Delete,
         clock: &dyn Clock,
+        garbage: &mut Garbage,
     ) -> Result<bool> {
-        let mut locked = self.lock_to_write(address, clock);
+        let mut locked = self.lock_to_write(address, clock, garbage);
         let Some(slot) = locked.live(address) else {
             return Ok(false);
         };
@@ -64,7 +76,8 @@ impl KindSpace {
     }
 
     pub(super) fn expire(&self, address: Address<'_>, ttl: Ttl, clock: &dyn Clock) -> Result<bool> {
-        let mut locked = self.lock_to_write(address, clock);
+        let mut garbage = Garbage::new();
+        let mut locked = self.lock_to_write(address, clock, &mut garbage);
         let Some(slot) = locked.live(address) else {
             return Ok(false);
         };
@@ -75,7 +88,8 @@ impl KindSpace {
     }
 
     pub(super) fn ttl(&self, address: Address<'_>, clock: &dyn Clock) -> Result<Option<Ttl>> {
-        let mut locked = self.lock(address, clock);
+        let mut garbage = Garbage::new();
+        let mut locked = self.lock(address, clock, &mut garbage);
         let Some(slot) = locked.live(address) else {
             return Ok(None);
         };

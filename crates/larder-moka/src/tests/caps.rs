@@ -192,3 +192,50 @@ async fn what_needs_no_room_is_not_refused_by_a_full_kind() {
     assert_eq!(run(&store, &other, Step::Read).await.unwrap(), None);
     assert_eq!(run(&store, &held, Step::Read).await.unwrap(), Some(2));
 }
+
+#[tokio::test]
+async fn each_partition_of_a_kind_has_a_cap_of_its_own() {
+    const GATE: Kind = Kind::pinned("gate").partitioned();
+    let (store, clock) = store_with(|store| store.with_cap_of(GATE, 100));
+    for id in 0..1_000_u32 {
+        let written = store.put(&put(GATE, ("flooded", id), SECOND)).await;
+        assert_eq!(written.is_ok(), id < 100);
+    }
+    let refused = store.put(&put(GATE, ("flooded", "more"), HOUR)).await;
+    let text = refused.unwrap_err().to_string();
+    assert!(text.contains("a partition of kind 'gate'"), "{text}");
+    for id in 0..100_u32 {
+        assert!(store.put(&put(GATE, ("quiet", id), HOUR)).await.unwrap());
+    }
+    // Long ids, which are hashed, are in their partition too.
+    let long = "a".repeat(1_000);
+    let refused = store.put(&put(GATE, ("quiet", &*long), HOUR)).await;
+    assert!(is_full(&refused.unwrap_err()));
+    clock.advance(SECOND.into());
+    assert!(
+        store
+            .put(&put(GATE, ("flooded", &*long), HOUR))
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.pinned.partitions(GATE), 2);
+}
+
+#[tokio::test]
+async fn partitions_past_the_most_share_one_so_their_number_is_bounded() {
+    const GATE: Kind = Kind::pinned("gate").partitioned();
+    let (store, _) = store_with(|store| store.with_cap_of(GATE, 2));
+    let most = crate::MAX_PARTITIONS as u32;
+    for partition in 0..most {
+        for id in 0..2_u8 {
+            store.put(&put(GATE, (partition, id), HOUR)).await.unwrap();
+        }
+    }
+    for partition in most..10 * most {
+        let written = store.put(&put(GATE, (partition, 0_u8), HOUR)).await;
+        assert_eq!(written.is_ok(), partition < most + 2, "{partition}");
+    }
+    assert_eq!(store.pinned.partitions(GATE), crate::MAX_PARTITIONS + 1);
+    let shared = Key::new(GATE, (most + 1, 0_u8));
+    assert!(store.get(&shared).await.unwrap().is_some());
+}

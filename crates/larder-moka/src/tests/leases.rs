@@ -83,6 +83,44 @@ async fn a_follower_ends_with_the_lease_by_the_clock_of_the_system() {
     assert!(matches!(claimed, Claimed::Lead(_)), "{claimed:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_follower_waits_for_no_time_at_all_or_for_as_long_as_it_takes() {
+    let store = Arc::new(MokaStore::new());
+    let key = Key::new(PAGE, 1);
+    let Claimed::Lead(fence) = store
+        .claim(&Claim::new(key.clone(), Ttl::MAX))
+        .await
+        .unwrap()
+    else {
+        panic!("it does not lead");
+    };
+    assert!(!store.follow(&key, Duration::ZERO).await.unwrap());
+    let (following, of) = (store.clone(), key.clone());
+    let follow = tokio::spawn(async move { following.follow(&of, Duration::MAX).await });
+    tokio::time::sleep(Duration::from_secs(3 * 365 * 24 * 3600)).await;
+    assert!(!follow.is_finished());
+    assert!(store.abandon(&key, fence).await.unwrap());
+    assert!(follow.await.unwrap().unwrap());
+    assert!(store.follow(&key, Duration::ZERO).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_longest_ttl_overflows_nothing_however_far_the_clock_is() {
+    let (store, clock) = store_with(|builder| builder);
+    clock.advance(Duration::MAX);
+    for kind in [PAGE, SEAT] {
+        let put = put(kind, 1_u32, Ttl::MAX);
+        assert!(store.put(&put).await.unwrap());
+        assert_eq!(store.ttl(put.key()).await.unwrap(), Some(Ttl::MAX));
+        assert!(store.expire(put.key(), Ttl::MAX).await.unwrap());
+        let claim = Claim::new(put.key().clone(), Ttl::MAX).having_seen(put.version());
+        let Claimed::Lead(fence) = store.claim(&claim).await.unwrap() else {
+            panic!("it does not lead");
+        };
+        assert!(store.renew(put.key(), fence, Ttl::MAX).await.unwrap());
+    }
+}
+
 /// Whatever tasks do at once: fences of a key rise in the order in which they are granted, and a
 /// value that was committed was made under the last of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -10,3 +10,4 @@ mod records;
 mod scan;
 mod support;
 mod upkeep;
+mod wakers;

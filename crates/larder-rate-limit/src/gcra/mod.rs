@@ -150,6 +150,7 @@ impl Gcra {
             retry_after_us,
             reset_us,
             paid_off_us: 0,
+            is_shared: false,
         }
     }
 }

@@ -58,6 +58,20 @@ fn a_refund_gives_back_nothing_that_time_has_given_back() {
 }
 
 #[test]
+fn a_refund_that_gives_nothing_back_writes_nothing() {
+    let gcra = per_second(4);
+    let (first, _) = charge(&gcra, None, NOW);
+    let (paid_off, tat) = (first.paid_off_us, NOW + 500_000);
+    let change = |now| gcra.refund(Some(tat), paid_off, now).1;
+    assert_eq!(change(paid_off - 1), Change::Set(tat - 1));
+    assert_eq!(change(paid_off), Change::Keep);
+    assert_eq!(change(tat - 1), Change::Keep);
+    // At its end a TAT is none.
+    assert_eq!(change(tat), Change::Clear);
+    assert_eq!(gcra.refund(Some(paid_off), paid_off, NOW).1, Change::Clear);
+}
+
+#[test]
 fn what_was_not_charged_is_not_given_back() {
     let gcra = per_second(1);
     let (_, tat) = charge(&gcra, None, NOW);

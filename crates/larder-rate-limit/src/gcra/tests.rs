@@ -68,6 +68,46 @@ fn a_refusal_keeps_the_tat_and_names_the_very_microsecond() {
 }
 
 #[test]
+fn a_refusal_writes_nothing_and_what_passes_passes_to_the_very_microsecond() {
+    let gcra = gcra(Quota::per_second(n(2)));
+    let edge = NOW + 500_000;
+    let (passed, change) = gcra.charge(Some(edge), NOW);
+    assert!(passed.is_allowed() && gcra.peek(Some(edge), NOW).is_allowed());
+    assert_eq!(change, Change::Set(edge + 500_000));
+    let (refused, change) = gcra.charge(Some(edge + 1), NOW);
+    assert_eq!((refused.retry_after_us, change), (1, Change::Keep));
+    assert_eq!(gcra.peek(Some(edge + 1), NOW).retry_after_us, 1);
+    // As far ahead as the burst is its own; past it the TAT is cut.
+    assert_eq!(gcra.charge(Some(NOW + 1_000_000), NOW).1, Change::Keep);
+    let cut = gcra.charge(Some(NOW + 1_000_001), NOW).1;
+    assert_eq!(cut, Change::Set(NOW + 1_000_000));
+}
+
+#[test]
+fn quotas_up_to_a_century_and_costs_up_to_the_burst_are_taken_and_nothing_past_them() {
+    let century = Duration::from(Ttl::MAX);
+    let longest = Quota::new(n(1), century).unwrap();
+    let (decision, change) = gcra(longest).charge(None, (1 << 53) - 1);
+    assert!(decision.is_allowed());
+    assert_eq!(change, Change::Set((1 << 53) - 1 + Ttl::MAX.as_micros()));
+    for wrong in [
+        Duration::ZERO,
+        Duration::from_nanos(999),
+        century + Duration::from_micros(1),
+        Duration::MAX,
+    ] {
+        let error = Quota::new(n(1), wrong).unwrap_err();
+        assert!(error.to_string().contains("100 years"), "{error}");
+    }
+    let half = Quota::new(n(1), century / 2).unwrap();
+    assert!(Gcra::new(half.with_burst(n(2)), n(2)).is_ok());
+    assert!(Gcra::new(half.with_burst(n(3)), n(1)).is_err());
+    assert!(Gcra::new(half.with_burst(n(2)), n(3)).is_err());
+    assert!(Quota::new(n(1_000), Duration::from_micros(1_000)).is_ok());
+    assert!(Quota::new(n(1_000), Duration::from_micros(999)).is_err());
+}
+
+#[test]
 fn nobody_saves_up_more_than_the_burst() {
     let mut visitor = fresh(Quota::per_second(n(10)).with_burst(n(2)));
     visitor.ask(NOW);

@@ -1,5 +1,6 @@
 //! Who is charged for a request.
 
+mod lookup;
 mod nets;
 mod network;
 mod peer;
@@ -10,11 +11,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
-use larder_store::{Key, KeyId};
+use http::{Extensions, HeaderMap, HeaderName};
+use larder_store::{Identity, Key, KeyId};
 
 use crate::RateLimiter;
 
+pub use lookup::FindKey;
+use lookup::KeyFuture;
+pub(crate) use lookup::{Found, Lookup};
 pub use nets::ProxyNets;
 pub use network::Network;
 pub use peer::{FindPeer, PeerAddr};
@@ -41,6 +45,7 @@ pub struct KeyBy {
 }
 
 type Own = dyn Fn(&RateLimiter, &Parts) -> Option<Key> + Send + Sync;
+type Later = dyn for<'a> Fn(&'a RateLimiter, &'a Parts) -> KeyFuture<'a> + Send + Sync;
 
 #[derive(Clone)]
 enum Source {
@@ -48,6 +53,8 @@ enum Source {
     Forwarded(Arc<TrustedProxies>),
     Header(HeaderName),
     Own(Arc<Own>),
+    Async(Arc<Later>),
+    User(Arc<Later>, fn(&Extensions) -> bool),
     Everybody,
 }
 
@@ -101,6 +108,56 @@ impl KeyBy {
         })))
     }
 
+    /// Charges whatever the async function `find` finds, such as a row of a database.
+    ///
+    /// It may take as long as the layer's [timeout](crate::RateLimitLayer::with_timeout); past that it
+    /// found nothing, which is counted. It is dropped with the request.
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use larder_rate_limit::KeyBy;
+    ///
+    /// #[derive(Clone)]
+    /// struct ApiKey(String);
+    /// # async fn tenant_of(key: &ApiKey) -> Option<u64> { None }
+    ///
+    /// async fn tenant(parts: &Parts) -> Option<u64> {
+    ///     tenant_of(parts.extensions.get::<ApiKey>()?).await
+    /// }
+    ///
+    /// let key_by = KeyBy::from_async_fn(tenant).or(KeyBy::peer());
+    /// ```
+    pub fn from_async_fn<F: for<'a> FindKey<'a>>(find: F) -> Self {
+        Self::by(Source::Async(Arc::new(move |limiter, parts| {
+            let found = find.find(parts);
+            Box::pin(async move { Some(limiter.key(("own", found.await?))) })
+        })))
+    }
+
+    /// Charges the user who is signed in, as `T` among the request's extensions tells: larder's own
+    /// `Session`, or any other [`Identity`].
+    ///
+    /// A request of nobody's, one that has no `T`, and one whose user cannot be told within the layer's
+    /// [timeout](crate::RateLimitLayer::with_timeout) has no key: say what is charged then by
+    /// [`or`](Self::or). The layer that knows the user has to be outside of the limit. To ask a session
+    /// who is signed in is to use it, so responses vary by cookie: put such a limit on routes that use
+    /// the session anyway.
+    ///
+    /// ```
+    /// use larder_rate_limit::KeyBy;
+    /// use larder_session::Session;
+    ///
+    /// let key_by = KeyBy::user::<Session>().or(KeyBy::peer());
+    /// ```
+    pub fn user<T: Identity>() -> Self {
+        let later: Arc<Later> = Arc::new(|limiter, parts| {
+            let identity = parts.extensions.get::<T>();
+            Box::pin(async move { Some(limiter.key(("user", identity?.identify().await?))) })
+        });
+        let is_there = |extensions: &Extensions| extensions.get::<T>().is_some();
+        Self::by(Source::User(later, is_there))
+    }
+
     /// Charges everybody together.
     pub fn everybody() -> Self {
         Self::by(Source::Everybody)
@@ -118,22 +175,49 @@ impl KeyBy {
     }
 
     /// The key of the record that `limiter` keeps for whoever sent this request, if it can be told.
-    pub fn key(&self, limiter: &RateLimiter, parts: &Parts) -> Option<Key> {
-        self.find(limiter, Seen::of_parts(parts))
+    ///
+    /// What has to be waited for is given
+    /// [`DEFAULT_TIMEOUT`](crate::RateLimitLayer::DEFAULT_TIMEOUT) each, and needs a tokio runtime with
+    /// its time enabled.
+    ///
+    /// # Cancellation
+    /// A dropped call has no effect.
+    pub async fn key(&self, limiter: &RateLimiter, parts: &Parts) -> Option<Key> {
+        match self.find(limiter, Seen::of_parts(parts)) {
+            Found::Now(key) => key,
+            Found::Later(lookup) => {
+                let timeout = crate::RateLimitLayer::DEFAULT_TIMEOUT;
+                lookup.key(limiter, parts, timeout, || {}).await
+            }
+        }
     }
 
-    pub(crate) fn find(&self, limiter: &RateLimiter, seen: Seen<'_>) -> Option<Key> {
+    /// Looks for a key as far as that takes no waiting.
+    pub(crate) fn find(&self, limiter: &RateLimiter, seen: Seen<'_>) -> Found {
         let key = match &self.source {
             Source::Peer(find) => find(seen.extensions).map(|peer| ip(limiter, peer)),
             Source::Forwarded(proxies) => proxies.client_in(seen).map(|client| ip(limiter, client)),
             Source::Header(name) => header(limiter, name, seen.headers),
-            Source::Own(find) => find(limiter, seen.parts?),
+            Source::Own(find) => seen.parts.and_then(|parts| find(limiter, parts)),
+            Source::User(_, is_there) if !is_there(seen.extensions) => None,
+            Source::Async(_) | Source::User(..) => return Found::Later(Lookup(self.clone())),
             Source::Everybody => Some(limiter.key(("own", "everybody"))),
         };
-        key.or_else(|| self.otherwise.as_ref()?.find(limiter, seen))
+        match (key, &self.otherwise) {
+            (None, Some(otherwise)) => otherwise.find(limiter, seen),
+            (key, _) => Found::Now(key),
+        }
     }
 
-    /// Whether a function of the app's own has to be shown the whole head of a request.
+    /// What has to be waited for, if this source is such a one.
+    fn later<'a>(&'a self, limiter: &'a RateLimiter, parts: &'a Parts) -> Option<KeyFuture<'a>> {
+        match &self.source {
+            Source::Async(find) | Source::User(find, _) => Some(find(limiter, parts)),
+            _ => None,
+        }
+    }
+
+    /// Whether a function of the app's own has to be shown the whole head of a request at once.
     pub(crate) fn needs_parts(&self) -> bool {
         matches!(self.source, Source::Own(_))
             || self
@@ -169,6 +253,8 @@ impl fmt::Debug for KeyBy {
             Source::Forwarded(_) => "KeyBy::forwarded",
             Source::Header(_) => "KeyBy::header",
             Source::Own(_) => "KeyBy::from_fn",
+            Source::Async(_) => "KeyBy::from_async_fn",
+            Source::User(..) => "KeyBy::user",
             Source::Everybody => "KeyBy::everybody",
         })?;
         match &self.otherwise {

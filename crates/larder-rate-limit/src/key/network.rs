@@ -1,13 +1,18 @@
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use larder_store::{IdWriter, KeyId};
 
 /// What is charged for an address: an IPv4 address itself, or the /64 of an IPv6 one.
 ///
 /// A /64 is one subnet, in which a host takes any of 2^64 addresses, and as many as it likes (RFC
-/// 4291, 2.5.4; RFC 8981). An IPv4 address in IPv6 clothes (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2)
-/// is that IPv4 address.
+/// 4291, 2.5.4; RFC 8981). An IPv6 address that stands for an IPv4 one is that IPv4 address: a mapped
+/// one (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2), and one of the well-known prefix of translators
+/// (`64:ff9b::192.0.2.1`, RFC 6052, 2.1), all of which share one /64.
+///
+/// Other ways to carry an IPv4 address are charged by their /64: a network's own translation prefix is
+/// not known here, 6to4 (RFC 7526) is a site of many /64s, and Teredo's clients cannot be told apart
+/// from whoever writes like one.
 ///
 /// `Debug` shows no address: addresses belong in no log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,10 +22,12 @@ impl Network {
     /// The network that is charged for `address`.
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
+            IpAddr::V6(address) => match address.segments() {
+                [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                    IpAddr::V4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
+                }
+                [a, b, c, d, ..] => IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)),
+            },
             v4 => v4,
         })
     }
@@ -111,6 +118,24 @@ mod tests {
     fn a_mapped_address_is_the_ipv4_address() {
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+
+    #[test]
+    fn an_address_of_a_translator_is_the_ipv4_address_behind_it() {
+        assert_eq!(of("64:ff9b::192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("64:ff9b::192.0.2.1"), of("64:ff9b::192.0.2.2"));
+        assert_eq!(of("64:ff9b::ffff:ffff"), of("255.255.255.255"));
+        // The prefix has 96 bits: what differs in one of them is an IPv6 network.
+        for other in [
+            "64:ff9b::1:192.0.2.1",
+            "64:ff9b:0:1::192.0.2.1",
+            "64:ff9b:1::192.0.2.1",
+            "64:ff9c::192.0.2.1",
+            "65:ff9b::192.0.2.1",
+            "2002:c000:201::1",
+        ] {
+            assert_ne!(of(other), of("192.0.2.1"), "{other}");
+        }
     }
 
     #[test]

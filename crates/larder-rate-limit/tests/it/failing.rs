@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use larder_moka::MokaStore;
-use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, Tat};
-use larder_store::{ErrorKind, Record};
+use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer};
+use larder_store::ErrorKind;
 use tokio::time::Instant;
 
 use crate::support::{App, FULL, Mood, Moody, from, limiter, lines, model, n};
@@ -70,19 +69,6 @@ async fn local_limits_in_this_process_until_the_store_is_back() {
     }
 }
 
-#[tokio::test]
-async fn a_local_store_that_is_full_refuses_who_is_new() {
-    let local = MokaStore::builder().with_cap_of(Tat::KIND, 1).build();
-    let store = Moody::new(Mood::Fails(ErrorKind::NotSent));
-    let app = app(
-        &store,
-        OnFailure::local(std::sync::Arc::new(local)).unwrap(),
-    );
-    assert_eq!(app.status("192.0.2.1").await, 200);
-    assert_eq!(app.status("192.0.2.2").await, 503);
-    assert_eq!(app.status("192.0.2.1").await, 200);
-}
-
 #[test]
 fn a_store_that_waits_is_no_local_store() {
     let error = OnFailure::local(Moody::new(Mood::Hangs).store()).unwrap_err();
@@ -114,4 +100,19 @@ async fn a_store_that_is_slow_but_in_time_is_waited_for() {
     assert_eq!(app.status("192.0.2.1").await, 200);
     store.becomes(Mood::After(Duration::from_millis(251)));
     assert_eq!(app.status("192.0.2.1").await, 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_of_no_time_or_of_all_time_is_held_between_its_bounds() {
+    for (timeout, held) in [
+        (Duration::ZERO, RateLimitLayer::MIN_TIMEOUT),
+        (Duration::from_nanos(1), RateLimitLayer::MIN_TIMEOUT),
+        (Duration::MAX, RateLimitLayer::MAX_TIMEOUT),
+    ] {
+        let limiter = limiter(Moody::new(Mood::Hangs).store(), Quota::per_hour(n(2)));
+        let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_timeout(timeout);
+        let started = Instant::now();
+        assert_eq!(App::new(layer).status("192.0.2.1").await, 200);
+        assert_eq!(started.elapsed(), held, "{timeout:?}");
+    }
 }

@@ -33,6 +33,11 @@ async fn each_ipv4_address_and_each_ipv6_64_is_one_visitor() {
         ("2001:db8:0:1::1", 200),
         ("2001:db8:0:1:abcd::9", 429),
         ("2001:db8:0:2::1", 200),
+        // Translators: one /64, and an IPv4 address each.
+        ("64:ff9b::192.0.2.1", 429),
+        ("64:ff9b::192.0.2.3", 200),
+        ("64:ff9b::192.0.2.4", 200),
+        ("192.0.2.4", 429),
     ] {
         assert_eq!(app.status(peer).await, status, "{peer}");
     }
@@ -122,6 +127,48 @@ async fn requests_without_a_key_pass_uncounted_where_that_is_declared() {
         assert_eq!(response.status(), 200);
         assert!(!response.headers().contains_key("ratelimit"));
     }
+}
+
+#[tokio::test]
+async fn the_key_that_is_told_is_the_one_that_is_charged() {
+    let (store, _) = model();
+    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let own = KeyBy::from_fn(|parts: &Parts| parts.uri.host().map(str::to_owned));
+    let told = with(from("10.0.0.1"), "x-forwarded-for", "198.51.100.7");
+    let keyed = with(from("192.0.2.1"), "x-api-key", "secret");
+    for (key_by, request, key) in [
+        (KeyBy::peer(), from("192.0.2.1"), Some("ip:192.0.2.1")),
+        (KeyBy::peer(), http::Request::new(()), None),
+        (behind_proxies(), told, Some("ip:198.51.100.7")),
+        (KeyBy::header(API_KEY), keyed, Some("header:secret")),
+        (KeyBy::header(API_KEY), from("192.0.2.1"), None),
+        (KeyBy::everybody(), from("192.0.2.1"), Some("own:everybody")),
+        (own, from("192.0.2.1"), None),
+    ] {
+        let (parts, ()) = request.into_parts();
+        let found = key_by.key(&limiter, &parts).await;
+        let found = found.as_ref().map(larder_store::Key::as_str);
+        let key = key.map(|key| format!("limit:{{test:{key}}}"));
+        assert_eq!(found, key.as_deref(), "{key_by:?}");
+    }
+}
+
+#[test]
+fn the_client_of_a_request_is_told_if_its_peer_is_known() {
+    let proxies = TrustedProxies::x_forwarded_for("10.0.0.0/8".parse().unwrap());
+    let client = |request: http::Request<()>| proxies.client(&request.into_parts().0);
+    let told = |peer| with(from(peer), "x-forwarded-for", "198.51.100.7");
+    assert_eq!(client(told("10.0.0.1")), "198.51.100.7".parse().ok());
+    assert_eq!(client(told("192.0.2.1")), "192.0.2.1".parse().ok());
+    assert_eq!(client(http::Request::new(())), None);
+    let elsewhere = proxies
+        .clone()
+        .with_peer_found_by(|_| "10.9.9.9".parse().ok());
+    let request = with(http::Request::new(()), "x-forwarded-for", "198.51.100.7");
+    assert_eq!(
+        elsewhere.client(&request.into_parts().0),
+        "198.51.100.7".parse().ok()
+    );
 }
 
 #[test]

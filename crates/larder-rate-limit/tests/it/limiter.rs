@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_rate_limit::{Quota, RateLimiter, Tat};
+use larder_rate_limit::{KeyBy, Quota, RateLimiter, Tat};
 use larder_store::{ErrorKind, Namespace, Prefixed};
 
 use crate::support::{limiter, model, n};
@@ -28,6 +28,27 @@ async fn the_next_one_passes_after_retry_after_and_not_a_microsecond_before() {
     clock.advance_micros(1);
     assert!(limiter.check("ada").await.unwrap().is_allowed());
     assert!(!limiter.check("ada").await.unwrap().is_allowed());
+}
+
+#[tokio::test]
+async fn each_future_can_be_spawned() {
+    let (store, _) = model();
+    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let spawned = limiter.clone();
+    let decision = tokio::spawn(async move { spawned.check("ada").await });
+    let decision = decision.await.unwrap().unwrap();
+    let spawned = limiter.clone();
+    let refund = tokio::spawn(async move { spawned.refund("ada".to_owned(), decision).await });
+    assert_eq!(refund.await.unwrap().unwrap().remaining(), 1);
+    let spawned = limiter.clone();
+    let peek = tokio::spawn(async move { spawned.peek(("ada", 1_u32)).await });
+    assert_eq!(peek.await.unwrap().unwrap().remaining(), 1);
+    let key = tokio::spawn(async move {
+        let (head, ()) = http::Request::new(()).into_parts();
+        let own = KeyBy::from_async_fn(async |_: &http::request::Parts| None::<u8>);
+        own.or(KeyBy::everybody()).key(&limiter, &head).await
+    });
+    assert!(key.await.unwrap().is_some());
 }
 
 #[tokio::test]

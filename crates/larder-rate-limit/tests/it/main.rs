@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod axum_router;
+mod edges;
 mod exact;
 mod failing;
+mod full;
 mod keys;
 mod layer;
 mod limiter;
@@ -13,3 +15,4 @@ mod refunds;
 mod refusals;
 mod support;
 mod tower_shape;
+mod users;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer};
-use larder_store::ErrorKind;
+use larder_store::{ErrorKind, Record};
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
     with_local_recorder,
@@ -92,6 +92,31 @@ async fn every_decision_is_counted_by_its_outcome() {
     assert_eq!(
         outcomes(fails, local, &peers).await,
         [decided("local_allowed", 3), decided("local_refused", 1)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_told_too_late_and_a_quota_that_is_shared_are_counted() {
+    let counters = Counters::default();
+    let layer = with_local_recorder(&counters, || {
+        let store = larder_moka::MokaStore::builder();
+        let store = store.with_cap_of(larder_rate_limit::Tat::KIND, 1).build();
+        let late =
+            KeyBy::from_async_fn(|_: &http::request::Parts| std::future::pending::<Option<u8>>());
+        let limiter = limiter(Arc::new(store), Quota::per_hour(n(2)));
+        RateLimitLayer::new(limiter, late.or(KeyBy::peer()))
+    });
+    let app = App::new(layer);
+    for peer in ["192.0.2.1", "192.0.2.2", "192.0.2.1"] {
+        assert_eq!(app.status(peer).await, 200);
+    }
+    assert_eq!(
+        counters.seen(),
+        [
+            decided("allowed", 3),
+            ("larder_rate_limit_key_timeouts_total test".to_owned(), 3),
+            ("larder_rate_limit_shared_total test".to_owned(), 1),
+        ]
     );
 }
 

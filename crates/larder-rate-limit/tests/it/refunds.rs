@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::header::LOCATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use larder_moka::MokaStore;
-use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
+use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter, Settlement};
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, ManualClock, Store};
 use larder_test::server::RedisServer;
@@ -50,7 +51,7 @@ fn answering(layer: &RateLimitLayer, store: &Moody, then: Mood) -> App {
 /// Five wrong ones, and no end of right ones.
 fn guesses(store: Arc<dyn Store>) -> RateLimitLayer {
     RateLimitLayer::new(limiter(store, Quota::per_hour(n(5))), KeyBy::peer())
-        .with_refund_if(|status| status != StatusCode::UNAUTHORIZED)
+        .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED)
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,6 +79,84 @@ async fn what_went_wrong_counts_and_what_went_right_does_not() {
         for status in ["401", "200"] {
             assert_eq!(app.send(to_get(status)).await.status(), 429, "{mood:?}");
         }
+    }
+}
+
+/// What answers 303 whatever was asked, and says where to, or what becomes of the charge.
+fn redirecting(layer: &RateLimitLayer) -> App {
+    let service = service_fn(|request: Request<()>| async move {
+        let mut response = Response::new(Full::from("elsewhere"));
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        if let Some(to) = request.headers().get("x-to") {
+            response.headers_mut().insert(LOCATION, to.clone());
+        }
+        let says = request.headers().get("x-says").map(|says| says.as_bytes());
+        if let Some(says) = says {
+            response.extensions_mut().insert(match says {
+                b"refund" => Settlement::Refund,
+                _ => Settlement::Charge,
+            });
+        }
+        Ok(response)
+    });
+    App::around(layer.layer(service))
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_that_are_all_answered_alike_are_told_apart_by_the_head_of_the_response() {
+    for mood in [Mood::Now, Mood::After(Duration::from_millis(1))] {
+        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(2)));
+        let layer = RateLimitLayer::new(limiter, KeyBy::peer())
+            .with_refund_if(|response| response.headers[LOCATION] == "/account");
+        let app = redirecting(&layer);
+        for (to, status) in [
+            ("/account", 303),
+            ("/account", 303),
+            ("/account", 303),
+            ("/sign-in", 303),
+            ("/account", 303),
+            ("/sign-in", 303),
+            ("/account", 429),
+        ] {
+            let response = app.send(with(from(ANN), "x-to", to)).await;
+            assert_eq!(response.status(), status, "{mood:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_says_whether_its_request_counts_whatever_the_layer_would_do() {
+    let ways: [fn(RateLimitLayer) -> RateLimitLayer; 3] = [
+        RateLimitLayer::with_refunds,
+        |layer| layer.with_refund_if(|_| true),
+        |layer| layer.with_refund_if(|response| response.status != 303),
+    ];
+    for (way, refunds_by_itself) in ways.into_iter().zip([false, true, false]) {
+        for mood in [Mood::Now, Mood::After(Duration::from_millis(1))] {
+            let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(3)));
+            let app = redirecting(&way(RateLimitLayer::new(limiter, KeyBy::peer())));
+            let left = async |request: Request<()>| {
+                let response = app.send(request).await;
+                lines(response.headers(), "ratelimit")[0].to_owned()
+            };
+            let says = |says| with(from(ANN), "x-says", says);
+            assert!(left(says("refund")).await.contains("r=3"));
+            assert!(left(says("charge")).await.contains("r=2"));
+            let silent = if refunds_by_itself { "r=2" } else { "r=1" };
+            assert!(left(from(ANN)).await.contains(silent));
+            assert!(left(says("refund")).await.contains(silent));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_gives_nothing_back_does_not_listen_to_the_handler() {
+    let (store, _) = model();
+    let layer = RateLimitLayer::new(limiter(store, Quota::per_hour(n(2))), KeyBy::peer());
+    let app = redirecting(&layer);
+    let refund = || with(from(ANN), "x-says", "refund");
+    for status in [303, 303, 429] {
+        assert_eq!(app.send(refund()).await.status(), status);
     }
 }
 

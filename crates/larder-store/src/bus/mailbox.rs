@@ -40,6 +40,22 @@ struct Inner {
     subscriber: Option<Waker>,
 }
 
+impl Inner {
+    /// The next event, if one waits; nothing more comes after the last one of a closed mailbox.
+    fn take(&mut self) -> Poll<Option<Event>> {
+        if let Some(message) = self.messages.pop_front() {
+            return Poll::Ready(Some(Event::Message(message)));
+        }
+        if std::mem::take(&mut self.has_gap) {
+            return Poll::Ready(Some(Event::Gap));
+        }
+        match self.is_closed {
+            true => Poll::Ready(None),
+            false => Poll::Pending,
+        }
+    }
+}
+
 impl Mailbox {
     /// Puts a message in, or leaves a gap where there is no room. Until the subscriber has heard of
     /// a gap nothing more is put in, so that the gap stands where messages are missing.
@@ -87,19 +103,24 @@ impl Subscription {
 
     /// [`next`](Self::next), for futures that are written by hand.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if let Poll::Ready(event) = lock(&self.inner).take() {
+            return Poll::Ready(event.map(|event| self.as_seen(event)));
+        }
+        // To clone and to drop a waker runs code of its owner's: both are done out of the lock.
+        let waker = cx.waker().clone();
         let mut inner = lock(&self.inner);
-        if let Some(message) = inner.messages.pop_front() {
-            drop(inner);
-            return Poll::Ready(Some(Event::Message(self.as_seen(message))));
+        match inner.take() {
+            Poll::Pending => {
+                let before = inner.subscriber.replace(waker);
+                drop(inner);
+                drop(before);
+                Poll::Pending
+            }
+            Poll::Ready(event) => {
+                drop(inner);
+                Poll::Ready(event.map(|event| self.as_seen(event)))
+            }
         }
-        if std::mem::take(&mut inner.has_gap) {
-            return Poll::Ready(Some(Event::Gap));
-        }
-        if inner.is_closed {
-            return Poll::Ready(None);
-        }
-        inner.subscriber = Some(cx.waker().clone());
-        Poll::Pending
     }
 
     /// Drops `guard` together with the subscription, and with those that it has already: for stores
@@ -117,13 +138,15 @@ impl Subscription {
         self
     }
 
-    fn as_seen(&self, message: Message) -> Message {
-        let Message { channel, payload } = message;
+    fn as_seen(&self, event: Event) -> Event {
+        let Event::Message(Message { channel, payload }) = event else {
+            return event;
+        };
         let channel = self
             .namespaces
             .iter()
             .fold(channel, |channel, namespace| channel.seen_from(namespace));
-        Message { channel, payload }
+        Event::Message(Message { channel, payload })
     }
 }
 
@@ -151,6 +174,10 @@ fn wake(mut inner: MutexGuard<'_, Inner>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::task::Wake;
+    use std::time::Duration;
+
     use super::*;
     use crate::{Channel, Topic};
 
@@ -194,6 +221,39 @@ mod tests {
         assert_eq!(next(&mut subscription), Poll::Ready(Some(Event::Gap)));
         assert_eq!(next(&mut subscription), Poll::Ready(None));
         assert_eq!(next(&mut subscription), Poll::Ready(None));
+    }
+
+    /// A waker that leaves a gap when it is dropped.
+    struct GapOnDrop(Arc<Mailbox>);
+
+    impl Wake for GapOnDrop {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for GapOnDrop {
+        fn drop(&mut self) {
+            self.0.leave_gap();
+        }
+    }
+
+    #[test]
+    fn no_waker_is_dropped_under_the_lock() {
+        let (mailbox, mut subscription) = mailbox(NonZeroUsize::MIN);
+        let waker = Waker::from(Arc::new(GapOnDrop(Arc::new(mailbox))));
+        let mut context = Context::from_waker(&waker);
+        assert!(subscription.poll_next(&mut context).is_pending());
+        let (done, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            // What the mailbox holds is the last of it.
+            drop(waker);
+            let polled = [next(&mut subscription), next(&mut subscription)];
+            done.send(polled).unwrap();
+        });
+        let polled = told.recv_timeout(Duration::from_secs(10));
+        assert_eq!(
+            polled.expect("it waits for a lock that it holds itself"),
+            [Poll::Pending, Poll::Ready(Some(Event::Gap))]
+        );
     }
 
     #[test]

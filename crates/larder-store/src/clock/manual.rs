@@ -5,6 +5,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::{Clock, Timestamp};
+use crate::MAX_INT;
 
 /// A clock that stands still until it is told to move, for tests.
 ///
@@ -26,14 +27,19 @@ impl ManualClock {
         }))
     }
 
-    /// Moves the clock forward.
+    /// Moves the clock forward, to 2^53 microseconds at most.
     pub fn advance(&self, by: Duration) {
         self.advance_micros(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
     }
 
-    /// Moves the clock forward by microseconds.
+    /// Moves the clock forward by microseconds, to 2^53 at most.
     pub fn advance_micros(&self, micros: i64) {
-        self.0.micros.fetch_add(micros.max(0), Ordering::SeqCst);
+        let later = |now: i64| Some(now.max(now.saturating_add(micros.max(0)).min(MAX_INT)));
+        // It always gives a moment, so it always succeeds.
+        let _ = self
+            .0
+            .micros
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
         self.wake();
     }
 
@@ -63,13 +69,15 @@ impl Clock for ManualClock {
     }
 
     fn wake_when_moved(&self, waker: &Waker) -> bool {
+        // Cloned, and dropped if it is known, outside the lock: both run code of the waker's owner.
+        let waker = waker.clone();
         let mut waiting = self
             .0
             .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if !waiting.iter().any(|known| known.will_wake(waker)) {
-            waiting.push(waker.clone());
+        if !waiting.iter().any(|known| known.will_wake(&waker)) {
+            waiting.push(waker);
         }
         true
     }
@@ -78,5 +86,24 @@ impl Clock for ManualClock {
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ManualClock({})", self.now().as_micros())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_never_goes_back_and_never_past_what_scripts_can_count() {
+        let clock = ManualClock::default();
+        for by in [Duration::ZERO, Duration::MAX, Duration::MAX] {
+            let before = clock.now();
+            clock.advance(by);
+            assert!(clock.now() >= before && clock.now().as_micros() <= MAX_INT);
+        }
+        clock.advance_micros(i64::MIN);
+        assert_eq!(clock.now(), Timestamp::from_micros(MAX_INT));
+        clock.advance_to(Timestamp::from_micros(i64::MIN));
+        assert_eq!(clock.now(), Timestamp::from_micros(MAX_INT));
     }
 }

@@ -14,6 +14,9 @@ pub use system::SystemClock;
 pub use timestamp::Timestamp;
 
 /// Where an in-process store reads the time. It never goes back.
+///
+/// # Implementing
+/// A store reads it under its own locks: a clock must not wait, and must not use the store.
 pub trait Clock: Send + Sync + 'static {
     /// Returns the time now.
     fn now(&self) -> Timestamp;

@@ -8,11 +8,13 @@ use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
 use super::escape::escape_into;
+use super::name::MAX_NAME;
 
 /// The longest id that stands in a key as it is, in bytes after escaping.
 ///
 /// A longer one is replaced by `#` and its SHA-256 in base64url, 44 characters; `#` is never
-/// part of an escaped id, so a hashed id meets no other.
+/// part of an escaped id, so a hashed id meets no other. The name of a
+/// [partition](crate::Kind::partitioned), up to 32 bytes, stays in front as it is.
 pub const MAX_ID: usize = 96;
 
 /// What names a thing among the keys of one kind: text, a number, an address, or several of them.
@@ -51,6 +53,9 @@ pub struct IdWriter<'a> {
     out: &'a mut SmallVec<[u8; 96]>,
     start: usize,
     components: usize,
+    has_partition: bool,
+    /// Where that begins which is hashed if the id is long.
+    hashed_from: usize,
 }
 
 impl<'a> IdWriter<'a> {
@@ -60,7 +65,15 @@ impl<'a> IdWriter<'a> {
             out,
             start,
             components: 0,
+            has_partition: false,
+            hashed_from: start,
         }
+    }
+
+    /// The same writer, of an id whose first component names a partition if `has_partition`.
+    pub(crate) fn partitioned(mut self, has_partition: bool) -> Self {
+        self.has_partition = has_partition;
+        self
     }
 
     /// Adds a component of text.
@@ -97,6 +110,10 @@ impl<'a> IdWriter<'a> {
         if self.components > 0 {
             self.out.push(b':');
         }
+        let is_short = self.out.len() - self.start <= MAX_NAME + 1;
+        if self.has_partition && self.components == 1 && is_short {
+            self.hashed_from = self.out.len();
+        }
         self.components += 1;
     }
 
@@ -105,8 +122,8 @@ impl<'a> IdWriter<'a> {
             self.out.push(b'%');
         }
         if self.out.len() - self.start > MAX_ID {
-            let digest = Sha256::digest(&self.out[self.start..]);
-            self.out.truncate(self.start);
+            let digest = Sha256::digest(&self.out[self.hashed_from..]);
+            self.out.truncate(self.hashed_from);
             self.out.push(b'#');
             self.out
                 .extend_from_slice(URL_SAFE_NO_PAD.encode(digest).as_bytes());

@@ -20,6 +20,7 @@ pub struct Kind {
     name: &'static str,
     space: Space,
     form: Form,
+    is_partitioned: bool,
 }
 
 /// Whether a store may drop a key before its end.
@@ -72,7 +73,30 @@ impl Kind {
             is_name(name),
             "a kind is 1 to 32 of a-z, 0-9, '-', '_' and '.'"
         );
-        Self { name, space, form }
+        Self {
+            name,
+            space,
+            form,
+            is_partitioned: false,
+        }
+    }
+
+    /// The same kind, with the first component of each id naming a partition of its own.
+    ///
+    /// A store that bounds kinds bounds each partition on its own, so that a flood of one leaves
+    /// the others their room. Partitions are for the app to name, never for a visitor: a store keeps
+    /// a limited number of them apart, and lets those past it share one.
+    ///
+    /// ```
+    /// use larder_store::{Key, Kind};
+    ///
+    /// const LIMIT: Kind = Kind::record("limit").partitioned();
+    /// assert_eq!(Key::new(LIMIT, ("pages", 7_u32)).partition(), Some("pages"));
+    /// ```
+    #[must_use]
+    pub const fn partitioned(mut self) -> Self {
+        self.is_partitioned = true;
+        self
     }
 
     /// The name, which is in every key of the kind.
@@ -83,6 +107,11 @@ impl Kind {
     /// Whether keys of the kind may be evicted.
     pub const fn space(self) -> Space {
         self.space
+    }
+
+    /// Whether the first component of an id names a [partition](Self::partitioned).
+    pub const fn is_partitioned(self) -> bool {
+        self.is_partitioned
     }
 
     /// What keys of the kind hold.

@@ -51,7 +51,7 @@ impl Key {
         let mut text = SmallVec::new();
         text.extend_from_slice(kind.name().as_bytes());
         text.extend_from_slice(b":{");
-        let mut writer = IdWriter::new(&mut text);
+        let mut writer = IdWriter::new(&mut text).partitioned(kind.is_partitioned());
         id.write_id(&mut writer);
         writer.finish();
         text.push(b'}');
@@ -77,6 +77,19 @@ impl Key {
             kind: self.kind,
             text,
         }
+    }
+
+    /// The partition that the key is in, if its kind has [partitions](Kind::partitioned): the first
+    /// component of its id, escaped.
+    pub fn partition(&self) -> Option<&str> {
+        if !self.kind.is_partitioned() {
+            return None;
+        }
+        // Nothing in front of the id has a brace.
+        let brace = self.text.iter().position(|byte| *byte == b'{')?;
+        let id = &self.text[brace + 1..];
+        let end = id.iter().position(|byte| matches!(byte, b':' | b'}'))?;
+        std::str::from_utf8(&id[..end]).ok()
     }
 
     /// What sort of thing the key names.

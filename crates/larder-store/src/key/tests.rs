@@ -52,6 +52,29 @@ fn numbers_and_addresses_read_as_people_write_them() {
 }
 
 #[test]
+fn the_partition_of_a_key_is_read_from_it_however_long_its_id_is() {
+    const LIMIT: Kind = Kind::record("limit").partitioned();
+    let namespace = Namespace::new("prod", "matinee").unwrap();
+    let long = "a".repeat(1_000);
+    for id in ["a", "", long.as_str()] {
+        let key = Key::new(LIMIT, ("sign-in", id));
+        assert_eq!(key.partition(), Some("sign-in"), "{id}");
+        assert_eq!(key.within(&namespace).partition(), Some("sign-in"), "{id}");
+        assert!(key.as_str().len() < 128, "{id}");
+        assert_ne!(key, Key::new(LIMIT, ("pages", id)));
+        assert_ne!(key, Key::new(LIMIT, ("sign-in", ("b", id))));
+    }
+    assert_eq!(Key::new(LIMIT, 7_u32).partition(), Some("7"));
+    assert_eq!(Key::new(KIND, ("sign-in", 7_u32)).partition(), None);
+    // A name that is too long for one is hashed with the rest, so the key stays short.
+    for (length, is_kept) in [(32, true), (33, false)] {
+        let key = Key::new(LIMIT, ("p".repeat(length), long.as_str()));
+        assert_eq!(key.as_str().starts_with("limit:{p"), is_kept, "{length}");
+        assert!(key.as_str().len() < 128);
+    }
+}
+
+#[test]
 fn a_long_id_is_hashed_and_a_shorter_one_is_not() {
     let (longest, longer) = ("a".repeat(MAX_ID), "a".repeat(MAX_ID + 1));
     assert_eq!(key(longest.as_str()), format!("kind:{{{longest}}}"));

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::slot::Discarded;
 use super::{Args, Cell, Program, Record, Script, Slot, Wire};
 use crate::{Error, ErrorKind, Form, Key, Kind, Refusal, Result, Timestamp};
 
@@ -61,6 +62,9 @@ fn wrong_type(kind: Kind) -> Error {
 pub struct Run<'a, P: Program> {
     program: &'a P,
     reply: Option<P::Reply>,
+    /// What is dropped with the call, since a step runs under a lock of its store.
+    discarded: Discarded,
+    earlier_replies: Vec<P::Reply>,
 }
 
 impl<'a, P: Program> Run<'a, P> {
@@ -69,6 +73,8 @@ impl<'a, P: Program> Run<'a, P> {
         Self {
             program,
             reply: None,
+            discarded: Vec::new(),
+            earlier_replies: Vec::new(),
         }
     }
 
@@ -117,7 +123,9 @@ impl<P: Program> Call for Run<'_, P> {
         let mut args = Args::only_checked();
         self.program.args(&mut args);
         args.check()?;
-        self.reply = Some(self.program.step(&mut Slot::new(cell), now));
+        let mut slot = Slot::new(cell, &mut self.discarded);
+        let reply = self.program.step(&mut slot, now);
+        self.earlier_replies.extend(self.reply.replace(reply));
         Ok(())
     }
 

@@ -43,16 +43,22 @@ impl std::fmt::Debug for Cell {
     }
 }
 
+/// Records that steps replaced or removed. A step runs under a lock of its store, and to drop a
+/// record may run any code: so that is left to whoever made the call.
+pub(super) type Discarded = Vec<Box<dyn Any + Send>>;
+
 /// A record as a step sees it: absent, or present with a TTL.
 pub struct Slot<'a, R> {
     cell: &'a mut Cell,
+    discarded: &'a mut Discarded,
     record: PhantomData<R>,
 }
 
 impl<'a, R: Send + 'static> Slot<'a, R> {
-    pub(super) fn new(cell: &'a mut Cell) -> Self {
+    pub(super) fn new(cell: &'a mut Cell, discarded: &'a mut Discarded) -> Self {
         Self {
             cell,
+            discarded,
             record: PhantomData,
         }
     }
@@ -62,11 +68,16 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
         self.cell.record.as_ref()?.downcast_ref()
     }
 
-    /// Makes `record` the record, with a new TTL. It allocates only where there was none.
+    /// Makes `record` the record, with a new TTL. It allocates only if there was none, or if a record
+    /// of this type owns anything: the old one is dropped after the step.
     pub fn put(&mut self, record: R, ttl: Ttl) {
-        match self.update(ttl) {
+        let in_place = !std::mem::needs_drop::<R>();
+        match self.update(ttl).filter(|_| in_place) {
             Some(held) => *held = record,
-            None => self.cell.record = Some(Box::new(record)),
+            None => {
+                let before = self.cell.record.replace(Box::new(record));
+                self.discarded.extend(before);
+            }
         }
         self.cell.ttl = Some(ttl);
     }
@@ -78,9 +89,9 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
         Some(record)
     }
 
-    /// Removes the record.
+    /// Removes the record. It is dropped after the step.
     pub fn remove(&mut self) {
-        self.cell.record = None;
+        self.discarded.extend(self.cell.record.take());
         self.cell.ttl = None;
     }
 }

@@ -34,7 +34,7 @@ impl Attempts {
         let limiter = |policy| RateLimiter::new(store.clone(), policy, config.sign_in_limit);
         let by_address = RateLimitLayer::new(limiter("sign-in-address")?, limits::address(config))
             .with_on_failure(OnFailure::Closed)
-            .with_refund_if(|status| status != StatusCode::UNAUTHORIZED);
+            .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED);
         Ok(Self {
             by_account: limiter("sign-in-account")?,
             by_address,

@@ -102,7 +102,7 @@ fn value_address(value: &[u8]) -> Option<IpAddr> {
             b'\\' => *bytes.next()?,
             byte => *byte,
         });
-        if plain.len() > 64 {
+        if plain.len() > node::MAX_NODE {
             return None;
         }
     }

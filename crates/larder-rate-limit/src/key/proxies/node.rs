@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The longest node that is read: an IPv6 address with a port takes 54 characters.
-const MAX_NODE: usize = 64;
+pub(super) const MAX_NODE: usize = 64;
 
 /// The address of a node as proxies write it: with or without brackets and a port (RFC 7239, 6).
 /// Nothing for `unknown`, for an obfuscated id and for rubbish.
@@ -49,6 +49,7 @@ mod tests {
         for (node, expected) in [
             ("192.0.2.1", "192.0.2.1"),
             ("192.0.2.1:80", "192.0.2.1"),
+            ("192.0.2.1:8", "192.0.2.1"),
             ("192.0.2.1:_p-1", "192.0.2.1"),
             ("2001:db8::1", "2001:db8::1"),
             ("[2001:db8::1]", "2001:db8::1"),
@@ -60,6 +61,14 @@ mod tests {
                 Some(expected.parse().unwrap()),
                 "{node}"
             );
+        }
+    }
+
+    #[test]
+    fn the_longest_node_is_read_and_a_longer_one_is_not() {
+        for (length, is_read) in [(MAX_NODE, true), (MAX_NODE + 1, false)] {
+            let node = format!("{:x<length$}", "192.0.2.1:_");
+            assert_eq!(address(node.as_bytes()).is_some(), is_read, "{length}");
         }
     }
 

@@ -116,8 +116,31 @@ fn forwarded_is_read_as_its_rfc_writes_it() {
             "192.0.2.43",
         ),
         (vec!["for=\"192.0\\.2.43\""], "192.0.2.43"),
+        // A separator at the very begin is one.
+        (vec![",for=192.0.2.43"], "192.0.2.43"),
+        (vec![";for=192.0.2.43"], "192.0.2.43"),
     ] {
         assert_eq!(by_forwarded(&sent), ip(client), "{sent:?}");
+    }
+}
+
+#[test]
+fn the_longest_quoted_node_is_read_and_a_longer_one_is_not() {
+    for (length, client) in [(64, "192.0.2.43"), (65, "10.0.0.1")] {
+        let node = format!("{:x<length$}", "192.0.2.43:_");
+        for quoted in [node.replacen('x', "\\x", 1), node.replace('x', "\\x")] {
+            let sent = format!("for=\"{quoted}\"");
+            assert_eq!(by_forwarded(&[&sent]), ip(client), "{sent}");
+        }
+    }
+}
+
+#[test]
+fn as_many_proxies_as_are_looked_at_are_passed_by() {
+    let most = TrustedProxies::MAX_HOPS;
+    for (hops, client) in [(most - 1, "198.51.100.1"), (most, "10.0.0.3")] {
+        let sent = format!("198.51.100.1{}", ", 10.0.0.3".repeat(hops));
+        assert_eq!(by_xff("10.0.0.1", &[&sent]), ip(client), "{hops}");
     }
 }
 

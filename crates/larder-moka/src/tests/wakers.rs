@@ -1,0 +1,301 @@
+//! No waker, and no drop of what a user handed in, runs under a lock of the store: each of them uses
+//! the store here, which would wait for ever.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_store::{
+    Args, Bus, Channel, Claim, Claimed, Clock, Effect, Inspection, Interest, Key, KeyId, Kind,
+    Leases, ManualClock, Program, Programs, Put, Record, Result, Script, Slot, Store, Timestamp,
+    Topic, Ttl, Wire,
+};
+
+use super::support::{HOUR, PAGE, SEAT, SECOND, put, store_with};
+use crate::MokaStore;
+
+const NEWS: Topic = Topic::broadcast("news");
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(ready) => ready,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// Fails if `what` waits for a lock that its own thread holds.
+fn ends(what: impl FnOnce() + Send + 'static) {
+    let (done, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        what();
+        let _ = done.send(());
+    });
+    let ended = told.recv_timeout(Duration::from_secs(10));
+    assert!(ended.is_ok(), "it waits for a lock that it holds itself");
+}
+
+type Act = Box<dyn Fn() + Send + Sync>;
+
+/// Runs when it is woken, as with an executor that runs its tasks in place.
+struct OnWake(Act);
+
+impl Wake for OnWake {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+fn waker(act: impl Fn() + Send + Sync + 'static) -> Waker {
+    Arc::new(OnWake(Box::new(act))).into()
+}
+
+/// A clock that tells nobody when it is moved by hand.
+struct Unwatched(ManualClock);
+
+impl Clock for Unwatched {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+/// Bytes, or a part of a record, that act when they are dropped.
+struct OnDrop(Act);
+
+impl AsRef<[u8]> for OnDrop {
+    fn as_ref(&self) -> &[u8] {
+        b"value"
+    }
+}
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// What takes every lock of values, leases and records that an operation on these keys takes.
+fn uses(store: &Arc<MokaStore>, key: &Key) -> Act {
+    let (store, key) = (Arc::downgrade(store), key.clone());
+    Box::new(move || {
+        let Some(store) = store.upgrade() else { return };
+        now(store.claim(&Claim::new(key.clone(), SECOND))).ok();
+        if key.kind() == Owned::KIND {
+            return;
+        }
+        now(store.put(&Put::new(key.clone(), "from a drop", HOUR))).ok();
+        now(store.invalidate(&key)).unwrap();
+    })
+}
+
+#[test]
+fn the_end_of_a_subscription_wakes_nobody_under_a_lock() {
+    let channel = Channel::new(NEWS, 1_u8);
+    for interest in [
+        Interest::in_channel(channel.clone()),
+        Interest::in_all_of(NEWS),
+    ] {
+        let (store, _) = store_with(|builder| builder);
+        let mut subscription = now(store.subscribe(interest.clone())).unwrap();
+        let (other, to) = (store.clone(), channel.clone());
+        let waker = waker(move || {
+            now(other.publish(&to, "x".into())).unwrap();
+            now(other.subscribe(Interest::in_all_of(NEWS).and_channel(to.clone()))).unwrap();
+        });
+        let mut context = Context::from_waker(&waker);
+        assert!(subscription.poll_next(&mut context).is_pending());
+        ends(move || drop(subscription));
+    }
+}
+
+#[test]
+fn a_lease_that_ends_or_is_to_end_earlier_wakes_nobody_under_a_lock() {
+    type End = fn(&MokaStore, &Key, larder_store::Fence);
+    let ends_of_a_lease: [End; 6] = [
+        |store, key, fence| assert!(now(store.renew(key, fence, SECOND)).unwrap()),
+        |store, key, fence| assert!(now(store.abandon(key, fence)).unwrap()),
+        |store, key, _| assert!(!now(store.invalidate(key)).unwrap()),
+        |store, key, fence| {
+            let put = Put::new(key.clone(), "made", HOUR);
+            assert!(now(store.commit(&put, fence)).unwrap());
+        },
+        // Its time has passed, and the next use of its shard finds it.
+        |store, key, _| {
+            let claim = Claim::new(key.clone(), SECOND);
+            assert!(matches!(now(store.claim(&claim)), Ok(Claimed::Lead(_))));
+        },
+        // Its time has passed, and a sweep for room finds it.
+        |store, _, _| {
+            for id in 0..64 {
+                let claim = Claim::new(Key::new(PAGE, ("other", id)), SECOND);
+                now(store.claim(&claim)).ok();
+            }
+        },
+    ];
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    for (number, end) in ends_of_a_lease.into_iter().enumerate() {
+        let clock = ManualClock::default();
+        let store = MokaStore::builder().with_clock(Unwatched(clock.clone()));
+        let store = Arc::new(store.with_leases(2).build());
+        let key = Key::new(PAGE, 1_u8);
+        let claim = Claim::new(key.clone(), HOUR);
+        let Claimed::Lead(fence) = now(store.claim(&claim)).unwrap() else {
+            panic!("nobody else leads");
+        };
+        let (woken, uses) = (Arc::new(AtomicBool::new(false)), uses(&store, &key));
+        let tells = woken.clone();
+        let waker = waker(move || {
+            uses();
+            tells.store(true, Ordering::SeqCst);
+        });
+        let (following, of) = (store.clone(), key.clone());
+        let mut follow = Box::pin(async move { following.follow(&of, Duration::MAX).await });
+        let mut context = Context::from_waker(&waker);
+        assert!(follow.as_mut().poll(&mut context).is_pending());
+        if number >= 4 {
+            clock.advance(HOUR.into());
+        }
+        ends(move || end(&store, &key, fence));
+        assert!(woken.load(Ordering::SeqCst), "end {number} wakes nobody");
+    }
+}
+
+#[test]
+fn no_value_is_dropped_under_a_lock() {
+    type Act = fn(&MokaStore, &Key, larder_store::Fence);
+    let acts: [Act; 5] = [
+        |store, key, _| assert!(now(store.put(&Put::new(key.clone(), "new", HOUR))).unwrap()),
+        |store, key, _| {
+            let delete = larder_store::Delete::new(key.clone());
+            assert!(now(store.delete(&delete)).unwrap());
+        },
+        |store, key, fence| {
+            let put = Put::new(key.clone(), "new", HOUR);
+            assert!(now(store.commit(&put, fence)).unwrap());
+        },
+        |store, key, _| assert!(now(store.invalidate(key)).unwrap()),
+        // It has expired, and the claim that reads it removes it.
+        |store, key, _| {
+            now(store.claim(&Claim::new(key.clone(), SECOND))).unwrap();
+        },
+    ];
+    for (number, act) in acts.into_iter().enumerate() {
+        let (store, clock) = store_with(|builder| builder);
+        let key = Key::new(SEAT, 1_u8);
+        let claim = Claim::new(key.clone(), Ttl::MAX);
+        let Claimed::Lead(fence) = now(store.claim(&claim)).unwrap() else {
+            panic!("nobody else leads");
+        };
+        let value = Bytes::from_owner(OnDrop(uses(&store, &key)));
+        now(store.put(&Put::new(key.clone(), value, SECOND))).unwrap();
+        if number == 4 {
+            clock.advance(SECOND.into());
+        }
+        ends(move || act(&store, &key, fence));
+    }
+}
+
+#[test]
+fn what_makes_room_is_not_dropped_under_a_lock() {
+    let (store, clock) = store_with(|builder| builder.with_cap_of(SEAT, 1));
+    let key = Key::new(SEAT, 1_u8);
+    let value = Bytes::from_owner(OnDrop(uses(&store, &key)));
+    now(store.put(&Put::new(key, value, SECOND))).unwrap();
+    clock.advance(SECOND.into());
+    ends(move || {
+        // One of these is not in the shard of the key that has expired, so that a sweep finds it.
+        for id in 2..5_u8 {
+            now(store.put(&put(SEAT, id, SECOND))).ok();
+        }
+    });
+}
+
+/// A record that acts when it is dropped.
+struct Owned(#[expect(dead_code, reason = "it is there to be dropped")] OnDrop);
+
+impl Owned {
+    fn key(id: impl KeyId) -> Key {
+        Key::new(Self::KIND, id)
+    }
+}
+
+impl Record for Owned {
+    const KIND: Kind = Kind::record("owned");
+    type Inspect = Nothing;
+}
+
+#[derive(Default)]
+struct Nothing;
+
+static NONE: Script = Script::new("none", Effect::Once, "");
+
+impl Program for Nothing {
+    type Record = Owned;
+    type Reply = Inspection;
+    const SCRIPT: &'static Script = &NONE;
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, _: &mut Slot<'_, Owned>, _: Timestamp) -> Inspection {
+        Inspection::new()
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Inspection> {
+        Inspection::from_wire(wire)
+    }
+}
+
+/// Puts a record that runs another program when it is dropped, or removes the one that is there.
+struct Own(Arc<MokaStore>, bool);
+
+impl Program for Own {
+    type Record = Owned;
+    type Reply = ();
+    const SCRIPT: &'static Script = &NONE;
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, slot: &mut Slot<'_, Owned>, _: Timestamp) {
+        if !self.1 {
+            return slot.remove();
+        }
+        let store = Arc::downgrade(&self.0);
+        let act = move || {
+            if let Some(store) = store.upgrade() {
+                let programs: Arc<dyn Programs> = store;
+                now(programs.run(&Owned::key(1_u8), &Nothing)).unwrap();
+            }
+        };
+        slot.put(Owned(OnDrop(Box::new(act))), SECOND);
+    }
+
+    fn reply(&self, _: Wire) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_record_that_is_replaced_removed_or_expired_is_not_dropped_under_a_lock() {
+    let (store, clock) = store_with(|builder| builder.with_cap_of(Owned::KIND, 1));
+    ends(move || {
+        let programs: Arc<dyn Programs> = store.clone();
+        let key = Owned::key(1_u8);
+        let run = |puts| now(programs.run(&key, &Own(store.clone(), puts))).unwrap();
+        run(true);
+        run(true);
+        run(false);
+        run(true);
+        clock.advance(SECOND.into());
+        run(true);
+        // What is made where there is no room is undone.
+        let other = Owned::key(2_u8);
+        assert!(now(programs.run(&other, &Own(store.clone(), true))).is_err());
+        clock.advance(SECOND.into());
+        now(programs.run(&other, &Own(store.clone(), true))).unwrap();
+    });
+}

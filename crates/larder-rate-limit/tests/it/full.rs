@@ -1,0 +1,131 @@
+//! Stores in this process that have no room for one more visitor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_moka::MokaStore;
+use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter, Tat};
+use larder_store::{ErrorKind, ManualClock, Record, Store};
+
+use crate::support::{App, Mood, Moody, from, n};
+
+fn room_for(visitors: usize) -> (Arc<dyn Store>, ManualClock) {
+    let clock = ManualClock::default();
+    let store = MokaStore::builder().with_cap_of(Tat::KIND, visitors);
+    (Arc::new(store.with_clock(clock.clone()).build()), clock)
+}
+
+fn policy(store: &Arc<dyn Store>, name: &str, limit: u32) -> RateLimiter {
+    RateLimiter::new(store.clone(), name, Quota::per_hour(n(limit))).unwrap()
+}
+
+fn address(number: u32) -> String {
+    std::net::Ipv4Addr::from(number).to_string()
+}
+
+#[tokio::test]
+async fn a_flood_of_one_policy_leaves_every_other_its_room() {
+    const ROOM: u32 = 2_000;
+    let (store, _) = room_for(ROOM as usize);
+    let pages = RateLimitLayer::new(policy(&store, "pages", 300), KeyBy::peer());
+    let pages = App::new(pages);
+    let sign_in = RateLimitLayer::new(policy(&store, "sign-in", 5), KeyBy::peer());
+    let sign_in = App::new(sign_in.with_on_failure(OnFailure::Closed));
+    for number in 0..3 * ROOM {
+        pages.send(from(&address(number))).await;
+    }
+    for number in 0..ROOM {
+        let response = sign_in.send(from(&address(number))).await;
+        assert_eq!(response.status(), 200, "{number}");
+        assert!(response.headers().contains_key("ratelimit"));
+    }
+}
+
+#[tokio::test]
+async fn new_visitors_of_a_full_policy_are_limited_too() {
+    let (store, clock) = room_for(2_000);
+    let limiter = policy(&store, "pages", 3);
+    for number in 0..2_000_u32 {
+        let decision = limiter.check(number).await.unwrap();
+        assert!(decision.is_allowed() && !decision.is_shared());
+    }
+    // Whoever has a record is limited as before.
+    let known = limiter.check(7_u32).await.unwrap();
+    assert_eq!((known.remaining(), known.is_shared()), (1, false));
+    // One visitor of those who are new passes as often as its quota says, and no more.
+    let mut passed = 0;
+    for _ in 0..100 {
+        let decision = limiter.check("new").await.unwrap();
+        assert!(decision.is_shared());
+        passed += u32::from(decision.is_allowed());
+    }
+    assert_eq!(passed, 3);
+    // Nearly all others are let in meanwhile.
+    let mut others = 0;
+    for number in 0..100_u32 {
+        let decision = limiter.check(("other", number)).await.unwrap();
+        others += u32::from(decision.is_allowed());
+    }
+    assert!(others > 90, "{others} of 100");
+    // Once there is room again, each has a quota of its own.
+    clock.advance(Duration::from_secs(3600));
+    let own = limiter.check("new").await.unwrap();
+    assert_eq!((own.remaining(), own.is_shared()), (2, false));
+}
+
+#[tokio::test]
+async fn what_was_charged_by_a_shared_quota_is_given_back_to_it() {
+    let (store, _) = room_for(1_500);
+    let limiter = policy(&store, "guesses", 2);
+    for number in 0..1_500_u32 {
+        limiter.check(number).await.unwrap();
+    }
+    for _ in 0..10 {
+        let decision = limiter.check("new").await.unwrap();
+        assert!(decision.is_allowed() && decision.is_shared());
+        limiter.refund("new", decision).await.unwrap();
+    }
+    let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_refund_if(|_| true);
+    let app = App::new(layer);
+    for _ in 0..10 {
+        assert_eq!(app.status("192.0.2.1").await, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_local_store_that_is_full_limits_who_is_new() {
+    let (local, _) = room_for(1);
+    let failing = Moody::new(Mood::Fails(ErrorKind::NotSent)).store();
+    let local = OnFailure::local(local).unwrap();
+    let layer = RateLimitLayer::new(policy(&failing, "test", 2), KeyBy::peer());
+    let app = App::new(layer.with_on_failure(local));
+    for peer in ["192.0.2.1", "192.0.2.2"] {
+        for status in [200, 200, 429] {
+            assert_eq!(app.status(peer).await, status, "{peer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_with_no_room_at_all_counts_as_failing() {
+    for (on_failure, status) in [(OnFailure::Open, 200), (OnFailure::Closed, 503)] {
+        let (store, _) = room_for(0);
+        let layer = RateLimitLayer::new(policy(&store, "test", 2), KeyBy::peer());
+        let app = App::new(layer.with_on_failure(on_failure));
+        assert_eq!(app.status("192.0.2.1").await, status);
+    }
+}
+
+/// What is ready at once gives no other task a turn. Here that starves nobody whom it waits for: room is
+/// made by whoever asks for it.
+#[tokio::test]
+async fn a_caller_that_tries_again_at_once_gets_room_as_soon_as_something_has_expired() {
+    let store: Arc<dyn Store> = Arc::new(MokaStore::builder().with_cap_of(Tat::KIND, 1).build());
+    let quota = Quota::new(n(1), Duration::from_millis(50)).unwrap();
+    let limiter = RateLimiter::new(store, "test", quota).unwrap();
+    limiter.check("first").await.unwrap();
+    let started = std::time::Instant::now();
+    while limiter.check("second").await.unwrap().is_shared() {
+        assert!(started.elapsed() < Duration::from_secs(10), "it is starved");
+    }
+}
