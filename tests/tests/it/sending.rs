@@ -227,7 +227,7 @@ fn no_public_async_function_is_left_out_here() {
         let sources = format!("{workspace}/crates/{name}/src");
         for (file, text) in rust_files(sources.as_ref()) {
             for found in text.split("pub async fn ").skip(1) {
-                let end = found.find(['<', '(']).unwrap();
+                let end = found.find(['<', '(']).expect("its arguments");
                 let function = &found[..end];
                 let called = format!(".{function}");
                 // `connect` is asserted where it is written, with the servers it connects to.
@@ -242,12 +242,12 @@ fn no_public_async_function_is_left_out_here() {
 
 fn rust_files(directory: &std::path::Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
         if path.is_dir() {
             files.extend(rust_files(&path));
         } else if path.extension().is_some_and(|end| end == "rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
+            let text = std::fs::read_to_string(&path).expect("a text");
             files.push((path.display().to_string(), text));
         }
     }
