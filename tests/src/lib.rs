@@ -19,3 +19,11 @@ pub struct ResponseCachePage;
 /// The page about the typed cache.
 #[doc = include_str!("../../docs/caching.md")]
 pub struct CachingPage;
+
+/// The page about adding a backend.
+#[doc = include_str!("../../docs/adding-a-backend.md")]
+pub struct BackendPage;
+
+/// The page about adding a layer.
+#[doc = include_str!("../../docs/adding-a-layer.md")]
+pub struct LayerPage;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -37,6 +38,9 @@ type FarStore<V> = (Arc<dyn Store>, Arc<dyn Codec<V>>);
 /// How long a copy stays near, unless the cache is told otherwise, where there is a far store.
 const NEAR_TTL: Ttl = Ttl::from_secs(30);
 
+/// The longest that anything waits, a year: a moment much later cannot be computed.
+const MAX_DEADLINE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
     pub(crate) fn new(kind: Kind, ttl: Ttl) -> Self {
         Self {
@@ -57,6 +61,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
 
     /// Adds a far store, which other processes and the next start of this one share, with values
     /// in [`MsgPack`](crate::MsgPack). Default: none.
+    ///
+    /// A value that this codec cannot give back is refused when it is written, and stays near: the
+    /// error of [`insert`](Cache::insert), and what is logged at the first one, name the codecs
+    /// that can.
     #[cfg(feature = "msgpack")]
     pub fn with_far(self, store: Arc<dyn Store>) -> Self
     where
@@ -73,6 +81,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
 
     /// How long the far store may take for an answer. Default: 150 ms, a little more than
     /// larder's own stores allow themselves, so that their error, which says more, comes first.
+    /// Zero is refused when the cache is built, and more than a year is a year.
     pub fn with_far_deadline(mut self, deadline: Duration) -> Self {
         self.far_deadline = deadline;
         self
@@ -80,7 +89,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
 
     /// The largest value that is written far or read back, in bytes as encoded. Default: 4 MiB.
     ///
-    /// A larger one stays near alone.
+    /// A larger one stays near alone. Zero is refused when the cache is built.
     pub fn with_max_value(mut self, bytes: usize) -> Self {
         self.max_value = bytes;
         self
@@ -130,7 +139,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
     }
 
     /// How long callers wait for a load, and how long a load may take with the far read before
-    /// it. Default: 10 s.
+    /// it. Default: 10 s. Zero is refused when the cache is built, and more than a year is a year.
     pub fn with_load_deadline(mut self, deadline: Duration) -> Self {
         self.load_deadline = deadline;
         self
@@ -169,9 +178,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
             schema: self.schema,
             store,
             codec,
-            deadline: self.far_deadline,
+            deadline: self.far_deadline.min(MAX_DEADLINE),
             max_value: self.max_value,
             gates: Gates::new(),
+            refusal_logged: AtomicBool::new(false),
         });
         Ok(Cache::from_inner(Inner {
             kind: self.kind,
@@ -184,7 +194,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
                 near: near_ttl,
                 jitter: self.jitter,
             },
-            load_deadline: self.load_deadline,
+            load_deadline: self.load_deadline.min(MAX_DEADLINE),
             clock: self.clock,
             metrics: Metrics::new(self.kind),
         }))
@@ -200,6 +210,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
             "the jitter must be from 0 to 1"
         } else if near == 0 {
             "the near capacity must not be zero"
+        } else if self.max_value == 0 {
+            "the cap on the bytes of a far value must not be zero"
         } else if self.max_loads == 0 {
             "the cap on loads must not be zero"
         } else if self.far_deadline.is_zero() || self.load_deadline.is_zero() {

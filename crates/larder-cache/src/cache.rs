@@ -7,6 +7,7 @@ use larder_store::{Clock, Key, KeyId, Kind, Result, Ttl};
 
 use crate::far::{Far, Stored};
 use crate::flight::Airspace;
+use crate::invalidation::Invalidation;
 use crate::lifetime::Lifetime;
 use crate::metrics::Metrics;
 use crate::near::Near;
@@ -91,8 +92,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// A load that began before is not stored over it.
     ///
     /// # Errors
-    /// As the far store gives them, and where the value cannot be encoded or is too large. The
-    /// value is near all the same; far, and so for other processes, an older one may be left.
+    /// As the far store gives them; [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) where
+    /// the codec cannot give the value back, with the codecs that can, and
+    /// [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge). The value is near all the same;
+    /// far, and so for other processes, an older one may be left.
     /// Without a far store there is no error.
     ///
     /// # Cancellation
@@ -105,20 +108,22 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             .deadline(now, inner.lifetime.ttl, rand::random());
         let near_deadline = inner.lifetime.near_deadline(now, deadline, rand::random());
         let hash = inner.stripes.hash(&key);
-        let mut stored = Ok(());
+        // Held until the value is near too, so that two inserts end in one order.
         let mut alone = None;
+        let mut stored = Ok(());
         if let Some(far) = &inner.far {
-            inner.outdate(hash, &key);
+            let invalidation = Invalidation::begin(inner, hash, &key);
             stored = async {
                 let put = far.seal(far.key(&key), &value, now, deadline, Duration::ZERO)?;
-                // Held until the value is near too, so that two inserts end in one order.
                 alone = Some(far.enter_alone("put", hash).await?);
                 far.write(&put).await
             }
             .await;
-            if stored.is_err() {
-                inner.metrics.far_put_errors.increment(1);
+            if let Err(error) = &stored {
+                inner.metrics.far_write_failed(error);
+                far.log_failed_write(error);
             }
+            invalidation.replace();
         }
         let mut stripe = inner.stripes.lock(hash);
         stripe.outdate(&key);
@@ -143,15 +148,20 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     pub async fn remove(&self, key: &K) -> Result<()> {
         let inner = &*self.inner;
         let hash = inner.stripes.hash(key);
-        inner.outdate(hash, key);
-        let Some(far) = &inner.far else { return Ok(()) };
+        let Some(far) = &inner.far else {
+            inner.outdate(hash, key);
+            return Ok(());
+        };
+        // Held until the invalidation ends, so that no load that began before writes back after it.
+        let mut alone = None;
+        let invalidation = Invalidation::begin(inner, hash, key);
         let erased = async {
-            let _alone = far.enter_alone("delete", hash).await?;
+            alone = Some(far.enter_alone("delete", hash).await?);
             far.erase(far.key(key)).await
         }
         .await;
-        // What was read far since the first time may be what is gone now.
-        inner.outdate(hash, key);
+        drop(invalidation);
+        drop(alone);
         if erased.is_err() {
             inner.metrics.far_delete_errors.increment(1);
         }
@@ -204,7 +214,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 
     /// Outdates all that is being read of `key`, and removes its near copy, in one step.
-    fn outdate(&self, hash: u64, key: &K) {
+    pub(crate) fn outdate(&self, hash: u64, key: &K) {
         let mut stripe = self.stripes.lock(hash);
         stripe.outdate(key);
         self.near.remove(key);

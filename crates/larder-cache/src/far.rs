@@ -1,5 +1,6 @@
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(crate) struct Far<V> {
     pub(crate) deadline: Duration,
     pub(crate) max_value: usize,
     pub(crate) gates: Gates,
+    /// Whether a value that the codec refuses was logged as an error already.
+    pub(crate) refusal_logged: AtomicBool,
 }
 
 /// A value as it came from far.
@@ -48,18 +51,27 @@ impl<V: Send + Sync + 'static> Far<V> {
             Poll::Pending => self.within("get", self.store.get(key)).await??,
         };
         let Some(entry) = entry else { return Ok(None) };
-        let Some(stored) = self.unseal(&entry.value, key) else {
+        let Some((envelope, payload)) = Envelope::open(&entry.value, key, self.max_value) else {
             count_poisoned(self.kind);
             return Ok(None);
         };
-        Ok((now < stored.deadline).then_some(stored))
+        // Another deployment wrote it, before this one or beside it: nothing is wrong with it.
+        if envelope.codec != self.codec.id() || envelope.deadline <= now {
+            return Ok(None);
+        }
+        let Some(value) = self.codec.decode(payload) else {
+            count_poisoned(self.kind);
+            return Ok(None);
+        };
+        let deadline = envelope.deadline;
+        Ok(Some(Stored { value, deadline }))
     }
 
     /// The write of a value that ends at `deadline`.
     ///
     /// # Errors
-    /// Where the value cannot be written, or is too large; [`ErrorKind::Invalid`] where it has
-    /// ended already.
+    /// [`ErrorKind::Invalid`] where the value cannot be written or read back,
+    /// [`ErrorKind::TooLarge`] where it is too large.
     pub(crate) fn seal(
         &self,
         key: Key,
@@ -77,6 +89,9 @@ impl<V: Send + Sync + 'static> Far<V> {
             load_micros: u64::try_from(load.as_micros()).unwrap_or(u64::MAX),
         };
         let fits = sealed.len() - Envelope::LEN <= self.max_value;
+        if fits {
+            self.codec.verify(value, &sealed[Envelope::LEN..])?;
+        }
         if !fits || envelope.seal(&mut sealed, &key).is_none() {
             return Err(Error::new(
                 "put",
@@ -105,6 +120,18 @@ impl<V: Send + Sync + 'static> Far<V> {
         Ok(())
     }
 
+    /// Logs a write that failed: as an error the first value that the codec refuses, because each
+    /// process then loads what it could share, and all else for those who look for it.
+    pub(crate) fn log_failed_write(&self, error: &Error) {
+        let kind = self.kind.name();
+        let refused = error.kind() == ErrorKind::Invalid;
+        if refused && !self.refusal_logged.swap(true, Ordering::Relaxed) {
+            tracing::error!(kind, %error, "a value is not shared: its codec cannot keep it");
+        } else {
+            tracing::debug!(kind, %error, "far write failed");
+        }
+    }
+
     /// Lets loads through that write back what they found, side by side.
     pub(crate) async fn enter_to_write_back(&self, hash: u64) -> Result<RwLockReadGuard<'_, ()>> {
         let gate = self.gates.of(hash);
@@ -125,17 +152,6 @@ impl<V: Send + Sync + 'static> Far<V> {
             Ok(guard) => Ok(guard),
             Err(_) => self.before(operation, gate.write()).await,
         }
-    }
-
-    fn unseal(&self, sealed: &Bytes, key: &Key) -> Option<Stored<V>> {
-        let (envelope, payload) = Envelope::open(sealed, key, self.max_value)?;
-        if envelope.codec != self.codec.id() {
-            return None;
-        }
-        Some(Stored {
-            value: self.codec.decode(payload)?,
-            deadline: envelope.deadline,
-        })
     }
 
     async fn within<T>(

@@ -105,8 +105,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Lead<K, V> {
         }
         .await;
         if let Err(error) = written {
-            self.inner.metrics.far_put_errors.increment(1);
-            tracing::debug!(kind = self.inner.kind.name(), %error, "far write failed");
+            self.inner.metrics.far_write_failed(&error);
+            far.log_failed_write(&error);
         }
     }
 

@@ -8,6 +8,7 @@ mod error;
 mod far;
 mod flight;
 mod found;
+mod invalidation;
 mod lead;
 mod lifetime;
 mod load;

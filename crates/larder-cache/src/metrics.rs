@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use larder_store::Kind;
+use larder_store::{Error, ErrorKind, Kind};
 use metrics::{Counter, Histogram, counter, histogram};
 
 /// The handles of a cache's metrics, made once, when it is built.
@@ -18,6 +18,7 @@ pub(crate) struct Metrics {
     pub(crate) abandoned: Counter,
     pub(crate) far_get_errors: Counter,
     pub(crate) far_put_errors: Counter,
+    pub(crate) far_encode_errors: Counter,
     pub(crate) far_delete_errors: Counter,
     load_seconds: Histogram,
 }
@@ -42,8 +43,18 @@ impl Metrics {
             abandoned: loads("abandoned"),
             far_get_errors: far_errors("get"),
             far_put_errors: far_errors("put"),
+            far_encode_errors: far_errors("encode"),
             far_delete_errors: far_errors("delete"),
             load_seconds: histogram!("larder_cache_load_seconds", "kind" => kind),
+        }
+    }
+
+    /// Counts a far write that failed: as `encode` where the codec cannot keep the value.
+    pub(crate) fn far_write_failed(&self, error: &Error) {
+        if error.kind() == ErrorKind::Invalid {
+            self.far_encode_errors.increment(1);
+        } else {
+            self.far_put_errors.increment(1);
         }
     }
 

@@ -24,6 +24,14 @@ pub trait Fixture: Send + Sync {
         Duration::ZERO
     }
 
+    /// How many keys the store holds in memory now, with those that have ended and were not freed yet.
+    /// Default: None, for a store with a bound of its own, which the laws fill, and for a server.
+    ///
+    /// A store in this process without a bound tells it, or nothing sees that it only ever grows.
+    fn held_keys(&self) -> Option<usize> {
+        None
+    }
+
     /// Which space the laws about values try. A store that keeps the two apart is proved on both.
     fn space(&self) -> Space {
         Space::Pinned
@@ -44,22 +52,39 @@ pub struct ManualFixture {
     store: Arc<dyn Store>,
     clock: ManualClock,
     space: Space,
+    held_keys: Option<Count>,
 }
+
+type Count = Box<dyn Fn() -> usize + Send + Sync>;
 
 impl ManualFixture {
     /// A fixture of `store`, which reads its time from `clock`.
     pub fn new(store: impl Store, clock: ManualClock) -> Self {
+        Self::shared(Arc::new(store), clock)
+    }
+
+    /// A fixture of a store that its maker keeps a hand on, to [count](Self::counting) its keys.
+    pub fn shared(store: Arc<dyn Store>, clock: ManualClock) -> Self {
         Self {
-            store: Arc::new(store),
+            store,
             clock,
             space: Space::Pinned,
+            held_keys: None,
         }
     }
 
     /// A fixture of a new [`ModelStore`].
     pub fn model() -> Self {
         let clock = ManualClock::default();
-        Self::new(ModelStore::with_clock(clock.clone()), clock)
+        let store = Arc::new(ModelStore::with_clock(clock.clone()));
+        Self::shared(store.clone(), clock).counting(move || store.held_keys())
+    }
+
+    /// The same fixture, with a count of the keys that the store holds in memory, ended ones too.
+    #[must_use]
+    pub fn counting(mut self, held_keys: impl Fn() -> usize + Send + Sync + 'static) -> Self {
+        self.held_keys = Some(Box::new(held_keys));
+        self
     }
 
     /// The same fixture, with the laws about values in `space`.
@@ -78,6 +103,10 @@ impl Fixture for ManualFixture {
 
     async fn advance(&self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    fn held_keys(&self) -> Option<usize> {
+        self.held_keys.as_ref().map(|count| count())
     }
 
     fn space(&self) -> Space {

@@ -1,4 +1,4 @@
 //! Programs: their two forms held against each other, and broken ones that must be caught.
 
 mod gcra;
-mod pair;
+pub(crate) mod pair;

@@ -1,5 +1,9 @@
 //! How a value becomes bytes for the far store, and comes back.
 
+#[cfg(any(feature = "json", feature = "msgpack", feature = "postcard"))]
+mod digest;
+#[cfg(any(feature = "json", feature = "msgpack", feature = "postcard"))]
+mod format;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "msgpack")]
@@ -7,9 +11,7 @@ mod msgpack;
 #[cfg(feature = "postcard")]
 mod postcard;
 
-use larder_store::Result;
-#[cfg(any(feature = "json", feature = "msgpack", feature = "postcard"))]
-use larder_store::{Error, ErrorKind};
+use larder_store::{Error, ErrorKind, Result};
 
 #[cfg(feature = "json")]
 pub use json::Json;
@@ -37,17 +39,27 @@ pub trait Codec<V>: Send + Sync + 'static {
 
     /// Reads a value; nothing if the bytes are not one.
     fn decode(&self, bytes: &[u8]) -> Option<V>;
-}
 
-/// The error of a value that a codec cannot write. The codec's own error may hold parts of the
-/// value, and is left out.
-#[cfg(any(feature = "json", feature = "msgpack", feature = "postcard"))]
-fn not_encodable(codec: &str) -> Error {
-    Error::new(
-        "encode",
-        ErrorKind::Invalid,
-        format!("the value cannot be written as {codec}: is there a map whose keys are not text?"),
-    )
+    /// Checks that `bytes`, which were just encoded, give the value back.
+    ///
+    /// Called before each far write, so that a value which cannot be read back is refused once,
+    /// there, and not missed at every read. The default decodes the bytes; larder's codecs also
+    /// compare what both values tell serde, so that a `Some(None)` that would come back as `None`
+    /// is refused.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] where they do not. The text must not hold the value.
+    fn verify(&self, value: &V, bytes: &[u8]) -> Result<()> {
+        let _ = value;
+        match self.decode(bytes) {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                "encode",
+                ErrorKind::Invalid,
+                format!("codec {} cannot read back what it wrote", self.id()),
+            )),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +71,7 @@ mod tests {
     use proptest::prelude::*;
     use serde::{Deserialize, Serialize};
 
+    use super::format::Format;
     use super::*;
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,7 +167,7 @@ mod tests {
         let error =
             Codec::<BTreeMap<(i32, String), i32>>::encode(&Json, &value, &mut bytes).unwrap_err();
         assert!(
-            error.to_string().contains("cannot be written as JSON"),
+            error.to_string().contains("choose MsgPack or Postcard"),
             "{error}"
         );
         assert!(!format!("{error} {error:?}").contains("secret"));

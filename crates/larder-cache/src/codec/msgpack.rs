@@ -2,37 +2,54 @@ use larder_store::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Codec, not_encodable};
+use super::Codec;
+use super::format::{self, Format};
 
 /// How deep a value may be nested, as in JSON: enough for data, too little to end a stack.
 const MAX_DEPTH: usize = 128;
 
 /// MessagePack with named fields: compact, and a struct may gain fields that have a default.
+///
+/// It keeps what JSON keeps and more: enums of every representation, flattened structs, maps with
+/// any keys, bytes. Types that know two forms, such as addresses, are written in the one that
+/// people read, because that is the one that serde asks for inside of a tagged or flattened value.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MsgPack;
 
-impl MsgPack {
-    pub(super) fn write<V: Serialize>(value: &V, out: &mut Vec<u8>) -> Result<()> {
-        let mut serializer = rmp_serde::Serializer::new(out).with_struct_map();
-        value
-            .serialize(&mut serializer)
-            .map_err(|_| not_encodable("MessagePack"))
+impl Format for MsgPack {
+    const NAME: &'static str = "MsgPack";
+    const HUMAN_READABLE: bool = true;
+
+    fn write<V: Serialize>(value: &V, out: &mut Vec<u8>) -> Option<()> {
+        let mut serializer = rmp_serde::Serializer::new(out)
+            .with_struct_map()
+            .with_human_readable();
+        value.serialize(&mut serializer).ok()
+    }
+
+    fn read<V: DeserializeOwned>(mut bytes: &[u8]) -> Option<V> {
+        let mut deserializer = rmp_serde::Deserializer::new(&mut bytes).with_human_readable();
+        deserializer.set_max_depth(MAX_DEPTH);
+        let value = V::deserialize(&mut deserializer).ok()?;
+        bytes.is_empty().then_some(value)
     }
 }
 
 impl<V: Serialize + DeserializeOwned> Codec<V> for MsgPack {
     fn id(&self) -> u8 {
-        1
+        // 1 was the form that only machines read.
+        4
     }
 
     fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<()> {
-        Self::write(value, out)
+        format::encode::<Self, V>(value, out)
     }
 
-    fn decode(&self, mut bytes: &[u8]) -> Option<V> {
-        let mut deserializer = rmp_serde::Deserializer::new(&mut bytes);
-        deserializer.set_max_depth(MAX_DEPTH);
-        let value = V::deserialize(&mut deserializer).ok()?;
-        bytes.is_empty().then_some(value)
+    fn decode(&self, bytes: &[u8]) -> Option<V> {
+        Self::read(bytes)
+    }
+
+    fn verify(&self, value: &V, bytes: &[u8]) -> Result<()> {
+        format::verify::<Self, V>(value, bytes)
     }
 }

@@ -2,15 +2,34 @@ use larder_store::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Codec, not_encodable};
+use super::Codec;
+use super::format::{self, Format};
 
 /// postcard: the smallest and fastest, and without names, so that a struct that changes in any way
 /// needs a new schema number.
+///
+/// It keeps nested options and units, which the others do not, and no value whose type asks what
+/// stands in the bytes: an internally tagged or untagged enum, a flattened struct.
 ///
 /// Not for a type that contains itself where someone else may write to the store: nothing bounds
 /// how deep a value is nested, and crafted bytes end the stack.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Postcard;
+
+impl Format for Postcard {
+    const NAME: &'static str = "Postcard";
+    const HUMAN_READABLE: bool = false;
+
+    fn write<V: Serialize>(value: &V, out: &mut Vec<u8>) -> Option<()> {
+        *out = postcard::to_extend(value, std::mem::take(out)).ok()?;
+        Some(())
+    }
+
+    fn read<V: DeserializeOwned>(bytes: &[u8]) -> Option<V> {
+        let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
+        rest.is_empty().then_some(value)
+    }
+}
 
 impl<V: Serialize + DeserializeOwned> Codec<V> for Postcard {
     fn id(&self) -> u8 {
@@ -18,13 +37,14 @@ impl<V: Serialize + DeserializeOwned> Codec<V> for Postcard {
     }
 
     fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<()> {
-        *out = postcard::to_extend(value, std::mem::take(out))
-            .map_err(|_| not_encodable("postcard"))?;
-        Ok(())
+        format::encode::<Self, V>(value, out)
     }
 
     fn decode(&self, bytes: &[u8]) -> Option<V> {
-        let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
-        rest.is_empty().then_some(value)
+        Self::read(bytes)
+    }
+
+    fn verify(&self, value: &V, bytes: &[u8]) -> Result<()> {
+        format::verify::<Self, V>(value, bytes)
     }
 }

@@ -1,9 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache::{Builder, Cache};
-use larder_store::{ErrorKind, Kind};
+use larder_cache::{Builder, Cache, LoadError};
+use larder_store::{ErrorKind, Kind, ManualClock, Ttl};
 
-use crate::support::{FILM, MINUTE};
+use crate::support::{Act, Broken, FILM, Gate, MINUTE, Operation, Staged, load};
 
 fn refusal(builder: Builder<u32, String>) -> String {
     let error = builder.build().unwrap_err();
@@ -29,6 +30,7 @@ fn what_cannot_work_is_refused_when_the_cache_is_built_and_the_text_says_why() {
         (film().with_near_capacity(0), "near capacity"),
         (film().with_near_weight(0, |_, _| 1), "near capacity"),
         (film().with_max_loads(0), "cap on loads"),
+        (film().with_max_value(0), "bytes of a far value"),
         (film().with_load_deadline(Duration::ZERO), "deadline"),
         (film().with_far_deadline(Duration::ZERO), "deadline"),
     ];
@@ -40,6 +42,59 @@ fn what_cannot_work_is_refused_when_the_cache_is_built_and_the_text_says_why() {
         );
     }
     assert!(film().build().is_ok());
+}
+
+#[tokio::test]
+async fn the_longest_deadlines_and_the_largest_caps_work() {
+    let clock = ManualClock::default();
+    let store = Arc::new(Staged::new(&clock));
+    let films = Cache::<u32, String>::builder(FILM, Ttl::MAX)
+        .with_far(store.clone())
+        .with_far_deadline(Duration::MAX)
+        .with_load_deadline(Duration::MAX)
+        .with_near_ttl(Ttl::MAX)
+        .with_max_value(usize::MAX)
+        .with_max_loads(usize::MAX)
+        .with_near_capacity(u64::MAX)
+        .with_jitter(1.0)
+        .with_clock(clock)
+        .build()
+        .unwrap();
+    assert_eq!(load(&films, &7, "Metropolis").await, "Metropolis");
+    films.insert(8, "Nosferatu".to_owned()).await.unwrap();
+    films.remove(&7).await.unwrap();
+    assert!(films.get(&7).await.is_none());
+    // Where the wait is a real one: for the store, for a load, and for the load of another.
+    let gate = Gate::closed();
+    store.stage(Operation::Get, Act::HoldBefore(gate.clone()));
+    let (one, two) = (films.clone(), films.clone());
+    let leader = tokio::spawn(async move { load(&one, &9, "M").await });
+    gate.arrived().await;
+    let follower = tokio::spawn(async move { load(&two, &9, "M").await });
+    tokio::task::yield_now().await;
+    gate.open();
+    assert_eq!(leader.await.unwrap(), "M");
+    assert_eq!(follower.await.unwrap(), "M");
+}
+
+#[tokio::test]
+async fn the_shortest_deadlines_give_an_error_and_no_panic() {
+    let store = Arc::new(Staged::new(&ManualClock::default()));
+    let films = Cache::<u32, String>::builder(FILM, Ttl::from_millis(1))
+        .with_far(store.clone())
+        .with_far_deadline(Duration::from_nanos(1))
+        .with_load_deadline(Duration::from_nanos(1))
+        .build()
+        .unwrap();
+    for operation in [Operation::Get, Operation::Put, Operation::Delete] {
+        store.stage(operation, Act::Hang);
+    }
+    let never = || std::future::pending::<Result<String, Broken>>();
+    assert!(films.get(&7).await.is_none());
+    assert!(films.insert(7, "Metropolis".to_owned()).await.is_err());
+    assert!(films.remove(&7).await.is_err());
+    let error = films.get_or_load(&7, never).await.unwrap_err();
+    assert!(matches!(error, LoadError::TimedOut), "{error:?}");
 }
 
 #[test]

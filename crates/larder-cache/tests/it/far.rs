@@ -142,6 +142,53 @@ async fn a_codec_of_ones_own_reads_what_it_wrote_and_nothing_of_another() {
     assert!(with(Plain(129)).get(&7).await.is_none());
 }
 
+#[tokio::test]
+async fn what_an_earlier_release_wrote_is_a_miss_and_no_alarm() {
+    let counts = Counts::default();
+    let _recording = counts.record();
+    let (new, store) = far_films();
+    // The number of MessagePack in the form for machines.
+    let old = films(&ManualClock::default()).with_far_codec(store.clone(), Plain(1));
+    let old = old.build().unwrap();
+    old.insert(7, "Metropolis".to_owned()).await.unwrap();
+    assert!(new.get(&7).await.is_none());
+    assert_eq!(counts.of("larder_poisoned_total"), 0);
+    assert_eq!(load(&new, &7, "Nosferatu").await, "Nosferatu");
+    let other = beside(&ManualClock::default(), &store);
+    assert_eq!(*other.get(&7).await.unwrap(), "Nosferatu");
+}
+
+#[tokio::test]
+async fn a_codec_of_ones_own_that_cannot_read_back_is_refused_at_the_write() {
+    /// It writes what it takes for noise.
+    struct Forgetful;
+
+    impl Codec<String> for Forgetful {
+        fn id(&self) -> u8 {
+            130
+        }
+
+        fn encode(&self, _: &String, out: &mut Vec<u8>) -> larder_store::Result<()> {
+            out.push(0);
+            Ok(())
+        }
+
+        fn decode(&self, _: &[u8]) -> Option<String> {
+            None
+        }
+    }
+
+    let store = Arc::new(Staged::new(&ManualClock::default()));
+    let films = films(&ManualClock::default())
+        .with_far_codec(store.clone(), Forgetful)
+        .build()
+        .unwrap();
+    let error = films.insert(7, "Metropolis".to_owned()).await.unwrap_err();
+    assert_eq!(error.kind(), larder_store::ErrorKind::Invalid);
+    assert_eq!(store.count(Operation::Put), 0);
+    assert_eq!(*films.get_near(&7).unwrap(), "Metropolis");
+}
+
 #[cfg(all(feature = "json", feature = "postcard"))]
 #[tokio::test]
 async fn a_value_in_another_codec_is_a_miss_and_each_codec_reads_its_own() {

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod building;
+mod cancellation;
 mod expiry;
 mod failures;
 mod far;
 mod invalidation;
 mod loader_layer;
 mod secrecy;
+#[cfg(all(feature = "json", feature = "postcard"))]
+mod shapes;
 mod single_flight;
 mod support;

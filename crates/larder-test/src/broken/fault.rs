@@ -102,6 +102,10 @@ faults! {
     EndsEarly,
     /// A value ends 1 ms too late.
     EndsLate,
+    /// What has ended keeps its room, of 64 MiB.
+    EndedKeepsItsRoom,
+    /// What has ended is never freed.
+    EndedIsNeverFreed,
     /// A TTL of 1 ms is refused.
     RefusesOneMillisecond,
     /// Get gives what has ended.

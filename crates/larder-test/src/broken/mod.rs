@@ -20,6 +20,7 @@ mod writes;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use larder_store::{Entry, Key, ManualClock, Message, Timestamp, Version};
 use parking_lot::Mutex;
@@ -52,6 +53,8 @@ struct Memory {
     count: usize,
     leases: LeaseMemory,
     evictable: HashSet<String>,
+    /// The length of each value that was ever put, by its key.
+    room: HashMap<String, usize>,
     /// The message that is held back.
     late: Option<Message>,
     last: Option<Message>,
@@ -73,7 +76,16 @@ impl BrokenStore {
     /// A fixture of a new store with `fault`.
     pub fn fixture(fault: Option<Fault>) -> ManualFixture {
         let clock = ManualClock::default();
-        ManualFixture::new(Self::new(fault, clock.clone()), clock)
+        let store = Arc::new(Self::new(fault, clock.clone()));
+        ManualFixture::shared(store.clone(), clock).counting(move || store.held_keys())
+    }
+
+    fn held_keys(&self) -> usize {
+        if self.has(Fault::EndedIsNeverFreed) {
+            self.memory.lock().room.len()
+        } else {
+            self.model.held_keys()
+        }
     }
 
     fn has(&self, fault: Fault) -> bool {

@@ -9,6 +9,9 @@ use tokio::task::yield_now;
 use super::{BrokenStore, Fault};
 use crate::model::Held;
 
+/// The room that a fixture's store has at least, with some to spare.
+const ROOM: usize = 68 * 1024 * 1024;
+
 /// What was under a key before a put.
 pub(super) struct Before {
     pub(super) held: Option<Entry>,
@@ -63,6 +66,14 @@ impl BrokenStore {
     async fn wrong_answer(&self, put: &Put) -> Option<Result<bool>> {
         let too_large = put.value().len() > DEFAULT_MAX_VALUE;
         match self.fault? {
+            Fault::EndedKeepsItsRoom if self.room_with(put) > ROOM => {
+                let kind = ErrorKind::Refused(Refusal::Full);
+                Some(Err(Error::new("put", kind, "there is no room for this")))
+            }
+            Fault::EndedIsNeverFreed => {
+                self.room_with(put);
+                None
+            }
             Fault::WritesRecordKeys if put.key().kind().form() == Form::Record => Some(Ok(true)),
             Fault::RefusesOneMillisecond if put.ttl() == Ttl::from_millis(1) => Some(Err(
                 Error::new("put", ErrorKind::Invalid, "a TTL is at least 2 ms"),
@@ -91,6 +102,14 @@ impl BrokenStore {
             }
             _ => None,
         }
+    }
+
+    /// The bytes of all that was ever put, and this.
+    fn room_with(&self, put: &Put) -> usize {
+        let mut memory = self.memory.lock();
+        let (key, length) = (put.key().as_str().to_owned(), put.value().len());
+        memory.room.insert(key, length);
+        memory.room.values().sum()
     }
 
     /// The put with the condition that a broken store takes for its own.

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use bytes::Bytes;
 use larder_store::{Delete, Put, Ttl};
 
 use super::Outcome;
@@ -112,4 +113,29 @@ pub(super) async fn a_new_value_outlives_the_end_of_the_old(at: Scene<'_>) -> Ou
     at.write(&new).await?;
     at.outlive(SHORT).await;
     at.holds(&new, "past the end of the value before").await
+}
+
+/// More in all than the 64 MiB that a store has room for, of which an eighth lives at once.
+pub(super) async fn what_has_ended_gives_its_room_back(at: Scene<'_>) -> Outcome {
+    const ROUNDS: u64 = 9;
+    const LARGE: u64 = 8;
+    const SMALL: u64 = 24;
+    let large = Bytes::from(vec![7; 1024 * 1024]);
+    for round in 0..ROUNDS {
+        for number in 0..LARGE + SMALL {
+            let value = large.slice(..if number < LARGE { large.len() } else { 1 });
+            let put = Put::new(at.key((round, number)), value, SHORT);
+            at.write(&put).await?;
+        }
+        at.outlive(SHORT).await;
+    }
+    if let Some(held) = at.held_keys() {
+        let (written, most) = (ROUNDS * (LARGE + SMALL), ROUNDS * (LARGE + SMALL) / 2);
+        ensure!(
+            held as u64 <= most,
+            "after {written} keys, of which at most an eighth lived at once: expected at most {most} to be \
+             held, got {held}"
+        );
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The laws: what every larder store does, each as one small test that runs on any [`Fixture`].
 //!
-//! A backend, or a decorator that keeps the contract, is proved by [`laws!`](crate::laws!). The laws
-//! answer a [`Violation`] and never panic, so that a test can also show that a law can fail.
+//! A backend, or a decorator that keeps the contract, is proved by [`laws!`](crate::laws!), by what it
+//! offers: values always, and each [`Capability`] unless it says that it has not. The laws answer a [`Violation`] and never panic, so that a test can also show that a law can fail.
 
 #[macro_use]
 mod violation;
@@ -12,6 +12,7 @@ mod batches;
 mod bus;
 mod bus_streams;
 mod cancellation;
+mod capability;
 mod conditions;
 mod deletes;
 mod errors;
@@ -45,6 +46,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use capability::Capability;
 use scene::Scene;
 pub use violation::{Outcome, Violation};
 
@@ -55,6 +57,7 @@ use crate::Fixture;
 pub struct Law {
     name: &'static str,
     statement: &'static str,
+    needs: &'static [Capability],
     run: Run,
 }
 
@@ -69,6 +72,11 @@ impl Law {
     /// What the law demands.
     pub fn statement(&self) -> &'static str {
         self.statement.trim()
+    }
+
+    /// The capabilities that a store needs for it. None of them is needed by most laws.
+    pub fn needs(&self) -> &'static [Capability] {
+        self.needs
     }
 
     /// Tries the law on the store of `fixture`, which is to be new.
@@ -96,20 +104,42 @@ crate::laws! { @table list [] }
 /// the tests that [`laws!`](crate::laws!) writes consist of.
 ///
 /// # Panics
-/// Where the law is broken, with what was expected and what happened instead.
+/// Where the law is broken, with what was expected and what happened instead, and where the store
+/// lacks what the law needs.
 pub fn prove<F: Fixture>(name: &str, fixture: impl Future<Output = F>) {
     let law = LAWS.iter().find(|law| law.name == name);
     let law = law.unwrap_or_else(|| panic!("there is no law called {name}"));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime = runtime.unwrap_or_else(|error| panic!("no runtime for a law: {error}"));
-    let outcome = runtime.block_on(async {
+    let outcome = runtime().block_on(async {
         let fixture = fixture.await;
+        for need in law.needs {
+            assert!(
+                need.is_offered_by(&fixture.store()),
+                "{name}: the store offers no {need}; say so by laws!(.., without [{need}])"
+            );
+        }
         law.check(&fixture, Duration::from_secs(60)).await
     });
     if let Err(violation) = outcome {
         panic!("{name}: {}\n{violation}", law.statement());
     }
+}
+
+/// Holds a store to the word that it lacks `capability`.
+///
+/// # Panics
+/// Where it offers it.
+pub fn prove_absent<F: Fixture>(capability: Capability, fixture: impl Future<Output = F>) {
+    let offered = runtime().block_on(async { capability.is_offered_by(&fixture.await.store()) });
+    assert!(
+        !offered,
+        "the store offers {capability}: take it out of `without`, so that its laws are tried"
+    );
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap_or_else(|error| panic!("no runtime for a law: {error}"))
 }

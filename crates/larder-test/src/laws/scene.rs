@@ -111,6 +111,10 @@ impl<'a> Scene<'a> {
         self.fixture.slack()
     }
 
+    pub(super) fn held_keys(&self) -> Option<usize> {
+        self.fixture.held_keys()
+    }
+
     pub(super) async fn advance(&self, by: Duration) {
         self.fixture.advance(by).await;
     }

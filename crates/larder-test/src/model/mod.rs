@@ -9,6 +9,7 @@ mod values;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larder_store::{Cell, Clock, Entry, Key, ManualClock, Timestamp, Ttl};
 use parking_lot::Mutex;
@@ -48,6 +49,8 @@ use leases::Ledger;
 pub struct ModelStore {
     clock: ManualClock,
     held: Mutex<BTreeMap<String, Held>>,
+    /// How many keys may be held before those are freed that have ended.
+    full: AtomicUsize,
     pub(crate) listeners: Arc<Listeners>,
     leases: Ledger,
 }
@@ -92,12 +95,30 @@ impl ModelStore {
         key: &Key,
         work: impl FnOnce(&mut Option<Held>, Timestamp) -> T,
     ) -> T {
+        self.free_what_has_ended();
         self.with_raw_slot(key, |slot, now| {
             if slot.as_ref().is_some_and(|held| held.deadline <= now) {
                 *slot = None;
             }
             work(slot, now)
         })
+    }
+
+    /// How many keys are held, with those that have ended and were not freed yet: at most twice as
+    /// many as live, and a few.
+    pub fn held_keys(&self) -> usize {
+        self.held.lock().len()
+    }
+
+    /// Looks at all keys when they have doubled since the last time, so that a step costs little.
+    fn free_what_has_ended(&self) {
+        const FEW: usize = 32;
+        let mut map = self.held.lock();
+        if map.len() > self.full.load(Ordering::Relaxed).max(FEW) {
+            let now = self.clock.now();
+            map.retain(|_, held| held.deadline > now);
+            self.full.store(2 * map.len() + FEW, Ordering::Relaxed);
+        }
     }
 
     /// As [`with_slot`](Self::with_slot), but with what has ended still in it: for broken stores.

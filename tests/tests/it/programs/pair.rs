@@ -8,7 +8,7 @@ use larder_test::trace::Pair;
 use crate::support::patient;
 
 /// A store in process and one on a `redis-server` of its own, which both read one clock.
-pub(super) async fn pair() -> (RedisServer, Pair) {
+pub(crate) async fn pair() -> (RedisServer, Pair) {
     let server = RedisServer::start().expect("redis-server starts");
     let clock = ManualClock::default();
     let moka: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());

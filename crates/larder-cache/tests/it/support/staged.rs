@@ -32,6 +32,8 @@ pub(crate) enum Act {
     HoldBefore(Gate),
     /// It happens, and its answer waits at a gate.
     HoldAfter(Gate),
+    /// It waits for one poll, happens, and its answer waits for another.
+    YieldAround,
 }
 
 impl Staged {
@@ -72,6 +74,12 @@ impl Staged {
             Some(Act::HoldAfter(gate)) => {
                 let done = does.await;
                 gate.pass().await;
+                done
+            }
+            Some(Act::YieldAround) => {
+                tokio::task::yield_now().await;
+                let done = does.await;
+                tokio::task::yield_now().await;
                 done
             }
         }

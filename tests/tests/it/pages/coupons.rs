@@ -1,0 +1,116 @@
+//! Coupons, each of which can be redeemed so many times.
+
+use std::sync::Arc;
+
+use larder_store::{
+    Args, Effect, Inspection, Key, Kind, Program, Programs, Record, Result, Script, Slot, Store,
+    StoreExt, Timestamp, Ttl, Wire,
+};
+
+/// How often a coupon was redeemed. On Redis a string.
+#[derive(Debug)]
+pub struct Redemptions(i64);
+
+impl Record for Redemptions {
+    const KIND: Kind = Kind::record("coupon");
+    type Inspect = InspectRedemptions;
+}
+
+/// Redeems a coupon once more, and answers whether it could be.
+#[derive(Debug)]
+pub struct Redeem {
+    /// How often it can be redeemed.
+    pub limit: i64,
+    /// How long it is remembered after it was last redeemed.
+    pub ttl: Ttl,
+}
+
+impl Program for Redeem {
+    type Record = Redemptions;
+    type Reply = bool;
+
+    // Check first, write last: a script that fails half-way has written nothing.
+    const SCRIPT: &'static Script = &Script::new(
+        "coupon-redeem",
+        Effect::Once,
+        "local count = tonumber(redis.call('GET', KEYS[1]) or '0')
+         if count >= tonumber(ARGV[1]) then return 0 end
+         put(KEYS[1], num(count + 1), tonumber(ARGV[2]))
+         return 1",
+    );
+
+    fn args(&self, args: &mut Args) {
+        args.int(self.limit);
+        args.int(self.ttl.as_millis() as i64);
+    }
+
+    fn step(&self, record: &mut Slot<'_, Redemptions>, _: Timestamp) -> bool {
+        let count = record.get().map_or(0, |redemptions| redemptions.0);
+        if count >= self.limit {
+            return false;
+        }
+        record.put(Redemptions(count + 1), self.ttl);
+        true
+    }
+
+    fn reply(&self, wire: Wire) -> Result<bool> {
+        Ok(wire.int()? == 1)
+    }
+}
+
+/// Shows people and tools how often a coupon was redeemed.
+#[derive(Debug, Default)]
+pub struct InspectRedemptions;
+
+impl Program for InspectRedemptions {
+    type Record = Redemptions;
+    type Reply = Inspection;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "coupon-inspect",
+        Effect::Read,
+        "local count = redis.call('GET', KEYS[1])
+         if not count then return {} end
+         return {'count', count}",
+    );
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, Redemptions>, _: Timestamp) -> Inspection {
+        match record.get() {
+            Some(redemptions) => Inspection::new().with("count", redemptions.0),
+            None => Inspection::new(),
+        }
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Inspection> {
+        Inspection::from_wire(wire)
+    }
+}
+
+/// The coupons of an app, on any store that runs programs.
+pub struct Coupons {
+    programs: Arc<dyn Programs>,
+    redeem: Redeem,
+}
+
+impl Coupons {
+    /// Coupons that can be redeemed `limit` times each, and are remembered for `ttl`.
+    ///
+    /// # Errors
+    /// Where the store runs no programs: here, and not at the first request.
+    pub fn new(store: Arc<dyn Store>, limit: i64, ttl: Ttl) -> Result<Self> {
+        let programs = store.require_programs("coupons")?;
+        let redeem = Redeem { limit, ttl };
+        Ok(Self { programs, redeem })
+    }
+
+    /// Redeems the coupon, and returns whether it could be. One step, one round trip.
+    ///
+    /// # Errors
+    /// As the store gives them.
+    pub async fn redeem(&self, code: &str) -> Result<bool> {
+        let key = Key::new(Redemptions::KIND, code);
+        self.programs.run(&key, &self.redeem).await
+    }
+}

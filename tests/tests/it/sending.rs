@@ -1,0 +1,255 @@
+//! Every public future can be sent to another thread, from inside of another future too: in a spawned
+//! task, an axum handler, an async trait. What is asserted here is asserted by the compiler.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use larder::cache::{Cache, Found, Loader, LoaderLayer};
+use larder::moka::{MokaStore, MokaStoreBuilder};
+use larder::rate_limit::{Decision, RateLimit, RateLimitLayer, RateLimiter};
+use larder::redis::{RedisBuilder, RedisStore};
+use larder::response_cache::{Purger, ResponseCache, ResponseCacheLayer};
+use larder::session::{DeviceId, Session, SessionKey, SessionLayer, SessionService, Sessions};
+use larder_store::{
+    Bus, Channel, Claim, Claimed, Cursor, Delete, Entry, Fence, Interest, Key, Leases, Mailbox,
+    Message, Page, Prefixed, Programs, Put, Run, Scan, Store, StoreExt, Subscription, Ttl,
+};
+use larder_test::records::{Add, ReadTally, Tally};
+use tower::Service;
+use tower::util::BoxCloneSyncService;
+
+type Request = http::Request<Body>;
+type Response = http::Response<Body>;
+type Inner = BoxCloneSyncService<Request, Response, Infallible>;
+
+/// Asserts it of each future, as it is awaited inside of another one.
+macro_rules! sent {
+    ($($future:expr;)+) => {
+        $(assert_send(async move { let _ = $future.await; });)+
+    };
+}
+
+fn assert_send<T: Send>(_: T) {}
+fn send_and_sync<T: Send + Sync>() {}
+fn send<T: Send>() {}
+fn unpin<T: Unpin>() {}
+
+fn stores(store: &dyn Store, [one, two]: &[Key; 2], put: &Put, delete: &Delete, ttl: Ttl) {
+    sent! {
+        store.get(one);
+        store.put(put);
+        store.delete(delete);
+        store.expire(one, ttl);
+        store.ttl(two);
+        store.get_many(std::slice::from_ref(one));
+        store.put_many(std::slice::from_ref(put));
+        store.delete_many(std::slice::from_ref(delete));
+    }
+}
+
+fn store_extensions(store: &MokaStore, key: &Key, put: &Put, delete: &Delete) {
+    sent! {
+        store.fetch(key);
+        store.write(put);
+        store.remove(delete);
+        store.settle(put);
+    }
+}
+
+fn programs(programs: &Arc<dyn Programs>, key: &Key, add: &Add, steps: &[(Key, Add)]) {
+    sent! {
+        programs.run(key, add);
+        programs.run(key, &ReadTally);
+        programs.run_many(steps);
+        programs.inspect::<Tally>(key);
+        async { programs.run_each([(key, &mut Run::new(add))]).await };
+    }
+}
+
+fn leases(leases: &dyn Leases, claim: &Claim, put: &Put, fence: Fence, ttl: Ttl) {
+    let key = claim.key();
+    sent! {
+        leases.claim(claim);
+        leases.renew(key, fence, ttl);
+        leases.commit(put, fence);
+        leases.abandon(key, fence);
+        leases.invalidate(key);
+        leases.invalidate_many(std::slice::from_ref(key));
+        leases.follow(key, Duration::ZERO);
+    }
+}
+
+fn messages(bus: &dyn Bus, channel: &Channel, interest: Interest, heard: &mut Subscription) {
+    sent! {
+        bus.publish(channel, Bytes::new());
+        bus.subscribe(interest);
+        heard.next();
+    }
+}
+
+fn scans(scan: &dyn Scan, after: &Cursor) {
+    sent! {
+        scan.page("a", Some(after), 1);
+    }
+}
+
+fn caches(films: &Cache<u32, String>, loader: &mut Loader<Films, u32, String>) {
+    let query = || async { Ok::<_, Infallible>(String::new()) };
+    sent! {
+        films.get(&7);
+        films.find(&7);
+        films.insert(7, String::new());
+        films.remove(&7);
+        films.get_or_load(&7, query);
+        films.find_or_load(&7, query);
+        loader.call(7);
+    }
+}
+
+type Films = BoxCloneSyncService<u32, String, Infallible>;
+
+fn limits(limiter: &RateLimiter, decision: Decision) {
+    sent! {
+        limiter.check("a");
+        limiter.peek("a");
+        limiter.refund("a", decision);
+    }
+}
+
+fn purges(purger: &Purger) {
+    sent! {
+        purger.purge("/");
+        purger.expire("/");
+        purger.purge_tag("films");
+        purger.expire_tag("films");
+    }
+}
+
+const NAME: SessionKey<String> = SessionKey::new("name");
+
+fn sessions(session: &Session, device: DeviceId) {
+    sent! {
+        session.get(NAME);
+        session.insert(NAME, &String::new());
+        session.remove(NAME);
+        session.take(NAME);
+        session.increment(NAME, 1);
+        session.update(NAME, Option::unwrap_or_default);
+        session.save();
+        session.user();
+        session.require_user();
+        session.log_in("ada");
+        session.log_out();
+        session.rotate();
+        session.name_device("a phone");
+        session.devices();
+        session.revoke(device);
+        session.revoke_others();
+        session.revoke_all();
+    }
+}
+
+fn all_sessions(sessions: &Sessions, device: DeviceId) {
+    sent! {
+        sessions.devices("ada");
+        sessions.revoke("ada", device);
+        sessions.revoke_all("ada");
+    }
+}
+
+#[test]
+fn every_public_future_can_be_sent_to_another_thread() {
+    // That these compile is the test; they are named so that none is left out as dead.
+    let _ = stores;
+    let _ = store_extensions;
+    let _ = programs;
+    let _ = leases;
+    let _ = messages;
+    let _ = scans;
+    let _ = caches;
+    let _ = limits;
+    let _ = purges;
+    let _ = sessions;
+    let _ = all_sessions;
+    send::<<RateLimit<Inner> as Service<Request>>::Future>();
+    send::<<SessionService<Inner> as Service<Request>>::Future>();
+    send::<<ResponseCache<Inner> as Service<Request>>::Future>();
+    send::<<RateLimit<Inner> as Service<Request>>::Response>();
+    send::<<SessionService<Inner> as Service<Request>>::Response>();
+    send::<<ResponseCache<Inner> as Service<Request>>::Response>();
+    unpin::<<Loader<Films, u32, String> as Service<u32>>::Future>();
+}
+
+#[test]
+fn what_an_app_shares_can_be_shared_between_threads() {
+    send_and_sync::<Arc<dyn Store>>();
+    send_and_sync::<Arc<dyn Programs>>();
+    send_and_sync::<Arc<dyn Leases>>();
+    send_and_sync::<Arc<dyn Bus>>();
+    send_and_sync::<Arc<dyn Scan>>();
+    send_and_sync::<MokaStore>();
+    send_and_sync::<MokaStoreBuilder>();
+    send_and_sync::<RedisStore>();
+    send_and_sync::<RedisBuilder>();
+    send_and_sync::<Prefixed<RedisStore>>();
+    send_and_sync::<(Key, Put, Delete, Entry, Ttl, Claim, Claimed, Fence)>();
+    send_and_sync::<(Channel, Interest, Message, Cursor, Page, larder::Error)>();
+    send_and_sync::<Mailbox>();
+    send_and_sync::<Subscription>();
+    unpin::<Subscription>();
+    send_and_sync::<Cache<u32, String>>();
+    send_and_sync::<(Found<String>, LoaderLayer<u32, String>)>();
+    send_and_sync::<Loader<Films, u32, String>>();
+    send_and_sync::<(RateLimiter, RateLimitLayer, RateLimit<Inner>, Decision)>();
+    send_and_sync::<(Session, Sessions, SessionLayer, SessionService<Inner>)>();
+    send_and_sync::<larder::session::Error>();
+    send_and_sync::<(ResponseCacheLayer, ResponseCache<Inner>, Purger)>();
+}
+
+/// The crates whose futures apps await.
+const CRATES: [&str; 7] = [
+    "larder",
+    "larder-cache",
+    "larder-moka",
+    "larder-rate-limit",
+    "larder-response-cache",
+    "larder-session",
+    "larder-store",
+];
+
+#[test]
+fn no_public_async_function_is_left_out_here() {
+    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut missing = Vec::new();
+    for name in CRATES {
+        let sources = format!("{workspace}/crates/{name}/src");
+        for (file, text) in rust_files(sources.as_ref()) {
+            for found in text.split("pub async fn ").skip(1) {
+                let end = found.find(['<', '(']).expect("its arguments");
+                let function = &found[..end];
+                let called = format!(".{function}");
+                // `connect` is asserted where it is written, with the servers it connects to.
+                if function != "connect" && !include_str!("sending.rs").contains(&called) {
+                    missing.push(format!("{file}: {function}"));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "not asserted to be Send: {missing:#?}");
+}
+
+fn rust_files(directory: &std::path::Path) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = std::fs::read_to_string(&path).expect("a text");
+            files.push((path.display().to_string(), text));
+        }
+    }
+    files
+}
