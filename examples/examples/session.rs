@@ -29,6 +29,7 @@ use std::io::Write;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use larder::session::{
     OnFailure, RequireUser, Result, Session, SessionCookie, SessionKey, SessionLayer, Sessions,
 };
@@ -80,5 +81,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
+    // The rest of an answer does not wait until the client has acknowledged its head.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     Ok(axum::serve(listener, app).await?)
 }

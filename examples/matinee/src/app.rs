@@ -122,10 +122,8 @@ fn routes(config: &Config, accounts: &Accounts, layers: Layers) -> Router<AppSta
     let guards = ServiceBuilder::new()
         .layer(CatchPanicLayer::custom(Problem::from_panic))
         .layer(RequestBodyLimitLayer::new(MAX_BODY));
-    let in_time = TimeoutLayer::with_status_code(
-        StatusCode::SERVICE_UNAVAILABLE,
-        config.request_timeout,
-    );
+    let in_time =
+        TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.request_timeout);
     let read_whole = from_fn_with_state(config.request_timeout, forms::read_whole);
     let our_hosts = from_fn_with_state(AllowedHosts::of(config), hosts::refuse_others);
     // What visitors come for, from the inside out: what is answered from the response cache is

@@ -120,8 +120,16 @@ mod tests {
         assert!(!allows(&hosts, "/", &["tickets.example", "evil.example"]));
         // A whole URI, or HTTP/2.
         assert!(allows(&hosts, "https://tickets.example/", &[]));
-        assert!(!allows(&hosts, "https://evil.example/", &["tickets.example"]));
-        assert!(!allows(&hosts, "https://tickets.example/", &["evil.example"]));
+        assert!(!allows(
+            &hosts,
+            "https://evil.example/",
+            &["tickets.example"]
+        ));
+        assert!(!allows(
+            &hosts,
+            "https://tickets.example/",
+            &["evil.example"]
+        ));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tokio::time::{interval, sleep, timeout};
 
 use crate::app::App;
 use crate::errors::StartError;
+use crate::hosts::AllowedHosts;
 use crate::{clock, db};
 
 /// How often a season is looked for that is to be added.
@@ -57,6 +58,12 @@ pub async fn serve(
         sleep(drain).await;
     };
 
+    if !app.config.is_development() && AllowedHosts::of(&app.config).is_none() {
+        tracing::warn!(
+            "every Host is answered, and has its pages kept apart: set PUBLIC_URL=https://… to the one \
+             that visitors use"
+        );
+    }
     tracing::info!(address = %format_args!("http://{address}"), store = %app.store.location(), "matinee is open");
     tokio::select! {
         result = server => result.map_err(StartError::Serve)?,

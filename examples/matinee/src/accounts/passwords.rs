@@ -88,9 +88,7 @@ impl Passwords {
         };
         match timeout(CHECK, spawn_blocking(check)).await {
             Ok(Ok(is_right)) => Ok(is_right),
-            Ok(Err(_)) | Err(_) => {
-                Err(Problem::unavailable("The password could not be checked."))
-            }
+            Ok(Err(_)) | Err(_) => Err(Problem::unavailable("The password could not be checked.")),
         }
     }
 }

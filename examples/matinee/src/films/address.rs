@@ -37,7 +37,11 @@ fn address(uri: &Uri) -> Option<PathAndQuery> {
         let query = raw.parse().ok()?;
         // Words that say nothing find all films, as no words do.
         let says_nothing = query.search().is_empty();
-        let typed = if says_nothing { String::new() } else { raw.typed() };
+        let typed = if says_nothing {
+            String::new()
+        } else {
+            raw.typed()
+        };
         pages::catalogue_link(&typed, query.genre(), query.page())
     } else {
         let id = uri.path().strip_prefix("/films/")?;
@@ -135,7 +139,13 @@ mod tests {
     #[test]
     fn only_what_a_request_claims_to_be_is_forgotten() {
         let mut headers = HeaderMap::new();
-        for name in ["host", "x-forwarded-for", "x-forwarded-host", "x-host", "accept"] {
+        for name in [
+            "host",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-host",
+            "accept",
+        ] {
             headers.insert(name, "a".parse().unwrap());
         }
         forget_claims(&mut headers);

@@ -99,7 +99,17 @@ fn a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it(plan: Pl
 fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
     let house = plan.open();
     for (page, spellings) in [
-        ("/", &["/?", "/?utm_source=a", "/?page=1", "/?page=01", "/?q=", "/?q=%CC%81&x"][..]),
+        (
+            "/",
+            &[
+                "/?",
+                "/?utm_source=a",
+                "/?page=1",
+                "/?page=01",
+                "/?q=",
+                "/?q=%CC%81&x",
+            ][..],
+        ),
         (
             "/?genre=Drama&page=2",
             &[
@@ -111,18 +121,32 @@ fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
         ),
         (
             "/films/7",
-            &["/films/7?", "/films/7?utm=1&utm=2", "/films/007", "/films/%37", "/films/+7"],
+            &[
+                "/films/7?",
+                "/films/7?utm=1&utm=2",
+                "/films/007",
+                "/films/%37",
+                "/films/+7",
+            ],
         ),
     ] {
         let first = Visitor::by_name().get(house.first(), page);
-        assert!(first.header("cache-status").contains("; stored"), "{first:?}");
+        assert!(
+            first.header("cache-status").contains("; stored"),
+            "{first:?}"
+        );
         for spelling in spellings {
             let kept = Visitor::by_name().get(house.last(), spelling);
             assert_is_kept(&kept);
             assert_eq!(kept.body, first.body, "{spelling}");
         }
         // What no page reads makes no page.
-        let claims = ["x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-host"];
+        let claims = [
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-forwarded-port",
+            "x-host",
+        ];
         for (number, claim) in claims.into_iter().enumerate() {
             let stranger = Visitor::by_name().with(claim, format!("{number}"));
             assert_is_kept(&stranger.get(house.last(), page));
@@ -139,7 +163,10 @@ fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
             let answer = Visitor::by_name().get(house.first(), path);
             assert_eq!(answer.status, status, "{path}");
             let kept = answer.header("cache-status");
-            assert!(!kept.contains("stored") && !kept.contains("hit"), "{path}: {kept}");
+            assert!(
+                !kept.contains("stored") && !kept.contains("hit"),
+                "{path}: {kept}"
+            );
         }
     }
 }

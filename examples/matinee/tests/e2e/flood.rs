@@ -97,7 +97,11 @@ fn flood(house: &House, from: usize, many: usize) {
         );
         stream.write_all(request.as_bytes()).unwrap();
         let (reply, _) = wire::next_reply(&mut stream);
-        assert!(matches!(reply.status, 200 | 404), "{path}: {}", reply.status);
+        assert!(
+            matches!(reply.status, 200 | 404),
+            "{path}: {}",
+            reply.status
+        );
     }
 }
 
@@ -120,7 +124,9 @@ fn hundreds_of_sign_ins_leave_the_memory_of_the_process_as_it_was() {
     let signed_in: usize = thread::scope(|scope| {
         let sign_in = &sign_in;
         let sides: Vec<_> = (0..AT_ONCE)
-            .map(|_| scope.spawn(move || (0..SIGN_INS.div_ceil(AT_ONCE)).map(sign_in).sum::<usize>()))
+            .map(|_| {
+                scope.spawn(move || (0..SIGN_INS.div_ceil(AT_ONCE)).map(sign_in).sum::<usize>())
+            })
             .collect();
         sides.into_iter().map(|side| side.join().unwrap()).sum()
     });

@@ -15,7 +15,12 @@ fn a_house_with_a_public_url_keeps_no_page_for_another_host(plan: Plan) {
         .with("PUBLIC_URL", "https://tickets.example")
         .with("ALLOWED_HOSTS", "inside:3000")
         .open();
-    for host in ["evil.example", "tickets.example:81", "tickets.example.", "127.0.0.1"] {
+    for host in [
+        "evil.example",
+        "tickets.example:81",
+        "tickets.example.",
+        "127.0.0.1",
+    ] {
         for path in ["/", "/films/7", "/sign-in", "/showings/1", "/api/films/7"] {
             let stranger = Visitor::with_a_browser().with("host", host);
             let answer = stranger.get(house.first(), path);
@@ -34,6 +39,13 @@ fn a_house_with_a_public_url_keeps_no_page_for_another_host(plan: Plan) {
         assert_eq!(visitor.get(house.first(), "/films/7").status, 200, "{host}");
     }
     assert!(pages_kept(&mut house) > 0 || !house.shares_a_store());
+}
+
+#[test]
+fn a_house_in_production_without_a_name_says_so() {
+    let house = Plan::memory().with("APP_ENV", "production").open();
+    let warned = ["WARN", "every Host is answered", "set PUBLIC_URL="];
+    house.first().wait_for_log(&warned);
 }
 
 /// How many keys of pages the store has, where it can be asked.

@@ -97,7 +97,8 @@ fn the_program_speaks_the_same_built_alone_and_with_the_whole_workspace() {
         });
         let found = found.unwrap_or_else(|| panic!("no {package}: {complaint}"));
         // What else a client or a server is built of changes nothing that goes over the wire.
-        let of_protocols = |feature: &&str| !package.starts_with("hyper") || feature.starts_with("http");
+        let of_protocols =
+            |feature: &&str| !package.starts_with("hyper") || feature.starts_with("http");
         let found = found.split(',').filter(of_protocols);
         found.map(str::to_owned).collect::<Vec<_>>()
     };
