@@ -1,6 +1,6 @@
 //! One address for each page, so that it is kept once.
 
-use axum::extract::{Query, Request};
+use axum::extract::{OriginalUri, Query, Request};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, Uri};
 use axum::middleware::Next;
@@ -23,6 +23,8 @@ pub(crate) async fn one_address(mut request: Request, next: Next) -> Response {
             parts.path_and_query = Some(address);
             // Scheme and authority are there together, or neither is.
             if let Ok(uri) = Uri::from_parts(parts) {
+                // What axum remembers as asked for is the same, or a cache may take the two for two pages.
+                request.extensions_mut().insert(OriginalUri(uri.clone()));
                 *request.uri_mut() = uri;
             }
         }
