@@ -90,6 +90,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
+        // The rest of an answer does not wait until the client has acknowledged its head.
+        drop(stream.set_nodelay(true));
         let service = service
             .clone()
             .map_request(move |mut request: Request<Incoming>| {

@@ -34,6 +34,7 @@ use std::num::NonZeroU32;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use larder::rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
 
 const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
@@ -62,6 +63,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
+    // The rest of an answer does not wait until the client has acknowledged its head.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     // The limiter sees who asks.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     Ok(axum::serve(listener, app).await?)

@@ -105,7 +105,8 @@ async fn serve(address: String) -> Result<(), Box<dyn std::error::Error>> {
         .layer(RateLimitLayer::new(limiter, KeyBy::peer_found_by(peer)))
         .add_service(Films(BoxCloneSyncService::new(films)));
     Ok(server
-        .serve_with_incoming(TcpIncoming::from(listener))
+        // The rest of an answer does not wait until the client has acknowledged its head.
+        .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await?)
 }
 

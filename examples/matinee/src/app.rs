@@ -7,7 +7,8 @@
 //!    them errors are made pages, whoever gives them; and what names no host or several, and forms of
 //!    other sites (CSRF), are refused before anything is read or counted.
 //! 3. **Response cache**: outside of the session, so that a page out of it costs no session, and no
-//!    cookie is ever kept with a page; outside of the limits, so that it is not counted.
+//!    cookie is ever kept with a page; outside of the limits, so that it is not counted. Around it, hosts
+//!    that are not ours are refused, and each page gets one address, whatever was added to its own.
 //! 4. **Session**: outside of what turns panics and timeouts into responses, on which it can still set
 //!    its cookie. It is lazy: films ask for none, and cost no store call for it.
 //! 5. **Limits**: next to the router. The one on wrong passwords stands around the form alone.
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use larder::Store;
 use larder::rate_limit::RateLimitLayer;
 use larder::response_cache::ResponseCacheLayer;
@@ -39,10 +40,11 @@ use crate::admin::{self, Editor};
 use crate::config::Config;
 use crate::errors::{Problem, StartError};
 use crate::films::Loader;
+use crate::hosts::AllowedHosts;
 use crate::seats::BoxOffice;
 use crate::{
-    assets, caching, csrf, db, errors, films, forms, headers, health, limits, logs, metrics, seats,
-    sessions, store,
+    assets, caching, csrf, db, errors, films, forms, headers, health, hosts, limits, logs, metrics,
+    seats, sessions, store,
 };
 
 const MAX_BODY: usize = 64 * 1024;
@@ -119,11 +121,11 @@ fn routes(config: &Config, accounts: &Accounts, layers: Layers) -> Router<AppSta
     // What every handler stands behind, whatever happens in it.
     let guards = ServiceBuilder::new()
         .layer(CatchPanicLayer::custom(Problem::from_panic))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            config.request_timeout,
-        ))
         .layer(RequestBodyLimitLayer::new(MAX_BODY));
+    let in_time =
+        TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.request_timeout);
+    let read_whole = from_fn_with_state(config.request_timeout, forms::read_whole);
+    let our_hosts = from_fn_with_state(AllowedHosts::of(config), hosts::refuse_others);
     // What visitors come for, from the inside out: what is answered from the response cache is
     // neither a visitor's own nor counted by the limit.
     let house = films::routes()
@@ -131,15 +133,19 @@ fn routes(config: &Config, accounts: &Accounts, layers: Layers) -> Router<AppSta
         .merge(seats::routes())
         .merge(admin::routes())
         .layer(layers.limit)
-        .layer(from_fn(forms::read_whole))
+        .layer(in_time)
+        .layer(read_whole)
         .layer(guards.clone())
         .layer(layers.session)
         .layer(layers.response_cache)
-        .layer(map_response(caching::ask_us_again));
+        .layer(map_response(caching::ask_us_again))
+        .layer(from_fn(films::one_address))
+        .layer(our_hosts);
     // What is for the people who run the site, and what browsers keep for ever.
     let router = assets::routes()
         .merge(health::routes())
         .merge(metrics::routes())
+        .layer(in_time)
         .layer(guards)
         .merge(house);
     // Around all of it, from the outside in: a request passes the first layer first.

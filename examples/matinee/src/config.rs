@@ -1,6 +1,7 @@
 //! The settings, read once from the environment; a bad one stops the start and says how to fix it.
 
 mod admin;
+mod allowed_hosts;
 mod environment;
 mod error;
 mod public_url;
@@ -34,6 +35,8 @@ pub struct Config {
     pub sign_in_limit: Quota,
     /// `PUBLIC_URL`: where visitors' browsers find the house.
     pub public_url: Option<PublicUrl>,
+    /// `ALLOWED_HOSTS`: by which other hosts than that one pages may be asked for.
+    pub allowed_hosts: Vec<String>,
     /// `ADMIN_EMAIL` and `ADMIN_PASSWORD`: the account of whoever runs the house.
     pub admin: Option<AdminAccount>,
     /// `TRUSTED_PROXIES`: the networks of the proxies in front, whose `X-Forwarded-For` is believed.
@@ -48,7 +51,8 @@ pub struct Config {
     pub log: String,
     /// `LOG_FORMAT`: how a log line looks.
     pub log_format: LogFormat,
-    /// How long a request may take before it is answered with 503.
+    /// How long a request may take before it is answered with 503, and a form to arrive before that is a
+    /// 408.
     pub request_timeout: Duration,
     /// How long requests in flight may go on after the signal to stop.
     pub drain: Duration,
@@ -72,6 +76,7 @@ impl Default for Config {
             sign_in_limit: Quota::per_hour(NonZeroU32::MIN.saturating_add(19))
                 .with_burst(NonZeroU32::MIN.saturating_add(4)),
             public_url: None,
+            allowed_hosts: Vec::new(),
             admin: None,
             trusted_proxies: None,
             store_url: StoreUrl::memory(),
@@ -133,6 +138,9 @@ impl Config {
         }
         if let Some(value) = set("PUBLIC_URL") {
             config.public_url = Some(PublicUrl::parse(&value)?);
+        }
+        if let Some(value) = set("ALLOWED_HOSTS") {
+            config.allowed_hosts = allowed_hosts::parse(&value)?;
         }
         config.admin = AdminAccount::parse(set("ADMIN_EMAIL"), set("ADMIN_PASSWORD"))?;
         if let Some(value) = set("TRUSTED_PROXIES") {
@@ -218,6 +226,7 @@ mod tests {
             ("RATE_LIMIT", "plenty"),
             ("SIGN_IN_LIMIT", "plenty"),
             ("PUBLIC_URL", "tickets.example"),
+            ("ALLOWED_HOSTS", "http://inside:3000"),
             ("TRUSTED_PROXIES", "0.0.0.0/0"),
             ("STORE_URL", "redis"),
             ("DATABASE_URL", "mysql://root:secret@db/films"),

@@ -7,6 +7,7 @@ mod films;
 mod folding;
 mod open;
 mod programme;
+mod season;
 mod seed;
 
 pub(crate) use self::accounts::{Account, account, account_by_email, add_demo_account, put_admin};
@@ -17,3 +18,4 @@ pub(crate) use self::edits::{Edited, edit_film, edition};
 pub(crate) use self::films::Reader;
 pub(crate) use self::folding::fold;
 pub(crate) use self::open::{answers, open};
+pub(crate) use self::season::keep_programme_ahead;

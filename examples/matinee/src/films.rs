@@ -1,5 +1,6 @@
 //! Films: what is known of one, how a page about them is loaded, and the routes that show them.
 
+mod address;
 mod html;
 mod json;
 mod load;
@@ -11,6 +12,7 @@ mod timing;
 use axum::Router;
 use axum::routing::get;
 
+pub(crate) use self::address::one_address;
 pub(crate) use self::html::film_id;
 pub(crate) use self::load::{LoadError, load_catalogue, load_film};
 pub(crate) use self::loader::Loader;

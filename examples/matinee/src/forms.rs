@@ -1,25 +1,89 @@
 //! Reads a form before anybody answers it.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::CONNECTION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::time::timeout;
+
+use crate::errors::Problem;
 
 /// Gives the whole body of a request on, so that a refusal comes after it.
 ///
 /// An answer that comes first closes the connection, since the rest of the form would be in the way of
-/// the next request; and whoever is sending the next one on it gets no answer. It is bounded in size
-/// and in time by the layers around it.
-pub(crate) async fn read_whole(request: Request, next: Next) -> Response {
+/// the next request; and whoever is sending the next one on it gets no answer. Its size is bounded by
+/// the layers around it. One that takes longer than `patience` is a 408 (RFC 9110, section 15.5.9).
+pub(crate) async fn read_whole(
+    State(patience): State<Duration>,
+    request: Request,
+    next: Next,
+) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match Bytes::from_request(Request::new(body), &()).await {
-        Ok(whole) => {
+    let reading = Bytes::from_request(Request::new(body), &());
+    match timeout(patience, reading).await {
+        Ok(Ok(whole)) => {
             next.run(Request::from_parts(parts, Body::from(whole)))
                 .await
         }
-        Err(refused) => refused.into_response(),
+        Ok(Err(refused)) => refused.into_response(),
+        Err(_) => {
+            let problem = Problem::of(StatusCode::REQUEST_TIMEOUT);
+            ([(CONNECTION, "close")], problem).into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use axum::Router;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::post;
+    use tokio::time::Instant;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// Somebody who has begun to send a form, and does not go on.
+    struct Endless;
+
+    impl HttpBody for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_form_that_never_ends_is_a_408_and_closes_its_connection() {
+        let patience = Duration::from_secs(10);
+        let app = Router::new()
+            .route("/", post(async |form: String| form))
+            .layer(from_fn_with_state(patience, read_whole));
+        let started = Instant::now();
+        let request = Request::post("/").body(Body::new(Endless)).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(response.headers()[CONNECTION], "close");
+        assert_eq!(started.elapsed(), patience);
+
+        let request = Request::post("/").body(Body::from("whole")).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
     }
 }

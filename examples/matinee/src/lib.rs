@@ -18,6 +18,7 @@ mod films;
 mod forms;
 mod headers;
 mod health;
+mod hosts;
 mod limits;
 mod logs;
 mod metrics;

@@ -24,6 +24,7 @@ pub(crate) use self::catalogue::catalogue;
 pub(crate) use self::error::error;
 pub(crate) use self::film::film;
 use self::footer::Footer;
+pub(crate) use self::link::catalogue as catalogue_link;
 pub(crate) use self::seat_map::{Notice, seat_map};
 pub(crate) use self::sign_in::sign_in;
 pub(crate) use self::tickets::tickets;

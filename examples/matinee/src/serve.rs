@@ -4,12 +4,18 @@ use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use axum::serve::ListenerExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{interval, sleep, timeout};
 
 use crate::app::App;
 use crate::errors::StartError;
+use crate::hosts::AllowedHosts;
+use crate::{clock, db};
+
+/// How often a season is looked for that is to be added.
+const PROGRAMME: Duration = Duration::from_secs(60 * 60);
 
 /// Listens on an address.
 ///
@@ -43,7 +49,7 @@ pub async fn serve(
     let service = app
         .router
         .into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service)
+    let server = axum::serve(listener.tap_io(send_at_once), service)
         .with_graceful_shutdown(stop)
         .into_future();
     let drain = app.config.drain;
@@ -52,16 +58,31 @@ pub async fn serve(
         sleep(drain).await;
     };
 
+    if !app.config.is_development() && AllowedHosts::of(&app.config).is_none() {
+        tracing::warn!(
+            "every Host is answered, and has its pages kept apart: set PUBLIC_URL=https://… to the one \
+             that visitors use"
+        );
+    }
     tracing::info!(address = %format_args!("http://{address}"), store = %app.store.location(), "matinee is open");
     tokio::select! {
         result = server => result.map_err(StartError::Serve)?,
         () = drained => tracing::warn!(?drain, "some requests were cut off: they took longer than the drain"),
         () = upkeep(&app.metrics) => {}
+        () = db::keep_programme_ahead(&app.pool, PROGRAMME, clock::now_ms) => {}
     }
     // A request that was cut off may hold a connection for another moment.
     let _ = timeout(Duration::from_secs(1), app.pool.close()).await;
     tracing::info!("matinee is closed");
     Ok(())
+}
+
+/// Sets `TCP_NODELAY`: a body that is written after its head does not wait for the client to acknowledge
+/// the head, which clients put off for 40 ms.
+fn send_at_once(stream: &mut TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection has no TCP_NODELAY");
+    }
 }
 
 /// Folds the samples of the histograms every few seconds, for ever.

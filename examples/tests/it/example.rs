@@ -24,11 +24,16 @@ pub(crate) struct Example {
 impl Example {
     /// Starts the example on a port of its own.
     pub(crate) fn start(name: &str, store_url: &str) -> Self {
+        Self::start_with(name, &[("STORE_URL", store_url)])
+    }
+
+    /// Starts the example on a port of its own, with these settings.
+    pub(crate) fn start_with(name: &str, settings: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::new().unwrap();
         let mut command = program(name);
         command
             .env("LISTEN", "127.0.0.1:0")
-            .env("STORE_URL", store_url)
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped());
         let mut child = sandbox.adopt(&mut command).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();

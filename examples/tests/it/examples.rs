@@ -18,6 +18,11 @@ fn play(name: &str) {
 }
 
 #[test]
+fn the_front_page_does_what_it_says() {
+    play("front_page");
+}
+
+#[test]
 fn the_session_example_does_what_its_page_says() {
     play("session");
 }

@@ -5,5 +5,7 @@
 mod curl;
 mod example;
 mod examples;
+mod front_page;
 mod pages;
+mod proxy;
 mod transcript;

@@ -3,14 +3,16 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{self, PasswordHasher, PasswordVerifier};
+use argon2::password_hash;
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use self::hasher::Hasher;
 use crate::errors::Problem;
+
+mod hasher;
 
 /// 19 MiB, two passes, one lane: the first choice of OWASP's Password Storage Cheat Sheet.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -19,13 +21,16 @@ const LANES: u32 = 1;
 
 /// How long a sign-in waits for its turn, at most.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a check may take, once it has begun: some twenty milliseconds, on a machine that is not busy.
+const CHECK: Duration = Duration::from_secs(5);
 /// How many wait for each turn, at most: more would lose their patience.
 const LINE: usize = 80;
 
-/// Hashes and checks passwords, a few at a time: each one takes a core and 19 MiB.
+/// Hashes and checks passwords, a few at a time: each one takes a core and 19 MiB, which are kept for
+/// the next one.
 #[derive(Clone)]
 pub(crate) struct Passwords {
-    argon2: Argon2<'static>,
+    hasher: Hasher,
     /// What a password is checked against where there is no account, so that it takes as long.
     nobody: Arc<str>,
     turns: Arc<Semaphore>,
@@ -40,11 +45,11 @@ impl Passwords {
 
     fn with(turns: usize, passes: u32) -> Result<Self, password_hash::Error> {
         let params = Params::new(MEMORY_KIB, passes, LANES, None)?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobody = argon2.hash_password(b"nobody has this password")?;
+        let hasher = Hasher::new(Argon2::new(Algorithm::Argon2id, Version::V0x13, params));
+        let nobody = hasher.hash("nobody has this password")?;
         Ok(Self {
-            argon2,
-            nobody: nobody.to_string().into(),
+            hasher,
+            nobody: nobody.into(),
             turns: Arc::new(Semaphore::new(turns)),
             line: Arc::new(Semaphore::new(turns * LINE)),
         })
@@ -52,16 +57,12 @@ impl Passwords {
 
     /// A new hash, as a PHC string. It takes a core for some twenty milliseconds.
     pub(crate) fn hash(&self, password: &str) -> Result<String, password_hash::Error> {
-        let hash = self.argon2.hash_password(password.as_bytes())?;
-        Ok(hash.to_string())
+        self.hasher.hash(password)
     }
 
     /// Whether this is the password of the hash, which nobody is if it cannot be read.
     pub(super) fn matches(&self, password: &str, hash: &str) -> bool {
-        PasswordHash::new(hash).is_ok_and(|hash| {
-            let verified = self.argon2.verify_password(password.as_bytes(), &hash);
-            verified.is_ok()
-        })
+        self.hasher.matches(password, hash).unwrap_or(false)
     }
 
     /// Whether this is the password of the hash; without a hash it never is, and takes as long.
@@ -85,9 +86,10 @@ impl Passwords {
             drop(turn);
             is_right && hash.is_some()
         };
-        spawn_blocking(check)
-            .await
-            .map_err(|_| Problem::unavailable("The password could not be checked."))
+        match timeout(CHECK, spawn_blocking(check)).await {
+            Ok(Ok(is_right)) => Ok(is_right),
+            Ok(Err(_)) | Err(_) => Err(Problem::unavailable("The password could not be checked.")),
+        }
     }
 }
 
@@ -118,8 +120,27 @@ mod tests {
         assert!(verify("popcorn", Some(&hash)).await);
         assert!(!verify("Popcorn", Some(&hash)).await);
         assert!(!verify("popcorn", Some("popcorn")).await);
+        // It would take 4 TiB to say so.
+        let endless = hash.replace("m=19456", "m=4294967295");
+        assert!(!verify("popcorn", Some(&endless)).await);
         assert!(!verify("popcorn", None).await);
         assert!(!verify("nobody has this password", None).await);
+    }
+
+    #[tokio::test]
+    async fn the_memory_of_a_hundred_checks_is_that_of_those_at_once() {
+        let passwords = Arc::new(Passwords::with(2, 1).unwrap());
+        let checks: Vec<_> = (0..100)
+            .map(|_| {
+                let passwords = passwords.clone();
+                tokio::spawn(async move { passwords.verify("popcorn".to_owned(), None).await })
+            })
+            .collect();
+        for check in checks {
+            // On a busy machine some lose their patience.
+            let _ = check.await.unwrap();
+        }
+        assert!((1..=2).contains(&passwords.hasher.blocks_kept()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -39,7 +39,18 @@ impl Editor {
     ///
     /// In this order: a page that is made in between is made of what is written. One that another
     /// process makes of what it holds yet is not kept, as it is made too soon after the purge.
-    pub(crate) async fn save(&self, film: &Film) -> Result<Saved, sqlx::Error> {
+    ///
+    /// # Cancellation
+    ///
+    /// It runs in a task of its own: who hangs up between the two leaves no page of before behind.
+    pub(crate) async fn save(&self, film: Film) -> Result<Saved, sqlx::Error> {
+        let this = self.clone();
+        let saving = tokio::spawn(async move { this.save_and_purge(&film).await });
+        // It ends without a result where it panics, or where the app itself ends.
+        saving.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+
+    async fn save_and_purge(&self, film: &Film) -> Result<Saved, sqlx::Error> {
         match db::edit_film(&self.pool, film).await? {
             Edited::Done => {}
             Edited::Outdated => return Ok(Saved::Outdated),

@@ -59,7 +59,7 @@ pub(super) async fn save(
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
     };
-    let saved = editor.save(&edit).await.map_err(LoadError::from)?;
+    let saved = editor.save(edit).await.map_err(LoadError::from)?;
     // What there is now, and its revision, for the next attempt.
     let now: FilmForm = load_film(&pool, id).await?.film.into();
     Ok(match saved {

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -8,6 +9,8 @@ use larder::moka::MokaStore;
 use larder::store::ErrorKind;
 use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
 use sqlx::SqlitePool;
+use tokio::task::yield_now;
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 use super::editor::Saved;
@@ -79,7 +82,7 @@ async fn an_edit_is_seen_at_once_by_whoever_has_it_kept() {
     desk.shown().await;
     assert!(desk.shown().await.1.contains("; hit"));
     let edit = desk.edit("Another Title").await;
-    assert_eq!(desk.editor.save(&edit).await.unwrap(), Saved::Everywhere);
+    assert_eq!(desk.editor.save(edit).await.unwrap(), Saved::Everywhere);
     assert_eq!(desk.shown().await.0, "Another Title");
     let page = desk.loader.film(7).await.unwrap().page;
     assert_eq!(
@@ -99,8 +102,8 @@ async fn an_edit_is_seen_at_once_by_whoever_has_it_kept() {
 async fn of_two_who_edit_one_film_the_second_is_told() {
     let desk = Desk::open().await;
     let (first, second) = (desk.edit("First").await, desk.edit("Second").await);
-    assert_eq!(desk.editor.save(&first).await.unwrap(), Saved::Everywhere);
-    assert_eq!(desk.editor.save(&second).await.unwrap(), Saved::Outdated);
+    assert_eq!(desk.editor.save(first).await.unwrap(), Saved::Everywhere);
+    assert_eq!(desk.editor.save(second).await.unwrap(), Saved::Outdated);
     assert_eq!(desk.shown().await.0, "First");
 }
 
@@ -111,14 +114,44 @@ async fn an_edit_that_the_store_does_not_hear_of_is_saved_and_said_to_be_only_th
     let edit = desk.edit("Another Title").await;
     let fails = Trouble::Fail(ErrorKind::NotSent);
     desk.trouble.set_on(Operations::Writes, fails);
-    assert_eq!(desk.editor.save(&edit).await.unwrap(), Saved::NotPurged);
+    assert_eq!(desk.editor.save(edit).await.unwrap(), Saved::NotPurged);
     // This process has let go of it all the same, and does not take it back from the store.
     let film = desk.loader.film(7).await.unwrap();
     assert_eq!(film.page.film.title, "Another Title");
     desk.trouble.clear();
     let again = desk.edit("Another Title").await;
-    assert_eq!(desk.editor.save(&again).await.unwrap(), Saved::Everywhere);
+    assert_eq!(desk.editor.save(again).await.unwrap(), Saved::Everywhere);
     assert_eq!(desk.shown().await.0, "Another Title");
+}
+
+#[tokio::test]
+async fn an_edit_whose_admin_hangs_up_after_the_commit_is_purged_all_the_same() {
+    let desk = Desk::open().await;
+    desk.shown().await;
+    let edit = desk.edit("Another Title").await;
+    // The commit is done and the purge hangs when the connection of the admin breaks.
+    let wait = Trouble::Delay(Duration::from_millis(50));
+    desk.trouble.set_on(Operations::Writes, wait);
+    let before = desk.trouble.operations();
+    let saving = desk.editor.save(edit);
+    let has_begun_to_purge = async {
+        while desk.trouble.operations() == before {
+            yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        saved = saving => panic!("it is not to end yet: {saved:?}"),
+        () = has_begun_to_purge => {}
+    }
+    desk.trouble.clear();
+    let is_seen = async {
+        while desk.shown().await.0 != "Another Title" {
+            yield_now().await;
+        }
+    };
+    let seen = timeout(Duration::from_secs(10), is_seen).await;
+    seen.expect("the page of before is let go of");
 }
 
 #[test]

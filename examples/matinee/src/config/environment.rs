@@ -20,7 +20,7 @@ pub(crate) enum DemoAccounts {
 }
 
 impl Config {
-    fn is_development(&self) -> bool {
+    pub(crate) fn is_development(&self) -> bool {
         self.environment == DEVELOPMENT
     }
 

@@ -39,6 +39,12 @@ impl PublicUrl {
         &self.origin
     }
 
+    /// The host, and the port where it is not the usual one.
+    pub(crate) fn host(&self) -> &str {
+        let (_, host) = self.origin.split_once("://").unwrap_or_default();
+        host
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.is_https
     }
@@ -76,6 +82,7 @@ mod tests {
         ] {
             let url = PublicUrl::parse(url).unwrap();
             assert_eq!((url.origin(), url.is_https()), (origin, is_https));
+            assert!(origin.ends_with(&format!("//{}", url.host())));
         }
     }
 

@@ -63,6 +63,10 @@ impl Problem {
             StatusCode::BAD_REQUEST => "The request could not be read. Please check the address.",
             StatusCode::NOT_FOUND => "There is nothing at this address.",
             StatusCode::METHOD_NOT_ALLOWED => "This address does not take that kind of request.",
+            StatusCode::REQUEST_TIMEOUT => {
+                "The form took too long to arrive, so nothing was done. Please send it again."
+            }
+            StatusCode::MISDIRECTED_REQUEST => "This server is not the one of that host.",
             StatusCode::PAYLOAD_TOO_LARGE => "That is more than this address takes.",
             StatusCode::TOO_MANY_REQUESTS => {
                 "That was a lot of requests in a short time. Please wait a moment."

@@ -18,11 +18,10 @@ pub(crate) async fn catalogue(
     let served = loader.catalogue(&query).await?;
     let page = pages::catalogue(&served.page, &raw.typed(), query.genre());
     let timing = timing(&served);
-    // A search is somebody's own: few others type the same.
-    if !raw.typed().is_empty() {
-        return Ok((timing, page).into_response());
+    if served.page.is_listed_as(&query) {
+        return Ok((timing, for_everybody(Tag::Catalogue), page).into_response());
     }
-    Ok((timing, for_everybody(Tag::Catalogue), page).into_response())
+    Ok((timing, page).into_response())
 }
 
 pub(crate) async fn film(

@@ -13,6 +13,7 @@ use super::{CataloguePage, CatalogueQuery, FilmPage};
 
 const FILM: Kind = Kind::evictable("film");
 const CATALOGUE: Kind = Kind::evictable("catalogue");
+const SEARCH: Kind = Kind::evictable("search");
 const EDITION: Kind = Kind::evictable("edition");
 
 /// How long this process may go on with an edition of which another one has made the next.
@@ -32,6 +33,8 @@ pub(crate) struct Loader {
     edition: Cache<Programme, i64>,
     films: Cache<(i64, i64), FilmPage>,
     catalogue: Cache<(i64, CatalogueQuery), CataloguePage>,
+    /// What the catalogue does not list. There is no end of it, so the store gets none of it.
+    searches: Cache<(i64, CatalogueQuery), CataloguePage>,
 }
 
 /// What there is one edition of at a time.
@@ -59,11 +62,15 @@ impl Loader {
             .with_near_capacity(1_000)
             .with_far(store)
             .build()?;
+        let searches = Cache::builder(SEARCH, Ttl::from_secs(60))
+            .with_near_capacity(1_000)
+            .build()?;
         Ok(Self {
             pool,
             edition,
             films,
             catalogue,
+            searches,
         })
     }
 
@@ -81,11 +88,34 @@ impl Loader {
         query: &CatalogueQuery,
     ) -> Result<Served<CataloguePage>, LoadError> {
         let start = Instant::now();
-        let key = (self.edition().await?, query.clone());
+        let edition = self.edition().await?;
+        let found = if self.lists(edition, query).await? {
+            self.find(&self.catalogue, edition, query).await?
+        } else {
+            self.find(&self.searches, edition, query).await?
+        };
+        Ok(Served::new(found, start))
+    }
+
+    /// Whether the catalogue has this page. Its first one, which is nearly always at hand, tells.
+    async fn lists(&self, edition: i64, query: &CatalogueQuery) -> Result<bool, LoadError> {
+        let first = CatalogueQuery::default();
+        if *query == first || !query.search().is_empty() {
+            return Ok(query.search().is_empty());
+        }
+        let first = self.find(&self.catalogue, edition, &first).await?;
+        Ok(first.value.lists(query))
+    }
+
+    async fn find(
+        &self,
+        cache: &Cache<(i64, CatalogueQuery), CataloguePage>,
+        edition: i64,
+        query: &CatalogueQuery,
+    ) -> Result<Found<CataloguePage>, LoadError> {
         let (pool, asked) = (self.pool.clone(), query.clone());
         let load = move || async move { load_catalogue(&pool, &asked).await };
-        let found = self.catalogue.find_or_load(&key, load).await?;
-        Ok(Served::new(found, start))
+        Ok(cache.find_or_load(&(edition, query.clone()), load).await?)
     }
 
     /// Looks for the edition of an edit from now on: at once in this process, within

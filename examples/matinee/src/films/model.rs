@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use super::{CatalogueQuery, PAGE_SIZE};
+
 /// A film; an unknown fact is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromRow)]
 pub(crate) struct Film {
@@ -71,4 +73,26 @@ pub(crate) struct CataloguePage {
     pub(crate) genres: Vec<GenreCount>,
     pub(crate) loaded_at_ms: i64,
     pub(crate) queries: u32,
+}
+
+impl CataloguePage {
+    /// Whether this is a page that the catalogue has, and the one that was asked for.
+    ///
+    /// Such pages are few. There is no end of searches, of genres that nobody knows and of pages past
+    /// the last one: those are kept for nobody else.
+    pub(crate) fn is_listed_as(&self, query: &CatalogueQuery) -> bool {
+        query.search().is_empty() && self.total > 0 && self.page == query.page()
+    }
+
+    /// The same, told by the first page of all films for any other.
+    pub(crate) fn lists(&self, query: &CatalogueQuery) -> bool {
+        let films = match query.genre() {
+            None => self.total,
+            Some(genre) => {
+                let known = self.genres.iter().find(|it| it.name == genre);
+                known.map_or(0, |it| it.films)
+            }
+        };
+        query.search().is_empty() && query.page() <= films.div_ceil(PAGE_SIZE)
+    }
 }

@@ -33,6 +33,17 @@ pub(crate) struct CatalogueQuery {
     page: u32,
 }
 
+/// The first page of all films.
+impl Default for CatalogueQuery {
+    fn default() -> Self {
+        Self {
+            search: String::new(),
+            genre: None,
+            page: 1,
+        }
+    }
+}
+
 impl CatalogueQuery {
     /// The words that a film must all have.
     pub(crate) fn words(&self) -> impl Iterator<Item = &str> {

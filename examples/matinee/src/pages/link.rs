@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 /// The address of a page of the catalogue; parts that say nothing are left out.
-pub(super) fn catalogue(q: &str, genre: Option<&str>, page: u32) -> String {
+pub(crate) fn catalogue(q: &str, genre: Option<&str>, page: u32) -> String {
     let mut link = String::from("/");
     let page = if page > 1 {
         page.to_string()

@@ -1,5 +1,8 @@
 //! Where a page comes from.
 
+use larder_test::server::Reply;
+
+use crate::house::House;
 use crate::plan::Plan;
 use crate::visitor::{ADA, Answer, GRACE, Visitor};
 
@@ -7,6 +10,8 @@ on_both_backends! {
     a_film_is_loaded_once_and_then_kept_near_and_far,
     fifty_visitors_of_one_cold_page_cause_one_load,
     a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it,
+    a_page_is_kept_once_however_it_is_asked_for,
+    what_the_catalogue_does_not_have_is_kept_by_the_store_for_nobody,
     what_is_one_visitors_is_kept_for_nobody,
     what_one_visitor_sees_of_the_shared_pages_another_sees_to_the_byte,
 }
@@ -89,6 +94,121 @@ fn a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it(plan: Pl
     }
     // What keeps the house running has nothing to do with the store.
     assert_eq!(house.get("/healthz").header("cache-status"), "");
+}
+
+fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
+    let house = plan.open();
+    for (page, spellings) in [
+        (
+            "/",
+            &[
+                "/?",
+                "/?utm_source=a",
+                "/?page=1",
+                "/?page=01",
+                "/?q=",
+                "/?q=%CC%81&x",
+            ][..],
+        ),
+        (
+            "/?genre=Drama&page=2",
+            &[
+                "/?page=2&genre=Drama",
+                "/?%67enre=Drama&page=%32",
+                "/?genre=+Drama&page=002&fbclid=1",
+                "/?a=1&genre=Drama&b=2&page=2&a=1",
+            ],
+        ),
+        (
+            "/films/7",
+            &[
+                "/films/7?",
+                "/films/7?utm=1&utm=2",
+                "/films/007",
+                "/films/%37",
+                "/films/+7",
+            ],
+        ),
+    ] {
+        let first = Visitor::by_name().get(house.first(), page);
+        assert!(
+            first.header("cache-status").contains("; stored"),
+            "{first:?}"
+        );
+        for spelling in spellings {
+            let kept = Visitor::by_name().get(house.last(), spelling);
+            assert_is_kept(&kept);
+            assert_eq!(kept.body, first.body, "{spelling}");
+        }
+        // What no page reads makes no page.
+        let claims = [
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-forwarded-port",
+            "x-host",
+        ];
+        for (number, claim) in claims.into_iter().enumerate() {
+            let stranger = Visitor::by_name().with(claim, format!("{number}"));
+            assert_is_kept(&stranger.get(house.last(), page));
+        }
+    }
+    for (path, status) in [
+        ("/?page=2&page=2", 400),
+        ("/?page=0", 400),
+        ("/films/7/", 404),
+        ("/films/7%2f", 404),
+        ("/films/x", 404),
+    ] {
+        for _ in 0..2 {
+            let answer = Visitor::by_name().get(house.first(), path);
+            assert_eq!(answer.status, status, "{path}");
+            let kept = answer.header("cache-status");
+            assert!(
+                !kept.contains("stored") && !kept.contains("hit"),
+                "{path}: {kept}"
+            );
+        }
+    }
+}
+
+fn what_the_catalogue_does_not_have_is_kept_by_the_store_for_nobody(plan: Plan) {
+    let mut house = plan.open();
+    let visitor = Visitor::by_name();
+    // The first page is at hand, as nearly always.
+    visitor.get(house.first(), "/");
+    let before = keys(&mut house);
+    for number in 0..20 {
+        for path in [
+            format!("/?q=word{number}"),
+            format!("/?genre=Genre{number}"),
+            format!("/?page={}", 1_000 + number),
+            format!("/?genre=Drama&page={}", 1_000 + number),
+            format!("/films/{}", 10_000 + number),
+        ] {
+            for path in [path.clone(), path.replacen('/', "/api/films", 1)] {
+                let answer = visitor.get(house.first(), &path);
+                assert!(!answer.header("cache-status").contains("stored"), "{path}");
+            }
+        }
+    }
+    assert_eq!(keys(&mut house), before);
+    // A second one who searches the same is answered from memory.
+    assert_eq!(visitor.get(house.first(), "/?q=word7").source(), "hit near");
+}
+
+/// How many keys of films and pages the store has, where it can be asked.
+fn keys(house: &mut House) -> usize {
+    if !house.shares_a_store() {
+        return 0;
+    }
+    let mut redis = house.redis().connect().unwrap();
+    ["*response*", "*catalogue*", "*search*", "*film*"]
+        .map(|pattern| match redis.call(&["KEYS", pattern]).unwrap() {
+            Reply::Array(keys) => keys.len(),
+            other => panic!("no keys: {other:?}"),
+        })
+        .iter()
+        .sum()
 }
 
 fn what_is_one_visitors_is_kept_for_nobody(plan: Plan) {

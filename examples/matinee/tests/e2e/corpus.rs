@@ -9,7 +9,7 @@ mod case;
 mod leaky;
 mod stage;
 mod tables;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -113,6 +113,15 @@ impl Door {
         }
     }
 
+    /// How much memory it has, in bytes, as Linux tells it.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.child.id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let (_, rest) = status.split_once("VmRSS:").unwrap();
+        let kib = rest.split_whitespace().next().unwrap();
+        kib.parse::<u64>().unwrap() * 1024
+    }
+
     /// Asks it to stop, with SIGTERM.
     pub(crate) fn terminate(&self) {
         kill_process(Pid::from_child(&self.process.child), Signal::TERM).unwrap();

@@ -57,7 +57,12 @@ impl Plan {
 
     /// Two processes that share a Redis of their own.
     pub(crate) fn redis() -> Self {
-        Self::new(2, Some(RedisServer::start().unwrap()))
+        Self::on(RedisServer::start().unwrap())
+    }
+
+    /// Two processes that share this Redis.
+    pub(crate) fn on(redis: RedisServer) -> Self {
+        Self::new(2, Some(redis))
     }
 
     fn new(doors: usize, redis: Option<RedisServer>) -> Self {

@@ -130,6 +130,7 @@ fn every_other_setting_without_a_meaning_stops_the_start() {
         ("RATE_LIMIT", "plenty"),
         ("RATE_LIMIT", "0/minute"),
         ("APP_ENV", "Prod!"),
+        ("ALLOWED_HOSTS", "http://inside:3000"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
         ("TRUSTED_PROXIES", "proxy.example"),
         ("HOLD_FOR", "2h"),

@@ -79,9 +79,13 @@ fn a_form_of_this_house_is_let_in_by_any_browser(plan: Plan) {
 }
 
 fn behind_a_proxy_that_rewrites_the_host_the_public_url_counts(plan: Plan) {
-    let house = plan.with("PUBLIC_URL", "https://tickets.example/").open();
+    let house = plan
+        .with("PUBLIC_URL", "https://tickets.example/")
+        .with("ALLOWED_HOSTS", "inside:3000")
+        .open();
     let status = |origin| {
-        let visitor = Visitor::new().with("origin", origin);
+        let visitor = Visitor::new().with("host", "inside:3000");
+        let visitor = visitor.with("origin", origin);
         visitor
             .try_sign_in(house.first(), ADA.email, ADA.password)
             .status

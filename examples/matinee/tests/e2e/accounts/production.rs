@@ -18,6 +18,11 @@ fn production(plan: Plan) -> Plan {
         .with("PUBLIC_URL", "https://tickets.example")
 }
 
+/// Somebody who comes by the name of the house, as everybody does.
+fn visitor() -> Visitor {
+    Visitor::new().with("host", "tickets.example")
+}
+
 fn nobody_signs_in_with_what_stands_in_the_documentation(plan: Plan) {
     // The demo accounts are in the database, from the days of its development.
     let mut house = plan.open();
@@ -38,7 +43,7 @@ fn the_admin_of_the_settings_runs_the_house(plan: Plan) {
         .with("ADMIN_EMAIL", EMAIL)
         .with("ADMIN_PASSWORD", FIRST);
     let mut house = plan.open();
-    let boss = Visitor::new();
+    let boss = visitor();
     assert_eq!(boss.try_sign_in(house.first(), EMAIL, FIRST).status, 303);
     let page = boss.get(house.last(), "/account");
     assert!(page.body.contains("You run the house"), "{}", page.body);
@@ -62,7 +67,7 @@ fn cookies_are_bound_to_the_house_and_to_https(plan: Plan) {
         .with("ADMIN_EMAIL", EMAIL)
         .with("ADMIN_PASSWORD", FIRST);
     let house = plan.open();
-    let boss = Visitor::new();
+    let boss = visitor();
     let answer = boss.try_sign_in(house.first(), EMAIL, FIRST);
     let out = boss.post(house.first(), "/sign-out", &[]);
     for cookie in [answer.header("set-cookie"), out.header("set-cookie")] {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// One answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// Names are in lower case.
     pub(super) fields: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
@@ -98,6 +98,25 @@ pub(super) fn exchange(
         let text = String::from_utf8_lossy(&received);
         Trouble::Garbage(text.chars().take(300).collect())
     })
+}
+
+/// Reads one answer of a connection that stays open, and tells how long after its first bytes the rest of
+/// it came.
+pub(crate) fn next_reply(stream: &mut TcpStream) -> (Reply, Duration) {
+    let mut received = Vec::new();
+    let mut first = None;
+    let mut buffer = [0; 64 * 1024];
+    loop {
+        let read = stream.read(&mut buffer).unwrap();
+        assert_ne!(read, 0, "it hangs up");
+        let first = *first.get_or_insert_with(Instant::now);
+        received.extend_from_slice(&buffer[..read]);
+        if let Some(mut whole) = replies(&received, false)
+            && let Some(reply) = whole.pop()
+        {
+            return (reply, first.elapsed());
+        }
+    }
 }
 
 /// The final answers in a row; only the first may be to a HEAD.

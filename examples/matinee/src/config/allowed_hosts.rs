@@ -1,0 +1,34 @@
+use axum::http::uri::Authority;
+
+use super::ConfigError;
+
+/// Reads `inside:3000,10.0.0.7`: hosts, with their ports where they have one.
+pub(super) fn parse(value: &str) -> Result<Vec<String>, ConfigError> {
+    let hosts = value.split(',').map(str::trim).map(|host| {
+        let parsed: Authority = host.parse().ok()?;
+        let name = parsed.host();
+        let has_port = parsed.port_u16().is_some();
+        (name == host || has_port && !host.contains('@')).then(|| host.to_owned())
+    });
+    hosts.collect::<Option<_>>().ok_or_else(|| ConfigError {
+        name: "ALLOWED_HOSTS",
+        value: value.to_owned(),
+        expected: "hosts as proxies write them into Host, with commas between",
+        fix: "ALLOWED_HOSTS=tickets.internal:3000,10.0.0.7:3000",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_stand_between_commas_and_are_nothing_but_hosts() {
+        let hosts = parse("inside:3000, 10.0.0.7 ,[::1]:3000").unwrap();
+        assert_eq!(hosts, ["inside:3000", "10.0.0.7", "[::1]:3000"]);
+        for wrong in ["", "a,,b", "http://a", "a/b", "u@a", "a b", "a:99999999"] {
+            let text = parse(wrong).unwrap_err().to_string();
+            assert!(text.contains("ALLOWED_HOSTS="), "{text}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! One address for each page, so that it is kept once.
+
+use axum::extract::{OriginalUri, Query, Request};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, HeaderName, Uri};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::RawQuery;
+use super::html::film_id;
+use crate::pages;
+
+/// Gives a page that is kept the address by which pages link to it, however it was asked for.
+///
+/// Names in a query that no page knows are left out, those that are known stand in one order, and a
+/// number is written in one way. It stands outside of the response cache: whoever adds `?utm_source=…`
+/// is shown the page that is kept. An address that is wrong stays as it is, for the answer to say so.
+pub(crate) async fn one_address(mut request: Request, next: Next) -> Response {
+    if let Some(address) = address(request.uri()) {
+        forget_claims(request.headers_mut());
+        let mut parts = request.uri().clone().into_parts();
+        if parts.path_and_query.as_ref() != Some(&address) {
+            parts.path_and_query = Some(address);
+            // Scheme and authority are there together, or neither is.
+            if let Ok(uri) = Uri::from_parts(parts) {
+                // What axum remembers as asked for is the same, or a cache may take the two for two pages.
+                request.extensions_mut().insert(OriginalUri(uri.clone()));
+                *request.uri_mut() = uri;
+            }
+        }
+    }
+    next.run(request).await
+}
+
+/// The address of the page that a URI asks for; `None` where it is no page that is kept.
+fn address(uri: &Uri) -> Option<PathAndQuery> {
+    let link = if uri.path() == "/" {
+        let Query(raw) = Query::<RawQuery>::try_from_uri(uri).ok()?;
+        let query = raw.parse().ok()?;
+        // Words that say nothing find all films, as no words do.
+        let says_nothing = query.search().is_empty();
+        let typed = if says_nothing {
+            String::new()
+        } else {
+            raw.typed()
+        };
+        pages::catalogue_link(&typed, query.genre(), query.page())
+    } else {
+        let id = uri.path().strip_prefix("/films/")?;
+        let id = film_id(&digits(id)?).ok()?;
+        format!("/films/{id}")
+    };
+    link.try_into().ok()
+}
+
+/// The text with its encoded digits decoded; `None` where anything else is encoded.
+fn digits(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut plain = parts.next()?.to_owned();
+    for part in parts {
+        let code = part.get(..2)?;
+        let digit = u8::from_str_radix(code, 16).ok()?;
+        plain.push(digit.is_ascii_digit().then_some(char::from(digit))?);
+        plain.push_str(&part[2..]);
+    }
+    Some(plain)
+}
+
+/// Drops fields that claim another host or scheme: no page reads them, and a cache has to keep a page for
+/// each of their values, in case that one does.
+fn forget_claims(headers: &mut HeaderMap) {
+    let is_claim = |name: &&HeaderName| {
+        let name = name.as_str();
+        let of_proxy = name.starts_with("x-forwarded-") && name != "x-forwarded-for";
+        of_proxy || matches!(name, "x-host" | "x-http-host-override" | "x-original-host")
+    };
+    let claims: Vec<_> = headers.keys().filter(is_claim).cloned().collect();
+    for name in claims {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_an_address_is_the_one_that_pages_link_to() {
+        for (asked, address) in [
+            ("/", "/"),
+            ("/?", "/"),
+            ("/?utm_source=a&page=2&fbclid=b", "/?page=2"),
+            ("/?page=1", "/"),
+            ("/?page=", "/"),
+            ("/?page=02", "/?page=2"),
+            ("/?page=%202", "/?page=2"),
+            ("/?%70age=2", "/?page=2"),
+            ("/?page=2&genre=Drama", "/?genre=Drama&page=2"),
+            ("/?genre=+Drama+&q=", "/?genre=Drama"),
+            ("/?genre=Black+Comedy", "/?genre=Black%20Comedy"),
+            ("/?q=%00", "/"),
+            ("/?q=%CC%81&page=2", "/?page=2"),
+            ("/?q=+a++b%00", "/?q=a%20b"),
+            ("/?&&&=&;;", "/"),
+            ("/films/7", "/films/7"),
+            ("/films/7?", "/films/7"),
+            ("/films/7?utm=1&utm=1", "/films/7"),
+            ("/films/007", "/films/7"),
+            ("/films/+7", "/films/7"),
+            ("/films/%37", "/films/7"),
+            ("/films/%30%37?x", "/films/7"),
+        ] {
+            let uri = asked.parse().unwrap();
+            assert_eq!(super::address(&uri).unwrap().as_str(), address, "{asked}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_wrong_or_not_of_a_kept_page_stays_as_it_is() {
+        for asked in [
+            "/?page=0",
+            "/?page=x",
+            "/?page=2&page=1",
+            "/films/",
+            "/films/x",
+            "/films/7/",
+            "/films/7%2",
+            "/films/7%zz",
+            "/films/7%2f",
+            "/films/%2b7",
+            "/films/99999999999999999999",
+            "/tickets?utm=1",
+            "/api/films/007",
+            "//films/7",
+        ] {
+            let uri = asked.parse().unwrap();
+            assert_eq!(address(&uri), None, "{asked}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_request_claims_to_be_is_forgotten() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "host",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-host",
+            "accept",
+        ] {
+            headers.insert(name, "a".parse().unwrap());
+        }
+        forget_claims(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept", "host", "x-forwarded-for"]);
+    }
+}

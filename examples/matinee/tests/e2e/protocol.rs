@@ -1,0 +1,113 @@
+//! What goes over the wire, and when.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::corpus::wire;
+use crate::door::Door;
+use crate::plan::Plan;
+
+on_both_backends! {
+    a_page_that_is_made_anew_comes_without_a_pause_between_its_head_and_its_body,
+    a_form_that_comes_too_slowly_is_a_408_and_no_failure_of_ours,
+    http_2_is_spoken_without_tls,
+}
+
+/// More than any answer takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A client puts off an acknowledgement for 40 ms, which is how long the rest of a page waits for it where
+/// `TCP_NODELAY` is not set.
+const PAUSE: Duration = Duration::from_millis(30);
+
+fn connect(door: &Door) -> TcpStream {
+    let stream = TcpStream::connect(door.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Asks on a connection that stays open, and tells how long after its first bytes the rest of a page came.
+fn pause(stream: &mut TcpStream, path: &str) -> Duration {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: matinee.example\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    wire::next_reply(stream).1
+}
+
+fn a_page_that_is_made_anew_comes_without_a_pause_between_its_head_and_its_body(plan: Plan) {
+    let house = plan.alone().open();
+    let mut stream = connect(house.first());
+    // A new connection is acknowledged at once for a while.
+    let mut pauses: Vec<_> = (1..=60)
+        .map(|film| pause(&mut stream, &format!("/films/{film}")))
+        .skip(30)
+        .collect();
+    pauses.sort_unstable();
+    let median = pauses[pauses.len() / 2];
+    assert!(median < PAUSE, "{pauses:?}");
+}
+
+fn a_form_that_comes_too_slowly_is_a_408_and_no_failure_of_ours(plan: Plan) {
+    let mut house = plan.open();
+    let mut stream = connect(house.first());
+    let begun = "POST /sign-in HTTP/1.1\r\nHost: matinee.example\r\nContent-Length: 100\r\n\
+                 Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=";
+    stream.write_all(begun.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("took too long to arrive"), "{answer}");
+    for door in house.take_doors() {
+        door.terminate();
+        let log = door.end(PATIENCE).log;
+        let errors: Vec<_> = log.iter().filter(|line| line.contains("ERROR")).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+}
+
+fn http_2_is_spoken_without_tls(plan: Plan) {
+    let house = plan.open();
+    let mut stream = connect(house.first());
+    // The preface of a client, and its empty SETTINGS (RFC 9113, section 3.4).
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    stream.write_all(preface).unwrap();
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).unwrap();
+    assert_eq!(frame[3], 4, "not SETTINGS: {frame:?}");
+}
+
+/// Tests of the whole workspace are built with the features of all that is in it: a protocol that this
+/// program speaks only there would be one that its users do not have.
+#[test]
+fn the_program_speaks_the_same_built_alone_and_with_the_whole_workspace() {
+    let features = |package: &str, selection: &[&str]| {
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--locked", "--prefix", "none"])
+            .args(["--format", "{p} {f}"])
+            .args(selection)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        let found = told.lines().find_map(|line| {
+            let mut words = line.split(' ');
+            (words.next() == Some(package)).then(|| words.nth(1).unwrap_or_default().to_owned())
+        });
+        let found = found.unwrap_or_else(|| panic!("no {package}: {complaint}"));
+        // What else a client or a server is built of changes nothing that goes over the wire.
+        let of_protocols =
+            |feature: &&str| !package.starts_with("hyper") || feature.starts_with("http");
+        let found = found.split(',').filter(of_protocols);
+        found.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for package in ["axum", "hyper", "hyper-util", "tower-http", "larder-redis"] {
+        let alone = features(package, &["-p", "matinee", "-e", "normal"]);
+        let all = features(
+            package,
+            &["--workspace", "--all-features", "-e", "normal,dev"],
+        );
+        assert_eq!(alone, all, "{package}: name them in matinee's Cargo.toml");
+    }
+}
