@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -25,7 +26,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     profile: Profile,
     name: String,
-    scheme: Scheme,
+    scheme: Option<Scheme>,
     key_fields: Vec<HeaderName>,
     targeted: Vec<HeaderName>,
     tag_field: HeaderName,
@@ -46,7 +47,7 @@ impl Builder {
             clock: Arc::new(SystemClock::default()),
             profile: Profile::Safe,
             name: "larder".to_owned(),
-            scheme: Scheme::HTTP,
+            scheme: None,
             key_fields: Vec::new(),
             targeted: Vec::new(),
             tag_field: HeaderName::from_static("cache-tag"),
@@ -75,14 +76,16 @@ impl Builder {
         self
     }
 
-    /// The scheme of requests whose URI has none, as those of HTTP/1.1 to a server have none.
-    /// Default: `http`.
+    /// The scheme of every request, whatever its URI says. Default: that of the URI, or `http` if it
+    /// has none.
     ///
-    /// It is part of the key. An app that is reached by both schemes, and answers them differently,
+    /// Behind a proxy that ends TLS, requests do not say what visitors use: in HTTP/1.1 their URI has
+    /// no scheme, in cleartext HTTP/2 it is `http`. The scheme is part of the key, and of the URIs that
+    /// a purge and an unsafe request take away. An app that is reached by both schemes, and answers them differently,
     /// takes a layer for each, or names the field that tells them apart with
     /// [`with_key_field`](Self::with_key_field).
     pub fn with_scheme(mut self, scheme: Scheme) -> Self {
-        self.scheme = scheme;
+        self.scheme = Some(scheme);
         self
     }
 
@@ -205,6 +208,7 @@ impl Builder {
         let view = View {
             profile: self.profile,
             targeted: self.targeted.into(),
+            tag_field: Some(self.tag_field.clone()),
         };
         let storage = Storage {
             front: Front::new(self.near_capacity),
@@ -219,6 +223,7 @@ impl Builder {
             near_ttl: self.near_ttl,
             max_variants: self.max_variants,
             tag_field: self.tag_field,
+            begun: AtomicI64::new(0),
         };
         ResponseCacheLayer::from_shared(Shared {
             storage,
@@ -227,7 +232,7 @@ impl Builder {
             metrics,
             view,
             name: self.name.into(),
-            scheme: self.scheme.as_str().into(),
+            scheme: self.scheme.map(|scheme| scheme.as_str().into()),
             key_fields: self.key_fields.into(),
             max_body: self.max_body,
             wait: self.wait,

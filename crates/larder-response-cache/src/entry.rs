@@ -2,7 +2,9 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use larder_store::{Timestamp, Version};
 
-use crate::engine::{Exchange, Freshness, Rules, Sharing, date, format_date, freshen, strip};
+use crate::engine::{
+    Exchange, Freshness, Rules, Sharing, date, format_date, freshen, is_modified_weak, strip,
+};
 use crate::stamp::Stamp;
 use crate::view::View;
 
@@ -16,6 +18,7 @@ pub(crate) struct Entry {
     pub(crate) tags: Vec<Tagged>,
     /// When it was told to be stale, if it was.
     pub(crate) ended: Option<Timestamp>,
+    pub(crate) dating: Dating,
     age: Option<HeaderValue>,
     pub(crate) rules: Rules,
     /// Whether it may be served to a request with `Authorization` too.
@@ -23,10 +26,23 @@ pub(crate) struct Entry {
     pub(crate) stamp: Stamp,
 }
 
-/// A tag of a response, and the version of its last purge when the response was stored.
+/// What the dates of a response are worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dating {
+    /// Whether its `Date` was made here, as the origin gave none.
+    pub(crate) is_ours: bool,
+    /// Whether its `Last-Modified` was weak when the body came: a later `Date`, from a 304, does not
+    /// make it strong.
+    pub(crate) is_modified_weak: bool,
+}
+
+/// A tag of a response, as it was when the response was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Tagged {
     pub(crate) tag: String,
+    /// Changes when the tag is purged, or was forgotten.
+    pub(crate) generation: Version,
+    /// Changes when the tag is told to be stale, too.
     pub(crate) version: Version,
 }
 
@@ -41,15 +57,15 @@ impl Entry {
     ) -> Self {
         let said = view.directives(&headers);
         strip(&mut headers, &said);
-        // A response without a date gets the one at which it was received (RFC 9110, 6.6.1).
-        if date(&headers, &header::DATE).is_none() {
-            let received = exchange.received.as_micros().div_euclid(1_000_000);
-            headers.insert(header::DATE, format_date(received));
-        }
+        let is_ours = add_date(&mut headers, exchange);
         if status != StatusCode::NO_CONTENT {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
-        Self::restored(view, status, compact(&headers), body, exchange)
+        let dating = Dating {
+            is_ours,
+            is_modified_weak: is_modified_weak(&headers),
+        };
+        Self::restored(view, status, compact(&headers), body, exchange).dated(dating)
     }
 
     /// A response as it was stored.
@@ -73,6 +89,7 @@ impl Entry {
             exchange,
             tags: Vec::new(),
             ended: None,
+            dating: Dating::default(),
             stamp: Stamp::default(),
         }
     }
@@ -80,6 +97,12 @@ impl Entry {
     /// The same response with what the store knows of it.
     pub(crate) fn with_tags(mut self, tags: Vec<Tagged>) -> Self {
         self.tags = tags;
+        self
+    }
+
+    /// The same response with what its dates are worth.
+    pub(crate) fn dated(mut self, dating: Dating) -> Self {
+        self.dating = dating;
         self
     }
 
@@ -95,7 +118,7 @@ impl Entry {
     pub(crate) fn copy(&self, view: &View) -> Self {
         let (headers, body) = (self.fields().map(owned).collect(), self.body.clone());
         let copy = Self::restored(view, self.status, headers, body, self.exchange);
-        let copy = copy.with_tags(self.tags.clone());
+        let copy = copy.with_tags(self.tags.clone()).dated(self.dating);
         match self.ended {
             Some(at) => copy.ended(at),
             None => copy,
@@ -111,18 +134,31 @@ impl Entry {
     /// The same response after a 304 with `headers` came (RFC 9111, 4.3.4).
     pub(crate) fn freshened(&self, view: &View, headers: &HeaderMap, exchange: Exchange) -> Self {
         let mut stored = self.headers.clone();
-        freshen(&mut stored, headers);
-        if date(headers, &header::DATE).is_none() {
-            let received = exchange.received.as_micros().div_euclid(1_000_000);
-            stored.insert(header::DATE, format_date(received));
+        let before = view.directives(&stored);
+        freshen(&mut stored, headers, &view.directives(headers));
+        // What the stored response says of its fields holds for those that a 304 brings.
+        strip(&mut stored, &before);
+        let is_ours = date(headers, &header::DATE).is_none();
+        if is_ours {
+            stored.remove(header::DATE);
+            add_date(&mut stored, exchange);
         }
-        Self::restored(
-            view,
-            self.status,
-            compact(&stored),
-            self.body.clone(),
-            exchange,
-        )
+        let dating = Dating {
+            is_ours,
+            ..self.dating
+        };
+        let (stored, body) = (compact(&stored), self.body.clone());
+        Self::restored(view, self.status, stored, body, exchange).dated(dating)
+    }
+
+    /// Whether this response takes the place of `held`: it was asked for later, and its origin does
+    /// not date it earlier (RFC 9111, 4).
+    pub(crate) fn is_newer_than(&self, held: &Self) -> bool {
+        let is_earlier = || {
+            let [ours, theirs] = [self, held].map(|entry| date(&entry.headers, &header::DATE));
+            !self.dating.is_ours && !held.dating.is_ours && ours < theirs
+        };
+        self.exchange.sent > held.exchange.sent && !is_earlier()
     }
 
     /// What it weighs in this process, in bytes, roughly.
@@ -134,6 +170,17 @@ impl Entry {
             .sum();
         self.body.len() + fields + 1024
     }
+}
+
+/// Gives a response without a date the one at which it was received (RFC 9110, 6.6.1). Returns
+/// whether it did.
+fn add_date(headers: &mut HeaderMap, exchange: Exchange) -> bool {
+    let is_missing = date(headers, &header::DATE).is_none();
+    if is_missing {
+        let received = exchange.received.as_micros().div_euclid(1_000_000);
+        headers.insert(header::DATE, format_date(received));
+    }
+    is_missing
 }
 
 fn owned((name, value): (&HeaderName, &HeaderValue)) -> (HeaderName, HeaderValue) {

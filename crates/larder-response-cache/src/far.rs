@@ -91,11 +91,11 @@ impl Far {
     pub(crate) async fn mark(
         &self,
         key: &Key,
-        value: [u8; 16],
+        value: Vec<u8>,
         ttl: Ttl,
         condition: Condition,
     ) -> Result<Option<Version>, Unavailable> {
-        let put = Put::new(key.clone(), value.to_vec(), ttl).on(condition);
+        let put = Put::new(key.clone(), value, ttl).on(condition);
         let was_met = self.answered(self.timeout.put(&*self.store, &put).await)?;
         Ok(was_met.then_some(put.version()))
     }
@@ -114,9 +114,9 @@ impl Far {
         Ok(held)
     }
 
-    pub(crate) async fn remove(&self, key: Key) {
+    pub(crate) async fn remove(&self, key: Key) -> Result<(), Unavailable> {
         let delete = Delete::new(key);
-        // What is left ends by itself.
-        let _ = self.answered(self.timeout.delete(&*self.store, &delete).await);
+        self.answered(self.timeout.delete(&*self.store, &delete).await)
+            .map(drop)
     }
 }

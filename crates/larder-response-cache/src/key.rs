@@ -1,20 +1,27 @@
-use http::{HeaderMap, HeaderName, Uri, header};
+use http::{HeaderMap, HeaderName, Request, Uri, header};
 use larder_store::{Key, Kind};
 use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::engine::Profile;
+use crate::engine::{Profile, authority};
 use crate::scan::Host;
 
-/// Responses, indices of variants, and the marks of what was purged.
+/// Responses, and indices of variants.
 pub(crate) const RESPONSE: Kind = Kind::evictable("response");
 /// When a tag was last purged.
 pub(crate) const TAG: Kind = Kind::evictable("response-tag");
+/// Which purges there were: a key for each group of URIs, and one for all tags.
+const PURGES: Kind = Kind::evictable("response-purges");
+
+/// How many groups of URIs share a key of their purges. A purge of one URI keeps what is being
+/// fetched for the first time in its group from being stored.
+const GROUPS: u64 = 4096;
 
 /// The longest URI that is cached, in bytes.
 const MAX_URI: usize = 8 * 1024;
 
 /// What a response is stored under: profile, scheme, host and the exact path and query that the
-/// inner service sees.
+/// client asked for.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Primary {
     text: SmallVec<[u8; 128]>,
@@ -53,35 +60,65 @@ impl Primary {
     pub(crate) fn far(&self) -> Key {
         Key::new(RESPONSE, self.as_bytes())
     }
+
+    /// The key that changes with each purge of a URI in this one's group.
+    pub(crate) fn purges(&self) -> Key {
+        Key::new(PURGES, xxh3_64(self.as_bytes()) % GROUPS)
+    }
 }
 
-/// Where a request goes; nothing where that is in doubt, and then nothing is cached.
+/// The key of the last changes of tags.
+pub(crate) fn tag_changes() -> Key {
+    Key::new(PURGES, "tags")
+}
+
+/// Where a request goes. None if that is in doubt, and then nothing is cached.
 ///
 /// A host that is missing, said twice, or said differently in the URI and in `Host` is in doubt.
+/// `declared` is the scheme of every request where the layer is told; otherwise it is that of the URI,
+/// and `http` where that has none.
 pub(crate) fn target<'a>(
     uri: &'a Uri,
     host: Host<'a>,
-    default_scheme: &'a str,
+    declared: Option<&'a str>,
 ) -> Option<Target<'a>> {
+    let scheme = declared.or(uri.scheme_str()).unwrap_or("http");
     let said = match host {
         Host::Missing => None,
-        Host::Said(value) => Some(value.to_str().ok()?),
+        Host::Said(value) => Some(authority(scheme, value.to_str().ok()?)?),
         Host::Doubled => return None,
     };
-    let host = match (uri.authority(), said) {
-        (Some(authority), Some(said)) if !authority.as_str().eq_ignore_ascii_case(said) => {
-            return None;
-        }
-        (Some(authority), _) => authority.as_str(),
-        (None, Some(said)) => said,
+    let in_uri = match uri.authority() {
+        Some(in_uri) => Some(authority(scheme, in_uri.as_str())?),
+        None => None,
+    };
+    let host = match (in_uri, said) {
+        (Some(in_uri), Some(said)) if !in_uri.eq_ignore_ascii_case(said) => return None,
+        (Some(host), _) | (None, Some(host)) => host,
         (None, None) => return None,
     };
-    let target = Target {
-        scheme: uri.scheme_str().unwrap_or(default_scheme),
-        host,
-        path: path(uri)?,
+    let path = path(uri)?;
+    Some(Target { scheme, host, path })
+}
+
+/// The URI that the client asked for, also where a router has taken a prefix off its path. None if
+/// the URI was changed otherwise since, so that it no longer says what the response is for.
+#[cfg(feature = "axum")]
+pub(crate) fn requested<B>(request: &Request<B>) -> Option<&Uri> {
+    use axum::extract::OriginalUri;
+
+    let uri = request.uri();
+    let Some(OriginalUri(original)) = request.extensions().get() else {
+        return Some(uri);
     };
-    is_host(host).then_some(target)
+    let is_same_or_nested = original.path().ends_with(uri.path()) || uri.path() == "/";
+    (is_same_or_nested && original.query() == uri.query()).then_some(original)
+}
+
+/// The URI that the client asked for.
+#[cfg(not(feature = "axum"))]
+pub(crate) fn requested<B>(request: &Request<B>) -> Option<&Uri> {
+    Some(request.uri())
 }
 
 /// What the fields say in `Host`.
@@ -90,36 +127,12 @@ pub(crate) fn hosts(headers: &HeaderMap) -> Host<'_> {
     hosts.fold(Host::Missing, Host::and)
 }
 
-/// The path and query that the router sees.
+/// The path and query of a URI.
 pub(crate) fn path(uri: &Uri) -> Option<&str> {
     let path = uri.path_and_query()?.as_str();
     let is_sound = path.starts_with('/') && path.len() <= MAX_URI;
     is_sound.then_some(path)
 }
-
-/// Whether the text may be a host with or without a port: no user, no path, no space.
-pub(crate) fn is_host(host: &str) -> bool {
-    !host.is_empty()
-        && host.len() <= 255
-        && host.bytes().all(|byte| MAY_BE_IN_HOST[usize::from(byte)])
-}
-
-/// Which bytes may stand in a host.
-const MAY_BE_IN_HOST: [bool; 256] = {
-    let mut may = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        may[byte as usize] = byte.is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let marks = b".-_~:[]%!$&'()*+,;=";
-    let mut at = 0;
-    while at < marks.len() {
-        may[marks[at] as usize] = true;
-        at += 1;
-    }
-    may
-};
 
 /// Fields by which a request claims another origin than its own. Where one is present it is part of
 /// what selects the response, so that nobody is served what another claim made.
@@ -166,7 +179,7 @@ mod tests {
 
     fn key(uri: &str, said: &[&str]) -> Option<Vec<u8>> {
         let parts = parts(uri, said);
-        let target = target(&parts.uri, hosts(&parts.headers), "http")?;
+        let target = target(&parts.uri, hosts(&parts.headers), None)?;
         Some(Primary::new(Profile::Safe, target).as_bytes().to_vec())
     }
 
@@ -176,16 +189,37 @@ mod tests {
         assert!(plain.is_some());
         assert_eq!(plain, key("/a?b=1&c=2", &["A.Example"]));
         assert_eq!(plain, key("http://a.example/a?b=1&c=2", &[]));
+        assert_eq!(plain, key("/a?b=1&c=2", &["a.example:80"]));
+        assert_eq!(plain, key("http://a.example:80/a?b=1&c=2", &["a.example"]));
         for (uri, host) in [
             ("/a?c=2&b=1", "a.example"),
             ("/A?b=1&c=2", "a.example"),
             ("/a?b=1&c=2&", "a.example"),
             ("/%61?b=1&c=2", "a.example"),
             ("/a?b=1&c=2", "b.example"),
-            ("/a?b=1&c=2", "a.example:80"),
+            ("/a?b=1&c=2", "a.example:8080"),
+            ("/a?b=1&c=2", "a.example:443"),
+            ("/a?b=1&c=2", "a.example."),
             ("https://a.example/a?b=1&c=2", "a.example"),
         ] {
             assert_ne!(plain, key(uri, &[host]), "{uri} {host}");
+        }
+    }
+
+    #[test]
+    fn a_declared_scheme_is_that_of_every_request() {
+        let declared = |uri: &str, said: &[&str]| {
+            let parts = parts(uri, said);
+            let target = target(&parts.uri, hosts(&parts.headers), Some("https")).unwrap();
+            Primary::new(Profile::Safe, target).as_bytes().to_vec()
+        };
+        let plain = declared("/a", &["a.example"]);
+        for (uri, said) in [
+            ("http://a.example/a", &[][..]),
+            ("http://a.example/a", &["a.example:443"]),
+            ("https://a.example:443/a", &["a.example"]),
+        ] {
+            assert_eq!(plain, declared(uri, said), "{uri}");
         }
     }
 
@@ -209,7 +243,7 @@ mod tests {
     #[test]
     fn the_two_profiles_share_nothing() {
         let parts = parts("/", &["a"]);
-        let target = target(&parts.uri, hosts(&parts.headers), "http").unwrap();
+        let target = target(&parts.uri, hosts(&parts.headers), None).unwrap();
         let [safe, rfc] =
             [Profile::Safe, Profile::Rfc].map(|profile| Primary::new(profile, target));
         assert!(safe != rfc && safe.far() != rfc.far());

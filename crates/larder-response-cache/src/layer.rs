@@ -12,11 +12,11 @@ use crate::{Builder, Purger, ResponseCache};
 /// Its rules, in order:
 ///
 /// 1. A request is none of its business, and goes through untouched, where it has a method other
-///    than GET and HEAD, a body, `no-store`, `If-Match` or `If-Unmodified-Since`, where it asks for
+///    than GET and HEAD, a body, `no-store`, `If-Match`, `If-Unmodified-Since` or `Expect`, where it asks for
 ///    an upgrade, gRPC or an event stream, where its `Connection` names fields that are to be taken
 ///    away, or where its host is in doubt; in the safe profile also where it asks for another method
 ///    or path than its own (`X-HTTP-Method-Override`).
-/// 2. The key is the scheme, the host and the exact path and query that the inner service sees, then
+/// 2. The key is the scheme, the host and the exact path and query that the client asked for, then
 ///    the fields that `Vary` and [`Builder::with_key_field`] name (RFC 9111, 2 and 4.1).
 /// 3. What is fresh is served (RFC 9111, 4.2), with `Age` and `Cache-Status`, as a 304 where the
 ///    request permits it (4.3.2), as a part where it asks for one, without its body for a HEAD. The
@@ -27,7 +27,9 @@ use crate::{Builder, Purger, ResponseCache};
 ///    4.3.1). Of requests that come at the same time for the same response one asks and the others
 ///    wait, unless it is known that the response cannot be shared.
 /// 6. A response is stored where RFC 9111, 3 permits it for a shared cache, the
-///    [profile](crate::engine::Profile) too, and it is complete and not too large. It streams to
+///    [profile](crate::engine::Profile) too, it depends on nothing but the key, and it is complete and not
+///    too large. Of several the newest is kept. What comes in place of a stored response, and is not
+///    stored, may take that away (4.3.3). It streams to
 ///    the one who asked while it is being stored; all else streams through untouched.
 /// 7. Where the inner service fails, what is stale is served within `stale-if-error` (RFC 5861, 4),
 ///    unless it forbids that.

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use http::Uri;
 use larder_store::{Error, ErrorKind, Result};
 
+use crate::engine::authority;
 use crate::far::Unavailable;
-use crate::key::{Primary, Target, is_host, path};
+use crate::key::{Primary, Target, path};
 use crate::shared::Shared;
 
 /// Removes stored responses, for whoever changes what they show.
@@ -26,11 +27,12 @@ impl Purger {
         Self { shared }
     }
 
-    /// Removes all variants of a URI, which is whole, as in `https://example.org/films?page=2`. One
-    /// round trip.
+    /// Removes all variants of a URI, which is whole, as in `https://example.org/films?page=2`. Two
+    /// round trips.
     ///
-    /// The scheme is that of [`Builder::with_scheme`](crate::Builder::with_scheme), and the path and
-    /// query are exactly those of the requests.
+    /// The path and query are exactly those that clients ask for. Where
+    /// [`Builder::with_scheme`](crate::Builder::with_scheme) declares a scheme, it counts instead of
+    /// this one.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] where the URI is not of that form; [`ErrorKind::MayHaveRun`] where the
@@ -57,22 +59,20 @@ impl Purger {
 
     fn primary(&self, uri: &str) -> Result<Primary> {
         let parsed: Uri = uri.parse().map_err(|_| invalid())?;
+        let said = parsed.scheme_str().ok_or_else(invalid)?;
+        let host = parsed.authority().ok_or_else(invalid)?.as_str();
         let target = Target {
-            scheme: parsed.scheme_str().ok_or_else(invalid)?,
-            host: parsed.authority().ok_or_else(invalid)?.as_str(),
+            scheme: self.shared.scheme.as_deref().unwrap_or(said),
+            host: authority(said, host).ok_or_else(invalid)?,
             path: path(&parsed).ok_or_else(invalid)?,
         };
-        if !is_host(target.host) {
-            return Err(invalid());
-        }
         Ok(Primary::new(self.shared.view.profile, target))
     }
 
-    /// Removes every response that has this tag: one write, whatever their number. In this process
+    /// Removes every response that has this tag: three round trips, whatever their number. In this process
     /// it looks at every response that is here.
     ///
-    /// A response that is asked for within two seconds after is served and not stored, as the clocks
-    /// of two processes may differ by that much.
+    /// What is being fetched meanwhile is served and not stored; what is asked for after is stored.
     ///
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
@@ -80,7 +80,7 @@ impl Purger {
         self.shared.storage.purge_tag(tag).await.map_err(unknown)
     }
 
-    /// Makes every response that has this tag stale, as [`expire`](Self::expire) does for a URI: two
+    /// Makes every response that has this tag stale, as [`expire`](Self::expire) does for a URI: four
     /// round trips, whatever their number.
     ///
     /// # Errors

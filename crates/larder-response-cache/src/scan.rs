@@ -48,7 +48,9 @@ impl<'a> Scan<'a> {
                 "cache-control" | "pragma" => scan.has_rules = true,
                 "range" | "if-none-match" | "if-modified-since" => scan.is_conditional = true,
                 "authorization" => scan.has_authorization = true,
-                "upgrade" | "if-match" | "if-unmodified-since" => scan.is_other_business = true,
+                "upgrade" | "if-match" | "if-unmodified-since" | "expect" | "a-im" => {
+                    scan.is_other_business = true;
+                }
                 "accept" => scan.is_other_business |= says(value, b"text/event-stream"),
                 "content-type" => scan.is_other_business |= says(value, b"application/grpc"),
                 "connection" => scan.is_other_business |= takes_away(value),
@@ -121,6 +123,8 @@ mod tests {
             ("upgrade", "websocket"),
             ("if-match", "\"a\""),
             ("if-unmodified-since", "x"),
+            ("expect", "100-continue"),
+            ("a-im", "feed"),
             ("accept", "*/*, Text/Event-Stream"),
             ("accept", "text/event-stream;q=1, a"),
             ("content-type", "application/grpc+proto"),

@@ -49,7 +49,9 @@ fn select(entry: &Entry, asked: &Asked, request: &HeaderMap) -> (StatusCode, Hea
     }
     let headers = entry.headers.clone();
     let part = match entry.status {
-        StatusCode::OK if !asked.is_head => range(request, &entry.headers, entry.body.len()),
+        StatusCode::OK if !asked.is_head && !names_weak_date(entry, request) => {
+            range(request, &entry.headers, entry.body.len())
+        }
         _ => Ranged::Whole,
     };
     match part {
@@ -57,6 +59,13 @@ fn select(entry: &Entry, asked: &Asked, request: &HeaderMap) -> (StatusCode, Hea
         Ranged::Part(part) => part_of(entry, headers, part),
         Ranged::Unsatisfiable => unsatisfiable(entry, headers),
     }
+}
+
+/// Whether `If-Range` names a date that did not tell versions apart when the body came.
+fn names_weak_date(entry: &Entry, request: &HeaderMap) -> bool {
+    let if_range = request.get(header::IF_RANGE);
+    let names_date = if_range.is_some_and(|value| !value.as_bytes().contains(&b'"'));
+    entry.dating.is_modified_weak && names_date
 }
 
 fn part_of(

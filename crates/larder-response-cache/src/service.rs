@@ -13,7 +13,7 @@ use crate::engine::{Reuse, is_safe};
 use crate::fetch::Fetch;
 use crate::future::ResponseFuture;
 use crate::invalidate::invalidate;
-use crate::key::{hosts, target};
+use crate::key::{hosts, requested, target};
 use crate::metrics::Answer;
 use crate::scan::Scan;
 use crate::serve::serve;
@@ -67,7 +67,8 @@ where
             return self.change(request);
         }
         let scan = Scan::of(request.headers(), self.shared.view.profile);
-        let target = target(request.uri(), scan.host, &self.shared.scheme);
+        let scheme = self.shared.scheme.as_deref();
+        let target = requested(&request).and_then(|uri| target(uri, scan.host, scheme));
         let asked = target.and_then(|target| Asked::of(&request, target, scan, &self.shared));
         let Some(asked) = asked else {
             return self.pass(request);
@@ -130,7 +131,8 @@ impl<S> ResponseCache<S> {
     {
         let is_plain = is_safe(request.method()) || request.method() == Method::CONNECT;
         let host = hosts(request.headers());
-        let origin = target(request.uri(), host, &self.shared.scheme);
+        let scheme = self.shared.scheme.as_deref();
+        let origin = requested(&request).and_then(|uri| target(uri, host, scheme));
         let origin = origin.filter(|_| !is_plain).map(Origin::of);
         let Some(origin) = origin else {
             return self.pass(request);

@@ -17,7 +17,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) view: View,
     pub(crate) name: Box<str>,
-    pub(crate) scheme: Box<str>,
+    /// The scheme of every request, where the layer is told.
+    pub(crate) scheme: Option<Box<str>>,
     pub(crate) key_fields: Box<[HeaderName]>,
     /// Bytes.
     pub(crate) max_body: usize,

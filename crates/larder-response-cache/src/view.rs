@@ -8,10 +8,16 @@ pub(crate) struct View {
     pub(crate) profile: Profile,
     /// Fields that speak to this cache before `Cache-Control` does.
     pub(crate) targeted: Box<[HeaderName]>,
+    /// Where a response names its tags.
+    pub(crate) tag_field: Option<HeaderName>,
 }
 
 impl View {
     pub(crate) fn directives(&self, response: &HeaderMap) -> CacheControl {
-        directives(self.profile, &self.targeted, response)
+        let mut said = directives(self.profile, &self.targeted, response);
+        if let Some(field) = &self.tag_field {
+            said.keep(field);
+        }
+        said
     }
 }

@@ -1,6 +1,7 @@
 use http::{HeaderMap, HeaderName, header};
 
 use super::argument::Argument;
+use super::fields::is_indispensable;
 use super::list::{Members, is_token};
 
 /// The longest time in seconds that a directive can say: 2^31, some 68 years (RFC 9111, 1.2.2).
@@ -34,7 +35,8 @@ pub struct CacheControl {
     /// `max-stale` of a request, in seconds: [`MAX_DELTA`] without an argument, 0 where it is
     /// invalid.
     pub max_stale: Option<u64>,
-    /// `no-cache` without an argument, or with one that names no fields.
+    /// `no-cache` without an argument, or with one that names no fields, or a field without which a
+    /// stored response is of no use, such as `Vary` or `Content-Encoding`.
     pub no_cache: bool,
     /// The fields that `no-cache` names: they are not reused without validation.
     pub no_cache_fields: Vec<HeaderName>,
@@ -106,7 +108,7 @@ impl CacheControl {
                 set(&mut self.max_stale, any.or(argument.seconds()), 0);
             }
             b"no-cache" => match argument.fields() {
-                Some(fields) => self.no_cache_fields.extend(fields),
+                Some(fields) => fields.into_iter().for_each(|field| self.restrict(field)),
                 None => self.no_cache = true,
             },
             b"no-store" => self.no_store = true,
@@ -118,6 +120,26 @@ impl CacheControl {
             b"public" => self.public |= is_whole,
             _ => {}
         }
+    }
+}
+
+impl CacheControl {
+    /// Keeps a field from being reused without validation; the whole response if it is of no use
+    /// without that field.
+    fn restrict(&mut self, field: HeaderName) {
+        if is_indispensable(&field) {
+            self.no_cache = true;
+        } else {
+            self.no_cache_fields.push(field);
+        }
+    }
+
+    /// Makes what `no-cache` says of `field` hold for the whole response, as the cache cannot leave
+    /// the field out of what it stores.
+    pub(crate) fn keep(&mut self, field: &HeaderName) {
+        let named = self.no_cache_fields.len();
+        self.no_cache_fields.retain(|name| name != field);
+        self.no_cache |= self.no_cache_fields.len() < named;
     }
 }
 

@@ -28,6 +28,25 @@ const OF_THE_BYTES: [&str; 6] = [
     "digest",
 ];
 
+/// Whether a cache cannot leave this field out of what it stores, whatever names it: it selects the
+/// response, dates or validates it, or describes its bytes.
+pub(super) fn is_indispensable(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    OF_THE_CACHE.contains(&name) || name.starts_with("content-")
+}
+
+/// Fields by which a cache decides.
+const OF_THE_CACHE: [&str; 8] = [
+    "age",
+    "cache-control",
+    "date",
+    "etag",
+    "expires",
+    "last-modified",
+    "pragma",
+    "vary",
+];
+
 /// Removes what is not stored: fields of the connection, those that `Connection` names, and those
 /// that `no-cache` names.
 pub fn strip(headers: &mut HeaderMap, said: &CacheControl) {
@@ -38,7 +57,7 @@ pub fn strip(headers: &mut HeaderMap, said: &CacheControl) {
         .filter_map(|name| HeaderName::from_bytes(trim(name)).ok())
         .collect();
     listed.extend(said.no_cache_fields.iter().cloned());
-    for name in listed {
+    for name in listed.iter().filter(|name| !is_indispensable(name)) {
         headers.remove(name);
     }
     for name in HOP_BY_HOP {
@@ -46,13 +65,17 @@ pub fn strip(headers: &mut HeaderMap, said: &CacheControl) {
     }
 }
 
-/// Brings stored fields up to date with those of a 304 (RFC 9111, 3.2).
+/// Brings stored fields up to date with those of a 304, which says `said` (RFC 9111, 3.2).
 ///
 /// Every field that the 304 has replaces the stored one, but for those of the connection and those
-/// that describe the stored bytes. The stored `Age` goes, as it was the age of another response.
-pub fn freshen(stored: &mut HeaderMap, new: &HeaderMap) {
+/// that describe the stored bytes. What its `no-cache` names is not kept, neither the new value nor
+/// the stored one (RFC 9111, 5.2.2.4). The stored `Age` goes, as it was the age of another response.
+pub fn freshen(stored: &mut HeaderMap, new: &HeaderMap, said: &CacheControl) {
     let mut new = new.clone();
-    strip(&mut new, &CacheControl::default());
+    strip(&mut new, said);
+    for name in &said.no_cache_fields {
+        stored.remove(name);
+    }
     for name in OF_THE_BYTES {
         new.remove(name);
     }
@@ -112,7 +135,7 @@ mod tests {
             ("content-type", "text/html"),
             ("keep-alive", "x"),
         ]);
-        freshen(&mut stored, &new);
+        freshen(&mut stored, &new, &CacheControl::of(&new));
         assert_eq!(
             stored,
             map(&[
@@ -126,5 +149,38 @@ mod tests {
                 ("content-type", "text/html"),
             ])
         );
+    }
+
+    #[test]
+    fn what_a_304_names_in_no_cache_is_kept_from_neither() {
+        let mut stored = map(&[("a", "1"), ("b", "1"), ("vary", "x")]);
+        let new = map(&[
+            ("a", "2"),
+            ("b", "2"),
+            ("set-cookie", "c=d"),
+            ("cache-control", "no-cache=\"a, set-cookie\""),
+        ]);
+        freshen(&mut stored, &new, &CacheControl::of(&new));
+        let mut left: Vec<_> = stored.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["b", "cache-control", "vary"]);
+    }
+
+    #[test]
+    fn what_a_cache_decides_by_stays_whatever_names_it() {
+        let mut headers = map(&[
+            ("connection", "vary, cache-control"),
+            ("vary", "x"),
+            (
+                "cache-control",
+                "max-age=60, no-cache=\"content-encoding, etag\"",
+            ),
+            ("content-encoding", "gzip"),
+            ("etag", "\"a\""),
+        ]);
+        let said = CacheControl::of(&headers);
+        assert!(said.no_cache);
+        strip(&mut headers, &said);
+        assert_eq!(headers.len(), 4);
     }
 }

@@ -1,5 +1,7 @@
 use http::{HeaderMap, Method, StatusCode, header};
 
+use super::authority;
+
 /// Whether a request with this method asks for no change (RFC 9110, 9.2.1). A method that is not
 /// known is not safe.
 pub fn is_safe(method: &Method) -> bool {
@@ -13,7 +15,7 @@ pub fn is_safe(method: &Method) -> bool {
 /// invalid: that of the request, and those that `Location` and `Content-Location` name on the same
 /// origin (RFC 9111, 4.4). None where the request failed.
 ///
-/// `scheme` and `host` are the origin of the request, in lower case.
+/// `scheme` and `host` are the origin of the request, in lower case, without a default port.
 pub fn targets(
     scheme: &str,
     host: &str,
@@ -48,8 +50,8 @@ fn resolve(scheme: &str, host: &str, base: &str, reference: &str) -> Option<Stri
     };
     if let Some(rest) = reference.strip_prefix("//") {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        if !authority.eq_ignore_ascii_case(host) {
+        let (named, path) = rest.split_at(end);
+        if !authority(scheme, named)?.eq_ignore_ascii_case(host) {
             return None;
         }
         let slash = if path.starts_with('/') { "" } else { "/" };
@@ -131,6 +133,8 @@ mod tests {
             ("//a.example", "/"),
             ("//a.example?x", "/?x"),
             ("HTTP://a.example/g", "/g"),
+            ("http://a.example:80/g", "/g"),
+            ("//a.example:/g", "/g"),
             ("g:h", ""),
             ("1:2", "/b/c/1:2"),
         ] {

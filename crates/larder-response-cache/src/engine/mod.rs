@@ -4,6 +4,7 @@
 //! reads what is broken against reuse.
 
 mod argument;
+mod authority;
 mod cache_control;
 mod date;
 mod fields;
@@ -19,9 +20,11 @@ mod selection;
 mod stale;
 mod status;
 mod storable;
+mod supersede;
 mod targeted;
 mod validation;
 
+pub(crate) use authority::authority;
 pub use cache_control::{CacheControl, MAX_DELTA};
 pub use date::{date, format_date};
 pub use fields::{freshen, strip};
@@ -35,5 +38,6 @@ pub use reuse::{RequestRules, Reuse, Rules};
 pub use selection::{MAX_SELECTING, Selecting, VariantId};
 pub use stale::Failure;
 pub use storable::Candidate;
+pub use supersede::{may_replace_fresh, takes_away};
 pub use targeted::directives;
-pub use validation::{Validators, is_not_modified, not_modified};
+pub use validation::{Validators, is_modified_weak, is_not_modified, is_update, not_modified};

@@ -4,7 +4,7 @@ use http::{HeaderMap, header};
 
 use super::date::date;
 use super::list::trim;
-use super::validation::is_strongly_equal;
+use super::validation::{is_modified_weak, is_strongly_equal};
 
 /// The part of a stored body that a request asks for: never empty, and within the body.
 pub type ByteRange = Range<usize>;
@@ -23,7 +23,8 @@ pub enum Ranged {
 
 /// What `request` asks of a stored body of `length` bytes.
 ///
-/// `If-Range` has to be met exactly: by the same strong tag, or the same `Last-Modified`. Several
+/// `If-Range` has to be met exactly: by the same strong tag, or the same `Last-Modified` where that is
+/// earlier than `Date`, so that it is strong too (RFC 9110, 13.1.5 and 8.8.2.2). Several
 /// ranges in one request are answered with the whole, which RFC 9110, 14.2 permits, and which
 /// spares the multipart form that has been used to exhaust servers.
 pub fn range(request: &HeaderMap, stored: &HeaderMap, length: usize) -> Ranged {
@@ -52,7 +53,7 @@ fn is_version(request: &HeaderMap, stored: &HeaderMap) -> bool {
         return etag.is_some_and(|etag| is_strongly_equal(etag.as_bytes(), asked.as_bytes()));
     }
     let modified = date(stored, &header::LAST_MODIFIED);
-    modified.is_some() && date(request, &header::IF_RANGE) == modified
+    modified.is_some() && !is_modified_weak(stored) && date(request, &header::IF_RANGE) == modified
 }
 
 /// The part; an empty one where the body does not have it, nothing where it is not valid.
@@ -164,6 +165,20 @@ mod tests {
         }
         for other in ["\"b\"", "W/\"a\"", "Sun, 06 Nov 1994 08:49:38 GMT", "foo"] {
             assert_eq!(ask(other), Ranged::Whole, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_date_of_the_second_in_which_the_response_was_made_names_no_version() {
+        let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (date, expected) in [
+            (modified, Ranged::Whole),
+            ("Sun, 06 Nov 1994 08:49:36 GMT", Ranged::Whole),
+            ("Sun, 06 Nov 1994 08:49:38 GMT", Ranged::Part(0..2)),
+        ] {
+            let stored = map(&[("last-modified", modified), ("date", date)]);
+            let request = map(&[("range", "bytes=0-1"), ("if-range", modified)]);
+            assert_eq!(range(&request, &stored, 10), expected, "{date}");
         }
     }
 

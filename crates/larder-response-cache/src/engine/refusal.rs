@@ -4,8 +4,8 @@
 pub enum Refusal {
     /// The request is no GET.
     Method,
-    /// The status is not final, is a part or a 304, or `must-understand` asks for more than is
-    /// known of it.
+    /// The status is not final, is a part, depends on more than the key, or `must-understand` asks
+    /// for more than is known of it.
     Status,
     /// `no-store` in the request or in the response.
     NoStore,

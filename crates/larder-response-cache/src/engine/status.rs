@@ -19,6 +19,40 @@ pub(super) fn is_understood(status: StatusCode) -> bool {
     )
 }
 
+/// Whether a response with this status is never stored, as it is not final, not whole, or depends on
+/// more than the URI and the fields that `Vary` may name: on `Range` (206, 416), conditions (304, 412,
+/// 428), what was accepted or expected (226, 406, 415, 417, 426), how the request was sent (408, 411,
+/// 413, 421, 425, 431), or who sent it (401, 407, 429, 511).
+///
+/// RFC 9111, 3 asks it of what is not understood, RFC 6585 of 428, 429, 431 and 511.
+pub(super) fn is_never_stored(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        ..200 | 600..
+            | 206
+            | 226
+            | 304
+            | 401
+            | 406
+            | 407
+            | 408
+            | 411..=413
+            | 415..=417
+            | 421
+            | 425
+            | 426
+            | 428
+            | 429
+            | 431
+            | 511
+    )
+}
+
+/// Whether an error with this status says that the resource is gone.
+pub(super) fn is_gone(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 404 | 410)
+}
+
 /// Whether the origin failed, so that a stale response may be better (RFC 5861, 4).
 pub(super) fn is_failure(status: StatusCode) -> bool {
     matches!(status.as_u16(), 500 | 502 | 503 | 504)

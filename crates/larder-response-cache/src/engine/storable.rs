@@ -1,6 +1,6 @@
 use http::{HeaderMap, Method, StatusCode, header};
 
-use super::status::is_understood;
+use super::status::{is_never_stored, is_understood};
 use super::{CacheControl, Freshness, Profile, Refusal, Selecting, Sharing, Validators};
 
 /// A response that might be stored, and the request that it answers.
@@ -34,9 +34,12 @@ impl Candidate<'_> {
         if self.method != Method::GET {
             return Err(Refusal::Method);
         }
-        let code = self.status.as_u16();
-        let is_part = code < 200 || code == 206 || code == 304 || code >= 600;
-        if is_part || (said.must_understand && !is_understood(self.status)) {
+        // A part is one by its status, or because it says so in spite of it.
+        let is_part = self.response.contains_key(header::CONTENT_RANGE);
+        if is_never_stored(self.status)
+            || is_part
+            || (said.must_understand && !is_understood(self.status))
+        {
             return Err(Refusal::Status);
         }
         if said.is_unreadable {
@@ -97,6 +100,7 @@ fn is_stream(headers: &HeaderMap) -> bool {
         value.starts_with(b"application/grpc")
             || value.starts_with(b"text/event-stream")
             || value.starts_with(b"multipart/x-mixed-replace")
+            || value.starts_with(b"multipart/byteranges")
     });
     // A trailer that is announced could not be sent with a stored body.
     is_stream || headers.contains_key(header::TRAILER)

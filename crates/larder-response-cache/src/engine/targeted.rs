@@ -7,8 +7,8 @@ use super::{CacheControl, MAX_DELTA, Profile};
 /// `Cache-Control` (RFC 9213).
 ///
 /// A targeted field is a dictionary of structured fields. One that is empty or broken, or in which a
-/// time is no integer, is as if it were not there. In the safe profile `no-store` and `private` in
-/// `Cache-Control` still count.
+/// time is no integer, is as if it were not there. In the safe profile `no-store`, `private` and the
+/// fields that `no-cache` names in `Cache-Control` still count.
 pub fn directives(profile: Profile, targeted: &[HeaderName], response: &HeaderMap) -> CacheControl {
     let plain = CacheControl::of(response);
     let Some(mut said) = targeted.iter().find_map(|name| read(response, name)) else {
@@ -18,6 +18,7 @@ pub fn directives(profile: Profile, targeted: &[HeaderName], response: &HeaderMa
         said.no_store |= plain.no_store;
         said.private |= plain.private;
         said.is_unreadable |= plain.is_unreadable;
+        said.no_cache_fields = plain.no_cache_fields;
     }
     said
 }

@@ -95,6 +95,34 @@ pub(super) fn is_strongly_equal(one: &[u8], other: &[u8]) -> bool {
     one == other && one.starts_with(b"\"") && one.len() >= 2 && one.ends_with(b"\"")
 }
 
+/// Whether a 304 with the fields `new` speaks of the stored response with the fields `stored`, so that
+/// it may update it (RFC 9111, 4.3.4).
+///
+/// A strong entity tag must be the stored one; a weak one must be alike, or, where none is stored, stand
+/// beside the `Last-Modified` that is. A 304 without an entity tag speaks of what it was asked about.
+pub fn is_update(stored: &HeaderMap, new: &HeaderMap) -> bool {
+    let Some(said) = new.get(header::ETAG).map(HeaderValue::as_bytes) else {
+        return true;
+    };
+    match stored.get(header::ETAG).map(HeaderValue::as_bytes) {
+        Some(held) if said.starts_with(b"W/") => opaque(held) == opaque(said),
+        Some(held) => is_strongly_equal(held, said),
+        None => {
+            let modified = new.get(header::LAST_MODIFIED);
+            said.starts_with(b"W/")
+                && modified.is_some()
+                && modified == stored.get(header::LAST_MODIFIED)
+        }
+    }
+}
+
+/// Whether `Last-Modified` is too close to `Date` to tell versions apart: the content may have changed
+/// once more in that second (RFC 9110, 8.8.2.2).
+pub fn is_modified_weak(response: &HeaderMap) -> bool {
+    let [modified, date] = [header::LAST_MODIFIED, header::DATE].map(|name| date(response, &name));
+    matches!((modified, date), (Some(modified), Some(date)) if date <= modified)
+}
+
 /// The fields of the 304 that stands for a stored response (RFC 9110, 15.4.5): all of them, but for
 /// those that describe content that is not sent.
 pub fn not_modified(stored: &HeaderMap) -> HeaderMap {
@@ -170,6 +198,44 @@ mod tests {
             assert_eq!(is_304(&[("if-modified-since", since)], &stored), expected);
         }
         assert!(is_304(&[("if-modified-since", LATE)], &[("date", EARLY)]));
+    }
+
+    #[test]
+    fn a_304_speaks_of_what_has_its_entity_tag() {
+        for (held, said, expected) in [
+            ("\"a\"", "\"a\"", true),
+            ("\"a\"", "\"b\"", false),
+            ("W/\"a\"", "\"a\"", false),
+            ("\"a\"", "W/\"a\"", true),
+            ("W/\"a\"", "W/\"a\"", true),
+            ("W/\"a\"", "W/\"b\"", false),
+        ] {
+            let (stored, new) = (map(&[("etag", held)]), map(&[("etag", said)]));
+            assert_eq!(is_update(&stored, &new), expected, "{held} {said}");
+        }
+        let stored = map(&[("last-modified", EARLY)]);
+        for (new, expected) in [
+            (map(&[("x", "1")]), true),
+            (map(&[("etag", "\"a\"")]), false),
+            (map(&[("etag", "W/\"a\"")]), false),
+            (map(&[("etag", "W/\"a\""), ("last-modified", EARLY)]), true),
+            (map(&[("etag", "W/\"a\""), ("last-modified", LATE)]), false),
+        ] {
+            assert_eq!(is_update(&stored, &new), expected, "{new:?}");
+        }
+    }
+
+    #[test]
+    fn a_last_modified_of_the_second_of_the_response_is_weak() {
+        for (modified, date, expected) in [
+            (EARLY, EARLY, true),
+            (LATE, EARLY, true),
+            (EARLY, LATE, false),
+        ] {
+            let response = map(&[("last-modified", modified), ("date", date)]);
+            assert_eq!(is_modified_weak(&response), expected);
+        }
+        assert!(!is_modified_weak(&map(&[("date", EARLY)])));
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl Forwarding {
         ResBody::Error: Send + 'static,
     {
         let is_validation = !self.asked.is_head && self.validate(request.headers_mut());
-        let sent = self.shared.storage.now();
+        let (storage, primary) = (&self.shared.storage, &self.asked.primary);
+        let sent = storage.begin(primary, &mut self.found.basis.purges).await;
         let result = inner.call(request).await;
         let exchange = Exchange {
             sent,
@@ -72,6 +73,14 @@ impl Forwarding {
         self.shared.metrics.answered(Answer::Miss);
         if self.asked.is_head && status == StatusCode::OK {
             self.learn(response.headers(), exchange).await;
+        }
+        if self.found.entry.is_some() {
+            let length = response.body().size_hint().lower();
+            let storable = self.storable(status, response.headers(), length, exchange);
+            let refusal = storable.err();
+            if refusal.is_some_and(|why| self.takes_away(status, why, exchange.received)) {
+                self.purge().await;
+            }
         }
         Ok(self.pass_on(response, exchange))
     }

@@ -8,12 +8,12 @@ use larder_store::Timestamp;
 use super::Forwarding;
 use crate::asked::may_store;
 use crate::body::{ResponseBody, tee};
-use crate::engine::{Exchange, Failure, Freshness, Refusal, Sharing};
+use crate::engine::{Exchange, Failure, Freshness, Refusal, Sharing, may_replace_fresh};
 use crate::entry::Entry;
 use crate::fetch::flight_key;
 use crate::flights::Outcome;
 use crate::pump::Pump;
-use crate::storage::{Commit, Committed};
+use crate::storage::{Cause, Commit, Committed};
 
 impl Forwarding {
     /// Sends a response on, and stores it on the way where it may be stored.
@@ -58,7 +58,7 @@ impl Forwarding {
         Response::from_parts(parts, ResponseBody::tee(reader))
     }
 
-    fn storable(
+    pub(super) fn storable(
         &self,
         status: StatusCode,
         response: &HeaderMap,
@@ -77,12 +77,16 @@ impl Forwarding {
             response,
             &freshness,
         )?;
+        let held = self.fresh(exchange.received);
+        if held.is_some_and(|held| !may_replace_fresh(held.status, status)) {
+            return Err(Refusal::Status);
+        }
         let is_small = usize::try_from(length).is_ok_and(|length| length <= self.shared.max_body);
         is_small.then_some(()).ok_or(Refusal::TooLarge)
     }
 
     pub(crate) async fn store(mut self, entry: Entry) {
-        let (committed, entry) = self.commit(entry).await;
+        let (committed, entry) = self.commit(entry, Cause::Response).await;
         if committed == Committed::Stored && entry.rules.is_shareable(self.shared.storage.now()) {
             let key = flight_key(&self.asked, &self.found, &self.headers);
             let hash = self.shared.storage.front.hash(&key);
@@ -91,10 +95,11 @@ impl Forwarding {
         self.land(committed, &entry);
     }
 
-    pub(super) async fn commit(&self, entry: Entry) -> (Committed, Arc<Entry>) {
+    pub(super) async fn commit(&self, entry: Entry, cause: Cause) -> (Committed, Arc<Entry>) {
         let commit = Commit {
             primary: &self.asked.primary,
             basis: &self.found.basis,
+            cause,
             claims: &self.asked.claims,
             request: &self.headers,
         };

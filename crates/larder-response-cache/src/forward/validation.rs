@@ -1,17 +1,22 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
+use larder_store::Timestamp;
 
 use super::Forwarding;
 use crate::asked::may_store;
 use crate::body::ResponseBody;
-use crate::engine::{Exchange, HeadEffect, Profile, Refusal, Validators, effect_of_head};
+use crate::engine::{
+    CacheControl, Exchange, HeadEffect, Profile, Refusal, RequestRules, Reuse, Validators,
+    effect_of_head, is_update, strip, takes_away,
+};
 use crate::entry::Entry;
 use crate::fetch::respond;
+use crate::flights::Outcome;
 use crate::metrics::Answer;
-use crate::storage::Committed;
+use crate::storage::{Cause, Committed};
 
 impl Forwarding {
     /// Makes the request a validation of what is stored, if that can be validated.
@@ -38,29 +43,46 @@ impl Forwarding {
             return Response::new(ResponseBody::whole(Bytes::new()));
         };
         self.shared.metrics.answered(Answer::Validated);
-        let mut new = new.clone();
-        let cookies = self.take_cookies(&mut new);
-        let fresh = entry.freshened(&self.shared.view, &new, exchange);
         let status = Some(StatusCode::NOT_MODIFIED);
+        if !is_update(&entry.headers, new) {
+            // It speaks of another response: the next request fetches the whole.
+            self.purge().await;
+            self.end(Outcome::Unshared);
+            let how = self.forwarded(status, false);
+            return respond(&self.shared, &self.asked, &self.headers, &entry, how);
+        }
+        let mut new = new.clone();
+        let own = self.take_own(&entry, &mut new);
+        let fresh = entry.freshened(&self.shared.view, &new, exchange);
         let (committed, entry) = self.update(fresh).await;
         self.land(committed, &entry);
         let is_stored = committed == Committed::Stored;
         let how = self.forwarded(status, is_stored);
         let mut response = respond(&self.shared, &self.asked, &self.headers, &entry, how);
-        for cookie in cookies {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+        for (name, value) in own {
+            response.headers_mut().append(name, value);
         }
         response
     }
 
-    /// Takes the cookies out, where they are for this client and the stored response is for all.
-    fn take_cookies(&self, new: &mut HeaderMap) -> Vec<HeaderValue> {
-        if self.shared.view.profile == Profile::Rfc {
-            return Vec::new();
+    /// Takes out the fields that are for this client alone, where the stored response is for all: those
+    /// that `no-cache` names, and in the safe profile cookies.
+    fn take_own(&self, entry: &Entry, new: &mut HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+        let view = &self.shared.view;
+        let mut names = view.directives(new).no_cache_fields;
+        names.extend(view.directives(&entry.headers).no_cache_fields);
+        if view.profile == Profile::Safe {
+            names.push(header::SET_COOKIE);
         }
-        let cookies = new.get_all(header::SET_COOKIE).iter().cloned().collect();
-        new.remove(header::SET_COOKIE);
-        cookies
+        // What is for the connection is not for the client.
+        strip(new, &CacheControl::default());
+        let mut own = Vec::new();
+        for name in names {
+            let values = new.get_all(&name).iter();
+            own.extend(values.map(|value| (name.clone(), value.clone())));
+            new.remove(&name);
+        }
+        own
     }
 
     /// Brings what is stored for GET up to date by a response to HEAD, or takes it away
@@ -72,12 +94,12 @@ impl Forwarding {
         match effect_of_head(self.shared.view.profile, &entry.headers, head) {
             HeadEffect::Updates => {
                 let mut head = head.clone();
-                self.take_cookies(&mut head);
+                self.take_own(entry, &mut head);
                 let fresh = entry.freshened(&self.shared.view, &head, exchange);
                 self.update(fresh).await;
             }
             HeadEffect::Outdates => {
-                let _ = self.shared.storage.purge(&self.asked.primary).await;
+                self.purge().await;
             }
             HeadEffect::None => {}
         }
@@ -94,11 +116,35 @@ impl Forwarding {
             &fresh.rules.freshness,
         );
         match permitted {
-            Ok(()) => return self.commit(fresh).await,
-            // It is still for others, who have none.
-            Err(Refusal::Cookie) => {}
-            Err(_) => drop(self.shared.storage.purge(&self.asked.primary).await),
+            Ok(()) => return self.commit(fresh, Cause::Update).await,
+            Err(refusal) => {
+                if self.takes_away(fresh.status, refusal, fresh.exchange.received) {
+                    self.purge().await;
+                }
+            }
         }
         (Committed::Refused, Arc::new(fresh))
+    }
+
+    /// Whether a response that is not stored takes away what is stored for the request.
+    pub(super) fn takes_away(&self, status: StatusCode, why: Refusal, now: Timestamp) -> bool {
+        let was_fresh = self.fresh(now).is_some();
+        let profile = self.shared.view.profile;
+        takes_away(profile, &self.headers, status, why, was_fresh)
+    }
+
+    /// What is stored for the request, if it is fresh.
+    pub(super) fn fresh(&self, now: Timestamp) -> Option<&Entry> {
+        let entry = self.found.entry.as_deref()?;
+        let reuse = entry.rules.judge(&RequestRules::default(), now);
+        (reuse == Reuse::Fresh).then_some(entry)
+    }
+
+    /// Removes what the URI holds, also where the client goes away meanwhile.
+    pub(super) async fn purge(&self) {
+        let (shared, primary) = (self.shared.clone(), self.asked.primary.clone());
+        let purge = async move { shared.storage.purge(&primary).await };
+        // A store that fails was counted.
+        let _ = tokio::spawn(purge).await;
     }
 }

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use larder_store::{Key, Timestamp, Version};
 
-use super::encode::{ENTRY, INDEX, PURGED};
+use super::encode::{ENTRY, INDEX, RESERVED};
 use super::{Record, envelope};
 use crate::engine::{Exchange, Selecting, VariantId};
-use crate::entry::{Entry, Tagged};
+use crate::entry::{Dating, Entry, Tagged};
 use crate::index::Index;
 use crate::view::View;
 
@@ -22,7 +22,7 @@ pub(super) fn decode(bytes: &Bytes, key: &Key, view: &View) -> Option<Record> {
     match what {
         ENTRY => Some(Record::Entry(Arc::new(read_entry(rest, view)?))),
         INDEX => Some(Record::Index(Arc::new(read_index(rest)?))),
-        PURGED => rest.take(0).map(|_| Record::Purged),
+        RESERVED => rest.take(0).map(|_| Record::Reserved),
         _ => None,
     }
 }
@@ -34,11 +34,21 @@ fn read_entry(mut rest: Reader, view: &View) -> Option<Entry> {
     };
     let ended = i64::from_le_bytes(rest.array()?);
     let status = StatusCode::from_u16(u16::from_le_bytes(rest.array()?)).ok()?;
+    let [dating] = rest.array()?;
+    let dating = Dating {
+        is_ours: dating & 1 != 0,
+        is_modified_weak: dating & 2 != 0,
+    };
     let [tags] = rest.array()?;
     let tags = (0..tags).map(|_| {
+        let generation = Version::from_bytes(rest.array()?);
         let version = Version::from_bytes(rest.array()?);
         let tag = String::from_utf8(rest.short()?.to_vec()).ok()?;
-        Some(Tagged { tag, version })
+        Some(Tagged {
+            tag,
+            generation,
+            version,
+        })
     });
     let tags = tags.collect::<Option<_>>()?;
     let fields = usize::from(u16::from_le_bytes(rest.array()?));
@@ -52,7 +62,8 @@ fn read_entry(mut rest: Reader, view: &View) -> Option<Entry> {
         let value = HeaderValue::from_maybe_shared(rest.take(length)?).ok()?;
         headers.append(name, value);
     }
-    let entry = Entry::restored(view, status, headers, rest.bytes, exchange).with_tags(tags);
+    let entry = Entry::restored(view, status, headers, rest.bytes, exchange);
+    let entry = entry.with_tags(tags).dated(dating);
     Some(match ended {
         0 => entry,
         at => entry.ended(Timestamp::from_micros(at)),

@@ -2,12 +2,12 @@ use bytes::Bytes;
 use larder_store::Key;
 
 use super::{Record, envelope};
-use crate::entry::Entry;
+use crate::entry::{Dating, Entry};
 use crate::index::Index;
 
 pub(super) const ENTRY: u8 = 1;
 pub(super) const INDEX: u8 = 2;
-pub(super) const PURGED: u8 = 3;
+pub(super) const RESERVED: u8 = 3;
 
 pub(super) fn encode(record: &Record, key: &Key) -> Option<Bytes> {
     let mut out = Vec::with_capacity(envelope::LEN + record.weight());
@@ -21,7 +21,7 @@ pub(super) fn encode(record: &Record, key: &Key) -> Option<Bytes> {
             write_index(index, &mut out)?;
             INDEX
         }
-        Record::Purged => PURGED,
+        Record::Reserved => RESERVED,
     };
     envelope::seal(&mut out, what, key)?;
     Some(out.into())
@@ -33,8 +33,14 @@ fn write_entry(entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
     let ended = entry.ended.map_or(0, |at| at.as_micros());
     out.extend_from_slice(&ended.to_le_bytes());
     out.extend_from_slice(&entry.status.as_u16().to_le_bytes());
+    let Dating {
+        is_ours,
+        is_modified_weak,
+    } = entry.dating;
+    out.push(u8::from(is_ours) | u8::from(is_modified_weak) << 1);
     out.push(u8::try_from(entry.tags.len()).ok()?);
     for tagged in &entry.tags {
+        out.extend_from_slice(tagged.generation.as_bytes());
         out.extend_from_slice(tagged.version.as_bytes());
         write_short(tagged.tag.as_bytes(), out)?;
     }

@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 ///
 /// | bytes | what |
 /// |---|---|
-/// | 0..4 | magic, `lrr`, and the version of this layout, 1 |
+/// | 0..4 | magic, `lrr`, and the version of this layout, 3 |
 /// | 4..12 | checksum (XXH3) of all that follows |
 /// | 12..20 | hash (XXH3) of the key, without its namespace |
 /// | 20..24 | length of the payload |
@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// response.
 pub(super) const LEN: usize = 25;
 
-const MAGIC: [u8; 4] = *b"lrr\x02";
+const MAGIC: [u8; 4] = *b"lrr\x03";
 
 /// Fills in the first [`LEN`] bytes of `sealed`, behind which the payload stands.
 pub(super) fn seal(sealed: &mut [u8], what: u8, key: &Key) -> Option<()> {

@@ -20,8 +20,8 @@ pub(crate) enum Record {
     Entry(Arc<Entry>),
     /// The variants of a URI.
     Index(Arc<Index>),
-    /// Nothing: it was purged a moment ago, and what was fetched before that is not stored.
-    Purged,
+    /// Nothing yet: a response is about to be stored here, unless this goes before.
+    Reserved,
 }
 
 impl Record {
@@ -41,7 +41,7 @@ impl Record {
         match self {
             Self::Entry(entry) => entry.weight(),
             Self::Index(index) => 512 + 64 * index.variants.len(),
-            Self::Purged => 64,
+            Self::Reserved => 64,
         }
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::engine::{Exchange, Selecting};
-use crate::entry::Tagged;
+use crate::entry::{Dating, Tagged};
 use crate::key::RESPONSE;
 
 fn key(id: &str) -> Key {
@@ -23,6 +23,7 @@ fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<En
     };
     let tags = tags.iter().map(|tag| Tagged {
         tag: tag.clone(),
+        generation: Version::random(),
         version: Version::random(),
     });
     let tags = tags.collect();
@@ -34,7 +35,11 @@ fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<En
             body.into(),
             exchange,
         )
-        .with_tags(tags),
+        .with_tags(tags)
+        .dated(Dating {
+            is_ours: false,
+            is_modified_weak: true,
+        }),
     )
 }
 
@@ -71,6 +76,7 @@ proptest! {
         prop_assert_eq!(&back.tags, &entry.tags);
         prop_assert_eq!(back.exchange, entry.exchange);
         prop_assert_eq!(back.rules, entry.rules);
+        prop_assert_eq!(back.dating, entry.dating);
         prop_assert!(back.fields().eq(entry.fields()));
         prop_assert!(decoded(&bytes, &key("b")).is_none());
     }
@@ -132,7 +138,7 @@ fn a_body_is_a_slice_of_what_was_read() {
 }
 
 #[test]
-fn an_index_and_a_purge_come_back() {
+fn an_index_and_a_reservation_come_back() {
     let mut headers = HeaderMap::new();
     headers.append("vary", HeaderValue::from_static("b, a"));
     let mut index = Index::new(Selecting::of(&headers).unwrap());
@@ -148,9 +154,9 @@ fn an_index_and_a_purge_come_back() {
         panic!("an index is an index");
     };
     assert_eq!(*back, index);
-    let purged = Record::Purged.encode(&key("a")).unwrap();
+    let reserved = Record::Reserved.encode(&key("a")).unwrap();
     assert!(matches!(
-        Record::decode(&purged, &key("a"), &View::default()),
-        Some(Record::Purged)
+        Record::decode(&reserved, &key("a"), &View::default()),
+        Some(Record::Reserved)
     ));
 }

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use larder_store::{Condition, Timestamp, Ttl, Version};
+use larder_store::{Condition, Key, Timestamp, Ttl, Version};
 
-use super::{Basis, Before, Committed, FETCH_LIMIT, MAX_STORED, STALE_KEPT, Storage};
+use super::{Basis, Before, Committed, FETCH_LIMIT, MAX_STORED, RESERVED_FOR, STALE_KEPT, Storage};
 use crate::engine::{Selecting, VariantId};
 use crate::entry::Entry;
 use crate::far::{Held, Unavailable};
+use crate::front::Near;
 use crate::index::Index;
 use crate::key::Primary;
 use crate::record::Record;
@@ -19,10 +20,20 @@ const A_DAY: Ttl = Ttl::from_secs(24 * 60 * 60);
 pub(crate) struct Commit<'a> {
     pub(crate) primary: &'a Primary,
     pub(crate) basis: &'a Basis,
+    pub(crate) cause: Cause,
     /// Fields of the request that it may depend on without saying so.
     pub(crate) claims: &'a Selecting,
     /// The fields of the request.
     pub(crate) request: &'a HeaderMap,
+}
+
+/// Why a response is to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// It is a whole response: it takes the place of any older one.
+    Response,
+    /// The stored response was called current: it takes the place of that one alone.
+    Update,
 }
 
 /// Where a variant stands in an index.
@@ -35,16 +46,20 @@ struct Position {
     is_new: bool,
 }
 
+/// What an index is written over: what is held of it, and on what condition.
+type Ground = (Option<Arc<Index>>, Condition);
+
 impl Storage {
-    /// Stores a response, far and near, unless the URI was purged, or given another response, since
-    /// the fetch began.
+    /// Stores a response, far and near, unless the URI was purged since the fetch began, or holds a newer
+    /// one.
     pub(crate) async fn commit(
         &self,
         commit: Commit<'_>,
         mut entry: Entry,
     ) -> (Committed, Arc<Entry>) {
         let is_late = self.now().since(entry.exchange.sent) >= FETCH_LIMIT;
-        let is_tagged = !is_late && self.tag(&mut entry).await.is_some();
+        let since = commit.basis.purges;
+        let is_tagged = !is_late && self.tag(&mut entry, since).await.is_some();
         let entry = Arc::new(entry);
         let done = if is_tagged {
             self.store(&commit, &entry).await
@@ -65,21 +80,17 @@ impl Storage {
         let basis = commit.basis;
         let selecting = Selecting::of(&entry.headers)?.union(commit.claims)?;
         let has_variants = !selecting.is_empty() || basis.index.is_some();
-        let condition = match basis.held {
-            Before::Unknown => return self.store_here(commit, has_variants, entry),
-            Before::Nothing => Condition::IfAbsent,
-            Before::Version(version) => Condition::IfVersion(version),
-        };
-        if has_variants {
-            return self
-                .store_variant(commit, condition, selecting, entry)
-                .await;
+        if matches!(basis.held, Before::Unknown) {
+            return self.store_here(commit, has_variants, entry);
         }
-        let (key, ttl) = (commit.primary.far(), self.ttl(entry));
-        let record = Record::Entry(entry.clone());
-        match self.far.put(&key, &record, ttl, condition).await {
+        if has_variants {
+            return self.store_variant(commit, selecting, entry).await;
+        }
+        let (key, now) = (commit.primary.far(), self.now());
+        match self.replace(commit, &key, entry).await {
             Ok(version) => {
-                self.keep(commit, record, Some(version?));
+                let until = self.near_until(now);
+                self.keep(commit, Record::Entry(entry.clone()), Some(version?), until);
                 Some(())
             }
             // Too large for the store, or no store.
@@ -94,44 +105,115 @@ impl Storage {
         has_variants: bool,
         entry: &Arc<Entry>,
     ) -> Option<()> {
-        if has_variants {
+        let key = commit.primary.as_bytes();
+        let is_newest = match self.front.get(key, self.now()) {
+            Some(Near {
+                record: Record::Entry(held),
+                ..
+            }) => entry.is_newer_than(&held),
+            _ => true,
+        };
+        if has_variants || !is_newest {
             return None;
         }
+        // Another process may have purged it since it was asked for.
+        let until = self.near_until(entry.exchange.sent);
         let record = Record::Entry(entry.clone());
-        self.keep(commit, record, None).then_some(())
+        self.keep(commit, record, None, until).then_some(())
     }
 
     /// Keeps what the URI holds here.
-    fn keep(&self, commit: &Commit<'_>, record: Record, version: Option<Version>) -> bool {
-        let until = self.near_until(self.now());
+    fn keep(
+        &self,
+        commit: &Commit<'_>,
+        record: Record,
+        version: Option<Version>,
+        until: Timestamp,
+    ) -> bool {
         let key = commit.primary.as_bytes();
         self.front
             .insert(key, record, version, until, commit.basis.generation)
     }
 
+    /// Writes the only response of a URI. Returns its version, or None if the URI was purged since the
+    /// fetch began, or holds a newer response.
+    async fn replace(
+        &self,
+        commit: &Commit<'_>,
+        key: &Key,
+        entry: &Arc<Entry>,
+    ) -> Result<Option<Version>, Unavailable> {
+        let (record, ttl) = (Record::Entry(entry.clone()), self.ttl(entry));
+        if let Before::Version(version) = commit.basis.held {
+            let condition = Condition::IfVersion(version);
+            let written = self.far.put(key, &record, ttl, condition).await?;
+            if written.is_some() || commit.cause == Cause::Update {
+                return Ok(written);
+            }
+        }
+        for _ in 0..ATTEMPTS {
+            let Some((None, condition)) = self.ground(commit, key, entry).await? else {
+                return Ok(None);
+            };
+            let written = self.far.put(key, &record, ttl, condition).await?;
+            if written.is_some() {
+                return Ok(written);
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a response may be stored over that is not what its fetch found: an older response, the
+    /// index of variants, or a reservation. None if the URI was purged since the fetch began, or holds a
+    /// newer response.
+    async fn ground(
+        &self,
+        commit: &Commit<'_>,
+        key: &Key,
+        entry: &Entry,
+    ) -> Result<Option<Ground>, Unavailable> {
+        let reserve = self
+            .far
+            .put(key, &Record::Reserved, RESERVED_FOR, Condition::IfAbsent);
+        let (index, version) = match reserve.await? {
+            Some(version) => (None, version),
+            None => match self.far.get(key).await? {
+                Held::Record(Record::Index(index), version) => (Some(index), version),
+                Held::Record(Record::Entry(held), version) if entry.is_newer_than(&held) => {
+                    (None, version)
+                }
+                Held::Record(Record::Reserved, version) | Held::Broken(version) => (None, version),
+                Held::Record(Record::Entry(_), _) | Held::Nothing => return Ok(None),
+            },
+        };
+        // After what is held: see the module.
+        let is_unpurged = self.is_unpurged(commit.primary, commit.basis.purges).await;
+        Ok(is_unpurged.then_some((index, Condition::IfVersion(version))))
+    }
+
     async fn store_variant(
         &self,
         commit: &Commit<'_>,
-        mut condition: Condition,
         selecting: Selecting,
         entry: &Arc<Entry>,
     ) -> Option<()> {
-        let mut held = commit.basis.index.clone();
+        let key = commit.primary.far();
         let until = self.now().plus_micros(self.ttl(entry).as_micros());
+        let mut ground = match commit.basis.held {
+            Before::Version(version) => (commit.basis.index.clone(), Condition::IfVersion(version)),
+            _ => self.ground(commit, &key, entry).await.ok()??,
+        };
         for _ in 0..ATTEMPTS {
+            let (held, condition) = ground;
             let position = self.place(held.as_ref(), &selecting, commit.request, until)?;
-            let mut written = None;
-            if position.is_new {
-                written = self.write_index(commit, &position.index, condition).await?;
-                if written.is_none() {
-                    // Somebody else wrote it. Where it is the same index with one more variant, this
-                    // one is added to that; where it was purged, this one is too late.
-                    let known = commit.basis.index.as_ref()?;
-                    (held, condition) = self.read_again(commit.primary, known).await?;
-                    continue;
-                }
+            if !position.is_new {
+                return self.put_variant(commit, position, None, entry).await;
             }
-            return self.put_variant(commit, position, written, entry).await;
+            let written = self.write_index(commit, &position.index, condition).await?;
+            if written.is_some() {
+                return self.put_variant(commit, position, written, entry).await;
+            }
+            ground = self.ground(commit, &key, entry).await.ok()??;
         }
         None
     }
@@ -165,22 +247,60 @@ impl Storage {
         } = position;
         if let Some(evicted) = evicted {
             self.front.remove(&index.near(evicted));
-            self.far.remove(index.far(evicted)).await;
+            // What is left ends by itself.
+            let _ = self.far.remove(index.far(evicted)).await;
         }
+        let now = self.now();
         let near = index.near(variant);
         let generation = self.front.generation(&near);
         let generation = generation.swept_as(commit.basis.generation);
-        let (key, ttl) = (index.far(variant), self.ttl(entry));
-        let record = Record::Entry(entry.clone());
-        let put = self.far.put(&key, &record, ttl, Condition::Always);
-        let version = put.await.ok()?;
+        let known = commit.basis.index.as_ref();
+        let held = match known {
+            Some(known) if known.name == index.name => commit.basis.variant,
+            _ => Before::Nothing,
+        };
+        let key = index.far(variant);
+        let written_variant = self.replace_variant(commit, &key, held, entry).await;
+        let version = written_variant.ok()??;
+        let until = self.near_until(now);
         if written.is_some() {
-            self.keep(commit, Record::Index(index), written);
+            self.keep(commit, Record::Index(index), written, until);
         }
         // Under the name of an index that is gone nobody finds it.
-        let until = self.near_until(self.now());
-        self.front.insert(&near, record, version, until, generation);
+        let record = Record::Entry(entry.clone());
+        self.front
+            .insert(&near, record, Some(version), until, generation);
         Some(())
+    }
+
+    /// Writes a variant, whose key is gone with its index when the URI is purged. Returns its version,
+    /// or None if a newer response is there.
+    async fn replace_variant(
+        &self,
+        commit: &Commit<'_>,
+        key: &Key,
+        held: Before,
+        entry: &Arc<Entry>,
+    ) -> Result<Option<Version>, Unavailable> {
+        let (record, ttl) = (Record::Entry(entry.clone()), self.ttl(entry));
+        let mut condition = match held {
+            Before::Version(version) => Condition::IfVersion(version),
+            Before::Nothing | Before::Unknown => Condition::IfAbsent,
+        };
+        for _ in 0..ATTEMPTS {
+            let written = self.far.put(key, &record, ttl, condition).await?;
+            if written.is_some() || commit.cause == Cause::Update {
+                return Ok(written);
+            }
+            condition = match self.far.get(key).await? {
+                Held::Nothing => Condition::IfAbsent,
+                Held::Record(Record::Entry(held), _) if !entry.is_newer_than(&held) => {
+                    return Ok(None);
+                }
+                Held::Record(_, version) | Held::Broken(version) => Condition::IfVersion(version),
+            };
+        }
+        Ok(None)
     }
 
     /// Gives the variant of `request` a place in the index that is held, or in a new one.
@@ -214,19 +334,6 @@ impl Storage {
             evicted,
             is_new: !is_there || !is_long_enough,
         })
-    }
-
-    async fn read_again(
-        &self,
-        primary: &Primary,
-        known: &Index,
-    ) -> Option<(Option<Arc<Index>>, Condition)> {
-        match self.far.get(&primary.far()).await {
-            Ok(Held::Record(Record::Index(index), version)) if index.name == known.name => {
-                Some((Some(index), Condition::IfVersion(version)))
-            }
-            _ => None,
-        }
     }
 
     /// For how long the store keeps a response: as long as it is of use, and a while longer where

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use larder_store::{Timestamp, Version};
 
-use super::{Basis, Before, Found, Storage};
+use super::{Basis, Before, Found, Purges, Storage};
 use crate::engine::Selecting;
 use crate::entry::Entry;
 use crate::far::{Held, Unavailable};
@@ -34,7 +34,7 @@ impl Storage {
         }
         match record {
             Record::Entry(entry) if claims.is_empty() => Some(Found {
-                basis: basis(version, None, generation),
+                basis: basis(version, None, None, generation),
                 entry: Some(entry),
                 has_variants: false,
             }),
@@ -45,7 +45,7 @@ impl Storage {
                     return None;
                 };
                 (!near.is_due).then(|| Found {
-                    basis: basis(version, Some(index), generation),
+                    basis: basis(version, Some(index), near.version, generation),
                     entry: Some(entry),
                     has_variants: true,
                 })
@@ -79,7 +79,9 @@ impl Storage {
             basis: Basis {
                 held: Before::Nothing,
                 index: None,
+                variant: Before::Nothing,
                 generation,
+                purges: Purges::default(),
             },
             has_variants: false,
         };
@@ -89,7 +91,7 @@ impl Storage {
                 return near.unwrap_or(found);
             }
             Ok(Held::Nothing) => {}
-            Ok(Held::Broken(version) | Held::Record(Record::Purged, version)) => {
+            Ok(Held::Broken(version) | Held::Record(Record::Reserved, version)) => {
                 found.basis.held = Before::Version(version);
             }
             Ok(Held::Record(Record::Entry(entry), version)) => {
@@ -98,7 +100,7 @@ impl Storage {
                     && let Some(entry) = self.usable(entry).await
                 {
                     let key = primary.as_bytes();
-                    found.entry = Some(self.keep_near(key, entry, version, generation));
+                    found.entry = Some(self.keep_near(key, entry, version, generation, now));
                 }
             }
             Ok(Held::Record(Record::Index(index), version)) => {
@@ -110,7 +112,8 @@ impl Storage {
                     let key = primary.as_bytes();
                     self.front
                         .insert(key, record, Some(version), until, generation);
-                    found.entry = self.find_variant(&index, request).await;
+                    (found.entry, found.basis.variant) =
+                        self.find_variant(&index, request, now).await;
                 }
                 found.basis.index = Some(index);
             }
@@ -118,19 +121,31 @@ impl Storage {
         found
     }
 
-    async fn find_variant(&self, index: &Index, request: &HeaderMap) -> Option<Arc<Entry>> {
+    /// The variant of `request`, and what the store holds under its key.
+    async fn find_variant(
+        &self,
+        index: &Index,
+        request: &HeaderMap,
+        now: Timestamp,
+    ) -> (Option<Arc<Entry>>, Before) {
         let variant = index.selecting.variant(request);
         if !index.variants.contains(&variant) {
-            return None;
+            return (None, Before::Nothing);
         }
         let near = index.near(variant);
         let generation = self.front.generation(&near);
         match self.far.get(&index.far(variant)).await {
             Ok(Held::Record(Record::Entry(entry), version)) => {
-                let entry = self.usable(entry).await?;
-                Some(self.keep_near(&near, entry, version, generation))
+                let entry = self.usable(entry).await;
+                let entry =
+                    entry.map(|entry| self.keep_near(&near, entry, version, generation, now));
+                (entry, Before::Version(version))
             }
-            _ => None,
+            Ok(Held::Record(_, version) | Held::Broken(version)) => {
+                (None, Before::Version(version))
+            }
+            Ok(Held::Nothing) => (None, Before::Nothing),
+            Err(Unavailable) => (None, Before::Unknown),
         }
     }
 
@@ -142,14 +157,20 @@ impl Storage {
         entry: Arc<Entry>,
         version: Version,
         generation: Generation,
+        now: Timestamp,
     ) -> Arc<Entry> {
-        let now = self.now();
         let entry = match self.front.get(key, now) {
             Some(Near {
                 record: Record::Entry(held),
                 version: Some(same),
                 ..
             }) if same == version && held.ended == entry.ended => held,
+            // Stored here after the store was asked.
+            Some(Near {
+                record: Record::Entry(held),
+                is_due: false,
+                ..
+            }) if held.is_newer_than(&entry) => return held,
             _ => entry,
         };
         let record = Record::Entry(entry.clone());
@@ -160,10 +181,18 @@ impl Storage {
     }
 }
 
-fn basis(version: Option<Version>, index: Option<Arc<Index>>, generation: Generation) -> Basis {
+fn basis(
+    version: Option<Version>,
+    index: Option<Arc<Index>>,
+    variant: Option<Version>,
+    generation: Generation,
+) -> Basis {
+    let before = |version: Option<Version>| version.map_or(Before::Unknown, Before::Version);
     Basis {
-        held: version.map_or(Before::Unknown, Before::Version),
+        held: before(version),
         index,
+        variant: before(variant),
         generation,
+        purges: Purges::default(),
     }
 }

@@ -1,11 +1,31 @@
 //! Responses near and far, and the two steps from a URI to its variant.
+//!
+//! What was fetched before a purge is never stored after it, whatever the store evicts meanwhile:
+//!
+//! 1. A purge first changes the version under a key for the purges of the URI's group, then removes
+//!    what the URI holds.
+//! 2. A fetch notes that version, and what the URI holds, before the origin is asked.
+//! 3. A response is stored where the URI still holds the same, by its version. Otherwise the URI is
+//!    reserved, or the older response there is taken note of; then, if the version under the key of
+//!    purges is the noted one, the response is stored where the reservation, or the older response,
+//!    still is.
+//!
+//! A purge that came before the last look changed the version, and one after it removes the
+//! reservation. A version that was evicted never comes back, so what is missing counts as a purge.
+//!
+//! Tags have the same order: a purge first counts itself among the changes of tags, then gives its tag a
+//! new generation; a response notes the generations of its tags, then is stored where none of them was
+//! changed since the fetch began. It counts as gone where a generation is another one than it noted.
 
+mod changes;
 mod commit;
 mod lookup;
 mod purge;
+mod purges;
 mod tags;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use larder_store::{Clock, Timestamp, Ttl, Version};
@@ -17,14 +37,13 @@ use crate::front::{Front, Generation};
 use crate::index::Index;
 use crate::metrics::Metrics;
 
-pub(crate) use commit::Commit;
+pub(crate) use commit::{Cause, Commit};
+pub(crate) use purges::Purges;
 
 /// How long after it was asked for a response may still be stored.
 pub(crate) const FETCH_LIMIT: Duration = Duration::from_secs(60);
-/// How long the mark of a purge stays: longer than any fetch that began before it.
-const PURGED_FOR: Ttl = Ttl::from_secs(90);
-/// How far the clocks of two processes may be apart, for purges by tag.
-const SKEW: Duration = Duration::from_secs(2);
+/// How long a URI is reserved for a response that is about to be stored.
+const RESERVED_FOR: Ttl = Ttl::from_secs(10);
 /// How long a tag is known: longer than any response.
 const TAG_TTL: Ttl = Ttl::from_secs(40 * 24 * 60 * 60);
 /// The longest time that a response stays in the store, in seconds.
@@ -42,6 +61,8 @@ pub(crate) struct Storage {
     pub(crate) max_variants: usize,
     /// Where a response names its tags.
     pub(crate) tag_field: http::HeaderName,
+    /// When the last fetch began.
+    pub(crate) begun: AtomicI64,
 }
 
 /// What was found for a request, and what a response to it may later replace.
@@ -56,9 +77,13 @@ pub(crate) struct Found {
 /// so that nothing which was read before a purge is stored after it.
 #[derive(Clone)]
 pub(crate) struct Basis {
+    /// What the URI held: a response, or the index of its variants.
     held: Before,
     index: Option<Arc<Index>>,
+    /// What the variant held.
+    variant: Before,
     generation: Generation,
+    pub(crate) purges: Purges,
 }
 
 #[derive(Clone, Copy)]

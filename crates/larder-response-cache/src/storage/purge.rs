@@ -4,7 +4,7 @@ use larder_store::{Condition, Key};
 
 use super::commit::ATTEMPTS;
 use super::tags::Mark;
-use super::{PURGED_FOR, SKEW, Storage, TAG_TTL};
+use super::{Storage, TAG_TTL};
 use crate::far::{Held, Unavailable};
 use crate::key::{Primary, TAG};
 use crate::record::Record;
@@ -12,15 +12,13 @@ use crate::record::Record;
 impl Storage {
     /// Removes what a URI holds, with all its variants, and outdates what is being fetched for it.
     pub(crate) async fn purge(&self, primary: &Primary) -> Result<(), Unavailable> {
-        let key = primary.far();
-        let purged = self
-            .far
-            .put(&key, &Record::Purged, PURGED_FOR, Condition::Always)
-            .await;
+        // In this order: see the module.
+        let noted = self.note_purge(primary).await;
+        let removed = self.far.remove(primary.far()).await;
         // After the store: what another request reads back from it in between is removed too.
         self.front.remove(primary.as_bytes());
         self.metrics.purged();
-        purged.map(drop)
+        noted.and(removed)
     }
 
     /// Makes what a URI holds stale, with all its variants. Two round trips, and two for each variant.
@@ -35,7 +33,7 @@ impl Storage {
                 Ok(())
             }
             Held::Record(Record::Entry(_), _) => self.expire_one(&key).await,
-            Held::Record(Record::Purged, _) | Held::Nothing | Held::Broken(_) => Ok(()),
+            Held::Record(Record::Reserved, _) | Held::Nothing | Held::Broken(_) => Ok(()),
         };
         self.front.remove(primary.as_bytes());
         self.metrics.purged();
@@ -60,41 +58,37 @@ impl Storage {
 
     /// Removes every response with this tag, and outdates those that are being fetched.
     pub(crate) async fn purge_tag(&self, tag: &str) -> Result<(), Unavailable> {
-        let now = self.now().as_micros();
-        let mark = Mark {
-            changed: now,
-            purged: now,
-        };
-        let key = Key::new(TAG, tag);
-        let purged = self
+        // In this order: see the module.
+        let noted = self.note_change(tag).await;
+        let (key, mark) = (Key::new(TAG, tag), Mark::made());
+        let renewed = self
             .far
             .mark(&key, mark.bytes(), TAG_TTL, Condition::Always);
-        let purged = purged.await;
+        let renewed = renewed.await;
         self.forget(tag);
-        purged.map(drop)
+        noted.and(renewed).map(drop)
     }
 
     /// Makes every response with this tag stale, and outdates those that are being fetched.
     pub(crate) async fn expire_tag(&self, tag: &str) -> Result<(), Unavailable> {
+        let noted = self.note_change(tag).await;
         let expired = self.mark_expired(&Key::new(TAG, tag)).await;
         self.forget(tag);
-        expired
+        noted.and(expired)
     }
 
     async fn mark_expired(&self, key: &Key) -> Result<(), Unavailable> {
         for _ in 0..ATTEMPTS {
             let held = self.far.get_many(std::slice::from_ref(key)).await?;
             let held = held.into_iter().next().flatten();
-            let (condition, purged) = match held {
-                None => (Condition::IfAbsent, 0),
-                Some(held) => {
-                    let now = self.now().as_micros();
-                    let purged = Mark::read(&held.value).map_or(now, |mark| mark.purged);
-                    (Condition::IfVersion(held.version), purged)
-                }
+            let condition = held.as_ref().map_or(Condition::IfAbsent, |held| {
+                Condition::IfVersion(held.version)
+            });
+            let mark = held.and_then(|held| Mark::read(&held.value));
+            let mark = Mark {
+                expired: self.now(),
+                ..mark.unwrap_or_else(Mark::made)
             };
-            let changed = self.now().as_micros();
-            let mark = Mark { changed, purged };
             let written = self.far.mark(key, mark.bytes(), TAG_TTL, condition);
             if written.await?.is_some() {
                 return Ok(());
@@ -110,11 +104,5 @@ impl Storage {
             _ => false,
         });
         self.metrics.purged();
-    }
-
-    /// Whether a purge at `purged` outdates what was asked for at `sent`, by clocks that may differ.
-    pub(super) fn outdates(purged: i64, sent: larder_store::Timestamp) -> bool {
-        let skew = i64::try_from(SKEW.as_micros()).unwrap_or(0);
-        purged != 0 && purged.saturating_add(skew) >= sent.as_micros()
     }
 }

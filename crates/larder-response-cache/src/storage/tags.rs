@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use larder_store::{Condition, Key, Timestamp, Version};
+use larder_store::{Condition, Entry as Held, Key, Timestamp, Version, count_poisoned};
 
-use super::{Storage, TAG_TTL, Tags};
+use super::{Purges, Storage, TAG_TTL, Tags};
 use crate::entry::{Entry, Tagged};
 use crate::key::TAG;
 
@@ -13,35 +13,42 @@ const MAX_TAGS: usize = 64;
 const MAX_TAG: usize = 256;
 
 /// What the store holds of a tag.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Mark {
-    /// When it was last purged or told to be stale, in microseconds; 0 for never.
-    pub(super) changed: i64,
-    /// When it was last purged.
-    pub(super) purged: i64,
+    /// Changes when the tag is purged, and is another one after it was evicted.
+    pub(super) generation: Version,
+    /// When the tag was last told to be stale.
+    pub(super) expired: Timestamp,
 }
 
 impl Mark {
+    /// A new generation, of which nothing is stored yet.
+    pub(super) fn made() -> Self {
+        Self {
+            generation: Version::random(),
+            expired: Timestamp::default(),
+        }
+    }
+
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let (changed, purged) = bytes.split_first_chunk::<8>()?;
+        let (generation, expired) = bytes.split_first_chunk()?;
         Some(Self {
-            changed: i64::from_le_bytes(*changed),
-            purged: i64::from_le_bytes(purged.try_into().ok()?),
+            generation: Version::from_bytes(*generation),
+            expired: Timestamp::from_micros(i64::from_le_bytes(expired.try_into().ok()?)),
         })
     }
 
-    pub(super) fn bytes(self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&self.changed.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.purged.to_le_bytes());
+    pub(super) fn bytes(self) -> Vec<u8> {
+        let mut bytes = self.generation.as_bytes().to_vec();
+        bytes.extend_from_slice(&self.expired.as_micros().to_le_bytes());
         bytes
     }
 }
 
 impl Storage {
-    /// Notes the tags of a response and the version of each; nothing where one was purged since the
+    /// Notes the tags of a response and the generation of each. None if one was purged since the
     /// response was asked for, or it cannot be known, or there are too many to purge by.
-    pub(super) async fn tag(&self, entry: &mut Entry) -> Option<()> {
+    pub(super) async fn tag(&self, entry: &mut Entry, since: Purges) -> Option<()> {
         let tags = self.tags_of(&entry.headers)?;
         if tags.is_empty() {
             return Some(());
@@ -50,30 +57,41 @@ impl Storage {
         let held = self.far.get_many(&keys).await.ok()?;
         let mut tagged = Vec::with_capacity(tags.len());
         for ((tag, key), held) in tags.into_iter().zip(keys).zip(held) {
-            let version = match held {
-                Some(held) => {
-                    let mark = Mark::read(&held.value)?;
-                    if Self::outdates(mark.changed, entry.exchange.sent) {
-                        return None;
-                    }
-                    held.version
-                }
-                None => self.first_version(&key).await?,
+            let mark = held.as_ref().and_then(|held| Mark::read(&held.value));
+            let (mark, version) = match (mark, held) {
+                (Some(mark), Some(held)) => (mark, held.version),
+                (_, held) => self.first(&key, held).await?,
             };
-            tagged.push(Tagged { tag, version });
+            tagged.push(Tagged {
+                tag,
+                generation: mark.generation,
+                version,
+            });
         }
+        // After the generations: see the module.
+        let is_current = self.are_unchanged(&tagged, since).await;
         entry.tags = tagged;
-        Some(())
+        is_current.then_some(())
     }
 
-    async fn first_version(&self, key: &Key) -> Option<Version> {
-        let mark = Mark::default().bytes();
-        let mark = self.far.mark(key, mark, TAG_TTL, Condition::IfAbsent);
-        match mark.await.ok()? {
-            Some(version) => Some(version),
+    /// The first generation of a tag, in place of bytes that cannot be read if there are any; or the
+    /// one that another process made first.
+    async fn first(&self, key: &Key, unreadable: Option<Held>) -> Option<(Mark, Version)> {
+        let condition = match unreadable {
+            None => Condition::IfAbsent,
+            Some(held) => {
+                count_poisoned(TAG);
+                Condition::IfVersion(held.version)
+            }
+        };
+        let mark = Mark::made();
+        let made = self.far.mark(key, mark.bytes(), TAG_TTL, condition);
+        match made.await.ok()? {
+            Some(version) => Some((mark, version)),
             None => {
                 let held = self.far.get_many(std::slice::from_ref(key)).await.ok()?;
-                held.into_iter().next()?.map(|held| held.version)
+                let held = held.into_iter().next()??;
+                Some((Mark::read(&held.value)?, held.version))
             }
         }
     }
@@ -93,7 +111,7 @@ impl Storage {
         if held.len() != entry.tags.len() {
             return Tags::Gone;
         }
-        let mut now = Tags::Current;
+        let mut ended: Option<Timestamp> = None;
         for (tagged, held) in entry.tags.iter().zip(held) {
             let Some(held) = held else {
                 return Tags::Gone;
@@ -101,14 +119,14 @@ impl Storage {
             if held.version == tagged.version {
                 continue;
             }
-            now = match Mark::read(&held.value) {
-                Some(mark) if !Self::outdates(mark.purged, entry.exchange.sent) => {
-                    Tags::Ended(Timestamp::from_micros(mark.changed))
+            match Mark::read(&held.value) {
+                Some(mark) if mark.generation == tagged.generation => {
+                    ended = Some(ended.map_or(mark.expired, |at| at.min(mark.expired)));
                 }
                 _ => return Tags::Gone,
-            };
+            }
         }
-        now
+        ended.map_or(Tags::Current, Tags::Ended)
     }
 
     /// The response where it is still of use, stale where it was told to be.

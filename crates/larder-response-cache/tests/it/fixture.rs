@@ -18,6 +18,8 @@ use larder_test::ModelStore;
 use larder_test::server::RedisServer;
 use tower::{Layer, Service, ServiceExt};
 
+use crate::gate::{Control, Gate};
+
 pub(crate) type Body = UnsyncBoxBody<Bytes, Broken>;
 
 /// The error of the origin, and of its bodies.
@@ -202,6 +204,23 @@ impl Fixture {
             origin,
             _server: None,
         }
+    }
+
+    /// The same on a store that a test can hold up.
+    pub(crate) async fn gated_at(
+        place: Place,
+        set: impl FnOnce(Builder) -> Builder,
+    ) -> (Self, Control) {
+        let plain = Self::at(place, |builder| builder).await;
+        let (gate, control) = Gate::new(plain.store.clone());
+        let gated = Self::on(Arc::new(gate), plain.clock.clone(), |builder| {
+            set(builder.with_store_deadline(PATIENT))
+        });
+        let gated = Self {
+            _server: plain._server,
+            ..gated
+        };
+        (gated, control)
     }
 
     /// Another process on the same store, with an origin of its own.

@@ -8,6 +8,8 @@
 mod failures;
 mod fixture;
 mod flights;
+mod gate;
+mod nested;
 mod tower_shape;
 
 /// What holds on every store.
@@ -23,10 +25,16 @@ macro_rules! on {
                 fixture_with(|builder| builder).await
             }
 
+            async fn gated() -> (Fixture, crate::gate::Control) {
+                Fixture::gated_at(Place::$place, |builder| builder).await
+            }
+
             async fn fixture_with(set: impl FnOnce(Builder) -> Builder) -> Fixture {
                 Fixture::at(Place::$place, set).await
             }
 
+            #[path = "authority.rs"]
+            mod authority;
             #[path = "conditions.rs"]
             mod conditions;
             #[path = "deception.rs"]
@@ -37,8 +45,12 @@ macro_rules! on {
             mod flights;
             #[path = "head.rs"]
             mod head;
+            #[path = "newest.rs"]
+            mod newest;
             #[path = "profiles.rs"]
             mod profiles;
+            #[path = "purge_races.rs"]
+            mod purge_races;
             #[path = "purges.rs"]
             mod purges;
             #[path = "reuse.rs"]
@@ -47,6 +59,8 @@ macro_rules! on {
             mod stale;
             #[path = "streams.rs"]
             mod streams;
+            #[path = "superseded.rs"]
+            mod superseded;
             #[path = "variants.rs"]
             mod variants;
         }

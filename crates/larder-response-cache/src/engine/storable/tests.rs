@@ -52,9 +52,20 @@ fn what_says_how_long_is_stored_whatever_its_final_status() {
     ] {
         assert_eq!(both(&[], status, &[HOUR]), Ok(()), "{status}");
     }
-    for status in [100, 206, 304, 600, 999] {
+    for status in [
+        100, 206, 226, 304, 401, 406, 407, 408, 411, 412, 413, 415, 416, 417, 421, 425, 426, 428,
+        429, 431, 511, 600, 999,
+    ] {
         assert_eq!(both(&[], status, &[HOUR]), Err(Refusal::Status), "{status}");
     }
+}
+
+#[test]
+fn a_part_is_not_stored_whatever_its_status() {
+    let part = [HOUR, ("content-range", "bytes 0-2/9")];
+    assert_eq!(both(&[], 200, &part), Err(Refusal::Status));
+    let parts = [HOUR, ("content-type", "multipart/byteranges; boundary=x")];
+    assert_eq!(both(&[], 200, &parts), Err(Refusal::Stream));
 }
 
 #[test]

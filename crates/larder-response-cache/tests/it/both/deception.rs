@@ -110,7 +110,7 @@ async fn a_host_in_doubt_is_never_cached() {
 async fn hosts_that_look_alike_are_not_the_same() {
     let fixture = super::fixture().await;
     for host in [
-        "cinema.example:80",
+        "cinema.example:443",
         "cinema.example:8080",
         "cinema.example.",
         "cinema.example,evil.example",

@@ -1,0 +1,105 @@
+use http::{HeaderMap, StatusCode, header};
+
+use super::status::is_gone;
+use super::{Profile, Refusal};
+
+/// Whether a response that is not stored takes away what is stored for its request: it came in place of
+/// that, which is not suitable any longer (RFC 9111, 4.3.3).
+///
+/// - One to another method than GET never does.
+/// - 404 and 410 always do: what the origin says is gone is gone.
+/// - Other errors and parts never do.
+/// - In the safe profile a response that may concern its visitor alone does not: one to a request with
+///   `Cookie` or `Authorization`, one that sets a cookie, and one that a client asked for while what
+///   is stored was fresh.
+pub fn takes_away(
+    profile: Profile,
+    request: &HeaderMap,
+    status: StatusCode,
+    refusal: Refusal,
+    was_fresh: bool,
+) -> bool {
+    let is_whole = status.is_success() || status.is_redirection();
+    match refusal {
+        Refusal::Method => return false,
+        _ if is_gone(status) => return true,
+        Refusal::Status => return false,
+        _ if !is_whole => return false,
+        _ => {}
+    }
+    let is_personal = request.contains_key(header::COOKIE)
+        || request.contains_key(header::AUTHORIZATION)
+        || refusal == Refusal::SetCookie;
+    profile == Profile::Rfc || !(is_personal || was_fresh)
+}
+
+/// Whether a response with this status may take the place of a fresh one with `held`: an error that a
+/// client can provoke may not, unless it says that the resource is gone.
+pub fn may_replace_fresh(held: StatusCode, status: StatusCode) -> bool {
+    let is_error = |status: StatusCode| status.is_client_error() || status.is_server_error();
+    !is_error(status) || is_gone(status) || is_error(held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::map;
+
+    fn takes(
+        profile: Profile,
+        request: &[(&'static str, &str)],
+        status: u16,
+        refusal: Refusal,
+        was_fresh: bool,
+    ) -> bool {
+        let status = StatusCode::from_u16(status).unwrap();
+        takes_away(profile, &map(request), status, refusal, was_fresh)
+    }
+
+    const ADA: [(&str, &str); 1] = [("cookie", "session=ada")];
+
+    #[test]
+    fn what_is_gone_is_gone() {
+        for profile in [Profile::Safe, Profile::Rfc] {
+            for status in [404, 410] {
+                assert!(!takes(profile, &ADA, status, Refusal::Method, false));
+                for refusal in [Refusal::Useless, Refusal::Cookie] {
+                    assert!(takes(profile, &ADA, status, refusal, true));
+                }
+            }
+            for status in [400, 403, 412, 416, 500, 503] {
+                assert!(!takes(profile, &[], status, Refusal::NoStore, false));
+            }
+            assert!(!takes(profile, &[], 206, Refusal::Status, false));
+        }
+    }
+
+    #[test]
+    fn what_is_for_one_visitor_takes_away_nothing_of_all_in_the_safe_profile() {
+        for refusal in [Refusal::Private, Refusal::NoStore, Refusal::Useless] {
+            assert!(takes(Profile::Safe, &[], 200, refusal, false));
+            assert!(!takes(Profile::Safe, &ADA, 200, refusal, false));
+            assert!(!takes(Profile::Safe, &[], 200, refusal, true));
+            assert!(takes(Profile::Rfc, &ADA, 200, refusal, true));
+        }
+        let basic = [("authorization", "Basic eA==")];
+        assert!(!takes(
+            Profile::Safe,
+            &basic,
+            200,
+            Refusal::Authorization,
+            false
+        ));
+        assert!(!takes(Profile::Safe, &[], 200, Refusal::SetCookie, false));
+    }
+
+    #[test]
+    fn an_error_takes_the_place_of_nothing_fresh() {
+        let may = |held: u16, status: u16| {
+            let [held, status] = [held, status].map(|code| StatusCode::from_u16(code).unwrap());
+            may_replace_fresh(held, status)
+        };
+        assert!(!may(200, 400) && !may(200, 403) && !may(301, 500));
+        assert!(may(200, 404) && may(200, 410) && may(200, 301) && may(404, 500));
+    }
+}

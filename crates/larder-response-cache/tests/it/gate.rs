@@ -1,0 +1,151 @@
+//! A store that waits on command in the middle of an operation, and forgets on command.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use larder_store::{Delete, Entry, Key, Put, Result, Store, Ttl};
+use tokio::sync::oneshot;
+
+/// Does what `inner` does, and waits before an operation that is held.
+pub(crate) struct Gate {
+    inner: Arc<dyn Store>,
+    control: Control,
+}
+
+/// What a test tells a [`Gate`].
+#[derive(Clone, Default)]
+pub(crate) struct Control {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    written: HashSet<Key>,
+    hold: Option<Hold>,
+}
+
+struct Hold {
+    operation: Operation,
+    arrived: oneshot::Sender<()>,
+    release: oneshot::Receiver<()>,
+}
+
+/// An operation on keys that begin so.
+pub(crate) type Operation = (&'static str, &'static str);
+
+/// An operation that will wait.
+pub(crate) struct Held {
+    arrived: oneshot::Receiver<()>,
+    release: oneshot::Sender<()>,
+}
+
+impl Gate {
+    pub(crate) fn new(inner: Arc<dyn Store>) -> (Self, Control) {
+        let control = Control::default();
+        let gate = Self {
+            inner,
+            control: control.clone(),
+        };
+        (gate, control)
+    }
+
+    /// Waits if this operation is held.
+    async fn pass<'a>(&self, name: &str, keys: impl IntoIterator<Item = &'a Key>) {
+        let hold = {
+            let mut state = self.control.state.lock().unwrap();
+            let keys: Vec<_> = keys.into_iter().cloned().collect();
+            let is_held = state.hold.as_ref().is_some_and(|hold| {
+                let (operation, prefix) = hold.operation;
+                operation == name && keys.iter().any(|key| key.as_str().starts_with(prefix))
+            });
+            if name == "put" {
+                state.written.extend(keys);
+            }
+            if is_held { state.hold.take() } else { None }
+        };
+        if let Some(hold) = hold {
+            let _ = hold.arrived.send(());
+            let _ = hold.release.await;
+        }
+    }
+}
+
+impl Control {
+    /// Makes the next such operation wait.
+    pub(crate) fn hold(&self, operation: Operation) -> Held {
+        let ((arrive, arrived), (open, release)) = (oneshot::channel(), oneshot::channel());
+        self.state.lock().unwrap().hold = Some(Hold {
+            operation,
+            arrived: arrive,
+            release,
+        });
+        Held {
+            arrived,
+            release: open,
+        }
+    }
+
+    /// Removes whatever was written, as a store may that is full.
+    pub(crate) async fn evict_all(&self, store: &dyn Store) {
+        let written = std::mem::take(&mut self.state.lock().unwrap().written);
+        for key in written {
+            store.delete(&Delete::new(key)).await.unwrap();
+        }
+    }
+}
+
+impl Held {
+    /// Waits until the operation waits. Returns false if it never will.
+    pub(crate) async fn arrived(&mut self) -> bool {
+        (&mut self.arrived).await.is_ok()
+    }
+
+    pub(crate) fn release(self) {
+        let _ = self.release.send(());
+    }
+}
+
+#[async_trait]
+impl Store for Gate {
+    async fn get(&self, key: &Key) -> Result<Option<Entry>> {
+        self.pass("get", [key]).await;
+        self.inner.get(key).await
+    }
+
+    async fn put(&self, put: &Put) -> Result<bool> {
+        self.pass("put", [put.key()]).await;
+        self.inner.put(put).await
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<bool> {
+        self.pass("delete", [delete.key()]).await;
+        self.inner.delete(delete).await
+    }
+
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+        self.inner.expire(key, ttl).await
+    }
+
+    async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
+        self.inner.ttl(key).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
+        self.pass("get_many", keys).await;
+        self.inner.get_many(keys).await
+    }
+
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+        self.pass("put", puts.iter().map(Put::key)).await;
+        self.inner.put_many(puts).await
+    }
+
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+        self.inner.delete_many(deletes).await
+    }
+
+    fn location(&self) -> &str {
+        "gate"
+    }
+}
