@@ -12,6 +12,7 @@
 //! in the order in which the server happens to read them.
 
 mod cooperate;
+mod demoted;
 mod dial;
 mod fault;
 mod health;
@@ -25,6 +26,7 @@ mod operation;
 mod pace;
 mod place;
 mod remains;
+mod repeat;
 mod replicas;
 mod sentinels;
 mod socket;
@@ -39,9 +41,10 @@ pub(crate) use limits::Limits;
 pub(crate) use line::Line;
 pub(crate) use member::Member;
 pub(crate) use node::Node;
-pub(crate) use operation::{Operation, Repeat, after_lost_run};
+pub(crate) use operation::Operation;
 pub(crate) use pace::Pace;
 pub(crate) use place::Place;
+pub(crate) use repeat::{Repeat, after_lost_run};
 pub(crate) use replicas::{Access, Replicas};
 pub(crate) use sentinels::Sentinels;
 pub(crate) use source::Source;

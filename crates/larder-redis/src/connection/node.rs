@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::cooperate;
+use super::demoted::is_read_only;
 use super::fault::Fault;
 use super::health::State;
 use super::limits::Limits;
@@ -259,9 +260,4 @@ impl Node {
                 .set(if down { 1.0 } else { 0.0 });
         }
     }
-}
-
-/// Whether an answer says that the server takes no writes, since it is a replica.
-pub(super) fn is_read_only(answer: &Value) -> bool {
-    matches!(answer, Value::ServerError(error) if error.code() == "READONLY")
 }
