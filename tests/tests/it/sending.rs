@@ -49,11 +49,8 @@ fn stores(store: &dyn Store, [one, two]: &[Key; 2], put: &Put, delete: &Delete, 
     }
 }
 
-fn store_extensions(store: &MokaStore, key: &Key, put: &Put, delete: &Delete) {
+fn store_extensions(store: &MokaStore, put: &Put) {
     sent! {
-        store.fetch(key);
-        store.write(put);
-        store.remove(delete);
         store.settle(put);
     }
 }
