@@ -78,16 +78,17 @@ impl Drop for OnDrop {
     }
 }
 
-/// What takes every lock of values, leases and records that an operation on these keys takes.
+/// What takes every lock that an operation on this key takes, and those of sweeps where there is no
+/// room for three more.
 fn uses(store: &Arc<MokaStore>, key: &Key) -> Act {
     let (store, key) = (Arc::downgrade(store), key.clone());
     Box::new(move || {
         let Some(store) = store.upgrade() else { return };
-        now(store.claim(&Claim::new(key.clone(), SECOND))).ok();
-        if key.kind() == Owned::KIND {
-            return;
+        let more = (0..3_u8).map(|id| Key::new(key.kind(), ("more", id)));
+        for key in more.chain([key.clone()]) {
+            now(store.claim(&Claim::new(key.clone(), SECOND))).ok();
+            now(store.put(&Put::new(key, "from a drop", HOUR))).ok();
         }
-        now(store.put(&Put::new(key.clone(), "from a drop", HOUR))).ok();
         now(store.invalidate(&key)).unwrap();
     })
 }

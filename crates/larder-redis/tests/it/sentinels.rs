@@ -269,56 +269,6 @@ async fn a_master_that_asks_for_a_password_is_told_from_its_sentinels() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_master_that_was_made_a_replica_is_left_at_its_first_refusal() {
-    let trio = RedisSentinels::start().unwrap();
-    let waits = patient(&trio.url()).with_replicas(NonZeroU8::MIN, Duration::from_millis(50));
-    let stores = [store(&trio).await, waits.connect().await.unwrap()];
-    let old = trio.master().unwrap();
-    let other = trio.servers().iter().find(|it| it.port() != old.port());
-    let other = other.unwrap().port().to_string();
-    // Nobody is to know of it but who asks.
-    for sentinel in trio.sentinels() {
-        sentinel.freeze().unwrap();
-    }
-    for store in stores {
-        ok(old, &["REPLICAOF", "127.0.0.1", &other]);
-        let error = store.put(&put(1, "x")).await.unwrap_err();
-        // Its line is gone, and no server of the three is a master that it could turn to.
-        assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
-        ok(old, &["REPLICAOF", "NO", "ONE"]);
-        until("well again", || async {
-            store.put(&put(1, "y")).await.is_ok()
-        })
-        .await;
-        ok(old, &["REPLICAOF", "127.0.0.1", &other]);
-        for result in store.put_many(&[put(1, "x"), put(2, "x")]).await {
-            let error = result.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
-        }
-        ok(old, &["REPLICAOF", "NO", "ONE"]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn operations_end_by_their_deadline_while_there_is_no_master() {
-    let trio = RedisSentinels::start().unwrap();
-    let store = store(&trio).await;
-    for node in trio.servers() {
-        node.freeze().unwrap();
-    }
-    for _ in 0..20 {
-        let began = Instant::now();
-        assert!(store.get(&key(1)).await.is_err());
-        // A machine may be busy.
-        assert!(began.elapsed() < 3 * BRISK);
-    }
-    for node in trio.servers() {
-        node.thaw().unwrap();
-    }
-    until("well again", || async { store.get(&key(1)).await.is_ok() }).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_was_made_a_replica_is_left_when_it_refuses_a_part_of_a_batch() {
     let trio = RedisSentinels::start().unwrap();
     let store = Arc::new(store(&trio).await);

@@ -127,7 +127,7 @@ fn advance(clock: &ManualClock, rng: &mut fastrand::Rng, deadlines: &BTreeSet<Ti
         }
         6 => {}
         7 => clock.advance_micros(1),
-        8 => clock.advance_micros(rng.i64(..2_000)),
-        _ => clock.advance_micros(rng.i64(..3_000_000)),
+        8 => clock.advance_micros(rng.i64(0..2_000)),
+        _ => clock.advance_micros(rng.i64(0..3_000_000)),
     }
 }
