@@ -8,10 +8,13 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use larder::cache::{Cache, Found, Loader, LoaderLayer};
 use larder::moka::{MokaStore, MokaStoreBuilder};
-use larder::rate_limit::{Decision, RateLimit, RateLimitLayer, RateLimiter};
+use larder::rate_limit::{Decision, KeyBy, RateLimit, RateLimitLayer, RateLimiter};
 use larder::redis::{RedisBuilder, RedisStore};
 use larder::response_cache::{Purger, ResponseCache, ResponseCacheLayer};
-use larder::session::{DeviceId, Session, SessionKey, SessionLayer, SessionService, Sessions};
+use larder::session::{
+    DeviceId, Session, SessionKey, SessionLayer, SessionService, Sessions, SignInOptions,
+};
+use larder_layer::{Follower, StoreTimeout};
 use larder_store::{
     Bus, Channel, Claim, Claimed, Cursor, Delete, Entry, Fence, Interest, Key, Leases, Mailbox,
     Message, Page, Prefixed, Programs, Put, Run, Scan, Store, StoreExt, Subscription, Ttl,
@@ -107,11 +110,27 @@ fn caches(films: &Cache<u32, String>, loader: &mut Loader<Films, u32, String>) {
 
 type Films = BoxCloneSyncService<u32, String, Infallible>;
 
-fn limits(limiter: &RateLimiter, decision: Decision) {
+fn limits(limiter: &RateLimiter, decision: Decision, key_by: &KeyBy, parts: &http::request::Parts) {
     sent! {
+        key_by.key(limiter, parts);
         limiter.check("a");
         limiter.peek("a");
         limiter.refund("a", decision);
+    }
+}
+
+fn waits(timeout: StoreTimeout, store: &dyn Store, (key, put): (&Key, &Put), delete: &Delete) {
+    sent! {
+        timeout.get(store, key);
+        timeout.put(store, put);
+        timeout.delete(store, delete);
+        timeout.run("get", store.get(key));
+    }
+}
+
+fn shared_work(follower: &Follower<u32>, deadline: tokio::time::Instant) {
+    sent! {
+        follower.outcome(deadline);
     }
 }
 
@@ -138,6 +157,7 @@ fn sessions(session: &Session, device: DeviceId) {
         session.user();
         session.require_user();
         session.log_in("ada");
+        session.log_in_with("ada", SignInOptions::new());
         session.log_out();
         session.rotate();
         session.name_device("a phone");
@@ -167,6 +187,8 @@ fn every_public_future_can_be_sent_to_another_thread() {
     let _ = scans;
     let _ = caches;
     let _ = limits;
+    let _ = waits;
+    let _ = shared_work;
     let _ = purges;
     let _ = sessions;
     let _ = all_sessions;
@@ -206,9 +228,10 @@ fn what_an_app_shares_can_be_shared_between_threads() {
 }
 
 /// The crates whose futures apps await.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "larder",
     "larder-cache",
+    "larder-layer",
     "larder-moka",
     "larder-rate-limit",
     "larder-response-cache",

@@ -133,7 +133,8 @@ async fn a_scan_has_to_begin_again_after_a_failover() {
     ok(scene.cluster.replicas_of(old)[0], &["CLUSTER", "FAILOVER"]);
     // Until it knows itself, what it lists is still complete.
     until("failed over", || async {
-        format!("{:?}", ok(old, &["ROLE"])).contains("slave")
+        let role = ok(old, &["ROLE"]);
+        role.array().unwrap()[0].text().unwrap() == "slave"
     })
     .await;
     let error = scene.rest(page).await.unwrap_err();
