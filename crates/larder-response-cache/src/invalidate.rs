@@ -12,7 +12,14 @@ pub(crate) async fn invalidate(
     status: StatusCode,
     response: &HeaderMap,
 ) {
-    let paths = targets(&origin.scheme, &origin.host, &origin.path, status, response);
+    let targets = |scheme: &str| targets(scheme, &origin.host, &origin.path, status, response);
+    let mut paths = targets(origin.scheme.as_str());
+    if shared.scheme.is_some() {
+        // Whatever scheme a field names, requests for its URI have the declared one.
+        paths.extend(["http", "https"].into_iter().flat_map(targets));
+        paths.sort_unstable();
+        paths.dedup();
+    }
     for path in paths {
         let primary = origin.primary(shared.view.profile, &path);
         // A store that fails was counted, and cannot be told.
