@@ -13,9 +13,13 @@ use crate::flights::Flights;
 use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::passes::Passes;
+use crate::recording::RecordingLimit;
 use crate::shared::Shared;
-use crate::storage::Storage;
+use crate::storage::{RecentPurges, Storage};
 use crate::view::View;
+
+/// Bytes that all responses which are being stored hold together, if nothing else is said.
+const MAX_RECORDING: usize = 64 * 1024 * 1024;
 
 /// Makes a [`ResponseCacheLayer`]: [`ResponseCacheLayer::builder`] begins one,
 /// [`build`](Self::build) ends it.
@@ -32,6 +36,8 @@ pub struct Builder {
     near_capacity: usize,
     near_ttl: Duration,
     max_body: usize,
+    /// None for the default.
+    max_recording: Option<usize>,
     max_variants: usize,
     store_deadline: Duration,
     wait: Duration,
@@ -53,11 +59,12 @@ impl Builder {
             near_capacity: 64 * 1024 * 1024,
             near_ttl: Duration::from_secs(10),
             max_body: 2 * 1024 * 1024,
+            max_recording: None,
             max_variants: 32,
             store_deadline: Duration::from_millis(150),
             wait: Duration::from_secs(5),
             pass_for: Duration::from_secs(10),
-            stale_while_disconnected: Duration::from_secs(3600),
+            stale_while_disconnected: Duration::from_secs(30),
         }
     }
 
@@ -136,6 +143,17 @@ impl Builder {
         self
     }
 
+    /// How many bytes of bodies are held at once, over all responses that are being stored, with what
+    /// their clients have not read of them. Default: 64 MiB, or one body of the largest size if that
+    /// is more.
+    ///
+    /// Past it a response streams at its client's pace and is not stored;
+    /// `larder_response_cache_recordings_refused_total` counts those.
+    pub fn with_max_recording(mut self, bytes: usize) -> Self {
+        self.max_recording = Some(bytes);
+        self
+    }
+
     /// How many variants of a URI are stored. Default: 32. One more takes the place of the oldest.
     pub fn with_max_variants(mut self, variants: usize) -> Self {
         self.max_variants = variants;
@@ -149,8 +167,10 @@ impl Builder {
         self
     }
 
-    /// How long a request waits for another one's fetch of the same response before one of those
-    /// who wait takes over. Default: 5 s. No request waits more than three times that.
+    /// How long a request waits for others that fetch the same response, all in all. Default: 5 s.
+    ///
+    /// Then it asks for itself, and so do all who have waited so long. A response that is stored
+    /// meanwhile is served at once, whoever fetched it.
     pub fn with_wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
@@ -165,7 +185,9 @@ impl Builder {
 
     /// For how long past its freshness a response may be served while the inner service gives
     /// errors instead of responses, where the response does not forbid it (RFC 9111, 4.2.4).
-    /// Default: an hour. `Duration::ZERO` leaves it to `stale-if-error`.
+    /// Default: 30 s. `Duration::ZERO` leaves it to `stale-if-error`.
+    ///
+    /// For so long a response stays in the store at least, where it says nothing longer.
     pub fn with_stale_while_disconnected(mut self, time: Duration) -> Self {
         self.stale_while_disconnected = time;
         self
@@ -189,8 +211,10 @@ impl Builder {
             "its name must be a token of at most 64 characters that begins with a letter"
         } else if self.key_fields.len() > MAX_SELECTING / 2 {
             "it takes at most 8 key fields"
-        } else if self.max_variants == 0 || self.max_body == 0 {
+        } else if self.max_variants == 0 || self.max_body == 0 || self.max_recording == Some(0) {
             "a cap must not be zero"
+        } else if self.max_recording.is_some_and(|most| most < self.max_body) {
+            "with_max_recording must be at least with_max_body: no body of that size could be stored"
         } else if self.store_deadline.is_zero() || self.wait.is_zero() {
             "a deadline must not be zero"
         } else {
@@ -217,6 +241,8 @@ impl Builder {
             clock: self.clock,
             metrics: metrics.clone(),
             near_ttl: self.near_ttl,
+            stale_while_disconnected: self.stale_while_disconnected,
+            recent: RecentPurges::new(),
             max_variants: self.max_variants,
             tag_field: self.tag_field,
         };
@@ -230,6 +256,10 @@ impl Builder {
             scheme: self.scheme.as_str().into(),
             key_fields: self.key_fields.into(),
             max_body: self.max_body,
+            recordings: Arc::new(RecordingLimit::new(
+                self.max_recording
+                    .unwrap_or(MAX_RECORDING.max(self.max_body)),
+            )),
             wait: self.wait,
             stale_while_disconnected: self.stale_while_disconnected,
         })

@@ -1,5 +1,6 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::content::Framing;
 use crate::engine::Profile;
 use crate::key::{CLAIMS, OVERRIDES};
 
@@ -8,9 +9,11 @@ use crate::key::{CLAIMS, OVERRIDES};
 #[derive(Default)]
 pub(crate) struct Scan<'a> {
     pub(crate) host: Host<'a>,
-    /// Whether it is for something that is never cached, or sets conditions that only the origin
-    /// can check.
-    pub(crate) is_other_business: bool,
+    /// Why the cache has nothing to do with it, if that is so.
+    pub(crate) bypass: Option<Bypass>,
+    pub(crate) framing: Framing,
+    /// Whether it asks for a part.
+    pub(crate) has_range: bool,
     /// Whether it asks for a part, or sets conditions of its own, so that the answer may be of no
     /// use to others.
     pub(crate) is_conditional: bool,
@@ -19,6 +22,52 @@ pub(crate) struct Scan<'a> {
     pub(crate) has_rules: bool,
     /// The fields by which it claims another origin than its own, in the safe profile.
     pub(crate) claims: Vec<HeaderName>,
+}
+
+/// Why the cache has nothing to do with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bypass {
+    /// Its method is not GET or HEAD.
+    Method,
+    /// It has no host, or its host is in doubt, or its URI is too long.
+    TargetUri,
+    /// It has content.
+    RequestBody,
+    /// It says `no-store`.
+    NoStore,
+    /// It claims more than a key has room for.
+    KeyFields,
+    /// It asks for another protocol.
+    Upgrade,
+    /// It sets a condition that only the origin can check.
+    Precondition,
+    /// It asks for an event stream.
+    EventStream,
+    /// It is gRPC, which says nothing of caches.
+    Grpc,
+    /// Its `Connection` names fields for a proxy to take away.
+    Connection,
+    /// It asks for another method or path than its own.
+    Override,
+}
+
+impl Bypass {
+    /// A word for `Cache-Status`. None if the response is left as it is.
+    pub(crate) fn as_str(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Method => "method",
+            Self::TargetUri => "target-uri",
+            Self::RequestBody => "request-body",
+            Self::NoStore => "no-store",
+            Self::KeyFields => "key-fields",
+            Self::Upgrade => "upgrade",
+            Self::Precondition => "precondition",
+            Self::EventStream => "event-stream",
+            Self::Connection => "connection",
+            Self::Override => "method-override",
+            Self::Grpc => return None,
+        })
+    }
 }
 
 /// What a request says in `Host`.
@@ -46,12 +95,20 @@ impl<'a> Scan<'a> {
             match name.as_str() {
                 "host" => scan.host = scan.host.and(value),
                 "cache-control" | "pragma" => scan.has_rules = true,
-                "range" | "if-none-match" | "if-modified-since" => scan.is_conditional = true,
+                "range" => (scan.is_conditional, scan.has_range) = (true, true),
+                "if-none-match" | "if-modified-since" => scan.is_conditional = true,
                 "authorization" => scan.has_authorization = true,
-                "upgrade" | "if-match" | "if-unmodified-since" => scan.is_other_business = true,
-                "accept" => scan.is_other_business |= says(value, b"text/event-stream"),
-                "content-type" => scan.is_other_business |= says(value, b"application/grpc"),
-                "connection" => scan.is_other_business |= takes_away(value),
+                "content-length" => scan.frame(!is_zero(value)),
+                "transfer-encoding" => scan.frame(true),
+                "upgrade" => scan.bypass = Some(Bypass::Upgrade),
+                "if-match" | "if-unmodified-since" => scan.bypass = Some(Bypass::Precondition),
+                "accept" if says(value, b"text/event-stream") => {
+                    scan.bypass = Some(Bypass::EventStream);
+                }
+                "content-type" if says(value, b"application/grpc") => {
+                    scan.bypass = Some(Bypass::Grpc);
+                }
+                "connection" if takes_away(value) => scan.bypass = Some(Bypass::Connection),
                 "forwarded" if profile == Profile::Safe && claims_an_origin(value) => {
                     scan.claims.push(name.clone());
                 }
@@ -62,13 +119,33 @@ impl<'a> Scan<'a> {
         scan
     }
 
+    fn frame(&mut self, has_content: bool) {
+        if has_content {
+            self.framing = Framing::Content;
+        } else if self.framing == Framing::None {
+            self.framing = Framing::Empty;
+        }
+    }
+
     fn claim(&mut self, name: &HeaderName) {
         if OVERRIDES.contains(name) {
-            self.is_other_business = true;
+            self.bypass = Some(Bypass::Override);
         } else if CLAIMS.contains(name) {
             self.claims.push(name.clone());
         }
     }
+}
+
+/// Whether a request is gRPC.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    let said = headers.get(http::header::CONTENT_TYPE);
+    said.is_some_and(|value| says(value, b"application/grpc"))
+}
+
+/// Whether a `Content-Length` is zero.
+fn is_zero(value: &HeaderValue) -> bool {
+    let digits = value.as_bytes().trim_ascii();
+    !digits.is_empty() && digits.iter().all(|&byte| byte == b'0')
 }
 
 /// Whether a `Connection` asks for an upgrade, or names fields that a proxy behind takes away: then
@@ -130,7 +207,7 @@ mod tests {
         ] {
             let headers = map(&[field]);
             assert!(
-                Scan::of(&headers, Profile::Safe).is_other_business,
+                Scan::of(&headers, Profile::Safe).bypass.is_some(),
                 "{field:?}"
             );
         }
@@ -141,10 +218,26 @@ mod tests {
         ] {
             let headers = map(&[field]);
             assert!(
-                !Scan::of(&headers, Profile::Safe).is_other_business,
+                Scan::of(&headers, Profile::Safe).bypass.is_none(),
                 "{field:?}"
             );
         }
+    }
+
+    #[test]
+    fn content_is_framed_by_any_field_that_says_more_than_nothing() {
+        for (field, framing) in [
+            (("content-length", "0"), Framing::Empty),
+            (("content-length", "7"), Framing::Content),
+            (("content-length", ""), Framing::Content),
+            (("transfer-encoding", "chunked"), Framing::Content),
+            (("x", "7"), Framing::None),
+        ] {
+            let headers = map(&[field]);
+            assert_eq!(Scan::of(&headers, Profile::Safe).framing, framing);
+        }
+        let doubled = map(&[("transfer-encoding", "chunked"), ("content-length", "0")]);
+        assert_eq!(Scan::of(&doubled, Profile::Safe).framing, Framing::Content);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use http::HeaderName;
 use crate::flights::Flights;
 use crate::metrics::Metrics;
 use crate::passes::Passes;
+use crate::recording::RecordingLimit;
 use crate::storage::Storage;
 use crate::view::View;
 
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) key_fields: Box<[HeaderName]>,
     /// Bytes.
     pub(crate) max_body: usize,
+    pub(crate) recordings: Arc<RecordingLimit>,
     pub(crate) wait: Duration,
     pub(crate) stale_while_disconnected: Duration,
 }

@@ -3,6 +3,7 @@
 mod commit;
 mod lookup;
 mod purge;
+mod recent;
 mod tags;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::index::Index;
 use crate::metrics::Metrics;
 
 pub(crate) use commit::Commit;
+pub(crate) use recent::{Moment, RecentPurges};
 
 /// How long after it was asked for a response may still be stored.
 pub(crate) const FETCH_LIMIT: Duration = Duration::from_secs(60);
@@ -29,8 +31,8 @@ const SKEW: Duration = Duration::from_secs(2);
 const TAG_TTL: Ttl = Ttl::from_secs(40 * 24 * 60 * 60);
 /// The longest time that a response stays in the store, in seconds.
 const MAX_STORED: u64 = 30 * 24 * 60 * 60;
-/// How long a stale response stays where only a word of the origin makes it useful, in seconds.
-const STALE_KEPT: u64 = 60 * 60;
+/// For how many seconds at least, and at most, a stale response stays that can be validated.
+const VALIDATABLE: (u64, u64) = (30, 60 * 60);
 
 pub(crate) struct Storage {
     pub(crate) front: Front,
@@ -39,6 +41,9 @@ pub(crate) struct Storage {
     pub(crate) metrics: Arc<Metrics>,
     /// How long a record stays near before the store is asked again.
     pub(crate) near_ttl: Duration,
+    /// How long past its freshness a response may be served while the origin gives no answer.
+    pub(crate) stale_while_disconnected: Duration,
+    pub(crate) recent: RecentPurges,
     pub(crate) max_variants: usize,
     /// Where a response names its tags.
     pub(crate) tag_field: http::HeaderName,
@@ -90,6 +95,11 @@ pub(crate) enum Committed {
 impl Storage {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Which purges by tag are known here by now.
+    pub(crate) fn moment(&self) -> Moment {
+        self.recent.moment()
     }
 
     fn near_until(&self, now: Timestamp) -> Timestamp {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use larder_store::{Condition, Key};
+use larder_store::{Condition, Key, Version};
 
 use super::commit::ATTEMPTS;
 use super::tags::Mark;
@@ -71,17 +71,21 @@ impl Storage {
             .mark(&key, mark.bytes(), TAG_TTL, Condition::Always);
         let purged = purged.await;
         self.forget(tag);
-        purged.map(drop)
+        if let Some(version) = purged? {
+            self.recent.note(tag, version, self.now());
+        }
+        Ok(())
     }
 
     /// Makes every response with this tag stale, and outdates those that are being fetched.
     pub(crate) async fn expire_tag(&self, tag: &str) -> Result<(), Unavailable> {
         let expired = self.mark_expired(&Key::new(TAG, tag)).await;
         self.forget(tag);
-        expired
+        self.recent.note(tag, expired?, self.now());
+        Ok(())
     }
 
-    async fn mark_expired(&self, key: &Key) -> Result<(), Unavailable> {
+    async fn mark_expired(&self, key: &Key) -> Result<Version, Unavailable> {
         for _ in 0..ATTEMPTS {
             let held = self.far.get_many(std::slice::from_ref(key)).await?;
             let held = held.into_iter().next().flatten();
@@ -96,8 +100,8 @@ impl Storage {
             let changed = self.now().as_micros();
             let mark = Mark { changed, purged };
             let written = self.far.mark(key, mark.bytes(), TAG_TTL, condition);
-            if written.await?.is_some() {
-                return Ok(());
+            if let Some(version) = written.await? {
+                return Ok(version);
             }
         }
         Err(Unavailable)

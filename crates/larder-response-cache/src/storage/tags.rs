@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use larder_store::{Condition, Key, Timestamp, Version};
 
-use super::{Storage, TAG_TTL, Tags};
+use super::{Moment, Storage, TAG_TTL, Tags};
 use crate::entry::{Entry, Tagged};
 use crate::key::TAG;
 
@@ -41,7 +41,7 @@ impl Mark {
 impl Storage {
     /// Notes the tags of a response and the version of each; nothing where one was purged since the
     /// response was asked for, or it cannot be known, or there are too many to purge by.
-    pub(super) async fn tag(&self, entry: &mut Entry) -> Option<()> {
+    pub(super) async fn tag(&self, entry: &mut Entry, begun: Moment) -> Option<()> {
         let tags = self.tags_of(&entry.headers)?;
         if tags.is_empty() {
             return Some(());
@@ -53,7 +53,10 @@ impl Storage {
             let version = match held {
                 Some(held) => {
                     let mark = Mark::read(&held.value)?;
-                    if Self::outdates(mark.changed, entry.exchange.sent) {
+                    if Self::outdates(mark.changed, entry.exchange.sent)
+                        && !self.recent.was_known(&tag, held.version, begun)
+                    {
+                        self.recent.note(&tag, held.version, self.now());
                         return None;
                     }
                     held.version
@@ -101,6 +104,8 @@ impl Storage {
             if held.version == tagged.version {
                 continue;
             }
+            // What is fetched from now on is of after that.
+            self.recent.note(&tagged.tag, held.version, self.now());
             now = match Mark::read(&held.value) {
                 Some(mark) if !Self::outdates(mark.purged, entry.exchange.sent) => {
                     Tags::Ended(Timestamp::from_micros(mark.changed))

@@ -8,6 +8,8 @@
 mod failures;
 mod fixture;
 mod flights;
+mod gate;
+mod recordings;
 mod tower_shape;
 
 /// What holds on every store.
@@ -31,12 +33,18 @@ macro_rules! on {
             mod conditions;
             #[path = "deception.rs"]
             mod deception;
+            #[path = "details.rs"]
+            mod details;
             #[path = "expiry.rs"]
             mod expiry;
             #[path = "flights.rs"]
             mod flights;
+            #[path = "hangups.rs"]
+            mod hangups;
             #[path = "head.rs"]
             mod head;
+            #[path = "lifetimes.rs"]
+            mod lifetimes;
             #[path = "profiles.rs"]
             mod profiles;
             #[path = "purges.rs"]
@@ -47,6 +55,8 @@ macro_rules! on {
             mod stale;
             #[path = "streams.rs"]
             mod streams;
+            #[path = "tag_purges.rs"]
+            mod tag_purges;
             #[path = "variants.rs"]
             mod variants;
         }
