@@ -50,6 +50,8 @@ const CLIENTS: usize = 10_000;
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long it may take to begin a response.
 const RESPOND: Duration = Duration::from_secs(30);
+/// How long what is stale is served while it is away.
+const COVER: Duration = Duration::from_secs(3600);
 /// How long an idle connection to it is kept: less than servers keep theirs.
 const IDLE: Duration = Duration::from_secs(4);
 
@@ -64,6 +66,7 @@ async fn main() -> Result<(), BoxError> {
     let layer = ResponseCacheLayer::builder(store)
         .with_profile(profile)
         .with_targeted_field(HeaderName::from_static("cdn-cache-control"))
+        .with_stale_while_disconnected(COVER)
         .build()?;
     let proxy = layer.layer(Proxy::to(&variable("ORIGIN", "http://127.0.0.1:8000"))?);
     let listener = TcpListener::bind(variable("LISTEN", "127.0.0.1:8080")).await?;

@@ -13,6 +13,7 @@ use crate::flights::Flights;
 use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::passes::Passes;
+use crate::query::QueryNames;
 use crate::recording::RecordingLimit;
 use crate::shared::Shared;
 use crate::storage::{RecentPurges, Storage};
@@ -30,6 +31,7 @@ pub struct Builder {
     profile: Profile,
     name: String,
     scheme: Scheme,
+    query: QueryNames,
     key_fields: Vec<HeaderName>,
     targeted: Vec<HeaderName>,
     tag_field: HeaderName,
@@ -53,6 +55,7 @@ impl Builder {
             profile: Profile::Safe,
             name: "larder".to_owned(),
             scheme: Scheme::HTTP,
+            query: QueryNames::All,
             key_fields: Vec::new(),
             targeted: Vec::new(),
             tag_field: HeaderName::from_static("cache-tag"),
@@ -90,6 +93,29 @@ impl Builder {
     /// [`with_key_field`](Self::with_key_field).
     pub fn with_scheme(mut self, scheme: Scheme) -> Self {
         self.scheme = scheme;
+        self
+    }
+
+    /// Names the parts of a query that select a response. Default: the whole query does, to the byte.
+    ///
+    /// Any other part of the query of a GET or HEAD is taken out before the cache looks and before the
+    /// inner service is asked, and these are put in this order, so that a made-up query makes no new
+    /// page. Names are compared as they are written, with their percent-encoding.
+    pub fn with_query_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.query = QueryNames::Only(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Names the parts of a query that select no response, such as those that advertisers add. It
+    /// takes the place of [`with_query_names`](Self::with_query_names).
+    ///
+    /// They are taken out of a GET or HEAD before the cache looks and before the inner service is
+    /// asked. Names are compared as they are written.
+    pub fn with_ignored_query_names<N: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Self {
+        self.query = QueryNames::Except(names.into_iter().map(Into::into).collect());
         self
     }
 
@@ -254,6 +280,7 @@ impl Builder {
             view,
             name: self.name.into(),
             scheme: self.scheme.as_str().into(),
+            query: self.query,
             key_fields: self.key_fields.into(),
             max_body: self.max_body,
             recordings: Arc::new(RecordingLimit::new(

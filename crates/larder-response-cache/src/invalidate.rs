@@ -57,6 +57,7 @@ impl Drop for Change {
 
 async fn remove(shared: Arc<Shared>, origin: Origin, paths: Vec<String>) {
     for path in paths {
+        let path = shared.query.path(&path);
         let primary = origin.primary(shared.view.profile, &path);
         // A store that fails was counted, and cannot be told.
         let _ = shared.storage.purge(&primary).await;

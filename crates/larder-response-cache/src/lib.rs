@@ -25,6 +25,7 @@ mod passes;
 mod passing;
 mod pump;
 mod purger;
+mod query;
 mod record;
 mod recording;
 mod scan;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use http::Uri;
 use larder_store::{Error, ErrorKind, Result};
 
+use crate::carry::carry;
 use crate::far::Unavailable;
 use crate::key::{Primary, Target, is_host, path};
 use crate::shared::Shared;
@@ -14,6 +15,11 @@ use crate::shared::Shared;
 /// After a purge was acknowledged the store never answers with what was fetched before it, also not
 /// with what was being fetched meanwhile. This process does not either; another one does for at most
 /// its [near TTL](crate::Builder::with_near_ttl).
+///
+/// # Cancellation
+/// A call that is dropped goes on in a task of its own: a client that hangs up after an edit leaves
+/// nothing half purged. Where the edit and the purge are one handler, its client can still hang up
+/// between the two: run both in a task.
 ///
 /// Clones are cheap.
 #[derive(Clone)]
@@ -37,7 +43,9 @@ impl Purger {
     /// store gave no answer: then this process has let go of the response, and others may have not.
     pub async fn purge(&self, uri: &str) -> Result<()> {
         let primary = self.primary(uri)?;
-        self.shared.storage.purge(&primary).await.map_err(unknown)
+        let shared = self.shared.clone();
+        let purge = async move { shared.storage.purge(&primary).await };
+        carry(purge).await.map_err(unknown)
     }
 
     /// Makes all variants of a URI stale: a soft purge.
@@ -52,11 +60,14 @@ impl Purger {
     /// As for [`purge`](Self::purge).
     pub async fn expire(&self, uri: &str) -> Result<()> {
         let primary = self.primary(uri)?;
-        self.shared.storage.expire(&primary).await.map_err(unknown)
+        let shared = self.shared.clone();
+        let expire = async move { shared.storage.expire(&primary).await };
+        carry(expire).await.map_err(unknown)
     }
 
     fn primary(&self, uri: &str) -> Result<Primary> {
-        let parsed: Uri = uri.parse().map_err(|_| invalid())?;
+        let mut parsed: Uri = uri.parse().map_err(|_| invalid())?;
+        self.shared.query.apply(&mut parsed);
         let target = Target {
             scheme: parsed.scheme_str().ok_or_else(invalid)?,
             host: parsed.authority().ok_or_else(invalid)?.as_str(),
@@ -71,13 +82,16 @@ impl Purger {
     /// Removes every response that has this tag: one write, whatever their number. In this process
     /// it looks at every response that is here.
     ///
-    /// A response that is asked for within two seconds after is served and not stored, as the clocks
-    /// of two processes may differ by that much.
+    /// What is asked for from then on is stored, in this process and in any that has seen the purge.
+    /// In another one a response that is asked for within two seconds after may be served and not
+    /// stored, as the clocks of two processes may differ by that much; `Cache-Status` says so.
     ///
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
     pub async fn purge_tag(&self, tag: &str) -> Result<()> {
-        self.shared.storage.purge_tag(tag).await.map_err(unknown)
+        let (shared, tag) = (self.shared.clone(), tag.to_owned());
+        let purge = async move { shared.storage.purge_tag(&tag).await };
+        carry(purge).await.map_err(unknown)
     }
 
     /// Makes every response that has this tag stale, as [`expire`](Self::expire) does for a URI: two
@@ -86,7 +100,9 @@ impl Purger {
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
     pub async fn expire_tag(&self, tag: &str) -> Result<()> {
-        self.shared.storage.expire_tag(tag).await.map_err(unknown)
+        let (shared, tag) = (self.shared.clone(), tag.to_owned());
+        let expire = async move { shared.storage.expire_tag(&tag).await };
+        carry(expire).await.map_err(unknown)
     }
 }
 

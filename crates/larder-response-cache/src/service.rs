@@ -63,10 +63,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return self.change(request);
         }
+        self.shared.query.apply(request.uri_mut());
         let scan = Scan::of(request.headers(), self.shared.view.profile);
         let target = target(request.uri(), scan.host, &self.shared.scheme);
         let asked = target

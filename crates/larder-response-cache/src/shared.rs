@@ -6,6 +6,7 @@ use http::HeaderName;
 use crate::flights::Flights;
 use crate::metrics::Metrics;
 use crate::passes::Passes;
+use crate::query::QueryNames;
 use crate::recording::RecordingLimit;
 use crate::storage::Storage;
 use crate::view::View;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) view: View,
     pub(crate) name: Box<str>,
     pub(crate) scheme: Box<str>,
+    pub(crate) query: QueryNames,
     pub(crate) key_fields: Box<[HeaderName]>,
     /// Bytes.
     pub(crate) max_body: usize,

@@ -48,7 +48,7 @@ pub(crate) struct Forwarding {
 pub(crate) enum Aim {
     /// For what the client asks for, by the client's conditions.
     AsAsked,
-    /// For the whole response, that it can be stored. The client's conditions are checked here.
+    /// For the whole response, so that it can be stored. The client's conditions are checked here.
     Whole,
 }
 
@@ -65,7 +65,8 @@ impl Forwarding {
     {
         let is_validation = !self.asked.is_head && self.validate(request.headers_mut());
         if is_validation {
-            self.aim = Aim::AsAsked;
+            // Its conditions took the place of the client's.
+            self.aim = Aim::Whole;
         } else if self.aim == Aim::Whole {
             Validators::default().apply(request.headers_mut());
         }

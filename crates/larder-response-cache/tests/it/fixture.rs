@@ -288,6 +288,11 @@ pub(crate) const HOUR: (&str, &str) = ("cache-control", "max-age=3600");
 
 impl Origin {
     /// Forgets what it was to answer next.
+    pub(crate) fn last_uri(&self) -> String {
+        let state = self.state.lock().unwrap();
+        state.requests.last().unwrap().uri().to_string()
+    }
+
     pub(crate) fn drop_script(&self) {
         self.state.lock().unwrap().script.clear();
     }

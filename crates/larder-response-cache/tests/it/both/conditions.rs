@@ -62,6 +62,19 @@ async fn what_is_stale_is_validated_and_updated_by_a_304() {
 }
 
 #[tokio::test]
+async fn a_client_that_has_what_replaced_the_stale_response_gets_a_304() {
+    let fixture = super::fixture().await;
+    let short = ("cache-control", "max-age=10");
+    fixture.origin.then(200, &[short, ("etag", "\"a\"")], "one");
+    fixture.get("/").await;
+    fixture.later(20);
+    fixture.origin.then(200, &[short, ("etag", "\"b\"")], "two");
+    let answered = fixture.get_with("/", &[("if-none-match", "\"b\"")]).await;
+    assert_eq!((answered.status.as_u16(), answered.field("etag")), (304, "\"b\""));
+    assert_eq!(fixture.get("/").await.text(), "two");
+}
+
+#[tokio::test]
 async fn what_one_process_validated_is_fresh_for_all() {
     let fixture = super::fixture().await;
     let sibling = fixture.sibling();

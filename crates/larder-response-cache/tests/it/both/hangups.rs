@@ -76,6 +76,18 @@ async fn a_client_that_hangs_up_before_the_response_to_its_change_leaves_nothing
 }
 
 #[tokio::test]
+async fn a_purge_that_is_dropped_halfway_is_done_nevertheless() {
+    let (_place, fixture, gate) = stored().await;
+    let purger = fixture.layer.purger();
+    let purge = tokio::spawn(async move { purger.purge("http://cinema.example/").await });
+    gate.arrived().await;
+    purge.abort();
+    let _ = purge.await;
+    gate.open();
+    is_gone(&fixture).await;
+}
+
+#[tokio::test]
 async fn a_change_of_which_nobody_knows_the_end_leaves_nothing_old() {
     let (_place, fixture, gate) = stored().await;
     gate.open();
