@@ -3,6 +3,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
@@ -16,7 +17,9 @@ use crate::asked::may_store;
 use crate::body::{ResponseBody, tee};
 use crate::cache_status::CacheStatus;
 use crate::carry::{Carried, carry};
-use crate::engine::{Exchange, Failure, Freshness, Refusal, Sharing};
+use crate::engine::{
+    Exchange, Failure, Freshness, Refusal, RequestRules, Reuse, Rules, Sharing, Validators,
+};
 use crate::entry::Entry;
 use crate::fetch::flight_key;
 use crate::flights::Outcome;
@@ -98,6 +101,14 @@ impl Forwarding {
             &freshness,
         )
         .map_err(Refusal::as_str)?;
+        let rules = Rules::of(Sharing::Shared, &said, freshness);
+        let (unasked, now) = (RequestRules::default(), exchange.received);
+        let is_of_use = matches!(rules.judge(&unasked, now), Reuse::Fresh | Reuse::Behind)
+            || rules.may_cover(&unasked, Failure::Answered, Duration::ZERO, now);
+        if !is_of_use && Validators::of(response).is_empty() {
+            // It was stale when it came, or has to be validated and cannot be.
+            return Err(Refusal::Useless.as_str());
+        }
         let length = length.map_err(|Unclear| "content-length")?;
         let least = hint.lower().max(length.unwrap_or_default());
         let is_small = usize::try_from(least).is_ok_and(|least| least <= self.shared.max_body);

@@ -5,6 +5,7 @@
 // The same statements, once for each store.
 #![allow(clippy::duplicate_mod)]
 
+mod bodies;
 mod failures;
 mod fixture;
 mod flights;

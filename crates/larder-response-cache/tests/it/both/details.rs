@@ -23,6 +23,8 @@ async fn every_response_that_is_not_stored_says_why() {
     let long = "a".repeat(101);
     for (at, (fields, why)) in [
         (&[][..], "useless"),
+        (&[("cache-control", "max-age=10"), ("age", "20")], "useless"),
+        (&[("cache-control", "max-age=10, no-cache")], "useless"),
         (&[HOUR, ("vary", "cookie")], "vary"),
         (&[HOUR, ("vary", "*")], "vary"),
         (&[HOUR, ("set-cookie", "a=b")], "set-cookie"),
