@@ -5,7 +5,8 @@ use crate::content::has_content;
 use crate::engine::{Candidate, Freshness, Profile, Refusal, RequestRules, Selecting, Sharing};
 use crate::entry::Entry;
 use crate::key::{Primary, Target};
-use crate::scan::{Bypass, Scan};
+use crate::passing::Bypass;
+use crate::scan::Scan;
 use crate::shared::Shared;
 use crate::view::View;
 

@@ -15,8 +15,8 @@ use crate::future::ResponseFuture;
 use crate::invalidate::Change;
 use crate::key::{hosts, target};
 use crate::metrics::Answer;
-use crate::passing::Passing;
-use crate::scan::{Bypass, Scan, is_grpc};
+use crate::passing::{Bypass, Passing};
+use crate::scan::{Scan, is_grpc};
 use crate::serve::serve;
 use crate::shared::Shared;
 
