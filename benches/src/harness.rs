@@ -11,6 +11,8 @@ pub(crate) enum Bar {
     ThroughputAtLeast(f64),
     /// Our operation takes at most so many nanoseconds.
     NanosAtMost(f64),
+    /// Ours takes at most so many nanoseconds more than the peer's.
+    AddsAtMost(f64),
     /// Ours is at most this. The figures are numbers, not times.
     NumberAtMost(f64),
     /// Told, not judged.
@@ -136,6 +138,14 @@ impl Row {
             Bar::NanosAtMost(most) => (
                 format!("ours ≤ {most:.0} ns"),
                 if self.ours.nanos <= most {
+                    "yes"
+                } else {
+                    "**no**"
+                },
+            ),
+            Bar::AddsAtMost(most) => (
+                format!("adds ≤ {}", shown(most)),
+                if self.ours.nanos - self.peer.nanos <= most {
                     "yes"
                 } else {
                     "**no**"

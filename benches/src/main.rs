@@ -39,6 +39,9 @@ const GROUPS: &[Group] = &[
     ("layer", |_| groups::layer::run()),
     ("leases", groups::leases::run),
     ("response_cache", |_| groups::response_cache::run()),
+    ("response_cache_sockets", |_| {
+        groups::response_cache_sockets::run()
+    }),
     ("redis_get", groups::redis_get::run),
     ("cluster", groups::cluster::run),
     ("session", groups::session::run),

@@ -14,7 +14,7 @@
 //! $ curl -s http://127.0.0.1:3000/film
 //! Nosferatu, page number 2
 //! $ curl -si http://127.0.0.1:3000/mine | grep -i cache-status
-//! cache-status: larder; fwd=uri-miss; fwd-status=200
+//! cache-status: larder; fwd=uri-miss; fwd-status=200; detail=private
 //! ```
 
 use std::env::var;

@@ -9,4 +9,5 @@ pub(crate) mod load_through;
 pub(crate) mod near_hit;
 pub(crate) mod redis_get;
 pub(crate) mod response_cache;
+pub(crate) mod response_cache_sockets;
 pub(crate) mod session;

@@ -1,9 +1,11 @@
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
 
+use crate::content::has_content;
 use crate::engine::{Candidate, Freshness, Profile, Refusal, RequestRules, Selecting, Sharing};
 use crate::entry::Entry;
 use crate::key::{Primary, Target};
+use crate::passing::Bypass;
 use crate::scan::Scan;
 use crate::shared::Shared;
 use crate::view::View;
@@ -16,19 +18,27 @@ pub(crate) struct Asked {
     pub(crate) is_head: bool,
     /// Whether it asks for a part, or sets conditions of its own.
     pub(crate) is_conditional: bool,
+    /// Whether it asks for a part.
+    pub(crate) has_range: bool,
     pub(crate) has_authorization: bool,
 }
 
 impl Asked {
-    /// What the request asks for; nothing where it is none of the cache's business.
+    /// What the request asks for.
+    ///
+    /// # Errors
+    /// Why the cache has nothing to do with it.
     pub(crate) fn of<B: Body>(
         request: &Request<B>,
         target: Target<'_>,
         scan: Scan<'_>,
         shared: &Shared,
-    ) -> Option<Self> {
-        if scan.is_other_business || !request.body().is_end_stream() {
-            return None;
+    ) -> Result<Self, Bypass> {
+        if let Some(bypass) = scan.bypass {
+            return Err(bypass);
+        }
+        if has_content(request, scan.framing) {
+            return Err(Bypass::RequestBody);
         }
         let rules = if scan.has_rules {
             RequestRules::of(request.headers())
@@ -36,19 +46,21 @@ impl Asked {
             RequestRules::default()
         };
         if rules.no_store {
-            return None;
+            return Err(Bypass::NoStore);
         }
         let claims = if shared.key_fields.is_empty() && scan.claims.is_empty() {
             Selecting::default()
         } else {
-            Selecting::from_names(shared.key_fields.iter().cloned().chain(scan.claims))?
+            Selecting::from_names(shared.key_fields.iter().cloned().chain(scan.claims))
+                .ok_or(Bypass::KeyFields)?
         };
-        Some(Self {
+        Ok(Self {
             primary: Primary::new(shared.view.profile, target),
             claims,
             rules,
             is_head: request.method() == Method::HEAD,
             is_conditional: scan.is_conditional,
+            has_range: scan.has_range,
             has_authorization: scan.has_authorization,
         })
     }

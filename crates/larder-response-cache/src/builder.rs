@@ -14,9 +14,14 @@ use crate::flights::Flights;
 use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::passes::Passes;
+use crate::query::QueryNames;
+use crate::recording::RecordingLimit;
 use crate::shared::Shared;
 use crate::storage::Storage;
 use crate::view::View;
+
+/// Bytes that all responses which are being stored hold together, if nothing else is said.
+const MAX_RECORDING: usize = 64 * 1024 * 1024;
 
 /// Makes a [`ResponseCacheLayer`]: [`ResponseCacheLayer::builder`] begins one,
 /// [`build`](Self::build) ends it.
@@ -27,12 +32,15 @@ pub struct Builder {
     profile: Profile,
     name: String,
     scheme: Option<Scheme>,
+    query: QueryNames,
     key_fields: Vec<HeaderName>,
     targeted: Vec<HeaderName>,
     tag_field: HeaderName,
     near_capacity: usize,
     near_ttl: Duration,
     max_body: usize,
+    /// None for the default.
+    max_recording: Option<usize>,
     max_variants: usize,
     store_deadline: Duration,
     wait: Duration,
@@ -48,17 +56,19 @@ impl Builder {
             profile: Profile::Safe,
             name: "larder".to_owned(),
             scheme: None,
+            query: QueryNames::All,
             key_fields: Vec::new(),
             targeted: Vec::new(),
             tag_field: HeaderName::from_static("cache-tag"),
             near_capacity: 64 * 1024 * 1024,
             near_ttl: Duration::from_secs(10),
             max_body: 2 * 1024 * 1024,
+            max_recording: None,
             max_variants: 32,
             store_deadline: Duration::from_millis(150),
             wait: Duration::from_secs(5),
             pass_for: Duration::from_secs(10),
-            stale_while_disconnected: Duration::from_secs(3600),
+            stale_while_disconnected: Duration::from_secs(30),
         }
     }
 
@@ -86,6 +96,29 @@ impl Builder {
     /// [`with_key_field`](Self::with_key_field).
     pub fn with_scheme(mut self, scheme: Scheme) -> Self {
         self.scheme = Some(scheme);
+        self
+    }
+
+    /// Names the parts of a query that select a response. Default: the whole query does, to the byte.
+    ///
+    /// Any other part of the query of a GET or HEAD is taken out before the cache looks and before the
+    /// inner service is asked, and these are put in this order, so that a made-up query makes no new
+    /// page. axum's `OriginalUri` shows the same. Names are compared as they are written, with their percent-encoding.
+    pub fn with_query_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.query = QueryNames::Only(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Names the parts of a query that select no response, such as those that advertisers add. It
+    /// takes the place of [`with_query_names`](Self::with_query_names).
+    ///
+    /// They are taken out of a GET or HEAD before the cache looks and before the inner service is
+    /// asked. Names are compared as they are written.
+    pub fn with_ignored_query_names<N: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Self {
+        self.query = QueryNames::Except(names.into_iter().map(Into::into).collect());
         self
     }
 
@@ -139,6 +172,17 @@ impl Builder {
         self
     }
 
+    /// How many bytes of bodies are held at once, over all responses that are being stored, with what
+    /// their clients have not read of them. Default: 64 MiB, or one body of the largest size if that
+    /// is more.
+    ///
+    /// Past it a response streams at its client's pace and is not stored;
+    /// `larder_response_cache_recordings_refused_total` counts those.
+    pub fn with_max_recording(mut self, bytes: usize) -> Self {
+        self.max_recording = Some(bytes);
+        self
+    }
+
     /// How many variants of a URI are stored. Default: 32. One more takes the place of the oldest.
     pub fn with_max_variants(mut self, variants: usize) -> Self {
         self.max_variants = variants;
@@ -152,8 +196,10 @@ impl Builder {
         self
     }
 
-    /// How long a request waits for another one's fetch of the same response before one of those
-    /// who wait takes over. Default: 5 s. No request waits more than three times that.
+    /// How long a request waits for others that fetch the same response, all in all. Default: 5 s.
+    ///
+    /// Then it asks for itself, and so do all who have waited so long. A response that is stored
+    /// meanwhile is served at once, whoever fetched it.
     pub fn with_wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
@@ -168,7 +214,9 @@ impl Builder {
 
     /// For how long past its freshness a response may be served while the inner service gives
     /// errors instead of responses, where the response does not forbid it (RFC 9111, 4.2.4).
-    /// Default: an hour. `Duration::ZERO` leaves it to `stale-if-error`.
+    /// Default: 30 s. `Duration::ZERO` leaves it to `stale-if-error`.
+    ///
+    /// For so long a response stays in the store at least, where it says nothing longer.
     pub fn with_stale_while_disconnected(mut self, time: Duration) -> Self {
         self.stale_while_disconnected = time;
         self
@@ -192,8 +240,10 @@ impl Builder {
             "its name must be a token of at most 64 characters that begins with a letter"
         } else if self.key_fields.len() > MAX_SELECTING / 2 {
             "it takes at most 8 key fields"
-        } else if self.max_variants == 0 || self.max_body == 0 {
+        } else if self.max_variants == 0 || self.max_body == 0 || self.max_recording == Some(0) {
             "a cap must not be zero"
+        } else if self.max_recording.is_some_and(|most| most < self.max_body) {
+            "with_max_recording must be at least with_max_body: no body of that size could be stored"
         } else if self.store_deadline.is_zero() || self.wait.is_zero() {
             "a deadline must not be zero"
         } else {
@@ -221,6 +271,7 @@ impl Builder {
             clock: self.clock,
             metrics: metrics.clone(),
             near_ttl: self.near_ttl,
+            stale_while_disconnected: self.stale_while_disconnected,
             max_variants: self.max_variants,
             tag_field: self.tag_field,
             begun: AtomicI64::new(0),
@@ -233,8 +284,13 @@ impl Builder {
             view,
             name: self.name.into(),
             scheme: self.scheme.map(|scheme| scheme.as_str().into()),
+            query: self.query,
             key_fields: self.key_fields.into(),
             max_body: self.max_body,
+            recordings: Arc::new(RecordingLimit::new(
+                self.max_recording
+                    .unwrap_or(MAX_RECORDING.max(self.max_body)),
+            )),
             wait: self.wait,
             stale_while_disconnected: self.stale_while_disconnected,
         })

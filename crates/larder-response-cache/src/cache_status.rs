@@ -6,6 +6,8 @@ use larder_store::Timestamp;
 /// Why a request went to the inner service (RFC 9211, 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forward {
+    /// The cache has nothing to do with the request.
+    Bypass,
     /// Nothing was stored for the URI.
     UriMiss,
     /// Something was, for other requests.
@@ -29,6 +31,10 @@ pub(crate) enum CacheStatus {
         why: Forward,
         status: Option<StatusCode>,
         is_stored: bool,
+        /// Whether it was another request that went, and this one waited for it.
+        is_collapsed: bool,
+        /// Why the response is not stored (RFC 9211, 2.8).
+        detail: Option<&'static str>,
     },
     /// From what another request fetched at the same time.
     Collapsed { ttl: i64 },
@@ -49,6 +55,63 @@ impl CacheStatus {
         }
     }
 
+    /// From what is stored, stale, in place of a failure with this status.
+    pub(crate) fn covered(status: Option<StatusCode>) -> Self {
+        Self::Forwarded {
+            why: Forward::Stale,
+            status,
+            is_stored: false,
+            is_collapsed: false,
+            detail: None,
+        }
+    }
+
+    /// The same for one who waited for the request that went.
+    pub(crate) fn and_collapsed(self) -> Self {
+        match self {
+            Self::Forwarded {
+                why,
+                status,
+                is_stored,
+                detail,
+                ..
+            } => Self::Forwarded {
+                why,
+                status,
+                is_stored,
+                is_collapsed: true,
+                detail,
+            },
+            other => other,
+        }
+    }
+
+    /// From the inner service, and stored.
+    pub(crate) fn stored(why: Forward, status: Option<StatusCode>) -> Self {
+        Self::Forwarded {
+            why,
+            status,
+            is_stored: true,
+            is_collapsed: false,
+            detail: None,
+        }
+    }
+
+    /// From the inner service, and not stored for this reason.
+    pub(crate) fn not_stored(
+        why: Forward,
+        status: Option<StatusCode>,
+        detail: &'static str,
+    ) -> Self {
+        Self::Forwarded {
+            why,
+            status,
+            is_stored: false,
+            is_collapsed: false,
+            detail: Some(detail),
+        }
+    }
+
     /// Adds the member behind those of caches nearer to the origin.
     pub(crate) fn add(self, name: &str, headers: &mut HeaderMap) {
         if let Ok(value) = HeaderValue::try_from(self.member(name)) {
@@ -64,8 +127,11 @@ impl CacheStatus {
                 why,
                 status,
                 is_stored,
+                is_collapsed,
+                detail,
             } => {
                 let why = match why {
+                    Forward::Bypass => "bypass",
                     Forward::UriMiss => "uri-miss",
                     Forward::VaryMiss => "vary-miss",
                     Forward::Stale => "stale",
@@ -79,6 +145,13 @@ impl CacheStatus {
                 }
                 if is_stored {
                     member.push_str("; stored");
+                }
+                if is_collapsed {
+                    member.push_str("; collapsed");
+                }
+                if let Some(detail) = detail {
+                    member.push_str("; detail=");
+                    member.push_str(detail);
                 }
                 member
             }
@@ -113,11 +186,15 @@ mod tests {
                 why: Forward::UriMiss,
                 status: Some(StatusCode::OK),
                 is_stored: true,
+                is_collapsed: false,
+                detail: None,
             },
             CacheStatus::Forwarded {
                 why: Forward::Request,
                 status: None,
                 is_stored: false,
+                is_collapsed: true,
+                detail: Some("set-cookie"),
             },
         ] {
             let mut headers = HeaderMap::new();

@@ -5,21 +5,22 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use larder_store::Timestamp;
 use smallvec::SmallVec;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::asked::Asked;
 use crate::body::ResponseBody;
 use crate::cache_status::{CacheStatus, Forward};
-use crate::engine::{Reuse, Validators};
+use crate::engine::{Failure, Profile, Reuse, Validators};
 use crate::entry::Entry;
 use crate::flights::{Lead, Outcome, Place};
-use crate::forward::Forwarding;
+use crate::forward::{Aim, Forwarding};
 use crate::metrics::Answer;
 use crate::serve::serve;
 use crate::shared::Shared;
-use crate::storage::Found;
+use crate::storage::{FETCH_LIMIT, Found};
 
-/// How often a request waits for another one's fetch.
+/// How often a request waits for another one's fetch, all within the time of one wait.
 const WAITS: usize = 3;
 
 /// A request that was not answered at once, and the instance of the inner service for it.
@@ -75,6 +76,10 @@ impl<S> Fetch<S> {
             Turn::Ask(found, lead) => {
                 let forwarding = Forwarding {
                     why: why(&asked, &found, shared.storage.now()),
+                    aim: match lead {
+                        Some(_) => Aim::Whole,
+                        None => Aim::AsAsked,
+                    },
                     shared,
                     asked,
                     headers,
@@ -104,15 +109,17 @@ impl<S> Fetch<S> {
         let Some(lead) = self.shared.flights.lead(&key) else {
             return;
         };
-        // The conditions were the client's, who has its answer.
+        // The conditions, and the part, were the client's, who has its answer.
         Validators::default().apply(request.headers_mut());
         let forwarding = Forwarding {
             why: Forward::Stale,
+            aim: Aim::Whole,
             shared: self.shared,
             headers: request.headers().clone(),
             asked: Asked {
                 is_head: false,
                 is_conditional: false,
+                has_range: false,
                 ..asked
             },
             found,
@@ -120,17 +127,29 @@ impl<S> Fetch<S> {
         };
         *request.method_mut() = http::Method::GET;
         tokio::spawn(async move {
-            // A failure leaves what is stored as it was.
-            let _ = forwarding.ask(self.inner, request).await;
+            // What comes later is not stored. A failure leaves what is stored as it was.
+            let asking = forwarding.ask(self.inner, request);
+            let _ = tokio::time::timeout(FETCH_LIMIT, asking).await;
         });
     }
 }
 
+/// What one who waited is told to do, after one more look.
+#[derive(Clone, Copy)]
+enum Told {
+    /// To wait no longer, and to lead if nobody else does.
+    Go,
+    /// That the origin failed, so that what is stale may do.
+    Failed(Failure, Option<StatusCode>),
+}
+
 /// Looks, and waits for those who fetch the same, until it is clear how the request is answered.
+///
+/// It waits for one deadline at most, however often.
 async fn wait_for_turn(shared: &Shared, asked: &Asked, headers: &HeaderMap) -> Turn {
     let storage = &shared.storage;
-    let mut was_collapsed = false;
-    let mut waits = 0;
+    let (mut was_collapsed, mut told) = (false, None);
+    let (mut waits, mut until) = (0, None);
     loop {
         let mut found = storage.find(&asked.primary, &asked.claims, headers).await;
         found.entry = found
@@ -148,10 +167,32 @@ async fn wait_for_turn(shared: &Shared, asked: &Asked, headers: &HeaderMap) -> T
             Some((_, Reuse::Stale)) | None => {}
         }
         let is_alone = asked.is_head || asked.has_authorization || asked.rules.only_if_cached;
-        if is_alone || asked.is_conditional || asked.rules.no_cache || waits == WAITS {
+        // By the letter a client's conditions go on as they are, so that the answer may be its alone.
+        let is_own = asked.is_conditional && shared.view.profile == Profile::Rfc;
+        let is_alone = is_alone || is_own || asked.has_range || asked.rules.no_cache;
+        if is_alone || waits == WAITS {
             return Turn::Ask(found, None);
         }
         let key = flight_key(asked, &found, headers);
+        match told {
+            Some(Told::Failed(failure, status)) => {
+                let limit = shared.stale_while_disconnected;
+                let may_do =
+                    |it: &Arc<Entry>| it.rules.may_cover(&asked.rules, failure, limit, now);
+                return match found.entry.take_if(|entry| may_do(entry)) {
+                    Some(entry) => {
+                        let how = CacheStatus::covered(status).and_collapsed();
+                        Turn::Serve(entry, how, Answer::Covered)
+                    }
+                    None => Turn::Ask(found, None),
+                };
+            }
+            Some(Told::Go) => {
+                let lead = shared.flights.lead(&key);
+                return Turn::Ask(found, lead);
+            }
+            None => {}
+        }
         if shared.passes.is_marked(storage.front.hash(&key), now) {
             return Turn::Ask(found, None);
         }
@@ -168,15 +209,20 @@ async fn wait_for_turn(shared: &Shared, asked: &Asked, headers: &HeaderMap) -> T
                     _ => Turn::Ask(found, Some(lead)),
                 };
             }
-            Place::Follow(mut follow) => match follow.outcome(shared.wait).await {
-                Some(Outcome::Unshared) => return Turn::Ask(found, None),
-                Some(Outcome::Landed) => was_collapsed = true,
-                Some(Outcome::Aloft) => {}
-                None => {
-                    shared.metrics.gave_up_waiting();
-                    shared.flights.give_up(&key, &follow);
+            Place::Follow(mut follow) => {
+                let until = *until.get_or_insert_with(|| Instant::now() + shared.wait);
+                match follow.outcome(until).await {
+                    Some(Outcome::Unshared) => return Turn::Ask(found, None),
+                    Some(Outcome::Landed) => was_collapsed = true,
+                    Some(Outcome::Failed(how, status)) => told = Some(Told::Failed(how, status)),
+                    Some(Outcome::Aloft) => {}
+                    None => {
+                        shared.metrics.gave_up_waiting();
+                        shared.flights.give_up(&key, &follow);
+                        told = Some(Told::Go);
+                    }
                 }
-            },
+            }
         }
         waits += 1;
     }

@@ -1,11 +1,14 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use http::StatusCode;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use crate::engine::Failure;
 
 const SHARDS: usize = 16;
 
@@ -15,7 +18,7 @@ pub(crate) struct Flights {
     hasher: RandomState,
 }
 
-type Shard = HashMap<Box<[u8]>, watch::Receiver<Outcome>, RandomState>;
+type Shard = HashMap<Box<[u8]>, watch::Sender<Outcome>, RandomState>;
 
 /// What became of a fetch, for those who wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub(crate) enum Outcome {
     Landed,
     /// There is nothing to share: each has to ask for itself.
     Unshared,
+    /// The origin failed, with this status if it answered: who may be served something stale is.
+    Failed(Failure, Option<StatusCode>),
 }
 
 /// The place of one who asks.
@@ -61,12 +66,12 @@ impl Flights {
     /// Joins the flight of `key`, or leads a new one.
     pub(crate) fn join(self: &Arc<Self>, key: &[u8]) -> Place {
         let mut shard = self.shard(key).lock();
-        if let Some(outcome) = shard.get(key) {
-            let outcome = outcome.clone();
+        if let Some(flight) = shard.get(key) {
+            let outcome = flight.subscribe();
             return Place::Follow(Follow { outcome });
         }
-        let (sender, receiver) = watch::channel(Outcome::Aloft);
-        shard.insert(key.into(), receiver);
+        let (sender, _) = watch::channel(Outcome::Aloft);
+        shard.insert(key.into(), sender.clone());
         Place::Lead(Lead {
             flights: self.clone(),
             key: key.into(),
@@ -87,9 +92,17 @@ impl Flights {
         let mut shard = self.shard(key).lock();
         let is_same = shard
             .get(key)
-            .is_some_and(|flight| flight.same_channel(&stalled.outcome));
+            .is_some_and(|flight| flight.subscribe().same_channel(&stalled.outcome));
         if is_same {
             shard.remove(key);
+        }
+    }
+
+    /// Tells those who wait for `key`, whoever they wait for, that the response is stored.
+    pub(crate) fn land(&self, key: &[u8]) {
+        let flight = self.shard(key).lock().remove(key);
+        if let Some(flight) = flight {
+            flight.send_replace(Outcome::Landed);
         }
     }
 }
@@ -97,7 +110,10 @@ impl Flights {
 impl Lead {
     /// Ends the flight, and tells those who wait.
     pub(crate) fn end(self, outcome: Outcome) {
-        self.take_off();
+        match outcome {
+            Outcome::Landed => self.flights.land(&self.key),
+            _ => self.take_off(),
+        }
         self.outcome.send_replace(outcome);
     }
 
@@ -105,7 +121,7 @@ impl Lead {
         let mut shard = self.flights.shard(&self.key).lock();
         let is_same = shard
             .get(&self.key)
-            .is_some_and(|flight| flight.same_channel(&self.outcome.subscribe()));
+            .is_some_and(|flight| flight.same_channel(&self.outcome));
         if is_same {
             shard.remove(&self.key);
         }
@@ -119,11 +135,11 @@ impl Drop for Lead {
 }
 
 impl Follow {
-    /// What became of the flight: [`Outcome::Aloft`] where its leader went away; nothing after
+    /// What became of the flight: [`Outcome::Aloft`] where its leader went away; nothing at
     /// `deadline`.
-    pub(crate) async fn outcome(&mut self, deadline: Duration) -> Option<Outcome> {
+    pub(crate) async fn outcome(&mut self, deadline: Instant) -> Option<Outcome> {
         let ended = self.outcome.wait_for(|outcome| *outcome != Outcome::Aloft);
-        match tokio::time::timeout(deadline, ended).await {
+        match timeout_at(deadline, ended).await {
             Ok(Ok(outcome)) => Some(*outcome),
             Ok(Err(_)) => Some(Outcome::Aloft),
             Err(_) => None,
@@ -146,7 +162,9 @@ mod tests {
         }
     }
 
-    const SOON: Duration = Duration::from_secs(5);
+    fn soon() -> Instant {
+        Instant::now() + std::time::Duration::from_secs(5)
+    }
 
     #[tokio::test(start_paused = true)]
     async fn all_learn_what_became_of_it() {
@@ -154,8 +172,8 @@ mod tests {
         let lead = lead(&flights);
         let (mut one, mut two) = (follow(&flights), follow(&flights));
         lead.end(Outcome::Landed);
-        assert_eq!(one.outcome(SOON).await, Some(Outcome::Landed));
-        assert_eq!(two.outcome(SOON).await, Some(Outcome::Landed));
+        assert_eq!(one.outcome(soon()).await, Some(Outcome::Landed));
+        assert_eq!(two.outcome(soon()).await, Some(Outcome::Landed));
         assert!(flights.lead(b"a").is_some());
     }
 
@@ -165,7 +183,7 @@ mod tests {
         let lead = lead(&flights);
         let mut one = follow(&flights);
         drop(lead);
-        assert_eq!(one.outcome(SOON).await, Some(Outcome::Aloft));
+        assert_eq!(one.outcome(soon()).await, Some(Outcome::Aloft));
         assert!(flights.lead(b"a").is_some());
     }
 
@@ -174,12 +192,23 @@ mod tests {
         let flights = Arc::new(Flights::new());
         let stalled = lead(&flights);
         let mut one = follow(&flights);
-        assert_eq!(one.outcome(SOON).await, None);
+        assert_eq!(one.outcome(soon()).await, None);
         flights.give_up(b"a", &one);
         let next = lead(&flights);
         drop(stalled);
         let mut two = follow(&flights);
         next.end(Outcome::Unshared);
-        assert_eq!(two.outcome(SOON).await, Some(Outcome::Unshared));
+        assert_eq!(two.outcome(soon()).await, Some(Outcome::Unshared));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_response_that_is_stored_frees_those_too_who_wait_for_a_later_fetch() {
+        let flights = Arc::new(Flights::new());
+        let slow = lead(&flights);
+        flights.give_up(b"a", &follow(&flights));
+        let _next = lead(&flights);
+        let mut one = follow(&flights);
+        slow.end(Outcome::Landed);
+        assert_eq!(one.outcome(soon()).await, Some(Outcome::Landed));
     }
 }

@@ -7,6 +7,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::body::ResponseBody;
+use crate::passing::Passing;
 
 pin_project! {
     /// The future of a [`ResponseCache`](crate::ResponseCache).
@@ -16,7 +17,9 @@ pin_project! {
     ///
     /// # Cancellation
     /// A dropped future that was waiting for another request's fetch harms nobody. One that was
-    /// fetching for others hands that to one of them.
+    /// fetching for others hands that to one of them. What a response that came makes invalid, or
+    /// has to store, is seen to in a task; and where the inner service was asked for a change and
+    /// nobody knows what became of it, what is stored for its URI is removed.
     pub struct ResponseFuture<F, B: Body, E> {
         #[pin]
         state: State<F, B, E>,
@@ -30,7 +33,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, B: Body, E> {
         Ready { response: Option<Response<ResponseBody<B>>> },
-        Passed { #[pin] inner: F },
+        Passed { #[pin] inner: F, passing: Passing },
         Boxed { inner: Boxed<B, E> },
     }
 }
@@ -43,9 +46,9 @@ impl<F, B: Body, E> ResponseFuture<F, B, E> {
         }
     }
 
-    pub(crate) fn passed(inner: F) -> Self {
+    pub(crate) fn passed(inner: F, passing: Passing) -> Self {
         Self {
-            state: State::Passed { inner },
+            state: State::Passed { inner, passing },
         }
     }
 
@@ -70,9 +73,9 @@ where
                 Some(response) => Poll::Ready(Ok(response)),
                 None => Poll::Pending,
             },
-            StateProjection::Passed { inner } => inner
-                .poll(cx)
-                .map_ok(|response| response.map(ResponseBody::through)),
+            StateProjection::Passed { inner, passing } => {
+                inner.poll(cx).map_ok(|response| passing.on(response))
+            }
             StateProjection::Boxed { inner } => inner.as_mut().poll(cx),
         }
     }

@@ -1,19 +1,70 @@
+use std::sync::Arc;
+
 use http::{HeaderMap, StatusCode};
+use tokio::runtime::Handle;
 
 use crate::asked::Origin;
+use crate::carry::carry;
 use crate::engine::targets;
 use crate::shared::Shared;
 
-/// Removes what a response to an unsafe request makes invalid (RFC 9111, 4.4), before the response
-/// is sent on: who made the change sees it at the next request.
-pub(crate) async fn invalidate(
-    shared: &Shared,
-    origin: &Origin,
-    status: StatusCode,
-    response: &HeaderMap,
-) {
-    let paths = targets(&origin.scheme, &origin.host, &origin.path, status, response);
+/// An unsafe request, until what it makes invalid is removed (RFC 9111, 4.4).
+///
+/// Where it is dropped before its response came, nobody knows whether it changed anything. Then what
+/// is stored for its URI is removed: to ask the origin once more is right in either case.
+pub(crate) struct Change {
+    shared: Arc<Shared>,
+    origin: Option<Origin>,
+}
+
+impl Change {
+    pub(crate) fn new(shared: Arc<Shared>, origin: Origin) -> Self {
+        Self {
+            shared,
+            origin: Some(origin),
+        }
+    }
+
+    /// Removes what the response makes invalid, before the response is sent on: who made the change
+    /// sees it at the next request.
+    pub(crate) async fn ended(mut self, status: StatusCode, response: &HeaderMap) {
+        let Some(origin) = self.origin.take() else {
+            return;
+        };
+        let targets = |scheme: &str| targets(scheme, &origin.host, &origin.path, status, response);
+        let mut paths = targets(origin.scheme.as_str());
+        if self.shared.scheme.is_some() {
+            // Whatever scheme a field names, requests for its URI have the declared one.
+            paths.extend(["http", "https"].into_iter().flat_map(targets));
+            paths.sort_unstable();
+            paths.dedup();
+        }
+        if !paths.is_empty() {
+            carry(remove(self.shared.clone(), origin, paths)).await;
+        }
+    }
+
+    /// The same where there was no response.
+    pub(crate) async fn ended_in_doubt(mut self) {
+        if let Some(origin) = self.origin.take() {
+            let paths = vec![origin.path.clone()];
+            carry(remove(self.shared.clone(), origin, paths)).await;
+        }
+    }
+}
+
+impl Drop for Change {
+    fn drop(&mut self) {
+        if let (Some(origin), Ok(runtime)) = (self.origin.take(), Handle::try_current()) {
+            let paths = vec![origin.path.clone()];
+            runtime.spawn(remove(self.shared.clone(), origin, paths));
+        }
+    }
+}
+
+async fn remove(shared: Arc<Shared>, origin: Origin, paths: Vec<String>) {
     for path in paths {
+        let path = shared.query.path(&path);
         let primary = origin.primary(shared.view.profile, &path);
         // A store that fails was counted, and cannot be told.
         let _ = shared.storage.purge(&primary).await;

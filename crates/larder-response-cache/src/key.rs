@@ -15,7 +15,7 @@ const PURGES: Kind = Kind::evictable("response-purges");
 
 /// How many groups of URIs share a key of their purges. A purge of one URI keeps what is being
 /// fetched for the first time in its group from being stored.
-const GROUPS: u64 = 4096;
+const GROUPS: u64 = 65_536;
 
 /// The longest URI that is cached, in bytes.
 const MAX_URI: usize = 8 * 1024;

@@ -11,8 +11,9 @@ use crate::{Builder, Purger, ResponseCache};
 ///
 /// Its rules, in order:
 ///
-/// 1. A request is none of its business, and goes through untouched, where it has a method other
-///    than GET and HEAD, a body, `no-store`, `If-Match`, `If-Unmodified-Since` or `Expect`, where it asks for
+/// 1. A request is none of its business, and goes through, where it has a method other than GET and
+///    HEAD, content (a field that frames it, or over HTTP/2 a body that has not ended), `no-store`,
+///    `If-Match`, `If-Unmodified-Since`, `Expect` or `A-IM`, where it asks for
 ///    an upgrade, gRPC or an event stream, where its `Connection` names fields that are to be taken
 ///    away, or where its host is in doubt; in the safe profile also where it asks for another method
 ///    or path than its own (`X-HTTP-Method-Override`).
@@ -24,22 +25,30 @@ use crate::{Builder, Purger, ResponseCache};
 /// 4. What is stale is served within `stale-while-revalidate` while one request validates it in the
 ///    background (RFC 5861, 3).
 /// 5. Otherwise the inner service is asked, by what is stored if there is a validator (RFC 9111,
-///    4.3.1). Of requests that come at the same time for the same response one asks and the others
-///    wait, unless it is known that the response cannot be shared.
+///    4.3.1), otherwise for the whole: a 304 to the client is made here (by
+///    [`Profile::Rfc`](crate::engine::Profile) its conditions go on as they are). Of requests that come at the
+///    same time for the same response one asks and the others wait, once and for no longer than
+///    [`Builder::with_wait`], unless it is known that the response cannot be shared. A part is asked
+///    for as it is.
 /// 6. A response is stored where RFC 9111, 3 permits it for a shared cache, the
-///    [profile](crate::engine::Profile) too, it depends on nothing but the key, and it is complete and not
-///    too large. Of several the newest is kept. What comes in place of a stored response, and is not
-///    stored, may take that away (4.3.3). It streams to
-///    the one who asked while it is being stored; all else streams through untouched.
+///    [profile](crate::engine::Profile) too, it depends on nothing but the key, and it is complete and
+///    not too large. Of several the newest is kept. What comes in place of a stored response, and is
+///    not stored, may take that away (4.3.3). A body that is ready is stored, and then sent with its
+///    head and its length; one that is not streams to the one who asked while it is being stored; all
+///    else streams through.
 /// 7. Where the inner service fails, what is stale is served within `stale-if-error` (RFC 5861, 4),
 ///    unless it forbids that.
 /// 8. A 200 to a HEAD brings what is stored for GET up to date, or takes it away where it is of other
 ///    content (RFC 9111, 4.3.5).
 /// 9. A response to an unsafe request that is no error makes what is stored for its URI invalid, and
 ///    for the URIs of the same origin that `Location` and `Content-Location` name (RFC 9111, 4.4).
+///    Where there is no response, as the client hung up or the inner service failed, its own URI is
+///    made invalid. A POST of gRPC makes nothing invalid.
+/// 10. Every response from the inner service says in `Cache-Status` that it is stored, or why it is
+///     not, as `detail` (RFC 9211, 2.8). gRPC is left as it is.
 ///
-/// A store that fails is as if there were none: requests are answered by the inner service, after at
-/// most the store's deadline, and counted.
+/// A store that fails is as if there were none: requests are answered by the inner service, and each
+/// question to the store, which is counted, takes at most its deadline.
 ///
 /// # Deployment
 /// Put it outside of whatever makes responses personal, sessions above all, and inside of

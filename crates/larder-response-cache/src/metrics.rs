@@ -10,6 +10,7 @@ pub(crate) struct Metrics {
     stored: Counter,
     refused: Counter,
     gave_up_waiting: Counter,
+    recording_refused: Counter,
     purged: Counter,
 }
 
@@ -56,6 +57,7 @@ impl Metrics {
             stored: named("larder_response_cache_stored_total"),
             refused: named("larder_response_cache_outdated_total"),
             gave_up_waiting: named("larder_response_cache_waits_given_up_total"),
+            recording_refused: named("larder_response_cache_recordings_refused_total"),
             purged: named("larder_response_cache_purges_total"),
         }
     }
@@ -79,6 +81,11 @@ impl Metrics {
 
     pub(crate) fn gave_up_waiting(&self) {
         self.gave_up_waiting.increment(1);
+    }
+
+    /// A response was not stored, as those that are being stored held too much together.
+    pub(crate) fn recording_refused(&self) {
+        self.recording_refused.increment(1);
     }
 
     pub(crate) fn purged(&self) {

@@ -1,16 +1,20 @@
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 use tokio::time::{Instant, timeout_at};
 
 use crate::body::Sink;
-use crate::engine::Exchange;
+use crate::engine::{Exchange, Refusal};
 use crate::entry::Entry;
 use crate::forward::Forwarding;
-use crate::storage::FETCH_LIMIT;
+use crate::storage::{Committed, FETCH_LIMIT};
+
+/// How many frames are read before others get their turn.
+const FRAMES_AT_ONCE: usize = 64;
 
 /// Reads a body that may be stored, at the pace of the inner service, gives each frame to the
 /// reader as it comes, and stores the whole.
@@ -21,27 +25,47 @@ pub(crate) struct Pump {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) exchange: Exchange,
+    /// What the response says of its length, in bytes.
+    pub(crate) length: Option<u64>,
     pub(crate) forwarding: Forwarding,
 }
 
+/// What became of a body that was read to be stored.
+pub(crate) enum Recorded {
+    /// It was read to its end.
+    Whole(Committed, Arc<Entry>),
+    /// It is not stored, for this reason, and the reader has the rest.
+    Not(&'static str),
+}
+
 impl Pump {
-    pub(crate) async fn run<B: Body<Data = Bytes>>(self, mut body: Pin<Box<B>>, sink: Sink<B>) {
-        let deadline = Instant::now() + FETCH_LIMIT.saturating_sub(Duration::from_secs(1));
+    pub(crate) async fn run<B: Body<Data = Bytes>>(
+        self,
+        mut body: Pin<Box<B>>,
+        sink: Sink<B>,
+    ) -> Recorded {
+        let deadline = Instant::now() + self.time_left();
         let mut chunks: Vec<Bytes> = Vec::new();
-        let mut length = 0;
+        let (mut length, mut frames) = (0, 0);
         loop {
             if body.is_end_stream() {
-                return self.store(chunks, length).await;
+                return self.store(chunks, length, &sink).await;
+            }
+            frames += 1;
+            if frames % FRAMES_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
             }
             let frame = match timeout_at(deadline, next(&mut body)).await {
                 Err(_) => {
                     self.forwarding.give_up();
-                    return sink.hand_over(body);
+                    sink.hand_over(body);
+                    return Recorded::Not("timeout");
                 }
-                Ok(None) => return self.store(chunks, length).await,
+                Ok(None) => return self.store(chunks, length, &sink).await,
                 Ok(Some(Err(error))) => {
                     self.forwarding.give_up();
-                    return sink.fail(error);
+                    sink.fail(error);
+                    return Recorded::Not(INCOMPLETE);
                 }
                 Ok(Some(Ok(frame))) => frame,
             };
@@ -52,33 +76,52 @@ impl Pump {
                     if let Ok(trailers) = frame.into_trailers() {
                         sink.push_trailers(trailers);
                     }
-                    return self.forwarding.give_up();
+                    self.forwarding.give_up();
+                    return Recorded::Not("trailers");
                 }
             };
             length += chunk.len();
-            if length > self.forwarding.shared.max_body {
-                sink.push(chunk);
-                let now = self.forwarding.shared.storage.now();
+            let shared = &self.forwarding.shared;
+            let too_much = if length > shared.max_body {
+                let now = shared.storage.now();
                 self.forwarding.pass_from_now_on(now);
+                Some(Refusal::TooLarge.as_str())
+            } else if !sink.reserve(chunk.len()) {
+                shared.metrics.recording_refused();
+                Some("recording-limit")
+            } else {
+                None
+            };
+            if let Some(reason) = too_much {
+                sink.push(chunk);
                 self.forwarding.give_up();
-                return sink.hand_over(body);
+                sink.hand_over(body);
+                return Recorded::Not(reason);
             }
             chunks.push(chunk.clone());
             if body.is_end_stream() {
-                self.store(chunks, length).await;
-                return sink.push(chunk);
+                let recorded = self.store(chunks, length, &sink).await;
+                sink.push(chunk);
+                return recorded;
             }
             sink.push(chunk);
         }
     }
 
+    /// For how long a body is waited for: what comes later is not stored.
+    fn time_left(&self) -> Duration {
+        let now = self.forwarding.shared.storage.now();
+        let last = FETCH_LIMIT.saturating_sub(Duration::from_secs(1));
+        last.saturating_sub(now.since(self.exchange.sent))
+    }
+
     /// Stores the response, unless it is shorter or longer than it said.
-    async fn store(self, chunks: Vec<Bytes>, length: usize) {
-        let said = self.headers.get(header::CONTENT_LENGTH);
-        let said = said.map(|said| said.to_str().ok()?.parse::<usize>().ok());
-        if said.is_some_and(|said| said != Some(length)) {
-            return self.forwarding.give_up();
+    async fn store<B: Body>(self, chunks: Vec<Bytes>, length: usize, sink: &Sink<B>) -> Recorded {
+        if self.length.is_some_and(|said| said != length as u64) {
+            self.forwarding.give_up();
+            return Recorded::Not(INCOMPLETE);
         }
+        sink.is_whole();
         let body = joined(chunks, length);
         let entry = Entry::received(
             &self.forwarding.shared.view,
@@ -87,9 +130,13 @@ impl Pump {
             body,
             self.exchange,
         );
-        self.forwarding.store(entry).await;
+        let (committed, entry) = self.forwarding.store(entry).await;
+        Recorded::Whole(committed, entry)
     }
 }
+
+/// The body ended before its end (RFC 9111, 3.3).
+const INCOMPLETE: &str = "incomplete";
 
 async fn next<B: Body>(body: &mut Pin<Box<B>>) -> Option<Result<Frame<B::Data>, B::Error>> {
     std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use http::Uri;
 use larder_store::{Error, ErrorKind, Result};
 
+use crate::carry::carry;
 use crate::engine::authority;
 use crate::far::Unavailable;
 use crate::key::{Primary, Target, path};
@@ -15,6 +16,11 @@ use crate::shared::Shared;
 /// After a purge was acknowledged the store never answers with what was fetched before it, also not
 /// with what was being fetched meanwhile. This process does not either; another one does for at most
 /// its [near TTL](crate::Builder::with_near_ttl).
+///
+/// # Cancellation
+/// A call that is dropped goes on in a task of its own: a client that hangs up after an edit leaves
+/// nothing half purged. Where the edit and the purge are one handler, its client can still hang up
+/// between the two: run both in a task.
 ///
 /// Clones are cheap.
 #[derive(Clone)]
@@ -30,7 +36,8 @@ impl Purger {
     /// Removes all variants of a URI, which is whole, as in `https://example.org/films?page=2`. Two
     /// round trips.
     ///
-    /// The path and query are exactly those that clients ask for. Where
+    /// The path and query are exactly those that clients ask for, without the parts of the query that
+    /// [`Builder::with_query_names`](crate::Builder::with_query_names) leaves out. Where
     /// [`Builder::with_scheme`](crate::Builder::with_scheme) declares a scheme, it counts instead of
     /// this one.
     ///
@@ -39,7 +46,9 @@ impl Purger {
     /// store gave no answer: then this process has let go of the response, and others may have not.
     pub async fn purge(&self, uri: &str) -> Result<()> {
         let primary = self.primary(uri)?;
-        self.shared.storage.purge(&primary).await.map_err(unknown)
+        let shared = self.shared.clone();
+        let purge = async move { shared.storage.purge(&primary).await };
+        carry(purge).await.map_err(unknown)
     }
 
     /// Makes all variants of a URI stale: a soft purge.
@@ -54,11 +63,14 @@ impl Purger {
     /// As for [`purge`](Self::purge).
     pub async fn expire(&self, uri: &str) -> Result<()> {
         let primary = self.primary(uri)?;
-        self.shared.storage.expire(&primary).await.map_err(unknown)
+        let shared = self.shared.clone();
+        let expire = async move { shared.storage.expire(&primary).await };
+        carry(expire).await.map_err(unknown)
     }
 
     fn primary(&self, uri: &str) -> Result<Primary> {
-        let parsed: Uri = uri.parse().map_err(|_| invalid())?;
+        let mut parsed: Uri = uri.parse().map_err(|_| invalid())?;
+        self.shared.query.apply(&mut parsed);
         let said = parsed.scheme_str().ok_or_else(invalid)?;
         let host = parsed.authority().ok_or_else(invalid)?.as_str();
         let target = Target {
@@ -77,7 +89,9 @@ impl Purger {
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
     pub async fn purge_tag(&self, tag: &str) -> Result<()> {
-        self.shared.storage.purge_tag(tag).await.map_err(unknown)
+        let (shared, tag) = (self.shared.clone(), tag.to_owned());
+        let purge = async move { shared.storage.purge_tag(&tag).await };
+        carry(purge).await.map_err(unknown)
     }
 
     /// Makes every response that has this tag stale, as [`expire`](Self::expire) does for a URI: four
@@ -86,7 +100,9 @@ impl Purger {
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
     pub async fn expire_tag(&self, tag: &str) -> Result<()> {
-        self.shared.storage.expire_tag(tag).await.map_err(unknown)
+        let (shared, tag) = (self.shared.clone(), tag.to_owned());
+        let expire = async move { shared.storage.expire_tag(&tag).await };
+        carry(expire).await.map_err(unknown)
     }
 }
 

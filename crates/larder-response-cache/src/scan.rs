@@ -1,16 +1,20 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::content::Framing;
 use crate::engine::Profile;
 use crate::key::{CLAIMS, OVERRIDES};
+use crate::passing::Bypass;
 
 /// What one pass over the fields of a GET or HEAD finds: a look-up for each field that matters
 /// would cost more than the rest of a hit.
 #[derive(Default)]
 pub(crate) struct Scan<'a> {
     pub(crate) host: Host<'a>,
-    /// Whether it is for something that is never cached, or sets conditions that only the origin
-    /// can check.
-    pub(crate) is_other_business: bool,
+    /// Why the cache has nothing to do with it, if that is so.
+    pub(crate) bypass: Option<Bypass>,
+    pub(crate) framing: Framing,
+    /// Whether it asks for a part.
+    pub(crate) has_range: bool,
     /// Whether it asks for a part, or sets conditions of its own, so that the answer may be of no
     /// use to others.
     pub(crate) is_conditional: bool,
@@ -46,14 +50,22 @@ impl<'a> Scan<'a> {
             match name.as_str() {
                 "host" => scan.host = scan.host.and(value),
                 "cache-control" | "pragma" => scan.has_rules = true,
-                "range" | "if-none-match" | "if-modified-since" => scan.is_conditional = true,
+                "range" => (scan.is_conditional, scan.has_range) = (true, true),
+                "if-none-match" | "if-modified-since" => scan.is_conditional = true,
                 "authorization" => scan.has_authorization = true,
-                "upgrade" | "if-match" | "if-unmodified-since" | "expect" | "a-im" => {
-                    scan.is_other_business = true;
+                "content-length" => scan.frame(!is_zero(value)),
+                "transfer-encoding" => scan.frame(true),
+                "upgrade" => scan.bypass = Some(Bypass::Upgrade),
+                "if-match" | "if-unmodified-since" => scan.bypass = Some(Bypass::Precondition),
+                "expect" => scan.bypass = Some(Bypass::Expect),
+                "a-im" => scan.bypass = Some(Bypass::Delta),
+                "accept" if says(value, b"text/event-stream") => {
+                    scan.bypass = Some(Bypass::EventStream);
                 }
-                "accept" => scan.is_other_business |= says(value, b"text/event-stream"),
-                "content-type" => scan.is_other_business |= says(value, b"application/grpc"),
-                "connection" => scan.is_other_business |= takes_away(value),
+                "content-type" if says(value, b"application/grpc") => {
+                    scan.bypass = Some(Bypass::Grpc);
+                }
+                "connection" if takes_away(value) => scan.bypass = Some(Bypass::Connection),
                 "forwarded" if profile == Profile::Safe && claims_an_origin(value) => {
                     scan.claims.push(name.clone());
                 }
@@ -64,13 +76,36 @@ impl<'a> Scan<'a> {
         scan
     }
 
+    fn frame(&mut self, has_content: bool) {
+        if has_content {
+            self.framing = Framing::Content;
+        } else if self.framing == Framing::None {
+            self.framing = Framing::Empty;
+        }
+    }
+
     fn claim(&mut self, name: &HeaderName) {
         if OVERRIDES.contains(name) {
-            self.is_other_business = true;
+            self.bypass = Some(Bypass::Override);
         } else if CLAIMS.contains(name) {
             self.claims.push(name.clone());
         }
     }
+}
+
+/// Whether a request is gRPC, or gRPC-Web: its type begins so. A parameter of another type does not
+/// make it one.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let said = headers.get(http::header::CONTENT_TYPE);
+    let start = said.and_then(|value| value.as_bytes().get(..GRPC.len()));
+    start.is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
+}
+
+/// Whether a `Content-Length` is zero.
+fn is_zero(value: &HeaderValue) -> bool {
+    let digits = value.as_bytes().trim_ascii();
+    !digits.is_empty() && digits.iter().all(|&byte| byte == b'0')
 }
 
 /// Whether a `Connection` asks for an upgrade, or names fields that a proxy behind takes away: then
@@ -134,7 +169,7 @@ mod tests {
         ] {
             let headers = map(&[field]);
             assert!(
-                Scan::of(&headers, Profile::Safe).is_other_business,
+                Scan::of(&headers, Profile::Safe).bypass.is_some(),
                 "{field:?}"
             );
         }
@@ -145,10 +180,26 @@ mod tests {
         ] {
             let headers = map(&[field]);
             assert!(
-                !Scan::of(&headers, Profile::Safe).is_other_business,
+                Scan::of(&headers, Profile::Safe).bypass.is_none(),
                 "{field:?}"
             );
         }
+    }
+
+    #[test]
+    fn content_is_framed_by_any_field_that_says_more_than_nothing() {
+        for (field, framing) in [
+            (("content-length", "0"), Framing::Empty),
+            (("content-length", "7"), Framing::Content),
+            (("content-length", ""), Framing::Content),
+            (("transfer-encoding", "chunked"), Framing::Content),
+            (("x", "7"), Framing::None),
+        ] {
+            let headers = map(&[field]);
+            assert_eq!(Scan::of(&headers, Profile::Safe).framing, framing);
+        }
+        let doubled = map(&[("transfer-encoding", "chunked"), ("content-length", "0")]);
+        assert_eq!(Scan::of(&doubled, Profile::Safe).framing, Framing::Content);
     }
 
     #[test]

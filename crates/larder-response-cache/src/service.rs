@@ -12,10 +12,11 @@ use crate::cache_status::CacheStatus;
 use crate::engine::{Reuse, is_safe};
 use crate::fetch::Fetch;
 use crate::future::ResponseFuture;
-use crate::invalidate::invalidate;
+use crate::invalidate::Change;
 use crate::key::{hosts, requested, target};
 use crate::metrics::Answer;
-use crate::scan::Scan;
+use crate::passing::{Bypass, Passing};
+use crate::scan::{Scan, is_grpc};
 use crate::serve::serve;
 use crate::shared::Shared;
 
@@ -62,16 +63,20 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return self.change(request);
         }
+        self.shared.query.apply_to(&mut request);
         let scan = Scan::of(request.headers(), self.shared.view.profile);
         let scheme = self.shared.scheme.as_deref();
         let target = requested(&request).and_then(|uri| target(uri, scan.host, scheme));
-        let asked = target.and_then(|target| Asked::of(&request, target, scan, &self.shared));
-        let Some(asked) = asked else {
-            return self.pass(request);
+        let asked = target
+            .ok_or(scan.bypass.unwrap_or(Bypass::TargetUri))
+            .and_then(|target| Asked::of(&request, target, scan, &self.shared));
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(why) => return self.pass(request, why),
         };
         if let Some(response) = self.hit(&request, &asked) {
             return ResponseFuture::ready(response);
@@ -106,16 +111,17 @@ impl<S> ResponseCache<S> {
         Some(serve(&entry, asked, headers, name, how, now))
     }
 
-    /// Asks the inner service, and looks at nothing.
+    /// Asks the inner service, and looks at nothing stored.
     fn pass<ReqBody, ResBody: Body>(
         &mut self,
         request: Request<ReqBody>,
+        why: Bypass,
     ) -> ResponseFuture<S::Future, ResBody, S::Error>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     {
         self.shared.metrics.answered(Answer::Bypass);
-        ResponseFuture::passed(self.inner.call(request))
+        ResponseFuture::passed(self.inner.call(request), Passing::new(&self.shared, why))
     }
 
     /// Asks the inner service for a change, after which what is stored may be invalid.
@@ -129,21 +135,34 @@ impl<S> ResponseCache<S> {
         S::Error: Send + 'static,
         ResBody: Body + Send + 'static,
     {
-        let is_plain = is_safe(request.method()) || request.method() == Method::CONNECT;
+        // gRPC is never stored, so it makes nothing invalid.
+        let is_grpc = request.method() == Method::POST && is_grpc(request.headers());
+        let is_plain = is_safe(request.method()) || request.method() == Method::CONNECT || is_grpc;
+        let why = match is_grpc {
+            true => Bypass::Grpc,
+            false => Bypass::Method,
+        };
         let host = hosts(request.headers());
         let scheme = self.shared.scheme.as_deref();
         let origin = requested(&request).and_then(|uri| target(uri, host, scheme));
         let origin = origin.filter(|_| !is_plain).map(Origin::of);
         let Some(origin) = origin else {
-            return self.pass(request);
+            return self.pass(request, why);
         };
         self.shared.metrics.answered(Answer::Bypass);
-        let (shared, call) = (self.shared.clone(), self.inner.call(request));
+        let passing = Passing::new(&self.shared, why);
+        let change = Change::new(self.shared.clone(), origin);
+        let call = self.inner.call(request);
         ResponseFuture::boxed(Box::pin(async move {
-            let response = call.await?;
-            let (parts, body) = response.into_parts();
-            invalidate(&shared, &origin, parts.status, &parts.headers).await;
-            Ok(Response::from_parts(parts, ResponseBody::through(body)))
+            let response = match call.await {
+                Ok(response) => response,
+                Err(error) => {
+                    change.ended_in_doubt().await;
+                    return Err(error);
+                }
+            };
+            change.ended(response.status(), response.headers()).await;
+            Ok(passing.on(response))
         }))
     }
 }

@@ -6,6 +6,8 @@ use http::HeaderName;
 use crate::flights::Flights;
 use crate::metrics::Metrics;
 use crate::passes::Passes;
+use crate::query::QueryNames;
+use crate::recording::RecordingLimit;
 use crate::storage::Storage;
 use crate::view::View;
 
@@ -19,9 +21,11 @@ pub(crate) struct Shared {
     pub(crate) name: Box<str>,
     /// The scheme of every request, where the layer is told.
     pub(crate) scheme: Option<Box<str>>,
+    pub(crate) query: QueryNames,
     pub(crate) key_fields: Box<[HeaderName]>,
     /// Bytes.
     pub(crate) max_body: usize,
+    pub(crate) recordings: Arc<RecordingLimit>,
     pub(crate) wait: Duration,
     pub(crate) stale_while_disconnected: Duration,
 }

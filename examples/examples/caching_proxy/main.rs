@@ -49,6 +49,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// How many clients are served at once. More wait in the listener's queue.
 const CLIENTS: usize = 10_000;
+/// How long what is stale is served while the origin is away.
+const COVER: Duration = Duration::from_secs(3600);
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -61,6 +63,7 @@ async fn main() -> Result<(), BoxError> {
     let layer = ResponseCacheLayer::builder(store)
         .with_profile(profile)
         .with_targeted_field(HeaderName::from_static("cdn-cache-control"))
+        .with_stale_while_disconnected(COVER)
         .build()?;
     let patience = Duration::from_secs(variable("TIMEOUT", "30").parse()?);
     let proxy = Proxy::to(&variable("ORIGIN", "http://127.0.0.1:8000"), patience)?;

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -8,11 +9,13 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 
+use crate::recording::Reservation;
+
 /// The reader's end of a body that a task reads to store it.
 ///
 /// The reader gets each frame as it comes, at its own pace. What the task is ahead of it is held
-/// here, at most as much as may be stored; past that the task hands the body over, and the reader
-/// reads on by itself.
+/// here, at most as much as may be stored, and as all that are being stored may hold together; past
+/// that the task hands the body over, and the reader reads on by itself.
 pub(crate) struct Tee<B: Body> {
     shared: Arc<Mutex<Shared<B>>>,
     rest: Option<Pin<Box<B>>>,
@@ -27,6 +30,13 @@ pub(crate) struct Sink<B: Body> {
 
 struct Shared<B: Body> {
     chunks: VecDeque<Bytes>,
+    /// The bytes of these chunks.
+    unread: usize,
+    /// Of the bytes that the task keeps, and after it has ended of those that are not read yet.
+    reservation: Reservation,
+    is_recording: bool,
+    /// Whether the task has the whole body, and stores it.
+    is_whole: Arc<AtomicBool>,
     trailers: Option<HeaderMap>,
     end: End<B>,
     reader: Option<Waker>,
@@ -40,9 +50,13 @@ enum End<B: Body> {
 }
 
 /// Both ends for a body with this hint of its size.
-pub(crate) fn tee<B: Body>(hint: &SizeHint) -> (Sink<B>, Tee<B>) {
+pub(crate) fn tee<B: Body>(hint: &SizeHint, reservation: Reservation) -> (Sink<B>, Tee<B>) {
     let shared = Arc::new(Mutex::new(Shared {
         chunks: VecDeque::new(),
+        unread: 0,
+        reservation,
+        is_recording: true,
+        is_whole: Arc::default(),
         trailers: None,
         end: End::Ahead,
         reader: None,
@@ -59,8 +73,21 @@ pub(crate) fn tee<B: Body>(hint: &SizeHint) -> (Sink<B>, Tee<B>) {
 }
 
 impl<B: Body> Sink<B> {
+    /// Whether so many bytes more may be held.
+    pub(crate) fn reserve(&self, bytes: usize) -> bool {
+        self.shared.lock().reservation.grow(bytes)
+    }
+
     pub(crate) fn push(&self, chunk: Bytes) {
-        self.change(|shared| shared.chunks.push_back(chunk));
+        self.change(|shared| {
+            shared.unread += chunk.len();
+            shared.chunks.push_back(chunk);
+        });
+    }
+
+    /// Says that the whole body is here, and is about to be stored.
+    pub(crate) fn is_whole(&self) {
+        self.shared.lock().is_whole.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn push_trailers(&self, trailers: HeaderMap) {
@@ -91,10 +118,33 @@ impl<B: Body> Sink<B> {
 impl<B: Body> Drop for Sink<B> {
     fn drop(&mut self) {
         self.change(|shared| {
+            shared.is_recording = false;
+            shared.settle();
             if matches!(shared.end, End::Ahead) {
                 shared.end = End::Over;
             }
         });
+    }
+}
+
+impl<B: Body> Shared<B> {
+    /// Gives back what is held for nobody any longer.
+    fn settle(&mut self) {
+        if !self.is_recording {
+            self.reservation.shrink_to(self.unread);
+        }
+    }
+}
+
+impl<B: Body> Tee<B> {
+    /// Shows whether the task has the whole body, and stores it.
+    pub(crate) fn is_whole(&self) -> Arc<AtomicBool> {
+        self.shared.lock().is_whole.clone()
+    }
+
+    /// Takes over what is reserved for this body.
+    pub(crate) fn take_reservation(&self) -> Reservation {
+        self.shared.lock().reservation.split()
     }
 }
 
@@ -108,6 +158,8 @@ impl<B: Body<Data = Bytes>> Tee<B> {
         }
         let mut shared = self.shared.lock();
         if let Some(chunk) = shared.chunks.pop_front() {
+            shared.unread -= chunk.len();
+            shared.settle();
             let read = chunk.len() as u64;
             self.left = self.left.map(|left| left.saturating_sub(read));
             return Poll::Ready(Some(Ok(Frame::data(chunk))));

@@ -4,7 +4,8 @@ pub enum Profile {
     /// The letter, less what has leaked one visitor's data to another. Never stored are a response
     /// with `Set-Cookie`, one that varies with `Cookie` or `Authorization`, and one to a request
     /// with `Cookie` that does not say plainly that it may be reused: by `public`, or by a time in
-    /// which it is fresh.
+    /// which it is fresh. Nor is one that says it is a part, or one that no usual request could be served.
+    /// A client's conditions are checked here, so that what is not stored is fetched whole.
     #[default]
     Safe,
     /// RFC 9111 to the letter, but for ranges, which are stored only as parts of a whole, and for

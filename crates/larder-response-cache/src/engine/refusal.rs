@@ -25,6 +25,8 @@ pub enum Refusal {
     Stream,
     /// `Cache-Control` cannot be taken apart.
     Unreadable,
+    /// Its `Content-Length` is no number, or several.
+    Length,
     /// It is larger than may be stored.
     TooLarge,
     /// It could never be reused: it is stale, and nothing permits to validate it or to serve it
@@ -46,6 +48,7 @@ impl Refusal {
             Self::Vary => "vary",
             Self::Stream => "stream",
             Self::Unreadable => "unreadable",
+            Self::Length => "content-length",
             Self::TooLarge => "too-large",
             Self::Useless => "useless",
         }

@@ -34,8 +34,10 @@ impl Candidate<'_> {
         if self.method != Method::GET {
             return Err(Refusal::Method);
         }
-        // A part is one by its status, or because it says so in spite of it.
-        let is_part = self.response.contains_key(header::CONTENT_RANGE);
+        // A part is one by its status. By the letter the field says nothing beside another one (RFC 9110,
+        // 14.4), but who sends it may mean it.
+        let says_part = self.response.contains_key(header::CONTENT_RANGE);
+        let is_part = self.profile == Profile::Safe && says_part;
         if is_never_stored(self.status)
             || is_part
             || (said.must_understand && !is_understood(self.status))

@@ -2,8 +2,10 @@
 //!
 //! - here: the request is sent, and a failure is covered by what is stored (RFC 9111, 4.2.4).
 //! - `validation`: what is stored is validated, and brought up to date (RFC 9111, 4.3).
+//! - `answer`: the client's own conditions are checked, where they did not go with the request.
 //! - `storing`: the response is sent on, and stored on the way (RFC 9111, 3).
 
+mod answer;
 mod storing;
 mod validation;
 
@@ -17,12 +19,15 @@ use tower_service::Service;
 use crate::asked::Asked;
 use crate::body::ResponseBody;
 use crate::cache_status::{CacheStatus, Forward};
-use crate::engine::{Exchange, Failure};
+use crate::engine::{Exchange, Failure, Validators};
 use crate::fetch::respond;
 use crate::flights::{Lead, Outcome};
 use crate::metrics::Answer;
 use crate::shared::Shared;
 use crate::storage::Found;
+
+/// The response was purged or replaced while it was fetched, or the store has no room for it.
+const OUTDATED: &str = "outdated";
 
 /// A request on its way to the inner service, and what is done with the response.
 pub(crate) struct Forwarding {
@@ -33,6 +38,16 @@ pub(crate) struct Forwarding {
     pub(crate) found: Found,
     pub(crate) lead: Option<Lead>,
     pub(crate) why: Forward,
+    pub(crate) aim: Aim,
+}
+
+/// What a request asks the inner service for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// For what the client asks for, by the client's conditions.
+    AsAsked,
+    /// For the whole response, so that it can be stored. The client's conditions are checked here.
+    Whole,
 }
 
 impl Forwarding {
@@ -47,6 +62,12 @@ impl Forwarding {
         ResBody::Error: Send + 'static,
     {
         let is_validation = !self.asked.is_head && self.validate(request.headers_mut());
+        if is_validation {
+            // Its conditions took the place of the client's.
+            self.aim = Aim::Whole;
+        } else if self.aim == Aim::Whole {
+            Validators::default().apply(request.headers_mut());
+        }
         let (storage, primary) = (&self.shared.storage, &self.asked.primary);
         let sent = storage.begin(primary, &mut self.found.basis.purges).await;
         let result = inner.call(request).await;
@@ -57,7 +78,7 @@ impl Forwarding {
         let response = match result {
             Ok(response) => response,
             Err(error) => {
-                self.end(Outcome::Unshared);
+                self.end(Outcome::Failed(Failure::Disconnected, None));
                 return self.cover(Failure::Disconnected, None).ok_or(error);
             }
         };
@@ -65,24 +86,20 @@ impl Forwarding {
         if is_validation && status == StatusCode::NOT_MODIFIED {
             return Ok(self.freshen(response.headers(), exchange).await);
         }
-        let failure = Failure::of(status);
-        if let Some(covered) = failure.and_then(|failure| self.cover(failure, Some(status))) {
-            self.end(Outcome::Unshared);
-            return Ok(covered);
+        if let Some(failure) = Failure::of(status) {
+            // Those who wait have the same stale response, if there is one.
+            if self.found.entry.is_some() {
+                self.end(Outcome::Failed(failure, Some(status)));
+            }
+            if let Some(covered) = self.cover(failure, Some(status)) {
+                return Ok(covered);
+            }
         }
         self.shared.metrics.answered(Answer::Miss);
         if self.asked.is_head && status == StatusCode::OK {
             self.learn(response.headers(), exchange).await;
         }
-        if self.found.entry.is_some() {
-            let length = response.body().size_hint().lower();
-            let storable = self.storable(status, response.headers(), length, exchange);
-            let refusal = storable.err();
-            if refusal.is_some_and(|why| self.takes_away(status, why, exchange.received)) {
-                self.purge().await;
-            }
-        }
-        Ok(self.pass_on(response, exchange))
+        Ok(self.pass_on(response, exchange).await)
     }
 
     /// What is stored, in place of a failure, where that is permitted.
@@ -98,7 +115,7 @@ impl Forwarding {
             return None;
         }
         shared.metrics.answered(Answer::Covered);
-        let how = self.forwarded(status, false);
+        let how = CacheStatus::covered(status);
         Some(respond(shared, &self.asked, &self.headers, entry, how))
     }
 
@@ -107,6 +124,8 @@ impl Forwarding {
             why: self.why,
             status,
             is_stored,
+            is_collapsed: false,
+            detail: (!is_stored).then_some(OUTDATED),
         }
     }
 

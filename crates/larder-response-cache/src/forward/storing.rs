@@ -1,23 +1,38 @@
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
-use http_body::Body;
+use http::response::Parts;
+use http::{HeaderMap, Response, header};
+use http_body::{Body, SizeHint};
 use larder_store::Timestamp;
 
-use super::Forwarding;
+use super::answer::Answering;
+use super::{Forwarding, OUTDATED};
 use crate::asked::may_store;
 use crate::body::{ResponseBody, tee};
-use crate::engine::{Exchange, Failure, Freshness, Refusal, Sharing, may_replace_fresh};
+use crate::cache_status::CacheStatus;
+use crate::carry::{Carried, carry};
+use crate::engine::{
+    Exchange, Failure, Freshness, Profile, Refusal, RequestRules, Reuse, Rules, Sharing,
+    Validators, may_replace_fresh,
+};
 use crate::entry::Entry;
 use crate::fetch::flight_key;
 use crate::flights::Outcome;
-use crate::pump::Pump;
+use crate::pump::{Pump, Recorded};
 use crate::storage::{Cause, Commit, Committed};
 
 impl Forwarding {
     /// Sends a response on, and stores it on the way where it may be stored.
-    pub(super) fn pass_on<B>(
+    ///
+    /// A body that is ready is stored first, and goes out with its head: it has its length, and
+    /// takes one write.
+    pub(super) async fn pass_on<B>(
         mut self,
         response: Response<B>,
         exchange: Exchange,
@@ -26,48 +41,65 @@ impl Forwarding {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Send + 'static,
     {
-        let (mut parts, body) = response.into_parts();
-        let status = Some(parts.status);
-        let storable = self.storable(
-            parts.status,
-            &parts.headers,
-            body.size_hint().lower(),
-            exchange,
-        );
-        let how = self.forwarded(status, storable.is_ok());
-        if let Err(refusal) = storable {
+        let (parts, body) = response.into_parts();
+        let (why, status) = (self.why, Some(parts.status));
+        let length = stated_length(&parts.headers);
+        let refused = |reason| CacheStatus::not_stored(why, status, reason);
+        let answer = Answering::new(&self);
+        if let Err(refusal) = self.storable(&parts, &body.size_hint(), length, exchange) {
+            let has_one = self.found.entry.is_some();
+            if has_one && self.takes_away(parts.status, refusal, exchange.received) {
+                self.purge().await;
+            }
             // A request that went alone says nothing about others.
             if self.lead.is_some() && Failure::of(parts.status).is_none() {
                 self.pass_from_now_on(exchange.received);
             }
             self.end(Outcome::Unshared);
-            if refusal != Refusal::Stream {
-                how.add(&self.shared.name, &mut parts.headers);
-            }
-            return Response::from_parts(parts, ResponseBody::through(body));
+            return answer.with(
+                parts,
+                ResponseBody::through(body),
+                refused(refusal.as_str()),
+            );
         }
-        let (sink, reader) = tee(&body.size_hint());
+        let (sink, reader) = tee(&body.size_hint(), self.shared.recordings.begin());
         let pump = Pump {
             status: parts.status,
             headers: parts.headers.clone(),
             exchange,
+            length: length.unwrap_or_default(),
             forwarding: self,
         };
-        how.add(&pump.forwarding.shared.name, &mut parts.headers);
-        tokio::spawn(pump.run(Box::pin(body), sink));
-        Response::from_parts(parts, ResponseBody::tee(reader))
+        let recording = carry(pump.run(Box::pin(body), sink));
+        let Some(recorded) = while_ready(recording, reader.is_whole()).await else {
+            // Nobody knows yet whether it comes to its end.
+            return answer.with(parts, ResponseBody::tee(reader), refused("streaming"));
+        };
+        match recorded {
+            Recorded::Whole(committed, entry) => {
+                let how = match committed {
+                    Committed::Stored => CacheStatus::stored(why, status),
+                    Committed::Refused => refused(OUTDATED),
+                };
+                let body = reader.take_reservation().attach(entry.body.clone());
+                answer.with(parts, ResponseBody::whole(body), how)
+            }
+            Recorded::Not(reason) => answer.with(parts, ResponseBody::tee(reader), refused(reason)),
+        }
     }
 
-    pub(super) fn storable(
+    /// Whether the response may be stored.
+    fn storable(
         &self,
-        status: StatusCode,
-        response: &HeaderMap,
-        length: u64,
+        parts: &Parts,
+        hint: &SizeHint,
+        length: Stated,
         exchange: Exchange,
     ) -> Result<(), Refusal> {
         if self.asked.is_head {
             return Err(Refusal::Method);
         }
+        let (status, response) = (parts.status, &parts.headers);
         let said = self.shared.view.directives(response);
         let freshness = Freshness::of(Sharing::Shared, status, response, &said, exchange);
         may_store(
@@ -81,11 +113,23 @@ impl Forwarding {
         if held.is_some_and(|held| !may_replace_fresh(held.status, status)) {
             return Err(Refusal::Status);
         }
-        let is_small = usize::try_from(length).is_ok_and(|length| length <= self.shared.max_body);
+        let rules = Rules::of(Sharing::Shared, &said, freshness);
+        let (unasked, now) = (RequestRules::default(), exchange.received);
+        let is_of_use = matches!(rules.judge(&unasked, now), Reuse::Fresh | Reuse::Behind)
+            || rules.may_cover(&unasked, Failure::Answered, Duration::ZERO, now);
+        let is_safe = self.shared.view.profile == Profile::Safe;
+        if is_safe && !is_of_use && Validators::of(response).is_empty() {
+            // It was stale when it came, or has to be validated and cannot be. By the letter it is still
+            // for those who say `max-stale`.
+            return Err(Refusal::Useless);
+        }
+        let length = length.map_err(|Unclear| Refusal::Length)?;
+        let least = hint.lower().max(length.unwrap_or_default());
+        let is_small = usize::try_from(least).is_ok_and(|least| least <= self.shared.max_body);
         is_small.then_some(()).ok_or(Refusal::TooLarge)
     }
 
-    pub(crate) async fn store(mut self, entry: Entry) {
+    pub(crate) async fn store(mut self, entry: Entry) -> (Committed, Arc<Entry>) {
         let (committed, entry) = self.commit(entry, Cause::Response).await;
         if committed == Committed::Stored && entry.rules.is_shareable(self.shared.storage.now()) {
             let key = flight_key(&self.asked, &self.found, &self.headers);
@@ -93,6 +137,7 @@ impl Forwarding {
             self.shared.passes.clear(hash);
         }
         self.land(committed, &entry);
+        (committed, entry)
     }
 
     pub(super) async fn commit(&self, entry: Entry, cause: Cause) -> (Committed, Arc<Entry>) {
@@ -114,9 +159,16 @@ impl Forwarding {
         if !is_shareable && self.lead.is_some() {
             self.pass_from_now_on(now);
         }
-        self.end(match committed {
-            Committed::Stored if is_shareable => Outcome::Landed,
-            _ => Outcome::Unshared,
+        let is_landed = committed == Committed::Stored && is_shareable;
+        if is_landed && self.lead.is_none() {
+            // Others may wait for a fetch that began later.
+            let key = flight_key(&self.asked, &self.found, &self.headers);
+            self.shared.flights.land(&key);
+        }
+        self.end(if is_landed {
+            Outcome::Landed
+        } else {
+            Outcome::Unshared
         });
     }
 
@@ -126,4 +178,37 @@ impl Forwarding {
         let hash = self.shared.storage.front.hash(&key);
         self.shared.passes.mark(hash, now);
     }
+}
+
+/// Waits for as long as the body is ready, and then until it is stored. None if the body is not
+/// ready: then it is recorded in a task of its own.
+async fn while_ready(recording: Carried<Recorded>, is_whole: Arc<AtomicBool>) -> Option<Recorded> {
+    let mut recording = pin!(recording);
+    poll_fn(|cx| match recording.as_mut().poll(cx) {
+        Poll::Ready(recorded) => Poll::Ready(Some(recorded)),
+        Poll::Pending if is_whole.load(Ordering::Relaxed) => Poll::Pending,
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// What `Content-Length` says, in bytes.
+type Stated = Result<Option<u64>, Unclear>;
+
+/// `Content-Length` is no number, or several.
+#[derive(Clone, Copy, Debug)]
+struct Unclear;
+
+fn stated_length(headers: &HeaderMap) -> Stated {
+    let mut stated = None;
+    for line in headers.get_all(header::CONTENT_LENGTH) {
+        let text = line.to_str().map_err(|_| Unclear)?.trim();
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let length = text.parse().ok().filter(|_| is_number).ok_or(Unclear)?;
+        if stated.is_some_and(|stated| stated != length) {
+            return Err(Unclear);
+        }
+        stated = Some(length);
+    }
+    Ok(stated)
 }

@@ -8,6 +8,7 @@ use larder_store::Timestamp;
 use super::Forwarding;
 use crate::asked::may_store;
 use crate::body::ResponseBody;
+use crate::carry::carry;
 use crate::engine::{
     CacheControl, Exchange, HeadEffect, Profile, Refusal, RequestRules, Reuse, Validators,
     effect_of_head, is_update, strip, takes_away,
@@ -145,6 +146,6 @@ impl Forwarding {
         let (shared, primary) = (self.shared.clone(), self.asked.primary.clone());
         let purge = async move { shared.storage.purge(&primary).await };
         // A store that fails was counted.
-        let _ = tokio::spawn(purge).await;
+        let _ = carry(purge).await;
     }
 }

@@ -3,8 +3,10 @@ use std::sync::Arc;
 use http::HeaderMap;
 use larder_store::{Condition, Key, Timestamp, Ttl, Version};
 
-use super::{Basis, Before, Committed, FETCH_LIMIT, MAX_STORED, RESERVED_FOR, STALE_KEPT, Storage};
-use crate::engine::{Selecting, VariantId};
+use super::{
+    Basis, Before, Committed, FETCH_LIMIT, MAX_STORED, RESERVED_FOR, Storage, VALIDATABLE,
+};
+use crate::engine::{Failure, RequestRules, Selecting, Validators, VariantId};
 use crate::entry::Entry;
 use crate::far::{Held, Unavailable};
 use crate::front::Near;
@@ -14,7 +16,7 @@ use crate::record::Record;
 
 /// How often something is read again after another process wrote it.
 pub(super) const ATTEMPTS: usize = 4;
-const A_DAY: Ttl = Ttl::from_secs(24 * 60 * 60);
+const A_MINUTE: Ttl = Ttl::from_secs(60);
 
 /// A response that is to be stored, and what it was an answer to.
 pub(crate) struct Commit<'a> {
@@ -320,8 +322,9 @@ impl Storage {
         let is_there = index.variants.contains(&variant);
         let is_long_enough = until <= index.until;
         if !is_long_enough {
-            // With a day to spare, so that it is not written again with each variant.
-            index.until = until.plus_micros(A_DAY.as_micros());
+            // With as long to spare, at most a minute, so that it is not written with each variant.
+            let left = i64::try_from(until.since(self.now()).as_micros()).unwrap_or(i64::MAX);
+            index.until = until.plus_micros(left.min(A_MINUTE.as_micros()));
         }
         let evicted = if is_there {
             None
@@ -336,11 +339,25 @@ impl Storage {
         })
     }
 
-    /// For how long the store keeps a response: as long as it is of use, and a while longer where
-    /// it can be validated.
+    /// For how long the store keeps a response: as long as it may be served. Where it has a
+    /// validator that is at least as long again as it was good for.
     pub(super) fn ttl(&self, entry: &Entry) -> Ttl {
-        let usable = entry.rules.usable(self.now());
-        let kept = usable.saturating_add(STALE_KEPT).min(MAX_STORED);
+        let (rules, now) = (&entry.rules, self.now());
+        let lifetime = rules.freshness.lifetime();
+        let (least, most) = VALIDATABLE;
+        let validatable = match Validators::of(&entry.headers).is_empty() {
+            true => 0,
+            false => lifetime.clamp(least, most),
+        };
+        let limit = self.stale_while_disconnected;
+        let unasked = RequestRules::default();
+        let coverable = match rules.may_cover(&unasked, Failure::Disconnected, limit, now) {
+            true => limit.as_secs(),
+            false => 0,
+        };
+        let stale = validatable.max(coverable);
+        let stale = rules.freshness.remaining(now).saturating_add(stale);
+        let kept = rules.usable(now).max(stale).min(MAX_STORED);
         Ttl::covering_micros(i64::try_from(kept).unwrap_or(0).saturating_mul(1_000_000))
     }
 }

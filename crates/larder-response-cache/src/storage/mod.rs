@@ -48,8 +48,8 @@ const RESERVED_FOR: Ttl = Ttl::from_secs(10);
 const TAG_TTL: Ttl = Ttl::from_secs(40 * 24 * 60 * 60);
 /// The longest time that a response stays in the store, in seconds.
 const MAX_STORED: u64 = 30 * 24 * 60 * 60;
-/// How long a stale response stays where only a word of the origin makes it useful, in seconds.
-const STALE_KEPT: u64 = 60 * 60;
+/// For how many seconds at least, and at most, a stale response stays that can be validated.
+const VALIDATABLE: (u64, u64) = (30, 60 * 60);
 
 pub(crate) struct Storage {
     pub(crate) front: Front,
@@ -58,6 +58,8 @@ pub(crate) struct Storage {
     pub(crate) metrics: Arc<Metrics>,
     /// How long a record stays near before the store is asked again.
     pub(crate) near_ttl: Duration,
+    /// How long past its freshness a response may be served while the origin gives no answer.
+    pub(crate) stale_while_disconnected: Duration,
     pub(crate) max_variants: usize,
     /// Where a response names its tags.
     pub(crate) tag_field: http::HeaderName,

@@ -123,6 +123,8 @@ async fn impossible_options_fail_when_the_layer_is_built() {
         builder().with_name("a b"),
         builder().with_max_body(0),
         builder().with_max_variants(0),
+        builder().with_max_recording(0),
+        builder().with_max_recording(1024),
         builder().with_wait(Duration::ZERO),
         builder().with_store_deadline(Duration::ZERO),
     ] {

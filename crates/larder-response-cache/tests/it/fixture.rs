@@ -306,6 +306,12 @@ pub(crate) async fn until(is_so: impl Fn() -> bool) {
 pub(crate) const HOUR: (&str, &str) = ("cache-control", "max-age=3600");
 
 impl Origin {
+    /// The URI of its last request.
+    pub(crate) fn last_uri(&self) -> String {
+        let state = self.state.lock().unwrap();
+        state.requests.last().unwrap().uri().to_string()
+    }
+
     /// Forgets what it was to answer next.
     pub(crate) fn drop_script(&self) {
         self.state.lock().unwrap().script.clear();

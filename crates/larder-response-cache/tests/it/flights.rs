@@ -1,10 +1,19 @@
 //! How long one waits for the fetch of another.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use bytes::Bytes;
+use http::Method;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use crate::fixture::{Fixture, HOUR, full, response};
+use crate::fixture::{Broken, Fixture, HOUR, full, request, response};
+
+type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Broken>>;
 
 /// Lets the next request wait until it is told to go on.
 fn held(fixture: &Fixture) -> oneshot::Sender<()> {
@@ -39,4 +48,91 @@ async fn a_leader_that_stalls_is_given_up_after_a_while() {
     assert_eq!(begun.elapsed(), Duration::from_secs(5));
     assert!(fixture.get("/").await.is_hit());
     leader.abort();
+}
+
+/// Answers the next request with a head, and a body that the test sends.
+fn streamed(fixture: &Fixture) -> Frames {
+    let (frames, mut receiver) = mpsc::unbounded_channel();
+    let body = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+    let body = StreamBody::new(body).boxed_unsync();
+    fixture.origin.then_response(response(200, &[HOUR], body));
+    frames
+}
+
+fn data(text: &'static str) -> Result<Frame<Bytes>, Broken> {
+    Ok(Frame::data(Bytes::from_static(text.as_bytes())))
+}
+
+/// Asks in a task of its own: after how long the first byte came.
+fn first_byte(fixture: &Arc<Fixture>) -> JoinHandle<Duration> {
+    let (fixture, begun) = (fixture.clone(), Instant::now());
+    tokio::spawn(async move {
+        let opened = fixture.open(request(Method::GET, "/", &[])).await;
+        opened.into_body().frame().await.unwrap().unwrap();
+        begun.elapsed()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_wait_behind_a_slow_body_go_on_after_one_wait() {
+    let fixture = Arc::new(Fixture::new());
+    let mut bodies = Vec::new();
+    for _ in 0..6 {
+        let frames = streamed(&fixture);
+        frames.send(data("first byte")).unwrap();
+        bodies.push(frames);
+    }
+    let leader = first_byte(&fixture);
+    settle().await;
+    let waiting: Vec<_> = (0..5).map(|_| first_byte(&fixture)).collect();
+    assert_eq!(leader.await.unwrap(), Duration::ZERO);
+    for visitor in waiting {
+        assert_eq!(visitor.await.unwrap(), Duration::from_secs(5));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_longer_than_until_the_page_is_stored_whoever_fetched_it() {
+    let fixture = Arc::new(Fixture::new());
+    let first = streamed(&fixture);
+    first.send(data("one")).unwrap();
+    let leader = first_byte(&fixture);
+    settle().await;
+    let second = streamed(&fixture);
+    let released = first_byte(&fixture);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(fixture.origin.count(), 2);
+    // These wait for the second fetch.
+    let late: Vec<_> = (0..3).map(|_| first_byte(&fixture)).collect();
+    settle().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(first);
+    for visitor in late {
+        assert_eq!(visitor.await.unwrap(), Duration::from_secs(1));
+    }
+    assert_eq!(fixture.origin.count(), 2);
+    second.send(data("one")).unwrap();
+    leader.await.unwrap();
+    released.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_validation_behind_that_hangs_is_given_up_and_another_one_begins() {
+    let fixture = Fixture::new();
+    let fields = [("cache-control", "max-age=10, stale-while-revalidate=86400")];
+    fixture.origin.then(200, &fields, "one");
+    fixture.get("/").await;
+    fixture.later(20);
+    let _never = held(&fixture);
+    assert_eq!(fixture.get("/").await.text(), "one");
+    settle().await;
+    assert_eq!(fixture.origin.count(), 2);
+    fixture.origin.then(200, &[HOUR], "two");
+    fixture.later(60);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    settle().await;
+    assert_eq!(fixture.get("/").await.text(), "one");
+    settle().await;
+    assert_eq!(fixture.get("/").await.text(), "two");
+    assert_eq!(fixture.origin.count(), 3);
 }

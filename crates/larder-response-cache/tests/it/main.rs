@@ -5,11 +5,13 @@
 // The same statements, once for each store.
 #![allow(clippy::duplicate_mod)]
 
+mod bodies;
 mod failures;
 mod fixture;
 mod flights;
 mod gate;
 mod nested;
+mod recordings;
 mod tower_shape;
 
 /// What holds on every store.
@@ -39,12 +41,18 @@ macro_rules! on {
             mod conditions;
             #[path = "deception.rs"]
             mod deception;
+            #[path = "details.rs"]
+            mod details;
             #[path = "expiry.rs"]
             mod expiry;
             #[path = "flights.rs"]
             mod flights;
+            #[path = "hangups.rs"]
+            mod hangups;
             #[path = "head.rs"]
             mod head;
+            #[path = "lifetimes.rs"]
+            mod lifetimes;
             #[path = "newest.rs"]
             mod newest;
             #[path = "profiles.rs"]
@@ -61,6 +69,8 @@ macro_rules! on {
             mod streams;
             #[path = "superseded.rs"]
             mod superseded;
+            #[path = "tag_purges.rs"]
+            mod tag_purges;
             #[path = "variants.rs"]
             mod variants;
         }

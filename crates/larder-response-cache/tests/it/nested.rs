@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::OriginalUri;
 use axum::routing::get;
-use http::{Method, Request};
+use http::{Method, Request, Uri};
 use http_body_util::BodyExt;
 use larder_response_cache::{Purger, ResponseCacheLayer};
 use larder_store::Store;
@@ -96,4 +97,34 @@ async fn what_a_middleware_inside_of_a_router_asks_for_instead_is_not_cached() {
         let (is_hit, body) = send(&app, Method::GET, "/asked").await;
         assert_eq!((is_hit, body.as_str()), (false, "x"));
     }
+}
+
+#[tokio::test]
+async fn query_names_that_do_not_count_reach_no_handler_of_a_router_and_are_not_in_the_key() {
+    let store: Arc<dyn Store> = Arc::new(ModelStore::new());
+    let layer = ResponseCacheLayer::builder(store)
+        .with_query_names(["page"])
+        .build()
+        .unwrap();
+    let purger = layer.purger();
+    let page = |uri: Uri, OriginalUri(original): OriginalUri| async move {
+        ([HOUR], format!("{uri} of {original}"))
+    };
+    let inner = Router::new()
+        .route("/films", get(page).post(async || {}))
+        .layer(layer);
+    let app = Router::new().nest("/a", inner);
+    let seen = "/films?page=2 of /a/films?page=2";
+    for (path, is_hit) in [
+        ("/a/films?utm=1&page=2", false),
+        ("/a/films?page=2&x", true),
+    ] {
+        let answer = send(&app, Method::GET, path).await;
+        assert_eq!(answer, (is_hit, seen.to_owned()), "{path}");
+    }
+    let uri = "http://cinema.example/a/films?y&page=2";
+    purger.purge(uri).await.unwrap();
+    assert!(!send(&app, Method::GET, "/a/films?page=2").await.0);
+    send(&app, Method::POST, "/a/films?z=3&page=2").await;
+    assert!(!send(&app, Method::GET, "/a/films?page=2").await.0);
 }

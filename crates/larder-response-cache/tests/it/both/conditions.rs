@@ -2,6 +2,8 @@
 
 use crate::fixture::HOUR;
 
+const EARLY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
 #[tokio::test]
 async fn a_client_that_has_it_gets_a_304() {
     let fixture = super::fixture().await;
@@ -57,6 +59,19 @@ async fn what_is_stale_is_validated_and_updated_by_a_304() {
     fixture.later(9);
     assert!(fixture.get("/").await.is_hit());
     assert_eq!(fixture.sibling().get("/").await.field("x"), "2");
+}
+
+#[tokio::test]
+async fn a_client_that_has_what_replaced_the_stale_response_gets_a_304() {
+    let fixture = super::fixture().await;
+    let short = ("cache-control", "max-age=10");
+    fixture.origin.then(200, &[short, ("etag", "\"a\"")], "one");
+    fixture.get("/").await;
+    fixture.later(20);
+    fixture.origin.then(200, &[short, ("etag", "\"b\"")], "two");
+    let answered = fixture.get_with("/", &[("if-none-match", "\"b\"")]).await;
+    assert_eq!((answered.status.as_u16(), answered.field("etag")), (304, "\"b\""));
+    assert_eq!(fixture.get("/").await.text(), "two");
 }
 
 #[tokio::test]
@@ -123,24 +138,62 @@ async fn a_304_that_forbids_to_store_takes_the_stored_response_away() {
 }
 
 #[tokio::test]
-async fn conditions_and_ranges_go_to_the_origin_where_nothing_is_stored() {
+async fn a_range_goes_to_the_origin_where_nothing_is_stored() {
     let fixture = super::fixture().await;
-    fixture
-        .origin
-        .then(304, &[HOUR], "")
-        .then(206, &[HOUR], "on");
-    let fields = [("if-none-match", "\"a\"")];
-    assert_eq!(fixture.get_with("/", &fields).await.status.as_u16(), 304);
+    fixture.origin.then(206, &[HOUR], "on");
+    let fields = [("range", "bytes=0-1"), ("if-none-match", "\"a\"")];
+    assert_eq!(fixture.get_with("/", &fields).await.text(), "on");
+    assert_eq!(fixture.origin.last()["range"], "bytes=0-1");
     assert_eq!(fixture.origin.last()["if-none-match"], "\"a\"");
-    assert_eq!(
-        fixture
-            .get_with("/", &[("range", "bytes=0-1")])
-            .await
-            .text(),
-        "on"
-    );
     fixture.origin.then(200, &[HOUR], "one");
     assert_eq!(fixture.get("/").await.text(), "one");
+}
+
+#[tokio::test]
+async fn clients_that_have_it_fetch_the_whole_once_and_are_answered_by_it() {
+    let fixture = std::sync::Arc::new(super::fixture().await);
+    let fields = [HOUR, ("etag", "\"a\""), ("last-modified", EARLY)];
+    fixture.origin.then(200, &fields, "one");
+    let mut visitors = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let fixture = fixture.clone();
+        visitors.spawn(async move {
+            let conditions = [
+                &[("if-none-match", "\"a\"")][..],
+                &[("if-none-match", "\"b\"")],
+                &[("if-modified-since", EARLY)],
+                &[],
+            ];
+            let answered = fixture.get_with("/", conditions[number % 4]).await;
+            (number % 2 == 0, answered.status.as_u16(), answered.text().to_owned())
+        });
+    }
+    for (has_it, status, text) in visitors.join_all().await {
+        let expected = if has_it { (304, "") } else { (200, "one") };
+        assert_eq!((status, text.as_str()), expected);
+    }
+    let last = fixture.origin.last();
+    assert!(!last.contains_key("if-none-match") && !last.contains_key("if-modified-since"));
+    for _ in 0..21 {
+        let again = fixture.get_with("/", &[("if-none-match", "W/\"a\"")]).await;
+        assert_eq!(again.status.as_u16(), 304);
+    }
+    assert_eq!(fixture.origin.count(), 1);
+    assert!(fixture.sibling().get("/").await.is_hit());
+}
+
+#[tokio::test]
+async fn a_client_that_has_what_is_not_stored_gets_a_304_and_then_asks_for_itself() {
+    let fixture = super::fixture().await;
+    let fields = [("cache-control", "private"), ("etag", "\"a\"")];
+    fixture.origin.then(200, &fields, "one").then(304, &fields, "");
+    let has_it = [("if-none-match", "\"a\"")];
+    for sent in [false, true] {
+        let answered = fixture.get_with("/", &has_it).await;
+        assert_eq!((answered.status.as_u16(), answered.text()), (304, ""));
+        assert_eq!(answered.field("etag"), "\"a\"");
+        assert_eq!(fixture.origin.last().contains_key("if-none-match"), sent);
+    }
 }
 
 #[tokio::test]

@@ -84,6 +84,62 @@ async fn what_cannot_be_shared_is_fetched_side_by_side_and_nobody_queues_for_it_
 }
 
 #[tokio::test]
+async fn all_who_wait_while_the_origin_fails_are_served_what_is_stale_by_one_call() {
+    for is_silent in [false, true] {
+        let fixture = Arc::new(super::fixture().await);
+        let said = ("cache-control", "max-age=10, stale-if-error=600");
+        fixture.origin.then(200, &[said], "stale");
+        fixture.get("/").await;
+        fixture.later(20);
+        let (go, wait) = oneshot::channel::<()>();
+        fixture.origin.then_with(move |_| {
+            Box::pin(async move {
+                let _ = wait.await;
+                if is_silent {
+                    return Err(crate::fixture::Broken);
+                }
+                Ok(response(503, &[], full("down")))
+            })
+        });
+        let leader = ask(&fixture, 2).await;
+        let mut visitors = JoinSet::new();
+        for _ in 0..99 {
+            let fixture = fixture.clone();
+            visitors.spawn(async move { fixture.get("/").await });
+        }
+        a_moment().await;
+        go.send(()).unwrap();
+        for answer in visitors.join_all().await {
+            let status = answer.field("cache-status");
+            assert_eq!((answer.status.as_u16(), answer.text()), (200, "stale"));
+            assert!(status.starts_with("larder; fwd=stale") && status.ends_with("; collapsed"));
+        }
+        assert_eq!(leader.await.unwrap(), "stale");
+        assert_eq!(fixture.origin.count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_said_to_be_too_large_makes_nobody_wait() {
+    let fixture = Arc::new(super::fixture_with(|builder| builder.with_max_body(5)).await);
+    // It never ends, and the length is in the field alone.
+    let endless = || {
+        let body = http_body_util::StreamBody::new(futures_util::stream::pending());
+        let fields = [HOUR, ("content-length", "10485760")];
+        response(200, &fields, http_body_util::BodyExt::boxed_unsync(body))
+    };
+    for _ in 0..3 {
+        fixture.origin.then_response(endless());
+        let opened = fixture.open(crate::fixture::request(http::Method::GET, "/", &[]));
+        let opened = tokio::time::timeout(Duration::from_secs(4), opened).await.unwrap();
+        let said = "larder; fwd=uri-miss; fwd-status=200; detail=too-large";
+        assert_eq!(opened.headers()["cache-status"], said);
+        assert_eq!(opened.headers()["content-length"], "10485760");
+    }
+    assert_eq!(fixture.origin.count(), 3);
+}
+
+#[tokio::test]
 async fn a_leader_that_goes_away_strands_nobody() {
     let fixture = Arc::new(super::fixture().await);
     let _never = held(&fixture, &[HOUR]);

@@ -64,7 +64,11 @@ async fn a_late_304_and_an_older_200_never_overwrite_a_newer_response() {
             tokio::join!(slow, reload);
             for process in [&fixture, &fixture.sibling()] {
                 let seen = process.get_with("/", &[X]).await;
-                assert_eq!((seen.text(), seen.is_hit()), ("new", true), "{vary:?} {status}");
+                assert_eq!(
+                    (seen.text(), seen.is_hit()),
+                    ("new", true),
+                    "{vary:?} {status}"
+                );
             }
         }
     }
@@ -76,14 +80,23 @@ async fn a_newer_response_takes_the_place_of_an_older_one_that_was_stored_first(
     for is_cold in [false, true] {
         for fields in [&FIELDS[..1], &FIELDS[..]] {
             let vary = (fields.len() == 2).then_some(VARY);
-            let fixture = if is_cold { super::fixture().await } else { stale(vary).await };
+            let fixture = if is_cold {
+                super::fixture().await
+            } else {
+                stale(vary).await
+            };
             let before = fixture.origin.count();
             let older = answer_later(&fixture, 200, fields, "old");
             let newer = answer_later(&fixture, 200, fields, "new");
             let ending = async {
                 asked(&fixture, before + 2).await;
                 older.send(()).unwrap();
-                while !fixture.sibling().get_with("/", &[X, ("cache-control", "only-if-cached")]).await.is_hit() {
+                while !fixture
+                    .sibling()
+                    .get_with("/", &[X, ("cache-control", "only-if-cached")])
+                    .await
+                    .is_hit()
+                {
                     tokio::task::yield_now().await;
                 }
                 newer.send(()).unwrap();
@@ -95,7 +108,11 @@ async fn a_newer_response_takes_the_place_of_an_older_one_that_was_stored_first(
             tokio::join!(fixture.get_with("/", &[X]), newer, ending);
             for process in [&fixture, &fixture.sibling()] {
                 let seen = process.get_with("/", &[X]).await;
-                assert_eq!((seen.text(), seen.is_hit()), ("new", true), "{is_cold} {vary:?}");
+                assert_eq!(
+                    (seen.text(), seen.is_hit()),
+                    ("new", true),
+                    "{is_cold} {vary:?}"
+                );
             }
         }
     }
@@ -125,7 +142,12 @@ async fn a_response_that_its_origin_dates_earlier_overwrites_none_that_came_mean
     });
     let between = async {
         asked(&fixture, 3).await;
-        fixture.layer.purger().expire("http://cinema.example/").await.unwrap();
+        fixture
+            .layer
+            .purger()
+            .expire("http://cinema.example/")
+            .await
+            .unwrap();
         answer.send(()).unwrap();
     };
     tokio::join!(fixture.get_with("/", &[RELOAD]), between);

@@ -77,3 +77,24 @@ async fn what_varies_with_the_cookie_is_not_stored_in_the_safe_profile() {
     }
     assert_eq!(fixture.origin.count(), 3);
 }
+
+#[tokio::test]
+async fn a_clients_conditions_go_on_by_the_letter_alone() {
+    let condition = [("if-none-match", "\"a\"")];
+    for (profile, is_asked) in [(Profile::Safe, false), (Profile::Rfc, true)] {
+        let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
+        fixture.get_with("/", &condition).await;
+        assert_eq!(fixture.origin.last().contains_key("if-none-match"), is_asked);
+    }
+}
+
+#[tokio::test]
+async fn what_came_stale_is_there_for_max_stale_by_the_letter_alone() {
+    for (profile, is_hit) in [(Profile::Safe, false), (Profile::Rfc, true)] {
+        let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
+        fixture.origin.then(200, &[HOUR, ("age", "3610")], "stale");
+        fixture.get("/").await;
+        let request = [("cache-control", "max-stale=60")];
+        assert_eq!(fixture.get_with("/", &request).await.is_hit(), is_hit);
+    }
+}

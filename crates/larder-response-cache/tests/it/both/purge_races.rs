@@ -39,7 +39,10 @@ impl Act {
             Self::ExpireTag => purger.expire_tag("films").await.unwrap(),
             Self::Delete => {
                 fixture.origin.then(204, &[], "");
-                fixture.send(request(Method::DELETE, "/", &[])).await.unwrap();
+                fixture
+                    .send(request(Method::DELETE, "/", &[]))
+                    .await
+                    .unwrap();
             }
         }
     }
@@ -171,7 +174,9 @@ async fn a_purge_holds_whatever_is_evicted_during_a_slow_fetch() {
             for is_stale in [false, true] {
                 let before = async |fixture: &Fixture| {
                     if is_stale {
-                        fixture.origin.then(200, &SHORT[..fields.len().min(2)], "older");
+                        fixture
+                            .origin
+                            .then(200, &SHORT[..fields.len().min(2)], "older");
                         fixture.get_with("/", &[("x", "1")]).await;
                         fixture.later(20);
                     }
@@ -197,7 +202,13 @@ async fn a_purge_of_a_tag_holds_whatever_is_evicted_during_a_slow_fetch() {
             }
         };
         let fixture = during_a_fetch(&OLD, before, async |fixture, control| {
-            fixture.sibling().layer.purger().purge_tag("films").await.unwrap();
+            fixture
+                .sibling()
+                .layer
+                .purger()
+                .purge_tag("films")
+                .await
+                .unwrap();
             control.evict_all(&*fixture.store).await;
         });
         nobody_sees_the_old_page(&fixture.await, "tag").await;

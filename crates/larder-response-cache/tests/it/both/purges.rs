@@ -177,6 +177,32 @@ async fn what_was_fetched_before_a_purge_is_not_stored_after_it() {
 }
 
 #[tokio::test]
+async fn only_the_query_names_that_count_make_a_page_and_reach_the_handler() {
+    let fixture = super::fixture_with(|builder| builder.with_query_names(["page", "genre"])).await;
+    fixture.origin.then(200, &[HOUR], "one");
+    fixture.get("/?utm=1&genre=b&page=2").await;
+    for same in ["/?page=2&genre=b", "/?p%61ge=3&genre=b&page=2&x=1"] {
+        assert!(fixture.get(same).await.is_hit(), "{same}");
+    }
+    assert_eq!(fixture.origin.last_uri(), "/?page=2&genre=b");
+    assert!(!fixture.get("/?page=3&genre=b").await.is_hit());
+    let purger = fixture.layer.purger();
+    let purged = purger.purge("http://cinema.example/?genre=b&y&page=2").await;
+    purged.unwrap();
+    assert!(!fixture.get("/?page=2&genre=b").await.is_hit());
+
+    let set = |builder: super::Builder| builder.with_ignored_query_names(["utm"]);
+    let fixture = super::fixture_with(set).await;
+    fixture.origin.then(200, &[HOUR], "one");
+    fixture.get("/?a&utm=1").await;
+    assert!(fixture.get("/?utm=2&a").await.is_hit());
+    let put = request(Method::PUT, "/?utm=3&a", &[]);
+    fixture.origin.then(204, &[], "");
+    fixture.send(put).await.unwrap();
+    assert!(!fixture.get("/?a").await.is_hit());
+}
+
+#[tokio::test]
 async fn no_request_header_purges() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
@@ -229,6 +255,27 @@ async fn a_thousand_rounds_of_reads_and_purges_never_show_what_was_purged() {
             BODIES[(round + 1) as usize % 4],
             "round {round}"
         );
+        fixture.origin.drop_script();
+    }
+}
+
+#[tokio::test]
+async fn a_call_by_grpc_makes_nothing_invalid_and_nothing_else_passes_for_one() {
+    let fixture = super::fixture().await;
+    fixture.origin.then(200, &[HOUR], "one");
+    fixture.get("/").await;
+    for (method, media, is_kept) in [
+        (Method::POST, "application/grpc+proto", true),
+        (Method::POST, "Application/gRPC-Web", true),
+        (Method::POST, "application/json; a=\"application/grpc\"", false),
+        (Method::PUT, "application/grpc", false),
+    ] {
+        let field = ("content-type", media);
+        fixture.origin.then(200, &[], "changed");
+        let request = request(method, "/", &[field]);
+        fixture.send(request).await.unwrap();
+        fixture.origin.then(200, &[HOUR], "one");
+        assert_eq!(fixture.get("/").await.is_hit(), is_kept, "{media}");
         fixture.origin.drop_script();
     }
 }

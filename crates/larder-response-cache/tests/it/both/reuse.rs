@@ -95,21 +95,26 @@ async fn a_request_with_a_body_or_for_a_stream_is_left_alone() {
     fixture.get("/").await;
     let with_body = request(Method::GET, "/", &[]).map(|_| "fat".into());
     assert_eq!(fixture.send(with_body).await.unwrap().text(), "unscripted");
-    for field in [
-        ("accept", "text/event-stream"),
-        ("content-type", "application/grpc"),
-        ("upgrade", "websocket"),
-        ("connection", "Upgrade"),
-        ("cache-control", "no-store"),
-        ("if-match", "\"a\""),
-        ("host", "a/b"),
-        ("x-http-method-override", "DELETE"),
-        ("x-original-url", "/admin"),
+    for (field, why) in [
+        (("accept", "text/event-stream"), "event-stream"),
+        (("upgrade", "websocket"), "upgrade"),
+        (("connection", "Upgrade"), "connection"),
+        (("cache-control", "no-store"), "no-store"),
+        (("if-match", "\"a\""), "precondition"),
+        (("host", "a/b"), "target-uri"),
+        (("x-http-method-override", "DELETE"), "method-override"),
+        (("x-original-url", "/admin"), "method-override"),
+        (("content-length", "3"), "request-body"),
+        (("transfer-encoding", "chunked"), "request-body"),
     ] {
         let answered = fixture.get_with("/", &[field]).await;
         assert_eq!(answered.text(), "unscripted", "{field:?}");
-        assert_eq!(answered.field("cache-status"), "", "{field:?}");
+        let said = format!("larder; fwd=bypass; fwd-status=200; detail={why}");
+        assert_eq!(answered.field("cache-status"), said, "{field:?}");
     }
+    let grpc = [("content-type", "application/grpc")];
+    let answered = fixture.get_with("/", &grpc).await;
+    assert_eq!((answered.text(), answered.field("cache-status")), ("unscripted", ""));
 }
 
 #[tokio::test]

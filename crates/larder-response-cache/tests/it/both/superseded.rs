@@ -33,7 +33,9 @@ async fn what_the_origin_says_is_gone_is_gone() {
                 for visitor in [&[][..], &[ADA], &[RELOAD]] {
                     let fixture = stored(profile).await;
                     fixture.later(20);
-                    fixture.origin.then(status, &[("cache-control", said)], "gone");
+                    fixture
+                        .origin
+                        .then(status, &[("cache-control", said)], "gone");
                     let seen = fixture.get_with("/", visitor).await;
                     assert_eq!(seen.status.as_u16(), status);
                     let what = format!("{profile:?} {status} {said} {visitor:?}");
@@ -61,12 +63,18 @@ async fn a_whole_response_that_is_not_stored_takes_away_what_it_came_in_place_of
 #[tokio::test]
 async fn what_is_for_one_visitor_takes_nothing_away_from_others_in_the_safe_profile() {
     let basic = ("authorization", "Basic eA==");
-    for (visitor, is_stale) in [(&[ADA][..], true), (&[basic][..], true), (&[RELOAD][..], false)] {
+    for (visitor, is_stale) in [
+        (&[ADA][..], true),
+        (&[basic][..], true),
+        (&[RELOAD][..], false),
+    ] {
         for said in ["private", "no-store"] {
             for status in [200, 304] {
                 let fixture = stored(Profile::Safe).await;
                 fixture.later(if is_stale { 20 } else { 0 });
-                fixture.origin.then(status, &[("cache-control", said)], "for Ada");
+                fixture
+                    .origin
+                    .then(status, &[("cache-control", said)], "for Ada");
                 fixture.get_with("/", visitor).await;
                 assert!(is_there(&fixture).await, "{visitor:?} {said} {status}");
             }
@@ -74,7 +82,9 @@ async fn what_is_for_one_visitor_takes_nothing_away_from_others_in_the_safe_prof
     }
     let fixture = stored(Profile::Rfc).await;
     fixture.later(20);
-    fixture.origin.then(200, &[("cache-control", "private")], "for Ada");
+    fixture
+        .origin
+        .then(200, &[("cache-control", "private")], "for Ada");
     fixture.get_with("/", &[ADA]).await;
     assert!(!is_there(&fixture).await);
 }
@@ -86,7 +96,10 @@ async fn no_error_that_a_field_provokes_is_stored_or_takes_the_place_of_a_fresh_
         fixture.origin.then(200, &[HOUR], "one");
         fixture.get("/").await;
         let evil = [RELOAD, ("range", "bytes=100-"), ("if-range", "\"x\"")];
-        for status in [400, 401, 403, 405, 406, 408, 411, 412, 413, 415, 416, 417, 421, 425, 428, 429, 431, 500, 511] {
+        for status in [
+            400, 401, 403, 405, 406, 408, 411, 412, 413, 415, 416, 417, 421, 425, 428, 429, 431,
+            500, 511,
+        ] {
             fixture.origin.then(status, &[HOUR], "poison");
             let seen = fixture.get_with("/", &evil).await;
             assert!(!seen.field("cache-status").contains("stored"), "{status}");
@@ -104,7 +117,11 @@ async fn no_error_that_a_field_provokes_is_stored_or_takes_the_place_of_a_fresh_
 #[tokio::test]
 async fn a_request_that_expects_something_of_the_origin_is_let_through() {
     let fixture = super::fixture().await;
-    for field in [("expect", "100-continue"), ("if-match", "\"a\""), ("a-im", "feed")] {
+    for field in [
+        ("expect", "100-continue"),
+        ("if-match", "\"a\""),
+        ("a-im", "feed"),
+    ] {
         fixture.origin.then(200, &[HOUR], "poison");
         assert_eq!(fixture.get_with("/", &[field]).await.text(), "poison");
         assert_eq!(fixture.get("/").await.text(), "unscripted", "{field:?}");
@@ -117,8 +134,11 @@ async fn what_no_cache_names_is_replayed_to_nobody_however_it_came() {
     for profile in [Profile::Safe, Profile::Rfc] {
         for vary in ["", "x"] {
             for method in [Method::GET, Method::HEAD] {
-                for (first, second) in [(named, "max-age=10"), ("max-age=10", named), (named, named)] {
-                    let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
+                for (first, second) in
+                    [(named, "max-age=10"), ("max-age=10", named), (named, named)]
+                {
+                    let fixture =
+                        super::fixture_with(|builder| builder.with_profile(profile)).await;
                     let fields = [("etag", "\"a\""), ("vary", vary), ("x-secret", "one")];
                     let fields = [fields[0], fields[1], fields[2], ("cache-control", first)];
                     fixture.origin.then(200, &fields, "one");
@@ -133,7 +153,10 @@ async fn what_no_cache_names_is_replayed_to_nobody_however_it_came() {
                         ("x-secret", "of Ada"),
                     ];
                     fixture.origin.then(status, &fields, "");
-                    let own = fixture.send(request(method.clone(), "/", &[])).await.unwrap();
+                    let own = fixture
+                        .send(request(method.clone(), "/", &[]))
+                        .await
+                        .unwrap();
                     assert_eq!(own.field("x-secret"), "of Ada");
                     assert_eq!(own.field("set-cookie"), "session=ada");
                     // Another process is of the safe profile, and shares nothing with the other one.
@@ -142,7 +165,11 @@ async fn what_no_cache_names_is_replayed_to_nobody_however_it_came() {
                         let hit = process.get("/").await;
                         assert!(hit.is_hit(), "{profile:?} {vary} {method} {first} {second}");
                         let seen = (hit.field("set-cookie"), hit.field("x-secret"));
-                        assert_eq!(seen, ("", ""), "{profile:?} {vary} {method} {first} {second}");
+                        assert_eq!(
+                            seen,
+                            ("", ""),
+                            "{profile:?} {vary} {method} {first} {second}"
+                        );
                     }
                 }
             }
@@ -165,7 +192,10 @@ async fn a_response_that_names_what_the_cache_needs_is_validated_each_time() {
         let path = format!("/{field}");
         fixture.origin.then(200, &fields, "for 1");
         fixture.get_with(&path, &[("x", "1")]).await;
-        assert_eq!(fixture.get_with(&path, &[("x", "2")]).await.text(), "unscripted");
+        assert_eq!(
+            fixture.get_with(&path, &[("x", "2")]).await.text(),
+            "unscripted"
+        );
         fixture.origin.then(304, &fields, "");
         let seen = fixture.get_with(&path, &[("x", "1")]).await;
         assert_eq!((seen.text(), seen.is_hit()), ("for 1", false), "{field}");
@@ -190,7 +220,11 @@ async fn a_date_that_is_weak_when_a_page_is_made_never_asks_for_a_part_of_it() {
     let fixture = super::fixture().await;
     let modified = fixture.date(0);
     let short = ("cache-control", "max-age=10");
-    let fields = [short, ("last-modified", modified.as_str()), ("date", modified.as_str())];
+    let fields = [
+        short,
+        ("last-modified", modified.as_str()),
+        ("date", modified.as_str()),
+    ];
     fixture.origin.then(200, &fields, "0123456789");
     fixture.get("/").await;
     let ask = [("range", "bytes=0-1"), ("if-range", modified.as_str())];
@@ -198,7 +232,9 @@ async fn a_date_that_is_weak_when_a_page_is_made_never_asks_for_a_part_of_it() {
     // A 304 of later does not make it strong.
     fixture.later(20);
     let date = fixture.date(0);
-    fixture.origin.then(304, &[HOUR, ("date", date.as_str())], "");
+    fixture
+        .origin
+        .then(304, &[HOUR, ("date", date.as_str())], "");
     fixture.get("/").await;
     for process in [&fixture, &fixture.sibling()] {
         let seen = process.get_with("/", &ask).await;

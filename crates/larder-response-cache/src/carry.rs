@@ -1,0 +1,78 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::runtime::Handle;
+
+/// Runs `work` to its end, also where whoever waits for it goes away.
+///
+/// It runs where it is awaited. Dropped before its end, it goes on in a task of its own: a client
+/// that hangs up leaves nothing half done.
+pub(crate) fn carry<T>(work: impl Future<Output = T> + Send + 'static) -> Carried<T> {
+    Carried {
+        work: Some(Box::pin(work)),
+        is_polled: false,
+    }
+}
+
+/// Work that is carried to its end.
+pub(crate) struct Carried<T: 'static> {
+    work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    /// Whether it is being polled just now: dropped meanwhile, it has panicked.
+    is_polled: bool,
+}
+
+impl<T> Future for Carried<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = &mut *self;
+        // A future is not polled again after it was ready.
+        let Some(work) = &mut this.work else {
+            return Poll::Pending;
+        };
+        this.is_polled = true;
+        let polled = work.as_mut().poll(cx);
+        this.is_polled = false;
+        if polled.is_ready() {
+            this.work = None;
+        }
+        polled
+    }
+}
+
+impl<T> Drop for Carried<T> {
+    fn drop(&mut self) {
+        let work = self.work.take().filter(|_| !self.is_polled);
+        if let (Some(work), Ok(runtime)) = (work, Handle::try_current()) {
+            runtime.spawn(async move { drop(work.await) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_dropped_halfway_is_done_nevertheless() {
+        let (go, wait) = oneshot::channel::<()>();
+        let (done, is_done) = oneshot::channel();
+        let mut work = carry(async move {
+            let _ = wait.await;
+            let _ = done.send(());
+        });
+        assert!((&mut work).now_or_never().is_none());
+        drop(work);
+        go.send(()).unwrap();
+        assert_eq!(is_done.await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_is_awaited_is_done_once() {
+        assert_eq!(carry(async { 1 }).await, 1);
+    }
+}

@@ -1,0 +1,50 @@
+//! How long what is stored takes room in the store.
+
+use std::time::Duration;
+
+use larder_store::{Key, Kind};
+
+use crate::fixture::Fixture;
+
+/// For how many seconds the store keeps what it has of `path`.
+async fn kept(fixture: &Fixture, path: &str) -> u64 {
+    let key = format!("shttp cinema.example {path}");
+    let key = Key::new(Kind::evictable("response"), key.as_bytes());
+    let ttl = fixture.store.ttl(&key).await.unwrap();
+    ttl.map_or(0, |ttl| Duration::from(ttl).as_secs_f64().ceil() as u64)
+}
+
+#[tokio::test]
+async fn a_key_lives_no_longer_than_its_response_can_be_served() {
+    let fixture = super::fixture().await;
+    let etag = ("etag", "\"a\"");
+    for (path, fields, most) in [
+        ("/a", &[("cache-control", "max-age=30, stale-while-revalidate=30")][..], 60),
+        ("/b", &[("cache-control", "max-age=30, stale-if-error=90")], 120),
+        ("/c", &[("cache-control", "max-age=30, must-revalidate")], 30),
+        // It is covered for while the origin gives no answer.
+        ("/d", &[("cache-control", "max-age=60")], 90),
+        // It can be validated.
+        ("/e", &[("cache-control", "no-cache"), etag], 30),
+        ("/f", &[("cache-control", "max-age=60, must-revalidate"), etag], 120),
+        // And the index of its variants.
+        ("/g", &[("cache-control", "max-age=30, must-revalidate"), ("vary", "x")], 60),
+    ] {
+        fixture.origin.then(200, fields, "one");
+        fixture.get(path).await;
+        let kept = kept(&fixture, path).await;
+        assert!((most - 5..=most).contains(&kept), "{path}: {kept}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_without_a_window_is_gone_with_its_freshness() {
+    let fixture = super::fixture_with(|builder| {
+        builder.with_stale_while_disconnected(Duration::ZERO)
+    })
+    .await;
+    fixture.origin.then(200, &[("cache-control", "max-age=30")], "one");
+    fixture.get("/").await;
+    let kept = kept(&fixture, "/").await;
+    assert!((25..=30).contains(&kept), "{kept}");
+}

@@ -1,0 +1,49 @@
+//! What is stored in the seconds after a purge by tag.
+
+use crate::fixture::{Fixture, HOUR};
+
+const TAGGED: (&str, &str) = ("cache-tag", "films");
+
+/// Asks for `path`, and sees that what is said of it is so.
+async fn is_kept(fixture: &Fixture, path: &str) -> bool {
+    fixture.origin.then(200, &[HOUR, TAGGED], "new");
+    let first = fixture.get(path).await;
+    assert_eq!(first.text(), "new");
+    let is_stored = first.field("cache-status").contains("; stored");
+    let second = fixture.get(path).await;
+    assert_eq!(second.is_hit(), is_stored, "{}", first.field("cache-status"));
+    fixture.origin.drop_script();
+    is_stored
+}
+
+#[tokio::test]
+async fn a_page_that_was_made_after_a_purge_is_kept_at_once() {
+    let fixture = super::fixture().await;
+    fixture.origin.then(200, &[HOUR, TAGGED], "old");
+    fixture.get("/known").await;
+    for is_soft in [false, true] {
+        let purger = fixture.layer.purger();
+        if is_soft {
+            purger.expire_tag("films").await.unwrap();
+        } else {
+            purger.purge_tag("films").await.unwrap();
+        }
+        assert!(is_kept(&fixture, "/known").await);
+        assert!(is_kept(&fixture, if is_soft { "/a" } else { "/b" }).await);
+    }
+}
+
+#[tokio::test]
+async fn any_other_process_keeps_it_at_once_too() {
+    let fixture = super::fixture().await;
+    fixture.origin.then(200, &[HOUR, TAGGED], "old");
+    fixture.get("/known").await;
+    let (other, stranger) = (fixture.sibling(), fixture.sibling());
+    assert!(other.get("/known").await.is_hit());
+    fixture.layer.purger().purge_tag("films").await.unwrap();
+    let restarted = fixture.sibling();
+    assert!(is_kept(&restarted, "/known").await);
+    assert!(is_kept(&other, "/other").await);
+    // This one has seen nothing of the tag before.
+    assert!(is_kept(&stranger, "/cold").await);
+}
