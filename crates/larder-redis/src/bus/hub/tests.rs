@@ -163,9 +163,9 @@ impl Scene {
             }
         }
         for ear in entries().flat_map(|entry| entry.ears.values()) {
-            let is_on = |text: &Box<str>| state.subjects[text].status == Status::On;
+            let is_on = |text: &str| state.subjects[text].status == Status::On;
             // So each that heard something, and lost a part of it, hears of a gap.
-            assert_eq!(ear.hears(), ear.texts.iter().all(is_on));
+            assert_eq!(ear.hears(), ear.texts.iter().all(|text| is_on(text)));
         }
     }
 
