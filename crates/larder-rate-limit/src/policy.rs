@@ -162,7 +162,7 @@ impl Policy {
     }
 
     fn full(&self, decision: &Decision) {
-        if decision.is_shared {
+        if decision.is_shared() {
             self.meter.shares_a_quota();
         }
     }
