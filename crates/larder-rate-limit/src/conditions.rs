@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::response::Parts;
-use http::{Method, Uri};
+use http::{Method, Request, Uri};
 
 /// Whether a request passes uncounted.
 #[derive(Clone)]
@@ -17,9 +17,18 @@ impl ExemptIf {
         Self(Arc::new(exempt))
     }
 
-    pub(crate) fn holds(&self, method: &Method, uri: &Uri) -> bool {
-        (self.0)(method, uri)
+    pub(crate) fn holds<B>(&self, request: &Request<B>) -> bool {
+        (self.0)(request.method(), requested(request))
     }
+}
+
+/// The URI that the client asked for, also where a router has taken a prefix off its path.
+fn requested<B>(request: &Request<B>) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::OriginalUri(original)) = request.extensions().get() {
+        return original;
+    }
+    request.uri()
 }
 
 impl fmt::Debug for ExemptIf {

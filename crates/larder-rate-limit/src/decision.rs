@@ -9,7 +9,18 @@ pub struct Decision {
     pub(crate) reset_us: i64,
     /// When what was charged is paid off; 0 where nothing was charged.
     pub(crate) paid_off_us: i64,
-    pub(crate) is_shared: bool,
+    pub(crate) account: Account,
+}
+
+/// Whose record decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Account {
+    /// The visitor's own.
+    Own,
+    /// One of the many that visitors share for whom there is no room.
+    Shared,
+    /// The one that those share for whom there is no room among the many.
+    Last,
 }
 
 impl Decision {
@@ -26,7 +37,7 @@ impl Decision {
     /// Whether it was decided by a quota that the visitor shares with others, since the store in this
     /// process has no room for a record of its own.
     pub const fn is_shared(&self) -> bool {
-        self.is_shared
+        !matches!(self.account, Account::Own)
     }
 
     /// How many units may be used at once from here on, this request's own already taken off.

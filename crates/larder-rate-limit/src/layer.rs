@@ -140,6 +140,9 @@ impl RateLimitLayer {
     /// The same layer, that lets requests for which `exempt` holds pass uncounted, and asks no store
     /// for them: a browser's preflights, say, which are `OPTIONS`. By default there are none.
     ///
+    /// The URI is the one that the client asked for, also inside of a nested axum router (feature
+    /// `axum`).
+    ///
     /// What a visitor may choose freely is a way around the limit, unless what stands behind it does
     /// nothing for such a request.
     #[must_use]

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use larder_store::{Key, KeyId, Programs, Record, Result, Store, StoreExt};
 
+use crate::decision::Account;
 use crate::program::{Peek, Refund, Tat};
 use crate::quota::invalid;
 use crate::shared::{SharedQuotas, is_full};
@@ -32,7 +33,8 @@ pub struct RateLimiter {
 const MAX_POLICY: usize = 32;
 
 impl RateLimiter {
-    /// How many quotas visitors share for whom a store in this process has no room: 1,024.
+    /// How many quotas visitors share for whom a store in this process has no room: 1,024. In a store
+    /// that has no room for so many, those who are left share one more.
     pub const SHARED_QUOTAS: u16 = SharedQuotas::NUMBER;
 
     /// A limiter that gives each visitor `quota` under the name `policy`, which is in its keys,
@@ -164,10 +166,7 @@ impl RateLimiter {
 
     /// The record that was charged by `decision` for the visitor with this key.
     pub(crate) fn charged(&self, key: Key, decision: &Decision) -> Key {
-        match decision.is_shared {
-            true => self.shared.key(&self.policy, &key),
-            false => key,
-        }
+        self.shared.key(decision.account, &self.policy, key)
     }
 
     pub(crate) fn refund_now(&self, key: &Key, refund: &Refund) -> Poll<Result<Decision>> {
@@ -184,19 +183,18 @@ impl RateLimiter {
 
     /// Decides in a store that answers at once; pending, with nothing charged, in any other.
     pub(crate) fn check_in(&self, programs: &dyn Programs, key: &Key) -> Poll<Result<Decision>> {
-        match programs.run_now(key, &self.gcra) {
-            Poll::Ready(Err(error)) if is_full(&error) => {
-                let shared = self.shared.key(&self.policy, key);
-                match programs.run_now(&shared, &self.gcra) {
-                    Poll::Ready(Ok(mut decision)) => {
-                        decision.is_shared = true;
-                        Poll::Ready(Ok(decision))
-                    }
-                    _ => Poll::Ready(Err(error)),
-                }
+        let full = match programs.run_now(key, &self.gcra) {
+            Poll::Ready(Err(error)) if is_full(&error) => error,
+            answer => return answer,
+        };
+        for account in [Account::Shared, Account::Last] {
+            let shared = self.shared.key(account, &self.policy, key.clone());
+            if let Poll::Ready(Ok(mut decision)) = programs.run_now(&shared, &self.gcra) {
+                decision.account = account;
+                return Poll::Ready(Ok(decision));
             }
-            answer => answer,
         }
+        Poll::Ready(Err(full))
     }
 }
 

@@ -61,7 +61,7 @@ impl Policy {
     /// Whom to charge, as far as that takes no waiting; nobody, where the request is exempt.
     pub(crate) fn key_of<B>(&self, request: Request<B>) -> (Found, Request<B>) {
         let exempt_if = self.exempt_if.as_ref();
-        if exempt_if.is_some_and(|it| it.holds(request.method(), request.uri())) {
+        if exempt_if.is_some_and(|it| it.holds(&request)) {
             self.meter.count(Outcome::Exempt);
             return (Found::Now(None), request);
         }
@@ -162,7 +162,7 @@ impl Policy {
     }
 
     fn full(&self, decision: &Decision) {
-        if decision.is_shared {
+        if decision.is_shared() {
             self.meter.shares_a_quota();
         }
     }

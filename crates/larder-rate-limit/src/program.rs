@@ -4,6 +4,7 @@ use larder_store::{
     Args, Effect, Inspection, Kind, Program, Record, Result, Script, Slot, Timestamp, Ttl, Wire,
 };
 
+use crate::decision::Account;
 use crate::gcra::Change;
 use crate::{Decision, Gcra};
 
@@ -175,7 +176,7 @@ fn decision(wire: Wire) -> Result<Decision> {
         retry_after_us: span(&retry_after)?,
         reset_us: span(&reset)?,
         paid_off_us: span(&paid_off)?,
-        is_shared: false,
+        account: Account::Own,
     })
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use larder_store::{Result, Ttl};
 
+use crate::decision::Account;
 use crate::quota::invalid;
 use crate::{Decision, Quota};
 
@@ -150,7 +151,7 @@ impl Gcra {
             retry_after_us,
             reset_us,
             paid_off_us: 0,
-            is_shared: false,
+            account: Account::Own,
         }
     }
 }

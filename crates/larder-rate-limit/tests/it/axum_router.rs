@@ -65,3 +65,25 @@ async fn with_the_feature_it_is_found_without_being_told_where() {
         assert_eq!(response(&router, peer).await.0, status);
     }
 }
+
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn what_is_exempt_is_told_by_the_uri_that_the_client_asked_for_where_a_router_is_nested() {
+    let (store, _) = model();
+    let layer = RateLimitLayer::new(limiter(store, Quota::per_hour(n(1))), KeyBy::everybody())
+        .with_exempt_if(|_, uri| uri.path() == "/api/health");
+    let inner = Router::new()
+        .route("/health", get(async || "well"))
+        .route("/api/health", get(async || "not the same"))
+        .layer(layer);
+    let app = Router::new().nest("/api", inner);
+    let status = async |path: &str| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap().status()
+    };
+    for _ in 0..3 {
+        assert_eq!(status("/api/health?q").await, 200);
+    }
+    assert_eq!(status("/api/api/health").await, 200);
+    assert_eq!(status("/api/api/health").await, 429);
+}

@@ -93,6 +93,35 @@ async fn what_was_charged_by_a_shared_quota_is_given_back_to_it() {
 }
 
 #[tokio::test]
+async fn visitors_are_limited_also_where_there_is_less_room_than_shared_quotas() {
+    let (store, _) = room_for(10);
+    let limiter = policy(&store, "pages", 3);
+    for number in 0..3_000_u32 {
+        let decision = limiter.check(number).await.unwrap();
+        assert_eq!(decision.is_shared(), number >= 10);
+    }
+    let mut passed = 0;
+    for _ in 0..100 {
+        passed += u32::from(limiter.check("new").await.unwrap().is_allowed());
+    }
+    assert!(passed <= 3, "{passed} of 100");
+}
+
+#[tokio::test]
+async fn what_was_charged_by_the_last_quota_of_all_is_given_back_to_it() {
+    let (store, _) = room_for(1);
+    let limiter = policy(&store, "guesses", 2);
+    for number in 0..2_u32 {
+        limiter.check(number).await.unwrap();
+    }
+    for number in 2..52_u32 {
+        let decision = limiter.check(number).await.unwrap();
+        assert!(decision.is_allowed() && decision.is_shared());
+        limiter.refund(number, decision).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_local_store_that_is_full_limits_who_is_new() {
     let (local, _) = room_for(1);
     let failing = Moody::new(Mood::Fails(ErrorKind::NotSent)).store();

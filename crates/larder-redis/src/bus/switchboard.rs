@@ -9,7 +9,7 @@ use super::ear::Sink;
 use super::hub::Hub;
 use super::links::Links;
 use super::subject::{Sort, Subject};
-use crate::connection::Limits;
+use crate::connection::{Limits, cooperate};
 use crate::route::Route;
 
 /// All who listen on the servers of a store.
@@ -70,7 +70,7 @@ impl Switchboard {
             true => self.limits.deadline + self.limits.connect_deadline,
             false => self.limits.deadline,
         };
-        let ear = self.hub.add(places, sink)?;
+        let ear = cooperate(self.hub.add(places, sink)).await?;
         let place = Place {
             hub: Arc::downgrade(&self.hub),
             number: ear.number,

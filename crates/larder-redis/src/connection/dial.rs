@@ -60,7 +60,7 @@ async fn over(
     let connecting = MultiplexedConnection::new_with_config(info.redis_settings(), stream, config);
     let (connection, driver) = connecting.await?;
     let line = Line::new(connection, health, tokio::spawn(driver));
-    let remains = Remains::of(&line.connection()).await;
+    let remains = Remains::of(&line.connection()).await?;
     Ok(line.with_remains(remains))
 }
 

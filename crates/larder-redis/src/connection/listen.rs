@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use ::redis::aio::AsyncPushSender;
 use ::redis::{AsyncConnectionConfig, ProtocolVersion};
+use tokio::sync::Notify;
 
 use super::fault::Fault;
 use super::health::Health;
@@ -22,17 +23,21 @@ impl Node {
         info.redis_settings().protocol() == ProtocolVersion::RESP3
     }
 
-    /// A connection besides the one of the commands, whose pushes `push` takes.
-    pub(crate) async fn listen(
+    /// A connection besides the one of the commands, whose pushes what `feed` makes takes. `supervisor`
+    /// is told when it breaks.
+    pub(crate) async fn listen<P: AsyncPushSender>(
         &self,
-        push: impl AsyncPushSender,
-        health: Arc<Health>,
+        feed: impl Fn(Arc<Health>) -> P,
+        supervisor: &Arc<Notify>,
     ) -> Result<Line, Fault> {
         let Some(target) = self.source.target() else {
             return Err(Fault::Broken);
         };
-        let config = AsyncConnectionConfig::new().set_push_sender(push);
-        let parts = || (config.clone(), health.clone());
+        let parts = || {
+            let health = Arc::new(Health::new(supervisor.clone()));
+            let config = AsyncConnectionConfig::new().set_push_sender(feed(health.clone()));
+            (config, health)
+        };
         manager::line(target, parts, self.limits.connect_deadline).await
     }
 }

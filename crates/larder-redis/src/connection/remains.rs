@@ -1,5 +1,5 @@
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{Cmd, Value, cmd};
+use ::redis::{Cmd, RedisResult, Value, cmd};
 
 /// The name that the server has for a connection, by which its remains can be removed.
 ///
@@ -16,8 +16,19 @@ pub(crate) struct Remains {
 impl Remains {
     /// Asks for the name of a connection. There is none where the user may not ask, or where a
     /// proxy answers.
-    pub(crate) async fn of(connection: &MultiplexedConnection) -> Option<Self> {
-        let text = match ask(connection, cmd("CLIENT").arg("INFO")).await? {
+    ///
+    /// # Errors
+    /// `BUSY`: the server tells it once its script has ended, and takes nothing else before. A
+    /// connection without a name would stay without one.
+    pub(crate) async fn of(connection: &MultiplexedConnection) -> RedisResult<Option<Self>> {
+        match ask(connection, cmd("CLIENT").arg("INFO")).await {
+            Some(Value::ServerError(error)) if error.code() == "BUSY" => Err(error.into()),
+            answer => Ok(answer.and_then(Self::read)),
+        }
+    }
+
+    fn read(answer: Value) -> Option<Self> {
+        let text = match answer {
             Value::BulkString(bytes) => String::from_utf8(bytes).ok()?,
             Value::VerbatimString { text, .. } => text,
             _ => return None,

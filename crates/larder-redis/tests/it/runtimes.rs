@@ -1,10 +1,11 @@
 //! A store and the runtime that it was made in.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use larder_store::{Delete, Error, ErrorKind, Result, Store};
+use larder_store::{Channel, Delete, Error, ErrorKind, Interest, Result, Store, Topic};
 use tokio::runtime::Runtime;
 
 use crate::support::{Add, Set, key, patient, programs, put, server, store, tally, until};
@@ -131,5 +132,32 @@ fn a_caller_who_is_one_too_many_and_tries_again_at_once_lets_the_others_end() {
             insist(|| async { store.get_many(&keys).await.remove(0) })
         );
         assert!(waited.iter().all(std::result::Result::is_ok) && failures > 0);
+    });
+}
+
+#[test]
+fn who_listens_in_vain_and_tries_again_at_once_lets_others_end_and_the_store_come_back() {
+    const NEWS: Topic = Topic::broadcast("news");
+    let to = |id: u8| Interest::in_channel(Channel::new(NEWS, id));
+    let mut server = server();
+    one_thread().block_on(async {
+        let store = patient(&server.url()).with_subscriptions(1);
+        let bus = Arc::new(store.connect().await.unwrap()).bus().unwrap();
+        // It has all its subscriptions.
+        let held = bus.subscribe(to(1)).await.unwrap();
+        let (insisting, ()) =
+            tokio::join!(async { insist(|| bus.subscribe(to(2))).await }, async {
+                tokio::task::yield_now().await;
+                drop(held);
+            });
+        assert!(insisting > 0);
+        // Its server is gone.
+        server.kill();
+        until("known to be gone", || async {
+            bus.subscribe(to(3)).await.is_err()
+        })
+        .await;
+        server.restart().unwrap();
+        assert!(insist(|| bus.subscribe(to(3))).await > 0);
     });
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
-use larder_store::{Calls, ErrorKind, Refusal, Run, Store};
+use larder_store::{Calls, Channel, ErrorKind, Interest, Refusal, Run, Store, Topic};
 use larder_test::server::{RedisNode, RedisOptions, RedisSentinels};
 use tokio::task::block_in_place;
 
@@ -320,4 +320,53 @@ async fn a_store_that_is_made_in_the_middle_of_a_failover_waits_for_the_master()
     let (store, ()) = tokio::join!(connecting.connect(), failing_over);
     let store = store.unwrap();
     until("well", || async { store.put(&put(1, "x")).await.is_ok() }).await;
+}
+
+/// A server that is the master when it is dialed, but for the second time.
+fn master_on_all_but_the_second_dial(subscribed: Arc<AtomicU64>) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for (dial, stream) in (1_u64..).zip(listener.incoming()) {
+            let (stream, subscribed) = (stream.unwrap(), subscribed.clone());
+            std::thread::spawn(move || {
+                let mut writer = stream.try_clone().unwrap();
+                let mut reader = BufReader::new(stream);
+                while let Some(command) = read(&mut reader) {
+                    let reply = match &command[0].to_ascii_uppercase()[..] {
+                        b"HELLO" => {
+                            "%2\r\n+version\r\n+7.0.15\r\n+mode\r\n+standalone\r\n".to_owned()
+                        }
+                        b"PING" => "+PONG\r\n".to_owned(),
+                        b"ROLE" if dial == 2 => "*1\r\n$5\r\nslave\r\n".to_owned(),
+                        b"ROLE" => "*1\r\n$6\r\nmaster\r\n".to_owned(),
+                        b"SUBSCRIBE" => {
+                            subscribed.store(dial, Ordering::SeqCst);
+                            let channel = String::from_utf8_lossy(&command[1]);
+                            let length = channel.len();
+                            format!(">3\r\n$9\r\nsubscribe\r\n${length}\r\n{channel}\r\n:1\r\n")
+                        }
+                        _ => "-ERR not here\r\n".to_owned(),
+                    };
+                    if writer.write_all(reply.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn the_first_connection_to_a_master_is_listened_on_whatever_was_dialed_before_it() {
+    let subscribed = Arc::new(AtomicU64::new(0));
+    let master = master_on_all_but_the_second_dial(subscribed.clone());
+    let sentinel = Fake::start(master, 1);
+    let url = format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port);
+    let store = Arc::new(patient(&url).connect().await.unwrap());
+    let channel = Channel::new(Topic::broadcast("news"), 1_u8);
+    let bus = store.bus().unwrap();
+    let _subscription = bus.subscribe(Interest::in_channel(channel)).await.unwrap();
+    assert_eq!(subscribed.load(Ordering::SeqCst), 3);
 }

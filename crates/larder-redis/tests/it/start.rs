@@ -7,7 +7,7 @@ use larder_redis::RedisStore;
 use larder_store::{ErrorKind, Refusal, Store};
 use larder_test::server::{RedisOptions, RedisServer};
 
-use crate::support::{key, ok, patient, put, server};
+use crate::support::{key, ok, patient, put, server, until};
 
 async fn refused(url: &str) -> (ErrorKind, String) {
     let builder = RedisStore::builder(url).with_connect_deadline(Duration::from_millis(300));
@@ -277,4 +277,40 @@ async fn no_other_time_is_too_long_and_none_is_zero() {
     let leases = store.leases().unwrap();
     assert!(leases.follow(&key(1), Duration::MAX).await.unwrap());
     assert!(leases.follow(&key(1), Duration::ZERO).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_cannot_be_named_while_the_server_is_busy_is_none() {
+    let server = server();
+    ok(&server, &["CONFIG", "SET", "busy-reply-threshold", "1"]);
+    let (port, until_killed) = (server.port(), "while true do end");
+    let busy = std::thread::spawn(move || {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let length = until_killed.len();
+        write!(
+            stream,
+            "*3\r\n$4\r\nEVAL\r\n${length}\r\n{until_killed}\r\n$1\r\n0\r\n"
+        )
+        .unwrap();
+        let _ = stream.read(&mut [0; 64]);
+    });
+    until("busy", || async {
+        matches!(server.command(&["GET", "x"]), Ok(reply) if format!("{reply:?}").contains("BUSY"))
+    })
+    .await;
+    let error = RedisStore::connect(&server.url())
+        .await
+        .expect_err("it has no name");
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Refused(Refusal::Unavailable),
+        "{error}"
+    );
+    assert!(error.to_string().contains("BUSY"), "{error}");
+    server.command(&["SCRIPT", "KILL"]).unwrap();
+    busy.join().unwrap();
+    until("connected", || async {
+        RedisStore::connect(&server.url()).await.is_ok()
+    })
+    .await;
 }

@@ -2,9 +2,9 @@
 -- microseconds; how many sessions there may be.
 local now = now()
 local epoch, latest, since = unpack(redis.call('HMGET', KEYS[1], 'e', 'x', 'n'))
--- What is no epoch is none: a sign-in mends it.
+-- What is no epoch is none, and what is no number is 0: a sign-in mends it.
 local standing = epoch and #epoch >= 16 and epoch or ARGV[2]
-epoch, latest = string.sub(standing, 1, 16), latest or '0'
+epoch, latest, since = string.sub(standing, 1, 16), tonumber(latest) or 0, tonumber(since) or -1
 
 -- By bytes: text is compared by the server's locale.
 local function before(one, other)
@@ -19,7 +19,7 @@ end
 local live, over = {}, {}
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
-  local id, ends = string.match(all[at], '^s:(.*)$'), tonumber(all[at + 1])
+  local id, ends = string.match(all[at], '^s:(.*)$'), tonumber(all[at + 1]) or 0
   if id and id ~= ARGV[1] then
     if now < ends then
       live[#live + 1] = {ends, id}
@@ -36,9 +36,9 @@ for at = 1, #live - tonumber(ARGV[4]) + 1 do
 end
 
 for _, field in ipairs(over) do redis.call('HDEL', KEYS[1], field) end
-since = math.max(now, tonumber(since or '-1') + 1)
+since = math.max(now, since + 1)
 local ends = now + tonumber(ARGV[3])
-local ms = math.ceil((math.max(tonumber(latest), ends) - now) / 1000)
+local ms = math.ceil((math.max(latest, ends) - now) / 1000)
 redis.call('HSET', KEYS[1], 'e', standing, 'x', num(now + ms * 1000), 'n', num(since), 's:' .. ARGV[1], num(ends))
 ttl(KEYS[1], ms)
 return {epoch, num(since), evicted}

@@ -12,13 +12,16 @@ end
 -- What was revoked itself revokes nothing. If the epoch is the next one, this ran before.
 if epoch ~= ARGV[1] and asked and epoch ~= ARGV[4] and spared ~= ARGV[3] then return {1, {}} end
 
+-- What is no number is 0: then the last of the sessions that are listed ends it.
+latest = tonumber(latest) or 0
 local ids = {}
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
-  local id = string.match(all[at], '^s:(.*)$')
-  if id and id ~= ARGV[2] and now < tonumber(all[at + 1]) then ids[#ids + 1] = id end
+  local id, ends = string.match(all[at], '^s:(.*)$'), tonumber(all[at + 1]) or 0
+  if id and id ~= ARGV[2] and now < ends then ids[#ids + 1] = id end
+  if id then latest = math.max(latest, ends) end
 end
-local ms = math.ceil((tonumber(latest) - now) / 1000)
+local ms = math.ceil((latest - now) / 1000)
 redis.call('HSET', KEYS[1], 'e', ARGV[1] .. ARGV[2], 'x', num(now + ms * 1000))
 ttl(KEYS[1], ms)
 return {0, ids}

@@ -3,7 +3,10 @@ local now = now()
 local latest = redis.call('HGET', KEYS[1], 'x')
 if not latest then return 0 end
 for _, id in ipairs(ARGV) do redis.call('HDEL', KEYS[1], 's:' .. id) end
-local ms = math.ceil((tonumber(latest) - now) / 1000)
+latest = tonumber(latest)
+-- What is no number is mended by the next sign-in.
+if not latest then return 0 end
+local ms = math.ceil((latest - now) / 1000)
 redis.call('HSET', KEYS[1], 'x', num(now + ms * 1000))
 ttl(KEYS[1], ms)
 return 0

@@ -112,10 +112,10 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         assert!(caught.is_some(), "{}: {fault:?} went unseen", script.name());
     }
     let owners: &[(&'static Script, (&str, &str))] = &[
-        (Enroll::SCRIPT, ("math.max(tonumber(latest), ends)", "ends")),
+        (Enroll::SCRIPT, ("math.max(latest, ends)", "ends")),
         (Enroll::SCRIPT, ("now < ends", "now <= ends")),
         (Enroll::SCRIPT, ("return a < b", "return a > b")),
-        (Enroll::SCRIPT, ("tonumber(since or '-1') + 1", "0")),
+        (Enroll::SCRIPT, ("since + 1", "0")),
         (Enroll::SCRIPT, ("'n', num(since), ", "")),
         (
             ReadStanding::SCRIPT,

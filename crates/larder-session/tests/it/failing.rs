@@ -174,3 +174,23 @@ async fn bytes_that_are_no_session_are_none_and_a_sign_in_mends_them() {
     browser.read(&site, "/log-in/ada").await;
     assert_eq!(browser.read(&site, "/devices").await.lines().count(), 1);
 }
+
+#[tokio::test]
+async fn a_list_of_sessions_that_cannot_be_read_keeps_nobody_from_signing_in_and_out() {
+    let world = World::redis(Time::Real).await;
+    let (site, server) = (world.site(), world.server.as_ref().unwrap());
+    let browser = Browser::new();
+    browser.read(&site, "/log-in/ada").await;
+    let Reply::Array(keys) = server.command(&["KEYS", "session-user:*"]).unwrap() else {
+        panic!("no list");
+    };
+    let user = keys[0].text().unwrap().into_owned();
+    for field in ["n", "x", "s:AAAAAAAAAAAAAAAAAAAAAA"] {
+        for page in ["/log-in/ada", "/devices", "/revoke-others", "/log-out"] {
+            browser.read(&site, "/log-in/ada").await;
+            server.command(&["HSET", &user, field, "noise"]).unwrap();
+            let reply = browser.get(&site, page).await;
+            assert_eq!(reply.status, StatusCode::OK, "{field} {page}");
+        }
+    }
+}

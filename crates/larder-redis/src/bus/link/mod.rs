@@ -77,15 +77,14 @@ impl Link {
         let mut outage = false;
         while self.hub.is_wanted(self.id) {
             pace.admit().await;
-            let health = Arc::new(Health::new(broken.clone()));
-            let feed = Feed {
+            let feed = |health: Arc<Health>| Feed {
                 hub: self.hub.clone(),
                 link: self.id,
-                health: health.clone(),
+                health,
             };
             let listening = async {
                 let member = self.member().ok_or(Fault::Broken)?;
-                let line = member.listen(feed, health).await?;
+                let line = member.listen(feed, broken).await?;
                 Ok::<_, Fault>((Arc::new(line), member))
             };
             match listening.await {
