@@ -172,6 +172,42 @@ fn an_origin_that_does_not_keep_to_http_is_a_502_and_one_that_says_nothing_a_504
 }
 
 #[test]
+fn an_origin_that_says_continue_without_an_end_is_a_504_and_keeps_nobody_else_waiting() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = Origin {
+        address: listener.local_addr().unwrap(),
+        heard: Arc::default(),
+    };
+    thread::spawn(move || {
+        let more = "HTTP/1.1 100 Continue\r\n\r\n".repeat(4_000);
+        for mut stream in listener.incoming().flatten() {
+            let more = more.clone();
+            thread::spawn(move || {
+                // An answer before the request would be another fault.
+                let _ = stream.read(&mut [0; 1024]);
+                while stream.write_all(more.as_bytes()).is_ok() {}
+            });
+        }
+    });
+    let proxy = before(&origin);
+    let ask = |method: &str| {
+        let fields = "Host: a.example\r\nMax-Forwards: 0\r\nConnection: close";
+        ask(&proxy, &format!("{method} / HTTP/1.1\r\n{fields}\r\n\r\n"))
+    };
+    thread::scope(|scope| {
+        let waiting: Vec<_> = (0..2).map(|_| scope.spawn(|| ask("GET"))).collect();
+        while !waiting.iter().all(|it| it.is_finished()) {
+            let other = ask("OPTIONS");
+            assert!(other.starts_with("HTTP/1.1 200 "), "{other:?}");
+        }
+        for waiting in waiting {
+            let answer = waiting.join().unwrap();
+            assert!(answer.starts_with("HTTP/1.1 504 "), "{answer:?}");
+        }
+    });
+}
+
+#[test]
 fn a_response_names_the_length_that_it_has() {
     let get = "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
     for (answer, status, length, body) in [
