@@ -18,6 +18,7 @@
 //! is a 400, and a 408 where it did not come in time.
 
 mod client_body;
+mod framing;
 mod max_forwards;
 mod proxy;
 
@@ -119,15 +120,17 @@ fn variable(name: &str, default: &str) -> String {
     env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
-/// Why a request goes no further: it asks for a tunnel, or nobody can say whom it is for (RFC 9112,
-/// 3.2).
+/// Why a request goes no further: it asks for a tunnel, nobody can say whom it is for (RFC 9112, 3.2), or
+/// nobody can read its body.
 fn refusal<B>(request: &Request<B>) -> Option<StatusCode> {
     let hosts = request.headers().get_all(header::HOST).iter().count();
     let is_clear = hosts == 1 || (hosts == 0 && request.version() == Version::HTTP_10);
     if request.method() == Method::CONNECT {
         Some(StatusCode::NOT_IMPLEMENTED)
+    } else if !is_clear {
+        Some(StatusCode::BAD_REQUEST)
     } else {
-        (!is_clear).then_some(StatusCode::BAD_REQUEST)
+        framing::refusal(request.headers())
     }
 }
 

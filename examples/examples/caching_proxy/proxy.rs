@@ -16,11 +16,15 @@ use tower::Service;
 
 use crate::BoxError;
 use crate::client_body::{ClientBody, TooSlow};
+use crate::framing;
 
 /// How long the origin may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long an idle connection to it is kept: less than servers keep theirs.
 const IDLE: Duration = Duration::from_secs(4);
+/// How much of an answer is read before something is done with it, and how long its fields are at most. An
+/// origin that says `100 Continue` without an end keeps a thread busy with so much of it at once.
+const MOST_READ: usize = 16 * 1024;
 
 /// Sends requests to the origin, without the fields that were for this connection alone.
 #[derive(Clone)]
@@ -44,6 +48,7 @@ impl Proxy {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
+            .http1_max_buf_size(MOST_READ)
             .build(connector);
         Ok(Self {
             client,
@@ -106,6 +111,7 @@ impl Service<Request<Incoming>> for Proxy {
                 // `Upgrade` is never sent on (RFC 9110, 7.8), so nobody has asked for it.
                 return Err("the origin switches protocols unasked".into());
             }
+            framing::settle(&mut response)?;
             // It is sent on by what this proxy speaks.
             *response.version_mut() = Version::HTTP_11;
             strip(response.headers_mut(), &CacheControl::default());

@@ -12,9 +12,10 @@ mod passwords;
 mod sign_in;
 mod sign_out;
 mod signed_in;
+mod to_the_end;
 
 use axum::Router;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum::routing::{get, post};
 
 pub(crate) use self::demo::{DEMO_ACCOUNTS, DemoAccount};
@@ -28,7 +29,8 @@ use crate::headers;
 pub(crate) fn routes(accounts: &Accounts) -> Router<AppState> {
     let submit = post(sign_in::submit)
         .layer(accounts.attempts.by_address())
-        .layer(map_response(attempts::say_why));
+        .layer(map_response(attempts::say_why))
+        .layer(from_fn(to_the_end::to_the_end));
     Router::new()
         .route("/sign-in", get(sign_in::form).merge(submit))
         .route("/sign-out", post(sign_out::submit))

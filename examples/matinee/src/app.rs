@@ -82,7 +82,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     let store = store::open(&config).await?;
     let sessions = sessions::sessions(store.clone())?;
     let accounts = Accounts::open(&config, &pool, &store, &sessions).await?;
-    let response_cache = caching::layer(store.clone())?;
+    let response_cache = caching::layer(store.clone(), config.transport())?;
     let loader = Loader::new(pool.clone(), store.clone())?;
     let state = AppState {
         editor: Editor::new(pool.clone(), loader.clone(), response_cache.purger()),

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::CACHE_CONTROL;
+use axum::http::uri::Scheme;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use larder::Store;
 use larder::response_cache::ResponseCacheLayer;
+
+use crate::config::Transport;
 
 /// How long this process may show a page that another one has purged.
 pub(crate) const NEAR: Duration = Duration::from_secs(5);
@@ -29,8 +32,17 @@ const KEEP: HeaderValue = HeaderValue::from_static(
 );
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
-pub(crate) fn layer(store: Arc<dyn Store>) -> larder::Result<ResponseCacheLayer> {
+/// The scheme is the one that visitors use: a request line may name any, and each would be another page.
+pub(crate) fn layer(
+    store: Arc<dyn Store>,
+    transport: Transport,
+) -> larder::Result<ResponseCacheLayer> {
+    let scheme = match transport {
+        Transport::Https => Scheme::HTTPS,
+        Transport::PlainHttp => Scheme::HTTP,
+    };
     ResponseCacheLayer::builder(store)
+        .with_scheme(scheme)
         .with_near_ttl(NEAR)
         .build()
 }

@@ -172,6 +172,127 @@ fn an_origin_that_does_not_keep_to_http_is_a_502_and_one_that_says_nothing_a_504
 }
 
 #[test]
+fn an_origin_that_says_continue_without_an_end_is_a_504_and_keeps_nobody_else_waiting() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = Origin {
+        address: listener.local_addr().unwrap(),
+        heard: Arc::default(),
+    };
+    thread::spawn(move || {
+        let more = "HTTP/1.1 100 Continue\r\n\r\n".repeat(4_000);
+        for mut stream in listener.incoming().flatten() {
+            let more = more.clone();
+            thread::spawn(move || {
+                // An answer before the request would be another fault.
+                let _ = stream.read(&mut [0; 1024]);
+                while stream.write_all(more.as_bytes()).is_ok() {}
+            });
+        }
+    });
+    let proxy = before(&origin);
+    let ask = |method: &str| {
+        let fields = "Host: a.example\r\nMax-Forwards: 0\r\nConnection: close";
+        ask(&proxy, &format!("{method} / HTTP/1.1\r\n{fields}\r\n\r\n"))
+    };
+    thread::scope(|scope| {
+        let waiting: Vec<_> = (0..2).map(|_| scope.spawn(|| ask("GET"))).collect();
+        while !waiting.iter().all(|it| it.is_finished()) {
+            let other = ask("OPTIONS");
+            assert!(other.starts_with("HTTP/1.1 200 "), "{other:?}");
+        }
+        for waiting in waiting {
+            let answer = waiting.join().unwrap();
+            assert!(answer.starts_with("HTTP/1.1 504 "), "{answer:?}");
+        }
+    });
+}
+
+#[test]
+fn a_response_names_the_length_that_it_has() {
+    let get = "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+    for (answer, status, length, body) in [
+        (
+            "200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            200,
+            None,
+            "3\r\nabc\r\n0\r\n\r\n",
+        ),
+        (
+            "204 No Content\r\nContent-Length: 3\r\n\r\nabc",
+            204,
+            None,
+            "",
+        ),
+        ("204 No Content\r\nContent-Length: 0\r\n\r\n", 204, None, ""),
+        (
+            "200 OK\r\nContent-Length: 3, 3\r\n\r\nabc",
+            200,
+            Some("3"),
+            "abc",
+        ),
+        (
+            "200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+            200,
+            Some("3"),
+            "abc",
+        ),
+        (
+            "200 OK\r\nContent-Length: 3, 4\r\n\r\nabc",
+            502,
+            Some("0"),
+            "",
+        ),
+        (
+            "200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            502,
+            Some("0"),
+            "",
+        ),
+    ] {
+        let origin = Origin::answering(format!("HTTP/1.1 {answer}"));
+        let told = ask(&before(&origin), get);
+        let (head, rest) = told.split_once("\r\n\r\n").unwrap_or_default();
+        let said: Vec<_> = head
+            .lines()
+            .filter_map(|line| line.strip_prefix("content-length: "))
+            .collect();
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer:?}: {told:?}"
+        );
+        assert_eq!(said, length.into_iter().collect::<Vec<_>>(), "{answer:?}");
+        assert_eq!(rest, body, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_body_in_a_coding_that_nobody_takes_off_is_not_sent_on() {
+    let origin = Origin::answering(FINE);
+    let proxy = before(&origin);
+    for (codings, status) in [
+        ("Transfer-Encoding: gzip, chunked", 501),
+        ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked", 501),
+        ("Transfer-Encoding: identity, chunked", 501),
+        ("Transfer-Encoding: chunked, chunked", 400),
+        (
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            400,
+        ),
+        ("Transfer-Encoding: Chunked", 200),
+    ] {
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{codings}\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+        );
+        let told = ask(&proxy, &request);
+        assert!(
+            told.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{codings:?}: {told:?}"
+        );
+        assert_eq!(origin.heard().is_empty(), status != 200, "{codings:?}");
+    }
+}
+
+#[test]
 fn a_question_about_the_way_is_answered_by_the_last_one_that_may_get_it() {
     let origin = Origin::answering(FINE);
     let proxy = before(&origin);

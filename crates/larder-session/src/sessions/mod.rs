@@ -69,6 +69,10 @@ impl Sessions {
     /// How long a store may take if nothing else is said: 250 ms, which is more than the deadline of
     /// a backend of larder's own, so that the store's error is the one that is seen.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
+    /// The shortest timeout, 1 ms: a store that takes waiting never answers in none.
+    pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+    /// The longest timeout, 1 hour: there is none that waits for ever.
+    pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
     /// How large a field may be if nothing else is said: 16 KiB.
     pub const DEFAULT_MAX_VALUE: usize = 16 * 1024;
     /// How large a session may be if nothing else is said: 64 KiB.
@@ -161,10 +165,11 @@ impl Sessions {
     }
 
     /// The same, waiting at most `timeout` for each step of a store that takes waiting. The default
-    /// is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    /// is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT). It is held between
+    /// [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) and [`MAX_TIMEOUT`](Self::MAX_TIMEOUT).
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.change().timeout = timeout;
+        self.change().timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use larder_moka::MokaStore;
@@ -79,7 +80,7 @@ async fn sign_in_anew(sessions: &Sessions, from: &Token) -> Token {
 async fn holds(store: Arc<dyn Store>) {
     let sessions = Sessions::new(store)
         .unwrap()
-        .with_timeout(std::time::Duration::from_secs(20))
+        .with_timeout(Duration::from_secs(20))
         .with_max_devices(1);
     let phone = begin(&sessions).await;
 
@@ -124,4 +125,18 @@ async fn a_device_that_gave_way_and_signs_in_anew_meanwhile_stays_on_redis() {
         .with_virtual_time(ManualClock::default())
         .with_deadline(std::time::Duration::from_secs(10));
     holds(Arc::new(store.connect().await.unwrap())).await;
+}
+
+#[test]
+fn a_timeout_of_no_time_or_of_all_time_is_held_between_its_bounds() {
+    let sessions = Sessions::new(Arc::new(MokaStore::new())).unwrap();
+    for (timeout, held) in [
+        (Duration::ZERO, Sessions::MIN_TIMEOUT),
+        (Duration::from_nanos(1), Sessions::MIN_TIMEOUT),
+        (Duration::from_secs(1), Duration::from_secs(1)),
+        (Duration::MAX, Sessions::MAX_TIMEOUT),
+    ] {
+        let sessions = sessions.clone().with_timeout(timeout);
+        assert_eq!(sessions.settings.timeout, held, "{timeout:?}");
+    }
 }

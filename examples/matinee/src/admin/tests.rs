@@ -16,6 +16,7 @@ use tower::ServiceExt;
 use super::editor::Saved;
 use super::{Editor, FilmForm};
 use crate::caching::{self, Tag};
+use crate::config::Transport;
 use crate::films::{Film, Loader, load_film};
 
 /// An editor, and a page of film 7 behind the response cache, on a store that fails when told to.
@@ -32,7 +33,7 @@ impl Desk {
         let pool = crate::db::open("sqlite::memory:").await.unwrap();
         let store = Faulty::new(Arc::new(MokaStore::new()));
         let (trouble, store) = (store.switch(), Arc::new(store));
-        let cache = caching::layer(store.clone()).unwrap();
+        let cache = caching::layer(store.clone(), Transport::PlainHttp).unwrap();
         let loader = Loader::new(pool.clone(), store).unwrap();
         let editor = Editor::new(pool.clone(), loader.clone(), cache.purger());
         let shown = loader.clone();

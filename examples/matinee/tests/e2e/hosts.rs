@@ -1,13 +1,18 @@
 //! A house that has a name answers by that one.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+
 use larder_test::server::Reply;
 
+use crate::corpus::wire;
 use crate::house::House;
 use crate::plan::Plan;
 use crate::visitor::Visitor;
 
 on_both_backends! {
     a_house_with_a_public_url_keeps_no_page_for_another_host,
+    a_page_is_kept_once_whatever_scheme_a_request_line_names,
 }
 
 fn a_house_with_a_public_url_keeps_no_page_for_another_host(plan: Plan) {
@@ -39,6 +44,23 @@ fn a_house_with_a_public_url_keeps_no_page_for_another_host(plan: Plan) {
         assert_eq!(visitor.get(house.first(), "/films/7").status, 200, "{host}");
     }
     assert!(pages_kept(&mut house) > 0 || !house.shares_a_store());
+}
+
+fn a_page_is_kept_once_whatever_scheme_a_request_line_names(plan: Plan) {
+    let house = plan.alone().open();
+    let mut stream = TcpStream::connect(house.first().address()).unwrap();
+    let mut how = |target: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: matinee.example\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let (reply, _) = wire::next_reply(&mut stream);
+        assert_eq!(reply.status, 200, "{target}");
+        reply.field("cache-status").unwrap_or_default().to_owned()
+    };
+    assert!(how("/films/7").contains("stored"));
+    for scheme in ["http", "https", "HTTP", "ftp", "a", "a.b+c-1"] {
+        let said = how(&format!("{scheme}://matinee.example/films/7"));
+        assert!(said.contains("hit"), "{scheme}: {said}");
+    }
 }
 
 #[test]

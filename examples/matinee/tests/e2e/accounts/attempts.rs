@@ -1,5 +1,9 @@
 //! Wrong passwords are counted, by address and by account; right ones are not.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
 use crate::house::House;
 use crate::plan::Plan;
 use crate::visitor::{ADA, Answer, GRACE, Visitor};
@@ -11,6 +15,7 @@ on_both_backends! {
     an_address_is_limited_for_whatever_account,
     of_many_guesses_at_once_five_are_looked_at,
     what_is_no_guess_is_not_counted,
+    a_right_password_is_not_counted_where_its_visitor_hangs_up,
 }
 
 fn five(plan: Plan) -> House {
@@ -162,5 +167,31 @@ fn what_is_no_guess_is_not_counted(plan: Plan) {
             guess(&house, number, "203.0.113.7", ADA.email, "wrong").status,
             401
         );
+    }
+}
+
+fn a_right_password_is_not_counted_where_its_visitor_hangs_up(plan: Plan) {
+    let house = five(plan);
+    let form = format!("email={}&password={}", ADA.email, ADA.password);
+    let length = form.len();
+    let request = format!(
+        "POST /sign-in HTTP/1.1\r\nHost: matinee.example\r\nX-Forwarded-For: 192.0.2.1\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+    );
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(house.first().address()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    // What was begun takes a moment; an attempt that is counted takes three minutes to come back.
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let answer = guess(&house, 0, "192.0.2.1", ADA.email, ADA.password);
+        match answer.status.as_u16() {
+            303 => break,
+            429 | 503 if Instant::now() < until => {}
+            _ => panic!("{answer:?}"),
+        }
     }
 }

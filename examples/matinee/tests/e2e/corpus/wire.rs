@@ -23,7 +23,7 @@ pub(crate) enum Trouble {
 }
 
 impl Reply {
-    pub(super) fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let found = self.fields.iter().find(|(it, _)| it == name);
         found.map(|(_, value)| value.as_str())
     }

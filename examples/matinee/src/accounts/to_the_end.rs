@@ -1,0 +1,57 @@
+//! Going on without the visitor.
+
+use std::panic::resume_unwind;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+
+use crate::errors::Problem;
+
+/// Answers a request to its end, also where the visitor goes away in the middle.
+///
+/// An attempt to sign in is charged first and given back last: cut off in between, right passwords would
+/// be counted as wrong ones. How long it takes is bounded by what is inside.
+pub(super) async fn to_the_end(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request).in_current_span()).await {
+        Ok(response) => response,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Problem::of(StatusCode::SERVICE_UNAVAILABLE).into_response(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn;
+    use axum::routing::post;
+    use tokio::sync::Notify;
+    use tokio::time::timeout;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_begun_is_ended_without_the_visitor() {
+        let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (gone, ended) = (go.clone(), done.clone());
+        let slow = post(async move || {
+            gone.notified().await;
+            ended.notify_one();
+        });
+        let app = Router::new().route("/", slow.layer(from_fn(to_the_end)));
+        let asked = app.oneshot(Request::post("/").body(Body::empty()).unwrap());
+        assert!(timeout(Duration::from_secs(1), asked).await.is_err());
+        go.notify_one();
+        let ended = timeout(Duration::from_secs(1), done.notified()).await;
+        assert!(ended.is_ok(), "it was cut off with its visitor");
+    }
+}
