@@ -74,7 +74,8 @@ pub(crate) fn tag_changes() -> Key {
 
 /// Where a request goes. None if that is in doubt, and then nothing is cached.
 ///
-/// A host that is missing, said twice, or said differently in the URI and in `Host` is in doubt.
+/// A host that is missing, said twice, or said differently in the URI and in `Host` is in doubt, and
+/// so is a scheme other than `http` and `https`.
 /// `declared` is the scheme of every request where the layer is told; otherwise it is that of the URI,
 /// and `http` where that has none.
 pub(crate) fn target<'a>(
@@ -83,6 +84,13 @@ pub(crate) fn target<'a>(
     declared: Option<&'a str>,
 ) -> Option<Target<'a>> {
     let scheme = declared.or(uri.scheme_str()).unwrap_or("http");
+    if !["http", "https"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+    {
+        // Each name that a request line makes up would be a page of its own.
+        return None;
+    }
     let said = match host {
         Host::Missing => None,
         Host::Said(value) => Some(authority(scheme, value.to_str().ok()?)?),

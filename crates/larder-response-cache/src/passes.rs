@@ -26,7 +26,7 @@ impl Passes {
 
     pub(crate) fn mark(&self, hash: u64, now: Timestamp) {
         let end = seconds(now).saturating_add(self.keep.as_secs());
-        let mark = (hash >> 32 << 32) | (end & 0xFFFF_FFFF);
+        let mark = (hash >> 32 << 32) | end.min(0xFFFF_FFFF);
         self.slots[hash as usize % SLOTS].store(mark, Ordering::Relaxed);
     }
 
@@ -63,5 +63,8 @@ mod tests {
         assert!(passes.is_marked(one, at(109)));
         passes.clear(one);
         assert!(!passes.is_marked(one, at(109)));
+        let for_ever = Passes::new(Duration::MAX);
+        for_ever.mark(one, at(100));
+        assert!(for_ever.is_marked(one, at(1_000_000_000)));
     }
 }

@@ -73,9 +73,12 @@ impl Purger {
         self.shared.query.apply(&mut parsed);
         let said = parsed.scheme_str().ok_or_else(invalid)?;
         let host = parsed.authority().ok_or_else(invalid)?.as_str();
+        let scheme = self.shared.scheme.as_deref().unwrap_or(said);
+        // The default port of either scheme: clients name neither.
+        let host = authority(said, host).and_then(|host| authority(scheme, host));
         let target = Target {
-            scheme: self.shared.scheme.as_deref().unwrap_or(said),
-            host: authority(said, host).ok_or_else(invalid)?,
+            scheme,
+            host: host.ok_or_else(invalid)?,
             path: path(&parsed).ok_or_else(invalid)?,
         };
         Ok(Primary::new(self.shared.view.profile, target))

@@ -53,7 +53,8 @@ impl Storage {
                 return Ok(());
             }
         }
-        Err(Unavailable)
+        // Others change it all the time: to be gone is more than to be stale, and cannot be outrun.
+        self.far.remove(key.clone()).await
     }
 
     /// Removes every response with this tag, and outdates those that are being fetched.
@@ -94,7 +95,10 @@ impl Storage {
                 return Ok(());
             }
         }
-        Err(Unavailable)
+        // Others change it all the time: to be gone is more than to be stale, and cannot be outrun.
+        let renewed = Mark::made().bytes();
+        let renewed = self.far.mark(key, renewed, TAG_TTL, Condition::Always);
+        renewed.await.map(drop)
     }
 
     /// Lets go of every response here that has this tag.

@@ -89,7 +89,11 @@ impl Session {
     /// As [all methods](Session) give them.
     pub async fn log_out(&self) -> Result<()> {
         let mut state = match self.act().await {
-            Err(error) if error.kind() == ErrorKind::Gone => return Ok(()),
+            // It has ended; what else the request named may live.
+            Err(error) if error.kind() == ErrorKind::Gone => {
+                let mut state = self.load().await?;
+                return self.end_rivals(&mut state).await;
+            }
             state => state?,
         };
         self.end_rivals(&mut state).await?;

@@ -4,9 +4,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use http::{Request, header};
 use larder_store::Ttl;
 
-use crate::support::{Browser, Reply, Site, World, on_both_stores};
+use crate::support::{Browser, NAME, Reply, Site, World, on_both_stores};
 
 /// Sends `path` with the cookie that `browser` has, and does `meanwhile` when it has read its session.
 async fn across(
@@ -56,6 +57,24 @@ on_both_stores! { Manual;
             assert!(!reply.sets_cookie(), "{page}");
             assert_eq!(held.read(&site, "/whoami").await, "", "{page}");
         }
+    }
+
+    async fn a_sign_out_ends_all_that_the_request_named_also_after_one_was_revoked(world: World) {
+        let (site, first, second) = (world.site(), Browser::new(), Browser::new());
+        first.read(&site, "/log-in/ada").await;
+        second.read(&site, "/log-in/ada").await;
+        let both = [&first, &second].map(|browser| format!("{NAME}={}", browser.cookie().unwrap()));
+        let request = Request::builder().uri("/held/rotate-and-log-out");
+        let request = request.header(header::COOKIE, both.join("; "));
+        let mut call = pin!(site.call(request.body(String::new()).unwrap()));
+        match select(call.as_mut(), pin!(site.gate.arrived())).await {
+            Either::Left((reply, _)) => panic!("it did not wait: {reply:?}"),
+            Either::Right(_) => {}
+        }
+        second.read(&site, "/log-out").await;
+        site.gate.open();
+        assert_eq!(call.await.status, 200);
+        assert_eq!(first.read(&site, "/whoami").await, "");
     }
 
     async fn a_write_from_before_the_sign_in_does_not_reach_the_users_session(world: World) {

@@ -118,6 +118,8 @@ async fn a_declared_scheme_is_that_of_every_form_of_a_request() {
             "https://cinema.example/",
             "https://cinema.example:443/",
             "http://cinema.example/",
+            "http://cinema.example:80/",
+            "http://cinema.example:443/",
         ] {
             fixture.origin.then(200, &[HOUR], "one");
             is_hit().await;
@@ -146,5 +148,16 @@ async fn a_change_may_name_a_uri_by_another_scheme_than_the_declared_one() {
         let change = request(Method::POST, "/a", &[]);
         fixture.send(change).await.unwrap();
         assert!(!get(&fixture, "/b", "cinema.example").await, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn a_scheme_that_a_request_line_makes_up_makes_no_page() {
+    let fixture = super::fixture().await;
+    for uri in ["foo://cinema.example/", "ftp://cinema.example/"] {
+        fixture.origin.then(200, &[HOUR], "one");
+        assert!(!get(&fixture, uri, "cinema.example").await);
+        fixture.origin.then(200, &[HOUR], "two");
+        assert!(!get(&fixture, uri, "cinema.example").await, "{uri}");
     }
 }

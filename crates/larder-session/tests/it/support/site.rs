@@ -248,6 +248,10 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
             session.insert(FLASH, &"bye".to_owned()).await?;
         }
         "rotate" => session.rotate().await?,
+        "rotate-and-log-out" => {
+            let _ = session.rotate().await;
+            session.log_out().await?;
+        }
         "devices" => {
             for device in session.devices().await? {
                 let mark = if device.is_current { "*" } else { "" };
