@@ -32,8 +32,11 @@ impl Session {
     ///
     /// # Errors
     /// As [all methods](Session) give them; [`ErrorKind::TooLarge`] where the field or the session
-    /// would pass its bound, [`ErrorKind::Invalid`] where the value cannot be written.
-    pub async fn insert<T: Serialize>(&self, key: SessionKey<T>, value: &T) -> Result<()> {
+    /// would pass its bound, [`ErrorKind::Invalid`] if the value would not read back as it was written.
+    pub async fn insert<T>(&self, key: SessionKey<T>, value: &T) -> Result<()>
+    where
+        T: Serialize + DeserializeOwned,
+    {
         let value = value::encode(value)?;
         self.check_value(&value)?;
         let mut state = self.change().await?;

@@ -13,6 +13,7 @@ mod metrics;
 mod races;
 mod responses;
 mod secrets;
+mod shapes;
 mod sign_in;
 mod support;
 mod time;
