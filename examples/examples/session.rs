@@ -48,8 +48,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use larder::session::{
-    CookieExpiry, Lifetime, OnFailure, RequireUser, Result, ReturnPath, Session, SessionCookie,
-    SessionKey, SessionLayer, Sessions, SignInOptions, SignInPage,
+    CookieExpiry, Lifetime, RequireUser, Result, ReturnPath, Session, SessionCookie, SessionKey,
+    SessionLayer, Sessions, SignInOptions, SignInPage,
 };
 
 const VISITS: SessionKey<i64> = SessionKey::new("visits");
@@ -103,12 +103,13 @@ async fn sign_out(session: Session) -> Result<&'static str> {
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // Over TLS, and in production, it is `SessionCookie::default()`.
-    let cookie = SessionCookie::default()
+    // For plain HTTP on this machine. In production, over TLS, the default cookie is right.
+    let cookie = SessionCookie::builder()
         .with_name("session")
-        .insecure_over_plain_http();
+        .insecure_over_plain_http()
+        .build()?;
     let sessions = Sessions::new(store)?.with_max_lifetime(Lifetime::AAL1);
-    let layer = SessionLayer::new(sessions, cookie, OnFailure::Unavailable)?;
+    let layer = SessionLayer::new(sessions).with_cookie(cookie);
     let app = Router::new()
         .route("/page", get(page))
         .layer(Extension(SignInPage::new("/sign-in")?))

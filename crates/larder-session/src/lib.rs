@@ -7,7 +7,7 @@ mod error;
 mod http;
 mod identity;
 mod lifetime;
-mod meter;
+mod metrics;
 mod on_failure;
 mod owner;
 mod record;
@@ -20,7 +20,7 @@ mod value;
 
 #[cfg(feature = "axum")]
 pub use axum::{MissingLayer, RequireUser, SignInPage};
-pub use cookie::{CookieExpiry, SameSite, SessionCookie};
+pub use cookie::{CookieExpiry, SameSite, SessionCookie, SessionCookieBuilder};
 pub use error::{Error, ErrorKind, Result};
 pub use http::{ResponseBody, ResponseFuture, ReturnPath, SessionLayer, SessionService};
 pub use lifetime::Lifetime;

@@ -1,6 +1,6 @@
 //! What a browser would refuse of a cookie (RFC 6265bis, sections 4.1 and 5.6).
 
-use super::{SameSite, SessionCookie, Transport};
+use super::builder::{SameSite, SessionCookieBuilder, Transport};
 use crate::token::Token;
 use crate::{Error, Result};
 
@@ -9,7 +9,7 @@ const MAX_PAIR: usize = 4096;
 /// What the value of an attribute may take, in octets (section 5.6): a longer one is ignored.
 const MAX_ATTRIBUTE: usize = 1024;
 
-pub(super) fn check(cookie: &SessionCookie) -> Result<()> {
+pub(super) fn check(cookie: &SessionCookieBuilder) -> Result<()> {
     let has_prefix = |prefix: &str| {
         // Browsers compare prefixes without regard to case (RFC 6265bis, section 5.4).
         let start = cookie.name.get(..prefix.len());

@@ -8,11 +8,11 @@ use http::Response;
 use http::header::SET_COOKIE;
 use pin_project_lite::pin_project;
 
+use super::ResponseBody;
 use super::headers::{mark_read, tell_cookie};
 use super::problem::unavailable;
-use super::{ResponseBody, Shared};
 use crate::Session;
-use crate::session::{Answer, Outgoing, Verdict};
+use crate::session::{Answer, Config, Outgoing, Verdict};
 
 pin_project! {
     /// The response of a [`SessionService`](crate::SessionService).
@@ -23,7 +23,7 @@ pin_project! {
         #[pin]
         state: State<F, B>,
         session: Session,
-        shared: Arc<Shared>,
+        config: Arc<Config>,
     }
 }
 
@@ -45,11 +45,11 @@ pin_project! {
 type Writing<B> = Pin<Box<dyn Future<Output = (Response<B>, Verdict)> + Send>>;
 
 impl<F, B> ResponseFuture<F, B> {
-    pub(super) fn new(call: F, session: Session, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(call: F, session: Session, config: Arc<Config>) -> Self {
         Self {
             state: State::Calling { call },
             session,
-            shared,
+            config,
         }
     }
 }
@@ -85,17 +85,17 @@ where
                 Projected::Writing { writing } => break ready!(writing.as_mut().poll(cx)),
             }
         };
-        Poll::Ready(Ok(tell(response, &verdict, this.shared)))
+        Poll::Ready(Ok(tell(response, &verdict, this.config)))
     }
 }
 
 /// Puts into the response what it has to say of the session.
-fn tell<B>(response: Response<B>, verdict: &Verdict, shared: &Shared) -> Response<ResponseBody<B>> {
+fn tell<B>(response: Response<B>, verdict: &Verdict, config: &Config) -> Response<ResponseBody<B>> {
     let mut response = match verdict.answer {
         Answer::Unused => return response.map(ResponseBody::inner),
         Answer::Given => response.map(ResponseBody::inner),
         Answer::Unavailable => {
-            shared.sessions.meter.unavailable.increment(1);
+            config.sessions.metrics.unavailable.increment(1);
             unavailable()
         }
     };
@@ -103,15 +103,15 @@ fn tell<B>(response: Response<B>, verdict: &Verdict, shared: &Shared) -> Respons
     mark_read(headers);
     let cookie = match &verdict.cookie {
         Outgoing::Keep => None,
-        Outgoing::Set(token, max_age) => shared.cookie.set(token, *max_age),
-        Outgoing::Remove => Some(shared.cookie.remove()),
+        Outgoing::Set(token, max_age) => config.cookie.set(token, *max_age),
+        Outgoing::Remove => config.cookie.remove(),
     };
     if let Some(cookie) = cookie {
         // What was set before there was a domain would stay beside it.
-        if let Some(twin) = shared
+        if let Some(twin) = config
             .cookie
             .remove_host_only()
-            .filter(|_| verdict.is_presented)
+            .filter(|_| verdict.has_cookie)
         {
             headers.append(SET_COOKIE, twin);
         }

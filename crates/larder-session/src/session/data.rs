@@ -115,7 +115,7 @@ impl Session {
     }
 
     pub(super) fn check_value(&self, value: &Bytes) -> Result<()> {
-        let most = self.inner.layer.sessions.settings.max_value;
+        let most = self.inner.config.sessions.settings.max_value;
         if value.len() <= most {
             return Ok(());
         }
@@ -135,7 +135,7 @@ impl Session {
         name: &str,
         before: Option<Change>,
     ) -> Result<()> {
-        let most = self.inner.layer.sessions.settings.max_weight;
+        let most = self.inner.config.sessions.settings.max_weight;
         if !state.is_past(most) {
             return Ok(());
         }

@@ -15,7 +15,7 @@ impl Session {
     pub async fn devices(&self) -> Result<Vec<Device>> {
         let state = self.load().await?;
         let (current, owner) = signed_in(&state)?;
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         sessions.devices_seen_by(&owner.user, Some(current)).await
     }
 
@@ -34,7 +34,7 @@ impl Session {
             return Ok(true);
         }
         self.check_in_force(&mut state, current, &owner).await?;
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         sessions.end(device, Some(&owner.user)).await
     }
 
@@ -72,7 +72,7 @@ impl Session {
         spared: Option<DeviceId>,
     ) -> Result<()> {
         self.check_in_force(state, current, &owner).await?;
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         let (user, by) = (owner.user.clone(), Some((current, owner)));
         if sessions.revoke_by(&user, by, spared).await? {
             return Ok(());
@@ -88,7 +88,7 @@ impl Session {
         current: DeviceId,
         owner: &Owner,
     ) -> Result<()> {
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         if sessions.is_in_force(current, owner).await? {
             return Ok(());
         }

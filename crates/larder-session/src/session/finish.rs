@@ -14,7 +14,7 @@ pub(crate) struct Verdict {
     pub(crate) answer: Answer,
     pub(crate) cookie: Outgoing,
     /// Whether the request came with any cookie of the name.
-    pub(crate) is_presented: bool,
+    pub(crate) has_cookie: bool,
 }
 
 /// Whether the handler's response is given.
@@ -42,7 +42,7 @@ impl Session {
                     false => Answer::Unused,
                 },
                 cookie: Outgoing::Keep,
-                is_presented: false,
+                has_cookie: false,
             });
         }
         let mut state = self.inner.state.try_lock().ok()?;
@@ -61,7 +61,7 @@ impl Session {
             is_lost = written.is_err() && !state.is_gone;
         }
         let mut verdict = self.close(&mut state);
-        if is_lost && self.inner.layer.on_failure == OnFailure::Unavailable {
+        if is_lost && self.inner.config.on_failure == OnFailure::Unavailable {
             verdict.answer = Answer::Unavailable;
         }
         verdict
@@ -69,29 +69,34 @@ impl Session {
 
     fn close(&self, state: &mut State) -> Verdict {
         if !state.pending.is_empty() {
-            self.inner.layer.sessions.meter.write_dropped.increment(1);
+            self.inner
+                .config
+                .sessions
+                .metrics
+                .write_dropped
+                .increment(1);
             state.pending.clear();
         }
-        let answer = match (state.phase, self.inner.layer.on_failure) {
+        let answer = match (state.phase, self.inner.config.on_failure) {
             (Phase::Unread, _) => Answer::Unused,
             (Phase::Failed, OnFailure::Unavailable) => Answer::Unavailable,
             _ => Answer::Given,
         };
-        let is_presented = self.is_presented();
+        let has_cookie = self.has_cookie();
         let cookie = match std::mem::take(&mut state.outgoing) {
-            Outgoing::Remove if !is_presented => Outgoing::Keep,
+            Outgoing::Remove if !has_cookie => Outgoing::Keep,
             outgoing => outgoing,
         };
         Verdict {
             answer,
             cookie,
-            is_presented,
+            has_cookie,
         }
     }
 
-    fn is_presented(&self) -> bool {
-        let name = self.inner.layer.cookie.name();
-        self.inner.presented.has(name)
+    fn has_cookie(&self) -> bool {
+        let name = self.inner.config.cookie.name();
+        self.inner.cookies.has(name)
     }
 }
 

@@ -17,10 +17,9 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::cookie::Presented;
-use crate::http::Shared;
+use crate::cookie::RequestCookies;
 use crate::sessions::Found;
-use crate::{Error, ErrorKind, OnFailure, Result, UserId};
+use crate::{Error, ErrorKind, OnFailure, Result, SessionCookie, Sessions, UserId};
 
 pub(crate) use finish::{Answer, Verdict};
 pub(crate) use key::DEVICE;
@@ -56,9 +55,17 @@ pub struct Session {
     inner: Arc<Inner>,
 }
 
+/// What all requests of one layer share.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) sessions: Sessions,
+    pub(crate) cookie: SessionCookie,
+    pub(crate) on_failure: OnFailure,
+}
+
 struct Inner {
-    layer: Arc<Shared>,
-    presented: Presented,
+    config: Arc<Config>,
+    cookies: RequestCookies,
     is_used: AtomicBool,
     /// The response has gone out, or is about to.
     is_late: AtomicBool,
@@ -66,11 +73,11 @@ struct Inner {
 }
 
 impl Session {
-    pub(crate) fn new(layer: Arc<Shared>, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(config: Arc<Config>, headers: &HeaderMap) -> Self {
         Self {
             inner: Arc::new(Inner {
-                layer,
-                presented: Presented::of(headers),
+                config,
+                cookies: RequestCookies::of(headers),
                 is_used: AtomicBool::new(false),
                 is_late: AtomicBool::new(false),
                 state: Mutex::new(State::default()),
@@ -131,8 +138,8 @@ impl Session {
         // Of this and the end of the request, one sees what the other did.
         self.inner.is_used.store(true, Ordering::SeqCst);
         if state.phase == Phase::Unread {
-            let sessions = &self.inner.layer.sessions;
-            let tokens = self.inner.presented.tokens(self.inner.layer.cookie.name());
+            let sessions = &self.inner.config.sessions;
+            let tokens = self.inner.cookies.tokens(self.inner.config.cookie.name());
             let found = match &*tokens {
                 [] => Ok(Found::default()),
                 [token] => sessions.open(token).await.map(|opened| Found {
@@ -166,7 +173,7 @@ impl Session {
     async fn read(&self) -> Result<MutexGuard<'_, State>> {
         match self.load().await {
             Err(error) if error.kind() == ErrorKind::Unavailable => {
-                match self.inner.layer.on_failure {
+                match self.inner.config.on_failure {
                     OnFailure::Anonymous => Ok(self.inner.state.lock().await),
                     OnFailure::Unavailable => Err(error),
                 }

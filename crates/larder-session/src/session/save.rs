@@ -68,7 +68,7 @@ impl Session {
             changes.push((name.into(), Change::Swap(stored, bytes)));
             match self
                 .inner
-                .layer
+                .config
                 .sessions
                 .apply(session, era, changes.clone())
                 .await?
@@ -93,7 +93,7 @@ impl Session {
         if state.pending.is_empty() {
             return Ok(());
         }
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         let Some(current) = &state.current else {
             let fields = state.pending.fields();
             if fields.is_empty() {
@@ -126,7 +126,7 @@ impl Session {
     fn refused(&self, state: &mut State, refused: Applied) -> Error {
         match refused {
             Applied::NotAnInteger => not_an_integer(),
-            Applied::TooLarge => too_large(self.inner.layer.sessions.settings.max_weight),
+            Applied::TooLarge => too_large(self.inner.config.sessions.settings.max_weight),
             _ => {
                 state.lose();
                 Error::gone()

@@ -51,14 +51,14 @@ impl Session {
     ) -> Result<()> {
         let user = UserId::new(user)?;
         let user = user.shared();
-        self.inner.layer.sessions.check_lifetime(&options)?;
+        self.inner.config.sessions.check_lifetime(&options)?;
         let mut state = match self.act().await {
             // Whoever has just proved who it is needs nothing of the session that ended.
             Err(error) if error.kind() == ErrorKind::Gone => self.load().await?,
             state => state?,
         };
         self.end_rivals(&mut state).await?;
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         if let Some(current) = &state.current {
             let from = current.token;
             let owner = sessions.enroll(from.record, user, &options).await?;
@@ -95,7 +95,7 @@ impl Session {
         self.end_rivals(&mut state).await?;
         if let Some(current) = &state.current {
             let user = current.about.owner.as_ref().map(|owner| owner.user.clone());
-            let sessions = &self.inner.layer.sessions;
+            let sessions = &self.inner.config.sessions;
             // By now it may be another user's: that one did not ask for this.
             if !sessions.end(current.token.record, user.as_ref()).await? {
                 state.lose();
@@ -126,12 +126,12 @@ impl Session {
         }
         let from = current.token;
         let to = Token::random(from.record, from.owner);
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         if sessions.rotate(&from, &to, None).await?.is_none() {
             state.lose();
             return Err(Error::gone());
         }
-        sessions.meter.rotated.increment(1);
+        sessions.metrics.rotated.increment(1);
         current.token = to;
         state.give();
         Ok(())
@@ -144,12 +144,12 @@ impl Session {
         user: &Arc<str>,
         options: &SignInOptions,
     ) -> Result<()> {
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         let token = Token::random(DeviceId::random(), Some(OwnerTag::of(user)));
         let owner = sessions.enroll(token.record, user, options).await?;
         let create = sessions.new_session(&token, Some(owner), options, Fields::new());
         let opened = sessions.create(&token, create).await?;
-        sessions.meter.signed_in.increment(1);
+        sessions.metrics.signed_in.increment(1);
         state.begin(token, opened);
         state.give();
         Ok(())
@@ -158,7 +158,7 @@ impl Session {
     /// Ends what else of users the visitor has cookies of, so that the one who signs in or out is not
     /// anybody else at the next request. One round trip, where there is anything.
     async fn end_rivals(&self, state: &mut State) -> Result<()> {
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         let rivals = std::mem::take(&mut state.rivals);
         let ends = rivals
             .iter()
@@ -171,7 +171,7 @@ impl Session {
     }
 
     fn signed_in(&self, state: &mut State, token: Token, sign_in: SignIn, era: i64) {
-        self.inner.layer.sessions.meter.signed_in.increment(1);
+        self.inner.config.sessions.metrics.signed_in.increment(1);
         if state
             .owner()
             .is_some_and(|owner| owner.user != sign_in.owner.user)

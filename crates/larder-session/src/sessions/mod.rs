@@ -1,6 +1,5 @@
 //! Sessions in a store, without HTTP.
 
-mod bounded;
 mod candidates;
 mod devices;
 mod open;
@@ -12,10 +11,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_layer::{StoreHealth, StoreTimeout};
 use larder_store::{Programs, Store, StoreExt, Ttl};
 use tokio::sync::Semaphore;
 
-use crate::meter::Meter;
+use crate::metrics::Metrics;
 use crate::{Error, Lifetime, Result, SignInOptions};
 
 pub(crate) use candidates::{Found, Rival};
@@ -44,7 +44,8 @@ use time::StoreTime;
 pub struct Sessions {
     pub(crate) programs: Arc<dyn Programs>,
     pub(crate) settings: Arc<Settings>,
-    pub(crate) meter: Meter,
+    pub(crate) metrics: Metrics,
+    health: StoreHealth,
     /// Room for deadlines that are slid while nobody waits.
     sliding: Arc<Semaphore>,
     time: Arc<StoreTime>,
@@ -62,7 +63,7 @@ pub(crate) struct Settings {
     pub(crate) max_value: usize,
     pub(crate) max_weight: i64,
     pub(crate) max_devices: i64,
-    pub(crate) timeout: Duration,
+    pub(crate) timeout: StoreTimeout,
 }
 
 impl Sessions {
@@ -86,6 +87,7 @@ impl Sessions {
         let programs = store
             .require_programs("a session")
             .map_err(|error| Error::invalid(error.to_string()))?;
+        let timeout = StoreTimeout::new(Self::DEFAULT_TIMEOUT, programs.deadline());
         Ok(Self {
             programs,
             settings: Arc::new(Settings {
@@ -95,9 +97,10 @@ impl Sessions {
                 max_value: Self::DEFAULT_MAX_VALUE,
                 max_weight: Self::DEFAULT_MAX_BYTES as i64,
                 max_devices: i64::from(Self::DEFAULT_MAX_DEVICES),
-                timeout: Self::DEFAULT_TIMEOUT,
+                timeout,
             }),
-            meter: Meter::new(),
+            metrics: Metrics::new(),
+            health: StoreHealth::new("sessions"),
             sliding: Arc::new(Semaphore::new(SLIDING)),
             time: Arc::new(StoreTime::new()),
         })
@@ -164,7 +167,7 @@ impl Sessions {
     /// is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.change().timeout = timeout;
+        self.change().timeout = StoreTimeout::new(timeout, self.programs.deadline());
         self
     }
 

@@ -34,13 +34,14 @@ impl Sessions {
             // Boxed, so that the futures of handlers are small ones.
             Poll::Pending => Box::pin(self.bounded(self.find(&key, owner.as_ref()))).await,
         };
-        let (stored, now, standing) = found.inspect_err(|_| self.meter.read_failed.increment(1))?;
+        let (stored, now, standing) =
+            found.inspect_err(|_| self.metrics.read_failed.increment(1))?;
         let opened = stored.and_then(|stored| {
             let by = stored.opens(&token.hash(), now)?;
             Some((stored, by))
         });
         let Some((mut stored, by)) = opened else {
-            self.meter.read_absent.increment(1);
+            self.metrics.read_absent.increment(1);
             return Ok(None);
         };
         let is_in_force = match &stored.about.owner {
@@ -49,10 +50,10 @@ impl Sessions {
             Some(owner) => standing.is_some_and(|now| now.covers(token.record, owner)),
         };
         if !is_in_force {
-            self.meter.read_revoked.increment(1);
+            self.metrics.read_revoked.increment(1);
             return Ok(None);
         }
-        self.meter.read_found.increment(1);
+        self.metrics.read_found.increment(1);
         let touch = self.settings.lifetime.touch().as_micros();
         if now - stored.about.seen >= stored.about.choice.touch(touch) {
             self.slide(key);

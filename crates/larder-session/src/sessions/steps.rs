@@ -1,4 +1,4 @@
-//! What one session asks of its store: each a step or two, waited for no longer than was declared.
+//! What one session asks of its store: each a step or two, within the timeout.
 
 use std::sync::Arc;
 
@@ -14,6 +14,29 @@ use crate::token::{DeviceId, OwnerTag, Token};
 use crate::{Result, SignInOptions};
 
 impl Sessions {
+    /// Waits for the store, at most for the timeout.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if it fails or the time is up.
+    pub(super) async fn bounded<T>(
+        &self,
+        answer: impl Future<Output = larder_store::Result<T>>,
+    ) -> Result<T> {
+        self.answered(self.settings.timeout.run("run", answer).await)
+    }
+
+    /// Reports whether the store answered.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if it did not.
+    pub(super) fn answered<T>(&self, answer: larder_store::Result<T>) -> Result<T> {
+        match &answer {
+            Ok(_) => self.health.succeeded(),
+            Err(error) => self.health.failed(error),
+        }
+        answer.map_err(crate::Error::unavailable)
+    }
+
     /// Makes a session. One round trip.
     pub(crate) async fn create(&self, token: &Token, create: Create) -> Result<Opened> {
         let key = session_key(token.record);
@@ -22,7 +45,7 @@ impl Sessions {
             // 128 random bits were drawn before: this is a generator that does not work.
             return Err(crate::Error::gone());
         }
-        self.meter.created.increment(1);
+        self.metrics.created.increment(1);
         // The times are the store's, and nobody asks a session that was just made for them.
         let about = create.about(Timestamp::default().as_micros());
         Ok(Opened {
@@ -65,11 +88,11 @@ impl Sessions {
         let key = session_key(session);
         let applied = self.bounded(self.programs.run(&key, &apply)).await;
         let counter = match &applied {
-            Ok(Applied::Done) => &self.meter.write_done,
-            Ok(Applied::Gone) => &self.meter.write_gone,
-            Ok(Applied::Conflict(_)) => &self.meter.write_conflict,
-            Ok(Applied::NotAnInteger | Applied::TooLarge) => &self.meter.write_refused,
-            Err(_) => &self.meter.write_failed,
+            Ok(Applied::Done) => &self.metrics.write_done,
+            Ok(Applied::Gone) => &self.metrics.write_gone,
+            Ok(Applied::Conflict(_)) => &self.metrics.write_conflict,
+            Ok(Applied::NotAnInteger | Applied::TooLarge) => &self.metrics.write_refused,
+            Err(_) => &self.metrics.write_failed,
         };
         counter.increment(1);
         applied
@@ -116,7 +139,7 @@ impl Sessions {
         });
         let gone = gone.await?;
         if gone {
-            self.meter.ended.increment(1);
+            self.metrics.ended.increment(1);
         }
         Ok(gone)
     }

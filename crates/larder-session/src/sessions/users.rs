@@ -58,7 +58,7 @@ impl Sessions {
         let answers = sessions.iter().zip(answers);
         let ended = answers.filter(|(_, gone)| matches!(gone, Ok(true)));
         let ended: Vec<_> = ended.map(|(id, _)| *id).collect();
-        self.meter.ended.increment(ended.len() as u64);
+        self.metrics.ended.increment(ended.len() as u64);
         ended
     }
 
@@ -101,7 +101,7 @@ impl Sessions {
         match self.bounded(self.programs.run(&key, &revoke)).await? {
             Revocation::Gone => Ok(false),
             Revocation::Done(sessions) => {
-                self.meter.revoked.increment(1);
+                self.metrics.revoked.increment(1);
                 if !sessions.is_empty() {
                     // They are out of force already, and only take room. What somebody has signed in
                     // on since is not.

@@ -7,8 +7,7 @@ use http::request::Parts;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use larder_session::{
-    Error, OnFailure, RequireUser, ReturnPath, Session, SessionCookie, SessionKey, SessionLayer,
-    SignInPage,
+    Error, OnFailure, RequireUser, ReturnPath, Session, SessionKey, SessionLayer, SignInPage,
 };
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
@@ -57,9 +56,7 @@ async fn get_page(app: &Router, path: &str, cookie: Option<&str>) -> (StatusCode
 #[tokio::test]
 async fn handlers_take_a_session_and_a_user() {
     let world = World::memory(Time::Manual).await;
-    let layer = |on_failure| {
-        SessionLayer::new(world.sessions(), SessionCookie::default(), on_failure).unwrap()
-    };
+    let layer = |on_failure| SessionLayer::new(world.sessions()).with_on_failure(on_failure);
     let app = pages().layer(layer(OnFailure::Anonymous));
     let (status, body, cookie) = get_page(&app, "/", None).await;
     assert_eq!((status, &*body), (StatusCode::OK, "1"));
@@ -96,9 +93,7 @@ async fn home_of(user: Option<RequireUser>) -> String {
 #[tokio::test]
 async fn a_handler_that_lets_everybody_in_is_told_who_is_signed_in() {
     let world = World::memory(Time::Manual).await;
-    let layer = |on_failure| {
-        SessionLayer::new(world.sessions(), SessionCookie::default(), on_failure).unwrap()
-    };
+    let layer = |on_failure| SessionLayer::new(world.sessions()).with_on_failure(on_failure);
     let pages = || pages().route("/home", get(home_of));
     let app = pages().layer(layer(OnFailure::Unavailable));
     let (status, body, _) = get_page(&app, "/home", None).await;
@@ -130,11 +125,7 @@ async fn enter(session: Session, Query(Next { next }): Query<Next>) -> Result<Re
 
 /// An app whose users sign in at `/enter`, with pages below `/club`.
 fn club(world: &World) -> Router {
-    let layer = SessionLayer::new(
-        world.sessions(),
-        SessionCookie::default(),
-        OnFailure::Unavailable,
-    );
+    let layer = SessionLayer::new(world.sessions());
     let page = SignInPage::new("/enter?lang=en").unwrap();
     let rooms = Router::new()
         .route("/account", get(account).post(account))
@@ -144,7 +135,7 @@ fn club(world: &World) -> Router {
         .nest("/club", inner)
         .route("/enter", post(enter))
         .route("/api", get(account))
-        .layer(layer.unwrap())
+        .layer(layer)
 }
 
 async fn location(app: &Router, method: Method, path: &str) -> (StatusCode, Option<String>) {
@@ -278,8 +269,7 @@ async fn the_signed_in_user_is_had_from_the_parts_of_a_request() {
     let world = World::memory(Time::Manual).await;
     let app = club(&world);
     let (.., cookie) = sign_in_and_go(&app, "/").await;
-    let cookies = SessionCookie::default();
-    let layer = SessionLayer::new(world.sessions(), cookies, OnFailure::Unavailable).unwrap();
+    let layer = SessionLayer::new(world.sessions());
     let app = pages().layer(middleware::from_fn(who)).layer(layer);
     for (cookie, expected) in [(Some(&*cookie), Some("limit:{ada}")), (None, None)] {
         let mut request = Request::builder().uri("/account");
@@ -298,11 +288,7 @@ async fn the_signed_in_user_is_had_from_the_parts_of_a_request() {
 #[tokio::test]
 async fn a_page_that_leaves_the_session_alone_says_nothing_of_cookies() {
     let world = World::memory(Time::Manual).await;
-    let layer = |inner: Router| {
-        let cookies = SessionCookie::default();
-        let layer = SessionLayer::new(world.sessions(), cookies, OnFailure::Unavailable);
-        inner.layer(layer.unwrap())
-    };
+    let layer = |inner: Router| inner.layer(SessionLayer::new(world.sessions()));
     let plain = Router::new().route("/plain", get(async || "plain"));
     let held = async |session: Session| {
         let chunks = futures_util::stream::once(async move {

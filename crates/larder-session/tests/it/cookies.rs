@@ -1,5 +1,5 @@
 use http::{Request, StatusCode, header};
-use larder_session::{OnFailure, SessionCookie, SessionLayer};
+use larder_session::{SessionCookie, SessionCookieBuilder, SessionLayer};
 
 use crate::support::{Browser, NAME, Reply, Site, on_both_stores};
 
@@ -236,10 +236,12 @@ on_both_stores! { Manual;
     }
 
     async fn a_sign_in_after_a_domain_was_added_takes_away_the_cookie_of_before(world: World) {
-        let cookie = || SessionCookie::default().with_name(NAME.trim_start_matches("__Host-"));
-        let layer = |cookie| SessionLayer::new(world.sessions(), cookie, OnFailure::Unavailable);
-        let (old, new) = (cookie(), cookie().with_domain("example.org"));
-        let (old, new) = (Site::new(layer(old).unwrap()), Site::new(layer(new).unwrap()));
+        let cookie = || SessionCookie::builder().with_name(NAME.trim_start_matches("__Host-"));
+        let site = |cookie: SessionCookieBuilder| {
+            let layer = SessionLayer::new(world.sessions());
+            Site::new(layer.with_cookie(cookie.build().unwrap()))
+        };
+        let (old, new) = (site(cookie()), site(cookie().with_domain("example.org")));
         let set = |reply: &Reply| -> Vec<String> {
             let all = reply.headers.get_all("set-cookie").iter();
             all.map(|set| set.to_str().unwrap().to_owned()).collect()

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use larder_redis::RedisStore;
-use larder_session::{OnFailure, SessionCookie, SessionLayer, Sessions};
+use larder_session::{OnFailure, SessionLayer, Sessions};
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
 use larder_test::server::{RedisServer, Reply};
@@ -136,9 +136,8 @@ async fn a_server_that_answers_nothing_is_503_within_the_deadline_of_the_store()
     let store = RedisStore::builder(&server.url()).with_deadline(Duration::from_millis(500));
     let store = store.connect().await.unwrap();
     let sessions = Sessions::new(Arc::new(store)).unwrap();
-    let cookie = SessionCookie::default();
-    let layer = SessionLayer::new(sessions, cookie, OnFailure::Unavailable);
-    let (site, visitor, user) = (Site::new(layer.unwrap()), Browser::new(), Browser::new());
+    let site = Site::new(SessionLayer::new(sessions));
+    let (visitor, user) = (Browser::new(), Browser::new());
     visitor.read(&site, "/set/a/1").await;
     user.read(&site, "/log-in/ada").await;
     server.stop().unwrap();

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
-use larder_session::{ErrorKind, OnFailure, Session, SessionCookie, SessionKey, SessionLayer};
+use larder_session::{ErrorKind, Session, SessionCookie, SessionKey, SessionLayer};
 use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -19,8 +19,7 @@ use crate::support::{Browser, NAME, World, on_both_stores};
 const LATE: SessionKey<String> = SessionKey::new("late");
 
 fn layer(world: &World) -> SessionLayer {
-    let cookie = SessionCookie::default();
-    SessionLayer::new(world.sessions(), cookie, OnFailure::Unavailable).unwrap()
+    SessionLayer::new(world.sessions())
 }
 
 fn request(browser: &Browser) -> Request<()> {
@@ -168,11 +167,9 @@ async fn a_call_that_is_over_keeps_no_session_that_could_be_read() {
     assert!(!response.headers().contains_key(header::VARY));
 }
 
-#[tokio::test]
-async fn a_layer_whose_cookie_browsers_would_refuse_is_not_built() {
-    use crate::support::Time;
-    let world = World::memory(Time::Manual).await;
-    let cookie = SessionCookie::default;
+#[test]
+fn a_cookie_that_browsers_would_refuse_cannot_be_built() {
+    let cookie = SessionCookie::builder;
     for (wrong, fix) in [
         (cookie().insecure_over_plain_http(), "without a prefix"),
         (cookie().with_domain("example.org"), "__Secure-"),
@@ -180,8 +177,7 @@ async fn a_layer_whose_cookie_browsers_would_refuse_is_not_built() {
         (cookie().with_name("a b"), "token"),
         (cookie().with_name("a".repeat(4096)), "4096 octets"),
     ] {
-        let built = SessionLayer::new(world.sessions(), wrong, OnFailure::Anonymous);
-        let error = built.unwrap_err();
+        let error = wrong.build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains(fix), "{error}");
     }

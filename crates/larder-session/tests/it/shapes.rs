@@ -12,9 +12,7 @@ use bytes::Bytes;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{Request, Response};
 use http_body_util::Full;
-use larder_session::{
-    ErrorKind, OnFailure, Result, Session, SessionCookie, SessionKey, SessionLayer, Sessions,
-};
+use larder_session::{ErrorKind, Result, Session, SessionKey, SessionLayer};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tower::{Layer, ServiceExt, service_fn};
@@ -212,7 +210,7 @@ where
             Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
         }
     });
-    let layer = layer(world.sessions());
+    let layer = SessionLayer::new(world.sessions());
     let sent = Request::builder().header(COOKIE, cookie.clone().unwrap_or_default());
     let response = layer.layer(page).oneshot(sent.body(()).unwrap());
     let response = response.await.unwrap();
@@ -220,9 +218,4 @@ where
     let set = set.map(|set| set.to_str().unwrap().split(';').next().unwrap().to_owned());
     let returned = returned.lock().unwrap().take();
     (set.or(cookie), returned.unwrap())
-}
-
-fn layer(sessions: Sessions) -> SessionLayer {
-    let cookie = SessionCookie::default();
-    SessionLayer::new(sessions, cookie, OnFailure::Unavailable).unwrap()
 }

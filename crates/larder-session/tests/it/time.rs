@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use larder_session::{CookieExpiry, Lifetime, OnFailure, SessionCookie, SessionLayer};
+use larder_session::{CookieExpiry, Lifetime, SessionCookie, SessionLayer};
 use larder_store::{Timestamp, Ttl};
 
 use crate::support::{Browser, Site, World, on_both_stores};
@@ -175,9 +175,9 @@ on_both_stores! { Manual;
     }
 
     async fn a_visitor_who_is_not_to_be_remembered_has_a_cookie_that_the_browser_forgets(world: World) {
-        let cookie = SessionCookie::default().persistent();
-        let layer = SessionLayer::new(life(&world), cookie, OnFailure::Unavailable);
-        let (site, browser) = (Site::new(layer.unwrap()), Browser::new());
+        let cookie = SessionCookie::builder().with_expiry(CookieExpiry::WithTheSession);
+        let layer = SessionLayer::new(life(&world)).with_cookie(cookie.build().unwrap());
+        let (site, browser) = (Site::new(layer), Browser::new());
         let reply = browser.get(&site, "/log-in-for/ada/100/300/closed").await;
         assert!(!reply.header("set-cookie").unwrap().contains("Max-Age"), "{reply:?}");
         let reply = browser.get(&site, "/rotate").await;

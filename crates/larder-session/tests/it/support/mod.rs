@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_session::{OnFailure, SessionCookie, SessionLayer, Sessions};
+use larder_session::{OnFailure, SessionLayer, Sessions};
 use larder_store::{ManualClock, Store};
 use larder_test::faulty::{Faulty, Switch};
 use larder_test::server::RedisServer;
@@ -95,13 +95,12 @@ impl World {
     }
 
     pub(crate) fn site_of(sessions: Sessions) -> Site {
-        let cookie = SessionCookie::default();
-        Site::new(SessionLayer::new(sessions, cookie, OnFailure::Unavailable).unwrap())
+        Site::new(SessionLayer::new(sessions))
     }
 
     pub(crate) fn site_on_failure(&self, on_failure: OnFailure) -> Site {
         let sessions = self.sessions().with_timeout(Duration::from_millis(400));
-        Site::new(SessionLayer::new(sessions, SessionCookie::default(), on_failure).unwrap())
+        Site::new(SessionLayer::new(sessions).with_on_failure(on_failure))
     }
 }
 

@@ -8,9 +8,9 @@ use crate::token::Token;
 pub(crate) const MAX_TOKENS: usize = 8;
 
 /// The cookies that a request came with, unread until they are asked for.
-pub(crate) struct Presented(SmallVec<[HeaderValue; 1]>);
+pub(crate) struct RequestCookies(SmallVec<[HeaderValue; 1]>);
 
-impl Presented {
+impl RequestCookies {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         // HTTP/2 may split them over several fields (RFC 9113, section 8.2.3).
         Self(headers.get_all(header::COOKIE).iter().cloned().collect())
