@@ -9,13 +9,13 @@ mod identity;
 mod lifetime;
 mod metrics;
 mod on_failure;
-mod owner;
 mod record;
 mod session;
 mod sessions;
 mod sign_in_options;
 mod token;
 mod user;
+mod users;
 mod value;
 
 #[cfg(feature = "axum")]
@@ -25,13 +25,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use http::{ResponseBody, ResponseFuture, ReturnPath, SessionLayer, SessionService};
 pub use lifetime::Lifetime;
 pub use on_failure::OnFailure;
-pub use owner::{InspectOwner, OwnerRecord};
 pub use record::{InspectSession, SessionRecord};
 pub use session::{Session, SessionKey};
 pub use sessions::{Device, Sessions};
 pub use sign_in_options::SignInOptions;
 pub use token::DeviceId;
 pub use user::UserId;
+pub use users::{InspectUser, UserRecord};
 
 #[cfg(test)]
 mod traces;

@@ -67,9 +67,9 @@ impl FromStr for DeviceId {
 /// Where a user's epoch is kept: the first half of a hash of the user's id, which is the key of
 /// the user's record.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OwnerTag([u8; 16]);
+pub(crate) struct UserTag([u8; 16]);
 
-impl OwnerTag {
+impl UserTag {
     pub(crate) fn of(user: &str) -> Self {
         let digest = Sha256::new()
             .chain_update(b"larder-session-user:")
@@ -81,7 +81,7 @@ impl OwnerTag {
     }
 }
 
-impl KeyId for OwnerTag {
+impl KeyId for UserTag {
     fn write_id(&self, id: &mut IdWriter<'_>) {
         write_text(&self.0, id);
     }
@@ -106,7 +106,7 @@ pub(crate) type SecretHash = [u8; 32];
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) record: DeviceId,
-    pub(crate) owner: Option<OwnerTag>,
+    pub(crate) user: Option<UserTag>,
     secret: [u8; 16],
 }
 
@@ -115,10 +115,10 @@ impl Token {
     pub(crate) const MAX_LENGTH: usize = 22 + 1 + 43;
 
     /// A new secret for `record`.
-    pub(crate) fn random(record: DeviceId, owner: Option<OwnerTag>) -> Self {
+    pub(crate) fn random(record: DeviceId, user: Option<UserTag>) -> Self {
         Self {
             record,
-            owner,
+            user,
             secret: random(),
         }
     }
@@ -133,7 +133,7 @@ impl Token {
         match secret.len() {
             22 => Some(Self {
                 record,
-                owner: None,
+                user: None,
                 secret: decode(secret)?,
             }),
             43 => {
@@ -143,7 +143,7 @@ impl Token {
                 tag.copy_from_slice(&both[16..]);
                 Some(Self {
                     record,
-                    owner: Some(OwnerTag(tag)),
+                    user: Some(UserTag(tag)),
                     secret,
                 })
             }
@@ -169,7 +169,7 @@ impl Token {
     fn behind_the_dot(&self) -> ([u8; 32], usize) {
         let mut bytes = [0; 32];
         bytes[..16].copy_from_slice(&self.secret);
-        let Some(OwnerTag(tag)) = self.owner else {
+        let Some(UserTag(tag)) = self.user else {
             return (bytes, 16);
         };
         bytes[16..].copy_from_slice(&tag);
@@ -197,14 +197,14 @@ mod tests {
 
     use super::*;
 
-    fn token(owner: Option<&str>) -> Token {
-        Token::random(DeviceId::random(), owner.map(OwnerTag::of))
+    fn token(user: Option<&str>) -> Token {
+        Token::random(DeviceId::random(), user.map(UserTag::of))
     }
 
     #[test]
     fn a_cookie_is_record_and_secret_and_reads_back() {
-        for (owner, length) in [(None, 45), (Some("ada"), 66)] {
-            let token = token(owner);
+        for (user, length) in [(None, 45), (Some("ada"), 66)] {
+            let token = token(user);
             let text = token.encode();
             assert_eq!(text.len(), length);
             assert!(length <= Token::MAX_LENGTH);
@@ -239,7 +239,7 @@ mod tests {
     fn a_changed_tag_changes_the_hash() {
         let one = token(Some("ada"));
         let other = Token {
-            owner: Some(OwnerTag::of("grace")),
+            user: Some(UserTag::of("grace")),
             ..one
         };
         assert_ne!(one.hash(), other.hash());

@@ -2,8 +2,8 @@ use http::header;
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
+use crate::ErrorKind;
 use crate::token::DeviceId;
-use crate::{ErrorKind, Result};
 
 fn token() -> Token {
     Token::random(DeviceId::random(), None)
@@ -166,7 +166,7 @@ fn a_cookie_that_browsers_would_refuse_is_an_error() {
 
 #[test]
 fn a_cookie_is_never_larger_than_what_browsers_keep() {
-    let token = Token::random(DeviceId::random(), Some(crate::token::OwnerTag::of("ada")));
+    let token = Token::random(DeviceId::random(), Some(crate::token::UserTag::of("ada")));
     let longest = 4096 - token.encode().len();
     let named = |length: usize| {
         SessionCookie::builder()

@@ -1,8 +1,8 @@
--- KEYS[1]: the session. ARGV: era, idle in microseconds, how much the data may weigh, then for each
+-- KEYS[1]: the session. ARGV: generation, idle in microseconds, how much the data may weigh, then for each
 -- change the operation, the field, what is expected or added, and the new value.
 local now = now()
 local s = held(KEYS[1], now)
-if not s or s.era ~= tonumber(ARGV[1]) then return {1} end
+if not s or s.generation ~= tonumber(ARGV[1]) then return {1} end
 
 -- The integer that a field holds; 0 if it is absent, nil if it is something else.
 local function int(field)

@@ -10,7 +10,7 @@ use super::{Change, SessionRecord, weight, wire};
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Apply {
     /// Whose session it was when the request opened it.
-    pub(crate) era: i64,
+    pub(crate) generation: i64,
     /// How long the session may be idle from here, in microseconds.
     pub(crate) idle: i64,
     /// How much the data may weigh.
@@ -46,7 +46,7 @@ impl Program for Apply {
     );
 
     fn args(&self, args: &mut Args) {
-        args.int(self.era);
+        args.int(self.generation);
         args.int(self.idle);
         args.int(self.max_weight);
         for (name, change) in &self.changes {
@@ -57,10 +57,12 @@ impl Program for Apply {
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Applied {
         let now = now.as_micros();
         let held = match record.get() {
-            Some(held) if held.is_alive(now) && held.0.about.era == self.era => &held.0,
+            Some(held) if held.is_alive(now) && held.0.metadata.generation == self.generation => {
+                &held.0
+            }
             _ => return Applied::Gone,
         };
-        let mut about = held.about.clone();
+        let mut metadata = held.metadata.clone();
         let mut values = Vec::with_capacity(self.changes.len());
         for (name, change) in &self.changes {
             let old = held.fields.get(name);
@@ -69,16 +71,16 @@ impl Program for Apply {
                 Err(Refused::Conflict(held)) => return Applied::Conflict(held),
                 Err(Refused::NotAnInteger) => return Applied::NotAnInteger,
             };
-            about.bytes -= old.map_or(0, |old| weight(name, old));
-            about.bytes += new.as_ref().map_or(0, |new| weight(name, new));
+            metadata.bytes -= old.map_or(0, |old| weight(name, old));
+            metadata.bytes += new.as_ref().map_or(0, |new| weight(name, new));
             values.push(new);
         }
-        if about.bytes > self.max_weight && about.bytes > held.about.bytes {
+        if metadata.bytes > self.max_weight && metadata.bytes > held.metadata.bytes {
             return Applied::TooLarge;
         }
-        let ttl = about.touch(now, self.idle);
+        let ttl = metadata.touch(now, self.idle);
         if let Some(held) = record.update(ttl) {
-            held.0.about = about;
+            held.0.metadata = metadata;
             let fields = Arc::make_mut(&mut held.0.fields);
             for ((name, _), value) in self.changes.iter().zip(values) {
                 match value {

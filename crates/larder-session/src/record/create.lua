@@ -6,7 +6,7 @@ local s = held(KEYS[1], now)
 -- It ran before, unless another made that session.
 if s then return s.hash == ARGV[1] and 1 or 0 end
 
-s = {hash = ARGV[1], absolute_at = now + tonumber(ARGV[3]), created = now, era = 1}
+s = {hash = ARGV[1], absolute_at = now + tonumber(ARGV[3]), created = now, generation = 1}
 s.weight, s.names, s.data = tonumber(ARGV[4]), {}, {}
 if ARGV[5] ~= '' then s.user, s.epoch, s.since = ARGV[5], ARGV[6], tonumber(ARGV[7]) end
 s.idle, s.touch, s.expiry = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])

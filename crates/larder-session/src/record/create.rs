@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{About, Choice, Fields, Owner, SessionRecord, Stored, same, weight};
+use super::{Choice, Fields, Metadata, SessionRecord, SessionUser, Stored, same, weight};
 use crate::token::SecretHash;
 
 /// Makes a session under an id that was drawn for it, and answers whether it is there now. Only a
@@ -15,14 +15,14 @@ pub(crate) struct Create {
     /// How long it may live, in microseconds.
     pub(crate) absolute: i64,
     /// Who is signed in from the first moment, if anybody is.
-    pub(crate) owner: Option<Owner>,
+    pub(crate) user: Option<SessionUser>,
     /// What the sign-in chose, if there is one.
     pub(crate) choice: Choice,
     pub(crate) fields: Fields,
 }
 
-/// The era in which a session begins.
-pub(crate) const FIRST_ERA: i64 = 1;
+/// The generation in which a session begins.
+pub(crate) const FIRST_GENERATION: i64 = 1;
 
 impl Create {
     pub(crate) fn bytes(&self) -> i64 {
@@ -33,11 +33,11 @@ impl Create {
     }
 
     /// The session that it makes at `now`.
-    pub(crate) fn about(&self, now: i64) -> About {
+    pub(crate) fn metadata(&self, now: i64) -> Metadata {
         let absolute_at = now + self.absolute;
-        About {
-            owner: self.owner.clone(),
-            era: FIRST_ERA,
+        Metadata {
+            user: self.user.clone(),
+            generation: FIRST_GENERATION,
             created: now,
             seen: now,
             idle_at: absolute_at.min(now + self.choice.idle(self.idle)),
@@ -63,11 +63,11 @@ impl Program for Create {
         args.int(self.idle);
         args.int(self.absolute);
         args.int(self.bytes());
-        match &self.owner {
-            Some(owner) => {
-                args.text(&owner.user);
-                args.bytes(&owner.epoch);
-                args.int(owner.since);
+        match &self.user {
+            Some(user) => {
+                args.text(&user.id);
+                args.bytes(&user.epoch);
+                args.int(user.since);
             }
             None => {
                 args.text("");
@@ -87,12 +87,12 @@ impl Program for Create {
         if let Some(held) = record.get().filter(|held| held.is_alive(now)) {
             return same(&held.0.hash, &self.hash);
         }
-        let mut about = self.about(now);
-        let ttl = about.touch(now, self.idle);
+        let mut metadata = self.metadata(now);
+        let ttl = metadata.touch(now, self.idle);
         let session = Stored {
             hash: self.hash,
             outdated: None,
-            about,
+            metadata,
             fields: Arc::new(self.fields.clone()),
         };
         record.put(SessionRecord(session), ttl);

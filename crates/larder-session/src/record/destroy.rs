@@ -15,7 +15,7 @@ pub(crate) struct Destroy {
 #[derive(Clone)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Whose {
-    Anybodys,
+    Anyone,
     Of(Arc<str>),
     /// Of the user, but not of this epoch: somebody has signed in on it since.
     OfBefore(Arc<str>, Epoch),
@@ -36,7 +36,7 @@ impl Program for Destroy {
 
     fn args(&self, args: &mut Args) {
         match &self.whose {
-            Whose::Anybodys => {}
+            Whose::Anyone => {}
             Whose::Of(user) => args.text(user),
             Whose::OfBefore(user, epoch) => {
                 args.text(user);
@@ -52,15 +52,15 @@ impl Program for Destroy {
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
         let ends = |held: &SessionRecord| {
-            let owner = held.0.about.owner.as_ref();
+            let held = held.0.metadata.user.as_ref();
             match &self.whose {
-                Whose::Anybodys => true,
-                Whose::Of(user) => owner.is_some_and(|owner| owner.user == *user),
+                Whose::Anyone => true,
+                Whose::Of(user) => held.is_some_and(|held| held.id == *user),
                 Whose::OfBefore(user, epoch) => {
-                    owner.is_some_and(|owner| owner.user == *user && owner.epoch != *epoch)
+                    held.is_some_and(|held| held.id == *user && held.epoch != *epoch)
                 }
                 Whose::SignedInBefore(user, moment) => {
-                    owner.is_some_and(|owner| owner.user == *user && owner.since < *moment)
+                    held.is_some_and(|held| held.id == *user && held.since < *moment)
                 }
             }
         };

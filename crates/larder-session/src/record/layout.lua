@@ -1,5 +1,5 @@
 -- A session is one string. First a head of fixed length: the form of all of it; the hash of the
--- secret; last seen, idle and absolute deadline, created; the era; what the data weighs; what its
+-- secret; last seen, idle and absolute deadline, created; the generation; what the data weighs; what its
 -- sign-in chose: idle and touch in microseconds, or 0, and the expiry of the cookie. Then the
 -- length of the hash before and until when that opens, or 0; the length of the user, or 0, and then
 -- the user, the epoch, since when. Then each field: two lengths, name, value.
@@ -7,7 +7,7 @@ local HEAD, FORM = '>Bc32i8i8i8i8I4I4i8i8B', 2
 
 local function parse(text)
   local s, form, length, at = {names = {}, data = {}}, nil, nil, nil
-  form, s.hash, s.seen, s.idle_at, s.absolute_at, s.created, s.era, s.weight,
+  form, s.hash, s.seen, s.idle_at, s.absolute_at, s.created, s.generation, s.weight,
     s.idle, s.touch, s.expiry, at = struct.unpack(HEAD, text)
   if form ~= FORM or s.expiry > 2 then return nil end
   if math.min(s.idle, s.touch) < 0 or math.max(s.idle, s.touch) > 9007199254740992 then return nil end
@@ -42,7 +42,7 @@ end
 
 local function keep(key, s, now, idle)
   local ms = life(now, s.idle, idle, s.absolute_at)
-  local parts = {struct.pack(HEAD, FORM, s.hash, now, now + ms * 1000, s.absolute_at, s.created, s.era, s.weight,
+  local parts = {struct.pack(HEAD, FORM, s.hash, now, now + ms * 1000, s.absolute_at, s.created, s.generation, s.weight,
     s.idle, s.touch, s.expiry)}
   parts[2] = s.old and struct.pack('>Bc32i8', 40, s.old, s.till) or '\0'
   parts[3] = s.user and struct.pack('>I2', #s.user) .. s.user .. struct.pack('>c16i8', s.epoch, s.since) or '\0\0'

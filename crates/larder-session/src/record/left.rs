@@ -22,7 +22,7 @@ impl Program for Left {
         let Some(held) = record.get() else {
             return NONE;
         };
-        super::millis(held.0.about.idle_at - now.as_micros())
+        super::millis(held.0.metadata.idle_at - now.as_micros())
     }
 
     fn reply(&self, wire: Wire) -> Result<i64> {

@@ -50,13 +50,13 @@ pub(crate) type Epoch = [u8; 16];
 /// It holds the hash of the secret, never the secret.
 pub struct SessionRecord(Stored);
 
-/// What is known of a session beside its data. All times are microseconds by the store's clock.
+/// A session without its data. All times are microseconds by the store's clock.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
-pub(crate) struct About {
-    pub(crate) owner: Option<Owner>,
-    /// Which user the session belongs to, counted: it changes whenever the user does.
-    pub(crate) era: i64,
+pub(crate) struct Metadata {
+    pub(crate) user: Option<SessionUser>,
+    /// Counts the users of the session: it changes whenever the user does.
+    pub(crate) generation: i64,
     pub(crate) created: i64,
     pub(crate) seen: i64,
     pub(crate) idle_at: i64,
@@ -70,8 +70,8 @@ pub(crate) struct About {
 /// Who is signed in.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
-pub(crate) struct Owner {
-    pub(crate) user: Arc<str>,
+pub(crate) struct SessionUser {
+    pub(crate) id: Arc<str>,
     pub(crate) epoch: Epoch,
     /// When the user signed in, by the clock of the user's record; later for each sign-in.
     pub(crate) since: i64,
@@ -87,7 +87,7 @@ impl SessionRecord {
     /// Whether one that is there is alive: it ends when it is idle for too long, and up to a
     /// millisecond after it is too old.
     fn is_alive(&self, now: i64) -> bool {
-        now < self.0.about.absolute_at
+        now < self.0.metadata.absolute_at
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) enum Secret {
     Outdated,
 }
 
-impl About {
+impl Metadata {
     /// The session is seen at `now`, and may be idle for `idle` from here, unless its sign-in chose
     /// another idle time.
     fn touch(&mut self, now: i64, idle: i64) -> Ttl {

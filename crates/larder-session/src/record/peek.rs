@@ -3,7 +3,7 @@ use larder_store::{
     Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
 };
 
-use super::{Choice, Owner, SessionRecord, wire};
+use super::{Choice, SessionRecord, SessionUser, wire};
 use crate::session::DEVICE;
 
 /// Looks at a session for a list of devices, without its secret. It changes nothing; nothing
@@ -15,7 +15,7 @@ pub(crate) struct Peek;
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Peeked {
-    pub(crate) owner: Owner,
+    pub(crate) user: SessionUser,
     pub(crate) created: i64,
     pub(crate) seen: i64,
     pub(crate) idle_at: i64,
@@ -38,14 +38,14 @@ impl Program for Peek {
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Option<Peeked> {
         let held = record.get().filter(|held| held.is_alive(now.as_micros()))?;
-        let about = &held.0.about;
+        let metadata = &held.0.metadata;
         Some(Peeked {
-            owner: about.owner.clone()?,
-            created: about.created,
-            seen: about.seen,
-            idle_at: about.idle_at,
-            absolute_at: about.absolute_at,
-            choice: about.choice,
+            user: metadata.user.clone()?,
+            created: metadata.created,
+            seen: metadata.seen,
+            idle_at: metadata.idle_at,
+            absolute_at: metadata.absolute_at,
+            choice: metadata.choice,
             device: held.0.fields.get(DEVICE.name()).cloned(),
         })
     }
@@ -79,8 +79,8 @@ fn read(wire: Wire) -> Result<Peeked> {
     ] = wire.array()?;
     let choice = Choice::read(idle.int()?, touch.int()?, expiry.int()?);
     Ok(Peeked {
-        owner: Owner {
-            user: wire::text(user)?.into(),
+        user: SessionUser {
+            id: wire::text(user)?.into(),
             epoch: wire::epoch(&epoch.bytes()?)?,
             since: since.int()?,
         },

@@ -4,7 +4,7 @@ use larder_store::{
     Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
 };
 
-use super::{About, Fields, Secret, SessionRecord, same, stored};
+use super::{Fields, Metadata, Secret, SessionRecord, same, stored};
 use crate::token::SecretHash;
 
 /// Reads a session as it is: on Redis one GET. Whether a secret opens it, the reader tells.
@@ -20,7 +20,7 @@ pub(crate) struct Stored {
     pub(super) hash: SecretHash,
     /// The hash before, and until when it still opens.
     pub(super) outdated: Option<(SecretHash, i64)>,
-    pub(crate) about: About,
+    pub(crate) metadata: Metadata,
     pub(crate) fields: Arc<Fields>,
 }
 

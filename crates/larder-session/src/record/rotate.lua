@@ -5,13 +5,13 @@ local now = now()
 local s = held(KEYS[1], now)
 if not s then return false end
 -- It ran before.
-if s.hash == ARGV[2] then return s.era end
+if s.hash == ARGV[2] then return s.generation end
 -- By the secret before, which was within its grace when the request was let in, one may only sign in.
 if s.hash ~= ARGV[1] and not (ARGV[5] and s.old == ARGV[1]) then return false end
 
 if ARGV[5] then
   if s.user ~= ARGV[5] then
-    s.era = s.era + 1
+    s.generation = s.generation + 1
     -- Nothing of another user's stays.
     if s.user then s.names, s.weight = {}, 0 end
   end
@@ -23,4 +23,4 @@ end
 s.hash, s.old = ARGV[2], nil
 if tonumber(ARGV[4]) > 0 then s.old, s.till = ARGV[1], now + tonumber(ARGV[4]) end
 keep(KEYS[1], s, now, ARGV[3])
-return s.era
+return s.generation

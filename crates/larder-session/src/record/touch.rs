@@ -33,13 +33,13 @@ impl Program for Touch {
         let Some(held) = held else {
             return false;
         };
-        let mut about = held.0.about.clone();
-        if now - about.seen < about.choice.touch(self.touch) {
+        let mut metadata = held.0.metadata.clone();
+        if now - metadata.seen < metadata.choice.touch(self.touch) {
             return false;
         }
-        let ttl = about.touch(now, self.idle);
+        let ttl = metadata.touch(now, self.idle);
         if let Some(held) = record.update(ttl) {
-            held.0.about = about;
+            held.0.metadata = metadata;
         }
         true
     }

@@ -52,9 +52,9 @@ fn choose(mut living: Vec<(Token, Opened)>) -> Found {
         records.push(token.record);
         is_first
     });
-    let rank = |opened: &Opened| match &opened.about.owner {
-        Some(owner) => (true, owner.since),
-        None => (false, opened.about.created),
+    let rank = |opened: &Opened| match &opened.metadata.user {
+        Some(user) => (true, user.since),
+        None => (false, opened.metadata.created),
     };
     living.sort_by_key(|(_, opened)| std::cmp::Reverse(rank(opened)));
     let mut users = living.iter().filter_map(|(_, opened)| user(opened));
@@ -80,5 +80,5 @@ fn choose(mut living: Vec<(Token, Opened)>) -> Found {
 }
 
 fn user(opened: &Opened) -> Option<&Arc<str>> {
-    opened.about.owner.as_ref().map(|owner| &owner.user)
+    opened.metadata.user.as_ref().map(|user| &user.id)
 }

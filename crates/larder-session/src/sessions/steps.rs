@@ -5,12 +5,12 @@ use std::sync::Arc;
 use larder_store::{Key, Record, Run, Timestamp};
 
 use super::{Opened, Sessions};
-use crate::owner::{OwnerRecord, Withdraw};
 use crate::record::{
-    Applied, Apply, Change, Choice, Create, Destroy, Fields, Owner, Rotate, Secret, SessionRecord,
-    SignIn, Whose,
+    Applied, Apply, Change, Choice, Create, Destroy, Fields, Rotate, Secret, SessionRecord,
+    SessionUser, SignIn, Whose,
 };
-use crate::token::{DeviceId, OwnerTag, Token};
+use crate::token::{DeviceId, Token, UserTag};
+use crate::users::{UserRecord, Withdraw};
 use crate::{Result, SignInOptions};
 
 impl Sessions {
@@ -47,9 +47,9 @@ impl Sessions {
         }
         self.metrics.created.increment(1);
         // The times are the store's, and nobody asks a session that was just made for them.
-        let about = create.about(Timestamp::default().as_micros());
+        let metadata = create.metadata(Timestamp::default().as_micros());
         Ok(Opened {
-            about,
+            metadata,
             fields: Arc::new(create.fields),
             by: Secret::Current,
         })
@@ -58,7 +58,7 @@ impl Sessions {
     pub(crate) fn new_session(
         &self,
         token: &Token,
-        owner: Option<Owner>,
+        user: Option<SessionUser>,
         options: &SignInOptions,
         fields: Fields,
     ) -> Create {
@@ -66,7 +66,7 @@ impl Sessions {
             hash: token.hash(),
             idle: self.idle(),
             absolute: self.absolute(options),
-            owner,
+            user,
             choice: Choice::of(options),
             fields,
         }
@@ -76,11 +76,11 @@ impl Sessions {
     pub(crate) async fn apply(
         &self,
         session: DeviceId,
-        era: i64,
+        generation: i64,
         changes: Vec<(Box<str>, Change)>,
     ) -> Result<Applied> {
         let apply = Apply {
-            era,
+            generation,
             idle: self.idle(),
             max_weight: self.settings.max_weight,
             changes,
@@ -124,12 +124,12 @@ impl Sessions {
     /// user's, and leaves the list at the same time. One round trip.
     pub(crate) async fn end(&self, session: DeviceId, of: Option<&Arc<str>>) -> Result<bool> {
         let key = session_key(session);
-        let whose = of.cloned().map_or(Whose::Anybodys, Whose::Of);
+        let whose = of.cloned().map_or(Whose::Anyone, Whose::Of);
         let destroy = Destroy { whose };
         let Some(user) = of else {
             return self.bounded(self.programs.run(&key, &destroy)).await;
         };
-        let (list, withdraw) = (owner_key(user), Withdraw(vec![session]));
+        let (list, withdraw) = (user_key(user), Withdraw(vec![session]));
         let gone = self.bounded(async {
             let (mut destroyed, mut withdrawn) = (Run::new(&destroy), Run::new(&withdraw));
             let calls = [(&key, &mut destroyed as _), (&list, &mut withdrawn as _)];
@@ -159,6 +159,6 @@ pub(super) fn session_key(session: DeviceId) -> Key {
     Key::new(SessionRecord::KIND, session)
 }
 
-pub(super) fn owner_key(user: &str) -> Key {
-    Key::new(OwnerRecord::KIND, OwnerTag::of(user))
+pub(super) fn user_key(user: &str) -> Key {
+    Key::new(UserRecord::KIND, UserTag::of(user))
 }

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::Sessions;
 use crate::SignInOptions;
 use crate::record::{Choice, Fields, SignIn};
-use crate::token::{DeviceId, OwnerTag, Token};
+use crate::token::{DeviceId, Token, UserTag};
 
 /// Programs of which many at once, as an eviction runs them, wait until the test lets them go on.
 struct Gated {
@@ -49,30 +49,30 @@ fn user() -> Arc<str> {
 
 async fn begin(sessions: &Sessions) -> Token {
     let options = SignInOptions::new();
-    let token = Token::random(DeviceId::random(), Some(OwnerTag::of("ada")));
-    let owner = sessions
+    let token = Token::random(DeviceId::random(), Some(UserTag::of("ada")));
+    let user = sessions
         .enroll(token.record, &user(), &options)
         .await
         .unwrap();
-    let create = sessions.new_session(&token, Some(owner), &options, Fields::new());
+    let create = sessions.new_session(&token, Some(user), &options, Fields::new());
     sessions.create(&token, create).await.unwrap();
     token
 }
 
 async fn sign_in_anew(sessions: &Sessions, from: &Token) -> Token {
     let options = SignInOptions::new();
-    let owner = sessions
+    let user = sessions
         .enroll(from.record, &user(), &options)
         .await
         .unwrap();
-    let to = Token::random(from.record, Some(OwnerTag::of("ada")));
+    let to = Token::random(from.record, Some(UserTag::of("ada")));
     let sign_in = SignIn {
-        owner,
+        user,
         absolute: sessions.absolute(&options),
         choice: Choice::of(&options),
     };
-    let era = sessions.rotate(from, &to, Some(sign_in)).await.unwrap();
-    assert!(era.is_some(), "the session is still there");
+    let generation = sessions.rotate(from, &to, Some(sign_in)).await.unwrap();
+    assert!(generation.is_some(), "the session is still there");
     to
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use larder_store::Run;
 
 use super::Sessions;
-use super::steps::{owner_key, session_key};
-use crate::owner::{Enroll, Enrolled, ReadStanding, Revocation, Revoke, SKEW, Withdraw};
-use crate::record::{Destroy, Owner, Peek, Whose};
+use super::steps::{session_key, user_key};
+use crate::record::{Destroy, Peek, SessionUser, Whose};
 use crate::token::{DeviceId, random};
+use crate::users::{Enroll, Enrolled, ReadRevocationState, Revocation, Revoke, SKEW, Withdraw};
 use crate::{Result, SignInOptions};
 
 impl Sessions {
@@ -19,14 +19,14 @@ impl Sessions {
         session: DeviceId,
         user: &Arc<str>,
         options: &SignInOptions,
-    ) -> Result<Owner> {
+    ) -> Result<SessionUser> {
         let enroll = Enroll {
             session,
             epoch: random(),
             life: self.absolute(options) + SKEW,
             cap: self.settings.max_devices,
         };
-        let key = owner_key(user);
+        let key = user_key(user);
         let enrolled = self.bounded(self.programs.run(&key, &enroll)).await?;
         let Enrolled {
             epoch,
@@ -38,8 +38,8 @@ impl Sessions {
             let before = Whose::SignedInBefore(user.clone(), since);
             self.end_all(&evicted, &before).await;
         }
-        Ok(Owner {
-            user: user.clone(),
+        Ok(SessionUser {
+            id: user.clone(),
             epoch,
             since,
         })
@@ -65,26 +65,26 @@ impl Sessions {
     /// Takes sessions off a user's list. A failure changes nothing but that: who reads the list looks
     /// at the sessions too.
     async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
-        let (list, withdraw) = (owner_key(user), Withdraw(sessions));
+        let (list, withdraw) = (user_key(user), Withdraw(sessions));
         let withdrawn = self.programs.run(&list, &withdraw);
         // It was counted, and told once.
         let _ = self.bounded(withdrawn).await;
     }
 
     /// Whether a session is alive and in force as that of `owner`, now. One round trip.
-    pub(crate) async fn is_in_force(&self, session: DeviceId, owner: &Owner) -> Result<bool> {
-        let (own, list) = (session_key(session), owner_key(&owner.user));
+    pub(crate) async fn is_in_force(&self, session: DeviceId, user: &SessionUser) -> Result<bool> {
+        let (own, list) = (session_key(session), user_key(&user.id));
         let both = self.bounded(async {
-            let (mut peek, mut standing) = (Run::new(&Peek), Run::new(&ReadStanding));
-            let calls = [(&own, &mut peek as _), (&list, &mut standing as _)];
+            let (mut peek, mut revocation) = (Run::new(&Peek), Run::new(&ReadRevocationState));
+            let calls = [(&own, &mut peek as _), (&list, &mut revocation as _)];
             let [first, second] = self.programs.run_each(calls).await;
-            Ok((peek.reply(first)?, standing.reply(second)?))
+            Ok((peek.reply(first)?, revocation.reply(second)?))
         });
-        let (Some(peeked), Some(standing)) = both.await? else {
+        let (Some(peeked), Some(revocation)) = both.await? else {
             return Ok(false);
         };
-        let is_same = peeked.owner.user == owner.user;
-        Ok(is_same && standing.covers(session, &peeked.owner))
+        let is_same = peeked.user.id == user.id;
+        Ok(is_same && revocation.covers(session, &peeked.user))
     }
 
     /// Takes a user's sessions out of force: in force after one round trip, and cleared up in two
@@ -92,12 +92,12 @@ impl Sessions {
     pub(crate) async fn revoke_by(
         &self,
         user: &Arc<str>,
-        by: Option<(DeviceId, Owner)>,
+        by: Option<(DeviceId, SessionUser)>,
         spared: Option<DeviceId>,
     ) -> Result<bool> {
         let epoch = random();
         let revoke = Revoke { epoch, spared, by };
-        let key = owner_key(user);
+        let key = user_key(user);
         match self.bounded(self.programs.run(&key, &revoke)).await? {
             Revocation::Gone => Ok(false),
             Revocation::Done(sessions) => {

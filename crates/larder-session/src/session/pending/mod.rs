@@ -124,7 +124,7 @@ impl Pending {
 pub(super) fn not_an_integer() -> Error {
     Error::new(
         ErrorKind::NotAnInteger,
-        "what is added to is an integer, and so is the sum, within 2^53",
+        "only an integer can be incremented, and the sum must be within ±2^53",
     )
 }
 

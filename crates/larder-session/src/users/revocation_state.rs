@@ -2,7 +2,7 @@ use larder_store::{
     Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
 };
 
-use super::{OwnerRecord, Standing};
+use super::{RevocationState, UserRecord};
 use crate::record::wire as read;
 use crate::token::DeviceId;
 
@@ -11,45 +11,45 @@ const EPOCH: usize = 16;
 
 /// Answers which of a user's sessions are in force; nothing where none is. On Redis one HGET.
 #[cfg_attr(test, derive(Clone, Debug))]
-pub(crate) struct ReadStanding;
+pub(crate) struct ReadRevocationState;
 
-impl Program for ReadStanding {
-    type Record = OwnerRecord;
-    type Reply = Option<Standing>;
+impl Program for ReadRevocationState {
+    type Record = UserRecord;
+    type Reply = Option<RevocationState>;
 
     const SCRIPT: &'static Script = &Script::new(
-        "session-standing",
+        "session-revocation-state",
         Effect::Read,
-        include_str!("standing.lua"),
+        include_str!("revocation_state.lua"),
     )
     .as_command(&["HGET", "e"]);
 
     fn args(&self, _: &mut Args) {}
 
-    fn step(&self, record: &mut Slot<'_, OwnerRecord>, _: Timestamp) -> Option<Standing> {
-        record.get().map(|held| held.standing)
+    fn step(&self, record: &mut Slot<'_, UserRecord>, _: Timestamp) -> Option<RevocationState> {
+        record.get().map(|held| held.revocation)
     }
 
-    fn reply(&self, wire: Wire) -> Result<Option<Standing>> {
+    fn reply(&self, wire: Wire) -> Result<Option<RevocationState>> {
         read::optional(wire, |wire| {
-            let standing = stored(&wire.bytes()?);
-            if standing.is_none() {
-                count_poisoned(OwnerRecord::KIND);
+            let revocation = stored(&wire.bytes()?);
+            if revocation.is_none() {
+                count_poisoned(UserRecord::KIND);
             }
-            Ok(standing)
+            Ok(revocation)
         })
         .map(Option::flatten)
     }
 }
 
 /// The epoch, and behind it the session that is spared, if there is one.
-fn stored(bytes: &[u8]) -> Option<Standing> {
+fn stored(bytes: &[u8]) -> Option<RevocationState> {
     let (epoch, spared) = bytes.split_at_checked(EPOCH)?;
     let spared = match spared {
         [] => None,
         id => Some(DeviceId::parse(id)?),
     };
-    Some(Standing {
+    Some(RevocationState {
         epoch: epoch.try_into().ok()?,
         spared,
     })

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{OwnerRecord, Standing, until};
+use super::{RevocationState, UserRecord, until};
 use crate::record::Epoch;
 use crate::record::wire as read;
 use crate::token::DeviceId;
@@ -32,7 +32,7 @@ pub(crate) struct Enrolled {
 }
 
 impl Program for Enroll {
-    type Record = OwnerRecord;
+    type Record = UserRecord;
     type Reply = Enrolled;
 
     const SCRIPT: &'static Script =
@@ -45,17 +45,17 @@ impl Program for Enroll {
         args.int(self.cap);
     }
 
-    fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) -> Enrolled {
+    fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Enrolled {
         let now = now.as_micros();
         let ends = now + self.life;
         let held = record.get();
-        let (standing, latest, since) = match held {
+        let (revocation, latest, since) = match held {
             Some(held) => (
-                held.standing,
+                held.revocation,
                 held.latest.max(ends),
                 now.max(held.since + 1),
             ),
-            None => (Standing::new(self.epoch), ends, now),
+            None => (RevocationState::new(self.epoch), ends, now),
         };
         let mut sessions = match held {
             Some(held) => held.live(now),
@@ -65,15 +65,15 @@ impl Program for Enroll {
         let evicted = self.evict(&mut sessions);
         sessions.insert(self.session, ends);
         let (ttl, latest) = until(latest, now);
-        let next = OwnerRecord {
-            standing,
+        let next = UserRecord {
+            revocation,
             latest,
             since,
             sessions,
         };
         record.put(next, ttl);
         Enrolled {
-            epoch: standing.epoch,
+            epoch: revocation.epoch,
             since,
             evicted,
         }
@@ -106,7 +106,7 @@ impl Enroll {
     }
 }
 
-impl Standing {
+impl RevocationState {
     fn new(epoch: Epoch) -> Self {
         Self {
             epoch,
@@ -115,7 +115,7 @@ impl Standing {
     }
 }
 
-impl OwnerRecord {
+impl UserRecord {
     pub(super) fn live(&self, now: i64) -> BTreeMap<DeviceId, i64> {
         let live = self.sessions.iter().filter(|(_, ends)| now < **ends);
         live.map(|(&id, &ends)| (id, ends)).collect()

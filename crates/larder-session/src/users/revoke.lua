@@ -1,10 +1,10 @@
 -- KEYS[1]: the user. ARGV: the next epoch; the session that is spared or ''; the session that asks for
 -- this and its epoch, or two empty texts.
 local now = now()
-local standing, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'x'))
-local epoch, spared = string.sub(standing or '', 1, 16), string.sub(standing or '', 17)
+local state, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'x'))
+local epoch, spared = string.sub(state or '', 1, 16), string.sub(state or '', 17)
 local asked = ARGV[3] ~= ''
-if not standing then
+if not state then
   -- None of the user's sessions is in force: nothing is left to revoke.
   if asked then return {1, {}} end
   return {0, {}}

@@ -1,8 +1,8 @@
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
 use super::enroll::id;
-use super::{OwnerRecord, Standing, until};
-use crate::record::{Epoch, Owner};
+use super::{RevocationState, UserRecord, until};
+use crate::record::{Epoch, SessionUser};
 use crate::token::DeviceId;
 
 /// Takes a user's sessions out of force in one step, whether they are on the list or not.
@@ -13,7 +13,7 @@ pub(crate) struct Revoke {
     /// The one session that stays in force.
     pub(crate) spared: Option<DeviceId>,
     /// The session that asks for this, which has to be in force itself; nothing where the app does.
-    pub(crate) by: Option<(DeviceId, Owner)>,
+    pub(crate) by: Option<(DeviceId, SessionUser)>,
 }
 
 /// What became of a revocation.
@@ -27,7 +27,7 @@ pub(crate) enum Revocation {
 }
 
 impl Program for Revoke {
-    type Record = OwnerRecord;
+    type Record = UserRecord;
     type Reply = Revocation;
 
     const SCRIPT: &'static Script = &Script::new(
@@ -41,9 +41,9 @@ impl Program for Revoke {
         args.bytes(&self.epoch);
         args.text(&self.spared.map(DeviceId::text).unwrap_or_default());
         match &self.by {
-            Some((session, owner)) => {
+            Some((session, user)) => {
                 args.text(&session.text());
-                args.bytes(&owner.epoch);
+                args.bytes(&user.epoch);
             }
             None => {
                 args.text("");
@@ -52,7 +52,7 @@ impl Program for Revoke {
         }
     }
 
-    fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) -> Revocation {
+    fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Revocation {
         let now = now.as_micros();
         let Some(held) = record.get() else {
             return match self.by {
@@ -60,8 +60,9 @@ impl Program for Revoke {
                 None => Revocation::Done(Vec::new()),
             };
         };
-        let may = |(session, owner): &(DeviceId, Owner)| held.standing.covers(*session, owner);
-        if held.standing.epoch != self.epoch && !self.by.as_ref().is_none_or(may) {
+        let may =
+            |(session, user): &(DeviceId, SessionUser)| held.revocation.covers(*session, user);
+        if held.revocation.epoch != self.epoch && !self.by.as_ref().is_none_or(may) {
             return Revocation::Gone;
         }
         let live = held.live(now).into_keys();
@@ -69,7 +70,7 @@ impl Program for Revoke {
         let (ttl, latest) = until(held.latest, now);
         if let Some(held) = record.update(ttl) {
             held.latest = latest;
-            held.standing = Standing {
+            held.revocation = RevocationState {
                 epoch: self.epoch,
                 spared: self.spared,
             };

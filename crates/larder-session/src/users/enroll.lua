@@ -3,8 +3,8 @@
 local now = now()
 local epoch, latest, since = unpack(redis.call('HMGET', KEYS[1], 'e', 'x', 'n'))
 -- What is no epoch is none: a sign-in mends it.
-local standing = epoch and #epoch >= 16 and epoch or ARGV[2]
-epoch, latest = string.sub(standing, 1, 16), latest or '0'
+local state = epoch and #epoch >= 16 and epoch or ARGV[2]
+epoch, latest = string.sub(state, 1, 16), latest or '0'
 
 -- By bytes: text is compared by the server's locale.
 local function before(one, other)
@@ -39,6 +39,6 @@ for _, field in ipairs(over) do redis.call('HDEL', KEYS[1], field) end
 since = math.max(now, tonumber(since or '-1') + 1)
 local ends = now + tonumber(ARGV[3])
 local ms = math.ceil((math.max(tonumber(latest), ends) - now) / 1000)
-redis.call('HSET', KEYS[1], 'e', standing, 'x', num(now + ms * 1000), 'n', num(since), 's:' .. ARGV[1], num(ends))
+redis.call('HSET', KEYS[1], 'e', state, 'x', num(now + ms * 1000), 'n', num(since), 's:' .. ARGV[1], num(ends))
 ttl(KEYS[1], ms)
 return {epoch, num(since), evicted}

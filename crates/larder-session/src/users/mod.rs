@@ -9,31 +9,31 @@
 
 mod enroll;
 mod inspect;
+mod list;
+mod revocation_state;
 mod revoke;
-mod roster;
-mod standing;
 mod withdraw;
 
 use std::collections::BTreeMap;
 
 use larder_store::{Kind, Record, Ttl};
 
-use crate::record::{Epoch, Owner};
+use crate::record::{Epoch, SessionUser};
 use crate::token::DeviceId;
 
 pub(crate) use enroll::{Enroll, Enrolled};
-pub use inspect::InspectOwner;
+pub use inspect::InspectUser;
+pub(crate) use list::ListSessions;
+pub(crate) use revocation_state::ReadRevocationState;
 pub(crate) use revoke::{Revocation, Revoke};
-pub(crate) use roster::Roster;
-pub(crate) use standing::ReadStanding;
 pub(crate) use withdraw::Withdraw;
 
 /// How long the user's record outlives its sessions, in microseconds.
 pub(crate) const SKEW: i64 = 60_000_000;
 
 /// What is kept for one user, for [`inspect`](larder_store::Programs#method.inspect).
-pub struct OwnerRecord {
-    standing: Standing,
+pub struct UserRecord {
+    revocation: RevocationState,
     latest: i64,
     /// When the user signed in last.
     since: i64,
@@ -43,23 +43,23 @@ pub struct OwnerRecord {
 /// Which of a user's sessions are in force.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
-pub(crate) struct Standing {
+pub(crate) struct RevocationState {
     epoch: Epoch,
     /// The one session of an older epoch that is in force all the same.
     spared: Option<DeviceId>,
 }
 
-impl Standing {
+impl RevocationState {
     /// Whether `session`, which says it is `owner`'s, is in force.
-    pub(crate) fn covers(&self, session: DeviceId, owner: &Owner) -> bool {
-        self.epoch == owner.epoch || self.spared == Some(session)
+    pub(crate) fn covers(&self, session: DeviceId, user: &SessionUser) -> bool {
+        self.epoch == user.epoch || self.spared == Some(session)
     }
 }
 
-impl Record for OwnerRecord {
+impl Record for UserRecord {
     const KIND: Kind = Kind::record("session-user");
 
-    type Inspect = InspectOwner;
+    type Inspect = InspectUser;
 }
 
 /// What is left at `now`, in milliseconds, and the latest end as the very moment at which the key then
