@@ -77,69 +77,75 @@ fn a_cookie_with_a_domain_can_remove_the_one_without() {
 fn a_cookie_that_browsers_would_refuse_is_an_error() {
     let cookie = SessionCookie::builder;
     for (wrong, why) in [
-        (cookie().with_domain("example.org"), "has no domain"),
-        (cookie().with_path("/app"), "has the path '/'"),
+        (cookie().with_domain("example.org"), "cookie with a domain"),
+        (cookie().with_path("/app"), "another path than '/'"),
         (
             cookie().insecure_over_plain_http(),
-            "'__Host-' cookie is Secure",
+            "'__Host-' cookie that is not Secure",
         ),
         (
             cookie().with_name("__HOST-x").with_path("/app"),
-            "has the path '/'",
+            "another path than '/'",
         ),
         (
             cookie().with_name("__Secure-x").insecure_over_plain_http(),
-            "'__Secure-' cookie is Secure",
+            "'__Secure-' cookie that is not Secure",
         ),
         (
             cookie()
                 .with_name("x")
                 .with_same_site(SameSite::None)
                 .insecure_over_plain_http(),
-            "SameSite=None is Secure",
+            "SameSite=None that is not Secure",
         ),
         (
             cookie().with_name("__http-x").insecure_over_plain_http(),
-            "'__Http-' cookie is Secure",
+            "'__Http-' cookie that is not Secure",
         ),
-        (cookie().with_name(""), "is a token"),
-        (cookie().with_name("s\u{e4}"), "is a token"),
-        (cookie().with_name("a\tb"), "is a token"),
-        (cookie().with_name("a b"), "is a token"),
-        (cookie().with_name("a=b"), "is a token"),
+        (cookie().with_name(""), "not a token"),
+        (cookie().with_name("s\u{e4}"), "not a token"),
+        (cookie().with_name("a\tb"), "not a token"),
+        (cookie().with_name("a b"), "not a token"),
+        (cookie().with_name("a=b"), "not a token"),
         (cookie().with_name("x").with_path("app"), "begins with '/'"),
         (cookie().with_name("x").with_path("/;"), "begins with '/'"),
-        (cookie().with_name("x").with_domain("a;b"), "a host name"),
+        (
+            cookie().with_name("x").with_domain("a;b"),
+            "not a host name",
+        ),
         (
             cookie().with_name("x").with_path("/ "),
             "does not end with a space",
         ),
         (cookie().with_name("x").with_path("/\n"), "no control"),
         (cookie().with_name("x").with_path("/\u{e4}"), "no control"),
-        (cookie().with_name("x").with_domain(""), "a host name"),
-        (cookie().with_name("x").with_domain("."), "a host name"),
-        (cookie().with_name("x").with_domain("a..b"), "a host name"),
+        (cookie().with_name("x").with_domain(""), "not a host name"),
+        (cookie().with_name("x").with_domain("."), "not a host name"),
+        (
+            cookie().with_name("x").with_domain("a..b"),
+            "not a host name",
+        ),
         (
             cookie().with_name("x").with_domain("example.org."),
-            "a host name",
+            "not a host name",
         ),
         (
             cookie().with_name("x").with_domain("example.org:80"),
-            "a host name",
+            "not a host name",
         ),
         (
             cookie().with_name("x").with_domain("*.example.org"),
-            "a host name",
+            "not a host name",
         ),
         (
             cookie().with_name("x").with_domain("a".repeat(64)),
-            "a host name",
+            "not a host name",
         ),
         (
             cookie()
                 .with_name("x")
                 .with_domain(vec!["a"; 128].join(".")),
-            "a host name",
+            "not a host name",
         ),
     ] {
         let error = wrong.build().unwrap_err();
@@ -178,7 +184,7 @@ fn a_cookie_is_never_larger_than_what_browsers_keep() {
     assert_eq!(pair - "=".len(), 4096);
     let error = named(longest + 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.to_string().contains("at most 4096 octets"), "{error}");
+    assert!(error.to_string().contains("4096 octets"), "{error}");
 
     let below = |length: usize| {
         let path = format!("/{}", "x".repeat(length - 1));
@@ -189,7 +195,7 @@ fn a_cookie_is_never_larger_than_what_browsers_keep() {
     };
     assert!(below(1024).is_ok());
     let error = below(1025).unwrap_err();
-    assert!(error.to_string().contains("at most 1024 octets"), "{error}");
+    assert!(error.to_string().contains("1024 octets"), "{error}");
 }
 
 #[test]

@@ -9,15 +9,15 @@ use http::header::SET_COOKIE;
 use pin_project_lite::pin_project;
 
 use super::ResponseBody;
-use super::headers::{mark_read, tell_cookie};
+use super::headers::{add_cookie, add_vary};
 use super::problem::unavailable;
 use crate::Session;
 use crate::session::{Answer, Config, Outgoing, Verdict};
 
 pin_project! {
-    /// The response of a [`SessionService`](crate::SessionService).
+    /// The response future of a [`SessionService`](crate::SessionService).
     ///
-    /// It boxes nothing, unless the session has to be written.
+    /// It boxes only if the session has to be written.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, B> {
         #[pin]
@@ -41,7 +41,7 @@ pin_project! {
     }
 }
 
-/// What comes back from the store: the response, and what it has to say.
+/// Writes the session, and gives the response and the verdict.
 type Writing<B> = Pin<Box<dyn Future<Output = (Response<B>, Verdict)> + Send>>;
 
 impl<F, B> ResponseFuture<F, B> {
@@ -80,17 +80,21 @@ where
                     });
                     this.state.set(State::Writing { writing });
                 }
-                // It was polled after it had ended.
+                // Polled after completion.
                 Projected::Called => return Poll::Pending,
                 Projected::Writing { writing } => break ready!(writing.as_mut().poll(cx)),
             }
         };
-        Poll::Ready(Ok(tell(response, &verdict, this.config)))
+        Poll::Ready(Ok(apply(response, &verdict, this.config)))
     }
 }
 
-/// Puts into the response what it has to say of the session.
-fn tell<B>(response: Response<B>, verdict: &Verdict, config: &Config) -> Response<ResponseBody<B>> {
+/// Applies the verdict on the session to the response.
+fn apply<B>(
+    response: Response<B>,
+    verdict: &Verdict,
+    config: &Config,
+) -> Response<ResponseBody<B>> {
     let mut response = match verdict.answer {
         Answer::Unused => return response.map(ResponseBody::inner),
         Answer::Given => response.map(ResponseBody::inner),
@@ -100,14 +104,14 @@ fn tell<B>(response: Response<B>, verdict: &Verdict, config: &Config) -> Respons
         }
     };
     let headers = response.headers_mut();
-    mark_read(headers);
+    add_vary(headers);
     let cookie = match &verdict.cookie {
         Outgoing::Keep => None,
         Outgoing::Set(token, max_age) => config.cookie.set(token, *max_age),
         Outgoing::Remove => config.cookie.remove(),
     };
     if let Some(cookie) = cookie {
-        // What was set before there was a domain would stay beside it.
+        // A cookie from before there was a domain would stay beside this one.
         if let Some(twin) = config
             .cookie
             .remove_host_only()
@@ -115,7 +119,7 @@ fn tell<B>(response: Response<B>, verdict: &Verdict, config: &Config) -> Respons
         {
             headers.append(SET_COOKIE, twin);
         }
-        tell_cookie(headers, cookie);
+        add_cookie(headers, cookie);
     }
     response
 }

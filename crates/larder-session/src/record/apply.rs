@@ -6,30 +6,30 @@ use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire}
 use super::change::Refused;
 use super::{Change, SessionRecord, weight, wire};
 
-/// Changes fields of a session, all or none. It never makes a session: one that is gone stays so.
+/// Changes fields of a session, all or none. It never creates a session.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Apply {
-    /// Whose session it was when the request opened it.
+    /// The generation of the session when the request read it.
     pub(crate) generation: i64,
-    /// How long the session may be idle from here, in microseconds.
+    /// The idle time from now on, in microseconds.
     pub(crate) idle: i64,
-    /// How much the data may weigh.
+    /// The limit of the data's weight.
     pub(crate) max_weight: i64,
     /// The changes, each of another field.
     pub(crate) changes: Vec<(Box<str>, Change)>,
 }
 
-/// What became of the changes.
+/// The result of the changes.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Applied {
     /// They were made.
     Done,
-    /// The session is not there any more, or is another user's.
+    /// The session is gone, or belongs to another user.
     Gone,
-    /// The field of a swap is this by now.
+    /// The field of a swap has this value by now.
     Conflict(Option<Bytes>),
-    /// The field of a sum is no integer, or would be one past 2^53.
+    /// The field of a sum is not an integer, or the sum would be beyond 2^53.
     NotAnInteger,
     /// The data would weigh too much.
     TooLarge,
@@ -104,7 +104,7 @@ impl Program for Apply {
             }
             3 => Applied::NotAnInteger,
             4 => Applied::TooLarge,
-            _ => return Err(Wire::unexpected("what became of the changes")),
+            _ => return Err(Wire::unexpected("the result of the changes")),
         })
     }
 }

@@ -5,23 +5,24 @@ use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire}
 use super::{Choice, Fields, Metadata, SessionRecord, SessionUser, Stored, same, weight};
 use crate::token::SecretHash;
 
-/// Makes a session under an id that was drawn for it, and answers whether it is there now. Only a
-/// request that came without a session does this.
+/// Creates a session under a random id, and returns whether it is there now.
+///
+/// Only for a request that came without a session.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Create {
     pub(crate) hash: SecretHash,
-    /// How long the session may be idle, in microseconds.
+    /// The idle time, in microseconds.
     pub(crate) idle: i64,
-    /// How long it may live, in microseconds.
+    /// The absolute time, in microseconds.
     pub(crate) absolute: i64,
-    /// Who is signed in from the first moment, if anybody is.
+    /// The user, if the session begins signed in.
     pub(crate) user: Option<SessionUser>,
     /// What the sign-in chose, if there is one.
     pub(crate) choice: Choice,
     pub(crate) fields: Fields,
 }
 
-/// The generation in which a session begins.
+/// The generation of a new session.
 pub(crate) const FIRST_GENERATION: i64 = 1;
 
 impl Create {
@@ -32,7 +33,7 @@ impl Create {
             .sum()
     }
 
-    /// The session that it makes at `now`.
+    /// The metadata of the session if it is created at `now`.
     pub(crate) fn metadata(&self, now: i64) -> Metadata {
         let absolute_at = now + self.absolute;
         Metadata {

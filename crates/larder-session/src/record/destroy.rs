@@ -4,22 +4,21 @@ use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire}
 
 use super::{Epoch, SessionRecord};
 
-/// Ends a session, and answers whether it is gone now: it is not where it is another one's than was
-/// said.
+/// Ends a session, and returns whether it is gone now: `false` if it does not match `whose`.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Destroy {
     pub(crate) whose: Whose,
 }
 
-/// Whose session has to be.
+/// Which session may be ended.
 #[derive(Clone)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Whose {
     Anyone,
     Of(Arc<str>),
-    /// Of the user, but not of this epoch: somebody has signed in on it since.
+    /// Of this user, with another epoch than this: not signed in on again since.
     OfBefore(Arc<str>, Epoch),
-    /// Of the user, by a sign-in from before this moment of the user's record.
+    /// Of this user, signed in before this moment of the user's record.
     SignedInBefore(Arc<str>, i64),
 }
 

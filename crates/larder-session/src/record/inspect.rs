@@ -2,8 +2,9 @@ use larder_store::{Args, Effect, Inspection, Program, Result, Script, Slot, Time
 
 use super::{SessionRecord, Stored, stored, wire};
 
-/// Shows whose a session is, its times in microseconds, and the length of each field, for people and
-/// tools. It shows no secret, no hash and no value.
+/// Shows the user of a session, its times in microseconds, and the size of each field.
+///
+/// It shows no secret, no hash and no value.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InspectSession;
 
@@ -29,7 +30,7 @@ impl Program for InspectSession {
         };
         Ok(match stored::read(&bytes) {
             Some(held) => show(&held),
-            None => Inspection::new().with("bytes that are no session", bytes.len()),
+            None => Inspection::new().with("bytes that are not a session", bytes.len()),
         })
     }
 }

@@ -6,12 +6,13 @@ use larder_store::{
 use super::{Choice, SessionRecord, SessionUser, wire};
 use crate::session::DEVICE;
 
-/// Looks at a session for a list of devices, without its secret. It changes nothing; nothing
-/// where the session is dead or nobody's.
+/// Reads a session for a list of devices, without its secret.
+///
+/// None if the session is dead or has no user.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Peek;
 
-/// What a list of devices says of one.
+/// A session as a list of devices needs it.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Peeked {
@@ -54,7 +55,7 @@ impl Program for Peek {
         if matches!(wire, Wire::Nil) {
             return Ok(None);
         }
-        // One session that cannot be read does not keep a user from the others.
+        // One damaged session must not hide the others.
         let peeked = read(wire).ok();
         if peeked.is_none() {
             count_poisoned(SessionRecord::KIND);
@@ -88,7 +89,7 @@ fn read(wire: Wire) -> Result<Peeked> {
         seen: seen.int()?,
         idle_at: idle_at.int()?,
         absolute_at: absolute_at.int()?,
-        choice: choice.ok_or_else(|| Wire::unexpected("what a sign-in chose"))?,
+        choice: choice.ok_or_else(|| Wire::unexpected("the choice of a sign-in"))?,
         device: wire::optional(device, Wire::bytes)?,
     })
 }

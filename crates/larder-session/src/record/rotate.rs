@@ -5,31 +5,30 @@ use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire}
 use super::{Choice, SessionRecord, SessionUser, Stored, same};
 use crate::token::SecretHash;
 
-/// Gives a session a new secret, and a user where somebody signs in. It answers the generation; nothing,
-/// and no change, where the session is gone or has another secret by now.
+/// Gives a session a new secret, and a user at a sign-in. Returns the generation.
 ///
-/// Whoever came with the secret before, within its grace, may sign in too: neither of the two opens
-/// the session then.
+/// None, and no change, if the session is gone or has another secret by now. A sign-in may also use the
+/// previous secret within its grace: then neither of the two opens the session any more.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Rotate {
     /// The hash of the secret that the request came with.
     pub(crate) from: SecretHash,
-    /// The hash of the next one.
+    /// The hash of the new secret.
     pub(crate) to: SecretHash,
-    /// How long the session may be idle from here, in microseconds.
+    /// The idle time from now on, in microseconds.
     pub(crate) idle: i64,
-    /// For how long the secret before still opens, in microseconds. None where somebody signs in.
+    /// How long the previous secret still opens the session, in microseconds; 0 at a sign-in.
     pub(crate) grace: i64,
     pub(crate) sign_in: Option<SignIn>,
 }
 
-/// Who signs in.
+/// A sign-in.
 #[derive(Clone)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct SignIn {
-    /// As the user's record said right before.
+    /// The user, as the user's record gave it just before.
     pub(crate) user: SessionUser,
-    /// How long the session may live from here, in microseconds.
+    /// The absolute time from now on, in microseconds.
     pub(crate) absolute: i64,
     pub(crate) choice: Choice,
 }
@@ -101,7 +100,9 @@ impl Program for Rotate {
 }
 
 impl Rotate {
-    /// The request was let in within the grace: how long it took since is no matter.
+    /// Returns whether this is a sign-in by the previous secret.
+    ///
+    /// The request was accepted within the grace; it does not matter how long it took since.
     fn signs_in_by_outdated(&self, held: &Stored) -> bool {
         let outdated = held.outdated.as_ref();
         self.sign_in.is_some() && outdated.is_some_and(|(hash, _)| same(hash, &self.from))

@@ -1,5 +1,5 @@
-//! Reads a session that `layout.lua` wrote. Whatever the bytes are, nothing panics and nothing
-//! more is taken than they hold.
+//! Reads a session that `layout.lua` wrote. Whatever the bytes are, it does not panic, and it allocates
+//! no more than they hold.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use bytes::Bytes;
 use super::read::Stored;
 use super::{Choice, Fields, Metadata, SessionUser};
 
-/// The form of all that follows, in the first byte.
+/// The version of the layout, in the first byte.
 const FORM: u8 = 2;
 
-/// The session; nothing where the bytes are not of the form.
+/// Parses a session. None for bytes of another layout.
 pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
     let mut left = Left { bytes, at: 0 };
     if left.array()? != [FORM] {
@@ -67,7 +67,7 @@ pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
     })
 }
 
-/// What is left to be read.
+/// The bytes that are not read yet.
 struct Left<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_session_that_was_written_is_read() {
         let stored = read(&sample().into()).unwrap();
         assert_eq!(stored.hash, [7; 32]);
         assert_eq!(stored.outdated, Some(([8; 32], 5)));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_early_is_no_session() {
+    fn truncated_bytes_are_not_a_session() {
         let whole = sample();
         for end in 0..whole.len() {
             assert!(read(&whole[..end].to_vec().into()).is_none(), "{end}");

@@ -2,12 +2,12 @@ use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire}
 
 use super::SessionRecord;
 
-/// Slides the idle deadline of a session, unless that was done a moment ago. It tells whether it did.
+/// Extends the idle deadline, unless that was done recently. Returns whether it did.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Touch {
-    /// How long the session may be idle from here, in microseconds, unless its sign-in chose otherwise.
+    /// The idle time from now on, in microseconds, unless the sign-in chose another.
     pub(crate) idle: i64,
-    /// For how long a session that was seen counts as seen just now, in microseconds.
+    /// Activity is recorded at most once in this time, in microseconds.
     pub(crate) touch: i64,
 }
 

@@ -20,18 +20,19 @@ pub(crate) struct Opened {
     pub(crate) by: Secret,
 }
 
-/// What the store says of a session: what is kept, what time it is, and what is in force.
+/// The store's answer: the stored session, the store's time, and the user's revocation state.
 type Answer = (Option<Stored>, i64, Option<RevocationState>);
 
 impl Sessions {
-    /// The session that `token` opens, if it is alive and in force. One round trip: where there is a
-    /// user, the session and the user's epoch are read side by side.
+    /// Returns the session that `token` opens, if it is alive and not revoked.
+    ///
+    /// One round trip: the session and its user's revocation state are read side by side.
     pub(crate) async fn open(&self, token: &Token) -> Result<Option<Opened>> {
         let key = session_key(token.record);
         let user = token.user.map(|tag| Key::new(UserRecord::KIND, tag));
         let found = match self.find_now(&key, user.as_ref()) {
             Poll::Ready(found) => self.answered(found),
-            // Boxed, so that the futures of handlers are small ones.
+            // Boxed, to keep the futures of handlers small.
             Poll::Pending => Box::pin(self.bounded(self.find(&key, user.as_ref()))).await,
         };
         let (stored, now, revocation) =
@@ -46,7 +47,7 @@ impl Sessions {
         };
         let is_in_force = match &stored.metadata.user {
             None => true,
-            // Without a record of the user's no epoch is in force: it fails closed.
+            // Without a record of the user no session is in force: it fails closed.
             Some(user) => revocation.is_some_and(|now| now.covers(token.record, user)),
         };
         if !is_in_force {
@@ -58,7 +59,7 @@ impl Sessions {
         if now - stored.metadata.seen >= stored.metadata.choice.touch(touch) {
             self.slide(key);
         }
-        // It is seen now, whether or not that is written.
+        // It was used now, whether or not that is recorded.
         stored.metadata.seen = now;
         Ok(Some(Opened {
             metadata: stored.metadata,
@@ -67,7 +68,7 @@ impl Sessions {
         }))
     }
 
-    /// [`find`](Self::find) where it takes no waiting.
+    /// [`find`](Self::find) for a store that answers without waiting.
     fn find_now(&self, key: &Key, user: Option<&Key>) -> Poll<larder_store::Result<Answer>> {
         let Some(now) = self.programs.now() else {
             return Poll::Pending;
@@ -93,7 +94,7 @@ impl Sessions {
         Ok((read.reply(first)?, now, revocation.reply(second)?))
     }
 
-    /// [`find`](Self::find), which asks for the time as well. Boxed, since it is rare and large.
+    /// [`find`](Self::find) that also asks for the time. Boxed, because it is rare and large.
     fn find_and_time<'a>(
         &'a self,
         key: &'a Key,
@@ -122,16 +123,17 @@ impl Sessions {
             let Some(stored) = stored.filter(|_| left >= 0) else {
                 return Ok((None, 0, None));
             };
-            // A session ends when its key does, so what the key has left tells the time.
+            // The key expires at the idle deadline, so its TTL gives the time.
             let now = stored.metadata.idle_at - left * 1000;
             self.time.learn(now);
             Ok((Some(stored), now, revocation))
         })
     }
 
-    /// Slides the idle deadline of a session that was seen. Where that takes waiting nobody waits
-    /// for it: a task of its own does it, of which there is a bounded number. Where there are too
-    /// many, or the store fails, it is left to the next request.
+    /// Extends the idle deadline of a session that was used.
+    ///
+    /// A background task does it if that takes waiting; the number of tasks is bounded. If there are too
+    /// many, or the store fails, the next request does it.
     fn slide(&self, key: Key) {
         let touch = Touch {
             idle: self.idle(),
@@ -145,7 +147,7 @@ impl Sessions {
         };
         let sessions = self.clone();
         tokio::spawn(async move {
-            // It was counted, and told once.
+            // The failure is logged and counted already.
             let _ = sessions.bounded(sessions.programs.run(&key, &touch)).await;
             drop(place);
         });

@@ -1,4 +1,4 @@
-//! What one session asks of its store: each a step or two, within the timeout.
+//! The store calls for one session, each within the timeout.
 
 use std::sync::Arc;
 
@@ -37,16 +37,16 @@ impl Sessions {
         answer.map_err(crate::Error::unavailable)
     }
 
-    /// Makes a session. One round trip.
+    /// Creates a session. One round trip.
     pub(crate) async fn create(&self, token: &Token, create: Create) -> Result<Opened> {
         let key = session_key(token.record);
         let made = self.bounded(self.programs.run(&key, &create)).await?;
         if !made {
-            // 128 random bits were drawn before: this is a generator that does not work.
+            // Two draws of 128 random bits were equal: the generator is broken.
             return Err(crate::Error::gone());
         }
         self.metrics.created.increment(1);
-        // The times are the store's, and nobody asks a session that was just made for them.
+        // The store sets the times, and nobody reads them from a session that was just created.
         let metadata = create.metadata(Timestamp::default().as_micros());
         Ok(Opened {
             metadata,
@@ -120,8 +120,10 @@ impl Sessions {
         self.bounded(self.programs.run(&key, &rotate)).await
     }
 
-    /// Ends one session, and tells whether it is gone now. Where it is a user's it has to be that
-    /// user's, and leaves the list at the same time. One round trip.
+    /// Ends one session, and returns whether it is gone now.
+    ///
+    /// If `of` is given, the session must belong to that user, and is removed from the user's list too. One
+    /// round trip.
     pub(crate) async fn end(&self, session: DeviceId, of: Option<&Arc<str>>) -> Result<bool> {
         let key = session_key(session);
         let whose = of.cloned().map_or(Whose::Anyone, Whose::Of);
@@ -133,7 +135,7 @@ impl Sessions {
         let gone = self.bounded(async {
             let (mut destroyed, mut withdrawn) = (Run::new(&destroy), Run::new(&withdraw));
             let calls = [(&key, &mut destroyed as _), (&list, &mut withdrawn as _)];
-            // A list that still names it is no harm: who reads it looks at the sessions too.
+            // A list that still names the session does no harm: readers check the sessions too.
             let [done, _] = self.programs.run_each(calls).await;
             destroyed.reply(done)
         });
@@ -148,7 +150,7 @@ impl Sessions {
         self.settings.lifetime.idle().as_micros()
     }
 
-    /// How long a session may live, in microseconds, as its sign-in chose or else as the app says.
+    /// Returns how long a session may live, in microseconds.
     pub(crate) fn absolute(&self, options: &SignInOptions) -> i64 {
         let life = options.lifetime.unwrap_or(self.settings.lifetime);
         life.absolute().as_micros()

@@ -1,4 +1,4 @@
-//! What is asked of the store about all sessions of a user's.
+//! The store calls for all sessions of a user.
 
 use std::sync::Arc;
 
@@ -12,8 +12,9 @@ use crate::users::{Enroll, Enrolled, ReadRevocationState, Revocation, Revoke, SK
 use crate::{Result, SignInOptions};
 
 impl Sessions {
-    /// Puts a session on a user's list, and ends those that give way to it. One round trip, and one
-    /// more where one gives way.
+    /// Adds a session to a user's list, and ends those that it evicts.
+    ///
+    /// One round trip, and one more if it evicts any.
     pub(crate) async fn enroll(
         &self,
         session: DeviceId,
@@ -34,7 +35,7 @@ impl Sessions {
             evicted,
         } = enrolled;
         if !evicted.is_empty() {
-            // What somebody has signed in on since is on the list again, and stays.
+            // A session that somebody signed in on again since is on the list again, and stays.
             let before = Whose::SignedInBefore(user.clone(), since);
             self.end_all(&evicted, &before).await;
         }
@@ -45,8 +46,9 @@ impl Sessions {
         })
     }
 
-    /// Ends sessions, and tells which of them are gone now. One that cannot be ended stays until its
-    /// deadline. One round trip for each node.
+    /// Ends sessions, and returns those that are gone now.
+    ///
+    /// A session that cannot be ended stays until its deadline. One round trip per node.
     async fn end_all(&self, sessions: &[DeviceId], whose: &Whose) -> Vec<DeviceId> {
         let destroy = |id: &DeviceId| {
             let whose = whose.clone();
@@ -62,16 +64,15 @@ impl Sessions {
         ended
     }
 
-    /// Takes sessions off a user's list. A failure changes nothing but that: who reads the list looks
-    /// at the sessions too.
+    /// Removes sessions from a user's list. A failure does no harm: readers check the sessions too.
     async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
         let (list, withdraw) = (user_key(user), Withdraw(sessions));
         let withdrawn = self.programs.run(&list, &withdraw);
-        // It was counted, and told once.
+        // The failure is logged and counted already.
         let _ = self.bounded(withdrawn).await;
     }
 
-    /// Whether a session is alive and in force as that of `owner`, now. One round trip.
+    /// Returns whether a session is alive, belongs to `user` and is not revoked. One round trip.
     pub(crate) async fn is_in_force(&self, session: DeviceId, user: &SessionUser) -> Result<bool> {
         let (own, list) = (session_key(session), user_key(&user.id));
         let both = self.bounded(async {
@@ -87,8 +88,9 @@ impl Sessions {
         Ok(is_same && revocation.covers(session, &peeked.user))
     }
 
-    /// Takes a user's sessions out of force: in force after one round trip, and cleared up in two
-    /// more. It tells whether whoever asked could.
+    /// Revokes a user's sessions, and returns whether the asking session was allowed to.
+    ///
+    /// In force after one round trip; two more free space.
     pub(crate) async fn revoke_by(
         &self,
         user: &Arc<str>,
@@ -103,8 +105,8 @@ impl Sessions {
             Revocation::Done(sessions) => {
                 self.metrics.revoked.increment(1);
                 if !sessions.is_empty() {
-                    // They are out of force already, and only take room. What somebody has signed in
-                    // on since is not.
+                    // They are revoked already, and only take space. A session that somebody signed in on
+                    // again since is not.
                     let before = Whose::OfBefore(user.clone(), epoch);
                     let ended = self.end_all(&sessions, &before).await;
                     self.withdraw(user, ended).await;

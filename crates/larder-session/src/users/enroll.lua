@@ -1,12 +1,12 @@
--- KEYS[1]: the user. ARGV: a session; an epoch, if there is none yet; how long the session may live in
--- microseconds; how many sessions there may be.
+-- KEYS[1]: the user. ARGV: a session; an epoch, used if there is none yet; how long the session may live,
+-- in microseconds; the limit of sessions.
 local now = now()
 local epoch, latest, since = unpack(redis.call('HMGET', KEYS[1], 'e', 'x', 'n'))
--- What is no epoch is none: a sign-in mends it.
+-- A damaged epoch counts as absent, and a sign-in repairs it.
 local state = epoch and #epoch >= 16 and epoch or ARGV[2]
 epoch, latest = string.sub(state, 1, 16), latest or '0'
 
--- By bytes: text is compared by the server's locale.
+-- Compares bytes: Lua compares text by the server's locale.
 local function before(one, other)
   if one[1] ~= other[1] then return one[1] < other[1] end
   for at = 1, #one[2] do

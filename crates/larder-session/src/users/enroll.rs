@@ -7,12 +7,13 @@ use crate::record::Epoch;
 use crate::record::wire as read;
 use crate::token::DeviceId;
 
-/// Puts a session on the user's list before somebody signs in on it, and answers the epoch that it
-/// has to be of. The sessions that end first give way where there are too many.
+/// Adds a session to the user's list before a sign-in, and returns the epoch it must carry.
+///
+/// If there are too many, the sessions that end first are evicted.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Enroll {
     pub(crate) session: DeviceId,
-    /// The epoch of a user who has no sessions yet.
+    /// The epoch for a user who has no sessions yet.
     pub(crate) epoch: Epoch,
     /// How long the session may live, in microseconds.
     pub(crate) life: i64,
@@ -25,9 +26,9 @@ pub(crate) struct Enroll {
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Enrolled {
     pub(crate) epoch: Epoch,
-    /// When the user signs in: later than each sign-in of that user's before.
+    /// When the user signs in: later than each earlier sign-in of the user.
     pub(crate) since: i64,
-    /// The sessions that gave way, and are to be ended.
+    /// The sessions to end.
     pub(crate) evicted: Vec<DeviceId>,
 }
 

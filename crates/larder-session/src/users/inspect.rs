@@ -7,8 +7,7 @@ use super::enroll::id;
 use crate::record::wire as read;
 use crate::token::DeviceId;
 
-/// Shows the sessions on a user's list and when each ends at the latest, in microseconds, for people
-/// and tools.
+/// Shows the sessions on a user's list, and when each ends at the latest, in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InspectUser;
 

@@ -4,8 +4,7 @@ use super::UserRecord;
 use super::enroll::id;
 use crate::token::DeviceId;
 
-/// Answers which sessions are on a user's list, those that end first at the front. Some of them may
-/// be dead.
+/// Returns the sessions on a user's list, the one that ends first at the front. Some may be dead.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct ListSessions;
 

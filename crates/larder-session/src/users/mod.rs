@@ -1,11 +1,9 @@
-//! What is kept for one user: the epoch that every session of the user's has to be of, and which
-//! sessions there are.
+//! The record of one user: an epoch that all sessions of the user must carry, and the list of sessions.
 //!
-//! On Redis one hash: `e` the epoch, and behind its 16 bytes the session that the last revocation
-//! spared, if it spared one, so that both are read by one HGET; `x` when the
-//! last session ends at the latest, `n` when the user signed in last, and `s:` with the id of a session,
-//! its latest end. Each is kept a minute longer than the session, whose record may live by another
-//! server's clock.
+//! On Redis it is one hash. `e` is the epoch, followed by the session that the last revocation spared,
+//! if any, so that one HGET reads both. `x` is the latest end of any session, and `n` the time of the
+//! last sign-in. `s:` and the id of a session hold its latest end. All ends are a minute late, because
+//! the record of a session may expire by another server's clock.
 
 mod enroll;
 mod inspect;
@@ -31,26 +29,26 @@ pub(crate) use withdraw::Withdraw;
 /// How long the user's record outlives its sessions, in microseconds.
 pub(crate) const SKEW: i64 = 60_000_000;
 
-/// What is kept for one user, for [`inspect`](larder_store::Programs#method.inspect).
+/// The record of one user, for [`inspect`](larder_store::Programs#method.inspect).
 pub struct UserRecord {
     revocation: RevocationState,
     latest: i64,
-    /// When the user signed in last.
+    /// The time of the last sign-in.
     since: i64,
     sessions: BTreeMap<DeviceId, i64>,
 }
 
-/// Which of a user's sessions are in force.
+/// Tells which of a user's sessions are revoked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct RevocationState {
     epoch: Epoch,
-    /// The one session of an older epoch that is in force all the same.
+    /// The one session of an older epoch that is still in force.
     spared: Option<DeviceId>,
 }
 
 impl RevocationState {
-    /// Whether `session`, which says it is `owner`'s, is in force.
+    /// Returns whether `session`, which claims to belong to `user`, is in force.
     pub(crate) fn covers(&self, session: DeviceId, user: &SessionUser) -> bool {
         self.epoch == user.epoch || self.spared == Some(session)
     }
@@ -62,8 +60,9 @@ impl Record for UserRecord {
     type Inspect = InspectUser;
 }
 
-/// What is left at `now`, in milliseconds, and the latest end as the very moment at which the key then
-/// ends: so whoever reads a user's record needs to compare none.
+/// Returns the TTL at `now`, and the end that is exactly when the key then expires.
+///
+/// So a reader of the record need not compare it.
 fn until(latest: i64, now: i64) -> (Ttl, i64) {
     let ttl = Ttl::covering_micros(latest - now);
     (ttl, now + ttl.as_micros())

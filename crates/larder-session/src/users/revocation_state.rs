@@ -6,10 +6,12 @@ use super::{RevocationState, UserRecord};
 use crate::record::wire as read;
 use crate::token::DeviceId;
 
-/// How long an epoch is, in bytes.
+/// The length of an epoch, in bytes.
 const EPOCH: usize = 16;
 
-/// Answers which of a user's sessions are in force; nothing where none is. On Redis one HGET.
+/// Returns the revocation state of a user: on Redis one HGET.
+///
+/// None if no session of the user is in force.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct ReadRevocationState;
 
@@ -42,7 +44,7 @@ impl Program for ReadRevocationState {
     }
 }
 
-/// The epoch, and behind it the session that is spared, if there is one.
+/// Parses the epoch, and the spared session after it.
 fn stored(bytes: &[u8]) -> Option<RevocationState> {
     let (epoch, spared) = bytes.split_at_checked(EPOCH)?;
     let spared = match spared {

@@ -5,22 +5,22 @@ use super::{RevocationState, UserRecord, until};
 use crate::record::{Epoch, SessionUser};
 use crate::token::DeviceId;
 
-/// Takes a user's sessions out of force in one step, whether they are on the list or not.
+/// Revokes all sessions of a user in one step, whether they are on the list or not.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Revoke {
-    /// The next epoch.
+    /// The new epoch.
     pub(crate) epoch: Epoch,
     /// The one session that stays in force.
     pub(crate) spared: Option<DeviceId>,
-    /// The session that asks for this, which has to be in force itself; nothing where the app does.
+    /// The session that asks, which must be in force itself. None if the app asks.
     pub(crate) by: Option<(DeviceId, SessionUser)>,
 }
 
-/// What became of a revocation.
+/// The result of a revocation.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Revocation {
-    /// It is in force. These sessions were on the list, in order, and are to be ended.
+    /// It is in force. These sessions were on the list, and can be deleted.
     Done(Vec<DeviceId>),
     /// Nothing was done: the session that asked was not in force any more.
     Gone,

@@ -3,7 +3,7 @@ use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire}
 use super::{UserRecord, until};
 use crate::token::DeviceId;
 
-/// Takes sessions that have ended off a user's list.
+/// Removes sessions that have ended from a user's list.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Withdraw(pub(crate) Vec<DeviceId>);
 
