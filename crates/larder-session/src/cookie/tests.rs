@@ -53,7 +53,7 @@ fn a_cookie_that_outlives_the_browser_lives_as_long_as_the_session() {
         Some("43200")
     );
     assert_eq!(one(short(), MaxAge::AsDeclared(left)), None);
-    // What a sign-in chose goes before what was declared.
+    // The choice of a sign-in overrides the layer's cookie.
     assert_eq!(one(long(), MaxAge::None), None);
     assert_eq!(one(short(), MaxAge::Left(left)).as_deref(), Some("43200"));
 }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stricter_stays_and_what_allowed_goes() {
+    fn directives_that_restrict_stay_and_those_that_permit_go() {
         for (before, expected) in [
             (vec![], "no-store"),
             (vec![(CACHE_CONTROL, "no-store")], "no-store"),
@@ -114,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn a_field_for_shared_caches_does_not_overrule_it() {
+    fn a_field_for_shared_caches_cannot_override_no_store() {
         let headers = cache_control(&[(CDN_CACHE_CONTROL, "max-age=600")]);
         assert_eq!(headers[CDN_CACHE_CONTROL], "no-store");
         assert!(!headers.contains_key(SURROGATE_CONTROL));
     }
 
     #[test]
-    fn vary_is_told_once() {
+    fn vary_is_added_once() {
         for (before, expected) in [
             (vec![], vec!["Cookie"]),
             (vec![(VARY, "accept, COOKIE")], vec!["accept, COOKIE"]),

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_that_a_browser_takes_to_another_site_is_a_return_path() {
+    fn no_text_that_leads_a_browser_to_another_site_is_a_return_path() {
         for hostile in [
             "",
             "evil.example",
@@ -180,7 +180,7 @@ mod tests {
     proptest! {
         /// By another parser than ours: whatever is let through is a path on the same host.
         #[test]
-        fn what_is_let_through_has_no_scheme_and_no_authority(text in "[/\\\\a.:@?%\\t 2Ff5Cc0dD]{0,12}") {
+        fn a_return_path_has_no_scheme_and_no_authority(text in "[/\\\\a.:@?%\\t 2Ff5Cc0dD]{0,12}") {
             if let Some(path) = ReturnPath::parse(&text) {
                 let uri: http::Uri = path.as_str().parse().unwrap();
                 prop_assert!(uri.scheme().is_none() && uri.authority().is_none());

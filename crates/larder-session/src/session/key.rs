@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_made_at_run_time_is_bounded_and_never_one_of_larders_own() {
+    fn a_name_made_at_run_time_is_bounded_and_never_one_of_larders() {
         for wrong in [
             "",
             "larder.device",

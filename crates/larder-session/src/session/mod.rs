@@ -134,7 +134,7 @@ impl Session {
     /// [`ErrorKind::Unavailable`] if the store fails, or failed before in this request: it is asked once.
     async fn load(&self) -> Result<MutexGuard<'_, State>> {
         let mut state = self.inner.state.lock().await;
-        // Of this and the end of the request, one sees what the other did.
+        // Ordered with `is_late`: either this or the end of the request sees the other.
         self.inner.is_used.store(true, Ordering::SeqCst);
         if state.phase == Phase::Unread {
             let sessions = &self.inner.config.sessions;

@@ -139,7 +139,7 @@ impl State {
     pub(super) fn settle(&mut self, written: &[(Box<str>, crate::record::Change)]) {
         let fields = Arc::make_mut(&mut self.fields);
         for (name, change) in written {
-            // What the store accepted is accepted here; where others wrote too, theirs is not seen.
+            // The store accepted the change; writes of others in the meantime are not seen here.
             match change.of(fields.get(name)) {
                 Ok(Some(value)) => fields.insert(name.clone(), value),
                 _ => fields.remove(name),

@@ -1,4 +1,4 @@
-//! Devices that give way at the cap, with somebody who signs in on one of them in between.
+//! Evicting a device while its user signs in on it again.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,7 +15,7 @@ use crate::SignInOptions;
 use crate::record::{Choice, Fields, SignIn};
 use crate::token::{DeviceId, Token, UserTag};
 
-/// Programs of which many at once, as an eviction runs them, wait until the test lets them go on.
+/// Programs whose batches, such as an eviction, wait until the test opens the gate.
 struct Gated {
     inner: Arc<dyn Programs>,
     arrived: Notify,
@@ -59,7 +59,7 @@ async fn begin(sessions: &Sessions) -> Token {
     token
 }
 
-async fn sign_in_anew(sessions: &Sessions, from: &Token) -> Token {
+async fn sign_in_again(sessions: &Sessions, from: &Token) -> Token {
     let options = SignInOptions::new();
     let user = sessions
         .enroll(from.record, &user(), &options)
@@ -83,7 +83,7 @@ async fn holds(store: Arc<dyn Store>) {
         .with_max_devices(1);
     let phone = begin(&sessions).await;
 
-    // A sign-in on the laptop makes the phone give way, and has not ended it yet.
+    // A sign-in on the laptop evicts the phone, and has not ended it yet.
     let gate = Arc::new(Gated {
         inner: sessions.programs.clone(),
         arrived: Notify::new(),
@@ -94,16 +94,16 @@ async fn holds(store: Arc<dyn Store>) {
     let laptop = tokio::spawn(async move { begin(&gated).await });
     gate.arrived.notified().await;
 
-    // The phone signs in anew, with room for both.
+    // The phone signs in again, with room for both.
     let sessions = sessions.with_max_devices(2);
-    let phone = sign_in_anew(&sessions, &phone).await;
+    let phone = sign_in_again(&sessions, &phone).await;
     gate.open.notify_one();
     let laptop = laptop.await.unwrap();
     for token in [phone, laptop] {
         assert!(sessions.open(&token).await.unwrap().is_some());
     }
 
-    // Who does not sign in anew is ended, also if it all happens at one moment of the clock.
+    // A device that does not sign in again is ended, also if all happens in one tick of the clock.
     let tablet = begin(&sessions.clone().with_max_devices(1)).await;
     assert!(sessions.open(&tablet).await.unwrap().is_some());
     for token in [phone, laptop] {
@@ -112,13 +112,13 @@ async fn holds(store: Arc<dyn Store>) {
 }
 
 #[tokio::test]
-async fn a_device_that_gave_way_and_signs_in_anew_meanwhile_stays_in_memory() {
+async fn an_evicted_device_that_signs_in_again_meanwhile_stays_in_memory() {
     let store = MokaStore::builder().with_clock(ManualClock::default());
     holds(Arc::new(store.build())).await;
 }
 
 #[tokio::test]
-async fn a_device_that_gave_way_and_signs_in_anew_meanwhile_stays_on_redis() {
+async fn an_evicted_device_that_signs_in_again_meanwhile_stays_on_redis() {
     let server = RedisServer::start().unwrap();
     let store = RedisStore::builder(&server.url())
         .with_virtual_time(ManualClock::default())

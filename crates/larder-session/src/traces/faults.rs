@@ -1,4 +1,4 @@
-//! Mistakes that somebody could make in the Lua, each as what is replaced by what.
+//! Plants mistakes in the Lua, each a text and its replacement, and checks that the traces see them.
 
 use std::sync::Arc;
 
@@ -109,7 +109,11 @@ async fn every_planted_fault_in_the_lua_is_caught() {
     ];
     for &(script, fault) in sessions {
         let caught = is_caught::<SessionRecord>(&server, script, fault, session::next).await;
-        assert!(caught.is_some(), "{}: {fault:?} went unseen", script.name());
+        assert!(
+            caught.is_some(),
+            "{}: {fault:?} was not caught",
+            script.name()
+        );
     }
     let users: &[(&'static Script, (&str, &str))] = &[
         (Enroll::SCRIPT, ("math.max(tonumber(latest), ends)", "ends")),
@@ -126,11 +130,15 @@ async fn every_planted_fault_in_the_lua_is_caught() {
     ];
     for &(script, fault) in users {
         let caught = is_caught::<UserRecord>(&server, script, fault, user::next).await;
-        assert!(caught.is_some(), "{}: {fault:?} went unseen", script.name());
+        assert!(
+            caught.is_some(),
+            "{}: {fault:?} was not caught",
+            script.name()
+        );
     }
 }
 
-/// Runs the traces with one change in one script, and tells whether any of them saw it.
+/// Runs the traces with one change in one script, and returns the first divergence that they saw.
 async fn is_caught<R: Record>(
     server: &RedisServer,
     script: &'static Script,

@@ -91,7 +91,7 @@ async fn home_of(user: Option<RequireUser>) -> String {
 }
 
 #[tokio::test]
-async fn a_handler_that_lets_everybody_in_is_told_who_is_signed_in() {
+async fn an_optional_user_accepts_every_visitor() {
     let world = World::memory(Time::Manual).await;
     let layer = |on_failure| SessionLayer::new(world.sessions()).with_on_failure(on_failure);
     let pages = || pages().route("/home", get(home_of));
@@ -153,10 +153,10 @@ async fn location(app: &Router, method: Method, path: &str) -> (StatusCode, Opti
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_the_sign_in_page_with_the_address_that_was_asked_for() {
+async fn a_visitor_without_a_user_is_redirected_to_the_sign_in_page_with_the_requested_address() {
     let world = World::memory(Time::Manual).await;
     let app = club(&world);
-    // Also where a nested router takes the front of the path away, and a host is named.
+    // Also behind a nested router that strips the path, and for an address with a host.
     for asked in [
         "/club/rooms/account?tab=2&x=%20y",
         "http://evil.example/club/rooms/account?tab=2&x=%20y",
@@ -176,7 +176,7 @@ async fn nobody_is_sent_to_the_sign_in_page_with_the_address_that_was_asked_for(
         (status, to.as_deref()),
         (StatusCode::SEE_OTHER, Some("/enter?lang=en"))
     );
-    // Where no page is named it is 401, and where the store fails it is 503.
+    // Without a sign-in page it is 401, and while the store fails it is 503.
     let (status, to) = location(&app, Method::GET, "/api").await;
     assert_eq!((status, to), (StatusCode::UNAUTHORIZED, None));
     let (.., cookie) = sign_in_and_go(&app, "/").await;
@@ -185,7 +185,7 @@ async fn nobody_is_sent_to_the_sign_in_page_with_the_address_that_was_asked_for(
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
-/// Signs in with `next` as the browser sends it, and tells where that leads.
+/// Signs in with `next` as the browser sends it, and returns the redirect's target.
 async fn sign_in_and_go(app: &Router, next: &str) -> (StatusCode, String, String) {
     let request = Request::post(format!("/enter?next={next}"));
     let request = request.body(axum::body::Body::empty()).unwrap();
@@ -232,7 +232,7 @@ async fn a_sign_in_leads_back_and_never_to_another_site() {
 }
 
 #[test]
-fn a_sign_in_page_is_one_of_this_site() {
+fn a_sign_in_page_must_be_a_path_of_this_site() {
     for wrong in [
         "",
         "sign-in",
@@ -265,7 +265,7 @@ async fn who(request: axum::extract::Request, next: middleware::Next) -> axum::r
 }
 
 #[tokio::test]
-async fn the_signed_in_user_is_had_from_the_parts_of_a_request() {
+async fn the_signed_in_user_is_found_in_the_parts_of_a_request() {
     let world = World::memory(Time::Manual).await;
     let app = club(&world);
     let (.., cookie) = sign_in_and_go(&app, "/").await;
@@ -286,7 +286,7 @@ async fn the_signed_in_user_is_had_from_the_parts_of_a_request() {
 }
 
 #[tokio::test]
-async fn a_page_that_leaves_the_session_alone_says_nothing_of_cookies() {
+async fn a_page_that_does_not_use_the_session_has_no_vary_header() {
     let world = World::memory(Time::Manual).await;
     let layer = |inner: Router| inner.layer(SessionLayer::new(world.sessions()));
     let plain = Router::new().route("/plain", get(async || "plain"));

@@ -1,4 +1,4 @@
-//! What sessions do, seen from a browser.
+//! Sessions, as a browser sees them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Responses that end otherwise than in one go, and handlers that do not end at all.
+//! Streaming responses, responses without a body, and handlers that panic.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -29,7 +29,7 @@ fn request(browser: &Browser) -> Request<()> {
 }
 
 on_both_stores! { Manual;
-    async fn what_was_changed_at_once_holds_when_the_handler_panics(world: World) {
+    async fn immediate_changes_hold_when_the_handler_panics(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         for (path, user) in [("/panicking/log-in/ada", "ada"), ("/panicking/rotate", "grace")] {
             browser.read(&site, "/log-in/grace").await;
@@ -39,7 +39,7 @@ on_both_stores! { Manual;
                 tokio::spawn(async move { browser.get(&site, path).await })
             };
             assert!(panicking.await.unwrap_err().is_panic());
-            // No cookie went out, so nobody has the new id; the one before is dead all the same.
+            // No cookie was sent, so nobody has the new id; the old one is dead all the same.
             assert_eq!(old.read(&site, "/whoami").await, "", "{path}");
             let sessions = world.sessions();
             let devices = sessions.devices(user).await.unwrap();
@@ -56,7 +56,7 @@ on_both_stores! { Manual;
         assert!(world.sessions().devices("ada").await.unwrap().is_empty());
     }
 
-    async fn what_was_to_be_written_at_the_end_is_dropped_when_the_handler_panics(world: World) {
+    async fn collected_changes_are_dropped_when_the_handler_panics(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/set/a/1").await;
         let panicking = {
@@ -67,7 +67,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/get/a").await, "1");
     }
 
-    async fn a_head_request_has_a_session_as_a_get_has(world: World) {
+    async fn a_head_request_has_a_session_like_a_get(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         let head = Request::builder().method(Method::HEAD).uri("/set/a/1");
         let reply = site.call(head.body(String::new()).unwrap()).await;
@@ -108,7 +108,7 @@ on_both_stores! { Manual;
             assert_eq!(body.next().await.unwrap().unwrap(), event);
             assert!(session.user().await.unwrap().is_some());
         }
-        // What comes after the response cannot be told to the visitor.
+        // A change after the response could not reach the visitor.
         let late = "late".to_owned();
         for error in [
             session.insert(LATE, &late).await.unwrap_err(),
@@ -159,7 +159,7 @@ impl Future for Keeps {
 }
 
 #[tokio::test]
-async fn a_call_that_is_over_keeps_no_session_that_could_be_read() {
+async fn a_finished_call_keeps_no_session_alive() {
     use crate::support::Time;
     let world = World::memory(Time::Manual).await;
     let service = layer(&world).layer(service_fn(|request| Keeps(Some(request))));

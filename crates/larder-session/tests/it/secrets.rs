@@ -96,7 +96,7 @@ impl tracing::field::Visit for Line<'_> {
 }
 
 #[tokio::test]
-async fn no_log_error_or_debug_holds_an_id_a_secret_or_a_value() {
+async fn no_log_error_or_debug_output_contains_an_id_a_secret_or_a_value() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let world = World::memory(Time::Manual).await;
@@ -148,7 +148,7 @@ async fn no_log_error_or_debug_holds_an_id_a_secret_or_a_value() {
         .await
         .unwrap();
     let debug = String::from_utf8(body.to_bytes().into()).unwrap();
-    // The name of a device is what its user calls it, and is for showing.
+    // The name of a device is chosen by its user, and may be shown.
     said += &debug.replace("canary-device", "");
     assert!(said.contains("UserId(..)"), "{said}");
     let logged = log.0.lock().unwrap().clone();
