@@ -11,6 +11,7 @@ mod metrics;
 mod on_failure;
 mod record;
 mod session;
+mod session_key;
 mod sessions;
 mod sign_in_options;
 mod token;
@@ -26,7 +27,8 @@ pub use http::{ResponseBody, ResponseFuture, ReturnPath, SessionLayer, SessionSe
 pub use lifetime::Lifetime;
 pub use on_failure::OnFailure;
 pub use record::{InspectSession, SessionRecord};
-pub use session::{Session, SessionKey};
+pub use session::Session;
+pub use session_key::SessionKey;
 pub use sessions::{Device, Sessions};
 pub use sign_in_options::SignInOptions;
 pub use token::DeviceId;

@@ -4,7 +4,7 @@ use larder_store::{
 };
 
 use super::{Choice, SessionRecord, SessionUser, wire};
-use crate::session::DEVICE;
+use crate::session_key::DEVICE;
 
 /// Reads a session for a list of devices, without its secret.
 ///

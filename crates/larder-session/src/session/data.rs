@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::MutexGuard;
 
-use super::key::DEVICE;
+use super::Session;
 use super::pending::not_an_integer;
 use super::state::State;
-use super::{Session, SessionKey};
 use crate::record::Change;
-use crate::{Error, ErrorKind, Result, value};
+use crate::session_key::DEVICE;
+use crate::{Error, ErrorKind, Result, SessionKey, value};
 
 /// The limit of a device name, in bytes.
 const MAX_DEVICE_NAME: usize = 256;

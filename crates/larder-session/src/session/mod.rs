@@ -3,7 +3,6 @@
 mod data;
 mod devices;
 mod finish;
-mod key;
 mod pending;
 mod save;
 mod sign_in;
@@ -22,8 +21,6 @@ use crate::sessions::Found;
 use crate::{Error, ErrorKind, OnFailure, Result, SessionCookie, Sessions, UserId};
 
 pub(crate) use finish::{Answer, Verdict};
-pub(crate) use key::DEVICE;
-pub use key::SessionKey;
 pub(crate) use state::Outgoing;
 use state::{Phase, State};
 

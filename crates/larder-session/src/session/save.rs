@@ -6,13 +6,13 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Session;
 use super::data::too_large;
 use super::pending::not_an_integer;
 use super::state::State;
-use super::{Session, SessionKey};
 use crate::record::{Applied, Change};
 use crate::token::{DeviceId, Token};
-use crate::{Error, ErrorKind, Result, SignInOptions, value};
+use crate::{Error, ErrorKind, Result, SessionKey, SignInOptions, value};
 
 /// How many times an update is attempted.
 const TRIES: u32 = 64;
