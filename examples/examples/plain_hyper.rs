@@ -34,7 +34,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use larder::rate_limit::{KeyBy, PeerAddr, Quota, RateLimitLayer, RateLimiter};
 use larder::response_cache::ResponseCacheLayer;
-use larder::session::{OnFailure, Session, SessionCookie, SessionKey, SessionLayer, Sessions};
+use larder::session::{Session, SessionCookie, SessionKey, SessionLayer, Sessions};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
@@ -69,16 +69,13 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
     let limiter = RateLimiter::new(store.clone(), "pages", Quota::per_minute(THREE))?;
-    let cookie = SessionCookie::default()
+    let cookie = SessionCookie::builder()
         .with_name("session")
-        .insecure_over_plain_http();
+        .insecure_over_plain_http()
+        .build()?;
     let service = ServiceBuilder::new()
         .layer(ResponseCacheLayer::new(store.clone()))
-        .layer(SessionLayer::new(
-            Sessions::new(store)?,
-            cookie,
-            OnFailure::Unavailable,
-        )?)
+        .layer(SessionLayer::new(Sessions::new(store)?).with_cookie(cookie))
         .layer(RateLimitLayer::new(limiter, KeyBy::peer()))
         .service(service_fn(answer));
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());

@@ -1,6 +1,7 @@
-//! Sessions: visits that are counted, signing in and out, and a user's devices.
+//! Counts visits, signs users in and out, and lists a user's devices.
 //!
-//! `cargo run -p larder-examples --example session`, with `LISTEN` and `STORE_URL` as you like.
+//! Run it with `cargo run -p larder-examples --example session`; set `LISTEN` and `STORE_URL` to change
+//! the address and the store.
 //!
 //! ```text
 //! $ curl -s -b jar -c jar http://127.0.0.1:3000/
@@ -21,10 +22,10 @@
 //! ada, signed in on this many devices: 1
 //! ```
 //!
-//! The jar still has the cookie of before: it is the session that is gone.
+//! The jar still has the old cookie, but its session is gone.
 //!
-//! Whoever asks to be remembered has a longer session, and a cookie that outlives the browser. A browser
-//! that asks for the page of a user is sent to sign in, and then back:
+//! With `remember`, the session lives longer and its cookie survives the browser's end. A browser that
+//! requests a user's page is redirected to the sign-in page, and then back:
 //!
 //! ```text
 //! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?remember=true' | grep -i max-age
@@ -48,24 +49,24 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use larder::session::{
-    CookieExpiry, Lifetime, OnFailure, RequireUser, Result, ReturnPath, Session, SessionCookie,
-    SessionKey, SessionLayer, Sessions, SignInOptions, SignInPage,
+    CookieExpiry, Lifetime, RequireUser, Result, ReturnPath, Session, SessionCookie, SessionKey,
+    SessionLayer, Sessions, SignInOptions, SignInPage,
 };
 
 const VISITS: SessionKey<i64> = SessionKey::new("visits");
 
-type Asked = Query<HashMap<String, String>>;
+type Params = Query<HashMap<String, String>>;
 
 async fn visit(session: Session) -> Result<String> {
     let visits = session.increment(VISITS, 1).await?;
     Ok(format!("visit {visits}\n"))
 }
 
-/// A real app checks a password here, and limits how often it may be wrong.
-async fn sign_in(session: Session, Query(query): Asked, name: String) -> Result<Response> {
+/// A real app checks a password here, and limits the failed attempts.
+async fn sign_in(session: Session, Query(query): Params, name: String) -> Result<Response> {
     if !["ada", "grace"].contains(&name.as_str()) {
-        let told = "expected 'ada' or 'grace'\n";
-        return Ok((StatusCode::FORBIDDEN, told).into_response());
+        let refusal = "expected 'ada' or 'grace'\n";
+        return Ok((StatusCode::FORBIDDEN, refusal).into_response());
     }
     let mut options = SignInOptions::new();
     if query.contains_key("remember") {
@@ -75,14 +76,14 @@ async fn sign_in(session: Session, Query(query): Asked, name: String) -> Result<
     }
     session.log_in_with(name.as_str(), options).await?;
     Ok(match query.get("next") {
-        // Whatever the visitor put there, it leads to a page of this site.
+        // Whatever the visitor sent, it leads to a page of this site.
         Some(next) => ReturnPath::parse(next).unwrap_or_default().into_response(),
         None => format!("welcome, {name}\n").into_response(),
     })
 }
 
-/// For people: whoever is not signed in is sent to sign in, where `/account` says 401. A real app shows a
-/// form there, and hands `next` on with it.
+/// A page for people: without a user it redirects to the sign-in page, whereas `/account` answers 401. A
+/// real app shows a form there, which passes `next` on.
 async fn page(RequireUser(user): RequireUser) -> String {
     format!("the page of {}\n", user.as_str())
 }
@@ -103,12 +104,13 @@ async fn sign_out(session: Session) -> Result<&'static str> {
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // Over TLS, and in production, it is `SessionCookie::default()`.
-    let cookie = SessionCookie::default()
+    // For plain HTTP on this machine. In production, over TLS, the default cookie is right.
+    let cookie = SessionCookie::builder()
         .with_name("session")
-        .insecure_over_plain_http();
+        .insecure_over_plain_http()
+        .build()?;
     let sessions = Sessions::new(store)?.with_max_lifetime(Lifetime::AAL1);
-    let layer = SessionLayer::new(sessions, cookie, OnFailure::Unavailable)?;
+    let layer = SessionLayer::new(sessions).with_cookie(cookie);
     let app = Router::new()
         .route("/page", get(page))
         .layer(Extension(SignInPage::new("/sign-in")?))
@@ -120,7 +122,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
-    // The rest of an answer does not wait until the client has acknowledged its head.
+    // Send the rest of a response without waiting for the client to acknowledge its head.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     Ok(axum::serve(listener, app).await?)
 }

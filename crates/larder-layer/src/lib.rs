@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "serde")]
+mod digest;
 pub mod envelope;
 mod health;
 #[cfg(feature = "http")]
@@ -8,6 +10,8 @@ mod near;
 mod single_flight;
 mod timeout;
 
+#[cfg(feature = "serde")]
+pub use digest::same_to_serde;
 pub use health::StoreHealth;
 pub use near::{Capacity, Generation, Held, NearCache, Weigher};
 pub use single_flight::{Failure, Follower, Joined, Leader, SingleFlight};

@@ -4,9 +4,10 @@ use std::fmt;
 /// The result of a session operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a session gave no answer, in terms of what the caller may do about it.
+/// The error of a session operation.
 ///
-/// Neither `Display` nor `Debug` holds an id, a secret or a value.
+/// [`kind`](Self::kind) says what the caller can do about it. Neither `Display` nor `Debug` shows an
+/// id, a secret or a value.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -19,24 +20,23 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The store failed or took too long. A read had no effect; a change may have happened. Answer
-    /// 503.
+    /// The store failed or was too slow. A read had no effect; a change may have happened. Answer 503.
     Unavailable,
     /// Nobody is signed in. Answer 401, or show the sign-in form.
     SignedOut,
-    /// The session ended, was revoked, or went to another user or id while this request was under
-    /// way. Nothing was written.
+    /// The session ended, was revoked, or changed its user or id during this request. Nothing was
+    /// written.
     Gone,
-    /// The value, or the session with it, would pass its bound in bytes. Nothing was changed.
+    /// The value or the session would exceed its limit in bytes. Nothing was changed.
     TooLarge,
-    /// The field holds no integer, or the sum would leave ±2^53. Nothing was changed.
+    /// The field does not hold an integer, or the sum would be beyond ±2^53. Nothing was changed.
     NotAnInteger,
-    /// Other requests changed the field each time that the update was tried. Nothing was changed.
+    /// Other requests changed the field at each attempt of the update. Nothing was changed.
     Conflict,
-    /// The response has gone out: a session is changed while its request is handled.
+    /// The response has been sent. Change a session before the handler returns.
     Late,
-    /// The caller has to be changed: an empty user id, a setting out of its bounds, a value that
-    /// cannot be written, a field that is of another type.
+    /// The caller made a mistake: an empty user id, a setting out of its limits, a value that would not
+    /// read back, or a field that is read as another type.
     Invalid,
 }
 
@@ -54,16 +54,22 @@ impl Error {
     }
 
     pub(crate) fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let mut error = Self::new(ErrorKind::Unavailable, "the store of the session failed");
+        let mut error = Self::new(
+            ErrorKind::Unavailable,
+            "the session store failed or was too slow: try again later",
+        );
         error.0.source = Some(source.into());
         error
     }
 
     pub(crate) fn gone() -> Self {
-        Self::new(ErrorKind::Gone, "it ended while the request was under way")
+        Self::new(
+            ErrorKind::Gone,
+            "the session ended during the request, and nothing was written",
+        )
     }
 
-    /// What the caller can do about it.
+    /// Returns what the caller can do about the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }

@@ -4,8 +4,9 @@ use larder_store::Identity;
 
 use crate::Session;
 
-/// Who is signed in, for layers further in, such as a rate limit. Asking reads the session. While the
-/// store fails nobody is known.
+/// Gives the signed-in user to inner layers, such as a rate limit.
+///
+/// It reads the session. While the store fails, there is no user.
 impl Identity for Session {
     type User = Arc<str>;
 

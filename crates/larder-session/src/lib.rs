@@ -7,31 +7,33 @@ mod error;
 mod http;
 mod identity;
 mod lifetime;
-mod meter;
+mod metrics;
 mod on_failure;
-mod owner;
 mod record;
 mod session;
+mod session_key;
 mod sessions;
 mod sign_in_options;
 mod token;
 mod user;
+mod users;
 mod value;
 
 #[cfg(feature = "axum")]
 pub use axum::{MissingLayer, RequireUser, SignInPage};
-pub use cookie::{CookieExpiry, SameSite, SessionCookie};
+pub use cookie::{CookieExpiry, SameSite, SessionCookie, SessionCookieBuilder};
 pub use error::{Error, ErrorKind, Result};
 pub use http::{ResponseBody, ResponseFuture, ReturnPath, SessionLayer, SessionService};
 pub use lifetime::Lifetime;
 pub use on_failure::OnFailure;
-pub use owner::{InspectOwner, OwnerRecord};
 pub use record::{InspectSession, SessionRecord};
-pub use session::{Session, SessionKey};
+pub use session::Session;
+pub use session_key::SessionKey;
 pub use sessions::{Device, Sessions};
 pub use sign_in_options::SignInOptions;
 pub use token::DeviceId;
 pub use user::UserId;
+pub use users::{InspectUser, UserRecord};
 
 #[cfg(test)]
 mod traces;

@@ -2,16 +2,16 @@ use larder_store::Ttl;
 
 use crate::{Error, Result};
 
-/// How long a session lives: so long after it was last seen, and so long after it began or somebody
-/// signed in on it, whichever ends first.
+/// How long a session lives: an idle time since its last use, and an absolute time.
 ///
-/// Both are compared with the store's clock. They are given to a session when it is written: one that
-/// is under way takes over a changed idle time when it is next seen, and a changed absolute time at
-/// the next sign-in. What a sign-in chose for its session alone, by
-/// [`log_in_with`](crate::Session::log_in_with), stays until the next one.
+/// The absolute time begins when the session is created, and again at each sign-in. The session ends
+/// at whichever comes first, by the store's clock. Each write of a session stores its deadlines: a
+/// changed idle time takes effect at the next use of the session, and a changed absolute time at the
+/// next sign-in. A lifetime that was chosen with
+/// [`log_in_with`](crate::Session::log_in_with) stays until the next sign-in.
 ///
-/// To be seen is not written each time: a session that was seen within [`touch`](Self::touch) counts
-/// as seen just then, so that it may end by so much earlier.
+/// Activity is recorded at most once per [`touch`](Self::touch), so a session may end earlier by that
+/// much.
 ///
 /// ```
 /// use larder_session::Lifetime;
@@ -32,7 +32,7 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// Of the idle time, what may pass before a session that is seen is written.
+/// The touch is the idle time divided by this.
 const TOUCH_PART: u64 = 30;
 const MAX_TOUCH: u64 = 60_000;
 
@@ -44,17 +44,17 @@ impl Lifetime {
     /// 12 hours, and 15 minutes idle: NIST SP 800-63B, AAL3 (4.3.3).
     pub const AAL3: Self = Self::of(15 * MINUTE, 12 * HOUR);
 
-    /// Sessions that may be idle for `idle`, and live for `absolute` at most.
+    /// A lifetime of at most `absolute`, and at most `idle` without a request.
     ///
-    /// The touch is a thirtieth of the idle time, and a minute at most.
+    /// The touch is a thirtieth of the idle time, and at most a minute.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where `idle` is longer than `absolute`.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if `idle` is longer than `absolute`.
     pub fn new(idle: Ttl, absolute: Ttl) -> Result<Self> {
         if idle > absolute {
             return Err(Error::invalid(
-                "a session cannot be idle for longer than it may live: \
-                 make the idle time at most the absolute one",
+                "the idle time of a session must not be longer than its absolute time: \
+                 shorten the one or lengthen the other",
             ));
         }
         Ok(Self {
@@ -64,33 +64,32 @@ impl Lifetime {
         })
     }
 
-    /// The same, with another touch.
+    /// Sets the touch: activity is recorded at most once in this time.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it is not shorter than the idle time:
-    /// sessions that are in use would end.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is not shorter than the idle time, because sessions in use would end.
     pub fn with_touch(mut self, touch: Ttl) -> Result<Self> {
         if touch >= self.idle {
             return Err(Error::invalid(
-                "the touch of a session is shorter than its idle time: \
-                 a session in use would end otherwise",
+                "the touch of a session must be shorter than its idle time: \
+                 otherwise sessions in use would end",
             ));
         }
         self.touch = touch;
         Ok(self)
     }
 
-    /// How long a session may be idle.
+    /// Returns how long a session may be idle.
     pub const fn idle(&self) -> Ttl {
         self.idle
     }
 
-    /// How long a session may live.
+    /// Returns how long a session may live.
     pub const fn absolute(&self) -> Ttl {
         self.absolute
     }
 
-    /// For how long a session that was seen counts as seen just now.
+    /// Returns the time in which activity is recorded at most once.
     pub const fn touch(&self) -> Ttl {
         self.touch
     }
@@ -128,7 +127,7 @@ mod tests {
     use crate::ErrorKind;
 
     #[test]
-    fn what_cannot_be_is_refused() {
+    fn an_impossible_lifetime_is_refused() {
         let (short, long) = (Ttl::from_secs(1), Ttl::from_secs(2));
         let error = Lifetime::new(long, short).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);

@@ -1,15 +1,16 @@
-/// What becomes of a request that uses its session while the store does not answer in time, or
-/// answers with an error.
+/// How requests that use their session are answered while the store fails or is too slow.
 ///
-/// Either way nobody is ever let through as a user: [`require_user`](crate::Session::require_user)
-/// fails, and so does whatever signs in or out. A request that does not use its session is never
-/// concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// In either case nobody is treated as signed in: [`require_user`](crate::Session::require_user)
+/// fails, and so do signing in and signing out. Requests that do not use their session are not
+/// affected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// It is answered with 503, whatever the handler made of it: the session is part of what it says.
+    /// With 503, whatever the handler returned, because its response depends on the session. The
+    /// default.
+    #[default]
     Unavailable,
-    /// It goes on without a session: reading finds nothing and nobody, and what was to be written at
-    /// the end is dropped. The visitor's cookie stays, and the session with it.
+    /// As if there were no session: reads find nothing, and changes at the end of the request are
+    /// dropped. The visitor keeps the cookie, and the session.
     Anonymous,
 }

@@ -1,9 +1,10 @@
 use crate::{CookieExpiry, Lifetime};
 
-/// What a sign-in chooses for its session in place of the app's settings.
+/// The settings of one session, chosen at its sign-in.
 ///
-/// By default nothing: the session lives by [`Sessions::with_lifetime`](crate::Sessions::with_lifetime),
-/// and the cookie is as the layer's. Given to [`log_in_with`](crate::Session::log_in_with).
+/// By default the session has the lifetime of
+/// [`Sessions::with_lifetime`](crate::Sessions::with_lifetime) and the layer's cookie. Pass them to
+/// [`log_in_with`](crate::Session::log_in_with).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct SignInOptions {
@@ -12,13 +13,13 @@ pub struct SignInOptions {
 }
 
 impl SignInOptions {
-    /// The app's settings.
+    /// The settings of the app.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets how long this session lives, idle and in all, with its own touch. At most what
-    /// [`Sessions::with_max_lifetime`](crate::Sessions::with_max_lifetime) allows.
+    /// Sets the lifetime of this session, with its own touch. It must not exceed
+    /// [`Sessions::with_max_lifetime`](crate::Sessions::with_max_lifetime).
     pub fn with_lifetime(mut self, lifetime: Lifetime) -> Self {
         self.lifetime = Some(lifetime);
         self

@@ -1,4 +1,4 @@
-//! What tells one session from another: the id of its record, and the secret that proves it.
+//! The id of a session, and the secret in its cookie.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,12 +11,11 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 
-/// Which session of a user's: the stable id of its record, to show in a list of devices and to
-/// revoke by. 128 random bits, 22 characters of base64url.
+/// The stable id of a session: 128 random bits, 22 characters of base64url.
 ///
-/// It is no secret and opens nothing: a cookie needs the secret too. It keeps its value for as long
-/// as the session lives. `Debug` hides it, since it belongs in no log; `Display` and `FromStr` are
-/// for forms.
+/// It identifies the session in a list of devices, and revokes it. It is not a secret and opens
+/// nothing: a cookie needs the secret too. `Debug` hides it, because it does not belong in a log;
+/// `Display` and `FromStr` are for forms.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeviceId([u8; 16]);
 
@@ -56,20 +55,18 @@ impl FromStr for DeviceId {
     type Err = Error;
 
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the text is not 22 characters of
-    /// base64url.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the text is not 22 characters of base64url.
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::parse(text.as_bytes())
-            .ok_or_else(|| Error::invalid("a device id is 22 characters of base64url"))
+            .ok_or_else(|| Error::invalid("a device id must have 22 characters of base64url"))
     }
 }
 
-/// Where a user's epoch is kept: the first half of a hash of the user's id, which is the key of
-/// the user's record.
+/// The key of a user's record: the first half of a hash of the user's id.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OwnerTag([u8; 16]);
+pub(crate) struct UserTag([u8; 16]);
 
-impl OwnerTag {
+impl UserTag {
     pub(crate) fn of(user: &str) -> Self {
         let digest = Sha256::new()
             .chain_update(b"larder-session-user:")
@@ -81,7 +78,7 @@ impl OwnerTag {
     }
 }
 
-impl KeyId for OwnerTag {
+impl KeyId for UserTag {
     fn write_id(&self, id: &mut IdWriter<'_>) {
         write_text(&self.0, id);
     }
@@ -96,34 +93,34 @@ fn write_text(bytes: &[u8; 16], id: &mut IdWriter<'_>) {
     }
 }
 
-/// The SHA-256 of what stands behind the dot of a cookie: all that a store ever holds of it.
+/// The SHA-256 of a cookie's part after the dot, which is all that a store keeps of it.
 pub(crate) type SecretHash = [u8; 32];
 
-/// What a cookie holds: `record.secret`.
+/// The content of a cookie: `record.secret`.
 ///
-/// Behind the 128 random bits of the secret stands, once there is a user, the tag of the user. The
-/// hash covers both, so no visitor can point a session at another user's epoch.
+/// The secret is 128 random bits, followed by the tag of the user if somebody is signed in. The hash
+/// covers both, so a visitor cannot point a session at another user's record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) record: DeviceId,
-    pub(crate) owner: Option<OwnerTag>,
+    pub(crate) user: Option<UserTag>,
     secret: [u8; 16],
 }
 
 impl Token {
-    /// How long the value of a cookie is at most, in octets.
+    /// The limit of a cookie's value, in octets.
     pub(crate) const MAX_LENGTH: usize = 22 + 1 + 43;
 
     /// A new secret for `record`.
-    pub(crate) fn random(record: DeviceId, owner: Option<OwnerTag>) -> Self {
+    pub(crate) fn random(record: DeviceId, user: Option<UserTag>) -> Self {
         Self {
             record,
-            owner,
+            user,
             secret: random(),
         }
     }
 
-    /// Reads the value of a cookie; nothing unless it is of the very form that `encode` gives.
+    /// Parses the value of a cookie. None unless it has exactly the form that `encode` gives.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let (record, secret) = (text.get(..22)?, text.get(23..)?);
         if text[22] != b'.' {
@@ -133,7 +130,7 @@ impl Token {
         match secret.len() {
             22 => Some(Self {
                 record,
-                owner: None,
+                user: None,
                 secret: decode(secret)?,
             }),
             43 => {
@@ -143,7 +140,7 @@ impl Token {
                 tag.copy_from_slice(&both[16..]);
                 Some(Self {
                     record,
-                    owner: Some(OwnerTag(tag)),
+                    user: Some(UserTag(tag)),
                     secret,
                 })
             }
@@ -165,11 +162,11 @@ impl Token {
         Sha256::digest(&bytes[..length]).into()
     }
 
-    /// The secret, and the tag of the user if there is one; and how long both are.
+    /// Returns the secret and the tag of the user, if there is one, and the length of both.
     fn behind_the_dot(&self) -> ([u8; 32], usize) {
         let mut bytes = [0; 32];
         bytes[..16].copy_from_slice(&self.secret);
-        let Some(OwnerTag(tag)) = self.owner else {
+        let Some(UserTag(tag)) = self.user else {
             return (bytes, 16);
         };
         bytes[16..].copy_from_slice(&tag);
@@ -177,7 +174,7 @@ impl Token {
     }
 }
 
-/// From the thread's cryptographic generator, which the system seeds.
+/// Draws from the thread's cryptographic generator, which the system seeds.
 pub(crate) fn random() -> [u8; 16] {
     let mut bytes = [0; 16];
     rand::rng().fill_bytes(&mut bytes);
@@ -197,14 +194,14 @@ mod tests {
 
     use super::*;
 
-    fn token(owner: Option<&str>) -> Token {
-        Token::random(DeviceId::random(), owner.map(OwnerTag::of))
+    fn token(user: Option<&str>) -> Token {
+        Token::random(DeviceId::random(), user.map(UserTag::of))
     }
 
     #[test]
     fn a_cookie_is_record_and_secret_and_reads_back() {
-        for (owner, length) in [(None, 45), (Some("ada"), 66)] {
-            let token = token(owner);
+        for (user, length) in [(None, 45), (Some("ada"), 66)] {
+            let token = token(user);
             let text = token.encode();
             assert_eq!(text.len(), length);
             assert!(length <= Token::MAX_LENGTH);
@@ -239,7 +236,7 @@ mod tests {
     fn a_changed_tag_changes_the_hash() {
         let one = token(Some("ada"));
         let other = Token {
-            owner: Some(OwnerTag::of("grace")),
+            user: Some(UserTag::of("grace")),
             ..one
         };
         assert_ne!(one.hash(), other.hash());

@@ -5,30 +5,30 @@ use larder_store::{IdWriter, KeyId};
 
 use crate::{Error, Result};
 
-/// Who is signed in: text of the app's own, such as the key of a row. 1 to 256 bytes.
+/// The id of a user, as the app knows it: text of 1 to 256 bytes, such as the key of a row.
 ///
-/// `Debug` hides it, since it belongs in no log, and for the same reason there is no `Display`: use
-/// [`as_str`](Self::as_str) where it is to be shown. It names the user in keys too, as a
-/// [`KeyId`], for a cache or a rate limit by user.
+/// `Debug` hides the id, because it does not belong in a log, and there is no `Display`: use
+/// [`as_str`](Self::as_str) to show it. It is a [`KeyId`], so a cache or a rate limit can have one key
+/// per user.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct UserId(Arc<str>);
 
 const MAX: usize = 256;
 
 impl UserId {
-    /// The user that the app calls `id`.
+    /// Wraps the app's id of a user.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it is not 1 to 256 bytes.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is not 1 to 256 bytes.
     pub fn new(id: impl Into<Arc<str>>) -> Result<Self> {
         let id = id.into();
         if id.is_empty() || id.len() > MAX {
-            return Err(Error::invalid("the id of a user is 1 to 256 bytes"));
+            return Err(Error::invalid("a user id must have 1 to 256 bytes"));
         }
         Ok(Self(id))
     }
 
-    /// The id, as the app gave it.
+    /// Returns the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -37,7 +37,7 @@ impl UserId {
         &self.0
     }
 
-    /// A user who was read from a session.
+    /// A user id that was read from a session, and so was checked before.
     pub(crate) fn read(id: &Arc<str>) -> Self {
         Self(id.clone())
     }

@@ -1,57 +1,86 @@
-//! How the value of a field is kept.
+//! The form of a field's value in the store.
 //!
-//! An integer is `i` and decimal text, so that a store can add to it; anything else is `m` and
-//! MessagePack with named fields, so that a struct may gain fields that have a default.
+//! An integer is `i` and decimal text, so that a store can add to it. Any other value is `m` and
+//! MessagePack with named fields, so that a struct may gain fields that have a default. Types that
+//! have two forms, such as addresses, are written in the human-readable one: serde asks for that
+//! inside of tagged and flattened types.
+
+use std::any::type_name;
 
 use bytes::Bytes;
+use larder_layer::same_to_serde;
 use larder_store::MAX_INT;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{Error, Result};
 
-/// How deep a value may be nested: enough for data, too little to end a stack.
+/// How deep a value may be nested: enough for data, too little to overflow the stack.
 const MAX_DEPTH: usize = 128;
 
-/// The value as it is kept.
+/// Encodes a value, and checks that it reads back as it was written.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it cannot be written. The text does not
-/// hold the value.
-pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes> {
+/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it does not. The error names the type, never
+/// the value.
+pub(crate) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Bytes> {
+    let bytes = write(value).ok_or_else(refused::<T>)?;
+    match read::<T>(&bytes) {
+        Some(read) if same_to_serde(value, &read, true) => Ok(bytes),
+        _ => Err(refused::<T>()),
+    }
+}
+
+/// Decodes a stored value.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it has another type.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    read(bytes).ok_or_else(|| {
+        Error::invalid(format!(
+            "a field of the session cannot be read as {}: read it with the type it was written \
+             with, and give a changed type a new field name",
+            type_name::<T>()
+        ))
+    })
+}
+
+fn write<T: Serialize>(value: &T) -> Option<Bytes> {
     let mut bytes = vec![b'm'];
-    let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
-    value
-        .serialize(&mut serializer)
-        .map_err(|_| Error::invalid("a value cannot be written as MessagePack"))?;
+    let mut serializer = rmp_serde::Serializer::new(&mut bytes)
+        .with_struct_map()
+        .with_human_readable();
+    value.serialize(&mut serializer).ok()?;
     let int = is_int(bytes.get(1)).then(|| rmp_serde::from_slice(&bytes[1..]));
-    Ok(match int {
+    Some(match int {
         Some(Ok(int)) => int_to_store(int).unwrap_or_else(|| bytes.into()),
         _ => bytes.into(),
     })
 }
 
-/// The value that is kept as `bytes`.
-///
-/// # Errors
-/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where it is of another type.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let other = || Error::invalid("a field of the session is of another type than it is read as");
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     if let Some(int) = stored_int(bytes) {
-        let int = rmp_serde::to_vec(&int).map_err(|_| other())?;
-        return rmp_serde::from_slice(&int).map_err(|_| other());
+        return from_msgpack(&rmp_serde::to_vec(&int).ok()?);
     }
-    let mut left = bytes.strip_prefix(b"m").ok_or_else(other)?;
-    let mut deserializer = rmp_serde::Deserializer::new(&mut left);
-    deserializer.set_max_depth(MAX_DEPTH);
-    let value = T::deserialize(&mut deserializer).map_err(|_| other())?;
-    match left.is_empty() {
-        true => Ok(value),
-        false => Err(other()),
-    }
+    from_msgpack(bytes.strip_prefix(b"m")?)
 }
 
-/// The integer that is kept as `bytes`, if it is one.
+fn from_msgpack<T: DeserializeOwned>(mut bytes: &[u8]) -> Option<T> {
+    let mut deserializer = rmp_serde::Deserializer::new(&mut bytes).with_human_readable();
+    deserializer.set_max_depth(MAX_DEPTH);
+    let value = T::deserialize(&mut deserializer).ok()?;
+    bytes.is_empty().then_some(value)
+}
+
+fn refused<T>() -> Error {
+    Error::invalid(format!(
+        "a value of type {} does not read back from the session as it was written: change its shape \
+         (larder's docs/sessions.md lists what a field keeps), or store it as text",
+        type_name::<T>()
+    ))
+}
+
+/// Returns the integer that `bytes` hold. None for any other value.
 pub(crate) fn stored_int(bytes: &[u8]) -> Option<i64> {
     let text = bytes.strip_prefix(b"i")?;
     let digits = text.strip_prefix(b"-").unwrap_or(text);
@@ -61,12 +90,12 @@ pub(crate) fn stored_int(bytes: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The integer as it is kept; nothing past 2^53.
+/// Encodes an integer. None if it is beyond ±2^53.
 pub(crate) fn int_to_store(int: i64) -> Option<Bytes> {
     (int.unsigned_abs() <= MAX_INT.unsigned_abs()).then(|| format!("i{int}").into())
 }
 
-/// Whether MessagePack that begins so is an integer.
+/// Returns whether MessagePack with this first byte is an integer.
 fn is_int(marker: Option<&u8>) -> bool {
     matches!(marker, Some(0x00..=0x7f | 0xcc..=0xd3 | 0xe0..=0xff))
 }
@@ -93,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_are_kept_so_that_a_store_can_add_to_them() {
+    fn integers_are_stored_so_that_a_store_can_add_to_them() {
         for (bytes, int) in [
             (encode(&0_u8).unwrap(), "i0"),
             (encode(&-7_i64).unwrap(), "i-7"),
@@ -106,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_comes_back() {
+    fn a_value_comes_back_as_it_was_written() {
         keeps(true);
         keeps(());
         keeps(u64::MAX);
@@ -120,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_another_type_is_an_error_that_does_not_hold_it() {
+    fn reading_a_field_as_another_type_is_an_error_without_the_value() {
         let bytes = encode(&"secret".to_owned()).unwrap();
         let error = decode::<u8>(&bytes).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -128,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bottomless_value_is_refused_before_the_stack_ends() {
+    fn a_value_nested_too_deep_is_refused_before_the_stack_overflows() {
         #[derive(Debug, Deserialize)]
         struct Nested(#[allow(dead_code)] Vec<Nested>);
         let mut bytes = vec![b'm'];

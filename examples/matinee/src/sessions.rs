@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larder::Store;
-use larder::session::{Lifetime, OnFailure, Result, SessionCookie, SessionLayer, Sessions};
+use larder::session::{CookieExpiry, Lifetime, Result, SessionCookie, SessionLayer, Sessions};
 
 use crate::config::{Config, Transport};
 
@@ -14,12 +14,12 @@ pub(crate) fn sessions(store: Arc<dyn Store>) -> Result<Sessions> {
 
 /// While the store fails, a page that has to know who asks is a 503; the others come.
 pub(crate) fn layer(config: &Config, sessions: Sessions) -> Result<SessionLayer> {
-    let cookie = SessionCookie::default().persistent();
+    let cookie = SessionCookie::builder().with_expiry(CookieExpiry::WithTheSession);
     let cookie = match config.transport() {
         Transport::Https => cookie,
         Transport::PlainHttp => cookie
             .with_name("matinee-session")
             .insecure_over_plain_http(),
     };
-    SessionLayer::new(sessions, cookie, OnFailure::Unavailable)
+    Ok(SessionLayer::new(sessions).with_cookie(cookie.build()?))
 }

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::get;
 use http::{Request, header};
-use larder_session::{OnFailure, Session, SessionCookie, SessionKey, SessionLayer, Sessions};
+use larder_session::{Session, SessionKey, SessionLayer, Sessions};
 use larder_store::Store;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
@@ -25,14 +25,13 @@ pub(super) const RAW: &str = "raw-session";
 /// signed in.
 pub(super) fn ours(store: Arc<dyn Store>) -> Router {
     let sessions = Sessions::new(store).expect("a store that runs programs");
-    let layer = SessionLayer::new(sessions, SessionCookie::default(), OnFailure::Unavailable);
     Router::new()
         .route("/", get(|| async { "film" }))
         .route("/read", get(read))
         .route("/user", get(user))
         .route("/write", get(write))
         .route("/log-in", get(log_in))
-        .layer(layer.expect("a cookie"))
+        .layer(SessionLayer::new(sessions))
 }
 
 async fn read(session: Session) -> String {

@@ -1,10 +1,9 @@
 use std::any::type_name;
 
+use larder_layer::same_to_serde;
 use larder_store::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use super::digest::digest;
 
 /// One way to write what a value tells serde.
 pub(super) trait Format {
@@ -49,10 +48,7 @@ pub(super) fn verify<F: Format, V: Serialize + DeserializeOwned>(
 }
 
 fn gives_back<F: Format, V: Serialize + DeserializeOwned>(value: &V, bytes: &[u8]) -> bool {
-    F::read::<V>(bytes).is_some_and(|read| {
-        let written = digest(value, F::HUMAN_READABLE);
-        written.is_some() && written == digest(&read, F::HUMAN_READABLE)
-    })
+    F::read::<V>(bytes).is_some_and(|read| same_to_serde(value, &read, F::HUMAN_READABLE))
 }
 
 /// The error of a value that does not come back from `F`.

@@ -1,8 +1,6 @@
 //! How a value becomes bytes for the far store, and comes back.
 
 #[cfg(any(feature = "json", feature = "msgpack", feature = "postcard"))]
-mod digest;
-#[cfg(any(feature = "json", feature = "msgpack", feature = "postcard"))]
 mod format;
 #[cfg(feature = "json")]
 mod json;

@@ -14,7 +14,7 @@ use larder_rate_limit::{
     Identity, KeyBy, OnFailure, PeerAddr, Quota, RateLimitLayer, RateLimiter, Unkeyed,
 };
 use larder_redis::RedisStore;
-use larder_session::{Session, SessionCookie, SessionLayer, Sessions};
+use larder_session::{Session, SessionLayer, Sessions};
 use larder_store::{ErrorKind, Store};
 use larder_test::server::RedisServer;
 use tokio::time::Instant;
@@ -163,8 +163,7 @@ async fn the_key_of_each_kind_of_visitor_can_be_asked_for() {
 /// Two guests and two users on a router whose session is outside of the limit.
 async fn users_are_limited_by_who_they_are(store: Arc<dyn Store>) {
     let sessions = Sessions::new(store.clone()).unwrap();
-    let unavailable = larder_session::OnFailure::Unavailable;
-    let sessions = SessionLayer::new(sessions, SessionCookie::default(), unavailable).unwrap();
+    let sessions = SessionLayer::new(sessions);
     let limiter = RateLimiter::new(store, "api", Quota::per_hour(n(2))).unwrap();
     let by_user = RateLimitLayer::new(limiter, KeyBy::user::<Session>().or(KeyBy::peer()))
         .with_timeout(Duration::from_secs(30));

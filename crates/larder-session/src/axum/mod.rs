@@ -1,4 +1,4 @@
-//! Sessions as arguments of axum's handlers.
+//! Extractors and responses for axum.
 
 mod sign_in_page;
 
@@ -16,19 +16,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = MissingLayer;
 
     /// # Errors
-    /// [`MissingLayer`], which is a mistake of the app's.
+    /// [`MissingLayer`], which is a mistake in the app.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingLayer> {
         parts.extensions.get().cloned().ok_or(MissingLayer)
     }
 }
 
-/// The router has no [`SessionLayer`](crate::SessionLayer) around this handler: 500.
+/// The rejection of a handler without a [`SessionLayer`](crate::SessionLayer) around it: 500.
 #[derive(Clone, Copy, Debug)]
 pub struct MissingLayer;
 
 impl std::fmt::Display for MissingLayer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a handler takes a session, and there is no SessionLayer around it: add one")
+        f.write_str("a handler takes a session, but there is no SessionLayer around it: add one")
     }
 }
 
@@ -41,11 +41,11 @@ impl IntoResponse for MissingLayer {
     }
 }
 
-/// Who is signed in, for a handler that only a user may reach: 401 if nobody is, and 503 if the store
-/// does not say, whatever was declared for a failing one.
+/// The signed-in user, for a handler that needs one.
 ///
-/// Where a [`SignInPage`] is among the request's extensions, nobody gets a redirect to that page in place
-/// of 401. `Option<RequireUser>` lets everybody in, and says who is signed in.
+/// Without a user the answer is 401, or a redirect if a [`SignInPage`] is among the request's
+/// extensions. While the store fails it is 503, whatever [`OnFailure`](crate::OnFailure) says.
+/// `Option<RequireUser>` accepts every visitor and gives the user, if there is one.
 ///
 /// ```
 /// use larder_session::RequireUser;
@@ -68,7 +68,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequireUser {
     type Rejection = Response;
 
     /// # Errors
-    /// As [`Session::require_user`] gives them, as a response.
+    /// Those of [`Session::require_user`], as a response.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let session = session(parts, state).await?;
         match session.require_user().await {
@@ -87,7 +87,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for RequireUser {
     type Rejection = Response;
 
     /// # Errors
-    /// As [`Session::user`] gives them, as a response.
+    /// Those of [`Session::user`], as a response.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Response> {
         let user = session(parts, state).await?.user().await;
         user.map(|user| user.map(Self))
@@ -101,19 +101,19 @@ async fn session<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Session
 }
 
 impl IntoResponse for Error {
-    /// Problem details (RFC 9457): 503, 401, 409 where the session changed under way, 413 where it is
-    /// too large, and 500 for a mistake of the app's, which is logged.
+    /// Returns problem details (RFC 9457): 503, 401, 409 if the session changed during the request,
+    /// 413 if it is too large, and 500 for a mistake in the app, which is logged.
     fn into_response(self) -> Response {
         let response = problem(self.kind());
         if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(error = %self, "a session is used wrongly");
+            tracing::error!(error = %self, "the app uses a session wrongly");
         }
         response
     }
 }
 
 impl IntoResponse for ReturnPath {
-    /// A redirect there: 303.
+    /// Redirects to the path: 303.
     fn into_response(self) -> Response {
         Redirect::to(self.as_str()).into_response()
     }

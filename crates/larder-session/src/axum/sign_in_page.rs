@@ -8,11 +8,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{Error, Result, ReturnPath};
 
-/// Sends whoever is not signed in to a sign-in page, where [`RequireUser`](super::RequireUser) would
-/// answer 401.
+/// The page that [`RequireUser`](super::RequireUser) redirects to, instead of answering 401.
 ///
-/// Put it among the extensions of the requests to which it applies. The redirect is a 303. Of a `GET` or
-/// `HEAD` it names the address that was asked for in the query parameter `next`; read that as a
+/// Put it among the extensions of the requests to which it applies. The redirect is a 303. For a `GET`
+/// or `HEAD` it passes the requested address in the query parameter `next`; parse that as a
 /// [`ReturnPath`], which never leads to another site.
 ///
 /// ```
@@ -31,7 +30,7 @@ use crate::{Error, Result, ReturnPath};
 /// }
 ///
 /// async fn sign_in(session: Session, Query(Next { next }): Query<Next>) -> Result<ReturnPath> {
-///     session.log_in("ada").await?; // after the password was checked
+///     session.log_in("ada").await?; // after you checked the password
 ///     Ok(next)
 /// }
 ///
@@ -39,7 +38,7 @@ use crate::{Error, Result, ReturnPath};
 ///     let users_only = Router::new()
 ///         .route("/account", get(account))
 ///         .layer(Extension(SignInPage::new("/sign-in")?));
-///     // And around all of it the `SessionLayer`.
+///     // Wrap all of it in the `SessionLayer`.
 ///     Ok(Router::new().route("/sign-in", get(sign_in)).merge(users_only))
 /// }
 /// ```
@@ -60,11 +59,12 @@ impl SignInPage {
     /// The sign-in page at `path`, which may have a query.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is not a path of this site, as
-    /// [`ReturnPath`] says.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is not a [`ReturnPath`].
     pub fn new(path: &str) -> Result<Self> {
         let path = ReturnPath::parse(path).ok_or_else(|| {
-            Error::invalid("a sign-in page is a path of this site that begins with one '/'")
+            Error::invalid(
+                "the path of a sign-in page must be a path of this site that begins with one '/'",
+            )
         })?;
         Ok(Self {
             path,
@@ -72,7 +72,7 @@ impl SignInPage {
         })
     }
 
-    /// Sets the query parameter that holds the address that was asked for. The default is `next`.
+    /// Sets the query parameter for the requested address. The default is `next`.
     #[must_use]
     pub fn with_parameter(mut self, name: impl AsRef<str>) -> Self {
         self.parameter = utf8_percent_encode(name.as_ref(), RESERVED)
@@ -83,7 +83,7 @@ impl SignInPage {
 
     pub(super) fn redirect(&self, parts: &Parts) -> Response {
         let mut to = self.path.as_str().to_owned();
-        if let Some(next) = asked_for(parts) {
+        if let Some(next) = requested(parts) {
             to.push(if to.contains('?') { '&' } else { '?' });
             to.push_str(&self.parameter);
             to.push('=');
@@ -98,8 +98,8 @@ impl SignInPage {
     }
 }
 
-/// The address that the visitor asked for, where it can be asked for again by a link.
-fn asked_for(parts: &Parts) -> Option<ReturnPath> {
+/// Returns the requested address. None if a link cannot request it again.
+fn requested(parts: &Parts) -> Option<ReturnPath> {
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         return None;
     }

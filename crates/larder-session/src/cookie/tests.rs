@@ -5,25 +5,21 @@ use super::*;
 use crate::ErrorKind;
 use crate::token::DeviceId;
 
-fn build(cookie: SessionCookie) -> Result<Cookie> {
-    cookie.build()
-}
-
 fn token() -> Token {
     Token::random(DeviceId::random(), None)
 }
 
-fn presented(fields: &[&str]) -> Presented {
+fn sent(fields: &[&str]) -> RequestCookies {
     let mut headers = HeaderMap::new();
     for field in fields {
         headers.append(header::COOKIE, HeaderValue::from_str(field).unwrap());
     }
-    Presented::of(&headers)
+    RequestCookies::of(&headers)
 }
 
 #[test]
-fn it_is_set_and_removed_with_the_same_attributes() {
-    let (cookie, token) = (build(SessionCookie::default()).unwrap(), token());
+fn a_cookie_is_set_and_removed_with_the_same_attributes() {
+    let (cookie, token) = (SessionCookie::default(), token());
     let set = cookie.set(&token, MaxAge::AsDeclared(1)).unwrap();
     assert!(set.is_sensitive());
     assert_eq!(
@@ -34,21 +30,22 @@ fn it_is_set_and_removed_with_the_same_attributes() {
         )
     );
     assert_eq!(
-        cookie.remove().to_str().unwrap(),
+        cookie.remove().unwrap().to_str().unwrap(),
         "__Host-session=; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=0; \
          Expires=Thu, 01 Jan 1970 00:00:00 GMT"
     );
 }
 
 #[test]
-fn a_persistent_one_lives_as_long_as_the_session_may() {
+fn a_cookie_that_outlives_the_browser_lives_as_long_as_the_session() {
     let one = |cookie: SessionCookie, max_age| {
-        let set = build(cookie).unwrap().set(&token(), max_age).unwrap();
+        let set = cookie.set(&token(), max_age).unwrap();
         let text = set.to_str().unwrap().to_owned();
         text.split_once("; Max-Age=").map(|(_, age)| age.to_owned())
     };
     let (short, long) = (SessionCookie::default, || {
-        SessionCookie::default().persistent()
+        let kept = SessionCookie::builder().with_expiry(CookieExpiry::WithTheSession);
+        kept.build().unwrap()
     });
     let left = 43_199_000_001;
     assert_eq!(
@@ -56,25 +53,20 @@ fn a_persistent_one_lives_as_long_as_the_session_may() {
         Some("43200")
     );
     assert_eq!(one(short(), MaxAge::AsDeclared(left)), None);
-    // What a sign-in chose goes before what was declared.
+    // The choice of a sign-in overrides the layer's cookie.
     assert_eq!(one(long(), MaxAge::None), None);
     assert_eq!(one(short(), MaxAge::Left(left)).as_deref(), Some("43200"));
 }
 
 #[test]
-fn a_cookie_with_a_domain_can_take_away_the_one_of_the_host() {
-    assert!(
-        build(SessionCookie::default())
-            .unwrap()
-            .remove_host_only()
-            .is_none()
-    );
-    let shared = SessionCookie::default()
+fn a_cookie_with_a_domain_can_remove_the_one_without() {
+    assert!(SessionCookie::default().remove_host_only().is_none());
+    let shared = SessionCookie::builder()
         .with_name("sid")
         .with_domain("example.org")
         .with_path("/app");
-    let cookie = build(shared).unwrap();
-    let [own, host] = [cookie.remove(), cookie.remove_host_only().unwrap()];
+    let cookie = shared.build().unwrap();
+    let [own, host] = [cookie.remove(), cookie.remove_host_only()].map(Option::unwrap);
     let tail = "Path=/app; HttpOnly; Secure; SameSite=Lax; Max-Age=0; \
                 Expires=Thu, 01 Jan 1970 00:00:00 GMT";
     assert_eq!(own, format!("sid=; Domain=example.org; {tail}"));
@@ -82,107 +74,132 @@ fn a_cookie_with_a_domain_can_take_away_the_one_of_the_host() {
 }
 
 #[test]
-fn what_browsers_would_refuse_is_refused_first() {
-    let cookie = SessionCookie::default;
+fn a_cookie_that_browsers_would_refuse_is_an_error() {
+    let cookie = SessionCookie::builder;
     for (wrong, why) in [
-        (cookie().with_domain("example.org"), "has no domain"),
-        (cookie().with_path("/app"), "has the path '/'"),
+        (cookie().with_domain("example.org"), "cookie with a domain"),
+        (cookie().with_path("/app"), "another path than '/'"),
         (
             cookie().insecure_over_plain_http(),
-            "'__Host-' cookie is Secure",
+            "'__Host-' cookie that is not Secure",
         ),
         (
             cookie().with_name("__HOST-x").with_path("/app"),
-            "has the path '/'",
+            "another path than '/'",
         ),
         (
             cookie().with_name("__Secure-x").insecure_over_plain_http(),
-            "'__Secure-' cookie is Secure",
+            "'__Secure-' cookie that is not Secure",
         ),
         (
             cookie()
                 .with_name("x")
                 .with_same_site(SameSite::None)
                 .insecure_over_plain_http(),
-            "SameSite=None is Secure",
+            "SameSite=None that is not Secure",
         ),
         (
             cookie().with_name("__http-x").insecure_over_plain_http(),
-            "'__Http-' cookie is Secure",
+            "'__Http-' cookie that is not Secure",
         ),
-        (cookie().with_name(""), "is a token"),
-        (cookie().with_name("s\u{e4}"), "is a token"),
-        (cookie().with_name("a\tb"), "is a token"),
-        (cookie().with_name("a b"), "is a token"),
-        (cookie().with_name("a=b"), "is a token"),
+        (cookie().with_name(""), "not a token"),
+        (cookie().with_name("s\u{e4}"), "not a token"),
+        (cookie().with_name("a\tb"), "not a token"),
+        (cookie().with_name("a b"), "not a token"),
+        (cookie().with_name("a=b"), "not a token"),
         (cookie().with_name("x").with_path("app"), "begins with '/'"),
         (cookie().with_name("x").with_path("/;"), "begins with '/'"),
-        (cookie().with_name("x").with_domain("a;b"), "a host name"),
+        (
+            cookie().with_name("x").with_domain("a;b"),
+            "not a host name",
+        ),
         (
             cookie().with_name("x").with_path("/ "),
             "does not end with a space",
         ),
         (cookie().with_name("x").with_path("/\n"), "no control"),
         (cookie().with_name("x").with_path("/\u{e4}"), "no control"),
-        (cookie().with_name("x").with_domain(""), "a host name"),
-        (cookie().with_name("x").with_domain("."), "a host name"),
-        (cookie().with_name("x").with_domain("a..b"), "a host name"),
+        (cookie().with_name("x").with_domain(""), "not a host name"),
+        (cookie().with_name("x").with_domain("."), "not a host name"),
+        (
+            cookie().with_name("x").with_domain("a..b"),
+            "not a host name",
+        ),
         (
             cookie().with_name("x").with_domain("example.org."),
-            "a host name",
+            "not a host name",
         ),
         (
             cookie().with_name("x").with_domain("example.org:80"),
-            "a host name",
+            "not a host name",
         ),
         (
             cookie().with_name("x").with_domain("*.example.org"),
-            "a host name",
+            "not a host name",
         ),
         (
             cookie().with_name("x").with_domain("a".repeat(64)),
-            "a host name",
+            "not a host name",
         ),
         (
             cookie()
                 .with_name("x")
                 .with_domain(vec!["a"; 128].join(".")),
-            "a host name",
+            "not a host name",
         ),
     ] {
-        let error = build(wrong).err().unwrap();
+        let error = wrong.build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains(why), "{error}: {why}");
     }
     let shared = cookie().with_name("__Secure-x").with_domain("example.org");
-    assert!(build(shared.with_path("/app")).is_ok());
-    assert!(build(cookie().with_name("sid").insecure_over_plain_http()).is_ok());
-    assert!(build(cookie().with_name("sid").with_domain(".example.org")).is_ok());
+    assert!(shared.with_path("/app").build().is_ok());
+    assert!(
+        cookie()
+            .with_name("sid")
+            .insecure_over_plain_http()
+            .build()
+            .is_ok()
+    );
+    assert!(
+        cookie()
+            .with_name("sid")
+            .with_domain(".example.org")
+            .build()
+            .is_ok()
+    );
 }
 
 #[test]
 fn a_cookie_is_never_larger_than_what_browsers_keep() {
-    let token = Token::random(DeviceId::random(), Some(crate::token::OwnerTag::of("ada")));
+    let token = Token::random(DeviceId::random(), Some(crate::token::UserTag::of("ada")));
     let longest = 4096 - token.encode().len();
-    let named = |length: usize| build(SessionCookie::default().with_name("x".repeat(length)));
+    let named = |length: usize| {
+        SessionCookie::builder()
+            .with_name("x".repeat(length))
+            .build()
+    };
     let set = named(longest).unwrap().set(&token, MaxAge::None).unwrap();
     let pair = set.to_str().unwrap().split(';').next().unwrap().len();
     assert_eq!(pair - "=".len(), 4096);
-    let error = named(longest + 1).err().unwrap();
+    let error = named(longest + 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.to_string().contains("at most 4096 octets"), "{error}");
+    assert!(error.to_string().contains("4096 octets"), "{error}");
 
     let below = |length: usize| {
         let path = format!("/{}", "x".repeat(length - 1));
-        build(SessionCookie::default().with_name("sid").with_path(path))
+        SessionCookie::builder()
+            .with_name("sid")
+            .with_path(path)
+            .build()
     };
     assert!(below(1024).is_ok());
-    let error = below(1025).err().unwrap();
-    assert!(error.to_string().contains("at most 1024 octets"), "{error}");
+    let error = below(1025).unwrap_err();
+    assert!(error.to_string().contains("1024 octets"), "{error}");
 }
 
 #[test]
-fn it_is_found_among_others_and_over_several_fields() {
+fn a_token_is_found_among_other_cookies_and_over_several_fields() {
     let token = token();
     let text = token.encode();
     for fields in [
@@ -192,12 +209,12 @@ fn it_is_found_among_others_and_over_several_fields() {
         vec!["a=1".to_owned(), format!("s={text}"), "s2=x".to_owned()],
     ] {
         let fields: Vec<_> = fields.iter().map(String::as_str).collect();
-        assert!(presented(&fields).tokens("s")[..] == [token], "{fields:?}");
+        assert!(sent(&fields).tokens("s")[..] == [token], "{fields:?}");
     }
 }
 
 #[test]
-fn what_is_of_another_form_is_not_there() {
+fn a_malformed_token_is_ignored() {
     let text = token().encode();
     for fields in [
         vec![format!("s=\"{text}\"")],
@@ -209,14 +226,14 @@ fn what_is_of_another_form_is_not_there() {
         vec![],
     ] {
         let fields: Vec<_> = fields.iter().map(String::as_str).collect();
-        assert!(presented(&fields).tokens("s").is_empty());
+        assert!(sent(&fields).tokens("s").is_empty());
     }
-    assert!(presented(&["s=; s=x"]).has("s"));
-    assert!(!presented(&["t=s"]).has("s"));
+    assert!(sent(&["s=; s=x"]).has("s"));
+    assert!(!sent(&["t=s"]).has("s"));
 }
 
 #[test]
-fn what_is_there_several_times_is_found_once_each_and_not_without_end() {
+fn repeated_tokens_count_once_and_their_number_is_bounded() {
     let all: Vec<_> = (0..100).map(|_| token()).collect();
     let pair = |token: &Token| format!("s={}", token.encode());
     let [one, other] = [pair(&all[0]), pair(&all[1])];
@@ -226,9 +243,9 @@ fn what_is_there_several_times_is_found_once_each_and_not_without_end() {
         vec![one, "s".to_owned(), other],
     ] {
         let fields: Vec<_> = fields.iter().map(String::as_str).collect();
-        assert!(presented(&fields).tokens("s")[..] == all[..2], "{fields:?}");
+        assert!(sent(&fields).tokens("s")[..] == all[..2], "{fields:?}");
     }
     let many: Vec<_> = all.iter().map(pair).collect();
-    let found = presented(&[&many.join("; ")]).tokens("s");
-    assert!(found[..] == all[..presented::MAX_TOKENS]);
+    let found = sent(&[&many.join("; ")]).tokens("s");
+    assert!(found[..] == all[..request::MAX_TOKENS]);
 }

@@ -8,22 +8,22 @@ use http::Response;
 use http::header::SET_COOKIE;
 use pin_project_lite::pin_project;
 
-use super::headers::{mark_read, tell_cookie};
+use super::ResponseBody;
+use super::headers::{add_cookie, add_vary};
 use super::problem::unavailable;
-use super::{ResponseBody, Shared};
 use crate::Session;
-use crate::session::{Answer, Outgoing, Verdict};
+use crate::session::{Answer, Config, Outgoing, Verdict};
 
 pin_project! {
-    /// The response of a [`SessionService`](crate::SessionService).
+    /// The response future of a [`SessionService`](crate::SessionService).
     ///
-    /// It boxes nothing, unless the session has to be written.
+    /// It boxes only if the session has to be written.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, B> {
         #[pin]
         state: State<F, B>,
         session: Session,
-        shared: Arc<Shared>,
+        config: Arc<Config>,
     }
 }
 
@@ -41,15 +41,15 @@ pin_project! {
     }
 }
 
-/// What comes back from the store: the response, and what it has to say.
+/// Writes the session, and gives the response and the verdict.
 type Writing<B> = Pin<Box<dyn Future<Output = (Response<B>, Verdict)> + Send>>;
 
 impl<F, B> ResponseFuture<F, B> {
-    pub(super) fn new(call: F, session: Session, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(call: F, session: Session, config: Arc<Config>) -> Self {
         Self {
             state: State::Calling { call },
             session,
-            shared,
+            config,
         }
     }
 }
@@ -80,42 +80,46 @@ where
                     });
                     this.state.set(State::Writing { writing });
                 }
-                // It was polled after it had ended.
+                // Polled after completion.
                 Projected::Called => return Poll::Pending,
                 Projected::Writing { writing } => break ready!(writing.as_mut().poll(cx)),
             }
         };
-        Poll::Ready(Ok(tell(response, &verdict, this.shared)))
+        Poll::Ready(Ok(apply(response, &verdict, this.config)))
     }
 }
 
-/// Puts into the response what it has to say of the session.
-fn tell<B>(response: Response<B>, verdict: &Verdict, shared: &Shared) -> Response<ResponseBody<B>> {
+/// Applies the verdict on the session to the response.
+fn apply<B>(
+    response: Response<B>,
+    verdict: &Verdict,
+    config: &Config,
+) -> Response<ResponseBody<B>> {
     let mut response = match verdict.answer {
         Answer::Unused => return response.map(ResponseBody::inner),
         Answer::Given => response.map(ResponseBody::inner),
         Answer::Unavailable => {
-            shared.sessions.meter.unavailable.increment(1);
+            config.sessions.metrics.unavailable.increment(1);
             unavailable()
         }
     };
     let headers = response.headers_mut();
-    mark_read(headers);
+    add_vary(headers);
     let cookie = match &verdict.cookie {
         Outgoing::Keep => None,
-        Outgoing::Set(token, max_age) => shared.cookie.set(token, *max_age),
-        Outgoing::Remove => Some(shared.cookie.remove()),
+        Outgoing::Set(token, max_age) => config.cookie.set(token, *max_age),
+        Outgoing::Remove => config.cookie.remove(),
     };
     if let Some(cookie) = cookie {
-        // What was set before there was a domain would stay beside it.
-        if let Some(twin) = shared
+        // A cookie from before there was a domain would stay beside this one.
+        if let Some(twin) = config
             .cookie
             .remove_host_only()
-            .filter(|_| verdict.is_presented)
+            .filter(|_| verdict.has_cookie)
         {
             headers.append(SET_COOKIE, twin);
         }
-        tell_cookie(headers, cookie);
+        add_cookie(headers, cookie);
     }
     response
 }

@@ -1,20 +1,22 @@
-//! What a response says to caches and to the visitor's browser.
+//! The headers of a response for caches and for the browser.
 
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The response depended on the cookie (RFC 9110, section 12.5.5).
-pub(super) fn mark_read(headers: &mut HeaderMap) {
-    let is_told =
+/// Adds `Vary: Cookie`, because the response depended on it (RFC 9110, section 12.5.5).
+pub(super) fn add_vary(headers: &mut HeaderMap) {
+    let is_there =
         words(headers, &VARY).any(|word| word == "*" || word.eq_ignore_ascii_case("cookie"));
-    if !is_told {
+    if !is_there {
         headers.append(VARY, HeaderValue::from_static("Cookie"));
     }
 }
 
-/// A `Set-Cookie` does not keep a cache from storing the response (RFC 6265bis, section 3), so that is
-/// said: no directive that forbids is taken away, and none that allows is left.
-pub(super) fn tell_cookie(headers: &mut HeaderMap, cookie: HeaderValue) {
+/// Adds a `Set-Cookie`, and forbids caches to store the response.
+///
+/// A `Set-Cookie` alone does not prevent storing (RFC 6265bis, section 3). Directives that restrict
+/// caches stay, and those that permit go.
+pub(super) fn add_cookie(headers: &mut HeaderMap, cookie: HeaderValue) {
     headers.append(SET_COOKIE, cookie);
     let kept: Vec<_> = words(headers, &CACHE_CONTROL)
         .filter(|word| forbids(word))
@@ -83,12 +85,12 @@ mod tests {
 
     fn cache_control(before: &[(HeaderName, &'static str)]) -> HeaderMap {
         after(before, |headers| {
-            tell_cookie(headers, HeaderValue::from_static("a=b"));
+            add_cookie(headers, HeaderValue::from_static("a=b"));
         })
     }
 
     #[test]
-    fn what_was_stricter_stays_and_what_allowed_goes() {
+    fn directives_that_restrict_stay_and_those_that_permit_go() {
         for (before, expected) in [
             (vec![], "no-store"),
             (vec![(CACHE_CONTROL, "no-store")], "no-store"),
@@ -112,21 +114,21 @@ mod tests {
     }
 
     #[test]
-    fn a_field_for_shared_caches_does_not_overrule_it() {
+    fn a_field_for_shared_caches_cannot_override_no_store() {
         let headers = cache_control(&[(CDN_CACHE_CONTROL, "max-age=600")]);
         assert_eq!(headers[CDN_CACHE_CONTROL], "no-store");
         assert!(!headers.contains_key(SURROGATE_CONTROL));
     }
 
     #[test]
-    fn vary_is_told_once() {
+    fn vary_is_added_once() {
         for (before, expected) in [
             (vec![], vec!["Cookie"]),
             (vec![(VARY, "accept, COOKIE")], vec!["accept, COOKIE"]),
             (vec![(VARY, "*")], vec!["*"]),
             (vec![(VARY, "Accept")], vec!["Accept", "Cookie"]),
         ] {
-            let headers = after(&before, mark_read);
+            let headers = after(&before, add_vary);
             let values: Vec<_> = headers.get_all(VARY).iter().collect();
             assert_eq!(values, expected);
         }

@@ -3,44 +3,55 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{SessionService, Shared};
-use crate::{OnFailure, Result, SessionCookie, Sessions};
+use super::SessionService;
+use crate::session::Config;
+use crate::{OnFailure, SessionCookie, Sessions};
 
 /// Gives each request a [`Session`](crate::Session), among its extensions.
 ///
-/// See the [crate's page](crate) for the rules, in order, and for what a deployment has to get right.
+/// The [crate's page](crate) lists the rules in order, and the deployment caveats.
 ///
 /// # Examples
 /// ```
 /// use std::sync::Arc;
 ///
-/// use larder_session::{OnFailure, SessionCookie, SessionLayer, Sessions};
+/// use larder_session::{OnFailure, SessionLayer, Sessions};
 ///
 /// # fn sessions(store: Arc<dyn larder_store::Store>) -> larder_session::Result<()> {
-/// let sessions = Sessions::new(store)?;
-/// let layer = SessionLayer::new(sessions, SessionCookie::default(), OnFailure::Unavailable)?;
+/// let layer = SessionLayer::new(Sessions::new(store)?);
+/// let lenient = layer.with_on_failure(OnFailure::Anonymous);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
 pub struct SessionLayer {
-    shared: Arc<Shared>,
+    config: Arc<Config>,
 }
 
 impl SessionLayer {
-    /// A layer of `sessions` that visitors keep by `cookie`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where browsers would refuse the cookie.
-    pub fn new(sessions: Sessions, cookie: SessionCookie, on_failure: OnFailure) -> Result<Self> {
-        let cookie = cookie.build()?;
-        Ok(Self {
-            shared: Arc::new(Shared {
+    /// A layer with the default cookie and [`OnFailure::Unavailable`].
+    pub fn new(sessions: Sessions) -> Self {
+        Self {
+            config: Arc::new(Config {
                 sessions,
-                cookie,
-                on_failure,
+                cookie: SessionCookie::default(),
+                on_failure: OnFailure::default(),
             }),
-        })
+        }
+    }
+
+    /// Sets the cookie. The default is [`SessionCookie::default`].
+    #[must_use]
+    pub fn with_cookie(mut self, cookie: SessionCookie) -> Self {
+        Arc::make_mut(&mut self.config).cookie = cookie;
+        self
+    }
+
+    /// Sets the answer while the store fails. The default is [`OnFailure::Unavailable`].
+    #[must_use]
+    pub fn with_on_failure(mut self, on_failure: OnFailure) -> Self {
+        Arc::make_mut(&mut self.config).on_failure = on_failure;
+        self
     }
 }
 
@@ -48,15 +59,16 @@ impl<S> Layer<S> for SessionLayer {
     type Service = SessionService<S>;
 
     fn layer(&self, inner: S) -> SessionService<S> {
-        SessionService::new(inner, self.shared.clone())
+        SessionService::new(inner, self.config.clone())
     }
 }
 
 impl fmt::Debug for SessionLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionLayer")
-            .field("sessions", &self.shared.sessions)
-            .field("on_failure", &self.shared.on_failure)
-            .finish_non_exhaustive()
+            .field("sessions", &self.config.sessions)
+            .field("cookie", &self.config.cookie)
+            .field("on_failure", &self.config.on_failure)
+            .finish()
     }
 }

@@ -1,4 +1,4 @@
-//! Where a visitor goes after a sign-in.
+//! The way back after a sign-in.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,14 +6,15 @@ use std::fmt;
 use percent_encoding::percent_decode;
 use serde::{Deserialize, Deserializer};
 
-/// A path of this site to send a visitor back to, with its query; never another site.
+/// A path of this site, with its query, to send a visitor back to; never another site.
 ///
-/// It is read from what a browser sent, such as the `next` of a sign-in form, and holds only what no
-/// browser takes for another site: one that begins with one slash, and has no backslash, no control
-/// character and no `//` in the path, also not after percent-decoding, however often. It is visible ASCII
-/// of at most 2048 bytes, and has no fragment.
+/// Parse it from untrusted text, such as the `next` of a sign-in form. It begins with one slash and
+/// contains only what no browser takes for another site: no backslash, no control character and no
+/// `//` in the path, also not after percent-decoding, however often. It is visible ASCII of at most
+/// 2048 bytes, without a fragment.
 ///
-/// As a field of a form or of a query that cannot be trusted it deserializes to `/`, never to an error.
+/// As a field of an untrusted form or query, it deserializes to `/` if the text is hostile, and never
+/// to an error.
 ///
 /// ```
 /// use larder_session::ReturnPath;
@@ -25,13 +26,13 @@ use serde::{Deserialize, Deserializer};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnPath(Cow<'static, str>);
 
-/// How long it may be, in bytes.
+/// The limit of the text, in bytes.
 const MAX: usize = 2048;
-/// How often a path may have been encoded before it is refused.
+/// A path that was encoded more often than this is refused.
 const MAX_DECODINGS: usize = 4;
 
 impl ReturnPath {
-    /// Reads a path; None unless it is one of this site.
+    /// Parses a path. None unless it is a path of this site.
     pub fn parse(text: &str) -> Option<Self> {
         let is_visible = |byte| matches!(byte, b'!'..=b'~') && !b"\"#<>\\".contains(&byte);
         let path = text.split('?').next()?;
@@ -42,13 +43,13 @@ impl ReturnPath {
         is_safe.then(|| Self(text.to_owned().into()))
     }
 
-    /// The path and its query.
+    /// Returns the path and its query.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Whether a path is of this site, as it is and decoded: some proxies and routers decode it once more.
+/// Returns whether a path stays on this site, also decoded: some proxies and routers decode once more.
 fn stays_here(path: &[u8], decodings: usize) -> bool {
     let leaves = |pair: &[u8]| pair == b"//";
     if path.windows(2).any(leaves)
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_that_a_browser_takes_to_another_site_is_a_return_path() {
+    fn no_text_that_leads_a_browser_to_another_site_is_a_return_path() {
         for hostile in [
             "",
             "evil.example",
@@ -179,7 +180,7 @@ mod tests {
     proptest! {
         /// By another parser than ours: whatever is let through is a path on the same host.
         #[test]
-        fn what_is_let_through_has_no_scheme_and_no_authority(text in "[/\\\\a.:@?%\\t 2Ff5Cc0dD]{0,12}") {
+        fn a_return_path_has_no_scheme_and_no_authority(text in "[/\\\\a.:@?%\\t 2Ff5Cc0dD]{0,12}") {
             if let Some(path) = ReturnPath::parse(&text) {
                 let uri: http::Uri = path.as_str().parse().unwrap();
                 prop_assert!(uri.scheme().is_none() && uri.authority().is_none());

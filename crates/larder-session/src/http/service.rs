@@ -7,22 +7,23 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{ResponseBody, ResponseFuture, Shared};
+use super::{ResponseBody, ResponseFuture};
 use crate::Session;
+use crate::session::Config;
 
-/// A service whose requests have sessions, as [`SessionLayer`](crate::SessionLayer) makes it.
+/// The service of a [`SessionLayer`](crate::SessionLayer): gives each request a session.
 ///
-/// Its error is the inner service's. Where that gives an error in place of a response, no cookie can
-/// be set.
+/// Its error is the inner service's. If that returns an error instead of a response, no cookie can be
+/// set.
 #[derive(Clone)]
 pub struct SessionService<S> {
     inner: S,
-    shared: Arc<Shared>,
+    config: Arc<Config>,
 }
 
 impl<S> SessionService<S> {
-    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
-        Self { inner, shared }
+    pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
+        Self { inner, config }
     }
 }
 
@@ -41,9 +42,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let session = Session::new(self.shared.clone(), request.headers());
+        let session = Session::new(self.config.clone(), request.headers());
         request.extensions_mut().insert(session.clone());
-        ResponseFuture::new(self.inner.call(request), session, self.shared.clone())
+        ResponseFuture::new(self.inner.call(request), session, self.config.clone())
     }
 }
 

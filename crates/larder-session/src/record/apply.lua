@@ -1,17 +1,17 @@
--- KEYS[1]: the session. ARGV: era, idle in microseconds, how much the data may weigh, then for each
--- change the operation, the field, what is expected or added, and the new value.
+-- KEYS[1]: the session. ARGV: generation, idle in microseconds, limit of the weight; then for each
+-- change the operation, the field, the expected value or the summand, and the new value.
 local now = now()
 local s = held(KEYS[1], now)
-if not s or s.era ~= tonumber(ARGV[1]) then return {1} end
+if not s or s.generation ~= tonumber(ARGV[1]) then return {1} end
 
--- The integer that a field holds; 0 if it is absent, nil if it is something else.
+-- The integer in a field; 0 if the field is absent, nil if it is not an integer.
 local function int(field)
   if not field then return 0 end
   if #field > 18 or not string.match(field, '^i%-?%d+$') then return nil end
   return tonumber(string.sub(field, 2))
 end
 
--- The sum; nil past 2^53, where Lua would round it.
+-- The sum; nil beyond 2^53, where Lua would round.
 local function plus(one, by)
   if not one or not by then return nil end
   if by > 0 and one > 9007199254740992 - by then return nil end
@@ -37,7 +37,7 @@ for at = 4, #ARGV, 4 do
   elseif op == 'tally' and old == with then
     new = value ~= '' and 'i' .. value or nil
   elseif op == 'tally' then
-    -- Others have changed it: what they added stays.
+    -- Others have changed it: their increments stay.
     local sum = plus(int(old), plus(value ~= '' and tonumber(value) or 0, -(int(with) or 0)))
     if not sum then return {3} end
     new = 'i' .. num(sum)
@@ -56,7 +56,7 @@ for at = 4, #ARGV, 4 do
   if new then s.weight = s.weight + 32 + #name + #new end
   s.data[name] = new
 end
--- What makes a session lighter is never refused.
+-- Changes that make a session lighter are never refused.
 if s.weight > tonumber(ARGV[3]) and s.weight > before then return {4} end
 keep(KEYS[1], s, now, ARGV[2])
 return {0}

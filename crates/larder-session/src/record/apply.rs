@@ -6,30 +6,30 @@ use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire}
 use super::change::Refused;
 use super::{Change, SessionRecord, weight, wire};
 
-/// Changes fields of a session, all or none. It never makes a session: one that is gone stays so.
+/// Changes fields of a session, all or none. It never creates a session.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Apply {
-    /// Whose session it was when the request opened it.
-    pub(crate) era: i64,
-    /// How long the session may be idle from here, in microseconds.
+    /// The generation of the session when the request read it.
+    pub(crate) generation: i64,
+    /// The idle time from now on, in microseconds.
     pub(crate) idle: i64,
-    /// How much the data may weigh.
+    /// The limit of the data's weight.
     pub(crate) max_weight: i64,
     /// The changes, each of another field.
     pub(crate) changes: Vec<(Box<str>, Change)>,
 }
 
-/// What became of the changes.
+/// The result of the changes.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Applied {
     /// They were made.
     Done,
-    /// The session is not there any more, or is another user's.
+    /// The session is gone, or belongs to another user.
     Gone,
-    /// The field of a swap is this by now.
+    /// The field of a swap has this value by now.
     Conflict(Option<Bytes>),
-    /// The field of a sum is no integer, or would be one past 2^53.
+    /// The field of a sum is not an integer, or the sum would be beyond 2^53.
     NotAnInteger,
     /// The data would weigh too much.
     TooLarge,
@@ -46,7 +46,7 @@ impl Program for Apply {
     );
 
     fn args(&self, args: &mut Args) {
-        args.int(self.era);
+        args.int(self.generation);
         args.int(self.idle);
         args.int(self.max_weight);
         for (name, change) in &self.changes {
@@ -57,10 +57,12 @@ impl Program for Apply {
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Applied {
         let now = now.as_micros();
         let held = match record.get() {
-            Some(held) if held.is_alive(now) && held.0.about.era == self.era => &held.0,
+            Some(held) if held.is_alive(now) && held.0.metadata.generation == self.generation => {
+                &held.0
+            }
             _ => return Applied::Gone,
         };
-        let mut about = held.about.clone();
+        let mut metadata = held.metadata.clone();
         let mut values = Vec::with_capacity(self.changes.len());
         for (name, change) in &self.changes {
             let old = held.fields.get(name);
@@ -69,16 +71,16 @@ impl Program for Apply {
                 Err(Refused::Conflict(held)) => return Applied::Conflict(held),
                 Err(Refused::NotAnInteger) => return Applied::NotAnInteger,
             };
-            about.bytes -= old.map_or(0, |old| weight(name, old));
-            about.bytes += new.as_ref().map_or(0, |new| weight(name, new));
+            metadata.bytes -= old.map_or(0, |old| weight(name, old));
+            metadata.bytes += new.as_ref().map_or(0, |new| weight(name, new));
             values.push(new);
         }
-        if about.bytes > self.max_weight && about.bytes > held.about.bytes {
+        if metadata.bytes > self.max_weight && metadata.bytes > held.metadata.bytes {
             return Applied::TooLarge;
         }
-        let ttl = about.touch(now, self.idle);
+        let ttl = metadata.touch(now, self.idle);
         if let Some(held) = record.update(ttl) {
-            held.0.about = about;
+            held.0.metadata = metadata;
             let fields = Arc::make_mut(&mut held.0.fields);
             for ((name, _), value) in self.changes.iter().zip(values) {
                 match value {
@@ -102,7 +104,7 @@ impl Program for Apply {
             }
             3 => Applied::NotAnInteger,
             4 => Applied::TooLarge,
-            _ => return Err(Wire::unexpected("what became of the changes")),
+            _ => return Err(Wire::unexpected("the result of the changes")),
         })
     }
 }

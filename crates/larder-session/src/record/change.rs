@@ -3,38 +3,38 @@ use larder_store::Args;
 
 use crate::value;
 
-/// What is to become of one field. Each tells what it is on its own, so that changes of several
-/// requests come together.
+/// A change of one field. Changes of several requests can be combined.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Change {
-    /// It is this from now on.
+    /// Sets the value.
     Set(Bytes),
-    /// It is absent from now on.
+    /// Removes the field.
     Remove,
-    /// It is absent from now on, unless somebody has put something else there.
+    /// Removes the field if it still has this value.
     Discard(Bytes),
-    /// It is more by this much; absent counts as zero.
+    /// Adds to an integer; absent counts as zero.
     Add(i64),
-    /// A request took `seen` and added to what was left: it is `left` from now on. If others have
-    /// changed it meanwhile, what they added is kept, and only the difference is added.
+    /// Sets a counter that a request took at `seen` to `left`.
+    ///
+    /// If others have changed it in the meantime, only the difference is added, so their increments stay.
     Tally { seen: Bytes, left: Option<i64> },
-    /// It is the second from now on, if it still is the first; otherwise nothing at all changes.
+    /// Sets the second value if the field still has the first; otherwise nothing is changed at all.
     Swap(Option<Bytes>, Bytes),
 }
 
-/// Why no change was made.
+/// The reason why no change was made.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Refused {
-    /// The field of a swap is this by now.
+    /// The field of a swap has this value by now.
     Conflict(Option<Bytes>),
-    /// The field of a sum is no integer, or would be one past 2^53.
+    /// The field of a sum is not an integer, or the sum would be beyond 2^53.
     NotAnInteger,
 }
 
 impl Change {
-    /// Adds the four arguments that tell it.
+    /// Adds the four arguments of the change.
     pub(super) fn args(&self, name: &str, args: &mut Args) {
         let (op, expected, new): (_, &[u8], &[u8]) = match self {
             Self::Set(new) => ("set", &[], new),
@@ -59,7 +59,7 @@ impl Change {
         }
     }
 
-    /// What becomes of a field that is `held`.
+    /// Returns the value after the change.
     pub(crate) fn of(&self, held: Option<&Bytes>) -> Result<Option<Bytes>, Refused> {
         match self {
             Self::Set(new) => Ok(Some(new.clone())),
@@ -82,7 +82,7 @@ impl Change {
     }
 }
 
-/// The sum of an integer field and `by`; absent counts as zero.
+/// Returns the sum of an integer field and `by`; absent counts as zero.
 fn add(held: Option<&Bytes>, by: i64) -> Result<Option<Bytes>, Refused> {
     let held = match held {
         None => 0,

@@ -2,13 +2,13 @@ use larder_store::{Args, MAX_INT};
 
 use crate::{CookieExpiry, Lifetime, SignInOptions};
 
-/// What a sign-in chose for one session in place of the app's settings.
+/// The settings that a sign-in chose for its session.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Choice {
     /// Idle time in microseconds; 0 means the app's.
     idle: i64,
-    /// Touch in microseconds, of meaning only beside an idle time.
+    /// Touch in microseconds; ignored without an idle time.
     touch: i64,
     pub(crate) expiry: Option<CookieExpiry>,
 }
@@ -28,7 +28,7 @@ impl Choice {
         }
     }
 
-    /// Reads what [`args`](Self::args) gave; None if it is anything else.
+    /// Reads what [`args`](Self::args) wrote. None for anything else.
     pub(crate) fn read(idle: i64, touch: i64, code: i64) -> Option<Self> {
         let expiry = match code {
             0 => None,
@@ -44,7 +44,7 @@ impl Choice {
         })
     }
 
-    /// Adds the three arguments that tell it.
+    /// Adds its three arguments.
     pub(super) fn args(&self, args: &mut Args) {
         args.int(self.idle);
         args.int(self.touch);
@@ -55,12 +55,12 @@ impl Choice {
         });
     }
 
-    /// The idle time, where `default` is the app's.
+    /// Returns the idle time, where `default` is the app's.
     pub(crate) fn idle(&self, default: i64) -> i64 {
         if self.idle > 0 { self.idle } else { default }
     }
 
-    /// The touch, where `default` is the app's.
+    /// Returns the touch, where `default` is the app's.
     pub(crate) fn touch(&self, default: i64) -> i64 {
         if self.idle > 0 { self.touch } else { default }
     }

@@ -1,12 +1,12 @@
--- KEYS[1]: the session. ARGV: the hash of its secret; idle and absolute in microseconds; what the
--- data weighs; the user, the epoch and since when, or two empty texts and 0; what the sign-in chose;
--- then the name and the value of each field.
+-- KEYS[1]: the session. ARGV: the hash of its secret; idle and absolute in microseconds; the weight of
+-- the data; the user, the epoch and the time of the sign-in, or two empty texts and 0; the choice of the
+-- sign-in; then the name and the value of each field.
 local now = now()
 local s = held(KEYS[1], now)
--- It ran before, unless another made that session.
+-- This ran before, unless another request created that session.
 if s then return s.hash == ARGV[1] and 1 or 0 end
 
-s = {hash = ARGV[1], absolute_at = now + tonumber(ARGV[3]), created = now, era = 1}
+s = {hash = ARGV[1], absolute_at = now + tonumber(ARGV[3]), created = now, generation = 1}
 s.weight, s.names, s.data = tonumber(ARGV[4]), {}, {}
 if ARGV[5] ~= '' then s.user, s.epoch, s.since = ARGV[5], ARGV[6], tonumber(ARGV[7]) end
 s.idle, s.touch, s.expiry = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])

@@ -2,27 +2,28 @@ use std::sync::Arc;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{About, Choice, Fields, Owner, SessionRecord, Stored, same, weight};
+use super::{Choice, Fields, Metadata, SessionRecord, SessionUser, Stored, same, weight};
 use crate::token::SecretHash;
 
-/// Makes a session under an id that was drawn for it, and answers whether it is there now. Only a
-/// request that came without a session does this.
+/// Creates a session under a random id, and returns whether it is there now.
+///
+/// Only for a request that came without a session.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Create {
     pub(crate) hash: SecretHash,
-    /// How long the session may be idle, in microseconds.
+    /// The idle time, in microseconds.
     pub(crate) idle: i64,
-    /// How long it may live, in microseconds.
+    /// The absolute time, in microseconds.
     pub(crate) absolute: i64,
-    /// Who is signed in from the first moment, if anybody is.
-    pub(crate) owner: Option<Owner>,
+    /// The user, if the session begins signed in.
+    pub(crate) user: Option<SessionUser>,
     /// What the sign-in chose, if there is one.
     pub(crate) choice: Choice,
     pub(crate) fields: Fields,
 }
 
-/// The era in which a session begins.
-pub(crate) const FIRST_ERA: i64 = 1;
+/// The generation of a new session.
+pub(crate) const FIRST_GENERATION: i64 = 1;
 
 impl Create {
     pub(crate) fn bytes(&self) -> i64 {
@@ -32,12 +33,12 @@ impl Create {
             .sum()
     }
 
-    /// The session that it makes at `now`.
-    pub(crate) fn about(&self, now: i64) -> About {
+    /// The metadata of the session if it is created at `now`.
+    pub(crate) fn metadata(&self, now: i64) -> Metadata {
         let absolute_at = now + self.absolute;
-        About {
-            owner: self.owner.clone(),
-            era: FIRST_ERA,
+        Metadata {
+            user: self.user.clone(),
+            generation: FIRST_GENERATION,
             created: now,
             seen: now,
             idle_at: absolute_at.min(now + self.choice.idle(self.idle)),
@@ -63,11 +64,11 @@ impl Program for Create {
         args.int(self.idle);
         args.int(self.absolute);
         args.int(self.bytes());
-        match &self.owner {
-            Some(owner) => {
-                args.text(&owner.user);
-                args.bytes(&owner.epoch);
-                args.int(owner.since);
+        match &self.user {
+            Some(user) => {
+                args.text(&user.id);
+                args.bytes(&user.epoch);
+                args.int(user.since);
             }
             None => {
                 args.text("");
@@ -87,12 +88,12 @@ impl Program for Create {
         if let Some(held) = record.get().filter(|held| held.is_alive(now)) {
             return same(&held.0.hash, &self.hash);
         }
-        let mut about = self.about(now);
-        let ttl = about.touch(now, self.idle);
+        let mut metadata = self.metadata(now);
+        let ttl = metadata.touch(now, self.idle);
         let session = Stored {
             hash: self.hash,
             outdated: None,
-            about,
+            metadata,
             fields: Arc::new(self.fields.clone()),
         };
         record.put(SessionRecord(session), ttl);

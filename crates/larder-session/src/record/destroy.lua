@@ -1,5 +1,5 @@
--- KEYS[1]: the session. ARGV: the user whose it has to be, an epoch of which it may not be, and a moment
--- before which the user signed in; each may be missing.
+-- KEYS[1]: the session. ARGV: the user it must belong to, an epoch it must not have, and a time before
+-- which the user must have signed in; each may be missing.
 local s = ARGV[1] and held(KEYS[1], now())
 if s and (s.user ~= ARGV[1] or s.epoch == ARGV[2]) then return 0 end
 if s and ARGV[3] and s.since >= tonumber(ARGV[3]) then return 0 end

@@ -4,22 +4,21 @@ use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire}
 
 use super::{Epoch, SessionRecord};
 
-/// Ends a session, and answers whether it is gone now: it is not where it is another one's than was
-/// said.
+/// Ends a session, and returns whether it is gone now: `false` if it does not match `whose`.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Destroy {
     pub(crate) whose: Whose,
 }
 
-/// Whose session has to be.
+/// Which session may be ended.
 #[derive(Clone)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Whose {
-    Anybodys,
+    Anyone,
     Of(Arc<str>),
-    /// Of the user, but not of this epoch: somebody has signed in on it since.
+    /// Of this user, with another epoch than this: not signed in on again since.
     OfBefore(Arc<str>, Epoch),
-    /// Of the user, by a sign-in from before this moment of the user's record.
+    /// Of this user, signed in before this moment of the user's record.
     SignedInBefore(Arc<str>, i64),
 }
 
@@ -36,7 +35,7 @@ impl Program for Destroy {
 
     fn args(&self, args: &mut Args) {
         match &self.whose {
-            Whose::Anybodys => {}
+            Whose::Anyone => {}
             Whose::Of(user) => args.text(user),
             Whose::OfBefore(user, epoch) => {
                 args.text(user);
@@ -52,15 +51,15 @@ impl Program for Destroy {
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
         let ends = |held: &SessionRecord| {
-            let owner = held.0.about.owner.as_ref();
+            let held = held.0.metadata.user.as_ref();
             match &self.whose {
-                Whose::Anybodys => true,
-                Whose::Of(user) => owner.is_some_and(|owner| owner.user == *user),
+                Whose::Anyone => true,
+                Whose::Of(user) => held.is_some_and(|held| held.id == *user),
                 Whose::OfBefore(user, epoch) => {
-                    owner.is_some_and(|owner| owner.user == *user && owner.epoch != *epoch)
+                    held.is_some_and(|held| held.id == *user && held.epoch != *epoch)
                 }
                 Whose::SignedInBefore(user, moment) => {
-                    owner.is_some_and(|owner| owner.user == *user && owner.since < *moment)
+                    held.is_some_and(|held| held.id == *user && held.since < *moment)
                 }
             }
         };

@@ -2,8 +2,9 @@ use larder_store::{Args, Effect, Inspection, Program, Result, Script, Slot, Time
 
 use super::{SessionRecord, Stored, stored, wire};
 
-/// Shows whose a session is, its times in microseconds, and the length of each field, for people and
-/// tools. It shows no secret, no hash and no value.
+/// Shows the user of a session, its times in microseconds, and the size of each field.
+///
+/// It shows no secret, no hash and no value.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InspectSession;
 
@@ -29,27 +30,27 @@ impl Program for InspectSession {
         };
         Ok(match stored::read(&bytes) {
             Some(held) => show(&held),
-            None => Inspection::new().with("bytes that are no session", bytes.len()),
+            None => Inspection::new().with("bytes that are not a session", bytes.len()),
         })
     }
 }
 
 fn show(held: &Stored) -> Inspection {
-    let (about, fields) = (&held.about, &held.fields);
+    let (metadata, fields) = (&held.metadata, &held.fields);
     let mut shown = Inspection::new();
-    if let Some(owner) = &about.owner {
+    if let Some(user) = &metadata.user {
         shown = shown
-            .with("user", &owner.user)
-            .with("signed_in_us", owner.since);
+            .with("user", &user.id)
+            .with("signed_in_us", user.since);
     }
     shown = shown
-        .with("era", about.era)
-        .with("created_us", about.created)
-        .with("seen_us", about.seen)
-        .with("idle_deadline_us", about.idle_at)
-        .with("absolute_deadline_us", about.absolute_at)
-        .with("weight", about.bytes)
-        .with("own_idle_us", about.choice.idle(0));
+        .with("generation", metadata.generation)
+        .with("created_us", metadata.created)
+        .with("seen_us", metadata.seen)
+        .with("idle_deadline_us", metadata.idle_at)
+        .with("absolute_deadline_us", metadata.absolute_at)
+        .with("weight", metadata.bytes)
+        .with("own_idle_us", metadata.choice.idle(0));
     for (name, value) in &**fields {
         shown = shown.with(format!("bytes of {name}"), value.len());
     }

@@ -1,13 +1,13 @@
--- A session is one string. First a head of fixed length: the form of all of it; the hash of the
--- secret; last seen, idle and absolute deadline, created; the era; what the data weighs; what its
--- sign-in chose: idle and touch in microseconds, or 0, and the expiry of the cookie. Then the
--- length of the hash before and until when that opens, or 0; the length of the user, or 0, and then
--- the user, the epoch, since when. Then each field: two lengths, name, value.
+-- A session is one string. It begins with a head of fixed length: the version of the layout; the hash of
+-- the secret; last seen, idle and absolute deadline, created; the generation; the weight of the data; the
+-- choice of the sign-in (idle and touch in microseconds, or 0, and the cookie's expiry). Then the length
+-- of the previous hash and its end, or 0; the length of the user, or 0, followed by the user, the epoch
+-- and the time of the sign-in. Then each field: two lengths, name, value.
 local HEAD, FORM = '>Bc32i8i8i8i8I4I4i8i8B', 2
 
 local function parse(text)
   local s, form, length, at = {names = {}, data = {}}, nil, nil, nil
-  form, s.hash, s.seen, s.idle_at, s.absolute_at, s.created, s.era, s.weight,
+  form, s.hash, s.seen, s.idle_at, s.absolute_at, s.created, s.generation, s.weight,
     s.idle, s.touch, s.expiry, at = struct.unpack(HEAD, text)
   if form ~= FORM or s.expiry > 2 then return nil end
   if math.min(s.idle, s.touch) < 0 or math.max(s.idle, s.touch) > 9007199254740992 then return nil end
@@ -24,8 +24,8 @@ local function parse(text)
   return s
 end
 
--- The session that is alive: the key ends when it is idle for too long, and up to a millisecond after
--- it is too old. What is not of the form is none.
+-- The living session: the key expires at the idle deadline, but up to a millisecond after the absolute
+-- one. Bytes of another layout are not a session.
 local function held(key, now)
   local text = redis.call('GET', key)
   local ok, s = pcall(parse, text or '')
@@ -33,8 +33,8 @@ local function held(key, now)
   return nil
 end
 
--- In milliseconds, as keys end: the deadline is the moment at which the key ends, and no other. What
--- the sign-in chose goes before the app's idle time.
+-- The TTL in milliseconds, as keys expire: the idle deadline is exactly when the key expires. The choice
+-- of the sign-in overrides the app's idle time.
 local function life(now, chosen, idle, absolute_at)
   if chosen <= 0 then chosen = tonumber(idle) end
   return math.ceil(math.min(chosen, absolute_at - now) / 1000)
@@ -42,7 +42,7 @@ end
 
 local function keep(key, s, now, idle)
   local ms = life(now, s.idle, idle, s.absolute_at)
-  local parts = {struct.pack(HEAD, FORM, s.hash, now, now + ms * 1000, s.absolute_at, s.created, s.era, s.weight,
+  local parts = {struct.pack(HEAD, FORM, s.hash, now, now + ms * 1000, s.absolute_at, s.created, s.generation, s.weight,
     s.idle, s.touch, s.expiry)}
   parts[2] = s.old and struct.pack('>Bc32i8', 40, s.old, s.till) or '\0'
   parts[3] = s.user and struct.pack('>I2', #s.user) .. s.user .. struct.pack('>c16i8', s.epoch, s.since) or '\0\0'

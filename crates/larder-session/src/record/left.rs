@@ -2,8 +2,9 @@ use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire}
 
 use super::SessionRecord;
 
-/// Tells how many milliseconds a session has left, rounded up; less than 0 where there is none. On
-/// Redis one PTTL. Beside a [`Read`](super::Read) it tells what time it is for the store.
+/// Returns how many milliseconds a session has left, rounded up; negative if there is none.
+///
+/// On Redis one PTTL. Next to a [`Read`](super::Read) it gives the time of the store.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Left;
 
@@ -22,7 +23,7 @@ impl Program for Left {
         let Some(held) = record.get() else {
             return NONE;
         };
-        super::millis(held.0.about.idle_at - now.as_micros())
+        super::millis(held.0.metadata.idle_at - now.as_micros())
     }
 
     fn reply(&self, wire: Wire) -> Result<i64> {

@@ -1,8 +1,8 @@
 //! One session as a record, and its programs: the Lua beside the Rust.
 //!
-//! On Redis a session is one string, so that a request reads it by a GET: `layout.lua` says what
-//! stands in it, and `stored.rs` reads it. Its idle deadline is the very moment at which the key ends,
-//! so that whoever reads it needs to compare none.
+//! On Redis a session is one string, so a request reads it with a GET: `layout.lua` defines its layout,
+//! and `stored.rs` reads it. The key expires at exactly the idle deadline, so a reader need not compare
+//! it.
 
 mod apply;
 mod change;
@@ -42,38 +42,38 @@ pub(crate) use touch::Touch;
 /// The data of a session, by the names of its fields.
 pub(crate) type Fields = BTreeMap<Box<str>, Bytes>;
 
-/// Which state of a user's sessions is in force: random, so that it is never taken twice.
+/// Identifies one state of a user's sessions: random, so it never repeats.
 pub(crate) type Epoch = [u8; 16];
 
-/// What is kept for one session, for [`inspect`](larder_store::Programs#method.inspect).
+/// The record of one session, for [`inspect`](larder_store::Programs#method.inspect).
 ///
 /// It holds the hash of the secret, never the secret.
 pub struct SessionRecord(Stored);
 
-/// What is known of a session beside its data. All times are microseconds by the store's clock.
+/// A session without its data. All times are microseconds by the store's clock.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
-pub(crate) struct About {
-    pub(crate) owner: Option<Owner>,
-    /// Which user the session belongs to, counted: it changes whenever the user does.
-    pub(crate) era: i64,
+pub(crate) struct Metadata {
+    pub(crate) user: Option<SessionUser>,
+    /// Counts the users of the session: it changes whenever the user does.
+    pub(crate) generation: i64,
     pub(crate) created: i64,
     pub(crate) seen: i64,
     pub(crate) idle_at: i64,
     pub(crate) absolute_at: i64,
-    /// What the data weighs.
+    /// The weight of the data.
     pub(crate) bytes: i64,
-    /// What the last sign-in chose for this session alone.
+    /// What the last sign-in chose for this session.
     pub(crate) choice: Choice,
 }
 
-/// Who is signed in.
+/// The signed-in user of a session.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
-pub(crate) struct Owner {
-    pub(crate) user: Arc<str>,
+pub(crate) struct SessionUser {
+    pub(crate) id: Arc<str>,
     pub(crate) epoch: Epoch,
-    /// When the user signed in, by the clock of the user's record; later for each sign-in.
+    /// When the user signed in, by the clock of the user's record; each sign-in is later.
     pub(crate) since: i64,
 }
 
@@ -84,24 +84,24 @@ impl Record for SessionRecord {
 }
 
 impl SessionRecord {
-    /// Whether one that is there is alive: it ends when it is idle for too long, and up to a
-    /// millisecond after it is too old.
+    /// Returns whether a stored session is alive.
+    ///
+    /// Its key expires at the idle deadline, but up to a millisecond after the absolute one.
     fn is_alive(&self, now: i64) -> bool {
-        now < self.0.about.absolute_at
+        now < self.0.metadata.absolute_at
     }
 }
 
-/// By which of its secrets a session was opened.
+/// The secret that opened a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Secret {
     Current,
-    /// The one before, within the grace that a rotation left it.
+    /// The previous one, within the grace after a rotation.
     Outdated,
 }
 
-impl About {
-    /// The session is seen at `now`, and may be idle for `idle` from here, unless its sign-in chose
-    /// another idle time.
+impl Metadata {
+    /// Records activity at `now`. A sign-in may have chosen another idle time than `idle`.
     fn touch(&mut self, now: i64, idle: i64) -> Ttl {
         let idle = self.choice.idle(idle);
         let ttl = Ttl::covering_micros(idle.min(self.absolute_at - now));
@@ -116,7 +116,7 @@ fn millis(micros: i64) -> i64 {
     micros.div_euclid(1000) + i64::from(micros.rem_euclid(1000) > 0)
 }
 
-/// What a field weighs: its name, its value, and what a store takes beside them.
+/// The weight of a field: its name, its value, and the overhead in a store.
 pub(crate) fn weight(name: &str, value: &Bytes) -> i64 {
     // Lengths in memory are far below 2^53.
     (32 + name.len() + value.len()) as i64

@@ -1,5 +1,5 @@
--- KEYS[1]: the session. Answers the user, the epoch, since when, the times, what the sign-in
--- chose, and the device's name.
+-- KEYS[1]: the session. Returns the user, the epoch, the time of the sign-in, the deadlines, the choice
+-- of the sign-in, and the device's name.
 local s = held(KEYS[1], now())
 if not s or not s.user then return false end
 local device = s.data['larder.device'] or false

@@ -3,19 +3,20 @@ use larder_store::{
     Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
 };
 
-use super::{Choice, Owner, SessionRecord, wire};
-use crate::session::DEVICE;
+use super::{Choice, SessionRecord, SessionUser, wire};
+use crate::session_key::DEVICE;
 
-/// Looks at a session for a list of devices, without its secret. It changes nothing; nothing
-/// where the session is dead or nobody's.
+/// Reads a session for a list of devices, without its secret.
+///
+/// None if the session is dead or has no user.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Peek;
 
-/// What a list of devices says of one.
+/// A session as a list of devices needs it.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Peeked {
-    pub(crate) owner: Owner,
+    pub(crate) user: SessionUser,
     pub(crate) created: i64,
     pub(crate) seen: i64,
     pub(crate) idle_at: i64,
@@ -38,14 +39,14 @@ impl Program for Peek {
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Option<Peeked> {
         let held = record.get().filter(|held| held.is_alive(now.as_micros()))?;
-        let about = &held.0.about;
+        let metadata = &held.0.metadata;
         Some(Peeked {
-            owner: about.owner.clone()?,
-            created: about.created,
-            seen: about.seen,
-            idle_at: about.idle_at,
-            absolute_at: about.absolute_at,
-            choice: about.choice,
+            user: metadata.user.clone()?,
+            created: metadata.created,
+            seen: metadata.seen,
+            idle_at: metadata.idle_at,
+            absolute_at: metadata.absolute_at,
+            choice: metadata.choice,
             device: held.0.fields.get(DEVICE.name()).cloned(),
         })
     }
@@ -54,7 +55,7 @@ impl Program for Peek {
         if matches!(wire, Wire::Nil) {
             return Ok(None);
         }
-        // One session that cannot be read does not keep a user from the others.
+        // One damaged session must not hide the others.
         let peeked = read(wire).ok();
         if peeked.is_none() {
             count_poisoned(SessionRecord::KIND);
@@ -79,8 +80,8 @@ fn read(wire: Wire) -> Result<Peeked> {
     ] = wire.array()?;
     let choice = Choice::read(idle.int()?, touch.int()?, expiry.int()?);
     Ok(Peeked {
-        owner: Owner {
-            user: wire::text(user)?.into(),
+        user: SessionUser {
+            id: wire::text(user)?.into(),
             epoch: wire::epoch(&epoch.bytes()?)?,
             since: since.int()?,
         },
@@ -88,7 +89,7 @@ fn read(wire: Wire) -> Result<Peeked> {
         seen: seen.int()?,
         idle_at: idle_at.int()?,
         absolute_at: absolute_at.int()?,
-        choice: choice.ok_or_else(|| Wire::unexpected("what a sign-in chose"))?,
+        choice: choice.ok_or_else(|| Wire::unexpected("the choice of a sign-in"))?,
         device: wire::optional(device, Wire::bytes)?,
     })
 }

@@ -4,28 +4,28 @@ use larder_store::{
     Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
 };
 
-use super::{About, Fields, Secret, SessionRecord, same, stored};
+use super::{Fields, Metadata, Secret, SessionRecord, same, stored};
 use crate::token::SecretHash;
 
-/// Reads a session as it is: on Redis one GET. Whether a secret opens it, the reader tells.
+/// Reads a stored session: on Redis one GET. The caller checks the secret.
 ///
-/// It compares no deadline: a session is there until it ends.
+/// It compares no deadline: the key expires when the session ends.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Read;
 
-/// A session as it is kept.
+/// A session as it is stored.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Stored {
     pub(super) hash: SecretHash,
-    /// The hash before, and until when it still opens.
+    /// The previous hash, and until when it still opens the session.
     pub(super) outdated: Option<(SecretHash, i64)>,
-    pub(crate) about: About,
+    pub(crate) metadata: Metadata,
     pub(crate) fields: Arc<Fields>,
 }
 
 impl Stored {
-    /// Whether `hash` opens it at `now`, and by which secret. In constant time.
+    /// Returns which secret `hash` is at `now`, in constant time. None if it opens nothing.
     pub(crate) fn opens(&self, hash: &SecretHash, now: i64) -> Option<Secret> {
         if same(&self.hash, hash) {
             return Some(Secret::Current);

@@ -1,18 +1,18 @@
--- KEYS[1]: the session. ARGV: the hash of the secret that the request came with and of the next one;
--- idle and grace in microseconds; then, where somebody signs in: the user, the epoch, since when,
--- absolute, and what the sign-in chose.
+-- KEYS[1]: the session. ARGV: the hashes of the request's secret and of the new one; idle and grace in
+-- microseconds; then, at a sign-in, the user, the epoch, the time of the sign-in, absolute, and its
+-- choice.
 local now = now()
 local s = held(KEYS[1], now)
 if not s then return false end
--- It ran before.
-if s.hash == ARGV[2] then return s.era end
--- By the secret before, which was within its grace when the request was let in, one may only sign in.
+-- This ran before.
+if s.hash == ARGV[2] then return s.generation end
+-- With the previous secret, which was within its grace when the request came, only a sign-in is allowed.
 if s.hash ~= ARGV[1] and not (ARGV[5] and s.old == ARGV[1]) then return false end
 
 if ARGV[5] then
   if s.user ~= ARGV[5] then
-    s.era = s.era + 1
-    -- Nothing of another user's stays.
+    s.generation = s.generation + 1
+    -- No field of another user stays.
     if s.user then s.names, s.weight = {}, 0 end
   end
   s.user, s.epoch, s.since = ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -23,4 +23,4 @@ end
 s.hash, s.old = ARGV[2], nil
 if tonumber(ARGV[4]) > 0 then s.old, s.till = ARGV[1], now + tonumber(ARGV[4]) end
 keep(KEYS[1], s, now, ARGV[3])
-return s.era
+return s.generation

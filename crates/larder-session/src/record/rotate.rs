@@ -2,34 +2,33 @@ use std::sync::Arc;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{Choice, Owner, SessionRecord, Stored, same};
+use super::{Choice, SessionRecord, SessionUser, Stored, same};
 use crate::token::SecretHash;
 
-/// Gives a session a new secret, and a user where somebody signs in. It answers the era; nothing,
-/// and no change, where the session is gone or has another secret by now.
+/// Gives a session a new secret, and a user at a sign-in. Returns the generation.
 ///
-/// Whoever came with the secret before, within its grace, may sign in too: neither of the two opens
-/// the session then.
+/// None, and no change, if the session is gone or has another secret by now. A sign-in may also use the
+/// previous secret within its grace: then neither of the two opens the session any more.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Rotate {
     /// The hash of the secret that the request came with.
     pub(crate) from: SecretHash,
-    /// The hash of the next one.
+    /// The hash of the new secret.
     pub(crate) to: SecretHash,
-    /// How long the session may be idle from here, in microseconds.
+    /// The idle time from now on, in microseconds.
     pub(crate) idle: i64,
-    /// For how long the secret before still opens, in microseconds. None where somebody signs in.
+    /// How long the previous secret still opens the session, in microseconds; 0 at a sign-in.
     pub(crate) grace: i64,
     pub(crate) sign_in: Option<SignIn>,
 }
 
-/// Who signs in.
+/// A sign-in.
 #[derive(Clone)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct SignIn {
-    /// As the user's record said right before.
-    pub(crate) owner: Owner,
-    /// How long the session may live from here, in microseconds.
+    /// The user, as the user's record gave it just before.
+    pub(crate) user: SessionUser,
+    /// The absolute time from now on, in microseconds.
     pub(crate) absolute: i64,
     pub(crate) choice: Choice,
 }
@@ -50,9 +49,9 @@ impl Program for Rotate {
         args.int(self.idle);
         args.int(self.grace);
         if let Some(sign_in) = &self.sign_in {
-            args.text(&sign_in.owner.user);
-            args.bytes(&sign_in.owner.epoch);
-            args.int(sign_in.owner.since);
+            args.text(&sign_in.user.id);
+            args.bytes(&sign_in.user.epoch);
+            args.int(sign_in.user.since);
             args.int(sign_in.absolute);
             sign_in.choice.args(args);
         }
@@ -62,37 +61,37 @@ impl Program for Rotate {
         let now = now.as_micros();
         let held = &record.get().filter(|held| held.is_alive(now))?.0;
         if same(&held.hash, &self.to) {
-            return Some(held.about.era);
+            return Some(held.metadata.generation);
         }
         if !same(&held.hash, &self.from) && !self.signs_in_by_outdated(held) {
             return None;
         }
-        let mut about = held.about.clone();
+        let mut metadata = held.metadata.clone();
         let mut fields = held.fields.clone();
         if let Some(sign_in) = &self.sign_in {
-            let before = about.owner.replace(sign_in.owner.clone());
-            let before = before.map(|owner| owner.user);
-            if before.as_ref() != Some(&sign_in.owner.user) {
-                about.era += 1;
+            let before = metadata.user.replace(sign_in.user.clone());
+            let before = before.map(|user| user.id);
+            if before.as_ref() != Some(&sign_in.user.id) {
+                metadata.generation += 1;
                 if before.is_some() {
                     // Nothing of another user's stays.
                     fields = Arc::default();
-                    about.bytes = 0;
+                    metadata.bytes = 0;
                 }
             }
-            about.absolute_at = now + sign_in.absolute;
-            about.choice = sign_in.choice;
+            metadata.absolute_at = now + sign_in.absolute;
+            metadata.choice = sign_in.choice;
         }
-        let ttl = about.touch(now, self.idle);
-        let era = about.era;
+        let ttl = metadata.touch(now, self.idle);
+        let generation = metadata.generation;
         let session = Stored {
             hash: self.to,
             outdated: (self.grace > 0).then_some((self.from, now + self.grace)),
-            about,
+            metadata,
             fields,
         };
         record.put(SessionRecord(session), ttl);
-        Some(era)
+        Some(generation)
     }
 
     fn reply(&self, wire: Wire) -> Result<Option<i64>> {
@@ -101,7 +100,9 @@ impl Program for Rotate {
 }
 
 impl Rotate {
-    /// The request was let in within the grace: how long it took since is no matter.
+    /// Returns whether this is a sign-in by the previous secret.
+    ///
+    /// The request was accepted within the grace; it does not matter how long it took since.
     fn signs_in_by_outdated(&self, held: &Stored) -> bool {
         let outdated = held.outdated.as_ref();
         self.sign_in.is_some() && outdated.is_some_and(|(hash, _)| same(hash, &self.from))

@@ -1,17 +1,17 @@
-//! Reads a session that `layout.lua` wrote. Whatever the bytes are, nothing panics and nothing
-//! more is taken than they hold.
+//! Reads a session that `layout.lua` wrote. Whatever the bytes are, it does not panic, and it allocates
+//! no more than they hold.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::read::Stored;
-use super::{About, Choice, Fields, Owner};
+use super::{Choice, Fields, Metadata, SessionUser};
 
-/// The form of all that follows, in the first byte.
+/// The version of the layout, in the first byte.
 const FORM: u8 = 2;
 
-/// The session; nothing where the bytes are not of the form.
+/// Parses a session. None for bytes of another layout.
 pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
     let mut left = Left { bytes, at: 0 };
     if left.array()? != [FORM] {
@@ -20,7 +20,7 @@ pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
     let hash = left.array()?;
     let (seen, idle_at) = (left.int()?, left.int()?);
     let (absolute_at, created) = (left.int()?, left.int()?);
-    let era = u32::from_be_bytes(left.array()?);
+    let generation = u32::from_be_bytes(left.array()?);
     let weight = u32::from_be_bytes(left.array()?);
     let (idle, touch, [expiry]) = (left.int()?, left.int()?, left.array()?);
     let choice = Choice::read(idle, touch, expiry.into())?;
@@ -28,10 +28,10 @@ pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
         [0] => None,
         _ => Some((left.array()?, left.int()?)),
     };
-    let owner = match u16::from_be_bytes(left.array()?) {
+    let user = match u16::from_be_bytes(left.array()?) {
         0 => None,
-        length => Some(Owner {
-            user: std::str::from_utf8(left.take(length.into())?).ok()?.into(),
+        length => Some(SessionUser {
+            id: std::str::from_utf8(left.take(length.into())?).ok()?.into(),
             epoch: left.array()?,
             since: left.int()?,
         }),
@@ -53,9 +53,9 @@ pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
     Some(Stored {
         hash,
         outdated,
-        about: About {
-            owner,
-            era: era.into(),
+        metadata: Metadata {
+            user,
+            generation: generation.into(),
             created,
             seen,
             idle_at,
@@ -67,7 +67,7 @@ pub(super) fn read(bytes: &Bytes) -> Option<Stored> {
     })
 }
 
-/// What is left to be read.
+/// The bytes that are not read yet.
 struct Left<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -117,24 +117,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_session_that_was_written_is_read() {
         let stored = read(&sample().into()).unwrap();
         assert_eq!(stored.hash, [7; 32]);
         assert_eq!(stored.outdated, Some(([8; 32], 5)));
-        let about = &stored.about;
-        assert_eq!(&*about.owner.as_ref().unwrap().user, "ada");
+        let metadata = &stored.metadata;
+        assert_eq!(&*metadata.user.as_ref().unwrap().id, "ada");
         assert_eq!(
-            (about.seen, about.idle_at, about.absolute_at),
+            (metadata.seen, metadata.idle_at, metadata.absolute_at),
             (3, 60_000_003, 90_000_003)
         );
-        assert_eq!((about.created, about.era, about.bytes), (1, 2, 68));
-        assert_eq!(Some(about.choice), Choice::read(7_000_000, 1_000_000, 2));
+        assert_eq!(
+            (metadata.created, metadata.generation, metadata.bytes),
+            (1, 2, 68)
+        );
+        assert_eq!(Some(metadata.choice), Choice::read(7_000_000, 1_000_000, 2));
         assert_eq!(stored.fields["a"], "i5");
         assert_eq!(stored.fields["b"], "");
     }
 
     #[test]
-    fn what_ends_early_is_no_session() {
+    fn truncated_bytes_are_not_a_session() {
         let whole = sample();
         for end in 0..whole.len() {
             assert!(read(&whole[..end].to_vec().into()).is_none(), "{end}");

@@ -2,12 +2,12 @@ use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire}
 
 use super::SessionRecord;
 
-/// Slides the idle deadline of a session, unless that was done a moment ago. It tells whether it did.
+/// Extends the idle deadline, unless that was done recently. Returns whether it did.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Touch {
-    /// How long the session may be idle from here, in microseconds, unless its sign-in chose otherwise.
+    /// The idle time from now on, in microseconds, unless the sign-in chose another.
     pub(crate) idle: i64,
-    /// For how long a session that was seen counts as seen just now, in microseconds.
+    /// Activity is recorded at most once in this time, in microseconds.
     pub(crate) touch: i64,
 }
 
@@ -33,13 +33,13 @@ impl Program for Touch {
         let Some(held) = held else {
             return false;
         };
-        let mut about = held.0.about.clone();
-        if now - about.seen < about.choice.touch(self.touch) {
+        let mut metadata = held.0.metadata.clone();
+        if now - metadata.seen < metadata.choice.touch(self.touch) {
             return false;
         }
-        let ttl = about.touch(now, self.idle);
+        let ttl = metadata.touch(now, self.idle);
         if let Some(held) = record.update(ttl) {
-            held.0.about = about;
+            held.0.metadata = metadata;
         }
         true
     }

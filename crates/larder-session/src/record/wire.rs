@@ -1,10 +1,10 @@
-//! Reads what the scripts answer.
+//! Parses the replies of the scripts.
 
 use larder_store::{Result, Wire};
 
 use super::Epoch;
 
-/// Text of one of our own scripts.
+/// Text from one of our own scripts.
 pub(crate) fn text(wire: Wire) -> Result<String> {
     String::from_utf8(wire.bytes()?.into()).map_err(|_| Wire::unexpected("text in UTF-8"))
 }
@@ -13,7 +13,7 @@ pub(crate) fn epoch(bytes: &[u8]) -> Result<Epoch> {
     bytes.try_into().map_err(|_| Wire::unexpected("an epoch"))
 }
 
-/// Something, unless the answer is nil.
+/// None if the reply is nil.
 pub(crate) fn optional<T>(wire: Wire, read: impl FnOnce(Wire) -> Result<T>) -> Result<Option<T>> {
     match wire {
         Wire::Nil => Ok(None),

@@ -1,39 +1,41 @@
-//! The data of a session.
+//! Reading and changing the fields of a session.
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::MutexGuard;
 
-use super::key::DEVICE;
+use super::Session;
 use super::pending::not_an_integer;
 use super::state::State;
-use super::{Session, SessionKey};
 use crate::record::Change;
-use crate::{Error, ErrorKind, Result, value};
+use crate::session_key::DEVICE;
+use crate::{Error, ErrorKind, Result, SessionKey, value};
 
-/// What a device may be called, in bytes.
+/// The limit of a device name, in bytes.
 const MAX_DEVICE_NAME: usize = 256;
 
 impl Session {
-    /// The value of a field, if it has one.
+    /// Returns the value of a field. None if the field is absent.
     ///
     /// # Errors
-    /// As [all methods](Session) give them; [`ErrorKind::Invalid`] where the field is of another
-    /// type.
+    /// Those of [all methods](Session), and [`ErrorKind::Invalid`] if the field has another type.
     pub async fn get<T: DeserializeOwned>(&self, key: SessionKey<T>) -> Result<Option<T>> {
         let field = self.read().await?.field(key.name());
         field.map(|field| value::decode(&field)).transpose()
     }
 
-    /// Gives a field a value, at the end of the request.
+    /// Sets a field when the handler returns.
     ///
-    /// Of two requests that give one field a value at once, one is the last.
+    /// If two requests set the same field at once, the later write wins.
     ///
     /// # Errors
-    /// As [all methods](Session) give them; [`ErrorKind::TooLarge`] where the field or the session
-    /// would pass its bound, [`ErrorKind::Invalid`] where the value cannot be written.
-    pub async fn insert<T: Serialize>(&self, key: SessionKey<T>, value: &T) -> Result<()> {
+    /// Those of [all methods](Session); [`ErrorKind::TooLarge`] if the field or the session would exceed
+    /// its limit, [`ErrorKind::Invalid`] if the value would not read back as it was written.
+    pub async fn insert<T>(&self, key: SessionKey<T>, value: &T) -> Result<()>
+    where
+        T: Serialize + DeserializeOwned,
+    {
         let value = value::encode(value)?;
         self.check_value(&value)?;
         let mut state = self.change().await?;
@@ -42,10 +44,10 @@ impl Session {
         self.check_weight(state, key.name(), before)
     }
 
-    /// Takes a field's value away, at the end of the request.
+    /// Removes a field when the handler returns.
     ///
     /// # Errors
-    /// As [all methods](Session) give them.
+    /// Those of [all methods](Session).
     pub async fn remove<T>(&self, key: SessionKey<T>) -> Result<()> {
         let mut state = self.change().await?;
         if state.field(key.name()).is_some() || state.current.is_some() {
@@ -54,15 +56,17 @@ impl Session {
         Ok(())
     }
 
-    /// The value of a field, which is then taken away, at the end of the request: for what is to be
-    /// shown once (a flash). What another request puts there meanwhile stays.
+    /// Returns the value of a field, and removes it when the handler returns.
     ///
-    /// A field that the same request increments too is a counter: what was taken is subtracted, so that
-    /// what others add meanwhile is neither lost nor taken twice. To take a counter, take it and
-    /// increment it by what is to be left, such as 0.
+    /// For a message that is shown once (a flash). A value that another request sets in the meantime
+    /// stays.
+    ///
+    /// A field that this request also increments is a counter: the taken amount is subtracted, so nothing
+    /// that others add is lost or taken twice. To take a counter, take it and increment it by what shall
+    /// remain, such as 0.
     ///
     /// # Errors
-    /// As [`get`](Self::get) gives them.
+    /// Those of [`get`](Self::get).
     pub async fn take<T: DeserializeOwned>(&self, key: SessionKey<T>) -> Result<Option<T>> {
         let mut state = self.change().await?;
         let Some(field) = state.field(key.name()) else {
@@ -74,12 +78,13 @@ impl Session {
         Ok(Some(taken))
     }
 
-    /// Adds to an integer, at the end of the request, and answers what this request then sees; absent
-    /// counts as zero. What other requests add meanwhile is added too.
+    /// Adds to an integer when the handler returns, and returns the sum as this request sees it.
+    ///
+    /// An absent field counts as zero. Increments of other requests add up.
     ///
     /// # Errors
-    /// As [all methods](Session) give them; [`ErrorKind::NotAnInteger`] where the field holds
-    /// something else, or the sum would pass 2^53.
+    /// Those of [all methods](Session); [`ErrorKind::NotAnInteger`] if the field holds another value, or
+    /// the sum would be beyond ±2^53.
     pub async fn increment<T>(&self, key: SessionKey<T>, by: i64) -> Result<i64> {
         if value::int_to_store(by).is_none() {
             return Err(not_an_integer());
@@ -95,45 +100,46 @@ impl Session {
         Ok(sum)
     }
 
-    /// Calls the device by a name that its user knows it by, such as a browser and a system, for
-    /// [`devices`](Self::devices). At most 256 bytes; it is written at the end of the request.
+    /// Names the device for its user, such as a browser and a system, for [`devices`](Self::devices).
+    ///
+    /// At most 256 bytes. Written when the handler returns.
     ///
     /// # Errors
-    /// As [all methods](Session) give them; [`ErrorKind::TooLarge`] where the name is longer.
+    /// Those of [all methods](Session), and [`ErrorKind::TooLarge`] if the name is longer.
     pub async fn name_device(&self, name: impl Into<String>) -> Result<()> {
         let name = name.into();
         if name.len() > MAX_DEVICE_NAME {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                "the name of a device is at most 256 bytes",
+                "a device name must have at most 256 bytes: shorten it",
             ));
         }
         self.insert(DEVICE, &name).await
     }
 
     pub(super) fn check_value(&self, value: &Bytes) -> Result<()> {
-        let most = self.inner.layer.sessions.settings.max_value;
+        let most = self.inner.config.sessions.settings.max_value;
         if value.len() <= most {
             return Ok(());
         }
         Err(Error::new(
             ErrorKind::TooLarge,
             format!(
-                "a field is at most {most} bytes: keep large things elsewhere, or raise it with \
-                 Sessions::with_max_value"
+                "a session field is limited to {most} bytes: store large data elsewhere, or raise the \
+                 limit with Sessions::with_max_value"
             ),
         ))
     }
 
-    /// Takes the last change back if the session would be too large with it.
+    /// Takes the last change back if it would make the session too large.
     fn check_weight(
         &self,
         mut state: MutexGuard<'_, State>,
         name: &str,
         before: Option<Change>,
     ) -> Result<()> {
-        let most = self.inner.layer.sessions.settings.max_weight;
-        if !state.is_past(most) {
+        let most = self.inner.config.sessions.settings.max_weight;
+        if !state.exceeds(most) {
             return Ok(());
         }
         state.pending.put_back(name, before);
@@ -145,8 +151,8 @@ pub(super) fn too_large(most: i64) -> Error {
     Error::new(
         ErrorKind::TooLarge,
         format!(
-            "a session is at most {most} bytes: keep large things elsewhere, or raise it with \
-             Sessions::with_max_bytes"
+            "a session is limited to {most} bytes: store large data elsewhere, or raise the limit \
+             with Sessions::with_max_bytes"
         ),
     )
 }

@@ -2,63 +2,68 @@
 
 use super::state::{Outgoing, State};
 use super::{Session, signed_out};
-use crate::record::Owner;
+use crate::record::SessionUser;
 use crate::token::DeviceId;
 use crate::{Device, Error, Result};
 
 impl Session {
-    /// The sessions of the user who is signed in, the one seen last at the front. Two round trips.
+    /// Returns the living sessions of the signed-in user, the most recently used one first.
+    ///
+    /// Two round trips.
     ///
     /// # Errors
-    /// As [all methods](Session) give them; [`ErrorKind::SignedOut`](crate::ErrorKind::SignedOut)
-    /// where nobody is signed in.
+    /// Those of [all methods](Session), and [`ErrorKind::SignedOut`](crate::ErrorKind::SignedOut) if nobody
+    /// is signed in.
     pub async fn devices(&self) -> Result<Vec<Device>> {
         let state = self.load().await?;
-        let (current, owner) = signed_in(&state)?;
-        let sessions = &self.inner.layer.sessions;
-        sessions.devices_seen_by(&owner.user, Some(current)).await
+        let (current, user) = signed_in(&state)?;
+        let sessions = &self.inner.config.sessions;
+        sessions.devices_seen_by(&user.id, Some(current)).await
     }
 
-    /// Ends one session of the user who is signed in, and tells whether it is gone now: another
-    /// user's stays. In force at the next request of any process. Two round trips: a session that was
-    /// revoked itself while its request was under way revokes nothing.
+    /// Ends one session of the signed-in user, and returns whether it is gone now.
+    ///
+    /// A session of another user stays, and the answer is `false`. Takes effect at the next request of any
+    /// process. A session that was revoked during its request cannot revoke others. Two round trips.
     ///
     /// # Errors
-    /// As [`devices`](Self::devices) gives them.
+    /// Those of [`devices`](Self::devices).
     pub async fn revoke(&self, device: DeviceId) -> Result<bool> {
         let mut state = self.act().await?;
-        let (current, owner) = signed_in(&state)?;
+        let (current, user) = signed_in(&state)?;
         if device == current {
             drop(state);
             self.log_out().await?;
             return Ok(true);
         }
-        self.check_in_force(&mut state, current, &owner).await?;
-        let sessions = &self.inner.layer.sessions;
-        sessions.end(device, Some(&owner.user)).await
+        self.check_in_force(&mut state, current, &user).await?;
+        let sessions = &self.inner.config.sessions;
+        sessions.end(device, Some(&user.id)).await
     }
 
-    /// Ends every session of the user but this one, listed or not. In force at the next request of
-    /// any process. Four round trips, of which the last two only give back room.
+    /// Ends every session of the user except this one, also sessions that the list has lost.
+    ///
+    /// Takes effect at the next request of any process. Four round trips; the last two only free space.
     ///
     /// # Errors
-    /// As [`devices`](Self::devices) gives them.
+    /// Those of [`devices`](Self::devices).
     pub async fn revoke_others(&self) -> Result<()> {
         let mut state = self.act().await?;
-        let (current, owner) = signed_in(&state)?;
-        self.revoke_but(&mut state, current, owner, Some(current))
+        let (current, user) = signed_in(&state)?;
+        self.revoke_but(&mut state, current, user, Some(current))
             .await
     }
 
-    /// Ends every session of the user, this one too, listed or not. In force at the next request of
-    /// any process. Four round trips, of which the last two only give back room.
+    /// Ends every session of the user, this one too, also sessions that the list has lost.
+    ///
+    /// Takes effect at the next request of any process. Four round trips; the last two only free space.
     ///
     /// # Errors
-    /// As [`devices`](Self::devices) gives them.
+    /// Those of [`devices`](Self::devices).
     pub async fn revoke_all(&self) -> Result<()> {
         let mut state = self.act().await?;
-        let (current, owner) = signed_in(&state)?;
-        self.revoke_but(&mut state, current, owner, None).await?;
+        let (current, user) = signed_in(&state)?;
+        self.revoke_but(&mut state, current, user, None).await?;
         state.clear();
         state.outgoing = Outgoing::Remove;
         Ok(())
@@ -68,12 +73,12 @@ impl Session {
         &self,
         state: &mut State,
         current: DeviceId,
-        owner: Owner,
+        user: SessionUser,
         spared: Option<DeviceId>,
     ) -> Result<()> {
-        self.check_in_force(state, current, &owner).await?;
-        let sessions = &self.inner.layer.sessions;
-        let (user, by) = (owner.user.clone(), Some((current, owner)));
+        self.check_in_force(state, current, &user).await?;
+        let sessions = &self.inner.config.sessions;
+        let (user, by) = (user.id.clone(), Some((current, user)));
         if sessions.revoke_by(&user, by, spared).await? {
             return Ok(());
         }
@@ -81,15 +86,15 @@ impl Session {
         Err(Error::gone())
     }
 
-    /// What was revoked since the request read its session revokes nothing.
+    /// Refuses if the session was revoked since the request read it.
     async fn check_in_force(
         &self,
         state: &mut State,
         current: DeviceId,
-        owner: &Owner,
+        user: &SessionUser,
     ) -> Result<()> {
-        let sessions = &self.inner.layer.sessions;
-        if sessions.is_in_force(current, owner).await? {
+        let sessions = &self.inner.config.sessions;
+        if sessions.is_in_force(current, user).await? {
             return Ok(());
         }
         state.lose();
@@ -97,8 +102,8 @@ impl Session {
     }
 }
 
-fn signed_in(state: &State) -> Result<(DeviceId, Owner)> {
+fn signed_in(state: &State) -> Result<(DeviceId, SessionUser)> {
     let current = state.current.as_ref().ok_or_else(signed_out)?;
-    let owner = current.about.owner.clone().ok_or_else(signed_out)?;
-    Ok((current.token.record, owner))
+    let user = current.metadata.user.clone().ok_or_else(signed_out)?;
+    Ok((current.token.record, user))
 }

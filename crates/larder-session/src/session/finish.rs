@@ -1,4 +1,4 @@
-//! What becomes of a session when the response is there.
+//! The end of a request: writing the session, and what the response says of it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,32 +9,31 @@ use super::Session;
 use super::state::{Outgoing, Phase, State};
 use crate::OnFailure;
 
-/// What a response has to say of the session.
+/// The effect of a session on its response.
 pub(crate) struct Verdict {
     pub(crate) answer: Answer,
     pub(crate) cookie: Outgoing,
     /// Whether the request came with any cookie of the name.
-    pub(crate) is_presented: bool,
+    pub(crate) has_cookie: bool,
 }
 
-/// Whether the handler's response is given.
+/// Whether the handler's response is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// As it is: it did not depend on the session.
+    /// It is sent unchanged: it did not depend on the session.
     Unused,
-    /// It depended on the session, or may yet.
+    /// It is sent: it depended on the session, or may yet.
     Given,
-    /// It is not: the session could not be read, or what the response says was not written.
+    /// It is replaced by 503: the session could not be read or written.
     Unavailable,
 }
 
 impl Session {
-    /// The verdict, where there is nothing to be written; nothing where there is, or where the
-    /// session is still in use.
+    /// Returns the verdict. None if there are changes to write, or the session is still in use.
     pub(crate) fn finish_now(&self, status: StatusCode) -> Option<Verdict> {
         self.inner.is_late.store(true, Ordering::SeqCst);
         if !self.inner.is_used.load(Ordering::SeqCst) {
-            // Whoever still has the session, such as a body that streams, may read it yet.
+            // A streaming body, for example, may still hold the session and read it.
             let is_reachable = Arc::strong_count(&self.inner) > 1;
             return Some(Verdict {
                 answer: match is_reachable {
@@ -42,7 +41,7 @@ impl Session {
                     false => Answer::Unused,
                 },
                 cookie: Outgoing::Keep,
-                is_presented: false,
+                has_cookie: false,
             });
         }
         let mut state = self.inner.state.try_lock().ok()?;
@@ -52,7 +51,7 @@ impl Session {
         Some(self.close(&mut state))
     }
 
-    /// Writes what is to be written, and gives the verdict.
+    /// Writes the changes, and returns the verdict.
     pub(crate) async fn finish(&self, status: StatusCode) -> Verdict {
         let mut state = self.inner.state.lock().await;
         let mut is_lost = false;
@@ -61,7 +60,7 @@ impl Session {
             is_lost = written.is_err() && !state.is_gone;
         }
         let mut verdict = self.close(&mut state);
-        if is_lost && self.inner.layer.on_failure == OnFailure::Unavailable {
+        if is_lost && self.inner.config.on_failure == OnFailure::Unavailable {
             verdict.answer = Answer::Unavailable;
         }
         verdict
@@ -69,33 +68,38 @@ impl Session {
 
     fn close(&self, state: &mut State) -> Verdict {
         if !state.pending.is_empty() {
-            self.inner.layer.sessions.meter.write_dropped.increment(1);
+            self.inner
+                .config
+                .sessions
+                .metrics
+                .write_dropped
+                .increment(1);
             state.pending.clear();
         }
-        let answer = match (state.phase, self.inner.layer.on_failure) {
+        let answer = match (state.phase, self.inner.config.on_failure) {
             (Phase::Unread, _) => Answer::Unused,
             (Phase::Failed, OnFailure::Unavailable) => Answer::Unavailable,
             _ => Answer::Given,
         };
-        let is_presented = self.is_presented();
+        let has_cookie = self.has_cookie();
         let cookie = match std::mem::take(&mut state.outgoing) {
-            Outgoing::Remove if !is_presented => Outgoing::Keep,
+            Outgoing::Remove if !has_cookie => Outgoing::Keep,
             outgoing => outgoing,
         };
         Verdict {
             answer,
             cookie,
-            is_presented,
+            has_cookie,
         }
     }
 
-    fn is_presented(&self) -> bool {
-        let name = self.inner.layer.cookie.name();
-        self.inner.presented.has(name)
+    fn has_cookie(&self) -> bool {
+        let name = self.inner.config.cookie.name();
+        self.inner.cookies.has(name)
     }
 }
 
-/// A server error undoes what was to be written at the end: the handler did not do what it was to.
+/// A server error drops the collected changes: the handler did not do its work.
 fn has_to_be_written(state: &State, status: StatusCode) -> bool {
     state.phase == Phase::Read && !state.pending.is_empty() && !status.is_server_error()
 }

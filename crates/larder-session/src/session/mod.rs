@@ -1,9 +1,8 @@
-//! The session of one request.
+//! The session of one request, without tower.
 
 mod data;
 mod devices;
 mod finish;
-mod key;
 mod pending;
 mod save;
 mod sign_in;
@@ -17,60 +16,64 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::cookie::Presented;
-use crate::http::Shared;
+use crate::cookie::RequestCookies;
 use crate::sessions::Found;
-use crate::{Error, ErrorKind, OnFailure, Result, UserId};
+use crate::{Error, ErrorKind, OnFailure, Result, SessionCookie, Sessions, UserId};
 
 pub(crate) use finish::{Answer, Verdict};
-pub(crate) use key::DEVICE;
-pub use key::SessionKey;
 pub(crate) use state::Outgoing;
 use state::{Phase, State};
 
-/// The session of one request: what a handler is given, whatever the store.
+/// The session of one request, which a handler takes.
 ///
-/// It is lazy. Until it is first used nothing is read, and the request costs no store call. The first
-/// use reads all of it, in one round trip; without a cookie there is nothing to read. Changes are kept
-/// until the response is there, and then written by one step, unless the response is a server error
-/// (5xx): `insert`, `remove`, `increment`, `take` and `name_device`. What has to hold whatever comes
-/// after is written at once: `log_in`, `log_in_with`, `log_out`, `rotate`, `update`, `save` and the
-/// revocations.
+/// It is lazy: an unused session costs no store call. The first use reads all fields in one round
+/// trip, and without a cookie there is nothing to read. Most changes (`insert`, `remove`,
+/// `increment`, `take`, `name_device`) are collected and written together when the handler returns,
+/// unless the response is a server error (5xx). Changes that must hold in any case are written at
+/// once: `log_in`, `log_in_with`, `log_out`, `rotate`, `update`, `save` and the revocations.
 ///
 /// Clones are the same session. Its methods take turns.
 ///
 /// # Errors
-/// Of every method, as [`ErrorKind`] tells them:
-/// - `Unavailable` where the store fails. Declared as [`OnFailure::Anonymous`], reading then finds
-///   nothing, and deferred changes are dropped; signing in and out and what is written at once fail.
-/// - `Gone` where a change finds that the session ended while this request was under way. The session
-///   is then empty, and stays so for the rest of the request.
-/// - `Late` where a change comes after the response has gone out.
+/// Every method may return these [kinds](ErrorKind):
+/// - `Unavailable` if the store fails. With [`OnFailure::Anonymous`], reads then find nothing and the
+///   collected changes are dropped; signing in or out and immediate writes still fail.
+/// - `Gone` if a change finds that the session ended during this request. The session is then empty
+///   for the rest of the request.
+/// - `Late` for a change after the response was sent.
 ///
 /// # Cancellation
-/// A dropped read may be repeated. A dropped change may or may not have been written; a sign-in or a
-/// rotation that is dropped may have replaced the id without the visitor learning the new one, who
-/// then has to sign in again.
+/// You can repeat a read that was dropped. A change that was dropped may or may not have been written.
+/// A sign-in or a rotation that was dropped may have replaced the id without the visitor learning the
+/// new one; the visitor then has to sign in again.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
 }
 
+/// What all requests of one layer share.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) sessions: Sessions,
+    pub(crate) cookie: SessionCookie,
+    pub(crate) on_failure: OnFailure,
+}
+
 struct Inner {
-    layer: Arc<Shared>,
-    presented: Presented,
+    config: Arc<Config>,
+    cookies: RequestCookies,
     is_used: AtomicBool,
-    /// The response has gone out, or is about to.
+    /// The response was sent, or is about to be.
     is_late: AtomicBool,
     state: Mutex<State>,
 }
 
 impl Session {
-    pub(crate) fn new(layer: Arc<Shared>, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(config: Arc<Config>, headers: &HeaderMap) -> Self {
         Self {
             inner: Arc::new(Inner {
-                layer,
-                presented: Presented::of(headers),
+                config,
+                cookies: RequestCookies::of(headers),
                 is_used: AtomicBool::new(false),
                 is_late: AtomicBool::new(false),
                 state: Mutex::new(State::default()),
@@ -78,8 +81,9 @@ impl Session {
         }
     }
 
-    /// The session of a request, from its parts: for a middleware, or a function that makes the key of a
-    /// rate limit. None without a [`SessionLayer`](crate::SessionLayer) outside of it.
+    /// Returns the session of a request, for a middleware or the key function of a rate limit.
+    ///
+    /// Returns `None` without a [`SessionLayer`](crate::SessionLayer) around the caller.
     ///
     /// ```
     /// use http::request::Parts;
@@ -96,43 +100,42 @@ impl Session {
         Self::from_extensions(&parts.extensions)
     }
 
-    /// The session among the extensions of a request, as [`from_parts`](Self::from_parts) finds it.
+    /// Returns the session in the extensions of a request, as [`from_parts`](Self::from_parts) does.
     pub fn from_extensions(extensions: &Extensions) -> Option<Self> {
         extensions.get().cloned()
     }
 
-    /// Who is signed in, if anybody is.
+    /// Returns the signed-in user. None if nobody is signed in.
     ///
     /// # Errors
-    /// As [all methods](Self) give them.
+    /// Those of [all methods](Self).
     pub async fn user(&self) -> Result<Option<UserId>> {
         let state = self.read().await?;
         Ok(state.user())
     }
 
-    /// Who is signed in, for what only a user may do: a failing store never lets anybody through,
-    /// whatever was declared.
+    /// Returns the signed-in user, for actions that need one.
+    ///
+    /// A failing store never counts as signed in, whatever [`OnFailure`] says.
     ///
     /// # Errors
-    /// [`ErrorKind::SignedOut`] where nobody is, [`ErrorKind::Unavailable`] where the store does not
-    /// say.
+    /// [`ErrorKind::SignedOut`] if nobody is signed in, [`ErrorKind::Unavailable`] if the store fails.
     pub async fn require_user(&self) -> Result<UserId> {
         let state = self.load().await?;
         state.user().ok_or_else(signed_out)
     }
 
-    /// The session, read if it was not yet.
+    /// Locks the state, and reads the session at its first use.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] where the store fails or failed in this request before: it is asked
-    /// once.
+    /// [`ErrorKind::Unavailable`] if the store fails, or failed before in this request: it is asked once.
     async fn load(&self) -> Result<MutexGuard<'_, State>> {
         let mut state = self.inner.state.lock().await;
-        // Of this and the end of the request, one sees what the other did.
+        // Ordered with `is_late`: either this or the end of the request sees the other.
         self.inner.is_used.store(true, Ordering::SeqCst);
         if state.phase == Phase::Unread {
-            let sessions = &self.inner.layer.sessions;
-            let tokens = self.inner.presented.tokens(self.inner.layer.cookie.name());
+            let sessions = &self.inner.config.sessions;
+            let tokens = self.inner.cookies.tokens(self.inner.config.cookie.name());
             let found = match &*tokens {
                 [] => Ok(Found::default()),
                 [token] => sessions.open(token).await.map(|opened| Found {
@@ -156,17 +159,17 @@ impl Session {
         match state.phase {
             Phase::Failed => Err(Error::new(
                 ErrorKind::Unavailable,
-                "the store of the session failed",
+                "the session store failed earlier in this request",
             )),
             _ => Ok(state),
         }
     }
 
-    /// The session for reading: an empty one where the store fails and that is declared as anonymous.
+    /// Locks the state for a read; with `Anonymous`, a failing store gives an empty session.
     async fn read(&self) -> Result<MutexGuard<'_, State>> {
         match self.load().await {
             Err(error) if error.kind() == ErrorKind::Unavailable => {
-                match self.inner.layer.on_failure {
+                match self.inner.config.on_failure {
                     OnFailure::Anonymous => Ok(self.inner.state.lock().await),
                     OnFailure::Unavailable => Err(error),
                 }
@@ -175,22 +178,22 @@ impl Session {
         }
     }
 
-    /// The session for changes that are kept until the end.
+    /// Locks the state for a change that is written when the handler returns.
     async fn change(&self) -> Result<MutexGuard<'_, State>> {
         self.checked(self.read().await?)
     }
 
-    /// The session for what is written at once.
+    /// Locks the state for a change that is written at once.
     async fn act(&self) -> Result<MutexGuard<'_, State>> {
         self.checked(self.load().await?)
     }
 
-    /// Refuses to change what cannot be changed any more.
+    /// Refuses a change after the response, or to a session that ended.
     fn checked<'a>(&self, state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>> {
         if self.inner.is_late.load(Ordering::SeqCst) {
             return Err(Error::new(
                 ErrorKind::Late,
-                "the response has gone out: change the session before it is returned",
+                "the response was sent already: change the session before the handler returns",
             ));
         }
         if state.is_gone {

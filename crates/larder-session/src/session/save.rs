@@ -1,4 +1,4 @@
-//! What is written at once, and how.
+//! Writing changes: at once, and when the handler returns.
 
 use std::time::Duration;
 
@@ -6,38 +6,39 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Session;
 use super::data::too_large;
 use super::pending::not_an_integer;
 use super::state::State;
-use super::{Session, SessionKey};
 use crate::record::{Applied, Change};
 use crate::token::{DeviceId, Token};
-use crate::{Error, ErrorKind, Result, SignInOptions, value};
+use crate::{Error, ErrorKind, Result, SessionKey, SignInOptions, value};
 
-/// How often an update is tried before it gives up.
+/// How many times an update is attempted.
 const TRIES: u32 = 64;
 
 impl Session {
-    /// Writes the changes of this request now, whatever comes after, and tells what became of them.
-    /// One round trip.
+    /// Writes the changes of this request now, and reports whether they were accepted.
+    ///
+    /// All are written, or none. They stay whatever the handler returns. One round trip.
     ///
     /// # Errors
-    /// As [all methods](Session) give them; [`ErrorKind::TooLarge`] and [`ErrorKind::NotAnInteger`]
-    /// where other requests wrote meanwhile, so that the changes fit no more. All are written, or none.
+    /// Those of [all methods](Session); [`ErrorKind::TooLarge`] and [`ErrorKind::NotAnInteger`] if the
+    /// changes no longer fit because other requests wrote in the meantime.
     pub async fn save(&self) -> Result<()> {
         let mut state = self.act().await?;
         self.write(&mut state).await
     }
 
-    /// Makes a field's value out of the one before, and writes it now, with the other changes of this
-    /// request: no other request writes it in between. It answers the new value.
+    /// Computes a field's new value from its old one, writes it now, and returns it.
     ///
-    /// `next` runs again where another request was faster, on what that one wrote. One round trip for
-    /// each try, without a wait at first.
+    /// No other request can write the field in between. The other changes of this request are written too.
+    /// `next` runs again, on the new value, if another request was faster. One round trip per attempt; from
+    /// the third attempt on it waits a few milliseconds in between.
     ///
     /// # Errors
-    /// As [`save`](Self::save) and [`insert`](Self::insert) give them; [`ErrorKind::Conflict`] where
-    /// others were faster 64 times.
+    /// Those of [`save`](Self::save) and [`insert`](Self::insert); [`ErrorKind::Conflict`] after 64
+    /// attempts.
     pub async fn update<T, F>(&self, key: SessionKey<T>, mut next: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned,
@@ -61,16 +62,16 @@ impl Session {
                 }
                 return written.map(|()| after);
             };
-            let (session, era) = (current.token.record, current.about.era);
+            let (session, generation) = (current.token.record, current.metadata.generation);
             let stored = state.fields.get(name).cloned();
             let mut changes = state.pending.changes();
             changes.retain(|(other, _)| **other != *name);
             changes.push((name.into(), Change::Swap(stored, bytes)));
             match self
                 .inner
-                .layer
+                .config
                 .sessions
-                .apply(session, era, changes.clone())
+                .apply(session, generation, changes.clone())
                 .await?
             {
                 Applied::Done => {
@@ -80,20 +81,20 @@ impl Session {
                 Applied::Conflict(held) => take_over(&mut state, name, held),
                 refused => return Err(self.refused(&mut state, refused)),
             }
-            stand_back(tried).await;
+            back_off(tried).await;
         }
         Err(Error::new(
             ErrorKind::Conflict,
-            "other requests changed the field each time",
+            "other requests changed the field at each of 64 attempts: try again later",
         ))
     }
 
-    /// Writes what is pending: makes a session if there is none, else changes the one there is.
+    /// Writes the pending changes: creates a session if there is none.
     pub(super) async fn write(&self, state: &mut State) -> Result<()> {
         if state.pending.is_empty() {
             return Ok(());
         }
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         let Some(current) = &state.current else {
             let fields = state.pending.fields();
             if fields.is_empty() {
@@ -101,7 +102,7 @@ impl Session {
                 return Ok(());
             }
             let most = sessions.settings.max_weight;
-            if state.is_past(most) {
+            if state.exceeds(most) {
                 return Err(too_large(most));
             }
             let token = Token::random(DeviceId::random(), None);
@@ -112,9 +113,9 @@ impl Session {
             state.give();
             return Ok(());
         };
-        let (session, era) = (current.token.record, current.about.era);
+        let (session, generation) = (current.token.record, current.metadata.generation);
         let changes = state.pending.changes();
-        match sessions.apply(session, era, changes.clone()).await? {
+        match sessions.apply(session, generation, changes.clone()).await? {
             Applied::Done => {
                 state.settle(&changes);
                 Ok(())
@@ -126,7 +127,7 @@ impl Session {
     fn refused(&self, state: &mut State, refused: Applied) -> Error {
         match refused {
             Applied::NotAnInteger => not_an_integer(),
-            Applied::TooLarge => too_large(self.inner.layer.sessions.settings.max_weight),
+            Applied::TooLarge => too_large(self.inner.config.sessions.settings.max_weight),
             _ => {
                 state.lose();
                 Error::gone()
@@ -135,7 +136,7 @@ impl Session {
     }
 }
 
-/// Another request wrote the field: this is what it holds.
+/// Takes over the value that another request wrote.
 fn take_over(state: &mut State, name: &str, held: Option<Bytes>) {
     let fields = std::sync::Arc::make_mut(&mut state.fields);
     match held {
@@ -144,8 +145,8 @@ fn take_over(state: &mut State, name: &str, held: Option<Bytes>) {
     };
 }
 
-/// Lets others finish first, for a little longer each time, up to 16 ms.
-async fn stand_back(tried: u32) {
+/// Waits a little longer after each attempt, up to 16 ms, so that other requests can finish.
+async fn back_off(tried: u32) {
     if tried >= 2 {
         let most = 1_000_u64 << tried.min(6).saturating_sub(2);
         let micros = u64::from(rand::random::<u32>()) % most;

@@ -1,30 +1,34 @@
-//! Who the session belongs to.
+//! Signing in and out, and rotating the id.
 
 use std::sync::Arc;
 
 use super::Session;
 use super::state::{Outgoing, State};
 use crate::record::{Choice, Fields, Secret, SignIn};
-use crate::token::{DeviceId, OwnerTag, Token};
+use crate::token::{DeviceId, Token, UserTag};
 use crate::{Error, ErrorKind, Result, SignInOptions, UserId};
 
 impl Session {
-    /// Signs `user` in, at once: the session has a new id, and the one before is dead. To be called
-    /// after the app has checked who it is, at each sign-in and re-authentication.
+    /// Signs `user` in at once: the session gets a new id, and the old id stops working.
     ///
-    /// What the visitor had in the session stays, unless another user was signed in: of another
-    /// user's nothing stays. Where the session ended meanwhile, a new one begins with nothing of it.
-    /// The absolute time begins again. A handler that fails after this does not undo it. Other sessions
-    /// of users that the request came with cookies of are ended. Two round trips, one to read the session if it was not, and one where a session gives way to this one.
+    /// Call it at each sign-in and each re-authentication, after the app has checked who the user is. The
+    /// visitor's fields stay, unless another user was signed in: no field of another user stays. If the
+    /// session ended in the meantime, a new and empty one begins. The absolute time begins again. If the
+    /// handler fails later, the user stays signed in. If the request came with cookies of further signed-in
+    /// sessions, those are ended.
+    ///
+    /// Two round trips, one more to read the session if it was not read yet, and one more if a session is
+    /// ended because of [`Sessions::with_max_devices`](crate::Sessions::with_max_devices).
     ///
     /// # Errors
-    /// As [all methods](Session) give them, and as [`UserId::new`] gives them.
+    /// Those of [all methods](Session) and of [`UserId::new`].
     pub async fn log_in(&self, user: impl Into<Arc<str>> + Send) -> Result<()> {
         self.log_in_with(user, SignInOptions::new()).await
     }
 
-    /// Signs `user` in as [`log_in`](Self::log_in) does, with a lifetime and a cookie of this session's
-    /// own: "remember me". Both hold until the next sign-in, also after a [`rotate`](Self::rotate).
+    /// Signs `user` in as [`log_in`](Self::log_in) does, with settings for this session: "remember me".
+    ///
+    /// They hold until the next sign-in, also after a [`rotate`](Self::rotate).
     ///
     /// ```
     /// use larder_session::{CookieExpiry, Lifetime, Result, Session, SignInOptions};
@@ -32,7 +36,7 @@ impl Session {
     /// async fn sign_in(session: Session, user: &str, remember: bool) -> Result<()> {
     ///     let mut options = SignInOptions::new();
     ///     if remember {
-    ///         // As `Sessions::with_max_lifetime` allows it.
+    ///         // The app allows it with `Sessions::with_max_lifetime`.
     ///         options = options
     ///             .with_lifetime(Lifetime::AAL1)
     ///             .with_cookie_expiry(CookieExpiry::WithTheSession);
@@ -42,8 +46,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As `log_in` gives them, and [`ErrorKind::Invalid`] where the lifetime is longer than
-    /// [`Sessions::with_max_lifetime`](crate::Sessions::with_max_lifetime) allows.
+    /// Those of `log_in`, and [`ErrorKind::Invalid`] if the lifetime exceeds
+    /// [`Sessions::with_max_lifetime`](crate::Sessions::with_max_lifetime).
     pub async fn log_in_with(
         &self,
         user: impl Into<Arc<str>> + Send,
@@ -51,25 +55,25 @@ impl Session {
     ) -> Result<()> {
         let user = UserId::new(user)?;
         let user = user.shared();
-        self.inner.layer.sessions.check_lifetime(&options)?;
+        self.inner.config.sessions.check_lifetime(&options)?;
         let mut state = match self.act().await {
-            // Whoever has just proved who it is needs nothing of the session that ended.
+            // A user who has just signed in needs nothing of the session that ended.
             Err(error) if error.kind() == ErrorKind::Gone => self.load().await?,
             state => state?,
         };
         self.end_rivals(&mut state).await?;
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         if let Some(current) = &state.current {
             let from = current.token;
-            let owner = sessions.enroll(from.record, user, &options).await?;
-            let to = Token::random(from.record, Some(OwnerTag::of(user)));
+            let enrolled = sessions.enroll(from.record, user, &options).await?;
+            let to = Token::random(from.record, Some(UserTag::of(user)));
             let sign_in = SignIn {
-                owner,
+                user: enrolled,
                 absolute: sessions.absolute(&options),
                 choice: Choice::of(&options),
             };
-            if let Some(era) = sessions.rotate(&from, &to, Some(sign_in.clone())).await? {
-                self.signed_in(&mut state, to, sign_in, era);
+            if let Some(generation) = sessions.rotate(&from, &to, Some(sign_in.clone())).await? {
+                self.signed_in(&mut state, to, sign_in, generation);
                 return Ok(());
             }
             state.lose();
@@ -78,15 +82,15 @@ impl Session {
         self.begin_as(&mut state, user, &options).await
     }
 
-    /// Signs out, at once: the session and all that it holds is gone, for every process, and no
-    /// request that is under way brings it back. The visitor's cookie is removed. One round trip, and
-    /// one to read the session if it was not.
+    /// Signs out at once: the session and its data are gone, for every process.
     ///
-    /// What is inserted after this in the same request begins a new session. Other sessions of users that
-    /// the request came with cookies of are ended too.
+    /// No request in flight brings the session back. The visitor's cookie is removed. An `insert` later in
+    /// the same request begins a new session. If the request came with cookies of further signed-in
+    /// sessions, those are ended too. One round trip, and one more to read the session if it was not read
+    /// yet.
     ///
     /// # Errors
-    /// As [all methods](Session) give them.
+    /// Those of [all methods](Session).
     pub async fn log_out(&self) -> Result<()> {
         let mut state = match self.act().await {
             // It has ended; what else the request named may live.
@@ -98,9 +102,9 @@ impl Session {
         };
         self.end_rivals(&mut state).await?;
         if let Some(current) = &state.current {
-            let user = current.about.owner.as_ref().map(|owner| owner.user.clone());
-            let sessions = &self.inner.layer.sessions;
-            // By now it may be another user's: that one did not ask for this.
+            let user = current.metadata.user.as_ref().map(|user| user.id.clone());
+            let sessions = &self.inner.config.sessions;
+            // It may belong to another user by now, who did not ask for this.
             if !sessions.end(current.token.record, user.as_ref()).await? {
                 state.lose();
                 return Ok(());
@@ -111,14 +115,16 @@ impl Session {
         Ok(())
     }
 
-    /// Gives the session a new id, at once: for a change of what its user may do. The one before is
-    /// dead, after the [grace](crate::Sessions::with_grace) if there is one. Without a session it does
-    /// nothing, nor where the request came with an id that is within its grace: another request has just
-    /// done it. Whoever has to be kept out in spite of a grace signs in again with
-    /// [`log_in`](Self::log_in). One round trip, and one to read the session if it was not.
+    /// Gives the session a new id at once. Call it when the user's privileges change.
+    ///
+    /// The old id stops working, after the [grace](crate::Sessions::with_grace) if there is one. It does
+    /// nothing without a session, and nothing if the request came with an id that is within its grace,
+    /// because another request has just rotated. To lock out everyone who has the old id in spite of a
+    /// grace, sign in again with [`log_in`](Self::log_in). One round trip, and one more to read the session
+    /// if it was not read yet.
     ///
     /// # Errors
-    /// As [all methods](Session) give them.
+    /// Those of [all methods](Session).
     pub async fn rotate(&self) -> Result<()> {
         let mut state = self.act().await?;
         let Some(current) = &mut state.current else {
@@ -129,40 +135,41 @@ impl Session {
             return Ok(());
         }
         let from = current.token;
-        let to = Token::random(from.record, from.owner);
-        let sessions = &self.inner.layer.sessions;
+        let to = Token::random(from.record, from.user);
+        let sessions = &self.inner.config.sessions;
         if sessions.rotate(&from, &to, None).await?.is_none() {
             state.lose();
             return Err(Error::gone());
         }
-        sessions.meter.rotated.increment(1);
+        sessions.metrics.rotated.increment(1);
         current.token = to;
         state.give();
         Ok(())
     }
 
-    /// A new session of `user`'s.
+    /// Creates a session that belongs to `user`.
     async fn begin_as(
         &self,
         state: &mut State,
         user: &Arc<str>,
         options: &SignInOptions,
     ) -> Result<()> {
-        let sessions = &self.inner.layer.sessions;
-        let token = Token::random(DeviceId::random(), Some(OwnerTag::of(user)));
-        let owner = sessions.enroll(token.record, user, options).await?;
-        let create = sessions.new_session(&token, Some(owner), options, Fields::new());
+        let sessions = &self.inner.config.sessions;
+        let token = Token::random(DeviceId::random(), Some(UserTag::of(user)));
+        let user = sessions.enroll(token.record, user, options).await?;
+        let create = sessions.new_session(&token, Some(user), options, Fields::new());
         let opened = sessions.create(&token, create).await?;
-        sessions.meter.signed_in.increment(1);
+        sessions.metrics.signed_in.increment(1);
         state.begin(token, opened);
         state.give();
         Ok(())
     }
 
-    /// Ends what else of users the visitor has cookies of, so that the one who signs in or out is not
-    /// anybody else at the next request. One round trip, where there is anything.
+    /// Ends the other signed-in sessions that the request came with cookies of.
+    ///
+    /// Otherwise the visitor could be another user at the next request. One round trip, if there are any.
     async fn end_rivals(&self, state: &mut State) -> Result<()> {
-        let sessions = &self.inner.layer.sessions;
+        let sessions = &self.inner.config.sessions;
         let rivals = std::mem::take(&mut state.rivals);
         let ends = rivals
             .iter()
@@ -174,11 +181,11 @@ impl Session {
         ended.map(drop)
     }
 
-    fn signed_in(&self, state: &mut State, token: Token, sign_in: SignIn, era: i64) {
-        self.inner.layer.sessions.meter.signed_in.increment(1);
+    fn signed_in(&self, state: &mut State, token: Token, sign_in: SignIn, generation: i64) {
+        self.inner.config.sessions.metrics.signed_in.increment(1);
         if state
-            .owner()
-            .is_some_and(|owner| owner.user != sign_in.owner.user)
+            .session_user()
+            .is_some_and(|user| user.id != sign_in.user.id)
         {
             state.fields = Arc::default();
             state.pending.clear();
@@ -186,10 +193,10 @@ impl Session {
         if let Some(current) = &mut state.current {
             current.token = token;
             current.by = Secret::Current;
-            current.about.era = era;
-            current.about.absolute_at = current.about.seen + sign_in.absolute;
-            current.about.choice = sign_in.choice;
-            current.about.owner = Some(sign_in.owner);
+            current.metadata.generation = generation;
+            current.metadata.absolute_at = current.metadata.seen + sign_in.absolute;
+            current.metadata.choice = sign_in.choice;
+            current.metadata.user = Some(sign_in.user);
         }
         state.give();
     }

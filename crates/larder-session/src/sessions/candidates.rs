@@ -1,8 +1,8 @@
-//! Which of several cookies counts.
+//! Chooses between several cookies with the session's name.
 //!
-//! A browser sends two cookies of one name where one was set for the host and one for a domain, or for
-//! another path, and the server cannot tell them apart (RFC 6265bis, section 5.8.3). After a Domain was
-//! added to the cookie one of them is mostly dead.
+//! A browser sends two of them if one was set for the host and one for a domain or another path, and the
+//! server cannot tell them apart (RFC 6265bis, section 5.8.3). After a domain was added to the cookie,
+//! one of them is usually dead.
 
 use std::sync::Arc;
 
@@ -13,23 +13,23 @@ use crate::Result;
 use crate::record::Secret;
 use crate::token::{DeviceId, Token};
 
-/// What the store knows of the cookies that a request came with.
+/// What the store knows of the cookies of a request.
 #[derive(Default)]
 pub(crate) struct Found {
     /// The session of the request.
     pub(crate) chosen: Option<(Token, Opened)>,
-    /// The other living sessions, as far as they are a user's.
+    /// The other living sessions that belong to users.
     pub(crate) rivals: Vec<Rival>,
 }
 
-/// A living session that is not the request's, though the request came with a cookie of it.
+/// A living session that the request also has a cookie of, but does not use.
 pub(crate) struct Rival {
     pub(crate) session: DeviceId,
     pub(crate) user: Arc<str>,
 }
 
 impl Sessions {
-    /// What the store knows of `tokens`. One round trip: they are looked up side by side.
+    /// Looks up `tokens` side by side, in one round trip.
     pub(crate) async fn find_one_of(&self, tokens: &[Token]) -> Result<Found> {
         let opened = tokens.iter().map(async |token| {
             let opened = self.open(token).await?;
@@ -40,11 +40,12 @@ impl Sessions {
     }
 }
 
-/// Of several living sessions the one whose user signed in last is the request's, or of anonymous ones
-/// the newest. Between two users there is no choice: whoever put a second cookie there could make the
-/// visitor somebody else. Then nobody is signed in until the next sign-in, which ends them all.
+/// Chooses the living session with the latest sign-in, or the newest of anonymous ones.
+///
+/// If they belong to two users, none is chosen: otherwise someone who planted a second cookie could make
+/// the visitor another user. Nobody is signed in then until the next sign-in, which ends them all.
 fn choose(mut living: Vec<(Token, Opened)>) -> Found {
-    // Two secrets of one session are within a grace: the current one counts.
+    // During a grace there are two secrets of one session: the current one counts.
     living.sort_by_key(|(_, opened)| opened.by == Secret::Outdated);
     let mut records = Vec::new();
     living.retain(|(token, _)| {
@@ -52,9 +53,9 @@ fn choose(mut living: Vec<(Token, Opened)>) -> Found {
         records.push(token.record);
         is_first
     });
-    let rank = |opened: &Opened| match &opened.about.owner {
-        Some(owner) => (true, owner.since),
-        None => (false, opened.about.created),
+    let rank = |opened: &Opened| match &opened.metadata.user {
+        Some(user) => (true, user.since),
+        None => (false, opened.metadata.created),
     };
     living.sort_by_key(|(_, opened)| std::cmp::Reverse(rank(opened)));
     let mut users = living.iter().filter_map(|(_, opened)| user(opened));
@@ -80,5 +81,5 @@ fn choose(mut living: Vec<(Token, Opened)>) -> Found {
 }
 
 fn user(opened: &Opened) -> Option<&Arc<str>> {
-    opened.about.owner.as_ref().map(|owner| &owner.user)
+    opened.metadata.user.as_ref().map(|user| &user.id)
 }

@@ -3,52 +3,54 @@ use std::sync::Arc;
 use larder_store::{Run, Timestamp, Ttl};
 
 use super::Sessions;
-use super::steps::{owner_key, session_key};
-use crate::owner::{ReadStanding, Roster};
+use super::steps::{session_key, user_key};
 use crate::record::{Peek, Peeked};
 use crate::token::DeviceId;
+use crate::users::{ListSessions, ReadRevocationState};
 use crate::{CookieExpiry, Result, UserId, value};
 
-/// One of a user's sessions, as a list of devices shows it. All times are by the store's clock.
+/// A session of a user, as a list of devices shows it. All times are by the store's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Device {
-    /// What to revoke it by.
+    /// The id to revoke it by.
     pub id: DeviceId,
-    /// What the app called it, with [`name_device`](crate::Session::name_device).
+    /// The name that the app gave it, with [`name_device`](crate::Session::name_device).
     pub name: Option<String>,
-    /// When the session began.
+    /// When the session was created.
     pub created: Timestamp,
     /// When the user signed in on it.
     pub signed_in: Timestamp,
-    /// When it was last seen, at most a [touch](crate::Lifetime::touch) late.
+    /// When it was last used, up to a [touch](crate::Lifetime::touch) earlier than that.
     pub last_seen: Timestamp,
-    /// When it ends, if it is not seen again.
+    /// When it ends if it is not used again.
     pub expires: Timestamp,
-    /// When it ends at the latest, however often it is seen.
+    /// When it ends at the latest, however often it is used.
     pub ends: Timestamp,
     /// How long it may be idle.
     pub idle: Ttl,
-    /// What its sign-in chose for the cookie; None means what the layer's cookie says.
+    /// The cookie expiry that its sign-in chose. None if the layer's cookie decides.
     pub cookie_expiry: Option<CookieExpiry>,
-    /// Whether it is the session of the request that asks.
+    /// Whether it is the session of the current request.
     pub is_current: bool,
 }
 
 impl Sessions {
-    /// The sessions of `user` that are in force, the one seen last at the front. Two round trips.
+    /// Returns the living sessions of `user`, the most recently used one first. Two round trips.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where the store fails.
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the store fails.
     pub async fn devices(&self, user: &str) -> Result<Vec<Device>> {
         self.devices_seen_by(user, None).await
     }
 
-    /// Ends one session of `user`, and tells whether it is gone now: it is not where it is another
-    /// user's. In force at the next request of any process. One round trip.
+    /// Ends one session of `user`, and returns whether it is gone now.
+    ///
+    /// A session of another user stays, and the answer is `false`. Takes effect at the next request of any
+    /// process. One round trip.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where the store fails.
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the store fails.
     ///
     /// # Cancellation
     /// The session may or may not have ended.
@@ -56,12 +58,12 @@ impl Sessions {
         self.end(device, Some(&Arc::from(user))).await
     }
 
-    /// Ends every session of `user`, listed or not. In force at the next request of any process.
-    /// Three round trips, of which the last two only give back room.
+    /// Ends every session of `user`, also sessions that the list has lost.
+    ///
+    /// Takes effect at the next request of any process. Three round trips; the last two only free space.
     ///
     /// # Errors
-    /// As [`UserId::new`] gives them, and [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable)
-    /// where the store fails.
+    /// Those of [`UserId::new`], and [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the store fails.
     ///
     /// # Cancellation
     /// All or none may have ended.
@@ -76,18 +78,19 @@ impl Sessions {
         user: &str,
         current: Option<DeviceId>,
     ) -> Result<Vec<Device>> {
-        let key = owner_key(user);
+        let key = user_key(user);
         let both = self.bounded(async {
-            let (mut roster, mut standing) = (Run::new(&Roster), Run::new(&ReadStanding));
-            let calls = [(&key, &mut roster as _), (&key, &mut standing as _)];
+            let (mut list, mut revocation) =
+                (Run::new(&ListSessions), Run::new(&ReadRevocationState));
+            let calls = [(&key, &mut list as _), (&key, &mut revocation as _)];
             let [first, second] = self.programs.run_each(calls).await;
-            Ok((roster.reply(first)?, standing.reply(second)?))
+            Ok((list.reply(first)?, revocation.reply(second)?))
         });
-        let (mut ids, standing) = both.await?;
-        let Some(standing) = standing else {
+        let (mut ids, revocation) = both.await?;
+        let Some(revocation) = revocation else {
             return Ok(Vec::new());
         };
-        // Whatever became of the list, the session that asks is there.
+        // The current session is listed even if the list has lost it.
         if let Some(current) = current.filter(|current| !ids.contains(current)) {
             ids.push(current);
         }
@@ -98,9 +101,7 @@ impl Sessions {
             .into_iter()
             .zip(peeked)
             .filter_map(|(id, peeked)| Some((id, peeked?)))
-            .filter(|(id, peeked)| {
-                &*peeked.owner.user == user && standing.covers(*id, &peeked.owner)
-            })
+            .filter(|(id, peeked)| &*peeked.user.id == user && revocation.covers(*id, &peeked.user))
             .map(|(id, peeked)| self.device(id, peeked, current == Some(id)))
             .collect();
         devices.sort_by_key(|device| std::cmp::Reverse(device.last_seen));
@@ -113,7 +114,7 @@ impl Sessions {
             id,
             name,
             created: Timestamp::from_micros(peeked.created),
-            signed_in: Timestamp::from_micros(peeked.owner.since),
+            signed_in: Timestamp::from_micros(peeked.user.since),
             last_seen: Timestamp::from_micros(peeked.seen),
             expires: Timestamp::from_micros(peeked.idle_at),
             ends: Timestamp::from_micros(peeked.absolute_at),

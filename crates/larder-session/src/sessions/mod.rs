@@ -1,6 +1,5 @@
 //! Sessions in a store, without HTTP.
 
-mod bounded;
 mod candidates;
 mod devices;
 mod open;
@@ -12,10 +11,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_layer::{StoreHealth, StoreTimeout};
 use larder_store::{Programs, Store, StoreExt, Ttl};
 use tokio::sync::Semaphore;
 
-use crate::meter::Meter;
+use crate::metrics::Metrics;
 use crate::{Error, Lifetime, Result, SignInOptions};
 
 pub(crate) use candidates::{Found, Rival};
@@ -23,10 +23,10 @@ pub use devices::Device;
 pub(crate) use open::Opened;
 use time::StoreTime;
 
-/// The sessions of an app, in a store: the settings, and what an app does to the sessions of a user
-/// without being that user.
+/// The sessions of an app, in a store.
 ///
-/// Every process on the same store shares the sessions. Clones are cheap and share everything.
+/// It holds the settings, and it lists and revokes the sessions of any user, without HTTP. All
+/// processes on one store share the sessions. Clones are cheap and share everything.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -35,7 +35,7 @@ use time::StoreTime;
 ///
 /// # async fn example(store: Arc<dyn larder_store::Store>) -> larder_session::Result<()> {
 /// let sessions = Sessions::new(store)?.with_lifetime(Lifetime::AAL1);
-/// // After a change of the password, say: out everywhere, at the next request of any process.
+/// // After a changed password: signed out everywhere, at the next request of any process.
 /// sessions.revoke_all("ada").await?;
 /// # Ok(())
 /// # }
@@ -44,13 +44,14 @@ use time::StoreTime;
 pub struct Sessions {
     pub(crate) programs: Arc<dyn Programs>,
     pub(crate) settings: Arc<Settings>,
-    pub(crate) meter: Meter,
-    /// Room for deadlines that are slid while nobody waits.
+    pub(crate) metrics: Metrics,
+    health: StoreHealth,
+    /// Permits for background tasks that record activity.
     sliding: Arc<Semaphore>,
     time: Arc<StoreTime>,
 }
 
-/// How many deadlines are slid at once while nobody waits.
+/// How many background tasks may record activity at once.
 const SLIDING: usize = 256;
 
 #[derive(Clone)]
@@ -62,34 +63,36 @@ pub(crate) struct Settings {
     pub(crate) max_value: usize,
     pub(crate) max_weight: i64,
     pub(crate) max_devices: i64,
-    pub(crate) timeout: Duration,
+    pub(crate) timeout: StoreTimeout,
 }
 
 impl Sessions {
-    /// How long a store may take if nothing else is said: 250 ms, which is more than the deadline of
-    /// a backend of larder's own, so that the store's error is the one that is seen.
+    /// The default timeout of a store call: 250 ms.
+    ///
+    /// That is longer than the deadline of larder's own stores, so their errors are seen first.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
-    /// The shortest timeout, 1 ms: a store that takes waiting never answers in none.
+    /// The shortest timeout, 1 ms: a store that has to wait never answers in less.
     pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
-    /// The longest timeout, 1 hour: there is none that waits for ever.
+    /// The longest timeout, 1 hour: no call waits for ever.
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
-    /// How large a field may be if nothing else is said: 16 KiB.
+    /// The default limit of a field: 16 KiB.
     pub const DEFAULT_MAX_VALUE: usize = 16 * 1024;
-    /// How large a session may be if nothing else is said: 64 KiB.
+    /// The default limit of a session: 64 KiB.
     pub const DEFAULT_MAX_BYTES: usize = 64 * 1024;
-    /// How many sessions a user may have if nothing else is said: 100.
+    /// The default limit of sessions per user: 100.
     pub const DEFAULT_MAX_DEVICES: u16 = 100;
 
     /// The sessions in `store`, with the default settings.
     ///
-    /// Their counters belong to the recorder that is installed when it is made.
+    /// Metrics go to the recorder that is installed at this moment.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where the store runs no programs.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the store does not run programs.
     pub fn new(store: Arc<dyn Store>) -> Result<Self> {
         let programs = store
             .require_programs("a session")
             .map_err(|error| Error::invalid(error.to_string()))?;
+        let timeout = StoreTimeout::new(Self::DEFAULT_TIMEOUT, programs.deadline());
         Ok(Self {
             programs,
             settings: Arc::new(Settings {
@@ -99,55 +102,55 @@ impl Sessions {
                 max_value: Self::DEFAULT_MAX_VALUE,
                 max_weight: Self::DEFAULT_MAX_BYTES as i64,
                 max_devices: i64::from(Self::DEFAULT_MAX_DEVICES),
-                timeout: Self::DEFAULT_TIMEOUT,
+                timeout,
             }),
-            meter: Meter::new(),
+            metrics: Metrics::new(),
+            health: StoreHealth::new("sessions"),
             sliding: Arc::new(Semaphore::new(SLIDING)),
             time: Arc::new(StoreTime::new()),
         })
     }
 
-    /// The same, with sessions that live for another time. The default is [`Lifetime::AAL2`].
+    /// Sets how long sessions live. The default is [`Lifetime::AAL2`].
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Lifetime) -> Self {
         self.change().lifetime = lifetime;
         self
     }
 
-    /// The same, with `longest` as the bound of a lifetime that a sign-in chooses for its session, with
-    /// [`log_in_with`](crate::Session::log_in_with): of its idle time and of its absolute one. By default
-    /// a sign-in may only choose what is no longer than the app's own lifetime, which is always allowed.
+    /// Sets the longest idle and absolute time that a sign-in may choose with
+    /// [`log_in_with`](crate::Session::log_in_with).
     ///
-    /// A session that was signed in under a longer bound keeps what it was given.
+    /// By default that is the app's own lifetime, which is always allowed. A session that signed in under
+    /// a higher limit keeps its lifetime.
     #[must_use]
     pub fn with_max_lifetime(mut self, longest: Lifetime) -> Self {
         self.change().max_lifetime = Some(longest);
         self
     }
 
-    /// The same, with `grace` for requests that were sent with the id before, after a
-    /// [`rotate`](crate::Session::rotate). By default there is none: the id before is dead at once.
-    /// At a sign-in there is never any: also one by the id before ends both.
+    /// Sets how long the old id still works after a [`rotate`](crate::Session::rotate).
     ///
-    /// A second or two spares a page that loads a dozen things at once; whoever stole the id has it
-    /// for as long.
+    /// By default it stops working at once. A sign-in never leaves a grace: it ends both ids.
+    ///
+    /// A second or two helps a page that sends a dozen requests at once. Someone who stole the old id can
+    /// use it for as long.
     #[must_use]
     pub fn with_grace(mut self, grace: Ttl) -> Self {
         self.change().grace = grace.as_micros();
         self
     }
 
-    /// The same, with fields of at most `bytes` bytes each, in the form in which they are kept. The
-    /// default is [`DEFAULT_MAX_VALUE`](Self::DEFAULT_MAX_VALUE).
+    /// Sets the limit of a field, in bytes as it is stored. The default is
+    /// [`DEFAULT_MAX_VALUE`](Self::DEFAULT_MAX_VALUE).
     #[must_use]
     pub fn with_max_value(mut self, bytes: usize) -> Self {
         self.change().max_value = bytes;
         self
     }
 
-    /// The same, with sessions of at most `bytes` bytes: names, values, and 32 bytes for each field,
-    /// which bounds their number too. The default is
-    /// [`DEFAULT_MAX_BYTES`](Self::DEFAULT_MAX_BYTES).
+    /// Sets the limit of a session, in bytes: names, values, and 32 bytes for each field, which limits
+    /// the number of fields too. The default is [`DEFAULT_MAX_BYTES`](Self::DEFAULT_MAX_BYTES).
     #[must_use]
     pub fn with_max_bytes(mut self, bytes: usize) -> Self {
         let most = i64::try_from(bytes).unwrap_or(i64::MAX);
@@ -155,25 +158,29 @@ impl Sessions {
         self
     }
 
-    /// The same, with at most `devices` sessions for each user, at least one. At the sign-in that
-    /// would pass it, the session that ends first is ended. The default is
+    /// Sets how many sessions a user may have, at least one. The default is
     /// [`DEFAULT_MAX_DEVICES`](Self::DEFAULT_MAX_DEVICES).
+    ///
+    /// A sign-in beyond the limit ends the session that would end first.
     #[must_use]
     pub fn with_max_devices(mut self, devices: u16) -> Self {
         self.change().max_devices = i64::from(devices.max(1));
         self
     }
 
-    /// The same, waiting at most `timeout` for each step of a store that takes waiting. The default
-    /// is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT). It is held between
+    /// Sets how long one store call may take. The default is
+    /// [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT). It is held between
     /// [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) and [`MAX_TIMEOUT`](Self::MAX_TIMEOUT).
+    ///
+    /// A store that enforces a shorter deadline itself gets no second timer.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.change().timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
+        let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
+        self.change().timeout = StoreTimeout::new(timeout, self.programs.deadline());
         self
     }
 
-    /// Refuses a lifetime that is too long.
+    /// Refuses a lifetime beyond the limit.
     pub(crate) fn check_lifetime(&self, options: &SignInOptions) -> Result<()> {
         let lifetime = self.settings.lifetime;
         let max_lifetime = self.settings.max_lifetime.unwrap_or(lifetime);
@@ -185,8 +192,8 @@ impl Sessions {
             return Ok(());
         }
         Err(Error::invalid(
-            "a sign-in chose a longer lifetime than the app allows: choose a shorter one, or allow it \
-             with Sessions::with_max_lifetime",
+            "the sign-in chose a longer lifetime than the app allows: choose a shorter one, or raise \
+             the limit with Sessions::with_max_lifetime",
         ))
     }
 

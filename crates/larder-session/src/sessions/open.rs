@@ -9,128 +9,131 @@ use larder_store::{Key, Record, Run};
 use super::Sessions;
 use super::steps::session_key;
 use crate::Result;
-use crate::owner::{OwnerRecord, ReadStanding, Standing};
-use crate::record::{About, Fields, Left, Read, Secret, Stored, Touch};
+use crate::record::{Fields, Left, Metadata, Read, Secret, Stored, Touch};
 use crate::token::Token;
+use crate::users::{ReadRevocationState, RevocationState, UserRecord};
 
 /// A session as a request finds it.
 pub(crate) struct Opened {
-    pub(crate) about: About,
+    pub(crate) metadata: Metadata,
     pub(crate) fields: Arc<Fields>,
     pub(crate) by: Secret,
 }
 
-/// What the store says of a session: what is kept, what time it is, and what is in force.
-type Answer = (Option<Stored>, i64, Option<Standing>);
+/// The store's answer: the stored session, the store's time, and the user's revocation state.
+type Answer = (Option<Stored>, i64, Option<RevocationState>);
 
 impl Sessions {
-    /// The session that `token` opens, if it is alive and in force. One round trip: where there is a
-    /// user, the session and the user's epoch are read side by side.
+    /// Returns the session that `token` opens, if it is alive and not revoked.
+    ///
+    /// One round trip: the session and its user's revocation state are read side by side.
     pub(crate) async fn open(&self, token: &Token) -> Result<Option<Opened>> {
         let key = session_key(token.record);
-        let owner = token.owner.map(|tag| Key::new(OwnerRecord::KIND, tag));
-        let found = match self.find_now(&key, owner.as_ref()) {
+        let user = token.user.map(|tag| Key::new(UserRecord::KIND, tag));
+        let found = match self.find_now(&key, user.as_ref()) {
             Poll::Ready(found) => self.answered(found),
-            // Boxed, so that the futures of handlers are small ones.
-            Poll::Pending => Box::pin(self.bounded(self.find(&key, owner.as_ref()))).await,
+            // Boxed, to keep the futures of handlers small.
+            Poll::Pending => Box::pin(self.bounded(self.find(&key, user.as_ref()))).await,
         };
-        let (stored, now, standing) = found.inspect_err(|_| self.meter.read_failed.increment(1))?;
+        let (stored, now, revocation) =
+            found.inspect_err(|_| self.metrics.read_failed.increment(1))?;
         let opened = stored.and_then(|stored| {
             let by = stored.opens(&token.hash(), now)?;
             Some((stored, by))
         });
         let Some((mut stored, by)) = opened else {
-            self.meter.read_absent.increment(1);
+            self.metrics.read_absent.increment(1);
             return Ok(None);
         };
-        let is_in_force = match &stored.about.owner {
+        let is_in_force = match &stored.metadata.user {
             None => true,
-            // Without a record of the user's no epoch is in force: it fails closed.
-            Some(owner) => standing.is_some_and(|now| now.covers(token.record, owner)),
+            // Without a record of the user no session is in force: it fails closed.
+            Some(user) => revocation.is_some_and(|now| now.covers(token.record, user)),
         };
         if !is_in_force {
-            self.meter.read_revoked.increment(1);
+            self.metrics.read_revoked.increment(1);
             return Ok(None);
         }
-        self.meter.read_found.increment(1);
+        self.metrics.read_found.increment(1);
         let touch = self.settings.lifetime.touch().as_micros();
-        if now - stored.about.seen >= stored.about.choice.touch(touch) {
+        if now - stored.metadata.seen >= stored.metadata.choice.touch(touch) {
             self.slide(key);
         }
-        // It is seen now, whether or not that is written.
-        stored.about.seen = now;
+        // It was used now, whether or not that is recorded.
+        stored.metadata.seen = now;
         Ok(Some(Opened {
-            about: stored.about,
+            metadata: stored.metadata,
             fields: stored.fields,
             by,
         }))
     }
 
-    /// [`find`](Self::find) where it takes no waiting.
-    fn find_now(&self, key: &Key, owner: Option<&Key>) -> Poll<larder_store::Result<Answer>> {
+    /// [`find`](Self::find) for a store that answers without waiting.
+    fn find_now(&self, key: &Key, user: Option<&Key>) -> Poll<larder_store::Result<Answer>> {
         let Some(now) = self.programs.now() else {
             return Poll::Pending;
         };
         let stored = ready!(self.programs.run_now(key, &Read))?;
-        let standing = match owner {
+        let revocation = match user {
             None => None,
-            Some(owner) => ready!(self.programs.run_now(owner, &ReadStanding))?,
+            Some(user) => ready!(self.programs.run_now(user, &ReadRevocationState))?,
         };
-        Poll::Ready(Ok((stored, now.as_micros(), standing)))
+        Poll::Ready(Ok((stored, now.as_micros(), revocation)))
     }
 
-    async fn find(&self, key: &Key, owner: Option<&Key>) -> larder_store::Result<Answer> {
+    async fn find(&self, key: &Key, user: Option<&Key>) -> larder_store::Result<Answer> {
         let Some(now) = self.time.now(&*self.programs) else {
-            return self.find_and_time(key, owner).await;
+            return self.find_and_time(key, user).await;
         };
-        let Some(owner) = owner else {
+        let Some(user) = user else {
             return Ok((self.programs.run(key, &Read).await?, now, None));
         };
-        let (mut read, mut standing) = (Run::new(&Read), Run::new(&ReadStanding));
-        let calls = [(key, &mut read as _), (owner, &mut standing as _)];
+        let (mut read, mut revocation) = (Run::new(&Read), Run::new(&ReadRevocationState));
+        let calls = [(key, &mut read as _), (user, &mut revocation as _)];
         let [first, second] = self.programs.run_each(calls).await;
-        Ok((read.reply(first)?, now, standing.reply(second)?))
+        Ok((read.reply(first)?, now, revocation.reply(second)?))
     }
 
-    /// [`find`](Self::find), which asks for the time as well. Boxed, since it is rare and large.
+    /// [`find`](Self::find) that also asks for the time. Boxed, because it is rare and large.
     fn find_and_time<'a>(
         &'a self,
         key: &'a Key,
-        owner: Option<&'a Key>,
+        user: Option<&'a Key>,
     ) -> BoxFuture<'a, larder_store::Result<Answer>> {
         Box::pin(async move {
             let (mut read, mut left) = (Run::new(&Read), Run::new(&Left));
-            let mut standing = Run::new(&ReadStanding);
-            let (first, second, standing) = match owner {
+            let mut revocation = Run::new(&ReadRevocationState);
+            let (first, second, revocation) = match user {
                 None => {
                     let calls = [(key, &mut read as _), (key, &mut left as _)];
                     let [first, second] = self.programs.run_each(calls).await;
                     (first, second, None)
                 }
-                Some(owner) => {
+                Some(user) => {
                     let calls = [
                         (key, &mut read as _),
                         (key, &mut left as _),
-                        (owner, &mut standing as _),
+                        (user, &mut revocation as _),
                     ];
                     let [first, second, third] = self.programs.run_each(calls).await;
-                    (first, second, standing.reply(third)?)
+                    (first, second, revocation.reply(third)?)
                 }
             };
             let (stored, left) = (read.reply(first)?, left.reply(second)?);
             let Some(stored) = stored.filter(|_| left >= 0) else {
                 return Ok((None, 0, None));
             };
-            // A session ends when its key does, so what the key has left tells the time.
-            let now = stored.about.idle_at - left * 1000;
+            // The key expires at the idle deadline, so its TTL gives the time.
+            let now = stored.metadata.idle_at - left * 1000;
             self.time.learn(now);
-            Ok((Some(stored), now, standing))
+            Ok((Some(stored), now, revocation))
         })
     }
 
-    /// Slides the idle deadline of a session that was seen. Where that takes waiting nobody waits
-    /// for it: a task of its own does it, of which there is a bounded number. Where there are too
-    /// many, or the store fails, it is left to the next request.
+    /// Extends the idle deadline of a session that was used.
+    ///
+    /// A background task does it if that takes waiting; the number of tasks is bounded. If there are too
+    /// many, or the store fails, the next request does it.
     fn slide(&self, key: Key) {
         let touch = Touch {
             idle: self.idle(),
@@ -144,7 +147,7 @@ impl Sessions {
         };
         let sessions = self.clone();
         tokio::spawn(async move {
-            // It was counted, and told once.
+            // The failure is logged and counted already.
             let _ = sessions.bounded(sessions.programs.run(&key, &touch)).await;
             drop(place);
         });

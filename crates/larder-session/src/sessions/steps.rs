@@ -1,32 +1,55 @@
-//! What one session asks of its store: each a step or two, waited for no longer than was declared.
+//! The store calls for one session, each within the timeout.
 
 use std::sync::Arc;
 
 use larder_store::{Key, Record, Run, Timestamp};
 
 use super::{Opened, Sessions};
-use crate::owner::{OwnerRecord, Withdraw};
 use crate::record::{
-    Applied, Apply, Change, Choice, Create, Destroy, Fields, Owner, Rotate, Secret, SessionRecord,
-    SignIn, Whose,
+    Applied, Apply, Change, Choice, Create, Destroy, Fields, Rotate, Secret, SessionRecord,
+    SessionUser, SignIn, Whose,
 };
-use crate::token::{DeviceId, OwnerTag, Token};
+use crate::token::{DeviceId, Token, UserTag};
+use crate::users::{UserRecord, Withdraw};
 use crate::{Result, SignInOptions};
 
 impl Sessions {
-    /// Makes a session. One round trip.
+    /// Waits for the store, at most for the timeout.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if it fails or the time is up.
+    pub(super) async fn bounded<T>(
+        &self,
+        answer: impl Future<Output = larder_store::Result<T>>,
+    ) -> Result<T> {
+        self.answered(self.settings.timeout.run("run", answer).await)
+    }
+
+    /// Reports whether the store answered.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if it did not.
+    pub(super) fn answered<T>(&self, answer: larder_store::Result<T>) -> Result<T> {
+        match &answer {
+            Ok(_) => self.health.succeeded(),
+            Err(error) => self.health.failed(error),
+        }
+        answer.map_err(crate::Error::unavailable)
+    }
+
+    /// Creates a session. One round trip.
     pub(crate) async fn create(&self, token: &Token, create: Create) -> Result<Opened> {
         let key = session_key(token.record);
         let made = self.bounded(self.programs.run(&key, &create)).await?;
         if !made {
-            // 128 random bits were drawn before: this is a generator that does not work.
+            // Two draws of 128 random bits were equal: the generator is broken.
             return Err(crate::Error::gone());
         }
-        self.meter.created.increment(1);
-        // The times are the store's, and nobody asks a session that was just made for them.
-        let about = create.about(Timestamp::default().as_micros());
+        self.metrics.created.increment(1);
+        // The store sets the times, and nobody reads them from a session that was just created.
+        let metadata = create.metadata(Timestamp::default().as_micros());
         Ok(Opened {
-            about,
+            metadata,
             fields: Arc::new(create.fields),
             by: Secret::Current,
         })
@@ -35,7 +58,7 @@ impl Sessions {
     pub(crate) fn new_session(
         &self,
         token: &Token,
-        owner: Option<Owner>,
+        user: Option<SessionUser>,
         options: &SignInOptions,
         fields: Fields,
     ) -> Create {
@@ -43,7 +66,7 @@ impl Sessions {
             hash: token.hash(),
             idle: self.idle(),
             absolute: self.absolute(options),
-            owner,
+            user,
             choice: Choice::of(options),
             fields,
         }
@@ -53,11 +76,11 @@ impl Sessions {
     pub(crate) async fn apply(
         &self,
         session: DeviceId,
-        era: i64,
+        generation: i64,
         changes: Vec<(Box<str>, Change)>,
     ) -> Result<Applied> {
         let apply = Apply {
-            era,
+            generation,
             idle: self.idle(),
             max_weight: self.settings.max_weight,
             changes,
@@ -65,11 +88,11 @@ impl Sessions {
         let key = session_key(session);
         let applied = self.bounded(self.programs.run(&key, &apply)).await;
         let counter = match &applied {
-            Ok(Applied::Done) => &self.meter.write_done,
-            Ok(Applied::Gone) => &self.meter.write_gone,
-            Ok(Applied::Conflict(_)) => &self.meter.write_conflict,
-            Ok(Applied::NotAnInteger | Applied::TooLarge) => &self.meter.write_refused,
-            Err(_) => &self.meter.write_failed,
+            Ok(Applied::Done) => &self.metrics.write_done,
+            Ok(Applied::Gone) => &self.metrics.write_gone,
+            Ok(Applied::Conflict(_)) => &self.metrics.write_conflict,
+            Ok(Applied::NotAnInteger | Applied::TooLarge) => &self.metrics.write_refused,
+            Err(_) => &self.metrics.write_failed,
         };
         counter.increment(1);
         applied
@@ -97,26 +120,28 @@ impl Sessions {
         self.bounded(self.programs.run(&key, &rotate)).await
     }
 
-    /// Ends one session, and tells whether it is gone now. Where it is a user's it has to be that
-    /// user's, and leaves the list at the same time. One round trip.
+    /// Ends one session, and returns whether it is gone now.
+    ///
+    /// If `of` is given, the session must belong to that user, and is removed from the user's list too. One
+    /// round trip.
     pub(crate) async fn end(&self, session: DeviceId, of: Option<&Arc<str>>) -> Result<bool> {
         let key = session_key(session);
-        let whose = of.cloned().map_or(Whose::Anybodys, Whose::Of);
+        let whose = of.cloned().map_or(Whose::Anyone, Whose::Of);
         let destroy = Destroy { whose };
         let Some(user) = of else {
             return self.bounded(self.programs.run(&key, &destroy)).await;
         };
-        let (list, withdraw) = (owner_key(user), Withdraw(vec![session]));
+        let (list, withdraw) = (user_key(user), Withdraw(vec![session]));
         let gone = self.bounded(async {
             let (mut destroyed, mut withdrawn) = (Run::new(&destroy), Run::new(&withdraw));
             let calls = [(&key, &mut destroyed as _), (&list, &mut withdrawn as _)];
-            // A list that still names it is no harm: who reads it looks at the sessions too.
+            // A list that still names the session does no harm: readers check the sessions too.
             let [done, _] = self.programs.run_each(calls).await;
             destroyed.reply(done)
         });
         let gone = gone.await?;
         if gone {
-            self.meter.ended.increment(1);
+            self.metrics.ended.increment(1);
         }
         Ok(gone)
     }
@@ -125,7 +150,7 @@ impl Sessions {
         self.settings.lifetime.idle().as_micros()
     }
 
-    /// How long a session may live, in microseconds, as its sign-in chose or else as the app says.
+    /// Returns how long a session may live, in microseconds.
     pub(crate) fn absolute(&self, options: &SignInOptions) -> i64 {
         let life = options.lifetime.unwrap_or(self.settings.lifetime);
         life.absolute().as_micros()
@@ -136,6 +161,6 @@ pub(super) fn session_key(session: DeviceId) -> Key {
     Key::new(SessionRecord::KIND, session)
 }
 
-pub(super) fn owner_key(user: &str) -> Key {
-    Key::new(OwnerRecord::KIND, OwnerTag::of(user))
+pub(super) fn user_key(user: &str) -> Key {
+    Key::new(UserRecord::KIND, UserTag::of(user))
 }

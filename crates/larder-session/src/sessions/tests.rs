@@ -1,4 +1,4 @@
-//! Devices that give way at the cap, with somebody who signs in on one of them in between.
+//! Evicting a device while its user signs in on it again.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -14,9 +14,9 @@ use tokio::sync::Notify;
 use super::Sessions;
 use crate::SignInOptions;
 use crate::record::{Choice, Fields, SignIn};
-use crate::token::{DeviceId, OwnerTag, Token};
+use crate::token::{DeviceId, Token, UserTag};
 
-/// Programs of which many at once, as an eviction runs them, wait until the test lets them go on.
+/// Programs whose batches, such as an eviction, wait until the test opens the gate.
 struct Gated {
     inner: Arc<dyn Programs>,
     arrived: Notify,
@@ -50,30 +50,30 @@ fn user() -> Arc<str> {
 
 async fn begin(sessions: &Sessions) -> Token {
     let options = SignInOptions::new();
-    let token = Token::random(DeviceId::random(), Some(OwnerTag::of("ada")));
-    let owner = sessions
+    let token = Token::random(DeviceId::random(), Some(UserTag::of("ada")));
+    let user = sessions
         .enroll(token.record, &user(), &options)
         .await
         .unwrap();
-    let create = sessions.new_session(&token, Some(owner), &options, Fields::new());
+    let create = sessions.new_session(&token, Some(user), &options, Fields::new());
     sessions.create(&token, create).await.unwrap();
     token
 }
 
-async fn sign_in_anew(sessions: &Sessions, from: &Token) -> Token {
+async fn sign_in_again(sessions: &Sessions, from: &Token) -> Token {
     let options = SignInOptions::new();
-    let owner = sessions
+    let user = sessions
         .enroll(from.record, &user(), &options)
         .await
         .unwrap();
-    let to = Token::random(from.record, Some(OwnerTag::of("ada")));
+    let to = Token::random(from.record, Some(UserTag::of("ada")));
     let sign_in = SignIn {
-        owner,
+        user,
         absolute: sessions.absolute(&options),
         choice: Choice::of(&options),
     };
-    let era = sessions.rotate(from, &to, Some(sign_in)).await.unwrap();
-    assert!(era.is_some(), "the session is still there");
+    let generation = sessions.rotate(from, &to, Some(sign_in)).await.unwrap();
+    assert!(generation.is_some(), "the session is still there");
     to
 }
 
@@ -84,7 +84,7 @@ async fn holds(store: Arc<dyn Store>) {
         .with_max_devices(1);
     let phone = begin(&sessions).await;
 
-    // A sign-in on the laptop makes the phone give way, and has not ended it yet.
+    // A sign-in on the laptop evicts the phone, and has not ended it yet.
     let gate = Arc::new(Gated {
         inner: sessions.programs.clone(),
         arrived: Notify::new(),
@@ -95,16 +95,16 @@ async fn holds(store: Arc<dyn Store>) {
     let laptop = tokio::spawn(async move { begin(&gated).await });
     gate.arrived.notified().await;
 
-    // The phone signs in anew, with room for both.
+    // The phone signs in again, with room for both.
     let sessions = sessions.with_max_devices(2);
-    let phone = sign_in_anew(&sessions, &phone).await;
+    let phone = sign_in_again(&sessions, &phone).await;
     gate.open.notify_one();
     let laptop = laptop.await.unwrap();
     for token in [phone, laptop] {
         assert!(sessions.open(&token).await.unwrap().is_some());
     }
 
-    // Who does not sign in anew is ended, also if it all happens at one moment of the clock.
+    // A device that does not sign in again is ended, also if all happens in one tick of the clock.
     let tablet = begin(&sessions.clone().with_max_devices(1)).await;
     assert!(sessions.open(&tablet).await.unwrap().is_some());
     for token in [phone, laptop] {
@@ -113,13 +113,13 @@ async fn holds(store: Arc<dyn Store>) {
 }
 
 #[tokio::test]
-async fn a_device_that_gave_way_and_signs_in_anew_meanwhile_stays_in_memory() {
+async fn an_evicted_device_that_signs_in_again_meanwhile_stays_in_memory() {
     let store = MokaStore::builder().with_clock(ManualClock::default());
     holds(Arc::new(store.build())).await;
 }
 
 #[tokio::test]
-async fn a_device_that_gave_way_and_signs_in_anew_meanwhile_stays_on_redis() {
+async fn an_evicted_device_that_signs_in_again_meanwhile_stays_on_redis() {
     let server = RedisServer::start().unwrap();
     let store = RedisStore::builder(&server.url())
         .with_virtual_time(ManualClock::default())

@@ -1,22 +1,22 @@
-//! What time it is for the store, without asking it each time.
+//! The store's time, without asking the store each time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use larder_store::Programs;
 
-/// For how long an answer of the store tells its time, in microseconds: a second.
+/// How long an answer about the store's time is used, in microseconds: a second.
 const FRESH: i64 = 1_000_000;
 
-/// What the store's clock shows, told by how far it was from this process's when it was last asked.
+/// The store's clock, as an offset to this process's clock when the store was last asked.
 ///
-/// It decides only whether the idle deadline is due to be slid, and whether the grace of an id that was
-/// replaced is over. Whether a session has ended is the store's own to say.
+/// It only decides whether to extend the idle deadline, and whether a grace is over. The store itself
+/// decides whether a session has ended.
 pub(super) struct StoreTime {
     began: Instant,
-    /// What is added to the microseconds since then.
+    /// What to add to the microseconds since `began`.
     offset: AtomicI64,
-    /// Until when that counts, in the same microseconds; 0 where nothing is known.
+    /// Until when the offset is used, in the same microseconds; 0 if it is unknown.
     until: AtomicI64,
 }
 
@@ -29,8 +29,9 @@ impl StoreTime {
         }
     }
 
-    /// The time, in microseconds; nothing where the store is to be asked. Of many who come when it is
-    /// to be asked again one is told so, and the others are told what was known.
+    /// Returns the time in microseconds. None if the caller should ask the store.
+    ///
+    /// When it is time to ask again, only one caller is told so; the others get the old offset.
     pub(super) fn now(&self, programs: &dyn Programs) -> Option<i64> {
         if let Some(now) = programs.now() {
             return Some(now.as_micros());
@@ -40,7 +41,7 @@ impl StoreTime {
         is_known.then(|| here + self.offset.load(Ordering::Relaxed))
     }
 
-    /// The store has said that it is `now`.
+    /// Takes over that the store's time is `now`.
     pub(super) fn learn(&self, now: i64) {
         let here = self.here();
         self.offset.store(now - here, Ordering::Relaxed);
@@ -55,7 +56,7 @@ impl StoreTime {
     }
 
     fn here(&self) -> i64 {
-        // No process runs for 2^63 microseconds.
+        // A process does not run for 2^63 microseconds.
         i64::try_from(self.began.elapsed().as_micros()).unwrap_or(i64::MAX)
     }
 }

@@ -1,32 +1,33 @@
-//! What is asked of the store about all sessions of a user's.
+//! The store calls for all sessions of a user.
 
 use std::sync::Arc;
 
 use larder_store::Run;
 
 use super::Sessions;
-use super::steps::{owner_key, session_key};
-use crate::owner::{Enroll, Enrolled, ReadStanding, Revocation, Revoke, SKEW, Withdraw};
-use crate::record::{Destroy, Owner, Peek, Whose};
+use super::steps::{session_key, user_key};
+use crate::record::{Destroy, Peek, SessionUser, Whose};
 use crate::token::{DeviceId, random};
+use crate::users::{Enroll, Enrolled, ReadRevocationState, Revocation, Revoke, SKEW, Withdraw};
 use crate::{Result, SignInOptions};
 
 impl Sessions {
-    /// Puts a session on a user's list, and ends those that give way to it. One round trip, and one
-    /// more where one gives way.
+    /// Adds a session to a user's list, and ends those that it evicts.
+    ///
+    /// One round trip, and one more if it evicts any.
     pub(crate) async fn enroll(
         &self,
         session: DeviceId,
         user: &Arc<str>,
         options: &SignInOptions,
-    ) -> Result<Owner> {
+    ) -> Result<SessionUser> {
         let enroll = Enroll {
             session,
             epoch: random(),
             life: self.absolute(options) + SKEW,
             cap: self.settings.max_devices,
         };
-        let key = owner_key(user);
+        let key = user_key(user);
         let enrolled = self.bounded(self.programs.run(&key, &enroll)).await?;
         let Enrolled {
             epoch,
@@ -34,19 +35,20 @@ impl Sessions {
             evicted,
         } = enrolled;
         if !evicted.is_empty() {
-            // What somebody has signed in on since is on the list again, and stays.
+            // A session that somebody signed in on again since is on the list again, and stays.
             let before = Whose::SignedInBefore(user.clone(), since);
             self.end_all(&evicted, &before).await;
         }
-        Ok(Owner {
-            user: user.clone(),
+        Ok(SessionUser {
+            id: user.clone(),
             epoch,
             since,
         })
     }
 
-    /// Ends sessions, and tells which of them are gone now. One that cannot be ended stays until its
-    /// deadline. One round trip for each node.
+    /// Ends sessions, and returns those that are gone now.
+    ///
+    /// A session that cannot be ended stays until its deadline. One round trip per node.
     async fn end_all(&self, sessions: &[DeviceId], whose: &Whose) -> Vec<DeviceId> {
         let destroy = |id: &DeviceId| {
             let whose = whose.clone();
@@ -58,53 +60,53 @@ impl Sessions {
         let answers = sessions.iter().zip(answers);
         let ended = answers.filter(|(_, gone)| matches!(gone, Ok(true)));
         let ended: Vec<_> = ended.map(|(id, _)| *id).collect();
-        self.meter.ended.increment(ended.len() as u64);
+        self.metrics.ended.increment(ended.len() as u64);
         ended
     }
 
-    /// Takes sessions off a user's list. A failure changes nothing but that: who reads the list looks
-    /// at the sessions too.
+    /// Removes sessions from a user's list. A failure does no harm: readers check the sessions too.
     async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
-        let (list, withdraw) = (owner_key(user), Withdraw(sessions));
+        let (list, withdraw) = (user_key(user), Withdraw(sessions));
         let withdrawn = self.programs.run(&list, &withdraw);
-        // It was counted, and told once.
+        // The failure is logged and counted already.
         let _ = self.bounded(withdrawn).await;
     }
 
-    /// Whether a session is alive and in force as that of `owner`, now. One round trip.
-    pub(crate) async fn is_in_force(&self, session: DeviceId, owner: &Owner) -> Result<bool> {
-        let (own, list) = (session_key(session), owner_key(&owner.user));
+    /// Returns whether a session is alive, belongs to `user` and is not revoked. One round trip.
+    pub(crate) async fn is_in_force(&self, session: DeviceId, user: &SessionUser) -> Result<bool> {
+        let (own, list) = (session_key(session), user_key(&user.id));
         let both = self.bounded(async {
-            let (mut peek, mut standing) = (Run::new(&Peek), Run::new(&ReadStanding));
-            let calls = [(&own, &mut peek as _), (&list, &mut standing as _)];
+            let (mut peek, mut revocation) = (Run::new(&Peek), Run::new(&ReadRevocationState));
+            let calls = [(&own, &mut peek as _), (&list, &mut revocation as _)];
             let [first, second] = self.programs.run_each(calls).await;
-            Ok((peek.reply(first)?, standing.reply(second)?))
+            Ok((peek.reply(first)?, revocation.reply(second)?))
         });
-        let (Some(peeked), Some(standing)) = both.await? else {
+        let (Some(peeked), Some(revocation)) = both.await? else {
             return Ok(false);
         };
-        let is_same = peeked.owner.user == owner.user;
-        Ok(is_same && standing.covers(session, &peeked.owner))
+        let is_same = peeked.user.id == user.id;
+        Ok(is_same && revocation.covers(session, &peeked.user))
     }
 
-    /// Takes a user's sessions out of force: in force after one round trip, and cleared up in two
-    /// more. It tells whether whoever asked could.
+    /// Revokes a user's sessions, and returns whether the asking session was allowed to.
+    ///
+    /// In force after one round trip; two more free space.
     pub(crate) async fn revoke_by(
         &self,
         user: &Arc<str>,
-        by: Option<(DeviceId, Owner)>,
+        by: Option<(DeviceId, SessionUser)>,
         spared: Option<DeviceId>,
     ) -> Result<bool> {
         let epoch = random();
         let revoke = Revoke { epoch, spared, by };
-        let key = owner_key(user);
+        let key = user_key(user);
         match self.bounded(self.programs.run(&key, &revoke)).await? {
             Revocation::Gone => Ok(false),
             Revocation::Done(sessions) => {
-                self.meter.revoked.increment(1);
+                self.metrics.revoked.increment(1);
                 if !sessions.is_empty() {
-                    // They are out of force already, and only take room. What somebody has signed in
-                    // on since is not.
+                    // They are revoked already, and only take space. A session that somebody signed in on
+                    // again since is not.
                     let before = Whose::OfBefore(user.clone(), epoch);
                     let ended = self.end_all(&sessions, &before).await;
                     self.withdraw(user, ended).await;

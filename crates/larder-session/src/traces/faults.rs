@@ -1,4 +1,4 @@
-//! Mistakes that somebody could make in the Lua, each as what is replaced by what.
+//! Plants mistakes in the Lua, each a text and its replacement, and checks that the traces see them.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use larder_store::{Effect, Program, Programs, Record, Script};
 use larder_test::server::RedisServer;
 use larder_test::trace::{Divergence, Sabotaged, Step, trace};
 
-use super::{owner, pair, session};
-use crate::owner::{Enroll, OwnerRecord, ReadStanding, Revoke};
+use super::{pair, session, user};
 use crate::record::{Apply, Create, Destroy, Left, Read, Rotate, SessionRecord, Touch};
+use crate::users::{Enroll, ReadRevocationState, Revoke, UserRecord};
 
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_is_caught() {
@@ -35,7 +35,7 @@ async fn every_planted_fault_in_the_lua_is_caught() {
             Touch::SCRIPT,
             ("'SETRANGE', KEYS[1], 33", "'SETRANGE', KEYS[1], 32"),
         ),
-        (Apply::SCRIPT, (" or s.era ~= tonumber(ARGV[1])", "")),
+        (Apply::SCRIPT, (" or s.generation ~= tonumber(ARGV[1])", "")),
         (
             Apply::SCRIPT,
             ("now < s.absolute_at", "now <= s.absolute_at"),
@@ -109,28 +109,36 @@ async fn every_planted_fault_in_the_lua_is_caught() {
     ];
     for &(script, fault) in sessions {
         let caught = is_caught::<SessionRecord>(&server, script, fault, session::next).await;
-        assert!(caught.is_some(), "{}: {fault:?} went unseen", script.name());
+        assert!(
+            caught.is_some(),
+            "{}: {fault:?} was not caught",
+            script.name()
+        );
     }
-    let owners: &[(&'static Script, (&str, &str))] = &[
+    let users: &[(&'static Script, (&str, &str))] = &[
         (Enroll::SCRIPT, ("math.max(latest, ends)", "ends")),
         (Enroll::SCRIPT, ("now < ends", "now <= ends")),
         (Enroll::SCRIPT, ("return a < b", "return a > b")),
         (Enroll::SCRIPT, ("since + 1", "0")),
         (Enroll::SCRIPT, ("'n', num(since), ", "")),
         (
-            ReadStanding::SCRIPT,
+            ReadRevocationState::SCRIPT,
             ("'HGET', KEYS[1], 'e'", "'HGET', KEYS[1], 'x'"),
         ),
         (Revoke::SCRIPT, (" and spared ~= ARGV[3]", "")),
         (Revoke::SCRIPT, ("ARGV[1] .. ARGV[2]", "ARGV[1] .. spared")),
     ];
-    for &(script, fault) in owners {
-        let caught = is_caught::<OwnerRecord>(&server, script, fault, owner::next).await;
-        assert!(caught.is_some(), "{}: {fault:?} went unseen", script.name());
+    for &(script, fault) in users {
+        let caught = is_caught::<UserRecord>(&server, script, fault, user::next).await;
+        assert!(
+            caught.is_some(),
+            "{}: {fault:?} was not caught",
+            script.name()
+        );
     }
 }
 
-/// Runs the traces with one change in one script, and tells whether any of them saw it.
+/// Runs the traces with one change in one script, and returns the first divergence that they saw.
 async fn is_caught<R: Record>(
     server: &RedisServer,
     script: &'static Script,

@@ -1,8 +1,8 @@
 //! Holds the Lua of each program against its Rust, on the edges of deadlines.
 
 mod faults;
-mod owner;
 mod session;
+mod user;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use larder_store::{ManualClock, Program, Record, Store, Timestamp};
 use larder_test::server::RedisServer;
 use larder_test::trace::{Pair, Step, step, trace};
 
-use crate::owner::OwnerRecord;
 use crate::record::SessionRecord;
+use crate::users::UserRecord;
 
 const SPANS: [i64; 4] = [1, 1_000, 1_500_001, 60_000_000];
 
@@ -71,5 +71,5 @@ async fn the_programs_on_a_session_do_the_same_in_lua_and_in_rust() {
 
 #[tokio::test]
 async fn the_programs_on_a_user_do_the_same_in_lua_and_in_rust() {
-    holds::<OwnerRecord>(owner::next).await;
+    holds::<UserRecord>(user::next).await;
 }

@@ -5,7 +5,8 @@ use larder_test::trace::{Step, step};
 
 use super::{after, span, user};
 use crate::record::{
-    Apply, Change, Choice, Create, Destroy, Left, Owner, Peek, Read, Rotate, SignIn, Touch, Whose,
+    Apply, Change, Choice, Create, Destroy, Left, Peek, Read, Rotate, SessionUser, SignIn, Touch,
+    Whose,
 };
 
 /// Any program on a session.
@@ -14,7 +15,7 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
     match rng.u8(..16) {
         0 | 1 => step(Read, |stored, _| match stored {
             None => Vec::new(),
-            Some(stored) => [stored.about.idle_at, stored.about.absolute_at]
+            Some(stored) => [stored.metadata.idle_at, stored.metadata.absolute_at]
                 .map(Timestamp::from_micros)
                 .to_vec(),
         }),
@@ -28,7 +29,7 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             let changes = names[..rng.usize(..5)].iter();
             let changes = changes.map(|name| ((*name).into(), change(rng))).collect();
             let apply = Apply {
-                era: rng.i64(1..4),
+                generation: rng.i64(1..4),
                 idle,
                 max_weight: 120,
                 changes,
@@ -36,14 +37,14 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             after(apply, vec![idle])
         }
         9..=11 => {
-            let owner = rng.bool().then(|| owner(rng));
+            let user = rng.bool().then(|| session_user(rng));
             let names = ["a", "b", "larder.device"];
             let fields = names[..rng.usize(..4)].iter();
             let create = Create {
                 hash: hash(rng),
                 idle,
                 absolute,
-                owner,
+                user,
                 choice: choice(rng),
                 fields: fields.map(|name| ((*name).into(), bytes(rng))).collect(),
             };
@@ -51,7 +52,7 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
         }
         12 | 13 => {
             let sign_in = rng.bool().then(|| SignIn {
-                owner: owner(rng),
+                user: session_user(rng),
                 absolute,
                 choice: choice(rng),
             });
@@ -68,7 +69,7 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
         14 => after(Peek, Vec::new()),
         _ => {
             let whose = match rng.u8(..4) {
-                0 => Whose::Anybodys,
+                0 => Whose::Anyone,
                 1 => Whose::Of(user(rng)),
                 2 => Whose::OfBefore(user(rng), [rng.u8(..2); 16]),
                 _ => Whose::SignedInBefore(user(rng), rng.i64(0..4)),
@@ -118,9 +119,9 @@ fn hash(rng: &mut Rng) -> [u8; 32] {
     [rng.u8(1..4); 32]
 }
 
-fn owner(rng: &mut Rng) -> Owner {
-    Owner {
-        user: user(rng),
+fn session_user(rng: &mut Rng) -> SessionUser {
+    SessionUser {
+        id: user(rng),
         epoch: [rng.u8(..2); 16],
         since: rng.i64(0..4),
     }

@@ -7,8 +7,7 @@ use http::request::Parts;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use larder_session::{
-    Error, OnFailure, RequireUser, ReturnPath, Session, SessionCookie, SessionKey, SessionLayer,
-    SignInPage,
+    Error, OnFailure, RequireUser, ReturnPath, Session, SessionKey, SessionLayer, SignInPage,
 };
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
@@ -57,9 +56,7 @@ async fn get_page(app: &Router, path: &str, cookie: Option<&str>) -> (StatusCode
 #[tokio::test]
 async fn handlers_take_a_session_and_a_user() {
     let world = World::memory(Time::Manual).await;
-    let layer = |on_failure| {
-        SessionLayer::new(world.sessions(), SessionCookie::default(), on_failure).unwrap()
-    };
+    let layer = |on_failure| SessionLayer::new(world.sessions()).with_on_failure(on_failure);
     let app = pages().layer(layer(OnFailure::Anonymous));
     let (status, body, cookie) = get_page(&app, "/", None).await;
     assert_eq!((status, &*body), (StatusCode::OK, "1"));
@@ -94,11 +91,9 @@ async fn home_of(user: Option<RequireUser>) -> String {
 }
 
 #[tokio::test]
-async fn a_handler_that_lets_everybody_in_is_told_who_is_signed_in() {
+async fn an_optional_user_accepts_every_visitor() {
     let world = World::memory(Time::Manual).await;
-    let layer = |on_failure| {
-        SessionLayer::new(world.sessions(), SessionCookie::default(), on_failure).unwrap()
-    };
+    let layer = |on_failure| SessionLayer::new(world.sessions()).with_on_failure(on_failure);
     let pages = || pages().route("/home", get(home_of));
     let app = pages().layer(layer(OnFailure::Unavailable));
     let (status, body, _) = get_page(&app, "/home", None).await;
@@ -130,11 +125,7 @@ async fn enter(session: Session, Query(Next { next }): Query<Next>) -> Result<Re
 
 /// An app whose users sign in at `/enter`, with pages below `/club`.
 fn club(world: &World) -> Router {
-    let layer = SessionLayer::new(
-        world.sessions(),
-        SessionCookie::default(),
-        OnFailure::Unavailable,
-    );
+    let layer = SessionLayer::new(world.sessions());
     let page = SignInPage::new("/enter?lang=en").unwrap();
     let rooms = Router::new()
         .route("/account", get(account).post(account))
@@ -144,7 +135,7 @@ fn club(world: &World) -> Router {
         .nest("/club", inner)
         .route("/enter", post(enter))
         .route("/api", get(account))
-        .layer(layer.unwrap())
+        .layer(layer)
 }
 
 async fn location(app: &Router, method: Method, path: &str) -> (StatusCode, Option<String>) {
@@ -162,10 +153,10 @@ async fn location(app: &Router, method: Method, path: &str) -> (StatusCode, Opti
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_the_sign_in_page_with_the_address_that_was_asked_for() {
+async fn a_visitor_without_a_user_is_redirected_to_the_sign_in_page_with_the_requested_address() {
     let world = World::memory(Time::Manual).await;
     let app = club(&world);
-    // Also where a nested router takes the front of the path away, and a host is named.
+    // Also behind a nested router that strips the path, and for an address with a host.
     for asked in [
         "/club/rooms/account?tab=2&x=%20y",
         "http://evil.example/club/rooms/account?tab=2&x=%20y",
@@ -185,7 +176,7 @@ async fn nobody_is_sent_to_the_sign_in_page_with_the_address_that_was_asked_for(
         (status, to.as_deref()),
         (StatusCode::SEE_OTHER, Some("/enter?lang=en"))
     );
-    // Where no page is named it is 401, and where the store fails it is 503.
+    // Without a sign-in page it is 401, and while the store fails it is 503.
     let (status, to) = location(&app, Method::GET, "/api").await;
     assert_eq!((status, to), (StatusCode::UNAUTHORIZED, None));
     let (.., cookie) = sign_in_and_go(&app, "/").await;
@@ -194,7 +185,7 @@ async fn nobody_is_sent_to_the_sign_in_page_with_the_address_that_was_asked_for(
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
-/// Signs in with `next` as the browser sends it, and tells where that leads.
+/// Signs in with `next` as the browser sends it, and returns the redirect's target.
 async fn sign_in_and_go(app: &Router, next: &str) -> (StatusCode, String, String) {
     let request = Request::post(format!("/enter?next={next}"));
     let request = request.body(axum::body::Body::empty()).unwrap();
@@ -241,7 +232,7 @@ async fn a_sign_in_leads_back_and_never_to_another_site() {
 }
 
 #[test]
-fn a_sign_in_page_is_one_of_this_site() {
+fn a_sign_in_page_must_be_a_path_of_this_site() {
     for wrong in [
         "",
         "sign-in",
@@ -274,12 +265,11 @@ async fn who(request: axum::extract::Request, next: middleware::Next) -> axum::r
 }
 
 #[tokio::test]
-async fn the_signed_in_user_is_had_from_the_parts_of_a_request() {
+async fn the_signed_in_user_is_found_in_the_parts_of_a_request() {
     let world = World::memory(Time::Manual).await;
     let app = club(&world);
     let (.., cookie) = sign_in_and_go(&app, "/").await;
-    let cookies = SessionCookie::default();
-    let layer = SessionLayer::new(world.sessions(), cookies, OnFailure::Unavailable).unwrap();
+    let layer = SessionLayer::new(world.sessions());
     let app = pages().layer(middleware::from_fn(who)).layer(layer);
     for (cookie, expected) in [(Some(&*cookie), Some("limit:{ada}")), (None, None)] {
         let mut request = Request::builder().uri("/account");
@@ -296,13 +286,9 @@ async fn the_signed_in_user_is_had_from_the_parts_of_a_request() {
 }
 
 #[tokio::test]
-async fn a_page_that_leaves_the_session_alone_says_nothing_of_cookies() {
+async fn a_page_that_does_not_use_the_session_has_no_vary_header() {
     let world = World::memory(Time::Manual).await;
-    let layer = |inner: Router| {
-        let cookies = SessionCookie::default();
-        let layer = SessionLayer::new(world.sessions(), cookies, OnFailure::Unavailable);
-        inner.layer(layer.unwrap())
-    };
+    let layer = |inner: Router| inner.layer(SessionLayer::new(world.sessions()));
     let plain = Router::new().route("/plain", get(async || "plain"));
     let held = async |session: Session| {
         let chunks = futures_util::stream::once(async move {

@@ -1,5 +1,5 @@
 use http::{Request, StatusCode, header};
-use larder_session::{OnFailure, SessionCookie, SessionLayer};
+use larder_session::{SessionCookie, SessionCookieBuilder, SessionLayer};
 
 use crate::support::{Browser, NAME, Reply, Site, on_both_stores};
 
@@ -138,7 +138,7 @@ on_both_stores! { Manual;
         assert_eq!(real.read(&site, "/get/a").await, "mine");
     }
 
-    async fn of_several_cookies_the_living_one_is_taken_in_any_order(world: World) {
+    async fn of_several_cookies_the_living_one_counts_in_any_order(world: World) {
         let site = world.site();
         let living = signed_in(&site, "ada").await;
         living.read(&site, "/set/a/mine").await;
@@ -185,7 +185,7 @@ on_both_stores! { Manual;
         }
     }
 
-    async fn of_a_users_living_sessions_the_latest_sign_in_is_taken_and_a_sign_out_ends_all(world: World) {
+    async fn of_a_users_living_sessions_the_latest_sign_in_counts_and_a_sign_out_ends_all(world: World) {
         let site = world.site();
         let first = signed_in(&site, "ada").await;
         let second = signed_in(&site, "ada").await;
@@ -208,7 +208,7 @@ on_both_stores! { Manual;
         assert!(world.sessions().devices("ada").await.unwrap().is_empty());
     }
 
-    async fn between_two_users_nobody_is_chosen_until_somebody_signs_in(world: World) {
+    async fn with_cookies_of_two_users_nobody_is_signed_in_until_the_next_sign_in(world: World) {
         let site = world.site();
         let (ada, grace) = (signed_in(&site, "ada").await, signed_in(&site, "grace").await);
         let [ada, grace] = [ada, grace].map(|browser| browser.cookie().unwrap());
@@ -235,11 +235,13 @@ on_both_stores! { Manual;
         assert_eq!(world.switch.operations() - before, 8);
     }
 
-    async fn a_sign_in_after_a_domain_was_added_takes_away_the_cookie_of_before(world: World) {
-        let cookie = || SessionCookie::default().with_name(NAME.trim_start_matches("__Host-"));
-        let layer = |cookie| SessionLayer::new(world.sessions(), cookie, OnFailure::Unavailable);
-        let (old, new) = (cookie(), cookie().with_domain("example.org"));
-        let (old, new) = (Site::new(layer(old).unwrap()), Site::new(layer(new).unwrap()));
+    async fn a_sign_in_after_a_domain_was_added_removes_the_old_cookie(world: World) {
+        let cookie = || SessionCookie::builder().with_name(NAME.trim_start_matches("__Host-"));
+        let site = |cookie: SessionCookieBuilder| {
+            let layer = SessionLayer::new(world.sessions());
+            Site::new(layer.with_cookie(cookie.build().unwrap()))
+        };
+        let (old, new) = (site(cookie()), site(cookie().with_domain("example.org")));
         let set = |reply: &Reply| -> Vec<String> {
             let all = reply.headers.get_all("set-cookie").iter();
             all.map(|set| set.to_str().unwrap().to_owned()).collect()
@@ -248,7 +250,7 @@ on_both_stores! { Manual;
                        Expires=Thu, 01 Jan 1970 00:00:00 GMT";
         let first = set(&ask(&old, "/log-in/ada", &[]).await).remove(0);
         let host = first.split(';').next().unwrap().to_owned();
-        // Nobody who has no cookie is told of one.
+        // A visitor without a cookie gets no removal.
         assert_eq!(set(&ask(&new, "/log-in/ada", &[]).await).len(), 1);
         let sent = set(&ask(&new, "/log-in/ada", std::slice::from_ref(&host)).await);
         let [gone, given] = &sent[..] else { panic!("{sent:?}") };
@@ -265,7 +267,7 @@ on_both_stores! { Manual;
         assert!(own.contains("; Domain=example.org; ") && own.contains("; Max-Age=0; "), "{own}");
     }
 
-    async fn what_is_inserted_after_a_sign_out_is_a_new_session(world: World) {
+    async fn an_insert_after_a_sign_out_begins_a_new_session(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/log-in/ada").await;
         browser.read(&site, "/set/a/1").await;

@@ -29,7 +29,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/count").await, "4");
     }
 
-    async fn an_update_makes_a_session_where_there_is_none(world: World) {
+    async fn an_update_creates_a_session_if_there_is_none(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         assert_eq!(browser.read(&site, "/update").await, "1");
         assert_eq!(browser.read(&site, "/update").await, "2");
@@ -44,7 +44,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/show-flash").await, "");
     }
 
-    async fn what_is_too_large_is_refused_and_leaves_the_session_as_it_was(world: World) {
+    async fn a_value_that_is_too_large_is_refused_and_changes_nothing(world: World) {
         let sessions = world.sessions().with_max_value(1000).with_max_bytes(3000);
         let (site, browser) = (World::site_of(sessions), Browser::new());
         browser.read(&site, "/set/a/1").await;
@@ -64,7 +64,7 @@ on_both_stores! { Manual;
         browser.read(&site, "/set-large/f/900").await;
     }
 
-    async fn a_server_error_undoes_what_was_to_be_written_at_the_end(world: World) {
+    async fn a_server_error_drops_the_collected_changes(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         let reply = browser.get(&site, "/failing/set/a/1").await;
         assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -77,7 +77,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/count").await, "0");
     }
 
-    async fn what_is_written_at_once_stays_when_the_handler_fails(world: World) {
+    async fn immediate_writes_stay_when_the_handler_fails(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         let reply = browser.get(&site, "/failing/save/1").await;
         assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -97,7 +97,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&one, "/whoami").await, "");
     }
 
-    async fn the_number_of_fields_is_bounded_by_what_each_takes(world: World) {
+    async fn the_number_of_fields_is_bounded_by_their_overhead(world: World) {
         let sessions = world.sessions().with_max_bytes(40 * 33);
         let (site, browser) = (World::site_of(sessions), Browser::new());
         let mut taken = 0;
@@ -109,7 +109,7 @@ on_both_stores! { Manual;
         assert_eq!(taken, 40 * 33 / 41);
     }
 
-    async fn no_way_to_write_passes_the_bound_on_the_whole_session(world: World) {
+    async fn no_write_exceeds_the_limit_of_the_session(world: World) {
         let sessions = world.sessions().with_max_value(1000).with_max_bytes(500);
         let site = World::site_of(sessions);
         for path in ["/set-large/b/600", "/update-large/b/600", "/many/100", "/many/11"] {
@@ -132,7 +132,7 @@ on_both_stores! { Manual;
         assert!(!reply.sets_cookie());
     }
 
-    async fn a_counter_counts_towards_the_bound(world: World) {
+    async fn a_counter_counts_towards_the_limit_of_the_session(world: World) {
         // 32 bytes, a name of 5, and 2 of a value of one digit.
         for (most, expected) in [(38, StatusCode::PAYLOAD_TOO_LARGE), (39, StatusCode::OK)] {
             let site = World::site_of(world.sessions().with_max_bytes(most));
@@ -144,7 +144,7 @@ on_both_stores! { Manual;
         }
     }
 
-    async fn what_makes_a_session_lighter_is_not_refused_when_the_bound_was_lowered(world: World) {
+    async fn a_change_that_shrinks_a_session_is_accepted_after_the_limit_was_lowered(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/set-large/a/900").await;
         let site = World::site_of(world.sessions().with_max_bytes(500));

@@ -15,7 +15,7 @@ async fn is_in(site: &Site, browser: &Browser) -> bool {
 }
 
 on_both_stores! { Manual;
-    async fn a_user_sees_the_devices_and_which_one_this_is(world: World) {
+    async fn a_user_sees_all_devices_and_the_current_one(world: World) {
         let site = world.site();
         let phone = signed_in(&site, "ada", "phone").await;
         world.advance_micros(1);
@@ -30,7 +30,7 @@ on_both_stores! { Manual;
         assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
     }
 
-    async fn the_handle_of_a_device_is_no_cookie(world: World) {
+    async fn a_device_id_is_not_a_cookie(world: World) {
         let site = world.site();
         let phone = signed_in(&site, "ada", "phone").await;
         let handle = phone.record();
@@ -52,7 +52,7 @@ on_both_stores! { Manual;
         assert_eq!(laptop.read(&other, &path).await, "true");
     }
 
-    async fn nobody_revokes_a_device_of_another_user(world: World) {
+    async fn a_user_cannot_revoke_a_device_of_another_user(world: World) {
         let site = world.site();
         let ada = signed_in(&site, "ada", "phone").await;
         let grace = signed_in(&site, "grace", "phone").await;
@@ -68,7 +68,7 @@ on_both_stores! { Manual;
         assert_eq!(visitor.get(&site, &path).await.status, StatusCode::UNAUTHORIZED);
     }
 
-    async fn to_revoke_ones_own_device_is_to_sign_out(world: World) {
+    async fn revoking_the_current_device_signs_out(world: World) {
         let site = world.site();
         let phone = signed_in(&site, "ada", "phone").await;
         let path = format!("/revoke/{}", phone.record());
@@ -121,7 +121,7 @@ on_both_stores! { Manual;
         sessions.revoke_all("nobody").await.unwrap();
     }
 
-    async fn past_the_cap_the_session_that_ends_first_is_ended(world: World) {
+    async fn beyond_the_limit_the_session_that_ends_first_is_ended(world: World) {
         let site = World::site_of(world.sessions().with_max_devices(3));
         let mut browsers = Vec::new();
         for _ in 0..5 {
@@ -137,7 +137,7 @@ on_both_stores! { Manual;
         assert!(is_in(&site, &browsers[3]).await);
     }
 
-    async fn the_list_is_rid_of_what_has_ended(world: World) {
+    async fn the_list_drops_sessions_that_have_ended(world: World) {
         let site = world.site();
         for _ in 0..3 {
             let browser = signed_in(&site, "ada", "x").await;
@@ -149,7 +149,7 @@ on_both_stores! { Manual;
 }
 
 #[tokio::test]
-async fn without_the_users_record_nobody_is_let_in_and_a_sign_in_mends_it() {
+async fn without_the_users_record_nobody_is_signed_in_and_a_sign_in_repairs_it() {
     use crate::support::Time;
     let world = World::redis(Time::Real).await;
     let (site, server) = (world.site(), world.server.as_ref().unwrap());

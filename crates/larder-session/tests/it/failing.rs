@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use larder_redis::RedisStore;
-use larder_session::{OnFailure, SessionCookie, SessionLayer, Sessions};
+use larder_session::{OnFailure, SessionLayer, Sessions};
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
 use larder_test::server::{RedisServer, Reply};
@@ -28,7 +28,7 @@ async fn away(world: &World, trouble: &Trouble) -> Browser {
 }
 
 on_both_stores! { Manual;
-    async fn declared_as_unavailable_a_failing_store_is_503_whatever_the_handler_made_of_it(world: World) {
+    async fn with_unavailable_a_failing_store_is_503_whatever_the_handler_returned(world: World) {
         let site = world.site_on_failure(OnFailure::Unavailable);
         for trouble in troubles() {
             let browser = away(&world, &trouble).await;
@@ -49,7 +49,7 @@ on_both_stores! { Manual;
         }
     }
 
-    async fn declared_as_anonymous_it_goes_on_without_a_session_and_the_session_stays(world: World) {
+    async fn with_anonymous_the_request_continues_without_a_session_and_the_session_stays(world: World) {
         let site = world.site_on_failure(OnFailure::Anonymous);
         for trouble in troubles() {
             let browser = away(&world, &trouble).await;
@@ -58,7 +58,7 @@ on_both_stores! { Manual;
                 assert_eq!((reply.status, &*reply.body), (StatusCode::OK, ""), "{path}");
                 assert!(!reply.sets_cookie(), "{path}");
             }
-            // What needs a user is never let through, and what signs in or out says that it failed.
+            // A page that needs a user stays closed, and signing in or out fails.
             for path in ["/account", "/log-in/grace", "/log-out", "/rotate", "/devices", "/update"] {
                 let reply = browser.get(&site, path).await;
                 assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
@@ -82,7 +82,7 @@ on_both_stores! { Manual;
         }
     }
 
-    async fn a_write_that_fails_at_the_end_is_not_passed_over(world: World) {
+    async fn a_write_that_fails_after_the_handler_returned_is_503(world: World) {
         let browser = Browser::new();
         let site = world.site_on_failure(OnFailure::Unavailable);
         browser.read(&site, "/set/a/1").await;
@@ -96,7 +96,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/get/a").await, "1");
     }
 
-    async fn a_failing_store_is_asked_once_a_request(world: World) {
+    async fn a_failing_store_is_asked_once_per_request(world: World) {
         let site = world.site_on_failure(OnFailure::Anonymous);
         let browser = away(&world, &Trouble::Fail(ErrorKind::NotSent)).await;
         let before = world.switch.operations();
@@ -136,9 +136,8 @@ async fn a_server_that_answers_nothing_is_503_within_the_deadline_of_the_store()
     let store = RedisStore::builder(&server.url()).with_deadline(Duration::from_millis(500));
     let store = store.connect().await.unwrap();
     let sessions = Sessions::new(Arc::new(store)).unwrap();
-    let cookie = SessionCookie::default();
-    let layer = SessionLayer::new(sessions, cookie, OnFailure::Unavailable);
-    let (site, visitor, user) = (Site::new(layer.unwrap()), Browser::new(), Browser::new());
+    let site = Site::new(SessionLayer::new(sessions));
+    let (visitor, user) = (Browser::new(), Browser::new());
     visitor.read(&site, "/set/a/1").await;
     user.read(&site, "/log-in/ada").await;
     server.stop().unwrap();
@@ -152,7 +151,7 @@ async fn a_server_that_answers_nothing_is_503_within_the_deadline_of_the_store()
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_session_are_none_and_a_sign_in_mends_them() {
+async fn damaged_records_count_as_absent_and_a_sign_in_repairs_them() {
     let world = World::redis(Time::Real).await;
     let (site, server) = (world.site(), world.server.as_ref().unwrap());
     let keys = |pattern: &str| match server.command(&["KEYS", pattern]).unwrap() {

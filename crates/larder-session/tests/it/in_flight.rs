@@ -31,7 +31,7 @@ async fn across(
 }
 
 on_both_stores! { Manual;
-    async fn a_write_that_ends_after_the_sign_out_writes_nothing(world: World) {
+    async fn a_request_that_ends_after_the_sign_out_writes_nothing(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         for page in ["/set/a/late", "/add/1", "/show-flash", "/save/late", "/update"] {
             browser.read(&site, "/log-in/ada").await;
@@ -46,7 +46,7 @@ on_both_stores! { Manual;
         }
     }
 
-    async fn what_is_to_be_written_at_once_says_that_the_session_is_gone(world: World) {
+    async fn an_immediate_write_reports_that_the_session_is_gone(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         for page in ["/save/late", "/update", "/rotate", "/revoke-others", "/revoke-all"] {
             browser.read(&site, "/log-in/ada").await;
@@ -77,7 +77,7 @@ on_both_stores! { Manual;
         assert_eq!(first.read(&site, "/whoami").await, "");
     }
 
-    async fn a_write_from_before_the_sign_in_does_not_reach_the_users_session(world: World) {
+    async fn a_write_from_before_the_sign_in_does_not_reach_the_session_of_the_user(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/set/a/before").await;
         let (held, reply) = across(&site, &browser, "/set/a/planted", async {
@@ -106,7 +106,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/whoami").await, "ada");
     }
 
-    async fn a_write_of_the_same_user_outlives_a_new_id(world: World) {
+    async fn a_write_of_the_same_user_survives_a_new_id(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/log-in/ada").await;
         for (page, other) in [("/set/a/1", "/rotate"), ("/set/b/2", "/log-in/ada")] {
@@ -144,7 +144,7 @@ on_both_stores! { Manual;
         assert_eq!(other.read(&site, "/whoami").await, "ada");
     }
 
-    async fn a_sign_in_after_the_session_ended_begins_a_new_one_with_nothing_of_it(world: World) {
+    async fn a_sign_in_after_the_session_ended_begins_an_empty_one(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/log-in/ada").await;
         browser.read(&site, "/set/a/old").await;
@@ -158,7 +158,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/whoami").await, "");
     }
 
-    async fn what_others_add_stays_whatever_a_request_did_to_the_counter_before_it_added(world: World) {
+    async fn increments_of_others_survive_any_operation_on_the_counter(world: World) {
         let site = world.site();
         for (ops, said, expected) in [
             ("a1,a2", "6 8 ", "15"),
@@ -194,7 +194,7 @@ on_both_stores! { Manual;
         }
     }
 
-    async fn a_sign_in_that_came_within_the_grace_ends_both_ids_also_when_the_grace_is_over(world: World) {
+    async fn a_sign_in_that_began_within_the_grace_ends_both_ids_after_it_too(world: World) {
         let sessions = world.sessions().with_grace(Ttl::from_secs(2));
         let (site, browser) = (World::site_of(sessions), Browser::new());
         browser.read(&site, "/log-in/ada").await;
@@ -208,7 +208,7 @@ on_both_stores! { Manual;
         assert_eq!(outdated.read(&site, "/whoami").await, "");
     }
 
-    async fn a_session_that_was_revoked_under_way_revokes_nothing(world: World) {
+    async fn a_session_that_was_revoked_during_its_request_revokes_nothing(world: World) {
         let (site, sessions) = (world.site(), world.sessions());
         let other = Browser::new();
         for page in ["/revoke/", "/revoke-others", "/revoke-all"] {

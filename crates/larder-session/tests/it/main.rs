@@ -1,4 +1,4 @@
-//! What sessions do, seen from a browser.
+//! Sessions, as a browser sees them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,6 +13,7 @@ mod metrics;
 mod races;
 mod responses;
 mod secrets;
+mod shapes;
 mod sign_in;
 mod support;
 mod time;

@@ -58,7 +58,7 @@ impl Counts {
 }
 
 #[tokio::test]
-async fn what_happens_is_counted_and_nobody_is_named() {
+async fn each_outcome_is_counted_and_no_metric_names_a_user() {
     let world = World::memory(Time::Manual).await;
     let counts = Counts::default();
     let site = metrics::with_local_recorder(&counts, || world.site());

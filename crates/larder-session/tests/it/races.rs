@@ -84,7 +84,7 @@ on_both_stores! { Real;
         }
     }
 
-    async fn a_sign_in_races_requests_that_came_with_the_id_before(world: World) {
+    async fn a_sign_in_races_requests_with_the_old_id(world: World) {
         let site = world.site();
         for round in 0..ROUNDS {
             let browser = Browser::new();
@@ -106,7 +106,7 @@ on_both_stores! { Real;
         }
     }
 
-    async fn of_two_sign_ins_at_once_both_are_in(world: World) {
+    async fn two_sign_ins_at_once_both_succeed(world: World) {
         let site = world.site();
         for round in 0..ROUNDS {
             let browser = Browser::new();
@@ -121,7 +121,7 @@ on_both_stores! { Real;
         }
     }
 
-    async fn of_two_devices_that_revoke_each_other_one_is_left(world: World) {
+    async fn of_two_devices_that_revoke_each_other_one_remains(world: World) {
         let site = Arc::new(world.site());
         for round in 0..ROUNDS {
             let (one, other) = (Browser::new(), Browser::new());

@@ -1,4 +1,4 @@
-//! Responses that end otherwise than in one go, and handlers that do not end at all.
+//! Streaming responses, responses without a body, and handlers that panic.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
-use larder_session::{ErrorKind, OnFailure, Session, SessionCookie, SessionKey, SessionLayer};
+use larder_session::{ErrorKind, Session, SessionCookie, SessionKey, SessionLayer};
 use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -19,8 +19,7 @@ use crate::support::{Browser, NAME, World, on_both_stores};
 const LATE: SessionKey<String> = SessionKey::new("late");
 
 fn layer(world: &World) -> SessionLayer {
-    let cookie = SessionCookie::default();
-    SessionLayer::new(world.sessions(), cookie, OnFailure::Unavailable).unwrap()
+    SessionLayer::new(world.sessions())
 }
 
 fn request(browser: &Browser) -> Request<()> {
@@ -30,7 +29,7 @@ fn request(browser: &Browser) -> Request<()> {
 }
 
 on_both_stores! { Manual;
-    async fn what_was_changed_at_once_holds_when_the_handler_panics(world: World) {
+    async fn immediate_changes_hold_when_the_handler_panics(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         for (path, user) in [("/panicking/log-in/ada", "ada"), ("/panicking/rotate", "grace")] {
             browser.read(&site, "/log-in/grace").await;
@@ -40,7 +39,7 @@ on_both_stores! { Manual;
                 tokio::spawn(async move { browser.get(&site, path).await })
             };
             assert!(panicking.await.unwrap_err().is_panic());
-            // No cookie went out, so nobody has the new id; the one before is dead all the same.
+            // No cookie was sent, so nobody has the new id; the old one is dead all the same.
             assert_eq!(old.read(&site, "/whoami").await, "", "{path}");
             let sessions = world.sessions();
             let devices = sessions.devices(user).await.unwrap();
@@ -57,7 +56,7 @@ on_both_stores! { Manual;
         assert!(world.sessions().devices("ada").await.unwrap().is_empty());
     }
 
-    async fn what_was_to_be_written_at_the_end_is_dropped_when_the_handler_panics(world: World) {
+    async fn collected_changes_are_dropped_when_the_handler_panics(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/set/a/1").await;
         let panicking = {
@@ -68,7 +67,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/get/a").await, "1");
     }
 
-    async fn a_head_request_has_a_session_as_a_get_has(world: World) {
+    async fn a_head_request_has_a_session_like_a_get(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         let head = Request::builder().method(Method::HEAD).uri("/set/a/1");
         let reply = site.call(head.body(String::new()).unwrap()).await;
@@ -109,7 +108,7 @@ on_both_stores! { Manual;
             assert_eq!(body.next().await.unwrap().unwrap(), event);
             assert!(session.user().await.unwrap().is_some());
         }
-        // What comes after the response cannot be told to the visitor.
+        // A change after the response could not reach the visitor.
         let late = "late".to_owned();
         for error in [
             session.insert(LATE, &late).await.unwrap_err(),
@@ -160,7 +159,7 @@ impl Future for Keeps {
 }
 
 #[tokio::test]
-async fn a_call_that_is_over_keeps_no_session_that_could_be_read() {
+async fn a_finished_call_keeps_no_session_alive() {
     use crate::support::Time;
     let world = World::memory(Time::Manual).await;
     let service = layer(&world).layer(service_fn(|request| Keeps(Some(request))));
@@ -168,11 +167,9 @@ async fn a_call_that_is_over_keeps_no_session_that_could_be_read() {
     assert!(!response.headers().contains_key(header::VARY));
 }
 
-#[tokio::test]
-async fn a_layer_whose_cookie_browsers_would_refuse_is_not_built() {
-    use crate::support::Time;
-    let world = World::memory(Time::Manual).await;
-    let cookie = SessionCookie::default;
+#[test]
+fn a_cookie_that_browsers_would_refuse_cannot_be_built() {
+    let cookie = SessionCookie::builder;
     for (wrong, fix) in [
         (cookie().insecure_over_plain_http(), "without a prefix"),
         (cookie().with_domain("example.org"), "__Secure-"),
@@ -180,8 +177,7 @@ async fn a_layer_whose_cookie_browsers_would_refuse_is_not_built() {
         (cookie().with_name("a b"), "token"),
         (cookie().with_name("a".repeat(4096)), "4096 octets"),
     ] {
-        let built = SessionLayer::new(world.sessions(), wrong, OnFailure::Anonymous);
-        let error = built.unwrap_err();
+        let error = wrong.build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains(fix), "{error}");
     }

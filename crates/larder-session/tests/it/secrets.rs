@@ -2,7 +2,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use http::Request;
-use larder_session::{OnFailure, Session, SessionCookie, SessionLayer};
+use larder_session::{OnFailure, Session, SessionLayer};
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
 use larder_test::server::Reply;
@@ -96,7 +96,7 @@ impl tracing::field::Visit for Line<'_> {
 }
 
 #[tokio::test]
-async fn no_log_error_or_debug_holds_an_id_a_secret_or_a_value() {
+async fn no_log_error_or_debug_output_contains_an_id_a_secret_or_a_value() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let world = World::memory(Time::Manual).await;
@@ -129,13 +129,9 @@ async fn no_log_error_or_debug_holds_an_id_a_secret_or_a_value() {
         world.switch.clear();
         browser.copy().get(&site, "/whoami").await;
     }
-    let layer = SessionLayer::new(
-        world.sessions(),
-        SessionCookie::default(),
-        OnFailure::Unavailable,
-    );
+    let layer = SessionLayer::new(world.sessions());
     let service = tower::Layer::layer(
-        &layer.unwrap(),
+        &layer,
         tower::service_fn(|request: Request<()>| async move {
             let session = request.extensions().get::<Session>().unwrap();
             let user = session.user().await.unwrap();
@@ -152,11 +148,11 @@ async fn no_log_error_or_debug_holds_an_id_a_secret_or_a_value() {
         .await
         .unwrap();
     let debug = String::from_utf8(body.to_bytes().into()).unwrap();
-    // The name of a device is what its user calls it, and is for showing.
+    // The name of a device is chosen by its user, and may be shown.
     said += &debug.replace("canary-device", "");
     assert!(said.contains("UserId(..)"), "{said}");
     let logged = log.0.lock().unwrap().clone();
-    assert!(logged.contains("the store of sessions fails"), "{logged}");
+    assert!(logged.contains("the store fails"), "{logged}");
     for text in [said, logged] {
         for secret in cookie.split('.').chain(["canary"]) {
             assert!(!text.contains(secret), "{secret} in {text}");

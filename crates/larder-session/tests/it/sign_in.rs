@@ -4,7 +4,7 @@ use crate::support::{Browser, World, on_both_stores};
 use larder_store::Ttl;
 
 on_both_stores! { Manual;
-    async fn a_sign_in_gives_a_new_id_and_the_one_before_is_dead_at_once(world: World) {
+    async fn a_sign_in_issues_a_new_id_and_the_old_one_is_dead_at_once(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/set/a/cart").await;
         let planted = browser.copy();
@@ -18,7 +18,7 @@ on_both_stores! { Manual;
         assert_eq!(planted.get(&site, "/account").await.status, StatusCode::UNAUTHORIZED);
     }
 
-    async fn a_sign_in_again_gives_a_new_id_too(world: World) {
+    async fn another_sign_in_issues_a_new_id_too(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/log-in/ada").await;
         browser.read(&site, "/set/a/1").await;
@@ -30,7 +30,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/get/a").await, "1");
     }
 
-    async fn nothing_of_another_users_stays(world: World) {
+    async fn no_field_of_another_user_stays(world: World) {
         let (site, browser) = (world.site(), Browser::new());
         browser.read(&site, "/log-in/ada").await;
         browser.read(&site, "/set/a/secret").await;
@@ -79,7 +79,7 @@ on_both_stores! { Manual;
         assert_eq!(before.read(&site, "/whoami").await, "");
     }
 
-    async fn a_grace_spares_requests_after_a_rotation_but_not_after_a_sign_in(world: World) {
+    async fn the_old_id_works_during_the_grace_of_a_rotation_but_not_of_a_sign_in(world: World) {
         let sessions = world.sessions().with_grace(Ttl::from_secs(2));
         let (site, browser) = (World::site_of(sessions), Browser::new());
         browser.read(&site, "/log-in/ada").await;
@@ -99,7 +99,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/whoami").await, "ada");
     }
 
-    async fn a_sign_in_by_the_id_before_a_rotation_ends_both_at_once(world: World) {
+    async fn a_sign_in_with_the_id_before_a_rotation_ends_both_at_once(world: World) {
         let sessions = world.sessions().with_grace(Ttl::from_secs(2));
         let site = World::site_of(sessions);
         for (owner, user, kept) in [("ada", "ada", "1"), ("ada", "grace", ""), ("", "ada", "1")] {
@@ -122,7 +122,7 @@ on_both_stores! { Manual;
         }
     }
 
-    async fn a_sign_out_or_a_revocation_by_the_id_before_a_rotation_ends_both_at_once(world: World) {
+    async fn a_sign_out_or_a_revocation_with_the_id_before_a_rotation_ends_both_at_once(world: World) {
         let sessions = world.sessions().with_grace(Ttl::from_secs(2));
         let (site, browser) = (World::site_of(sessions), Browser::new());
         for page in ["/log-out", "/revoke-all", "/revoke/"] {

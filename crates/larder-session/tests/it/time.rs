@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use larder_session::{CookieExpiry, Lifetime, OnFailure, SessionCookie, SessionLayer};
+use larder_session::{CookieExpiry, Lifetime, SessionCookie, SessionLayer};
 use larder_store::{Timestamp, Ttl};
 
 use crate::support::{Browser, Site, World, on_both_stores};
@@ -37,7 +37,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/get/a").await, "");
     }
 
-    async fn what_was_seen_a_moment_ago_is_not_written(world: World) {
+    async fn activity_within_the_touch_is_not_written(world: World) {
         let (site, browser) = (World::site_of(life(&world)), Browser::new());
         browser.read(&site, "/set/a/1").await;
         world.advance_micros(9_999_999);
@@ -69,7 +69,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/whoami").await, "");
     }
 
-    async fn what_has_ended_stays_dead_when_it_is_written(world: World) {
+    async fn a_session_that_has_ended_stays_dead_after_a_write(world: World) {
         let (site, browser) = (World::site_of(life(&world)), Browser::new());
         browser.read(&site, "/log-in/ada").await;
         let old = browser.copy();
@@ -80,7 +80,7 @@ on_both_stores! { Manual;
         assert_eq!(old.read(&site, "/get/a").await, "");
     }
 
-    async fn the_deadline_is_slid_beside_the_read_and_not_more_often_than_the_touch(world: World) {
+    async fn the_deadline_slides_after_the_read_and_at_most_once_per_touch(world: World) {
         let (site, browser) = (World::site_of(life(&world)), Browser::new());
         browser.read(&site, "/set/a/1").await;
         for (wait, operations) in [(9_999_999, 1), (1, 2), (9_999_999, 1), (1, 2)] {
@@ -122,7 +122,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/whoami").await, "");
     }
 
-    async fn the_next_sign_in_chooses_anew(world: World) {
+    async fn the_next_sign_in_chooses_again(world: World) {
         let longest = Lifetime::new(Ttl::from_secs(1_000), Ttl::from_secs(5_000)).unwrap();
         let sessions = life(&world).with_max_lifetime(longest);
         let (site, browser) = (World::site_of(sessions.clone()), Browser::new());
@@ -135,7 +135,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/whoami").await, "");
     }
 
-    async fn a_shorter_life_than_the_apps_holds_and_slides_by_its_own_touch(world: World) {
+    async fn a_shorter_lifetime_than_the_apps_holds_and_slides_by_its_own_touch(world: World) {
         let (site, browser) = (World::site_of(life(&world)), Browser::new());
         // Shorter than the touch of the app.
         browser.read(&site, "/log-in-for/ada/6/20").await;
@@ -154,7 +154,7 @@ on_both_stores! { Manual;
         assert_eq!(browser.read(&site, "/whoami").await, "");
     }
 
-    async fn a_life_past_the_bound_is_refused_before_anybody_is_signed_in(world: World) {
+    async fn a_lifetime_beyond_the_limit_is_refused_before_the_user_is_signed_in(world: World) {
         let longest = Lifetime::new(Ttl::from_secs(200), Ttl::from_secs(5_000)).unwrap();
         for (sessions, wrong) in [
             (life(&world), ["/log-in-for/ada/101/300", "/log-in-for/ada/100/301"]),
@@ -174,10 +174,10 @@ on_both_stores! { Manual;
         }
     }
 
-    async fn a_visitor_who_is_not_to_be_remembered_has_a_cookie_that_the_browser_forgets(world: World) {
-        let cookie = SessionCookie::default().persistent();
-        let layer = SessionLayer::new(life(&world), cookie, OnFailure::Unavailable);
-        let (site, browser) = (Site::new(layer.unwrap()), Browser::new());
+    async fn a_sign_in_can_choose_a_cookie_that_the_browser_forgets(world: World) {
+        let cookie = SessionCookie::builder().with_expiry(CookieExpiry::WithTheSession);
+        let layer = SessionLayer::new(life(&world)).with_cookie(cookie.build().unwrap());
+        let (site, browser) = (Site::new(layer), Browser::new());
         let reply = browser.get(&site, "/log-in-for/ada/100/300/closed").await;
         assert!(!reply.header("set-cookie").unwrap().contains("Max-Age"), "{reply:?}");
         let reply = browser.get(&site, "/rotate").await;

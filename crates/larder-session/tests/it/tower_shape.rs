@@ -3,15 +3,14 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use larder_session::{OnFailure, SessionCookie, SessionLayer, SessionService};
+use larder_session::{SessionLayer, SessionService};
 use larder_test::service::{ReadyProbe, check_errors};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::support::{Time, World};
 
 async fn layer() -> SessionLayer {
-    let sessions = World::memory(Time::Manual).await.sessions();
-    SessionLayer::new(sessions, SessionCookie::default(), OnFailure::Unavailable).unwrap()
+    SessionLayer::new(World::memory(Time::Manual).await.sessions())
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::record::{Change, Fields};
 use crate::{Error, ErrorKind, Result, value};
 
-/// The changes of one request that are yet to be written, at most one for each field.
+/// The changes of one request that are not written yet, at most one per field.
 #[derive(Default)]
 pub(super) struct Pending(BTreeMap<Box<str>, Change>);
 
@@ -26,7 +26,7 @@ impl Pending {
         self.0.get(name).cloned()
     }
 
-    /// Takes back the change of a field, and puts `change` in its place.
+    /// Replaces the change of a field by `change`, or removes it.
     pub(super) fn put_back(&mut self, name: &str, change: Option<Change>) {
         match change {
             Some(change) => self.0.insert(name.into(), change),
@@ -42,15 +42,15 @@ impl Pending {
         self.0.insert(name.into(), Change::Remove);
     }
 
-    /// Removes a field whose value was handed out: what somebody else puts there meanwhile stays.
+    /// Removes a field whose value the handler took. A value that others set in the meantime stays.
     ///
-    /// A field that this request also adds to is a counter. What was handed out of it is subtracted,
-    /// so that what others add meanwhile is neither lost nor handed out twice.
+    /// A field that this request also adds to is a counter: the taken amount is subtracted, so nothing that
+    /// others add is lost or taken twice.
     pub(super) fn take(&mut self, name: &str, stored: Option<&Bytes>) {
         let change = match (self.0.remove(name), stored) {
             (None, None) => return,
             (None, Some(stored)) => Change::Discard(stored.clone()),
-            // What was added here is taken here: to others nothing has happened.
+            // What this request added, it also took: for others nothing has happened.
             (Some(Change::Add(_)), None) => return,
             (Some(Change::Add(_)), Some(stored)) => Change::Tally {
                 seen: stored.clone(),
@@ -58,7 +58,7 @@ impl Pending {
             },
             (Some(Change::Tally { seen, .. }), _) => Change::Tally { seen, left: None },
             (Some(Change::Discard(seen)), _) => Change::Discard(seen),
-            // On top of a value that replaces whatever others put there.
+            // The taken value would have replaced any value of others.
             (Some(Change::Set(_) | Change::Remove | Change::Swap(..)), _) => Change::Remove,
         };
         self.0.insert(name.into(), change);
@@ -95,7 +95,7 @@ impl Pending {
         Ok(())
     }
 
-    /// A field with the change on top of what is stored.
+    /// Returns a field with its change applied to the stored value.
     pub(super) fn on_top_of(&self, name: &str, stored: Option<&Bytes>) -> Option<Bytes> {
         match self.0.get(name) {
             None => stored.cloned(),
@@ -103,7 +103,7 @@ impl Pending {
         }
     }
 
-    /// The changes for a step of the store.
+    /// The changes, for a step of the store.
     pub(super) fn changes(&self) -> Vec<(Box<str>, Change)> {
         let changes = self.0.iter();
         changes
@@ -111,7 +111,7 @@ impl Pending {
             .collect()
     }
 
-    /// The fields of a session that is made with these changes.
+    /// The fields of a session that is created with these changes.
     pub(super) fn fields(&self) -> Fields {
         let made = self.0.iter().filter_map(|(name, change)| {
             let value = change.of(None).ok().flatten()?;
@@ -124,7 +124,7 @@ impl Pending {
 pub(super) fn not_an_integer() -> Error {
     Error::new(
         ErrorKind::NotAnInteger,
-        "what is added to is an integer, and so is the sum, within 2^53",
+        "only an integer can be incremented, and the sum must be within ±2^53",
     )
 }
 

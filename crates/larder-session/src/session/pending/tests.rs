@@ -70,7 +70,7 @@ impl Request {
     }
 }
 
-/// The sequential reference: what one operation makes of a field that nobody else changes.
+/// The sequential reference: the effect of one operation on a field that no other request changes.
 fn alone(held: Option<Bytes>, op: &Op) -> Result<Option<Bytes>, ()> {
     match op {
         Set(to) => Ok(Some(int(*to))),
@@ -96,7 +96,7 @@ fn what_others_add_between_two_operations_is_kept_unless_it_is_replaced() {
         ([Add(1), Add(2)], Some(15), Some(10)),
         ([Take, Add(1)], Some(8), Some(8)),
         ([Add(1), Take], Some(7), Some(7)),
-        // Nobody has added to it here: what others put there stays as it is.
+        // This request has not added to it: a value that others set stays.
         ([Take, Take], Some(12), Some(7)),
         // A value that was set, or removed, is the last.
         ([Set(1), Add(2)], Some(3), Some(3)),
@@ -193,7 +193,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 }
 
 proptest! {
-    /// Where nobody else writes, a request does what its operations do one after the other.
+    /// Without other writers, a request has the effect of its operations one after the other.
     #[test]
     fn alone_a_request_does_what_its_operations_do_in_turn(stored in proptest::option::of(-20_i64..20), ops in ops()) {
         let mut request = Request::new(stored);
@@ -207,7 +207,7 @@ proptest! {
     }
 
     /// Where others add meanwhile, the outcome is that of some order in which the requests could have
-    /// come one after the other; a pure `take` is the one exception, and leaves what others changed.
+    /// come one after the other; a pure `take` is the one exception, and leaves changes of others.
     #[test]
     fn with_others_who_add_a_request_does_what_some_order_of_the_two_does(
         stored in proptest::option::of(-20_i64..20),
@@ -235,7 +235,7 @@ proptest! {
         );
     }
 
-    /// Where others put something else there, no operation panics, and what was set stays set.
+    /// If others set another type, no operation panics, and a value that was set stays set.
     #[test]
     fn what_is_set_last_is_the_last_whatever_others_put_there(stored in proptest::option::of(-20_i64..20), mut ops in ops(), to in -9_i64..10) {
         let mut request = Request::new(stored);

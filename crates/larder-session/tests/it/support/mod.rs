@@ -1,4 +1,4 @@
-//! A site, its visitors, and the two stores that it is tried on.
+//! A site, its visitors, and the two stores that it is tested on.
 
 mod browser;
 mod site;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_session::{OnFailure, SessionCookie, SessionLayer, Sessions};
+use larder_session::{OnFailure, SessionLayer, Sessions};
 use larder_store::{ManualClock, Store};
 use larder_test::faulty::{Faulty, Switch};
 use larder_test::server::RedisServer;
@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 pub(crate) use browser::{Browser, NAME, Reply};
 pub(crate) use site::Site;
 
-/// A store under test, its time, and what can go wrong with it.
+/// A store under test, with its clock and its faults.
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) switch: Switch,
@@ -27,7 +27,7 @@ pub(crate) struct World {
     tasks: usize,
 }
 
-/// Whether the time of a test is the test's.
+/// Whether the test controls the clock.
 pub(crate) enum Time {
     Manual,
     /// On Redis, the server's: one command for each step, as in production.
@@ -64,7 +64,7 @@ impl World {
         }
     }
 
-    /// Waits until nothing is under way that no request waits for.
+    /// Waits until no background task is running.
     pub(crate) async fn settled(&self) {
         let metrics = Handle::current().metrics();
         let quiet = async {
@@ -95,13 +95,12 @@ impl World {
     }
 
     pub(crate) fn site_of(sessions: Sessions) -> Site {
-        let cookie = SessionCookie::default();
-        Site::new(SessionLayer::new(sessions, cookie, OnFailure::Unavailable).unwrap())
+        Site::new(SessionLayer::new(sessions))
     }
 
     pub(crate) fn site_on_failure(&self, on_failure: OnFailure) -> Site {
         let sessions = self.sessions().with_timeout(Duration::from_millis(400));
-        Site::new(SessionLayer::new(sessions, SessionCookie::default(), on_failure).unwrap())
+        Site::new(SessionLayer::new(sessions).with_on_failure(on_failure))
     }
 }
 

@@ -19,15 +19,15 @@ const FLASH: SessionKey<String> = SessionKey::new("flash");
 
 type Answered = Response<larder_session::ResponseBody<Full<bytes::Bytes>>>;
 
-/// An app whose pages do to the session what their path says. Below `/held` they read the session, and
-/// then wait until the test lets them go on; below `/panicking` they panic when they are done.
+/// An app whose pages run the session operation that their path names. Below `/held` they read the
+/// session and wait until the test opens the gate; below `/panicking` they panic at the end.
 #[derive(Clone)]
 pub(crate) struct Site {
     service: BoxCloneSyncService<Request<String>, Answered, Infallible>,
     pub(crate) gate: Arc<Gate>,
 }
 
-/// Where pages below `/held` wait.
+/// The gate at which pages below `/held` wait.
 #[derive(Default)]
 pub(crate) struct Gate {
     arrived: Notify,
@@ -35,12 +35,12 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// A page has read the session, and waits.
+    /// Waits until a page has read the session and is at the gate.
     pub(crate) async fn arrived(&self) {
         self.arrived.notified().await;
     }
 
-    /// It goes on.
+    /// Lets one page pass.
     pub(crate) fn open(&self) {
         self.open.notify_one();
     }
@@ -95,7 +95,7 @@ impl Site {
     }
 }
 
-/// Lets other requests go on in between, now and then.
+/// Lets other requests run in between, now and then.
 async fn pause() {
     for _ in 0..fastrand::u8(..6) {
         tokio::task::yield_now().await;
@@ -147,7 +147,7 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
                 said = user.as_str().to_owned();
             }
         }
-        // An app that takes no notice of errors.
+        // An app that ignores errors.
         "careless" => said = format!("{:?}", session.user().await.is_ok()),
         "account" => said = session.require_user().await?.as_str().to_owned(),
         "get" => said = session.get(name(word(0))).await?.unwrap_or_default(),

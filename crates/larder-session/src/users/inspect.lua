@@ -7,6 +7,6 @@ for at = 1, #all, 2 do
     ids[#ids + 1] = all[at + 1]
   end
 end
-local latest, standing = unpack(redis.call('HMGET', KEYS[1], 'x', 'e'))
-local spared = string.sub(standing or '', 17)
+local latest, state = unpack(redis.call('HMGET', KEYS[1], 'x', 'e'))
+local spared = string.sub(state or '', 17)
 return {latest, spared ~= '' and spared, ids}

@@ -4,12 +4,20 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::FixedState;
 use serde::ser::{self, Serialize};
 
-/// Hashes what `value` tells serde. None if the value refuses to be serialized.
+/// Returns whether a value that was read back is the one that was written, as serde sees both.
 ///
-/// Two values with equal digests make the same calls, down to the width of a number and to whether
-/// an option is there. The order of a list or a map does not count: a set that was read back has
-/// another.
-pub(super) fn digest<V: Serialize>(value: &V, human_readable: bool) -> Option<u64> {
+/// Both must make the same calls to a serializer, down to the width of a number and to whether an
+/// option is there. The order of a list or a map does not count: a set that was read back has
+/// another. A value that refuses to be serialized is not the same as any other.
+///
+/// `human_readable` says which form serde asks of types that have two, such as addresses.
+pub fn same_to_serde<V: Serialize + ?Sized>(written: &V, read: &V, human_readable: bool) -> bool {
+    let written = digest(written, human_readable);
+    written.is_some() && written == digest(read, human_readable)
+}
+
+/// Hashes what `value` tells serde. None if the value refuses to be serialized.
+fn digest<V: Serialize + ?Sized>(value: &V, human_readable: bool) -> Option<u64> {
     value.serialize(Digest { human_readable }).ok()
 }
 

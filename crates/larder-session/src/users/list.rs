@@ -1,24 +1,23 @@
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::OwnerRecord;
+use super::UserRecord;
 use super::enroll::id;
 use crate::token::DeviceId;
 
-/// Answers which sessions are on a user's list, those that end first at the front. Some of them may
-/// be dead.
+/// Returns the sessions on a user's list, the one that ends first at the front. Some may be dead.
 #[cfg_attr(test, derive(Clone, Debug))]
-pub(crate) struct Roster;
+pub(crate) struct ListSessions;
 
-impl Program for Roster {
-    type Record = OwnerRecord;
+impl Program for ListSessions {
+    type Record = UserRecord;
     type Reply = Vec<DeviceId>;
 
     const SCRIPT: &'static Script =
-        &Script::new("session-roster", Effect::Read, include_str!("roster.lua"));
+        &Script::new("session-list", Effect::Read, include_str!("list.lua"));
 
     fn args(&self, _: &mut Args) {}
 
-    fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) -> Vec<DeviceId> {
+    fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Vec<DeviceId> {
         let live = record.get().map(|held| held.live(now.as_micros()));
         let live = live.unwrap_or_default().into_iter();
         sorted(live.map(|(id, ends)| (ends, id)).collect())

@@ -1,12 +1,12 @@
--- KEYS[1]: the user. ARGV: a session; an epoch, if there is none yet; how long the session may live in
--- microseconds; how many sessions there may be.
+-- KEYS[1]: the user. ARGV: a session; an epoch, used if there is none yet; how long the session may live,
+-- in microseconds; the limit of sessions.
 local now = now()
 local epoch, latest, since = unpack(redis.call('HMGET', KEYS[1], 'e', 'x', 'n'))
--- What is no epoch is none, and what is no number is 0: a sign-in mends it.
-local standing = epoch and #epoch >= 16 and epoch or ARGV[2]
-epoch, latest, since = string.sub(standing, 1, 16), tonumber(latest) or 0, tonumber(since) or -1
+-- A damaged epoch counts as absent, and a damaged number as 0; a sign-in repairs both.
+local state = epoch and #epoch >= 16 and epoch or ARGV[2]
+epoch, latest, since = string.sub(state, 1, 16), tonumber(latest) or 0, tonumber(since) or -1
 
--- By bytes: text is compared by the server's locale.
+-- Compares bytes: Lua compares text by the server's locale.
 local function before(one, other)
   if one[1] ~= other[1] then return one[1] < other[1] end
   for at = 1, #one[2] do
@@ -39,6 +39,6 @@ for _, field in ipairs(over) do redis.call('HDEL', KEYS[1], field) end
 since = math.max(now, since + 1)
 local ends = now + tonumber(ARGV[3])
 local ms = math.ceil((math.max(latest, ends) - now) / 1000)
-redis.call('HSET', KEYS[1], 'e', standing, 'x', num(now + ms * 1000), 'n', num(since), 's:' .. ARGV[1], num(ends))
+redis.call('HSET', KEYS[1], 'e', state, 'x', num(now + ms * 1000), 'n', num(since), 's:' .. ARGV[1], num(ends))
 ttl(KEYS[1], ms)
 return {epoch, num(since), evicted}

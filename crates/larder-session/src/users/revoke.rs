@@ -1,33 +1,33 @@
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
 use super::enroll::id;
-use super::{OwnerRecord, Standing, until};
-use crate::record::{Epoch, Owner};
+use super::{RevocationState, UserRecord, until};
+use crate::record::{Epoch, SessionUser};
 use crate::token::DeviceId;
 
-/// Takes a user's sessions out of force in one step, whether they are on the list or not.
+/// Revokes all sessions of a user in one step, whether they are on the list or not.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Revoke {
-    /// The next epoch.
+    /// The new epoch.
     pub(crate) epoch: Epoch,
     /// The one session that stays in force.
     pub(crate) spared: Option<DeviceId>,
-    /// The session that asks for this, which has to be in force itself; nothing where the app does.
-    pub(crate) by: Option<(DeviceId, Owner)>,
+    /// The session that asks, which must be in force itself. None if the app asks.
+    pub(crate) by: Option<(DeviceId, SessionUser)>,
 }
 
-/// What became of a revocation.
+/// The result of a revocation.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) enum Revocation {
-    /// It is in force. These sessions were on the list, in order, and are to be ended.
+    /// It is in force. These sessions were on the list, and can be deleted.
     Done(Vec<DeviceId>),
     /// Nothing was done: the session that asked was not in force any more.
     Gone,
 }
 
 impl Program for Revoke {
-    type Record = OwnerRecord;
+    type Record = UserRecord;
     type Reply = Revocation;
 
     const SCRIPT: &'static Script = &Script::new(
@@ -41,9 +41,9 @@ impl Program for Revoke {
         args.bytes(&self.epoch);
         args.text(&self.spared.map(DeviceId::text).unwrap_or_default());
         match &self.by {
-            Some((session, owner)) => {
+            Some((session, user)) => {
                 args.text(&session.text());
-                args.bytes(&owner.epoch);
+                args.bytes(&user.epoch);
             }
             None => {
                 args.text("");
@@ -52,7 +52,7 @@ impl Program for Revoke {
         }
     }
 
-    fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) -> Revocation {
+    fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Revocation {
         let now = now.as_micros();
         let Some(held) = record.get() else {
             return match self.by {
@@ -60,8 +60,9 @@ impl Program for Revoke {
                 None => Revocation::Done(Vec::new()),
             };
         };
-        let may = |(session, owner): &(DeviceId, Owner)| held.standing.covers(*session, owner);
-        if held.standing.epoch != self.epoch && !self.by.as_ref().is_none_or(may) {
+        let may =
+            |(session, user): &(DeviceId, SessionUser)| held.revocation.covers(*session, user);
+        if held.revocation.epoch != self.epoch && !self.by.as_ref().is_none_or(may) {
             return Revocation::Gone;
         }
         let live = held.live(now).into_keys();
@@ -69,7 +70,7 @@ impl Program for Revoke {
         let (ttl, latest) = until(held.latest, now);
         if let Some(held) = record.update(ttl) {
             held.latest = latest;
-            held.standing = Standing {
+            held.revocation = RevocationState {
                 epoch: self.epoch,
                 spared: self.spared,
             };

@@ -1,15 +1,15 @@
--- KEYS[1]: the user. ARGV: the next epoch; the session that is spared or ''; the session that asks for
--- this and its epoch, or two empty texts.
+-- KEYS[1]: the user. ARGV: the new epoch; the spared session or ''; the session that asks and its epoch,
+-- or two empty texts.
 local now = now()
-local standing, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'x'))
-local epoch, spared = string.sub(standing or '', 1, 16), string.sub(standing or '', 17)
+local state, latest = unpack(redis.call('HMGET', KEYS[1], 'e', 'x'))
+local epoch, spared = string.sub(state or '', 1, 16), string.sub(state or '', 17)
 local asked = ARGV[3] ~= ''
-if not standing then
-  -- None of the user's sessions is in force: nothing is left to revoke.
+if not state then
+  -- No session of the user is in force: there is nothing to revoke.
   if asked then return {1, {}} end
   return {0, {}}
 end
--- What was revoked itself revokes nothing. If the epoch is the next one, this ran before.
+-- A revoked session cannot revoke. If the epoch is the new one, this ran before.
 if epoch ~= ARGV[1] and asked and epoch ~= ARGV[4] and spared ~= ARGV[3] then return {1, {}} end
 
 -- What is no number is 0: then the last of the sessions that are listed ends it.

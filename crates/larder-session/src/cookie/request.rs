@@ -3,21 +3,23 @@ use smallvec::SmallVec;
 
 use crate::token::Token;
 
-/// How many sessions a request may name: a browser has a cookie for the host, and one for each domain
-/// above it and each path.
+/// How many tokens of one request count.
+///
+/// A browser has a cookie for the host, and one for each domain above it and each path.
 pub(crate) const MAX_TOKENS: usize = 8;
 
-/// The cookies that a request came with, unread until they are asked for.
-pub(crate) struct Presented(SmallVec<[HeaderValue; 1]>);
+/// The cookies of a request, not parsed until they are needed.
+pub(crate) struct RequestCookies(SmallVec<[HeaderValue; 1]>);
 
-impl Presented {
+impl RequestCookies {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        // HTTP/2 may split them over several fields (RFC 9113, section 8.2.3).
+        // HTTP/2 may split cookies over several fields (RFC 9113, section 8.2.3).
         Self(headers.get_all(header::COOKIE).iter().cloned().collect())
     }
 
-    /// The tokens of the cookies called `name` whose values are of the very form that is ever set, each
-    /// once: the first [`MAX_TOKENS`] of them, so that no request costs more than so many reads.
+    /// Returns the well-formed tokens in the cookies called `name`, each once.
+    ///
+    /// Only the first [`MAX_TOKENS`] count, which limits the reads that one request can cause.
     pub(crate) fn tokens(&self, name: &str) -> SmallVec<[Token; 1]> {
         let mut tokens = SmallVec::new();
         for token in self.values(name).filter_map(Token::parse) {
@@ -31,7 +33,7 @@ impl Presented {
         tokens
     }
 
-    /// Whether there is any cookie called `name`.
+    /// Returns whether there is any cookie called `name`.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()
     }

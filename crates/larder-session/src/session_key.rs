@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{Error, Result};
 
-/// The name and the type of one field of a session.
+/// The name and the type of a session field.
 ///
 /// ```
 /// use larder_session::SessionKey;
@@ -29,12 +29,12 @@ pub struct SessionKey<T> {
     of: PhantomData<fn() -> T>,
 }
 
-/// How long a name may be, in bytes.
+/// The limit of a name, in bytes.
 const MAX: usize = 64;
-/// How long the part before the id may be: as much as a hash leaves of a name.
+/// The limit of the part before the id, in bytes: what a hash leaves of a name.
 const MAX_FAMILY: usize = MAX - 1 - 43;
 
-/// The name that a user knows a device by.
+/// The field that holds the name of the device.
 pub(crate) const DEVICE: SessionKey<String> = SessionKey::own("larder.device");
 
 impl<T> SessionKey<T> {
@@ -45,19 +45,19 @@ impl<T> SessionKey<T> {
     pub const fn new(name: &'static str) -> Self {
         assert!(
             !name.is_empty() && name.len() <= MAX,
-            "the name of a field is 1 to 64 bytes"
+            "the name of a session field must have 1 to 64 bytes"
         );
         assert!(
             !is_own(name.as_bytes()),
-            "the name of a field does not begin with 'larder.'"
+            "the name of a session field must not begin with 'larder.'"
         );
         Self::own(name)
     }
 
-    /// The field `name`, where the name is known only at run time: 1 to 64 bytes that do not begin with
-    /// `larder.` and hold no control character.
+    /// The field `name`, for a name that is known only at run time.
     ///
-    /// Take [`with_id`](Self::with_id) for text that a visitor chose, so that it names no other field.
+    /// It must have 1 to 64 bytes, no control character, and must not begin with `larder.`. For text that
+    /// a visitor chose take [`with_id`](Self::with_id), so that it cannot name another field.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the name has another form.
@@ -65,27 +65,28 @@ impl<T> SessionKey<T> {
         let is_short = !name.is_empty() && name.len() <= MAX;
         if !is_short || is_own(name.as_bytes()) || name.contains(char::is_control) {
             return Err(Error::invalid(
-                "the name of a field is 1 to 64 bytes without a control character, and does not begin \
-                 with 'larder.'",
+                "the name of a session field must have 1 to 64 bytes, no control character, and must not \
+                 begin with 'larder.'",
             ));
         }
         Ok(Self::own(name))
     }
 
-    /// The field of `id` in the family `family`, named `family:id`: for one field for each of many
-    /// things. The id may be anything, as in the key of a store: it is escaped, and hashed where the name
-    /// would pass 64 bytes, so that two ids have two fields.
+    /// The field of `id` in a family of fields, named `family:id`.
+    ///
+    /// For one field per thing. The id may be anything, as in the key of a store: it is escaped, and hashed
+    /// if the name would exceed 64 bytes, so two ids always have two fields.
     ///
     /// # Panics
-    /// If the family is not 1 to 20 bytes, begins with `larder.` or holds a colon.
+    /// If the family does not have 1 to 20 bytes, begins with `larder.` or contains a colon.
     pub fn with_id(family: &'static str, id: impl KeyId) -> Self {
         assert!(
             !family.is_empty() && family.len() <= MAX_FAMILY,
-            "the family of a field is 1 to 20 bytes"
+            "the family of a session field must have 1 to 20 bytes"
         );
         assert!(
             !is_own(family.as_bytes()) && !family.contains(':'),
-            "the family of a field does not begin with 'larder.' and holds no colon"
+            "the family of a session field must not begin with 'larder.' or contain a colon"
         );
         // As a store writes it, behind a kind of one letter: `f:{id}`.
         let key = Key::new(FIELD, id);
@@ -114,7 +115,7 @@ impl<T> SessionKey<T> {
         }
     }
 
-    /// The name.
+    /// Returns the name.
     pub const fn name(&self) -> &str {
         let (name, _) = self.name.split_at(self.length as usize);
         match std::str::from_utf8(name) {
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_made_at_run_time_is_bounded_and_never_one_of_larders_own() {
+    fn a_name_made_at_run_time_is_bounded_and_never_one_of_larders() {
         for wrong in [
             "",
             "larder.device",

@@ -2,9 +2,9 @@ use fastrand::Rng;
 use larder_test::trace::Step;
 
 use super::{after, span, user};
-use crate::owner::{Enroll, ReadStanding, Revoke, Roster, Withdraw};
-use crate::record::Owner;
+use crate::record::SessionUser;
 use crate::token::DeviceId;
+use crate::users::{Enroll, ListSessions, ReadRevocationState, Revoke, Withdraw};
 
 /// Any program on a user.
 pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
@@ -19,20 +19,20 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
             };
             after(enroll, vec![life])
         }
-        4 | 5 => after(ReadStanding, Vec::new()),
-        6 => after(Roster, Vec::new()),
+        4 | 5 => after(ReadRevocationState, Vec::new()),
+        6 => after(ListSessions, Vec::new()),
         7 => after(
             Withdraw((0..rng.usize(..3)).map(|_| device(rng)).collect()),
             Vec::new(),
         ),
         _ => {
             let by = rng.bool().then(|| {
-                let owner = Owner {
-                    user: user(rng),
+                let user = SessionUser {
+                    id: user(rng),
                     epoch: [rng.u8(..3); 16],
                     since: 0,
                 };
-                (device(rng), owner)
+                (device(rng), user)
             });
             let revoke = Revoke {
                 epoch: [rng.u8(..3); 16],

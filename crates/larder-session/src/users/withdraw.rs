@@ -1,14 +1,14 @@
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{OwnerRecord, until};
+use super::{UserRecord, until};
 use crate::token::DeviceId;
 
-/// Takes sessions that have ended off a user's list.
+/// Removes sessions that have ended from a user's list.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Withdraw(pub(crate) Vec<DeviceId>);
 
 impl Program for Withdraw {
-    type Record = OwnerRecord;
+    type Record = UserRecord;
     type Reply = ();
 
     const SCRIPT: &'static Script = &Script::new(
@@ -24,7 +24,7 @@ impl Program for Withdraw {
         }
     }
 
-    fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) {
+    fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) {
         let now = now.as_micros();
         let Some(held) = record.get() else {
             return;

@@ -1,33 +1,28 @@
-//! What an operator sees of sessions: counters and two lines of log, none of which names a visitor.
+//! The counters of sessions; none of them names a visitor.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use larder_store::Error;
 use metrics::{Counter, counter};
 
-macro_rules! meter {
+macro_rules! counters {
     ($($counter:ident = $name:literal $(, $outcome:literal)?;)*) => {
         /// The counters, made once, so that counting is one atomic addition.
         #[derive(Clone)]
-        pub(crate) struct Meter {
+        pub(crate) struct Metrics {
             $(pub(crate) $counter: Counter,)*
-            is_failing: Arc<AtomicBool>,
         }
 
-        impl Meter {
+        impl Metrics {
             pub(crate) fn new() -> Self {
                 Self {
                     $($counter: counter!($name $(, "outcome" => $outcome)?),)*
-                    is_failing: Arc::default(),
                 }
             }
         }
     };
 }
 
-meter! {
+counters! {
     read_found = "larder_session_reads_total", "found";
     read_absent = "larder_session_reads_total", "absent";
     read_revoked = "larder_session_reads_total", "revoked";
@@ -46,25 +41,8 @@ meter! {
     unavailable = "larder_session_unavailable_total";
 }
 
-impl Meter {
-    /// The store answered.
-    pub(crate) fn store_works(&self) {
-        if self.is_failing.load(Ordering::Relaxed) && self.is_failing.swap(false, Ordering::Relaxed)
-        {
-            tracing::info!("the store of sessions works again");
-        }
-    }
-
-    /// The store gave no answer: told once, until it works again.
-    pub(crate) fn store_fails(&self, error: &Error) {
-        if !self.is_failing.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "the store of sessions fails");
-        }
-    }
-}
-
-impl fmt::Debug for Meter {
+impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Meter").finish_non_exhaustive()
+        f.debug_struct("Metrics").finish_non_exhaustive()
     }
 }

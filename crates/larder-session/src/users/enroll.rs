@@ -2,17 +2,18 @@ use std::collections::BTreeMap;
 
 use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::{OwnerRecord, Standing, until};
+use super::{RevocationState, UserRecord, until};
 use crate::record::Epoch;
 use crate::record::wire as read;
 use crate::token::DeviceId;
 
-/// Puts a session on the user's list before somebody signs in on it, and answers the epoch that it
-/// has to be of. The sessions that end first give way where there are too many.
+/// Adds a session to the user's list before a sign-in, and returns the epoch it must carry.
+///
+/// If there are too many, the sessions that end first are evicted.
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Enroll {
     pub(crate) session: DeviceId,
-    /// The epoch of a user who has no sessions yet.
+    /// The epoch for a user who has no sessions yet.
     pub(crate) epoch: Epoch,
     /// How long the session may live, in microseconds.
     pub(crate) life: i64,
@@ -25,14 +26,14 @@ pub(crate) struct Enroll {
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Enrolled {
     pub(crate) epoch: Epoch,
-    /// When the user signs in: later than each sign-in of that user's before.
+    /// When the user signs in: later than each earlier sign-in of the user.
     pub(crate) since: i64,
-    /// The sessions that gave way, and are to be ended.
+    /// The sessions to end.
     pub(crate) evicted: Vec<DeviceId>,
 }
 
 impl Program for Enroll {
-    type Record = OwnerRecord;
+    type Record = UserRecord;
     type Reply = Enrolled;
 
     const SCRIPT: &'static Script =
@@ -45,17 +46,17 @@ impl Program for Enroll {
         args.int(self.cap);
     }
 
-    fn step(&self, record: &mut Slot<'_, OwnerRecord>, now: Timestamp) -> Enrolled {
+    fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Enrolled {
         let now = now.as_micros();
         let ends = now + self.life;
         let held = record.get();
-        let (standing, latest, since) = match held {
+        let (revocation, latest, since) = match held {
             Some(held) => (
-                held.standing,
+                held.revocation,
                 held.latest.max(ends),
                 now.max(held.since + 1),
             ),
-            None => (Standing::new(self.epoch), ends, now),
+            None => (RevocationState::new(self.epoch), ends, now),
         };
         let mut sessions = match held {
             Some(held) => held.live(now),
@@ -65,15 +66,15 @@ impl Program for Enroll {
         let evicted = self.evict(&mut sessions);
         sessions.insert(self.session, ends);
         let (ttl, latest) = until(latest, now);
-        let next = OwnerRecord {
-            standing,
+        let next = UserRecord {
+            revocation,
             latest,
             since,
             sessions,
         };
         record.put(next, ttl);
         Enrolled {
-            epoch: standing.epoch,
+            epoch: revocation.epoch,
             since,
             evicted,
         }
@@ -106,7 +107,7 @@ impl Enroll {
     }
 }
 
-impl Standing {
+impl RevocationState {
     fn new(epoch: Epoch) -> Self {
         Self {
             epoch,
@@ -115,7 +116,7 @@ impl Standing {
     }
 }
 
-impl OwnerRecord {
+impl UserRecord {
     pub(super) fn live(&self, now: i64) -> BTreeMap<DeviceId, i64> {
         let live = self.sessions.iter().filter(|(_, ends)| now < **ends);
         live.map(|(&id, &ends)| (id, ends)).collect()

@@ -2,18 +2,17 @@ use std::collections::BTreeMap;
 
 use larder_store::{Args, Effect, Inspection, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::OwnerRecord;
+use super::UserRecord;
 use super::enroll::id;
 use crate::record::wire as read;
 use crate::token::DeviceId;
 
-/// Shows the sessions on a user's list and when each ends at the latest, in microseconds, for people
-/// and tools.
+/// Shows the sessions on a user's list, and when each ends at the latest, in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct InspectOwner;
+pub struct InspectUser;
 
-impl Program for InspectOwner {
-    type Record = OwnerRecord;
+impl Program for InspectUser {
+    type Record = UserRecord;
     type Reply = Inspection;
 
     const SCRIPT: &'static Script = &Script::new(
@@ -24,9 +23,9 @@ impl Program for InspectOwner {
 
     fn args(&self, _: &mut Args) {}
 
-    fn step(&self, record: &mut Slot<'_, OwnerRecord>, _: Timestamp) -> Inspection {
+    fn step(&self, record: &mut Slot<'_, UserRecord>, _: Timestamp) -> Inspection {
         match record.get() {
-            Some(held) => show(held.latest, held.standing.spared, &held.sessions),
+            Some(held) => show(held.latest, held.revocation.spared, &held.sessions),
             None => Inspection::new(),
         }
     }

@@ -1,0 +1,127 @@
+use super::check::check;
+use super::{CookieExpiry, SessionCookie};
+use crate::Result;
+
+/// Builds a [`SessionCookie`] from the default one.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SessionCookieBuilder {
+    pub(super) name: String,
+    pub(super) domain: Option<String>,
+    pub(super) path: String,
+    pub(super) same_site: SameSite,
+    pub(super) transport: Transport,
+    expiry: CookieExpiry,
+}
+
+/// From which pages a browser sends the cookie (RFC 6265bis, section 5.6.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SameSite {
+    /// From the same site, and when a visitor follows a link. The default.
+    #[default]
+    Lax,
+    /// From the same site only.
+    Strict,
+    /// From everywhere, as for a page in a frame of another site. Forged requests then carry the
+    /// session too: defend against them in another way.
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    Secure,
+    Any,
+}
+
+impl SessionCookieBuilder {
+    /// Sets the name. The prefixes `__Host-` and `__Secure-` restrict the attributes (RFC 6265bis,
+    /// section 4.1.3). The default is `__Host-session`.
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets a domain: the cookie is then sent to that host and all hosts below it. A `__Host-` name
+    /// allows none.
+    ///
+    /// A browser that got the cookie before there was a domain sends both. The one with a living
+    /// session counts, and the old one is removed together with the next change of the cookie.
+    pub fn with_domain(mut self, domain: impl Into<String>) -> Self {
+        self.domain = Some(domain.into());
+        self
+    }
+
+    /// Sets the path below which the cookie is sent. The default is `/`, and a `__Host-` name allows
+    /// no other.
+    pub fn with_path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Sets from which pages the cookie is sent. The default is [`SameSite::Lax`].
+    pub fn with_same_site(mut self, same_site: SameSite) -> Self {
+        self.same_site = same_site;
+        self
+    }
+
+    /// Sets when the browser forgets the cookie. The default is [`CookieExpiry::OnBrowserClose`].
+    ///
+    /// A sign-in may choose otherwise, with
+    /// [`SignInOptions::with_cookie_expiry`](crate::SignInOptions::with_cookie_expiry).
+    pub fn with_expiry(mut self, expiry: CookieExpiry) -> Self {
+        self.expiry = expiry;
+        self
+    }
+
+    /// Drops `Secure`: the cookie is then sent over plain HTTP, where everybody on the way can read
+    /// it. For development without TLS. It needs a name without the prefix `__Host-`.
+    pub fn insecure_over_plain_http(mut self) -> Self {
+        self.transport = Transport::Any;
+        self
+    }
+
+    /// Builds the cookie.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if browsers would refuse the cookie or cut it
+    /// short. The error says which setting to change.
+    pub fn build(&self) -> Result<SessionCookie> {
+        check(self)?;
+        Ok(self.build_unchecked())
+    }
+
+    pub(super) fn build_unchecked(&self) -> SessionCookie {
+        let mut attributes = format!("; Path={}; HttpOnly", self.path);
+        if self.transport == Transport::Secure {
+            attributes.push_str("; Secure");
+        }
+        attributes.push_str(match self.same_site {
+            SameSite::Lax => "; SameSite=Lax",
+            SameSite::Strict => "; SameSite=Strict",
+            SameSite::None => "; SameSite=None",
+        });
+        let (attributes, host_attributes) = match &self.domain {
+            None => (attributes, None),
+            Some(domain) => (format!("; Domain={domain}{attributes}"), Some(attributes)),
+        };
+        SessionCookie {
+            name: self.name.as_str().into(),
+            attributes: attributes.into(),
+            host_attributes: host_attributes.map(Into::into),
+            expiry: self.expiry,
+        }
+    }
+}
+
+impl Default for SessionCookieBuilder {
+    fn default() -> Self {
+        Self {
+            name: "__Host-session".to_owned(),
+            domain: None,
+            path: "/".to_owned(),
+            same_site: SameSite::default(),
+            transport: Transport::Secure,
+            expiry: CookieExpiry::default(),
+        }
+    }
+}
