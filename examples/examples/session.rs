@@ -1,4 +1,4 @@
-//! Sessions: visits that are counted, signing in and out, and a user's devices.
+//! Sessions: a counter of visits, signing in and out, and a user's devices.
 //!
 //! `cargo run -p larder-examples --example session`, with `LISTEN` and `STORE_URL` as you like.
 //!
@@ -21,10 +21,10 @@
 //! ada, signed in on this many devices: 1
 //! ```
 //!
-//! The jar still has the cookie of before: it is the session that is gone.
+//! The jar still has the old cookie, but its session has ended.
 //!
-//! Whoever asks to be remembered has a longer session, and a cookie that outlives the browser. A browser
-//! that asks for the page of a user is sent to sign in, and then back:
+//! With `remember`, the session is longer and its cookie outlives the browser. A browser without a user
+//! is redirected to the sign-in page, and back afterwards:
 //!
 //! ```text
 //! $ curl -si -d ada 'http://127.0.0.1:3000/sign-in?remember=true' | grep -i max-age
@@ -61,7 +61,7 @@ async fn visit(session: Session) -> Result<String> {
     Ok(format!("visit {visits}\n"))
 }
 
-/// A real app checks a password here, and limits how often it may be wrong.
+/// A real app checks a password here, and limits wrong ones.
 async fn sign_in(session: Session, Query(query): Asked, name: String) -> Result<Response> {
     if !["ada", "grace"].contains(&name.as_str()) {
         let told = "expected 'ada' or 'grace'\n";
@@ -75,14 +75,14 @@ async fn sign_in(session: Session, Query(query): Asked, name: String) -> Result<
     }
     session.log_in_with(name.as_str(), options).await?;
     Ok(match query.get("next") {
-        // Whatever the visitor put there, it leads to a page of this site.
+        // Whatever the visitor sent, this leads to a page of this site.
         Some(next) => ReturnPath::parse(next).unwrap_or_default().into_response(),
         None => format!("welcome, {name}\n").into_response(),
     })
 }
 
-/// For people: whoever is not signed in is sent to sign in, where `/account` says 401. A real app shows a
-/// form there, and hands `next` on with it.
+/// Redirects visitors who are not signed in, where `/account` answers 401. A real app shows a form at
+/// `/sign-in` and passes `next` on with it.
 async fn page(RequireUser(user): RequireUser) -> String {
     format!("the page of {}\n", user.as_str())
 }
@@ -103,7 +103,7 @@ async fn sign_out(session: Session) -> Result<&'static str> {
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // Over TLS, and in production, it is `SessionCookie::default()`.
+    // In production, over TLS, use `SessionCookie::default()`.
     let cookie = SessionCookie::default()
         .with_name("session")
         .insecure_over_plain_http();
@@ -120,7 +120,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
-    // The rest of an answer does not wait until the client has acknowledged its head.
+    // With TCP_NODELAY the body of a response does not wait until the client acknowledges its head.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     Ok(axum::serve(listener, app).await?)
 }

@@ -1,4 +1,4 @@
-//! What goes to the origin, and how.
+//! Forwards requests to the origin.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -22,7 +22,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long an idle connection to it is kept: less than servers keep theirs.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Sends requests to the origin, without the fields that were for this connection alone.
+/// Sends requests to the origin, without hop-by-hop headers.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     client: Client<HttpConnector, ClientBody>,
@@ -55,7 +55,7 @@ impl Proxy {
     /// The same request at the origin, for the host that the client named.
     fn at_origin<B>(&self, request: &mut Request<B>) {
         let path = target(request);
-        // Where the URI names a host, `Host` means nothing (RFC 9112, 3.2.2).
+        // If the URI names a host, `Host` is ignored (RFC 9112, 3.2.2).
         let said = request.uri().authority().and_then(|authority| {
             let host = authority.as_str().rsplit('@').next()?;
             HeaderValue::try_from(host).ok()
@@ -74,7 +74,7 @@ impl Proxy {
         let headers = request.headers_mut();
         let host = said.or(headers.get(header::HOST).cloned());
         strip(headers, &CacheControl::default());
-        // `Connection: host` must not change whom the origin answers for.
+        // `Connection: host` must not change the host that the origin sees.
         if let Some(host) = host {
             headers.insert(header::HOST, host);
         }
@@ -114,7 +114,7 @@ impl Service<Request<Incoming>> for Proxy {
     }
 }
 
-/// What to ask the origin for.
+/// Returns the path and query to ask the origin for.
 ///
 /// A URI without a path asks for the options of the whole server (RFC 9112, 3.2.4). hyper reads it as one
 /// with the path `/`, so that one is taken for it.
