@@ -56,7 +56,7 @@ pub(crate) fn icon_path() -> &'static str {
     &ICON.path
 }
 
-pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/assets/{name}", get(asset))
         .route("/favicon.ico", get(icon))
@@ -68,7 +68,7 @@ async fn asset(Path(name): Path<String>) -> Response {
         .find(|asset| asset.name == name)
     {
         Some(asset) => send(asset, "public, max-age=31536000, immutable"),
-        None => Problem::not_found("There is no such file here.").into_response(),
+        None => Problem::not_found("There is no such file.").into_response(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reads a form before anybody answers it.
+//! Reads a form whole before its handler runs.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which hosts the house answers for.
+//! Answers only for the hosts of this site.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl AllowedHosts {
         (!names.is_empty()).then_some(Self { names, usual_port })
     }
 
-    /// Whether every host that a request names is one of these. One that names none is for nobody.
+    /// Returns whether a request names a host, and only hosts of this list.
     fn allow(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let of_uri = uri.authority().map(|host| host.as_str().as_bytes());
         let of_field = headers.get_all(HOST).iter().map(|host| host.as_bytes());
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_house_with_a_public_url_answers_for_its_host_in_every_spelling_and_for_no_other() {
+    fn an_app_with_a_public_url_answers_for_its_host_in_every_spelling_and_for_no_other() {
         let hosts = hosts(Some("https://Tickets.example"), &["inside:3000"]).unwrap();
         for host in [
             "tickets.example",
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_house_that_is_told_no_host_answers_for_any() {
+    fn an_app_that_is_told_no_host_answers_for_any() {
         assert!(hosts(None, &[]).is_none());
         assert!(hosts(None, &["inside"]).is_some());
     }

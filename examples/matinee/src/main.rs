@@ -1,4 +1,4 @@
-//! Opens the ticket office: reads the environment, then serves until told to stop.
+//! Runs the box office: reads the environment, then serves until it is told to stop.
 
 use std::io::Write;
 use std::process::ExitCode;

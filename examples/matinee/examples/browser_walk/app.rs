@@ -7,12 +7,12 @@ use larder_test::server::Sandbox;
 use crate::Failure;
 
 /// The real program, with a database of its own. It ends when this is dropped.
-pub(crate) struct House {
+pub(crate) struct App {
     child: Child,
     pub(crate) url: String,
 }
 
-impl House {
+impl App {
     /// Opens the program that was built beside this one.
     pub(crate) fn open(sandbox: &Sandbox) -> Result<Self, Failure> {
         let here = std::env::current_exe()?;
@@ -32,7 +32,7 @@ impl House {
         let child = sandbox.adopt(&mut command).spawn();
         let mut child = child.map_err(|error| format!("{}: {error}", program.display()))?;
         let stdout = child.stdout.take().ok_or("no output")?;
-        let mut house = Self {
+        let mut app = Self {
             child,
             url: String::new(),
         };
@@ -41,14 +41,14 @@ impl House {
             let (_, rest) = line.split_once("address=")?;
             rest.split_whitespace().next().map(str::to_owned)
         });
-        house.url = is_open.ok_or("the house does not open")?;
+        app.url = is_open.ok_or("the app does not open")?;
         // It must never wait to be read.
         thread::spawn(move || lines.for_each(drop));
-        Ok(house)
+        Ok(app)
     }
 }
 
-impl Drop for House {
+impl Drop for App {
     fn drop(&mut self) {
         // Both fail only for a process that has ended.
         let _ = self.child.kill();

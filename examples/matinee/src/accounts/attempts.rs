@@ -1,4 +1,4 @@
-//! How many wrong passwords somebody may try: from an address, and for an account.
+//! Limits the wrong passwords that may be tried, per address and per account.
 //!
 //! An attempt is charged before its password is looked at, so that of any number at once no more are
 //! looked at than the limit has, and given back unless the password was wrong. While an account has
@@ -50,7 +50,7 @@ impl Attempts {
     pub(super) async fn charge(&self, email: &Email) -> Result<Attempt, Response> {
         let decision = self.by_account.check(email.as_str()).await;
         let decision = decision.map_err(|error| {
-            tracing::warn!(%error, "an attempt to sign in cannot be counted");
+            tracing::warn!(%error, "a sign-in attempt cannot be counted");
             Problem::of(StatusCode::SERVICE_UNAVAILABLE).into_response()
         })?;
         if decision.is_allowed() {
@@ -66,7 +66,7 @@ impl Attempts {
     pub(super) async fn give_back(&self, email: &Email, attempt: Attempt) {
         if let Err(error) = self.by_account.refund(email.as_str(), attempt.0).await {
             // It comes back by itself, with the next interval of the limit.
-            tracing::warn!(%error, "an attempt to sign in was not given back");
+            tracing::warn!(%error, "a sign-in attempt was not refunded");
         }
     }
 }
@@ -91,8 +91,8 @@ fn too_many(wait_seconds: Option<u64>) -> Problem {
         |wait| in_words(Duration::from_secs(wait)),
     );
     Problem::too_many(format!(
-        "Too many attempts to sign in have gone wrong. To keep accounts safe, no more are looked at for \
-         now, not even with the right password. Please come again {when}."
+        "Too many attempts to sign in have failed. To keep accounts safe, further attempts are refused for \
+         now, even with the right password. Please try again {when}."
     ))
 }
 

@@ -1,6 +1,9 @@
+//! The accounts that exist from the start.
+
 use sqlx::SqlitePool;
 
 use super::{Email, Passwords};
+use crate::config::AdminAccount;
 use crate::db;
 use crate::errors::StartError;
 
@@ -12,7 +15,7 @@ pub(crate) struct DemoAccount {
     pub(crate) is_admin: bool,
 }
 
-/// Two visitors, and one who runs the house.
+/// Two visitors and an administrator.
 pub(crate) const DEMO_ACCOUNTS: [DemoAccount; 3] = [
     DemoAccount {
         email: "ada@matinee.example",
@@ -47,4 +50,27 @@ pub(super) async fn add_demo_accounts(
         }
     }
     Ok(())
+}
+
+/// Makes the account of the settings an administrator's, with the password of the settings.
+///
+/// Returns its id if anything had to change, so that whoever knew an earlier password is signed out.
+/// Otherwise writes nothing, so several processes may start at once.
+pub(super) async fn ensure_admin(
+    pool: &SqlitePool,
+    passwords: &Passwords,
+    admin: &AdminAccount,
+) -> Result<Option<i64>, StartError> {
+    let account = db::account_by_email(pool, &admin.email).await?;
+    let is_as_set = account.is_some_and(|account| {
+        account.is_admin
+            && !account.is_demo
+            && passwords.matches(&admin.password, &account.password_hash)
+    });
+    if is_as_set {
+        return Ok(None);
+    }
+    let hash = passwords.hash(&admin.password)?;
+    let id = db::put_admin(pool, &admin.email, &hash).await?;
+    Ok(Some(id))
 }

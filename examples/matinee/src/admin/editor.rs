@@ -1,3 +1,4 @@
+use axum::extract::FromRef;
 use larder::response_cache::Purger;
 use sqlx::SqlitePool;
 
@@ -13,7 +14,7 @@ pub(crate) struct Editor {
     purger: Purger,
 }
 
-/// What became of an edit.
+/// The outcome of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Saved {
     /// It is in the database, and no copy of before is left but in the memory of other processes,
@@ -24,6 +25,13 @@ pub(crate) enum Saved {
     NotPurged,
     /// Somebody else has edited the film since; nothing was done.
     Outdated,
+}
+
+/// Handlers of this feature, and their [`Admin`](crate::accounts::Admin), read the same database.
+impl FromRef<Editor> for SqlitePool {
+    fn from_ref(editor: &Editor) -> Self {
+        editor.pool.clone()
+    }
 }
 
 impl Editor {
@@ -64,7 +72,7 @@ impl Editor {
         match renewed.and(film).and(catalogue) {
             Ok(()) => Ok(Saved::Everywhere),
             Err(error) => {
-                tracing::error!(%error, "an edit is saved, and pages of before are not purged");
+                tracing::error!(%error, "an edit is saved, but its cached pages were not purged");
                 Ok(Saved::NotPurged)
             }
         }

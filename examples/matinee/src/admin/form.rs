@@ -69,14 +69,14 @@ impl FilmForm {
     }
 }
 
-/// Some text on one line; nothing where it is blank.
+/// Reads a line of text; `None` if it is blank.
 fn line(name: &str, typed: &str, most: usize, wrong: &mut Vec<String>) -> Option<String> {
     let words = typed.split(|c: char| c.is_whitespace() || c.is_control());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     bounded(name, words.join(" "), most, wrong)
 }
 
-/// Some text of several lines; nothing where it is blank.
+/// Reads several lines of text; `None` if they are blank.
 fn text(name: &str, typed: &str, most: usize, wrong: &mut Vec<String>) -> Option<String> {
     let typed = typed.replace("\r\n", "\n");
     let plain = typed.chars().filter(|c| *c == '\n' || !c.is_control());

@@ -1,4 +1,4 @@
-//! For those who run the house: films are listed and edited.
+//! The pages of administrators: films are listed and edited.
 
 mod editor;
 mod form;
@@ -12,12 +12,12 @@ use axum::routing::get;
 
 pub(crate) use self::editor::Editor;
 pub(crate) use self::form::FilmForm;
-use crate::app::AppState;
 use crate::headers;
 
-pub(crate) fn routes() -> Router<AppState> {
+pub(crate) fn routes(editor: Editor) -> Router {
     Router::new()
         .route("/admin", get(html::films))
         .route("/admin/films/{id}", get(html::film).post(html::save))
         .layer(map_response(headers::personal))
+        .with_state(editor)
 }

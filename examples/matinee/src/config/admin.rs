@@ -6,7 +6,7 @@ use crate::accounts::{DEMO_ACCOUNTS, Email};
 /// Without a second factor, so many are the least (OWASP ASVS 4.0.3, 2.1.1).
 const SHORTEST: usize = 12;
 
-/// The account of the one who runs the house. `Debug` shows neither of its parts.
+/// The administrator's account. `Debug` shows neither of its parts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AdminAccount {
     pub(crate) email: Email,
@@ -34,12 +34,12 @@ impl AdminAccount {
             !name.is_empty() && !host.is_empty() && !email.as_str().contains(char::is_whitespace)
         });
         if !is_email || email.as_str().len() > Email::LONGEST {
-            return Err(bad("ADMIN_EMAIL", "the email of whoever runs the house"));
+            return Err(bad("ADMIN_EMAIL", "the administrator's email"));
         }
         if password.chars().count() < SHORTEST || is_guessed_at_once(&email, &password) {
             return Err(bad(
                 "ADMIN_PASSWORD",
-                "a password of 12 characters or more that is in no list and nowhere in the documentation",
+                "at least 12 characters, not a common password and not one from the documentation",
             ));
         }
         Ok(Some(Self { email, password }))

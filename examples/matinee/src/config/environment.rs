@@ -3,7 +3,7 @@ use super::{Config, ConfigError};
 /// The one environment in which comfort goes first. Every other name is taken for production.
 const DEVELOPMENT: &str = "development";
 
-/// What visitors' browsers speak to the house, through whatever proxies.
+/// The protocol between visitors' browsers and the site, through any proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     /// Cookies are `Secure`.
@@ -12,7 +12,7 @@ pub(crate) enum Transport {
     PlainHttp,
 }
 
-/// Whether the accounts whose passwords everybody knows are accounts.
+/// Whether demo accounts, whose passwords are public, can sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DemoAccounts {
     Open,
@@ -49,8 +49,8 @@ impl Config {
             Some(url) if self.transport() == Transport::Https => Err(ConfigError {
                 name: "PUBLIC_URL",
                 value: url.origin().to_owned(),
-                expected: "https:// outside development: cookies are Secure there, and no browser \
-                           sends those over plain HTTP",
+                expected: "https:// outside development, because its cookies are Secure and browsers do not send \
+                           those over plain HTTP",
                 fix: "PUBLIC_URL=https://…, behind a proxy with TLS, or APP_ENV=development",
             }),
             _ => Ok(self),

@@ -3,7 +3,6 @@
 mod admin;
 mod allowed_hosts;
 mod environment;
-mod error;
 mod public_url;
 mod rate;
 mod span;
@@ -18,7 +17,6 @@ use larder::rate_limit::{ProxyNets, Quota};
 
 pub use self::admin::AdminAccount;
 pub(crate) use self::environment::{DemoAccounts, Transport};
-pub use self::error::ConfigError;
 pub use self::public_url::PublicUrl;
 pub use self::store_url::StoreUrl;
 
@@ -29,19 +27,19 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `APP_ENV`: the name of the environment, which is in every key of the store.
     pub environment: String,
-    /// `RATE_LIMIT`: how much each address may ask for.
+    /// `RATE_LIMIT`: how many requests each address may make.
     pub rate_limit: Quota,
     /// `SIGN_IN_LIMIT`: how many wrong passwords each address, and each account, may try.
     pub sign_in_limit: Quota,
-    /// `PUBLIC_URL`: where visitors' browsers find the house.
+    /// `PUBLIC_URL`: the address that visitors' browsers use.
     pub public_url: Option<PublicUrl>,
-    /// `ALLOWED_HOSTS`: by which other hosts than that one pages may be asked for.
+    /// `ALLOWED_HOSTS`: other hosts that requests may name.
     pub allowed_hosts: Vec<String>,
-    /// `ADMIN_EMAIL` and `ADMIN_PASSWORD`: the account of whoever runs the house.
+    /// `ADMIN_EMAIL` and `ADMIN_PASSWORD`: the administrator's account.
     pub admin: Option<AdminAccount>,
     /// `TRUSTED_PROXIES`: the networks of the proxies in front, whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Option<ProxyNets>,
-    /// `STORE_URL`: where limits and cached pages live.
+    /// `STORE_URL`: the store of sessions, limits, held seats and cached pages.
     pub store_url: StoreUrl,
     /// `DATABASE_URL`: an sqlx URL of SQLite.
     pub database_url: String,
@@ -56,6 +54,16 @@ pub struct Config {
     pub request_timeout: Duration,
     /// How long requests in flight may go on after the signal to stop.
     pub drain: Duration,
+}
+
+/// A variable of the environment with a value that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} is {value:?}, expected {expected}; set {fix}, or unset it for the default")]
+pub struct ConfigError {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    pub(crate) expected: &'static str,
+    pub(crate) fix: &'static str,
 }
 
 /// How a log line looks.
@@ -95,7 +103,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When a variable has a value that cannot be meant.
+    /// Fails if a variable has a value that cannot be used.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into()))
     }
@@ -147,7 +155,7 @@ impl Config {
             config.trusted_proxies = Some(value.parse().map_err(|_| ConfigError {
                 name: "TRUSTED_PROXIES",
                 value,
-                expected: "the networks of your own proxies, with commas between",
+                expected: "the networks of your own proxies, separated by commas",
                 fix: "TRUSTED_PROXIES=10.0.0.0/8,192.0.2.1",
             })?);
         }
@@ -188,7 +196,7 @@ fn sqlite_url(value: String) -> Result<String, ConfigError> {
     }
     Err(ConfigError {
         name: "DATABASE_URL",
-        // A URL of another database may carry a password, and so may what is no URL.
+        // A URL of another database may carry a password, and so may a value that is not a URL.
         value: value
             .split_once("://")
             .map_or_else(|| "…".to_owned(), |(scheme, _)| format!("{scheme}://…")),

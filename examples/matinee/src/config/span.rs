@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hold_is_refused() {
+    fn an_invalid_hold_time_is_refused() {
         for value in [
             "5",
             "m",

@@ -64,7 +64,7 @@ pub(crate) async fn add_demo_account(
     .map(drop)
 }
 
-/// Makes this the account of one who runs the house, with this password; the id of it.
+/// Makes this an administrator's account with this password, and returns its id.
 pub(crate) async fn put_admin(
     pool: &SqlitePool,
     email: &Email,

@@ -6,7 +6,7 @@ use sqlx::{FromRow, SqlitePool};
 
 use crate::seats::{Seat, Showing};
 
-/// What a user books.
+/// A booking to be written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewBooking<'a> {
     pub(crate) code: &'a str,
@@ -17,7 +17,7 @@ pub(crate) struct NewBooking<'a> {
     pub(crate) now_ms: i64,
 }
 
-/// What a booking came to.
+/// The outcome of a booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Booked {
     Yours,

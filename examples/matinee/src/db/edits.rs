@@ -5,7 +5,7 @@ use sqlx::SqlitePool;
 use super::fold;
 use crate::films::Film;
 
-/// What became of an edit.
+/// The outcome of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edited {
     Done,

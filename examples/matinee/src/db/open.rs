@@ -75,7 +75,7 @@ async fn connect(
     }
 }
 
-/// Whether another connection has what is needed, in any of the forms of `SQLITE_BUSY`.
+/// Returns whether another connection holds a lock: any form of `SQLITE_BUSY`.
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     let code = code.and_then(|code| code.parse::<u32>().ok());

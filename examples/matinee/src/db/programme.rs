@@ -11,7 +11,7 @@ const REPERTOIRE: usize = 96;
 /// than the one before, so that the foyer never fills at once.
 const SLOTS: [i64; 4] = [13 * 60 + 30, 16 * 60 + 15, 19 * 60, 21 * 60 + 45];
 const STAGGER_MIN: i64 = 5;
-/// What fits between two slots, with time to sweep up the popcorn.
+/// The longest film that fits between two slots, with time to sweep up the popcorn.
 pub(super) const LONGEST_FILM_MIN: i64 = 150;
 
 const EVENING_MIN: i64 = 17 * 60;

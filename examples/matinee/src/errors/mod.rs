@@ -1,5 +1,5 @@
-//! What goes wrong: before the start (one line, exit code 1) and in a request (a friendly page, or
-//! problem details for a program).
+//! Errors: at the start (one line, exit code 1) and in a request (a page for people, problem
+//! details for programs).
 
 mod problem;
 mod render;

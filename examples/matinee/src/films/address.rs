@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::RawQuery;
-use super::html::film_id;
+use super::handlers::film_id;
 use crate::pages;
 
 /// Gives a page that is kept the address by which pages link to it, however it was asked for.
@@ -32,7 +32,7 @@ pub(crate) async fn one_address(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// The address of the page that a URI asks for; `None` where it is no page that is kept.
+/// Returns the canonical address of a cacheable page, or `None` if the page is not cacheable.
 fn address(uri: &Uri) -> Option<PathAndQuery> {
     let link = if uri.path() == "/" {
         let Query(raw) = Query::<RawQuery>::try_from_uri(uri).ok()?;

@@ -10,7 +10,7 @@ use crate::clock::now_ms;
 use crate::db::Reader;
 use crate::errors::Problem;
 
-/// Why nothing was loaded. All who wait for one load get the same error, so it is cheap to clone.
+/// Why a load failed. All callers of one load get the same error, so it is cheap to clone.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum LoadError {
     #[error("there is no such film")]
@@ -41,15 +41,13 @@ impl From<LoadError> for Problem {
     fn from(error: LoadError) -> Self {
         use axum::http::StatusCode;
         match error {
-            LoadError::NoSuchFilm => {
-                Self::not_found("No film has this number. It may never have been made.")
-            }
+            LoadError::NoSuchFilm => Self::not_found("No film has this number."),
             LoadError::Unfinished(error) => {
-                tracing::error!(%error, "a page was not loaded");
+                tracing::error!(%error, "a page failed to load");
                 Self::of(StatusCode::SERVICE_UNAVAILABLE)
             }
             LoadError::Database(error) => {
-                tracing::error!(%error, "a page was not loaded");
+                tracing::error!(%error, "a page failed to load");
                 match *error {
                     sqlx::Error::PoolTimedOut => Self::of(StatusCode::SERVICE_UNAVAILABLE),
                     _ => Self::of(StatusCode::INTERNAL_SERVER_ERROR),

@@ -22,7 +22,7 @@ const EDITION_TTL: Ttl = Ttl::from_secs(1);
 /// Raised when the type of a page changes, so that old and new processes do not read each other's.
 const SCHEMA: u32 = 2;
 
-/// Gets what a page shows. Handlers ask here and do not know where it comes from.
+/// Loads the data of pages through the caches.
 ///
 /// Each key has the edition of the films in it, a number in the database that an edit changes in the
 /// same transaction. So a film and every list that it stands in go with one edit, and what was
@@ -33,15 +33,15 @@ pub(crate) struct Loader {
     edition: Cache<Programme, i64>,
     films: Cache<(i64, i64), FilmPage>,
     catalogue: Cache<(i64, CatalogueQuery), CataloguePage>,
-    /// What the catalogue does not list. There is no end of it, so the store gets none of it.
+    /// Pages that the catalogue does not list. They are unlimited in number, so they are kept in this process only.
     searches: Cache<(i64, CatalogueQuery), CataloguePage>,
 }
 
-/// What there is one edition of at a time.
+/// The key of the programme's current edition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Programme;
 
-/// What a page shows, and where it came from.
+/// A page's data, and where it came from.
 #[derive(Clone, Debug)]
 pub(crate) struct Served<T> {
     pub(crate) page: Arc<T>,
@@ -97,7 +97,7 @@ impl Loader {
         Ok(Served::new(found, start))
     }
 
-    /// Whether the catalogue has this page. Its first one, which is nearly always at hand, tells.
+    /// Returns whether the catalogue has this page, judged by its first page, which is usually cached.
     async fn lists(&self, edition: i64, query: &CatalogueQuery) -> Result<bool, LoadError> {
         let first = CatalogueQuery::default();
         if *query == first || !query.search().is_empty() {

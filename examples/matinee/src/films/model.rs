@@ -1,4 +1,4 @@
-//! What is known of films and showings, as it is loaded, kept, and sent as JSON.
+//! Films and showings, as they are loaded, cached, and sent as JSON.
 
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -17,7 +17,7 @@ pub(crate) struct Film {
     pub(crate) genre: Option<String>,
     pub(crate) director: Option<String>,
     pub(crate) distributor: Option<String>,
-    /// What it is about, in a few sentences.
+    /// A summary in a few sentences.
     pub(crate) overview: Option<String>,
     /// How often it was edited.
     pub(crate) revision: i64,
@@ -76,7 +76,7 @@ pub(crate) struct CataloguePage {
 }
 
 impl CataloguePage {
-    /// Whether this is a page that the catalogue has, and the one that was asked for.
+    /// Returns whether the catalogue has this page and it is the one that was asked for.
     ///
     /// Such pages are few. There is no end of searches, of genres that nobody knows and of pages past
     /// the last one: those are kept for nobody else.

@@ -53,7 +53,7 @@ impl CatalogueQuery {
             .take(MAX_WORDS)
     }
 
-    /// What is searched for, folded.
+    /// The folded search text.
     pub(crate) fn search(&self) -> &str {
         &self.search
     }
@@ -69,7 +69,7 @@ impl CatalogueQuery {
 }
 
 impl RawQuery {
-    /// What the visitor typed, on one line.
+    /// The visitor's text, on one line.
     pub(crate) fn typed(&self) -> String {
         let typed = self.q.split(|c: char| c.is_whitespace() || c.is_control());
         typed
@@ -83,7 +83,7 @@ impl RawQuery {
         for (name, text) in [("search", &self.q), ("genre", &self.genre)] {
             if text.chars().count() > MAX_TEXT {
                 return Err(Problem::bad_request(format!(
-                    "A {name} may have up to {MAX_TEXT} characters; this one has more."
+                    "A {name} may have at most {MAX_TEXT} characters."
                 )));
             }
         }
@@ -93,7 +93,7 @@ impl RawQuery {
                 .parse()
                 .ok()
                 .filter(|page| (1..=MAX_PAGE).contains(page))
-                .ok_or_else(|| Problem::bad_request("The page must be a number from 1 upwards."))?,
+                .ok_or_else(|| Problem::bad_request("The page must be a number, 1 or higher."))?,
         };
         let genre = self.genre.trim();
         let genre = (!genre.is_empty()).then(|| genre.to_owned());

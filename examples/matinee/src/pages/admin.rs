@@ -36,7 +36,7 @@ pub(crate) enum Edit {
     NotPurged,
     /// Somebody else was faster.
     Outdated,
-    /// What has to be mended first.
+    /// The form has these errors.
     Wrong(Vec<String>),
 }
 

@@ -5,7 +5,6 @@ mod admin;
 mod catalogue;
 mod error;
 mod film;
-mod footer;
 mod link;
 mod pager;
 mod poster;
@@ -23,7 +22,6 @@ pub(crate) use self::admin::{Edit, admin, admin_film};
 pub(crate) use self::catalogue::catalogue;
 pub(crate) use self::error::error;
 pub(crate) use self::film::film;
-use self::footer::Footer;
 pub(crate) use self::link::catalogue as catalogue_link;
 pub(crate) use self::seat_map::{Notice, seat_map};
 pub(crate) use self::sign_in::sign_in;
@@ -31,7 +29,7 @@ pub(crate) use self::tickets::tickets;
 use crate::assets;
 use crate::errors::Problem;
 
-/// What the layout needs on each page.
+/// The data of the layout, on every page.
 struct Frame {
     stylesheet: &'static str,
     icon: &'static str,
@@ -48,11 +46,29 @@ impl Frame {
     }
 }
 
+/// The line at the foot of a page that says how fresh its data is: by the clock, as the page may be
+/// shown again later.
+struct Footer {
+    queries: String,
+    at: String,
+    at_iso: String,
+}
+
+impl Footer {
+    fn new(loaded_at_ms: i64, queries: u32) -> Self {
+        Self {
+            queries: text::counted(queries, "query", "queries"),
+            at: text::utc(loaded_at_ms, "%Y-%m-%d %H:%M:%S%.3f UTC"),
+            at_iso: text::utc(loaded_at_ms, "%Y-%m-%dT%H:%M:%S%.3fZ"),
+        }
+    }
+}
+
 fn show(template: &impl Template) -> Response {
     match template.render() {
         Ok(page) => Html(page).into_response(),
         Err(error) => {
-            tracing::error!(%error, "a page was not rendered");
+            tracing::error!(%error, "a page failed to render");
             Problem::of(StatusCode::INTERNAL_SERVER_ERROR).into_response()
         }
     }

@@ -2,41 +2,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use larder::{Store, Ttl};
+use rand::Rng as _;
 use sqlx::SqlitePool;
 
 use super::holds::{Held, Holds};
 use super::map::SeatMap;
-use super::{Seat, Showing, code};
+use super::{Seat, Showing};
 use crate::clock::now_ms;
-use crate::db::{self, Booked, NewBooking};
+use crate::db::{self, Booked, BookedSeat, NewBooking};
 
-/// Where seats are held and booked.
+/// Holds and books seats.
 ///
 /// A hold keeps others from choosing the same seat; it is in the store, which may lose it. A booking
-/// is a row in the database, whose primary key lets a seat be booked once. So the worst that a lost
-/// hold can do is that somebody is told at the till that a seat has gone.
+/// is a row in the database, whose primary key lets a seat be booked once. So if a hold is lost, the
+/// worst outcome is a visitor who learns at the time of booking that the seat has gone.
 #[derive(Clone)]
-pub(crate) struct BoxOffice {
+pub(crate) struct Bookings {
     pool: SqlitePool,
     holds: Holds,
 }
 
-/// Why there is no seat map, no hold or no booking.
+/// Letters and digits that do not look alike, as people read a code out at the door.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// The most seats that the page of tickets lists.
+const TICKETS: u32 = 400;
+
+/// Why a seat map, a hold or a booking was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Denied {
     #[error("there is no such showing")]
     NoShowing,
-    #[error("the showing has begun")]
+    #[error("the showing has started")]
     Begun,
     #[error("the screen has no such seat, or none was chosen")]
     NoSeat,
     /// Somebody else holds or has booked these.
     #[error("the seats are taken")]
     Taken(Vec<Seat>),
-    #[error("nobody may hold so many seats")]
+    #[error("too many seats for one visitor")]
     TooMany,
     /// The visitor does not hold these any more.
-    #[error("the hold has run out")]
+    #[error("the hold has expired")]
     RanOut,
     #[error("the store did not answer: {0}")]
     Store(#[from] larder::Error),
@@ -44,7 +50,7 @@ pub(crate) enum Denied {
     Database(#[from] sqlx::Error),
 }
 
-impl BoxOffice {
+impl Bookings {
     pub(crate) fn new(
         pool: SqlitePool,
         store: Arc<dyn Store>,
@@ -121,7 +127,7 @@ impl BoxOffice {
                 Err(Denied::RanOut)
             };
         }
-        let code = code::draw();
+        let code = draw_code();
         let booking = NewBooking {
             code: &code,
             user,
@@ -138,13 +144,18 @@ impl BoxOffice {
         let over = sold.keys().copied().collect();
         if let Err(error) = self.holds.release(showing.id, &holder, over).await {
             // It ends by itself, and nobody sees it beside the booking.
-            tracing::warn!(%error, "a hold outlives its booking");
+            tracing::warn!(%error, "a hold was not released after its booking");
         }
         if seats.iter().all(|seat| sold.get(seat) == Some(&user)) {
             Ok(())
         } else {
             Err(Denied::Taken(sold.into_keys().collect()))
         }
+    }
+
+    /// The latest seats that a user has booked.
+    pub(crate) async fn tickets(&self, user: i64) -> Result<Vec<BookedSeat>, sqlx::Error> {
+        db::tickets(&self.pool, user, TICKETS).await
     }
 
     /// Which of these seats are booked, and by whom.
@@ -173,5 +184,29 @@ impl BoxOffice {
             return Err(Denied::NoSeat);
         }
         Ok(showing)
+    }
+}
+
+/// Draws a booking's code: 60 random bits, so that nobody guesses one.
+fn draw_code() -> String {
+    let mut rng = rand::rng();
+    let letter = |_| char::from(ALPHABET[rng.random_range(..ALPHABET.len())]);
+    (0..12).map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_twelve_plain_characters_and_no_two_are_alike() {
+        let codes: std::collections::HashSet<_> = (0..1_000).map(|_| draw_code()).collect();
+        assert_eq!(codes.len(), 1_000);
+        for code in codes {
+            assert!(
+                code.len() == 12 && code.bytes().all(|b| ALPHABET.contains(&b)),
+                "{code}"
+            );
+        }
     }
 }

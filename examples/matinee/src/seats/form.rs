@@ -13,7 +13,7 @@ pub(super) fn seats(Form(fields): SeatForm) -> Result<BTreeSet<Seat>, Problem> {
     let named = fields.iter().filter(|(name, _)| name == "seat");
     let parsed = named.take(SEATS_EACH + 1).map(|(_, seat)| seat.parse());
     parsed.collect::<Result<_, _>>().map_err(|_| {
-        Problem::bad_request("A seat is a letter and a number, as in F12; one of these is not.")
+        Problem::bad_request("A seat is a letter and a number, such as F12; one of these is not.")
     })
 }
 

@@ -28,7 +28,7 @@ pub(crate) enum SeatState {
 }
 
 impl SeatMap {
-    /// What `user` sees of seats that are held, and of seats that are booked.
+    /// Combines held and booked seats into the map that `user` sees.
     pub(super) fn new(
         showing: Showing,
         hold_for: Duration,
@@ -55,7 +55,7 @@ impl SeatMap {
             .into_iter()
             .map(|(seat, hold)| (seat, of_hold(hold)))
             .collect();
-        // What is booked is booked, whoever holds it.
+        // A booking outranks a hold.
         taken.extend(
             booked
                 .into_iter()

@@ -6,21 +6,21 @@ use std::thread;
 use larder_test::server::{RedisServer, Sandbox};
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
-use crate::door::{Door, Opening};
 use crate::plan::{Plan, Turn};
+use crate::server::{Opening, Server};
 use crate::visitor::{Answer, Visitor};
 
-/// One app with a door for each process. All that belongs to it goes when it is dropped.
-pub(crate) struct House {
+/// The app with one server or more, a process each. All that belongs to it goes when it is dropped.
+pub(crate) struct App {
     // Fields are dropped in this order: the processes end before what they use.
-    doors: Vec<Door>,
+    servers: Vec<Server>,
     redis: Option<RedisServer>,
     settings: Vec<(&'static str, String)>,
     sandbox: Sandbox,
     _turn: Turn,
 }
 
-impl House {
+impl App {
     pub(crate) fn open(plan: Plan, turn: Turn) -> Self {
         let sandbox = Sandbox::new().unwrap();
         let store = plan
@@ -34,12 +34,12 @@ impl House {
         ];
         settings.extend(plan.settings);
         // All are spawned before the first is waited for.
-        let opening: Vec<_> = (0..plan.doors)
+        let opening: Vec<_> = (0..plan.servers)
             .map(|number| Opening::start(&sandbox, number, &settings))
             .collect();
-        let doors = opening.into_iter().map(Opening::wait).collect();
+        let servers = opening.into_iter().map(Opening::wait).collect();
         Self {
-            doors,
+            servers,
             redis: plan.redis,
             settings,
             sandbox,
@@ -47,22 +47,22 @@ impl House {
         }
     }
 
-    pub(crate) fn doors(&self) -> &[Door] {
-        &self.doors
+    pub(crate) fn servers(&self) -> &[Server] {
+        &self.servers
     }
 
-    /// The doors themselves; the house then has none.
-    pub(crate) fn take_doors(&mut self) -> Vec<Door> {
-        std::mem::take(&mut self.doors)
+    /// Takes the servers out of the app, which has none afterwards.
+    pub(crate) fn take_servers(&mut self) -> Vec<Server> {
+        std::mem::take(&mut self.servers)
     }
 
-    pub(crate) fn first(&self) -> &Door {
-        &self.doors[0]
+    pub(crate) fn first(&self) -> &Server {
+        &self.servers[0]
     }
 
-    /// The door after the first; the first itself where there is only one.
-    pub(crate) fn last(&self) -> &Door {
-        &self.doors[self.doors.len() - 1]
+    /// The server after the first; the first itself where there is only one.
+    pub(crate) fn last(&self) -> &Server {
+        &self.servers[self.servers.len() - 1]
     }
 
     pub(crate) fn shares_a_store(&self) -> bool {
@@ -70,31 +70,31 @@ impl House {
     }
 
     pub(crate) fn redis(&mut self) -> &mut RedisServer {
-        self.redis.as_mut().expect("a house on Redis")
+        self.redis.as_mut().expect("an app on Redis")
     }
 
-    /// What a stranger gets at the first door.
+    /// The first server's answer to a stranger.
     pub(crate) fn get(&self, path: &str) -> Answer {
         Visitor::new().get(self.first(), path)
     }
 
-    /// Kills the process behind every door with SIGKILL, then opens them again, all at once.
+    /// Kills the process behind every server with SIGKILL, then opens them again, all at once.
     pub(crate) fn crash_and_reopen(&mut self) {
-        let doors = self.doors.len();
-        self.doors.clear();
-        let opening: Vec<_> = (0..doors)
+        let servers = self.servers.len();
+        self.servers.clear();
+        let opening: Vec<_> = (0..servers)
             .map(|number| Opening::start(&self.sandbox, number, &self.settings))
             .collect();
-        self.doors.extend(opening.into_iter().map(Opening::wait));
+        self.servers.extend(opening.into_iter().map(Opening::wait));
     }
 
-    /// Kills the process behind every door, then opens them again with another value of a setting.
+    /// Kills the process behind every server, then opens them again with another value of a setting.
     pub(crate) fn reopen_with(&mut self, name: &'static str, value: &str) {
         self.settings.push((name, value.to_owned()));
         self.crash_and_reopen();
     }
 
-    /// Changes the database behind the back of every process.
+    /// Changes the database without any process noticing.
     pub(crate) fn execute(&self, sql: &str) {
         let url = format!(
             "sqlite://{}",
@@ -111,20 +111,20 @@ impl House {
         });
     }
 
-    /// Sends as many visitors at the same moment, spread over the doors; `ask` is told who it is.
+    /// Sends as many visitors at the same moment, spread over the servers; `ask` is told who it is.
     pub(crate) fn crowd<T: Send>(
         &self,
         visitors: usize,
-        ask: impl Fn(&Visitor, &Door, usize) -> T + Sync,
+        ask: impl Fn(&Visitor, &Server, usize) -> T + Sync,
     ) -> Vec<T> {
         let together = Barrier::new(visitors);
         let one = |number: usize| {
             let visitor = Visitor::new();
-            let door = &self.doors[number % self.doors.len()];
+            let server = &self.servers[number % self.servers.len()];
             // The connection stands before anyone asks.
-            visitor.get(door, "/healthz");
+            visitor.get(server, "/healthz");
             together.wait();
-            ask(&visitor, door, number)
+            ask(&visitor, server, number)
         };
         thread::scope(|scope| {
             let one = &one;

@@ -35,7 +35,7 @@ pub(crate) struct Opening {
 }
 
 /// A process that serves. It is killed when dropped.
-pub(crate) struct Door {
+pub(crate) struct Server {
     process: Process,
     address: SocketAddr,
     opening_line: String,
@@ -54,7 +54,7 @@ impl Opening {
         number: usize,
         settings: &[(&'static str, String)],
     ) -> Self {
-        let stderr = sandbox.path().join(format!("door-{number}.stderr"));
+        let stderr = sandbox.path().join(format!("server-{number}.stderr"));
         let mut child = program(sandbox, settings)
             .stdout(Stdio::piped())
             .stderr(File::create(&stderr).unwrap())
@@ -74,7 +74,7 @@ impl Opening {
         Self { process, lines }
     }
 
-    pub(crate) fn wait(self) -> Door {
+    pub(crate) fn wait(self) -> Server {
         let deadline = Instant::now() + OPENING;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -83,7 +83,7 @@ impl Opening {
             };
             let address = word_after(&line, "address=http://");
             if let Some(address) = address.and_then(|address| address.parse().ok()) {
-                return Door {
+                return Server {
                     process: self.process,
                     address,
                     opening_line: line,
@@ -93,7 +93,7 @@ impl Opening {
     }
 }
 
-impl Door {
+impl Server {
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

@@ -31,7 +31,7 @@ const LINE: usize = 80;
 #[derive(Clone)]
 pub(crate) struct Passwords {
     hasher: Hasher,
-    /// What a password is checked against where there is no account, so that it takes as long.
+    /// The hash to check against if there is no account, so that the check takes as long.
     nobody: Arc<str>,
     turns: Arc<Semaphore>,
     line: Arc<Semaphore>,
@@ -60,12 +60,12 @@ impl Passwords {
         self.hasher.hash(password)
     }
 
-    /// Whether this is the password of the hash, which nobody is if it cannot be read.
+    /// Returns whether this is the password of the hash; false if the hash is malformed.
     pub(super) fn matches(&self, password: &str, hash: &str) -> bool {
         self.hasher.matches(password, hash).unwrap_or(false)
     }
 
-    /// Whether this is the password of the hash; without a hash it never is, and takes as long.
+    /// Returns whether this is the password of the hash. Without a hash it is false, after as long a check.
     ///
     /// It runs on a thread where blocking does no harm, and goes on when the visitor goes away.
     pub(crate) async fn verify(
@@ -74,7 +74,7 @@ impl Passwords {
         hash: Option<String>,
     ) -> Result<bool, Problem> {
         let crowded =
-            || Problem::unavailable("Many people sign in at this moment. Please try again.");
+            || Problem::unavailable("Many people are signing in at the moment. Please try again.");
         let _place = self.line.try_acquire().map_err(|_| crowded())?;
         let turn = timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
@@ -88,7 +88,9 @@ impl Passwords {
         };
         match timeout(CHECK, spawn_blocking(check)).await {
             Ok(Ok(is_right)) => Ok(is_right),
-            Ok(Err(_)) | Err(_) => Err(Problem::unavailable("The password could not be checked.")),
+            Ok(Err(_)) | Err(_) => Err(Problem::unavailable(
+                "The password could not be checked. Please try again.",
+            )),
         }
     }
 }
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_memory_of_a_hundred_checks_is_that_of_those_at_once() {
+    async fn a_hundred_checks_use_the_memory_of_those_that_run_at_once() {
         let passwords = Arc::new(Passwords::with(2, 1).unwrap());
         let checks: Vec<_> = (0..100)
             .map(|_| {
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_for_too_long_is_told_to_try_again() {
+    async fn a_visitor_who_waits_too_long_is_told_to_try_again() {
         let passwords = passwords(1);
         let _taken = passwords.turns.acquire().await.unwrap();
         let started = Instant::now();
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_the_line_is_full_nobody_waits() {
+    async fn a_full_queue_refuses_at_once() {
         let passwords = passwords(1);
         let _all = passwords.line.acquire_many(LINE as u32).await.unwrap();
         let started = Instant::now();

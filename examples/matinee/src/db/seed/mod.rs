@@ -7,7 +7,7 @@ use super::fold;
 use super::programme::{self, LONGEST_FILM_MIN, SEASON_DAYS};
 use crate::clock::DAY_MS;
 
-const FILMS: &str = include_str!("../../data/films.csv");
+const FILMS: &str = include_str!("../../../data/films.csv");
 
 /// Name, rows, seats in a row. With 112 showings on each in a season, some 100,000 seats.
 const SCREENS: [(&str, i64, i64); 6] = [

@@ -14,7 +14,6 @@ mod secure;
 mod tests;
 #[cfg(test)]
 mod traces;
-mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -90,7 +89,7 @@ impl Holds {
         self.programs.run(&key(showing), &step).await
     }
 
-    /// Whether the visitor holds all of these, and goes on holding them until they are booked.
+    /// Extends the visitor's holds until the booking; returns whether the visitor had all of them.
     pub(crate) async fn secure(
         &self,
         showing: i64,

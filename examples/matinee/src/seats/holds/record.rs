@@ -43,6 +43,12 @@ pub(super) fn write(record: &mut Slot<'_, HoldsRecord>, seats: BTreeMap<Seat, Ho
     }
 }
 
+/// Reads a seat that a script has answered.
+pub(super) fn parse_seat(text: &[u8]) -> Result<Seat> {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    text.parse().map_err(|_| Wire::unexpected("a seat"))
+}
+
 /// Shows each hold and its end in microseconds, for people and tools.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct InspectHolds;
@@ -69,7 +75,7 @@ impl Program for InspectHolds {
         let mut seats: Vec<_> = shown
             .fields()
             .iter()
-            .map(|(seat, hold)| (super::wire::seat(seat.as_bytes()), seat, hold))
+            .map(|(seat, hold)| (parse_seat(seat.as_bytes()), seat, hold))
             .map(|(at, seat, hold)| at.map(|at| (at, seat, hold)))
             .collect::<Result<_>>()?;
         seats.sort_unstable();

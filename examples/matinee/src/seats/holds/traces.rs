@@ -84,7 +84,7 @@ async fn the_programs_on_holds_do_the_same_in_lua_and_in_rust() {
     }
 }
 
-/// Runs the traces with one change in one script, and tells whether any of them saw it.
+/// Runs the traces with one change in one script, and returns whether any trace noticed.
 async fn is_caught(
     server: &RedisServer,
     script: &'static Script,

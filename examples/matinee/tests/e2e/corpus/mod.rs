@@ -19,7 +19,7 @@ use larder_test::server::Reply;
 use self::leaky::{FLAWS, Leaky};
 use self::stage::{Finding, Harm, Stage};
 use self::tables::TABLES;
-use crate::house::House;
+use crate::app::App;
 use crate::plan::Plan;
 
 on_both_backends! {
@@ -27,8 +27,8 @@ on_both_backends! {
 }
 
 fn nobody_is_shown_what_is_anothers_and_no_page_is_poisoned(plan: Plan) {
-    let mut house = plan.open();
-    let stage = Stage::set(&house);
+    let mut app = plan.open();
+    let stage = Stage::set(&app);
     let mut found = Vec::new();
     let mut cases = 0;
     for case in TABLES.iter().copied().flatten() {
@@ -43,16 +43,16 @@ fn nobody_is_shown_what_is_anothers_and_no_page_is_poisoned(plan: Plan) {
         told.join("\n")
     );
     assert!(cases >= 150, "{cases}");
-    if house.shares_a_store() {
-        assert_nothing_personal_is_kept(&mut house, stage.canaries());
+    if app.shares_a_store() {
+        assert_nothing_personal_is_kept(&mut app, stage.canaries());
     }
 }
 
 #[test]
 fn a_cache_with_a_flaw_is_caught_and_one_that_keeps_nothing_is_not() {
-    let house = Plan::memory().open();
-    let mut stage = Stage::set(&house);
-    let origin = house.first().address();
+    let app = Plan::memory().open();
+    let mut stage = Stage::set(&app);
+    let origin = app.first().address();
     for (number, (flaw, name, harm)) in FLAWS.into_iter().enumerate() {
         let cases = TABLES.iter().copied().flatten();
         let case = cases.clone().find(|case| case.name == name).unwrap();
@@ -64,7 +64,7 @@ fn a_cache_with_a_flaw_is_caught_and_one_that_keeps_nothing_is_not() {
             let leaky = Leaky::open(origin, flaw);
             stage.behind(leaky.address(), patience);
             let found = stage.play(number, case);
-            // It answers one request on a connection, and knows less of HTTP than the house.
+            // It answers one request on a connection, and knows less of HTTP than the app.
             let harms = found.into_iter().filter(|it| it.harm != Harm::Answers);
             harms.collect::<Vec<_>>()
         };
@@ -86,8 +86,8 @@ fn every_case_has_a_name_of_its_own() {
 }
 
 /// What the store keeps of the pages holds nothing of the one who was signed in.
-fn assert_nothing_personal_is_kept(house: &mut House, canaries: &[String]) {
-    let mut redis = house.redis().connect().unwrap();
+fn assert_nothing_personal_is_kept(app: &mut App, canaries: &[String]) {
+    let mut redis = app.redis().connect().unwrap();
     let Reply::Array(keys) = redis.call(&["KEYS", "*response*"]).unwrap() else {
         panic!("no keys");
     };

@@ -1,4 +1,4 @@
-//! The store fails under a house that serves. Only the house on Redis has a store that can.
+//! The store fails under an app that serves. Only the app on Redis has a store that can.
 //!
 //! States are asserted, not times: the bounds are generous, and the figures are printed.
 
@@ -8,7 +8,7 @@ mod visit;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::house::House;
+use crate::app::App;
 use crate::plan::Plan;
 use crate::visitor::Visitor;
 
@@ -16,13 +16,13 @@ use self::load::Load;
 
 /// No visitor waits longer, whatever the store does. The deadlines add up to less than a second.
 const WORST: Duration = Duration::from_millis(1_500);
-/// How long a house may take to be well again. It takes a quarter of a second.
+/// How long an app may take to be well again. It takes a quarter of a second.
 const WELL_AGAIN: Duration = Duration::from_secs(1);
-/// How much one visitor may ask for while the house is watched.
+/// How much one visitor may ask for while the app is watched.
 const LIMIT: usize = 10;
 
-/// A house in which everybody who comes to load it has an address, and so a limit, of their own.
-fn open() -> House {
+/// An app in which everybody who comes to load it has an address, and so a limit, of their own.
+fn open() -> App {
     Plan::redis()
         .with("RATE_LIMIT", format!("{LIMIT}/hour"))
         .with("TRUSTED_PROXIES", "127.0.0.1")
@@ -32,11 +32,11 @@ fn open() -> House {
 
 #[test]
 fn every_page_comes_while_every_connection_is_killed() {
-    let mut house = open();
-    let admin = house.redis().connect();
+    let mut app = open();
+    let admin = app.redis().connect();
     let mut admin = admin.unwrap();
     let mut kills = 0;
-    let seen = Load::new().during(&house, || {
+    let seen = Load::new().during(&app, || {
         let end = Instant::now() + Duration::from_millis(1_500);
         while Instant::now() < end {
             let killed = admin.call(&["CLIENT", "KILL", "TYPE", "normal"]).unwrap();
@@ -48,49 +48,49 @@ fn every_page_comes_while_every_connection_is_killed() {
     println!("{kills} connections killed: {seen}");
     assert!(kills > 10 && seen.requests > 20, "{kills}: {seen}");
     assert!(seen.worst <= WORST, "{seen}");
-    assert_well_again(&house, LIMIT);
+    assert_well_again(&app, LIMIT);
 }
 
 #[test]
 fn every_page_comes_while_redis_is_frozen_and_all_is_well_once_it_thaws() {
-    let mut house = open();
+    let mut app = open();
     let spent = 4;
-    assert_eq!(pass(&house, "203.0.113.7", spent), spent);
-    house.redis().stop().unwrap();
-    let seen = Load::new().during(&house, || assert_not_ready(&house));
+    assert_eq!(pass(&app, "203.0.113.7", spent), spent);
+    app.redis().stop().unwrap();
+    let seen = Load::new().during(&app, || assert_not_ready(&app));
     println!("frozen: {seen}");
     assert!(seen.worst <= WORST, "{seen}");
-    house.redis().cont().unwrap();
+    app.redis().cont().unwrap();
     // What was spent before is still spent.
-    assert_well_again(&house, LIMIT - spent);
+    assert_well_again(&app, LIMIT - spent);
 }
 
 #[test]
 fn every_page_comes_while_redis_is_dead_and_all_is_well_once_it_is_back() {
-    let mut house = open();
+    let mut app = open();
     let spent = 4;
-    assert_eq!(pass(&house, "203.0.113.7", spent), spent);
-    house.redis().kill();
-    let seen = Load::new().during(&house, || assert_not_ready(&house));
+    assert_eq!(pass(&app, "203.0.113.7", spent), spent);
+    app.redis().kill();
+    let seen = Load::new().during(&app, || assert_not_ready(&app));
     println!("dead: {seen}");
     assert!(seen.worst <= WORST, "{seen}");
-    house.redis().restart().unwrap();
+    app.redis().restart().unwrap();
     // The new server has forgotten what was spent.
-    assert_well_again(&house, LIMIT);
+    assert_well_again(&app, LIMIT);
 }
 
 #[test]
-fn a_request_that_waits_for_a_frozen_store_is_answered_by_a_house_that_closes() {
-    let mut house = Plan::redis()
+fn a_request_that_waits_for_a_frozen_store_is_answered_by_an_app_that_stops() {
+    let mut app = Plan::redis()
         .with("RUST_LOG", "info,tower_http=debug")
         .open();
-    house.redis().stop().unwrap();
+    app.redis().stop().unwrap();
     let answers = thread::scope(|scope| {
-        let ask = |door| scope.spawn(move || Visitor::new().get(door, "/films/1"));
-        let waiting: Vec<_> = house.doors().iter().map(ask).collect();
-        for door in house.doors() {
-            door.wait_for_log(&["/films/1", "started processing request"]);
-            door.terminate();
+        let ask = |server| scope.spawn(move || Visitor::new().get(server, "/films/1"));
+        let waiting: Vec<_> = app.servers().iter().map(ask).collect();
+        for server in app.servers() {
+            server.wait_for_log(&["/films/1", "started processing request"]);
+            server.terminate();
         }
         let answers = waiting.into_iter().map(|it| it.join().unwrap());
         answers.collect::<Vec<_>>()
@@ -99,16 +99,16 @@ fn a_request_that_waits_for_a_frozen_store_is_answered_by_a_house_that_closes() 
         assert_eq!(answer.status, 200);
         assert_eq!(answer.source(), "miss loaded");
     }
-    for door in house.take_doors() {
-        assert_eq!(door.end(Duration::from_secs(5)).status.code(), Some(0));
+    for server in app.take_servers() {
+        assert_eq!(server.end(Duration::from_secs(5)).status.code(), Some(0));
     }
 }
 
-/// How many of so many requests of this visitor pass, through all doors in turn.
-fn pass(house: &House, address: &str, requests: usize) -> usize {
+/// How many of so many requests of this visitor pass, through all servers in turn.
+fn pass(app: &App, address: &str, requests: usize) -> usize {
     let passes = |number: &usize| {
-        let door = &house.doors()[number % house.doors().len()];
-        let answer = Visitor::forwarded(address).get(door, "/api/films/1");
+        let server = &app.servers()[number % app.servers().len()];
+        let answer = Visitor::forwarded(address).get(server, "/api/films/1");
         assert!(answer.status == 200 || answer.status == 429, "{answer:?}");
         answer.status == 200
     };
@@ -116,12 +116,12 @@ fn pass(house: &House, address: &str, requests: usize) -> usize {
 }
 
 /// Every process says that it lives, and that its store does not answer.
-fn assert_not_ready(house: &House) {
+fn assert_not_ready(app: &App) {
     for _ in 0..3 {
-        for door in house.doors() {
+        for server in app.servers() {
             let visitor = Visitor::new();
-            assert_eq!(visitor.get(door, "/healthz").status, 200);
-            let answer = visitor.get(door, "/readyz");
+            assert_eq!(visitor.get(server, "/healthz").status, 200);
+            let answer = visitor.get(server, "/readyz");
             assert_eq!(answer.status, 503, "{}", answer.body);
             assert!(answer.took <= WORST, "{:?}", answer.took);
             let told = answer.json();
@@ -134,24 +134,24 @@ fn assert_not_ready(house: &House) {
 }
 
 /// Every process is ready, a film that one loads is a far hit for the next, and the limit is shared.
-fn assert_well_again(house: &House, left: usize) {
+fn assert_well_again(app: &App, left: usize) {
     let since = Instant::now();
     let visitor = Visitor::forwarded("203.0.113.200");
-    while !house
-        .doors()
+    while !app
+        .servers()
         .iter()
-        .all(|door| visitor.get(door, "/readyz").status == 200)
+        .all(|server| visitor.get(server, "/readyz").status == 200)
     {
         assert!(since.elapsed() < WELL_AGAIN, "not ready again");
         thread::sleep(Duration::from_millis(5));
     }
     println!("ready again after {:?}", since.elapsed());
 
-    let (first, last) = (house.first(), house.last());
+    let (first, last) = (app.first(), app.last());
     assert_eq!(
         visitor.get(first, "/api/films/3000").source(),
         "miss loaded"
     );
     assert_eq!(visitor.get(last, "/api/films/3000").source(), "hit far");
-    assert_eq!(pass(house, "203.0.113.7", LIMIT * 2), left);
+    assert_eq!(pass(app, "203.0.113.7", LIMIT * 2), left);
 }

@@ -6,33 +6,33 @@ mod race;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::door::Door;
-use crate::house::House;
+use crate::app::App;
 use crate::plan::Plan;
+use crate::server::Server;
 use crate::visitor::{ADA, Account, Answer, GRACE, Visitor};
 
 on_both_backends! {
     a_visitor_holds_seats_and_books_them,
-    a_seat_that_somebody_holds_or_has_booked_is_nobody_elses,
+    a_seat_that_is_held_or_booked_cannot_be_taken_by_another,
     a_hold_comes_back_by_itself,
-    what_cannot_be_held_is_told_on_the_seat_map,
-    what_is_no_showing_and_no_seat_is_an_error_of_the_visitor,
-    who_is_not_signed_in_sees_the_seats_and_is_sent_to_the_form,
+    the_seat_map_says_why_a_seat_was_not_held,
+    an_unknown_showing_or_seat_is_a_client_error,
+    a_stranger_sees_the_seats_and_is_sent_to_the_sign_in_form,
 }
 
-/// Someone who is signed in, at a door.
-fn signed_in(door: &Door, account: Account) -> Visitor {
+/// Someone who is signed in, at a server.
+fn signed_in(server: &Server, account: Account) -> Visitor {
     let visitor = Visitor::new();
-    visitor.sign_in(door, account);
+    visitor.sign_in(server, account);
     visitor
 }
 
 /// A showing to come, on the last day of the season.
-pub(crate) fn a_showing(house: &House) -> String {
-    let catalogue = house.get("/api/films").json();
+pub(crate) fn a_showing(app: &App) -> String {
+    let catalogue = app.get("/api/films").json();
     let films = catalogue["films"].as_array().unwrap();
     let shown = films.iter().map(|it| it["film"]["id"].as_u64().unwrap());
-    let showings = shown.map(|film| house.get(&format!("/api/films/{film}")).json());
+    let showings = shown.map(|film| app.get(&format!("/api/films/{film}")).json());
     let last = |film: serde_json::Value| film["showings"].as_array().unwrap().last().cloned();
     let last = showings.filter_map(last);
     let last = last.max_by_key(|it| it["starts_at_ms"].as_i64()).unwrap();
@@ -41,18 +41,18 @@ pub(crate) fn a_showing(house: &House) -> String {
 
 pub(crate) fn ask(
     visitor: &Visitor,
-    door: &Door,
+    server: &Server,
     showing: &str,
     what: &str,
     seats: &[&str],
 ) -> Answer {
     let form: Vec<_> = seats.iter().map(|seat| ("seat", *seat)).collect();
-    visitor.post(door, &format!("{showing}/{what}"), &form)
+    visitor.post(server, &format!("{showing}/{what}"), &form)
 }
 
 /// How the seat map shows a seat to this visitor, as in `free` and `held for you`.
-pub(crate) fn seat(visitor: &Visitor, door: &Door, showing: &str, seat: &str) -> String {
-    let map = visitor.get(door, showing);
+pub(crate) fn seat(visitor: &Visitor, server: &Server, showing: &str, seat: &str) -> String {
+    let map = visitor.get(server, showing);
     assert_eq!(map.status, 200, "{}", map.body);
     state(&map, seat)
 }
@@ -64,9 +64,9 @@ fn state(map: &Answer, seat: &str) -> String {
 }
 
 fn a_visitor_holds_seats_and_books_them(plan: Plan) {
-    let house = plan.open();
-    let showing = a_showing(&house);
-    let (here, there) = (house.first(), house.last());
+    let app = plan.open();
+    let showing = a_showing(&app);
+    let (here, there) = (app.first(), app.last());
     let ada = signed_in(here, ADA);
     assert_eq!(seat(&ada, here, &showing, "C3"), "free");
 
@@ -95,7 +95,7 @@ fn a_visitor_holds_seats_and_books_them(plan: Plan) {
     let tickets = ada.get(here, "/tickets");
     assert_eq!(tickets.status, 200);
     assert!(tickets.body.contains("<dd>C3, C4</dd>"), "{}", tickets.body);
-    let code = tickets.body.split_once("class=\"door-code\">").unwrap().1;
+    let code = tickets.body.split_once("class=\"ticket-code\">").unwrap().1;
     let code = code.split('<').next().unwrap();
     assert!(
         code.len() == 12 && code.bytes().all(|it| it.is_ascii_alphanumeric()),
@@ -118,26 +118,26 @@ fn a_visitor_holds_seats_and_books_them(plan: Plan) {
     assert!(grace.body.contains("No tickets yet") && !grace.body.contains(code));
 }
 
-fn a_seat_that_somebody_holds_or_has_booked_is_nobody_elses(plan: Plan) {
-    let house = plan.open();
-    let showing = a_showing(&house);
-    let (here, there) = (house.first(), house.last());
+fn a_seat_that_is_held_or_booked_cannot_be_taken_by_another(plan: Plan) {
+    let app = plan.open();
+    let showing = a_showing(&app);
+    let (here, there) = (app.first(), app.last());
     let (ada, grace) = (signed_in(here, ADA), signed_in(there, GRACE));
-    let get = |who: &Visitor, door, what, seats: &[&str]| {
-        let answer = ask(who, door, &showing, what, seats);
+    let get = |who: &Visitor, server, what, seats: &[&str]| {
+        let answer = ask(who, server, &showing, what, seats);
         let notice = answer.body.split_once("id=\"notice\">");
         let notice = notice.map_or("", |(_, it)| it.split('<').next().unwrap());
         (answer.status.as_u16(), notice.to_owned())
     };
     assert_eq!(get(&ada, here, "hold", &["B2"]).0, 303);
     assert_eq!(seat(&grace, there, &showing, "B2"), "held by somebody");
-    let faster = "Somebody was faster: B2 is taken. Please choose another seat.";
+    let faster = "Someone else was faster: B2 is taken. Please choose another seat.";
     let refused = (409, faster.to_owned());
     assert_eq!(get(&grace, there, "hold", &["B1", "B2"]), refused);
     assert_eq!(seat(&grace, there, &showing, "B1"), "free");
     let ran_out = get(&grace, there, "book", &["B2"]);
     assert!(
-        ran_out.0 == 409 && ran_out.1.contains("not held any longer"),
+        ran_out.0 == 409 && ran_out.1.contains("has expired"),
         "{ran_out:?}"
     );
     // Nobody gives back what is somebody else's.
@@ -152,9 +152,9 @@ fn a_seat_that_somebody_holds_or_has_booked_is_nobody_elses(plan: Plan) {
 }
 
 fn a_hold_comes_back_by_itself(plan: Plan) {
-    let house = plan.with("HOLD_FOR", "2s").open();
-    let showing = a_showing(&house);
-    let (here, there) = (house.first(), house.last());
+    let app = plan.with("HOLD_FOR", "2s").open();
+    let showing = a_showing(&app);
+    let (here, there) = (app.first(), app.last());
     let (ada, grace) = (signed_in(here, ADA), signed_in(there, GRACE));
     let since = Instant::now();
     assert_eq!(ask(&ada, here, &showing, "hold", &["A1"]).status, 303);
@@ -178,11 +178,11 @@ fn a_hold_comes_back_by_itself(plan: Plan) {
     assert_eq!(ask(&ada, here, &showing, "book", &["A1"]).status, 409);
 }
 
-fn what_cannot_be_held_is_told_on_the_seat_map(plan: Plan) {
-    let house = plan.open();
-    let showing = a_showing(&house);
-    let door = house.first();
-    let ada = signed_in(door, ADA);
+fn the_seat_map_says_why_a_seat_was_not_held(plan: Plan) {
+    let app = plan.open();
+    let showing = a_showing(&app);
+    let server = app.first();
+    let ada = signed_in(server, ADA);
     let many = ["A1", "A2", "A3", "A4", "A5", "A6", "A7", "B1", "B2"];
     for (seats, status, told) in [
         (&many[..], 409, "You can hold up to 8 seats of a showing."),
@@ -197,37 +197,37 @@ fn what_cannot_be_held_is_told_on_the_seat_map(plan: Plan) {
             "Please choose at least one seat of this screen.",
         ),
     ] {
-        let answer = ask(&ada, door, &showing, "hold", seats);
+        let answer = ask(&ada, server, &showing, "hold", seats);
         assert_eq!(answer.status, status, "{seats:?}");
         assert!(answer.body.contains(told) && answer.body.contains("Hold the chosen seats"));
         assert_eq!(answer.header("cache-control"), "no-store");
     }
-    assert_eq!(ask(&ada, door, &showing, "hold", &many[..8]).status, 303);
+    assert_eq!(ask(&ada, server, &showing, "hold", &many[..8]).status, 303);
     assert_eq!(
-        ask(&ada, house.last(), &showing, "hold", &many[8..]).status,
+        ask(&ada, app.last(), &showing, "hold", &many[8..]).status,
         409
     );
     let problem = Visitor::new().with("accept", "application/json");
-    problem.sign_in(door, GRACE);
-    let answer = ask(&problem, door, &showing, "hold", &["A1"]);
+    problem.sign_in(server, GRACE);
+    let answer = ask(&problem, server, &showing, "hold", &["A1"]);
     assert_eq!(answer.status, 409);
     assert_eq!(answer.header("content-type"), "application/problem+json");
 }
 
-fn what_is_no_showing_and_no_seat_is_an_error_of_the_visitor(plan: Plan) {
-    let house = plan.open();
-    let (showing, door) = (a_showing(&house), house.first());
-    let ada = signed_in(door, ADA);
+fn an_unknown_showing_or_seat_is_a_client_error(plan: Plan) {
+    let app = plan.open();
+    let (showing, server) = (a_showing(&app), app.first());
+    let ada = signed_in(server, ADA);
     for id in ["0", "-1", "x", "99999999", "99999999999999999999", "%00"] {
         let showing = format!("/showings/{id}");
-        assert_eq!(ada.get(door, &showing).status, 404, "{id}");
+        assert_eq!(ada.get(server, &showing).status, 404, "{id}");
         assert_eq!(
-            ask(&ada, door, &showing, "hold", &["A1"]).status,
+            ask(&ada, server, &showing, "hold", &["A1"]).status,
             404,
             "{id}"
         );
         assert_eq!(
-            ask(&ada, door, &showing, "book", &["A1"]).status,
+            ask(&ada, server, &showing, "book", &["A1"]).status,
             404,
             "{id}"
         );
@@ -243,16 +243,16 @@ fn what_is_no_showing_and_no_seat_is_an_error_of_the_visitor(plan: Plan) {
         "Ａ1",
         "A1\0",
     ] {
-        let answer = ask(&ada, door, &showing, "hold", &[seat]);
+        let answer = ask(&ada, server, &showing, "hold", &[seat]);
         assert_eq!(answer.status, 400, "{seat:?}");
     }
 }
 
-fn who_is_not_signed_in_sees_the_seats_and_is_sent_to_the_form(plan: Plan) {
-    let house = plan.open();
-    let (showing, door) = (a_showing(&house), house.first());
+fn a_stranger_sees_the_seats_and_is_sent_to_the_sign_in_form(plan: Plan) {
+    let app = plan.open();
+    let (showing, server) = (a_showing(&app), app.first());
     let stranger = Visitor::new();
-    let map = stranger.get(door, &showing);
+    let map = stranger.get(server, &showing);
     assert_eq!(state(&map, "A1"), "free");
     let link = format!("href=\"/sign-in?next={showing}\"");
     assert!(
@@ -262,12 +262,12 @@ fn who_is_not_signed_in_sees_the_seats_and_is_sent_to_the_form(plan: Plan) {
     );
     assert!(map.headers.get("set-cookie").is_none());
     for what in ["hold", "book", "release"] {
-        let sent = ask(&stranger, door, &showing, what, &["A1"]);
+        let sent = ask(&stranger, server, &showing, what, &["A1"]);
         assert_eq!(sent.status, 303);
         assert!(sent.header("location").starts_with("/sign-in"), "{sent:?}");
     }
-    assert_eq!(seat(&stranger, door, &showing, "A1"), "free");
-    let sent = stranger.get(door, "/tickets");
+    assert_eq!(seat(&stranger, server, &showing, "A1"), "free");
+    let sent = stranger.get(server, "/tickets");
     assert!(
         sent.header("location").ends_with("next=%2Ftickets"),
         "{sent:?}"

@@ -10,7 +10,7 @@ use ureq::{Agent, Body, RequestBuilder};
 
 use self::cookies::Cookies;
 
-use crate::door::Door;
+use crate::server::Server;
 
 /// More than any answer takes; an answer that never comes fails the test here.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -41,7 +41,7 @@ impl Visitor {
         Self::new().with("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
     }
 
-    /// Someone who asks for the house by its name, as everybody does where its doors stand behind one
+    /// Someone who asks for the app by its name, as everybody does where its servers stand behind one
     /// address: a whole page is kept under the name that it was asked by.
     pub(crate) fn by_name() -> Self {
         Self::new().with("host", "matinee.example")
@@ -59,49 +59,49 @@ impl Visitor {
     }
 
     /// Asks, and panics where there is no whole answer.
-    pub(crate) fn get(&self, door: &Door, path: &str) -> Answer {
-        self.try_get(door, path)
+    pub(crate) fn get(&self, server: &Server, path: &str) -> Answer {
+        self.try_get(server, path)
             .unwrap_or_else(|error| panic!("no answer to {path}: {error}"))
     }
 
     /// Asks; an error where there is no whole answer.
-    pub(crate) fn try_get(&self, door: &Door, path: &str) -> Result<Answer, ureq::Error> {
+    pub(crate) fn try_get(&self, server: &Server, path: &str) -> Result<Answer, ureq::Error> {
         let start = Instant::now();
-        let request = self.agent.get(address(door, path));
+        let request = self.agent.get(address(server, path));
         self.answer(self.dress(request).call()?, start)
     }
 
     /// Sends a form, and panics where there is no whole answer.
-    pub(crate) fn post(&self, door: &Door, path: &str, form: &[(&str, &str)]) -> Answer {
-        self.try_post(door, path, form)
+    pub(crate) fn post(&self, server: &Server, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.try_post(server, path, form)
             .unwrap_or_else(|error| panic!("no answer to a form at {path}: {error}"))
     }
 
     /// Sends a form; an error where there is no whole answer.
     pub(crate) fn try_post(
         &self,
-        door: &Door,
+        server: &Server,
         path: &str,
         form: &[(&str, &str)],
     ) -> Result<Answer, ureq::Error> {
         let start = Instant::now();
-        let request = self.agent.post(address(door, path));
+        let request = self.agent.post(address(server, path));
         let response = self.dress(request).send_form(form.iter().copied())?;
         self.answer(response, start)
     }
 
     /// Tries to sign in.
-    pub(crate) fn try_sign_in(&self, door: &Door, email: &str, password: &str) -> Answer {
+    pub(crate) fn try_sign_in(&self, server: &Server, email: &str, password: &str) -> Answer {
         self.post(
-            door,
+            server,
             "/sign-in",
             &[("email", email), ("password", password)],
         )
     }
 
     /// Signs in with a demo account, which is there in development.
-    pub(crate) fn sign_in(&self, door: &Door, account: Account) -> Answer {
-        let answer = self.try_sign_in(door, account.email, account.password);
+    pub(crate) fn sign_in(&self, server: &Server, account: Account) -> Answer {
+        let answer = self.try_sign_in(server, account.email, account.password);
         assert_eq!(answer.status, 303, "{answer:?}");
         answer
     }
@@ -135,8 +135,8 @@ impl Visitor {
     }
 }
 
-fn address(door: &Door, path: &str) -> String {
-    format!("http://{}{path}", door.address())
+fn address(server: &Server, path: &str) -> String {
+    format!("http://{}{path}", server.address())
 }
 
 /// An account that a test signs in with.

@@ -1,4 +1,4 @@
-//! A small cache in front of a house, with one flaw each: all of them have leaked somewhere.
+//! A small cache in front of an app, with one flaw each: all of them have leaked somewhere.
 
 mod flaw;
 
@@ -14,7 +14,7 @@ use super::wire::{self, Reply};
 
 pub(super) use self::flaw::{FLAWS, Flaw};
 
-/// Longer than the house takes, and shorter than a victim waits.
+/// Longer than the app takes, and shorter than a victim waits.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The cache, which serves until it is dropped.

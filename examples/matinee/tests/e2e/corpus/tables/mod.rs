@@ -23,7 +23,7 @@ pub(crate) const TABLES: [&[Case]; 7] = [FIELDS, HOSTS, BODIES, PATHS, VISITORS,
 
 /// Refused by what reads requests, which then hangs up: what follows might belong to this one.
 const REFUSED: &[u16] = &[400];
-/// Refused by the house.
+/// Refused by the app.
 const BAD_REQUEST: &[u16] = &[400, 200];
 const NOT_FOUND: &[u16] = &[404, 200];
 const NOT_ALLOWED: &[u16] = &[405, 200];
