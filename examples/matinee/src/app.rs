@@ -64,7 +64,7 @@ pub struct App {
 /// Fails if the database cannot be opened or belongs to another program, or if the store is unavailable.
 pub async fn app(config: Config) -> Result<App, StartError> {
     let pool = db::open(&config.database_url).await?;
-    // Before the layers are built: their counters belong to the recorder that is there then.
+    // Before the layers, because each counts in the recorder that is installed when it is built.
     let metrics = metrics::recorder();
     let store = store::open(&config).await?;
     let sessions = sessions::sessions(store.clone())?;

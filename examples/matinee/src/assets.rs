@@ -1,5 +1,5 @@
-//! The stylesheet and the icon, compiled in. A hash of the content is in the name, so that browsers
-//! may keep them for ever, and a new build is seen at once.
+//! The stylesheet and the icon, compiled in. Their names contain a hash of the content, so browsers
+//! may keep them for ever and still see a new build at once.
 
 use std::sync::LazyLock;
 
@@ -72,7 +72,7 @@ async fn asset(Path(name): Path<String>) -> Response {
     }
 }
 
-/// Browsers ask for this name unasked.
+/// Browsers request this name on their own.
 async fn icon() -> Response {
     send(&ICON, "public, max-age=86400")
 }

@@ -15,8 +15,7 @@ use larder::response_cache::ResponseCacheLayer;
 /// How long this process may show a page that another one has purged.
 pub(crate) const NEAR: Duration = Duration::from_secs(5);
 
-/// How long a page may be shown that could not be purged: its `max-age` and
-/// `stale-while-revalidate` together.
+/// How long a page that could not be purged may be shown: `max-age` plus `stale-while-revalidate`.
 pub(crate) const KEPT: Duration = Duration::from_secs(60);
 
 const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");

@@ -1,5 +1,5 @@
-//! Headers that every response has: what a browser may load, guess and tell others. And two of a
-//! request: whom it is for, and the id that ends up in every line of the log.
+//! The security headers of every response, and two checks of a request: its host, and the id that is in
+//! every line of its log.
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::errors::Problem;
 
-/// No scripts at all, styles and images from here alone, forms to here alone, in nobody's frame.
+/// No scripts; styles, images and form targets of this site only; no framing.
 const CSP: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'",
@@ -56,7 +56,7 @@ pub(crate) async fn plain_request_id(mut request: Request, next: Next) -> Respon
 }
 
 /// Refuses a request that does not say which host it is for, or names several (RFC 9112, section
-/// 3.2): whoever stands in front could take it for another one.
+/// 3.2): a proxy in front could read it differently.
 pub(crate) async fn one_host(request: Request, next: Next) -> Response {
     if names_one_host(request.version(), request.headers()) {
         return next.run(request).await;
@@ -115,7 +115,7 @@ mod tests {
         }
         assert!(!is_one(Version::HTTP_11, &["a", "a"]) && !is_one(Version::HTTP_10, &["a", "b"]));
         assert!(!is_one(Version::HTTP_11, &[]));
-        // Its request line may say it all.
+        // The host may be in the request line.
         assert!(is_one(Version::HTTP_10, &[]) && is_one(Version::HTTP_2, &[]));
     }
 }

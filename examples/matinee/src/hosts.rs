@@ -20,7 +20,7 @@ pub(crate) struct AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// The host of `PUBLIC_URL`, and those of `ALLOWED_HOSTS`. `None` where neither is set: any host is.
+    /// The hosts of `PUBLIC_URL` and `ALLOWED_HOSTS`; `None`, if neither is set, allows any host.
     pub(crate) fn of(config: &Config) -> Option<Self> {
         let public = config.public_url.as_ref();
         let is_https = public.is_some_and(|url| url.is_https());
@@ -47,7 +47,7 @@ impl AllowedHosts {
     }
 }
 
-/// Answers 421 (RFC 9110, section 15.5.20) where the host is not ours, before anything is kept or counted.
+/// Answers 421 (RFC 9110, section 15.5.20) for other hosts, before anything is cached or counted.
 pub(crate) async fn refuse_others(
     State(hosts): State<Option<AllowedHosts>>,
     request: Request,

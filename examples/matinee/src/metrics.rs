@@ -75,7 +75,7 @@ pub(crate) async fn track(request: Request, next: Next) -> Response {
     response
 }
 
-/// Holds the gauge up, also when the visitor goes away and the request is dropped.
+/// Keeps the gauge correct even if the request is dropped.
 struct InFlight;
 
 impl InFlight {

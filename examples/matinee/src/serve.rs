@@ -33,7 +33,7 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, StartError> {
 ///
 /// # Errors
 ///
-/// When no handler can be installed.
+/// Fails if no handler can be installed.
 pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, StartError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
@@ -50,7 +50,7 @@ pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, StartE
 ///
 /// # Errors
 ///
-/// When the listener fails.
+/// Fails if the listener fails.
 pub async fn serve(
     listener: TcpListener,
     app: App,

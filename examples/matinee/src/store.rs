@@ -7,7 +7,7 @@ use larder::{Key, Kind, Namespace, Prefixed, Store};
 use crate::config::Config;
 use crate::errors::StartError;
 
-/// A key that nobody writes: to ask for it shows that the store answers.
+/// A key that is never written: reading it shows that the store answers.
 const PROBE: Kind = Kind::evictable("probe");
 
 /// Opens the store. Every key of the app begins with the environment and `matinee:`.

@@ -23,7 +23,7 @@ use self::app::App;
 use self::chromium::Chromium;
 use self::walk::{VIEWS, walk};
 
-/// What a step tells when it fails.
+/// The error of a step.
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {

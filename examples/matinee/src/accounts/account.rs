@@ -63,7 +63,7 @@ pub(super) async fn revoke_others(
     tell(&session, "Every other device is signed out.").await
 }
 
-/// Signs out all devices, this one too.
+/// Signs out all devices, including this one.
 pub(super) async fn revoke_all(
     SignedIn(_): SignedIn,
     session: Session,

@@ -41,12 +41,12 @@ impl Attempts {
         })
     }
 
-    /// The limit on wrong passwords from an address, for the form that takes them.
+    /// The limit by address, for the sign-in form.
     pub(super) fn by_address(&self) -> RateLimitLayer {
         self.by_address.clone()
     }
 
-    /// Charges an attempt to an account, whether there is one or not: both are told the same.
+    /// Charges an attempt to an account. The answer is the same if the account does not exist.
     pub(super) async fn charge(&self, email: &Email) -> Result<Attempt, Response> {
         let decision = self.by_account.check(email.as_str()).await;
         let decision = decision.map_err(|error| {
@@ -56,22 +56,22 @@ impl Attempts {
         if decision.is_allowed() {
             return Ok(Attempt(decision));
         }
-        // The form must not come sooner than the header says.
+        // The text must not name an earlier time than the header.
         let wait = decision.retry_after().as_secs() + 1;
         let header = [(RETRY_AFTER, wait.to_string())];
         Err((header, too_many(Some(wait))).into_response())
     }
 
-    /// Gives an attempt back that was not a wrong password.
+    /// Refunds an attempt that was not a wrong password.
     pub(super) async fn give_back(&self, email: &Email, attempt: Attempt) {
         if let Err(error) = self.by_account.refund(email.as_str(), attempt.0).await {
-            // It comes back by itself, with the next interval of the limit.
+            // The limit restores it with its next interval.
             tracing::warn!(%error, "a sign-in attempt was not refunded");
         }
     }
 }
 
-/// Gives the refusals of the limit by address words of their own.
+/// Explains the refusals of the limit by address.
 pub(super) async fn say_why(mut response: Response) -> Response {
     let is_ours = response.extensions().get::<Problem>().is_none();
     if response.status() == StatusCode::TOO_MANY_REQUESTS && is_ours {
@@ -96,7 +96,7 @@ fn too_many(wait_seconds: Option<u64>) -> Problem {
     ))
 }
 
-/// `in 40 seconds`, `in 3 minutes`: rounded up, so that who comes then is not sent away again.
+/// `in 40 seconds`, `in 3 minutes`: rounded up, so that a retry at that time is accepted.
 fn in_words(wait: Duration) -> String {
     match wait.as_secs() {
         0..=1 => "in a second".to_owned(),

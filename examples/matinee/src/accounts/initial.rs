@@ -7,7 +7,7 @@ use crate::config::AdminAccount;
 use crate::db;
 use crate::errors::StartError;
 
-/// An account that is there in a development environment, and nowhere else.
+/// An account that exists only in a development environment.
 pub(crate) struct DemoAccount {
     pub(crate) email: &'static str,
     pub(crate) name: &'static str,

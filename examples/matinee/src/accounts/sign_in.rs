@@ -14,7 +14,7 @@ use crate::errors::Problem;
 use crate::pages;
 
 const WRONG: &str = "The email or the password is wrong.";
-/// A 401 names what would help (RFC 9110, section 15.5.2): the form, which is in its body.
+/// A 401 names a way to authenticate (RFC 9110, section 15.5.2): the form in its body.
 const FORM: HeaderValue =
     HeaderValue::from_static("Cookie realm=\"Matinee\", form-action=\"/sign-in\"");
 
@@ -65,14 +65,14 @@ pub(super) async fn submit(
     signed_in.await.map_err(IntoResponse::into_response)
 }
 
-/// The account of whoever has this email and this password.
+/// Returns the account with this email and this password.
 async fn find(
     accounts: &Accounts,
     email: &Email,
     password: String,
 ) -> Result<Option<Account>, Problem> {
     let account = db::account_by_email(&accounts.pool, email).await?;
-    // A demo account is none where demo accounts are closed, also if it is in the database.
+    // A demo account does not count if demo accounts are closed, even if it is in the database.
     let account = account.filter(|it| accounts.demo == DemoAccounts::Open || !it.is_demo);
     let hash = account
         .as_ref()

@@ -42,7 +42,7 @@ impl From<Film> for FilmForm {
 }
 
 impl FilmForm {
-    /// The film as it is to be, with the revision that the editor saw; or all that is wrong with it, in words.
+    /// Returns the edited film with the revision that the editor saw, or a list of errors in words.
     pub(crate) fn parse(&self, id: i64) -> Result<Film, Vec<String>> {
         let mut wrong = Vec::new();
         let title = line("title", &self.title, 200, &mut wrong);

@@ -52,7 +52,7 @@ impl Bench {
         }
     }
 
-    /// The title that a visitor is shown, and how it was come by.
+    /// The title that a visitor sees, and its cache status.
     async fn shown(&self) -> (String, String) {
         let request = Request::get("/").header("host", "matinee.example");
         let request = request.body(Body::empty()).unwrap();
@@ -115,7 +115,7 @@ async fn an_edit_that_could_not_be_purged_is_saved_and_says_so() {
     let fails = Trouble::Fail(ErrorKind::NotSent);
     bench.trouble.set_on(Operations::Writes, fails);
     assert_eq!(bench.editor.save(edit).await.unwrap(), Saved::NotPurged);
-    // This process has let go of it all the same, and does not take it back from the store.
+    // This process has dropped it anyway, and does not read it from the store again.
     let film = bench.loader.film(7).await.unwrap();
     assert_eq!(film.page.film.title, "Another Title");
     bench.trouble.clear();

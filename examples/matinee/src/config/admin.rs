@@ -3,7 +3,7 @@ use std::fmt;
 use super::ConfigError;
 use crate::accounts::{DEMO_ACCOUNTS, Email};
 
-/// Without a second factor, so many are the least (OWASP ASVS 4.0.3, 2.1.1).
+/// The minimum without a second factor (OWASP ASVS 4.0.3, 2.1.1).
 const SHORTEST: usize = 12;
 
 /// The administrator's account. `Debug` shows neither of its parts.
@@ -14,12 +14,12 @@ pub struct AdminAccount {
 }
 
 impl AdminAccount {
-    /// Takes an email and a password that nobody guesses at once.
+    /// Parses an email and a password that is not easily guessed.
     ///
     /// # Errors
     ///
-    /// When one is missing, the email is none, or the password is short, the same as the email, of
-    /// few different characters, or one that stands in this program or in every list of passwords.
+    /// Fails if one is missing, the email is malformed, or the password is short, equals the email, has few
+    /// different characters, or is common or documented.
     pub fn parse(
         email: Option<String>,
         password: Option<String>,

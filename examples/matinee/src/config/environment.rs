@@ -1,6 +1,6 @@
 use super::{Config, ConfigError};
 
-/// The one environment in which comfort goes first. Every other name is taken for production.
+/// The only environment with relaxed settings. Every other name is treated as production.
 const DEVELOPMENT: &str = "development";
 
 /// The protocol between visitors' browsers and the site, through any proxies.
@@ -8,7 +8,7 @@ const DEVELOPMENT: &str = "development";
 pub(crate) enum Transport {
     /// Cookies are `Secure`.
     Https,
-    /// Cookies are not: browsers would not keep them.
+    /// Cookies are not `Secure`, because browsers would not keep them.
     PlainHttp,
 }
 
@@ -42,7 +42,7 @@ impl Config {
         }
     }
 
-    /// Refuses what cannot be together.
+    /// Refuses settings that contradict each other.
     pub(super) fn checked(self) -> Result<Self, ConfigError> {
         let url = self.public_url.as_ref().filter(|url| !url.is_https());
         match url {

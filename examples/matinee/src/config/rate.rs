@@ -13,7 +13,7 @@ pub(super) fn parse(
 ) -> Result<Quota, ConfigError> {
     let understood = value.split_once('/').and_then(|(limit, period)| {
         let limit: NonZeroU32 = limit.trim().parse().ok()?;
-        // More than one for each microsecond could not be counted.
+        // More than one per microsecond cannot be counted.
         Quota::new(limit, span(period.trim())?).ok()
     });
     understood.ok_or_else(|| ConfigError {

@@ -4,7 +4,7 @@ use larder::Ttl;
 
 use super::ConfigError;
 
-/// The longest hold: the last people to ask for a seat should not have gone home.
+/// The longest hold. A longer one would keep seats from other visitors for too long.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// Reads `5m`: a number of seconds, minutes or hours.

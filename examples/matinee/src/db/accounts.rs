@@ -1,4 +1,4 @@
-//! Users, and how they are found.
+//! The table of users.
 
 use sqlx::SqlitePool;
 
@@ -44,7 +44,7 @@ pub(crate) async fn account_by_email(
     .await
 }
 
-/// Adds a demo account; where the address is taken by now, nothing happens.
+/// Adds a demo account, unless its address is taken.
 pub(crate) async fn add_demo_account(
     pool: &SqlitePool,
     email: &Email,

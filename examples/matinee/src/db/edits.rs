@@ -9,7 +9,7 @@ use crate::films::Film;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edited {
     Done,
-    /// Somebody else has edited the film since, or it is gone; nothing was written.
+    /// Somebody else has edited the film, or it is gone; nothing was written.
     Outdated,
 }
 

@@ -57,7 +57,7 @@ impl Problem {
         }
     }
 
-    /// The words for a status that came without any.
+    /// The default text for a status.
     pub(crate) fn of(status: StatusCode) -> Self {
         let detail = match status {
             StatusCode::BAD_REQUEST => {
@@ -106,7 +106,7 @@ impl Problem {
     }
 }
 
-/// The database has no answer.
+/// A database failure.
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         tracing::error!(%error, "the database failed");
@@ -114,7 +114,7 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
-/// The session has no answer; its status says why.
+/// A session failure; the status says which.
 impl From<larder::session::Error> for Problem {
     fn from(error: larder::session::Error) -> Self {
         Self::of(error.into_response().status())

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::config::ConfigError;
 
-/// Why the app did not start, or did not go on. [`in_one_line`](Self::in_one_line) is for people.
+/// Why the app did not start or stopped. [`in_one_line`](Self::in_one_line) is for people.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -59,7 +59,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The error and its sources, without those that only repeat what was said.
+    /// The error and its sources in one line, without repetitions.
     #[must_use]
     pub fn in_one_line(&self) -> String {
         let mut line = self.to_string();

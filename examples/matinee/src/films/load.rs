@@ -1,5 +1,5 @@
-//! Loads what a page shows, from the database. Plain functions of what is asked for: they know
-//! nothing of HTTP, and nothing of whether and where their results are kept.
+//! Loads the data of a page from the database. These are plain functions that know nothing of HTTP or
+//! of caches.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) enum LoadError {
     NoSuchFilm,
     #[error("the database did not answer: {0}")]
     Database(Arc<sqlx::Error>),
-    /// The load itself came to no end: too slow, too many at once, or a bug.
+    /// The load did not finish: it was too slow, there were too many at once, or it has a bug.
     #[error("the page was not loaded: {0}")]
     Unfinished(String),
 }

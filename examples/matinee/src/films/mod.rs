@@ -1,4 +1,4 @@
-//! Films: what is known of one, how a page about them is loaded, and the routes that show them.
+//! Films: their data, how a page about them is loaded, and the routes that show them.
 
 mod address;
 mod handlers;

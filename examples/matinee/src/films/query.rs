@@ -1,4 +1,4 @@
-//! Which page of the catalogue is asked for.
+//! The query of a catalogue page.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +9,10 @@ pub(crate) const PAGE_SIZE: u32 = 24;
 
 const MAX_TEXT: usize = 200;
 const MAX_WORDS: usize = 16;
-/// Far more than there will ever be: it keeps the sum of offsets small.
+/// Far more than there will ever be; it bounds the offset of a query.
 const MAX_PAGE: u32 = 100_000;
 
-/// The query string as it comes.
+/// The query string as received.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawQuery {
     #[serde(default)]
@@ -23,8 +23,7 @@ pub(crate) struct RawQuery {
     page: String,
 }
 
-/// A page of the catalogue, in one form only: searches that find the same are equal, so that they
-/// can share what was loaded.
+/// A page of the catalogue in canonical form: searches with the same results are equal and share an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct CatalogueQuery {
     /// Folded.
@@ -45,7 +44,7 @@ impl Default for CatalogueQuery {
 }
 
 impl CatalogueQuery {
-    /// The words that a film must all have.
+    /// The words that a film must contain.
     pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         self.search
             .split(' ')
@@ -78,7 +77,7 @@ impl RawQuery {
             .join(" ")
     }
 
-    /// Understands the query, or says what is wrong with it.
+    /// Parses the query, or returns an error for the visitor.
     pub(crate) fn parse(&self) -> Result<CatalogueQuery, Problem> {
         for (name, text) in [("search", &self.q), ("genre", &self.genre)] {
             if text.chars().count() > MAX_TEXT {

@@ -1,4 +1,4 @@
-//! Pages: what was loaded, put into words and templates. Nothing here asks the database.
+//! Pages: turns loaded data into text and HTML. Nothing here queries the database.
 
 mod account;
 mod admin;

@@ -104,7 +104,7 @@ pub(crate) fn seat_map(map: &SeatMap, is_signed_in: bool, notice: Option<Notice>
 fn yours(map: &SeatMap, now: i64) -> Yours {
     let seats: Vec<_> = map.yours().map(|(seat, _)| seat).collect();
     let first = map.yours().map(|(_, left)| left).min().unwrap_or_default();
-    // Cut to what is over for sure by then.
+    // Rounded down: the hold has surely ended at the next second.
     let until = now.saturating_add(i64::try_from(first.as_millis()).unwrap_or(0));
     let number = u32::try_from(seats.len()).unwrap_or(u32::MAX);
     let total = text::price(map.showing.price_cents.saturating_mul(number));

@@ -51,7 +51,7 @@ pub(super) fn date(iso: &str) -> String {
     )
 }
 
-/// A moment in UTC, by a format of `strftime`; empty for a time that no calendar has.
+/// Formats a time in UTC by `strftime`; empty if the time is out of range.
 pub(super) fn utc(ms: i64, format: &str) -> String {
     Timestamp::from_millisecond(ms)
         .map(|time| time.to_zoned(TimeZone::UTC).strftime(format).to_string())

@@ -60,7 +60,7 @@ impl Bookings {
         Ok(Self { pool, holds })
     }
 
-    /// The seats as they are now: two queries, and one round trip to the store.
+    /// Reads the current seats, by two queries and one round trip to the store.
     pub(crate) async fn map(&self, showing: i64, user: Option<i64>) -> Result<SeatMap, Denied> {
         let showing = self.showing(showing).await?;
         // In this order: a seat that is booked in between is still held, not free.
@@ -84,7 +84,7 @@ impl Bookings {
             Held::Taken(taken) => return Err(Denied::Taken(taken)),
             Held::TooMany => return Err(Denied::TooMany),
         }
-        // After the hold: from here on nobody else can book them, so what is seen is so.
+        // After the hold nobody else can book them, so this answer stays true.
         let sold = self.sold(&showing, &seats).await?;
         if sold.is_empty() {
             return Ok(());
@@ -104,8 +104,7 @@ impl Bookings {
         Ok(self.holds.release(showing, &holder, seats).await?)
     }
 
-    /// Books seats that a user holds, all of them or none. Those who ask again are told again that
-    /// the seats are theirs.
+    /// Books seats that a user holds, all of them or none. A repeated request succeeds again.
     pub(crate) async fn book(
         &self,
         showing: i64,
@@ -140,10 +139,10 @@ impl Bookings {
             Booked::Yours => seats.iter().map(|seat| (*seat, user)).collect(),
             Booked::Taken => self.sold(&showing, &seats).await?,
         };
-        // Those that are free yet stay held.
+        // Seats that are still free stay held.
         let over = sold.keys().copied().collect();
         if let Err(error) = self.holds.release(showing.id, &holder, over).await {
-            // It ends by itself, and nobody sees it beside the booking.
+            // It expires by itself, and the booking outranks it.
             tracing::warn!(%error, "a hold was not released after its booking");
         }
         if seats.iter().all(|seat| sold.get(seat) == Some(&user)) {
@@ -158,7 +157,7 @@ impl Bookings {
         db::tickets(&self.pool, user, TICKETS).await
     }
 
-    /// Which of these seats are booked, and by whom.
+    /// Returns the booked seats among these, with their owners.
     async fn sold(
         &self,
         showing: &Showing,
@@ -174,7 +173,7 @@ impl Bookings {
         showing.ok_or(Denied::NoShowing)
     }
 
-    /// A showing that has these seats, and has not begun.
+    /// Returns the showing if it has these seats and has not started.
     async fn on_sale(&self, showing: i64, seats: &BTreeSet<Seat>) -> Result<Showing, Denied> {
         let showing = self.showing(showing).await?;
         if showing.has_begun(now_ms()) {

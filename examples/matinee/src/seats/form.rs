@@ -8,7 +8,7 @@ use crate::errors::Problem;
 /// A form with seats in it: `seat=F12&seat=F13`.
 pub(super) type SeatForm = Form<Vec<(String, String)>>;
 
-/// The seats that a form names. More than anybody may hold are cut off after one too many.
+/// Returns the seats that a form names, and at most one more than a visitor may hold.
 pub(super) fn seats(Form(fields): SeatForm) -> Result<BTreeSet<Seat>, Problem> {
     let named = fields.iter().filter(|(name, _)| name == "seat");
     let parsed = named.take(SEATS_EACH + 1).map(|(_, seat)| seat.parse());

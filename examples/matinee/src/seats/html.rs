@@ -1,4 +1,4 @@
-//! The seat map, what is done there, and the tickets.
+//! The pages of seats and tickets: the map, hold, release and book.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -70,8 +70,7 @@ pub(super) async fn tickets(
     Ok(pages::tickets(&seats, clock::now_ms()))
 }
 
-/// Shows the seats as they are now, with a word on why it was not done; where there is nothing to
-/// show, an error.
+/// Shows the current seats with the reason for the refusal, or an error if there is no map to show.
 async fn tell(
     bookings: &Bookings,
     showing: i64,
@@ -103,7 +102,7 @@ impl From<Denied> for Problem {
                 )
             }
             Denied::Database(error) => error.into(),
-            // Told on the seat map, wherever there is one.
+            // Usually shown on the seat map.
             Denied::Begun
             | Denied::NoSeat
             | Denied::Taken(_)

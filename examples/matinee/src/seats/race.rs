@@ -1,4 +1,4 @@
-//! Many want one seat, and one gets it: a thousand times, on each backend.
+//! Several visitors compete for one seat and one gets it: a thousand times, on each backend.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

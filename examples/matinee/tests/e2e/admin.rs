@@ -1,4 +1,4 @@
-//! Those who run the app edit films.
+//! Administrators edit films.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -78,7 +78,7 @@ impl App {
         Visitor::new().get(self.first(), path)
     }
 
-    /// Kills the process behind every server with SIGKILL, then opens them again, all at once.
+    /// Kills every server with SIGKILL, then starts them again, all at once.
     pub(crate) fn crash_and_reopen(&mut self) {
         let servers = self.servers.len();
         self.servers.clear();
@@ -88,7 +88,7 @@ impl App {
         self.servers.extend(opening.into_iter().map(Opening::wait));
     }
 
-    /// Kills the process behind every server, then opens them again with another value of a setting.
+    /// Kills every server, then starts them again with another value of a setting.
     pub(crate) fn reopen_with(&mut self, name: &'static str, value: &str) {
         self.settings.push((name, value.to_owned()));
         self.crash_and_reopen();
@@ -111,7 +111,7 @@ impl App {
         });
     }
 
-    /// Sends as many visitors at the same moment, spread over the servers; `ask` is told who it is.
+    /// Lets this many visitors ask at the same moment, spread over the servers; `ask` gets their number.
     pub(crate) fn crowd<T: Send>(
         &self,
         visitors: usize,

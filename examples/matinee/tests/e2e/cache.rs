@@ -1,4 +1,4 @@
-//! Where a page comes from.
+//! Which cache a page comes from.
 
 use larder_test::server::Reply;
 
@@ -92,7 +92,7 @@ fn a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it(plan: Pl
             );
         }
     }
-    // What keeps the app running has nothing to do with the store.
+    // Health checks do not touch the cache.
     assert_eq!(app.get("/healthz").header("cache-status"), "");
 }
 

@@ -1,4 +1,4 @@
-//! What people come for: the catalogue and the films.
+//! The catalogue and the pages of films.
 
 use serde_json::Value;
 

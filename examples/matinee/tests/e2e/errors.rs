@@ -1,4 +1,4 @@
-//! What a visitor gets where there is nothing to get.
+//! Missing pages.
 
 use crate::plan::Plan;
 use crate::visitor::Visitor;

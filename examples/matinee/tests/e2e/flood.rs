@@ -1,4 +1,4 @@
-//! Many come at once, and nobody else is kept out by it.
+//! A flood of requests does not keep others out.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpStream};
@@ -17,7 +17,7 @@ use crate::visitor::{ADA, Visitor};
 const ADDRESSES: usize = 3_000;
 /// From how many sides at once.
 const SIDES: usize = 8;
-/// More than any answer takes.
+/// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn addresses() -> usize {

@@ -1,4 +1,4 @@
-//! An app that has a name answers by that one.
+//! An app with a public URL answers for its host.
 
 use larder_test::server::Reply;
 

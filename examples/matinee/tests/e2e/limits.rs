@@ -1,4 +1,4 @@
-//! How much one address may ask for.
+//! The limit on requests by address.
 
 use crate::app::App;
 use crate::plan::Plan;

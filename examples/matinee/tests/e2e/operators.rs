@@ -1,4 +1,4 @@
-//! What the people who run the app look at.
+//! The pages and log lines for operators.
 
 use crate::plan::Plan;
 use crate::visitor::Visitor;

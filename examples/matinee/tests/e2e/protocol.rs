@@ -1,4 +1,4 @@
-//! What goes over the wire, and when.
+//! The bytes on the wire, and their timing.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ on_both_backends! {
     http_2_is_spoken_without_tls,
 }
 
-/// More than any answer takes.
+/// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A client puts off an acknowledgement for 40 ms, which is how long the rest of a page waits for it where
 /// `TCP_NODELAY` is not set.

@@ -1,4 +1,4 @@
-//! A process that was killed, and comes back.
+//! Processes that are killed and start again.
 
 use crate::plan::Plan;
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use larder_test::server::Sandbox;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Far more than a start takes, on a machine that compiles meanwhile.
+/// Far longer than a start takes, even on a busy machine.
 const OPENING: Duration = Duration::from_secs(20);
 
 /// The program with these settings and no others, in a directory and a group that go with the test.
@@ -113,7 +113,7 @@ impl Server {
         }
     }
 
-    /// How much memory it has, in bytes, as Linux tells it.
+    /// The resident memory of the process in bytes, from Linux.
     pub(crate) fn resident(&self) -> u64 {
         let status = format!("/proc/{}/status", self.process.child.id());
         let status = std::fs::read_to_string(status).unwrap();
@@ -127,7 +127,7 @@ impl Server {
         kill_process(Pid::from_child(&self.process.child), Signal::TERM).unwrap();
     }
 
-    /// Waits until it has ended, and returns how, what it logged, and what it had to complain about.
+    /// Waits until the process has ended, and returns its status and its output.
     pub(crate) fn end(mut self, patience: Duration) -> End {
         let deadline = Instant::now() + patience;
         let status = loop {

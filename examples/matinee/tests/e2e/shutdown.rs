@@ -1,4 +1,4 @@
-//! How an app closes.
+//! How the app stops.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

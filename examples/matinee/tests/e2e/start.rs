@@ -1,4 +1,4 @@
-//! An app that cannot open says why in one line, and how to mend it.
+//! An app that cannot start says why in one line, and how to fix it.
 
 use std::fs;
 use std::net::TcpListener;

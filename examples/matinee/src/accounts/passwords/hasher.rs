@@ -11,7 +11,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 #[derive(Clone)]
 pub(super) struct Hasher {
     argon2: Argon2<'static>,
-    /// As many as have ever hashed at once.
+    /// As many blocks of memory as hashes that ever ran at once.
     idle: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 

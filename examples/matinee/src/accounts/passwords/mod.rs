@@ -19,11 +19,11 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// How long a sign-in waits for its turn, at most.
+/// The longest wait of a sign-in for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a check may take, once it has begun: some twenty milliseconds, on a machine that is not busy.
 const CHECK: Duration = Duration::from_secs(5);
-/// How many wait for each turn, at most: more would lose their patience.
+/// The most sign-ins that wait for each turn; more would time out.
 const LINE: usize = 80;
 
 /// Hashes and checks passwords, a few at a time: each one takes a core and 19 MiB, which are kept for
@@ -67,7 +67,7 @@ impl Passwords {
 
     /// Returns whether this is the password of the hash. Without a hash it is false, after as long a check.
     ///
-    /// It runs on a thread where blocking does no harm, and goes on when the visitor goes away.
+    /// It runs on a blocking thread, and goes on if the visitor goes away.
     pub(crate) async fn verify(
         &self,
         password: String,
@@ -122,7 +122,7 @@ mod tests {
         assert!(verify("popcorn", Some(&hash)).await);
         assert!(!verify("Popcorn", Some(&hash)).await);
         assert!(!verify("popcorn", Some("popcorn")).await);
-        // It would take 4 TiB to say so.
+        // Checking it would take 4 TiB.
         let endless = hash.replace("m=19456", "m=4294967295");
         assert!(!verify("popcorn", Some(&endless)).await);
         assert!(!verify("popcorn", None).await);
@@ -139,7 +139,7 @@ mod tests {
             })
             .collect();
         for check in checks {
-            // On a busy machine some lose their patience.
+            // On a busy machine some time out.
             let _ = check.await.unwrap();
         }
         assert!((1..=2).contains(&passwords.hasher.blocks_kept()));

@@ -19,7 +19,7 @@ const SCREENS: [(&str, i64, i64); 6] = [
     ("Snug", 6, 7),
 ];
 
-/// A season is drawn when less than this is left of the last one.
+/// The next season is added when less than this is left of the current one.
 const AHEAD_MS: i64 = 7 * DAY_MS;
 /// SQLite takes 32,766 values in a statement; a film has nine.
 const ROWS_AT_ONCE: usize = 1_000;

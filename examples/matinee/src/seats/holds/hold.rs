@@ -11,7 +11,7 @@ use crate::seats::Seat;
 #[derive(Clone, Debug)]
 pub(super) struct HoldSeats {
     pub(super) holder: Arc<str>,
-    /// For how long, in microseconds.
+    /// The length of the hold, in microseconds.
     pub(super) span: i64,
     /// How many seats one visitor may hold.
     pub(super) cap: i64,
@@ -21,11 +21,11 @@ pub(super) struct HoldSeats {
 /// The outcome of a request to hold seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// All of them are the visitor's.
+    /// The visitor holds all of them.
     Yours,
     /// Somebody else holds these; nothing changed.
     Taken(Vec<Seat>),
-    /// The visitor would hold more seats than one may; nothing changed.
+    /// The visitor would hold too many seats; nothing changed.
     TooMany,
 }
 

@@ -1,4 +1,4 @@
-//! Holds: seats that are a visitor's for some minutes, and come back by themselves.
+//! Holds: seats that are reserved for a visitor for some minutes, and then free again.
 //!
 //! The holds of a showing are one record of the store, and each step on them is a program of our
 //! own, in Lua for Redis and in Rust for the store in process. So a map of seats is one round trip,
@@ -33,7 +33,7 @@ use super::Seat;
 
 /// How many seats of one showing a visitor may hold.
 pub(crate) const SEATS_EACH: usize = 8;
-/// More than it takes to write a booking, even behind others who write: a request ends before.
+/// Longer than a booking can take, because a request times out earlier.
 const MOMENT: Ttl = Ttl::from_secs(30);
 
 /// The holds of all showings. Each method is one round trip to the store, and an error of the store
@@ -55,7 +55,7 @@ impl Holds {
         self.hold_for
     }
 
-    /// Which seats are held now.
+    /// Returns the seats that are held now.
     pub(crate) async fn read(&self, showing: i64) -> Result<BTreeMap<Seat, HeldSeat>> {
         self.programs.run(&key(showing), &ReadHolds).await
     }

@@ -14,7 +14,7 @@ pub(super) struct ReadHolds;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeldSeat {
     pub(crate) holder: Arc<str>,
-    /// For how long yet, in microseconds.
+    /// The time left, in microseconds.
     pub(crate) left: i64,
 }
 

@@ -35,7 +35,7 @@ pub(super) fn alive(record: &Slot<'_, HoldsRecord>, now: i64) -> BTreeMap<Seat, 
     alive.map(|(&seat, hold)| (seat, hold.clone())).collect()
 }
 
-/// Makes `seats` all that is held. The record is of use until its last hold ends.
+/// Replaces the holds. The record lives until the last hold ends.
 pub(super) fn write(record: &mut Slot<'_, HoldsRecord>, seats: BTreeMap<Seat, Hold>, now: i64) {
     match seats.values().map(|hold| hold.until).max() {
         Some(last) => record.put(HoldsRecord { seats }, Ttl::covering_micros(last - now)),

@@ -19,7 +19,7 @@ fn five(plan: Plan) -> App {
         .open()
 }
 
-/// A guess from an address, at the one server or the other.
+/// Tries a password from an address, on one server or the other.
 fn guess(app: &App, number: usize, address: &str, email: &str, password: &str) -> Answer {
     let server = &app.servers()[number % app.servers().len()];
     let visitor = Visitor::forwarded(address).with("accept", "text/html");

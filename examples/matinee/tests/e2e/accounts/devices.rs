@@ -36,7 +36,7 @@ fn is_in(visitor: &Visitor, server: &Server) -> bool {
     answer.status == 200
 }
 
-/// Whether at every server, which have to agree.
+/// Returns whether the visitor is signed in; all servers must agree.
 fn is_in_everywhere(visitor: &Visitor, app: &App) -> bool {
     let first = is_in(visitor, app.first());
     assert_eq!(first, is_in(visitor, app.last()));
@@ -148,7 +148,7 @@ fn signing_out_ends_the_session_for_whoever_has_its_cookie(plan: Plan) {
     );
     assert_eq!(ada.cookies().header(), None);
     assert!(!is_in_everywhere(&thief, &app) && !is_in_everywhere(&ada, &app));
-    // Twice is no error.
+    // A second sign-out is not an error.
     assert_eq!(ada.post(app.first(), "/sign-out", &[]).status, 303);
 }
 

@@ -1,4 +1,4 @@
-//! The store fails: pages come, nobody signs in, and nobody is let in as a user.
+//! While the store fails, pages are served and nobody is signed in.
 
 use std::time::{Duration, Instant};
 

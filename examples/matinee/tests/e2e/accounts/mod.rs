@@ -1,4 +1,4 @@
-//! Signing in and out, and what stands between a visitor and somebody else's account.
+//! Signing in and out, and the protection of other people's accounts.
 
 mod attempts;
 mod devices;

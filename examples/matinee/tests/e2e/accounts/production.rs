@@ -1,11 +1,11 @@
-//! An app that is not for development.
+//! An app in production.
 
 use crate::plan::Plan;
 use crate::visitor::{ADA, ADMIN, GRACE, Visitor};
 
 on_both_backends! {
     nobody_signs_in_with_what_stands_in_the_documentation,
-    the_admin_of_the_settings_may_edit_films,
+    the_administrator_in_the_settings_can_sign_in,
     cookies_are_bound_to_the_host_and_to_https,
 }
 
@@ -38,7 +38,7 @@ fn nobody_signs_in_with_what_stands_in_the_documentation(plan: Plan) {
     }
 }
 
-fn the_admin_of_the_settings_may_edit_films(plan: Plan) {
+fn the_administrator_in_the_settings_can_sign_in(plan: Plan) {
     let plan = production(plan)
         .with("ADMIN_EMAIL", EMAIL)
         .with("ADMIN_PASSWORD", FIRST);

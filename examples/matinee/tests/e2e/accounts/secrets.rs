@@ -1,4 +1,4 @@
-//! What no log may hold, however much is logged.
+//! Secrets that no log may contain, at any level.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The store fails under an app that serves. Only the app on Redis has a store that can.
+//! The store fails while the app serves, on Redis only.
 //!
 //! States are asserted, not times: the bounds are generous, and the figures are printed.
 
@@ -16,7 +16,7 @@ use self::load::Load;
 
 /// No visitor waits longer, whatever the store does. The deadlines add up to less than a second.
 const WORST: Duration = Duration::from_millis(1_500);
-/// How long an app may take to be well again. It takes a quarter of a second.
+/// The longest recovery of the app. It usually takes a quarter of a second.
 const WELL_AGAIN: Duration = Duration::from_secs(1);
 /// How much one visitor may ask for while the app is watched.
 const LIMIT: usize = 10;

@@ -72,7 +72,7 @@ fn steps(showing: &str, film: &str) -> [Step; 6] {
     ]
 }
 
-/// The first answer that is no 503.
+/// The first answer other than 503.
 fn once_well(app: &App, ask: impl Fn() -> Answer) -> Answer {
     let since = Instant::now();
     loop {

@@ -110,7 +110,7 @@ fn assert_is_503(answer: &Answer, what: &str) {
     assert!(answer.took <= WORST, "{what}: {:?}", answer.took);
 }
 
-/// The first answer that is no 503.
+/// The first answer other than 503.
 fn once_well(ask: impl Fn() -> Answer) -> Answer {
     let since = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! Seats: chosen, held, given back, booked, and fought for.
+//! Seats are held, given back and booked.
 
 mod faults;
 mod race;

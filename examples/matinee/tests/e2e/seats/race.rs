@@ -1,4 +1,4 @@
-//! Two hundred people want one seat.
+//! Two hundred visitors compete for one seat.
 
 use std::collections::BTreeSet;
 use std::iter;

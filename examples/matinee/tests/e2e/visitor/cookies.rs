@@ -1,4 +1,4 @@
-//! What a browser keeps of an app, whichever server set it; also over plain HTTP, as on localhost.
+//! A browser's cookies, shared by all servers of an app, also over plain HTTP as on localhost.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! Someone who asks over HTTP.
+//! A client of the app.
 
 mod cookies;
 
@@ -12,7 +12,7 @@ use self::cookies::Cookies;
 
 use crate::server::Server;
 
-/// More than any answer takes; an answer that never comes fails the test here.
+/// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A visitor with a connection that is kept for the next question.
