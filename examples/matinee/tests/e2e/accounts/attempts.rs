@@ -45,7 +45,7 @@ fn the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again(pl
             "{}",
             answer.body
         );
-        let when = format!("Please come again in {} minutes.", seconds.div_ceil(60));
+        let when = format!("Please try again in {} minutes.", seconds.div_ceil(60));
         assert!(
             answer.body.contains(&when),
             "no {when:?} in {}",

@@ -185,16 +185,16 @@ fn the_seat_map_says_why_a_seat_was_not_held(plan: Plan) {
     let ada = signed_in(server, ADA);
     let many = ["A1", "A2", "A3", "A4", "A5", "A6", "A7", "B1", "B2"];
     for (seats, status, told) in [
-        (&many[..], 409, "You can hold up to 8 seats of a showing."),
+        (&many[..], 409, "You can hold up to 8 seats for a showing."),
         (
             &[][..],
             400,
-            "Please choose at least one seat of this screen.",
+            "Please choose at least one seat on this plan.",
         ),
         (
             &["Z99"][..],
             400,
-            "Please choose at least one seat of this screen.",
+            "Please choose at least one seat on this plan.",
         ),
     ] {
         let answer = ask(&ada, server, &showing, "hold", seats);
