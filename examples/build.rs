@@ -1,4 +1,4 @@
-//! Takes the program of the front page out of the page, so that what is shown is what is run and tested.
+//! Extracts the program from the front page, so that the program shown there is the one that is tested.
 
 use std::path::Path;
 use std::{env, fs};

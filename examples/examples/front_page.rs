@@ -1,4 +1,4 @@
-//! The program of the front page, as it stands there.
+//! The program of the front page, unchanged.
 //!
 //! `cargo run -p larder-examples --example front_page`, with `LISTEN` and `STORE_URL` as you like.
 //!

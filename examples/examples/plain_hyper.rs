@@ -17,7 +17,7 @@
 //! the same for everybody
 //! ```
 //!
-//! Three requests a minute: what the cache answers never reaches the limit.
+//! The limit is three requests a minute. Cached responses do not reach it.
 
 use std::convert::Infallible;
 use std::env::var;
@@ -83,11 +83,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
-            // The client is gone, or there are no more files: neither is for ever.
+            // The client is gone, or file descriptors have run out: both pass.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        // The rest of an answer does not wait until the client has acknowledged its head.
+        // With TCP_NODELAY the body of a response does not wait until the client acknowledges its head.
         drop(stream.set_nodelay(true));
         let service = service
             .clone()
@@ -99,7 +99,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let connection = http
             .timer(TokioTimer::new())
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        // A client that goes away is no event.
+        // A client that disconnects is not an error.
         tokio::spawn(async move { drop(connection.await) });
     }
 }

@@ -1,4 +1,4 @@
-//! The response cache: a page that is made once, purged by its tag, and one that is nobody else's.
+//! The response cache: a page that is cached and purged by its tag, and a private page.
 //!
 //! `cargo run -p larder-examples --example response_cache`, with `LISTEN` and `STORE_URL` as you like.
 //!
@@ -30,7 +30,7 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use larder::response_cache::{Purger, ResponseCacheLayer};
 
-/// What stands for a database.
+/// Stands for a database.
 #[derive(Clone)]
 struct Films {
     title: Arc<Mutex<String>>,
@@ -46,7 +46,7 @@ async fn film(State(films): State<Films>) -> impl IntoResponse {
     (headers, page)
 }
 
-/// First the data, then what was made of it.
+/// Changes the data first, then purges the page.
 async fn edit(State(films): State<Films>, title: String) -> (StatusCode, &'static str) {
     *films.title.lock().unwrap_or_else(PoisonError::into_inner) = title;
     match films.purger.purge_tag("film").await {
@@ -80,7 +80,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
-    // The rest of an answer does not wait until the client has acknowledged its head.
+    // With TCP_NODELAY the body of a response does not wait until the client acknowledges its head.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     Ok(axum::serve(listener, app).await?)
 }

@@ -1,8 +1,8 @@
 //! A rate limit, the response cache and the typed cache around a gRPC service, on tonic.
 //!
 //! `cargo run -p larder-examples --example tonic` serves, with `LISTEN` and `STORE_URL` as you like.
-//! With the number of a film it is the client, and prints the title, where it came from, and what the
-//! response cache has to say of it, which is nothing: it lets gRPC through untouched.
+//! With the number of a film it is the client: it prints the title, where it came from, and the
+//! `cache-status`, which is missing because the response cache passes gRPC through.
 //!
 //! ```text
 //! $ cargo run -p larder-examples --example tonic -- 7
@@ -40,13 +40,13 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 const FILM: Kind = Kind::evictable("film");
 const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
 
-/// What stands for a query.
+/// Stands for a database query.
 async fn load(id: u32) -> Result<String, Status> {
     let title = (id == 7).then(|| "Metropolis".to_owned());
     title.ok_or_else(|| Status::not_found("there is no such film"))
 }
 
-/// What `tonic-prost-build` makes of `rpc Title(UInt32Value) returns (StringValue)`, by hand.
+/// The server that `tonic-prost-build` generates from `rpc Title(UInt32Value) returns (StringValue)`.
 #[derive(Clone)]
 struct Films(BoxCloneSyncService<u32, Found<String>, LoadError<Status>>);
 
@@ -105,7 +105,7 @@ async fn serve(address: String) -> Result<(), Box<dyn std::error::Error>> {
         .layer(RateLimitLayer::new(limiter, KeyBy::peer_found_by(peer)))
         .add_service(Films(BoxCloneSyncService::new(films)));
     Ok(server
-        // The rest of an answer does not wait until the client has acknowledged its head.
+        // With TCP_NODELAY the body of a response does not wait until the client acknowledges its head.
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await?)
 }

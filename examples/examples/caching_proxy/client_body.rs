@@ -1,5 +1,4 @@
-//! The body of a request on its way to the origin: what goes wrong with it is told from what goes wrong
-//! with the origin.
+//! Forwards a request's body to the origin, and tells the client's errors from the origin's.
 
 use std::error::Error;
 use std::fmt;
@@ -12,17 +11,17 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-/// What a client sends.
+/// The body of a client's request.
 pub(crate) struct ClientBody {
     body: Incoming,
     progress: Progress,
 }
 
-/// Tells whether the client is waited for.
+/// A flag that is set while the proxy waits for the client.
 #[derive(Clone, Default)]
 pub(crate) struct Progress(Arc<AtomicBool>);
 
-/// The client sent something that is no body, or stopped in the middle.
+/// The client sent a malformed body, or stopped in the middle.
 #[derive(Debug)]
 pub(crate) struct ClientError(hyper::Error);
 
@@ -70,7 +69,7 @@ impl Body for ClientBody {
 }
 
 impl ClientError {
-    /// Whether it is why a request failed.
+    /// Returns whether this error caused a failure.
     pub(crate) fn caused(error: &(dyn Error + Send + Sync + 'static)) -> bool {
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! A reverse proxy that keeps responses by RFC 9111, in this process or in Redis.
+//! A reverse proxy that caches responses by RFC 9111, in this process or in Redis.
 //!
 //! ```text
 //! ORIGIN=http://127.0.0.1:8000 LISTEN=127.0.0.1:8080 \
@@ -13,9 +13,9 @@
 //! | `STORE_URL` | `memory://` or `redis://…` | `memory://` |
 //! | `TIMEOUT` | how many seconds a request may take until its response begins | `30` |
 //!
-//! An origin that is away is covered for by what is stored, where that does not forbid it; else the
-//! answer is 502, or 504 where the origin took too long to begin one. A request whose body cannot be read
-//! is a 400, and a 408 where it did not come in time.
+//! While the origin is down, stored responses are served if they allow it. Otherwise the answer is 502, or
+//! 504 if the origin took too long to begin a response. A request with a malformed body gets 400, and one
+//! whose body does not arrive in time gets 408.
 
 mod client_body;
 mod framing;
@@ -82,7 +82,7 @@ async fn serve(listener: TcpListener, proxy: ResponseCache<Proxy>) -> Infallible
     loop {
         let place = places.clone().acquire_owned().await;
         let Ok((stream, _)) = listener.accept().await else {
-            // The client is gone, or there are no more files: neither is for ever.
+            // The client is gone, or file descriptors have run out: both pass.
             sleep(Duration::from_millis(10)).await;
             continue;
         };
@@ -109,7 +109,7 @@ async fn answer(stream: TcpStream, proxy: ResponseCache<Proxy>) {
             })
         }
     });
-    // A client that goes away is no event. One that takes 30 s for its fields is let go.
+    // A client that disconnects is not an error. A client that takes 30 s for its headers is dropped.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
@@ -120,8 +120,8 @@ fn variable(name: &str, default: &str) -> String {
     env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
-/// Why a request goes no further: it asks for a tunnel, nobody can say whom it is for (RFC 9112, 3.2), or
-/// nobody can read its body.
+/// Refuses a request that asks for a tunnel, whose host is missing or ambiguous (RFC 9112, 3.2), or whose
+/// body is in a coding that nobody takes off.
 fn refusal<B>(request: &Request<B>) -> Option<StatusCode> {
     let hosts = request.headers().get_all(header::HOST).iter().count();
     let is_clear = hosts == 1 || (hosts == 0 && request.version() == Version::HTTP_10);
@@ -134,8 +134,8 @@ fn refusal<B>(request: &Request<B>) -> Option<StatusCode> {
     }
 }
 
-/// The response, or what its absence is due to: 400 and 408 where it is the client, 502 and 504 where it
-/// is the origin (RFC 9110, 15.5 and 15.6).
+/// Returns the response, or an error: 400 and 408 for the client's, 502 and 504 for the origin's
+/// (RFC 9110, 15.5 and 15.6).
 fn or_failure<B>(result: Result<Response<B>, BoxError>) -> Response<UnsyncBoxBody<Bytes, B::Error>>
 where
     B: Body<Data = Bytes> + Send + 'static,
@@ -156,7 +156,7 @@ fn only<E: 'static>(status: StatusCode) -> Response<UnsyncBoxBody<Bytes, E>> {
     response
 }
 
-/// A body that cannot fail, as one that could.
+/// Boxes a body that cannot fail.
 fn whole<B, E: 'static>(body: B) -> UnsyncBoxBody<Bytes, E>
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + 'static,

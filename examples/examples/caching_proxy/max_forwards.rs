@@ -1,4 +1,4 @@
-//! `Max-Forwards`: how many proxies a question about the way may still pass (RFC 9110, 7.6.2).
+//! `Max-Forwards`: how many proxies a diagnostic request may still pass (RFC 9110, 7.6.2).
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -7,19 +7,19 @@ use http_body_util::{Empty, Full};
 
 use crate::{only, whole};
 
-/// What this proxy does for any origin; which methods that one has is not known here.
+/// The methods of this proxy. Those of the origin are not known here.
 const ALLOW: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
 const MESSAGE: HeaderValue = HeaderValue::from_static("message/http");
-/// What `TRACE` does not repeat (RFC 9110, 9.3.8).
+/// The headers that `TRACE` does not repeat (RFC 9110, 9.3.8).
 const SECRET: [HeaderName; 3] = [
     header::AUTHORIZATION,
     header::COOKIE,
     header::PROXY_AUTHORIZATION,
 ];
 
-/// Takes one off, or answers where none is left. Other methods than `OPTIONS` and `TRACE` may bring the
-/// field, and nobody looks at it.
+/// Decrements the count, or answers if it is zero. For methods other than `OPTIONS` and `TRACE` the field
+/// is ignored.
 pub(crate) fn answer<B, E: 'static>(
     request: &mut Request<B>,
 ) -> Option<Response<UnsyncBoxBody<Bytes, E>>> {
@@ -38,7 +38,7 @@ pub(crate) fn answer<B, E: 'static>(
     }
 }
 
-/// How many are left. More than can be counted are as many as can be.
+/// Reads the count; one that overflows is the largest number.
 fn left(headers: &HeaderMap) -> Result<Option<u64>, ()> {
     let mut fields = headers.get_all(header::MAX_FORWARDS).iter();
     let Some(field) = fields.next() else {
@@ -55,7 +55,7 @@ fn left(headers: &HeaderMap) -> Result<Option<u64>, ()> {
     Ok(Some(left))
 }
 
-/// The answer of the last one on the way.
+/// Answers as the last recipient.
 fn ours<B, E: 'static>(request: &Request<B>) -> Response<UnsyncBoxBody<Bytes, E>> {
     if request.method() == Method::OPTIONS {
         let mut response = Response::new(whole(Empty::new()));
@@ -68,7 +68,7 @@ fn ours<B, E: 'static>(request: &Request<B>) -> Response<UnsyncBoxBody<Bytes, E>
     response
 }
 
-/// The request as it came, without what is nobody's business.
+/// Writes the request as it came, without confidential headers.
 fn message<B>(request: &Request<B>) -> Vec<u8> {
     let line = format!("TRACE {} {:?}\r\n", request.uri(), request.version());
     let mut message = line.into_bytes();

@@ -1,4 +1,4 @@
-//! What goes to the origin, and how.
+//! Forwards requests to the origin.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(4);
 /// origin that says `100 Continue` without an end keeps a thread busy with so much of it at once.
 const MOST_READ: usize = 16 * 1024;
 
-/// Sends requests to the origin, without the fields that were for this connection alone.
+/// Sends requests to the origin, without hop-by-hop headers.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     client: Client<HttpConnector, ClientBody>,
@@ -60,7 +60,7 @@ impl Proxy {
     /// The same request at the origin, for the host that the client named.
     fn at_origin<B>(&self, request: &mut Request<B>) {
         let path = target(request);
-        // Where the URI names a host, `Host` means nothing (RFC 9112, 3.2.2).
+        // If the URI names a host, `Host` is ignored (RFC 9112, 3.2.2).
         let said = request.uri().authority().and_then(|authority| {
             let host = authority.as_str().rsplit('@').next()?;
             HeaderValue::try_from(host).ok()
@@ -79,7 +79,7 @@ impl Proxy {
         let headers = request.headers_mut();
         let host = said.or(headers.get(header::HOST).cloned());
         strip(headers, &CacheControl::default());
-        // `Connection: host` must not change whom the origin answers for.
+        // `Connection: host` must not change the host that the origin sees.
         if let Some(host) = host {
             headers.insert(header::HOST, host);
         }
@@ -120,7 +120,7 @@ impl Service<Request<Incoming>> for Proxy {
     }
 }
 
-/// What to ask the origin for.
+/// Returns the path and query to ask the origin for.
 ///
 /// A URI without a path asks for the options of the whole server (RFC 9112, 3.2.4). hyper reads it as one
 /// with the path `/`, so that one is taken for it.

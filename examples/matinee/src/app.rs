@@ -1,23 +1,22 @@
-//! The app as a whole: every route, and every layer around them.
+//! Builds the app: every route, and every layer around them.
 //!
-//! From the outside in, with what each has to be outside or inside of:
+//! From the outside in, with the reason for each place:
 //!
-//! 1. **Trace**, with the request's id and the metrics: outside of all that may answer.
-//! 2. **Compression**: outside of the response cache, which keeps each page once, as it is. Between
-//!    them errors are made pages, whoever gives them; and what names no host or several, and forms of
-//!    other sites (CSRF), are refused before anything is read or counted.
-//! 3. **Response cache**: outside of the session, so that a page out of it costs no session, and no
-//!    cookie is ever kept with a page; outside of the limits, so that it is not counted. Around it, hosts
-//!    that are not ours are refused, and each page gets one address, whatever was added to its own.
-//! 4. **Session**: outside of what turns panics and timeouts into responses, on which it can still set
-//!    its cookie. It is lazy: films ask for none, and cost no store call for it.
-//! 5. **Limits**: next to the router. The one on wrong passwords stands around the form alone.
+//! 1. **Trace**, with the request's id and the metrics: outside every layer that may answer.
+//! 2. **Compression**: outside the response cache, which stores each page once, uncompressed. Between
+//!    the two, errors become pages, and requests without exactly one host and forms of other sites
+//!    (CSRF) are refused before anything is read or counted.
+//! 3. **Response cache**: outside the session, so that a cached page reads no session and no cookie is
+//!    stored with a page; outside the limits, so that a cached page is not counted. Around it, other
+//!    hosts are refused, and every spelling of a page gets one address.
+//! 4. **Session**: outside the layers that turn panics and timeouts into responses, so that it can set
+//!    its cookie on those too. It is lazy: pages of films use none and cost no store call for it.
+//! 5. **Limits**: next to the router. The limit on wrong passwords is around its form alone.
 //! 6. **Router**.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use larder::Store;
@@ -41,7 +40,7 @@ use crate::config::Config;
 use crate::errors::{Problem, StartError};
 use crate::films::Loader;
 use crate::hosts::AllowedHosts;
-use crate::seats::BoxOffice;
+use crate::seats::Bookings;
 use crate::{
     assets, caching, csrf, db, errors, films, forms, headers, health, hosts, limits, logs, metrics,
     seats, sessions, store,
@@ -58,48 +57,36 @@ pub struct App {
     pub(crate) metrics: PrometheusHandle,
 }
 
-/// What the handlers may ask for; each takes only the part it needs.
-#[derive(Clone, FromRef)]
-pub(crate) struct AppState {
-    loader: Loader,
-    pool: SqlitePool,
-    store: Arc<dyn Store>,
-    metrics: PrometheusHandle,
-    accounts: Accounts,
-    box_office: BoxOffice,
-    editor: Editor,
-}
-
 /// Opens the database and the store, and builds the routes and the layers.
 ///
 /// # Errors
 ///
-/// When the database cannot be opened, or is not ours; when the store cannot be had.
+/// Fails if the database cannot be opened or belongs to another program, or if the store is unavailable.
 pub async fn app(config: Config) -> Result<App, StartError> {
     let pool = db::open(&config.database_url).await?;
-    // Before the layers are built: their counters belong to the recorder that is there then.
+    // Before the layers, because each counts in the recorder that is installed when it is built.
     let metrics = metrics::recorder();
     let store = store::open(&config).await?;
     let sessions = sessions::sessions(store.clone())?;
     let accounts = Accounts::open(&config, &pool, &store, &sessions).await?;
     let response_cache = caching::layer(store.clone(), config.transport())?;
     let loader = Loader::new(pool.clone(), store.clone())?;
-    let state = AppState {
-        editor: Editor::new(pool.clone(), loader.clone(), response_cache.purger()),
-        loader,
-        pool: pool.clone(),
-        store: store.clone(),
-        metrics: metrics.clone(),
-        accounts: accounts.clone(),
-        box_office: BoxOffice::new(pool.clone(), store.clone(), config.hold_for)?,
-    };
+    let editor = Editor::new(pool.clone(), loader.clone(), response_cache.purger());
+    let bookings = Bookings::new(pool.clone(), store.clone(), config.hold_for)?;
+    let pages = films::routes(loader)
+        .merge(accounts::routes(accounts))
+        .merge(seats::routes(bookings))
+        .merge(admin::routes(editor));
+    let rest = assets::routes()
+        .merge(health::routes(pool.clone(), store.clone()))
+        .merge(metrics::routes(metrics.clone()));
     let layers = Layers {
         csrf: csrf::layer(config.public_url.as_ref())?,
         response_cache,
         session: sessions::layer(&config, sessions)?,
         limit: limits::visitors(&config, store.clone())?,
     };
-    let router = routes(&config, &accounts, layers).with_state(state);
+    let router = layered(&config, pages, rest, layers);
     Ok(App {
         config,
         router,
@@ -117,8 +104,9 @@ struct Layers {
     limit: RateLimitLayer,
 }
 
-fn routes(config: &Config, accounts: &Accounts, layers: Layers) -> Router<AppState> {
-    // What every handler stands behind, whatever happens in it.
+/// Puts all layers around the pages, and the general ones around assets, health checks and metrics.
+fn layered(config: &Config, pages: Router, rest: Router, layers: Layers) -> Router {
+    // These layers protect every handler.
     let guards = ServiceBuilder::new()
         .layer(CatchPanicLayer::custom(Problem::from_panic))
         .layer(RequestBodyLimitLayer::new(MAX_BODY));
@@ -126,12 +114,8 @@ fn routes(config: &Config, accounts: &Accounts, layers: Layers) -> Router<AppSta
         TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.request_timeout);
     let read_whole = from_fn_with_state(config.request_timeout, forms::read_whole);
     let our_hosts = from_fn_with_state(AllowedHosts::of(config), hosts::refuse_others);
-    // What visitors come for, from the inside out: what is answered from the response cache is
-    // neither a visitor's own nor counted by the limit.
-    let house = films::routes()
-        .merge(accounts::routes(accounts))
-        .merge(seats::routes())
-        .merge(admin::routes())
+    // From the inside out: a response from the cache belongs to no visitor, and no limit counts it.
+    let pages = pages
         .layer(layers.limit)
         .layer(in_time)
         .layer(read_whole)
@@ -141,13 +125,7 @@ fn routes(config: &Config, accounts: &Accounts, layers: Layers) -> Router<AppSta
         .layer(map_response(caching::ask_us_again))
         .layer(from_fn(films::one_address))
         .layer(our_hosts);
-    // What is for the people who run the site, and what browsers keep for ever.
-    let router = assets::routes()
-        .merge(health::routes())
-        .merge(metrics::routes())
-        .layer(in_time)
-        .layer(guards)
-        .merge(house);
+    let router = rest.layer(in_time).layer(guards).merge(pages);
     // Around all of it, from the outside in: a request passes the first layer first.
     let around = ServiceBuilder::new()
         .layer(from_fn(headers::plain_request_id))

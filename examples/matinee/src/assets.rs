@@ -1,5 +1,5 @@
-//! The stylesheet and the icon, compiled in. A hash of the content is in the name, so that browsers
-//! may keep them for ever, and a new build is seen at once.
+//! The stylesheet and the icon, compiled in. Their names contain a hash of the content, so browsers
+//! may keep them for ever and still see a new build at once.
 
 use std::sync::LazyLock;
 
@@ -56,7 +56,7 @@ pub(crate) fn icon_path() -> &'static str {
     &ICON.path
 }
 
-pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/assets/{name}", get(asset))
         .route("/favicon.ico", get(icon))
@@ -68,11 +68,11 @@ async fn asset(Path(name): Path<String>) -> Response {
         .find(|asset| asset.name == name)
     {
         Some(asset) => send(asset, "public, max-age=31536000, immutable"),
-        None => Problem::not_found("There is no such file here.").into_response(),
+        None => Problem::not_found("There is no such file.").into_response(),
     }
 }
 
-/// Browsers ask for this name unasked.
+/// Browsers request this name on their own.
 async fn icon() -> Response {
     send(&ICON, "public, max-age=86400")
 }

@@ -1,7 +1,7 @@
-//! Which pages are kept for everybody, for how long, and how they are let go.
+//! The pages that are cached for everybody: for how long, and how they are purged.
 //!
-//! Only what says so by [`for_everybody`] is kept, as a whole response, in this process and in the
-//! store. An edit purges it by its tag.
+//! Only pages with the headers of [`for_everybody`] are cached, as whole responses, in this process
+//! and in the store. An edit purges them by tag.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,13 @@ use crate::config::Transport;
 /// How long this process may show a page that another one has purged.
 pub(crate) const NEAR: Duration = Duration::from_secs(5);
 
-/// How long a page may be shown that could not be purged: its `max-age` and
-/// `stale-while-revalidate` together.
+/// How long a page that could not be purged may be shown: `max-age` plus `stale-while-revalidate`.
 pub(crate) const KEPT: Duration = Duration::from_secs(60);
 
 const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 
-/// What was said to one visitor of one request is not kept with the page: each field that a handler or
-/// a layer inside adds for that is named here (RFC 9111, section 5.2.2.4).
+/// A field that belongs to one request is not stored with the page: every field that a handler or an
+/// inner layer adds for one visitor is listed here (RFC 9111, section 5.2.2.4).
 const KEEP: HeaderValue = HeaderValue::from_static(
     "public, max-age=30, stale-while-revalidate=30, \
      no-cache=\"server-timing, ratelimit, ratelimit-policy\"",
@@ -52,7 +51,7 @@ pub(crate) fn for_everybody(tag: Tag) -> [(HeaderName, HeaderValue); 2] {
     [(CACHE_CONTROL, KEEP), (CACHE_TAG, tag.header())]
 }
 
-/// What a page shows, and what is purged when that changes.
+/// A tag of cached pages, which is purged when their content changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tag {
     Catalogue,
@@ -77,7 +76,7 @@ impl Tag {
     }
 }
 
-/// Browsers and proxies ask each time: nobody can purge what they keep.
+/// Tells browsers and proxies to revalidate each time, because their copies cannot be purged.
 pub(crate) async fn ask_us_again(mut response: Response) -> Response {
     let headers = response.headers_mut();
     if headers.remove(CACHE_TAG).is_some() {

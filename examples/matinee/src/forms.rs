@@ -1,4 +1,4 @@
-//! Reads a form before anybody answers it.
+//! Reads a form whole before its handler runs.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use tokio::time::timeout;
 
 use crate::errors::Problem;
 
-/// Gives the whole body of a request on, so that a refusal comes after it.
+/// Reads the whole body of a request before its handler runs, so that a refusal comes after it.
 ///
-/// An answer that comes first closes the connection, since the rest of the form would be in the way of
-/// the next request; and whoever is sending the next one on it gets no answer. Its size is bounded by
-/// the layers around it. One that takes longer than `patience` is a 408 (RFC 9110, section 15.5.9).
+/// An earlier answer would close the connection, because the rest of the form would precede the next
+/// request, and a client that is already sending that one would get no answer. The layers around this
+/// one bound the size. A body that takes longer than `patience` gets 408 (RFC 9110, section 15.5.9).
 pub(crate) async fn read_whole(
     State(patience): State<Duration>,
     request: Request,
@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    /// Somebody who has begun to send a form, and does not go on.
+    /// A client that begins to send a form and never finishes.
     struct Endless;
 
     impl HttpBody for Endless {

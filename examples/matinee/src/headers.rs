@@ -1,5 +1,5 @@
-//! Headers that every response has: what a browser may load, guess and tell others. And two of a
-//! request: whom it is for, and the id that ends up in every line of the log.
+//! The security headers of every response, and two checks of a request: its host, and the id that is in
+//! every line of its log.
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::errors::Problem;
 
-/// No scripts at all, styles and images from here alone, forms to here alone, in nobody's frame.
+/// No scripts; styles, images and form targets of this site only; no framing.
 const CSP: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'",
@@ -26,7 +26,7 @@ const REQUEST_ID: &str = "x-request-id";
 /// A UUID has 36 characters; the trace ids of proxies have some more.
 const LONGEST_ID: usize = 64;
 
-/// What is about one visitor is kept by nobody else (RFC 9111, section 5.2.2.5).
+/// Forbids every cache to store a page about one visitor (RFC 9111, section 5.2.2.5).
 pub(crate) async fn personal(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     response
@@ -55,13 +55,13 @@ pub(crate) async fn plain_request_id(mut request: Request, next: Next) -> Respon
     next.run(request).await
 }
 
-/// Refuses a request that does not say which house it is for, or says it twice (RFC 9112, section
-/// 3.2): whoever stands in front could take it for another one.
+/// Refuses a request that does not say which host it is for, or names several (RFC 9112, section
+/// 3.2): a proxy in front could read it differently.
 pub(crate) async fn one_host(request: Request, next: Next) -> Response {
     if names_one_host(request.version(), request.headers()) {
         return next.run(request).await;
     }
-    Problem::bad_request("The request does not say which house it is for.").into_response()
+    Problem::bad_request("The request must name exactly one host.").into_response()
 }
 
 fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
@@ -73,7 +73,7 @@ fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether it is a host, with a port or without one.
+/// Returns whether the value is a host, with or without a port.
 fn is_host(value: &HeaderValue) -> bool {
     let Ok(authority) = Authority::try_from(value.as_bytes()) else {
         return false;
@@ -115,7 +115,7 @@ mod tests {
         }
         assert!(!is_one(Version::HTTP_11, &["a", "a"]) && !is_one(Version::HTTP_10, &["a", "b"]));
         assert!(!is_one(Version::HTTP_11, &[]));
-        // Its request line may say it all.
+        // The host may be in the request line.
         assert!(is_one(Version::HTTP_10, &[]) && is_one(Version::HTTP_2, &[]));
     }
 }

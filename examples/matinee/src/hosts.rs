@@ -1,4 +1,4 @@
-//! Which hosts the house answers for.
+//! Answers only for the hosts of this site.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(crate) struct AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// The host of `PUBLIC_URL`, and those of `ALLOWED_HOSTS`. `None` where neither is set: any host is.
+    /// The hosts of `PUBLIC_URL` and `ALLOWED_HOSTS`; `None`, if neither is set, allows any host.
     pub(crate) fn of(config: &Config) -> Option<Self> {
         let public = config.public_url.as_ref();
         let is_https = public.is_some_and(|url| url.is_https());
@@ -31,7 +31,7 @@ impl AllowedHosts {
         (!names.is_empty()).then_some(Self { names, usual_port })
     }
 
-    /// Whether every host that a request names is one of these. One that names none is for nobody.
+    /// Returns whether a request names a host, and only hosts of this list.
     fn allow(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let of_uri = uri.authority().map(|host| host.as_str().as_bytes());
         let of_field = headers.get_all(HOST).iter().map(|host| host.as_bytes());
@@ -47,7 +47,7 @@ impl AllowedHosts {
     }
 }
 
-/// Answers 421 (RFC 9110, section 15.5.20) where the host is not ours, before anything is kept or counted.
+/// Answers 421 (RFC 9110, section 15.5.20) for other hosts, before anything is cached or counted.
 pub(crate) async fn refuse_others(
     State(hosts): State<Option<AllowedHosts>>,
     request: Request,
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_house_with_a_public_url_answers_for_its_host_in_every_spelling_and_for_no_other() {
+    fn an_app_with_a_public_url_answers_for_its_host_in_every_spelling_and_for_no_other() {
         let hosts = hosts(Some("https://Tickets.example"), &["inside:3000"]).unwrap();
         for host in [
             "tickets.example",
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_house_that_is_told_no_host_answers_for_any() {
+    fn an_app_that_is_told_no_host_answers_for_any() {
         assert!(hosts(None, &[]).is_none());
         assert!(hosts(None, &["inside"]).is_some());
     }

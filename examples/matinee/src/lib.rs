@@ -1,4 +1,4 @@
-//! A cinema's ticket office on axum, SQLite and larder: made to be read, and to be copied.
+//! A cinema's box office on axum, SQLite and larder, made to be read and copied.
 //!
 //! [`app`] builds the whole app from a [`Config`], [`serve`] runs it until a future resolves; a
 //! test does the same with a port of its own. Start reading in `app.rs`: it names every route
@@ -26,12 +26,10 @@ mod pages;
 mod seats;
 mod serve;
 mod sessions;
-mod shutdown;
 mod store;
 
 pub use app::{App, app};
 pub use config::{AdminAccount, Config, ConfigError, LogFormat, PublicUrl, StoreUrl};
 pub use errors::StartError;
 pub use logs::start_logs;
-pub use serve::{bind, serve};
-pub use shutdown::stop_signal;
+pub use serve::{bind, serve, stop_signal};

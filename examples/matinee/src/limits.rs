@@ -1,4 +1,4 @@
-//! Who may ask for how much.
+//! The limit on requests, and the address that it charges.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use larder::rate_limit::{KeyBy, RateLimitLayer, RateLimiter, TrustedProxies};
 
 use crate::config::Config;
 
-/// The limit on everything that visitors ask for, each address on its own.
+/// Limits the requests of each address.
 ///
-/// While the store fails, requests pass: a limit that spares us load must not close the house.
+/// While the store fails, requests pass: a limit that only saves load must not shut visitors out.
 pub(crate) fn visitors(config: &Config, store: Arc<dyn Store>) -> larder::Result<RateLimitLayer> {
     let limiter = RateLimiter::new(store, "visitors", config.rate_limit)?;
     Ok(RateLimitLayer::new(limiter, address(config)))
 }
 
-/// Who is charged: the address of the connection, or what the declared proxies say of it.
+/// Charges the address of the connection, or the client address that declared proxies report.
 pub(crate) fn address(config: &Config) -> KeyBy {
     match &config.trusted_proxies {
         Some(nets) => KeyBy::forwarded(TrustedProxies::x_forwarded_for(nets.clone())),

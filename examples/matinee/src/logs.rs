@@ -13,7 +13,7 @@ use crate::config::{Config, ConfigError, LogFormat};
 
 /// Sends logs to standard output, filtered and formatted as the settings say.
 ///
-/// Does nothing when the process has logs already.
+/// Does nothing if the process already has a subscriber.
 pub fn start_logs(config: &Config) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&config.log))

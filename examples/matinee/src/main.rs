@@ -1,4 +1,4 @@
-//! Opens the ticket office: reads the environment, then serves until told to stop.
+//! Runs the box office: reads the environment, then serves until it is told to stop.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ async fn run() -> Result<(), StartError> {
     let config = Config::from_env()?;
     matinee::start_logs(&config);
     let listen = config.listen;
-    // In a box: all that a start waits for is too deep to be laid out in one future.
+    // Boxed, because the future of the whole start is large.
     let app = Box::pin(matinee::app(config)).await?;
     let listener = matinee::bind(listen).await?;
     matinee::serve(listener, app, matinee::stop_signal()?).await

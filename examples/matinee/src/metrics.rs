@@ -13,14 +13,14 @@ use axum::routing::get;
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use crate::app::AppState;
-
 const SECONDS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0,
 ];
 
-pub(crate) fn routes() -> Router<AppState> {
-    Router::new().route("/metrics", get(show))
+pub(crate) fn routes(metrics: PrometheusHandle) -> Router {
+    Router::new()
+        .route("/metrics", get(show))
+        .with_state(metrics)
 }
 
 /// The recorder of this process. There can be only one, so apps in one process share it.
@@ -75,7 +75,7 @@ pub(crate) async fn track(request: Request, next: Next) -> Response {
     response
 }
 
-/// Holds the gauge up, also when the visitor goes away and the request is dropped.
+/// Keeps the gauge correct even if the request is dropped.
 struct InFlight;
 
 impl InFlight {

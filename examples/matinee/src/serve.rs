@@ -1,4 +1,4 @@
-//! Listening, serving, and stopping within a bounded time.
+//! Listens, serves, and stops within a bounded time.
 
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{interval, sleep, timeout};
 
@@ -14,18 +15,34 @@ use crate::errors::StartError;
 use crate::hosts::AllowedHosts;
 use crate::{clock, db};
 
-/// How often a season is looked for that is to be added.
+/// How often to check whether the next season must be added.
 const PROGRAMME: Duration = Duration::from_secs(60 * 60);
 
 /// Listens on an address.
 ///
 /// # Errors
 ///
-/// When the address is not of this machine, or its port is taken.
+/// Fails if the address is not of this machine, or its port is taken.
 pub async fn bind(listen: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(listen)
         .await
         .map_err(|source| StartError::Listen { listen, source })
+}
+
+/// Listens for SIGINT (Ctrl-C) and SIGTERM from now on; the future resolves at the first of them.
+///
+/// # Errors
+///
+/// Fails if no handler can be installed.
+pub fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, StartError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 /// Serves the app until `stop` resolves, then lets requests in flight go on for the time of
@@ -33,7 +50,7 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, StartError> {
 ///
 /// # Errors
 ///
-/// When the listener fails.
+/// Fails if the listener fails.
 pub async fn serve(
     listener: TcpListener,
     app: App,
@@ -43,7 +60,7 @@ pub async fn serve(
     let (stopping, stopped) = oneshot::channel();
     let stop = async move {
         stop.await;
-        tracing::info!("closing: no new connections, requests in flight go on");
+        tracing::info!("stopping: no new connections; requests in flight may finish");
         let _ = stopping.send(());
     };
     let service = app
@@ -60,20 +77,20 @@ pub async fn serve(
 
     if !app.config.is_development() && AllowedHosts::of(&app.config).is_none() {
         tracing::warn!(
-            "every Host is answered, and has its pages kept apart: set PUBLIC_URL=https://… to the one \
-             that visitors use"
+            "PUBLIC_URL is not set, so every Host is answered and its pages are cached separately: set \
+             PUBLIC_URL=https://… to the address that visitors use"
         );
     }
-    tracing::info!(address = %format_args!("http://{address}"), store = %app.store.location(), "matinee is open");
+    tracing::info!(address = %format_args!("http://{address}"), store = %app.store.location(), "matinee is listening");
     tokio::select! {
         result = server => result.map_err(StartError::Serve)?,
-        () = drained => tracing::warn!(?drain, "some requests were cut off: they took longer than the drain"),
+        () = drained => tracing::warn!(?drain, "some requests were cut off: they took longer than the drain time"),
         () = upkeep(&app.metrics) => {}
         () = db::keep_programme_ahead(&app.pool, PROGRAMME, clock::now_ms) => {}
     }
     // A request that was cut off may hold a connection for another moment.
     let _ = timeout(Duration::from_secs(1), app.pool.close()).await;
-    tracing::info!("matinee is closed");
+    tracing::info!("matinee has stopped");
     Ok(())
 }
 
@@ -81,7 +98,7 @@ pub async fn serve(
 /// the head, which clients put off for 40 ms.
 fn send_at_once(stream: &mut TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection has no TCP_NODELAY");
+        tracing::debug!(%error, "TCP_NODELAY could not be set on a connection");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sessions: how long they live, and by which cookie visitors keep them.
+//! Sessions: their lifetime and their cookie.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ pub(crate) fn sessions(store: Arc<dyn Store>) -> Result<Sessions> {
     Ok(Sessions::new(store)?.with_lifetime(Lifetime::AAL1))
 }
 
-/// While the store fails, a page that has to know who asks is a 503; the others come.
+/// While the store fails, a page that needs the session answers 503; the others still come.
 pub(crate) fn layer(config: &Config, sessions: Sessions) -> Result<SessionLayer> {
     let cookie = SessionCookie::builder().with_expiry(CookieExpiry::WithTheSession);
     let cookie = match config.transport() {

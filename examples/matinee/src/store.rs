@@ -1,4 +1,4 @@
-//! The store that limits and cached pages live in: in this process or in Redis, as `STORE_URL` says.
+//! Opens the store that `STORE_URL` names, in this process or in Redis.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use larder::{Key, Kind, Namespace, Prefixed, Store};
 use crate::config::Config;
 use crate::errors::StartError;
 
-/// A key that nobody writes: to ask for it shows that the store answers.
+/// A key that is never written: reading it shows that the store answers.
 const PROBE: Kind = Kind::evictable("probe");
 
 /// Opens the store. Every key of the app begins with the environment and `matinee:`.
@@ -17,7 +17,7 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Store>, StartError> 
     Ok(Arc::new(Prefixed::new(namespace, store)))
 }
 
-/// Whether the store answers.
+/// Checks that the store answers.
 pub(crate) async fn answers(store: &dyn Store) -> larder::Result<()> {
     store.get(&Key::new(PROBE, "ready")).await.map(drop)
 }

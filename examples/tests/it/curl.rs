@@ -1,4 +1,4 @@
-//! As much of `curl` and of a shell as the pages of the examples use.
+//! The subset of `curl` and of a shell that the transcripts use.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Response;
 
-/// More than any answer takes; an answer that never comes fails the test here.
+/// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A shell in which some `curl`s run, and the jars of cookies that they leave.
+/// A shell that runs `curl` and keeps its cookie jars.
 pub(crate) struct Shell {
     agent: Agent,
     jars: BTreeMap<String, BTreeMap<String, String>>,
@@ -38,7 +38,7 @@ impl Shell {
         }
     }
 
-    /// What the command prints, asked of `address` in place of the one that the pages name.
+    /// Runs a command against `address` instead of the address on the page, and returns what it prints.
     pub(crate) fn run(&mut self, command: &str, address: SocketAddr) -> String {
         let (curl, grep) = match command.split_once(" | ") {
             Some((curl, grep)) => (curl, Some(grep)),
@@ -59,7 +59,12 @@ impl Shell {
         let field: Vec<_> = cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let field = field.join("; ");
         let response = match &options.data {
-            Some(data) => self.agent.post(&url).header("cookie", field).send(data),
+            Some(data) => {
+                let request = self.agent.post(&url).header("cookie", field);
+                request
+                    .content_type("application/x-www-form-urlencoded")
+                    .send(data)
+            }
             None => self.agent.get(&url).header("cookie", field).call(),
         };
         let mut response = response.unwrap_or_else(|error| panic!("no answer to {url}: {error}"));
@@ -112,7 +117,7 @@ fn kept<B>(mut jar: BTreeMap<String, String>, response: &Response<B>) -> BTreeMa
     jar
 }
 
-/// The lines in which one of the words is, whatever their case where `-i` says so.
+/// Keeps the lines that contain one of the words; `-i` ignores case.
 fn filter(printed: &str, grep: &[String]) -> String {
     let [options @ .., pattern] = grep else {
         panic!("grep without a pattern");

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -15,7 +15,7 @@ const OPENING: Duration = Duration::from_secs(20);
 
 /// An example that serves. It is killed when dropped.
 pub(crate) struct Example {
-    name: String,
+    program: PathBuf,
     child: Child,
     address: SocketAddr,
     sandbox: Sandbox,
@@ -29,8 +29,13 @@ impl Example {
 
     /// Starts the example on a port of its own, with these settings.
     pub(crate) fn start_with(name: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_program(built(name), settings)
+    }
+
+    /// Starts any program that prints `http://` and its address in its first line.
+    pub(crate) fn start_program(program: PathBuf, settings: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::new().unwrap();
-        let mut command = program(name);
+        let mut command = command(&program);
         command
             .env("LISTEN", "127.0.0.1:0")
             .envs(settings.iter().copied())
@@ -44,14 +49,14 @@ impl Example {
             let _ = tell.send(line);
         });
         let line = told.recv_timeout(OPENING).unwrap_or_default();
-        let address = line.trim().strip_prefix("http://").map(str::parse);
+        let address = line.split_once("http://").map(|(_, it)| it.trim().parse());
         let Some(Ok(address)) = address else {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("{name} does not say where it listens, but '{line}'");
+            panic!("{program:?} does not say where it listens, but '{line}'");
         };
         Self {
-            name: name.to_owned(),
+            program,
             child,
             address,
             sandbox,
@@ -62,9 +67,14 @@ impl Example {
         self.address
     }
 
-    /// What the same program prints as its own client.
+    #[allow(dead_code, reason = "only the starter's test stops one")]
+    pub(crate) fn process(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Runs the same program as a client, and returns what it prints.
     pub(crate) fn run_as_client(&self, arguments: &[String]) -> String {
-        let mut command = program(&self.name);
+        let mut command = command(&self.program);
         command
             .args(arguments)
             .env("LISTEN", self.address.to_string())
@@ -88,15 +98,18 @@ impl Drop for Example {
 }
 
 /// The example as it was built beside this test.
-fn program(name: &str) -> Command {
+fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let target: PathBuf = test.ancestors().nth(2).unwrap().join("examples");
-    let path = target.join(name);
+    let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
     assert!(
         path.exists(),
         "the examples are not built: run 'cargo test -p larder-examples', without '--test'"
     );
-    let mut command = Command::new(path);
+    path
+}
+
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::null());
     command
 }

@@ -11,7 +11,7 @@ fn play(name: &str) {
     for store_url in ["memory://", &redis.url()] {
         let example = Example::start(name, store_url);
         let mut shell = Shell::new();
-        for step in transcript::of(name) {
+        for step in transcript::of(&format!("examples/{name}.rs")) {
             step.expect(&shell.run(&step.command, example.address()));
         }
     }
@@ -52,7 +52,7 @@ fn the_tonic_example_does_what_its_page_says() {
     let redis = RedisServer::start().unwrap();
     for store_url in ["memory://", &redis.url()] {
         let example = Example::start("tonic", store_url);
-        for step in transcript::of("tonic") {
+        for step in transcript::of("examples/tonic.rs") {
             let arguments = step.command.split_once(" -- ").unwrap().1;
             let arguments: Vec<_> = arguments.split(' ').map(str::to_owned).collect();
             step.expect(&example.run_as_client(&arguments));

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::example::Example;
 
-/// A client puts off an acknowledgement for 40 ms, which is how long the rest of an answer waits for it where
-/// `TCP_NODELAY` is not set.
+/// Shorter than a delayed acknowledgement, 40 ms, for which a body waits if `TCP_NODELAY` is not set.
 const PAUSE: Duration = Duration::from_millis(30);
 
 fn read(path: &str) -> String {
@@ -35,11 +34,11 @@ fn line<'a>(text: &'a str, start: &str) -> &'a str {
 fn the_dependencies_of_the_front_page_bring_all_that_it_shows() {
     let page = read("README.md");
     let named = features(line(&page, "larder = {"));
-    // They are what the examples are built with, which show a layer each.
+    // The examples, which show a layer each, are built with the same features.
     let built = read("examples/Cargo.toml");
     assert_eq!(named, features(line(&built, "larder = {")));
 
-    // Whatever a page that the table of layers links to uses is there.
+    // The pages in the table of layers use no other feature.
     let facade = read("crates/larder/Cargo.toml");
     let default = line(&facade, "default = [").replace("default = [", "features = [");
     let there: BTreeSet<_> = named.union(&features(&default)).cloned().collect();

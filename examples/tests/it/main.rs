@@ -1,4 +1,4 @@
-//! Every example, as it is run by whoever reads it: what its page says is what it prints.
+//! Runs every example, and compares what it prints with its page.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

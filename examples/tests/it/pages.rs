@@ -1,15 +1,17 @@
-//! The pages name tests and examples; each of them is there.
+//! Every test and example that a page names exists.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 8] = [
+    "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
     "docs/caching.md",
     "docs/rate-limits.md",
     "docs/response-cache.md",
     "docs/sessions.md",
+    "examples/README.md",
 ];
 
 fn root() -> PathBuf {
@@ -103,7 +105,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(marks).filter(|it| !it.is_empty())
 }
 
-/// Whether it reads like the name of a test.
+/// Returns whether a word looks like the name of a test.
 fn is_a_sentence(word: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     word.matches('_').count() >= 4 && word.chars().all(is_plain)

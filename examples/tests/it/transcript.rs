@@ -1,4 +1,4 @@
-//! What the page of an example says: commands, and what they print.
+//! The transcript on the page of an example: commands, and what they print.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ pub(crate) struct Step {
     pub(crate) prints: Vec<String>,
 }
 
-/// The steps of the example `name`, as its first comment shows them.
-pub(crate) fn of(name: &str) -> Vec<Step> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let source = std::fs::read_to_string(folder.join(name).with_extension("rs")).unwrap();
+/// The steps that the first comment of a program shows; its path is within `examples/`.
+pub(crate) fn of(program: &str) -> Vec<Step> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(program);
+    let source = std::fs::read_to_string(source).unwrap();
     let page = source.lines().map_while(|line| line.strip_prefix("//!"));
     let mut steps: Vec<Step> = Vec::new();
     let mut is_inside = false;
@@ -27,7 +27,7 @@ pub(crate) fn of(name: &str) -> Vec<Step> {
             step.prints.push(line.to_owned());
         }
     }
-    assert!(!steps.is_empty(), "the page of {name} shows no command");
+    assert!(!steps.is_empty(), "the page of {program} shows no command");
     steps
 }
 

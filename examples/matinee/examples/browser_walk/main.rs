@@ -8,8 +8,8 @@
 
 #![allow(clippy::print_stdout, reason = "it tells how far it is")]
 
+mod app;
 mod chromium;
-mod house;
 mod page;
 mod tools;
 mod walk;
@@ -19,11 +19,11 @@ use std::process::ExitCode;
 
 use larder_test::server::Sandbox;
 
+use self::app::App;
 use self::chromium::Chromium;
-use self::house::House;
 use self::walk::{VIEWS, walk};
 
-/// What a step tells when it fails.
+/// The error of a step.
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
@@ -44,11 +44,11 @@ fn main() -> ExitCode {
 fn run(dir: &Path) -> Result<usize, Failure> {
     std::fs::create_dir_all(dir)?;
     let sandbox = Sandbox::new()?;
-    let house = House::open(&sandbox)?;
+    let app = App::open(&sandbox)?;
     let chromium = Chromium::open(&sandbox)?;
     let mut steps = 0;
     for view in VIEWS {
-        steps += walk(&chromium, &house, view, dir)?;
+        steps += walk(&chromium, &app, view, dir)?;
     }
     Ok(steps)
 }

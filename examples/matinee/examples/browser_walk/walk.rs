@@ -1,8 +1,8 @@
 use std::path::Path;
 
 use crate::Failure;
+use crate::app::App;
 use crate::chromium::Chromium;
-use crate::house::House;
 use crate::page::Page;
 
 /// How wide the screen is, by what light, and who looks at it.
@@ -65,7 +65,7 @@ const GRACE: Guest = Guest {
     seat: "D5",
 };
 
-/// Every walk, one after another in the same house.
+/// Every walk, one after another in the same app.
 pub(crate) const VIEWS: [View; 4] = [
     View {
         name: "narrow",
@@ -100,7 +100,7 @@ pub(crate) const VIEWS: [View; 4] = [
 /// One visit from the street to the street. Returns how many steps it had.
 pub(crate) fn walk(
     chromium: &Chromium,
-    house: &House,
+    app: &App,
     view: View,
     dir: &Path,
 ) -> Result<usize, Failure> {
@@ -110,7 +110,7 @@ pub(crate) fn walk(
         dir,
         steps: 0,
     };
-    let taken = visit.take(&house.url, view.guest);
+    let taken = visit.take(&app.url, view.guest);
     taken.map_err(|failure| format!("{}, step {}: {failure}", view.name, visit.steps + 1))?;
     Ok(visit.steps)
 }
@@ -143,8 +143,7 @@ impl Visit<'_> {
         self.page.expect(&["Sign in", "Demo accounts"])?;
         self.seen("sign-in")?;
         self.sign_in(guest, "not this one")?;
-        self.page
-            .expect(&["This email and this password do not belong together."])?;
+        self.page.expect(&["The email or the password is wrong."])?;
         self.seen_as("sign-in-refused", Some(401))?;
         self.sign_in(guest, guest.password)?;
         self.page.expect(&["You can hold up to 8"])?;
@@ -170,7 +169,7 @@ impl Visit<'_> {
             .expect(&["My tickets", "Show this at the door", seat])?;
         self.seen("tickets")?;
 
-        self.page.follow(".doors a[href='/account']")?;
+        self.page.follow(".site-nav a[href='/account']")?;
         let hello = format!("Hello, {}", guest.name);
         self.page
             .expect(&[&hello, guest.email, "My devices", "Chrome on", "this one"])?;

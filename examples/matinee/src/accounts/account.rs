@@ -3,13 +3,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use larder::session::{DeviceId, Session, SessionKey};
 use serde::Deserialize;
-use sqlx::SqlitePool;
 
-use super::SignedIn;
+use super::{Accounts, SignedIn};
 use crate::errors::Problem;
 use crate::{db, pages};
 
-/// What was just done, said once on the page that comes next.
+/// The outcome of an action, shown once on the next page.
 const NOTICE: SessionKey<String> = SessionKey::new("notice");
 
 #[derive(Deserialize)]
@@ -19,11 +18,11 @@ pub(super) struct Choice {
 
 /// The account, with the devices that are signed in.
 pub(super) async fn show(
-    State(pool): State<SqlitePool>,
+    State(accounts): State<Accounts>,
     SignedIn(user): SignedIn,
     session: Session,
 ) -> Result<Response, Problem> {
-    let Some(account) = db::account(&pool, user).await? else {
+    let Some(account) = db::account(&accounts.pool, user).await? else {
         session.revoke_all().await?;
         return Ok(to_the_form());
     };
@@ -41,16 +40,16 @@ pub(super) async fn revoke(
     let device: DeviceId = choice
         .device
         .parse()
-        .map_err(|_| Problem::bad_request("That is no device of the list."))?;
+        .map_err(|_| Problem::bad_request("That device is not in the list."))?;
     let is_gone = session.revoke(device).await?;
     if session.user().await?.is_none() {
-        // It was the device at hand: there is nobody to tell it to.
+        // It was this device, so nobody is left to read a notice.
         return Ok(to_the_form());
     }
     let notice = if is_gone {
         "That device is signed out."
     } else {
-        "That is no device of yours."
+        "That is not one of your devices."
     };
     tell(&session, notice).await
 }
@@ -64,7 +63,7 @@ pub(super) async fn revoke_others(
     tell(&session, "Every other device is signed out.").await
 }
 
-/// Signs out all devices, this one too.
+/// Signs out all devices, including this one.
 pub(super) async fn revoke_all(
     SignedIn(_): SignedIn,
     session: Session,

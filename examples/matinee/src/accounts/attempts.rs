@@ -1,4 +1,4 @@
-//! How many wrong passwords somebody may try: from an address, and for an account.
+//! Limits the wrong passwords that may be tried, per address and per account.
 //!
 //! An attempt is charged before its password is looked at, so that of any number at once no more are
 //! looked at than the limit has, and given back unless the password was wrong. While an account has
@@ -41,37 +41,37 @@ impl Attempts {
         })
     }
 
-    /// The limit on wrong passwords from an address, for the form that takes them.
+    /// The limit by address, for the sign-in form.
     pub(super) fn by_address(&self) -> RateLimitLayer {
         self.by_address.clone()
     }
 
-    /// Charges an attempt to an account, whether there is one or not: both are told the same.
+    /// Charges an attempt to an account. The answer is the same if the account does not exist.
     pub(super) async fn charge(&self, email: &Email) -> Result<Attempt, Response> {
         let decision = self.by_account.check(email.as_str()).await;
         let decision = decision.map_err(|error| {
-            tracing::warn!(%error, "an attempt to sign in cannot be counted");
+            tracing::warn!(%error, "a sign-in attempt cannot be counted");
             Problem::of(StatusCode::SERVICE_UNAVAILABLE).into_response()
         })?;
         if decision.is_allowed() {
             return Ok(Attempt(decision));
         }
-        // The form must not come sooner than the header says.
+        // The text must not name an earlier time than the header.
         let wait = decision.retry_after().as_secs() + 1;
         let header = [(RETRY_AFTER, wait.to_string())];
         Err((header, too_many(Some(wait))).into_response())
     }
 
-    /// Gives an attempt back that was not a wrong password.
+    /// Refunds an attempt that was not a wrong password.
     pub(super) async fn give_back(&self, email: &Email, attempt: Attempt) {
         if let Err(error) = self.by_account.refund(email.as_str(), attempt.0).await {
-            // It comes back by itself, with the next interval of the limit.
-            tracing::warn!(%error, "an attempt to sign in was not given back");
+            // The limit restores it with its next interval.
+            tracing::warn!(%error, "a sign-in attempt was not refunded");
         }
     }
 }
 
-/// Gives the refusals of the limit by address words of their own.
+/// Explains the refusals of the limit by address.
 pub(super) async fn say_why(mut response: Response) -> Response {
     let is_ours = response.extensions().get::<Problem>().is_none();
     if response.status() == StatusCode::TOO_MANY_REQUESTS && is_ours {
@@ -91,12 +91,12 @@ fn too_many(wait_seconds: Option<u64>) -> Problem {
         |wait| in_words(Duration::from_secs(wait)),
     );
     Problem::too_many(format!(
-        "Too many attempts to sign in have gone wrong. To keep accounts safe, no more are looked at for \
-         now, not even with the right password. Please come again {when}."
+        "Too many attempts to sign in have failed. To keep accounts safe, further attempts are refused for \
+         now, even with the right password. Please try again {when}."
     ))
 }
 
-/// `in 40 seconds`, `in 3 minutes`: rounded up, so that who comes then is not sent away again.
+/// `in 40 seconds`, `in 3 minutes`: rounded up, so that a retry at that time is accepted.
 fn in_words(wait: Duration) -> String {
     match wait.as_secs() {
         0..=1 => "in a second".to_owned(),

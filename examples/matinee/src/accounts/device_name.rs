@@ -1,9 +1,9 @@
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 
-/// What a visitor would call the device, such as `Firefox on Windows`, guessed from `User-Agent`.
+/// Guesses a readable device name from `User-Agent`, such as `Firefox on Windows`.
 ///
-/// The first that fits counts: the browsers further down are named by those further up too.
+/// The first match counts, because browsers name those further down too.
 pub(super) fn device_name(headers: &HeaderMap) -> String {
     let agent = headers
         .get(USER_AGENT)

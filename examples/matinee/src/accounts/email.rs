@@ -1,11 +1,11 @@
 /// The address that an account is found by: trimmed and in lower case, so that each has one form.
 ///
-/// What is no address at all is the address of no account; so nothing else is checked here.
+/// Nothing else is checked: no account has an address that is not one.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Email(String);
 
 impl Email {
-    /// What SMTP can carry (RFC 5321, section 4.5.3.1.3, without the brackets).
+    /// The longest address of SMTP (RFC 5321, section 4.5.3.1.3, without the brackets).
     pub(crate) const LONGEST: usize = 254;
 
     pub(crate) fn new(typed: &str) -> Self {

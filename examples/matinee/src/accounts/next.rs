@@ -1,4 +1,4 @@
-//! Where a visitor goes after signing in.
+//! The page that a visitor returns to after signing in.
 
 use url::Url;
 use url::form_urlencoded::Serializer;
@@ -6,9 +6,9 @@ use url::form_urlencoded::Serializer;
 const HOME: &str = "/account";
 const LONGEST: usize = 1_000;
 
-/// The address that was asked for, if it is one of this house; otherwise the account.
+/// Returns the address that was asked for if it is on this site, otherwise the account page.
 ///
-/// It is understood as a browser would: what a browser takes for another house is one.
+/// Reads the address as a browser does: what a browser takes for another site is one.
 pub(crate) fn safe(asked: &str) -> String {
     local(asked).unwrap_or_else(|| HOME.to_owned())
 }
@@ -17,11 +17,11 @@ fn local(asked: &str) -> Option<String> {
     if asked.len() > LONGEST || !asked.starts_with('/') {
         return None;
     }
-    let house = Url::parse("http://house.invalid").ok()?;
-    let url = house.join(asked).ok()?;
+    let site = Url::parse("http://site.invalid").ok()?;
+    let url = site.join(asked).ok()?;
     let path = url.path();
-    // `/.//elsewhere` is a path of this house, and `//elsewhere` would be another one.
-    if url.origin() != house.origin() || path.starts_with("//") || is_the_door(path) {
+    // `/.//elsewhere` is a path of this site, and `//elsewhere` would be another site.
+    if url.origin() != site.origin() || path.starts_with("//") || is_sign_in_or_out(path) {
         return None;
     }
     Some(match url.query() {
@@ -30,7 +30,7 @@ fn local(asked: &str) -> Option<String> {
     })
 }
 
-fn is_the_door(path: &str) -> bool {
+fn is_sign_in_or_out(path: &str) -> bool {
     matches!(path, "/sign-in" | "/sign-out")
 }
 
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_of_this_house_is_kept() {
+    fn an_address_of_this_site_is_kept() {
         for path in [
             "/",
             "/showings/7",
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_browser_takes_for_another_house_leads_home() {
+    fn what_a_browser_takes_for_another_site_leads_home() {
         let long = format!("/{}", "x".repeat(LONGEST));
         for path in [
             "",
@@ -79,8 +79,8 @@ mod tests {
             "https:evil.example",
             "https:",
             "javascript:alert(1)",
-            "//house.invalid:81/",
-            "//user@house.invalid//evil.example",
+            "//site.invalid:81/",
+            "//user@site.invalid//evil.example",
             "/sign-in?next=/sign-in",
             "/sign-out",
             &long,

@@ -5,7 +5,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use larder::session::Session;
 use serde::Deserialize;
-use sqlx::SqlitePool;
 
 use super::device_name::device_name;
 use super::{Accounts, Email, next};
@@ -14,13 +13,13 @@ use crate::db::{self, Account};
 use crate::errors::Problem;
 use crate::pages;
 
-const WRONG: &str = "This email and this password do not belong together.";
-/// A 401 names what would help (RFC 9110, section 15.5.2): the form, which is in its body.
+const WRONG: &str = "The email or the password is wrong.";
+/// A 401 names a way to authenticate (RFC 9110, section 15.5.2): the form in its body.
 const FORM: HeaderValue =
     HeaderValue::from_static("Cookie realm=\"Matinee\", form-action=\"/sign-in\"");
 
 #[derive(Deserialize)]
-pub(super) struct Wish {
+pub(super) struct Return {
     #[serde(default)]
     next: String,
 }
@@ -33,14 +32,16 @@ pub(super) struct Credentials {
     next: String,
 }
 
-pub(super) async fn form(State(accounts): State<Accounts>, Query(wish): Query<Wish>) -> Response {
-    pages::sign_in("", &next::safe(&wish.next), accounts.demo, None)
+pub(super) async fn form(
+    State(accounts): State<Accounts>,
+    Query(query): Query<Return>,
+) -> Response {
+    pages::sign_in("", &next::safe(&query.next), accounts.demo, None)
 }
 
 /// Signs in whoever knows the password. What is charged to the account is given back unless the
 /// password was wrong.
 pub(super) async fn submit(
-    State(pool): State<SqlitePool>,
     State(accounts): State<Accounts>,
     session: Session,
     headers: HeaderMap,
@@ -49,7 +50,7 @@ pub(super) async fn submit(
     let email = Email::new(&typed.email);
     let next = next::safe(&typed.next);
     let attempt = accounts.attempts.charge(&email).await?;
-    let known = match find(&pool, &accounts, &email, typed.password).await {
+    let known = match find(&accounts, &email, typed.password).await {
         Ok(None) => return Ok(again(&typed.email, &next, accounts.demo)),
         known => known,
     };
@@ -64,15 +65,14 @@ pub(super) async fn submit(
     signed_in.await.map_err(IntoResponse::into_response)
 }
 
-/// The account of whoever has this email and this password.
+/// Returns the account with this email and this password.
 async fn find(
-    pool: &SqlitePool,
     accounts: &Accounts,
     email: &Email,
     password: String,
 ) -> Result<Option<Account>, Problem> {
-    let account = db::account_by_email(pool, email).await?;
-    // A demo account is none where demo accounts are closed, also if it is in the database.
+    let account = db::account_by_email(&accounts.pool, email).await?;
+    // A demo account does not count if demo accounts are closed, even if it is in the database.
     let account = account.filter(|it| accounts.demo == DemoAccounts::Open || !it.is_demo);
     let hash = account
         .as_ref()
@@ -84,4 +84,10 @@ async fn find(
 fn again(email: &str, next: &str, demo: DemoAccounts) -> Response {
     let page = pages::sign_in(email, next, demo, Some(WRONG));
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, FORM)], page).into_response()
+}
+
+/// Ends the session, for every process.
+pub(super) async fn sign_out(session: Session) -> Result<Redirect, Problem> {
+    session.log_out().await?;
+    Ok(Redirect::to("/sign-in"))
 }

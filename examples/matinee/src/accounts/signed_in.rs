@@ -1,4 +1,4 @@
-//! Extractors for handlers that only some people may reach.
+//! Extractors for handlers that require a user or an administrator.
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
@@ -10,8 +10,8 @@ use super::next;
 use crate::db::{self, Account};
 use crate::errors::Problem;
 
-/// The id of the user who is signed in. Anybody else is sent to the sign-in form; while the store
-/// fails the answer is 503.
+/// The id of the user who is signed in. Others are redirected to the sign-in form; while the store
+/// fails, the answer is 503.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SignedIn(pub(crate) i64);
 
@@ -33,7 +33,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     }
 }
 
-/// The account of the admin who is signed in. A visitor gets 403.
+/// The account of the administrator who is signed in. Other users get 403.
 #[derive(Clone, Debug)]
 pub(crate) struct Admin(#[allow(dead_code, reason = "for handlers")] pub(crate) Account);
 
@@ -48,14 +48,12 @@ where
         let account = db::account(&SqlitePool::from_ref(state), user).await;
         match account.map_err(|error| Problem::from(error).into_response())? {
             Some(account) if account.is_admin => Ok(Self(account)),
-            _ => Err(
-                Problem::forbidden("Only those who run the house may go there.").into_response(),
-            ),
+            _ => Err(Problem::forbidden("Only administrators may open this page.").into_response()),
         }
     }
 }
 
-/// Sends a visitor to the form. What was to be read is read after it; what was to be done is not done.
+/// Redirects a visitor to the sign-in form. A page is shown afterwards; a submitted form is dropped.
 fn to_the_form(parts: &Parts) -> Response {
     let asked = parts
         .uri

@@ -1,3 +1,4 @@
+use axum::extract::FromRef;
 use larder::response_cache::Purger;
 use sqlx::SqlitePool;
 
@@ -5,7 +6,7 @@ use crate::caching::Tag;
 use crate::db::{self, Edited};
 use crate::films::{Film, Loader};
 
-/// Edits films, and lets go of every copy of what was before.
+/// Edits films, and removes cached copies of the old data.
 #[derive(Clone)]
 pub(crate) struct Editor {
     pool: SqlitePool,
@@ -13,17 +14,24 @@ pub(crate) struct Editor {
     purger: Purger,
 }
 
-/// What became of an edit.
+/// The outcome of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Saved {
-    /// It is in the database, and no copy of before is left but in the memory of other processes,
-    /// for [`NEAR`](crate::caching::NEAR) at most.
+    /// It is in the database. Old copies remain only in the memory of other processes, for
+    /// [`NEAR`](crate::caching::NEAR) at most.
     Everywhere,
-    /// It is in the database; pages that were kept may be shown until they are too old, for
+    /// It is in the database, but cached pages may be shown until they expire, for
     /// [`KEPT`](crate::caching::KEPT) at most.
     NotPurged,
-    /// Somebody else has edited the film since; nothing was done.
+    /// Somebody else has edited the film in the meantime; nothing was changed.
     Outdated,
+}
+
+/// Handlers of this feature, and their [`Admin`](crate::accounts::Admin), read the same database.
+impl FromRef<Editor> for SqlitePool {
+    fn from_ref(editor: &Editor) -> Self {
+        editor.pool.clone()
+    }
 }
 
 impl Editor {
@@ -35,18 +43,18 @@ impl Editor {
         }
     }
 
-    /// Writes an edit, then lets go of what is loaded, then of the pages that were made of it.
+    /// Writes an edit, then drops the loaded data, then purges the pages made from it.
     ///
-    /// In this order: a page that is made in between is made of what is written. One that another
-    /// process makes of what it holds yet is not kept, as it is made too soon after the purge.
+    /// In this order, a page that is made in between has the new data. A page that another process makes
+    /// from old data is not cached, because its request began before the purge.
     ///
     /// # Cancellation
     ///
-    /// It runs in a task of its own: who hangs up between the two leaves no page of before behind.
+    /// It runs in a task of its own, so a client that hangs up in between leaves no old page behind.
     pub(crate) async fn save(&self, film: Film) -> Result<Saved, sqlx::Error> {
         let this = self.clone();
         let saving = tokio::spawn(async move { this.save_and_purge(&film).await });
-        // It ends without a result where it panics, or where the app itself ends.
+        // It ends without a result if it panics, or if the app itself ends.
         saving.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
@@ -64,7 +72,7 @@ impl Editor {
         match renewed.and(film).and(catalogue) {
             Ok(()) => Ok(Saved::Everywhere),
             Err(error) => {
-                tracing::error!(%error, "an edit is saved, and pages of before are not purged");
+                tracing::error!(%error, "an edit is saved, but its cached pages were not purged");
                 Ok(Saved::NotPurged)
             }
         }

@@ -42,7 +42,7 @@ impl From<Film> for FilmForm {
 }
 
 impl FilmForm {
-    /// The film as it is to be, with the revision that the editor saw; or all that is wrong with it, in words.
+    /// Returns the edited film with the revision that the editor saw, or a list of errors in words.
     pub(crate) fn parse(&self, id: i64) -> Result<Film, Vec<String>> {
         let mut wrong = Vec::new();
         let title = line("title", &self.title, 200, &mut wrong);
@@ -69,14 +69,14 @@ impl FilmForm {
     }
 }
 
-/// Some text on one line; nothing where it is blank.
+/// Reads a line of text; `None` if it is blank.
 fn line(name: &str, typed: &str, most: usize, wrong: &mut Vec<String>) -> Option<String> {
     let words = typed.split(|c: char| c.is_whitespace() || c.is_control());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     bounded(name, words.join(" "), most, wrong)
 }
 
-/// Some text of several lines; nothing where it is blank.
+/// Reads several lines of text; `None` if they are blank.
 fn text(name: &str, typed: &str, most: usize, wrong: &mut Vec<String>) -> Option<String> {
     let typed = typed.replace("\r\n", "\n");
     let plain = typed.chars().filter(|c| *c == '\n' || !c.is_control());

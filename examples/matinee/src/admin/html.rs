@@ -14,7 +14,7 @@ use crate::pages::{self, Edit};
 
 #[derive(Deserialize)]
 pub(super) struct After {
-    /// Set on the way back from a form that was saved.
+    /// Set on the redirect after a form was saved.
     saved: Option<String>,
 }
 
@@ -23,7 +23,7 @@ pub(super) async fn films(
     State(pool): State<SqlitePool>,
     Query(raw): Query<RawQuery>,
 ) -> Result<Response, Problem> {
-    // As they are in the database, whatever is kept of them.
+    // Straight from the database, past the caches.
     let films = load_catalogue(&pool, &raw.parse()?).await?;
     Ok(pages::admin(&films, &raw.typed()))
 }
@@ -60,7 +60,7 @@ pub(super) async fn save(
         }
     };
     let saved = editor.save(edit).await.map_err(LoadError::from)?;
-    // What there is now, and its revision, for the next attempt.
+    // The current data and revision, for the next attempt.
     let now: FilmForm = load_film(&pool, id).await?.film.into();
     Ok(match saved {
         Saved::Everywhere => Redirect::to(&format!("/admin/films/{id}?saved=yes")).into_response(),

@@ -20,7 +20,7 @@ use crate::config::Transport;
 use crate::films::{Film, Loader, load_film};
 
 /// An editor, and a page of film 7 behind the response cache, on a store that fails when told to.
-struct Desk {
+struct Bench {
     pool: SqlitePool,
     editor: Editor,
     loader: Loader,
@@ -28,7 +28,7 @@ struct Desk {
     trouble: Switch,
 }
 
-impl Desk {
+impl Bench {
     async fn open() -> Self {
         let pool = crate::db::open("sqlite::memory:").await.unwrap();
         let store = Faulty::new(Arc::new(MokaStore::new()));
@@ -53,7 +53,7 @@ impl Desk {
         }
     }
 
-    /// The title that a visitor is shown, and how it was come by.
+    /// The title that a visitor sees, and its cache status.
     async fn shown(&self) -> (String, String) {
         let request = Request::get("/").header("host", "matinee.example");
         let request = request.body(Body::empty()).unwrap();
@@ -78,14 +78,14 @@ impl Desk {
 }
 
 #[tokio::test]
-async fn an_edit_is_seen_at_once_by_whoever_has_it_kept() {
-    let desk = Desk::open().await;
-    desk.shown().await;
-    assert!(desk.shown().await.1.contains("; hit"));
-    let edit = desk.edit("Another Title").await;
-    assert_eq!(desk.editor.save(edit).await.unwrap(), Saved::Everywhere);
-    assert_eq!(desk.shown().await.0, "Another Title");
-    let page = desk.loader.film(7).await.unwrap().page;
+async fn an_edit_is_seen_at_once_where_the_page_was_cached() {
+    let bench = Bench::open().await;
+    bench.shown().await;
+    assert!(bench.shown().await.1.contains("; hit"));
+    let edit = bench.edit("Another Title").await;
+    assert_eq!(bench.editor.save(edit).await.unwrap(), Saved::Everywhere);
+    assert_eq!(bench.shown().await.0, "Another Title");
+    let page = bench.loader.film(7).await.unwrap().page;
     assert_eq!(
         (page.film.title.as_str(), page.film.revision),
         ("Another Title", 1)
@@ -93,7 +93,7 @@ async fn an_edit_is_seen_at_once_by_whoever_has_it_kept() {
     // It is found by its new title.
     let found: i64 =
         sqlx::query_scalar("SELECT id FROM films WHERE search_text LIKE 'another title%'")
-            .fetch_one(&desk.pool)
+            .fetch_one(&bench.pool)
             .await
             .unwrap();
     assert_eq!(found, 7);
@@ -101,42 +101,42 @@ async fn an_edit_is_seen_at_once_by_whoever_has_it_kept() {
 
 #[tokio::test]
 async fn of_two_who_edit_one_film_the_second_is_told() {
-    let desk = Desk::open().await;
-    let (first, second) = (desk.edit("First").await, desk.edit("Second").await);
-    assert_eq!(desk.editor.save(first).await.unwrap(), Saved::Everywhere);
-    assert_eq!(desk.editor.save(second).await.unwrap(), Saved::Outdated);
-    assert_eq!(desk.shown().await.0, "First");
+    let bench = Bench::open().await;
+    let (first, second) = (bench.edit("First").await, bench.edit("Second").await);
+    assert_eq!(bench.editor.save(first).await.unwrap(), Saved::Everywhere);
+    assert_eq!(bench.editor.save(second).await.unwrap(), Saved::Outdated);
+    assert_eq!(bench.shown().await.0, "First");
 }
 
 #[tokio::test]
-async fn an_edit_that_the_store_does_not_hear_of_is_saved_and_said_to_be_only_that() {
-    let desk = Desk::open().await;
-    desk.shown().await;
-    let edit = desk.edit("Another Title").await;
+async fn an_edit_that_could_not_be_purged_is_saved_and_says_so() {
+    let bench = Bench::open().await;
+    bench.shown().await;
+    let edit = bench.edit("Another Title").await;
     let fails = Trouble::Fail(ErrorKind::NotSent);
-    desk.trouble.set_on(Operations::Writes, fails);
-    assert_eq!(desk.editor.save(edit).await.unwrap(), Saved::NotPurged);
-    // This process has let go of it all the same, and does not take it back from the store.
-    let film = desk.loader.film(7).await.unwrap();
+    bench.trouble.set_on(Operations::Writes, fails);
+    assert_eq!(bench.editor.save(edit).await.unwrap(), Saved::NotPurged);
+    // This process has dropped it anyway, and does not read it from the store again.
+    let film = bench.loader.film(7).await.unwrap();
     assert_eq!(film.page.film.title, "Another Title");
-    desk.trouble.clear();
-    let again = desk.edit("Another Title").await;
-    assert_eq!(desk.editor.save(again).await.unwrap(), Saved::Everywhere);
-    assert_eq!(desk.shown().await.0, "Another Title");
+    bench.trouble.clear();
+    let again = bench.edit("Another Title").await;
+    assert_eq!(bench.editor.save(again).await.unwrap(), Saved::Everywhere);
+    assert_eq!(bench.shown().await.0, "Another Title");
 }
 
 #[tokio::test]
-async fn an_edit_whose_admin_hangs_up_after_the_commit_is_purged_all_the_same() {
-    let desk = Desk::open().await;
-    desk.shown().await;
-    let edit = desk.edit("Another Title").await;
+async fn an_edit_is_purged_even_if_its_admin_hangs_up_after_the_commit() {
+    let bench = Bench::open().await;
+    bench.shown().await;
+    let edit = bench.edit("Another Title").await;
     // The commit is done and the purge hangs when the connection of the admin breaks.
     let wait = Trouble::Delay(Duration::from_millis(50));
-    desk.trouble.set_on(Operations::Writes, wait);
-    let before = desk.trouble.operations();
-    let saving = desk.editor.save(edit);
+    bench.trouble.set_on(Operations::Writes, wait);
+    let before = bench.trouble.operations();
+    let saving = bench.editor.save(edit);
     let has_begun_to_purge = async {
-        while desk.trouble.operations() == before {
+        while bench.trouble.operations() == before {
             yield_now().await;
         }
     };
@@ -145,9 +145,9 @@ async fn an_edit_whose_admin_hangs_up_after_the_commit_is_purged_all_the_same() 
         saved = saving => panic!("it is not to end yet: {saved:?}"),
         () = has_begun_to_purge => {}
     }
-    desk.trouble.clear();
+    bench.trouble.clear();
     let is_seen = async {
-        while desk.shown().await.0 != "Another Title" {
+        while bench.shown().await.0 != "Another Title" {
             yield_now().await;
         }
     };

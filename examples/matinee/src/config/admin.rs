@@ -3,10 +3,10 @@ use std::fmt;
 use super::ConfigError;
 use crate::accounts::{DEMO_ACCOUNTS, Email};
 
-/// Without a second factor, so many are the least (OWASP ASVS 4.0.3, 2.1.1).
+/// The minimum without a second factor (OWASP ASVS 4.0.3, 2.1.1).
 const SHORTEST: usize = 12;
 
-/// The account of the one who runs the house. `Debug` shows neither of its parts.
+/// The administrator's account. `Debug` shows neither of its parts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AdminAccount {
     pub(crate) email: Email,
@@ -14,12 +14,12 @@ pub struct AdminAccount {
 }
 
 impl AdminAccount {
-    /// Takes an email and a password that nobody guesses at once.
+    /// Parses an email and a password that is not easily guessed.
     ///
     /// # Errors
     ///
-    /// When one is missing, the email is none, or the password is short, the same as the email, of
-    /// few different characters, or one that stands in this program or in every list of passwords.
+    /// Fails if one is missing, the email is malformed, or the password is short, equals the email, has few
+    /// different characters, or is common or documented.
     pub fn parse(
         email: Option<String>,
         password: Option<String>,
@@ -34,12 +34,12 @@ impl AdminAccount {
             !name.is_empty() && !host.is_empty() && !email.as_str().contains(char::is_whitespace)
         });
         if !is_email || email.as_str().len() > Email::LONGEST {
-            return Err(bad("ADMIN_EMAIL", "the email of whoever runs the house"));
+            return Err(bad("ADMIN_EMAIL", "the administrator's email"));
         }
         if password.chars().count() < SHORTEST || is_guessed_at_once(&email, &password) {
             return Err(bad(
                 "ADMIN_PASSWORD",
-                "a password of 12 characters or more that is in no list and nowhere in the documentation",
+                "at least 12 characters, not a common password and not one from the documentation",
             ));
         }
         Ok(Some(Self { email, password }))

@@ -2,7 +2,7 @@ use axum::http::uri::Authority;
 
 use super::ConfigError;
 
-/// Reads `inside:3000,10.0.0.7`: hosts, with their ports where they have one.
+/// Reads hosts with optional ports, such as `inside:3000,10.0.0.7`.
 pub(super) fn parse(value: &str) -> Result<Vec<String>, ConfigError> {
     let hosts = value.split(',').map(str::trim).map(|host| {
         let parsed: Authority = host.parse().ok()?;
@@ -13,7 +13,7 @@ pub(super) fn parse(value: &str) -> Result<Vec<String>, ConfigError> {
     hosts.collect::<Option<_>>().ok_or_else(|| ConfigError {
         name: "ALLOWED_HOSTS",
         value: value.to_owned(),
-        expected: "hosts as proxies write them into Host, with commas between",
+        expected: "hosts as in the Host header, separated by commas",
         fix: "ALLOWED_HOSTS=tickets.internal:3000,10.0.0.7:3000",
     })
 }

@@ -1,18 +1,18 @@
 use super::{Config, ConfigError};
 
-/// The one environment in which comfort goes first. Every other name is taken for production.
+/// The only environment with relaxed settings. Every other name is treated as production.
 const DEVELOPMENT: &str = "development";
 
-/// What visitors' browsers speak to the house, through whatever proxies.
+/// The protocol between visitors' browsers and the site, through any proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     /// Cookies are `Secure`.
     Https,
-    /// Cookies are not: browsers would not keep them.
+    /// Cookies are not `Secure`, because browsers would not keep them.
     PlainHttp,
 }
 
-/// Whether the accounts whose passwords everybody knows are accounts.
+/// Whether demo accounts, whose passwords are public, can sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DemoAccounts {
     Open,
@@ -42,15 +42,15 @@ impl Config {
         }
     }
 
-    /// Refuses what cannot be together.
+    /// Refuses settings that contradict each other.
     pub(super) fn checked(self) -> Result<Self, ConfigError> {
         let url = self.public_url.as_ref().filter(|url| !url.is_https());
         match url {
             Some(url) if self.transport() == Transport::Https => Err(ConfigError {
                 name: "PUBLIC_URL",
                 value: url.origin().to_owned(),
-                expected: "https:// outside development: cookies are Secure there, and no browser \
-                           sends those over plain HTTP",
+                expected: "https:// outside development, because its cookies are Secure and browsers do not send \
+                           those over plain HTTP",
                 fix: "PUBLIC_URL=https://…, behind a proxy with TLS, or APP_ENV=development",
             }),
             _ => Ok(self),

@@ -2,7 +2,7 @@ use url::Url;
 
 use super::ConfigError;
 
-/// Where visitors' browsers find the house: scheme, host and port, as they write an origin.
+/// The address that visitors' browsers use: scheme, host and port, as in an origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     origin: String,
@@ -14,7 +14,7 @@ impl PublicUrl {
     ///
     /// # Errors
     ///
-    /// When it is no such URL.
+    /// Fails if the value is not such a URL.
     pub fn parse(value: &str) -> Result<Self, ConfigError> {
         let url = Url::parse(value)
             .ok()
@@ -25,7 +25,7 @@ impl PublicUrl {
                 value: value
                     .split_once("://")
                     .map_or_else(|| "…".to_owned(), |(s, _)| format!("{s}://…")),
-                expected: "the scheme and the host that visitors type, with nothing behind them",
+                expected: "a scheme and a host, without a path or a query",
                 fix: "PUBLIC_URL=https://tickets.example",
             })?;
         Ok(Self {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_of_a_house_is_refused_and_not_repeated() {
+    fn what_is_not_an_origin_is_refused_and_not_repeated() {
         for url in [
             "tickets.example",
             "ftp://tickets.example",

@@ -13,13 +13,13 @@ pub(super) fn parse(
 ) -> Result<Quota, ConfigError> {
     let understood = value.split_once('/').and_then(|(limit, period)| {
         let limit: NonZeroU32 = limit.trim().parse().ok()?;
-        // More than one for each microsecond could not be counted.
+        // More than one per microsecond cannot be counted.
         Quota::new(limit, span(period.trim())?).ok()
     });
     understood.ok_or_else(|| ConfigError {
         name,
         value: value.to_owned(),
-        expected: "a number, at most one for each microsecond, and a time in seconds, minutes or hours",
+        expected: "a number per second, minute or hour, at most one per microsecond",
         fix,
     })
 }
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_limit_is_refused() {
+    fn an_invalid_limit_is_refused() {
         for value in [
             "",
             "120",

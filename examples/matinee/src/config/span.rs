@@ -4,7 +4,7 @@ use larder::Ttl;
 
 use super::ConfigError;
 
-/// The longest hold: the last people to ask for a seat should not have gone home.
+/// The longest hold. A longer one would keep seats from other visitors for too long.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// Reads `5m`: a number of seconds, minutes or hours.
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hold_is_refused() {
+    fn an_invalid_hold_time_is_refused() {
         for value in [
             "5",
             "m",

@@ -13,11 +13,11 @@ impl StoreUrl {
         Self("memory://".to_owned())
     }
 
-    /// Takes a URL; which schemes exist is for the store to say.
+    /// Parses a URL with any scheme; the store rejects unknown ones.
     ///
     /// # Errors
     ///
-    /// When it has no scheme.
+    /// Fails if it has no scheme.
     pub fn parse(value: &str) -> Result<Self, ConfigError> {
         match value.split_once("://") {
             Some((scheme, _)) if is_scheme(scheme) => Ok(Self(value.to_owned())),

@@ -1,4 +1,4 @@
-//! Users, and how they are found.
+//! The table of users.
 
 use sqlx::SqlitePool;
 
@@ -44,7 +44,7 @@ pub(crate) async fn account_by_email(
     .await
 }
 
-/// Adds a demo account; where the address is taken by now, nothing happens.
+/// Adds a demo account, unless its address is taken.
 pub(crate) async fn add_demo_account(
     pool: &SqlitePool,
     email: &Email,
@@ -64,7 +64,7 @@ pub(crate) async fn add_demo_account(
     .map(drop)
 }
 
-/// Makes this the account of one who runs the house, with this password; the id of it.
+/// Makes this an administrator's account with this password, and returns its id.
 pub(crate) async fn put_admin(
     pool: &SqlitePool,
     email: &Email,

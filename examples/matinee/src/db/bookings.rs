@@ -1,4 +1,4 @@
-//! Bookings. Whose a seat is is decided here and nowhere else.
+//! Bookings: the database alone decides who owns a seat.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,22 +6,22 @@ use sqlx::{FromRow, SqlitePool};
 
 use crate::seats::{Seat, Showing};
 
-/// What a user books.
+/// A booking to be written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewBooking<'a> {
     pub(crate) code: &'a str,
     pub(crate) user: i64,
     pub(crate) showing: i64,
-    /// Of each seat.
+    /// The price of each seat.
     pub(crate) price_cents: u32,
     pub(crate) now_ms: i64,
 }
 
-/// What a booking came to.
+/// The outcome of a booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Booked {
     Yours,
-    /// One of the seats is somebody's; nothing was written.
+    /// One of the seats is already booked; nothing was written.
     Taken,
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn showing(pool: &SqlitePool, id: i64) -> Result<Option<Showing
     .await
 }
 
-/// The seats of a showing that are booked, each with the user whose it is.
+/// Returns the booked seats of a showing, each with its owner.
 pub(crate) async fn booked_seats(
     pool: &SqlitePool,
     showing: i64,

@@ -5,11 +5,11 @@ use sqlx::SqlitePool;
 use super::fold;
 use crate::films::Film;
 
-/// What became of an edit.
+/// The outcome of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edited {
     Done,
-    /// Somebody else has edited the film since, or it is gone; nothing was written.
+    /// Somebody else has edited the film, or it is gone; nothing was written.
     Outdated,
 }
 

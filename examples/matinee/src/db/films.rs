@@ -1,4 +1,4 @@
-//! What pages read. Each query is a statement of its own, without text from outside in it.
+//! The queries of pages. Each is a fixed statement without any text from outside.
 
 use sqlx::SqlitePool;
 

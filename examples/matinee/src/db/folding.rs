@@ -23,7 +23,7 @@ pub(crate) fn fold(text: &str) -> String {
             'ý' | 'ÿ' => folded.push('y'),
             'ź' | 'ż' | 'ž' => folded.push('z'),
             '’' | '‘' => folded.push('\''),
-            // Accents that stand on their own, after the letter they belong to.
+            // Combining accents, after their letter.
             '\u{300}'..='\u{36f}' => {}
             _ if char.is_whitespace() || char.is_control() => {
                 if !folded.is_empty() && !folded.ends_with(' ') {

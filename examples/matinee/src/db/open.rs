@@ -18,9 +18,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// How long a writer waits for another process, at most: the first start of another one fills the
 /// database meanwhile, on a machine that may be busy.
 const BUSY: Duration = Duration::from_secs(30);
-/// How long until a file is tried again that another process has locked.
+/// The pause before another attempt to open a locked file.
 const AGAIN: Duration = Duration::from_millis(20);
-/// How long a request waits for a connection of the pool, at most.
+/// The longest wait of a request for a connection of the pool.
 const ACQUIRE: Duration = Duration::from_secs(2);
 
 /// Opens the database, makes it when there is none, and brings it up to date.
@@ -35,7 +35,7 @@ pub(crate) async fn open(url: &str) -> Result<SqlitePool, StartError> {
     }
     let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE);
     let pool = if in_memory {
-        // Such a database lives and dies with its one connection.
+        // Such a database exists only as long as its one connection.
         pool.max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
@@ -51,7 +51,7 @@ pub(crate) async fn open(url: &str) -> Result<SqlitePool, StartError> {
     Ok(pool)
 }
 
-/// Asks the database for the least it can answer.
+/// Checks that the database answers.
 pub(crate) async fn answers(pool: &SqlitePool) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT 1 FROM films LIMIT 1")
         .execute(pool)
@@ -75,7 +75,7 @@ async fn connect(
     }
 }
 
-/// Whether another connection has what is needed, in any of the forms of `SQLITE_BUSY`.
+/// Returns whether another connection holds a lock: any form of `SQLITE_BUSY`.
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     let code = code.and_then(|code| code.parse::<u32>().ok());

@@ -11,14 +11,14 @@ const REPERTOIRE: usize = 96;
 /// than the one before, so that the foyer never fills at once.
 const SLOTS: [i64; 4] = [13 * 60 + 30, 16 * 60 + 15, 19 * 60, 21 * 60 + 45];
 const STAGGER_MIN: i64 = 5;
-/// What fits between two slots, with time to sweep up the popcorn.
+/// The longest film that fits between two slots, with time to sweep up the popcorn.
 pub(super) const LONGEST_FILM_MIN: i64 = 150;
 
 const EVENING_MIN: i64 = 17 * 60;
 const MATINEE_CENTS: i64 = 750;
 const EVENING_CENTS: i64 = 1_100;
 
-/// Any number will do, as long as it stays: the same season is the same everywhere.
+/// Any number works, but it must not change: a season is the same everywhere.
 const SEED: u64 = 0x6d61_7469_6e65_6531;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) fn draw(
                 }
                 let minute = slot + index * STAGGER_MIN;
                 showings.push(NewShowing {
-                    // Just filled when it was empty.
+                    // It was filled above if it was empty.
                     film: round.pop().unwrap_or(films[0]),
                     screen: *screen,
                     starts_at_ms: starts_at_ms + day * DAY_MS + minute * 60_000,

@@ -21,7 +21,7 @@ pub(crate) async fn keep_programme_ahead(
     loop {
         ticks.tick().await;
         if let Err(error) = extend_programme(pool, now_ms()).await {
-            tracing::warn!(%error, "the next season was not added; it is tried again later");
+            tracing::warn!(%error, "the next season was not added and will be tried again");
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// What a visitor is told about an error: problem details (RFC 9457), or the same as a page.
+/// An error as a visitor sees it: problem details (RFC 9457), or the same as a page.
 ///
 /// As a response it is problem details, and it also rides along as an extension, from which
 /// [`render`](super::render) makes the page.
@@ -57,24 +57,28 @@ impl Problem {
         }
     }
 
-    /// The words for a status that came without any.
+    /// The default text for a status.
     pub(crate) fn of(status: StatusCode) -> Self {
         let detail = match status {
-            StatusCode::BAD_REQUEST => "The request could not be read. Please check the address.",
-            StatusCode::NOT_FOUND => "There is nothing at this address.",
-            StatusCode::METHOD_NOT_ALLOWED => "This address does not take that kind of request.",
-            StatusCode::REQUEST_TIMEOUT => {
-                "The form took too long to arrive, so nothing was done. Please send it again."
+            StatusCode::BAD_REQUEST => {
+                "The request could not be understood. Please check the address."
             }
-            StatusCode::MISDIRECTED_REQUEST => "This server is not the one of that host.",
-            StatusCode::PAYLOAD_TOO_LARGE => "That is more than this address takes.",
+            StatusCode::NOT_FOUND => "There is nothing at this address.",
+            StatusCode::METHOD_NOT_ALLOWED => "This address does not support that kind of request.",
+            StatusCode::REQUEST_TIMEOUT => {
+                "The form took too long to arrive, so nothing was changed. Please send it again."
+            }
+            StatusCode::MISDIRECTED_REQUEST => "This server does not answer for that host.",
+            StatusCode::PAYLOAD_TOO_LARGE => "The request is larger than this address accepts.",
             StatusCode::TOO_MANY_REQUESTS => {
-                "That was a lot of requests in a short time. Please wait a moment."
+                "You have sent too many requests in a short time. Please wait a moment."
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 "The box office is busy and could not answer in time. Please try again."
             }
-            _ if status.is_server_error() => "Something broke behind the screen. It is not you.",
+            _ if status.is_server_error() => {
+                "Something went wrong on our side. It is not your fault."
+            }
             _ => "The request could not be answered.",
         };
         let title = status.canonical_reason().unwrap_or("Error");
@@ -102,7 +106,7 @@ impl Problem {
     }
 }
 
-/// The database has no answer.
+/// A database failure.
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         tracing::error!(%error, "the database failed");
@@ -110,7 +114,7 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
-/// The session has no answer; its status says why.
+/// A session failure; the status says which.
 impl From<larder::session::Error> for Problem {
     fn from(error: larder::session::Error) -> Self {
         Self::of(error.into_response().status())

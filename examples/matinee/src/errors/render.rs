@@ -1,5 +1,4 @@
-//! Gives every error the form that its reader understands, whoever made it: a handler, a layer,
-//! an extractor, or the router.
+//! Renders every error for its reader, whether a handler, a layer, an extractor or the router made it.
 
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::config::ConfigError;
 
-/// Why the app did not start, or did not go on. [`in_one_line`](Self::in_one_line) is for people.
+/// Why the app did not start or stopped. [`in_one_line`](Self::in_one_line) is for people.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -21,7 +21,7 @@ pub enum StartError {
         what: &'static str,
         /// The value of `DATABASE_URL`.
         url: String,
-        /// What the database said.
+        /// The database's error.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The store cannot be reached, or is not one that larder knows.
@@ -30,10 +30,10 @@ pub enum StartError {
     /// The session layer cannot be built.
     #[error("cannot build the sessions")]
     Session(#[from] larder::session::Error),
-    /// `PUBLIC_URL` is no origin that browsers send.
-    #[error("cannot trust the origin of PUBLIC_URL")]
+    /// `PUBLIC_URL` is not an origin that browsers send.
+    #[error("PUBLIC_URL is not an origin that browsers send")]
     Origin(#[from] tower_http::csrf::ConfigError),
-    /// The accounts of the start cannot be read or written.
+    /// The initial accounts cannot be read or written.
     #[error("cannot prepare the accounts")]
     Accounts(#[from] sqlx::Error),
     /// A password cannot be hashed.
@@ -47,19 +47,19 @@ pub enum StartError {
     Listen {
         /// The value of `LISTEN`.
         listen: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// No handler for SIGINT and SIGTERM can be installed.
     #[error("cannot listen for the signals to stop")]
     Signal(#[source] io::Error),
     /// The listener failed while serving.
-    #[error("cannot go on serving")]
+    #[error("the listener failed")]
     Serve(#[source] io::Error),
 }
 
 impl StartError {
-    /// The error and its sources, without those that only repeat what was said.
+    /// The error and its sources in one line, without repetitions.
     #[must_use]
     pub fn in_one_line(&self) -> String {
         let mut line = self.to_string();

@@ -1,4 +1,4 @@
-//! One address for each page, so that it is kept once.
+//! One address for each page, so that each page is cached once.
 
 use axum::extract::{OriginalUri, Query, Request};
 use axum::http::uri::PathAndQuery;
@@ -7,23 +7,23 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::RawQuery;
-use super::html::film_id;
+use super::handlers::film_id;
 use crate::pages;
 
-/// Gives a page that is kept the address by which pages link to it, however it was asked for.
+/// Rewrites the address of a cacheable page to its canonical form.
 ///
-/// Names in a query that no page knows are left out, those that are known stand in one order, and a
-/// number is written in one way. It stands outside of the response cache: whoever adds `?utm_source=…`
-/// is shown the page that is kept. An address that is wrong stays as it is, for the answer to say so.
+/// Unknown query parameters are dropped, known ones have a fixed order, and numbers have one spelling. This
+/// runs outside the response cache, so a request with `?utm_source=…` gets the cached page. A wrong address
+/// stays as it is, and the answer says so.
 pub(crate) async fn one_address(mut request: Request, next: Next) -> Response {
     if let Some(address) = address(request.uri()) {
         forget_claims(request.headers_mut());
         let mut parts = request.uri().clone().into_parts();
         if parts.path_and_query.as_ref() != Some(&address) {
             parts.path_and_query = Some(address);
-            // Scheme and authority are there together, or neither is.
+            // Scheme and authority are both present or both missing.
             if let Ok(uri) = Uri::from_parts(parts) {
-                // What axum remembers as asked for is the same, or a cache may take the two for two pages.
+                // axum's original URI changes too; otherwise a cache may see two different pages.
                 request.extensions_mut().insert(OriginalUri(uri.clone()));
                 *request.uri_mut() = uri;
             }
@@ -32,12 +32,12 @@ pub(crate) async fn one_address(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// The address of the page that a URI asks for; `None` where it is no page that is kept.
+/// Returns the canonical address of a cacheable page, or `None` if the page is not cacheable.
 fn address(uri: &Uri) -> Option<PathAndQuery> {
     let link = if uri.path() == "/" {
         let Query(raw) = Query::<RawQuery>::try_from_uri(uri).ok()?;
         let query = raw.parse().ok()?;
-        // Words that say nothing find all films, as no words do.
+        // A search without words finds all films.
         let says_nothing = query.search().is_empty();
         let typed = if says_nothing {
             String::new()
@@ -53,7 +53,7 @@ fn address(uri: &Uri) -> Option<PathAndQuery> {
     link.try_into().ok()
 }
 
-/// The text with its encoded digits decoded; `None` where anything else is encoded.
+/// Decodes encoded digits; `None` if anything else is encoded.
 fn digits(text: &str) -> Option<String> {
     let mut parts = text.split('%');
     let mut plain = parts.next()?.to_owned();
@@ -66,8 +66,8 @@ fn digits(text: &str) -> Option<String> {
     Some(plain)
 }
 
-/// Drops fields that claim another host or scheme: no page reads them, and a cache has to keep a page for
-/// each of their values, in case that one does.
+/// Drops headers that claim another host or scheme: no page reads them, and a cache would store a page for
+/// each of their values.
 fn forget_claims(headers: &mut HeaderMap) {
     let is_claim = |name: &&HeaderName| {
         let name = name.as_str();

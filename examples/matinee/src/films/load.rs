@@ -1,5 +1,5 @@
-//! Loads what a page shows, from the database. Plain functions of what is asked for: they know
-//! nothing of HTTP, and nothing of whether and where their results are kept.
+//! Loads the data of a page from the database. These are plain functions that know nothing of HTTP or
+//! of caches.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::clock::now_ms;
 use crate::db::Reader;
 use crate::errors::Problem;
 
-/// Why nothing was loaded. All who wait for one load get the same error, so it is cheap to clone.
+/// Why a load failed. All callers of one load get the same error, so it is cheap to clone.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum LoadError {
     #[error("there is no such film")]
     NoSuchFilm,
     #[error("the database did not answer: {0}")]
     Database(Arc<sqlx::Error>),
-    /// The load itself came to no end: too slow, too many at once, or a bug.
+    /// The load did not finish: it was too slow, there were too many at once, or it has a bug.
     #[error("the page was not loaded: {0}")]
     Unfinished(String),
 }
@@ -41,15 +41,13 @@ impl From<LoadError> for Problem {
     fn from(error: LoadError) -> Self {
         use axum::http::StatusCode;
         match error {
-            LoadError::NoSuchFilm => {
-                Self::not_found("No film has this number. It may never have been made.")
-            }
+            LoadError::NoSuchFilm => Self::not_found("No film has this number."),
             LoadError::Unfinished(error) => {
-                tracing::error!(%error, "a page was not loaded");
+                tracing::error!(%error, "a page failed to load");
                 Self::of(StatusCode::SERVICE_UNAVAILABLE)
             }
             LoadError::Database(error) => {
-                tracing::error!(%error, "a page was not loaded");
+                tracing::error!(%error, "a page failed to load");
                 match *error {
                     sqlx::Error::PoolTimedOut => Self::of(StatusCode::SERVICE_UNAVAILABLE),
                     _ => Self::of(StatusCode::INTERNAL_SERVER_ERROR),

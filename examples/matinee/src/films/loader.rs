@@ -16,32 +16,32 @@ const CATALOGUE: Kind = Kind::evictable("catalogue");
 const SEARCH: Kind = Kind::evictable("search");
 const EDITION: Kind = Kind::evictable("edition");
 
-/// How long this process may go on with an edition of which another one has made the next.
+/// How long this process may use an edition that another process has replaced.
 const EDITION_TTL: Ttl = Ttl::from_secs(1);
 
-/// Raised when the type of a page changes, so that old and new processes do not read each other's.
+/// Raise this when the type of a page changes, so that old and new processes do not share entries.
 const SCHEMA: u32 = 2;
 
-/// Gets what a page shows. Handlers ask here and do not know where it comes from.
+/// Loads the data of pages through the caches.
 ///
-/// Each key has the edition of the films in it, a number in the database that an edit changes in the
-/// same transaction. So a film and every list that it stands in go with one edit, and what was
-/// loaded before it, wherever that is still under way, is under a key that nobody asks for.
+/// Each key contains the edition of the films, a number in the database that an edit changes in the same
+/// transaction. So one edit replaces a film and every list that contains it; data loaded earlier, even by
+/// a load still in progress, stays under a key that is never read again.
 #[derive(Clone, Debug)]
 pub(crate) struct Loader {
     pool: SqlitePool,
     edition: Cache<Programme, i64>,
     films: Cache<(i64, i64), FilmPage>,
     catalogue: Cache<(i64, CatalogueQuery), CataloguePage>,
-    /// What the catalogue does not list. There is no end of it, so the store gets none of it.
+    /// Pages that the catalogue does not list. They are unlimited in number, so they are kept in this process only.
     searches: Cache<(i64, CatalogueQuery), CataloguePage>,
 }
 
-/// What there is one edition of at a time.
+/// The key of the programme's current edition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Programme;
 
-/// What a page shows, and where it came from.
+/// A page's data, and where it came from.
 #[derive(Clone, Debug)]
 pub(crate) struct Served<T> {
     pub(crate) page: Arc<T>,
@@ -97,7 +97,7 @@ impl Loader {
         Ok(Served::new(found, start))
     }
 
-    /// Whether the catalogue has this page. Its first one, which is nearly always at hand, tells.
+    /// Returns whether the catalogue has this page, judged by its first page, which is usually cached.
     async fn lists(&self, edition: i64, query: &CatalogueQuery) -> Result<bool, LoadError> {
         let first = CatalogueQuery::default();
         if *query == first || !query.search().is_empty() {
@@ -118,8 +118,7 @@ impl Loader {
         Ok(cache.find_or_load(&(edition, query.clone()), load).await?)
     }
 
-    /// Looks for the edition of an edit from now on: at once in this process, within
-    /// [`EDITION_TTL`] in every other.
+    /// Makes an edit visible: at once in this process, within [`EDITION_TTL`] in every other.
     pub(crate) async fn renew(&self) -> larder::Result<()> {
         self.edition.remove(&Programme).await.map(drop)
     }
@@ -150,7 +149,7 @@ impl<T> Served<T> {
 impl KeyId for CatalogueQuery {
     fn write_id(&self, id: &mut IdWriter<'_>) {
         id.text(self.search());
-        // No genre is called by the empty text.
+        // No genre has an empty name.
         id.text(self.genre().unwrap_or_default());
         id.number(self.page());
     }

@@ -1,4 +1,4 @@
-//! What is known of films and showings, as it is loaded, kept, and sent as JSON.
+//! Films and showings, as they are loaded, cached, and sent as JSON.
 
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -17,7 +17,7 @@ pub(crate) struct Film {
     pub(crate) genre: Option<String>,
     pub(crate) director: Option<String>,
     pub(crate) distributor: Option<String>,
-    /// What it is about, in a few sentences.
+    /// A summary in a few sentences.
     pub(crate) overview: Option<String>,
     /// How often it was edited.
     pub(crate) revision: i64,
@@ -54,7 +54,7 @@ pub(crate) struct GenreCount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FilmPage {
     pub(crate) film: Film,
-    /// Those that had not begun when this was loaded, soonest first.
+    /// Showings that had not started when this was loaded, soonest first.
     pub(crate) showings: Vec<Showing>,
     pub(crate) loaded_at_ms: i64,
     pub(crate) queries: u32,
@@ -76,15 +76,15 @@ pub(crate) struct CataloguePage {
 }
 
 impl CataloguePage {
-    /// Whether this is a page that the catalogue has, and the one that was asked for.
+    /// Returns whether the catalogue has this page and it is the one that was asked for.
     ///
-    /// Such pages are few. There is no end of searches, of genres that nobody knows and of pages past
-    /// the last one: those are kept for nobody else.
+    /// There are few such pages. Searches, unknown genres and pages past the last one are unlimited in
+    /// number, so they are not cached for others.
     pub(crate) fn is_listed_as(&self, query: &CatalogueQuery) -> bool {
         query.search().is_empty() && self.total > 0 && self.page == query.page()
     }
 
-    /// The same, told by the first page of all films for any other.
+    /// Returns, on the first page of all films, whether the catalogue has another page.
     pub(crate) fn lists(&self, query: &CatalogueQuery) -> bool {
         let films = match query.genre() {
             None => self.total,

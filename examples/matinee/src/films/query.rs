@@ -1,4 +1,4 @@
-//! Which page of the catalogue is asked for.
+//! The query of a catalogue page.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +9,10 @@ pub(crate) const PAGE_SIZE: u32 = 24;
 
 const MAX_TEXT: usize = 200;
 const MAX_WORDS: usize = 16;
-/// Far more than there will ever be: it keeps the sum of offsets small.
+/// Far more than there will ever be; it bounds the offset of a query.
 const MAX_PAGE: u32 = 100_000;
 
-/// The query string as it comes.
+/// The query string as received.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawQuery {
     #[serde(default)]
@@ -23,8 +23,7 @@ pub(crate) struct RawQuery {
     page: String,
 }
 
-/// A page of the catalogue, in one form only: searches that find the same are equal, so that they
-/// can share what was loaded.
+/// A page of the catalogue in canonical form: searches with the same results are equal and share an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct CatalogueQuery {
     /// Folded.
@@ -45,7 +44,7 @@ impl Default for CatalogueQuery {
 }
 
 impl CatalogueQuery {
-    /// The words that a film must all have.
+    /// The words that a film must contain.
     pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         self.search
             .split(' ')
@@ -53,7 +52,7 @@ impl CatalogueQuery {
             .take(MAX_WORDS)
     }
 
-    /// What is searched for, folded.
+    /// The folded search text.
     pub(crate) fn search(&self) -> &str {
         &self.search
     }
@@ -69,7 +68,7 @@ impl CatalogueQuery {
 }
 
 impl RawQuery {
-    /// What the visitor typed, on one line.
+    /// The visitor's text, on one line.
     pub(crate) fn typed(&self) -> String {
         let typed = self.q.split(|c: char| c.is_whitespace() || c.is_control());
         typed
@@ -78,12 +77,12 @@ impl RawQuery {
             .join(" ")
     }
 
-    /// Understands the query, or says what is wrong with it.
+    /// Parses the query, or returns an error for the visitor.
     pub(crate) fn parse(&self) -> Result<CatalogueQuery, Problem> {
         for (name, text) in [("search", &self.q), ("genre", &self.genre)] {
             if text.chars().count() > MAX_TEXT {
                 return Err(Problem::bad_request(format!(
-                    "A {name} may have up to {MAX_TEXT} characters; this one has more."
+                    "A {name} may have at most {MAX_TEXT} characters."
                 )));
             }
         }
@@ -93,7 +92,7 @@ impl RawQuery {
                 .parse()
                 .ok()
                 .filter(|page| (1..=MAX_PAGE).contains(page))
-                .ok_or_else(|| Problem::bad_request("The page must be a number from 1 upwards."))?,
+                .ok_or_else(|| Problem::bad_request("The page must be a number, 1 or higher."))?,
         };
         let genre = self.genre.trim();
         let genre = (!genre.is_empty()).then(|| genre.to_owned());

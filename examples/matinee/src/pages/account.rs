@@ -6,7 +6,7 @@ use super::{Frame, show, text};
 use crate::clock::now_ms;
 use crate::db;
 
-/// A device counts as seen just now for so long: sessions are touched once a minute.
+/// A device counts as seen just now for this long, because sessions are touched once a minute.
 const JUST_NOW_MS: i64 = 90_000;
 
 #[derive(Template)]

@@ -27,20 +27,20 @@ struct AdminFilmTemplate<'a> {
     kept: String,
 }
 
-/// How far an edit has come.
+/// The state of an edit.
 #[derive(Clone, Debug)]
 pub(crate) enum Edit {
     Begun,
     Saved,
-    /// It is saved, and pages of before may be shown for a while.
+    /// It is saved, but old pages may be shown for a while.
     NotPurged,
-    /// Somebody else was faster.
+    /// Somebody else has edited the film first.
     Outdated,
-    /// What has to be mended first.
+    /// The form has these errors.
     Wrong(Vec<String>),
 }
 
-/// The films, for choosing one to edit.
+/// The list of films to edit.
 pub(crate) fn admin(loaded: &CataloguePage, q: &str) -> Response {
     // Pages of the catalogue are addressed by `/?…`.
     let link = |page| format!("/admin{}", &link::catalogue(q, None, page)[1..]);

@@ -56,7 +56,7 @@ pub(crate) fn catalogue(loaded: &CataloguePage, q: &str, genre: Option<&str>) ->
 }
 
 fn card(listing: &Listing, now: i64) -> Card<'_> {
-    // It may have begun since this was loaded.
+    // It may have started since this was loaded.
     let next = listing
         .next_at_ms
         .filter(|at| *at > now)

@@ -11,7 +11,7 @@ struct ErrorTemplate<'a> {
     status: u16,
     heading: &'static str,
     detail: &'a str,
-    /// What to tell the box office; empty where nobody needs to look.
+    /// The number to give the box office; empty if nobody needs to investigate.
     reference: &'a str,
 }
 

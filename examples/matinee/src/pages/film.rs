@@ -56,7 +56,7 @@ pub(crate) fn film(loaded: &FilmPage) -> Response {
     })
 }
 
-/// The showings that have not begun, day by day.
+/// Groups the showings that have not started by day.
 fn days(showings: &[Showing], now: i64) -> Vec<Day<'_>> {
     let first = showings.partition_point(|showing| showing.starts_at_ms <= now);
     let day = |showing: &Showing| showing.starts_at_ms.div_euclid(DAY_MS);

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-/// The address of a page of the catalogue; parts that say nothing are left out.
+/// Returns the address of a catalogue page, without its default parts.
 pub(crate) fn catalogue(q: &str, genre: Option<&str>, page: u32) -> String {
     let mut link = String::from("/");
     let page = if page > 1 {

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_have_no_way_on() {
+    fn the_first_page_has_no_previous_and_the_last_no_next() {
         let first = Pager::new(1, 3, "x", None);
         assert_eq!(
             (first.previous, first.next.as_deref()),

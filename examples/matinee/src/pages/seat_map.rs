@@ -47,7 +47,7 @@ struct Yours {
     total: String,
 }
 
-/// Why something was not done.
+/// Why a seat was not held or booked.
 #[derive(Clone, Debug)]
 pub(crate) enum Notice {
     Taken(Vec<Seat>),
@@ -104,7 +104,7 @@ pub(crate) fn seat_map(map: &SeatMap, is_signed_in: bool, notice: Option<Notice>
 fn yours(map: &SeatMap, now: i64) -> Yours {
     let seats: Vec<_> = map.yours().map(|(seat, _)| seat).collect();
     let first = map.yours().map(|(_, left)| left).min().unwrap_or_default();
-    // Cut to what is over for sure by then.
+    // Rounded down: the hold has surely ended at the next second.
     let until = now.saturating_add(i64::try_from(first.as_millis()).unwrap_or(0));
     let number = u32::try_from(seats.len()).unwrap_or(u32::MAX);
     let total = text::price(map.showing.price_cents.saturating_mul(number));
@@ -127,17 +127,17 @@ fn words(notice: Notice) -> String {
                 ("are", "other seats")
             };
             format!(
-                "Somebody was faster: {} {is} taken. Please choose {other}.",
+                "Someone else was faster: {} {is} taken. Please choose {other}.",
                 names.join(", ")
             )
         }
-        Notice::TooMany => format!("You can hold up to {SEATS_EACH} seats of a showing."),
+        Notice::TooMany => format!("You can hold up to {SEATS_EACH} seats for a showing."),
         Notice::RanOut => {
-            "Your seats were not held any longer, and nothing was booked. Please choose again."
+            "Your hold on these seats has expired, and nothing was booked. Please choose again."
                 .to_owned()
         }
-        Notice::NoSeat => "Please choose at least one seat of this screen.".to_owned(),
-        Notice::Begun => "This showing has begun: its seats are no longer sold.".to_owned(),
+        Notice::NoSeat => "Please choose at least one seat on this plan.".to_owned(),
+        Notice::Begun => "This showing has started, so its seats are no longer on sale.".to_owned(),
     }
 }
 
@@ -150,11 +150,11 @@ mod tests {
         let seats = |texts: &[&str]| texts.iter().map(|it| it.parse().unwrap()).collect();
         assert_eq!(
             words(Notice::Taken(seats(&["F12"]))),
-            "Somebody was faster: F12 is taken. Please choose another seat."
+            "Someone else was faster: F12 is taken. Please choose another seat."
         );
         assert_eq!(
             words(Notice::Taken(seats(&["F12", "F13"]))),
-            "Somebody was faster: F12, F13 are taken. Please choose other seats."
+            "Someone else was faster: F12, F13 are taken. Please choose other seats."
         );
     }
 }

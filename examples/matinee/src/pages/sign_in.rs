@@ -15,7 +15,7 @@ struct SignInTemplate<'a> {
     wrong: Option<&'static str>,
 }
 
-/// The form to sign in with, again where something was wrong.
+/// The sign-in form, with the error of the last attempt if there is one.
 pub(crate) fn sign_in(
     email: &str,
     next: &str,

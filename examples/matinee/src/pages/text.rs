@@ -51,7 +51,7 @@ pub(super) fn date(iso: &str) -> String {
     )
 }
 
-/// A moment in UTC, by a format of `strftime`; empty for a time that no calendar has.
+/// Formats a time in UTC by `strftime`; empty if the time is out of range.
 pub(super) fn utc(ms: i64, format: &str) -> String {
     Timestamp::from_millisecond(ms)
         .map(|time| time.to_zoned(TimeZone::UTC).strftime(format).to_string())
@@ -77,7 +77,7 @@ pub(super) fn day(ms: i64, now_ms: i64, format: &str) -> String {
     }
 }
 
-/// `5 minutes`, or `90 seconds` where it is no whole number of minutes.
+/// `5 minutes`, or `90 seconds` if it is not a whole number of minutes.
 pub(super) fn whole_span(span: Duration) -> String {
     let seconds = u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
     if seconds.is_multiple_of(60) {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_is_told_in_minutes_where_it_is_some() {
+    fn a_span_of_whole_minutes_is_told_in_minutes() {
         let told = |seconds| whole_span(Duration::from_secs(seconds));
         assert_eq!(
             [60, 90, 300].map(told),

@@ -24,7 +24,7 @@ struct Booking<'a> {
     total: String,
 }
 
-/// What a visitor has booked: what is to come, soonest first, then what is over.
+/// A visitor's bookings: upcoming ones, soonest first, then past ones.
 pub(crate) fn tickets(seats: &[BookedSeat], now: i64) -> Response {
     let bookings = seats.chunk_by(|a, b| a.code == b.code);
     let (mut to_come, over): (Vec<_>, Vec<_>) =

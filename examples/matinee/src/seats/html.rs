@@ -1,83 +1,78 @@
-//! The seat map, what is done there, and the tickets.
+//! The pages of seats and tickets: the map, hold, release and book.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use larder::session::Session;
-use sqlx::SqlitePool;
 
-use super::office::{BoxOffice, Denied};
-use super::wish::{self, SeatForm};
+use super::bookings::{Bookings, Denied};
+use super::form::{self, SeatForm};
 use crate::accounts::SignedIn;
+use crate::clock;
 use crate::errors::Problem;
 use crate::pages::{self, Notice};
-use crate::{clock, db};
-
-/// More seats than anybody has looked back on yet.
-const TICKETS: u32 = 400;
 
 pub(super) async fn seat_map(
-    State(office): State<BoxOffice>,
+    State(bookings): State<Bookings>,
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let user = session.user().await?;
     let user = user.and_then(|user| user.as_str().parse().ok());
-    let map = office.map(showing_id(&id)?, user).await?;
+    let map = bookings.map(showing_id(&id)?, user).await?;
     Ok(pages::seat_map(&map, user.is_some(), None))
 }
 
 pub(super) async fn hold(
-    State(office): State<BoxOffice>,
+    State(bookings): State<Bookings>,
     SignedIn(user): SignedIn,
     Path(id): Path<String>,
-    form: SeatForm,
+    typed: SeatForm,
 ) -> Result<Response, Problem> {
-    let (showing, seats) = (showing_id(&id)?, wish::seats(form)?);
-    match office.hold(showing, user, seats).await {
+    let (showing, seats) = (showing_id(&id)?, form::seats(typed)?);
+    match bookings.hold(showing, user, seats).await {
         Ok(()) => Ok(see(&format!("/showings/{showing}#yours"))),
-        Err(denied) => tell(&office, showing, user, denied).await,
+        Err(denied) => tell(&bookings, showing, user, denied).await,
     }
 }
 
 pub(super) async fn release(
-    State(office): State<BoxOffice>,
+    State(bookings): State<Bookings>,
     SignedIn(user): SignedIn,
     Path(id): Path<String>,
-    form: SeatForm,
+    typed: SeatForm,
 ) -> Result<Response, Problem> {
-    let (showing, seats) = (showing_id(&id)?, wish::seats(form)?);
-    match office.release(showing, user, seats).await {
+    let (showing, seats) = (showing_id(&id)?, form::seats(typed)?);
+    match bookings.release(showing, user, seats).await {
         Ok(()) => Ok(see(&format!("/showings/{showing}"))),
-        Err(denied) => tell(&office, showing, user, denied).await,
+        Err(denied) => tell(&bookings, showing, user, denied).await,
     }
 }
 
 pub(super) async fn book(
-    State(office): State<BoxOffice>,
+    State(bookings): State<Bookings>,
     SignedIn(user): SignedIn,
     Path(id): Path<String>,
-    form: SeatForm,
+    typed: SeatForm,
 ) -> Result<Response, Problem> {
-    let (showing, seats) = (showing_id(&id)?, wish::seats(form)?);
-    match office.book(showing, user, seats).await {
+    let (showing, seats) = (showing_id(&id)?, form::seats(typed)?);
+    match bookings.book(showing, user, seats).await {
         Ok(()) => Ok(see("/tickets")),
-        Err(denied) => tell(&office, showing, user, denied).await,
+        Err(denied) => tell(&bookings, showing, user, denied).await,
     }
 }
 
 pub(super) async fn tickets(
-    State(pool): State<SqlitePool>,
+    State(bookings): State<Bookings>,
     SignedIn(user): SignedIn,
 ) -> Result<Response, Problem> {
-    let seats = db::tickets(&pool, user, TICKETS).await?;
+    let seats = bookings.tickets(user).await?;
     Ok(pages::tickets(&seats, clock::now_ms()))
 }
 
-/// Shows the seats as they are now, with a word on why it was not done; where there is nothing to
-/// show, an error.
+/// Shows the current seats with the reason for the refusal, or an error if there is no map to show.
 async fn tell(
-    office: &BoxOffice,
+    bookings: &Bookings,
     showing: i64,
     user: i64,
     denied: Denied,
@@ -90,7 +85,7 @@ async fn tell(
         Denied::Begun => (StatusCode::CONFLICT, Notice::Begun),
         other => return Err(other.into()),
     };
-    let map = office.map(showing, Some(user)).await?;
+    let map = bookings.map(showing, Some(user)).await?;
     let page = pages::seat_map(&map, true, Some(notice));
     Ok((status, page).into_response())
 }
@@ -100,14 +95,14 @@ impl From<Denied> for Problem {
         match denied {
             Denied::NoShowing => Self::not_found("No showing has this number."),
             Denied::Store(error) => {
-                tracing::error!(%error, "seats were not held or read");
+                tracing::error!(%error, "the store failed to hold or read seats");
                 Self::unavailable(
-                    "The box office cannot see who holds which seats just now. Nothing was \
-                     booked. Please try again in a moment.",
+                    "The box office cannot see which seats are held at the moment. Nothing was \
+                     booked. Please try again soon.",
                 )
             }
             Denied::Database(error) => error.into(),
-            // Told on the seat map, wherever there is one.
+            // Usually shown on the seat map.
             Denied::Begun
             | Denied::NoSeat
             | Denied::Taken(_)

@@ -13,22 +13,22 @@ pub(crate) struct SeatMap {
     taken: BTreeMap<Seat, SeatState>,
 }
 
-/// Whose a seat is.
+/// The state of a seat, for one visitor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SeatState {
     Free,
-    /// Somebody else holds it, and may yet give it back.
+    /// Somebody else holds it and may give it back.
     Held,
     /// Somebody has booked it.
     Booked,
-    /// The visitor holds it for so long yet.
+    /// The visitor holds it for this much longer.
     Yours(Duration),
     /// The visitor has booked it.
     YourTicket,
 }
 
 impl SeatMap {
-    /// What `user` sees of seats that are held, and of seats that are booked.
+    /// Combines held and booked seats into the map that `user` sees.
     pub(super) fn new(
         showing: Showing,
         hold_for: Duration,
@@ -55,7 +55,7 @@ impl SeatMap {
             .into_iter()
             .map(|(seat, hold)| (seat, of_hold(hold)))
             .collect();
-        // What is booked is booked, whoever holds it.
+        // A booking outranks a hold.
         taken.extend(
             booked
                 .into_iter()
@@ -72,7 +72,7 @@ impl SeatMap {
         self.taken.get(&seat).copied().unwrap_or(SeatState::Free)
     }
 
-    /// The seats that the visitor holds, and how long yet.
+    /// The seats that the visitor holds, with the time left.
     pub(crate) fn yours(&self) -> impl Iterator<Item = (Seat, Duration)> {
         self.taken.iter().filter_map(|(&seat, state)| match state {
             SeatState::Yours(left) => Some((seat, *left)),

@@ -1,4 +1,4 @@
-//! Many want one seat, and one gets it: a thousand times, on each backend.
+//! Several visitors compete for one seat and one gets it: a thousand times, on each backend.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use larder::{Store, Ttl};
 use larder_test::server::{RedisServer, Sandbox};
 use sqlx::SqlitePool;
 
-use super::office::{BoxOffice, Denied};
+use super::bookings::{Bookings, Denied};
 use super::{Seat, Showing};
 use crate::db;
 
@@ -18,13 +18,13 @@ const ROUNDS: usize = 1_000;
 const CONTENDERS: i64 = 8;
 
 /// A database in a file, so that as many write at once as would in production.
-struct House {
+struct Database {
     pool: SqlitePool,
     showings: Vec<Showing>,
     _sandbox: Sandbox,
 }
 
-impl House {
+impl Database {
     async fn open() -> Self {
         let sandbox = Sandbox::new().unwrap();
         let url = format!("sqlite://{}", sandbox.path().join("race.db").display());
@@ -55,8 +55,8 @@ impl House {
         }
     }
 
-    fn office(&self, store: &Arc<dyn Store>) -> BoxOffice {
-        BoxOffice::new(self.pool.clone(), store.clone(), Ttl::from_secs(300)).unwrap()
+    fn bookings(&self, store: &Arc<dyn Store>) -> Bookings {
+        Bookings::new(self.pool.clone(), store.clone(), Ttl::from_secs(300)).unwrap()
     }
 
     /// A different seat in each round.
@@ -78,7 +78,7 @@ impl House {
     }
 }
 
-/// What each of the contenders gets, all at once.
+/// Runs every contender at once and returns their results.
 async fn all_at_once<F>(ask: impl Fn(i64) -> F) -> Vec<Result<(), Denied>>
 where
     F: Future<Output = Result<(), Denied>> + Send + 'static,
@@ -93,15 +93,15 @@ where
     results
 }
 
-/// Everybody holds the seat and then books it, through one of two offices.
-async fn one_gets_it(house: &House, offices: [BoxOffice; 2]) {
+/// Everybody holds the seat and then books it, through one of two processes.
+async fn one_gets_it(database: &Database, both: [Bookings; 2]) {
     let mut rounds = 0;
-    for (showing, seat) in house.seats() {
+    for (showing, seat) in database.seats() {
         let seats = BTreeSet::from([seat]);
-        let office = |user: i64| offices[usize::from(user % 2 == 0)].clone();
+        let bookings = |user: i64| both[usize::from(user % 2 == 0)].clone();
         let held = all_at_once(|user| {
-            let (office, seats) = (office(user), seats.clone());
-            async move { office.hold(showing, user, seats).await }
+            let (bookings, seats) = (bookings(user), seats.clone());
+            async move { bookings.hold(showing, user, seats).await }
         })
         .await;
         let holders: Vec<_> = (1..).zip(&held).filter(|(_, held)| held.is_ok()).collect();
@@ -110,8 +110,8 @@ async fn one_gets_it(house: &House, offices: [BoxOffice; 2]) {
         assert_eq!(refused.count(), held.len() - 1, "{held:?}");
 
         let booked = all_at_once(|user| {
-            let (office, seats) = (office(user), seats.clone());
-            async move { office.book(showing, user, seats).await }
+            let (bookings, seats) = (bookings(user), seats.clone());
+            async move { bookings.book(showing, user, seats).await }
         })
         .await;
         let owners: Vec<_> = (1..).zip(&booked).filter(|(_, it)| it.is_ok()).collect();
@@ -119,15 +119,15 @@ async fn one_gets_it(house: &House, offices: [BoxOffice; 2]) {
         assert_eq!((owners.len(), owner), (1, holder), "{booked:?}");
         rounds += 1;
     }
-    assert_eq!((rounds, house.owners().await), (ROUNDS, ROUNDS as i64));
+    assert_eq!((rounds, database.owners().await), (ROUNDS, ROUNDS as i64));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_those_who_want_a_seat_one_gets_it_in_process() {
-    let house = House::open().await;
+    let database = Database::open().await;
     let store: Arc<dyn Store> = Arc::new(MokaStore::new());
-    let offices = [house.office(&store), house.office(&store)];
-    one_gets_it(&house, offices).await;
+    let both = [database.bookings(&store), database.bookings(&store)];
+    one_gets_it(&database, both).await;
 }
 
 async fn connect(server: &RedisServer) -> Arc<dyn Store> {
@@ -137,30 +137,30 @@ async fn connect(server: &RedisServer) -> Arc<dyn Store> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_those_who_want_a_seat_one_gets_it_on_redis() {
-    let house = House::open().await;
+    let database = Database::open().await;
     let server = RedisServer::start().unwrap();
-    let first = house.office(&connect(&server).await);
-    let offices = [first, house.office(&connect(&server).await)];
-    one_gets_it(&house, offices).await;
+    let first = database.bookings(&connect(&server).await);
+    let both = [first, database.bookings(&connect(&server).await)];
+    one_gets_it(&database, both).await;
 }
 
-/// Each contender has a store alone, which is what a store that forgets every hold amounts to.
+/// Each contender has its own store: the same as one store that forgets every hold.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seat_is_booked_once_though_the_store_lets_everybody_hold_it() {
-    let house = House::open().await;
-    let office = || {
+    let database = Database::open().await;
+    let bookings = || {
         let store: Arc<dyn Store> = Arc::new(MokaStore::new());
-        house.office(&store)
+        database.bookings(&store)
     };
-    let offices: Vec<_> = (0..CONTENDERS).map(|_| office()).collect();
-    for (showing, seat) in house.seats() {
+    let alone: Vec<_> = (0..CONTENDERS).map(|_| bookings()).collect();
+    for (showing, seat) in database.seats() {
         let seats = BTreeSet::from([seat]);
         let booked = all_at_once(|user| {
-            let office = offices[usize::try_from(user - 1).unwrap()].clone();
+            let bookings = alone[usize::try_from(user - 1).unwrap()].clone();
             let seats = seats.clone();
             async move {
-                office.hold(showing, user, seats.clone()).await?;
-                office.book(showing, user, seats).await
+                bookings.hold(showing, user, seats.clone()).await?;
+                bookings.book(showing, user, seats).await
             }
         })
         .await;
@@ -174,5 +174,5 @@ async fn a_seat_is_booked_once_though_the_store_lets_everybody_hold_it() {
             .filter(|it| matches!(it, Err(Denied::Taken(_))));
         assert_eq!(late.count(), booked.len() - 1, "{booked:?}");
     }
-    assert_eq!(house.owners().await, ROUNDS as i64);
+    assert_eq!(database.owners().await, ROUNDS as i64);
 }

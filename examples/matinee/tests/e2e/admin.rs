@@ -1,11 +1,11 @@
-//! Those who run the house edit films.
+//! Administrators edit films.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::door::Door;
-use crate::house::House;
+use crate::app::App;
 use crate::plan::Plan;
+use crate::server::Server;
 use crate::visitor::{ADA, ADMIN, Answer, Visitor};
 
 on_both_backends! {
@@ -18,37 +18,37 @@ on_both_backends! {
 const SOON: Duration = Duration::from_secs(20);
 
 /// Sends the form of a film with another title; `revision` is the film's, or an older one.
-fn edit(who: &Visitor, door: &Door, film: u64, revision: u64, title: &str) -> Answer {
+fn edit(who: &Visitor, server: &Server, film: u64, revision: u64, title: &str) -> Answer {
     let revision = revision.to_string();
     let form = [
         ("revision", &*revision),
         ("title", title),
         ("overview", "A dog.\r\nA ball."),
     ];
-    who.post(door, &format!("/admin/films/{film}"), &form)
+    who.post(server, &format!("/admin/films/{film}"), &form)
 }
 
 /// The film that the catalogue begins with.
-fn first_film(house: &House) -> u64 {
-    let catalogue = house.get("/api/films").json();
+fn first_film(app: &App) -> u64 {
+    let catalogue = app.get("/api/films").json();
     catalogue["films"][0]["film"]["id"].as_u64().unwrap()
 }
 
 fn an_edit_is_seen_at_once_here_and_soon_everywhere(plan: Plan) {
-    let house = plan.open();
-    let (here, there) = (house.first(), house.last());
-    let film = first_film(&house);
+    let app = plan.open();
+    let (here, there) = (app.first(), app.last());
+    let film = first_film(&app);
     let (page, twin) = (format!("/films/{film}"), format!("/api/films/{film}"));
     let paths = ["/", &*page, &*twin];
     let visitor = Visitor::by_name();
     // Everywhere is something to let go of.
-    for door in house.doors() {
+    for server in app.servers() {
         for path in paths.iter().chain(&paths) {
-            assert!(!visitor.get(door, path).body.contains("Walkies"));
+            assert!(!visitor.get(server, path).body.contains("Walkies"));
         }
         assert!(
             visitor
-                .get(door, "/")
+                .get(server, "/")
                 .header("cache-status")
                 .contains("hit")
         );
@@ -74,9 +74,9 @@ fn an_edit_is_seen_at_once_here_and_soon_everywhere(plan: Plan) {
     println!("seen everywhere after {:?}", since.elapsed());
     // Nobody goes back to what was before.
     for _ in 0..10 {
-        for door in house.doors() {
+        for server in app.servers() {
             for path in paths {
-                assert!(visitor.get(door, path).body.contains("Walkies"), "{path}");
+                assert!(visitor.get(server, path).body.contains("Walkies"), "{path}");
             }
         }
     }
@@ -94,47 +94,50 @@ fn an_edit_is_seen_at_once_here_and_soon_everywhere(plan: Plan) {
 }
 
 fn nobody_but_an_admin_may_edit(plan: Plan) {
-    let house = plan.open();
-    let door = house.first();
+    let app = plan.open();
+    let server = app.first();
     let (ada, stranger) = (Visitor::new(), Visitor::new());
-    ada.sign_in(door, ADA);
+    ada.sign_in(server, ADA);
     for path in ["/admin", "/admin/films/7"] {
-        assert_eq!(ada.get(door, path).status, 403, "{path}");
-        assert_eq!(stranger.get(door, path).status, 303, "{path}");
+        assert_eq!(ada.get(server, path).status, 403, "{path}");
+        assert_eq!(stranger.get(server, path).status, 303, "{path}");
     }
-    assert_eq!(edit(&ada, door, 7, 0, "Walkies").status, 403);
-    let sent = edit(&stranger, door, 7, 0, "Walkies");
+    assert_eq!(edit(&ada, server, 7, 0, "Walkies").status, 403);
+    let sent = edit(&stranger, server, 7, 0, "Walkies");
     assert!(sent.status == 303 && sent.header("location").starts_with("/sign-in"));
-    assert!(!house.get("/films/7").body.contains("Walkies"));
+    assert!(!app.get("/films/7").body.contains("Walkies"));
 }
 
 fn a_form_that_is_wrong_changes_nothing_and_says_why(plan: Plan) {
-    let house = plan.open();
-    let door = house.first();
+    let app = plan.open();
+    let server = app.first();
     let admin = Visitor::new();
-    admin.sign_in(door, ADMIN);
+    admin.sign_in(server, ADMIN);
     assert!(
         admin
-            .get(door, "/admin?q=alien")
+            .get(server, "/admin?q=alien")
             .body
             .contains("/admin/films/")
     );
     let long = "x".repeat(201);
     for title in ["", " \t ", &*long] {
-        let answer = edit(&admin, door, 7, 0, title);
+        let answer = edit(&admin, server, 7, 0, title);
         assert_eq!(answer.status, 422, "{title:?}");
         assert!(answer.body.contains("Not saved yet"), "{}", answer.body);
     }
-    assert_eq!(house.get("/api/films/7").json()["film"]["revision"], 0);
+    assert_eq!(app.get("/api/films/7").json()["film"]["revision"], 0);
     for film in ["0", "99999", "x"] {
-        assert_eq!(admin.get(door, &format!("/admin/films/{film}")).status, 404);
+        assert_eq!(
+            admin.get(server, &format!("/admin/films/{film}")).status,
+            404
+        );
     }
-    assert_eq!(edit(&admin, door, 99_999, 0, "Walkies").status, 404);
+    assert_eq!(edit(&admin, server, 99_999, 0, "Walkies").status, 404);
     // What is typed is text, wherever it is shown.
     let title = "<b>\"Fish\" & 'Chips'</b>";
-    assert_eq!(edit(&admin, door, 7, 0, title).status, 303);
+    assert_eq!(edit(&admin, server, 7, 0, title).status, 303);
     for path in ["/films/7", "/?q=chips", "/admin?q=chips", "/admin/films/7"] {
-        let body = admin.get(door, path).body;
+        let body = admin.get(server, path).body;
         assert!(
             !body.contains("<b>") && body.contains("&#60;b&#62;"),
             "{path}"

@@ -1,8 +1,8 @@
-//! Where a page comes from.
+//! Which cache a page comes from.
 
 use larder_test::server::Reply;
 
-use crate::house::House;
+use crate::app::App;
 use crate::plan::Plan;
 use crate::visitor::{ADA, Answer, GRACE, Visitor};
 
@@ -17,9 +17,9 @@ on_both_backends! {
 }
 
 fn a_film_is_loaded_once_and_then_kept_near_and_far(plan: Plan) {
-    let house = plan.open();
+    let app = plan.open();
     let visitor = Visitor::new();
-    let (here, there) = (house.first(), house.last());
+    let (here, there) = (app.first(), app.last());
     let page = visitor.get(here, "/api/films/7");
     assert_eq!(page.source(), "miss loaded");
     assert_eq!(visitor.get(here, "/api/films/7").source(), "hit near");
@@ -27,16 +27,16 @@ fn a_film_is_loaded_once_and_then_kept_near_and_far(plan: Plan) {
     assert_eq!(visitor.get(here, "/films/7").source(), "hit near");
 
     let elsewhere = visitor.get(there, "/api/films/7");
-    if house.shares_a_store() {
+    if app.shares_a_store() {
         assert_eq!(elsewhere.source(), "hit far");
         assert_eq!(visitor.get(there, "/api/films/7").source(), "hit near");
     }
-    let loads = |door| {
-        let metrics = visitor.get(door, "/metrics");
+    let loads = |server| {
+        let metrics = visitor.get(server, "/metrics");
         let film = ["kind=\"film\"", "outcome=\"ok\""];
         metrics.metric("larder_cache_loads_total", &film)
     };
-    assert_eq!(house.doors().iter().map(loads).sum::<u64>(), 1);
+    assert_eq!(app.servers().iter().map(loads).sum::<u64>(), 1);
 
     assert_eq!(visitor.get(here, "/?q=alien").source(), "miss loaded");
     assert_eq!(visitor.get(here, "/?q=%20ALIEN").source(), "hit near");
@@ -47,30 +47,30 @@ fn a_film_is_loaded_once_and_then_kept_near_and_far(plan: Plan) {
 }
 
 fn fifty_visitors_of_one_cold_page_cause_one_load(plan: Plan) {
-    let house = plan.alone().open();
+    let app = plan.alone().open();
     for (path, loads) in [("/films/99", 1), ("/api/films/98", 2)] {
-        let answers = house.crowd(50, |visitor, _, _| visitor.get(house.first(), path));
+        let answers = app.crowd(50, |visitor, _, _| visitor.get(app.first(), path));
         assert!(answers.iter().all(|answer| answer.status == 200));
         let loaded = answers.iter().filter(|it| it.source() == "miss loaded");
         assert_eq!(loaded.count(), 1, "{path}");
-        let metrics = house.get("/metrics");
+        let metrics = app.get("/metrics");
         let film = ["kind=\"film\""];
         assert_eq!(metrics.metric("larder_cache_loads_total", &film), loads);
     }
 }
 
 fn a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it(plan: Plan) {
-    let house = plan.open();
+    let app = plan.open();
     for path in ["/", "/?genre=Horror", "/films/7"] {
-        let first = Visitor::by_name().get(house.first(), path);
+        let first = Visitor::by_name().get(app.first(), path);
         assert!(
             first.header("cache-status").contains("; stored"),
             "{first:?}"
         );
         assert_eq!(first.source(), "miss loaded");
         assert_ne!(first.header("ratelimit"), "");
-        for door in house.doors() {
-            let kept = Visitor::by_name().get(door, path);
+        for server in app.servers() {
+            let kept = Visitor::by_name().get(server, path);
             assert_is_kept(&kept);
             assert_eq!(kept.body, first.body, "{path}");
             assert_ne!(kept.header("x-request-id"), first.header("x-request-id"));
@@ -84,7 +84,7 @@ fn a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it(plan: Pl
     }
     for path in ["/?q=alien", "/api/films/7", "/films/999999", "/films/x"] {
         for _ in 0..2 {
-            let status = house.get(path);
+            let status = app.get(path);
             let status = status.header("cache-status");
             assert!(
                 status.contains("; fwd=") && !status.contains("stored"),
@@ -92,12 +92,12 @@ fn a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it(plan: Pl
             );
         }
     }
-    // What keeps the house running has nothing to do with the store.
-    assert_eq!(house.get("/healthz").header("cache-status"), "");
+    // Health checks do not touch the cache.
+    assert_eq!(app.get("/healthz").header("cache-status"), "");
 }
 
 fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
-    let house = plan.open();
+    let app = plan.open();
     for (page, spellings) in [
         (
             "/",
@@ -130,13 +130,13 @@ fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
             ],
         ),
     ] {
-        let first = Visitor::by_name().get(house.first(), page);
+        let first = Visitor::by_name().get(app.first(), page);
         assert!(
             first.header("cache-status").contains("; stored"),
             "{first:?}"
         );
         for spelling in spellings {
-            let kept = Visitor::by_name().get(house.last(), spelling);
+            let kept = Visitor::by_name().get(app.last(), spelling);
             assert_is_kept(&kept);
             assert_eq!(kept.body, first.body, "{spelling}");
         }
@@ -149,7 +149,7 @@ fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
         ];
         for (number, claim) in claims.into_iter().enumerate() {
             let stranger = Visitor::by_name().with(claim, format!("{number}"));
-            assert_is_kept(&stranger.get(house.last(), page));
+            assert_is_kept(&stranger.get(app.last(), page));
         }
     }
     for (path, status) in [
@@ -160,7 +160,7 @@ fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
         ("/films/x", 404),
     ] {
         for _ in 0..2 {
-            let answer = Visitor::by_name().get(house.first(), path);
+            let answer = Visitor::by_name().get(app.first(), path);
             assert_eq!(answer.status, status, "{path}");
             let kept = answer.header("cache-status");
             assert!(
@@ -172,11 +172,11 @@ fn a_page_is_kept_once_however_it_is_asked_for(plan: Plan) {
 }
 
 fn what_the_catalogue_does_not_have_is_kept_by_the_store_for_nobody(plan: Plan) {
-    let mut house = plan.open();
+    let mut app = plan.open();
     let visitor = Visitor::by_name();
     // The first page is at hand, as nearly always.
-    visitor.get(house.first(), "/");
-    let before = keys(&mut house);
+    visitor.get(app.first(), "/");
+    let before = keys(&mut app);
     for number in 0..20 {
         for path in [
             format!("/?q=word{number}"),
@@ -186,23 +186,23 @@ fn what_the_catalogue_does_not_have_is_kept_by_the_store_for_nobody(plan: Plan) 
             format!("/films/{}", 10_000 + number),
         ] {
             for path in [path.clone(), path.replacen('/', "/api/films", 1)] {
-                let answer = visitor.get(house.first(), &path);
+                let answer = visitor.get(app.first(), &path);
                 assert!(!answer.header("cache-status").contains("stored"), "{path}");
             }
         }
     }
-    assert_eq!(keys(&mut house), before);
+    assert_eq!(keys(&mut app), before);
     // A second one who searches the same is answered from memory.
-    assert_eq!(visitor.get(house.first(), "/?q=word7").source(), "hit near");
+    assert_eq!(visitor.get(app.first(), "/?q=word7").source(), "hit near");
 }
 
-/// How many keys of films and pages the store has, where it can be asked. Those of purges are no pages,
-/// and bounded whatever is asked for.
-fn keys(house: &mut House) -> usize {
-    if !house.shares_a_store() {
+/// How many keys of films and pages the store has, where it can be asked. Those of purges are not
+/// pages, and are bounded whatever is asked for.
+fn keys(app: &mut App) -> usize {
+    if !app.shares_a_store() {
         return 0;
     }
-    let mut redis = house.redis().connect().unwrap();
+    let mut redis = app.redis().connect().unwrap();
     ["*response:*", "*catalogue*", "*search*", "*film*"]
         .map(|pattern| match redis.call(&["KEYS", pattern]).unwrap() {
             Reply::Array(keys) => keys.len(),
@@ -213,12 +213,12 @@ fn keys(house: &mut House) -> usize {
 }
 
 fn what_is_one_visitors_is_kept_for_nobody(plan: Plan) {
-    let house = plan.open();
+    let app = plan.open();
     let ada = Visitor::by_name();
-    ada.sign_in(house.first(), ADA);
+    ada.sign_in(app.first(), ADA);
     for path in ["/account", "/tickets", "/showings/1", "/sign-in"] {
         for visitor in [&ada, &Visitor::by_name()] {
-            let answer = visitor.get(house.first(), path);
+            let answer = visitor.get(app.first(), path);
             assert!(
                 answer.header("cache-control").contains("no-store"),
                 "{path}"
@@ -229,21 +229,21 @@ fn what_is_one_visitors_is_kept_for_nobody(plan: Plan) {
 }
 
 fn what_one_visitor_sees_of_the_shared_pages_another_sees_to_the_byte(plan: Plan) {
-    let house = plan.open();
+    let app = plan.open();
     let paths = ["/", "/?genre=Drama&page=2", "/films/7", "/films/42"];
     let (ada, grace) = (Visitor::by_name(), Visitor::by_name());
     // A page that nobody has asked for yet is fetched by one who is signed in.
-    ada.sign_in(house.first(), ADA);
-    let seen: Vec<_> = paths.map(|path| ada.get(house.first(), path)).into();
-    grace.sign_in(house.last(), GRACE);
+    ada.sign_in(app.first(), ADA);
+    let seen: Vec<_> = paths.map(|path| ada.get(app.first(), path)).into();
+    grace.sign_in(app.last(), GRACE);
     for (path, seen) in paths.iter().zip(&seen) {
         assert!(seen.header("cache-status").contains("; stored"), "{seen:?}");
         for visitor in [&Visitor::by_name(), &grace, &ada] {
-            let answer = visitor.get(house.last(), path);
+            let answer = visitor.get(app.last(), path);
             assert_is_kept(&answer);
             assert_eq!(answer.body, seen.body, "{path}");
         }
-        for answer in [seen, &Visitor::by_name().get(house.last(), path)] {
+        for answer in [seen, &Visitor::by_name().get(app.last(), path)] {
             assert_eq!(answer.header("set-cookie"), "", "{path}");
             assert_eq!(answer.header("vary"), seen.header("vary"), "{path}");
             let body = answer.body.to_lowercase();

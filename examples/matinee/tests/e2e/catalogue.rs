@@ -1,4 +1,4 @@
-//! What people come for: the catalogue and the films.
+//! The catalogue and the pages of films.
 
 use serde_json::Value;
 
@@ -11,75 +11,71 @@ on_both_backends! {
 }
 
 fn the_catalogue_is_searched_filtered_and_paged(plan: Plan) {
-    let house = plan.open();
-    let first = house.get("/");
+    let app = plan.open();
+    let first = app.get("/");
     assert_eq!(first.status, 200);
     assert_eq!(first.header("content-type"), "text/html; charset=utf-8");
     assert!(first.body.contains("3,200 films, page 1 of 134"));
     assert_eq!(first.body.matches("<li class=\"card\">").count(), 24);
 
-    let all = house.get("/api/films").json();
+    let all = app.get("/api/films").json();
     assert_eq!((&all["total"], &all["pages"]), (&3200.into(), &134.into()));
     for title in titles(&all).iter().take(3) {
         assert!(first.body.contains(&escaped(title)), "{title}");
     }
 
-    let second = house.get("/api/films?page=2").json();
+    let second = app.get("/api/films?page=2").json();
     assert_eq!(second["page"], 2);
     assert!(titles(&second).iter().all(|it| !titles(&all).contains(it)));
-    let last = house.get("/api/films?page=100000").json();
+    let last = app.get("/api/films?page=100000").json();
     assert_eq!(last["page"], 134);
 
-    let found = house.get("/api/films?q=ALIEN%20scott").json();
+    let found = app.get("/api/films?q=ALIEN%20scott").json();
     assert!(titles(&found).contains(&"Alien".to_owned()), "{found}");
-    assert!(house.get("/?q=ALIEN%20scott").body.contains(">Alien</a>"));
+    assert!(app.get("/?q=ALIEN%20scott").body.contains(">Alien</a>"));
 
-    let horror = house.get("/api/films?genre=Horror").json();
+    let horror = app.get("/api/films?genre=Horror").json();
     let total = horror["total"].as_u64().unwrap();
     assert!((1..3200).contains(&total));
     let films = horror["films"].as_array().unwrap();
     assert!(films.iter().all(|it| it["film"]["genre"] == "Horror"));
-    let page = house.get("/?genre=Horror").body;
+    let page = app.get("/?genre=Horror").body;
     assert!(page.contains(&format!("{total} films")), "{page}");
 
-    let nothing = house.get("/?q=zzzzzzzz");
+    let nothing = app.get("/?q=zzzzzzzz");
     assert_eq!(nothing.status, 200);
-    assert!(nothing.body.contains("Nothing in the house matches that."));
+    assert!(nothing.body.contains("No film matches that."));
 }
 
 fn a_film_has_a_page_and_a_json_twin(plan: Plan) {
-    let house = plan.open();
-    let twin = house.get("/api/films/42");
+    let app = plan.open();
+    let twin = app.get("/api/films/42");
     assert_eq!(twin.header("content-type"), "application/json");
     let twin = twin.json();
     assert_eq!(twin["film"]["id"], 42);
 
-    let page = house.get("/films/42");
+    let page = app.get("/films/42");
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let title = twin["film"]["title"].as_str().unwrap();
     assert!(page.body.contains(&escaped(title)), "{title}");
     // Page and twin are the same load.
     assert_eq!(twin["queries"], 2);
-    assert!(
-        page.body.contains("Loaded with 2 queries,"),
-        "{}",
-        page.body
-    );
+    assert!(page.body.contains("Loaded with 2 queries"), "{}", page.body);
     assert!(page.body.contains("<time datetime=\"20"));
-    assert!(house.get("/").body.contains("Loaded with 3 queries,"));
+    assert!(app.get("/").body.contains("Loaded with 3 queries"));
 
     // What is on today has its showings on the page.
-    let next = house.get("/api/films").json()["films"][0]["film"]["id"].clone();
-    let shown = house.get(&format!("/api/films/{next}")).json();
+    let next = app.get("/api/films").json()["films"][0]["film"]["id"].clone();
+    let shown = app.get(&format!("/api/films/{next}")).json();
     let showings = shown["showings"].as_array().unwrap().len();
     assert!(showings >= 1);
-    let page = house.get(&format!("/films/{next}")).body;
+    let page = app.get(&format!("/films/{next}")).body;
     assert_eq!(page.matches("<li class=\"ticket\">").count(), showings);
 }
 
 fn no_garbage_in_a_query_is_a_servers_error(plan: Plan) {
-    let house = plan.open();
+    let app = plan.open();
     let long = "x".repeat(5_000);
     let queries = [
         "?page=-1",
@@ -106,8 +102,8 @@ fn no_garbage_in_a_query_is_a_servers_error(plan: Plan) {
     ];
     for query in queries {
         let (page, twin) = (
-            house.get(&format!("/{query}")),
-            house.get(&format!("/api/films{query}")),
+            app.get(&format!("/{query}")),
+            app.get(&format!("/api/films{query}")),
         );
         assert!(
             page.status == 200 || page.status == 400,
@@ -132,9 +128,9 @@ fn no_garbage_in_a_query_is_a_servers_error(plan: Plan) {
         "9223372036854775807",
         "92233720368547758070",
     ] {
-        assert_eq!(house.get(&format!("/films/{id}")).status, 404, "{id}");
+        assert_eq!(app.get(&format!("/films/{id}")).status, 404, "{id}");
     }
-    assert_eq!(house.get("/films/%ff").status, 400);
+    assert_eq!(app.get("/films/%ff").status, 400);
 }
 
 fn titles(page: &Value) -> Vec<String> {

@@ -1,23 +1,23 @@
-//! What a visitor gets where there is nothing to get.
+//! Missing pages.
 
 use crate::plan::Plan;
 use crate::visitor::Visitor;
 
 on_both_backends! {
-    what_is_not_there_is_a_page_for_people_and_problem_details_for_programs,
+    a_missing_page_is_html_for_people_and_problem_details_for_programs,
 }
 
-fn what_is_not_there_is_a_page_for_people_and_problem_details_for_programs(plan: Plan) {
-    let house = plan.open();
+fn a_missing_page_is_html_for_people_and_problem_details_for_programs(plan: Plan) {
+    let app = plan.open();
     let browser = Visitor::with_a_browser();
     for path in ["/films/999999", "/nothing", "/assets/nothing.css"] {
-        let page = browser.get(house.first(), path);
+        let page = browser.get(app.first(), path);
         assert_eq!(page.status, 404, "{path}");
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         assert!(page.body.contains("This reel is missing"), "{path}");
     }
     for path in ["/api/films/999999", "/api/nothing", "/api"] {
-        let problem = browser.get(house.first(), path);
+        let problem = browser.get(app.first(), path);
         assert_eq!(problem.status, 404, "{path}");
         assert_eq!(problem.header("content-type"), "application/problem+json");
         let problem = problem.json();

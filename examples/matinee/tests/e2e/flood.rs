@@ -1,4 +1,4 @@
-//! Many come at once, and nobody else is kept out by it.
+//! A flood of requests does not keep others out.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpStream};
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use larder_test::server::RedisOptions;
 
+use crate::app::App;
 use crate::corpus::wire;
-use crate::house::House;
 use crate::plan::Plan;
 use crate::visitor::{ADA, Visitor};
 
@@ -17,7 +17,7 @@ use crate::visitor::{ADA, Visitor};
 const ADDRESSES: usize = 3_000;
 /// From how many sides at once.
 const SIDES: usize = 8;
-/// More than any answer takes.
+/// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn addresses() -> usize {
@@ -46,36 +46,36 @@ fn a_flood_of_addresses_in_memory_keeps_nobody_from_signing_in() {
 }
 
 fn assert_nobody_is_kept_out(plan: Plan, page: fn(usize) -> String) {
-    let house = plan
+    let app = plan
         .with("TRUSTED_PROXIES", "127.0.0.1")
         .with("SIGN_IN_LIMIT", "5/15minutes")
         .alone()
         .open();
     let each = addresses() / SIDES;
     thread::scope(|scope| {
-        let house = &house;
+        let app = &app;
         let sides: Vec<_> = (0..SIDES)
-            .map(|side| scope.spawn(move || flood(house, page, side * each, each)))
+            .map(|side| scope.spawn(move || flood(app, page, side * each, each)))
             .collect();
         let mut times = 0;
         while !sides.iter().all(|side| side.is_finished()) {
             times += 1;
-            assert_signs_in(house, times, "during the flood");
+            assert_signs_in(app, times, "during the flood");
             thread::sleep(Duration::from_millis(500));
         }
         for side in sides {
             side.join().unwrap();
         }
     });
-    assert_signs_in(&house, 0, "after the flood");
+    assert_signs_in(&app, 0, "after the flood");
 }
 
-/// Somebody signs in at every door, from another address each time.
-fn assert_signs_in(house: &House, time: u32, when: &str) {
+/// Somebody signs in at every server, from another address each time.
+fn assert_signs_in(app: &App, time: u32, when: &str) {
     let address = Ipv4Addr::from_bits(0x0a00_0000 + time);
-    for door in house.doors() {
+    for server in app.servers() {
         let visitor = Visitor::forwarded(address.to_string());
-        let answer = visitor.try_sign_in(door, ADA.email, ADA.password);
+        let answer = visitor.try_sign_in(server, ADA.email, ADA.password);
         assert_eq!(answer.status, 303, "{when}: {answer:?}");
     }
 }
@@ -96,9 +96,9 @@ fn another_page(number: usize) -> String {
 }
 
 /// Requests from as many addresses.
-fn flood(house: &House, page: fn(usize) -> String, from: usize, many: usize) {
-    let door = &house.doors()[from % house.doors().len()];
-    let mut stream = TcpStream::connect(door.address()).unwrap();
+fn flood(app: &App, page: fn(usize) -> String, from: usize, many: usize) {
+    let server = &app.servers()[from % app.servers().len()];
+    let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_nodelay(true).unwrap();
     for number in from..from + many {
@@ -125,10 +125,10 @@ fn hundreds_of_sign_ins_leave_the_memory_of_the_process_as_it_was() {
     const SIGN_INS: usize = 400;
     const AT_ONCE: usize = 16;
     const MORE: u64 = 100 * 1024 * 1024;
-    let house = Plan::memory().alone().open();
-    let before = house.first().resident();
+    let app = Plan::memory().alone().open();
+    let before = app.first().resident();
     let sign_in = |number: usize| {
-        let answer = Visitor::new().try_sign_in(house.first(), ADA.email, ADA.password);
+        let answer = Visitor::new().try_sign_in(app.first(), ADA.email, ADA.password);
         // A busy machine sends some away to come again, which is as it should be.
         let status = answer.status.as_u16();
         assert!(matches!(status, 303 | 503), "{number}: {answer:?}");
@@ -143,7 +143,7 @@ fn hundreds_of_sign_ins_leave_the_memory_of_the_process_as_it_was() {
             .collect();
         sides.into_iter().map(|side| side.join().unwrap()).sum()
     });
-    let after = house.first().resident();
+    let after = app.first().resident();
     println!("{signed_in} sign-ins: from {before} to {after} bytes");
     assert!(signed_in > SIGN_INS / 2, "{signed_in}");
     assert!(after < before + MORE, "from {before} to {after} bytes");

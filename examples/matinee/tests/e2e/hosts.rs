@@ -1,22 +1,22 @@
-//! A house that has a name answers by that one.
+//! An app with a public URL answers for its host.
 
 use std::io::Write as _;
 use std::net::TcpStream;
 
 use larder_test::server::Reply;
 
+use crate::app::App;
 use crate::corpus::wire;
-use crate::house::House;
 use crate::plan::Plan;
 use crate::visitor::Visitor;
 
 on_both_backends! {
-    a_house_with_a_public_url_keeps_no_page_for_another_host,
+    an_app_with_a_public_url_keeps_no_page_for_another_host,
     a_page_is_kept_once_whatever_scheme_a_request_line_names,
 }
 
-fn a_house_with_a_public_url_keeps_no_page_for_another_host(plan: Plan) {
-    let mut house = plan
+fn an_app_with_a_public_url_keeps_no_page_for_another_host(plan: Plan) {
+    let mut app = plan
         .with("PUBLIC_URL", "https://tickets.example")
         .with("ALLOWED_HOSTS", "inside:3000")
         .open();
@@ -28,27 +28,27 @@ fn a_house_with_a_public_url_keeps_no_page_for_another_host(plan: Plan) {
     ] {
         for path in ["/", "/films/7", "/sign-in", "/showings/1", "/api/films/7"] {
             let stranger = Visitor::with_a_browser().with("host", host);
-            let answer = stranger.get(house.first(), path);
+            let answer = stranger.get(app.first(), path);
             assert_eq!(answer.status, 421, "{host} {path}");
             assert_eq!(answer.header("cache-status"), "", "{host} {path}");
             assert_eq!(answer.header("ratelimit"), "", "{host} {path}");
             assert_eq!(answer.header("set-cookie"), "", "{host} {path}");
         }
-        // Who looks after the house may ask by any name.
+        // Who looks after the app may ask by any name.
         let operator = Visitor::new().with("host", host);
-        assert_eq!(operator.get(house.first(), "/readyz").status, 200);
+        assert_eq!(operator.get(app.first(), "/readyz").status, 200);
     }
-    assert_eq!(pages_kept(&mut house), 0);
+    assert_eq!(pages_kept(&mut app), 0);
     for host in ["tickets.example", "TICKETS.example:443", "inside:3000"] {
         let visitor = Visitor::new().with("host", host);
-        assert_eq!(visitor.get(house.first(), "/films/7").status, 200, "{host}");
+        assert_eq!(visitor.get(app.first(), "/films/7").status, 200, "{host}");
     }
-    assert!(pages_kept(&mut house) > 0 || !house.shares_a_store());
+    assert!(pages_kept(&mut app) > 0 || !app.shares_a_store());
 }
 
 fn a_page_is_kept_once_whatever_scheme_a_request_line_names(plan: Plan) {
-    let house = plan.alone().open();
-    let mut stream = TcpStream::connect(house.first().address()).unwrap();
+    let app = plan.alone().open();
+    let mut stream = TcpStream::connect(app.first().address()).unwrap();
     let mut how = |target: &str| {
         let request = format!("GET {target} HTTP/1.1\r\nHost: matinee.example\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
@@ -64,18 +64,18 @@ fn a_page_is_kept_once_whatever_scheme_a_request_line_names(plan: Plan) {
 }
 
 #[test]
-fn a_house_in_production_without_a_name_says_so() {
-    let house = Plan::memory().with("APP_ENV", "production").open();
+fn an_app_in_production_without_a_public_url_says_so() {
+    let app = Plan::memory().with("APP_ENV", "production").open();
     let warned = ["WARN", "every Host is answered", "set PUBLIC_URL="];
-    house.first().wait_for_log(&warned);
+    app.first().wait_for_log(&warned);
 }
 
 /// How many keys of pages the store has, where it can be asked.
-fn pages_kept(house: &mut House) -> usize {
-    if !house.shares_a_store() {
+fn pages_kept(app: &mut App) -> usize {
+    if !app.shares_a_store() {
         return 0;
     }
-    let mut redis = house.redis().connect().unwrap();
+    let mut redis = app.redis().connect().unwrap();
     let Reply::Array(keys) = redis.call(&["KEYS", "*response*"]).unwrap() else {
         panic!("no keys");
     };

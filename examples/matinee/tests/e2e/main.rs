@@ -1,16 +1,16 @@
 //! Matinee as its visitors meet it: the real program, as one process on `memory://` and as two that
 //! share a Redis, asked over HTTP.
 //!
-//! A [`House`](house::House) is the app with one door for each process. What is asserted is written
-//! once, for any house, and `on_both_backends!` makes a test of it for each backend.
+//! An [`App`](app::App) is the app with one server or more, a process each. What is asserted is written
+//! once, for any app, and `on_both_backends!` makes a test of it for each backend.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the figures are shown, not asserted")]
 
 #[macro_use]
 mod plan;
-mod door;
-mod house;
+mod app;
+mod server;
 mod visitor;
 
 mod accounts;

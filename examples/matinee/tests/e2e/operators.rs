@@ -1,35 +1,35 @@
-//! What the people who run the house look at.
+//! The pages and log lines for operators.
 
 use crate::plan::Plan;
 use crate::visitor::Visitor;
 
 on_both_backends! {
     the_first_line_tells_the_address_and_the_store,
-    a_house_that_is_well_says_so,
+    a_healthy_app_says_so,
     the_metrics_hold_the_counters_of_larder,
     a_request_keeps_its_id_only_where_it_looks_like_one,
 }
 
 fn the_first_line_tells_the_address_and_the_store(plan: Plan) {
-    let mut house = plan.open();
-    let store = if house.shares_a_store() {
-        format!("store={}", house.redis().url())
+    let mut app = plan.open();
+    let store = if app.shares_a_store() {
+        format!("store={}", app.redis().url())
     } else {
         "store=memory://".to_owned()
     };
-    for door in house.doors() {
-        let line = door.opening_line();
-        assert!(line.contains(&format!("address=http://{}", door.address())));
+    for server in app.servers() {
+        let line = server.opening_line();
+        assert!(line.contains(&format!("address=http://{}", server.address())));
         assert!(line.contains(&store), "{line}");
     }
 }
 
-fn a_house_that_is_well_says_so(plan: Plan) {
-    let house = plan.open();
-    let alive = house.get("/healthz");
+fn a_healthy_app_says_so(plan: Plan) {
+    let app = plan.open();
+    let alive = app.get("/healthz");
     assert_eq!((alive.status.as_u16(), &*alive.body), (200, "alive\n"));
 
-    let ready = house.get("/readyz");
+    let ready = app.get("/readyz");
     assert_eq!(ready.status, 200);
     let ready = ready.json();
     assert_eq!(ready["status"], "ready");
@@ -42,11 +42,11 @@ fn a_house_that_is_well_says_so(plan: Plan) {
 }
 
 fn the_metrics_hold_the_counters_of_larder(plan: Plan) {
-    let house = plan.open();
+    let app = plan.open();
     for path in ["/films/1", "/films/1", "/api/films/1", "/api/films"] {
-        assert_eq!(house.get(path).status, 200);
+        assert_eq!(app.get(path).status, 200);
     }
-    let metrics = house.get("/metrics");
+    let metrics = app.get("/metrics");
     assert_eq!(metrics.status, 200);
     assert!(metrics.header("content-type").starts_with("text/plain"));
     for (name, labels, value) in [
@@ -74,14 +74,14 @@ fn the_metrics_hold_the_counters_of_larder(plan: Plan) {
         assert_eq!(metrics.metric(name, labels), value, "{name} {labels:?}");
     }
     let told = metrics.body.contains("larder_redis_");
-    assert_eq!(told, house.shares_a_store(), "{}", metrics.body);
+    assert_eq!(told, app.shares_a_store(), "{}", metrics.body);
 }
 
 fn a_request_keeps_its_id_only_where_it_looks_like_one(plan: Plan) {
-    let house = plan.open();
+    let app = plan.open();
     let id_of = |id: &str| {
         let visitor = Visitor::new().with("x-request-id", id);
-        let answer = visitor.get(house.first(), "/healthz");
+        let answer = visitor.get(app.first(), "/healthz");
         answer.header("x-request-id").to_owned()
     };
     assert_eq!(id_of("proxy-1"), "proxy-1");

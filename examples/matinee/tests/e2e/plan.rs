@@ -1,10 +1,10 @@
-//! What kind of house a test needs.
+//! The app that a test needs.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use larder_test::server::RedisServer;
 
-use crate::house::House;
+use crate::app::App;
 
 /// Makes two tests of each function that takes a [`Plan`]: one on each backend.
 macro_rules! on_both_backends {
@@ -18,15 +18,15 @@ macro_rules! on_both_backends {
     };
 }
 
-/// How a house is built: on which backend, and with which settings.
+/// How an app is built: on which backend, and with which settings.
 pub(crate) struct Plan {
-    pub(crate) doors: usize,
+    pub(crate) servers: usize,
     pub(crate) redis: Option<RedisServer>,
     pub(crate) settings: Vec<(&'static str, String)>,
     needs: Needs,
 }
 
-/// What a test needs of the other tests.
+/// How much a test bears of others beside it.
 #[derive(Clone, Copy)]
 enum Needs {
     Nothing,
@@ -38,7 +38,7 @@ enum Needs {
 /// would come, as they should, but not from where that test says.
 static QUIET: RwLock<()> = RwLock::new(());
 
-/// Keeps other houses from disturbing this one, or from being disturbed by it.
+/// Keeps apps of other tests and this one from disturbing each other.
 pub(crate) enum Turn {
     AnyTime,
     Together {
@@ -65,25 +65,25 @@ impl Plan {
         Self::new(2, Some(redis))
     }
 
-    fn new(doors: usize, redis: Option<RedisServer>) -> Self {
+    fn new(servers: usize, redis: Option<RedisServer>) -> Self {
         // Only a test about a limit runs into it.
         let settings = ["RATE_LIMIT", "SIGN_IN_LIMIT"];
         let settings = settings.map(|limit| (limit, "100000/second".to_owned()));
         Self {
-            doors,
+            servers,
             redis,
             settings: settings.into(),
             needs: Needs::Quiet,
         }
     }
 
-    /// Waits until no other house is open, and lets none open meanwhile.
+    /// Waits until no other app is running, and lets none start meanwhile.
     pub(crate) fn alone(mut self) -> Self {
         self.needs = Needs::Solitude;
         self
     }
 
-    /// Opens whatever else goes on.
+    /// Starts regardless of other tests.
     pub(crate) fn unminding(mut self) -> Self {
         self.needs = Needs::Nothing;
         self
@@ -95,8 +95,8 @@ impl Plan {
         self
     }
 
-    /// Opens every door, all at once, on a database that is not there yet.
-    pub(crate) fn open(self) -> House {
+    /// Starts every server at once, on a database that does not exist yet.
+    pub(crate) fn open(self) -> App {
         // A test that failed has harmed nobody else.
         let turn = match self.needs {
             Needs::Nothing => Turn::AnyTime,
@@ -107,6 +107,6 @@ impl Plan {
                 _guard: QUIET.write().unwrap_or_else(PoisonError::into_inner),
             },
         };
-        House::open(self, turn)
+        App::open(self, turn)
     }
 }

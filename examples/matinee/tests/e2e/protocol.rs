@@ -1,4 +1,4 @@
-//! What goes over the wire, and when.
+//! The bytes on the wire, and their timing.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::corpus::wire;
-use crate::door::Door;
 use crate::plan::Plan;
+use crate::server::Server;
 
 on_both_backends! {
     a_page_that_is_made_anew_comes_without_a_pause_between_its_head_and_its_body,
@@ -15,14 +15,14 @@ on_both_backends! {
     http_2_is_spoken_without_tls,
 }
 
-/// More than any answer takes.
+/// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A client puts off an acknowledgement for 40 ms, which is how long the rest of a page waits for it where
 /// `TCP_NODELAY` is not set.
 const PAUSE: Duration = Duration::from_millis(30);
 
-fn connect(door: &Door) -> TcpStream {
-    let stream = TcpStream::connect(door.address()).unwrap();
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
@@ -35,8 +35,8 @@ fn pause(stream: &mut TcpStream, path: &str) -> Duration {
 }
 
 fn a_page_that_is_made_anew_comes_without_a_pause_between_its_head_and_its_body(plan: Plan) {
-    let house = plan.alone().open();
-    let mut stream = connect(house.first());
+    let app = plan.alone().open();
+    let mut stream = connect(app.first());
     // A new connection is acknowledged at once for a while.
     let mut pauses: Vec<_> = (1..=60)
         .map(|film| pause(&mut stream, &format!("/films/{film}")))
@@ -48,8 +48,8 @@ fn a_page_that_is_made_anew_comes_without_a_pause_between_its_head_and_its_body(
 }
 
 fn a_form_that_comes_too_slowly_is_a_408_and_no_failure_of_ours(plan: Plan) {
-    let mut house = plan.open();
-    let mut stream = connect(house.first());
+    let mut app = plan.open();
+    let mut stream = connect(app.first());
     let begun = "POST /sign-in HTTP/1.1\r\nHost: matinee.example\r\nContent-Length: 100\r\n\
                  Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=";
     stream.write_all(begun.as_bytes()).unwrap();
@@ -58,17 +58,17 @@ fn a_form_that_comes_too_slowly_is_a_408_and_no_failure_of_ours(plan: Plan) {
     let answer = String::from_utf8(answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("took too long to arrive"), "{answer}");
-    for door in house.take_doors() {
-        door.terminate();
-        let log = door.end(PATIENCE).log;
+    for server in app.take_servers() {
+        server.terminate();
+        let log = server.end(PATIENCE).log;
         let errors: Vec<_> = log.iter().filter(|line| line.contains("ERROR")).collect();
         assert!(errors.is_empty(), "{errors:?}");
     }
 }
 
 fn http_2_is_spoken_without_tls(plan: Plan) {
-    let house = plan.open();
-    let mut stream = connect(house.first());
+    let app = plan.open();
+    let mut stream = connect(app.first());
     // The preface of a client, and its empty SETTINGS (RFC 9113, section 3.4).
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     stream.write_all(preface).unwrap();

@@ -1,18 +1,18 @@
-//! A process that was killed, and comes back.
+//! Processes that are killed and start again.
 
 use crate::plan::Plan;
 
 on_both_backends! {
-    a_house_whose_processes_were_killed_opens_again_on_what_it_had,
+    an_app_whose_processes_were_killed_starts_again_with_what_it_had,
 }
 
-fn a_house_whose_processes_were_killed_opens_again_on_what_it_had(plan: Plan) {
-    let mut house = plan.open();
-    let before = house.get("/api/films/5").json();
-    house.crash_and_reopen();
-    for door in house.doors() {
-        let answer = crate::visitor::Visitor::new().get(door, "/api/films/5");
-        let kept = if house.shares_a_store() {
+fn an_app_whose_processes_were_killed_starts_again_with_what_it_had(plan: Plan) {
+    let mut app = plan.open();
+    let before = app.get("/api/films/5").json();
+    app.crash_and_reopen();
+    for server in app.servers() {
+        let answer = crate::visitor::Visitor::new().get(server, "/api/films/5");
+        let kept = if app.shares_a_store() {
             "hit far"
         } else {
             "miss loaded"

@@ -1,4 +1,4 @@
-//! A house that cannot open says why in one line, and how to mend it.
+//! An app that cannot start says why in one line, and how to fix it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use larder_test::server::{RedisOptions, Sandbox};
 
-use crate::door::program;
+use crate::server::program;
 
 /// Far more than it takes to give up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -78,7 +78,7 @@ fn a_wrong_password_stops_the_start() {
 }
 
 #[test]
-fn an_address_that_is_none_stops_the_start() {
+fn an_invalid_address_stops_the_start() {
     for listen in ["localhost", "127.0.0.1", "127.0.0.1:99999", ":3000"] {
         let line = complaint(&[("LISTEN", listen)]);
         assert_says(&line, &["LISTEN", listen, "LISTEN=127.0.0.1:3000"]);
@@ -97,7 +97,7 @@ fn a_port_that_is_taken_stops_the_start() {
 }
 
 #[test]
-fn a_database_that_cannot_be_had_stops_the_start() {
+fn a_database_that_cannot_be_opened_stops_the_start() {
     let line = complaint(&[("DATABASE_URL", "postgres://u:hush@db/films")]);
     assert_says(&line, &["DATABASE_URL", "set DATABASE_URL=sqlite://"]);
 
@@ -125,7 +125,7 @@ fn a_database_that_cannot_be_had_stops_the_start() {
 }
 
 #[test]
-fn every_other_setting_without_a_meaning_stops_the_start() {
+fn every_other_invalid_setting_stops_the_start() {
     for (name, value) in [
         ("RATE_LIMIT", "plenty"),
         ("RATE_LIMIT", "0/minute"),
@@ -143,7 +143,7 @@ fn every_other_setting_without_a_meaning_stops_the_start() {
 }
 
 #[test]
-fn settings_that_would_leave_the_house_open_stop_the_start() {
+fn settings_that_are_not_safe_stop_the_start() {
     let public = |environment, url| complaint(&[("APP_ENV", environment), ("PUBLIC_URL", url)]);
     for environment in ["production", "staging"] {
         let line = public(environment, "http://tickets.example");

@@ -11,7 +11,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 #[derive(Clone)]
 pub(super) struct Hasher {
     argon2: Argon2<'static>,
-    /// As many as have ever hashed at once.
+    /// As many blocks of memory as hashes that ever ran at once.
     idle: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
@@ -35,11 +35,11 @@ impl Hasher {
         Ok(hash.to_string())
     }
 
-    /// Whether this is the password of the hash.
+    /// Returns whether this is the password of the hash.
     ///
     /// # Errors
     ///
-    /// When the hash cannot be read, or asks for more memory than a new one would.
+    /// Fails if the hash is malformed, or asks for more memory than a new one would.
     pub(super) fn matches(&self, password: &str, hash: &str) -> Result<bool> {
         let hash = PasswordHash::new(hash)?;
         let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {

@@ -3,8 +3,7 @@ use std::sync::Arc;
 
 use larder::store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::record::{Hold, HoldsRecord, alive, write};
-use super::wire;
+use super::record::{Hold, HoldsRecord, alive, parse_seat, write};
 use crate::seats::Seat;
 
 /// Holds seats for a visitor, all of them or none. What is the visitor's already stays so until its
@@ -12,21 +11,21 @@ use crate::seats::Seat;
 #[derive(Clone, Debug)]
 pub(super) struct HoldSeats {
     pub(super) holder: Arc<str>,
-    /// For how long, in microseconds.
+    /// The length of the hold, in microseconds.
     pub(super) span: i64,
     /// How many seats one visitor may hold.
     pub(super) cap: i64,
     pub(super) seats: BTreeSet<Seat>,
 }
 
-/// What became of seats that a visitor wants.
+/// The outcome of a request to hold seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// All of them are the visitor's.
+    /// The visitor holds all of them.
     Yours,
     /// Somebody else holds these; nothing changed.
     Taken(Vec<Seat>),
-    /// The visitor would hold more seats than one may; nothing changed.
+    /// The visitor would hold too many seats; nothing changed.
     TooMany,
 }
 
@@ -74,7 +73,7 @@ impl Program for HoldSeats {
         Ok(match list.next().unwrap_or(Wire::Nil).int()? {
             0 => Held::Yours,
             1 => Held::Taken(
-                list.map(|seat| wire::seat(&seat.bytes()?))
+                list.map(|seat| parse_seat(&seat.bytes()?))
                     .collect::<Result<_>>()?,
             ),
             2 => Held::TooMany,

@@ -3,8 +3,7 @@ use std::sync::Arc;
 
 use larder::store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
 
-use super::record::{HoldsRecord, alive};
-use super::wire;
+use super::record::{HoldsRecord, alive, parse_seat};
 use crate::seats::Seat;
 
 /// Reads which seats are held. It changes nothing.
@@ -15,7 +14,7 @@ pub(super) struct ReadHolds;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeldSeat {
     pub(crate) holder: Arc<str>,
-    /// For how long yet, in microseconds.
+    /// The time left, in microseconds.
     pub(crate) left: i64,
 }
 
@@ -45,7 +44,7 @@ impl Program for ReadHolds {
             let holder = String::from_utf8(holder.bytes()?.into());
             let holder = holder.map_err(|_| Wire::unexpected("a holder"))?.into();
             let left = left.int()?;
-            held.insert(wire::seat(&seat.bytes()?)?, HeldSeat { holder, left });
+            held.insert(parse_seat(&seat.bytes()?)?, HeldSeat { holder, left });
         }
         Ok(held)
     }

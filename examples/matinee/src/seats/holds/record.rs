@@ -35,12 +35,18 @@ pub(super) fn alive(record: &Slot<'_, HoldsRecord>, now: i64) -> BTreeMap<Seat, 
     alive.map(|(&seat, hold)| (seat, hold.clone())).collect()
 }
 
-/// Makes `seats` all that is held. The record is of use until its last hold ends.
+/// Replaces the holds. The record lives until the last hold ends.
 pub(super) fn write(record: &mut Slot<'_, HoldsRecord>, seats: BTreeMap<Seat, Hold>, now: i64) {
     match seats.values().map(|hold| hold.until).max() {
         Some(last) => record.put(HoldsRecord { seats }, Ttl::covering_micros(last - now)),
         None => record.remove(),
     }
+}
+
+/// Reads a seat that a script has answered.
+pub(super) fn parse_seat(text: &[u8]) -> Result<Seat> {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    text.parse().map_err(|_| Wire::unexpected("a seat"))
 }
 
 /// Shows each hold and its end in microseconds, for people and tools.
@@ -69,7 +75,7 @@ impl Program for InspectHolds {
         let mut seats: Vec<_> = shown
             .fields()
             .iter()
-            .map(|(seat, hold)| (super::wire::seat(seat.as_bytes()), seat, hold))
+            .map(|(seat, hold)| (parse_seat(seat.as_bytes()), seat, hold))
             .map(|(at, seat, hold)| at.map(|at| (at, seat, hold)))
             .collect::<Result<_>>()?;
         seats.sort_unstable();

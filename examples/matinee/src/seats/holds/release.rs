@@ -6,7 +6,7 @@ use larder::store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire
 use super::record::{HoldsRecord, alive, write};
 use crate::seats::Seat;
 
-/// Gives seats back that a visitor holds; those of others stay theirs.
+/// Gives back seats that a visitor holds, and leaves those of others.
 #[derive(Clone, Debug)]
 pub(super) struct ReleaseSeats {
     pub(super) holder: Arc<str>,

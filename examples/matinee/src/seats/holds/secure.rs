@@ -11,7 +11,7 @@ use crate::seats::Seat;
 #[derive(Clone, Debug)]
 pub(super) struct SecureSeats {
     pub(super) holder: Arc<str>,
-    /// For how long at least, in microseconds.
+    /// The shortest time to hold them, in microseconds.
     pub(super) span: i64,
     pub(super) seats: BTreeSet<Seat>,
 }

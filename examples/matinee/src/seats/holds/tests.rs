@@ -1,4 +1,4 @@
-//! What holds promise, on both stores, by a clock that the test moves.
+//! The guarantees of holds, on both stores, by a clock that the test moves.
 
 use larder::moka::MokaStore;
 use larder::redis::RedisStore;
@@ -71,7 +71,7 @@ on_both_stores! {
     nobody_holds_more_than_eight_seats_of_a_showing,
     asking_again_does_not_prolong_a_hold,
     a_hold_is_given_back_by_nobody_but_its_holder,
-    a_booking_has_a_moment_that_nobody_can_take_away,
+    a_booking_in_progress_keeps_its_seats,
 }
 
 mod scenes {
@@ -139,7 +139,7 @@ mod scenes {
         assert_eq!(scene.held().await, ["A2 ada"]);
     }
 
-    pub(super) async fn a_booking_has_a_moment_that_nobody_can_take_away(scene: Scene) {
+    pub(super) async fn a_booking_in_progress_keeps_its_seats(scene: Scene) {
         assert_eq!(scene.hold("ada", &["A1"]).await, Held::Yours);
         scene.clock.advance_micros(FIVE_MINUTES - 1);
         assert!(scene.secure("ada", &["A1"]).await);

@@ -1,4 +1,4 @@
-//! Holds the Lua of each program against its Rust, on the edges of deadlines.
+//! Compares the Lua and the Rust of each program, at the edges of deadlines.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ async fn pair(server: &RedisServer) -> Pair {
     }
 }
 
-/// A step after which the clock is led to these ends of holds.
+/// A step, and the ends of holds to which the clock is moved after it.
 fn ending<P>(program: P, spans: &[i64]) -> Box<dyn Step>
 where
     P: Program + Debug + 'static,
@@ -84,7 +84,7 @@ async fn the_programs_on_holds_do_the_same_in_lua_and_in_rust() {
     }
 }
 
-/// Runs the traces with one change in one script, and tells whether any of them saw it.
+/// Runs the traces with one change in one script, and returns whether any trace noticed.
 async fn is_caught(
     server: &RedisServer,
     script: &'static Script,

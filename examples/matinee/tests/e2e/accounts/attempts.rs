@@ -4,42 +4,42 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::house::House;
+use crate::app::App;
 use crate::plan::Plan;
 use crate::visitor::{ADA, Answer, GRACE, Visitor};
 
 on_both_backends! {
     the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again,
     right_passwords_are_not_counted,
-    an_account_is_limited_from_whatever_address,
-    an_address_is_limited_for_whatever_account,
-    of_many_guesses_at_once_five_are_looked_at,
-    what_is_no_guess_is_not_counted,
+    an_account_is_limited_across_all_addresses,
+    an_address_is_limited_across_all_accounts,
+    of_many_guesses_at_once_five_are_checked,
+    a_request_that_is_not_a_guess_is_not_counted,
     a_right_password_is_not_counted_where_its_visitor_hangs_up,
 }
 
-fn five(plan: Plan) -> House {
+fn five(plan: Plan) -> App {
     plan.with("SIGN_IN_LIMIT", "5/15 minutes")
         .with("TRUSTED_PROXIES", "127.0.0.1")
         .open()
 }
 
-/// A guess from an address, at the one door or the other.
-fn guess(house: &House, number: usize, address: &str, email: &str, password: &str) -> Answer {
-    let door = &house.doors()[number % house.doors().len()];
+/// Tries a password from an address, on one server or the other.
+fn guess(app: &App, number: usize, address: &str, email: &str, password: &str) -> Answer {
+    let server = &app.servers()[number % app.servers().len()];
     let visitor = Visitor::forwarded(address).with("accept", "text/html");
-    visitor.try_sign_in(door, email, password)
+    visitor.try_sign_in(server, email, password)
 }
 
 fn the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again(plan: Plan) {
-    let house = five(plan);
+    let app = five(plan);
     for number in 0..5 {
-        let answer = guess(&house, number, "203.0.113.7", ADA.email, "wrong");
+        let answer = guess(&app, number, "203.0.113.7", ADA.email, "wrong");
         assert_eq!(answer.status, 401, "attempt {number}");
     }
     // The right one is not looked at either: its answer would tell it from the wrong ones.
     for (number, password) in [(5, "wrong"), (6, ADA.password)] {
-        let answer = guess(&house, number, "203.0.113.7", ADA.email, password);
+        let answer = guess(&app, number, "203.0.113.7", ADA.email, password);
         assert_eq!(answer.status, 429);
         assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
         assert_eq!(answer.header("set-cookie"), "");
@@ -50,7 +50,7 @@ fn the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again(pl
             "{}",
             answer.body
         );
-        let when = format!("Please come again in {} minutes.", seconds.div_ceil(60));
+        let when = format!("Please try again in {} minutes.", seconds.div_ceil(60));
         assert!(
             answer.body.contains(&when),
             "no {when:?} in {}",
@@ -59,7 +59,7 @@ fn the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again(pl
     }
     // A program gets the same as problem details.
     let program = Visitor::forwarded("203.0.113.7").with("accept", "application/json");
-    let answer = program.try_sign_in(house.first(), ADA.email, "wrong");
+    let answer = program.try_sign_in(app.first(), ADA.email, "wrong");
     assert_eq!(
         (answer.status.as_u16(), answer.json()["status"].as_u64()),
         (429, Some(429))
@@ -67,9 +67,9 @@ fn the_sixth_wrong_password_is_refused_by_a_page_that_says_when_to_come_again(pl
 }
 
 fn right_passwords_are_not_counted(plan: Plan) {
-    let house = five(plan);
+    let app = five(plan);
     let ask = |number, password, status| {
-        let answer = guess(&house, number, "203.0.113.7", ADA.email, password);
+        let answer = guess(&app, number, "203.0.113.7", ADA.email, password);
         assert_eq!(answer.status, status, "{number}");
     };
     for number in 0..12 {
@@ -85,53 +85,50 @@ fn right_passwords_are_not_counted(plan: Plan) {
     ask(1, ADA.password, 429);
 }
 
-fn an_account_is_limited_from_whatever_address(plan: Plan) {
-    let house = five(plan);
+fn an_account_is_limited_across_all_addresses(plan: Plan) {
+    let app = five(plan);
     for email in [ADA.email, "nobody@matinee.example"] {
         for number in 0..5 {
             let address = format!("203.0.113.{number}");
-            assert_eq!(guess(&house, number, &address, email, "wrong").status, 401);
+            assert_eq!(guess(&app, number, &address, email, "wrong").status, 401);
         }
         // Whether there is such an account makes no difference, nor how it is written.
         let email = email.to_uppercase();
-        assert_eq!(
-            guess(&house, 5, "198.51.100.7", &email, "wrong").status,
-            429
-        );
+        assert_eq!(guess(&app, 5, "198.51.100.7", &email, "wrong").status, 429);
     }
     // Nobody else is concerned.
     assert_eq!(
-        guess(&house, 6, "198.51.100.7", GRACE.email, GRACE.password).status,
+        guess(&app, 6, "198.51.100.7", GRACE.email, GRACE.password).status,
         303
     );
 }
 
-fn an_address_is_limited_for_whatever_account(plan: Plan) {
-    let house = five(plan);
+fn an_address_is_limited_across_all_accounts(plan: Plan) {
+    let app = five(plan);
     for number in 0..5 {
         let email = format!("visitor-{number}@matinee.example");
         assert_eq!(
-            guess(&house, number, "203.0.113.7", &email, "wrong").status,
+            guess(&app, number, "203.0.113.7", &email, "wrong").status,
             401
         );
     }
     assert_eq!(
-        guess(&house, 5, "203.0.113.7", ADA.email, ADA.password).status,
+        guess(&app, 5, "203.0.113.7", ADA.email, ADA.password).status,
         429
     );
     // The account is not, from elsewhere.
     assert_eq!(
-        guess(&house, 6, "203.0.113.8", ADA.email, ADA.password).status,
+        guess(&app, 6, "203.0.113.8", ADA.email, ADA.password).status,
         303
     );
 }
 
-fn of_many_guesses_at_once_five_are_looked_at(plan: Plan) {
+fn of_many_guesses_at_once_five_are_checked(plan: Plan) {
     let plan = plan.with("SIGN_IN_LIMIT", "5/15 minutes");
-    let house = plan.alone().open();
-    let answers = house.crowd(60, |visitor, door, _| {
+    let app = plan.alone().open();
+    let answers = app.crowd(60, |visitor, server, _| {
         visitor
-            .try_sign_in(door, ADA.email, "wrong")
+            .try_sign_in(server, ADA.email, "wrong")
             .status
             .as_u16()
     });
@@ -145,33 +142,33 @@ fn of_many_guesses_at_once_five_are_looked_at(plan: Plan) {
     );
 }
 
-fn what_is_no_guess_is_not_counted(plan: Plan) {
-    let house = five(plan);
+fn a_request_that_is_not_a_guess_is_not_counted(plan: Plan) {
+    let app = five(plan);
     for _ in 0..10 {
         let visitor = Visitor::forwarded("203.0.113.7");
-        let half = visitor.post(house.first(), "/sign-in", &[("email", ADA.email)]);
+        let half = visitor.post(app.first(), "/sign-in", &[("email", ADA.email)]);
         assert!(
             half.status.is_client_error() && half.status != 429,
             "{half:?}"
         );
         let forged = Visitor::forwarded("203.0.113.7").with("sec-fetch-site", "cross-site");
         assert_eq!(
-            forged.try_sign_in(house.first(), ADA.email, "wrong").status,
+            forged.try_sign_in(app.first(), ADA.email, "wrong").status,
             403
         );
         // Who looks at the form tries nothing.
-        assert_eq!(visitor.get(house.first(), "/sign-in").status, 200);
+        assert_eq!(visitor.get(app.first(), "/sign-in").status, 200);
     }
     for number in 0..5 {
         assert_eq!(
-            guess(&house, number, "203.0.113.7", ADA.email, "wrong").status,
+            guess(&app, number, "203.0.113.7", ADA.email, "wrong").status,
             401
         );
     }
 }
 
 fn a_right_password_is_not_counted_where_its_visitor_hangs_up(plan: Plan) {
-    let house = five(plan);
+    let app = five(plan);
     let form = format!("email={}&password={}", ADA.email, ADA.password);
     let length = form.len();
     let request = format!(
@@ -179,7 +176,7 @@ fn a_right_password_is_not_counted_where_its_visitor_hangs_up(plan: Plan) {
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
     );
     for _ in 0..5 {
-        let mut stream = TcpStream::connect(house.first().address()).unwrap();
+        let mut stream = TcpStream::connect(app.first().address()).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
         let _ = stream.read_to_end(&mut Vec::new());
@@ -187,7 +184,7 @@ fn a_right_password_is_not_counted_where_its_visitor_hangs_up(plan: Plan) {
     // What was begun takes a moment; an attempt that is counted takes three minutes to come back.
     let until = Instant::now() + Duration::from_secs(60);
     loop {
-        let answer = guess(&house, 0, "192.0.2.1", ADA.email, ADA.password);
+        let answer = guess(&app, 0, "192.0.2.1", ADA.email, ADA.password);
         match answer.status.as_u16() {
             303 => break,
             429 | 503 if Instant::now() < until => {}

@@ -1,8 +1,8 @@
-//! The store fails: pages come, nobody signs in, and nobody is let in as a user.
+//! While the store fails, pages are served and nobody is signed in.
 
 use std::time::{Duration, Instant};
 
-use crate::house::House;
+use crate::app::App;
 use crate::plan::Plan;
 use crate::visitor::{ADA, Visitor};
 
@@ -12,49 +12,49 @@ const WELL_AGAIN: Duration = Duration::from_secs(5);
 
 #[test]
 fn while_redis_is_frozen_pages_come_and_nobody_signs_in_and_then_all_is_as_it_was() {
-    let mut house = Plan::redis().alone().open();
-    let ada = signed_in(&house);
-    house.redis().stop().unwrap();
-    assert_nobody_comes_in(&house, &ada);
-    house.redis().cont().unwrap();
-    assert_well_again(&house);
+    let mut app = Plan::redis().alone().open();
+    let ada = signed_in(&app);
+    app.redis().stop().unwrap();
+    assert_nobody_comes_in(&app, &ada);
+    app.redis().cont().unwrap();
+    assert_well_again(&app);
     // Nobody was signed out by it.
-    assert_eq!(ada.get(house.last(), "/account").status, 200);
+    assert_eq!(ada.get(app.last(), "/account").status, 200);
 }
 
 #[test]
 fn while_redis_is_dead_pages_come_and_nobody_signs_in_and_then_they_sign_in_again() {
-    let mut house = Plan::redis().alone().open();
-    let ada = signed_in(&house);
-    house.redis().kill();
-    assert_nobody_comes_in(&house, &ada);
-    house.redis().restart().unwrap();
-    assert_well_again(&house);
+    let mut app = Plan::redis().alone().open();
+    let ada = signed_in(&app);
+    app.redis().kill();
+    assert_nobody_comes_in(&app, &ada);
+    app.redis().restart().unwrap();
+    assert_well_again(&app);
     // A server that forgets its sessions signs out, and never in.
-    assert_eq!(ada.get(house.last(), "/account").status, 303);
-    ada.sign_in(house.last(), ADA);
-    assert_eq!(ada.get(house.first(), "/account").status, 200);
+    assert_eq!(ada.get(app.last(), "/account").status, 303);
+    ada.sign_in(app.last(), ADA);
+    assert_eq!(ada.get(app.first(), "/account").status, 200);
 }
 
-fn signed_in(house: &House) -> Visitor {
+fn signed_in(app: &App) -> Visitor {
     let ada = Visitor::with_a_browser();
-    ada.sign_in(house.first(), ADA);
-    assert_eq!(ada.get(house.last(), "/account").status, 200);
+    ada.sign_in(app.first(), ADA);
+    assert_eq!(ada.get(app.last(), "/account").status, 200);
     ada
 }
 
-fn assert_nobody_comes_in(house: &House, ada: &Visitor) {
+fn assert_nobody_comes_in(app: &App, ada: &Visitor) {
     let stranger = Visitor::with_a_browser();
-    for door in house.doors() {
+    for server in app.servers() {
         for path in ["/", "/films/7", "/sign-in", "/healthz"] {
             for visitor in [ada, &stranger] {
-                let answer = visitor.get(door, path);
+                let answer = visitor.get(server, path);
                 assert_eq!(answer.status, 200, "{path}");
                 assert!(answer.took <= WORST, "{path}: {:?}", answer.took);
             }
         }
-        let sign_in = |password| stranger.try_sign_in(door, ADA.email, password);
-        let account = ada.get(door, "/account");
+        let sign_in = |password| stranger.try_sign_in(server, ADA.email, password);
+        let account = ada.get(server, "/account");
         for answer in [sign_in(ADA.password), sign_in("wrong"), account] {
             assert_eq!(answer.status, 503, "{}", answer.body);
             assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
@@ -70,10 +70,10 @@ fn assert_nobody_comes_in(house: &House, ada: &Visitor) {
     }
 }
 
-fn assert_well_again(house: &House) {
+fn assert_well_again(app: &App) {
     let since = Instant::now();
-    for door in house.doors() {
-        let sign_in = || Visitor::new().try_sign_in(door, ADA.email, ADA.password);
+    for server in app.servers() {
+        let sign_in = || Visitor::new().try_sign_in(server, ADA.email, ADA.password);
         while sign_in().status != 303 {
             assert!(since.elapsed() < WELL_AGAIN, "nobody signs in again");
         }

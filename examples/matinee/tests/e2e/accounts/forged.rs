@@ -5,14 +5,14 @@ use crate::visitor::{ADA, Visitor};
 
 on_both_backends! {
     a_form_of_another_site_does_nothing,
-    a_form_of_this_house_is_let_in_by_any_browser,
+    a_form_of_this_site_is_accepted_from_any_browser,
     behind_a_proxy_that_rewrites_the_host_the_public_url_counts,
 }
 
 fn a_form_of_another_site_does_nothing(plan: Plan) {
-    let house = plan.open();
+    let app = plan.open();
     let ada = Visitor::with_a_browser();
-    ada.sign_in(house.first(), ADA);
+    ada.sign_in(app.first(), ADA);
     for headers in [
         &[("sec-fetch-site", "cross-site")][..],
         &[("sec-fetch-site", "same-site")],
@@ -40,7 +40,7 @@ fn a_form_of_another_site_does_nothing(plan: Plan) {
         ] {
             let form = [("email", ADA.email), ("password", ADA.password)];
             // A connection on which a form was not read is closed.
-            let answer = forger().post(house.last(), path, &form);
+            let answer = forger().post(app.last(), path, &form);
             assert_eq!(answer.status, 403, "{path} {headers:?}");
             assert!(
                 answer.body.contains("sent from another site"),
@@ -51,17 +51,17 @@ fn a_form_of_another_site_does_nothing(plan: Plan) {
         }
         // A link is followed.
         assert_eq!(
-            forger().get(house.first(), "/account").status,
+            forger().get(app.first(), "/account").status,
             200,
             "{headers:?}"
         );
     }
-    assert_eq!(ada.get(house.first(), "/account").status, 200);
+    assert_eq!(ada.get(app.first(), "/account").status, 200);
 }
 
-fn a_form_of_this_house_is_let_in_by_any_browser(plan: Plan) {
-    let house = plan.open();
-    let own = format!("http://{}", house.first().address());
+fn a_form_of_this_site_is_accepted_from_any_browser(plan: Plan) {
+    let app = plan.open();
+    let own = format!("http://{}", app.first().address());
     for headers in [
         &[("sec-fetch-site", "same-origin")][..],
         &[("sec-fetch-site", "none")],
@@ -73,13 +73,13 @@ fn a_form_of_this_house_is_let_in_by_any_browser(plan: Plan) {
         for (name, value) in headers {
             visitor = visitor.with(name, *value);
         }
-        visitor.sign_in(house.first(), ADA);
-        assert_eq!(visitor.post(house.first(), "/sign-out", &[]).status, 303);
+        visitor.sign_in(app.first(), ADA);
+        assert_eq!(visitor.post(app.first(), "/sign-out", &[]).status, 303);
     }
 }
 
 fn behind_a_proxy_that_rewrites_the_host_the_public_url_counts(plan: Plan) {
-    let house = plan
+    let app = plan
         .with("PUBLIC_URL", "https://tickets.example/")
         .with("ALLOWED_HOSTS", "inside:3000")
         .open();
@@ -87,7 +87,7 @@ fn behind_a_proxy_that_rewrites_the_host_the_public_url_counts(plan: Plan) {
         let visitor = Visitor::new().with("host", "inside:3000");
         let visitor = visitor.with("origin", origin);
         visitor
-            .try_sign_in(house.first(), ADA.email, ADA.password)
+            .try_sign_in(app.first(), ADA.email, ADA.password)
             .status
             .as_u16()
     };

@@ -1,12 +1,12 @@
-//! A house that is not for development.
+//! An app in production.
 
 use crate::plan::Plan;
 use crate::visitor::{ADA, ADMIN, GRACE, Visitor};
 
 on_both_backends! {
     nobody_signs_in_with_what_stands_in_the_documentation,
-    the_admin_of_the_settings_runs_the_house,
-    cookies_are_bound_to_the_house_and_to_https,
+    the_administrator_in_the_settings_can_sign_in,
+    cookies_are_bound_to_the_host_and_to_https,
 }
 
 const EMAIL: &str = "boss@cinema.example";
@@ -18,58 +18,62 @@ fn production(plan: Plan) -> Plan {
         .with("PUBLIC_URL", "https://tickets.example")
 }
 
-/// Somebody who comes by the name of the house, as everybody does.
+/// Somebody who comes by the name of the app, as everybody does.
 fn visitor() -> Visitor {
     Visitor::new().with("host", "tickets.example")
 }
 
 fn nobody_signs_in_with_what_stands_in_the_documentation(plan: Plan) {
     // The demo accounts are in the database, from the days of its development.
-    let mut house = plan.open();
-    Visitor::new().sign_in(house.first(), ADMIN);
-    house.reopen_with("APP_ENV", "production");
-    let form = house.get("/sign-in").body;
+    let mut app = plan.open();
+    Visitor::new().sign_in(app.first(), ADMIN);
+    app.reopen_with("APP_ENV", "production");
+    let form = app.get("/sign-in").body;
     for account in [ADA, GRACE, ADMIN] {
         assert!(!form.contains(account.email) && !form.contains(account.password));
         let visitor = Visitor::new();
-        let answer = visitor.try_sign_in(house.last(), account.email, account.password);
+        let answer = visitor.try_sign_in(app.last(), account.email, account.password);
         assert_eq!(answer.status, 401);
         assert_eq!(visitor.cookies().header(), None);
     }
 }
 
-fn the_admin_of_the_settings_runs_the_house(plan: Plan) {
+fn the_administrator_in_the_settings_can_sign_in(plan: Plan) {
     let plan = production(plan)
         .with("ADMIN_EMAIL", EMAIL)
         .with("ADMIN_PASSWORD", FIRST);
-    let mut house = plan.open();
+    let mut app = plan.open();
     let boss = visitor();
-    assert_eq!(boss.try_sign_in(house.first(), EMAIL, FIRST).status, 303);
-    let page = boss.get(house.last(), "/account");
-    assert!(page.body.contains("You run the house"), "{}", page.body);
+    assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 303);
+    let page = boss.get(app.last(), "/account");
+    assert!(
+        page.body.contains("You manage this cinema"),
+        "{}",
+        page.body
+    );
 
     // A start with the same password leaves all as it is, where sessions outlive the process.
-    let shares_a_store = house.shares_a_store();
-    house.reopen_with("ADMIN_PASSWORD", FIRST);
+    let shares_a_store = app.shares_a_store();
+    app.reopen_with("ADMIN_PASSWORD", FIRST);
     assert_eq!(
-        boss.get(house.first(), "/account").status == 200,
+        boss.get(app.first(), "/account").status == 200,
         shares_a_store
     );
     // With another one, whoever knew the old one is out.
-    house.reopen_with("ADMIN_PASSWORD", SECOND);
-    assert_eq!(boss.get(house.first(), "/account").status, 303);
-    assert_eq!(boss.try_sign_in(house.first(), EMAIL, FIRST).status, 401);
-    assert_eq!(boss.try_sign_in(house.first(), EMAIL, SECOND).status, 303);
+    app.reopen_with("ADMIN_PASSWORD", SECOND);
+    assert_eq!(boss.get(app.first(), "/account").status, 303);
+    assert_eq!(boss.try_sign_in(app.first(), EMAIL, FIRST).status, 401);
+    assert_eq!(boss.try_sign_in(app.first(), EMAIL, SECOND).status, 303);
 }
 
-fn cookies_are_bound_to_the_house_and_to_https(plan: Plan) {
+fn cookies_are_bound_to_the_host_and_to_https(plan: Plan) {
     let plan = production(plan)
         .with("ADMIN_EMAIL", EMAIL)
         .with("ADMIN_PASSWORD", FIRST);
-    let house = plan.open();
+    let app = plan.open();
     let boss = visitor();
-    let answer = boss.try_sign_in(house.first(), EMAIL, FIRST);
-    let out = boss.post(house.first(), "/sign-out", &[]);
+    let answer = boss.try_sign_in(app.first(), EMAIL, FIRST);
+    let out = boss.post(app.first(), "/sign-out", &[]);
     for cookie in [answer.header("set-cookie"), out.header("set-cookie")] {
         assert!(cookie.starts_with("__Host-session="), "{cookie}");
         for attribute in ["; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"] {

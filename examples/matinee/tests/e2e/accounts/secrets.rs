@@ -1,4 +1,4 @@
-//! What no log may hold, however much is logged.
+//! Secrets that no log may contain, at any level.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ on_both_backends! {
 }
 
 fn no_secret_is_in_a_log_that_holds_everything(plan: Plan) {
-    let mut house = plan.with("RUST_LOG", "trace").open();
+    let mut app = plan.with("RUST_LOG", "trace").open();
     let ada = Visitor::new();
-    ada.sign_in(house.first(), ADA);
+    ada.sign_in(app.first(), ADA);
     let first = ada.cookies().header().unwrap();
-    ada.try_sign_in(house.first(), ADA.email, "a-wrong-password");
-    ada.sign_in(house.last(), ADA);
+    ada.try_sign_in(app.first(), ADA.email, "a-wrong-password");
+    ada.sign_in(app.last(), ADA);
     let second = ada.cookies().header().unwrap();
-    ada.get(house.first(), "/account");
+    ada.get(app.first(), "/account");
     ada.post(
-        house.last(),
+        app.last(),
         "/account/revoke",
         &[("device", "no-such-device")],
     );
-    ada.post(house.last(), "/account/revoke-others", &[]);
-    ada.post(house.first(), "/sign-out", &[]);
-    ada.get(house.last(), "/account");
+    ada.post(app.last(), "/account/revoke-others", &[]);
+    ada.post(app.first(), "/sign-out", &[]);
+    ada.get(app.last(), "/account");
 
     let mut secrets = vec![
         ADA.password,
@@ -39,9 +39,9 @@ fn no_secret_is_in_a_log_that_holds_everything(plan: Plan) {
         secrets.extend(token.split('.'));
     }
     let mut is_everything_logged = false;
-    for door in house.take_doors() {
-        door.terminate();
-        for line in door.end(Duration::from_secs(10)).log {
+    for server in app.take_servers() {
+        server.terminate();
+        for line in server.end(Duration::from_secs(10)).log {
             is_everything_logged |= line.contains("TRACE");
             for secret in &secrets {
                 assert!(!line.contains(secret), "{secret:?} is in the log: {line}");

@@ -1,6 +1,6 @@
 /// One thing that somebody tries: what is sent, and what comes of it for the one who sends it.
 ///
-/// In the texts `{host}` is the name of the house that the victims ask for, `{evil}` a name that
+/// In the texts `{host}` is the name of the app that the victims ask for, `{evil}` a name that
 /// only this case knows, `{film}` the page of a film, `{cookie}` the cookie of who is signed
 /// in and `{length}` that of the body. A field ends where a line ends; `{cr}` and `{lf}` are bare.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +86,7 @@ impl Case {
         self.line.starts_with("HEAD ")
     }
 
-    /// Where a victim goes who follows the attacker's link, if that is a path of the house.
+    /// Where a victim goes who follows the attacker's link, if that is a path of the app.
     pub(super) fn link(&self, words: &Words) -> Option<String> {
         let target = self.line.split(' ').nth(1)?;
         let target = words.put_into(target);

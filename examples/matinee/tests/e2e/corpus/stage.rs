@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::case::{Case, Words};
 use super::wire::{self, Reply, Trouble};
-use crate::house::House;
+use crate::app::App;
 use crate::seats;
 use crate::visitor::{ADA, GRACE, Visitor};
 
@@ -54,10 +54,10 @@ pub(crate) struct Finding {
     pub(crate) told: String,
 }
 
-/// A house, everybody in it, and its pages as they were before.
+/// An app, everybody in it, and its pages as they were before.
 pub(crate) struct Stage {
     /// Where everybody goes.
-    doors: Vec<SocketAddr>,
+    servers: Vec<SocketAddr>,
     patience: Duration,
     ada: String,
     grace: String,
@@ -67,28 +67,28 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Two sign in, one with a recognisable name, a ticket and two devices.
-    pub(crate) fn set(house: &House) -> Self {
-        house.execute(&format!(
+    pub(crate) fn set(app: &App) -> Self {
+        app.execute(&format!(
             "UPDATE users SET name = '{CANARY} of Ada', email = '{CANARY}@matinee.example'
              WHERE email = '{}'",
             ADA.email
         ));
         let sign_in = |email: &str, password| {
             let visitor = Visitor::with_a_browser();
-            let answer = visitor.try_sign_in(house.first(), email, password);
+            let answer = visitor.try_sign_in(app.first(), email, password);
             assert_eq!(answer.status, 303, "{answer:?}");
             visitor
         };
         let email = format!("{CANARY}@matinee.example");
         let (ada, elsewhere) = (sign_in(&email, ADA.password), sign_in(&email, ADA.password));
         let grace = sign_in(GRACE.email, GRACE.password);
-        let showing = seats::a_showing(house);
+        let showing = seats::a_showing(app);
         for what in ["hold", "book"] {
-            let answer = seats::ask(&ada, house.first(), &showing, what, &["A1"]);
+            let answer = seats::ask(&ada, app.first(), &showing, what, &["A1"]);
             assert_eq!(answer.status, 303, "{answer:?}");
         }
-        let account = ada.get(house.first(), "/account").body;
-        let tickets = ada.get(house.first(), "/tickets").body;
+        let account = ada.get(app.first(), "/account").body;
+        let tickets = ada.get(app.first(), "/tickets").body;
         let between = |text: &str, mark: &str| {
             let (_, rest) = text.split_once(mark).unwrap();
             rest.split('"').next().unwrap().to_owned()
@@ -105,14 +105,18 @@ impl Stage {
         }
         let cookie = |visitor: &Visitor| visitor.cookies().header().unwrap();
         let mut stage = Self {
-            doors: house.doors().iter().map(|door| door.address()).collect(),
+            servers: app
+                .servers()
+                .iter()
+                .map(|server| server.address())
+                .collect(),
             patience: Duration::from_secs(8),
             ada: cookie(&ada),
             grace: cookie(&grace),
             canaries: canaries.iter().map(|it| it.to_lowercase()).collect(),
             before: Vec::new(),
         };
-        let before = SHARED.map(|page| stage.ask(stage.doors[0], "before.example", page, ""));
+        let before = SHARED.map(|page| stage.ask(stage.servers[0], "before.example", page, ""));
         stage.before = before.into_iter().map(Result::unwrap).collect();
         assert!(stage.before.iter().all(|reply| reply.status == 200));
         stage
@@ -120,7 +124,7 @@ impl Stage {
 
     /// Everybody goes to this address instead, and waits no longer than this.
     pub(crate) fn behind(&mut self, address: SocketAddr, patience: Duration) {
-        self.doors = vec![address];
+        self.servers = vec![address];
         self.patience = patience;
     }
 
@@ -130,7 +134,7 @@ impl Stage {
 
     /// One case: what is tried, by somebody who is signed in, and then what the others see.
     ///
-    /// On a machine with much to do a store may miss its deadline, and then the house says 503, as it
+    /// On a machine with much to do a store may miss its deadline, and then the app says 503, as it
     /// should. So what may come of that counts if it comes again; a leak counts at once.
     pub(crate) fn play(&self, number: usize, case: &Case) -> Vec<Finding> {
         let may_pass = |it: &Finding| {
@@ -139,8 +143,8 @@ impl Stage {
         };
         let mut found = Vec::new();
         for time in 0..3 {
-            let door = self.doors[number % self.doors.len()];
-            found = self.play_once(door, &format!("{number}-{time}"), case);
+            let server = self.servers[number % self.servers.len()];
+            found = self.play_once(server, &format!("{number}-{time}"), case);
             if found.is_empty() || !found.iter().all(may_pass) {
                 break;
             }
@@ -149,9 +153,9 @@ impl Stage {
     }
 
     /// `name` is of one play alone: nothing of another one is in the way.
-    fn play_once(&self, door: SocketAddr, name: &str, case: &Case) -> Vec<Finding> {
+    fn play_once(&self, server: SocketAddr, name: &str, case: &Case) -> Vec<Finding> {
         let words = Words {
-            host: format!("house-{name}.matinee.example"),
+            host: format!("site-{name}.matinee.example"),
             evil: format!("evil-{name}-word"),
             film: SHARED[1],
             cookie: self.ada.clone(),
@@ -160,7 +164,7 @@ impl Stage {
             case: case.name,
             found: Vec::new(),
         };
-        let tried = wire::exchange(door, &case.bytes(&words), case.is_head(), self.patience);
+        let tried = wire::exchange(server, &case.bytes(&words), case.is_head(), self.patience);
         match tried {
             Ok(replies) => {
                 let answers: Vec<_> = replies.iter().map(|reply| reply.status).collect();
@@ -175,17 +179,17 @@ impl Stage {
             }
             Err(trouble) => findings.add_trouble(&trouble, Harm::Answers, "to the attacker"),
         }
-        for door in &self.doors {
-            self.look_around(*door, case, &words, &mut findings);
+        for server in &self.servers {
+            self.look_around(*server, case, &words, &mut findings);
         }
         findings.found
     }
 
-    fn look_around(&self, door: SocketAddr, case: &Case, words: &Words, findings: &mut Findings) {
+    fn look_around(&self, server: SocketAddr, case: &Case, words: &Words, findings: &mut Findings) {
         let link = case.link(words);
         for (who, cookie) in [("a stranger", None), ("Grace", Some(&self.grace))] {
             let cookie = cookie.map_or_else(String::new, |it| format!("Cookie: {it}\r\n"));
-            let ask = |page: &str| self.ask(door, &words.host, page, &cookie);
+            let ask = |page: &str| self.ask(server, &words.host, page, &cookie);
             for (page, before) in SHARED.iter().zip(&self.before) {
                 let place = format!("{who} at {page}");
                 match ask(page) {
@@ -211,7 +215,7 @@ impl Stage {
         }
         for (who, cookie, name) in [("Grace", &self.grace, "grace"), ("Ada", &self.ada, CANARY)] {
             let cookie = format!("Cookie: {cookie}\r\n");
-            match self.ask(door, &words.host, "/account", &cookie) {
+            match self.ask(server, &words.host, "/account", &cookie) {
                 Ok(reply) => {
                     if who == "Grace" {
                         self.judge(&reply, &words.evil, "Grace at /account", findings);
@@ -244,12 +248,12 @@ impl Stage {
 
     fn ask(
         &self,
-        door: SocketAddr,
+        server: SocketAddr,
         host: &str,
         page: &str,
         fields: &str,
     ) -> Result<Reply, Trouble> {
-        wire::ask(door, host, page, fields, self.patience)
+        wire::ask(server, host, page, fields, self.patience)
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::door::Door;
-use crate::house::House;
+use crate::app::App;
+use crate::server::Server;
 use crate::visitor::Visitor;
 
 /// Eight visitors at a time, each request from an address that has not been seen before.
@@ -33,14 +33,14 @@ impl Load {
     }
 
     /// Lets visitors come until `what` is done. Each of them gets every page, or this panics.
-    pub(super) fn during(&self, house: &House, what: impl FnOnce()) -> Seen {
+    pub(super) fn during(&self, app: &App, what: impl FnOnce()) -> Seen {
         let stop = AtomicBool::new(false);
         let mut times: Vec<Duration> = thread::scope(|scope| {
             let crowd: Vec<_> = (0..VISITORS)
                 .map(|number| {
-                    let door = &house.doors()[number % house.doors().len()];
+                    let server = &app.servers()[number % app.servers().len()];
                     let stop = &stop;
-                    scope.spawn(move || self.visit(door, stop))
+                    scope.spawn(move || self.visit(server, stop))
                 })
                 .collect();
             // The visitors leave also when this panics.
@@ -54,9 +54,9 @@ impl Load {
         });
         times.sort_unstable();
         let count = |name, labels: &[&str]| {
-            let doors = house.doors().iter();
+            let servers = app.servers().iter();
             let counts =
-                doors.map(|door| Visitor::new().get(door, "/metrics").metric(name, labels));
+                servers.map(|server| Visitor::new().get(server, "/metrics").metric(name, labels));
             counts.sum()
         };
         Seen {
@@ -71,7 +71,7 @@ impl Load {
         }
     }
 
-    fn visit(&self, door: &Door, stop: &AtomicBool) -> Vec<Duration> {
+    fn visit(&self, server: &Server, stop: &AtomicBool) -> Vec<Duration> {
         let mut times = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -84,7 +84,7 @@ impl Load {
                 _ => format!("/?q={number}"),
             };
             let start = Instant::now();
-            let answer = Visitor::forwarded(address).get(door, &path);
+            let answer = Visitor::forwarded(address).get(server, &path);
             times.push(start.elapsed());
             assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         }

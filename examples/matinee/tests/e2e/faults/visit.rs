@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::WORST;
-use crate::house::House;
+use crate::app::App;
 use crate::plan::Plan;
 use crate::seats::a_showing;
 use crate::visitor::{ADMIN, Answer, Visitor};
@@ -17,38 +17,38 @@ type Step = (String, Vec<(&'static str, String)>, &'static str);
 
 #[test]
 fn each_step_of_a_visit_says_503_while_redis_is_frozen_and_is_done_once_after_that() {
-    let mut house = Plan::redis().alone().open();
+    let mut app = Plan::redis().alone().open();
     let visitor = Visitor::with_a_browser();
-    let showing = a_showing(&house);
-    let film = house.get("/api/films").json()["films"][0]["film"]["id"].to_string();
+    let showing = a_showing(&app);
+    let film = app.get("/api/films").json()["films"][0]["film"]["id"].to_string();
     for (path, form, to) in steps(&showing, &film) {
         let form: Vec<_> = form.iter().map(|(name, it)| (*name, it.as_str())).collect();
-        house.redis().stop().unwrap();
-        for door in house.doors() {
-            let answer = visitor.post(door, &path, &form);
+        app.redis().stop().unwrap();
+        for server in app.servers() {
+            let answer = visitor.post(server, &path, &form);
             assert_eq!(answer.status, 503, "{path}: {}", answer.body);
             assert!(answer.took <= WORST, "{path}: {:?}", answer.took);
             // Who is signed in stays so.
             assert_eq!(answer.header("set-cookie"), "", "{path}");
             for page in ["/".to_owned(), format!("/films/{film}")] {
-                let page = visitor.get(door, &page);
+                let page = visitor.get(server, &page);
                 assert_eq!(page.status, 200);
                 assert!(page.took <= WORST, "{:?}", page.took);
                 let is_edited = page.body.contains("Walkies");
                 assert_eq!(is_edited, path == "/sign-out", "it is the step before");
             }
         }
-        house.redis().cont().unwrap();
-        let answer = once_well(&house, || visitor.post(house.last(), &path, &form));
+        app.redis().cont().unwrap();
+        let answer = once_well(&app, || visitor.post(app.last(), &path, &form));
         assert_eq!(answer.status, 303, "{path}: {}", answer.body);
         let location = answer.header("location");
         assert!(location.contains(to), "{path}: {location}");
     }
-    let film = house.get(&format!("/api/films/{film}")).json();
+    let film = app.get(&format!("/api/films/{film}")).json();
     assert_eq!(film["film"]["title"], "Walkies");
-    assert_eq!(visitor.get(house.first(), "/tickets").status, 303);
-    visitor.sign_in(house.first(), ADMIN);
-    let tickets = visitor.get(house.first(), "/tickets").body;
+    assert_eq!(visitor.get(app.first(), "/tickets").status, 303);
+    visitor.sign_in(app.first(), ADMIN);
+    let tickets = visitor.get(app.first(), "/tickets").body;
     assert_eq!(tickets.matches("class=\"stub\"").count(), 1);
 }
 
@@ -72,12 +72,12 @@ fn steps(showing: &str, film: &str) -> [Step; 6] {
     ]
 }
 
-/// The first answer that is no 503.
-fn once_well(house: &House, ask: impl Fn() -> Answer) -> Answer {
+/// The first answer other than 503.
+fn once_well(app: &App, ask: impl Fn() -> Answer) -> Answer {
     let since = Instant::now();
     loop {
-        let is_ready = |door| Visitor::new().get(door, "/readyz").status == 200;
-        let answer = house.doors().iter().all(is_ready).then(&ask);
+        let is_ready = |server| Visitor::new().get(server, "/readyz").status == 200;
+        let answer = app.servers().iter().all(is_ready).then(&ask);
         match answer {
             Some(answer) if answer.status != 503 => return answer,
             _ => assert!(since.elapsed() < PATIENCE, "it is not well again"),

@@ -4,9 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{a_showing, ask, seat, signed_in};
-use crate::door::Door;
-use crate::house::House;
+use crate::app::App;
 use crate::plan::Plan;
+use crate::server::Server;
 use crate::visitor::{ADA, Answer, GRACE, Visitor};
 
 /// No visitor waits longer, whatever the store does.
@@ -16,18 +16,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn while_redis_is_frozen_pages_come_and_seats_are_not_sold_and_then_the_hold_is_still_there() {
-    let mut house = Plan::redis().alone().open();
-    let showing = a_showing(&house);
+    let mut app = Plan::redis().alone().open();
+    let showing = a_showing(&app);
     let (here, there) = (0, 1);
-    let ada = signed_in(&house.doors()[here], ADA);
-    let held = ask(&ada, &house.doors()[here], &showing, "hold", &["C3"]);
+    let ada = signed_in(&app.servers()[here], ADA);
+    let held = ask(&ada, &app.servers()[here], &showing, "hold", &["C3"]);
     assert_eq!(held.status, 303);
 
-    house.redis().stop().unwrap();
-    assert_pages_come_and_nothing_is_sold(&house, &ada, &showing);
-    house.redis().cont().unwrap();
+    app.redis().stop().unwrap();
+    assert_pages_come_and_nothing_is_sold(&app, &ada, &showing);
+    app.redis().cont().unwrap();
 
-    let there = &house.doors()[there];
+    let there = &app.servers()[there];
     let booked = once_well(|| ask(&ada, there, &showing, "book", &["C3"]));
     assert_eq!(
         (booked.status.as_u16(), booked.header("location")),
@@ -38,66 +38,63 @@ fn while_redis_is_frozen_pages_come_and_seats_are_not_sold_and_then_the_hold_is_
 
 #[test]
 fn when_redis_has_lost_every_hold_the_seat_is_still_sold_once() {
-    let mut house = Plan::redis().alone().open();
-    let showing = a_showing(&house);
-    let ada = signed_in(house.first(), ADA);
+    let mut app = Plan::redis().alone().open();
+    let showing = a_showing(&app);
+    let ada = signed_in(app.first(), ADA);
     for seats in [&["C3"][..], &["C4"]] {
-        assert_eq!(
-            ask(&ada, house.first(), &showing, "hold", seats).status,
-            303
-        );
+        assert_eq!(ask(&ada, app.first(), &showing, "hold", seats).status, 303);
     }
     assert_eq!(
-        ask(&ada, house.first(), &showing, "book", &["C3"]).status,
+        ask(&ada, app.first(), &showing, "book", &["C3"]).status,
         303
     );
 
-    house.redis().kill();
-    assert_pages_come_and_nothing_is_sold(&house, &ada, &showing);
-    house.redis().restart().unwrap();
+    app.redis().kill();
+    assert_pages_come_and_nothing_is_sold(&app, &ada, &showing);
+    app.redis().restart().unwrap();
 
     // It has forgotten who is signed in, and who holds what.
     let grace = Visitor::new();
-    for (visitor, door, account) in [(&grace, house.last(), GRACE), (&ada, house.first(), ADA)] {
-        let welcome = once_well(|| visitor.try_sign_in(door, account.email, account.password));
+    for (visitor, server, account) in [(&grace, app.last(), GRACE), (&ada, app.first(), ADA)] {
+        let welcome = once_well(|| visitor.try_sign_in(server, account.email, account.password));
         assert_eq!(welcome.status, 303);
     }
-    assert_eq!(seat(&grace, house.last(), &showing, "C3"), "taken");
+    assert_eq!(seat(&grace, app.last(), &showing, "C3"), "taken");
     assert_eq!(
-        ask(&grace, house.last(), &showing, "hold", &["C3"]).status,
+        ask(&grace, app.last(), &showing, "hold", &["C3"]).status,
         409
     );
     assert_eq!(
-        ask(&grace, house.last(), &showing, "hold", &["C4"]).status,
+        ask(&grace, app.last(), &showing, "hold", &["C4"]).status,
         303
     );
     assert_eq!(
-        ask(&ada, house.first(), &showing, "book", &["C4"]).status,
+        ask(&ada, app.first(), &showing, "book", &["C4"]).status,
         409
     );
     assert_eq!(
-        ask(&grace, house.last(), &showing, "book", &["C4"]).status,
+        ask(&grace, app.last(), &showing, "book", &["C4"]).status,
         303
     );
     assert_eq!(
-        (stubs(&ada, house.first()), stubs(&grace, house.first())),
+        (stubs(&ada, app.first()), stubs(&grace, app.first())),
         (1, 1)
     );
 }
 
-fn assert_pages_come_and_nothing_is_sold(house: &House, ada: &Visitor, showing: &str) {
-    for door in house.doors() {
+fn assert_pages_come_and_nothing_is_sold(app: &App, ada: &Visitor, showing: &str) {
+    for server in app.servers() {
         for path in ["/", "/films/7", "/films/7"] {
-            let page = ada.get(door, path);
+            let page = ada.get(server, path);
             assert_eq!(page.status, 200, "{path}");
             assert!(page.took <= WORST, "{path}: {:?}", page.took);
         }
         for what in ["hold", "release", "book"] {
-            let answer = ask(ada, door, showing, what, &["C3"]);
+            let answer = ask(ada, server, showing, what, &["C3"]);
             assert_is_503(&answer, what);
         }
         for path in [showing, "/tickets"] {
-            assert_is_503(&ada.get(door, path), path);
+            assert_is_503(&ada.get(server, path), path);
         }
     }
 }
@@ -113,7 +110,7 @@ fn assert_is_503(answer: &Answer, what: &str) {
     assert!(answer.took <= WORST, "{what}: {:?}", answer.took);
 }
 
-/// The first answer that is no 503.
+/// The first answer other than 503.
 fn once_well(ask: impl Fn() -> Answer) -> Answer {
     let since = Instant::now();
     loop {
@@ -126,8 +123,8 @@ fn once_well(ask: impl Fn() -> Answer) -> Answer {
     }
 }
 
-fn stubs(visitor: &Visitor, door: &Door) -> usize {
-    let tickets = visitor.get(door, "/tickets");
+fn stubs(visitor: &Visitor, server: &Server) -> usize {
+    let tickets = visitor.get(server, "/tickets");
     assert_eq!(tickets.status, 200);
     tickets.body.matches("class=\"stub\"").count()
 }

@@ -1,4 +1,4 @@
-//! Two hundred people want one seat.
+//! Two hundred visitors compete for one seat.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -6,9 +6,9 @@ use std::sync::Barrier;
 use std::thread;
 
 use super::{a_showing, ask, seat};
-use crate::door::Door;
-use crate::house::House;
+use crate::app::App;
 use crate::plan::Plan;
+use crate::server::Server;
 use crate::visitor::{ADA, Answer, Visitor};
 
 on_both_backends! {
@@ -20,16 +20,16 @@ const PEOPLE: usize = 200;
 const AT_ONCE: usize = 8;
 
 fn of_two_hundred_people_who_want_a_seat_one_gets_it(plan: Plan) {
-    let house = plan.alone().open();
-    let showing = a_showing(&house);
-    let people = arrive(&house);
+    let app = plan.alone().open();
+    let showing = a_showing(&app);
+    let people = arrive(&app);
     let together = Barrier::new(PEOPLE);
-    let try_it = |person: &Visitor, door: &Door| {
+    let try_it = |person: &Visitor, server: &Server| {
         together.wait();
-        let held = insist(|| ask(person, door, &showing, "hold", &["C3"]));
+        let held = insist(|| ask(person, server, &showing, "hold", &["C3"]));
         together.wait();
-        let booked = insist(|| ask(person, door, &showing, "book", &["C3"]));
-        let tickets = insist(|| person.get(door, "/tickets")).body;
+        let booked = insist(|| ask(person, server, &showing, "book", &["C3"]));
+        let tickets = insist(|| person.get(server, "/tickets")).body;
         let has_it = tickets.contains("<dd>C3</dd>");
         (held.status.as_u16(), booked.status.as_u16(), has_it)
     };
@@ -37,8 +37,8 @@ fn of_two_hundred_people_who_want_a_seat_one_gets_it(plan: Plan) {
         let try_it = &try_it;
         let crowd: Vec<_> = people
             .iter()
-            .zip(house.doors().iter().cycle())
-            .map(|(person, door)| scope.spawn(move || try_it(person, door)))
+            .zip(app.servers().iter().cycle())
+            .map(|(person, server)| scope.spawn(move || try_it(person, server)))
             .collect();
         crowd.into_iter().map(|it| it.join().unwrap()).collect()
     });
@@ -47,7 +47,7 @@ fn of_two_hundred_people_who_want_a_seat_one_gets_it(plan: Plan) {
     let missed: BTreeSet<_> = missed.into_iter().collect();
     assert_eq!(missed, BTreeSet::from([(409, 409, false)]));
     let stranger = Visitor::new();
-    assert_eq!(seat(&stranger, house.last(), &showing, "C3"), "taken");
+    assert_eq!(seat(&stranger, app.last(), &showing, "C3"), "taken");
 }
 
 /// Asks again after a 503, as people do: with so many on one machine a store that answers in time is
@@ -59,7 +59,7 @@ fn insist(ask: impl Fn() -> Answer) -> Answer {
 }
 
 /// Everybody has an account, and is signed in.
-fn arrive(house: &House) -> Vec<Visitor> {
+fn arrive(app: &App) -> Vec<Visitor> {
     let email = |number| format!("person-{number}@matinee.example");
     let sql = "INSERT INTO users (email, name, password_hash, is_demo)
                SELECT 'person-' || value || '@matinee.example', name, password_hash, is_demo
@@ -69,13 +69,13 @@ fn arrive(house: &House) -> Vec<Visitor> {
          (SELECT 0 UNION ALL SELECT value + 1 FROM generate_series WHERE value < {}) {sql}",
         PEOPLE - 1
     );
-    house.execute(&numbers);
+    app.execute(&numbers);
     let people: Vec<_> = (0..PEOPLE).map(|number| (number, Visitor::new())).collect();
     thread::scope(|scope| {
         for people in people.chunks(PEOPLE / AT_ONCE) {
             scope.spawn(move || {
                 for (number, person) in people {
-                    let answer = person.try_sign_in(house.first(), &email(*number), ADA.password);
+                    let answer = person.try_sign_in(app.first(), &email(*number), ADA.password);
                     assert_eq!(answer.status, 303, "{answer:?}");
                 }
             });

@@ -1,4 +1,4 @@
-//! What a browser keeps of a house, whichever door set it; also over plain HTTP, as on localhost.
+//! A browser's cookies, shared by all servers of an app, also over plain HTTP as on localhost.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -20,7 +20,7 @@ impl Cookies {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
-    /// Keeps one, as if a house or an attacker had set it.
+    /// Keeps one, as if an app or an attacker had set it.
     pub(crate) fn set(&self, name: &str, value: &str) {
         self.0
             .lock()

@@ -164,7 +164,7 @@ pub(crate) const PATHS: &[Case] = &[
     )
     .answers(NOT_FOUND),
     Case::target(
-        "what only those who run the house see",
+        "what only those who run the app see",
         "GET /admin;/films/7 HTTP/1.1",
     )
     .answers(NOT_FOUND),

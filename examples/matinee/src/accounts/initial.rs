@@ -1,0 +1,76 @@
+//! The accounts that exist from the start.
+
+use sqlx::SqlitePool;
+
+use super::{Email, Passwords};
+use crate::config::AdminAccount;
+use crate::db;
+use crate::errors::StartError;
+
+/// An account that exists only in a development environment.
+pub(crate) struct DemoAccount {
+    pub(crate) email: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) password: &'static str,
+    pub(crate) is_admin: bool,
+}
+
+/// Two visitors and an administrator.
+pub(crate) const DEMO_ACCOUNTS: [DemoAccount; 3] = [
+    DemoAccount {
+        email: "ada@matinee.example",
+        name: "Ada",
+        password: "front-row-centre",
+        is_admin: false,
+    },
+    DemoAccount {
+        email: "grace@matinee.example",
+        name: "Grace",
+        password: "back-row-corner",
+        is_admin: false,
+    },
+    DemoAccount {
+        email: "admin@matinee.example",
+        name: "The projectionist",
+        password: "lights-camera-admin",
+        is_admin: true,
+    },
+];
+
+/// Adds the demo accounts that are missing. Several processes may do it at once.
+pub(super) async fn add_demo_accounts(
+    pool: &SqlitePool,
+    passwords: &Passwords,
+) -> Result<(), StartError> {
+    for demo in DEMO_ACCOUNTS {
+        let email = Email::new(demo.email);
+        if db::account_by_email(pool, &email).await?.is_none() {
+            let hash = passwords.hash(demo.password)?;
+            db::add_demo_account(pool, &email, &demo, &hash).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the account of the settings an administrator's, with the password of the settings.
+///
+/// Returns its id if anything had to change, so that whoever knew an earlier password is signed out.
+/// Otherwise writes nothing, so several processes may start at once.
+pub(super) async fn ensure_admin(
+    pool: &SqlitePool,
+    passwords: &Passwords,
+    admin: &AdminAccount,
+) -> Result<Option<i64>, StartError> {
+    let account = db::account_by_email(pool, &admin.email).await?;
+    let is_as_set = account.is_some_and(|account| {
+        account.is_admin
+            && !account.is_demo
+            && passwords.matches(&admin.password, &account.password_hash)
+    });
+    if is_as_set {
+        return Ok(None);
+    }
+    let hash = passwords.hash(&admin.password)?;
+    let id = db::put_admin(pool, &admin.email, &hash).await?;
+    Ok(Some(id))
+}

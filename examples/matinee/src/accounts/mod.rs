@@ -1,0 +1,82 @@
+//! Accounts: signing in and out, devices, and extractors for users and administrators.
+
+mod account;
+mod attempts;
+mod device_name;
+mod email;
+mod initial;
+mod next;
+mod passwords;
+mod sign_in;
+mod signed_in;
+mod to_the_end;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, map_response};
+use axum::routing::{get, post};
+use larder::Store;
+use larder::session::Sessions;
+use sqlx::SqlitePool;
+
+use self::attempts::Attempts;
+pub(crate) use self::email::Email;
+pub(crate) use self::initial::{DEMO_ACCOUNTS, DemoAccount};
+use self::passwords::Passwords;
+pub(crate) use self::signed_in::{Admin, SignedIn};
+use crate::config::{Config, DemoAccounts};
+use crate::errors::StartError;
+use crate::headers;
+
+/// The users' accounts: passwords, and limits on wrong ones.
+#[derive(Clone)]
+pub(crate) struct Accounts {
+    pool: SqlitePool,
+    passwords: Passwords,
+    attempts: Attempts,
+    demo: DemoAccounts,
+}
+
+impl Accounts {
+    /// Brings the accounts up to date with the settings, and builds the limits.
+    pub(crate) async fn open(
+        config: &Config,
+        pool: &SqlitePool,
+        store: &Arc<dyn Store>,
+        sessions: &Sessions,
+    ) -> Result<Self, StartError> {
+        let passwords = Passwords::new()?;
+        let demo = config.demo_accounts();
+        if demo == DemoAccounts::Open {
+            initial::add_demo_accounts(pool, &passwords).await?;
+        }
+        if let Some(account) = &config.admin
+            && let Some(id) = initial::ensure_admin(pool, &passwords, account).await?
+        {
+            sessions.revoke_all(&id.to_string()).await?;
+        }
+        Ok(Self {
+            pool: pool.clone(),
+            passwords,
+            attempts: Attempts::new(config, store)?,
+            demo,
+        })
+    }
+}
+
+pub(crate) fn routes(accounts: Accounts) -> Router {
+    let submit = post(sign_in::submit)
+        .layer(accounts.attempts.by_address())
+        .layer(map_response(attempts::say_why))
+        .layer(from_fn(to_the_end::to_the_end));
+    Router::new()
+        .route("/sign-in", get(sign_in::form).merge(submit))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/account", get(account::show))
+        .route("/account/revoke", post(account::revoke))
+        .route("/account/revoke-others", post(account::revoke_others))
+        .route("/account/revoke-all", post(account::revoke_all))
+        .layer(map_response(headers::personal))
+        .with_state(accounts)
+}

@@ -1,0 +1,257 @@
+//! The settings, read once from the environment; a bad one stops the start and says how to fix it.
+
+mod admin;
+mod allowed_hosts;
+mod environment;
+mod public_url;
+mod rate;
+mod span;
+mod store_url;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use larder::Ttl;
+use larder::rate_limit::{ProxyNets, Quota};
+
+pub use self::admin::AdminAccount;
+pub(crate) use self::environment::{DemoAccounts, Transport};
+pub use self::public_url::PublicUrl;
+pub use self::store_url::StoreUrl;
+
+/// All settings of the app. The defaults need nothing installed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `LISTEN`: the address and port to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// `APP_ENV`: the name of the environment, which is in every key of the store.
+    pub environment: String,
+    /// `RATE_LIMIT`: how many requests each address may make.
+    pub rate_limit: Quota,
+    /// `SIGN_IN_LIMIT`: how many wrong passwords each address, and each account, may try.
+    pub sign_in_limit: Quota,
+    /// `PUBLIC_URL`: the address that visitors' browsers use.
+    pub public_url: Option<PublicUrl>,
+    /// `ALLOWED_HOSTS`: other hosts that requests may name.
+    pub allowed_hosts: Vec<String>,
+    /// `ADMIN_EMAIL` and `ADMIN_PASSWORD`: the administrator's account.
+    pub admin: Option<AdminAccount>,
+    /// `TRUSTED_PROXIES`: the networks of the proxies in front, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Option<ProxyNets>,
+    /// `STORE_URL`: the store of sessions, limits, held seats and cached pages.
+    pub store_url: StoreUrl,
+    /// `DATABASE_URL`: an sqlx URL of SQLite.
+    pub database_url: String,
+    /// `HOLD_FOR`: how long a seat is held for a visitor who has chosen it.
+    pub hold_for: Ttl,
+    /// `RUST_LOG`: which spans and events are logged, as a filter of `tracing-subscriber`.
+    pub log: String,
+    /// `LOG_FORMAT`: how a log line looks.
+    pub log_format: LogFormat,
+    /// How long a request may take before it is answered with 503, and a form to arrive before that is a
+    /// 408.
+    pub request_timeout: Duration,
+    /// How long requests in flight may go on after the signal to stop.
+    pub drain: Duration,
+}
+
+/// A variable of the environment with a value that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} is {value:?}, expected {expected}; set {fix}, or unset it for the default")]
+pub struct ConfigError {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    pub(crate) expected: &'static str,
+    pub(crate) fix: &'static str,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line for each event.
+    Text,
+    /// One JSON object for each event.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
+            environment: "development".to_owned(),
+            rate_limit: Quota::per_minute(NonZeroU32::MIN.saturating_add(119)),
+            sign_in_limit: Quota::per_hour(NonZeroU32::MIN.saturating_add(19))
+                .with_burst(NonZeroU32::MIN.saturating_add(4)),
+            public_url: None,
+            allowed_hosts: Vec::new(),
+            admin: None,
+            trusted_proxies: None,
+            store_url: StoreUrl::memory(),
+            database_url: "sqlite://target/matinee.db".to_owned(),
+            hold_for: Ttl::from_secs(300),
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            request_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the environment; what is not set has its default.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a variable has a value that cannot be used.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into()))
+    }
+
+    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let set = |name: &str| {
+            lookup(name)
+                .map(|v| v.trim().to_owned())
+                .filter(|v| !v.is_empty())
+        };
+        let mut config = Self::default();
+        if let Some(value) = set("LISTEN") {
+            config.listen = value.parse().map_err(|_| ConfigError {
+                name: "LISTEN",
+                value,
+                expected: "an IP address and a port",
+                fix: "LISTEN=127.0.0.1:3000, or LISTEN=[::1]:3000 for IPv6",
+            })?;
+        }
+        if let Some(value) = set("STORE_URL") {
+            config.store_url = StoreUrl::parse(&value)?;
+        }
+        if let Some(value) = set("APP_ENV") {
+            if larder::Namespace::new(&value, "matinee").is_err() {
+                return Err(ConfigError {
+                    name: "APP_ENV",
+                    value,
+                    expected: "1 to 32 of a-z, 0-9, '-', '_' and '.'",
+                    fix: "APP_ENV=production",
+                });
+            }
+            config.environment = value;
+        }
+        if let Some(value) = set("RATE_LIMIT") {
+            config.rate_limit = rate::parse("RATE_LIMIT", &value, "RATE_LIMIT=120/minute")?;
+        }
+        if let Some(value) = set("SIGN_IN_LIMIT") {
+            let fix = "SIGN_IN_LIMIT=5/15minutes";
+            config.sign_in_limit = rate::parse("SIGN_IN_LIMIT", &value, fix)?;
+        }
+        if let Some(value) = set("PUBLIC_URL") {
+            config.public_url = Some(PublicUrl::parse(&value)?);
+        }
+        if let Some(value) = set("ALLOWED_HOSTS") {
+            config.allowed_hosts = allowed_hosts::parse(&value)?;
+        }
+        config.admin = AdminAccount::parse(set("ADMIN_EMAIL"), set("ADMIN_PASSWORD"))?;
+        if let Some(value) = set("TRUSTED_PROXIES") {
+            config.trusted_proxies = Some(value.parse().map_err(|_| ConfigError {
+                name: "TRUSTED_PROXIES",
+                value,
+                expected: "the networks of your own proxies, separated by commas",
+                fix: "TRUSTED_PROXIES=10.0.0.0/8,192.0.2.1",
+            })?);
+        }
+        if let Some(value) = set("DATABASE_URL") {
+            config.database_url = sqlite_url(value)?;
+        }
+        if let Some(value) = set("HOLD_FOR") {
+            config.hold_for = span::hold_for(&value)?;
+        }
+        if let Some(value) = set("RUST_LOG") {
+            config.log = crate::logs::checked_filter(value)?;
+        }
+        if let Some(value) = set("LOG_FORMAT") {
+            config.log_format = match value.as_str() {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => {
+                    return Err(ConfigError {
+                        name: "LOG_FORMAT",
+                        value,
+                        expected: "text or json",
+                        fix: "LOG_FORMAT=text",
+                    });
+                }
+            };
+        }
+        config.checked()
+    }
+}
+
+/// A URL of SQLite that names a file, or the memory.
+fn sqlite_url(value: String) -> Result<String, ConfigError> {
+    let path = value.strip_prefix("sqlite:").unwrap_or_default();
+    let path = path.strip_prefix("//").unwrap_or(path);
+    // Without a name, each connection of the pool would get an empty database of its own.
+    if !path.is_empty() && !path.starts_with('?') {
+        return Ok(value);
+    }
+    Err(ConfigError {
+        name: "DATABASE_URL",
+        // A URL of another database may carry a password, and so may a value that is not a URL.
+        value: value
+            .split_once("://")
+            .map_or_else(|| "…".to_owned(), |(scheme, _)| format!("{scheme}://…")),
+        expected: "an sqlx URL of SQLite with a file",
+        fix: "DATABASE_URL=sqlite://target/matinee.db",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(name: &'static str, value: &'static str) -> Result<Config, ConfigError> {
+        Config::from_lookup(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn an_empty_environment_gives_the_defaults() {
+        let config = Config::from_lookup(|_| None).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
+        assert_eq!(config.store_url.to_string(), "memory://");
+        assert_eq!(config.database_url, "sqlite://target/matinee.db");
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_not_set() {
+        assert_eq!(parse("LISTEN", " ").unwrap().listen.port(), 3000);
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_was_expected_and_the_fix() {
+        for (name, value) in [
+            ("LISTEN", "localhost"),
+            ("APP_ENV", "Production!"),
+            ("RATE_LIMIT", "plenty"),
+            ("SIGN_IN_LIMIT", "plenty"),
+            ("PUBLIC_URL", "tickets.example"),
+            ("ALLOWED_HOSTS", "http://inside:3000"),
+            ("TRUSTED_PROXIES", "0.0.0.0/0"),
+            ("STORE_URL", "redis"),
+            ("DATABASE_URL", "mysql://root:secret@db/films"),
+            ("DATABASE_URL", "secret"),
+            ("DATABASE_URL", "sqlite:"),
+            ("DATABASE_URL", "sqlite://?mode=rw"),
+            ("HOLD_FOR", "a while"),
+            ("RUST_LOG", "info,=,="),
+            ("LOG_FORMAT", "xml"),
+        ] {
+            let text = parse(name, value).unwrap_err().to_string();
+            assert!(text.starts_with(name), "{text}");
+            assert!(
+                text.contains("expected") && text.contains(&format!("{name}=")),
+                "{text}"
+            );
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The pages of films, and the same as JSON.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderName;
+use axum::response::{IntoResponse, Response};
+use larder::cache::Source;
+
+use super::loader::Served;
+use super::query::RawQuery;
+use super::{LoadError, Loader};
+use crate::caching::{Tag, for_everybody};
+use crate::clock::span_ms;
+use crate::errors::Problem;
+use crate::pages;
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+pub(crate) async fn catalogue(
+    State(loader): State<Loader>,
+    Query(raw): Query<RawQuery>,
+) -> Result<Response, Problem> {
+    let query = raw.parse()?;
+    let served = loader.catalogue(&query).await?;
+    let page = pages::catalogue(&served.page, &raw.typed(), query.genre());
+    let timing = timing(&served);
+    if served.page.is_listed_as(&query) {
+        return Ok((timing, for_everybody(Tag::Catalogue), page).into_response());
+    }
+    Ok((timing, page).into_response())
+}
+
+pub(crate) async fn film(
+    State(loader): State<Loader>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = film_id(&id)?;
+    let served = loader.film(id).await?;
+    let page = pages::film(&served.page);
+    Ok((timing(&served), for_everybody(Tag::Film(id)), page).into_response())
+}
+
+pub(crate) async fn catalogue_json(
+    State(loader): State<Loader>,
+    Query(raw): Query<RawQuery>,
+) -> Result<Response, Problem> {
+    let served = loader.catalogue(&raw.parse()?).await?;
+    Ok((timing(&served), Json(&*served.page)).into_response())
+}
+
+pub(crate) async fn film_json(
+    State(loader): State<Loader>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let served = loader.film(film_id(&id)?).await?;
+    Ok((timing(&served), Json(&*served.page)).into_response())
+}
+
+/// Reads a film's id; anything but a number is an unknown film.
+pub(crate) fn film_id(text: &str) -> Result<i64, LoadError> {
+    text.parse().map_err(|_| LoadError::NoSuchFilm)
+}
+
+/// The `Server-Timing` header: where the page's data came from, and how long that took. Browsers
+/// show it in their network panel.
+fn timing<T>(served: &Served<T>) -> [(HeaderName, String); 1] {
+    let ms = span_ms(served.took);
+    let value = match served.source {
+        Source::Near | Source::Far => {
+            format!("cache;desc=\"hit {}\";dur={ms}", served.source.as_str())
+        }
+        // Loaded for this request, or for another one that this one waited for.
+        loaded => format!("cache;desc=\"miss {}\", db;dur={ms}", loaded.as_str()),
+    };
+    [(SERVER_TIMING, value)]
+}

@@ -1,0 +1,27 @@
+//! Films: their data, how a page about them is loaded, and the routes that show them.
+
+mod address;
+mod handlers;
+mod load;
+mod loader;
+mod model;
+mod query;
+
+use axum::Router;
+use axum::routing::get;
+
+pub(crate) use self::address::one_address;
+pub(crate) use self::handlers::film_id;
+pub(crate) use self::load::{LoadError, load_catalogue, load_film};
+pub(crate) use self::loader::Loader;
+pub(crate) use self::model::{CataloguePage, Film, FilmPage, GenreCount, Listing, Showing};
+pub(crate) use self::query::{CatalogueQuery, PAGE_SIZE, RawQuery};
+
+pub(crate) fn routes(loader: Loader) -> Router {
+    Router::new()
+        .route("/", get(handlers::catalogue))
+        .route("/films/{id}", get(handlers::film))
+        .route("/api/films", get(handlers::catalogue_json))
+        .route("/api/films/{id}", get(handlers::film_json))
+        .with_state(loader)
+}

@@ -1,0 +1,211 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use larder::{Store, Ttl};
+use rand::Rng as _;
+use sqlx::SqlitePool;
+
+use super::holds::{Held, Holds};
+use super::map::SeatMap;
+use super::{Seat, Showing};
+use crate::clock::now_ms;
+use crate::db::{self, Booked, BookedSeat, NewBooking};
+
+/// Holds and books seats.
+///
+/// A hold keeps others from choosing the same seat; it is in the store, which may lose it. A booking
+/// is a row in the database, whose primary key lets a seat be booked once. So if a hold is lost, the
+/// worst outcome is a visitor who learns at the time of booking that the seat has gone.
+#[derive(Clone)]
+pub(crate) struct Bookings {
+    pool: SqlitePool,
+    holds: Holds,
+}
+
+/// Letters and digits that do not look alike, as people read a code out at the door.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// The most seats that the page of tickets lists.
+const TICKETS: u32 = 400;
+
+/// Why a seat map, a hold or a booking was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Denied {
+    #[error("there is no such showing")]
+    NoShowing,
+    #[error("the showing has started")]
+    Begun,
+    #[error("the screen has no such seat, or none was chosen")]
+    NoSeat,
+    /// Somebody else holds or has booked these.
+    #[error("the seats are taken")]
+    Taken(Vec<Seat>),
+    #[error("too many seats for one visitor")]
+    TooMany,
+    /// The visitor does not hold these any more.
+    #[error("the hold has expired")]
+    RanOut,
+    #[error("the store did not answer: {0}")]
+    Store(#[from] larder::Error),
+    #[error("the database did not answer: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Bookings {
+    pub(crate) fn new(
+        pool: SqlitePool,
+        store: Arc<dyn Store>,
+        hold_for: Ttl,
+    ) -> larder::Result<Self> {
+        let holds = Holds::new(store, hold_for)?;
+        Ok(Self { pool, holds })
+    }
+
+    /// Reads the current seats, by two queries and one round trip to the store.
+    pub(crate) async fn map(&self, showing: i64, user: Option<i64>) -> Result<SeatMap, Denied> {
+        let showing = self.showing(showing).await?;
+        // In this order: a seat that is booked in between is still held, not free.
+        let held = self.holds.read(showing.id).await?;
+        let booked = db::booked_seats(&self.pool, showing.id).await?;
+        let hold_for = self.holds.hold_for().into();
+        Ok(SeatMap::new(showing, hold_for, user, held, booked))
+    }
+
+    /// Holds seats for a user, all of them or none.
+    pub(crate) async fn hold(
+        &self,
+        showing: i64,
+        user: i64,
+        seats: BTreeSet<Seat>,
+    ) -> Result<(), Denied> {
+        let showing = self.on_sale(showing, &seats).await?;
+        let holder = user.to_string();
+        match self.holds.hold(showing.id, &holder, seats.clone()).await? {
+            Held::Yours => {}
+            Held::Taken(taken) => return Err(Denied::Taken(taken)),
+            Held::TooMany => return Err(Denied::TooMany),
+        }
+        // After the hold nobody else can book them, so this answer stays true.
+        let sold = self.sold(&showing, &seats).await?;
+        if sold.is_empty() {
+            return Ok(());
+        }
+        self.holds.release(showing.id, &holder, seats).await?;
+        Err(Denied::Taken(sold.into_keys().collect()))
+    }
+
+    /// Gives seats back that a user holds.
+    pub(crate) async fn release(
+        &self,
+        showing: i64,
+        user: i64,
+        seats: BTreeSet<Seat>,
+    ) -> Result<(), Denied> {
+        let holder = user.to_string();
+        Ok(self.holds.release(showing, &holder, seats).await?)
+    }
+
+    /// Books seats that a user holds, all of them or none. A repeated request succeeds again.
+    pub(crate) async fn book(
+        &self,
+        showing: i64,
+        user: i64,
+        seats: BTreeSet<Seat>,
+    ) -> Result<(), Denied> {
+        let showing = self.on_sale(showing, &seats).await?;
+        let holder = user.to_string();
+        if !self
+            .holds
+            .secure(showing.id, &holder, seats.clone())
+            .await?
+        {
+            let sold = self.sold(&showing, &seats).await?;
+            let is_theirs = |seat| sold.get(seat) == Some(&user);
+            return if seats.iter().all(is_theirs) {
+                Ok(())
+            } else {
+                Err(Denied::RanOut)
+            };
+        }
+        let code = draw_code();
+        let booking = NewBooking {
+            code: &code,
+            user,
+            showing: showing.id,
+            price_cents: showing.price_cents,
+            now_ms: now_ms(),
+        };
+        let booked = db::book(&self.pool, &booking, &seats).await?;
+        let sold = match booked {
+            Booked::Yours => seats.iter().map(|seat| (*seat, user)).collect(),
+            Booked::Taken => self.sold(&showing, &seats).await?,
+        };
+        // Seats that are still free stay held.
+        let over = sold.keys().copied().collect();
+        if let Err(error) = self.holds.release(showing.id, &holder, over).await {
+            // It expires by itself, and the booking outranks it.
+            tracing::warn!(%error, "a hold was not released after its booking");
+        }
+        if seats.iter().all(|seat| sold.get(seat) == Some(&user)) {
+            Ok(())
+        } else {
+            Err(Denied::Taken(sold.into_keys().collect()))
+        }
+    }
+
+    /// The latest seats that a user has booked.
+    pub(crate) async fn tickets(&self, user: i64) -> Result<Vec<BookedSeat>, sqlx::Error> {
+        db::tickets(&self.pool, user, TICKETS).await
+    }
+
+    /// Returns the booked seats among these, with their owners.
+    async fn sold(
+        &self,
+        showing: &Showing,
+        seats: &BTreeSet<Seat>,
+    ) -> Result<BTreeMap<Seat, i64>, Denied> {
+        let mut booked = db::booked_seats(&self.pool, showing.id).await?;
+        booked.retain(|seat, _| seats.contains(seat));
+        Ok(booked)
+    }
+
+    async fn showing(&self, id: i64) -> Result<Showing, Denied> {
+        let showing = db::showing(&self.pool, id).await?;
+        showing.ok_or(Denied::NoShowing)
+    }
+
+    /// Returns the showing if it has these seats and has not started.
+    async fn on_sale(&self, showing: i64, seats: &BTreeSet<Seat>) -> Result<Showing, Denied> {
+        let showing = self.showing(showing).await?;
+        if showing.has_begun(now_ms()) {
+            return Err(Denied::Begun);
+        }
+        if seats.is_empty() || !seats.iter().all(|seat| showing.has(*seat)) {
+            return Err(Denied::NoSeat);
+        }
+        Ok(showing)
+    }
+}
+
+/// Draws a booking's code: 60 random bits, so that nobody guesses one.
+fn draw_code() -> String {
+    let mut rng = rand::rng();
+    let letter = |_| char::from(ALPHABET[rng.random_range(..ALPHABET.len())]);
+    (0..12).map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_twelve_plain_characters_and_no_two_are_alike() {
+        let codes: std::collections::HashSet<_> = (0..1_000).map(|_| draw_code()).collect();
+        assert_eq!(codes.len(), 1_000);
+        for code in codes {
+            assert!(
+                code.len() == 12 && code.bytes().all(|b| ALPHABET.contains(&b)),
+                "{code}"
+            );
+        }
+    }
+}

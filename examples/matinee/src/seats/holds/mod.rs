@@ -1,0 +1,110 @@
+//! Holds: seats that are reserved for a visitor for some minutes, and then free again.
+//!
+//! The holds of a showing are one record of the store, and each step on them is a program of our
+//! own, in Lua for Redis and in Rust for the store in process. So a map of seats is one round trip,
+//! several seats are held together or not at all, and nobody holds more than one may. A hold is no
+//! booking: that is in the database, which alone decides whose a seat is.
+
+mod hold;
+mod read;
+mod record;
+mod release;
+mod secure;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod traces;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use larder::store::{Programs, Record, Result, StoreExt};
+use larder::{Key, Store, Ttl};
+
+pub(crate) use self::hold::Held;
+pub(crate) use self::read::HeldSeat;
+
+use self::hold::HoldSeats;
+use self::read::ReadHolds;
+use self::record::HoldsRecord;
+use self::release::ReleaseSeats;
+use self::secure::SecureSeats;
+use super::Seat;
+
+/// How many seats of one showing a visitor may hold.
+pub(crate) const SEATS_EACH: usize = 8;
+/// Longer than a booking can take, because a request times out earlier.
+const MOMENT: Ttl = Ttl::from_secs(30);
+
+/// The holds of all showings. Each method is one round trip to the store, and an error of the store
+/// says by its kind whether it may have happened.
+#[derive(Clone)]
+pub(crate) struct Holds {
+    programs: Arc<dyn Programs>,
+    hold_for: Ttl,
+}
+
+impl Holds {
+    pub(crate) fn new(store: Arc<dyn Store>, hold_for: Ttl) -> Result<Self> {
+        let programs = store.require_programs("holding seats")?;
+        Ok(Self { programs, hold_for })
+    }
+
+    /// How long a hold lasts.
+    pub(crate) fn hold_for(&self) -> Ttl {
+        self.hold_for
+    }
+
+    /// Returns the seats that are held now.
+    pub(crate) async fn read(&self, showing: i64) -> Result<BTreeMap<Seat, HeldSeat>> {
+        self.programs.run(&key(showing), &ReadHolds).await
+    }
+
+    /// Holds seats, all of them or none.
+    pub(crate) async fn hold(
+        &self,
+        showing: i64,
+        holder: &str,
+        seats: BTreeSet<Seat>,
+    ) -> Result<Held> {
+        let step = HoldSeats {
+            holder: holder.into(),
+            span: self.hold_for.as_micros(),
+            // It is 8.
+            cap: SEATS_EACH as i64,
+            seats,
+        };
+        self.programs.run(&key(showing), &step).await
+    }
+
+    /// Gives seats back.
+    pub(crate) async fn release(
+        &self,
+        showing: i64,
+        holder: &str,
+        seats: BTreeSet<Seat>,
+    ) -> Result<()> {
+        let holder = holder.into();
+        let step = ReleaseSeats { holder, seats };
+        self.programs.run(&key(showing), &step).await
+    }
+
+    /// Extends the visitor's holds until the booking; returns whether the visitor had all of them.
+    pub(crate) async fn secure(
+        &self,
+        showing: i64,
+        holder: &str,
+        seats: BTreeSet<Seat>,
+    ) -> Result<bool> {
+        let step = SecureSeats {
+            holder: holder.into(),
+            span: MOMENT.as_micros(),
+            seats,
+        };
+        self.programs.run(&key(showing), &step).await
+    }
+}
+
+fn key(showing: i64) -> Key {
+    Key::new(HoldsRecord::KIND, showing)
+}

@@ -1,0 +1,137 @@
+//! The app: its processes, their store and their database.
+
+use std::sync::Barrier;
+use std::thread;
+
+use larder_test::server::{RedisServer, Sandbox};
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+
+use crate::plan::{Plan, Turn};
+use crate::server::{Opening, Server};
+use crate::visitor::{Answer, Visitor};
+
+/// The app with one server or more, a process each. All that belongs to it goes when it is dropped.
+pub(crate) struct App {
+    // Fields are dropped in this order: the processes end before what they use.
+    servers: Vec<Server>,
+    redis: Option<RedisServer>,
+    settings: Vec<(&'static str, String)>,
+    sandbox: Sandbox,
+    _turn: Turn,
+}
+
+impl App {
+    pub(crate) fn open(plan: Plan, turn: Turn) -> Self {
+        let sandbox = Sandbox::new().unwrap();
+        let store = plan
+            .redis
+            .as_ref()
+            .map_or("memory://".to_owned(), RedisServer::url);
+        let mut settings = vec![
+            ("LISTEN", "127.0.0.1:0".to_owned()),
+            ("DATABASE_URL", "sqlite://matinee.db".to_owned()),
+            ("STORE_URL", store),
+        ];
+        settings.extend(plan.settings);
+        // All are spawned before the first is waited for.
+        let opening: Vec<_> = (0..plan.servers)
+            .map(|number| Opening::start(&sandbox, number, &settings))
+            .collect();
+        let servers = opening.into_iter().map(Opening::wait).collect();
+        Self {
+            servers,
+            redis: plan.redis,
+            settings,
+            sandbox,
+            _turn: turn,
+        }
+    }
+
+    pub(crate) fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// Takes the servers out of the app, which has none afterwards.
+    pub(crate) fn take_servers(&mut self) -> Vec<Server> {
+        std::mem::take(&mut self.servers)
+    }
+
+    pub(crate) fn first(&self) -> &Server {
+        &self.servers[0]
+    }
+
+    /// The server after the first; the first itself where there is only one.
+    pub(crate) fn last(&self) -> &Server {
+        &self.servers[self.servers.len() - 1]
+    }
+
+    pub(crate) fn shares_a_store(&self) -> bool {
+        self.redis.is_some()
+    }
+
+    pub(crate) fn redis(&mut self) -> &mut RedisServer {
+        self.redis.as_mut().expect("an app on Redis")
+    }
+
+    /// The first server's answer to a stranger.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        Visitor::new().get(self.first(), path)
+    }
+
+    /// Kills every server with SIGKILL, then starts them again, all at once.
+    pub(crate) fn crash_and_reopen(&mut self) {
+        let servers = self.servers.len();
+        self.servers.clear();
+        let opening: Vec<_> = (0..servers)
+            .map(|number| Opening::start(&self.sandbox, number, &self.settings))
+            .collect();
+        self.servers.extend(opening.into_iter().map(Opening::wait));
+    }
+
+    /// Kills every server, then starts them again with another value of a setting.
+    pub(crate) fn reopen_with(&mut self, name: &'static str, value: &str) {
+        self.settings.push((name, value.to_owned()));
+        self.crash_and_reopen();
+    }
+
+    /// Changes the database without any process noticing.
+    pub(crate) fn execute(&self, sql: &str) {
+        let url = format!(
+            "sqlite://{}",
+            self.sandbox.path().join("matinee.db").display()
+        );
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let mut database = SqliteConnection::connect(&url).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql))
+                .execute(&mut database)
+                .await
+                .unwrap();
+            database.close().await.unwrap();
+        });
+    }
+
+    /// Lets this many visitors ask at the same moment, spread over the servers; `ask` gets their number.
+    pub(crate) fn crowd<T: Send>(
+        &self,
+        visitors: usize,
+        ask: impl Fn(&Visitor, &Server, usize) -> T + Sync,
+    ) -> Vec<T> {
+        let together = Barrier::new(visitors);
+        let one = |number: usize| {
+            let visitor = Visitor::new();
+            let server = &self.servers[number % self.servers.len()];
+            // The connection stands before anyone asks.
+            visitor.get(server, "/healthz");
+            together.wait();
+            ask(&visitor, server, number)
+        };
+        thread::scope(|scope| {
+            let one = &one;
+            let crowd: Vec<_> = (0..visitors)
+                .map(|number| scope.spawn(move || one(number)))
+                .collect();
+            crowd.into_iter().map(|it| it.join().unwrap()).collect()
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! The store fails while the app serves, on Redis only.
+//!
+//! States are asserted, not times: the bounds are generous, and the figures are printed.
+
+mod load;
+mod visit;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::app::App;
+use crate::plan::Plan;
+use crate::visitor::Visitor;
+
+use self::load::Load;
+
+/// No visitor waits longer, whatever the store does. The deadlines add up to less than a second.
+const WORST: Duration = Duration::from_millis(1_500);
+/// The longest recovery of the app. It usually takes a quarter of a second.
+const WELL_AGAIN: Duration = Duration::from_secs(1);
+/// How much one visitor may ask for while the app is watched.
+const LIMIT: usize = 10;
+
+/// An app in which everybody who comes to load it has an address, and so a limit, of their own.
+fn open() -> App {
+    Plan::redis()
+        .with("RATE_LIMIT", format!("{LIMIT}/hour"))
+        .with("TRUSTED_PROXIES", "127.0.0.1")
+        .alone()
+        .open()
+}
+
+#[test]
+fn every_page_comes_while_every_connection_is_killed() {
+    let mut app = open();
+    let admin = app.redis().connect();
+    let mut admin = admin.unwrap();
+    let mut kills = 0;
+    let seen = Load::new().during(&app, || {
+        let end = Instant::now() + Duration::from_millis(1_500);
+        while Instant::now() < end {
+            let killed = admin.call(&["CLIENT", "KILL", "TYPE", "normal"]).unwrap();
+            kills += killed.int().unwrap();
+            // Time to be connected again, sometimes.
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    println!("{kills} connections killed: {seen}");
+    assert!(kills > 10 && seen.requests > 20, "{kills}: {seen}");
+    assert!(seen.worst <= WORST, "{seen}");
+    assert_well_again(&app, LIMIT);
+}
+
+#[test]
+fn every_page_comes_while_redis_is_frozen_and_all_is_well_once_it_thaws() {
+    let mut app = open();
+    let spent = 4;
+    assert_eq!(pass(&app, "203.0.113.7", spent), spent);
+    app.redis().stop().unwrap();
+    let seen = Load::new().during(&app, || assert_not_ready(&app));
+    println!("frozen: {seen}");
+    assert!(seen.worst <= WORST, "{seen}");
+    app.redis().cont().unwrap();
+    // What was spent before is still spent.
+    assert_well_again(&app, LIMIT - spent);
+}
+
+#[test]
+fn every_page_comes_while_redis_is_dead_and_all_is_well_once_it_is_back() {
+    let mut app = open();
+    let spent = 4;
+    assert_eq!(pass(&app, "203.0.113.7", spent), spent);
+    app.redis().kill();
+    let seen = Load::new().during(&app, || assert_not_ready(&app));
+    println!("dead: {seen}");
+    assert!(seen.worst <= WORST, "{seen}");
+    app.redis().restart().unwrap();
+    // The new server has forgotten what was spent.
+    assert_well_again(&app, LIMIT);
+}
+
+#[test]
+fn a_request_that_waits_for_a_frozen_store_is_answered_by_an_app_that_stops() {
+    let mut app = Plan::redis()
+        .with("RUST_LOG", "info,tower_http=debug")
+        .open();
+    app.redis().stop().unwrap();
+    let answers = thread::scope(|scope| {
+        let ask = |server| scope.spawn(move || Visitor::new().get(server, "/films/1"));
+        let waiting: Vec<_> = app.servers().iter().map(ask).collect();
+        for server in app.servers() {
+            server.wait_for_log(&["/films/1", "started processing request"]);
+            server.terminate();
+        }
+        let answers = waiting.into_iter().map(|it| it.join().unwrap());
+        answers.collect::<Vec<_>>()
+    });
+    for answer in answers {
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.source(), "miss loaded");
+    }
+    for server in app.take_servers() {
+        assert_eq!(server.end(Duration::from_secs(5)).status.code(), Some(0));
+    }
+}
+
+/// How many of so many requests of this visitor pass, through all servers in turn.
+fn pass(app: &App, address: &str, requests: usize) -> usize {
+    let passes = |number: &usize| {
+        let server = &app.servers()[number % app.servers().len()];
+        let answer = Visitor::forwarded(address).get(server, "/api/films/1");
+        assert!(answer.status == 200 || answer.status == 429, "{answer:?}");
+        answer.status == 200
+    };
+    (0..requests).filter(passes).count()
+}
+
+/// Every process says that it lives, and that its store does not answer.
+fn assert_not_ready(app: &App) {
+    for _ in 0..3 {
+        for server in app.servers() {
+            let visitor = Visitor::new();
+            assert_eq!(visitor.get(server, "/healthz").status, 200);
+            let answer = visitor.get(server, "/readyz");
+            assert_eq!(answer.status, 503, "{}", answer.body);
+            assert!(answer.took <= WORST, "{:?}", answer.took);
+            let told = answer.json();
+            assert_eq!(told["status"], "not ready");
+            assert_eq!(told["parts"][0]["status"], "ok", "the database is well");
+            assert_ne!(told["parts"][1]["status"], "ok");
+        }
+        thread::sleep(Duration::from_millis(300));
+    }
+}
+
+/// Every process is ready, a film that one loads is a far hit for the next, and the limit is shared.
+fn assert_well_again(app: &App, left: usize) {
+    let since = Instant::now();
+    let visitor = Visitor::forwarded("203.0.113.200");
+    while !app
+        .servers()
+        .iter()
+        .all(|server| visitor.get(server, "/readyz").status == 200)
+    {
+        assert!(since.elapsed() < WELL_AGAIN, "not ready again");
+        thread::sleep(Duration::from_millis(5));
+    }
+    println!("ready again after {:?}", since.elapsed());
+
+    let (first, last) = (app.first(), app.last());
+    assert_eq!(
+        visitor.get(first, "/api/films/3000").source(),
+        "miss loaded"
+    );
+    assert_eq!(visitor.get(last, "/api/films/3000").source(), "hit far");
+    assert_eq!(pass(app, "203.0.113.7", LIMIT * 2), left);
+}

@@ -1,0 +1,56 @@
+//! The starter as it is run: its page shows what it prints, and it stops when it is told to.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../../tests/it/curl.rs"]
+mod curl;
+#[path = "../../tests/it/example.rs"]
+#[allow(dead_code, reason = "other examples use the rest")]
+mod example;
+#[path = "../../tests/it/transcript.rs"]
+mod transcript;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use larder_test::server::RedisServer;
+use rustix::process::{Pid, Signal, kill_process};
+
+use curl::Shell;
+use example::Example;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_starter");
+/// Longer than the starter waits for requests in flight.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn start(store_url: &str) -> Example {
+    Example::start_program(PROGRAM.into(), &[("STORE_URL", store_url)])
+}
+
+#[test]
+fn the_starter_does_what_its_page_says() {
+    let redis = RedisServer::start().unwrap();
+    for store_url in ["memory://", &redis.url()] {
+        let starter = start(store_url);
+        let mut shell = Shell::new();
+        for step in transcript::of("src/main.rs") {
+            step.expect(&shell.run(&step.command, starter.address()));
+        }
+    }
+}
+
+#[test]
+fn the_starter_ends_well_when_it_is_told_to_stop() {
+    let mut starter = start("memory://");
+    let process = starter.process();
+    kill_process(Pid::from_child(process), Signal::TERM).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        match process.try_wait().unwrap() {
+            Some(status) => break status,
+            None => assert!(Instant::now() < deadline, "it does not stop"),
+        }
+        sleep(Duration::from_millis(10));
+    };
+    assert!(status.success(), "{status}");
+}
