@@ -29,16 +29,12 @@
 use std::env::var;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use larder::rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
-
-const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
-const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
 
 async fn guess(word: String) -> (StatusCode, &'static str) {
     match word.as_str() {
@@ -51,9 +47,9 @@ async fn guess(word: String) -> (StatusCode, &'static str) {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
     // While the store fails everybody sees pages, and nobody guesses.
-    let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(THREE))?;
+    let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(3))?;
     let pages = RateLimitLayer::new(pages, KeyBy::peer()).with_on_failure(OnFailure::Open);
-    let guesses = RateLimiter::new(store, "guesses", Quota::per_hour(TWO))?;
+    let guesses = RateLimiter::new(store, "guesses", Quota::per_hour(2))?;
     let guesses = RateLimitLayer::new(guesses, KeyBy::peer())
         .with_on_failure(OnFailure::Closed)
         .with_refund_if(|response| response.status == StatusCode::OK);

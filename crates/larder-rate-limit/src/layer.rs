@@ -16,17 +16,14 @@ use crate::{Headers, KeyBy, OnFailure, RateLimit, RateLimiter};
 ///
 /// # Examples
 /// ```
-/// # use std::num::NonZeroU32;
 /// # use std::sync::Arc;
 /// use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
 /// # fn limits(store: Arc<dyn larder_store::Store>) -> larder_store::Result<()> {
-/// # const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
-/// # const HUNDRED: NonZeroU32 = NonZeroU32::new(100).unwrap();
 ///
-/// let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(HUNDRED))?;
+/// let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(100))?;
 /// let pages = RateLimitLayer::new(pages, KeyBy::peer());
 ///
-/// let sign_in = RateLimiter::new(store, "sign-in", Quota::per_hour(TEN))?;
+/// let sign_in = RateLimiter::new(store, "sign-in", Quota::per_hour(10))?;
 /// let sign_in = RateLimitLayer::new(sign_in, KeyBy::peer()).with_on_failure(OnFailure::Closed);
 /// # Ok(())
 /// # }

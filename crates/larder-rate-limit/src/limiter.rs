@@ -1,5 +1,4 @@
 use std::fmt;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -48,7 +47,7 @@ impl RateLimiter {
             ));
         }
         Ok(Self {
-            gcra: Gcra::new(quota, NonZeroU32::MIN)?,
+            gcra: Gcra::new(quota, 1)?,
             programs: store.require_programs("a rate limit")?,
             policy: policy.into(),
             quota,
@@ -64,7 +63,7 @@ impl RateLimiter {
     /// # Errors
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) where the cost is more than the
     /// burst: such a request would never pass.
-    pub fn with_cost(mut self, cost: NonZeroU32) -> Result<Self> {
+    pub fn with_cost(mut self, cost: u32) -> Result<Self> {
         self.gcra = Gcra::new(self.quota, cost)?;
         Ok(self)
     }

@@ -1,7 +1,6 @@
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use larder_store::{Result, Ttl};
+use larder_store::Result;
 
 use crate::quota::invalid;
 use crate::{Decision, Quota};
@@ -52,25 +51,21 @@ impl Gcra {
     /// The algorithm for requests that cost `cost` units of `quota`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) where the quota's limit is more
-    /// than its period has microseconds, where the burst takes more than 100 years to come back,
-    /// and where the cost is more than the burst: such a request would never pass.
-    pub fn new(quota: Quota, cost: NonZeroU32) -> Result<Self> {
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the quota is out of its
+    /// [bounds](Quota), or if the cost is 0 or more than the burst: such a request would never pass.
+    pub fn new(quota: Quota, cost: u32) -> Result<Self> {
         let interval = quota.interval_micros()?;
-        let tolerance = interval
-            .checked_mul(i64::from(quota.burst().get()))
-            .filter(|tolerance| *tolerance <= Ttl::MAX.as_micros())
-            .ok_or_else(|| invalid("the burst of a quota comes back within 100 years"))?;
-        if cost > quota.burst() {
+        let tolerance = quota.burst_micros()?;
+        if cost == 0 || cost > quota.burst() {
             return Err(invalid(
-                "the cost of a request is at most the burst of its quota",
+                "the cost of a request must be at least 1 and at most the burst of its quota",
             ));
         }
         Ok(Self {
             interval,
             tolerance,
             // No more than the tolerance, which was multiplied without overflow.
-            charge: interval * i64::from(cost.get()),
+            charge: interval * i64::from(cost),
         })
     }
 

@@ -4,12 +4,8 @@ use super::*;
 
 const NOW: i64 = 1_767_225_600_000_000;
 
-fn n(n: u32) -> NonZeroU32 {
-    NonZeroU32::new(n).unwrap()
-}
-
 fn per_second(limit: u32) -> Gcra {
-    Gcra::new(Quota::per_second(n(limit)), n(1)).unwrap()
+    Gcra::new(Quota::per_second(limit), 1).unwrap()
 }
 
 /// Charges, and tells the decision and what is kept then.

@@ -10,11 +10,11 @@ use http::{Extensions, Request, Response};
 use larder_rate_limit::{KeyBy, Quota, RateLimitLayer};
 use tower::ServiceExt;
 
-use crate::support::{limiter, lines, model, n};
+use crate::support::{limiter, lines, model};
 
 fn router(key_by: KeyBy) -> Router {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     Router::new()
         .route("/", get(async || "hello"))
         .layer(RateLimitLayer::new(limiter, key_by))

@@ -6,10 +6,10 @@ use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer};
 use larder_store::ErrorKind;
 use tokio::time::Instant;
 
-use crate::support::{App, FULL, Mood, Moody, from, limiter, lines, model, n};
+use crate::support::{App, FULL, Mood, Moody, from, limiter, lines, model};
 
 fn app(store: &Moody, on_failure: OnFailure) -> App {
-    let limiter = limiter(store.store(), Quota::per_hour(n(2)));
+    let limiter = limiter(store.store(), Quota::per_hour(2));
     App::new(RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(on_failure))
 }
 
@@ -86,7 +86,7 @@ async fn a_hanging_store_costs_the_timeout_and_no_more() {
     app(&store, OnFailure::Open).send(from("192.0.2.1")).await;
     assert_eq!(started.elapsed(), RateLimitLayer::DEFAULT_TIMEOUT);
 
-    let limiter = limiter(store.store(), Quota::per_hour(n(2)));
+    let limiter = limiter(store.store(), Quota::per_hour(2));
     let quick = RateLimitLayer::new(limiter, KeyBy::peer()).with_timeout(Duration::from_millis(20));
     let started = Instant::now();
     App::new(quick).send(from("192.0.2.1")).await;
@@ -109,7 +109,7 @@ async fn a_timeout_of_no_time_or_of_all_time_is_held_between_its_bounds() {
         (Duration::from_nanos(1), RateLimitLayer::MIN_TIMEOUT),
         (Duration::MAX, RateLimitLayer::MAX_TIMEOUT),
     ] {
-        let limiter = limiter(Moody::new(Mood::Hangs).store(), Quota::per_hour(n(2)));
+        let limiter = limiter(Moody::new(Mood::Hangs).store(), Quota::per_hour(2));
         let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_timeout(timeout);
         let started = Instant::now();
         assert_eq!(App::new(layer).status("192.0.2.1").await, 200);

@@ -7,7 +7,7 @@ use larder_moka::MokaStore;
 use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter, Tat};
 use larder_store::{ErrorKind, ManualClock, Record, Store};
 
-use crate::support::{App, Mood, Moody, from, n};
+use crate::support::{App, Mood, Moody, from};
 
 fn room_for(visitors: usize) -> (Arc<dyn Store>, ManualClock) {
     let clock = ManualClock::default();
@@ -16,7 +16,7 @@ fn room_for(visitors: usize) -> (Arc<dyn Store>, ManualClock) {
 }
 
 fn policy(store: &Arc<dyn Store>, name: &str, limit: u32) -> RateLimiter {
-    RateLimiter::new(store.clone(), name, Quota::per_hour(n(limit))).unwrap()
+    RateLimiter::new(store.clone(), name, Quota::per_hour(limit)).unwrap()
 }
 
 fn address(number: u32) -> String {
@@ -121,7 +121,7 @@ async fn a_store_with_no_room_at_all_counts_as_failing() {
 #[tokio::test]
 async fn a_caller_that_tries_again_at_once_gets_room_as_soon_as_something_has_expired() {
     let store: Arc<dyn Store> = Arc::new(MokaStore::builder().with_cap_of(Tat::KIND, 1).build());
-    let quota = Quota::new(n(1), Duration::from_millis(50)).unwrap();
+    let quota = Quota::new(1, Duration::from_millis(50));
     let limiter = RateLimiter::new(store, "test", quota).unwrap();
     limiter.check("first").await.unwrap();
     let started = std::time::Instant::now();

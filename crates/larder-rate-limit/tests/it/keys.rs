@@ -4,13 +4,13 @@ use http::HeaderName;
 use http::request::Parts;
 use larder_rate_limit::{KeyBy, Quota, RateLimitLayer, TrustedProxies, Unkeyed};
 
-use crate::support::{App, from, limiter, model, n, with};
+use crate::support::{App, from, limiter, model, with};
 
 /// An app that lets each visitor in once.
 fn once(key_by: KeyBy) -> App {
     let (store, _) = model();
     App::new(RateLimitLayer::new(
-        limiter(store, Quota::per_hour(n(1))),
+        limiter(store, Quota::per_hour(1)),
         key_by,
     ))
 }
@@ -118,7 +118,7 @@ async fn requests_without_a_key_share_one_quota() {
 #[tokio::test]
 async fn requests_without_a_key_pass_uncounted_where_that_is_declared() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     let layer =
         RateLimitLayer::new(limiter, KeyBy::header(API_KEY)).with_unkeyed(Unkeyed::ExemptFromLimit);
     let app = App::new(layer);
@@ -132,7 +132,7 @@ async fn requests_without_a_key_pass_uncounted_where_that_is_declared() {
 #[tokio::test]
 async fn the_key_that_is_told_is_the_one_that_is_charged() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     let own = KeyBy::from_fn(|parts: &Parts| parts.uri.host().map(str::to_owned));
     let told = with(from("10.0.0.1"), "x-forwarded-for", "198.51.100.7");
     let keyed = with(from("192.0.2.1"), "x-api-key", "secret");

@@ -11,7 +11,7 @@ use metrics::{
     with_local_recorder,
 };
 
-use crate::support::{App, Mood, Moody, limiter, model, n};
+use crate::support::{App, Mood, Moody, limiter, model};
 
 /// Counters by name and labels.
 #[derive(Default)]
@@ -52,7 +52,7 @@ impl Recorder for Counters {
 async fn outcomes(mood: Mood, on_failure: OnFailure, peers: &[&str]) -> Vec<(String, u64)> {
     let counters = Counters::default();
     let layer = with_local_recorder(&counters, || {
-        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(2)));
+        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(2));
         RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(on_failure)
     });
     let app = App::new(layer);
@@ -103,7 +103,7 @@ async fn a_key_that_is_told_too_late_and_a_quota_that_is_shared_are_counted() {
         let store = store.with_cap_of(larder_rate_limit::Tat::KIND, 1).build();
         let late =
             KeyBy::from_async_fn(|_: &http::request::Parts| std::future::pending::<Option<u8>>());
-        let limiter = limiter(Arc::new(store), Quota::per_hour(n(2)));
+        let limiter = limiter(Arc::new(store), Quota::per_hour(2));
         RateLimitLayer::new(limiter, late.or(KeyBy::peer()))
     });
     let app = App::new(layer);

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tower::{Layer, service_fn};
 
-use crate::support::{App, Mood, Moody, from, limiter, lines, model, n, with};
+use crate::support::{App, Mood, Moody, from, limiter, lines, model, with};
 
 const ANN: &str = "192.0.2.1";
 
@@ -50,7 +50,7 @@ fn answering(layer: &RateLimitLayer, store: &Moody, then: Mood) -> App {
 
 /// Five wrong ones, and no end of right ones.
 fn guesses(store: Arc<dyn Store>) -> RateLimitLayer {
-    RateLimitLayer::new(limiter(store, Quota::per_hour(n(5))), KeyBy::peer())
+    RateLimitLayer::new(limiter(store, Quota::per_hour(5)), KeyBy::peer())
         .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED)
 }
 
@@ -105,7 +105,7 @@ fn redirecting(layer: &RateLimitLayer) -> App {
 #[tokio::test(start_paused = true)]
 async fn attempts_that_are_all_answered_alike_are_told_apart_by_the_head_of_the_response() {
     for mood in [Mood::Now, Mood::After(Duration::from_millis(1))] {
-        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(2)));
+        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(2));
         let layer = RateLimitLayer::new(limiter, KeyBy::peer())
             .with_refund_if(|response| response.headers[LOCATION] == "/account");
         let app = redirecting(&layer);
@@ -133,7 +133,7 @@ async fn a_handler_says_whether_its_request_counts_whatever_the_layer_would_do()
     ];
     for (way, refunds_by_itself) in ways.into_iter().zip([false, true, false]) {
         for mood in [Mood::Now, Mood::After(Duration::from_millis(1))] {
-            let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(3)));
+            let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(3));
             let app = redirecting(&way(RateLimitLayer::new(limiter, KeyBy::peer())));
             let left = async |request: Request<()>| {
                 let response = app.send(request).await;
@@ -152,7 +152,7 @@ async fn a_handler_says_whether_its_request_counts_whatever_the_layer_would_do()
 #[tokio::test]
 async fn a_layer_that_gives_nothing_back_does_not_listen_to_the_handler() {
     let (store, _) = model();
-    let layer = RateLimitLayer::new(limiter(store, Quota::per_hour(n(2))), KeyBy::peer());
+    let layer = RateLimitLayer::new(limiter(store, Quota::per_hour(2)), KeyBy::peer());
     let app = redirecting(&layer);
     let refund = || with(from(ANN), "x-says", "refund");
     for status in [303, 303, 429] {
@@ -178,7 +178,7 @@ async fn a_refund_that_is_lost_costs_one_attempt_and_no_more_than_the_timeout() 
         );
         assert!(lines(response.headers(), "ratelimit")[0].starts_with(r#""test";r=4;"#));
         store.becomes(Mood::Now);
-        let left = limiter(store.store(), Quota::per_hour(n(5)));
+        let left = limiter(store.store(), Quota::per_hour(5));
         let left = left.peek(("ip", larder_rate_limit::Network::of(ANN.parse().unwrap())));
         assert_eq!(left.await.unwrap().remaining(), 4, "{then:?}");
     }
@@ -227,7 +227,7 @@ async fn a_request_that_goes_away_stays_charged() {
 #[tokio::test]
 async fn an_exempt_request_asks_no_store() {
     let store = Moody::new(Mood::Fails(ErrorKind::NotSent));
-    let layer = RateLimitLayer::new(limiter(store.store(), Quota::per_hour(n(1))), KeyBy::peer())
+    let layer = RateLimitLayer::new(limiter(store.store(), Quota::per_hour(1)), KeyBy::peer())
         .with_on_failure(OnFailure::Closed)
         .with_exempt_if(|method, uri| method == http::Method::OPTIONS && uri.path() == "/");
     let app = App::new(layer);
@@ -243,7 +243,7 @@ async fn an_exempt_request_asks_no_store() {
 /// wrong is charged, exactly.
 async fn only_what_went_wrong_is_charged(store: Arc<dyn Store>, rounds: u32) {
     const LIMIT: u32 = 40;
-    let limiter = RateLimiter::new(store, "race", Quota::per_hour(n(LIMIT))).unwrap();
+    let limiter = RateLimiter::new(store, "race", Quota::per_hour(LIMIT)).unwrap();
     for round in 0..rounds {
         let inside = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
@@ -295,7 +295,7 @@ async fn of_a_crowd_only_what_went_wrong_is_charged_on_redis() {
 #[tokio::test]
 async fn a_refund_of_a_refusal_asks_no_store() {
     let store = Moody::new(Mood::Now);
-    let limiter = limiter(store.store(), Quota::per_hour(n(1)));
+    let limiter = limiter(store.store(), Quota::per_hour(1));
     limiter.check("ann").await.unwrap();
     let refused = limiter.check("ann").await.unwrap();
     assert!(!refused.is_charged());
@@ -306,8 +306,8 @@ async fn a_refund_of_a_refusal_asks_no_store() {
 #[tokio::test]
 async fn a_refund_pays_back_what_the_request_cost() {
     let (store, _) = model();
-    let search = limiter(store, Quota::per_hour(n(10)));
-    let search = search.with_cost(n(4)).unwrap();
+    let search = limiter(store, Quota::per_hour(10));
+    let search = search.with_cost(4).unwrap();
     let first = search.check("ann").await.unwrap();
     search.check("ann").await.unwrap();
     let after = search.refund("ann", first).await.unwrap();

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -20,10 +19,6 @@ use larder_store::{
 use larder_test::ModelStore;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
-
-pub(crate) fn n(n: u32) -> NonZeroU32 {
-    NonZeroU32::new(n).unwrap()
-}
 
 /// A store in process, and the clock that it reads.
 pub(crate) fn model() -> (Arc<dyn Store>, ManualClock) {

@@ -10,12 +10,12 @@ use larder_rate_limit::{KeyBy, Quota, RateLimitLayer};
 use larder_test::service::{Failing, ReadyProbe, check_errors};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::support::{Mood, Moody, Reply, from, hello, limiter, n};
+use crate::support::{Mood, Moody, Reply, from, hello, limiter};
 
 const MOODS: [Mood; 2] = [Mood::Now, Mood::After(Duration::from_millis(1))];
 
 fn layer(mood: Mood) -> RateLimitLayer {
-    let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(3)));
+    let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(3));
     RateLimitLayer::new(limiter, KeyBy::peer())
 }
 

@@ -20,7 +20,7 @@ use larder_test::server::RedisServer;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use crate::support::{App, Mood, Moody, from, limiter, model, n};
+use crate::support::{App, Mood, Moody, from, limiter, model};
 
 /// Who sent a request, told after a while, or never.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ fn ways() -> [KeyBy; 4] {
 
 fn once_on(mood: Mood, key_by: KeyBy) -> RateLimitLayer {
     RateLimitLayer::new(
-        limiter(Moody::new(mood).store(), Quota::per_hour(n(1))),
+        limiter(Moody::new(mood).store(), Quota::per_hour(1)),
         key_by,
     )
 }
@@ -139,7 +139,7 @@ async fn a_store_that_fails_after_the_user_is_told_is_answered_as_declared() {
 #[tokio::test(start_paused = true)]
 async fn the_key_of_each_kind_of_visitor_can_be_asked_for() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     let head = |request: Request<()>| request.into_parts().0;
     for way in ways() {
         let key_by = way.or(KeyBy::peer());
@@ -165,7 +165,7 @@ async fn users_are_limited_by_who_they_are(store: Arc<dyn Store>) {
     let sessions = Sessions::new(store.clone()).unwrap();
     let unavailable = larder_session::OnFailure::Unavailable;
     let sessions = SessionLayer::new(sessions, SessionCookie::default(), unavailable).unwrap();
-    let limiter = RateLimiter::new(store, "api", Quota::per_hour(n(2))).unwrap();
+    let limiter = RateLimiter::new(store, "api", Quota::per_hour(2)).unwrap();
     let by_user = RateLimitLayer::new(limiter, KeyBy::user::<Session>().or(KeyBy::peer()))
         .with_timeout(Duration::from_secs(30));
     let log_in = |session: Session, user: String| async move {

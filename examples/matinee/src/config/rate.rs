@@ -1,7 +1,6 @@
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use larder::rate_limit::Quota;
+use larder::rate_limit::{Gcra, Quota};
 
 use super::ConfigError;
 
@@ -12,9 +11,9 @@ pub(super) fn parse(
     fix: &'static str,
 ) -> Result<Quota, ConfigError> {
     let understood = value.split_once('/').and_then(|(limit, period)| {
-        let limit: NonZeroU32 = limit.trim().parse().ok()?;
-        // More than one for each microsecond could not be counted.
-        Quota::new(limit, span(period.trim())?).ok()
+        let quota = Quota::new(limit.trim().parse().ok()?, span(period.trim())?);
+        // Zero, or more than one for each microsecond, cannot be counted.
+        Gcra::new(quota, 1).is_ok().then_some(quota)
     });
     understood.ok_or_else(|| ConfigError {
         name,
@@ -50,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_a_number_for_so_many_seconds_minutes_or_hours() {
-        let minute = Quota::per_minute(NonZeroU32::new(120).unwrap());
+        let minute = Quota::per_minute(120);
         assert_eq!(read("120/minute").unwrap(), minute);
         assert_eq!(read(" 120 / 1 minutes ").unwrap(), minute);
         let quarter = Duration::from_secs(15 * 60);
