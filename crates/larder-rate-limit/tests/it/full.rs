@@ -11,7 +11,7 @@ use crate::support::{App, Mood, Moody, from};
 
 fn room_for(visitors: usize) -> (Arc<dyn Store>, ManualClock) {
     let clock = ManualClock::default();
-    let store = MokaStore::builder().with_cap_of(Tat::KIND, visitors);
+    let store = MokaStore::builder().with_max_keys_of(Tat::KIND, visitors);
     (Arc::new(store.with_clock(clock.clone()).build()), clock)
 }
 
@@ -120,7 +120,7 @@ async fn a_store_with_no_room_at_all_counts_as_failing() {
 /// made by whoever asks for it.
 #[tokio::test]
 async fn a_caller_that_tries_again_at_once_gets_room_as_soon_as_something_has_expired() {
-    let store: Arc<dyn Store> = Arc::new(MokaStore::builder().with_cap_of(Tat::KIND, 1).build());
+    let store: Arc<dyn Store> = Arc::new(MokaStore::builder().with_max_keys_of(Tat::KIND, 1).build());
     let quota = Quota::new(1, Duration::from_millis(50));
     let limiter = RateLimiter::new(store, "test", quota).unwrap();
     limiter.check("first").await.unwrap();

@@ -100,7 +100,7 @@ async fn a_key_that_is_told_too_late_and_a_quota_that_is_shared_are_counted() {
     let counters = Counters::default();
     let layer = with_local_recorder(&counters, || {
         let store = larder_moka::MokaStore::builder();
-        let store = store.with_cap_of(larder_rate_limit::Tat::KIND, 1).build();
+        let store = store.with_max_keys_of(larder_rate_limit::Tat::KIND, 1).build();
         let late =
             KeyBy::from_async_fn(|_: &http::request::Parts| std::future::pending::<Option<u8>>());
         let limiter = limiter(Arc::new(store), Quota::per_hour(2));
