@@ -1,6 +1,6 @@
-//! Rate limits: one on pages, and one on guesses, of which only the wrong ones count.
+//! Limits page loads, and guesses, of which only the wrong ones count.
 //!
-//! `cargo run -p larder-examples --example rate_limit`, with `LISTEN` and `STORE_URL` as you like.
+//! Run it with `cargo run -p larder-examples --example rate_limit`. `LISTEN` and `STORE_URL` are optional.
 //!
 //! ```text
 //! $ curl -si http://127.0.0.1:3000/ | grep -i ratelimit
@@ -23,8 +23,8 @@
 //! HTTP/1.1 429 Too Many Requests
 //! ```
 //!
-//! Several of them on one Redis share the limits: whichever is asked, the fourth page in a minute is
-//! refused.
+//! Several processes on one Redis share the limits: the fourth page in a minute is refused, whichever
+//! process is asked.
 
 use std::env::var;
 use std::io::Write;
@@ -46,7 +46,7 @@ async fn guess(word: String) -> (StatusCode, &'static str) {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // While the store fails everybody sees pages, and nobody guesses.
+    // While the store fails, pages are served, and guesses are refused.
     let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(3))?;
     let pages = RateLimitLayer::new(pages, KeyBy::peer()).with_on_failure(OnFailure::Open);
     let guesses = RateLimiter::new(store, "guesses", Quota::per_hour(2))?;
@@ -59,9 +59,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
-    // The rest of an answer does not wait until the client has acknowledged its head.
+    // Without this, a body may wait until the client has acknowledged the head.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    // The limiter sees who asks.
+    // The limiter needs the client's address.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     Ok(axum::serve(listener, app).await?)
 }

@@ -49,7 +49,7 @@ fn exactly_the_limit_passes_at_once_and_then_one_for_each_interval() {
 }
 
 #[test]
-fn a_refusal_keeps_the_tat_and_names_the_very_microsecond() {
+fn a_refusal_keeps_the_tat_and_names_the_exact_microsecond() {
     let mut visitor = fresh(Quota::per_second(1));
     visitor.ask(NOW);
     let tat = visitor.tat;
@@ -66,7 +66,7 @@ fn a_refusal_keeps_the_tat_and_names_the_very_microsecond() {
 }
 
 #[test]
-fn a_refusal_writes_nothing_and_what_passes_passes_to_the_very_microsecond() {
+fn a_refusal_writes_nothing_and_the_edge_is_exact_to_the_microsecond() {
     let gcra = gcra(Quota::per_second(2));
     let edge = NOW + 500_000;
     let (passed, change) = gcra.charge(Some(edge), NOW);
@@ -155,7 +155,7 @@ fn a_cost_of_zero_or_past_the_burst_and_a_burst_past_a_century_are_refused() {
 }
 
 #[test]
-fn peeking_tells_what_charging_would_do() {
+fn a_peek_returns_what_a_charge_would_decide() {
     let gcra = gcra(Quota::per_second(2));
     assert_eq!(gcra.peek(None, NOW).remaining(), 2);
     assert_eq!(gcra.peek(None, NOW).reset(), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! The edges of a limit, on both backends by one clock: the Rust form, and the Lua form.
+//! The edges of a limit, on both backends by one clock: in Rust and in Lua.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use larder_redis::RedisStore;
 use larder_store::{Key, ManualClock, Record, Store, StoreExt, Ttl};
 use larder_test::server::RedisServer;
 
-/// A store in process and one on a server of its own, which read one clock.
+/// A store in process and a Redis store, which read one clock.
 async fn both() -> (RedisServer, [Arc<dyn Store>; 2], ManualClock) {
     let server = RedisServer::start().unwrap();
     let clock = ManualClock::default();
@@ -22,7 +22,7 @@ async fn both() -> (RedisServer, [Arc<dyn Store>; 2], ManualClock) {
 const MICRO: Duration = Duration::from_micros(1);
 
 #[tokio::test]
-async fn a_request_passes_at_the_very_microsecond_and_none_before_on_both() {
+async fn a_request_passes_at_the_exact_microsecond_and_not_before_on_both() {
     let (_server, stores, clock) = both().await;
     for store in stores {
         let limiter = RateLimiter::new(store, "edge", Quota::per_second(2)).unwrap();
@@ -45,7 +45,7 @@ async fn a_request_passes_at_the_very_microsecond_and_none_before_on_both() {
 }
 
 #[tokio::test]
-async fn a_refund_gives_back_to_the_very_microsecond_on_both() {
+async fn a_refund_is_exact_to_the_microsecond_on_both() {
     let (_server, stores, clock) = both().await;
     for store in stores {
         let quota = Quota::per_second(4);

@@ -1,4 +1,4 @@
-//! What a visitor is told.
+//! What the layer adds to responses.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use http_body::Body;
 use larder_rate_limit::{Headers, KeyBy, Quota, RateLimitLayer, RateLimiter};
 use tower::{Layer, ServiceExt};
 
-use crate::support::{App, Mood, Moody, from, hello, limiter, lines, model};
+use crate::support::{App, Behavior, ScriptedStore, from, hello, limiter, lines, model};
 
 #[tokio::test]
 async fn the_fields_count_down_and_come_back() {
@@ -34,7 +34,7 @@ async fn the_fields_count_down_and_come_back() {
 }
 
 #[tokio::test]
-async fn the_limits_of_two_layers_stand_side_by_side() {
+async fn the_fields_list_the_limits_of_two_layers() {
     let (store, _) = model();
     let layer = |name: &str, limit: u32| {
         let limiter = RateLimiter::new(store.clone(), name, Quota::per_hour(limit)).unwrap();
@@ -59,7 +59,7 @@ async fn the_limits_of_two_layers_stand_side_by_side() {
 }
 
 #[tokio::test]
-async fn no_fields_are_sent_where_none_are_declared() {
+async fn no_fields_are_sent_if_none_are_declared() {
     let (store, _) = model();
     let limiter = limiter(store, Quota::per_hour(1));
     let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_headers(Headers::None);
@@ -72,8 +72,8 @@ async fn no_fields_are_sent_where_none_are_declared() {
 
 #[tokio::test]
 async fn a_store_that_waits_gives_the_same_responses() {
-    for mood in [Mood::Now, Mood::After(Duration::from_millis(2))] {
-        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(1));
+    for behavior in [Behavior::Now, Behavior::After(Duration::from_millis(2))] {
+        let limiter = limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(1));
         let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
         let passed = app.send(from("192.0.2.1")).await;
         assert_eq!(

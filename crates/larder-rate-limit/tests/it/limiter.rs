@@ -146,7 +146,7 @@ async fn the_record_can_be_inspected_and_is_gone_when_its_tat_is_past() {
 }
 
 #[test]
-fn what_cannot_be_built_is_an_error_that_says_what_can() {
+fn an_invalid_limiter_is_an_error_that_says_what_is_allowed() {
     let (store, _) = model();
     let quota = Quota::per_second(2);
     for name in ["", "Pages", "a b", "a:b", "\u{e9}", &"a".repeat(33)] {
@@ -154,6 +154,18 @@ fn what_cannot_be_built_is_an_error_that_says_what_can() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains("1 to 32 of a-z"), "{error}");
     }
-    let costly = limiter(store, quota).with_cost(3).unwrap_err();
-    assert!(costly.to_string().contains("at most the burst"), "{costly}");
+    for (wrong, expected) in [
+        (Quota::per_minute(0), "Quota::per_minute(100)"),
+        (Quota::per_minute(5).with_burst(0), "with_burst(20)"),
+        (Quota::new(5, Duration::ZERO), "between 1 µs and 100 years"),
+    ] {
+        let error = RateLimiter::new(store.clone(), "pages", wrong).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    for (cost, expected) in [(0, "at least 1"), (3, "at most the burst")] {
+        let limiter = limiter(store.clone(), quota);
+        let error = limiter.with_cost(cost).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
 }

@@ -1,11 +1,11 @@
-//! What a refusal says, word for word.
+//! Refusals, byte for byte.
 
 use std::time::Duration;
 
 use larder_rate_limit::{Decision, KeyBy, OnFailure, Quota, RateLimitLayer};
 use larder_store::ErrorKind;
 
-use crate::support::{App, Mood, Moody, from, limiter, lines, model, with};
+use crate::support::{App, Behavior, ScriptedStore, from, limiter, lines, model, with};
 
 #[tokio::test]
 async fn a_visitor_past_its_quota_gets_problem_details() {
@@ -35,7 +35,7 @@ async fn a_visitor_past_its_quota_gets_problem_details() {
 
 #[tokio::test]
 async fn a_failing_store_that_is_declared_closed_gives_problem_details() {
-    let failing = Moody::new(Mood::Fails(ErrorKind::NotSent));
+    let failing = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
     let limiter = limiter(failing.store(), Quota::per_minute(1));
     let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(OnFailure::Closed);
     let refused = App::new(layer).send(from("192.0.2.1")).await;
@@ -115,7 +115,7 @@ async fn a_grpc_client_past_its_quota_gets_resource_exhausted() {
 
 #[tokio::test]
 async fn a_grpc_client_is_told_the_same_by_a_store_that_takes_a_while() {
-    let store = Moody::new(Mood::After(Duration::from_micros(1))).store();
+    let store = ScriptedStore::new(Behavior::After(Duration::from_micros(1))).store();
     let limiter = limiter(store, Quota::per_hour(1));
     let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
     app.send(from("192.0.2.1")).await;
@@ -127,7 +127,7 @@ async fn a_grpc_client_is_told_the_same_by_a_store_that_takes_a_while() {
 
 #[tokio::test]
 async fn a_grpc_client_of_a_closed_limit_gets_unavailable() {
-    let failing = Moody::new(Mood::Fails(ErrorKind::NotSent));
+    let failing = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
     let limiter = limiter(failing.store(), Quota::per_minute(1));
     let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(OnFailure::Closed);
     let request = with(from("192.0.2.1"), "content-type", "application/grpc");
