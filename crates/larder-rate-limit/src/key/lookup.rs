@@ -6,7 +6,8 @@ use http::request::Parts;
 use larder_store::{Key, KeyId};
 use tokio::time::timeout;
 
-use super::{KeyBy, RequestView};
+use super::KeyBy;
+use super::request_view::RequestView;
 use crate::RateLimiter;
 
 /// An async function that finds the key of a request.
