@@ -22,7 +22,6 @@
 use std::convert::Infallible;
 use std::env::var;
 use std::io::Write;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,7 +36,6 @@ use larder::response_cache::ResponseCacheLayer;
 use larder::session::{Session, SessionCookie, SessionKey, SessionLayer, Sessions};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
-const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
 const VISITS: SessionKey<i64> = SessionKey::new("visits");
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -68,7 +66,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    let limiter = RateLimiter::new(store.clone(), "pages", Quota::per_minute(THREE))?;
+    let limiter = RateLimiter::new(store.clone(), "pages", Quota::per_minute(3))?;
     let cookie = SessionCookie::builder()
         .with_name("session")
         .insecure_over_plain_http()

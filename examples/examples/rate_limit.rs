@@ -1,6 +1,6 @@
-//! Rate limits: one on pages, and one on guesses that counts only the wrong ones.
+//! Limits page loads, and guesses, of which only the wrong ones count.
 //!
-//! `cargo run -p larder-examples --example rate_limit`, with `LISTEN` and `STORE_URL` as you like.
+//! Run it with `cargo run -p larder-examples --example rate_limit`. `LISTEN` and `STORE_URL` are optional.
 //!
 //! ```text
 //! $ curl -si http://127.0.0.1:3000/ | grep -i ratelimit
@@ -23,21 +23,18 @@
 //! HTTP/1.1 429 Too Many Requests
 //! ```
 //!
-//! Several processes on one Redis share the limits: together they refuse the fourth page in a minute.
+//! Several processes on one Redis share the limits: the fourth page in a minute is refused, whichever
+//! process is asked.
 
 use std::env::var;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use larder::rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
-
-const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
-const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
 
 async fn guess(word: String) -> (StatusCode, &'static str) {
     match word.as_str() {
@@ -49,10 +46,10 @@ async fn guess(word: String) -> (StatusCode, &'static str) {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // While the store fails, pages are served and guesses are refused.
-    let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(THREE))?;
+    // While the store fails, pages are served, and guesses are refused.
+    let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(3))?;
     let pages = RateLimitLayer::new(pages, KeyBy::peer()).with_on_failure(OnFailure::Open);
-    let guesses = RateLimiter::new(store, "guesses", Quota::per_hour(TWO))?;
+    let guesses = RateLimiter::new(store, "guesses", Quota::per_hour(2))?;
     let guesses = RateLimitLayer::new(guesses, KeyBy::peer())
         .with_on_failure(OnFailure::Closed)
         .with_refund_if(|response| response.status == StatusCode::OK);
@@ -62,7 +59,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
-    // With TCP_NODELAY the body of a response does not wait until the client acknowledges its head.
+    // Without this, a body may wait until the client has acknowledged the head.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     // The limiter needs the client's address.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();

@@ -19,7 +19,6 @@ use std::convert::Infallible;
 use std::env::{args, var};
 use std::io::{Write, stdout};
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -38,7 +37,6 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 const FILM: Kind = Kind::evictable("film");
-const THREE: NonZeroU32 = NonZeroU32::new(3).unwrap();
 
 /// Stands for a database query.
 async fn load(id: u32) -> Result<String, Status> {
@@ -97,7 +95,7 @@ async fn serve(address: String) -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
     let cache = Cache::builder(FILM, Ttl::from_secs(300)).with_far(store.clone());
     let films = LoaderLayer::new(cache.build()?).layer(service_fn(load));
-    let limiter = RateLimiter::new(store.clone(), "films", Quota::per_minute(THREE))?;
+    let limiter = RateLimiter::new(store.clone(), "films", Quota::per_minute(3))?;
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(stdout(), "http://{}", listener.local_addr()?)?;
     let server = Server::builder()

@@ -36,7 +36,7 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
 }
 
 fn gcra() -> Gcra {
-    Gcra::new(Quota::per_hour(LIMIT), NonZeroU32::MIN).expect("a quota")
+    Gcra::new(Quota::per_hour(LIMIT.get()), 1).expect("a quota")
 }
 
 fn in_process() -> Row {

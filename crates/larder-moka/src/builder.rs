@@ -1,24 +1,24 @@
 use larder_store::{Clock, DEFAULT_MAX_VALUE, Kind, SystemClock};
 
 use crate::MokaStore;
-use crate::bus::Board;
+use crate::bus::Subscribers;
 use crate::cache::CacheSpace;
 use crate::leases::LeaseTable;
 use crate::pinned::Pinned;
 
-/// How many bytes the cache space holds unless the store is told otherwise: 64 MiB.
-pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// The default maximum size of the cache space: 64 MiB.
+pub const DEFAULT_MAX_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How many keys each pinned kind holds unless the store is told otherwise: 100,000.
-pub const DEFAULT_PINNED_CAP: usize = 100_000;
+/// The default maximum number of keys of each pinned kind: 100,000.
+pub const DEFAULT_MAX_KEYS_PER_KIND: usize = 100_000;
 
-/// How many leases are held at once unless the store is told otherwise: 100,000.
-pub const DEFAULT_LEASES: usize = 100_000;
+/// The default maximum number of leases held at once: 100,000.
+pub const DEFAULT_MAX_LEASES: usize = 100_000;
 
-/// How many subscriptions there are at most unless the store is told otherwise: 10,000.
-pub const DEFAULT_SUBSCRIPTIONS: usize = 10_000;
+/// The default maximum number of subscriptions: 10,000.
+pub const DEFAULT_MAX_SUBSCRIPTIONS: usize = 10_000;
 
-/// Settings of a [`MokaStore`], made by [`MokaStore::builder`].
+/// The settings of a [`MokaStore`]. [`MokaStore::builder`] makes it.
 ///
 /// ```
 /// use larder_moka::MokaStore;
@@ -27,100 +27,104 @@ pub const DEFAULT_SUBSCRIPTIONS: usize = 10_000;
 /// const SESSION: Kind = Kind::record("session");
 ///
 /// let store = MokaStore::builder()
-///     .with_cache_bytes(256 * 1024 * 1024)
-///     .with_cap_of(SESSION, 1_000_000)
+///     .with_max_cache_bytes(256 * 1024 * 1024)
+///     .with_max_keys_of(SESSION, 1_000_000)
 ///     .build();
 /// ```
 #[must_use]
 pub struct MokaStoreBuilder {
-    cache_bytes: u64,
-    pinned_cap: usize,
-    caps: Vec<(Kind, usize)>,
-    leases: usize,
-    subscriptions: usize,
+    max_cache_bytes: u64,
+    max_keys_per_kind: usize,
+    max_keys: Vec<(Kind, usize)>,
+    max_leases: usize,
+    max_subscriptions: usize,
     max_value: usize,
     clock: Box<dyn Clock>,
 }
 
 impl MokaStoreBuilder {
-    /// Bounds the cache space: evictable values together take at most `bytes`, by default
-    /// [`DEFAULT_CACHE_BYTES`].
+    /// Limits the cache space to `bytes`. The default is [`DEFAULT_MAX_CACHE_BYTES`].
     ///
-    /// An entry counts with the length of its key, the length of its value, and
-    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). One that is heavier than all of this is refused
-    /// with [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge); at zero every one is.
-    pub fn with_cache_bytes(mut self, bytes: u64) -> Self {
-        self.cache_bytes = bytes;
+    /// All evictable values share it. An entry counts with the length of its key, the length of its
+    /// value, and [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). A larger entry than the whole space is
+    /// refused with [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge); at 0 every entry is.
+    pub fn with_max_cache_bytes(mut self, bytes: u64) -> Self {
+        self.max_cache_bytes = bytes;
         self
     }
 
-    /// Bounds each pinned kind that has no cap of its own: it holds at most `keys` keys, by default
-    /// [`DEFAULT_PINNED_CAP`]. Of a [partitioned](Kind::partitioned) kind, each partition does.
+    /// Limits each pinned kind to `keys` keys. The default is [`DEFAULT_MAX_KEYS_PER_KIND`].
     ///
-    /// A write that would make one more key is refused with
-    /// [`Refusal::Full`](larder_store::Refusal::Full). The cap counts keys, not bytes: in the worst
-    /// case a kind of values takes cap × largest value.
-    pub fn with_pinned_cap(mut self, keys: usize) -> Self {
-        self.pinned_cap = keys;
+    /// It applies to kinds without a maximum of their own, and to each partition of a
+    /// [partitioned](Kind::partitioned) kind. A write that would exceed it is refused with
+    /// [`Refusal::Full`](larder_store::Refusal::Full).
+    ///
+    /// It counts keys, not bytes: a kind of values takes at most keys × largest value.
+    pub fn with_max_keys_per_kind(mut self, keys: usize) -> Self {
+        self.max_keys_per_kind = keys;
         self
     }
 
-    /// Bounds one pinned kind, of values or of records: it holds at most `keys` keys, whatever
-    /// [`with_pinned_cap`](Self::with_pinned_cap) says.
+    /// Limits one pinned kind, of values or of records, to `keys` keys.
     ///
-    /// Of a [partitioned](Kind::partitioned) kind it bounds each partition: a rate limit's policy, for
-    /// one. [`MAX_PARTITIONS`](crate::MAX_PARTITIONS) are kept apart; all that come after those share
-    /// one.
+    /// It takes precedence over [`with_max_keys_per_kind`](Self::with_max_keys_per_kind). For a
+    /// [partitioned](Kind::partitioned) kind it limits each partition, such as each policy of a rate
+    /// limit. The first [`MAX_PARTITIONS`](crate::MAX_PARTITIONS) partitions are kept apart; later ones
+    /// share one.
     ///
-    /// Of an evictable kind it changes nothing: those share
-    /// [`with_cache_bytes`](Self::with_cache_bytes).
-    pub fn with_cap_of(mut self, kind: Kind, keys: usize) -> Self {
-        self.caps.retain(|(other, _)| *other != kind);
-        self.caps.push((kind, keys));
+    /// For an evictable kind it has no effect: those share
+    /// [`with_max_cache_bytes`](Self::with_max_cache_bytes).
+    pub fn with_max_keys_of(mut self, kind: Kind, keys: usize) -> Self {
+        self.max_keys.retain(|(other, _)| *other != kind);
+        self.max_keys.push((kind, keys));
         self
     }
 
-    /// Refuses values of more than `bytes` bytes with
-    /// [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge), by default
-    /// [`DEFAULT_MAX_VALUE`]. Records are not counted in bytes.
+    /// Limits the length of a value to `bytes`. The default is [`DEFAULT_MAX_VALUE`].
+    ///
+    /// A longer value is refused with [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge).
+    /// Records are not measured.
     pub fn with_max_value(mut self, bytes: usize) -> Self {
         self.max_value = bytes;
         self
     }
 
-    /// Bounds the leases that are held at once, by default [`DEFAULT_LEASES`].
+    /// Limits the leases held at once to `number`. The default is [`DEFAULT_MAX_LEASES`].
     ///
-    /// A claim that would be one more is refused with
-    /// [`Refusal::Full`](larder_store::Refusal::Full). One whose time has passed does not count.
-    pub fn with_leases(mut self, number: usize) -> Self {
-        self.leases = number;
+    /// A claim that would exceed it is refused with [`Refusal::Full`](larder_store::Refusal::Full). A
+    /// lease whose time has passed does not count.
+    pub fn with_max_leases(mut self, number: usize) -> Self {
+        self.max_leases = number;
         self
     }
 
-    /// Bounds the subscriptions of the bus, by default [`DEFAULT_SUBSCRIPTIONS`]. One to several
-    /// channels and topics counts for each of them.
+    /// Limits the subscriptions of the bus to `number`. The default is
+    /// [`DEFAULT_MAX_SUBSCRIPTIONS`].
     ///
-    /// One more is refused with [`Refusal::Full`](larder_store::Refusal::Full).
-    pub fn with_subscriptions(mut self, number: usize) -> Self {
-        self.subscriptions = number;
+    /// A subscription counts once for each of its channels and topics. One that would exceed the
+    /// maximum is refused with [`Refusal::Full`](larder_store::Refusal::Full).
+    pub fn with_max_subscriptions(mut self, number: usize) -> Self {
+        self.max_subscriptions = number;
         self
     }
 
-    /// Reads the time from `clock`, by default a [`SystemClock`]. Nothing in the store has another
-    /// idea of the time, so a [`ManualClock`](larder_store::ManualClock) ends every TTL exactly.
+    /// Reads the time from `clock`. The default is a [`SystemClock`].
+    ///
+    /// The store uses no other clock, so a [`ManualClock`](larder_store::ManualClock) ends every TTL
+    /// exactly.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// The store with these settings.
+    /// Creates the store.
     #[must_use]
     pub fn build(self) -> MokaStore {
         MokaStore::from_parts(
-            CacheSpace::new(self.cache_bytes),
-            Pinned::new(self.pinned_cap, self.caps),
-            LeaseTable::new(self.leases),
-            Board::new(self.subscriptions),
+            CacheSpace::new(self.max_cache_bytes),
+            Pinned::new(self.max_keys_per_kind, self.max_keys),
+            LeaseTable::new(self.max_leases),
+            Subscribers::new(self.max_subscriptions),
             self.max_value,
             self.clock,
         )
@@ -130,11 +134,11 @@ impl MokaStoreBuilder {
 impl Default for MokaStoreBuilder {
     fn default() -> Self {
         Self {
-            cache_bytes: DEFAULT_CACHE_BYTES,
-            pinned_cap: DEFAULT_PINNED_CAP,
-            caps: Vec::new(),
-            leases: DEFAULT_LEASES,
-            subscriptions: DEFAULT_SUBSCRIPTIONS,
+            max_cache_bytes: DEFAULT_MAX_CACHE_BYTES,
+            max_keys_per_kind: DEFAULT_MAX_KEYS_PER_KIND,
+            max_keys: Vec::new(),
+            max_leases: DEFAULT_MAX_LEASES,
+            max_subscriptions: DEFAULT_MAX_SUBSCRIPTIONS,
             max_value: DEFAULT_MAX_VALUE,
             clock: Box::new(SystemClock::default()),
         }

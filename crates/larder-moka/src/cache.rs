@@ -13,30 +13,29 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use parking_lot::{Mutex, MutexGuard};
 
-/// What an evictable entry is taken to cost in bytes beside its key and its value: the nodes that
-/// moka keeps for it.
+/// The bytes that an evictable entry counts beside its key and value, for moka's own nodes.
 pub const ENTRY_OVERHEAD: u64 = 512;
 
-/// How many locks the writers share: enough that two keys seldom meet.
+/// The number of locks that writers share: enough that two keys seldom collide.
 const STRIPES: usize = 128;
 
-/// Evictable values. Reads take no lock; the writers of one key take turns.
+/// The evictable values. Reads take no lock, and writers of one key take turns.
 ///
-/// moka keeps no time here: the deadline stands beside the value and is compared with our clock.
-/// The policy is LRU, since moka's default refuses fresh entries while it is full of hot ones, and
-/// a loaded value that is gone at once is loaded again by the next reader.
+/// moka gets no TTL: the deadline is stored beside the value and compared with the store's clock. The
+/// policy is LRU. moka's default refuses fresh entries while it is full of hot ones, and the next
+/// reader would load such a value again.
 pub(crate) struct CacheSpace {
-    cache: Cache<Key, Held, RandomState>,
+    cache: Cache<Key, CachedEntry, RandomState>,
     capacity: u64,
     hasher: RandomState,
-    /// moka's `insert` is not serialised with its compute methods, so no condition of its own
-    /// would be atomic.
+    /// moka does not serialise `insert` with its compute methods, so its own conditions would not be
+    /// atomic.
     stripes: Box<[Stripe]>,
     unsettled: AtomicU64,
 }
 
 #[derive(Clone)]
-struct Held {
+struct CachedEntry {
     entry: Entry,
     deadline: Timestamp,
 }
@@ -50,7 +49,7 @@ impl CacheSpace {
         let hasher = RandomState::default();
         let cache = Cache::builder()
             .max_capacity(capacity)
-            .weigher(|key: &Key, held: &Held| {
+            .weigher(|key: &Key, held: &CachedEntry| {
                 u32::try_from(weight(key, held.entry.value.len())).unwrap_or(u32::MAX)
             })
             .eviction_policy(EvictionPolicy::lru())
@@ -84,11 +83,11 @@ impl CacheSpace {
         if weight > self.capacity {
             return Err(self.does_not_fit());
         }
-        // Copied once, when it is written: a slice would keep the whole of its buffer alive, and the
-        // bound in bytes would hold for nothing.
+        // A slice would keep its whole buffer alive, and the limit in bytes would be wrong. So the value
+        // is copied, once.
         let value = Bytes::copy_from_slice(put.value());
         {
-            let _turn = self.turn(put.key());
+            let _guard = self.lock_key(put.key());
             let now = clock.now();
             if put.condition() != Condition::Always {
                 let current = self.live(put.key(), now).map(|held| held.entry.version);
@@ -96,7 +95,7 @@ impl CacheSpace {
                     return Ok(false);
                 }
             }
-            let held = Held {
+            let held = CachedEntry {
                 entry: Entry {
                     value,
                     version: put.version(),
@@ -110,7 +109,7 @@ impl CacheSpace {
     }
 
     pub(crate) fn delete(&self, delete: &Delete, clock: &dyn Clock) -> bool {
-        let _turn = self.turn(delete.key());
+        let _guard = self.lock_key(delete.key());
         let Some(held) = self.cache.get(delete.key()) else {
             return false;
         };
@@ -123,7 +122,7 @@ impl CacheSpace {
     }
 
     pub(crate) fn expire(&self, key: &Key, ttl: Ttl, clock: &dyn Clock) -> bool {
-        let _turn = self.turn(key);
+        let _guard = self.lock_key(key);
         let now = clock.now();
         let Some(mut held) = self.live(key, now) else {
             return false;
@@ -133,7 +132,7 @@ impl CacheSpace {
         true
     }
 
-    /// Every key that has not ended, of the entries that are there now.
+    /// Returns the keys that have not expired.
     pub(crate) fn keys<'a>(
         &'a self,
         clock: &'a dyn Clock,
@@ -143,26 +142,26 @@ impl CacheSpace {
         live.map(|(key, _)| key)
     }
 
-    fn live(&self, key: &Key, now: Timestamp) -> Option<Held> {
+    fn live(&self, key: &Key, now: Timestamp) -> Option<CachedEntry> {
         self.cache.get(key).filter(|held| held.deadline > now)
     }
 
-    /// Gives back the room of an entry that a reader found expired.
+    /// Removes an entry that a reader found expired.
     fn forget_expired(&self, key: &Key, clock: &dyn Clock) {
-        let _turn = self.turn(key);
+        let _guard = self.lock_key(key);
         let held = self.cache.get(key);
         if held.is_some_and(|held| held.deadline <= clock.now()) {
             self.cache.invalidate(key);
         }
     }
 
-    fn turn(&self, key: &Key) -> MutexGuard<'_, ()> {
+    fn lock_key(&self, key: &Key) -> MutexGuard<'_, ()> {
         let stripe = self.hasher.hash_one(key) as usize % self.stripes.len();
         self.stripes[stripe].0.lock()
     }
 
-    /// Lets moka evict after every sixteenth of the capacity that was written: left alone it does
-    /// so after 64 writes, which with large values is many times the capacity.
+    /// Lets moka evict after each sixteenth of the capacity that is written. By itself it evicts after
+    /// 64 writes, which can be many times the capacity.
     fn settle(&self, written: u64) {
         let unsettled = self.unsettled.fetch_add(written, Ordering::Relaxed) + written;
         if unsettled > self.capacity / 16 {
@@ -176,8 +175,8 @@ impl CacheSpace {
             "put",
             ErrorKind::TooLarge,
             format!(
-                "the value is larger than the whole cache space of {} bytes: \
-                 raise it with MokaStore::builder().with_cache_bytes(bytes)",
+                "the value does not fit into the cache space of {} bytes: \
+                 raise the maximum with MokaStore::builder().with_max_cache_bytes(bytes)",
                 self.capacity
             ),
         )
@@ -192,12 +191,12 @@ fn weight(key: &Key, value: usize) -> u64 {
 
 #[cfg(test)]
 impl CacheSpace {
-    /// Lets moka do all that it has put off.
+    /// Runs moka's pending tasks.
     pub(crate) fn settle_now(&self) {
         self.cache.run_pending_tasks();
     }
 
-    /// The bytes of all that is held, by the same measure as the capacity, as they are now.
+    /// Returns the bytes of all entries, by the measure of the capacity.
     pub(crate) fn bytes_held(&self) -> u64 {
         let weights = self.cache.iter();
         weights

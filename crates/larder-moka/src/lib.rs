@@ -5,13 +5,11 @@ mod bus;
 mod cache;
 mod leases;
 mod pinned;
-mod programs;
-mod scan;
 mod store;
 
 pub use builder::{
-    DEFAULT_CACHE_BYTES, DEFAULT_LEASES, DEFAULT_PINNED_CAP, DEFAULT_SUBSCRIPTIONS,
-    MokaStoreBuilder,
+    DEFAULT_MAX_CACHE_BYTES, DEFAULT_MAX_KEYS_PER_KIND, DEFAULT_MAX_LEASES,
+    DEFAULT_MAX_SUBSCRIPTIONS, MokaStoreBuilder,
 };
 pub use cache::ENTRY_OVERHEAD;
 pub use pinned::MAX_PARTITIONS;

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-/// What a limiter says of one request.
+/// The decision of a limiter about one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decision {
     pub(crate) allowed: bool,
     pub(crate) remaining: u32,
     pub(crate) retry_after_us: i64,
     pub(crate) reset_us: i64,
-    /// When what was charged is paid off; 0 where nothing was charged.
+    /// When the charge is paid off; 0 if nothing was charged.
     pub(crate) paid_off_us: i64,
     pub(crate) account: Account,
 }
@@ -24,35 +24,40 @@ pub(crate) enum Account {
 }
 
 impl Decision {
-    /// Whether the request may pass.
+    /// Returns whether the request may pass.
     pub const fn is_allowed(&self) -> bool {
         self.allowed
     }
 
-    /// Whether the visitor was charged: not by a refusal, and not by a peek or a refund.
+    /// Returns whether the visitor was charged.
+    ///
+    /// A refusal, a peek and a refund charge nothing.
     pub const fn is_charged(&self) -> bool {
         self.paid_off_us != 0
     }
 
-    /// Whether it was decided by a quota that the visitor shares with others, since the store in this
-    /// process has no room for a record of its own.
+    /// Returns whether a quota decided that the visitor shares with others.
+    ///
+    /// Visitors share quotas while the store in this process has no room for records of their own.
     pub const fn is_shared(&self) -> bool {
         !matches!(self.account, Account::Own)
     }
 
-    /// How many units may be used at once from here on, this request's own already taken off.
+    /// Returns how many units are left, after this request.
     pub const fn remaining(&self) -> u32 {
         self.remaining
     }
 
-    /// How long until the same request passes, in whole microseconds, if nothing else is charged
-    /// meanwhile; zero where it passes now. One microsecond earlier it does not.
+    /// Returns how long until the same request passes, if nothing else is charged meanwhile.
+    ///
+    /// It is exact to the microsecond, and zero if the request passes now.
     pub const fn retry_after(&self) -> Duration {
         Duration::from_micros(self.retry_after_us.unsigned_abs())
     }
 
-    /// How long until the whole burst is back, if nothing else is charged meanwhile, in whole
-    /// microseconds.
+    /// Returns how long until the whole burst is back, if nothing else is charged meanwhile.
+    ///
+    /// It is exact to the microsecond.
     pub const fn reset(&self) -> Duration {
         Duration::from_micros(self.reset_us.unsigned_abs())
     }

@@ -1,26 +1,25 @@
 use std::fmt;
-use std::num::NonZeroU32;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
-use larder_store::{Key, KeyId, Programs, Record, Result, Store, StoreExt};
+use larder_store::{ErrorKind, Key, KeyId, Programs, Record, Refusal, Result, Store, StoreExt};
 
 use crate::decision::Account;
 use crate::program::{Peek, Refund, Tat};
 use crate::quota::invalid;
-use crate::shared::{SharedQuotas, is_full};
 use crate::{Decision, Gcra, Quota};
 
-/// Limits by GCRA, with the visitors' state in a store: the limit itself, without tower.
+/// Limits visitors by GCRA, with their state in a store. It needs no tower.
 ///
-/// Every process that uses the same store and the same policy name shares the limit, exactly. Two
-/// policies never meet, also for the same visitor. Clones are cheap and share everything.
+/// All processes that use one store and one policy name share the limit exactly. Policies are
+/// independent of each other. Clones are cheap and share everything.
 ///
-/// A visitor costs one small record for as long as it takes its burst to come back. A store in this
-/// process holds so many of each policy: `with_cap_of(Tat::KIND, ..)`, 100,000. While it is full, those
-/// it has a record of are limited as before, and visitors who are new share
-/// [some quotas](Self::SHARED_QUOTAS): more of them than there is room for never means no limit, and
-/// never disturbs another policy.
+/// A visitor takes one small record until its burst has come back. A store in this process holds
+/// 100,000 of them for each policy; `MokaStoreBuilder::with_max_keys_of(Tat::KIND, visitors)` sets
+/// another number. While it is full, visitors with a record are limited as before, and new visitors
+/// share [1,024 quotas](Self::SHARED_QUOTAS), so that nobody passes uncounted.
 #[derive(Clone)]
 pub struct RateLimiter {
     programs: Arc<dyn Programs>,
@@ -32,25 +31,29 @@ pub struct RateLimiter {
 
 const MAX_POLICY: usize = 32;
 
+/// How long a layer waits for the store by default.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
+
 impl RateLimiter {
-    /// How many quotas visitors share for whom a store in this process has no room: 1,024. In a store
-    /// that has no room for so many, those who are left share one more.
+    /// The number of quotas that visitors share when a store in this process has no room: 1,024. In a
+    /// store that has no room for so many, the remaining visitors share one more.
     pub const SHARED_QUOTAS: u16 = SharedQuotas::NUMBER;
 
-    /// A limiter that gives each visitor `quota` under the name `policy`, which is in its keys,
-    /// headers and metrics: 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
+    /// Gives each visitor `quota`, under the name `policy`.
+    ///
+    /// The name is in keys, headers and metrics. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) where the name has another form,
-    /// the quota is out of its [bounds](Gcra::new), or the store runs no programs.
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the name has another form, the
+    /// quota is out of its [bounds](Quota), or the store runs no programs.
     pub fn new(store: Arc<dyn Store>, policy: &str, quota: Quota) -> Result<Self> {
         if !is_policy(policy) {
             return Err(invalid(
-                "the name of a policy is 1 to 32 of a-z, 0-9, '-', '_' and '.'",
+                "the name of a policy must be 1 to 32 of a-z, 0-9, '-', '_' and '.'",
             ));
         }
         Ok(Self {
-            gcra: Gcra::new(quota, NonZeroU32::MIN)?,
+            gcra: Gcra::new(quota, 1)?,
             programs: store.require_programs("a rate limit")?,
             policy: policy.into(),
             quota,
@@ -58,24 +61,24 @@ impl RateLimiter {
         })
     }
 
-    /// The same limiter, with every request costing `cost` units. The default is 1.
+    /// Charges `cost` units for each request. The default is 1.
     ///
-    /// The limiters made so share the visitors: one for searches, say, that cost ten, beside one
-    /// for pages that cost one.
+    /// Both limiters charge the same visitors: a search may cost ten units, say, and a page one.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) where the cost is more than the
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the cost is 0 or more than the
     /// burst: such a request would never pass.
-    pub fn with_cost(mut self, cost: NonZeroU32) -> Result<Self> {
+    pub fn with_cost(mut self, cost: u32) -> Result<Self> {
         self.gcra = Gcra::new(self.quota, cost)?;
         Ok(self)
     }
 
-    /// Charges `visitor` for one request, unless it has used up its quota. One round trip, none in
-    /// process.
+    /// Charges `visitor` for one request, unless it has used up its quota.
+    ///
+    /// It takes one round trip, or none in process.
     ///
     /// # Errors
-    /// As the store gives them. After
+    /// Those of the store. After
     /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the visitor may have been
     /// charged, once.
     ///
@@ -85,25 +88,27 @@ impl RateLimiter {
         self.check_key(&self.key(visitor)).await
     }
 
-    /// What [`check`](Self::check) would decide now, with nothing charged. One round trip, none in
-    /// process. Of a visitor who would have to [share a quota](Decision::is_shared) it tells what one of
-    /// its own would be.
+    /// Returns what [`check`](Self::check) would decide now, and charges nothing.
+    ///
+    /// It takes one round trip, or none in process. For a visitor who would have to
+    /// [share a quota](Decision::is_shared), it answers as for a quota of its own.
     ///
     /// # Errors
-    /// As the store gives them.
+    /// Those of the store.
     pub async fn peek(&self, visitor: impl KeyId) -> Result<Decision> {
         self.programs
             .run(&self.key(visitor), &Peek(self.gcra))
             .await
     }
 
-    /// Gives back what [`check`](Self::check) charged `visitor` by `decision`, and tells what the same
-    /// request would be told now: for what counts only when it went wrong, such as a guess at a
-    /// password, which is charged before it is looked at and given back when it was right. One round
-    /// trip, none in process; none either where the decision charged nothing.
+    /// Gives back what [`check`](Self::check) charged `visitor` by `decision`.
     ///
-    /// What time has given back meanwhile is not given back again. To be called once for a decision,
-    /// by the limiter that decided: a second call gives back what another request was charged.
+    /// Use it to count failures alone: a guess at a password is charged before the password is
+    /// compared, and given back if it was right. Returns what the same request would be told now. It
+    /// takes one round trip, or none in process or if the decision charged nothing.
+    ///
+    /// What has come back by itself meanwhile is not given back again. Call it once for a decision, on
+    /// the limiter that decided: a second call gives back the charge of another request.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -114,7 +119,7 @@ impl RateLimiter {
     ///     let decision = limiter.check(account).await?;
     ///     let is_right = decision.is_allowed() && matches(password).await;
     ///     if is_right {
-    ///         // A refund that is lost costs the account one attempt, until it comes back by itself.
+    ///         // A lost refund costs the account one attempt, until that comes back by itself.
     ///         let _ = limiter.refund(account, decision).await;
     ///     }
     ///     Ok(is_right)
@@ -122,12 +127,12 @@ impl RateLimiter {
     /// ```
     ///
     /// # Errors
-    /// As the store gives them. The visitor then stays charged, or after
-    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) may not be; it is never sent
-    /// twice.
+    /// Those of the store. The visitor then stays charged; after
+    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) the refund may have been made. It
+    /// is never sent twice.
     ///
     /// # Cancellation
-    /// The visitor may or may not have been given it back.
+    /// The refund may or may not have been made.
     pub async fn refund(&self, visitor: impl KeyId, decision: Decision) -> Result<Decision> {
         match Refund::of(self.gcra, &decision) {
             Some(refund) => {
@@ -138,19 +143,24 @@ impl RateLimiter {
         }
     }
 
-    /// The key of the record that is kept for `visitor`.
+    /// Returns the key of the record of `visitor`.
     pub fn key(&self, visitor: impl KeyId) -> Key {
         Key::new(Tat::KIND, (&*self.policy, visitor))
     }
 
-    /// The name of the policy.
+    /// Returns the name of the policy.
     pub fn policy(&self) -> &str {
         &self.policy
     }
 
-    /// What each visitor may use.
+    /// Returns the quota of each visitor.
     pub fn quota(&self) -> Quota {
         self.quota
+    }
+
+    /// The deadline that the store enforces itself, if it has one.
+    pub(crate) fn store_deadline(&self) -> Option<Duration> {
+        self.programs.deadline()
     }
 
     pub(crate) fn gcra(&self) -> &Gcra {
@@ -164,7 +174,7 @@ impl RateLimiter {
         }
     }
 
-    /// The record that was charged by `decision` for the visitor with this key.
+    /// Returns the key of the record that `decision` charged for the visitor with this key.
     pub(crate) fn charged(&self, key: Key, decision: &Decision) -> Key {
         self.shared.key(decision.account, &self.policy, key)
     }
@@ -181,10 +191,10 @@ impl RateLimiter {
         self.check_in(&*self.programs, key)
     }
 
-    /// Decides in a store that answers at once; pending, with nothing charged, in any other.
+    /// Decides in a store that answers at once. Pending means that nothing was charged.
     pub(crate) fn check_in(&self, programs: &dyn Programs, key: &Key) -> Poll<Result<Decision>> {
         let full = match programs.run_now(key, &self.gcra) {
-            Poll::Ready(Err(error)) if is_full(&error) => error,
+            Poll::Ready(Err(error)) if error.kind() == ErrorKind::Refused(Refusal::Full) => error,
             answer => return answer,
         };
         for account in [Account::Shared, Account::Last] {
@@ -212,4 +222,31 @@ fn is_policy(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'))
+}
+
+/// Quotas for the visitors that a store in this process has no room for.
+///
+/// A random hash assigns them, so no client can choose whose quota it uses up.
+#[derive(Clone, Default)]
+struct SharedQuotas(RandomState);
+
+impl SharedQuotas {
+    /// Many, so that a flood uses up few of the quotas of other visitors.
+    const NUMBER: u16 = 1_024;
+
+    /// Returns the key of the quota that decides for the visitor with `key`.
+    ///
+    /// A shared one is in a partition whose name no policy can have, so it has room when the visitor's
+    /// own has none; the last one is in a partition of its own.
+    fn key(&self, account: Account, policy: &str, key: Key) -> Key {
+        match account {
+            Account::Own => key,
+            Account::Shared => {
+                // A remainder of a u16.
+                let number = (self.0.hash_one(&key) % u64::from(Self::NUMBER)) as u16;
+                Key::new(Tat::KIND, (format!("~{policy}"), number))
+            }
+            Account::Last => Key::new(Tat::KIND, (format!("~~{policy}"), "last")),
+        }
+    }
 }

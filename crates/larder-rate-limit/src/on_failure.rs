@@ -7,43 +7,45 @@ use larder_store::{Error, ErrorKind, Key, Programs, Record, Result, Store, Store
 use crate::program::{InspectTat, Refund, Tat};
 use crate::{Decision, RateLimiter};
 
-/// What a layer does with a request while the store does not answer in time, or answers with an
-/// error. A server that is [full](larder_store::Refusal::Full) is one of these errors; a store in this
-/// process that has no room for one more visitor still [limits](RateLimiter::SHARED_QUOTAS) it.
+/// What a layer does with requests while the store fails.
+///
+/// A store fails if it answers with an error or too late. A [full](larder_store::Refusal::Full) server
+/// fails too. A full store in this process does not: it
+/// [still limits](RateLimiter::SHARED_QUOTAS) new visitors.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// It passes, uncounted. The default: a limit that spares an app its load should not take the
-    /// app down with the store.
+    /// Lets the request pass, uncounted. The default, so that a limit against load does not take the
+    /// service down together with the store.
     #[default]
     Open,
-    /// It is refused with 503. For limits that guard something, such as guesses at a password.
+    /// Refuses the request with 503. For limits that guard something, such as password guesses.
     Closed,
-    /// It is charged in this process alone, so that a visitor may use its quota once in each
-    /// process. Where that fails too, it is refused with 503.
+    /// Charges the request in this process alone, so that each process grants the quota once. If
+    /// that fails too, the request is refused with 503.
     Local(LocalStore),
 }
 
 impl OnFailure {
-    /// [`Local`](Self::Local), with the visitors' state in `store`.
+    /// Returns [`Local`](Self::Local), with the visitors' state in `store`.
     ///
     /// # Errors
-    /// As [`LocalStore::new`] gives them.
+    /// Those of [`LocalStore::new`].
     pub fn local(store: Arc<dyn Store>) -> Result<Self> {
         LocalStore::new(store).map(Self::Local)
     }
 }
 
-/// A store in this process, for a layer to use while its own fails.
+/// A store in this process, which a layer uses while its own fails.
 #[derive(Clone)]
 pub struct LocalStore(Arc<dyn Programs>);
 
 impl LocalStore {
-    /// A fallback to `store`.
+    /// Falls back to `store`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the store runs no programs, or does not answer without
-    /// waiting: a server is no local store.
+    /// [`ErrorKind::Invalid`] if the store runs no programs, or does not answer without waiting, as a
+    /// server does not.
     pub fn new(store: Arc<dyn Store>) -> Result<Self> {
         let programs = store.require_programs("a local rate limit")?;
         // A step that changes nothing shows whether the store answers at once.
@@ -70,7 +72,7 @@ fn waits() -> Error {
     Error::new(
         "build a rate limit",
         ErrorKind::Invalid,
-        "a local store answers without waiting: use memory://",
+        "a local store must be one that answers without waiting: use memory://",
     )
 }
 

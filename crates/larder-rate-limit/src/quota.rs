@@ -1,66 +1,60 @@
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use larder_store::{Error, ErrorKind, Result, Ttl};
 
-/// How much a visitor may use: `limit` units for each `period`, and up to `burst` units at once.
+/// How many requests a visitor may make: `limit` for each `period`, and up to `burst` at once.
 ///
-/// A unit is a request, unless a [cost](crate::RateLimiter::with_cost) says otherwise. The burst
-/// is the limit where nothing else is said: from fresh, exactly `limit` requests pass at once,
-/// then one for each `period / limit`.
+/// A request costs one unit, unless a [cost](crate::RateLimiter::with_cost) says otherwise. The burst
+/// equals the limit by default: a new visitor may make `limit` requests at once, and then one for
+/// each `period / limit`.
 ///
-/// That interval is whole microseconds, rounded down. So a limit may not be more than the period
-/// has microseconds, and one above 10,000 a second may let up to a hundredth more through than it
-/// says.
+/// That interval is in whole microseconds, rounded down. A limit above 10,000 a second may therefore
+/// let up to one percent more through than it says.
+///
+/// [`RateLimiter::new`](crate::RateLimiter::new) checks a quota:
+/// - the limit and the burst are at least 1;
+/// - the period is between 1 µs and 100 years, and has at least one microsecond for each unit;
+/// - the whole burst comes back within 100 years.
 ///
 /// ```
-/// use std::num::NonZeroU32;
 /// use std::time::Duration;
 /// use larder_rate_limit::Quota;
 ///
-/// const HUNDRED: NonZeroU32 = NonZeroU32::new(100).unwrap();
-/// const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
+/// const PAGES: Quota = Quota::per_minute(100).with_burst(20);
 ///
-/// let quota = Quota::per_minute(HUNDRED).with_burst(FIVE);
-/// assert_eq!(quota.interval(), Duration::from_millis(600));
-/// assert!(Quota::new(HUNDRED, Duration::from_micros(99)).is_err());
+/// assert_eq!(PAGES.interval(), Duration::from_millis(600));
+/// assert_eq!(Quota::new(5, Duration::from_secs(900)).burst(), 5);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Quota {
-    limit: NonZeroU32,
+    limit: u32,
     period: Duration,
-    burst: NonZeroU32,
+    burst: u32,
 }
 
 impl Quota {
-    /// `limit` units a second.
-    pub const fn per_second(limit: NonZeroU32) -> Self {
-        Self::unchecked(limit, Duration::from_secs(1))
+    /// Allows `limit` units a second.
+    pub const fn per_second(limit: u32) -> Self {
+        Self::new(limit, Duration::from_secs(1))
     }
 
-    /// `limit` units a minute.
-    pub const fn per_minute(limit: NonZeroU32) -> Self {
-        Self::unchecked(limit, Duration::from_secs(60))
+    /// Allows `limit` units a minute.
+    pub const fn per_minute(limit: u32) -> Self {
+        Self::new(limit, Duration::from_secs(60))
     }
 
-    /// `limit` units an hour.
-    pub const fn per_hour(limit: NonZeroU32) -> Self {
-        Self::unchecked(limit, Duration::from_secs(3600))
+    /// Allows `limit` units an hour.
+    pub const fn per_hour(limit: u32) -> Self {
+        Self::new(limit, Duration::from_secs(3600))
     }
 
-    /// `limit` units for each `period`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Invalid`] where the period is not 1 µs to 100 years, or has fewer microseconds
-    /// than the limit has units. [`Gcra::new`](crate::Gcra::new) checks every quota, and its burst
-    /// too.
-    pub fn new(limit: NonZeroU32, period: Duration) -> Result<Self> {
-        let quota = Self::unchecked(limit, period);
-        quota.interval_micros()?;
-        Ok(quota)
+    /// Allows `limit` units a day of 24 hours.
+    pub const fn per_day(limit: u32) -> Self {
+        Self::new(limit, Duration::from_secs(24 * 3600))
     }
 
-    const fn unchecked(limit: NonZeroU32, period: Duration) -> Self {
+    /// Allows `limit` units for each `period`.
+    pub const fn new(limit: u32, period: Duration) -> Self {
         Self {
             limit,
             period,
@@ -68,57 +62,79 @@ impl Quota {
         }
     }
 
-    /// The same quota, of which `burst` units may be used at once.
+    /// Allows `burst` units at once. The default is the limit.
     #[must_use]
-    pub const fn with_burst(mut self, burst: NonZeroU32) -> Self {
+    pub const fn with_burst(mut self, burst: u32) -> Self {
         self.burst = burst;
         self
     }
 
-    /// How many units come back in a period.
-    pub const fn limit(&self) -> NonZeroU32 {
+    /// Returns how many units come back in a period.
+    pub const fn limit(&self) -> u32 {
         self.limit
     }
 
-    /// The period.
+    /// Returns the period.
     pub const fn period(&self) -> Duration {
         self.period
     }
 
-    /// How many units may be used at once.
-    pub const fn burst(&self) -> NonZeroU32 {
+    /// Returns how many units may be used at once.
+    pub const fn burst(&self) -> u32 {
         self.burst
     }
 
-    /// How long it takes for one unit to come back, in whole microseconds, rounded down.
+    /// Returns how long one unit takes to come back, in whole microseconds, rounded down.
+    ///
+    /// With a limit of 0, which no limiter accepts, it is the longest time there is.
     pub fn interval(&self) -> Duration {
-        Duration::from_micros(micros(self.period) / u64::from(self.limit.get()))
+        let interval = micros(self.period).checked_div(u64::from(self.limit));
+        Duration::from_micros(interval.unwrap_or(u64::MAX))
     }
 
-    /// The interval in microseconds, at least one.
+    /// The interval in microseconds, at least 1.
     pub(crate) fn interval_micros(&self) -> Result<i64> {
+        if self.limit == 0 {
+            return Err(invalid(
+                "the limit of a quota must be at least 1, as in Quota::per_minute(100)",
+            ));
+        }
         let period = micros(self.period);
         if period == 0 || period > Ttl::MAX.as_micros().unsigned_abs() {
             return Err(invalid(
-                "the period of a quota is between 1 µs and 100 years",
+                "the period of a quota must be between 1 µs and 100 years",
             ));
         }
-        match period / u64::from(self.limit.get()) {
+        match period / u64::from(self.limit) {
             0 => Err(invalid(
-                "the limit of a quota is at most one unit for each microsecond of its period",
+                "the limit of a quota must be at most one unit for each microsecond of its period",
             )),
             // At most 100 years, which is 3.2e15.
             interval => Ok(interval as i64),
         }
     }
+
+    /// The time in which the whole burst comes back, in microseconds.
+    pub(crate) fn burst_micros(&self) -> Result<i64> {
+        if self.burst == 0 {
+            return Err(invalid(
+                "the burst of a quota must be at least 1, as in \
+                 Quota::per_minute(100).with_burst(20)",
+            ));
+        }
+        self.interval_micros()?
+            .checked_mul(i64::from(self.burst))
+            .filter(|micros| *micros <= Ttl::MAX.as_micros())
+            .ok_or_else(|| invalid("the burst of a quota must come back within 100 years"))
+    }
 }
 
-/// Whole microseconds, rounded down; those past `u64` are far past every bound.
+/// Whole microseconds, rounded down. What exceeds a `u64` exceeds every bound too.
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The error of a limiter that cannot be built: `expected` says how it can.
+/// The error of a limiter that cannot be built. `expected` says what is allowed.
 pub(crate) fn invalid(expected: &'static str) -> Error {
     Error::new("build a rate limit", ErrorKind::Invalid, expected)
 }
@@ -127,51 +143,69 @@ pub(crate) fn invalid(expected: &'static str) -> Error {
 mod tests {
     use super::*;
 
-    fn n(n: u32) -> NonZeroU32 {
-        NonZeroU32::new(n).unwrap()
+    #[track_caller]
+    fn assert_refused(quota: Quota, expected: &str) {
+        let error = quota.burst_micros().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(expected), "{error}");
     }
 
     #[test]
     fn the_burst_is_the_limit_until_it_is_set() {
-        assert_eq!(Quota::per_second(n(7)).burst(), n(7));
-        assert_eq!(Quota::per_second(n(7)).with_burst(n(1)).burst(), n(1));
+        assert_eq!(Quota::per_second(7).burst(), 7);
+        assert_eq!(Quota::per_second(7).with_burst(1).burst(), 1);
+    }
+
+    #[test]
+    fn a_quota_of_each_unit_of_time_has_its_period() {
+        for (quota, seconds) in [
+            (Quota::per_second(9), 1),
+            (Quota::per_minute(9), 60),
+            (Quota::per_hour(9), 3600),
+            (Quota::per_day(9), 86_400),
+        ] {
+            assert_eq!(quota, Quota::new(9, Duration::from_secs(seconds)));
+        }
     }
 
     #[test]
     fn the_interval_is_rounded_down() {
         assert_eq!(
-            Quota::per_second(n(7)).interval(),
+            Quota::per_second(7).interval(),
             Duration::from_micros(142_857)
         );
-        assert_eq!(Quota::per_hour(n(1)).interval(), Duration::from_secs(3600));
+        assert_eq!(Quota::per_hour(1).interval(), Duration::from_secs(3600));
     }
 
     #[test]
-    fn a_period_of_nothing_or_of_centuries_is_refused_and_the_text_says_what_is_allowed() {
+    fn a_limit_or_a_burst_of_zero_is_refused_and_the_text_shows_one_that_is_not() {
+        assert_refused(Quota::per_minute(0), "Quota::per_minute(100)");
+        assert_refused(Quota::per_minute(0).with_burst(5), "at least 1");
+        assert_refused(Quota::per_minute(5).with_burst(0), "with_burst(20)");
+        assert_eq!(
+            Quota::per_minute(0).interval(),
+            Duration::from_micros(u64::MAX)
+        );
+    }
+
+    #[test]
+    fn a_period_of_zero_or_of_centuries_is_refused_and_the_text_says_what_is_allowed() {
         let century = Duration::from_micros(Ttl::MAX.as_micros().unsigned_abs());
-        assert!(Quota::new(n(1), century).is_ok());
+        assert!(Quota::new(1, century).burst_micros().is_ok());
         for wrong in [
             Duration::ZERO,
             Duration::from_nanos(999),
             century + Duration::from_micros(1),
             Duration::MAX,
         ] {
-            let error = Quota::new(n(1), wrong).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Invalid);
-            assert!(
-                error.to_string().contains("between 1 µs and 100 years"),
-                "{error}"
-            );
+            assert_refused(Quota::new(1, wrong), "between 1 µs and 100 years");
         }
     }
 
     #[test]
     fn more_units_than_microseconds_are_refused() {
-        assert!(Quota::new(n(50), Duration::from_micros(50)).is_ok());
-        let error = Quota::new(n(51), Duration::from_micros(50)).unwrap_err();
-        assert!(
-            error.to_string().contains("one unit for each microsecond"),
-            "{error}"
-        );
+        let period = Duration::from_micros(50);
+        assert!(Quota::new(50, period).burst_micros().is_ok());
+        assert_refused(Quota::new(51, period), "one unit for each microsecond");
     }
 }

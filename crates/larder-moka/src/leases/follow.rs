@@ -7,20 +7,19 @@ use larder_store::{Clock, Fence, Timestamp};
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{sleep, timeout};
 
-/// A lease as it was when somebody who follows looked at it.
-pub(super) struct Watch {
-    pub(super) fence: Fence,
-    pub(super) until: Timestamp,
-    /// Is told when the lease ends, and when it is to end earlier.
-    pub(super) changed: OwnedNotified,
+/// A lease as a follower saw it.
+pub(crate) struct Watch {
+    pub(crate) fence: Fence,
+    pub(crate) until: Timestamp,
+    /// Notified when the lease ends, and when its end moves forward.
+    pub(crate) changed: OwnedNotified,
 }
 
-/// Waits until the lease that is held at the first look is not any more, and tells whether that was
-/// within `within`.
+/// Waits until the lease that is held at the first look has ended. Returns false after `within`.
 ///
-/// The end by time is nobody's doing: it is waited for with a timer of tokio's for as long as the
-/// clock has to go, or, where the clock is moved by hand, until it is.
-pub(super) async fn follow(
+/// Nothing notifies of an end by time. A tokio timer waits for it, or a waker of the clock if that is
+/// moved by hand.
+pub(crate) async fn follow(
     mut look: impl FnMut() -> Option<Watch>,
     clock: &dyn Clock,
     within: Duration,

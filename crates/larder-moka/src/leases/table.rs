@@ -1,33 +1,34 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use larder_store::{Clock, Error, ErrorKind, Fence, Kind, Refusal, Result, Ttl};
+use larder_store::{Clock, Error, ErrorKind, Fence, Kind, Refusal, Result, Timestamp, Ttl};
 use tokio::sync::Notify;
 
-use super::after;
 use super::follow::Watch;
 use crate::pinned::{Address, Garbage, KindSpace, Locked};
 
-/// Names the space of leases; it is no kind of keys.
+/// Names the space of leases. No key has this kind.
 const LEASE: Kind = Kind::pinned("lease");
 
-/// The leases that are held now, with an exact cap. One that was given back leaves nothing behind:
-/// the next fence of any key is higher than every fence before.
+/// The leases that are held now, with an exact cap.
+///
+/// A lease that has ended leaves nothing behind: the next fence of any key exceeds all fences before.
 pub(crate) struct LeaseTable {
-    held: KindSpace<Held>,
+    held: KindSpace<HeldLease>,
     cap: usize,
-    last: AtomicU64,
+    last_fence: AtomicU64,
 }
 
-/// A lease that is held, which is in the table until its end.
-pub(super) struct Held {
+/// A lease that is held. It is in the table until it ends.
+pub(crate) struct HeldLease {
     fence: Fence,
-    /// Made by the first who follows.
+    /// Created by the first follower.
     followers: Option<Arc<Notify>>,
 }
 
-impl Drop for Held {
-    /// However it ended, and after every lock was given back: what a waker runs is its owner's affair.
+impl Drop for HeldLease {
+    /// Wakes the followers however the lease ended, after every lock is released: wakers run code that
+    /// is not ours.
     fn drop(&mut self) {
         if let Some(followers) = &self.followers {
             followers.notify_waiters();
@@ -40,16 +41,16 @@ impl LeaseTable {
         Self {
             held: KindSpace::new(LEASE, cap),
             cap,
-            last: AtomicU64::new(0),
+            last_fence: AtomicU64::new(0),
         }
     }
 
-    /// The lease of a key, held or not, under the lock of its shard.
-    pub(super) fn lock<'a>(
+    /// Locks the lease of a key, whether it is held or not.
+    pub(crate) fn lock<'a>(
         &'a self,
         address: Address<'a>,
         clock: &dyn Clock,
-        garbage: &'a mut Garbage<Held>,
+        garbage: &'a mut Garbage<HeldLease>,
     ) -> Lease<'a> {
         let mut locked = self.held.lock_to_write(address, clock, garbage);
         let slot = locked.live(address);
@@ -61,11 +62,15 @@ impl LeaseTable {
         }
     }
 
-    /// Removes leases that have ended, so that it is worth trying again to grant one.
+    /// Removes leases that have ended, so that a grant can be tried again.
     ///
     /// # Errors
-    /// [`Refusal::Full`] where none has.
-    pub(super) fn make_room(&self, clock: &dyn Clock, garbage: &mut Garbage<Held>) -> Result<()> {
+    /// [`Refusal::Full`] if none has ended.
+    pub(crate) fn make_room(
+        &self,
+        clock: &dyn Clock,
+        garbage: &mut Garbage<HeldLease>,
+    ) -> Result<()> {
         if self.held.make_room(clock, garbage) {
             return Ok(());
         }
@@ -73,8 +78,8 @@ impl LeaseTable {
             "claim",
             ErrorKind::Refused(Refusal::Full),
             format!(
-                "{} leases are held, none of them past its end: raise it with \
-                 MokaStore::builder().with_leases(number)",
+                "{} leases are held, and none has ended: raise the maximum with \
+                 MokaStore::builder().with_max_leases(number)",
                 self.cap
             ),
         ))
@@ -87,29 +92,29 @@ impl LeaseTable {
 }
 
 /// The lease of one key, under its lock.
-pub(super) struct Lease<'a> {
+pub(crate) struct Lease<'a> {
     table: &'a LeaseTable,
     address: Address<'a>,
-    locked: Locked<'a, Held>,
+    locked: Locked<'a, HeldLease>,
     slot: Option<usize>,
 }
 
 impl Lease<'_> {
-    pub(super) fn holder(&self) -> Option<Fence> {
+    pub(crate) fn holder(&self) -> Option<Fence> {
         Some(self.locked.item(self.slot?).held.fence)
     }
 
-    /// Grants the lease, which nobody holds, if there is room for one more.
-    pub(super) fn grant(&mut self, hold: Ttl) -> Option<Fence> {
-        let (now, last) = (self.locked.now(), &self.table.last);
+    /// Grants the lease, which must be free, if there is room for one more.
+    pub(crate) fn grant(&mut self, hold: Ttl) -> Option<Fence> {
+        let (now, last) = (self.locked.now(), &self.table.last_fence);
         let mut fence = Fence::after(None, now);
         let next = |last| {
             fence = Fence::after(Some(Fence::from_u64(last)), now);
             Some(fence.as_u64())
         };
-        // It always moves, so it always succeeds.
+        // The closure always returns a fence, so this always succeeds.
         let _ = last.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-        let held = Held {
+        let held = HeldLease {
             fence,
             followers: None,
         };
@@ -117,8 +122,8 @@ impl Lease<'_> {
         granted.is_ok().then_some(fence)
     }
 
-    /// Holds the lease for `hold` from now on.
-    pub(super) fn hold(&mut self, hold: Ttl) {
+    /// Holds the lease for `hold` from now.
+    pub(crate) fn hold(&mut self, hold: Ttl) {
         let Some(slot) = self.slot else { return };
         let (before, until) = (
             self.locked.item(slot).deadline,
@@ -128,27 +133,31 @@ impl Lease<'_> {
         if until < before {
             let held = &mut self.locked.item_mut(slot).held;
             let (fence, followers) = (held.fence, held.followers.take());
-            // As a lease that ended: those who follow look again.
-            self.locked.discard(Held { fence, followers });
+            // Dropped like a lease that ended, so that followers look again.
+            self.locked.discard(HeldLease { fence, followers });
         }
     }
 
-    /// Ends the lease, if somebody holds it.
-    pub(super) fn end(&mut self) {
+    /// Ends the lease, if it is held.
+    pub(crate) fn end(&mut self) {
         if let Some(slot) = self.slot.take() {
             self.locked.remove(slot);
         }
     }
 
-    /// What somebody who follows waits for; nothing where nobody holds the lease.
-    pub(super) fn watch(&mut self) -> Option<Watch> {
+    /// Returns what a follower waits for, or None if the lease is free.
+    pub(crate) fn watch(&mut self) -> Option<Watch> {
         let item = self.locked.item_mut(self.slot?);
         let followers = item.held.followers.get_or_insert_default().clone();
         Some(Watch {
             fence: item.held.fence,
             until: item.deadline,
-            // Made under the lock, so that no end is missed.
+            // Created under the lock, so that no end is missed.
             changed: followers.notified_owned(),
         })
     }
+}
+
+fn after(now: Timestamp, ttl: Ttl) -> Timestamp {
+    now.plus_micros(ttl.as_micros())
 }

@@ -2,10 +2,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larder_store::{Error, ErrorKind, Kind, Refusal};
 
-/// How many keys a kind, or one partition of it, may hold, and how many it holds.
+/// The maximum and the current number of keys of a kind, or of one partition of it.
 ///
 /// A key is reserved before it is stored and released after it is removed, both under the lock of
-/// its shard, so that the count is never less than what is stored.
+/// its shard. The count is therefore never less than what is stored.
 pub(super) struct Cap {
     limit: usize,
     held: AtomicUsize,
@@ -19,7 +19,7 @@ impl Cap {
         }
     }
 
-    /// Takes room for one key, if there is any.
+    /// Reserves room for one key. Returns false if there is none.
     pub(super) fn reserve(&self) -> bool {
         let more = |held| (held < self.limit).then_some(held + 1);
         self.held
@@ -27,7 +27,7 @@ impl Cap {
             .is_ok()
     }
 
-    /// Gives back the room of one key.
+    /// Releases the room of one key.
     pub(super) fn release(&self) {
         self.held.fetch_sub(1, Ordering::AcqRel);
     }
@@ -45,8 +45,8 @@ impl Cap {
             operation,
             ErrorKind::Refused(Refusal::Full),
             format!(
-                "{} '{}' holds its {} keys, none of them expired: \
-                 raise it with MokaStore::builder().with_cap_of(kind, keys)",
+                "{} '{}' holds its maximum of {} keys, and none has expired: \
+                 raise it with MokaStore::builder().with_max_keys_of(kind, keys)",
                 match kind.is_partitioned() {
                     true => "a partition of kind",
                     false => "kind",

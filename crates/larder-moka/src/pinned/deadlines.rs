@@ -1,16 +1,16 @@
 use larder_store::Timestamp;
 
-/// Slots ordered by when they have to be looked at: a binary heap in which every slot stands
-/// exactly once, and knows where.
+/// Orders slots by the moment at which they have to be checked.
 ///
-/// So it is as long as there are slots, whatever is written, shortened or removed, and needs no
-/// compaction. Slots are dense: a new one takes the next number, and when one is removed the last
-/// takes its number, as in [`Vec::swap_remove`]. All changes are O(log n), the first slot is O(1).
+/// It is a binary heap in which each slot is once, with an index of the slots. Its length is the number
+/// of slots, whatever is written, shortened or removed, so it needs no compaction. Slots are dense: a
+/// new slot takes the next number, and when one is removed the last takes its number, as in
+/// [`Vec::swap_remove`]. A change is O(log n), and reading the first slot O(1).
 #[derive(Default)]
 pub(super) struct Deadlines {
     heap: Vec<Node>,
-    /// Where each slot stands in the heap.
-    places: Vec<usize>,
+    /// The position of each slot in the heap.
+    positions: Vec<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -20,90 +20,90 @@ struct Node {
 }
 
 impl Deadlines {
-    /// The slot that comes first, and its moment.
+    /// Returns the earliest moment, and its slot.
     pub(super) fn first(&self) -> Option<(Timestamp, usize)> {
         self.heap.first().map(|node| (node.at, node.slot))
     }
 
-    /// The moment of `slot`.
+    /// Returns the moment of `slot`.
     pub(super) fn at(&self, slot: usize) -> Timestamp {
-        self.heap[self.places[slot]].at
+        self.heap[self.positions[slot]].at
     }
 
     /// Adds the next slot.
     pub(super) fn push(&mut self, at: Timestamp) {
-        let (place, slot) = (self.heap.len(), self.places.len());
+        let (position, slot) = (self.heap.len(), self.positions.len());
         self.heap.push(Node { at, slot });
-        self.places.push(place);
-        self.rise(place);
+        self.positions.push(position);
+        self.rise(position);
     }
 
     /// Moves `slot` to another moment.
     pub(super) fn set(&mut self, slot: usize, at: Timestamp) {
-        let place = self.places[slot];
-        self.heap[place].at = at;
-        self.order(place);
+        let position = self.positions[slot];
+        self.heap[position].at = at;
+        self.order(position);
     }
 
-    /// Removes `slot`, whose number the last slot takes.
+    /// Removes `slot`. The last slot takes its number.
     pub(super) fn swap_remove(&mut self, slot: usize) {
-        let place = self.places[slot];
-        self.heap.swap_remove(place);
-        if let Some(moved) = self.heap.get(place) {
-            self.places[moved.slot] = place;
-            self.order(place);
+        let position = self.positions[slot];
+        self.heap.swap_remove(position);
+        if let Some(moved) = self.heap.get(position) {
+            self.positions[moved.slot] = position;
+            self.order(position);
         }
-        self.places.swap_remove(slot);
-        if let Some(&place) = self.places.get(slot) {
-            self.heap[place].slot = slot;
+        self.positions.swap_remove(slot);
+        if let Some(&position) = self.positions.get(slot) {
+            self.heap[position].slot = slot;
         }
     }
 
-    fn order(&mut self, place: usize) {
-        let place = self.rise(place);
-        self.sink(place);
+    fn order(&mut self, position: usize) {
+        let position = self.rise(position);
+        self.sink(position);
     }
 
-    fn rise(&mut self, mut place: usize) -> usize {
-        while place > 0 {
-            let parent = (place - 1) / 2;
-            if self.heap[parent].at <= self.heap[place].at {
+    fn rise(&mut self, mut position: usize) -> usize {
+        while position > 0 {
+            let parent = (position - 1) / 2;
+            if self.heap[parent].at <= self.heap[position].at {
                 break;
             }
-            self.swap(place, parent);
-            place = parent;
+            self.swap(position, parent);
+            position = parent;
         }
-        place
+        position
     }
 
-    fn sink(&mut self, mut place: usize) {
+    fn sink(&mut self, mut position: usize) {
         loop {
-            let (left, right) = (2 * place + 1, 2 * place + 2);
-            let mut first = place;
+            let (left, right) = (2 * position + 1, 2 * position + 2);
+            let mut first = position;
             for child in [left, right] {
                 if child < self.heap.len() && self.heap[child].at < self.heap[first].at {
                     first = child;
                 }
             }
-            if first == place {
+            if first == position {
                 break;
             }
-            self.swap(place, first);
-            place = first;
+            self.swap(position, first);
+            position = first;
         }
     }
 
     fn swap(&mut self, one: usize, other: usize) {
         self.heap.swap(one, other);
-        self.places[self.heap[one].slot] = one;
-        self.places[self.heap[other].slot] = other;
+        self.positions[self.heap[one].slot] = one;
+        self.positions[self.heap[other].slot] = other;
     }
 }
 
 #[cfg(test)]
 impl Deadlines {
     pub(super) fn len(&self) -> usize {
-        assert_eq!(self.heap.len(), self.places.len());
+        assert_eq!(self.heap.len(), self.positions.len());
         self.heap.len()
     }
 }

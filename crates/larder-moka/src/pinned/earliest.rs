@@ -3,15 +3,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use larder_store::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 
-/// A moment before which nothing of a kind ends, so that a full kind refuses a flood without
-/// looking at its shards again and again.
+/// The moment before which nothing of a kind expires.
 ///
-/// Writers lower it under the lock of the shard they write to, before they give the lock back. Who
-/// sweeps takes what they lowered first, and then the lock of each shard: a write is then either
-/// seen in its shard, or lowers the moment afterwards.
+/// It lets a full kind refuse a flood without checking its shards each time. Writers lower it under the
+/// lock of their shard. A sweep first takes the lowered value, and then locks each shard: it either sees
+/// a write in its shard, or the write lowers the moment afterwards.
 pub(super) struct Earliest {
     lowered: AtomicI64,
-    /// What the last sweep found. Its lock lets one sweep run at a time.
+    /// The result of the last sweep. Its lock lets one sweep run at a time.
     swept: Mutex<Timestamp>,
 }
 
@@ -26,10 +25,10 @@ impl Earliest {
         }
     }
 
-    /// Notes that something ends at `deadline`.
+    /// Records that something expires at `deadline`.
     pub(super) fn lower(&self, deadline: Timestamp) {
         let micros = deadline.as_micros();
-        // Most deadlines are later than one that is noted already: those only read.
+        // Most deadlines are later than the recorded one, and only read it.
         if micros < self.lowered.load(Ordering::Acquire) {
             self.lowered.fetch_min(micros, Ordering::AcqRel);
         }
@@ -51,19 +50,19 @@ pub(super) struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Whether anything may have ended by `now`.
+    /// Returns whether anything may have expired by `now`.
     pub(super) fn may_find(&self, now: Timestamp) -> bool {
         let lowered = self.earliest.lowered.load(Ordering::Acquire);
         (*self.swept).min(Timestamp::from_micros(lowered)) <= now
     }
 
-    /// Begins to look at every shard. A sweep that is not finished counts for nothing.
+    /// Starts a sweep. If it is not finished, the next one starts again.
     pub(super) fn begin(&mut self) {
         *self.swept = ALWAYS;
         self.earliest.lowered.swap(i64::MAX, Ordering::AcqRel);
     }
 
-    /// Ends a sweep that has looked at every shard, and found nothing that ends before `earliest`.
+    /// Ends a sweep of every shard that found nothing to expire before `earliest`.
     pub(super) fn finish(mut self, earliest: Option<Timestamp>) {
         *self.swept = earliest.unwrap_or(NEVER);
     }

@@ -5,15 +5,16 @@ use smallvec::SmallVec;
 use super::shard::{Address, Due, Held, Item, Shard};
 use super::space::KindSpace;
 
-/// What was removed. To drop a value, a record or a lease may take long, and runs code that is not
-/// ours: wakers, and what an owner of bytes does at their end. So whoever takes a lock brings this
-/// from outside of it, and of every other lock that it holds.
+/// Removed items, to be dropped outside every lock.
+///
+/// Dropping a value, a record or a lease may take long and runs code that is not ours: wakers, and
+/// owners of bytes. The caller of a lock therefore passes this in, and drops it after all locks.
 pub(crate) type Garbage<T = Held> = SmallVec<[T; 3]>;
 
-/// A shard under its lock, at one moment.
+/// A locked shard at one moment.
 ///
-/// The clock is read under the lock, so that time never goes back between two operations on one
-/// key. Nothing is dropped under it.
+/// The clock is read under the lock, so time never goes back between two operations on one key.
+/// Nothing is dropped under it.
 pub(crate) struct Locked<'a, T> {
     shard: MutexGuard<'a, Shard<T>>,
     space: &'a KindSpace<T>,
@@ -48,7 +49,7 @@ impl<'a, T> Locked<'a, T> {
         self.shard.item_mut(slot)
     }
 
-    /// Where `address` is, unless it is absent. An expired one is removed, and so is absent.
+    /// Finds the slot of `address`. An expired item is removed, and counts as absent.
     pub(crate) fn live(&mut self, address: Address<'_>) -> Option<usize> {
         let slot = self.shard.find(address)?;
         if self.shard.item(slot).deadline > self.now {
@@ -58,7 +59,7 @@ impl<'a, T> Locked<'a, T> {
         None
     }
 
-    /// Stores a key that is absent, if the kind has room for it.
+    /// Stores an absent key, if the kind has room for it.
     pub(crate) fn insert(
         &mut self,
         address: Address<'_>,
@@ -78,7 +79,7 @@ impl<'a, T> Locked<'a, T> {
         self.discard(before);
     }
 
-    /// Drops `held` when no lock is held any more.
+    /// Drops `held` after all locks are released.
     pub(crate) fn discard(&mut self, held: T) {
         self.garbage.push(held);
     }
@@ -95,14 +96,13 @@ impl<'a, T> Locked<'a, T> {
         }
     }
 
-    /// Looks at up to `most` items whose moment has come, removes those that have ended, and tells
-    /// how many those were.
-    pub(super) fn collect(&mut self, most: usize) -> usize {
+    /// Checks up to `max` items that are due, removes the expired ones, and returns their number.
+    pub(super) fn collect(&mut self, max: usize) -> usize {
         let mut removed = 0;
-        for _ in 0..most {
+        for _ in 0..max {
             match self.shard.next_due(self.now) {
                 None => break,
-                Some(Due::PutOff) => {}
+                Some(Due::Extended) => {}
                 Some(Due::Expired(slot)) => {
                     self.remove(slot);
                     removed += 1;
@@ -112,7 +112,7 @@ impl<'a, T> Locked<'a, T> {
         removed
     }
 
-    /// A moment before which nothing in the shard ends.
+    /// Returns the moment before which nothing in the shard expires.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
         self.shard.earliest()
     }

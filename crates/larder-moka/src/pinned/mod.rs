@@ -1,8 +1,7 @@
-//! The pinned space: keys that stay until their end, with an exact cap for each kind and partition.
+//! The pinned space: keys that are never evicted, with an exact maximum for each kind and partition.
 //!
-//! Each kind, and each partition of one, has shards of its own, so that a flood of one neither
-//! fills, nor slows, nor hides what has expired in another. Every shard is a table, a dense list of items and a heap of
-//! deadlines, under one lock.
+//! Each kind, and each partition of one, has shards of its own, so a flood of one neither fills nor
+//! slows another. A shard is a table, a dense list of items and a heap of deadlines, under one lock.
 
 mod cap;
 mod deadlines;
@@ -27,13 +26,13 @@ use space::Padded;
 /// Pinned values and records.
 pub(crate) struct Pinned {
     hasher: RandomState,
-    default_cap: usize,
-    caps: Vec<(Kind, usize)>,
+    max_keys_per_kind: usize,
+    max_keys: Vec<(Kind, usize)>,
     first: Link,
 }
 
-/// A list of the kinds, and of their partitions, in the order in which they were first used. An app
-/// has a handful, so walking it costs less than hashing a name, and no lock.
+/// A list of the kinds and their partitions, in the order of their first use. There are a handful, so
+/// a search costs less than hashing a name, and takes no lock.
 type Link = OnceLock<Box<Node>>;
 
 struct Node {
@@ -42,18 +41,18 @@ struct Node {
     next: Link,
 }
 
-/// How many partitions of a kind are kept apart, so that their number is bounded whoever names them.
+/// The maximum number of partitions of a kind that are kept apart.
 pub const MAX_PARTITIONS: usize = 64;
 
-/// The partition of all that come after those. No name of one is empty.
-const REST: &str = "";
+/// The partition that all later ones share. No partition has an empty name.
+const SHARED_PARTITION: &str = "";
 
 impl Pinned {
-    pub(crate) fn new(default_cap: usize, caps: Vec<(Kind, usize)>) -> Self {
+    pub(crate) fn new(max_keys_per_kind: usize, max_keys: Vec<(Kind, usize)>) -> Self {
         Self {
             hasher: RandomState::default(),
-            default_cap,
-            caps,
+            max_keys_per_kind,
+            max_keys,
             first: Link::new(),
         }
     }
@@ -104,7 +103,7 @@ impl Pinned {
         }
     }
 
-    /// The shards of every kind.
+    /// Returns the shards of every kind.
     pub(crate) fn shards(&self) -> impl Iterator<Item = &Padded<shard::Held>> + Send {
         self.nodes().flat_map(|node| node.space.shards())
     }
@@ -119,7 +118,7 @@ impl Pinned {
         loop {
             let node = link.get_or_init(|| {
                 Box::new(Node {
-                    space: KindSpace::new(kind, self.cap_of(kind)),
+                    space: KindSpace::new(kind, self.max_keys_of(kind)),
                     partition: partition.map(Box::from),
                     next: Link::new(),
                 })
@@ -130,22 +129,22 @@ impl Pinned {
                 }
                 others += 1;
                 if others >= MAX_PARTITIONS {
-                    partition = partition.and(Some(REST));
+                    partition = partition.and(Some(SHARED_PARTITION));
                 }
             }
             link = &node.next;
         }
     }
 
-    fn cap_of(&self, kind: Kind) -> usize {
-        let own = self.caps.iter().find(|(other, _)| *other == kind);
-        own.map_or(self.default_cap, |(_, cap)| *cap)
+    fn max_keys_of(&self, kind: Kind) -> usize {
+        let own = self.max_keys.iter().find(|(other, _)| *other == kind);
+        own.map_or(self.max_keys_per_kind, |(_, keys)| *keys)
     }
 }
 
 #[cfg(test)]
 impl Pinned {
-    /// How many keys a kind holds, expired ones among them, after checking that its parts agree.
+    /// Checks the parts of a kind against each other, and returns how many keys it holds.
     pub(crate) fn held(&self, kind: Kind) -> usize {
         let nodes = self.nodes().filter(|node| node.space.kind == kind);
         let held = nodes.map(|node| {
@@ -156,7 +155,7 @@ impl Pinned {
         held.sum()
     }
 
-    /// How many partitions a kind has.
+    /// Returns how many partitions a kind has.
     pub(crate) fn partitions(&self, kind: Kind) -> usize {
         let nodes = self.nodes().filter(|node| node.space.kind == kind);
         nodes.count()

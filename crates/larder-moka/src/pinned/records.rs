@@ -4,13 +4,13 @@ use super::locked::{Garbage, Locked};
 use super::shard::{Address, Held};
 use super::space::KindSpace;
 
-/// The operation on records.
+/// Runs the steps of programs on records.
 impl KindSpace {
     /// Runs one step under the lock of the record's shard.
     ///
-    /// A step on a record that is there works on it in place and allocates nothing. One that would
-    /// make a record in a full kind is undone by dropping the record, and run again if expired keys
-    /// gave way: a step has no effect but on its record, so that cannot be seen.
+    /// A step on an existing record works in place and allocates nothing. If a step creates a record in
+    /// a full kind, the record is dropped, and the step runs again if expired keys made room. This is
+    /// invisible, since a step only affects its record.
     pub(super) fn step(
         &self,
         address: Address<'_>,
@@ -19,7 +19,7 @@ impl KindSpace {
     ) -> Result<()> {
         let mut garbage = Garbage::new();
         loop {
-            // Made before the lock is taken, so that whatever is left in it is dropped after.
+            // Declared before the lock, so that its content is dropped after.
             let mut cell = Cell::new();
             let mut locked = self.lock_to_write(address, clock, &mut garbage);
             if let Some(slot) = locked.live(address) {
@@ -58,8 +58,7 @@ impl KindSpace {
     }
 }
 
-/// Takes over what a step made of a record, when it is dropped: after a step that panics too, so
-/// that no removed record keeps its place, and no TTL is left for the next step to find.
+/// Applies the removal or the new TTL of a record when it is dropped, even if the step panicked.
 struct Settle<'a, 'b> {
     locked: &'a mut Locked<'b, Held>,
     slot: usize,
@@ -84,6 +83,6 @@ fn deadline(now: Timestamp, ttl: Ttl) -> Timestamp {
 }
 
 fn take_ttl(cell: &mut Cell) -> Ttl {
-    // A step cannot put a record without a TTL, so this never takes the fallback.
+    // A step cannot put a record without a TTL, so the fallback is never used.
     cell.take_ttl().unwrap_or(Ttl::MAX)
 }

@@ -3,11 +3,11 @@ use larder_store::{Cell, Entry, Timestamp};
 
 use super::deadlines::Deadlines;
 
-/// One part of a pinned kind: keys, what they hold, and when they end.
+/// One part of a pinned kind: keys, their content, and their deadlines.
 ///
-/// Items stand in a dense list, the table holds their places in it by hash. The moment that an
-/// item has in `deadlines` is never after its deadline, and may be before it: a deadline that is
-/// put off costs nothing until its old moment has come.
+/// Items are in a dense list, and the table holds their slots by hash. An item's moment in `deadlines`
+/// is never after its deadline, but may be before it: extending a deadline costs nothing until the old
+/// moment has come.
 pub(super) struct Shard<T> {
     table: HashTable<usize>,
     items: Vec<Item<T>>,
@@ -21,25 +21,25 @@ pub(crate) struct Item<T> {
     pub(crate) held: T,
 }
 
-/// What a pinned key holds.
+/// The content of a pinned key.
 pub(crate) enum Held {
     Value(Entry),
     Record(Cell),
 }
 
-/// A key as a shard looks for it: hashed once for each operation.
+/// A key with its hash, which is computed once for each operation.
 #[derive(Clone, Copy)]
 pub(crate) struct Address<'a> {
     pub(super) hash: u64,
     pub(super) key: &'a [u8],
 }
 
-/// An item whose moment has come.
+/// An item that is due.
 pub(super) enum Due {
-    /// It has ended.
+    /// It has expired.
     Expired(usize),
-    /// It was put off, and has been given its new moment.
-    PutOff,
+    /// Its deadline was extended, and its moment is updated.
+    Extended,
 }
 
 impl<T> Default for Shard<T> {
@@ -69,7 +69,7 @@ impl<T> Shard<T> {
         &mut self.items[slot]
     }
 
-    /// Adds a key that is not there yet.
+    /// Adds an absent key.
     pub(super) fn insert(&mut self, address: Address<'_>, deadline: Timestamp, held: T) {
         let slot = self.items.len();
         self.items.push(Item {
@@ -84,7 +84,7 @@ impl<T> Shard<T> {
             .insert_unique(address.hash, slot, |&slot| items[slot].hash);
     }
 
-    /// Removes an item; the last item takes its slot.
+    /// Removes an item. The last item takes its slot.
     pub(super) fn remove(&mut self, slot: usize) -> T {
         let removed = self.items[slot].hash;
         if let Ok(found) = self.table.find_entry(removed, |&held| held == slot) {
@@ -99,7 +99,7 @@ impl<T> Shard<T> {
         self.items.swap_remove(slot).held
     }
 
-    /// Sets when an item ends, and tells whether its moment moved forward to it.
+    /// Sets the deadline of an item. Returns whether its moment became earlier.
     pub(super) fn set_deadline(&mut self, slot: usize, deadline: Timestamp) -> bool {
         let before = std::mem::replace(&mut self.items[slot].deadline, deadline);
         let moves = deadline < before && deadline < self.deadlines.at(slot);
@@ -109,7 +109,7 @@ impl<T> Shard<T> {
         moves
     }
 
-    /// Looks at the first item, if its moment has come.
+    /// Checks the first item, if it is due.
     pub(super) fn next_due(&mut self, now: Timestamp) -> Option<Due> {
         let (_, slot) = self.deadlines.first().filter(|(at, _)| *at <= now)?;
         let deadline = self.items[slot].deadline;
@@ -117,15 +117,15 @@ impl<T> Shard<T> {
             return Some(Due::Expired(slot));
         }
         self.deadlines.set(slot, deadline);
-        Some(Due::PutOff)
+        Some(Due::Extended)
     }
 
-    /// Every item, as it stands in the list.
+    /// Returns every item.
     pub(super) fn items(&self) -> &[Item<T>] {
         &self.items
     }
 
-    /// A moment before which nothing here ends.
+    /// Returns the moment before which nothing here expires.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
         self.deadlines.first().map(|(at, _)| at)
     }

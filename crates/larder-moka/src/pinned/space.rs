@@ -6,17 +6,16 @@ use super::earliest::Earliest;
 use super::locked::{Garbage, Locked};
 use super::shard::{Address, Held, Shard};
 
-/// How many shards a kind has. A power of two.
+/// The number of shards of a kind, a power of two.
 const SHARDS: usize = 64;
 
-/// How many items each write looks at whose moment has come: more than it adds, so that they
-/// cannot pile up.
+/// The number of due items that each write checks: more than it adds, so that they cannot pile up.
 const PER_WRITE: usize = 2;
 
-/// How many items a sweep looks at before it gives the lock of a shard back.
+/// The number of items that a sweep checks before it releases the lock of a shard.
 const PER_SWEEP: usize = 8;
 
-/// All keys of one pinned kind, and its cap.
+/// All keys of one pinned kind, or of one partition, and their maximum.
 pub(crate) struct KindSpace<T = Held> {
     pub(super) kind: Kind,
     pub(super) cap: Cap,
@@ -24,7 +23,7 @@ pub(crate) struct KindSpace<T = Held> {
     shards: Box<[Padded<T>]>,
 }
 
-/// A shard on cache lines of its own, so that the locks of two shards never slow each other.
+/// A shard on cache lines of its own, so that the locks of two shards do not slow each other.
 #[repr(align(64))]
 pub(crate) struct Padded<T>(Mutex<Shard<T>>);
 
@@ -44,19 +43,19 @@ impl<T> KindSpace<T> {
         }
     }
 
-    /// The shard of `address`, for a read.
+    /// Locks the shard of `address` for a read.
     pub(crate) fn lock<'a>(
         &'a self,
         address: Address<'_>,
         clock: &dyn Clock,
         garbage: &'a mut Garbage<T>,
     ) -> Locked<'a, T> {
-        // The table takes the lowest and the highest bits of the hash.
+        // The table uses the lowest and the highest bits of the hash.
         let shard = (address.hash >> 32) as usize % SHARDS;
         Locked::new(self, self.shards[shard].0.lock(), clock, garbage)
     }
 
-    /// The shard of `address`, for a write, which collects a little of what has expired.
+    /// Locks the shard of `address` for a write, and removes a few expired items.
     pub(crate) fn lock_to_write<'a>(
         &'a self,
         address: Address<'_>,
@@ -68,12 +67,11 @@ impl<T> KindSpace<T> {
         locked
     }
 
-    /// Removes expired keys from every shard, and tells whether it is worth trying again to store a
-    /// key: it is not only where the kind is full of keys none of which has expired.
+    /// Removes expired keys from every shard. Returns false if the kind is full and none has expired.
     ///
-    /// No shard may be locked by the caller. Where nothing can have expired it looks at no shard,
-    /// so refusing a flood is O(1). Otherwise it is O(shards), plus O(log n) for each key that has
-    /// expired or was put off, of which a shard's part ends at its first batch with an expired one.
+    /// The caller must hold no lock of a shard. If nothing can have expired, no shard is checked, so
+    /// refusing a flood is O(1). Otherwise it is O(shards), plus O(log n) for each key that has expired or
+    /// was extended. It leaves a shard after the first batch with an expired key.
     pub(crate) fn make_room(&self, clock: &dyn Clock, garbage: &mut Garbage<T>) -> bool {
         let mut sweep = self.earliest.lock();
         if self.cap.has_room() {
@@ -109,14 +107,14 @@ impl<T> KindSpace<T> {
         }
     }
 
-    /// Its shards, for a look at all keys.
+    /// Returns the shards.
     pub(super) fn shards(&self) -> impl Iterator<Item = &Padded<T>> {
         self.shards.iter()
     }
 }
 
 impl<T> Padded<T> {
-    /// Shows `look` every key that has not ended, under the lock of the shard.
+    /// Calls `look` with every key that has not expired, under the lock of the shard.
     pub(crate) fn look(&self, clock: &dyn Clock, mut look: impl FnMut(&[u8])) {
         let (shard, now) = (self.0.lock(), clock.now());
         for item in shard.items().iter().filter(|item| item.deadline > now) {
@@ -136,7 +134,7 @@ impl KindSpace {
             ErrorKind::Refused(Refusal::WrongType),
             format!(
                 "the name '{}' is used for a kind of values and for a kind of records: \
-                 give one of them another name",
+                 rename one of them",
                 self.kind.name()
             ),
         )

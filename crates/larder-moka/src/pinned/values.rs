@@ -4,7 +4,7 @@ use super::locked::{Garbage, Locked};
 use super::shard::{Address, Held};
 use super::space::KindSpace;
 
-/// The operations on values. Each is O(1) beside the deadlines, which are O(log n) amortised.
+/// The operations on values. Each is O(1), plus O(log n) amortised for the deadlines.
 impl KindSpace {
     pub(super) fn get(
         &self,

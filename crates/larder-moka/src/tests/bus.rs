@@ -33,7 +33,7 @@ async fn listen(store: &MokaStore, id: u32) -> Subscription {
 }
 
 #[tokio::test]
-async fn what_nobody_listens_to_any_more_is_held_no_more() {
+async fn a_channel_without_subscribers_takes_no_room() {
     let (store, _) = store_with(|builder| builder);
     let mut subscriptions = Vec::new();
     for id in 0..100 {
@@ -41,17 +41,17 @@ async fn what_nobody_listens_to_any_more_is_held_no_more() {
         let both = Interest::in_all_of(FILM).and_channel(Channel::new(Topic::sharded("seat"), id));
         subscriptions.push(store.subscribe(both).await.unwrap());
     }
-    assert_eq!(store.board.held(), (300, 151));
+    assert_eq!(store.subscribers.held(), (300, 151));
     while let Some(subscription) = subscriptions.pop() {
         drop(subscription);
         store.publish(&film(7), "x".into()).await.unwrap();
     }
-    assert_eq!(store.board.held(), (0, 0));
+    assert_eq!(store.subscribers.held(), (0, 0));
 }
 
 #[tokio::test]
 async fn one_subscription_more_than_there_is_room_for_is_refused() {
-    let (store, _) = store_with(|builder| builder.with_subscriptions(3));
+    let (store, _) = store_with(|builder| builder.with_max_subscriptions(3));
     let first = listen(&store, 1).await;
     let two = Interest::in_all_of(FILM).and_channel(Channel::new(Topic::broadcast("seat"), 1_u32));
     let three = two.clone().and_all_of(Topic::broadcast("row"));
@@ -63,7 +63,7 @@ async fn one_subscription_more_than_there_is_room_for_is_refused() {
             .await
             .unwrap_err()
     ));
-    assert_eq!(store.board.held(), (3, 3));
+    assert_eq!(store.subscribers.held(), (3, 3));
     store.publish(&film(1), "x".into()).await.unwrap();
     assert_eq!(heard(&mut second).len(), 1);
     drop((first, second));
@@ -82,8 +82,8 @@ async fn a_subscription_ends_with_the_store_after_what_was_sent() {
     assert_eq!(heard(&mut subscription), [None]);
 }
 
-/// A waker that publishes and drops a subscription at once, as that of an executor that runs its
-/// tasks in place.
+/// A waker that publishes and drops a subscription at once, like an executor that runs its tasks in
+/// place.
 struct InPlace {
     store: Arc<MokaStore>,
     subscription: Mutex<Option<Subscription>>,
@@ -121,7 +121,7 @@ async fn a_waker_may_use_the_bus() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_listens_all_along_hears_each_message_once_while_others_come_and_go() {
+async fn a_subscriber_that_stays_hears_each_message_once_while_others_come_and_go() {
     const MESSAGES: u32 = 2_000;
     let (store, _) = store_with(|builder| builder);
     let room = NonZeroUsize::new(MESSAGES as usize).unwrap();
@@ -156,5 +156,5 @@ async fn who_listens_all_along_hears_each_message_once_while_others_come_and_go(
             });
         assert!(texts.eq((0..MESSAGES).map(|number| number.to_string())));
     }
-    assert_eq!(store.board.held(), (0, 0));
+    assert_eq!(store.subscribers.held(), (0, 0));
 }

@@ -12,7 +12,7 @@ fn page(id: u64, bytes: usize) -> Put {
 #[tokio::test]
 async fn the_cache_is_bounded_by_weight_in_bytes() {
     const BYTES: u64 = 1024 * 1024;
-    let (store, _) = store_with(|store| store.with_cache_bytes(BYTES));
+    let (store, _) = store_with(|store| store.with_max_cache_bytes(BYTES));
     let mut random = fastrand::Rng::with_seed(7);
     for (most, times) in [(200_000, 300), (2_000, 3_000), (1, 5_000)] {
         for id in 0..times {
@@ -44,7 +44,7 @@ async fn a_slice_does_not_keep_its_buffer_alive() {
 #[tokio::test(flavor = "multi_thread")]
 async fn large_values_of_64_tasks_pass_the_bound_by_little() {
     const BYTES: u64 = 4 * 1024 * 1024;
-    let (store, _) = store_with(|store| store.with_cache_bytes(BYTES));
+    let (store, _) = store_with(|store| store.with_max_cache_bytes(BYTES));
     let mut tasks = JoinSet::new();
     for task in 0..64 {
         let store = store.clone();
@@ -66,7 +66,7 @@ async fn large_values_of_64_tasks_pass_the_bound_by_little() {
 async fn a_fresh_put_into_a_full_hot_cache_is_visible() {
     const HOT: u64 = 1000;
     let weight = ENTRY_OVERHEAD + 100;
-    let (store, _) = store_with(|store| store.with_cache_bytes(HOT * weight));
+    let (store, _) = store_with(|store| store.with_max_cache_bytes(HOT * weight));
     for _ in 0..10 {
         for id in 0..HOT {
             let put = page(id, 90);
@@ -87,18 +87,21 @@ async fn a_fresh_put_into_a_full_hot_cache_is_visible() {
 
 #[tokio::test]
 async fn a_value_that_the_cache_cannot_hold_is_refused_and_changes_nothing() {
-    let (store, _) = store_with(|store| store.with_cache_bytes(100_000));
+    let (store, _) = store_with(|store| store.with_max_cache_bytes(100_000));
     let small = page(1, 10);
     store.put(&small).await.unwrap();
     let error = store.put(&page(1, 100_001)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(error.to_string().contains("with_cache_bytes"), "{error}");
+    assert!(
+        error.to_string().contains("with_max_cache_bytes"),
+        "{error}"
+    );
     let entry = store.get(small.key()).await.unwrap().unwrap();
     assert_eq!(entry.version, small.version());
 }
 
 #[tokio::test]
-async fn a_value_past_the_largest_is_refused_in_both_spaces() {
+async fn a_value_past_the_maximum_is_refused_in_both_spaces() {
     let (store, _) = store_with(|store| store.with_max_value(10));
     for kind in [PAGE, SEAT] {
         for (bytes, fits) in [(10, true), (11, false)] {

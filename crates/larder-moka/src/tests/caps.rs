@@ -7,7 +7,7 @@ const TASKS: u32 = 64;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cap_of_values_is_exact_under_64_tasks_and_nothing_acknowledged_is_lost() {
-    let (store, _) = store_with(|store| store.with_cap_of(SEAT, 1000));
+    let (store, _) = store_with(|store| store.with_max_keys_of(SEAT, 1000));
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let store = store.clone();
@@ -37,7 +37,7 @@ async fn a_cap_of_values_is_exact_under_64_tasks_and_nothing_acknowledged_is_los
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cap_of_records_is_exact_under_64_tasks_and_nothing_acknowledged_is_lost() {
-    let (store, _) = store_with(|store| store.with_cap_of(Tally::KIND, 1000));
+    let (store, _) = store_with(|store| store.with_max_keys_of(Tally::KIND, 1000));
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let store = store.clone();
@@ -67,7 +67,7 @@ async fn a_cap_of_records_is_exact_under_64_tasks_and_nothing_acknowledged_is_lo
 #[tokio::test(flavor = "multi_thread")]
 async fn as_many_tasks_as_the_cap_that_hold_one_key_each_are_never_refused() {
     let cap = TASKS as usize;
-    let (store, _) = store_with(|store| store.with_pinned_cap(cap));
+    let (store, _) = store_with(|store| store.with_max_keys_per_kind(cap));
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let store = store.clone();
@@ -92,7 +92,7 @@ async fn as_many_tasks_as_the_cap_that_hold_one_key_each_are_never_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn full_is_never_answered_under_64_tasks_while_anything_expired_is_held() {
     let cap = 2 * TASKS as usize;
-    let (store, clock) = store_with(|store| store.with_pinned_cap(cap));
+    let (store, clock) = store_with(|store| store.with_max_keys_per_kind(cap));
     for round in 0..40_u32 {
         let mut tasks = JoinSet::new();
         for task in 0..TASKS {
@@ -122,7 +122,7 @@ async fn full_is_never_answered_under_64_tasks_while_anything_expired_is_held() 
 #[tokio::test]
 async fn the_one_expired_key_of_a_full_kind_gives_way_whatever_moved_its_deadline() {
     const CAP: u32 = 500;
-    let (store, clock) = store_with(|store| store.with_cap_of(SEAT, CAP as usize));
+    let (store, clock) = store_with(|store| store.with_max_keys_of(SEAT, CAP as usize));
     for at in 0..CAP {
         store.put(&put(SEAT, at, HOUR)).await.unwrap();
     }
@@ -144,7 +144,7 @@ async fn the_one_expired_key_of_a_full_kind_gives_way_whatever_moved_its_deadlin
 #[tokio::test]
 async fn one_full_kind_does_not_block_another() {
     const HOLD: Kind = Kind::pinned("hold");
-    let (store, _) = store_with(|store| store.with_cap_of(SEAT, 1).with_cap_of(HOLD, 2));
+    let (store, _) = store_with(|store| store.with_max_keys_of(SEAT, 1).with_max_keys_of(HOLD, 2));
     assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap());
     assert!(store.put(&put(SEAT, "b", HOUR)).await.is_err());
     for id in ["a", "b"] {
@@ -159,24 +159,24 @@ async fn one_full_kind_does_not_block_another() {
 
 #[tokio::test]
 async fn a_full_kind_says_which_kind_it_is_and_what_raises_its_cap() {
-    let (store, _) = store_with(|store| store.with_pinned_cap(0));
+    let (store, _) = store_with(|store| store.with_max_keys_per_kind(0));
     let error = store.put(&put(SEAT, "a", HOUR)).await.unwrap_err();
     let text = error.to_string();
     assert!(
-        text.contains("'seat'") && text.contains("with_cap_of"),
+        text.contains("'seat'") && text.contains("with_max_keys_of"),
         "{text}"
     );
     let error = run(&store, &Tally::key("a"), Step::Add(1, HOUR)).await;
     let text = error.unwrap_err().to_string();
     assert!(
-        text.contains("'tally'") && text.contains("with_cap_of"),
+        text.contains("'tally'") && text.contains("with_max_keys_of"),
         "{text}"
     );
 }
 
 #[tokio::test]
-async fn what_needs_no_room_is_not_refused_by_a_full_kind() {
-    let (store, _) = store_with(|store| store.with_pinned_cap(1));
+async fn a_full_kind_accepts_what_needs_no_room() {
+    let (store, _) = store_with(|store| store.with_max_keys_per_kind(1));
     assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap());
     assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap());
     assert!(!store.put(&put(SEAT, "a", HOUR).if_absent()).await.unwrap());
@@ -196,7 +196,7 @@ async fn what_needs_no_room_is_not_refused_by_a_full_kind() {
 #[tokio::test]
 async fn each_partition_of_a_kind_has_a_cap_of_its_own() {
     const GATE: Kind = Kind::pinned("gate").partitioned();
-    let (store, clock) = store_with(|store| store.with_cap_of(GATE, 100));
+    let (store, clock) = store_with(|store| store.with_max_keys_of(GATE, 100));
     for id in 0..1_000_u32 {
         let written = store.put(&put(GATE, ("flooded", id), SECOND)).await;
         assert_eq!(written.is_ok(), id < 100);
@@ -222,9 +222,9 @@ async fn each_partition_of_a_kind_has_a_cap_of_its_own() {
 }
 
 #[tokio::test]
-async fn partitions_past_the_most_share_one_so_their_number_is_bounded() {
+async fn partitions_past_the_maximum_share_one() {
     const GATE: Kind = Kind::pinned("gate").partitioned();
-    let (store, _) = store_with(|store| store.with_cap_of(GATE, 2));
+    let (store, _) = store_with(|store| store.with_max_keys_of(GATE, 2));
     let most = crate::MAX_PARTITIONS as u32;
     for partition in 0..most {
         for id in 0..2_u8 {

@@ -35,7 +35,7 @@ async fn a_ttl_is_rounded_up_to_a_millisecond() {
 }
 
 #[tokio::test]
-async fn an_expired_value_meets_no_condition_but_absence() {
+async fn an_expired_value_meets_only_the_condition_of_absence() {
     let (store, clock) = store_with(|store| store);
     for kind in KINDS {
         let first = put(kind, "a", SECOND);

@@ -20,14 +20,14 @@ async fn lead(store: &Arc<MokaStore>, kind: Kind, id: u32) -> Fence {
 
 #[tokio::test]
 async fn the_cap_of_leases_is_exact_and_never_counts_what_has_ended() {
-    let (store, clock) = store_with(|builder| builder.with_leases(100));
+    let (store, clock) = store_with(|builder| builder.with_max_leases(100));
     for round in 0..3 {
         for id in 0..100 {
             lead(&store, PAGE, round * 100 + id).await;
         }
         let refused = store.claim(&claim(PAGE, 999)).await.unwrap_err();
         assert!(is_full(&refused), "{refused}");
-        assert!(refused.to_string().contains("with_leases"), "{refused}");
+        assert!(refused.to_string().contains("with_max_leases"), "{refused}");
         clock.advance(Duration::from_secs(1));
     }
     assert_eq!(store.leases.stored(), 100);
@@ -50,7 +50,7 @@ async fn a_lease_that_was_given_back_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_commit_that_does_not_fit_keeps_the_lease() {
-    let (store, clock) = store_with(|builder| builder.with_cap_of(SEAT, 1));
+    let (store, clock) = store_with(|builder| builder.with_max_keys_of(SEAT, 1));
     store.put(&put(SEAT, 1_u32, SECOND)).await.unwrap();
     let claim = Claim::new(Key::new(SEAT, 2_u32), HOUR);
     let Claimed::Lead(fence) = store.claim(&claim).await.unwrap() else {
@@ -121,10 +121,10 @@ async fn the_longest_ttl_overflows_nothing_however_far_the_clock_is() {
     }
 }
 
-/// Whatever tasks do at once: fences of a key rise in the order in which they are granted, and a
-/// value that was committed was made under the last of them.
+/// Whatever concurrent tasks do, the fences of a key rise in the order of their grants, and a committed
+/// value was made under the last of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_commit_is_taken_of_one_whose_fence_was_passed() {
+async fn a_commit_with_an_old_fence_is_refused() {
     let store = Arc::new(MokaStore::new());
     let tasks: Vec<_> = (0..8_u64)
         .map(|seed| tokio::spawn(work(store.clone(), seed)))
@@ -140,8 +140,8 @@ async fn no_commit_is_taken_of_one_whose_fence_was_passed() {
     assert!(number > 100, "{number}");
 }
 
-/// Claims, and commits its own fence as the value; after each commit that is taken it looks whether
-/// a lower one came after it.
+/// Claims, and commits its own fence as the value. After each accepted commit it checks that no lower
+/// fence came later.
 async fn work(store: Arc<MokaStore>, seed: u64) -> Result<Vec<u64>> {
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut granted, mut highest) = (Vec::new(), [0_u64; 4]);

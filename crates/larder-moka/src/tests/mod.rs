@@ -1,4 +1,4 @@
-//! Statements about the whole store, on a clock that stands still.
+//! Tests of the whole store, on a manual clock.
 
 mod bus;
 mod cache;

@@ -62,7 +62,7 @@ async fn a_read_does_not_prolong_a_record() {
 
 #[tokio::test]
 async fn a_step_that_panics_leaves_no_half_dead_record() {
-    let (store, clock) = store_with(|store| store.with_pinned_cap(1));
+    let (store, clock) = store_with(|store| store.with_max_keys_per_kind(1));
     let key = Tally::key("a");
     let panics = async |step: Step| {
         let (store, key) = (store.clone(), key.clone());

@@ -12,7 +12,7 @@ pub(super) const SEAT: Kind = Kind::pinned("seat");
 pub(super) const SECOND: Ttl = Ttl::from_secs(1);
 pub(super) const HOUR: Ttl = Ttl::from_secs(3600);
 
-/// A store on a clock that stands still.
+/// A store on a manual clock.
 pub(super) fn store_with(
     settings: impl FnOnce(MokaStoreBuilder) -> MokaStoreBuilder,
 ) -> (Arc<MokaStore>, ManualClock) {
@@ -72,7 +72,7 @@ impl Program for Inspect {
     }
 }
 
-/// What a step does to a tally; the reply is the tally before it.
+/// Changes a tally. The reply is the tally before the step.
 #[derive(Clone, Copy)]
 pub(super) enum Step {
     Add(i64, Ttl),

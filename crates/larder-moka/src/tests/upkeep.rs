@@ -57,7 +57,7 @@ async fn what_has_expired_is_collected_by_later_writes_of_the_kind() {
     assert_eq!(store.pinned.held(SEAT), 10_000);
 }
 
-/// A value whose end reads the store.
+/// A value that reads the store when it is dropped.
 struct Nosy(Weak<MokaStore>, mpsc::Sender<()>);
 
 impl AsRef<[u8]> for Nosy {

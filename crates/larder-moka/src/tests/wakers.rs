@@ -1,5 +1,5 @@
-//! No waker, and no drop of what a user handed in, runs under a lock of the store: each of them uses
-//! the store here, which would wait for ever.
+//! No waker and no drop of a user's value runs under a lock of the store. Here each of them uses the
+//! store, so under a lock it would wait for ever.
 
 use std::future::Future;
 use std::pin::pin;
@@ -41,7 +41,7 @@ fn ends(what: impl FnOnce() + Send + 'static) {
 
 type Act = Box<dyn Fn() + Send + Sync>;
 
-/// Runs when it is woken, as with an executor that runs its tasks in place.
+/// Runs a function when it is woken, like an executor that runs its tasks in place.
 struct OnWake(Act);
 
 impl Wake for OnWake {
@@ -54,7 +54,7 @@ fn waker(act: impl Fn() + Send + Sync + 'static) -> Waker {
     Arc::new(OnWake(Box::new(act))).into()
 }
 
-/// A clock that tells nobody when it is moved by hand.
+/// A manual clock that wakes nobody when it is moved.
 struct Unwatched(ManualClock);
 
 impl Clock for Unwatched {
@@ -63,7 +63,7 @@ impl Clock for Unwatched {
     }
 }
 
-/// Bytes, or a part of a record, that act when they are dropped.
+/// Bytes, or a part of a record, that run a function when they are dropped.
 struct OnDrop(Act);
 
 impl AsRef<[u8]> for OnDrop {
@@ -78,8 +78,8 @@ impl Drop for OnDrop {
     }
 }
 
-/// What takes every lock that an operation on this key takes, and those of sweeps where there is no
-/// room for three more.
+/// Takes every lock of the operations on this key, and those of sweeps if there is no room for three
+/// more keys.
 fn uses(store: &Arc<MokaStore>, key: &Key) -> Act {
     let (store, key) = (Arc::downgrade(store), key.clone());
     Box::new(move || {
@@ -114,7 +114,7 @@ fn the_end_of_a_subscription_wakes_nobody_under_a_lock() {
 }
 
 #[test]
-fn a_lease_that_ends_or_is_to_end_earlier_wakes_nobody_under_a_lock() {
+fn a_lease_that_ends_or_is_shortened_wakes_nobody_under_a_lock() {
     type End = fn(&MokaStore, &Key, larder_store::Fence);
     let ends_of_a_lease: [End; 6] = [
         |store, key, fence| assert!(now(store.renew(key, fence, SECOND)).unwrap()),
@@ -142,7 +142,7 @@ fn a_lease_that_ends_or_is_to_end_earlier_wakes_nobody_under_a_lock() {
     for (number, end) in ends_of_a_lease.into_iter().enumerate() {
         let clock = ManualClock::default();
         let store = MokaStore::builder().with_clock(Unwatched(clock.clone()));
-        let store = Arc::new(store.with_leases(2).build());
+        let store = Arc::new(store.with_max_leases(2).build());
         let key = Key::new(PAGE, 1_u8);
         let claim = Claim::new(key.clone(), HOUR);
         let Claimed::Lead(fence) = now(store.claim(&claim)).unwrap() else {
@@ -203,7 +203,7 @@ fn no_value_is_dropped_under_a_lock() {
 
 #[test]
 fn what_makes_room_is_not_dropped_under_a_lock() {
-    let (store, clock) = store_with(|builder| builder.with_cap_of(SEAT, 1));
+    let (store, clock) = store_with(|builder| builder.with_max_keys_of(SEAT, 1));
     let key = Key::new(SEAT, 1_u8);
     let value = Bytes::from_owner(OnDrop(uses(&store, &key)));
     now(store.put(&Put::new(key, value, SECOND))).unwrap();
@@ -216,7 +216,7 @@ fn what_makes_room_is_not_dropped_under_a_lock() {
     });
 }
 
-/// A record that acts when it is dropped.
+/// A record that runs a function when it is dropped.
 struct Owned(#[expect(dead_code, reason = "it is there to be dropped")] OnDrop);
 
 impl Owned {
@@ -251,7 +251,7 @@ impl Program for Nothing {
     }
 }
 
-/// Puts a record that runs another program when it is dropped, or removes the one that is there.
+/// Puts a record that runs another program when it is dropped, or removes the existing one.
 struct Own(Arc<MokaStore>, bool);
 
 impl Program for Own {
@@ -282,7 +282,7 @@ impl Program for Own {
 
 #[test]
 fn a_record_that_is_replaced_removed_or_expired_is_not_dropped_under_a_lock() {
-    let (store, clock) = store_with(|builder| builder.with_cap_of(Owned::KIND, 1));
+    let (store, clock) = store_with(|builder| builder.with_max_keys_of(Owned::KIND, 1));
     ends(move || {
         let programs: Arc<dyn Programs> = store.clone();
         let key = Owned::key(1_u8);
@@ -293,7 +293,7 @@ fn a_record_that_is_replaced_removed_or_expired_is_not_dropped_under_a_lock() {
         run(true);
         clock.advance(SECOND.into());
         run(true);
-        // What is made where there is no room is undone.
+        // A record that has no room is undone.
         let other = Owned::key(2_u8);
         assert!(now(programs.run(&other, &Own(store.clone(), true))).is_err());
         clock.advance(SECOND.into());

@@ -1,31 +1,31 @@
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use larder_store::{Result, Ttl};
+use larder_store::Result;
 
 use crate::decision::Account;
 use crate::quota::invalid;
 use crate::{Decision, Quota};
 
-/// The generic cell rate algorithm, for one [`Quota`] and one cost: integers in, integers out.
+/// The generic cell rate algorithm for one [`Quota`] and one cost, in integers.
 ///
 /// It is the virtual scheduling form of ITU-T I.371 (annex A) and of the ATM Forum's Traffic
-/// Management Specification 4.1 (section 4.4.3). All it keeps for a visitor is the theoretical
-/// arrival time (TAT): when everything that was charged so far will have been paid off, at one
+/// Management Specification 4.1 (section 4.4.3). It keeps one number for each visitor, the
+/// theoretical arrival time (TAT): the moment at which everything charged so far is paid off, at one
 /// unit for each interval.
 ///
-/// 1. A TAT in the past, or none, is now: nobody saves up more than the burst.
-/// 2. The TAT with this request is the TAT plus one interval for each unit that it costs.
-/// 3. The request passes if that is at most `burst` intervals from now. The new TAT is then kept.
-/// 4. A request that is refused is not charged, so hammering postpones nothing.
-/// 5. A TAT more than `burst` intervals ahead is none that this quota wrote: the clock went back,
-///    or the quota was changed. It is cut to `burst` intervals, once, so that nobody waits longer
-///    than a visitor who has just used everything.
-/// 6. A refund takes the TAT back by what the request was charged, and never before now. What was
-///    charged first is paid off first, and what time has paid off is not given back. So at the same
-///    moment it is as if the request had not been. One that comes later may fall short; where several
-///    do, by a good part of an interval, they may give back some of what was charged in between. In
-///    all, no more is given back than was charged.
+/// 1. A TAT in the past, or none, counts as now. Nobody saves up more than the burst.
+/// 2. A request moves the TAT forward by one interval for each unit that it costs.
+/// 3. The request passes if the new TAT is at most `burst` intervals from now. Only then is the new
+///    TAT kept.
+/// 4. A refused request is not charged, so repeated attempts postpone nothing.
+/// 5. This quota never writes a TAT more than `burst` intervals ahead. One that is there, after the
+///    clock went back or the quota changed, is cut to `burst` intervals. Nobody waits longer than a
+///    visitor who has just used the whole burst.
+/// 6. A refund moves the TAT back by the charge of the request, and never before now. Charges are paid
+///    off in their order, and what is paid off is not given back. An immediate refund leaves the state
+///    as before the request. A later one may give back less. Several late ones, by a good part of an
+///    interval, may give back some of what was charged in between, but in all never more than was
+///    charged.
 ///
 /// As a [`Program`](larder_store::Program) it charges one visitor in one atomic step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,44 +38,40 @@ pub struct Gcra {
     pub(crate) charge: i64,
 }
 
-/// What becomes of the TAT.
+/// The change of a record's TAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// It stays as it is.
     Keep,
-    /// It becomes this moment, in microseconds.
+    /// It is set to this moment, in microseconds.
     Set(i64),
-    /// It is now, which is the same as none.
+    /// It is removed: a TAT of now means the same as none.
     Clear,
 }
 
 impl Gcra {
-    /// The algorithm for requests that cost `cost` units of `quota`.
+    /// Limits requests that cost `cost` units of `quota` each.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) where the quota's limit is more
-    /// than its period has microseconds, where the burst takes more than 100 years to come back,
-    /// and where the cost is more than the burst: such a request would never pass.
-    pub fn new(quota: Quota, cost: NonZeroU32) -> Result<Self> {
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the quota is out of its
+    /// [bounds](Quota), or if the cost is 0 or more than the burst: such a request would never pass.
+    pub fn new(quota: Quota, cost: u32) -> Result<Self> {
         let interval = quota.interval_micros()?;
-        let tolerance = interval
-            .checked_mul(i64::from(quota.burst().get()))
-            .filter(|tolerance| *tolerance <= Ttl::MAX.as_micros())
-            .ok_or_else(|| invalid("the burst of a quota comes back within 100 years"))?;
-        if cost > quota.burst() {
+        let tolerance = quota.burst_micros()?;
+        if cost == 0 || cost > quota.burst() {
             return Err(invalid(
-                "the cost of a request is at most the burst of its quota",
+                "the cost of a request must be at least 1 and at most the burst of its quota",
             ));
         }
         Ok(Self {
             interval,
             tolerance,
             // No more than the tolerance, which was multiplied without overflow.
-            charge: interval * i64::from(cost.get()),
+            charge: interval * i64::from(cost),
         })
     }
 
-    /// Charges one request at `now`, where `tat` was kept, and tells what to keep.
+    /// Charges one request at `now` to a record with `tat`.
     pub(crate) fn charge(&self, tat: Option<i64>, now: i64) -> (Decision, Change) {
         let kept = tat.unwrap_or(now).max(now);
         let tat = kept.min(now + self.tolerance);
@@ -95,8 +91,8 @@ impl Gcra {
         }
     }
 
-    /// Gives back at `now` what was charged until `paid_off`, where `tat` is kept, and tells what to
-    /// keep and what the same request would be told.
+    /// Refunds at `now`, to a record with `tat`, the charge that is paid off at `paid_off`. The decision
+    /// is that of a [`peek`](Self::peek) afterwards.
     pub(crate) fn refund(&self, tat: Option<i64>, paid_off: i64, now: i64) -> (Decision, Change) {
         let kept = tat.unwrap_or(now).max(now);
         let back = (paid_off - now).clamp(0, self.charge);
@@ -111,7 +107,7 @@ impl Gcra {
         (self.peek(Some(refunded), now), change)
     }
 
-    /// What [`charge`](Self::charge) would decide, with nothing charged.
+    /// Returns what [`charge`](Self::charge) would decide, and charges nothing.
     pub(crate) fn peek(&self, tat: Option<i64>, now: i64) -> Decision {
         let tat = tat.unwrap_or(now).clamp(now, now + self.tolerance);
         let wait = tat + self.charge - self.tolerance - now;
@@ -122,8 +118,7 @@ impl Gcra {
         }
     }
 
-    /// How long until one unit more than what remains may be used: until then, what remains is all
-    /// there is. Zero where the whole burst remains.
+    /// Returns how long until one more unit comes back. Zero if the whole burst remains.
     pub(crate) fn until_more(&self, decision: &Decision) -> Duration {
         let with_one_more = (i64::from(decision.remaining) + 1) * self.interval;
         let wait = decision.reset_us - (self.tolerance - with_one_more);
@@ -142,8 +137,7 @@ impl Gcra {
     }
 
     fn decision(&self, allowed: bool, retry_after_us: i64, reset_us: i64) -> Decision {
-        // The reset is between nothing and the tolerance, so this is between nothing and the
-        // burst, which is a u32.
+        // The reset is between 0 and the tolerance, so this is between 0 and the burst, a u32.
         let remaining = ((self.tolerance - reset_us) / self.interval) as u32;
         Decision {
             allowed,

@@ -4,15 +4,11 @@ use super::*;
 
 const NOW: i64 = 1_767_225_600_000_000;
 
-fn n(n: u32) -> NonZeroU32 {
-    NonZeroU32::new(n).unwrap()
-}
-
 fn per_second(limit: u32) -> Gcra {
-    Gcra::new(Quota::per_second(n(limit)), n(1)).unwrap()
+    Gcra::new(Quota::per_second(limit), 1).unwrap()
 }
 
-/// Charges, and tells the decision and what is kept then.
+/// Charges, and returns the decision and the new TAT.
 fn charge(gcra: &Gcra, tat: Option<i64>, now: i64) -> (Decision, Option<i64>) {
     let (decision, change) = gcra.charge(tat, now);
     (decision, after(tat, change))
@@ -92,8 +88,8 @@ fn a_refund_after_the_clock_went_back_gives_back_one_charge_at_most() {
 }
 
 proptest! {
-    /// One visitor makes a request that is given back, another one does not make it; all else is
-    /// alike. The first is never better off; where no time passes, both are alike.
+    /// One visitor makes a request that is given back, and another does not make it. The first is never
+    /// better off, and if no time passes, both are in the same state.
     #[test]
     fn nobody_gains_by_a_refund_and_at_the_same_moment_nobody_loses(
         limit in 1_u32..6,
@@ -113,7 +109,7 @@ proptest! {
         let start = now;
         for pause in between {
             now += pause;
-            // Who was refused for the sake of the other's request asks again after the refund.
+            // A request that was refused because of the other one is repeated after the refund.
             let (other, charged) = charge(&gcra, with, now);
             if other.is_allowed() {
                 with = charged;

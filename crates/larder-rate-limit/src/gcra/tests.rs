@@ -1,15 +1,13 @@
 use proptest::prelude::*;
 
+use larder_store::Ttl;
+
 use super::*;
 
 const NOW: i64 = 1_767_225_600_000_000;
 
-fn n(n: u32) -> NonZeroU32 {
-    NonZeroU32::new(n).unwrap()
-}
-
 fn gcra(quota: Quota) -> Gcra {
-    Gcra::new(quota, n(1)).unwrap()
+    Gcra::new(quota, 1).unwrap()
 }
 
 /// One visitor, whose TAT is kept here.
@@ -37,7 +35,7 @@ fn fresh(quota: Quota) -> Visitor {
 
 #[test]
 fn exactly_the_limit_passes_at_once_and_then_one_for_each_interval() {
-    let mut visitor = fresh(Quota::per_second(n(4)));
+    let mut visitor = fresh(Quota::per_second(4));
     for left in [3, 2, 1, 0] {
         let decision = visitor.ask(NOW);
         assert!(decision.is_allowed());
@@ -51,8 +49,8 @@ fn exactly_the_limit_passes_at_once_and_then_one_for_each_interval() {
 }
 
 #[test]
-fn a_refusal_keeps_the_tat_and_names_the_very_microsecond() {
-    let mut visitor = fresh(Quota::per_second(n(1)));
+fn a_refusal_keeps_the_tat_and_names_the_exact_microsecond() {
+    let mut visitor = fresh(Quota::per_second(1));
     visitor.ask(NOW);
     let tat = visitor.tat;
     for step in 0..1_000 {
@@ -68,8 +66,8 @@ fn a_refusal_keeps_the_tat_and_names_the_very_microsecond() {
 }
 
 #[test]
-fn a_refusal_writes_nothing_and_what_passes_passes_to_the_very_microsecond() {
-    let gcra = gcra(Quota::per_second(n(2)));
+fn a_refusal_writes_nothing_and_the_edge_is_exact_to_the_microsecond() {
+    let gcra = gcra(Quota::per_second(2));
     let edge = NOW + 500_000;
     let (passed, change) = gcra.charge(Some(edge), NOW);
     assert!(passed.is_allowed() && gcra.peek(Some(edge), NOW).is_allowed());
@@ -86,7 +84,7 @@ fn a_refusal_writes_nothing_and_what_passes_passes_to_the_very_microsecond() {
 #[test]
 fn quotas_up_to_a_century_and_costs_up_to_the_burst_are_taken_and_nothing_past_them() {
     let century = Duration::from(Ttl::MAX);
-    let longest = Quota::new(n(1), century).unwrap();
+    let longest = Quota::new(1, century);
     let (decision, change) = gcra(longest).charge(None, (1 << 53) - 1);
     assert!(decision.is_allowed());
     assert_eq!(change, Change::Set((1 << 53) - 1 + Ttl::MAX.as_micros()));
@@ -96,20 +94,20 @@ fn quotas_up_to_a_century_and_costs_up_to_the_burst_are_taken_and_nothing_past_t
         century + Duration::from_micros(1),
         Duration::MAX,
     ] {
-        let error = Quota::new(n(1), wrong).unwrap_err();
+        let error = Gcra::new(Quota::new(1, wrong), 1).unwrap_err();
         assert!(error.to_string().contains("100 years"), "{error}");
     }
-    let half = Quota::new(n(1), century / 2).unwrap();
-    assert!(Gcra::new(half.with_burst(n(2)), n(2)).is_ok());
-    assert!(Gcra::new(half.with_burst(n(3)), n(1)).is_err());
-    assert!(Gcra::new(half.with_burst(n(2)), n(3)).is_err());
-    assert!(Quota::new(n(1_000), Duration::from_micros(1_000)).is_ok());
-    assert!(Quota::new(n(1_000), Duration::from_micros(999)).is_err());
+    let half = Quota::new(1, century / 2);
+    assert!(Gcra::new(half.with_burst(2), 2).is_ok());
+    assert!(Gcra::new(half.with_burst(3), 1).is_err());
+    assert!(Gcra::new(half.with_burst(2), 3).is_err());
+    let many = |period| Gcra::new(Quota::new(1_000, Duration::from_micros(period)), 1);
+    assert!(many(1_000).is_ok() && many(999).is_err());
 }
 
 #[test]
 fn nobody_saves_up_more_than_the_burst() {
-    let mut visitor = fresh(Quota::per_second(n(10)).with_burst(n(2)));
+    let mut visitor = fresh(Quota::per_second(10).with_burst(2));
     visitor.ask(NOW);
     let later = NOW + 3_600_000_000;
     assert_eq!(
@@ -120,7 +118,7 @@ fn nobody_saves_up_more_than_the_burst() {
 
 #[test]
 fn a_tat_from_another_time_is_cut_to_the_burst_once() {
-    let mut visitor = fresh(Quota::per_second(n(2)));
+    let mut visitor = fresh(Quota::per_second(2));
     visitor.tat = Some(NOW + 3_600_000_000);
     let first = visitor.ask(NOW);
     assert!(!first.is_allowed());
@@ -131,8 +129,8 @@ fn a_tat_from_another_time_is_cut_to_the_burst_once() {
 
 #[test]
 fn a_cost_takes_its_units_at_once_and_waits_for_all_of_them() {
-    let quota = Quota::per_second(n(10));
-    let five = Gcra::new(quota, n(5)).unwrap();
+    let quota = Quota::per_second(10);
+    let five = Gcra::new(quota, 5).unwrap();
     let (_, change) = five.charge(None, NOW);
     let Change::Set(tat) = change else {
         panic!("a fresh visitor is charged")
@@ -144,19 +142,21 @@ fn a_cost_takes_its_units_at_once_and_waits_for_all_of_them() {
 }
 
 #[test]
-fn a_cost_past_the_burst_and_a_burst_past_a_century_are_refused() {
-    let error = Gcra::new(Quota::per_second(n(2)), n(3)).unwrap_err();
+fn a_cost_of_zero_or_past_the_burst_and_a_burst_past_a_century_are_refused() {
+    let error = Gcra::new(Quota::per_second(2), 3).unwrap_err();
     assert!(error.to_string().contains("at most the burst"), "{error}");
-    let slow = Quota::new(n(1), Duration::from_secs(3_000_000_000)).unwrap();
-    let error = Gcra::new(slow.with_burst(n(2)), n(1)).unwrap_err();
+    let error = Gcra::new(Quota::per_second(2), 0).unwrap_err();
+    assert!(error.to_string().contains("at least 1"), "{error}");
+    let slow = Quota::new(1, Duration::from_secs(3_000_000_000));
+    let error = Gcra::new(slow.with_burst(2), 1).unwrap_err();
     assert!(error.to_string().contains("within 100 years"), "{error}");
-    let huge = Quota::per_second(n(u32::MAX));
-    assert!(Gcra::new(huge, n(1)).is_err());
+    let huge = Quota::per_second(u32::MAX);
+    assert!(Gcra::new(huge, 1).is_err());
 }
 
 #[test]
-fn peeking_tells_what_charging_would_do() {
-    let gcra = gcra(Quota::per_second(n(2)));
+fn a_peek_returns_what_a_charge_would_decide() {
+    let gcra = gcra(Quota::per_second(2));
     assert_eq!(gcra.peek(None, NOW).remaining(), 2);
     assert_eq!(gcra.peek(None, NOW).reset(), Duration::ZERO);
     assert!(gcra.peek(Some(NOW + 500_000), NOW).is_allowed());
@@ -167,11 +167,7 @@ fn peeking_tells_what_charging_would_do() {
 
 fn quotas() -> impl Strategy<Value = Quota> {
     (1_u32..100_000, 1_u32..5_000, 100_000_u64..10_000_000_000).prop_map(
-        |(limit, burst, period)| {
-            Quota::new(n(limit), Duration::from_micros(period))
-                .unwrap()
-                .with_burst(n(burst))
-        },
+        |(limit, burst, period)| Quota::new(limit, Duration::from_micros(period)).with_burst(burst),
     )
 }
 
@@ -179,7 +175,7 @@ proptest! {
     #[test]
     fn from_fresh_exactly_the_burst_passes(quota in quotas()) {
         let mut visitor = fresh(quota);
-        for _ in 0..quota.burst().get() {
+        for _ in 0..quota.burst() {
             prop_assert!(visitor.ask(NOW).is_allowed());
         }
         prop_assert!(!visitor.ask(NOW).is_allowed());
@@ -204,7 +200,7 @@ proptest! {
                 prop_assert_eq!(visitor.tat, before);
             }
             let whole = now + decision.reset_us;
-            prop_assert_eq!(visitor.gcra.peek(visitor.tat, whole).remaining(), quota.burst().get());
+            prop_assert_eq!(visitor.gcra.peek(visitor.tat, whole).remaining(), quota.burst());
 
             let more = visitor.gcra.until_more(&decision).as_micros() as i64;
             if more > 0 {

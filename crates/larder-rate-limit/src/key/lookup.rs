@@ -6,22 +6,22 @@ use http::request::Parts;
 use larder_store::{Key, KeyId};
 use tokio::time::timeout;
 
-use super::{KeyBy, Seen};
+use super::KeyBy;
+use super::request_view::RequestView;
 use crate::RateLimiter;
 
-/// An async function that finds who is charged for a request: see
-/// [`KeyBy::from_async_fn`](crate::KeyBy::from_async_fn).
+/// An async function that finds the key of a request.
 ///
-/// It is implemented for every function and closure of `&Parts` whose future can be sent between
-/// threads, and may borrow the request's head.
+/// [`KeyBy::from_async_fn`](crate::KeyBy::from_async_fn) takes one. The trait is implemented for every
+/// function and closure of `&Parts` whose future is `Send`. The future may borrow the request's head.
 pub trait FindKey<'a>: Send + Sync + 'static {
-    /// What tells one visitor from another.
+    /// The id of a visitor.
     type Id: KeyId;
 
-    /// The future that finds it.
+    /// The future that finds the id.
     type Future: Future<Output = Option<Self::Id>> + Send + 'a;
 
-    /// Begins to look.
+    /// Starts the lookup.
     fn find(&self, parts: &'a Parts) -> Self::Future;
 }
 
@@ -42,36 +42,36 @@ where
 /// A key that has to be waited for.
 pub(super) type KeyFuture<'a> = Pin<Box<dyn Future<Output = Option<Key>> + Send + 'a>>;
 
-/// What is found of a request's key without waiting.
+/// The result of a lookup that did not wait.
 pub(crate) enum Found {
-    /// The key, or that there is none.
+    /// The key, if there is one.
     Now(Option<Key>),
-    /// It has to be waited for.
+    /// A key that has to be waited for.
     Later(Lookup),
 }
 
-/// A key that has to be waited for, and what else to try if there is none.
+/// A key that has to be waited for, with its fallbacks.
 pub(crate) struct Lookup(pub(super) KeyBy);
 
 impl Lookup {
-    /// Waits for the key, at most `within` for each function that is asked; one that takes longer found
-    /// none, and is `too_late`.
+    /// Waits for the key, at most `within` for each function. One that takes longer counts as having
+    /// found none, and is reported to `timed_out`.
     pub(crate) async fn key(
         self,
         limiter: &RateLimiter,
         parts: &Parts,
         within: Duration,
-        too_late: impl Fn(),
+        timed_out: impl Fn(),
     ) -> Option<Key> {
         let mut key_by = self.0;
         loop {
             match timeout(within, key_by.later(limiter, parts)?).await {
                 Ok(Some(key)) => return Some(key),
                 Ok(None) => {}
-                Err(_) => too_late(),
+                Err(_) => timed_out(),
             }
-            let otherwise = key_by.otherwise?;
-            match otherwise.find(limiter, Seen::of_parts(parts)) {
+            let fallback = key_by.fallback?;
+            match fallback.find(limiter, RequestView::of_parts(parts)) {
                 Found::Now(key) => return key,
                 Found::Later(next) => key_by = next.0,
             }

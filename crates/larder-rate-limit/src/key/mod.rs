@@ -1,11 +1,11 @@
-//! Who is charged for a request.
+//! How a request's key is found.
 
 mod lookup;
 mod nets;
 mod network;
 mod peer;
 mod proxies;
-mod seen;
+mod request_view;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use http::{Extensions, HeaderMap, HeaderName};
 use larder_store::{Identity, Key, KeyId};
 
 use crate::RateLimiter;
+use crate::limiter::DEFAULT_TIMEOUT;
 
 pub use lookup::FindKey;
 use lookup::KeyFuture;
@@ -23,17 +24,17 @@ pub use nets::ProxyNets;
 pub use network::Network;
 pub use peer::{FindPeer, PeerAddr};
 pub use proxies::TrustedProxies;
-pub(crate) use seen::Seen;
+pub(crate) use request_view::RequestView;
 
-/// Who is charged for a request: what tells one visitor from another.
+/// Finds the key of a request: the visitor to charge.
 ///
-/// The sorts of keys never meet: a header that reads like an address is not that address.
+/// Keys of different sources never collide: a header that reads like an address is not that address.
 ///
 /// ```
 /// use http::HeaderName;
 /// use larder_rate_limit::{KeyBy, TrustedProxies};
 ///
-/// // An API key, and where there is none, the address behind our load balancers.
+/// // An API key, or without one the address behind our load balancers.
 /// let proxies = TrustedProxies::x_forwarded_for("10.0.0.0/8, 192.168.7.1".parse()?);
 /// let key_by = KeyBy::header(HeaderName::from_static("x-api-key")).or(KeyBy::forwarded(proxies));
 /// # Ok::<(), larder_store::Error>(())
@@ -41,53 +42,52 @@ pub(crate) use seen::Seen;
 #[derive(Clone)]
 pub struct KeyBy {
     source: Source,
-    otherwise: Option<Arc<KeyBy>>,
+    fallback: Option<Arc<KeyBy>>,
 }
 
-type Own = dyn Fn(&RateLimiter, &Parts) -> Option<Key> + Send + Sync;
-type Later = dyn for<'a> Fn(&'a RateLimiter, &'a Parts) -> KeyFuture<'a> + Send + Sync;
+type Find = dyn Fn(&RateLimiter, &Parts) -> Option<Key> + Send + Sync;
+type FindLater = dyn for<'a> Fn(&'a RateLimiter, &'a Parts) -> KeyFuture<'a> + Send + Sync;
 
 #[derive(Clone)]
 enum Source {
     Peer(FindPeer),
     Forwarded(Arc<TrustedProxies>),
     Header(HeaderName),
-    Own(Arc<Own>),
-    Async(Arc<Later>),
-    User(Arc<Later>, fn(&Extensions) -> bool),
+    Function(Arc<Find>),
+    AsyncFunction(Arc<FindLater>),
+    User(Arc<FindLater>, fn(&Extensions) -> bool),
     Everybody,
 }
 
 impl KeyBy {
-    /// Charges the [network](Network) of the address at the other end of the connection, as
-    /// [`PeerAddr::find`] finds it.
+    /// Charges the [network](Network) of the connection's peer address.
     ///
-    /// Behind a proxy that is the proxy: use [`forwarded`](Self::forwarded) there.
+    /// [`PeerAddr::find`] finds the address. Behind a proxy it is the proxy's: use
+    /// [`forwarded`](Self::forwarded) there.
     pub fn peer() -> Self {
         Self::peer_found_by(PeerAddr::find)
     }
 
-    /// As [`peer`](Self::peer), with the address found by `find`: for servers that put it
-    /// elsewhere.
+    /// Charges the network of the peer address that `find` finds, for servers that put it elsewhere.
     pub fn peer_found_by(find: FindPeer) -> Self {
         Self::by(Source::Peer(find))
     }
 
-    /// Charges the [network](Network) of the nearest address that is no declared proxy.
+    /// Charges the [network](Network) of the client behind declared proxies.
     pub fn forwarded(proxies: TrustedProxies) -> Self {
         Self::by(Source::Forwarded(Arc::new(proxies)))
     }
 
-    /// Charges the value of the header `name`, such as an API key. A request without it, or with
-    /// more than one, has no key.
+    /// Charges the value of the header `name`, such as an API key.
     ///
-    /// The value stands in the store's key, hashed if it is longer than some 90 bytes. What a
-    /// visitor may choose freely limits nobody: put this behind what checks the value.
+    /// A request without the header, or with several of them, has no key. The store's key contains the
+    /// value, or its hash if it is longer than some 90 bytes. A client that can choose the value freely
+    /// evades the limit: check the value in an outer layer.
     pub fn header(name: HeaderName) -> Self {
         Self::by(Source::Header(name))
     }
 
-    /// Charges whatever `find` finds in a request.
+    /// Charges the id that `find` finds in a request.
     ///
     /// ```
     /// use http::request::Parts;
@@ -103,15 +103,15 @@ impl KeyBy {
         F: Fn(&Parts) -> Option<I> + Send + Sync + 'static,
         I: KeyId,
     {
-        Self::by(Source::Own(Arc::new(move |limiter, parts| {
+        Self::by(Source::Function(Arc::new(move |limiter, parts| {
             Some(limiter.key(("own", find(parts)?)))
         })))
     }
 
-    /// Charges whatever the async function `find` finds, such as a row of a database.
+    /// Charges the id that the async function `find` finds, such as a row of a database.
     ///
-    /// It may take as long as the layer's [timeout](crate::RateLimitLayer::with_timeout); past that it
-    /// found nothing, which is counted. It is dropped with the request.
+    /// The layer's [timeout](crate::RateLimitLayer::with_timeout) bounds it. A function that takes longer
+    /// counts as having found nothing, and a metric counts that. It is dropped with the request.
     ///
     /// ```
     /// use http::request::Parts;
@@ -128,20 +128,20 @@ impl KeyBy {
     /// let key_by = KeyBy::from_async_fn(tenant).or(KeyBy::peer());
     /// ```
     pub fn from_async_fn<F: for<'a> FindKey<'a>>(find: F) -> Self {
-        Self::by(Source::Async(Arc::new(move |limiter, parts| {
+        Self::by(Source::AsyncFunction(Arc::new(move |limiter, parts| {
             let found = find.find(parts);
             Box::pin(async move { Some(limiter.key(("own", found.await?))) })
         })))
     }
 
-    /// Charges the user who is signed in, as `T` among the request's extensions tells: larder's own
-    /// `Session`, or any other [`Identity`].
+    /// Charges the signed-in user, by the `T` among the request's extensions.
     ///
-    /// A request of nobody's, one that has no `T`, and one whose user cannot be told within the layer's
-    /// [timeout](crate::RateLimitLayer::with_timeout) has no key: say what is charged then by
-    /// [`or`](Self::or). The layer that knows the user has to be outside of the limit. To ask a session
-    /// who is signed in is to use it, so responses vary by cookie: put such a limit on routes that use
-    /// the session anyway.
+    /// `T` is larder's `Session`, or any other [`Identity`]. A request has no key if it has no `T`, if
+    /// nobody is signed in, or if `T` does not answer within the layer's
+    /// [timeout](crate::RateLimitLayer::with_timeout): add a fallback with [`or`](Self::or).
+    ///
+    /// The layer that provides `T` must be outside of the limit. Reading the session makes responses
+    /// vary by cookie, so put such a limit on routes that use the session anyway.
     ///
     /// ```
     /// use larder_rate_limit::KeyBy;
@@ -150,7 +150,7 @@ impl KeyBy {
     /// let key_by = KeyBy::user::<Session>().or(KeyBy::peer());
     /// ```
     pub fn user<T: Identity>() -> Self {
-        let later: Arc<Later> = Arc::new(|limiter, parts| {
+        let later: Arc<FindLater> = Arc::new(|limiter, parts| {
             let identity = parts.extensions.get::<T>();
             Box::pin(async move { Some(limiter.key(("user", identity?.identify().await?))) })
         });
@@ -158,70 +158,70 @@ impl KeyBy {
         Self::by(Source::User(later, is_there))
     }
 
-    /// Charges everybody together.
+    /// Charges all requests together.
     pub fn everybody() -> Self {
         Self::by(Source::Everybody)
     }
 
-    /// The same, and `otherwise` for a request in which this finds no key.
+    /// Tries `fallback` for a request in which this finds no key.
     #[must_use]
-    pub fn or(mut self, otherwise: Self) -> Self {
-        let last = match self.otherwise.take() {
-            None => otherwise,
-            Some(next) => Arc::unwrap_or_clone(next).or(otherwise),
+    pub fn or(mut self, fallback: Self) -> Self {
+        let last = match self.fallback.take() {
+            None => fallback,
+            Some(next) => Arc::unwrap_or_clone(next).or(fallback),
         };
-        self.otherwise = Some(Arc::new(last));
+        self.fallback = Some(Arc::new(last));
         self
     }
 
-    /// The key of the record that `limiter` keeps for whoever sent this request, if it can be told.
+    /// Returns the key of the record that `limiter` keeps for the visitor of this request.
     ///
-    /// What has to be waited for is given
-    /// [`DEFAULT_TIMEOUT`](crate::RateLimitLayer::DEFAULT_TIMEOUT) each, and needs a tokio runtime with
-    /// its time enabled.
+    /// Each async function has [`DEFAULT_TIMEOUT`](crate::RateLimitLayer::DEFAULT_TIMEOUT), and needs a
+    /// tokio runtime with its time enabled. None if no key is found.
     ///
     /// # Cancellation
     /// A dropped call has no effect.
     pub async fn key(&self, limiter: &RateLimiter, parts: &Parts) -> Option<Key> {
-        match self.find(limiter, Seen::of_parts(parts)) {
+        match self.find(limiter, RequestView::of_parts(parts)) {
             Found::Now(key) => key,
-            Found::Later(lookup) => {
-                let timeout = crate::RateLimitLayer::DEFAULT_TIMEOUT;
-                lookup.key(limiter, parts, timeout, || {}).await
-            }
+            Found::Later(lookup) => lookup.key(limiter, parts, DEFAULT_TIMEOUT, || {}).await,
         }
     }
 
-    /// Looks for a key as far as that takes no waiting.
-    pub(crate) fn find(&self, limiter: &RateLimiter, seen: Seen<'_>) -> Found {
+    /// Looks for a key, as far as that takes no waiting.
+    pub(crate) fn find(&self, limiter: &RateLimiter, request: RequestView<'_>) -> Found {
         let key = match &self.source {
-            Source::Peer(find) => find(seen.extensions).map(|peer| ip(limiter, peer)),
-            Source::Forwarded(proxies) => proxies.client_in(seen).map(|client| ip(limiter, client)),
-            Source::Header(name) => header(limiter, name, seen.headers),
-            Source::Own(find) => seen.parts.and_then(|parts| find(limiter, parts)),
-            Source::User(_, is_there) if !is_there(seen.extensions) => None,
-            Source::Async(_) | Source::User(..) => return Found::Later(Lookup(self.clone())),
+            Source::Peer(find) => find(request.extensions).map(|peer| ip(limiter, peer)),
+            Source::Forwarded(proxies) => {
+                proxies.client_in(request).map(|client| ip(limiter, client))
+            }
+            Source::Header(name) => header(limiter, name, request.headers),
+            Source::Function(find) => request.parts.and_then(|parts| find(limiter, parts)),
+            Source::User(_, is_there) if !is_there(request.extensions) => None,
+            Source::AsyncFunction(_) | Source::User(..) => {
+                return Found::Later(Lookup(self.clone()));
+            }
             Source::Everybody => Some(limiter.key(("own", "everybody"))),
         };
-        match (key, &self.otherwise) {
-            (None, Some(otherwise)) => otherwise.find(limiter, seen),
+        match (key, &self.fallback) {
+            (None, Some(fallback)) => fallback.find(limiter, request),
             (key, _) => Found::Now(key),
         }
     }
 
-    /// What has to be waited for, if this source is such a one.
+    /// Starts the async function of this source, if it has one.
     fn later<'a>(&'a self, limiter: &'a RateLimiter, parts: &'a Parts) -> Option<KeyFuture<'a>> {
         match &self.source {
-            Source::Async(find) | Source::User(find, _) => Some(find(limiter, parts)),
+            Source::AsyncFunction(find) | Source::User(find, _) => Some(find(limiter, parts)),
             _ => None,
         }
     }
 
-    /// Whether a function of the app's own has to be shown the whole head of a request at once.
+    /// Returns whether a function of the application needs the whole head of a request.
     pub(crate) fn needs_parts(&self) -> bool {
-        matches!(self.source, Source::Own(_))
+        matches!(self.source, Source::Function(_))
             || self
-                .otherwise
+                .fallback
                 .as_ref()
                 .is_some_and(|next| next.needs_parts())
     }
@@ -229,7 +229,7 @@ impl KeyBy {
     fn by(source: Source) -> Self {
         Self {
             source,
-            otherwise: None,
+            fallback: None,
         }
     }
 }
@@ -252,13 +252,13 @@ impl fmt::Debug for KeyBy {
             Source::Peer(_) => "KeyBy::peer",
             Source::Forwarded(_) => "KeyBy::forwarded",
             Source::Header(_) => "KeyBy::header",
-            Source::Own(_) => "KeyBy::from_fn",
-            Source::Async(_) => "KeyBy::from_async_fn",
+            Source::Function(_) => "KeyBy::from_fn",
+            Source::AsyncFunction(_) => "KeyBy::from_async_fn",
             Source::User(..) => "KeyBy::user",
             Source::Everybody => "KeyBy::everybody",
         })?;
-        match &self.otherwise {
-            Some(otherwise) => write!(f, ".or({otherwise:?})"),
+        match &self.fallback {
+            Some(fallback) => write!(f, ".or({fallback:?})"),
             None => Ok(()),
         }
     }

@@ -4,24 +4,23 @@ use std::str::FromStr;
 use ipnet::{IpNet, Ipv4Net};
 use larder_store::{Error, ErrorKind, Result};
 
-/// The networks that the proxies in front of an app are in, such as
-/// `10.0.0.0/8, 192.168.7.1, fd00::/8`.
+/// The networks of the proxies in front of a service, such as `10.0.0.0/8, 192.168.7.1, fd00::/8`.
 ///
-/// A network of mapped addresses (`::ffff:10.0.0.0/104`) is the IPv4 network. A network of
-/// everything (`0.0.0.0/0`, `::/0`) is refused: it would take every visitor's own word.
+/// A network of mapped addresses (`::ffff:10.0.0.0/104`) is the IPv4 network. A network of all
+/// addresses (`0.0.0.0/0`, `::/0`) is refused: it would trust every client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyNets(Vec<IpNet>);
 
 impl ProxyNets {
-    /// These networks. None at all trusts nobody.
+    /// Trusts these networks. An empty list trusts nobody.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a network of everything.
+    /// [`ErrorKind::Invalid`] for a network of all addresses.
     pub fn new(nets: impl IntoIterator<Item = IpNet>) -> Result<Self> {
         let nets: Vec<_> = nets.into_iter().map(canonical).collect();
         if nets.iter().any(|net| net.prefix_len() == 0) {
             return Err(invalid(
-                "a network of everything would take every visitor's own word: name the proxies",
+                "a network of all addresses would trust every client: name the networks of the proxies",
             ));
         }
         Ok(Self(nets))
@@ -35,7 +34,7 @@ impl ProxyNets {
 impl FromStr for ProxyNets {
     type Err = Error;
 
-    /// Reads networks and addresses between commas. White space does not matter.
+    /// Parses networks and addresses, separated by commas. White space is ignored.
     fn from_str(text: &str) -> Result<Self> {
         let entries = text.split(',').map(str::trim);
         let nets: Result<Vec<_>> = entries.filter(|entry| !entry.is_empty()).map(net).collect();
@@ -46,11 +45,11 @@ impl FromStr for ProxyNets {
 fn net(entry: &str) -> Result<IpNet> {
     let address = entry.parse::<IpAddr>().map(IpNet::from);
     address.or_else(|_| entry.parse()).map_err(|_| {
-        invalid("a proxy is an address or a network, as in '10.0.0.0/8, 192.0.2.1, fd00::/8'")
+        invalid("a proxy must be an address or a network, as in '10.0.0.0/8, 192.0.2.1, fd00::/8'")
     })
 }
 
-/// The IPv4 network that a network of mapped addresses is, and any other as it is.
+/// Turns a network of mapped addresses into the IPv4 network, and leaves any other as it is.
 fn canonical(net: IpNet) -> IpNet {
     let IpNet::V6(v6) = net else {
         return net;

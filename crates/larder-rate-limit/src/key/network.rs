@@ -3,23 +3,22 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use larder_store::{IdWriter, KeyId};
 
-/// What is charged for an address: an IPv4 address itself, or the /64 of an IPv6 one.
+/// The network that is charged for an address: an IPv4 address, or an IPv6 /64.
 ///
-/// A /64 is one subnet, in which a host takes any of 2^64 addresses, and as many as it likes (RFC
-/// 4291, 2.5.4; RFC 8981). An IPv6 address that stands for an IPv4 one is that IPv4 address: a mapped
-/// one (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2), and one of the well-known prefix of translators
+/// A /64 is one subnet, in which a host may use any number of 2^64 addresses (RFC 4291, 2.5.4;
+/// RFC 8981). An IPv6 address that stands for an IPv4 address is charged as that: a mapped one
+/// (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2), and one with the well-known prefix of translators
 /// (`64:ff9b::192.0.2.1`, RFC 6052, 2.1), all of which share one /64.
 ///
-/// Other ways to carry an IPv4 address are charged by their /64: a network's own translation prefix is
-/// not known here, 6to4 (RFC 7526) is a site of many /64s, and Teredo's clients cannot be told apart
-/// from whoever writes like one.
+/// Other forms of IPv4 addresses in IPv6 are charged by their /64: a network's own translation prefix
+/// is unknown here, a 6to4 site (RFC 7526) has many /64s, and Teredo addresses can be forged.
 ///
-/// `Debug` shows no address: addresses belong in no log.
+/// `Debug` shows no address, since addresses must not be logged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
 
 impl Network {
-    /// The network that is charged for `address`.
+    /// Returns the network that is charged for `address`.
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => match address.segments() {
@@ -34,8 +33,8 @@ impl Network {
 }
 
 impl KeyId for Network {
-    /// Writes `192.0.2.1`, or the four groups of the /64 as `2001-db8-0-1`: by hand, since it is
-    /// done for each request, and the machinery of formatting takes longer than the limit itself.
+    /// Writes `192.0.2.1`, or the four groups of the /64 as `2001-db8-0-1`. It does so by hand, for each
+    /// request: `fmt` takes longer than the limit itself.
     fn write_id(&self, id: &mut IdWriter<'_>) {
         let mut text = Text::default();
         match self.0 {

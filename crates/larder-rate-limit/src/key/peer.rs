@@ -3,14 +3,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::Extensions;
 
-/// Finds the address at the other end of the connection in what the server put into a request.
+/// Finds the connection's peer address among the extensions of a request.
 pub type FindPeer = fn(&Extensions) -> Option<IpAddr>;
 
-/// The address at the other end of the connection, for a server to put into each request.
+/// The connection's peer address, which a server puts into each request.
 ///
-/// Under axum it need not be put there: with the feature `axum`, what
-/// `into_make_service_with_connect_info::<SocketAddr>()` leaves is found too. Under plain hyper,
-/// insert it where the connection is accepted; under tonic, look at `TcpConnectInfo` with
+/// Under axum, enable the feature `axum` and use
+/// `into_make_service_with_connect_info::<SocketAddr>()`: its address is found without this type. Under
+/// plain hyper, insert it where the connection is accepted. Under tonic, read `TcpConnectInfo` with
 /// [`KeyBy::peer_found_by`](crate::KeyBy::peer_found_by).
 ///
 /// `Debug` shows no address.
@@ -29,8 +29,9 @@ pub type FindPeer = fn(&Extensions) -> Option<IpAddr>;
 pub struct PeerAddr(pub SocketAddr);
 
 impl PeerAddr {
-    /// The peer's address among `extensions`: a [`PeerAddr`], or with the feature `axum` a
-    /// `ConnectInfo<SocketAddr>`.
+    /// Finds the peer's address among `extensions`.
+    ///
+    /// It looks for a [`PeerAddr`], and with the feature `axum` for a `ConnectInfo<SocketAddr>`.
     pub fn find(extensions: &Extensions) -> Option<IpAddr> {
         if let Some(Self(peer)) = extensions.get() {
             return Some(peer.ip());

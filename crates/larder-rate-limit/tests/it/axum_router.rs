@@ -10,11 +10,11 @@ use http::{Extensions, Request, Response};
 use larder_rate_limit::{KeyBy, Quota, RateLimitLayer};
 use tower::ServiceExt;
 
-use crate::support::{limiter, lines, model, n};
+use crate::support::{limiter, lines, model};
 
 fn router(key_by: KeyBy) -> Router {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     Router::new()
         .route("/", get(async || "hello"))
         .layer(RateLimitLayer::new(limiter, key_by))
@@ -59,7 +59,7 @@ async fn a_router_is_limited_by_the_address_that_axum_knows() {
 
 #[cfg(feature = "axum")]
 #[tokio::test]
-async fn with_the_feature_it_is_found_without_being_told_where() {
+async fn with_the_feature_axum_the_address_is_found_by_itself() {
     let router = router(KeyBy::peer());
     for (peer, status) in [("192.0.2.1", 200), ("192.0.2.2", 200), ("192.0.2.1", 429)] {
         assert_eq!(response(&router, peer).await.0, status);

@@ -1,4 +1,4 @@
-//! The edges of a limit, on both backends by one clock: the Rust form, and the Lua form.
+//! The edges of a limit, on both backends by one clock: in Rust and in Lua.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +9,7 @@ use larder_redis::RedisStore;
 use larder_store::{Key, ManualClock, Record, Store, StoreExt, Ttl};
 use larder_test::server::RedisServer;
 
-use crate::support::n;
-
-/// A store in process and one on a server of its own, which read one clock.
+/// A store in process and a Redis store, which read one clock.
 async fn both() -> (RedisServer, [Arc<dyn Store>; 2], ManualClock) {
     let server = RedisServer::start().unwrap();
     let clock = ManualClock::default();
@@ -24,10 +22,10 @@ async fn both() -> (RedisServer, [Arc<dyn Store>; 2], ManualClock) {
 const MICRO: Duration = Duration::from_micros(1);
 
 #[tokio::test]
-async fn a_request_passes_at_the_very_microsecond_and_none_before_on_both() {
+async fn a_request_passes_at_the_exact_microsecond_and_not_before_on_both() {
     let (_server, stores, clock) = both().await;
     for store in stores {
-        let limiter = RateLimiter::new(store, "edge", Quota::per_second(n(2))).unwrap();
+        let limiter = RateLimiter::new(store, "edge", Quota::per_second(2)).unwrap();
         for _ in 0..2 {
             assert!(limiter.check("ann").await.unwrap().is_allowed());
         }
@@ -47,12 +45,12 @@ async fn a_request_passes_at_the_very_microsecond_and_none_before_on_both() {
 }
 
 #[tokio::test]
-async fn a_refund_gives_back_to_the_very_microsecond_on_both() {
+async fn a_refund_is_exact_to_the_microsecond_on_both() {
     let (_server, stores, clock) = both().await;
     for store in stores {
-        let quota = Quota::per_second(n(4));
+        let quota = Quota::per_second(4);
         let programs = store.require_programs("a test").unwrap();
-        let gcra = Gcra::new(quota, n(1)).unwrap();
+        let gcra = Gcra::new(quota, 1).unwrap();
         let key = Key::new(Tat::KIND, ("edge", "ann"));
         for _ in 0..2 {
             programs.run(&key, &gcra).await.unwrap();
@@ -92,7 +90,7 @@ async fn a_refund_gives_back_to_the_very_microsecond_on_both() {
 async fn a_quota_of_a_century_works_on_both() {
     let (_server, stores, _clock) = both().await;
     for store in stores {
-        let century = Quota::new(n(1), Ttl::MAX.into()).unwrap();
+        let century = Quota::new(1, Ttl::MAX.into());
         let limiter = RateLimiter::new(store, "century", century).unwrap();
         assert!(limiter.check("ann").await.unwrap().is_allowed());
         let refused = limiter.check("ann").await.unwrap();
@@ -106,7 +104,7 @@ async fn a_visitor_with_a_long_id_is_one_visitor_and_stays_in_its_policy_on_both
     for store in stores {
         let long = "a".repeat(10_000);
         for policy in ["pages", "search"] {
-            let limiter = RateLimiter::new(store.clone(), policy, Quota::per_hour(n(1))).unwrap();
+            let limiter = RateLimiter::new(store.clone(), policy, Quota::per_hour(1)).unwrap();
             assert_eq!(limiter.key(&*long).partition(), Some(policy));
             assert!(limiter.check(&*long).await.unwrap().is_allowed());
             assert!(!limiter.check(&*long).await.unwrap().is_allowed());

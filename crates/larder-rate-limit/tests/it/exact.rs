@@ -7,10 +7,10 @@ use larder_rate_limit::{KeyBy, Quota, RateLimitLayer};
 use larder_store::{ManualClock, Store};
 use tokio::task::JoinSet;
 
-use crate::support::{App, Mood, Moody, from, limiter, model, n};
+use crate::support::{App, Behavior, ScriptedStore, from, limiter, model};
 
 async fn passed_of_64_tasks(store: Arc<dyn Store>) -> usize {
-    let limiter = limiter(store, Quota::per_hour(n(100)));
+    let limiter = limiter(store, Quota::per_hour(100));
     let mut tasks = JoinSet::new();
     for _ in 0..64 {
         let limiter = limiter.clone();
@@ -43,8 +43,11 @@ async fn exactly_the_limit_passes_among_64_tasks_on_moka() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn exactly_the_limit_passes_the_layer_whether_the_store_waits_or_not() {
-    for mood in [Mood::Now, Mood::After(std::time::Duration::from_millis(1))] {
-        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(50)));
+    for behavior in [
+        Behavior::Now,
+        Behavior::After(std::time::Duration::from_millis(1)),
+    ] {
+        let limiter = limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(50));
         let app = Arc::new(App::new(RateLimitLayer::new(limiter, KeyBy::peer())));
         let mut tasks = JoinSet::new();
         for _ in 0..400 {
@@ -53,6 +56,6 @@ async fn exactly_the_limit_passes_the_layer_whether_the_store_waits_or_not() {
         }
         let statuses = tasks.join_all().await;
         let passed = statuses.iter().filter(|status| status.is_success());
-        assert_eq!(passed.count(), 50, "{mood:?}");
+        assert_eq!(passed.count(), 50, "{behavior:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Stores in this process that have no room for one more visitor.
+//! Stores in this process without room for new visitors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,16 +7,16 @@ use larder_moka::MokaStore;
 use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter, Tat};
 use larder_store::{ErrorKind, ManualClock, Record, Store};
 
-use crate::support::{App, Mood, Moody, from, n};
+use crate::support::{App, Behavior, ScriptedStore, from};
 
 fn room_for(visitors: usize) -> (Arc<dyn Store>, ManualClock) {
     let clock = ManualClock::default();
-    let store = MokaStore::builder().with_cap_of(Tat::KIND, visitors);
+    let store = MokaStore::builder().with_max_keys_of(Tat::KIND, visitors);
     (Arc::new(store.with_clock(clock.clone()).build()), clock)
 }
 
 fn policy(store: &Arc<dyn Store>, name: &str, limit: u32) -> RateLimiter {
-    RateLimiter::new(store.clone(), name, Quota::per_hour(n(limit))).unwrap()
+    RateLimiter::new(store.clone(), name, Quota::per_hour(limit)).unwrap()
 }
 
 fn address(number: u32) -> String {
@@ -122,9 +122,9 @@ async fn what_was_charged_by_the_last_quota_of_all_is_given_back_to_it() {
 }
 
 #[tokio::test]
-async fn a_local_store_that_is_full_limits_who_is_new() {
+async fn a_full_local_store_limits_new_visitors() {
     let (local, _) = room_for(1);
-    let failing = Moody::new(Mood::Fails(ErrorKind::NotSent)).store();
+    let failing = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent)).store();
     let local = OnFailure::local(local).unwrap();
     let layer = RateLimitLayer::new(policy(&failing, "test", 2), KeyBy::peer());
     let app = App::new(layer.with_on_failure(local));
@@ -145,12 +145,12 @@ async fn a_store_with_no_room_at_all_counts_as_failing() {
     }
 }
 
-/// What is ready at once gives no other task a turn. Here that starves nobody whom it waits for: room is
-/// made by whoever asks for it.
+/// Operations in process never yield. That cannot starve the caller, who makes the room itself.
 #[tokio::test]
 async fn a_caller_that_tries_again_at_once_gets_room_as_soon_as_something_has_expired() {
-    let store: Arc<dyn Store> = Arc::new(MokaStore::builder().with_cap_of(Tat::KIND, 1).build());
-    let quota = Quota::new(n(1), Duration::from_millis(50)).unwrap();
+    let store: Arc<dyn Store> =
+        Arc::new(MokaStore::builder().with_max_keys_of(Tat::KIND, 1).build());
+    let quota = Quota::new(1, Duration::from_millis(50));
     let limiter = RateLimiter::new(store, "test", quota).unwrap();
     limiter.check("first").await.unwrap();
     let started = std::time::Instant::now();

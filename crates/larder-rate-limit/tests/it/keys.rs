@@ -1,16 +1,16 @@
-//! Who is charged.
+//! Which visitor is charged.
 
 use http::HeaderName;
 use http::request::Parts;
 use larder_rate_limit::{KeyBy, Quota, RateLimitLayer, TrustedProxies, Unkeyed};
 
-use crate::support::{App, from, limiter, model, n, with};
+use crate::support::{App, from, limiter, model, with};
 
-/// An app that lets each visitor in once.
+/// A service that each visitor may use once.
 fn once(key_by: KeyBy) -> App {
     let (store, _) = model();
     App::new(RateLimitLayer::new(
-        limiter(store, Quota::per_hour(n(1))),
+        limiter(store, Quota::per_hour(1)),
         key_by,
     ))
 }
@@ -44,13 +44,13 @@ async fn each_ipv4_address_and_each_ipv6_64_is_one_visitor() {
 }
 
 #[tokio::test]
-async fn a_hundred_made_up_addresses_do_not_get_a_visitor_past_a_limit_of_one() {
+async fn a_hundred_forged_addresses_do_not_get_a_visitor_past_a_limit_of_one() {
     let app = once(behind_proxies());
     let mut passed = 0;
     for made_up in 0..100 {
-        let told = format!("203.0.113.{made_up}, 198.51.100.1");
+        let forwarded = format!("203.0.113.{made_up}, 198.51.100.1");
         let response = app
-            .send(with(from("10.0.0.1"), "x-forwarded-for", &told))
+            .send(with(from("10.0.0.1"), "x-forwarded-for", &forwarded))
             .await;
         passed += u32::from(response.status().is_success());
     }
@@ -58,9 +58,9 @@ async fn a_hundred_made_up_addresses_do_not_get_a_visitor_past_a_limit_of_one() 
 
     let mut passed = 0;
     for made_up in 0..100 {
-        let told = format!("203.0.113.{made_up}");
+        let forwarded = format!("203.0.113.{made_up}");
         let response = app
-            .send(with(from("198.51.100.2"), "x-forwarded-for", &told))
+            .send(with(from("198.51.100.2"), "x-forwarded-for", &forwarded))
             .await;
         passed += u32::from(response.status().is_success());
     }
@@ -80,7 +80,7 @@ async fn a_header_that_reads_like_an_address_is_not_that_address() {
 }
 
 #[tokio::test]
-async fn a_header_that_is_there_twice_is_not_there() {
+async fn a_header_that_is_sent_twice_counts_as_missing() {
     let app = once(KeyBy::header(API_KEY));
     for (one, two) in [("a", "b"), ("c", "d")] {
         let request = with(with(from("192.0.2.1"), "x-api-key", one), "x-api-key", two);
@@ -116,9 +116,9 @@ async fn requests_without_a_key_share_one_quota() {
 }
 
 #[tokio::test]
-async fn requests_without_a_key_pass_uncounted_where_that_is_declared() {
+async fn requests_without_a_key_pass_uncounted_if_that_is_declared() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     let layer =
         RateLimitLayer::new(limiter, KeyBy::header(API_KEY)).with_unkeyed(Unkeyed::ExemptFromLimit);
     let app = App::new(layer);
@@ -130,16 +130,16 @@ async fn requests_without_a_key_pass_uncounted_where_that_is_declared() {
 }
 
 #[tokio::test]
-async fn the_key_that_is_told_is_the_one_that_is_charged() {
+async fn the_key_that_is_returned_is_the_one_that_is_charged() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     let own = KeyBy::from_fn(|parts: &Parts| parts.uri.host().map(str::to_owned));
-    let told = with(from("10.0.0.1"), "x-forwarded-for", "198.51.100.7");
+    let forwarded = with(from("10.0.0.1"), "x-forwarded-for", "198.51.100.7");
     let keyed = with(from("192.0.2.1"), "x-api-key", "secret");
     for (key_by, request, key) in [
         (KeyBy::peer(), from("192.0.2.1"), Some("ip:192.0.2.1")),
         (KeyBy::peer(), http::Request::new(()), None),
-        (behind_proxies(), told, Some("ip:198.51.100.7")),
+        (behind_proxies(), forwarded, Some("ip:198.51.100.7")),
         (KeyBy::header(API_KEY), keyed, Some("header:secret")),
         (KeyBy::header(API_KEY), from("192.0.2.1"), None),
         (KeyBy::everybody(), from("192.0.2.1"), Some("own:everybody")),
@@ -154,12 +154,12 @@ async fn the_key_that_is_told_is_the_one_that_is_charged() {
 }
 
 #[test]
-fn the_client_of_a_request_is_told_if_its_peer_is_known() {
+fn the_client_of_a_request_is_returned_if_its_peer_is_known() {
     let proxies = TrustedProxies::x_forwarded_for("10.0.0.0/8".parse().unwrap());
     let client = |request: http::Request<()>| proxies.client(&request.into_parts().0);
-    let told = |peer| with(from(peer), "x-forwarded-for", "198.51.100.7");
-    assert_eq!(client(told("10.0.0.1")), "198.51.100.7".parse().ok());
-    assert_eq!(client(told("192.0.2.1")), "192.0.2.1".parse().ok());
+    let forwarded = |peer| with(from(peer), "x-forwarded-for", "198.51.100.7");
+    assert_eq!(client(forwarded("10.0.0.1")), "198.51.100.7".parse().ok());
+    assert_eq!(client(forwarded("192.0.2.1")), "192.0.2.1".parse().ok());
     assert_eq!(client(http::Request::new(())), None);
     let elsewhere = proxies
         .clone()

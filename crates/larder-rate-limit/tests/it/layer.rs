@@ -1,4 +1,4 @@
-//! What a visitor is told.
+//! What the layer adds to responses.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use http_body::Body;
 use larder_rate_limit::{Headers, KeyBy, Quota, RateLimitLayer, RateLimiter};
 use tower::{Layer, ServiceExt};
 
-use crate::support::{App, Mood, Moody, from, hello, limiter, lines, model, n};
+use crate::support::{App, Behavior, ScriptedStore, from, hello, limiter, lines, model};
 
 #[tokio::test]
 async fn the_fields_count_down_and_come_back() {
     let (store, clock) = model();
-    let limiter = limiter(store, Quota::per_minute(n(3)));
+    let limiter = limiter(store, Quota::per_minute(3));
     let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
     for (wait, status, limit) in [
         (0, 200, r#""test";r=2;t=20"#),
@@ -34,10 +34,10 @@ async fn the_fields_count_down_and_come_back() {
 }
 
 #[tokio::test]
-async fn the_limits_of_two_layers_stand_side_by_side() {
+async fn the_fields_list_the_limits_of_two_layers() {
     let (store, _) = model();
     let layer = |name: &str, limit: u32| {
-        let limiter = RateLimiter::new(store.clone(), name, Quota::per_hour(n(limit))).unwrap();
+        let limiter = RateLimiter::new(store.clone(), name, Quota::per_hour(limit)).unwrap();
         RateLimitLayer::new(limiter, KeyBy::peer())
     };
     let service = layer("outer", 9).layer(layer("inner", 1).layer(hello()));
@@ -59,9 +59,9 @@ async fn the_limits_of_two_layers_stand_side_by_side() {
 }
 
 #[tokio::test]
-async fn no_fields_are_sent_where_none_are_declared() {
+async fn no_fields_are_sent_if_none_are_declared() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_headers(Headers::None);
     let app = App::new(layer);
     assert!(app.send(from("192.0.2.1")).await.headers().is_empty());
@@ -72,8 +72,8 @@ async fn no_fields_are_sent_where_none_are_declared() {
 
 #[tokio::test]
 async fn a_store_that_waits_gives_the_same_responses() {
-    for mood in [Mood::Now, Mood::After(Duration::from_millis(2))] {
-        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(1)));
+    for behavior in [Behavior::Now, Behavior::After(Duration::from_millis(2))] {
+        let limiter = limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(1));
         let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
         let passed = app.send(from("192.0.2.1")).await;
         assert_eq!(
@@ -91,7 +91,7 @@ async fn a_store_that_waits_gives_the_same_responses() {
 #[tokio::test]
 async fn the_inner_body_keeps_its_length() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     let service = RateLimitLayer::new(limiter, KeyBy::peer()).layer(hello());
     let passed = service.clone().oneshot(from("192.0.2.1")).await.unwrap();
     assert_eq!(passed.body().size_hint().exact(), Some(5));

@@ -6,12 +6,12 @@ use std::time::Duration;
 use larder_rate_limit::{KeyBy, Quota, RateLimiter, Tat};
 use larder_store::{ErrorKind, Namespace, Prefixed};
 
-use crate::support::{limiter, model, n};
+use crate::support::{limiter, model};
 
 #[tokio::test]
 async fn the_next_one_passes_after_retry_after_and_not_a_microsecond_before() {
     let (store, clock) = model();
-    let limiter = limiter(store, Quota::per_second(n(3)));
+    let limiter = limiter(store, Quota::per_second(3));
     for _ in 0..3 {
         assert!(limiter.check("ada").await.unwrap().is_allowed());
     }
@@ -33,7 +33,7 @@ async fn the_next_one_passes_after_retry_after_and_not_a_microsecond_before() {
 #[tokio::test]
 async fn each_future_can_be_spawned() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     let spawned = limiter.clone();
     let decision = tokio::spawn(async move { spawned.check("ada").await });
     let decision = decision.await.unwrap().unwrap();
@@ -54,7 +54,7 @@ async fn each_future_can_be_spawned() {
 #[tokio::test]
 async fn hammering_postpones_nothing() {
     let (store, clock) = model();
-    let limiter = limiter(store, Quota::per_minute(n(1)));
+    let limiter = limiter(store, Quota::per_minute(1));
     limiter.check("ada").await.unwrap();
     for _ in 0..5_999 {
         clock.advance(Duration::from_millis(10));
@@ -67,7 +67,7 @@ async fn hammering_postpones_nothing() {
 #[tokio::test]
 async fn visitors_and_policies_are_apart() {
     let (store, _) = model();
-    let quota = Quota::per_hour(n(1));
+    let quota = Quota::per_hour(1);
     let pages = RateLimiter::new(store.clone(), "pages", quota).unwrap();
     let search = RateLimiter::new(store, "search", quota).unwrap();
     for limiter in [&pages, &search] {
@@ -84,7 +84,7 @@ async fn apps_of_two_namespaces_are_apart() {
     for app in ["one", "two"] {
         let space = Namespace::new("test", app).unwrap();
         let store = Arc::new(Prefixed::new(space, store.clone()));
-        let limiter = limiter(store, Quota::per_hour(n(1)));
+        let limiter = limiter(store, Quota::per_hour(1));
         assert!(limiter.check("ada").await.unwrap().is_allowed());
         assert!(!limiter.check("ada").await.unwrap().is_allowed());
     }
@@ -93,7 +93,7 @@ async fn apps_of_two_namespaces_are_apart() {
 #[tokio::test]
 async fn a_peek_charges_nothing() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(2)));
+    let limiter = limiter(store, Quota::per_hour(2));
     for _ in 0..10 {
         assert_eq!(limiter.peek("ada").await.unwrap().remaining(), 2);
     }
@@ -104,8 +104,8 @@ async fn a_peek_charges_nothing() {
 #[tokio::test]
 async fn limiters_of_one_policy_share_the_visitor_whatever_they_cost() {
     let (store, _) = model();
-    let page = limiter(store, Quota::per_hour(n(10)));
-    let search = page.clone().with_cost(n(4)).unwrap();
+    let page = limiter(store, Quota::per_hour(10));
+    let search = page.clone().with_cost(4).unwrap();
     assert_eq!(search.check("ada").await.unwrap().remaining(), 6);
     assert_eq!(page.check("ada").await.unwrap().remaining(), 5);
     assert_eq!(search.check("ada").await.unwrap().remaining(), 1);
@@ -118,7 +118,7 @@ async fn limiters_of_one_policy_share_the_visitor_whatever_they_cost() {
 async fn the_record_can_be_inspected_and_is_gone_when_its_tat_is_past() {
     let (store, clock) = model();
     let programs = store.clone().programs().unwrap();
-    let limiter = limiter(store, Quota::per_second(n(2)));
+    let limiter = limiter(store, Quota::per_second(2));
     let key = limiter.key("ada");
     assert!(
         programs
@@ -146,14 +146,26 @@ async fn the_record_can_be_inspected_and_is_gone_when_its_tat_is_past() {
 }
 
 #[test]
-fn what_cannot_be_built_is_an_error_that_says_what_can() {
+fn an_invalid_limiter_is_an_error_that_says_what_is_allowed() {
     let (store, _) = model();
-    let quota = Quota::per_second(n(2));
+    let quota = Quota::per_second(2);
     for name in ["", "Pages", "a b", "a:b", "\u{e9}", &"a".repeat(33)] {
         let error = RateLimiter::new(store.clone(), name, quota).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains("1 to 32 of a-z"), "{error}");
     }
-    let costly = limiter(store, quota).with_cost(n(3)).unwrap_err();
-    assert!(costly.to_string().contains("at most the burst"), "{costly}");
+    for (wrong, expected) in [
+        (Quota::per_minute(0), "Quota::per_minute(100)"),
+        (Quota::per_minute(5).with_burst(0), "with_burst(20)"),
+        (Quota::new(5, Duration::ZERO), "between 1 µs and 100 years"),
+    ] {
+        let error = RateLimiter::new(store.clone(), "pages", wrong).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    for (cost, expected) in [(0, "at least 1"), (3, "at most the burst")] {
+        let limiter = limiter(store.clone(), quota);
+        let error = limiter.with_cost(cost).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
 }

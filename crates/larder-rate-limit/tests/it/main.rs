@@ -1,4 +1,4 @@
-//! What a rate limit does, seen from outside.
+//! The public behaviour of a rate limit.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What an operator sees.
+//! The counters of a limit.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use metrics::{
     with_local_recorder,
 };
 
-use crate::support::{App, Mood, Moody, limiter, model, n};
+use crate::support::{App, Behavior, ScriptedStore, limiter, model};
 
 /// Counters by name and labels.
 #[derive(Default)]
@@ -19,7 +19,7 @@ struct Counters(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
 
 impl Counters {
     /// All counters that are not zero.
-    fn seen(&self) -> Vec<(String, u64)> {
+    fn read(&self) -> Vec<(String, u64)> {
         let counters = self.0.lock().unwrap();
         let seen = counters
             .iter()
@@ -49,10 +49,10 @@ impl Recorder for Counters {
     }
 }
 
-async fn outcomes(mood: Mood, on_failure: OnFailure, peers: &[&str]) -> Vec<(String, u64)> {
+async fn outcomes(behavior: Behavior, on_failure: OnFailure, peers: &[&str]) -> Vec<(String, u64)> {
     let counters = Counters::default();
     let layer = with_local_recorder(&counters, || {
-        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(2)));
+        let limiter = limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(2));
         RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(on_failure)
     });
     let app = App::new(layer);
@@ -62,7 +62,7 @@ async fn outcomes(mood: Mood, on_failure: OnFailure, peers: &[&str]) -> Vec<(Str
             peer => app.status(peer).await,
         };
     }
-    counters.seen()
+    counters.read()
 }
 
 fn decided(outcome: &str, count: u64) -> (String, u64) {
@@ -75,9 +75,9 @@ fn decided(outcome: &str, count: u64) -> (String, u64) {
 #[tokio::test]
 async fn every_decision_is_counted_by_its_outcome() {
     let peers = ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"];
-    let fails = Mood::Fails(ErrorKind::NotSent);
+    let fails = Behavior::Fails(ErrorKind::NotSent);
     assert_eq!(
-        outcomes(Mood::Now, OnFailure::Open, &peers).await,
+        outcomes(Behavior::Now, OnFailure::Open, &peers).await,
         [decided("allowed", 3), decided("refused", 1)]
     );
     assert_eq!(
@@ -96,14 +96,16 @@ async fn every_decision_is_counted_by_its_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_told_too_late_and_a_quota_that_is_shared_are_counted() {
+async fn key_timeouts_and_shared_quotas_are_counted() {
     let counters = Counters::default();
     let layer = with_local_recorder(&counters, || {
         let store = larder_moka::MokaStore::builder();
-        let store = store.with_cap_of(larder_rate_limit::Tat::KIND, 1).build();
+        let store = store
+            .with_max_keys_of(larder_rate_limit::Tat::KIND, 1)
+            .build();
         let late =
             KeyBy::from_async_fn(|_: &http::request::Parts| std::future::pending::<Option<u8>>());
-        let limiter = limiter(Arc::new(store), Quota::per_hour(n(2)));
+        let limiter = limiter(Arc::new(store), Quota::per_hour(2));
         RateLimitLayer::new(limiter, late.or(KeyBy::peer()))
     });
     let app = App::new(layer);
@@ -111,7 +113,7 @@ async fn a_key_that_is_told_too_late_and_a_quota_that_is_shared_are_counted() {
         assert_eq!(app.status(peer).await, 200);
     }
     assert_eq!(
-        counters.seen(),
+        counters.read(),
         [
             decided("allowed", 3),
             ("larder_rate_limit_key_timeouts_total test".to_owned(), 3),
@@ -123,7 +125,7 @@ async fn a_key_that_is_told_too_late_and_a_quota_that_is_shared_are_counted() {
 #[tokio::test]
 async fn a_request_without_a_key_is_counted() {
     assert_eq!(
-        outcomes(Mood::Now, OnFailure::Open, &["", "192.0.2.1"]).await,
+        outcomes(Behavior::Now, OnFailure::Open, &["", "192.0.2.1"]).await,
         [
             decided("allowed", 2),
             ("larder_rate_limit_unkeyed_total test".to_owned(), 1)

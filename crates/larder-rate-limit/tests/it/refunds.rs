@@ -1,4 +1,4 @@
-//! What counts only when it went wrong: charged before, given back after.
+//! Refunds: attempts that are charged before they run, and given back if they succeed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tower::{Layer, service_fn};
 
-use crate::support::{App, Mood, Moody, from, limiter, lines, model, n, with};
+use crate::support::{App, Behavior, ScriptedStore, from, limiter, lines, model, with};
 
 const ANN: &str = "192.0.2.1";
 
@@ -28,16 +28,16 @@ fn right_or_wrong(number: usize) -> &'static str {
     }
 }
 
-/// A request to be answered with this status.
+/// A request that asks for this status.
 fn to_get(status: &str) -> Request<()> {
     with(from(ANN), "x-status", status)
 }
 
-/// What answers as it is told, after it has told the store how to be from then on.
-fn answering(layer: &RateLimitLayer, store: &Moody, then: Mood) -> App {
+/// Sets the store's behavior, and then answers with the requested status.
+fn answering(layer: &RateLimitLayer, store: &ScriptedStore, then: Behavior) -> App {
     let store = store.clone();
     let service = service_fn(move |request: Request<()>| {
-        store.becomes(then);
+        store.set(then);
         async move {
             let status = &request.headers()["x-status"];
             let mut response = Response::new(Full::from("hello"));
@@ -48,20 +48,24 @@ fn answering(layer: &RateLimitLayer, store: &Moody, then: Mood) -> App {
     App::around(layer.layer(service))
 }
 
-/// Five wrong ones, and no end of right ones.
+/// Five failed attempts pass, and any number of successful ones.
 fn guesses(store: Arc<dyn Store>) -> RateLimitLayer {
-    RateLimitLayer::new(limiter(store, Quota::per_hour(n(5))), KeyBy::peer())
+    RateLimitLayer::new(limiter(store, Quota::per_hour(5)), KeyBy::peer())
         .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED)
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_went_wrong_counts_and_what_went_right_does_not() {
-    for mood in [Mood::Now, Mood::After(Duration::from_millis(1))] {
-        let store = Moody::new(mood);
-        let app = answering(&guesses(store.store()), &store, mood);
+async fn failed_attempts_count_and_successful_ones_do_not() {
+    for behavior in [Behavior::Now, Behavior::After(Duration::from_millis(1))] {
+        let store = ScriptedStore::new(behavior);
+        let app = answering(&guesses(store.store()), &store, behavior);
         for right in 1..20 {
             let response = app.send(to_get("200")).await;
-            assert_eq!(response.status(), 200, "the {right}. right one, {mood:?}");
+            assert_eq!(
+                response.status(),
+                200,
+                "the {right}. right one, {behavior:?}"
+            );
             assert_eq!(
                 lines(response.headers(), "ratelimit"),
                 [r#""test";r=5;t=0"#]
@@ -69,7 +73,7 @@ async fn what_went_wrong_counts_and_what_went_right_does_not() {
         }
         for left in [4, 3, 2, 1, 0] {
             let response = app.send(to_get("401")).await;
-            assert_eq!(response.status(), 401, "{mood:?}");
+            assert_eq!(response.status(), 401, "{behavior:?}");
             let limit = lines(response.headers(), "ratelimit");
             assert!(
                 limit[0].starts_with(&format!(r#""test";r={left};"#)),
@@ -77,12 +81,12 @@ async fn what_went_wrong_counts_and_what_went_right_does_not() {
             );
         }
         for status in ["401", "200"] {
-            assert_eq!(app.send(to_get(status)).await.status(), 429, "{mood:?}");
+            assert_eq!(app.send(to_get(status)).await.status(), 429, "{behavior:?}");
         }
     }
 }
 
-/// What answers 303 whatever was asked, and says where to, or what becomes of the charge.
+/// Answers every request with 303, and reports success in the location or in a settlement.
 fn redirecting(layer: &RateLimitLayer) -> App {
     let service = service_fn(|request: Request<()>| async move {
         let mut response = Response::new(Full::from("elsewhere"));
@@ -103,9 +107,9 @@ fn redirecting(layer: &RateLimitLayer) -> App {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempts_that_are_all_answered_alike_are_told_apart_by_the_head_of_the_response() {
-    for mood in [Mood::Now, Mood::After(Duration::from_millis(1))] {
-        let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(2)));
+async fn attempts_with_one_status_are_distinguished_by_the_head_of_the_response() {
+    for behavior in [Behavior::Now, Behavior::After(Duration::from_millis(1))] {
+        let limiter = limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(2));
         let layer = RateLimitLayer::new(limiter, KeyBy::peer())
             .with_refund_if(|response| response.headers[LOCATION] == "/account");
         let app = redirecting(&layer);
@@ -119,21 +123,21 @@ async fn attempts_that_are_all_answered_alike_are_told_apart_by_the_head_of_the_
             ("/account", 429),
         ] {
             let response = app.send(with(from(ANN), "x-to", to)).await;
-            assert_eq!(response.status(), status, "{mood:?}");
+            assert_eq!(response.status(), status, "{behavior:?}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_says_whether_its_request_counts_whatever_the_layer_would_do() {
+async fn a_settlement_takes_precedence_over_the_layers_condition() {
     let ways: [fn(RateLimitLayer) -> RateLimitLayer; 3] = [
         RateLimitLayer::with_refunds,
         |layer| layer.with_refund_if(|_| true),
         |layer| layer.with_refund_if(|response| response.status != 303),
     ];
     for (way, refunds_by_itself) in ways.into_iter().zip([false, true, false]) {
-        for mood in [Mood::Now, Mood::After(Duration::from_millis(1))] {
-            let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(3)));
+        for behavior in [Behavior::Now, Behavior::After(Duration::from_millis(1))] {
+            let limiter = limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(3));
             let app = redirecting(&way(RateLimitLayer::new(limiter, KeyBy::peer())));
             let left = async |request: Request<()>| {
                 let response = app.send(request).await;
@@ -150,9 +154,9 @@ async fn a_handler_says_whether_its_request_counts_whatever_the_layer_would_do()
 }
 
 #[tokio::test]
-async fn a_layer_that_gives_nothing_back_does_not_listen_to_the_handler() {
+async fn a_layer_without_refunds_ignores_the_settlement() {
     let (store, _) = model();
-    let layer = RateLimitLayer::new(limiter(store, Quota::per_hour(n(2))), KeyBy::peer());
+    let layer = RateLimitLayer::new(limiter(store, Quota::per_hour(2)), KeyBy::peer());
     let app = redirecting(&layer);
     let refund = || with(from(ANN), "x-says", "refund");
     for status in [303, 303, 429] {
@@ -163,11 +167,11 @@ async fn a_layer_that_gives_nothing_back_does_not_listen_to_the_handler() {
 #[tokio::test(start_paused = true)]
 async fn a_refund_that_is_lost_costs_one_attempt_and_no_more_than_the_timeout() {
     for then in [
-        Mood::Fails(ErrorKind::NotSent),
-        Mood::Fails(ErrorKind::MayHaveRun),
-        Mood::Hangs,
+        Behavior::Fails(ErrorKind::NotSent),
+        Behavior::Fails(ErrorKind::MayHaveRun),
+        Behavior::Hangs,
     ] {
-        let store = Moody::new(Mood::Now);
+        let store = ScriptedStore::new(Behavior::Now);
         let app = answering(&guesses(store.store()), &store, then);
         let started = Instant::now();
         let response = app.send(to_get("200")).await;
@@ -177,8 +181,8 @@ async fn a_refund_that_is_lost_costs_one_attempt_and_no_more_than_the_timeout() 
             "{then:?}"
         );
         assert!(lines(response.headers(), "ratelimit")[0].starts_with(r#""test";r=4;"#));
-        store.becomes(Mood::Now);
-        let left = limiter(store.store(), Quota::per_hour(n(5)));
+        store.set(Behavior::Now);
+        let left = limiter(store.store(), Quota::per_hour(5));
         let left = left.peek(("ip", larder_rate_limit::Network::of(ANN.parse().unwrap())));
         assert_eq!(left.await.unwrap().remaining(), 4, "{then:?}");
     }
@@ -186,10 +190,10 @@ async fn a_refund_that_is_lost_costs_one_attempt_and_no_more_than_the_timeout() 
 
 #[tokio::test(start_paused = true)]
 async fn what_was_charged_in_this_process_is_given_back_in_this_process() {
-    let store = Moody::new(Mood::Fails(ErrorKind::NotSent));
+    let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
     let (local, _) = model();
     let layer = guesses(store.store()).with_on_failure(OnFailure::local(local).unwrap());
-    let app = answering(&layer, &store, Mood::Fails(ErrorKind::NotSent));
+    let app = answering(&layer, &store, Behavior::Fails(ErrorKind::NotSent));
     for _ in 0..20 {
         let response = app.send(to_get("200")).await;
         assert_eq!(
@@ -203,17 +207,17 @@ async fn what_was_charged_in_this_process_is_given_back_in_this_process() {
     assert_eq!(app.send(to_get("200")).await.status(), 429);
 
     // The store is back by the time of the refund, which is still the local one's.
-    let back = answering(&layer, &store, Mood::Now);
-    store.becomes(Mood::Fails(ErrorKind::NotSent));
+    let back = answering(&layer, &store, Behavior::Now);
+    store.set(Behavior::Fails(ErrorKind::NotSent));
     assert_eq!(back.send(to_get("200")).await.status(), 429);
-    store.becomes(Mood::Now);
+    store.set(Behavior::Now);
     let response = back.send(to_get("401")).await;
     assert!(lines(response.headers(), "ratelimit")[0].starts_with(r#""test";r=4;"#));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_goes_away_stays_charged() {
-    let store = Moody::new(Mood::Now);
+    let store = ScriptedStore::new(Behavior::Now);
     let layer = guesses(store.store());
     let service = service_fn(|_: Request<()>| std::future::pending());
     let app = App::around(layer.layer(service));
@@ -226,8 +230,8 @@ async fn a_request_that_goes_away_stays_charged() {
 
 #[tokio::test]
 async fn an_exempt_request_asks_no_store() {
-    let store = Moody::new(Mood::Fails(ErrorKind::NotSent));
-    let layer = RateLimitLayer::new(limiter(store.store(), Quota::per_hour(n(1))), KeyBy::peer())
+    let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
+    let layer = RateLimitLayer::new(limiter(store.store(), Quota::per_hour(1)), KeyBy::peer())
         .with_on_failure(OnFailure::Closed)
         .with_exempt_if(|method, uri| method == http::Method::OPTIONS && uri.path() == "/");
     let app = App::new(layer);
@@ -239,11 +243,11 @@ async fn an_exempt_request_asks_no_store() {
     assert_eq!(app.status(ANN).await, 503);
 }
 
-/// Crowds of guesses at once, some right: never more than the limit are in, and at the end what was
-/// wrong is charged, exactly.
-async fn only_what_went_wrong_is_charged(store: Arc<dyn Store>, rounds: u32) {
+/// Makes concurrent guesses, some of them right. Never more than the limit run at once, and in the end
+/// exactly the wrong ones are charged.
+async fn only_failed_attempts_are_charged(store: Arc<dyn Store>, rounds: u32) {
     const LIMIT: u32 = 40;
-    let limiter = RateLimiter::new(store, "race", Quota::per_hour(n(LIMIT))).unwrap();
+    let limiter = RateLimiter::new(store, "race", Quota::per_hour(LIMIT)).unwrap();
     for round in 0..rounds {
         let inside = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
@@ -272,42 +276,42 @@ async fn only_what_went_wrong_is_charged(store: Arc<dyn Store>, rounds: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_a_crowd_only_what_went_wrong_is_charged_on_the_reference() {
-    only_what_went_wrong_is_charged(model().0, 200).await;
+async fn of_concurrent_attempts_only_the_failed_are_charged_on_the_reference() {
+    only_failed_attempts_are_charged(model().0, 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_a_crowd_only_what_went_wrong_is_charged_on_moka() {
+async fn of_concurrent_attempts_only_the_failed_are_charged_on_moka() {
     let clock = ManualClock::default();
     let store = MokaStore::builder().with_clock(clock).build();
-    only_what_went_wrong_is_charged(Arc::new(store), 1_000).await;
+    only_failed_attempts_are_charged(Arc::new(store), 1_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_a_crowd_only_what_went_wrong_is_charged_on_redis() {
+async fn of_concurrent_attempts_only_the_failed_are_charged_on_redis() {
     let server = RedisServer::start().unwrap();
     // A machine that is busy with other tests keeps no deadline of 100 ms.
     let store = RedisStore::builder(&server.url()).with_deadline(Duration::from_secs(10));
     let store = store.connect().await.unwrap();
-    only_what_went_wrong_is_charged(Arc::new(store), 200).await;
+    only_failed_attempts_are_charged(Arc::new(store), 200).await;
 }
 
 #[tokio::test]
 async fn a_refund_of_a_refusal_asks_no_store() {
-    let store = Moody::new(Mood::Now);
-    let limiter = limiter(store.store(), Quota::per_hour(n(1)));
+    let store = ScriptedStore::new(Behavior::Now);
+    let limiter = limiter(store.store(), Quota::per_hour(1));
     limiter.check("ann").await.unwrap();
     let refused = limiter.check("ann").await.unwrap();
     assert!(!refused.is_charged());
-    store.becomes(Mood::Hangs);
+    store.set(Behavior::Hangs);
     assert_eq!(limiter.refund("ann", refused).await.unwrap(), refused);
 }
 
 #[tokio::test]
 async fn a_refund_pays_back_what_the_request_cost() {
     let (store, _) = model();
-    let search = limiter(store, Quota::per_hour(n(10)));
-    let search = search.with_cost(n(4)).unwrap();
+    let search = limiter(store, Quota::per_hour(10));
+    let search = search.with_cost(4).unwrap();
     let first = search.check("ann").await.unwrap();
     search.check("ann").await.unwrap();
     let after = search.refund("ann", first).await.unwrap();

@@ -1,16 +1,16 @@
-//! What a refusal says, word for word.
+//! Refusals, byte for byte.
 
 use std::time::Duration;
 
 use larder_rate_limit::{Decision, KeyBy, OnFailure, Quota, RateLimitLayer};
 use larder_store::ErrorKind;
 
-use crate::support::{App, Mood, Moody, from, limiter, lines, model, n, with};
+use crate::support::{App, Behavior, ScriptedStore, from, limiter, lines, model, with};
 
 #[tokio::test]
 async fn a_visitor_past_its_quota_gets_problem_details() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_minute(n(1)));
+    let limiter = limiter(store, Quota::per_minute(1));
     let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
     app.send(from("192.0.2.1")).await;
     let refused = app.send(from("192.0.2.1")).await;
@@ -35,8 +35,8 @@ async fn a_visitor_past_its_quota_gets_problem_details() {
 
 #[tokio::test]
 async fn a_failing_store_that_is_declared_closed_gives_problem_details() {
-    let failing = Moody::new(Mood::Fails(ErrorKind::NotSent));
-    let limiter = limiter(failing.store(), Quota::per_minute(n(1)));
+    let failing = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
+    let limiter = limiter(failing.store(), Quota::per_minute(1));
     let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(OnFailure::Closed);
     let refused = App::new(layer).send(from("192.0.2.1")).await;
 
@@ -60,10 +60,7 @@ async fn a_failing_store_that_is_declared_closed_gives_problem_details() {
 #[tokio::test]
 async fn retry_after_is_rounded_up_and_never_zero() {
     let (store, clock) = model();
-    let limiter = limiter(
-        store,
-        Quota::new(n(1), Duration::from_millis(2_000)).unwrap(),
-    );
+    let limiter = limiter(store, Quota::new(1, Duration::from_millis(2_000)));
     let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
     app.send(from("192.0.2.1")).await;
     for (micros, seconds) in [(0, "2"), (999_999, "2"), (1, "1"), (999_999, "1")] {
@@ -76,7 +73,7 @@ async fn retry_after_is_rounded_up_and_never_zero() {
 #[tokio::test]
 async fn an_outer_layer_finds_the_decision_of_a_refusal() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_minute(n(1)));
+    let limiter = limiter(store, Quota::per_minute(1));
     let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
     app.send(from("192.0.2.1")).await;
     let refused = app.send(from("192.0.2.1")).await;
@@ -87,7 +84,7 @@ async fn an_outer_layer_finds_the_decision_of_a_refusal() {
 #[tokio::test]
 async fn a_grpc_client_past_its_quota_gets_resource_exhausted() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_minute(n(1)));
+    let limiter = limiter(store, Quota::per_minute(1));
     let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
     app.send(from("192.0.2.1")).await;
     for content_type in [
@@ -118,8 +115,8 @@ async fn a_grpc_client_past_its_quota_gets_resource_exhausted() {
 
 #[tokio::test]
 async fn a_grpc_client_is_told_the_same_by_a_store_that_takes_a_while() {
-    let store = Moody::new(Mood::After(Duration::from_micros(1))).store();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let store = ScriptedStore::new(Behavior::After(Duration::from_micros(1))).store();
+    let limiter = limiter(store, Quota::per_hour(1));
     let app = App::new(RateLimitLayer::new(limiter, KeyBy::peer()));
     app.send(from("192.0.2.1")).await;
     let request = with(from("192.0.2.1"), "content-type", "application/grpc");
@@ -130,8 +127,8 @@ async fn a_grpc_client_is_told_the_same_by_a_store_that_takes_a_while() {
 
 #[tokio::test]
 async fn a_grpc_client_of_a_closed_limit_gets_unavailable() {
-    let failing = Moody::new(Mood::Fails(ErrorKind::NotSent));
-    let limiter = limiter(failing.store(), Quota::per_minute(n(1)));
+    let failing = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
+    let limiter = limiter(failing.store(), Quota::per_minute(1));
     let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(OnFailure::Closed);
     let request = with(from("192.0.2.1"), "content-type", "application/grpc");
     let refused = App::new(layer).send(request).await;

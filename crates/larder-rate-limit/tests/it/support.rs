@@ -1,9 +1,8 @@
-//! Stores that answer late, wrongly or never, and a service to limit.
+//! Stores that answer late, with an error or never, and a service to limit.
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -21,10 +20,6 @@ use larder_test::ModelStore;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
-pub(crate) fn n(n: u32) -> NonZeroU32 {
-    NonZeroU32::new(n).unwrap()
-}
-
 /// A store in process, and the clock that it reads.
 pub(crate) fn model() -> (Arc<dyn Store>, ManualClock) {
     let clock = ManualClock::default();
@@ -35,12 +30,12 @@ pub(crate) fn limiter(store: Arc<dyn Store>, quota: Quota) -> RateLimiter {
     RateLimiter::new(store, "test", quota).unwrap()
 }
 
-/// How a [`Moody`] store answers.
+/// How a [`ScriptedStore`] answers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Mood {
+pub(crate) enum Behavior {
     /// At once, as in process.
     Now,
-    /// After a while, as over a wire.
+    /// After a delay, as over a network.
     After(Duration),
     /// With an error, at once.
     Fails(ErrorKind),
@@ -48,18 +43,18 @@ pub(crate) enum Mood {
     Hangs,
 }
 
-/// A model store whose programs answer as the mood is.
+/// A model store whose programs answer as [`Behavior`] says.
 #[derive(Clone)]
-pub(crate) struct Moody {
+pub(crate) struct ScriptedStore {
     model: Arc<ModelStore>,
-    mood: Arc<Mutex<Mood>>,
+    behavior: Arc<Mutex<Behavior>>,
 }
 
-impl Moody {
-    pub(crate) fn new(mood: Mood) -> Self {
+impl ScriptedStore {
+    pub(crate) fn new(behavior: Behavior) -> Self {
         Self {
             model: Arc::default(),
-            mood: Arc::new(Mutex::new(mood)),
+            behavior: Arc::new(Mutex::new(behavior)),
         }
     }
 
@@ -67,30 +62,30 @@ impl Moody {
         Arc::new(self.clone())
     }
 
-    pub(crate) fn becomes(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
+    pub(crate) fn set(&self, behavior: Behavior) {
+        *self.behavior.lock().unwrap() = behavior;
     }
 
-    fn mood(&self) -> Mood {
-        *self.mood.lock().unwrap()
+    fn behavior(&self) -> Behavior {
+        *self.behavior.lock().unwrap()
     }
 }
 
 #[async_trait]
-impl Programs for Moody {
+impl Programs for ScriptedStore {
     fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
-        match self.mood() {
-            Mood::Now => self.model.call_now(key, call),
+        match self.behavior() {
+            Behavior::Now => self.model.call_now(key, call),
             _ => Poll::Pending,
         }
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
-        match self.mood() {
-            Mood::Now => {}
-            Mood::After(while_) => tokio::time::sleep(while_).await,
-            Mood::Fails(kind) => return Err(Error::new("run", kind, "as it was told to")),
-            Mood::Hangs => pending().await,
+        match self.behavior() {
+            Behavior::Now => {}
+            Behavior::After(delay) => tokio::time::sleep(delay).await,
+            Behavior::Fails(kind) => return Err(Error::new("run", kind, "as it was told to")),
+            Behavior::Hangs => pending().await,
         }
         self.model.call(key, call).await
     }
@@ -101,7 +96,7 @@ impl Programs for Moody {
 }
 
 #[async_trait]
-impl Store for Moody {
+impl Store for ScriptedStore {
     async fn get(&self, _: &Key) -> Result<Option<Entry>> {
         unreachable!("a limit reads no value")
     }
@@ -135,7 +130,7 @@ impl Store for Moody {
     }
 
     fn location(&self) -> &str {
-        "moody://"
+        "scripted://"
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
@@ -147,13 +142,13 @@ pub(crate) const FULL: ErrorKind = ErrorKind::Refused(Refusal::Full);
 
 pub(crate) type Reply = Response<Full<Bytes>>;
 
-/// What stands behind the limit: it answers `hello`.
+/// The service behind the limit, which answers `hello`.
 pub(crate) fn hello()
 -> impl tower::Service<Request<()>, Response = Reply, Error = Infallible, Future: Send> + Clone {
     service_fn(|_: Request<()>| async { Ok(Response::new(Full::from("hello"))) })
 }
 
-/// A limited service, and what a test asks of it.
+/// A limited service.
 pub(crate) struct App(Inner);
 
 type Inner = BoxCloneSyncService<Request<()>, Response<Bytes>, Infallible>;

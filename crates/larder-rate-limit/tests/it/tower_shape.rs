@@ -1,4 +1,4 @@
-//! The layer as tower wants it.
+//! The contract of tower services.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,36 +10,36 @@ use larder_rate_limit::{KeyBy, Quota, RateLimitLayer};
 use larder_test::service::{Failing, ReadyProbe, check_errors};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::support::{Mood, Moody, Reply, from, hello, limiter, n};
+use crate::support::{Behavior, Reply, ScriptedStore, from, hello, limiter};
 
-const MOODS: [Mood; 2] = [Mood::Now, Mood::After(Duration::from_millis(1))];
+const BEHAVIORS: [Behavior; 2] = [Behavior::Now, Behavior::After(Duration::from_millis(1))];
 
-fn layer(mood: Mood) -> RateLimitLayer {
-    let limiter = limiter(Moody::new(mood).store(), Quota::per_hour(n(3)));
+fn layer(behavior: Behavior) -> RateLimitLayer {
+    let limiter = limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(3));
     RateLimitLayer::new(limiter, KeyBy::peer())
 }
 
 #[tokio::test]
 async fn the_instance_that_was_polled_ready_is_the_one_that_is_called() {
-    for mood in MOODS {
+    for behavior in BEHAVIORS {
         let probe = ReadyProbe::new(hello());
         let watch = probe.watch();
-        let mut service = layer(mood).layer(probe);
+        let mut service = layer(behavior).layer(probe);
         for _ in 0..6 {
             service.ready().await.unwrap();
             service.call(from("192.0.2.1")).await.unwrap();
         }
-        assert_eq!(watch.violations(), [], "{mood:?}");
+        assert_eq!(watch.violations(), [], "{behavior:?}");
         assert_eq!(watch.calls(), 3, "refused requests never reach it");
     }
 }
 
 #[tokio::test]
 async fn errors_of_the_inner_service_pass_unchanged() {
-    for mood in MOODS {
+    for behavior in BEHAVIORS {
         let request = || from("192.0.2.1");
-        let violations = check_errors::<_, Request<()>, Reply>(&layer(mood), request).await;
-        assert_eq!(violations, [], "{mood:?}");
+        let violations = check_errors::<_, Request<()>, Reply>(&layer(behavior), request).await;
+        assert_eq!(violations, [], "{behavior:?}");
     }
 }
 
@@ -50,7 +50,7 @@ async fn any_request_body_and_any_response_body_do() {
         Ok::<_, Infallible>(Response::new(body))
     });
     let request = from("192.0.2.1").map(|()| Full::<Bytes>::default());
-    let response = layer(Mood::Now)
+    let response = layer(Behavior::Now)
         .layer(boxed)
         .oneshot(request)
         .await
@@ -60,7 +60,7 @@ async fn any_request_body_and_any_response_body_do() {
 
 #[tokio::test]
 async fn services_of_one_layer_share_the_limit() {
-    let layer = layer(Mood::Now);
+    let layer = layer(Behavior::Now);
     let mut passed = 0;
     for _ in 0..5 {
         let service = layer.clone().layer(hello());
@@ -74,7 +74,7 @@ async fn services_of_one_layer_share_the_limit() {
 async fn a_dropped_request_reaches_nobody() {
     let probe = ReadyProbe::new(hello());
     let watch = probe.watch();
-    let mut service = layer(Mood::Hangs).layer(probe);
+    let mut service = layer(Behavior::Hangs).layer(probe);
     service.ready().await.unwrap();
     let call = service.call(from("192.0.2.1"));
     assert!(
@@ -89,7 +89,7 @@ async fn a_dropped_request_reaches_nobody() {
 fn the_service_and_its_future_can_be_sent() {
     fn sent<T: Send>(_: &T) {}
     let mut service =
-        layer(Mood::Now).layer(Failing::<Reply>::at(larder_test::service::Stage::Call));
+        layer(Behavior::Now).layer(Failing::<Reply>::at(larder_test::service::Stage::Call));
     sent(&service);
     sent(&service.call(from("192.0.2.1")));
 }

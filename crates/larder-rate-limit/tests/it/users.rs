@@ -20,13 +20,13 @@ use larder_test::server::RedisServer;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use crate::support::{App, Mood, Moody, from, limiter, model, n};
+use crate::support::{App, Behavior, ScriptedStore, from, limiter, model};
 
-/// Who sent a request, told after a while, or never.
+/// The user of a request, who is known after a delay, or never.
 #[derive(Clone)]
-struct Told(Option<&'static str>, Duration);
+struct SlowIdentity(Option<&'static str>, Duration);
 
-impl Identity for Told {
+impl Identity for SlowIdentity {
     type User = &'static str;
 
     async fn identify(&self) -> Option<&'static str> {
@@ -38,79 +38,79 @@ impl Identity for Told {
 const SOON: Duration = Duration::from_millis(10);
 const NEVER: Duration = Duration::MAX;
 
-fn told(peer: &str, user: Option<&'static str>, after: Duration) -> Request<()> {
+fn request_by(peer: &str, user: Option<&'static str>, after: Duration) -> Request<()> {
     let mut request = from(peer);
-    request.extensions_mut().insert(Told(user, after));
+    request.extensions_mut().insert(SlowIdentity(user, after));
     request
 }
 
 async fn found_by_a_function(parts: &Parts) -> Option<&'static str> {
-    parts.extensions.get::<Told>()?.identify().await
+    parts.extensions.get::<SlowIdentity>()?.identify().await
 }
 
-/// Every way to wait for a key.
+/// Every kind of key that has to be waited for.
 fn ways() -> [KeyBy; 4] {
     [
-        KeyBy::user::<Told>(),
+        KeyBy::user::<SlowIdentity>(),
         KeyBy::from_async_fn(found_by_a_function),
         KeyBy::from_async_fn(async |parts: &Parts| found_by_a_function(parts).await),
         KeyBy::from_async_fn(|parts: &Parts| {
-            let told = parts.extensions.get::<Told>().cloned();
+            let told = parts.extensions.get::<SlowIdentity>().cloned();
             async move { Some(told?.identify().await?.to_owned()) }
         }),
     ]
 }
 
-fn once_on(mood: Mood, key_by: KeyBy) -> RateLimitLayer {
+fn once_on(behavior: Behavior, key_by: KeyBy) -> RateLimitLayer {
     RateLimitLayer::new(
-        limiter(Moody::new(mood).store(), Quota::per_hour(n(1))),
+        limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(1)),
         key_by,
     )
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_is_one_visitor_from_wherever_it_comes_and_others_are_their_address() {
-    for mood in [Mood::Now, Mood::After(Duration::from_millis(1))] {
+async fn a_user_is_one_visitor_from_any_address_and_others_are_their_address() {
+    for behavior in [Behavior::Now, Behavior::After(Duration::from_millis(1))] {
         for way in ways() {
-            let app = App::new(once_on(mood, way.or(KeyBy::peer())));
+            let app = App::new(once_on(behavior, way.or(KeyBy::peer())));
             for (request, status) in [
-                (told("192.0.2.1", Some("ann"), SOON), 200),
-                (told("192.0.2.2", Some("ann"), SOON), 429),
-                (told("192.0.2.1", Some("ben"), Duration::ZERO), 200),
+                (request_by("192.0.2.1", Some("ann"), SOON), 200),
+                (request_by("192.0.2.2", Some("ann"), SOON), 429),
+                (request_by("192.0.2.1", Some("ben"), Duration::ZERO), 200),
                 // Nobody is signed in, or nobody is there to be asked.
-                (told("192.0.2.1", None, SOON), 200),
+                (request_by("192.0.2.1", None, SOON), 200),
                 (from("192.0.2.1"), 429),
                 (from("192.0.2.2"), 200),
                 // A user whose name reads like an address is not that address.
-                (told("192.0.2.9", Some("192.0.2.3"), SOON), 200),
+                (request_by("192.0.2.9", Some("192.0.2.3"), SOON), 200),
                 (from("192.0.2.3"), 200),
             ] {
-                assert_eq!(app.send(request).await.status(), status, "{mood:?}");
+                assert_eq!(app.send(request).await.status(), status, "{behavior:?}");
             }
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_not_told_in_time_is_charged_by_what_comes_next() {
+async fn a_user_who_is_not_found_in_time_is_charged_by_the_fallback() {
     for way in ways() {
-        let app = App::new(once_on(Mood::Now, way.clone().or(KeyBy::peer())));
+        let app = App::new(once_on(Behavior::Now, way.clone().or(KeyBy::peer())));
         let started = Instant::now();
-        let late = told("192.0.2.1", Some("ann"), NEVER);
+        let late = request_by("192.0.2.1", Some("ann"), NEVER);
         assert_eq!(app.send(late).await.status(), 200);
         assert_eq!(started.elapsed(), RateLimitLayer::DEFAULT_TIMEOUT);
         assert_eq!(app.status("192.0.2.1").await, 429);
         let in_time = RateLimitLayer::DEFAULT_TIMEOUT - Duration::from_millis(1);
-        let ann = told("192.0.2.1", Some("ann"), in_time);
+        let ann = request_by("192.0.2.1", Some("ann"), in_time);
         assert_eq!(app.send(ann).await.status(), 200);
 
         // Each that is asked has its own time, and after the last there is no key.
         let both = way.clone().or(KeyBy::from_async_fn(found_by_a_function));
-        let layer = once_on(Mood::Now, both).with_timeout(SOON);
+        let layer = once_on(Behavior::Now, both).with_timeout(SOON);
         let app = App::new(layer.with_unkeyed(Unkeyed::ExemptFromLimit));
         for _ in 0..2 {
             let started = Instant::now();
-            let late = told("192.0.2.1", Some("ann"), NEVER);
+            let late = request_by("192.0.2.1", Some("ann"), NEVER);
             assert_eq!(app.send(late).await.status(), 200);
             assert_eq!(started.elapsed(), 2 * SOON);
         }
@@ -120,18 +120,18 @@ async fn a_user_who_is_not_told_in_time_is_charged_by_what_comes_next() {
 #[tokio::test(start_paused = true)]
 async fn a_key_that_needs_no_waiting_comes_before_one_that_does() {
     let asked = KeyBy::from_async_fn(|_: &Parts| async { panic!("nobody is asked") as Option<u8> });
-    let app = App::new(once_on(Mood::Now, KeyBy::peer().or(asked)));
+    let app = App::new(once_on(Behavior::Now, KeyBy::peer().or(asked)));
     assert_eq!(app.status("192.0.2.1").await, 200);
     assert_eq!(app.status("192.0.2.1").await, 429);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_after_the_user_is_told_is_answered_as_declared() {
-    let fails = Mood::Fails(ErrorKind::NotSent);
+    let fails = Behavior::Fails(ErrorKind::NotSent);
     for (on_failure, status) in [(OnFailure::Open, 200), (OnFailure::Closed, 503)] {
-        let layer = once_on(fails, KeyBy::user::<Told>()).with_on_failure(on_failure);
+        let layer = once_on(fails, KeyBy::user::<SlowIdentity>()).with_on_failure(on_failure);
         let app = App::new(layer);
-        let response = app.send(told("192.0.2.1", Some("ann"), SOON)).await;
+        let response = app.send(request_by("192.0.2.1", Some("ann"), SOON)).await;
         assert_eq!(response.status(), status);
     }
 }
@@ -139,17 +139,17 @@ async fn a_store_that_fails_after_the_user_is_told_is_answered_as_declared() {
 #[tokio::test(start_paused = true)]
 async fn the_key_of_each_kind_of_visitor_can_be_asked_for() {
     let (store, _) = model();
-    let limiter = limiter(store, Quota::per_hour(n(1)));
+    let limiter = limiter(store, Quota::per_hour(1));
     let head = |request: Request<()>| request.into_parts().0;
     for way in ways() {
         let key_by = way.or(KeyBy::peer());
-        let ann = head(told("192.0.2.1", Some("ann"), SOON));
+        let ann = head(request_by("192.0.2.1", Some("ann"), SOON));
         let key = key_by.key(&limiter, &ann).await.unwrap();
         assert!(key.as_str().ends_with(":ann}"), "{}", key.as_str());
         let peer = head(from("192.0.2.1"));
         let key = key_by.key(&limiter, &peer).await;
         assert_eq!(key.unwrap().as_str(), "limit:{test:ip:192.0.2.1}");
-        let late = head(told("192.0.2.2", Some("ann"), NEVER));
+        let late = head(request_by("192.0.2.2", Some("ann"), NEVER));
         let key = key_by.key(&limiter, &late).await;
         assert_eq!(key.unwrap().as_str(), "limit:{test:ip:192.0.2.2}");
         let unknown = head(Request::new(()));
@@ -164,7 +164,7 @@ async fn the_key_of_each_kind_of_visitor_can_be_asked_for() {
 async fn users_are_limited_by_who_they_are(store: Arc<dyn Store>) {
     let sessions = Sessions::new(store.clone()).unwrap();
     let sessions = SessionLayer::new(sessions);
-    let limiter = RateLimiter::new(store, "api", Quota::per_hour(n(2))).unwrap();
+    let limiter = RateLimiter::new(store, "api", Quota::per_hour(2)).unwrap();
     let by_user = RateLimitLayer::new(limiter, KeyBy::user::<Session>().or(KeyBy::peer()))
         .with_timeout(Duration::from_secs(30));
     let log_in = |session: Session, user: String| async move {

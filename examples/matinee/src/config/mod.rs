@@ -9,7 +9,6 @@ mod span;
 mod store_url;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use larder::Ttl;
@@ -80,9 +79,8 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
             environment: "development".to_owned(),
-            rate_limit: Quota::per_minute(NonZeroU32::MIN.saturating_add(119)),
-            sign_in_limit: Quota::per_hour(NonZeroU32::MIN.saturating_add(19))
-                .with_burst(NonZeroU32::MIN.saturating_add(4)),
+            rate_limit: Quota::per_minute(120),
+            sign_in_limit: Quota::per_hour(20).with_burst(5),
             public_url: None,
             allowed_hosts: Vec::new(),
             admin: None,

@@ -1,7 +1,6 @@
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use larder::rate_limit::Quota;
+use larder::rate_limit::{Gcra, Quota};
 
 use super::ConfigError;
 
@@ -12,14 +11,14 @@ pub(super) fn parse(
     fix: &'static str,
 ) -> Result<Quota, ConfigError> {
     let understood = value.split_once('/').and_then(|(limit, period)| {
-        let limit: NonZeroU32 = limit.trim().parse().ok()?;
-        // More than one per microsecond cannot be counted.
-        Quota::new(limit, span(period.trim())?).ok()
+        let quota = Quota::new(limit.trim().parse().ok()?, span(period.trim())?);
+        // Zero, or more than one for each microsecond, cannot be counted.
+        Gcra::new(quota, 1).is_ok().then_some(quota)
     });
     understood.ok_or_else(|| ConfigError {
         name,
         value: value.to_owned(),
-        expected: "a number per second, minute or hour, at most one per microsecond",
+        expected: "a number, at most one for each microsecond, and a time in seconds, minutes or hours",
         fix,
     })
 }
@@ -50,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_a_number_for_so_many_seconds_minutes_or_hours() {
-        let minute = Quota::per_minute(NonZeroU32::new(120).unwrap());
+        let minute = Quota::per_minute(120);
         assert_eq!(read("120/minute").unwrap(), minute);
         assert_eq!(read(" 120 / 1 minutes ").unwrap(), minute);
         let quarter = Duration::from_secs(15 * 60);
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_limit_is_refused() {
+    fn what_is_no_limit_is_refused() {
         for value in [
             "",
             "120",

@@ -1,6 +1,5 @@
 //! The rate limit: exact in both forms, and every mistake that was made on purpose is found.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,20 +13,16 @@ use super::pair::pair;
 const SEEDS: std::ops::Range<u64> = 1..7;
 const STEPS: usize = 400;
 
-fn n(n: u32) -> NonZeroU32 {
-    NonZeroU32::new(n).expect("not zero")
-}
-
 /// A step of one of a few limits, all on the same records: a quota may change between deployments.
 fn next(rng: &mut fastrand::Rng) -> Box<dyn Step> {
     let quota = match rng.u8(..6) {
-        0 => Quota::per_second(n(3)),
-        1 => Quota::per_second(n(3)).with_burst(n(1)),
-        2 => Quota::per_minute(n(7)).with_burst(n(4)),
-        3 => Quota::new(n(50), Duration::from_micros(50)).expect("a quota"),
-        _ => Quota::per_second(n(10)),
+        0 => Quota::per_second(3),
+        1 => Quota::per_second(3).with_burst(1),
+        2 => Quota::per_minute(7).with_burst(4),
+        3 => Quota::new(50, Duration::from_micros(50)),
+        _ => Quota::per_second(10),
     };
-    let cost = n(rng.u32(1..=quota.burst().get().min(2)));
+    let cost = rng.u32(1..=quota.burst().min(2));
     let gcra = Gcra::new(quota, cost).expect("a limit");
     match rng.u8(..10) {
         0..2 => step(Peek(gcra), deadlines),
@@ -43,9 +38,8 @@ struct GiveBack {
 }
 
 impl GiveBack {
-    fn draw(gcra: Gcra, quota: Quota, cost: NonZeroU32, rng: &mut fastrand::Rng) -> Box<dyn Step> {
-        let charge =
-            i64::try_from(quota.interval().as_micros()).expect("short") * i64::from(cost.get());
+    fn draw(gcra: Gcra, quota: Quota, cost: u32, rng: &mut fastrand::Rng) -> Box<dyn Step> {
+        let charge = i64::try_from(quota.interval().as_micros()).expect("short") * i64::from(cost);
         let ahead = match rng.u8(..4) {
             0 => rng.i64(-1..=1),
             1 => charge + rng.i64(-1..=1),

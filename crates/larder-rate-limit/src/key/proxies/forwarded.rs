@@ -1,15 +1,14 @@
-//! `Forwarded` (RFC 7239): elements between commas, the nearest last, each of `name=value` pairs
-//! between semicolons; a value is a token or a quoted string.
+//! `Forwarded` (RFC 7239): elements separated by commas, the nearest last. An element is `name=value`
+//! pairs separated by semicolons, and a value is a token or a quoted string.
 
 use std::net::IpAddr;
 
 use super::node;
 
-/// The elements of one line from the right, and for each the address it was sent from, if it says
-/// so.
+/// Returns the sender's address of each element of a line, from the right, if the element has one.
 ///
-/// Reading from the right also decides what is quoted. The nearest elements are the proxies' own
-/// and well formed; a quote that a client left open, further left, cannot swallow them.
+/// Quotes are matched from the right too. The nearest elements are written by the proxies and well
+/// formed, so a quote that a client left open, further left, cannot swallow them.
 pub(super) fn nodes(line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
     Elements { rest: Some(line) }
         .map(<[u8]>::trim_ascii)
@@ -37,7 +36,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// Where the last `separator` outside quotes is, read from the right.
+/// Finds the last `separator` outside quotes, read from the right.
 fn last_unquoted(text: &[u8], separator: u8) -> Option<usize> {
     let mut quoted = false;
     let mut at = text.len();

@@ -8,23 +8,23 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 
-use super::{FindPeer, PeerAddr, ProxyNets, Seen};
+use super::nets::ProxyNets;
+use super::peer::{FindPeer, PeerAddr};
+use super::request_view::RequestView;
 
-/// The proxies whose word on where a request came from is taken, and the one header they give it
-/// in.
+/// The trusted proxies, and the one header in which they report the client's address.
 ///
-/// 1. Where the peer itself is no declared proxy, the peer is the client, and the header is not
-///    looked at.
-/// 2. Otherwise the header's addresses are walked from the right, which is the nearest end, over
-///    all its lines as if they were one (RFC 9110, 5.3).
-/// 3. An address that is a declared proxy is passed by; the first that is none is the client.
-///    What stands left of it was written by the client, and is never looked at.
-/// 4. Where an entry is no address (`unknown`, an obfuscated id, rubbish), and where the entries
-///    end, the client is the last address that was passed.
+/// 1. If the peer is not a declared proxy, the peer is the client, and the header is ignored.
+/// 2. Otherwise the addresses in the header are read from the right, the nearest first. All lines of
+///    the header count as one (RFC 9110, 5.3).
+/// 3. Declared proxies are skipped. The first other address is the client. Entries to its left were
+///    written by the client, and are never read.
+/// 4. At an entry that is not an address (`unknown`, an obfuscated id, or rubbish), and at the end of
+///    the entries, the client is the last address that was read.
 /// 5. After [`MAX_HOPS`](Self::MAX_HOPS) entries the walk ends as in 4.
 ///
-/// Addresses may have a port, brackets or quotes. IPv4 addresses in IPv6 clothes are IPv4, among
-/// the declared networks too.
+/// Addresses may have a port, brackets or quotes. Mapped IPv6 addresses count as IPv4, in the declared
+/// networks too.
 #[derive(Clone)]
 pub struct TrustedProxies {
     networks: ProxyNets,
@@ -41,15 +41,15 @@ enum Header {
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 impl TrustedProxies {
-    /// The most entries of a header that are looked at: 32.
+    /// The maximum number of header entries that are read: 32.
     pub const MAX_HOPS: usize = 32;
 
-    /// Proxies in `networks` that append to `X-Forwarded-For`.
+    /// Trusts proxies in `networks` that append to `X-Forwarded-For`.
     pub fn x_forwarded_for(networks: ProxyNets) -> Self {
         Self::new(networks, Header::XForwardedFor)
     }
 
-    /// Proxies in `networks` that append to `Forwarded` (RFC 7239).
+    /// Trusts proxies in `networks` that append to `Forwarded` (RFC 7239).
     pub fn forwarded(networks: ProxyNets) -> Self {
         Self::new(networks, Header::Forwarded)
     }
@@ -62,27 +62,27 @@ impl TrustedProxies {
         }
     }
 
-    /// The same, with the peer's address found by `find`: for servers that put it elsewhere.
+    /// Finds the peer's address with `find`, for servers that put it elsewhere.
     ///
-    /// Behind a proxy that connects over a Unix socket there is none: give the loopback address,
-    /// and declare that.
+    /// A proxy that connects over a Unix socket has no address: return the loopback address, and
+    /// declare that.
     #[must_use]
     pub fn with_peer_found_by(mut self, find: FindPeer) -> Self {
         self.find_peer = find;
         self
     }
 
-    /// The client of a request, if the peer is known.
+    /// Returns the client of a request, or None if the peer is unknown.
     pub fn client(&self, parts: &Parts) -> Option<IpAddr> {
-        self.client_in(Seen::of_parts(parts))
+        self.client_in(RequestView::of_parts(parts))
     }
 
-    pub(super) fn client_in(&self, seen: Seen<'_>) -> Option<IpAddr> {
-        let peer = (self.find_peer)(seen.extensions)?;
-        Some(self.client_behind(peer, seen.headers))
+    pub(super) fn client_in(&self, request: RequestView<'_>) -> Option<IpAddr> {
+        let peer = (self.find_peer)(request.extensions)?;
+        Some(self.client_behind(peer, request.headers))
     }
 
-    /// The client of a request that `peer` sent with `headers`.
+    /// Returns the client of a request that `peer` sent with `headers`.
     pub fn client_behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.networks.contain(peer) {
@@ -106,7 +106,7 @@ impl TrustedProxies {
         }
     }
 
-    /// Walks away from `peer`, nearest first, to the first address that is no proxy.
+    /// Walks from `peer`, nearest first, to the first address that is not a proxy.
     fn walk(&self, peer: IpAddr, nodes: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
         let mut client = peer;
         for node in nodes.take(Self::MAX_HOPS) {

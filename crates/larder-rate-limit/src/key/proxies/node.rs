@@ -1,10 +1,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The longest node that is read: an IPv6 address with a port takes 54 characters.
+/// The maximum length of a node. An IPv6 address with a port takes 54 characters.
 pub(super) const MAX_NODE: usize = 64;
 
-/// The address of a node as proxies write it: with or without brackets and a port (RFC 7239, 6).
-/// Nothing for `unknown`, for an obfuscated id and for rubbish.
+/// Parses the address of a node, with or without brackets and a port (RFC 7239, 6). None for
+/// `unknown`, for an obfuscated id and for rubbish.
 pub(super) fn address(node: &[u8]) -> Option<IpAddr> {
     if node.len() > MAX_NODE {
         return None;
@@ -24,7 +24,7 @@ pub(super) fn address(node: &[u8]) -> Option<IpAddr> {
     is_port(port).then_some(IpAddr::V4(address))
 }
 
-/// Whether `port` is nothing, or a colon and a port or an obfuscated one.
+/// Returns whether `port` is empty, or a colon and a port, which may be obfuscated.
 fn is_port(port: &str) -> bool {
     let Some(port) = port.strip_prefix(':') else {
         return port.is_empty();
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_found_in_whatever_clothes() {
+    fn an_address_is_found_in_every_form() {
         for (node, expected) in [
             ("192.0.2.1", "192.0.2.1"),
             ("192.0.2.1:80", "192.0.2.1"),
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_nothing() {
+    fn what_is_not_an_address_gives_none() {
         for node in [
             "",
             "unknown",

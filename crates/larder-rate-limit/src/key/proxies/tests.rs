@@ -17,14 +17,14 @@ fn lines(name: HeaderName, lines: &[&[u8]]) -> HeaderMap {
     headers
 }
 
-/// The client by `X-Forwarded-For`, where `peer` sent these lines.
+/// The client by `X-Forwarded-For`, if `peer` sent these lines.
 fn by_xff(peer: &str, sent: &[&str]) -> IpAddr {
     let sent: Vec<_> = sent.iter().map(|line| line.as_bytes()).collect();
     TrustedProxies::x_forwarded_for(OURS.parse().unwrap())
         .client_behind(ip(peer), &lines(X_FORWARDED_FOR, &sent))
 }
 
-/// The client by `Forwarded`, where a declared proxy sent these lines.
+/// The client by `Forwarded`, if a declared proxy sent these lines.
 fn by_forwarded(sent: &[&str]) -> IpAddr {
     let sent: Vec<_> = sent.iter().map(|line| line.as_bytes()).collect();
     TrustedProxies::forwarded(OURS.parse().unwrap())
@@ -32,12 +32,12 @@ fn by_forwarded(sent: &[&str]) -> IpAddr {
 }
 
 #[test]
-fn a_peer_that_is_no_proxy_is_the_client_whatever_it_says() {
+fn a_peer_that_is_not_a_proxy_is_the_client_whatever_it_sends() {
     assert_eq!(by_xff("203.0.113.9", &["198.51.100.1"]), ip("203.0.113.9"));
 }
 
 #[test]
-fn the_rightmost_address_that_is_no_proxy_is_the_client() {
+fn the_rightmost_address_that_is_not_a_proxy_is_the_client() {
     for (sent, client) in [
         (vec!["198.51.100.1"], "198.51.100.1"),
         (vec!["1.1.1.1, 198.51.100.1"], "198.51.100.1"),
@@ -136,7 +136,7 @@ fn the_longest_quoted_node_is_read_and_a_longer_one_is_not() {
 }
 
 #[test]
-fn as_many_proxies_as_are_looked_at_are_passed_by() {
+fn proxies_up_to_the_maximum_are_skipped() {
     let most = TrustedProxies::MAX_HOPS;
     for (hops, client) in [(most - 1, "198.51.100.1"), (most, "10.0.0.3")] {
         let sent = format!("198.51.100.1{}", ", 10.0.0.3".repeat(hops));
@@ -168,7 +168,7 @@ fn an_element_that_names_no_address_or_two_ends_the_walk() {
 }
 
 #[test]
-fn only_the_declared_header_is_looked_at() {
+fn only_the_declared_header_is_read() {
     let mut headers = lines(header::FORWARDED, &[b"for=1.1.1.1"]);
     let xff = TrustedProxies::x_forwarded_for(OURS.parse().unwrap());
     assert_eq!(xff.client_behind(ip("10.0.0.1"), &headers), ip("10.0.0.1"));
@@ -176,7 +176,7 @@ fn only_the_declared_header_is_looked_at() {
     assert_eq!(xff.client_behind(ip("10.0.0.1"), &headers), ip("2.2.2.2"));
 }
 
-/// What a hostile client may send: header bytes with a liking for what matters here.
+/// Header bytes of a hostile client, mostly of characters that the parser cares about.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(b"for=".to_vec()),

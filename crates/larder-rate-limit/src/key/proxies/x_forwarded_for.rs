@@ -1,12 +1,12 @@
-//! `X-Forwarded-For`: addresses between commas, the nearest last. It has no standard.
+//! `X-Forwarded-For`: addresses separated by commas, the nearest last. It has no standard.
 
 use std::net::IpAddr;
 
 use super::node;
 
-/// The entries of one line from the right, and for each its address if it is one.
+/// Returns the address of each entry of a line, from the right, or None if it is not an address.
 ///
-/// Empty entries say nothing and are left out (RFC 9110, 5.6.1.2).
+/// Empty entries are skipped (RFC 9110, 5.6.1.2).
 pub(super) fn nodes(line: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
     line.rsplit(|byte| *byte == b',')
         .map(<[u8]>::trim_ascii)

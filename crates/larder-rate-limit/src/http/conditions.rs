@@ -1,4 +1,4 @@
-//! What an app decides by functions of its own: who is not charged, and who gets it back.
+//! Functions of the application that exempt a request, or give its charge back.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,18 +6,18 @@ use std::sync::Arc;
 use http::response::Parts;
 use http::{Method, Request, Uri};
 
-/// Whether a request passes uncounted.
+/// Returns whether a request passes uncounted.
 #[derive(Clone)]
-pub(crate) struct ExemptIf(Arc<Exempt>);
+pub(super) struct ExemptIf(Arc<Exempt>);
 
 type Exempt = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 
 impl ExemptIf {
-    pub(crate) fn new(exempt: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static) -> Self {
+    pub(super) fn new(exempt: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(exempt))
     }
 
-    pub(crate) fn holds<B>(&self, request: &Request<B>) -> bool {
+    pub(super) fn holds<B>(&self, request: &Request<B>) -> bool {
         (self.0)(request.method(), requested(request))
     }
 }
@@ -37,16 +37,16 @@ impl fmt::Debug for ExemptIf {
     }
 }
 
-/// Whether a response gives its request's charge back.
+/// Returns whether a response gives the charge of its request back.
 #[derive(Clone)]
-pub(crate) struct RefundIf(Arc<dyn Fn(&Parts) -> bool + Send + Sync>);
+pub(super) struct RefundIf(Arc<dyn Fn(&Parts) -> bool + Send + Sync>);
 
 impl RefundIf {
-    pub(crate) fn new(refund: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+    pub(super) fn new(refund: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(refund))
     }
 
-    pub(crate) fn holds(&self, head: &Parts) -> bool {
+    pub(super) fn holds(&self, head: &Parts) -> bool {
         (self.0)(head)
     }
 }

@@ -6,21 +6,21 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use http_body::Body;
+use larder_layer::http::ResponseBody;
 use larder_store::Key;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use super::policy::{Charge, Policy, Verdict};
+use super::refund::Refundable;
+use super::response::Protocol;
 use crate::Decision;
-use crate::body::ResponseBody;
-use crate::charge::{Charge, Refundable};
 use crate::key::Lookup;
-use crate::policy::{Policy, Verdict};
-use crate::response::Dialect;
 
 pin_project! {
     /// The response of a [`RateLimit`](crate::RateLimit).
     ///
-    /// It boxes nothing where the store answers at once, and one future where it does not.
+    /// It boxes nothing if the store answers at once, and otherwise one future.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, ReqBody>
     where
@@ -35,8 +35,8 @@ pin_project! {
 pin_project! {
     #[project = Projected]
     enum State<S, ReqBody, F, R> {
-        Asking {
-            asking: Asking<S, ReqBody>,
+        Deciding {
+            deciding: Deciding<S, ReqBody>,
         },
         Passed {
             #[pin]
@@ -51,23 +51,23 @@ pin_project! {
         },
         Refused {
             verdict: Verdict,
-            dialect: Dialect,
+            protocol: Protocol,
         },
     }
 }
 
-/// What comes back from the store: the verdict, and what is needed to go on.
-type Asking<S, ReqBody> = Pin<Box<dyn Future<Output = Asked<S, ReqBody>> + Send>>;
-type Asked<S, ReqBody> = (Verdict, Option<Key>, S, Request<ReqBody>);
+/// The verdict, and what is needed to call the inner service.
+type Deciding<S, ReqBody> = Pin<Box<dyn Future<Output = Decided<S, ReqBody>> + Send>>;
+type Decided<S, ReqBody> = (Verdict, Option<Key>, S, Request<ReqBody>);
 
-/// What comes back from a refund: what remains now, if the store says so.
+/// What remains after a refund, if the store answers.
 type Refunding = Pin<Box<dyn Future<Output = Option<Decision>> + Send>>;
 
 impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(crate) fn passed(
+    pub(super) fn passed(
         policy: Arc<Policy>,
         call: S::Future,
         charge: Option<Charge>,
@@ -83,14 +83,14 @@ where
         }
     }
 
-    pub(crate) fn refused(policy: Arc<Policy>, verdict: Verdict, dialect: Dialect) -> Self {
+    pub(super) fn refused(policy: Arc<Policy>, verdict: Verdict, protocol: Protocol) -> Self {
         Self {
-            state: State::Refused { verdict, dialect },
+            state: State::Refused { verdict, protocol },
             policy,
         }
     }
 
-    pub(crate) fn asking(
+    pub(super) fn deciding(
         policy: Arc<Policy>,
         key: Key,
         service: S,
@@ -100,19 +100,19 @@ where
         S: Send + 'static,
         ReqBody: Send + 'static,
     {
-        let asked = policy.clone();
-        let asking = Box::pin(async move {
-            let verdict = asked.decide(&key).await;
+        let decider = policy.clone();
+        let deciding = Box::pin(async move {
+            let verdict = decider.decide(&key).await;
             (verdict, Some(key), service, request)
         });
         Self {
-            state: State::Asking { asking },
+            state: State::Deciding { deciding },
             policy,
         }
     }
 
-    /// As [`asking`](Self::asking), of one whose key has to be waited for first.
-    pub(crate) fn looking(
+    /// As [`deciding`](Self::deciding), for a key that has to be waited for first.
+    pub(super) fn finding_key(
         policy: Arc<Policy>,
         lookup: Lookup,
         service: S,
@@ -122,17 +122,17 @@ where
         S: Send + 'static,
         ReqBody: Send + 'static,
     {
-        let asked = policy.clone();
-        let asking = Box::pin(async move {
-            let (key, request) = asked.key(lookup, request).await;
+        let decider = policy.clone();
+        let deciding = Box::pin(async move {
+            let (key, request) = decider.key(lookup, request).await;
             let verdict = match &key {
-                Some(key) => asked.decide(key).await,
+                Some(key) => decider.decide(key).await,
                 None => Verdict::Pass(None),
             };
             (verdict, key, service, request)
         });
         Self {
-            state: State::Asking { asking },
+            state: State::Deciding { deciding },
             policy,
         }
     }
@@ -149,7 +149,7 @@ where
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                Projected::Asking { asking } => match ready!(asking.as_mut().poll(cx)) {
+                Projected::Deciding { deciding } => match ready!(deciding.as_mut().poll(cx)) {
                     (Verdict::Pass(charge), key, mut service, request) => State::Passed {
                         call: service.call(request),
                         decision: charge.map(|charge| charge.decision),
@@ -157,7 +157,7 @@ where
                     },
                     (verdict, _, _, request) => State::Refused {
                         verdict,
-                        dialect: Dialect::of(request.headers()),
+                        protocol: Protocol::of(request.headers()),
                     },
                 },
                 Projected::Passed {
@@ -167,17 +167,17 @@ where
                 } => {
                     let response = ready!(call.poll(cx))?;
                     let Some(charge) = refundable.take() else {
-                        return told(this.policy, *decision, response);
+                        return with_headers(this.policy, *decision, response);
                     };
                     let (head, body) = response.into_parts();
                     let is_refunded = this.policy.is_refunded(&head);
                     let response = Response::from_parts(head, body);
                     if !is_refunded {
-                        return told(this.policy, *decision, response);
+                        return with_headers(this.policy, *decision, response);
                     }
                     match this.policy.refund_now(&charge) {
                         Poll::Ready(now) => {
-                            return told(this.policy, now.or(*decision), response);
+                            return with_headers(this.policy, now.or(*decision), response);
                         }
                         Poll::Pending => State::Refunding {
                             refunding: refund(this.policy.clone(), charge),
@@ -193,15 +193,15 @@ where
                 } => {
                     let now = ready!(refunding.as_mut().poll(cx));
                     return match response.take() {
-                        Some(response) => told(this.policy, now.or(*decision), *response),
-                        // Polled again after it was ready, as nobody may.
+                        Some(response) => with_headers(this.policy, now.or(*decision), *response),
+                        // Polled again after it was ready, which the contract of a future forbids.
                         None => Poll::Pending,
                     };
                 }
-                Projected::Refused { verdict, dialect } => {
+                Projected::Refused { verdict, protocol } => {
                     return Poll::Ready(Ok(match verdict {
-                        Verdict::TooMany(decision) => this.policy.too_many(*decision, *dialect),
-                        _ => this.policy.unavailable(*dialect),
+                        Verdict::TooMany(decision) => this.policy.too_many(*decision, *protocol),
+                        _ => this.policy.unavailable(*protocol),
                     }));
                 }
             };
@@ -210,15 +210,15 @@ where
     }
 }
 
-/// The response of the inner service, with what the visitor is told of its limit.
-fn told<B: Body, E>(
+/// The response of the inner service, with the header fields of the limit.
+fn with_headers<B: Body, E>(
     policy: &Policy,
     decision: Option<Decision>,
     response: Response<B>,
 ) -> Poll<Result<Response<ResponseBody<B>>, E>> {
     let mut response = response.map(ResponseBody::inner);
     if let Some(decision) = decision {
-        policy.tell(&decision, response.headers_mut());
+        policy.append_headers(&decision, response.headers_mut());
     }
     Poll::Ready(Ok(response))
 }

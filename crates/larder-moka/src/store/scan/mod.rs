@@ -1,35 +1,35 @@
 //! Scan: the keys of both spaces, in the order of their text.
 
-mod first;
+mod first_keys;
 
 use async_trait::async_trait;
 use larder_store::{Cursor, Error, ErrorKind, MAX_PAGE, Page, Result, Scan};
 use tokio::task::yield_now;
 
-use crate::MokaStore;
-use first::First;
+use super::MokaStore;
+use first_keys::FirstKeys;
 
-/// How many evictable keys are looked at before other tasks have their turn.
+/// The number of evictable keys that are read before the task yields.
 const STEP: usize = 256;
 
-/// What a cursor begins with; the last key that was listed follows.
+/// The prefix of a cursor, before the last key that was listed.
 const AFTER: &str = "after:";
 
-/// A page is the first keys in the order of their text that come after the cursor, so that no key
-/// that stays can be missed, whatever comes and goes. Each looks at every key, keeps as many as the
-/// page has, and gives the runtime a turn after every 256 evictable keys and every shard of a pinned
-/// kind; a shard is locked while its keys are looked at.
+/// A page holds the first keys after the cursor in text order, so a key that stays is never missed.
+///
+/// Each page reads every key, keeps as many as it holds, and yields to the runtime after every 256
+/// evictable keys and every shard of a pinned kind. A shard is locked while its keys are read.
 #[async_trait]
 impl Scan for MokaStore {
     async fn page(&self, prefix: &str, after: Option<&Cursor>, about: usize) -> Result<Page> {
         if !(1..=MAX_PAGE).contains(&about) {
-            return Err(invalid("a page has 1 to 1,000 keys"));
+            return Err(invalid("a page must have 1 to 1,000 keys"));
         }
         let after = match after {
-            Some(cursor) => Some(place(cursor, prefix)?),
+            Some(cursor) => Some(last_key(cursor, prefix)?),
             None => None,
         };
-        let mut first = First::new(prefix, after, about);
+        let mut first = FirstKeys::new(prefix, after, about);
         for (number, key) in self.cache.keys(&*self.clock).enumerate() {
             first.offer(key.as_bytes());
             if number % STEP == STEP - 1 {
@@ -47,11 +47,11 @@ impl Scan for MokaStore {
     }
 }
 
-/// The key after which a cursor goes on.
-fn place<'a>(cursor: &'a Cursor, prefix: &str) -> Result<&'a str> {
+/// Returns the key after which a cursor continues.
+fn last_key<'a>(cursor: &'a Cursor, prefix: &str) -> Result<&'a str> {
     let key = cursor.as_str().strip_prefix(AFTER);
     key.filter(|key| key.starts_with(prefix))
-        .ok_or_else(|| invalid("the cursor is not of this store, or of a scan for another prefix"))
+        .ok_or_else(|| invalid("the cursor must be one that this store gave, for the same prefix"))
 }
 
 fn invalid(text: &'static str) -> Error {

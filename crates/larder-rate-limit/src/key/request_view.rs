@@ -1,17 +1,18 @@
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Request};
 
-/// What is looked at of a request, where it stands: to take a request apart and put it together
-/// again moves half a kilobyte.
+/// The parts of a request that a key is found in, borrowed.
+///
+/// Taking a request apart and putting it together again would move half a kilobyte.
 #[derive(Clone, Copy)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct RequestView<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) extensions: &'a Extensions,
-    /// Only where a function of the app's own has to be shown them.
+    /// Present if a function of the application needs them.
     pub(crate) parts: Option<&'a Parts>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> RequestView<'a> {
     pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
         Self {
             headers: request.headers(),

@@ -1,21 +1,20 @@
 use std::collections::BTreeSet;
 
-/// The first keys of a prefix that come after one of them: of all that are offered, as many as a
-/// page has.
-pub(super) struct First<'a> {
+/// Collects the first keys with a prefix after a given key, up to a maximum.
+pub(super) struct FirstKeys<'a> {
     prefix: &'a [u8],
     after: Option<&'a [u8]>,
-    most: usize,
+    max: usize,
     keys: BTreeSet<Box<[u8]>>,
     has_more: bool,
 }
 
-impl<'a> First<'a> {
-    pub(super) fn new(prefix: &'a str, after: Option<&'a str>, most: usize) -> Self {
+impl<'a> FirstKeys<'a> {
+    pub(super) fn new(prefix: &'a str, after: Option<&'a str>, max: usize) -> Self {
         Self {
             prefix: prefix.as_bytes(),
             after: after.map(str::as_bytes),
-            most,
+            max,
             keys: BTreeSet::new(),
             has_more: false,
         }
@@ -25,7 +24,7 @@ impl<'a> First<'a> {
         if !key.starts_with(self.prefix) || self.after.is_some_and(|after| key <= after) {
             return;
         }
-        if self.keys.len() == self.most {
+        if self.keys.len() == self.max {
             // A key may be offered twice: it moves between shards, or is written meanwhile.
             if self.keys.contains(key) {
                 return;
@@ -39,9 +38,9 @@ impl<'a> First<'a> {
         self.keys.insert(key.into());
     }
 
-    /// The keys in their order, and whether others were offered.
+    /// Returns the keys in order, and whether more were offered.
     pub(super) fn into_keys(self) -> (Vec<String>, bool) {
-        // Every part of a key is written as ASCII, so none is lost here.
+        // Every part of a key is written as ASCII, so none is lost.
         let keys = self.keys.into_iter();
         let keys = keys.filter_map(|key| String::from_utf8(key.into_vec()).ok());
         (keys.collect(), self.has_more)
@@ -59,16 +58,16 @@ mod tests {
             let mut all: Vec<String> = (0..50).map(|n| format!("{}:{n:02}", n % 2)).collect();
             random.shuffle(&mut all);
             let after = random.bool().then(|| format!("1:{:02}", random.u8(0..50)));
-            let most = random.usize(1..40);
-            let mut first = First::new("1:", after.as_deref(), most);
+            let max = random.usize(1..40);
+            let mut first = FirstKeys::new("1:", after.as_deref(), max);
             for key in all.iter().chain(&all) {
                 first.offer(key.as_bytes());
             }
             all.retain(|key| key.starts_with("1:") && after.as_ref().is_none_or(|a| key > a));
             all.sort();
             let (keys, has_more) = first.into_keys();
-            assert_eq!(has_more, all.len() > most);
-            all.truncate(most);
+            assert_eq!(has_more, all.len() > max);
+            all.truncate(max);
             assert_eq!(keys, all);
         }
     }

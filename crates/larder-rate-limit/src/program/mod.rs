@@ -1,4 +1,4 @@
-//! GCRA as programs: the Lua beside the Rust. Both forms do the same at every moment.
+//! GCRA as store programs, in Lua and in Rust. Both forms always do the same.
 
 use larder_store::{
     Args, Effect, Inspection, Kind, Program, Record, Result, Script, Slot, Timestamp, Ttl, Wire,
@@ -8,8 +8,10 @@ use crate::decision::Account;
 use crate::gcra::Change;
 use crate::{Decision, Gcra};
 
-/// What is kept for a visitor: the theoretical arrival time. On Redis one string, the integer as
-/// text, whose TTL ends when the TAT does. Each policy is a [partition](Kind::partitioned) of the kind.
+/// The record of a visitor: its theoretical arrival time.
+///
+/// On Redis it is one string, the integer as text, whose TTL ends at the TAT. Each policy is a
+/// [partition](Kind::partitioned) of the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tat(i64);
 
@@ -47,7 +49,7 @@ impl Program for Gcra {
     }
 }
 
-/// What a [`Gcra`] would decide, with nothing charged and nothing written.
+/// Returns what a [`Gcra`] would decide. It charges and writes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Peek(pub Gcra);
 
@@ -74,9 +76,9 @@ impl Program for Peek {
     }
 }
 
-/// Gives back what a [`Gcra`] charged, and decides as a [`Peek`] does after it.
+/// Gives back what a [`Gcra`] charged, and then decides like a [`Peek`].
 ///
-/// Twice is not the same as once: it is sent once, and lost where its answer says that it did not run.
+/// It is not idempotent, so a store sends it once and never retries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Refund {
     gcra: Gcra,
@@ -84,13 +86,13 @@ pub struct Refund {
 }
 
 impl Refund {
-    /// The refund of what `gcra` charged by `decision`; nothing where that charged nothing.
+    /// Refunds what `gcra` charged by `decision`. None if that charged nothing.
     pub fn of(gcra: Gcra, decision: &Decision) -> Option<Self> {
         let paid_off = Timestamp::from_micros(decision.paid_off_us);
         decision.is_charged().then(|| Self::new(gcra, paid_off))
     }
 
-    /// The refund of what `gcra` charged, and what would be paid off by time at `paid_off`.
+    /// Refunds a charge of `gcra` that is paid off at `paid_off`.
     pub fn new(gcra: Gcra, paid_off: Timestamp) -> Self {
         let paid_off = paid_off.as_micros();
         Self { gcra, paid_off }
@@ -129,7 +131,7 @@ impl Program for Refund {
     }
 }
 
-/// Shows the TAT, for people and tools.
+/// Shows the TAT to people and tools.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InspectTat;
 
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_no_script_of_ours_gives_is_an_error() {
+    fn an_answer_of_another_shape_is_an_error() {
         assert!(decision(answer(&[1, 4, 0, 100, 7])).unwrap().is_charged());
         for wrong in [
             answer(&[1, 4, 0, 100]),

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use larder_store::{Mailbox, Message};
 use smallvec::SmallVec;
 
-/// Who listens to one channel or topic, by the numbers of their subscriptions.
+/// The mailboxes of one channel or topic, by the numbers of their subscriptions.
 #[derive(Default)]
-pub(super) struct Audience(BTreeMap<u64, Arc<Mailbox>>);
+pub(super) struct ChannelSubscribers(BTreeMap<u64, Arc<Mailbox>>);
 
-impl Audience {
+impl ChannelSubscribers {
     pub(super) fn add(&mut self, number: u64, mailbox: Arc<Mailbox>) {
         self.0.insert(number, mailbox);
     }
 
-    /// Gives back the mailbox, to be dropped out of the lock: that wakes its subscriber.
+    /// Returns the mailbox. Drop it outside the lock, since that wakes its subscriber.
     #[must_use]
     pub(super) fn remove(&mut self, number: u64) -> Option<Arc<Mailbox>> {
         self.0.remove(&number)
@@ -25,20 +25,20 @@ impl Audience {
     }
 }
 
-/// How many mailboxes are looked up under one lock.
+/// The number of mailboxes that are looked up under one lock.
 const ROUND: usize = 16;
 
-/// Delivers a message to an audience, a round at a time. `with` gives the audience under its lock,
-/// which is not held while subscribers are woken: what a waker runs is its owner's affair.
+/// Delivers a message to all subscribers, a round at a time. `with` lends the subscribers under their
+/// lock, which is released before they are woken: wakers run code that is not ours.
 ///
-/// Numbers only rise, so each of those who listen all along is met once, whoever comes and goes.
-pub(super) fn deliver(message: &Message, with: impl Fn(&mut dyn FnMut(&Audience))) {
+/// Numbers only rise, so each subscriber that stays is met once, whoever comes and goes.
+pub(super) fn deliver(message: &Message, with: impl Fn(&mut dyn FnMut(&ChannelSubscribers))) {
     let mut after = None;
     loop {
         let mut round: SmallVec<[(u64, Arc<Mailbox>); ROUND]> = SmallVec::new();
-        with(&mut |audience| {
+        with(&mut |subscribers| {
             let begin = after.map_or(Unbounded, Excluded);
-            let next = audience.0.range((begin, Unbounded)).take(ROUND);
+            let next = subscribers.0.range((begin, Unbounded)).take(ROUND);
             round.extend(next.map(|(number, mailbox)| (*number, mailbox.clone())));
         });
         for (_, mailbox) in &round {

@@ -1,3 +1,8 @@
+mod bus;
+mod leases;
+mod programs;
+mod scan;
+
 use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
@@ -9,42 +14,42 @@ use larder_store::{
 };
 
 use crate::MokaStoreBuilder;
-use crate::bus::Board;
+use crate::bus::Subscribers;
 use crate::cache::CacheSpace;
 use crate::leases::LeaseTable;
 use crate::pinned::{Garbage, Pinned};
 
-/// The store in this process: an evicting cache space, and a pinned space that never evicts.
+/// The store in this process: a cache space that evicts, and a pinned space that does not.
 ///
-/// Every operation answers without waiting, so the `*_now` methods are always ready. It is used
-/// behind an [`Arc`], and keeps nothing past the process.
+/// Every operation but [`follow`](larder_store::Leases::follow) answers without waiting, so the `*_now`
+/// methods are always ready. Share it behind an [`Arc`]. Nothing outlives the process.
 ///
 /// # Errors
-/// - [`Refusal::Full`](larder_store::Refusal::Full) where a new key of a pinned kind would pass
-///   the kind's cap. It is never given while the kind still holds anything expired.
-/// - [`Refusal::WrongType`](larder_store::Refusal::WrongType) where a kind's name is used for
-///   values and for records.
-/// - [`ErrorKind::TooLarge`] where a value passes
+/// - [`Refusal::Full`](larder_store::Refusal::Full) if a new key of a pinned kind would exceed the
+///   kind's cap. A kind that still holds anything expired never gives it.
+/// - [`Refusal::WrongType`](larder_store::Refusal::WrongType) if one name is used for a kind of values
+///   and for a kind of records.
+/// - [`ErrorKind::TooLarge`] if a value is longer than
 ///   [`with_max_value`](MokaStoreBuilder::with_max_value) or does not fit into the cache space.
 ///
-/// Every error means that nothing happened.
+/// After an error nothing has changed.
 pub struct MokaStore {
     pub(crate) cache: CacheSpace,
     pub(crate) pinned: Pinned,
     pub(crate) leases: LeaseTable,
-    pub(crate) board: Arc<Board>,
+    pub(crate) subscribers: Arc<Subscribers>,
     max_value: usize,
     pub(crate) clock: Box<dyn Clock>,
 }
 
 impl MokaStore {
-    /// A store with the default settings.
+    /// Creates a store with the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// Settings for a store.
+    /// Returns the settings of a new store.
     pub fn builder() -> MokaStoreBuilder {
         MokaStoreBuilder::default()
     }
@@ -53,7 +58,7 @@ impl MokaStore {
         cache: CacheSpace,
         pinned: Pinned,
         leases: LeaseTable,
-        board: Board,
+        subscribers: Subscribers,
         max_value: usize,
         clock: Box<dyn Clock>,
     ) -> Self {
@@ -61,13 +66,13 @@ impl MokaStore {
             cache,
             pinned,
             leases,
-            board: Arc::new(board),
+            subscribers: Arc::new(subscribers),
             max_value,
             clock,
         }
     }
 
-    pub(crate) fn read(&self, key: &Key, garbage: &mut Garbage) -> Result<Option<Entry>> {
+    fn read(&self, key: &Key, garbage: &mut Garbage) -> Result<Option<Entry>> {
         key.require(Form::Value, "get")?;
         match key.kind().space() {
             Space::Evictable => Ok(self.cache.get(key, &*self.clock)),
@@ -75,7 +80,7 @@ impl MokaStore {
         }
     }
 
-    pub(crate) fn write(&self, put: &Put, garbage: &mut Garbage) -> Result<bool> {
+    fn write(&self, put: &Put, garbage: &mut Garbage) -> Result<bool> {
         put.key().require(Form::Value, "put")?;
         self.check_size("put", put)?;
         match put.key().kind().space() {
@@ -84,23 +89,23 @@ impl MokaStore {
         }
     }
 
-    /// Refuses a value that is longer than the store takes.
-    pub(crate) fn check_size(&self, operation: &'static str, put: &Put) -> Result<()> {
-        let most = self.max_value;
-        if put.value().len() <= most {
+    /// Refuses a value that is longer than the maximum.
+    fn check_size(&self, operation: &'static str, put: &Put) -> Result<()> {
+        let max = self.max_value;
+        if put.value().len() <= max {
             return Ok(());
         }
         Err(Error::new(
             operation,
             ErrorKind::TooLarge,
             format!(
-                "the value is larger than {most} bytes: \
-                 raise it with MokaStore::builder().with_max_value(bytes)"
+                "the value is larger than {max} bytes: \
+                 raise the maximum with MokaStore::builder().with_max_value(bytes)"
             ),
         ))
     }
 
-    pub(crate) fn remove(&self, delete: &Delete, garbage: &mut Garbage) -> Result<bool> {
+    fn remove(&self, delete: &Delete, garbage: &mut Garbage) -> Result<bool> {
         delete.key().require(Form::Value, "delete")?;
         match delete.key().kind().space() {
             Space::Evictable => Ok(self.cache.delete(delete, &*self.clock)),

@@ -1,4 +1,4 @@
-//! The header fields that tell a visitor about its limit.
+//! The header fields that describe a limit to the client.
 
 use std::io::Write;
 use std::time::Duration;
@@ -8,25 +8,25 @@ use sfv::{ItemSerializer, KeyRef, StringRef};
 
 use crate::{Decision, Gcra, Quota};
 
-/// Which fields tell a visitor about its limit, on every response of the layer.
+/// The header fields that describe the limit, on every response of the layer.
 ///
-/// `Retry-After` is on every refusal, whatever stands here.
+/// Every refusal has `Retry-After` too, whichever is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Headers {
-    /// None.
+    /// No such fields.
     None,
-    /// `RateLimit-Policy` and `RateLimit`, as draft-ietf-httpapi-ratelimit-headers-11 has them.
+    /// `RateLimit-Policy` and `RateLimit`, by draft-ietf-httpapi-ratelimit-headers-11.
     ///
-    /// Both are lists, and are appended to what the response has: the limits of several layers
-    /// stand side by side.
+    /// Both are lists. They are appended to what the response has, so a response names the limits of
+    /// all layers it passed.
     ///
-    /// - `RateLimit-Policy: "pages";q=100;w=60` says 100 units for each 60 seconds. `w` is left
-    ///   out where the period is not whole seconds. A burst that is not the limit is added as
+    /// - `RateLimit-Policy: "pages";q=100;w=60` means 100 units for each 60 seconds. `w` is left out
+    ///   if the period is not whole seconds. A burst that differs from the limit is added as
     ///   `larder-burst`.
-    /// - `RateLimit: "pages";r=42;t=1` says that 42 units are left, and are all there is for a
-    ///   second: `t` is the time until one more comes back, in whole seconds, rounded up. A
-    ///   refusal's `Retry-After` is never before its end (section 6).
+    /// - `RateLimit: "pages";r=42;t=1` means that 42 units are left for the next second: `t` is the
+    ///   time until one more unit comes back, in whole seconds, rounded up. A refusal's `Retry-After`
+    ///   never ends before it (section 6).
     #[default]
     Draft11,
 }
@@ -37,28 +37,28 @@ const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// The longest `RateLimit` value: a name of 32 in quotes, a u32 and seconds of 100 years.
 const MAX_VALUE: usize = 96;
 
-/// The fields of one policy, with all that never changes written once.
+/// The fields of one policy. What never changes is written once.
 #[derive(Clone, Debug)]
-pub(crate) struct Fields {
+pub(super) struct Fields {
     policy: HeaderValue,
     /// The name of the policy as a structured string, in quotes.
     name: Box<str>,
 }
 
 impl Fields {
-    pub(crate) fn new(policy: &str, quota: Quota) -> Self {
-        // A policy's name is ASCII, and so is what is written here: neither takes its fallback.
+    pub(super) fn new(policy: &str, quota: Quota) -> Self {
+        // The name of a policy is ASCII, and so is the item: neither fallback is ever taken.
         let name = StringRef::from_str(policy).unwrap_or(StringRef::EMPTY);
         let nothing = |_| HeaderValue::from_static("");
-        // A list of one member reads as the member does.
+        // A list of one member is written as the member.
         let mut item = ItemSerializer::new()
             .bare_item(name)
-            .parameter(key("q"), quota.limit().get());
+            .parameter(key("q"), quota.limit());
         if let Some(window) = whole_seconds(quota.period()) {
             item = item.parameter(key("w"), window);
         }
         if quota.burst() != quota.limit() {
-            item = item.parameter(key("larder-burst"), quota.burst().get());
+            item = item.parameter(key("larder-burst"), quota.burst());
         }
         Self {
             policy: HeaderValue::try_from(item.finish()).unwrap_or_else(nothing),
@@ -67,15 +67,15 @@ impl Fields {
     }
 
     /// Appends both fields.
-    pub(crate) fn append(&self, gcra: &Gcra, decision: &Decision, headers: &mut HeaderMap) {
+    pub(super) fn append(&self, gcra: &Gcra, decision: &Decision, headers: &mut HeaderMap) {
         headers.append(RATELIMIT_POLICY, self.policy.clone());
         if let Some(limit) = self.limit(gcra, decision) {
             headers.append(RATELIMIT, limit);
         }
     }
 
-    /// The `RateLimit` value, written by hand: a serializer would allocate for each response. A
-    /// test holds it against one.
+    /// Writes the `RateLimit` value by hand: a serializer would allocate for each response. A test
+    /// compares the two.
     fn limit(&self, gcra: &Gcra, decision: &Decision) -> Option<HeaderValue> {
         let window = seconds_up(gcra.until_more(decision));
         let mut buffer = [0_u8; MAX_VALUE];
@@ -91,7 +91,7 @@ impl Fields {
 }
 
 /// Whole seconds, rounded up.
-pub(crate) fn seconds_up(span: Duration) -> u64 {
+pub(super) fn seconds_up(span: Duration) -> u64 {
     span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
@@ -100,7 +100,7 @@ fn whole_seconds(period: Duration) -> Option<u32> {
     (period.subsec_nanos() == 0).then_some(seconds)
 }
 
-/// Writes decimal digits, without the machinery of formatting.
+/// Writes decimal digits without the cost of `fmt`.
 fn write_int(out: &mut &mut [u8], mut int: u64) -> Option<()> {
     let mut digits = [0_u8; 20];
     let mut at = digits.len();
@@ -121,15 +121,10 @@ const fn key(name: &'static str) -> &'static KeyRef {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
 
     use proptest::prelude::*;
 
     use super::*;
-
-    fn n(n: u32) -> NonZeroU32 {
-        NonZeroU32::new(n).unwrap()
-    }
 
     fn policy(quota: Quota) -> String {
         let fields = Fields::new("api", quota);
@@ -138,16 +133,16 @@ mod tests {
 
     #[test]
     fn the_policy_names_its_quota_and_its_window() {
-        assert_eq!(policy(Quota::per_minute(n(100))), r#""api";q=100;w=60"#);
+        assert_eq!(policy(Quota::per_minute(100)), r#""api";q=100;w=60"#);
         assert_eq!(
-            policy(Quota::per_hour(n(100)).with_burst(n(5))),
+            policy(Quota::per_hour(100).with_burst(5)),
             r#""api";q=100;w=3600;larder-burst=5"#
         );
     }
 
     #[test]
     fn a_window_that_is_not_whole_seconds_is_left_out() {
-        let quota = Quota::new(n(3), Duration::from_millis(1500)).unwrap();
+        let quota = Quota::new(3, Duration::from_millis(1500));
         assert_eq!(policy(quota), r#""api";q=3"#);
     }
 
@@ -160,13 +155,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_by_hand_is_what_the_serializer_writes(
+        fn the_value_written_by_hand_equals_the_serialized_one(
             limit in 1_u32..1_000_000,
             burst in 1_u32..10_000,
             used in 0_i64..10_000,
         ) {
-            let quota = Quota::per_hour(n(limit)).with_burst(n(burst));
-            let gcra = Gcra::new(quota, n(1)).unwrap();
+            let quota = Quota::per_hour(limit).with_burst(burst);
+            let gcra = Gcra::new(quota, 1).unwrap();
             let decision = gcra.peek(Some(used * 777), 0);
             let fields = Fields::new("a-policy.of_32-characters-length", quota);
 

@@ -3,21 +3,21 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
+use larder_layer::http::ResponseBody;
 use tower_service::Service;
 
-use crate::body::ResponseBody;
-use crate::future::ResponseFuture;
+use super::future::ResponseFuture;
+use super::policy::{Policy, Verdict};
+use super::response::Protocol;
 use crate::key::Found;
-use crate::policy::{Policy, Verdict};
-use crate::response::Dialect;
 
-/// A service whose requests are limited, as [`RateLimitLayer`](crate::RateLimitLayer) makes it.
+/// Limits the requests to an inner service. Made by [`RateLimitLayer`](crate::RateLimitLayer).
 ///
-/// Its error is the inner service's: refusals are responses. A request that is refused never
-/// reaches the inner service, whose readiness then stays for the next one.
+/// Refusals are responses, so the error type is the inner service's. A refused request never reaches
+/// the inner service, which stays ready for the next one.
 ///
 /// # Cancellation
-/// A visitor whose request is dropped while the store is asked may or may not have been charged.
+/// If a request is dropped before the store has answered, its visitor may or may not be charged.
 #[derive(Clone, Debug)]
 pub struct RateLimit<S> {
     inner: S,
@@ -25,13 +25,13 @@ pub struct RateLimit<S> {
 }
 
 impl<S> RateLimit<S> {
-    pub(crate) fn new(inner: S, policy: Arc<Policy>) -> Self {
+    pub(super) fn new(inner: S, policy: Arc<Policy>) -> Self {
         Self { inner, policy }
     }
 }
 
 impl<S: Clone> RateLimit<S> {
-    /// The instance that was polled ready, to go with the request; a fresh one stays.
+    /// Takes the instance that was polled ready, and leaves a fresh clone.
     fn take_ready(&mut self) -> S {
         let fresh = self.inner.clone();
         std::mem::replace(&mut self.inner, fresh)
@@ -63,7 +63,7 @@ where
             }
             Found::Later(lookup) => {
                 let ready = self.take_ready();
-                return ResponseFuture::looking(self.policy.clone(), lookup, ready, request);
+                return ResponseFuture::finding_key(self.policy.clone(), lookup, ready, request);
             }
         };
         match self.policy.decide_now(&key) {
@@ -73,12 +73,12 @@ where
                 ResponseFuture::passed(self.policy.clone(), call, charge, refundable)
             }
             Poll::Ready(refused) => {
-                let dialect = Dialect::of(request.headers());
-                ResponseFuture::refused(self.policy.clone(), refused, dialect)
+                let protocol = Protocol::of(request.headers());
+                ResponseFuture::refused(self.policy.clone(), refused, protocol)
             }
             Poll::Pending => {
                 let ready = self.take_ready();
-                ResponseFuture::asking(self.policy.clone(), key, ready, request)
+                ResponseFuture::deciding(self.policy.clone(), key, ready, request)
             }
         }
     }

@@ -3,7 +3,7 @@ use std::task::Poll;
 use async_trait::async_trait;
 use larder_store::{Call, Calls, Form, Key, Programs, Result, Timestamp};
 
-use crate::MokaStore;
+use super::MokaStore;
 
 impl MokaStore {
     fn step(&self, key: &Key, call: &mut dyn Call) -> Result<()> {

@@ -1,9 +1,11 @@
-//! What an operator sees of a limit: counters and two lines of log, none of which names a visitor.
+//! The counters and log lines of a limit. None of them names a visitor.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use larder_layer::StoreHealth;
 use larder_store::Error;
 use metrics::{Counter, counter};
 
@@ -21,7 +23,7 @@ pub(crate) enum Outcome {
 
 /// The counters of one policy. They are made once, so counting is one atomic addition.
 #[derive(Clone)]
-pub(crate) struct Meter {
+pub(crate) struct Metrics {
     policy: Arc<str>,
     allowed: Counter,
     refused: Counter,
@@ -33,15 +35,15 @@ pub(crate) struct Meter {
     refunded: Counter,
     refund_lost: Counter,
     unkeyed: Counter,
-    key_too_late: Counter,
+    key_timed_out: Counter,
     shared: Counter,
-    is_failing: Arc<AtomicBool>,
-    has_told_of_unkeyed: Arc<AtomicBool>,
-    told_of_late_keys: Arc<Seldom>,
-    told_of_no_room: Arc<Seldom>,
+    pub(crate) health: StoreHealth,
+    has_logged_unkeyed: Arc<AtomicBool>,
+    key_timeout_log: Arc<OncePerMinute>,
+    shared_log: Arc<OncePerMinute>,
 }
 
-impl Meter {
+impl Metrics {
     pub(crate) fn new(policy: &str) -> Self {
         let decisions = |outcome: &'static str| {
             counter!(
@@ -69,15 +71,15 @@ impl Meter {
             refunded: refunds("done"),
             refund_lost: refunds("lost"),
             unkeyed: counter!("larder_rate_limit_unkeyed_total", "policy" => policy.to_owned()),
-            key_too_late: counter!(
+            key_timed_out: counter!(
                 "larder_rate_limit_key_timeouts_total",
                 "policy" => policy.to_owned()
             ),
             shared: counter!("larder_rate_limit_shared_total", "policy" => policy.to_owned()),
-            is_failing: Arc::default(),
-            has_told_of_unkeyed: Arc::default(),
-            told_of_late_keys: Arc::default(),
-            told_of_no_room: Arc::default(),
+            health: StoreHealth::new(format!("rate limit '{policy}'")),
+            has_logged_unkeyed: Arc::default(),
+            key_timeout_log: Arc::default(),
+            shared_log: Arc::default(),
         }
     }
 
@@ -94,96 +96,78 @@ impl Meter {
         counter.increment(1);
     }
 
-    /// A charge was given back.
+    /// Counts a charge that was given back.
     pub(crate) fn refunded(&self) {
         self.refunded.increment(1);
     }
 
-    /// A charge was to be given back, and the store does not say that it was.
+    /// Counts a charge that may not have been given back, because the store failed.
     pub(crate) fn refund_lost(&self, error: &Error) {
         self.refund_lost.increment(1);
-        self.store_fails(error);
+        self.health.failed(error);
     }
 
-    /// The store answered.
-    pub(crate) fn store_works(&self) {
-        if self.is_failing.load(Ordering::Relaxed) && self.is_failing.swap(false, Ordering::Relaxed)
-        {
-            tracing::info!(
-                policy = &*self.policy,
-                "the store of a rate limit works again"
-            );
-        }
-    }
-
-    /// The store gave no answer: told once, until it works again.
-    pub(crate) fn store_fails(&self, error: &Error) {
-        if !self.is_failing.swap(true, Ordering::Relaxed) {
-            tracing::warn!(policy = &*self.policy, %error, "the store of a rate limit fails");
-        }
-    }
-
-    /// A visitor was charged by a quota that it shares: told once a minute, since visitors with a record
-    /// of their own come in between.
-    pub(crate) fn shares_a_quota(&self) {
+    /// Counts a request that a shared quota decided. Logged once a minute, since visitors with a
+    /// record of their own come in between.
+    pub(crate) fn shared(&self) {
         self.shared.increment(1);
-        if self.told_of_no_room.is_time() {
+        if self.shared_log.is_due() {
             tracing::warn!(
                 policy = &*self.policy,
-                "a rate limit has no room for new visitors, who share quotas meanwhile: raise it with \
-                 MokaStore::builder().with_cap_of(Tat::KIND, visitors)"
+                "the rate limit has no room for new visitors, who share quotas meanwhile: raise its \
+                 cap with MokaStore::builder().with_max_keys_of(Tat::KIND, visitors)"
             );
         }
     }
 
-    /// A function did not tell in time who is charged: told once a minute.
-    pub(crate) fn key_too_late(&self) {
-        self.key_too_late.increment(1);
-        if self.told_of_late_keys.is_time() {
+    /// Counts a function that did not find the key within the timeout. Logged once a minute.
+    pub(crate) fn key_timed_out(&self) {
+        self.key_timed_out.increment(1);
+        if self.key_timeout_log.is_due() {
             tracing::warn!(
                 policy = &*self.policy,
-                "a rate limit was not told in time who sent a request"
+                "the function that finds whom to charge did not answer within the timeout"
             );
         }
     }
 
-    /// A request had no key: told once, since it is most often a mistake of the setup.
-    pub(crate) fn no_key(&self) {
+    /// Counts a request without a key. Logged once, since the setup is usually at fault.
+    pub(crate) fn unkeyed(&self) {
         self.unkeyed.increment(1);
-        if !self.has_told_of_unkeyed.load(Ordering::Relaxed)
-            && !self.has_told_of_unkeyed.swap(true, Ordering::Relaxed)
+        if !self.has_logged_unkeyed.load(Ordering::Relaxed)
+            && !self.has_logged_unkeyed.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(
                 policy = &*self.policy,
-                "a rate limit cannot tell who sent a request: does the server give the peer's \
-                 address, and the visitor the header?"
+                "the rate limit found no key in a request: check that the server passes on the \
+                 peer's address, and that the client sends the header"
             );
         }
     }
 }
 
-/// What is told once a minute at most, however often it happens.
-#[derive(Default)]
-struct Seldom(Mutex<Option<Instant>>);
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
 
-impl Seldom {
+/// Limits a log line to one a minute.
+#[derive(Default)]
+struct OncePerMinute(Mutex<Option<Instant>>);
+
+impl OncePerMinute {
     const PAUSE: Duration = Duration::from_secs(60);
 
-    fn is_time(&self) -> bool {
-        // Somebody else is telling, or finds that it is too early.
+    fn is_due(&self) -> bool {
+        // Another thread logs now, or finds that it is too early.
         let Ok(mut last) = self.0.try_lock() else {
             return false;
         };
-        let is_time = last.is_none_or(|last| last.elapsed() >= Self::PAUSE);
-        if is_time {
+        let is_due = last.is_none_or(|last| last.elapsed() >= Self::PAUSE);
+        if is_due {
             *last = Some(Instant::now());
         }
-        is_time
-    }
-}
-
-impl std::fmt::Debug for Meter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Meter").finish_non_exhaustive()
+        is_due
     }
 }

@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use larder_store::{Claim, Claimed, Delete, Fence, Form, Key, Leases, Put, Result, Ttl};
+
+use super::MokaStore;
+use crate::leases::follow;
+use crate::pinned::Garbage;
+
+/// The lease of a key is locked while its value is read or written, so both change in one step. A lease
+/// is always locked before a value, and garbage is dropped after both locks.
+impl MokaStore {
+    fn claim_lease(&self, claim: &Claim) -> Result<Claimed> {
+        let key = claim.key();
+        key.require(Form::Value, "claim")?;
+        let address = self.pinned.address(key);
+        let (mut values, mut leases) = (Garbage::new(), Garbage::new());
+        loop {
+            let held;
+            let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
+            held = self.read(key, &mut values)?;
+            let has_seen = match &held {
+                Some(entry) if claim.seen() != Some(entry.version) => {
+                    return Ok(Claimed::Fresh(entry.clone()));
+                }
+                held => held.is_some(),
+            };
+            if lease.holder().is_some() {
+                return Ok(match has_seen {
+                    true => Claimed::Stale,
+                    false => Claimed::Follow,
+                });
+            }
+            if let Some(fence) = lease.grant(claim.hold()) {
+                return Ok(Claimed::Lead(fence));
+            }
+            drop(lease);
+            self.leases.make_room(&*self.clock, &mut leases)?;
+        }
+    }
+
+    fn commit_with(&self, put: &Put, fence: Fence) -> Result<bool> {
+        put.key().require(Form::Value, "commit")?;
+        self.check_size("commit", put)?;
+        let address = self.pinned.address(put.key());
+        let (mut values, mut leases) = (Garbage::new(), Garbage::new());
+        let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
+        if lease.holder() != Some(fence) || !self.write(put, &mut values)? {
+            return Ok(false);
+        }
+        lease.end();
+        Ok(true)
+    }
+
+    fn invalidate_key(&self, key: &Key) -> Result<bool> {
+        key.require(Form::Value, "invalidate")?;
+        let address = self.pinned.address(key);
+        let (mut values, mut leases) = (Garbage::new(), Garbage::new());
+        let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
+        let removed = self.remove(&Delete::new(key.clone()), &mut values)?;
+        lease.end();
+        Ok(removed)
+    }
+}
+
+#[async_trait]
+impl Leases for MokaStore {
+    async fn claim(&self, claim: &Claim) -> Result<Claimed> {
+        self.claim_lease(claim)
+    }
+
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+        key.require(Form::Value, "renew")?;
+        let address = self.pinned.address(key);
+        let mut leases = Garbage::new();
+        let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
+        let holds = lease.holder() == Some(fence);
+        if holds {
+            lease.hold(hold);
+        }
+        Ok(holds)
+    }
+
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+        self.commit_with(put, fence)
+    }
+
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+        key.require(Form::Value, "abandon")?;
+        let address = self.pinned.address(key);
+        let mut leases = Garbage::new();
+        let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
+        let holds = lease.holder() == Some(fence);
+        if holds {
+            lease.end();
+        }
+        Ok(holds)
+    }
+
+    async fn invalidate(&self, key: &Key) -> Result<bool> {
+        self.invalidate_key(key)
+    }
+
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+        keys.iter().map(|key| self.invalidate_key(key)).collect()
+    }
+
+    async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
+        key.require(Form::Value, "follow")?;
+        let address = self.pinned.address(key);
+        let watch = || {
+            let mut leases = Garbage::new();
+            let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
+            lease.watch()
+        };
+        Ok(follow(watch, &*self.clock, within).await)
+    }
+}

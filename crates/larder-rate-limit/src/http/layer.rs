@@ -1,0 +1,160 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::response::Parts;
+use http::{Method, Uri};
+use tower_layer::Layer;
+
+use super::conditions::{ExemptIf, RefundIf};
+use super::headers::Headers;
+use super::policy::{Policy, Unkeyed};
+use super::service::RateLimit;
+use crate::limiter::DEFAULT_TIMEOUT;
+use crate::{KeyBy, OnFailure, RateLimiter};
+
+/// Limits the requests of each visitor to a service.
+///
+/// The [crate's page](crate) lists its rules and what a deployment has to get right. Clones, and the
+/// services of one layer, share the limit, its counters and its state.
+///
+/// # Examples
+/// ```
+/// # use std::sync::Arc;
+/// use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
+/// # fn limits(store: Arc<dyn larder_store::Store>) -> larder_store::Result<()> {
+///
+/// let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(100))?;
+/// let pages = RateLimitLayer::new(pages, KeyBy::peer());
+///
+/// let sign_in = RateLimiter::new(store, "sign-in", Quota::per_hour(10))?;
+/// let sign_in = RateLimitLayer::new(sign_in, KeyBy::peer()).with_on_failure(OnFailure::Closed);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RateLimitLayer {
+    policy: Arc<Policy>,
+}
+
+impl RateLimitLayer {
+    /// The default timeout, 250 ms.
+    ///
+    /// It is longer than the deadline of larder's own backends, so that their errors are seen.
+    pub const DEFAULT_TIMEOUT: Duration = DEFAULT_TIMEOUT;
+
+    /// The shortest timeout, 1 ms. With none, a store behind a wire would never answer in time.
+    pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+
+    /// The longest timeout, 1 hour. Every wait ends.
+    pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+
+    /// Charges the visitor that `key_by` finds, by `limiter`.
+    ///
+    /// Its counters belong to the metrics recorder that is installed now.
+    pub fn new(limiter: RateLimiter, key_by: KeyBy) -> Self {
+        Self {
+            policy: Arc::new(Policy::new(limiter, key_by)),
+        }
+    }
+
+    /// Sets what happens to requests while the store fails. The default is [`OnFailure::Open`].
+    #[must_use]
+    pub fn with_on_failure(mut self, on_failure: OnFailure) -> Self {
+        Arc::make_mut(&mut self.policy).on_failure = on_failure;
+        self
+    }
+
+    /// Sets what happens to a request without a key. The default is [`Unkeyed::Shared`].
+    #[must_use]
+    pub fn with_unkeyed(mut self, unkeyed: Unkeyed) -> Self {
+        Arc::make_mut(&mut self.policy).unkeyed = unkeyed;
+        self
+    }
+
+    /// Sets the longest wait for the store, and for each function that
+    /// [finds the key](KeyBy::from_async_fn).
+    ///
+    /// The default is [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT). A value outside
+    /// [`MIN_TIMEOUT`](Self::MIN_TIMEOUT) to [`MAX_TIMEOUT`](Self::MAX_TIMEOUT) becomes the nearer of
+    /// the two. A store that enforces a shorter deadline itself gets no second timer.
+    ///
+    /// A store that takes longer counts as failing. The visitor may still be charged.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
+        Arc::make_mut(&mut self.policy).set_timeout(timeout);
+        self
+    }
+
+    /// Gives the charge of a request back if the handler's response says so.
+    ///
+    /// The handler puts a [`Settlement::Refund`](crate::Settlement) among the extensions of its
+    /// response. Without one the charge stays. By default nothing is given back.
+    /// [`with_refund_if`](Self::with_refund_if) describes what is given back, and when.
+    #[must_use]
+    pub fn with_refunds(self) -> Self {
+        self.with_refund_if(|_| false)
+    }
+
+    /// Gives the charge of a request back if `refund` returns true for the head of its response.
+    ///
+    /// Use it to count failures alone. The head is status, headers and extensions. A
+    /// [`Settlement`](crate::Settlement) from the handler takes precedence. By default nothing is given
+    /// back.
+    ///
+    /// Every request is charged before it is let in, so that of any number of concurrent requests no
+    /// more than the quota get in. [`RateLimiter::refund`] describes what is given back. The response
+    /// waits for it: one more round trip, or none in process. A refund that fails is counted, and the
+    /// charge comes back by itself. Nothing is given back if the service fails without a response, or
+    /// if the request is dropped.
+    ///
+    /// ```
+    /// # use http::StatusCode;
+    /// # use larder_rate_limit::{KeyBy, OnFailure, RateLimitLayer, RateLimiter};
+    /// # fn layer(guesses: RateLimiter) -> RateLimitLayer {
+    /// // Only wrong passwords count.
+    /// RateLimitLayer::new(guesses, KeyBy::peer())
+    ///     .with_on_failure(OnFailure::Closed)
+    ///     .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_refund_if<F>(mut self, refund: F) -> Self
+    where
+        F: Fn(&Parts) -> bool + Send + Sync + 'static,
+    {
+        Arc::make_mut(&mut self.policy).refund_if = Some(RefundIf::new(refund));
+        self
+    }
+
+    /// Lets requests pass uncounted if `exempt` returns true for them.
+    ///
+    /// The store is not asked about them. Use it for `OPTIONS` requests of browsers, for example. By
+    /// default no request is exempt.
+    ///
+    /// If clients can choose what `exempt` looks at, they can evade the limit, unless the service does
+    /// nothing for such a request.
+    #[must_use]
+    pub fn with_exempt_if<F>(mut self, exempt: F) -> Self
+    where
+        F: Fn(&Method, &Uri) -> bool + Send + Sync + 'static,
+    {
+        Arc::make_mut(&mut self.policy).exempt_if = Some(ExemptIf::new(exempt));
+        self
+    }
+
+    /// Sets the header fields of responses. The default is [`Headers::Draft11`].
+    #[must_use]
+    pub fn with_headers(mut self, headers: Headers) -> Self {
+        Arc::make_mut(&mut self.policy).headers = headers;
+        self
+    }
+}
+
+impl<S> Layer<S> for RateLimitLayer {
+    type Service = RateLimit<S>;
+
+    fn layer(&self, inner: S) -> RateLimit<S> {
+        RateLimit::new(inner, self.policy.clone())
+    }
+}
