@@ -355,7 +355,7 @@ where
     let builder = Cache::builder(SHAPE, MINUTE);
     let long = Duration::from_secs(10);
     let builder = builder.with_far_codec(store.clone(), codec);
-    builder.with_far_deadline(long).build().unwrap()
+    builder.with_far_timeout(long).build().unwrap()
 }
 
 /// What the refusal of a value says: the codecs that keep it.
@@ -371,7 +371,7 @@ fn advice<V: Serialize + DeserializeOwned + 'static>(value: &V) -> String {
         .filter_map(|(name, codec)| keep(&codec).then_some(name))
         .collect();
     if able.is_empty() {
-        "nor does any other codec".to_owned()
+        "no codec of this build can".to_owned()
     } else {
         format!("choose {}", able.join(" or "))
     }

@@ -6,7 +6,7 @@ mod staged;
 
 use std::sync::Arc;
 
-use larder_cache::{Builder, Cache, CacheKey};
+use larder_cache::{Cache, CacheBuilder, CacheKey};
 use larder_store::{Key, Kind, ManualClock, Ttl};
 
 pub(crate) use counts::Counts;
@@ -29,7 +29,7 @@ impl std::fmt::Display for Broken {
 impl std::error::Error for Broken {}
 
 /// A builder of film titles by number, which end when they are told to.
-pub(crate) fn films(clock: &ManualClock) -> Builder<u32, String> {
+pub(crate) fn films(clock: &ManualClock) -> CacheBuilder<u32, String> {
     Cache::builder(FILM, MINUTE)
         .with_jitter(0.0)
         .with_clock(clock.clone())
