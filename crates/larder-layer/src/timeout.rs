@@ -113,10 +113,21 @@ async fn bounded<T>(limit: Option<Duration>, future: impl Future<Output = T>) ->
     if let Poll::Ready(ready) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         return Some(ready);
     }
-    match limit {
-        Some(limit) => tokio::time::timeout(limit, future).await.ok(),
-        None => Some(future.await),
-    }
+    let mut timer = pin!(limit.map(tokio::time::sleep));
+    // It was polled just now, in this task, and would not be ready yet.
+    let mut was_polled = true;
+    poll_fn(|cx| {
+        if !std::mem::take(&mut was_polled)
+            && let Poll::Ready(ready) = future.as_mut().poll(cx)
+        {
+            return Poll::Ready(Some(ready));
+        }
+        match timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(cx).map(|()| None),
+            None => Poll::Pending,
+        }
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -137,6 +148,25 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MayHaveRun);
         assert_eq!(began.elapsed(), LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_waits_is_polled_once_before_the_wait() {
+        let mut polls = 0;
+        let answer = poll_fn(|cx| {
+            polls += 1;
+            match polls {
+                1 => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                polls => Poll::Ready(Ok(polls)),
+            }
+        });
+        let mut call = pin!(StoreTimeout::new(LIMIT, None).run("get", answer));
+        let first = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
+        assert!(first.is_pending());
+        assert_eq!(call.await.unwrap(), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::support::{Act, Broken, Gate, Operation, far_films, films, load, near_films};
 
-/// Eight callers of one load, which does `fail` when they all wait for it.
+/// Eight callers of one load, which runs `fail` when all of them wait for it.
 macro_rules! eight_callers {
     ($films:expr, $fail:expr) => {{
         let gate = Gate::closed();

@@ -271,9 +271,8 @@ async fn a_removal_in_one_process_is_seen_far_by_the_other() {
     );
 }
 
-/// The whole rule at once: threads that write a truth and then remove what is cached of it, and
-/// threads that read it through the cache, which must never see less than was acknowledged before
-/// they asked.
+/// The whole rule at once. Some tasks change the truth and then remove its cached copy. Others read
+/// it through the cache, and must never see an older truth than was acknowledged before they read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_older_than_an_acknowledged_removal_is_ever_seen() {
     const KEYS: usize = 3;
