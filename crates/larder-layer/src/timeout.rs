@@ -163,7 +163,8 @@ mod tests {
                 polls => Poll::Ready(Ok(polls)),
             }
         });
-        let mut call = pin!(StoreTimeout::new(LIMIT, None).run("get", answer));
+        let timeout = StoreTimeout::new(LIMIT, None);
+        let mut call = pin!(timeout.run("get", answer));
         let first = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
         assert!(first.is_pending());
         assert_eq!(call.await.unwrap(), 2);
