@@ -33,6 +33,7 @@ type Group = (&'static str, fn(&str) -> Vec<Row>);
 
 const GROUPS: &[Group] = &[
     ("near_hit", |_| groups::near_hit::run()),
+    ("hit_ratio", |_| groups::hit_ratio::run()),
     ("load_through", |_| groups::load_through::run()),
     ("fast_path", |_| groups::fast_path::run()),
     ("gcra", groups::gcra::run),

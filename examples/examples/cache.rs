@@ -1,4 +1,4 @@
-//! The typed cache: a film that is loaded once, found near after that, and removed when it changes.
+//! The typed cache: loads a film once, finds it near after that, and removes it when it changes.
 //!
 //! `cargo run -p larder-examples --example cache`, with `LISTEN` and `STORE_URL` as you like.
 //!
@@ -15,7 +15,7 @@
 //! there is no film 8
 //! ```
 //!
-//! A second process on the same Redis answers `(far)` for films that the first has loaded.
+//! A second process on the same Redis answers `(far)` for a film that the first one loaded.
 
 use std::env::var;
 use std::io::Write;
@@ -31,13 +31,13 @@ use larder::{Kind, Ttl};
 
 const FILM: Kind = Kind::evictable("film");
 
-/// Stands for a database: the title of film 7.
+/// Stands in for a database: the title of film 7.
 type Database = Arc<Mutex<String>>;
 type Answer = (StatusCode, String);
 
 async fn film(State((films, db)): State<(Cache<u32, String>, Database)>, id: Path<u32>) -> Answer {
     let id = *id;
-    // Runs once for all callers that wait for this film, in a task of its own.
+    // It runs once, in a task of its own, however many callers ask for the film.
     let query = move || async move {
         let title = db.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (id == 7).then_some(title).ok_or("there is no such film")
@@ -52,7 +52,7 @@ async fn film(State((films, db)): State<(Cache<u32, String>, Database)>, id: Pat
     }
 }
 
-/// Changes the database first, then the cache.
+/// Changes the database first, then removes the cached title.
 async fn edit(
     State((films, db)): State<(Cache<u32, String>, Database)>,
     id: Path<u32>,
@@ -68,7 +68,7 @@ async fn edit(
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
-    // Five minutes in the store, and half a minute in this process.
+    // A title stays in the store for five minutes, and near for 30 seconds of them.
     let films = Cache::builder(FILM, Ttl::from_secs(300))
         .with_far(store)
         .build()?;
@@ -79,7 +79,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
-    // With TCP_NODELAY the body of a response does not wait until the client acknowledges its head.
+    // Otherwise a body waits until the client has acknowledged the head.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     Ok(axum::serve(listener, app).await?)
 }

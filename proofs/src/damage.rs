@@ -224,7 +224,7 @@ impl Reading {
             Reader::Store => Self::Store(store),
             Reader::Cache => {
                 let cache = Cache::builder(PAGE, HOUR).with_far(store);
-                Self::Cache(cache.with_near_capacity(1).build().expect("a cache"))
+                Self::Cache(cache.with_max_near_entries(1).build().expect("a cache"))
             }
         }
     }

@@ -34,8 +34,8 @@ pub(crate) fn run() -> Vec<Row> {
             Loader::WaitsOnce,
         )
         .with_note(
-            "ours then has a task of its own and deadlines, so that a caller who goes away cancels \
-             nobody: a spawn and two timers, beside a wait of nothing",
+            "the load of larder then runs in a task of its own with timeouts, so that no caller can cancel \
+             it: a spawn and two timers more",
         ),
     ]
 }
@@ -43,7 +43,7 @@ pub(crate) fn run() -> Vec<Row> {
 fn row(what: &str, loader: Loader) -> Row {
     let runtime = runtime();
     let cache: Cache<u64, Value> = Cache::builder(FILM, Ttl::from_secs(3600))
-        .with_near_capacity(CAPACITY)
+        .with_max_near_entries(CAPACITY)
         .build()
         .expect("a cache");
     let moka = Moka::new(CAPACITY);

@@ -3,6 +3,7 @@
 pub(crate) mod cluster;
 pub(crate) mod fast_path;
 pub(crate) mod gcra;
+pub(crate) mod hit_ratio;
 pub(crate) mod layer;
 pub(crate) mod leases;
 pub(crate) mod load_through;

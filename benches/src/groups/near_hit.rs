@@ -17,7 +17,7 @@ pub(crate) fn run() -> Vec<Row> {
     let runtime = runtime();
     let raw: moka::sync::Cache<u64, Arc<[u8; 100]>> = moka::sync::Cache::new(KEYS * 2);
     let cache: Cache<u64, [u8; 100]> = Cache::builder(FILM, Ttl::from_secs(3600))
-        .with_near_capacity(KEYS * 2)
+        .with_max_near_entries(KEYS * 2)
         .build()
         .expect("a cache");
     runtime.block_on(async {
@@ -53,7 +53,7 @@ pub(crate) fn run() -> Vec<Row> {
                 }),
             ),
             ("moka `get`", Box::new(moka)),
-            Bar::CostAtMost(1.10),
+            Bar::CostAtMost(0.40),
         )
         .with_note(note),
         compare(
@@ -73,7 +73,7 @@ pub(crate) fn run() -> Vec<Row> {
                 }),
             ),
             ("moka `get`", Box::new(moka)),
-            Bar::CostAtMost(1.10),
+            Bar::CostAtMost(0.40),
         )
         .with_note(note),
     ]

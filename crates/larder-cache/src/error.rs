@@ -1,29 +1,27 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Why [`get_or_load`](crate::Cache::get_or_load) gave no value. Nothing was cached, and the next
-/// call loads again.
+/// Why [`get_or_load`](crate::Cache::get_or_load) returned no value.
 ///
-/// All callers who waited for one load get the same error. Neither `Display` nor `Debug` shows a
-/// key, a value, or the loader's error: that one is the
-/// [`source`](std::error::Error::source), or in the variant.
+/// Nothing was cached, and the next call loads again. All callers that waited for one load get the
+/// same error. Neither `Display` nor `Debug` shows a key, a value, or the loader's error: that one
+/// is in the variant, and the [`source`](std::error::Error::source).
 #[non_exhaustive]
 pub enum LoadError<E> {
-    /// The loader returned this error, shared by all who waited for it.
+    /// The loader returned this error, which all callers of the load share.
     Loader(Arc<E>),
     /// The loader panicked.
     Panicked,
-    /// The deadline of the load passed. If the loader was still running, it was dropped.
+    /// The load timeout passed. If the loader was still running, it was dropped.
     TimedOut,
-    /// As many loads as the cache allows are running already. This one was not begun; asking again
-    /// in a moment is safe.
+    /// As many loads as the cache permits are running. This one did not begin, so a retry is safe.
     Overloaded,
-    /// The load was dropped before its end: its runtime is shutting down.
+    /// The load was dropped before its end, because its runtime is shutting down.
     Abandoned,
 }
 
 impl<E> LoadError<E> {
-    /// The loader's own error, if that is what it is.
+    /// Returns the error of the loader, or None if it is another failure.
     pub fn loader(&self) -> Option<&Arc<E>> {
         match self {
             Self::Loader(error) => Some(error),
@@ -49,9 +47,9 @@ impl<E> fmt::Display for LoadError<E> {
         f.write_str(match self {
             Self::Loader(_) => "load: the loader failed",
             Self::Panicked => "load: the loader panicked",
-            Self::TimedOut => "load: the deadline passed",
+            Self::TimedOut => "load: the load timeout passed",
             Self::Overloaded => "load: too many loads are running",
-            Self::Abandoned => "load: the runtime is shutting down",
+            Self::Abandoned => "load: its runtime is shutting down",
         })
     }
 }

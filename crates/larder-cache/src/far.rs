@@ -1,59 +1,58 @@
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use larder_layer::StoreTimeout;
 use larder_store::{
     Delete, Error, ErrorKind, IdWriter, Key, KeyId, Kind, Put, Result, Store, Timestamp, Ttl,
     count_poisoned,
 };
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::Codec;
-use crate::envelope::Envelope;
-
-/// How many gates a far tier has.
-const GATES: usize = 256;
+use crate::envelope::{Envelope, Opened};
+use crate::write_locks::WriteLocks;
 
 /// The far tier: values as bytes in a store, each in an envelope.
 ///
-/// Every wait here, for a gate or for the store, ends at the far deadline.
+/// Every wait here, for a lock or for the store, ends at the far timeout.
 pub(crate) struct Far<V> {
     pub(crate) kind: Kind,
     pub(crate) schema: u32,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) codec: Arc<dyn Codec<V>>,
-    pub(crate) deadline: Duration,
+    pub(crate) timeout: StoreTimeout,
     pub(crate) max_value: usize,
-    pub(crate) gates: Gates,
+    pub(crate) locks: WriteLocks,
     /// Whether a value that the codec refuses was logged as an error already.
     pub(crate) refusal_logged: AtomicBool,
 }
 
-/// A value as it came from far.
+/// A value that was read from the far store.
 pub(crate) struct Stored<V> {
     pub(crate) value: V,
     pub(crate) deadline: Timestamp,
 }
 
 impl<V: Send + Sync + 'static> Far<V> {
-    /// The key of `id`: `kind:{v<schema>:id}`.
+    /// Returns the key of `id`: `kind:{v<schema>:id}`.
     pub(crate) fn key(&self, id: &impl KeyId) -> Key {
         Key::new(self.kind, (Schema(self.schema), id))
     }
 
-    /// Reads a value that has not ended yet. Bytes that are none are a miss, and counted.
+    /// Reads a value that has not ended yet. Damaged bytes are a miss, and counted.
     pub(crate) async fn read(&self, key: &Key, now: Timestamp) -> Result<Option<Stored<V>>> {
-        let entry = match self.store.get_now(key) {
-            Poll::Ready(answer) => answer?,
-            Poll::Pending => self.within("get", self.store.get(key)).await??,
-        };
-        let Some(entry) = entry else { return Ok(None) };
-        let Some((envelope, payload)) = Envelope::open(&entry.value, key, self.max_value) else {
-            count_poisoned(self.kind);
+        let Some(entry) = self.timeout.get(&*self.store, key).await? else {
             return Ok(None);
+        };
+        let (envelope, payload) = match Envelope::open(&entry.value, key, self.max_value) {
+            Opened::Value(envelope, payload) => (envelope, payload),
+            // An earlier release wrote it: nothing is wrong with it.
+            Opened::Earlier => return Ok(None),
+            Opened::Damaged => {
+                count_poisoned(self.kind);
+                return Ok(None);
+            }
         };
         // Another deployment wrote it, before this one or beside it: nothing is wrong with it.
         if envelope.codec != self.codec.id() || envelope.deadline <= now {
@@ -67,11 +66,11 @@ impl<V: Send + Sync + 'static> Far<V> {
         Ok(Some(Stored { value, deadline }))
     }
 
-    /// The write of a value that ends at `deadline`.
+    /// Returns the write of a value that ends at `deadline`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the value cannot be written or read back,
-    /// [`ErrorKind::TooLarge`] where it is too large.
+    /// [`ErrorKind::Invalid`] if the value cannot be written or read back,
+    /// [`ErrorKind::TooLarge`] if it is too large.
     pub(crate) fn seal(
         &self,
         key: Key,
@@ -96,7 +95,11 @@ impl<V: Send + Sync + 'static> Far<V> {
             return Err(Error::new(
                 "put",
                 ErrorKind::TooLarge,
-                format!("a far value has at most {} bytes", self.max_value),
+                format!(
+                    "the encoded value is larger than {} bytes: raise with_max_value(bytes) of \
+                     the cache",
+                    self.max_value
+                ),
             ));
         }
         let ttl = Ttl::covering_micros(deadline.as_micros().saturating_sub(now.as_micros()));
@@ -104,103 +107,33 @@ impl<V: Send + Sync + 'static> Far<V> {
     }
 
     pub(crate) async fn write(&self, put: &Put) -> Result<()> {
-        match self.store.put_now(put) {
-            Poll::Ready(answer) => answer?,
-            Poll::Pending => self.within("put", self.store.put(put)).await??,
-        };
-        Ok(())
+        self.timeout.put(&*self.store, put).await.map(drop)
     }
 
-    pub(crate) async fn erase(&self, key: Key) -> Result<()> {
-        let delete = Delete::new(key);
-        match self.store.delete_now(&delete) {
-            Poll::Ready(answer) => answer?,
-            Poll::Pending => self.within("delete", self.store.delete(&delete)).await??,
-        };
-        Ok(())
+    pub(crate) async fn delete(&self, delete: &Delete) -> Result<()> {
+        self.timeout.delete(&*self.store, delete).await.map(drop)
     }
 
-    /// Logs a write that failed: as an error the first value that the codec refuses, because each
-    /// process then loads what it could share, and all else for those who look for it.
+    /// Logs a write that failed.
+    ///
+    /// The first value that the codec refuses is logged as an error, because each process then
+    /// loads what it could share; everything else is logged at debug level.
     pub(crate) fn log_failed_write(&self, error: &Error) {
         let kind = self.kind.name();
         let refused = error.kind() == ErrorKind::Invalid;
         if refused && !self.refusal_logged.swap(true, Ordering::Relaxed) {
-            tracing::error!(kind, %error, "a value is not shared: its codec cannot keep it");
+            tracing::error!(
+                kind,
+                %error,
+                "a value stays in this process: its codec cannot read it back"
+            );
         } else {
-            tracing::debug!(kind, %error, "far write failed");
+            tracing::debug!(kind, %error, "the far store did not take a value");
         }
-    }
-
-    /// Lets loads through that write back what they found, side by side.
-    pub(crate) async fn enter_to_write_back(&self, hash: u64) -> Result<RwLockReadGuard<'_, ()>> {
-        let gate = self.gates.of(hash);
-        match gate.try_read() {
-            Ok(guard) => Ok(guard),
-            Err(_) => self.before("put", gate.read()).await,
-        }
-    }
-
-    /// Waits until those are out who write back, and keeps all others out.
-    pub(crate) async fn enter_alone(
-        &self,
-        operation: &'static str,
-        hash: u64,
-    ) -> Result<RwLockWriteGuard<'_, ()>> {
-        let gate = self.gates.of(hash);
-        match gate.try_write() {
-            Ok(guard) => Ok(guard),
-            Err(_) => self.before(operation, gate.write()).await,
-        }
-    }
-
-    async fn within<T>(
-        &self,
-        operation: &'static str,
-        answer: impl Future<Output = T>,
-    ) -> Result<T> {
-        self.wait(operation, ErrorKind::MayHaveRun, answer).await
-    }
-
-    async fn before<T>(&self, operation: &'static str, gate: impl Future<Output = T>) -> Result<T> {
-        self.wait(operation, ErrorKind::NotSent, gate).await
-    }
-
-    async fn wait<T>(
-        &self,
-        operation: &'static str,
-        late: ErrorKind,
-        what: impl Future<Output = T>,
-    ) -> Result<T> {
-        tokio::time::timeout(self.deadline, what)
-            .await
-            .map_err(|_| {
-                let detail = format!("the far store took longer than {:?}", self.deadline);
-                Error::new(operation, late, detail)
-            })
     }
 }
 
-/// What keeps an invalidation from overtaking the write-back of an older value: a write-back that
-/// has begun ends before the invalidation reaches the store, and one that has not sees that it is
-/// outdated. In stripes, so that an invalidation may wait for a stranger, up to the far deadline.
-pub(crate) struct Gates(Box<[RwLock<()>]>);
-
-impl Gates {
-    pub(crate) fn new() -> Self {
-        Self(
-            std::iter::repeat_with(|| RwLock::new(()))
-                .take(GATES)
-                .collect(),
-        )
-    }
-
-    fn of(&self, hash: u64) -> &RwLock<()> {
-        &self.0[hash as usize % GATES]
-    }
-}
-
-/// The number of a value's schema, as the first component of its id.
+/// The schema number of a value, as the first component of its id.
 struct Schema(u32);
 
 impl KeyId for Schema {

@@ -15,13 +15,13 @@ pub struct Found<V> {
     pub source: Source,
 }
 
-/// Where a value came from, as the caller who asked for it sees it.
+/// Where a value came from, as its caller sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
-    /// The near tier: a hit that took no waiting.
+    /// The near tier, without a wait.
     Near,
-    /// The far store: a hit that took a read there, by this caller or by the one it waited for.
+    /// The far store, read by this caller or by the one that it waited for.
     Far,
     /// The loader, which ran for this caller.
     Loaded,
@@ -34,7 +34,7 @@ impl<V> Found<V> {
         Self { value, source }
     }
 
-    /// The same as one sees it who waited for it.
+    /// Returns the same value as a caller sees it that waited for the load of another.
     pub(crate) fn for_a_follower(mut self) -> Self {
         if self.source == Source::Loaded {
             self.source = Source::Coalesced;
@@ -44,7 +44,7 @@ impl<V> Found<V> {
 }
 
 impl Source {
-    /// One word for it in lower case, for a header or a log: `near`, `far`, `loaded`, `coalesced`.
+    /// Returns a lower-case word for a header or a log: `near`, `far`, `loaded` or `coalesced`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Near => "near",
@@ -54,15 +54,15 @@ impl Source {
         }
     }
 
-    /// Whether the value was there, near or far, and no loader ran for it.
+    /// Returns whether the value was cached, near or far, so that no loader ran for it.
     pub const fn is_hit(self) -> bool {
         matches!(self, Self::Near | Self::Far)
     }
 }
 
-/// What a loader gives where it has more to say than the value.
+/// A loaded value that says how long it may be kept.
 ///
-/// A plain value is one that is kept for the cache's TTL.
+/// A plain value converts into one that is kept for the cache's TTL.
 pub struct Loaded<V> {
     pub(crate) value: V,
     pub(crate) keep: Keep,
@@ -80,7 +80,7 @@ pub(crate) enum Keep {
 }
 
 impl<V> Loaded<V> {
-    /// A value that is kept for the cache's TTL.
+    /// Makes a value that is kept for the cache's TTL.
     pub fn new(value: V) -> Self {
         Self {
             value,
@@ -88,15 +88,16 @@ impl<V> Loaded<V> {
         }
     }
 
-    /// The same value, kept for a TTL of its own, shorter or longer than the cache's. Jitter and
-    /// the near TTL hold for it too.
+    /// Keeps the value for a TTL of its own, shorter or longer than the cache's.
+    ///
+    /// Jitter and the near TTL apply to it too.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Ttl) -> Self {
         self.keep = Keep::For(ttl);
         self
     }
 
-    /// The same value, given to those who wait for it now and not kept at all.
+    /// Returns the value to the callers that wait for it now, and does not keep it.
     #[must_use]
     pub fn uncached(mut self) -> Self {
         self.keep = Keep::Not;

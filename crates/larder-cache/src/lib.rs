@@ -6,18 +6,16 @@ mod codec;
 mod envelope;
 mod error;
 mod far;
-mod flight;
 mod found;
 mod invalidation;
-mod lead;
+mod leader;
 mod lifetime;
 mod load;
 mod loader;
 mod metrics;
-mod near;
-mod stripes;
+mod write_locks;
 
-pub use builder::Builder;
+pub use builder::CacheBuilder;
 pub use cache::{Cache, CacheKey};
 pub use codec::Codec;
 #[cfg(feature = "json")]

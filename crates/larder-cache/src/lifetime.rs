@@ -10,16 +10,18 @@ pub(crate) struct Lifetime {
 }
 
 impl Lifetime {
-    /// When a value ends that is written now and asked to live for `ttl`: never later than that,
-    /// and at least a microsecond from now.
+    /// Returns the deadline of a value that is written now, with a TTL of `ttl`.
+    ///
+    /// It is never later than that, and at least a microsecond from now.
     ///
     /// `draw` is a random number from 0 to 1.
     pub(crate) fn deadline(&self, now: Timestamp, ttl: Ttl, draw: f64) -> Timestamp {
         now.plus_micros(self.shortened(ttl, draw))
     }
 
-    /// When a near copy ends of a value that ends at `deadline`: never later than it, and never
-    /// more than the near TTL from now.
+    /// Returns the deadline of a near copy of a value that ends at `deadline`.
+    ///
+    /// It is never later than that, and never more than the near TTL from now.
     pub(crate) fn near_deadline(
         &self,
         now: Timestamp,

@@ -3,32 +3,31 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
 
+use larder_layer::{Failure, Joined};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::cache::Inner;
-use crate::flight::{Failure, Flight};
-use crate::lead::Lead;
+use crate::leader::{LoadTask, Outcome};
 use crate::{Cache, CacheKey, Found, LoadError, Loaded, Source};
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
-    /// What is cached for `key`, or else what the loader gives, which is then cached for the
-    /// cache's TTL. Any number of callers of one key run one loader, and one far read before it.
+    /// Returns the cached value of `key`, or loads it and caches it for the cache's TTL.
     ///
-    /// `load` is called only if this caller is the one who loads. The future it makes is polled once
-    /// by this caller, and if there is more to it runs in a task of its own; errors and panics reach
-    /// everyone who waits for it, and are not cached.
+    /// Any number of callers of one key share one far read and one load. `load` is called only if
+    /// this caller is the one that loads. Its future is polled once by this caller; if it is not
+    /// ready then, it goes on in a task of its own. Errors and panics reach every caller that
+    /// waits for the load, and are not cached.
     ///
     /// # Errors
-    /// [`LoadError`]. An error of the far store is none: it is counted, and the loader runs.
+    /// [`LoadError`]. An error of the far store is not returned: it is counted, and the loader runs.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with time enabled.
+    /// Outside a tokio runtime with time enabled.
     ///
     /// # Cancellation
-    /// A dropped call stops waiting. The load goes on for the others, and is cached even if nobody
-    /// is left.
+    /// A dropped call stops waiting. The load goes on for the others, and its value is cached even
+    /// if no caller is left.
     pub async fn get_or_load<F, Fut, E>(&self, key: &K, load: F) -> Result<Arc<V>, LoadError<E>>
     where
         F: FnOnce() -> Fut,
@@ -39,8 +38,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         Ok(found.value)
     }
 
-    /// As [`get_or_load`](Self::get_or_load), and tells where the value came from. Its loader may
-    /// give a [`Loaded`] instead of a value, to say how long to keep it.
+    /// Does the same as [`get_or_load`](Self::get_or_load), and says where the value came from.
+    ///
+    /// Its loader may return a [`Loaded`] instead of a value, to say how long to keep it.
     ///
     /// # Errors
     /// As [`get_or_load`](Self::get_or_load).
@@ -58,51 +58,47 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         if let Some(value) = self.inner.near_hit(key) {
             return Ok(Found::new(value, Source::Near));
         }
-        self.board_or_load(key, load).await
+        self.join_or_load(key, load).await
     }
 
-    async fn board_or_load<F, Fut, L, E>(&self, key: &K, load: F) -> Result<Found<V>, LoadError<E>>
+    async fn join_or_load<F, Fut, L, E>(&self, key: &K, load: F) -> Result<Found<V>, LoadError<E>>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<L, E>> + Send + 'static,
         L: Into<Loaded<V>> + 'static,
         E: Send + Sync + 'static,
     {
-        let deadline = Instant::now() + self.inner.load_deadline;
+        let inner = &self.inner;
+        let deadline = Instant::now() + inner.load_timeout;
         loop {
-            match board(&self.inner, key) {
-                Boarding::Near(value) => {
-                    self.inner.metrics.near_hits.increment(1);
+            match inner.flights.join(key, || inner.peek_near(key)) {
+                Joined::Hit(value) => {
+                    inner.metrics.near_hits.increment(1);
                     return Ok(Found::new(value, Source::Near));
                 }
-                Boarding::Follow(flight) => {
-                    self.inner.metrics.coalesced.increment(1);
-                    match flight.wait(deadline).await {
-                        Ok(found) => return Ok(found.for_a_follower()),
-                        Err(failure) => {
-                            // The error of another call site, in a type this one does not know:
-                            // it loads for itself.
-                            if let Some(error) = failure.into_error() {
-                                return Err(error);
-                            }
-                        }
+                Joined::Follower(follower) => {
+                    inner.metrics.coalesced.increment(1);
+                    // None is the error of another call site, in a type that this one does not
+                    // know: it loads for itself.
+                    if let Some(answer) = answer(follower.outcome(deadline).await) {
+                        return answer.map(Found::for_a_follower);
                     }
                 }
-                Boarding::Lead(lead) => {
-                    let flight = lead.flight.clone();
-                    // A loader that panics before its first await is one that panics.
+                Joined::Leader(leader) => {
+                    let task = LoadTask::new(inner.clone(), key.clone(), leader);
+                    let follower = task.follow();
+                    // A loader may panic before it returns a future.
                     if let Ok(load) = catch_unwind(AssertUnwindSafe(load)) {
-                        take_off(lead.fly(load, deadline).in_current_span()).await;
+                        spawn(task.run(load, deadline).in_current_span()).await;
                     } else {
-                        lead.land(Err(Failure::Panicked));
+                        task.fail(Failure::Panicked);
                     }
-                    return flight.wait(deadline).await.map_err(|failure| {
-                        // The error is this loader's own, so it is of this type.
-                        failure.into_error().unwrap_or(LoadError::Abandoned)
-                    });
+                    let outcome = follower.outcome(deadline).await;
+                    // The error is this loader's own, so its type is known.
+                    return answer(outcome).unwrap_or(Err(LoadError::Abandoned));
                 }
-                Boarding::Full => {
-                    self.inner.metrics.overloaded.increment(1);
+                Joined::Full => {
+                    inner.metrics.overloaded.increment(1);
                     return Err(LoadError::Overloaded);
                 }
             }
@@ -110,51 +106,33 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 }
 
-/// Polls a flight once, here, and gives it a task of its own if there is more to it.
+/// Returns what a caller gets that expects errors of type `E`.
 ///
-/// A load that never waits then costs no task, no wake-up and no timer. This caller cannot go away
-/// in the middle of one poll, so nobody can tell the difference.
-async fn take_off(flight: impl Future<Output = ()> + Send + 'static) {
+/// None if the loader's error is of another type.
+fn answer<V, E: Send + Sync + 'static>(
+    outcome: Result<Outcome<V>, Failure>,
+) -> Option<Result<Found<V>, LoadError<E>>> {
+    Some(match outcome {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(LoadError::Loader(error.downcast().ok()?)),
+        Err(Failure::Panicked) => Err(LoadError::Panicked),
+        Err(Failure::TimedOut) => Err(LoadError::TimedOut),
+        Err(Failure::Abandoned) => Err(LoadError::Abandoned),
+    })
+}
+
+/// Polls a task once here, and gives it to the runtime only if it is not ready.
+///
+/// A load that never waits then costs no task, no wake-up and no timer. A call cannot be dropped
+/// in the middle of one poll, so nobody can see the difference.
+async fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     let runtime = Handle::current();
-    let mut flight = Box::pin(flight);
+    let mut task = Box::pin(task);
     let polled = poll_fn(|cx| {
-        // A panic has landed the flight by the time that it gets here.
-        Poll::Ready(catch_unwind(AssertUnwindSafe(|| flight.as_mut().poll(cx))))
+        // A panic ends the flight on its way here.
+        Poll::Ready(catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx))))
     });
     if let Ok(Poll::Pending) = polled.await {
-        runtime.spawn(flight);
+        runtime.spawn(task);
     }
-}
-
-enum Boarding<K: CacheKey, V: Send + Sync + 'static> {
-    Near(Arc<V>),
-    Follow(Arc<Flight<V>>),
-    Lead(Lead<K, V>),
-    Full,
-}
-
-/// Finds the flight for `key`, or begins one.
-fn board<K: CacheKey, V: Send + Sync + 'static>(
-    inner: &Arc<Inner<K, V>>,
-    key: &K,
-) -> Boarding<K, V> {
-    let hash = inner.stripes.hash(key);
-    let mut stripe = inner.stripes.lock(hash);
-    if let Some(flight) = stripe.flight(key) {
-        return Boarding::Follow(flight.clone());
-    }
-    // A flight may have landed between the miss and the lock.
-    if let Some(value) = inner.near.get_again(key, &*inner.clock) {
-        return Boarding::Near(value);
-    }
-    if !inner.airspace.enter() {
-        return Boarding::Full;
-    }
-    Boarding::Lead(Lead {
-        inner: inner.clone(),
-        key: key.clone(),
-        hash,
-        flight: stripe.depart(key.clone()),
-        landed: false,
-    })
 }

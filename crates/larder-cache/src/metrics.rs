@@ -1,9 +1,10 @@
 use std::time::Duration;
 
+use larder_layer::Failure;
 use larder_store::{Error, ErrorKind, Kind};
 use metrics::{Counter, Histogram, counter, histogram};
 
-/// The handles of a cache's metrics, made once, when it is built.
+/// The metrics of a cache, registered once, when it is built.
 pub(crate) struct Metrics {
     pub(crate) near_hits: Counter,
     pub(crate) far_hits: Counter,
@@ -49,7 +50,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a far write that failed: as `encode` where the codec cannot keep the value.
+    /// Counts a far write that failed: as `encode` if the codec cannot read the value back.
     pub(crate) fn far_write_failed(&self, error: &Error) {
         if error.kind() == ErrorKind::Invalid {
             self.far_encode_errors.increment(1);
@@ -58,7 +59,16 @@ impl Metrics {
         }
     }
 
-    /// Counts a load that gave a value.
+    /// Counts a load that ended without a value.
+    pub(crate) fn load_failed(&self, failure: Failure) {
+        match failure {
+            Failure::Panicked => self.panicked.increment(1),
+            Failure::TimedOut => self.timed_out.increment(1),
+            Failure::Abandoned => self.abandoned.increment(1),
+        }
+    }
+
+    /// Counts a load that returned a value.
     pub(crate) fn loaded(&self, took: Duration) {
         self.loaded.increment(1);
         self.load_seconds.record(took);

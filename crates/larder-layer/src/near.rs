@@ -12,20 +12,26 @@ use quick_cache::{Equivalent, OptionsBuilder, Weighter};
 /// The number of generation counters. More of them only make needless refusals rarer.
 const STRIPES: usize = 256;
 
-/// The size that an entry is taken to have when a capacity in weight is divided into shards.
+/// The assumed weight of an entry when a capacity in weight is divided into shards.
 const TYPICAL_WEIGHT: u64 = 1024;
 
-/// Values in this process: bounded, each with a deadline.
+/// The fewest entries that a shard is expected to hold.
+const ENTRIES_PER_SHARD: usize = 32;
+
+/// The most entries that room for evicted keys is planned for.
+const MAX_ESTIMATE: usize = 1 << 24;
+
+/// Keeps values in this process, in bounded memory and each with a deadline.
 ///
 /// A hit takes a shared lock and clones the value; it allocates nothing. The caller compares the
-/// deadline with its own clock, so that a test can move it. Which entries are evicted is decided by
-/// S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023).
+/// deadline with its own clock, so a test can move the clock. A variant of S3-FIFO decides which
+/// entries are evicted (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023).
 ///
 /// A value that was read elsewhere before an invalidation must not be kept after it: take the
 /// [`generation`](Self::generation) before the read, and [`insert_if_unchanged`] after it.
 ///
-/// Keys that share a stripe share a generation, so an insert may be refused needlessly; it is never
-/// permitted wrongly. `Drop` of a value, and `Hash` and `Eq` of a key, must not call the cache.
+/// Several keys share a generation, so an insert may be refused needlessly; it is never allowed
+/// wrongly. `Drop` of a value, and `Hash` and `Eq` of a key, must not call the cache.
 ///
 /// [`insert_if_unchanged`]: Self::insert_if_unchanged
 pub struct NearCache<K, V> {
@@ -54,11 +60,11 @@ pub type Weigher<K, V> = Arc<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 pub struct Held<V> {
     /// The value.
     pub value: V,
-    /// When the value is no longer to be used without asking its source again.
+    /// When the value ends: after that, its source must be asked again.
     pub deadline: Timestamp,
 }
 
-/// How often a key, or a neighbour of it, was invalidated at some moment.
+/// The number of invalidations of a key, and of those that share its count, so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation {
     invalidations: u64,
@@ -66,7 +72,7 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// This generation of a key, with the invalidations by predicate that `earlier` had seen.
+    /// Returns this generation, with the invalidations by predicate that `earlier` had seen.
     ///
     /// For work that began at `earlier` and goes on under another key.
     #[must_use]
@@ -83,17 +89,22 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// An empty cache.
+    /// Makes an empty cache.
     pub fn new(capacity: Capacity<K, V>) -> Self {
         let hasher = RandomState::default();
         let (total, items, weigher) = match capacity {
             Capacity::Entries(entries) => (entries, entries, None),
             Capacity::Weight(total, weigher) => (total, total / TYPICAL_WEIGHT, Some(weigher)),
         };
-        let items = usize::try_from(items.max(1)).unwrap_or(usize::MAX);
+        let items = usize::try_from(items)
+            .unwrap_or(usize::MAX)
+            .min(MAX_ESTIMATE);
+        let shards = shards(items);
         let options = OptionsBuilder::new()
-            .estimated_items_capacity(items.min(1 << 24))
-            .weight_capacity(total)
+            .shards(shards)
+            .estimated_items_capacity(items)
+            // Rounded down, because each shard rounds its part up.
+            .weight_capacity(total - total % shards as u64)
             .build();
         // Both capacities, which are all that it asks for, are given.
         #[allow(clippy::expect_used)]
@@ -121,7 +132,7 @@ where
         self.entries.get(key)
     }
 
-    /// The same without counting as a use, and cheaper for a miss.
+    /// Returns the same as [`get`](Self::get), without counting as a use.
     pub fn peek<Q>(&self, key: &Q) -> Option<Held<V>>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -154,7 +165,7 @@ where
         is_current
     }
 
-    /// Keeps a value that replaces whatever is being read of its key.
+    /// Keeps a value. An older one that is being read of its key meanwhile does not replace it.
     pub fn put(&self, key: K, value: V, deadline: Timestamp) {
         let mut stripe = self.stripe(&key).lock();
         *stripe = stripe.wrapping_add(1);
@@ -166,7 +177,7 @@ where
         self.entries.insert(key, Held { value, deadline });
     }
 
-    /// Removes the value of `key`, and outdates whatever is being read of it.
+    /// Removes the value of `key`. A value that is being read of it meanwhile is not kept.
     pub fn invalidate<Q>(&self, key: &Q)
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -176,7 +187,7 @@ where
         self.entries.remove(key);
     }
 
-    /// Removes every value that matches, and outdates whatever is being read of any key.
+    /// Removes every value that matches. No value that is being read meanwhile is kept.
     ///
     /// It visits every entry.
     pub fn invalidate_where(&self, matches: impl Fn(&K, &V) -> bool) {
@@ -188,17 +199,17 @@ where
         self.entries.retain(|key, held| !matches(key, &held.value));
     }
 
-    /// The number of entries.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is no entry.
+    /// Returns whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The weight of all entries together: their number where the capacity is one of entries.
+    /// Returns the weight of all entries together: their number where the capacity is one of entries.
     pub fn weight(&self) -> u64 {
         self.entries.weight()
     }
@@ -212,6 +223,13 @@ impl<K, V> fmt::Debug for NearCache<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NearCache").finish_non_exhaustive()
     }
+}
+
+/// Returns the number of shards for so many entries: a power of two, and four for each core.
+fn shards(items: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let fitting = (items / ENTRIES_PER_SHARD).max(1);
+    (cores * 4).next_power_of_two().min(1 << fitting.ilog2())
 }
 
 struct Weigh<K, V>(Option<Weigher<K, V>>);
@@ -289,11 +307,14 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_the_capacity_in_entries() {
-        let near = NearCache::new(Capacity::Entries(100));
-        for number in 0..10_000_u32 {
-            near.insert(number, number, END);
-            assert!(near.len() <= 100);
+    fn no_more_is_kept_than_the_capacity_in_entries_even_if_the_shards_do_not_divide_it() {
+        for capacity in [1, 31, 100, 1_003] {
+            let near = NearCache::new(Capacity::Entries(capacity));
+            for number in 0..10_000_u32 {
+                near.insert(number, number, END);
+                assert!(near.len() as u64 <= capacity);
+            }
+            assert!(near.len() as u64 >= capacity / 2);
         }
     }
 
@@ -308,10 +329,7 @@ mod tests {
             assert!(near.weight() <= 1 << 20);
         }
         near.insert(u32::MAX, 1 << 21, END);
-        assert!(
-            near.get(&u32::MAX).is_none(),
-            "the outdated value is gone too"
-        );
+        assert!(near.get(&u32::MAX).is_none(), "the older value is gone too");
     }
 
     #[test]

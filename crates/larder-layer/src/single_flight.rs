@@ -14,9 +14,9 @@ const STRIPES: usize = 512;
 
 /// Lets any number of callers of one key share one piece of work.
 ///
-/// The first caller of a key leads; those who come before it completes follow, and get a clone of
-/// its outcome. A leader that is dropped, or panics, releases its followers at once. At most a
-/// declared number of flights is under way.
+/// The first caller of a key leads. Callers that join before it completes follow, and get a clone
+/// of its outcome. A leader that panics or is dropped releases its followers at once. The number of
+/// flights under way is bounded.
 pub struct SingleFlight<K, T> {
     stripes: Box<[Mutex<Flights<K, T>>]>,
     hasher: RandomState,
@@ -30,7 +30,7 @@ type Flights<K, T> = Vec<(K, Arc<Flight<T>>)>;
 struct Flight<T> {
     outcome: OnceLock<Result<T, Failure>>,
     completed: Notify,
-    is_outdated: AtomicBool,
+    is_invalidated: AtomicBool,
 }
 
 /// The role that [`SingleFlight::join`] gives a caller.
@@ -74,7 +74,7 @@ pub struct Follower<T> {
 }
 
 impl<K: Hash + Eq, T> SingleFlight<K, T> {
-    /// Permits `max` flights at once.
+    /// Makes a single flight with at most `max` flights at once.
     pub fn new(max: usize) -> Arc<Self> {
         Arc::new(Self {
             stripes: std::iter::repeat_with(Mutex::default)
@@ -101,7 +101,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
     {
         let hash = self.hasher.hash_one(key);
         let mut stripe = self.stripe(hash).lock();
-        let same = stripe.iter().find(|(flown, _)| flown.borrow() == key);
+        let same = stripe.iter().find(|(joined, _)| joined.borrow() == key);
         if let Some((_, flight)) = same {
             let flight = flight.clone();
             return Joined::Follower(Follower { flight });
@@ -116,7 +116,7 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
         let flight = Arc::new(Flight {
             outcome: OnceLock::new(),
             completed: Notify::new(),
-            is_outdated: AtomicBool::new(false),
+            is_invalidated: AtomicBool::new(false),
         });
         stripe.push((key.to_owned(), flight.clone()));
         drop(stripe);
@@ -128,35 +128,44 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
         })
     }
 
-    /// Outdates the flight of `key`: it goes on for its followers, but nobody joins it any more,
-    /// and [`Leader::if_current`] keeps nothing.
-    pub fn outdate<Q>(&self, key: &Q)
+    /// Invalidates the flight of `key`.
+    ///
+    /// It goes on for its followers, but nobody joins it from now on, and [`Leader::if_current`]
+    /// keeps nothing.
+    pub fn invalidate<Q>(&self, key: &Q)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let mut stripe = self.stripe(self.hasher.hash_one(key)).lock();
-        stripe.retain(|(flown, flight)| {
-            let is_other = flown.borrow() != key;
-            if !is_other {
-                flight.is_outdated.store(true, Ordering::Release);
-            }
-            is_other
-        });
+        invalidate_in(&mut self.stripe(self.hasher.hash_one(key)).lock(), key);
+    }
+
+    /// Invalidates the flight of `key`, and runs `keep` before any later flight can keep anything.
+    ///
+    /// For a value that replaces what a flight would find. `keep` runs under a lock, and must not
+    /// use the flights.
+    pub fn replace<R>(&self, key: K, keep: impl FnOnce(K) -> R) -> R {
+        let mut stripe = self.stripe(self.hasher.hash_one(&key)).lock();
+        invalidate_in(&mut stripe, &key);
+        let kept = keep(key);
+        drop(stripe);
+        kept
     }
 
     /// Lets the next caller of `key` lead, because the leader that `follower` waits for stalls.
+    ///
+    /// The stalled leader keeps nothing: an invalidation could no longer reach it.
     pub fn abandon<Q>(&self, key: &Q, follower: &Follower<T>)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.remove(self.hasher.hash_one(key), &follower.flight);
-    }
-
-    /// The number of flights under way.
-    pub fn under_way(&self) -> usize {
-        self.under_way.load(Ordering::Relaxed)
+        let mut stripe = self.stripe(self.hasher.hash_one(key)).lock();
+        follower
+            .flight
+            .is_invalidated
+            .store(true, Ordering::Release);
+        remove_from(&mut stripe, &follower.flight);
     }
 
     fn stripe(&self, hash: u64) -> &Mutex<Flights<K, T>> {
@@ -164,10 +173,34 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
     }
 
     fn remove(&self, hash: u64, gone: &Arc<Flight<T>>) {
-        self.stripe(hash)
-            .lock()
-            .retain(|(_, flight)| !Arc::ptr_eq(flight, gone));
+        remove_from(&mut self.stripe(hash).lock(), gone);
     }
+}
+
+impl<K, T> SingleFlight<K, T> {
+    /// Returns the number of flights under way.
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+}
+
+fn remove_from<K, T>(stripe: &mut Flights<K, T>, gone: &Arc<Flight<T>>) {
+    stripe.retain(|(_, flight)| !Arc::ptr_eq(flight, gone));
+}
+
+/// Takes the flight of `key` out of its stripe, and marks it as invalidated.
+fn invalidate_in<K, T, Q>(stripe: &mut Flights<K, T>, key: &Q)
+where
+    K: Borrow<Q>,
+    Q: Eq + ?Sized,
+{
+    stripe.retain(|(joined, flight)| {
+        let is_other = joined.borrow() != key;
+        if !is_other {
+            flight.is_invalidated.store(true, Ordering::Release);
+        }
+        is_other
+    });
 }
 
 impl<K: Hash + Eq, T> Leader<K, T> {
@@ -181,23 +214,23 @@ impl<K: Hash + Eq, T> Leader<K, T> {
         self.end(Err(failure));
     }
 
-    /// Whether the key was outdated since the flight began.
-    pub fn is_outdated(&self) -> bool {
-        self.flight.is_outdated.load(Ordering::Acquire)
+    /// Returns whether the key was invalidated since the flight began.
+    pub fn is_invalidated(&self) -> bool {
+        self.flight.is_invalidated.load(Ordering::Acquire)
     }
 
-    /// Runs `keep` unless the key was outdated since the flight began.
+    /// Runs `keep` unless the key was invalidated since the flight began.
     ///
-    /// An [`outdate`](SingleFlight::outdate) that begins meanwhile waits until `keep` has ended. It
-    /// runs under a lock, and must not use the flights.
+    /// An [`invalidate`](SingleFlight::invalidate) that begins meanwhile waits until `keep` has
+    /// ended. `keep` runs under a lock, and must not use the flights.
     pub fn if_current<R>(&self, keep: impl FnOnce() -> R) -> Option<R> {
         let stripe = self.flights.stripe(self.hash).lock();
-        let kept = (!self.is_outdated()).then(keep);
+        let kept = (!self.is_invalidated()).then(keep);
         drop(stripe);
         kept
     }
 
-    /// A follower of this flight.
+    /// Returns a follower of this flight.
     pub fn follow(&self) -> Follower<T> {
         Follower {
             flight: self.flight.clone(),
@@ -339,6 +372,7 @@ mod tests {
         assert_eq!(one.outcome(soon()).await, Err(Failure::TimedOut));
         flights.abandon("a", &one);
         let next = lead(&flights, "a");
+        assert_eq!(stalled.if_current(|| "kept"), None);
         drop(stalled);
         let two = follow(&flights, "a");
         next.complete(8);
@@ -346,14 +380,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_outdated_flight_is_joined_by_nobody_and_keeps_nothing() {
+    async fn an_invalidated_flight_is_joined_by_nobody_and_keeps_nothing() {
         let flights = flights();
         let (old, neighbour) = (lead(&flights, "a"), lead(&flights, "b"));
         assert_eq!(old.if_current(|| "kept"), Some("kept"));
         let waiting = follow(&flights, "a");
-        flights.outdate("a");
+        flights.invalidate("a");
         assert_eq!(old.if_current(|| "kept"), None);
-        assert!(!neighbour.is_outdated());
+        assert!(!neighbour.is_invalidated());
         let new = lead(&flights, "a");
         old.complete(1);
         assert_eq!(
@@ -364,6 +398,23 @@ mod tests {
         let later = follow(&flights, "a");
         new.complete(2);
         assert_eq!(later.outcome(soon()).await, Ok(2));
+    }
+
+    #[test]
+    fn a_flight_that_began_before_a_replacement_keeps_nothing_and_a_later_one_waits_for_it() {
+        let flights = flights();
+        let old = lead(&flights, "a");
+        std::thread::scope(|scope| {
+            flights.replace("a".to_owned(), |_| {
+                let later = scope.spawn(|| lead(&flights, "a").if_current(|| "kept"));
+                let since = std::time::Instant::now();
+                while since.elapsed().as_millis() < 20 {
+                    assert!(!later.is_finished(), "it keeps before the replacement does");
+                    std::thread::yield_now();
+                }
+            });
+        });
+        assert_eq!(old.if_current(|| "kept"), None);
     }
 
     #[test]

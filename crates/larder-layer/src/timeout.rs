@@ -16,7 +16,7 @@ pub struct StoreTimeout {
 }
 
 impl StoreTimeout {
-    /// Waits at most `limit`, for a store whose own deadline is `store_deadline`, if it has one.
+    /// Makes a timeout of `limit` for a store whose own deadline is `store_deadline`, if it has one.
     pub fn new(limit: Duration, store_deadline: Option<Duration>) -> Self {
         Self {
             limit,
@@ -24,7 +24,7 @@ impl StoreTimeout {
         }
     }
 
-    /// The longest that [`run`](Self::run) waits.
+    /// Returns the longest that [`run`](Self::run) waits.
     pub fn limit(&self) -> Duration {
         self.limit
     }
@@ -74,23 +74,60 @@ impl StoreTimeout {
         operation: &'static str,
         answer: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let mut answer = pin!(answer);
-        let first = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
-        if let Poll::Ready(answer) = first {
-            return answer;
-        }
-        if self.store_enforces_it {
-            return answer.await;
-        }
-        match tokio::time::timeout(self.limit, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Error::new(
+        let limit = (!self.store_enforces_it).then_some(self.limit);
+        match bounded(limit, answer).await {
+            Some(answer) => answer,
+            None => Err(Error::new(
                 operation,
                 ErrorKind::MayHaveRun,
                 format!("the store did not answer within {:?}", self.limit),
             )),
         }
     }
+
+    /// Waits for a lock that the caller must hold before it sends `operation`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotSent`] when the time is up, whatever deadline the store has of its own.
+    ///
+    /// # Cancellation
+    /// Dropping it drops `lock`.
+    pub async fn lock<T>(
+        &self,
+        operation: &'static str,
+        lock: impl Future<Output = T>,
+    ) -> Result<T> {
+        bounded(Some(self.limit), lock).await.ok_or_else(|| {
+            Error::new(
+                operation,
+                ErrorKind::NotSent,
+                format!("earlier writes did not end within {:?}", self.limit),
+            )
+        })
+    }
+}
+
+/// Waits for `future`, at most `limit` if there is one. No timer if it is ready at once.
+async fn bounded<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    if let Poll::Ready(ready) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        return Some(ready);
+    }
+    let mut timer = pin!(limit.map(tokio::time::sleep));
+    // It was polled just now, in this task, and would not be ready yet.
+    let mut was_polled = true;
+    poll_fn(|cx| {
+        if !std::mem::take(&mut was_polled)
+            && let Poll::Ready(ready) = future.as_mut().poll(cx)
+        {
+            return Poll::Ready(Some(ready));
+        }
+        match timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(cx).map(|()| None),
+            None => Poll::Pending,
+        }
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -111,6 +148,39 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MayHaveRun);
         assert_eq!(began.elapsed(), LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_waits_is_polled_once_before_the_wait() {
+        let mut polls = 0;
+        let answer = poll_fn(|cx| {
+            polls += 1;
+            match polls {
+                1 => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                polls => Poll::Ready(Ok(polls)),
+            }
+        });
+        let timeout = StoreTimeout::new(LIMIT, None);
+        let mut call = pin!(timeout.run("get", answer));
+        let first = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
+        assert!(first.is_pending());
+        assert_eq!(call.await.unwrap(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lock_that_comes_late_is_an_error_that_was_not_sent() {
+        let lock = tokio::sync::RwLock::new(());
+        let timeout = StoreTimeout::new(LIMIT, Some(LIMIT));
+        let held = timeout.lock("put", lock.read()).await.unwrap();
+        let began = tokio::time::Instant::now();
+        let error = timeout.lock("put", lock.write()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSent);
+        assert_eq!(began.elapsed(), LIMIT);
+        drop(held);
+        assert!(timeout.lock("put", lock.write()).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,12 +5,13 @@ use larder_store::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// One way to write what a value tells serde.
+
+/// A format of serde.
 pub(super) trait Format {
-    /// The name of the codec, as it is written in code.
+    /// The name of the codec type.
     const NAME: &'static str;
 
-    /// Whether types that know two forms are asked for the one that people read.
+    /// Whether types with two forms are written as text.
     const HUMAN_READABLE: bool;
 
     /// Appends the value. None if it cannot be written.
@@ -23,7 +24,7 @@ pub(super) trait Format {
 /// Appends the value.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`], with the codecs that can write it.
+/// [`ErrorKind::Invalid`], which names the codecs that can write it.
 pub(super) fn encode<F: Format, V: Serialize + DeserializeOwned>(
     value: &V,
     out: &mut Vec<u8>,
@@ -31,29 +32,29 @@ pub(super) fn encode<F: Format, V: Serialize + DeserializeOwned>(
     F::write(value, out).ok_or_else(|| refusal::<F, V>(value))
 }
 
-/// Reads back what was written of the value, and compares.
+/// Reads the bytes back, and compares the result with `value`.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] where it cannot be read or is another value, with the codecs that give
-/// it back.
+/// [`ErrorKind::Invalid`] if they cannot be read or are another value. It names the codecs that
+/// can read the value back.
 pub(super) fn verify<F: Format, V: Serialize + DeserializeOwned>(
     value: &V,
     bytes: &[u8],
 ) -> Result<()> {
-    if gives_back::<F, V>(value, bytes) {
+    if reads_back::<F, V>(value, bytes) {
         Ok(())
     } else {
         Err(refusal::<F, V>(value))
     }
 }
 
-fn gives_back<F: Format, V: Serialize + DeserializeOwned>(value: &V, bytes: &[u8]) -> bool {
+fn reads_back<F: Format, V: Serialize + DeserializeOwned>(value: &V, bytes: &[u8]) -> bool {
     F::read::<V>(bytes).is_some_and(|read| same_to_serde(value, &read, F::HUMAN_READABLE))
 }
 
-/// The error of a value that does not come back from `F`.
+/// Returns the error of a value that `F` cannot read back.
 ///
-/// It names the type, never the value; a codec's own error may hold parts of that.
+/// It names the type, never the value. A codec's own error may contain parts of the value.
 fn refusal<F: Format, V: Serialize + DeserializeOwned>(value: &V) -> Error {
     let able = able(value);
     let advice = if able.is_empty() {
@@ -64,22 +65,22 @@ fn refusal<F: Format, V: Serialize + DeserializeOwned>(value: &V) -> Error {
             format!(", or try the feature {}", absent.join(" or "))
         };
         format!(
-            "nor does any other codec of this build: change its shape (larder's docs/caching.md \
+            "no codec of this build can: change the shape of the type (larder's docs/caching.md \
              lists what each codec keeps){absent}"
         )
     } else {
         let able = able.join(" or ");
-        format!("choose {able}, which does, by with_far_codec(store, ..)")
+        format!("choose {able}, which can: with_far_codec(store, ..)")
     };
     let detail = format!(
-        "{} does not give back this value of type {}: {advice}",
+        "{} cannot read back this value of type {}: {advice}",
         F::NAME,
         type_name::<V>()
     );
     Error::new("encode", ErrorKind::Invalid, detail)
 }
 
-/// The codecs of this build that give the value back.
+/// Returns the codecs of this build that can read the value back.
 fn able<V: Serialize + DeserializeOwned>(value: &V) -> Vec<&'static str> {
     let tried = [
         #[cfg(feature = "msgpack")]
@@ -95,10 +96,10 @@ fn able<V: Serialize + DeserializeOwned>(value: &V) -> Vec<&'static str> {
 fn tried<F: Format, V: Serialize + DeserializeOwned>(value: &V) -> Option<&'static str> {
     let mut bytes = Vec::new();
     F::write(value, &mut bytes)?;
-    gives_back::<F, V>(value, &bytes).then_some(F::NAME)
+    reads_back::<F, V>(value, &bytes).then_some(F::NAME)
 }
 
-/// The features with codecs that this build does not have.
+/// Returns the features of the codecs that this build does not have.
 fn absent() -> Vec<&'static str> {
     let features = [
         ("msgpack", cfg!(feature = "msgpack")),

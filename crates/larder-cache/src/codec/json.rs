@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use super::Codec;
 use super::format::{self, Format};
 
-/// JSON: for people who look into the store, at two to three times the time of the others.
+/// JSON: readable in the store, and two to three times slower than the others.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;
 

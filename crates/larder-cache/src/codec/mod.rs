@@ -1,4 +1,4 @@
-//! How a value becomes bytes for the far store, and comes back.
+//! Turns values into bytes for the far store, and back.
 
 #[cfg(any(feature = "json", feature = "msgpack", feature = "postcard"))]
 mod format;
@@ -18,35 +18,35 @@ pub use msgpack::MsgPack;
 #[cfg(feature = "postcard")]
 pub use postcard::Postcard;
 
-/// How a value of type `V` becomes bytes for the far store, and comes back.
+/// Turns values of type `V` into bytes for the far store, and back.
 ///
 /// # Implementing
-/// Give it an [`id`](Self::id) of its own from 128 on: it stands beside each value, and a value of
-/// another codec is a miss. `decode` is handed the very bytes that an `encode` of this id wrote,
-/// or, where someone else may write to the store, any bytes at all: it must not panic, and must
-/// not ask for more memory than a small multiple of their length.
+/// Give it an [`id`](Self::id) of its own, from 128 on. The id is stored beside each value, and a
+/// value of another codec is a miss. `decode` gets the bytes that an `encode` of this id wrote, or
+/// any bytes at all if others may write to the store: it must not panic, and must not allocate
+/// more than a small multiple of their length.
 pub trait Codec<V>: Send + Sync + 'static {
-    /// What tells the codec from others; below 128 are larder's own.
+    /// Returns the number that identifies the codec. Numbers below 128 are larder's own.
     fn id(&self) -> u8;
 
     /// Appends the value.
     ///
     /// # Errors
-    /// Where the value cannot be written in this codec. The text must not hold the value.
+    /// If the value cannot be written in this codec. The text must not contain the value.
     fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<()>;
 
-    /// Reads a value; nothing if the bytes are not one.
+    /// Reads a value. None if the bytes are not one.
     fn decode(&self, bytes: &[u8]) -> Option<V>;
 
-    /// Checks that `bytes`, which were just encoded, give the value back.
+    /// Checks that `bytes`, which were just encoded, read back as `value`.
     ///
-    /// Called before each far write, so that a value which cannot be read back is refused once,
-    /// there, and not missed at every read. The default decodes the bytes; larder's codecs also
-    /// compare what both values tell serde, so that a `Some(None)` that would come back as `None`
-    /// is refused.
+    /// The cache calls it before each far write, so that a value which cannot be read back is
+    /// refused there, and not missed at every read. The default decodes the bytes. larder's codecs
+    /// also compare what both values serialize to: a `Some(None)` that would read back as `None` is
+    /// refused.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where they do not. The text must not hold the value.
+    /// [`ErrorKind::Invalid`] if they do not. The text must not contain the value.
     fn verify(&self, value: &V, bytes: &[u8]) -> Result<()> {
         let _ = value;
         match self.decode(bytes) {

@@ -5,14 +5,14 @@ use serde::de::DeserializeOwned;
 use super::Codec;
 use super::format::{self, Format};
 
-/// How deep a value may be nested, as in JSON: enough for data, too little to end a stack.
+/// The deepest nesting, as in JSON: enough for data, too little to overflow a stack.
 const MAX_DEPTH: usize = 128;
 
 /// MessagePack with named fields: compact, and a struct may gain fields that have a default.
 ///
 /// It keeps what JSON keeps and more: enums of every representation, flattened structs, maps with
-/// any keys, bytes. Types that know two forms, such as addresses, are written in the one that
-/// people read, because that is the one that serde asks for inside of a tagged or flattened value.
+/// any keys, bytes. A type with two forms, such as an address, is written as text, because serde
+/// asks for the text inside a tagged or flattened value.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MsgPack;
 
@@ -37,7 +37,7 @@ impl Format for MsgPack {
 
 impl<V: Serialize + DeserializeOwned> Codec<V> for MsgPack {
     fn id(&self) -> u8 {
-        // 1 was the form that only machines read.
+        // 1 wrote types with two forms in the shorter one.
         4
     }
 

@@ -5,14 +5,14 @@ use serde::de::DeserializeOwned;
 use super::Codec;
 use super::format::{self, Format};
 
-/// postcard: the smallest and fastest, and without names, so that a struct that changes in any way
-/// needs a new schema number.
+/// postcard: the smallest and fastest codec, without field names.
 ///
-/// It keeps nested options and units, which the others do not, and no value whose type asks what
-/// stands in the bytes: an internally tagged or untagged enum, a flattened struct.
+/// A struct that changes in any way needs a new schema number. It keeps nested options and units,
+/// which the others do not. It does not keep self-describing values: internally tagged or untagged
+/// enums and flattened structs.
 ///
-/// Not for a type that contains itself where someone else may write to the store: nothing bounds
-/// how deep a value is nested, and crafted bytes end the stack.
+/// Do not use it for a recursive type if others may write to the store: nothing limits how deep a
+/// value is nested, and crafted bytes overflow the stack.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Postcard;
 

@@ -5,13 +5,13 @@ use std::task::{Context, Poll};
 
 use crate::{Found, LoadError};
 
-/// The future of a [`Loader`](super::Loader). A near hit takes no box.
+/// The future of a [`Loader`](super::Loader). A near hit allocates nothing.
 ///
 /// # Panics
-/// When it is polled again after it gave its answer.
+/// If it is polled again after it was ready.
 ///
 /// # Cancellation
-/// A dropped future stops waiting; a call of the inner service that has begun goes on.
+/// A dropped future stops waiting. A call of the inner service that has begun goes on.
 pub struct ResponseFuture<V, E> {
     state: State<V, E>,
 }
@@ -41,9 +41,9 @@ impl<V, E> Future for ResponseFuture<V, E> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.state {
             State::Near(found) => {
-                // The contract of futures: nobody polls one that has answered.
+                // The contract of futures: a future that is ready is not polled again.
                 #[allow(clippy::expect_used)]
-                let found = found.take().expect("polled after it gave its answer");
+                let found = found.take().expect("polled after it was ready");
                 Poll::Ready(Ok(found))
             }
             State::Miss(answer) => answer.as_mut().poll(cx),

@@ -7,14 +7,14 @@ use crate::Cache;
 
 /// Puts a [`Cache`] in front of any tower service: a request is the key, its response the value.
 ///
-/// 1. A request whose response is near is answered at once, whether the service is ready or not.
-/// 2. Requests that are equal and miss are one call of the service, in a task of its own.
-/// 3. That call is made on a clone which was polled until it was ready.
-/// 4. An error of the service reaches all who wait, as
+/// 1. A near hit is answered at once, whether the service is ready or not.
+/// 2. Equal requests that miss share one call of the service, in a task of its own.
+/// 3. The call is made on a clone that was polled until it was ready.
+/// 4. An error of the service reaches every waiting caller as
 ///    [`LoadError::Loader`](crate::LoadError::Loader), and is not cached.
 ///
-/// For HTTP this is not enough: what a response may be reused for stands in its headers. Use it
-/// for services whose request says all that the response depends on.
+/// Do not use it for HTTP, where headers say how a response may be reused. Use it for services
+/// whose response depends on the request alone.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -40,7 +40,7 @@ pub struct LoaderLayer<K, V> {
 }
 
 impl<K, V> LoaderLayer<K, V> {
-    /// A layer whose services share `cache`.
+    /// Makes a layer whose services share `cache`.
     pub fn new(cache: Cache<K, V>) -> Self {
         Self { cache }
     }

@@ -7,20 +7,19 @@ use tower_service::Service;
 use super::ResponseFuture;
 use crate::{Cache, CacheKey, Found, LoadError, Source};
 
-/// A service behind a [`Cache`], made by [`LoaderLayer`](super::LoaderLayer).
+/// Caches the responses of a service. [`LoaderLayer`](super::LoaderLayer) makes one.
 ///
 /// # Readiness
-/// It is always ready: a hit needs nothing of the inner service, and a place taken there for a
-/// request that turns out to be a hit would be held from those who need it. A miss waits for the
-/// inner service in its own task, within the cache's load deadline; the cache's cap on loads
-/// bounds how many do.
+/// It is always ready, because a hit does not need the inner service and must not reserve capacity
+/// there. A miss waits for the inner service in its own task, within the cache's load timeout; the
+/// cache's cap on loads bounds how many do.
 pub struct Loader<S, K, V> {
     inner: S,
     cache: Cache<K, V>,
 }
 
 impl<S, K, V> Loader<S, K, V> {
-    /// `inner` behind `cache`.
+    /// Puts `cache` in front of `inner`.
     pub fn new(inner: S, cache: Cache<K, V>) -> Self {
         Self { inner, cache }
     }

@@ -1,19 +1,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache::{Builder, Cache, LoadError};
+use larder_cache::{Cache, CacheBuilder, LoadError};
 use larder_store::{ErrorKind, Kind, ManualClock, Ttl};
 
 use crate::support::{Act, Broken, FILM, Gate, MINUTE, Operation, Staged, load};
 
-fn refusal(builder: Builder<u32, String>) -> String {
+fn refusal(builder: CacheBuilder<u32, String>) -> String {
     let error = builder.build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     error.to_string()
 }
 
 #[test]
-fn what_cannot_work_is_refused_when_the_cache_is_built_and_the_text_says_why() {
+fn an_impossible_setting_is_refused_when_the_cache_is_built_and_the_error_says_why() {
     let film = || Cache::builder(FILM, MINUTE);
     let wrong = [
         (
@@ -27,12 +27,12 @@ fn what_cannot_work_is_refused_when_the_cache_is_built_and_the_text_says_why() {
         (film().with_jitter(1.1), "jitter"),
         (film().with_jitter(-0.1), "jitter"),
         (film().with_jitter(f64::NAN), "jitter"),
-        (film().with_near_capacity(0), "near capacity"),
-        (film().with_near_weight(0, |_, _| 1), "near capacity"),
+        (film().with_max_near_entries(0), "near capacity"),
+        (film().with_max_near_weight(0, |_, _| 1), "near capacity"),
         (film().with_max_loads(0), "cap on loads"),
         (film().with_max_value(0), "bytes of a far value"),
-        (film().with_load_deadline(Duration::ZERO), "deadline"),
-        (film().with_far_deadline(Duration::ZERO), "deadline"),
+        (film().with_load_timeout(Duration::ZERO), "load timeout"),
+        (film().with_far_timeout(Duration::ZERO), "far timeout"),
     ];
     for (builder, expected) in wrong {
         let text = refusal(builder);
@@ -45,17 +45,17 @@ fn what_cannot_work_is_refused_when_the_cache_is_built_and_the_text_says_why() {
 }
 
 #[tokio::test]
-async fn the_longest_deadlines_and_the_largest_caps_work() {
+async fn the_longest_timeouts_and_the_largest_caps_work() {
     let clock = ManualClock::default();
     let store = Arc::new(Staged::new(&clock));
     let films = Cache::<u32, String>::builder(FILM, Ttl::MAX)
         .with_far(store.clone())
-        .with_far_deadline(Duration::MAX)
-        .with_load_deadline(Duration::MAX)
+        .with_far_timeout(Duration::MAX)
+        .with_load_timeout(Duration::MAX)
         .with_near_ttl(Ttl::MAX)
         .with_max_value(usize::MAX)
         .with_max_loads(usize::MAX)
-        .with_near_capacity(u64::MAX)
+        .with_max_near_entries(u64::MAX)
         .with_jitter(1.0)
         .with_clock(clock)
         .build()
@@ -78,12 +78,12 @@ async fn the_longest_deadlines_and_the_largest_caps_work() {
 }
 
 #[tokio::test]
-async fn the_shortest_deadlines_give_an_error_and_no_panic() {
+async fn the_shortest_timeouts_give_an_error_and_no_panic() {
     let store = Arc::new(Staged::new(&ManualClock::default()));
     let films = Cache::<u32, String>::builder(FILM, Ttl::from_millis(1))
         .with_far(store.clone())
-        .with_far_deadline(Duration::from_nanos(1))
-        .with_load_deadline(Duration::from_nanos(1))
+        .with_far_timeout(Duration::from_nanos(1))
+        .with_load_timeout(Duration::from_nanos(1))
         .build()
         .unwrap();
     for operation in [Operation::Get, Operation::Put, Operation::Delete] {

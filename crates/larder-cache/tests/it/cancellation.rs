@@ -1,4 +1,4 @@
-//! Every call, dropped at every point where it waits.
+//! Drops every call at every point where it waits.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -14,7 +14,7 @@ use crate::support::{Act, Operation, Staged, beside, far_films, far_key, load};
 
 type Films = Cache<u32, String>;
 
-/// A cache over a store that waits before and after each operation, where film 7 is far alone.
+/// Builds a cache over a store that waits before and after each operation. Film 7 is only far.
 async fn old_film() -> (Films, Arc<Staged>) {
     let (films, store) = far_films();
     let other = beside(&ManualClock::default(), &store);
@@ -25,7 +25,7 @@ async fn old_film() -> (Films, Arc<Staged>) {
     (films, store)
 }
 
-/// The same without a film, so that the loader runs.
+/// Builds the same without a film, so that the loader runs.
 async fn no_film() -> (Films, Arc<Staged>) {
     let (films, store) = old_film().await;
     let delete = Delete::new(far_key(7));
@@ -39,8 +39,9 @@ async fn query() -> Result<String, Infallible> {
     Ok("loaded".to_owned())
 }
 
-/// Polls `call` so many times, reads the film after each, which may bring it near, and drops the
-/// call. Returns whether it had ended.
+/// Polls `call` so many times, and drops it. Returns whether it had ended.
+///
+/// After each poll it reads the film, which may then be near.
 async fn dropped_after(polls: usize, films: &Films, call: impl Future) -> bool {
     let mut call = pin!(call);
     for _ in 0..polls {
@@ -55,7 +56,7 @@ async fn dropped_after(polls: usize, films: &Films, call: impl Future) -> bool {
     false
 }
 
-/// What must hold however a call ended: no copy is near that differs from the far one, nothing runs
+/// Asserts what must hold however a call ended: no near copy differs from the far one, no load runs
 /// on for ever, and no key stays locked.
 async fn assert_sound(films: &Films, store: &Arc<Staged>, polls: usize) {
     let near = films.get_near(&7);
@@ -73,8 +74,8 @@ async fn assert_sound(films: &Films, store: &Arc<Staged>, polls: usize) {
     assert!(store.model.get(&far_key(7)).await.unwrap().is_none());
 }
 
-/// Drops a call after one poll, after two, and so on up to its end. What is near then, if anything,
-/// has to be `allowed`.
+/// Drops a call after one poll, after two, and so on up to its end. A near value must then be one
+/// of those `allowed`.
 macro_rules! drop_everywhere {
     ($made:ident, |$films:ident| $call:expr, $allowed:expr) => {
         for polls in 1.. {

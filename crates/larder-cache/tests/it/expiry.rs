@@ -130,9 +130,9 @@ async fn a_far_value_past_its_deadline_is_a_miss_even_if_the_store_still_has_it(
 #[tokio::test]
 async fn the_near_tier_keeps_to_its_capacity() {
     let clock = ManualClock::default();
-    let by_count = films(&clock).with_near_capacity(10).build().unwrap();
+    let by_count = films(&clock).with_max_near_entries(10).build().unwrap();
     let by_weight = films(&clock)
-        .with_near_weight(1_000, |_, title: &String| title.len() as u32)
+        .with_max_near_weight(1_000, |_, title: &String| title.len() as u64)
         .build()
         .unwrap();
     for film in 0..2_000 {
@@ -140,7 +140,6 @@ async fn the_near_tier_keeps_to_its_capacity() {
         by_weight.insert(film, "x".repeat(100)).await.unwrap();
     }
     for films in [by_count, by_weight] {
-        // moka puts its house in order now and then, not at each insert.
         let held = (0..2_000)
             .filter(|film| films.get_near(film).is_some())
             .count();

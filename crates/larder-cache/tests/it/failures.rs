@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::support::{Act, Broken, Gate, Operation, far_films, films, load, near_films};
 
-/// Eight callers of one load, which does `fail` when they all wait for it.
+/// Eight callers of one load, which runs `fail` when all of them wait for it.
 macro_rules! eight_callers {
     ($films:expr, $fail:expr) => {{
         let gate = Gate::closed();
@@ -37,7 +37,7 @@ macro_rules! eight_callers {
 }
 
 #[tokio::test]
-async fn an_error_reaches_all_who_wait_and_is_not_cached() {
+async fn an_error_reaches_every_waiting_caller_and_is_not_cached() {
     let films = near_films();
     let errors = eight_callers!(films, Err::<String, _>(Broken("no film")));
     let first = errors[0].loader().unwrap();
@@ -49,7 +49,7 @@ async fn an_error_reaches_all_who_wait_and_is_not_cached() {
 }
 
 #[tokio::test]
-async fn a_panic_reaches_all_who_wait_and_the_next_call_loads() {
+async fn a_panic_reaches_every_waiting_caller_and_the_next_call_loads() {
     let films = near_films();
     let errors = eight_callers!(films, {
         panic_on_purpose();
@@ -86,7 +86,7 @@ async fn a_loader_that_panics_before_its_future_is_made_panics_no_caller() {
 async fn nobody_waits_past_the_deadline_and_the_load_is_dropped_at_it() {
     let deadline = Duration::from_secs(3);
     let films = films(&ManualClock::default())
-        .with_load_deadline(deadline)
+        .with_load_timeout(deadline)
         .build()
         .unwrap();
     let began = Instant::now();
@@ -105,7 +105,7 @@ async fn nobody_waits_past_the_deadline_and_the_load_is_dropped_at_it() {
 }
 
 #[test]
-fn who_waits_for_a_load_whose_runtime_shuts_down_is_told() {
+fn a_caller_that_waits_for_a_load_whose_runtime_shuts_down_gets_an_error() {
     let runtime = || {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -144,7 +144,7 @@ fn who_waits_for_a_load_whose_runtime_shuts_down_is_told() {
 }
 
 #[test]
-fn who_waits_for_a_load_whose_runtime_stands_still_waits_no_longer_than_the_deadline() {
+fn a_caller_that_waits_for_a_load_whose_runtime_stands_still_times_out() {
     let runtime = |paused| {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -189,7 +189,7 @@ async fn a_far_store_that_fails_is_a_miss_and_is_not_asked_again_by_the_same_loa
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_far_store_that_hangs_costs_a_load_the_far_deadline_once() {
+async fn a_far_store_that_hangs_costs_a_load_the_far_timeout_once() {
     let (films, store) = far_films();
     for operation in [Operation::Get, Operation::Put, Operation::Delete] {
         store.stage(operation, Act::Hang);
@@ -207,7 +207,7 @@ async fn a_far_store_that_hangs_costs_a_load_the_far_deadline_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_inserts_into_a_far_store_that_hangs_do_not_queue_past_the_deadline() {
+async fn many_inserts_into_a_far_store_that_hangs_do_not_queue_past_the_far_timeout() {
     let (films, store) = far_films();
     store.stage(Operation::Put, Act::Hang);
     let began = Instant::now();
@@ -237,7 +237,7 @@ async fn a_far_write_that_fails_costs_the_caller_nothing() {
 
 #[test]
 #[should_panic(expected = "there is no reactor running")]
-fn outside_of_a_runtime_there_is_no_load() {
+fn a_load_outside_a_runtime_panics() {
     let films = near_films();
     let load = films.get_or_load(&7, || async { Ok::<_, Infallible>(String::new()) });
     let waker = std::task::Waker::noop();

@@ -22,7 +22,7 @@ async fn bytes(store: &Staged, film: u32) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_one_process_loads_another_finds_far_and_then_near() {
+async fn a_value_loaded_by_one_process_is_found_far_and_then_near_by_another() {
     let (one, store) = far_films();
     let two = beside(&ManualClock::default(), &store);
     load(&one, &7, "Metropolis").await;
@@ -52,7 +52,7 @@ async fn an_in_process_store_serves_as_far_too() {
 }
 
 #[test]
-fn whatever_is_changed_in_a_far_value_is_a_miss_and_counted() {
+fn any_change_in_a_far_value_is_a_miss_and_counted() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -108,7 +108,7 @@ async fn a_value_under_the_key_of_another_is_a_miss() {
     assert_eq!(counts.of("larder_poisoned_total"), 1);
 }
 
-/// A codec of one's own, which stands beside another that reads the same bytes.
+/// A custom codec, beside another that reads the same bytes.
 struct Plain(u8);
 
 impl Codec<String> for Plain {
@@ -127,7 +127,7 @@ impl Codec<String> for Plain {
 }
 
 #[tokio::test]
-async fn a_codec_of_ones_own_reads_what_it_wrote_and_nothing_of_another() {
+async fn a_custom_codec_reads_its_own_values_and_no_others() {
     let clock = ManualClock::default();
     let store = Arc::new(Staged::new(&clock));
     let with = |codec| {
@@ -143,7 +143,7 @@ async fn a_codec_of_ones_own_reads_what_it_wrote_and_nothing_of_another() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_release_wrote_is_a_miss_and_no_alarm() {
+async fn a_value_of_an_earlier_release_is_a_miss_and_not_counted_as_damaged() {
     let counts = Counts::default();
     let _recording = counts.record();
     let (new, store) = far_films();
@@ -159,8 +159,23 @@ async fn what_an_earlier_release_wrote_is_a_miss_and_no_alarm() {
 }
 
 #[tokio::test]
-async fn a_codec_of_ones_own_that_cannot_read_back_is_refused_at_the_write() {
-    /// It writes what it takes for noise.
+async fn a_value_in_an_earlier_layout_is_a_miss_and_not_counted_as_damaged() {
+    let counts = Counts::default();
+    let _recording = counts.record();
+    let (films, store) = far_films();
+    films.insert(7, "Metropolis".to_owned()).await.unwrap();
+    let mut earlier = bytes(&store, 7).await;
+    films.remove(&7).await.unwrap();
+    earlier[..4].copy_from_slice(b"lrd\x01");
+    put(&store, 7, earlier).await;
+    assert!(films.get(&7).await.is_none());
+    assert_eq!(counts.of("larder_poisoned_total"), 0);
+    assert_eq!(load(&films, &7, "Nosferatu").await, "Nosferatu");
+}
+
+#[tokio::test]
+async fn a_custom_codec_that_cannot_read_a_value_back_is_refused_at_the_write() {
+    /// It cannot read what it writes.
     struct Forgetful;
 
     impl Codec<String> for Forgetful {
@@ -227,7 +242,7 @@ async fn another_schema_is_another_key() {
 }
 
 #[tokio::test]
-async fn a_value_past_the_bound_stays_near_alone() {
+async fn a_value_that_is_too_large_stays_near() {
     let clock = ManualClock::default();
     let store = Arc::new(Staged::new(&clock));
     let films = films(&clock)

@@ -39,7 +39,7 @@ async fn a_load_that_began_before_a_removal_is_stored_nowhere() {
 }
 
 #[tokio::test]
-async fn who_asks_after_a_removal_joins_no_load_that_began_before_it() {
+async fn a_caller_after_a_removal_joins_no_load_that_began_before_it() {
     let films = near_films();
     let gate = Gate::closed();
     let old = begin!(films, gate, "old");
@@ -69,7 +69,7 @@ async fn a_load_does_not_overwrite_what_was_inserted_while_it_ran() {
 }
 
 #[tokio::test]
-async fn what_is_read_far_during_an_insert_does_not_replace_it_near() {
+async fn a_far_read_during_an_insert_does_not_replace_it_near() {
     for through_a_load in [false, true] {
         let (films, store) = far_films();
         let other = beside(&ManualClock::default(), &store);
@@ -178,7 +178,7 @@ async fn a_removal_waits_for_a_write_back_that_has_begun() {
 }
 
 #[tokio::test]
-async fn what_is_read_far_while_a_removal_is_on_its_way_is_gone_when_it_is_done() {
+async fn a_far_read_that_ends_during_a_removal_is_not_near_after_it() {
     let (films, store) = far_films();
     let other = beside(&ManualClock::default(), &store);
     other.insert(7, "old".to_owned()).await.unwrap();
@@ -199,7 +199,7 @@ async fn what_is_read_far_while_a_removal_is_on_its_way_is_gone_when_it_is_done(
 }
 
 #[tokio::test]
-async fn what_is_read_far_during_a_removal_and_arrives_after_it_is_not_kept_near() {
+async fn a_far_read_that_begins_during_a_removal_and_ends_after_it_is_not_kept_near() {
     for through_a_load in [false, true] {
         let (films, store) = far_films();
         let other = beside(&ManualClock::default(), &store);
@@ -271,9 +271,8 @@ async fn a_removal_in_one_process_is_seen_far_by_the_other() {
     );
 }
 
-/// The whole rule at once: threads that write a truth and then remove what is cached of it, and
-/// threads that read it through the cache, which must never see less than was acknowledged before
-/// they asked.
+/// The whole rule at once. Some tasks change the truth and then remove its cached copy. Others read
+/// it through the cache, and must never see an older truth than was acknowledged before they read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_older_than_an_acknowledged_removal_is_ever_seen() {
     const KEYS: usize = 3;

@@ -83,7 +83,7 @@ async fn a_hit_needs_no_ready_service_and_a_miss_waits_no_longer_than_the_deadli
 }
 
 #[tokio::test]
-async fn a_call_goes_on_when_the_one_who_made_it_is_gone() {
+async fn a_call_goes_on_after_its_caller_is_dropped() {
     let (gate, calls) = (Gate::closed(), Arc::new(AtomicUsize::new(0)));
     let (held, counted) = (gate.clone(), calls.clone());
     let service = LoaderLayer::new(near_films()).layer(service_fn(move |film: u32| {

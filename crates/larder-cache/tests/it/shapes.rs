@@ -1,5 +1,5 @@
-//! What each codec keeps, in both stores: a shape of serde's either comes back from far as it is
-//! near, or its write is refused with the codecs that keep it. `docs/caching.md` has the table.
+//! Each codec keeps a shape of serde, in both stores, or refuses its write and names the codecs
+//! that keep it. `docs/caching.md` has the table.
 
 mod types;
 
@@ -302,7 +302,7 @@ impl Bench {
         ]
     }
 
-    /// The line of the table, which is the same in both stores.
+    /// Returns the line of the table, which is the same in both stores.
     async fn row<V>(&self, shape: &str, value: V) -> String
     where
         V: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static,
@@ -355,10 +355,10 @@ where
     let builder = Cache::builder(SHAPE, MINUTE);
     let long = Duration::from_secs(10);
     let builder = builder.with_far_codec(store.clone(), codec);
-    builder.with_far_deadline(long).build().unwrap()
+    builder.with_far_timeout(long).build().unwrap()
 }
 
-/// What the refusal of a value says: the codecs that keep it.
+/// Returns what the refusal of a value must say: the codecs that keep it.
 fn advice<V: Serialize + DeserializeOwned + 'static>(value: &V) -> String {
     let codecs: [&dyn Codec<V>; 3] = [&MsgPack, &Postcard, &Json];
     let keep = |codec: &&dyn Codec<V>| {
@@ -371,7 +371,7 @@ fn advice<V: Serialize + DeserializeOwned + 'static>(value: &V) -> String {
         .filter_map(|(name, codec)| keep(&codec).then_some(name))
         .collect();
     if able.is_empty() {
-        "nor does any other codec".to_owned()
+        "no codec of this build can".to_owned()
     } else {
         format!("choose {}", able.join(" or "))
     }

@@ -192,7 +192,7 @@ async fn one_load_more_than_the_cap_is_refused_and_a_place_that_is_free_is_taken
 }
 
 #[tokio::test]
-async fn a_caller_who_cannot_read_the_error_of_another_loads_for_itself() {
+async fn a_caller_with_another_error_type_loads_for_itself() {
     let films = near_films();
     let gate = Gate::closed();
     let leader = {
@@ -224,7 +224,7 @@ async fn a_caller_who_cannot_read_the_error_of_another_loads_for_itself() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_not_to_be_kept_reaches_who_waits_and_nobody_else() {
+async fn an_uncached_value_reaches_the_waiting_callers_and_nobody_later() {
     let (films, store) = far_films();
     let load = || async { Ok::<_, Infallible>(Loaded::new("now".to_owned()).uncached()) };
     let found = films.find_or_load(&7, load).await.unwrap();
@@ -236,7 +236,7 @@ async fn a_value_that_is_not_to_be_kept_reaches_who_waits_and_nobody_else() {
 type Act = (usize, Box<dyn FnOnce()>);
 
 thread_local! {
-    /// How often a [`Watched`] key may be hashed before something happens, and what.
+    /// How often a [`Watched`] key is hashed before an act, and the act.
     static BETWEEN: RefCell<Option<Act>> = const { RefCell::new(None) };
 }
 
@@ -267,20 +267,20 @@ impl KeyId for Watched {
 }
 
 #[tokio::test]
-async fn a_value_that_lands_between_the_miss_and_the_lock_is_not_loaded_again() {
+async fn a_value_inserted_between_the_miss_and_the_join_is_not_loaded_again() {
     let films = Cache::<Watched, String>::builder(FILM, MINUTE)
         .build()
         .unwrap();
     let other = films.clone();
-    let landing = move || {
-        let insert = std::pin::pin!(other.insert(Watched(7), "landed".to_owned()));
+    let insert_it = move || {
+        let insert = std::pin::pin!(other.insert(Watched(7), "inserted".to_owned()));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(insert.poll(&mut context).is_ready());
     };
-    // The first hash is of the near read, which misses; the next is of the lock.
-    BETWEEN.set(Some((1, Box::new(landing))));
+    // The first hash is of the near read, which misses; the next is of the join.
+    BETWEEN.set(Some((1, Box::new(insert_it))));
     let load = || async { Ok::<_, Infallible>("loaded".to_owned()) };
     let found = films.find_or_load(&Watched(7), load).await.unwrap();
-    assert_eq!((found.as_str(), found.source), ("landed", Source::Near));
+    assert_eq!((found.as_str(), found.source), ("inserted", Source::Near));
     assert!(BETWEEN.take().is_none());
 }

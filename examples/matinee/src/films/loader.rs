@@ -59,11 +59,11 @@ impl Loader {
             .build()?;
         let catalogue = Cache::builder(CATALOGUE, Ttl::from_secs(60))
             .with_schema(SCHEMA)
-            .with_near_capacity(1_000)
+            .with_max_near_entries(1_000)
             .with_far(store)
             .build()?;
         let searches = Cache::builder(SEARCH, Ttl::from_secs(60))
-            .with_near_capacity(1_000)
+            .with_max_near_entries(1_000)
             .build()?;
         Ok(Self {
             pool,

@@ -42,7 +42,7 @@ pub(super) const WALLED: &[(&str, &[&str])] = &[
     ("redis", &["larder-redis"]),
     ("bb8", &["larder-redis"]),
     ("bb8-redis", &["larder-redis"]),
-    ("moka", &["larder-moka", "larder-cache"]),
+    ("moka", &["larder-moka"]),
     ("quick_cache", &["larder-layer"]),
 ];
 

@@ -17,7 +17,7 @@ impl Counts {
         metrics::set_default_local_recorder(self)
     }
 
-    /// What is counted under a name with its labels' values, such as `hits_total near`.
+    /// Returns the count of a name with the values of its labels, such as `hits_total near`.
     pub(crate) fn of(&self, name: &str) -> u64 {
         let counters = self.0.lock().unwrap();
         counters
@@ -25,7 +25,7 @@ impl Counts {
             .map_or(0, |counter| counter.load(Ordering::SeqCst))
     }
 
-    /// Everything that was counted at all, as text.
+    /// Returns all counts as text.
     pub(crate) fn text(&self) -> String {
         format!("{:?}", self.0.lock().unwrap())
     }

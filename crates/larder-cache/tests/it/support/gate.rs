@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// A point that tasks stop at until the test lets them on.
+/// A point where tasks stop until the test lets them pass.
 #[derive(Clone)]
 pub(crate) struct Gate(Arc<Inner>);
 
@@ -19,18 +19,18 @@ impl Gate {
         }))
     }
 
-    /// What a task does: says that it is here, and waits.
+    /// Reports that the task has arrived, and waits.
     pub(crate) async fn pass(&self) {
         self.0.arrived.add_permits(1);
         self.0.open.acquire().await.unwrap().forget();
     }
 
-    /// Waits until one more task is here.
+    /// Waits until one more task has arrived.
     pub(crate) async fn arrived(&self) {
         self.0.arrived.acquire().await.unwrap().forget();
     }
 
-    /// Lets one task on.
+    /// Lets one task pass.
     pub(crate) fn open(&self) {
         self.0.open.add_permits(1);
     }

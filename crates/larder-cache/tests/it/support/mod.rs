@@ -6,7 +6,7 @@ mod staged;
 
 use std::sync::Arc;
 
-use larder_cache::{Builder, Cache, CacheKey};
+use larder_cache::{Cache, CacheBuilder, CacheKey};
 use larder_store::{Key, Kind, ManualClock, Ttl};
 
 pub(crate) use counts::Counts;
@@ -28,36 +28,36 @@ impl std::fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// A builder of film titles by number, which end when they are told to.
-pub(crate) fn films(clock: &ManualClock) -> Builder<u32, String> {
+/// Returns a builder of film titles by number, on a manual clock and without jitter.
+pub(crate) fn films(clock: &ManualClock) -> CacheBuilder<u32, String> {
     Cache::builder(FILM, MINUTE)
         .with_jitter(0.0)
         .with_clock(clock.clone())
 }
 
-/// A cache of films in this process alone.
+/// Builds a cache of films in this process only.
 pub(crate) fn near_films() -> Cache<u32, String> {
     films(&ManualClock::default()).build().unwrap()
 }
 
-/// A cache of films over a staged store.
+/// Builds a cache of films over a staged store.
 pub(crate) fn far_films() -> (Cache<u32, String>, Arc<Staged>) {
     let clock = ManualClock::default();
     let store = Arc::new(Staged::new(&clock));
     (beside(&clock, &store), store)
 }
 
-/// One more cache over the same store, as in another process.
+/// Builds another cache over the same store, as in another process.
 pub(crate) fn beside(clock: &ManualClock, store: &Arc<Staged>) -> Cache<u32, String> {
     films(clock).with_far(store.clone()).build().unwrap()
 }
 
-/// The far key of a film.
+/// Returns the far key of a film.
 pub(crate) fn far_key(film: u32) -> Key {
     Key::new(FILM, ("v0", film))
 }
 
-/// A load that never fails.
+/// Loads a value that is always there.
 pub(crate) async fn load<K: CacheKey>(
     cache: &Cache<K, String>,
     key: &K,

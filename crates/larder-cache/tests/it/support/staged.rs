@@ -7,7 +7,7 @@ use larder_test::ModelStore;
 
 use super::Gate;
 
-/// The model store, with a way to hold each operation up, and a count of each.
+/// The model store, which counts each operation and can delay or fail it.
 pub(crate) struct Staged {
     pub(crate) model: ModelStore,
     acts: Mutex<HashMap<Operation, Act>>,
@@ -50,7 +50,7 @@ impl Staged {
         self.acts.lock().unwrap().insert(operation, act);
     }
 
-    /// How often `operation` was begun.
+    /// Returns how often `operation` began.
     pub(crate) fn count(&self, operation: Operation) -> usize {
         let counts = self.counts.lock().unwrap();
         counts.get(&operation).copied().unwrap_or(0)

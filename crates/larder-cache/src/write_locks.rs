@@ -1,0 +1,53 @@
+use std::hash::BuildHasher;
+
+use foldhash::quality::RandomState;
+use larder_layer::StoreTimeout;
+use larder_store::{Key, Result};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The number of locks. More of them only make waits for another key rarer.
+const LOCKS: usize = 256;
+
+/// Keeps an insert or a removal from overtaking the write of an older loaded value.
+///
+/// A write of a loaded value that has begun ends before the change reaches the store; one that
+/// has not begun sees that its load is too old. Keys share locks, so a change may wait for the
+/// write of another key, for at most the far timeout.
+pub(crate) struct WriteLocks {
+    locks: Box<[RwLock<()>]>,
+    hasher: RandomState,
+}
+
+impl WriteLocks {
+    pub(crate) fn new() -> Self {
+        Self {
+            locks: std::iter::repeat_with(|| RwLock::new(()))
+                .take(LOCKS)
+                .collect(),
+            hasher: RandomState::default(),
+        }
+    }
+
+    /// Waits until a loaded value may be written. Such writes run side by side.
+    pub(crate) async fn for_load(
+        &self,
+        timeout: StoreTimeout,
+        key: &Key,
+    ) -> Result<RwLockReadGuard<'_, ()>> {
+        timeout.lock("put", self.of(key).read()).await
+    }
+
+    /// Waits until the key may be changed by a call, which runs alone.
+    pub(crate) async fn for_change(
+        &self,
+        timeout: StoreTimeout,
+        operation: &'static str,
+        key: &Key,
+    ) -> Result<RwLockWriteGuard<'_, ()>> {
+        timeout.lock(operation, self.of(key).write()).await
+    }
+
+    fn of(&self, key: &Key) -> &RwLock<()> {
+        &self.locks[self.hasher.hash_one(key) as usize % LOCKS]
+    }
+}
