@@ -4,12 +4,12 @@ use std::time::Duration;
 use bb8_redis::RedisConnectionManager;
 use larder_store::{DEFAULT_MAX_VALUE, ManualClock, Result};
 
-use crate::bus::{DEFAULT_SUBSCRIPTIONS, Switchboard};
+use crate::bus::{DEFAULT_SUBSCRIPTIONS, SubscriptionManager};
 use crate::connect::{Origin, Servers};
 use crate::connection::{Limits, Replicas};
+use crate::handshake;
 use crate::replica_reads::ReplicaReads;
 use crate::script::{Scripts, Time};
-use crate::start;
 use crate::store::RedisStore;
 
 /// The options of a [`RedisStore`], each with a default.
@@ -39,14 +39,14 @@ const IN_FLIGHT: usize = 4096;
 
 impl RedisBuilder {
     pub(crate) fn at(url: &str) -> Self {
-        Self::of(Origin::Url(url.to_owned()))
+        Self::new(Origin::Url(url.to_owned()))
     }
 
     pub(crate) fn on(pool: bb8::Pool<RedisConnectionManager>) -> Self {
-        Self::of(Origin::Pool(pool))
+        Self::new(Origin::Pool(pool))
     }
 
-    fn of(origin: Origin) -> Self {
+    fn new(origin: Origin) -> Self {
         Self {
             origin,
             limits: Limits {
@@ -234,7 +234,7 @@ impl RedisBuilder {
         }
         let (route, template) = servers.connect(limits).await?;
         if let Some(replicas) = limits.replicas {
-            start::count(&route, replicas).await?;
+            handshake::count(&route, replicas).await?;
         }
         let replica_reads = match self.max_staleness {
             Some(most) => Some(ReplicaReads::start(&route, template, most).await?),
@@ -245,7 +245,7 @@ impl RedisBuilder {
             None => Time::Server,
         };
         Ok(RedisStore {
-            switchboard: Switchboard::start(&route, self.subscriptions),
+            subscriptions: SubscriptionManager::start(&route, self.subscriptions),
             route,
             replica_reads,
             scripts: Scripts::new(time),

@@ -7,11 +7,11 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::Notify;
 
 use crate::builder::RedisBuilder;
-use crate::connection::{Address, Limits, Member, Node, Sentinels, Source, Target};
+use crate::connection::{Address, Limits, Node, Sentinels, Source, SupervisedNode, Target};
 use crate::endpoint::{Deadlines, Endpoint, Form};
 use crate::route::Route;
 use crate::store::RedisStore;
-use crate::{cluster, start};
+use crate::{cluster, handshake};
 
 /// What an application gives.
 pub(crate) enum Origin {
@@ -102,8 +102,8 @@ async fn one(
     let supervisor = Arc::new(Notify::new());
     let source = source(supervisor.clone());
     let node = Arc::new(Node::new(location, limits, source, supervisor));
-    start::connect(&node, start::Mode::Alone).await?;
-    Ok(Route::One(Arc::new(Member::new(node))))
+    handshake::connect(&node, handshake::Mode::Alone).await?;
+    Ok(Route::One(Arc::new(SupervisedNode::new(node))))
 }
 
 /// Every public future of this crate can be spawned: it does not compile otherwise.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::commands;
 use crate::connection::{Access, Repeat};
-use crate::route::{Batch, again};
+use crate::route::{Batch, copy_error};
 use crate::script::Named;
 use crate::store::RedisStore;
 
@@ -59,7 +59,7 @@ impl RedisStore {
         let begun = self.route.begin_many_by(deadline, Access::Read, "get_many");
         let values = match begun.await {
             Ok(batch) => read(&batch, &sent, |at| &keys[at]).await,
-            Err(error) => sent.iter().map(|_| Err(again(&error))).collect(),
+            Err(error) => sent.iter().map(|_| Err(copy_error(&error))).collect(),
         };
         sent.into_iter().zip(values).collect()
     }
@@ -161,7 +161,7 @@ pub(crate) fn fail<T>(
     error: &Error,
 ) -> Vec<Result<T>> {
     for &at in sent {
-        results[at] = Err(again(error));
+        results[at] = Err(copy_error(error));
     }
     results
 }

@@ -10,13 +10,13 @@ use ::redis::{Cmd, Pipeline, Value};
 use larder_store::{Error, Key, Result};
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, Journey, Shard, Split};
-use crate::connection::{Access, Limits, Member, Operation, Repeat, cooperate};
+use crate::cluster::{Cluster, RedirectState, Shard, Split};
+use crate::connection::{Access, Limits, Operation, Repeat, SupervisedNode, cooperate};
 use crate::script::is_forgotten;
 
 /// The servers of a store.
 pub(crate) enum Route {
-    One(Arc<Member>),
+    One(Arc<SupervisedNode>),
     Cluster(Cluster),
 }
 
@@ -94,7 +94,7 @@ impl Route {
             }
             Self::Cluster(cluster) => Ok(Batch::Cluster {
                 cluster,
-                journey: Journey::new(name, deadline, access),
+                redirects: RedirectState::new(name, deadline, access),
                 has_lost_run: AtomicBool::new(false),
             }),
         }
@@ -111,7 +111,7 @@ impl Route {
     }
 
     /// The servers that take writes, of which each key is on one.
-    pub(crate) fn serving(&self) -> Vec<Arc<Member>> {
+    pub(crate) fn serving(&self) -> Vec<Arc<SupervisedNode>> {
         match self {
             Self::One(server) => vec![server.clone()],
             Self::Cluster(cluster) => cluster.serving(),
@@ -191,7 +191,7 @@ pub(crate) enum Batch<'a> {
     One(Operation<'a>),
     Cluster {
         cluster: &'a Cluster,
-        journey: Journey,
+        redirects: RedirectState,
         /// On one of the nodes a write was sent again after its answer was lost.
         has_lost_run: AtomicBool,
     },
@@ -202,7 +202,7 @@ impl Batch<'_> {
     pub(crate) fn has_time(&self) -> bool {
         match self {
             Self::One(operation) => operation.has_time(),
-            Self::Cluster { journey, .. } => journey.has_time(),
+            Self::Cluster { redirects, .. } => redirects.has_time(),
         }
     }
 
@@ -226,9 +226,9 @@ impl Batch<'_> {
             }
             Self::Cluster {
                 cluster,
-                journey,
+                redirects,
                 has_lost_run,
-            } => Load::Split(cluster.split(journey.clone(), items, repeat, has_lost_run)),
+            } => Load::Split(cluster.split(redirects.clone(), items, repeat, has_lost_run)),
         };
         async move {
             match load {
@@ -251,7 +251,7 @@ enum Load<'a, 'k> {
 }
 
 /// The same error once more; its source stays with the first.
-pub(crate) fn again(error: &Error) -> Error {
+pub(crate) fn copy_error(error: &Error) -> Error {
     let text = error.to_string();
     let prefix = format!("{}: {}: ", error.operation(), error.kind());
     let detail = text.strip_prefix(&prefix).unwrap_or_default().to_owned();

@@ -9,7 +9,7 @@ use larder_store::{
 };
 
 use crate::builder::RedisBuilder;
-use crate::bus::Switchboard;
+use crate::bus::SubscriptionManager;
 use crate::commands;
 use crate::connection::{Access, Repeat};
 use crate::replica_reads::{ReplicaReads, Write, Writing};
@@ -64,7 +64,7 @@ pub struct RedisStore {
     /// Every operation begins here, by the key that it is for.
     pub(crate) route: Route,
     /// Nothing where there can be no connection to listen on.
-    pub(crate) switchboard: Option<Arc<Switchboard>>,
+    pub(crate) subscriptions: Option<Arc<SubscriptionManager>>,
     /// Nothing where all reads go to masters.
     pub(crate) replica_reads: Option<ReplicaReads>,
     pub(crate) scripts: Scripts,
@@ -270,7 +270,7 @@ impl Store for RedisStore {
     }
 
     fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
-        self.to_bus()
+        self.into_bus()
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! 1. The slot of a key is the checksum of its hash tag ([`slot`]).
 //! 2. The map says which node serves a slot. It is swapped as a whole, and only when it changed;
-//!    nodes that stay keep their lines ([`members`]).
-//! 3. Each node has its own line, deadline, cap and supervisor, so a dead one hurts no other.
+//!    nodes that stay keep their connections ([`nodes`]).
+//! 3. Each node has its own connection, deadline, cap and supervisor, so a dead one hurts no other.
 //! 4. A node that does not serve a key says who does, or that nobody does yet; the operation goes
 //!    there within its deadline, since nothing ran ([`redirect`], [`follow`]).
 //! 5. The map is read again when a node said so, while a master is lost, and now and then
@@ -12,14 +12,14 @@
 //! See docs/decisions/cluster-routing-is-ours.md for why the client library's cluster is not used.
 
 mod batch;
+mod connect;
+mod discover;
 mod follow;
 mod map;
-mod members;
+mod nodes;
 mod redirect;
 mod refresh;
 mod slot;
-mod start;
-mod survey;
 mod topology;
 
 use std::sync::Arc;
@@ -32,15 +32,15 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::connection::{Access, Limits, Member, Operation, Place};
+use crate::connection::{Access, HostPort, Limits, Operation, SupervisedNode};
 use map::{Runs, SlotMap};
-use members::Members;
+use nodes::Nodes;
 use topology::Topology;
 
 pub(crate) use batch::Split;
-pub(crate) use follow::Journey;
-pub(crate) use slot::of as slot_of;
-pub(crate) use start::connect;
+pub(crate) use connect::connect;
+pub(crate) use follow::RedirectState;
+pub(crate) use slot::slot_of;
 
 /// The nodes of a cluster, and who of them serves what.
 pub(crate) struct Cluster {
@@ -52,9 +52,9 @@ pub(crate) struct Cluster {
 struct Shared {
     location: Arc<str>,
     map: ArcSwap<SlotMap>,
-    members: Members,
-    seeds: Vec<Place>,
-    /// The map is known to be old, or a line was lost.
+    nodes: Nodes,
+    seeds: Vec<HostPort>,
+    /// The map is known to be old, or a connection was lost.
     wanted: Arc<Notify>,
     /// Until when the cluster is watched closely, in milliseconds after `epoch`.
     troubled_until: AtomicU64,
@@ -76,7 +76,7 @@ impl Cluster {
         access: Access,
         deadline: Instant,
     ) -> Result<(Operation<'static>, Shard<'_>)> {
-        let slot = slot::of(key);
+        let slot = slot::slot_of(key);
         let shard = Shard {
             cluster: self,
             slot,
@@ -90,17 +90,17 @@ impl Cluster {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        self.shared.members.limits()
+        self.shared.nodes.limits()
     }
 
     /// The nodes that serve slots.
-    pub(crate) fn serving(&self) -> Vec<Arc<Member>> {
+    pub(crate) fn serving(&self) -> Vec<Arc<SupervisedNode>> {
         self.shared.map.load().masters().to_vec()
     }
 
     /// The nodes that serve slots, and the first and last slot of each run that they serve, as far as
     /// is known.
-    pub(crate) fn slots(&self) -> Vec<(Arc<Member>, Runs)> {
+    pub(crate) fn slots(&self) -> Vec<(Arc<SupervisedNode>, Runs)> {
         self.shared.map.load().runs()
     }
 
@@ -110,42 +110,42 @@ impl Cluster {
     }
 
     /// Who serves what, for those who outlive a call.
-    pub(crate) fn guide(&self) -> Guide {
-        Guide(self.shared.clone())
+    pub(crate) fn view(&self) -> ClusterView {
+        ClusterView(self.shared.clone())
     }
 }
 
 /// Says where to listen.
 #[derive(Clone)]
-pub(crate) struct Guide(Arc<Shared>);
+pub(crate) struct ClusterView(Arc<Shared>);
 
-impl Guide {
+impl ClusterView {
     /// The master of the slot of `key`, if there is one.
-    pub(crate) fn master_of(&self, key: &[u8]) -> Option<Arc<Member>> {
-        self.0.map.load().master(slot::of(key)).cloned()
+    pub(crate) fn master_of(&self, key: &[u8]) -> Option<Arc<SupervisedNode>> {
+        self.0.map.load().master(slot::slot_of(key)).cloned()
     }
 
     /// A master that works, as far as is known; else any.
-    pub(crate) fn any_master(&self) -> Option<Arc<Member>> {
+    pub(crate) fn any_master(&self) -> Option<Arc<SupervisedNode>> {
         let mut masters = self.masters();
         fastrand::shuffle(&mut masters);
         let up = masters.iter().position(|master| master.is_up());
         masters.into_iter().nth(up.unwrap_or(0))
     }
 
-    pub(crate) fn masters(&self) -> Vec<Arc<Member>> {
+    pub(crate) fn masters(&self) -> Vec<Arc<SupervisedNode>> {
         self.0.map.load().masters().to_vec()
     }
 
     /// Whether a node is one that serves slots now.
-    pub(crate) fn serves(&self, member: &Member) -> bool {
+    pub(crate) fn serves(&self, node: &SupervisedNode) -> bool {
         let map = self.0.map.load();
         let mut masters = map.masters().iter();
-        masters.any(|master| master.location() == member.location())
+        masters.any(|master| master.location() == node.location())
     }
 
     /// Each master, and where its replicas are.
-    pub(crate) fn shards(&self) -> Vec<(Arc<Member>, Vec<Place>)> {
+    pub(crate) fn shards(&self) -> Vec<(Arc<SupervisedNode>, Vec<HostPort>)> {
         self.0.map.load().shards()
     }
 
@@ -173,7 +173,7 @@ pub(crate) struct Shard<'a> {
 }
 
 impl Shared {
-    fn master(&self, name: &'static str, slot: u16) -> Result<Arc<Member>> {
+    fn master(&self, name: &'static str, slot: u16) -> Result<Arc<SupervisedNode>> {
         match self.map.load().master(slot) {
             Some(master) => Ok(master.clone()),
             None => {
@@ -223,9 +223,9 @@ impl Shared {
             metrics::counter!("larder_redis_topology_changes_total").increment(1);
             tracing::info!(cluster = %self.location, "the slots of the cluster have moved");
             self.map
-                .store(Arc::new(SlotMap::new(topology, &self.members)));
+                .store(Arc::new(SlotMap::new(topology, &self.nodes)));
             self.generation.send_modify(|generation| *generation += 1);
         }
-        self.members.retain(self.map.load().topology());
+        self.nodes.retain(self.map.load().topology());
     }
 }

@@ -3,7 +3,7 @@
 use ::redis::Value;
 use larder_store::{Error, ErrorKind, Refusal};
 
-use crate::connection::Place;
+use crate::connection::HostPort;
 
 /// How often one operation follows a redirection. Nodes that agree need one, and one more where a
 /// slot moves meanwhile.
@@ -13,9 +13,9 @@ pub(super) const MOST_HOPS: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Redirect {
     /// The slot is on another node, from now on.
-    Moved(Option<Place>),
+    Moved(Option<HostPort>),
     /// This key is on another node, or will be: only this time, and with `ASKING` before it.
-    Ask(Option<Place>),
+    Ask(Option<HostPort>),
     /// The keys of the record are on two nodes at the moment.
     TryAgain,
     /// The master became a replica.
@@ -25,18 +25,18 @@ pub(super) enum Redirect {
 }
 
 impl Redirect {
-    /// What an answer of a node at `teller` says, if it is one of these.
-    pub(super) fn of(answer: &Value, teller: &str) -> Option<Self> {
+    /// What an answer of a node at `asked_host` says, if it is one of these.
+    pub(super) fn parse(answer: &Value, asked_host: &str) -> Option<Self> {
         let Value::ServerError(error) = answer else {
             return None;
         };
-        let place = || {
-            let (_slot, place) = error.details()?.split_once(' ')?;
-            Place::parse(place, teller)
+        let host_port = || {
+            let (_slot, host_port) = error.details()?.split_once(' ')?;
+            HostPort::parse(host_port, asked_host)
         };
         match error.code() {
-            "MOVED" => Some(Self::Moved(place())),
-            "ASK" => Some(Self::Ask(place())),
+            "MOVED" => Some(Self::Moved(host_port())),
+            "ASK" => Some(Self::Ask(host_port())),
             "TRYAGAIN" => Some(Self::TryAgain),
             "READONLY" => Some(Self::ReadOnly),
             "CLUSTERDOWN" | "MASTERDOWN" => Some(Self::Down),
@@ -82,21 +82,24 @@ mod tests {
 
     fn of(line: &str) -> Option<Redirect> {
         let answer = ::redis::parse_redis_value(format!("{line}\r\n").as_bytes()).unwrap();
-        Redirect::of(&answer, "teller")
+        Redirect::parse(&answer, "asked")
     }
 
     #[test]
     fn each_redirection_is_read() {
-        let place = |host: &str| {
-            Some(Place {
+        let host_port = |host: &str| {
+            Some(HostPort {
                 host: host.to_owned(),
                 port: 7,
             })
         };
-        assert_eq!(of("-MOVED 12 h:7"), Some(Redirect::Moved(place("h"))));
-        assert_eq!(of("-MOVED 12 :7"), Some(Redirect::Moved(place("teller"))));
+        assert_eq!(of("-MOVED 12 h:7"), Some(Redirect::Moved(host_port("h"))));
+        assert_eq!(
+            of("-MOVED 12 :7"),
+            Some(Redirect::Moved(host_port("asked")))
+        );
         assert_eq!(of("-MOVED"), Some(Redirect::Moved(None)));
-        assert_eq!(of("-ASK 12 h:7"), Some(Redirect::Ask(place("h"))));
+        assert_eq!(of("-ASK 12 h:7"), Some(Redirect::Ask(host_port("h"))));
         assert_eq!(of("-TRYAGAIN Multiple"), Some(Redirect::TryAgain));
         assert_eq!(of("-READONLY You"), Some(Redirect::ReadOnly));
         assert_eq!(of("-CLUSTERDOWN The"), Some(Redirect::Down));

@@ -8,9 +8,9 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Shared;
+use super::connect::ask_seed;
+use super::discover::{self, NAME};
 use super::redirect;
-use super::start::ask_seed;
-use super::survey::{self, NAME};
 use super::topology::Topology;
 
 /// The shortest time between two reads, which makes at most eight in a second.
@@ -63,17 +63,17 @@ fn jittered(time: Duration) -> Duration {
     time.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
-/// Asks the nodes that are known and have a line, and then the seeds.
+/// Asks the nodes that are known and have a connection, and then the seeds.
 async fn read(shared: &Shared) -> Result<Topology> {
-    let mut nodes = shared.members.all();
+    let mut nodes = shared.nodes.all();
     fastrand::shuffle(&mut nodes);
-    let up = nodes.into_iter().filter(|(_, member)| member.is_up());
-    let deadline = shared.members.limits().connect_deadline;
-    let asking = up.take(ASKED).map(async |(place, member)| {
-        let operation = member.begin_until(NAME, Instant::now() + deadline)?;
-        believable(shared, survey::ask(&operation, &place.host).await?)
+    let up = nodes.into_iter().filter(|(_, node)| node.is_up());
+    let deadline = shared.nodes.limits().connect_deadline;
+    let asking = up.take(ASKED).map(async |(host_port, node)| {
+        let operation = node.begin_until(NAME, Instant::now() + deadline)?;
+        believable(shared, discover::ask(&operation, &host_port.host).await?)
     });
-    if let Ok(topology) = survey::first(asking.collect(), PATIENCE).await {
+    if let Ok(topology) = discover::first(asking.collect(), PATIENCE).await {
         return Ok(topology);
     }
     let mut seeds = shared.seeds.clone();
@@ -81,9 +81,9 @@ async fn read(shared: &Shared) -> Result<Topology> {
     let asking = (0_u32..).zip(seeds).take(ASKED).map(async |(at, seed)| {
         // Each is a dial: no more than eight in a second.
         sleep(SHORTEST * at).await;
-        believable(shared, ask_seed(&shared.members, &seed).await?)
+        believable(shared, ask_seed(&shared.nodes, &seed).await?)
     });
-    let found = survey::first(asking.collect(), Duration::ZERO).await;
+    let found = discover::first(asking.collect(), Duration::ZERO).await;
     found.map_err(|errors| {
         let none = || Error::new(NAME, ErrorKind::NotSent, "there is nobody to ask");
         errors.into_iter().next_back().unwrap_or_else(none)

@@ -3,15 +3,15 @@
 use ::redis::Value;
 
 use super::slot::SLOTS;
-use crate::connection::Place;
+use crate::connection::HostPort;
 
 /// A run of slots and the nodes that have them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Range {
     pub(crate) first: u16,
     pub(crate) last: u16,
-    pub(crate) master: Place,
-    pub(crate) replicas: Vec<Place>,
+    pub(crate) master: HostPort,
+    pub(crate) replicas: Vec<HostPort>,
 }
 
 /// The slots of a cluster. Two that are equal mean the same.
@@ -24,8 +24,8 @@ pub(crate) struct Topology {
 
 impl Topology {
     /// The answer of `CLUSTER SLOTS`, which every version of Redis and Valkey gives; nothing where
-    /// it is of another form. A node without a name is the teller.
-    pub(crate) fn read(answer: Value, teller: &str) -> Option<Self> {
+    /// it is of another form. A node without a name is the asked_host.
+    pub(crate) fn read(answer: Value, asked_host: &str) -> Option<Self> {
         let Value::Array(ranges) = answer else {
             return None;
         };
@@ -46,13 +46,13 @@ impl Topology {
                 return None;
             }
             // Slots whose node has no name are as good as served by nobody.
-            let Some(master) = place(master, teller)? else {
+            let Some(master) = host_port(master, asked_host)? else {
                 nameless += usize::from(last - first) + 1;
                 continue;
             };
             let mut others = Vec::with_capacity(replicas.len());
             for replica in replicas {
-                others.extend(place(replica, teller)?);
+                others.extend(host_port(replica, asked_host)?);
             }
             others.sort();
             read.push(Range {
@@ -62,11 +62,11 @@ impl Topology {
                 replicas: others,
             });
         }
-        Some(Self::of(read, nameless))
+        Some(Self::new(read, nameless))
     }
 
     /// Sorted and joined, so that it does not matter who tells it.
-    fn of(mut ranges: Vec<Range>, nameless: usize) -> Self {
+    fn new(mut ranges: Vec<Range>, nameless: usize) -> Self {
         ranges.sort();
         ranges.dedup_by(|next, last| {
             let joins = last.last.checked_add(1) == Some(next.first)
@@ -96,9 +96,9 @@ impl Topology {
     }
 
     /// Whether a node has a part in it.
-    pub(crate) fn names(&self, place: &Place) -> bool {
+    pub(crate) fn names(&self, host_port: &HostPort) -> bool {
         let mut ranges = self.ranges.iter();
-        ranges.any(|range| range.master == *place || range.replicas.contains(place))
+        ranges.any(|range| range.master == *host_port || range.replicas.contains(host_port))
     }
 }
 
@@ -110,7 +110,7 @@ fn slot(value: &Value) -> Option<u16> {
 }
 
 /// A node of a range: host, port, and what else there is. `Some(None)` has no name.
-fn place(value: &Value, teller: &str) -> Option<Option<Place>> {
+fn host_port(value: &Value, asked_host: &str) -> Option<Option<HostPort>> {
     let Value::Array(node) = value else {
         return None;
     };
@@ -124,7 +124,7 @@ fn place(value: &Value, teller: &str) -> Option<Option<Place>> {
         Value::SimpleString(host) => host,
         _ => return None,
     };
-    Some(Place::of(host, port, teller))
+    Some(HostPort::announced(host, port, asked_host))
 }
 
 #[cfg(test)]
@@ -136,8 +136,8 @@ mod tests {
         Topology::read(value, "seed")
     }
 
-    fn at(host: &str, port: u16) -> Place {
-        Place {
+    fn at(host: &str, port: u16) -> HostPort {
+        HostPort {
             host: host.to_owned(),
             port,
         }

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use ::redis::aio::AsyncPushSender;
 use ::redis::{AsyncConnectionConfig, ProtocolVersion};
 
-use super::fault::Fault;
+use super::error::ConnectError;
 use super::health::Health;
-use super::line::Line;
 use super::manager;
 use super::node::Node;
+use super::shared::Connection;
 use super::target::Target;
 
 impl Node {
@@ -27,12 +27,12 @@ impl Node {
         &self,
         push: impl AsyncPushSender,
         health: Arc<Health>,
-    ) -> Result<Line, Fault> {
+    ) -> Result<Connection, ConnectError> {
         let Some(target) = self.source.target() else {
-            return Err(Fault::Broken);
+            return Err(ConnectError::Broken);
         };
         let config = AsyncConnectionConfig::new().set_push_sender(push);
         let parts = || (config.clone(), health.clone());
-        manager::line(target, parts, self.limits.connect_deadline).await
+        manager::connect(target, parts, self.limits.connect_deadline).await
     }
 }

@@ -7,13 +7,13 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::dial::dial;
-use super::fault::Fault;
+use super::error::ConnectError;
 use super::health::Health;
 use super::limits::Limits;
-use super::line::Line;
+use super::shared::Connection;
 use super::target::{Address, Target};
 
-/// Makes the lines of our own bb8 pool, and tells it which of them broke.
+/// Makes the connections of our own bb8 pool, and tells it which of them broke.
 ///
 /// Validity is one atomic read, so the pool tests at each checkout without a round trip.
 pub(crate) struct Manager {
@@ -33,81 +33,81 @@ impl Manager {
 }
 
 impl ManageConnection for Manager {
-    type Connection = Arc<Line>;
-    type Error = Fault;
+    type Connection = Arc<Connection>;
+    type Error = ConnectError;
 
-    async fn connect(&self) -> Result<Arc<Line>, Fault> {
+    async fn connect(&self) -> Result<Arc<Connection>, ConnectError> {
         let parts = || {
             let health = Arc::new(Health::new(self.supervisor.clone()));
             (AsyncConnectionConfig::new(), health)
         };
-        let line = line(&self.target, parts, self.deadline).await;
-        line.map(Arc::new)
+        let connection = connect(&self.target, parts, self.deadline).await;
+        connection.map(Arc::new)
     }
 
-    async fn is_valid(&self, line: &mut Arc<Line>) -> Result<(), Fault> {
-        if line.health().is_good() {
+    async fn is_valid(&self, connection: &mut Arc<Connection>) -> Result<(), ConnectError> {
+        if connection.health().is_good() {
             return Ok(());
         }
-        Err(Fault::Broken)
+        Err(ConnectError::Broken)
     }
 
-    fn has_broken(&self, line: &mut Arc<Line>) -> bool {
-        !line.health().is_good()
+    fn has_broken(&self, connection: &mut Arc<Connection>) -> bool {
+        !connection.health().is_good()
     }
 }
 
-/// Makes a line to `target`, and greets the server.
+/// Makes a connection to `target`, and greets the server.
 ///
 /// `parts` are what one dial is made with. A dial that is given up breaks its health, so no two
 /// may share one.
-pub(super) async fn line(
+pub(super) async fn connect(
     target: &Target,
     parts: impl Fn() -> (AsyncConnectionConfig, Arc<Health>),
     deadline: Duration,
-) -> Result<Line, Fault> {
+) -> Result<Connection, ConnectError> {
     let connecting = async {
         match target {
             Target::Fixed(address) => greet(address.clone(), parts()).await,
             Target::ClusterReplica(address) => {
-                let line = greet(address.clone(), parts()).await?;
-                read_only(&line).await.map(|()| line)
+                let connection = greet(address.clone(), parts()).await?;
+                read_only(&connection).await.map(|()| connection)
             }
-            Target::Master(sentinels) => sentinels.line(|address| greet(address, parts())).await,
+            Target::Master(sentinels) => sentinels.connect(|address| greet(address, parts())).await,
         }
     };
     match timeout(deadline, connecting).await {
-        Ok(line) => line,
+        Ok(connection) => connection,
         Err(_) => Err(too_late(target)),
     }
 }
 
-fn too_late(target: &Target) -> Fault {
+fn too_late(target: &Target) -> ConnectError {
     match target {
-        Target::Master(sentinels) if !sentinels.know_a_master() => sentinels.nobody(),
-        _ => Fault::TimedOut,
+        Target::Master(sentinels) if !sentinels.has_master() => sentinels.no_master(),
+        _ => ConnectError::TimedOut,
     }
 }
 
 async fn greet(
     address: Address,
     (config, health): (AsyncConnectionConfig, Arc<Health>),
-) -> Result<Line, Fault> {
+) -> Result<Connection, ConnectError> {
     // The deadlines are ours: the client's own end neither a queue nor a handshake.
     let config = config
         .set_connection_timeout(None)
         .set_response_timeout(None);
-    let line = dial(&address, config, health).await;
-    line.map_err(Fault::Redis)
+    let connection = dial(&address, config, health).await;
+    connection.map_err(ConnectError::Redis)
 }
 
 /// Tells a replica of a cluster to answer reads, and not to send them to its master.
-async fn read_only(line: &Line) -> Result<(), Fault> {
-    let mut connection = line.connection();
-    let answer = connection.send_packed_command(&cmd("READONLY")).await;
-    match answer.map_err(Fault::Redis)? {
+async fn read_only(connection: &Connection) -> Result<(), ConnectError> {
+    let mut multiplexed = connection.multiplexed();
+    let answer = multiplexed.send_packed_command(&cmd("READONLY")).await;
+    match answer.map_err(ConnectError::Redis)? {
         Value::Okay => Ok(()),
         // It would send on each read.
-        _ => Err(Fault::Broken),
+        _ => Err(ConnectError::Broken),
     }
 }

@@ -9,17 +9,17 @@ use tokio::time::Instant;
 
 use super::cooperate;
 use super::demoted::is_read_only;
-use super::fault::Fault;
+use super::error::ConnectError;
 use super::health::State;
+use super::host_port::HostPort;
 use super::limits::Limits;
-use super::line::Line;
-use super::place::Place;
+use super::shared::Connection;
 use super::source::Source;
 use super::target::{Address, Target};
 
-/// One server: its line in use, and what waits for it.
+/// One server: its connection in use, and what waits for it.
 ///
-/// The line is a clone out of the pool, held here so that a command costs no checkout. The
+/// The connection is a clone out of the pool, held here so that a command costs no checkout. The
 /// supervisor takes a new one out when it broke.
 pub(crate) struct Node {
     pub(super) location: Arc<str>,
@@ -27,9 +27,9 @@ pub(crate) struct Node {
     pub(super) in_flight: AtomicUsize,
     pub(super) supervisor: Arc<Notify>,
     pub(super) source: Source,
-    line: ArcSwapOption<Line>,
-    lines: AtomicU64,
-    /// The line is not good and the last dial failed or hangs: there is nothing to wait for.
+    connection: ArcSwapOption<Connection>,
+    connections: AtomicU64,
+    /// The connection is not good and the last dial failed or hangs: there is nothing to wait for.
     down: AtomicBool,
     /// Nobody dials any more.
     ended: AtomicBool,
@@ -40,7 +40,7 @@ pub(crate) struct Node {
 /// What a node of a cluster has besides.
 struct Peer {
     host: String,
-    /// Told when the line is lost.
+    /// Told when the connection is lost.
     alarm: Arc<Notify>,
 }
 
@@ -57,8 +57,8 @@ impl Node {
             in_flight: AtomicUsize::new(0),
             supervisor,
             source,
-            line: ArcSwapOption::empty(),
-            lines: AtomicU64::new(0),
+            connection: ArcSwapOption::empty(),
+            connections: AtomicU64::new(0),
             down: AtomicBool::new(true),
             ended: AtomicBool::new(false),
             changed: Notify::new(),
@@ -66,14 +66,14 @@ impl Node {
         }
     }
 
-    /// The node at `place`, where one logs in as in `template`.
+    /// The node at `host_port`, where one logs in as in `template`.
     pub(crate) fn at(
-        place: &Place,
+        host_port: &HostPort,
         template: &Address,
         limits: Limits,
         to: fn(Address) -> Target,
     ) -> Self {
-        let Place { host, port } = place;
+        let HostPort { host, port } = host_port;
         let address = Address {
             info: (template.info.clone()).set_addr(ConnectionAddr::Tcp(host.clone(), *port)),
             tls: template.tls.clone(),
@@ -85,14 +85,14 @@ impl Node {
             None => "redis",
         };
         Self::new(
-            format!("{scheme}://{place}").into(),
+            format!("{scheme}://{host_port}").into(),
             limits,
             source,
             supervisor,
         )
     }
 
-    /// The same node, dialed in the background: operations wait for its first line until a dial
+    /// The same node, dialed in the background: operations wait for its first connection until a dial
     /// fails.
     pub(crate) fn in_background(mut self) -> Self {
         self.down = AtomicBool::new(false);
@@ -111,28 +111,28 @@ impl Node {
         self.peer.as_ref().map_or("", |peer| &peer.host)
     }
 
-    /// Whether there is a line that works, as far as is known.
+    /// Whether there is a connection that works, as far as is known.
     pub(crate) fn is_up(&self) -> bool {
-        self.good_line().is_some()
+        self.good_connection().is_some()
     }
 
-    /// How many lines there were. Where it is the same before and after an operation, the answer came
-    /// on that line.
-    pub(crate) fn lines(&self) -> u64 {
-        self.lines.load(Ordering::Acquire)
+    /// How many connections there were. Where it is the same before and after an operation, the answer came
+    /// on that connection.
+    pub(crate) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Acquire)
     }
 
-    /// [`is_up`](Self::is_up), after waiting for the first line.
+    /// [`is_up`](Self::is_up), after waiting for the first connection.
     pub(crate) async fn is_up_by(&self, deadline: Instant) -> bool {
-        self.next_line("connect", deadline).await.is_ok()
+        self.next_connection("connect", deadline).await.is_ok()
     }
 
-    /// Whether there was a line, and there is none that works.
-    pub(super) fn has_lost_its_line(&self) -> bool {
-        self.line.load().is_some() && !self.is_up()
+    /// Whether there was a connection, and there is none that works.
+    pub(super) fn has_lost_its_connection(&self) -> bool {
+        self.connection.load().is_some() && !self.is_up()
     }
 
-    /// Tells the cluster that the line is lost, or that there is none to be had.
+    /// Tells the cluster that the connection is lost, or that there is none to be had.
     pub(super) fn raise_alarm(&self) {
         if let Some(peer) = &self.peer {
             peer.alarm.notify_one();
@@ -147,43 +147,47 @@ impl Node {
         &self.limits
     }
 
-    /// The next good line, when there is none now.
+    /// The next good connection, when there is none now.
     ///
     /// Where the last was dropped just now it waits for the next, which mostly takes a
     /// millisecond; where the server does not answer it fails at once.
-    pub(super) async fn next_line(
+    pub(super) async fn next_connection(
         &self,
         operation: &'static str,
         deadline: Instant,
-    ) -> Result<Arc<Line>> {
+    ) -> Result<Arc<Connection>> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if let Some(line) = self.good_line() {
-                return Ok(line);
+            if let Some(connection) = self.good_connection() {
+                return Ok(connection);
             }
             if self.ended.load(Ordering::Acquire) {
                 return cooperate(Err(self.runtime_ended(operation))).await;
             }
             if self.is_down() || tokio::time::timeout_at(deadline, changed).await.is_err() {
-                return cooperate(Err(self.no_line(operation))).await;
+                return cooperate(Err(self.no_connection(operation))).await;
             }
         }
     }
 
-    /// The line, if it is good.
-    pub(super) fn good_line(&self) -> Option<Arc<Line>> {
-        self.line.load_full().filter(|line| line.health().is_good())
+    /// The connection, if it is good.
+    pub(super) fn good_connection(&self) -> Option<Arc<Connection>> {
+        self.connection
+            .load_full()
+            .filter(|connection| connection.health().is_good())
     }
 
     fn is_down(&self) -> bool {
-        let line = self.line.load();
-        let state = line.as_deref().map(|line| line.health().state());
+        let connection = self.connection.load();
+        let state = connection
+            .as_deref()
+            .map(|connection| connection.health().state());
         self.down.load(Ordering::Acquire) || state == Some(State::Hung)
     }
 
-    fn no_line(&self, operation: &'static str) -> Error {
+    fn no_connection(&self, operation: &'static str) -> Error {
         metrics::counter!("larder_redis_fast_failures_total", "server" => self.location.clone())
             .increment(1);
         Error::new(
@@ -214,12 +218,12 @@ impl Node {
         answers.iter().any(is_read_only) && matches!(self.source.target(), Some(Target::Master(_)))
     }
 
-    /// Takes a line out of the source, and puts it in the place of the one that broke.
+    /// Takes a connection out of the source, and puts it in the place of the one that broke.
     ///
     /// The old one is closed first, at both ends: what waits in it must not run after what the new
     /// one sends.
-    pub(crate) async fn replace_line(&self) -> Result<(), Fault> {
-        let broken = self.line.load_full();
+    pub(crate) async fn replace_connection(&self) -> Result<(), ConnectError> {
+        let broken = self.connection.load_full();
         if let Some(broken) = &broken {
             if broken.health().state() == State::Hung {
                 self.set_down(true);
@@ -227,16 +231,16 @@ impl Node {
             broken.close().await;
         }
         let deadline = self.limits.connect_deadline;
-        let line = self.source.line(deadline, &self.supervisor).await?;
+        let connection = self.source.connect(deadline, &self.supervisor).await?;
         if let Some(broken) = &broken
-            && !line.succeed(broken, deadline).await
+            && !connection.take_over(broken, deadline).await
         {
             // Served by now, what is written might be undone by what is held there.
-            return Err(Fault::Broken);
+            return Err(ConnectError::Broken);
         }
         // Counted first: who has an answer that came on it sees that it is another.
-        self.lines.fetch_add(1, Ordering::AcqRel);
-        self.line.store(Some(line));
+        self.connections.fetch_add(1, Ordering::AcqRel);
+        self.connection.store(Some(connection));
         self.set_down(false);
         Ok(())
     }
@@ -245,8 +249,8 @@ impl Node {
     /// connection with it.
     pub(super) fn end(&self) {
         self.ended.store(true, Ordering::Release);
-        if let Some(line) = self.line.load().as_deref() {
-            line.health().dropped();
+        if let Some(connection) = self.connection.load().as_deref() {
+            connection.health().dropped();
         }
         self.changed.notify_waiters();
     }

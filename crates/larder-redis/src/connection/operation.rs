@@ -13,13 +13,13 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::time::{Instant, timeout_at};
 
 use super::demoted::ran_nothing;
-use super::line::Line;
-use super::member::Member;
 use super::node::Node;
 use super::repeat::{Repeat, after_lost_run};
 use super::replicas::{Access, Replicas};
+use super::shared::Connection;
+use super::supervised::SupervisedNode;
 use crate::classify;
-use crate::route::again;
+use crate::route::copy_error;
 
 /// What is sent in one go.
 #[derive(Clone, Copy)]
@@ -31,11 +31,11 @@ enum Request<'a> {
 }
 
 impl Request<'_> {
-    async fn send(self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
+    async fn send(self, multiplexed: &mut MultiplexedConnection) -> RedisResult<Value> {
         match self {
-            Self::One(command) => connection.send_packed_command(command).await,
+            Self::One(command) => multiplexed.send_packed_command(command).await,
             Self::Many(pipeline) => {
-                let answers = connection.send_packed_commands(pipeline, 0, pipeline.len());
+                let answers = multiplexed.send_packed_commands(pipeline, 0, pipeline.len());
                 // Boxed, so that the future of a single command is a small one.
                 Box::pin(answers).await.map(Value::Array)
             }
@@ -65,7 +65,7 @@ pub(crate) struct Operation<'a> {
 /// replaced meanwhile it is kept alive.
 enum Held<'a> {
     Borrowed(&'a Node),
-    Shared(Arc<Member>),
+    Shared(Arc<SupervisedNode>),
 }
 
 impl Deref for Held<'_> {
@@ -74,7 +74,7 @@ impl Deref for Held<'_> {
     fn deref(&self) -> &Node {
         match self {
             Self::Borrowed(node) => node,
-            Self::Shared(member) => member,
+            Self::Shared(node) => node,
         }
     }
 }
@@ -100,8 +100,8 @@ impl Node {
     }
 }
 
-impl Member {
-    /// Begins an operation that may outlive the member's place in its cluster.
+impl SupervisedNode {
+    /// Begins an operation that may outlive the node's place in its cluster.
     pub(crate) fn begin_until(
         self: &Arc<Self>,
         name: &'static str,
@@ -249,7 +249,7 @@ impl<'a> Operation<'a> {
             let ran =
                 |answer: &&mut Result<Value>| !matches!(answer, Err(_) | Ok(Value::ServerError(_)));
             for answer in answers.iter_mut().filter(ran) {
-                *answer = Err(again(&error));
+                *answer = Err(copy_error(&error));
             }
         }
         answers
@@ -262,17 +262,17 @@ impl<'a> Operation<'a> {
         };
         let (mut lost, mut was_demoted) = (None, false);
         loop {
-            let line = match self.node.good_line() {
-                Some(line) => line,
-                None => match Box::pin(self.node.next_line(self.name, self.deadline)).await {
-                    Ok(line) => line,
+            let connection = match self.node.good_connection() {
+                Some(connection) => connection,
+                None => match Box::pin(self.node.next_connection(self.name, self.deadline)).await {
+                    Ok(connection) => connection,
                     // What was sent before may still have run.
                     Err(error) => return Err(lost.map_or(error, |lost| self.lost(lost))),
                 },
             };
-            match self.attempt(&line, request).await {
+            match self.attempt(&connection, request).await {
                 Ok(value) if self.node.is_demoted_by(request.answers(&value)) => {
-                    line.health().dropped();
+                    connection.health().dropped();
                     // Where nothing ran this is no repetition; but not even that goes on for ever.
                     let ran_nothing = ran_nothing(request.answers(&value));
                     let is_second = std::mem::replace(&mut was_demoted, true);
@@ -294,13 +294,13 @@ impl<'a> Operation<'a> {
         }
     }
 
-    async fn attempt(&self, line: &Line, request: Request<'_>) -> Result<Value, Lost> {
-        let mut connection = line.connection();
-        let wait = line.health().wait();
-        let mut answer = pin!(request.send(&mut connection));
+    async fn attempt(&self, connection: &Connection, request: Request<'_>) -> Result<Value, Lost> {
+        let mut multiplexed = connection.multiplexed();
+        let wait = connection.health().wait();
+        let mut answer = pin!(request.send(&mut multiplexed));
         let answer = poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending if line.health().is_still_good() => Poll::Pending,
+            Poll::Pending if connection.health().is_still_good() => Poll::Pending,
             // Nobody may be left to answer, or to say that nobody is.
             Poll::Pending => Poll::Ready(None),
         });
@@ -359,5 +359,5 @@ fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<
         Ok(_) => classify::unexpected(name),
         Err(error) => error,
     };
-    (0..items).map(|_| Err(again(&error))).collect()
+    (0..items).map(|_| Err(copy_error(&error))).collect()
 }

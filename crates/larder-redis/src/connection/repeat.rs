@@ -47,7 +47,7 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
-    use crate::route::again;
+    use crate::route::copy_error;
 
     fn answer(line: &str) -> Value {
         ::redis::parse_redis_value(format!("{line}\r\n").as_bytes()).unwrap()
@@ -79,7 +79,7 @@ mod tests {
                     other => panic!("{other:?}"),
                 },
             );
-            for outcome in [Ok(answer(line)), Err(again(&refusal))] {
+            for outcome in [Ok(answer(line)), Err(copy_error(&refusal))] {
                 let error = after_lost_run("run", outcome).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{line}");
                 // Why it was refused is still to be found.

@@ -8,14 +8,14 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::fault::Fault;
+use super::error::ConnectError;
 use super::health::Health;
 use super::limits::Limits;
-use super::line::Line;
 use super::manager::Manager;
+use super::shared::Connection;
 use super::target::Target;
 
-/// Where the lines of a server come from.
+/// Where the connections of a server come from.
 pub(crate) enum Source {
     /// A pool of ours.
     Own(Own),
@@ -46,7 +46,7 @@ impl Source {
         })
     }
 
-    /// Where the lines lead, where it is us who dial.
+    /// Where the connections lead, where it is us who dial.
     pub(super) fn target(&self) -> Option<&Target> {
         match self {
             Self::Own(own) => Some(&own.target),
@@ -54,18 +54,18 @@ impl Source {
         }
     }
 
-    /// A line that works, as far as is known: the last that was given has broken.
-    pub(crate) async fn line(
+    /// A connection that works, as far as is known: the last that was given has broken.
+    pub(crate) async fn connect(
         &self,
         deadline: Duration,
         supervisor: &Arc<Notify>,
-    ) -> Result<Arc<Line>, Fault> {
+    ) -> Result<Arc<Connection>, ConnectError> {
         match self {
-            Self::Own(own) => own.line().await,
+            Self::Own(own) => own.connect().await,
             Self::Lent(pool) => {
-                let connection = lent(pool, deadline).await?;
+                let multiplexed = lent(pool, deadline).await?;
                 let health = Arc::new(Health::new(supervisor.clone()));
-                Ok(Arc::new(Line::lent(connection, health)))
+                Ok(Arc::new(Connection::lent(multiplexed, health)))
             }
         }
     }
@@ -78,21 +78,21 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    async fn line(&self) -> Result<Arc<Line>, Fault> {
-        let line = self.check_out().await?;
-        Ok(line.clone())
+    async fn connect(&self) -> Result<Arc<Connection>, ConnectError> {
+        let connection = self.check_out().await?;
+        Ok(connection.clone())
     }
 
-    async fn check_out(&self) -> Result<PooledConnection<'_, Manager>, Fault> {
+    async fn check_out(&self) -> Result<PooledConnection<'_, Manager>, ConnectError> {
         self.failures.forget();
         // bb8 tells nobody who waits that the dial failed; its error sink does.
         tokio::select! {
             biased;
-            line = self.pool.get() => line.map_err(|error| match error {
-                RunError::User(fault) => fault,
-                RunError::TimedOut => Fault::TimedOut,
+            connection = self.pool.get() => connection.map_err(|error| match error {
+                RunError::User(error) => error,
+                RunError::TimedOut => ConnectError::TimedOut,
             }),
-            fault = self.failures.next() => Err(fault),
+            error = self.failures.next() => Err(error),
         }
     }
 }
@@ -104,25 +104,25 @@ impl Own {
 async fn lent(
     pool: &Pool<RedisConnectionManager>,
     deadline: Duration,
-) -> Result<MultiplexedConnection, Fault> {
+) -> Result<MultiplexedConnection, ConnectError> {
     let found = timeout(deadline / 2, async {
-        let connection = pool.get().await.ok()?.clone();
-        answers(connection).await
+        let multiplexed = pool.get().await.ok()?.clone();
+        answers(multiplexed).await
     });
-    if let Ok(Some(connection)) = found.await {
-        return Ok(connection);
+    if let Ok(Some(multiplexed)) = found.await {
+        return Ok(multiplexed);
     }
     match timeout(deadline, pool.dedicated_connection()).await {
-        Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(Fault::Redis(error)),
-        Err(_) => Err(Fault::TimedOut),
+        Ok(Ok(multiplexed)) => Ok(multiplexed),
+        Ok(Err(error)) => Err(ConnectError::Redis(error)),
+        Err(_) => Err(ConnectError::TimedOut),
     }
 }
 
-async fn answers(mut connection: MultiplexedConnection) -> Option<MultiplexedConnection> {
+async fn answers(mut multiplexed: MultiplexedConnection) -> Option<MultiplexedConnection> {
     let ping = ::redis::cmd("PING");
-    let answer = connection.send_packed_command(&ping).await;
-    answer.ok().map(|_| connection)
+    let answer = multiplexed.send_packed_command(&ping).await;
+    answer.ok().map(|_| multiplexed)
 }
 
 /// Why the pool's last dial failed.
@@ -131,8 +131,8 @@ struct Failures(Arc<Failed>);
 
 #[derive(Debug, Default)]
 struct Failed {
-    last: Mutex<Option<Fault>>,
-    told: Notify,
+    last: Mutex<Option<ConnectError>>,
+    failed: Notify,
 }
 
 impl Failures {
@@ -140,27 +140,27 @@ impl Failures {
         *self.0.last.lock() = None;
     }
 
-    async fn next(&self) -> Fault {
+    async fn next(&self) -> ConnectError {
         loop {
-            let told = self.0.told.notified();
-            if let Some(fault) = self.0.last.lock().take() {
-                return fault;
+            let failed = self.0.failed.notified();
+            if let Some(error) = self.0.last.lock().take() {
+                return error;
             }
-            told.await;
+            failed.await;
         }
     }
 }
 
-impl ErrorSink<Fault> for Failures {
-    fn sink(&self, fault: Fault) {
+impl ErrorSink<ConnectError> for Failures {
+    fn sink(&self, error: ConnectError) {
         // That a checkout met a broken connection is no failure: the next thing is a dial.
-        if !matches!(fault, Fault::Broken) {
-            *self.0.last.lock() = Some(fault);
-            self.0.told.notify_one();
+        if !matches!(error, ConnectError::Broken) {
+            *self.0.last.lock() = Some(error);
+            self.0.failed.notify_one();
         }
     }
 
-    fn boxed_clone(&self) -> Box<dyn ErrorSink<Fault>> {
+    fn boxed_clone(&self) -> Box<dyn ErrorSink<ConnectError>> {
         Box::new(self.clone())
     }
 }

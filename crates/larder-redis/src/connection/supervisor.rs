@@ -3,11 +3,11 @@ use std::sync::Arc;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use super::fault::Fault;
+use super::backoff::Backoff;
+use super::error::ConnectError;
 use super::node::Node;
-use super::pace::Pace;
 
-/// The task that replaces the line of a node when it broke. It ends when this is dropped.
+/// The task that replaces the connection of a node when it broke. It ends when this is dropped.
 pub(crate) struct Supervisor(AbortHandle);
 
 impl Supervisor {
@@ -38,19 +38,19 @@ impl Drop for Ended {
 }
 
 async fn supervise(node: Arc<Node>) {
-    let mut pace = Pace::new();
+    let mut backoff = Backoff::new();
     loop {
         node.supervisor.notified().await;
         probe(&node).await;
-        if node.has_lost_its_line() {
+        if node.has_lost_its_connection() {
             node.raise_alarm();
         }
         let mut outage = false;
-        while node.good_line().is_none() {
-            pace.admit().await;
+        while node.good_connection().is_none() {
+            backoff.admit().await;
             match dial(&node).await {
                 Ok(()) => {
-                    pace.succeeded();
+                    backoff.succeeded();
                     metrics::counter!(
                         "larder_redis_connections_replaced_total",
                         "server" => node.location.clone()
@@ -60,41 +60,41 @@ async fn supervise(node: Arc<Node>) {
                         tracing::info!(server = %node.location, "connected again");
                     }
                 }
-                Err(fault) => {
+                Err(error) => {
                     node.set_down(true);
                     if !std::mem::replace(&mut outage, true) {
-                        tracing::warn!(server = %node.location, %fault, "no connection");
+                        tracing::warn!(server = %node.location, %error, "no connection");
                         node.raise_alarm();
                     }
-                    pace.back_off().await;
+                    backoff.back_off().await;
                 }
             }
         }
     }
 }
 
-/// Asks the line for an answer for as long as it is suspect.
+/// Asks the connection for an answer for as long as it is suspect.
 async fn probe(node: &Node) {
-    while let Some(line) = node.good_line()
-        && line.health().is_suspect()
+    while let Some(connection) = node.good_connection()
+        && connection.health().is_suspect()
     {
         tokio::select! {
-            () = line.probe(node.limits.deadline) => {}
+            () = connection.probe(node.limits.deadline) => {}
             // It broke meanwhile, or was heard of and fell silent again.
             () = node.supervisor.notified() => {}
         }
     }
 }
 
-/// Dials a line. Those who wait for it are sent away when it takes longer than they may wait.
-async fn dial(node: &Node) -> Result<(), Fault> {
-    let line = node.replace_line();
-    tokio::pin!(line);
+/// Dials a connection. Those who wait for it are sent away when it takes longer than they may wait.
+async fn dial(node: &Node) -> Result<(), ConnectError> {
+    let connection = node.replace_connection();
+    tokio::pin!(connection);
     tokio::select! {
         biased;
-        done = &mut line => return done,
+        done = &mut connection => return done,
         () = sleep(node.limits.deadline) => {}
     }
     node.set_down(true);
-    line.await
+    connection.await
 }

@@ -12,7 +12,7 @@ pub(crate) struct Address {
     pub(crate) tls: Option<Tls>,
 }
 
-/// Where the lines of a node lead.
+/// Where the connections of a node lead.
 #[derive(Clone)]
 pub(crate) enum Target {
     /// To one server, whatever becomes of it.

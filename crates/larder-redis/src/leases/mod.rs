@@ -42,8 +42,10 @@ impl RedisStore {
 
     /// The command that tells followers.
     fn tells_with(&self) -> &'static str {
-        let switchboard = self.switchboard.as_ref();
-        switchboard.map_or("PUBLISH", |switchboard| switchboard.publishes_with(true))
+        let subscriptions = self.subscriptions.as_ref();
+        subscriptions.map_or("PUBLISH", |subscriptions| {
+            subscriptions.publishes_with(true)
+        })
     }
 
     fn invalidation(&self, key: &Key) -> Cmd {

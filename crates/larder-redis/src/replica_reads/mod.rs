@@ -1,7 +1,7 @@
 //! Reads from replicas, no staler than the application allows.
 //!
 //! 1. How far a replica is behind is measured: the master is asked how many bytes it has written for
-//!    its replicas, and each replica how many of them it has carried out ([`standing`]). One that has
+//!    its replicas, and each replica how many of them it has carried out ([`replication_info`]). One that has
 //!    all that the master had at a moment is fresh as of that moment ([`history`]).
 //! 2. A read goes to a replica whose moment is no longer ago than is allowed, and later than the last
 //!    write of this store to the key ([`written`]). Else it goes to the master. What was measured
@@ -15,7 +15,7 @@ mod many;
 mod masters;
 mod reader;
 mod replica;
-mod standing;
+mod replication_info;
 mod watcher;
 mod writing;
 mod written;
@@ -31,7 +31,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::cluster::slot_of;
-use crate::connection::{Address, Member};
+use crate::connection::{Address, SupervisedNode};
 use crate::route::Route;
 use masters::Masters;
 use reader::Reader;
@@ -63,7 +63,7 @@ struct Shared {
 
 /// A master's.
 struct Replicas {
-    master: Arc<Member>,
+    master: Arc<SupervisedNode>,
     all: Vec<Arc<Replica>>,
 }
 
@@ -92,7 +92,7 @@ impl ReplicaReads {
             )
         })?;
         let shared = Arc::new(Shared {
-            masters: Masters::of(route),
+            masters: Masters::new(route),
             replicas: ArcSwap::default(),
             written: Written::new(),
             max_staleness,
@@ -145,7 +145,7 @@ impl Shared {
 }
 
 /// What a master goes by in [`Shared::replicas`], for as long as it lives.
-fn address_of(master: &Arc<Member>) -> usize {
+fn address_of(master: &Arc<SupervisedNode>) -> usize {
     Arc::as_ptr(master).addr()
 }
 

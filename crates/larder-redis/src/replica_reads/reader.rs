@@ -15,19 +15,22 @@ pub(super) enum Misses {
     AreTheMasters,
 }
 
-/// A replica that may be read, on the line on which that was found.
+/// A replica that may be read, on the connection on which that was found.
 pub(super) struct Reader {
     replica: Arc<Replica>,
-    line: u64,
+    connection: u64,
 }
 
 impl Reader {
-    pub(super) fn new(replica: Arc<Replica>, line: u64) -> Self {
-        Self { replica, line }
+    pub(super) fn new(replica: Arc<Replica>, connection: u64) -> Self {
+        Self {
+            replica,
+            connection,
+        }
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.replica, &other.replica) && self.line == other.line
+        Arc::ptr_eq(&self.replica, &other.replica) && self.connection == other.connection
     }
 
     /// Sends a read; nothing where there is no good answer.
@@ -41,7 +44,7 @@ impl Reader {
         name: &'static str,
         commands: &Pipeline,
     ) -> Vec<Option<Value>> {
-        let answers = match self.replica.member.begin(name) {
+        let answers = match self.replica.node.begin(name) {
             Ok(operation) => operation.send_all(commands, Repeat::Never).await,
             // Too many are in flight to it.
             Err(_) => Vec::new(),
@@ -52,9 +55,9 @@ impl Reader {
         answers
     }
 
-    /// Never again: on the next line nothing is known of who answers.
+    /// Never again: on the next connection nothing is known of who answers.
     async fn send(&self, name: &'static str, command: &Cmd) -> Result<Value> {
-        let operation = self.replica.member.begin(name)?;
+        let operation = self.replica.node.begin(name)?;
         operation.send(command, Repeat::Never).await
     }
 
@@ -65,13 +68,13 @@ impl Reader {
         match answer {
             Ok(answer)
                 if !matches!(answer, Value::ServerError(_))
-                    && replica.is_as_found_on(self.line) =>
+                    && replica.is_as_found_on(self.connection) =>
             {
                 let is_miss = matches!(answer, Value::Nil | Value::Int(-2));
                 (!is_miss || replica.misses == Misses::AreMisses).then_some(answer)
             }
             _ => {
-                let server = replica.member.location().to_owned();
+                let server = replica.node.location().to_owned();
                 metrics::counter!("larder_redis_replica_fallbacks_total", "server" => server)
                     .increment(1);
                 None

@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::{Instant, sleep};
 
-use super::place::invalid;
+use super::position::invalid;
 use crate::classify;
-use crate::connection::{Member, Repeat};
+use crate::connection::{Repeat, SupervisedNode};
 use crate::reply::text;
 use crate::route::Route;
 
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// cluster for its slots: what this store knows of them may be old, and a node may know of a move
 /// that the others have not heard of yet.
 pub(super) struct Servers {
-    pub(super) masters: Vec<Arc<Member>>,
+    pub(super) masters: Vec<Arc<SupervisedNode>>,
     /// It is another one after a restart, a failover, or a move of a slot, also of one there and
     /// back.
     pub(super) fingerprint: u64,
@@ -89,14 +89,14 @@ impl Servers {
     }
 }
 
-async fn ask_one(server: &Member) -> Result<String> {
+async fn ask_one(server: &SupervisedNode) -> Result<String> {
     let mut asking = Pipeline::with_capacity(1);
     asking.cmd("INFO").arg("server");
     let mut answers = send(server, &asking).await?.into_iter();
     run_id(&read(answers.next(), "+info")?)
 }
 
-async fn ask_node(node: &Member) -> Result<(String, Myself)> {
+async fn ask_node(node: &SupervisedNode) -> Result<(String, Myself)> {
     let mut asking = Pipeline::with_capacity(2);
     asking.cmd("INFO").arg("server");
     asking.cmd("CLUSTER").arg("NODES");
@@ -107,7 +107,7 @@ async fn ask_node(node: &Member) -> Result<(String, Myself)> {
     Ok((run_id, myself))
 }
 
-async fn send(server: &Member, asking: &Pipeline) -> Result<Vec<Value>> {
+async fn send(server: &SupervisedNode, asking: &Pipeline) -> Result<Vec<Value>> {
     let operation = server.begin("scan")?;
     let answers = operation.send_all(asking, Repeat::Safe).await;
     answers.into_iter().collect()

@@ -8,8 +8,8 @@
 //! Between the moment that a replica takes writes and the moment that the sentinels say so there may
 //! be two seconds. So one that they announce to have selected is tried from then on.
 
-mod council;
-mod opinion;
+mod reply;
+mod state;
 mod watcher;
 
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use ::redis::{ConnectionAddr, Value, cmd};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use super::fault::Fault;
-use super::line::Line;
-use super::place::Place;
+use super::error::ConnectError;
+use super::host_port::HostPort;
+use super::shared::Connection;
 use super::target::Address;
-use council::Council;
+use state::SentinelState;
 
 /// How long a server that is to be the master, and is not yet, is left alone.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// The sentinels of one master.
 pub(crate) struct Sentinels {
-    council: Arc<Council>,
+    state: Arc<SentinelState>,
     /// The master, but for its host and port.
     master: Address,
     watchers: Vec<AbortHandle>,
@@ -44,58 +44,58 @@ impl Sentinels {
         master: Address,
         deadline: Duration,
     ) -> Self {
-        let council = Arc::new(Council::new(name, sentinels.len()));
+        let state = Arc::new(SentinelState::new(name, sentinels.len()));
         let watchers = sentinels
             .into_iter()
             .enumerate()
             .map(|(at, sentinel)| {
-                let watching = watcher::watch(council.clone(), at, sentinel, deadline);
+                let watching = watcher::watch(state.clone(), at, sentinel, deadline);
                 tokio::spawn(watching).abort_handle()
             })
             .collect();
         Self {
-            council,
+            state,
             master,
             watchers,
         }
     }
 
-    /// A line to the master, by way of `dial`, which is begun anew when the master changes.
-    pub(crate) async fn line<D, F>(&self, dial: D) -> Result<Line, Fault>
+    /// A connection to the master, by way of `dial`, which is begun anew when the master changes.
+    pub(crate) async fn connect<D, F>(&self, dial: D) -> Result<Connection, ConnectError>
     where
         D: Fn(Address) -> F,
-        F: Future<Output = Result<Line, Fault>>,
+        F: Future<Output = Result<Connection, ConnectError>>,
     {
-        let mut elected = self.council.follow();
+        let mut elected = self.state.follow();
         loop {
-            let place = elected.borrow_and_update().clone();
-            let Some(Place { host, port }) = place else {
+            let host_port = elected.borrow_and_update().clone();
+            let Some(HostPort { host, port }) = host_port else {
                 if elected.changed().await.is_err() {
-                    return Err(self.nobody());
+                    return Err(self.no_master());
                 }
                 continue;
             };
             let mut address = self.master.clone();
             address.info = address.info.set_addr(ConnectionAddr::Tcp(host, port));
             let dialed = async {
-                let line = dial(address).await?;
-                check_role(&line).await?;
-                Ok(line)
+                let connection = dial(address).await?;
+                check_role(&connection).await?;
+                Ok(connection)
             };
-            let line = tokio::select! {
+            let connection = tokio::select! {
                 biased;
-                line = dialed => line,
+                connection = dialed => connection,
                 _ = elected.changed() => continue,
             };
-            match line {
+            match connection {
                 // A failover is under way.
-                Err(Fault::NoMaster) => sleep(PAUSE).await,
-                Err(fault) => return Err(fault),
-                Ok(line) => {
-                    self.council.serve(line.health());
-                    // One that was elected in between has not ended this line.
+                Err(ConnectError::NoMaster) => sleep(PAUSE).await,
+                Err(error) => return Err(error),
+                Ok(connection) => {
+                    self.state.close_on_failover(connection.health());
+                    // One that was elected in between has not ended this connection.
                     if !elected.has_changed().unwrap_or(false) {
-                        return Ok(line);
+                        return Ok(connection);
                     }
                 }
             }
@@ -108,13 +108,13 @@ impl Sentinels {
     }
 
     /// Why there is no master, as far as the sentinels say.
-    pub(crate) fn nobody(&self) -> Fault {
-        self.council.nobody()
+    pub(crate) fn no_master(&self) -> ConnectError {
+        self.state.no_master()
     }
 
     /// Whether a sentinel has said where the master is.
-    pub(crate) fn know_a_master(&self) -> bool {
-        self.council.follow().borrow().is_some()
+    pub(crate) fn has_master(&self) -> bool {
+        self.state.follow().borrow().is_some()
     }
 }
 
@@ -127,13 +127,13 @@ impl Drop for Sentinels {
 }
 
 /// Refuses a server that is no master: the sentinels may be ahead of it, or behind.
-async fn check_role(line: &Line) -> Result<(), Fault> {
-    let mut connection = line.connection();
+async fn check_role(connection: &Connection) -> Result<(), ConnectError> {
+    let mut multiplexed = connection.multiplexed();
     let role = cmd("ROLE");
-    let answer = connection.send_packed_command(&role).await;
-    match answer.map_err(Fault::Redis)? {
+    let answer = multiplexed.send_packed_command(&role).await;
+    match answer.map_err(ConnectError::Redis)? {
         Value::Array(fields) if fields.first() != Some(&Value::BulkString(b"master".to_vec())) => {
-            Err(Fault::NoMaster)
+            Err(ConnectError::NoMaster)
         }
         // A user who may not ask is told by READONLY.
         _ => Ok(()),

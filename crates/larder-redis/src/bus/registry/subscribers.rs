@@ -4,18 +4,18 @@ use std::sync::Arc;
 use larder_store::{Error, ErrorKind, Refusal, Result};
 
 use super::state::{Entry, State, Status};
-use super::{Hub, LinkId};
-use crate::bus::ear::{Ear, Sink};
+use super::{LinkId, SubscriptionRegistry};
 use crate::bus::subject::Subject;
-use crate::route::again;
+use crate::bus::subscriber::{Sink, Subscriber};
+use crate::route::copy_error;
 
-impl Hub {
-    /// Begins to listen. The ear is confirmed later, unless others listen to the same already.
+impl SubscriptionRegistry {
+    /// Begins to listen. The subscriber is confirmed later, unless others listen to the same already.
     pub(in crate::bus) fn add(
         &self,
         subjects: Vec<(Subject, LinkId)>,
         sink: Sink,
-    ) -> Result<Arc<Ear>> {
+    ) -> Result<Arc<Subscriber>> {
         let mut state = self.state.lock();
         if state.has_ended {
             return Err(self.ended());
@@ -25,13 +25,13 @@ impl Hub {
         }
         for (_, link) in &subjects {
             if let Some(down) = state.links.get(link).and_then(|link| link.down.as_ref()) {
-                return Err(again(down));
+                return Err(copy_error(down));
             }
         }
         state.held += subjects.len();
         state.last_number += 1;
         let texts = subjects.iter().map(|(subject, _)| subject.text().into());
-        let ear = Arc::new(Ear::new(state.last_number, texts.collect(), sink));
+        let subscriber = Arc::new(Subscriber::new(state.last_number, texts.collect(), sink));
         let State {
             subjects: entries,
             links,
@@ -45,19 +45,21 @@ impl Hub {
                     subject: Arc::new(subject),
                     link,
                     status: Status::Off,
-                    ears: BTreeMap::new(),
+                    subscribers: BTreeMap::new(),
                 }
             });
-            entry.ears.insert(ear.number, ear.clone());
+            entry
+                .subscribers
+                .insert(subscriber.number, subscriber.clone());
             if entry.status != Status::On {
-                ear.lost_one();
+                subscriber.unconfirm_one();
                 links.entry(entry.link).or_default().change(text);
             }
         }
-        if ear.hears() {
-            ear.is_complete();
+        if subscriber.is_active() {
+            subscriber.on_confirmed();
         }
-        Ok(ear)
+        Ok(subscriber)
     }
 
     /// Ends to listen.
@@ -65,7 +67,7 @@ impl Hub {
         let mut gone = Vec::new();
         let mut state = self.state.lock();
         for text in texts {
-            gone.extend(state.take_ear(text, number));
+            gone.extend(state.take_subscriber(text, number));
         }
         // Its mailbox may wake somebody: not under the lock.
         drop(state);
@@ -80,8 +82,11 @@ impl Hub {
         state.links.clear();
         state.held = 0;
         drop(state);
-        for ear in subjects.values().flat_map(|entry| entry.ears.values()) {
-            ear.refuse(self.ended());
+        for subscriber in subjects
+            .values()
+            .flat_map(|entry| entry.subscribers.values())
+        {
+            subscriber.refuse(self.ended());
         }
     }
 

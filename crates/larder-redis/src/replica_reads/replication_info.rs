@@ -2,17 +2,17 @@ use std::collections::HashMap;
 
 use ::redis::{Cmd, Value};
 
-use crate::connection::Place;
+use crate::connection::HostPort;
 use crate::reply::text;
 
 /// Where a server stands in the replication, as it says itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum ReplicationInfo {
     Master {
         /// How many bytes it has written for its replicas.
         position: Position,
         /// Where those are that have caught up with it once.
-        replicas: Vec<Place>,
+        replicas: Vec<HostPort>,
     },
     Replica {
         /// How many bytes it has carried out.
@@ -45,7 +45,7 @@ impl Position {
     }
 }
 
-impl Standing {
+impl ReplicationInfo {
     /// The command that asks for it.
     pub(super) fn command() -> Cmd {
         let mut command = ::redis::cmd("INFO");
@@ -77,7 +77,7 @@ impl Standing {
                 position: position("master_repl_offset")?,
                 replicas: (0_u32..)
                     .map_while(|at| fields.get(format!("slave{at}").as_str()))
-                    .filter_map(|replica| place(replica))
+                    .filter_map(|replica| host_port(replica))
                     .collect(),
             }),
             "slave" => Some(Self::Replica {
@@ -90,7 +90,7 @@ impl Standing {
 }
 
 /// Where a replica is that a master names and that is up to date with it, or was.
-fn place(replica: &str) -> Option<Place> {
+fn host_port(replica: &str) -> Option<HostPort> {
     let mut fields = replica.split(',').filter_map(|field| field.split_once('='));
     let (mut host, mut port, mut is_online) = (None, None, false);
     for (name, value) in &mut fields {
@@ -102,16 +102,16 @@ fn place(replica: &str) -> Option<Place> {
         }
     }
     let host = host.filter(|host| is_online && !host.is_empty())?;
-    Some(Place { host, port: port? })
+    Some(HostPort { host, port: port? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(lines: &[&str]) -> Option<Standing> {
+    fn read(lines: &[&str]) -> Option<ReplicationInfo> {
         let text = format!("# Replication\r\n{}\r\n", lines.join("\r\n"));
-        Standing::read(&Value::BulkString(text.into_bytes()))
+        ReplicationInfo::read(&Value::BulkString(text.into_bytes()))
     }
 
     fn at_offset(offset: u64) -> Position {
@@ -135,11 +135,11 @@ mod tests {
             "master_repl_offset:42",
             "second_repl_offset:-1",
         ]);
-        let at = |host: &str, port| Place {
+        let at = |host: &str, port| HostPort {
             host: host.to_owned(),
             port,
         };
-        let expected = Standing::Master {
+        let expected = ReplicationInfo::Master {
             position: at_offset(42),
             replicas: vec![at("10.0.0.1", 7001), at("db.example", 7003)],
         };
@@ -162,7 +162,7 @@ mod tests {
             ("master_link_status:up", true),
             ("master_link_status:down", false),
         ] {
-            let expected = Standing::Replica {
+            let expected = ReplicationInfo::Replica {
                 position: at_offset(40),
                 is_linked,
             };
@@ -179,7 +179,7 @@ mod tests {
             "master_repl_offset:90",
             "second_repl_offset:51",
         ]);
-        let Some(Standing::Master { position, .. }) = heir else {
+        let Some(ReplicationInfo::Master { position, .. }) = heir else {
             panic!("{heir:?}");
         };
         assert!(position.has("def", 90) && !position.has("def", 91));
@@ -196,6 +196,6 @@ mod tests {
         }
         assert_eq!(read(&["role:sentinel", "master_replid:abc"]), None);
         assert_eq!(read(&[]), None);
-        assert_eq!(Standing::read(&Value::Nil), None);
+        assert_eq!(ReplicationInfo::read(&Value::Nil), None);
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::state::{State, Status};
-use super::{Hub, LinkId};
+use super::{LinkId, SubscriptionRegistry};
 use crate::bus::subject::Subject;
 
 /// What a link has to send.
@@ -12,10 +12,16 @@ pub(in crate::bus) enum Change {
     Unsubscribe(Arc<Subject>),
 }
 
-impl Hub {
+impl SubscriptionRegistry {
     /// What tells a link that something changed.
-    pub(in crate::bus) fn told(&self, id: LinkId) -> Arc<Notify> {
-        self.state.lock().links.entry(id).or_default().told.clone()
+    pub(in crate::bus) fn notifier(&self, id: LinkId) -> Arc<Notify> {
+        self.state
+            .lock()
+            .links
+            .entry(id)
+            .or_default()
+            .notifier
+            .clone()
     }
 
     /// What a link has to send now.
@@ -32,7 +38,7 @@ impl Hub {
             let Some(entry) = subjects.get_mut(&text).filter(|entry| entry.link == id) else {
                 continue;
             };
-            match (entry.status, entry.ears.is_empty()) {
+            match (entry.status, entry.subscribers.is_empty()) {
                 (Status::Off, false) => {
                     entry.status = Status::Asked;
                     changes.push(Change::Subscribe(entry.subject.clone()));

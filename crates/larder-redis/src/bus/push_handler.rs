@@ -5,19 +5,19 @@ use ::redis::{PushInfo, PushKind, Value};
 use bytes::Bytes;
 use larder_store::{MAX_MESSAGE, Message};
 
-use super::hub::{Hub, LinkId};
+use super::registry::{LinkId, SubscriptionRegistry};
 use crate::connection::Health;
 use crate::reply::text;
 
-/// Takes what the server pushes over one connection, and gives it to the hub at once: nothing waits
+/// Takes what the server pushes over one connection, and gives it to the registry at once: nothing waits
 /// in between, and nothing here waits.
-pub(super) struct Feed {
-    pub(super) hub: Arc<Hub>,
+pub(super) struct PushHandler {
+    pub(super) registry: Arc<SubscriptionRegistry>,
     pub(super) link: LinkId,
     pub(super) health: Arc<Health>,
 }
 
-impl AsyncPushSender for Feed {
+impl AsyncPushSender for PushHandler {
     fn send(&self, push: PushInfo) -> Result<(), SendError> {
         let mut data = push.data.into_iter();
         let first = data.next();
@@ -38,7 +38,7 @@ impl AsyncPushSender for Feed {
                 }
             }
             PushKind::Subscribe | PushKind::PSubscribe | PushKind::SSubscribe => {
-                self.hub.confirmed(self.link, subject);
+                self.registry.confirmed(self.link, subject);
             }
             PushKind::Unsubscribe | PushKind::PUnsubscribe | PushKind::SUnsubscribe => {
                 self.left(subject);
@@ -49,18 +49,18 @@ impl AsyncPushSender for Feed {
     }
 }
 
-impl Feed {
+impl PushHandler {
     /// Nothing more comes by a subject.
     fn left(&self, subject: &str) {
         // A slot that moved takes its channels with it, and the client has taken what says so for
         // the answer to something: only a new connection is sure of what it hears.
-        if !self.hub.left(self.link, subject) {
+        if !self.registry.left(self.link, subject) {
             self.health.dropped();
         }
     }
 
     fn deliver(&self, subject: &str, channel: &str, payload: Value) {
-        let Some((subject, audience)) = self.hub.audience(self.link, subject) else {
+        let Some((subject, recipients)) = self.registry.recipients(self.link, subject) else {
             return;
         };
         let message = match payload {
@@ -73,12 +73,14 @@ impl Feed {
             }
             // Somebody else sent what no store sends.
             _ => {
-                audience.iter().for_each(|ear| ear.leave_gap());
+                recipients
+                    .iter()
+                    .for_each(|subscriber| subscriber.leave_gap());
                 return;
             }
         };
-        for ear in audience {
-            ear.hear(message.clone());
+        for subscriber in recipients {
+            subscriber.deliver(message.clone());
         }
     }
 }

@@ -2,24 +2,24 @@ use std::fmt;
 
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct HostPort {
     pub(crate) host: String,
     pub(crate) port: u16,
 }
 
-impl Place {
+impl HostPort {
     /// A place as a redirection gives it; without a host it is the host of who gave it.
-    pub(crate) fn parse(text: &str, teller: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str, asked_host: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
-        Self::of(host, port.parse().ok()?, teller)
+        Self::announced(host, port.parse().ok()?, asked_host)
     }
 
     /// A place as a node of a cluster gives it.
-    pub(crate) fn of(host: &str, port: u16, teller: &str) -> Option<Self> {
+    pub(crate) fn announced(host: &str, port: u16, asked_host: &str) -> Option<Self> {
         let host = match host {
             // What a node says that does not know its own name.
             "?" => return None,
-            "" => teller,
+            "" => asked_host,
             host => host,
         };
         let host = host.to_owned();
@@ -27,7 +27,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
         match host.contains(':') {
@@ -41,8 +41,8 @@ impl fmt::Display for Place {
 mod tests {
     use super::*;
 
-    fn at(host: &str, port: u16) -> Place {
-        Place {
+    fn at(host: &str, port: u16) -> HostPort {
+        HostPort {
             host: host.to_owned(),
             port,
         }
@@ -50,12 +50,12 @@ mod tests {
 
     #[test]
     fn a_redirection_names_a_place() {
-        assert_eq!(Place::parse("h:7", "seed"), Some(at("h", 7)));
-        assert_eq!(Place::parse(":7", "seed"), Some(at("seed", 7)));
-        assert_eq!(Place::parse("::1:7", "seed"), Some(at("::1", 7)));
+        assert_eq!(HostPort::parse("h:7", "seed"), Some(at("h", 7)));
+        assert_eq!(HostPort::parse(":7", "seed"), Some(at("seed", 7)));
+        assert_eq!(HostPort::parse("::1:7", "seed"), Some(at("::1", 7)));
         assert_eq!(at("::1", 7).to_string(), "[::1]:7");
         for text in ["?:7", "h", "h:", "h:0", "h:70000"] {
-            assert_eq!(Place::parse(text, "seed"), None, "{text}");
+            assert_eq!(HostPort::parse(text, "seed"), None, "{text}");
         }
     }
 }

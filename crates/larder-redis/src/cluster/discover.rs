@@ -16,7 +16,7 @@ use crate::connection::{Operation, Repeat};
 pub(super) const NAME: &str = "read the slots";
 
 /// Asks a node for the topology.
-pub(super) async fn ask(operation: &Operation<'_>, teller: &str) -> Result<Topology> {
+pub(super) async fn ask(operation: &Operation<'_>, asked_host: &str) -> Result<Topology> {
     let mut slots = cmd("CLUSTER");
     slots.arg("SLOTS");
     let answer = operation.send(&slots, Repeat::Safe).await?;
@@ -31,7 +31,7 @@ pub(super) async fn ask(operation: &Operation<'_>, teller: &str) -> Result<Topol
         )),
         Value::ServerError(error) => Err(classify::refused(operation.name(), &error)),
         answer => {
-            Topology::read(answer, teller).ok_or_else(|| classify::unexpected(operation.name()))
+            Topology::read(answer, asked_host).ok_or_else(|| classify::unexpected(operation.name()))
         }
     }
 }

@@ -25,23 +25,23 @@ pub(super) fn has_it(said: &str) -> bool {
 
 /// What was heard.
 #[derive(Clone, Default)]
-pub(super) struct Ears(Arc<Heard>);
+pub(super) struct Capture(Arc<Captured>);
 
 #[derive(Default)]
-struct Heard {
+struct Captured {
     said: AtomicU64,
     caught: Mutex<Vec<String>>,
 }
 
-impl Ears {
-    /// Those of the process, which hear every thread.
+impl Capture {
+    /// Those of the process, which check every thread.
     pub(super) fn open() -> &'static Self {
-        static EARS: OnceLock<Ears> = OnceLock::new();
-        EARS.get_or_init(|| {
-            let ears = Self::default();
-            tracing::subscriber::set_global_default(ears.clone()).unwrap();
-            metrics::set_global_recorder(ears.clone()).unwrap();
-            ears
+        static CAPTURE: OnceLock<Capture> = OnceLock::new();
+        CAPTURE.get_or_init(|| {
+            let capture = Self::default();
+            tracing::subscriber::set_global_default(capture.clone()).unwrap();
+            metrics::set_global_recorder(capture.clone()).unwrap();
+            capture
         })
     }
 
@@ -50,7 +50,7 @@ impl Ears {
         Self::default()
     }
 
-    pub(super) fn hear(&self, said: &str) {
+    pub(super) fn check(&self, said: &str) {
         self.0.said.fetch_add(1, Ordering::Relaxed);
         if has_it(said) {
             self.0.caught.lock().unwrap().push(said.to_owned());
@@ -58,14 +58,14 @@ impl Ears {
     }
 
     /// Hears all that can be printed of an error.
-    pub(super) fn hear_error(&self, error: &Error) {
+    pub(super) fn check_error(&self, error: &Error) {
         let mut text = format!("{error} {error:?} {error:#?}");
         let mut source = error.source();
         while let Some(cause) = source {
             let _ = write!(text, " {cause} {cause:?} {cause:#?}");
             source = cause.source();
         }
-        self.hear(&text);
+        self.check(&text);
     }
 
     pub(super) fn caught(&self) -> usize {
@@ -79,41 +79,41 @@ impl Ears {
     }
 
     fn hear_metric(&self, key: &Key) {
-        self.hear(&format!("{key} {key:?}"));
+        self.check(&format!("{key} {key:?}"));
     }
 }
 
-/// The fields of a line.
-struct Line(String);
+/// The fields of a text.
+struct Text(String);
 
-impl Visit for Line {
+impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let _ = write!(self.0, " {field}={value:?}");
     }
 }
 
-impl Subscriber for Ears {
+impl Subscriber for Capture {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
         true
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let mut line = Line(span.metadata().name().to_owned());
-        span.record(&mut line);
-        self.hear(&line.0);
+        let mut text = Text(span.metadata().name().to_owned());
+        span.record(&mut text);
+        self.check(&text.0);
         Id::from_u64(1)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
-        let mut line = Line(String::new());
-        values.record(&mut line);
-        self.hear(&line.0);
+        let mut text = Text(String::new());
+        values.record(&mut text);
+        self.check(&text.0);
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line(event.metadata().target().to_owned());
-        event.record(&mut line);
-        self.hear(&line.0);
+        let mut text = Text(event.metadata().target().to_owned());
+        event.record(&mut text);
+        self.check(&text.0);
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -121,7 +121,7 @@ impl Subscriber for Ears {
     fn exit(&self, _: &Id) {}
 }
 
-impl Recorder for Ears {
+impl Recorder for Capture {
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         self.hear_metric(key);
         Counter::noop()

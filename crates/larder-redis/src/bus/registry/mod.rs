@@ -1,6 +1,6 @@
 //! Who listens to what, and how far the server has confirmed it.
 //!
-//! - `ears`: those who listen come and go.
+//! - `subscribers`: those who listen come and go.
 //! - `connections`: the connections of the links come and go, and subjects move between them.
 //! - `changes`: what a link has to send.
 //! - `answers`: what the server says.
@@ -9,8 +9,8 @@
 mod answers;
 mod changes;
 mod connections;
-mod ears;
 mod state;
+mod subscribers;
 #[cfg(test)]
 mod tests;
 
@@ -26,17 +26,17 @@ pub(super) type LinkId = u64;
 
 /// Who listens to what, and how far the server has confirmed it.
 ///
-/// A subject is asked for once, however many listen to it. The links do what the hub says: they take
+/// A subject is asked for once, however many listen to it. The links do what the registry says: they take
 /// what changed ([`changes`](Self::changes)), send it, and what the server says comes back here in
 /// the order in which it said it ([`confirmed`](Self::confirmed), [`left`](Self::left),
 /// [`audience`](Self::audience)).
-pub(super) struct Hub {
+pub(super) struct SubscriptionRegistry {
     state: Mutex<State>,
     cap: usize,
     location: Arc<str>,
 }
 
-impl Hub {
+impl SubscriptionRegistry {
     pub(super) fn new(cap: usize, location: Arc<str>) -> Self {
         Self {
             state: Mutex::default(),

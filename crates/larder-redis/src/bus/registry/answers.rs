@@ -3,12 +3,12 @@ use std::sync::Arc;
 use larder_store::Error;
 
 use super::state::{Entry, State, Status};
-use super::{Hub, LinkId};
-use crate::bus::ear::Ear;
+use super::{LinkId, SubscriptionRegistry};
 use crate::bus::subject::Subject;
-use crate::route::again;
+use crate::bus::subscriber::Subscriber;
+use crate::route::copy_error;
 
-impl Hub {
+impl SubscriptionRegistry {
     /// The server has confirmed a subject.
     pub(in crate::bus) fn confirmed(&self, id: LinkId, text: &str) {
         let mut complete = Vec::new();
@@ -19,15 +19,19 @@ impl Hub {
         let asked = |entry: &&mut Entry| entry.link == id && entry.status == Status::Asked;
         if let Some(entry) = subjects.get_mut(text).filter(asked) {
             entry.status = Status::On;
-            let ears = entry.ears.values();
-            complete.extend(ears.filter(|ear| ear.won_one()).cloned());
-            if let Some(link) = links.get_mut(&id).filter(|_| entry.ears.is_empty()) {
+            let subscribers = entry.subscribers.values();
+            complete.extend(
+                subscribers
+                    .filter(|subscriber| subscriber.confirm_one())
+                    .cloned(),
+            );
+            if let Some(link) = links.get_mut(&id).filter(|_| entry.subscribers.is_empty()) {
                 link.change(text.into());
             }
         }
         drop(state);
-        for ear in complete {
-            ear.is_complete();
+        for subscriber in complete {
+            subscriber.on_confirmed();
         }
     }
 
@@ -49,7 +53,7 @@ impl Hub {
     }
 
     /// The server says that a subject is listened to elsewhere.
-    pub(in crate::bus) fn misplaced(&self, id: LinkId, text: &str) {
+    pub(in crate::bus) fn moved_away(&self, id: LinkId, text: &str) {
         let mut state = self.state.lock();
         let asked = |entry: &&mut Entry| entry.link == id && entry.status == Status::Asked;
         if let Some(entry) = state.subjects.get_mut(text).filter(asked) {
@@ -66,27 +70,30 @@ impl Hub {
         if let Some(link) = state.links.get_mut(&entry.link) {
             link.forget(text);
         }
-        for ear in entry.ears.values() {
+        for subscriber in entry.subscribers.values() {
             state.held -= 1;
-            for other in ear.texts.iter().filter(|other| &***other != text) {
-                state.take_ear(other, ear.number);
+            for other in subscriber.texts.iter().filter(|other| &***other != text) {
+                state.take_subscriber(other, subscriber.number);
             }
         }
         drop(state);
-        for ear in entry.ears.values() {
-            ear.refuse(again(error));
+        for subscriber in entry.subscribers.values() {
+            subscriber.refuse(copy_error(error));
         }
     }
 
     /// Who hears what comes by a subject, and what that is.
-    pub(in crate::bus) fn audience(
+    pub(in crate::bus) fn recipients(
         &self,
         id: LinkId,
         text: &str,
-    ) -> Option<(Arc<Subject>, Vec<Arc<Ear>>)> {
+    ) -> Option<(Arc<Subject>, Vec<Arc<Subscriber>>)> {
         let state = self.state.lock();
         let entry = state.subjects.get(text).filter(|entry| entry.link == id)?;
-        let hear = entry.ears.values().filter(|ear| ear.hears());
-        Some((entry.subject.clone(), hear.cloned().collect()))
+        let active = entry
+            .subscribers
+            .values()
+            .filter(|subscriber| subscriber.is_active());
+        Some((entry.subject.clone(), active.cloned().collect()))
     }
 }

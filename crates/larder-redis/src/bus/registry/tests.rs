@@ -1,4 +1,4 @@
-//! What the hub writes down is right after any sequence of events.
+//! What the registry writes down is right after any sequence of events.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use larder_store::{Error, ErrorKind};
 use tokio::sync::Notify;
 
 use super::state::Status;
-use super::{Change, Hub, LinkId};
-use crate::bus::ear::{Ear, Sink};
+use super::{Change, LinkId, SubscriptionRegistry};
 use crate::bus::subject::{Sort, Subject};
+use crate::bus::subscriber::{Sink, Subscriber};
 
 const LINKS: u64 = 3;
 const SUBJECTS: u64 = 5;
@@ -18,64 +18,77 @@ fn subject(number: u64) -> Subject {
     Subject::plain(&format!("seat:{{{number}}}"), Sort::Shard)
 }
 
-fn hub() -> Hub {
-    Hub::new(1_000, "here".into())
+fn registry() -> SubscriptionRegistry {
+    SubscriptionRegistry::new(1_000, "here".into())
 }
 
-fn listen(hub: &Hub, subjects: Vec<(Subject, LinkId)>) -> Option<Arc<Ear>> {
-    hub.add(subjects, Sink::Bell(Arc::new(Notify::new()))).ok()
+fn listen(
+    registry: &SubscriptionRegistry,
+    subjects: Vec<(Subject, LinkId)>,
+) -> Option<Arc<Subscriber>> {
+    registry
+        .add(subjects, Sink::Wakeup(Arc::new(Notify::new())))
+        .ok()
 }
 
-fn pending(hub: &Hub, link: LinkId) -> usize {
-    let state = hub.state.lock();
+fn pending(registry: &SubscriptionRegistry, link: LinkId) -> usize {
+    let state = registry.state.lock();
     state.links.get(&link).map_or(0, |link| link.changed.len())
 }
 
 #[test]
 fn what_a_link_has_to_send_holds_each_subject_once_however_long_its_server_is_away() {
-    let hub = hub();
-    let ears: Vec<_> = (0..10)
-        .map(|number| listen(&hub, vec![(subject(number), 1)]).unwrap())
+    let registry = registry();
+    let subscribers: Vec<_> = (0..10)
+        .map(|number| listen(&registry, vec![(subject(number), 1)]).unwrap())
         .collect();
     let look = |most: usize| {
         for _ in 0..100 {
-            hub.place_anew(|_| Some(1));
-            assert!(pending(&hub, 1) <= most);
+            registry.reassign(|_| Some(1));
+            assert!(pending(&registry, 1) <= most);
         }
     };
     look(0);
-    hub.up(1);
+    registry.up(1);
     look(10);
-    assert_eq!(hub.changes(1).len(), 10);
-    hub.lost(1);
+    assert_eq!(registry.changes(1).len(), 10);
+    registry.lost(1);
     look(0);
     // Others come and go meanwhile.
     for number in 100..1_000 {
-        let ear = listen(&hub, vec![(subject(number), 1)]).unwrap();
-        hub.remove(ear.number, &ear.texts);
+        let subscriber = listen(&registry, vec![(subject(number), 1)]).unwrap();
+        registry.remove(subscriber.number, &subscriber.texts);
     }
-    assert_eq!(hub.state.lock().subjects.len(), ears.len());
+    assert_eq!(registry.state.lock().subjects.len(), subscribers.len());
 }
 
 #[test]
 fn what_is_known_of_a_link_is_forgotten_with_it() {
-    let hub = hub();
-    let ear = listen(&hub, vec![(subject(1), 7)]).unwrap();
-    let ids = || hub.state.lock().links.keys().copied().collect::<Vec<_>>();
-    hub.keep_links(HashSet::new);
+    let registry = registry();
+    let subscriber = listen(&registry, vec![(subject(1), 7)]).unwrap();
+    let ids = || {
+        registry
+            .state
+            .lock()
+            .links
+            .keys()
+            .copied()
+            .collect::<Vec<_>>()
+    };
+    registry.keep_links(HashSet::new);
     assert_eq!(ids(), [7], "something is listened to on it");
-    hub.place_anew(|_| Some(8));
-    hub.keep_links(|| HashSet::from([8]));
+    registry.reassign(|_| Some(8));
+    registry.keep_links(|| HashSet::from([8]));
     assert_eq!(ids(), [8]);
-    hub.remove(ear.number, &ear.texts);
-    hub.keep_links(HashSet::new);
+    registry.remove(subscriber.number, &subscriber.texts);
+    registry.keep_links(HashSet::new);
     assert_eq!(ids(), []);
 }
 
-/// A hub, and what its servers have been asked and not answered.
+/// A registry, and what its servers have been asked and not answered.
 struct Scene {
-    hub: Hub,
-    ears: Vec<Arc<Ear>>,
+    registry: SubscriptionRegistry,
+    subscribers: Vec<Arc<Subscriber>>,
     asked: Vec<VecDeque<Change>>,
     random: fastrand::Rng,
 }
@@ -83,22 +96,24 @@ struct Scene {
 impl Scene {
     fn event(&mut self) {
         let link = self.random.u64(0..LINKS);
-        let is_up = self.hub.is_up(link);
+        let is_up = self.registry.is_up(link);
         match self.random.u8(0..8) {
             0 => self.listen(),
-            1 if !self.ears.is_empty() => {
-                let ear = self.ears.swap_remove(self.random.usize(0..self.ears.len()));
-                self.hub.remove(ear.number, &ear.texts);
+            1 if !self.subscribers.is_empty() => {
+                let subscriber = self
+                    .subscribers
+                    .swap_remove(self.random.usize(0..self.subscribers.len()));
+                self.registry.remove(subscriber.number, &subscriber.texts);
             }
-            2 if !is_up => self.hub.up(link),
+            2 if !is_up => self.registry.up(link),
             3 if is_up => {
                 self.asked_of(link).clear();
-                self.hub.lost(link);
+                self.registry.lost(link);
             }
             4 if !is_up => {
                 let error = Error::new("subscribe", ErrorKind::NotSent, "down");
-                self.hub.down(link, error);
-                self.hub.rest(link);
+                self.registry.down(link, error);
+                self.registry.clear_failure(link);
             }
             5 if is_up => self.ask(link),
             6 => {
@@ -107,7 +122,8 @@ impl Scene {
             }
             7 => {
                 let shift = self.random.u64(0..LINKS);
-                self.hub.place_anew(|subject| Some(place(subject, shift)));
+                self.registry
+                    .reassign(|subject| Some(link_of(subject, shift)));
             }
             _ => {}
         }
@@ -122,7 +138,7 @@ impl Scene {
             (subject(number), link)
         });
         let subjects = subjects.collect();
-        self.ears.extend(listen(&self.hub, subjects));
+        self.subscribers.extend(listen(&self.registry, subjects));
     }
 
     fn asked_of(&mut self, link: LinkId) -> &mut VecDeque<Change> {
@@ -130,18 +146,18 @@ impl Scene {
     }
 
     fn ask(&mut self, link: LinkId) {
-        let changes = self.hub.changes(link);
+        let changes = self.registry.changes(link);
         self.asked_of(link).extend(changes);
     }
 
     fn answer(&mut self, link: LinkId, is_there: bool) {
         match self.asked_of(link).pop_front() {
             Some(Change::Subscribe(subject)) if is_there => {
-                self.hub.confirmed(link, subject.text());
+                self.registry.confirmed(link, subject.text());
             }
-            Some(Change::Subscribe(subject)) => self.hub.misplaced(link, subject.text()),
+            Some(Change::Subscribe(subject)) => self.registry.moved_away(link, subject.text()),
             Some(Change::Unsubscribe(subject)) => {
-                self.hub.left(link, subject.text());
+                self.registry.left(link, subject.text());
             }
             None => {}
         }
@@ -149,9 +165,9 @@ impl Scene {
 
     /// Counts what is written down once more.
     fn check(&self) {
-        let state = self.hub.state.lock();
+        let state = self.registry.state.lock();
         let entries = || state.subjects.values();
-        let held: usize = entries().map(|entry| entry.ears.len()).sum();
+        let held: usize = entries().map(|entry| entry.subscribers.len()).sum();
         assert_eq!(state.held, held);
         for (id, link) in &state.links {
             let mine = entries().filter(|entry| entry.link == *id).count();
@@ -162,21 +178,21 @@ impl Scene {
                 assert!(entry.is_some_and(|entry| entry.link == *id));
             }
         }
-        for ear in entries().flat_map(|entry| entry.ears.values()) {
+        for subscriber in entries().flat_map(|entry| entry.subscribers.values()) {
             let is_on = |text: &Box<str>| state.subjects[text].status == Status::On;
             // So each that heard something, and lost a part of it, hears of a gap.
-            assert_eq!(ear.hears(), ear.texts.iter().all(is_on));
+            assert_eq!(subscriber.is_active(), subscriber.texts.iter().all(is_on));
         }
     }
 
     /// Every server is there, and answers.
     fn settle(&mut self) {
         for link in 0..LINKS {
-            if !self.hub.is_up(link) {
-                self.hub.up(link);
+            if !self.registry.is_up(link) {
+                self.registry.up(link);
             }
         }
-        self.hub.place_anew(|subject| Some(place(subject, 0)));
+        self.registry.reassign(|subject| Some(link_of(subject, 0)));
         for link in (0..LINKS).cycle().take(20 * 3) {
             self.ask(link);
             while !self.asked_of(link).is_empty() {
@@ -187,7 +203,7 @@ impl Scene {
 }
 
 /// The link of a subject after the slots moved `shift` times.
-fn place(subject: &Subject, shift: u64) -> LinkId {
+fn link_of(subject: &Subject, shift: u64) -> LinkId {
     (u64::from(subject.text().as_bytes()[6]) + shift) % LINKS
 }
 
@@ -195,8 +211,8 @@ fn place(subject: &Subject, shift: u64) -> LinkId {
 fn all_who_listen_hear_again_whatever_came_between_and_nothing_is_left_when_they_go() {
     for seed in 0..300 {
         let mut scene = Scene {
-            hub: hub(),
-            ears: Vec::new(),
+            registry: registry(),
+            subscribers: Vec::new(),
             asked: (0..LINKS).map(|_| VecDeque::new()).collect(),
             random: fastrand::Rng::with_seed(seed),
         };
@@ -207,19 +223,19 @@ fn all_who_listen_hear_again_whatever_came_between_and_nothing_is_left_when_they
         scene.settle();
         scene.check();
         let listening: Vec<_> = {
-            let state = scene.hub.state.lock();
+            let state = scene.registry.state.lock();
             let entries = state.subjects.values();
             entries
-                .flat_map(|entry| entry.ears.values().cloned())
+                .flat_map(|entry| entry.subscribers.values().cloned())
                 .collect()
         };
-        assert!(listening.iter().all(|ear| ear.hears()));
-        for ear in std::mem::take(&mut scene.ears) {
-            scene.hub.remove(ear.number, &ear.texts);
+        assert!(listening.iter().all(|subscriber| subscriber.is_active()));
+        for subscriber in std::mem::take(&mut scene.subscribers) {
+            scene.registry.remove(subscriber.number, &subscriber.texts);
         }
         scene.settle();
-        scene.hub.keep_links(HashSet::new);
-        let state = scene.hub.state.lock();
+        scene.registry.keep_links(HashSet::new);
+        let state = scene.registry.state.lock();
         assert_eq!((state.held, state.subjects.len()), (0, 0), "seed {seed}");
         assert!(state.links.is_empty());
     }

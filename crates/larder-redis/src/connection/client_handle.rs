@@ -1,23 +1,23 @@
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, Value, cmd};
 
-/// The name that the server has for a connection, by which its remains can be removed.
+/// The name that the server has for a connection, by which its client_handle can be removed.
 ///
 /// A connection that nothing comes back on may hold commands that the server has not read yet: in
 /// its own buffers, or in those of a proxy. Closing our end does not take them back. Removing the
 /// client does: the server reads no more of it.
-pub(crate) struct Remains {
+pub(crate) struct ClientHandle {
     id: String,
     /// Where the server sees it come from. A server that was restarted counts from 1 again, and
     /// the client that has the number now is somebody else.
     from: String,
 }
 
-impl Remains {
+impl ClientHandle {
     /// Asks for the name of a connection. There is none where the user may not ask, or where a
     /// proxy answers.
-    pub(crate) async fn of(connection: &MultiplexedConnection) -> Option<Self> {
-        let text = match ask(connection, cmd("CLIENT").arg("INFO")).await? {
+    pub(crate) async fn fetch(multiplexed: &MultiplexedConnection) -> Option<Self> {
+        let text = match ask(multiplexed, cmd("CLIENT").arg("INFO")).await? {
             Value::BulkString(bytes) => String::from_utf8(bytes).ok()?,
             Value::VerbatimString { text, .. } => text,
             _ => return None,
@@ -55,7 +55,7 @@ impl Remains {
     }
 }
 
-async fn ask(connection: &MultiplexedConnection, command: &Cmd) -> Option<Value> {
-    let mut connection = connection.clone();
-    connection.send_packed_command(command).await.ok()
+async fn ask(multiplexed: &MultiplexedConnection, command: &Cmd) -> Option<Value> {
+    let mut multiplexed = multiplexed.clone();
+    multiplexed.send_packed_command(command).await.ok()
 }

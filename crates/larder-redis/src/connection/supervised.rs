@@ -4,13 +4,13 @@ use std::sync::Arc;
 use super::node::Node;
 use super::supervisor::Supervisor;
 
-/// A node whose line is replaced when it breaks. The task that does it ends with this.
-pub(crate) struct Member {
+/// A node whose connection is replaced when it breaks. The task that does it ends with this.
+pub(crate) struct SupervisedNode {
     node: Arc<Node>,
     _supervisor: Supervisor,
 }
 
-impl Member {
+impl SupervisedNode {
     /// Starts to supervise `node`, in the runtime that this is called in.
     pub(crate) fn new(node: Arc<Node>) -> Self {
         Self {
@@ -20,13 +20,13 @@ impl Member {
     }
 }
 
-impl Drop for Member {
+impl Drop for SupervisedNode {
     fn drop(&mut self) {
         self.node.set_down(false);
     }
 }
 
-impl Deref for Member {
+impl Deref for SupervisedNode {
     type Target = Node;
 
     fn deref(&self) -> &Node {

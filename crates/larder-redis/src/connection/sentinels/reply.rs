@@ -1,13 +1,13 @@
 use ::redis::Value;
 
-use crate::connection::fault::{Denial, Fault};
-use crate::connection::place::Place;
+use crate::connection::error::{ConnectError, Denial};
+use crate::connection::host_port::HostPort;
 use crate::connection::target::Address;
 use crate::reply::{fields, text};
 
 /// What one sentinel says of the master.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Opinion {
+pub(super) enum SentinelReply {
     /// It was not heard yet.
     None,
     /// It cannot be asked.
@@ -17,10 +17,10 @@ pub(super) enum Opinion {
     /// It watches no master of this name.
     NoSuchMaster,
     /// Where the master is, and since which configuration.
-    Master { place: Place, epoch: u64 },
+    Master { host_port: HostPort, epoch: u64 },
 }
 
-impl Opinion {
+impl SentinelReply {
     /// Reads the answers of `SENTINEL MASTER` and `SENTINEL GET-MASTER-ADDR-BY-NAME`.
     ///
     /// The first has the configuration. The second has the place: while a sentinel makes another
@@ -40,7 +40,7 @@ impl Opinion {
                 return None;
             };
             Some(Self::Master {
-                place: Place {
+                host_port: HostPort {
                     host: text(host)?.to_owned(),
                     port: text(port)?.parse().ok()?,
                 },
@@ -51,13 +51,13 @@ impl Opinion {
     }
 
     /// Why a sentinel cannot be asked.
-    pub(super) fn failed(fault: &Fault, sentinel: &Address) -> Self {
-        match fault.denial() {
+    pub(super) fn failed(error: &ConnectError, sentinel: &Address) -> Self {
+        match error.denial() {
             Some(Denial::Missing) => Self::Denied(MISSING),
             Some(Denial::Wrong) => Self::Denied(WRONG),
             None => {
-                let silence = fault.silence(sentinel.tls.is_some());
-                Self::Failed(silence.map_or_else(|| fault.text(), str::to_owned))
+                let silence = error.silence(sentinel.tls.is_some());
+                Self::Failed(silence.map_or_else(|| error.text(), str::to_owned))
             }
         }
     }
@@ -89,7 +89,7 @@ const WRONG: &str = "it does not take the user and password of sentinel_user and
 /// The replica of the master called `name` that an announcement says was selected.
 ///
 /// It reads `slave <name> <ip> <port> @ <master> <ip> <port>`.
-pub(super) fn selected(announced: &[Value], name: &str) -> Option<Place> {
+pub(super) fn parse_candidate(announced: &[Value], name: &str) -> Option<HostPort> {
     let [channel, payload] = announced else {
         return None;
     };
@@ -97,11 +97,11 @@ pub(super) fn selected(announced: &[Value], name: &str) -> Option<Place> {
         return None;
     }
     let mut words = text(payload)?.split(' ').skip(2);
-    let place = Place {
+    let host_port = HostPort {
         host: words.next()?.to_owned(),
         port: words.next()?.parse().ok()?,
     };
-    (words.nth(1)? == name).then_some(place)
+    (words.nth(1)? == name).then_some(host_port)
 }
 
 /// Where a sentinel announces which replica it makes the master.
@@ -115,14 +115,14 @@ mod tests {
         Value::BulkString(text.as_bytes().to_vec())
     }
 
-    fn at(host: &str, port: u16) -> Place {
+    fn at(host: &str, port: u16) -> HostPort {
         let host = host.to_owned();
-        Place { host, port }
+        HostPort { host, port }
     }
 
-    fn says(port: u16, epoch: u64) -> Opinion {
-        let place = at("h", port);
-        Opinion::Master { place, epoch }
+    fn says(port: u16, epoch: u64) -> SentinelReply {
+        let host_port = at("h", port);
+        SentinelReply::Master { host_port, epoch }
     }
 
     #[test]
@@ -130,9 +130,12 @@ mod tests {
         let (ip, epoch) = (bulk("ip"), bulk("config-epoch"));
         let address = Value::Array(vec![bulk("h"), bulk("7")]);
         let map = vec![(ip.clone(), bulk("old")), (epoch.clone(), bulk("3"))];
-        assert_eq!(Opinion::read(Value::Map(map), address.clone()), says(7, 3));
+        assert_eq!(
+            SentinelReply::read(Value::Map(map), address.clone()),
+            says(7, 3)
+        );
         let flat = vec![ip, bulk("old"), epoch, bulk("3")];
-        assert_eq!(Opinion::read(Value::Array(flat), address), says(7, 3));
+        assert_eq!(SentinelReply::read(Value::Array(flat), address), says(7, 3));
     }
 
     #[test]
@@ -148,7 +151,10 @@ mod tests {
             (epoch(bulk("3")), Value::Array(vec![bulk("h")])),
             (epoch(bulk("3")), Value::Array(vec![bulk("h"), bulk("x")])),
         ] {
-            assert!(matches!(Opinion::read(master, address), Opinion::Failed(_)));
+            assert!(matches!(
+                SentinelReply::read(master, address),
+                SentinelReply::Failed(_)
+            ));
         }
     }
 
@@ -156,25 +162,28 @@ mod tests {
     fn the_replica_that_was_selected_is_read() {
         let payload = bulk("slave 10.0.0.2:7 10.0.0.2 7 @ main 10.0.0.1 6");
         let announced = [bulk(SELECTED), payload.clone()];
-        assert_eq!(selected(&announced, "main"), Some(at("10.0.0.2", 7)));
-        assert_eq!(selected(&announced, "other"), None);
-        assert_eq!(selected(&[bulk("+sdown"), payload], "main"), None);
-        assert_eq!(selected(&[bulk(SELECTED), bulk("slave x")], "main"), None);
+        assert_eq!(parse_candidate(&announced, "main"), Some(at("10.0.0.2", 7)));
+        assert_eq!(parse_candidate(&announced, "other"), None);
+        assert_eq!(parse_candidate(&[bulk("+sdown"), payload], "main"), None);
+        assert_eq!(
+            parse_candidate(&[bulk(SELECTED), bulk("slave x")], "main"),
+            None
+        );
     }
 
     #[test]
     fn a_refusal_says_what_is_missing() {
         let refusal = |line: &str| {
             let answer = ::redis::parse_redis_value(format!("-{line}\r\n").as_bytes());
-            Opinion::read(answer.unwrap(), Value::Nil)
+            SentinelReply::read(answer.unwrap(), Value::Nil)
         };
         let missing = refusal("NOAUTH Authentication required.");
-        assert!(matches!(missing, Opinion::Denied(why) if why.contains("?sentinel_pass=")));
+        assert!(matches!(missing, SentinelReply::Denied(why) if why.contains("?sentinel_pass=")));
         let narrow = refusal("NOPERM this user has no permissions");
-        assert!(matches!(narrow, Opinion::Denied(why) if why.contains("+sentinel|master")));
+        assert!(matches!(narrow, SentinelReply::Denied(why) if why.contains("+sentinel|master")));
         for name in ["master", "primary"] {
             let unknown = refusal(&format!("ERR No such {name} with that name"));
-            assert_eq!(unknown, Opinion::NoSuchMaster);
+            assert_eq!(unknown, SentinelReply::NoSuchMaster);
         }
     }
 }

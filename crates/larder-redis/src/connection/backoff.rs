@@ -12,12 +12,12 @@ const SHORTEST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(250);
 
 /// When the next connection may be dialed.
-pub(crate) struct Pace {
+pub(crate) struct Backoff {
     dials: VecDeque<Instant>,
     wait: Duration,
 }
 
-impl Pace {
+impl Backoff {
     pub(crate) fn new() -> Self {
         Self {
             dials: VecDeque::with_capacity(DIALS),
@@ -53,13 +53,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_second_has_more_than_eight_dials() {
-        let mut pace = Pace::new();
+        let mut backoff = Backoff::new();
         let mut dials = Vec::new();
         for _ in 0..40 {
-            pace.admit().await;
+            backoff.admit().await;
             dials.push(Instant::now());
-            pace.back_off().await;
-            pace.succeeded();
+            backoff.back_off().await;
+            backoff.succeeded();
         }
         for pair in dials.windows(DIALS + 1) {
             assert!(pair[DIALS] - pair[0] >= SECOND);
@@ -68,10 +68,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn waits_grow_to_a_quarter_of_a_second() {
-        let mut pace = Pace::new();
+        let mut backoff = Backoff::new();
         for longest in [20, 40, 80, 160, 250, 250] {
             let before = Instant::now();
-            pace.back_off().await;
+            backoff.back_off().await;
             let waited = before.elapsed();
             // The timer counts whole milliseconds, rounded up.
             assert!(waited <= Duration::from_millis(longest + 1), "{waited:?}");

@@ -11,15 +11,15 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::discover;
 use super::map::SlotMap;
-use super::members::Members;
+use super::nodes::Nodes;
 use super::redirect::NAMELESS;
 use super::refresh::refresh;
-use super::survey;
 use super::topology::Topology;
 use super::{Cluster, Shared};
-use crate::connection::{Address, Limits, Place};
-use crate::start;
+use crate::connection::{Address, HostPort, Limits};
+use crate::handshake;
 
 /// How long one seed may think before the next is tried as well.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -37,14 +37,14 @@ pub(crate) async fn connect(
 ) -> Result<Cluster> {
     let deadline = Instant::now() + limits.connect_deadline;
     let wanted = Arc::new(Notify::new());
-    let members = Members::new(template, limits, wanted.clone());
-    let seeds: Vec<_> = seeds.iter().filter_map(place).collect();
-    let topology = find(&members, &seeds, &location).await?;
-    let map = SlotMap::new(topology, &members);
+    let nodes = Nodes::new(template, limits, wanted.clone());
+    let seeds: Vec<_> = seeds.iter().filter_map(host_port).collect();
+    let topology = find(&nodes, &seeds, &location).await?;
+    let map = SlotMap::new(topology, &nodes);
     let up = join_all(map.masters().iter().map(|master| master.is_up_by(deadline)));
     if !up.await.contains(&true) {
         let named = match map.topology().ranges().first() {
-            Some(range) => why_not(&members, &range.master, deadline).await,
+            Some(range) => why_not(&nodes, &range.master, deadline).await,
             None => "nobody".to_owned(),
         };
         return Err(error(
@@ -58,7 +58,7 @@ pub(crate) async fn connect(
     let shared = Arc::new(Shared {
         location,
         map: ArcSwap::from_pointee(map),
-        members,
+        nodes,
         seeds,
         wanted,
         troubled_until: AtomicU64::new(0),
@@ -70,18 +70,18 @@ pub(crate) async fn connect(
 }
 
 /// A node that cannot be reached, and why, where that is found out in time.
-async fn why_not(members: &Members, place: &Place, deadline: Instant) -> String {
-    let node = members.node(place);
-    match timeout_at(deadline, node.replace_line()).await {
-        Ok(Err(fault)) => format!("{} ({fault})", node.location()),
+async fn why_not(nodes: &Nodes, host_port: &HostPort, deadline: Instant) -> String {
+    let node = nodes.node(host_port);
+    match timeout_at(deadline, node.replace_connection()).await {
+        Ok(Err(error)) => format!("{} ({error})", node.location()),
         _ => node.location().to_owned(),
     }
 }
 
-async fn find(members: &Members, seeds: &[Place], location: &str) -> Result<Topology> {
-    let asking = seeds.iter().map(|seed| ask_serving_seed(members, seed));
-    let asking = survey::first(asking.collect(), PATIENCE);
-    let deadline = members.limits().connect_deadline;
+async fn find(nodes: &Nodes, seeds: &[HostPort], location: &str) -> Result<Topology> {
+    let asking = seeds.iter().map(|seed| ask_serving_seed(nodes, seed));
+    let asking = discover::first(asking.collect(), PATIENCE);
+    let deadline = nodes.limits().connect_deadline;
     match timeout(deadline.mul_f64(1.1), asking).await {
         Ok(Ok(topology)) => Ok(topology),
         // What can be mended says more than that somebody is away.
@@ -94,8 +94,8 @@ async fn find(members: &Members, seeds: &[Place], location: &str) -> Result<Topo
 }
 
 /// Asks a seed, which has to know who serves the slots.
-async fn ask_serving_seed(members: &Members, seed: &Place) -> Result<Topology> {
-    let topology = ask_seed(members, seed).await?;
+async fn ask_serving_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
+    let topology = ask_seed(nodes, seed).await?;
     match topology.covered() {
         _ if topology.nameless() > 0 => Err(error(
             ErrorKind::Invalid,
@@ -110,17 +110,17 @@ async fn ask_serving_seed(members: &Members, seed: &Place) -> Result<Topology> {
 }
 
 /// Asks a seed by a connection that is closed then: it may be known to others by another name.
-pub(super) async fn ask_seed(members: &Members, seed: &Place) -> Result<Topology> {
-    let node = members.node(seed);
-    start::connect(&node, start::Mode::Cluster).await?;
-    let deadline = members.limits().connect_deadline;
+pub(super) async fn ask_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
+    let node = nodes.node(seed);
+    handshake::connect(&node, handshake::Mode::Cluster).await?;
+    let deadline = nodes.limits().connect_deadline;
     let operation = node.begin_within("connect", deadline)?;
-    survey::ask(&operation, &seed.host).await
+    discover::ask(&operation, &seed.host).await
 }
 
-fn place(info: &ConnectionInfo) -> Option<Place> {
+fn host_port(info: &ConnectionInfo) -> Option<HostPort> {
     match info.addr() {
-        ConnectionAddr::Tcp(host, port) => Some(Place {
+        ConnectionAddr::Tcp(host, port) => Some(HostPort {
             host: host.clone(),
             port: *port,
         }),

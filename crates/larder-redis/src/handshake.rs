@@ -4,7 +4,7 @@ use ::redis::{Cmd, ServerErrorKind, Value};
 use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::timeout;
 
-use crate::connection::{Denial, Fault, MAY_NOT_GREET, Node, Repeat, Replicas};
+use crate::connection::{ConnectError, Denial, MAY_NOT_GREET, Node, Repeat, Replicas};
 use crate::reply::{fields, text};
 use crate::route::Route;
 use crate::{classify, tls};
@@ -27,13 +27,13 @@ pub(crate) async fn connect(node: &Node, mode: Mode) -> Result<()> {
     let deadline = node.limits().connect_deadline.mul_f64(1.1);
     match timeout(deadline, greet(node, mode)).await {
         Ok(greeted) => greeted,
-        Err(_) => Err(explain(&Fault::TimedOut, node, mode)),
+        Err(_) => Err(explain(&ConnectError::TimedOut, node, mode)),
     }
 }
 
 async fn greet(node: &Node, mode: Mode) -> Result<()> {
-    let added = node.replace_line().await;
-    added.map_err(|fault| explain(&fault, node, mode))?;
+    let added = node.replace_connection().await;
+    added.map_err(|failure| explain(&failure, node, mode))?;
     let mut hello = Cmd::new();
     hello.arg("HELLO");
     let operation = node.begin_within("connect", node.limits().connect_deadline)?;
@@ -127,10 +127,10 @@ fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
 }
 
 /// Why there is no connection, and what to do about it.
-fn explain(fault: &Fault, node: &Node, mode: Mode) -> Error {
+fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
     let location = node.location();
-    let cause = match fault {
-        Fault::TimedOut | Fault::Broken => {
+    let cause = match failure {
+        ConnectError::TimedOut | ConnectError::Broken => {
             let deadline = node.limits().connect_deadline;
             let tls = match is_tls(location) {
                 true => " that speaks TLS (redis in place of rediss where it does not)",
@@ -144,7 +144,7 @@ fn explain(fault: &Fault, node: &Node, mode: Mode) -> Error {
                 ),
             );
         }
-        Fault::NoSuchMaster => {
+        ConnectError::NoSuchMaster => {
             return error(
                 ErrorKind::Invalid,
                 format!(
@@ -153,23 +153,23 @@ fn explain(fault: &Fault, node: &Node, mode: Mode) -> Error {
                 ),
             );
         }
-        Fault::SentinelDenied(_) => {
+        ConnectError::SentinelDenied(_) => {
             return error(
                 ErrorKind::Refused(Refusal::Denied),
-                format!("{location}: {fault}"),
+                format!("{location}: {failure}"),
             );
         }
-        Fault::NoMaster | Fault::NoSentinel(_) => {
-            return error(ErrorKind::NotSent, format!("{location}: {fault}"));
+        ConnectError::NoMaster | ConnectError::NoSentinel(_) => {
+            return error(ErrorKind::NotSent, format!("{location}: {failure}"));
         }
-        Fault::Redis(cause) => cause,
+        ConnectError::Redis(cause) => cause,
     };
     if let Some(what) = tls::explain(cause) {
         let text = format!("{location} cannot be trusted, or does not trust us: {what}");
         return error(ErrorKind::NotSent, text);
     }
     if let Some(system) = classify::system(cause) {
-        let fix = fault
+        let fix = failure
             .silence(is_tls(location))
             .unwrap_or(match system.kind() {
                 std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => {
@@ -180,7 +180,7 @@ fn explain(fault: &Fault, node: &Node, mode: Mode) -> Error {
         let text = format!("{location} cannot be reached: {fix}");
         return error(ErrorKind::NotSent, text).with_source(system);
     }
-    if let Some(denial) = fault.denial() {
+    if let Some(denial) = failure.denial() {
         return denied(denial, location, mode);
     }
     refused(cause, location)

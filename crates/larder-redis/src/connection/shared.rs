@@ -6,66 +6,66 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::client_handle::ClientHandle;
 use super::health::{Health, State};
-use super::remains::Remains;
 
 /// The most that a connection is waited for when it is asked for an answer.
 const LONGEST_PROBE: Duration = Duration::from_secs(1);
 
 /// One multiplexed connection, shared by all who use it, and how it fares.
-pub(crate) struct Line {
-    connection: MultiplexedConnection,
+pub(crate) struct Connection {
+    multiplexed: MultiplexedConnection,
     health: Arc<Health>,
     driver: Driver,
-    remains: Option<Remains>,
+    client_handle: Option<ClientHandle>,
 }
 
-impl Line {
-    /// A line of ours: `driver` reads and writes its socket.
+impl Connection {
+    /// A connection of ours: `driver` reads and writes its socket.
     pub(crate) fn new(
-        connection: MultiplexedConnection,
+        multiplexed: MultiplexedConnection,
         health: Arc<Health>,
         driver: JoinHandle<()>,
     ) -> Self {
         Self {
-            connection,
+            multiplexed,
             health,
             driver: Driver(Mutex::new(Some(driver))),
-            remains: None,
+            client_handle: None,
         }
     }
 
-    /// A line on a connection that somebody else drives.
-    pub(crate) fn lent(connection: MultiplexedConnection, health: Arc<Health>) -> Self {
+    /// A connection on a connection that somebody else drives.
+    pub(crate) fn lent(multiplexed: MultiplexedConnection, health: Arc<Health>) -> Self {
         Self {
-            connection,
+            multiplexed,
             health,
             driver: Driver(Mutex::new(None)),
-            remains: None,
+            client_handle: None,
         }
     }
 
-    pub(crate) fn with_remains(mut self, remains: Option<Remains>) -> Self {
-        self.remains = remains;
+    pub(crate) fn with_client_handle(mut self, client_handle: Option<ClientHandle>) -> Self {
+        self.client_handle = client_handle;
         self
     }
 
-    pub(crate) fn connection(&self) -> MultiplexedConnection {
-        self.connection.clone()
+    pub(crate) fn multiplexed(&self) -> MultiplexedConnection {
+        self.multiplexed.clone()
     }
 
     pub(crate) fn health(&self) -> &Arc<Health> {
         &self.health
     }
 
-    /// Asks a suspect line for an answer, and finds it hung where none comes.
+    /// Asks a suspect connection for an answer, and finds it hung where none comes.
     ///
     /// The server answers in order, so a connection that works has answered all that was sent
-    /// before as well. Any answer in the meantime is as good: the line is slow, and not hung.
+    /// before as well. Any answer in the meantime is as good: the connection is slow, and not hung.
     pub(crate) async fn probe(&self, deadline: Duration) {
         let before = self.health.recoveries();
-        let (ping, mut connection) = (::redis::cmd("PING"), self.connection());
-        let answer = connection.send_packed_command(&ping);
+        let (ping, mut multiplexed) = (::redis::cmd("PING"), self.multiplexed());
+        let answer = multiplexed.send_packed_command(&ping);
         match timeout(deadline.min(LONGEST_PROBE), answer).await {
             Ok(Ok(_)) => self.health.answered(),
             Ok(Err(_)) => self.health.dropped(),
@@ -84,17 +84,18 @@ impl Line {
         }
     }
 
-    /// Makes the server forget what it has not read of `broken`, which this line takes the place of.
+    /// Makes the server forget what it has not read of `broken`, which this connection takes the place of.
     ///
     /// Returns whether that is settled. Until it is, a write that is held there may still run, and
-    /// no line may serve: this one is given up.
-    pub(crate) async fn succeed(&self, broken: &Self, deadline: Duration) -> bool {
+    /// no connection may serve: this one is given up.
+    pub(crate) async fn take_over(&self, broken: &Self, deadline: Duration) -> bool {
         let is_hung = broken.health.state() == State::Hung;
-        let remains = broken.remains.as_ref();
-        let Some(remains) = remains.filter(|it| is_hung || it.outlives_a_restart()) else {
+        let client_handle = broken.client_handle.as_ref();
+        let Some(client_handle) = client_handle.filter(|it| is_hung || it.outlives_a_restart())
+        else {
             return true;
         };
-        match timeout(deadline, remains.remove(&self.connection)).await {
+        match timeout(deadline, client_handle.remove(&self.multiplexed)).await {
             Ok(true) => return true,
             Ok(false) => self.health.dropped(),
             Err(_) => self.health.hung(),
@@ -103,7 +104,7 @@ impl Line {
     }
 }
 
-/// The task of a connection, which ends with its line.
+/// The task of a connection, which ends with its connection.
 struct Driver(Mutex<Option<JoinHandle<()>>>);
 
 impl Drop for Driver {

@@ -2,14 +2,14 @@ use larder_store::{Cursor, Error, ErrorKind, Result};
 
 /// Where a scan goes on: which servers there were, which of them is next, and its own cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ScanPosition {
     /// The fingerprint of the servers: a cursor of one means nothing to another.
     pub(super) servers: u64,
     pub(super) server: usize,
     pub(super) at: u64,
 }
 
-impl Place {
+impl ScanPosition {
     pub(super) fn first(servers: u64) -> Self {
         Self {
             servers,
@@ -23,23 +23,23 @@ impl Place {
     /// # Errors
     /// [`ErrorKind::Invalid`].
     pub(super) fn read(cursor: &Cursor, servers: u64) -> Result<Self> {
-        let place = Self::parse(cursor.as_str());
-        let place = place.ok_or_else(|| invalid("the cursor is not one of this store"))?;
-        if place.servers != servers {
+        let position = Self::parse(cursor.as_str());
+        let position = position.ok_or_else(|| invalid("the cursor is not one of this store"))?;
+        if position.servers != servers {
             return Err(invalid(MOVED));
         }
-        Ok(place)
+        Ok(position)
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
-        let place = Self {
+        let position = Self {
             servers: u64::from_str_radix(parts.next()?, 16).ok()?,
             server: parts.next()?.parse().ok()?,
             at: parts.next()?.parse().ok()?,
         };
         // Only what this file writes: no sign, no zero in front.
-        (place.to_cursor().as_str() == text).then_some(place)
+        (position.to_cursor().as_str() == text).then_some(position)
     }
 
     pub(super) fn to_cursor(self) -> Cursor {
@@ -61,19 +61,22 @@ mod tests {
     #[test]
     fn a_place_is_read_as_it_was_written_and_nothing_else_is() {
         for (servers, server, at) in [(0, 0, 0), (7, 2, u64::MAX), (u64::MAX, 9, 1)] {
-            let place = Place {
+            let position = ScanPosition {
                 servers,
                 server,
                 at,
             };
-            assert_eq!(Place::read(&place.to_cursor(), servers).unwrap(), place);
-            let error = Place::read(&place.to_cursor(), servers ^ 1).unwrap_err();
+            assert_eq!(
+                ScanPosition::read(&position.to_cursor(), servers).unwrap(),
+                position
+            );
+            let error = ScanPosition::read(&position.to_cursor(), servers ^ 1).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
         }
         for text in [
             "", "-", "0-0", "0-0-0-0", "0-0-+1", "0-00-0", "x-0-0", "0-0-0 ",
         ] {
-            assert!(Place::read(&Cursor::new(text), 0).is_err(), "{text}");
+            assert!(ScanPosition::read(&Cursor::new(text), 0).is_err(), "{text}");
         }
     }
 }

@@ -5,29 +5,32 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::ear::Sink;
-use super::hub::Hub;
 use super::links::Links;
+use super::registry::SubscriptionRegistry;
 use super::subject::{Sort, Subject};
+use super::subscriber::Sink;
 use crate::connection::Limits;
 use crate::route::Route;
 
 /// All who listen on the servers of a store.
-pub(crate) struct Switchboard {
-    hub: Arc<Hub>,
+pub(crate) struct SubscriptionManager {
+    registry: Arc<SubscriptionRegistry>,
     limits: Limits,
     links: Arc<Links>,
     tasks: Vec<AbortHandle>,
 }
 
-impl Switchboard {
+impl SubscriptionManager {
     /// Begins to keep connections for as long as somebody listens; nothing where there can be
     /// none.
     pub(crate) fn start(route: &Route, subscriptions: usize) -> Option<Arc<Self>> {
-        let hub = Arc::new(Hub::new(subscriptions, route.location().into()));
-        let (links, tasks) = Links::start(&hub, route)?;
+        let registry = Arc::new(SubscriptionRegistry::new(
+            subscriptions,
+            route.location().into(),
+        ));
+        let (links, tasks) = Links::start(&registry, route)?;
         Some(Arc::new(Self {
-            hub,
+            registry,
             limits: *route.limits(),
             links,
             tasks,
@@ -61,81 +64,89 @@ impl Switchboard {
     }
 
     /// Listens until the place is dropped.
-    pub(super) async fn listen(&self, subjects: Vec<Subject>, sink: Sink) -> Result<Place> {
-        let places = subjects.into_iter().map(|it| (self.links.of(&it), it));
-        let places: Vec<_> = places.map(|(link, it)| (it, link)).collect();
+    pub(super) async fn listen(
+        &self,
+        subjects: Vec<Subject>,
+        sink: Sink,
+    ) -> Result<SubscriptionGuard> {
+        let placed = subjects
+            .into_iter()
+            .map(|it| (self.links.link_for(&it), it));
+        let placed: Vec<_> = placed.map(|(link, it)| (it, link)).collect();
         // A connection that has to be made first may take as long as any that is made.
-        let has_to_dial = places.iter().any(|(_, link)| !self.hub.is_up(*link));
+        let has_to_dial = placed.iter().any(|(_, link)| !self.registry.is_up(*link));
         let deadline = match has_to_dial {
             true => self.limits.deadline + self.limits.connect_deadline,
             false => self.limits.deadline,
         };
-        let ear = self.hub.add(places, sink)?;
-        let place = Place {
-            hub: Arc::downgrade(&self.hub),
-            number: ear.number,
-            texts: ear.texts.clone(),
+        let subscriber = self.registry.add(placed, sink)?;
+        let guard = SubscriptionGuard {
+            registry: Arc::downgrade(&self.registry),
+            number: subscriber.number,
+            texts: subscriber.texts.clone(),
         };
-        match timeout(deadline, ear.confirmed()).await {
-            Ok(confirmed) => confirmed.map(|()| place),
+        match timeout(deadline, subscriber.confirmed()).await {
+            Ok(confirmed) => confirmed.map(|()| guard),
             Err(_) => {
-                let location = self.hub.location();
+                let location = self.registry.location();
                 let text = format!("{location} did not answer within {deadline:?}");
                 Err(Error::new("subscribe", ErrorKind::NotSent, text))
             }
         }
     }
 
-    /// A bell that rings when anything is published to the channel that reads as `text`, by
+    /// A wakeup that fires when anything is published to the channel that reads as `text`, by
     /// [`publishes_with`](Self::publishes_with) as sharded: for those who are woken by another
     /// process, and look for themselves.
     ///
     /// It resolves once it is confirmed, as a subscription does. It costs one round trip, or none
     /// where somebody else of this store listens to the same. Errors are those of a subscription.
-    pub(crate) async fn bell(&self, text: &str) -> Result<Bell> {
-        let rung = Arc::new(Notify::new());
+    pub(crate) async fn wakeup(&self, text: &str) -> Result<Wakeup> {
+        let notify = Arc::new(Notify::new());
         let subject = Subject::plain(text, self.sort(true));
-        let place = self.listen(vec![subject], Sink::Bell(rung.clone())).await?;
-        Ok(Bell {
-            rung,
-            _place: place,
+        let guard = self
+            .listen(vec![subject], Sink::Wakeup(notify.clone()))
+            .await?;
+        Ok(Wakeup {
+            notify,
+            _guard: guard,
         })
     }
 }
 
-impl Drop for Switchboard {
+impl Drop for SubscriptionManager {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
         self.links.end();
-        self.hub.end();
+        self.registry.end();
     }
 }
 
-/// What somebody who listens holds of the hub.
-pub(super) struct Place {
-    hub: Weak<Hub>,
+/// What somebody who listens holds of the registry.
+pub(super) struct SubscriptionGuard {
+    registry: Weak<SubscriptionRegistry>,
     number: u64,
     texts: Vec<Box<str>>,
 }
 
-impl Drop for Place {
+impl Drop for SubscriptionGuard {
     fn drop(&mut self) {
-        if let Some(hub) = self.hub.upgrade() {
-            hub.remove(self.number, &self.texts);
+        if let Some(registry) = self.registry.upgrade() {
+            registry.remove(self.number, &self.texts);
         }
     }
 }
 
 /// Rings when there was a message, or one may have been lost.
-pub(crate) struct Bell {
-    rung: Arc<Notify>,
-    _place: Place,
+pub(crate) struct Wakeup {
+    notify: Arc<Notify>,
+    _guard: SubscriptionGuard,
 }
 
-impl Bell {
+impl Wakeup {
     /// Waits until it rings; at once where it rang since it was waited for last. A dropped wait
     /// loses nothing. It does not ring when the store ends, so a wait needs a deadline.
-    pub(crate) async fn rung(&self) {
-        self.rung.notified().await;
+    pub(crate) async fn notified(&self) {
+        self.notify.notified().await;
     }
 }

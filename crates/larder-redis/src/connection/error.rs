@@ -5,7 +5,7 @@ use ::redis::{ErrorKind, RedisError};
 use crate::{classify, tls};
 
 /// Why there is no connection.
-pub(crate) enum Fault {
+pub(crate) enum ConnectError {
     /// The server, or the system, refused it.
     Redis(RedisError),
     /// It took longer than the connect deadline.
@@ -35,7 +35,7 @@ pub(crate) enum Denial {
     Wrong,
 }
 
-impl Fault {
+impl ConnectError {
     /// What happened, in words that hold no credential.
     pub(crate) fn text(&self) -> String {
         match self {
@@ -102,16 +102,16 @@ impl Fault {
     }
 }
 
-impl std::fmt::Debug for Fault {
+impl std::fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text())
     }
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for ConnectError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text())
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ConnectError {}

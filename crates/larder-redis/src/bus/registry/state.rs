@@ -5,31 +5,31 @@ use larder_store::Error;
 use tokio::sync::Notify;
 
 use super::LinkId;
-use crate::bus::ear::Ear;
 use crate::bus::subject::Subject;
+use crate::bus::subscriber::Subscriber;
 
 #[derive(Default)]
 pub(super) struct State {
     pub(super) subjects: HashMap<Box<str>, Entry>,
-    pub(super) links: HashMap<LinkId, Link>,
-    /// How many pairs of ear and subject there are.
+    pub(super) links: HashMap<LinkId, LinkState>,
+    /// How many pairs of subscriber and subject there are.
     pub(super) held: usize,
     pub(super) last_number: u64,
     pub(super) has_ended: bool,
 }
 
 impl State {
-    pub(super) fn of(&mut self, id: LinkId) -> impl Iterator<Item = &mut Entry> {
+    pub(super) fn entries_on(&mut self, id: LinkId) -> impl Iterator<Item = &mut Entry> {
         let entries = self.subjects.values_mut();
         entries.filter(move |entry| entry.link == id)
     }
 
-    /// Takes an ear off a subject.
-    pub(super) fn take_ear(&mut self, text: &str, number: u64) -> Option<Arc<Ear>> {
+    /// Takes a subscriber off a subject.
+    pub(super) fn take_subscriber(&mut self, text: &str, number: u64) -> Option<Arc<Subscriber>> {
         let entry = self.subjects.get_mut(text)?;
-        let ear = entry.ears.remove(&number)?;
+        let subscriber = entry.subscribers.remove(&number)?;
         self.held -= 1;
-        if entry.ears.is_empty() {
+        if entry.subscribers.is_empty() {
             let (id, is_idle) = (entry.link, entry.is_idle());
             if is_idle {
                 self.subjects.remove(text);
@@ -40,7 +40,7 @@ impl State {
                 None => {}
             }
         }
-        Some(ear)
+        Some(subscriber)
     }
 
     /// Drops the subjects of a link that nobody wants and that no server knows.
@@ -62,13 +62,13 @@ pub(super) struct Entry {
     pub(super) subject: Arc<Subject>,
     pub(super) link: LinkId,
     pub(super) status: Status,
-    pub(super) ears: BTreeMap<u64, Arc<Ear>>,
+    pub(super) subscribers: BTreeMap<u64, Arc<Subscriber>>,
 }
 
 impl Entry {
     /// Whether nobody wants it, and no server knows it.
     pub(super) fn is_idle(&self) -> bool {
-        self.status == Status::Off && self.ears.is_empty()
+        self.status == Status::Off && self.subscribers.is_empty()
     }
 }
 
@@ -84,32 +84,32 @@ pub(super) enum Status {
     Leaving,
 }
 
-/// What the hub knows of a connection.
+/// What the registry knows of a connection.
 #[derive(Default)]
-pub(super) struct Link {
+pub(super) struct LinkState {
     /// What may have to be sent, each subject once. While there is no connection there is nothing
     /// here: a new one begins with all that is wanted.
     pub(super) changed: BTreeSet<Box<str>>,
-    pub(super) told: Arc<Notify>,
+    pub(super) notifier: Arc<Notify>,
     pub(super) subjects: usize,
     /// Why the last dial failed.
     pub(super) down: Option<Error>,
     pub(super) is_up: bool,
 }
 
-impl Link {
+impl LinkState {
     /// A subject may have to be asked for, or left.
     pub(super) fn change(&mut self, text: Box<str>) {
         if self.is_up {
             self.changed.insert(text);
         }
-        self.told.notify_one();
+        self.notifier.notify_one();
     }
 
     /// A subject is not listened to here any more.
     pub(super) fn forget(&mut self, text: &str) {
         self.subjects -= 1;
         self.changed.remove(text);
-        self.told.notify_one();
+        self.notifier.notify_one();
     }
 }

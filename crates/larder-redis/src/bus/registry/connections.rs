@@ -2,12 +2,12 @@ use std::collections::HashSet;
 
 use larder_store::Error;
 
-use super::state::{Link, State, Status};
-use super::{Hub, LinkId};
+use super::state::{LinkState, State, Status};
+use super::{LinkId, SubscriptionRegistry};
 use crate::bus::subject::Subject;
-use crate::route::again;
+use crate::route::copy_error;
 
-impl Hub {
+impl SubscriptionRegistry {
     /// Whether anything is listened to on a link, or still known to its server.
     pub(in crate::bus) fn is_wanted(&self, id: LinkId) -> bool {
         let state = self.state.lock();
@@ -33,15 +33,18 @@ impl Hub {
     }
 
     /// The connection of a link is gone, and all that was confirmed on it. Nothing of it is told to
-    /// the hub any more.
+    /// the registry any more.
     pub(in crate::bus) fn lost(&self, id: LinkId) {
         let mut state = self.state.lock();
         let link = state.links.entry(id).or_default();
         link.is_up = false;
         link.changed.clear();
-        for entry in state.of(id) {
+        for entry in state.entries_on(id) {
             if entry.status == Status::On {
-                entry.ears.values().for_each(|ear| ear.lost_one());
+                entry
+                    .subscribers
+                    .values()
+                    .for_each(|subscriber| subscriber.unconfirm_one());
             }
             entry.status = Status::Off;
         }
@@ -53,32 +56,32 @@ impl Hub {
     pub(in crate::bus) fn down(&self, id: LinkId, error: Error) {
         let mut state = self.state.lock();
         let waiting: Vec<_> = state
-            .of(id)
-            .flat_map(|entry| entry.ears.values())
-            .filter(|ear| !ear.listens())
+            .entries_on(id)
+            .flat_map(|entry| entry.subscribers.values())
+            .filter(|subscriber| !subscriber.is_subscribed())
             .cloned()
             .collect();
-        for ear in &waiting {
-            for text in &ear.texts {
-                state.take_ear(text, ear.number);
+        for subscriber in &waiting {
+            for text in &subscriber.texts {
+                state.take_subscriber(text, subscriber.number);
             }
         }
         state.forget(id);
-        state.links.entry(id).or_default().down = Some(again(&error));
+        state.links.entry(id).or_default().down = Some(copy_error(&error));
         drop(state);
-        for ear in waiting {
-            ear.refuse(again(&error));
+        for subscriber in waiting {
+            subscriber.refuse(copy_error(&error));
         }
     }
 
     /// Nobody dials for now, since nobody wants to listen.
-    pub(in crate::bus) fn rest(&self, id: LinkId) {
+    pub(in crate::bus) fn clear_failure(&self, id: LinkId) {
         self.state.lock().links.entry(id).or_default().down = None;
     }
 
-    /// Listens to each sharded subject where `place` says. Who heard it elsewhere hears of a gap
+    /// Listens to each sharded subject where `link_of` says. Who heard it elsewhere hears of a gap
     /// when it is confirmed there. What stays and is not confirmed is asked for once more.
-    pub(in crate::bus) fn place_anew(&self, place: impl Fn(&Subject) -> Option<LinkId>) {
+    pub(in crate::bus) fn reassign(&self, link_of: impl Fn(&Subject) -> Option<LinkId>) {
         let mut state = self.state.lock();
         let State {
             subjects, links, ..
@@ -87,10 +90,13 @@ impl Hub {
             if !entry.subject.is_sharded() {
                 continue;
             }
-            let to = place(&entry.subject).unwrap_or(entry.link);
+            let to = link_of(&entry.subject).unwrap_or(entry.link);
             if to != entry.link {
                 if entry.status == Status::On {
-                    entry.ears.values().for_each(|ear| ear.lost_one());
+                    entry
+                        .subscribers
+                        .values()
+                        .for_each(|subscriber| subscriber.unconfirm_one());
                 }
                 entry.status = Status::Off;
                 links.entry(entry.link).or_default().forget(text);
@@ -109,20 +115,23 @@ impl Hub {
         let mut state = self.state.lock();
         // Asked under the lock: what a new link knows of itself must not be forgotten.
         let living = living();
-        let is_kept = |id: &LinkId, link: &Link| link.subjects > 0 || living.contains(id);
+        let is_kept = |id: &LinkId, link: &LinkState| link.subjects > 0 || living.contains(id);
         state.links.retain(|id, link| is_kept(id, link));
     }
 
     /// All who listen on a link may have missed something.
     pub(in crate::bus) fn leave_gaps(&self, id: LinkId) {
         let mut state = self.state.lock();
-        let entries = state.of(id);
-        let ears: Vec<_> = entries
-            .flat_map(|entry| entry.ears.values().cloned())
+        let entries = state.entries_on(id);
+        let subscribers: Vec<_> = entries
+            .flat_map(|entry| entry.subscribers.values().cloned())
             .collect();
         drop(state);
-        for ear in ears.iter().filter(|ear| ear.listens()) {
-            ear.leave_gap();
+        for subscriber in subscribers
+            .iter()
+            .filter(|subscriber| subscriber.is_subscribed())
+        {
+            subscriber.leave_gap();
         }
     }
 }

@@ -1,0 +1,356 @@
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::reply::SentinelReply;
+use crate::connection::error::ConnectError;
+use crate::connection::health::Health;
+use crate::connection::host_port::HostPort;
+
+/// How long a replica that was selected is believed in: a failover may be given up.
+const CANDIDATE_TTL: Duration = Duration::from_secs(5);
+
+/// For how long all sentinels have to name an older configuration before it counts: one that missed
+/// a failover hears of it from the others within two seconds, and those that were all set up anew
+/// count from the beginning.
+const ALL_AGREE: Duration = Duration::from_secs(10);
+
+/// What the sentinels said, and what follows from it.
+pub(super) struct SentinelState {
+    pub(super) name: String,
+    known: Mutex<Known>,
+    /// Where the master is, once one sentinel knows.
+    elected: watch::Sender<Option<HostPort>>,
+    /// The connections in use, which end when another is elected.
+    connections: Mutex<Vec<Weak<Health>>>,
+}
+
+struct Known {
+    /// What each sentinel said last.
+    replies: Vec<SentinelReply>,
+    newest: Option<Configuration>,
+    /// Since when all sentinels name the same older configuration.
+    older_since: Option<Instant>,
+    candidate: Option<Candidate>,
+}
+
+/// The newest configuration that any sentinel ever named. That a sentinel fails, or names an older
+/// one, takes nothing back: the server of the older one may still take writes that would be lost.
+struct Configuration {
+    epoch: u64,
+    host_port: HostPort,
+    /// Which sentinel named it.
+    by: usize,
+}
+
+/// A replica that a sentinel has begun to make the master.
+struct Candidate {
+    host_port: HostPort,
+    /// The configuration before.
+    epoch: u64,
+    until: Instant,
+}
+
+impl Known {
+    fn new(sentinels: usize) -> Self {
+        Self {
+            replies: vec![SentinelReply::None; sentinels],
+            newest: None,
+            older_since: None,
+            candidate: None,
+        }
+    }
+
+    fn record(&mut self, by: usize, reply: SentinelReply) {
+        if let SentinelReply::Master { host_port, epoch } = &reply {
+            let is_newer = self.newest.as_ref().is_none_or(|newest| {
+                // Of two places under one epoch the one that was named first counts, unless who
+                // named it changes its mind.
+                *epoch > newest.epoch || (*epoch == newest.epoch && by == newest.by)
+            });
+            if is_newer {
+                self.newest = Some(Configuration {
+                    epoch: *epoch,
+                    host_port: host_port.clone(),
+                    by,
+                });
+            }
+        }
+        if let Some(said) = self.replies.get_mut(by) {
+            *said = reply;
+        }
+        self.forget_what_all_forgot();
+    }
+
+    fn forget_what_all_forgot(&mut self) {
+        let older = self.older_of_all();
+        let Some(older) = older else {
+            self.older_since = None;
+            return;
+        };
+        let since = *self.older_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= ALL_AGREE {
+            self.newest = Some(older);
+            self.older_since = None;
+        }
+    }
+
+    /// The configuration that all sentinels name, where it is older than the newest.
+    fn older_of_all(&self) -> Option<Configuration> {
+        let newest = self.newest.as_ref()?.epoch;
+        let mut all: Option<Configuration> = None;
+        for (by, reply) in self.replies.iter().enumerate() {
+            let SentinelReply::Master { host_port, epoch } = reply else {
+                return None;
+            };
+            let (host_port, epoch) = (host_port.clone(), *epoch);
+            match &mut all {
+                _ if epoch >= newest => return None,
+                Some(all) if all.host_port != host_port => return None,
+                Some(all) if all.epoch >= epoch => {}
+                _ => {
+                    all = Some(Configuration {
+                        epoch,
+                        host_port,
+                        by,
+                    })
+                }
+            }
+        }
+        all
+    }
+
+    fn epoch(&self) -> u64 {
+        self.newest.as_ref().map_or(0, |newest| newest.epoch)
+    }
+}
+
+impl SentinelState {
+    pub(super) fn new(name: String, sentinels: usize) -> Self {
+        Self {
+            name,
+            known: Mutex::new(Known::new(sentinels)),
+            elected: watch::Sender::new(None),
+            connections: Mutex::default(),
+        }
+    }
+
+    /// Takes down what the sentinel at `at` says.
+    pub(super) fn record(&self, at: usize, reply: SentinelReply) {
+        let mut known = self.known.lock();
+        known.record(at, reply);
+        self.elect(&known);
+    }
+
+    /// Takes down that a sentinel makes the replica at `host_port` the master.
+    pub(super) fn set_candidate(&self, host_port: HostPort) {
+        let mut known = self.known.lock();
+        known.candidate = Some(Candidate {
+            host_port,
+            epoch: known.epoch(),
+            until: Instant::now() + CANDIDATE_TTL,
+        });
+        self.elect(&known);
+    }
+
+    /// Where the master is, now and from now on.
+    pub(super) fn follow(&self) -> watch::Receiver<Option<HostPort>> {
+        self.elected.subscribe()
+    }
+
+    /// Ends the connection with this health when another master is elected.
+    pub(super) fn close_on_failover(&self, connection: &Arc<Health>) {
+        let mut connections = self.connections.lock();
+        connections.retain(|connection| connection.strong_count() > 0);
+        connections.push(Arc::downgrade(connection));
+    }
+
+    /// Why there is no master, as far as the sentinels say.
+    pub(super) fn no_master(&self) -> ConnectError {
+        let known = self.known.lock();
+        if known.replies.contains(&SentinelReply::NoSuchMaster) {
+            return ConnectError::NoSuchMaster;
+        }
+        let denied = known.replies.iter().find_map(|reply| match reply {
+            SentinelReply::Denied(why) => Some(*why),
+            _ => None,
+        });
+        if let Some(why) = denied {
+            return ConnectError::SentinelDenied(why.to_owned());
+        }
+        let failed = known.replies.iter().find_map(|reply| match reply {
+            SentinelReply::Failed(why) => Some(why.clone()),
+            _ => None,
+        });
+        ConnectError::NoSentinel(failed.unwrap_or_else(|| "none answered in time".to_owned()))
+    }
+
+    fn elect(&self, known: &Known) {
+        let Some(newest) = &known.newest else {
+            return;
+        };
+        let host_port = match &known.candidate {
+            Some(candidate)
+                if newest.epoch <= candidate.epoch && Instant::now() < candidate.until =>
+            {
+                &candidate.host_port
+            }
+            _ => &newest.host_port,
+        };
+        let changed = self.elected.send_if_modified(|elected| {
+            let changed = elected.as_ref() != Some(host_port);
+            if changed {
+                *elected = Some(host_port.clone());
+            }
+            changed
+        });
+        if changed {
+            let connections = std::mem::take(&mut *self.connections.lock());
+            let connections = connections.iter().filter_map(Weak::upgrade);
+            connections.for_each(|connection| connection.dropped());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(port: u16) -> HostPort {
+        HostPort {
+            host: "h".to_owned(),
+            port,
+        }
+    }
+
+    fn says(port: u16, epoch: u64) -> SentinelReply {
+        SentinelReply::Master {
+            host_port: at(port),
+            epoch,
+        }
+    }
+
+    fn elected(state: &SentinelState) -> Option<u16> {
+        state
+            .follow()
+            .borrow()
+            .as_ref()
+            .map(|host_port| host_port.port)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_replica_that_was_selected_is_tried_until_the_sentinels_agree_or_give_up() {
+        let state = SentinelState::new("main".to_owned(), 2);
+        state.record(0, says(1, 4));
+        state.set_candidate(at(2));
+        assert_eq!(elected(&state), Some(2));
+        // What they said before still holds officially.
+        state.record(1, says(1, 4));
+        assert_eq!(elected(&state), Some(2));
+        state.record(1, says(3, 5));
+        assert_eq!(elected(&state), Some(3));
+
+        state.set_candidate(at(2));
+        tokio::time::advance(CANDIDATE_TTL).await;
+        state.record(0, says(3, 5));
+        assert_eq!(elected(&state), Some(3));
+    }
+
+    #[test]
+    fn a_line_to_another_than_the_elected_ends() {
+        let state = SentinelState::new("main".to_owned(), 1);
+        let health = Arc::new(Health::new(Arc::default()));
+        state.record(0, says(1, 4));
+        state.close_on_failover(&health);
+        state.record(0, says(1, 4));
+        assert!(health.is_good());
+        state.record(0, says(2, 5));
+        assert!(!health.is_good());
+    }
+
+    fn failed() -> SentinelReply {
+        SentinelReply::Failed(String::new())
+    }
+
+    #[test]
+    fn a_sentinel_that_fails_takes_back_nothing_that_was_heard() {
+        let state = SentinelState::new("main".to_owned(), 2);
+        state.record(0, says(1, 5));
+        state.record(1, says(2, 4));
+        for reply in [
+            failed(),
+            SentinelReply::NoSuchMaster,
+            SentinelReply::Denied(""),
+        ] {
+            state.record(0, reply);
+            state.record(1, says(2, 4));
+            assert_eq!(elected(&state), Some(1));
+        }
+        // Also where it comes back with an older configuration than it had.
+        state.record(0, says(2, 0));
+        state.record(1, failed());
+        assert_eq!(elected(&state), Some(1));
+        state.record(1, says(3, 6));
+        assert_eq!(elected(&state), Some(3));
+    }
+
+    #[test]
+    fn of_two_places_under_one_epoch_the_first_counts_until_who_named_it_names_another() {
+        let state = SentinelState::new("main".to_owned(), 2);
+        state.record(0, says(1, 0));
+        state.record(1, says(2, 0));
+        assert_eq!(elected(&state), Some(1));
+        state.record(0, says(3, 0));
+        assert_eq!(elected(&state), Some(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sentinels_that_were_all_set_up_anew_are_believed_when_they_agree_for_long() {
+        let state = SentinelState::new("main".to_owned(), 2);
+        state.record(0, says(1, 5));
+        let all_say = |first: SentinelReply, second: SentinelReply| {
+            state.record(0, first);
+            state.record(1, second);
+            elected(&state)
+        };
+        assert_eq!(all_say(says(2, 0), says(2, 1)), Some(1));
+        tokio::time::advance(ALL_AGREE - Duration::from_millis(1)).await;
+        assert_eq!(all_say(says(2, 0), says(2, 1)), Some(1));
+        // One that says nothing for a moment may know better.
+        assert_eq!(all_say(failed(), says(2, 1)), Some(1));
+        assert_eq!(all_say(says(2, 0), says(2, 1)), Some(1));
+        tokio::time::advance(ALL_AGREE - Duration::from_millis(1)).await;
+        assert_eq!(all_say(says(2, 0), says(3, 1)), Some(1));
+        assert_eq!(all_say(says(2, 0), says(2, 1)), Some(1));
+        tokio::time::advance(ALL_AGREE).await;
+        assert_eq!(all_say(says(2, 0), says(2, 1)), Some(2));
+        assert_eq!(all_say(says(2, 0), says(3, 2)), Some(3));
+    }
+
+    /// Each epoch has one master, as the sentinels see to. Whatever fails or is late, the epoch that
+    /// is followed never falls.
+    #[test]
+    fn no_sequence_of_answers_leads_back_to_a_master_that_was_replaced() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..200 {
+            let state = SentinelState::new("main".to_owned(), 3);
+            let mut highest = None;
+            for _ in 0..100 {
+                let reply = match random.u8(0..5) {
+                    0 => failed(),
+                    1 => SentinelReply::NoSuchMaster,
+                    _ => {
+                        let epoch = random.u16(0..20);
+                        highest = highest.max(Some(epoch));
+                        says(epoch + 1, epoch.into())
+                    }
+                };
+                state.record(random.usize(0..3), reply);
+                assert_eq!(elected(&state), highest.map(|epoch| epoch + 1));
+            }
+        }
+    }
+}
