@@ -1,13 +1,13 @@
 use std::num::{NonZeroU8, NonZeroUsize};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bb8_redis::RedisConnectionManager;
 use larder_store::{DEFAULT_MAX_VALUE, ManualClock, Result};
 
 use crate::bus::{DEFAULT_SUBSCRIPTIONS, SubscriptionManager};
-use crate::connect::{Origin, Servers};
-use crate::connection::{Limits, Replicas};
-use crate::handshake;
+use crate::connect::{Origin, Servers, check_replicas};
+use crate::node::{Limits, Replicas};
 use crate::replica_reads::ReplicaReads;
 use crate::script::{Scripts, Time};
 use crate::store::RedisStore;
@@ -234,7 +234,7 @@ impl RedisBuilder {
         }
         let (route, template) = servers.connect(limits).await?;
         if let Some(replicas) = limits.replicas {
-            handshake::count(&route, replicas).await?;
+            check_replicas(&route, replicas).await?;
         }
         let replica_reads = match self.max_staleness {
             Some(most) => Some(ReplicaReads::start(&route, template, most).await?),
@@ -246,7 +246,7 @@ impl RedisBuilder {
         };
         Ok(RedisStore {
             subscriptions: SubscriptionManager::start(&route, self.subscriptions),
-            route,
+            route: Arc::new(route),
             replica_reads,
             scripts: Scripts::new(time),
             max_value: self.max_value,
@@ -254,3 +254,10 @@ impl RedisBuilder {
         })
     }
 }
+
+/// Every public future of this crate can be spawned: it does not compile otherwise.
+const _: fn() = || {
+    fn can_be_spawned<A, F: Future + Send>(_: impl FnOnce(A) -> F) {}
+    can_be_spawned::<&str, _>(RedisStore::connect);
+    can_be_spawned(RedisBuilder::connect);
+};

@@ -154,6 +154,14 @@ pub(crate) fn system(error: &RedisError) -> Option<io::Error> {
     })
 }
 
+/// The same error once more; its source stays with the first.
+pub(crate) fn copy_error(error: &Error) -> Error {
+    let text = error.to_string();
+    let prefix = format!("{}: {}: ", error.operation(), error.kind());
+    let detail = text.strip_prefix(&prefix).unwrap_or_default().to_owned();
+    Error::new(error.operation(), error.kind(), detail)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

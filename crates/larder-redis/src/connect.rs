@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use ::redis::Value;
 use bb8_redis::RedisConnectionManager;
-use larder_store::{Error, ErrorKind, Result};
+use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::sync::Notify;
 
-use crate::builder::RedisBuilder;
-use crate::connection::{Address, Limits, Node, Sentinels, Source, SupervisedNode, Target};
+use crate::connection::Address;
 use crate::endpoint::{Deadlines, Endpoint, Form};
+use crate::node::{Limits, Node, Replicas, SupervisedNode};
+use crate::operation::Repeat;
 use crate::route::Route;
-use crate::store::RedisStore;
-use crate::{cluster, handshake};
+use crate::sentinels::Sentinels;
+use crate::source::{Source, Target};
+use crate::{classify, cluster, handshake};
 
 /// What an application gives.
 pub(crate) enum Origin {
@@ -89,7 +92,7 @@ async fn at(endpoint: Endpoint, limits: Limits) -> Result<(Route, Address)> {
             return Ok((Route::Cluster(cluster), template));
         }
     };
-    let source = |supervisor| Source::own(target, &limits, supervisor);
+    let source = |supervisor| Source::own(target, limits.connect_deadline, supervisor);
     Ok((one(location, limits, source).await?, template))
 }
 
@@ -106,9 +109,39 @@ async fn one(
     Ok(Route::One(Arc::new(SupervisedNode::new(node))))
 }
 
-/// Every public future of this crate can be spawned: it does not compile otherwise.
-const _: fn() = || {
-    fn can_be_spawned<A, F: Future + Send>(_: impl FnOnce(A) -> F) {}
-    can_be_spawned::<&str, _>(RedisStore::connect);
-    can_be_spawned(RedisBuilder::connect);
-};
+/// Asks a server that takes writes for its replicas, as each write will.
+///
+/// That there are too few of them now is no error: they come and go.
+pub(crate) async fn check_replicas(route: &Route, replicas: Replicas) -> Result<()> {
+    let servers = route.serving();
+    let Some(server) = servers.iter().find(|server| server.is_up()) else {
+        return Ok(());
+    };
+    let operation = server.begin_within("connect", server.limits().connect_deadline)?;
+    let Replicas { number, within } = replicas;
+    match operation.send(&replicas.wait(), Repeat::Safe).await? {
+        Value::Int(there) if there < i64::from(number.get()) => {
+            tracing::warn!(
+                server = server.location(),
+                there,
+                wanted = number.get(),
+                ?within,
+                "too few replicas: writes fail until there are more"
+            );
+            Ok(())
+        }
+        Value::ServerError(refused) if refused.code() == "NOPERM" => {
+            let location = server.location();
+            let text = format!(
+                "replicas are to confirm writes, and this user of {location} may not WAIT: grant +wait"
+            );
+            Err(Error::new(
+                "connect",
+                ErrorKind::Refused(Refusal::Denied),
+                text,
+            ))
+        }
+        Value::ServerError(refused) => Err(classify::refused("connect", &refused)),
+        _ => Ok(()),
+    }
+}

@@ -4,9 +4,10 @@ use ::redis::{Cmd, ServerErrorKind, Value};
 use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::timeout;
 
-use crate::connection::{ConnectError, Denial, MAY_NOT_GREET, Node, Repeat, Replicas};
+use crate::connection::{ConnectError, Denial, MAY_NOT_GREET};
+use crate::node::Node;
+use crate::operation::Repeat;
 use crate::reply::{fields, text};
-use crate::route::Route;
 use crate::{classify, tls};
 
 /// The oldest server that knows flags of scripts.
@@ -39,39 +40,6 @@ async fn greet(node: &Node, mode: Mode) -> Result<()> {
     let operation = node.begin_within("connect", node.limits().connect_deadline)?;
     let greeting = operation.send(&hello, Repeat::Safe).await?;
     check(greeting, node.location(), mode)
-}
-
-/// Asks a server that takes writes for its replicas, as each write will.
-///
-/// That there are too few of them now is no error: they come and go.
-pub(crate) async fn count(route: &Route, replicas: Replicas) -> Result<()> {
-    let servers = route.serving();
-    let Some(server) = servers.iter().find(|server| server.is_up()) else {
-        return Ok(());
-    };
-    let operation = server.begin_within("connect", server.limits().connect_deadline)?;
-    let Replicas { number, within } = replicas;
-    match operation.send(&replicas.wait(), Repeat::Safe).await? {
-        Value::Int(there) if there < i64::from(number.get()) => {
-            tracing::warn!(
-                server = server.location(),
-                there,
-                wanted = number.get(),
-                ?within,
-                "too few replicas: writes fail until there are more"
-            );
-            Ok(())
-        }
-        Value::ServerError(refused) if refused.code() == "NOPERM" => {
-            let location = server.location();
-            let text = format!(
-                "replicas are to confirm writes, and this user of {location} may not WAIT: grant +wait"
-            );
-            Err(error(ErrorKind::Refused(Refusal::Denied), text))
-        }
-        Value::ServerError(refused) => Err(classify::refused("connect", &refused)),
-        _ => Ok(()),
-    }
 }
 
 fn is_tls(location: &str) -> bool {

@@ -7,9 +7,11 @@ use futures_util::future::join;
 use larder_store::{Delete, Entry, Error, Form, Key, Put, Result};
 use tokio::time::Instant;
 
+use crate::classify::copy_error;
 use crate::commands;
-use crate::connection::{Access, Repeat};
-use crate::route::{Batch, copy_error};
+use crate::node::Access;
+use crate::operation::Repeat;
+use crate::route::Batch;
 use crate::script::Named;
 use crate::store::RedisStore;
 

@@ -5,8 +5,10 @@ use ::redis::Value;
 use async_trait::async_trait;
 use larder_store::{Call, Calls, Clock, Key, Programs, Result, Timestamp};
 
-use crate::connection::{Access, Repeat};
-use crate::route::{Batch, copy_error};
+use crate::classify::copy_error;
+use crate::node::Access;
+use crate::operation::Repeat;
+use crate::route::Batch;
 use crate::script::{Named, is_forgotten};
 use crate::step::Step;
 use crate::store::RedisStore;

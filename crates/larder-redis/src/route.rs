@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ::redis::{Cmd, Pipeline, Value};
-use larder_store::{Error, Key, Result};
+use larder_store::{Key, Result};
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, RedirectState, Shard, Split};
-use crate::connection::{Access, Limits, Operation, Repeat, SupervisedNode, cooperate};
+use crate::node::{Access, Limits, SupervisedNode, cooperate};
+use crate::operation::{Operation, Repeat};
 use crate::script::is_forgotten;
 
 /// The servers of a store.
@@ -248,12 +249,4 @@ impl Batch<'_> {
 enum Load<'a, 'k> {
     One(&'a Operation<'a>, Pipeline),
     Split(Split<'a, 'k>),
-}
-
-/// The same error once more; its source stays with the first.
-pub(crate) fn copy_error(error: &Error) -> Error {
-    let text = error.to_string();
-    let prefix = format!("{}: {}: ", error.operation(), error.kind());
-    let detail = text.strip_prefix(&prefix).unwrap_or_default().to_owned();
-    Error::new(error.operation(), error.kind(), detail)
 }

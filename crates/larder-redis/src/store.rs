@@ -9,9 +9,10 @@ use larder_store::{
 };
 
 use crate::builder::RedisBuilder;
-use crate::bus::SubscriptionManager;
+use crate::bus::{RedisBus, SubscriptionManager};
 use crate::commands;
-use crate::connection::{Access, Repeat};
+use crate::node::Access;
+use crate::operation::Repeat;
 use crate::replica_reads::{ReplicaReads, Write, Writing};
 use crate::route::{Batch, Route, Routed};
 use crate::script::{Named, Scripts};
@@ -62,7 +63,7 @@ use crate::script::{Named, Scripts};
 /// Dropping the store closes its connections and ends its tasks.
 pub struct RedisStore {
     /// Every operation begins here, by the key that it is for.
-    pub(crate) route: Route,
+    pub(crate) route: Arc<Route>,
     /// Nothing where there can be no connection to listen on.
     pub(crate) subscriptions: Option<Arc<SubscriptionManager>>,
     /// Nothing where all reads go to masters.
@@ -270,7 +271,10 @@ impl Store for RedisStore {
     }
 
     fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
-        self.into_bus()
+        Some(Arc::new(RedisBus {
+            route: self.route.clone(),
+            subscriptions: self.subscriptions.clone()?,
+        }))
     }
 }
 

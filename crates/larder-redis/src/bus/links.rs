@@ -11,7 +11,7 @@ use super::link::{Link, LinkTarget};
 use super::registry::{LinkId, SubscriptionRegistry};
 use super::subject::Subject;
 use crate::cluster::ClusterView;
-use crate::connection::{Limits, SupervisedNode};
+use crate::node::{Limits, SupervisedNode};
 use crate::route::Route;
 
 /// The link of what is heard everywhere: the only one, where there is one server.

@@ -9,7 +9,7 @@ use super::links::Links;
 use super::registry::SubscriptionRegistry;
 use super::subject::{Sort, Subject};
 use super::subscriber::Sink;
-use crate::connection::Limits;
+use crate::node::Limits;
 use crate::route::Route;
 
 /// All who listen on the servers of a store.

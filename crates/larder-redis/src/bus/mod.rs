@@ -27,8 +27,8 @@ use bytes::Bytes;
 use larder_store::{Bus, Channel, Interest, Result, Subscription, check_message, mailbox};
 
 use crate::commands;
-use crate::connection::Repeat;
-use crate::store::RedisStore;
+use crate::operation::Repeat;
+use crate::route::Route;
 use subscriber::Sink;
 
 pub(crate) use manager::{SubscriptionManager, Wakeup};
@@ -36,20 +36,10 @@ pub(crate) use manager::{SubscriptionManager, Wakeup};
 /// How many subscriptions there are at most unless the store is told otherwise.
 pub(crate) const DEFAULT_SUBSCRIPTIONS: usize = 10_000;
 
-impl RedisStore {
-    pub(crate) fn into_bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
-        let subscriptions = self.subscriptions.clone()?;
-        Some(Arc::new(RedisBus {
-            store: self,
-            subscriptions,
-        }))
-    }
-}
-
 /// The bus of a store that has one.
-struct RedisBus {
-    store: Arc<RedisStore>,
-    subscriptions: Arc<SubscriptionManager>,
+pub(crate) struct RedisBus {
+    pub(crate) route: Arc<Route>,
+    pub(crate) subscriptions: Arc<SubscriptionManager>,
 }
 
 #[async_trait]
@@ -62,7 +52,6 @@ impl Bus for RedisBus {
             .publishes_with(channel.topic().is_sharded());
         command.arg(publish).arg(channel.as_str()).arg(&*payload);
         let operation = self
-            .store
             .route
             .begin_at("publish", channel.as_str().as_bytes())
             .await?;

@@ -11,8 +11,8 @@ use tokio::task::coop::consume_budget;
 use super::follow::{Hop, RedirectState};
 use super::redirect::{Redirect, too_many, unserved};
 use super::{Cluster, Shared, slot};
-use crate::connection::{Repeat, after_lost_run};
-use crate::route::copy_error;
+use crate::classify::copy_error;
+use crate::operation::{Repeat, after_lost_run};
 
 /// A batch, split by the node that each item goes to. The parts are sent side by side.
 pub(crate) struct Split<'a, 'k> {

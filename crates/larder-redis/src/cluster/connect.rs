@@ -18,8 +18,8 @@ use super::redirect::NAMELESS;
 use super::refresh::refresh;
 use super::topology::Topology;
 use super::{Cluster, Shared};
-use crate::connection::{Address, HostPort, Limits};
-use crate::handshake;
+use crate::connection::{Address, HostPort};
+use crate::node::Limits;
 
 /// How long one seed may think before the next is tried as well.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -95,7 +95,7 @@ async fn find(nodes: &Nodes, seeds: &[HostPort], location: &str) -> Result<Topol
 
 /// Asks a seed, which has to know who serves the slots.
 async fn ask_serving_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
-    let topology = ask_seed(nodes, seed).await?;
+    let topology = discover::ask_seed(nodes, seed).await?;
     match topology.covered() {
         _ if topology.nameless() > 0 => Err(error(
             ErrorKind::Invalid,
@@ -107,15 +107,6 @@ async fn ask_serving_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
         )),
         _ => Ok(topology),
     }
-}
-
-/// Asks a seed by a connection that is closed then: it may be known to others by another name.
-pub(super) async fn ask_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
-    let node = nodes.node(seed);
-    handshake::connect(&node, handshake::Mode::Cluster).await?;
-    let deadline = nodes.limits().connect_deadline;
-    let operation = node.begin_within("connect", deadline)?;
-    discover::ask(&operation, &seed.host).await
 }
 
 fn host_port(info: &ConnectionInfo) -> Option<HostPort> {

@@ -8,9 +8,11 @@ use futures_util::stream::FuturesUnordered;
 use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::{Instant, sleep_until};
 
+use super::nodes::Nodes;
 use super::topology::Topology;
-use crate::classify;
-use crate::connection::{Operation, Repeat};
+use crate::connection::HostPort;
+use crate::operation::{Operation, Repeat};
+use crate::{classify, handshake};
 
 /// What a refresh is called in errors.
 pub(super) const NAME: &str = "read the slots";
@@ -34,6 +36,15 @@ pub(super) async fn ask(operation: &Operation<'_>, asked_host: &str) -> Result<T
             Topology::read(answer, asked_host).ok_or_else(|| classify::unexpected(operation.name()))
         }
     }
+}
+
+/// Asks a seed by a connection that is closed then: it may be known to others by another name.
+pub(super) async fn ask_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
+    let node = nodes.node(seed);
+    handshake::connect(&node, handshake::Mode::Cluster).await?;
+    let deadline = nodes.limits().connect_deadline;
+    let operation = node.begin_within("connect", deadline)?;
+    ask(&operation, &seed.host).await
 }
 
 /// The error of a server that is none of a cluster.

@@ -10,7 +10,9 @@ use tokio::time::{Instant, sleep_until};
 use super::redirect::{MOST_HOPS, Redirect, nameless, too_many, unserved};
 use super::{Shard, Shared};
 use crate::classify;
-use crate::connection::{Access, HostPort, Operation, Repeat, SupervisedNode};
+use crate::connection::HostPort;
+use crate::node::{Access, SupervisedNode};
+use crate::operation::{Operation, Repeat};
 
 /// How long an operation waits at first before it asks again: about what a key takes to move.
 const PAUSE: Duration = Duration::from_millis(2);

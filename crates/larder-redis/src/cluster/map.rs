@@ -4,7 +4,8 @@ use std::sync::Arc;
 use super::nodes::Nodes;
 use super::slot::SLOTS;
 use super::topology::Topology;
-use crate::connection::{HostPort, SupervisedNode};
+use crate::connection::HostPort;
+use crate::node::SupervisedNode;
 
 /// The first and the last slot of each run of slots.
 pub(crate) type Runs = Vec<(u16, u16)>;

@@ -1,4 +1,4 @@
-//! Redis Cluster and Valkey Cluster: a router over [`Node`](crate::connection::Node)s.
+//! Redis Cluster and Valkey Cluster: a router over [`Node`](crate::node::Node)s.
 //!
 //! 1. The slot of a key is the checksum of its hash tag ([`slot`]).
 //! 2. The map says which node serves a slot. It is swapped as a whole, and only when it changed;
@@ -32,7 +32,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::connection::{Access, HostPort, Limits, Operation, SupervisedNode};
+use crate::connection::HostPort;
+use crate::node::{Access, Limits, SupervisedNode};
+use crate::operation::Operation;
 use map::{Runs, SlotMap};
 use nodes::Nodes;
 use topology::Topology;

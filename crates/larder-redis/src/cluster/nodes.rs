@@ -6,7 +6,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::topology::Topology;
-use crate::connection::{Address, HostPort, Limits, Node, SupervisedNode, Target};
+use crate::connection::{Address, HostPort};
+use crate::node::{Limits, Node, SupervisedNode};
+use crate::source::Target;
 
 /// The most nodes that a store keeps connections to. The specification asks for no more than 1,000 in a
 /// cluster.

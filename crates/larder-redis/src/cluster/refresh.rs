@@ -8,8 +8,7 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Shared;
-use super::connect::ask_seed;
-use super::discover::{self, NAME};
+use super::discover::{self, NAME, ask_seed};
 use super::redirect;
 use super::topology::Topology;
 

@@ -14,11 +14,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 
+use super::address::Address;
 use super::client_handle::ClientHandle;
 use super::health::Health;
-use super::shared::Connection;
+use super::multiplexed::Connection;
 use super::socket::Socket;
-use super::target::Address;
 
 /// Makes a connection to `address`, and greets the server.
 pub(crate) async fn dial(

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::scripts::{call, channel};
 use super::{run, unread};
 use crate::bus::Wakeup;
-use crate::connection::Repeat;
+use crate::operation::Repeat;
 use crate::store::RedisStore;
 
 /// How long a follower waits at first before it looks again, where no wakeup tells it; each pause is

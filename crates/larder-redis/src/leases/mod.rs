@@ -16,8 +16,8 @@ use larder_store::{
     Claim, Claimed, Clock, Condition, Error, Fence, Form, Key, Leases, Put, Result, Ttl,
 };
 
-use crate::connection::Repeat;
 use crate::many::{fail, sift};
+use crate::operation::Repeat;
 use crate::route::Routed;
 use crate::script::{Prepared, Time, is_forgotten};
 use crate::store::RedisStore;

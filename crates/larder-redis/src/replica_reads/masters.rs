@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
-use super::reader::Misses;
+use super::replica::Misses;
 use crate::cluster::ClusterView;
-use crate::connection::{Address, HostPort, SupervisedNode, Target};
+use crate::connection::{Address, HostPort};
+use crate::node::SupervisedNode;
 use crate::route::Route;
+use crate::source::Target;
 
 /// The servers that take writes.
 pub(super) enum Masters {

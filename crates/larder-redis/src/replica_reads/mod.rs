@@ -31,7 +31,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::cluster::slot_of;
-use crate::connection::{Address, SupervisedNode};
+use crate::connection::Address;
+use crate::node::SupervisedNode;
 use crate::route::Route;
 use masters::Masters;
 use reader::Reader;
@@ -130,7 +131,7 @@ impl Shared {
         let since = oldest.max(self.written.until(slot_of(key.as_bytes())));
         let (behind, first) = replicas.split_at(turn.checked_rem(replicas.len())?);
         let mut replicas = first.iter().chain(behind);
-        replicas.find_map(|replica| replica.fresh_since(since))
+        replicas.find_map(|replica| Reader::fresh_since(replica, since))
     }
 
     /// The first moment that is not too long ago.

@@ -3,17 +3,8 @@ use std::sync::Arc;
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::Result;
 
-use super::replica::Replica;
-use crate::connection::Repeat;
-
-/// What it means that a replica has no such key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Misses {
-    /// There is none.
-    AreMisses,
-    /// There is none, or its slot is moving: the master knows where to, and replicas do not.
-    AreTheMasters,
-}
+use super::replica::{Misses, Replica};
+use crate::operation::Repeat;
 
 /// A replica that may be read, on the connection on which that was found.
 pub(super) struct Reader {
@@ -22,11 +13,13 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(replica: Arc<Replica>, connection: u64) -> Self {
-        Self {
-            replica,
+    /// A reader of a replica that has every write until `moment`; None if there is none.
+    pub(super) fn fresh_since(replica: &Arc<Replica>, moment: u64) -> Option<Self> {
+        let connection = replica.fresh_since(moment)?;
+        Some(Self {
+            replica: replica.clone(),
             connection,
-        }
+        })
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {

@@ -8,10 +8,23 @@ use larder_store::Result;
 use tokio::time::timeout;
 
 use super::history::{History, Moment};
-use super::reader::{Misses, Reader};
 use super::replication_info::ReplicationInfo;
-use super::watcher::NAME;
-use crate::connection::{Address, HostPort, Limits, Node, Repeat, SupervisedNode, Target};
+use crate::connection::{Address, HostPort};
+use crate::node::{Limits, Node, SupervisedNode};
+use crate::operation::Repeat;
+use crate::source::Target;
+
+/// What a look at a server is called in errors.
+pub(super) const NAME: &str = "watch replicas";
+
+/// What it means that a replica has no such key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misses {
+    /// There is none.
+    AreMisses,
+    /// There is none, or its slot is moving: the master knows where to, and replicas do not.
+    AreTheMasters,
+}
 
 /// A replica, with a connection of its own.
 pub(super) struct Replica {
@@ -58,14 +71,13 @@ impl Replica {
         }
     }
 
-    /// A reader of it, if it has every write until `moment`, and there is a connection to it.
-    pub(super) fn fresh_since(self: &Arc<Self>, moment: u64) -> Option<Reader> {
+    /// The number of its connection, if it has every write until `moment` and is connected.
+    pub(super) fn fresh_since(&self, moment: u64) -> Option<u64> {
         let connection = self.found.load().as_ref().and_then(|found| {
             let is_fresh = found.moment.at >= moment && self.node.is_up();
             is_fresh.then_some(found.connection)
         })?;
-        self.is_as_found_on(connection)
-            .then(|| Reader::new(self.clone(), connection))
+        self.is_as_found_on(connection).then_some(connection)
     }
 
     /// Whether what was found on a connection still holds.

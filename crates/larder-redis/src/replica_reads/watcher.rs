@@ -7,12 +7,12 @@ use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::{sleep, timeout};
 
 use super::history::History;
-use super::replica::Replica;
+use super::replica::{NAME, Replica};
 use super::replication_info::ReplicationInfo;
 use super::{Replicas, Shared, address_of};
-use crate::connection::{Address, HostPort, Limits, Repeat, SupervisedNode};
-
-pub(super) const NAME: &str = "watch replicas";
+use crate::connection::{Address, HostPort};
+use crate::node::{Limits, SupervisedNode};
+use crate::operation::Repeat;
 
 /// The longest time between two looks.
 const SELDOM: Duration = Duration::from_secs(1);

@@ -12,7 +12,8 @@ use larder_store::{Cursor, MAX_PAGE, Page, Result, Scan};
 use tokio::time::{Instant, sleep};
 
 use crate::commands;
-use crate::connection::{Repeat, SupervisedNode};
+use crate::node::SupervisedNode;
+use crate::operation::Repeat;
 use crate::store::RedisStore;
 use position::{MOVED, ScanPosition, invalid};
 use servers::Servers;

@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep};
 
 use super::position::invalid;
 use crate::classify;
-use crate::connection::{Repeat, SupervisedNode};
+use crate::node::SupervisedNode;
+use crate::operation::Repeat;
 use crate::reply::text;
 use crate::route::Route;
 

@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 use super::push_handler::PushHandler;
 use super::registry::{LinkId, SubscriptionRegistry};
 use crate::cluster::ClusterView;
-use crate::connection::{Backoff, ConnectError, Connection, Health, Limits, SupervisedNode};
-use serving::End;
+use crate::connection::{ConnectError, Connection, Health};
+use crate::node::{Backoff, Limits, SupervisedNode};
 
 /// A connection, and the server at its other end.
 type Listening = (Arc<Connection>, Arc<SupervisedNode>);
@@ -30,6 +30,16 @@ pub(super) enum LinkTarget {
     Node(Arc<SupervisedNode>, Option<ClusterView>),
     /// To whichever node of a cluster.
     AnyMaster(ClusterView),
+}
+
+/// How a connection ended.
+enum End {
+    /// It broke, or nothing came back on it.
+    Broke,
+    /// The server does not take what it is asked for now.
+    Refused,
+    /// Nobody listened for a while.
+    Idle,
 }
 
 impl Link {

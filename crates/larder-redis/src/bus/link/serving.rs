@@ -5,7 +5,7 @@ use larder_store::{Error, ErrorKind, Refusal};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Link, LinkTarget};
+use super::{End, Link, LinkTarget};
 use crate::bus::registry::Change;
 use crate::classify;
 use crate::connection::Connection;
@@ -16,16 +16,6 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 
 /// How long a connection is kept that nobody listens on: subscriptions come and go.
 const KEPT: Duration = Duration::from_secs(30);
-
-/// How a connection ended.
-pub(super) enum End {
-    /// It broke, or nothing came back on it.
-    Broke,
-    /// The server does not take what it is asked for now.
-    Refused,
-    /// Nobody listened for a while.
-    Idle,
-}
 
 impl Link {
     /// Does what the registry wants on a connection, and asks the server now and then, until it ends.

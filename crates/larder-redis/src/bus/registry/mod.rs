@@ -1,35 +1,33 @@
 //! Who listens to what, and how far the server has confirmed it.
 //!
-//! - `subscribers`: those who listen come and go.
-//! - `connections`: the connections of the links come and go, and subjects move between them.
-//! - `changes`: what a link has to send.
-//! - `answers`: what the server says.
+//! - `links`: what the links ask of the registry, and what they tell it.
 //! - `state`: what all of it is written down in.
 
-mod answers;
-mod changes;
-mod connections;
+mod links;
 mod state;
-mod subscribers;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use larder_store::{Error, ErrorKind, Refusal, Result};
 use parking_lot::Mutex;
 
-pub(super) use changes::Change;
-use state::State;
+use super::subject::Subject;
+use super::subscriber::{Sink, Subscriber};
+use crate::classify::copy_error;
+use state::{Entry, State, Status};
 
-/// Which connection a subject is listened to on.
-pub(super) type LinkId = u64;
+pub(super) use links::Change;
+pub(super) use state::LinkId;
 
 /// Who listens to what, and how far the server has confirmed it.
 ///
 /// A subject is asked for once, however many listen to it. The links do what the registry says: they take
 /// what changed ([`changes`](Self::changes)), send it, and what the server says comes back here in
 /// the order in which it said it ([`confirmed`](Self::confirmed), [`left`](Self::left),
-/// [`audience`](Self::audience)).
+/// [`recipients`](Self::recipients)).
 pub(super) struct SubscriptionRegistry {
     state: Mutex<State>,
     cap: usize,
@@ -47,5 +45,118 @@ impl SubscriptionRegistry {
 
     pub(super) fn location(&self) -> &Arc<str> {
         &self.location
+    }
+
+    /// Begins to listen. The subscriber is confirmed later, unless others listen to the same already.
+    pub(super) fn add(
+        &self,
+        subjects: Vec<(Subject, LinkId)>,
+        sink: Sink,
+    ) -> Result<Arc<Subscriber>> {
+        let mut state = self.state.lock();
+        if state.has_ended {
+            return Err(self.ended());
+        }
+        if subjects.len() > self.cap - state.held {
+            return Err(self.full());
+        }
+        for (_, link) in &subjects {
+            if let Some(down) = state.links.get(link).and_then(|link| link.down.as_ref()) {
+                return Err(copy_error(down));
+            }
+        }
+        state.held += subjects.len();
+        state.last_number += 1;
+        let texts = subjects.iter().map(|(subject, _)| subject.text().into());
+        let subscriber = Arc::new(Subscriber::new(state.last_number, texts.collect(), sink));
+        let State {
+            subjects: entries,
+            links,
+            ..
+        } = &mut *state;
+        for (subject, link) in subjects {
+            let text: Box<str> = subject.text().into();
+            let entry = entries.entry(text.clone()).or_insert_with(|| {
+                links.entry(link).or_default().subjects += 1;
+                Entry {
+                    subject: Arc::new(subject),
+                    link,
+                    status: Status::Off,
+                    subscribers: BTreeMap::new(),
+                }
+            });
+            entry
+                .subscribers
+                .insert(subscriber.number, subscriber.clone());
+            if entry.status != Status::On {
+                subscriber.unconfirm_one();
+                links.entry(entry.link).or_default().change(text);
+            }
+        }
+        if subscriber.is_active() {
+            subscriber.on_confirmed();
+        }
+        Ok(subscriber)
+    }
+
+    /// Ends to listen.
+    pub(super) fn remove(&self, number: u64, texts: &[Box<str>]) {
+        let mut gone = Vec::new();
+        let mut state = self.state.lock();
+        for text in texts {
+            gone.extend(state.take_subscriber(text, number));
+        }
+        // Its mailbox may wake somebody: not under the lock.
+        drop(state);
+        drop(gone);
+    }
+
+    /// Nobody listens any more: the store, or its runtime, is gone.
+    pub(super) fn end(&self) {
+        let mut state = self.state.lock();
+        state.has_ended = true;
+        let subjects = std::mem::take(&mut state.subjects);
+        state.links.clear();
+        state.held = 0;
+        drop(state);
+        for subscriber in subjects
+            .values()
+            .flat_map(|entry| entry.subscribers.values())
+        {
+            subscriber.refuse(self.ended());
+        }
+    }
+
+    fn ended(&self) -> Error {
+        let text = format!(
+            "the tokio runtime in which this store for {} was made has ended: make the store in \
+             the runtime that uses it",
+            self.location
+        );
+        Error::new("subscribe", ErrorKind::NotSent, text)
+    }
+
+    fn full(&self) -> Error {
+        let text = format!(
+            "the store has its {} subscriptions, counted by their channels: raise it with \
+             RedisStore::builder(url).with_subscriptions(number)",
+            self.cap
+        );
+        Error::new("subscribe", ErrorKind::Refused(Refusal::Full), text)
+    }
+
+    /// Who hears what comes by a subject, and what that is.
+    pub(super) fn recipients(
+        &self,
+        id: LinkId,
+        text: &str,
+    ) -> Option<(Arc<Subject>, Vec<Arc<Subscriber>>)> {
+        let state = self.state.lock();
+        let entry = state.subjects.get(text).filter(|entry| entry.link == id)?;
+        let active = entry
+            .subscribers
+            .values()
+            .filter(|subscriber| subscriber.is_active());
+        Some((entry.subject.clone(), active.cloned().collect()))
     }
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use larder_store::Error;
 use tokio::sync::Notify;
 
-use super::LinkId;
 use crate::bus::subject::Subject;
 use crate::bus::subscriber::Subscriber;
+
+/// Which connection a subject is listened to on.
+pub(in crate::bus) type LinkId = u64;
 
 #[derive(Default)]
 pub(super) struct State {

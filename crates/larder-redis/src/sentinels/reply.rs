@@ -1,8 +1,6 @@
 use ::redis::Value;
 
-use crate::connection::error::{ConnectError, Denial};
-use crate::connection::host_port::HostPort;
-use crate::connection::target::Address;
+use crate::connection::{Address, ConnectError, Denial, HostPort};
 use crate::reply::{fields, text};
 
 /// What one sentinel says of the master.

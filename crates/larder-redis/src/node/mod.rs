@@ -1,3 +1,19 @@
+//! One server, and what is done when its connection fails.
+//!
+//! - [`Node`] is one server: the connection in use, and whether there is one. A cluster has many.
+//! - [`SupervisedNode`] is a node with the task that replaces its connection when it broke.
+//! - [`Limits`] and [`Replicas`] are what an application asks of every operation.
+//!
+//! A node has one connection, since that is what keeps the order: commands of one key on two
+//! sockets run in the order in which the server happens to read them.
+
+mod backoff;
+mod demoted;
+mod limits;
+mod listen;
+mod replicas;
+mod supervisor;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -5,28 +21,29 @@ use ::redis::{ConnectionAddr, Value};
 use arc_swap::ArcSwapOption;
 use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::Notify;
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
-use super::cooperate;
-use super::demoted::is_read_only;
-use super::error::ConnectError;
-use super::health::State;
-use super::host_port::HostPort;
-use super::limits::Limits;
-use super::shared::Connection;
-use super::source::Source;
-use super::target::{Address, Target};
+use crate::connection::{Address, ConnectError, Connection, HealthState, HostPort};
+use crate::source::{Source, Target};
+use demoted::is_read_only;
+
+pub(crate) use backoff::Backoff;
+pub(crate) use demoted::ran_nothing;
+pub(crate) use limits::Limits;
+pub(crate) use replicas::{Access, Replicas};
+pub(crate) use supervisor::SupervisedNode;
 
 /// One server: its connection in use, and what waits for it.
 ///
 /// The connection is a clone out of the pool, held here so that a command costs no checkout. The
 /// supervisor takes a new one out when it broke.
 pub(crate) struct Node {
-    pub(super) location: Arc<str>,
-    pub(super) limits: Limits,
-    pub(super) in_flight: AtomicUsize,
-    pub(super) supervisor: Arc<Notify>,
-    pub(super) source: Source,
+    pub(crate) location: Arc<str>,
+    pub(crate) limits: Limits,
+    pub(crate) in_flight: AtomicUsize,
+    pub(crate) supervisor: Arc<Notify>,
+    pub(crate) source: Source,
     connection: ArcSwapOption<Connection>,
     connections: AtomicU64,
     /// The connection is not good and the last dial failed or hangs: there is nothing to wait for.
@@ -79,7 +96,7 @@ impl Node {
             tls: template.tls.clone(),
         };
         let supervisor = Arc::new(Notify::new());
-        let source = Source::own(to(address), &limits, supervisor.clone());
+        let source = Source::own(to(address), limits.connect_deadline, supervisor.clone());
         let scheme = match template.tls {
             Some(_) => "rediss",
             None => "redis",
@@ -128,12 +145,12 @@ impl Node {
     }
 
     /// Whether there was a connection, and there is none that works.
-    pub(super) fn has_lost_its_connection(&self) -> bool {
+    pub(crate) fn has_lost_its_connection(&self) -> bool {
         self.connection.load().is_some() && !self.is_up()
     }
 
     /// Tells the cluster that the connection is lost, or that there is none to be had.
-    pub(super) fn raise_alarm(&self) {
+    pub(crate) fn raise_alarm(&self) {
         if let Some(peer) = &self.peer {
             peer.alarm.notify_one();
         }
@@ -151,7 +168,7 @@ impl Node {
     ///
     /// Where the last was dropped just now it waits for the next, which mostly takes a
     /// millisecond; where the server does not answer it fails at once.
-    pub(super) async fn next_connection(
+    pub(crate) async fn next_connection(
         &self,
         operation: &'static str,
         deadline: Instant,
@@ -173,7 +190,7 @@ impl Node {
     }
 
     /// The connection, if it is good.
-    pub(super) fn good_connection(&self) -> Option<Arc<Connection>> {
+    pub(crate) fn good_connection(&self) -> Option<Arc<Connection>> {
         self.connection
             .load_full()
             .filter(|connection| connection.health().is_good())
@@ -184,7 +201,7 @@ impl Node {
         let state = connection
             .as_deref()
             .map(|connection| connection.health().state());
-        self.down.load(Ordering::Acquire) || state == Some(State::Hung)
+        self.down.load(Ordering::Acquire) || state == Some(HealthState::Hung)
     }
 
     fn no_connection(&self, operation: &'static str) -> Error {
@@ -214,7 +231,7 @@ impl Node {
 
     /// Whether answers say that the server is not the master any more which the sentinels had
     /// elected. It may have run the others of a batch, such as reads.
-    pub(super) fn is_demoted_by(&self, answers: &[Value]) -> bool {
+    pub(crate) fn is_demoted_by(&self, answers: &[Value]) -> bool {
         answers.iter().any(is_read_only) && matches!(self.source.target(), Some(Target::Master(_)))
     }
 
@@ -225,7 +242,7 @@ impl Node {
     pub(crate) async fn replace_connection(&self) -> Result<(), ConnectError> {
         let broken = self.connection.load_full();
         if let Some(broken) = &broken {
-            if broken.health().state() == State::Hung {
+            if broken.health().state() == HealthState::Hung {
                 self.set_down(true);
             }
             broken.close().await;
@@ -247,7 +264,7 @@ impl Node {
 
     /// Tells all who come that nobody dials any more: the runtime that did has ended, and the
     /// connection with it.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);
         if let Some(connection) = self.connection.load().as_deref() {
             connection.health().dropped();
@@ -256,7 +273,7 @@ impl Node {
     }
 
     /// Tells those who wait whether there is something to wait for.
-    pub(super) fn set_down(&self, down: bool) {
+    pub(crate) fn set_down(&self, down: bool) {
         let was = self.down.swap(down, Ordering::AcqRel);
         self.changed.notify_waiters();
         if was != down {
@@ -264,4 +281,15 @@ impl Node {
                 .set(if down { 1.0 } else { 0.0 });
         }
     }
+}
+
+/// Passes an outcome on. Other tasks may run before an error that cost no wait.
+///
+/// Nothing else yields there. A caller that tries again at once would keep the only thread of a
+/// runtime, and the task that mends what failed would never run.
+pub(crate) async fn cooperate<T>(outcome: Result<T>) -> Result<T> {
+    if outcome.is_err() {
+        consume_budget().await;
+    }
+    outcome
 }

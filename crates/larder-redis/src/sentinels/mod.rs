@@ -19,10 +19,7 @@ use ::redis::{ConnectionAddr, Value, cmd};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use super::error::ConnectError;
-use super::host_port::HostPort;
-use super::shared::Connection;
-use super::target::Address;
+use crate::connection::{Address, ConnectError, Connection, HostPort};
 use state::SentinelState;
 
 /// How long a server that is to be the master, and is not yet, is left alone.

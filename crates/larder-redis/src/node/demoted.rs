@@ -10,7 +10,7 @@ pub(super) fn is_read_only(answer: &Value) -> bool {
 /// Whether a server that was demoted ran nothing of a batch.
 ///
 /// The last answer may be any error: what waits for replicas is refused in words of its own.
-pub(super) fn ran_nothing(answers: &[Value]) -> bool {
+pub(crate) fn ran_nothing(answers: &[Value]) -> bool {
     let Some((last, rest)) = answers.split_last() else {
         return false;
     };

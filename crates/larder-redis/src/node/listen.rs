@@ -3,12 +3,9 @@ use std::sync::Arc;
 use ::redis::aio::AsyncPushSender;
 use ::redis::{AsyncConnectionConfig, ProtocolVersion};
 
-use super::error::ConnectError;
-use super::health::Health;
-use super::manager;
-use super::node::Node;
-use super::shared::Connection;
-use super::target::Target;
+use super::Node;
+use crate::connection::{ConnectError, Connection, Health};
+use crate::source::{self, Target};
 
 impl Node {
     /// Whether there can be connections that the server pushes to: not in RESP2, and not out of an
@@ -33,6 +30,6 @@ impl Node {
         };
         let config = AsyncConnectionConfig::new().set_push_sender(push);
         let parts = || (config.clone(), health.clone());
-        manager::connect(target, parts, self.limits.connect_deadline).await
+        source::connect(target, parts, self.limits.connect_deadline).await
     }
 }

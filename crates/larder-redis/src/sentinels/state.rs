@@ -6,9 +6,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::reply::SentinelReply;
-use crate::connection::error::ConnectError;
-use crate::connection::health::Health;
-use crate::connection::host_port::HostPort;
+use crate::connection::{ConnectError, Health, HostPort};
 
 /// How long a replica that was selected is believed in: a failover may be given up.
 const CANDIDATE_TTL: Duration = Duration::from_secs(5);

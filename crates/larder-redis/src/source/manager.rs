@@ -6,12 +6,19 @@ use bb8::ManageConnection;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::dial::dial;
-use super::error::ConnectError;
-use super::health::Health;
-use super::limits::Limits;
-use super::shared::Connection;
-use super::target::{Address, Target};
+use crate::connection::{Address, ConnectError, Connection, Health, dial};
+use crate::sentinels::Sentinels;
+
+/// Where the connections of a node lead.
+#[derive(Clone)]
+pub(crate) enum Target {
+    /// To one server, whatever becomes of it.
+    Fixed(Address),
+    /// To one server of a cluster, to read what it has of its master.
+    ClusterReplica(Address),
+    /// To the one that the sentinels call the master at the moment.
+    Master(Arc<Sentinels>),
+}
 
 /// Makes the connections of our own bb8 pool, and tells it which of them broke.
 ///
@@ -23,10 +30,10 @@ pub(crate) struct Manager {
 }
 
 impl Manager {
-    pub(super) fn new(target: Target, limits: &Limits, supervisor: Arc<Notify>) -> Self {
+    pub(super) fn new(target: Target, deadline: Duration, supervisor: Arc<Notify>) -> Self {
         Self {
             target,
-            deadline: limits.connect_deadline,
+            deadline,
             supervisor,
         }
     }
@@ -61,7 +68,7 @@ impl ManageConnection for Manager {
 ///
 /// `parts` are what one dial is made with. A dial that is given up breaks its health, so no two
 /// may share one.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     target: &Target,
     parts: impl Fn() -> (AsyncConnectionConfig, Arc<Health>),
     deadline: Duration,

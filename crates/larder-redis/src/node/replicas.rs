@@ -52,7 +52,7 @@ impl Replicas {
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] unless enough replicas have what was written: it ran, and whether
     /// it lasts is not known.
-    pub(super) fn confirmed(
+    pub(crate) fn confirmed(
         self,
         operation: &'static str,
         location: &str,

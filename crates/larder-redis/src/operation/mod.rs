@@ -1,3 +1,7 @@
+//! One operation on a node: its deadline, its place among those in flight, and what is sent again.
+
+mod repeat;
+
 use std::future::poll_fn;
 use std::io;
 use std::ops::Deref;
@@ -12,14 +16,11 @@ use ::redis::{Cmd, Pipeline, RedisResult, Value};
 use larder_store::{Error, ErrorKind, Result};
 use tokio::time::{Instant, timeout_at};
 
-use super::demoted::ran_nothing;
-use super::node::Node;
-use super::repeat::{Repeat, after_lost_run};
-use super::replicas::{Access, Replicas};
-use super::shared::Connection;
-use super::supervised::SupervisedNode;
-use crate::classify;
-use crate::route::copy_error;
+use crate::classify::{self, copy_error};
+use crate::connection::Connection;
+use crate::node::{Access, Node, Replicas, SupervisedNode, ran_nothing};
+
+pub(crate) use repeat::{Repeat, after_lost_run};
 
 /// What is sent in one go.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::client_handle::ClientHandle;
-use super::health::{Health, State};
+use super::health::{Health, HealthState};
 
 /// The most that a connection is waited for when it is asked for an answer.
 const LONGEST_PROBE: Duration = Duration::from_secs(1);
@@ -89,7 +89,7 @@ impl Connection {
     /// Returns whether that is settled. Until it is, a write that is held there may still run, and
     /// no connection may serve: this one is given up.
     pub(crate) async fn take_over(&self, broken: &Self, deadline: Duration) -> bool {
-        let is_hung = broken.health.state() == State::Hung;
+        let is_hung = broken.health.state() == HealthState::Hung;
         let client_handle = broken.client_handle.as_ref();
         let Some(client_handle) = client_handle.filter(|it| is_hung || it.outlives_a_restart())
         else {

@@ -1,11 +1,21 @@
+//! What the links ask of the registry, and what they tell it.
+
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use larder_store::Error;
+use tokio::sync::Notify;
 
-use super::state::{LinkState, State, Status};
-use super::{LinkId, SubscriptionRegistry};
+use super::SubscriptionRegistry;
+use super::state::{Entry, LinkId, LinkState, State, Status};
 use crate::bus::subject::Subject;
-use crate::route::copy_error;
+use crate::classify::copy_error;
+
+/// What a link has to send.
+pub(in crate::bus) enum Change {
+    Subscribe(Arc<Subject>),
+    Unsubscribe(Arc<Subject>),
+}
 
 impl SubscriptionRegistry {
     /// Whether anything is listened to on a link, or still known to its server.
@@ -132,6 +142,124 @@ impl SubscriptionRegistry {
             .filter(|subscriber| subscriber.is_subscribed())
         {
             subscriber.leave_gap();
+        }
+    }
+
+    /// What tells a link that something changed.
+    pub(in crate::bus) fn notifier(&self, id: LinkId) -> Arc<Notify> {
+        self.state
+            .lock()
+            .links
+            .entry(id)
+            .or_default()
+            .notifier
+            .clone()
+    }
+
+    /// What a link has to send now.
+    pub(in crate::bus) fn changes(&self, id: LinkId) -> Vec<Change> {
+        let mut state = self.state.lock();
+        let State {
+            subjects, links, ..
+        } = &mut *state;
+        let Some(link) = links.get_mut(&id) else {
+            return Vec::new();
+        };
+        let mut changes = Vec::new();
+        for text in std::mem::take(&mut link.changed) {
+            let Some(entry) = subjects.get_mut(&text).filter(|entry| entry.link == id) else {
+                continue;
+            };
+            match (entry.status, entry.subscribers.is_empty()) {
+                (Status::Off, false) => {
+                    entry.status = Status::Asked;
+                    changes.push(Change::Subscribe(entry.subject.clone()));
+                }
+                (Status::On, true) => {
+                    entry.status = Status::Leaving;
+                    changes.push(Change::Unsubscribe(entry.subject.clone()));
+                }
+                (Status::Off, true) => {
+                    subjects.remove(&text);
+                    link.forget(&text);
+                }
+                // It is looked at again when the server has answered.
+                (Status::On, false) | (Status::Asked | Status::Leaving, _) => {}
+            }
+        }
+        changes
+    }
+
+    /// The server has confirmed a subject.
+    pub(in crate::bus) fn confirmed(&self, id: LinkId, text: &str) {
+        let mut complete = Vec::new();
+        let mut state = self.state.lock();
+        let State {
+            subjects, links, ..
+        } = &mut *state;
+        let asked = |entry: &&mut Entry| entry.link == id && entry.status == Status::Asked;
+        if let Some(entry) = subjects.get_mut(text).filter(asked) {
+            entry.status = Status::On;
+            let subscribers = entry.subscribers.values();
+            complete.extend(
+                subscribers
+                    .filter(|subscriber| subscriber.confirm_one())
+                    .cloned(),
+            );
+            if let Some(link) = links.get_mut(&id).filter(|_| entry.subscribers.is_empty()) {
+                link.change(text.into());
+            }
+        }
+        drop(state);
+        for subscriber in complete {
+            subscriber.on_confirmed();
+        }
+    }
+
+    /// The server has forgotten a subject; tells whether it was asked to.
+    pub(in crate::bus) fn left(&self, id: LinkId, text: &str) -> bool {
+        let mut state = self.state.lock();
+        let State {
+            subjects, links, ..
+        } = &mut *state;
+        let leaving = |entry: &&mut Entry| entry.link == id && entry.status == Status::Leaving;
+        let Some(entry) = subjects.get_mut(text).filter(leaving) else {
+            return false;
+        };
+        entry.status = Status::Off;
+        if let Some(link) = links.get_mut(&id) {
+            link.change(text.into());
+        }
+        true
+    }
+
+    /// The server says that a subject is listened to elsewhere.
+    pub(in crate::bus) fn moved_away(&self, id: LinkId, text: &str) {
+        let mut state = self.state.lock();
+        let asked = |entry: &&mut Entry| entry.link == id && entry.status == Status::Asked;
+        if let Some(entry) = state.subjects.get_mut(text).filter(asked) {
+            entry.status = Status::Off;
+        }
+    }
+
+    /// The server will not let anybody listen to this. All who do are told, or end.
+    pub(in crate::bus) fn refused(&self, text: &str, error: &Error) {
+        let mut state = self.state.lock();
+        let Some(entry) = state.subjects.remove(text) else {
+            return;
+        };
+        if let Some(link) = state.links.get_mut(&entry.link) {
+            link.forget(text);
+        }
+        for subscriber in entry.subscribers.values() {
+            state.held -= 1;
+            for other in subscriber.texts.iter().filter(|other| &***other != text) {
+                state.take_subscriber(other, subscriber.number);
+            }
+        }
+        drop(state);
+        for subscriber in entry.subscribers.values() {
+            subscriber.refuse(copy_error(error));
         }
     }
 }

@@ -7,11 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::reply::{SELECTED, SentinelReply, parse_candidate};
 use super::state::SentinelState;
-use crate::connection::dial::dial;
-use crate::connection::error::ConnectError;
-use crate::connection::health::Health;
-use crate::connection::shared::Connection;
-use crate::connection::target::Address;
+use crate::connection::{Address, ConnectError, Connection, Health, dial};
 
 /// How often a sentinel is asked that says nothing by itself.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -1,17 +1,48 @@
+use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
+use super::Node;
 use super::backoff::Backoff;
-use super::error::ConnectError;
-use super::node::Node;
+use crate::connection::ConnectError;
+
+/// A node whose connection is replaced when it breaks. The task that does it ends with this.
+pub(crate) struct SupervisedNode {
+    node: Arc<Node>,
+    _supervisor: Supervisor,
+}
+
+impl SupervisedNode {
+    /// Starts to supervise `node`, in the runtime that this is called in.
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self {
+            _supervisor: Supervisor::start(node.clone()),
+            node,
+        }
+    }
+}
+
+impl Drop for SupervisedNode {
+    fn drop(&mut self) {
+        self.node.set_down(false);
+    }
+}
+
+impl Deref for SupervisedNode {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.node
+    }
+}
 
 /// The task that replaces the connection of a node when it broke. It ends when this is dropped.
-pub(crate) struct Supervisor(AbortHandle);
+struct Supervisor(AbortHandle);
 
 impl Supervisor {
-    pub(crate) fn start(node: Arc<Node>) -> Self {
+    fn start(node: Arc<Node>) -> Self {
         // Made here: it tells the node also where the task never comes to run.
         let ended = Ended(node.clone());
         let supervising = async move {

@@ -1,5 +1,9 @@
 use std::fmt;
 
+use ::redis::ConnectionInfo;
+
+use crate::tls::Tls;
+
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct HostPort {
@@ -35,6 +39,13 @@ impl fmt::Display for HostPort {
             false => write!(f, "{host}:{port}"),
         }
     }
+}
+
+/// One server: where it is, who logs in there, and whether by TLS.
+#[derive(Clone)]
+pub(crate) struct Address {
+    pub(crate) info: ConnectionInfo,
+    pub(crate) tls: Option<Tls>,
 }
 
 #[cfg(test)]

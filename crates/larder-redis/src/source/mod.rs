@@ -1,3 +1,7 @@
+//! Where the connections of a server come from.
+
+mod manager;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +12,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::error::ConnectError;
-use super::health::Health;
-use super::limits::Limits;
-use super::manager::Manager;
-use super::shared::Connection;
-use super::target::Target;
+use crate::connection::{ConnectError, Connection, Health};
+use manager::Manager;
+
+pub(crate) use manager::{Target, connect};
 
 /// Where the connections of a server come from.
 pub(crate) enum Source {
@@ -25,9 +27,8 @@ pub(crate) enum Source {
 
 impl Source {
     /// A pool of connections that lead to `target`.
-    pub(crate) fn own(target: Target, limits: &Limits, supervisor: Arc<Notify>) -> Self {
+    pub(crate) fn own(target: Target, deadline: Duration, supervisor: Arc<Notify>) -> Self {
         let failures = Failures::default();
-        let deadline = limits.connect_deadline;
         let pool = Pool::builder()
             .max_size(1)
             .test_on_check_out(true)
@@ -38,7 +39,7 @@ impl Source {
             // The manager gives up first, with the reason.
             .connection_timeout(deadline * 2)
             .error_sink(Box::new(failures.clone()))
-            .build_unchecked(Manager::new(target.clone(), limits, supervisor));
+            .build_unchecked(Manager::new(target.clone(), deadline, supervisor));
         Self::Own(Own {
             pool,
             failures,
@@ -47,7 +48,7 @@ impl Source {
     }
 
     /// Where the connections lead, where it is us who dial.
-    pub(super) fn target(&self) -> Option<&Target> {
+    pub(crate) fn target(&self) -> Option<&Target> {
         match self {
             Self::Own(own) => Some(&own.target),
             Self::Lent(_) => None,

@@ -47,7 +47,7 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
-    use crate::route::copy_error;
+    use crate::classify::copy_error;
 
     fn answer(line: &str) -> Value {
         ::redis::parse_redis_value(format!("{line}\r\n").as_bytes()).unwrap()
