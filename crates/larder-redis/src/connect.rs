@@ -1,4 +1,4 @@
-//! From what an application gives to servers that have answered.
+//! Connects to the servers that an application names.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::sentinels::Sentinels;
 use crate::source::{Source, Target};
 use crate::{classify, cluster, handshake};
 
-/// What an application gives.
+/// What an application connects by.
 pub(crate) enum Origin {
     Url(String),
     Pool(bb8::Pool<RedisConnectionManager>),
@@ -59,7 +59,7 @@ impl Servers {
     }
 }
 
-/// The servers of an endpoint, and how one logs in at any of them.
+/// Connects to the servers of an endpoint, and returns the login for any of them.
 async fn at(endpoint: Endpoint, limits: Limits) -> Result<(Route, Address)> {
     let Endpoint {
         infos,
@@ -96,7 +96,7 @@ async fn at(endpoint: Endpoint, limits: Limits) -> Result<(Route, Address)> {
     Ok((one(location, limits, source).await?, template))
 }
 
-/// One server, once it has answered.
+/// Connects to one server.
 async fn one(
     location: Arc<str>,
     limits: Limits,
@@ -109,9 +109,9 @@ async fn one(
     Ok(Route::One(Arc::new(SupervisedNode::new(node))))
 }
 
-/// Asks a server that takes writes for its replicas, as each write will.
+/// Checks that `WAIT` works, as each write will need it.
 ///
-/// That there are too few of them now is no error: they come and go.
+/// Having too few of them now is not an error: they come and go.
 pub(crate) async fn check_replicas(route: &Route, replicas: Replicas) -> Result<()> {
     let servers = route.serving();
     let Some(server) = servers.iter().find(|server| server.is_up()) else {
@@ -133,7 +133,8 @@ pub(crate) async fn check_replicas(route: &Route, replicas: Replicas) -> Result<
         Value::ServerError(refused) if refused.code() == "NOPERM" => {
             let location = server.location();
             let text = format!(
-                "replicas are to confirm writes, and this user of {location} may not WAIT: grant +wait"
+                "writes need confirmation by replicas, but this user of {location} may not run \
+                 WAIT: grant +wait"
             );
             Err(Error::new(
                 "connect",

@@ -1,4 +1,4 @@
-//! The first connection, and what is said when there is none.
+//! Makes the first connection, and explains why there is none.
 
 use ::redis::{Cmd, ServerErrorKind, Value};
 use larder_store::{Error, ErrorKind, Refusal, Result};
@@ -13,7 +13,7 @@ use crate::{classify, tls};
 /// The oldest server that knows flags of scripts.
 const OLDEST: u32 = 7;
 
-/// What a server is to be.
+/// The kind of server that is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// One server, or the master of sentinels.
@@ -22,9 +22,9 @@ pub(crate) enum Mode {
     Cluster,
 }
 
-/// Makes the first connection of a node, and looks at who answers.
+/// Makes the first connection of a node, and checks the server.
 pub(crate) async fn connect(node: &Node, mode: Mode) -> Result<()> {
-    // A little later than whoever dials, who knows more.
+    // A little later than the dialer's own deadline, which gives a better reason.
     let deadline = node.limits().connect_deadline.mul_f64(1.1);
     match timeout(deadline, greet(node, mode)).await {
         Ok(greeted) => greeted,
@@ -50,8 +50,8 @@ fn error(kind: ErrorKind, text: String) -> Error {
     Error::new("connect", kind, text)
 }
 
-/// Refuses a server that larder cannot work with. One that does not say who it is passes: it may
-/// be a proxy.
+/// Refuses a server that larder cannot work with. One that does not identify itself passes, since
+/// it may be a proxy.
 fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
     let Some(greeting) = fields(greeting) else {
         return Ok(());
@@ -77,7 +77,7 @@ fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
             "a node of a cluster: use {scheme}+cluster://{host}, which finds the others"
         )),
         (Some("standalone"), Mode::Cluster) => Some(format!(
-            "no node of a cluster: use {scheme}://{host} for one server"
+            "not a node of a cluster: use {scheme}://{host} for one server"
         )),
         _ => None,
     };
@@ -94,14 +94,14 @@ fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
     }
 }
 
-/// Why there is no connection, and what to do about it.
+/// Explains why there is no connection, and how to fix it.
 fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
     let location = node.location();
     let cause = match failure {
         ConnectError::TimedOut | ConnectError::Broken => {
             let deadline = node.limits().connect_deadline;
             let tls = match is_tls(location) {
-                true => " that speaks TLS (redis in place of rediss where it does not)",
+                true => " that speaks TLS (use redis instead of rediss if it does not)",
                 false => "",
             };
             return error(
@@ -117,7 +117,7 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
                 ErrorKind::Invalid,
                 format!(
                     "{location} names a master that its sentinels do not watch: SENTINEL MASTERS \
-                     lists those that they do"
+                     lists the names that they know"
                 ),
             );
         }
@@ -133,7 +133,7 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
         ConnectError::Redis(cause) => cause,
     };
     if let Some(what) = tls::explain(cause) {
-        let text = format!("{location} cannot be trusted, or does not trust us: {what}");
+        let text = format!("the TLS handshake with {location} failed: {what}");
         return error(ErrorKind::NotSent, text);
     }
     if let Some(system) = classify::system(cause) {
@@ -141,9 +141,9 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
             .silence(is_tls(location))
             .unwrap_or(match system.kind() {
                 std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::NotFound => {
-                    "nobody listens there: start the server, or correct the address"
+                    "no server listens there: start it, or correct the address"
                 }
-                _ => "check the address, and whether this machine reaches it",
+                _ => "check the address and the network",
             });
         let text = format!("{location} cannot be reached: {fix}");
         return error(ErrorKind::NotSent, text).with_source(system);
@@ -154,11 +154,11 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
     refused(cause, location)
 }
 
-/// The error where a server does not let in who the URL names, with how that is written.
+/// The error of a refused login, with the form of a URL that has one.
 fn denied(denial: Denial, location: &str, mode: Mode) -> Error {
     let what = match denial {
         Denial::Missing => "asks for a user and password",
-        Denial::Wrong => "does not take this user and password",
+        Denial::Wrong => "rejects this user and password",
     };
     let scheme = location.split_once("://").map_or("redis", |it| it.0);
     let (who, form, host) = match (scheme, mode) {
@@ -181,15 +181,15 @@ fn denied(denial: Denial, location: &str, mode: Mode) -> Error {
     )
 }
 
-/// What the server did not like about us, or we about it.
+/// The error of a server that refused the handshake.
 fn refused(cause: &::redis::RedisError, location: &str) -> Error {
     let detail = cause.detail().unwrap_or_default();
     match (cause.kind(), cause.code()) {
         (_, Some("DENIED")) => error(
             ErrorKind::Refused(Refusal::Denied),
             format!(
-                "{location} is in protected mode and takes only local clients: set a password \
-                 there, or bind it to an address of its own"
+                "{location} is in protected mode and accepts local clients only: set a password \
+                 there, or bind it to a specific address"
             ),
         ),
         (_, Some("NOPERM")) => error(
@@ -199,13 +199,15 @@ fn refused(cause: &::redis::RedisError, location: &str) -> Error {
         (::redis::ErrorKind::RESP3NotSupported, _) => error(
             ErrorKind::Invalid,
             format!(
-                "{location} does not know HELLO: larder needs Redis {OLDEST} or Valkey; where a \
-                 proxy stands before it, add ?protocol=resp2"
+                "{location} does not support HELLO: larder needs Redis {OLDEST} or Valkey; for a \
+                 proxy without HELLO, add ?protocol=resp2"
             ),
         ),
         (::redis::ErrorKind::Parse, _) => error(
             ErrorKind::Invalid,
-            format!("{location} answers, but not as Redis does: check host and port"),
+            format!(
+                "{location} answers, but does not speak the Redis protocol: check host and port"
+            ),
         ),
         (::redis::ErrorKind::Server(ServerErrorKind::ResponseError), _)
             if cause.to_string().contains("switch database") =>
@@ -213,14 +215,14 @@ fn refused(cause: &::redis::RedisError, location: &str) -> Error {
             error(
                 ErrorKind::Invalid,
                 format!(
-                    "the server has no such database as {location} names, or this user may not \
-                     SELECT it: use another, or none for database 0"
+                    "the database in {location} does not exist, or this user may not SELECT it: \
+                     use another, or omit it for database 0"
                 ),
             )
         }
         _ if detail.contains("max number of clients") => error(
             ErrorKind::Refused(Refusal::Unavailable),
-            format!("{location} has its maximum of clients: raise maxclients there"),
+            format!("{location} has reached its maximum number of clients: raise maxclients there"),
         ),
         (_, code) => error(
             ErrorKind::Refused(Refusal::Unavailable),

@@ -1,6 +1,6 @@
-//! Which server an operation goes to: the one entrance to what is below.
+//! Routes operations to servers.
 //!
-//! Whoever sends commands begins by key, and holds no node: [`Route::begin`] for the commands of
+//! Callers begin an operation by its key, and never hold a node: [`Route::begin`] for the commands of
 //! one key, [`Route::begin_many`] for those of several.
 
 use std::sync::Arc;
@@ -27,13 +27,12 @@ impl Route {
         self.begin_at(name, key.as_bytes()).await
     }
 
-    /// [`begin`](Self::begin) for what is no key but has a slot as one has.
+    /// [`begin`](Self::begin) for something other than a key that has a slot, such as a channel.
     pub(crate) async fn begin_at(&self, name: &'static str, key: &[u8]) -> Result<Routed<'_>> {
         self.begin_as(Access::Read, name, key).await
     }
 
-    /// [`begin_at`](Self::begin_at), with what the operation does to what replicas are to have before
-    /// it is acknowledged.
+    /// [`begin_at`](Self::begin_at), with an access: whether replicas must confirm it.
     pub(crate) async fn begin_as(
         &self,
         access: Access,
@@ -137,7 +136,7 @@ impl Route {
 /// One operation on one key, from its begin to its deadline.
 pub(crate) struct Routed<'a> {
     operation: Operation<'a>,
-    /// Where the server may send it on.
+    /// Follows redirects, in a cluster.
     shard: Option<Shard<'a>>,
 }
 

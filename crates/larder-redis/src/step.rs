@@ -138,8 +138,8 @@ impl<'a> Step<'a> {
             format!("program '{name}' does not compile: {details}")
         } else {
             match script.and_then(|script| script.line(&error)) {
-                Some(line) => format!("program '{name}' stopped in line {line} of its Lua"),
-                None => format!("program '{name}' stopped with an error"),
+                Some(line) => format!("program '{name}' failed in line {line} of its Lua script"),
+                None => format!("program '{name}' failed"),
             }
         };
         Err(Error::new("run", ErrorKind::MayHaveRun, text))

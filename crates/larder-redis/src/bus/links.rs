@@ -14,20 +14,19 @@ use crate::cluster::ClusterView;
 use crate::node::{Limits, SupervisedNode};
 use crate::route::Route;
 
-/// The link of what is heard everywhere: the only one, where there is one server.
+/// The link for all channels that are not sharded; the only one on one server.
 const MAIN: LinkId = 0;
 
-/// How often it is looked whether everything is listened to where it is published, besides each
-/// time that the slots move.
+/// How often sharded subjects are checked against the slots, besides after each change of them.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The links of a store: one that hears what is published anywhere, and in a cluster one more to
-/// each master on which something sharded is listened to.
+/// The links of a store: one main link, and in a cluster one more to each master with sharded
+/// subscriptions.
 pub(super) struct Links {
     registry: Arc<SubscriptionRegistry>,
     limits: Limits,
     view: Option<ClusterView>,
-    /// What is begun in another runtime would end with that.
+    /// A task spawned in another runtime would end with that.
     runtime: Handle,
     shards: Mutex<Shards>,
 }
@@ -40,7 +39,7 @@ struct Shards {
 }
 
 impl Links {
-    /// The links of `route`, and the tasks that keep them; nothing where nobody can listen.
+    /// The links of `route` and the tasks that run them. None if its servers cannot push.
     pub(super) fn start(
         registry: &Arc<SubscriptionRegistry>,
         route: &Route,
@@ -78,7 +77,7 @@ impl Links {
         self.view.is_some()
     }
 
-    /// The link on which a subject is listened to.
+    /// The link that carries a subject.
     pub(super) fn link_for(&self, subject: &Subject) -> LinkId {
         self.to_shard(subject).unwrap_or(MAIN)
     }
@@ -108,7 +107,7 @@ impl Links {
         }
     }
 
-    /// Goes where the slots go.
+    /// Moves subjects with the slots.
     async fn follow(self: Arc<Self>, view: ClusterView) {
         let mut generation = view.generation();
         loop {
@@ -125,7 +124,7 @@ impl Links {
         }
     }
 
-    /// Ends the links to nodes that serve nothing any more, and forgets what was known of them.
+    /// Ends the idle links to nodes that no longer serve slots.
     fn close_unused(&self, masters: &[Arc<SupervisedNode>]) {
         let ids = self.shard_ids();
         let idle: HashSet<_> = ids.filter(|id| !self.registry.is_wanted(*id)).collect();
@@ -156,7 +155,7 @@ impl Links {
     }
 }
 
-/// Tells the registry that nobody dials any more.
+/// Ends the registry when the main link ends.
 struct Ended(Arc<SubscriptionRegistry>);
 
 impl Drop for Ended {

@@ -12,7 +12,7 @@ use super::subscriber::Sink;
 use crate::node::Limits;
 use crate::route::Route;
 
-/// All who listen on the servers of a store.
+/// Manages the subscriptions of a store.
 pub(crate) struct SubscriptionManager {
     registry: Arc<SubscriptionRegistry>,
     limits: Limits,
@@ -21,8 +21,7 @@ pub(crate) struct SubscriptionManager {
 }
 
 impl SubscriptionManager {
-    /// Begins to keep connections for as long as somebody listens; nothing where there can be
-    /// none.
+    /// Starts the links of `route`. None if its servers cannot push.
     pub(crate) fn start(route: &Route, subscriptions: usize) -> Option<Arc<Self>> {
         let registry = Arc::new(SubscriptionRegistry::new(
             subscriptions,
@@ -37,10 +36,10 @@ impl SubscriptionManager {
         }))
     }
 
-    /// The command that sends a message to those who listen here.
+    /// The command that publishes to the subscribers of this store.
     ///
-    /// On one server all is classic: it has no slots, and who publishes and who listens have to do
-    /// the same.
+    /// On one server no channel is sharded: it has no slots, and publishers and subscribers must use
+    /// the same kind of channel.
     pub(crate) fn publishes_with(&self, is_sharded: bool) -> &'static str {
         match self.sort(is_sharded) {
             Sort::Shard => "SPUBLISH",
@@ -63,7 +62,7 @@ impl SubscriptionManager {
         channels.chain(patterns).collect()
     }
 
-    /// Listens until the place is dropped.
+    /// Subscribes until the guard is dropped.
     pub(super) async fn listen(
         &self,
         subjects: Vec<Subject>,
@@ -95,12 +94,10 @@ impl SubscriptionManager {
         }
     }
 
-    /// A wakeup that fires when anything is published to the channel that reads as `text`, by
-    /// [`publishes_with`](Self::publishes_with) as sharded: for those who are woken by another
-    /// process, and look for themselves.
+    /// Subscribes to the channel `text`, which is sharded on a cluster, for wakeups only.
     ///
-    /// It resolves once it is confirmed, as a subscription does. It costs one round trip, or none
-    /// where somebody else of this store listens to the same. Errors are those of a subscription.
+    /// It resolves once the server has confirmed it, as a subscription does. It costs one round
+    /// trip, or none if the store is subscribed already. Errors are those of a subscription.
     pub(crate) async fn wakeup(&self, text: &str) -> Result<Wakeup> {
         let notify = Arc::new(Notify::new());
         let subject = Subject::plain(text, self.sort(true));
@@ -122,7 +119,7 @@ impl Drop for SubscriptionManager {
     }
 }
 
-/// What somebody who listens holds of the registry.
+/// Unsubscribes when it is dropped.
 pub(super) struct SubscriptionGuard {
     registry: Weak<SubscriptionRegistry>,
     number: u64,
@@ -137,15 +134,15 @@ impl Drop for SubscriptionGuard {
     }
 }
 
-/// Rings when there was a message, or one may have been lost.
+/// Fires when there was a message, or one may have been lost.
 pub(crate) struct Wakeup {
     notify: Arc<Notify>,
     _guard: SubscriptionGuard,
 }
 
 impl Wakeup {
-    /// Waits until it rings; at once where it rang since it was waited for last. A dropped wait
-    /// loses nothing. It does not ring when the store ends, so a wait needs a deadline.
+    /// Waits until it fires; returns at once if it fired since the last wait. A dropped wait loses
+    /// nothing. It does not fire when the store ends, so a wait needs a deadline.
     pub(crate) async fn notified(&self) {
         self.notify.notified().await;
     }

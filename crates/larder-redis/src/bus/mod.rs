@@ -1,15 +1,15 @@
-//! The bus: publish over the connection of the commands, listen on one of its own.
+//! The bus: publishes over the connection for commands, and subscribes on a second one.
 //!
 //! - [`Subject`] is a channel or a pattern as the server knows it.
-//! - [`Subscriber`] is one who listens: a mailbox, or a wakeup.
-//! - [`SubscriptionRegistry`] knows who listens to what, and asks for each subject once.
-//! - [`Link`] keeps a connection for as long as somebody listens, and sends what the registry wants.
-//! - [`Links`] are the links of a store: one, and in a cluster one for each master besides.
-//! - [`PushHandler`] takes what the server pushes, from the client's own task into the mailboxes.
-//! - [`SubscriptionManager`] is all of it for one store.
+//! - [`Subscriber`] receives messages: into a mailbox, or as a wakeup.
+//! - [`SubscriptionRegistry`] maps subjects to subscribers, and subscribes to each subject once.
+//! - [`Link`] keeps a connection while there are subscribers, and sends the registry's changes.
+//! - [`Links`] are the links of a store: one, and in a cluster one more for each master.
+//! - [`PushHandler`] moves pushed messages from the client's task into the mailboxes.
+//! - [`SubscriptionManager`] owns all of these for one store.
 //!
-//! The client library's own subscriptions are not used: they end without a word when the connection
-//! does, and put what comes into a channel without a bound.
+//! The client library's own subscriptions are not used: they end silently with the connection, and
+//! queue messages without a bound.
 
 mod link;
 mod links;
@@ -33,7 +33,7 @@ use subscriber::Sink;
 
 pub(crate) use manager::{SubscriptionManager, Wakeup};
 
-/// How many subscriptions there are at most unless the store is told otherwise.
+/// The default limit of subscriptions.
 pub(crate) const DEFAULT_SUBSCRIPTIONS: usize = 10_000;
 
 /// The bus of a store that has one.

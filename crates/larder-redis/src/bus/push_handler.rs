@@ -9,8 +9,7 @@ use super::registry::{LinkId, SubscriptionRegistry};
 use crate::connection::Health;
 use crate::reply::text;
 
-/// Takes what the server pushes over one connection, and gives it to the registry at once: nothing waits
-/// in between, and nothing here waits.
+/// Passes the pushes of one connection to the registry, without waiting.
 pub(super) struct PushHandler {
     pub(super) registry: Arc<SubscriptionRegistry>,
     pub(super) link: LinkId,
@@ -50,7 +49,7 @@ impl AsyncPushSender for PushHandler {
 }
 
 impl PushHandler {
-    /// Nothing more comes by a subject.
+    /// Handles the end of a subject.
     fn left(&self, subject: &str) {
         // A slot that moved takes its channels with it, and the client has taken what says so for
         // the answer to something: only a new connection is sure of what it hears.
@@ -71,7 +70,7 @@ impl PushHandler {
                     payload: Bytes::from(payload),
                 })
             }
-            // Somebody else sent what no store sends.
+            // Another client sent a message that no store sends.
             _ => {
                 recipients
                     .iter()

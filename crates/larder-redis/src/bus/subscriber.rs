@@ -5,26 +5,26 @@ use larder_store::{Error, Mailbox, Message};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// One who listens: to several subjects, which are confirmed one by one.
+/// A subscriber to several subjects, which are confirmed one by one.
 ///
-/// It hears only while all of them are confirmed. So one that listened, and lost a subject with its
-/// connection, hears nothing until the last is confirmed again, and then of one gap.
+/// It receives messages only while all of them are confirmed. So one that lost a subject with its
+/// connection receives nothing until the last is confirmed again, and then one gap.
 pub(super) struct Subscriber {
     pub(super) number: u64,
     pub(super) texts: Vec<Box<str>>,
     sink: Sink,
     /// How many subjects are not confirmed. It changes under the lock of the registry alone.
     pending: AtomicUsize,
-    /// All of them were confirmed once.
+    /// All of them have been confirmed at least once.
     is_subscribed: AtomicBool,
     refusal: Mutex<Option<Error>>,
     settled: Notify,
 }
 
-/// Where what is heard goes.
+/// Where messages go.
 pub(super) enum Sink {
     Mailbox(Mailbox),
-    /// It is enough to know that there was something.
+    /// A message is only a signal.
     Wakeup(Arc<Notify>),
 }
 
@@ -45,23 +45,23 @@ impl Subscriber {
         self.is_subscribed.load(Ordering::Acquire)
     }
 
-    /// Whether it hears what comes now.
+    /// Returns whether it receives messages now.
     pub(super) fn is_active(&self) -> bool {
         self.pending.load(Ordering::Acquire) == 0
     }
 
-    /// One subject more is not confirmed.
+    /// Counts one more unconfirmed subject.
     pub(super) fn unconfirm_one(&self) {
         self.pending.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// One subject more is confirmed; tells whether it was the last.
+    /// Counts one more confirmed subject; returns whether it was the last.
     pub(super) fn confirm_one(&self) -> bool {
         self.pending.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// All of its subjects are confirmed: whoever subscribes is told, whoever listened before has
-    /// missed something.
+    /// All of its subjects are confirmed: resolves the subscription, or leaves a gap in one that was
+    /// confirmed before.
     pub(super) fn on_confirmed(&self) {
         if self.is_subscribed.swap(true, Ordering::AcqRel) {
             self.leave_gap();
@@ -85,13 +85,13 @@ impl Subscriber {
         }
     }
 
-    /// It will not listen.
+    /// Fails the subscription.
     pub(super) fn refuse(&self, error: Error) {
         *self.refusal.lock() = Some(error);
         self.settled.notify_waiters();
     }
 
-    /// Waits until it listens, or is refused.
+    /// Waits until it is subscribed or refused.
     pub(super) async fn confirmed(&self) -> Result<(), Error> {
         loop {
             let settled = self.settled.notified();

@@ -36,7 +36,7 @@ struct Part {
 }
 
 impl Cluster {
-    /// Splits a batch. Items whose slot nobody serves have their error already.
+    /// Splits a batch by node. Items whose slot has no node get their error now.
     pub(crate) fn split<'a, 'k>(
         &'a self,
         redirects: RedirectState,
@@ -91,7 +91,7 @@ fn add(parts: &mut Vec<Part>, to: Hop, item: usize, command: Cmd) {
     }
 }
 
-/// An item that a node sent on.
+/// An item that a node redirected.
 struct RedirectedItem {
     item: usize,
     command: Cmd,
@@ -242,8 +242,8 @@ fn came_too_late(operation: &'static str) -> Error {
     Error::new(
         operation,
         ErrorKind::NotSent,
-        "the slot of this key moved in the middle of the batch, and a later item of the key ran \
-         already",
+        "the slot of this key moved during the batch, and a later item of the same key has \
+         already run",
     )
 }
 

@@ -1,4 +1,4 @@
-//! Finding the cluster by its seeds.
+//! Finds the cluster by its seeds.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -50,8 +50,9 @@ pub(crate) async fn connect(
         return Err(error(
             ErrorKind::NotSent,
             format!(
-                "the seeds of {location} answer, but no master can be reached where they say it \
-                 is, such as {named}: check cluster-announce-ip and cluster-announce-hostname"
+                "the seeds of {location} answer, but no master can be reached at its announced \
+                 address, such as {named}: check cluster-announce-ip and \
+                 cluster-announce-hostname"
             ),
         ));
     }
@@ -69,7 +70,7 @@ pub(crate) async fn connect(
     Ok(Cluster { shared, refresher })
 }
 
-/// A node that cannot be reached, and why, where that is found out in time.
+/// Names a node that cannot be reached, with the reason if it is found in time.
 async fn why_not(nodes: &Nodes, host_port: &HostPort, deadline: Instant) -> String {
     let node = nodes.node(host_port);
     match timeout_at(deadline, node.replace_connection()).await {
@@ -93,7 +94,7 @@ async fn find(nodes: &Nodes, seeds: &[HostPort], location: &str) -> Result<Topol
     }
 }
 
-/// Asks a seed, which has to know who serves the slots.
+/// Asks a seed, which must know the nodes of the slots.
 async fn ask_serving_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
     let topology = discover::ask_seed(nodes, seed).await?;
     match topology.covered() {

@@ -1,4 +1,4 @@
-//! Asking nodes who serves what.
+//! Asks nodes for the slots.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(super) async fn ask(operation: &Operation<'_>, asked_host: &str) -> Result<T
     }
 }
 
-/// Asks a seed by a connection that is closed then: it may be known to others by another name.
+/// Asks a seed on a temporary connection: the cluster may know it by another name.
 pub(super) async fn ask_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
     let node = nodes.node(seed);
     handshake::connect(&node, handshake::Mode::Cluster).await?;
@@ -47,12 +47,12 @@ pub(super) async fn ask_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology>
     ask(&operation, &seed.host).await
 }
 
-/// The error of a server that is none of a cluster.
+/// The error of a server that is not a node of a cluster.
 pub(super) fn not_a_cluster(operation: &'static str, location: &str) -> Error {
     Error::new(
         operation,
         ErrorKind::Invalid,
-        format!("{location} is no node of a cluster: use {location} for one server"),
+        format!("{location} is not a node of a cluster: use {location} for one server"),
     )
 }
 

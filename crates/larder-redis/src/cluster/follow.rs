@@ -18,7 +18,7 @@ use crate::operation::{Operation, Repeat};
 const PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
-/// Where something is sent next.
+/// The next node of a redirected operation.
 #[derive(Clone)]
 pub(super) struct Hop {
     pub(super) node: Arc<SupervisedNode>,
@@ -26,7 +26,7 @@ pub(super) struct Hop {
     pub(super) is_asking: bool,
 }
 
-/// What one operation has been through.
+/// The redirects of one operation so far.
 #[derive(Clone)]
 pub(crate) struct RedirectState {
     pub(super) name: &'static str,
@@ -168,7 +168,7 @@ impl Hop {
 }
 
 impl Shared {
-    /// Where an outcome leads, if it does. The refresher is told what it means.
+    /// The redirect in an outcome, if any. Wakes the refresher when the map is out of date.
     pub(super) fn heed(&self, outcome: &Result<Value>, asked_host: &str) -> Option<Redirect> {
         let redirect = match outcome {
             Ok(answer) => Redirect::parse(answer, asked_host)?,

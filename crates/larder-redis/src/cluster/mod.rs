@@ -4,7 +4,7 @@
 //! 2. The map says which node serves a slot. It is swapped as a whole, and only when it changed;
 //!    nodes that stay keep their connections ([`nodes`]).
 //! 3. Each node has its own connection, deadline, cap and supervisor, so a dead one hurts no other.
-//! 4. A node that does not serve a key says who does, or that nobody does yet; the operation goes
+//! 4. A node that does not serve a key names the one that does, if there is one. The operation goes
 //!    there within its deadline, since nothing ran ([`redirect`], [`follow`]).
 //! 5. The map is read again when a node said so, while a master is lost, and now and then
 //!    ([`refresh`]).
@@ -44,7 +44,7 @@ pub(crate) use connect::connect;
 pub(crate) use follow::RedirectState;
 pub(crate) use slot::slot_of;
 
-/// The nodes of a cluster, and who of them serves what.
+/// The nodes of a cluster and the slots that they serve.
 pub(crate) struct Cluster {
     shared: Arc<Shared>,
     refresher: AbortHandle,
@@ -111,13 +111,13 @@ impl Cluster {
         self.shared.is_outdated();
     }
 
-    /// Who serves what, for those who outlive a call.
+    /// A view of the slots that outlives a call.
     pub(crate) fn view(&self) -> ClusterView {
         ClusterView(self.shared.clone())
     }
 }
 
-/// Says where to listen.
+/// A shared view of the slots and their masters.
 #[derive(Clone)]
 pub(crate) struct ClusterView(Arc<Shared>);
 
@@ -127,7 +127,7 @@ impl ClusterView {
         self.0.map.load().master(slot::slot_of(key)).cloned()
     }
 
-    /// A master that works, as far as is known; else any.
+    /// A master with a connection; if none has one, any.
     pub(crate) fn any_master(&self) -> Option<Arc<SupervisedNode>> {
         let mut masters = self.masters();
         fastrand::shuffle(&mut masters);
@@ -139,7 +139,7 @@ impl ClusterView {
         self.0.map.load().masters().to_vec()
     }
 
-    /// Whether a node is one that serves slots now.
+    /// Returns whether a node serves slots now.
     pub(crate) fn serves(&self, node: &SupervisedNode) -> bool {
         let map = self.0.map.load();
         let mut masters = map.masters().iter();
@@ -168,7 +168,7 @@ impl Drop for Cluster {
     }
 }
 
-/// The way of one operation through a cluster.
+/// The slot of one operation in a cluster.
 pub(crate) struct Shard<'a> {
     cluster: &'a Cluster,
     slot: u16,

@@ -10,28 +10,27 @@ use crate::connection::{Address, HostPort};
 use crate::node::{Limits, Node, SupervisedNode};
 use crate::source::Target;
 
-/// The most nodes that a store keeps connections to. The specification asks for no more than 1,000 in a
-/// cluster.
+/// Limits the nodes that a store keeps connections to. The specification recommends at most 1,000.
 const MOST: usize = 2_000;
 
 /// The nodes of a cluster that are in use, each with its own connection, limits and supervisor.
 ///
-/// A node that stays in the cluster keeps its connection and all that waits on it, whatever becomes of the
-/// others. One that is no longer named ends with the last operation on it.
+/// A node that stays in the cluster keeps its connection and its pending operations. One that has left
+/// ends with the last operation on it.
 pub(super) struct Nodes {
     /// How we log in, at whichever host.
     template: Address,
     limits: Limits,
     /// The runtime of the store: what is begun in another one would end with that.
     runtime: Handle,
-    /// Told when a connection is lost.
+    /// Notified when a connection is lost.
     alarm: Arc<Notify>,
     known: Mutex<HashMap<HostPort, Known>>,
 }
 
 struct Known {
     node: Arc<SupervisedNode>,
-    /// Somebody was sent there since the last look. A node that a slot moves to is in no map before
+    /// An operation was sent there since the last read of the slots. A node that a slot moves to is in no map before
     /// its first slot is there.
     is_asked: bool,
 }
@@ -51,8 +50,8 @@ impl Nodes {
         &self.limits
     }
 
-    /// The node at `host_port`, which is dialed where it was not known; operations wait for its connection.
-    /// Nothing where there are too many.
+    /// The node at `host_port`, which is dialed if it is new; operations wait for its connection. None
+    /// if there are too many nodes.
     pub(super) fn at(&self, host_port: &HostPort) -> Option<Arc<SupervisedNode>> {
         let mut known = self.known.lock();
         if let Some(known) = known.get_mut(host_port) {
@@ -78,7 +77,7 @@ impl Nodes {
         SupervisedNode::new(Arc::new(node))
     }
 
-    /// A node that nobody supervises.
+    /// An unsupervised node.
     pub(super) fn node(&self, host_port: &HostPort) -> Node {
         Node::at(host_port, &self.template, self.limits, Target::Fixed)
     }

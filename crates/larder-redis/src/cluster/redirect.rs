@@ -1,4 +1,4 @@
-//! What a node answers that does not serve a key now. In all of these cases nothing ran.
+//! The answers of a node that does not serve a key. In all of these cases nothing ran.
 
 use ::redis::Value;
 use larder_store::{Error, ErrorKind, Refusal};
@@ -9,7 +9,7 @@ use crate::connection::HostPort;
 /// slot moves meanwhile.
 pub(super) const MOST_HOPS: usize = 5;
 
-/// Where an operation has to go instead.
+/// What a node says about a key that it does not serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Redirect {
     /// The slot is on another node, from now on.
@@ -20,12 +20,12 @@ pub(super) enum Redirect {
     TryAgain,
     /// The master became a replica.
     ReadOnly,
-    /// The cluster serves nobody, or not this slot.
+    /// The cluster is down, or does not serve this slot.
     Down,
 }
 
 impl Redirect {
-    /// What an answer of a node at `asked_host` says, if it is one of these.
+    /// Parses an answer of the node at `asked_host`. None if it is not a redirect.
     pub(super) fn parse(answer: &Value, asked_host: &str) -> Option<Self> {
         let Value::ServerError(error) = answer else {
             return None;
@@ -45,7 +45,7 @@ impl Redirect {
     }
 }
 
-/// The error where nodes send an operation from one to the other.
+/// The error of an operation that nodes keep redirecting.
 pub(super) fn too_many(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -54,7 +54,7 @@ pub(super) fn too_many(operation: &'static str) -> Error {
     )
 }
 
-/// The error of a key whose slot nobody serves.
+/// The error of a key whose slot has no node.
 pub(super) fn unserved(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -64,8 +64,9 @@ pub(super) fn unserved(operation: &'static str) -> Error {
 }
 
 /// What is said of nodes that announce no host: they are set to announce their name, and have none.
-pub(super) const NAMELESS: &str = "a node of the cluster announces '?' in place of its host: set cluster-announce-hostname on each \
-     node, or cluster-preferred-endpoint-type to ip";
+pub(super) const NAMELESS: &str = "a node of the cluster announces '?' instead of its host: set \
+                                   cluster-announce-hostname on each node, or \
+                                   cluster-preferred-endpoint-type to ip";
 
 /// The error of a key whose node cannot be found, since it does not say where it is.
 pub(super) fn nameless(operation: &'static str) -> Error {

@@ -1,5 +1,4 @@
-//! Reading the map again: when it is known to be old, closely while a master is lost, and now and
-//! then.
+//! Reads the map again: when it is out of date, often while a master is lost, and periodically.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +17,8 @@ const SHORTEST: Duration = Duration::from_millis(125);
 /// The longest one while the cluster is in trouble.
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// How often it is read while nothing happens. A node that has left the cluster goes on taking messages
-/// that nobody else hears, and gives those who listen on it nothing: no answer says so.
+/// How often it is read while nothing happens. A node that has left the cluster keeps accepting
+/// messages and subscribers, without any answer that says so.
 const SLOWLY: Duration = Duration::from_secs(10);
 
 /// How long a node may think before the next is asked as well.
@@ -49,7 +48,10 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
                 "read"
             }
             Err(error) => {
-                tracing::debug!(cluster = %shared.location, %error, "the slots cannot be read");
+                tracing::debug!(
+                    cluster = %shared.location, %error,
+                    "reading the slots of the cluster failed"
+                );
                 "failed"
             }
         };
@@ -84,7 +86,7 @@ async fn read(shared: &Shared) -> Result<Topology> {
     });
     let found = discover::first(asking.collect(), Duration::ZERO).await;
     found.map_err(|errors| {
-        let none = || Error::new(NAME, ErrorKind::NotSent, "there is nobody to ask");
+        let none = || Error::new(NAME, ErrorKind::NotSent, "no reachable cluster node");
         errors.into_iter().next_back().unwrap_or_else(none)
     })
 }
@@ -101,6 +103,6 @@ fn believable(shared: &Shared, topology: Topology) -> Result<Topology> {
     Err(Error::new(
         NAME,
         ErrorKind::NotSent,
-        "the node knows of fewer slots than are served",
+        "the node knows fewer slots than the cluster serves",
     ))
 }

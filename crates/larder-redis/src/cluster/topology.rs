@@ -1,4 +1,4 @@
-//! Who serves which slots, as a node tells it.
+//! The slots and their nodes, as reported by a node.
 
 use ::redis::Value;
 
@@ -23,8 +23,8 @@ pub(crate) struct Topology {
 }
 
 impl Topology {
-    /// The answer of `CLUSTER SLOTS`, which every version of Redis and Valkey gives; nothing where
-    /// it is of another form. A node without a name is the asked_host.
+    /// Parses the answer of `CLUSTER SLOTS`. None if it has another form. A node without a name is at
+    /// `asked_host`.
     pub(crate) fn read(answer: Value, asked_host: &str) -> Option<Self> {
         let Value::Array(ranges) = answer else {
             return None;
@@ -65,7 +65,7 @@ impl Topology {
         Some(Self::new(read, nameless))
     }
 
-    /// Sorted and joined, so that it does not matter who tells it.
+    /// Sorts and joins the ranges, so that the answers of all nodes compare equal.
     fn new(mut ranges: Vec<Range>, nameless: usize) -> Self {
         ranges.sort();
         ranges.dedup_by(|next, last| {

@@ -4,7 +4,7 @@ use ::redis::ConnectionInfo;
 
 use crate::tls::Tls;
 
-/// Where a server is.
+/// The host and port of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct HostPort {
     pub(crate) host: String,
@@ -12,16 +12,16 @@ pub(crate) struct HostPort {
 }
 
 impl HostPort {
-    /// A place as a redirection gives it; without a host it is the host of who gave it.
+    /// Parses the address in a redirect; an empty host means `asked_host`, which sent it.
     pub(crate) fn parse(text: &str, asked_host: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         Self::announced(host, port.parse().ok()?, asked_host)
     }
 
-    /// A place as a node of a cluster gives it.
+    /// The address that a node of a cluster announces.
     pub(crate) fn announced(host: &str, port: u16, asked_host: &str) -> Option<Self> {
         let host = match host {
-            // What a node says that does not know its own name.
+            // The node does not know its own name.
             "?" => return None,
             "" => asked_host,
             host => host,
@@ -41,7 +41,7 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// One server: where it is, who logs in there, and whether by TLS.
+/// The address of one server, with its login and TLS.
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) info: ConnectionInfo,

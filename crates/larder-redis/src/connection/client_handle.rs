@@ -1,21 +1,20 @@
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, Value, cmd};
 
-/// The name that the server has for a connection, by which its client_handle can be removed.
+/// Identifies a connection on the server, so that `CLIENT KILL` can remove it.
 ///
-/// A connection that nothing comes back on may hold commands that the server has not read yet: in
-/// its own buffers, or in those of a proxy. Closing our end does not take them back. Removing the
-/// client does: the server reads no more of it.
+/// A hanging connection may hold commands that the server has not read yet, in its own buffers or
+/// in those of a proxy. Closing our end does not take them back. Removing the client does: the
+/// server reads no more of it.
 pub(crate) struct ClientHandle {
     id: String,
-    /// Where the server sees it come from. A server that was restarted counts from 1 again, and
-    /// the client that has the number now is somebody else.
+    /// Its address as the server sees it. After a restart the server counts from 1 again, and the
+    /// same id may belong to another client.
     from: String,
 }
 
 impl ClientHandle {
-    /// Asks for the name of a connection. There is none where the user may not ask, or where a
-    /// proxy answers.
+    /// Asks the server for the handle of a connection. None if the user may not ask, or a proxy answers.
     pub(crate) async fn fetch(multiplexed: &MultiplexedConnection) -> Option<Self> {
         let text = match ask(multiplexed, cmd("CLIENT").arg("INFO")).await? {
             Value::BulkString(bytes) => String::from_utf8(bytes).ok()?,
@@ -33,9 +32,9 @@ impl ClientHandle {
         })
     }
 
-    /// Removes it by way of another connection, and returns whether nothing is left to be done.
+    /// Removes it through another connection, and returns whether that is settled.
     ///
-    /// Nothing is where the server has no such client, or refuses for good.
+    /// It is settled as well if the server has no such client, or refuses permanently.
     pub(crate) async fn remove(&self, by: &MultiplexedConnection) -> bool {
         let mut kill = cmd("CLIENT");
         kill.arg("KILL").arg("ID").arg(&self.id);
@@ -47,7 +46,7 @@ impl ClientHandle {
         }
     }
 
-    /// Whether no other client can have the same name, after a restart of the server either.
+    /// Returns whether the handle is unique, even after a restart of the server.
     ///
     /// By TCP the port is part of it; by a Unix socket all clients come from the same path.
     pub(crate) fn outlives_a_restart(&self) -> bool {

@@ -1,7 +1,7 @@
-//! The socket of a connection of ours, and the task that drives it.
+//! Dials a connection, and spawns the task that drives it.
 //!
-//! The client library would do both, but keeps the task to itself: a connection that is given up
-//! has to be closed before the next one serves, whoever still waits on it.
+//! The client library could do both, but hides the task: a connection that is given up must be
+//! closed before the next one is used, even if operations still wait on it.
 
 use std::io;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::health::Health;
 use super::multiplexed::Connection;
 use super::socket::Socket;
 
-/// Makes a connection to `address`, and greets the server.
+/// Connects to `address` and shakes hands with the server.
 pub(crate) async fn dial(
     address: &Address,
     config: AsyncConnectionConfig,

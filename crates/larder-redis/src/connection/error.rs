@@ -4,7 +4,7 @@ use ::redis::{ErrorKind, RedisError};
 
 use crate::{classify, tls};
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 pub(crate) enum ConnectError {
     /// The server, or the system, refused it.
     Redis(RedisError),
@@ -12,45 +12,45 @@ pub(crate) enum ConnectError {
     TimedOut,
     /// It broke after it was made.
     Broken,
-    /// The sentinels call a server the master that is none.
+    /// The server that the sentinels name is not a master.
     NoMaster,
     /// The sentinels watch no master of that name.
     NoSuchMaster,
     /// No sentinel knows where the master is.
     NoSentinel(String),
-    /// No sentinel lets us ask where the master is.
+    /// No sentinel lets us ask for the master.
     SentinelDenied(String),
 }
 
-/// What is said where the rules of a user are too narrow for a greeting.
+/// The fix for a user who may not run `HELLO`.
 pub(crate) const MAY_NOT_GREET: &str =
-    "the user may not greet it: grant +hello, and +select where the URL names a database";
+    "the user may not run HELLO: grant +hello, and +select if the URL names a database";
 
-/// What a server has against whoever logs in.
+/// Why a server refused a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Denial {
-    /// It wants a password, and there was none.
+    /// It requires a password, and none was given.
     Missing,
-    /// There is no such user, or the password is another.
+    /// The user does not exist, or the password is wrong.
     Wrong,
 }
 
 impl ConnectError {
-    /// What happened, in words that hold no credential.
+    /// What happened, without credentials.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::TimedOut => "it did not answer in time".to_owned(),
             Self::Broken => "the connection broke".to_owned(),
-            Self::NoMaster => "it is not the master (yet)".to_owned(),
+            Self::NoMaster => "the server that the sentinels name is not a master (yet)".to_owned(),
             Self::NoSuchMaster => "the sentinels watch no master of that name".to_owned(),
             Self::NoSentinel(why) => format!("no sentinel knows the master: {why}"),
-            Self::SentinelDenied(why) => format!("no sentinel says where the master is: {why}"),
+            Self::SentinelDenied(why) => format!("no sentinel lets us ask for the master: {why}"),
             Self::Redis(error) => match (tls::explain(error), classify::system(error)) {
                 (Some(why), _) => why.into_owned(),
                 (None, Some(system)) => system.to_string(),
                 (None, None) => match self.denial() {
                     Some(Denial::Missing) => "it asks for a user and password".to_owned(),
-                    Some(Denial::Wrong) => "it does not take this user and password".to_owned(),
+                    Some(Denial::Wrong) => "it rejects this user and password".to_owned(),
                     None if error.code() == Some("NOPERM") => MAY_NOT_GREET.to_owned(),
                     None => format!("the handshake failed ({:?})", error.kind()),
                 },
@@ -58,7 +58,7 @@ impl ConnectError {
         }
     }
 
-    /// What the server has against whoever logs in, if that is why.
+    /// Why the server refused the login. None for other reasons.
     pub(crate) fn denial(&self) -> Option<Denial> {
         let Self::Redis(error) = self else {
             return None;
@@ -70,13 +70,12 @@ impl ConnectError {
         }
     }
 
-    /// Why the other side may have hung up before it answered, or not have answered at all, where it
-    /// did: mostly one of the two speaks TLS and the other does not.
+    /// The likely reason for silence or an early close: usually only one side speaks TLS.
     pub(crate) fn silence(&self, is_tls: bool) -> Option<&'static str> {
         let error = match self {
             Self::TimedOut if is_tls => {
                 return Some(
-                    "it did not answer in time: it may not speak TLS (redis in place of rediss)",
+                    "it did not answer in time: it may not speak TLS (use redis instead of rediss)",
                 );
             }
             Self::Redis(error) => error,
@@ -91,12 +90,12 @@ impl ConnectError {
         );
         hung_up.then_some(match is_tls {
             true => {
-                "it hung up before it answered: it may ask for a certificate of ours \
-                 (?cert=/path/to/cert.pem&key=/path/to/key.pem), or be no Redis server"
+                "it closed the connection before answering: it may require a client certificate \
+                 (?cert=/path/to/cert.pem&key=/path/to/key.pem), or may not be a Redis server"
             }
             false => {
-                "it hung up before it answered: it may want TLS (rediss in place of redis), or \
-                 be no Redis server"
+                "it closed the connection before answering: it may require TLS (use rediss \
+                 instead of redis), or may not be a Redis server"
             }
         })
     }

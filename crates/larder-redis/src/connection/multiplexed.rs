@@ -12,7 +12,7 @@ use super::health::{Health, HealthState};
 /// The most that a connection is waited for when it is asked for an answer.
 const LONGEST_PROBE: Duration = Duration::from_secs(1);
 
-/// One multiplexed connection, shared by all who use it, and how it fares.
+/// One shared multiplexed connection and its health.
 pub(crate) struct Connection {
     multiplexed: MultiplexedConnection,
     health: Arc<Health>,
@@ -21,7 +21,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// A connection of ours: `driver` reads and writes its socket.
+    /// Our own connection: `driver` reads and writes its socket.
     pub(crate) fn new(
         multiplexed: MultiplexedConnection,
         health: Arc<Health>,
@@ -35,7 +35,7 @@ impl Connection {
         }
     }
 
-    /// A connection on a connection that somebody else drives.
+    /// A clone of a connection that an application's pool drives.
     pub(crate) fn lent(multiplexed: MultiplexedConnection, health: Arc<Health>) -> Self {
         Self {
             multiplexed,
@@ -58,7 +58,7 @@ impl Connection {
         &self.health
     }
 
-    /// Asks a suspect connection for an answer, and finds it hung where none comes.
+    /// Pings a suspect connection, and marks it hung if no answer comes.
     ///
     /// The server answers in order, so a connection that works has answered all that was sent
     /// before as well. Any answer in the meantime is as good: the connection is slow, and not hung.
@@ -74,20 +74,20 @@ impl Connection {
         }
     }
 
-    /// Closes the socket. Those who still wait for an answer are told that it was dropped.
+    /// Closes the socket. Pending operations see a dropped connection.
     pub(crate) async fn close(&self) {
         let driver = self.driver.0.lock().take();
         if let Some(driver) = driver {
             driver.abort();
-            // An error here says that it was aborted, which it was to be.
+            // The only error is that it was aborted, as it should be.
             let _ = driver.await;
         }
     }
 
-    /// Makes the server forget what it has not read of `broken`, which this connection takes the place of.
+    /// Makes the server discard what it has not read of `broken`, which this connection replaces.
     ///
-    /// Returns whether that is settled. Until it is, a write that is held there may still run, and
-    /// no connection may serve: this one is given up.
+    /// Returns whether that is settled. If not, a write that is held there may still run, and this
+    /// connection is given up too.
     pub(crate) async fn take_over(&self, broken: &Self, deadline: Duration) -> bool {
         let is_hung = broken.health.state() == HealthState::Hung;
         let client_handle = broken.client_handle.as_ref();
@@ -104,7 +104,7 @@ impl Connection {
     }
 }
 
-/// The task of a connection, which ends with its connection.
+/// The task that drives a connection, and ends with it.
 struct Driver(Mutex<Option<JoinHandle<()>>>);
 
 impl Drop for Driver {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::health::Health;
 
-/// The socket of a connection, which tells its health of its end before anybody else learns of it.
+/// A socket that reports its end to the connection's health first.
 ///
 /// The order matters. What is pushed into the client's queue while its driver goes away stays
 /// there, and whoever waits for the answer is never told. So whoever pushed looks at the health

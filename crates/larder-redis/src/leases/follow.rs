@@ -1,4 +1,4 @@
-//! Following: told by a wakeup, and looking again where nobody tells.
+//! Follows a lease: by wakeups of the bus, and by polling without one.
 
 use std::future::{pending, poll_fn};
 use std::task::Poll;
@@ -18,11 +18,11 @@ use crate::store::RedisStore;
 /// half as long again as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 
-/// The longest pause of one whom no wakeup tells.
+/// The longest pause of a follower without a wakeup.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
-/// The pause of one whom a wakeup tells: for a leader who was not allowed to ring it.
-const PAUSE_WITH_BELL: Duration = Duration::from_secs(2);
+/// The pause of a follower with a wakeup, in case the leader may not publish.
+const PAUSE_WITH_WAKEUP: Duration = Duration::from_secs(2);
 
 /// A lease that is held: by whom, and for how long at most unless it is renewed.
 struct Seen {
@@ -134,8 +134,8 @@ impl Pauses {
     fn new(has_bell: bool) -> Self {
         match has_bell {
             true => Self {
-                next: PAUSE_WITH_BELL,
-                most: PAUSE_WITH_BELL,
+                next: PAUSE_WITH_WAKEUP,
+                most: PAUSE_WITH_WAKEUP,
             },
             false => Self {
                 next: FIRST_PAUSE,
@@ -166,6 +166,6 @@ mod tests {
             let pause = pauses.next();
             assert!(pause >= LONGEST_PAUSE * 3 / 4 && pause <= LONGEST_PAUSE * 5 / 4);
         }
-        assert!(Pauses::new(true).next() >= PAUSE_WITH_BELL * 3 / 4);
+        assert!(Pauses::new(true).next() >= PAUSE_WITH_WAKEUP * 3 / 4);
     }
 }

@@ -197,7 +197,7 @@ impl Leases for RedisStore {
     }
 }
 
-/// The answer of a script that tells whether it did what it was asked to.
+/// The answer of a script that returns whether it did its work.
 fn done(operation: &'static str, value: Result<Value>) -> Result<bool> {
     match value? {
         Value::Int(0) => Ok(false),

@@ -3,15 +3,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// How many connections may be dialed in a second: a server that comes back after an outage is
-/// not to be greeted by a stampede of its clients.
+/// Limits the dials in a second, so that clients do not stampede a server after an outage.
 const DIALS: usize = 8;
 
 const SECOND: Duration = Duration::from_secs(1);
 const SHORTEST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(250);
 
-/// When the next connection may be dialed.
+/// Limits the rate of dials, and waits after failed ones.
 pub(crate) struct Backoff {
     dials: VecDeque<Instant>,
     wait: Duration,
@@ -35,13 +34,13 @@ impl Backoff {
         self.dials.push_back(Instant::now());
     }
 
-    /// Waits after a dial that failed: longer each time, and each process for a time of its own.
+    /// Waits after a failed dial: longer each time, with jitter.
     pub(crate) async fn back_off(&mut self) {
         sleep(self.wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         self.wait = (self.wait * 2).min(LONGEST);
     }
 
-    /// A dial succeeded: the next that fails is the first of its own.
+    /// Resets the wait after a dial that succeeded.
     pub(crate) fn succeeded(&mut self) {
         self.wait = SHORTEST;
     }

@@ -1,15 +1,15 @@
-//! What a server answers that was the master, and is a replica now.
+//! Recognises the answers of a master that has become a replica.
 
 use ::redis::Value;
 
-/// Whether an answer says that the server takes no writes, since it is a replica.
+/// Returns whether the server refused a write because it is a replica.
 pub(super) fn is_read_only(answer: &Value) -> bool {
     matches!(answer, Value::ServerError(error) if error.code() == "READONLY")
 }
 
-/// Whether a server that was demoted ran nothing of a batch.
+/// Returns whether a demoted server ran nothing of a batch.
 ///
-/// The last answer may be any error: what waits for replicas is refused in words of its own.
+/// The last answer may be any error, since `WAIT` is refused with an error of its own.
 pub(crate) fn ran_nothing(answers: &[Value]) -> bool {
     let Some((last, rest)) = answers.split_last() else {
         return false;

@@ -10,7 +10,7 @@ pub(crate) struct Limits {
     pub(crate) deadline: Duration,
     pub(crate) connect_deadline: Duration,
     pub(crate) in_flight: usize,
-    /// Who is to have a write before it is acknowledged, besides the server.
+    /// The replicas that must have a write before it is acknowledged.
     pub(crate) replicas: Option<Replicas>,
 }
 
@@ -39,8 +39,7 @@ fn bounded(what: &str, deadline: Duration, setter: &str) -> Result<()> {
         "connect",
         ErrorKind::Invalid,
         format!(
-            "the {what} is {deadline:?}, and has to be from 1 ms to 60 s: give {setter} a time \
-             within that"
+            "the {what} is {deadline:?}, but must be from 1 ms to 60 s: change it with {setter}"
         ),
     ))
 }

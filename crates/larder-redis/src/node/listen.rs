@@ -8,8 +8,7 @@ use crate::connection::{ConnectError, Connection, Health};
 use crate::source::{self, Target};
 
 impl Node {
-    /// Whether there can be connections that the server pushes to: not in RESP2, and not out of an
-    /// application's pool.
+    /// Returns whether the server can push: it cannot in RESP2 or on an application's pool.
     pub(crate) fn can_listen(&self) -> bool {
         let info = match self.source.target() {
             Some(Target::Fixed(address)) => &address.info,
@@ -19,7 +18,7 @@ impl Node {
         info.redis_settings().protocol() == ProtocolVersion::RESP3
     }
 
-    /// A connection besides the one of the commands, whose pushes `push` takes.
+    /// Makes a second connection, whose pushes go to `push`.
     pub(crate) async fn listen(
         &self,
         push: impl AsyncPushSender,

@@ -34,10 +34,10 @@ pub(crate) use limits::Limits;
 pub(crate) use replicas::{Access, Replicas};
 pub(crate) use supervisor::SupervisedNode;
 
-/// One server: its connection in use, and what waits for it.
+/// One server, its connection in use, and the operations that wait for it.
 ///
 /// The connection is a clone out of the pool, held here so that a command costs no checkout. The
-/// supervisor takes a new one out when it broke.
+/// supervisor takes out a new one when it broke.
 pub(crate) struct Node {
     pub(crate) location: Arc<str>,
     pub(crate) limits: Limits,
@@ -48,16 +48,16 @@ pub(crate) struct Node {
     connections: AtomicU64,
     /// The connection is not good and the last dial failed or hangs: there is nothing to wait for.
     down: AtomicBool,
-    /// Nobody dials any more.
+    /// The supervisor's runtime has shut down.
     ended: AtomicBool,
     changed: Notify,
     peer: Option<Peer>,
 }
 
-/// What a node of a cluster has besides.
+/// What a node of a cluster has in addition.
 struct Peer {
     host: String,
-    /// Told when the connection is lost.
+    /// Notified when the connection is lost.
     alarm: Arc<Notify>,
 }
 
@@ -83,7 +83,7 @@ impl Node {
         }
     }
 
-    /// The node at `host_port`, where one logs in as in `template`.
+    /// The node at `host_port`, with the login of `template`.
     pub(crate) fn at(
         host_port: &HostPort,
         template: &Address,
@@ -128,13 +128,13 @@ impl Node {
         self.peer.as_ref().map_or("", |peer| &peer.host)
     }
 
-    /// Whether there is a connection that works, as far as is known.
+    /// Returns whether there is a connection that works, as far as is known.
     pub(crate) fn is_up(&self) -> bool {
         self.good_connection().is_some()
     }
 
-    /// How many connections there were. Where it is the same before and after an operation, the answer came
-    /// on that connection.
+    /// Counts the connections so far. If it is the same before and after an operation, the answer
+    /// came on that connection.
     pub(crate) fn connections(&self) -> u64 {
         self.connections.load(Ordering::Acquire)
     }
@@ -144,12 +144,12 @@ impl Node {
         self.next_connection("connect", deadline).await.is_ok()
     }
 
-    /// Whether there was a connection, and there is none that works.
+    /// Returns whether a connection was made and has been lost.
     pub(crate) fn has_lost_its_connection(&self) -> bool {
         self.connection.load().is_some() && !self.is_up()
     }
 
-    /// Tells the cluster that the connection is lost, or that there is none to be had.
+    /// Notifies the cluster that the node has no connection.
     pub(crate) fn raise_alarm(&self) {
         if let Some(peer) = &self.peer {
             peer.alarm.notify_one();
@@ -164,10 +164,10 @@ impl Node {
         &self.limits
     }
 
-    /// The next good connection, when there is none now.
+    /// Waits for the next good connection.
     ///
-    /// Where the last was dropped just now it waits for the next, which mostly takes a
-    /// millisecond; where the server does not answer it fails at once.
+    /// If the last one was just dropped, the next usually takes a millisecond; if the server does
+    /// not answer, this fails at once.
     pub(crate) async fn next_connection(
         &self,
         operation: &'static str,
@@ -210,10 +210,7 @@ impl Node {
         Error::new(
             operation,
             ErrorKind::NotSent,
-            format!(
-                "no connection to {}: it is being dialed again",
-                self.location
-            ),
+            format!("no connection to {}: reconnecting", self.location),
         )
     }
 
@@ -222,23 +219,23 @@ impl Node {
             operation,
             ErrorKind::NotSent,
             format!(
-                "the tokio runtime in which this store for {} was made has ended: make the store \
-                 in the runtime that uses it",
+                "the tokio runtime that drives this store for {} has shut down: connect the \
+                 store in the runtime that uses it",
                 self.location
             ),
         )
     }
 
-    /// Whether answers say that the server is not the master any more which the sentinels had
-    /// elected. It may have run the others of a batch, such as reads.
+    /// Returns whether answers show that the elected master has become a replica. It may have run
+    /// other commands of the batch, such as reads.
     pub(crate) fn is_demoted_by(&self, answers: &[Value]) -> bool {
         answers.iter().any(is_read_only) && matches!(self.source.target(), Some(Target::Master(_)))
     }
 
-    /// Takes a connection out of the source, and puts it in the place of the one that broke.
+    /// Replaces the broken connection with a new one.
     ///
-    /// The old one is closed first, at both ends: what waits in it must not run after what the new
-    /// one sends.
+    /// The old one is closed first, at both ends: commands that it still holds must not run after
+    /// those of the new one.
     pub(crate) async fn replace_connection(&self) -> Result<(), ConnectError> {
         let broken = self.connection.load_full();
         if let Some(broken) = &broken {
@@ -252,18 +249,17 @@ impl Node {
         if let Some(broken) = &broken
             && !connection.take_over(broken, deadline).await
         {
-            // Served by now, what is written might be undone by what is held there.
+            // A write on the new connection might be undone by one that the old one holds.
             return Err(ConnectError::Broken);
         }
-        // Counted first: who has an answer that came on it sees that it is another.
+        // Counted first, so that an answer on the new connection is never taken for the old one's.
         self.connections.fetch_add(1, Ordering::AcqRel);
         self.connection.store(Some(connection));
         self.set_down(false);
         Ok(())
     }
 
-    /// Tells all who come that nobody dials any more: the runtime that did has ended, and the
-    /// connection with it.
+    /// Marks the node permanently down: its supervisor's runtime has shut down.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);
         if let Some(connection) = self.connection.load().as_deref() {
@@ -272,7 +268,7 @@ impl Node {
         self.changed.notify_waiters();
     }
 
-    /// Tells those who wait whether there is something to wait for.
+    /// Sets whether operations fail at once, and wakes those that wait.
     pub(crate) fn set_down(&self, down: bool) {
         let was = self.down.swap(down, Ordering::AcqRel);
         self.changed.notify_waiters();
@@ -283,10 +279,10 @@ impl Node {
     }
 }
 
-/// Passes an outcome on. Other tasks may run before an error that cost no wait.
+/// Passes an outcome on, and lets other tasks run before an error that cost no wait.
 ///
-/// Nothing else yields there. A caller that tries again at once would keep the only thread of a
-/// runtime, and the task that mends what failed would never run.
+/// Otherwise a caller that retries at once could occupy the only thread of a runtime, and the
+/// supervisor would never run.
 pub(crate) async fn cooperate<T>(outcome: Result<T>) -> Result<T> {
     if outcome.is_err() {
         consume_budget().await;

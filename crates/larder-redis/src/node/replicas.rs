@@ -4,7 +4,7 @@ use std::time::Duration;
 use ::redis::{Cmd, Value};
 use larder_store::{Error, ErrorKind, Result};
 
-/// How many replicas are to have a write before it is acknowledged.
+/// How many replicas must confirm a write before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Replicas {
     pub(crate) number: NonZeroU8,
@@ -12,12 +12,12 @@ pub(crate) struct Replicas {
     pub(crate) within: Duration,
 }
 
-/// What an operation does to what replicas are to have.
+/// Whether replicas must confirm an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Nothing, or nothing that has to survive.
+    /// They need not: it writes nothing, or nothing that has to survive.
     Read,
-    /// It is acknowledged once enough replicas have it, where its store asks for that.
+    /// They must, if the store asks for that.
     Write,
 }
 
@@ -33,8 +33,8 @@ impl Replicas {
             "connect",
             ErrorKind::Invalid,
             format!(
-                "replicas have {within:?} to confirm a write, which has to be 1 ms at least and \
-                 less than the deadline of the store, {deadline:?}: change one of the two"
+                "replicas have {within:?} to confirm a write, but must have at least 1 ms and \
+                 less than the store's deadline of {deadline:?}: change one of the two"
             ),
         ))
     }
@@ -64,8 +64,8 @@ impl Replicas {
             Value::Int(had) => {
                 format!("{had} of {number} replicas confirmed it within {within:?}")
             }
-            _ => "the server does not say which replicas have it: it has to be a master, and the \
-                  user needs +wait"
+            _ => "the server does not report which replicas have it: it must be a master, and \
+                  the user needs +wait"
                 .to_owned(),
         };
         metrics::counter!("larder_redis_unconfirmed_total", "server" => location.to_owned())

@@ -8,7 +8,7 @@ use super::Node;
 use super::backoff::Backoff;
 use crate::connection::ConnectError;
 
-/// A node whose connection is replaced when it breaks. The task that does it ends with this.
+/// A node with a task that replaces its broken connection. Dropping it ends the task.
 pub(crate) struct SupervisedNode {
     node: Arc<Node>,
     _supervisor: Supervisor,
@@ -38,12 +38,12 @@ impl Deref for SupervisedNode {
     }
 }
 
-/// The task that replaces the connection of a node when it broke. It ends when this is dropped.
+/// Replaces the broken connection of a node until it is dropped.
 struct Supervisor(AbortHandle);
 
 impl Supervisor {
     fn start(node: Arc<Node>) -> Self {
-        // Made here: it tells the node also where the task never comes to run.
+        // Made here, so that the node is notified even if the task never runs.
         let ended = Ended(node.clone());
         let supervising = async move {
             let _ended = ended;
@@ -59,7 +59,7 @@ impl Drop for Supervisor {
     }
 }
 
-/// Tells the node that its supervisor has ended.
+/// Marks the node permanently down when its supervisor ends.
 struct Ended(Arc<Node>);
 
 impl Drop for Ended {
@@ -104,20 +104,20 @@ async fn supervise(node: Arc<Node>) {
     }
 }
 
-/// Asks the connection for an answer for as long as it is suspect.
+/// Probes the connection for as long as it is suspect.
 async fn probe(node: &Node) {
     while let Some(connection) = node.good_connection()
         && connection.health().is_suspect()
     {
         tokio::select! {
             () = connection.probe(node.limits.deadline) => {}
-            // It broke meanwhile, or was heard of and fell silent again.
+            // It broke meanwhile, or answered and fell silent again.
             () = node.supervisor.notified() => {}
         }
     }
 }
 
-/// Dials a connection. Those who wait for it are sent away when it takes longer than they may wait.
+/// Dials a connection. Waiting operations fail once it takes longer than their deadline.
 async fn dial(node: &Node) -> Result<(), ConnectError> {
     let connection = node.replace_connection();
     tokio::pin!(connection);

@@ -1,4 +1,4 @@
-//! One operation on a node: its deadline, its place among those in flight, and what is sent again.
+//! One operation on a node: its deadline, its slot among those in flight, and its retries.
 
 mod repeat;
 
@@ -52,7 +52,7 @@ impl Request<'_> {
     }
 }
 
-/// One operation on a node, from its begin to its deadline.
+/// One operation on a node, from its start to its deadline.
 pub(crate) struct Operation<'a> {
     node: Held<'a>,
     name: &'static str,
@@ -102,7 +102,7 @@ impl Node {
 }
 
 impl SupervisedNode {
-    /// Begins an operation that may outlive the node's place in its cluster.
+    /// Begins an operation that may outlive the node's membership of its cluster.
     pub(crate) fn begin_until(
         self: &Arc<Self>,
         name: &'static str,
@@ -143,7 +143,7 @@ impl<'a> Operation<'a> {
         ))
     }
 
-    /// The same operation, with what it does to what replicas are to have.
+    /// The same operation, with another access.
     pub(crate) fn with_access(mut self, access: Access) -> Self {
         self.access = access;
         self
@@ -180,12 +180,12 @@ impl<'a> Operation<'a> {
         self.has_lost_run.load(Ordering::Relaxed)
     }
 
-    /// Takes down that the answer of a run was lost, here or where the operation was sent on to.
+    /// Records that the answer of a run was lost, here or on the node of a redirect.
     pub(crate) fn note_lost_run(&self) {
         self.has_lost_run.store(true, Ordering::Relaxed);
     }
 
-    /// What an outcome means to the caller, which a run before it may have made ambiguous.
+    /// The outcome for the caller, which a lost earlier run may have made ambiguous.
     pub(crate) fn settled(&self, outcome: Result<Value>) -> Result<Value> {
         match self.has_lost_run() {
             false => outcome,
@@ -193,7 +193,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Who is waited for.
+    /// The replicas that must confirm it.
     fn replicas(&self) -> Option<Replicas> {
         match self.access {
             Access::Read => None,
@@ -232,8 +232,8 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Sends what replicas are to have, and right behind it, on the same connection, the wait for
-    /// them. An answer that is no error of the server's is given only where enough of them have it.
+    /// Sends commands, followed by `WAIT` on the same connection. A successful answer is returned only
+    /// if enough replicas have confirmed it.
     async fn send_confirmed(
         &self,
         mut pipeline: Pipeline,
@@ -336,7 +336,9 @@ impl<'a> Operation<'a> {
                 let deadline = self.node.limits.deadline;
                 lost_by(format!("{location} did not answer within {deadline:?}"))
             }
-            Lost::Dropped(None) => lost_by(format!("{location} answered what is not Redis")),
+            Lost::Dropped(None) => lost_by(format!(
+                "the answer of {location} does not follow the Redis protocol"
+            )),
             Lost::Dropped(Some(system)) => {
                 lost_by(format!("the connection to {location} was dropped")).with_source(system)
             }

@@ -1,14 +1,14 @@
 //! Reads from replicas, no staler than the application allows.
 //!
-//! 1. How far a replica is behind is measured: the master is asked how many bytes it has written for
-//!    its replicas, and each replica how many of them it has carried out ([`replication_info`]). One that has
-//!    all that the master had at a moment is fresh as of that moment ([`history`]).
+//! 1. The lag of a replica is measured: the master reports how many bytes it has written for its
+//!    replicas, and each replica how many of them it has applied ([`replication_info`]). A replica
+//!    that has everything that the master had at a moment is fresh as of that moment ([`history`]).
 //! 2. A read goes to a replica whose moment is no longer ago than is allowed, and later than the last
-//!    write of this store to the key ([`written`]). Else it goes to the master. What was measured
+//!    write of this store to the key ([`written`]). Otherwise it goes to the master. What was measured
 //!    holds for the connection that it was measured on, until the next look.
-//! 3. A replica has half of the deadline. Where it gives no value the master is asked, within the
+//! 3. A replica has half of the deadline. If it gives no value, the master is asked within the
 //!    other half.
-//! 4. They are asked where they are four times within what is allowed ([`watcher`]).
+//! 4. The replicas are measured four times within the allowed staleness ([`watcher`]).
 
 mod history;
 mod many;
@@ -62,7 +62,7 @@ struct Shared {
     epoch: Instant,
 }
 
-/// A master's.
+/// The replicas of one master.
 struct Replicas {
     master: Arc<SupervisedNode>,
     all: Vec<Arc<Replica>>,
@@ -75,8 +75,8 @@ impl ReplicaReads {
             return Ok(());
         }
         Err(invalid(&format!(
-            "reads may be {max_staleness:?} stale, and have to be allowed {SHORTEST:?} at least: how \
-             far replicas are behind is measured a few times within that"
+            "max_staleness is {max_staleness:?}, but must be at least {SHORTEST:?}: the lag of \
+             replicas is measured several times within it"
         )))
     }
 
@@ -88,8 +88,8 @@ impl ReplicaReads {
     ) -> Result<Self> {
         let template = template.ok_or_else(|| {
             invalid(
-                "reads from replicas need connections of larder's own: give the URL of the server \
-                 in place of a pool",
+                "reads from replicas need connections that larder makes: give the URL of the \
+                 server instead of a pool",
             )
         })?;
         let shared = Arc::new(Shared {

@@ -6,7 +6,7 @@ use larder_store::Result;
 use super::replica::{Misses, Replica};
 use crate::operation::Repeat;
 
-/// A replica that may be read, on the connection on which that was found.
+/// A fresh replica, on the connection on which it was found fresh.
 pub(super) struct Reader {
     replica: Arc<Replica>,
     connection: u64,
@@ -26,12 +26,12 @@ impl Reader {
         Arc::ptr_eq(&self.replica, &other.replica) && self.connection == other.connection
     }
 
-    /// Sends a read; nothing where there is no good answer.
+    /// Sends a read. None if there is no good answer.
     pub(super) async fn ask(&self, name: &'static str, command: &Cmd) -> Option<Value> {
         self.believe(self.send(name, command).await)
     }
 
-    /// Sends several reads; each has no answer where there is no good one.
+    /// Sends several reads. Each is None if it has no good answer.
     pub(super) async fn ask_all(
         &self,
         name: &'static str,
@@ -48,7 +48,7 @@ impl Reader {
         answers
     }
 
-    /// Never again: on the next connection nothing is known of who answers.
+    /// Never retried: a new connection may reach another server.
     async fn send(&self, name: &'static str, command: &Cmd) -> Result<Value> {
         let operation = self.replica.node.begin(name)?;
         operation.send(command, Repeat::Never).await

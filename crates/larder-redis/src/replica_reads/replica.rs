@@ -17,7 +17,7 @@ use crate::source::Target;
 /// What a look at a server is called in errors.
 pub(super) const NAME: &str = "watch replicas";
 
-/// What it means that a replica has no such key.
+/// What a missing key on a replica means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Misses {
     /// There is none.
@@ -32,14 +32,14 @@ pub(super) struct Replica {
     pub(super) node: SupervisedNode,
     pub(super) misses: Misses,
     found: ArcSwapOption<Found>,
-    /// It was told that it does not let us ask.
+    /// The log has said that it does not let us ask.
     was_told: AtomicBool,
 }
 
-/// What was found of a replica when it was asked last.
+/// The result of the last measurement of a replica.
 ///
-/// It holds for the connection that it was asked on: who answers on the next may have restarted with
-/// nothing, or be another server.
+/// It is valid only for the connection that it was asked on: the next one may reach a restarted,
+/// empty or different server.
 struct Found {
     connection: u64,
     /// The last moment of which it has every write, and what it has for that.
@@ -80,7 +80,7 @@ impl Replica {
         self.is_as_found_on(connection).then_some(connection)
     }
 
-    /// Whether what was found on a connection still holds.
+    /// Returns whether the measurement on a connection is still valid.
     pub(super) fn is_as_found_on(&self, connection: u64) -> bool {
         let found = self.found.load();
         self.node.connections() == connection
@@ -100,10 +100,7 @@ impl Replica {
         };
         if ReplicationInfo::is_denied(&answer) && !self.was_told.swap(true, Ordering::Relaxed) {
             let server = self.node.location();
-            tracing::warn!(
-                server,
-                "this replica is never read: the user there needs +info"
-            );
+            tracing::warn!(server, "this replica is never read: its user needs +info");
         }
         if self.node.connections() == connection {
             let info = ReplicationInfo::read(&answer);

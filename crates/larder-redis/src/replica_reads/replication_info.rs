@@ -5,13 +5,13 @@ use ::redis::{Cmd, Value};
 use crate::connection::HostPort;
 use crate::reply::text;
 
-/// Where a server stands in the replication, as it says itself.
+/// The role and offset of a server, from `INFO replication`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ReplicationInfo {
     Master {
         /// How many bytes it has written for its replicas.
         position: Position,
-        /// Where those are that have caught up with it once.
+        /// The replicas that are online.
         replicas: Vec<HostPort>,
     },
     Replica {
@@ -22,7 +22,7 @@ pub(super) enum ReplicationInfo {
     },
 }
 
-/// What a server has of which history.
+/// An offset in a replication history.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Position {
     /// The replication ID.
@@ -53,12 +53,12 @@ impl ReplicationInfo {
         command
     }
 
-    /// Whether the answer is that the user may not ask.
+    /// Returns whether the user may not run `INFO`.
     pub(super) fn is_denied(answer: &Value) -> bool {
         matches!(answer, Value::ServerError(error) if error.code() == "NOPERM")
     }
 
-    /// Reads the answer; nothing where it is of another form.
+    /// Parses the answer. None if it has another form.
     pub(super) fn read(answer: &Value) -> Option<Self> {
         let lines = text(answer)?.lines();
         let fields: HashMap<_, _> = lines.filter_map(|line| line.split_once(':')).collect();
@@ -89,7 +89,7 @@ impl ReplicationInfo {
     }
 }
 
-/// Where a replica is that a master names and that is up to date with it, or was.
+/// The address of a replica in a master's answer. None if it is not online.
 fn host_port(replica: &str) -> Option<HostPort> {
     let mut fields = replica.split(',').filter_map(|field| field.split_once('='));
     let (mut host, mut port, mut is_online) = (None, None, false);

@@ -20,7 +20,7 @@ const SELDOM: Duration = Duration::from_secs(1);
 /// The most replicas of one master that are read.
 const MOST: usize = 16;
 
-/// Refuses a user who may not ask where servers stand, since no replica would ever be read.
+/// Refuses a user who may not run `INFO`, since no replica would ever be read.
 pub(super) async fn may_watch(shared: &Shared) -> Result<()> {
     let masters = shared.masters.all();
     let Some((master, _)) = masters.iter().find(|(master, _)| master.is_up()) else {
@@ -36,8 +36,8 @@ pub(super) async fn may_watch(shared: &Shared) -> Result<()> {
             "connect",
             ErrorKind::Refused(Refusal::Denied),
             format!(
-                "replicas are to be read, and this user of {location} may not ask how far they are \
-                 behind: grant +info"
+                "reads from replicas need INFO, which this user of {location} may not run: \
+                 grant +info"
             ),
         ));
     }
@@ -49,7 +49,7 @@ pub(super) async fn may_watch(shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-/// Looks again and again where the replicas are, and how far.
+/// Measures the replicas periodically.
 pub(super) async fn watch(shared: Arc<Shared>, template: Address, limits: Limits) {
     let every = (shared.max_staleness / 4).min(SELDOM);
     let mut histories: HashMap<usize, History> = HashMap::new();
@@ -130,8 +130,8 @@ impl Shard<'_> {
         ReplicationInfo::read(&answer.ok()?)
     }
 
-    /// The replicas at `host_ports`, with the connections that they have; and those that are named no more, for
-    /// as long as they may be read: one that lost its master for a moment comes back.
+    /// The replicas at `host_ports`, with their connections. Replicas that are no longer named stay
+    /// while they are fresh, since one that lost its master for a moment comes back.
     fn replicas(&self, known: Vec<Arc<Replica>>, host_ports: Vec<HostPort>) -> Vec<Arc<Replica>> {
         let oldest = self.shared.oldest();
         let stays = |it: &Arc<Replica>| {

@@ -40,7 +40,7 @@ const PAGE_TIME: Duration = Duration::from_secs(1);
 impl Scan for RedisStore {
     async fn page(&self, prefix: &str, after: Option<&Cursor>, about: usize) -> Result<Page> {
         if !(1..=MAX_PAGE).contains(&about) {
-            return Err(invalid("a page has 1 to 1,000 keys"));
+            return Err(invalid("a page must have 1 to 1,000 keys"));
         }
         let servers = Servers::look(&self.route).await?;
         let (fingerprint, masters) = (servers.fingerprint, servers.masters);

@@ -1,6 +1,6 @@
 use larder_store::{Cursor, Error, ErrorKind, Result};
 
-/// Where a scan goes on: which servers there were, which of them is next, and its own cursor.
+/// The position of a scan: its servers, the next one of them, and that server's cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ScanPosition {
     /// The fingerprint of the servers: a cursor of one means nothing to another.
@@ -18,13 +18,14 @@ impl ScanPosition {
         }
     }
 
-    /// The place that a cursor names.
+    /// Parses a cursor.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`].
     pub(super) fn read(cursor: &Cursor, servers: u64) -> Result<Self> {
         let position = Self::parse(cursor.as_str());
-        let position = position.ok_or_else(|| invalid("the cursor is not one of this store"))?;
+        let position =
+            position.ok_or_else(|| invalid("the cursor does not belong to this store"))?;
         if position.servers != servers {
             return Err(invalid(MOVED));
         }
@@ -47,8 +48,8 @@ impl ScanPosition {
     }
 }
 
-pub(super) const MOVED: &str =
-    "a server was restarted or replaced, or a slot has moved, since the scan began: begin again";
+pub(super) const MOVED: &str = "a server was restarted or replaced, or a slot moved, since the scan \
+                                began: start the scan again";
 
 pub(super) fn invalid(text: &'static str) -> Error {
     Error::new("scan", ErrorKind::Invalid, text)

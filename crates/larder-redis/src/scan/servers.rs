@@ -74,7 +74,7 @@ impl Servers {
             let (run_id, node) = said?;
             if node.is_moving {
                 return Err(invalid(
-                    "a slot is being moved from node to node: begin again when it has moved",
+                    "a slot is moving between nodes: start the scan again when it has moved",
                 ));
             }
             if node.slots != *expected {
@@ -120,7 +120,7 @@ fn read(answer: Option<Value>, right: &str) -> Result<String> {
         Some(Value::ServerError(error)) if error.code() == "NOPERM" => Err(Error::new(
             "scan",
             ErrorKind::Refused(Refusal::Denied),
-            format!("the user may not ask which server this is, as a scan has to: grant {right}"),
+            format!("a scan must identify the server, which this user may not do: grant {right}"),
         )),
         Some(Value::ServerError(error)) => Err(classify::refused("scan", &error)),
         answer => match answer.as_ref().and_then(text) {
@@ -135,7 +135,7 @@ fn run_id(info: &str) -> Result<String> {
     let mut lines = info.lines();
     let run_id = lines.find_map(|line| line.strip_prefix("run_id:"));
     let run_id = run_id.map(|id| id.trim().to_owned());
-    run_id.ok_or_else(|| unavailable("the server does not tell its run id, as INFO server does"))
+    run_id.ok_or_else(|| unavailable("the answer to INFO server has no run_id"))
 }
 
 fn unavailable(text: &'static str) -> Error {

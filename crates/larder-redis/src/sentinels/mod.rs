@@ -1,12 +1,12 @@
-//! Which server is the master, by what its sentinels say.
+//! Finds the master through its sentinels.
 //!
 //! Each sentinel has a watcher: a connection on which it is asked every second, and at once when it
-//! announces `+switch-master`. The newest configuration that was ever heard counts, by its epoch: one
-//! sentinel that was cut off and knows of no failover is outvoted by any that did, also after that
-//! one is gone. What the sentinels say is checked with the server (`ROLE`) before it is used.
+//! announces `+switch-master`. The newest configuration that was ever reported counts, by its epoch:
+//! a sentinel that was cut off during a failover is outvoted by one that saw it, even after that one
+//! is gone. The server must confirm by `ROLE` that it is the master before it is used.
 //!
-//! Between the moment that a replica takes writes and the moment that the sentinels say so there may
-//! be two seconds. So one that they announce to have selected is tried from then on.
+//! The sentinels may report a failover two seconds after the new master takes writes. So a replica
+//! that they announce as selected is tried from then on.
 
 mod reply;
 mod state;
@@ -22,7 +22,7 @@ use tokio::time::sleep;
 use crate::connection::{Address, ConnectError, Connection, HostPort};
 use state::SentinelState;
 
-/// How long a server that is to be the master, and is not yet, is left alone.
+/// The pause before a future master is tried again.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// The sentinels of one master.
@@ -34,7 +34,7 @@ pub(crate) struct Sentinels {
 }
 
 impl Sentinels {
-    /// Begins to ask `sentinels` where the master called `name` is.
+    /// Starts watching `sentinels` for the master called `name`.
     pub(crate) fn watch(
         name: String,
         sentinels: Vec<Address>,
@@ -57,7 +57,7 @@ impl Sentinels {
         }
     }
 
-    /// A connection to the master, by way of `dial`, which is begun anew when the master changes.
+    /// Connects to the master by `dial`, which is restarted when the master changes.
     pub(crate) async fn connect<D, F>(&self, dial: D) -> Result<Connection, ConnectError>
     where
         D: Fn(Address) -> F,
@@ -104,12 +104,12 @@ impl Sentinels {
         &self.master
     }
 
-    /// Why there is no master, as far as the sentinels say.
+    /// The reason why no master is known.
     pub(crate) fn no_master(&self) -> ConnectError {
         self.state.no_master()
     }
 
-    /// Whether a sentinel has said where the master is.
+    /// Returns whether a sentinel has named a master.
     pub(crate) fn has_master(&self) -> bool {
         self.state.follow().borrow().is_some()
     }
@@ -123,7 +123,7 @@ impl Drop for Sentinels {
     }
 }
 
-/// Refuses a server that is no master: the sentinels may be ahead of it, or behind.
+/// Refuses a server that is not a master: the sentinels may be ahead of it, or behind.
 async fn check_role(connection: &Connection) -> Result<(), ConnectError> {
     let mut multiplexed = connection.multiplexed();
     let role = cmd("ROLE");
@@ -132,7 +132,7 @@ async fn check_role(connection: &Connection) -> Result<(), ConnectError> {
         Value::Array(fields) if fields.first() != Some(&Value::BulkString(b"master".to_vec())) => {
             Err(ConnectError::NoMaster)
         }
-        // A user who may not ask is told by READONLY.
+        // If the user may not run ROLE, READONLY will tell.
         _ => Ok(()),
     }
 }

@@ -3,10 +3,10 @@ use ::redis::Value;
 use crate::connection::{Address, ConnectError, Denial, HostPort};
 use crate::reply::{fields, text};
 
-/// What one sentinel says of the master.
+/// The reply of one sentinel about the master.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SentinelReply {
-    /// It was not heard yet.
+    /// It has not replied yet.
     None,
     /// It cannot be asked.
     Failed(String),
@@ -14,7 +14,7 @@ pub(super) enum SentinelReply {
     Denied(&'static str),
     /// It watches no master of this name.
     NoSuchMaster,
-    /// Where the master is, and since which configuration.
+    /// The address of the master, and the epoch of its configuration.
     Master { host_port: HostPort, epoch: u64 },
 }
 
@@ -45,7 +45,7 @@ impl SentinelReply {
                 epoch: text(epoch)?.parse().ok()?,
             })
         };
-        said().unwrap_or_else(|| Self::Failed("it does not answer as a sentinel does".to_owned()))
+        said().unwrap_or_else(|| Self::Failed("its answer is not a sentinel's".to_owned()))
     }
 
     /// Why a sentinel cannot be asked.
@@ -65,11 +65,11 @@ impl SentinelReply {
             "NOAUTH" => Self::Denied(MISSING),
             "WRONGPASS" => Self::Denied(WRONG),
             "NOPERM" => Self::Denied(
-                "its user may not ask: grant +sentinel|master and \
+                "its user may not ask for the master: grant +sentinel|master and \
                  +sentinel|get-master-addr-by-name",
             ),
             "ERR" if detail.is_some_and(is_about_a_name) => Self::NoSuchMaster,
-            _ => Self::Failed("it is no sentinel".to_owned()),
+            _ => Self::Failed("it is not a sentinel".to_owned()),
         }
     }
 }
@@ -79,12 +79,12 @@ fn is_about_a_name(detail: &str) -> bool {
     detail.contains("No such master") || detail.contains("No such primary")
 }
 
-const MISSING: &str = "it asks for a user and password: give them with ?sentinel_pass=…, and \
-                       sentinel_user=… where it is not the default user";
+const MISSING: &str = "it asks for a user and password: set ?sentinel_pass=…, and \
+                       sentinel_user=… unless it is the default user";
 
-const WRONG: &str = "it does not take the user and password of sentinel_user and sentinel_pass";
+const WRONG: &str = "it rejects the user and password of sentinel_user and sentinel_pass";
 
-/// The replica of the master called `name` that an announcement says was selected.
+/// Parses the announcement of a selected replica of the master called `name`.
 ///
 /// It reads `slave <name> <ip> <port> @ <master> <ip> <port>`.
 pub(super) fn parse_candidate(announced: &[Value], name: &str) -> Option<HostPort> {
@@ -102,7 +102,7 @@ pub(super) fn parse_candidate(announced: &[Value], name: &str) -> Option<HostPor
     (words.nth(1)? == name).then_some(host_port)
 }
 
-/// Where a sentinel announces which replica it makes the master.
+/// The channel on which a sentinel announces the replica that it promotes.
 pub(super) const SELECTED: &str = "+selected-slave";
 
 #[cfg(test)]

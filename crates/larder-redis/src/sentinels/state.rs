@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::reply::SentinelReply;
 use crate::connection::{ConnectError, Health, HostPort};
 
-/// How long a replica that was selected is believed in: a failover may be given up.
+/// How long a selected replica is tried, since a failover may be abandoned.
 const CANDIDATE_TTL: Duration = Duration::from_secs(5);
 
 /// For how long all sentinels have to name an older configuration before it counts: one that missed
@@ -16,18 +16,18 @@ const CANDIDATE_TTL: Duration = Duration::from_secs(5);
 /// count from the beginning.
 const ALL_AGREE: Duration = Duration::from_secs(10);
 
-/// What the sentinels said, and what follows from it.
+/// What the sentinels reported, and the master that follows from it.
 pub(super) struct SentinelState {
     pub(super) name: String,
     known: Mutex<Known>,
-    /// Where the master is, once one sentinel knows.
+    /// The master. None until a sentinel names one.
     elected: watch::Sender<Option<HostPort>>,
-    /// The connections in use, which end when another is elected.
+    /// The connections in use, which are closed when another master is elected.
     connections: Mutex<Vec<Weak<Health>>>,
 }
 
 struct Known {
-    /// What each sentinel said last.
+    /// The last reply of each sentinel.
     replies: Vec<SentinelReply>,
     newest: Option<Configuration>,
     /// Since when all sentinels name the same older configuration.
@@ -136,14 +136,14 @@ impl SentinelState {
         }
     }
 
-    /// Takes down what the sentinel at `at` says.
+    /// Records the reply of sentinel `at`.
     pub(super) fn record(&self, at: usize, reply: SentinelReply) {
         let mut known = self.known.lock();
         known.record(at, reply);
         self.elect(&known);
     }
 
-    /// Takes down that a sentinel makes the replica at `host_port` the master.
+    /// Records that a sentinel has selected the replica at `host_port`.
     pub(super) fn set_candidate(&self, host_port: HostPort) {
         let mut known = self.known.lock();
         known.candidate = Some(Candidate {
@@ -154,19 +154,19 @@ impl SentinelState {
         self.elect(&known);
     }
 
-    /// Where the master is, now and from now on.
+    /// Follows the elected master.
     pub(super) fn follow(&self) -> watch::Receiver<Option<HostPort>> {
         self.elected.subscribe()
     }
 
-    /// Ends the connection with this health when another master is elected.
+    /// Closes the connection with this health when another master is elected.
     pub(super) fn close_on_failover(&self, connection: &Arc<Health>) {
         let mut connections = self.connections.lock();
         connections.retain(|connection| connection.strong_count() > 0);
         connections.push(Arc::downgrade(connection));
     }
 
-    /// Why there is no master, as far as the sentinels say.
+    /// The reason why no master is known.
     pub(super) fn no_master(&self) -> ConnectError {
         let known = self.known.lock();
         if known.replies.contains(&SentinelReply::NoSuchMaster) {

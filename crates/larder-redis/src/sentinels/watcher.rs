@@ -9,13 +9,13 @@ use super::reply::{SELECTED, SentinelReply, parse_candidate};
 use super::state::SentinelState;
 use crate::connection::{Address, ConnectError, Connection, Health, dial};
 
-/// How often a sentinel is asked that says nothing by itself.
+/// How often a sentinel is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a sentinel that failed is left alone.
+/// The pause before a failed sentinel is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Asks one sentinel where the master is, for ever.
+/// Asks one sentinel for the master; never returns.
 pub(super) async fn watch(
     state: Arc<SentinelState>,
     at: usize,
@@ -43,7 +43,7 @@ pub(super) async fn watch(
     }
 }
 
-/// A connection to a sentinel, which says at once when it has switched a master, or ends.
+/// Connects to a sentinel, and notifies `announced` when it switches a master or the connection ends.
 async fn subscribe(
     sentinel: &Address,
     state: &Arc<SentinelState>,
@@ -65,7 +65,7 @@ async fn subscribe(
         .await
         .map_err(ConnectError::Redis)?;
     let mut multiplexed = connection.multiplexed();
-    // Where that is not allowed, it is still asked every second.
+    // Without the permission, it is still asked every second.
     let channels = ["+switch-master", SELECTED].as_slice();
     let subscribing: RedisResult<()> = multiplexed.subscribe(channels).await;
     drop(subscribing);

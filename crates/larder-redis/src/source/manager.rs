@@ -9,18 +9,18 @@ use tokio::time::timeout;
 use crate::connection::{Address, ConnectError, Connection, Health, dial};
 use crate::sentinels::Sentinels;
 
-/// Where the connections of a node lead.
+/// The server that the connections of a node lead to.
 #[derive(Clone)]
 pub(crate) enum Target {
-    /// To one server, whatever becomes of it.
+    /// One server at a fixed address.
     Fixed(Address),
-    /// To one server of a cluster, to read what it has of its master.
+    /// A replica of a cluster, switched to `READONLY`.
     ClusterReplica(Address),
-    /// To the one that the sentinels call the master at the moment.
+    /// The server that the sentinels currently name as the master.
     Master(Arc<Sentinels>),
 }
 
-/// Makes the connections of our own bb8 pool, and tells it which of them broke.
+/// Makes the connections of our own bb8 pool, and reports which of them broke.
 ///
 /// Validity is one atomic read, so the pool tests at each checkout without a round trip.
 pub(crate) struct Manager {
@@ -64,7 +64,7 @@ impl ManageConnection for Manager {
     }
 }
 
-/// Makes a connection to `target`, and greets the server.
+/// Dials `target` and shakes hands with the server.
 ///
 /// `parts` are what one dial is made with. A dial that is given up breaks its health, so no two
 /// may share one.

@@ -1,4 +1,4 @@
-//! Where the connections of a server come from.
+//! Makes the connections of a server, from a pool of ours or an application's.
 
 mod manager;
 
@@ -17,7 +17,7 @@ use manager::Manager;
 
 pub(crate) use manager::{Target, connect};
 
-/// Where the connections of a server come from.
+/// Makes the connections of a server.
 pub(crate) enum Source {
     /// A pool of ours.
     Own(Own),
@@ -47,7 +47,7 @@ impl Source {
         })
     }
 
-    /// Where the connections lead, where it is us who dial.
+    /// The target of the connections. None for an application's pool.
     pub(crate) fn target(&self) -> Option<&Target> {
         match self {
             Self::Own(own) => Some(&own.target),
@@ -55,7 +55,7 @@ impl Source {
         }
     }
 
-    /// A connection that works, as far as is known: the last that was given has broken.
+    /// Makes a connection in place of the last one, which has broken.
     pub(crate) async fn connect(
         &self,
         deadline: Duration,
@@ -86,7 +86,7 @@ impl Own {
 
     async fn check_out(&self) -> Result<PooledConnection<'_, Manager>, ConnectError> {
         self.failures.forget();
-        // bb8 tells nobody who waits that the dial failed; its error sink does.
+        // bb8 reports a failed dial to its error sink, and not to those who wait.
         tokio::select! {
             biased;
             connection = self.pool.get() => connection.map_err(|error| match error {
@@ -98,10 +98,10 @@ impl Own {
     }
 }
 
-/// A connection that answers, out of a pool that we do not rule.
+/// Takes a connection that answers out of an application's pool.
 ///
-/// Where all that it has is dead or taken, its manager dials one more: the pool itself would retry
-/// less and less often, and would hand out dead connections for ever where its test is off.
+/// If all of its connections are dead or taken, its manager dials one more: the pool itself would
+/// retry less and less often, and would hand out dead connections forever if its test is off.
 async fn lent(
     pool: &Pool<RedisConnectionManager>,
     deadline: Duration,

@@ -13,7 +13,7 @@ fn tells_of_the_runtime(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
     let text = error.to_string();
     assert!(
-        text.contains("was made has ended: make the store in"),
+        text.contains("has shut down: connect the store in"),
         "{text}"
     );
 }

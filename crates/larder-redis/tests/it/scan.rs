@@ -84,7 +84,10 @@ async fn begins_again(scan: &Arc<dyn Scan>, page: &Page) {
             page => break page.unwrap_err(),
         }
     };
-    assert!(error.to_string().contains("begin again"), "{error}");
+    assert!(
+        error.to_string().contains("start the scan again"),
+        "{error}"
+    );
     assert_eq!(all(scan, "value:").await.len(), 2_000);
 }
 

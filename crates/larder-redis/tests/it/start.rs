@@ -46,14 +46,14 @@ async fn nobody_who_listens_is_named_with_the_fix() {
     let (kind, text) = refused(&url).await;
     assert_eq!(kind, ErrorKind::NotSent);
     let expected = format!(
-        "connect: not sent: redis://127.0.0.1:{port}/3 cannot be reached: nobody listens there: \
-         start the server, or correct the address"
+        "connect: not sent: redis://127.0.0.1:{port}/3 cannot be reached: no server \
+         listens there: start it, or correct the address"
     );
     assert_eq!(text, expected);
     let (kind, text) = refused("unix:///nowhere/redis.sock").await;
     assert_eq!(kind, ErrorKind::NotSent);
     assert!(
-        text.contains("unix:///nowhere/redis.sock cannot be reached: nobody"),
+        text.contains("unix:///nowhere/redis.sock cannot be reached: no server"),
         "{text}"
     );
 }
@@ -76,13 +76,13 @@ async fn what_is_no_redis_is_told_from_redis() {
     let (kind, text) = refused(&stranger(Some(http))).await;
     assert_eq!(kind, ErrorKind::Invalid);
     assert!(
-        text.contains("answers, but not as Redis does: check host and port"),
+        text.contains("answers, but does not speak the Redis protocol: check host and port"),
         "{text}"
     );
     let (kind, text) = refused(&stranger(None)).await;
     assert_eq!(kind, ErrorKind::NotSent);
     assert!(
-        text.contains("hung up before it answered: it may want TLS"),
+        text.contains("closed the connection before answering: it may require TLS"),
         "{text}"
     );
 }
@@ -97,11 +97,11 @@ async fn a_missing_and_a_wrong_password_are_told_apart() {
         (format!("redis://{address}"), "asks for a user and password"),
         (
             format!("redis://:hunter2@{address}"),
-            "does not take this user and password",
+            "rejects this user and password",
         ),
         (
             format!("redis://hunter2:sesame@{address}?protocol=resp2"),
-            "does not take this user and password",
+            "rejects this user and password",
         ),
     ] {
         let (kind, text) = refused(&url).await;
@@ -122,7 +122,7 @@ async fn a_database_that_is_not_there_is_named() {
     let (kind, text) = refused(&format!("{}/99", server.url())).await;
     assert_eq!(kind, ErrorKind::Invalid);
     let expected = format!(
-        "has no such database as redis://{}/99 names",
+        "the database in redis://{}/99 does not exist",
         server.address()
     );
     assert!(text.contains(&expected), "{text}");
@@ -145,7 +145,7 @@ async fn an_old_server_and_a_sentinel_are_refused_by_their_greeting() {
     for (greeting, what) in [
         (
             &b"-ERR unknown command `HELLO`, with args\r\n"[..],
-            "does not know HELLO",
+            "does not support HELLO",
         ),
         (
             b"%1\r\n$7\r\nversion\r\n$5\r\n6.2.7\r\n",

@@ -67,7 +67,7 @@ async fn a_user_is_who_the_url_names_in_every_form_of_one_server() {
         format!("unix://{path}?user=bob&pass=a b=="),
     ] {
         let text = denied(&url).await;
-        assert!(text.contains("does not take this user"), "{text}");
+        assert!(text.contains("rejects this user"), "{text}");
         let form = match url.starts_with("unix") {
             true => "?user=app&pass=password",
             false => "redis://user:password@host",

@@ -15,7 +15,7 @@ use crate::node::{Backoff, Limits, SupervisedNode};
 /// A connection, and the server at its other end.
 type Listening = (Arc<Connection>, Arc<SupervisedNode>);
 
-/// One connection that is listened on, for as long as anybody does.
+/// Keeps one connection for subscriptions while there are any.
 pub(super) struct Link {
     pub(super) registry: Arc<SubscriptionRegistry>,
     pub(super) id: LinkId,
@@ -23,12 +23,12 @@ pub(super) struct Link {
     pub(super) limits: Limits,
 }
 
-/// Where a link leads.
+/// The server that a link connects to.
 #[derive(Clone)]
 pub(super) enum LinkTarget {
-    /// To one server, or to the node of a cluster that serves what is listened to.
+    /// One server, or the node of a cluster that serves the channels.
     Node(Arc<SupervisedNode>, Option<ClusterView>),
-    /// To whichever node of a cluster.
+    /// Any master of a cluster.
     AnyMaster(ClusterView),
 }
 
@@ -38,12 +38,12 @@ enum End {
     Broke,
     /// The server does not take what it is asked for now.
     Refused,
-    /// Nobody listened for a while.
+    /// There were no subscribers for a while.
     Idle,
 }
 
 impl Link {
-    /// Keeps a connection for as long as somebody listens, for ever.
+    /// Keeps a connection while there are subscribers; never returns.
     pub(super) async fn run(self) {
         let notifier = self.registry.notifier(self.id);
         let broken = Arc::new(Notify::new());
@@ -84,7 +84,7 @@ impl Link {
         }
     }
 
-    /// A connection, unless nobody wants one any more.
+    /// Dials until there is a connection. None once there are no subscribers left.
     async fn dial(&self, backoff: &mut Backoff, broken: &Arc<Notify>) -> Option<Listening> {
         let mut outage = false;
         while self.registry.is_wanted(self.id) {
@@ -111,7 +111,8 @@ impl Link {
                 Err(error) => {
                     if !std::mem::replace(&mut outage, true) {
                         tracing::warn!(
-                            server = %self.registry.location(), %error, "no connection to listen on"
+                            server = %self.registry.location(), %error,
+                            "no subscription connection"
                         );
                     }
                     self.registry.down(self.id, self.no_connection());
@@ -142,7 +143,7 @@ impl Link {
 
     fn no_connection(&self) -> Error {
         let text = format!(
-            "no connection to {} to listen on: it is being dialed again",
+            "no subscription connection to {}: reconnecting",
             self.registry.location()
         );
         Error::new("subscribe", ErrorKind::NotSent, text)

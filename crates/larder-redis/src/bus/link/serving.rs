@@ -10,15 +10,14 @@ use crate::bus::registry::Change;
 use crate::classify;
 use crate::connection::Connection;
 
-/// How often the server is asked whether it is still there. A subscriber that nothing comes for
-/// would else never know that nothing can come.
+/// How often the server is pinged. Otherwise a quiet subscription could not be told from a dead one.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
-/// How long a connection is kept that nobody listens on: subscriptions come and go.
+/// How long a connection without subscribers is kept, since subscriptions come and go.
 const KEPT: Duration = Duration::from_secs(30);
 
 impl Link {
-    /// Does what the registry wants on a connection, and asks the server now and then, until it ends.
+    /// Sends the registry's changes and pings the server until the connection ends.
     pub(super) async fn serve(
         &self,
         connection: &Connection,
@@ -60,7 +59,7 @@ impl Link {
         }
     }
 
-    /// Sends what changed, in one go. What the server confirms the registry has heard of already.
+    /// Sends changes in one pipeline. The push handler has confirmed them to the registry already.
     async fn send(
         &self,
         connection: &Connection,
@@ -100,7 +99,7 @@ impl Link {
         Ok(())
     }
 
-    /// The answers to a pipeline; nothing where the connection broke, or none came in time.
+    /// The answers to a pipeline. None if the connection broke, or they did not come in time.
     async fn ask(
         &self,
         connection: &Connection,

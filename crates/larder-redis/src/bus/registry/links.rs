@@ -1,4 +1,4 @@
-//! What the links ask of the registry, and what they tell it.
+//! The links' side of the registry: connections, changes and the server's answers.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use super::state::{Entry, LinkId, LinkState, State, Status};
 use crate::bus::subject::Subject;
 use crate::classify::copy_error;
 
-/// What a link has to send.
+/// A change that a link must send.
 pub(in crate::bus) enum Change {
     Subscribe(Arc<Subject>),
     Unsubscribe(Arc<Subject>),
 }
 
 impl SubscriptionRegistry {
-    /// Whether anything is listened to on a link, or still known to its server.
+    /// Returns whether a link has subjects, or its server still knows of some.
     pub(in crate::bus) fn is_wanted(&self, id: LinkId) -> bool {
         let state = self.state.lock();
         state.links.get(&id).is_some_and(|link| link.subjects > 0)
     }
 
-    /// Whether a link has a connection.
+    /// Returns whether a link has a connection.
     pub(in crate::bus) fn is_up(&self, id: LinkId) -> bool {
         let state = self.state.lock();
         state.links.get(&id).is_some_and(|link| link.is_up)
     }
 
-    /// A link has a connection, on which nothing is listened to yet.
+    /// Records that a link has a new connection, without subscriptions yet.
     pub(in crate::bus) fn up(&self, id: LinkId) {
         let mut state = self.state.lock();
         let State {
@@ -62,7 +62,7 @@ impl SubscriptionRegistry {
         state.forget(id);
     }
 
-    /// A link cannot be dialed. Who waits for it is told; who listened goes on waiting.
+    /// Records that a link cannot connect. Fails its pending subscriptions; confirmed ones wait on.
     pub(in crate::bus) fn down(&self, id: LinkId, error: Error) {
         let mut state = self.state.lock();
         let waiting: Vec<_> = state
@@ -84,7 +84,7 @@ impl SubscriptionRegistry {
         }
     }
 
-    /// Nobody dials for now, since nobody wants to listen.
+    /// Forgets the last failure of a link that has no subscribers and does not dial.
     pub(in crate::bus) fn clear_failure(&self, id: LinkId) {
         self.state.lock().links.entry(id).or_default().down = None;
     }
@@ -129,7 +129,7 @@ impl SubscriptionRegistry {
         state.links.retain(|id, link| is_kept(id, link));
     }
 
-    /// All who listen on a link may have missed something.
+    /// Leaves a gap in every subscription on a link.
     pub(in crate::bus) fn leave_gaps(&self, id: LinkId) {
         let mut state = self.state.lock();
         let entries = state.entries_on(id);
@@ -145,7 +145,7 @@ impl SubscriptionRegistry {
         }
     }
 
-    /// What tells a link that something changed.
+    /// Notified when a link has changes to send.
     pub(in crate::bus) fn notifier(&self, id: LinkId) -> Arc<Notify> {
         self.state
             .lock()
@@ -156,7 +156,7 @@ impl SubscriptionRegistry {
             .clone()
     }
 
-    /// What a link has to send now.
+    /// Takes the changes that a link must send now.
     pub(in crate::bus) fn changes(&self, id: LinkId) -> Vec<Change> {
         let mut state = self.state.lock();
         let State {
@@ -190,7 +190,7 @@ impl SubscriptionRegistry {
         changes
     }
 
-    /// The server has confirmed a subject.
+    /// Records that the server has confirmed a subject.
     pub(in crate::bus) fn confirmed(&self, id: LinkId, text: &str) {
         let mut complete = Vec::new();
         let mut state = self.state.lock();
@@ -216,7 +216,7 @@ impl SubscriptionRegistry {
         }
     }
 
-    /// The server has forgotten a subject; tells whether it was asked to.
+    /// Records that the server has dropped a subject; returns whether it was asked to.
     pub(in crate::bus) fn left(&self, id: LinkId, text: &str) -> bool {
         let mut state = self.state.lock();
         let State {
@@ -233,7 +233,7 @@ impl SubscriptionRegistry {
         true
     }
 
-    /// The server says that a subject is listened to elsewhere.
+    /// Records that another node serves a subject.
     pub(in crate::bus) fn moved_away(&self, id: LinkId, text: &str) {
         let mut state = self.state.lock();
         let asked = |entry: &&mut Entry| entry.link == id && entry.status == Status::Asked;
@@ -242,7 +242,7 @@ impl SubscriptionRegistry {
         }
     }
 
-    /// The server will not let anybody listen to this. All who do are told, or end.
+    /// Records that the server denies a subject. Its subscriptions fail or end.
     pub(in crate::bus) fn refused(&self, text: &str, error: &Error) {
         let mut state = self.state.lock();
         let Some(entry) = state.subjects.remove(text) else {

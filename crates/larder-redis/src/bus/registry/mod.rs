@@ -1,7 +1,7 @@
-//! Who listens to what, and how far the server has confirmed it.
+//! Maps subjects to subscribers, and tracks what the server has confirmed.
 //!
-//! - `links`: what the links ask of the registry, and what they tell it.
-//! - `state`: what all of it is written down in.
+//! - `links` is the side of the links: connections, changes and the server's answers.
+//! - `state` is the data.
 
 mod links;
 mod state;
@@ -22,11 +22,10 @@ use state::{Entry, State, Status};
 pub(super) use links::Change;
 pub(super) use state::LinkId;
 
-/// Who listens to what, and how far the server has confirmed it.
+/// Maps subjects to subscribers, and tracks what the server has confirmed.
 ///
-/// A subject is asked for once, however many listen to it. The links do what the registry says: they take
-/// what changed ([`changes`](Self::changes)), send it, and what the server says comes back here in
-/// the order in which it said it ([`confirmed`](Self::confirmed), [`left`](Self::left),
+/// It subscribes to a subject once, however many subscribers it has. The links take the
+/// [`changes`](Self::changes), send them, and report the server's answers in their order ([`confirmed`](Self::confirmed), [`left`](Self::left),
 /// [`recipients`](Self::recipients)).
 pub(super) struct SubscriptionRegistry {
     state: Mutex<State>,
@@ -47,7 +46,7 @@ impl SubscriptionRegistry {
         &self.location
     }
 
-    /// Begins to listen. The subscriber is confirmed later, unless others listen to the same already.
+    /// Adds a subscriber. It is confirmed later, unless its subjects are subscribed to already.
     pub(super) fn add(
         &self,
         subjects: Vec<(Subject, LinkId)>,
@@ -99,19 +98,19 @@ impl SubscriptionRegistry {
         Ok(subscriber)
     }
 
-    /// Ends to listen.
+    /// Removes a subscriber.
     pub(super) fn remove(&self, number: u64, texts: &[Box<str>]) {
         let mut gone = Vec::new();
         let mut state = self.state.lock();
         for text in texts {
             gone.extend(state.take_subscriber(text, number));
         }
-        // Its mailbox may wake somebody: not under the lock.
+        // Dropping its mailbox may wake a task, which must not happen under the lock.
         drop(state);
         drop(gone);
     }
 
-    /// Nobody listens any more: the store, or its runtime, is gone.
+    /// Ends all subscriptions: the store or its runtime is gone.
     pub(super) fn end(&self) {
         let mut state = self.state.lock();
         state.has_ended = true;
@@ -129,7 +128,7 @@ impl SubscriptionRegistry {
 
     fn ended(&self) -> Error {
         let text = format!(
-            "the tokio runtime in which this store for {} was made has ended: make the store in \
+            "the tokio runtime that drives this store for {} has shut down: connect the store in \
              the runtime that uses it",
             self.location
         );
@@ -138,14 +137,14 @@ impl SubscriptionRegistry {
 
     fn full(&self) -> Error {
         let text = format!(
-            "the store has its {} subscriptions, counted by their channels: raise it with \
-             RedisStore::builder(url).with_subscriptions(number)",
+            "the store has reached its limit of {} subscriptions (one per channel): raise it \
+             with RedisStore::builder(url).with_subscriptions(number)",
             self.cap
         );
         Error::new("subscribe", ErrorKind::Refused(Refusal::Full), text)
     }
 
-    /// Who hears what comes by a subject, and what that is.
+    /// The subject called `text`, and the subscribers that receive its messages.
     pub(super) fn recipients(
         &self,
         id: LinkId,

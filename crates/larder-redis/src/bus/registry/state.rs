@@ -26,7 +26,7 @@ impl State {
         entries.filter(move |entry| entry.link == id)
     }
 
-    /// Takes a subscriber off a subject.
+    /// Removes a subscriber from a subject.
     pub(super) fn take_subscriber(&mut self, text: &str, number: u64) -> Option<Arc<Subscriber>> {
         let entry = self.subjects.get_mut(text)?;
         let subscriber = entry.subscribers.remove(&number)?;
@@ -45,7 +45,7 @@ impl State {
         Some(subscriber)
     }
 
-    /// Drops the subjects of a link that nobody wants and that no server knows.
+    /// Drops the idle subjects of a link.
     pub(super) fn forget(&mut self, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else {
             return;
@@ -68,7 +68,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Whether nobody wants it, and no server knows it.
+    /// Returns whether it has no subscriber, and no server knows it.
     pub(super) fn is_idle(&self) -> bool {
         self.status == Status::Off && self.subscribers.is_empty()
     }
@@ -78,15 +78,15 @@ impl Entry {
 pub(super) enum Status {
     /// The server does not know of it.
     Off,
-    /// The server is asked for it.
+    /// `SUBSCRIBE` is on its way.
     Asked,
     /// The server has confirmed it.
     On,
-    /// The server is asked to forget it.
+    /// `UNSUBSCRIBE` is on its way.
     Leaving,
 }
 
-/// What the registry knows of a connection.
+/// What the registry knows of a link.
 #[derive(Default)]
 pub(super) struct LinkState {
     /// What may have to be sent, each subject once. While there is no connection there is nothing
@@ -108,7 +108,7 @@ impl LinkState {
         self.notifier.notify_one();
     }
 
-    /// A subject is not listened to here any more.
+    /// Removes a subject from the link.
     pub(super) fn forget(&mut self, text: &str) {
         self.subjects -= 1;
         self.changed.remove(text);

@@ -45,7 +45,7 @@ async fn one_server_is_no_cluster_and_a_node_of_a_cluster_is_not_one_server() {
     let address = server.address();
     let (kind, text) = refused(&format!("redis+cluster://{address}")).await;
     assert_eq!(kind, ErrorKind::Invalid);
-    let expected = format!("is no node of a cluster: use redis://{address} for one server");
+    let expected = format!("is not a node of a cluster: use redis://{address} for one server");
     assert!(text.ends_with(&expected), "{text}");
     let address = SHARED.nodes()[0].address();
     let (kind, text) = refused(&format!("redis://{address}")).await;
@@ -60,7 +60,7 @@ async fn seeds_of_which_none_answers_are_named_without_the_password() {
     let url = format!("redis+cluster://user:hunter2@127.0.0.1:{port},127.0.0.1:{port}");
     let (kind, text) = refused(&url).await;
     assert_eq!(kind, ErrorKind::NotSent);
-    assert!(text.contains("nobody listens there"), "{text}");
+    assert!(text.contains("no server listens there"), "{text}");
     assert!(
         !text.contains("hunter2") && !text.contains("user"),
         "{text}"

@@ -78,7 +78,7 @@ async fn a_node_that_is_announced_by_a_name_that_is_not_its_own_is_told_nothing(
     }
     let text = error(&url, &papers.ca).await;
     assert!(
-        text.contains("no master can be reached where they say it is"),
+        text.contains("no master can be reached at its announced address"),
         "{text}"
     );
     assert!(text.contains("for another host than 127.0.0.1"), "{text}");
