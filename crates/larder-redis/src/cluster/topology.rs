@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_sorted_and_joined_whoever_tells_them() {
+    fn ranges_are_sorted_and_joined_whichever_node_reports_them() {
         let (a, b) = (node("10.0.0.1", 1), node("10.0.0.2", 2));
         let one = read(&format!(
             "*2\r\n*3\r\n:0\r\n:9\r\n{a}*4\r\n:10\r\n:16383\r\n{b}{a}"
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_topology_is_none() {
+    fn an_answer_that_is_not_a_topology_is_none() {
         for resp in [
             "+OK\r\n",
             "*1\r\n:1\r\n",

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirection_names_a_place() {
+    fn a_redirect_names_an_address() {
         assert_eq!(HostPort::parse("h:7", "seed"), Some(at("h", 7)));
         assert_eq!(HostPort::parse(":7", "seed"), Some(at("seed", 7)));
         assert_eq!(HostPort::parse("::1:7", "seed"), Some(at("::1", 7)));

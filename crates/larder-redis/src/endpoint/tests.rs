@@ -137,7 +137,7 @@ fn a_password_is_the_same_in_every_form_of_url() {
 }
 
 #[test]
-fn each_sign_means_itself_in_every_form_or_is_listed_as_one_to_encode() {
+fn each_character_stands_for_itself_in_every_form_or_is_listed_as_one_to_encode() {
     let page = include_str!("../../../../docs/running-redis.md");
     for sign in (' '..='~').filter(|sign| !sign.is_ascii_alphanumeric()) {
         let means_itself = |user: &str, password: &str| {
@@ -219,7 +219,7 @@ fn deadlines_are_milliseconds_of_which_there_are_some_and_not_too_many() {
 }
 
 #[test]
-fn a_url_that_is_none_is_refused_with_the_form_that_was_expected() {
+fn an_invalid_url_is_refused_with_the_expected_form() {
     for (url, what) in [
         ("localhost:6379", "has no scheme"),
         ("http://localhost", "not one of Redis"),

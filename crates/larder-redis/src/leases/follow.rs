@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_whom_nobody_tells_looks_a_few_times_a_second() {
+    fn a_follower_without_wakeups_polls_a_few_times_a_second() {
         let mut pauses = Pauses::new(false);
         let first: Duration = (0..8).map(|_| pauses.next()).sum();
         assert!(first > Duration::from_millis(300), "{first:?}");

@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn no_refusal_is_one_after_a_run_whose_answer_was_lost() {
+    fn a_refusal_after_a_lost_answer_may_have_run() {
         for line in [
             "-READONLY You can't write against a read only replica.",
             "-NOPERM this user has no permissions",
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_one_after_a_run_whose_answer_was_lost() {
+    fn an_answer_after_a_lost_answer_counts() {
         for line in [":1", ":0", "+OK", "$-1", "-NOSCRIPT No matching script."] {
             assert_eq!(
                 after_lost_run("run", Ok(answer(line))).unwrap(),

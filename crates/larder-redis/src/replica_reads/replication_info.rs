@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn who_took_a_master_s_place_has_what_it_had_of_it_by_then() {
+    fn a_promoted_replica_has_what_it_had_of_its_master() {
         let heir = read(&[
             "role:master",
             "master_replid:def",

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_beside_a_key_is_told_from_keys() {
+    fn a_lease_beside_a_key_is_not_listed_as_a_key() {
         for aside in [
             "film:{7}:~lease",
             "a:b:tally:{t}:~deadlines",

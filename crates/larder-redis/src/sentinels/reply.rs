@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_none_is_a_failure() {
+    fn a_malformed_answer_is_a_failure() {
         let address = || Value::Array(vec![bulk("h"), bulk("7")]);
         let epoch = |epoch| Value::Map(vec![(bulk("config-epoch"), epoch)]);
         for (master, address) in [

@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_places_under_one_epoch_the_first_counts_until_who_named_it_names_another() {
+    fn of_two_addresses_under_one_epoch_the_first_counts_until_its_sentinel_names_another() {
         let state = SentinelState::new("main".to_owned(), 2);
         state.record(0, says(1, 0));
         state.record(1, says(2, 0));

@@ -94,7 +94,7 @@ async fn subscribe(capture: &Capture, store: &Arc<RedisStore>) {
 }
 
 #[tokio::test]
-async fn what_a_server_is_busy_with_and_whom_it_turns_away_is_not_told() {
+async fn a_busy_server_and_refused_users_leak_nothing() {
     let capture = Capture::open();
     let failed = async |scene: &Scene| fail(capture, scene).await;
     let locked = async |operations: &Operations| {
@@ -214,7 +214,7 @@ async fn a_url_that_leads_nowhere_is_not_quoted() {
 
 #[cfg(feature = "tls")]
 #[tokio::test]
-async fn what_goes_through_tls_is_told_by_nobody() {
+async fn nothing_leaks_over_tls() {
     use larder_test::server::{CertificateAuthority, Sandbox, TlsOptions};
     let capture = Capture::open();
     let (ours, theirs) = (
@@ -246,7 +246,7 @@ async fn what_goes_through_tls_is_told_by_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_to_clusters_and_by_sentinels_is_told_by_nobody() {
+async fn nothing_leaks_on_clusters_and_behind_sentinels() {
     let capture = Capture::open();
     let nodes = RedisOptions::new().with_acl_user(WHO.account());
     let cluster = ClusterOptions::new().with_nodes(nodes).start().unwrap();

@@ -42,7 +42,7 @@ fn a_store_whose_runtime_has_ended_says_so_at_once() {
 }
 
 #[test]
-fn who_waits_when_the_runtime_ends_is_told() {
+fn operations_that_wait_when_the_runtime_ends_fail() {
     let server = server();
     let first = Runtime::new().unwrap();
     let store = first.block_on(store(&server));

@@ -37,7 +37,7 @@ fn stranger(answer: Option<&'static [u8]>) -> String {
 }
 
 #[tokio::test]
-async fn nobody_who_listens_is_named_with_the_fix() {
+async fn an_address_without_a_server_is_named_with_the_fix() {
     let port = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
@@ -71,7 +71,7 @@ async fn a_server_that_says_nothing_is_waited_for_by_the_connect_deadline() {
 }
 
 #[tokio::test]
-async fn what_is_no_redis_is_told_from_redis() {
+async fn a_server_that_is_not_redis_is_recognised() {
     let http = b"HTTP/1.1 400 Bad Request\r\n\r\n";
     let (kind, text) = refused(&stranger(Some(http))).await;
     assert_eq!(kind, ErrorKind::Invalid);

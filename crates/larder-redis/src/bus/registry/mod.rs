@@ -25,8 +25,8 @@ pub(super) use state::LinkId;
 /// Maps subjects to subscribers, and tracks what the server has confirmed.
 ///
 /// It subscribes to a subject once, however many subscribers it has. The links take the
-/// [`changes`](Self::changes), send them, and report the server's answers in their order ([`confirmed`](Self::confirmed), [`left`](Self::left),
-/// [`recipients`](Self::recipients)).
+/// [`changes`](Self::changes), send them, and report the server's answers in their order
+/// ([`confirmed`](Self::confirmed), [`left`](Self::left), [`recipients`](Self::recipients)).
 pub(super) struct SubscriptionRegistry {
     state: Mutex<State>,
     cap: usize,

@@ -208,7 +208,7 @@ fn link_of(subject: &Subject, shift: u64) -> LinkId {
 }
 
 #[test]
-fn all_who_listen_hear_again_whatever_came_between_and_nothing_is_left_when_they_go() {
+fn all_subscribers_are_confirmed_again_after_any_events_and_nothing_is_left_when_they_go() {
     for seed in 0..300 {
         let mut scene = Scene {
             registry: registry(),

@@ -32,7 +32,7 @@ async fn goes_on(store: &Arc<RedisStore>, subscription: &mut Subscription) {
 }
 
 #[tokio::test]
-async fn who_listened_on_a_connection_that_was_killed_hears_of_one_gap_and_goes_on() {
+async fn subscribers_on_a_killed_connection_receive_one_gap_and_go_on() {
     let server = server();
     let store = store(&server).await;
     let bus = bus(&store);
@@ -110,7 +110,7 @@ async fn nothing_is_missing_without_a_gap_however_often_the_connection_is_killed
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_listens_hears_of_a_restart_and_who_comes_meanwhile_is_told_at_once() {
+async fn subscribers_receive_a_gap_after_a_restart_and_new_ones_fail_at_once_meanwhile() {
     let mut server = server();
     let store = store(&server).await;
     let bus = bus(&store);

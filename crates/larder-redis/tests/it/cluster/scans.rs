@@ -90,7 +90,7 @@ fn slot(id: u64) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scan_has_to_begin_again_when_a_slot_has_moved_though_nobody_used_it() {
+async fn a_scan_must_start_again_when_an_unused_slot_has_moved() {
     let scene = Scene::new().await;
     let (id, to) = scene.ends();
     let from = scene.cluster.master_of_slot(slot(id)).unwrap();

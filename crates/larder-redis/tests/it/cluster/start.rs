@@ -40,7 +40,7 @@ async fn seeds_that_do_not_answer_or_are_no_cluster_are_skipped() {
 }
 
 #[tokio::test]
-async fn one_server_is_no_cluster_and_a_node_of_a_cluster_is_not_one_server() {
+async fn one_server_is_not_a_cluster_and_a_node_of_a_cluster_is_not_one_server() {
     let server = server();
     let address = server.address();
     let (kind, text) = refused(&format!("redis+cluster://{address}")).await;

@@ -38,7 +38,7 @@ fn seeds(cluster: &RedisCluster) -> String {
 }
 
 #[tokio::test]
-async fn a_node_that_is_announced_by_a_name_that_is_not_its_own_is_told_nothing() {
+async fn a_node_whose_announced_name_is_not_in_its_certificate_is_sent_nothing() {
     let papers = Papers::new();
     let nodes = nodes(papers.tls().with_names(["localhost"]))
         .with_password("sesame")

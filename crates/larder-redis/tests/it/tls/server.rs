@@ -57,7 +57,7 @@ async fn a_wrong_host_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_nobody_vouches_for_is_refused() {
+async fn an_untrusted_server_is_refused() {
     let house = House::open(ClientAuth::Off, &["localhost", "127.0.0.1"]);
     let text = house.error(&house.papers.stranger).await;
     assert!(text.contains("?ca=/path/to/ca.pem"), "{text}");
