@@ -33,7 +33,7 @@ const PAGE_TIME: Duration = Duration::from_secs(1);
 ///
 /// Each server is asked who it is when a page begins, and when the last one ends. Where one was
 /// restarted or replaced, or a slot moves, the scan is [`Invalid`](larder_store::ErrorKind::Invalid) and
-/// has to begin again: keys may be on no page. `FLUSHALL` is none of these, since no key outlives it.
+/// must start again: keys may be on no page. `FLUSHALL` is not among these, since no key outlives it.
 ///
 /// Keys that are not UTF-8 are left out: no key of this store's is one of them.
 #[async_trait]

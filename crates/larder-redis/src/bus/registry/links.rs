@@ -42,8 +42,8 @@ impl SubscriptionRegistry {
         link.changed = mine.map(|(text, _)| text.clone()).collect();
     }
 
-    /// The connection of a link is gone, and all that was confirmed on it. Nothing of it is told to
-    /// the registry any more.
+    /// Records that a link has lost its connection, and with it all confirmations. The link reports
+    /// nothing of that connection afterwards.
     pub(in crate::bus) fn lost(&self, id: LinkId) {
         let mut state = self.state.lock();
         let link = state.links.entry(id).or_default();
@@ -58,7 +58,7 @@ impl SubscriptionRegistry {
             }
             entry.status = Status::Off;
         }
-        // What nobody wants any more needs no connection to be forgotten.
+        // Idle subjects are forgotten without a connection.
         state.forget(id);
     }
 
@@ -89,8 +89,8 @@ impl SubscriptionRegistry {
         self.state.lock().links.entry(id).or_default().down = None;
     }
 
-    /// Listens to each sharded subject where `link_of` says. Who heard it elsewhere hears of a gap
-    /// when it is confirmed there. What stays and is not confirmed is asked for once more.
+    /// Moves each sharded subject to the link of `link_of`. Its subscribers receive a gap when it is
+    /// confirmed there. A subject that stays and is not confirmed is subscribed to again.
     pub(in crate::bus) fn reassign(&self, link_of: impl Fn(&Subject) -> Option<LinkId>) {
         let mut state = self.state.lock();
         let State {
@@ -119,11 +119,11 @@ impl SubscriptionRegistry {
         }
     }
 
-    /// Forgets the links that are not among the `living`, but for those that something is still
-    /// listened to on: that has to be placed anew first.
+    /// Forgets the links that are not among the `living`, except those that still have subjects, which
+    /// must be reassigned first.
     pub(in crate::bus) fn keep_links(&self, living: impl FnOnce() -> HashSet<LinkId>) {
         let mut state = self.state.lock();
-        // Asked under the lock: what a new link knows of itself must not be forgotten.
+        // Called under the lock, so that a new link is not forgotten.
         let living = living();
         let is_kept = |id: &LinkId, link: &LinkState| link.subjects > 0 || living.contains(id);
         state.links.retain(|id, link| is_kept(id, link));
@@ -183,7 +183,7 @@ impl SubscriptionRegistry {
                     subjects.remove(&text);
                     link.forget(&text);
                 }
-                // It is looked at again when the server has answered.
+                // It is checked again when the server has answered.
                 (Status::On, false) | (Status::Asked | Status::Leaving, _) => {}
             }
         }
