@@ -17,7 +17,7 @@ const CODES: &[(&str, Refusal, &str)] = &[
     (
         "MISCONF",
         Refusal::ReadOnly,
-        "the server cannot save to disk, and takes no writes",
+        "the server cannot save to disk and refuses writes",
     ),
     (
         "WRONGTYPE",
@@ -53,7 +53,7 @@ const CODES: &[(&str, Refusal, &str)] = &[
     (
         "NOREPLICAS",
         Refusal::Unavailable,
-        "the server has too few replicas to take writes",
+        "the server has too few replicas to accept writes",
     ),
     (
         "MASTERDOWN",
@@ -79,7 +79,7 @@ const CODES: &[(&str, Refusal, &str)] = &[
     (
         "NOSCRIPT",
         Refusal::Unavailable,
-        "the server forgot a script that it was just sent",
+        "the server forgot a script that was just sent to it",
     ),
 ];
 
@@ -103,8 +103,8 @@ pub(crate) fn denied_midway(operation: &'static str, error: &ServerError) -> Opt
         Error::new(
             operation,
             ErrorKind::MayHaveRun,
-            "the user may not run one of the commands of its script (NOPERM), which may have \
-             written before it came to that: grant all that it runs",
+            "the user may not run one of the commands of the script (NOPERM), which may already \
+             have written: grant all of its commands",
         )
     })
 }
@@ -136,8 +136,7 @@ pub(crate) fn unexpected(operation: &'static str) -> Error {
     Error::new(
         operation,
         ErrorKind::MayHaveRun,
-        "the answer is not of the form that Redis gives: something between here and the server \
-         changes it",
+        "the answer does not follow the Redis protocol: a proxy may have changed it",
     )
 }
 
@@ -152,6 +151,14 @@ pub(crate) fn system(error: &RedisError) -> Option<io::Error> {
         Some(code) => io::Error::from_raw_os_error(code),
         None => io::Error::new(system.kind(), system.to_string()),
     })
+}
+
+/// Copies an error, without its source.
+pub(crate) fn copy_error(error: &Error) -> Error {
+    let text = error.to_string();
+    let prefix = format!("{}: {}: ", error.operation(), error.kind());
+    let detail = text.strip_prefix(&prefix).unwrap_or_default().to_owned();
+    Error::new(error.operation(), error.kind(), detail)
 }
 
 #[cfg(test)]

@@ -119,6 +119,6 @@ pub(crate) fn check_size(operation: &'static str, put: &Put, most: usize) -> Res
     Err(Error::new(
         operation,
         ErrorKind::TooLarge,
-        format!("the value has {length} bytes and the store takes {most}"),
+        format!("the value has {length} bytes, but the store accepts at most {most}"),
     ))
 }

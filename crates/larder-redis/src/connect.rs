@@ -1,19 +1,22 @@
-//! From what an application gives to servers that have answered.
+//! Connects to the servers that an application names.
 
 use std::sync::Arc;
 
+use ::redis::Value;
 use bb8_redis::RedisConnectionManager;
-use larder_store::{Error, ErrorKind, Result};
+use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::sync::Notify;
 
-use crate::builder::RedisBuilder;
-use crate::connection::{Address, Limits, Member, Node, Sentinels, Source, Target};
+use crate::connection::Address;
 use crate::endpoint::{Deadlines, Endpoint, Form};
+use crate::node::{Limits, Node, Replicas, SupervisedNode};
+use crate::operation::Repeat;
 use crate::route::Route;
-use crate::store::RedisStore;
-use crate::{cluster, start};
+use crate::sentinels::Sentinels;
+use crate::source::{Source, Target};
+use crate::{classify, cluster, handshake};
 
-/// What an application gives.
+/// What an application connects by.
 pub(crate) enum Origin {
     Url(String),
     Pool(bb8::Pool<RedisConnectionManager>),
@@ -56,7 +59,7 @@ impl Servers {
     }
 }
 
-/// The servers of an endpoint, and how one logs in at any of them.
+/// Connects to the servers of an endpoint, and returns the login for any of them.
 async fn at(endpoint: Endpoint, limits: Limits) -> Result<(Route, Address)> {
     let Endpoint {
         infos,
@@ -89,11 +92,11 @@ async fn at(endpoint: Endpoint, limits: Limits) -> Result<(Route, Address)> {
             return Ok((Route::Cluster(cluster), template));
         }
     };
-    let source = |supervisor| Source::own(target, &limits, supervisor);
+    let source = |supervisor| Source::own(target, limits.connect_deadline, supervisor);
     Ok((one(location, limits, source).await?, template))
 }
 
-/// One server, once it has answered.
+/// Connects to one server.
 async fn one(
     location: Arc<str>,
     limits: Limits,
@@ -102,13 +105,44 @@ async fn one(
     let supervisor = Arc::new(Notify::new());
     let source = source(supervisor.clone());
     let node = Arc::new(Node::new(location, limits, source, supervisor));
-    start::connect(&node, start::Mode::Alone).await?;
-    Ok(Route::One(Arc::new(Member::new(node))))
+    handshake::connect(&node, handshake::Mode::Alone).await?;
+    Ok(Route::One(Arc::new(SupervisedNode::new(node))))
 }
 
-/// Every public future of this crate can be spawned: it does not compile otherwise.
-const _: fn() = || {
-    fn can_be_spawned<A, F: Future + Send>(_: impl FnOnce(A) -> F) {}
-    can_be_spawned::<&str, _>(RedisStore::connect);
-    can_be_spawned(RedisBuilder::connect);
-};
+/// Checks that `WAIT` works, as each write will need it.
+///
+/// Having too few of them now is not an error: they come and go.
+pub(crate) async fn check_replicas(route: &Route, replicas: Replicas) -> Result<()> {
+    let servers = route.serving();
+    let Some(server) = servers.iter().find(|server| server.is_up()) else {
+        return Ok(());
+    };
+    let operation = server.begin_within("connect", server.limits().connect_deadline)?;
+    let Replicas { number, within } = replicas;
+    match operation.send(&replicas.wait(), Repeat::Safe).await? {
+        Value::Int(there) if there < i64::from(number.get()) => {
+            tracing::warn!(
+                server = server.location(),
+                there,
+                wanted = number.get(),
+                ?within,
+                "too few replicas: writes fail until there are more"
+            );
+            Ok(())
+        }
+        Value::ServerError(refused) if refused.code() == "NOPERM" => {
+            let location = server.location();
+            let text = format!(
+                "writes need confirmation by replicas, but this user of {location} may not run \
+                 WAIT: grant +wait"
+            );
+            Err(Error::new(
+                "connect",
+                ErrorKind::Refused(Refusal::Denied),
+                text,
+            ))
+        }
+        Value::ServerError(refused) => Err(classify::refused("connect", &refused)),
+        _ => Ok(()),
+    }
+}

@@ -7,9 +7,11 @@ use futures_util::future::join;
 use larder_store::{Delete, Entry, Error, Form, Key, Put, Result};
 use tokio::time::Instant;
 
+use crate::classify::copy_error;
 use crate::commands;
-use crate::connection::{Access, Repeat};
-use crate::route::{Batch, again};
+use crate::node::Access;
+use crate::operation::Repeat;
+use crate::route::Batch;
 use crate::script::Named;
 use crate::store::RedisStore;
 
@@ -59,7 +61,7 @@ impl RedisStore {
         let begun = self.route.begin_many_by(deadline, Access::Read, "get_many");
         let values = match begun.await {
             Ok(batch) => read(&batch, &sent, |at| &keys[at]).await,
-            Err(error) => sent.iter().map(|_| Err(again(&error))).collect(),
+            Err(error) => sent.iter().map(|_| Err(copy_error(&error))).collect(),
         };
         sent.into_iter().zip(values).collect()
     }
@@ -161,7 +163,7 @@ pub(crate) fn fail<T>(
     error: &Error,
 ) -> Vec<Result<T>> {
     for &at in sent {
-        results[at] = Err(again(error));
+        results[at] = Err(copy_error(error));
     }
     results
 }

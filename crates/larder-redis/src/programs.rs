@@ -5,8 +5,10 @@ use ::redis::Value;
 use async_trait::async_trait;
 use larder_store::{Call, Calls, Clock, Key, Programs, Result, Timestamp};
 
-use crate::connection::{Access, Repeat};
-use crate::route::{Batch, again};
+use crate::classify::copy_error;
+use crate::node::Access;
+use crate::operation::Repeat;
+use crate::route::Batch;
 use crate::script::{Named, is_forgotten};
 use crate::step::Step;
 use crate::store::RedisStore;
@@ -71,7 +73,7 @@ impl RedisStore {
         if steps.is_empty() {
             return Vec::new();
         }
-        let fail = |error| steps.iter().map(|_| Err(again(&error))).collect();
+        let fail = |error| steps.iter().map(|_| Err(copy_error(&error))).collect();
         let access = match steps.iter().all(|step| step.access() == Access::Read) {
             true => Access::Read,
             false => Access::Write,

@@ -1,22 +1,23 @@
-//! Which server an operation goes to: the one entrance to what is below.
+//! Routes operations to servers.
 //!
-//! Whoever sends commands begins by key, and holds no node: [`Route::begin`] for the commands of
+//! Callers begin an operation by its key, and never hold a node: [`Route::begin`] for the commands of
 //! one key, [`Route::begin_many`] for those of several.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ::redis::{Cmd, Pipeline, Value};
-use larder_store::{Error, Key, Result};
+use larder_store::{Key, Result};
 use tokio::time::Instant;
 
-use crate::cluster::{Cluster, Journey, Shard, Split};
-use crate::connection::{Access, Limits, Member, Operation, Repeat, cooperate};
+use crate::cluster::{Cluster, RedirectState, Shard, Split};
+use crate::node::{Access, Limits, SupervisedNode, cooperate};
+use crate::operation::{Operation, Repeat};
 use crate::script::is_forgotten;
 
 /// The servers of a store.
 pub(crate) enum Route {
-    One(Arc<Member>),
+    One(Arc<SupervisedNode>),
     Cluster(Cluster),
 }
 
@@ -26,13 +27,12 @@ impl Route {
         self.begin_at(name, key.as_bytes()).await
     }
 
-    /// [`begin`](Self::begin) for what is no key but has a slot as one has.
+    /// [`begin`](Self::begin) for something other than a key that has a slot, such as a channel.
     pub(crate) async fn begin_at(&self, name: &'static str, key: &[u8]) -> Result<Routed<'_>> {
         self.begin_as(Access::Read, name, key).await
     }
 
-    /// [`begin_at`](Self::begin_at), with what the operation does to what replicas are to have before
-    /// it is acknowledged.
+    /// [`begin_at`](Self::begin_at), with an access: whether replicas must confirm it.
     pub(crate) async fn begin_as(
         &self,
         access: Access,
@@ -94,7 +94,7 @@ impl Route {
             }
             Self::Cluster(cluster) => Ok(Batch::Cluster {
                 cluster,
-                journey: Journey::new(name, deadline, access),
+                redirects: RedirectState::new(name, deadline, access),
                 has_lost_run: AtomicBool::new(false),
             }),
         }
@@ -111,7 +111,7 @@ impl Route {
     }
 
     /// The servers that take writes, of which each key is on one.
-    pub(crate) fn serving(&self) -> Vec<Arc<Member>> {
+    pub(crate) fn serving(&self) -> Vec<Arc<SupervisedNode>> {
         match self {
             Self::One(server) => vec![server.clone()],
             Self::Cluster(cluster) => cluster.serving(),
@@ -136,7 +136,7 @@ impl Route {
 /// One operation on one key, from its begin to its deadline.
 pub(crate) struct Routed<'a> {
     operation: Operation<'a>,
-    /// Where the server may send it on.
+    /// Follows redirects, in a cluster.
     shard: Option<Shard<'a>>,
 }
 
@@ -191,7 +191,7 @@ pub(crate) enum Batch<'a> {
     One(Operation<'a>),
     Cluster {
         cluster: &'a Cluster,
-        journey: Journey,
+        redirects: RedirectState,
         /// On one of the nodes a write was sent again after its answer was lost.
         has_lost_run: AtomicBool,
     },
@@ -202,7 +202,7 @@ impl Batch<'_> {
     pub(crate) fn has_time(&self) -> bool {
         match self {
             Self::One(operation) => operation.has_time(),
-            Self::Cluster { journey, .. } => journey.has_time(),
+            Self::Cluster { redirects, .. } => redirects.has_time(),
         }
     }
 
@@ -226,9 +226,9 @@ impl Batch<'_> {
             }
             Self::Cluster {
                 cluster,
-                journey,
+                redirects,
                 has_lost_run,
-            } => Load::Split(cluster.split(journey.clone(), items, repeat, has_lost_run)),
+            } => Load::Split(cluster.split(redirects.clone(), items, repeat, has_lost_run)),
         };
         async move {
             match load {
@@ -248,12 +248,4 @@ impl Batch<'_> {
 enum Load<'a, 'k> {
     One(&'a Operation<'a>, Pipeline),
     Split(Split<'a, 'k>),
-}
-
-/// The same error once more; its source stays with the first.
-pub(crate) fn again(error: &Error) -> Error {
-    let text = error.to_string();
-    let prefix = format!("{}: {}: ", error.operation(), error.kind());
-    let detail = text.strip_prefix(&prefix).unwrap_or_default().to_owned();
-    Error::new(error.operation(), error.kind(), detail)
 }

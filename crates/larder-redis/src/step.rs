@@ -4,10 +4,14 @@ use std::sync::Arc;
 use ::redis::{Cmd, RedisWrite, Value};
 use larder_store::{Args, Call, Effect, Error, ErrorKind, Key, Result, Script, Wire};
 
-use crate::connection::{Access, Repeat};
-use crate::script::{Named, Prepared, Scripts};
-use crate::virtual_time::{self, DEADLINES};
+use crate::node::Access;
+use crate::operation::Repeat;
+use crate::script::{Named, Prepared, Scripts, VIRTUAL_EXPIRE};
 use crate::{classify, wire};
+
+/// What is added to the key of a record for the deadlines of its keys in virtual time; no part
+/// has a `~` in its name.
+const DEADLINES: &str = "~deadlines";
 
 /// One call of a program, ready to be sent.
 pub(crate) struct Step<'a> {
@@ -101,7 +105,7 @@ impl<'a> Step<'a> {
 
     /// The command that comes before it in virtual time.
     pub(crate) fn expiry(&self) -> Option<Cmd> {
-        Some(virtual_time::expire(self.key, self.parts, self.now?))
+        Some(expire(self.key, self.parts, self.now?))
     }
 
     /// What the server answered.
@@ -134,8 +138,8 @@ impl<'a> Step<'a> {
             format!("program '{name}' does not compile: {details}")
         } else {
             match script.and_then(|script| script.line(&error)) {
-                Some(line) => format!("program '{name}' stopped in line {line} of its Lua"),
-                None => format!("program '{name}' stopped with an error"),
+                Some(line) => format!("program '{name}' failed in line {line} of its Lua script"),
+                None => format!("program '{name}' failed"),
             }
         };
         Err(Error::new("run", ErrorKind::MayHaveRun, text))
@@ -188,4 +192,17 @@ pub(crate) fn write_key(cmd: &mut Cmd, key: &Key, part: &str) {
         let _ = argument.write_all(b":");
         let _ = argument.write_all(part.as_bytes());
     }
+}
+
+/// Removes the keys of a record whose deadline is at or before `now`.
+///
+/// It is a call of its own, so that a program that only reads still runs as one that may not
+/// write. Time does not move in between: the call that follows has the same `now`.
+fn expire(key: &Key, parts: &[&str], now: i64) -> Cmd {
+    let mut cmd = VIRTUAL_EXPIRE.call(Named::ByText, parts.len() + 1, 1, 0);
+    for part in parts.iter().copied().chain([DEADLINES]) {
+        write_key(&mut cmd, key, part);
+    }
+    cmd.arg(now);
+    cmd
 }

@@ -9,63 +9,65 @@ use larder_store::{
 };
 
 use crate::builder::RedisBuilder;
-use crate::bus::Switchboard;
+use crate::bus::{RedisBus, SubscriptionManager};
 use crate::commands;
-use crate::connection::{Access, Repeat};
+use crate::node::Access;
+use crate::operation::Repeat;
 use crate::replica_reads::{ReplicaReads, Write, Writing};
 use crate::route::{Batch, Route, Routed};
 use crate::script::{Named, Scripts};
 
-/// A [`Store`] in Redis or Valkey: one server, or a cluster.
+/// Implements [`Store`] on Redis or Valkey: one server, a cluster, or a master behind sentinels.
 ///
-/// Every operation ends by the deadline, whatever the server does. A connection that was dropped
-/// is replaced at once. One that gives no answer within the deadline five times in a row is given
-/// up; where callers drop their futures sooner, it is asked for an answer after five of them, and
-/// is given up when none comes within the deadline, or within a second if that is shorter. While
-/// there is none, operations fail within a millisecond with [`ErrorKind::NotSent`]. No restart is
-/// needed when the server comes back.
+/// Every operation ends by the deadline, whatever the server does. A dropped connection is replaced
+/// at once. A connection on which five operations in a row get no answer within the deadline is
+/// given up. If callers drop their futures sooner, the store probes it after five of them, and
+/// gives it up if no answer comes within the deadline (at most a second). Without a connection,
+/// operations fail within a millisecond with [`ErrorKind::NotSent`]. No restart is needed when the
+/// server comes back.
 ///
 /// # Order
-/// All commands go over one connection, so that those of one key run in the order in which they
-/// were sent. A connection that broke is closed at both ends before the next one serves:
-/// here, with what was not sent yet, and by `CLIENT KILL` at the server, with what it has not read
-/// yet. No connection serves before the server has answered that, however many break in between. So a
-/// write without an answer does not run after one that was sent later and was answered.
+/// All commands share one connection, so those of one key run in the order in which they were sent.
+/// A broken connection is closed at both ends before the next one serves: here, with what was not
+/// sent yet, and by `CLIENT KILL` at the server, with what it has not read yet. No connection
+/// serves before the server has confirmed that, however many break in between. So a write without
+/// an answer never runs after one that was sent later and was answered.
 ///
-/// The second end stays open where the user may not run `CLIENT INFO` and `CLIENT KILL`, where a
-/// proxy answers in the place of the server, where something dropped a connection by a Unix socket,
-/// and on [a pool of the application's](crate::redis::from_pool). There a write whose answer was lost
-/// may still run, for as long as something holds its bytes.
+/// The server's end stays open if the user may not run `CLIENT INFO` and `CLIENT KILL`, if a proxy
+/// answers instead of the server, if something dropped a connection by a Unix socket, and on [a
+/// pool of the application's](crate::redis::from_pool). There a write whose answer was lost may
+/// still run, for as long as something holds its bytes.
 ///
-/// What is sent again after its answer was lost: reads, renewals and invalidations of leases, and
-/// programs that declare that twice is the same as once. A put is never sent twice; when its
-/// connection was dropped its version is read back, and only where it is not there the error is
-/// [`ErrorKind::MayHaveRun`]. Neither is a removal or an `expire`, whose second run might meet what
-/// somebody else wrote after the first. A write that is refused when it is sent again is
-/// [`ErrorKind::MayHaveRun`], with the refusal as its source: the first run may have been carried out.
+/// Sent again after a lost answer: reads, renewals and invalidations of leases, and programs that
+/// declare themselves idempotent. A put is never sent twice; when its connection was dropped its
+/// version is read back, and only if it is not there the error is [`ErrorKind::MayHaveRun`]. A
+/// removal and an `expire` are never sent twice either, since the second run might meet what
+/// another client wrote after the first. A write that is refused when it is sent again is
+/// [`ErrorKind::MayHaveRun`] with the refusal as its source: the first run may have been carried
+/// out.
 ///
 /// # Clusters
-/// A cluster is many servers of which each has its own connection, deadline and limit of what is in
-/// flight, so a shard that is lost hurts no other. What is said above holds for each.
+/// Each node of a cluster has its own connection, deadline and limit of operations in flight, so a
+/// lost shard does not hurt the others. The guarantees above hold for each node.
 ///
 /// - An id has one slot, whatever the kind and the part: only the id is hashed.
-/// - Many keys are split by node and sent side by side: one round trip to each node.
-/// - Where a node sends an operation on, it goes there at once, also one that must run once: the
-///   node has not run it. A lost answer is never followed by a second try elsewhere.
-/// - A replica that took its master's place is found without a restart, mostly within half a second
-///   after it takes writes.
-/// - While a slot moves, operations on a record of several keys of which some do not exist wait: both
-///   nodes refuse them until it has moved.
-/// - Where nobody serves a slot, operations on its keys are refused as not ready. Unless
+/// - Many keys are split by node and sent concurrently: one round trip to each node.
+/// - An operation that a node redirects follows at once, even one that must run once: the node has
+///   not run it. A lost answer never causes a second attempt elsewhere.
+/// - A promoted replica is found without a restart, usually within half a second after it takes
+///   writes.
+/// - While a slot moves, operations on a record of several keys wait if some of them do not exist:
+///   both nodes refuse them until it has moved.
+/// - Operations on a slot without a node are refused as not ready. Unless
 ///   `cluster-require-full-coverage` is `no`, the servers then refuse every key.
 ///
 /// Dropping the store closes its connections and ends its tasks.
 pub struct RedisStore {
     /// Every operation begins here, by the key that it is for.
-    pub(crate) route: Route,
-    /// Nothing where there can be no connection to listen on.
-    pub(crate) switchboard: Option<Arc<Switchboard>>,
-    /// Nothing where all reads go to masters.
+    pub(crate) route: Arc<Route>,
+    /// None if the server cannot push.
+    pub(crate) subscriptions: Option<Arc<SubscriptionManager>>,
+    /// None if all reads go to masters.
     pub(crate) replica_reads: Option<ReplicaReads>,
     pub(crate) scripts: Scripts,
     pub(crate) max_value: usize,
@@ -75,8 +77,8 @@ pub struct RedisStore {
 impl RedisStore {
     /// Connects with the default options; see [`builder`](Self::builder).
     ///
-    /// The store belongs to the tokio runtime in which it is made: when that has ended, every
-    /// operation fails at once with [`ErrorKind::NotSent`].
+    /// The store belongs to the tokio runtime that this is called in: once that has shut down,
+    /// every operation fails at once with [`ErrorKind::NotSent`].
     ///
     /// # Errors
     /// As [`RedisBuilder::connect`].
@@ -84,20 +86,23 @@ impl RedisStore {
         Self::builder(url).connect().await
     }
 
-    /// The options of a store at `url`:
-    /// `redis://[[user]:password@]host[:port][/database]` or
-    /// `unix:///path[?user=…&pass=…&db=…]`; `valkey://` and `redis+unix://` are taken too.
+    /// Returns the options of a store at `url`.
     ///
-    /// A user is named together with a password, which is empty where none is needed (`user:@`,
-    /// `user=…&pass=`). In a user, a password and a parameter write `%`, `#`, `/`, `?`, `@`, `:` and
-    /// `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`; everything else means itself.
+    /// `redis://[[user]:password@]host[:port][/database]` is one server,
+    /// `unix:///path[?user=…&pass=…&db=…]` one server by its socket. `valkey://` and
+    /// `redis+unix://` are accepted too.
     ///
-    /// `redis+cluster://[[user]:password@]host[:port],host[:port],…` is a cluster: the hosts are
-    /// seeds, of which one that answers is enough. Its other nodes must be reachable by the
-    /// addresses that the cluster announces.
+    /// A user is named together with a password, which is empty if none is needed (`user:@`,
+    /// `user=…&pass=`). In a user, a password and a parameter write `%`, `#`, `/`, `?`, `@`, `:`
+    /// and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`; everything else stands for
+    /// itself.
     ///
-    /// `?deadline_ms=250&connect_deadline_ms=2000` sets the two deadlines, from 1 to 60,000 ms each.
-    /// `?protocol=resp2` is for what stands before a server and does not know `HELLO`.
+    /// `redis+cluster://[[user]:password@]host[:port],host[:port],…` is a cluster. The hosts are
+    /// seeds, of which one must answer. Its other nodes must be reachable at the addresses that the
+    /// cluster announces.
+    ///
+    /// `?deadline_ms=250&connect_deadline_ms=2000` sets the two deadlines, from 1 to 60,000 ms
+    /// each. `?protocol=resp2` is for a proxy that does not support `HELLO`.
     pub fn builder(url: &str) -> RedisBuilder {
         RedisBuilder::at(url)
     }
@@ -270,7 +275,10 @@ impl Store for RedisStore {
     }
 
     fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
-        self.to_bus()
+        Some(Arc::new(RedisBus {
+            route: self.route.clone(),
+            subscriptions: self.subscriptions.clone()?,
+        }))
     }
 }
 

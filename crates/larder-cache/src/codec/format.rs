@@ -5,7 +5,6 @@ use larder_store::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-
 /// A format of serde.
 pub(super) trait Format {
     /// The name of the codec type.

@@ -7,27 +7,26 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::hub::{Hub, LinkId};
-use super::link::{Leads, Link};
+use super::link::{Link, LinkTarget};
+use super::registry::{LinkId, SubscriptionRegistry};
 use super::subject::Subject;
-use crate::cluster::Guide;
-use crate::connection::{Limits, Member};
+use crate::cluster::ClusterView;
+use crate::node::{Limits, SupervisedNode};
 use crate::route::Route;
 
-/// The link of what is heard everywhere: the only one, where there is one server.
+/// The link for all channels that are not sharded; the only one on one server.
 const MAIN: LinkId = 0;
 
-/// How often it is looked whether everything is listened to where it is published, besides each
-/// time that the slots move.
+/// How often sharded subjects are checked against the slots, besides after each change of them.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The links of a store: one that hears what is published anywhere, and in a cluster one more to
-/// each master on which something sharded is listened to.
+/// The links of a store: one main link, and in a cluster one more to each master with sharded
+/// subscriptions.
 pub(super) struct Links {
-    hub: Arc<Hub>,
+    registry: Arc<SubscriptionRegistry>,
     limits: Limits,
-    guide: Option<Guide>,
-    /// What is begun in another runtime would end with that.
+    view: Option<ClusterView>,
+    /// A task spawned in another runtime would end with that.
     runtime: Handle,
     shards: Mutex<Shards>,
 }
@@ -40,101 +39,106 @@ struct Shards {
 }
 
 impl Links {
-    /// The links of `route`, and the tasks that keep them; nothing where nobody can listen.
-    pub(super) fn start(hub: &Arc<Hub>, route: &Route) -> Option<(Arc<Self>, Vec<AbortHandle>)> {
-        let (guide, leads) = match route {
-            Route::One(member) if member.can_listen() => (None, Leads::To(member.clone(), None)),
+    /// The links of `route` and the tasks that run them. None if its servers cannot push.
+    pub(super) fn start(
+        registry: &Arc<SubscriptionRegistry>,
+        route: &Route,
+    ) -> Option<(Arc<Self>, Vec<AbortHandle>)> {
+        let (view, target) = match route {
+            Route::One(node) if node.can_listen() => (None, LinkTarget::Node(node.clone(), None)),
             Route::Cluster(cluster) => {
-                let guide = cluster.guide();
-                guide.any_master().filter(|master| master.can_listen())?;
-                (Some(guide.clone()), Leads::Anywhere(guide))
+                let view = cluster.view();
+                view.any_master().filter(|master| master.can_listen())?;
+                (Some(view.clone()), LinkTarget::AnyMaster(view))
             }
             Route::One(_) => return None,
         };
         let links = Arc::new(Self {
-            hub: hub.clone(),
+            registry: registry.clone(),
             limits: *route.limits(),
-            guide,
+            view,
             runtime: Handle::current(),
             shards: Mutex::default(),
         });
-        let (main, ended) = (links.link(MAIN, leads), Ended(hub.clone()));
+        let (main, ended) = (links.link(MAIN, target), Ended(registry.clone()));
         let main = async move {
             let _ended = ended;
             main.run().await;
         };
         let mut tasks = vec![tokio::spawn(main).abort_handle()];
-        if let Some(guide) = links.guide.clone() {
-            let following = links.clone().follow(guide);
+        if let Some(view) = links.view.clone() {
+            let following = links.clone().follow(view);
             tasks.push(tokio::spawn(following).abort_handle());
         }
         Some((links, tasks))
     }
 
     pub(super) fn is_cluster(&self) -> bool {
-        self.guide.is_some()
+        self.view.is_some()
     }
 
-    /// The link on which a subject is listened to.
-    pub(super) fn of(&self, subject: &Subject) -> LinkId {
+    /// The link that carries a subject.
+    pub(super) fn link_for(&self, subject: &Subject) -> LinkId {
         self.to_shard(subject).unwrap_or(MAIN)
     }
 
     fn to_shard(&self, subject: &Subject) -> Option<LinkId> {
-        let guide = self.guide.as_ref().filter(|_| subject.is_sharded())?;
-        let master = guide.master_of(subject.text().as_bytes())?;
+        let view = self.view.as_ref().filter(|_| subject.is_sharded())?;
+        let master = view.master_of(subject.text().as_bytes())?;
         let mut shards = self.shards.lock();
         if let Some((id, _)) = shards.links.get(master.location()) {
             return Some(*id);
         }
         shards.last += 1;
         let id = shards.last;
-        let place: Arc<str> = master.location().into();
-        let link = self.link(id, Leads::To(master, Some(guide.clone())));
+        let location: Arc<str> = master.location().into();
+        let link = self.link(id, LinkTarget::Node(master, Some(view.clone())));
         let task = self.runtime.spawn(link.run()).abort_handle();
-        shards.links.insert(place, (id, task));
+        shards.links.insert(location, (id, task));
         Some(id)
     }
 
-    fn link(&self, id: LinkId, leads: Leads) -> Link {
+    fn link(&self, id: LinkId, target: LinkTarget) -> Link {
         Link {
-            hub: self.hub.clone(),
+            registry: self.registry.clone(),
             id,
-            leads,
+            target,
             limits: self.limits,
         }
     }
 
-    /// Goes where the slots go.
-    async fn follow(self: Arc<Self>, guide: Guide) {
-        let mut generation = guide.generation();
+    /// Moves subjects with the slots.
+    async fn follow(self: Arc<Self>, view: ClusterView) {
+        let mut generation = view.generation();
         loop {
             match timeout(LOOK_EVERY, generation.changed()).await {
                 Ok(Ok(())) => {
-                    self.hub.place_anew(|subject| self.to_shard(subject));
+                    self.registry.reassign(|subject| self.to_shard(subject));
                     // Between the nodes messages may be lost while one takes the place of another.
-                    self.hub.leave_gaps(MAIN);
+                    self.registry.leave_gaps(MAIN);
                 }
                 Ok(Err(_)) => return,
-                Err(_) => self.hub.place_anew(|subject| self.to_shard(subject)),
+                Err(_) => self.registry.reassign(|subject| self.to_shard(subject)),
             }
-            self.let_go(&guide.masters());
+            self.close_unused(&view.masters());
         }
     }
 
-    /// Ends the links to nodes that serve nothing any more, and forgets what was known of them.
-    fn let_go(&self, masters: &[Arc<Member>]) {
+    /// Ends the idle links to nodes that no longer serve slots.
+    fn close_unused(&self, masters: &[Arc<SupervisedNode>]) {
         let ids = self.shard_ids();
-        let idle: HashSet<_> = ids.filter(|id| !self.hub.is_wanted(*id)).collect();
-        self.shards.lock().links.retain(|place, (id, task)| {
-            let serves = masters.iter().any(|master| master.location() == &**place);
+        let idle: HashSet<_> = ids.filter(|id| !self.registry.is_wanted(*id)).collect();
+        self.shards.lock().links.retain(|location, (id, task)| {
+            let serves = masters
+                .iter()
+                .any(|master| master.location() == &**location);
             let stays = serves || !idle.contains(id);
             if !stays {
                 task.abort();
             }
             stays
         });
-        self.hub
+        self.registry
             .keep_links(|| self.shard_ids().chain([MAIN]).collect());
     }
 
@@ -151,8 +155,8 @@ impl Links {
     }
 }
 
-/// Tells the hub that nobody dials any more.
-struct Ended(Arc<Hub>);
+/// Ends the registry when the main link ends.
+struct Ended(Arc<SubscriptionRegistry>);
 
 impl Drop for Ended {
     fn drop(&mut self) {

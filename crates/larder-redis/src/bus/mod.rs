@@ -1,23 +1,23 @@
-//! The bus: publish over the connection of the commands, listen on one of its own.
+//! The bus: publishes over the connection for commands, and subscribes on a second one.
 //!
 //! - [`Subject`] is a channel or a pattern as the server knows it.
-//! - [`Ear`] is one who listens: a mailbox, or a bell.
-//! - [`Hub`] knows who listens to what, and asks for each subject once.
-//! - [`Link`] keeps a connection for as long as somebody listens, and sends what the hub wants.
-//! - [`Links`] are the links of a store: one, and in a cluster one for each master besides.
-//! - [`Feed`] takes what the server pushes, from the client's own task into the mailboxes.
-//! - [`Switchboard`] is all of it for one store.
+//! - [`Subscriber`] receives messages: into a mailbox, or as a wakeup.
+//! - [`SubscriptionRegistry`] maps subjects to subscribers, and subscribes to each subject once.
+//! - [`Link`] keeps a connection while there are subscribers, and sends the registry's changes.
+//! - [`Links`] are the links of a store: one, and in a cluster one more for each master.
+//! - [`PushHandler`] moves pushed messages from the client's task into the mailboxes.
+//! - [`SubscriptionManager`] owns all of these for one store.
 //!
-//! The client library's own subscriptions are not used: they end without a word when the connection
-//! does, and put what comes into a channel without a bound.
+//! The client library's own subscriptions are not used: they end silently with the connection, and
+//! queue messages without a bound.
 
-mod ear;
-mod feed;
-mod hub;
 mod link;
 mod links;
+mod manager;
+mod push_handler;
+mod registry;
 mod subject;
-mod switchboard;
+mod subscriber;
 
 use std::sync::Arc;
 
@@ -27,29 +27,19 @@ use bytes::Bytes;
 use larder_store::{Bus, Channel, Interest, Result, Subscription, check_message, mailbox};
 
 use crate::commands;
-use crate::connection::Repeat;
-use crate::store::RedisStore;
-use ear::Sink;
+use crate::operation::Repeat;
+use crate::route::Route;
+use subscriber::Sink;
 
-pub(crate) use switchboard::{Bell, Switchboard};
+pub(crate) use manager::{SubscriptionManager, Wakeup};
 
-/// How many subscriptions there are at most unless the store is told otherwise.
+/// The default limit of subscriptions.
 pub(crate) const DEFAULT_SUBSCRIPTIONS: usize = 10_000;
 
-impl RedisStore {
-    pub(crate) fn to_bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
-        let switchboard = self.switchboard.clone()?;
-        Some(Arc::new(RedisBus {
-            store: self,
-            switchboard,
-        }))
-    }
-}
-
 /// The bus of a store that has one.
-struct RedisBus {
-    store: Arc<RedisStore>,
-    switchboard: Arc<Switchboard>,
+pub(crate) struct RedisBus {
+    pub(crate) route: Arc<Route>,
+    pub(crate) subscriptions: Arc<SubscriptionManager>,
 }
 
 #[async_trait]
@@ -58,11 +48,10 @@ impl Bus for RedisBus {
         check_message(&payload)?;
         let mut command = Cmd::with_capacity(3, channel.as_str().len() + payload.len() + 16);
         let publish = self
-            .switchboard
+            .subscriptions
             .publishes_with(channel.topic().is_sharded());
         command.arg(publish).arg(channel.as_str()).arg(&*payload);
         let operation = self
-            .store
             .route
             .begin_at("publish", channel.as_str().as_bytes())
             .await?;
@@ -76,11 +65,11 @@ impl Bus for RedisBus {
         interest.check()?;
         let interest = interest.distinct();
         let (mailbox, subscription) = mailbox(interest.buffer());
-        let subjects = self.switchboard.subjects(&interest);
-        let place = self
-            .switchboard
+        let subjects = self.subscriptions.subjects(&interest);
+        let guard = self
+            .subscriptions
             .listen(subjects, Sink::Mailbox(mailbox))
             .await?;
-        Ok(subscription.with_guard(place))
+        Ok(subscription.with_guard(guard))
     }
 }

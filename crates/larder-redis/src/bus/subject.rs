@@ -1,7 +1,7 @@
 use ::redis::{Cmd, cmd};
 use larder_store::{Channel, Pattern};
 
-/// One thing that is listened to, as the server knows it.
+/// A channel or pattern as the server knows it.
 #[derive(Clone)]
 pub(super) struct Subject {
     text: Box<str>,
@@ -20,12 +20,12 @@ pub(super) enum Sort {
     Shard,
 }
 
-/// What its messages are called when they are given to somebody.
+/// How its messages are named when they are delivered.
 #[derive(Clone)]
 enum Name {
     Channel(Channel),
     Pattern(Pattern),
-    /// They are given to nobody.
+    /// They are not delivered.
     None,
 }
 

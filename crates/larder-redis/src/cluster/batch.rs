@@ -8,11 +8,11 @@ use futures_util::future::join_all;
 use larder_store::{Error, ErrorKind, Key, Result};
 use tokio::task::coop::consume_budget;
 
-use super::follow::{Hop, Journey};
+use super::follow::{Hop, RedirectState};
 use super::redirect::{Redirect, too_many, unserved};
 use super::{Cluster, Shared, slot};
-use crate::connection::{Repeat, after_lost_run};
-use crate::route::again;
+use crate::classify::copy_error;
+use crate::operation::{Repeat, after_lost_run};
 
 /// A batch, split by the node that each item goes to. The parts are sent side by side.
 pub(crate) struct Split<'a, 'k> {
@@ -24,7 +24,7 @@ pub(crate) struct Split<'a, 'k> {
     lost_runs: Vec<bool>,
     /// Whether one of the batch was, now or before.
     has_lost_run: &'a AtomicBool,
-    journey: Journey,
+    redirects: RedirectState,
     repeat: Repeat,
 }
 
@@ -36,16 +36,16 @@ struct Part {
 }
 
 impl Cluster {
-    /// Splits a batch. Items whose slot nobody serves have their error already.
+    /// Splits a batch by node. Items whose slot has no node get their error now.
     pub(crate) fn split<'a, 'k>(
         &'a self,
-        journey: Journey,
+        redirects: RedirectState,
         items: impl ExactSizeIterator<Item = (&'k Key, Cmd)>,
         repeat: Repeat,
         has_lost_run: &'a AtomicBool,
     ) -> Split<'a, 'k> {
         let shared = &*self.shared;
-        let name = journey.name;
+        let name = redirects.name;
         let mut split = Split {
             shared,
             keys: Vec::with_capacity(items.len()),
@@ -53,12 +53,12 @@ impl Cluster {
             answers: Vec::with_capacity(items.len()),
             lost_runs: vec![has_lost_run.load(Ordering::Relaxed); items.len()],
             has_lost_run,
-            journey,
+            redirects,
             repeat,
         };
         for (at, (key, command)) in items.enumerate() {
             split.keys.push(key);
-            let master = shared.master(name, slot::of(key.as_bytes()));
+            let master = shared.master(name, slot::slot_of(key.as_bytes()));
             split.answers.push(match master {
                 Ok(master) => {
                     add(&mut split.parts, Hop::to(master), at, command);
@@ -91,8 +91,8 @@ fn add(parts: &mut Vec<Part>, to: Hop, item: usize, command: Cmd) {
     }
 }
 
-/// An item that a node sent on.
-struct Stray {
+/// An item that a node redirected.
+struct RedirectedItem {
     item: usize,
     command: Cmd,
     redirect: Redirect,
@@ -107,26 +107,26 @@ impl<'k> Split<'_, 'k> {
             let parts = std::mem::take(&mut self.parts);
             let sending = parts
                 .iter()
-                .map(|part| part.send(&self.journey, self.repeat));
+                .map(|part| part.send(&self.redirects, self.repeat));
             let outcomes = join_all(sending).await;
-            let mut strays = Vec::new();
+            let mut redirected = Vec::new();
             for (part, (outcomes, has_lost_run)) in parts.iter().zip(outcomes) {
                 if has_lost_run {
                     part.items
                         .iter()
                         .for_each(|&item| self.lost_runs[item] = true);
                 }
-                self.sort(part, outcomes, &mut strays);
+                self.sort(part, outcomes, &mut redirected);
             }
-            if !strays.is_empty() {
-                strays.sort_by_key(|stray| stray.item);
-                self.regroup(strays).await;
+            if !redirected.is_empty() {
+                redirected.sort_by_key(|redirected| redirected.item);
+                self.regroup(redirected).await;
             }
         }
         if self.lost_runs.contains(&true) {
             self.has_lost_run.store(true, Ordering::Relaxed);
         }
-        let name = self.journey.name;
+        let name = self.redirects.name;
         let settled = |(answer, has_lost_run): (Option<_>, _)| {
             let answer = answer.unwrap_or_else(|| Err(unserved(name)));
             match has_lost_run {
@@ -144,12 +144,17 @@ impl<'k> Split<'_, 'k> {
     }
 
     /// Keeps the answers, and sets aside what was sent on.
-    fn sort(&mut self, part: &Part, outcomes: Vec<Result<Value>>, strays: &mut Vec<Stray>) {
-        let teller = part.to.member.host();
-        let has_time = self.journey.has_time();
+    fn sort(
+        &mut self,
+        part: &Part,
+        outcomes: Vec<Result<Value>>,
+        redirected: &mut Vec<RedirectedItem>,
+    ) {
+        let asked_host = part.to.node.host();
+        let has_time = self.redirects.has_time();
         for ((&item, command), outcome) in part.items.iter().zip(part.commands()).zip(outcomes) {
-            match self.shared.heed(&outcome, teller) {
-                Some(redirect) if has_time => strays.push(Stray {
+            match self.shared.heed(&outcome, asked_host) {
+                Some(redirect) if has_time => redirected.push(RedirectedItem {
                     item,
                     command: command.clone(),
                     redirect,
@@ -161,46 +166,61 @@ impl<'k> Split<'_, 'k> {
     }
 
     /// Makes parts of what was sent on. Those of one key stay together and in their order.
-    async fn regroup(&mut self, strays: Vec<Stray>) {
-        let name = self.journey.name;
+    async fn regroup(&mut self, redirected: Vec<RedirectedItem>) {
+        let name = self.redirects.name;
         let waits =
             |redirect: &Redirect| !matches!(redirect, Redirect::Moved(_) | Redirect::Ask(_));
-        let hopped = match strays.iter().any(|stray| waits(&stray.redirect)) {
+        let hopped = match redirected
+            .iter()
+            .any(|redirected| waits(&redirected.redirect))
+        {
             true => {
-                self.journey.pause().await;
+                self.redirects.pause().await;
                 // What is sent at the deadline has no answer, and nothing has run so far.
-                if !self.journey.has_time() {
-                    for stray in strays {
-                        self.answers[stray.item] = Some(stray.outcome);
+                if !self.redirects.has_time() {
+                    for redirected in redirected {
+                        self.answers[redirected.item] = Some(redirected.outcome);
                     }
                     return;
                 }
                 Ok(())
             }
-            false => self.journey.hop(),
+            false => self.redirects.hop(),
         };
         let mut ways: HashMap<&'k Key, Result<Hop>> = HashMap::new();
-        for stray in &strays {
-            let key = self.keys[stray.item];
-            ways.entry(key).or_insert_with(|| match &stray.redirect {
-                _ if hopped.is_err() => Err(too_many(name)),
-                Redirect::Moved(place) => self.shared.hop_to(name, place.as_ref(), false),
-                Redirect::Ask(place) => self.shared.hop_to(name, place.as_ref(), true),
-                _ => {
-                    let master = self.shared.master(name, slot::of(key.as_bytes()));
-                    master.map(Hop::to)
-                }
-            });
+        for redirected in &redirected {
+            let key = self.keys[redirected.item];
+            ways.entry(key)
+                .or_insert_with(|| match &redirected.redirect {
+                    _ if hopped.is_err() => Err(too_many(name)),
+                    Redirect::Moved(host_port) => {
+                        self.shared.hop_to(name, host_port.as_ref(), false)
+                    }
+                    Redirect::Ask(host_port) => self.shared.hop_to(name, host_port.as_ref(), true),
+                    _ => {
+                        let master = self.shared.master(name, slot::slot_of(key.as_bytes()));
+                        master.map(Hop::to)
+                    }
+                });
         }
         let overtaken = self.overtaken(&ways);
-        for stray in strays {
-            let key = self.keys[stray.item];
+        for redirected in redirected {
+            let key = self.keys[redirected.item];
             match ways.get(key) {
-                Some(Ok(_)) if overtaken.get(key).is_some_and(|&last| last > stray.item) => {
-                    self.answers[stray.item] = Some(Err(came_too_late(name)));
+                Some(Ok(_))
+                    if overtaken
+                        .get(key)
+                        .is_some_and(|&last| last > redirected.item) =>
+                {
+                    self.answers[redirected.item] = Some(Err(came_too_late(name)));
                 }
-                Some(Ok(hop)) => add(&mut self.parts, hop.clone(), stray.item, stray.command),
-                Some(Err(error)) => self.answers[stray.item] = Some(Err(again(error))),
+                Some(Ok(hop)) => add(
+                    &mut self.parts,
+                    hop.clone(),
+                    redirected.item,
+                    redirected.command,
+                ),
+                Some(Err(error)) => self.answers[redirected.item] = Some(Err(copy_error(error))),
                 None => {}
             }
         }
@@ -222,19 +242,19 @@ fn came_too_late(operation: &'static str) -> Error {
     Error::new(
         operation,
         ErrorKind::NotSent,
-        "the slot of this key moved in the middle of the batch, and a later item of the key ran \
-         already",
+        "the slot of this key moved during the batch, and a later item of the same key has \
+         already run",
     )
 }
 
 impl Part {
     /// The outcome of each item, and whether they were sent again after a write of theirs had no
     /// answer.
-    async fn send(&self, journey: &Journey, repeat: Repeat) -> (Vec<Result<Value>>, bool) {
-        let operation = match self.to.begin(journey) {
+    async fn send(&self, redirects: &RedirectState, repeat: Repeat) -> (Vec<Result<Value>>, bool) {
+        let operation = match self.to.begin(redirects) {
             Ok(operation) => operation,
             Err(error) => {
-                let failed = self.items.iter().map(|_| Err(again(&error)));
+                let failed = self.items.iter().map(|_| Err(copy_error(&error)));
                 return (failed.collect(), false);
             }
         };

@@ -10,23 +10,25 @@ use tokio::time::{Instant, sleep_until};
 use super::redirect::{MOST_HOPS, Redirect, nameless, too_many, unserved};
 use super::{Shard, Shared};
 use crate::classify;
-use crate::connection::{Access, Member, Operation, Place, Repeat};
+use crate::connection::HostPort;
+use crate::node::{Access, SupervisedNode};
+use crate::operation::{Operation, Repeat};
 
 /// How long an operation waits at first before it asks again: about what a key takes to move.
 const PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
-/// Where something is sent next.
+/// The next node of a redirected operation.
 #[derive(Clone)]
 pub(super) struct Hop {
-    pub(super) member: Arc<Member>,
+    pub(super) node: Arc<SupervisedNode>,
     /// `ASKING` goes before it: the node does not serve the slot yet.
     pub(super) is_asking: bool,
 }
 
-/// What one operation has been through.
+/// The redirects of one operation so far.
 #[derive(Clone)]
-pub(crate) struct Journey {
+pub(crate) struct RedirectState {
     pub(super) name: &'static str,
     pub(super) deadline: Instant,
     access: Access,
@@ -34,7 +36,7 @@ pub(crate) struct Journey {
     pause: Duration,
 }
 
-impl Journey {
+impl RedirectState {
     pub(crate) fn new(name: &'static str, deadline: Instant, access: Access) -> Self {
         Self {
             name,
@@ -87,66 +89,70 @@ impl Shard<'_> {
         outcome: Result<Value>,
     ) -> Result<Value> {
         let shared = &self.cluster.shared;
-        let mut journey = Journey::new(first.name(), first.deadline(), first.access());
+        let mut redirects = RedirectState::new(first.name(), first.deadline(), first.access());
         let mut outcome = outcome;
-        let mut teller = first.host().to_owned();
+        let mut asked_host = first.host().to_owned();
         loop {
-            let Some(redirect) = shared.heed(&outcome, &teller) else {
+            let Some(redirect) = shared.heed(&outcome, &asked_host) else {
                 return outcome;
             };
-            if !journey.has_time() {
+            if !redirects.has_time() {
                 return outcome;
             }
             let hop = match &redirect {
-                Redirect::Moved(place) => shared.hop_to(journey.name, place.as_ref(), false)?,
-                Redirect::Ask(place) => shared.hop_to(journey.name, place.as_ref(), true)?,
+                Redirect::Moved(host_port) => {
+                    shared.hop_to(redirects.name, host_port.as_ref(), false)?
+                }
+                Redirect::Ask(host_port) => {
+                    shared.hop_to(redirects.name, host_port.as_ref(), true)?
+                }
                 _ => {
-                    journey.pause().await;
+                    redirects.pause().await;
                     // What is sent at the deadline has no answer, and nothing has run so far.
-                    if !journey.has_time() {
+                    if !redirects.has_time() {
                         return outcome;
                     }
-                    let member = shared.master(journey.name, self.slot)?;
-                    Hop::to(member)
+                    let node = shared.master(redirects.name, self.slot)?;
+                    Hop::to(node)
                 }
             };
             if matches!(redirect, Redirect::Moved(_) | Redirect::Ask(_)) {
-                journey.hop()?;
+                redirects.hop()?;
             }
-            teller = hop.member.host().to_owned();
-            outcome = hop.send(&journey, first, command, repeat).await;
+            asked_host = hop.node.host().to_owned();
+            outcome = hop.send(&redirects, first, command, repeat).await;
         }
     }
 }
 
 impl Hop {
-    pub(super) fn to(member: Arc<Member>) -> Self {
+    pub(super) fn to(node: Arc<SupervisedNode>) -> Self {
         Self {
-            member,
+            node,
             is_asking: false,
         }
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.member, &other.member) && self.is_asking == other.is_asking
+        Arc::ptr_eq(&self.node, &other.node) && self.is_asking == other.is_asking
     }
 
     /// Sends what `first` was sent on with.
     async fn send(
         &self,
-        journey: &Journey,
+        redirects: &RedirectState,
         first: &Operation<'_>,
         command: &Cmd,
         repeat: Repeat,
     ) -> Result<Value> {
-        let operation = self.begin(journey)?;
+        let operation = self.begin(redirects)?;
         let outcome = match self.is_asking {
             false => operation.send(command, repeat).await,
             true => {
                 let mut pipeline = Pipeline::with_capacity(2);
                 pipeline.cmd("ASKING").add_command(command.clone());
                 let answer = operation.send_all(&pipeline, repeat).await.pop();
-                answer.unwrap_or_else(|| Err(classify::unexpected(journey.name)))
+                answer.unwrap_or_else(|| Err(classify::unexpected(redirects.name)))
             }
         };
         if operation.has_lost_run() {
@@ -155,17 +161,17 @@ impl Hop {
         outcome
     }
 
-    pub(super) fn begin(&self, journey: &Journey) -> Result<Operation<'static>> {
-        let operation = self.member.begin_until(journey.name, journey.deadline)?;
-        Ok(operation.with_access(journey.access))
+    pub(super) fn begin(&self, redirects: &RedirectState) -> Result<Operation<'static>> {
+        let operation = self.node.begin_until(redirects.name, redirects.deadline)?;
+        Ok(operation.with_access(redirects.access))
     }
 }
 
 impl Shared {
-    /// Where an outcome leads, if it does. The refresher is told what it means.
-    pub(super) fn heed(&self, outcome: &Result<Value>, teller: &str) -> Option<Redirect> {
+    /// The redirect in an outcome, if any. Wakes the refresher when the map is out of date.
+    pub(super) fn heed(&self, outcome: &Result<Value>, asked_host: &str) -> Option<Redirect> {
         let redirect = match outcome {
-            Ok(answer) => Redirect::of(answer, teller)?,
+            Ok(answer) => Redirect::parse(answer, asked_host)?,
             Err(error) => {
                 if matches!(error.kind(), ErrorKind::NotSent | ErrorKind::MayHaveRun) {
                     self.in_trouble();
@@ -193,11 +199,11 @@ impl Shared {
     pub(super) fn hop_to(
         &self,
         name: &'static str,
-        place: Option<&Place>,
+        host_port: Option<&HostPort>,
         is_asking: bool,
     ) -> Result<Hop> {
-        let place = place.ok_or_else(|| nameless(name))?;
-        let member = self.members.at(place).ok_or_else(|| unserved(name))?;
-        Ok(Hop { member, is_asking })
+        let host_port = host_port.ok_or_else(|| nameless(name))?;
+        let node = self.nodes.at(host_port).ok_or_else(|| unserved(name))?;
+        Ok(Hop { node, is_asking })
     }
 }

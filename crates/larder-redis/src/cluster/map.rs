@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::members::Members;
+use super::nodes::Nodes;
 use super::slot::SLOTS;
 use super::topology::Topology;
-use crate::connection::{Member, Place};
+use crate::connection::HostPort;
+use crate::node::SupervisedNode;
 
 /// The first and the last slot of each run of slots.
 pub(crate) type Runs = Vec<(u16, u16)>;
@@ -13,23 +14,23 @@ pub(crate) type Runs = Vec<(u16, u16)>;
 pub(super) struct SlotMap {
     /// For each slot the place of its master in `masters`, or [`NOBODY`].
     slots: Box<[u16]>,
-    masters: Vec<Arc<Member>>,
+    masters: Vec<Arc<SupervisedNode>>,
     topology: Topology,
 }
 
 const NOBODY: u16 = u16::MAX;
 
 impl SlotMap {
-    pub(super) fn new(topology: Topology, members: &Members) -> Self {
+    pub(super) fn new(topology: Topology, nodes: &Nodes) -> Self {
         let mut slots = vec![NOBODY; usize::from(SLOTS)].into_boxed_slice();
         let mut masters = Vec::new();
-        let mut seen: HashMap<&Place, u16> = HashMap::new();
+        let mut seen: HashMap<&HostPort, u16> = HashMap::new();
         for range in topology.ranges() {
             let at = match seen.get(&range.master) {
                 Some(at) => *at,
                 None => {
                     let (Some(master), Ok(at)) =
-                        (members.at(&range.master), u16::try_from(masters.len()))
+                        (nodes.at(&range.master), u16::try_from(masters.len()))
                     else {
                         continue;
                     };
@@ -51,27 +52,27 @@ impl SlotMap {
     }
 
     /// The master of a slot, if there is one.
-    pub(super) fn master(&self, slot: u16) -> Option<&Arc<Member>> {
+    pub(super) fn master(&self, slot: u16) -> Option<&Arc<SupervisedNode>> {
         let at = *self.slots.get(usize::from(slot))?;
         self.masters.get(usize::from(at))
     }
 
-    pub(super) fn masters(&self) -> &[Arc<Member>] {
+    pub(super) fn masters(&self) -> &[Arc<SupervisedNode>] {
         &self.masters
     }
 
     /// Each master, and where its replicas are.
-    pub(super) fn shards(&self) -> Vec<(Arc<Member>, Vec<Place>)> {
+    pub(super) fn shards(&self) -> Vec<(Arc<SupervisedNode>, Vec<HostPort>)> {
         let masters = self.masters.iter().cloned();
-        let mut shards: Vec<(_, Vec<Place>)> = masters.map(|it| (it, Vec::new())).collect();
+        let mut shards: Vec<(_, Vec<HostPort>)> = masters.map(|it| (it, Vec::new())).collect();
         for range in self.topology.ranges() {
             let at = self.slots.get(usize::from(range.first));
             let Some((_, replicas)) = at.and_then(|&at| shards.get_mut(usize::from(at))) else {
                 continue;
             };
-            for place in &range.replicas {
-                if !replicas.contains(place) {
-                    replicas.push(place.clone());
+            for host_port in &range.replicas {
+                if !replicas.contains(host_port) {
+                    replicas.push(host_port.clone());
                 }
             }
         }
@@ -79,7 +80,7 @@ impl SlotMap {
     }
 
     /// Each master, and the first and last slot of each run that it serves.
-    pub(super) fn runs(&self) -> Vec<(Arc<Member>, Runs)> {
+    pub(super) fn runs(&self) -> Vec<(Arc<SupervisedNode>, Runs)> {
         let masters = self.masters.iter().cloned();
         let mut runs: Vec<(_, Runs)> = masters.map(|it| (it, Vec::new())).collect();
         for (slot, at) in (0_u16..).zip(&self.slots) {

@@ -1,10 +1,10 @@
-//! Redis Cluster and Valkey Cluster: a router over [`Node`](crate::connection::Node)s.
+//! Redis Cluster and Valkey Cluster: a router over [`Node`](crate::node::Node)s.
 //!
 //! 1. The slot of a key is the checksum of its hash tag ([`slot`]).
 //! 2. The map says which node serves a slot. It is swapped as a whole, and only when it changed;
-//!    nodes that stay keep their lines ([`members`]).
-//! 3. Each node has its own line, deadline, cap and supervisor, so a dead one hurts no other.
-//! 4. A node that does not serve a key says who does, or that nobody does yet; the operation goes
+//!    nodes that stay keep their connections ([`nodes`]).
+//! 3. Each node has its own connection, deadline, cap and supervisor, so a dead one hurts no other.
+//! 4. A node that does not serve a key names the one that does, if there is one. The operation goes
 //!    there within its deadline, since nothing ran ([`redirect`], [`follow`]).
 //! 5. The map is read again when a node said so, while a master is lost, and now and then
 //!    ([`refresh`]).
@@ -12,14 +12,14 @@
 //! See docs/decisions/cluster-routing-is-ours.md for why the client library's cluster is not used.
 
 mod batch;
+mod connect;
+mod discover;
 mod follow;
 mod map;
-mod members;
+mod nodes;
 mod redirect;
 mod refresh;
 mod slot;
-mod start;
-mod survey;
 mod topology;
 
 use std::sync::Arc;
@@ -32,17 +32,19 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::connection::{Access, Limits, Member, Operation, Place};
+use crate::connection::HostPort;
+use crate::node::{Access, Limits, SupervisedNode};
+use crate::operation::Operation;
 use map::{Runs, SlotMap};
-use members::Members;
+use nodes::Nodes;
 use topology::Topology;
 
 pub(crate) use batch::Split;
-pub(crate) use follow::Journey;
-pub(crate) use slot::of as slot_of;
-pub(crate) use start::connect;
+pub(crate) use connect::connect;
+pub(crate) use follow::RedirectState;
+pub(crate) use slot::slot_of;
 
-/// The nodes of a cluster, and who of them serves what.
+/// The nodes of a cluster and the slots that they serve.
 pub(crate) struct Cluster {
     shared: Arc<Shared>,
     refresher: AbortHandle,
@@ -52,9 +54,9 @@ pub(crate) struct Cluster {
 struct Shared {
     location: Arc<str>,
     map: ArcSwap<SlotMap>,
-    members: Members,
-    seeds: Vec<Place>,
-    /// The map is known to be old, or a line was lost.
+    nodes: Nodes,
+    seeds: Vec<HostPort>,
+    /// The map is known to be old, or a connection was lost.
     wanted: Arc<Notify>,
     /// Until when the cluster is watched closely, in milliseconds after `epoch`.
     troubled_until: AtomicU64,
@@ -76,7 +78,7 @@ impl Cluster {
         access: Access,
         deadline: Instant,
     ) -> Result<(Operation<'static>, Shard<'_>)> {
-        let slot = slot::of(key);
+        let slot = slot::slot_of(key);
         let shard = Shard {
             cluster: self,
             slot,
@@ -90,17 +92,17 @@ impl Cluster {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        self.shared.members.limits()
+        self.shared.nodes.limits()
     }
 
     /// The nodes that serve slots.
-    pub(crate) fn serving(&self) -> Vec<Arc<Member>> {
+    pub(crate) fn serving(&self) -> Vec<Arc<SupervisedNode>> {
         self.shared.map.load().masters().to_vec()
     }
 
     /// The nodes that serve slots, and the first and last slot of each run that they serve, as far as
     /// is known.
-    pub(crate) fn slots(&self) -> Vec<(Arc<Member>, Runs)> {
+    pub(crate) fn slots(&self) -> Vec<(Arc<SupervisedNode>, Runs)> {
         self.shared.map.load().runs()
     }
 
@@ -109,43 +111,43 @@ impl Cluster {
         self.shared.is_outdated();
     }
 
-    /// Who serves what, for those who outlive a call.
-    pub(crate) fn guide(&self) -> Guide {
-        Guide(self.shared.clone())
+    /// A view of the slots that outlives a call.
+    pub(crate) fn view(&self) -> ClusterView {
+        ClusterView(self.shared.clone())
     }
 }
 
-/// Says where to listen.
+/// A shared view of the slots and their masters.
 #[derive(Clone)]
-pub(crate) struct Guide(Arc<Shared>);
+pub(crate) struct ClusterView(Arc<Shared>);
 
-impl Guide {
+impl ClusterView {
     /// The master of the slot of `key`, if there is one.
-    pub(crate) fn master_of(&self, key: &[u8]) -> Option<Arc<Member>> {
-        self.0.map.load().master(slot::of(key)).cloned()
+    pub(crate) fn master_of(&self, key: &[u8]) -> Option<Arc<SupervisedNode>> {
+        self.0.map.load().master(slot::slot_of(key)).cloned()
     }
 
-    /// A master that works, as far as is known; else any.
-    pub(crate) fn any_master(&self) -> Option<Arc<Member>> {
+    /// A master with a connection; if none has one, any.
+    pub(crate) fn any_master(&self) -> Option<Arc<SupervisedNode>> {
         let mut masters = self.masters();
         fastrand::shuffle(&mut masters);
         let up = masters.iter().position(|master| master.is_up());
         masters.into_iter().nth(up.unwrap_or(0))
     }
 
-    pub(crate) fn masters(&self) -> Vec<Arc<Member>> {
+    pub(crate) fn masters(&self) -> Vec<Arc<SupervisedNode>> {
         self.0.map.load().masters().to_vec()
     }
 
-    /// Whether a node is one that serves slots now.
-    pub(crate) fn serves(&self, member: &Member) -> bool {
+    /// Returns whether a node serves slots now.
+    pub(crate) fn serves(&self, node: &SupervisedNode) -> bool {
         let map = self.0.map.load();
         let mut masters = map.masters().iter();
-        masters.any(|master| master.location() == member.location())
+        masters.any(|master| master.location() == node.location())
     }
 
     /// Each master, and where its replicas are.
-    pub(crate) fn shards(&self) -> Vec<(Arc<Member>, Vec<Place>)> {
+    pub(crate) fn shards(&self) -> Vec<(Arc<SupervisedNode>, Vec<HostPort>)> {
         self.0.map.load().shards()
     }
 
@@ -166,14 +168,14 @@ impl Drop for Cluster {
     }
 }
 
-/// The way of one operation through a cluster.
+/// The slot of one operation in a cluster.
 pub(crate) struct Shard<'a> {
     cluster: &'a Cluster,
     slot: u16,
 }
 
 impl Shared {
-    fn master(&self, name: &'static str, slot: u16) -> Result<Arc<Member>> {
+    fn master(&self, name: &'static str, slot: u16) -> Result<Arc<SupervisedNode>> {
         match self.map.load().master(slot) {
             Some(master) => Ok(master.clone()),
             None => {
@@ -223,9 +225,9 @@ impl Shared {
             metrics::counter!("larder_redis_topology_changes_total").increment(1);
             tracing::info!(cluster = %self.location, "the slots of the cluster have moved");
             self.map
-                .store(Arc::new(SlotMap::new(topology, &self.members)));
+                .store(Arc::new(SlotMap::new(topology, &self.nodes)));
             self.generation.send_modify(|generation| *generation += 1);
         }
-        self.members.retain(self.map.load().topology());
+        self.nodes.retain(self.map.load().topology());
     }
 }

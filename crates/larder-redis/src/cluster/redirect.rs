@@ -1,42 +1,42 @@
-//! What a node answers that does not serve a key now. In all of these cases nothing ran.
+//! The answers of a node that does not serve a key. In all of these cases nothing ran.
 
 use ::redis::Value;
 use larder_store::{Error, ErrorKind, Refusal};
 
-use crate::connection::Place;
+use crate::connection::HostPort;
 
 /// How often one operation follows a redirection. Nodes that agree need one, and one more where a
 /// slot moves meanwhile.
 pub(super) const MOST_HOPS: usize = 5;
 
-/// Where an operation has to go instead.
+/// What a node says about a key that it does not serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Redirect {
     /// The slot is on another node, from now on.
-    Moved(Option<Place>),
+    Moved(Option<HostPort>),
     /// This key is on another node, or will be: only this time, and with `ASKING` before it.
-    Ask(Option<Place>),
+    Ask(Option<HostPort>),
     /// The keys of the record are on two nodes at the moment.
     TryAgain,
     /// The master became a replica.
     ReadOnly,
-    /// The cluster serves nobody, or not this slot.
+    /// The cluster is down, or does not serve this slot.
     Down,
 }
 
 impl Redirect {
-    /// What an answer of a node at `teller` says, if it is one of these.
-    pub(super) fn of(answer: &Value, teller: &str) -> Option<Self> {
+    /// Parses an answer of the node at `asked_host`. None if it is not a redirect.
+    pub(super) fn parse(answer: &Value, asked_host: &str) -> Option<Self> {
         let Value::ServerError(error) = answer else {
             return None;
         };
-        let place = || {
-            let (_slot, place) = error.details()?.split_once(' ')?;
-            Place::parse(place, teller)
+        let host_port = || {
+            let (_slot, host_port) = error.details()?.split_once(' ')?;
+            HostPort::parse(host_port, asked_host)
         };
         match error.code() {
-            "MOVED" => Some(Self::Moved(place())),
-            "ASK" => Some(Self::Ask(place())),
+            "MOVED" => Some(Self::Moved(host_port())),
+            "ASK" => Some(Self::Ask(host_port())),
             "TRYAGAIN" => Some(Self::TryAgain),
             "READONLY" => Some(Self::ReadOnly),
             "CLUSTERDOWN" | "MASTERDOWN" => Some(Self::Down),
@@ -45,7 +45,7 @@ impl Redirect {
     }
 }
 
-/// The error where nodes send an operation from one to the other.
+/// The error of an operation that nodes keep redirecting.
 pub(super) fn too_many(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -54,7 +54,7 @@ pub(super) fn too_many(operation: &'static str) -> Error {
     )
 }
 
-/// The error of a key whose slot nobody serves.
+/// The error of a key whose slot has no node.
 pub(super) fn unserved(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -64,8 +64,9 @@ pub(super) fn unserved(operation: &'static str) -> Error {
 }
 
 /// What is said of nodes that announce no host: they are set to announce their name, and have none.
-pub(super) const NAMELESS: &str = "a node of the cluster announces '?' in place of its host: set cluster-announce-hostname on each \
-     node, or cluster-preferred-endpoint-type to ip";
+pub(super) const NAMELESS: &str = "a node of the cluster announces '?' instead of its host: set \
+                                   cluster-announce-hostname on each node, or \
+                                   cluster-preferred-endpoint-type to ip";
 
 /// The error of a key whose node cannot be found, since it does not say where it is.
 pub(super) fn nameless(operation: &'static str) -> Error {
@@ -82,21 +83,24 @@ mod tests {
 
     fn of(line: &str) -> Option<Redirect> {
         let answer = ::redis::parse_redis_value(format!("{line}\r\n").as_bytes()).unwrap();
-        Redirect::of(&answer, "teller")
+        Redirect::parse(&answer, "asked")
     }
 
     #[test]
     fn each_redirection_is_read() {
-        let place = |host: &str| {
-            Some(Place {
+        let host_port = |host: &str| {
+            Some(HostPort {
                 host: host.to_owned(),
                 port: 7,
             })
         };
-        assert_eq!(of("-MOVED 12 h:7"), Some(Redirect::Moved(place("h"))));
-        assert_eq!(of("-MOVED 12 :7"), Some(Redirect::Moved(place("teller"))));
+        assert_eq!(of("-MOVED 12 h:7"), Some(Redirect::Moved(host_port("h"))));
+        assert_eq!(
+            of("-MOVED 12 :7"),
+            Some(Redirect::Moved(host_port("asked")))
+        );
         assert_eq!(of("-MOVED"), Some(Redirect::Moved(None)));
-        assert_eq!(of("-ASK 12 h:7"), Some(Redirect::Ask(place("h"))));
+        assert_eq!(of("-ASK 12 h:7"), Some(Redirect::Ask(host_port("h"))));
         assert_eq!(of("-TRYAGAIN Multiple"), Some(Redirect::TryAgain));
         assert_eq!(of("-READONLY You"), Some(Redirect::ReadOnly));
         assert_eq!(of("-CLUSTERDOWN The"), Some(Redirect::Down));

@@ -1,5 +1,4 @@
-//! Reading the map again: when it is known to be old, closely while a master is lost, and now and
-//! then.
+//! Reads the map again: when it is out of date, often while a master is lost, and periodically.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +7,8 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Shared;
+use super::discover::{self, NAME, ask_seed};
 use super::redirect;
-use super::start::ask_seed;
-use super::survey::{self, NAME};
 use super::topology::Topology;
 
 /// The shortest time between two reads, which makes at most eight in a second.
@@ -19,8 +17,8 @@ const SHORTEST: Duration = Duration::from_millis(125);
 /// The longest one while the cluster is in trouble.
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// How often it is read while nothing happens. A node that has left the cluster goes on taking messages
-/// that nobody else hears, and gives those who listen on it nothing: no answer says so.
+/// How often it is read while nothing happens. A node that has left the cluster keeps accepting
+/// messages and subscribers, without any answer that says so.
 const SLOWLY: Duration = Duration::from_secs(10);
 
 /// How long a node may think before the next is asked as well.
@@ -50,7 +48,10 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
                 "read"
             }
             Err(error) => {
-                tracing::debug!(cluster = %shared.location, %error, "the slots cannot be read");
+                tracing::debug!(
+                    cluster = %shared.location, %error,
+                    "reading the slots of the cluster failed"
+                );
                 "failed"
             }
         };
@@ -63,17 +64,17 @@ fn jittered(time: Duration) -> Duration {
     time.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
-/// Asks the nodes that are known and have a line, and then the seeds.
+/// Asks the nodes that are known and have a connection, and then the seeds.
 async fn read(shared: &Shared) -> Result<Topology> {
-    let mut nodes = shared.members.all();
+    let mut nodes = shared.nodes.all();
     fastrand::shuffle(&mut nodes);
-    let up = nodes.into_iter().filter(|(_, member)| member.is_up());
-    let deadline = shared.members.limits().connect_deadline;
-    let asking = up.take(ASKED).map(async |(place, member)| {
-        let operation = member.begin_until(NAME, Instant::now() + deadline)?;
-        believable(shared, survey::ask(&operation, &place.host).await?)
+    let up = nodes.into_iter().filter(|(_, node)| node.is_up());
+    let deadline = shared.nodes.limits().connect_deadline;
+    let asking = up.take(ASKED).map(async |(host_port, node)| {
+        let operation = node.begin_until(NAME, Instant::now() + deadline)?;
+        believable(shared, discover::ask(&operation, &host_port.host).await?)
     });
-    if let Ok(topology) = survey::first(asking.collect(), PATIENCE).await {
+    if let Ok(topology) = discover::first(asking.collect(), PATIENCE).await {
         return Ok(topology);
     }
     let mut seeds = shared.seeds.clone();
@@ -81,11 +82,11 @@ async fn read(shared: &Shared) -> Result<Topology> {
     let asking = (0_u32..).zip(seeds).take(ASKED).map(async |(at, seed)| {
         // Each is a dial: no more than eight in a second.
         sleep(SHORTEST * at).await;
-        believable(shared, ask_seed(&shared.members, &seed).await?)
+        believable(shared, ask_seed(&shared.nodes, &seed).await?)
     });
-    let found = survey::first(asking.collect(), Duration::ZERO).await;
+    let found = discover::first(asking.collect(), Duration::ZERO).await;
     found.map_err(|errors| {
-        let none = || Error::new(NAME, ErrorKind::NotSent, "there is nobody to ask");
+        let none = || Error::new(NAME, ErrorKind::NotSent, "no reachable cluster node");
         errors.into_iter().next_back().unwrap_or_else(none)
     })
 }
@@ -102,6 +103,6 @@ fn believable(shared: &Shared, topology: Topology) -> Result<Topology> {
     Err(Error::new(
         NAME,
         ErrorKind::NotSent,
-        "the node knows of fewer slots than are served",
+        "the node knows fewer slots than the cluster serves",
     ))
 }

@@ -9,7 +9,7 @@ pub(crate) const SLOTS: u16 = 16_384;
 static CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
 /// The slot of a key: the checksum of its hash tag.
-pub(crate) fn of(key: &[u8]) -> u16 {
+pub(crate) fn slot_of(key: &[u8]) -> u16 {
     CRC.checksum(tag(key)) % SLOTS
 }
 
@@ -41,14 +41,14 @@ mod tests {
             (&b"foo"[..], 12_182),
             (b"bar", 5_061),
             (b"", 0),
-            (b"{user1000}.following", of(b"user1000")),
-            (b"foo{}{bar}", of(b"foo{}{bar}")),
-            (b"foo{{bar}}zap", of(b"{bar")),
+            (b"{user1000}.following", slot_of(b"user1000")),
+            (b"foo{}{bar}", slot_of(b"foo{}{bar}")),
+            (b"foo{{bar}}zap", slot_of(b"{bar")),
             (b"foo{bar}{zap}", 5_061),
         ] {
-            assert_eq!(of(key), slot, "{}", String::from_utf8_lossy(key));
+            assert_eq!(slot_of(key), slot, "{}", String::from_utf8_lossy(key));
         }
-        assert_ne!(of(b"foo{}{bar}"), 5_061);
+        assert_ne!(slot_of(b"foo{}{bar}"), 5_061);
     }
 
     #[test]
@@ -59,9 +59,9 @@ mod tests {
             let key = Key::new(record, id);
             let tag = key.as_str();
             let tag = &tag["record:{".len()..tag.len() - 1];
-            let expected = of(tag.as_bytes());
+            let expected = slot_of(tag.as_bytes());
             for key in [key.clone(), key.within(&namespace)] {
-                assert_eq!(of(key.as_bytes()), expected);
+                assert_eq!(slot_of(key.as_bytes()), expected);
                 for part in ["log", "~deadlines"] {
                     let mut cmd = ::redis::Cmd::new();
                     crate::step::write_key(&mut cmd, &key, part);
@@ -69,7 +69,7 @@ mod tests {
                         panic!("a command without an argument");
                     };
                     assert!(bytes.len() > key.as_bytes().len());
-                    assert_eq!(of(bytes), expected);
+                    assert_eq!(slot_of(bytes), expected);
                 }
             }
         }

@@ -1,17 +1,17 @@
-//! Who serves which slots, as a node tells it.
+//! The slots and their nodes, as reported by a node.
 
 use ::redis::Value;
 
 use super::slot::SLOTS;
-use crate::connection::Place;
+use crate::connection::HostPort;
 
 /// A run of slots and the nodes that have them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Range {
     pub(crate) first: u16,
     pub(crate) last: u16,
-    pub(crate) master: Place,
-    pub(crate) replicas: Vec<Place>,
+    pub(crate) master: HostPort,
+    pub(crate) replicas: Vec<HostPort>,
 }
 
 /// The slots of a cluster. Two that are equal mean the same.
@@ -23,9 +23,9 @@ pub(crate) struct Topology {
 }
 
 impl Topology {
-    /// The answer of `CLUSTER SLOTS`, which every version of Redis and Valkey gives; nothing where
-    /// it is of another form. A node without a name is the teller.
-    pub(crate) fn read(answer: Value, teller: &str) -> Option<Self> {
+    /// Parses the answer of `CLUSTER SLOTS`. None if it has another form. A node without a name is at
+    /// `asked_host`.
+    pub(crate) fn read(answer: Value, asked_host: &str) -> Option<Self> {
         let Value::Array(ranges) = answer else {
             return None;
         };
@@ -46,13 +46,13 @@ impl Topology {
                 return None;
             }
             // Slots whose node has no name are as good as served by nobody.
-            let Some(master) = place(master, teller)? else {
+            let Some(master) = host_port(master, asked_host)? else {
                 nameless += usize::from(last - first) + 1;
                 continue;
             };
             let mut others = Vec::with_capacity(replicas.len());
             for replica in replicas {
-                others.extend(place(replica, teller)?);
+                others.extend(host_port(replica, asked_host)?);
             }
             others.sort();
             read.push(Range {
@@ -62,11 +62,11 @@ impl Topology {
                 replicas: others,
             });
         }
-        Some(Self::of(read, nameless))
+        Some(Self::new(read, nameless))
     }
 
-    /// Sorted and joined, so that it does not matter who tells it.
-    fn of(mut ranges: Vec<Range>, nameless: usize) -> Self {
+    /// Sorts and joins the ranges, so that the answers of all nodes compare equal.
+    fn new(mut ranges: Vec<Range>, nameless: usize) -> Self {
         ranges.sort();
         ranges.dedup_by(|next, last| {
             let joins = last.last.checked_add(1) == Some(next.first)
@@ -96,9 +96,9 @@ impl Topology {
     }
 
     /// Whether a node has a part in it.
-    pub(crate) fn names(&self, place: &Place) -> bool {
+    pub(crate) fn names(&self, host_port: &HostPort) -> bool {
         let mut ranges = self.ranges.iter();
-        ranges.any(|range| range.master == *place || range.replicas.contains(place))
+        ranges.any(|range| range.master == *host_port || range.replicas.contains(host_port))
     }
 }
 
@@ -110,7 +110,7 @@ fn slot(value: &Value) -> Option<u16> {
 }
 
 /// A node of a range: host, port, and what else there is. `Some(None)` has no name.
-fn place(value: &Value, teller: &str) -> Option<Option<Place>> {
+fn host_port(value: &Value, asked_host: &str) -> Option<Option<HostPort>> {
     let Value::Array(node) = value else {
         return None;
     };
@@ -124,7 +124,7 @@ fn place(value: &Value, teller: &str) -> Option<Option<Place>> {
         Value::SimpleString(host) => host,
         _ => return None,
     };
-    Some(Place::of(host, port, teller))
+    Some(HostPort::announced(host, port, asked_host))
 }
 
 #[cfg(test)]
@@ -136,8 +136,8 @@ mod tests {
         Topology::read(value, "seed")
     }
 
-    fn at(host: &str, port: u16) -> Place {
-        Place {
+    fn at(host: &str, port: u16) -> HostPort {
+        HostPort {
             host: host.to_owned(),
             port,
         }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_sorted_and_joined_whoever_tells_them() {
+    fn ranges_are_sorted_and_joined_whichever_node_reports_them() {
         let (a, b) = (node("10.0.0.1", 1), node("10.0.0.2", 2));
         let one = read(&format!(
             "*2\r\n*3\r\n:0\r\n:9\r\n{a}*4\r\n:10\r\n:16383\r\n{b}{a}"
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_topology_is_none() {
+    fn an_answer_that_is_not_a_topology_is_none() {
         for resp in [
             "+OK\r\n",
             "*1\r\n:1\r\n",

@@ -1,7 +1,7 @@
-//! The socket of a line of ours, and the task that drives it.
+//! Dials a connection, and spawns the task that drives it.
 //!
-//! The client library would do both, but keeps the task to itself: a connection that is given up
-//! has to be closed before the next one serves, whoever still waits on it.
+//! The client library could do both, but hides the task: a connection that is given up must be
+//! closed before the next one is used, even if operations still wait on it.
 
 use std::io;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 
+use super::address::Address;
+use super::client_handle::ClientHandle;
 use super::health::Health;
-use super::line::Line;
-use super::remains::Remains;
+use super::multiplexed::Connection;
 use super::socket::Socket;
-use super::target::Address;
 
-/// Makes a line to `address`, and greets the server.
+/// Connects to `address` and shakes hands with the server.
 pub(crate) async fn dial(
     address: &Address,
     config: AsyncConnectionConfig,
     health: Arc<Health>,
-) -> RedisResult<Line> {
+) -> RedisResult<Connection> {
     let info = &address.info;
     match info.addr() {
         ConnectionAddr::Tcp(host, port) => {
@@ -55,13 +55,13 @@ async fn over(
     info: &ConnectionInfo,
     config: AsyncConnectionConfig,
     health: Arc<Health>,
-) -> RedisResult<Line> {
+) -> RedisResult<Connection> {
     let stream = Socket::new(stream, health.clone());
     let connecting = MultiplexedConnection::new_with_config(info.redis_settings(), stream, config);
-    let (connection, driver) = connecting.await?;
-    let line = Line::new(connection, health, tokio::spawn(driver));
-    let remains = Remains::of(&line.connection()).await?;
-    Ok(line.with_remains(remains))
+    let (multiplexed, driver) = connecting.await?;
+    let connection = Connection::new(multiplexed, health, tokio::spawn(driver));
+    let client_handle = ClientHandle::fetch(&connection.multiplexed()).await?;
+    Ok(connection.with_client_handle(client_handle))
 }
 
 /// The first of the host's addresses that takes a connection: they are tried together, so that one
@@ -88,7 +88,7 @@ fn settle(stream: TcpStream, info: &ConnectionInfo) -> io::Result<TcpStream> {
     if let Some(keepalive) = settings.keepalive() {
         socket.set_tcp_keepalive(keepalive)?;
     }
-    // What the system has not sent when the line is given up must never be sent.
+    // What the system has not sent when the connection is given up must never be sent.
     socket.set_linger(Some(Duration::ZERO))?;
     Ok(stream)
 }

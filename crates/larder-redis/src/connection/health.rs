@@ -11,7 +11,7 @@ const PATIENCE: u32 = 5;
 
 /// What became of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum HealthState {
     Good,
     /// It was closed or broke off: a new one may well work at once.
     Dropped,
@@ -41,7 +41,7 @@ pub(crate) struct Health {
 impl Health {
     pub(crate) fn new(supervisor: Arc<Notify>) -> Self {
         Self {
-            state: AtomicU8::new(State::Good as u8),
+            state: AtomicU8::new(HealthState::Good as u8),
             silent: AtomicU32::new(0),
             unanswered: AtomicU32::new(0),
             recoveries: AtomicU32::new(0),
@@ -49,16 +49,16 @@ impl Health {
         }
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> HealthState {
         match self.state.load(Ordering::Acquire) {
-            state if state == State::Good as u8 => State::Good,
-            state if state == State::Dropped as u8 => State::Dropped,
-            _ => State::Hung,
+            state if state == HealthState::Good as u8 => HealthState::Good,
+            state if state == HealthState::Dropped as u8 => HealthState::Dropped,
+            _ => HealthState::Hung,
         }
     }
 
     pub(crate) fn is_good(&self) -> bool {
-        self.state() == State::Good
+        self.state() == HealthState::Good
     }
 
     /// [`is_good`](Self::is_good), for those who pushed a request: an end of the driver that does
@@ -93,12 +93,12 @@ impl Health {
 
     /// The connection was closed, or what came back on it was not Redis.
     pub(crate) fn dropped(&self) {
-        self.broke(State::Dropped);
+        self.broke(HealthState::Dropped);
     }
 
     /// Nothing comes back any more.
     pub(crate) fn hung(&self) {
-        self.broke(State::Hung);
+        self.broke(HealthState::Hung);
     }
 
     fn unanswered(&self) {
@@ -114,8 +114,8 @@ impl Health {
         }
     }
 
-    fn broke(&self, state: State) {
-        let (good, state) = (State::Good as u8, state as u8);
+    fn broke(&self, state: HealthState) {
+        let (good, state) = (HealthState::Good as u8, state as u8);
         let changed = self
             .state
             .compare_exchange(good, state, Ordering::AcqRel, Ordering::Acquire);
@@ -173,10 +173,10 @@ mod tests {
         health.wait().answered();
         for _ in 0..4 {
             health.wait().unanswered();
-            assert_eq!(health.state(), State::Good);
+            assert_eq!(health.state(), HealthState::Good);
         }
         health.wait().unanswered();
-        assert_eq!(health.state(), State::Hung);
+        assert_eq!(health.state(), HealthState::Hung);
     }
 
     #[test]
@@ -204,6 +204,6 @@ mod tests {
             health.wait().unanswered();
         }
         health.answered();
-        assert_eq!(health.state(), State::Dropped);
+        assert_eq!(health.state(), HealthState::Dropped);
     }
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::health::Health;
 
-/// The socket of a line, which tells its health of its end before anybody else learns of it.
+/// A socket that reports its end to the connection's health first.
 ///
 /// The order matters. What is pushed into the client's queue while its driver goes away stays
 /// there, and whoever waits for the answer is never told. So whoever pushed looks at the health
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_what_is_read_is_told() {
+    async fn the_end_of_the_stream_is_reported() {
         let (mut socket, server, health) = pair();
         drop(server);
         assert_eq!(socket.read(&mut [0; 4]).await.unwrap(), 0);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_fails_is_told() {
+    async fn a_failed_write_is_reported() {
         let (mut socket, server, health) = pair();
         drop(server);
         assert!(socket.write_all(&[0; 128]).await.is_err());
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_is_closed_is_told() {
+    fn a_closed_socket_is_reported() {
         let (socket, _server, health) = pair();
         drop(socket);
         assert!(!health.is_good());

@@ -51,7 +51,7 @@ impl Login {
         })
     }
 
-    /// Nothing where there is a user and no password. An empty user is none.
+    /// None if there is a user without a password. An empty user counts as none.
     fn new(user: Option<String>, password: Option<String>) -> Option<Self> {
         let user = user.filter(|user| !user.is_empty());
         (user.is_none() || password.is_some()).then_some(Self { user, password })
@@ -78,7 +78,7 @@ impl Login {
     }
 }
 
-/// Decodes percent signs. All else means itself, in every part of a URL: a plus is a plus.
+/// Decodes percent signs. Everything else stands for itself: a plus is a plus.
 pub(super) fn decode(text: &str, expected: &str) -> Result<String> {
     let is_escape = |rest: &str| {
         let digits = rest.as_bytes().get(..2);
@@ -92,6 +92,9 @@ pub(super) fn decode(text: &str, expected: &str) -> Result<String> {
     }
     match percent_decode_str(text).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),
-        Err(_) => Err(invalid("has percent signs that are not UTF-8", expected)),
+        Err(_) => Err(invalid(
+            "has percent-encoded bytes that are not UTF-8",
+            expected,
+        )),
     }
 }

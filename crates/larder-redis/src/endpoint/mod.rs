@@ -219,7 +219,7 @@ impl Reader {
             .collect()
     }
 
-    /// Who logs in, and what stands behind that.
+    /// Splits the login from the hosts.
     fn login<'a>(&self, authority: &'a str) -> Result<(Login, &'a str)> {
         let Some((login, hosts)) = authority.split_once('@') else {
             return Ok((Login::default(), authority));
@@ -253,9 +253,9 @@ impl Reader {
     }
 }
 
-const NO_DATABASE: &str = "has a database that is no number";
+const NO_DATABASE: &str = "has a database that is not a number";
 
-/// The error of a URL that is none.
+/// The error of an invalid URL.
 fn invalid(what: &str, expected: &str) -> Error {
     Error::new(
         "connect",

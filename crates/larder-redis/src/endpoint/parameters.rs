@@ -23,7 +23,7 @@ impl<'a> Parameters<'a> {
             .collect();
         let names = || pairs.iter().map(|(name, _)| name);
         if names().any(|name| names().filter(|other| *other == name).count() > 1) {
-            return Err(invalid("has a parameter twice", expected));
+            return Err(invalid("has a duplicate parameter", expected));
         }
         Ok(Self { pairs, expected })
     }
@@ -45,7 +45,7 @@ impl<'a> Parameters<'a> {
         match value.parse() {
             Ok(millis @ 1..=LONGEST_MS) => Ok(Some(Duration::from_millis(millis))),
             _ => Err(invalid(
-                &format!("has a {name} that is no whole number of milliseconds from 1 to 60000"),
+                &format!("has a {name} that is not a whole number of milliseconds from 1 to 60000"),
                 self.expected,
             )),
         }

@@ -8,7 +8,7 @@ use ::redis::{ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionIn
 /// How long a connection may be silent before the system probes whether the other side is there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// The protocol that a URL asks for; nothing where there is no such protocol.
+/// The protocol that a URL asks for. None if it does not exist.
 pub(super) fn protocol(name: Option<&str>) -> Option<ProtocolVersion> {
     match name {
         Some("resp2" | "2") => Some(ProtocolVersion::RESP2),

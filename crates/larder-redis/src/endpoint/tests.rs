@@ -137,7 +137,7 @@ fn a_password_is_the_same_in_every_form_of_url() {
 }
 
 #[test]
-fn each_sign_means_itself_in_every_form_or_is_listed_as_one_to_encode() {
+fn each_character_stands_for_itself_in_every_form_or_is_listed_as_one_to_encode() {
     let page = include_str!("../../../../docs/running-redis.md");
     for sign in (' '..='~').filter(|sign| !sign.is_ascii_alphanumeric()) {
         let means_itself = |user: &str, password: &str| {
@@ -179,7 +179,7 @@ fn a_user_without_a_password_is_refused_in_every_form_and_never_the_default_user
         ("redis://:50%@h", "a '%' itself is %25"),
         ("unix:///s?pass=%zz", "a '%' itself is %25"),
         ("redis://:%ff@h", "not UTF-8"),
-        ("unix:///s?db=x", "database that is no number"),
+        ("unix:///s?db=x", "database that is not a number"),
     ] {
         let text = refused(url);
         assert!(text.contains(what), "{url}: {text}");
@@ -211,7 +211,7 @@ fn deadlines_are_milliseconds_of_which_there_are_some_and_not_too_many() {
         for value in ["", "0", "-1", "1.5", "60001", "1s", "99999999999999999999"] {
             let text = refused(&format!("{url}?deadline_ms={value}"));
             assert!(
-                text.contains("deadline_ms that is no whole number"),
+                text.contains("deadline_ms that is not a whole number"),
                 "{text}"
             );
         }
@@ -219,12 +219,12 @@ fn deadlines_are_milliseconds_of_which_there_are_some_and_not_too_many() {
 }
 
 #[test]
-fn a_url_that_is_none_is_refused_with_the_form_that_was_expected() {
+fn an_invalid_url_is_refused_with_the_expected_form() {
     for (url, what) in [
         ("localhost:6379", "has no scheme"),
         ("http://localhost", "not one of Redis"),
         ("redis+tls://localhost", "not one of Redis"),
-        ("redis://localhost/films", "database that is no number"),
+        ("redis://localhost/films", "database that is not a number"),
         ("redis://0.0.0.0", "every address"),
         ("redis://localhost?timeout=3", "unknown parameter"),
         ("redis://localhost?ca=/x", "unknown parameter"),
@@ -237,7 +237,7 @@ fn a_url_that_is_none_is_refused_with_the_form_that_was_expected() {
         ("redis+cluster://a/1", "no other than 0"),
         ("redis+sentinel://a,b", "name the master"),
         ("redis+sentinel://a/ma%20in", "name the master"),
-        ("redis+sentinel://a/main/x", "database that is no number"),
+        ("redis+sentinel://a/main/x", "database that is not a number"),
         ("redis+sentinel://a/main?user=x", "unknown parameter"),
     ] {
         let text = refused(url);
@@ -283,7 +283,7 @@ fn a_file_that_cannot_be_used_is_named() {
             "rediss://h?ca=/nowhere/ca.pem",
             "'ca' of the store URL names /nowhere/ca.pem",
         ),
-        ("rediss://h?ca=/dev/null", "it holds no certificate"),
+        ("rediss://h?ca=/dev/null", "it contains no certificate"),
         ("rediss://h?cert=/dev/null", "one of 'cert' and 'key'"),
         (
             "rediss://h?cert=/dev/null&key=/dev/null",

@@ -1,4 +1,4 @@
-//! Following: told by a bell, and looking again where nobody tells.
+//! Follows a lease: by wakeups of the bus, and by polling without one.
 
 use std::future::{pending, poll_fn};
 use std::task::Poll;
@@ -10,19 +10,19 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::scripts::{call, channel};
 use super::{run, unread};
-use crate::bus::Bell;
-use crate::connection::Repeat;
+use crate::bus::Wakeup;
+use crate::operation::Repeat;
 use crate::store::RedisStore;
 
-/// How long a follower waits at first before it looks again, where no bell tells it; each pause is
+/// How long a follower waits at first before it looks again, where no wakeup tells it; each pause is
 /// half as long again as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 
-/// The longest pause of one whom no bell tells.
+/// The longest pause of a follower without a wakeup.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
-/// The pause of one whom a bell tells: for a leader who was not allowed to ring it.
-const PAUSE_WITH_BELL: Duration = Duration::from_secs(2);
+/// The pause of a follower with a wakeup, in case the leader may not publish.
+const PAUSE_WITH_WAKEUP: Duration = Duration::from_secs(2);
 
 /// A lease that is held: by whom, and for how long at most unless it is renewed.
 struct Seen {
@@ -34,13 +34,13 @@ impl RedisStore {
     /// Waits until the lease that is held at the first look is not any more.
     pub(super) async fn wait_for_end(&self, key: &Key, within: Duration) -> Result<bool> {
         let until = Instant::now().checked_add(within);
-        // First the bell, then the look: what ends in between has rung. A connection that has to be
+        // First the wakeup, then the look: what ends in between has rung. A connection that has to be
         // made for it may take longer than the follower has.
-        let bell = timeout(within, self.bell(key)).await.ok().flatten();
-        let Some(mut seen) = self.look(key, bell.is_some()).await? else {
+        let wakeup = timeout(within, self.wakeup(key)).await.ok().flatten();
+        let Some(mut seen) = self.look(key, wakeup.is_some()).await? else {
             return Ok(true);
         };
-        let (fence, mut pauses) = (seen.fence, Pauses::new(bell.is_some()));
+        let (fence, mut pauses) = (seen.fence, Pauses::new(wakeup.is_some()));
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
@@ -48,19 +48,19 @@ impl RedisStore {
             }
             let pause = pauses.next().min(seen.left);
             let pause = left.map_or(pause, |left| pause.min(left));
-            self.pause(bell.as_ref(), pause, left).await;
-            match self.look(key, bell.is_some()).await? {
+            self.pause(wakeup.as_ref(), pause, left).await;
+            match self.look(key, wakeup.is_some()).await? {
                 Some(next) if next.fence == fence => seen = next,
                 _ => return Ok(true),
             }
         }
     }
 
-    /// A bell that rings when the lease of `key` ends; none where this store may not listen.
-    async fn bell(&self, key: &Key) -> Option<Bell> {
-        let switchboard = self.switchboard.as_ref()?;
+    /// A wakeup that fires when the lease of `key` ends; none where this store may not listen.
+    async fn wakeup(&self, key: &Key) -> Option<Wakeup> {
+        let subscriptions = self.subscriptions.as_ref()?;
         // One who cannot be told looks again from time to time.
-        switchboard.bell(&channel(key)).await.ok()
+        subscriptions.wakeup(&channel(key)).await.ok()
     }
 
     /// The lease of `key`, if it is held. One who is to be told says so with it.
@@ -84,11 +84,11 @@ impl RedisStore {
         }
     }
 
-    /// Waits for the bell, and for `pause` at most; by a virtual clock, until that is moved.
-    async fn pause(&self, bell: Option<&Bell>, pause: Duration, left: Option<Duration>) {
+    /// Waits for the wakeup, and for `pause` at most; by a virtual clock, until that is moved.
+    async fn pause(&self, wakeup: Option<&Wakeup>, pause: Duration, left: Option<Duration>) {
         let rung = async {
-            match bell {
-                Some(bell) => bell.rung().await,
+            match wakeup {
+                Some(wakeup) => wakeup.notified().await,
                 None => pending().await,
             }
         };
@@ -134,8 +134,8 @@ impl Pauses {
     fn new(has_bell: bool) -> Self {
         match has_bell {
             true => Self {
-                next: PAUSE_WITH_BELL,
-                most: PAUSE_WITH_BELL,
+                next: PAUSE_WITH_WAKEUP,
+                most: PAUSE_WITH_WAKEUP,
             },
             false => Self {
                 next: FIRST_PAUSE,
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_whom_nobody_tells_looks_a_few_times_a_second() {
+    fn a_follower_without_wakeups_polls_a_few_times_a_second() {
         let mut pauses = Pauses::new(false);
         let first: Duration = (0..8).map(|_| pauses.next()).sum();
         assert!(first > Duration::from_millis(300), "{first:?}");
@@ -166,6 +166,6 @@ mod tests {
             let pause = pauses.next();
             assert!(pause >= LONGEST_PAUSE * 3 / 4 && pause <= LONGEST_PAUSE * 5 / 4);
         }
-        assert!(Pauses::new(true).next() >= PAUSE_WITH_BELL * 3 / 4);
+        assert!(Pauses::new(true).next() >= PAUSE_WITH_WAKEUP * 3 / 4);
     }
 }

@@ -16,8 +16,8 @@ use larder_store::{
     Claim, Claimed, Clock, Condition, Error, Fence, Form, Key, Leases, Put, Result, Ttl,
 };
 
-use crate::connection::Repeat;
 use crate::many::{fail, sift};
+use crate::operation::Repeat;
 use crate::route::Routed;
 use crate::script::{Prepared, Time, is_forgotten};
 use crate::store::RedisStore;
@@ -42,8 +42,10 @@ impl RedisStore {
 
     /// The command that tells followers.
     fn tells_with(&self) -> &'static str {
-        let switchboard = self.switchboard.as_ref();
-        switchboard.map_or("PUBLISH", |switchboard| switchboard.publishes_with(true))
+        let subscriptions = self.subscriptions.as_ref();
+        subscriptions.map_or("PUBLISH", |subscriptions| {
+            subscriptions.publishes_with(true)
+        })
     }
 
     fn invalidation(&self, key: &Key) -> Cmd {
@@ -195,7 +197,7 @@ impl Leases for RedisStore {
     }
 }
 
-/// The answer of a script that tells whether it did what it was asked to.
+/// The answer of a script that returns whether it did its work.
 fn done(operation: &'static str, value: Result<Value>) -> Result<bool> {
     match value? {
         Value::Int(0) => Ok(false),

@@ -50,7 +50,7 @@ impl History {
 
     /// Forgets the moment that is no recent one any more, or the first.
     fn forget_one(&mut self) {
-        let at = |place: usize| self.moments.get(place).map_or(0, |moment| moment.at);
+        let at = |index: usize| self.moments.get(index).map_or(0, |moment| moment.at);
         let ageing = MOST - RECENT;
         match at(ageing).saturating_sub(at(ageing - 1)) < self.apart {
             true => self.moments.remove(ageing),

@@ -1,38 +1,40 @@
 use std::sync::Arc;
 
-use super::reader::Misses;
-use crate::cluster::Guide;
-use crate::connection::{Address, Member, Place, Target};
+use super::replica::Misses;
+use crate::cluster::ClusterView;
+use crate::connection::{Address, HostPort};
+use crate::node::SupervisedNode;
 use crate::route::Route;
+use crate::source::Target;
 
 /// The servers that take writes.
 pub(super) enum Masters {
-    One(Arc<Member>),
-    Cluster(Guide),
+    One(Arc<SupervisedNode>),
+    Cluster(ClusterView),
 }
 
 impl Masters {
-    pub(super) fn of(route: &Route) -> Self {
+    pub(super) fn new(route: &Route) -> Self {
         match route {
-            Route::One(member) => Self::One(member.clone()),
-            Route::Cluster(cluster) => Self::Cluster(cluster.guide()),
+            Route::One(node) => Self::One(node.clone()),
+            Route::Cluster(cluster) => Self::Cluster(cluster.view()),
         }
     }
 
     /// The one that has `key`.
-    pub(super) fn of_key(&self, key: &[u8]) -> Option<Arc<Member>> {
+    pub(super) fn of_key(&self, key: &[u8]) -> Option<Arc<SupervisedNode>> {
         match self {
-            Self::One(member) => Some(member.clone()),
-            Self::Cluster(guide) => guide.master_of(key),
+            Self::One(node) => Some(node.clone()),
+            Self::Cluster(view) => view.master_of(key),
         }
     }
 
     /// All of them, and the replicas of each where it is not the master that names them.
-    pub(super) fn all(&self) -> Vec<(Arc<Member>, Option<Vec<Place>>)> {
+    pub(super) fn all(&self) -> Vec<(Arc<SupervisedNode>, Option<Vec<HostPort>>)> {
         match self {
-            Self::One(member) => vec![(member.clone(), None)],
-            Self::Cluster(guide) => {
-                let shards = guide.shards().into_iter();
+            Self::One(node) => vec![(node.clone(), None)],
+            Self::Cluster(view) => {
+                let shards = view.shards().into_iter();
                 shards
                     .map(|(master, replicas)| (master, Some(replicas)))
                     .collect()

@@ -1,21 +1,21 @@
 //! Reads from replicas, no staler than the application allows.
 //!
-//! 1. How far a replica is behind is measured: the master is asked how many bytes it has written for
-//!    its replicas, and each replica how many of them it has carried out ([`standing`]). One that has
-//!    all that the master had at a moment is fresh as of that moment ([`history`]).
+//! 1. The lag of a replica is measured: the master reports how many bytes it has written for its
+//!    replicas, and each replica how many of them it has applied ([`replication_info`]). A replica
+//!    that has everything that the master had at a moment is fresh as of that moment ([`history`]).
 //! 2. A read goes to a replica whose moment is no longer ago than is allowed, and later than the last
-//!    write of this store to the key ([`written`]). Else it goes to the master. What was measured
+//!    write of this store to the key ([`written`]). Otherwise it goes to the master. What was measured
 //!    holds for the connection that it was measured on, until the next look.
-//! 3. A replica has half of the deadline. Where it gives no value the master is asked, within the
+//! 3. A replica has half of the deadline. If it gives no value, the master is asked within the
 //!    other half.
-//! 4. They are asked where they are four times within what is allowed ([`watcher`]).
+//! 4. The replicas are measured four times within the allowed staleness ([`watcher`]).
 
 mod history;
 mod many;
 mod masters;
 mod reader;
 mod replica;
-mod standing;
+mod replication_info;
 mod watcher;
 mod writing;
 mod written;
@@ -31,7 +31,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::cluster::slot_of;
-use crate::connection::{Address, Member};
+use crate::connection::Address;
+use crate::node::SupervisedNode;
 use crate::route::Route;
 use masters::Masters;
 use reader::Reader;
@@ -61,9 +62,9 @@ struct Shared {
     epoch: Instant,
 }
 
-/// A master's.
+/// The replicas of one master.
 struct Replicas {
-    master: Arc<Member>,
+    master: Arc<SupervisedNode>,
     all: Vec<Arc<Replica>>,
 }
 
@@ -74,8 +75,8 @@ impl ReplicaReads {
             return Ok(());
         }
         Err(invalid(&format!(
-            "reads may be {max_staleness:?} stale, and have to be allowed {SHORTEST:?} at least: how \
-             far replicas are behind is measured a few times within that"
+            "max_staleness is {max_staleness:?}, but must be at least {SHORTEST:?}: the lag of \
+             replicas is measured several times within it"
         )))
     }
 
@@ -87,12 +88,12 @@ impl ReplicaReads {
     ) -> Result<Self> {
         let template = template.ok_or_else(|| {
             invalid(
-                "reads from replicas need connections of larder's own: give the URL of the server \
-                 in place of a pool",
+                "reads from replicas need connections that larder makes: give the URL of the \
+                 server instead of a pool",
             )
         })?;
         let shared = Arc::new(Shared {
-            masters: Masters::of(route),
+            masters: Masters::new(route),
             replicas: ArcSwap::default(),
             written: Written::new(),
             max_staleness,
@@ -130,7 +131,7 @@ impl Shared {
         let since = oldest.max(self.written.until(slot_of(key.as_bytes())));
         let (behind, first) = replicas.split_at(turn.checked_rem(replicas.len())?);
         let mut replicas = first.iter().chain(behind);
-        replicas.find_map(|replica| replica.fresh_since(since))
+        replicas.find_map(|replica| Reader::fresh_since(replica, since))
     }
 
     /// The first moment that is not too long ago.
@@ -145,7 +146,7 @@ impl Shared {
 }
 
 /// What a master goes by in [`Shared::replicas`], for as long as it lives.
-fn address_of(master: &Arc<Member>) -> usize {
+fn address_of(master: &Arc<SupervisedNode>) -> usize {
     Arc::as_ptr(master).addr()
 }
 

@@ -3,45 +3,41 @@ use std::sync::Arc;
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::Result;
 
-use super::replica::Replica;
-use crate::connection::Repeat;
+use super::replica::{Misses, Replica};
+use crate::operation::Repeat;
 
-/// What it means that a replica has no such key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Misses {
-    /// There is none.
-    AreMisses,
-    /// There is none, or its slot is moving: the master knows where to, and replicas do not.
-    AreTheMasters,
-}
-
-/// A replica that may be read, on the line on which that was found.
+/// A fresh replica, on the connection on which it was found fresh.
 pub(super) struct Reader {
     replica: Arc<Replica>,
-    line: u64,
+    connection: u64,
 }
 
 impl Reader {
-    pub(super) fn new(replica: Arc<Replica>, line: u64) -> Self {
-        Self { replica, line }
+    /// A reader of a replica that has every write until `moment`; None if there is none.
+    pub(super) fn fresh_since(replica: &Arc<Replica>, moment: u64) -> Option<Self> {
+        let connection = replica.fresh_since(moment)?;
+        Some(Self {
+            replica: replica.clone(),
+            connection,
+        })
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.replica, &other.replica) && self.line == other.line
+        Arc::ptr_eq(&self.replica, &other.replica) && self.connection == other.connection
     }
 
-    /// Sends a read; nothing where there is no good answer.
+    /// Sends a read. None if there is no good answer.
     pub(super) async fn ask(&self, name: &'static str, command: &Cmd) -> Option<Value> {
         self.believe(self.send(name, command).await)
     }
 
-    /// Sends several reads; each has no answer where there is no good one.
+    /// Sends several reads. Each is None if it has no good answer.
     pub(super) async fn ask_all(
         &self,
         name: &'static str,
         commands: &Pipeline,
     ) -> Vec<Option<Value>> {
-        let answers = match self.replica.member.begin(name) {
+        let answers = match self.replica.node.begin(name) {
             Ok(operation) => operation.send_all(commands, Repeat::Never).await,
             // Too many are in flight to it.
             Err(_) => Vec::new(),
@@ -52,9 +48,9 @@ impl Reader {
         answers
     }
 
-    /// Never again: on the next line nothing is known of who answers.
+    /// Never retried: a new connection may reach another server.
     async fn send(&self, name: &'static str, command: &Cmd) -> Result<Value> {
-        let operation = self.replica.member.begin(name)?;
+        let operation = self.replica.node.begin(name)?;
         operation.send(command, Repeat::Never).await
     }
 
@@ -65,13 +61,13 @@ impl Reader {
         match answer {
             Ok(answer)
                 if !matches!(answer, Value::ServerError(_))
-                    && replica.is_as_found_on(self.line) =>
+                    && replica.is_as_found_on(self.connection) =>
             {
                 let is_miss = matches!(answer, Value::Nil | Value::Int(-2));
                 (!is_miss || replica.misses == Misses::AreMisses).then_some(answer)
             }
             _ => {
-                let server = replica.member.location().to_owned();
+                let server = replica.node.location().to_owned();
                 metrics::counter!("larder_redis_replica_fallbacks_total", "server" => server)
                     .increment(1);
                 None

@@ -8,36 +8,49 @@ use larder_store::Result;
 use tokio::time::timeout;
 
 use super::history::{History, Moment};
-use super::reader::{Misses, Reader};
-use super::standing::Standing;
-use super::watcher::NAME;
-use crate::connection::{Address, Limits, Member, Node, Place, Repeat, Target};
+use super::replication_info::ReplicationInfo;
+use crate::connection::{Address, HostPort};
+use crate::node::{Limits, Node, SupervisedNode};
+use crate::operation::Repeat;
+use crate::source::Target;
+
+/// What a look at a server is called in errors.
+pub(super) const NAME: &str = "watch replicas";
+
+/// What a missing key on a replica means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misses {
+    /// There is none.
+    AreMisses,
+    /// There is none, or its slot is moving: the master knows where to, and replicas do not.
+    AreTheMasters,
+}
 
 /// A replica, with a connection of its own.
 pub(super) struct Replica {
-    pub(super) place: Place,
-    pub(super) member: Member,
+    pub(super) host_port: HostPort,
+    pub(super) node: SupervisedNode,
     pub(super) misses: Misses,
     found: ArcSwapOption<Found>,
-    /// It was told that it does not let us ask.
+    /// The log has said that it does not let us ask.
     was_told: AtomicBool,
 }
 
-/// What was found of a replica when it was asked last.
+/// The result of the last measurement of a replica.
 ///
-/// It holds for the line that it was asked on: who answers on the next may have restarted with
-/// nothing, or be another server.
+/// It is valid only for the connection that it was asked on: the next one may reach a restarted,
+/// empty or different server.
 struct Found {
-    line: u64,
+    connection: u64,
     /// The last moment of which it has every write, and what it has for that.
     moment: Moment,
     id: String,
 }
 
 impl Replica {
-    /// A replica at `place`, which is dialed in the background.
+    /// A replica at `host_port`, which is dialed in the background.
     pub(super) fn new(
-        place: Place,
+        host_port: HostPort,
         template: &Address,
         limits: Limits,
         (to, misses): (fn(Address) -> Target, Misses),
@@ -48,71 +61,72 @@ impl Replica {
             replicas: None,
             ..limits
         };
-        let node = Node::at(&place, template, limits, to).in_background();
+        let node = Node::at(&host_port, template, limits, to).in_background();
         Self {
-            place,
-            member: Member::new(Arc::new(node)),
+            host_port,
+            node: SupervisedNode::new(Arc::new(node)),
             misses,
             found: ArcSwapOption::empty(),
             was_told: AtomicBool::new(false),
         }
     }
 
-    /// A reader of it, if it has every write until `moment`, and there is a connection to it.
-    pub(super) fn fresh_since(self: &Arc<Self>, moment: u64) -> Option<Reader> {
-        let line = self.found.load().as_ref().and_then(|found| {
-            let is_fresh = found.moment.at >= moment && self.member.is_up();
-            is_fresh.then_some(found.line)
+    /// The number of its connection, if it has every write until `moment` and is connected.
+    pub(super) fn fresh_since(&self, moment: u64) -> Option<u64> {
+        let connection = self.found.load().as_ref().and_then(|found| {
+            let is_fresh = found.moment.at >= moment && self.node.is_up();
+            is_fresh.then_some(found.connection)
         })?;
-        self.is_as_found_on(line)
-            .then(|| Reader::new(self.clone(), line))
+        self.is_as_found_on(connection).then_some(connection)
     }
 
-    /// Whether what was found on a line still holds.
-    pub(super) fn is_as_found_on(&self, line: u64) -> bool {
+    /// Returns whether the measurement on a connection is still valid.
+    pub(super) fn is_as_found_on(&self, connection: u64) -> bool {
         let found = self.found.load();
-        self.member.lines() == line && found.as_ref().is_some_and(|found| found.line == line)
+        self.node.connections() == connection
+            && found
+                .as_ref()
+                .is_some_and(|found| found.connection == connection)
     }
 
     /// Asks how far it is. Its master `is_heard` where that has just answered.
     pub(super) async fn look(&self, history: &History, is_heard: bool, within: Duration) {
-        if !self.member.is_up() {
+        if !self.node.is_up() {
             return;
         }
-        let line = self.member.lines();
+        let connection = self.node.connections();
         let Ok(Ok(answer)) = timeout(within, self.ask()).await else {
             return;
         };
-        if Standing::is_denied(&answer) && !self.was_told.swap(true, Ordering::Relaxed) {
-            let server = self.member.location();
-            tracing::warn!(
-                server,
-                "this replica is never read: the user there needs +info"
-            );
+        if ReplicationInfo::is_denied(&answer) && !self.was_told.swap(true, Ordering::Relaxed) {
+            let server = self.node.location();
+            tracing::warn!(server, "this replica is never read: its user needs +info");
         }
-        if self.member.lines() == line {
-            let standing = Standing::read(&answer);
-            let found = standing.and_then(|it| self.find(&it, line, history, is_heard));
+        if self.node.connections() == connection {
+            let info = ReplicationInfo::read(&answer);
+            let found = info.and_then(|it| self.find(&it, connection, history, is_heard));
             self.found.store(found.map(Arc::new));
         }
     }
 
     async fn ask(&self) -> Result<Value> {
-        let operation = self.member.begin(NAME)?;
-        operation.send(&Standing::command(), Repeat::Never).await
+        let operation = self.node.begin(NAME)?;
+        operation
+            .send(&ReplicationInfo::command(), Repeat::Never)
+            .await
     }
 
     fn find(
         &self,
-        standing: &Standing,
-        line: u64,
+        info: &ReplicationInfo,
+        connection: u64,
         history: &History,
         is_heard: bool,
     ) -> Option<Found> {
-        let (position, is_linked, has) = match standing {
+        let (position, is_linked, has) = match info {
             // It may be its master's heir; beside its master it is a stranger.
-            Standing::Master { position, .. } => (position, false, !is_heard),
-            Standing::Replica {
+            ReplicationInfo::Master { position, .. } => (position, false, !is_heard),
+            ReplicationInfo::Replica {
                 position,
                 is_linked,
             } => (position, *is_linked, true),
@@ -131,12 +145,12 @@ impl Replica {
         };
         match (kept, gained) {
             (Some(kept), gained) if gained.is_none_or(|it| it.at < kept.moment.at) => Some(Found {
-                line,
+                connection,
                 moment: kept.moment,
                 id: kept.id.clone(),
             }),
             (_, gained) => Some(Found {
-                line,
+                connection,
                 moment: gained?,
                 id: position.id.clone(),
             }),

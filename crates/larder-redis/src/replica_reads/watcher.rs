@@ -7,12 +7,12 @@ use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::{sleep, timeout};
 
 use super::history::History;
-use super::replica::Replica;
-use super::standing::Standing;
+use super::replica::{NAME, Replica};
+use super::replication_info::ReplicationInfo;
 use super::{Replicas, Shared, address_of};
-use crate::connection::{Address, Limits, Member, Place, Repeat};
-
-pub(super) const NAME: &str = "watch replicas";
+use crate::connection::{Address, HostPort};
+use crate::node::{Limits, SupervisedNode};
+use crate::operation::Repeat;
 
 /// The longest time between two looks.
 const SELDOM: Duration = Duration::from_secs(1);
@@ -20,26 +20,28 @@ const SELDOM: Duration = Duration::from_secs(1);
 /// The most replicas of one master that are read.
 const MOST: usize = 16;
 
-/// Refuses a user who may not ask where servers stand, since no replica would ever be read.
+/// Refuses a user who may not run `INFO`, since no replica would ever be read.
 pub(super) async fn may_watch(shared: &Shared) -> Result<()> {
     let masters = shared.masters.all();
     let Some((master, _)) = masters.iter().find(|(master, _)| master.is_up()) else {
         return Ok(());
     };
     let operation = master.begin_within("connect", master.limits().connect_deadline)?;
-    let answer = operation.send(&Standing::command(), Repeat::Safe).await?;
+    let answer = operation
+        .send(&ReplicationInfo::command(), Repeat::Safe)
+        .await?;
     let location = master.location();
-    if Standing::is_denied(&answer) {
+    if ReplicationInfo::is_denied(&answer) {
         return Err(Error::new(
             "connect",
             ErrorKind::Refused(Refusal::Denied),
             format!(
-                "replicas are to be read, and this user of {location} may not ask how far they are \
-                 behind: grant +info"
+                "reads from replicas need INFO, which this user of {location} may not run: \
+                 grant +info"
             ),
         ));
     }
-    if let Some(Standing::Master { replicas, .. }) = Standing::read(&answer)
+    if let Some(ReplicationInfo::Master { replicas, .. }) = ReplicationInfo::read(&answer)
         && replicas.is_empty()
     {
         tracing::warn!(server = location, "no replica yet: reads go to the master");
@@ -47,14 +49,14 @@ pub(super) async fn may_watch(shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-/// Looks again and again where the replicas are, and how far.
+/// Measures the replicas periodically.
 pub(super) async fn watch(shared: Arc<Shared>, template: Address, limits: Limits) {
     let every = (shared.max_staleness / 4).min(SELDOM);
     let mut histories: HashMap<usize, History> = HashMap::new();
     loop {
         let masters = shared.masters.all();
         let mut known = std::mem::take(&mut histories);
-        let looks = masters.into_iter().map(|(master, places)| {
+        let looks = masters.into_iter().map(|(master, host_ports)| {
             let history = known.remove(&address_of(&master));
             let history = history.unwrap_or_else(|| History::new(shared.max_staleness));
             let shard = Shard {
@@ -63,7 +65,7 @@ pub(super) async fn watch(shared: Arc<Shared>, template: Address, limits: Limits
                 limits,
                 every,
             };
-            shard.look(master, places, history)
+            shard.look(master, host_ports, history)
         });
         let mut replicas = HashMap::new();
         for (found, history) in join_all(looks).await {
@@ -94,8 +96,8 @@ struct Shard<'a> {
 impl Shard<'_> {
     async fn look(
         self,
-        master: Arc<Member>,
-        places: Option<Vec<Place>>,
+        master: Arc<SupervisedNode>,
+        host_ports: Option<Vec<HostPort>>,
         mut history: History,
     ) -> (Replicas, History) {
         let known = self.shared.replicas.load();
@@ -104,9 +106,9 @@ impl Shard<'_> {
         // The moment is that before it is asked, so that it has all that was acknowledged by then.
         let at = self.shared.now();
         let named = match timeout(self.every, self.ask(&master)).await {
-            Ok(Some(Standing::Master { position, replicas })) => {
+            Ok(Some(ReplicationInfo::Master { position, replicas })) => {
                 history.note(&position.id, position.offset, at);
-                Some(places.unwrap_or(replicas))
+                Some(host_ports.unwrap_or(replicas))
             }
             _ => None,
         };
@@ -114,29 +116,32 @@ impl Shard<'_> {
         let all = match named {
             // It may be away for a moment.
             None => known,
-            Some(places) => self.replicas(known, places),
+            Some(host_ports) => self.replicas(known, host_ports),
         };
         join_all(all.iter().map(|it| it.look(&history, is_heard, self.every))).await;
         (Replicas { master, all }, history)
     }
 
-    async fn ask(&self, master: &Member) -> Option<Standing> {
+    async fn ask(&self, master: &SupervisedNode) -> Option<ReplicationInfo> {
         let operation = master.begin(NAME).ok()?;
-        let answer = operation.send(&Standing::command(), Repeat::Safe).await;
-        Standing::read(&answer.ok()?)
+        let answer = operation
+            .send(&ReplicationInfo::command(), Repeat::Safe)
+            .await;
+        ReplicationInfo::read(&answer.ok()?)
     }
 
-    /// The replicas at `places`, with the lines that they have; and those that are named no more, for
-    /// as long as they may be read: one that lost its master for a moment comes back.
-    fn replicas(&self, known: Vec<Arc<Replica>>, places: Vec<Place>) -> Vec<Arc<Replica>> {
+    /// The replicas at `host_ports`, with their connections. Replicas that are no longer named stay
+    /// while they are fresh, since one that lost its master for a moment comes back.
+    fn replicas(&self, known: Vec<Arc<Replica>>, host_ports: Vec<HostPort>) -> Vec<Arc<Replica>> {
         let oldest = self.shared.oldest();
-        let stays =
-            |it: &Arc<Replica>| places.contains(&it.place) || it.fresh_since(oldest).is_some();
+        let stays = |it: &Arc<Replica>| {
+            host_ports.contains(&it.host_port) || it.fresh_since(oldest).is_some()
+        };
         let mut replicas: Vec<_> = known.into_iter().filter(stays).collect();
-        for place in places {
-            if replicas.len() < MOST && !replicas.iter().any(|it| it.place == place) {
+        for host_port in host_ports {
+            if replicas.len() < MOST && !replicas.iter().any(|it| it.host_port == host_port) {
                 let to = self.shared.masters.replicas();
-                let replica = Replica::new(place, self.template, self.limits, to);
+                let replica = Replica::new(host_port, self.template, self.limits, to);
                 replicas.push(Arc::new(replica));
             }
         }

@@ -1,7 +1,7 @@
 //! Scan: `SCAN` on one server after the other, never `KEYS`.
 
 mod glob;
-mod place;
+mod position;
 mod servers;
 
 use std::time::Duration;
@@ -12,9 +12,10 @@ use larder_store::{Cursor, MAX_PAGE, Page, Result, Scan};
 use tokio::time::{Instant, sleep};
 
 use crate::commands;
-use crate::connection::{Member, Repeat};
+use crate::node::SupervisedNode;
+use crate::operation::Repeat;
 use crate::store::RedisStore;
-use place::{MOVED, Place, invalid};
+use position::{MOVED, ScanPosition, invalid};
 use servers::Servers;
 
 /// The most keys that one `SCAN` looks at: some 50 microseconds of the server's time.
@@ -32,39 +33,39 @@ const PAGE_TIME: Duration = Duration::from_secs(1);
 ///
 /// Each server is asked who it is when a page begins, and when the last one ends. Where one was
 /// restarted or replaced, or a slot moves, the scan is [`Invalid`](larder_store::ErrorKind::Invalid) and
-/// has to begin again: keys may be on no page. `FLUSHALL` is none of these, since no key outlives it.
+/// must start again: keys may be on no page. `FLUSHALL` is not among these, since no key outlives it.
 ///
 /// Keys that are not UTF-8 are left out: no key of this store's is one of them.
 #[async_trait]
 impl Scan for RedisStore {
     async fn page(&self, prefix: &str, after: Option<&Cursor>, about: usize) -> Result<Page> {
         if !(1..=MAX_PAGE).contains(&about) {
-            return Err(invalid("a page has 1 to 1,000 keys"));
+            return Err(invalid("a page must have 1 to 1,000 keys"));
         }
         let servers = Servers::look(&self.route).await?;
         let (fingerprint, masters) = (servers.fingerprint, servers.masters);
-        let mut place = match after {
-            Some(cursor) => Place::read(cursor, fingerprint)?,
-            None => Place::first(fingerprint),
+        let mut position = match after {
+            Some(cursor) => ScanPosition::read(cursor, fingerprint)?,
+            None => ScanPosition::first(fingerprint),
         };
         let (pattern, started) = (glob::prefix(prefix), Instant::now());
         let mut keys = Vec::new();
-        while let Some(server) = masters.get(place.server) {
+        while let Some(server) = masters.get(position.server) {
             let count = (about - keys.len()).clamp(SMALLEST_STEP, STEP);
             let step_started = Instant::now();
-            let (next, found) = step(server, place.at, &pattern, count).await?;
+            let (next, found) = step(server, position.at, &pattern, count).await?;
             let took = step_started.elapsed();
             keys.extend(found.into_iter().filter(|key| !is_aside(key)));
-            (place.server, place.at) = match next {
-                0 => (place.server + 1, 0),
-                next => (place.server, next),
+            (position.server, position.at) = match next {
+                0 => (position.server + 1, 0),
+                next => (position.server, next),
             };
-            if place.server == masters.len() {
+            if position.server == masters.len() {
                 break;
             }
             sleep(took).await;
             if keys.len() >= about || started.elapsed() >= PAGE_TIME {
-                let next = Some(place.to_cursor());
+                let next = Some(position.to_cursor());
                 return Ok(Page { keys, next });
             }
         }
@@ -78,7 +79,7 @@ impl Scan for RedisStore {
 
 /// One `SCAN`: where the next one begins, and the keys that it found.
 async fn step(
-    server: &Member,
+    server: &SupervisedNode,
     at: u64,
     pattern: &[u8],
     count: usize,
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_beside_a_key_is_told_from_keys() {
+    fn a_lease_beside_a_key_is_not_listed_as_a_key() {
         for aside in [
             "film:{7}:~lease",
             "a:b:tally:{t}:~deadlines",

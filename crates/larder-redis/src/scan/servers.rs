@@ -7,9 +7,10 @@ use futures_util::future::join_all;
 use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::time::{Instant, sleep};
 
-use super::place::invalid;
+use super::position::invalid;
 use crate::classify;
-use crate::connection::{Member, Repeat};
+use crate::node::SupervisedNode;
+use crate::operation::Repeat;
 use crate::reply::text;
 use crate::route::Route;
 
@@ -26,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// cluster for its slots: what this store knows of them may be old, and a node may know of a move
 /// that the others have not heard of yet.
 pub(super) struct Servers {
-    pub(super) masters: Vec<Arc<Member>>,
+    pub(super) masters: Vec<Arc<SupervisedNode>>,
     /// It is another one after a restart, a failover, or a move of a slot, also of one there and
     /// back.
     pub(super) fingerprint: u64,
@@ -73,7 +74,7 @@ impl Servers {
             let (run_id, node) = said?;
             if node.is_moving {
                 return Err(invalid(
-                    "a slot is being moved from node to node: begin again when it has moved",
+                    "a slot is moving between nodes: start the scan again when it has moved",
                 ));
             }
             if node.slots != *expected {
@@ -89,14 +90,14 @@ impl Servers {
     }
 }
 
-async fn ask_one(server: &Member) -> Result<String> {
+async fn ask_one(server: &SupervisedNode) -> Result<String> {
     let mut asking = Pipeline::with_capacity(1);
     asking.cmd("INFO").arg("server");
     let mut answers = send(server, &asking).await?.into_iter();
     run_id(&read(answers.next(), "+info")?)
 }
 
-async fn ask_node(node: &Member) -> Result<(String, Myself)> {
+async fn ask_node(node: &SupervisedNode) -> Result<(String, Myself)> {
     let mut asking = Pipeline::with_capacity(2);
     asking.cmd("INFO").arg("server");
     asking.cmd("CLUSTER").arg("NODES");
@@ -107,7 +108,7 @@ async fn ask_node(node: &Member) -> Result<(String, Myself)> {
     Ok((run_id, myself))
 }
 
-async fn send(server: &Member, asking: &Pipeline) -> Result<Vec<Value>> {
+async fn send(server: &SupervisedNode, asking: &Pipeline) -> Result<Vec<Value>> {
     let operation = server.begin("scan")?;
     let answers = operation.send_all(asking, Repeat::Safe).await;
     answers.into_iter().collect()
@@ -119,7 +120,7 @@ fn read(answer: Option<Value>, right: &str) -> Result<String> {
         Some(Value::ServerError(error)) if error.code() == "NOPERM" => Err(Error::new(
             "scan",
             ErrorKind::Refused(Refusal::Denied),
-            format!("the user may not ask which server this is, as a scan has to: grant {right}"),
+            format!("a scan must identify the server, which this user may not do: grant {right}"),
         )),
         Some(Value::ServerError(error)) => Err(classify::refused("scan", &error)),
         answer => match answer.as_ref().and_then(text) {
@@ -134,7 +135,7 @@ fn run_id(info: &str) -> Result<String> {
     let mut lines = info.lines();
     let run_id = lines.find_map(|line| line.strip_prefix("run_id:"));
     let run_id = run_id.map(|id| id.trim().to_owned());
-    run_id.ok_or_else(|| unavailable("the server does not tell its run id, as INFO server does"))
+    run_id.ok_or_else(|| unavailable("the answer to INFO server has no run_id"))
 }
 
 fn unavailable(text: &'static str) -> Error {

@@ -12,7 +12,7 @@ pub(super) fn roots(ca: Option<&str>) -> Result<RootCertStore> {
         Some(file) => {
             for certificate in chain("ca", file)? {
                 let added = roots.add(certificate);
-                added.map_err(|_| unreadable("ca", file, "it holds what is no certificate"))?;
+                added.map_err(|_| unreadable("ca", file, "it contains an invalid certificate"))?;
             }
         }
         None => {
@@ -21,8 +21,7 @@ pub(super) fn roots(ca: Option<&str>) -> Result<RootCertStore> {
     }
     if roots.is_empty() {
         return Err(invalid(
-            "this system trusts no CA: name the one of the server with ?ca=/path/to/ca.pem"
-                .to_owned(),
+            "this system trusts no CA: set the server's CA with ?ca=/path/to/ca.pem".to_owned(),
         ));
     }
     Ok(roots)
@@ -33,7 +32,7 @@ pub(super) fn chain(parameter: &str, file: &str) -> Result<Vec<CertificateDer<'s
     let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
     match read {
         Ok(chain) if Vec::is_empty(&chain) => {
-            Err(unreadable(parameter, file, "it holds no certificate"))
+            Err(unreadable(parameter, file, "it contains no certificate"))
         }
         Ok(chain) => Ok(chain),
         Err(error) => Err(failed(parameter, file, &error)),
@@ -48,8 +47,10 @@ pub(super) fn key(file: &str) -> Result<PrivateKeyDer<'static>> {
 fn failed(parameter: &str, file: &str, error: &pem::Error) -> Error {
     match error {
         pem::Error::Io(error) => unreadable(parameter, file, &error.to_string()),
-        pem::Error::NoItemsFound => unreadable(parameter, file, "it holds none, in PEM"),
-        _ => unreadable(parameter, file, "it is not PEM"),
+        pem::Error::NoItemsFound => {
+            unreadable(parameter, file, "it contains no PEM data of this kind")
+        }
+        _ => unreadable(parameter, file, "it is not in PEM format"),
     }
 }
 

@@ -14,15 +14,15 @@ use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Err
 
 use super::certificates::{chain, invalid, key, roots};
 
-/// How to speak TLS to a server: whom to trust, and who we are.
+/// Connects over TLS with a set of trusted CAs and an optional client certificate.
 ///
-/// It brings its own cryptography, so that it works whatever the process has installed.
+/// It has its own cryptography provider, so that it works whatever the process has installed.
 #[derive(Clone)]
 pub(crate) struct Tls(TlsConnector);
 
 impl Tls {
-    /// TLS with the CA of a file, or else those of the system, and where a server wants it with the
-    /// certificate and the key of two files.
+    /// Trusts the CA of a file, or otherwise those of the system. A client certificate and its key come
+    /// from two files.
     pub(crate) fn new(ca: Option<&str>, cert: Option<&str>, key_of: Option<&str>) -> Result<Self> {
         let provider = Arc::new(ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
@@ -35,19 +35,19 @@ impl Tls {
                 .with_client_auth_cert(chain("cert", cert)?, key(key_of)?)
                 .map_err(|_| {
                     invalid(format!(
-                        "the key in {key_of} is not the one of the certificate in {cert}"
+                        "the key in {key_of} does not match the certificate in {cert}"
                     ))
                 })?,
             _ => {
                 return Err(invalid(
-                    "the store URL has one of 'cert' and 'key': give both, or none".to_owned(),
+                    "the store URL has one of 'cert' and 'key': give both or neither".to_owned(),
                 ));
             }
         };
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
-    /// Greets the server behind `stream`, which has to be `host`.
+    /// Shakes hands over `stream` with a server that must be `host`.
     pub(crate) async fn connect(
         &self,
         host: &str,
@@ -75,20 +75,15 @@ pub(crate) fn explain(error: &RedisError) -> Option<Cow<'static, str>> {
     Some(Cow::Borrowed(match error {
         Error::InvalidCertificate(
             CertificateError::UnknownIssuer | CertificateError::BadSignature,
-        ) => {
-            "its certificate is signed by nobody who is trusted here: name its CA with \
-             ?ca=/path/to/ca.pem"
-        }
+        ) => "its certificate is not signed by a trusted CA: set its CA with ?ca=/path/to/ca.pem",
         Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
         ) => "its certificate has expired",
         Error::InvalidCertificate(_) => "its certificate is not valid",
         Error::AlertReceived(
             AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure,
-        ) => {
-            "it asks for a certificate of ours: name it with ?cert=/path/to/cert.pem&key=/path/to/key.pem"
-        }
-        Error::AlertReceived(_) => "it does not take our certificate, or our version of TLS",
+        ) => "it requires a client certificate: set ?cert=/path/to/cert.pem&key=/path/to/key.pem",
+        Error::AlertReceived(_) => "it rejects the client certificate or the TLS version",
         Error::InvalidMessage(_) => {
             "it does not speak TLS: use its TLS port, or a URL without the second 's'"
         }
@@ -99,4 +94,5 @@ pub(crate) fn explain(error: &RedisError) -> Option<Cow<'static, str>> {
 const OTHER_HOST: &str = "its certificate is for another host";
 
 /// The host may be one that the nodes of a cluster announce, or the sentinels.
-const NAMES: &str = ": put that name into it, or have the server called by one that stands there";
+const NAMES: &str = ": issue it for that name, or make the server announce a name that it \
+                     contains";

@@ -35,7 +35,7 @@ async fn a_black_hole_is_left_when_no_caller_waits_for_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_slow_connection_is_kept_whoever_does_not_wait_for_it() {
+async fn a_slow_connection_is_kept_even_if_callers_do_not_wait_for_it() {
     let server = server();
     let (proxy, store) = behind(&server).await;
     proxy.delay(Direction::Replies, Duration::from_millis(30));

@@ -1,7 +1,7 @@
 //! Values, keys, users, passwords and channels are in nothing that is said, whatever goes wrong: in no
 //! line of a log at TRACE, no `Debug`, no error and none of its sources, and no metric.
 
-mod ears;
+mod capture;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::errors::{
     while_locked, while_unsaved,
 };
 use crate::support::{Broken, Leak, Sly, Stops, brisk, key, patient, programs, tally, until};
-use ears::Ears;
+use capture::Capture;
 
 /// Each part has the word in it that is looked for, among signs that are escaped here and there.
 const WHO: Who = Who {
@@ -28,35 +28,35 @@ const WHO: Who = Who {
 };
 
 /// Everything that a scene can say.
-fn inspect(ears: &Ears, store: &RedisStore, errors: &[Error]) {
-    ears.hear(&format!("{store:?} {store:#?} {}", store.location()));
-    errors.iter().for_each(|error| ears.hear_error(error));
+fn inspect(capture: &Capture, store: &RedisStore, errors: &[Error]) {
+    capture.check(&format!("{store:?} {store:#?} {}", store.location()));
+    errors.iter().for_each(|error| capture.check_error(error));
 }
 
-async fn fail(ears: &Ears, scene: &Scene) {
+async fn fail(capture: &Capture, scene: &Scene) {
     let errors = scene.operations.errors().await;
     assert!(!errors.is_empty());
-    inspect(ears, &scene.store, &errors);
+    inspect(capture, &scene.store, &errors);
 }
 
 #[tokio::test]
 async fn what_a_server_refuses_is_not_repeated() {
-    let ears = Ears::open();
+    let capture = Capture::open();
     let scene = Scene::of(WHO, &[]).await;
     for case in CASES {
         scene.operations.prepare().await;
         scene.all(case.begin);
         if case.code != "NOSCRIPT" {
-            fail(ears, &scene).await;
+            fail(capture, &scene).await;
         }
-        subscribe(ears, &scene.store).await;
+        subscribe(capture, &scene.store).await;
         scene.all(case.end);
     }
     for name in [key(WHO.id), tally(WHO.id)] {
         scene.does(&["DEL", name.as_str()]);
         scene.does(&["RPUSH", name.as_str(), WHO.value]);
     }
-    fail(ears, &scene).await;
+    fail(capture, &scene).await;
     let programs = programs(&scene.store);
     let record = tally(WHO.id);
     for error in [
@@ -64,7 +64,7 @@ async fn what_a_server_refuses_is_not_repeated() {
         programs.run(&record, &Sly::default()).await.unwrap_err(),
         programs.run(&record, &Broken::default()).await.unwrap_err(),
     ] {
-        ears.hear_error(&error);
+        capture.check_error(&error);
     }
     // In virtual time each key has to end.
     let clock = larder_store::ManualClock::default();
@@ -74,33 +74,33 @@ async fn what_a_server_refuses_is_not_repeated() {
     let leaks = crate::support::programs(&timed)
         .run(&tally("kanarie leak"), &Leak::default())
         .await;
-    ears.hear_error(&leaks.unwrap_err());
-    ears.caught_nothing();
+    capture.check_error(&leaks.unwrap_err());
+    capture.caught_nothing();
 }
 
 /// Listens to a channel and hears a message, where that is permitted.
-async fn subscribe(ears: &Ears, store: &Arc<RedisStore>) {
+async fn subscribe(capture: &Capture, store: &Arc<RedisStore>) {
     let channel = Channel::new(Topic::broadcast("news"), WHO.id);
     let bus = store.clone().bus().unwrap();
     match bus.subscribe(Interest::in_channel(channel.clone())).await {
         Ok(mut subscription) => {
-            ears.hear(&format!("{subscription:?} {channel:?}"));
+            capture.check(&format!("{subscription:?} {channel:?}"));
             if bus.publish(&channel, WHO.value.into()).await.is_ok() {
-                ears.hear(&format!("{:?}", subscription.next().await));
+                capture.check(&format!("{:?}", subscription.next().await));
             }
         }
-        Err(error) => ears.hear_error(&error),
+        Err(error) => capture.check_error(&error),
     }
 }
 
 #[tokio::test]
-async fn what_a_server_is_busy_with_and_whom_it_turns_away_is_not_told() {
-    let ears = Ears::open();
-    let failed = async |scene: &Scene| fail(ears, scene).await;
+async fn a_busy_server_and_refused_users_leak_nothing() {
+    let capture = Capture::open();
+    let failed = async |scene: &Scene| fail(capture, scene).await;
     let locked = async |operations: &Operations| {
         let errors = operations.errors().await;
         assert!(!errors.is_empty());
-        errors.iter().for_each(|error| ears.hear_error(error));
+        errors.iter().for_each(|error| capture.check_error(error));
     };
     while_loading(WHO, failed).await;
     while_busy(WHO, failed).await;
@@ -109,12 +109,12 @@ async fn what_a_server_is_busy_with_and_whom_it_turns_away_is_not_told() {
     while_full(WHO, failed).await;
     while_locked(WHO, WHO.password, "", locked).await;
     while_locked(WHO, "", "?protocol=resp2", locked).await;
-    ears.caught_nothing();
+    capture.caught_nothing();
 }
 
 #[tokio::test]
 async fn what_comes_back_damaged_is_not_shown() {
-    let ears = Ears::open();
+    let capture = Capture::open();
     let account = RedisOptions::new().with_acl_user(WHO.account());
     let mut server = account.start().unwrap();
     let proxy = FaultProxy::start(server.address()).unwrap();
@@ -132,7 +132,7 @@ async fn what_comes_back_damaged_is_not_shown() {
             2 => drop(proxy.reset()),
             _ => proxy.corrupt_replies(seed, NonZeroU32::new(20)),
         }
-        inspect(ears, &store, &operations.errors().await);
+        inspect(capture, &store, &operations.errors().await);
         proxy.heal().unwrap();
         until("connected again", || async {
             store.get(&key(WHO.id)).await.is_ok()
@@ -143,8 +143,8 @@ async fn what_comes_back_damaged_is_not_shown() {
     server.kill();
     let errors = operations.errors().await;
     assert!(!errors.is_empty());
-    inspect(ears, &store, &errors);
-    ears.caught_nothing();
+    inspect(capture, &store, &errors);
+    capture.caught_nothing();
 }
 
 /// The URL of the user at the proxy.
@@ -153,15 +153,15 @@ fn through(server: &RedisServer, proxy: &FaultProxy) -> String {
     url.replace(&server.address().to_string(), &proxy.address().to_string())
 }
 
-async fn refused(ears: &Ears, url: &str) {
+async fn refused(capture: &Capture, url: &str) {
     let builder = RedisStore::builder(url).with_connect_deadline(Duration::from_millis(500));
     let error = builder.connect().await.expect_err("no connection");
-    ears.hear_error(&error);
+    capture.check_error(&error);
 }
 
 #[tokio::test]
 async fn a_url_that_leads_nowhere_is_not_quoted() {
-    let ears = Ears::open();
+    let capture = Capture::open();
     let server = RedisOptions::new().with_password("sesame").start().unwrap();
     let at = server.address();
     for login in [
@@ -186,33 +186,37 @@ async fn a_url_that_leads_nowhere_is_not_quoted() {
             for rest in ["", "/0", "/kanarie", "?kanarie=1", "?protocol=kanarie"] {
                 // The name of a master is no secret: an error says which one is not watched.
                 if (scheme, rest) != ("redis+sentinel", "/kanarie") {
-                    refused(ears, &format!("{scheme}://{login}{at}{rest}")).await;
+                    refused(capture, &format!("{scheme}://{login}{at}{rest}")).await;
                 }
             }
         }
-        refused(ears, &format!("redis://{login}127.0.0.1:1")).await;
+        refused(capture, &format!("redis://{login}127.0.0.1:1")).await;
         refused(
-            ears,
+            capture,
             &format!("redis+cluster://{login}127.0.0.1:1,127.0.0.1:2"),
         )
         .await;
-        refused(ears, &format!("redis+sentinel://{login}127.0.0.1:1/main")).await;
+        refused(
+            capture,
+            &format!("redis+sentinel://{login}127.0.0.1:1/main"),
+        )
+        .await;
     }
     let query = "sentinel_user=kanarie&sentinel_password=kanarie";
-    refused(ears, &format!("redis+sentinel://{at}/main?{query}")).await;
+    refused(capture, &format!("redis+sentinel://{at}/main?{query}")).await;
     refused(
-        ears,
+        capture,
         &format!("unix://{}?pass=kanarie", server.socket().display()),
     )
     .await;
-    ears.caught_nothing();
+    capture.caught_nothing();
 }
 
 #[cfg(feature = "tls")]
 #[tokio::test]
-async fn what_goes_through_tls_is_told_by_nobody() {
+async fn nothing_leaks_over_tls() {
     use larder_test::server::{CertificateAuthority, Sandbox, TlsOptions};
-    let ears = Ears::open();
+    let capture = Capture::open();
     let (ours, theirs) = (
         CertificateAuthority::new().unwrap(),
         CertificateAuthority::new().unwrap(),
@@ -228,22 +232,22 @@ async fn what_goes_through_tls_is_told_by_nobody() {
     };
     let (good, bad) = (file("ours.pem", &ours), file("theirs.pem", &theirs));
     let url = server.url_as(WHO.user, WHO.password);
-    refused(ears, &format!("{url}?ca={bad}")).await;
+    refused(capture, &format!("{url}?ca={bad}")).await;
     let wrong = server.url_as(WHO.user, "kanarie wrong");
-    refused(ears, &format!("{wrong}?ca={good}")).await;
+    refused(capture, &format!("{wrong}?ca={good}")).await;
     let store = patient(&format!("{url}?ca={good}")).connect().await;
     let store = Arc::new(store.unwrap());
     let operations = Operations::on(&store, WHO);
     operations.prepare().await;
     operations.work("by TLS").await;
     server.kill();
-    inspect(ears, &store, &operations.errors().await);
-    ears.caught_nothing();
+    inspect(capture, &store, &operations.errors().await);
+    capture.caught_nothing();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_to_clusters_and_by_sentinels_is_told_by_nobody() {
-    let ears = Ears::open();
+async fn nothing_leaks_on_clusters_and_behind_sentinels() {
+    let capture = Capture::open();
     let nodes = RedisOptions::new().with_acl_user(WHO.account());
     let cluster = ClusterOptions::new().with_nodes(nodes).start().unwrap();
     let bare = cluster.url();
@@ -252,7 +256,7 @@ async fn what_goes_to_clusters_and_by_sentinels_is_told_by_nobody() {
     let login = &login[..=login.rfind('@').unwrap()];
     let hosts = bare.rsplit('@').next().unwrap();
     let hosts = hosts.trim_start_matches("redis+cluster://");
-    refused(ears, &format!("redis+cluster://kanarie:kanarie@{hosts}")).await;
+    refused(capture, &format!("redis+cluster://kanarie:kanarie@{hosts}")).await;
     let store = brisk(&format!("redis+cluster://{login}{hosts}"));
     let store = store.with_replica_reads(Duration::from_millis(100));
     let store = Arc::new(store.connect().await.unwrap());
@@ -266,16 +270,16 @@ async fn what_goes_to_clusters_and_by_sentinels_is_told_by_nobody() {
         .unwrap();
     let reads = operations.run(Operation::Read).await;
     let errors: Vec<_> = reads.into_iter().filter_map(Result::err).collect();
-    inspect(ears, &store, &errors);
+    inspect(capture, &store, &errors);
     owner.kill();
     let errors = operations.errors().await;
     assert!(!errors.is_empty());
-    inspect(ears, &store, &errors);
+    inspect(capture, &store, &errors);
 
     let trio = RedisSentinels::start().unwrap();
     let url = trio.url();
     let sentinels = url.trim_start_matches("redis+sentinel://");
-    refused(ears, &format!("redis+sentinel://{login}{sentinels}")).await;
+    refused(capture, &format!("redis+sentinel://{login}{sentinels}")).await;
     let store = patient(&url).with_replica_reads(Duration::from_millis(100));
     let store = Arc::new(store.connect().await.unwrap());
     let operations = Operations::on(&store, WHO);
@@ -283,8 +287,8 @@ async fn what_goes_to_clusters_and_by_sentinels_is_told_by_nobody() {
     trio.servers().iter().for_each(|server| server.kill());
     let errors = operations.errors().await;
     assert!(!errors.is_empty());
-    inspect(ears, &store, &errors);
-    ears.caught_nothing();
+    inspect(capture, &store, &errors);
+    capture.caught_nothing();
 }
 
 #[test]
@@ -296,22 +300,22 @@ fn the_word_is_found_in_whatever_form_it_is_said() {
         &format!("{:?}", "kanarie".as_bytes().to_vec()),
         "6b616e61726965",
     ] {
-        assert!(ears::has_it(said), "{said}");
+        assert!(capture::has_it(said), "{said}");
     }
-    assert!(!ears::has_it("canary"));
+    assert!(!capture::has_it("canary"));
 }
 
 #[test]
 fn a_word_in_a_log_or_a_metric_is_heard() {
-    let ears = Ears::of_its_own();
-    tracing::subscriber::with_default(ears.clone(), || {
+    let capture = Capture::of_its_own();
+    tracing::subscriber::with_default(capture.clone(), || {
         tracing::trace!(target: "any", text = "kanarie", "a field");
         tracing::debug!("kanarie in a message");
         let _span = tracing::info_span!("a span", key = ?"kanarie").entered();
     });
-    metrics::with_local_recorder(&ears, || {
+    metrics::with_local_recorder(&capture, || {
         metrics::counter!("any", "server" => "kanarie").increment(1);
         metrics::gauge!("kanarie").set(1.0);
     });
-    assert_eq!(ears.caught(), 5);
+    assert_eq!(capture.caught(), 5);
 }

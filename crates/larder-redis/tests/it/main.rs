@@ -10,6 +10,7 @@ mod canary;
 mod cluster;
 mod errors;
 mod failures;
+mod handshake;
 mod laws;
 mod leases;
 mod lent_pool;
@@ -23,7 +24,6 @@ mod runtimes;
 mod scan;
 mod sentinels;
 mod spawned;
-mod start;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;

@@ -105,7 +105,7 @@ async fn a_program_that_only_reads_is_refused_a_write() {
     let error = programs.run(&tally(1), &Sly::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun);
     assert!(
-        error.to_string().contains("'Sly' stopped in line 1"),
+        error.to_string().contains("'Sly' failed in line 1"),
         "{error}"
     );
     assert_eq!(ok(&server, &["DBSIZE"]), larder_test::server::Reply::Int(0));
@@ -130,7 +130,7 @@ async fn an_error_of_a_program_says_where_and_not_with_what() {
     assert!(
         error
             .to_string()
-            .ends_with("'Stops' stopped in line 2 of its Lua"),
+            .ends_with("'Stops' failed in line 2 of its Lua script"),
         "{error}"
     );
 }

@@ -14,7 +14,7 @@ fn tells_of_the_runtime(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::NotSent, "{error}");
     let text = error.to_string();
     assert!(
-        text.contains("was made has ended: make the store in"),
+        text.contains("has shut down: connect the store in"),
         "{text}"
     );
 }
@@ -43,7 +43,7 @@ fn a_store_whose_runtime_has_ended_says_so_at_once() {
 }
 
 #[test]
-fn who_waits_when_the_runtime_ends_is_told() {
+fn operations_that_wait_when_the_runtime_ends_fail() {
     let server = server();
     let first = Runtime::new().unwrap();
     let store = first.block_on(store(&server));

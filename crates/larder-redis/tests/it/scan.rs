@@ -84,7 +84,10 @@ async fn begins_again(scan: &Arc<dyn Scan>, page: &Page) {
             page => break page.unwrap_err(),
         }
     };
-    assert!(error.to_string().contains("begin again"), "{error}");
+    assert!(
+        error.to_string().contains("start the scan again"),
+        "{error}"
+    );
     assert_eq!(all(scan, "value:").await.len(), 2_000);
 }
 
@@ -115,7 +118,7 @@ async fn a_scan_goes_on_over_a_new_connection_to_the_same_server() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_ask_which_server_it_is_may_not_scan_and_is_told_so() {
+async fn a_user_who_may_not_identify_the_server_is_refused_a_scan() {
     let users = RedisOptions::new().with_user("films", "on >sesame ~* +@all -info");
     let server = users.start().unwrap();
     let url = server.url_as("films", "sesame");

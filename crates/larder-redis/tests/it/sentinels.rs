@@ -42,7 +42,7 @@ async fn the_master_is_found_by_any_sentinel_that_answers() {
 }
 
 #[tokio::test]
-async fn a_master_that_nobody_watches_and_sentinels_that_are_none_are_told_apart() {
+async fn an_unwatched_master_and_servers_that_are_not_sentinels_are_told_apart() {
     let sentinel = TRIO.sentinels()[0].address();
     let (kind, text) = error(&format!("redis+sentinel://{sentinel}/nobody")).await;
     assert_eq!(kind, ErrorKind::Invalid);
@@ -251,7 +251,7 @@ async fn a_master_that_was_replaced_is_never_written_to_again_though_a_sentinel_
 }
 
 #[tokio::test]
-async fn a_master_that_asks_for_a_password_is_told_from_its_sentinels() {
+async fn a_master_that_asks_for_a_password_is_distinguished_from_its_sentinels() {
     let master = RedisOptions::new().with_password("sesame").start().unwrap();
     let sentinel = Fake::start(master.port(), 1);
     let host = format!("127.0.0.1:{}", sentinel.port);

@@ -38,7 +38,7 @@ async fn is(user: &str, url: &str, server: &impl Server) {
 }
 
 #[tokio::test]
-async fn a_user_is_who_the_url_names_in_every_form_of_one_server() {
+async fn the_url_names_the_user_in_every_form_of_one_server() {
     let server = users().start().unwrap();
     let (host, path) = (server.address(), server.socket());
     let path = path.display();
@@ -67,7 +67,7 @@ async fn a_user_is_who_the_url_names_in_every_form_of_one_server() {
         format!("unix://{path}?user=bob&pass=a b=="),
     ] {
         let text = denied(&url).await;
-        assert!(text.contains("does not take this user"), "{text}");
+        assert!(text.contains("rejects this user"), "{text}");
         let form = match url.starts_with("unix") {
             true => "?user=app&pass=password",
             false => "redis://user:password@host",
@@ -77,7 +77,7 @@ async fn a_user_is_who_the_url_names_in_every_form_of_one_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_of_a_cluster_is_who_the_url_names() {
+async fn the_url_names_the_user_of_a_cluster() {
     let cluster = ClusterOptions::new().with_nodes(users()).start().unwrap();
     let hosts = cluster.nodes()[0].address();
     let node = cluster.master_of(key(1).as_str()).unwrap();

@@ -150,7 +150,7 @@ async fn an_error_of_one_item_is_that_items_alone() {
 }
 
 #[tokio::test]
-async fn another_type_is_no_miss_however_it_is_read() {
+async fn another_type_is_not_a_miss_however_it_is_read() {
     let server = server();
     let store = store(&server).await;
     ok(&server, &["LPUSH", key(1).as_str(), "x"]);
@@ -169,7 +169,7 @@ async fn another_type_is_no_miss_however_it_is_read() {
 }
 
 #[tokio::test]
-async fn bytes_of_somebody_else_are_a_miss() {
+async fn bytes_of_another_client_are_a_miss() {
     let server = server();
     let store = store(&server).await;
     ok(&server, &["SET", key(1).as_str(), "short"]);

@@ -6,103 +6,116 @@ use std::sync::Arc;
 use larder_store::{Error, ErrorKind};
 use tokio::sync::Notify;
 
-use super::feed::Feed;
-use super::hub::{Hub, LinkId};
-use crate::cluster::Guide;
-use crate::connection::{Fault, Health, Limits, Line, Member, Pace};
-use serving::End;
+use super::push_handler::PushHandler;
+use super::registry::{LinkId, SubscriptionRegistry};
+use crate::cluster::ClusterView;
+use crate::connection::{ConnectError, Connection, Health};
+use crate::node::{Backoff, Limits, SupervisedNode};
 
 /// A connection, and the server at its other end.
-type Listening = (Arc<Line>, Arc<Member>);
+type Listening = (Arc<Connection>, Arc<SupervisedNode>);
 
-/// One connection that is listened on, for as long as anybody does.
+/// Keeps one connection for subscriptions while there are any.
 pub(super) struct Link {
-    pub(super) hub: Arc<Hub>,
+    pub(super) registry: Arc<SubscriptionRegistry>,
     pub(super) id: LinkId,
-    pub(super) leads: Leads,
+    pub(super) target: LinkTarget,
     pub(super) limits: Limits,
 }
 
-/// Where a link leads.
+/// The server that a link connects to.
 #[derive(Clone)]
-pub(super) enum Leads {
-    /// To one server, or to the node of a cluster that serves what is listened to.
-    To(Arc<Member>, Option<Guide>),
-    /// To whichever node of a cluster.
-    Anywhere(Guide),
+pub(super) enum LinkTarget {
+    /// One server, or the node of a cluster that serves the channels.
+    Node(Arc<SupervisedNode>, Option<ClusterView>),
+    /// Any master of a cluster.
+    AnyMaster(ClusterView),
+}
+
+/// How a connection ended.
+enum End {
+    /// It broke, or nothing came back on it.
+    Broke,
+    /// The server does not take what it is asked for now.
+    Refused,
+    /// There were no subscribers for a while.
+    Idle,
 }
 
 impl Link {
-    /// Keeps a connection for as long as somebody listens, for ever.
+    /// Keeps a connection while there are subscribers; never returns.
     pub(super) async fn run(self) {
-        let told = self.hub.told(self.id);
+        let notifier = self.registry.notifier(self.id);
         let broken = Arc::new(Notify::new());
-        let mut pace = Pace::new();
-        let mut last: Option<Arc<Line>> = None;
+        let mut backoff = Backoff::new();
+        let mut last: Option<Arc<Connection>> = None;
         loop {
-            while !self.hub.is_wanted(self.id) {
-                self.hub.rest(self.id);
-                told.notified().await;
+            while !self.registry.is_wanted(self.id) {
+                self.registry.clear_failure(self.id);
+                notifier.notified().await;
             }
-            let Some((line, member)) = self.dial(&mut pace, &broken).await else {
+            let Some((connection, node)) = self.dial(&mut backoff, &broken).await else {
                 continue;
             };
             if let Some(last) = last.take() {
-                line.succeed(&last, self.limits.connect_deadline).await;
-                let server = self.hub.location().clone();
+                connection
+                    .take_over(&last, self.limits.connect_deadline)
+                    .await;
+                let server = self.registry.location().clone();
                 metrics::counter!("larder_redis_bus_reconnects_total", "server" => server)
                     .increment(1);
             }
-            self.hub.up(self.id);
+            self.registry.up(self.id);
             let end = tokio::select! {
-                end = self.serve(&line, &told, &broken) => end,
-                () = self.left(&member) => End::Broke,
+                end = self.serve(&connection, &notifier, &broken) => end,
+                () = self.left(&node) => End::Broke,
             };
             // First, so that nothing more comes by it.
-            line.close().await;
-            self.hub.lost(self.id);
+            connection.close().await;
+            self.registry.lost(self.id);
             match end {
-                End::Broke => last = Some(line),
+                End::Broke => last = Some(connection),
                 End::Refused => {
-                    last = Some(line);
-                    pace.back_off().await;
+                    last = Some(connection);
+                    backoff.back_off().await;
                 }
                 End::Idle => {}
             }
         }
     }
 
-    /// A connection, unless nobody wants one any more.
-    async fn dial(&self, pace: &mut Pace, broken: &Arc<Notify>) -> Option<Listening> {
+    /// Dials until there is a connection. None once there are no subscribers left.
+    async fn dial(&self, backoff: &mut Backoff, broken: &Arc<Notify>) -> Option<Listening> {
         let mut outage = false;
-        while self.hub.is_wanted(self.id) {
-            pace.admit().await;
-            let feed = |health: Arc<Health>| Feed {
-                hub: self.hub.clone(),
+        while self.registry.is_wanted(self.id) {
+            backoff.admit().await;
+            let push_handler = |health: Arc<Health>| PushHandler {
+                registry: self.registry.clone(),
                 link: self.id,
                 health,
             };
             let listening = async {
-                let member = self.member().ok_or(Fault::Broken)?;
-                let line = member.listen(feed, broken).await?;
-                Ok::<_, Fault>((Arc::new(line), member))
+                let node = self.node().ok_or(ConnectError::Broken)?;
+                let connection = node.listen(push_handler, broken).await?;
+                Ok::<_, ConnectError>((Arc::new(connection), node))
             };
             match listening.await {
                 Ok(listening) => {
-                    pace.succeeded();
+                    backoff.succeeded();
                     if outage {
-                        tracing::info!(server = %self.hub.location(), "listening again");
+                        tracing::info!(server = %self.registry.location(), "listening again");
                     }
                     return Some(listening);
                 }
-                Err(fault) => {
+                Err(error) => {
                     if !std::mem::replace(&mut outage, true) {
                         tracing::warn!(
-                            server = %self.hub.location(), %fault, "no connection to listen on"
+                            server = %self.registry.location(), %error,
+                            "no subscription connection"
                         );
                     }
-                    self.hub.down(self.id, self.no_connection());
-                    pace.back_off().await;
+                    self.registry.down(self.id, self.no_connection());
+                    backoff.back_off().await;
                 }
             }
         }
@@ -111,26 +124,26 @@ impl Link {
 
     /// Waits until a node has left the nodes that serve slots, where any of them would do. What it
     /// hears then is what reaches it, which may be nothing, and it goes on answering.
-    async fn left(&self, member: &Member) {
-        if let Leads::Anywhere(guide) = &self.leads {
-            let mut generation = guide.generation();
-            while guide.serves(member) && generation.changed().await.is_ok() {}
+    async fn left(&self, node: &SupervisedNode) {
+        if let LinkTarget::AnyMaster(view) = &self.target {
+            let mut generation = view.generation();
+            while view.serves(node) && generation.changed().await.is_ok() {}
         } else {
             pending().await
         }
     }
 
-    fn member(&self) -> Option<Arc<Member>> {
-        match &self.leads {
-            Leads::To(member, _) => Some(member.clone()),
-            Leads::Anywhere(guide) => guide.any_master(),
+    fn node(&self) -> Option<Arc<SupervisedNode>> {
+        match &self.target {
+            LinkTarget::Node(node, _) => Some(node.clone()),
+            LinkTarget::AnyMaster(view) => view.any_master(),
         }
     }
 
     fn no_connection(&self) -> Error {
         let text = format!(
-            "no connection to {} to listen on: it is being dialed again",
-            self.hub.location()
+            "no subscription connection to {}: reconnecting",
+            self.registry.location()
         );
         Error::new("subscribe", ErrorKind::NotSent, text)
     }

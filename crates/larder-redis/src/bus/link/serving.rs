@@ -5,58 +5,52 @@ use larder_store::{Error, ErrorKind, Refusal};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Leads, Link};
-use crate::bus::hub::Change;
+use super::{End, Link, LinkTarget};
+use crate::bus::registry::Change;
 use crate::classify;
-use crate::connection::Line;
+use crate::connection::Connection;
 
-/// How often the server is asked whether it is still there. A subscriber that nothing comes for
-/// would else never know that nothing can come.
+/// How often the server is pinged. Otherwise a quiet subscription could not be told from a dead one.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
-/// How long a connection is kept that nobody listens on: subscriptions come and go.
+/// How long a connection without subscribers is kept, since subscriptions come and go.
 const KEPT: Duration = Duration::from_secs(30);
 
-/// How a connection ended.
-pub(super) enum End {
-    /// It broke, or nothing came back on it.
-    Broke,
-    /// The server does not take what it is asked for now.
-    Refused,
-    /// Nobody listened for a while.
-    Idle,
-}
-
 impl Link {
-    /// Does what the hub wants on a connection, and asks the server now and then, until it ends.
-    pub(super) async fn serve(&self, line: &Line, told: &Notify, broken: &Notify) -> End {
+    /// Sends the registry's changes and pings the server until the connection ends.
+    pub(super) async fn serve(
+        &self,
+        connection: &Connection,
+        notifier: &Notify,
+        broken: &Notify,
+    ) -> End {
         let mut next = Instant::now() + ASK_EVERY;
         let mut unwanted_since = None;
         loop {
-            let changes = self.hub.changes(self.id);
+            let changes = self.registry.changes(self.id);
             if !changes.is_empty() {
-                match self.send(line, broken, &changes).await {
+                match self.send(connection, broken, &changes).await {
                     Ok(()) => next = Instant::now() + ASK_EVERY,
                     Err(end) => return end,
                 }
                 continue;
             }
             tokio::select! {
-                () = told.notified() => {}
+                () = notifier.notified() => {}
                 () = broken.notified() => {}
                 () = sleep_until(next) => {
                     let mut ping = Pipeline::new();
                     ping.cmd("PING");
-                    if self.ask(line, broken, &ping).await.is_none() {
+                    if self.ask(connection, broken, &ping).await.is_none() {
                         return End::Broke;
                     }
                     next = Instant::now() + ASK_EVERY;
                 }
             }
-            if !line.health().is_good() {
+            if !connection.health().is_good() {
                 return End::Broke;
             }
-            match (self.hub.is_wanted(self.id), unwanted_since) {
+            match (self.registry.is_wanted(self.id), unwanted_since) {
                 (true, _) => unwanted_since = None,
                 (false, None) => unwanted_since = Some(Instant::now()),
                 (false, Some(since)) if since.elapsed() >= KEPT => return End::Idle,
@@ -65,8 +59,13 @@ impl Link {
         }
     }
 
-    /// Sends what changed, in one go. What the server confirms the hub has heard of already.
-    async fn send(&self, line: &Line, broken: &Notify, changes: &[Change]) -> Result<(), End> {
+    /// Sends changes in one pipeline. The push handler has confirmed them to the registry already.
+    async fn send(
+        &self,
+        connection: &Connection,
+        broken: &Notify,
+        changes: &[Change],
+    ) -> Result<(), End> {
         let mut pipeline = Pipeline::with_capacity(changes.len());
         for change in changes {
             pipeline.add_command(match change {
@@ -74,7 +73,10 @@ impl Link {
                 Change::Unsubscribe(subject) => subject.unsubscribe(),
             });
         }
-        let answers = self.ask(line, broken, &pipeline).await.ok_or(End::Broke)?;
+        let answers = self
+            .ask(connection, broken, &pipeline)
+            .await
+            .ok_or(End::Broke)?;
         for (change, answer) in changes.iter().zip(answers) {
             let Value::ServerError(error) = answer else {
                 continue;
@@ -82,28 +84,33 @@ impl Link {
             let Change::Subscribe(subject) = change else {
                 return Err(End::Broke);
             };
-            if let (Leads::To(_, Some(guide)), "MOVED") = (&self.leads, error.code()) {
-                self.hub.misplaced(self.id, subject.text());
-                guide.is_outdated();
+            if let (LinkTarget::Node(_, Some(view)), "MOVED") = (&self.target, error.code()) {
+                self.registry.moved_away(self.id, subject.text());
+                view.is_outdated();
                 continue;
             }
             let error = classify::refused("subscribe", &error);
             if !is_for_good(&error) {
-                self.hub.down(self.id, error);
+                self.registry.down(self.id, error);
                 return Err(End::Refused);
             }
-            self.hub.refused(subject.text(), &error);
+            self.registry.refused(subject.text(), &error);
         }
         Ok(())
     }
 
-    /// The answers to a pipeline; nothing where the connection broke, or none came in time.
-    async fn ask(&self, line: &Line, broken: &Notify, pipeline: &Pipeline) -> Option<Vec<Value>> {
-        let mut connection = line.connection();
-        let asking = connection.send_packed_commands(pipeline, 0, pipeline.len());
+    /// The answers to a pipeline. None if the connection broke, or they did not come in time.
+    async fn ask(
+        &self,
+        connection: &Connection,
+        broken: &Notify,
+        pipeline: &Pipeline,
+    ) -> Option<Vec<Value>> {
+        let mut multiplexed = connection.multiplexed();
+        let asking = multiplexed.send_packed_commands(pipeline, 0, pipeline.len());
         let patience = self.limits.deadline.max(self.limits.connect_deadline);
         let broke = async {
-            while line.health().is_still_good() {
+            while connection.health().is_still_good() {
                 broken.notified().await;
             }
         };
@@ -112,11 +119,11 @@ impl Link {
             answers = timeout(patience, asking) => match answers {
                 Ok(Ok(answers)) => Some(answers),
                 Ok(Err(_)) => {
-                    line.health().dropped();
+                    connection.health().dropped();
                     None
                 }
                 Err(_) => {
-                    line.health().hung();
+                    connection.health().hung();
                     None
                 }
             },

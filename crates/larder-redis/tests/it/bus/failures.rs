@@ -32,7 +32,7 @@ async fn goes_on(store: &Arc<RedisStore>, subscription: &mut Subscription) {
 }
 
 #[tokio::test]
-async fn who_listened_on_a_connection_that_was_killed_hears_of_one_gap_and_goes_on() {
+async fn subscribers_on_a_killed_connection_receive_one_gap_and_go_on() {
     let server = server();
     let store = store(&server).await;
     let bus = bus(&store);
@@ -110,7 +110,7 @@ async fn nothing_is_missing_without_a_gap_however_often_the_connection_is_killed
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_listens_hears_of_a_restart_and_who_comes_meanwhile_is_told_at_once() {
+async fn subscribers_receive_a_gap_after_a_restart_and_new_ones_fail_at_once_meanwhile() {
     let mut server = server();
     let store = store(&server).await;
     let bus = bus(&store);
@@ -165,7 +165,7 @@ async fn a_server_that_was_frozen_is_listened_to_again() {
     until("noticed", || async {
         let more = bus.subscribe(Interest::in_channel(film(2))).await;
         let error = more.err().map(|error| error.to_string());
-        error.is_some_and(|text| text.contains("it is being dialed again"))
+        error.is_some_and(|text| text.contains("reconnecting"))
     })
     .await;
     server.cont().unwrap();
@@ -186,6 +186,6 @@ fn a_subscription_ends_with_the_runtime_of_its_store() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotSent);
-        assert!(error.to_string().contains("was made has ended"), "{error}");
+        assert!(error.to_string().contains("has shut down"), "{error}");
     });
 }

@@ -129,7 +129,7 @@ async fn a_subscription_ends_with_the_store_after_what_was_sent() {
 }
 
 #[tokio::test]
-async fn no_connection_is_made_to_listen_before_somebody_does() {
+async fn the_subscription_connection_is_made_for_the_first_subscriber() {
     let server = server();
     let store = store(&server).await;
     bus(&store)
@@ -153,7 +153,7 @@ async fn who_may_listen_to(channels: &str) -> (RedisServer, Arc<RedisStore>) {
 }
 
 #[tokio::test]
-async fn who_may_not_listen_is_told() {
+async fn a_user_who_may_not_subscribe_is_refused() {
     let (server, store) = who_may_listen_to("&film:*").await;
     let bus = bus(&store);
     let mut allowed = listen(&bus, film(1)).await;
@@ -175,7 +175,7 @@ async fn who_may_not_listen_is_told() {
 }
 
 #[tokio::test]
-async fn who_loses_the_right_to_listen_hears_the_end() {
+async fn subscriptions_end_when_the_user_loses_the_right_to_subscribe() {
     let (server, store) = who_may_listen_to("&*").await;
     let bus = bus(&store);
     let (mut heard, mut denied) = (listen(&bus, film(1)).await, listen(&bus, seat(1)).await);
@@ -190,7 +190,7 @@ async fn who_loses_the_right_to_listen_hears_the_end() {
 }
 
 #[tokio::test]
-async fn there_is_no_bus_where_the_server_cannot_push() {
+async fn there_is_no_bus_if_the_server_cannot_push() {
     let server = server();
     let url = format!("{}?protocol=resp2", server.url());
     let store = Arc::new(patient(&url).connect().await.unwrap());

@@ -82,7 +82,7 @@ pub(crate) async fn heard_again(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_listens_follows_a_slot_and_a_failover_with_a_gap() {
+async fn subscribers_follow_a_slot_and_a_failover_with_a_gap() {
     let cluster = RedisCluster::start().unwrap();
     let store: Arc<RedisStore> = store(&cluster).await;
     let (bus, channels) = (bus(&store), one_on_each(&cluster));

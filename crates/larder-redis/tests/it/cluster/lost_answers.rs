@@ -117,7 +117,7 @@ async fn what_ran_and_was_refused_where_it_was_sent_on_to_may_have_run() {
 }
 
 #[tokio::test]
-async fn what_was_lost_and_has_nobody_to_be_sent_on_to_may_have_run() {
+async fn a_lost_write_without_a_node_to_go_to_may_have_run() {
     // Nobody listens there any more.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let gone = listener.local_addr().unwrap().port();

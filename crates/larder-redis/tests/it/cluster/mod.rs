@@ -1,6 +1,7 @@
 //! The store on a real cluster of six nodes.
 
 pub(crate) mod bus;
+mod connect;
 mod failovers;
 pub(crate) mod fake;
 mod laws;
@@ -8,7 +9,6 @@ mod lost_answers;
 mod moves;
 mod redirects;
 mod scans;
-mod start;
 mod topology;
 mod values;
 

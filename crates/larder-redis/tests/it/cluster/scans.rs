@@ -82,7 +82,7 @@ impl Scene {
 }
 
 fn is_invalid(error: &Error) -> bool {
-    error.kind() == ErrorKind::Invalid && error.to_string().contains("begin again")
+    error.kind() == ErrorKind::Invalid && error.to_string().contains("start the scan again")
 }
 
 fn slot(id: u64) -> u16 {
@@ -90,7 +90,7 @@ fn slot(id: u64) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scan_has_to_begin_again_when_a_slot_has_moved_though_nobody_used_it() {
+async fn a_scan_must_start_again_when_an_unused_slot_has_moved() {
     let scene = Scene::new().await;
     let (id, to) = scene.ends();
     let from = scene.cluster.master_of_slot(slot(id)).unwrap();
@@ -144,7 +144,7 @@ async fn a_scan_has_to_begin_again_after_a_failover() {
 }
 
 /// The law of scans, while slots move: a key that is there from the first page to the last is on one
-/// of them, or some page says that the scan has to begin again.
+/// of them, or some page says that the scan has to start the scan again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scan_is_complete_or_has_to_begin_again_while_slots_move() {
     let scene = Arc::new(Scene::new().await);

@@ -99,7 +99,7 @@ async fn a_password_that_changed_is_refused_when_the_connection_has_to_be_made_a
 }
 
 #[tokio::test]
-async fn a_password_that_is_asked_for_of_late_is_missed_by_who_has_none() {
+async fn a_password_that_is_newly_required_refuses_users_without_one() {
     // In RESP2 there is no greeting in which the server could say so.
     while_locked(APP, "", "?protocol=resp2", async |operations| {
         let refused = Operation::ALL.map(|operation| (operation, Refusal::Denied));

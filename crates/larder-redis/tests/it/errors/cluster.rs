@@ -12,7 +12,7 @@ use crate::support::{Add, Log, brisk, key, programs, put, tally, until};
 const NOT_READY: ErrorKind = ErrorKind::Refused(Refusal::Unavailable);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slot_that_nobody_serves_and_a_record_between_two_nodes_are_refused() {
+async fn an_unserved_slot_and_a_record_between_two_nodes_are_refused() {
     let cluster = RedisCluster::start().unwrap();
     let store = Arc::new(brisk(&cluster.url()).connect().await.unwrap());
     a_record_between_two_nodes(&cluster, &store).await;

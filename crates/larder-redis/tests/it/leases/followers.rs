@@ -25,7 +25,7 @@ async fn is_followed(server: &RedisServer, id: u64) {
 }
 
 #[tokio::test]
-async fn followers_in_another_process_are_told_and_do_not_ask_again_and_again() {
+async fn followers_in_another_process_are_woken_and_do_not_poll() {
     let server = server();
     let (leader, other) = (leases(&store(&server).await), leases(&store(&server).await));
     let fence = lead(&leader, &key(1)).await;
@@ -75,7 +75,7 @@ async fn lead_again(leases: &Arc<dyn Leases>, id: u64) {
 }
 
 #[tokio::test]
-async fn who_cannot_be_told_looks_again_a_few_times_a_second() {
+async fn a_follower_without_wakeups_polls_a_few_times_a_second() {
     let server = server();
     let url = format!("{}?protocol=resp2", server.url());
     let deaf = leases(&Arc::new(patient(&url).connect().await.unwrap()));
@@ -137,7 +137,7 @@ async fn a_renewal_tells_followers_where_it_is_for_less() {
 }
 
 #[tokio::test]
-async fn a_follower_waits_no_longer_than_it_was_told_where_it_cannot_listen_yet() {
+async fn a_follower_keeps_its_deadline_while_it_cannot_subscribe_yet() {
     let server = server();
     let leases = leases(&store(&server).await);
     lead(&leases, &key(1)).await;

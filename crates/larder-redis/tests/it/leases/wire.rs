@@ -58,7 +58,7 @@ async fn a_commit_whose_fence_is_gone_is_refused() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_wrote_is_no_lease_and_no_value() {
+async fn bytes_of_another_client_are_not_a_lease_or_a_value() {
     let server = server();
     let leases = leases(&store(&server).await);
     ok(&server, &["SET", key(1).as_str(), "short"]);
@@ -73,7 +73,7 @@ async fn what_somebody_else_wrote_is_no_lease_and_no_value() {
 }
 
 #[tokio::test]
-async fn each_operation_is_one_call_and_tells_nobody_where_nobody_follows() {
+async fn each_operation_is_one_call_and_publishes_only_to_followers() {
     let server = server();
     let store = store(&server).await;
     let leases = leases(&store);
@@ -98,7 +98,7 @@ async fn each_operation_is_one_call_and_tells_nobody_where_nobody_follows() {
 }
 
 #[tokio::test]
-async fn a_server_that_forgot_its_scripts_is_told_them_again() {
+async fn a_server_that_forgot_its_scripts_is_sent_them_again() {
     let server = server();
     let leases = leases(&store(&server).await);
     let forget = || ok(&server, &["SCRIPT", "FLUSH"]);

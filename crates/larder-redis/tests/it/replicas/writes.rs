@@ -45,7 +45,7 @@ async fn what_is_acknowledged_is_on_every_replica_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn each_write_that_nobody_confirms_is_an_error_and_has_run() {
+async fn each_unconfirmed_write_is_an_error_and_has_run() {
     let (trio, _turn) = trio().await;
     let store = confirmed(&trio.url(), 1, SHORT).await;
     let (programs, leases) = (programs(&store), leases(&store));
@@ -89,7 +89,7 @@ async fn each_write_that_nobody_confirms_is_an_error_and_has_run() {
 }
 
 #[tokio::test]
-async fn what_nobody_confirmed_is_confirmed_when_it_is_put_again() {
+async fn an_unconfirmed_value_is_confirmed_when_it_is_put_again() {
     let (trio, _turn) = trio().await;
     let store = confirmed(&trio.url(), 2, SHORT).await;
     let value = put(20, "x");
@@ -105,7 +105,7 @@ async fn what_nobody_confirmed_is_confirmed_when_it_is_put_again() {
 }
 
 #[tokio::test]
-async fn what_was_refused_or_only_read_waits_for_nobody() {
+async fn refused_writes_and_reads_do_not_wait_for_replicas() {
     let (trio, _turn) = trio().await;
     let store = confirmed(&trio.url(), 1, SHORT).await;
     store.put(&put(30, "x")).await.unwrap();

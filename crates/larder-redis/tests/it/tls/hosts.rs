@@ -38,7 +38,7 @@ fn seeds(cluster: &RedisCluster) -> String {
 }
 
 #[tokio::test]
-async fn a_node_that_is_announced_by_a_name_that_is_not_its_own_is_told_nothing() {
+async fn a_node_whose_announced_name_is_not_in_its_certificate_is_sent_nothing() {
     let papers = Papers::new();
     let nodes = nodes(papers.tls().with_names(["localhost"]))
         .with_password("sesame")
@@ -78,7 +78,7 @@ async fn a_node_that_is_announced_by_a_name_that_is_not_its_own_is_told_nothing(
     }
     let text = error(&url, &papers.ca).await;
     assert!(
-        text.contains("no master can be reached where they say it is"),
+        text.contains("no master can be reached at its announced address"),
         "{text}"
     );
     assert!(text.contains("for another host than 127.0.0.1"), "{text}");

@@ -104,5 +104,5 @@ async fn error(url: &str, query: &str) -> String {
 }
 
 fn asks_for_a_certificate_of_ours(text: &str) -> bool {
-    text.contains("ask") && text.contains("certificate of ours") && text.contains("?cert=")
+    text.contains("require") && text.contains("client certificate") && text.contains("?cert=")
 }

@@ -1,0 +1,149 @@
+use std::sync::{Arc, Weak};
+
+use larder_store::{Error, ErrorKind, Interest, Result};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::links::Links;
+use super::registry::SubscriptionRegistry;
+use super::subject::{Sort, Subject};
+use super::subscriber::Sink;
+use crate::node::{Limits, cooperate};
+use crate::route::Route;
+
+/// Manages the subscriptions of a store.
+pub(crate) struct SubscriptionManager {
+    registry: Arc<SubscriptionRegistry>,
+    limits: Limits,
+    links: Arc<Links>,
+    tasks: Vec<AbortHandle>,
+}
+
+impl SubscriptionManager {
+    /// Starts the links of `route`. None if its servers cannot push.
+    pub(crate) fn start(route: &Route, subscriptions: usize) -> Option<Arc<Self>> {
+        let registry = Arc::new(SubscriptionRegistry::new(
+            subscriptions,
+            route.location().into(),
+        ));
+        let (links, tasks) = Links::start(&registry, route)?;
+        Some(Arc::new(Self {
+            registry,
+            limits: *route.limits(),
+            links,
+            tasks,
+        }))
+    }
+
+    /// The command that publishes to the subscribers of this store.
+    ///
+    /// On one server no channel is sharded: it has no slots, and publishers and subscribers must use
+    /// the same kind of channel.
+    pub(crate) fn publishes_with(&self, is_sharded: bool) -> &'static str {
+        match self.sort(is_sharded) {
+            Sort::Shard => "SPUBLISH",
+            Sort::Channel | Sort::Pattern => "PUBLISH",
+        }
+    }
+
+    fn sort(&self, is_sharded: bool) -> Sort {
+        match is_sharded && self.links.is_cluster() {
+            true => Sort::Shard,
+            false => Sort::Channel,
+        }
+    }
+
+    pub(super) fn subjects(&self, interest: &Interest) -> Vec<Subject> {
+        let channels = interest.channels().iter();
+        let channels = channels
+            .map(|channel| Subject::channel(channel, self.sort(channel.topic().is_sharded())));
+        let patterns = interest.patterns().iter().map(Subject::pattern);
+        channels.chain(patterns).collect()
+    }
+
+    /// Subscribes until the guard is dropped.
+    pub(super) async fn listen(
+        &self,
+        subjects: Vec<Subject>,
+        sink: Sink,
+    ) -> Result<SubscriptionGuard> {
+        let placed = subjects
+            .into_iter()
+            .map(|it| (self.links.link_for(&it), it));
+        let placed: Vec<_> = placed.map(|(link, it)| (it, link)).collect();
+        // A connection that has to be made first may take as long as any that is made.
+        let has_to_dial = placed.iter().any(|(_, link)| !self.registry.is_up(*link));
+        let deadline = match has_to_dial {
+            true => self.limits.deadline + self.limits.connect_deadline,
+            false => self.limits.deadline,
+        };
+        let subscriber = cooperate(self.registry.add(placed, sink)).await?;
+        let guard = SubscriptionGuard {
+            registry: Arc::downgrade(&self.registry),
+            number: subscriber.number,
+            texts: subscriber.texts.clone(),
+        };
+        match timeout(deadline, subscriber.confirmed()).await {
+            Ok(confirmed) => confirmed.map(|()| guard),
+            Err(_) => {
+                let location = self.registry.location();
+                let text = format!("{location} did not answer within {deadline:?}");
+                Err(Error::new("subscribe", ErrorKind::NotSent, text))
+            }
+        }
+    }
+
+    /// Subscribes to the channel `text`, which is sharded on a cluster, for wakeups only.
+    ///
+    /// It resolves once the server has confirmed it, as a subscription does. It costs one round
+    /// trip, or none if the store is subscribed already. Errors are those of a subscription.
+    pub(crate) async fn wakeup(&self, text: &str) -> Result<Wakeup> {
+        let notify = Arc::new(Notify::new());
+        let subject = Subject::plain(text, self.sort(true));
+        let guard = self
+            .listen(vec![subject], Sink::Wakeup(notify.clone()))
+            .await?;
+        Ok(Wakeup {
+            notify,
+            _guard: guard,
+        })
+    }
+}
+
+impl Drop for SubscriptionManager {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+        self.links.end();
+        self.registry.end();
+    }
+}
+
+/// Unsubscribes when it is dropped.
+pub(super) struct SubscriptionGuard {
+    registry: Weak<SubscriptionRegistry>,
+    number: u64,
+    texts: Vec<Box<str>>,
+}
+
+impl Drop for SubscriptionGuard {
+    fn drop(&mut self) {
+        if let Some(registry) = self.registry.upgrade() {
+            registry.remove(self.number, &self.texts);
+        }
+    }
+}
+
+/// Fires when there was a message, or one may have been lost.
+pub(crate) struct Wakeup {
+    notify: Arc<Notify>,
+    _guard: SubscriptionGuard,
+}
+
+impl Wakeup {
+    /// Waits until it fires; returns at once if it fired since the last wait. A dropped wait loses
+    /// nothing. It does not fire when the store ends, so a wait needs a deadline.
+    pub(crate) async fn notified(&self) {
+        self.notify.notified().await;
+    }
+}

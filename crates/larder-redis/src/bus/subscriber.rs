@@ -1,0 +1,109 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use larder_store::{Error, Mailbox, Message};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// A subscriber to several subjects, which are confirmed one by one.
+///
+/// It receives messages only while all of them are confirmed. So one that lost a subject with its
+/// connection receives nothing until the last is confirmed again, and then one gap.
+pub(super) struct Subscriber {
+    pub(super) number: u64,
+    pub(super) texts: Vec<Box<str>>,
+    sink: Sink,
+    /// How many subjects are not confirmed. It changes under the lock of the registry alone.
+    pending: AtomicUsize,
+    /// All of them have been confirmed at least once.
+    is_subscribed: AtomicBool,
+    refusal: Mutex<Option<Error>>,
+    settled: Notify,
+}
+
+/// Where messages go.
+pub(super) enum Sink {
+    Mailbox(Mailbox),
+    /// A message is only a signal.
+    Wakeup(Arc<Notify>),
+}
+
+impl Subscriber {
+    pub(super) fn new(number: u64, texts: Vec<Box<str>>, sink: Sink) -> Self {
+        Self {
+            number,
+            texts,
+            sink,
+            pending: AtomicUsize::new(0),
+            is_subscribed: AtomicBool::new(false),
+            refusal: Mutex::new(None),
+            settled: Notify::new(),
+        }
+    }
+
+    pub(super) fn is_subscribed(&self) -> bool {
+        self.is_subscribed.load(Ordering::Acquire)
+    }
+
+    /// Returns whether it receives messages now.
+    pub(super) fn is_active(&self) -> bool {
+        self.pending.load(Ordering::Acquire) == 0
+    }
+
+    /// Counts one more unconfirmed subject.
+    pub(super) fn unconfirm_one(&self) {
+        self.pending.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Counts one more confirmed subject; returns whether it was the last.
+    pub(super) fn confirm_one(&self) -> bool {
+        self.pending.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// All of its subjects are confirmed: resolves the subscription, or leaves a gap in one that was
+    /// confirmed before.
+    pub(super) fn on_confirmed(&self) {
+        if self.is_subscribed.swap(true, Ordering::AcqRel) {
+            self.leave_gap();
+        } else {
+            self.settled.notify_waiters();
+        }
+    }
+
+    pub(super) fn deliver(&self, message: Option<Message>) {
+        match (&self.sink, message) {
+            (Sink::Mailbox(mailbox), Some(message)) => mailbox.deliver(message),
+            (Sink::Mailbox(_), None) => {}
+            (Sink::Wakeup(wakeup), _) => wakeup.notify_one(),
+        }
+    }
+
+    pub(super) fn leave_gap(&self) {
+        match &self.sink {
+            Sink::Mailbox(mailbox) => mailbox.leave_gap(),
+            Sink::Wakeup(wakeup) => wakeup.notify_one(),
+        }
+    }
+
+    /// Fails the subscription.
+    pub(super) fn refuse(&self, error: Error) {
+        *self.refusal.lock() = Some(error);
+        self.settled.notify_waiters();
+    }
+
+    /// Waits until it is subscribed or refused.
+    pub(super) async fn confirmed(&self) -> Result<(), Error> {
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
+            if let Some(error) = self.refusal.lock().take() {
+                return Err(error);
+            }
+            if self.is_subscribed() {
+                return Ok(());
+            }
+            settled.await;
+        }
+    }
+}

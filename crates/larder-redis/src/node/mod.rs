@@ -1,0 +1,291 @@
+//! One server, and what is done when its connection fails.
+//!
+//! - [`Node`] is one server: the connection in use, and whether there is one. A cluster has many.
+//! - [`SupervisedNode`] is a node with the task that replaces its connection when it broke.
+//! - [`Limits`] and [`Replicas`] are what an application asks of every operation.
+//!
+//! A node has one connection, since that is what keeps the order: commands of one key on two
+//! sockets run in the order in which the server happens to read them.
+
+mod backoff;
+mod demoted;
+mod limits;
+mod listen;
+mod replicas;
+mod supervisor;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use ::redis::{ConnectionAddr, Value};
+use arc_swap::ArcSwapOption;
+use larder_store::{Error, ErrorKind, Result};
+use tokio::sync::Notify;
+use tokio::task::coop::consume_budget;
+use tokio::time::Instant;
+
+use crate::connection::{Address, ConnectError, Connection, HealthState, HostPort};
+use crate::source::{Source, Target};
+use demoted::is_read_only;
+
+pub(crate) use backoff::Backoff;
+pub(crate) use demoted::ran_nothing;
+pub(crate) use limits::Limits;
+pub(crate) use replicas::{Access, Replicas};
+pub(crate) use supervisor::SupervisedNode;
+
+/// One server, its connection in use, and the operations that wait for it.
+///
+/// The connection is a clone out of the pool, held here so that a command costs no checkout. The
+/// supervisor takes out a new one when it broke.
+pub(crate) struct Node {
+    pub(crate) location: Arc<str>,
+    pub(crate) limits: Limits,
+    pub(crate) in_flight: AtomicUsize,
+    pub(crate) supervisor: Arc<Notify>,
+    pub(crate) source: Source,
+    connection: ArcSwapOption<Connection>,
+    connections: AtomicU64,
+    /// The connection is not good and the last dial failed or hangs: there is nothing to wait for.
+    down: AtomicBool,
+    /// The supervisor's runtime has shut down.
+    ended: AtomicBool,
+    changed: Notify,
+    peer: Option<Peer>,
+}
+
+/// What a node of a cluster has in addition.
+struct Peer {
+    host: String,
+    /// Notified when the connection is lost.
+    alarm: Arc<Notify>,
+}
+
+impl Node {
+    pub(crate) fn new(
+        location: Arc<str>,
+        limits: Limits,
+        source: Source,
+        supervisor: Arc<Notify>,
+    ) -> Self {
+        Self {
+            location,
+            limits,
+            in_flight: AtomicUsize::new(0),
+            supervisor,
+            source,
+            connection: ArcSwapOption::empty(),
+            connections: AtomicU64::new(0),
+            down: AtomicBool::new(true),
+            ended: AtomicBool::new(false),
+            changed: Notify::new(),
+            peer: None,
+        }
+    }
+
+    /// The node at `host_port`, with the login of `template`.
+    pub(crate) fn at(
+        host_port: &HostPort,
+        template: &Address,
+        limits: Limits,
+        to: fn(Address) -> Target,
+    ) -> Self {
+        let HostPort { host, port } = host_port;
+        let address = Address {
+            info: (template.info.clone()).set_addr(ConnectionAddr::Tcp(host.clone(), *port)),
+            tls: template.tls.clone(),
+        };
+        let supervisor = Arc::new(Notify::new());
+        let source = Source::own(to(address), limits.connect_deadline, supervisor.clone());
+        let scheme = match template.tls {
+            Some(_) => "rediss",
+            None => "redis",
+        };
+        Self::new(
+            format!("{scheme}://{host_port}").into(),
+            limits,
+            source,
+            supervisor,
+        )
+    }
+
+    /// The same node, dialed in the background: operations wait for its first connection until a dial
+    /// fails.
+    pub(crate) fn in_background(mut self) -> Self {
+        self.down = AtomicBool::new(false);
+        self.supervisor.notify_one();
+        self
+    }
+
+    /// The same node as one of a cluster.
+    pub(crate) fn in_cluster(mut self, host: String, alarm: Arc<Notify>) -> Self {
+        self.peer = Some(Peer { host, alarm });
+        self.in_background()
+    }
+
+    /// The host of a node of a cluster.
+    pub(crate) fn host(&self) -> &str {
+        self.peer.as_ref().map_or("", |peer| &peer.host)
+    }
+
+    /// Returns whether there is a connection that works, as far as is known.
+    pub(crate) fn is_up(&self) -> bool {
+        self.good_connection().is_some()
+    }
+
+    /// Counts the connections so far. If it is the same before and after an operation, the answer
+    /// came on that connection.
+    pub(crate) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Acquire)
+    }
+
+    /// [`is_up`](Self::is_up), after waiting for the first connection.
+    pub(crate) async fn is_up_by(&self, deadline: Instant) -> bool {
+        self.next_connection("connect", deadline).await.is_ok()
+    }
+
+    /// Returns whether a connection was made and has been lost.
+    pub(crate) fn has_lost_its_connection(&self) -> bool {
+        self.connection.load().is_some() && !self.is_up()
+    }
+
+    /// Notifies the cluster that the node has no connection.
+    pub(crate) fn raise_alarm(&self) {
+        if let Some(peer) = &self.peer {
+            peer.alarm.notify_one();
+        }
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        &self.location
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Waits for the next good connection.
+    ///
+    /// If the last one was just dropped, the next usually takes a millisecond; if the server does
+    /// not answer, this fails at once.
+    pub(crate) async fn next_connection(
+        &self,
+        operation: &'static str,
+        deadline: Instant,
+    ) -> Result<Arc<Connection>> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(connection) = self.good_connection() {
+                return Ok(connection);
+            }
+            if self.ended.load(Ordering::Acquire) {
+                return cooperate(Err(self.runtime_ended(operation))).await;
+            }
+            if self.is_down() || tokio::time::timeout_at(deadline, changed).await.is_err() {
+                return cooperate(Err(self.no_connection(operation))).await;
+            }
+        }
+    }
+
+    /// The connection, if it is good.
+    pub(crate) fn good_connection(&self) -> Option<Arc<Connection>> {
+        self.connection
+            .load_full()
+            .filter(|connection| connection.health().is_good())
+    }
+
+    fn is_down(&self) -> bool {
+        let connection = self.connection.load();
+        let state = connection
+            .as_deref()
+            .map(|connection| connection.health().state());
+        self.down.load(Ordering::Acquire) || state == Some(HealthState::Hung)
+    }
+
+    fn no_connection(&self, operation: &'static str) -> Error {
+        metrics::counter!("larder_redis_fast_failures_total", "server" => self.location.clone())
+            .increment(1);
+        Error::new(
+            operation,
+            ErrorKind::NotSent,
+            format!("no connection to {}: reconnecting", self.location),
+        )
+    }
+
+    fn runtime_ended(&self, operation: &'static str) -> Error {
+        Error::new(
+            operation,
+            ErrorKind::NotSent,
+            format!(
+                "the tokio runtime that drives this store for {} has shut down: connect the \
+                 store in the runtime that uses it",
+                self.location
+            ),
+        )
+    }
+
+    /// Returns whether answers show that the elected master has become a replica. It may have run
+    /// other commands of the batch, such as reads.
+    pub(crate) fn is_demoted_by(&self, answers: &[Value]) -> bool {
+        answers.iter().any(is_read_only) && matches!(self.source.target(), Some(Target::Master(_)))
+    }
+
+    /// Replaces the broken connection with a new one.
+    ///
+    /// The old one is closed first, at both ends: commands that it still holds must not run after
+    /// those of the new one.
+    pub(crate) async fn replace_connection(&self) -> Result<(), ConnectError> {
+        let broken = self.connection.load_full();
+        if let Some(broken) = &broken {
+            if broken.health().state() == HealthState::Hung {
+                self.set_down(true);
+            }
+            broken.close().await;
+        }
+        let deadline = self.limits.connect_deadline;
+        let connection = self.source.connect(deadline, &self.supervisor).await?;
+        if let Some(broken) = &broken
+            && !connection.take_over(broken, deadline).await
+        {
+            // A write on the new connection might be undone by one that the old one holds.
+            return Err(ConnectError::Broken);
+        }
+        // Counted first, so that an answer on the new connection is never taken for the old one's.
+        self.connections.fetch_add(1, Ordering::AcqRel);
+        self.connection.store(Some(connection));
+        self.set_down(false);
+        Ok(())
+    }
+
+    /// Marks the node permanently down: its supervisor's runtime has shut down.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        if let Some(connection) = self.connection.load().as_deref() {
+            connection.health().dropped();
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Sets whether operations fail at once, and wakes those that wait.
+    pub(crate) fn set_down(&self, down: bool) {
+        let was = self.down.swap(down, Ordering::AcqRel);
+        self.changed.notify_waiters();
+        if was != down {
+            metrics::gauge!("larder_redis_breaker_open", "server" => self.location.clone())
+                .set(if down { 1.0 } else { 0.0 });
+        }
+    }
+}
+
+/// Passes an outcome on, and lets other tasks run before an error that cost no wait.
+///
+/// Otherwise a caller that retries at once could occupy the only thread of a runtime, and the
+/// supervisor would never run.
+pub(crate) async fn cooperate<T>(outcome: Result<T>) -> Result<T> {
+    if outcome.is_err() {
+        consume_budget().await;
+    }
+    outcome
+}

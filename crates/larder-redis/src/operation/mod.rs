@@ -1,0 +1,237 @@
+//! One operation on a node: its deadline, its slot among those in flight, and its retries.
+
+mod repeat;
+mod transmit;
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ::redis::{Cmd, Pipeline, Value};
+use larder_store::{Error, ErrorKind, Result};
+use tokio::time::Instant;
+
+use crate::classify::{self, copy_error};
+use crate::node::{Access, Node, Replicas, SupervisedNode};
+use transmit::Request;
+
+pub(crate) use repeat::{Repeat, after_lost_run};
+
+/// One operation on a node, from its start to its deadline.
+pub(crate) struct Operation<'a> {
+    node: Held<'a>,
+    name: &'static str,
+    deadline: Instant,
+    access: Access,
+    /// A write was sent again after its answer was lost.
+    has_lost_run: AtomicBool,
+}
+
+/// The node of an operation: where there is one node only it is borrowed, where the node may be
+/// replaced meanwhile it is kept alive.
+enum Held<'a> {
+    Borrowed(&'a Node),
+    Shared(Arc<SupervisedNode>),
+}
+
+impl Deref for Held<'_> {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        match self {
+            Self::Borrowed(node) => node,
+            Self::Shared(node) => node,
+        }
+    }
+}
+
+impl Node {
+    /// Begins an operation, unless too many are in flight.
+    pub(crate) fn begin(&self, name: &'static str) -> Result<Operation<'_>> {
+        self.begin_within(name, self.limits.deadline)
+    }
+
+    /// [`begin`](Self::begin) what has begun already, and ends by `deadline`.
+    pub(crate) fn begin_by(&self, name: &'static str, deadline: Instant) -> Result<Operation<'_>> {
+        Operation::begin(Held::Borrowed(self), name, deadline)
+    }
+
+    /// [`begin`](Self::begin) with a deadline of its own.
+    pub(crate) fn begin_within(
+        &self,
+        name: &'static str,
+        deadline: Duration,
+    ) -> Result<Operation<'_>> {
+        self.begin_by(name, Instant::now() + deadline)
+    }
+}
+
+impl SupervisedNode {
+    /// Begins an operation that may outlive the node's membership of its cluster.
+    pub(crate) fn begin_until(
+        self: &Arc<Self>,
+        name: &'static str,
+        deadline: Instant,
+    ) -> Result<Operation<'static>> {
+        Operation::begin(Held::Shared(self.clone()), name, deadline)
+    }
+}
+
+impl Drop for Operation<'_> {
+    fn drop(&mut self) {
+        self.node.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<'a> Operation<'a> {
+    fn begin(node: Held<'a>, name: &'static str, deadline: Instant) -> Result<Self> {
+        // Made first: dropping it gives the place back.
+        let operation = Self {
+            node,
+            name,
+            deadline,
+            access: Access::Read,
+            has_lost_run: AtomicBool::new(false),
+        };
+        let (node, name) = (&*operation.node, operation.name);
+        let most = node.limits.in_flight;
+        if node.in_flight.fetch_add(1, Ordering::Relaxed) < most {
+            return Ok(operation);
+        }
+        let location = &node.location;
+        metrics::counter!("larder_redis_overloaded_total", "server" => location.clone())
+            .increment(1);
+        Err(Error::new(
+            name,
+            ErrorKind::NotSent,
+            format!("overloaded: {most} operations are in flight to {location}"),
+        ))
+    }
+
+    /// The same operation, with another access.
+    pub(crate) fn with_access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        self.access
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        self.node.location()
+    }
+
+    /// The host of its node, in a cluster.
+    pub(crate) fn host(&self) -> &str {
+        self.node.host()
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether the deadline is still to come.
+    pub(crate) fn has_time(&self) -> bool {
+        Instant::now() < self.deadline
+    }
+
+    /// Whether an earlier run of a write may have been carried out: its answer was lost.
+    pub(crate) fn has_lost_run(&self) -> bool {
+        self.has_lost_run.load(Ordering::Relaxed)
+    }
+
+    /// Records that the answer of a run was lost, here or on the node of a redirect.
+    pub(crate) fn note_lost_run(&self) {
+        self.has_lost_run.store(true, Ordering::Relaxed);
+    }
+
+    /// The outcome for the caller, which a lost earlier run may have made ambiguous.
+    pub(crate) fn settled(&self, outcome: Result<Value>) -> Result<Value> {
+        match self.has_lost_run() {
+            false => outcome,
+            true => after_lost_run(self.name, outcome),
+        }
+    }
+
+    /// The replicas that must confirm it.
+    fn replicas(&self) -> Option<Replicas> {
+        match self.access {
+            Access::Read => None,
+            Access::Write => self.node.limits.replicas,
+        }
+    }
+
+    /// Sends a command and waits for its answer, which may be an error of the server's.
+    ///
+    /// A command that may be repeated is, once, where its connection was dropped. One that replicas
+    /// are to confirm is not: a second run that finds nothing left to write waits for nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotSent`] and [`ErrorKind::MayHaveRun`].
+    pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
+        let Some(replicas) = self.replicas() else {
+            return self.transmit(Request::One(command), repeat).await;
+        };
+        let mut pipeline = Pipeline::with_capacity(2);
+        pipeline.add_command(command.clone());
+        // Boxed, so that the future of the common case is a small one.
+        let mut answers = Box::pin(self.send_confirmed(pipeline, replicas)).await;
+        let answer = answers.pop();
+        answer.unwrap_or_else(|| Err(classify::unexpected(self.name)))
+    }
+
+    /// Sends several commands together, as [`send`](Self::send) sends one, and gives the answer of
+    /// each.
+    pub(crate) async fn send_all(&self, pipeline: &Pipeline, repeat: Repeat) -> Vec<Result<Value>> {
+        match self.replicas() {
+            None => {
+                let answers = self.transmit(Request::Many(pipeline), repeat).await;
+                spread(self.name, pipeline.len(), answers)
+            }
+            Some(replicas) => self.send_confirmed(pipeline.clone(), replicas).await,
+        }
+    }
+
+    /// Sends commands, followed by `WAIT` on the same connection. A successful answer is returned only
+    /// if enough replicas have confirmed it.
+    async fn send_confirmed(
+        &self,
+        mut pipeline: Pipeline,
+        replicas: Replicas,
+    ) -> Vec<Result<Value>> {
+        pipeline.add_command(replicas.wait());
+        let answers = self.transmit(Request::Many(&pipeline), Repeat::Never).await;
+        let mut answers = spread(self.name, pipeline.len(), answers);
+        // Where the answers were lost, each of them says so already.
+        let Some(Ok(waited)) = answers.pop() else {
+            return answers;
+        };
+        if let Err(error) = replicas.confirmed(self.name, self.location(), &waited) {
+            let ran =
+                |answer: &&mut Result<Value>| !matches!(answer, Err(_) | Ok(Value::ServerError(_)));
+            for answer in answers.iter_mut().filter(ran) {
+                *answer = Err(copy_error(&error));
+            }
+        }
+        answers
+    }
+}
+
+/// The answer of each item out of the answer of all; an error of all is an error of each.
+fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<Value>> {
+    let error = match value {
+        Ok(Value::Array(values)) if values.len() == items => {
+            return values.into_iter().map(Ok).collect();
+        }
+        Ok(Value::ServerError(error)) => classify::refused(name, &error),
+        Ok(_) => classify::unexpected(name),
+        Err(error) => error,
+    };
+    (0..items).map(|_| Err(copy_error(&error))).collect()
+}

@@ -1,0 +1,143 @@
+//! Sends a request over the node's connection, and again over the next if its answer was lost.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{Cmd, Pipeline, RedisResult, Value};
+use larder_store::{Error, ErrorKind, Result};
+use tokio::time::timeout_at;
+
+use super::{Operation, Repeat};
+use crate::classify;
+use crate::connection::Connection;
+use crate::node::ran_nothing;
+
+/// What is sent in one go.
+#[derive(Clone, Copy)]
+pub(super) enum Request<'a> {
+    /// One command, and its answer.
+    One(&'a Cmd),
+    /// Several, and an array of as many answers.
+    Many(&'a Pipeline),
+}
+
+impl Request<'_> {
+    async fn send(self, multiplexed: &mut MultiplexedConnection) -> RedisResult<Value> {
+        match self {
+            Self::One(command) => multiplexed.send_packed_command(command).await,
+            Self::Many(pipeline) => {
+                let answers = multiplexed.send_packed_commands(pipeline, 0, pipeline.len());
+                // Boxed, so that the future of a single command is a small one.
+                Box::pin(answers).await.map(Value::Array)
+            }
+        }
+    }
+
+    /// The answers of its commands, out of the answer to it.
+    fn answers(self, value: &Value) -> &[Value] {
+        match (self, value) {
+            (Self::Many(_), Value::Array(answers)) => answers,
+            _ => std::slice::from_ref(value),
+        }
+    }
+}
+
+impl Operation<'_> {
+    pub(super) async fn transmit(&self, request: Request<'_>, repeat: Repeat) -> Result<Value> {
+        let mut repeats = match repeat {
+            Repeat::Safe | Repeat::Idempotent => 1,
+            Repeat::Never => 0,
+        };
+        let (mut lost, mut was_demoted) = (None, false);
+        loop {
+            let connection = match self.node.good_connection() {
+                Some(connection) => connection,
+                None => match Box::pin(self.node.next_connection(self.name, self.deadline)).await {
+                    Ok(connection) => connection,
+                    // What was sent before may still have run.
+                    Err(error) => return Err(lost.map_or(error, |lost| self.lost(lost))),
+                },
+            };
+            match self.attempt(&connection, request).await {
+                Ok(value) if self.node.is_demoted_by(request.answers(&value)) => {
+                    connection.health().dropped();
+                    // Where nothing ran this is no repetition; but not even that goes on for ever.
+                    let ran_nothing = ran_nothing(request.answers(&value));
+                    let is_second = std::mem::replace(&mut was_demoted, true);
+                    if !ran_nothing || is_second || !self.has_time() {
+                        return Ok(value);
+                    }
+                    continue;
+                }
+                Ok(value) => return Ok(value),
+                Err(error) if repeats == 0 || !self.has_time() => {
+                    return Err(self.lost(error));
+                }
+                Err(error) => lost = Some(error),
+            }
+            if repeat == Repeat::Idempotent {
+                self.note_lost_run();
+            }
+            repeats -= 1;
+        }
+    }
+
+    async fn attempt(&self, connection: &Connection, request: Request<'_>) -> Result<Value, Lost> {
+        let mut multiplexed = connection.multiplexed();
+        let wait = connection.health().wait();
+        let mut answer = pin!(request.send(&mut multiplexed));
+        let answer = poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if connection.health().is_still_good() => Poll::Pending,
+            // Nobody may be left to answer, or to say that nobody is.
+            Poll::Pending => Poll::Ready(None),
+        });
+        match timeout_at(self.deadline, answer).await {
+            Ok(Some(Ok(value))) => {
+                wait.answered();
+                Ok(value)
+            }
+            Ok(None) => {
+                wait.dropped();
+                Err(Lost::Dropped(Some(io::ErrorKind::NotConnected.into())))
+            }
+            Ok(Some(Err(error))) => {
+                // The client gives an error here only when the connection is of no more use.
+                wait.dropped();
+                Err(Lost::Dropped(classify::system(&error)))
+            }
+            Err(_) => {
+                wait.unanswered();
+                Err(Lost::Unanswered)
+            }
+        }
+    }
+
+    fn lost(&self, lost: Lost) -> Error {
+        let location = &self.node.location;
+        let lost_by = |text: String| Error::new(self.name, ErrorKind::MayHaveRun, text);
+        match lost {
+            Lost::Unanswered => {
+                metrics::counter!("larder_redis_timeouts_total", "server" => location.clone())
+                    .increment(1);
+                let deadline = self.node.limits.deadline;
+                lost_by(format!("{location} did not answer within {deadline:?}"))
+            }
+            Lost::Dropped(None) => lost_by(format!(
+                "the answer of {location} does not follow the Redis protocol"
+            )),
+            Lost::Dropped(Some(system)) => {
+                lost_by(format!("the connection to {location} was dropped")).with_source(system)
+            }
+        }
+    }
+}
+
+/// How an answer was lost.
+enum Lost {
+    Unanswered,
+    Dropped(Option<io::Error>),
+}

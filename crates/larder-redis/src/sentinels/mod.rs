@@ -1,0 +1,138 @@
+//! Finds the master through its sentinels.
+//!
+//! Each sentinel has a watcher: a connection on which it is asked every second, and at once when it
+//! announces `+switch-master`. The newest configuration that was ever reported counts, by its epoch:
+//! a sentinel that was cut off during a failover is outvoted by one that saw it, even after that one
+//! is gone. The server must confirm by `ROLE` that it is the master before it is used.
+//!
+//! The sentinels may report a failover two seconds after the new master takes writes. So a replica
+//! that they announce as selected is tried from then on.
+
+mod reply;
+mod state;
+mod watcher;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::{ConnectionAddr, Value, cmd};
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+
+use crate::connection::{Address, ConnectError, Connection, HostPort};
+use state::SentinelState;
+
+/// The pause before a future master is tried again.
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// The sentinels of one master.
+pub(crate) struct Sentinels {
+    state: Arc<SentinelState>,
+    /// The master, but for its host and port.
+    master: Address,
+    watchers: Vec<AbortHandle>,
+}
+
+impl Sentinels {
+    /// Starts watching `sentinels` for the master called `name`.
+    pub(crate) fn watch(
+        name: String,
+        sentinels: Vec<Address>,
+        master: Address,
+        deadline: Duration,
+    ) -> Self {
+        let state = Arc::new(SentinelState::new(name, sentinels.len()));
+        let watchers = sentinels
+            .into_iter()
+            .enumerate()
+            .map(|(at, sentinel)| {
+                let watching = watcher::watch(state.clone(), at, sentinel, deadline);
+                tokio::spawn(watching).abort_handle()
+            })
+            .collect();
+        Self {
+            state,
+            master,
+            watchers,
+        }
+    }
+
+    /// Connects to the master by `dial`, which is restarted when the master changes.
+    pub(crate) async fn connect<D, F>(&self, dial: D) -> Result<Connection, ConnectError>
+    where
+        D: Fn(Address) -> F,
+        F: Future<Output = Result<Connection, ConnectError>>,
+    {
+        let mut elected = self.state.follow();
+        loop {
+            let host_port = elected.borrow_and_update().clone();
+            let Some(HostPort { host, port }) = host_port else {
+                if elected.changed().await.is_err() {
+                    return Err(self.no_master());
+                }
+                continue;
+            };
+            let mut address = self.master.clone();
+            address.info = address.info.set_addr(ConnectionAddr::Tcp(host, port));
+            let dialed = async {
+                let connection = dial(address).await?;
+                check_role(&connection).await?;
+                Ok(connection)
+            };
+            let connection = tokio::select! {
+                biased;
+                connection = dialed => connection,
+                _ = elected.changed() => continue,
+            };
+            match connection {
+                // A failover is under way.
+                Err(ConnectError::NoMaster) => sleep(PAUSE).await,
+                Err(error) => return Err(error),
+                Ok(connection) => {
+                    self.state.close_on_failover(connection.health());
+                    // One that was elected in between has not ended this connection.
+                    if !elected.has_changed().unwrap_or(false) {
+                        return Ok(connection);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The master, but for its host and port.
+    pub(crate) fn address(&self) -> &Address {
+        &self.master
+    }
+
+    /// The reason why no master is known.
+    pub(crate) fn no_master(&self) -> ConnectError {
+        self.state.no_master()
+    }
+
+    /// Returns whether a sentinel has named a master.
+    pub(crate) fn has_master(&self) -> bool {
+        self.state.follow().borrow().is_some()
+    }
+}
+
+impl Drop for Sentinels {
+    fn drop(&mut self) {
+        for watcher in &self.watchers {
+            watcher.abort();
+        }
+    }
+}
+
+/// Refuses a server that is not a master: the sentinels may be ahead of it, or behind.
+async fn check_role(connection: &Connection) -> Result<(), ConnectError> {
+    let mut multiplexed = connection.multiplexed();
+    let role = cmd("ROLE");
+    let answer = multiplexed.send_packed_command(&role).await;
+    match answer.map_err(ConnectError::Redis)? {
+        Value::Array(fields) if fields.first() != Some(&Value::BulkString(b"master".to_vec())) => {
+            Err(ConnectError::NoMaster)
+        }
+        // If the user may not run ROLE, READONLY will tell.
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,217 @@
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::reply::SentinelReply;
+use crate::connection::{ConnectError, Health, HostPort};
+
+/// How long a selected replica is tried, since a failover may be abandoned.
+const CANDIDATE_TTL: Duration = Duration::from_secs(5);
+
+/// For how long all sentinels have to name an older configuration before it counts: one that missed
+/// a failover hears of it from the others within two seconds, and those that were all set up anew
+/// count from the beginning.
+const ALL_AGREE: Duration = Duration::from_secs(10);
+
+/// What the sentinels reported, and the master that follows from it.
+pub(super) struct SentinelState {
+    pub(super) name: String,
+    known: Mutex<Known>,
+    /// The master. None until a sentinel names one.
+    elected: watch::Sender<Option<HostPort>>,
+    /// The connections in use, which are closed when another master is elected.
+    connections: Mutex<Vec<Weak<Health>>>,
+}
+
+struct Known {
+    /// The last reply of each sentinel.
+    replies: Vec<SentinelReply>,
+    newest: Option<Configuration>,
+    /// Since when all sentinels name the same older configuration.
+    older_since: Option<Instant>,
+    candidate: Option<Candidate>,
+}
+
+/// The newest configuration that any sentinel ever named. That a sentinel fails, or names an older
+/// one, takes nothing back: the server of the older one may still take writes that would be lost.
+struct Configuration {
+    epoch: u64,
+    host_port: HostPort,
+    /// Which sentinel named it.
+    by: usize,
+}
+
+/// A replica that a sentinel has begun to make the master.
+struct Candidate {
+    host_port: HostPort,
+    /// The configuration before.
+    epoch: u64,
+    until: Instant,
+}
+
+impl Known {
+    fn new(sentinels: usize) -> Self {
+        Self {
+            replies: vec![SentinelReply::None; sentinels],
+            newest: None,
+            older_since: None,
+            candidate: None,
+        }
+    }
+
+    fn record(&mut self, by: usize, reply: SentinelReply) {
+        if let SentinelReply::Master { host_port, epoch } = &reply {
+            let is_newer = self.newest.as_ref().is_none_or(|newest| {
+                // Of two places under one epoch the one that was named first counts, unless who
+                // named it changes its mind.
+                *epoch > newest.epoch || (*epoch == newest.epoch && by == newest.by)
+            });
+            if is_newer {
+                self.newest = Some(Configuration {
+                    epoch: *epoch,
+                    host_port: host_port.clone(),
+                    by,
+                });
+            }
+        }
+        if let Some(said) = self.replies.get_mut(by) {
+            *said = reply;
+        }
+        self.forget_what_all_forgot();
+    }
+
+    fn forget_what_all_forgot(&mut self) {
+        let older = self.older_of_all();
+        let Some(older) = older else {
+            self.older_since = None;
+            return;
+        };
+        let since = *self.older_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= ALL_AGREE {
+            self.newest = Some(older);
+            self.older_since = None;
+        }
+    }
+
+    /// The configuration that all sentinels name, where it is older than the newest.
+    fn older_of_all(&self) -> Option<Configuration> {
+        let newest = self.newest.as_ref()?.epoch;
+        let mut all: Option<Configuration> = None;
+        for (by, reply) in self.replies.iter().enumerate() {
+            let SentinelReply::Master { host_port, epoch } = reply else {
+                return None;
+            };
+            let (host_port, epoch) = (host_port.clone(), *epoch);
+            match &mut all {
+                _ if epoch >= newest => return None,
+                Some(all) if all.host_port != host_port => return None,
+                Some(all) if all.epoch >= epoch => {}
+                _ => {
+                    all = Some(Configuration {
+                        epoch,
+                        host_port,
+                        by,
+                    })
+                }
+            }
+        }
+        all
+    }
+
+    fn epoch(&self) -> u64 {
+        self.newest.as_ref().map_or(0, |newest| newest.epoch)
+    }
+}
+
+impl SentinelState {
+    pub(super) fn new(name: String, sentinels: usize) -> Self {
+        Self {
+            name,
+            known: Mutex::new(Known::new(sentinels)),
+            elected: watch::Sender::new(None),
+            connections: Mutex::default(),
+        }
+    }
+
+    /// Records the reply of sentinel `at`.
+    pub(super) fn record(&self, at: usize, reply: SentinelReply) {
+        let mut known = self.known.lock();
+        known.record(at, reply);
+        self.elect(&known);
+    }
+
+    /// Records that a sentinel has selected the replica at `host_port`.
+    pub(super) fn set_candidate(&self, host_port: HostPort) {
+        let mut known = self.known.lock();
+        known.candidate = Some(Candidate {
+            host_port,
+            epoch: known.epoch(),
+            until: Instant::now() + CANDIDATE_TTL,
+        });
+        self.elect(&known);
+    }
+
+    /// Follows the elected master.
+    pub(super) fn follow(&self) -> watch::Receiver<Option<HostPort>> {
+        self.elected.subscribe()
+    }
+
+    /// Closes the connection with this health when another master is elected.
+    pub(super) fn close_on_failover(&self, connection: &Arc<Health>) {
+        let mut connections = self.connections.lock();
+        connections.retain(|connection| connection.strong_count() > 0);
+        connections.push(Arc::downgrade(connection));
+    }
+
+    /// The reason why no master is known.
+    pub(super) fn no_master(&self) -> ConnectError {
+        let known = self.known.lock();
+        if known.replies.contains(&SentinelReply::NoSuchMaster) {
+            return ConnectError::NoSuchMaster;
+        }
+        let denied = known.replies.iter().find_map(|reply| match reply {
+            SentinelReply::Denied(why) => Some(*why),
+            _ => None,
+        });
+        if let Some(why) = denied {
+            return ConnectError::SentinelDenied(why.to_owned());
+        }
+        let failed = known.replies.iter().find_map(|reply| match reply {
+            SentinelReply::Failed(why) => Some(why.clone()),
+            _ => None,
+        });
+        ConnectError::NoSentinel(failed.unwrap_or_else(|| "none answered in time".to_owned()))
+    }
+
+    fn elect(&self, known: &Known) {
+        let Some(newest) = &known.newest else {
+            return;
+        };
+        let host_port = match &known.candidate {
+            Some(candidate)
+                if newest.epoch <= candidate.epoch && Instant::now() < candidate.until =>
+            {
+                &candidate.host_port
+            }
+            _ => &newest.host_port,
+        };
+        let changed = self.elected.send_if_modified(|elected| {
+            let changed = elected.as_ref() != Some(host_port);
+            if changed {
+                *elected = Some(host_port.clone());
+            }
+            changed
+        });
+        if changed {
+            let connections = std::mem::take(&mut *self.connections.lock());
+            let connections = connections.iter().filter_map(Weak::upgrade);
+            connections.for_each(|connection| connection.dropped());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
