@@ -25,7 +25,7 @@
 //! larder_cache_misses_total{kind="film"} 1
 //! ```
 
-use std::{env, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{env, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::extract::{Form, Path, State};
 use axum::http::{StatusCode, header::CACHE_CONTROL};
@@ -35,7 +35,7 @@ use axum::{Router, serve::ListenerExt};
 use larder::cache::{Cache, Found, LoadError};
 use larder::rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
 use larder::response_cache::ResponseCacheLayer;
-use larder::session::{self, RequireUser, Session, SessionCookie, SessionLayer, Sessions};
+use larder::session::{RequireUser, Session, SessionCookie, SessionLayer, Sessions};
 use larder::{Key, Kind, Namespace, Prefixed, Store, Ttl};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,8 +44,8 @@ use tower_http::{csrf::CsrfLayer, timeout::TimeoutLayer, trace::TraceLayer};
 type Error = Box<dyn std::error::Error>;
 type Films = Cache<u32, String>;
 const FILM: Kind = Kind::evictable("film");
-const REQUESTS: Quota = Quota::per_minute(NonZeroU32::new(100).unwrap());
-const WRONG_PASSWORDS: Quota = Quota::per_hour(NonZeroU32::new(20).unwrap());
+const REQUESTS: Quota = Quota::per_minute(100);
+const WRONG_PASSWORDS: Quota = Quota::per_hour(20);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Stands for your database.
@@ -127,8 +127,7 @@ fn visitors(store: Arc<dyn Store>, cookie: SessionCookie) -> Result<Router, Erro
         .with_on_failure(OnFailure::Closed)
         .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED);
     let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT);
-    let sessions = Sessions::new(store.clone())?;
-    let sessions = SessionLayer::new(sessions, cookie, session::OnFailure::Unavailable)?;
+    let sessions = SessionLayer::new(Sessions::new(store.clone())?).with_cookie(cookie);
     let films = Cache::builder(FILM, Ttl::from_secs(300))
         .with_far(store.clone())
         .build()?;
@@ -156,7 +155,7 @@ async fn main() -> Result<(), Error> {
     tracing_subscriber::fmt().init();
     let setting = |name, default: &str| env::var(name).unwrap_or(default.to_owned());
     let environment = setting("APP_ENV", "development");
-    let mut cookie = SessionCookie::default();
+    let mut cookie = SessionCookie::builder();
     if environment == "development" {
         cookie = cookie.with_name("session").insecure_over_plain_http();
     }
@@ -172,7 +171,7 @@ async fn main() -> Result<(), Error> {
     let store = larder::connect(&setting("STORE_URL", "memory://")).await?;
     let namespace = Namespace::new(&environment, "starter")?;
     let store: Arc<dyn Store> = Arc::new(Prefixed::new(namespace, store));
-    let app = visitors(store.clone(), cookie)?
+    let app = visitors(store.clone(), cookie.build()?)?
         .merge(operators(store, metrics))
         .layer(TraceLayer::new_for_http());
 
