@@ -8,7 +8,8 @@ use governor::{Quota as GovernorQuota, RateLimiter};
 use larder_moka::MokaStore;
 use larder_rate_limit::{Gcra, Quota};
 use larder_redis::RedisStore;
-use larder_store::{Key, Kind, Programs, Record, Store};
+use larder_store::program::{Programs, Record};
+use larder_store::{Key, Kind, Store};
 use redis::Script;
 
 use crate::harness::{Bar, Row, compare, per_operation};

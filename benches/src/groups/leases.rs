@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::{Claim, Claimed, Delete, Fence, Key, Kind, Leases, Put, Result, Store, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Delete, Key, Kind, Put, Result, Store, Ttl};
 use tokio::runtime::Runtime;
 
 use crate::harness::{Bar, Row, compare, per_operation};

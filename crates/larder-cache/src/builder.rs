@@ -3,7 +3,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use larder_layer::{Capacity, NearCache, SingleFlight, StoreTimeout};
-use larder_store::{Clock, Error, ErrorKind, Form, Kind, Result, Space, Store, SystemClock, Ttl};
+use larder_store::{
+    Clock, Content, Error, ErrorKind, Kind, Result, Space, Store, SystemClock, Ttl,
+};
 #[cfg(feature = "msgpack")]
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -210,23 +212,24 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         let near = match self.near {
             Capacity::Entries(capacity) | Capacity::Weight(capacity, _) => capacity,
         };
-        let wrong = if self.kind.space() != Space::Evictable || self.kind.form() != Form::Value {
-            "make its kind with Kind::evictable, because a cache may lose any value"
-        } else if !(0.0..=1.0).contains(&self.jitter) {
-            "the jitter must be from 0 to 1"
-        } else if near == 0 {
-            "the near capacity must be at least 1"
-        } else if self.max_value == 0 {
-            "the cap on the bytes of a far value must be at least 1"
-        } else if self.max_loads == 0 {
-            "the cap on loads must be at least 1"
-        } else if self.far_timeout.is_zero() {
-            "the far timeout must be longer than zero"
-        } else if self.load_timeout.is_zero() {
-            "the load timeout must be longer than zero"
-        } else {
-            return Ok(());
-        };
+        let wrong =
+            if self.kind.space() != Space::Evictable || self.kind.content() != Content::Value {
+                "make its kind with Kind::evictable, because a cache may lose any value"
+            } else if !(0.0..=1.0).contains(&self.jitter) {
+                "the jitter must be from 0 to 1"
+            } else if near == 0 {
+                "the near capacity must be at least 1"
+            } else if self.max_value == 0 {
+                "the cap on the bytes of a far value must be at least 1"
+            } else if self.max_loads == 0 {
+                "the cap on loads must be at least 1"
+            } else if self.far_timeout.is_zero() {
+                "the far timeout must be longer than zero"
+            } else if self.load_timeout.is_zero() {
+                "the load timeout must be longer than zero"
+            } else {
+                return Ok(());
+            };
         let detail = format!("cache of kind '{}': {wrong}", self.kind.name());
         Err(Error::new("build", ErrorKind::Invalid, detail))
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use larder_store::{ErrorKind, Key, KeyId, Programs, Record, Refusal, Result, Store, StoreExt};
+use larder_store::program::{Programs, Record};
+use larder_store::{ErrorKind, Key, KeyId, Refusal, Result, Store, StoreExt};
 
 use crate::decision::Account;
 use crate::program::{Peek, Refund, Tat};

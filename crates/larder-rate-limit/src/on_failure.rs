@@ -2,7 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
 
-use larder_store::{Error, ErrorKind, Key, Programs, Record, Result, Store, StoreExt};
+use larder_store::program::{Programs, Record};
+use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt};
 
 use crate::program::{InspectTat, Refund, Tat};
 use crate::{Decision, RateLimiter};

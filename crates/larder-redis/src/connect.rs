@@ -8,7 +8,7 @@ use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::sync::Notify;
 
 use crate::connection::Address;
-use crate::endpoint::{Deadlines, Endpoint, Form};
+use crate::endpoint::{Content, Deadlines, Endpoint};
 use crate::node::{Limits, Node, Replicas, SupervisedNode};
 use crate::operation::Repeat;
 use crate::route::Route;
@@ -79,15 +79,15 @@ async fn at(endpoint: Endpoint, limits: Limits) -> Result<(Route, Address)> {
     };
     let template = first.clone();
     let target = match form {
-        Form::One => Target::Fixed(first),
-        Form::Sentinel { master, login } => {
+        Content::One => Target::Fixed(first),
+        Content::Sentinel { master, login } => {
             let sentinels = infos.into_iter();
             let sentinels = sentinels.map(|info| at(info.set_redis_settings(login.clone())));
             let deadline = limits.connect_deadline;
             let watched = Sentinels::watch(master, sentinels.collect(), first, deadline);
             Target::Master(Arc::new(watched))
         }
-        Form::Cluster => {
+        Content::Cluster => {
             let cluster = cluster::connect(location, infos, first, limits).await?;
             return Ok((Route::Cluster(cluster), template));
         }

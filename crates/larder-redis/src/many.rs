@@ -4,7 +4,7 @@
 
 use ::redis::Value;
 use futures_util::future::join;
-use larder_store::{Delete, Entry, Error, Form, Key, Put, Result};
+use larder_store::{Content, Delete, Entry, Error, Key, Put, Result};
 use tokio::time::Instant;
 
 use crate::classify::copy_error;
@@ -18,7 +18,7 @@ use crate::store::RedisStore;
 impl RedisStore {
     pub(crate) async fn get_all(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
         let (mut results, sent) = sift(keys, |key| {
-            key.require(Form::Value, "get_many").map(|()| None)
+            key.require(Content::Value, "get_many").map(|()| None)
         });
         if sent.is_empty() {
             return results;
@@ -68,7 +68,7 @@ impl RedisStore {
 
     pub(crate) async fn put_all(&self, puts: &[Put]) -> Vec<Result<bool>> {
         let (mut results, sent) = sift(puts, |put| {
-            put.key().require(Form::Value, "put_many")?;
+            put.key().require(Content::Value, "put_many")?;
             commands::check_size("put_many", put, self.max_value).map(|()| false)
         });
         if sent.is_empty() {
@@ -95,7 +95,7 @@ impl RedisStore {
     pub(crate) async fn delete_all(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
         let (mut results, mut sent) = sift(deletes, |delete| {
             let key = delete.key();
-            key.require(Form::Value, "delete_many").map(|()| false)
+            key.require(Content::Value, "delete_many").map(|()| false)
         });
         sent.retain(|&at| commands::may_delete(&deletes[at]));
         if sent.is_empty() {

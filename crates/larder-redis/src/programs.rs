@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use ::redis::Value;
 use async_trait::async_trait;
-use larder_store::{Call, Calls, Clock, Key, Programs, Result, Timestamp};
+use larder_store::program::{Call, Calls, Programs};
+use larder_store::{Clock, Key, Result, Timestamp};
 
 use crate::classify::copy_error;
 use crate::node::Access;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use ::redis::{Arg, Cmd, ServerError, ServerErrorKind, Value};
-use larder_store::{Effect, Script};
+use larder_store::program::{Effect, Script};
 use parking_lot::RwLock;
 
 /// A whole script: its flags, what its program may call, and the program.

@@ -2,7 +2,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use ::redis::{Cmd, RedisWrite, Value};
-use larder_store::{Args, Call, Effect, Error, ErrorKind, Key, Result, Script, Wire};
+use larder_store::program::{Args, Call, Effect, Script, Wire};
+use larder_store::{Error, ErrorKind, Key, Result};
 
 use crate::node::Access;
 use crate::operation::Repeat;
@@ -18,14 +19,14 @@ pub(crate) struct Step<'a> {
     key: &'a Key,
     parts: &'static [&'static str],
     effect: Effect,
-    form: Form,
+    form: Content,
     by_hash: Cmd,
     /// The time of a virtual clock, in microseconds.
     now: Option<i64>,
 }
 
 /// What is sent.
-enum Form {
+enum Content {
     Script(Arc<Prepared>),
     /// One command that does what this script does.
     Command(&'static Script),
@@ -38,17 +39,17 @@ impl<'a> Step<'a> {
         key: &'a Key,
         call: &dyn Call,
     ) -> Result<Self> {
-        key.require(larder_store::Form::Record, "run")?;
+        key.require(larder_store::Content::Record, "run")?;
         let mut args = Args::new();
         call.args(&mut args);
         args.check()?;
         let (parts, script) = (call.parts(), call.script());
         let (by_hash, form) = match (script.command(), now) {
-            (Some(words), None) => (plain(words, key), Form::Command(script)),
+            (Some(words), None) => (plain(words, key), Content::Command(script)),
             _ => {
                 let prepared = scripts.get(script);
                 let by_hash = command(&prepared, key, parts, &args, now);
-                (by_hash, Form::Script(prepared))
+                (by_hash, Content::Script(prepared))
             }
         };
         Ok(Self {
@@ -63,7 +64,7 @@ impl<'a> Step<'a> {
 
     /// Whether it is a command that needs no script, so that the server knows it.
     pub(crate) fn is_command(&self) -> bool {
-        matches!(self.form, Form::Command(_))
+        matches!(self.form, Content::Command(_))
     }
 
     pub(crate) fn key(&self) -> &'a Key {
@@ -93,8 +94,8 @@ impl<'a> Step<'a> {
     /// The same command with the whole script.
     pub(crate) fn by_text(&self) -> Cmd {
         match &self.form {
-            Form::Script(script) => script.by_text(&self.by_hash),
-            Form::Command(_) => self.by_hash.clone(),
+            Content::Script(script) => script.by_text(&self.by_hash),
+            Content::Command(_) => self.by_hash.clone(),
         }
     }
 
@@ -127,8 +128,8 @@ impl<'a> Step<'a> {
             return Err(error);
         }
         let (name, script) = match &self.form {
-            Form::Script(script) => (script.name(), Some(script)),
-            Form::Command(script) => (script.name(), None),
+            Content::Script(script) => (script.name(), Some(script)),
+            Content::Command(script) => (script.name(), None),
         };
         let details = error.details().unwrap_or_default();
         let text = if error.code() == "NOTTL" {

@@ -3,9 +3,12 @@ use std::sync::Arc;
 
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
+use larder_store::bus::Bus;
+use larder_store::lease::Leases;
+use larder_store::program::Programs;
+use larder_store::scan::Scan;
 use larder_store::{
-    Bus, Delete, Entry, Error, ErrorKind, Form, Key, Leases, ManualClock, Programs, Put, Result,
-    Scan, Store, Ttl,
+    Content, Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Result, Store, Ttl,
 };
 
 use crate::builder::RedisBuilder;
@@ -203,13 +206,13 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn get(&self, key: &Key) -> Result<Option<Entry>> {
-        key.require(Form::Value, "get")?;
+        key.require(Content::Value, "get")?;
         let value = self.ask("get", key, commands::get(key)).await?;
         commands::entry("get", key, value)
     }
 
     async fn put(&self, put: &Put) -> Result<bool> {
-        put.key().require(Form::Value, "put")?;
+        put.key().require(Content::Value, "put")?;
         commands::check_size("put", put, self.max_value)?;
         let operation = self.begin_write("put", put.key()).await?;
         let written = self.once(&operation, |named| commands::put(put, named));
@@ -221,7 +224,7 @@ impl Store for RedisStore {
     }
 
     async fn delete(&self, delete: &Delete) -> Result<bool> {
-        delete.key().require(Form::Value, "delete")?;
+        delete.key().require(Content::Value, "delete")?;
         if !commands::may_delete(delete) {
             return Ok(false);
         }
@@ -232,7 +235,7 @@ impl Store for RedisStore {
     }
 
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
-        key.require(Form::Value, "expire")?;
+        key.require(Content::Value, "expire")?;
         let operation = self.begin_write("expire", key).await?;
         // Never again: in between somebody may have written a value that is to live longer.
         let command = commands::expire(key, ttl);
@@ -241,7 +244,7 @@ impl Store for RedisStore {
     }
 
     async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
-        key.require(Form::Value, "ttl")?;
+        key.require(Content::Value, "ttl")?;
         let value = self.ask("ttl", key, commands::ttl(key)).await?;
         commands::remaining("ttl", &value)
     }

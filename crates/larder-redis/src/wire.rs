@@ -1,6 +1,7 @@
 use ::redis::Value;
 use bytes::Bytes;
-use larder_store::{Result, Wire};
+use larder_store::Result;
+use larder_store::program::Wire;
 
 /// An answer of a script as programs read it.
 ///

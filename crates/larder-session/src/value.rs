@@ -9,7 +9,7 @@ use std::any::type_name;
 
 use bytes::Bytes;
 use larder_layer::same_to_serde;
-use larder_store::MAX_INT;
+use larder_store::program::MAX_INT;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -103,7 +103,7 @@ pub enum Claimed {
 /// passed to somebody else, is refused. Plain puts and deletes do not ask for a lease and do not
 /// move the fence.
 ///
-/// Every operation is atomic on its key. Keys of [`Form::Record`](crate::Form::Record) are refused
+/// Every operation is atomic on its key. Keys of [`Content::Record`](crate::Content::Record) are refused
 /// with [`Refusal::WrongType`](crate::Refusal::WrongType).
 ///
 /// # Errors

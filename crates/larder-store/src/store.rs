@@ -3,13 +3,17 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 
-use crate::{Bus, Delete, Entry, Error, ErrorKind, Key, Leases, Programs, Put, Result, Scan, Ttl};
+use crate::bus::Bus;
+use crate::lease::Leases;
+use crate::program::Programs;
+use crate::scan::Scan;
+use crate::{Delete, Entry, Error, ErrorKind, Key, Put, Result, Ttl};
 
 /// Bytes by key, each with a version and an end: what every backend is, and all that layers know.
 ///
 /// A miss is never an error, and an error is never a miss. All operations are linearizable for
 /// each key, except that an evictable key may vanish at any time and that a TTL may end a
-/// millisecond or two late. Keys of [`Form::Record`](crate::Form::Record) are refused with
+/// millisecond or two late. Keys of [`Content::Record`](crate::Content::Record) are refused with
 /// [`Refusal::WrongType`](crate::Refusal::WrongType).
 ///
 /// Layers hold an `Arc<dyn Store>`. On hot paths they try the `*_now` methods first, which spare an

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use larder_store::{ErrorKind, Key, Kind, Put, Record, Refusal, Result, Store, Ttl};
+use larder_store::program::Record;
+use larder_store::{ErrorKind, Key, Kind, Put, Refusal, Result, Store, Ttl};
 use larder_test::records::{Add, ReadTally, Tally};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};

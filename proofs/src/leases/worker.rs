@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_redis::RedisStore;
-use larder_store::{Claim, Claimed, ErrorKind, Fence, Key, Kind, Leases, Put, Store, Ttl, Version};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl, Version};
 use tokio::time::{Instant, sleep};
 
 use super::event::{Event, What, now};

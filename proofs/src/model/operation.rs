@@ -1,5 +1,6 @@
 use bytes::Bytes;
-use larder_store::{Key, Record, Ttl};
+use larder_store::program::Record;
+use larder_store::{Key, Ttl};
 use larder_test::records::{Add, Append, Journal, Mark, Tally};
 
 use super::leases::LeaseOperation;

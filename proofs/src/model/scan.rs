@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use larder_store::{Record, Result, Store};
+use larder_store::program::Record;
+use larder_store::{Result, Store};
 use larder_test::records::Journal;
 
 /// More pages than any sequence writes keys.

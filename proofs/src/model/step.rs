@@ -3,9 +3,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use larder_store::{
-    Delete, Entry, ErrorKind, Fence, Inspection, Key, Put, Result, Store, Ttl, Version,
-};
+use larder_store::lease::Fence;
+use larder_store::program::Inspection;
+use larder_store::{Delete, Entry, ErrorKind, Key, Put, Result, Store, Ttl, Version};
 use larder_test::records::{
     Add, Append, ClearJournal, ClearTally, Lines, Mark, ReadJournal, ReadTally, Tally,
 };

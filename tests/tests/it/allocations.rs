@@ -13,7 +13,8 @@ use larder_cache::Cache;
 use larder_moka::MokaStore;
 use larder_rate_limit::{Quota, RateLimiter};
 use larder_response_cache::ResponseCacheLayer;
-use larder_store::{Key, Kind, ManualClock, Put, Record, Run, Store, Ttl};
+use larder_store::program::{Record, Run};
+use larder_store::{Key, Kind, ManualClock, Put, Store, Ttl};
 use larder_test::records::{Add, ReadTally, Tally};
 use tower::{Layer, Service};
 

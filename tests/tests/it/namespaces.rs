@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use larder_moka::MokaStore;
-use larder_store::{Claim, Claimed, Key, Kind, Namespace, Prefixed, Put, Store, Ttl};
+use larder_store::lease::{Claim, Claimed};
+use larder_store::{Key, Kind, Namespace, Prefixed, Put, Store, Ttl};
 
 const FILM: Kind = Kind::evictable("film");
 const HOUR: Ttl = Ttl::from_secs(3600);

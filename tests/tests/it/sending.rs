@@ -15,10 +15,11 @@ use larder::session::{
     DeviceId, Session, SessionKey, SessionLayer, SessionService, Sessions, SignInOptions,
 };
 use larder_layer::{Follower, StoreTimeout};
-use larder_store::{
-    Bus, Channel, Claim, Claimed, Cursor, Delete, Entry, Fence, Interest, Key, Leases, Mailbox,
-    Message, Page, Prefixed, Programs, Put, Run, Scan, Store, StoreExt, Subscription, Ttl,
-};
+use larder_store::bus::{Bus, Channel, Mailbox, Message, SubscribeRequest, Subscription};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::program::{Programs, Run};
+use larder_store::scan::{Cursor, Page, Scan};
+use larder_store::{Delete, Entry, Key, Prefixed, Put, Store, StoreExt, Ttl};
 use larder_test::records::{Add, ReadTally, Tally};
 use tower::Service;
 use tower::util::BoxCloneSyncService;
@@ -81,7 +82,12 @@ fn leases(leases: &dyn Leases, claim: &Claim, put: &Put, fence: Fence, ttl: Ttl)
     }
 }
 
-fn messages(bus: &dyn Bus, channel: &Channel, interest: Interest, heard: &mut Subscription) {
+fn messages(
+    bus: &dyn Bus,
+    channel: &Channel,
+    interest: SubscribeRequest,
+    heard: &mut Subscription,
+) {
     sent! {
         bus.publish(channel, Bytes::new());
         bus.subscribe(interest);
@@ -214,7 +220,14 @@ fn what_an_app_shares_can_be_shared_between_threads() {
     send_and_sync::<RedisBuilder>();
     send_and_sync::<Prefixed<RedisStore>>();
     send_and_sync::<(Key, Put, Delete, Entry, Ttl, Claim, Claimed, Fence)>();
-    send_and_sync::<(Channel, Interest, Message, Cursor, Page, larder::Error)>();
+    send_and_sync::<(
+        Channel,
+        SubscribeRequest,
+        Message,
+        Cursor,
+        Page,
+        larder::Error,
+    )>();
     send_and_sync::<Mailbox>();
     send_and_sync::<Subscription>();
     unpin::<Subscription>();

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
-use larder_store::{Mailbox, Message};
+use larder_store::bus::{Mailbox, Message};
 use smallvec::SmallVec;
 
 /// The mailboxes of one channel or topic, by the numbers of their subscriptions.

@@ -4,10 +4,10 @@ use std::sync::{Arc, Weak};
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
-use larder_store::{
-    Channel, Error, ErrorKind, Interest, Mailbox, Message, Pattern, Refusal, Result, Subscription,
-    mailbox,
+use larder_store::bus::{
+    Channel, Mailbox, Message, Pattern, SubscribeRequest, Subscription, mailbox,
 };
+use larder_store::{Error, ErrorKind, Refusal, Result};
 use parking_lot::{Mutex, RwLock};
 
 use super::channel_subscribers::{ChannelSubscribers, deliver};
@@ -56,13 +56,16 @@ impl Subscribers {
         });
     }
 
-    /// Subscribes to an interest, which must be [distinct](Interest::distinct).
-    pub(crate) fn subscribe(registry: &Arc<Self>, interest: Interest) -> Result<Subscription> {
-        let (mailbox, subscription) = mailbox(interest.buffer());
+    /// Subscribes to an request, which must be [distinct](SubscribeRequest::distinct).
+    pub(crate) fn subscribe(
+        registry: &Arc<Self>,
+        request: SubscribeRequest,
+    ) -> Result<Subscription> {
+        let (mailbox, subscription) = mailbox(request.buffer());
         let mut registration = Registration {
             registry: Weak::new(),
             number: registry.last_number.fetch_add(1, Ordering::Relaxed) + 1,
-            interest,
+            request,
         };
         let more = |held: usize| {
             held.checked_add(registration.count())
@@ -78,7 +81,7 @@ impl Subscribers {
     }
 
     fn add(&self, registration: &Registration, mailbox: &Arc<Mailbox>) {
-        for channel in registration.interest.channels() {
+        for channel in registration.request.channels() {
             let hash = self.hasher.hash_one(channel);
             let mut shard = self.shard(hash).lock();
             let rehash = |(of, _): &(Channel, _)| self.hasher.hash_one(of);
@@ -87,7 +90,7 @@ impl Subscribers {
                 entry.or_insert_with(|| (channel.clone(), ChannelSubscribers::default()));
             entry.get_mut().1.add(registration.number, mailbox.clone());
         }
-        for pattern in registration.interest.patterns() {
+        for pattern in registration.request.patterns() {
             let mut topics = self.topics.write();
             let at = topics.iter().position(|(of, _)| of == pattern);
             let at = at.unwrap_or_else(|| {
@@ -99,7 +102,7 @@ impl Subscribers {
     }
 
     fn remove(&self, registration: &Registration) {
-        for channel in registration.interest.channels() {
+        for channel in registration.request.channels() {
             let hash = self.hasher.hash_one(channel);
             // Declared before the lock guard, so dropped after it.
             let _left;
@@ -112,7 +115,7 @@ impl Subscribers {
                 }
             }
         }
-        if !registration.interest.patterns().is_empty() {
+        if !registration.request.patterns().is_empty() {
             let mut left = Vec::new();
             self.topics.write().retain_mut(|(_, subscribers)| {
                 left.extend(subscribers.remove(registration.number));
@@ -155,12 +158,12 @@ impl Subscribers {
 struct Registration {
     registry: Weak<Subscribers>,
     number: u64,
-    interest: Interest,
+    request: SubscribeRequest,
 }
 
 impl Registration {
     fn count(&self) -> usize {
-        self.interest.channels().len() + self.interest.patterns().len()
+        self.request.channels().len() + self.request.patterns().len()
     }
 }
 

@@ -3,7 +3,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use larder_store::{Clock, Fence, Timestamp};
+use larder_store::lease::Fence;
+use larder_store::{Clock, Timestamp};
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{sleep, timeout};
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use larder_store::{Clock, Error, ErrorKind, Fence, Kind, Refusal, Result, Timestamp, Ttl};
+use larder_store::lease::Fence;
+use larder_store::{Clock, Error, ErrorKind, Kind, Refusal, Result, Timestamp, Ttl};
 use tokio::sync::Notify;
 
 use super::follow::Watch;

@@ -16,7 +16,8 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::OnceLock;
 
 use foldhash::quality::RandomState;
-use larder_store::{Call, Clock, Delete, Entry, Key, Kind, Put, Result, Ttl};
+use larder_store::program::Call;
+use larder_store::{Clock, Delete, Entry, Key, Kind, Put, Result, Ttl};
 
 pub(crate) use locked::{Garbage, Locked};
 pub(crate) use shard::Address;

@@ -1,4 +1,5 @@
-use larder_store::{Call, Cell, Clock, Result, Timestamp, Ttl};
+use larder_store::program::{Call, Cell};
+use larder_store::{Clock, Result, Timestamp, Ttl};
 
 use super::locked::{Garbage, Locked};
 use super::shard::{Address, Held};

@@ -1,5 +1,6 @@
 use hashbrown::HashTable;
-use larder_store::{Cell, Entry, Timestamp};
+use larder_store::program::Cell;
+use larder_store::{Entry, Timestamp};
 
 use super::deadlines::Deadlines;
 

@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
-use larder_store::{Bus, Channel, Interest, Message, Result, Subscription, check_message};
+use larder_store::Result;
+use larder_store::bus::{Bus, Channel, Message, SubscribeRequest, Subscription, check_message};
 
 use super::MokaStore;
 use crate::bus::Subscribers;
@@ -16,8 +17,8 @@ impl Bus for MokaStore {
         Ok(())
     }
 
-    async fn subscribe(&self, interest: Interest) -> Result<Subscription> {
-        interest.check()?;
-        Subscribers::subscribe(&self.subscribers, interest.distinct())
+    async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription> {
+        request.check()?;
+        Subscribers::subscribe(&self.subscribers, request.distinct())
     }
 }

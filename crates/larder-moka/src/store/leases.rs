@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_store::{Claim, Claimed, Delete, Fence, Form, Key, Leases, Put, Result, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Content, Delete, Key, Put, Result, Ttl};
 
 use super::MokaStore;
 use crate::leases::follow;
@@ -12,7 +13,7 @@ use crate::pinned::Garbage;
 impl MokaStore {
     fn claim_lease(&self, claim: &Claim) -> Result<Claimed> {
         let key = claim.key();
-        key.require(Form::Value, "claim")?;
+        key.require(Content::Value, "claim")?;
         let address = self.pinned.address(key);
         let (mut values, mut leases) = (Garbage::new(), Garbage::new());
         loop {
@@ -40,7 +41,7 @@ impl MokaStore {
     }
 
     fn commit_with(&self, put: &Put, fence: Fence) -> Result<bool> {
-        put.key().require(Form::Value, "commit")?;
+        put.key().require(Content::Value, "commit")?;
         self.check_size("commit", put)?;
         let address = self.pinned.address(put.key());
         let (mut values, mut leases) = (Garbage::new(), Garbage::new());
@@ -53,7 +54,7 @@ impl MokaStore {
     }
 
     fn invalidate_key(&self, key: &Key) -> Result<bool> {
-        key.require(Form::Value, "invalidate")?;
+        key.require(Content::Value, "invalidate")?;
         let address = self.pinned.address(key);
         let (mut values, mut leases) = (Garbage::new(), Garbage::new());
         let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
@@ -70,7 +71,7 @@ impl Leases for MokaStore {
     }
 
     async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
-        key.require(Form::Value, "renew")?;
+        key.require(Content::Value, "renew")?;
         let address = self.pinned.address(key);
         let mut leases = Garbage::new();
         let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
@@ -86,7 +87,7 @@ impl Leases for MokaStore {
     }
 
     async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
-        key.require(Form::Value, "abandon")?;
+        key.require(Content::Value, "abandon")?;
         let address = self.pinned.address(key);
         let mut leases = Garbage::new();
         let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
@@ -106,7 +107,7 @@ impl Leases for MokaStore {
     }
 
     async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
-        key.require(Form::Value, "follow")?;
+        key.require(Content::Value, "follow")?;
         let address = self.pinned.address(key);
         let watch = || {
             let mut leases = Garbage::new();

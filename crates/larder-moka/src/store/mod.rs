@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
+use larder_store::bus::Bus;
+use larder_store::lease::Leases;
+use larder_store::program::Programs;
+use larder_store::scan::Scan;
 use larder_store::{
-    Bus, Clock, Delete, Entry, Error, ErrorKind, Form, Key, Leases, Programs, Put, Result, Scan,
-    Space, Store, Ttl,
+    Clock, Content, Delete, Entry, Error, ErrorKind, Key, Put, Result, Space, Store, Ttl,
 };
 
 use crate::MokaStoreBuilder;
@@ -21,7 +24,7 @@ use crate::pinned::{Garbage, Pinned};
 
 /// The store in this process: a cache space that evicts, and a pinned space that does not.
 ///
-/// Every operation but [`follow`](larder_store::Leases::follow) answers without waiting, so the `*_now`
+/// Every operation but [`follow`](larder_store::lease::Leases::follow) answers without waiting, so the `*_now`
 /// methods are always ready. Share it behind an [`Arc`]. Nothing outlives the process.
 ///
 /// # Errors
@@ -73,7 +76,7 @@ impl MokaStore {
     }
 
     fn read(&self, key: &Key, garbage: &mut Garbage) -> Result<Option<Entry>> {
-        key.require(Form::Value, "get")?;
+        key.require(Content::Value, "get")?;
         match key.kind().space() {
             Space::Evictable => Ok(self.cache.get(key, &*self.clock)),
             Space::Pinned => self.pinned.get(key, &*self.clock, garbage),
@@ -81,7 +84,7 @@ impl MokaStore {
     }
 
     fn write(&self, put: &Put, garbage: &mut Garbage) -> Result<bool> {
-        put.key().require(Form::Value, "put")?;
+        put.key().require(Content::Value, "put")?;
         self.check_size("put", put)?;
         match put.key().kind().space() {
             Space::Evictable => self.cache.put(put, &*self.clock),
@@ -106,7 +109,7 @@ impl MokaStore {
     }
 
     fn remove(&self, delete: &Delete, garbage: &mut Garbage) -> Result<bool> {
-        delete.key().require(Form::Value, "delete")?;
+        delete.key().require(Content::Value, "delete")?;
         match delete.key().kind().space() {
             Space::Evictable => Ok(self.cache.delete(delete, &*self.clock)),
             Space::Pinned => self.pinned.delete(delete, &*self.clock, garbage),
@@ -141,7 +144,7 @@ impl Store for MokaStore {
     }
 
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
-        key.require(Form::Value, "expire")?;
+        key.require(Content::Value, "expire")?;
         match key.kind().space() {
             Space::Evictable => Ok(self.cache.expire(key, ttl, &*self.clock)),
             Space::Pinned => self.pinned.expire(key, ttl, &*self.clock),
@@ -149,7 +152,7 @@ impl Store for MokaStore {
     }
 
     async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
-        key.require(Form::Value, "ttl")?;
+        key.require(Content::Value, "ttl")?;
         match key.kind().space() {
             Space::Evictable => Ok(self.cache.ttl(key, &*self.clock)),
             Space::Pinned => self.pinned.ttl(key, &*self.clock),

@@ -1,13 +1,14 @@
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Call, Calls, Form, Key, Programs, Result, Timestamp};
+use larder_store::program::{Call, Calls, Programs};
+use larder_store::{Content, Key, Result, Timestamp};
 
 use super::MokaStore;
 
 impl MokaStore {
     fn step(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
-        key.require(Form::Record, "run")?;
+        key.require(Content::Record, "run")?;
         self.pinned.step(key, call, &*self.clock)
     }
 }

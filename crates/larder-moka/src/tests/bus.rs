@@ -2,7 +2,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use larder_store::{Bus, Channel, Event, Interest, Store, Subscription, Topic};
+use larder_store::Store;
+use larder_store::bus::{Bus, Channel, Event, SubscribeRequest, Subscription, Topic};
 use parking_lot::Mutex;
 
 use super::support::{is_full, store_with};
@@ -28,8 +29,8 @@ fn heard(subscription: &mut Subscription) -> Vec<Option<Event>> {
 }
 
 async fn listen(store: &MokaStore, id: u32) -> Subscription {
-    let interest = Interest::in_channel(film(id));
-    store.subscribe(interest).await.unwrap()
+    let request = SubscribeRequest::to_channel(film(id));
+    store.subscribe(request).await.unwrap()
 }
 
 #[tokio::test]
@@ -38,7 +39,8 @@ async fn a_channel_without_subscribers_takes_no_room() {
     let mut subscriptions = Vec::new();
     for id in 0..100 {
         subscriptions.push(listen(&store, id % 50).await);
-        let both = Interest::in_all_of(FILM).and_channel(Channel::new(Topic::sharded("seat"), id));
+        let both =
+            SubscribeRequest::to_topic(FILM).and_channel(Channel::new(Topic::sharded("seat"), id));
         subscriptions.push(store.subscribe(both).await.unwrap());
     }
     assert_eq!(store.subscribers.held(), (300, 151));
@@ -53,13 +55,14 @@ async fn a_channel_without_subscribers_takes_no_room() {
 async fn one_subscription_more_than_there_is_room_for_is_refused() {
     let (store, _) = store_with(|builder| builder.with_max_subscriptions(3));
     let first = listen(&store, 1).await;
-    let two = Interest::in_all_of(FILM).and_channel(Channel::new(Topic::broadcast("seat"), 1_u32));
-    let three = two.clone().and_all_of(Topic::broadcast("row"));
+    let two =
+        SubscribeRequest::to_topic(FILM).and_channel(Channel::new(Topic::broadcast("seat"), 1_u32));
+    let three = two.clone().and_topic(Topic::broadcast("row"));
     assert!(is_full(&store.subscribe(three).await.unwrap_err()));
     let mut second = store.subscribe(two.clone()).await.unwrap();
     assert!(is_full(
         &store
-            .subscribe(Interest::in_channel(film(1)))
+            .subscribe(SubscribeRequest::to_channel(film(1)))
             .await
             .unwrap_err()
     ));
@@ -127,8 +130,8 @@ async fn a_subscriber_that_stays_hears_each_message_once_while_others_come_and_g
     let room = NonZeroUsize::new(MESSAGES as usize).unwrap();
     let mut stays = Vec::new();
     for _ in 0..40 {
-        let interest = Interest::in_channel(film(1)).with_buffer(room);
-        stays.push(store.subscribe(interest).await.unwrap());
+        let request = SubscribeRequest::to_channel(film(1)).with_buffer(room);
+        stays.push(store.subscribe(request).await.unwrap());
     }
     let others = store.clone();
     let others = tokio::spawn(async move {

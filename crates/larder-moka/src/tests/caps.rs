@@ -1,4 +1,5 @@
-use larder_store::{Delete, Key, Kind, Record, Store};
+use larder_store::program::Record;
+use larder_store::{Delete, Key, Kind, Store};
 use tokio::task::JoinSet;
 
 use super::support::*;

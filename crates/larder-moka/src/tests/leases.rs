@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use larder_store::ErrorKind;
-use larder_store::{Claim, Claimed, Fence, Key, Kind, Leases, Put, Refusal, Result, Store, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Key, Kind, Put, Refusal, Result, Store, Ttl};
 
 use super::support::{HOUR, PAGE, SEAT, SECOND, is_full, put, store_with};
 use crate::MokaStore;

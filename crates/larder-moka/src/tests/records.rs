@@ -1,4 +1,5 @@
-use larder_store::{Key, Kind, Record, Store, Ttl};
+use larder_store::program::Record;
+use larder_store::{Key, Kind, Store, Ttl};
 use tokio::task::JoinSet;
 
 use super::support::*;

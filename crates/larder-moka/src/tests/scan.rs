@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use larder_store::{Cursor, Scan, Store};
+use larder_store::Store;
+use larder_store::scan::{Cursor, Scan};
 
 use super::support::{HOUR, PAGE, SEAT, Step, Tally, put, run, store_with};
 

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use larder_store::program::{
+    Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
+};
 use larder_store::{
-    Args, Effect, Error, ErrorKind, Inspection, Key, KeyId, Kind, ManualClock, Program, Programs,
-    Put, Record, Refusal, Result, Script, Slot, Timestamp, Ttl, Wire,
+    Error, ErrorKind, Key, KeyId, Kind, ManualClock, Put, Refusal, Result, Timestamp, Ttl,
 };
 
 use crate::{MokaStore, MokaStoreBuilder};

@@ -9,11 +9,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{
-    Args, Bus, Channel, Claim, Claimed, Clock, Effect, Inspection, Interest, Key, KeyId, Kind,
-    Leases, ManualClock, Program, Programs, Put, Record, Result, Script, Slot, Store, Timestamp,
-    Topic, Ttl, Wire,
+use larder_store::bus::{Bus, Channel, SubscribeRequest, Topic};
+use larder_store::lease::{Claim, Claimed, Leases};
+use larder_store::program::{
+    Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
 };
+use larder_store::{Clock, Key, KeyId, Kind, ManualClock, Put, Result, Store, Timestamp, Ttl};
 
 use super::support::{HOUR, PAGE, SEAT, SECOND, put, store_with};
 use crate::MokaStore;
@@ -96,16 +97,16 @@ fn uses(store: &Arc<MokaStore>, key: &Key) -> Act {
 #[test]
 fn the_end_of_a_subscription_wakes_nobody_under_a_lock() {
     let channel = Channel::new(NEWS, 1_u8);
-    for interest in [
-        Interest::in_channel(channel.clone()),
-        Interest::in_all_of(NEWS),
+    for request in [
+        SubscribeRequest::to_channel(channel.clone()),
+        SubscribeRequest::to_topic(NEWS),
     ] {
         let (store, _) = store_with(|builder| builder);
-        let mut subscription = now(store.subscribe(interest.clone())).unwrap();
+        let mut subscription = now(store.subscribe(request.clone())).unwrap();
         let (other, to) = (store.clone(), channel.clone());
         let waker = waker(move || {
             now(other.publish(&to, "x".into())).unwrap();
-            now(other.subscribe(Interest::in_all_of(NEWS).and_channel(to.clone()))).unwrap();
+            now(other.subscribe(SubscribeRequest::to_topic(NEWS).and_channel(to.clone()))).unwrap();
         });
         let mut context = Context::from_waker(&waker);
         assert!(subscription.poll_next(&mut context).is_pending());
@@ -115,7 +116,7 @@ fn the_end_of_a_subscription_wakes_nobody_under_a_lock() {
 
 #[test]
 fn a_lease_that_ends_or_is_shortened_wakes_nobody_under_a_lock() {
-    type End = fn(&MokaStore, &Key, larder_store::Fence);
+    type End = fn(&MokaStore, &Key, larder_store::lease::Fence);
     let ends_of_a_lease: [End; 6] = [
         |store, key, fence| assert!(now(store.renew(key, fence, SECOND)).unwrap()),
         |store, key, fence| assert!(now(store.abandon(key, fence)).unwrap()),
@@ -168,7 +169,7 @@ fn a_lease_that_ends_or_is_shortened_wakes_nobody_under_a_lock() {
 
 #[test]
 fn no_value_is_dropped_under_a_lock() {
-    type Act = fn(&MokaStore, &Key, larder_store::Fence);
+    type Act = fn(&MokaStore, &Key, larder_store::lease::Fence);
     let acts: [Act; 5] = [
         |store, key, _| assert!(now(store.put(&Put::new(key.clone(), "new", HOUR))).unwrap()),
         |store, key, _| {

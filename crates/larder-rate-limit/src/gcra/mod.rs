@@ -27,7 +27,7 @@ use crate::{Decision, Quota};
 ///    interval, may give back some of what was charged in between, but in all never more than was
 ///    charged.
 ///
-/// As a [`Program`](larder_store::Program) it charges one visitor in one atomic step.
+/// As a [`Program`](larder_store::program::Program) it charges one visitor in one atomic step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Gcra {
     /// Microseconds for one unit to come back: at least one.

@@ -1,8 +1,7 @@
 //! GCRA as store programs, in Lua and in Rust. Both forms always do the same.
 
-use larder_store::{
-    Args, Effect, Inspection, Kind, Program, Record, Result, Script, Slot, Timestamp, Ttl, Wire,
-};
+use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
+use larder_store::{Kind, Result, Timestamp, Ttl};
 
 use crate::decision::Account;
 use crate::gcra::Change;

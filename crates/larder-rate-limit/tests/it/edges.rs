@@ -6,7 +6,8 @@ use std::time::Duration;
 use larder_moka::MokaStore;
 use larder_rate_limit::{Gcra, Quota, RateLimiter, Refund, Tat};
 use larder_redis::RedisStore;
-use larder_store::{Key, ManualClock, Record, Store, StoreExt, Ttl};
+use larder_store::program::Record;
+use larder_store::{Key, ManualClock, Store, StoreExt, Ttl};
 use larder_test::server::RedisServer;
 
 /// A store in process and a Redis store, which read one clock.

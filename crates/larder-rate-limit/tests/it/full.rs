@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use larder_moka::MokaStore;
 use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter, Tat};
-use larder_store::{ErrorKind, ManualClock, Record, Store};
+use larder_store::program::Record;
+use larder_store::{ErrorKind, ManualClock, Store};
 
 use crate::support::{App, Behavior, ScriptedStore, from};
 

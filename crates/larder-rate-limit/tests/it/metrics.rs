@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer};
-use larder_store::{ErrorKind, Record};
+use larder_store::ErrorKind;
+use larder_store::program::Record;
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
     with_local_recorder,

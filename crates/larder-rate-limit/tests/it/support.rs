@@ -12,9 +12,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use larder_rate_limit::{PeerAddr, Quota, RateLimit, RateLimitLayer, RateLimiter};
+use larder_store::program::{Call, Calls, Programs};
 use larder_store::{
-    Call, Calls, Delete, Entry, Error, ErrorKind, Key, ManualClock, Programs, Put, Refusal, Result,
-    Store, Ttl,
+    Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Refusal, Result, Store, Ttl,
 };
 use larder_test::ModelStore;
 use tower::util::BoxCloneSyncService;

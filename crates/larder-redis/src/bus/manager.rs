@@ -1,6 +1,7 @@
 use std::sync::{Arc, Weak};
 
-use larder_store::{Error, ErrorKind, Interest, Result};
+use larder_store::bus::SubscribeRequest;
+use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -54,11 +55,11 @@ impl SubscriptionManager {
         }
     }
 
-    pub(super) fn subjects(&self, interest: &Interest) -> Vec<Subject> {
-        let channels = interest.channels().iter();
+    pub(super) fn subjects(&self, request: &SubscribeRequest) -> Vec<Subject> {
+        let channels = request.channels().iter();
         let channels = channels
             .map(|channel| Subject::channel(channel, self.sort(channel.topic().is_sharded())));
-        let patterns = interest.patterns().iter().map(Subject::pattern);
+        let patterns = request.patterns().iter().map(Subject::pattern);
         channels.chain(patterns).collect()
     }
 

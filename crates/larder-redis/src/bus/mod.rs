@@ -24,7 +24,8 @@ use std::sync::Arc;
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
 use bytes::Bytes;
-use larder_store::{Bus, Channel, Interest, Result, Subscription, check_message, mailbox};
+use larder_store::Result;
+use larder_store::bus::{Bus, Channel, SubscribeRequest, Subscription, check_message, mailbox};
 
 use crate::commands;
 use crate::operation::Repeat;
@@ -61,11 +62,11 @@ impl Bus for RedisBus {
         }
     }
 
-    async fn subscribe(&self, interest: Interest) -> Result<Subscription> {
-        interest.check()?;
-        let interest = interest.distinct();
-        let (mailbox, subscription) = mailbox(interest.buffer());
-        let subjects = self.subscriptions.subjects(&interest);
+    async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription> {
+        request.check()?;
+        let request = request.distinct();
+        let (mailbox, subscription) = mailbox(request.buffer());
+        let subjects = self.subscriptions.subjects(&request);
         let guard = self
             .subscriptions
             .listen(subjects, Sink::Mailbox(mailbox))

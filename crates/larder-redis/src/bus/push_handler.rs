@@ -3,7 +3,7 @@ use std::sync::Arc;
 use ::redis::aio::{AsyncPushSender, SendError};
 use ::redis::{PushInfo, PushKind, Value};
 use bytes::Bytes;
-use larder_store::{MAX_MESSAGE, Message};
+use larder_store::bus::{MAX_MESSAGE, Message};
 
 use super::registry::{LinkId, SubscriptionRegistry};
 use crate::connection::Health;

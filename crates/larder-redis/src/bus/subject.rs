@@ -1,5 +1,5 @@
 use ::redis::{Cmd, cmd};
-use larder_store::{Channel, Pattern};
+use larder_store::bus::{Channel, Pattern};
 
 /// A channel or pattern as the server knows it.
 #[derive(Clone)]

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use larder_store::{Error, Mailbox, Message};
+use larder_store::Error;
+use larder_store::bus::{Mailbox, Message};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 

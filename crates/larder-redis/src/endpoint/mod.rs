@@ -25,7 +25,7 @@ use parameters::Parameters;
 pub(crate) struct Endpoint {
     /// The server, the first nodes of the cluster that are tried, or the sentinels; at least one.
     pub(crate) infos: Vec<ConnectionInfo>,
-    pub(crate) form: Form,
+    pub(crate) form: Content,
     pub(crate) tls: Option<Tls>,
     /// The URL without user, password and parameters.
     pub(crate) location: String,
@@ -40,7 +40,7 @@ pub(crate) struct Deadlines {
 }
 
 /// What the servers are.
-pub(crate) enum Form {
+pub(crate) enum Content {
     One,
     Cluster,
     /// The infos log in at the master; `login` is what the sentinels want.
@@ -137,7 +137,7 @@ impl Endpoint {
     }
 }
 
-type Named = (Vec<ConnectionInfo>, String, Form);
+type Named = (Vec<ConnectionInfo>, String, Content);
 
 struct Reader {
     protocol: ProtocolVersion,
@@ -151,7 +151,7 @@ impl Reader {
         let (login, host) = self.login(authority)?;
         let info = self.info(host, database, &login)?;
         let location = settings::location(&info, self.is_tls);
-        Ok((vec![info], location, Form::One))
+        Ok((vec![info], location, Content::One))
     }
 
     fn socket(&self, path: &str, parameters: &mut Parameters<'_>) -> Result<Named> {
@@ -171,7 +171,7 @@ impl Reader {
         let in_database = info.redis_settings().clone().set_db(database);
         let info = info.set_redis_settings(in_database);
         let location = settings::location(&info, false);
-        Ok((vec![info], location, Form::One))
+        Ok((vec![info], location, Content::One))
     }
 
     fn cluster(&self, rest: &str) -> Result<Named> {
@@ -184,7 +184,7 @@ impl Reader {
         }
         let infos = self.hosts(authority, "")?;
         let location = settings::location_of_many("redis+cluster", self.is_tls, &infos);
-        Ok((infos, location, Form::Cluster))
+        Ok((infos, location, Content::Cluster))
     }
 
     fn sentinel(&self, rest: &str, parameters: &mut Parameters<'_>) -> Result<Named> {
@@ -200,7 +200,7 @@ impl Reader {
         let login = Login::in_parameters(user, password, names, self.expected)?;
         let many = settings::location_of_many("redis+sentinel", self.is_tls, &infos);
         let location = format!("{many}/{master}");
-        let form = Form::Sentinel {
+        let form = Content::Sentinel {
             master: master.to_owned(),
             login: login.settings(ProtocolVersion::RESP3),
         };

@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
-use larder_store::{
-    Claim, Claimed, Clock, Condition, Error, Fence, Form, Key, Leases, Put, Result, Ttl,
-};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Clock, Condition, Content, Error, Key, Put, Result, Ttl};
 
 use crate::many::{fail, sift};
 use crate::operation::Repeat;
@@ -70,7 +69,7 @@ async fn run(
 impl Leases for RedisStore {
     async fn claim(&self, claim: &Claim) -> Result<Claimed> {
         let key = claim.key();
-        key.require(Form::Value, "claim")?;
+        key.require(Content::Value, "claim")?;
         let script = &self.lease_scripts().claim;
         let mut command = call(script, key, 2, 0);
         match &claim.seen() {
@@ -93,7 +92,7 @@ impl Leases for RedisStore {
     }
 
     async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
-        key.require(Form::Value, "renew")?;
+        key.require(Content::Value, "renew")?;
         let script = &self.lease_scripts().renew;
         let mut command = call(script, key, 3, 0);
         command.arg(fence.as_u64()).arg(hold.as_micros());
@@ -107,7 +106,7 @@ impl Leases for RedisStore {
 
     async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
         let key = put.key();
-        key.require(Form::Value, "commit")?;
+        key.require(Content::Value, "commit")?;
         commands::check_size("commit", put, self.max_value)?;
         let script = &self.lease_scripts().commit;
         let mut command = call(script, key, 5, frame::length(put));
@@ -129,7 +128,7 @@ impl Leases for RedisStore {
     }
 
     async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
-        key.require(Form::Value, "abandon")?;
+        key.require(Content::Value, "abandon")?;
         let script = &self.lease_scripts().abandon;
         let mut command = call(script, key, 2, 0);
         command.arg(fence.as_u64()).arg(self.tells_with());
@@ -143,7 +142,7 @@ impl Leases for RedisStore {
     }
 
     async fn invalidate(&self, key: &Key) -> Result<bool> {
-        key.require(Form::Value, "invalidate")?;
+        key.require(Content::Value, "invalidate")?;
         let (script, command) = (&self.lease_scripts().invalidate, self.invalidation(key));
         let operation = self.begin_write("invalidate", key).await?;
         done(
@@ -154,8 +153,9 @@ impl Leases for RedisStore {
 
     async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
         const NAME: &str = "invalidate_many";
-        let (mut results, mut sent) =
-            sift(keys, |key| key.require(Form::Value, NAME).map(|()| false));
+        let (mut results, mut sent) = sift(keys, |key| {
+            key.require(Content::Value, NAME).map(|()| false)
+        });
         if sent.is_empty() {
             return results;
         }
@@ -192,7 +192,7 @@ impl Leases for RedisStore {
     }
 
     async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
-        key.require(Form::Value, "follow")?;
+        key.require(Content::Value, "follow")?;
         self.wait_for_end(key, within).await
     }
 }

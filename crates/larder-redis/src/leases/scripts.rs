@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use ::redis::Cmd;
-use larder_store::{Effect, Key, Script};
+use larder_store::Key;
+use larder_store::program::{Effect, Script};
 
 use crate::script::{Named, Prepared, Time};
 use crate::step::write_key;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use ::redis::{Value, cmd};
 use async_trait::async_trait;
-use larder_store::{Cursor, MAX_PAGE, Page, Result, Scan};
+use larder_store::Result;
+use larder_store::scan::{Cursor, MAX_PAGE, Page, Scan};
 use tokio::time::{Instant, sleep};
 
 use crate::commands;

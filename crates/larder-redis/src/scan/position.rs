@@ -1,4 +1,5 @@
-use larder_store::{Cursor, Error, ErrorKind, Result};
+use larder_store::scan::Cursor;
+use larder_store::{Error, ErrorKind, Result};
 
 /// The position of a scan: its servers, the next one of them, and that server's cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_redis::RedisStore;
-use larder_store::{Channel, Error, Interest, Store, Topic};
+use larder_store::bus::{Channel, SubscribeRequest, Topic};
+use larder_store::{Error, Store};
 use larder_test::proxy::{Direction, FaultProxy};
 use larder_test::server::{ClusterOptions, RedisOptions, RedisSentinels, RedisServer, slot_of};
 
@@ -82,7 +83,10 @@ async fn what_a_server_refuses_is_not_repeated() {
 async fn subscribe(capture: &Capture, store: &Arc<RedisStore>) {
     let channel = Channel::new(Topic::broadcast("news"), WHO.id);
     let bus = store.clone().bus().unwrap();
-    match bus.subscribe(Interest::in_channel(channel.clone())).await {
+    match bus
+        .subscribe(SubscribeRequest::to_channel(channel.clone()))
+        .await
+    {
         Ok(mut subscription) => {
             capture.check(&format!("{subscription:?} {channel:?}"));
             if bus.publish(&channel, WHO.value.into()).await.is_ok() {

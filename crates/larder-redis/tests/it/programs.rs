@@ -1,9 +1,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use larder_store::{
-    Args, Call, Cell, ErrorKind, Kind, Program, Record, Refusal, Result, Script, Timestamp, Wire,
-};
+use larder_store::program::{Args, Call, Cell, Program, Record, Script, Wire};
+use larder_store::{ErrorKind, Kind, Refusal, Result, Timestamp};
 use larder_test::server::RedisOptions;
 
 use crate::support::{

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use larder_store::{Channel, Delete, Error, ErrorKind, Interest, Result, Store, Topic};
+use larder_store::bus::{Channel, SubscribeRequest, Topic};
+use larder_store::{Delete, Error, ErrorKind, Result, Store};
 use tokio::runtime::Runtime;
 
 use crate::support::{Add, Set, key, patient, programs, put, server, store, tally, until};
@@ -138,7 +139,7 @@ fn a_caller_who_is_one_too_many_and_tries_again_at_once_lets_the_others_end() {
 #[test]
 fn who_listens_in_vain_and_tries_again_at_once_lets_others_end_and_the_store_come_back() {
     const NEWS: Topic = Topic::broadcast("news");
-    let to = |id: u8| Interest::in_channel(Channel::new(NEWS, id));
+    let to = |id: u8| SubscribeRequest::to_channel(Channel::new(NEWS, id));
     let mut server = server();
     one_thread().block_on(async {
         let store = patient(&server.url()).with_subscriptions(1);

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::{Cursor, ErrorKind, Page, Refusal, Scan, Store};
+use larder_store::scan::{Cursor, Page, Scan};
+use larder_store::{ErrorKind, Refusal, Store};
 use larder_test::server::{RedisOptions, RedisServer};
 
 use crate::support::{calls, key, ok, patient, put, server, store};

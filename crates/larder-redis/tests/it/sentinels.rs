@@ -8,7 +8,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
-use larder_store::{Calls, Channel, ErrorKind, Interest, Refusal, Run, Store, Topic};
+use larder_store::bus::{Channel, SubscribeRequest, Topic};
+use larder_store::program::{Calls, Run};
+use larder_store::{ErrorKind, Refusal, Store};
 use larder_test::server::{RedisNode, RedisOptions, RedisSentinels};
 use tokio::task::block_in_place;
 
@@ -367,6 +369,9 @@ async fn the_first_connection_to_a_master_is_listened_on_whatever_was_dialed_bef
     let store = Arc::new(patient(&url).connect().await.unwrap());
     let channel = Channel::new(Topic::broadcast("news"), 1_u8);
     let bus = store.bus().unwrap();
-    let _subscription = bus.subscribe(Interest::in_channel(channel)).await.unwrap();
+    let _subscription = bus
+        .subscribe(SubscribeRequest::to_channel(channel))
+        .await
+        .unwrap();
     assert_eq!(subscribed.load(Ordering::SeqCst), 3);
 }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder_redis::{RedisBuilder, RedisStore};
-use larder_store::{
-    Args, Effect, Inspection, Key, Kind, Program, Programs, Put, Record, Result, Script, Slot,
-    Store, Timestamp, Ttl, Wire,
+use larder_store::program::{
+    Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
 };
+use larder_store::{Key, Kind, Put, Result, Store, Timestamp, Ttl};
 use larder_test::proxy::{Direction, FaultProxy};
 use larder_test::server::{RedisNode, RedisServer, Reply};
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::{Clock, ErrorKind, ManualClock, Programs, Timestamp};
+use larder_store::program::Programs;
+use larder_store::{Clock, ErrorKind, ManualClock, Timestamp};
 use larder_test::server::{RedisServer, Reply};
 
 use crate::support::{

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
+use larder_store::{Result, Timestamp};
 
 use super::change::Refused;
 use super::{Change, SessionRecord, weight, wire};

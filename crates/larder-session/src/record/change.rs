@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use larder_store::Args;
+use larder_store::program::Args;
 
 use crate::value;
 

@@ -1,4 +1,4 @@
-use larder_store::{Args, MAX_INT};
+use larder_store::program::{Args, MAX_INT};
 
 use crate::{CookieExpiry, Lifetime, SignInOptions};
 

@@ -1,4 +1,5 @@
-use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
+use larder_store::{Result, Timestamp};
 
 use super::SessionRecord;
 

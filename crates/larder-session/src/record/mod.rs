@@ -22,7 +22,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use larder_store::{Kind, Record, Ttl};
+use larder_store::program::Record;
+use larder_store::{Kind, Ttl};
 use subtle::ConstantTimeEq;
 
 use crate::token::SecretHash;
@@ -45,7 +46,7 @@ pub(crate) type Fields = BTreeMap<Box<str>, Bytes>;
 /// Identifies one state of a user's sessions: random, so it never repeats.
 pub(crate) type Epoch = [u8; 16];
 
-/// The record of one session, for [`inspect`](larder_store::Programs#method.inspect).
+/// The record of one session, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
 /// It holds the hash of the secret, never the secret.
 pub struct SessionRecord(Stored);

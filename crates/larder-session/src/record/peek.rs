@@ -1,7 +1,6 @@
 use bytes::Bytes;
-use larder_store::{
-    Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
-};
+use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
+use larder_store::{Result, Timestamp, count_poisoned};
 
 use super::{Choice, SessionRecord, SessionUser, wire};
 use crate::session_key::DEVICE;

@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
-use larder_store::{
-    Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
-};
+use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
+use larder_store::{Result, Timestamp, count_poisoned};
 
 use super::{Fields, Metadata, Secret, SessionRecord, same, stored};
 use crate::token::SecretHash;

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use larder_store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
+use larder_store::{Result, Timestamp};
 
 use super::{Choice, SessionRecord, SessionUser, Stored, same};
 use crate::token::SecretHash;

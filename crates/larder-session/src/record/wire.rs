@@ -1,6 +1,7 @@
 //! Parses the replies of the scripts.
 
-use larder_store::{Result, Wire};
+use larder_store::Result;
+use larder_store::program::Wire;
 
 use super::Epoch;
 

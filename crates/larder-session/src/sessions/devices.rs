@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use larder_store::{Run, Timestamp, Ttl};
+use larder_store::program::Run;
+use larder_store::{Timestamp, Ttl};
 
 use super::Sessions;
 use super::steps::{session_key, user_key};

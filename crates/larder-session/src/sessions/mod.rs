@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_layer::{StoreHealth, StoreTimeout};
-use larder_store::{Programs, Store, StoreExt, Ttl};
+use larder_store::program::Programs;
+use larder_store::{Store, StoreExt, Ttl};
 use tokio::sync::Semaphore;
 
 use crate::metrics::Metrics;
@@ -154,7 +155,7 @@ impl Sessions {
     #[must_use]
     pub fn with_max_bytes(mut self, bytes: usize) -> Self {
         let most = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.change().max_weight = most.min(larder_store::MAX_INT);
+        self.change().max_weight = most.min(larder_store::program::MAX_INT);
         self
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use futures_util::future::BoxFuture;
-use larder_store::{Key, Record, Run};
+use larder_store::Key;
+use larder_store::program::{Record, Run};
 
 use super::Sessions;
 use super::steps::session_key;

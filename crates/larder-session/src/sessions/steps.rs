@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use larder_store::{Key, Record, Run, Timestamp};
+use larder_store::program::{Record, Run};
+use larder_store::{Key, Timestamp};
 
 use super::{Opened, Sessions};
 use crate::record::{

@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::{Call, Calls, Key, ManualClock, Programs, Store, Timestamp};
+use larder_store::program::{Call, Calls, Programs};
+use larder_store::{Key, ManualClock, Store, Timestamp};
 use larder_test::server::RedisServer;
 use tokio::sync::Notify;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
-use larder_store::Programs;
+use larder_store::program::Programs;
 
 /// How long an answer about the store's time is used, in microseconds: a second.
 const FRESH: i64 = 1_000_000;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larder_store::Run;
+use larder_store::program::Run;
 
 use super::Sessions;
 use super::steps::{session_key, user_key};

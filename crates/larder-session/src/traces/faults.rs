@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use larder_store::{Effect, Program, Programs, Record, Script};
+use larder_store::program::{Effect, Program, Programs, Record, Script};
 use larder_test::server::RedisServer;
 use larder_test::trace::{Divergence, Sabotaged, Step, trace};
 

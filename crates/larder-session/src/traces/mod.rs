@@ -10,7 +10,8 @@ use std::sync::Arc;
 use fastrand::Rng;
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::{ManualClock, Program, Record, Store, Timestamp};
+use larder_store::program::{Program, Record};
+use larder_store::{ManualClock, Store, Timestamp};
 use larder_test::server::RedisServer;
 use larder_test::trace::{Pair, Step, step, trace};
 

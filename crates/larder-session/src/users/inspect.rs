@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use larder_store::{Args, Effect, Inspection, Program, Result, Script, Slot, Timestamp, Wire};
+use larder_store::program::{Args, Effect, Inspection, Program, Script, Slot, Wire};
+use larder_store::{Result, Timestamp};
 
 use super::UserRecord;
 use super::enroll::id;

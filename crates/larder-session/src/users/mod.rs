@@ -14,7 +14,8 @@ mod withdraw;
 
 use std::collections::BTreeMap;
 
-use larder_store::{Kind, Record, Ttl};
+use larder_store::program::Record;
+use larder_store::{Kind, Ttl};
 
 use crate::record::{Epoch, SessionUser};
 use crate::token::DeviceId;
@@ -29,7 +30,7 @@ pub(crate) use withdraw::Withdraw;
 /// How long the user's record outlives its sessions, in microseconds.
 pub(crate) const SKEW: i64 = 60_000_000;
 
-/// The record of one user, for [`inspect`](larder_store::Programs#method.inspect).
+/// The record of one user, for [`inspect`](larder_store::program::Programs#method.inspect).
 pub struct UserRecord {
     revocation: RevocationState,
     latest: i64,

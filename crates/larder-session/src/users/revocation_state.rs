@@ -1,6 +1,5 @@
-use larder_store::{
-    Args, Effect, Program, Record, Result, Script, Slot, Timestamp, Wire, count_poisoned,
-};
+use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
+use larder_store::{Result, Timestamp, count_poisoned};
 
 use super::{RevocationState, UserRecord};
 use crate::record::wire as read;

@@ -179,7 +179,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Channel, Topic};
+    use crate::bus::{Channel, Topic};
 
     const TOPIC: Topic = Topic::broadcast("seat");
 

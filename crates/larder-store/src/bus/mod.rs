@@ -1,9 +1,9 @@
 //! Bus: messages to whoever listens now.
 
 mod channel;
-mod interest;
 mod mailbox;
 mod pattern;
+mod subscribe_request;
 mod topic;
 
 use std::fmt;
@@ -15,9 +15,9 @@ use bytes::Bytes;
 use crate::{Error, ErrorKind, Result};
 
 pub use channel::Channel;
-pub use interest::Interest;
 pub use mailbox::{Mailbox, Subscription, mailbox};
 pub use pattern::Pattern;
+pub use subscribe_request::SubscribeRequest;
 pub use topic::Topic;
 
 /// The longest message, in bytes: 64 KiB. A message says that something happened; what happened
@@ -91,7 +91,7 @@ pub trait Bus: Send + Sync {
     ///
     /// # Cancellation
     /// A dropped call listens to nothing.
-    async fn subscribe(&self, interest: Interest) -> Result<Subscription>;
+    async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription>;
 }
 
 /// Refuses a payload that is longer than [`MAX_MESSAGE`]: the first thing that each

@@ -8,7 +8,7 @@ use crate::key::is_name;
 /// A topic is a constant of the crate that owns it, as a [`Kind`](crate::Kind) is of keys.
 ///
 /// ```
-/// use larder_store::{Channel, Topic};
+/// use larder_store::bus::{Channel, Topic};
 ///
 /// const FILM_CHANGED: Topic = Topic::broadcast("film-changed");
 /// assert_eq!(Channel::new(FILM_CHANGED, 42_u32).as_str(), "film-changed:{42}");
@@ -21,7 +21,7 @@ pub struct Topic {
 
 impl Topic {
     /// A topic whose messages go to every node of a cluster, so that one may listen to
-    /// [all of it](crate::Interest::in_all_of).
+    /// [all of it](crate::bus::SubscribeRequest::to_topic).
     ///
     /// # Panics
     /// Where the name is not 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`; in a `const` that is a

@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::{Clock, Timestamp};
-use crate::MAX_INT;
+use crate::program::MAX_INT;
 
 /// A clock that stands still until it is told to move, for tests.
 ///

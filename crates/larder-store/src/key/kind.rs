@@ -19,7 +19,7 @@ use super::name::is_name;
 pub struct Kind {
     name: &'static str,
     space: Space,
-    form: Form,
+    content: Content,
     is_partitioned: bool,
 }
 
@@ -35,10 +35,10 @@ pub enum Space {
 
 /// What a key of a kind holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Form {
+pub enum Content {
     /// Bytes with a version, for the operations of [`Store`](crate::Store).
     Value,
-    /// A typed record, for [`Programs`](crate::Programs) alone. It is always pinned.
+    /// A typed record, for [`Programs`](crate::program::Programs) alone. It is always pinned.
     Record,
 }
 
@@ -49,7 +49,7 @@ impl Kind {
     /// Where the name is not 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`; in a `const` that is a
     /// compile error.
     pub const fn evictable(name: &'static str) -> Self {
-        Self::new(name, Space::Evictable, Form::Value)
+        Self::new(name, Space::Evictable, Content::Value)
     }
 
     /// A kind of values that stay until their end.
@@ -57,7 +57,7 @@ impl Kind {
     /// # Panics
     /// As [`evictable`](Self::evictable) does.
     pub const fn pinned(name: &'static str) -> Self {
-        Self::new(name, Space::Pinned, Form::Value)
+        Self::new(name, Space::Pinned, Content::Value)
     }
 
     /// A kind of records, which programs work on. They stay until their end.
@@ -65,10 +65,10 @@ impl Kind {
     /// # Panics
     /// As [`evictable`](Self::evictable) does.
     pub const fn record(name: &'static str) -> Self {
-        Self::new(name, Space::Pinned, Form::Record)
+        Self::new(name, Space::Pinned, Content::Record)
     }
 
-    const fn new(name: &'static str, space: Space, form: Form) -> Self {
+    const fn new(name: &'static str, space: Space, content: Content) -> Self {
         assert!(
             is_name(name),
             "a kind is 1 to 32 of a-z, 0-9, '-', '_' and '.'"
@@ -76,7 +76,7 @@ impl Kind {
         Self {
             name,
             space,
-            form,
+            content,
             is_partitioned: false,
         }
     }
@@ -115,8 +115,8 @@ impl Kind {
     }
 
     /// What keys of the kind hold.
-    pub const fn form(self) -> Form {
-        self.form
+    pub const fn content(self) -> Content {
+        self.content
     }
 }
 

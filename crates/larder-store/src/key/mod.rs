@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use crate::{Error, ErrorKind, Refusal, Result};
 
 pub use id::{IdWriter, KeyId, MAX_ID};
-pub use kind::{Form, Kind, Space};
+pub use kind::{Content, Kind, Space};
 pub use name::Part;
 pub(crate) use name::is_name;
 pub use namespace::Namespace;
@@ -97,23 +97,26 @@ impl Key {
         self.kind
     }
 
-    /// Refuses a key whose kind holds something of another form than `form`: the first thing that
+    /// Refuses a key whose kind holds something of another content than `content`: the first thing that
     /// every backend does.
     ///
     /// # Errors
     /// [`Refusal::WrongType`].
-    pub fn require(&self, form: Form, operation: &'static str) -> Result<()> {
-        if self.kind.form() == form {
+    pub fn require(&self, content: Content, operation: &'static str) -> Result<()> {
+        if self.kind.content() == content {
             return Ok(());
         }
-        let expected = match form {
-            Form::Value => "values are read and written under Kind::evictable or Kind::pinned",
-            Form::Record => "programs run on keys of Kind::record",
+        let expected = match content {
+            Content::Value => "values are read and written under Kind::evictable or Kind::pinned",
+            Content::Record => "programs run on keys of Kind::record",
         };
         Err(Error::new(
             operation,
             ErrorKind::Refused(Refusal::WrongType),
-            format!("kind '{}' is of another form: {expected}", self.kind.name()),
+            format!(
+                "kind '{}' is of another content: {expected}",
+                self.kind.name()
+            ),
         ))
     }
 

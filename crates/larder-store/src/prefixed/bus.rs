@@ -3,7 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Bus, Channel, Interest, Namespace, Result, Subscription};
+use crate::bus::{Bus, Channel, SubscribeRequest, Subscription};
+use crate::{Namespace, Result};
 
 pub(super) struct PrefixedBus {
     pub(super) namespace: Namespace,
@@ -17,9 +18,9 @@ impl Bus for PrefixedBus {
         self.inner.publish(&channel, payload).await
     }
 
-    async fn subscribe(&self, interest: Interest) -> Result<Subscription> {
-        let interest = interest.within(&self.namespace);
-        let subscription = self.inner.subscribe(interest).await?;
+    async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription> {
+        let request = request.within(&self.namespace);
+        let subscription = self.inner.subscribe(request).await?;
         Ok(subscription.seen_from(self.namespace.clone()))
     }
 }

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Claim, Claimed, Fence, Key, Leases, Namespace, Put, Result, Ttl};
+use crate::lease::{Claim, Claimed, Fence, Leases};
+use crate::{Key, Namespace, Put, Result, Ttl};
 
 pub(super) struct PrefixedLeases {
     pub(super) namespace: Namespace,

@@ -13,7 +13,11 @@ use leases::PrefixedLeases;
 use programs::PrefixedPrograms;
 use scan::PrefixedScan;
 
-use crate::{Bus, Delete, Entry, Key, Leases, Namespace, Programs, Put, Result, Scan, Store, Ttl};
+use crate::bus::Bus;
+use crate::lease::Leases;
+use crate::program::Programs;
+use crate::scan::Scan;
+use crate::{Delete, Entry, Key, Namespace, Put, Result, Store, Ttl};
 
 /// A store whose keys all live inside one [`Namespace`], so that apps can share a server.
 ///

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Call, Calls, Key, Namespace, Programs, Result, Timestamp};
+use crate::program::{Call, Calls, Programs};
+use crate::{Key, Namespace, Result, Timestamp};
 
 pub(super) struct PrefixedPrograms {
     pub(super) namespace: Namespace,

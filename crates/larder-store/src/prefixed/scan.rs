@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Cursor, Namespace, Page, Result, Scan};
+use crate::scan::{Cursor, Page, Scan};
+use crate::{Namespace, Result};
 
 pub(super) struct PrefixedScan {
     pub(super) namespace: Namespace,

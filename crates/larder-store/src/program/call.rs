@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::slot::Discarded;
 use super::{Args, Cell, Program, Record, Script, Slot, Wire};
-use crate::{Error, ErrorKind, Form, Key, Kind, Refusal, Result, Timestamp};
+use crate::{Content, Error, ErrorKind, Key, Kind, Refusal, Result, Timestamp};
 
 /// One run of a program whose types are erased, so that a `dyn` store can carry it out.
 ///
@@ -40,7 +40,7 @@ pub trait Call: Send {
 
 /// Refuses a call whose key is not of the record's kind: both kinds of store check it first.
 pub(super) fn check_kind(key: &Key, call: &dyn Call) -> Result<()> {
-    key.require(Form::Record, "run")?;
+    key.require(Content::Record, "run")?;
     if key.kind() == call.kind() {
         return Ok(());
     }

@@ -91,7 +91,8 @@ impl dyn Programs + '_ {
     /// once the records exist. No step is atomic over two records; compensate what has to be undone.
     ///
     /// ```
-    /// # use larder_store::{Key, Program, Programs, Result, Run};
+    /// # use larder_store::program::{Program, Programs, Run};
+    /// # use larder_store::{Key, Result};
     /// async fn both<A: Program, B: Program>(
     ///     programs: &dyn Programs,
     ///     (one, a): (&Key, &A),

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use larder_store::{
-    Bus, Channel, DEFAULT_BUFFER, Error, ErrorKind, Interest, MAX_MESSAGE, Message, Refusal,
-    Result, Subscription, check_message,
+use larder_store::bus::{
+    Bus, Channel, DEFAULT_BUFFER, MAX_MESSAGE, Message, SubscribeRequest, Subscription,
+    check_message,
 };
+use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::task::yield_now;
 
 use super::{BrokenStore, Fault};
@@ -43,42 +44,42 @@ impl Bus for BrokenStore {
         }
     }
 
-    async fn subscribe(&self, interest: Interest) -> Result<Subscription> {
-        let names_nothing = interest.channels().is_empty() && interest.patterns().is_empty();
+    async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription> {
+        let names_nothing = request.channels().is_empty() && request.patterns().is_empty();
         match self.fault {
             Some(Fault::ListensToNothing) if names_nothing => {}
             Some(Fault::HearsAllOfSharded) if !names_nothing => {}
-            _ => interest.check()?,
+            _ => request.check()?,
         }
-        let channels = interest.channels().to_vec();
+        let channels = request.channels().to_vec();
         let listeners = self.listeners();
         match self.fault {
             Some(Fault::HearsOneChannel) if channels.len() > 1 => {
-                Ok(listeners.add(Interest::in_channel(channels[0].clone()), None))
+                Ok(listeners.add(SubscribeRequest::to_channel(channels[0].clone()), None))
             }
             Some(Fault::IgnoresBuffer) => {
-                Ok(listeners.add(interest.with_buffer(DEFAULT_BUFFER), None))
+                Ok(listeners.add(request.with_buffer(DEFAULT_BUFFER), None))
             }
             // It hears nothing of what is sent right after.
             Some(Fault::SubscribesTooEarly) if self.count().is_multiple_of(100) => {
-                Ok(listeners.add(Interest::default(), None))
+                Ok(listeners.add(SubscribeRequest::default(), None))
             }
             Some(Fault::CancelledSubscribeTakesMessages) => {
                 let mut taking = TakesOnDrop(self, channels);
                 yield_now().await;
                 taking.1.clear();
-                Ok(listeners.add(interest, None))
+                Ok(listeners.add(request, None))
             }
             Some(Fault::DropEndsTheChannel) => {
                 let ends = EndsOnDrop(listeners.clone(), channels);
-                Ok(listeners.add(interest, None).with_guard(ends))
+                Ok(listeners.add(request, None).with_guard(ends))
             }
             Some(Fault::MessagesLinger) => {
                 let last = self.memory.lock().last.clone();
                 let last = last.filter(|last| channels.contains(&last.channel));
-                Ok(listeners.add(interest, last))
+                Ok(listeners.add(request, last))
             }
-            _ => Ok(listeners.add(interest, None)),
+            _ => Ok(listeners.add(request, None)),
         }
     }
 }
@@ -119,7 +120,6 @@ struct EndsOnDrop(Arc<Listeners>, Vec<Channel>);
 impl Drop for EndsOnDrop {
     fn drop(&mut self) {
         let shared = |channel: &Channel| self.1.contains(channel);
-        self.0
-            .end(|interest| interest.channels().iter().any(shared));
+        self.0.end(|request| request.channels().iter().any(shared));
     }
 }

@@ -1,6 +1,7 @@
 use std::task::Poll;
 
-use larder_store::{Args, Call, Error, ErrorKind, Key, Programs, Result};
+use larder_store::program::{Args, Call, Programs};
+use larder_store::{Error, ErrorKind, Key, Result};
 
 use crate::ModelStore;
 

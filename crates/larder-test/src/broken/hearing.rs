@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use larder_store::{Channel, Interest, Message};
+use larder_store::bus::{Channel, Message, SubscribeRequest};
 
 use super::{BrokenStore, Fault};
 use crate::model::{Listeners, wants};
@@ -20,9 +20,9 @@ impl BrokenStore {
             return 0;
         }
         let (mut heard, mut slow) = (0, false);
-        self.listeners().deliver(message, |interest| {
-            slow |= interest.buffer().get() < SMALL;
-            let times = self.times(interest, channel, heard);
+        self.listeners().deliver(message, |request| {
+            slow |= request.buffer().get() < SMALL;
+            let times = self.times(request, channel, heard);
             heard += times;
             times
         });
@@ -33,9 +33,9 @@ impl BrokenStore {
     }
 
     /// How many times a message goes to one subscription, after it went to `heard` others.
-    fn times(&self, interest: &Interest, channel: &Channel, heard: usize) -> usize {
-        let wanted = wants(interest, channel);
-        let (channels, patterns) = (interest.channels(), interest.patterns());
+    fn times(&self, request: &SubscribeRequest, channel: &Channel, heard: usize) -> usize {
+        let wanted = wants(request, channel);
+        let (channels, patterns) = (request.channels(), request.patterns());
         let by_channel = channels.iter().filter(|of| *of == channel).count();
         let by_topic = patterns.iter().filter(|of| of.matches(channel)).count();
         let alike = |form: fn(&str) -> String| {

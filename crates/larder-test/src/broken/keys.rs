@@ -1,4 +1,4 @@
-use larder_store::{Form, Key, Kind};
+use larder_store::{Content, Key, Kind};
 
 use super::{BrokenStore, Fault};
 
@@ -7,7 +7,7 @@ const ANY: Kind = Kind::pinned("any");
 impl BrokenStore {
     /// The key that a broken store takes `key` for.
     pub(super) fn key(&self, key: &Key) -> Key {
-        if key.kind().form() == Form::Record {
+        if key.kind().content() == Content::Record {
             return key.clone();
         }
         let text = key.as_str();

@@ -22,7 +22,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use larder_store::{Entry, Key, ManualClock, Message, Timestamp, Version};
+use larder_store::bus::Message;
+use larder_store::{Entry, Key, ManualClock, Timestamp, Version};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -126,8 +127,8 @@ impl BrokenStore {
 impl Held {
     fn entry_mut(&mut self) -> Option<&mut Entry> {
         match &mut self.content {
-            crate::model::Content::Value(entry) => Some(entry),
-            crate::model::Content::Record(_) => None,
+            crate::model::Stored::Value(entry) => Some(entry),
+            crate::model::Stored::Record(_) => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::task::Poll;
 
 use bytes::Bytes;
-use larder_store::{Entry, Error, ErrorKind, Form, Key, Refusal, Result, Store, Ttl, Version};
+use larder_store::{Content, Entry, Error, ErrorKind, Key, Refusal, Result, Store, Ttl, Version};
 use tokio::task::yield_now;
 
 use super::{BrokenStore, Fault};
@@ -13,7 +13,9 @@ impl BrokenStore {
     pub(super) async fn broken_get(&self, key: &Key) -> Result<Option<Entry>> {
         let key = &self.key(key);
         match self.fault {
-            Some(Fault::ReadsRecordKeys) if key.kind().form() == Form::Record => return Ok(None),
+            Some(Fault::ReadsRecordKeys) if key.kind().content() == Content::Record => {
+                return Ok(None);
+            }
             Some(Fault::ExpiredIsRead) => {
                 if let Some(entry) = self.ended(key) {
                     return Ok(Some(entry));
@@ -52,13 +54,15 @@ impl BrokenStore {
             Some(Fault::GetNowMisses) => Poll::Ready(Ok(None)),
             _ => Poll::Pending,
         }
-        .map(|missed| key.require(Form::Value, "get").and(missed))
+        .map(|missed| key.require(Content::Value, "get").and(missed))
     }
 
     pub(super) async fn broken_ttl(&self, key: &Key) -> Result<Option<Ttl>> {
         let key = &self.key(key);
         match self.fault {
-            Some(Fault::ReadsRecordKeys) if key.kind().form() == Form::Record => return Ok(None),
+            Some(Fault::ReadsRecordKeys) if key.kind().content() == Content::Record => {
+                return Ok(None);
+            }
             Some(Fault::ExpiredHasTtl) if self.ended(key).is_some() => {
                 return Ok(Some(Ttl::from_millis(1)));
             }

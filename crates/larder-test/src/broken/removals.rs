@@ -1,11 +1,13 @@
 use std::task::Poll;
 
 use bytes::Bytes;
-use larder_store::{Condition, Delete, Entry, Form, Key, Result, Store, Timestamp, Ttl, Version};
+use larder_store::{
+    Condition, Content, Delete, Entry, Key, Result, Store, Timestamp, Ttl, Version,
+};
 use tokio::task::yield_now;
 
 use super::{BrokenStore, Fault};
-use crate::model::{Content, Held, deadline};
+use crate::model::{Held, Stored, deadline};
 
 const DAYS_24: Ttl = Ttl::from_millis(1 << 31);
 
@@ -13,7 +15,7 @@ impl BrokenStore {
     pub(super) async fn broken_delete(&self, delete: &Delete) -> Result<bool> {
         let delete = delete.clone().at(self.key(delete.key()));
         let key = delete.key();
-        if self.has(Fault::RemovesRecords) && key.kind().form() == Form::Record {
+        if self.has(Fault::RemovesRecords) && key.kind().content() == Content::Record {
             self.model.with_slot(key, |slot, _| *slot = None);
         }
         let had_ended = self.ended(key).is_some();
@@ -69,7 +71,7 @@ impl BrokenStore {
         };
         let end = self.model.with_slot(key, |slot, now| {
             if let Some(entry) = made {
-                let content = Content::Value(entry);
+                let content = Stored::Value(entry);
                 *slot = Some(Held {
                     content,
                     deadline: deadline(now, ttl),

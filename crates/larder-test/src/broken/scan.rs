@@ -1,5 +1,6 @@
 use async_trait::async_trait;
-use larder_store::{Cursor, ErrorKind, Form, MAX_PAGE, Page, Result, Scan};
+use larder_store::scan::{Cursor, MAX_PAGE, Page, Scan};
+use larder_store::{Content, ErrorKind, Result};
 
 use super::{BrokenStore, Fault};
 
@@ -7,7 +8,7 @@ use super::{BrokenStore, Fault};
 const OFFSET: &str = "offset:";
 
 impl BrokenStore {
-    fn keys(&self, is_listed: impl Fn(&str, Form, bool) -> bool) -> Vec<String> {
+    fn keys(&self, is_listed: impl Fn(&str, Content, bool) -> bool) -> Vec<String> {
         let listing = self.model.listing().into_iter();
         let listed = listing.filter(|(key, form, is_live)| is_listed(key, *form, *is_live));
         listed.map(|(key, ..)| key).collect()
@@ -20,7 +21,7 @@ impl BrokenStore {
                 keys.retain(|_| !self.count().is_multiple_of(10));
             }
             Some(Fault::ScanSkipsRecords) => {
-                let records = self.keys(|_, form, _| form == Form::Record);
+                let records = self.keys(|_, form, _| form == Content::Record);
                 keys.retain(|key| !records.contains(key));
             }
             Some(Fault::ScanSkipsEvictable) => {

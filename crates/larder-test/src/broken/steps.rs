@@ -1,9 +1,8 @@
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{
-    Call, Calls, Effect, ErrorKind, Key, Programs, Refusal, Result, Timestamp, Ttl, Wire,
-};
+use larder_store::program::{Call, Calls, Effect, Programs, Wire};
+use larder_store::{ErrorKind, Key, Refusal, Result, Timestamp, Ttl};
 use tokio::task::yield_now;
 
 use super::calls::{AgainOnDrop, check_narrow, check_text, is_wide};

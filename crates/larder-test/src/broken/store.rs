@@ -2,9 +2,11 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{
-    Bus, Delete, Entry, Key, Leases, Programs, Put, Result, Scan, Space, Store, Ttl,
-};
+use larder_store::bus::Bus;
+use larder_store::lease::Leases;
+use larder_store::program::Programs;
+use larder_store::scan::Scan;
+use larder_store::{Delete, Entry, Key, Put, Result, Space, Store, Ttl};
 
 use super::{BrokenStore, Fault};
 

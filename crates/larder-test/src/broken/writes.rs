@@ -1,7 +1,7 @@
 use std::task::Poll;
 
 use larder_store::{
-    Condition, DEFAULT_MAX_VALUE, Entry, Error, ErrorKind, Form, Put, Refusal, Result, Store,
+    Condition, Content, DEFAULT_MAX_VALUE, Entry, Error, ErrorKind, Put, Refusal, Result, Store,
     Timestamp, Ttl, Version,
 };
 use tokio::task::yield_now;
@@ -74,7 +74,9 @@ impl BrokenStore {
                 self.room_with(put);
                 None
             }
-            Fault::WritesRecordKeys if put.key().kind().form() == Form::Record => Some(Ok(true)),
+            Fault::WritesRecordKeys if put.key().kind().content() == Content::Record => {
+                Some(Ok(true))
+            }
             Fault::RefusesOneMillisecond if put.ttl() == Ttl::from_millis(1) => Some(Err(
                 Error::new("put", ErrorKind::Invalid, "a TTL is at least 2 ms"),
             )),

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use larder_store::{Bus, Channel, Interest, Result, Subscription};
+use larder_store::Result;
+use larder_store::bus::{Bus, Channel, SubscribeRequest, Subscription};
 
 use super::{Operations, Switch, meet};
 
@@ -19,8 +20,8 @@ impl Bus for FaultyBus {
         meet(trouble, "publish", self.inner.publish(channel, payload)).await
     }
 
-    async fn subscribe(&self, interest: Interest) -> Result<Subscription> {
+    async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription> {
         let trouble = self.switch.begin(Operations::Bus);
-        meet(trouble, "subscribe", self.inner.subscribe(interest)).await
+        meet(trouble, "subscribe", self.inner.subscribe(request)).await
     }
 }

@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_store::{Claim, Claimed, Fence, Key, Leases, Put, Result, Store, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Key, Put, Result, Store, Ttl};
 
 use super::{Faulty, Operations, Trouble, meet, meet_many};
 

@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Call, Calls, Key, Programs, Result, Timestamp};
+use larder_store::program::{Call, Calls, Programs};
+use larder_store::{Key, Result, Timestamp};
 
 use super::{Operations, Switch, meet, meet_many};
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use larder_store::{Cursor, Page, Result, Scan};
+use larder_store::Result;
+use larder_store::scan::{Cursor, Page, Scan};
 
 use super::{Operations, Switch, meet};
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::{ErrorKind, Key, Kind, Put, Record, Refusal, Store, Ttl};
+use larder_store::program::Record;
+use larder_store::{ErrorKind, Key, Kind, Put, Refusal, Store, Ttl};
 use tokio::time::{Instant, timeout};
 
 use super::{Faulty, Lie, Operations, Trouble};

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{ErrorKind, Key, MAX_INT, Record};
+use larder_store::program::{MAX_INT, Record};
+use larder_store::{ErrorKind, Key};
 
 use super::Outcome;
 use super::scene::{LONG, SHORT, Scene, is_error};

@@ -1,5 +1,6 @@
 use bytes::Bytes;
-use larder_store::{Channel, ErrorKind, Interest, MAX_MESSAGE, Namespace, Prefixed, StoreExt};
+use larder_store::bus::{Channel, MAX_MESSAGE, SubscribeRequest};
+use larder_store::{ErrorKind, Namespace, Prefixed, StoreExt};
 
 use super::Outcome;
 use super::hearing::{FILM, FILMS, SEAT};
@@ -9,7 +10,10 @@ pub(super) async fn a_message_reaches_every_subscription(at: Scene<'_>) -> Outco
     let bus = at.bus()?;
     let mut hearings = Vec::new();
     for _ in 0..3 {
-        hearings.push(at.hearing(&*bus, Interest::in_channel(at.film(7))).await?);
+        hearings.push(
+            at.hearing(&*bus, SubscribeRequest::to_channel(at.film(7)))
+                .await?,
+        );
     }
     bus.publish(&at.film(7), "one".into()).await?;
     for hearing in &mut hearings {
@@ -20,7 +24,9 @@ pub(super) async fn a_message_reaches_every_subscription(at: Scene<'_>) -> Outco
 
 pub(super) async fn a_message_is_delivered_once(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
-    let mut hearing = at.hearing(&*bus, Interest::in_channel(at.film(7))).await?;
+    let mut hearing = at
+        .hearing(&*bus, SubscribeRequest::to_channel(at.film(7)))
+        .await?;
     bus.publish(&at.film(7), "one".into()).await?;
     bus.publish(&at.film(7), "two".into()).await?;
     hearing.hears(&at.film(7), "one").await?;
@@ -28,18 +34,18 @@ pub(super) async fn a_message_is_delivered_once(at: Scene<'_>) -> Outcome {
 }
 
 pub(super) async fn a_channel_that_is_named_twice_is_heard_once(at: Scene<'_>) -> Outcome {
-    let twice = Interest::in_channel(at.film(7)).and_channel(at.film(7));
+    let twice = SubscribeRequest::to_channel(at.film(7)).and_channel(at.film(7));
     heard_once(&at, twice).await
 }
 
 pub(super) async fn a_channel_of_a_wanted_topic_is_heard_once(at: Scene<'_>) -> Outcome {
-    let twice = Interest::in_channel(at.film(7)).and_all_of(FILM);
+    let twice = SubscribeRequest::to_channel(at.film(7)).and_topic(FILM);
     heard_once(&at, twice).await
 }
 
-async fn heard_once(at: &Scene<'_>, interest: Interest) -> Outcome {
+async fn heard_once(at: &Scene<'_>, request: SubscribeRequest) -> Outcome {
     let bus = at.bus()?;
-    let mut hearing = at.hearing(&*bus, interest).await?;
+    let mut hearing = at.hearing(&*bus, request).await?;
     bus.publish(&at.film(7), "one".into()).await?;
     bus.publish(&at.film(7), "two".into()).await?;
     hearing.hears(&at.film(7), "one").await?;
@@ -49,7 +55,7 @@ async fn heard_once(at: &Scene<'_>, interest: Interest) -> Outcome {
 pub(super) async fn a_subscription_hears_all_its_channels(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
     let seat = at.channel(SEAT, 1_u64);
-    let both = Interest::in_channel(at.film(7)).and_channel(seat.clone());
+    let both = SubscribeRequest::to_channel(at.film(7)).and_channel(seat.clone());
     let mut hearing = at.hearing(&*bus, both).await?;
     for channel in [at.film(7), seat] {
         bus.publish(&channel, "one".into()).await?;
@@ -70,10 +76,10 @@ pub(super) async fn topics_keep_equal_ids_apart(at: Scene<'_>) -> Outcome {
 async fn hears_not(at: &Scene<'_>, mine: Channel, other: Channel) -> Outcome {
     let bus = at.bus()?;
     let mut hearing = at
-        .hearing(&*bus, Interest::in_channel(mine.clone()))
+        .hearing(&*bus, SubscribeRequest::to_channel(mine.clone()))
         .await?;
     let mut others = at
-        .hearing(&*bus, Interest::in_channel(other.clone()))
+        .hearing(&*bus, SubscribeRequest::to_channel(other.clone()))
         .await?;
     bus.publish(&other, "not for you".into()).await?;
     others.hears(&other, "not for you").await?;
@@ -104,7 +110,7 @@ pub(super) async fn channels_of_any_characters_are_kept_apart(at: Scene<'_>) -> 
     let mut hearings = Vec::new();
     for channel in &channels {
         hearings.push(
-            at.hearing(&*bus, Interest::in_channel(channel.clone()))
+            at.hearing(&*bus, SubscribeRequest::to_channel(channel.clone()))
                 .await?,
         );
     }
@@ -127,7 +133,7 @@ pub(super) async fn namespaces_do_not_hear_each_other(at: Scene<'_>) -> Outcome 
         std::sync::Arc::new(Prefixed::new(namespace, at.store.clone())).require_bus("a law")
     };
     let (mine, other) = (inside("mine")?, inside("other")?);
-    let both = Interest::in_channel(at.film(7)).and_all_of(FILMS);
+    let both = SubscribeRequest::to_channel(at.film(7)).and_topic(FILMS);
     let mut hearing = at.hearing(&*mine, both).await?;
     for channel in [at.film(7), at.channel(FILMS, 1_u64)] {
         for bus in [&at.bus()?, &other] {
@@ -141,7 +147,7 @@ pub(super) async fn namespaces_do_not_hear_each_other(at: Scene<'_>) -> Outcome 
 
 pub(super) async fn a_topic_is_heard_in_all_its_channels(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
-    let mut hearing = at.hearing(&*bus, Interest::in_all_of(FILM)).await?;
+    let mut hearing = at.hearing(&*bus, SubscribeRequest::to_topic(FILM)).await?;
     for id in 0..10 {
         bus.publish(&at.film(id), "one".into()).await?;
         hearing.hears(&at.film(id), "one").await?;
@@ -151,7 +157,7 @@ pub(super) async fn a_topic_is_heard_in_all_its_channels(at: Scene<'_>) -> Outco
 
 pub(super) async fn a_topic_is_heard_and_no_other(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
-    let mut hearing = at.hearing(&*bus, Interest::in_all_of(FILM)).await?;
+    let mut hearing = at.hearing(&*bus, SubscribeRequest::to_topic(FILM)).await?;
     bus.publish(&at.channel(FILMS, 7_u64), "not for you".into())
         .await?;
     bus.publish(&at.film(7), "for you".into()).await?;
@@ -159,7 +165,7 @@ pub(super) async fn a_topic_is_heard_and_no_other(at: Scene<'_>) -> Outcome {
 }
 
 pub(super) async fn all_of_a_sharded_topic_is_refused(at: Scene<'_>) -> Outcome {
-    let all = Interest::in_all_of(SEAT);
+    let all = SubscribeRequest::to_topic(SEAT);
     let answer = at.bus()?.subscribe(all).await;
     is_error(
         answer,
@@ -169,13 +175,15 @@ pub(super) async fn all_of_a_sharded_topic_is_refused(at: Scene<'_>) -> Outcome 
 }
 
 pub(super) async fn listening_to_nothing_is_refused(at: Scene<'_>) -> Outcome {
-    let answer = at.bus()?.subscribe(Interest::default()).await;
+    let answer = at.bus()?.subscribe(SubscribeRequest::default()).await;
     is_error(answer, ErrorKind::Invalid, "subscribe to nothing")
 }
 
 pub(super) async fn a_message_that_is_too_large_is_refused(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
-    let mut hearing = at.hearing(&*bus, Interest::in_channel(at.film(7))).await?;
+    let mut hearing = at
+        .hearing(&*bus, SubscribeRequest::to_channel(at.film(7)))
+        .await?;
     let large = Bytes::from(vec![b'x'; MAX_MESSAGE + 1]);
     let answer = bus.publish(&at.film(7), large).await;
     is_error(answer, ErrorKind::TooLarge, "publish of 64 KiB and a byte")?;
@@ -199,7 +207,9 @@ pub(super) async fn a_message_of_any_bytes_arrives(at: Scene<'_>) -> Outcome {
 
 async fn arrives(at: &Scene<'_>, payload: Bytes) -> Outcome {
     let bus = at.bus()?;
-    let mut hearing = at.hearing(&*bus, Interest::in_channel(at.film(7))).await?;
+    let mut hearing = at
+        .hearing(&*bus, SubscribeRequest::to_channel(at.film(7)))
+        .await?;
     bus.publish(&at.film(7), payload.clone()).await?;
     hearing.hears(&at.film(7), payload).await
 }
@@ -212,9 +222,13 @@ pub(super) async fn a_cancelled_subscribe_leaves_nothing(at: Scene<'_>) -> Outco
     let bus = at.bus()?;
     for polls in 1..=6_usize {
         let channel = at.film(polls);
-        let _ = cancel_after(polls, bus.subscribe(Interest::in_channel(channel.clone()))).await;
+        let _ = cancel_after(
+            polls,
+            bus.subscribe(SubscribeRequest::to_channel(channel.clone())),
+        )
+        .await;
         let mut hearing = at
-            .hearing(&*bus, Interest::in_channel(channel.clone()))
+            .hearing(&*bus, SubscribeRequest::to_channel(channel.clone()))
             .await?;
         for text in ["one", "two"] {
             bus.publish(&channel, text.into()).await?;

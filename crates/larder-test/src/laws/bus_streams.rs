@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 
 use bytes::Bytes;
-use larder_store::{Bus, Event, Interest};
+use larder_store::bus::{Bus, Event, SubscribeRequest};
 
 use super::hearing::{FILM, Hearing, SEAT};
 use super::scene::{Scene, race};
@@ -13,7 +13,7 @@ pub(super) async fn what_is_published_right_after_subscribe_arrives(at: Scene<'_
         // New channels and those of before, by turns.
         let channel = at.channel(SEAT, round % 300);
         let mut hearing = at
-            .hearing(&*bus, Interest::in_channel(channel.clone()))
+            .hearing(&*bus, SubscribeRequest::to_channel(channel.clone()))
             .await?;
         bus.publish(&channel, round.to_string().into()).await?;
         hearing.hears(&channel, round.to_string()).await?;
@@ -23,8 +23,10 @@ pub(super) async fn what_is_published_right_after_subscribe_arrives(at: Scene<'_
 
 pub(super) async fn messages_of_a_publisher_keep_their_order(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
-    let mut by_channel = at.hearing(&*bus, Interest::in_channel(at.film(7))).await?;
-    let mut by_topic = at.hearing(&*bus, Interest::in_all_of(FILM)).await?;
+    let mut by_channel = at
+        .hearing(&*bus, SubscribeRequest::to_channel(at.film(7)))
+        .await?;
+    let mut by_topic = at.hearing(&*bus, SubscribeRequest::to_topic(FILM)).await?;
     for number in 0..200 {
         bus.publish(&at.film(7), number.to_string().into()).await?;
     }
@@ -40,8 +42,8 @@ pub(super) async fn publishers_at_once_lose_nothing(at: Scene<'_>) -> Outcome {
     const EACH: usize = 40;
     let bus = at.bus()?;
     let room = NonZeroUsize::new(PUBLISHERS * EACH).unwrap_or(NonZeroUsize::MAX);
-    let interest = Interest::in_channel(at.film(7)).with_buffer(room);
-    let mut hearing = at.hearing(&*bus, interest).await?;
+    let request = SubscribeRequest::to_channel(at.film(7)).with_buffer(room);
+    let mut hearing = at.hearing(&*bus, request).await?;
     race(PUBLISHERS, |publisher| {
         let (bus, channel) = (bus.clone(), at.film(7));
         async move {
@@ -75,18 +77,26 @@ pub(super) async fn publishers_at_once_lose_nothing(at: Scene<'_>) -> Outcome {
 
 pub(super) async fn a_subscription_hears_nothing_from_before(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
-    let mut earlier = at.hearing(&*bus, Interest::in_channel(at.film(7))).await?;
+    let mut earlier = at
+        .hearing(&*bus, SubscribeRequest::to_channel(at.film(7)))
+        .await?;
     bus.publish(&at.film(7), "before".into()).await?;
     earlier.hears(&at.film(7), "before").await?;
-    let mut hearing = at.hearing(&*bus, Interest::in_channel(at.film(7))).await?;
+    let mut hearing = at
+        .hearing(&*bus, SubscribeRequest::to_channel(at.film(7)))
+        .await?;
     bus.publish(&at.film(7), "after".into()).await?;
     hearing.hears(&at.film(7), "after").await
 }
 
 pub(super) async fn a_dropped_subscription_leaves_its_siblings(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
-    let dropped = at.hearing(&*bus, Interest::in_channel(at.film(7))).await?;
-    let mut sibling = at.hearing(&*bus, Interest::in_channel(at.film(7))).await?;
+    let dropped = at
+        .hearing(&*bus, SubscribeRequest::to_channel(at.film(7)))
+        .await?;
+    let mut sibling = at
+        .hearing(&*bus, SubscribeRequest::to_channel(at.film(7)))
+        .await?;
     drop(dropped);
     for text in ["one", "two"] {
         bus.publish(&at.film(7), text.into()).await?;
@@ -134,10 +144,10 @@ const ROOM: usize = 4;
 /// A subscription with room for four messages, after twenty more than it has room for. Another one
 /// with more room hears all of them.
 async fn flooded(at: &Scene<'_>, bus: &dyn Bus) -> Outcome<Hearing> {
-    let interest = Interest::in_channel(at.film(7));
+    let request = SubscribeRequest::to_channel(at.film(7));
     let room = NonZeroUsize::new(ROOM).unwrap_or(NonZeroUsize::MIN);
-    let slow = at.hearing(bus, interest.with_buffer(room)).await?;
-    let mut other = at.hearing(bus, Interest::in_all_of(FILM)).await?;
+    let slow = at.hearing(bus, request.with_buffer(room)).await?;
+    let mut other = at.hearing(bus, SubscribeRequest::to_topic(FILM)).await?;
     for number in 0..ROOM + 20 {
         bus.publish(&at.film(7), number.to_string().into()).await?;
     }

@@ -1,5 +1,6 @@
 use bytes::Bytes;
-use larder_store::{DEFAULT_MAX_VALUE, Delete, ErrorKind, Key, Put, Record, Refusal};
+use larder_store::program::Record;
+use larder_store::{DEFAULT_MAX_VALUE, Delete, ErrorKind, Key, Put, Refusal};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error};

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Bus, Channel, Event, Interest, KeyId, Subscription, Topic};
+use larder_store::KeyId;
+use larder_store::bus::{Bus, Channel, Event, SubscribeRequest, Subscription, Topic};
 use tokio::time::timeout;
 
 use super::scene::{Scene, same_bytes};
@@ -26,9 +27,13 @@ impl Scene<'_> {
         Channel::new(topic, (self.run, id))
     }
 
-    pub(super) async fn hearing(&self, bus: &dyn Bus, interest: Interest) -> Outcome<Hearing> {
+    pub(super) async fn hearing(
+        &self,
+        bus: &dyn Bus,
+        request: SubscribeRequest,
+    ) -> Outcome<Hearing> {
         Ok(Hearing {
-            subscription: bus.subscribe(interest).await?,
+            subscription: bus.subscribe(request).await?,
             mine: format!("{{{}:", self.run),
         })
     }

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{
-    Claim, Condition, DEFAULT_MAX_VALUE, ErrorKind, Put, Settled, StoreExt, Version,
-};
+use larder_store::lease::Claim;
+use larder_store::{Condition, DEFAULT_MAX_VALUE, ErrorKind, Put, Settled, StoreExt, Version};
 
 use super::Outcome;
 use super::lease_refusals::made_up;

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use larder_store::{Fence, Ttl};
+use larder_store::Ttl;
+use larder_store::lease::Fence;
 
 use super::Outcome;
 use super::lease_refusals::made_up;

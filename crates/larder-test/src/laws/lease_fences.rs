@@ -1,4 +1,5 @@
-use larder_store::{Fence, Key};
+use larder_store::Key;
+use larder_store::lease::Fence;
 
 use super::Outcome;
 use super::scene::{SHORT, Scene};

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use larder_store::{Claim, Claimed, Fence, Key, Leases};
+use larder_store::Key;
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
 use tokio::sync::Barrier;
 
 use super::Outcome;

@@ -1,4 +1,5 @@
-use larder_store::{Claim, Fence, Put};
+use larder_store::Put;
+use larder_store::lease::{Claim, Fence};
 
 use super::Outcome;
 use super::scene::{LONG, SHORT, Scene};

@@ -1,4 +1,6 @@
-use larder_store::{Claim, ErrorKind, Key, Put, Record, Refusal};
+use larder_store::lease::Claim;
+use larder_store::program::Record;
+use larder_store::{ErrorKind, Key, Put, Refusal};
 
 use super::Outcome;
 use super::lease_refusals::made_up;

@@ -1,4 +1,6 @@
-use larder_store::{Claim, Delete, ErrorKind, Fence, Key, Part, Put, Record, Refusal};
+use larder_store::lease::{Claim, Fence};
+use larder_store::program::Record;
+use larder_store::{Delete, ErrorKind, Key, Part, Put, Refusal};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error};
@@ -61,7 +63,7 @@ pub(super) async fn who_has_seen_what_is_gone_follows(at: Scene<'_>) -> Outcome 
     at.store.delete(&Delete::new(put.key().clone())).await?;
     let leases = at.leases()?;
     match leases.claim(&claim).await? {
-        larder_store::Claimed::Follow => Ok(()),
+        larder_store::lease::Claimed::Follow => Ok(()),
         other => Err(super::Violation::new(format!(
             "a claim by one who has seen what is gone: expected Follow, got {other:?}"
         ))),

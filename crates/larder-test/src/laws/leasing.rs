@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use larder_store::{Claim, Claimed, Fence, Key, Leases, Put, StoreExt, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Key, Put, StoreExt, Ttl};
 
 use super::scene::{LONG, Scene, same_entry};
 use super::{Outcome, Violation};

@@ -1,6 +1,7 @@
 use std::task::Poll;
 
-use larder_store::{Delete, ErrorKind, Key, Put, Record, Refusal};
+use larder_store::program::Record;
+use larder_store::{Delete, ErrorKind, Key, Put, Refusal};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error, same_entry};

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Key, Record, Ttl};
+use larder_store::program::Record;
+use larder_store::{Key, Ttl};
 
 use super::Outcome;
 use super::scene::{LONG, SHORT, Scene};

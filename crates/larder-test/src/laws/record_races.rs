@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use larder_store::{Key, Programs, Record};
+use larder_store::Key;
+use larder_store::program::{Programs, Record};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, cancel_after, race};

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use larder_store::{Call, Calls, ErrorKind, Inspection, Key, Programs, Record, Refusal, Result};
+use larder_store::program::{Call, Calls, Inspection, Programs, Record};
+use larder_store::{ErrorKind, Key, Refusal, Result};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error};

@@ -1,5 +1,6 @@
 use bytes::Bytes;
-use larder_store::{ErrorKind, Key, Record, Refusal, Run};
+use larder_store::program::{Record, Run};
+use larder_store::{ErrorKind, Key, Refusal};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error};

@@ -1,7 +1,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use larder_store::{Claim, Cursor, Delete, ErrorKind, Key, Kind, MAX_PAGE, Put, Record, Scan};
+use larder_store::lease::Claim;
+use larder_store::program::Record;
+use larder_store::scan::{Cursor, MAX_PAGE, Scan};
+use larder_store::{Delete, ErrorKind, Key, Kind, Put};
 
 use super::scene::{LONG, Scene, is_error};
 use super::{Outcome, Violation};

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use larder_store::{
-    Bus, Entry, Error, ErrorKind, Key, KeyId, Kind, Programs, Put, Space, Store, StoreExt, Ttl,
-};
+use larder_store::bus::Bus;
+use larder_store::program::Programs;
+use larder_store::{Entry, Error, ErrorKind, Key, KeyId, Kind, Put, Space, Store, StoreExt, Ttl};
 use tokio::sync::Barrier;
 
 use super::{Outcome, Violation};

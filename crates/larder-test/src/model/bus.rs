@@ -2,8 +2,9 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use larder_store::{
-    Bus, Channel, Interest, Mailbox, Message, Result, Subscription, check_message, mailbox,
+use larder_store::Result;
+use larder_store::bus::{
+    Bus, Channel, Mailbox, Message, SubscribeRequest, Subscription, check_message, mailbox,
 };
 use parking_lot::Mutex;
 
@@ -14,7 +15,7 @@ use super::ModelStore;
 pub(crate) struct Listeners(Mutex<Vec<Listener>>);
 
 struct Listener {
-    interest: Interest,
+    request: SubscribeRequest,
     mailbox: Arc<Mailbox>,
 }
 
@@ -22,10 +23,10 @@ impl Listeners {
     /// A subscription that hears `first` before anything else.
     pub(crate) fn add(
         self: &Arc<Self>,
-        interest: Interest,
+        request: SubscribeRequest,
         first: Option<Message>,
     ) -> Subscription {
-        let (mailbox, subscription) = mailbox(interest.buffer());
+        let (mailbox, subscription) = mailbox(request.buffer());
         if let Some(first) = first {
             mailbox.deliver(first);
         }
@@ -34,14 +35,18 @@ impl Listeners {
             listeners: Arc::downgrade(self),
             mailbox: Arc::downgrade(&mailbox),
         };
-        self.0.lock().push(Listener { interest, mailbox });
+        self.0.lock().push(Listener { request, mailbox });
         subscription.with_guard(place)
     }
 
     /// Puts `message` into each mailbox as many times as `times` says.
-    pub(crate) fn deliver(&self, message: &Message, mut times: impl FnMut(&Interest) -> usize) {
+    pub(crate) fn deliver(
+        &self,
+        message: &Message,
+        mut times: impl FnMut(&SubscribeRequest) -> usize,
+    ) {
         for listener in &*self.0.lock() {
-            for _ in 0..times(&listener.interest) {
+            for _ in 0..times(&listener.request) {
                 listener.mailbox.deliver(message.clone());
             }
         }
@@ -55,8 +60,8 @@ impl Listeners {
     }
 
     /// Ends the subscriptions that `ends` says.
-    pub(crate) fn end(&self, ends: impl Fn(&Interest) -> bool) {
-        self.0.lock().retain(|listener| !ends(&listener.interest));
+    pub(crate) fn end(&self, ends: impl Fn(&SubscribeRequest) -> bool) {
+        self.0.lock().retain(|listener| !ends(&listener.request));
     }
 }
 
@@ -77,10 +82,10 @@ impl Drop for Place {
     }
 }
 
-/// Whether `interest` wants what is sent to `channel`.
-pub(crate) fn wants(interest: &Interest, channel: &Channel) -> bool {
-    interest.channels().contains(channel)
-        || interest
+/// Whether `request` wants what is sent to `channel`.
+pub(crate) fn wants(request: &SubscribeRequest, channel: &Channel) -> bool {
+    request.channels().contains(channel)
+        || request
             .patterns()
             .iter()
             .any(|pattern| pattern.matches(channel))
@@ -92,14 +97,14 @@ impl Bus for ModelStore {
         check_message(&payload)?;
         let channel = channel.clone();
         let message = Message { channel, payload };
-        self.listeners.deliver(&message, |interest| {
-            usize::from(wants(interest, &message.channel))
+        self.listeners.deliver(&message, |request| {
+            usize::from(wants(request, &message.channel))
         });
         Ok(())
     }
 
-    async fn subscribe(&self, interest: Interest) -> Result<Subscription> {
-        interest.check()?;
-        Ok(self.listeners.add(interest, None))
+    async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription> {
+        request.check()?;
+        Ok(self.listeners.add(request, None))
     }
 }

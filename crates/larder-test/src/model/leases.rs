@@ -5,9 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_store::{
-    Claim, Claimed, Clock, Delete, Fence, Form, Key, Leases, Put, Result, Timestamp, Ttl,
-};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Clock, Content, Delete, Key, Put, Result, Timestamp, Ttl};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -85,7 +84,7 @@ impl ModelStore {
 impl Leases for ModelStore {
     async fn claim(&self, claim: &Claim) -> Result<Claimed> {
         let key = claim.key();
-        key.require(Form::Value, "claim")?;
+        key.require(Content::Value, "claim")?;
         self.with_lease(key, |lease, now| {
             let held = self.read(key)?;
             let is_stale = match held {
@@ -108,7 +107,7 @@ impl Leases for ModelStore {
     }
 
     async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
-        key.require(Form::Value, "renew")?;
+        key.require(Content::Value, "renew")?;
         self.with_held(key, fence, |lease, now| {
             lease.until = Some(deadline(now, hold));
             Ok(true)
@@ -116,7 +115,7 @@ impl Leases for ModelStore {
     }
 
     async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
-        put.key().require(Form::Value, "commit")?;
+        put.key().require(Content::Value, "commit")?;
         check_size("commit", put)?;
         self.with_held(put.key(), fence, |lease, _| {
             let written = self.write(put)?;
@@ -128,7 +127,7 @@ impl Leases for ModelStore {
     }
 
     async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
-        key.require(Form::Value, "abandon")?;
+        key.require(Content::Value, "abandon")?;
         self.with_held(key, fence, |lease, _| {
             lease.until = None;
             Ok(true)
@@ -136,7 +135,7 @@ impl Leases for ModelStore {
     }
 
     async fn invalidate(&self, key: &Key) -> Result<bool> {
-        key.require(Form::Value, "invalidate")?;
+        key.require(Content::Value, "invalidate")?;
         self.with_lease(key, |lease, _| {
             if let Some(lease) = lease {
                 lease.until = None;
@@ -154,7 +153,7 @@ impl Leases for ModelStore {
     }
 
     async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
-        key.require(Form::Value, "follow")?;
+        key.require(Content::Value, "follow")?;
         let Some(fence) = self.holder(key) else {
             return Ok(true);
         };

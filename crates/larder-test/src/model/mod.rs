@@ -11,7 +11,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use larder_store::{Cell, Clock, Entry, Key, ManualClock, Timestamp, Ttl};
+use larder_store::program::Cell;
+use larder_store::{Clock, Entry, Key, ManualClock, Timestamp, Ttl};
 use parking_lot::Mutex;
 
 pub(crate) use bus::{Listeners, wants};
@@ -57,11 +58,11 @@ pub struct ModelStore {
 
 /// What one key holds, and until when. At the deadline it is gone.
 pub(crate) struct Held {
-    pub(crate) content: Content,
+    pub(crate) content: Stored,
     pub(crate) deadline: Timestamp,
 }
 
-pub(crate) enum Content {
+pub(crate) enum Stored {
     Value(Entry),
     Record(Cell),
 }
@@ -69,8 +70,8 @@ pub(crate) enum Content {
 impl Held {
     pub(crate) fn entry(&self) -> Option<&Entry> {
         match &self.content {
-            Content::Value(entry) => Some(entry),
-            Content::Record(_) => None,
+            Stored::Value(entry) => Some(entry),
+            Stored::Record(_) => None,
         }
     }
 }

@@ -1,17 +1,18 @@
 use std::task::Poll;
 
 use async_trait::async_trait;
-use larder_store::{Call, Calls, Cell, Clock, Form, Key, Programs, Result, Timestamp};
+use larder_store::program::{Call, Calls, Cell, Programs};
+use larder_store::{Clock, Content, Key, Result, Timestamp};
 
-use super::{Content, Held, ModelStore, deadline};
+use super::{Held, ModelStore, Stored, deadline};
 
 impl ModelStore {
     fn step(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
-        key.require(Form::Record, "run")?;
+        key.require(Content::Record, "run")?;
         self.with_slot(key, |slot, now| {
             let (mut cell, mut end) = match slot.take() {
                 Some(Held {
-                    content: Content::Record(cell),
+                    content: Stored::Record(cell),
                     deadline,
                 }) => (cell, deadline),
                 _ => (Cell::new(), now),
@@ -22,7 +23,7 @@ impl ModelStore {
             }
             if !cell.is_empty() {
                 *slot = Some(Held {
-                    content: Content::Record(cell),
+                    content: Stored::Record(cell),
                     deadline: end,
                 });
             }

@@ -1,19 +1,20 @@
 use async_trait::async_trait;
-use larder_store::{Clock, Cursor, Error, ErrorKind, Form, MAX_PAGE, Page, Result, Scan};
+use larder_store::scan::{Cursor, MAX_PAGE, Page, Scan};
+use larder_store::{Clock, Content, Error, ErrorKind, Result};
 
-use super::{Content, ModelStore};
+use super::{ModelStore, Stored};
 
 /// What a cursor begins with; the last key that was listed follows.
 const AFTER: &str = "after:";
 
 impl ModelStore {
     /// Every key, what it holds, and whether that has not ended: for broken stores.
-    pub(crate) fn listing(&self) -> Vec<(String, Form, bool)> {
+    pub(crate) fn listing(&self) -> Vec<(String, Content, bool)> {
         let (held, now) = (self.held.lock(), self.clock.now());
         let listing = held.iter().map(|(key, held)| {
             let form = match held.content {
-                Content::Value(_) => Form::Value,
-                Content::Record(_) => Form::Record,
+                Stored::Value(_) => Content::Value,
+                Stored::Record(_) => Content::Record,
             };
             (key.clone(), form, held.deadline > now)
         });

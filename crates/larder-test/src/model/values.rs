@@ -2,27 +2,31 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
+use larder_store::bus::Bus;
+use larder_store::lease::Leases;
+use larder_store::program::Programs;
+use larder_store::scan::Scan;
 use larder_store::{
-    Bus, DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Form, Key, Leases, Programs, Put,
-    Result, Scan, Store, Ttl, Version,
+    Content, DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Key, Put, Result, Store, Ttl,
+    Version,
 };
 
-use super::{Content, Held, ModelStore, deadline};
+use super::{Held, ModelStore, Stored, deadline};
 
 impl ModelStore {
     pub(super) fn read(&self, key: &Key) -> Result<Option<Entry>> {
-        key.require(Form::Value, "get")?;
+        key.require(Content::Value, "get")?;
         Ok(self.with_slot(key, |slot, _| slot.as_ref().and_then(Held::entry).cloned()))
     }
 
     pub(super) fn write(&self, put: &Put) -> Result<bool> {
-        put.key().require(Form::Value, "put")?;
+        put.key().require(Content::Value, "put")?;
         check_size("put", put)?;
         self.with_slot(put.key(), |slot, now| {
             let met = put.condition().is_met_by(version(slot));
             if met {
                 *slot = Some(Held {
-                    content: Content::Value(Entry {
+                    content: Stored::Value(Entry {
                         value: put.value().clone(),
                         version: put.version(),
                     }),
@@ -34,7 +38,7 @@ impl ModelStore {
     }
 
     pub(super) fn remove(&self, delete: &Delete) -> Result<bool> {
-        delete.key().require(Form::Value, "delete")?;
+        delete.key().require(Content::Value, "delete")?;
         self.with_slot(delete.key(), |slot, _| {
             let held = version(slot);
             let met = held.is_some() && delete.condition().is_met_by(held);
@@ -46,7 +50,7 @@ impl ModelStore {
     }
 
     fn set_ttl(&self, key: &Key, ttl: Ttl) -> Result<bool> {
-        key.require(Form::Value, "expire")?;
+        key.require(Content::Value, "expire")?;
         self.with_slot(key, |slot, now| {
             let Some(held) = slot else { return Ok(false) };
             held.deadline = deadline(now, ttl);
@@ -55,7 +59,7 @@ impl ModelStore {
     }
 
     fn time_left(&self, key: &Key) -> Result<Option<Ttl>> {
-        key.require(Form::Value, "ttl")?;
+        key.require(Content::Value, "ttl")?;
         self.with_slot(key, |slot, now| {
             Ok(slot
                 .as_ref()

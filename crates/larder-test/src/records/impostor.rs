@@ -1,6 +1,5 @@
-use larder_store::{
-    Args, Effect, Inspection, Kind, Program, Record, Result, Script, Slot, Timestamp, Ttl, Wire,
-};
+use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
+use larder_store::{Kind, Result, Timestamp, Ttl};
 
 /// A record that claims the kind of a [`Tally`](super::Tally) and is of another type. On Redis a
 /// hash, where a tally is a string.

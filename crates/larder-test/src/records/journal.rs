@@ -1,7 +1,6 @@
 use bytes::Bytes;
-use larder_store::{
-    Args, Effect, Inspection, Kind, Program, Record, Result, Script, Slot, Timestamp, Ttl, Wire,
-};
+use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
+use larder_store::{Kind, Result, Timestamp, Ttl};
 
 /// Lines of bytes, and how many bytes they are together. On Redis a list and a string beside it.
 #[derive(Debug)]

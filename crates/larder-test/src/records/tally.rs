@@ -1,6 +1,5 @@
-use larder_store::{
-    Args, Effect, Inspection, Kind, Program, Record, Result, Script, Slot, Timestamp, Ttl, Wire,
-};
+use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
+use larder_store::{Kind, Result, Timestamp, Ttl};
 
 /// A count with an upper limit. On Redis a string.
 #[derive(Debug)]

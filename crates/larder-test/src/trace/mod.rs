@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use larder_store::{Clock, Key, ManualClock, Programs, Record, Timestamp};
+use larder_store::program::{Programs, Record};
+use larder_store::{Clock, Key, ManualClock, Timestamp};
 
 pub use sabotaged::Sabotaged;
 pub use step::{Observed, Step, step};

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use larder_store::{Args, Call, Calls, Cell, Key, Kind, Programs, Result, Script, Timestamp, Wire};
+use larder_store::program::{Args, Call, Calls, Cell, Programs, Script, Wire};
+use larder_store::{Key, Kind, Result, Timestamp};
 
 /// Programs whose Lua is not what their authors wrote: proof that a trace or a law can fail.
 ///

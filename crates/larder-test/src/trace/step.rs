@@ -1,7 +1,8 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use larder_store::{Key, Program, Programs, Timestamp};
+use larder_store::program::{Program, Programs};
+use larder_store::{Key, Timestamp};
 
 /// One step of a trace: a program, whatever its type.
 #[async_trait]

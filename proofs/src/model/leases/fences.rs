@@ -1,6 +1,7 @@
 use std::cmp::Ordering;
 
-use larder_store::{Fence, Timestamp};
+use larder_store::Timestamp;
+use larder_store::lease::Fence;
 
 use crate::model::operation::Id;
 

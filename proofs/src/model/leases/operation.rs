@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use larder_store::{Claim, Ttl};
+use larder_store::Ttl;
+use larder_store::lease::Claim;
 
 use super::fences::Shown;
 use super::step::LeaseStep;

@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Claim, Claimed, Fence, Key, Leases, Put, Result, Store, Ttl, Version};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Key, Put, Result, Store, Ttl, Version};
 
 use super::fences::Both;
 use crate::model::operation::Id;

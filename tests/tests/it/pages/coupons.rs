@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use larder_store::{
-    Args, Effect, Inspection, Key, Kind, Program, Programs, Record, Result, Script, Slot, Store,
-    StoreExt, Timestamp, Ttl, Wire,
+use larder_store::program::{
+    Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
 };
+use larder_store::{Key, Kind, Result, Store, StoreExt, Timestamp, Ttl};
 
 /// How often a coupon was redeemed. On Redis a string.
 #[derive(Debug)]

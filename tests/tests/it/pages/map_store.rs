@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use larder_store::{
-    Clock, DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Form, Key, Put, Refusal, Result,
+    Clock, Content, DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Key, Put, Refusal, Result,
     Store, Timestamp, Ttl, Version,
 };
 
@@ -49,12 +49,12 @@ impl<C: Clock> MapStore<C> {
     }
 
     fn read(&self, key: &Key) -> Result<Option<Entry>> {
-        key.require(Form::Value, "get")?;
+        key.require(Content::Value, "get")?;
         Ok(self.with_map(|map, now| map.live(key, now).map(|held| held.entry.clone())))
     }
 
     fn write(&self, put: &Put) -> Result<bool> {
-        put.key().require(Form::Value, "put")?;
+        put.key().require(Content::Value, "put")?;
         if put.value().len() > DEFAULT_MAX_VALUE {
             let detail = format!("a value has at most {DEFAULT_MAX_VALUE} bytes");
             return Err(Error::new("put", ErrorKind::TooLarge, detail));
@@ -78,7 +78,7 @@ impl<C: Clock> MapStore<C> {
     }
 
     fn remove(&self, delete: &Delete) -> Result<bool> {
-        delete.key().require(Form::Value, "delete")?;
+        delete.key().require(Content::Value, "delete")?;
         Ok(self.with_map(|map, now| {
             let version = map.version(delete.key(), now);
             let met = version.is_some() && delete.condition().is_met_by(version);
@@ -128,7 +128,7 @@ impl<C: Clock> Store for MapStore<C> {
     }
 
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
-        key.require(Form::Value, "expire")?;
+        key.require(Content::Value, "expire")?;
         Ok(self.with_map(|map, now| match map.live(key, now) {
             Some(held) => {
                 held.deadline = now.plus_micros(ttl.as_micros());
@@ -139,7 +139,7 @@ impl<C: Clock> Store for MapStore<C> {
     }
 
     async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
-        key.require(Form::Value, "ttl")?;
+        key.require(Content::Value, "ttl")?;
         Ok(self.with_map(|map, now| {
             let held = map.live(key, now)?;
             let left = held.deadline.as_micros() - now.as_micros();

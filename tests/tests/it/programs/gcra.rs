@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use larder_rate_limit::{Decision, Gcra, Peek, Quota, Refund, Tat};
-use larder_store::{Effect, Key, Program, Programs, Script, Timestamp};
+use larder_store::program::{Effect, Program, Programs, Script};
+use larder_store::{Key, Timestamp};
 use larder_test::trace::{Divergence, Observed, Pair, Sabotaged, Step, step, trace};
 
 use super::pair::pair;

@@ -3,7 +3,8 @@
 mod first_keys;
 
 use async_trait::async_trait;
-use larder_store::{Cursor, Error, ErrorKind, MAX_PAGE, Page, Result, Scan};
+use larder_store::scan::{Cursor, MAX_PAGE, Page, Scan};
+use larder_store::{Error, ErrorKind, Result};
 use tokio::task::yield_now;
 
 use super::MokaStore;

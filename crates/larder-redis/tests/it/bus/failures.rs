@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use larder_redis::RedisStore;
-use larder_store::{ErrorKind, Event, Interest, Subscription};
+use larder_store::ErrorKind;
+use larder_store::bus::{Event, SubscribeRequest, Subscription};
 use larder_test::proxy::{Connections, FaultProxy};
 use larder_test::server::RedisServer;
 use tokio::runtime::Runtime;
@@ -36,7 +37,7 @@ async fn subscribers_on_a_killed_connection_receive_one_gap_and_go_on() {
     let server = server();
     let store = store(&server).await;
     let bus = bus(&store);
-    let several = Interest::in_all_of(FILM)
+    let several = SubscribeRequest::to_topic(FILM)
         .and_channel(super::seat(1))
         .and_channel(super::seat(2));
     let mut subscriptions = vec![
@@ -118,7 +119,10 @@ async fn subscribers_receive_a_gap_after_a_restart_and_new_ones_fail_at_once_mea
     server.kill();
     until("given up", || async {
         let started = Instant::now();
-        let error = bus.subscribe(Interest::in_channel(film(2))).await.err();
+        let error = bus
+            .subscribe(SubscribeRequest::to_channel(film(2)))
+            .await
+            .err();
         let kind = error.map(|error| error.kind());
         kind == Some(ErrorKind::NotSent) && started.elapsed() < Duration::from_millis(100)
     })
@@ -163,7 +167,7 @@ async fn a_server_that_was_frozen_is_listened_to_again() {
     let mut subscription = listen(&bus, film(1)).await;
     server.stop().unwrap();
     until("noticed", || async {
-        let more = bus.subscribe(Interest::in_channel(film(2))).await;
+        let more = bus.subscribe(SubscribeRequest::to_channel(film(2))).await;
         let error = more.err().map(|error| error.to_string());
         error.is_some_and(|text| text.contains("reconnecting"))
     })
@@ -182,7 +186,7 @@ fn a_subscription_ends_with_the_runtime_of_its_store() {
     Runtime::new().unwrap().block_on(async {
         assert_eq!(next(&mut subscription).await, None);
         let error = bus(&store)
-            .subscribe(Interest::in_channel(film(1)))
+            .subscribe(SubscribeRequest::to_channel(film(1)))
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotSent);

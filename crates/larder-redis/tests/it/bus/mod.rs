@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_redis::RedisStore;
-use larder_store::{Bus, Channel, Event, Interest, Message, Store, Subscription, Topic};
+use larder_store::Store;
+use larder_store::bus::{Bus, Channel, Event, Message, SubscribeRequest, Subscription, Topic};
 use larder_test::server::{RedisServer, Reply};
 use tokio::time::timeout;
 
@@ -29,7 +30,9 @@ pub(crate) fn bus(store: &Arc<RedisStore>) -> Arc<dyn Bus> {
 }
 
 pub(crate) async fn listen(bus: &Arc<dyn Bus>, channel: Channel) -> Subscription {
-    bus.subscribe(Interest::in_channel(channel)).await.unwrap()
+    bus.subscribe(SubscribeRequest::to_channel(channel))
+        .await
+        .unwrap()
 }
 
 /// The next event, which comes within ten seconds.

@@ -10,7 +10,8 @@ use std::time::Duration;
 use larder_redis::RedisStore;
 use larder_redis::redis::bb8_redis::{RedisConnectionManager, bb8::Pool};
 use larder_redis::redis::from_pool;
-use larder_store::{ErrorKind, Event, Interest, Refusal, Store, StoreExt};
+use larder_store::bus::{Event, SubscribeRequest};
+use larder_store::{ErrorKind, Refusal, Store, StoreExt};
 use larder_test::server::{RedisOptions, RedisServer};
 
 use super::{FILM, bus, film, listen, listeners, next, seat, subjects, text};
@@ -21,7 +22,10 @@ async fn a_thousand_subscriptions_share_one_connection_and_ask_for_each_channel_
     let server = server();
     let store = store(&server).await;
     let bus = bus(&store);
-    let mut all = bus.subscribe(Interest::in_all_of(FILM)).await.unwrap();
+    let mut all = bus
+        .subscribe(SubscribeRequest::to_topic(FILM))
+        .await
+        .unwrap();
     let mut subscriptions = Vec::new();
     for number in 0..1_000 {
         subscriptions.push(listen(&bus, film(number % 250)).await);
@@ -51,7 +55,7 @@ async fn a_subscribe_that_is_dropped_leaves_nothing_at_the_server() {
     let store = store(&server).await;
     let bus = bus(&store);
     for polls in 1..60 {
-        let mut subscribing = pin!(bus.subscribe(Interest::in_channel(film(polls))));
+        let mut subscribing = pin!(bus.subscribe(SubscribeRequest::to_channel(film(polls))));
         for _ in 0..polls {
             let polled = poll_fn(|cx| Poll::Ready(subscribing.as_mut().poll(cx))).await;
             if polled.is_ready() {
@@ -73,10 +77,10 @@ async fn one_subscription_more_than_there_is_room_for_is_refused() {
         .unwrap();
     let bus = bus(&Arc::new(store));
     let first = listen(&bus, film(1)).await;
-    let two = Interest::in_all_of(FILM).and_channel(seat(1));
+    let two = SubscribeRequest::to_topic(FILM).and_channel(seat(1));
     let second = bus.subscribe(two.clone()).await.unwrap();
     let full = bus
-        .subscribe(Interest::in_channel(film(1)))
+        .subscribe(SubscribeRequest::to_channel(film(1)))
         .await
         .unwrap_err();
     assert_eq!(full.kind(), ErrorKind::Refused(Refusal::Full));
@@ -93,7 +97,7 @@ async fn a_slow_subscriber_holds_up_neither_others_nor_the_store() {
     let bus = bus(&store);
     let mut slow = listen(&bus, film(1)).await;
     let room = NonZeroUsize::new(MESSAGES as usize).unwrap();
-    let other = Interest::in_channel(film(1)).with_buffer(room);
+    let other = SubscribeRequest::to_channel(film(1)).with_buffer(room);
     let mut other = bus.subscribe(other).await.unwrap();
     store.put(&put(1, "one")).await.unwrap();
     for number in 0..MESSAGES {
@@ -157,7 +161,7 @@ async fn a_user_who_may_not_subscribe_is_refused() {
     let (server, store) = who_may_listen_to("&film:*").await;
     let bus = bus(&store);
     let mut allowed = listen(&bus, film(1)).await;
-    let both = Interest::in_channel(film(2)).and_channel(seat(1));
+    let both = SubscribeRequest::to_channel(film(2)).and_channel(seat(1));
     let denied = bus.subscribe(both).await.unwrap_err();
     assert_eq!(
         denied.kind(),

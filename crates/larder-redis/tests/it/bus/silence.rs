@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use larder_store::{Channel, Event, Interest, Topic};
+use larder_store::bus::{Channel, Event, SubscribeRequest, Topic};
 
 use super::{bus, next};
 use crate::log::Log;
@@ -18,7 +18,7 @@ async fn no_log_no_error_and_no_debug_holds_a_channel_or_a_message() {
     let bus = bus(&store);
     let channel = Channel::new(Topic::broadcast("film"), CANARY);
     let mut subscription = bus
-        .subscribe(Interest::in_channel(channel.clone()))
+        .subscribe(SubscribeRequest::to_channel(channel.clone()))
         .await
         .unwrap();
     let mut shown = format!("{subscription:?} {store:?} {channel:?}");
@@ -29,7 +29,10 @@ async fn no_log_no_error_and_no_debug_holds_a_channel_or_a_message() {
     ok(&server, &["CLIENT", "KILL", "TYPE", "PUBSUB"]);
     assert_eq!(next(&mut subscription).await, Some(Event::Gap));
     server.kill();
-    let again = async || bus.subscribe(Interest::in_channel(channel.clone())).await;
+    let again = async || {
+        bus.subscribe(SubscribeRequest::to_channel(channel.clone()))
+            .await
+    };
     until("given up", || async { again().await.is_err() }).await;
     let error = again().await.unwrap_err();
     let _ = write!(shown, "{error} {error:?}");

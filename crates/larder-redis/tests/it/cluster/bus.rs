@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_redis::RedisStore;
-use larder_store::{Bus, Channel, Event, Interest, Subscription, Topic};
+use larder_store::bus::{Bus, Channel, Event, SubscribeRequest, Subscription, Topic};
 use larder_test::server::{RedisCluster, RedisNode, Reply, slot_of};
 use tokio::time::timeout;
 
@@ -44,7 +44,7 @@ async fn sharded_channels_are_heard_on_the_nodes_that_serve_them() {
     let (bus, channels) = (bus(&store), one_on_each(&SHARED));
     let before: Vec<_> = SHARED.masters().into_iter().map(sharded).collect();
     let all = channels.iter().cloned();
-    let all = all.fold(Interest::default(), Interest::and_channel);
+    let all = all.fold(SubscribeRequest::default(), SubscribeRequest::and_channel);
     let mut subscription = bus.subscribe(all).await.unwrap();
     for (master, before) in SHARED.masters().into_iter().zip(&before) {
         assert_eq!(sharded(master), before + 1);
@@ -88,12 +88,12 @@ async fn subscribers_follow_a_slot_and_a_failover_with_a_gap() {
     let (bus, channels) = (bus(&store), one_on_each(&cluster));
     let room = NonZeroUsize::new(1_000).unwrap();
     let listen =
-        async |interest: Interest| bus.subscribe(interest.with_buffer(room)).await.unwrap();
+        async |request: SubscribeRequest| bus.subscribe(request.with_buffer(room)).await.unwrap();
     let mut heard = Vec::new();
     for channel in &channels {
-        heard.push(listen(Interest::in_channel(channel.clone())).await);
+        heard.push(listen(SubscribeRequest::to_channel(channel.clone())).await);
     }
-    let mut news = listen(Interest::in_all_of(NEWS)).await;
+    let mut news = listen(SubscribeRequest::to_topic(NEWS)).await;
 
     let masters = cluster.masters();
     tokio::task::block_in_place(|| cluster.move_slot(slot_of(channels[0].as_str()), masters[1]))
@@ -155,8 +155,8 @@ async fn a_broadcast_is_heard_again_with_a_gap_after_its_node_left_the_cluster()
     let store: Arc<RedisStore> = store(&cluster).await;
     let bus = bus(&store);
     let room = NonZeroUsize::new(1_000).unwrap();
-    let interest = Interest::in_channel(Channel::new(NEWS, 1_u32)).with_buffer(room);
-    let mut heard = bus.subscribe(interest).await.unwrap();
+    let request = SubscribeRequest::to_channel(Channel::new(NEWS, 1_u32)).with_buffer(room);
+    let mut heard = bus.subscribe(request).await.unwrap();
     let left = listens(&cluster, "news:*").unwrap();
     let heir = cluster.replicas_of(left)[0];
     no_loss_without_a_gap(heir, &mut heard).await;

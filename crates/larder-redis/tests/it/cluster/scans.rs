@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder_redis::RedisStore;
-use larder_store::{Error, ErrorKind, Page, Result, Scan, Store};
+use larder_store::scan::{Page, Scan};
+use larder_store::{Error, ErrorKind, Result, Store};
 use larder_test::server::{RedisCluster, RedisNode, slot_of};
 use tokio::task::block_in_place;
 

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use larder_redis::RedisStore;
-use larder_store::{
-    Bus, Channel, Delete, Error, ErrorKind, Programs, Put, Refusal, Result, Store, Topic, Ttl,
-    Version,
-};
+use larder_store::bus::{Bus, Channel, Topic};
+use larder_store::program::Programs;
+use larder_store::{Delete, Error, ErrorKind, Put, Refusal, Result, Store, Ttl, Version};
 
 use super::Who;
 use crate::support::{Add, Look, Remove, Set, key, programs, tally, until};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder_store::{ErrorKind, Programs, Store};
+use larder_store::program::Programs;
+use larder_store::{ErrorKind, Store};
 use larder_test::proxy::{Direction, FaultProxy};
 
 use super::{APP, Operations};

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use larder_redis::RedisStore;
-use larder_store::{Claimed, Clock, ManualClock, Store};
+use larder_store::lease::Claimed;
+use larder_store::{Clock, ManualClock, Store};
 use larder_test::server::RedisServer;
 use larder_test::{Fixture, laws};
 

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use larder_store::{Leases, Ttl};
+use larder_store::Ttl;
+use larder_store::lease::Leases;
 use larder_test::server::RedisServer;
 use tokio::task::JoinHandle;
 
@@ -100,7 +101,7 @@ async fn a_follower_without_wakeups_polls_a_few_times_a_second() {
 async fn a_follower_ends_with_the_time_of_a_leader_that_is_gone() {
     let server = server();
     let leases = leases(&store(&server).await);
-    let claim = larder_store::Claim::new(key(1), Ttl::from_millis(200));
+    let claim = larder_store::lease::Claim::new(key(1), Ttl::from_millis(200));
     leases.claim(&claim).await.unwrap();
     let started = Instant::now();
     assert!(leases.follow(&key(1), PATIENCE).await.unwrap());

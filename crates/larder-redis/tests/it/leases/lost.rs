@@ -1,4 +1,5 @@
-use larder_store::{Claimed, ErrorKind, Refusal, Store, Ttl};
+use larder_store::lease::Claimed;
+use larder_store::{ErrorKind, Refusal, Store, Ttl};
 
 use super::{claim, lead, leases};
 use crate::support::{calls, key, losing_the_answer, ok, proxied, put, server};

@@ -9,7 +9,8 @@ mod wire;
 use std::sync::Arc;
 
 use larder_redis::RedisStore;
-use larder_store::{Claim, Claimed, Fence, Key, Leases, Store, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Key, Store, Ttl};
 
 const LONG: Ttl = Ttl::from_secs(60);
 

@@ -1,4 +1,5 @@
-use larder_store::{Claimed, Fence, Store, Ttl};
+use larder_store::lease::{Claimed, Fence};
+use larder_store::{Store, Ttl};
 use larder_test::server::Reply;
 
 use super::{beside, claim, lead, leases};

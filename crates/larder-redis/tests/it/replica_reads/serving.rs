@@ -1,4 +1,5 @@
-use larder_store::{Claim, Store, Ttl};
+use larder_store::lease::Claim;
+use larder_store::{Store, Ttl};
 use larder_test::server::{RedisCluster, RedisNode, RedisSentinels, slot_of};
 
 use super::{LONG, Pair, reader, until_read_there, value};

@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
 use larder_redis::RedisStore;
-use larder_store::{
-    Claim, Claimed, Delete, Fence, Key, Leases, Put, Settled, Store, StoreExt, Ttl,
-};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Delete, Key, Put, Settled, Store, StoreExt, Ttl};
 
 use super::{Frozen, LONG, SHORT, confirmed, has, replicas, trio, unconfirmed};
 use crate::support::{Add, Look, Set, calls, key, programs, put, tally};

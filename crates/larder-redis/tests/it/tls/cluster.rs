@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 
-use larder_store::{Event, Interest, Store, Topic};
+use larder_store::Store;
+use larder_store::bus::{Event, SubscribeRequest, Topic};
 use larder_test::server::{ClientAuth, ClusterOptions, RedisCluster, RedisNode, slot_of};
 use tokio::task::block_in_place;
 
@@ -79,7 +80,7 @@ async fn sharded_channels_are_heard_on_every_master() {
     let store = store(&cluster.url(), &papers.app).await;
     let (bus, channels) = (bus(&store), channel_on_each(cluster));
     let all = channels.iter().cloned();
-    let all = all.fold(Interest::default(), Interest::and_channel);
+    let all = all.fold(SubscribeRequest::default(), SubscribeRequest::and_channel);
     let mut heard = bus.subscribe(all).await.unwrap();
     for (channel, master) in channels.iter().zip(cluster.masters()) {
         assert_eq!(sharded(master), 1);
@@ -123,10 +124,10 @@ async fn slots_that_move_and_a_master_that_is_killed_are_followed_and_heard_of()
     let room = NonZeroUsize::new(1_000).unwrap();
     let mut heard = Vec::new();
     for channel in &channels {
-        let interest = Interest::in_channel(channel.clone()).with_buffer(room);
-        heard.push(bus.subscribe(interest).await.unwrap());
+        let request = SubscribeRequest::to_channel(channel.clone()).with_buffer(room);
+        heard.push(bus.subscribe(request).await.unwrap());
     }
-    let news = Interest::in_all_of(Topic::broadcast("news")).with_buffer(room);
+    let news = SubscribeRequest::to_topic(Topic::broadcast("news")).with_buffer(room);
     let mut news = bus.subscribe(news).await.unwrap();
 
     // Between two masters: what is not at the old one is asked for at the new one.

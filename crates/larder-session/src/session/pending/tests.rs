@@ -161,7 +161,7 @@ fn what_is_no_integer_is_not_added_to() {
 
 #[test]
 fn no_sum_of_a_tally_leaves_its_bounds() {
-    const MOST: i64 = larder_store::MAX_INT;
+    const MOST: i64 = larder_store::program::MAX_INT;
     for (stored, by, others, expected) in [
         (-MOST, MOST, -MOST + 1, Err(())),
         (MOST, 1, MOST - 1, Ok(Some(int(0)))),

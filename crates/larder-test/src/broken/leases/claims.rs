@@ -1,6 +1,7 @@
 use std::cmp;
 
-use larder_store::{Claim, Claimed, Entry, Fence, Form, Leases, Result, Timestamp, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Content, Entry, Result, Timestamp, Ttl};
 use tokio::task::yield_now;
 
 use super::Ending;
@@ -11,10 +12,10 @@ const ONE_MS: i64 = 1000;
 
 impl BrokenStore {
     pub(super) async fn broken_claim(&self, claim: &Claim) -> Result<Claimed> {
-        if self.has(Fault::LeasesRecords) && claim.key().kind().form() == Form::Record {
+        if self.has(Fault::LeasesRecords) && claim.key().kind().content() == Content::Record {
             return Ok(Claimed::Follow);
         }
-        claim.key().require(Form::Value, "claim")?;
+        claim.key().require(Content::Value, "claim")?;
         let claim = claim.clone().at(self.lease_key(claim.key()));
         let held = self.held(claim.key());
         if let Some(answer) = self.wrong_answer_to(&claim, held.as_ref()).await? {

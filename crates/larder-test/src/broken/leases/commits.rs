@@ -1,6 +1,5 @@
-use larder_store::{
-    Condition, DEFAULT_MAX_VALUE, Fence, Form, Key, Leases, Put, Result, Store, Version,
-};
+use larder_store::lease::{Fence, Leases};
+use larder_store::{Condition, Content, DEFAULT_MAX_VALUE, Key, Put, Result, Store, Version};
 use tokio::task::yield_now;
 
 use super::Ending;
@@ -11,7 +10,7 @@ const ONE_MS: i64 = 1000;
 
 impl BrokenStore {
     pub(super) async fn broken_commit(&self, put: &Put, fence: Fence) -> Result<bool> {
-        put.key().require(Form::Value, "commit")?;
+        put.key().require(Content::Value, "commit")?;
         let put = self.wrong_commit(put.clone().at(self.lease_key(put.key())));
         let (key, holder) = (put.key(), self.holder(put.key()));
         if self.is_taken_all_the_same(key, fence, holder) {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use larder_store::{Fence, Form, Key, Leases, Result, Timestamp};
+use larder_store::lease::{Fence, Leases};
+use larder_store::{Content, Key, Result, Timestamp};
 use tokio::time::{sleep, timeout};
 
 use super::Ending;
@@ -10,7 +11,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 impl BrokenStore {
     pub(super) async fn broken_follow(&self, key: &Key, within: Duration) -> Result<bool> {
-        key.require(Form::Value, "follow")?;
+        key.require(Content::Value, "follow")?;
         let key = &self.lease_key(key);
         let Some(followed) = self.holder(key) else {
             if self.has(Fault::LateFollowersWait) {

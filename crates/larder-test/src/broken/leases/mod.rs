@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_store::{Claim, Claimed, Fence, Form, Key, Kind, Leases, Put, Result, Timestamp, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::{Content, Key, Kind, Put, Result, Timestamp, Ttl};
 
 use super::{BrokenStore, Fault};
 use crate::model::{Lease, deadline};
@@ -39,7 +40,7 @@ impl BrokenStore {
     /// The key that a broken store takes `key` for.
     fn lease_key(&self, key: &Key) -> Key {
         match self.fault {
-            Some(Fault::LeasesShareAKey) if key.kind().form() == Form::Value => {
+            Some(Fault::LeasesShareAKey) if key.kind().content() == Content::Value => {
                 Key::new(ANY, "any")
             }
             _ => self.key(key),
@@ -100,7 +101,7 @@ impl BrokenStore {
 
     /// Ends the lease of `key` where a plain operation has this fault.
     pub(super) fn release_by(&self, fault: Fault, key: &Key) {
-        if self.has(fault) && key.kind().form() == Form::Value {
+        if self.has(fault) && key.kind().content() == Content::Value {
             self.release(key);
         }
     }

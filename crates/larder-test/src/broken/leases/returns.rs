@@ -1,4 +1,5 @@
-use larder_store::{Delete, Fence, Form, Key, Leases, Result, Store, Ttl};
+use larder_store::lease::{Fence, Leases};
+use larder_store::{Content, Delete, Key, Result, Store, Ttl};
 
 use super::Ending;
 use crate::broken::many::fail_whole;
@@ -52,7 +53,7 @@ impl BrokenStore {
     }
 
     pub(super) async fn broken_invalidate(&self, key: &Key, by: Ending) -> Result<bool> {
-        key.require(Form::Value, "invalidate")?;
+        key.require(Content::Value, "invalidate")?;
         let key = &self.lease_key(key);
         let (had_ended, was_there) = (self.ended(key).is_some(), self.held(key).is_some());
         let (before, holder) = (self.last_lease(key), self.holder(key));

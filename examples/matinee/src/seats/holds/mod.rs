@@ -18,7 +18,8 @@ mod traces;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use larder::store::{Programs, Record, Result, StoreExt};
+use larder::store::program::{Programs, Record};
+use larder::store::{Result, StoreExt};
 use larder::{Key, Store, Ttl};
 
 pub(crate) use self::hold::Held;

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use larder::store::{Args, Effect, Program, Result, Script, Slot, Timestamp, Wire};
+use larder::store::program::{Args, Effect, Program, Script, Slot, Wire};
+use larder::store::{Result, Timestamp};
 
 use super::record::{HoldsRecord, alive, parse_seat};
 use crate::seats::Seat;

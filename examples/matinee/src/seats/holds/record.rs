@@ -1,9 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use larder::store::{
-    Args, Effect, Inspection, Program, Record, Result, Script, Slot, Timestamp, Wire,
-};
+use larder::store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
+use larder::store::{Result, Timestamp};
 use larder::{Kind, Ttl};
 
 use crate::seats::Seat;

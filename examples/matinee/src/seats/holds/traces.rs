@@ -8,7 +8,8 @@ use fastrand::Rng;
 use larder::Store;
 use larder::moka::MokaStore;
 use larder::redis::RedisStore;
-use larder::store::{Effect, ManualClock, Program, Programs, Script};
+use larder::store::ManualClock;
+use larder::store::program::{Effect, Program, Programs, Script};
 use larder_test::server::RedisServer;
 use larder_test::trace::{Divergence, Pair, Sabotaged, Step, step, trace};
 

@@ -6,13 +6,13 @@ use crate::{Error, ErrorKind, Namespace, Result};
 
 /// What one subscriber wants to hear.
 #[derive(Clone, Debug)]
-pub struct Interest {
+pub struct SubscribeRequest {
     channels: Vec<Channel>,
     patterns: Vec<Pattern>,
     buffer: NonZeroUsize,
 }
 
-impl Default for Interest {
+impl Default for SubscribeRequest {
     fn default() -> Self {
         Self {
             channels: Vec::new(),
@@ -22,15 +22,15 @@ impl Default for Interest {
     }
 }
 
-impl Interest {
+impl SubscribeRequest {
     /// One channel.
-    pub fn in_channel(channel: Channel) -> Self {
+    pub fn to_channel(channel: Channel) -> Self {
         Self::default().and_channel(channel)
     }
 
     /// All channels of a topic, which has to be a [broadcast](Topic::broadcast) one.
-    pub fn in_all_of(topic: Topic) -> Self {
-        Self::default().and_all_of(topic)
+    pub fn to_topic(topic: Topic) -> Self {
+        Self::default().and_topic(topic)
     }
 
     /// One channel more.
@@ -42,12 +42,12 @@ impl Interest {
 
     /// All channels of one topic more.
     #[must_use]
-    pub fn and_all_of(mut self, topic: Topic) -> Self {
+    pub fn and_topic(mut self, topic: Topic) -> Self {
         self.patterns.push(Pattern::all_of(topic));
         self
     }
 
-    /// How many messages may wait; past it the subscriber hears of a [gap](crate::Event::Gap).
+    /// How many messages may wait; past it the subscriber hears of a [gap](crate::bus::Event::Gap).
     /// [`DEFAULT_BUFFER`] unless it is set.
     #[must_use]
     pub fn with_buffer(mut self, messages: NonZeroUsize) -> Self {
@@ -71,7 +71,7 @@ impl Interest {
     }
 
     /// The same wish inside `namespace`. What it hears has to be seen from there, too:
-    /// [`Subscription::seen_from`](crate::Subscription::seen_from).
+    /// [`Subscription::seen_from`](crate::bus::Subscription::seen_from).
     #[must_use]
     pub fn within(&self, namespace: &Namespace) -> Self {
         Self {
@@ -138,13 +138,13 @@ mod tests {
     #[test]
     fn what_is_wanted_twice_is_wanted_once() {
         let (film, seat) = (Channel::new(FILM, 1_u32), Channel::new(SEAT, 1_u32));
-        let wanted = Interest::in_channel(film.clone())
+        let wanted = SubscribeRequest::to_channel(film.clone())
             .and_channel(seat.clone())
             .and_channel(film.clone())
             .and_channel(seat.clone());
         let distinct = wanted.clone().distinct();
         assert_eq!(distinct.channels(), [film, seat.clone()]);
-        let wanted = wanted.and_all_of(FILM).and_all_of(FILM);
+        let wanted = wanted.and_topic(FILM).and_topic(FILM);
         let distinct = wanted.distinct();
         assert_eq!(distinct.channels(), [seat]);
         assert_eq!(distinct.patterns(), [Pattern::all_of(FILM)]);
@@ -152,10 +152,10 @@ mod tests {
 
     #[test]
     fn what_no_store_can_listen_to_is_refused() {
-        let all_of_sharded = Interest::in_all_of(FILM).and_all_of(SEAT).check();
+        let all_of_sharded = SubscribeRequest::to_topic(FILM).and_topic(SEAT).check();
         let text = all_of_sharded.unwrap_err().to_string();
         assert!(text.contains("'seat' is sharded"), "{text}");
-        assert!(Interest::default().check().is_err());
-        assert!(Interest::in_all_of(FILM).check().is_ok());
+        assert!(SubscribeRequest::default().check().is_err());
+        assert!(SubscribeRequest::to_topic(FILM).check().is_ok());
     }
 }
