@@ -42,7 +42,7 @@ fn the_dependencies_of_the_front_page_bring_all_that_it_shows() {
     let facade = read("crates/larder/Cargo.toml");
     let default = line(&facade, "default = [").replace("default = [", "features = [");
     let there: BTreeSet<_> = named.union(&features(&default)).cloned().collect();
-    let (_, table) = page.split_once("| layer |").unwrap();
+    let (_, table) = page.split_once("| you want |").unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();
     let mut used = BTreeSet::new();
     for row in table.lines().skip(2) {
