@@ -131,6 +131,7 @@ fn waits(timeout: StoreTimeout, store: &dyn Store, (key, put): (&Key, &Put), del
         timeout.put(store, put);
         timeout.delete(store, delete);
         timeout.run("get", store.get(key));
+        timeout.lock("get", std::future::ready(()));
     }
 }
 

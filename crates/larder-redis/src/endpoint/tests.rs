@@ -229,7 +229,7 @@ fn an_invalid_url_is_refused_with_the_expected_form() {
         ("redis://localhost?timeout=3", "unknown parameter"),
         ("redis://localhost?ca=/x", "unknown parameter"),
         ("redis://localhost?protocol=resp4", "protocol"),
-        ("redis://h?protocol=resp2&protocol=resp3", "twice"),
+        ("redis://h?protocol=resp2&protocol=resp3", "duplicate"),
         ("redis://localhost:port", "does not parse"),
         ("redis://localhost#insecure", "has a fragment"),
         ("redis+cluster://", "expected redis+cluster://"),
