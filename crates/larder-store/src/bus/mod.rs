@@ -72,7 +72,7 @@ pub trait Bus: Send + Sync {
     /// Sends a message to all who listen on `channel` now. One round trip.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) past [`MAX_MESSAGE`]; else as those of
+    /// [`ErrorKind::TooLarge`] past [`MAX_MESSAGE`]; else as those of
     /// [`Store`](crate::Store). It is never sent twice.
     ///
     /// # Cancellation
@@ -83,7 +83,7 @@ pub trait Bus: Send + Sync {
     /// on arrives. One round trip, and a connection of its own for the first subscriber.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where nothing is wanted, or all channels
+    /// [`ErrorKind::Invalid`] where nothing is wanted, or all channels
     /// of a [sharded](Topic::sharded) topic; [`Refusal::Full`](crate::Refusal::Full) where the
     /// store has as many subscriptions as it takes, where one to several channels counts for each of
     /// them; else as those of [`Store`](crate::Store). What failed listens to nothing, so it may be
