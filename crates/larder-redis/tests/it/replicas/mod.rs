@@ -18,7 +18,7 @@ use crate::support::patient;
 
 /// How long replicas have where they are there, and where they are not.
 const LONG: Duration = Duration::from_secs(4);
-const SHORT: Duration = Duration::from_millis(50);
+const SHORT: Duration = Duration::from_millis(250);
 
 /// A trio whose replicas one test at a time may freeze.
 async fn trio() -> (&'static RedisSentinels, MutexGuard<'static, ()>) {
