@@ -56,6 +56,8 @@ pub(crate) struct Finding {
 
 /// An app, everybody in it, and its pages as they were before.
 pub(crate) struct Stage {
+    /// The app's own servers.
+    origins: Vec<SocketAddr>,
     /// Where everybody goes.
     servers: Vec<SocketAddr>,
     patience: Duration,
@@ -104,12 +106,11 @@ impl Stage {
             canaries.extend(value.split('.').map(str::to_owned));
         }
         let cookie = |visitor: &Visitor| visitor.cookies().header().unwrap();
+        let servers = app.servers().iter().map(|server| server.address());
+        let origins: Vec<_> = servers.collect();
         let mut stage = Self {
-            servers: app
-                .servers()
-                .iter()
-                .map(|server| server.address())
-                .collect(),
+            servers: origins.clone(),
+            origins,
             patience: Duration::from_secs(8),
             ada: cookie(&ada),
             grace: cookie(&grace),
@@ -195,7 +196,13 @@ impl Stage {
                 match ask(page) {
                     Ok(reply) => {
                         self.judge(&reply, &words.evil, &place, findings);
-                        findings.compare(&reply, before, &place);
+                        if let Some(told) = changed(&reply, before)
+                            && self
+                                .made_now(server, words, page)
+                                .is_none_or(|now| changed(&reply, &now).is_some())
+                        {
+                            findings.add(Harm::Changed, &format!("{place}: {told}"));
+                        }
                     }
                     Err(trouble) => findings.add_trouble(&trouble, Harm::Changed, &place),
                 }
@@ -227,6 +234,15 @@ impl Stage {
                 Err(trouble) => findings.add_trouble(&trouble, Harm::Changed, "/account"),
             }
         }
+    }
+
+    /// The page as the app makes it now, for a host that nobody has asked for before: a showing may
+    /// have begun since the stage was set, and then the page is another one for everybody.
+    fn made_now(&self, server: SocketAddr, words: &Words, page: &str) -> Option<Reply> {
+        let is_origin = self.origins.contains(&server);
+        let origin = if is_origin { server } else { self.origins[0] };
+        let host = format!("untouched-{}", words.host);
+        self.ask(origin, &host, page, "").ok()
     }
 
     /// What nobody but the one who is signed in may see, and nobody at all.
@@ -275,25 +291,21 @@ impl Findings {
         };
         self.add(harm, &format!("{place}: {trouble:?}"));
     }
+}
 
-    /// A page is to the byte what it was, but for what is said of one request and of the load.
-    fn compare(&mut self, now: &Reply, before: &Reply, place: &str) {
-        let fields = |reply: &Reply| {
-            let fields = reply.fields.iter().cloned();
-            let lasting = fields.filter(|(name, _)| !OF_THE_REQUEST.contains(&name.as_str()));
-            lasting.collect::<BTreeSet<_>>()
-        };
-        let (new, old) = (fields(now), fields(before));
-        if now.status != before.status || new != old {
-            let differ: Vec<_> = new.symmetric_difference(&old).collect();
-            self.add(
-                Harm::Changed,
-                &format!("{place}: {} {differ:?}", now.status),
-            );
-        } else if without_load(&now.body) != without_load(&before.body) {
-            self.add(Harm::Changed, &format!("{place}: another body"));
-        }
+/// How a page differs from another, but for what is said of one request and of the load.
+fn changed(now: &Reply, before: &Reply) -> Option<String> {
+    let fields = |reply: &Reply| {
+        let fields = reply.fields.iter().cloned();
+        let lasting = fields.filter(|(name, _)| !OF_THE_REQUEST.contains(&name.as_str()));
+        lasting.collect::<BTreeSet<_>>()
+    };
+    let (new, old) = (fields(now), fields(before));
+    if now.status != before.status || new != old {
+        let differ: Vec<_> = new.symmetric_difference(&old).collect();
+        return Some(format!("{} {differ:?}", now.status));
     }
+    (without_load(&now.body) != without_load(&before.body)).then(|| "another body".to_owned())
 }
 
 /// The page without the line that says when its data was loaded.
