@@ -1,0 +1,5 @@
+//! The public behaviour of the structures, on every store.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
