@@ -2,4 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod fenced;
+mod lock;
+mod semaphore;
 mod support;
