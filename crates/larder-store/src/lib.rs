@@ -14,6 +14,7 @@ mod prefixed;
 pub mod program;
 mod put;
 pub mod scan;
+mod sharded;
 mod store;
 mod ttl;
 mod version;
@@ -29,6 +30,7 @@ pub use key::{Content, IdWriter, Key, KeyId, Kind, MAX_ID, Namespace, Part, Spac
 pub use poison::count_poisoned;
 pub use prefixed::Prefixed;
 pub use put::{DEFAULT_MAX_VALUE, Put};
+pub use sharded::{MAX_SHARDS, Shard, Sharded};
 pub use store::{Settled, Store, StoreExt};
 pub use ttl::Ttl;
 pub use version::Version;
