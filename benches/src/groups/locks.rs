@@ -37,7 +37,7 @@ pub(crate) fn run(url: &str) -> Vec<Row> {
 
 async fn store(url: &str) -> Arc<dyn Store> {
     // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
-    let builder = RedisStore::builder(url).with_deadline(Duration::from_secs(10));
+    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
     Arc::new(builder.connect().await.expect("a store"))
 }
 

@@ -112,7 +112,7 @@ impl Worker {
             }
             Writes::Plain => {
                 let put = Put::new(Key::new(NOTE, key), number.to_string(), MINUTE);
-                self.store.put(&put).await
+                self.store.put(&put).await.map(|put| put.is_stored())
             }
         };
         let what = match done {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use larder::connect;
 use larder_store::{
-    Delete, Error, ErrorKind, Key, Kind, ManualClock, Put, Shard, Sharded, Store, Ttl,
+    Delete, DeleteOutcome, Error, ErrorKind, Key, Kind, ManualClock, Put, Shard, Sharded, Store,
+    Ttl,
 };
 use larder_test::ModelStore;
 use larder_test::faulty::{Faulty, Switch, Trouble};
@@ -45,7 +46,8 @@ async fn a_lost_shard_fails_its_pinned_keys_and_makes_its_evictable_keys_misses(
     let [film, seat] = keys(&store, true);
     let others = keys(&store, false);
     for key in [&film, &seat].into_iter().chain(&others) {
-        assert!(store.put(&Put::new(key.clone(), "x", HOUR)).await.unwrap());
+        let put = store.put(&Put::new(key.clone(), "x", HOUR)).await;
+        assert!(put.unwrap().is_stored());
     }
     switch.set(Trouble::Fail(ErrorKind::NotSent));
     assert!(store.get(&film).await.unwrap().is_none());
@@ -93,7 +95,7 @@ async fn many_keys_have_a_result_each_though_one_shard_is_lost() {
             .put_many(&puts)
             .await
             .into_iter()
-            .all(|put| put.unwrap())
+            .all(|put| put.unwrap().is_stored())
     );
     let read = store.get_many(&all).await;
     for (entry, key) in read.into_iter().zip(&all) {
@@ -111,7 +113,16 @@ async fn many_keys_have_a_result_each_though_one_shard_is_lost() {
         .into_iter()
         .map(|it| it.ok())
         .collect();
-    assert_eq!(deleted, [None, Some(true), None, Some(true), None]);
+    assert_eq!(
+        deleted,
+        [
+            None,
+            Some(DeleteOutcome::Deleted),
+            None,
+            Some(DeleteOutcome::Deleted),
+            None
+        ]
+    );
 }
 
 #[test]
@@ -135,7 +146,7 @@ async fn a_url_of_shards_opens_each_of_its_servers_and_outlives_one_of_them() {
         .iter()
         .map(|it| format!("127.0.0.1:{}", it.port()))
         .collect();
-    let url = format!("redis+shards://{}?deadline_ms=5000", hosts.join(","));
+    let url = format!("redis+shards://{}?timeout_ms=5000", hosts.join(","));
     let store = connect(&url).await.expect("connected");
     for host in &hosts {
         assert!(
@@ -154,7 +165,7 @@ async fn a_url_of_shards_opens_each_of_its_servers_and_outlives_one_of_them() {
             .put_many(&puts)
             .await
             .into_iter()
-            .all(|put| put.unwrap())
+            .all(|put| put.unwrap().is_stored())
     );
     let held = |server: &RedisServer| server.command(&["DBSIZE"]).expect("an answer").int();
     let counts: Vec<_> = servers

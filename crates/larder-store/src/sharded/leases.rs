@@ -5,8 +5,8 @@ use async_trait::async_trait;
 
 use super::Shards;
 use super::together::{merge, split, together};
-use crate::lease::{Claim, Claimed, Fence, Leases};
-use crate::{Key, Put, Result, Ttl};
+use crate::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
+use crate::{DeleteOutcome, Key, Put, PutOutcome, Result, Ttl};
 
 pub(super) struct ShardedLeases {
     pub(super) shards: Arc<Shards>,
@@ -25,23 +25,23 @@ impl Leases for ShardedLeases {
         self.of(claim.key()).claim(claim).await
     }
 
-    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<LeaseOutcome> {
         self.of(key).renew(key, fence, hold).await
     }
 
-    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome> {
         self.of(put.key()).commit(put, fence).await
     }
 
-    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<LeaseOutcome> {
         self.of(key).abandon(key, fence).await
     }
 
-    async fn invalidate(&self, key: &Key) -> Result<bool> {
+    async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome> {
         self.of(key).invalidate(key).await
     }
 
-    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>> {
         let shard_of = |key: &Key| self.shards.number_of(key);
         let parts = split(self.inner.len(), keys.iter().cloned(), shard_of);
         let runs = parts.into_iter().map(|(shard, places, keys)| async move {
@@ -54,7 +54,7 @@ impl Leases for ShardedLeases {
         )
     }
 
-    async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
+    async fn follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         self.of(key).follow(key, within).await
     }
 }

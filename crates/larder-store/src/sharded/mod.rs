@@ -17,7 +17,10 @@ use crate::lease::Leases;
 use crate::program::Programs;
 use crate::scan::Scan;
 use crate::wait::Waits;
-use crate::{Delete, Entry, Error, ErrorKind, Key, Put, Refusal, Result, Space, Store, Ttl};
+use crate::{
+    Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, Put, PutOutcome, Refusal,
+    Result, Space, Store, Ttl,
+};
 use leases::ShardedLeases;
 use place::Places;
 use programs::ShardedPrograms;
@@ -178,15 +181,15 @@ impl Store for Sharded {
         self.shards.read(key, answer)
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.shards.store(put.key()).put(put).await
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.shards.store(delete.key()).delete(delete).await
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.shards.store(key).expire(key, ttl).await
     }
 
@@ -211,7 +214,7 @@ impl Store for Sharded {
             .collect()
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         let shards = &self.shards;
         let shard_of = |put: &Put| shards.number_of(put.key());
         let parts = split(shards.all.len(), puts.iter().cloned(), shard_of);
@@ -221,7 +224,7 @@ impl Store for Sharded {
         merge(puts.len(), "put_many", together(writes.collect()).await)
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         let shards = &self.shards;
         let shard_of = |delete: &Delete| shards.number_of(delete.key());
         let parts = split(shards.all.len(), deletes.iter().cloned(), shard_of);
@@ -246,11 +249,11 @@ impl Store for Sharded {
         answer.map(|answer| self.shards.read(key, answer))
     }
 
-    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         self.shards.store(put.key()).put_now(put)
     }
 
-    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         self.shards.store(delete.key()).delete_now(delete)
     }
 

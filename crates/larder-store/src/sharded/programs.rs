@@ -33,9 +33,9 @@ impl Programs for ShardedPrograms {
     }
 
     /// The longest of all shards, if each has one.
-    fn deadline(&self) -> Option<Duration> {
-        let deadlines: Option<Vec<_>> = self.inner.iter().map(|shard| shard.deadline()).collect();
-        deadlines?.into_iter().max()
+    fn timeout(&self) -> Option<Duration> {
+        let timeouts: Option<Vec<_>> = self.inner.iter().map(|shard| shard.timeout()).collect();
+        timeouts?.into_iter().max()
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
