@@ -120,7 +120,7 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
-/// The state of a put whose answer was lost, as far as a read can tell.
+/// The fate of a put whose answer was lost, as far as a read shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettleOutcome {
     /// The key holds the version of the put.
