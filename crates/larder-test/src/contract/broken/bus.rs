@@ -10,7 +10,7 @@ use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::task::yield_now;
 
 use super::{BrokenStore, Fault};
-use crate::model::Listeners;
+use crate::contract::model::Listeners;
 
 #[async_trait]
 impl Bus for BrokenStore {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use larder_store::bus::{Channel, Message, SubscribeRequest};
 
 use super::{BrokenStore, Fault};
-use crate::model::{Listeners, wants};
+use crate::contract::model::{Listeners, wants};
 
 /// How many messages more than it has room for make a subscriber slow.
 const SMALL: usize = 16;

@@ -30,7 +30,7 @@ use tokio::sync::Semaphore;
 pub use fault::Fault;
 use leases::LeaseMemory;
 
-use crate::model::Held;
+use crate::contract::model::Held;
 use crate::{ManualFixture, ModelStore};
 
 /// A [`ModelStore`] with a fault, or with none.
@@ -127,8 +127,8 @@ impl BrokenStore {
 impl Held {
     fn entry_mut(&mut self) -> Option<&mut Entry> {
         match &mut self.content {
-            crate::model::Stored::Value(entry) => Some(entry),
-            crate::model::Stored::Record(_) => None,
+            crate::contract::model::Stored::Value(entry) => Some(entry),
+            crate::contract::model::Stored::Record(_) => None,
         }
     }
 }

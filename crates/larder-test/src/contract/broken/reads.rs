@@ -5,7 +5,7 @@ use larder_store::{Content, Entry, Error, ErrorKind, Key, Refusal, Result, Store
 use tokio::task::yield_now;
 
 use super::{BrokenStore, Fault};
-use crate::model::deadline;
+use crate::contract::model::deadline;
 
 const MINUTE: Ttl = Ttl::from_secs(60);
 

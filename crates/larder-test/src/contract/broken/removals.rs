@@ -8,7 +8,7 @@ use larder_store::{
 use tokio::task::yield_now;
 
 use super::{BrokenStore, Fault};
-use crate::model::{Held, Stored, deadline};
+use crate::contract::model::{Held, Stored, deadline};
 
 const DAYS_24: Ttl = Ttl::from_millis(1 << 31);
 

@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 use super::calls::{AgainOnDrop, check_narrow, check_text, is_wide};
 use super::many::fail_whole;
 use super::{BrokenStore, Fault};
-use crate::model::deadline;
+use crate::contract::model::deadline;
 
 const MINUTE: Ttl = Ttl::from_secs(60);
 const HOUR: Ttl = Ttl::from_secs(3600);

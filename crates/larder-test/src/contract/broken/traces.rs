@@ -4,7 +4,7 @@ use larder_store::{Entry, Put, Timestamp, Ttl, Version};
 
 use super::writes::Before;
 use super::{BrokenStore, Fault};
-use crate::model::{Held, deadline};
+use crate::contract::model::{Held, deadline};
 
 const ONE_MIB: usize = 1024 * 1024;
 const ONE_MS: i64 = 1000;

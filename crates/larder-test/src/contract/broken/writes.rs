@@ -7,7 +7,7 @@ use larder_store::{
 use tokio::task::yield_now;
 
 use super::{BrokenStore, Fault};
-use crate::model::Held;
+use crate::contract::model::Held;
 
 /// The room that a fixture's store has at least, with some to spare.
 const ROOM: usize = 68 * 1024 * 1024;

@@ -6,7 +6,7 @@ use larder_store::{ErrorKind, Key};
 
 use super::Outcome;
 use super::scene::{LONG, SHORT, Scene, is_error};
-use crate::records::{Add, Append, Journal, ReadJournal, ReadTally, Tally, TellTime};
+use crate::contract::records::{Add, Append, Journal, ReadJournal, ReadTally, Tally, TellTime};
 
 pub(super) async fn integers_within_2_53_survive(at: Scene<'_>) -> Outcome {
     let programs = at.programs()?;
@@ -101,7 +101,7 @@ pub(super) async fn the_time_of_programs_never_goes_back(at: Scene<'_>) -> Outco
     Ok(())
 }
 
-pub(super) async fn the_time_of_programs_goes_on(at: Scene<'_>) -> Outcome {
+pub(super) async fn the_time_of_programs_passes(at: Scene<'_>) -> Outcome {
     let (programs, key) = (at.programs()?, Key::new(Tally::KIND, "t"));
     let before = programs.run(&key, &TellTime).await?;
     at.advance(SHORT.into()).await;
@@ -122,7 +122,7 @@ pub(super) async fn the_time_of_programs_goes_on(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn the_time_that_is_known_is_that_of_programs(at: Scene<'_>) -> Outcome {
+pub(super) async fn the_known_time_is_the_time_of_programs(at: Scene<'_>) -> Outcome {
     let (programs, key) = (at.programs()?, Key::new(Tally::KIND, 0_u32));
     let before = programs.run(&key, &TellTime).await?;
     if let Some(now) = programs.now() {

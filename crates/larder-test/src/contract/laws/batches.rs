@@ -6,7 +6,7 @@ use larder_store::{
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error, same_entry};
-use crate::records::Tally;
+use crate::contract::records::Tally;
 
 const WRONG_TYPE: ErrorKind = ErrorKind::Refused(Refusal::WrongType);
 

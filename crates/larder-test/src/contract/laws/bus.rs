@@ -33,12 +33,12 @@ pub(super) async fn a_message_is_delivered_once(at: Scene<'_>) -> Outcome {
     hearing.hears(&at.film(7), "two").await
 }
 
-pub(super) async fn a_channel_that_is_named_twice_is_heard_once(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_channel_that_is_named_twice_delivers_once(at: Scene<'_>) -> Outcome {
     let twice = SubscribeRequest::to_channel(at.film(7)).and_channel(at.film(7));
     heard_once(&at, twice).await
 }
 
-pub(super) async fn a_channel_of_a_wanted_topic_is_heard_once(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_channel_of_a_requested_topic_delivers_once(at: Scene<'_>) -> Outcome {
     let twice = SubscribeRequest::to_channel(at.film(7)).and_topic(FILM);
     heard_once(&at, twice).await
 }
@@ -52,7 +52,7 @@ async fn heard_once(at: &Scene<'_>, request: SubscribeRequest) -> Outcome {
     hearing.hears(&at.film(7), "two").await
 }
 
-pub(super) async fn a_subscription_hears_all_its_channels(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_subscription_gets_messages_of_all_its_channels(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
     let seat = at.channel(SEAT, 1_u64);
     let both = SubscribeRequest::to_channel(at.film(7)).and_channel(seat.clone());
@@ -127,7 +127,7 @@ pub(super) async fn channels_keep_their_case(at: Scene<'_>) -> Outcome {
     hears_not(&at, at.channel(FILM, "ada"), at.channel(FILM, "Ada")).await
 }
 
-pub(super) async fn namespaces_do_not_hear_each_other(at: Scene<'_>) -> Outcome {
+pub(super) async fn namespaces_get_no_messages_of_each_other(at: Scene<'_>) -> Outcome {
     let inside = |app| {
         let namespace = Namespace::new("law", app)?;
         std::sync::Arc::new(Prefixed::new(namespace, at.store.clone())).require_bus("a law")
@@ -145,7 +145,7 @@ pub(super) async fn namespaces_do_not_hear_each_other(at: Scene<'_>) -> Outcome 
     Ok(())
 }
 
-pub(super) async fn a_topic_is_heard_in_all_its_channels(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_topic_delivers_from_all_its_channels(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
     let mut hearing = at.hearing(&*bus, SubscribeRequest::to_topic(FILM)).await?;
     for id in 0..10 {
@@ -155,7 +155,7 @@ pub(super) async fn a_topic_is_heard_in_all_its_channels(at: Scene<'_>) -> Outco
     Ok(())
 }
 
-pub(super) async fn a_topic_is_heard_and_no_other(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_topic_does_not_deliver_from_a_similar_one(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
     let mut hearing = at.hearing(&*bus, SubscribeRequest::to_topic(FILM)).await?;
     bus.publish(&at.channel(FILMS, 7_u64), "not for you".into())
@@ -164,7 +164,7 @@ pub(super) async fn a_topic_is_heard_and_no_other(at: Scene<'_>) -> Outcome {
     hearing.hears(&at.film(7), "for you").await
 }
 
-pub(super) async fn all_of_a_sharded_topic_is_refused(at: Scene<'_>) -> Outcome {
+pub(super) async fn subscribing_to_a_whole_sharded_topic_is_refused(at: Scene<'_>) -> Outcome {
     let all = SubscribeRequest::to_topic(SEAT);
     let answer = at.bus()?.subscribe(all).await;
     is_error(
@@ -174,7 +174,7 @@ pub(super) async fn all_of_a_sharded_topic_is_refused(at: Scene<'_>) -> Outcome 
     )
 }
 
-pub(super) async fn listening_to_nothing_is_refused(at: Scene<'_>) -> Outcome {
+pub(super) async fn an_empty_subscribe_request_is_refused(at: Scene<'_>) -> Outcome {
     let answer = at.bus()?.subscribe(SubscribeRequest::default()).await;
     is_error(answer, ErrorKind::Invalid, "subscribe to nothing")
 }
@@ -214,7 +214,7 @@ async fn arrives(at: &Scene<'_>, payload: Bytes) -> Outcome {
     hearing.hears(&at.film(7), payload).await
 }
 
-pub(super) async fn a_message_to_nobody_is_no_error(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_message_without_subscribers_is_not_an_error(at: Scene<'_>) -> Outcome {
     Ok(at.bus()?.publish(&at.film(7), "to nobody".into()).await?)
 }
 

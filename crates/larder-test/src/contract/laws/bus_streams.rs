@@ -7,7 +7,7 @@ use super::hearing::{FILM, Hearing, SEAT};
 use super::scene::{Scene, race};
 use super::{Outcome, Violation};
 
-pub(super) async fn what_is_published_right_after_subscribe_arrives(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_message_right_after_subscribe_arrives(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
     for round in 0..1_000 {
         // New channels and those of before, by turns.
@@ -37,7 +37,7 @@ pub(super) async fn messages_of_a_publisher_keep_their_order(at: Scene<'_>) -> O
     Ok(())
 }
 
-pub(super) async fn publishers_at_once_lose_nothing(at: Scene<'_>) -> Outcome {
+pub(super) async fn concurrent_publishers_lose_nothing(at: Scene<'_>) -> Outcome {
     const PUBLISHERS: usize = 16;
     const EACH: usize = 40;
     let bus = at.bus()?;
@@ -75,7 +75,7 @@ pub(super) async fn publishers_at_once_lose_nothing(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn a_subscription_hears_nothing_from_before(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_subscription_gets_no_earlier_messages(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
     let mut earlier = at
         .hearing(&*bus, SubscribeRequest::to_channel(at.film(7)))
@@ -132,7 +132,7 @@ pub(super) async fn a_full_buffer_gives_one_gap_in_its_place(at: Scene<'_>) -> O
     }
 }
 
-pub(super) async fn a_slow_subscription_costs_others_nothing(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_slow_subscription_costs_others_no_messages(at: Scene<'_>) -> Outcome {
     let bus = at.bus()?;
     flooded(&at, &*bus).await?;
     Ok(())

@@ -3,7 +3,7 @@ use larder_store::{Condition, Delete, DeleteOutcome, ExpireOutcome, PutOutcome, 
 use super::Outcome;
 use super::scene::{LONG, Scene};
 
-pub(super) async fn delete_tells_whether_it_removed_something(at: Scene<'_>) -> Outcome {
+pub(super) async fn delete_reports_whether_it_deleted_a_value(at: Scene<'_>) -> Outcome {
     let put = at.put("seat", "ada");
     let delete = Delete::new(put.key().clone());
     ensure_eq!(

@@ -4,7 +4,7 @@ use larder_store::{DEFAULT_MAX_VALUE, Delete, ErrorKind, Key, Put, Refusal};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error};
-use crate::records::{Add, ReadTally, Tally};
+use crate::contract::records::{Add, ReadTally, Tally};
 
 const WRONG_TYPE: ErrorKind = ErrorKind::Refused(Refusal::WrongType);
 
@@ -86,7 +86,7 @@ pub(super) async fn a_value_that_is_too_large_leaves_the_old_one(at: Scene<'_>) 
     at.holds(&old, "after a put that was too large").await
 }
 
-pub(super) async fn the_location_tells_no_secret(at: Scene<'_>) -> Outcome {
+pub(super) async fn the_location_holds_no_secret(at: Scene<'_>) -> Outcome {
     let location = at.store.location();
     ensure!(
         !location.is_empty(),

@@ -52,7 +52,7 @@ pub(super) async fn an_expired_value_has_no_ttl(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn expire_revives_nothing(at: Scene<'_>) -> Outcome {
+pub(super) async fn expire_revives_no_expired_value(at: Scene<'_>) -> Outcome {
     let put = at.expired("seat").await?;
     ensure_eq!(
         at.store.expire(put.key(), LONG).await?,
@@ -107,7 +107,7 @@ pub(super) async fn deleting_an_expired_key_removes_nothing(at: Scene<'_>) -> Ou
     Ok(())
 }
 
-pub(super) async fn a_new_value_outlives_the_end_of_the_old(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_new_value_outlives_the_ttl_of_the_old(at: Scene<'_>) -> Outcome {
     at.write(&Put::new(at.key("seat"), "ada", SHORT)).await?;
     let new = at.put("seat", "bob");
     at.write(&new).await?;
@@ -116,7 +116,7 @@ pub(super) async fn a_new_value_outlives_the_end_of_the_old(at: Scene<'_>) -> Ou
 }
 
 /// More in all than the 64 MiB that a store has room for, of which an eighth lives at once.
-pub(super) async fn what_has_ended_gives_its_room_back(at: Scene<'_>) -> Outcome {
+pub(super) async fn an_expired_value_frees_its_memory(at: Scene<'_>) -> Outcome {
     const ROUNDS: u64 = 9;
     const LARGE: u64 = 8;
     const SMALL: u64 = 24;

@@ -22,7 +22,7 @@ pub(super) async fn parts_keep_equal_ids_apart(at: Scene<'_>) -> Outcome {
     keeps_apart(&at, &puts).await
 }
 
-pub(super) async fn letters_keep_their_case(at: Scene<'_>) -> Outcome {
+pub(super) async fn ids_keep_their_case(at: Scene<'_>) -> Outcome {
     let puts = ["ada", "Ada", "ADA"].map(|id| at.put(id, id));
     keeps_apart(&at, &puts).await
 }
@@ -37,7 +37,7 @@ pub(super) async fn long_ids_are_kept_apart(at: Scene<'_>) -> Outcome {
     keeps_apart(&at, &puts).await
 }
 
-pub(super) async fn wild_ids_are_kept_apart(at: Scene<'_>) -> Outcome {
+pub(super) async fn ids_of_any_characters_are_kept_apart(at: Scene<'_>) -> Outcome {
     let ids = [
         "",
         " ",

@@ -55,7 +55,7 @@ pub(super) async fn a_lease_is_committed_once(at: Scene<'_>) -> Outcome {
     at.holds(&put, "after a second commit").await
 }
 
-pub(super) async fn a_committed_value_lives_from_its_commit_on(at: Scene<'_>) -> Outcome {
+pub(super) async fn the_ttl_of_a_committed_value_begins_with_the_commit(at: Scene<'_>) -> Outcome {
     let put = Put::new(at.key("film"), "a long night", SHORT);
     let fence = at.lead(put.key()).await?;
     at.advance(Duration::from(SHORT)).await;

@@ -84,7 +84,7 @@ pub(super) async fn only_the_holder_renews(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn what_has_ended_is_not_renewed(at: Scene<'_>) -> Outcome {
+pub(super) async fn an_expired_lease_is_not_renewed(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     let fence = at.lead_for(&key, SHORT).await?;
     at.outlive(SHORT).await;

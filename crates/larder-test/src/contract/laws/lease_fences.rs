@@ -26,7 +26,7 @@ pub(super) async fn a_fence_rises_after_an_invalidation(at: Scene<'_>) -> Outcom
     rises(&at, &key, first, "after an invalidation").await
 }
 
-pub(super) async fn a_fence_rises_after_an_end(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_fence_rises_after_the_end_of_a_lease(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     let first = at.lead_for(&key, SHORT).await?;
     at.outlive(SHORT).await;

@@ -56,7 +56,7 @@ pub(super) async fn a_follower_ends_at_the_end_of_the_lease(at: Scene<'_>) -> Ou
     ends(follower, "a follower after the end of the lease").await
 }
 
-pub(super) async fn a_follower_waits_as_long_as_it_was_told(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_follower_waits_no_longer_than_it_was_told(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     at.lead(&key).await?;
     let started = Instant::now();
@@ -74,7 +74,7 @@ pub(super) async fn a_follower_waits_as_long_as_it_was_told(at: Scene<'_>) -> Ou
     at.is_led(&key, "after a follower has left").await
 }
 
-pub(super) async fn a_follower_that_comes_late_ends_at_once(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_follower_without_a_leader_ends_at_once(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     let never = follower(&at, put.key(), LONG.into()).await?;
     ends(never, "a follower where nobody has claimed").await?;
@@ -113,7 +113,7 @@ pub(super) async fn a_follower_ends_at_the_end_of_a_shortened_lease(at: Scene<'_
     ends(follower, "a follower of a lease that was shortened").await
 }
 
-pub(super) async fn a_follower_ends_though_somebody_claims_again(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_follower_ends_although_the_key_is_claimed_again(at: Scene<'_>) -> Outcome {
     // Over a network it may look only after somebody has claimed again: then it has more time.
     let head_starts: &[u64] = if at.is_exact() {
         &[0]
@@ -153,7 +153,7 @@ pub(super) async fn all_followers_end_together(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn a_follower_that_leaves_changes_nothing(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_dropped_follower_changes_nothing(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     let fence = at.lead(put.key()).await?;
     let leaving = follower(&at, put.key(), LONG.into()).await?;

@@ -10,7 +10,7 @@ use super::scene::{LONG, Scene, cancel_after, race};
 const ROUNDS: usize = 1_000;
 const CLAIMERS: usize = 8;
 
-pub(super) async fn of_many_who_claim_at_once_one_leads(at: Scene<'_>) -> Outcome {
+pub(super) async fn one_of_many_concurrent_claims_leads(at: Scene<'_>) -> Outcome {
     let (leases, key) = (at.leases()?, at.key("film"));
     let together = Arc::new(Barrier::new(CLAIMERS));
     let led = race(CLAIMERS, |_| {
@@ -47,7 +47,7 @@ pub(super) async fn of_many_who_claim_at_once_one_leads(at: Scene<'_>) -> Outcom
     Ok(())
 }
 
-pub(super) async fn no_commit_outlives_an_invalidation_at_once(at: Scene<'_>) -> Outcome {
+pub(super) async fn no_commit_survives_a_concurrent_invalidation(at: Scene<'_>) -> Outcome {
     for round in 0..200_u64 {
         let put = at.put(round, "read before");
         let fence = at.lead(put.key()).await?;
@@ -70,7 +70,7 @@ pub(super) async fn no_commit_outlives_an_invalidation_at_once(at: Scene<'_>) ->
     Ok(())
 }
 
-pub(super) async fn of_two_commits_at_once_one_is_taken(at: Scene<'_>) -> Outcome {
+pub(super) async fn one_of_two_concurrent_commits_is_stored(at: Scene<'_>) -> Outcome {
     for round in 0..200_u64 {
         let puts = ["one", "other"].map(|value| at.put(round, value));
         let fence = at.lead(puts[0].key()).await?;

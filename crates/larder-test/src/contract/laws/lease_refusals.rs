@@ -4,7 +4,7 @@ use larder_store::lease::{Claim, Fence};
 use super::Outcome;
 use super::scene::{LONG, SHORT, Scene};
 
-pub(super) async fn what_was_made_before_an_invalidation_is_refused(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_value_made_before_an_invalidation_is_refused(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "read before");
     let fence = at.lead(put.key()).await?;
     let _ = at.leases()?.invalidate(put.key()).await?;
@@ -14,7 +14,7 @@ pub(super) async fn what_was_made_before_an_invalidation_is_refused(at: Scene<'_
         .await
 }
 
-pub(super) async fn what_was_made_before_an_invalidation_is_refused_beside_the_next_leader(
+pub(super) async fn a_value_made_before_an_invalidation_is_refused_beside_the_next_leader(
     at: Scene<'_>,
 ) -> Outcome {
     let (old, new) = (at.put("film", "read before"), at.put("film", "read after"));
@@ -41,7 +41,9 @@ pub(super) async fn a_commit_after_the_end_of_the_lease_is_refused(at: Scene<'_>
         .await
 }
 
-pub(super) async fn a_commit_after_the_lease_passed_on_is_refused(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_commit_after_another_caller_got_the_lease_is_refused(
+    at: Scene<'_>,
+) -> Outcome {
     let put = at.put("film", "too late");
     let first = at.lead_for(put.key(), SHORT).await?;
     at.outlive(SHORT).await;

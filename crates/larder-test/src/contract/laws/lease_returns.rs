@@ -5,7 +5,7 @@ use larder_store::{DeleteOutcome, ErrorKind, Key, Put, Refusal};
 use super::Outcome;
 use super::lease_refusals::made_up;
 use super::scene::{LONG, SHORT, Scene, is_error};
-use crate::records::Tally;
+use crate::contract::records::Tally;
 
 pub(super) async fn an_abandoned_lease_can_be_claimed(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
@@ -30,7 +30,7 @@ pub(super) async fn only_the_holder_abandons(at: Scene<'_>) -> Outcome {
     at.is_led(&key, "after an abandon that was refused").await
 }
 
-pub(super) async fn what_has_ended_is_not_abandoned(at: Scene<'_>) -> Outcome {
+pub(super) async fn an_expired_lease_is_not_abandoned(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     let fence = at.lead_for(&key, SHORT).await?;
     at.outlive(SHORT).await;
@@ -52,7 +52,7 @@ pub(super) async fn an_abandon_leaves_the_value(at: Scene<'_>) -> Outcome {
     at.holds(&put, "after an abandon").await
 }
 
-pub(super) async fn an_invalidation_tells_whether_a_value_was_there(at: Scene<'_>) -> Outcome {
+pub(super) async fn an_invalidation_reports_whether_it_deleted_a_value(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     let leases = at.leases()?;
     let was_there = leases.invalidate(put.key()).await?;
@@ -73,7 +73,7 @@ pub(super) async fn an_invalidation_tells_whether_a_value_was_there(at: Scene<'_
     Ok(())
 }
 
-pub(super) async fn an_invalidation_finds_nothing_that_has_ended(at: Scene<'_>) -> Outcome {
+pub(super) async fn an_invalidation_finds_no_expired_value(at: Scene<'_>) -> Outcome {
     let put = at.expired("film").await?;
     let was_there = at.leases()?.invalidate(put.key()).await?;
     ensure_eq!(

@@ -4,21 +4,21 @@ use larder_store::{Delete, ErrorKind, Key, Part, Put, Refusal};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error};
-use crate::records::Tally;
+use crate::contract::records::Tally;
 
-pub(super) async fn who_claims_what_is_absent_leads(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_claim_of_an_absent_key_leads(at: Scene<'_>) -> Outcome {
     at.lead(&at.key("film")).await?;
     Ok(())
 }
 
-pub(super) async fn who_claims_beside_a_leader_follows(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_claim_beside_a_leader_follows(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     at.lead(&key).await?;
     at.is_led(&key, "beside a leader").await?;
     at.is_led(&key, "beside a leader and a follower").await
 }
 
-pub(super) async fn who_claims_what_is_present_has_it_fresh(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_claim_of_a_present_key_gets_its_value(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG);
@@ -26,7 +26,7 @@ pub(super) async fn who_claims_what_is_present_has_it_fresh(at: Scene<'_>) -> Ou
         .await
 }
 
-pub(super) async fn who_has_seen_the_value_leads(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_claim_that_has_seen_the_value_leads(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG).having_seen(put.version());
@@ -35,7 +35,9 @@ pub(super) async fn who_has_seen_the_value_leads(at: Scene<'_>) -> Outcome {
     at.holds(&put, "after a claim by one who has seen it").await
 }
 
-pub(super) async fn who_has_seen_an_older_value_has_it_fresh(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_claim_that_has_seen_an_older_value_gets_the_newer_one(
+    at: Scene<'_>,
+) -> Outcome {
     let (older, newer) = (
         at.put("film", "a long night"),
         at.put("film", "a short one"),
@@ -47,7 +49,9 @@ pub(super) async fn who_has_seen_an_older_value_has_it_fresh(at: Scene<'_>) -> O
         .await
 }
 
-pub(super) async fn who_has_seen_the_value_beside_a_leader_serves_it(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_claim_that_has_seen_the_value_beside_a_leader_may_serve_it(
+    at: Scene<'_>,
+) -> Outcome {
     let put = at.put("film", "a long night");
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG).having_seen(put.version());
@@ -55,7 +59,7 @@ pub(super) async fn who_has_seen_the_value_beside_a_leader_serves_it(at: Scene<'
     at.is_stale(&claim, "the second claim").await
 }
 
-pub(super) async fn who_has_seen_what_is_gone_follows(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_claim_that_has_seen_a_deleted_value_follows(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG).having_seen(put.version());
@@ -70,7 +74,7 @@ pub(super) async fn who_has_seen_what_is_gone_follows(at: Scene<'_>) -> Outcome 
     }
 }
 
-pub(super) async fn what_is_fresh_takes_no_lease(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_claim_that_gets_a_value_takes_no_lease(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG);
@@ -81,7 +85,7 @@ pub(super) async fn what_is_fresh_takes_no_lease(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn leases_of_different_keys_are_apart(at: Scene<'_>) -> Outcome {
+pub(super) async fn leases_of_different_keys_are_independent(at: Scene<'_>) -> Outcome {
     const PART: Part = Part::new("part");
     let keys = [
         at.key("film"),

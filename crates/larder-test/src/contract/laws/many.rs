@@ -3,7 +3,7 @@ use larder_store::{Condition, Delete, DeleteOutcome, Put, PutOutcome, Ttl, Versi
 use super::Outcome;
 use super::scene::{SHORT, Scene, same_entry};
 
-pub(super) async fn get_many_answers_in_order_with_holes(at: Scene<'_>) -> Outcome {
+pub(super) async fn get_many_answers_in_order_with_misses(at: Scene<'_>) -> Outcome {
     let (a, b, c) = (at.put("a", "1"), at.put("b", "2"), at.put("c", "3"));
     for put in [&a, &b, &c] {
         at.write(put).await?;

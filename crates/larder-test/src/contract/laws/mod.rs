@@ -104,7 +104,7 @@ crate::laws! { @table list [] }
 /// the tests that [`laws!`](crate::laws!) writes consist of.
 ///
 /// # Panics
-/// Where the law is broken, with what was expected and what happened instead, and where the store
+/// If the law is broken, with what was expected and what happened instead, and where the store
 /// lacks what the law needs.
 pub fn prove<F: Fixture>(name: &str, fixture: impl Future<Output = F>) {
     let law = LAWS.iter().find(|law| law.name == name);
@@ -127,7 +127,7 @@ pub fn prove<F: Fixture>(name: &str, fixture: impl Future<Output = F>) {
 /// Holds a store to the word that it lacks `capability`.
 ///
 /// # Panics
-/// Where it offers it.
+/// If it offers it.
 pub fn prove_absent<F: Fixture>(capability: Capability, fixture: impl Future<Output = F>) {
     let offered = runtime().block_on(async { capability.is_offered_by(&fixture.await.store()) });
     assert!(

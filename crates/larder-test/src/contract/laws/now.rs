@@ -5,11 +5,11 @@ use larder_store::{Delete, DeleteOutcome, ErrorKind, Key, Put, PutOutcome, Refus
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error, same_entry};
-use crate::records::Tally;
+use crate::contract::records::Tally;
 
 const WRONG_TYPE: ErrorKind = ErrorKind::Refused(Refusal::WrongType);
 
-pub(super) async fn get_now_says_what_get_says(at: Scene<'_>) -> Outcome {
+pub(super) async fn get_now_answers_like_get(at: Scene<'_>) -> Outcome {
     let put = at.put("seat", "ada");
     if let Poll::Ready(held) = at.store.get_now(put.key()) {
         ensure_eq!(held?, None, "get_now of an absent key");
@@ -24,7 +24,7 @@ pub(super) async fn get_now_says_what_get_says(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn put_now_does_what_put_does(at: Scene<'_>) -> Outcome {
+pub(super) async fn put_now_works_like_put(at: Scene<'_>) -> Outcome {
     let first = at.put("seat", "ada").if_absent();
     match at.store.put_now(&first) {
         Poll::Ready(met) => ensure_eq!(met?, PutOutcome::Stored, "put_now where nothing is"),
@@ -53,7 +53,7 @@ pub(super) async fn put_now_does_what_put_does(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn delete_now_does_what_delete_does(at: Scene<'_>) -> Outcome {
+pub(super) async fn delete_now_works_like_delete(at: Scene<'_>) -> Outcome {
     let (first, second) = (at.put("seat", "ada"), at.put("seat", "bob"));
     at.write(&first).await?;
     at.write(&second).await?;

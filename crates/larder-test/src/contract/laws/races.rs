@@ -23,7 +23,7 @@ pub(super) async fn one_of_64_put_if_version_wins(at: Scene<'_>) -> Outcome {
     .await
 }
 
-pub(super) async fn one_of_64_takes_over_what_ended(at: Scene<'_>) -> Outcome {
+pub(super) async fn one_of_64_replaces_an_expired_value(at: Scene<'_>) -> Outcome {
     at.expired("seat").await?;
     one_wins(&at, |number| at.put("seat", number.to_string()).if_absent()).await
 }

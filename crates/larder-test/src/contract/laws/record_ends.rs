@@ -6,7 +6,7 @@ use larder_store::{Key, Ttl};
 
 use super::Outcome;
 use super::scene::{LONG, SHORT, Scene};
-use crate::records::{Add, Append, Journal, Lines, ReadJournal, ReadTally, Tally};
+use crate::contract::records::{Add, Append, Journal, Lines, ReadJournal, ReadTally, Tally};
 
 pub(super) async fn a_record_ends_with_its_ttl(at: Scene<'_>) -> Outcome {
     let (programs, key) = (at.programs()?, Key::new(Tally::KIND, "t"));
@@ -73,7 +73,9 @@ pub(super) async fn reading_a_record_does_not_extend_it(at: Scene<'_>) -> Outcom
     Ok(())
 }
 
-pub(super) async fn a_step_past_its_limit_does_not_extend_the_record(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_step_that_writes_nothing_does_not_extend_the_record(
+    at: Scene<'_>,
+) -> Outcome {
     let (programs, key) = (at.programs()?, Key::new(Tally::KIND, "t"));
     programs.run(&key, &add(SHORT)).await?;
     let refused = Add {

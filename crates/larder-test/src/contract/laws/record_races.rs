@@ -6,11 +6,11 @@ use larder_store::program::{Programs, Record};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, cancel_after, race};
-use crate::records::{Add, Append, Journal, ReadJournal, ReadTally, Tally};
+use crate::contract::records::{Add, Append, Journal, ReadJournal, ReadTally, Tally};
 
 const RACERS: usize = 64;
 
-pub(super) async fn steps_at_once_lose_nothing(at: Scene<'_>) -> Outcome {
+pub(super) async fn concurrent_steps_lose_nothing(at: Scene<'_>) -> Outcome {
     let add = Add {
         by: 1,
         limit: 1000,
@@ -23,7 +23,7 @@ pub(super) async fn steps_at_once_lose_nothing(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn steps_at_once_keep_their_limit(at: Scene<'_>) -> Outcome {
+pub(super) async fn concurrent_steps_keep_their_limit(at: Scene<'_>) -> Outcome {
     let add = Add {
         by: 1,
         limit: 10,
@@ -40,7 +40,7 @@ pub(super) async fn steps_at_once_keep_their_limit(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn both_parts_of_a_record_change_at_once(at: Scene<'_>) -> Outcome {
+pub(super) async fn the_parts_of_a_record_change_together(at: Scene<'_>) -> Outcome {
     let (programs, key) = (at.programs()?, Key::new(Journal::KIND, "j"));
     race(RACERS, |number| {
         let (programs, key): (Arc<dyn Programs>, _) = (programs.clone(), key.clone());

@@ -6,7 +6,7 @@ use larder_store::{ErrorKind, Key, Refusal, Result};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error};
-use crate::records::{Add, ClearTally, Mark, ReadTally, Tally};
+use crate::contract::records::{Add, ClearTally, Mark, ReadTally, Tally};
 
 const WRONG_TYPE: ErrorKind = ErrorKind::Refused(Refusal::WrongType);
 const ADD: Add = Add {
@@ -109,7 +109,7 @@ pub(super) async fn reading_a_record_leaves_it_as_it_is(at: Scene<'_>) -> Outcom
     Ok(())
 }
 
-pub(super) async fn an_inspection_tells_and_changes_nothing(at: Scene<'_>) -> Outcome {
+pub(super) async fn an_inspection_shows_the_record_and_changes_nothing(at: Scene<'_>) -> Outcome {
     let (programs, key) = (at.programs()?, Key::new(Tally::KIND, "t"));
     programs.run(&key, &Add { by: 41, ..ADD }).await?;
     let expected = Inspection::new().with("count", 41);

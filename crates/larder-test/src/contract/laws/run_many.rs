@@ -4,7 +4,7 @@ use larder_store::{ErrorKind, Key, Refusal};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error};
-use crate::records::{Add, Append, Journal, Mark, ReadTally, Tally};
+use crate::contract::records::{Add, Append, Journal, Mark, ReadTally, Tally};
 
 const WRONG_TYPE: ErrorKind = ErrorKind::Refused(Refusal::WrongType);
 

@@ -8,7 +8,7 @@ use larder_store::{Delete, ErrorKind, Key, Kind, Put};
 
 use super::scene::{LONG, Scene, is_error};
 use super::{Outcome, Violation};
-use crate::records::{Add, Tally};
+use crate::contract::records::{Add, Tally};
 
 /// How many keys more than it was asked for a page may hold.
 const MORE: usize = 32;
@@ -58,7 +58,7 @@ pub(super) async fn keys_of_both_spaces_are_listed(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn what_stays_is_listed_though_others_come_and_go(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_key_that_stays_is_listed_while_others_come_and_go(at: Scene<'_>) -> Outcome {
     let mut stays = BTreeSet::new();
     for id in 0..100_u64 {
         let put = at.put(("stays", id), "value");
@@ -105,7 +105,7 @@ pub(super) async fn only_keys_that_begin_with_the_prefix_are_listed(at: Scene<'_
     Ok(())
 }
 
-pub(super) async fn a_prefix_is_no_pattern(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_prefix_is_not_a_pattern(at: Scene<'_>) -> Outcome {
     at.write(&at.put("film", "value")).await?;
     for prefix in ["*", "law:{?", "law:{[a-z]", "l?w", "\\law", "law*", "[^x]"] {
         let listed = all(&at, prefix, 10).await?;
@@ -148,7 +148,7 @@ pub(super) async fn a_page_has_a_size_within_bounds(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn a_cursor_of_nobody_is_refused(at: Scene<'_>) -> Outcome {
+pub(super) async fn an_unknown_cursor_is_refused(at: Scene<'_>) -> Outcome {
     for id in 0..100_u64 {
         at.write(&at.put(id, "value")).await?;
     }
@@ -181,7 +181,7 @@ pub(super) async fn leases_are_not_listed(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn what_has_ended_is_not_listed(at: Scene<'_>) -> Outcome {
+pub(super) async fn an_expired_key_is_not_listed(at: Scene<'_>) -> Outcome {
     let put = at.expired("film").await?;
     let listed = all(&at, "law", 10).await?;
     ensure!(

@@ -120,7 +120,7 @@ pub(super) async fn expire_makes_no_key(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn the_longest_ttl_is_taken(at: Scene<'_>) -> Outcome {
+pub(super) async fn the_longest_ttl_is_accepted(at: Scene<'_>) -> Outcome {
     let put = Put::new(at.key("seat"), "ada", Ttl::MAX);
     at.write(&put).await?;
     at.holds(&put, "after a put for 100 years").await?;

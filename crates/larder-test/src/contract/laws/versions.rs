@@ -46,7 +46,7 @@ pub(super) async fn a_version_does_not_come_back_after_a_delete(at: Scene<'_>) -
     Ok(())
 }
 
-pub(super) async fn a_version_does_not_come_back_after_an_end(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_version_does_not_come_back_after_expiry(at: Scene<'_>) -> Outcome {
     let first = at.expired("seat").await?;
     at.write(&at.put("seat", "short-lived")).await?;
     let stale = at.put("seat", "eve").if_version(first.version());

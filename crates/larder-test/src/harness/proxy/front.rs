@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::port;
+use crate::harness::port;
 
 use super::connection::Connection;
 use super::faults::Faults;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::port;
+use crate::harness::port;
 
 use super::config;
 use super::connection::PATIENCE;

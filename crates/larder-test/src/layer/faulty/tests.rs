@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Faulty, Lie, Operations, Trouble};
 use crate::ModelStore;
-use crate::records::{Add, ReadTally, Tally};
+use crate::contract::records::{Add, ReadTally, Tally};
 
 const SEAT: Kind = Kind::pinned("seat");
 const MINUTE: Ttl = Ttl::from_secs(60);

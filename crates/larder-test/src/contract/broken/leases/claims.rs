@@ -5,8 +5,8 @@ use larder_store::{Content, Entry, Result, Timestamp, Ttl};
 use tokio::task::yield_now;
 
 use super::Ending;
-use crate::broken::{BrokenStore, Fault};
-use crate::model::{Lease, deadline};
+use crate::contract::broken::{BrokenStore, Fault};
+use crate::contract::model::{Lease, deadline};
 
 const ONE_MS: i64 = 1000;
 

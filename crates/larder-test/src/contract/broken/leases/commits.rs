@@ -5,8 +5,8 @@ use larder_store::{
 use tokio::task::yield_now;
 
 use super::Ending;
-use crate::broken::{BrokenStore, Fault};
-use crate::model::deadline;
+use crate::contract::broken::{BrokenStore, Fault};
+use crate::contract::model::deadline;
 
 const ONE_MS: i64 = 1000;
 

@@ -5,7 +5,7 @@ use larder_store::{Content, Key, Result, Timestamp};
 use tokio::time::{sleep, timeout};
 
 use super::Ending;
-use crate::broken::{BrokenStore, Fault};
+use crate::contract::broken::{BrokenStore, Fault};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

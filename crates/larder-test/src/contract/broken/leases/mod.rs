@@ -13,7 +13,7 @@ use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Le
 use larder_store::{Content, DeleteOutcome, Key, Kind, Put, PutOutcome, Result, Timestamp, Ttl};
 
 use super::{BrokenStore, Fault};
-use crate::model::{Lease, deadline};
+use crate::contract::model::{Lease, deadline};
 
 const ANY: Kind = Kind::pinned("any");
 

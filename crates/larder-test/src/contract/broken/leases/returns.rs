@@ -2,8 +2,8 @@ use larder_store::lease::{Fence, LeaseOutcome, Leases};
 use larder_store::{Content, Delete, DeleteOutcome, Key, Result, Store, Ttl};
 
 use super::Ending;
-use crate::broken::many::fail_whole;
-use crate::broken::{BrokenStore, Fault};
+use crate::contract::broken::many::fail_whole;
+use crate::contract::broken::{BrokenStore, Fault};
 
 impl BrokenStore {
     pub(super) async fn broken_renew(

@@ -4,8 +4,8 @@ use std::io;
 
 use super::RedisCluster;
 use super::slot::{probe, slot_of};
-use crate::server::node::RedisNode;
-use crate::server::patience::{GLANCE, until};
+use crate::harness::server::node::RedisNode;
+use crate::harness::server::patience::{GLANCE, until};
 
 impl RedisCluster {
     /// Waits until a node other than `old` takes writes in the slot of `key`, and returns it: the
@@ -36,7 +36,7 @@ impl RedisCluster {
 }
 
 /// Whether `node` takes writes to `key`. What is asked is a write that changes nothing.
-pub(in crate::server) fn takes_writes(node: &RedisNode, key: &str) -> io::Result<()> {
+pub(in crate::harness::server) fn takes_writes(node: &RedisNode, key: &str) -> io::Result<()> {
     let reply = node.connect_within(GLANCE)?.call(&["DEL", key])?;
     match reply.int() {
         Some(_) => Ok(()),

@@ -5,9 +5,9 @@ use std::io;
 use super::MASTERS;
 use super::slot::SLOTS;
 use super::view::{View, text};
-use crate::port::BUS;
-use crate::server::node::RedisNode;
-use crate::server::patience::until;
+use crate::harness::port::BUS;
+use crate::harness::server::node::RedisNode;
+use crate::harness::server::patience::until;
 
 /// Gives the first half of the nodes the slots and each of them one replica.
 ///

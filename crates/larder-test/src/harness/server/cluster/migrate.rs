@@ -7,9 +7,9 @@ use super::RedisCluster;
 use super::form::order;
 use super::slot::out_of_range;
 use super::view::text;
-use crate::server::connection::PATIENCE;
-use crate::server::node::RedisNode;
-use crate::server::resp::Reply;
+use crate::harness::server::connection::PATIENCE;
+use crate::harness::server::node::RedisNode;
+use crate::harness::server::resp::Reply;
 
 impl RedisCluster {
     /// Moves a slot with all its keys to another master, and waits until all nodes agree on it.

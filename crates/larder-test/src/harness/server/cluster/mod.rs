@@ -19,7 +19,7 @@ use super::options::Mode;
 use super::patience::until;
 use super::together::start_together;
 use super::url;
-use crate::proxy::FaultProxy;
+use crate::harness::proxy::FaultProxy;
 
 pub use migrate::SlotMove;
 pub use options::ClusterOptions;

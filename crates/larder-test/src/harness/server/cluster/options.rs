@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::RedisCluster;
-use crate::server::error::StartError;
-use crate::server::options::RedisOptions;
+use crate::harness::server::error::StartError;
+use crate::harness::server::options::RedisOptions;
 
 /// How a [`RedisCluster`] is started: by default with a node timeout of 500 ms, and with nodes as
 /// [`RedisOptions`] has them.
@@ -43,7 +43,7 @@ impl ClusterOptions {
         self
     }
 
-    /// Puts a [`FaultProxy`](crate::proxy::FaultProxy) in front of every node, at 127.0.0.2 and the
+    /// Puts a [`FaultProxy`](crate::harness::proxy::FaultProxy) in front of every node, at 127.0.0.2 and the
     /// node's port. The URLs name the proxies, and so do `MOVED`, `ASK`, `CLUSTER SLOTS` and
     /// `CLUSTER SHARDS`: clients stay behind them wherever they are sent. The nodes among themselves
     /// and the harness go past them. [`RedisCluster::proxy_of`] is the proxy of a node.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::NODES;
 use super::view::{Peer, View, text};
-use crate::server::node::RedisNode;
-use crate::server::patience::GLANCE;
-use crate::server::resp::Reply;
+use crate::harness::server::node::RedisNode;
+use crate::harness::server::patience::GLANCE;
+use crate::harness::server::resp::Reply;
 
 /// What is still missing until every node that was not killed serves, all of them agree on who
 /// owns what, and every replica has what its master has.

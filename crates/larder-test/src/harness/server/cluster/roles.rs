@@ -6,7 +6,7 @@ use std::io;
 use super::RedisCluster;
 use super::slot::{SLOTS, out_of_range, slot_of};
 use super::view::View;
-use crate::server::node::RedisNode;
+use crate::harness::server::node::RedisNode;
 
 impl RedisCluster {
     /// The node that serves the slot of `key` now.

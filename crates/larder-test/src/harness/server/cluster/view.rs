@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::RangeInclusive;
 
-use crate::server::node::RedisNode;
-use crate::server::patience::GLANCE;
-use crate::server::resp::Reply;
+use crate::harness::server::node::RedisNode;
+use crate::harness::server::patience::GLANCE;
+use crate::harness::server::resp::Reply;
 
 /// One line of `CLUSTER NODES`.
 #[derive(Clone, Debug, PartialEq, Eq)]

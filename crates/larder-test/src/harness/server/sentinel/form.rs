@@ -1,10 +1,10 @@
 //! From options to a watched master.
 
-use crate::server::config::quoted;
-use crate::server::error::StartError;
-use crate::server::node::RedisNode;
-use crate::server::options::RedisOptions;
-use crate::server::together::start_together;
+use crate::harness::server::config::quoted;
+use crate::harness::server::error::StartError;
+use crate::harness::server::node::RedisNode;
+use crate::harness::server::options::RedisOptions;
+use crate::harness::server::together::start_together;
 
 use super::{QUORUM, SENTINELS, SERVERS, SentinelOptions};
 

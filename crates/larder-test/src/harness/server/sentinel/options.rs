@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::RedisSentinels;
-use crate::server::error::StartError;
-use crate::server::options::RedisOptions;
+use crate::harness::server::error::StartError;
+use crate::harness::server::options::RedisOptions;
 
 /// How [`RedisSentinels`] are started: by default the master's name is `mymaster`, it is held to be
 /// down after 1 s without an answer, and a failover that gets stuck is tried again after 6 s.

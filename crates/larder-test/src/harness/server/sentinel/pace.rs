@@ -1,6 +1,6 @@
 //! How often sentinels look around.
 
-use crate::server::node::RedisNode;
+use crate::harness::server::node::RedisNode;
 
 /// Milliseconds between two questions to a server, and between two words to other sentinels.
 pub(super) struct Pace {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::server::node::RedisNode;
-use crate::server::patience::GLANCE;
-use crate::server::resp::Reply;
+use crate::harness::server::node::RedisNode;
+use crate::harness::server::patience::GLANCE;
+use crate::harness::server::resp::Reply;
 
 use super::RedisSentinels;
 

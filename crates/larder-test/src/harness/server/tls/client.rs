@@ -17,7 +17,7 @@ use super::authority::Identity;
 pub(super) const NAME: &str = "larder-harness.invalid";
 
 /// A connection by TLS.
-pub(in crate::server) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
+pub(in crate::harness::server) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
 /// A client that trusts one authority alone, and shows who it is where a server asks.
 pub(super) fn config(authority: &str, me: &Identity) -> io::Result<ClientConfig> {

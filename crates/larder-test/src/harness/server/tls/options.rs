@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use crate::server::error::StartError;
+use crate::harness::server::error::StartError;
 
 use super::authority::CertificateAuthority;
 use super::client::{self, TlsStream};
@@ -84,7 +84,7 @@ impl TlsOptions {
     }
 
     /// Writes the files, each for this user alone.
-    pub(in crate::server) fn write(&self, dir: &Path) -> Result<(), StartError> {
+    pub(in crate::harness::server) fn write(&self, dir: &Path) -> Result<(), StartError> {
         self.write_files(dir)
             .map_err(StartError::system("writing the certificates"))
     }
@@ -108,12 +108,12 @@ impl TlsOptions {
     }
 
     /// Greets a server that was started with these, as the harness.
-    pub(in crate::server) fn greet(&self, socket: TcpStream) -> io::Result<TlsStream> {
+    pub(in crate::harness::server) fn greet(&self, socket: TcpStream) -> io::Result<TlsStream> {
         client::greet(self.authority.harness(), socket)
     }
 
     /// What `redis.conf` says of it.
-    pub(in crate::server) fn settings(&self, dir: &Path) -> [(&'static str, String); 6] {
+    pub(in crate::harness::server) fn settings(&self, dir: &Path) -> [(&'static str, String); 6] {
         let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
         let clients = match self.clients {
             ClientAuth::Off => "no",
