@@ -18,7 +18,7 @@ pub type Calls<'a> = Vec<(&'a Key, &'a mut (dyn Call + 'a))>;
 /// # Implementing
 /// Run each step alone on its record. If a step makes a record and there is no room, change nothing
 /// and return [`Refusal::Full`](crate::Refusal::Full). `call_many` keeps the order of its calls on
-/// one record.
+/// one record. After a step whose call [wakes](Call::wakes), wake those who wait for the record.
 #[async_trait]
 pub trait Programs: Send + Sync {
     /// Runs the step if that needs no waiting.

@@ -1,0 +1,8 @@
+//! The public behaviour of the structures, on every store.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fenced;
+mod lock;
+mod semaphore;
+mod support;
