@@ -162,7 +162,7 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// What is inside is whole at every moment, so a panic elsewhere spoils nothing.
+/// Locks, and ignores poison: the content is whole at every moment.
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -28,7 +28,7 @@ impl Part {
     }
 }
 
-/// Whether `name` is 1 to 32 of the characters that names are made of.
+/// Returns whether `name` is 1 to 32 of the characters that names may have.
 pub(crate) const fn is_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     if bytes.is_empty() || bytes.len() > MAX_NAME {

@@ -14,7 +14,7 @@ pub trait Call: Send {
     /// The kind of the record.
     fn kind(&self) -> Kind;
 
-    /// What is added to the key for each physical key of the record.
+    /// Returns the suffix of each physical key of the record.
     fn parts(&self) -> &'static [&'static str];
 
     /// The Lua form.

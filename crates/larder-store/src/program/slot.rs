@@ -28,7 +28,7 @@ impl Cell {
         self.ttl.take()
     }
 
-    /// Whether it holds nothing, or a record of type `R`.
+    /// Returns whether it holds nothing, or a record of type `R`.
     pub(super) fn fits<R: 'static>(&self) -> bool {
         self.record.as_ref().is_none_or(|record| record.is::<R>())
     }

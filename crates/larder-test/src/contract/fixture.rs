@@ -6,7 +6,7 @@ use larder_store::{ManualClock, Space, Store};
 
 use crate::ModelStore;
 
-/// A store under test, and a hand on its time.
+/// A store under test, whose time the fixture controls.
 ///
 /// A law asks for one, works on it, and drops it. Each fixture is empty and nobody else's. Its store
 /// takes values up to [`DEFAULT_MAX_VALUE`](larder_store::DEFAULT_MAX_VALUE), and has room for some
@@ -16,15 +16,18 @@ pub trait Fixture: Send + Sync {
     /// The store. It is the same one at every call.
     fn store(&self) -> Arc<dyn Store>;
 
-    /// Lets at least `by` pass for the store: a manual clock is moved, a server is waited for.
+    /// Lets at least `by` pass for the store.
+    ///
+    /// A manual clock is moved; for a server it waits.
     async fn advance(&self, by: Duration);
 
-    /// By how much a TTL may end late; never early. Zero where the clock is manual.
+    /// Returns how late a TTL may end. It never ends early.
     fn slack(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// How many keys the store holds in memory now, with those that have ended and were not freed yet.
+    /// Returns the number of keys in memory, including expired keys that were not freed.
+    ///
     /// Default: None, for a store with a bound of its own, which the laws fill, and for a server.
     ///
     /// A store in this process without a bound tells it, or nothing sees that it only ever grows.
@@ -32,13 +35,15 @@ pub trait Fixture: Send + Sync {
         None
     }
 
-    /// Which space the laws about values try. A store that keeps the two apart is proved on both.
+    /// Returns the space of the laws about values.
+    ///
+    /// A store that keeps the two apart is proved on both.
     fn space(&self) -> Space {
         Space::Pinned
     }
 }
 
-/// A [`Fixture`] of a store in this process, whose clock a law moves as it likes.
+/// A [`Fixture`] of a store in this process, whose clock laws move.
 ///
 /// ```
 /// use larder_store::ManualClock;
@@ -58,12 +63,12 @@ pub struct ManualFixture {
 type Count = Box<dyn Fn() -> usize + Send + Sync>;
 
 impl ManualFixture {
-    /// A fixture of `store`, which reads its time from `clock`.
+    /// Makes a fixture of `store`, which reads its time from `clock`.
     pub fn new(store: impl Store, clock: ManualClock) -> Self {
         Self::shared(Arc::new(store), clock)
     }
 
-    /// A fixture of a store that its maker keeps a hand on, to [count](Self::counting) its keys.
+    /// Makes a fixture of a store that the caller keeps, to [count](Self::counting) its keys.
     pub fn shared(store: Arc<dyn Store>, clock: ManualClock) -> Self {
         Self {
             store,
@@ -73,21 +78,21 @@ impl ManualFixture {
         }
     }
 
-    /// A fixture of a new [`ModelStore`].
+    /// Makes a fixture of a new [`ModelStore`].
     pub fn model() -> Self {
         let clock = ManualClock::default();
         let store = Arc::new(ModelStore::with_clock(clock.clone()));
         Self::shared(store.clone(), clock).counting(move || store.held_keys())
     }
 
-    /// The same fixture, with a count of the keys that the store holds in memory, ended ones too.
+    /// Counts the keys that the store holds in memory, expired keys included.
     #[must_use]
     pub fn counting(mut self, held_keys: impl Fn() -> usize + Send + Sync + 'static) -> Self {
         self.held_keys = Some(Box::new(held_keys));
         self
     }
 
-    /// The same fixture, with the laws about values in `space`.
+    /// Runs the laws about values in `space`.
     #[must_use]
     pub fn in_space(mut self, space: Space) -> Self {
         self.space = space;
@@ -114,7 +119,7 @@ impl Fixture for ManualFixture {
     }
 }
 
-/// A [`Fixture`] of a store on servers, whose time has to be waited for.
+/// A [`Fixture`] of a store on servers, whose time passes by itself.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -132,7 +137,9 @@ pub struct RealTimeFixture {
 }
 
 impl RealTimeFixture {
-    /// A fixture of `store`, which lets a TTL end up to 5 ms late: servers count whole milliseconds.
+    /// Makes a fixture of `store`, where a TTL may end up to 5 ms late.
+    ///
+    /// Servers count whole milliseconds.
     ///
     /// Give the store long deadlines: a law is about answers, and a machine may be busy.
     pub fn new(store: Arc<dyn Store>) -> Self {
@@ -142,7 +149,7 @@ impl RealTimeFixture {
         }
     }
 
-    /// The same fixture, which drops `kept` after its store: the servers that it is on, say.
+    /// Drops `kept`, such as the servers of the store, after the store.
     #[must_use]
     pub fn keeping(mut self, kept: impl Send + Sync + 'static) -> Self {
         self._kept = Box::new(kept);

@@ -1,4 +1,4 @@
-//! Ports for servers.
+//! Finds free ports for servers.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -10,7 +10,7 @@ use std::ops::Range;
 /// below them as well, and where no server's port is ever chosen.
 const RANGE: Range<u16> = 10_000..20_000;
 
-/// How far a cluster node's bus is above its port.
+/// The distance from a cluster node's port to the port of its bus.
 #[cfg(unix)]
 pub(crate) const BUS: u16 = 10_000;
 
@@ -21,7 +21,7 @@ pub(crate) fn free() -> io::Result<u16> {
     search(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop))
 }
 
-/// As [`free`], where the port of the node's bus is free as well.
+/// Finds a port like [`free`], where the port of the node's bus is free too.
 #[cfg(unix)]
 pub(crate) fn free_with_bus() -> io::Result<u16> {
     search(|port| {

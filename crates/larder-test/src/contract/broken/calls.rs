@@ -32,7 +32,7 @@ impl Drop for AgainOnDrop<'_> {
     }
 }
 
-/// Whether an integer among the arguments is past 2^53.
+/// Returns whether an integer among the arguments is past 2^53.
 pub(super) fn is_wide(call: &dyn Call) -> bool {
     let mut args = Args::new();
     call.args(&mut args);

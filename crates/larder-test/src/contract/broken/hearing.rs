@@ -5,7 +5,7 @@ use larder_store::bus::{Channel, Message, SubscribeRequest};
 use super::{BrokenStore, Fault};
 use crate::contract::model::{Listeners, wants};
 
-/// How many messages more than it has room for make a subscriber slow.
+/// The number of messages beyond its room that makes a subscriber slow.
 const SMALL: usize = 16;
 
 impl BrokenStore {
@@ -32,7 +32,7 @@ impl BrokenStore {
         heard
     }
 
-    /// How many times a message goes to one subscription, after it went to `heard` others.
+    /// Returns how many times a message goes to one subscription, after it went to `heard` others.
     fn times(&self, request: &SubscribeRequest, channel: &Channel, heard: usize) -> usize {
         let wanted = wants(request, channel);
         let (channels, patterns) = (request.channels(), request.patterns());
@@ -65,7 +65,7 @@ impl BrokenStore {
     }
 }
 
-/// What stands before the id, with the namespace.
+/// Returns the topic of a channel, with the namespace.
 fn topic(text: &str) -> &str {
     text.split_once('{').map_or(text, |(topic, _)| topic)
 }

@@ -1,4 +1,6 @@
-//! Deliberately broken stores, each with one [`Fault`]: the proof that the laws can fail.
+//! Deliberately broken stores, which prove that the laws can fail.
+//!
+//! Each store has one [`Fault`].
 //!
 //! A law that no broken store fails says nothing, and two laws that fail on the same broken stores
 //! say the same. Whoever adds a law adds the fault that only this law notices.
@@ -34,7 +36,7 @@ use leases::LeaseMemory;
 use crate::contract::model::Held;
 use crate::{ManualFixture, ModelStore};
 
-/// A [`ModelStore`] with a fault, or with none.
+/// A [`ModelStore`] with a fault, or without one.
 pub struct BrokenStore {
     model: ModelStore,
     fault: Option<Fault>,
@@ -68,7 +70,7 @@ struct Memory {
 }
 
 impl BrokenStore {
-    /// An empty store with `fault`, that reads its time from `clock`.
+    /// Makes an empty store with `fault`, which reads its time from `clock`.
     pub fn new(fault: Option<Fault>, clock: ManualClock) -> Self {
         Self {
             model: ModelStore::with_clock(clock),
@@ -78,7 +80,7 @@ impl BrokenStore {
         }
     }
 
-    /// A fixture of a new store with `fault`.
+    /// Makes a fixture of a new store with `fault`.
     pub fn fixture(fault: Option<Fault>) -> ManualFixture {
         let clock = ManualClock::default();
         let store = Arc::new(Self::new(fault, clock.clone()));
@@ -110,7 +112,7 @@ impl BrokenStore {
             .with_slot(key, |slot, _| slot.as_ref()?.entry().cloned())
     }
 
-    /// The value under `key`, if it has ended and nobody has noticed.
+    /// Returns the value under `key`, if it has expired and was not freed yet.
     fn ended(&self, key: &Key) -> Option<Entry> {
         self.model.with_raw_slot(key, |slot, now| {
             let held = slot.as_ref().filter(|held| held.deadline <= now)?;

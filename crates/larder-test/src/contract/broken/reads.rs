@@ -81,7 +81,7 @@ impl BrokenStore {
         }))
     }
 
-    /// What a get that was dropped has left behind, else what `key` holds.
+    /// Returns what a dropped get left behind, or otherwise the value of `key`.
     async fn get_beside_the_last(&self, key: &Key) -> Result<Option<Entry>> {
         let held = self.model.get(key).await?;
         if let Some(lingering) = self.memory.lock().lingering.take() {

@@ -14,7 +14,7 @@ impl BrokenStore {
         listed.map(|(key, ..)| key).collect()
     }
 
-    /// What is listed of a page's keys.
+    /// Returns what is listed of a page's keys.
     fn wrong_keys(&self, mut keys: Vec<String>) -> Vec<String> {
         match self.fault {
             Some(Fault::ScanSkipsEveryTenth) => {
@@ -33,7 +33,7 @@ impl BrokenStore {
         keys
     }
 
-    /// What is listed after the last page.
+    /// Returns what is listed after the last page.
     fn more_keys(&self, prefix: &str) -> Vec<String> {
         let begins = |key: &String| key.starts_with(prefix);
         match self.fault {

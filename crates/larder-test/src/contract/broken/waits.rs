@@ -111,7 +111,7 @@ impl Waits for BrokenStore {
 struct BrokenWaiter {
     inner: Box<dyn Waiter>,
     fault: Option<Fault>,
-    /// How many times it was asked.
+    /// The number of times that it was asked.
     times: usize,
     was_dropped: bool,
     on_drop: Option<(Arc<parking_lot::Mutex<super::Memory>>, String)>,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use larder_store::Store;
 
-/// What a store may offer beside values.
+/// A capability of a store beside values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Capability {

@@ -13,7 +13,7 @@ pub(super) const FILM: Topic = Topic::broadcast("law-film");
 pub(super) const FILMS: Topic = Topic::broadcast("law-films");
 pub(super) const SEAT: Topic = Topic::sharded("law-seat");
 
-/// How long a message may take.
+/// The time that a message may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Scene<'_> {

@@ -68,7 +68,7 @@ pub(super) async fn ids_of_any_characters_are_kept_apart(at: Scene<'_>) -> Outco
     keeps_apart(&at, &puts).await
 }
 
-/// What is put under each key is there until it is deleted, whatever happens to the others.
+/// Checks that each key keeps its value until it is deleted, whatever happens to the others.
 async fn keeps_apart(at: &Scene<'_>, puts: &[Put]) -> Outcome {
     for put in puts {
         at.write(put).await?;

@@ -1,4 +1,4 @@
-//! What the laws about leases share.
+//! Helpers of the laws about leases.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The laws: what every larder store does, each as one small test that runs on any [`Fixture`].
+//! The laws of a store, each a small test that runs on any [`Fixture`].
 //!
 //! A backend, or a decorator that keeps the contract, is proved by [`laws!`](crate::laws!), by what it
 //! offers: values always, and each [`Capability`] unless it says that it has not. The laws answer a [`Violation`] and never panic, so that a test can also show that a law can fail.
@@ -53,7 +53,7 @@ pub use violation::{Outcome, Violation};
 
 use crate::Fixture;
 
-/// One law of the contract.
+/// A law of the contract.
 #[derive(Clone, Copy)]
 pub struct Law {
     name: &'static str,
@@ -65,22 +65,24 @@ pub struct Law {
 type Run = for<'a> fn(&'a dyn Fixture) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
 impl Law {
-    /// The name: a sentence with underscores.
+    /// Returns the name: a sentence with underscores.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What the law demands.
+    /// Returns what the law demands.
     pub fn statement(&self) -> &'static str {
         self.statement.trim()
     }
 
-    /// The capabilities that a store needs for it. None of them is needed by most laws.
+    /// Returns the capabilities that a store needs for it.
+    ///
+    /// None of them is needed by most laws.
     pub fn needs(&self) -> &'static [Capability] {
         self.needs
     }
 
-    /// Tries the law on the store of `fixture`, which is to be new.
+    /// Tries the law on the store of `fixture`, which must be new.
     ///
     /// # Errors
     /// What was expected and what happened instead, also where the store answers nothing for
@@ -101,8 +103,9 @@ impl fmt::Debug for Law {
 
 crate::laws! { @table list [] }
 
-/// Tries the law called `name` on the fixture that `fixture` makes, in a runtime of its own: what
-/// the tests that [`laws!`](crate::laws!) writes consist of.
+/// Tries the law called `name` on a new fixture, in its own runtime.
+///
+/// [`laws!`](crate::laws!) writes tests that call it.
 ///
 /// # Panics
 /// If the law is broken, with what was expected and what happened instead, and where the store
@@ -125,7 +128,7 @@ pub fn prove<F: Fixture>(name: &str, fixture: impl Future<Output = F>) {
     }
 }
 
-/// Holds a store to the word that it lacks `capability`.
+/// Checks that a store lacks `capability`, as its tests claim.
 ///
 /// # Panics
 /// If it offers it.

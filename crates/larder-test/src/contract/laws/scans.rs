@@ -10,7 +10,7 @@ use super::scene::{LONG, Scene, is_error};
 use super::{Outcome, Violation};
 use crate::contract::records::{Add, Tally};
 
-/// How many keys more than it was asked for a page may hold.
+/// The number of keys by which a page may exceed the request.
 const MORE: usize = 32;
 
 pub(super) async fn every_key_is_listed(at: Scene<'_>) -> Outcome {
@@ -196,7 +196,7 @@ fn scan(at: &Scene<'_>) -> Outcome<Arc<dyn Scan>> {
     scan.ok_or_else(|| Violation::new("expected a store that lists its keys, got one without"))
 }
 
-/// What all pages list.
+/// Returns the keys of all pages.
 async fn all(at: &Scene<'_>, prefix: &str, about: usize) -> Outcome<BTreeSet<String>> {
     let scan = scan(at)?;
     let first = scan.page(prefix, None, about).await?;
@@ -205,7 +205,7 @@ async fn all(at: &Scene<'_>, prefix: &str, about: usize) -> Outcome<BTreeSet<Str
     Ok(listed)
 }
 
-/// What the pages from `after` on list.
+/// Returns the keys of the pages after `after`.
 async fn rest(scan: &dyn Scan, prefix: &str, mut after: Option<Cursor>) -> Outcome<Vec<String>> {
     let mut listed = Vec::new();
     for _ in 0..1_000 {

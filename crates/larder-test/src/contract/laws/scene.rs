@@ -95,13 +95,13 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// How long `key` still lives, which has to be present.
+    /// Returns the remaining TTL of `key`, which must be present.
     pub(super) async fn ttl(&self, key: &Key) -> Outcome<Ttl> {
         let left = self.store.ttl(key).await?;
         left.ok_or_else(|| Violation::new("ttl of a key that is present: expected one, got none"))
     }
 
-    /// Whether the clock stands still unless the law moves it.
+    /// Returns whether the clock stands still unless the law moves it.
     pub(super) fn is_exact(&self) -> bool {
         self.slack().is_zero()
     }

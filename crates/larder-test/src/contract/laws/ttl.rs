@@ -130,7 +130,7 @@ pub(super) async fn the_longest_ttl_is_accepted(at: Scene<'_>) -> Outcome {
     is_about(&at, Ttl::MAX, "ttl after an expire for 100 years").await
 }
 
-/// What is under `seat` has `asked` left, or up to half a minute less: a machine may be slow.
+/// Checks that `seat` has `asked` left, or up to half a minute less on a slow machine.
 async fn is_about(at: &Scene<'_>, asked: Ttl, when: &str) -> Outcome {
     let left = at.ttl(&at.key("seat")).await?;
     ensure!(

@@ -2,10 +2,10 @@ use std::fmt;
 
 use larder_store::Error;
 
-/// What trying a law gives.
+/// The result of trying a law.
 pub type Outcome<T = ()> = Result<T, Violation>;
 
-/// How a store broke a law: what was expected, and what happened instead.
+/// A broken law: what was expected, and what happened instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation(String);
 

@@ -16,7 +16,7 @@ use crate::contract::records::{ReadTally, Ring, Tally};
 /// By when a waiter is woken at the latest.
 const SOON: Duration = Duration::from_secs(10);
 
-/// For how long a waiter whom nobody wakes is watched.
+/// The time for which a waiter whom nobody wakes is watched.
 const WHILE: Duration = Duration::from_millis(300);
 
 const RING: Ring = Ring {

@@ -82,7 +82,7 @@ impl Drop for Place {
     }
 }
 
-/// Whether `request` wants what is sent to `channel`.
+/// Returns whether `request` includes `channel`.
 pub(crate) fn wants(request: &SubscribeRequest, channel: &Channel) -> bool {
     request.channels().contains(channel)
         || request

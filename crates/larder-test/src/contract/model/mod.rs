@@ -1,4 +1,4 @@
-//! The reference: a store so simple that it can be seen to be right.
+//! The reference store, simple enough to be obviously right.
 
 mod bus;
 mod leases;
@@ -22,7 +22,7 @@ pub(crate) use bus::{Listeners, wants};
 pub(crate) use leases::Lease;
 use leases::Ledger;
 
-/// The reference store: one map behind one lock, on a clock that stands still until it is moved.
+/// The reference store: a map behind a lock, with a manual clock.
 ///
 /// It takes no shortcut and knows no limit but that of a value. What a store should do where the
 /// text of the contract leaves a doubt is what this one does. Tests of layers may use it too; it is
@@ -52,7 +52,7 @@ use leases::Ledger;
 pub struct ModelStore {
     clock: ManualClock,
     held: Mutex<BTreeMap<String, Held>>,
-    /// How many keys may be held before those are freed that have ended.
+    /// The number of keys at which expired keys are freed.
     full: AtomicUsize,
     pub(crate) listeners: Arc<Listeners>,
     leases: Ledger,
@@ -80,12 +80,12 @@ impl Held {
 }
 
 impl ModelStore {
-    /// An empty store, on a clock of its own that nobody moves.
+    /// Makes an empty store with its own clock, which nobody moves.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty store that reads its time from `clock`.
+    /// Makes an empty store that reads its time from `clock`.
     pub fn with_clock(clock: ManualClock) -> Self {
         Self {
             clock,
@@ -108,8 +108,9 @@ impl ModelStore {
         })
     }
 
-    /// How many keys are held, with those that have ended and were not freed yet: at most twice as
-    /// many as live, and a few.
+    /// Returns the number of keys in memory, including expired keys that were not freed.
+    ///
+    /// It is at most about twice the number of live keys.
     pub fn held_keys(&self) -> usize {
         self.held.lock().len()
     }

@@ -1,8 +1,9 @@
 use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
 use larder_store::{Kind, Result, Timestamp, Ttl};
 
-/// A record that claims the kind of a [`Tally`](super::Tally) and is of another type. On Redis a
-/// hash, where a tally is a string.
+/// A record with the kind of a [`Tally`](super::Tally), but another type.
+///
+/// On Redis a hash, where a tally is a string.
 #[derive(Debug)]
 pub struct Impostor(i64);
 
@@ -11,10 +12,10 @@ impl Record for Impostor {
     type Inspect = InspectImpostor;
 }
 
-/// Marks an impostor, and answers how often it was marked.
+/// Marks an impostor, and returns how often it was marked.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
-    /// How long the impostor lives from now on.
+    /// The TTL of the impostor from now on.
     pub ttl: Ttl,
 }
 

@@ -2,16 +2,18 @@ use bytes::Bytes;
 use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
 use larder_store::{Kind, Result, Timestamp, Ttl};
 
-/// Lines of bytes, and how many bytes they are together. On Redis a list and a string beside it.
+/// A list of lines, and their total length in bytes.
+///
+/// On Redis a list and a string beside it.
 #[derive(Debug)]
 pub struct Journal(Lines);
 
-/// What a journal holds.
+/// The content of a journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     /// The lines, oldest first.
     pub lines: Vec<Bytes>,
-    /// Their length together; nothing where the journal, or that part of it, is absent.
+    /// Their total length. None if the journal, or that part of it, is absent.
     pub bytes: Option<i64>,
 }
 
@@ -30,12 +32,12 @@ impl Record for Journal {
     type Inspect = InspectJournal;
 }
 
-/// Appends a line, and answers how many bytes the journal holds then.
+/// Appends a line, and returns the bytes that the journal then holds.
 #[derive(Clone, Debug)]
 pub struct Append {
-    /// The line: any bytes, or none.
+    /// The line, of any bytes.
     pub line: Bytes,
-    /// How long the journal lives from now on.
+    /// The TTL of the journal from now on.
     pub ttl: Ttl,
 }
 
@@ -73,7 +75,7 @@ impl Program for Append {
     }
 }
 
-/// Answers what a journal holds.
+/// Returns the content of a journal.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadJournal;
 
@@ -109,7 +111,7 @@ impl Program for ReadJournal {
     }
 }
 
-/// Removes a journal, and answers how many lines it held.
+/// Removes a journal, and returns how many lines it held.
 #[derive(Clone, Copy, Debug)]
 pub struct ClearJournal;
 
@@ -140,7 +142,7 @@ impl Program for ClearJournal {
     }
 }
 
-/// Shows how many bytes and lines there are.
+/// Shows the number of bytes and lines.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InspectJournal;
 

@@ -1,4 +1,4 @@
-//! Small records with small programs, for tests of stores: each in Lua and in Rust.
+//! Small records with small programs, in Lua and in Rust, for tests of stores.
 //!
 //! The laws run them; a test of a backend or of a decorator may too.
 

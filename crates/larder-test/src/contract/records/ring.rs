@@ -2,12 +2,12 @@ use larder_store::program::prelude::*;
 
 use super::Tally;
 
-/// Adds one to a tally, answers the sum, and wakes those who wait for it if it is told to.
+/// Adds one to a tally, returns the sum, and may wake its waiters.
 #[derive(Clone, Copy, Debug)]
 pub struct Ring {
-    /// Whether it wakes.
+    /// Whether it wakes the waiters of the tally.
     pub wakes: bool,
-    /// How long the tally lives from now on.
+    /// The TTL of the tally from now on.
     pub ttl: Ttl,
 }
 

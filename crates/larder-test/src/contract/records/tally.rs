@@ -10,14 +10,16 @@ impl Record for Tally {
     type Inspect = InspectTally;
 }
 
-/// Adds to a tally, and answers the sum; nothing, and no change, where it would pass the limit.
+/// Adds to a tally, and returns the sum.
+///
+/// Returns None, and changes nothing, if the sum would exceed the limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Add {
-    /// How much is added.
+    /// The number to add.
     pub by: i64,
-    /// What the sum may not pass.
+    /// The maximum of the sum.
     pub limit: i64,
-    /// How long the tally lives from now on.
+    /// The TTL of the tally from now on.
     pub ttl: Ttl,
 }
 
@@ -56,7 +58,7 @@ impl Program for Add {
     }
 }
 
-/// Answers the count; nothing where there is no tally.
+/// Returns the count, or None if there is no tally.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadTally;
 
@@ -81,7 +83,7 @@ impl Program for ReadTally {
     }
 }
 
-/// Removes a tally, and answers whether there was one.
+/// Removes a tally, and returns whether there was one.
 #[derive(Clone, Copy, Debug)]
 pub struct ClearTally;
 
@@ -112,7 +114,9 @@ impl Program for ClearTally {
     }
 }
 
-/// Answers the time by the store's clock. It looks at no record and leaves none.
+/// Returns the time of the store's clock.
+///
+/// It looks at no record and leaves none.
 #[derive(Clone, Copy, Debug)]
 pub struct TellTime;
 

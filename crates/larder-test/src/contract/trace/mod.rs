@@ -1,4 +1,4 @@
-//! Holds the two forms of a program against each other, in virtual time, on the edges of deadlines.
+//! Compares the two forms of a program in virtual time, around their deadlines.
 //!
 //! A trace is a seeded sequence of steps on a few records. Each step runs on both stores, which
 //! share one [`ManualClock`]; their replies, their errors and what an inspection shows must be
@@ -21,7 +21,7 @@ use larder_store::{Clock, Key, ManualClock, Timestamp};
 pub use sabotaged::Sabotaged;
 pub use step::{Observed, Step, step};
 
-/// Two stores and the clock that both of them read.
+/// Two stores that read the same clock.
 pub struct Pair {
     /// The clock of both.
     pub clock: ManualClock,
@@ -31,18 +31,18 @@ pub struct Pair {
     pub lua: Arc<dyn Programs>,
 }
 
-/// Where the two forms of a program differed, and how to see it again.
+/// A difference between the two forms of a program, and how to reproduce it.
 #[derive(Debug)]
 pub struct Divergence {
     /// The seed of the trace.
     pub seed: u64,
-    /// How many steps were alike before.
+    /// The number of steps before it.
     pub after: usize,
-    /// What the Rust form gave.
+    /// The result of the Rust form.
     pub rust: String,
-    /// What the Lua form gave.
+    /// The result of the Lua form.
     pub lua: String,
-    /// The last steps, oldest first, with their times.
+    /// The last steps with their times, oldest first.
     pub history: Vec<String>,
 }
 
@@ -116,7 +116,7 @@ async fn inspect<R: Record>(programs: &dyn Programs, key: &Key) -> String {
     }
 }
 
-/// Moves the clock: most often to the edge of a deadline, sometimes not at all, else a while.
+/// Moves the clock, most often to the edge of a deadline.
 fn advance(clock: &ManualClock, rng: &mut fastrand::Rng, deadlines: &BTreeSet<Timestamp>) {
     match rng.u8(..10) {
         0..=5 if !deadlines.is_empty() => {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use larder_store::program::{Args, Call, Calls, Cell, Programs, Script, Wire};
 use larder_store::{Key, Kind, Result, Timestamp};
 
-/// Programs whose Lua is not what their authors wrote: proof that a trace or a law can fail.
+/// Programs with a wrong script, to prove that a trace or a law can fail.
 ///
 /// Every script that is called like the sabotaged one is replaced by it; all others run as they are.
 pub struct Sabotaged {
@@ -13,7 +13,7 @@ pub struct Sabotaged {
 }
 
 impl Sabotaged {
-    /// `inner`, with `broken` in place of the script of the same name.
+    /// Wraps `inner`, with `broken` in place of the script of the same name.
     pub fn new(inner: Arc<dyn Programs>, broken: Script) -> Self {
         Self {
             inner,

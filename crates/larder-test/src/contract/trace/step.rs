@@ -7,14 +7,14 @@ use larder_store::{Key, Timestamp};
 /// One step of a trace: a program, whatever its type.
 #[async_trait]
 pub trait Step: Send + Sync {
-    /// What the step is called in a history.
+    /// Returns the name of the step in a history.
     fn name(&self) -> &str;
 
-    /// Runs it, and tells what there was to see.
+    /// Runs the step, and returns what it showed.
     async fn run(&self, programs: &dyn Programs, key: &Key, now: Timestamp) -> Observed;
 }
 
-/// What a step showed.
+/// The visible result of a step.
 pub struct Observed {
     /// The reply, or the kind of the error, as text.
     pub shown: String,
@@ -22,7 +22,7 @@ pub struct Observed {
     pub deadlines: Vec<Timestamp>,
 }
 
-/// A step that runs `program`, and reads from its reply at which moments something ends.
+/// Makes a step that runs `program`, and reads deadlines from its reply.
 pub fn step<P>(
     program: P,
     deadlines: impl Fn(&P::Reply, Timestamp) -> Vec<Timestamp> + Send + Sync + 'static,

@@ -30,7 +30,7 @@ pub(super) struct Connection {
     pub(super) ledger: Arc<Ledger>,
 }
 
-/// How long a closed connection is read on. A socket that is dropped with bytes unread resets the
+/// The time for which a closed connection is still read. A socket that is dropped with bytes unread resets the
 /// connection, and what was passed on could be lost on the other side.
 const LINGER: Duration = Duration::from_secs(1);
 

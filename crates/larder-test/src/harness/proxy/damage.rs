@@ -1,11 +1,13 @@
-//! Bits that flip.
+//! Flips bits of passing bytes.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fastrand::Rng;
 
-/// How often a byte is damaged. The name tells one order from another, so that each starts anew.
+/// The rate of damaged bytes.
+///
+/// The name tells one order from another, so that each starts anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Damage {
     seed: u64,

@@ -1,4 +1,4 @@
-//! What is wrong at the moment.
+//! The faults that are active now.
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::damage::Damage;
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.
@@ -16,7 +16,7 @@ pub enum Direction {
     Replies,
 }
 
-/// Which connections a fault is about.
+/// The connections that a fault affects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connections {
     /// Those that are open when it is switched on; new ones are well.
@@ -94,7 +94,7 @@ impl Faults {
         }
     }
 
-    /// Whether the connection with this number is in a black hole.
+    /// Returns whether the connection with this number is in a black hole.
     pub(super) fn holds(&self, number: u64) -> bool {
         match self.hold {
             Hold::Nothing => false,

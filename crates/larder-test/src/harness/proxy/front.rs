@@ -1,4 +1,4 @@
-//! Where connections come in.
+//! Accepts connections.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
@@ -17,7 +17,7 @@ use super::connection::Connection;
 use super::faults::Faults;
 use super::ledger::Ledger;
 
-/// What the listener is told to do, and whom to tell that it is done.
+/// An order to the listener, and the channel that confirms it.
 pub(super) enum Order {
     Refuse(Sender<io::Result<()>>),
     Listen(Sender<io::Result<()>>),
@@ -34,10 +34,10 @@ pub(super) struct Front {
 
 const MOST_CONNECTIONS: usize = 1_024;
 
-/// How long the upstream may take to accept.
+/// The time that the upstream has to accept a connection.
 const DIAL: Duration = Duration::from_secs(5);
 
-/// How often a port is tried that was free a moment ago.
+/// The number of attempts to get a port that was free a moment ago.
 const ATTEMPTS: usize = 20;
 
 /// A listener on a free loopback port.
@@ -80,7 +80,7 @@ impl Front {
         Ok((front, address))
     }
 
-    /// Serves on a thread of its own, until nobody is left to give orders.
+    /// Serves on its own thread, until the last sender of orders is dropped.
     pub(super) fn spawn(
         self,
         orders: mpsc::UnboundedReceiver<Order>,

@@ -1,4 +1,4 @@
-//! What is counted, and what is planned once.
+//! Counts events, and keeps faults that happen once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,7 +54,7 @@ impl Ledger {
         self.plans.lock().drops = count;
     }
 
-    /// Whether a reply that has come is to be dropped; that is counted at once.
+    /// Returns whether to drop a reply that has come, and counts it.
     pub(super) fn takes_a_drop(&self) -> bool {
         let mut plans = self.plans.lock();
         if plans.drops == 0 {
@@ -69,7 +69,7 @@ impl Ledger {
         self.plans.lock().unwanted = (unwanted.to_vec(), count);
     }
 
-    /// Whether a connection ends at `request` in place of passing it on.
+    /// Returns whether the connection ends at `request` instead of passing it on.
     pub(super) fn refuses(&self, request: &[u8]) -> bool {
         let (unwanted, left) = &mut self.plans.lock().unwanted;
         if *left == 0 || unwanted.is_empty() {
@@ -82,7 +82,7 @@ impl Ledger {
         is_unwanted
     }
 
-    /// How much of `bytes` may pass before the planned cut, which is over when it is reached.
+    /// Returns how much of `bytes` may pass before the planned cut, which is over when it is reached.
     pub(super) fn share(&self, direction: Direction, bytes: usize) -> Share {
         let cut = &mut self.plans.lock().cuts[direction as usize];
         let Some(left) = cut else {

@@ -1,4 +1,4 @@
-//! A TCP proxy that does to connections what networks do.
+//! A TCP proxy that breaks connections as networks do.
 //!
 //! [`FaultProxy`] stands in front of any address. It passes everything on until a test says
 //! otherwise, and every fault can be switched on and off while connections are open. Faults add up:
@@ -55,7 +55,7 @@ use ledger::Ledger;
 
 pub use faults::{Connections, Direction};
 
-/// A TCP proxy in front of one address, whose faults a test switches while it runs.
+/// A TCP proxy in front of one address, whose faults a test switches.
 ///
 /// See the [module](self). Every connection is passed on byte by byte, with the end of each
 /// direction for itself. At most 1,024 connections are open at a time, and each direction of one
@@ -69,7 +69,7 @@ pub struct FaultProxy {
 }
 
 impl FaultProxy {
-    /// Listens on a free loopback port, and passes on to `upstream`.
+    /// Listens on a free loopback port, and forwards to `upstream`.
     ///
     /// A connection is accepted before the one to `upstream` is there; where that one is refused, the
     /// client's is reset.
@@ -81,7 +81,7 @@ impl FaultProxy {
         Self::over(front::listen_anywhere()?, upstream)
     }
 
-    /// As [`start`](Self::start), at an address of the test's choice.
+    /// Starts a proxy like [`start`](Self::start), at a given address.
     ///
     /// # Errors
     ///
@@ -105,23 +105,24 @@ impl FaultProxy {
         })
     }
 
-    /// Where the proxy listens. It is the same after [`refuse`](Self::refuse) and
-    /// [`listen`](Self::listen).
+    /// Returns the address of the proxy.
+    ///
+    /// It is the same after [`refuse`](Self::refuse) and [`listen`](Self::listen).
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address as `redis://127.0.0.1:…`.
+    /// Returns its URL: `redis://127.0.0.1:…`.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    /// Passes new connections on to another address.
+    /// Forwards new connections to another address.
     pub fn set_upstream(&self, upstream: SocketAddr) {
         self.set(|faults| faults.upstream = upstream);
     }
 
-    /// Ends all faults: what was held back is passed on, and the proxy listens again.
+    /// Ends all faults: delivers what was held back, and listens again.
     ///
     /// # Errors
     ///
@@ -132,19 +133,21 @@ impl FaultProxy {
         self.listen()
     }
 
-    /// Resets all open connections at both ends: each reads `ECONNRESET`. Returns how many there
-    /// were, once they are gone.
+    /// Resets all open connections on both sides: each reads `ECONNRESET`.
+    ///
+    /// Returns how many there were, once they are gone.
     pub fn reset(&self) -> usize {
         self.ledger.end_all(End::Reset)
     }
 
-    /// Closes all open connections at both ends: each reads the end of the stream. Returns how many
-    /// there were, once they are gone, or have not closed their side for a second.
+    /// Closes all open connections on both sides: each reads the end of the stream.
+    ///
+    /// Returns how many there were, once they are gone, or have not closed their side for a second.
     pub fn close(&self) -> usize {
         self.ledger.end_all(End::Close)
     }
 
-    /// Stops listening; returns once connections are refused. Those that are open stay.
+    /// Stops listening. Returns once connections are refused.
     ///
     /// # Errors
     ///
@@ -153,7 +156,7 @@ impl FaultProxy {
         self.order(Order::Refuse)
     }
 
-    /// Listens again on the same port; returns once it does. Nothing happens when it listens.
+    /// Listens again on the same port. Returns once it does.
     ///
     /// # Errors
     ///

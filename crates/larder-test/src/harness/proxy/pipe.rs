@@ -45,7 +45,7 @@ pub(super) struct Pipe<'a> {
     faults: watch::Receiver<Faults>,
     ledger: &'a Ledger,
     vandal: Option<Vandal>,
-    /// How many bytes were passed on since a cut was ordered.
+    /// The number of bytes passed on since a cut was ordered.
     passed: Option<(Cut, u64)>,
     /// When a throttled flow may go on.
     next: Instant,
@@ -146,7 +146,7 @@ impl<'a> Pipe<'a> {
         Outcome::Passed
     }
 
-    /// How much of what waits is written now, and whether the connection ends with it.
+    /// Returns how much of what waits is written now, and whether the connection ends with it.
     fn share(&mut self, flow: &Flow, waiting: usize) -> Share {
         let mut size = waiting;
         if let Some(piece) = flow.piece {

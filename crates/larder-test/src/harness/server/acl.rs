@@ -1,9 +1,8 @@
-//! Users with limits.
+//! ACL users with limited rights.
 
 use super::config::Quoted;
 
-/// An ACL user of a [`RedisServer`](super::RedisServer): who it is, which keys it may name and which
-/// commands it may send.
+/// An ACL user of a [`RedisServer`](super::RedisServer), with its keys and commands.
 ///
 /// A new one may do nothing but log in.
 ///
@@ -34,7 +33,9 @@ pub struct AclUser {
 }
 
 impl AclUser {
-    /// A user that is on. A name has neither blanks nor quotes.
+    /// Makes an enabled user.
+    ///
+    /// A name has neither blanks nor quotes.
     pub fn new(name: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -45,22 +46,23 @@ impl AclUser {
         }
     }
 
-    /// Allows the keys that start with `prefix`, byte by byte: nothing in it is a pattern.
+    /// Allows the keys that start with `prefix`, which is not a pattern.
     #[must_use]
     pub fn with_key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.key_prefixes.push(prefix.into());
         self
     }
 
-    /// Allows the channels that start with `prefix`, byte by byte.
+    /// Allows the channels that start with `prefix`, which is not a pattern.
     #[must_use]
     pub fn with_channel_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.channel_prefixes.push(prefix.into());
         self
     }
 
-    /// Allows and forbids commands, in the words of `ACL SETUSER`: `+@read +set -keys`. A later one
-    /// wins; `+@write` has FLUSHALL in it, which `-@dangerous` takes out.
+    /// Allows and forbids commands, as `ACL SETUSER` does: `+@read +set -keys`.
+    ///
+    /// A later one wins; `+@write` has FLUSHALL in it, which `-@dangerous` takes out.
     #[must_use]
     pub fn with_commands(mut self, rules: impl Into<String>) -> Self {
         self.commands.push(rules.into());

@@ -1,4 +1,4 @@
-//! One raw connection, without a client library in between.
+//! A raw connection without a client library.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use super::resp::{self, Reply};
 #[cfg(feature = "tls")]
 use super::tls::{TlsOptions, TlsStream};
 
-/// One connection that speaks RESP2: what it sends is what was asked, and nothing is retried.
+/// A connection that speaks RESP2 and retries nothing.
 ///
 /// Every connect, write and read waits for five seconds at most, or for what
 /// [`set_patience`](Self::set_patience) says.
@@ -51,7 +51,7 @@ impl Connection {
         }
     }
 
-    /// Sets how long one write or read may wait; never zero.
+    /// Sets the maximum wait of a write or a read, which is never zero.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl Connection {
         self.receive()
     }
 
-    /// Sends one command; its reply is the next that [`receive`](Self::receive) has not returned.
+    /// Sends a command, whose reply [`receive`](Self::receive) returns.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Why a server could not be started.
+//! The reasons why a server did not start.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::patience::DEADLINE;
 
-/// A server that a test asked for and did not get.
+/// The error of a server that did not start.
 ///
 /// `Debug` prints what `Display` prints, since a test that unwraps it shows the former.
 #[non_exhaustive]
@@ -39,7 +39,7 @@ pub enum StartError {
     },
     /// The server ran, but gave no right answer in time.
     NotReady {
-        /// How long it was waited for.
+        /// The time that the harness waited.
         waited: Duration,
         /// What it answered last, and the end of its log.
         report: String,

@@ -1,4 +1,4 @@
-//! From options to a server that answers.
+//! Launches a server, and waits until it answers.
 
 use std::fs::{self, File};
 use std::io;
@@ -145,7 +145,7 @@ impl Launch<'_> {
         }
     }
 
-    /// Whether the server answers; it must say the right process id, because where our server
+    /// Returns whether the server answers; it must say the right process id, because where our server
     /// could not bind its port, another one answers on it.
     fn ask(&self, port: u16, pid: u32) -> io::Result<()> {
         let mut connection = login(self.options, port, PATIENCE)?;

@@ -1,4 +1,4 @@
-//! How the harness itself comes in.
+//! The harness's own login to its servers.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! Real servers for tests, each on its own port, none of which outlives its test.
+//! Real servers for tests, which end with the test.
 //!
 //! [`RedisServer`] is a `redis-server` on a free loopback port and on a unix socket in a private
 //! directory. It is handed out once it answers, it can be frozen, killed and restarted, and it is

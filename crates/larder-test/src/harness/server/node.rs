@@ -1,4 +1,4 @@
-//! One server process, by itself or in company.
+//! A server process, alone or in a group.
 
 use std::fmt;
 use std::io;
@@ -20,8 +20,9 @@ use super::resp::Reply;
 use super::scratch::Scratch;
 use super::url;
 
-/// One process of a [`RedisCluster`](super::RedisCluster) or of [`RedisSentinels`], to be asked,
-/// frozen, killed and restarted. All of it may be done from several threads.
+/// A process of a [`RedisCluster`](super::RedisCluster) or of [`RedisSentinels`].
+///
+/// A test can query, freeze, kill and restart it.
 ///
 /// [`RedisSentinels`]: super::RedisSentinels
 pub struct RedisNode {
@@ -62,39 +63,41 @@ impl RedisNode {
         })
     }
 
-    /// The address of the TCP port. It is the same after a restart.
+    /// Returns the address of the TCP port.
+    ///
+    /// It is the same after a restart.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
-    /// The TCP port.
+    /// Returns the TCP port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The URL of the TCP port, `redis://127.0.0.1:…`, with the password if there is one; with TLS
-    /// `rediss://127.0.0.1:…`.
+    /// Returns the URL of the TCP port: `redis://127.0.0.1:…`.
+    ///
+    /// It has the password if there is one; with TLS it is `rediss://127.0.0.1:…`.
     pub fn url(&self) -> String {
         url::of_server(&self.options, self.port, None)
     }
 
-    /// The process id; `None` after [`kill`](Self::kill).
+    /// Returns the process id. `None` after [`kill`](Self::kill).
     pub fn pid(&self) -> Option<u32> {
         self.process.lock().as_ref().map(Process::id)
     }
 
-    /// The process's directory: its configuration, log and data.
+    /// Returns the directory of its configuration, log and data.
     pub fn dir(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// Whether it is neither killed nor frozen.
+    /// Returns whether it is neither killed nor frozen.
     pub fn is_running(&self) -> bool {
         !self.frozen.load(Ordering::SeqCst) && self.pid().is_some()
     }
 
-    /// Freezes the process with SIGSTOP; returns once it is frozen. The kernel still accepts
-    /// connections for it and takes what is sent, but nothing is answered.
+    /// Freezes the process with SIGSTOP. Returns once it is frozen.
     ///
     /// # Errors
     ///
@@ -105,7 +108,7 @@ impl RedisNode {
         Ok(())
     }
 
-    /// Lets a frozen process run on, with SIGCONT.
+    /// Resumes a frozen process with SIGCONT.
     ///
     /// # Errors
     ///
@@ -116,15 +119,15 @@ impl RedisNode {
         Ok(())
     }
 
-    /// Kills the process with SIGKILL, frozen or not; returns once nothing listens. One that was
-    /// killed already stays so.
+    /// Kills the process with SIGKILL. Returns once nothing listens.
     pub fn kill(&self) {
         *self.process.lock() = None;
         self.frozen.store(false, Ordering::SeqCst);
     }
 
-    /// Kills the process if it runs, and starts it again on the same port, in the same directory and
-    /// with the configuration that it has there, which it may have rewritten.
+    /// Kills the process if it runs, and starts it again.
+    ///
+    /// The port, the directory and the configuration in it, which it may have rewritten, stay.
     ///
     /// What a server had in memory is lost, unless it was started with settings that keep it: a
     /// master that is back before it was replaced is empty, and so become its replicas.
@@ -143,8 +146,9 @@ impl RedisNode {
         Ok(())
     }
 
-    /// Runs one command on a connection of its own. An error reply is a [`Reply::Error`]; no
-    /// redirect is followed.
+    /// Runs one command on its own connection.
+    ///
+    /// An error reply is a [`Reply::Error`]; no redirect is followed.
     ///
     /// # Errors
     ///
@@ -153,7 +157,7 @@ impl RedisNode {
         self.connect()?.call(args)
     }
 
-    /// Opens a raw connection that may do everything.
+    /// Opens a raw connection with all rights.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! How a server is started.
+//! The options of a server.
 
 use super::acl::AclUser;
 use super::config;
@@ -7,7 +7,7 @@ use super::redis::RedisServer;
 #[cfg(feature = "tls")]
 use super::tls::TlsOptions;
 
-/// What kind of server a program is to be.
+/// The kind of server that a program runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Server,
@@ -15,8 +15,9 @@ pub(super) enum Mode {
     Sentinel,
 }
 
-/// How a [`RedisServer`] is started: by default on a free port, without a password, and without
-/// writing to disk.
+/// The options of a [`RedisServer`].
+///
+/// Defaults: a free port, no password, and nothing written to disk.
 #[derive(Clone)]
 pub struct RedisOptions {
     pub(super) mode: Mode,
@@ -30,7 +31,7 @@ pub struct RedisOptions {
 }
 
 impl RedisOptions {
-    /// The defaults.
+    /// Makes the default options.
     pub fn new() -> Self {
         Self {
             mode: Mode::Server,
@@ -44,28 +45,30 @@ impl RedisOptions {
         }
     }
 
-    /// Runs this program in place of `redis-server`, by name or by path; `valkey-server`, say.
+    /// Runs another program than `redis-server`, by name or path, such as `valkey-server`.
     #[must_use]
     pub fn with_program(mut self, program: impl Into<String>) -> Self {
         self.program = program.into();
         self
     }
 
-    /// Listens on this port in place of a free one.
+    /// Listens on this port instead of a free one.
     #[must_use]
     pub fn with_port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// Asks this password of the default user; it is in the server's URLs.
+    /// Requires this password of the default user. It is part of the server's URLs.
     #[must_use]
     pub fn with_password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
         self
     }
 
-    /// Adds an ACL user with its rules as in `ACL SETUSER`, such as `on >secret ~prod:* +@read`.
+    /// Adds an ACL user with the rules of `ACL SETUSER`.
+    ///
+    /// An example is `on >secret ~prod:* +@read`.
     ///
     /// With a user of one's own the server gets one more, `larder-harness`, so that
     /// [`RedisServer::command`] works even where the default user is switched off.
@@ -75,7 +78,7 @@ impl RedisOptions {
         self
     }
 
-    /// Adds an ACL user that may do what an [`AclUser`] says.
+    /// Adds an [`AclUser`].
     ///
     /// [`RedisServer::url_as`] is the URL for it. Like [`with_user`](Self::with_user), this adds the
     /// harness's own user.
@@ -85,15 +88,13 @@ impl RedisOptions {
         self.with_user(user.name, rules)
     }
 
-    /// Switches the default user off: who gives no name and password may do nothing.
+    /// Disables the default user, so that clients must log in.
     #[must_use]
     pub fn with_default_user_off(self) -> Self {
         self.with_user("default", "off")
     }
 
-    /// Speaks TLS on the TCP port, and nothing else; the URLs are then `rediss://…`. So do the nodes
-    /// of a cluster and servers with their sentinels, also among themselves. The unix socket stays
-    /// plain.
+    /// Speaks only TLS on the TCP port. The URLs are then `rediss://…`.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn with_tls(mut self, tls: TlsOptions) -> Self {
@@ -101,14 +102,16 @@ impl RedisOptions {
         self
     }
 
-    /// Adds a line of `redis.conf`: `("maxmemory", "2mb")`. A later line overrides an earlier one.
+    /// Adds a line of `redis.conf`, such as `("maxmemory", "2mb")`.
+    ///
+    /// A later line overrides an earlier one.
     #[must_use]
     pub fn with_setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
     }
 
-    /// Starts the server, and returns it once it answers.
+    /// Starts the server, and returns once it answers.
     ///
     /// # Errors
     ///

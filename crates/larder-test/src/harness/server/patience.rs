@@ -1,4 +1,4 @@
-//! Waits that end.
+//! Polls with a deadline.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Long enough for a machine that compiles on every core meanwhile.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long one answer is waited for while something is polled: a frozen server gives none.
+/// The time to wait for each answer while polling, since a frozen server gives none.
 pub(super) const GLANCE: Duration = Duration::from_millis(250);
 
 const POLL: Duration = Duration::from_millis(5);

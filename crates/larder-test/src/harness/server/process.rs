@@ -1,4 +1,4 @@
-//! One child process that is signalled, and killed at the latest when dropped.
+//! A child process that is killed at the latest when dropped.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! What ends the servers of a test process that can no longer do so itself.
+//! Ends the servers of a test process that was killed.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;

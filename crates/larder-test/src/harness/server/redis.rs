@@ -1,4 +1,4 @@
-//! One `redis-server`.
+//! A single `redis-server`.
 
 use std::fmt;
 use std::io;
@@ -13,7 +13,9 @@ use super::options::RedisOptions;
 use super::resp::Reply;
 use super::url::{self, escape};
 
-/// A real `redis-server` that answers on a loopback port and on a unix socket, until it is dropped.
+/// A real `redis-server` on a loopback port and a Unix socket.
+///
+/// It ends when it is dropped.
 ///
 /// See the [module](super) for what becomes of it when the test does not end well.
 pub struct RedisServer {
@@ -34,18 +36,21 @@ impl RedisServer {
         RedisNode::start(options).map(|node| Self { node })
     }
 
-    /// The URL of the TCP port, `redis://127.0.0.1:…`, with the password if there is one; with TLS
-    /// `rediss://127.0.0.1:…`. It is the same after a restart.
+    /// Returns the URL of the TCP port: `redis://127.0.0.1:…`.
+    ///
+    /// It has the password if there is one; with TLS it is `rediss://127.0.0.1:…`.
     pub fn url(&self) -> String {
         self.node.url()
     }
 
-    /// The URL of the TCP port for an ACL user.
+    /// Returns the URL of the TCP port for an ACL user.
     pub fn url_as(&self, user: &str, password: &str) -> String {
         url::of_server(&self.node.options, self.port(), Some((user, password)))
     }
 
-    /// The URL of the unix socket, `unix:///…`, with the password as `?pass=` if there is one.
+    /// Returns the URL of the Unix socket: `unix:///…`.
+    ///
+    /// It has the password as `?pass=` if there is one.
     pub fn unix_url(&self) -> String {
         let socket = self.socket();
         match &self.node.options.password {
@@ -54,33 +59,32 @@ impl RedisServer {
         }
     }
 
-    /// The TCP port.
+    /// Returns the TCP port.
     pub fn port(&self) -> u16 {
         self.node.port()
     }
 
-    /// The address of the TCP port.
+    /// Returns the address of the TCP port.
     pub fn address(&self) -> SocketAddr {
         self.node.address()
     }
 
-    /// The path of the unix socket.
+    /// Returns the path of the Unix socket.
     pub fn socket(&self) -> PathBuf {
         self.dir().join(config::SOCKET)
     }
 
-    /// The server's directory: its configuration, log and data. It goes with the server.
+    /// Returns the directory of its configuration, log and data.
     pub fn dir(&self) -> &Path {
         self.node.dir()
     }
 
-    /// The process id; `None` after [`kill`](Self::kill).
+    /// Returns the process id. `None` after [`kill`](Self::kill).
     pub fn pid(&self) -> Option<u32> {
         self.node.pid()
     }
 
-    /// Freezes the server with SIGSTOP; returns once it is frozen. The kernel still accepts
-    /// connections for it and takes what is sent, but nothing is answered.
+    /// Freezes the server with SIGSTOP. Returns once it is frozen.
     ///
     /// # Errors
     ///
@@ -89,7 +93,7 @@ impl RedisServer {
         self.node.freeze()
     }
 
-    /// Lets a frozen server run on, with SIGCONT.
+    /// Resumes a frozen server with SIGCONT.
     ///
     /// # Errors
     ///
@@ -98,13 +102,15 @@ impl RedisServer {
         self.node.thaw()
     }
 
-    /// Kills the server with SIGKILL, frozen or not; returns once nothing listens. A server that was
-    /// killed already stays so.
+    /// Kills the server with SIGKILL. Returns once nothing listens.
     pub fn kill(&mut self) {
         self.node.kill();
     }
 
-    /// Kills the server if it runs, and starts it again on the same port and in the same directory.
+    /// Kills the server if it runs, and starts it again.
+    ///
+    /// The port and the directory stay.
+    ///
     /// What it had in memory is lost, unless it was started with settings that keep it.
     ///
     /// # Errors
@@ -114,7 +120,9 @@ impl RedisServer {
         self.node.restart()
     }
 
-    /// Runs one command on a connection of its own. An error reply is a [`Reply::Error`].
+    /// Runs one command on its own connection.
+    ///
+    /// An error reply is a [`Reply::Error`].
     ///
     /// # Errors
     ///
@@ -123,7 +131,7 @@ impl RedisServer {
         self.node.command(args)
     }
 
-    /// Opens a raw connection that may do everything.
+    /// Opens a raw connection with all rights.
     ///
     /// # Errors
     ///

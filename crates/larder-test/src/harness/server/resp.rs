@@ -1,9 +1,9 @@
-//! As much of RESP2 as a test needs.
+//! The part of RESP2 that tests need.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read as _};
 
-/// One reply of a server.
+/// A reply of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
@@ -22,7 +22,9 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// The text of a status, an error or a string; bytes that are not UTF-8 are replaced.
+    /// Returns the text of a status, an error or a string.
+    ///
+    /// Invalid UTF-8 is replaced.
     pub fn text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Simple(text) | Self::Error(text) => Some(Cow::Borrowed(text)),
@@ -31,7 +33,7 @@ impl Reply {
         }
     }
 
-    /// The number, when the reply is an integer.
+    /// Returns the number of an integer reply.
     pub fn int(&self) -> Option<i64> {
         match self {
             Self::Int(number) => Some(*number),
@@ -39,7 +41,7 @@ impl Reply {
         }
     }
 
-    /// The replies in it, when the reply is an array.
+    /// Returns the items of an array reply.
     pub fn array(&self) -> Option<&[Reply]> {
         match self {
             Self::Array(replies) => Some(replies),
@@ -47,7 +49,7 @@ impl Reply {
         }
     }
 
-    /// The error's text, when the reply is an error.
+    /// Returns the text of an error reply.
     pub fn error(&self) -> Option<&str> {
         match self {
             Self::Error(text) => Some(text),

@@ -1,4 +1,4 @@
-//! A place for a test's own processes.
+//! A directory and a group for a test's own processes.
 
 use std::io;
 use std::path::Path;
@@ -7,8 +7,9 @@ use std::process::Command;
 use super::reaper::Reaper;
 use super::scratch::Scratch;
 
-/// A private temporary directory and a group of processes, both of which end with this value, or
-/// with the test process, however it ends.
+/// A private temporary directory and a group of processes.
+///
+/// Both end with this value, or with the test process, however it ends.
 ///
 /// It is for programs under test that a test starts itself. Whoever spawns a process still waits
 /// for it: the group is killed when this is dropped, but a dead child is its parent's to collect.
@@ -37,7 +38,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Makes the directory and the group, both empty.
+    /// Makes an empty directory and an empty group.
     ///
     /// # Errors
     ///
@@ -48,7 +49,9 @@ impl Sandbox {
         Ok(Self { reaper, scratch })
     }
 
-    /// The directory. Its path is short enough for a unix socket in it.
+    /// Returns the directory.
+    ///
+    /// Its path is short enough for a unix socket in it.
     pub fn path(&self) -> &Path {
         self.scratch.path()
     }

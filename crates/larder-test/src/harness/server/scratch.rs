@@ -1,4 +1,4 @@
-//! A private directory below the system's temporary one.
+//! A private directory in the system's temporary directory.
 
 use std::fs::DirBuilder;
 use std::io;

@@ -1,4 +1,4 @@
-//! Several servers started side by side.
+//! Starts several servers side by side.
 
 use std::io;
 use std::thread;

@@ -1,4 +1,4 @@
-//! Parts of a URL.
+//! Builds the URLs of servers.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ pub(super) fn of_server(options: &RedisOptions, port: u16, user: Option<(&str, &
     format!("{scheme}://{who}{}:{port}", Ipv4Addr::LOCALHOST)
 }
 
-/// How servers with these options are spoken to.
+/// Returns the scheme of URLs of servers with these options.
 pub(super) fn scheme(options: &RedisOptions) -> &'static str {
     if options.speaks_tls() {
         "rediss"
@@ -21,7 +21,7 @@ pub(super) fn scheme(options: &RedisOptions) -> &'static str {
     }
 }
 
-/// What stands before the host: nothing, or credentials with an `@` behind them.
+/// Returns the credentials before the host with their `@`, or an empty text.
 pub(super) fn credentials(options: &RedisOptions, user: Option<(&str, &str)>) -> String {
     match (user, &options.password) {
         (Some((user, password)), _) => format!("{}:{}@", escape(user), escape(password)),

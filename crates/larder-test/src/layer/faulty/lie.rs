@@ -1,11 +1,11 @@
 use bytes::Bytes;
 use larder_store::{Entry, Key, Result, Store};
 
-/// What a [`Faulty`](super::Faulty) store reads instead of what is there.
+/// A wrong value that a [`Faulty`](super::Faulty) store reads.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Lie {
-    /// What another key holds, version and all: a reply that was meant for somebody else.
+    /// The value and version of another key: a reply for another caller.
     ValueOf(Key),
     /// The first half of the value.
     Truncated,

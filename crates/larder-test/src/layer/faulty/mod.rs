@@ -1,4 +1,4 @@
-//! A store that fails, hangs, is slow or lies when a test says so.
+//! A store that fails, hangs, slows down or lies on demand.
 
 mod bus;
 mod leases;
@@ -18,7 +18,7 @@ use larder_store::{Error, ErrorKind, Result};
 pub use lie::Lie;
 pub use switch::{Operations, Switch, Trouble};
 
-/// A store that does what `S` does, until its [`Switch`] says otherwise.
+/// A store that works like `S`, until its [`Switch`] says otherwise.
 ///
 /// It is for tests of what stands on a store: what a layer answers while the store is away, how
 /// long it waits, whether it believes what it reads. Programs have the same troubles as the other
@@ -60,7 +60,7 @@ pub struct Faulty<S: ?Sized> {
 }
 
 impl<S: ?Sized> Faulty<S> {
-    /// `inner`, without any trouble yet.
+    /// Wraps `inner`, without any fault yet.
     pub fn new(inner: Arc<S>) -> Self {
         Self {
             switch: Switch::default(),
@@ -68,7 +68,9 @@ impl<S: ?Sized> Faulty<S> {
         }
     }
 
-    /// What makes the trouble. Clones of it do the same.
+    /// Returns the switch of the faults.
+    ///
+    /// Clones of it do the same.
     pub fn switch(&self) -> Switch {
         self.switch.clone()
     }
@@ -106,7 +108,7 @@ async fn meet<T>(
     }
 }
 
-/// As [`meet`], for `count` items that have the same trouble each.
+/// Runs several items like [`meet`], with the same trouble for each.
 async fn meet_many<T>(
     trouble: Option<Trouble>,
     name: &'static str,

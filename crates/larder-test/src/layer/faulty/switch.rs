@@ -7,13 +7,13 @@ use parking_lot::Mutex;
 
 use super::Lie;
 
-/// What a [`Faulty`](super::Faulty) store does instead of what it should.
+/// A fault of a [`Faulty`](super::Faulty) store.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Trouble {
     /// It does nothing, and answers with an error of this kind.
     Fail(ErrorKind),
-    /// It does what it should, and answers that it may have: the connection broke in between.
+    /// It runs, and returns `MayHaveRun` as if the connection had broken.
     LoseAnswer,
     /// It does nothing and never answers, until the caller gives up.
     Hang,
@@ -21,11 +21,11 @@ pub enum Trouble {
     HangAfterwards,
     /// It waits so long, by tokio's clock, and then does what it should.
     Delay(Duration),
-    /// It reads something else than what is there. Other operations are as they should be.
+    /// Reads return a wrong value. Other operations work.
     Lie(Lie),
 }
 
-/// Which operations have a trouble.
+/// The operations that a fault affects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Operations {
     /// All of them.
@@ -43,7 +43,9 @@ pub enum Operations {
     Bus,
 }
 
-/// Makes and ends the trouble of a [`Faulty`](super::Faulty) store. Clones share it.
+/// Switches the faults of a [`Faulty`](super::Faulty) store.
+///
+/// Clones share it.
 #[derive(Clone, Default)]
 pub struct Switch(Arc<Mutex<State>>);
 
@@ -56,29 +58,31 @@ struct State {
 }
 
 impl Switch {
-    /// Each operation from now on has this trouble.
+    /// Gives each operation from now on this trouble.
     pub fn set(&self, trouble: Trouble) {
         self.set_on(Operations::All, trouble);
     }
 
-    /// Each of these operations has this trouble from now on, and the others have none.
+    /// Gives each of these operations this trouble from now on, and the others none.
     pub fn set_on(&self, on: Operations, trouble: Trouble) {
         let mut state = self.0.lock();
         (state.trouble, state.on, state.left) = (Some(trouble), on, None);
     }
 
-    /// The next `operations` have this trouble, and those after them none.
+    /// Gives the next `operations` this trouble, and later ones none.
     pub fn set_next(&self, operations: usize, trouble: Trouble) {
         let mut state = self.0.lock();
         (state.trouble, state.on, state.left) = (Some(trouble), Operations::All, Some(operations));
     }
 
-    /// From now on there is no trouble. Operations that hang already go on hanging.
+    /// Ends the trouble.
+    ///
+    /// Operations that hang already go on hanging.
     pub fn clear(&self) {
         self.0.lock().trouble = None;
     }
 
-    /// How many operations were begun; a many-key form counts once.
+    /// Returns how many operations were begun. A many-key form counts once.
     pub fn operations(&self) -> usize {
         self.0.lock().begun
     }
@@ -94,7 +98,7 @@ impl Switch {
         Some(trouble)
     }
 
-    /// Whether operations of this sort have no trouble now.
+    /// Returns whether these operations work normally now.
     pub(super) fn is_quiet(&self, on: Operations) -> bool {
         self.0.lock().trouble_on(on).is_none()
     }

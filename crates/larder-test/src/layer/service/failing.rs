@@ -8,14 +8,14 @@ use tower_service::Service;
 
 use super::Violation;
 
-/// A service that fails at one stage, and whose response is of type `R`.
+/// A service that fails at one stage, with responses of type `R`.
 #[derive(Debug)]
 pub struct Failing<R> {
     stage: Stage,
     response: PhantomData<fn() -> R>,
 }
 
-/// When a [`Failing`] service fails.
+/// The stage at which a [`Failing`] service fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// In `poll_ready`.
@@ -24,12 +24,12 @@ pub enum Stage {
     Call,
 }
 
-/// The error of a [`Failing`] service, which says where it failed.
+/// The error of a [`Failing`] service, with the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure(pub Stage);
 
 impl<R> Failing<R> {
-    /// A service that fails at `stage`.
+    /// Makes a service that fails at `stage`.
     pub fn at(stage: Stage) -> Self {
         Self {
             stage,
@@ -38,8 +38,9 @@ impl<R> Failing<R> {
     }
 }
 
-/// Where `layer` hides an error of the inner service. It is compiled only for a layer whose
-/// service has the inner service's error type.
+/// Returns the violations of `layer`, if it hides errors of the inner service.
+///
+/// It is compiled only for a layer whose service has the inner service's error type.
 ///
 /// `request` makes requests that the layer lets through.
 pub async fn check_errors<L, Request, R>(layer: &L, request: impl Fn() -> Request) -> Vec<Violation>

@@ -1,5 +1,7 @@
-//! Probes for tower layers: do they call the instance that was polled ready, and do they pass on
-//! what the inner service says?
+//! Checks tower layers for violations of tower's contract.
+//!
+//! A layer must call the instance that was polled ready, and pass on the errors of the inner
+//! service.
 //!
 //! ```
 //! use std::future::poll_fn;
@@ -26,7 +28,7 @@ mod ready;
 pub use failing::{Failing, Failure, Stage, check_errors};
 pub use ready::{ReadyProbe, Watch};
 
-/// What a layer did that tower does not allow, or that hides what the inner service said.
+/// A violation of tower's contract by a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {

@@ -6,8 +6,9 @@ use tower_service::Service;
 
 use super::Violation;
 
-/// A service that watches whether it is called as tower asks: each call on the very instance whose
-/// `poll_ready` was ready, once for each time that it was.
+/// A service that checks whether each call follows a ready `poll_ready`.
+///
+/// Each call must be on the very instance that was ready, and once for each time that it was.
 ///
 /// A clone is not ready, as in tower's own services, and is not ready at once either: the first
 /// `poll_ready` of each call waits for one turn of the runtime. Violations are counted, never a
@@ -26,7 +27,7 @@ enum Readiness {
     Ready,
 }
 
-/// What a probe and all its clones have seen.
+/// The observations of a probe and all its clones.
 #[derive(Clone, Debug)]
 pub struct Watch(Arc<Seen>);
 
@@ -37,7 +38,7 @@ struct Seen {
 }
 
 impl<S> ReadyProbe<S> {
-    /// A probe around `inner`.
+    /// Wraps `inner` in a probe.
     pub fn new(inner: S) -> Self {
         Self {
             inner,
@@ -46,19 +47,19 @@ impl<S> ReadyProbe<S> {
         }
     }
 
-    /// A view of what this probe and its clones see.
+    /// Returns the observations of this probe and its clones.
     pub fn watch(&self) -> Watch {
         Watch(self.seen.clone())
     }
 }
 
 impl Watch {
-    /// How often an instance was called, ready or not.
+    /// Returns how often an instance was called, ready or not.
     pub fn calls(&self) -> usize {
         self.0.calls.load(Ordering::SeqCst)
     }
 
-    /// One [`Violation::CalledUnready`] for each call of an instance that was not ready.
+    /// Returns a [`Violation::CalledUnready`] for each call of an instance that was not ready.
     pub fn violations(&self) -> Vec<Violation> {
         let unready = self.0.calls_unready.load(Ordering::SeqCst);
         vec![Violation::CalledUnready; unready]

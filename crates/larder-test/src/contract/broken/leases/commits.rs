@@ -74,7 +74,7 @@ impl BrokenStore {
         }
     }
 
-    /// Whether a commit is taken that should be refused.
+    /// Returns whether a commit is taken that should be refused.
     fn is_taken_all_the_same(&self, key: &Key, fence: Fence, holder: Option<Fence>) -> bool {
         let ended = |by| self.ending(key, fence) == Some(by);
         match self.fault {

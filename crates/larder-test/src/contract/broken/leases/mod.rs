@@ -1,4 +1,4 @@
-//! Leases with faults: what is asked is carried out on the model, before or after the fault.
+//! Leases with faults, which run on the model before or after the fault.
 
 mod claims;
 mod commits;
@@ -85,7 +85,7 @@ impl BrokenStore {
             .or_insert(ending);
     }
 
-    /// How the lease of `fence` has ended.
+    /// Returns how the lease of `fence` has ended.
     fn ending(&self, key: &Key, fence: Fence) -> Option<Ending> {
         let has_passed = self.model.with_lease(key, |lease, now| {
             let lease = lease.filter(|lease| lease.fence == fence);

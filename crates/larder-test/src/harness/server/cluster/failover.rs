@@ -1,4 +1,4 @@
-//! Waiting for a new master.
+//! Waits for a failover.
 
 use std::io;
 
@@ -8,9 +8,10 @@ use crate::harness::server::node::RedisNode;
 use crate::harness::server::patience::{GLANCE, until};
 
 impl RedisCluster {
-    /// Waits until a node other than `old` takes writes in the slot of `key`, and returns it: the
-    /// moment from which an app could be well again. Other nodes may know it a moment later; for
-    /// that there is [`wait_until_ready`](Self::wait_until_ready). At most twenty seconds.
+    /// Waits until another node than `old` accepts writes for `key`, and returns it.
+    ///
+    /// Other nodes may know it a moment later; for that there is
+    /// [`wait_until_ready`](Self::wait_until_ready). At most twenty seconds.
     ///
     /// # Errors
     ///
@@ -35,7 +36,7 @@ impl RedisCluster {
     }
 }
 
-/// Whether `node` takes writes to `key`. What is asked is a write that changes nothing.
+/// Checks with a write that changes nothing whether `node` accepts writes to `key`.
 pub(in crate::harness::server) fn takes_writes(node: &RedisNode, key: &str) -> io::Result<()> {
     let reply = node.connect_within(GLANCE)?.call(&["DEL", key])?;
     match reply.int() {

@@ -1,4 +1,4 @@
-//! From six nodes to a cluster.
+//! Forms a cluster out of six nodes.
 
 use std::io;
 

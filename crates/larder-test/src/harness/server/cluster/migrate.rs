@@ -1,4 +1,4 @@
-//! A slot that moves from one master to another.
+//! Moves a slot from one master to another.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,8 @@ use crate::harness::server::node::RedisNode;
 use crate::harness::server::resp::Reply;
 
 impl RedisCluster {
-    /// Moves a slot with all its keys to another master, and waits until all nodes agree on it.
+    /// Moves a slot with its keys, and waits until all nodes agree.
+    ///
     /// Clients that knew the slot are now answered by `MOVED`.
     ///
     /// # Errors
@@ -22,7 +23,7 @@ impl RedisCluster {
         self.begin_move(slot, to)?.finish()
     }
 
-    /// Begins to move a slot and returns with all its keys still at the old master.
+    /// Begins to move a slot, with all its keys still on the old master.
     ///
     /// From now until it is finished, the old master answers a command for keys that it does not have
     /// by `ASK`, and one for several keys of which it has some by `TRYAGAIN`; the new one serves the
@@ -52,7 +53,9 @@ impl RedisCluster {
     }
 }
 
-/// A slot that is between two masters. One that is dropped unfinished stays there.
+/// A slot that is moving between two masters.
+///
+/// One that is dropped unfinished stays there.
 #[must_use = "the slot stays between two masters until it is finished"]
 pub struct SlotMove<'a> {
     cluster: &'a RedisCluster,
@@ -61,16 +64,16 @@ pub struct SlotMove<'a> {
     to: &'a RedisNode,
 }
 
-/// How many keys are moved by one command.
+/// The number of keys that are moved by one command.
 const BATCH: &str = "256";
 
 impl SlotMove<'_> {
-    /// The old master.
+    /// Returns the old master.
     pub fn from(&self) -> &RedisNode {
         self.from
     }
 
-    /// The new master.
+    /// Returns the new master.
     pub fn to(&self) -> &RedisNode {
         self.to
     }
@@ -94,8 +97,7 @@ impl SlotMove<'_> {
         order(self.from, &command)
     }
 
-    /// Moves the keys that are left, makes the new master the slot's owner, and waits until all nodes
-    /// agree on it.
+    /// Moves the remaining keys and the slot, and waits until all nodes agree.
     ///
     /// # Errors
     ///

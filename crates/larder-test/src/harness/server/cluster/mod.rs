@@ -1,4 +1,4 @@
-//! Six nodes that are one store.
+//! A Redis Cluster of six nodes.
 
 mod failover;
 mod form;
@@ -34,7 +34,9 @@ const NODES: usize = 2 * MASTERS;
 /// there by name, while the replicas go to their masters by address and past the proxies.
 const PROXIED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// A real Redis Cluster of three masters with one replica each, until it is dropped.
+/// A real Redis Cluster of three masters with one replica each.
+///
+/// It ends when it is dropped.
 ///
 /// It is handed out once every node says that the cluster is well, all agree on who owns what, and
 /// every replica has its master's data: a master that is killed at once loses nothing that its
@@ -115,14 +117,15 @@ impl RedisCluster {
         Ok(cluster)
     }
 
-    /// The URL of the cluster, with three of its nodes as seeds, one of each shard:
-    /// `redis+cluster://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…`, with the password if there is one; with
-    /// TLS `rediss+cluster://…`.
+    /// Returns the URL of the cluster, with a node of each shard as seed.
+    ///
+    /// It reads `redis+cluster://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…`, with the password if there
+    /// is one; with TLS `rediss+cluster://…`.
     pub fn url(&self) -> String {
         self.url_for(None)
     }
 
-    /// The URL of the cluster for an ACL user.
+    /// Returns the URL of the cluster for an ACL user.
     pub fn url_as(&self, user: &str, password: &str) -> String {
         self.url_for(Some((user, password)))
     }
@@ -134,7 +137,7 @@ impl RedisCluster {
         format!("{scheme}+cluster://{who}{seeds}")
     }
 
-    /// The URL of each node, `redis://127.0.0.1:…`, or with TLS `rediss://127.0.0.1:…`.
+    /// Returns the URL of each node: `redis://127.0.0.1:…`, or with TLS `rediss://127.0.0.1:…`.
     pub fn urls(&self) -> Vec<String> {
         let options = &self.nodes[0].options;
         let (scheme, who) = (url::scheme(options), url::credentials(options, None));
@@ -144,24 +147,27 @@ impl RedisCluster {
             .collect()
     }
 
-    /// The six nodes, always in the same order. At first the first three are the masters, and each
-    /// is followed by the node three places after it.
+    /// Returns the six nodes, always in the same order.
+    ///
+    /// At first the first three are the masters, and each is followed by the node three places
+    /// after it.
     pub fn nodes(&self) -> &[RedisNode] {
         &self.nodes
     }
 
-    /// What stands before a node; `None` without [`ClusterOptions::with_proxies`].
+    /// Returns the proxy of a node. `None` without [`ClusterOptions::with_proxies`].
     pub fn proxy_of(&self, node: &RedisNode) -> Option<&FaultProxy> {
         let place = self.nodes.iter().position(|it| it.port() == node.port())?;
         self.proxies.get(place)
     }
 
-    /// The proxies, in the order of the nodes; none without [`ClusterOptions::with_proxies`].
+    /// Returns the proxies in the order of the nodes, if there are
+    /// [any](ClusterOptions::with_proxies).
     pub fn proxies(&self) -> &[FaultProxy] {
         &self.proxies
     }
 
-    /// Where clients find the nodes.
+    /// Returns where clients find the nodes.
     fn public_addresses(&self) -> Vec<SocketAddr> {
         if self.proxies.is_empty() {
             self.nodes.iter().map(RedisNode::address).collect()
@@ -170,8 +176,10 @@ impl RedisCluster {
         }
     }
 
-    /// Waits until every node that was not killed serves, all of them agree on who owns what, and
-    /// every replica has its master's data: after a restart, say. At most twenty seconds.
+    /// Waits until the cluster works again, such as after a restart.
+    ///
+    /// Every node that was not killed then serves, all agree on the owners of the slots, and every
+    /// replica has the data of its master.
     ///
     /// # Errors
     ///

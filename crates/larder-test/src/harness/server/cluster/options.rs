@@ -1,4 +1,4 @@
-//! How a cluster is started.
+//! The options of a cluster.
 
 use std::time::Duration;
 
@@ -6,8 +6,9 @@ use super::RedisCluster;
 use crate::harness::server::error::StartError;
 use crate::harness::server::options::RedisOptions;
 
-/// How a [`RedisCluster`] is started: by default with a node timeout of 500 ms, and with nodes as
-/// [`RedisOptions`] has them.
+/// The options of a [`RedisCluster`].
+///
+/// Defaults: a node timeout of 500 ms, and the defaults of [`RedisOptions`] for each node.
 #[derive(Clone)]
 pub struct ClusterOptions {
     pub(super) nodes: RedisOptions,
@@ -16,7 +17,7 @@ pub struct ClusterOptions {
 }
 
 impl ClusterOptions {
-    /// The defaults.
+    /// Makes the default options.
     pub fn new() -> Self {
         Self {
             nodes: RedisOptions::new(),
@@ -25,15 +26,16 @@ impl ClusterOptions {
         }
     }
 
-    /// Starts every node with these: a program, a password, users, TLS, settings. A port is refused
-    /// at the start.
+    /// Starts every node with these options.
+    ///
+    /// A port is refused at the start.
     #[must_use]
     pub fn with_nodes(mut self, nodes: RedisOptions) -> Self {
         self.nodes = nodes;
         self
     }
 
-    /// Sets how long a node may be silent before it is held to have failed (`cluster-node-timeout`).
+    /// Sets `cluster-node-timeout`: the silence after which a node counts as failed.
     ///
     /// A failover takes some three times as long. On a machine that is busy with other things a
     /// short one lets healthy nodes be replaced.
@@ -43,10 +45,13 @@ impl ClusterOptions {
         self
     }
 
-    /// Puts a [`FaultProxy`](crate::harness::proxy::FaultProxy) in front of every node, at 127.0.0.2 and the
-    /// node's port. The URLs name the proxies, and so do `MOVED`, `ASK`, `CLUSTER SLOTS` and
-    /// `CLUSTER SHARDS`: clients stay behind them wherever they are sent. The nodes among themselves
-    /// and the harness go past them. [`RedisCluster::proxy_of`] is the proxy of a node.
+    /// Puts a [`FaultProxy`](crate::harness::proxy::FaultProxy) in front of every node.
+    ///
+    /// It listens at 127.0.0.2 and the port of the node.
+    ///
+    /// The URLs name the proxies, and so do `MOVED`, `ASK`, `CLUSTER SLOTS` and `CLUSTER SHARDS`:
+    /// clients stay behind them wherever they are sent. The nodes among themselves and the harness
+    /// go past them. [`RedisCluster::proxy_of`] is the proxy of a node.
     ///
     /// It takes Redis 7, and a system where all of 127.0.0.0/8 is local: Linux is one; macOS wants
     /// `ifconfig lo0 alias 127.0.0.2` before.
@@ -56,9 +61,10 @@ impl ClusterOptions {
         self
     }
 
-    /// Starts the cluster, and returns it once every node serves and every replica has its
-    /// master's data. That takes a little more than the two seconds that a new master waits before
-    /// it takes writes.
+    /// Starts the cluster, and returns once it is ready.
+    ///
+    /// That takes a little more than the two seconds that a new master waits before it takes
+    /// writes.
     ///
     /// # Errors
     ///

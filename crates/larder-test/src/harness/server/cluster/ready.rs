@@ -1,4 +1,4 @@
-//! When a cluster is ready.
+//! Checks whether a cluster is ready.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::harness::server::node::RedisNode;
 use crate::harness::server::patience::GLANCE;
 use crate::harness::server::resp::Reply;
 
-/// What is still missing until every node that was not killed serves, all of them agree on who
+/// Returns what is still missing until every node that was not killed serves, all of them agree on who
 /// owns what, and every replica has what its master has.
 pub(super) fn missing(nodes: &[RedisNode]) -> Result<(), String> {
     let alive: Vec<_> = nodes.iter().filter(|node| node.pid().is_some()).collect();
@@ -72,7 +72,7 @@ fn named_to_clients(slots: &Reply) -> BTreeSet<u16> {
     ports.filter_map(|port| u16::try_from(port).ok()).collect()
 }
 
-/// Whether all replicas of a master that are alive are online there: from then on they get every
+/// Returns whether all replicas of a master that are alive are online there: from then on they get every
 /// write.
 fn has_replicas(
     master: &Peer,

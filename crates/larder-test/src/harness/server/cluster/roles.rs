@@ -1,4 +1,4 @@
-//! Which node is what, as the nodes themselves have it at the moment.
+//! The current role of each node, as the nodes report it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,7 +9,7 @@ use super::view::View;
 use crate::harness::server::node::RedisNode;
 
 impl RedisCluster {
-    /// The node that serves the slot of `key` now.
+    /// Returns the node that serves the slot of `key` now.
     ///
     /// # Errors
     ///
@@ -18,8 +18,9 @@ impl RedisCluster {
         self.master_of_slot(slot_of(key))
     }
 
-    /// The node that serves this slot now, as the running node with the newest knowledge has it. It
-    /// may be one that was killed or frozen a moment ago.
+    /// Returns the node that serves this slot now, as the best informed node reports.
+    ///
+    /// It may be one that was killed or frozen a moment ago.
     ///
     /// # Errors
     ///
@@ -33,15 +34,14 @@ impl RedisCluster {
         node.ok_or_else(|| io::Error::other(format!("no running node knows who has slot {slot}")))
     }
 
-    /// The nodes that serve slots now, as [`master_of_slot`](Self::master_of_slot) has it; none when
-    /// no node runs.
+    /// Returns the nodes that serve slots now. None if no node runs.
     pub fn masters(&self) -> Vec<&RedisNode> {
         let owners: BTreeSet<_> = self.owners().into_iter().flatten().collect();
         let nodes = self.nodes.iter();
         nodes.filter(|node| owners.contains(&node.port())).collect()
     }
 
-    /// The running nodes that say that they follow `master`.
+    /// Returns the running nodes that follow `master`.
     pub fn replicas_of(&self, master: &RedisNode) -> Vec<&RedisNode> {
         let follows = |node: &&RedisNode| {
             let view = View::of(node).ok();

@@ -1,13 +1,15 @@
-//! Which slot a key is in.
+//! Computes the slot of a key.
 
 use std::fmt::Write as _;
 use std::io;
 
-/// How many slots a cluster has.
+/// The number of slots of a cluster.
 pub(super) const SLOTS: u16 = 16_384;
 
-/// The slot of a key: CRC16 of it, or of what stands between its first `{` and the next `}` if
-/// that is not empty, modulo 16,384. ([Redis cluster specification], "Key distribution model".)
+/// Returns the slot of a key: CRC16 of its hash tag, modulo 16,384.
+///
+/// The hash tag is the text between the first `{` and the next `}` if it is not empty, and the
+/// whole key otherwise. ([Redis cluster specification], "Key distribution model".)
 ///
 /// [Redis cluster specification]: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
 pub fn slot_of(key: impl AsRef<[u8]>) -> u16 {

@@ -1,4 +1,4 @@
-//! What a node says of the cluster.
+//! A node's view of the cluster.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +25,7 @@ impl Peer {
         self.flags.iter().any(|other| other == flag)
     }
 
-    /// Whether the node that says so can reach it, and has no doubt of it.
+    /// Returns whether the node that says so can reach it, and has no doubt of it.
     pub(super) fn is_well(&self) -> bool {
         let doubts = ["fail", "fail?", "handshake", "noaddr"];
         self.is_linked && !doubts.iter().any(|flag| self.is(flag))

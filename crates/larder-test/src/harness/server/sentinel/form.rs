@@ -1,4 +1,4 @@
-//! From options to a watched master.
+//! Starts a master, its replicas and their sentinels.
 
 use crate::harness::server::config::quoted;
 use crate::harness::server::error::StartError;

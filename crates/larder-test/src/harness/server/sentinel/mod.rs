@@ -1,4 +1,4 @@
-//! A master, its replicas and who watches over them.
+//! A master with its replicas and sentinels.
 
 mod form;
 mod options;
@@ -20,8 +20,9 @@ const SERVERS: usize = 3;
 const SENTINELS: usize = 3;
 const QUORUM: usize = 2;
 
-/// A real Redis master with two replicas and three sentinels that watch over them, until it is
-/// dropped.
+/// A real Redis master with two replicas and three sentinels.
+///
+/// They end when it is dropped.
 ///
 /// It is handed out once every sentinel knows all others, the master and its replicas, and every
 /// replica has the master's data. All methods take `&self`, so a `LazyLock` in a test binary can hold
@@ -76,15 +77,15 @@ impl RedisSentinels {
         Ok(all)
     }
 
-    /// The URL of the master by its sentinels:
-    /// `redis+sentinel://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…/mymaster`, with the password of the
-    /// servers if there is one; with TLS `rediss+sentinel://…`. The sentinels themselves ask for no
-    /// password.
+    /// Returns the URL of the master by its sentinels.
+    ///
+    /// It reads `redis+sentinel://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…/mymaster`, with the password
+    /// of the servers if there is one; with TLS `rediss+sentinel://…`.
     pub fn url(&self) -> String {
         self.url_for(None)
     }
 
-    /// The URL of the master by its sentinels, for an ACL user of the servers.
+    /// Returns the URL of the master by its sentinels, for an ACL user.
     pub fn url_as(&self, user: &str, password: &str) -> String {
         self.url_for(Some((user, password)))
     }
@@ -97,23 +98,26 @@ impl RedisSentinels {
         format!("{scheme}+sentinel://{who}{hosts}/{}", self.name)
     }
 
-    /// The name by which the sentinels know the master.
+    /// Returns the sentinels' name for the master.
     pub fn master_name(&self) -> &str {
         &self.name
     }
 
-    /// The three servers, always in the same order. At first the first one is the master.
+    /// Returns the three servers, always in the same order.
+    ///
+    /// At first the first one is the master.
     pub fn servers(&self) -> &[RedisNode] {
         &self.servers
     }
 
-    /// The three sentinels.
+    /// Returns the three sentinels.
     pub fn sentinels(&self) -> &[RedisNode] {
         &self.sentinels
     }
 
-    /// The server that at least two running sentinels name as the master. It may be one that was
-    /// killed or frozen a moment ago.
+    /// Returns the master that at least two running sentinels name.
+    ///
+    /// It may be one that was killed or frozen a moment ago.
     ///
     /// # Errors
     ///
@@ -131,8 +135,9 @@ impl RedisSentinels {
             .ok_or_else(|| io::Error::other(format!("the sentinels name {named:?} as the master")))
     }
 
-    /// Asks one sentinel to replace a master that may be well, and returns without waiting for it:
-    /// `SENTINEL FAILOVER`.
+    /// Requests a failover from a sentinel, even if the master works.
+    ///
+    /// It sends `SENTINEL FAILOVER` and does not wait for the end.
     ///
     /// # Errors
     ///
@@ -149,9 +154,10 @@ impl RedisSentinels {
         }
     }
 
-    /// Waits until a server other than `old` takes writes, and returns it: the earliest moment at
-    /// which an app could be well again, up to a second before the sentinels name the new master.
-    /// At most twenty seconds.
+    /// Waits until another server than `old` accepts writes, and returns it.
+    ///
+    /// This is the earliest moment at which an app can recover, up to a second before the sentinels
+    /// name the new master.
     ///
     /// # Errors
     ///
@@ -170,8 +176,7 @@ impl RedisSentinels {
         })
     }
 
-    /// Waits until a server other than `old` takes writes and two sentinels name it, and returns it.
-    /// At most twenty seconds for each of the two.
+    /// Waits until two sentinels name another master than `old`, and it accepts writes.
     ///
     /// # Errors
     ///
@@ -186,8 +191,10 @@ impl RedisSentinels {
         })
     }
 
-    /// Waits until every replica has the data of the master, and every sentinel knows everybody, as
-    /// far as they were not killed: after a restart, say. At most twenty seconds.
+    /// Waits until all servers and sentinels work together again, such as after a restart.
+    ///
+    /// Every replica then has the data of the master, and every sentinel knows all servers that
+    /// were not killed.
     ///
     /// Meanwhile the sentinels look around more often than by themselves, which is every ten seconds;
     /// so a master that comes back is made a replica within one.

@@ -1,4 +1,4 @@
-//! How servers with sentinels are started.
+//! The options of servers with sentinels.
 
 use std::time::Duration;
 
@@ -6,8 +6,10 @@ use super::RedisSentinels;
 use crate::harness::server::error::StartError;
 use crate::harness::server::options::RedisOptions;
 
-/// How [`RedisSentinels`] are started: by default the master's name is `mymaster`, it is held to be
-/// down after 1 s without an answer, and a failover that gets stuck is tried again after 6 s.
+/// The options of [`RedisSentinels`].
+///
+/// Defaults: the master is called `mymaster`, counts as down after 1 s without an answer, and a
+/// failover that gets stuck is tried again after 6 s.
 #[derive(Clone)]
 pub struct SentinelOptions {
     pub(super) servers: RedisOptions,
@@ -17,7 +19,7 @@ pub struct SentinelOptions {
 }
 
 impl SentinelOptions {
-    /// The defaults.
+    /// Makes the default options.
     pub fn new() -> Self {
         Self {
             servers: RedisOptions::new(),
@@ -27,38 +29,39 @@ impl SentinelOptions {
         }
     }
 
-    /// Starts the master and its replicas with these: a program, a password, users, TLS, settings. The
-    /// sentinels have the program and the TLS alone. A port is refused at the start.
+    /// Starts the master and its replicas with these options.
+    ///
+    /// The sentinels have the program and the TLS alone. A port is refused at the start.
     #[must_use]
     pub fn with_servers(mut self, servers: RedisOptions) -> Self {
         self.servers = servers;
         self
     }
 
-    /// Names the master; letters, digits and `.-_` are allowed.
+    /// Names the master, with letters, digits and `.-_`.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets how long a server may be silent before it is held to be down (`down-after-milliseconds`).
+    /// Sets `down-after-milliseconds`: the silence after which a server counts as down.
     #[must_use]
     pub fn with_down_after(mut self, down_after: Duration) -> Self {
         self.down_after = down_after;
         self
     }
 
-    /// Sets the `failover-timeout`, 3 s by default: a failover that did not succeed is tried again
-    /// after twice as long.
+    /// Sets the `failover-timeout`. Default: 3 s.
+    ///
+    /// A failed failover is tried again after twice as long.
     #[must_use]
     pub fn with_failover_timeout(mut self, timeout: Duration) -> Self {
         self.failover_timeout = timeout;
         self
     }
 
-    /// Starts the servers and the sentinels, and returns them once every sentinel knows everybody and
-    /// every replica has the master's data.
+    /// Starts the servers and the sentinels, and returns once they are ready.
     ///
     /// # Errors
     ///

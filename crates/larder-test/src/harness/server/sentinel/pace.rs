@@ -1,4 +1,4 @@
-//! How often sentinels look around.
+//! The pace of the sentinels' checks.
 
 use crate::harness::server::node::RedisNode;
 

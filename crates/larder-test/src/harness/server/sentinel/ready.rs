@@ -1,4 +1,4 @@
-//! When sentinels and their servers are ready.
+//! Checks whether sentinels and their servers are ready.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::harness::server::resp::Reply;
 
 use super::RedisSentinels;
 
-/// What is still missing until every replica has the master's data, for those that were not killed.
+/// Returns what is still missing until every replica has the master's data, for those that were not killed.
 pub(super) fn replication(servers: &[RedisNode], master: &RedisNode) -> Result<(), String> {
     let alive = servers.iter().filter(|server| server.pid().is_some());
     let of_master = ask(master, &["INFO", "replication"])?;
@@ -25,7 +25,7 @@ pub(super) fn replication(servers: &[RedisNode], master: &RedisNode) -> Result<(
     Ok(())
 }
 
-/// What is still missing until every sentinel that was not killed knows all others, the master and
+/// Returns what is still missing until every sentinel that was not killed knows all others, the master and
 /// its replicas, and has no doubt of those that were not killed.
 pub(super) fn knowledge(all: &RedisSentinels, master: &RedisNode) -> Result<(), String> {
     let name = all.master_name();
@@ -60,7 +60,7 @@ pub(super) fn knowledge(all: &RedisSentinels, master: &RedisNode) -> Result<(), 
     Ok(())
 }
 
-/// Whether a sentinel sees each of `nodes` but one as it should.
+/// Returns whether a sentinel sees each of `nodes` but one as it should.
 fn everybody(
     seen: &[Fields],
     nodes: &[RedisNode],

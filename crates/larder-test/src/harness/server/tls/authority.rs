@@ -1,4 +1,4 @@
-//! Who signs certificates in a test.
+//! The certificate authority of a test.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,9 @@ use tokio_rustls::rustls::ClientConfig;
 
 use super::client;
 
-/// A certificate authority that lives as long as a test, with a key that nobody else has.
+/// A certificate authority that lives as long as a test.
+///
+/// Nobody else has its key.
 ///
 /// Clones are the same authority. To be refused, sign with another one.
 #[derive(Clone)]
@@ -52,13 +54,14 @@ impl CertificateAuthority {
         })
     }
 
-    /// The authority's certificate as PEM: what a client has to trust.
+    /// Returns the authority's certificate as PEM, for clients to trust.
     pub fn certificate_pem(&self) -> String {
         self.issuer.pem()
     }
 
-    /// Signs a certificate for a server of these host names and IP addresses. It is good for a client
-    /// too: nodes of a cluster, replicas and sentinels dial each other.
+    /// Issues a server certificate for these host names and IP addresses.
+    ///
+    /// It is good for a client too: nodes of a cluster, replicas and sentinels dial each other.
     ///
     /// # Errors
     ///
@@ -73,7 +76,7 @@ impl CertificateAuthority {
         issue(params, "larder test server", &purposes, &self.issuer)
     }
 
-    /// Signs a certificate for a client of this name.
+    /// Issues a client certificate for this name.
     ///
     /// # Errors
     ///
@@ -112,12 +115,12 @@ fn issue(
 }
 
 impl Identity {
-    /// The certificate as PEM.
+    /// Returns the certificate as PEM.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate
     }
 
-    /// The private key as PEM, in PKCS #8.
+    /// Returns the private key as PEM, in PKCS #8.
     pub fn key_pem(&self) -> &str {
         &self.key
     }

@@ -1,4 +1,4 @@
-//! How the harness itself speaks TLS to its servers.
+//! The harness's own TLS client.
 
 use std::io;
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Servers that speak TLS, with certificates of the test's own.
+//! TLS for servers, with certificates of the test.
 
 mod authority;
 mod client;

@@ -1,4 +1,4 @@
-//! How a server speaks TLS.
+//! The TLS options of a server.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -11,7 +11,7 @@ use crate::harness::server::error::StartError;
 use super::authority::CertificateAuthority;
 use super::client::{self, TlsStream};
 
-/// Whether a server asks its clients for a certificate.
+/// Whether a server requires client certificates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
     /// It asks for none.
@@ -23,8 +23,10 @@ pub enum ClientAuth {
     Required,
 }
 
-/// How servers speak TLS: by default with certificates for `localhost`, `127.0.0.1` and `127.0.0.2`,
-/// where the proxies of a cluster are, and without asking for the client's.
+/// The TLS options of servers.
+///
+/// Defaults: certificates for `localhost`, `127.0.0.1` and `127.0.0.2`, where the proxies of a
+/// cluster are, and no client certificates.
 ///
 /// Each server gets a key of its own. Replication, the bus of a cluster and sentinels speak TLS as
 /// well; they trust whom `authority` signed, whatever the names.
@@ -59,7 +61,9 @@ const CERTIFICATE: &str = "server.pem";
 const KEY: &str = "server.key";
 
 impl TlsOptions {
-    /// A server whose certificate `authority` signs, and which trusts clients that it signed.
+    /// Makes the options of a server with a certificate of `authority`.
+    ///
+    /// The server trusts clients of the same authority.
     pub fn new(authority: &CertificateAuthority) -> Self {
         Self {
             authority: authority.clone(),
@@ -68,15 +72,17 @@ impl TlsOptions {
         }
     }
 
-    /// Asks clients for a certificate, or does not.
+    /// Sets whether clients must show a certificate.
     #[must_use]
     pub fn with_client_auth(mut self, clients: ClientAuth) -> Self {
         self.clients = clients;
         self
     }
 
-    /// Has these names in the certificate in place of the defaults, so that a client which dials the
-    /// loopback address must refuse the server as the wrong host. The harness itself still comes in.
+    /// Sets the names in the certificate.
+    ///
+    /// A client that dials the loopback address must then refuse the server, unless it is among
+    /// them.
     #[must_use]
     pub fn with_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.names = names.into_iter().map(Into::into).collect();
@@ -112,7 +118,7 @@ impl TlsOptions {
         client::greet(self.authority.harness(), socket)
     }
 
-    /// What `redis.conf` says of it.
+    /// Returns the settings of `redis.conf`.
     pub(in crate::harness::server) fn settings(&self, dir: &Path) -> [(&'static str, String); 6] {
         let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
         let clients = match self.clients {
