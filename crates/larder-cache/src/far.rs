@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_layer::{StoreHealth, StoreTimeout};
-use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
 use larder_store::{
-    Delete, Entry, Error, ErrorKind, IdWriter, Key, KeyId, Kind, Put, Refusal, Result, Store,
-    Timestamp, Ttl, Version, count_poisoned,
+    Delete, Entry, Error, ErrorKind, ExpireOutcome, IdWriter, Key, KeyId, Kind, Put, PutOutcome,
+    Refusal, Result, Store, Timestamp, Ttl, Version, count_poisoned,
 };
 
 use crate::Codec;
@@ -213,7 +213,8 @@ impl<V: Send + Sync + 'static> Far<V> {
         put: &Put,
         fence: Fence,
     ) -> Result<bool> {
-        self.heard(self.timeout.run("commit", leases.commit(put, fence)).await)
+        let commit = self.timeout.run("commit", leases.commit(put, fence)).await;
+        self.heard(commit).map(PutOutcome::is_stored)
     }
 
     /// Gives a lease back, and returns whether it was still held.
@@ -225,6 +226,7 @@ impl<V: Send + Sync + 'static> Far<V> {
     ) -> Result<bool> {
         let abandon = leases.abandon(key, fence);
         self.heard(self.timeout.run("abandon", abandon).await)
+            .map(LeaseOutcome::is_held)
     }
 
     /// Renews a lease every third of its hold, until it has passed to somebody else.
@@ -235,7 +237,8 @@ impl<V: Send + Sync + 'static> Far<V> {
         loop {
             tokio::time::sleep(pause).await;
             let renewal = leases.renew(key, fence, self.hold);
-            if let Ok(false) = self.heard(self.timeout.run("renew", renewal).await) {
+            let renewed = self.heard(self.timeout.run("renew", renewal).await);
+            if let Ok(LeaseOutcome::NotHeld) = renewed {
                 return;
             }
         }
@@ -251,7 +254,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         // A store that hangs does not hold up its followers for ever.
         let patience = within + self.timeout.limit();
         match tokio::time::timeout(patience, leases.follow(key, within)).await {
-            Ok(followed) => self.heard(followed),
+            Ok(followed) => self.heard(followed).map(FollowOutcome::is_ended),
             Err(_) => Ok(false),
         }
     }
@@ -284,7 +287,7 @@ impl<V: Send + Sync + 'static> Far<V> {
     }
 
     /// Gives an entry a new TTL.
-    pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.heard(
             self.timeout
                 .run("expire", self.store.expire(key, ttl))

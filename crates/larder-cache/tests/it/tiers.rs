@@ -184,7 +184,7 @@ on_both_stores! { Manual;
         two.films.insert(7, "newer".to_owned()).await.unwrap();
         // A replica that lags behind, as it were.
         let put = larder_store::Put::new(crate::support::far_key(7), older.value, HOUR);
-        world.store.put(&put).await.unwrap();
+        let _ = world.store.put(&put).await.unwrap();
         let options = larder_cache::ReadOptions::new().skip_near();
         assert_eq!(two.films.find_with(&7, options).await.unwrap().as_str(), "older");
         let load = || async { Ok::<_, Infallible>(String::new()) };
