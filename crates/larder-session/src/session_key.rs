@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use larder_store::{Key, KeyId, Kind};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Result};
+use crate::{Result, SessionError};
 
 /// The name and the type of a session field.
 ///
@@ -60,11 +60,11 @@ impl<T> SessionKey<T> {
     /// a visitor chose take [`with_id`](Self::with_id), so that it cannot name another field.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the name has another form.
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if the name has another form.
     pub fn try_new(name: &str) -> Result<Self> {
         let is_short = !name.is_empty() && name.len() <= MAX;
         if !is_short || is_own(name.as_bytes()) || name.contains(char::is_control) {
-            return Err(Error::invalid(
+            return Err(SessionError::invalid(
                 "the name of a session field must have 1 to 64 bytes, no control character, and must not \
                  begin with 'larder.'",
             ));

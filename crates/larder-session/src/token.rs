@@ -9,7 +9,7 @@ use larder_store::{IdWriter, KeyId};
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 
-use crate::Error;
+use crate::SessionError;
 
 /// The stable id of a session: 128 random bits, 22 characters of base64url.
 ///
@@ -52,13 +52,14 @@ impl fmt::Debug for DeviceId {
 }
 
 impl FromStr for DeviceId {
-    type Err = Error;
+    type Err = SessionError;
 
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the text is not 22 characters of base64url.
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::parse(text.as_bytes())
-            .ok_or_else(|| Error::invalid("a device id must have 22 characters of base64url"))
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if the text is not 22 characters of base64url.
+    fn from_str(text: &str) -> Result<Self, SessionError> {
+        Self::parse(text.as_bytes()).ok_or_else(|| {
+            SessionError::invalid("a device id must have 22 characters of base64url")
+        })
     }
 }
 

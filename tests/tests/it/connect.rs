@@ -16,7 +16,7 @@ async fn a_scheme_that_is_no_store_is_an_error_that_names_those_that_are() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
-        "connect: invalid: 'memcached' is no scheme of a store: expected memory://, redis:// or \
+        "connect: invalid: unsupported store scheme 'memcached': expected memory://, redis:// or \
          unix://"
     );
     let error = refused("localhost:6379").await;

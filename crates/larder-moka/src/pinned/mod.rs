@@ -6,10 +6,10 @@
 mod cap;
 mod deadlines;
 mod earliest;
+mod kind_space;
 mod locked;
 mod records;
 mod shard;
-mod space;
 mod values;
 
 use std::hash::{BuildHasher, Hasher};
@@ -21,10 +21,10 @@ use larder_store::{
     Clock, Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Kind, Put, PutOutcome, Result, Ttl,
 };
 
+pub(crate) use kind_space::KindSpace;
+use kind_space::Padded;
 pub(crate) use locked::{Garbage, Locked};
 pub(crate) use shard::Address;
-pub(crate) use space::KindSpace;
-use space::Padded;
 
 /// Pinned values and records.
 pub(crate) struct Pinned {

@@ -66,7 +66,7 @@ mod tests {
                 assert_eq!(slot_of(key.as_bytes()), expected);
                 for part in ["log", "~deadlines"] {
                     let mut cmd = ::redis::Cmd::new();
-                    crate::step::write_key(&mut cmd, &key, part);
+                    crate::program_step::write_key(&mut cmd, &key, part);
                     let ::redis::Arg::Simple(bytes) = cmd.args_iter().next().unwrap() else {
                         panic!("a command without an argument");
                     };

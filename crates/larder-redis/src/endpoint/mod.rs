@@ -1,5 +1,6 @@
 //! Parses the URL of a store.
 
+mod error;
 mod login;
 mod parameters;
 mod settings;
@@ -13,9 +14,10 @@ use ::redis::{
     ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
     RedisResult,
 };
-use larder_store::{Error, ErrorKind, Result};
+use larder_store::Result;
 
 use crate::tls::Tls;
+use error::invalid;
 use login::Login;
 use parameters::Parameters;
 
@@ -254,12 +256,3 @@ impl Reader {
 }
 
 const NO_DATABASE: &str = "has a database that is not a number";
-
-/// The error of an invalid URL.
-fn invalid(what: &str, expected: &str) -> Error {
-    Error::new(
-        "connect",
-        ErrorKind::Invalid,
-        format!("the store URL {what}: {expected}"),
-    )
-}

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use larder_store::Result;
 
-use super::invalid;
+use super::error::invalid;
 use super::login::decode;
 
 /// The longest time that a URL may name.

@@ -1,5 +1,7 @@
 use ::redis::ConnectionAddr;
 
+use larder_store::ErrorKind;
+
 use super::*;
 
 fn parsed(url: &str) -> Endpoint {

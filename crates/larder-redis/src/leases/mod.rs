@@ -18,12 +18,12 @@ use larder_store::{
     Clock, Condition, Content, DeleteOutcome, Error, Key, Put, PutOutcome, Result, Ttl,
 };
 
-use crate::many::{fail, sift};
+use crate::batches::{fail, sift};
 use crate::operation::Repeat;
 use crate::route::Routed;
 use crate::script::{Prepared, Time, is_forgotten};
 use crate::store::RedisStore;
-use crate::{classify, commands, frame};
+use crate::{classify, commands, value_format};
 use scripts::{Scripts, call};
 
 impl RedisStore {
@@ -77,7 +77,7 @@ impl Leases for RedisStore {
             Value::Int(-1) => Ok(Claimed::Stale),
             Value::Int(-2) => Ok(Claimed::Follow),
             Value::Int(fence @ 0..) => Ok(Claimed::Lead(Fence::from_u64(fence.unsigned_abs()))),
-            Value::BulkString(bytes) => match frame::read(key, bytes) {
+            Value::BulkString(bytes) => match value_format::read(key, bytes) {
                 Some(entry) => Ok(Claimed::Fresh(entry)),
                 None => Err(classify::unexpected("claim")),
             },
@@ -103,9 +103,9 @@ impl Leases for RedisStore {
         key.require(Content::Value, "commit")?;
         commands::check_size("commit", put, self.max_value)?;
         let script = &self.lease_scripts().commit;
-        let mut command = call(script, key, 4, frame::length(put));
+        let mut command = call(script, key, 4, value_format::length(put));
         command.arg(fence.as_u64());
-        frame::write(&mut command, put);
+        value_format::write(&mut command, put);
         command.arg(put.ttl().as_millis());
         match &put.condition() {
             Condition::Always => command.arg(""),

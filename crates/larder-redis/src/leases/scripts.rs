@@ -6,8 +6,8 @@ use ::redis::Cmd;
 use larder_store::Key;
 use larder_store::program::{Effect, Script};
 
+use crate::program_step::write_key;
 use crate::script::{Named, Prepared, Tell, Time};
-use crate::step::write_key;
 use crate::waits::WAITERS;
 
 /// The suffix of the key of a lease. No part has a `~` in its name.

@@ -1,8 +1,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::micros;
-
 /// The number of recent moments that are remembered individually.
 const RECENT: usize = 8;
 
@@ -66,6 +64,13 @@ impl History {
         let mut latest_first = self.moments.iter().rev();
         latest_first.find(|moment| moment.offset <= offset).copied()
     }
+}
+
+/// Counts the microseconds of a time, with a cap that leaves room for sums.
+pub(super) fn micros(time: Duration) -> u64 {
+    // So much that some of them can be added.
+    const MOST: u64 = u64::MAX / 8;
+    u64::try_from(time.as_micros()).map_or(MOST, |micros| micros.min(MOST))
 }
 
 #[cfg(test)]

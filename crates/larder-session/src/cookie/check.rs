@@ -2,7 +2,7 @@
 
 use super::builder::{SameSite, SessionCookieBuilder, Transport};
 use crate::token::Token;
-use crate::{Error, Result};
+use crate::{Result, SessionError};
 
 /// The limit of name and value together, in octets (section 5.6).
 const MAX_PAIR: usize = 4096;
@@ -45,7 +45,7 @@ pub(super) fn check(cookie: &SessionCookieBuilder) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::invalid(wrong))
+    Err(SessionError::invalid(wrong))
 }
 
 fn is_token(byte: u8) -> bool {

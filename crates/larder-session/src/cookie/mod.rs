@@ -28,7 +28,7 @@ pub(crate) use request::RequestCookies;
 ///     .with_name("__Host-admin")
 ///     .with_same_site(SameSite::Strict)
 ///     .build()?;
-/// # Ok::<(), larder_session::Error>(())
+/// # Ok::<(), larder_session::SessionError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionCookie {

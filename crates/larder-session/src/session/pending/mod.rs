@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::record::{Change, Fields};
-use crate::{Error, ErrorKind, Result, value};
+use crate::{Result, SessionError, SessionErrorKind, value};
 
 /// The changes of one request that are not written yet, at most one per field.
 #[derive(Default)]
@@ -65,7 +65,7 @@ impl Pending {
     }
 
     /// # Errors
-    /// [`ErrorKind::NotAnInteger`].
+    /// [`SessionErrorKind::NotAnInteger`].
     pub(super) fn add(&mut self, name: &str, by: i64) -> Result<()> {
         let sum = |before: i64| {
             let sum = before.checked_add(by);
@@ -121,9 +121,9 @@ impl Pending {
     }
 }
 
-pub(super) fn not_an_integer() -> Error {
-    Error::new(
-        ErrorKind::NotAnInteger,
+pub(super) fn not_an_integer() -> SessionError {
+    SessionError::new(
+        SessionErrorKind::NotAnInteger,
         "only an integer can be incremented, and the sum must be within ±2^53",
     )
 }

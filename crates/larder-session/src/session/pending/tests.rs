@@ -156,7 +156,7 @@ fn what_is_no_integer_is_not_added_to() {
     let mut pending = Pending::default();
     pending.set("n", TEXT);
     let error = pending.add("n", 1).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotAnInteger);
+    assert_eq!(error.kind(), SessionErrorKind::NotAnInteger);
 }
 
 #[test]

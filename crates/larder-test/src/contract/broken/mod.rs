@@ -5,21 +5,21 @@
 //! A law that no broken store fails says nothing, and two laws that fail on the same broken stores
 //! say the same. Whoever adds a law adds the fault that only this law notices.
 
+mod after_put;
+mod batches;
 mod bus;
-mod calls;
+mod deletes;
+mod delivery;
 mod fault;
-mod hearing;
 mod keys;
 mod leases;
-mod many;
+mod program_calls;
+mod programs;
+mod puts;
 mod reads;
-mod removals;
 mod scan;
-mod steps;
 mod store;
-mod traces;
 mod waits;
-mod writes;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

@@ -3,7 +3,7 @@ use larder_store::bus::{Channel, MAX_MESSAGE, SubscribeRequest};
 use larder_store::{ErrorKind, Namespace, Prefixed, StoreExt};
 
 use super::Outcome;
-use super::hearing::{FILM, FILMS, SEAT};
+use super::bus_helpers::{FILM, FILMS, SEAT};
 use super::scene::{Scene, cancel_after, is_error};
 
 pub(super) async fn a_message_reaches_every_subscription(at: Scene<'_>) -> Outcome {

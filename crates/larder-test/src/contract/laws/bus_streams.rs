@@ -3,7 +3,7 @@ use std::num::NonZeroUsize;
 use bytes::Bytes;
 use larder_store::bus::{Bus, Event, SubscribeRequest};
 
-use super::hearing::{FILM, Hearing, SEAT};
+use super::bus_helpers::{FILM, Hearing, SEAT};
 use super::scene::{Scene, race};
 use super::{Outcome, Violation};
 

@@ -11,17 +11,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use super::faults::{Direction, Faults};
-use super::ledger::Ledger;
 use super::pipe::Pipe;
-
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// Both sides read the end of the stream, after all that was passed on.
-    Close,
-    /// Both sides read `ECONNRESET`.
-    Reset,
-}
+use super::state::{End, Ledger};
 
 /// A connection that the ledger knows; it is signed off when this is dropped.
 pub(super) struct Connection {

@@ -9,10 +9,9 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::connection::End;
-use super::damage::Vandal;
+use super::bit_flips::Vandal;
 use super::faults::{Cut, Direction, Faults, Flow};
-use super::ledger::{Ledger, Share};
+use super::state::{End, Ledger, Share};
 
 /// What came at once, and when.
 struct Chunk {

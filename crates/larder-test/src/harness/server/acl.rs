@@ -1,6 +1,6 @@
 //! ACL users with limited rights.
 
-use super::config::Quoted;
+use super::quoted::Quoted;
 
 /// An ACL user of a [`RedisServer`](super::RedisServer), with its keys and commands.
 ///

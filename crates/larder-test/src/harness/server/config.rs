@@ -3,10 +3,8 @@
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
-use super::options::{Mode, RedisOptions};
-
-/// The name and the password of the user that the harness adds beside a test's own users.
-pub(super) const HARNESS: &str = "larder-harness";
+use super::options::{HARNESS, Mode, RedisOptions};
+use super::quoted::Quoted;
 
 /// The name of the unix socket in the server's directory.
 pub(super) const SOCKET: &str = "redis.sock";
@@ -65,28 +63,6 @@ fn ports(
     }
     let _ = (options, dir);
     line("port", format_args!("{port}"));
-}
-
-/// A word as a setting takes it, whatever is in it.
-pub(super) fn quoted(word: &str) -> String {
-    Quoted(word).to_string()
-}
-
-/// A word in double quotes, as `redis.conf` reads it.
-pub(super) struct Quoted<'a>(pub(super) &'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for byte in self.0.bytes() {
-            match byte {
-                b'"' | b'\\' => write!(f, "\\{}", char::from(byte))?,
-                b' '..=b'~' => f.write_char(char::from(byte))?,
-                _ => write!(f, "\\x{byte:02x}")?,
-            }
-        }
-        f.write_char('"')
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::patience::DEADLINE;
+use super::polling::DEADLINE;
 
 /// The error of a server that did not start.
 ///

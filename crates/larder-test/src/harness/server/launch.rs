@@ -13,7 +13,7 @@ use super::connection::PATIENCE;
 use super::error::StartError;
 use super::login::login;
 use super::options::{Mode, RedisOptions};
-use super::patience::DEADLINE;
+use super::polling::DEADLINE;
 use super::process::Process;
 use super::reaper::Reaper;
 

@@ -17,7 +17,7 @@ use super::options::RedisOptions;
 use super::process::Process;
 use super::reaper::Reaper;
 use super::resp::Reply;
-use super::scratch::Scratch;
+use super::temp_dir::Scratch;
 use super::url;
 
 /// A process of a [`RedisCluster`](super::RedisCluster) or of [`RedisSentinels`].

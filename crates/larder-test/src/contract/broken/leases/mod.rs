@@ -2,8 +2,8 @@
 
 mod claims;
 mod commits;
+mod ends;
 mod follows;
-mod returns;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

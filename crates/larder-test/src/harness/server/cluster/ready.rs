@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::NODES;
 use super::view::{Peer, View, text};
 use crate::harness::server::node::RedisNode;
-use crate::harness::server::patience::GLANCE;
+use crate::harness::server::polling::GLANCE;
 use crate::harness::server::resp::Reply;
 
 /// Returns what is still missing until every node that was not killed serves, all of them agree on who

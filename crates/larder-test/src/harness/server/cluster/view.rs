@@ -5,7 +5,7 @@ use std::io;
 use std::ops::RangeInclusive;
 
 use crate::harness::server::node::RedisNode;
-use crate::harness::server::patience::GLANCE;
+use crate::harness::server::polling::GLANCE;
 use crate::harness::server::resp::Reply;
 
 /// One line of `CLUSTER NODES`.

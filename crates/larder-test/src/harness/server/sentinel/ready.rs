@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::harness::server::node::RedisNode;
-use crate::harness::server::patience::GLANCE;
+use crate::harness::server::polling::GLANCE;
 use crate::harness::server::resp::Reply;
 
 use super::RedisSentinels;

@@ -10,7 +10,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::authority::Identity;
+use super::identity::Identity;
 
 /// A name that every server's certificate has besides those that a test gives it, so that the harness
 /// can check it. Nobody else dials it: the domain is reserved (RFC 2606, section 2).

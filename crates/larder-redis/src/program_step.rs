@@ -9,7 +9,7 @@ use crate::node::Access;
 use crate::operation::Repeat;
 use crate::script::{Named, Prepared, Scripts, VIRTUAL_EXPIRE};
 use crate::waits::WAITERS;
-use crate::{classify, wire};
+use crate::{classify, script_answer};
 
 /// The suffix of the key with a record's deadlines in virtual time.
 ///
@@ -119,7 +119,7 @@ impl<'a> Step<'a> {
     pub(crate) fn answer(&self, value: Value) -> Result<Wire> {
         let error = match value {
             Value::ServerError(error) => error,
-            value => return wire::wire(value),
+            value => return script_answer::wire(value),
         };
         if self.effect != Effect::Read
             && let Some(error) = classify::denied_midway("run", &error)

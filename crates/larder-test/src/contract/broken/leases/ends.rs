@@ -2,7 +2,7 @@ use larder_store::lease::{Fence, LeaseOutcome, Leases};
 use larder_store::{Content, Delete, DeleteOutcome, Key, Result, Store, Ttl};
 
 use super::Ending;
-use crate::contract::broken::many::fail_whole;
+use crate::contract::broken::batches::fail_whole;
 use crate::contract::broken::{BrokenStore, Fault};
 
 impl BrokenStore {

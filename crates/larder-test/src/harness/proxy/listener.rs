@@ -15,7 +15,7 @@ use crate::harness::port;
 
 use super::connection::Connection;
 use super::faults::Faults;
-use super::ledger::Ledger;
+use super::state::Ledger;
 
 /// An order to the listener, and the channel that confirms it.
 pub(super) enum Order {

@@ -2,7 +2,8 @@ use std::ops::Deref;
 
 use larder_store::Key;
 
-use super::{ReplicaReads, Shared, micros};
+use super::history::micros;
+use super::{ReplicaReads, Shared};
 use crate::cluster::slot_of;
 
 /// Keys that are written, from the begin of it to its end, however that comes.

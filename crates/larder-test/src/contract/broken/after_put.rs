@@ -2,7 +2,7 @@ use std::cmp;
 
 use larder_store::{Entry, Put, Timestamp, Ttl, Version};
 
-use super::writes::Before;
+use super::puts::Before;
 use super::{BrokenStore, Fault};
 use crate::contract::model::{Held, deadline};
 

@@ -5,8 +5,8 @@ use larder_store::program::{Call, Calls, Effect, Programs, Wire};
 use larder_store::{ErrorKind, Key, Refusal, Result, Timestamp, Ttl};
 use tokio::task::yield_now;
 
-use super::calls::{AgainOnDrop, check_narrow, check_text, is_wide};
-use super::many::fail_whole;
+use super::batches::fail_whole;
+use super::program_calls::{AgainOnDrop, check_narrow, check_text, is_wide};
 use super::waits::Waking;
 use super::{BrokenStore, Fault};
 use crate::contract::model::deadline;

@@ -7,7 +7,7 @@ use super::slot::SLOTS;
 use super::view::{View, text};
 use crate::harness::port::BUS;
 use crate::harness::server::node::RedisNode;
-use crate::harness::server::patience::until;
+use crate::harness::server::polling::until;
 
 /// Gives the first half of the nodes the slots and each of them one replica.
 ///

@@ -1,10 +1,10 @@
 //! Starts a master, its replicas and their sentinels.
 
-use crate::harness::server::config::quoted;
 use crate::harness::server::error::StartError;
 use crate::harness::server::node::RedisNode;
 use crate::harness::server::options::RedisOptions;
-use crate::harness::server::together::start_together;
+use crate::harness::server::quoted::quoted;
+use crate::harness::server::side_by_side::start_together;
 
 use super::{QUORUM, SENTINELS, SERVERS, SentinelOptions};
 

@@ -15,7 +15,7 @@ use crate::{Decision, RateLimiter};
 /// [still limits](RateLimiter::SHARED_QUOTAS) new visitors.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub enum OnFailure {
+pub enum FailMode {
     /// Lets the request pass, uncounted. The default, so that a limit against load does not take the
     /// service down together with the store.
     #[default]
@@ -27,7 +27,7 @@ pub enum OnFailure {
     Local(LocalStore),
 }
 
-impl OnFailure {
+impl FailMode {
     /// Returns [`Local`](Self::Local), with the visitors' state in `store`.
     ///
     /// # Errors

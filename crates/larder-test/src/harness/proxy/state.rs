@@ -7,8 +7,16 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::connection::End;
 use super::faults::Direction;
+
+/// The end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Both sides read the end of the stream, after all that was passed on.
+    Close,
+    /// Both sides read `ECONNRESET`.
+    Reset,
+}
 
 /// Counters, open connections and faults that happen a number of times.
 #[derive(Debug, Default)]
