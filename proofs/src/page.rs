@@ -64,7 +64,7 @@ pub fn write_or_check(page: &Page, table: &Table, is_check: bool) -> Result<(), 
             let stands = &text[page.find(&text)?];
             match table.skeleton_of(stands) == table.skeleton() {
                 true => Ok(()),
-                false => Err(io::Error::other(format!("says something else:\n{stands}"))),
+                false => Err(io::Error::other(format!("the page differs:\n{stands}"))),
             }
         }),
     };

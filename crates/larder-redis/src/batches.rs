@@ -1,4 +1,6 @@
-//! The forms for many keys: one round trip to each server, and a result for each.
+//! The operations on many keys: one round trip to each server.
+//!
+//! They return a result for each item.
 //!
 //! What is wrong with one item is its own result, and the others are still sent.
 
@@ -146,7 +148,7 @@ async fn read<'k>(
     batch.send(items, Repeat::Safe).await
 }
 
-/// A result for each item, and which of them are sent: all but those that `check` refuses.
+/// Checks each item, and returns the results and the places of accepted items.
 pub(crate) fn sift<I, T>(
     items: &[I],
     check: impl Fn(&I) -> Result<T>,

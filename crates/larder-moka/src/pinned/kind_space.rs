@@ -9,7 +9,7 @@ use super::shard::{Address, Held, Shard};
 /// The number of shards of a kind, a power of two.
 const SHARDS: usize = 64;
 
-/// The number of due items that each write checks: more than it adds, so that they cannot pile up.
+/// The number of due items that each write checks, so that they cannot pile up.
 const PER_WRITE: usize = 2;
 
 /// The number of items that a sweep checks before it releases the lock of a shard.

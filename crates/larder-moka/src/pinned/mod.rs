@@ -152,7 +152,7 @@ impl Pinned {
 
 #[cfg(test)]
 impl Pinned {
-    /// Checks the parts of a kind against each other, and returns how many keys it holds.
+    /// Returns the number of keys of a kind, and checks its parts for consistency.
     pub(crate) fn held(&self, kind: Kind) -> usize {
         let nodes = self.nodes().filter(|node| node.space.kind == kind);
         let held = nodes.map(|node| {

@@ -152,8 +152,7 @@ async fn the_longest_ttl_overflows_nothing_however_far_the_clock_is() {
     }
 }
 
-/// Whatever concurrent tasks do, the fences of a key rise in the order of their grants, and a committed
-/// value was made under the last of them.
+/// Checks that fences rise and that the last of them committed, under concurrency.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_commit_with_an_old_fence_is_refused() {
     let store = Arc::new(MokaStore::new());

@@ -22,8 +22,9 @@ const MAIN: LinkId = 0;
 /// They are also checked after each change of the slots.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The links of a store: one main link, and in a cluster one more to each master with sharded
-/// subscriptions.
+/// The links of a store: one, and in a cluster one for each master.
+///
+/// A master has one if it has sharded subscriptions.
 pub(super) struct Links {
     registry: Arc<SubscriptionRegistry>,
     limits: Limits,

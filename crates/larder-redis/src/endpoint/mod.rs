@@ -25,7 +25,7 @@ use parameters::Parameters;
 ///
 /// It has no `Debug`, since the connection infos hold the password.
 pub(crate) struct Endpoint {
-    /// The server, the first nodes of the cluster that are tried, or the sentinels; at least one.
+    /// The server, the seeds of the cluster, or the sentinels; at least one.
     pub(crate) infos: Vec<ConnectionInfo>,
     pub(crate) form: Content,
     pub(crate) tls: Option<Tls>,
@@ -55,7 +55,7 @@ pub(crate) enum Content {
 /// The most hosts that a URL may name. Each of them is one to begin with: the others are found.
 const MOST_HOSTS: usize = 64;
 
-/// The characters that do not stand for themselves in a user or a password, in any form of URL.
+/// Lists the characters that must be encoded in a user or a password.
 macro_rules! encoded {
     ($form:literal) => {
         concat!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use ::redis::{ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
-/// The time that a connection may be silent before the system probes whether the other side is there.
+/// The silence after which the system probes the other side.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// The protocol that a URL asks for. None if it does not exist.

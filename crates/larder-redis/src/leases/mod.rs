@@ -1,5 +1,6 @@
-//! Leases: one script each, over the value and a key beside it in the same slot. Followers wait as those
-//! who wait for a record do.
+//! Leases are scripts over a value and a key beside it, in one slot.
+//!
+//! Followers wait as those who wait for a record do.
 //!
 //! The lease of `kind:{id}` is the string `kind:{id}:~lease`. It holds the fence and the deadline by
 //! the server's clock, outlives the lease by a minute, and is no key of anybody else's: no part has

@@ -66,7 +66,7 @@ impl Scripts {
     }
 }
 
-/// The beginning of a call on the value and the lease of `key`, by the hash of its script.
+/// Begins a call on the value and the lease of `key`, by hash.
 pub(super) fn call(script: &Prepared, key: &Key, args: usize, room: usize) -> Cmd {
     let length = key.as_bytes().len();
     let keys = 2 + usize::from(script.wakes());

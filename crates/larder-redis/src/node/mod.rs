@@ -46,7 +46,7 @@ pub(crate) struct Node {
     pub(crate) source: Source,
     connection: ArcSwapOption<Connection>,
     connections: AtomicU64,
-    /// The connection is not good and the last dial failed or hangs: there is nothing to wait for.
+    /// The connection is broken, and the last dial failed or hangs.
     down: AtomicBool,
     /// The supervisor's runtime has shut down.
     ended: AtomicBool,
@@ -109,8 +109,9 @@ impl Node {
         )
     }
 
-    /// The same node, dialed in the background: operations wait for its first connection until a dial
-    /// fails.
+    /// Dials the node in the background.
+    ///
+    /// Operations wait for its first connection until a dial fails.
     pub(crate) fn in_background(mut self) -> Self {
         self.down = AtomicBool::new(false);
         self.supervisor.notify_one();
@@ -279,7 +280,7 @@ impl Node {
     }
 }
 
-/// Passes an outcome on, and lets other tasks run before an error that cost no wait.
+/// Passes an outcome on, and yields before an error that cost no wait.
 ///
 /// Otherwise a caller that retries at once could occupy the only thread of a runtime, and the
 /// supervisor would never run.

@@ -1,4 +1,4 @@
-//! One operation on a node: its deadline, its slot among those in flight, and its retries.
+//! One operation on a node, with its deadline, its slot in flight and its retries.
 
 mod repeat;
 mod request;
@@ -119,12 +119,12 @@ impl<'a> Operation<'a> {
         Instant::now() < self.deadline
     }
 
-    /// Returns whether an earlier run of a write may have been carried out: its answer was lost.
+    /// Returns whether the answer of an earlier run was lost.
     pub(crate) fn has_lost_run(&self) -> bool {
         self.has_lost_run.load(Ordering::Relaxed)
     }
 
-    /// Records that the answer of a run was lost, here or on the node of a redirect.
+    /// Records a lost answer of a run, here or on a redirect's node.
     pub(crate) fn note_lost_run(&self) {
         self.has_lost_run.store(true, Ordering::Relaxed);
     }
@@ -145,7 +145,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Sends a command and waits for its answer, which may be an error of the server's.
+    /// Sends a command and returns its answer, which may be an error.
     ///
     /// A command that may be repeated is, once, where its connection was dropped. One that replicas
     /// are to confirm is not: a second run that finds nothing left to write waits for nothing.
@@ -203,7 +203,7 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// The answer of each item out of the answer of all; an error of all is an error of each.
+/// Splits the answer to a pipeline; an error applies to each item.
 fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<Value>> {
     let error = match value {
         Ok(Value::Array(values)) if values.len() == items => {

@@ -116,7 +116,7 @@ impl SubscribeRequest {
     pub fn check(&self) -> Result<()> {
         let invalid = |text| Err(Error::new("subscribe", ErrorKind::Invalid, text));
         if self.channels.is_empty() && self.patterns.is_empty() {
-            return invalid("nothing is listened to: name a channel or a topic".to_owned());
+            return invalid("the subscribe request is empty: name a channel or a topic".to_owned());
         }
         match self
             .patterns

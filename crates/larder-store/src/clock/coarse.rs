@@ -2,7 +2,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::Timestamp;
 
-/// The kernel's monotonic clock as of its last tick, on the scale of a system clock.
+/// The kernel's coarse monotonic clock, on the scale of a system clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CoarseClock {
     offset_micros: i64,

@@ -42,7 +42,7 @@ pub trait Call: Send {
     fn reply(&mut self, wire: Wire) -> Result<()>;
 }
 
-/// Refuses a call whose key is not of the record's kind: both kinds of store check it first.
+/// Refuses a call whose key is not of the record's kind.
 pub(super) fn check_kind(key: &Key, call: &dyn Call) -> Result<()> {
     key.require(Content::Record, "run")?;
     if key.kind() == call.kind() {
@@ -66,7 +66,7 @@ fn wrong_type(kind: Kind) -> Error {
 pub struct Run<'a, P: Program> {
     program: &'a P,
     reply: Option<P::Reply>,
-    /// What is dropped with the call, since a step runs under a lock of its store.
+    /// The records to drop with the call, since a step runs under a lock.
     discarded: Discarded,
     earlier_replies: Vec<P::Reply>,
     wakes: bool,

@@ -44,7 +44,7 @@ pub struct BrokenStore {
     lock: Semaphore,
 }
 
-/// What some faults remember.
+/// The memory of some faults.
 #[derive(Default)]
 struct Memory {
     answers: HashMap<String, Entry>,
@@ -62,7 +62,7 @@ struct Memory {
     /// The message that is held back.
     late: Option<Message>,
     last: Option<Message>,
-    /// The channels whose messages nobody hears any more.
+    /// The channels whose messages are lost.
     taken: HashSet<String>,
     waited_for: Vec<Key>,
     /// The records whose waiters hear nothing any more.

@@ -5,7 +5,7 @@ use larder_store::{Error, ErrorKind, Key, Result};
 
 use crate::ModelStore;
 
-/// Runs a call again where it is dropped.
+/// Runs a call again when it is dropped.
 pub(super) struct AgainOnDrop<'a> {
     model: &'a ModelStore,
     key: &'a Key,

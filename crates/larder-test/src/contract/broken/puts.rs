@@ -12,7 +12,7 @@ use crate::contract::model::Held;
 /// The room that a fixture's store has at least, with some to spare.
 const ROOM: usize = 68 * 1024 * 1024;
 
-/// What was under a key before a put.
+/// The content of a key before a put.
 pub(super) struct Before {
     pub(super) held: Option<Entry>,
     pub(super) ended: Option<Entry>,
@@ -202,7 +202,7 @@ impl BrokenStore {
     }
 }
 
-/// Leaves half of what was put, where it is dropped.
+/// Cuts the stored value in half when it is dropped.
 struct CutOnDrop<'a> {
     store: &'a BrokenStore,
     put: &'a Put,

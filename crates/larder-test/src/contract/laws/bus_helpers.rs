@@ -21,8 +21,7 @@ impl Scene<'_> {
         self.channel(FILM, id as u64)
     }
 
-    /// A channel that no other law hears, also where they share a server: what is published just
-    /// before one subscribes may still be on its way through a cluster.
+    /// Returns a channel of this law alone, even on a shared server.
     pub(super) fn channel(&self, topic: Topic, id: impl KeyId) -> Channel {
         Channel::new(topic, (self.run, id))
     }
@@ -42,7 +41,7 @@ impl Scene<'_> {
 /// A subscription, and what it is expected to hear next.
 pub(super) struct Hearing {
     subscription: Subscription,
-    /// What the ids of this law begin with.
+    /// The start of all ids of this law.
     mine: String,
 }
 

@@ -13,10 +13,10 @@ use super::scene::{LONG, Scene, is_error};
 use super::{Outcome, Violation};
 use crate::contract::records::{ReadTally, Ring, Tally};
 
-/// By when a waiter is woken at the latest.
+/// The time by which a waiter must be woken.
 const SOON: Duration = Duration::from_secs(10);
 
-/// The time for which a waiter whom nobody wakes is watched.
+/// The time for which a waiter without a wake is watched.
 const WHILE: Duration = Duration::from_millis(300);
 
 const RING: Ring = Ring {

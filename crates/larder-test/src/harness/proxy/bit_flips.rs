@@ -15,10 +15,11 @@ pub(super) struct Damage {
     name: u64,
 }
 
-/// The damage to one connection: a function of the seed, of the connection and of where a byte
-/// stands, whatever the pieces in which they come.
+/// The flips of one connection, which depend only on the seed and the position.
+///
+/// The pieces in which bytes arrive make no difference.
 #[derive(Debug)]
-pub(super) struct Vandal {
+pub(super) struct BitFlipper {
     damage: Damage,
     random: Rng,
 }
@@ -30,13 +31,13 @@ impl Damage {
         Self { seed, one_in, name }
     }
 
-    /// The vandal that works on connection `number`; the one that is there stays if it is his order.
-    pub(super) fn vandal(self, number: u64, at_work: Option<Vandal>) -> Vandal {
+    /// Returns the flips of connection `number`, and keeps the current ones if they fit.
+    pub(super) fn flipper(self, number: u64, at_work: Option<BitFlipper>) -> BitFlipper {
         at_work.filter(|it| it.damage == self).unwrap_or_else(|| {
             // Neighbouring seeds make unlike sequences only after they were stirred.
             let mut stirred = Rng::with_seed(self.seed);
             let seed = stirred.u64(..) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            Vandal {
+            BitFlipper {
                 damage: self,
                 random: Rng::with_seed(seed),
             }
@@ -44,7 +45,7 @@ impl Damage {
     }
 }
 
-impl Vandal {
+impl BitFlipper {
     /// Flips bits, and says in how many bytes.
     pub(super) fn spoil(&mut self, bytes: &mut [u8]) -> u64 {
         let mut spoilt = 0;
@@ -64,10 +65,10 @@ mod tests {
 
     fn spoilt(seed: u64, number: u64, pieces: usize) -> Vec<u8> {
         let damage = Damage::new(seed, NonZeroU32::new(10).expect("ten"));
-        let mut vandal = damage.vandal(number, None);
+        let mut flipper = damage.flipper(number, None);
         let mut bytes = vec![0; 1_000];
         bytes.chunks_mut(pieces).for_each(|piece| {
-            vandal.spoil(piece);
+            flipper.spoil(piece);
         });
         bytes
     }

@@ -26,7 +26,7 @@ pub(super) struct Ledger {
     drops: AtomicU64,
     corrupted: AtomicU64,
     plans: Mutex<Plans>,
-    /// How each open connection is ended, by its number.
+    /// The channels that end open connections, by number.
     open: Mutex<HashMap<u64, Option<oneshot::Sender<End>>>>,
     closed: Condvar,
 }
@@ -35,11 +35,11 @@ pub(super) struct Ledger {
 struct Plans {
     cuts: [Option<u64>; 2],
     drops: u64,
-    /// What a request holds on which a connection is closed, and how often.
+    /// The content of requests whose connection is closed, and how often.
     unwanted: (Vec<u8>, u64),
 }
 
-/// What may be passed on of some bytes, and whether the connection ends with them.
+/// The part of some bytes that may pass, and whether the connection then ends.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Share {
     pub(super) bytes: usize,
@@ -90,7 +90,9 @@ impl Ledger {
         is_unwanted
     }
 
-    /// Returns how much of `bytes` may pass before the planned cut, which is over when it is reached.
+    /// Returns how many of `bytes` may pass before the planned cut.
+    ///
+    /// The cut is over once it is reached.
     pub(super) fn share(&self, direction: Direction, bytes: usize) -> Share {
         let cut = &mut self.plans.lock().cuts[direction as usize];
         let Some(left) = cut else {
@@ -110,7 +112,9 @@ impl Ledger {
         self.corrupted.fetch_add(bytes, Ordering::SeqCst);
     }
 
-    /// Takes a connection in, unless there are `most`: its number, and how it will be ended.
+    /// Registers a connection, unless there are `most`.
+    ///
+    /// Returns its number, and the channel that ends it.
     pub(super) fn enter(&self, most: usize) -> Option<(u64, oneshot::Receiver<End>)> {
         let mut open = self.open.lock();
         if open.len() >= most {

@@ -29,7 +29,7 @@ impl Connection {
         Self::open_within(address, PATIENCE)
     }
 
-    /// As [`open`](Self::open), with another patience from the start.
+    /// Connects like [`open`](Self::open), with another patience.
     pub(super) fn open_within(address: SocketAddr, patience: Duration) -> io::Result<Self> {
         Ok(Self::over(Stream::Tcp(dial(address, patience)?)))
     }

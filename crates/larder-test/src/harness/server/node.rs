@@ -166,7 +166,7 @@ impl RedisNode {
         self.connect_within(PATIENCE)
     }
 
-    /// As [`connect`](Self::connect), where each wait ends after `patience`.
+    /// Connects like [`connect`](Self::connect), with another patience.
     pub(super) fn connect_within(&self, patience: Duration) -> io::Result<Connection> {
         login(&self.options, self.port, patience)
     }

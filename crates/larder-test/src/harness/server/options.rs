@@ -6,7 +6,7 @@ use super::quoted::quoted;
 #[cfg(feature = "tls")]
 use super::tls::TlsOptions;
 
-/// The name and the password of the user that the harness adds beside a test's own users.
+/// The user name and password of the harness's own user.
 pub(super) const HARNESS: &str = "larder-harness";
 
 /// The kind of server that a program runs as.
@@ -143,7 +143,7 @@ impl RedisOptions {
         Ok(self)
     }
 
-    /// The options of those who watch servers of these: they have the program and the TLS alone.
+    /// Returns the options of the sentinels: only the program and TLS.
     pub(super) fn of_sentinels(&self) -> Self {
         Self {
             mode: Mode::Sentinel,
@@ -154,7 +154,7 @@ impl RedisOptions {
         }
     }
 
-    /// Who the harness itself is on this server: a user and a password.
+    /// Returns the user and password of the harness on this server.
     pub(super) fn harness_login(&self) -> Option<(&str, &str)> {
         match (&self.password, self.users.is_empty()) {
             (_, false) => Some((HARNESS, HARNESS)),

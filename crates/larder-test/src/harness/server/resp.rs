@@ -58,7 +58,7 @@ impl Reply {
     }
 }
 
-/// Bounds on what is read, so that garbage on the wire is an error and not an exhausted memory.
+/// Bounds the bytes that are read, so that garbage cannot exhaust memory.
 const LONGEST_LINE: u64 = 64 * 1024;
 const LARGEST_BULK: usize = 64 * 1024 * 1024;
 const LONGEST_ARRAY: usize = 1_000_000;

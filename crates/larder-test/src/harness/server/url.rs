@@ -5,8 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::options::RedisOptions;
 
-/// The URL of the server that was started with `options` on `port`, for this user or for the default
-/// one.
+/// Builds the URL of a server with these options on `port`.
 pub(super) fn of_server(options: &RedisOptions, port: u16, user: Option<(&str, &str)>) -> String {
     let (scheme, who) = (scheme(options), credentials(options, user));
     format!("{scheme}://{who}{}:{port}", Ipv4Addr::LOCALHOST)

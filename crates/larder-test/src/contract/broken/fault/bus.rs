@@ -22,9 +22,9 @@ macro_rules! bus_faults {
         ChannelsFoldCase,
         /// Channels that differ in line ends are one channel.
         ChannelsDropLineEnds,
-        /// Who wants a topic hears nothing of it.
+        /// A subscription to a topic gets no messages.
         TopicsHearNothing,
-        /// Who wants a topic hears all whose names begin with its name.
+        /// A subscription to a topic gets messages of topics whose names begin alike.
         TopicsArePrefixes,
         /// All of a sharded topic can be wanted.
         HearsAllOfSharded,
@@ -38,7 +38,7 @@ macro_rules! bus_faults {
         FillsEmptyMessages,
         /// A message ends at its first NUL.
         MessagesEndAtNul,
-        /// A message that nobody hears is an error.
+        /// Publishing without subscribers is an error.
         NobodyListensIsAnError,
         /// A subscribe that is dropped takes all messages from then on.
         CancelledSubscribeTakesMessages,
@@ -54,7 +54,7 @@ macro_rules! bus_faults {
         DropEndsTheChannel,
         /// All subscriptions have the same room.
         IgnoresBuffer,
-        /// Where one subscription is slow, all hear of gaps.
+        /// If one subscription is slow, all get gaps.
         OverflowGapsAll,
     } };
 }

@@ -2,9 +2,9 @@
 
 macro_rules! leases_faults {
     ($($before:tt)*) => { waits_faults! { $($before)*
-        /// Nobody leads: who claims follows nobody.
+        /// Every claim without a leader follows.
         ClaimsOnlyFollow,
-        /// Who claims beside a leader is given its fence.
+        /// A claim beside a leader gets its fence.
         EveryoneLeads,
         /// A claim takes what is present for absent.
         ClaimsIgnoreValues,
@@ -14,7 +14,7 @@ macro_rules! leases_faults {
         AnySeenVersionLeads,
         /// A claim that has seen the value, beside a leader, follows.
         StaleFollows,
-        /// A claim that has seen what is gone, beside a leader, is told to serve it.
+        /// A claim that has seen a deleted value, beside a leader, may serve it.
         SeenIsStaleThoughGone,
         /// A claim that is answered with a value holds the lease.
         FreshTakesLease,
@@ -58,7 +58,7 @@ macro_rules! leases_faults {
         CommitCutsWhatIsTooLarge,
         /// A commit of a value that is too large ends the lease.
         TooLargeCommitEndsLease,
-        /// A commit by another than the holder is refused before its value is found too large.
+        /// A late commit is refused before its value is found too large.
         LateCommitIsNeverTooLarge,
         /// A fence that was invalidated may commit.
         InvalidatedMayCommit,
@@ -66,13 +66,13 @@ macro_rules! leases_faults {
         AbandonedMayCommit,
         /// A fence whose time has passed may commit.
         ExpiredMayCommit,
-        /// Any fence may commit while somebody leads.
+        /// Any fence may commit while another caller leads.
         CommitByAnyone,
         /// A fence higher than the leader's may commit.
         HigherFenceCommits,
         /// A fence lower than the leader's may commit.
         LowerFenceCommits,
-        /// Any fence may commit where nobody has claimed.
+        /// Any fence may commit to a key that was never claimed.
         CommitNeedsNoLease,
         /// A commit that is refused writes all the same.
         RefusedCommitWrites,
@@ -92,7 +92,7 @@ macro_rules! leases_faults {
         RenewByAnyone,
         /// A renewal brings a lease back that has ended.
         RenewRevives,
-        /// A renewal makes a lease where nobody has claimed.
+        /// A renewal of a key that was never claimed makes a lease.
         RenewMakesLeases,
         /// An abandon answers true and does nothing.
         AbandonIsForgotten,
@@ -110,7 +110,7 @@ macro_rules! leases_faults {
         InvalidateKeepsValue,
         /// Invalidate keeps the lease.
         InvalidateKeepsLease,
-        /// Invalidate lets nobody claim until the lease would have ended.
+        /// Invalidate blocks claims until the lease would have ended.
         InvalidateBansClaims,
         /// `invalidate_many` answers backwards.
         InvalidateManyReverses,
@@ -134,17 +134,17 @@ macro_rules! leases_faults {
         FollowGivesUpAtOnce,
         /// A follower says at once that the lease has ended.
         FollowEndsAtOnce,
-        /// A follower where nobody leads waits.
+        /// A follower without a leader waits.
         LateFollowersWait,
         /// A follower ends at the deadline that it saw first.
         FollowMissesRenewals,
-        /// A follower waits until nobody leads, whoever it was.
+        /// A follower waits until there is no leader at all.
         FollowWaitsForNobody,
         /// The end of a lease wakes one follower.
         WakesOneFollower,
         /// A follower that is dropped ends the lease.
         DroppedFollowerEndsLease,
-        /// A claim looks whether somebody leads, waits, and leads.
+        /// A claim looks for a leader, waits, and leads.
         ClaimsRace,
         /// A commit looks at the fence, waits, and writes.
         CommitRaces,

@@ -4,7 +4,7 @@ macro_rules! programs_faults {
     ($($before:tt)*) => { bus_faults! { $($before)*
         /// Each step finds no record.
         StepsStartOver,
-        /// A step that is called and waited for finds no record, one that is answered at once does.
+        /// An awaited step finds no record, but a step that is ready at once does.
         CallStartsOver,
         /// A removal answers that it removed, and does not.
         RemovalIsForgotten,
@@ -60,7 +60,7 @@ macro_rules! programs_faults {
         RunManyEndsAt100,
         /// The time that is known without asking is an hour ahead.
         NowIsAhead,
-        /// Of several programs, `run_many` runs the first on its records, and the others not at all.
+        /// `run_many` of several programs runs only the first one.
         RunManyKnowsOneProgram,
     } };
 }

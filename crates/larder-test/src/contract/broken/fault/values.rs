@@ -27,9 +27,9 @@ macro_rules! values_faults {
         IgnoresIfAbsent,
         /// Put if present always writes.
         IgnoresIfPresent,
-        /// Put if version always writes where something is.
+        /// Put if version always stores over a value.
         IgnoresIfVersion,
-        /// Put if version writes where nothing is.
+        /// Put if version stores to an absent key.
         AbsentMeetsIfVersion,
         /// Put if version is met by a version of any key.
         IfVersionOfAnyKey,
@@ -89,9 +89,9 @@ macro_rules! values_faults {
         EndsEarly,
         /// A value ends 1 ms too late.
         EndsLate,
-        /// What has ended keeps its room, of 64 MiB.
+        /// An expired value keeps its memory, of 64 MiB.
         EndedKeepsItsRoom,
-        /// What has ended is never freed.
+        /// An expired value is never freed.
         EndedIsNeverFreed,
         /// A TTL of 1 ms is refused.
         RefusesOneMillisecond,
@@ -99,15 +99,15 @@ macro_rules! values_faults {
         ExpiredIsRead,
         /// `get_many` gives what has ended.
         ExpiredIsReadWithOthers,
-        /// What has ended has 1 ms left.
+        /// An expired value has 1 ms left.
         ExpiredHasTtl,
         /// Expire revives what has ended.
         ExpireRevives,
-        /// What has ended meets put if present.
+        /// An expired value meets put if present.
         ExpiredMeetsIfPresent,
-        /// What has ended meets put if version.
+        /// An expired value meets put if version.
         ExpiredMeetsIfVersion,
-        /// What has ended blocks put if absent.
+        /// An expired value blocks put if absent.
         ExpiredBlocksIfAbsent,
         /// Delete of what has ended answers true.
         ExpiredIsDeleted,
@@ -120,7 +120,7 @@ macro_rules! values_faults {
         GetManyDropsHoles,
         /// `get_many` answers a repeated key once, and then with misses.
         GetManyAnswersRepeatsOnce,
-        /// `put_many` writes nothing where one condition is not met.
+        /// `put_many` stores nothing if one condition is not met.
         PutManyIsAllOrNothing,
         /// `put_many` writes backwards.
         PutManyReverses,
@@ -180,7 +180,7 @@ macro_rules! values_faults {
         IfAbsentRaces,
         /// Put if version tests, waits, and writes.
         IfVersionRaces,
-        /// Put if absent where something has ended tests, waits, and writes.
+        /// Put if absent over an expired value tests, waits, and stores.
         TakeoverRaces,
         /// Delete tests, waits, and removes.
         DeleteRaces,

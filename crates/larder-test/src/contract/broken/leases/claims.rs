@@ -83,7 +83,7 @@ impl BrokenStore {
         }
     }
 
-    /// Changes the lease that was granted, and tells its fence.
+    /// Changes the granted lease, and returns its fence.
     fn grant(
         &self,
         claim: &Claim,

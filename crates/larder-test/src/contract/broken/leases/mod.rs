@@ -17,7 +17,7 @@ use crate::contract::model::{Lease, deadline};
 
 const ANY: Kind = Kind::pinned("any");
 
-/// How a lease ended.
+/// The end of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Commit,
@@ -27,7 +27,7 @@ enum Ending {
     Time,
 }
 
-/// What faults of leases remember.
+/// The memory of faults of leases.
 #[derive(Default)]
 pub(super) struct LeaseMemory {
     endings: HashMap<(String, Fence), Ending>,
@@ -99,7 +99,7 @@ impl BrokenStore {
         ending.copied()
     }
 
-    /// Ends the lease of `key` where a plain operation has this fault.
+    /// Ends the lease of `key` if a plain operation has this fault.
     pub(super) fn release_by(&self, fault: Fault, key: &Key) {
         if self.has(fault) && key.kind().content() == Content::Value {
             self.release(key);

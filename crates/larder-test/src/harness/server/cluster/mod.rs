@@ -30,8 +30,10 @@ pub(super) use failover::takes_writes;
 const MASTERS: usize = 3;
 const NODES: usize = 2 * MASTERS;
 
-/// Where the proxies are, on the ports of their nodes. An address of their own lets clients be sent
-/// there by name, while the replicas go to their masters by address and past the proxies.
+/// The address of the proxies, which use the ports of their nodes.
+///
+/// An address of their own lets clients be sent there by name, while the replicas go to their
+/// masters by address and past the proxies.
 const PROXIED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A real Redis Cluster of three masters with one replica each.

@@ -14,7 +14,7 @@ pub(super) const HURRY: Pace = Pace {
     publish: "100",
 };
 
-/// What they do by themselves.
+/// The normal pace.
 pub(super) const CALM: Pace = Pace {
     info: "10000",
     publish: "2000",

@@ -21,7 +21,7 @@ use super::identity::Identity;
 #[derive(Clone)]
 pub struct CertificateAuthority {
     issuer: Arc<Issuer>,
-    /// How the harness speaks to servers whose certificates it signs.
+    /// The harness's TLS client for servers with these certificates.
     harness: Arc<ClientConfig>,
 }
 
