@@ -10,7 +10,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// The page `docs/<page>.md`, and in it the table of the proof called `name`.
+    /// Names the table of the proof `name` in `docs/<page>.md`.
     #[must_use]
     pub fn new(page: &str, name: &'static str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

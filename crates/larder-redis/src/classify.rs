@@ -132,7 +132,7 @@ pub(crate) fn known(operation: &'static str, error: &ServerError) -> Option<Erro
     ))
 }
 
-/// The error of an answer that is not of its command's form.
+/// Makes the error of an unexpected answer.
 pub(crate) fn unexpected(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -141,7 +141,7 @@ pub(crate) fn unexpected(operation: &'static str) -> Error {
     )
 }
 
-/// The error of the operating system that is inside an error of the client library.
+/// Returns the error of the operating system that is inside an error of the client library.
 ///
 /// It names no key and no value, unlike what surrounds it.
 pub(crate) fn system(error: &RedisError) -> Option<io::Error> {

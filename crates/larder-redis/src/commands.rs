@@ -72,7 +72,7 @@ fn command(name: &str, arguments: usize, room: usize) -> Cmd {
     cmd
 }
 
-/// The answer of GET.
+/// Parses the answer of GET.
 pub(crate) fn entry(operation: &'static str, key: &Key, value: Value) -> Result<Option<Entry>> {
     match value {
         Value::Nil => Ok(None),
@@ -90,7 +90,7 @@ pub(crate) fn outcome<T: From<bool>>(operation: &'static str, value: &Value) -> 
     }
 }
 
-/// The answer of PTTL.
+/// Parses the answer of PTTL.
 pub(crate) fn remaining(operation: &'static str, value: &Value) -> Result<Option<Ttl>> {
     match value {
         Value::Int(-2) => Ok(None),
@@ -102,7 +102,7 @@ pub(crate) fn remaining(operation: &'static str, value: &Value) -> Result<Option
     }
 }
 
-/// The error of an answer that is an error, or not of its command's form.
+/// Makes the error of an unexpected answer, or of one that is an error.
 pub(crate) fn unread(operation: &'static str, value: &Value) -> Error {
     match value {
         Value::ServerError(error) => classify::refused(operation, error),

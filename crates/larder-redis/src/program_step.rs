@@ -106,7 +106,7 @@ impl<'a> Step<'a> {
         std::mem::take(&mut self.by_hash)
     }
 
-    /// The command that comes before it in virtual time.
+    /// Returns the command that expires keys first, in virtual time.
     pub(crate) fn expiry(&self) -> Option<Cmd> {
         Some(expire(self.key, self.parts, self.now?))
     }
@@ -174,7 +174,7 @@ fn command(script: &Prepared, key: &Key, parts: &[&str], args: &Args, now: Optio
     cmd
 }
 
-/// A command that reads the key of a record.
+/// Returns a command that reads the key of a record.
 fn plain(command: &[&str], key: &Key) -> Cmd {
     let room = command.iter().map(|word| word.len()).sum::<usize>() + key.as_bytes().len();
     let mut cmd = Cmd::with_capacity(1 + command.len(), room);

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use larder_store::Result;
 use larder_store::program::Wire;
 
-/// An answer of a script as programs read it.
+/// Converts an answer of a script for programs.
 ///
 /// Scripts answer in the forms of RESP2, whatever the connection speaks; the few others come from
 /// scripts that ask for them, and read as RESP2 would have them.

@@ -19,8 +19,8 @@ pub(crate) fn length(put: &Put) -> usize {
     Version::LEN + put.value().len()
 }
 
-/// The entry that was stored at `key`, which shares the bytes of the reply. Bytes too short to
-/// have a version are no entry, and are counted.
+/// Returns the entry that was stored at `key`, which shares the bytes of the reply. Bytes too short
+/// to have a version are no entry, and are counted.
 pub(crate) fn read(key: &Key, bytes: Vec<u8>) -> Option<Entry> {
     let Some(version) = bytes.first_chunk() else {
         count_poisoned(key.kind());

@@ -33,7 +33,7 @@ use step::{Given, Step};
 /// The number of sequences, which gives about 10,000 steps.
 const CASES: u32 = 400;
 
-/// All stores, for 10,000 steps each.
+/// Runs 10,000 steps on each store.
 #[must_use]
 pub fn prove() -> Table {
     let mut table = Table::new()
@@ -83,7 +83,7 @@ fn start() -> RedisServer {
     RedisServer::start().expect("a redis-server")
 }
 
-/// A new store in process, by the clock of the model.
+/// Returns a new store in process, by the clock of the model.
 pub async fn moka(clock: ManualClock) -> Arc<dyn Store> {
     Arc::new(MokaStore::builder().with_clock(clock).build())
 }

@@ -42,7 +42,7 @@ struct Shards {
 }
 
 impl Links {
-    /// The links of `route` and the tasks that run them. None if its servers cannot push.
+    /// Makes the links of `route` and the tasks that run them. None if its servers cannot push.
     pub(super) fn start(
         registry: &Arc<SubscriptionRegistry>,
         route: &Route,
@@ -80,7 +80,7 @@ impl Links {
         self.view.is_some()
     }
 
-    /// The link that carries a subject.
+    /// Returns the link that carries a subject.
     pub(super) fn link_for(&self, subject: &Subject) -> LinkId {
         self.to_shard(subject).unwrap_or(MAIN)
     }

@@ -77,7 +77,7 @@ impl Health {
         self.recoveries.load(Ordering::Relaxed)
     }
 
-    /// A wait for an answer begins. It counts as abandoned unless it is told how it ended.
+    /// Begins a wait for an answer. It counts as abandoned unless its end is reported.
     pub(crate) fn wait(&self) -> Wait<'_> {
         Wait(self)
     }

@@ -54,7 +54,7 @@ impl RedisStore {
         }
     }
 
-    /// The lease of `key`, if it is held.
+    /// Asks for the lease of `key`. None if it is not held.
     async fn look(&self, key: &Key) -> Result<Option<Seen>> {
         let script = &self.lease_scripts().follow;
         let command = self.timed(call(script, key, 0, 0));

@@ -202,8 +202,8 @@ fn outcome<T: From<bool>>(operation: &'static str, value: Result<Value>) -> Resu
     }
 }
 
-/// The error of an answer that is an error, or not of a script's form. One that is not known may
-/// have come after a write.
+/// Returns the error of an answer that is an error, or not of a script's form. One that is not
+/// known may have come after a write.
 fn unread(operation: &'static str, value: &Value) -> Error {
     let known = match value {
         Value::ServerError(error) => classify::known(operation, error),

@@ -83,7 +83,7 @@ impl Node {
         }
     }
 
-    /// The node at `host_port`, with the login of `template`.
+    /// Makes the node at `host_port`, with the login of `template`.
     pub(crate) fn at(
         host_port: &HostPort,
         template: &Address,
@@ -124,7 +124,7 @@ impl Node {
         self.in_background()
     }
 
-    /// The host of a node of a cluster.
+    /// Returns the host of a node of a cluster.
     pub(crate) fn host(&self) -> &str {
         self.peer.as_ref().map_or("", |peer| &peer.host)
     }
@@ -190,7 +190,7 @@ impl Node {
         }
     }
 
-    /// The connection, if it is good.
+    /// Returns the connection, if it is good.
     pub(crate) fn good_connection(&self) -> Option<Arc<Connection>> {
         self.connection
             .load_full()

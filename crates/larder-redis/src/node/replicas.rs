@@ -38,7 +38,7 @@ impl Replicas {
         ))
     }
 
-    /// The command that waits for all that its connection wrote before.
+    /// Returns the command that waits for all that its connection wrote before.
     pub(crate) fn wait(self) -> Cmd {
         let mut command = ::redis::cmd("WAIT");
         let millis = u64::try_from(self.within.as_millis()).unwrap_or(u64::MAX);

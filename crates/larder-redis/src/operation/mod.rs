@@ -92,7 +92,7 @@ impl<'a> Operation<'a> {
         ))
     }
 
-    /// The request that began it, for the node of a redirect.
+    /// Returns the request that began it, for the node of a redirect.
     pub(crate) fn request(&self) -> Request {
         Request::new(self.name, self.access).by(self.deadline)
     }
@@ -105,7 +105,7 @@ impl<'a> Operation<'a> {
         self.node.location()
     }
 
-    /// The host of its node, in a cluster.
+    /// Returns the host of its node, in a cluster.
     pub(crate) fn host(&self) -> &str {
         self.node.host()
     }
@@ -129,7 +129,7 @@ impl<'a> Operation<'a> {
         self.has_lost_run.store(true, Ordering::Relaxed);
     }
 
-    /// The outcome for the caller, which a lost earlier run may have made ambiguous.
+    /// Returns the outcome for the caller, which is ambiguous after a lost run.
     pub(crate) fn settled(&self, outcome: Result<Value>) -> Result<Value> {
         match self.has_lost_run() {
             false => outcome,
@@ -137,7 +137,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// The replicas that must confirm it.
+    /// Returns the replicas that must confirm it.
     fn replicas(&self) -> Option<Replicas> {
         match self.access {
             Access::Read => None,

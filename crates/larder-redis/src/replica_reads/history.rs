@@ -25,7 +25,7 @@ pub(super) struct Moment {
 }
 
 impl History {
-    /// A history that tells replicas apart which are up to `max_staleness` behind.
+    /// Makes a history that tells replicas apart which are up to `max_staleness` behind.
     pub(super) fn new(max_staleness: Duration) -> Self {
         Self {
             id: String::new(),
@@ -56,7 +56,7 @@ impl History {
         };
     }
 
-    /// The last moment whose writes are all among the first `offset` bytes under `id`.
+    /// Returns the last moment whose writes are all among the first `offset` bytes under `id`.
     pub(super) fn covered_by(&self, id: &str, offset: u64) -> Option<Moment> {
         if self.id != id {
             return None;

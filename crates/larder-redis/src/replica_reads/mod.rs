@@ -124,7 +124,8 @@ impl Drop for ReplicaReads {
 }
 
 impl Shared {
-    /// A replica that has all of `key` that a read has to see. Which of several is up to `turn`.
+    /// Returns a replica that has all of `key` that a read has to see. Which of several is up to
+    /// `turn`.
     fn serving(&self, key: &Key, turn: usize) -> Option<Reader> {
         let oldest = self.oldest();
         let master = self.masters.of_key(key.as_bytes())?;
@@ -136,7 +137,7 @@ impl Shared {
         replicas.find_map(|replica| Reader::fresh_since(replica, since))
     }
 
-    /// The first moment that is not too long ago.
+    /// Returns the first moment that is not too long ago.
     fn oldest(&self) -> u64 {
         self.now().saturating_sub(micros(self.max_staleness))
     }

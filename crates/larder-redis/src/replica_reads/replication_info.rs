@@ -46,7 +46,7 @@ impl Position {
 }
 
 impl ReplicationInfo {
-    /// The command that asks for it.
+    /// Returns the command that asks for this information.
     pub(super) fn command() -> Cmd {
         let mut command = ::redis::cmd("INFO");
         command.arg("replication");
@@ -89,7 +89,7 @@ impl ReplicationInfo {
     }
 }
 
-/// The address of a replica in a master's answer. None if it is not online.
+/// Returns the address of a replica in a master's answer. None if it is not online.
 fn host_port(replica: &str) -> Option<HostPort> {
     let mut fields = replica.split(',').filter_map(|field| field.split_once('='));
     let (mut host, mut port, mut is_online) = (None, None, false);

@@ -26,7 +26,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// A pool of connections that lead to `target`.
+    /// Makes a pool of connections to `target`.
     pub(crate) fn own(target: Target, deadline: Duration, supervisor: Arc<Notify>) -> Self {
         let failures = Failures::default();
         let pool = Pool::builder()
@@ -47,7 +47,7 @@ impl Source {
         })
     }
 
-    /// The target of the connections. None for an application's pool.
+    /// Returns the target of the connections. None for an application's pool.
     pub(crate) fn target(&self) -> Option<&Target> {
         match self {
             Self::Own(own) => Some(&own.target),

@@ -9,7 +9,7 @@ pub(super) struct CoarseClock {
 }
 
 impl CoarseClock {
-    /// A coarse clock that agrees with the precise one, which `now` reads.
+    /// Makes a coarse clock that agrees with the precise one, which `now` reads.
     pub(super) fn new(now: impl FnOnce() -> Timestamp) -> Self {
         // In this order, so that the offset is too large rather than too small.
         let monotonic = micros(ClockId::Monotonic);

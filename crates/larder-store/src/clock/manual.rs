@@ -57,7 +57,7 @@ impl ManualClock {
 }
 
 impl Default for ManualClock {
-    /// A clock that shows the first second of 2026.
+    /// Makes a clock that shows the first second of 2026.
     fn default() -> Self {
         Self::new(Timestamp::from_micros(1_767_225_600_000_000))
     }

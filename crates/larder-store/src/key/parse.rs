@@ -53,7 +53,7 @@ impl Key {
         })
     }
 
-    /// The part that the key names, if it names one.
+    /// Returns the part that the key names, if it names one.
     pub fn part(&self) -> Option<&str> {
         let (_, part) = self.as_str().rsplit_once('}')?;
         part.strip_prefix(':')

@@ -11,13 +11,13 @@ use crate::{Content, Error, ErrorKind, Key, Kind, Refusal, Result, Timestamp};
 /// answer ends up inside the call. Made by the typed methods of
 /// [`Programs`](super::Programs); decorators pass it on.
 pub trait Call: Send {
-    /// The kind of the record.
+    /// Returns the kind of the record.
     fn kind(&self) -> Kind;
 
     /// Returns the suffix of each physical key of the record.
     fn parts(&self) -> &'static [&'static str];
 
-    /// The Lua form.
+    /// Returns the Lua form of the program.
     fn script(&self) -> &'static Script;
 
     /// Writes the arguments.

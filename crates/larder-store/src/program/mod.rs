@@ -144,7 +144,7 @@ pub trait Program: Send + Sync {
     /// Writes its arguments, in the order of `ARGV`.
     fn args(&self, args: &mut Args);
 
-    /// Its Rust form.
+    /// Runs its Rust form.
     fn step(&self, record: &mut Slot<'_, Self::Record>, now: Timestamp) -> Self::Reply;
 
     /// Reads the answer of the Lua form.

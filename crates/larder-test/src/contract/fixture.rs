@@ -13,7 +13,7 @@ use crate::ModelStore;
 /// 64 MiB of them.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// The store. It is the same one at every call.
+    /// Returns the store. It is the same one at every call.
     fn store(&self) -> Arc<dyn Store>;
 
     /// Lets at least `by` pass for the store.

@@ -18,7 +18,8 @@ pub(crate) const BUS: u16 = 10_000;
 
 const ATTEMPTS: usize = 1_000;
 
-/// A loopback port that was free a moment ago. Whoever binds it next must be ready to lose it.
+/// Returns a loopback port that was free a moment ago. Whoever binds it next must be ready to lose
+/// it.
 pub(crate) fn free() -> io::Result<u16> {
     search(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop))
 }

@@ -23,7 +23,7 @@ pub(crate) enum LeaseOperation {
 }
 
 impl LeaseOperation {
-    /// The key that it is about, if it is one.
+    /// Returns the key that it is about, if it is one.
     pub(crate) fn id(&self) -> Option<Id> {
         match self {
             Self::Commit(write, _) => Some(write.id),

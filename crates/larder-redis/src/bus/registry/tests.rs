@@ -200,7 +200,7 @@ impl Scene {
     }
 }
 
-/// The link of a subject after the slots moved `shift` times.
+/// Returns the link of a subject after the slots moved `shift` times.
 fn link_of(subject: &Subject, shift: u64) -> LinkId {
     (u64::from(subject.text().as_bytes()[6]) + shift) % LINKS
 }

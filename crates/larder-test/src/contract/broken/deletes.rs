@@ -109,7 +109,7 @@ impl BrokenStore {
         }
     }
 
-    /// The delete on the condition that a broken store takes for its own.
+    /// Replaces the condition of the delete by the wrong one of a fault.
     fn wrong_delete(&self, delete: Delete) -> Delete {
         match (self.fault, delete.condition()) {
             (Some(Fault::DeleteIfAbsentDeletes), Condition::IfAbsent)

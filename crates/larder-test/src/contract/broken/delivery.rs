@@ -13,7 +13,7 @@ impl BrokenStore {
         &self.model.listeners
     }
 
-    /// Delivers a message to whom the fault says, and tells to how many that was.
+    /// Delivers a message as the fault says, and returns the number of receivers.
     pub(super) fn deliver(&self, message: &Message) -> usize {
         let channel = &message.channel;
         if self.memory.lock().taken.contains(channel.as_str()) {

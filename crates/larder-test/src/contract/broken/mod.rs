@@ -99,14 +99,14 @@ impl BrokenStore {
         self.fault == Some(fault)
     }
 
-    /// The next number, from 1.
+    /// Returns the next number, from 1.
     fn count(&self) -> usize {
         let mut memory = self.memory.lock();
         memory.count += 1;
         memory.count
     }
 
-    /// The value under `key`, if it has not ended.
+    /// Returns the value of `key`, if it has not expired.
     fn held(&self, key: &Key) -> Option<Entry> {
         self.model
             .with_slot(key, |slot, _| slot.as_ref()?.entry().cloned())

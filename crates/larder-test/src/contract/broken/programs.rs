@@ -67,7 +67,7 @@ impl BrokenStore {
         self.model.call(key, call).await
     }
 
-    /// The answer of faults that give one without running the step.
+    /// Returns the answer of a fault that does not run the step.
     fn wrong_reply(&self, key: &Key, call: &dyn Call) -> Option<Wire> {
         let name = call.script().name();
         let (is_removal, is_time) = (call.script().is_run_when_full(), name == "law-tell-time");

@@ -65,7 +65,7 @@ impl BrokenStore {
         }
     }
 
-    /// The answer of faults that give one without a write, or with another.
+    /// Returns the answer of a fault that writes nothing or something else.
     async fn wrong_answer(&self, put: &Put) -> Option<Result<PutOutcome>> {
         let too_large = put.value().len() > DEFAULT_MAX_VALUE;
         match self.fault? {
@@ -109,7 +109,7 @@ impl BrokenStore {
         }
     }
 
-    /// The bytes of all that was ever put, and this.
+    /// Returns the bytes of all values ever put, this one included.
     fn room_with(&self, put: &Put) -> usize {
         let mut memory = self.memory.lock();
         let (key, length) = (put.key().as_str().to_owned(), put.value().len());
@@ -117,7 +117,7 @@ impl BrokenStore {
         memory.room.values().sum()
     }
 
-    /// The put with the condition that a broken store takes for its own.
+    /// Replaces the condition of the put by the wrong one of a fault.
     fn wrong_condition(&self, put: Put, before: &Before) -> Put {
         let condition = put.condition();
         let Before { held, ended, .. } = before;
@@ -151,13 +151,13 @@ impl BrokenStore {
         }
     }
 
-    /// The version under the key of `put`, or one that nothing has.
+    /// Returns the version of the put's key, or a random one.
     fn version(&self, put: &Put) -> Version {
         let held = self.held(put.key());
         held.map_or_else(Version::random, |held| held.version)
     }
 
-    /// The put on the condition that is left after the test has raced with others.
+    /// Returns the put on the condition that is left after the test has raced with others.
     async fn raced(&self, put: Put, before: &Before) -> Put {
         let races = match (self.fault, put.condition()) {
             (Some(Fault::IfAbsentRaces), Condition::IfAbsent) => before.ended.is_none(),

@@ -72,7 +72,7 @@ pub(super) async fn topics_keep_equal_ids_apart(at: Scene<'_>) -> Outcome {
     hears_not(&at, at.film(7), at.channel(FILMS, 7_u64)).await
 }
 
-/// A subscription of one channel hears nothing of the other.
+/// Checks that a subscription to one channel gets nothing of the other.
 async fn hears_not(at: &Scene<'_>, mine: Channel, other: Channel) -> Outcome {
     let bus = at.bus()?;
     let mut hearing = at

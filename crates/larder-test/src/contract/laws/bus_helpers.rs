@@ -46,7 +46,7 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    /// The next event of this law, whatever it is.
+    /// Returns the next event of this law, whatever it is.
     pub(super) async fn next(&mut self) -> Outcome<Event> {
         loop {
             match timeout(PATIENCE, self.subscription.next()).await {
@@ -62,7 +62,7 @@ impl Hearing {
         }
     }
 
-    /// The next event is this message.
+    /// Checks that the next event is this message.
     pub(super) async fn hears(&mut self, channel: &Channel, payload: impl Into<Bytes>) -> Outcome {
         match self.next().await? {
             Event::Message(message) => {

@@ -31,13 +31,13 @@ impl Scene<'_> {
         }
     }
 
-    /// A new claim of `key` leads.
+    /// Checks that a new claim of `key` leads, and returns its fence.
     pub(super) async fn can_be_claimed(&self, key: &Key, when: &str) -> Outcome<Fence> {
         let what = format!("a claim {when}");
         self.leads(&Claim::new(key.clone(), LONG), &what).await
     }
 
-    /// A new claim of `key`, which holds no value, follows.
+    /// Checks that a new claim of `key`, which holds no value, follows.
     pub(super) async fn is_led(&self, key: &Key, when: &str) -> Outcome {
         let claim = Claim::new(key.clone(), LONG);
         match self.leases()?.claim(&claim).await? {
@@ -60,14 +60,14 @@ impl Scene<'_> {
         }
     }
 
-    /// The commit of `put` is taken.
+    /// Checks that the commit of `put` is stored.
     pub(super) async fn commits(&self, put: &Put, fence: Fence, what: &str) -> Outcome {
         let taken = self.leases()?.commit(put, fence).await?;
         ensure_eq!(taken, PutOutcome::Stored, "{what}");
         Ok(())
     }
 
-    /// The commit of `put` is refused.
+    /// Checks that the commit of `put` is refused.
     pub(super) async fn is_refused(&self, put: &Put, fence: Fence, what: &str) -> Outcome {
         let taken = self.leases()?.commit(put, fence).await?;
         ensure_eq!(taken, PutOutcome::NotStored, "{what}");

@@ -63,7 +63,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// A write of `value` under `id` that stays for the whole law.
+    /// Returns a write of `value` under `id` that stays for the whole law.
     pub(super) fn put(&self, id: impl KeyId, value: impl Into<Bytes>) -> Put {
         Put::new(self.key(id), value, LONG)
     }
@@ -83,7 +83,7 @@ impl<'a> Scene<'a> {
         Ok(put)
     }
 
-    /// The key of `put` holds what it wrote.
+    /// Checks that the key of `put` holds what it wrote.
     pub(super) async fn holds(&self, put: &Put, when: &str) -> Outcome {
         let held = self.store.get(put.key()).await?;
         same_entry(held, put, when)

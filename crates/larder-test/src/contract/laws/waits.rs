@@ -168,7 +168,7 @@ impl Scene<'_> {
     }
 }
 
-/// A task that waits by now.
+/// Starts a task that waits, and returns once it does.
 async fn waiting(mut waiter: Box<dyn Waiter>) -> JoinHandle<Outcome> {
     let mut waiting = Box::pin(async move { is_woken(&mut waiter, "a waiter").await });
     let begun = poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx))).await;

@@ -79,7 +79,7 @@ impl Drop for Connection {
     }
 }
 
-/// Says that nothing more comes, and reads until the other side does.
+/// Closes the sending side, and reads until the other side closes.
 async fn close(stream: &mut TcpStream) {
     let _ = stream.shutdown().await;
     let mut ignored = [0; 4096];

@@ -40,7 +40,7 @@ const DIAL: Duration = Duration::from_secs(5);
 /// The number of attempts to get a port that was free a moment ago.
 const ATTEMPTS: usize = 20;
 
-/// A listener on a free loopback port.
+/// Returns a listener on a free loopback port.
 pub(super) fn listen_anywhere() -> io::Result<StdListener> {
     let mut bound = Err(io::ErrorKind::AddrInUse.into());
     for _ in 0..ATTEMPTS {
@@ -157,7 +157,7 @@ impl Door {
     }
 }
 
-/// The next connection; never without a listener.
+/// Accepts the next connection. Waits for ever without a listener.
 async fn accept(listener: Option<&TcpListener>) -> TcpStream {
     let Some(listener) = listener else {
         return std::future::pending().await;

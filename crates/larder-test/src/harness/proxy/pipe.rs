@@ -180,7 +180,7 @@ impl<'a> Pipe<'a> {
         }
     }
 
-    /// The faults at the moment; what changes after this ends the next wait.
+    /// Returns the faults at the moment; what changes after this ends the next wait.
     fn flow(&mut self) -> Flow {
         let faults = self.faults.borrow_and_update();
         faults.flow(self.direction).clone()

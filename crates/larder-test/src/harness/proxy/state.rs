@@ -175,7 +175,7 @@ impl Ledger {
 }
 
 impl Share {
-    /// The part of `bytes` that is within the `left` ones.
+    /// Makes the share of `bytes` that is within `left`.
     pub(super) fn of(left: u64, bytes: usize) -> Self {
         match usize::try_from(left) {
             Ok(left) if left <= bytes => Self {

@@ -69,7 +69,7 @@ impl AclUser {
         self
     }
 
-    /// The rules, as a line of `redis.conf` has them.
+    /// Returns the rules for a line of `redis.conf`.
     pub(super) fn rules(&self) -> String {
         let mut rules = format!("on {}", Quoted(&format!(">{}", self.password)));
         let keys = self.key_prefixes.iter().map(|prefix| ('~', prefix));
@@ -86,7 +86,7 @@ impl AclUser {
     }
 }
 
-/// A pattern that `prefix` alone matches.
+/// Returns a pattern that matches only `prefix`.
 fn literal(prefix: &str) -> String {
     let mut pattern = String::with_capacity(prefix.len());
     for symbol in prefix.chars() {

@@ -9,7 +9,8 @@ use super::quoted::Quoted;
 /// The name of the unix socket in the server's directory.
 pub(super) const SOCKET: &str = "redis.sock";
 
-/// The configuration of a server in `dir` on `port`. What the test asks for comes last, and wins.
+/// Returns the configuration of a server in `dir` on `port`. What the test asks for comes last, and
+/// wins.
 pub(super) fn render(options: &RedisOptions, dir: &Path, port: u16) -> String {
     let mut text = format!(
         "bind 127.0.0.1\ndaemonize no\ndir {dir}\n",
@@ -45,7 +46,7 @@ pub(super) fn render(options: &RedisOptions, dir: &Path, port: u16) -> String {
     text
 }
 
-/// The port, plain or with TLS.
+/// Writes the port, plain or with TLS.
 fn ports(
     options: &RedisOptions,
     dir: &Path,

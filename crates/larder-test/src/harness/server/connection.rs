@@ -94,7 +94,7 @@ impl Connection {
     }
 }
 
-/// A socket whose waits all end after `patience`.
+/// Returns a socket whose waits all end after `patience`.
 fn dial(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
     let socket = TcpStream::connect_timeout(&address, patience)?;
     socket.set_nodelay(true)?;

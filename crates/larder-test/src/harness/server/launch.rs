@@ -166,7 +166,7 @@ impl Launch<'_> {
     }
 }
 
-/// The end of a log, for an error.
+/// Returns the end of a log, for an error.
 fn tail(log: &Path) -> String {
     const LINES: usize = 12;
     let text = fs::read(log).unwrap_or_default();

@@ -32,7 +32,7 @@ impl Process {
         self.child.id()
     }
 
-    /// The exit status, when it has ended by itself.
+    /// Returns the exit status, when it has ended by itself.
     pub(super) fn exited(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }

@@ -29,7 +29,7 @@ pub(super) fn credentials(options: &RedisOptions, user: Option<(&str, &str)>) ->
     }
 }
 
-/// The addresses of nodes, as the URL of several has them.
+/// Joins the addresses of nodes for a URL.
 pub(super) fn hosts(nodes: &[SocketAddr]) -> String {
     let hosts = nodes.iter().map(SocketAddr::to_string);
     hosts.collect::<Vec<_>>().join(",")

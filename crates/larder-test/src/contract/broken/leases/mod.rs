@@ -37,7 +37,7 @@ pub(super) struct LeaseMemory {
 }
 
 impl BrokenStore {
-    /// The key that a broken store takes `key` for.
+    /// Returns the key that the broken store uses instead of `key`.
     fn lease_key(&self, key: &Key) -> Key {
         match self.fault {
             Some(Fault::LeasesShareAKey) if key.kind().content() == Content::Value => {

@@ -41,7 +41,7 @@ pub(super) fn form(nodes: &[RedisNode]) -> io::Result<()> {
     Ok(())
 }
 
-/// The slots of the master with this number.
+/// Returns the slots of the master with this number.
 fn share(index: u16) -> std::ops::Range<u16> {
     let masters = MASTERS as u32;
     // The product is as large as 3 x 16,384, and the quotient never more than 16,384.

@@ -96,7 +96,7 @@ impl View {
 
 type Roles<'a> = BTreeMap<u16, (Option<&'a str>, &'a [RangeInclusive<u16>])>;
 
-/// The text of a reply, or the error that it is.
+/// Returns the text of a reply, or the error that it is.
 pub(super) fn text(reply: &Reply) -> io::Result<String> {
     match reply.text() {
         Some(text) if reply.error().is_none() => Ok(text.into_owned()),

@@ -8,7 +8,7 @@ use crate::harness::server::side_by_side::start_together;
 
 use super::{QUORUM, SENTINELS, SERVERS, SentinelOptions};
 
-/// A master and its replicas, all of which answer.
+/// Starts a master and its replicas, and returns once all answer.
 pub(super) fn servers(options: &RedisOptions) -> Result<Vec<RedisNode>, StartError> {
     let master = RedisNode::start(options.clone())?;
     let mut replica = options.clone();

@@ -213,7 +213,7 @@ impl RedisSentinels {
         outcome
     }
 
-    /// The port of the master as one sentinel has it.
+    /// Returns the port of the master as one sentinel has it.
     fn named_by(&self, sentinel: &RedisNode) -> Option<u16> {
         if !sentinel.is_running() {
             return None;
