@@ -44,7 +44,7 @@ impl Lifetime {
     /// 12 hours, and 15 minutes idle: NIST SP 800-63B, AAL3 (4.3.3).
     pub const AAL3: Self = Self::of(15 * MINUTE, 12 * HOUR);
 
-    /// A lifetime of at most `absolute`, and at most `idle` without a request.
+    /// Makes a lifetime of at most `absolute`, and at most `idle` without a request.
     ///
     /// The touch is a thirtieth of the idle time, and at most a minute.
     ///

@@ -112,7 +112,7 @@ impl Token {
     /// The limit of a cookie's value, in octets.
     pub(crate) const MAX_LENGTH: usize = 22 + 1 + 43;
 
-    /// A new secret for `record`.
+    /// Makes a new secret for `record`.
     pub(crate) fn random(record: DeviceId, user: Option<UserTag>) -> Self {
         Self {
             record,
@@ -149,7 +149,7 @@ impl Token {
         }
     }
 
-    /// The value of the cookie.
+    /// Returns the value of the cookie.
     pub(crate) fn encode(&self) -> String {
         let mut text = self.record.text();
         text.push('.');

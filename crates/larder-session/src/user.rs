@@ -37,7 +37,7 @@ impl UserId {
         &self.0
     }
 
-    /// A user id that was read from a session, and so was checked before.
+    /// Makes a user id that was read from a session, and so was checked before.
     pub(crate) fn read(id: &Arc<str>) -> Self {
         Self(id.clone())
     }

@@ -207,7 +207,7 @@ impl Policy {
         Verdict::Unavailable
     }
 
-    /// The response to a visitor that has used up its quota.
+    /// Returns the response to a visitor that has used up its quota.
     pub(super) fn too_many<B>(
         &self,
         decision: Decision,
@@ -218,7 +218,7 @@ impl Policy {
         response
     }
 
-    /// The response while the store fails.
+    /// Returns the response while the store fails.
     pub(super) fn unavailable<B>(&self, protocol: Protocol) -> Response<ResponseBody<B>> {
         self.refusals.unavailable(protocol)
     }

@@ -45,7 +45,7 @@ pub(crate) struct Timeouts {
 pub(crate) enum Content {
     One,
     Cluster,
-    /// The infos log in at the master; `login` is what the sentinels want.
+    /// The infos hold the login of the master, and `login` that of the sentinels.
     Sentinel {
         master: String,
         login: RedisConnectionInfo,

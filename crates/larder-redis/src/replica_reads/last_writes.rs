@@ -11,7 +11,7 @@ impl Written {
         Self((0..CELLS).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// Takes down that a write to a key of `slot` is over by `until`.
+    /// Notes that a write to a key of `slot` is over by `until`.
     pub(super) fn note(&self, slot: u16, until: u64) {
         if let Some(cell) = self.cell(slot) {
             cell.fetch_max(until, Ordering::Relaxed);

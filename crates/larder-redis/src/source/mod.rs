@@ -19,7 +19,7 @@ pub(crate) use manager::{Target, connect};
 
 /// Makes the connections of a server.
 pub(crate) enum Source {
-    /// A pool of ours.
+    /// A pool of the store's own.
     Own(Own),
     /// A pool of the application's, of which we clone connections.
     Lent(Pool<RedisConnectionManager>),

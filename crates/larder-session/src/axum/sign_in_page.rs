@@ -56,7 +56,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl SignInPage {
-    /// The sign-in page at `path`, which may have a query.
+    /// Makes the sign-in page at `path`, which may have a query.
     ///
     /// # Errors
     /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if it is not a [`ReturnPath`].

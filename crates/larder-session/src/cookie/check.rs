@@ -58,7 +58,8 @@ fn is_path(path: &str) -> bool {
     path.starts_with('/') && !path.ends_with(' ') && path.bytes().all(is_visible)
 }
 
-/// A leading dot is allowed and ignored (section 5.6.3); a trailing one matches no host.
+/// Checks the dots of a domain: a leading one is ignored (section 5.6.3), a trailing one
+/// matches no host.
 fn is_domain(domain: &str) -> bool {
     let name = domain.strip_prefix('.').unwrap_or(domain);
     let is_label = |label: &str| {

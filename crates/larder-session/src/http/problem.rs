@@ -23,7 +23,7 @@ fn problem_unavailable() -> Problem {
     )
 }
 
-/// The response for an error that a handler returns.
+/// Returns the response for an error that a handler returns.
 #[cfg(feature = "axum")]
 pub(crate) fn problem<B: From<bytes::Bytes>>(kind: SessionErrorKind) -> Response<B> {
     let (status, detail) = match kind {

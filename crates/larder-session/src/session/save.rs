@@ -14,7 +14,7 @@ use crate::record::{Applied, Change};
 use crate::token::{DeviceId, Token};
 use crate::{Result, SessionError, SessionErrorKind, SessionKey, SignInOptions, value};
 
-/// How many times an update is attempted.
+/// The maximum number of attempts of an update.
 const TRIES: u32 = 64;
 
 impl Session {

@@ -28,7 +28,7 @@ pub struct Device {
     pub expires: Timestamp,
     /// When it ends at the latest, however often it is used.
     pub ends: Timestamp,
-    /// How long it may be idle.
+    /// The time that it may be idle.
     pub idle: Ttl,
     /// The cookie expiry that its sign-in chose. None if the layer's cookie decides.
     pub cookie_expiry: Option<CookieExpiry>,

@@ -52,7 +52,7 @@ pub struct Sessions {
     time: Arc<StoreTime>,
 }
 
-/// How many background tasks may record activity at once.
+/// The number of background tasks that may record activity at once.
 const SLIDING: usize = 256;
 
 #[derive(Clone)]
@@ -83,7 +83,7 @@ impl Sessions {
     /// The default limit of sessions per user: 100.
     pub const DEFAULT_MAX_DEVICES: u16 = 100;
 
-    /// The sessions in `store`, with the default settings.
+    /// Makes the sessions in `store`, with the default settings.
     ///
     /// Metrics go to the recorder that is installed at this moment.
     ///

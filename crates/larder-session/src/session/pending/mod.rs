@@ -103,7 +103,7 @@ impl Pending {
         }
     }
 
-    /// The changes, for a step of the store.
+    /// Returns the changes, for a step of the store.
     pub(super) fn changes(&self) -> Vec<(Box<str>, Change)> {
         let changes = self.0.iter();
         changes
@@ -111,7 +111,7 @@ impl Pending {
             .collect()
     }
 
-    /// The fields of a session that is created with these changes.
+    /// Returns the fields of a session that is created with these changes.
     pub(super) fn fields(&self) -> Fields {
         let made = self.0.iter().filter_map(|(name, change)| {
             let value = change.of(None).ok().flatten()?;

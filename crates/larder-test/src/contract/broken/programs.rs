@@ -121,7 +121,7 @@ impl BrokenStore {
             .with_slot(key, |slot, _| slot.as_ref().map(|held| held.deadline))
     }
 
-    /// Changes what a step has left, after it has been run as it should be.
+    /// Damages the record that a step has left.
     fn leave_record(&self, key: &Key, call: &dyn Call, before: Option<Timestamp>) {
         let is_read = call.script().effect() == Effect::Read;
         if self.has(Fault::ReadingRemovesRecords) && is_read {

@@ -14,7 +14,7 @@ use super::faults::{Direction, Faults};
 use super::pipe::Pipe;
 use super::state::{End, Ledger};
 
-/// A connection that the ledger knows; it is signed off when this is dropped.
+/// A registered connection. Dropping it removes it from the register.
 pub(super) struct Connection {
     pub(super) number: u64,
     pub(super) faults: watch::Receiver<Faults>,
