@@ -58,7 +58,7 @@ fn is_path(path: &str) -> bool {
     path.starts_with('/') && !path.ends_with(' ') && path.bytes().all(is_visible)
 }
 
-/// Checks the dots of a domain: a leading one is ignored (section 5.6.3), a trailing one
+/// Returns whether it is a domain. A leading dot is ignored (section 5.6.3); a trailing one
 /// matches no host.
 fn is_domain(domain: &str) -> bool {
     let name = domain.strip_prefix('.').unwrap_or(domain);

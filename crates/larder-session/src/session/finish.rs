@@ -99,7 +99,7 @@ impl Session {
     }
 }
 
-/// Returns whether a server error drops the collected changes.
+/// Returns whether the changes must be written. A server error drops them.
 fn has_to_be_written(state: &State, status: StatusCode) -> bool {
     state.phase == Phase::Read && !state.pending.is_empty() && !status.is_server_error()
 }
