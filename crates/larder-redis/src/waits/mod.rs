@@ -81,9 +81,8 @@ impl RedisWaiter {
     }
 
     async fn set_mark(&self) -> bool {
-        let begun = (self.route)
-            .begin(self.channel.as_bytes(), Request::read("wait"))
-            .await;
+        let request = Request::read("wait");
+        let begun = self.route.begin(self.channel.as_bytes(), request).await;
         let Ok(operation) = begun else { return false };
         let mut command = Cmd::with_capacity(5, self.channel.len() + 24);
         command.arg("SET").arg(&*self.channel).arg(1);

@@ -1,6 +1,5 @@
 use std::fmt;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::program::{Program, Programs};
@@ -132,7 +131,7 @@ impl Gate {
     where
         P: Program<Record = Permits> + 'static,
     {
-        if let Poll::Ready(_) = self.programs.run_now(&self.key, &program) {
+        if self.programs.run_now(&self.key, &program).is_ready() {
             return;
         }
         // Without a runtime the lease ends by itself.
