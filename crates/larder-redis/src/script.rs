@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_follow_from_what_a_script_declares() {
+    fn flags_follow_from_the_declarations_of_a_script() {
         let read = Script::new("read", Effect::Read, "return 1");
         let once = Script::new("once", Effect::Once, "return 1");
         assert_eq!(first_line(&read), "#!lua flags=no-writes,allow-oom");

@@ -42,7 +42,7 @@ mod tests {
     const KIND: Kind = Kind::evictable("kind");
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn a_written_value_is_read_back() {
         for value in [&b""[..], b"\0\xff", &[7; 1000]] {
             let put = Put::new(Key::new(KIND, 1_u8), value.to_vec(), Ttl::from_secs(1));
             let mut command = Cmd::new();
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_without_a_version_are_no_entry() {
+    fn bytes_without_a_version_are_not_an_entry() {
         for length in 0..Version::LEN {
             assert_eq!(read(&Key::new(KIND, 1_u8), vec![7; length]), None);
         }

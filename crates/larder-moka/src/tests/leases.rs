@@ -20,7 +20,7 @@ async fn lead(store: &Arc<MokaStore>, kind: Kind, id: u32) -> Fence {
 }
 
 #[tokio::test]
-async fn the_cap_of_leases_is_exact_and_never_counts_what_has_ended() {
+async fn the_cap_of_leases_is_exact_and_never_counts_ended_leases() {
     let (store, clock) = store_with(|builder| builder.with_max_leases(100));
     for round in 0..3 {
         for id in 0..100 {

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_together_is_sent_again_as_the_most_delicate_of_it() {
+    fn requests_sent_together_are_repeated_like_the_most_delicate_one() {
         use Repeat::{Idempotent, Never, Safe};
         for (one, other, both) in [
             (Safe, Safe, Safe),

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promoted_replica_has_what_it_had_of_its_master() {
+    fn a_promoted_replica_keeps_its_masters_writes() {
         let heir = read(&[
             "role:master",
             "master_replid:def",
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_form_says_nothing() {
+    fn an_unknown_form_is_ignored() {
         assert_eq!(read(&["role:master", "master_replid:abc"]), None);
         for offset in ["-1", "", "1e3", "99999999999999999999"] {
             let offset = format!("master_repl_offset:{offset}");

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manual_clock_never_goes_back_and_never_past_what_scripts_can_count() {
+    fn a_manual_clock_never_goes_back_and_never_beyond_2_53() {
         let clock = ManualClock::default();
         for by in [Duration::ZERO, Duration::MAX, Duration::MAX] {
             let before = clock.now();

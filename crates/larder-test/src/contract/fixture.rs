@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_outlives_the_store() {
+    fn kept_servers_outlive_the_store() {
         let store = Arc::new(ModelStore::default());
         let (tell, heard) = channel();
         let server = Server(Arc::downgrade(&store), tell);

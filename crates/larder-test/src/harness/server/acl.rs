@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rules_quote_what_an_app_may_have_in_its_password_and_its_prefix() {
+    fn the_rules_quote_passwords_and_prefixes() {
         let user = AclUser::new("app", "a b\"")
             .with_key_prefix("p*:")
             .with_channel_prefix("p:")

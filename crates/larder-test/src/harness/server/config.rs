@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_test_asks_for_comes_last() {
+    fn the_settings_of_the_test_come_last() {
         let options = RedisOptions::new().with_setting("save", "60 1");
         assert!(render(&options, Path::new("/tmp"), 7000).ends_with("\nsave 60 1\n"));
     }

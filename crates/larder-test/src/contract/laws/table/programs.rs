@@ -79,23 +79,23 @@ macro_rules! __programs_laws {
         wait_laws [programs waits] {
             waits {
                 /// A step that wakes reaches whoever waits for its record.
-                a_wake_reaches_who_waits
+                a_wake_reaches_a_waiter
                 /// A wake between the registration and the wait is not lost.
                 a_wake_before_a_waiter_asks_is_not_lost
                 /// Each of 16 waiters for one record is woken.
-                all_who_wait_are_woken
+                a_wake_reaches_all_waiters
                 /// A waiter is woken again by the next wake.
                 a_waiter_is_woken_each_time
                 /// A step that does not wake wakes nobody.
-                a_step_that_does_not_wake_wakes_nobody
+                a_step_without_a_wake_wakes_no_waiter
                 /// A step that wakes does not wake those who wait for another record.
-                a_wake_of_another_record_wakes_nobody
+                a_wake_of_another_record_wakes_no_waiter
                 /// Whoever is woken finds what the step has changed.
-                who_is_woken_sees_what_the_step_changed
+                a_woken_waiter_sees_the_changes_of_the_step
                 /// A step of `run_many` wakes.
                 a_step_among_others_wakes
                 /// A waiter that is dropped takes no wake from those that stay and those that come.
-                a_waiter_that_leaves_takes_no_wake
+                a_dropped_waiter_takes_no_wake
                 /// A wait that is dropped loses no wake that comes after it.
                 a_dropped_wait_loses_no_wake
                 /// A wait for a value is refused with WrongType.
