@@ -3,8 +3,10 @@ use larder_test::records::Add;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::arguments::{Content, Id, When, Write};
 use super::leases;
-use super::operation::{Content, Id, Operation, Time, When, Write};
+use super::operation::Operation;
+use super::time::Time;
 
 /// Sequences of up to 60 operations.
 pub(crate) fn sequences(time: Time) -> impl Strategy<Value = Vec<Operation>> {

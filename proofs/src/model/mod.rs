@@ -3,12 +3,15 @@
 //! `LARDER_MODEL_CASES` sets how many sequences are tried; `LARDER_MODEL_SEED` starts them from the
 //! number that a failure has printed.
 
+mod arguments;
 mod draw;
+mod given;
 mod leases;
 mod operation;
 mod remembered;
 mod scan;
 mod step;
+mod time;
 
 use std::cell::Cell;
 use std::str::FromStr;
@@ -18,17 +21,18 @@ use std::time::Duration;
 use crate::Table;
 use crate::stores::Servers;
 use draw::sequences;
+use given::{Answered, Given};
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
 use larder_store::{Clock, ManualClock, Namespace, Prefixed, Space, Store, Timestamp};
 use larder_test::ModelStore;
 use larder_test::server::RedisServer;
-use leases::{Answered, Both, LeaseStep};
+use leases::{Both, LeaseStep};
 use operation::Operation;
-pub use operation::Time;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use remembered::Remembered;
-use step::{Given, Step};
+use step::Step;
+pub use time::Time;
 
 /// The number of sequences, which gives about 10,000 steps.
 const CASES: u32 = 400;

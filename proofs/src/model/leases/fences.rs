@@ -3,7 +3,7 @@ use std::cmp::Ordering;
 use larder_store::Timestamp;
 use larder_store::lease::Fence;
 
-use crate::model::operation::Id;
+use crate::model::arguments::Id;
 
 /// A fence that is shown, as it is drawn: stores number their leases differently, so a number says
 /// nothing.

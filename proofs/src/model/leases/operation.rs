@@ -5,7 +5,7 @@ use larder_store::lease::Claim;
 
 use super::fences::Shown;
 use super::step::LeaseStep;
-use crate::model::operation::{Id, Write};
+use crate::model::arguments::{Id, Write};
 use crate::model::remembered::Remembered;
 
 /// One operation on leases, as it is drawn and printed.
