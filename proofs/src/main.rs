@@ -36,7 +36,7 @@ fn main() -> ExitCode {
             Arg::new("check")
                 .long("check")
                 .action(ArgAction::SetTrue)
-                .help("Fail where a bar is missed or the page says something else"),
+                .help("Fail if a bar is missed or the page differs"),
         )
         .get_matches();
     let name: &String = matches.get_one("name").expect("required");
