@@ -2,19 +2,21 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
 
 use crate::content::has_content;
-use crate::engine::{Candidate, Freshness, Profile, Refusal, RequestRules, Selecting, Sharing};
-use crate::entry::Entry;
-use crate::key::{Primary, Target};
-use crate::passing::Bypass;
-use crate::scan::Scan;
-use crate::shared::Shared;
-use crate::view::View;
+use crate::engine::{
+    Candidate, Freshness, Profile, Refusal, RequestDirectives, SelectingFields, Sharing,
+};
+use crate::entry::StoredResponse;
+use crate::key::{PrimaryKey, Target};
+use crate::passing::BypassReason;
+use crate::scan::RequestHeaders;
+use crate::shared::CacheState;
+use crate::view::ResponsePolicy;
 
 /// What a GET or HEAD that may be answered from the cache asks for.
-pub(crate) struct Asked {
-    pub(crate) primary: Primary,
-    pub(crate) rules: RequestRules,
-    pub(crate) claims: Selecting,
+pub(crate) struct CacheRequest {
+    pub(crate) primary: PrimaryKey,
+    pub(crate) rules: RequestDirectives,
+    pub(crate) key_fields: SelectingFields,
     pub(crate) is_head: bool,
     /// Whether it asks for a part, or sets conditions of its own.
     pub(crate) is_conditional: bool,
@@ -23,7 +25,7 @@ pub(crate) struct Asked {
     pub(crate) has_authorization: bool,
 }
 
-impl Asked {
+impl CacheRequest {
     /// What the request asks for.
     ///
     /// # Errors
@@ -31,32 +33,32 @@ impl Asked {
     pub(crate) fn of<B: Body>(
         request: &Request<B>,
         target: Target<'_>,
-        scan: Scan<'_>,
-        shared: &Shared,
-    ) -> Result<Self, Bypass> {
+        scan: RequestHeaders<'_>,
+        cache: &CacheState,
+    ) -> Result<Self, BypassReason> {
         if let Some(bypass) = scan.bypass {
             return Err(bypass);
         }
         if has_content(request, scan.framing) {
-            return Err(Bypass::RequestBody);
+            return Err(BypassReason::RequestBody);
         }
         let rules = if scan.has_rules {
-            RequestRules::of(request.headers())
+            RequestDirectives::of(request.headers())
         } else {
-            RequestRules::default()
+            RequestDirectives::default()
         };
         if rules.no_store {
-            return Err(Bypass::NoStore);
+            return Err(BypassReason::NoStore);
         }
-        let claims = if shared.key_fields.is_empty() && scan.claims.is_empty() {
-            Selecting::default()
+        let key_fields = if cache.key_fields.is_empty() && scan.key_fields.is_empty() {
+            SelectingFields::default()
         } else {
-            Selecting::from_names(shared.key_fields.iter().cloned().chain(scan.claims))
-                .ok_or(Bypass::KeyFields)?
+            SelectingFields::from_names(cache.key_fields.iter().cloned().chain(scan.key_fields))
+                .ok_or(BypassReason::KeyFields)?
         };
         Ok(Self {
-            primary: Primary::new(shared.view.profile, target),
-            claims,
+            primary: PrimaryKey::new(cache.policy.profile, target),
+            key_fields,
             rules,
             is_head: request.method() == Method::HEAD,
             is_conditional: scan.is_conditional,
@@ -66,22 +68,22 @@ impl Asked {
     }
 
     /// Whether the stored response may be used for this request at all.
-    pub(crate) fn may_use(&self, entry: &Entry, profile: Profile) -> bool {
+    pub(crate) fn may_serve(&self, entry: &StoredResponse, profile: Profile) -> bool {
         !self.has_authorization || entry.may_share || profile == Profile::Rfc
     }
 }
 
 /// Whether a response to a GET may be stored.
 pub(crate) fn may_store(
-    view: &View,
+    policy: &ResponsePolicy,
     request: &HeaderMap,
     status: StatusCode,
     response: &HeaderMap,
     freshness: &Freshness,
 ) -> Result<(), Refusal> {
-    let said = view.directives(response);
+    let said = policy.directives(response);
     let candidate = Candidate {
-        profile: view.profile,
+        profile: policy.profile,
         sharing: Sharing::Shared,
         method: &Method::GET,
         request,
@@ -109,8 +111,8 @@ impl Origin {
         }
     }
 
-    pub(crate) fn primary(&self, profile: Profile, path: &str) -> Primary {
-        Primary::new(
+    pub(crate) fn primary(&self, profile: Profile, path: &str) -> PrimaryKey {
+        PrimaryKey::new(
             profile,
             Target {
                 scheme: &self.scheme,

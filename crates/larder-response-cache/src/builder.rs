@@ -8,17 +8,17 @@ use larder_store::{Clock, Error, ErrorKind, Result, Store, SystemClock};
 
 use crate::ResponseCacheLayer;
 use crate::cache_status::is_name;
-use crate::engine::{MAX_SELECTING, Profile};
+use crate::engine::{MAX_SELECTING_FIELDS, Profile};
 use crate::far::Far;
 use crate::flights::Flights;
 use crate::front::Front;
 use crate::metrics::Metrics;
-use crate::passes::Passes;
-use crate::query::QueryNames;
+use crate::passes::HitForMiss;
+use crate::query::QueryFilter;
 use crate::recording::RecordingLimit;
-use crate::shared::Shared;
+use crate::shared::CacheState;
 use crate::storage::Storage;
-use crate::view::View;
+use crate::view::ResponsePolicy;
 
 /// Bytes that all responses which are being stored hold together, if nothing else is said.
 const MAX_RECORDING: usize = 64 * 1024 * 1024;
@@ -26,29 +26,29 @@ const MAX_RECORDING: usize = 64 * 1024 * 1024;
 /// Makes a [`ResponseCacheLayer`]: [`ResponseCacheLayer::builder`] begins one,
 /// [`build`](Self::build) ends it.
 #[must_use]
-pub struct Builder {
+pub struct ResponseCacheBuilder {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     profile: Profile,
     name: String,
     scheme: Option<Scheme>,
-    query: QueryNames,
+    query: QueryFilter,
     key_fields: Vec<HeaderName>,
     targeted: Vec<HeaderName>,
     tag_field: HeaderName,
-    near_capacity: usize,
+    max_near_bytes: usize,
     near_ttl: Duration,
     max_body: usize,
     /// None for the default.
     max_recording: Option<usize>,
     max_variants: usize,
-    store_deadline: Duration,
+    store_timeout: Duration,
     wait: Duration,
-    pass_for: Duration,
+    hit_for_miss_ttl: Duration,
     stale_while_disconnected: Duration,
 }
 
-impl Builder {
+impl ResponseCacheBuilder {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
@@ -56,18 +56,18 @@ impl Builder {
             profile: Profile::Safe,
             name: "larder".to_owned(),
             scheme: None,
-            query: QueryNames::All,
+            query: QueryFilter::All,
             key_fields: Vec::new(),
             targeted: Vec::new(),
             tag_field: HeaderName::from_static("cache-tag"),
-            near_capacity: 64 * 1024 * 1024,
+            max_near_bytes: 64 * 1024 * 1024,
             near_ttl: Duration::from_secs(10),
             max_body: 2 * 1024 * 1024,
             max_recording: None,
             max_variants: 32,
-            store_deadline: Duration::from_millis(150),
+            store_timeout: Duration::from_millis(150),
             wait: Duration::from_secs(5),
-            pass_for: Duration::from_secs(10),
+            hit_for_miss_ttl: Duration::from_secs(10),
             stale_while_disconnected: Duration::from_secs(30),
         }
     }
@@ -105,7 +105,7 @@ impl Builder {
     /// inner service is asked, and these are put in this order, so that a made-up query makes no new
     /// page. axum's `OriginalUri` shows the same. Names are compared as they are written, with their percent-encoding.
     pub fn with_query_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.query = QueryNames::Only(names.into_iter().map(Into::into).collect());
+        self.query = QueryFilter::Only(names.into_iter().map(Into::into).collect());
         self
     }
 
@@ -118,7 +118,7 @@ impl Builder {
         mut self,
         names: impl IntoIterator<Item = N>,
     ) -> Self {
-        self.query = QueryNames::Except(names.into_iter().map(Into::into).collect());
+        self.query = QueryFilter::Except(names.into_iter().map(Into::into).collect());
         self
     }
 
@@ -152,8 +152,8 @@ impl Builder {
     /// How much this process holds, in bytes. Default: 64 MiB.
     ///
     /// A response heavier than a sixteenth of it is in the store alone.
-    pub fn with_near_capacity(mut self, bytes: usize) -> Self {
-        self.near_capacity = bytes;
+    pub fn with_max_near_bytes(mut self, bytes: usize) -> Self {
+        self.max_near_bytes = bytes;
         self
     }
 
@@ -191,8 +191,8 @@ impl Builder {
 
     /// How long the store may take for an answer. Default: 150 ms, a little more than larder's own
     /// stores allow themselves, so that their error, which says more, comes first.
-    pub fn with_store_deadline(mut self, deadline: Duration) -> Self {
-        self.store_deadline = deadline;
+    pub fn with_store_timeout(mut self, deadline: Duration) -> Self {
+        self.store_timeout = deadline;
         self
     }
 
@@ -200,15 +200,15 @@ impl Builder {
     ///
     /// Then it asks for itself, and so do all who have waited so long. A response that is stored
     /// meanwhile is served at once, whoever fetched it.
-    pub fn with_wait(mut self, wait: Duration) -> Self {
+    pub fn with_wait_timeout(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
     }
 
     /// How long a URI whose response could not be stored is remembered, so that nobody waits for
     /// another one's fetch of it. Default: 10 s.
-    pub fn with_pass_for(mut self, time: Duration) -> Self {
-        self.pass_for = time;
+    pub fn with_hit_for_miss_ttl(mut self, time: Duration) -> Self {
+        self.hit_for_miss_ttl = time;
         self
     }
 
@@ -238,13 +238,13 @@ impl Builder {
     pub fn build(self) -> Result<ResponseCacheLayer> {
         let wrong = if !is_name(&self.name) {
             "its name must be a token of at most 64 characters that begins with a letter"
-        } else if self.key_fields.len() > MAX_SELECTING / 2 {
+        } else if self.key_fields.len() > MAX_SELECTING_FIELDS / 2 {
             "it takes at most 8 key fields"
         } else if self.max_variants == 0 || self.max_body == 0 || self.max_recording == Some(0) {
             "a cap must not be zero"
         } else if self.max_recording.is_some_and(|most| most < self.max_body) {
             "with_max_recording must be at least with_max_body: no body of that size could be stored"
-        } else if self.store_deadline.is_zero() || self.wait.is_zero() {
+        } else if self.store_timeout.is_zero() || self.wait.is_zero() {
             "a deadline must not be zero"
         } else {
             return Ok(self.unchecked());
@@ -255,18 +255,18 @@ impl Builder {
 
     pub(crate) fn unchecked(self) -> ResponseCacheLayer {
         let metrics = Arc::new(Metrics::new());
-        let view = View {
+        let policy = ResponsePolicy {
             profile: self.profile,
             targeted: self.targeted.into(),
             tag_field: Some(self.tag_field.clone()),
         };
         let storage = Storage {
-            front: Front::new(self.near_capacity),
+            front: Front::new(self.max_near_bytes),
             far: Far::new(
                 self.store,
-                self.store_deadline,
+                self.store_timeout,
                 metrics.clone(),
-                view.clone(),
+                policy.clone(),
             ),
             clock: self.clock,
             metrics: metrics.clone(),
@@ -276,12 +276,12 @@ impl Builder {
             tag_field: self.tag_field,
             begun: AtomicI64::new(0),
         };
-        ResponseCacheLayer::from_shared(Shared {
+        ResponseCacheLayer::from_shared(CacheState {
             storage,
             flights: Arc::new(Flights::new()),
-            passes: Passes::new(self.pass_for),
+            hit_for_miss: HitForMiss::new(self.hit_for_miss_ttl),
             metrics,
-            view,
+            policy,
             name: self.name.into(),
             scheme: self.scheme.map(|scheme| scheme.as_str().into()),
             query: self.query,
@@ -297,9 +297,9 @@ impl Builder {
     }
 }
 
-impl std::fmt::Debug for Builder {
+impl std::fmt::Debug for ResponseCacheBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("ResponseCacheBuilder")
             .field("store", &self.store.location())
             .field("profile", &self.profile)
             .finish_non_exhaustive()

@@ -5,7 +5,7 @@ use larder_store::Timestamp;
 
 /// Why a request went to the inner service (RFC 9211, 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Forward {
+pub(crate) enum ForwardReason {
     /// The cache has nothing to do with the request.
     Bypass,
     /// Nothing was stored for the URI.
@@ -28,7 +28,7 @@ pub(crate) enum CacheStatus {
     Hit { ttl: i64 },
     /// From the inner service, or after asking it.
     Forwarded {
-        why: Forward,
+        reason: ForwardReason,
         status: Option<StatusCode>,
         is_stored: bool,
         /// Whether it was another request that went, and this one waited for it.
@@ -58,7 +58,7 @@ impl CacheStatus {
     /// From what is stored, stale, in place of a failure with this status.
     pub(crate) fn covered(status: Option<StatusCode>) -> Self {
         Self::Forwarded {
-            why: Forward::Stale,
+            reason: ForwardReason::Stale,
             status,
             is_stored: false,
             is_collapsed: false,
@@ -70,13 +70,13 @@ impl CacheStatus {
     pub(crate) fn and_collapsed(self) -> Self {
         match self {
             Self::Forwarded {
-                why,
+                reason,
                 status,
                 is_stored,
                 detail,
                 ..
             } => Self::Forwarded {
-                why,
+                reason,
                 status,
                 is_stored,
                 is_collapsed: true,
@@ -87,9 +87,9 @@ impl CacheStatus {
     }
 
     /// From the inner service, and stored.
-    pub(crate) fn stored(why: Forward, status: Option<StatusCode>) -> Self {
+    pub(crate) fn stored(reason: ForwardReason, status: Option<StatusCode>) -> Self {
         Self::Forwarded {
-            why,
+            reason,
             status,
             is_stored: true,
             is_collapsed: false,
@@ -99,12 +99,12 @@ impl CacheStatus {
 
     /// From the inner service, and not stored for this reason.
     pub(crate) fn not_stored(
-        why: Forward,
+        reason: ForwardReason,
         status: Option<StatusCode>,
         detail: &'static str,
     ) -> Self {
         Self::Forwarded {
-            why,
+            reason,
             status,
             is_stored: false,
             is_collapsed: false,
@@ -124,21 +124,21 @@ impl CacheStatus {
             Self::Hit { ttl } => format!("{name}; hit; ttl={ttl}"),
             Self::Collapsed { ttl } => format!("{name}; fwd=uri-miss; collapsed; ttl={ttl}"),
             Self::Forwarded {
-                why,
+                reason,
                 status,
                 is_stored,
                 is_collapsed,
                 detail,
             } => {
-                let why = match why {
-                    Forward::Bypass => "bypass",
-                    Forward::UriMiss => "uri-miss",
-                    Forward::VaryMiss => "vary-miss",
-                    Forward::Stale => "stale",
-                    Forward::Request => "request",
-                    Forward::Method => "method",
+                let reason = match reason {
+                    ForwardReason::Bypass => "bypass",
+                    ForwardReason::UriMiss => "uri-miss",
+                    ForwardReason::VaryMiss => "vary-miss",
+                    ForwardReason::Stale => "stale",
+                    ForwardReason::Request => "request",
+                    ForwardReason::Method => "method",
                 };
-                let mut member = format!("{name}; fwd={why}");
+                let mut member = format!("{name}; fwd={reason}");
                 if let Some(status) = status {
                     member.push_str("; fwd-status=");
                     member.push_str(status.as_str());
@@ -183,14 +183,14 @@ mod tests {
             CacheStatus::Hit { ttl: -5 },
             CacheStatus::Collapsed { ttl: 5 },
             CacheStatus::Forwarded {
-                why: Forward::UriMiss,
+                reason: ForwardReason::UriMiss,
                 status: Some(StatusCode::OK),
                 is_stored: true,
                 is_collapsed: false,
                 detail: None,
             },
             CacheStatus::Forwarded {
-                why: Forward::Request,
+                reason: ForwardReason::Request,
                 status: None,
                 is_stored: false,
                 is_collapsed: true,

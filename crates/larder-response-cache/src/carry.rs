@@ -8,21 +8,23 @@ use tokio::runtime::Handle;
 ///
 /// It runs where it is awaited. Dropped before its end, it goes on in a task of its own: a client
 /// that hangs up leaves nothing half done.
-pub(crate) fn carry<T>(work: impl Future<Output = T> + Send + 'static) -> Carried<T> {
-    Carried {
+pub(crate) fn run_to_completion<T>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> RunToCompletion<T> {
+    RunToCompletion {
         work: Some(Box::pin(work)),
         is_polled: false,
     }
 }
 
 /// Work that is carried to its end.
-pub(crate) struct Carried<T: 'static> {
+pub(crate) struct RunToCompletion<T: 'static> {
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     /// Whether it is being polled just now: dropped meanwhile, it has panicked.
     is_polled: bool,
 }
 
-impl<T> Future for Carried<T> {
+impl<T> Future for RunToCompletion<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
@@ -41,7 +43,7 @@ impl<T> Future for Carried<T> {
     }
 }
 
-impl<T> Drop for Carried<T> {
+impl<T> Drop for RunToCompletion<T> {
     fn drop(&mut self) {
         let work = self.work.take().filter(|_| !self.is_polled);
         if let (Some(work), Ok(runtime)) = (work, Handle::try_current()) {
@@ -61,7 +63,7 @@ mod tests {
     async fn what_is_dropped_halfway_is_done_nevertheless() {
         let (go, wait) = oneshot::channel::<()>();
         let (done, is_done) = oneshot::channel();
-        let mut work = carry(async move {
+        let mut work = run_to_completion(async move {
             let _ = wait.await;
             let _ = done.send(());
         });
@@ -73,6 +75,6 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_awaited_is_done_once() {
-        assert_eq!(carry(async { 1 }).await, 1);
+        assert_eq!(run_to_completion(async { 1 }).await, 1);
     }
 }

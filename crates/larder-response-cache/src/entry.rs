@@ -3,42 +3,43 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use larder_store::{Timestamp, Version};
 
 use crate::engine::{
-    Exchange, Freshness, Rules, Sharing, date, format_date, freshen, is_modified_weak, strip,
+    Exchange, Freshness, ReuseRules, Sharing, date, format_date, freshen, is_last_modified_weak,
+    strip,
 };
-use crate::stamp::Stamp;
-use crate::view::View;
+use crate::stamp::HitHeaders;
+use crate::view::ResponsePolicy;
 
 /// A stored response, and what its fields mean, worked out once.
-pub(crate) struct Entry {
+pub(crate) struct StoredResponse {
     pub(crate) status: StatusCode,
     /// Without fields of the connection and without `Age`; with `Date` and `Content-Length`.
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) exchange: Exchange,
-    pub(crate) tags: Vec<Tagged>,
+    pub(crate) tags: Vec<TagSnapshot>,
     /// When it was told to be stale, if it was.
     pub(crate) ended: Option<Timestamp>,
-    pub(crate) dating: Dating,
+    pub(crate) date_info: DateInfo,
     age: Option<HeaderValue>,
-    pub(crate) rules: Rules,
+    pub(crate) rules: ReuseRules,
     /// Whether it may be served to a request with `Authorization` too.
     pub(crate) may_share: bool,
-    pub(crate) stamp: Stamp,
+    pub(crate) hit_headers: HitHeaders,
 }
 
 /// What the dates of a response are worth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Dating {
+pub(crate) struct DateInfo {
     /// Whether its `Date` was made here, as the origin gave none.
-    pub(crate) is_ours: bool,
+    pub(crate) is_generated: bool,
     /// Whether its `Last-Modified` was weak when the body came: a later `Date`, from a 304, does not
     /// make it strong.
-    pub(crate) is_modified_weak: bool,
+    pub(crate) is_last_modified_weak: bool,
 }
 
 /// A tag of a response, as it was when the response was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tagged {
+pub(crate) struct TagSnapshot {
     pub(crate) tag: String,
     /// Changes when the tag is purged, or was forgotten.
     pub(crate) generation: Version,
@@ -46,42 +47,42 @@ pub(crate) struct Tagged {
     pub(crate) version: Version,
 }
 
-impl Entry {
+impl StoredResponse {
     /// A response as it came from the origin, about to be stored.
     pub(crate) fn received(
-        view: &View,
+        policy: &ResponsePolicy,
         status: StatusCode,
         mut headers: HeaderMap,
         body: Bytes,
         exchange: Exchange,
     ) -> Self {
-        let said = view.directives(&headers);
+        let said = policy.directives(&headers);
         strip(&mut headers, &said);
-        let is_ours = add_date(&mut headers, exchange);
+        let is_generated = add_date(&mut headers, exchange);
         if status != StatusCode::NO_CONTENT {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
-        let dating = Dating {
-            is_ours,
-            is_modified_weak: is_modified_weak(&headers),
+        let date_info = DateInfo {
+            is_generated,
+            is_last_modified_weak: is_last_modified_weak(&headers),
         };
-        Self::restored(view, status, compact(&headers), body, exchange).dated(dating)
+        Self::restored(policy, status, compact(&headers), body, exchange).dated(date_info)
     }
 
     /// A response as it was stored.
     pub(crate) fn restored(
-        view: &View,
+        policy: &ResponsePolicy,
         status: StatusCode,
         mut headers: HeaderMap,
         body: Bytes,
         exchange: Exchange,
     ) -> Self {
-        let said = view.directives(&headers);
+        let said = policy.directives(&headers);
         let sharing = Sharing::Shared;
         let freshness = Freshness::of(sharing, status, &headers, &said, exchange);
         Self {
             status,
-            rules: Rules::of(sharing, &said, freshness),
+            rules: ReuseRules::of(sharing, &said, freshness),
             may_share: said.public || said.must_revalidate || said.s_maxage.is_some(),
             age: headers.remove(header::AGE),
             headers,
@@ -89,20 +90,20 @@ impl Entry {
             exchange,
             tags: Vec::new(),
             ended: None,
-            dating: Dating::default(),
-            stamp: Stamp::default(),
+            date_info: DateInfo::default(),
+            hit_headers: HitHeaders::default(),
         }
     }
 
     /// The same response with what the store knows of it.
-    pub(crate) fn with_tags(mut self, tags: Vec<Tagged>) -> Self {
+    pub(crate) fn with_tags(mut self, tags: Vec<TagSnapshot>) -> Self {
         self.tags = tags;
         self
     }
 
     /// The same response with what its dates are worth.
-    pub(crate) fn dated(mut self, dating: Dating) -> Self {
-        self.dating = dating;
+    pub(crate) fn dated(mut self, date_info: DateInfo) -> Self {
+        self.date_info = date_info;
         self
     }
 
@@ -115,10 +116,10 @@ impl Entry {
     }
 
     /// A copy that shares the body.
-    pub(crate) fn copy(&self, view: &View) -> Self {
+    pub(crate) fn copy(&self, policy: &ResponsePolicy) -> Self {
         let (headers, body) = (self.fields().map(owned).collect(), self.body.clone());
-        let copy = Self::restored(view, self.status, headers, body, self.exchange);
-        let copy = copy.with_tags(self.tags.clone()).dated(self.dating);
+        let copy = Self::restored(policy, self.status, headers, body, self.exchange);
+        let copy = copy.with_tags(self.tags.clone()).dated(self.date_info);
         match self.ended {
             Some(at) => copy.ended(at),
             None => copy,
@@ -132,23 +133,28 @@ impl Entry {
     }
 
     /// The same response after a 304 with `headers` came (RFC 9111, 4.3.4).
-    pub(crate) fn freshened(&self, view: &View, headers: &HeaderMap, exchange: Exchange) -> Self {
+    pub(crate) fn freshened(
+        &self,
+        policy: &ResponsePolicy,
+        headers: &HeaderMap,
+        exchange: Exchange,
+    ) -> Self {
         let mut stored = self.headers.clone();
-        let before = view.directives(&stored);
-        freshen(&mut stored, headers, &view.directives(headers));
+        let before = policy.directives(&stored);
+        freshen(&mut stored, headers, &policy.directives(headers));
         // What the stored response says of its fields holds for those that a 304 brings.
         strip(&mut stored, &before);
-        let is_ours = date(headers, &header::DATE).is_none();
-        if is_ours {
+        let is_generated = date(headers, &header::DATE).is_none();
+        if is_generated {
             stored.remove(header::DATE);
             add_date(&mut stored, exchange);
         }
-        let dating = Dating {
-            is_ours,
-            ..self.dating
+        let date_info = DateInfo {
+            is_generated,
+            ..self.date_info
         };
         let (stored, body) = (compact(&stored), self.body.clone());
-        Self::restored(view, self.status, stored, body, exchange).dated(dating)
+        Self::restored(policy, self.status, stored, body, exchange).dated(date_info)
     }
 
     /// Whether this response takes the place of `held`: it was asked for later, and its origin does
@@ -156,7 +162,7 @@ impl Entry {
     pub(crate) fn is_newer_than(&self, held: &Self) -> bool {
         let is_earlier = || {
             let [ours, theirs] = [self, held].map(|entry| date(&entry.headers, &header::DATE));
-            !self.dating.is_ours && !held.dating.is_ours && ours < theirs
+            !self.date_info.is_generated && !held.date_info.is_generated && ours < theirs
         };
         self.exchange.sent > held.exchange.sent && !is_earlier()
     }

@@ -9,7 +9,7 @@ use larder_store::{
 use crate::key::RESPONSE;
 use crate::metrics::Metrics;
 use crate::record::Record;
-use crate::view::View;
+use crate::view::ResponsePolicy;
 
 /// The store, with a deadline around every operation. A failure is counted, and is then as if there
 /// were no store.
@@ -17,7 +17,7 @@ pub(crate) struct Far {
     store: Arc<dyn Store>,
     timeout: StoreTimeout,
     metrics: Arc<Metrics>,
-    view: View,
+    policy: ResponsePolicy,
 }
 
 /// The store gave no answer in time, or an error.
@@ -25,10 +25,10 @@ pub(crate) struct Far {
 pub(crate) struct Unavailable;
 
 /// What the store holds under a key.
-pub(crate) enum Held {
-    Nothing,
+pub(crate) enum FarRecord {
+    Missing,
     /// Bytes that cannot be read.
-    Broken(Version),
+    Unreadable(Version),
     Record(Record, Version),
 }
 
@@ -37,10 +37,10 @@ impl Far {
         store: Arc<dyn Store>,
         deadline: Duration,
         metrics: Arc<Metrics>,
-        view: View,
+        policy: ResponsePolicy,
     ) -> Self {
         Self {
-            view,
+            policy,
             store,
             timeout: StoreTimeout::new(deadline, None),
             metrics,
@@ -56,15 +56,15 @@ impl Far {
         })
     }
 
-    pub(crate) async fn get(&self, key: &Key) -> Result<Held, Unavailable> {
+    pub(crate) async fn get(&self, key: &Key) -> Result<FarRecord, Unavailable> {
         let Some(entry) = self.answered(self.timeout.get(&*self.store, key).await)? else {
-            return Ok(Held::Nothing);
+            return Ok(FarRecord::Missing);
         };
-        Ok(match Record::decode(&entry.value, key, &self.view) {
-            Some(record) => Held::Record(record, entry.version),
+        Ok(match Record::decode(&entry.value, key, &self.policy) {
+            Some(record) => FarRecord::Record(record, entry.version),
             None => {
                 count_poisoned(RESPONSE);
-                Held::Broken(entry.version)
+                FarRecord::Unreadable(entry.version)
             }
         })
     }
@@ -83,8 +83,8 @@ impl Far {
         Ok(was_met.then_some(put.version()))
     }
 
-    pub(crate) fn view(&self) -> &View {
-        &self.view
+    pub(crate) fn policy(&self) -> &ResponsePolicy {
+        &self.policy
     }
 
     /// Writes a small value; the version it has then, or nothing where the condition was not met.

@@ -8,42 +8,42 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::asked::Asked;
+use crate::asked::CacheRequest;
 use crate::body::ResponseBody;
-use crate::cache_status::{CacheStatus, Forward};
-use crate::engine::{Failure, Profile, Reuse, Validators};
-use crate::entry::Entry;
-use crate::flights::{Lead, Outcome, Place};
-use crate::forward::{Aim, Forwarding};
-use crate::metrics::Answer;
+use crate::cache_status::{CacheStatus, ForwardReason};
+use crate::engine::{OriginFailure, Profile, Reuse, Validators};
+use crate::entry::StoredResponse;
+use crate::flights::{FetchOutcome, Lead, Place};
+use crate::forward::{FetchMode, Miss};
+use crate::metrics::Outcome;
 use crate::serve::serve;
-use crate::shared::Shared;
+use crate::shared::CacheState;
 use crate::storage::{FETCH_LIMIT, Found};
 
 /// How often a request waits for another one's fetch, all within the time of one wait.
 const WAITS: usize = 3;
 
 /// A request that was not answered at once, and the instance of the inner service for it.
-pub(crate) struct Fetch<S> {
-    pub(crate) shared: Arc<Shared>,
+pub(crate) struct Lookup<S> {
+    pub(crate) cache: Arc<CacheState>,
     pub(crate) inner: S,
 }
 
 /// Where a request stands after it looked, and waited where that made sense.
-enum Turn {
+enum Decision {
     /// It is answered by what is stored.
-    Serve(Arc<Entry>, CacheStatus, Answer),
+    Serve(Arc<StoredResponse>, CacheStatus, Outcome),
     /// It is answered so, and what is stored is validated behind it.
-    Behind(Arc<Entry>, Found),
+    ServeStale(Arc<StoredResponse>, Found),
     /// It has to ask, alone or for those who wait.
-    Ask(Found, Option<Lead>),
+    Forward(Found, Option<Lead>),
 }
 
-impl<S> Fetch<S> {
+impl<S> Lookup<S> {
     pub(crate) async fn answer<ReqBody, ResBody>(
         self,
         request: Request<ReqBody>,
-        asked: Asked,
+        cache_request: CacheRequest,
     ) -> Result<Response<ResponseBody<ResBody>>, S::Error>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Send + 'static,
@@ -53,38 +53,44 @@ impl<S> Fetch<S> {
         ResBody: Body<Data = Bytes> + Send + 'static,
         ResBody::Error: Send + 'static,
     {
-        let shared = self.shared.clone();
+        let cache = self.cache.clone();
         let headers = request.headers().clone();
-        match wait_for_turn(&shared, &asked, &headers).await {
-            Turn::Serve(entry, how, answer) => {
-                shared.metrics.answered(answer);
-                Ok(respond(&shared, &asked, &headers, &entry, how))
+        match decide(&cache, &cache_request, &headers).await {
+            Decision::Serve(entry, cache_status, answer) => {
+                cache.metrics.answered(answer);
+                Ok(respond(
+                    &cache,
+                    &cache_request,
+                    &headers,
+                    &entry,
+                    cache_status,
+                ))
             }
-            Turn::Behind(entry, found) => {
-                shared.metrics.answered(Answer::Behind);
-                let how = CacheStatus::hit(&entry.rules.freshness, shared.storage.now());
-                let response = respond(&shared, &asked, &headers, &entry, how);
-                self.validate_behind(request, asked, found);
+            Decision::ServeStale(entry, found) => {
+                cache.metrics.answered(Outcome::Stale);
+                let cache_status = CacheStatus::hit(&entry.rules.freshness, cache.storage.now());
+                let response = respond(&cache, &cache_request, &headers, &entry, cache_status);
+                self.validate_in_background(request, cache_request, found);
                 Ok(response)
             }
-            Turn::Ask(..) if asked.rules.only_if_cached => {
-                shared.metrics.answered(Answer::OnlyIfCached);
+            Decision::Forward(..) if cache_request.rules.only_if_cached => {
+                cache.metrics.answered(Outcome::OnlyIfCached);
                 let mut response = Response::new(ResponseBody::whole(Bytes::new()));
                 *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
                 Ok(response)
             }
-            Turn::Ask(found, lead) => {
-                let forwarding = Forwarding {
-                    why: why(&asked, &found, shared.storage.now()),
-                    aim: match lead {
-                        Some(_) => Aim::Whole,
-                        None => Aim::AsAsked,
+            Decision::Forward(found, leader) => {
+                let forwarding = Miss {
+                    reason: reason(&cache_request, &found, cache.storage.now()),
+                    aim: match leader {
+                        Some(_) => FetchMode::Complete,
+                        None => FetchMode::AsRequested,
                     },
-                    shared,
-                    asked,
+                    cache,
+                    cache_request,
                     headers,
                     found,
-                    lead,
+                    leader,
                 };
                 forwarding.ask(self.inner, request).await
             }
@@ -92,10 +98,10 @@ impl<S> Fetch<S> {
     }
 
     /// Validates what is stale in a task of its own, unless somebody does already.
-    fn validate_behind<ReqBody, ResBody>(
+    fn validate_in_background<ReqBody, ResBody>(
         self,
         mut request: Request<ReqBody>,
-        asked: Asked,
+        cache_request: CacheRequest,
         found: Found,
     ) where
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Send + 'static,
@@ -105,25 +111,25 @@ impl<S> Fetch<S> {
         ResBody: Body<Data = Bytes> + Send + 'static,
         ResBody::Error: Send + 'static,
     {
-        let key = flight_key(&asked, &found, request.headers());
-        let Some(lead) = self.shared.flights.lead(&key) else {
+        let key = flight_key(&cache_request, &found, request.headers());
+        let Some(leader) = self.cache.flights.lead(&key) else {
             return;
         };
         // The conditions, and the part, were the client's, who has its answer.
         Validators::default().apply(request.headers_mut());
-        let forwarding = Forwarding {
-            why: Forward::Stale,
-            aim: Aim::Whole,
-            shared: self.shared,
+        let forwarding = Miss {
+            reason: ForwardReason::Stale,
+            aim: FetchMode::Complete,
+            cache: self.cache,
             headers: request.headers().clone(),
-            asked: Asked {
+            cache_request: CacheRequest {
                 is_head: false,
                 is_conditional: false,
                 has_range: false,
-                ..asked
+                ..cache_request
             },
             found,
-            lead: Some(lead),
+            leader: Some(leader),
         };
         *request.method_mut() = http::Method::GET;
         tokio::spawn(async move {
@@ -136,90 +142,106 @@ impl<S> Fetch<S> {
 
 /// What one who waited is told to do, after one more look.
 #[derive(Clone, Copy)]
-enum Told {
+enum Release {
     /// To wait no longer, and to lead if nobody else does.
-    Go,
+    TimedOut,
     /// That the origin failed, so that what is stale may do.
-    Failed(Failure, Option<StatusCode>),
+    OriginFailed(OriginFailure, Option<StatusCode>),
 }
 
 /// Looks, and waits for those who fetch the same, until it is clear how the request is answered.
 ///
 /// It waits for one deadline at most, however often.
-async fn wait_for_turn(shared: &Shared, asked: &Asked, headers: &HeaderMap) -> Turn {
-    let storage = &shared.storage;
+async fn decide(cache: &CacheState, cache_request: &CacheRequest, headers: &HeaderMap) -> Decision {
+    let storage = &cache.storage;
     let (mut was_collapsed, mut told) = (false, None);
     let (mut waits, mut until) = (0, None);
     loop {
-        let mut found = storage.find(&asked.primary, &asked.claims, headers).await;
+        let mut found = storage
+            .find(&cache_request.primary, &cache_request.key_fields, headers)
+            .await;
         found.entry = found
             .entry
-            .filter(|entry| asked.may_use(entry, shared.view.profile));
+            .filter(|entry| cache_request.may_serve(entry, cache.policy.profile));
         let now = storage.now();
         let reuse = found
             .entry
             .as_ref()
-            .map(|entry| (entry.clone(), entry.rules.judge(&asked.rules, now)));
+            .map(|entry| (entry.clone(), entry.rules.reuse(&cache_request.rules, now)));
         match reuse {
             Some((entry, Reuse::Fresh)) => return fresh(entry, was_collapsed, now),
-            Some((entry, Reuse::Behind)) => return Turn::Behind(entry, found),
-            Some((_, Reuse::Asked)) => return Turn::Ask(found, None),
+            Some((entry, Reuse::StaleWhileRevalidate)) => {
+                return Decision::ServeStale(entry, found);
+            }
+            Some((_, Reuse::ValidationRequested)) => return Decision::Forward(found, None),
             Some((_, Reuse::Stale)) | None => {}
         }
-        let is_alone = asked.is_head || asked.has_authorization || asked.rules.only_if_cached;
+        let is_alone = cache_request.is_head
+            || cache_request.has_authorization
+            || cache_request.rules.only_if_cached;
         // By the letter a client's conditions go on as they are, so that the answer may be its alone.
-        let is_own = asked.is_conditional && shared.view.profile == Profile::Rfc;
-        let is_alone = is_alone || is_own || asked.has_range || asked.rules.no_cache;
+        let is_own = cache_request.is_conditional && cache.policy.profile == Profile::Rfc;
+        let is_alone =
+            is_alone || is_own || cache_request.has_range || cache_request.rules.no_cache;
         if is_alone || waits == WAITS {
-            return Turn::Ask(found, None);
+            return Decision::Forward(found, None);
         }
-        let key = flight_key(asked, &found, headers);
+        let key = flight_key(cache_request, &found, headers);
         match told {
-            Some(Told::Failed(failure, status)) => {
-                let limit = shared.stale_while_disconnected;
-                let may_do =
-                    |it: &Arc<Entry>| it.rules.may_cover(&asked.rules, failure, limit, now);
+            Some(Release::OriginFailed(failure, status)) => {
+                let limit = cache.stale_while_disconnected;
+                let may_do = |it: &Arc<StoredResponse>| {
+                    it.rules
+                        .may_serve_on_failure(&cache_request.rules, failure, limit, now)
+                };
                 return match found.entry.take_if(|entry| may_do(entry)) {
                     Some(entry) => {
-                        let how = CacheStatus::covered(status).and_collapsed();
-                        Turn::Serve(entry, how, Answer::Covered)
+                        let cache_status = CacheStatus::covered(status).and_collapsed();
+                        Decision::Serve(entry, cache_status, Outcome::StaleIfError)
                     }
-                    None => Turn::Ask(found, None),
+                    None => Decision::Forward(found, None),
                 };
             }
-            Some(Told::Go) => {
-                let lead = shared.flights.lead(&key);
-                return Turn::Ask(found, lead);
+            Some(Release::TimedOut) => {
+                let leader = cache.flights.lead(&key);
+                return Decision::Forward(found, leader);
             }
             None => {}
         }
-        if shared.passes.is_marked(storage.front.hash(&key), now) {
-            return Turn::Ask(found, None);
+        if cache.hit_for_miss.is_marked(storage.front.hash(&key), now) {
+            return Decision::Forward(found, None);
         }
-        match shared.flights.join(&key) {
-            Place::Lead(lead) => {
+        match cache.flights.join(&key) {
+            Place::Lead(leader) => {
                 // Another flight may have landed between the look and now.
-                let landed = storage.find_near(&asked.primary, &asked.claims, headers, now);
+                let landed = storage.find_near(
+                    &cache_request.primary,
+                    &cache_request.key_fields,
+                    headers,
+                    now,
+                );
                 let landed = landed.and_then(|found| found.entry);
                 return match landed {
-                    Some(entry) if entry.rules.judge(&asked.rules, now) == Reuse::Fresh => {
-                        lead.end(Outcome::Landed);
+                    Some(entry) if entry.rules.reuse(&cache_request.rules, now) == Reuse::Fresh => {
+                        leader.end(FetchOutcome::Stored);
                         fresh(entry, true, now)
                     }
-                    _ => Turn::Ask(found, Some(lead)),
+                    _ => Decision::Forward(found, Some(leader)),
                 };
             }
             Place::Follow(mut follow) => {
-                let until = *until.get_or_insert_with(|| Instant::now() + shared.wait);
+                let until = *until.get_or_insert_with(|| Instant::now() + cache.wait);
                 match follow.outcome(until).await {
-                    Some(Outcome::Unshared) => return Turn::Ask(found, None),
-                    Some(Outcome::Landed) => was_collapsed = true,
-                    Some(Outcome::Failed(how, status)) => told = Some(Told::Failed(how, status)),
-                    Some(Outcome::Aloft) => {}
+                    Some(FetchOutcome::NotShared) => return Decision::Forward(found, None),
+                    Some(FetchOutcome::Stored) => was_collapsed = true,
+                    Some(FetchOutcome::Failed(cache_status, status)) => {
+                        told = Some(Release::OriginFailed(cache_status, status))
+                    }
+                    Some(FetchOutcome::Pending) => {}
                     None => {
-                        shared.metrics.gave_up_waiting();
-                        shared.flights.give_up(&key, &follow);
-                        told = Some(Told::Go);
+                        cache.metrics.gave_up_waiting();
+                        cache.flights.give_up(&key, &follow);
+                        told = Some(Release::TimedOut);
                     }
                 }
             }
@@ -228,21 +250,25 @@ async fn wait_for_turn(shared: &Shared, asked: &Asked, headers: &HeaderMap) -> T
     }
 }
 
-fn fresh(entry: Arc<Entry>, was_collapsed: bool, now: Timestamp) -> Turn {
+fn fresh(entry: Arc<StoredResponse>, was_collapsed: bool, now: Timestamp) -> Decision {
     let freshness = &entry.rules.freshness;
-    let (how, answer) = if was_collapsed {
-        (CacheStatus::collapsed(freshness, now), Answer::Collapsed)
+    let (cache_status, answer) = if was_collapsed {
+        (CacheStatus::collapsed(freshness, now), Outcome::Collapsed)
     } else {
-        (CacheStatus::hit(freshness, now), Answer::Hit)
+        (CacheStatus::hit(freshness, now), Outcome::Hit)
     };
-    Turn::Serve(entry, how, answer)
+    Decision::Serve(entry, cache_status, answer)
 }
 
 /// What those who want the same response have in common: the URI, and the variant where there are
 /// variants.
-pub(crate) fn flight_key(asked: &Asked, found: &Found, headers: &HeaderMap) -> SmallVec<[u8; 128]> {
-    let mut key = SmallVec::from_slice(asked.primary.as_bytes());
-    let selecting = found.selecting(&asked.claims);
+pub(crate) fn flight_key(
+    cache_request: &CacheRequest,
+    found: &Found,
+    headers: &HeaderMap,
+) -> SmallVec<[u8; 128]> {
+    let mut key = SmallVec::from_slice(cache_request.primary.as_bytes());
+    let selecting = found.selecting(&cache_request.key_fields);
     if !selecting.is_empty() {
         key.push(b' ');
         key.extend_from_slice(selecting.variant(headers).as_bytes());
@@ -250,23 +276,34 @@ pub(crate) fn flight_key(asked: &Asked, found: &Found, headers: &HeaderMap) -> S
     key
 }
 
-fn why(asked: &Asked, found: &Found, now: Timestamp) -> Forward {
+fn reason(cache_request: &CacheRequest, found: &Found, now: Timestamp) -> ForwardReason {
     match &found.entry {
-        Some(entry) if entry.rules.judge(&asked.rules, now) == Reuse::Asked => Forward::Request,
-        Some(_) if asked.is_head => Forward::Method,
-        Some(_) => Forward::Stale,
-        None if found.has_variants => Forward::VaryMiss,
-        None => Forward::UriMiss,
+        Some(entry)
+            if entry.rules.reuse(&cache_request.rules, now) == Reuse::ValidationRequested =>
+        {
+            ForwardReason::Request
+        }
+        Some(_) if cache_request.is_head => ForwardReason::Method,
+        Some(_) => ForwardReason::Stale,
+        None if found.has_variants => ForwardReason::VaryMiss,
+        None => ForwardReason::UriMiss,
     }
 }
 
 pub(crate) fn respond<B: Body>(
-    shared: &Shared,
-    asked: &Asked,
+    cache: &CacheState,
+    cache_request: &CacheRequest,
     headers: &HeaderMap,
-    entry: &Entry,
-    how: CacheStatus,
+    entry: &StoredResponse,
+    cache_status: CacheStatus,
 ) -> Response<ResponseBody<B>> {
-    let now = shared.storage.now();
-    serve(entry, asked, headers, &shared.name, how, now)
+    let now = cache.storage.now();
+    serve(
+        entry,
+        cache_request,
+        headers,
+        &cache.name,
+        cache_status,
+        now,
+    )
 }

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::engine::Failure;
+use crate::engine::OriginFailure;
 
 const SHARDS: usize = 16;
 
@@ -18,19 +18,19 @@ pub(crate) struct Flights {
     hasher: RandomState,
 }
 
-type Shard = HashMap<Box<[u8]>, watch::Sender<Outcome>, RandomState>;
+type Shard = HashMap<Box<[u8]>, watch::Sender<FetchOutcome>, RandomState>;
 
 /// What became of a fetch, for those who wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum FetchOutcome {
     /// Nothing yet. If it ends so, its leader went away.
-    Aloft,
+    Pending,
     /// The response is stored, and may be served.
-    Landed,
+    Stored,
     /// There is nothing to share: each has to ask for itself.
-    Unshared,
+    NotShared,
     /// The origin failed, with this status if it answered: who may be served something stale is.
-    Failed(Failure, Option<StatusCode>),
+    Failed(OriginFailure, Option<StatusCode>),
 }
 
 /// The place of one who asks.
@@ -43,12 +43,12 @@ pub(crate) enum Place {
 pub(crate) struct Lead {
     flights: Arc<Flights>,
     key: Box<[u8]>,
-    outcome: watch::Sender<Outcome>,
+    outcome: watch::Sender<FetchOutcome>,
 }
 
 /// Waits for a flight.
 pub(crate) struct Follow {
-    outcome: watch::Receiver<Outcome>,
+    outcome: watch::Receiver<FetchOutcome>,
 }
 
 impl Flights {
@@ -70,7 +70,7 @@ impl Flights {
             let outcome = flight.subscribe();
             return Place::Follow(Follow { outcome });
         }
-        let (sender, _) = watch::channel(Outcome::Aloft);
+        let (sender, _) = watch::channel(FetchOutcome::Pending);
         shard.insert(key.into(), sender.clone());
         Place::Lead(Lead {
             flights: self.clone(),
@@ -102,16 +102,16 @@ impl Flights {
     pub(crate) fn land(&self, key: &[u8]) {
         let flight = self.shard(key).lock().remove(key);
         if let Some(flight) = flight {
-            flight.send_replace(Outcome::Landed);
+            flight.send_replace(FetchOutcome::Stored);
         }
     }
 }
 
 impl Lead {
     /// Ends the flight, and tells those who wait.
-    pub(crate) fn end(self, outcome: Outcome) {
+    pub(crate) fn end(self, outcome: FetchOutcome) {
         match outcome {
-            Outcome::Landed => self.flights.land(&self.key),
+            FetchOutcome::Stored => self.flights.land(&self.key),
             _ => self.take_off(),
         }
         self.outcome.send_replace(outcome);
@@ -135,13 +135,15 @@ impl Drop for Lead {
 }
 
 impl Follow {
-    /// What became of the flight: [`Outcome::Aloft`] where its leader went away; nothing at
+    /// What became of the flight: [`FetchOutcome::Pending`] where its leader went away; nothing at
     /// `deadline`.
-    pub(crate) async fn outcome(&mut self, deadline: Instant) -> Option<Outcome> {
-        let ended = self.outcome.wait_for(|outcome| *outcome != Outcome::Aloft);
+    pub(crate) async fn outcome(&mut self, deadline: Instant) -> Option<FetchOutcome> {
+        let ended = self
+            .outcome
+            .wait_for(|outcome| *outcome != FetchOutcome::Pending);
         match timeout_at(deadline, ended).await {
             Ok(Ok(outcome)) => Some(*outcome),
-            Ok(Err(_)) => Some(Outcome::Aloft),
+            Ok(Err(_)) => Some(FetchOutcome::Pending),
             Err(_) => None,
         }
     }
@@ -171,9 +173,9 @@ mod tests {
         let flights = Arc::new(Flights::new());
         let lead = lead(&flights);
         let (mut one, mut two) = (follow(&flights), follow(&flights));
-        lead.end(Outcome::Landed);
-        assert_eq!(one.outcome(soon()).await, Some(Outcome::Landed));
-        assert_eq!(two.outcome(soon()).await, Some(Outcome::Landed));
+        lead.end(FetchOutcome::Stored);
+        assert_eq!(one.outcome(soon()).await, Some(FetchOutcome::Stored));
+        assert_eq!(two.outcome(soon()).await, Some(FetchOutcome::Stored));
         assert!(flights.lead(b"a").is_some());
     }
 
@@ -183,7 +185,7 @@ mod tests {
         let lead = lead(&flights);
         let mut one = follow(&flights);
         drop(lead);
-        assert_eq!(one.outcome(soon()).await, Some(Outcome::Aloft));
+        assert_eq!(one.outcome(soon()).await, Some(FetchOutcome::Pending));
         assert!(flights.lead(b"a").is_some());
     }
 
@@ -197,8 +199,8 @@ mod tests {
         let next = lead(&flights);
         drop(stalled);
         let mut two = follow(&flights);
-        next.end(Outcome::Unshared);
-        assert_eq!(two.outcome(soon()).await, Some(Outcome::Unshared));
+        next.end(FetchOutcome::NotShared);
+        assert_eq!(two.outcome(soon()).await, Some(FetchOutcome::NotShared));
     }
 
     #[tokio::test(start_paused = true)]
@@ -208,7 +210,7 @@ mod tests {
         flights.give_up(b"a", &follow(&flights));
         let _next = lead(&flights);
         let mut one = follow(&flights);
-        slow.end(Outcome::Landed);
-        assert_eq!(one.outcome(soon()).await, Some(Outcome::Landed));
+        slow.end(FetchOutcome::Stored);
+        assert_eq!(one.outcome(soon()).await, Some(FetchOutcome::Stored));
     }
 }

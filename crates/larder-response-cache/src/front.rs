@@ -218,7 +218,7 @@ mod tests {
 
     fn put(front: &Front, key: &[u8]) -> bool {
         let since = front.generation(key);
-        front.insert(key, Record::Reserved, None, at(10), since)
+        front.insert(key, Record::Reservation, None, at(10), since)
     }
 
     #[test]
@@ -236,11 +236,11 @@ mod tests {
         let front = Front::new(1 << 20);
         let since = front.generation(b"a");
         front.remove(b"a");
-        assert!(!front.insert(b"a", Record::Reserved, None, at(10), since));
+        assert!(!front.insert(b"a", Record::Reservation, None, at(10), since));
         assert!(front.get(b"a", at(0)).is_none());
         let since = front.generation(b"a");
         front.remove_all(|_| false);
-        assert!(!front.insert(b"a", Record::Reserved, None, at(10), since));
+        assert!(!front.insert(b"a", Record::Reservation, None, at(10), since));
     }
 
     #[test]

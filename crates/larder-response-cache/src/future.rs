@@ -7,7 +7,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::body::ResponseBody;
-use crate::passing::Passing;
+use crate::passing::BypassedResponse;
 
 pin_project! {
     /// The future of a [`ResponseCache`](crate::ResponseCache).
@@ -33,7 +33,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, B: Body, E> {
         Ready { response: Option<Response<ResponseBody<B>>> },
-        Passed { #[pin] inner: F, passing: Passing },
+        Passed { #[pin] inner: F, passing: BypassedResponse },
         Boxed { inner: Boxed<B, E> },
     }
 }
@@ -46,7 +46,7 @@ impl<F, B: Body, E> ResponseFuture<F, B, E> {
         }
     }
 
-    pub(crate) fn passed(inner: F, passing: Passing) -> Self {
+    pub(crate) fn passed(inner: F, passing: BypassedResponse) -> Self {
         Self {
             state: State::Passed { inner, passing },
         }

@@ -1,7 +1,7 @@
 use larder_store::{Key, Timestamp, Version};
 use smallvec::SmallVec;
 
-use crate::engine::{Selecting, VariantId};
+use crate::engine::{SelectingFields, VariantId};
 use crate::key::RESPONSE;
 
 /// What a URI with several variants holds under its own key: by which fields its variants are
@@ -10,17 +10,17 @@ use crate::key::RESPONSE;
 /// Its name is random, and part of the key of each variant: an index that is purged takes them all
 /// with it, also those that are being stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Index {
+pub(crate) struct VariantIndex {
     pub(crate) name: Version,
-    pub(crate) selecting: Selecting,
+    pub(crate) selecting: SelectingFields,
     /// Oldest first.
     pub(crate) variants: Vec<VariantId>,
     /// When the last of them ends in the store.
     pub(crate) until: Timestamp,
 }
 
-impl Index {
-    pub(crate) fn new(selecting: Selecting) -> Self {
+impl VariantIndex {
+    pub(crate) fn new(selecting: SelectingFields) -> Self {
         Self {
             name: Version::random(),
             selecting,

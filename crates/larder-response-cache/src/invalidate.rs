@@ -4,23 +4,23 @@ use http::{HeaderMap, StatusCode};
 use tokio::runtime::Handle;
 
 use crate::asked::Origin;
-use crate::carry::carry;
+use crate::carry::run_to_completion;
 use crate::engine::targets;
-use crate::shared::Shared;
+use crate::shared::CacheState;
 
 /// An unsafe request, until what it makes invalid is removed (RFC 9111, 4.4).
 ///
 /// Where it is dropped before its response came, nobody knows whether it changed anything. Then what
 /// is stored for its URI is removed: to ask the origin once more is right in either case.
-pub(crate) struct Change {
-    shared: Arc<Shared>,
+pub(crate) struct UnsafeRequest {
+    cache: Arc<CacheState>,
     origin: Option<Origin>,
 }
 
-impl Change {
-    pub(crate) fn new(shared: Arc<Shared>, origin: Origin) -> Self {
+impl UnsafeRequest {
+    pub(crate) fn new(cache: Arc<CacheState>, origin: Origin) -> Self {
         Self {
-            shared,
+            cache,
             origin: Some(origin),
         }
     }
@@ -33,14 +33,14 @@ impl Change {
         };
         let targets = |scheme: &str| targets(scheme, &origin.host, &origin.path, status, response);
         let mut paths = targets(origin.scheme.as_str());
-        if self.shared.scheme.is_some() {
+        if self.cache.scheme.is_some() {
             // Whatever scheme a field names, requests for its URI have the declared one.
             paths.extend(["http", "https"].into_iter().flat_map(targets));
             paths.sort_unstable();
             paths.dedup();
         }
         if !paths.is_empty() {
-            carry(remove(self.shared.clone(), origin, paths)).await;
+            run_to_completion(remove(self.cache.clone(), origin, paths)).await;
         }
     }
 
@@ -48,25 +48,25 @@ impl Change {
     pub(crate) async fn ended_in_doubt(mut self) {
         if let Some(origin) = self.origin.take() {
             let paths = vec![origin.path.clone()];
-            carry(remove(self.shared.clone(), origin, paths)).await;
+            run_to_completion(remove(self.cache.clone(), origin, paths)).await;
         }
     }
 }
 
-impl Drop for Change {
+impl Drop for UnsafeRequest {
     fn drop(&mut self) {
         if let (Some(origin), Ok(runtime)) = (self.origin.take(), Handle::try_current()) {
             let paths = vec![origin.path.clone()];
-            runtime.spawn(remove(self.shared.clone(), origin, paths));
+            runtime.spawn(remove(self.cache.clone(), origin, paths));
         }
     }
 }
 
-async fn remove(shared: Arc<Shared>, origin: Origin, paths: Vec<String>) {
+async fn remove(cache: Arc<CacheState>, origin: Origin, paths: Vec<String>) {
     for path in paths {
-        let path = shared.query.path(&path);
-        let primary = origin.primary(shared.view.profile, &path);
+        let path = cache.query.path(&path);
+        let primary = origin.primary(cache.policy.profile, &path);
         // A store that fails was counted, and cannot be told.
-        let _ = shared.storage.purge(&primary).await;
+        let _ = cache.storage.purge(&primary).await;
     }
 }

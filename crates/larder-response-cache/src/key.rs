@@ -23,7 +23,7 @@ const MAX_URI: usize = 8 * 1024;
 /// What a response is stored under: profile, scheme, host and the exact path and query that the
 /// client asked for.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Primary {
+pub(crate) struct PrimaryKey {
     text: SmallVec<[u8; 128]>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Target<'a> {
     pub(crate) path: &'a str,
 }
 
-impl Primary {
+impl PrimaryKey {
     pub(crate) fn new(profile: Profile, target: Target<'_>) -> Self {
         let [scheme, host, path] = [target.scheme, target.host, target.path].map(str::as_bytes);
         let (host_at, path_at) = (scheme.len() + 2, scheme.len() + host.len() + 3);
@@ -68,7 +68,7 @@ impl Primary {
 }
 
 /// The key of the last changes of tags.
-pub(crate) fn tag_changes() -> Key {
+pub(crate) fn tag_changes_key() -> Key {
     Key::new(PURGES, "tags")
 }
 
@@ -93,8 +93,8 @@ pub(crate) fn target<'a>(
     }
     let said = match host {
         Host::Missing => None,
-        Host::Said(value) => Some(authority(scheme, value.to_str().ok()?)?),
-        Host::Doubled => return None,
+        Host::One(value) => Some(authority(scheme, value.to_str().ok()?)?),
+        Host::Several => return None,
     };
     let in_uri = match uri.authority() {
         Some(in_uri) => Some(authority(scheme, in_uri.as_str())?),
@@ -144,7 +144,7 @@ pub(crate) fn path(uri: &Uri) -> Option<&str> {
 
 /// Fields by which a request claims another origin than its own. Where one is present it is part of
 /// what selects the response, so that nobody is served what another claim made.
-pub(crate) const CLAIMS: [HeaderName; 11] = [
+pub(crate) const FORWARDED_HEADERS: [HeaderName; 11] = [
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-forwarded-scheme"),
@@ -160,7 +160,7 @@ pub(crate) const CLAIMS: [HeaderName; 11] = [
 
 /// Fields by which a request asks for another method or path than its own: such a request is never
 /// cached.
-pub(crate) const OVERRIDES: [HeaderName; 7] = [
+pub(crate) const OVERRIDE_HEADERS: [HeaderName; 7] = [
     HeaderName::from_static("x-http-method-override"),
     HeaderName::from_static("x-http-method"),
     HeaderName::from_static("x-method-override"),
@@ -188,7 +188,7 @@ mod tests {
     fn key(uri: &str, said: &[&str]) -> Option<Vec<u8>> {
         let parts = parts(uri, said);
         let target = target(&parts.uri, hosts(&parts.headers), None)?;
-        Some(Primary::new(Profile::Safe, target).as_bytes().to_vec())
+        Some(PrimaryKey::new(Profile::Safe, target).as_bytes().to_vec())
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
         let declared = |uri: &str, said: &[&str]| {
             let parts = parts(uri, said);
             let target = target(&parts.uri, hosts(&parts.headers), Some("https")).unwrap();
-            Primary::new(Profile::Safe, target).as_bytes().to_vec()
+            PrimaryKey::new(Profile::Safe, target).as_bytes().to_vec()
         };
         let plain = declared("/a", &["a.example"]);
         for (uri, said) in [
@@ -253,7 +253,7 @@ mod tests {
         let parts = parts("/", &["a"]);
         let target = target(&parts.uri, hosts(&parts.headers), None).unwrap();
         let [safe, rfc] =
-            [Profile::Safe, Profile::Rfc].map(|profile| Primary::new(profile, target));
+            [Profile::Safe, Profile::Rfc].map(|profile| PrimaryKey::new(profile, target));
         assert!(safe != rfc && safe.far() != rfc.far());
     }
 }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use larder_store::Store;
 use tower_layer::Layer;
 
-use crate::shared::Shared;
-use crate::{Builder, Purger, ResponseCache};
+use crate::shared::CacheState;
+use crate::{Purger, ResponseCache, ResponseCacheBuilder};
 
 /// Answers GET and HEAD requests from what was answered before, by the rules of RFC 9111 for a
 /// shared cache, on any larder store.
@@ -18,7 +18,7 @@ use crate::{Builder, Purger, ResponseCache};
 ///    away, or where its host is in doubt; in the safe profile also where it asks for another method
 ///    or path than its own (`X-HTTP-Method-Override`).
 /// 2. The key is the scheme, the host and the exact path and query that the client asked for, then
-///    the fields that `Vary` and [`Builder::with_key_field`] name (RFC 9111, 2 and 4.1).
+///    the fields that `Vary` and [`ResponseCacheBuilder::with_key_field`] name (RFC 9111, 2 and 4.1).
 /// 3. What is fresh is served (RFC 9111, 4.2), with `Age` and `Cache-Status`, as a 304 where the
 ///    request permits it (4.3.2), as a part where it asks for one, without its body for a HEAD. The
 ///    request may ask for something fresher, or take something staler (5.2.1).
@@ -28,7 +28,7 @@ use crate::{Builder, Purger, ResponseCache};
 ///    4.3.1), otherwise for the whole: a 304 to the client is made here (by
 ///    [`Profile::Rfc`](crate::engine::Profile) its conditions go on as they are). Of requests that come at the
 ///    same time for the same response one asks and the others wait, once and for no longer than
-///    [`Builder::with_wait`], unless it is known that the response cannot be shared. A part is asked
+///    [`ResponseCacheBuilder::with_wait_timeout`], unless it is known that the response cannot be shared. A part is asked
 ///    for as it is.
 /// 6. A response is stored where RFC 9111, 3 permits it for a shared cache, the
 ///    [profile](crate::engine::Profile) too, it depends on nothing but the key, and it is complete and
@@ -52,31 +52,31 @@ use crate::{Builder, Purger, ResponseCache};
 ///
 /// # Deployment
 /// Put it outside of whatever makes responses personal, sessions above all, and inside of
-/// compression. Behind a proxy that ends TLS say [`Builder::with_scheme`]. It needs a tokio runtime.
+/// compression. Behind a proxy that ends TLS say [`ResponseCacheBuilder::with_scheme`]. It needs a tokio runtime.
 #[derive(Clone)]
 pub struct ResponseCacheLayer {
-    shared: Arc<Shared>,
+    cache: Arc<CacheState>,
 }
 
 impl ResponseCacheLayer {
     /// A layer on `store` with every default.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Builder::new(store).unchecked()
+        ResponseCacheBuilder::new(store).unchecked()
     }
 
     /// Begins a layer on `store`.
-    pub fn builder(store: Arc<dyn Store>) -> Builder {
-        Builder::new(store)
+    pub fn builder(store: Arc<dyn Store>) -> ResponseCacheBuilder {
+        ResponseCacheBuilder::new(store)
     }
 
-    pub(crate) fn from_shared(shared: Shared) -> Self {
-        let shared = Arc::new(shared);
-        Self { shared }
+    pub(crate) fn from_shared(cache: CacheState) -> Self {
+        let cache = Arc::new(cache);
+        Self { cache }
     }
 
     /// What removes stored responses, by URI or by tag.
     pub fn purger(&self) -> Purger {
-        Purger::new(self.shared.clone())
+        Purger::new(self.cache.clone())
     }
 }
 
@@ -84,14 +84,14 @@ impl<S> Layer<S> for ResponseCacheLayer {
     type Service = ResponseCache<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ResponseCache::new(inner, self.shared.clone())
+        ResponseCache::new(inner, self.cache.clone())
     }
 }
 
 impl std::fmt::Debug for ResponseCacheLayer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResponseCacheLayer")
-            .field("profile", &self.shared.view.profile)
+            .field("profile", &self.cache.policy.profile)
             .finish_non_exhaustive()
     }
 }

@@ -37,7 +37,7 @@ mod storage;
 mod view;
 
 pub use body::ResponseBody;
-pub use builder::Builder;
+pub use builder::ResponseCacheBuilder;
 pub use engine::Profile;
 pub use future::ResponseFuture;
 pub use layer::ResponseCacheLayer;

@@ -16,13 +16,13 @@ pub(crate) struct Metrics {
 
 /// How a request was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Outcome {
     /// From what is stored, fresh.
     Hit,
     /// From what is stored, stale, while it is validated in the background.
-    Behind,
+    Stale,
     /// From what is stored, stale, as the origin failed.
-    Covered,
+    StaleIfError,
     /// From what is stored, after the origin said that it is current.
     Validated,
     /// By the origin.
@@ -35,15 +35,15 @@ pub(crate) enum Answer {
     OnlyIfCached,
 }
 
-const OUTCOMES: [(Answer, &str); 8] = [
-    (Answer::Hit, "hit"),
-    (Answer::Behind, "stale"),
-    (Answer::Covered, "stale-if-error"),
-    (Answer::Validated, "validated"),
-    (Answer::Miss, "miss"),
-    (Answer::Collapsed, "collapsed"),
-    (Answer::Bypass, "bypass"),
-    (Answer::OnlyIfCached, "only-if-cached"),
+const OUTCOMES: [(Outcome, &str); 8] = [
+    (Outcome::Hit, "hit"),
+    (Outcome::Stale, "stale"),
+    (Outcome::StaleIfError, "stale-if-error"),
+    (Outcome::Validated, "validated"),
+    (Outcome::Miss, "miss"),
+    (Outcome::Collapsed, "collapsed"),
+    (Outcome::Bypass, "bypass"),
+    (Outcome::OnlyIfCached, "only-if-cached"),
 ];
 
 impl Metrics {
@@ -62,7 +62,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn answered(&self, answer: Answer) {
+    pub(crate) fn answered(&self, answer: Outcome) {
         self.outcomes[answer as usize].increment(1);
     }
 

@@ -9,13 +9,13 @@ const SLOTS: usize = 8192;
 ///
 /// It is a table of a fixed size. Two URIs that fall into one slot take it from each other, which
 /// costs one round of waiting at most.
-pub(crate) struct Passes {
+pub(crate) struct HitForMiss {
     /// Half of the hash, and the second at which the mark ends.
     slots: Box<[AtomicU64]>,
     keep: Duration,
 }
 
-impl Passes {
+impl HitForMiss {
     pub(crate) fn new(keep: Duration) -> Self {
         let slots = std::iter::repeat_with(|| AtomicU64::new(0));
         Self {
@@ -53,17 +53,17 @@ mod tests {
 
     #[test]
     fn a_mark_ends_and_is_its_own() {
-        let passes = Passes::new(Duration::from_secs(10));
+        let hit_for_miss = HitForMiss::new(Duration::from_secs(10));
         let (one, other) = (7_u64 << 32 | 5, 8_u64 << 32 | 5);
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-        passes.mark(one, at(100));
-        assert!(passes.is_marked(one, at(109)) && !passes.is_marked(one, at(110)));
-        assert!(!passes.is_marked(other, at(100)));
-        passes.clear(other);
-        assert!(passes.is_marked(one, at(109)));
-        passes.clear(one);
-        assert!(!passes.is_marked(one, at(109)));
-        let for_ever = Passes::new(Duration::MAX);
+        hit_for_miss.mark(one, at(100));
+        assert!(hit_for_miss.is_marked(one, at(109)) && !hit_for_miss.is_marked(one, at(110)));
+        assert!(!hit_for_miss.is_marked(other, at(100)));
+        hit_for_miss.clear(other);
+        assert!(hit_for_miss.is_marked(one, at(109)));
+        hit_for_miss.clear(one);
+        assert!(!hit_for_miss.is_marked(one, at(109)));
+        let for_ever = HitForMiss::new(Duration::MAX);
         for_ever.mark(one, at(100));
         assert!(for_ever.is_marked(one, at(1_000_000_000)));
     }

@@ -4,12 +4,12 @@ use http::Response;
 use http_body::Body;
 
 use crate::body::ResponseBody;
-use crate::cache_status::{CacheStatus, Forward};
-use crate::shared::Shared;
+use crate::cache_status::{CacheStatus, ForwardReason};
+use crate::shared::CacheState;
 
 /// Why the cache has nothing to do with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bypass {
+pub(crate) enum BypassReason {
     /// Its method is not GET or HEAD.
     Method,
     /// It has no host, or its host is in doubt, or its URI is too long.
@@ -38,7 +38,7 @@ pub(crate) enum Bypass {
     Override,
 }
 
-impl Bypass {
+impl BypassReason {
     /// A word for `Cache-Status`. None if the response is left as it is.
     pub(crate) fn as_str(self) -> Option<&'static str> {
         Some(match self {
@@ -60,16 +60,16 @@ impl Bypass {
 }
 
 /// What is said of a response that passes the cache (RFC 9211): that it did, and why.
-pub(crate) struct Passing {
-    shared: Arc<Shared>,
-    why: Bypass,
+pub(crate) struct BypassedResponse {
+    cache: Arc<CacheState>,
+    reason: BypassReason,
 }
 
-impl Passing {
-    pub(crate) fn new(shared: &Arc<Shared>, why: Bypass) -> Self {
+impl BypassedResponse {
+    pub(crate) fn new(cache: &Arc<CacheState>, reason: BypassReason) -> Self {
         Self {
-            shared: shared.clone(),
-            why,
+            cache: cache.clone(),
+            reason,
         }
     }
 
@@ -77,13 +77,13 @@ impl Passing {
     pub(crate) fn on<B: Body>(&self, mut response: Response<B>) -> Response<ResponseBody<B>> {
         let status = response.status();
         // A switch of protocols is the end of HTTP.
-        if let Some(detail) = self.why.as_str().filter(|_| !status.is_informational()) {
-            let why = match self.why {
-                Bypass::Method => Forward::Method,
-                _ => Forward::Bypass,
+        if let Some(detail) = self.reason.as_str().filter(|_| !status.is_informational()) {
+            let reason = match self.reason {
+                BypassReason::Method => ForwardReason::Method,
+                _ => ForwardReason::Bypass,
             };
-            let how = CacheStatus::not_stored(why, Some(status), detail);
-            how.add(&self.shared.name, response.headers_mut());
+            let cache_status = CacheStatus::not_stored(reason, Some(status), detail);
+            cache_status.add(&self.cache.name, response.headers_mut());
         }
         response.map(ResponseBody::through)
     }

@@ -9,9 +9,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::body::Sink;
 use crate::engine::{Exchange, Refusal};
-use crate::entry::Entry;
-use crate::forward::Forwarding;
-use crate::storage::{Committed, FETCH_LIMIT};
+use crate::entry::StoredResponse;
+use crate::forward::Miss;
+use crate::storage::{CommitOutcome, FETCH_LIMIT};
 
 /// How many frames are read before others get their turn.
 const FRAMES_AT_ONCE: usize = 64;
@@ -21,29 +21,29 @@ const FRAMES_AT_ONCE: usize = 64;
 ///
 /// The reader learns of the end after the response is stored, so that its next request finds it. Who
 /// waits does not depend on how fast the reader is, or whether it is still there.
-pub(crate) struct Pump {
+pub(crate) struct BodyRecorder {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) exchange: Exchange,
     /// What the response says of its length, in bytes.
     pub(crate) length: Option<u64>,
-    pub(crate) forwarding: Forwarding,
+    pub(crate) forwarding: Miss,
 }
 
 /// What became of a body that was read to be stored.
-pub(crate) enum Recorded {
+pub(crate) enum RecordOutcome {
     /// It was read to its end.
-    Whole(Committed, Arc<Entry>),
+    Complete(CommitOutcome, Arc<StoredResponse>),
     /// It is not stored, for this reason, and the reader has the rest.
-    Not(&'static str),
+    NotStored(&'static str),
 }
 
-impl Pump {
+impl BodyRecorder {
     pub(crate) async fn run<B: Body<Data = Bytes>>(
         self,
         mut body: Pin<Box<B>>,
         sink: Sink<B>,
-    ) -> Recorded {
+    ) -> RecordOutcome {
         let deadline = Instant::now() + self.time_left();
         let mut chunks: Vec<Bytes> = Vec::new();
         let (mut length, mut frames) = (0, 0);
@@ -59,13 +59,13 @@ impl Pump {
                 Err(_) => {
                     self.forwarding.give_up();
                     sink.hand_over(body);
-                    return Recorded::Not("timeout");
+                    return RecordOutcome::NotStored("timeout");
                 }
                 Ok(None) => return self.store(chunks, length, &sink).await,
                 Ok(Some(Err(error))) => {
                     self.forwarding.give_up();
                     sink.fail(error);
-                    return Recorded::Not(INCOMPLETE);
+                    return RecordOutcome::NotStored(INCOMPLETE);
                 }
                 Ok(Some(Ok(frame))) => frame,
             };
@@ -77,17 +77,17 @@ impl Pump {
                         sink.push_trailers(trailers);
                     }
                     self.forwarding.give_up();
-                    return Recorded::Not("trailers");
+                    return RecordOutcome::NotStored("trailers");
                 }
             };
             length += chunk.len();
-            let shared = &self.forwarding.shared;
-            let too_much = if length > shared.max_body {
-                let now = shared.storage.now();
-                self.forwarding.pass_from_now_on(now);
+            let cache = &self.forwarding.cache;
+            let too_much = if length > cache.max_body {
+                let now = cache.storage.now();
+                self.forwarding.mark_hit_for_miss(now);
                 Some(Refusal::TooLarge.as_str())
             } else if !sink.reserve(chunk.len()) {
-                shared.metrics.recording_refused();
+                cache.metrics.recording_refused();
                 Some("recording-limit")
             } else {
                 None
@@ -96,7 +96,7 @@ impl Pump {
                 sink.push(chunk);
                 self.forwarding.give_up();
                 sink.hand_over(body);
-                return Recorded::Not(reason);
+                return RecordOutcome::NotStored(reason);
             }
             chunks.push(chunk.clone());
             if body.is_end_stream() {
@@ -110,28 +110,33 @@ impl Pump {
 
     /// For how long a body is waited for: what comes later is not stored.
     fn time_left(&self) -> Duration {
-        let now = self.forwarding.shared.storage.now();
+        let now = self.forwarding.cache.storage.now();
         let last = FETCH_LIMIT.saturating_sub(Duration::from_secs(1));
         last.saturating_sub(now.since(self.exchange.sent))
     }
 
     /// Stores the response, unless it is shorter or longer than it said.
-    async fn store<B: Body>(self, chunks: Vec<Bytes>, length: usize, sink: &Sink<B>) -> Recorded {
+    async fn store<B: Body>(
+        self,
+        chunks: Vec<Bytes>,
+        length: usize,
+        sink: &Sink<B>,
+    ) -> RecordOutcome {
         if self.length.is_some_and(|said| said != length as u64) {
             self.forwarding.give_up();
-            return Recorded::Not(INCOMPLETE);
+            return RecordOutcome::NotStored(INCOMPLETE);
         }
         sink.is_whole();
         let body = joined(chunks, length);
-        let entry = Entry::received(
-            &self.forwarding.shared.view,
+        let entry = StoredResponse::received(
+            &self.forwarding.cache.policy,
             self.status,
             self.headers,
             body,
             self.exchange,
         );
         let (committed, entry) = self.forwarding.store(entry).await;
-        Recorded::Whole(committed, entry)
+        RecordOutcome::Complete(committed, entry)
     }
 }
 

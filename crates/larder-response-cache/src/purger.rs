@@ -3,11 +3,11 @@ use std::sync::Arc;
 use http::Uri;
 use larder_store::{Error, ErrorKind, Result};
 
-use crate::carry::carry;
+use crate::carry::run_to_completion;
 use crate::engine::authority;
 use crate::far::Unavailable;
-use crate::key::{Primary, Target, path};
-use crate::shared::Shared;
+use crate::key::{PrimaryKey, Target, path};
+use crate::shared::CacheState;
 
 /// Removes stored responses, for whoever changes what they show.
 ///
@@ -15,7 +15,7 @@ use crate::shared::Shared;
 ///
 /// After a purge was acknowledged the store never answers with what was fetched before it, also not
 /// with what was being fetched meanwhile. This process does not either; another one does for at most
-/// its [near TTL](crate::Builder::with_near_ttl).
+/// its [near TTL](crate::ResponseCacheBuilder::with_near_ttl).
 ///
 /// # Cancellation
 /// A call that is dropped goes on in a task of its own: a client that hangs up after an edit leaves
@@ -25,20 +25,20 @@ use crate::shared::Shared;
 /// Clones are cheap.
 #[derive(Clone)]
 pub struct Purger {
-    shared: Arc<Shared>,
+    cache: Arc<CacheState>,
 }
 
 impl Purger {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) fn new(cache: Arc<CacheState>) -> Self {
+        Self { cache }
     }
 
     /// Removes all variants of a URI, which is whole, as in `https://example.org/films?page=2`. Two
     /// round trips.
     ///
     /// The path and query are exactly those that clients ask for, without the parts of the query that
-    /// [`Builder::with_query_names`](crate::Builder::with_query_names) leaves out. Where
-    /// [`Builder::with_scheme`](crate::Builder::with_scheme) declares a scheme, it counts instead of
+    /// [`ResponseCacheBuilder::with_query_names`](crate::ResponseCacheBuilder::with_query_names) leaves out. Where
+    /// [`ResponseCacheBuilder::with_scheme`](crate::ResponseCacheBuilder::with_scheme) declares a scheme, it counts instead of
     /// this one.
     ///
     /// # Errors
@@ -46,9 +46,9 @@ impl Purger {
     /// store gave no answer: then this process has let go of the response, and others may have not.
     pub async fn purge(&self, uri: &str) -> Result<()> {
         let primary = self.primary(uri)?;
-        let shared = self.shared.clone();
-        let purge = async move { shared.storage.purge(&primary).await };
-        carry(purge).await.map_err(unknown)
+        let cache = self.cache.clone();
+        let purge = async move { cache.storage.purge(&primary).await };
+        run_to_completion(purge).await.map_err(unknown)
     }
 
     /// Makes all variants of a URI stale: a soft purge.
@@ -63,17 +63,17 @@ impl Purger {
     /// As for [`purge`](Self::purge).
     pub async fn expire(&self, uri: &str) -> Result<()> {
         let primary = self.primary(uri)?;
-        let shared = self.shared.clone();
-        let expire = async move { shared.storage.expire(&primary).await };
-        carry(expire).await.map_err(unknown)
+        let cache = self.cache.clone();
+        let expire = async move { cache.storage.expire(&primary).await };
+        run_to_completion(expire).await.map_err(unknown)
     }
 
-    fn primary(&self, uri: &str) -> Result<Primary> {
+    fn primary(&self, uri: &str) -> Result<PrimaryKey> {
         let mut parsed: Uri = uri.parse().map_err(|_| invalid())?;
-        self.shared.query.apply(&mut parsed);
+        self.cache.query.apply(&mut parsed);
         let said = parsed.scheme_str().ok_or_else(invalid)?;
         let host = parsed.authority().ok_or_else(invalid)?.as_str();
-        let scheme = self.shared.scheme.as_deref().unwrap_or(said);
+        let scheme = self.cache.scheme.as_deref().unwrap_or(said);
         // The default port of either scheme: clients name neither.
         let host = authority(said, host).and_then(|host| authority(scheme, host));
         let target = Target {
@@ -81,7 +81,7 @@ impl Purger {
             host: host.ok_or_else(invalid)?,
             path: path(&parsed).ok_or_else(invalid)?,
         };
-        Ok(Primary::new(self.shared.view.profile, target))
+        Ok(PrimaryKey::new(self.cache.policy.profile, target))
     }
 
     /// Removes every response that has this tag: three round trips, whatever their number. In this process
@@ -92,9 +92,9 @@ impl Purger {
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
     pub async fn purge_tag(&self, tag: &str) -> Result<()> {
-        let (shared, tag) = (self.shared.clone(), tag.to_owned());
-        let purge = async move { shared.storage.purge_tag(&tag).await };
-        carry(purge).await.map_err(unknown)
+        let (cache, tag) = (self.cache.clone(), tag.to_owned());
+        let purge = async move { cache.storage.purge_tag(&tag).await };
+        run_to_completion(purge).await.map_err(unknown)
     }
 
     /// Makes every response that has this tag stale, as [`expire`](Self::expire) does for a URI: four
@@ -103,9 +103,9 @@ impl Purger {
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
     pub async fn expire_tag(&self, tag: &str) -> Result<()> {
-        let (shared, tag) = (self.shared.clone(), tag.to_owned());
-        let expire = async move { shared.storage.expire_tag(&tag).await };
-        carry(expire).await.map_err(unknown)
+        let (cache, tag) = (self.cache.clone(), tag.to_owned());
+        let expire = async move { cache.storage.expire_tag(&tag).await };
+        run_to_completion(expire).await.map_err(unknown)
     }
 }
 

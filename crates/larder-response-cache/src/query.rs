@@ -7,7 +7,7 @@ use http::{Request, Uri};
 ///
 /// The inner service sees no other: a response cannot depend on what is not in its key.
 #[derive(Clone, Debug, Default)]
-pub(crate) enum QueryNames {
+pub(crate) enum QueryFilter {
     /// All of them, in their order, to the byte.
     #[default]
     All,
@@ -17,7 +17,7 @@ pub(crate) enum QueryNames {
     Except(Box<[String]>),
 }
 
-impl QueryNames {
+impl QueryFilter {
     /// The path with what counts of its query.
     pub(crate) fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         let Some((before, query)) = path.split_once('?') else {
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn only_the_names_that_count_are_kept_in_one_order() {
-        let only = QueryNames::Only(names(&["page", "genre"]));
+        let only = QueryFilter::Only(names(&["page", "genre"]));
         for (path, kept) in [
             ("/f", "/f"),
             ("/f?", "/f"),
@@ -107,16 +107,16 @@ mod tests {
 
     #[test]
     fn a_name_that_is_ignored_is_taken_out_and_the_rest_stays_in_order() {
-        let except = QueryNames::Except(names(&["utm"]));
+        let except = QueryFilter::Except(names(&["utm"]));
         assert_eq!(except.path("/f?b=1&utm=x&a=2"), "/f?b=1&a=2");
         assert_eq!(except.path("/f?utm"), "/f");
-        assert_eq!(QueryNames::All.path("/f?&b&&"), "/f?&b&&");
+        assert_eq!(QueryFilter::All.path("/f?&b&&"), "/f?&b&&");
     }
 
     proptest! {
         #[test]
         fn what_is_left_is_a_uri_that_stays_as_it_is(query in "[a-c=&?%/]{0,24}") {
-            for rule in [QueryNames::Only(names(&["a", "b"])), QueryNames::Except(names(&["a"]))] {
+            for rule in [QueryFilter::Only(names(&["a", "b"])), QueryFilter::Except(names(&["a"]))] {
                 if let Ok(mut uri) = format!("http://a.example/f?{query}").parse::<Uri>() {
                     rule.apply(&mut uri);
                     prop_assert_eq!(uri.authority().map(|it| it.as_str()), Some("a.example"));

@@ -2,16 +2,16 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::content::Framing;
 use crate::engine::Profile;
-use crate::key::{CLAIMS, OVERRIDES};
-use crate::passing::Bypass;
+use crate::key::{FORWARDED_HEADERS, OVERRIDE_HEADERS};
+use crate::passing::BypassReason;
 
 /// What one pass over the fields of a GET or HEAD finds: a look-up for each field that matters
 /// would cost more than the rest of a hit.
 #[derive(Default)]
-pub(crate) struct Scan<'a> {
+pub(crate) struct RequestHeaders<'a> {
     pub(crate) host: Host<'a>,
     /// Why the cache has nothing to do with it, if that is so.
-    pub(crate) bypass: Option<Bypass>,
+    pub(crate) bypass: Option<BypassReason>,
     pub(crate) framing: Framing,
     /// Whether it asks for a part.
     pub(crate) has_range: bool,
@@ -22,7 +22,7 @@ pub(crate) struct Scan<'a> {
     /// Whether it says what may be reused for it.
     pub(crate) has_rules: bool,
     /// The fields by which it claims another origin than its own, in the safe profile.
-    pub(crate) claims: Vec<HeaderName>,
+    pub(crate) key_fields: Vec<HeaderName>,
 }
 
 /// What a request says in `Host`.
@@ -30,20 +30,20 @@ pub(crate) struct Scan<'a> {
 pub(crate) enum Host<'a> {
     #[default]
     Missing,
-    Said(&'a HeaderValue),
-    Doubled,
+    One(&'a HeaderValue),
+    Several,
 }
 
 impl<'a> Host<'a> {
     pub(crate) fn and(self, value: &'a HeaderValue) -> Self {
         match self {
-            Self::Missing => Self::Said(value),
-            Self::Said(_) | Self::Doubled => Self::Doubled,
+            Self::Missing => Self::One(value),
+            Self::One(_) | Self::Several => Self::Several,
         }
     }
 }
 
-impl<'a> Scan<'a> {
+impl<'a> RequestHeaders<'a> {
     pub(crate) fn of(headers: &'a HeaderMap, profile: Profile) -> Self {
         let mut scan = Self::default();
         for (name, value) in headers {
@@ -55,19 +55,21 @@ impl<'a> Scan<'a> {
                 "authorization" => scan.has_authorization = true,
                 "content-length" => scan.frame(!is_zero(value)),
                 "transfer-encoding" => scan.frame(true),
-                "upgrade" => scan.bypass = Some(Bypass::Upgrade),
-                "if-match" | "if-unmodified-since" => scan.bypass = Some(Bypass::Precondition),
-                "expect" => scan.bypass = Some(Bypass::Expect),
-                "a-im" => scan.bypass = Some(Bypass::Delta),
+                "upgrade" => scan.bypass = Some(BypassReason::Upgrade),
+                "if-match" | "if-unmodified-since" => {
+                    scan.bypass = Some(BypassReason::Precondition)
+                }
+                "expect" => scan.bypass = Some(BypassReason::Expect),
+                "a-im" => scan.bypass = Some(BypassReason::Delta),
                 "accept" if says(value, b"text/event-stream") => {
-                    scan.bypass = Some(Bypass::EventStream);
+                    scan.bypass = Some(BypassReason::EventStream);
                 }
                 "content-type" if says(value, b"application/grpc") => {
-                    scan.bypass = Some(Bypass::Grpc);
+                    scan.bypass = Some(BypassReason::Grpc);
                 }
-                "connection" if takes_away(value) => scan.bypass = Some(Bypass::Connection),
+                "connection" if takes_away(value) => scan.bypass = Some(BypassReason::Connection),
                 "forwarded" if profile == Profile::Safe && claims_an_origin(value) => {
-                    scan.claims.push(name.clone());
+                    scan.key_fields.push(name.clone());
                 }
                 text if profile == Profile::Safe && text.starts_with("x-") => scan.claim(name),
                 _ => {}
@@ -85,10 +87,10 @@ impl<'a> Scan<'a> {
     }
 
     fn claim(&mut self, name: &HeaderName) {
-        if OVERRIDES.contains(name) {
-            self.bypass = Some(Bypass::Override);
-        } else if CLAIMS.contains(name) {
-            self.claims.push(name.clone());
+        if OVERRIDE_HEADERS.contains(name) {
+            self.bypass = Some(BypassReason::Override);
+        } else if FORWARDED_HEADERS.contains(name) {
+            self.key_fields.push(name.clone());
         }
     }
 }
@@ -169,7 +171,7 @@ mod tests {
         ] {
             let headers = map(&[field]);
             assert!(
-                Scan::of(&headers, Profile::Safe).bypass.is_some(),
+                RequestHeaders::of(&headers, Profile::Safe).bypass.is_some(),
                 "{field:?}"
             );
         }
@@ -180,7 +182,7 @@ mod tests {
         ] {
             let headers = map(&[field]);
             assert!(
-                Scan::of(&headers, Profile::Safe).bypass.is_none(),
+                RequestHeaders::of(&headers, Profile::Safe).bypass.is_none(),
                 "{field:?}"
             );
         }
@@ -196,33 +198,40 @@ mod tests {
             (("x", "7"), Framing::None),
         ] {
             let headers = map(&[field]);
-            assert_eq!(Scan::of(&headers, Profile::Safe).framing, framing);
+            assert_eq!(RequestHeaders::of(&headers, Profile::Safe).framing, framing);
         }
         let doubled = map(&[("transfer-encoding", "chunked"), ("content-length", "0")]);
-        assert_eq!(Scan::of(&doubled, Profile::Safe).framing, Framing::Content);
+        assert_eq!(
+            RequestHeaders::of(&doubled, Profile::Safe).framing,
+            Framing::Content
+        );
     }
 
     #[test]
     fn only_the_safe_profile_looks_at_claims() {
         let headers = map(&[("x-forwarded-host", "a"), ("x-other", "b")]);
         assert_eq!(
-            Scan::of(&headers, Profile::Safe).claims,
+            RequestHeaders::of(&headers, Profile::Safe).key_fields,
             ["x-forwarded-host"]
         );
-        assert!(Scan::of(&headers, Profile::Rfc).claims.is_empty());
+        assert!(
+            RequestHeaders::of(&headers, Profile::Rfc)
+                .key_fields
+                .is_empty()
+        );
     }
 
     #[test]
     fn a_host_that_is_said_twice_is_doubled() {
         let mut headers = map(&[("host", "a")]);
         assert!(matches!(
-            Scan::of(&headers, Profile::Rfc).host,
-            Host::Said(_)
+            RequestHeaders::of(&headers, Profile::Rfc).host,
+            Host::One(_)
         ));
         headers.append("host", HeaderValue::from_static("a"));
         assert!(matches!(
-            Scan::of(&headers, Profile::Rfc).host,
-            Host::Doubled
+            RequestHeaders::of(&headers, Profile::Rfc).host,
+            Host::Several
         ));
     }
 }

@@ -3,30 +3,36 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 use larder_store::Timestamp;
 
-use crate::asked::Asked;
+use crate::asked::CacheRequest;
 use crate::body::ResponseBody;
 use crate::cache_status::CacheStatus;
-use crate::engine::{ByteRange, Ranged, is_not_modified, not_modified, range};
-use crate::entry::Entry;
-use crate::stamp::stamped;
+use crate::engine::{ByteRange, RangeSelection, is_not_modified, not_modified, range};
+use crate::entry::StoredResponse;
+use crate::stamp::with_age_and_status;
 
 /// The response that a stored one is for a request (RFC 9111, 4): whole, a part, without its body
 /// for a HEAD, or a 304. The body is shared, never copied.
 pub(crate) fn serve<B: Body>(
-    entry: &Entry,
-    asked: &Asked,
+    entry: &StoredResponse,
+    cache_request: &CacheRequest,
     request: &HeaderMap,
     name: &str,
-    how: CacheStatus,
+    cache_status: CacheStatus,
     now: Timestamp,
 ) -> Response<ResponseBody<B>> {
     let age = entry.rules.freshness.age(now);
-    let (status, headers, body) = if asked.is_conditional {
-        let (status, headers, body) = select(entry, asked, request);
-        (status, stamped(headers, age, name, how), body)
+    let (status, headers, body) = if cache_request.is_conditional {
+        let (status, headers, body) = select(entry, cache_request, request);
+        (
+            status,
+            with_age_and_status(headers, age, name, cache_status),
+            body,
+        )
     } else {
-        let headers = entry.stamp.headers(&entry.headers, age, name, how);
-        (entry.status, headers, whole(entry, asked))
+        let headers = entry
+            .hit_headers
+            .headers(&entry.headers, age, name, cache_status);
+        (entry.status, headers, whole(entry, cache_request))
     };
     let mut response = Response::new(ResponseBody::whole(body));
     *response.status_mut() = status;
@@ -34,42 +40,46 @@ pub(crate) fn serve<B: Body>(
     response
 }
 
-fn whole(entry: &Entry, asked: &Asked) -> Bytes {
-    if asked.is_head {
+fn whole(entry: &StoredResponse, cache_request: &CacheRequest) -> Bytes {
+    if cache_request.is_head {
         return Bytes::new();
     }
     entry.body.clone()
 }
 
 /// What is served by the conditions of the request, and the part that it asks for.
-fn select(entry: &Entry, asked: &Asked, request: &HeaderMap) -> (StatusCode, HeaderMap, Bytes) {
+fn select(
+    entry: &StoredResponse,
+    cache_request: &CacheRequest,
+    request: &HeaderMap,
+) -> (StatusCode, HeaderMap, Bytes) {
     if is_not_modified(request, entry.status, &entry.headers) {
         let headers = not_modified(&entry.headers);
         return (StatusCode::NOT_MODIFIED, headers, Bytes::new());
     }
     let headers = entry.headers.clone();
     let part = match entry.status {
-        StatusCode::OK if !asked.is_head && !names_weak_date(entry, request) => {
+        StatusCode::OK if !cache_request.is_head && !names_weak_date(entry, request) => {
             range(request, &entry.headers, entry.body.len())
         }
-        _ => Ranged::Whole,
+        _ => RangeSelection::Whole,
     };
     match part {
-        Ranged::Whole => (entry.status, headers, whole(entry, asked)),
-        Ranged::Part(part) => part_of(entry, headers, part),
-        Ranged::Unsatisfiable => unsatisfiable(entry, headers),
+        RangeSelection::Whole => (entry.status, headers, whole(entry, cache_request)),
+        RangeSelection::Part(part) => part_of(entry, headers, part),
+        RangeSelection::Unsatisfiable => unsatisfiable(entry, headers),
     }
 }
 
 /// Whether `If-Range` names a date that did not tell versions apart when the body came.
-fn names_weak_date(entry: &Entry, request: &HeaderMap) -> bool {
+fn names_weak_date(entry: &StoredResponse, request: &HeaderMap) -> bool {
     let if_range = request.get(header::IF_RANGE);
     let names_date = if_range.is_some_and(|value| !value.as_bytes().contains(&b'"'));
-    entry.dating.is_modified_weak && names_date
+    entry.date_info.is_last_modified_weak && names_date
 }
 
 fn part_of(
-    entry: &Entry,
+    entry: &StoredResponse,
     mut headers: HeaderMap,
     part: ByteRange,
 ) -> (StatusCode, HeaderMap, Bytes) {
@@ -81,7 +91,7 @@ fn part_of(
     (StatusCode::PARTIAL_CONTENT, headers, body)
 }
 
-fn unsatisfiable(entry: &Entry, mut headers: HeaderMap) -> (StatusCode, HeaderMap, Bytes) {
+fn unsatisfiable(entry: &StoredResponse, mut headers: HeaderMap) -> (StatusCode, HeaderMap, Bytes) {
     for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::ETAG] {
         headers.remove(name);
     }

@@ -6,19 +6,19 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::asked::{Asked, Origin};
+use crate::asked::{CacheRequest, Origin};
 use crate::body::ResponseBody;
 use crate::cache_status::CacheStatus;
 use crate::engine::{Reuse, is_safe};
-use crate::fetch::Fetch;
+use crate::fetch::Lookup;
 use crate::future::ResponseFuture;
-use crate::invalidate::Change;
+use crate::invalidate::UnsafeRequest;
 use crate::key::{hosts, requested, target};
-use crate::metrics::Answer;
-use crate::passing::{Bypass, Passing};
-use crate::scan::{Scan, is_grpc};
+use crate::metrics::Outcome;
+use crate::passing::{BypassReason, BypassedResponse};
+use crate::scan::{RequestHeaders, is_grpc};
 use crate::serve::serve;
-use crate::shared::Shared;
+use crate::shared::CacheState;
 
 /// A service whose responses are cached, as [`ResponseCacheLayer`](crate::ResponseCacheLayer) makes
 /// it.
@@ -28,12 +28,12 @@ use crate::shared::Shared;
 #[derive(Clone)]
 pub struct ResponseCache<S> {
     inner: S,
-    shared: Arc<Shared>,
+    cache: Arc<CacheState>,
 }
 
 impl<S> ResponseCache<S> {
-    pub(crate) fn new(inner: S, shared: Arc<Shared>) -> Self {
-        Self { inner, shared }
+    pub(crate) fn new(inner: S, cache: Arc<CacheState>) -> Self {
+        Self { inner, cache }
     }
 
     /// The instance that was polled ready; a fresh one stays.
@@ -67,25 +67,25 @@ where
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return self.change(request);
         }
-        self.shared.query.apply_to(&mut request);
-        let scan = Scan::of(request.headers(), self.shared.view.profile);
-        let scheme = self.shared.scheme.as_deref();
+        self.cache.query.apply_to(&mut request);
+        let scan = RequestHeaders::of(request.headers(), self.cache.policy.profile);
+        let scheme = self.cache.scheme.as_deref();
         let target = requested(&request).and_then(|uri| target(uri, scan.host, scheme));
-        let asked = target
-            .ok_or(scan.bypass.unwrap_or(Bypass::TargetUri))
-            .and_then(|target| Asked::of(&request, target, scan, &self.shared));
-        let asked = match asked {
-            Ok(asked) => asked,
-            Err(why) => return self.pass(request, why),
+        let cache_request = target
+            .ok_or(scan.bypass.unwrap_or(BypassReason::TargetUri))
+            .and_then(|target| CacheRequest::of(&request, target, scan, &self.cache));
+        let cache_request = match cache_request {
+            Ok(cache_request) => cache_request,
+            Err(reason) => return self.pass(request, reason),
         };
-        if let Some(response) = self.hit(&request, &asked) {
+        if let Some(response) = self.hit(&request, &cache_request) {
             return ResponseFuture::ready(response);
         }
-        let fetch = Fetch {
-            shared: self.shared.clone(),
+        let fetch = Lookup {
+            cache: self.cache.clone(),
             inner: self.ready(),
         };
-        ResponseFuture::boxed(Box::pin(fetch.answer(request, asked)))
+        ResponseFuture::boxed(Box::pin(fetch.answer(request, cache_request)))
     }
 }
 
@@ -94,34 +94,49 @@ impl<S> ResponseCache<S> {
     fn hit<ReqBody, ResBody: Body>(
         &self,
         request: &Request<ReqBody>,
-        asked: &Asked,
+        cache_request: &CacheRequest,
     ) -> Option<Response<ResponseBody<ResBody>>> {
-        let storage = &self.shared.storage;
+        let storage = &self.cache.storage;
         let (now, headers) = (storage.now(), request.headers());
-        let found = storage.find_near(&asked.primary, &asked.claims, headers, now)?;
+        let found = storage.find_near(
+            &cache_request.primary,
+            &cache_request.key_fields,
+            headers,
+            now,
+        )?;
         let entry = found
             .entry
-            .filter(|entry| asked.may_use(entry, self.shared.view.profile))?;
-        if entry.rules.judge(&asked.rules, now) != Reuse::Fresh {
+            .filter(|entry| cache_request.may_serve(entry, self.cache.policy.profile))?;
+        if entry.rules.reuse(&cache_request.rules, now) != Reuse::Fresh {
             return None;
         }
-        self.shared.metrics.answered(Answer::Hit);
-        let how = CacheStatus::hit(&entry.rules.freshness, now);
-        let name = &self.shared.name;
-        Some(serve(&entry, asked, headers, name, how, now))
+        self.cache.metrics.answered(Outcome::Hit);
+        let cache_status = CacheStatus::hit(&entry.rules.freshness, now);
+        let name = &self.cache.name;
+        Some(serve(
+            &entry,
+            cache_request,
+            headers,
+            name,
+            cache_status,
+            now,
+        ))
     }
 
     /// Asks the inner service, and looks at nothing stored.
     fn pass<ReqBody, ResBody: Body>(
         &mut self,
         request: Request<ReqBody>,
-        why: Bypass,
+        reason: BypassReason,
     ) -> ResponseFuture<S::Future, ResBody, S::Error>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     {
-        self.shared.metrics.answered(Answer::Bypass);
-        ResponseFuture::passed(self.inner.call(request), Passing::new(&self.shared, why))
+        self.cache.metrics.answered(Outcome::Bypass);
+        ResponseFuture::passed(
+            self.inner.call(request),
+            BypassedResponse::new(&self.cache, reason),
+        )
     }
 
     /// Asks the inner service for a change, after which what is stored may be invalid.
@@ -138,20 +153,20 @@ impl<S> ResponseCache<S> {
         // gRPC is never stored, so it makes nothing invalid.
         let is_grpc = request.method() == Method::POST && is_grpc(request.headers());
         let is_plain = is_safe(request.method()) || request.method() == Method::CONNECT || is_grpc;
-        let why = match is_grpc {
-            true => Bypass::Grpc,
-            false => Bypass::Method,
+        let reason = match is_grpc {
+            true => BypassReason::Grpc,
+            false => BypassReason::Method,
         };
         let host = hosts(request.headers());
-        let scheme = self.shared.scheme.as_deref();
+        let scheme = self.cache.scheme.as_deref();
         let origin = requested(&request).and_then(|uri| target(uri, host, scheme));
         let origin = origin.filter(|_| !is_plain).map(Origin::of);
         let Some(origin) = origin else {
-            return self.pass(request, why);
+            return self.pass(request, reason);
         };
-        self.shared.metrics.answered(Answer::Bypass);
-        let passing = Passing::new(&self.shared, why);
-        let change = Change::new(self.shared.clone(), origin);
+        self.cache.metrics.answered(Outcome::Bypass);
+        let passing = BypassedResponse::new(&self.cache, reason);
+        let change = UnsafeRequest::new(self.cache.clone(), origin);
         let call = self.inner.call(request);
         ResponseFuture::boxed(Box::pin(async move {
             let response = match call.await {

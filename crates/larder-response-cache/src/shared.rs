@@ -5,23 +5,23 @@ use http::HeaderName;
 
 use crate::flights::Flights;
 use crate::metrics::Metrics;
-use crate::passes::Passes;
-use crate::query::QueryNames;
+use crate::passes::HitForMiss;
+use crate::query::QueryFilter;
 use crate::recording::RecordingLimit;
 use crate::storage::Storage;
-use crate::view::View;
+use crate::view::ResponsePolicy;
 
 /// What all clones of one layer share.
-pub(crate) struct Shared {
+pub(crate) struct CacheState {
     pub(crate) storage: Storage,
     pub(crate) flights: Arc<Flights>,
-    pub(crate) passes: Passes,
+    pub(crate) hit_for_miss: HitForMiss,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) view: View,
+    pub(crate) policy: ResponsePolicy,
     pub(crate) name: Box<str>,
     /// The scheme of every request, where the layer is told.
     pub(crate) scheme: Option<Box<str>>,
-    pub(crate) query: QueryNames,
+    pub(crate) query: QueryFilter,
     pub(crate) key_fields: Box<[HeaderName]>,
     /// Bytes.
     pub(crate) max_body: usize,

@@ -8,14 +8,14 @@ use crate::cache_status::CacheStatus;
 /// The fields of a hit, with `Age` and `Cache-Status`, kept while they stay the same, which is for a
 /// second: to write the two anew costs as much as the rest of a hit.
 #[derive(Default)]
-pub(crate) struct Stamp(Mutex<Option<Stamped>>);
+pub(crate) struct HitHeaders(Mutex<Option<DatedHeaders>>);
 
-struct Stamped {
+struct DatedHeaders {
     age: u64,
     headers: Arc<HeaderMap>,
 }
 
-impl Stamp {
+impl HitHeaders {
     /// The stored fields with those two.
     ///
     /// What `how` says of a hit follows from its age; `name` is that of the layer, whose alone the
@@ -25,18 +25,21 @@ impl Stamp {
         stored: &HeaderMap,
         age: u64,
         name: &str,
-        how: CacheStatus,
+        cache_status: CacheStatus,
     ) -> HeaderMap {
         // Who finds it taken writes its own, and waits for nobody.
-        let held = matches!(how, CacheStatus::Hit { .. }).then(|| self.0.try_lock());
+        let held = matches!(cache_status, CacheStatus::Hit { .. }).then(|| self.0.try_lock());
         let Some(mut held) = held.flatten() else {
-            return stamped(stored.clone(), age, name, how);
+            return with_age_and_status(stored.clone(), age, name, cache_status);
         };
         let headers = match &*held {
-            Some(stamped) if stamped.age == age => stamped.headers.clone(),
+            Some(with_age_and_status) if with_age_and_status.age == age => {
+                with_age_and_status.headers.clone()
+            }
             _ => {
-                let headers = Arc::new(stamped(stored.clone(), age, name, how));
-                *held = Some(Stamped {
+                let headers =
+                    Arc::new(with_age_and_status(stored.clone(), age, name, cache_status));
+                *held = Some(DatedHeaders {
                     age,
                     headers: headers.clone(),
                 });
@@ -49,8 +52,13 @@ impl Stamp {
 }
 
 /// The fields with `Age` and this cache's member of `Cache-Status`.
-pub(crate) fn stamped(mut headers: HeaderMap, age: u64, name: &str, how: CacheStatus) -> HeaderMap {
+pub(crate) fn with_age_and_status(
+    mut headers: HeaderMap,
+    age: u64,
+    name: &str,
+    cache_status: CacheStatus,
+) -> HeaderMap {
     headers.insert(header::AGE, HeaderValue::from(age));
-    how.add(name, &mut headers);
+    cache_status.add(name, &mut headers);
     headers
 }

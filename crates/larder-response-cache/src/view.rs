@@ -4,7 +4,7 @@ use crate::engine::{CacheControl, Profile, directives};
 
 /// How one layer reads what responses say.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct View {
+pub(crate) struct ResponsePolicy {
     pub(crate) profile: Profile,
     /// Fields that speak to this cache before `Cache-Control` does.
     pub(crate) targeted: Box<[HeaderName]>,
@@ -12,7 +12,7 @@ pub(crate) struct View {
     pub(crate) tag_field: Option<HeaderName>,
 }
 
-impl View {
+impl ResponsePolicy {
     pub(crate) fn directives(&self, response: &HeaderMap) -> CacheControl {
         let mut said = directives(self.profile, &self.targeted, response);
         if let Some(field) = &self.tag_field {

@@ -6,7 +6,7 @@ use super::{CacheControl, Freshness, Sharing};
 
 /// What a stored response says about its reuse, worked out once when it is stored or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct ReuseRules {
     /// How old it is, and how old it may become.
     pub freshness: Freshness,
     pub(super) no_cache: bool,
@@ -17,7 +17,7 @@ pub struct Rules {
 
 /// What a request says about what may be reused for it (RFC 9111, 5.2.1 and 5.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RequestRules {
+pub struct RequestDirectives {
     /// `no-cache`, or `Pragma: no-cache` without `Cache-Control`, or what cannot be read.
     pub no_cache: bool,
     /// `no-store`.
@@ -36,14 +36,14 @@ pub enum Reuse {
     /// It may be served as it is.
     Fresh,
     /// It may be served, and is to be validated in the background.
-    Behind,
+    StaleWhileRevalidate,
     /// It is stale, and has to be validated first.
     Stale,
     /// The request wants it validated first, fresh or not.
-    Asked,
+    ValidationRequested,
 }
 
-impl Rules {
+impl ReuseRules {
     /// What `said` and `freshness` mean for reuse.
     ///
     /// `must-revalidate` forbids to serve it stale, and so do `proxy-revalidate` and `s-maxage` in
@@ -62,27 +62,27 @@ impl Rules {
 
     /// What may be done with the response at `now` for a request that says `request`
     /// (RFC 9111, 4).
-    pub fn judge(&self, request: &RequestRules, now: Timestamp) -> Reuse {
+    pub fn reuse(&self, request: &RequestDirectives, now: Timestamp) -> Reuse {
         if self.no_cache {
             return Reuse::Stale;
         }
         let too_old = |limit| self.freshness.age(now) > limit;
         if request.no_cache || request.max_age.is_some_and(too_old) {
-            return Reuse::Asked;
+            return Reuse::ValidationRequested;
         }
         if self.freshness.is_fresh(now) {
             let is_fresh_enough = self.freshness.remaining(now) >= request.min_fresh;
             return if is_fresh_enough {
                 Reuse::Fresh
             } else {
-                Reuse::Asked
+                Reuse::ValidationRequested
             };
         }
         let is_stale_enough = self.freshness.staleness(now) < request.max_stale;
         if !self.forbids_stale && is_stale_enough {
             Reuse::Fresh
-        } else if request.min_fresh == 0 && self.may_revalidate_behind(now) {
-            Reuse::Behind
+        } else if request.min_fresh == 0 && self.may_serve_while_revalidating(now) {
+            Reuse::StaleWhileRevalidate
         } else {
             Reuse::Stale
         }
@@ -100,7 +100,7 @@ impl Rules {
     }
 }
 
-impl RequestRules {
+impl RequestDirectives {
     /// Reads `Cache-Control` and `Pragma` of a request.
     pub fn of(request: &HeaderMap) -> Self {
         let said = CacheControl::of(request);
@@ -127,7 +127,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::engine::{Exchange, Failure};
+    use crate::engine::{Exchange, OriginFailure};
 
     fn map(said: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -137,7 +137,7 @@ mod tests {
         headers
     }
 
-    fn rules(said: &str) -> Rules {
+    fn rules(said: &str) -> ReuseRules {
         let (headers, now) = (map(said), at(0));
         let said = CacheControl::of(&headers);
         let exchange = Exchange {
@@ -146,7 +146,7 @@ mod tests {
         };
         let sharing = Sharing::Shared;
         let freshness = Freshness::of(sharing, StatusCode::OK, &headers, &said, exchange);
-        Rules::of(sharing, &said, freshness)
+        ReuseRules::of(sharing, &said, freshness)
     }
 
     fn at(seconds: i64) -> Timestamp {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn judge(response: &str, request: &str, age: i64) -> Reuse {
-        rules(response).judge(&RequestRules::of(&map(request)), at(age))
+        rules(response).reuse(&RequestDirectives::of(&map(request)), at(age))
     }
 
     #[test]
@@ -174,7 +174,11 @@ mod tests {
             "min-fresh=x",
             "x=\"",
         ] {
-            assert_eq!(judge("max-age=10", asked, 5), Reuse::Asked, "{asked}");
+            assert_eq!(
+                judge("max-age=10", asked, 5),
+                Reuse::ValidationRequested,
+                "{asked}"
+            );
         }
         for pleased in ["max-age=5", "min-fresh=5", "max-stale", "foo"] {
             assert_eq!(judge("max-age=10", pleased, 5), Reuse::Fresh, "{pleased}");
@@ -196,7 +200,7 @@ mod tests {
     #[test]
     fn stale_while_revalidate_has_a_window() {
         let said = "max-age=10, stale-while-revalidate=5";
-        assert_eq!(judge(said, "", 14), Reuse::Behind);
+        assert_eq!(judge(said, "", 14), Reuse::StaleWhileRevalidate);
         assert_eq!(judge(said, "", 15), Reuse::Stale);
         assert_eq!(
             judge(&format!("{said}, must-revalidate"), "", 11),
@@ -208,38 +212,43 @@ mod tests {
     fn pragma_counts_where_there_is_no_cache_control() {
         let mut request = HeaderMap::new();
         request.append("pragma", "foo, No-Cache".parse().unwrap());
-        assert!(RequestRules::of(&request).no_cache);
+        assert!(RequestDirectives::of(&request).no_cache);
         request.append("cache-control", "foo".parse().unwrap());
-        assert!(!RequestRules::of(&request).no_cache);
+        assert!(!RequestDirectives::of(&request).no_cache);
     }
 
     #[test]
     fn a_failure_is_covered_within_what_is_permitted() {
         let limit = Duration::from_secs(60);
         let covers = |said: &str, request: &str, failure, age| {
-            rules(said).may_cover(&RequestRules::of(&map(request)), failure, limit, at(age))
+            rules(said).may_serve_on_failure(
+                &RequestDirectives::of(&map(request)),
+                failure,
+                limit,
+                at(age),
+            )
         };
         assert!(covers(
             "max-age=1, stale-if-error=5",
             "",
-            Failure::Answered,
+            OriginFailure::ErrorStatus,
             5
         ));
         assert!(!covers(
             "max-age=1, stale-if-error=5",
             "",
-            Failure::Answered,
+            OriginFailure::ErrorStatus,
             6
         ));
         assert!(covers(
             "max-age=1",
             "stale-if-error=5",
-            Failure::Answered,
+            OriginFailure::ErrorStatus,
             5
         ));
-        assert!(!covers("max-age=1", "", Failure::Answered, 2));
-        assert!(covers("max-age=1", "", Failure::Disconnected, 60));
-        assert!(!covers("max-age=1", "", Failure::Disconnected, 61));
+        assert!(!covers("max-age=1", "", OriginFailure::ErrorStatus, 2));
+        assert!(covers("max-age=1", "", OriginFailure::Disconnected, 60));
+        assert!(!covers("max-age=1", "", OriginFailure::Disconnected, 61));
         for said in [
             "must-revalidate",
             "proxy-revalidate",
@@ -247,7 +256,7 @@ mod tests {
             "no-cache",
         ] {
             let said = format!("max-age=1, stale-if-error=99, {said}");
-            assert!(!covers(&said, "", Failure::Disconnected, 2), "{said}");
+            assert!(!covers(&said, "", OriginFailure::Disconnected, 2), "{said}");
         }
     }
 }

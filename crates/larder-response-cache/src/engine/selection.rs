@@ -6,11 +6,11 @@ use sha2::{Digest, Sha256};
 use super::list::trim;
 
 /// The most fields that a response may vary with and still be stored.
-pub const MAX_SELECTING: usize = 16;
+pub const MAX_SELECTING_FIELDS: usize = 16;
 
 /// The request fields that a response was chosen by: its `Vary`, sorted (RFC 9111, 4.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selecting(Vec<HeaderName>);
+pub struct SelectingFields(Vec<HeaderName>);
 
 /// Which variant of a URI a request asks for, as a digest of its selecting fields.
 ///
@@ -18,9 +18,9 @@ pub struct Selecting(Vec<HeaderName>);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VariantId([u8; Self::LEN]);
 
-impl Selecting {
+impl SelectingFields {
     /// Reads every `Vary` line; nothing where it says `*`, is not a list of names, or names more
-    /// than [`MAX_SELECTING`].
+    /// than [`MAX_SELECTING_FIELDS`].
     pub fn of(response: &HeaderMap) -> Option<Self> {
         let mut names = Vec::new();
         for line in response.get_all(header::VARY) {
@@ -36,15 +36,15 @@ impl Selecting {
         Self::from_names(names)
     }
 
-    /// These fields; nothing where there are more than [`MAX_SELECTING`].
+    /// These fields; nothing where there are more than [`MAX_SELECTING_FIELDS`].
     pub fn from_names(names: impl IntoIterator<Item = HeaderName>) -> Option<Self> {
         let mut names: Vec<_> = names.into_iter().collect();
         names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
         names.dedup();
-        (names.len() <= MAX_SELECTING).then_some(Self(names))
+        (names.len() <= MAX_SELECTING_FIELDS).then_some(Self(names))
     }
 
-    /// These fields and those; nothing where there are more than [`MAX_SELECTING`] together.
+    /// These fields and those; nothing where there are more than [`MAX_SELECTING_FIELDS`] together.
     pub fn union(&self, other: &Self) -> Option<Self> {
         Self::from_names(self.0.iter().chain(&other.0).cloned())
     }
@@ -166,7 +166,7 @@ mod tests {
     use crate::fixture::map;
 
     fn alike(vary: &str, one: &[(&'static str, &str)], other: &[(&'static str, &str)]) -> bool {
-        let selecting = Selecting::of(&map(&[("vary", vary)])).unwrap();
+        let selecting = SelectingFields::of(&map(&[("vary", vary)])).unwrap();
         selecting.variant(&map(one)) == selecting.variant(&map(other))
     }
 
@@ -222,12 +222,24 @@ mod tests {
     #[test]
     fn a_star_anywhere_selects_nothing() {
         for vary in ["*", "*, *", ", *", "Foo, *", "*, Foo", "Foo Bar", "\"Foo\""] {
-            assert_eq!(Selecting::of(&map(&[("vary", vary)])), None, "{vary}");
+            assert_eq!(SelectingFields::of(&map(&[("vary", vary)])), None, "{vary}");
         }
-        assert_eq!(Selecting::of(&map(&[("vary", ""), ("vary", "*")])), None);
-        assert!(Selecting::of(&map(&[("vary", "")])).unwrap().is_empty());
-        let many: Vec<_> = (0..=MAX_SELECTING).map(|at| format!("x{at}")).collect();
-        assert_eq!(Selecting::of(&map(&[("vary", &many.join(","))])), None);
+        assert_eq!(
+            SelectingFields::of(&map(&[("vary", ""), ("vary", "*")])),
+            None
+        );
+        assert!(
+            SelectingFields::of(&map(&[("vary", "")]))
+                .unwrap()
+                .is_empty()
+        );
+        let many: Vec<_> = (0..=MAX_SELECTING_FIELDS)
+            .map(|at| format!("x{at}"))
+            .collect();
+        assert_eq!(
+            SelectingFields::of(&map(&[("vary", &many.join(","))])),
+            None
+        );
     }
 
     proptest! {
@@ -236,7 +248,7 @@ mod tests {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let mut headers = HeaderMap::new();
                 headers.append(header::VARY, value);
-                if let Some(selecting) = Selecting::of(&headers) {
+                if let Some(selecting) = SelectingFields::of(&headers) {
                     prop_assert!(selecting.names().iter().all(|name| name.as_str() != "*"));
                     let _ = selecting.variant(&headers);
                 }

@@ -1,7 +1,7 @@
 use http::{HeaderMap, Method, StatusCode, header};
 
 use super::status::{is_never_stored, is_understood};
-use super::{CacheControl, Freshness, Profile, Refusal, Selecting, Sharing, Validators};
+use super::{CacheControl, Freshness, Profile, Refusal, SelectingFields, Sharing, Validators};
 
 /// A response that might be stored, and the request that it answers.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ impl Candidate<'_> {
         if is_safe && self.request.contains_key(header::COOKIE) && !self.is_plainly_reusable() {
             return Err(Refusal::Cookie);
         }
-        match Selecting::of(self.response) {
+        match SelectingFields::of(self.response) {
             Some(selecting) if !(is_safe && selecting.is_personal()) => Ok(()),
             _ => Err(Refusal::Vary),
         }

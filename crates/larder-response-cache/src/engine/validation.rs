@@ -118,7 +118,7 @@ pub fn is_update(stored: &HeaderMap, new: &HeaderMap) -> bool {
 
 /// Whether `Last-Modified` is too close to `Date` to tell versions apart: the content may have changed
 /// once more in that second (RFC 9110, 8.8.2.2).
-pub fn is_modified_weak(response: &HeaderMap) -> bool {
+pub fn is_last_modified_weak(response: &HeaderMap) -> bool {
     let [modified, date] = [header::LAST_MODIFIED, header::DATE].map(|name| date(response, &name));
     matches!((modified, date), (Some(modified), Some(date)) if date <= modified)
 }
@@ -233,9 +233,9 @@ mod tests {
             (EARLY, LATE, false),
         ] {
             let response = map(&[("last-modified", modified), ("date", date)]);
-            assert_eq!(is_modified_weak(&response), expected);
+            assert_eq!(is_last_modified_weak(&response), expected);
         }
-        assert!(!is_modified_weak(&map(&[("date", EARLY)])));
+        assert!(!is_last_modified_weak(&map(&[("date", EARLY)])));
     }
 
     #[test]

@@ -3,25 +3,26 @@ use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
-use super::{Aim, Forwarding};
+use super::{FetchMode, Miss};
 use crate::body::ResponseBody;
 use crate::cache_status::CacheStatus;
 use crate::engine::{is_not_modified, not_modified};
-use crate::shared::Shared;
+use crate::shared::CacheState;
 use std::sync::Arc;
 
 /// How the response of the inner service is sent to the client.
-pub(super) struct Answering {
-    shared: Arc<Shared>,
+pub(super) struct ClientConditions {
+    cache: Arc<CacheState>,
     /// The fields of a request whose conditions did not go to the inner service.
     conditions: Option<HeaderMap>,
 }
 
-impl Answering {
-    pub(super) fn new(forwarding: &Forwarding) -> Self {
-        let is_whole = forwarding.aim == Aim::Whole && forwarding.asked.is_conditional;
+impl ClientConditions {
+    pub(super) fn new(forwarding: &Miss) -> Self {
+        let is_whole =
+            forwarding.aim == FetchMode::Complete && forwarding.cache_request.is_conditional;
         Self {
-            shared: forwarding.shared.clone(),
+            cache: forwarding.cache.clone(),
             conditions: is_whole.then(|| forwarding.headers.clone()),
         }
     }
@@ -31,7 +32,7 @@ impl Answering {
         &self,
         mut parts: Parts,
         mut body: ResponseBody<B>,
-        how: CacheStatus,
+        cache_status: CacheStatus,
     ) -> Response<ResponseBody<B>> {
         let has_it = |request| is_not_modified(request, parts.status, &parts.headers);
         if self.conditions.as_ref().is_some_and(has_it) {
@@ -39,7 +40,7 @@ impl Answering {
             parts.headers = not_modified(&parts.headers);
             body = ResponseBody::whole(Bytes::new());
         }
-        how.add(&self.shared.name, &mut parts.headers);
+        cache_status.add(&self.cache.name, &mut parts.headers);
         Response::from_parts(parts, body)
     }
 }

@@ -16,41 +16,41 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::asked::Asked;
+use crate::asked::CacheRequest;
 use crate::body::ResponseBody;
-use crate::cache_status::{CacheStatus, Forward};
-use crate::engine::{Exchange, Failure, Validators};
+use crate::cache_status::{CacheStatus, ForwardReason};
+use crate::engine::{Exchange, OriginFailure, Validators};
 use crate::fetch::respond;
-use crate::flights::{Lead, Outcome};
-use crate::metrics::Answer;
-use crate::shared::Shared;
+use crate::flights::{FetchOutcome, Lead};
+use crate::metrics::Outcome;
+use crate::shared::CacheState;
 use crate::storage::Found;
 
 /// The response was purged or replaced while it was fetched, or the store has no room for it.
 const OUTDATED: &str = "outdated";
 
 /// A request on its way to the inner service, and what is done with the response.
-pub(crate) struct Forwarding {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) asked: Asked,
+pub(crate) struct Miss {
+    pub(crate) cache: Arc<CacheState>,
+    pub(crate) cache_request: CacheRequest,
     /// The request's own fields, before conditions of ours.
     pub(crate) headers: HeaderMap,
     pub(crate) found: Found,
-    pub(crate) lead: Option<Lead>,
-    pub(crate) why: Forward,
-    pub(crate) aim: Aim,
+    pub(crate) leader: Option<Lead>,
+    pub(crate) reason: ForwardReason,
+    pub(crate) aim: FetchMode,
 }
 
 /// What a request asks the inner service for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Aim {
+pub(crate) enum FetchMode {
     /// For what the client asks for, by the client's conditions.
-    AsAsked,
+    AsRequested,
     /// For the whole response, so that it can be stored. The client's conditions are checked here.
-    Whole,
+    Complete,
 }
 
-impl Forwarding {
+impl Miss {
     pub(crate) async fn ask<S, ReqBody, ResBody>(
         mut self,
         mut inner: S,
@@ -61,42 +61,44 @@ impl Forwarding {
         ResBody: Body<Data = Bytes> + Send + 'static,
         ResBody::Error: Send + 'static,
     {
-        let is_validation = !self.asked.is_head && self.validate(request.headers_mut());
+        let is_validation = !self.cache_request.is_head && self.validate(request.headers_mut());
         if is_validation {
             // Its conditions took the place of the client's.
-            self.aim = Aim::Whole;
-        } else if self.aim == Aim::Whole {
+            self.aim = FetchMode::Complete;
+        } else if self.aim == FetchMode::Complete {
             Validators::default().apply(request.headers_mut());
         }
-        let (storage, primary) = (&self.shared.storage, &self.asked.primary);
-        let sent = storage.begin(primary, &mut self.found.basis.purges).await;
+        let (storage, primary) = (&self.cache.storage, &self.cache_request.primary);
+        let sent = storage
+            .begin(primary, &mut self.found.snapshot.purges)
+            .await;
         let result = inner.call(request).await;
         let exchange = Exchange {
             sent,
-            received: self.shared.storage.now(),
+            received: self.cache.storage.now(),
         };
         let response = match result {
             Ok(response) => response,
             Err(error) => {
-                self.end(Outcome::Failed(Failure::Disconnected, None));
-                return self.cover(Failure::Disconnected, None).ok_or(error);
+                self.end(FetchOutcome::Failed(OriginFailure::Disconnected, None));
+                return self.cover(OriginFailure::Disconnected, None).ok_or(error);
             }
         };
         let status = response.status();
         if is_validation && status == StatusCode::NOT_MODIFIED {
             return Ok(self.freshen(response.headers(), exchange).await);
         }
-        if let Some(failure) = Failure::of(status) {
+        if let Some(failure) = OriginFailure::of(status) {
             // Those who wait have the same stale response, if there is one.
             if self.found.entry.is_some() {
-                self.end(Outcome::Failed(failure, Some(status)));
+                self.end(FetchOutcome::Failed(failure, Some(status)));
             }
             if let Some(covered) = self.cover(failure, Some(status)) {
                 return Ok(covered);
             }
         }
-        self.shared.metrics.answered(Answer::Miss);
-        if self.asked.is_head && status == StatusCode::OK {
+        self.cache.metrics.answered(Outcome::Miss);
+        if self.cache_request.is_head && status == StatusCode::OK {
             self.learn(response.headers(), exchange).await;
         }
         Ok(self.pass_on(response, exchange).await)
@@ -105,23 +107,29 @@ impl Forwarding {
     /// What is stored, in place of a failure, where that is permitted.
     fn cover<B: Body>(
         &self,
-        failure: Failure,
+        failure: OriginFailure,
         status: Option<StatusCode>,
     ) -> Option<Response<ResponseBody<B>>> {
-        let (shared, entry) = (&self.shared, self.found.entry.as_ref()?);
-        let (now, limit) = (shared.storage.now(), shared.stale_while_disconnected);
+        let (cache, entry) = (&self.cache, self.found.entry.as_ref()?);
+        let (now, limit) = (cache.storage.now(), cache.stale_while_disconnected);
         let rules = &entry.rules;
-        if !rules.may_cover(&self.asked.rules, failure, limit, now) {
+        if !rules.may_serve_on_failure(&self.cache_request.rules, failure, limit, now) {
             return None;
         }
-        shared.metrics.answered(Answer::Covered);
-        let how = CacheStatus::covered(status);
-        Some(respond(shared, &self.asked, &self.headers, entry, how))
+        cache.metrics.answered(Outcome::StaleIfError);
+        let cache_status = CacheStatus::covered(status);
+        Some(respond(
+            cache,
+            &self.cache_request,
+            &self.headers,
+            entry,
+            cache_status,
+        ))
     }
 
     fn forwarded(&self, status: Option<StatusCode>, is_stored: bool) -> CacheStatus {
         CacheStatus::Forwarded {
-            why: self.why,
+            reason: self.reason,
             status,
             is_stored,
             is_collapsed: false,
@@ -129,13 +137,13 @@ impl Forwarding {
         }
     }
 
-    fn end(&mut self, outcome: Outcome) {
-        if let Some(lead) = self.lead.take() {
-            lead.end(outcome);
+    fn end(&mut self, outcome: FetchOutcome) {
+        if let Some(leader) = self.leader.take() {
+            leader.end(outcome);
         }
     }
 
     pub(crate) fn give_up(mut self) {
-        self.end(Outcome::Unshared);
+        self.end(FetchOutcome::NotShared);
     }
 }

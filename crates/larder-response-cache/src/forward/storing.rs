@@ -11,23 +11,23 @@ use http::{HeaderMap, Response, header};
 use http_body::{Body, SizeHint};
 use larder_store::Timestamp;
 
-use super::answer::Answering;
-use super::{Forwarding, OUTDATED};
+use super::answer::ClientConditions;
+use super::{Miss, OUTDATED};
 use crate::asked::may_store;
 use crate::body::{ResponseBody, tee};
 use crate::cache_status::CacheStatus;
-use crate::carry::{Carried, carry};
+use crate::carry::{RunToCompletion, run_to_completion};
 use crate::engine::{
-    Exchange, Failure, Freshness, Profile, Refusal, RequestRules, Reuse, Rules, Sharing,
-    Validators, may_replace_fresh,
+    Exchange, Freshness, OriginFailure, Profile, Refusal, RequestDirectives, Reuse, ReuseRules,
+    Sharing, Validators, may_replace_fresh,
 };
-use crate::entry::Entry;
+use crate::entry::StoredResponse;
 use crate::fetch::flight_key;
-use crate::flights::Outcome;
-use crate::pump::{Pump, Recorded};
-use crate::storage::{Cause, Commit, Committed};
+use crate::flights::FetchOutcome;
+use crate::pump::{BodyRecorder, RecordOutcome};
+use crate::storage::{Commit, CommitKind, CommitOutcome};
 
-impl Forwarding {
+impl Miss {
     /// Sends a response on, and stores it on the way where it may be stored.
     ///
     /// A body that is ready is stored first, and goes out with its head: it has its length, and
@@ -42,49 +42,51 @@ impl Forwarding {
         B::Error: Send + 'static,
     {
         let (parts, body) = response.into_parts();
-        let (why, status) = (self.why, Some(parts.status));
+        let (reason, status) = (self.reason, Some(parts.status));
         let length = stated_length(&parts.headers);
-        let refused = |reason| CacheStatus::not_stored(why, status, reason);
-        let answer = Answering::new(&self);
+        let refused = |detail| CacheStatus::not_stored(reason, status, detail);
+        let answer = ClientConditions::new(&self);
         if let Err(refusal) = self.storable(&parts, &body.size_hint(), length, exchange) {
             let has_one = self.found.entry.is_some();
             if has_one && self.takes_away(parts.status, refusal, exchange.received) {
                 self.purge().await;
             }
             // A request that went alone says nothing about others.
-            if self.lead.is_some() && Failure::of(parts.status).is_none() {
-                self.pass_from_now_on(exchange.received);
+            if self.leader.is_some() && OriginFailure::of(parts.status).is_none() {
+                self.mark_hit_for_miss(exchange.received);
             }
-            self.end(Outcome::Unshared);
+            self.end(FetchOutcome::NotShared);
             return answer.with(
                 parts,
                 ResponseBody::through(body),
                 refused(refusal.as_str()),
             );
         }
-        let (sink, reader) = tee(&body.size_hint(), self.shared.recordings.begin());
-        let pump = Pump {
+        let (sink, reader) = tee(&body.size_hint(), self.cache.recordings.begin());
+        let recorder = BodyRecorder {
             status: parts.status,
             headers: parts.headers.clone(),
             exchange,
             length: length.unwrap_or_default(),
             forwarding: self,
         };
-        let recording = carry(pump.run(Box::pin(body), sink));
+        let recording = run_to_completion(recorder.run(Box::pin(body), sink));
         let Some(recorded) = while_ready(recording, reader.is_whole()).await else {
             // Nobody knows yet whether it comes to its end.
             return answer.with(parts, ResponseBody::tee(reader), refused("streaming"));
         };
         match recorded {
-            Recorded::Whole(committed, entry) => {
-                let how = match committed {
-                    Committed::Stored => CacheStatus::stored(why, status),
-                    Committed::Refused => refused(OUTDATED),
+            RecordOutcome::Complete(committed, entry) => {
+                let cache_status = match committed {
+                    CommitOutcome::Stored => CacheStatus::stored(reason, status),
+                    CommitOutcome::Refused => refused(OUTDATED),
                 };
                 let body = reader.take_reservation().attach(entry.body.clone());
-                answer.with(parts, ResponseBody::whole(body), how)
+                answer.with(parts, ResponseBody::whole(body), cache_status)
             }
-            Recorded::Not(reason) => answer.with(parts, ResponseBody::tee(reader), refused(reason)),
+            RecordOutcome::NotStored(reason) => {
+                answer.with(parts, ResponseBody::tee(reader), refused(reason))
+            }
         }
     }
 
@@ -96,14 +98,14 @@ impl Forwarding {
         length: Stated,
         exchange: Exchange,
     ) -> Result<(), Refusal> {
-        if self.asked.is_head {
+        if self.cache_request.is_head {
             return Err(Refusal::Method);
         }
         let (status, response) = (parts.status, &parts.headers);
-        let said = self.shared.view.directives(response);
+        let said = self.cache.policy.directives(response);
         let freshness = Freshness::of(Sharing::Shared, status, response, &said, exchange);
         may_store(
-            &self.shared.view,
+            &self.cache.policy,
             &self.headers,
             status,
             response,
@@ -113,11 +115,18 @@ impl Forwarding {
         if held.is_some_and(|held| !may_replace_fresh(held.status, status)) {
             return Err(Refusal::Status);
         }
-        let rules = Rules::of(Sharing::Shared, &said, freshness);
-        let (unasked, now) = (RequestRules::default(), exchange.received);
-        let is_of_use = matches!(rules.judge(&unasked, now), Reuse::Fresh | Reuse::Behind)
-            || rules.may_cover(&unasked, Failure::Answered, Duration::ZERO, now);
-        let is_safe = self.shared.view.profile == Profile::Safe;
+        let rules = ReuseRules::of(Sharing::Shared, &said, freshness);
+        let (unasked, now) = (RequestDirectives::default(), exchange.received);
+        let is_of_use = matches!(
+            rules.reuse(&unasked, now),
+            Reuse::Fresh | Reuse::StaleWhileRevalidate
+        ) || rules.may_serve_on_failure(
+            &unasked,
+            OriginFailure::ErrorStatus,
+            Duration::ZERO,
+            now,
+        );
+        let is_safe = self.cache.policy.profile == Profile::Safe;
         if is_safe && !is_of_use && Validators::of(response).is_empty() {
             // It was stale when it came, or has to be validated and cannot be. By the letter it is still
             // for those who say `max-stale`.
@@ -125,64 +134,75 @@ impl Forwarding {
         }
         let length = length.map_err(|Unclear| Refusal::Length)?;
         let least = hint.lower().max(length.unwrap_or_default());
-        let is_small = usize::try_from(least).is_ok_and(|least| least <= self.shared.max_body);
+        let is_small = usize::try_from(least).is_ok_and(|least| least <= self.cache.max_body);
         is_small.then_some(()).ok_or(Refusal::TooLarge)
     }
 
-    pub(crate) async fn store(mut self, entry: Entry) -> (Committed, Arc<Entry>) {
-        let (committed, entry) = self.commit(entry, Cause::Response).await;
-        if committed == Committed::Stored && entry.rules.is_shareable(self.shared.storage.now()) {
-            let key = flight_key(&self.asked, &self.found, &self.headers);
-            let hash = self.shared.storage.front.hash(&key);
-            self.shared.passes.clear(hash);
+    pub(crate) async fn store(
+        mut self,
+        entry: StoredResponse,
+    ) -> (CommitOutcome, Arc<StoredResponse>) {
+        let (committed, entry) = self.commit(entry, CommitKind::Response).await;
+        if committed == CommitOutcome::Stored && entry.rules.is_shareable(self.cache.storage.now())
+        {
+            let key = flight_key(&self.cache_request, &self.found, &self.headers);
+            let hash = self.cache.storage.front.hash(&key);
+            self.cache.hit_for_miss.clear(hash);
         }
         self.land(committed, &entry);
         (committed, entry)
     }
 
-    pub(super) async fn commit(&self, entry: Entry, cause: Cause) -> (Committed, Arc<Entry>) {
+    pub(super) async fn commit(
+        &self,
+        entry: StoredResponse,
+        kind: CommitKind,
+    ) -> (CommitOutcome, Arc<StoredResponse>) {
         let commit = Commit {
-            primary: &self.asked.primary,
-            basis: &self.found.basis,
-            cause,
-            claims: &self.asked.claims,
+            primary: &self.cache_request.primary,
+            snapshot: &self.found.snapshot,
+            kind,
+            key_fields: &self.cache_request.key_fields,
             request: &self.headers,
         };
-        self.shared.storage.commit(commit, entry).await
+        self.cache.storage.commit(commit, entry).await
     }
 
     /// Tells those who wait what became of it: there is something for them only if it is stored
     /// and fresh.
-    pub(super) fn land(&mut self, committed: Committed, entry: &Entry) {
-        let now = self.shared.storage.now();
+    pub(super) fn land(&mut self, committed: CommitOutcome, entry: &StoredResponse) {
+        let now = self.cache.storage.now();
         let is_shareable = entry.rules.is_shareable(now);
-        if !is_shareable && self.lead.is_some() {
-            self.pass_from_now_on(now);
+        if !is_shareable && self.leader.is_some() {
+            self.mark_hit_for_miss(now);
         }
-        let is_landed = committed == Committed::Stored && is_shareable;
-        if is_landed && self.lead.is_none() {
+        let is_landed = committed == CommitOutcome::Stored && is_shareable;
+        if is_landed && self.leader.is_none() {
             // Others may wait for a fetch that began later.
-            let key = flight_key(&self.asked, &self.found, &self.headers);
-            self.shared.flights.land(&key);
+            let key = flight_key(&self.cache_request, &self.found, &self.headers);
+            self.cache.flights.land(&key);
         }
         self.end(if is_landed {
-            Outcome::Landed
+            FetchOutcome::Stored
         } else {
-            Outcome::Unshared
+            FetchOutcome::NotShared
         });
     }
 
     /// Remembers that nobody should wait for a fetch of this.
-    pub(crate) fn pass_from_now_on(&self, now: Timestamp) {
-        let key = flight_key(&self.asked, &self.found, &self.headers);
-        let hash = self.shared.storage.front.hash(&key);
-        self.shared.passes.mark(hash, now);
+    pub(crate) fn mark_hit_for_miss(&self, now: Timestamp) {
+        let key = flight_key(&self.cache_request, &self.found, &self.headers);
+        let hash = self.cache.storage.front.hash(&key);
+        self.cache.hit_for_miss.mark(hash, now);
     }
 }
 
 /// Waits for as long as the body is ready, and then until it is stored. None if the body is not
 /// ready: then it is recorded in a task of its own.
-async fn while_ready(recording: Carried<Recorded>, is_whole: Arc<AtomicBool>) -> Option<Recorded> {
+async fn while_ready(
+    recording: RunToCompletion<RecordOutcome>,
+    is_whole: Arc<AtomicBool>,
+) -> Option<RecordOutcome> {
     let mut recording = pin!(recording);
     poll_fn(|cx| match recording.as_mut().poll(cx) {
         Poll::Ready(recorded) => Poll::Ready(Some(recorded)),

@@ -5,21 +5,21 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 use larder_store::Timestamp;
 
-use super::Forwarding;
+use super::Miss;
 use crate::asked::may_store;
 use crate::body::ResponseBody;
-use crate::carry::carry;
+use crate::carry::run_to_completion;
 use crate::engine::{
-    CacheControl, Exchange, HeadEffect, Profile, Refusal, RequestRules, Reuse, Validators,
-    effect_of_head, is_update, strip, takes_away,
+    CacheControl, Exchange, HeadEffect, Profile, Refusal, RequestDirectives, Reuse, Validators,
+    head_effect, is_update, strip, takes_away,
 };
-use crate::entry::Entry;
+use crate::entry::StoredResponse;
 use crate::fetch::respond;
-use crate::flights::Outcome;
-use crate::metrics::Answer;
-use crate::storage::{Cause, Committed};
+use crate::flights::FetchOutcome;
+use crate::metrics::Outcome;
+use crate::storage::{CommitKind, CommitOutcome};
 
-impl Forwarding {
+impl Miss {
     /// Makes the request a validation of what is stored, if that can be validated.
     pub(super) fn validate(&self, request: &mut HeaderMap) -> bool {
         let Some(entry) = &self.found.entry else {
@@ -43,23 +43,35 @@ impl Forwarding {
             // It was a validation of this entry.
             return Response::new(ResponseBody::whole(Bytes::new()));
         };
-        self.shared.metrics.answered(Answer::Validated);
+        self.cache.metrics.answered(Outcome::Validated);
         let status = Some(StatusCode::NOT_MODIFIED);
         if !is_update(&entry.headers, new) {
             // It speaks of another response: the next request fetches the whole.
             self.purge().await;
-            self.end(Outcome::Unshared);
-            let how = self.forwarded(status, false);
-            return respond(&self.shared, &self.asked, &self.headers, &entry, how);
+            self.end(FetchOutcome::NotShared);
+            let cache_status = self.forwarded(status, false);
+            return respond(
+                &self.cache,
+                &self.cache_request,
+                &self.headers,
+                &entry,
+                cache_status,
+            );
         }
         let mut new = new.clone();
         let own = self.take_own(&entry, &mut new);
-        let fresh = entry.freshened(&self.shared.view, &new, exchange);
+        let fresh = entry.freshened(&self.cache.policy, &new, exchange);
         let (committed, entry) = self.update(fresh).await;
         self.land(committed, &entry);
-        let is_stored = committed == Committed::Stored;
-        let how = self.forwarded(status, is_stored);
-        let mut response = respond(&self.shared, &self.asked, &self.headers, &entry, how);
+        let is_stored = committed == CommitOutcome::Stored;
+        let cache_status = self.forwarded(status, is_stored);
+        let mut response = respond(
+            &self.cache,
+            &self.cache_request,
+            &self.headers,
+            &entry,
+            cache_status,
+        );
         for (name, value) in own {
             response.headers_mut().append(name, value);
         }
@@ -68,11 +80,15 @@ impl Forwarding {
 
     /// Takes out the fields that are for this client alone, where the stored response is for all: those
     /// that `no-cache` names, and in the safe profile cookies.
-    fn take_own(&self, entry: &Entry, new: &mut HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-        let view = &self.shared.view;
-        let mut names = view.directives(new).no_cache_fields;
-        names.extend(view.directives(&entry.headers).no_cache_fields);
-        if view.profile == Profile::Safe {
+    fn take_own(
+        &self,
+        entry: &StoredResponse,
+        new: &mut HeaderMap,
+    ) -> Vec<(HeaderName, HeaderValue)> {
+        let policy = &self.cache.policy;
+        let mut names = policy.directives(new).no_cache_fields;
+        names.extend(policy.directives(&entry.headers).no_cache_fields);
+        if policy.profile == Profile::Safe {
             names.push(header::SET_COOKIE);
         }
         // What is for the connection is not for the client.
@@ -92,14 +108,14 @@ impl Forwarding {
         let Some(entry) = &self.found.entry else {
             return;
         };
-        match effect_of_head(self.shared.view.profile, &entry.headers, head) {
-            HeadEffect::Updates => {
+        match head_effect(self.cache.policy.profile, &entry.headers, head) {
+            HeadEffect::Update => {
                 let mut head = head.clone();
                 self.take_own(entry, &mut head);
-                let fresh = entry.freshened(&self.shared.view, &head, exchange);
+                let fresh = entry.freshened(&self.cache.policy, &head, exchange);
                 self.update(fresh).await;
             }
-            HeadEffect::Outdates => {
+            HeadEffect::Invalidate => {
                 self.purge().await;
             }
             HeadEffect::None => {}
@@ -108,44 +124,44 @@ impl Forwarding {
 
     /// Stores a response that the origin has just called current, or takes it away where it may not
     /// be stored any longer.
-    async fn update(&self, fresh: Entry) -> (Committed, Arc<Entry>) {
+    async fn update(&self, fresh: StoredResponse) -> (CommitOutcome, Arc<StoredResponse>) {
         let permitted = may_store(
-            &self.shared.view,
+            &self.cache.policy,
             &self.headers,
             fresh.status,
             &fresh.headers,
             &fresh.rules.freshness,
         );
         match permitted {
-            Ok(()) => return self.commit(fresh, Cause::Update).await,
+            Ok(()) => return self.commit(fresh, CommitKind::Update).await,
             Err(refusal) => {
                 if self.takes_away(fresh.status, refusal, fresh.exchange.received) {
                     self.purge().await;
                 }
             }
         }
-        (Committed::Refused, Arc::new(fresh))
+        (CommitOutcome::Refused, Arc::new(fresh))
     }
 
     /// Whether a response that is not stored takes away what is stored for the request.
-    pub(super) fn takes_away(&self, status: StatusCode, why: Refusal, now: Timestamp) -> bool {
+    pub(super) fn takes_away(&self, status: StatusCode, reason: Refusal, now: Timestamp) -> bool {
         let was_fresh = self.fresh(now).is_some();
-        let profile = self.shared.view.profile;
-        takes_away(profile, &self.headers, status, why, was_fresh)
+        let profile = self.cache.policy.profile;
+        takes_away(profile, &self.headers, status, reason, was_fresh)
     }
 
     /// What is stored for the request, if it is fresh.
-    pub(super) fn fresh(&self, now: Timestamp) -> Option<&Entry> {
+    pub(super) fn fresh(&self, now: Timestamp) -> Option<&StoredResponse> {
         let entry = self.found.entry.as_deref()?;
-        let reuse = entry.rules.judge(&RequestRules::default(), now);
+        let reuse = entry.rules.reuse(&RequestDirectives::default(), now);
         (reuse == Reuse::Fresh).then_some(entry)
     }
 
     /// Removes what the URI holds, also where the client goes away meanwhile.
     pub(super) async fn purge(&self) {
-        let (shared, primary) = (self.shared.clone(), self.asked.primary.clone());
-        let purge = async move { shared.storage.purge(&primary).await };
+        let (cache, primary) = (self.cache.clone(), self.cache_request.primary.clone());
+        let purge = async move { cache.storage.purge(&primary).await };
         // A store that fails was counted.
-        let _ = carry(purge).await;
+        let _ = run_to_completion(purge).await;
     }
 }

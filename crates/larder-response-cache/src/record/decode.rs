@@ -6,45 +6,45 @@ use larder_store::{Key, Timestamp, Version};
 
 use super::encode::{ENTRY, INDEX, RESERVED};
 use super::{Record, envelope};
-use crate::engine::{Exchange, Selecting, VariantId};
-use crate::entry::{Dating, Entry, Tagged};
-use crate::index::Index;
-use crate::view::View;
+use crate::engine::{Exchange, SelectingFields, VariantId};
+use crate::entry::{DateInfo, StoredResponse, TagSnapshot};
+use crate::index::VariantIndex;
+use crate::view::ResponsePolicy;
 
 /// The most fields of a stored response. More than this was not written here.
 const MAX_FIELDS: usize = 1024;
 
-pub(super) fn decode(bytes: &Bytes, key: &Key, view: &View) -> Option<Record> {
+pub(super) fn decode(bytes: &Bytes, key: &Key, policy: &ResponsePolicy) -> Option<Record> {
     let what = envelope::open(bytes, key)?;
     let mut rest = Reader {
         bytes: bytes.slice(envelope::LEN..),
     };
     match what {
-        ENTRY => Some(Record::Entry(Arc::new(read_entry(rest, view)?))),
-        INDEX => Some(Record::Index(Arc::new(read_index(rest)?))),
-        RESERVED => rest.take(0).map(|_| Record::Reserved),
+        ENTRY => Some(Record::Response(Arc::new(read_entry(rest, policy)?))),
+        INDEX => Some(Record::Variants(Arc::new(read_index(rest)?))),
+        RESERVED => rest.take(0).map(|_| Record::Reservation),
         _ => None,
     }
 }
 
-fn read_entry(mut rest: Reader, view: &View) -> Option<Entry> {
+fn read_entry(mut rest: Reader, policy: &ResponsePolicy) -> Option<StoredResponse> {
     let exchange = Exchange {
         sent: Timestamp::from_micros(i64::from_le_bytes(rest.array()?)),
         received: Timestamp::from_micros(i64::from_le_bytes(rest.array()?)),
     };
     let ended = i64::from_le_bytes(rest.array()?);
     let status = StatusCode::from_u16(u16::from_le_bytes(rest.array()?)).ok()?;
-    let [dating] = rest.array()?;
-    let dating = Dating {
-        is_ours: dating & 1 != 0,
-        is_modified_weak: dating & 2 != 0,
+    let [date_info] = rest.array()?;
+    let date_info = DateInfo {
+        is_generated: date_info & 1 != 0,
+        is_last_modified_weak: date_info & 2 != 0,
     };
     let [tags] = rest.array()?;
     let tags = (0..tags).map(|_| {
         let generation = Version::from_bytes(rest.array()?);
         let version = Version::from_bytes(rest.array()?);
         let tag = String::from_utf8(rest.short()?.to_vec()).ok()?;
-        Some(Tagged {
+        Some(TagSnapshot {
             tag,
             generation,
             version,
@@ -62,25 +62,25 @@ fn read_entry(mut rest: Reader, view: &View) -> Option<Entry> {
         let value = HeaderValue::from_maybe_shared(rest.take(length)?).ok()?;
         headers.append(name, value);
     }
-    let entry = Entry::restored(view, status, headers, rest.bytes, exchange);
-    let entry = entry.with_tags(tags).dated(dating);
+    let entry = StoredResponse::restored(policy, status, headers, rest.bytes, exchange);
+    let entry = entry.with_tags(tags).dated(date_info);
     Some(match ended {
         0 => entry,
         at => entry.ended(Timestamp::from_micros(at)),
     })
 }
 
-fn read_index(mut rest: Reader) -> Option<Index> {
+fn read_index(mut rest: Reader) -> Option<VariantIndex> {
     let name = Version::from_bytes(rest.array()?);
     let until = Timestamp::from_micros(i64::from_le_bytes(rest.array()?));
     let [names] = rest.array()?;
     let names = (0..names).map(|_| HeaderName::from_bytes(&rest.short()?).ok());
-    let selecting = Selecting::from_names(names.collect::<Option<Vec<_>>>()?)?;
+    let selecting = SelectingFields::from_names(names.collect::<Option<Vec<_>>>()?)?;
     let mut variants = Vec::new();
     while !rest.bytes.is_empty() {
         variants.push(VariantId::from_bytes(rest.array()?));
     }
-    Some(Index {
+    Some(VariantIndex {
         name,
         selecting,
         variants,

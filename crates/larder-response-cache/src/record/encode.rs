@@ -2,8 +2,8 @@ use bytes::Bytes;
 use larder_store::Key;
 
 use super::{Record, envelope};
-use crate::entry::{Dating, Entry};
-use crate::index::Index;
+use crate::entry::{DateInfo, StoredResponse};
+use crate::index::VariantIndex;
 
 pub(super) const ENTRY: u8 = 1;
 pub(super) const INDEX: u8 = 2;
@@ -13,31 +13,31 @@ pub(super) fn encode(record: &Record, key: &Key) -> Option<Bytes> {
     let mut out = Vec::with_capacity(envelope::LEN + record.weight());
     out.resize(envelope::LEN, 0);
     let what = match record {
-        Record::Entry(entry) => {
+        Record::Response(entry) => {
             write_entry(entry, &mut out)?;
             ENTRY
         }
-        Record::Index(index) => {
+        Record::Variants(index) => {
             write_index(index, &mut out)?;
             INDEX
         }
-        Record::Reserved => RESERVED,
+        Record::Reservation => RESERVED,
     };
     envelope::seal(&mut out, what, key)?;
     Some(out.into())
 }
 
-fn write_entry(entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
+fn write_entry(entry: &StoredResponse, out: &mut Vec<u8>) -> Option<()> {
     out.extend_from_slice(&entry.exchange.sent.as_micros().to_le_bytes());
     out.extend_from_slice(&entry.exchange.received.as_micros().to_le_bytes());
     let ended = entry.ended.map_or(0, |at| at.as_micros());
     out.extend_from_slice(&ended.to_le_bytes());
     out.extend_from_slice(&entry.status.as_u16().to_le_bytes());
-    let Dating {
-        is_ours,
-        is_modified_weak,
-    } = entry.dating;
-    out.push(u8::from(is_ours) | u8::from(is_modified_weak) << 1);
+    let DateInfo {
+        is_generated,
+        is_last_modified_weak,
+    } = entry.date_info;
+    out.push(u8::from(is_generated) | u8::from(is_last_modified_weak) << 1);
     out.push(u8::try_from(entry.tags.len()).ok()?);
     for tagged in &entry.tags {
         out.extend_from_slice(tagged.generation.as_bytes());
@@ -56,7 +56,7 @@ fn write_entry(entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-fn write_index(index: &Index, out: &mut Vec<u8>) -> Option<()> {
+fn write_index(index: &VariantIndex, out: &mut Vec<u8>) -> Option<()> {
     out.extend_from_slice(index.name.as_bytes());
     out.extend_from_slice(&index.until.as_micros().to_le_bytes());
     let names = index.selecting.names();

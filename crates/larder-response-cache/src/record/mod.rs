@@ -9,19 +9,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use larder_store::Key;
 
-use crate::entry::Entry;
-use crate::index::Index;
-use crate::view::View;
+use crate::entry::StoredResponse;
+use crate::index::VariantIndex;
+use crate::view::ResponsePolicy;
 
 /// What a key holds.
 #[derive(Clone)]
 pub(crate) enum Record {
     /// A response.
-    Entry(Arc<Entry>),
+    Response(Arc<StoredResponse>),
     /// The variants of a URI.
-    Index(Arc<Index>),
+    Variants(Arc<VariantIndex>),
     /// Nothing yet: a response is about to be stored here, unless this goes before.
-    Reserved,
+    Reservation,
 }
 
 impl Record {
@@ -33,15 +33,15 @@ impl Record {
     /// The record that was written under `key`; nothing where the bytes are anything else.
     ///
     /// A body, and the fields, are slices of `bytes`: nothing is copied.
-    pub(crate) fn decode(bytes: &Bytes, key: &Key, view: &View) -> Option<Self> {
-        decode::decode(bytes, key, view)
+    pub(crate) fn decode(bytes: &Bytes, key: &Key, policy: &ResponsePolicy) -> Option<Self> {
+        decode::decode(bytes, key, policy)
     }
 
     pub(crate) fn weight(&self) -> usize {
         match self {
-            Self::Entry(entry) => entry.weight(),
-            Self::Index(index) => 512 + 64 * index.variants.len(),
-            Self::Reserved => 64,
+            Self::Response(entry) => entry.weight(),
+            Self::Variants(index) => 512 + 64 * index.variants.len(),
+            Self::Reservation => 64,
         }
     }
 }

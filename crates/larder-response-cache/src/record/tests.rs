@@ -3,15 +3,15 @@ use larder_store::{Timestamp, Version};
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::{Exchange, Selecting};
-use crate::entry::{Dating, Tagged};
+use crate::engine::{Exchange, SelectingFields};
+use crate::entry::{DateInfo, TagSnapshot};
 use crate::key::RESPONSE;
 
 fn key(id: &str) -> Key {
     Key::new(RESPONSE, id)
 }
 
-fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<Entry> {
+fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<StoredResponse> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -21,31 +21,31 @@ fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<En
         sent: Timestamp::from_micros(7),
         received: Timestamp::from_micros(9),
     };
-    let tags = tags.iter().map(|tag| Tagged {
+    let tags = tags.iter().map(|tag| TagSnapshot {
         tag: tag.clone(),
         generation: Version::random(),
         version: Version::random(),
     });
     let tags = tags.collect();
     Arc::new(
-        Entry::restored(
-            &View::default(),
+        StoredResponse::restored(
+            &ResponsePolicy::default(),
             StatusCode::OK,
             headers,
             body.into(),
             exchange,
         )
         .with_tags(tags)
-        .dated(Dating {
-            is_ours: false,
-            is_modified_weak: true,
+        .dated(DateInfo {
+            is_generated: false,
+            is_last_modified_weak: true,
         }),
     )
 }
 
-fn decoded(bytes: &Bytes, key: &Key) -> Option<Arc<Entry>> {
-    match Record::decode(bytes, key, &View::default())? {
-        Record::Entry(entry) => Some(entry),
+fn decoded(bytes: &Bytes, key: &Key) -> Option<Arc<StoredResponse>> {
+    match Record::decode(bytes, key, &ResponsePolicy::default())? {
+        Record::Response(entry) => Some(entry),
         _ => None,
     }
 }
@@ -58,7 +58,7 @@ fn sample() -> Bytes {
         ("x".to_owned(), b"\xff".to_vec()),
     ];
     let entry = entry(&fields, b"Metropolis".to_vec(), &["films".to_owned()]);
-    Record::Entry(entry).encode(&key("a")).unwrap()
+    Record::Response(entry).encode(&key("a")).unwrap()
 }
 
 proptest! {
@@ -69,27 +69,27 @@ proptest! {
     ) {
         let fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
         let entry = entry(&fields, body, &tags);
-        let bytes = Record::Entry(entry.clone()).encode(&key("a")).unwrap();
+        let bytes = Record::Response(entry.clone()).encode(&key("a")).unwrap();
         let back = decoded(&bytes, &key("a")).unwrap();
         prop_assert_eq!(&back.headers, &entry.headers);
         prop_assert_eq!(&back.body, &entry.body);
         prop_assert_eq!(&back.tags, &entry.tags);
         prop_assert_eq!(back.exchange, entry.exchange);
         prop_assert_eq!(back.rules, entry.rules);
-        prop_assert_eq!(back.dating, entry.dating);
+        prop_assert_eq!(back.date_info, entry.date_info);
         prop_assert!(back.fields().eq(entry.fields()));
         prop_assert!(decoded(&bytes, &key("b")).is_none());
     }
 
     #[test]
     fn noise_is_no_record(noise in proptest::collection::vec(any::<u8>(), 0..200)) {
-        prop_assert!(Record::decode(&noise.clone().into(), &key("a"), &View::default()).is_none());
+        prop_assert!(Record::decode(&noise.clone().into(), &key("a"), &ResponsePolicy::default()).is_none());
         for what in 0..5 {
             let mut sealed = vec![0; envelope::LEN];
             sealed.extend_from_slice(&noise);
             envelope::seal(&mut sealed, what, &key("a")).unwrap();
             // With a checksum that fits it may be one; it never panics.
-            let _ = Record::decode(&sealed.into(), &key("a"), &View::default());
+            let _ = Record::decode(&sealed.into(), &key("a"), &ResponsePolicy::default());
         }
     }
 }
@@ -112,7 +112,7 @@ proptest! {
             bytes.truncate(cut.index(bytes.len()));
         }
         prop_assume!(bytes != whole);
-        prop_assert!(Record::decode(&bytes.into(), &key("a"), &View::default()).is_none());
+        prop_assert!(Record::decode(&bytes.into(), &key("a"), &ResponsePolicy::default()).is_none());
     }
 }
 
@@ -123,7 +123,7 @@ fn every_single_byte_counts() {
         let mut bytes = whole.to_vec();
         bytes[at] ^= 1;
         assert!(
-            Record::decode(&bytes.into(), &key("a"), &View::default()).is_none(),
+            Record::decode(&bytes.into(), &key("a"), &ResponsePolicy::default()).is_none(),
             "byte {at}"
         );
     }
@@ -141,22 +141,24 @@ fn a_body_is_a_slice_of_what_was_read() {
 fn an_index_and_a_reservation_come_back() {
     let mut headers = HeaderMap::new();
     headers.append("vary", HeaderValue::from_static("b, a"));
-    let mut index = Index::new(Selecting::of(&headers).unwrap());
+    let mut index = VariantIndex::new(SelectingFields::of(&headers).unwrap());
     assert_eq!(index.add(index.selecting.variant(&headers), 1), None);
     let first = index.variants[0];
     assert_eq!(
         index.add(index.selecting.variant(&HeaderMap::new()), 1),
         Some(first)
     );
-    let record = Record::Index(Arc::new(index.clone()));
+    let record = Record::Variants(Arc::new(index.clone()));
     let bytes = record.encode(&key("a")).unwrap();
-    let Some(Record::Index(back)) = Record::decode(&bytes, &key("a"), &View::default()) else {
+    let Some(Record::Variants(back)) =
+        Record::decode(&bytes, &key("a"), &ResponsePolicy::default())
+    else {
         panic!("an index is an index");
     };
     assert_eq!(*back, index);
-    let reserved = Record::Reserved.encode(&key("a")).unwrap();
+    let reserved = Record::Reservation.encode(&key("a")).unwrap();
     assert!(matches!(
-        Record::decode(&reserved, &key("a"), &View::default()),
-        Some(Record::Reserved)
+        Record::decode(&reserved, &key("a"), &ResponsePolicy::default()),
+        Some(Record::Reservation)
     ));
 }

@@ -6,31 +6,31 @@ const KEPT: usize = 32;
 
 /// The last changes of tags, as the store holds them: each is a purge, or makes a tag stale.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Changes {
-    turn: Turn,
+pub(super) struct TagChanges {
+    turn: ChangeCount,
     /// Hashes of the tags that were changed last, oldest first.
     last: Vec<u64>,
 }
 
 /// How many changes of tags there were at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(super) struct ChangeCount {
     /// Which count this is, drawn at random whenever one begins anew.
     count: Version,
     number: u64,
 }
 
-impl Changes {
+impl TagChanges {
     /// A new count, which says nothing of what was before.
     pub(super) fn none() -> Self {
         let count = Version::random();
         Self {
-            turn: Turn { count, number: 0 },
+            turn: ChangeCount { count, number: 0 },
             last: Vec::new(),
         }
     }
 
-    pub(super) fn turn(&self) -> Turn {
+    pub(super) fn turn(&self) -> ChangeCount {
         self.turn
     }
 
@@ -45,7 +45,11 @@ impl Changes {
     }
 
     /// Whether one of the tags was changed after `turn`, as far as is known.
-    pub(super) fn concern<'a>(&self, turn: Turn, tags: impl Iterator<Item = &'a str>) -> bool {
+    pub(super) fn concern<'a>(
+        &self,
+        turn: ChangeCount,
+        tags: impl Iterator<Item = &'a str>,
+    ) -> bool {
         if self.turn.count != turn.count {
             return true;
         }
@@ -66,7 +70,7 @@ impl Changes {
         let last = last.chunks(8).map(|hash| hash.try_into().ok());
         let last = last.map(|hash| hash.map(u64::from_le_bytes));
         Some(Self {
-            turn: Turn {
+            turn: ChangeCount {
                 count: Version::from_bytes(*count),
                 number: u64::from_le_bytes(*number),
             },
@@ -88,31 +92,31 @@ mod tests {
 
     #[test]
     fn only_changes_after_a_turn_concern_it() {
-        let changes = Changes::none().and("a");
+        let changes = TagChanges::none().and("a");
         let turn = changes.turn();
         let later = changes.clone().and("b");
-        let concern = |changes: &Changes, tag| changes.concern(turn, [tag].into_iter());
+        let concern = |changes: &TagChanges, tag| changes.concern(turn, [tag].into_iter());
         assert!(!concern(&changes, "a") && !concern(&later, "a") && concern(&later, "b"));
         assert!(!later.concern(turn, std::iter::empty()));
     }
 
     #[test]
     fn what_is_not_known_is_a_change() {
-        let changes = Changes::none();
+        let changes = TagChanges::none();
         let turn = changes.turn();
         let many = (0..=KEPT).fold(changes.clone(), |changes, _| changes.and("b"));
         assert!(many.concern(turn, ["a"].into_iter()));
         assert!(many.last.len() == KEPT);
-        assert!(Changes::none().concern(turn, ["a"].into_iter()));
+        assert!(TagChanges::none().concern(turn, ["a"].into_iter()));
         // An earlier state of the same count cannot follow, so nothing is known.
         assert!(changes.concern(many.turn(), ["a"].into_iter()));
     }
 
     #[test]
     fn changes_come_back_as_they_were_written() {
-        let changes = Changes::none().and("a").and("b");
-        assert_eq!(Changes::read(&changes.bytes()), Some(changes));
-        assert_eq!(Changes::read(b"short"), None);
-        assert_eq!(Changes::read(&[0; 27]), None);
+        let changes = TagChanges::none().and("a").and("b");
+        assert_eq!(TagChanges::read(&changes.bytes()), Some(changes));
+        assert_eq!(TagChanges::read(b"short"), None);
+        assert_eq!(TagChanges::read(&[0; 27]), None);
     }
 }

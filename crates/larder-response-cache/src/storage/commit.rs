@@ -4,14 +4,15 @@ use http::HeaderMap;
 use larder_store::{Condition, Key, Timestamp, Ttl, Version};
 
 use super::{
-    Basis, Before, Committed, FETCH_LIMIT, MAX_STORED, RESERVED_FOR, Storage, VALIDATABLE,
+    CommitOutcome, Existing, FETCH_LIMIT, MAX_STORED, RESERVED_FOR, Storage, UriSnapshot,
+    VALIDATABLE,
 };
-use crate::engine::{Failure, RequestRules, Selecting, Validators, VariantId};
-use crate::entry::Entry;
-use crate::far::{Held, Unavailable};
+use crate::engine::{OriginFailure, RequestDirectives, SelectingFields, Validators, VariantId};
+use crate::entry::StoredResponse;
+use crate::far::{FarRecord, Unavailable};
 use crate::front::Near;
-use crate::index::Index;
-use crate::key::Primary;
+use crate::index::VariantIndex;
+use crate::key::PrimaryKey;
 use crate::record::Record;
 
 /// How often something is read again after another process wrote it.
@@ -20,18 +21,18 @@ const A_MINUTE: Ttl = Ttl::from_secs(60);
 
 /// A response that is to be stored, and what it was an answer to.
 pub(crate) struct Commit<'a> {
-    pub(crate) primary: &'a Primary,
-    pub(crate) basis: &'a Basis,
-    pub(crate) cause: Cause,
+    pub(crate) primary: &'a PrimaryKey,
+    pub(crate) snapshot: &'a UriSnapshot,
+    pub(crate) kind: CommitKind,
     /// Fields of the request that it may depend on without saying so.
-    pub(crate) claims: &'a Selecting,
+    pub(crate) key_fields: &'a SelectingFields,
     /// The fields of the request.
     pub(crate) request: &'a HeaderMap,
 }
 
 /// Why a response is to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
+pub(crate) enum CommitKind {
     /// It is a whole response: it takes the place of any older one.
     Response,
     /// The stored response was called current: it takes the place of that one alone.
@@ -40,7 +41,7 @@ pub(crate) enum Cause {
 
 /// Where a variant stands in an index.
 struct Position {
-    index: Arc<Index>,
+    index: Arc<VariantIndex>,
     variant: VariantId,
     /// The variant whose place it took.
     evicted: Option<VariantId>,
@@ -49,7 +50,7 @@ struct Position {
 }
 
 /// What an index is written over: what is held of it, and on what condition.
-type Ground = (Option<Arc<Index>>, Condition);
+type Replaceable = (Option<Arc<VariantIndex>>, Condition);
 
 impl Storage {
     /// Stores a response, far and near, unless the URI was purged since the fetch began, or holds a newer
@@ -57,10 +58,10 @@ impl Storage {
     pub(crate) async fn commit(
         &self,
         commit: Commit<'_>,
-        mut entry: Entry,
-    ) -> (Committed, Arc<Entry>) {
+        mut entry: StoredResponse,
+    ) -> (CommitOutcome, Arc<StoredResponse>) {
         let is_late = self.now().since(entry.exchange.sent) >= FETCH_LIMIT;
-        let since = commit.basis.purges;
+        let since = commit.snapshot.purges;
         let is_tagged = !is_late && self.tag(&mut entry, since).await.is_some();
         let entry = Arc::new(entry);
         let done = if is_tagged {
@@ -73,16 +74,16 @@ impl Storage {
             None => self.metrics.outdated(),
         }
         (
-            done.map_or(Committed::Refused, |()| Committed::Stored),
+            done.map_or(CommitOutcome::Refused, |()| CommitOutcome::Stored),
             entry,
         )
     }
 
-    async fn store(&self, commit: &Commit<'_>, entry: &Arc<Entry>) -> Option<()> {
-        let basis = commit.basis;
-        let selecting = Selecting::of(&entry.headers)?.union(commit.claims)?;
-        let has_variants = !selecting.is_empty() || basis.index.is_some();
-        if matches!(basis.held, Before::Unknown) {
+    async fn store(&self, commit: &Commit<'_>, entry: &Arc<StoredResponse>) -> Option<()> {
+        let snapshot = commit.snapshot;
+        let selecting = SelectingFields::of(&entry.headers)?.union(commit.key_fields)?;
+        let has_variants = !selecting.is_empty() || snapshot.index.is_some();
+        if matches!(snapshot.held, Existing::Unknown) {
             return self.store_here(commit, has_variants, entry);
         }
         if has_variants {
@@ -92,7 +93,12 @@ impl Storage {
         match self.replace(commit, &key, entry).await {
             Ok(version) => {
                 let until = self.near_until(now);
-                self.keep(commit, Record::Entry(entry.clone()), Some(version?), until);
+                self.keep(
+                    commit,
+                    Record::Response(entry.clone()),
+                    Some(version?),
+                    until,
+                );
                 Some(())
             }
             // Too large for the store, or no store.
@@ -105,12 +111,12 @@ impl Storage {
         &self,
         commit: &Commit<'_>,
         has_variants: bool,
-        entry: &Arc<Entry>,
+        entry: &Arc<StoredResponse>,
     ) -> Option<()> {
         let key = commit.primary.as_bytes();
         let is_newest = match self.front.get(key, self.now()) {
             Some(Near {
-                record: Record::Entry(held),
+                record: Record::Response(held),
                 ..
             }) => entry.is_newer_than(&held),
             _ => true,
@@ -120,7 +126,7 @@ impl Storage {
         }
         // Another process may have purged it since it was asked for.
         let until = self.near_until(entry.exchange.sent);
-        let record = Record::Entry(entry.clone());
+        let record = Record::Response(entry.clone());
         self.keep(commit, record, None, until).then_some(())
     }
 
@@ -134,7 +140,7 @@ impl Storage {
     ) -> bool {
         let key = commit.primary.as_bytes();
         self.front
-            .insert(key, record, version, until, commit.basis.generation)
+            .insert(key, record, version, until, commit.snapshot.generation)
     }
 
     /// Writes the only response of a URI. Returns its version, or None if the URI was purged since the
@@ -143,13 +149,13 @@ impl Storage {
         &self,
         commit: &Commit<'_>,
         key: &Key,
-        entry: &Arc<Entry>,
+        entry: &Arc<StoredResponse>,
     ) -> Result<Option<Version>, Unavailable> {
-        let (record, ttl) = (Record::Entry(entry.clone()), self.ttl(entry));
-        if let Before::Version(version) = commit.basis.held {
+        let (record, ttl) = (Record::Response(entry.clone()), self.ttl(entry));
+        if let Existing::Version(version) = commit.snapshot.held {
             let condition = Condition::IfVersion(version);
             let written = self.far.put(key, &record, ttl, condition).await?;
-            if written.is_some() || commit.cause == Cause::Update {
+            if written.is_some() || commit.kind == CommitKind::Update {
                 return Ok(written);
             }
         }
@@ -172,37 +178,44 @@ impl Storage {
         &self,
         commit: &Commit<'_>,
         key: &Key,
-        entry: &Entry,
-    ) -> Result<Option<Ground>, Unavailable> {
+        entry: &StoredResponse,
+    ) -> Result<Option<Replaceable>, Unavailable> {
         let reserve = self
             .far
-            .put(key, &Record::Reserved, RESERVED_FOR, Condition::IfAbsent);
+            .put(key, &Record::Reservation, RESERVED_FOR, Condition::IfAbsent);
         let (index, version) = match reserve.await? {
             Some(version) => (None, version),
             None => match self.far.get(key).await? {
-                Held::Record(Record::Index(index), version) => (Some(index), version),
-                Held::Record(Record::Entry(held), version) if entry.is_newer_than(&held) => {
+                FarRecord::Record(Record::Variants(index), version) => (Some(index), version),
+                FarRecord::Record(Record::Response(held), version)
+                    if entry.is_newer_than(&held) =>
+                {
                     (None, version)
                 }
-                Held::Record(Record::Reserved, version) | Held::Broken(version) => (None, version),
-                Held::Record(Record::Entry(_), _) | Held::Nothing => return Ok(None),
+                FarRecord::Record(Record::Reservation, version)
+                | FarRecord::Unreadable(version) => (None, version),
+                FarRecord::Record(Record::Response(_), _) | FarRecord::Missing => return Ok(None),
             },
         };
         // After what is held: see the module.
-        let is_unpurged = self.is_unpurged(commit.primary, commit.basis.purges).await;
-        Ok(is_unpurged.then_some((index, Condition::IfVersion(version))))
+        let is_not_purged = self
+            .is_not_purged(commit.primary, commit.snapshot.purges)
+            .await;
+        Ok(is_not_purged.then_some((index, Condition::IfVersion(version))))
     }
 
     async fn store_variant(
         &self,
         commit: &Commit<'_>,
-        selecting: Selecting,
-        entry: &Arc<Entry>,
+        selecting: SelectingFields,
+        entry: &Arc<StoredResponse>,
     ) -> Option<()> {
         let key = commit.primary.far();
         let until = self.now().plus_micros(self.ttl(entry).as_micros());
-        let mut ground = match commit.basis.held {
-            Before::Version(version) => (commit.basis.index.clone(), Condition::IfVersion(version)),
+        let mut ground = match commit.snapshot.held {
+            Existing::Version(version) => {
+                (commit.snapshot.index.clone(), Condition::IfVersion(version))
+            }
             _ => self.ground(commit, &key, entry).await.ok()??,
         };
         for _ in 0..ATTEMPTS {
@@ -224,10 +237,10 @@ impl Storage {
     async fn write_index(
         &self,
         commit: &Commit<'_>,
-        index: &Arc<Index>,
+        index: &Arc<VariantIndex>,
         condition: Condition,
     ) -> Option<Option<Version>> {
-        let record = Record::Index(index.clone());
+        let record = Record::Variants(index.clone());
         let left = index.until.as_micros() - self.now().as_micros();
         let ttl = Ttl::covering_micros(left);
         let key = commit.primary.far();
@@ -239,7 +252,7 @@ impl Storage {
         commit: &Commit<'_>,
         position: Position,
         written: Option<Version>,
-        entry: &Arc<Entry>,
+        entry: &Arc<StoredResponse>,
     ) -> Option<()> {
         let Position {
             index,
@@ -255,21 +268,21 @@ impl Storage {
         let now = self.now();
         let near = index.near(variant);
         let generation = self.front.generation(&near);
-        let generation = generation.swept_as(commit.basis.generation);
-        let known = commit.basis.index.as_ref();
+        let generation = generation.swept_as(commit.snapshot.generation);
+        let known = commit.snapshot.index.as_ref();
         let held = match known {
-            Some(known) if known.name == index.name => commit.basis.variant,
-            _ => Before::Nothing,
+            Some(known) if known.name == index.name => commit.snapshot.variant,
+            _ => Existing::None,
         };
         let key = index.far(variant);
         let written_variant = self.replace_variant(commit, &key, held, entry).await;
         let version = written_variant.ok()??;
         let until = self.near_until(now);
         if written.is_some() {
-            self.keep(commit, Record::Index(index), written, until);
+            self.keep(commit, Record::Variants(index), written, until);
         }
         // Under the name of an index that is gone nobody finds it.
-        let record = Record::Entry(entry.clone());
+        let record = Record::Response(entry.clone());
         self.front
             .insert(&near, record, Some(version), until, generation);
         Some(())
@@ -281,25 +294,27 @@ impl Storage {
         &self,
         commit: &Commit<'_>,
         key: &Key,
-        held: Before,
-        entry: &Arc<Entry>,
+        held: Existing,
+        entry: &Arc<StoredResponse>,
     ) -> Result<Option<Version>, Unavailable> {
-        let (record, ttl) = (Record::Entry(entry.clone()), self.ttl(entry));
+        let (record, ttl) = (Record::Response(entry.clone()), self.ttl(entry));
         let mut condition = match held {
-            Before::Version(version) => Condition::IfVersion(version),
-            Before::Nothing | Before::Unknown => Condition::IfAbsent,
+            Existing::Version(version) => Condition::IfVersion(version),
+            Existing::None | Existing::Unknown => Condition::IfAbsent,
         };
         for _ in 0..ATTEMPTS {
             let written = self.far.put(key, &record, ttl, condition).await?;
-            if written.is_some() || commit.cause == Cause::Update {
+            if written.is_some() || commit.kind == CommitKind::Update {
                 return Ok(written);
             }
             condition = match self.far.get(key).await? {
-                Held::Nothing => Condition::IfAbsent,
-                Held::Record(Record::Entry(held), _) if !entry.is_newer_than(&held) => {
+                FarRecord::Missing => Condition::IfAbsent,
+                FarRecord::Record(Record::Response(held), _) if !entry.is_newer_than(&held) => {
                     return Ok(None);
                 }
-                Held::Record(_, version) | Held::Broken(version) => Condition::IfVersion(version),
+                FarRecord::Record(_, version) | FarRecord::Unreadable(version) => {
+                    Condition::IfVersion(version)
+                }
             };
         }
         Ok(None)
@@ -308,15 +323,15 @@ impl Storage {
     /// Gives the variant of `request` a place in the index that is held, or in a new one.
     fn place(
         &self,
-        held: Option<&Arc<Index>>,
-        selecting: &Selecting,
+        held: Option<&Arc<VariantIndex>>,
+        selecting: &SelectingFields,
         request: &HeaderMap,
         until: Timestamp,
     ) -> Option<Position> {
         let mut index = match held {
-            Some(index) if index.selecting.covers(selecting) => Index::clone(index),
-            Some(index) => Index::new(index.selecting.union(selecting)?),
-            None => Index::new(selecting.clone()),
+            Some(index) if index.selecting.covers(selecting) => VariantIndex::clone(index),
+            Some(index) => VariantIndex::new(index.selecting.union(selecting)?),
+            None => VariantIndex::new(selecting.clone()),
         };
         let variant = index.selecting.variant(request);
         let is_there = index.variants.contains(&variant);
@@ -341,7 +356,7 @@ impl Storage {
 
     /// For how long the store keeps a response: as long as it may be served. Where it has a
     /// validator that is at least as long again as it was good for.
-    pub(super) fn ttl(&self, entry: &Entry) -> Ttl {
+    pub(super) fn ttl(&self, entry: &StoredResponse) -> Ttl {
         let (rules, now) = (&entry.rules, self.now());
         let lifetime = rules.freshness.lifetime();
         let (least, most) = VALIDATABLE;
@@ -350,11 +365,12 @@ impl Storage {
             false => lifetime.clamp(least, most),
         };
         let limit = self.stale_while_disconnected;
-        let unasked = RequestRules::default();
-        let coverable = match rules.may_cover(&unasked, Failure::Disconnected, limit, now) {
-            true => limit.as_secs(),
-            false => 0,
-        };
+        let unasked = RequestDirectives::default();
+        let coverable =
+            match rules.may_serve_on_failure(&unasked, OriginFailure::Disconnected, limit, now) {
+                true => limit.as_secs(),
+                false => 0,
+            };
         let stale = validatable.max(coverable);
         let stale = rules.freshness.remaining(now).saturating_add(stale);
         let kept = rules.usable(now).max(stale).min(MAX_STORED);

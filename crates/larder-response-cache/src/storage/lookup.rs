@@ -3,13 +3,13 @@ use std::sync::Arc;
 use http::HeaderMap;
 use larder_store::{Timestamp, Version};
 
-use super::{Basis, Before, Found, Purges, Storage};
-use crate::engine::Selecting;
-use crate::entry::Entry;
-use crate::far::{Held, Unavailable};
+use super::{Existing, Found, PurgeSnapshot, Storage, UriSnapshot};
+use crate::engine::SelectingFields;
+use crate::entry::StoredResponse;
+use crate::far::{FarRecord, Unavailable};
 use crate::front::{Generation, Near};
-use crate::index::Index;
-use crate::key::Primary;
+use crate::index::VariantIndex;
+use crate::key::PrimaryKey;
 use crate::record::Record;
 
 impl Storage {
@@ -18,8 +18,8 @@ impl Storage {
     /// `claims` are fields of the request that its response may depend on without saying so.
     pub(crate) fn find_near(
         &self,
-        primary: &Primary,
-        claims: &Selecting,
+        primary: &PrimaryKey,
+        key_fields: &SelectingFields,
         request: &HeaderMap,
         now: Timestamp,
     ) -> Option<Found> {
@@ -33,19 +33,19 @@ impl Storage {
             return None;
         }
         match record {
-            Record::Entry(entry) if claims.is_empty() => Some(Found {
-                basis: basis(version, None, None, generation),
+            Record::Response(entry) if key_fields.is_empty() => Some(Found {
+                snapshot: snapshot(version, None, None, generation),
                 entry: Some(entry),
                 has_variants: false,
             }),
-            Record::Index(index) if index.selecting.covers(claims) => {
+            Record::Variants(index) if index.selecting.covers(key_fields) => {
                 let variant = index.selecting.variant(request);
                 let near = self.front.get(&index.near(variant), now)?;
-                let Record::Entry(entry) = near.record else {
+                let Record::Response(entry) = near.record else {
                     return None;
                 };
                 (!near.is_due).then(|| Found {
-                    basis: basis(version, Some(index), near.version, generation),
+                    snapshot: snapshot(version, Some(index), near.version, generation),
                     entry: Some(entry),
                     has_variants: true,
                 })
@@ -58,12 +58,12 @@ impl Storage {
     /// more for tags.
     pub(crate) async fn find(
         &self,
-        primary: &Primary,
-        claims: &Selecting,
+        primary: &PrimaryKey,
+        key_fields: &SelectingFields,
         request: &HeaderMap,
     ) -> Found {
         let now = self.now();
-        let near = self.find_near(primary, claims, request, now);
+        let near = self.find_near(primary, key_fields, request, now);
         // What is stale here may be fresh in the store: another process may have asked after it.
         let is_fresh = |found: &Found| {
             let entry = found.entry.as_ref();
@@ -76,46 +76,48 @@ impl Storage {
         let generation = self.front.generation(primary.as_bytes());
         let mut found = Found {
             entry: None,
-            basis: Basis {
-                held: Before::Nothing,
+            snapshot: UriSnapshot {
+                held: Existing::None,
                 index: None,
-                variant: Before::Nothing,
+                variant: Existing::None,
                 generation,
-                purges: Purges::default(),
+                purges: PurgeSnapshot::default(),
             },
             has_variants: false,
         };
         match self.far.get(&primary.far()).await {
             Err(Unavailable) => {
-                found.basis.held = Before::Unknown;
+                found.snapshot.held = Existing::Unknown;
                 return near.unwrap_or(found);
             }
-            Ok(Held::Nothing) => {}
-            Ok(Held::Broken(version) | Held::Record(Record::Reserved, version)) => {
-                found.basis.held = Before::Version(version);
+            Ok(FarRecord::Missing) => {}
+            Ok(
+                FarRecord::Unreadable(version) | FarRecord::Record(Record::Reservation, version),
+            ) => {
+                found.snapshot.held = Existing::Version(version);
             }
-            Ok(Held::Record(Record::Entry(entry), version)) => {
-                found.basis.held = Before::Version(version);
-                if claims.is_empty()
+            Ok(FarRecord::Record(Record::Response(entry), version)) => {
+                found.snapshot.held = Existing::Version(version);
+                if key_fields.is_empty()
                     && let Some(entry) = self.usable(entry).await
                 {
                     let key = primary.as_bytes();
                     found.entry = Some(self.keep_near(key, entry, version, generation, now));
                 }
             }
-            Ok(Held::Record(Record::Index(index), version)) => {
-                found.basis.held = Before::Version(version);
+            Ok(FarRecord::Record(Record::Variants(index), version)) => {
+                found.snapshot.held = Existing::Version(version);
                 found.has_variants = true;
-                if index.selecting.covers(claims) {
-                    let record = Record::Index(index.clone());
+                if index.selecting.covers(key_fields) {
+                    let record = Record::Variants(index.clone());
                     let until = self.near_until(now);
                     let key = primary.as_bytes();
                     self.front
                         .insert(key, record, Some(version), until, generation);
-                    (found.entry, found.basis.variant) =
+                    (found.entry, found.snapshot.variant) =
                         self.find_variant(&index, request, now).await;
                 }
-                found.basis.index = Some(index);
+                found.snapshot.index = Some(index);
             }
         }
         found
@@ -124,28 +126,28 @@ impl Storage {
     /// The variant of `request`, and what the store holds under its key.
     async fn find_variant(
         &self,
-        index: &Index,
+        index: &VariantIndex,
         request: &HeaderMap,
         now: Timestamp,
-    ) -> (Option<Arc<Entry>>, Before) {
+    ) -> (Option<Arc<StoredResponse>>, Existing) {
         let variant = index.selecting.variant(request);
         if !index.variants.contains(&variant) {
-            return (None, Before::Nothing);
+            return (None, Existing::None);
         }
         let near = index.near(variant);
         let generation = self.front.generation(&near);
         match self.far.get(&index.far(variant)).await {
-            Ok(Held::Record(Record::Entry(entry), version)) => {
+            Ok(FarRecord::Record(Record::Response(entry), version)) => {
                 let entry = self.usable(entry).await;
                 let entry =
                     entry.map(|entry| self.keep_near(&near, entry, version, generation, now));
-                (entry, Before::Version(version))
+                (entry, Existing::Version(version))
             }
-            Ok(Held::Record(_, version) | Held::Broken(version)) => {
-                (None, Before::Version(version))
+            Ok(FarRecord::Record(_, version) | FarRecord::Unreadable(version)) => {
+                (None, Existing::Version(version))
             }
-            Ok(Held::Nothing) => (None, Before::Nothing),
-            Err(Unavailable) => (None, Before::Unknown),
+            Ok(FarRecord::Missing) => (None, Existing::None),
+            Err(Unavailable) => (None, Existing::Unknown),
         }
     }
 
@@ -154,26 +156,26 @@ impl Storage {
     fn keep_near(
         &self,
         key: &[u8],
-        entry: Arc<Entry>,
+        entry: Arc<StoredResponse>,
         version: Version,
         generation: Generation,
         now: Timestamp,
-    ) -> Arc<Entry> {
+    ) -> Arc<StoredResponse> {
         let entry = match self.front.get(key, now) {
             Some(Near {
-                record: Record::Entry(held),
+                record: Record::Response(held),
                 version: Some(same),
                 ..
             }) if same == version && held.ended == entry.ended => held,
             // Stored here after the store was asked.
             Some(Near {
-                record: Record::Entry(held),
+                record: Record::Response(held),
                 is_due: false,
                 ..
             }) if held.is_newer_than(&entry) => return held,
             _ => entry,
         };
-        let record = Record::Entry(entry.clone());
+        let record = Record::Response(entry.clone());
         let until = self.near_until(now);
         self.front
             .insert(key, record, Some(version), until, generation);
@@ -181,18 +183,18 @@ impl Storage {
     }
 }
 
-fn basis(
+fn snapshot(
     version: Option<Version>,
-    index: Option<Arc<Index>>,
+    index: Option<Arc<VariantIndex>>,
     variant: Option<Version>,
     generation: Generation,
-) -> Basis {
-    let before = |version: Option<Version>| version.map_or(Before::Unknown, Before::Version);
-    Basis {
+) -> UriSnapshot {
+    let before = |version: Option<Version>| version.map_or(Existing::Unknown, Existing::Version);
+    UriSnapshot {
         held: before(version),
         index,
         variant: before(variant),
         generation,
-        purges: Purges::default(),
+        purges: PurgeSnapshot::default(),
     }
 }

@@ -30,15 +30,15 @@ use std::time::Duration;
 
 use larder_store::{Clock, Timestamp, Ttl, Version};
 
-use crate::engine::Selecting;
-use crate::entry::Entry;
+use crate::engine::SelectingFields;
+use crate::entry::StoredResponse;
 use crate::far::Far;
 use crate::front::{Front, Generation};
-use crate::index::Index;
+use crate::index::VariantIndex;
 use crate::metrics::Metrics;
 
-pub(crate) use commit::{Cause, Commit};
-pub(crate) use purges::Purges;
+pub(crate) use commit::{Commit, CommitKind};
+pub(crate) use purges::PurgeSnapshot;
 
 /// How long after it was asked for a response may still be stored.
 pub(crate) const FETCH_LIMIT: Duration = Duration::from_secs(60);
@@ -69,8 +69,8 @@ pub(crate) struct Storage {
 
 /// What was found for a request, and what a response to it may later replace.
 pub(crate) struct Found {
-    pub(crate) entry: Option<Arc<Entry>>,
-    pub(crate) basis: Basis,
+    pub(crate) entry: Option<Arc<StoredResponse>>,
+    pub(crate) snapshot: UriSnapshot,
     /// Whether other variants of the URI are known.
     pub(crate) has_variants: bool,
 }
@@ -78,37 +78,37 @@ pub(crate) struct Found {
 /// What the URI held when a fetch began. A response is stored only where that has not changed since,
 /// so that nothing which was read before a purge is stored after it.
 #[derive(Clone)]
-pub(crate) struct Basis {
+pub(crate) struct UriSnapshot {
     /// What the URI held: a response, or the index of its variants.
-    held: Before,
-    index: Option<Arc<Index>>,
+    held: Existing,
+    index: Option<Arc<VariantIndex>>,
     /// What the variant held.
-    variant: Before,
+    variant: Existing,
     generation: Generation,
-    pub(crate) purges: Purges,
+    pub(crate) purges: PurgeSnapshot,
 }
 
 #[derive(Clone, Copy)]
-enum Before {
+enum Existing {
     /// The store did not say.
     Unknown,
-    Nothing,
+    None,
     Version(Version),
 }
 
 /// What the store says of a response that has tags.
-pub(crate) enum Tags {
+pub(crate) enum TagStatus {
     /// None of them was touched since it was stored.
     Current,
     /// One of them was told to be stale at this time.
-    Ended(Timestamp),
+    Expired(Timestamp),
     /// One of them was purged, or nobody can say.
-    Gone,
+    Purged,
 }
 
 /// What became of a response that was to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Committed {
+pub(crate) enum CommitOutcome {
     Stored,
     /// It was outdated while it was fetched, or there is no room for it.
     Refused,
@@ -127,10 +127,10 @@ impl Storage {
 
 impl Found {
     /// The fields that select a response for the URI, as far as they are known.
-    pub(crate) fn selecting(&self, claims: &Selecting) -> Selecting {
-        match &self.basis.index {
-            Some(index) => index.selecting.union(claims).unwrap_or_default(),
-            None => claims.clone(),
+    pub(crate) fn selecting(&self, key_fields: &SelectingFields) -> SelectingFields {
+        match &self.snapshot.index {
+            Some(index) => index.selecting.union(key_fields).unwrap_or_default(),
+            None => key_fields.clone(),
         }
     }
 }

@@ -3,11 +3,11 @@ use std::sync::atomic::Ordering;
 use larder_store::{Condition, Entry, Key, Timestamp, Ttl, Version, count_poisoned};
 
 use super::Storage;
-use super::changes::{Changes, Turn};
+use super::changes::{ChangeCount, TagChanges};
 use super::commit::ATTEMPTS;
-use crate::entry::Tagged;
+use crate::entry::TagSnapshot;
 use crate::far::Unavailable;
-use crate::key::{Primary, TAG, tag_changes};
+use crate::key::{PrimaryKey, TAG, tag_changes_key};
 
 /// How long it is known which purges there were: longer than any fetch. What is forgotten during a
 /// fetch keeps its response from being stored, no more.
@@ -15,17 +15,21 @@ const KNOWN_FOR: Ttl = Ttl::from_secs(24 * 60 * 60);
 
 /// Which purges there were when a fetch began; None if the store did not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Purges {
+pub(crate) struct PurgeSnapshot {
     /// Of the URI's group: a version that changes with each.
     uri: Option<Version>,
-    tags: Option<Turn>,
+    tags: Option<ChangeCount>,
 }
 
 impl Storage {
     /// Notes which purges there were, before the origin is asked. Returns when it is asked, which is
     /// later than any time that was returned before. One round trip.
-    pub(crate) async fn begin(&self, primary: &Primary, purges: &mut Purges) -> Timestamp {
-        let keys = [primary.purges(), tag_changes()];
+    pub(crate) async fn begin(
+        &self,
+        primary: &PrimaryKey,
+        purges: &mut PurgeSnapshot,
+    ) -> Timestamp {
+        let keys = [primary.purges(), tag_changes_key()];
         if let Ok(held) = self.far.get_many(&keys).await {
             let mut held = held.into_iter();
             let [uri, tags] = &keys;
@@ -55,8 +59,8 @@ impl Storage {
     }
 
     /// The turn of the changes of tags, of a new count if there is none that can be read.
-    async fn tags_or_first(&self, key: &Key, held: Option<Entry>) -> Option<Turn> {
-        let read = |held: &Entry| Changes::read(&held.value).map(|changes| changes.turn());
+    async fn tags_or_first(&self, key: &Key, held: Option<Entry>) -> Option<ChangeCount> {
+        let read = |held: &Entry| TagChanges::read(&held.value).map(|changes| changes.turn());
         let condition = match held {
             None => Condition::IfAbsent,
             Some(held) => match read(&held) {
@@ -67,7 +71,7 @@ impl Storage {
                 }
             },
         };
-        let first = Changes::none();
+        let first = TagChanges::none();
         let made = self.far.mark(key, first.bytes(), KNOWN_FOR, condition);
         match made.await.ok()? {
             Some(_) => Some(first.turn()),
@@ -81,7 +85,7 @@ impl Storage {
     }
 
     /// Notes that a URI of this group is purged.
-    pub(super) async fn note_purge(&self, primary: &Primary) -> Result<(), Unavailable> {
+    pub(super) async fn count_purge(&self, primary: &PrimaryKey) -> Result<(), Unavailable> {
         let key = primary.purges();
         let noted = self
             .far
@@ -90,20 +94,20 @@ impl Storage {
     }
 
     /// Whether no URI of the group was purged since the fetch began, as far as is known.
-    pub(super) async fn is_unpurged(&self, primary: &Primary, since: Purges) -> bool {
+    pub(super) async fn is_not_purged(&self, primary: &PrimaryKey, since: PurgeSnapshot) -> bool {
         let now = self.known(&primary.purges()).await;
         let now = now.ok().flatten().map(|held| held.version);
         since.uri.is_some() && now == since.uri
     }
 
     /// Notes that a tag changes. Two round trips, more while others change.
-    pub(super) async fn note_change(&self, tag: &str) -> Result<(), Unavailable> {
-        let key = tag_changes();
+    pub(super) async fn count_tag_change(&self, tag: &str) -> Result<(), Unavailable> {
+        let key = tag_changes_key();
         for _ in 0..ATTEMPTS {
             let Some(held) = self.known(&key).await? else {
                 break;
             };
-            let Some(changes) = Changes::read(&held.value) else {
+            let Some(changes) = TagChanges::read(&held.value) else {
                 break;
             };
             let (bytes, condition) = (changes.and(tag).bytes(), Condition::IfVersion(held.version));
@@ -114,17 +118,22 @@ impl Storage {
         }
         // A new count keeps whatever is being fetched with tags from being stored, which costs less
         // than a purge that is refused.
-        let bytes = Changes::none().bytes();
+        let bytes = TagChanges::none().bytes();
         let noted = self.far.mark(&key, bytes, KNOWN_FOR, Condition::Always);
         noted.await.map(drop)
     }
 
     /// Whether none of these tags changed since the fetch began, as far as is known.
-    pub(super) async fn are_unchanged(&self, tags: &[Tagged], since: Purges) -> bool {
-        let (Some(turn), Ok(Some(held))) = (since.tags, self.known(&tag_changes()).await) else {
+    pub(super) async fn are_tags_unchanged(
+        &self,
+        tags: &[TagSnapshot],
+        since: PurgeSnapshot,
+    ) -> bool {
+        let (Some(turn), Ok(Some(held))) = (since.tags, self.known(&tag_changes_key()).await)
+        else {
             return false;
         };
         let tags = tags.iter().map(|tagged| tagged.tag.as_str());
-        Changes::read(&held.value).is_some_and(|changes| !changes.concern(turn, tags))
+        TagChanges::read(&held.value).is_some_and(|changes| !changes.concern(turn, tags))
     }
 }

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use larder_store::{Condition, Entry as Held, Key, Timestamp, Version, count_poisoned};
+use larder_store::{Condition, Entry as StoreEntry, Key, Timestamp, Version, count_poisoned};
 
-use super::{Purges, Storage, TAG_TTL, Tags};
-use crate::entry::{Entry, Tagged};
+use super::{PurgeSnapshot, Storage, TAG_TTL, TagStatus};
+use crate::entry::{StoredResponse, TagSnapshot};
 use crate::key::TAG;
 
 /// The most tags of a response.
@@ -14,14 +14,14 @@ const MAX_TAG: usize = 256;
 
 /// What the store holds of a tag.
 #[derive(Clone, Copy)]
-pub(super) struct Mark {
+pub(super) struct TagRecord {
     /// Changes when the tag is purged, and is another one after it was evicted.
     pub(super) generation: Version,
     /// When the tag was last told to be stale.
     pub(super) expired: Timestamp,
 }
 
-impl Mark {
+impl TagRecord {
     /// A new generation, of which nothing is stored yet.
     pub(super) fn made() -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Mark {
 impl Storage {
     /// Notes the tags of a response and the generation of each. None if one was purged since the
     /// response was asked for, or it cannot be known, or there are too many to purge by.
-    pub(super) async fn tag(&self, entry: &mut Entry, since: Purges) -> Option<()> {
+    pub(super) async fn tag(&self, entry: &mut StoredResponse, since: PurgeSnapshot) -> Option<()> {
         let tags = self.tags_of(&entry.headers)?;
         if tags.is_empty() {
             return Some(());
@@ -57,26 +57,30 @@ impl Storage {
         let held = self.far.get_many(&keys).await.ok()?;
         let mut tagged = Vec::with_capacity(tags.len());
         for ((tag, key), held) in tags.into_iter().zip(keys).zip(held) {
-            let mark = held.as_ref().and_then(|held| Mark::read(&held.value));
+            let mark = held.as_ref().and_then(|held| TagRecord::read(&held.value));
             let (mark, version) = match (mark, held) {
                 (Some(mark), Some(held)) => (mark, held.version),
                 (_, held) => self.first(&key, held).await?,
             };
-            tagged.push(Tagged {
+            tagged.push(TagSnapshot {
                 tag,
                 generation: mark.generation,
                 version,
             });
         }
         // After the generations: see the module.
-        let is_current = self.are_unchanged(&tagged, since).await;
+        let is_current = self.are_tags_unchanged(&tagged, since).await;
         entry.tags = tagged;
         is_current.then_some(())
     }
 
     /// The first generation of a tag, in place of bytes that cannot be read if there are any; or the
     /// one that another process made first.
-    async fn first(&self, key: &Key, unreadable: Option<Held>) -> Option<(Mark, Version)> {
+    async fn first(
+        &self,
+        key: &Key,
+        unreadable: Option<StoreEntry>,
+    ) -> Option<(TagRecord, Version)> {
         let condition = match unreadable {
             None => Condition::IfAbsent,
             Some(held) => {
@@ -84,57 +88,57 @@ impl Storage {
                 Condition::IfVersion(held.version)
             }
         };
-        let mark = Mark::made();
+        let mark = TagRecord::made();
         let made = self.far.mark(key, mark.bytes(), TAG_TTL, condition);
         match made.await.ok()? {
             Some(version) => Some((mark, version)),
             None => {
                 let held = self.far.get_many(std::slice::from_ref(key)).await.ok()?;
                 let held = held.into_iter().next()??;
-                Some((Mark::read(&held.value)?, held.version))
+                Some((TagRecord::read(&held.value)?, held.version))
             }
         }
     }
 
     /// What became of its tags since the response was stored. One round trip, none without tags.
-    pub(super) async fn tags_now(&self, entry: &Entry) -> Tags {
+    pub(super) async fn tag_status(&self, entry: &StoredResponse) -> TagStatus {
         if entry.tags.is_empty() {
-            return Tags::Current;
+            return TagStatus::Current;
         }
         let tags = entry.tags.iter();
         let keys: Vec<_> = tags
             .map(|tagged| Key::new(TAG, tagged.tag.as_str()))
             .collect();
         let Ok(held) = self.far.get_many(&keys).await else {
-            return Tags::Gone;
+            return TagStatus::Purged;
         };
         if held.len() != entry.tags.len() {
-            return Tags::Gone;
+            return TagStatus::Purged;
         }
         let mut ended: Option<Timestamp> = None;
         for (tagged, held) in entry.tags.iter().zip(held) {
             let Some(held) = held else {
-                return Tags::Gone;
+                return TagStatus::Purged;
             };
             if held.version == tagged.version {
                 continue;
             }
-            match Mark::read(&held.value) {
+            match TagRecord::read(&held.value) {
                 Some(mark) if mark.generation == tagged.generation => {
                     ended = Some(ended.map_or(mark.expired, |at| at.min(mark.expired)));
                 }
-                _ => return Tags::Gone,
+                _ => return TagStatus::Purged,
             }
         }
-        ended.map_or(Tags::Current, Tags::Ended)
+        ended.map_or(TagStatus::Current, TagStatus::Expired)
     }
 
     /// The response where it is still of use, stale where it was told to be.
-    pub(super) async fn usable(&self, entry: Arc<Entry>) -> Option<Arc<Entry>> {
-        match self.tags_now(&entry).await {
-            Tags::Current => Some(entry),
-            Tags::Ended(at) => Some(Arc::new(entry.copy(self.far.view()).ended(at))),
-            Tags::Gone => None,
+    pub(super) async fn usable(&self, entry: Arc<StoredResponse>) -> Option<Arc<StoredResponse>> {
+        match self.tag_status(&entry).await {
+            TagStatus::Current => Some(entry),
+            TagStatus::Expired(at) => Some(Arc::new(entry.copy(self.far.policy()).ended(at))),
+            TagStatus::Purged => None,
         }
     }
 

@@ -12,7 +12,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_response_cache::{Builder, ResponseCache, ResponseCacheLayer};
+use larder_response_cache::{ResponseCache, ResponseCacheBuilder, ResponseCacheLayer};
 use larder_store::{Clock, ManualClock, Store};
 use larder_test::ModelStore;
 use larder_test::server::RedisServer;
@@ -160,7 +160,10 @@ impl Fixture {
         Self::with(|builder| builder)
     }
 
-    pub(crate) async fn at(place: Place, set: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(crate) async fn at(
+        place: Place,
+        set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
+    ) -> Self {
         let clock = ManualClock::default();
         let (store, server): (Arc<dyn Store>, _) = match place {
             Place::Memory => {
@@ -174,7 +177,7 @@ impl Fixture {
             }
         };
         let fixture = Self::on(store, clock, |builder| {
-            set(builder.with_store_deadline(PATIENT))
+            set(builder.with_store_timeout(PATIENT))
         });
         Self {
             _server: server,
@@ -182,7 +185,7 @@ impl Fixture {
         }
     }
 
-    pub(crate) fn with(set: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(crate) fn with(set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder) -> Self {
         let clock = ManualClock::default();
         let store: Arc<dyn Store> = Arc::new(ModelStore::with_clock(clock.clone()));
         Self::on(store, clock, set)
@@ -191,7 +194,7 @@ impl Fixture {
     pub(crate) fn on(
         store: Arc<dyn Store>,
         clock: ManualClock,
-        set: impl FnOnce(Builder) -> Builder,
+        set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
     ) -> Self {
         let builder = ResponseCacheLayer::builder(store.clone()).with_clock(clock.clone());
         let layer = set(builder).build().unwrap();
@@ -209,12 +212,12 @@ impl Fixture {
     /// The same on a store that a test can hold up.
     pub(crate) async fn gated_at(
         place: Place,
-        set: impl FnOnce(Builder) -> Builder,
+        set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
     ) -> (Self, Control) {
         let plain = Self::at(place, |builder| builder).await;
         let (gate, control) = Gate::new(plain.store.clone());
         let gated = Self::on(Arc::new(gate), plain.clock.clone(), |builder| {
-            set(builder.with_store_deadline(PATIENT))
+            set(builder.with_store_timeout(PATIENT))
         });
         let gated = Self {
             _server: plain._server,

@@ -19,7 +19,7 @@ macro_rules! on {
     ($place:ident, $name:ident) => {
         #[path = "both"]
         mod $name {
-            use larder_response_cache::Builder;
+            use larder_response_cache::ResponseCacheBuilder;
 
             use crate::fixture::{Fixture, Place};
 
@@ -31,7 +31,9 @@ macro_rules! on {
                 Fixture::gated_at(Place::$place, |builder| builder).await
             }
 
-            async fn fixture_with(set: impl FnOnce(Builder) -> Builder) -> Fixture {
+            async fn fixture_with(
+                set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
+            ) -> Fixture {
                 Fixture::at(Place::$place, set).await
             }
 

@@ -35,8 +35,9 @@ fn says(opened: &Opened, text: &str) -> bool {
 
 #[tokio::test]
 async fn what_is_held_of_all_bodies_together_is_bounded_and_the_rest_streams() {
-    let limits =
-        |builder: larder_response_cache::Builder| builder.with_max_body(60).with_max_recording(60);
+    let limits = |builder: larder_response_cache::ResponseCacheBuilder| {
+        builder.with_max_body(60).with_max_recording(60)
+    };
     let fixture = Fixture::with(limits);
     let (_, slow) = open(&fixture, "/slow", 8).await;
     assert!(says(&slow, "; stored"));
@@ -59,8 +60,9 @@ async fn what_is_held_of_all_bodies_together_is_bounded_and_the_rest_streams() {
 
 #[tokio::test]
 async fn what_a_slow_reader_has_not_read_counts_until_it_does() {
-    let limits =
-        |builder: larder_response_cache::Builder| builder.with_max_body(12).with_max_recording(12);
+    let limits = |builder: larder_response_cache::ResponseCacheBuilder| {
+        builder.with_max_body(12).with_max_recording(12)
+    };
     let fixture = Fixture::with(limits);
     let (frames, mut receiver) = mpsc::unbounded_channel();
     let body = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));

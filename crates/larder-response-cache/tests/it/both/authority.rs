@@ -96,7 +96,7 @@ async fn another_port_and_a_dot_at_the_end_are_another_authority() {
 
 #[tokio::test]
 async fn a_declared_scheme_is_that_of_every_form_of_a_request() {
-    let set = |builder: larder_response_cache::Builder| builder.with_scheme(Scheme::HTTPS);
+    let set = |builder: larder_response_cache::ResponseCacheBuilder| builder.with_scheme(Scheme::HTTPS);
     let fixture = super::fixture_with(set).await;
     // As HTTP/1.1 has it, with the absolute form, and as cleartext HTTP/2 has it.
     let forms = ["/", "http://cinema.example/", "https://cinema.example:443/"];
@@ -140,7 +140,7 @@ async fn a_declared_scheme_is_that_of_every_form_of_a_request() {
 
 #[tokio::test]
 async fn a_change_may_name_a_uri_by_another_scheme_than_the_declared_one() {
-    let set = |builder: larder_response_cache::Builder| builder.with_scheme(Scheme::HTTPS);
+    let set = |builder: larder_response_cache::ResponseCacheBuilder| builder.with_scheme(Scheme::HTTPS);
     let fixture = super::fixture_with(set).await;
     for uri in ["http://cinema.example/b", "https://cinema.example/b", "/b"] {
         stored(&fixture, "/b", "cinema.example").await;

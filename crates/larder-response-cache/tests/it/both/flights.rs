@@ -156,7 +156,7 @@ async fn a_leader_that_goes_away_strands_nobody() {
 #[tokio::test]
 async fn a_leader_that_stalls_strands_nobody() {
     let wait = Duration::from_millis(50);
-    let fixture = Arc::new(super::fixture_with(|builder| builder.with_wait(wait)).await);
+    let fixture = Arc::new(super::fixture_with(|builder| builder.with_wait_timeout(wait)).await);
     let _never = held(&fixture, &[HOUR]);
     let leader = ask(&fixture, 1).await;
     fixture.origin.then(200, &[HOUR], "two");

@@ -191,7 +191,7 @@ async fn only_the_query_names_that_count_make_a_page_and_reach_the_handler() {
     purged.unwrap();
     assert!(!fixture.get("/?page=2&genre=b").await.is_hit());
 
-    let set = |builder: super::Builder| builder.with_ignored_query_names(["utm"]);
+    let set = |builder: super::ResponseCacheBuilder| builder.with_ignored_query_names(["utm"]);
     let fixture = super::fixture_with(set).await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/?a&utm=1").await;
