@@ -3,11 +3,11 @@ use std::sync::Arc;
 use http::Uri;
 use larder_store::{Error, ErrorKind, Result};
 
-use crate::carry::run_to_completion;
 use crate::engine::authority;
-use crate::far::Unavailable;
-use crate::key::{PrimaryKey, Target, path};
-use crate::shared::CacheState;
+use crate::request::{PrimaryKey, Target, path};
+use crate::run_to_completion::run_to_completion;
+use crate::state::CacheState;
+use crate::storage::Unavailable;
 
 /// Removes stored responses, for whoever changes what they show.
 ///

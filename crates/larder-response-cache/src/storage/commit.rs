@@ -8,12 +8,12 @@ use super::{
     VALIDATABLE,
 };
 use crate::engine::{OriginFailure, RequestDirectives, SelectingFields, Validators, VariantId};
-use crate::entry::StoredResponse;
-use crate::far::{FarRecord, Unavailable};
-use crate::front::Near;
-use crate::index::VariantIndex;
-use crate::key::PrimaryKey;
-use crate::record::Record;
+use crate::request::PrimaryKey;
+use crate::storage::Near;
+use crate::storage::Record;
+use crate::storage::StoredResponse;
+use crate::storage::VariantIndex;
+use crate::storage::{FarRecord, Unavailable};
 
 /// How often something is read again after another process wrote it.
 pub(super) const ATTEMPTS: usize = 4;

@@ -5,12 +5,12 @@ use larder_store::{Timestamp, Version};
 
 use super::{Existing, Found, PurgeSnapshot, Storage, UriSnapshot};
 use crate::engine::SelectingFields;
-use crate::entry::StoredResponse;
-use crate::far::{FarRecord, Unavailable};
-use crate::front::{Generation, Near};
-use crate::index::VariantIndex;
-use crate::key::PrimaryKey;
-use crate::record::Record;
+use crate::request::PrimaryKey;
+use crate::storage::Record;
+use crate::storage::StoredResponse;
+use crate::storage::VariantIndex;
+use crate::storage::{FarRecord, Unavailable};
+use crate::storage::{Generation, Near};
 
 impl Storage {
     /// What is stored in this process for a request; nothing where the store has to be asked.

@@ -17,12 +17,18 @@
 //! new generation; a response notes the generations of its tags, then is stored where none of them was
 //! changed since the fetch began. It counts as gone where a generation is another one than it noted.
 
-mod changes;
 mod commit;
+mod far;
+mod front;
+mod hit_headers;
 mod lookup;
 mod purge;
-mod purges;
+mod purge_snapshot;
+mod record;
+mod stored_response;
+mod tag_changes;
 mod tags;
+mod variant_index;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -31,14 +37,16 @@ use std::time::Duration;
 use larder_store::{Clock, Timestamp, Ttl, Version};
 
 use crate::engine::SelectingFields;
-use crate::entry::StoredResponse;
-use crate::far::Far;
-use crate::front::{Front, Generation};
-use crate::index::VariantIndex;
 use crate::metrics::Metrics;
 
 pub(crate) use commit::{Commit, CommitKind};
-pub(crate) use purges::PurgeSnapshot;
+pub(crate) use far::{Far, FarRecord, Unavailable};
+pub(crate) use front::{Front, Generation, Near};
+pub(crate) use hit_headers::{HitHeaders, with_age_and_status};
+pub(crate) use purge_snapshot::PurgeSnapshot;
+pub(crate) use record::Record;
+pub(crate) use stored_response::{DateInfo, StoredResponse, TagSnapshot};
+pub(crate) use variant_index::VariantIndex;
 
 /// How long after it was asked for a response may still be stored.
 pub(crate) const FETCH_LIMIT: Duration = Duration::from_secs(60);

@@ -5,9 +5,9 @@ use larder_store::{Condition, Key};
 use super::commit::ATTEMPTS;
 use super::tags::TagRecord;
 use super::{Storage, TAG_TTL};
-use crate::far::{FarRecord, Unavailable};
-use crate::key::{PrimaryKey, TAG};
-use crate::record::Record;
+use crate::request::{PrimaryKey, TAG};
+use crate::storage::Record;
+use crate::storage::{FarRecord, Unavailable};
 
 impl Storage {
     /// Removes what a URI holds, with all its variants, and outdates what is being fetched for it.

@@ -4,8 +4,8 @@ use http::HeaderMap;
 use larder_store::{Condition, Entry as StoreEntry, Key, Timestamp, Version, count_poisoned};
 
 use super::{PurgeSnapshot, Storage, TAG_TTL, TagStatus};
-use crate::entry::{StoredResponse, TagSnapshot};
-use crate::key::TAG;
+use crate::request::TAG;
+use crate::storage::{StoredResponse, TagSnapshot};
 
 /// The most tags of a response.
 const MAX_TAGS: usize = 64;
