@@ -12,7 +12,6 @@ mod purger;
 mod request;
 mod response;
 mod run_to_completion;
-mod state;
 mod storage;
 
 pub use builder::ResponseCacheBuilder;

@@ -4,10 +4,10 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-/// Runs `work` to its end, also where whoever waits for it goes away.
+/// Runs `work` to its end, also if the caller drops it.
 ///
-/// It runs where it is awaited. Dropped before its end, it goes on in a task of its own: a client
-/// that hangs up leaves nothing half done.
+/// It runs where it is awaited. If it is dropped before its end, it goes on in a task of its own, so that
+/// a client that disconnects leaves nothing half done.
 pub(crate) fn run_to_completion<T>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> RunToCompletion<T> {
@@ -17,10 +17,10 @@ pub(crate) fn run_to_completion<T>(
     }
 }
 
-/// Work that is carried to its end.
+/// The future of [`run_to_completion`].
 pub(crate) struct RunToCompletion<T: 'static> {
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
-    /// Whether it is being polled just now: dropped meanwhile, it has panicked.
+    /// Whether it is being polled. If it is dropped then, it has panicked.
     is_polled: bool,
 }
 
@@ -29,7 +29,7 @@ impl<T> Future for RunToCompletion<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = &mut *self;
-        // A future is not polled again after it was ready.
+        // It is not polled again after it was ready.
         let Some(work) = &mut this.work else {
             return Poll::Pending;
         };
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_dropped_halfway_is_done_nevertheless() {
+    async fn work_that_is_dropped_halfway_is_still_done() {
         let (go, wait) = oneshot::channel::<()>();
         let (done, is_done) = oneshot::channel();
         let mut work = run_to_completion(async move {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_awaited_is_done_once() {
+    async fn work_that_is_awaited_is_done_once() {
         assert_eq!(run_to_completion(async { 1 }).await, 1);
     }
 }

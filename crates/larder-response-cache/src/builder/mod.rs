@@ -1,41 +1,27 @@
+mod build;
+
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use http::HeaderName;
 use http::uri::Scheme;
-use larder_store::{Clock, Error, ErrorKind, Result, Store, SystemClock};
+use larder_store::{Clock, Store, SystemClock};
 
-use crate::ResponseCacheLayer;
-use crate::engine::{MAX_SELECTING_FIELDS, Profile};
-use crate::metrics::Metrics;
-use crate::miss::Flights;
-use crate::miss::HitForMiss;
+use crate::engine::Profile;
 use crate::policy::ResponsePolicy;
 use crate::request::QueryFilter;
-use crate::response::RecordingLimit;
-use crate::response::is_name;
-use crate::state::CacheState;
-use crate::storage::Far;
-use crate::storage::Front;
-use crate::storage::Storage;
 
-/// Bytes that all responses which are being stored hold together, if nothing else is said.
-const MAX_RECORDING: usize = 64 * 1024 * 1024;
-
-/// Makes a [`ResponseCacheLayer`]: [`ResponseCacheLayer::builder`] begins one,
-/// [`build`](Self::build) ends it.
+/// Builds a [`ResponseCacheLayer`](crate::ResponseCacheLayer). Its
+/// [`builder`](crate::ResponseCacheLayer::builder) makes one.
 #[must_use]
 pub struct ResponseCacheBuilder {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    profile: Profile,
+    policy: ResponsePolicy,
     name: String,
     scheme: Option<Scheme>,
     query: QueryFilter,
     key_fields: Vec<HeaderName>,
-    targeted: Vec<HeaderName>,
-    tag_field: HeaderName,
     max_near_bytes: usize,
     near_ttl: Duration,
     max_body: usize,
@@ -43,7 +29,7 @@ pub struct ResponseCacheBuilder {
     max_recording: Option<usize>,
     max_variants: usize,
     store_timeout: Duration,
-    wait: Duration,
+    wait_timeout: Duration,
     hit_for_miss_ttl: Duration,
     stale_while_disconnected: Duration,
 }
@@ -53,67 +39,66 @@ impl ResponseCacheBuilder {
         Self {
             store,
             clock: Arc::new(SystemClock::default()),
-            profile: Profile::Safe,
+            policy: ResponsePolicy::default(),
             name: "larder".to_owned(),
             scheme: None,
             query: QueryFilter::All,
             key_fields: Vec::new(),
-            targeted: Vec::new(),
-            tag_field: HeaderName::from_static("cache-tag"),
             max_near_bytes: 64 * 1024 * 1024,
             near_ttl: Duration::from_secs(10),
             max_body: 2 * 1024 * 1024,
             max_recording: None,
             max_variants: 32,
             store_timeout: Duration::from_millis(150),
-            wait: Duration::from_secs(5),
+            wait_timeout: Duration::from_secs(5),
             hit_for_miss_ttl: Duration::from_secs(10),
             stale_while_disconnected: Duration::from_secs(30),
         }
     }
 
-    /// How near to the letter of RFC 9111 the cache stays. Default: [`Profile::Safe`].
+    /// Sets how closely the cache follows RFC 9111. Default: [`Profile::Safe`].
     ///
-    /// Two profiles on one store share nothing.
+    /// Two profiles on one store share no responses.
     pub fn with_profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
+        self.policy.profile = profile;
         self
     }
 
-    /// The name in `Cache-Status`. Default: `larder`.
+    /// Sets the name of the cache in `Cache-Status`. Default: `larder`.
+    ///
+    /// [`build`](Self::build) refuses a name that is not a token, or is longer than 64 characters.
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The scheme of every request, whatever its URI says. Default: that of the URI, or `http` if it
-    /// has none.
+    /// Declares the scheme of every request. Default: the scheme of the URI, or `http` if it has none.
     ///
-    /// Behind a proxy that ends TLS, requests do not say what visitors use: in HTTP/1.1 their URI has
-    /// no scheme, in cleartext HTTP/2 it is `http`. The scheme is part of the key, and of the URIs that
-    /// a purge and an unsafe request take away. An app that is reached by both schemes, and answers them differently,
-    /// takes a layer for each, or names the field that tells them apart with
-    /// [`with_key_field`](Self::with_key_field).
+    /// Behind a proxy that terminates TLS, requests do not carry the scheme that visitors use. In HTTP/1.1
+    /// their URI has none, and in cleartext HTTP/2 it is `http`. The scheme is part of the key, and of the
+    /// URIs that a purge or an unsafe request removes.
+    ///
+    /// If your app answers differently by scheme, use one layer for each scheme, or name the header that
+    /// tells them apart with [`with_key_field`](Self::with_key_field).
     pub fn with_scheme(mut self, scheme: Scheme) -> Self {
         self.scheme = Some(scheme);
         self
     }
 
-    /// Names the parts of a query that select a response. Default: the whole query does, to the byte.
+    /// Names the query parameters that select a response. Default: the whole query, byte for byte.
     ///
-    /// Any other part of the query of a GET or HEAD is taken out before the cache looks and before the
-    /// inner service is asked, and these are put in this order, so that a made-up query makes no new
-    /// page. axum's `OriginalUri` shows the same. Names are compared as they are written, with their percent-encoding.
+    /// All others are removed from a GET or HEAD before the lookup, and before the inner service is called.
+    /// The named ones are put in this order. So a made-up parameter makes no new page, and axum's
+    /// `OriginalUri` does not show it either. Names are compared as they are written, percent-encoded.
     pub fn with_query_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.query = QueryFilter::Only(names.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Names the parts of a query that select no response, such as those that advertisers add. It
-    /// takes the place of [`with_query_names`](Self::with_query_names).
+    /// Names the query parameters that select no response, such as those of advertisers.
     ///
-    /// They are taken out of a GET or HEAD before the cache looks and before the inner service is
-    /// asked. Names are compared as they are written.
+    /// They are removed from a GET or HEAD before the lookup, and before the inner service is called. Names
+    /// are compared as they are written. This replaces [`with_query_names`](Self::with_query_names).
     pub fn with_ignored_query_names<N: Into<String>>(
         mut self,
         names: impl IntoIterator<Item = N>,
@@ -122,178 +107,119 @@ impl ResponseCacheBuilder {
         self
     }
 
-    /// Makes a request field part of what selects a response, as if every response had it in
-    /// `Vary`. Default: none; the safe profile adds the likes of `X-Forwarded-Host` where a request
-    /// has them.
+    /// Adds a request header to the key, as if every response had it in `Vary`. Default: none.
     ///
-    /// Name every field that a handler reads and does not name in `Vary`.
+    /// Name every header that a handler reads and does not name in `Vary`. The safe profile adds
+    /// `X-Forwarded-Host` and similar headers if a request has them. [`build`](Self::build) refuses more
+    /// than 8.
     pub fn with_key_field(mut self, name: HeaderName) -> Self {
         self.key_fields.push(name);
         self
     }
 
-    /// Obeys a targeted field, such as `CDN-Cache-Control`, before `Cache-Control` (RFC 9213).
-    /// Default: none. Of several that a response has, the one that was named here first counts.
+    /// Adds a field that takes precedence over `Cache-Control`, such as `CDN-Cache-Control` (RFC 9213).
     ///
-    /// For a proxy; an app whose fields speak to a CDN in front of it leaves it.
+    /// Default: none. Of several that a response has, the one that was added first counts. Use it for a
+    /// proxy. An app whose headers are meant for a CDN in front of it must not.
     pub fn with_targeted_field(mut self, name: HeaderName) -> Self {
-        self.targeted.push(name);
+        self.policy.targeted.push(name);
         self
     }
 
-    /// The response field that names tags, separated by commas or spaces. Default: `Cache-Tag`.
+    /// Sets the response header that names tags, separated by commas or spaces. Default: `Cache-Tag`.
     ///
-    /// It is sent on to clients. A response with more than 64 tags is not stored.
+    /// Clients see it. A response with more than 64 tags, or with one longer than 256 bytes, is not stored.
     pub fn with_tag_field(mut self, name: HeaderName) -> Self {
-        self.tag_field = name;
+        self.policy.tag_field = name;
         self
     }
 
-    /// How much this process holds, in bytes. Default: 64 MiB.
+    /// Sets how many bytes of responses this process holds. Default: 64 MiB.
     ///
-    /// A response heavier than a sixteenth of it is in the store alone.
+    /// A response of up to a twentieth of that fits. A heavier one may be kept in the store alone.
     pub fn with_max_near_bytes(mut self, bytes: usize) -> Self {
         self.max_near_bytes = bytes;
         self
     }
 
-    /// How long a response stays in this process before the store is asked whether it is still
-    /// there: how stale this process can be after another one has purged it. Default: 10 s.
+    /// Sets how long this process keeps a response before it asks the store again. Default: 10 s.
+    ///
+    /// It bounds how stale this process can be after another one has purged a response.
     pub fn with_near_ttl(mut self, ttl: Duration) -> Self {
         self.near_ttl = ttl;
         self
     }
 
-    /// The largest body that is stored, in bytes. Default: 2 MiB.
+    /// Sets the largest body that is stored, in bytes. Default: 2 MiB.
     ///
-    /// A larger one streams on; what was held of it is let go.
+    /// A larger one is streamed, and not stored. Zero is refused by [`build`](Self::build).
     pub fn with_max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
     }
 
-    /// How many bytes of bodies are held at once, over all responses that are being stored, with what
-    /// their clients have not read of them. Default: 64 MiB, or one body of the largest size if that
-    /// is more.
+    /// Sets how many bytes of bodies are held for all responses that are being stored together.
     ///
-    /// Past it a response streams at its client's pace and is not stored;
-    /// `larder_response_cache_recordings_refused_total` counts those.
+    /// Default: 64 MiB, or the size of the largest body if that is more. What clients have not read yet
+    /// counts too. Past the limit a response streams at its client's pace, and is not stored;
+    /// `larder_response_cache_recordings_refused_total` counts those. [`build`](Self::build) refuses less
+    /// than one body of the largest size.
     pub fn with_max_recording(mut self, bytes: usize) -> Self {
         self.max_recording = Some(bytes);
         self
     }
 
-    /// How many variants of a URI are stored. Default: 32. One more takes the place of the oldest.
+    /// Sets how many variants of a URI are stored. Default: 32.
+    ///
+    /// One more replaces the oldest. Zero is refused by [`build`](Self::build).
     pub fn with_max_variants(mut self, variants: usize) -> Self {
         self.max_variants = variants;
         self
     }
 
-    /// How long the store may take for an answer. Default: 150 ms, a little more than larder's own
-    /// stores allow themselves, so that their error, which says more, comes first.
-    pub fn with_store_timeout(mut self, deadline: Duration) -> Self {
-        self.store_timeout = deadline;
-        self
-    }
-
-    /// How long a request waits for others that fetch the same response, all in all. Default: 5 s.
+    /// Sets how long the cache waits for the store. Default: 150 ms.
     ///
-    /// Then it asks for itself, and so do all who have waited so long. A response that is stored
-    /// meanwhile is served at once, whoever fetched it.
-    pub fn with_wait_timeout(mut self, wait: Duration) -> Self {
-        self.wait = wait;
+    /// The default is a little longer than the timeout of larder's own stores, so that their more precise
+    /// error comes first. Zero is refused by [`build`](Self::build).
+    pub fn with_store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
         self
     }
 
-    /// How long a URI whose response could not be stored is remembered, so that nobody waits for
-    /// another one's fetch of it. Default: 10 s.
-    pub fn with_hit_for_miss_ttl(mut self, time: Duration) -> Self {
-        self.hit_for_miss_ttl = time;
-        self
-    }
-
-    /// For how long past its freshness a response may be served while the inner service gives
-    /// errors instead of responses, where the response does not forbid it (RFC 9111, 4.2.4).
-    /// Default: 30 s. `Duration::ZERO` leaves it to `stale-if-error`.
+    /// Sets how long a request waits for other requests that fetch the same response. Default: 5 s.
     ///
-    /// For so long a response stays in the store at least, where it says nothing longer.
+    /// It is the sum of all its waits. After that the request is forwarded, and so is every other one that
+    /// has waited as long. A response that is stored meanwhile is served at once. Zero is refused by
+    /// [`build`](Self::build).
+    pub fn with_wait_timeout(mut self, timeout: Duration) -> Self {
+        self.wait_timeout = timeout;
+        self
+    }
+
+    /// Sets how long the cache remembers that a response could not be stored. Default: 10 s.
+    ///
+    /// Until then no request for it waits for another one's fetch. Proxies call this hit-for-miss.
+    pub fn with_hit_for_miss_ttl(mut self, ttl: Duration) -> Self {
+        self.hit_for_miss_ttl = ttl;
+        self
+    }
+
+    /// Sets how long past its freshness a response may be served while the inner service returns errors.
+    ///
+    /// Default: 30 s. An error here is an `Err` of the service, not a response with status 500. A response
+    /// can forbid it (RFC 9111, 4.2.4). `Duration::ZERO` leaves it to `stale-if-error`. Responses stay in
+    /// the store for at least this long after they became stale.
     pub fn with_stale_while_disconnected(mut self, time: Duration) -> Self {
         self.stale_while_disconnected = time;
         self
     }
 
-    /// The clock that ages are measured by, for tests. Default: the system's.
+    /// Sets the clock that ages are measured by, for tests. Default: the system's.
     ///
-    /// It must show the time of day. The deadlines of waits are tokio's.
+    /// It must show the time of day. Timeouts are measured by tokio's clock.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
-    }
-
-    /// The layer. Its metrics go to the recorder that is installed now.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Invalid`] where the name is no token, there are too many key fields, or a
-    /// deadline or a cap is zero.
-    pub fn build(self) -> Result<ResponseCacheLayer> {
-        let wrong = if !is_name(&self.name) {
-            "its name must be a token of at most 64 characters that begins with a letter"
-        } else if self.key_fields.len() > MAX_SELECTING_FIELDS / 2 {
-            "it takes at most 8 key fields"
-        } else if self.max_variants == 0 || self.max_body == 0 || self.max_recording == Some(0) {
-            "a cap must not be zero"
-        } else if self.max_recording.is_some_and(|most| most < self.max_body) {
-            "with_max_recording must be at least with_max_body: no body of that size could be stored"
-        } else if self.store_timeout.is_zero() || self.wait.is_zero() {
-            "a deadline must not be zero"
-        } else {
-            return Ok(self.unchecked());
-        };
-        let detail = format!("response cache: {wrong}");
-        Err(Error::new("build", ErrorKind::Invalid, detail))
-    }
-
-    pub(crate) fn unchecked(self) -> ResponseCacheLayer {
-        let metrics = Arc::new(Metrics::new());
-        let policy = ResponsePolicy {
-            profile: self.profile,
-            targeted: self.targeted.into(),
-            tag_field: Some(self.tag_field.clone()),
-        };
-        let storage = Storage {
-            front: Front::new(self.max_near_bytes),
-            far: Far::new(
-                self.store,
-                self.store_timeout,
-                metrics.clone(),
-                policy.clone(),
-            ),
-            clock: self.clock,
-            metrics: metrics.clone(),
-            near_ttl: self.near_ttl,
-            stale_while_disconnected: self.stale_while_disconnected,
-            max_variants: self.max_variants,
-            tag_field: self.tag_field,
-            begun: AtomicI64::new(0),
-        };
-        ResponseCacheLayer::from_shared(CacheState {
-            storage,
-            flights: Arc::new(Flights::new()),
-            hit_for_miss: HitForMiss::new(self.hit_for_miss_ttl),
-            metrics,
-            policy,
-            name: self.name.into(),
-            scheme: self.scheme.map(|scheme| scheme.as_str().into()),
-            query: self.query,
-            key_fields: self.key_fields.into(),
-            max_body: self.max_body,
-            recordings: Arc::new(RecordingLimit::new(
-                self.max_recording
-                    .unwrap_or(MAX_RECORDING.max(self.max_body)),
-            )),
-            wait: self.wait,
-            stale_while_disconnected: self.stale_while_disconnected,
-        })
     }
 }
 
@@ -301,7 +227,7 @@ impl std::fmt::Debug for ResponseCacheBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ResponseCacheBuilder")
             .field("store", &self.store.location())
-            .field("profile", &self.profile)
+            .field("profile", &self.policy.profile)
             .finish_non_exhaustive()
     }
 }

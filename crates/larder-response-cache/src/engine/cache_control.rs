@@ -70,17 +70,17 @@ impl CacheControl {
 
     /// Reads the field `name`, which is written as `Cache-Control` is.
     pub fn of_lines(headers: &HeaderMap, name: &HeaderName) -> Self {
-        let mut said = Self::default();
+        let mut directives = Self::default();
         for line in headers.get_all(name) {
-            said.is_present = true;
+            directives.is_present = true;
             for member in Members::of(line.as_bytes()) {
                 match member {
-                    Ok(member) => said.read(member),
-                    Err(_) => said.is_unreadable = true,
+                    Ok(member) => directives.read(member),
+                    Err(_) => directives.is_unreadable = true,
                 }
             }
         }
-        said
+        directives
     }
 
     fn read(&mut self, member: &[u8]) {
@@ -124,6 +124,12 @@ impl CacheControl {
 }
 
 impl CacheControl {
+    /// Returns whether a shared cache may reuse a response to a request with `Authorization`
+    /// (RFC 9111, 3.5).
+    pub(crate) fn permits_authorized(&self) -> bool {
+        self.public || self.must_revalidate || self.s_maxage.is_some()
+    }
+
     /// Keeps a field from being reused without validation; the whole response if it is of no use
     /// without that field.
     fn restrict(&mut self, field: HeaderName) {
@@ -144,11 +150,11 @@ impl CacheControl {
 }
 
 /// Keeps a time that is said once, or twice alike; otherwise `invalid`.
-fn set(held: &mut Option<u64>, said: Option<u64>, invalid: u64) {
-    let said = said.unwrap_or(invalid);
+fn set(held: &mut Option<u64>, directives: Option<u64>, invalid: u64) {
+    let directives = directives.unwrap_or(invalid);
     *held = Some(match *held {
-        Some(before) if before != said => invalid,
-        _ => said,
+        Some(before) if before != directives => invalid,
+        _ => directives,
     });
 }
 
@@ -169,9 +175,12 @@ mod tests {
 
     #[test]
     fn names_have_no_case_and_unknown_ones_are_left_alone() {
-        let said = read(&["foo, MaX-aGe=003600, bar=baz", "No-StOrE"]);
-        assert_eq!((said.max_age, said.no_store), (Some(3600), true));
-        assert!(!said.is_unreadable);
+        let directives = read(&["foo, MaX-aGe=003600, bar=baz", "No-StOrE"]);
+        assert_eq!(
+            (directives.max_age, directives.no_store),
+            (Some(3600), true)
+        );
+        assert!(!directives.is_unreadable);
     }
 
     #[test]
@@ -190,10 +199,10 @@ mod tests {
         for value in [
             "", "=", "=-1", "=1.0", "=a1", "=1a", "='1'", " =1", "= 1", "=1 2", "=\"1", "=\"1\"2",
         ] {
-            let said = read(&[&format!("max-age{value}")]);
+            let directives = read(&[&format!("max-age{value}")]);
             assert!(
-                said.max_age == Some(0) || said.is_unreadable,
-                "max-age{value}: {said:?}"
+                directives.max_age == Some(0) || directives.is_unreadable,
+                "max-age{value}: {directives:?}"
             );
         }
     }
@@ -212,18 +221,18 @@ mod tests {
     #[test]
     fn a_time_that_is_too_long_is_the_longest() {
         for digits in ["2147483648", "99999999999", &"9".repeat(4000)] {
-            let said = read(&[&format!("s-maxage={digits}")]);
-            assert_eq!(said.s_maxage, Some(MAX_DELTA));
+            let directives = read(&[&format!("s-maxage={digits}")]);
+            assert_eq!(directives.s_maxage, Some(MAX_DELTA));
         }
     }
 
     #[test]
     fn what_restricts_counts_whatever_stands_behind_it() {
         for rest in ["", "=x", "=\"x\"", " x", "=", "; x"] {
-            let said = read(&[&format!("no-store{rest}, private{rest}, no-cache{rest}")]);
-            assert!(said.no_store && said.private, "{rest:?}");
+            let directives = read(&[&format!("no-store{rest}, private{rest}, no-cache{rest}")]);
+            assert!(directives.no_store && directives.private, "{rest:?}");
             assert!(
-                said.no_cache || !said.no_cache_fields.is_empty(),
+                directives.no_cache || !directives.no_cache_fields.is_empty(),
                 "{rest:?}"
             );
         }
@@ -232,9 +241,9 @@ mod tests {
 
     #[test]
     fn no_cache_may_name_fields() {
-        let said = read(&[r#"no-cache="a, set-cookie""#]);
-        assert!(!said.no_cache);
-        assert_eq!(said.no_cache_fields, ["a", "set-cookie"]);
+        let directives = read(&[r#"no-cache="a, set-cookie""#]);
+        assert!(!directives.no_cache);
+        assert_eq!(directives.no_cache_fields, ["a", "set-cookie"]);
         assert!(read(&[r#"no-cache="a b""#]).no_cache);
         assert!(read(&[r#"no-cache="""#]).no_cache);
     }
@@ -252,8 +261,8 @@ mod tests {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let mut headers = HeaderMap::new();
                 headers.append(header::CACHE_CONTROL, value);
-                let said = CacheControl::of(&headers);
-                prop_assert!(said.max_age.unwrap_or(0) <= MAX_DELTA);
+                let directives = CacheControl::of(&headers);
+                prop_assert!(directives.max_age.unwrap_or(0) <= MAX_DELTA);
             }
         }
 
@@ -261,8 +270,8 @@ mod tests {
         fn no_store_is_seen_beside_any_other_member(
             before in "[a-z=\"\\\\ 0-9]{0,12}", after in "[a-z=\"\\\\, 0-9]{0,12}",
         ) {
-            let said = read(&[&format!("{before},no-store,{after}")]);
-            prop_assert!(said.no_store || said.is_unreadable || before.contains('"'));
+            let directives = read(&[&format!("{before},no-store,{after}")]);
+            prop_assert!(directives.no_store || directives.is_unreadable || before.contains('"'));
         }
     }
 }

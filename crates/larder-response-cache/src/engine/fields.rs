@@ -49,14 +49,14 @@ const OF_THE_CACHE: [&str; 8] = [
 
 /// Removes what is not stored: fields of the connection, those that `Connection` names, and those
 /// that `no-cache` names.
-pub fn strip(headers: &mut HeaderMap, said: &CacheControl) {
+pub fn strip(headers: &mut HeaderMap, directives: &CacheControl) {
     let mut listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
         .filter_map(|name| HeaderName::from_bytes(trim(name)).ok())
         .collect();
-    listed.extend(said.no_cache_fields.iter().cloned());
+    listed.extend(directives.no_cache_fields.iter().cloned());
     for name in listed.iter().filter(|name| !is_indispensable(name)) {
         headers.remove(name);
     }
@@ -70,10 +70,10 @@ pub fn strip(headers: &mut HeaderMap, said: &CacheControl) {
 /// Every field that the 304 has replaces the stored one, but for those of the connection and those
 /// that describe the stored bytes. What its `no-cache` names is not kept, neither the new value nor
 /// the stored one (RFC 9111, 5.2.2.4). The stored `Age` goes, as it was the age of another response.
-pub fn freshen(stored: &mut HeaderMap, new: &HeaderMap, said: &CacheControl) {
+pub fn freshen(stored: &mut HeaderMap, new: &HeaderMap, directives: &CacheControl) {
     let mut new = new.clone();
-    strip(&mut new, said);
-    for name in &said.no_cache_fields {
+    strip(&mut new, directives);
+    for name in &directives.no_cache_fields {
         stored.remove(name);
     }
     for name in OF_THE_BYTES {
@@ -106,8 +106,8 @@ mod tests {
             ("cache-control", "no-cache=\"d\""),
             ("d", "4"),
         ]);
-        let said = CacheControl::of(&headers);
-        strip(&mut headers, &said);
+        let directives = CacheControl::of(&headers);
+        strip(&mut headers, &directives);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["c", "cache-control"]);
@@ -178,9 +178,9 @@ mod tests {
             ("content-encoding", "gzip"),
             ("etag", "\"a\""),
         ]);
-        let said = CacheControl::of(&headers);
-        assert!(said.no_cache);
-        strip(&mut headers, &said);
+        let directives = CacheControl::of(&headers);
+        assert!(directives.no_cache);
+        strip(&mut headers, &directives);
         assert_eq!(headers.len(), 4);
     }
 }

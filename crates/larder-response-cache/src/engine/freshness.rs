@@ -40,11 +40,11 @@ impl Freshness {
         sharing: Sharing,
         status: StatusCode,
         headers: &HeaderMap,
-        said: &CacheControl,
+        directives: &CacheControl,
         exchange: Exchange,
     ) -> Self {
-        let explicit = explicit(sharing, headers, said, exchange);
-        let lifetime = explicit.unwrap_or_else(|| heuristic(status, headers, said, exchange));
+        let explicit = explicit(sharing, headers, directives, exchange);
+        let lifetime = explicit.unwrap_or_else(|| heuristic(status, headers, directives, exchange));
         Self {
             received: exchange.received,
             initial_age: initial_age(headers, exchange),
@@ -71,7 +71,7 @@ impl Freshness {
     }
 
     /// The same, but stale from `at` on.
-    pub fn ended(self, at: Timestamp) -> Self {
+    pub fn expired_at(self, at: Timestamp) -> Self {
         Self {
             lifetime: self.lifetime.min(self.age(at)),
             ..self
@@ -120,14 +120,14 @@ fn age_field(headers: &HeaderMap) -> Option<u64> {
 fn explicit(
     sharing: Sharing,
     headers: &HeaderMap,
-    said: &CacheControl,
+    directives: &CacheControl,
     exchange: Exchange,
 ) -> Option<u64> {
-    let shared = said.s_maxage.filter(|_| sharing == Sharing::Shared);
-    if let Some(lifetime) = shared.or(said.max_age) {
+    let shared = directives.s_maxage.filter(|_| sharing == Sharing::Shared);
+    if let Some(lifetime) = shared.or(directives.max_age) {
         return Some(lifetime);
     }
-    if said.is_targeted || !headers.contains_key(header::EXPIRES) {
+    if directives.is_targeted || !headers.contains_key(header::EXPIRES) {
         return None;
     }
     let Some(expires) = date(headers, &header::EXPIRES) else {
@@ -140,11 +140,11 @@ fn explicit(
 fn heuristic(
     status: StatusCode,
     headers: &HeaderMap,
-    said: &CacheControl,
+    directives: &CacheControl,
     exchange: Exchange,
 ) -> u64 {
-    let asked_not_to = !said.is_present && is_pragma_no_cache(headers);
-    if asked_not_to || !(is_heuristically_cacheable(status) || said.public) {
+    let asked_not_to = !directives.is_present && is_pragma_no_cache(headers);
+    if asked_not_to || !(is_heuristically_cacheable(status) || directives.public) {
         return 0;
     }
     let Some(modified) = date(headers, &header::LAST_MODIFIED) else {

@@ -21,9 +21,9 @@ pub enum HeadEffect {
 /// nor its length alone must make old content fresh.
 pub fn head_effect(profile: Profile, stored: &HeaderMap, head: &HeaderMap) -> HeadEffect {
     let is_same = |name| {
-        let said = head.get(&name)?;
+        let new = head.get(&name)?;
         let held = stored.get(&name).map(|held| opaque(held.as_bytes()));
-        Some(held == Some(opaque(said.as_bytes())))
+        Some(held == Some(opaque(new.as_bytes())))
     };
     let validators = [is_same(header::ETAG), is_same(header::LAST_MODIFIED)];
     let length = is_same(header::CONTENT_LENGTH);

@@ -16,7 +16,7 @@ pub fn is_safe(method: &Method) -> bool {
 /// origin (RFC 9111, 4.4). None where the request failed.
 ///
 /// `scheme` and `host` are the origin of the request, in lower case, without a default port.
-pub fn targets(
+pub fn invalidated_paths(
     scheme: &str,
     host: &str,
     path: &str,
@@ -40,8 +40,8 @@ pub fn targets(
 fn resolve(scheme: &str, host: &str, base: &str, reference: &str) -> Option<String> {
     let reference = reference.split('#').next().unwrap_or_default().trim();
     let reference = match reference.split_once(':') {
-        Some((said, rest)) if is_scheme(said) => {
-            if !said.eq_ignore_ascii_case(scheme) {
+        Some((named_scheme, rest)) if is_scheme(named_scheme) => {
+            if !named_scheme.eq_ignore_ascii_case(scheme) {
                 return None;
             }
             rest.starts_with("//").then_some(rest)?
@@ -164,7 +164,7 @@ mod tests {
         response.append(header::LOCATION, "/new".parse().unwrap());
         let paths = |status: u16| {
             let status = StatusCode::from_u16(status).unwrap();
-            targets("http", "a", "/old", status, &response)
+            invalidated_paths("http", "a", "/old", status, &response)
         };
         assert_eq!(paths(201), ["/old", "/new"]);
         assert_eq!(paths(303), ["/old", "/new"]);

@@ -48,15 +48,17 @@ impl ReuseRules {
     ///
     /// `must-revalidate` forbids to serve it stale, and so do `proxy-revalidate` and `s-maxage` in
     /// a shared cache (RFC 9111, 4.2.4).
-    pub fn of(sharing: Sharing, said: &CacheControl, freshness: Freshness) -> Self {
+    pub fn of(sharing: Sharing, directives: &CacheControl, freshness: Freshness) -> Self {
         let is_shared = sharing == Sharing::Shared;
-        let for_shared = said.proxy_revalidate || said.s_maxage.is_some();
+        let for_shared = directives.proxy_revalidate || directives.s_maxage.is_some();
         Self {
             freshness,
-            no_cache: said.no_cache,
-            forbids_stale: said.no_cache || said.must_revalidate || (is_shared && for_shared),
-            stale_while_revalidate: said.stale_while_revalidate.unwrap_or(0),
-            stale_if_error: said.stale_if_error.unwrap_or(0),
+            no_cache: directives.no_cache,
+            forbids_stale: directives.no_cache
+                || directives.must_revalidate
+                || (is_shared && for_shared),
+            stale_while_revalidate: directives.stale_while_revalidate.unwrap_or(0),
+            stale_if_error: directives.stale_if_error.unwrap_or(0),
         }
     }
 
@@ -103,19 +105,19 @@ impl ReuseRules {
 impl RequestDirectives {
     /// Reads `Cache-Control` and `Pragma` of a request.
     pub fn of(request: &HeaderMap) -> Self {
-        let said = CacheControl::of(request);
-        let pragma = !said.is_present && is_pragma_no_cache(request);
+        let directives = CacheControl::of(request);
+        let pragma = !directives.is_present && is_pragma_no_cache(request);
         Self {
-            no_cache: said.no_cache
-                || said.is_unreadable
-                || !said.no_cache_fields.is_empty()
+            no_cache: directives.no_cache
+                || directives.is_unreadable
+                || !directives.no_cache_fields.is_empty()
                 || pragma,
-            no_store: said.no_store,
-            only_if_cached: said.only_if_cached,
-            max_age: said.max_age,
-            min_fresh: said.min_fresh.unwrap_or(0),
-            max_stale: said.max_stale.unwrap_or(0),
-            stale_if_error: said.stale_if_error.unwrap_or(0),
+            no_store: directives.no_store,
+            only_if_cached: directives.only_if_cached,
+            max_age: directives.max_age,
+            min_fresh: directives.min_fresh.unwrap_or(0),
+            max_stale: directives.max_stale.unwrap_or(0),
+            stale_if_error: directives.stale_if_error.unwrap_or(0),
         }
     }
 }
@@ -129,24 +131,24 @@ mod tests {
     use super::*;
     use crate::engine::{Exchange, OriginFailure};
 
-    fn map(said: &str) -> HeaderMap {
+    fn map(directives: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if !said.is_empty() {
-            headers.append("cache-control", said.parse().unwrap());
+        if !directives.is_empty() {
+            headers.append("cache-control", directives.parse().unwrap());
         }
         headers
     }
 
-    fn rules(said: &str) -> ReuseRules {
-        let (headers, now) = (map(said), at(0));
-        let said = CacheControl::of(&headers);
+    fn rules(directives: &str) -> ReuseRules {
+        let (headers, now) = (map(directives), at(0));
+        let directives = CacheControl::of(&headers);
         let exchange = Exchange {
             sent: now,
             received: now,
         };
         let sharing = Sharing::Shared;
-        let freshness = Freshness::of(sharing, StatusCode::OK, &headers, &said, exchange);
-        ReuseRules::of(sharing, &said, freshness)
+        let freshness = Freshness::of(sharing, StatusCode::OK, &headers, &directives, exchange);
+        ReuseRules::of(sharing, &directives, freshness)
     }
 
     fn at(seconds: i64) -> Timestamp {
@@ -191,19 +193,23 @@ mod tests {
         assert_eq!(judge("max-age=10", "max-stale=5", 15), Reuse::Stale);
         assert_eq!(judge("max-age=10", "max-stale", 15_000), Reuse::Fresh);
         assert_eq!(judge("max-age=10", "max-stale=x", 10), Reuse::Stale);
-        for said in ["must-revalidate", "proxy-revalidate", "s-maxage=10"] {
-            let said = format!("max-age=10, {said}");
-            assert_eq!(judge(&said, "max-stale", 15), Reuse::Stale, "{said}");
+        for directives in ["must-revalidate", "proxy-revalidate", "s-maxage=10"] {
+            let directives = format!("max-age=10, {directives}");
+            assert_eq!(
+                judge(&directives, "max-stale", 15),
+                Reuse::Stale,
+                "{directives}"
+            );
         }
     }
 
     #[test]
     fn stale_while_revalidate_has_a_window() {
-        let said = "max-age=10, stale-while-revalidate=5";
-        assert_eq!(judge(said, "", 14), Reuse::StaleWhileRevalidate);
-        assert_eq!(judge(said, "", 15), Reuse::Stale);
+        let directives = "max-age=10, stale-while-revalidate=5";
+        assert_eq!(judge(directives, "", 14), Reuse::StaleWhileRevalidate);
+        assert_eq!(judge(directives, "", 15), Reuse::Stale);
         assert_eq!(
-            judge(&format!("{said}, must-revalidate"), "", 11),
+            judge(&format!("{directives}, must-revalidate"), "", 11),
             Reuse::Stale
         );
     }
@@ -220,8 +226,8 @@ mod tests {
     #[test]
     fn a_failure_is_covered_within_what_is_permitted() {
         let limit = Duration::from_secs(60);
-        let covers = |said: &str, request: &str, failure, age| {
-            rules(said).may_serve_on_failure(
+        let covers = |directives: &str, request: &str, failure, age| {
+            rules(directives).may_serve_on_failure(
                 &RequestDirectives::of(&map(request)),
                 failure,
                 limit,
@@ -249,14 +255,17 @@ mod tests {
         assert!(!covers("max-age=1", "", OriginFailure::ErrorStatus, 2));
         assert!(covers("max-age=1", "", OriginFailure::Disconnected, 60));
         assert!(!covers("max-age=1", "", OriginFailure::Disconnected, 61));
-        for said in [
+        for directives in [
             "must-revalidate",
             "proxy-revalidate",
             "s-maxage=1",
             "no-cache",
         ] {
-            let said = format!("max-age=1, stale-if-error=99, {said}");
-            assert!(!covers(&said, "", OriginFailure::Disconnected, 2), "{said}");
+            let directives = format!("max-age=1, stale-if-error=99, {directives}");
+            assert!(
+                !covers(&directives, "", OriginFailure::Disconnected, 2),
+                "{directives}"
+            );
         }
     }
 }

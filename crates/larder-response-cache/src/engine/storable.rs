@@ -19,7 +19,7 @@ pub struct Candidate<'a> {
     /// The fields of the response.
     pub response: &'a HeaderMap,
     /// What the response says to caches.
-    pub said: &'a CacheControl,
+    pub directives: &'a CacheControl,
     /// How fresh it is.
     pub freshness: &'a Freshness,
 }
@@ -30,7 +30,7 @@ impl Candidate<'_> {
     /// # Errors
     /// The first reason why it is not.
     pub fn check(&self) -> Result<(), Refusal> {
-        let said = self.said;
+        let directives = self.directives;
         if self.method != Method::GET {
             return Err(Refusal::Method);
         }
@@ -40,21 +40,24 @@ impl Candidate<'_> {
         let is_part = self.profile == Profile::Safe && says_part;
         if is_never_stored(self.status)
             || is_part
-            || (said.must_understand && !is_understood(self.status))
+            || (directives.must_understand && !is_understood(self.status))
         {
             return Err(Refusal::Status);
         }
-        if said.is_unreadable {
+        if directives.is_unreadable {
             return Err(Refusal::Unreadable);
         }
-        if said.no_store || CacheControl::of(self.request).no_store {
+        if directives.no_store || CacheControl::of(self.request).no_store {
             return Err(Refusal::NoStore);
         }
         self.check_privacy()?;
         if is_stream(self.response) {
             return Err(Refusal::Stream);
         }
-        let may_be_stale = said.stale_while_revalidate.max(said.stale_if_error) > Some(0);
+        let may_be_stale = directives
+            .stale_while_revalidate
+            .max(directives.stale_if_error)
+            > Some(0);
         let has_validator = !Validators::of(self.response).is_empty();
         if self.freshness.lifetime() == 0 && !has_validator && !may_be_stale {
             return Err(Refusal::Useless);
@@ -66,18 +69,18 @@ impl Candidate<'_> {
     /// others may see it.
     fn is_plainly_reusable(&self) -> bool {
         let is_fresh = self.freshness.is_explicit() && self.freshness.lifetime() > 0;
-        self.said.public || (is_fresh && !self.said.no_cache)
+        self.directives.public || (is_fresh && !self.directives.no_cache)
     }
 
     /// Whether it shows one visitor nothing of another's.
     fn check_privacy(&self) -> Result<(), Refusal> {
-        let said = self.said;
+        let directives = self.directives;
         if self.sharing == Sharing::Shared {
-            if said.private {
+            if directives.private {
                 return Err(Refusal::Private);
             }
-            let may_share = said.public || said.must_revalidate || said.s_maxage.is_some();
-            if self.request.contains_key(header::AUTHORIZATION) && !may_share {
+            let is_authorized = self.request.contains_key(header::AUTHORIZATION);
+            if is_authorized && !directives.permits_authorized() {
                 return Err(Refusal::Authorization);
             }
         }

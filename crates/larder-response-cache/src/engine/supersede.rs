@@ -12,7 +12,7 @@ use super::{Profile, Refusal};
 /// - In the safe profile a response that may concern its visitor alone does not: one to a request with
 ///   `Cookie` or `Authorization`, one that sets a cookie, and one that a client asked for while what
 ///   is stored was fresh.
-pub fn takes_away(
+pub fn invalidates_stored(
     profile: Profile,
     request: &HeaderMap,
     status: StatusCode,
@@ -53,7 +53,7 @@ mod tests {
         was_fresh: bool,
     ) -> bool {
         let status = StatusCode::from_u16(status).unwrap();
-        takes_away(profile, &map(request), status, refusal, was_fresh)
+        invalidates_stored(profile, &map(request), status, refusal, was_fresh)
     }
 
     const ADA: [(&str, &str); 1] = [("cookie", "session=ada")];

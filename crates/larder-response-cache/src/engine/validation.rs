@@ -101,15 +101,15 @@ pub(super) fn is_strongly_equal(one: &[u8], other: &[u8]) -> bool {
 /// A strong entity tag must be the stored one; a weak one must be alike, or, where none is stored, stand
 /// beside the `Last-Modified` that is. A 304 without an entity tag speaks of what it was asked about.
 pub fn is_update(stored: &HeaderMap, new: &HeaderMap) -> bool {
-    let Some(said) = new.get(header::ETAG).map(HeaderValue::as_bytes) else {
+    let Some(new_etag) = new.get(header::ETAG).map(HeaderValue::as_bytes) else {
         return true;
     };
     match stored.get(header::ETAG).map(HeaderValue::as_bytes) {
-        Some(held) if said.starts_with(b"W/") => opaque(held) == opaque(said),
-        Some(held) => is_strongly_equal(held, said),
+        Some(held) if new_etag.starts_with(b"W/") => opaque(held) == opaque(new_etag),
+        Some(held) => is_strongly_equal(held, new_etag),
         None => {
             let modified = new.get(header::LAST_MODIFIED);
-            said.starts_with(b"W/")
+            new_etag.starts_with(b"W/")
                 && modified.is_some()
                 && modified == stored.get(header::LAST_MODIFIED)
         }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_304_speaks_of_what_has_its_entity_tag() {
-        for (held, said, expected) in [
+        for (held, new_etag, expected) in [
             ("\"a\"", "\"a\"", true),
             ("\"a\"", "\"b\"", false),
             ("W/\"a\"", "\"a\"", false),
@@ -210,8 +210,8 @@ mod tests {
             ("W/\"a\"", "W/\"a\"", true),
             ("W/\"a\"", "W/\"b\"", false),
         ] {
-            let (stored, new) = (map(&[("etag", held)]), map(&[("etag", said)]));
-            assert_eq!(is_update(&stored, &new), expected, "{held} {said}");
+            let (stored, new) = (map(&[("etag", held)]), map(&[("etag", new_etag)]));
+            assert_eq!(is_update(&stored, &new), expected, "{held} {new_etag}");
         }
         let stored = map(&[("last-modified", EARLY)]);
         for (new, expected) in [

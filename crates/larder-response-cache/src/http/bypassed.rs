@@ -3,30 +3,30 @@ use std::sync::Arc;
 use http::Response;
 use http_body::Body;
 
+use crate::miss::CacheState;
 use crate::request::BypassReason;
-use crate::response::ResponseBody;
-use crate::response::{CacheStatus, ForwardReason};
-use crate::state::CacheState;
+use crate::response::{CacheStatus, ForwardReason, ResponseBody};
 
-/// What is said of a response that passes the cache (RFC 9211): that it did, and why.
-pub(crate) struct BypassedResponse {
+/// Marks the response to a request that bypassed the cache (RFC 9211).
+pub(super) struct BypassedResponse {
     cache: Arc<CacheState>,
     reason: BypassReason,
 }
 
 impl BypassedResponse {
-    pub(crate) fn new(cache: &Arc<CacheState>, reason: BypassReason) -> Self {
+    pub(super) fn new(cache: &Arc<CacheState>, reason: BypassReason) -> Self {
         Self {
             cache: cache.clone(),
             reason,
         }
     }
 
-    /// The response, with its body as it is.
-    pub(crate) fn on<B: Body>(&self, mut response: Response<B>) -> Response<ResponseBody<B>> {
+    /// Returns the response, with its body unchanged.
+    pub(super) fn mark<B: Body>(&self, mut response: Response<B>) -> Response<ResponseBody<B>> {
         let status = response.status();
-        // A switch of protocols is the end of HTTP.
-        if let Some(detail) = self.reason.as_str().filter(|_| !status.is_informational()) {
+        // After a switch of protocols there is no HTTP.
+        let detail = self.reason.as_str();
+        if let Some(detail) = detail.filter(|_| !status.is_informational()) {
             let reason = match self.reason {
                 BypassReason::Method => ForwardReason::Method,
                 _ => ForwardReason::Bypass,
@@ -34,6 +34,6 @@ impl BypassedResponse {
             let cache_status = CacheStatus::not_stored(reason, Some(status), detail);
             cache_status.add(&self.cache.name, response.headers_mut());
         }
-        response.map(ResponseBody::through)
+        response.map(ResponseBody::inner)
     }
 }

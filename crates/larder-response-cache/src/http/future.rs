@@ -12,47 +12,46 @@ use crate::response::ResponseBody;
 pin_project! {
     /// The future of a [`ResponseCache`](crate::ResponseCache).
     ///
-    /// A hit in this process is ready at once, and what is never cached is the inner future: neither
-    /// takes a box. The rest takes one.
+    /// A hit in this process is ready at once, and a request that bypasses the cache is the inner future.
+    /// Neither is boxed. Any other request takes one box.
     ///
     /// # Cancellation
-    /// A dropped future that was waiting for another request's fetch harms nobody. One that was
-    /// fetching for others hands that to one of them. What a response that came makes invalid, or
-    /// has to store, is seen to in a task; and where the inner service was asked for a change and
-    /// nobody knows what became of it, what is stored for its URI is removed.
+    /// If a future is dropped, other requests go on: one of those that wait for its fetch takes the fetch
+    /// over. A response that has begun to come is still stored, and what it invalidates is still removed,
+    /// in a task. If an unsafe request is dropped before its response, the response that is stored for its
+    /// URI is removed.
     pub struct ResponseFuture<F, B: Body, E> {
         #[pin]
         state: State<F, B, E>,
     }
 }
 
-pub(crate) type Boxed<B, E> =
-    Pin<Box<dyn Future<Output = Result<Response<ResponseBody<B>>, E>> + Send>>;
+type Boxed<B, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody<B>>, E>> + Send>>;
 
 pin_project! {
     #[project = StateProjection]
     enum State<F, B: Body, E> {
         Ready { response: Option<Response<ResponseBody<B>>> },
-        Passed { #[pin] inner: F, passing: BypassedResponse },
+        Bypassed { #[pin] inner: F, bypassed: BypassedResponse },
         Boxed { inner: Boxed<B, E> },
     }
 }
 
 impl<F, B: Body, E> ResponseFuture<F, B, E> {
-    pub(crate) fn ready(response: Response<ResponseBody<B>>) -> Self {
+    pub(super) fn ready(response: Response<ResponseBody<B>>) -> Self {
         let response = Some(response);
         Self {
             state: State::Ready { response },
         }
     }
 
-    pub(crate) fn passed(inner: F, passing: BypassedResponse) -> Self {
+    pub(super) fn bypassed(inner: F, bypassed: BypassedResponse) -> Self {
         Self {
-            state: State::Passed { inner, passing },
+            state: State::Bypassed { inner, bypassed },
         }
     }
 
-    pub(crate) fn boxed(inner: Boxed<B, E>) -> Self {
+    pub(super) fn boxed(inner: Boxed<B, E>) -> Self {
         Self {
             state: State::Boxed { inner },
         }
@@ -68,13 +67,13 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            // A future is not polled again after it was ready.
+            // It is not polled again after it was ready.
             StateProjection::Ready { response } => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),
                 None => Poll::Pending,
             },
-            StateProjection::Passed { inner, passing } => {
-                inner.poll(cx).map_ok(|response| passing.on(response))
+            StateProjection::Bypassed { inner, bypassed } => {
+                inner.poll(cx).map_ok(|response| bypassed.mark(response))
             }
             StateProjection::Boxed { inner } => inner.as_mut().poll(cx),
         }

@@ -9,4 +9,3 @@ mod unsafe_request;
 pub use future::ResponseFuture;
 pub use layer::ResponseCacheLayer;
 pub use service::ResponseCache;
-pub(crate) use unsafe_request::UnsafeRequest;

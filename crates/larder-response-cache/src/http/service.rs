@@ -7,25 +7,19 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::bypassed::BypassedResponse;
+use super::future::ResponseFuture;
+use super::unsafe_request::UnsafeRequest;
 use crate::engine::{Reuse, is_safe};
-use crate::http::ResponseFuture;
-use crate::http::UnsafeRequest;
 use crate::metrics::Outcome;
-use crate::miss::Lookup;
-use crate::request::BypassReason;
-use crate::request::{CacheRequest, Origin};
-use crate::request::{RequestHeaders, is_grpc};
-use crate::request::{hosts, requested, target};
-use crate::response::CacheStatus;
-use crate::response::ResponseBody;
-use crate::response::serve;
-use crate::state::CacheState;
+use crate::miss::{CacheState, Lookup};
+use crate::request::{BypassReason, CacheRequest, is_grpc};
+use crate::response::{CacheStatus, ResponseBody};
 
-/// A service whose responses are cached, as [`ResponseCacheLayer`](crate::ResponseCacheLayer) makes
-/// it.
+/// Caches the responses of an inner service. Made by
+/// [`ResponseCacheLayer`](crate::ResponseCacheLayer).
 ///
-/// Its error is the inner service's. A request that is answered from what is stored never reaches
-/// the inner service, whose readiness then stays for the next one.
+/// The error type is the inner service's. A request that is answered by a stored response never reaches
+/// the inner service, which stays ready for the next one.
 #[derive(Clone)]
 pub struct ResponseCache<S> {
     inner: S,
@@ -33,15 +27,14 @@ pub struct ResponseCache<S> {
 }
 
 impl<S> ResponseCache<S> {
-    pub(crate) fn new(inner: S, cache: Arc<CacheState>) -> Self {
+    pub(super) fn new(inner: S, cache: Arc<CacheState>) -> Self {
         Self { inner, cache }
     }
+}
 
-    /// The instance that was polled ready; a fresh one stays.
-    fn ready(&mut self) -> S
-    where
-        S: Clone,
-    {
+impl<S: Clone> ResponseCache<S> {
+    /// Takes the instance that was polled ready, and leaves a fresh clone.
+    fn take_ready(&mut self) -> S {
         let fresh = self.inner.clone();
         std::mem::replace(&mut self.inner, fresh)
     }
@@ -66,66 +59,46 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return self.change(request);
+            return self.call_other_method(request);
         }
-        self.cache.query.apply_to(&mut request);
-        let scan = RequestHeaders::of(request.headers(), self.cache.policy.profile);
-        let scheme = self.cache.scheme.as_deref();
-        let target = requested(&request).and_then(|uri| target(uri, scan.host, scheme));
-        let cache_request = target
-            .ok_or(scan.bypass.unwrap_or(BypassReason::TargetUri))
-            .and_then(|target| CacheRequest::of(&request, target, scan, &self.cache));
-        let cache_request = match cache_request {
+        let policy = &self.cache.requests;
+        policy.query.apply_to(&mut request);
+        let cache_request = match CacheRequest::read(&request, policy) {
             Ok(cache_request) => cache_request,
-            Err(reason) => return self.pass(request, reason),
+            Err(reason) => return self.bypass(request, reason),
         };
         if let Some(response) = self.hit(&request, &cache_request) {
             return ResponseFuture::ready(response);
         }
-        let fetch = Lookup {
+        let lookup = Lookup {
             cache: self.cache.clone(),
-            inner: self.ready(),
+            inner: self.take_ready(),
         };
-        ResponseFuture::boxed(Box::pin(fetch.answer(request, cache_request)))
+        ResponseFuture::boxed(Box::pin(lookup.answer(request, cache_request)))
     }
 }
 
 impl<S> ResponseCache<S> {
-    /// The response that is here and fresh.
+    /// Returns the response if it is in this process, and fresh.
     fn hit<ReqBody, ResBody: Body>(
         &self,
         request: &Request<ReqBody>,
         cache_request: &CacheRequest,
     ) -> Option<Response<ResponseBody<ResBody>>> {
-        let storage = &self.cache.storage;
-        let (now, headers) = (storage.now(), request.headers());
-        let found = storage.find_near(
-            &cache_request.primary,
-            &cache_request.key_fields,
-            headers,
-            now,
-        )?;
-        let entry = found
-            .entry
-            .filter(|entry| cache_request.may_serve(entry, self.cache.policy.profile))?;
-        if entry.rules.reuse(&cache_request.rules, now) != Reuse::Fresh {
-            return None;
-        }
-        self.cache.metrics.answered(Outcome::Hit);
-        let cache_status = CacheStatus::hit(&entry.rules.freshness, now);
-        let name = &self.cache.name;
-        Some(serve(
-            &entry,
-            cache_request,
-            headers,
-            name,
-            cache_status,
-            now,
-        ))
+        let cache = &self.cache;
+        let (now, headers) = (cache.storage.now(), request.headers());
+        let stored = cache.storage.near_response(cache_request, headers, now)?;
+        let is_hit = cache.may_serve(cache_request, &stored)
+            && stored.rules.reuse(&cache_request.directives, now) == Reuse::Fresh;
+        is_hit.then(|| {
+            cache.metrics.count(Outcome::Hit);
+            let cache_status = CacheStatus::hit(&stored.rules.freshness, now);
+            cache.serve(cache_request, headers, &stored, cache_status, now)
+        })
     }
 
-    /// Asks the inner service, and looks at nothing stored.
-    fn pass<ReqBody, ResBody: Body>(
+    /// Calls the inner service without a lookup.
+    fn bypass<ReqBody, ResBody: Body>(
         &mut self,
         request: Request<ReqBody>,
         reason: BypassReason,
@@ -133,15 +106,13 @@ impl<S> ResponseCache<S> {
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     {
-        self.cache.metrics.answered(Outcome::Bypass);
-        ResponseFuture::passed(
-            self.inner.call(request),
-            BypassedResponse::new(&self.cache, reason),
-        )
+        self.cache.metrics.count(Outcome::Bypass);
+        let bypassed = BypassedResponse::new(&self.cache, reason);
+        ResponseFuture::bypassed(self.inner.call(request), bypassed)
     }
 
-    /// Asks the inner service for a change, after which what is stored may be invalid.
-    fn change<ReqBody, ResBody>(
+    /// Calls the inner service, and removes the responses that an unsafe request invalidates.
+    fn call_other_method<ReqBody, ResBody>(
         &mut self,
         request: Request<ReqBody>,
     ) -> ResponseFuture<S::Future, ResBody, S::Error>
@@ -151,34 +122,36 @@ impl<S> ResponseCache<S> {
         S::Error: Send + 'static,
         ResBody: Body + Send + 'static,
     {
-        // gRPC is never stored, so it makes nothing invalid.
+        // gRPC is never stored, so it invalidates nothing.
         let is_grpc = request.method() == Method::POST && is_grpc(request.headers());
-        let is_plain = is_safe(request.method()) || request.method() == Method::CONNECT || is_grpc;
+        let is_harmless =
+            is_safe(request.method()) || request.method() == Method::CONNECT || is_grpc;
         let reason = match is_grpc {
             true => BypassReason::Grpc,
             false => BypassReason::Method,
         };
-        let host = hosts(request.headers());
-        let scheme = self.cache.scheme.as_deref();
-        let origin = requested(&request).and_then(|uri| target(uri, host, scheme));
-        let origin = origin.filter(|_| !is_plain).map(Origin::of);
-        let Some(origin) = origin else {
-            return self.pass(request, reason);
+        let target = match is_harmless {
+            true => None,
+            false => self.cache.requests.owned_target(&request),
         };
-        self.cache.metrics.answered(Outcome::Bypass);
-        let passing = BypassedResponse::new(&self.cache, reason);
-        let change = UnsafeRequest::new(self.cache.clone(), origin);
+        let Some(target) = target else {
+            return self.bypass(request, reason);
+        };
+        self.cache.metrics.count(Outcome::Bypass);
+        let bypassed = BypassedResponse::new(&self.cache, reason);
+        let unsafe_request = UnsafeRequest::new(self.cache.clone(), target);
         let call = self.inner.call(request);
         ResponseFuture::boxed(Box::pin(async move {
             let response = match call.await {
                 Ok(response) => response,
                 Err(error) => {
-                    change.ended_in_doubt().await;
+                    unsafe_request.failed().await;
                     return Err(error);
                 }
             };
-            change.ended(response.status(), response.headers()).await;
-            Ok(passing.on(response))
+            let (status, headers) = (response.status(), response.headers());
+            unsafe_request.answered(status, headers).await;
+            Ok(bypassed.mark(response))
         }))
     }
 }

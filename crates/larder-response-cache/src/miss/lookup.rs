@@ -1,26 +1,23 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
+use larder_layer::{Failure, Joined};
 use larder_store::Timestamp;
-use smallvec::SmallVec;
 use tokio::time::Instant;
 use tower_service::Service;
 
+use super::CacheState;
+use super::flights::{FetchLeader, FetchOutcome, flight_key};
+use super::forward::{FetchMode, Miss};
 use crate::engine::{OriginFailure, Profile, Reuse, Validators};
 use crate::metrics::Outcome;
-use crate::miss::{FetchMode, Miss};
-use crate::miss::{FetchOutcome, Lead, Place};
 use crate::request::CacheRequest;
-use crate::response::ResponseBody;
-use crate::response::serve;
-use crate::response::{CacheStatus, ForwardReason};
-use crate::state::CacheState;
-use crate::storage::StoredResponse;
-use crate::storage::{FETCH_LIMIT, Found};
+use crate::response::{CacheStatus, ForwardReason, ResponseBody};
+use crate::storage::{FETCH_LIMIT, Found, StoredResponse};
 
-/// How often a request waits for another one's fetch, all within the time of one wait.
+/// How often a request waits for another one's fetch, within the time of one wait.
 const WAITS: usize = 3;
 
 /// A request that was not answered at once, and the instance of the inner service for it.
@@ -29,14 +26,23 @@ pub(crate) struct Lookup<S> {
     pub(crate) inner: S,
 }
 
-/// Where a request stands after it looked, and waited where that made sense.
+/// How a request is answered.
 enum Decision {
-    /// It is answered by what is stored.
+    /// By a stored response.
     Serve(Arc<StoredResponse>, CacheStatus, Outcome),
-    /// It is answered so, and what is stored is validated behind it.
+    /// By a stale response, which is validated in the background.
     ServeStale(Arc<StoredResponse>, Found),
-    /// It has to ask, alone or for those who wait.
-    Forward(Found, Option<Lead>),
+    /// By the inner service, and for other requests too if it leads a fetch.
+    Forward(Found, Option<FetchLeader>),
+}
+
+/// Why a wait for another fetch ended without a response.
+#[derive(Clone, Copy)]
+enum Release {
+    /// The time was up. The request is forwarded.
+    TimedOut,
+    /// The origin failed. A stale response may do.
+    OriginFailed(OriginFailure, Option<StatusCode>),
 }
 
 impl<S> Lookup<S> {
@@ -55,49 +61,45 @@ impl<S> Lookup<S> {
     {
         let cache = self.cache.clone();
         let headers = request.headers().clone();
-        match decide(&cache, &cache_request, &headers).await {
-            Decision::Serve(entry, cache_status, answer) => {
-                cache.metrics.answered(answer);
-                Ok(respond(
-                    &cache,
-                    &cache_request,
-                    &headers,
-                    &entry,
-                    cache_status,
-                ))
+        let decision = decide(&cache, &cache_request, &headers).await;
+        let now = cache.storage.now();
+        match decision {
+            Decision::Serve(response, cache_status, outcome) => {
+                cache.metrics.count(outcome);
+                Ok(cache.serve(&cache_request, &headers, &response, cache_status, now))
             }
-            Decision::ServeStale(entry, found) => {
-                cache.metrics.answered(Outcome::Stale);
-                let cache_status = CacheStatus::hit(&entry.rules.freshness, cache.storage.now());
-                let response = respond(&cache, &cache_request, &headers, &entry, cache_status);
+            Decision::ServeStale(response, found) => {
+                cache.metrics.count(Outcome::Stale);
+                let cache_status = CacheStatus::hit(&response.rules.freshness, now);
+                let response = cache.serve(&cache_request, &headers, &response, cache_status, now);
                 self.validate_in_background(request, cache_request, found);
                 Ok(response)
             }
-            Decision::Forward(..) if cache_request.rules.only_if_cached => {
-                cache.metrics.answered(Outcome::OnlyIfCached);
+            Decision::Forward(..) if cache_request.directives.only_if_cached => {
+                cache.metrics.count(Outcome::OnlyIfCached);
                 let mut response = Response::new(ResponseBody::whole(Bytes::new()));
                 *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
                 Ok(response)
             }
             Decision::Forward(found, leader) => {
-                let forwarding = Miss {
-                    reason: reason(&cache_request, &found, cache.storage.now()),
-                    aim: match leader {
+                let miss = Miss {
+                    reason: forward_reason(&cache_request, &found, now),
+                    mode: match leader {
                         Some(_) => FetchMode::Complete,
                         None => FetchMode::AsRequested,
                     },
                     cache,
-                    cache_request,
+                    request: cache_request,
                     headers,
                     found,
                     leader,
                 };
-                forwarding.ask(self.inner, request).await
+                miss.forward(self.inner, request).await
             }
         }
     }
 
-    /// Validates what is stale in a task of its own, unless somebody does already.
+    /// Validates a stale response in a task of its own, unless another request does so already.
     fn validate_in_background<ReqBody, ResBody>(
         self,
         mut request: Request<ReqBody>,
@@ -112,17 +114,18 @@ impl<S> Lookup<S> {
         ResBody::Error: Send + 'static,
     {
         let key = flight_key(&cache_request, &found, request.headers());
-        let Some(leader) = self.cache.flights.lead(&key) else {
+        let Some(leader) = self.cache.lead(&key) else {
             return;
         };
-        // The conditions, and the part, were the client's, who has its answer.
+        // The preconditions and the range were the client's, which has its answer.
         Validators::default().apply(request.headers_mut());
-        let forwarding = Miss {
+        *request.method_mut() = Method::GET;
+        let miss = Miss {
             reason: ForwardReason::Stale,
-            aim: FetchMode::Complete,
+            mode: FetchMode::Complete,
             cache: self.cache,
             headers: request.headers().clone(),
-            cache_request: CacheRequest {
+            request: CacheRequest {
                 is_head: false,
                 is_conditional: false,
                 has_range: false,
@@ -131,179 +134,128 @@ impl<S> Lookup<S> {
             found,
             leader: Some(leader),
         };
-        *request.method_mut() = http::Method::GET;
         tokio::spawn(async move {
-            // What comes later is not stored. A failure leaves what is stored as it was.
-            let asking = forwarding.ask(self.inner, request);
-            let _ = tokio::time::timeout(FETCH_LIMIT, asking).await;
+            // A later response would not be stored. A failure leaves the stored response as it is.
+            let _ = tokio::time::timeout(FETCH_LIMIT, miss.forward(self.inner, request)).await;
         });
     }
 }
 
-/// What one who waited is told to do, after one more look.
-#[derive(Clone, Copy)]
-enum Release {
-    /// To wait no longer, and to lead if nobody else does.
-    TimedOut,
-    /// That the origin failed, so that what is stale may do.
-    OriginFailed(OriginFailure, Option<StatusCode>),
-}
-
-/// Looks, and waits for those who fetch the same, until it is clear how the request is answered.
+/// Looks the request up, and waits for fetches of the same response, until it is clear how to answer.
 ///
-/// It waits for one deadline at most, however often.
-async fn decide(cache: &CacheState, cache_request: &CacheRequest, headers: &HeaderMap) -> Decision {
-    let storage = &cache.storage;
-    let (mut was_collapsed, mut told) = (false, None);
-    let (mut waits, mut until) = (0, None);
+/// It waits for one timeout in all, however often it waits.
+async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap) -> Decision {
+    let (mut waits, mut deadline) = (0, None);
+    let (mut was_collapsed, mut release) = (false, None);
     loop {
-        let mut found = storage
-            .find(&cache_request.primary, &cache_request.key_fields, headers)
-            .await;
-        found.entry = found
-            .entry
-            .filter(|entry| cache_request.may_serve(entry, cache.policy.profile));
-        let now = storage.now();
-        let reuse = found
-            .entry
-            .as_ref()
-            .map(|entry| (entry.clone(), entry.rules.reuse(&cache_request.rules, now)));
-        match reuse {
-            Some((entry, Reuse::Fresh)) => return fresh(entry, was_collapsed, now),
-            Some((entry, Reuse::StaleWhileRevalidate)) => {
-                return Decision::ServeStale(entry, found);
+        let mut found = cache.storage.find(request, headers).await;
+        let now = cache.storage.now();
+        found.response = found.response.filter(|held| cache.may_serve(request, held));
+        if let Some(response) = &found.response {
+            let response = response.clone();
+            match response.rules.reuse(&request.directives, now) {
+                Reuse::Fresh => return serve_fresh(response, was_collapsed, now),
+                Reuse::StaleWhileRevalidate => return Decision::ServeStale(response, found),
+                Reuse::ValidationRequested => return Decision::Forward(found, None),
+                Reuse::Stale => {}
             }
-            Some((_, Reuse::ValidationRequested)) => return Decision::Forward(found, None),
-            Some((_, Reuse::Stale)) | None => {}
         }
-        let is_alone = cache_request.is_head
-            || cache_request.has_authorization
-            || cache_request.rules.only_if_cached;
-        // By the letter a client's conditions go on as they are, so that the answer may be its alone.
-        let is_own = cache_request.is_conditional && cache.policy.profile == Profile::Rfc;
-        let is_alone =
-            is_alone || is_own || cache_request.has_range || cache_request.rules.no_cache;
-        if is_alone || waits == WAITS {
+        if waits == WAITS || is_fetched_alone(cache, request) {
             return Decision::Forward(found, None);
         }
-        let key = flight_key(cache_request, &found, headers);
-        match told {
+        let key = flight_key(request, &found, headers);
+        match release {
             Some(Release::OriginFailed(failure, status)) => {
-                let limit = cache.stale_while_disconnected;
-                let may_do = |it: &Arc<StoredResponse>| {
-                    it.rules
-                        .may_serve_on_failure(&cache_request.rules, failure, limit, now)
-                };
-                return match found.entry.take_if(|entry| may_do(entry)) {
-                    Some(entry) => {
-                        let cache_status = CacheStatus::covered(status).and_collapsed();
-                        Decision::Serve(entry, cache_status, Outcome::StaleIfError)
-                    }
-                    None => Decision::Forward(found, None),
-                };
+                return after_failure(cache, request, found, failure, status);
             }
-            Some(Release::TimedOut) => {
-                let leader = cache.flights.lead(&key);
-                return Decision::Forward(found, leader);
-            }
+            Some(Release::TimedOut) => return Decision::Forward(found, cache.lead(&key)),
             None => {}
         }
-        if cache.hit_for_miss.is_marked(storage.front.hash(&key), now) {
+        if cache.hit_for_miss.is_marked(&key, now) {
             return Decision::Forward(found, None);
         }
-        match cache.flights.join(&key) {
-            Place::Lead(leader) => {
-                // Another flight may have landed between the look and now.
-                let landed = storage.find_near(
-                    &cache_request.primary,
-                    &cache_request.key_fields,
-                    headers,
-                    now,
-                );
-                let landed = landed.and_then(|found| found.entry);
-                return match landed {
-                    Some(entry) if entry.rules.reuse(&cache_request.rules, now) == Reuse::Fresh => {
-                        leader.end(FetchOutcome::Stored);
-                        fresh(entry, true, now)
-                    }
-                    _ => Decision::Forward(found, Some(leader)),
-                };
+        // Another fetch may have ended since the lookup.
+        let recheck = || {
+            let response = cache.storage.near_response(request, headers, now)?;
+            let reuse = response.rules.reuse(&request.directives, now);
+            (reuse == Reuse::Fresh).then_some(response)
+        };
+        let flights = &cache.flights;
+        let follower = match flights.join(key.as_slice(), recheck) {
+            Joined::Leader(leader) => return Decision::Forward(found, Some(leader)),
+            Joined::Hit(response) => return serve_fresh(response, true, now),
+            Joined::Full => return Decision::Forward(found, None),
+            Joined::Follower(follower) => follower,
+        };
+        let deadline = *deadline.get_or_insert_with(|| Instant::now() + cache.wait_timeout);
+        match follower.outcome(deadline).await {
+            Ok(FetchOutcome::Stored) => was_collapsed = true,
+            Ok(FetchOutcome::NotShared) => return Decision::Forward(found, None),
+            Ok(FetchOutcome::Failed(failure, status)) => {
+                release = Some(Release::OriginFailed(failure, status));
             }
-            Place::Follow(mut follow) => {
-                let until = *until.get_or_insert_with(|| Instant::now() + cache.wait);
-                match follow.outcome(until).await {
-                    Some(FetchOutcome::NotShared) => return Decision::Forward(found, None),
-                    Some(FetchOutcome::Stored) => was_collapsed = true,
-                    Some(FetchOutcome::Failed(cache_status, status)) => {
-                        told = Some(Release::OriginFailed(cache_status, status))
-                    }
-                    Some(FetchOutcome::Pending) => {}
-                    None => {
-                        cache.metrics.gave_up_waiting();
-                        cache.flights.give_up(&key, &follow);
-                        told = Some(Release::TimedOut);
-                    }
-                }
+            Err(Failure::TimedOut) => {
+                cache.metrics.gave_up_waiting();
+                flights.abandon(key.as_slice(), &follower);
+                release = Some(Release::TimedOut);
             }
+            // Its leader is gone, so one of the others leads.
+            Err(Failure::Abandoned | Failure::Panicked) => {}
         }
         waits += 1;
     }
 }
 
-fn fresh(entry: Arc<StoredResponse>, was_collapsed: bool, now: Timestamp) -> Decision {
-    let freshness = &entry.rules.freshness;
-    let (cache_status, answer) = if was_collapsed {
-        (CacheStatus::collapsed(freshness, now), Outcome::Collapsed)
-    } else {
-        (CacheStatus::hit(freshness, now), Outcome::Hit)
+/// Returns whether the response to a request may be of no use to others, so that it never waits.
+fn is_fetched_alone(cache: &CacheState, request: &CacheRequest) -> bool {
+    // In the RFC profile a client's preconditions are forwarded, so the answer may be a 304.
+    let is_own_answer = request.is_conditional && cache.policy().profile == Profile::Rfc;
+    is_own_answer
+        || request.is_head
+        || request.has_range
+        || request.has_authorization
+        || request.directives.only_if_cached
+        || request.directives.no_cache
+}
+
+fn serve_fresh(response: Arc<StoredResponse>, was_collapsed: bool, now: Timestamp) -> Decision {
+    let freshness = &response.rules.freshness;
+    let (cache_status, outcome) = match was_collapsed {
+        true => (CacheStatus::collapsed(freshness, now), Outcome::Collapsed),
+        false => (CacheStatus::hit(freshness, now), Outcome::Hit),
     };
-    Decision::Serve(entry, cache_status, answer)
+    Decision::Serve(response, cache_status, outcome)
 }
 
-/// What those who want the same response have in common: the URI, and the variant where there are
-/// variants.
-pub(crate) fn flight_key(
-    cache_request: &CacheRequest,
-    found: &Found,
-    headers: &HeaderMap,
-) -> SmallVec<[u8; 128]> {
-    let mut key = SmallVec::from_slice(cache_request.primary.as_bytes());
-    let selecting = found.selecting(&cache_request.key_fields);
-    if !selecting.is_empty() {
-        key.push(b' ');
-        key.extend_from_slice(selecting.variant(headers).as_bytes());
+/// Serves a stale response after the fetch of another request failed, if that is permitted.
+fn after_failure(
+    cache: &CacheState,
+    request: &CacheRequest,
+    mut found: Found,
+    failure: OriginFailure,
+    status: Option<StatusCode>,
+) -> Decision {
+    let may_serve =
+        |held: &mut Arc<StoredResponse>| cache.storage.may_serve_on_failure(held, request, failure);
+    match found.response.take_if(may_serve) {
+        Some(response) => {
+            let cache_status = CacheStatus::stale_if_error(status).and_collapsed();
+            Decision::Serve(response, cache_status, Outcome::StaleIfError)
+        }
+        None => Decision::Forward(found, None),
     }
-    key
 }
 
-fn reason(cache_request: &CacheRequest, found: &Found, now: Timestamp) -> ForwardReason {
-    match &found.entry {
-        Some(entry)
-            if entry.rules.reuse(&cache_request.rules, now) == Reuse::ValidationRequested =>
+fn forward_reason(request: &CacheRequest, found: &Found, now: Timestamp) -> ForwardReason {
+    match &found.response {
+        Some(response)
+            if response.rules.reuse(&request.directives, now) == Reuse::ValidationRequested =>
         {
             ForwardReason::Request
         }
-        Some(_) if cache_request.is_head => ForwardReason::Method,
+        Some(_) if request.is_head => ForwardReason::Method,
         Some(_) => ForwardReason::Stale,
         None if found.has_variants => ForwardReason::VaryMiss,
         None => ForwardReason::UriMiss,
     }
-}
-
-pub(crate) fn respond<B: Body>(
-    cache: &CacheState,
-    cache_request: &CacheRequest,
-    headers: &HeaderMap,
-    entry: &StoredResponse,
-    cache_status: CacheStatus,
-) -> Response<ResponseBody<B>> {
-    let now = cache.storage.now();
-    serve(
-        entry,
-        cache_request,
-        headers,
-        &cache.name,
-        cache_status,
-        now,
-    )
 }

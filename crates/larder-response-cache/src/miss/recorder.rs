@@ -7,40 +7,43 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 use tokio::time::{Instant, timeout_at};
 
+use super::flights::FetchOutcome;
+use super::forward::Miss;
 use crate::engine::{Exchange, Refusal};
-use crate::miss::Miss;
 use crate::response::Sink;
-use crate::storage::StoredResponse;
-use crate::storage::{CommitOutcome, FETCH_LIMIT};
+use crate::storage::{CommitOutcome, FETCH_LIMIT, StoredResponse};
 
-/// How many frames are read before others get their turn.
+/// How many frames are read before other tasks get their turn.
 const FRAMES_AT_ONCE: usize = 64;
 
-/// Reads a body that may be stored, at the pace of the inner service, gives each frame to the
-/// reader as it comes, and stores the whole.
+/// The `detail` of a body that ended early (RFC 9111, 3.3).
+const INCOMPLETE: &str = "incomplete";
+
+/// Reads a body that may be stored, hands each frame to the client, and stores the whole.
 ///
-/// The reader learns of the end after the response is stored, so that its next request finds it. Who
-/// waits does not depend on how fast the reader is, or whether it is still there.
-pub(crate) struct BodyRecorder {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) exchange: Exchange,
-    /// What the response says of its length, in bytes.
-    pub(crate) length: Option<u64>,
-    pub(crate) forwarding: Miss,
+/// It reads at the pace of the inner service. Requests that wait do not depend on how fast the client
+/// is, or whether it is still there. The client learns of the end after the response is stored, so that
+/// its next request finds it.
+pub(super) struct BodyRecorder {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) exchange: Exchange,
+    /// The declared length, in bytes.
+    pub(super) length: Option<u64>,
+    pub(super) miss: Miss,
 }
 
 /// What became of a body that was read to be stored.
-pub(crate) enum RecordOutcome {
+pub(super) enum RecordOutcome {
     /// It was read to its end.
     Complete(CommitOutcome, Arc<StoredResponse>),
-    /// It is not stored, for this reason, and the reader has the rest.
+    /// It is not stored, for this reason. The client has the rest.
     NotStored(&'static str),
 }
 
 impl BodyRecorder {
-    pub(crate) async fn run<B: Body<Data = Bytes>>(
-        self,
+    pub(super) async fn run<B: Body<Data = Bytes>>(
+        mut self,
         mut body: Pin<Box<B>>,
         sink: Sink<B>,
     ) -> RecordOutcome {
@@ -55,15 +58,15 @@ impl BodyRecorder {
             if frames % FRAMES_AT_ONCE == 0 {
                 tokio::task::yield_now().await;
             }
-            let frame = match timeout_at(deadline, next(&mut body)).await {
+            let frame = match timeout_at(deadline, next_frame(&mut body)).await {
                 Err(_) => {
-                    self.forwarding.give_up();
+                    self.release();
                     sink.hand_over(body);
                     return RecordOutcome::NotStored("timeout");
                 }
                 Ok(None) => return self.store(chunks, length, &sink).await,
                 Ok(Some(Err(error))) => {
-                    self.forwarding.give_up();
+                    self.release();
                     sink.fail(error);
                     return RecordOutcome::NotStored(INCOMPLETE);
                 }
@@ -76,15 +79,14 @@ impl BodyRecorder {
                     if let Ok(trailers) = frame.into_trailers() {
                         sink.push_trailers(trailers);
                     }
-                    self.forwarding.give_up();
+                    self.release();
                     return RecordOutcome::NotStored("trailers");
                 }
             };
             length += chunk.len();
-            let cache = &self.forwarding.cache;
+            let cache = &self.miss.cache;
             let too_much = if length > cache.max_body {
-                let now = cache.storage.now();
-                self.forwarding.mark_hit_for_miss(now);
+                self.miss.mark_hit_for_miss(cache.storage.now());
                 Some(Refusal::TooLarge.as_str())
             } else if !sink.reserve(chunk.len()) {
                 cache.metrics.recording_refused();
@@ -92,11 +94,11 @@ impl BodyRecorder {
             } else {
                 None
             };
-            if let Some(reason) = too_much {
+            if let Some(detail) = too_much {
                 sink.push(chunk);
-                self.forwarding.give_up();
+                self.release();
                 sink.hand_over(body);
-                return RecordOutcome::NotStored(reason);
+                return RecordOutcome::NotStored(detail);
             }
             chunks.push(chunk.clone());
             if body.is_end_stream() {
@@ -108,47 +110,52 @@ impl BodyRecorder {
         }
     }
 
-    /// For how long a body is waited for: what comes later is not stored.
+    /// Returns how long the body may take. A response that comes later is not stored.
     fn time_left(&self) -> Duration {
-        let now = self.forwarding.cache.storage.now();
+        let now = self.miss.cache.storage.now();
         let last = FETCH_LIMIT.saturating_sub(Duration::from_secs(1));
         last.saturating_sub(now.since(self.exchange.sent))
     }
 
-    /// Stores the response, unless it is shorter or longer than it said.
+    /// Tells the requests that wait that there is no response for them.
+    fn release(&mut self) {
+        self.miss.end(FetchOutcome::NotShared);
+    }
+
+    /// Stores the response, unless its body has another length than it declared.
     async fn store<B: Body>(
-        self,
+        mut self,
         chunks: Vec<Bytes>,
         length: usize,
         sink: &Sink<B>,
     ) -> RecordOutcome {
-        if self.length.is_some_and(|said| said != length as u64) {
-            self.forwarding.give_up();
+        if self
+            .length
+            .is_some_and(|declared| declared != length as u64)
+        {
+            self.release();
             return RecordOutcome::NotStored(INCOMPLETE);
         }
-        sink.is_whole();
-        let body = joined(chunks, length);
-        let entry = StoredResponse::received(
-            &self.forwarding.cache.policy,
+        sink.set_complete();
+        let response = StoredResponse::received(
+            self.miss.cache.policy(),
             self.status,
             self.headers,
-            body,
+            joined(chunks, length),
             self.exchange,
         );
-        let (committed, entry) = self.forwarding.store(entry).await;
-        RecordOutcome::Complete(committed, entry)
+        let (committed, response) = self.miss.store(response).await;
+        RecordOutcome::Complete(committed, response)
     }
 }
 
-/// The body ended before its end (RFC 9111, 3.3).
-const INCOMPLETE: &str = "incomplete";
-
-async fn next<B: Body>(body: &mut Pin<Box<B>>) -> Option<Result<Frame<B::Data>, B::Error>> {
+async fn next_frame<B: Body>(body: &mut Pin<Box<B>>) -> Option<Result<Frame<B::Data>, B::Error>> {
     std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await
 }
 
-/// The chunks as one, in an allocation of its own: a chunk may be a small part of a large read
-/// buffer, which must not live as long as what is stored.
+/// Joins the chunks in an allocation of their own.
+///
+/// A chunk may be a small part of a large read buffer, which a stored response must not keep alive.
 fn joined(chunks: Vec<Bytes>, length: usize) -> Bytes {
     let mut body = BytesMut::with_capacity(length);
     for chunk in chunks {

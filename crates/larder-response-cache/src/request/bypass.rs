@@ -1,36 +1,36 @@
-/// Why the cache has nothing to do with a request.
+/// Why a request bypasses the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BypassReason {
-    /// Its method is not GET or HEAD.
+    /// Its method is neither GET nor HEAD.
     Method,
-    /// It has no host, or its host is in doubt, or its URI is too long.
+    /// Its host is missing or ambiguous, or its URI is too long.
     TargetUri,
     /// It has content.
     RequestBody,
     /// It says `no-store`.
     NoStore,
-    /// It claims more than a key has room for.
+    /// It has more key fields than a key has room for.
     KeyFields,
     /// It asks for another protocol.
     Upgrade,
-    /// It sets a condition that only the origin can check.
+    /// It has a precondition that only the origin can check.
     Precondition,
-    /// It expects something of the origin before it sends on.
+    /// It waits for the origin's consent before it sends its content.
     Expect,
-    /// It asks for what has changed since a version that it has.
+    /// It asks for the changes since a version that it has.
     Delta,
     /// It asks for an event stream.
     EventStream,
-    /// It is gRPC, which says nothing of caches.
+    /// It is gRPC, which knows no caches.
     Grpc,
-    /// Its `Connection` names fields for a proxy to take away.
+    /// Its `Connection` names headers for a proxy to remove.
     Connection,
     /// It asks for another method or path than its own.
     Override,
 }
 
 impl BypassReason {
-    /// A word for `Cache-Status`. None if the response is left as it is.
+    /// Returns the `detail` for `Cache-Status`, or None if the response is left unchanged.
     pub(crate) fn as_str(self) -> Option<&'static str> {
         Some(match self {
             Self::Method => "method",

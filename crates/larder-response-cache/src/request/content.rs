@@ -1,32 +1,32 @@
 use http::{Request, Version};
 use http_body::Body;
 
-/// What the fields of a request say of its content (RFC 9112, 6.3).
+/// What the headers of a request say about its content (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Framing {
-    /// Nothing: over HTTP/1 the request has no content.
+pub(super) enum Framing {
+    /// There is no such header. Over HTTP/1 the request has no content.
     #[default]
     None,
     /// `Content-Length: 0`.
     Empty,
-    /// There is some, or may be.
+    /// There is content, or may be.
     Content,
 }
 
-/// Whether a request has content, or may have.
+/// Returns whether a request has content, or may have.
 ///
-/// Fields go before the body, which a layer outside may have wrapped: a body that does not know its
-/// end may still have come to it. HTTP/2 needs no field, so there the body alone can tell.
-pub(crate) fn has_content<B: Body>(request: &Request<B>, framing: Framing) -> bool {
+/// Headers count before the body. A layer outside may have wrapped the body, so that it no longer knows
+/// that it has ended. HTTP/2 needs no header, so there the body decides.
+pub(super) fn has_content<B: Body>(request: &Request<B>, framing: Framing) -> bool {
     let (body, hint) = (request.body(), request.body().size_hint());
     if hint.lower() > 0 {
         return true;
     }
-    let needs_fields = request.version() <= Version::HTTP_11;
+    let needs_header = request.version() <= Version::HTTP_11;
     match framing {
         Framing::Content => true,
         Framing::Empty => false,
-        Framing::None => !(needs_fields || body.is_end_stream() || hint.upper() == Some(0)),
+        Framing::None => !(needs_header || body.is_end_stream() || hint.upper() == Some(0)),
     }
 }
 
@@ -40,7 +40,7 @@ mod tests {
 
     type Wrapped = UnsyncBoxBody<Bytes, std::convert::Infallible>;
 
-    /// A body that says nothing of its end, as one that a layer has wrapped.
+    /// A body that does not know its end, such as one that a layer has wrapped.
     fn silent() -> Wrapped {
         StreamBody::new(futures_util::stream::empty()).boxed_unsync()
     }
@@ -52,14 +52,14 @@ mod tests {
     }
 
     #[test]
-    fn over_http_1_no_framing_field_means_no_content_whatever_the_body_says() {
+    fn over_http_1_no_framing_header_means_no_content_whatever_the_body_says() {
         for version in [Version::HTTP_10, Version::HTTP_11] {
             assert!(!has(version, Framing::None, silent()));
         }
     }
 
     #[test]
-    fn over_http_2_a_body_that_says_nothing_may_have_content() {
+    fn over_http_2_a_body_that_does_not_know_its_end_may_have_content() {
         assert!(has(Version::HTTP_2, Framing::None, silent()));
         assert!(!has(Version::HTTP_2, Framing::Empty, silent()));
         assert!(!has(
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_counts_whatever_the_fields_say() {
+    fn content_that_is_there_counts_whatever_the_headers_say() {
         for framing in [Framing::None, Framing::Empty, Framing::Content] {
             let fat = Full::new(Bytes::from_static(b"fat")).boxed_unsync();
             assert!(has(Version::HTTP_11, framing, fat));

@@ -1,84 +1,97 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::BypassReason;
+use super::content::Framing;
+use super::target::Host;
 use crate::engine::Profile;
-use crate::request::BypassReason;
-use crate::request::Framing;
-use crate::request::{FORWARDED_HEADERS, OVERRIDE_HEADERS};
 
-/// What one pass over the fields of a GET or HEAD finds: a look-up for each field that matters
-/// would cost more than the rest of a hit.
+/// What one pass over the headers of a GET or HEAD finds.
+///
+/// A lookup of each header that matters would cost more than the rest of a hit.
 #[derive(Default)]
-pub(crate) struct RequestHeaders<'a> {
-    pub(crate) host: Host<'a>,
-    /// Why the cache has nothing to do with it, if that is so.
-    pub(crate) bypass: Option<BypassReason>,
-    pub(crate) framing: Framing,
-    /// Whether it asks for a part.
-    pub(crate) has_range: bool,
-    /// Whether it asks for a part, or sets conditions of its own, so that the answer may be of no
-    /// use to others.
-    pub(crate) is_conditional: bool,
-    pub(crate) has_authorization: bool,
+pub(super) struct RequestHeaders<'a> {
+    pub(super) host: Host<'a>,
+    /// Why the request bypasses the cache, if it does.
+    pub(super) bypass: Option<BypassReason>,
+    pub(super) framing: Framing,
+    pub(super) has_range: bool,
+    /// Whether it has preconditions, or asks for a range.
+    pub(super) is_conditional: bool,
+    pub(super) has_authorization: bool,
     /// Whether it says what may be reused for it.
-    pub(crate) has_rules: bool,
-    /// The fields by which it claims another origin than its own, in the safe profile.
-    pub(crate) key_fields: Vec<HeaderName>,
+    pub(super) has_directives: bool,
+    /// The headers in which it names another origin than its own, in the safe profile.
+    pub(super) forwarded: Vec<HeaderName>,
 }
 
-/// What a request says in `Host`.
-#[derive(Clone, Copy, Default)]
-pub(crate) enum Host<'a> {
-    #[default]
-    Missing,
-    One(&'a HeaderValue),
-    Several,
-}
+/// Headers in which a request names another origin than its own.
+///
+/// A header that is present selects the response, so that no visitor gets a page made for another origin.
+const FORWARDED_HEADERS: [HeaderName; 11] = [
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-scheme"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-prefix"),
+    HeaderName::from_static("x-forwarded-server"),
+    HeaderName::from_static("x-host"),
+    HeaderName::from_static("x-forwarded-ssl"),
+    HeaderName::from_static("x-forwarded-path"),
+    HeaderName::from_static("x-http-host-override"),
+    HeaderName::from_static("x-original-host"),
+];
 
-impl<'a> Host<'a> {
-    pub(crate) fn and(self, value: &'a HeaderValue) -> Self {
-        match self {
-            Self::Missing => Self::One(value),
-            Self::One(_) | Self::Several => Self::Several,
-        }
-    }
-}
+/// Headers in which a request asks for another method or path than its own. It is never cached.
+const OVERRIDE_HEADERS: [HeaderName; 7] = [
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+    HeaderName::from_static("x-original-uri"),
+    HeaderName::from_static("x-forwarded-uri"),
+];
 
 impl<'a> RequestHeaders<'a> {
-    pub(crate) fn of(headers: &'a HeaderMap, profile: Profile) -> Self {
-        let mut scan = Self::default();
+    pub(super) fn read(headers: &'a HeaderMap, profile: Profile) -> Self {
+        let mut found = Self::default();
         for (name, value) in headers {
             match name.as_str() {
-                "host" => scan.host = scan.host.and(value),
-                "cache-control" | "pragma" => scan.has_rules = true,
-                "range" => (scan.is_conditional, scan.has_range) = (true, true),
-                "if-none-match" | "if-modified-since" => scan.is_conditional = true,
-                "authorization" => scan.has_authorization = true,
-                "content-length" => scan.frame(!is_zero(value)),
-                "transfer-encoding" => scan.frame(true),
-                "upgrade" => scan.bypass = Some(BypassReason::Upgrade),
+                "host" => found.host = found.host.and(value),
+                "cache-control" | "pragma" => found.has_directives = true,
+                "range" => (found.is_conditional, found.has_range) = (true, true),
+                "if-none-match" | "if-modified-since" => found.is_conditional = true,
+                "authorization" => found.has_authorization = true,
+                "content-length" => found.add_framing(!is_zero(value)),
+                "transfer-encoding" => found.add_framing(true),
+                "upgrade" => found.bypass = Some(BypassReason::Upgrade),
                 "if-match" | "if-unmodified-since" => {
-                    scan.bypass = Some(BypassReason::Precondition)
+                    found.bypass = Some(BypassReason::Precondition);
                 }
-                "expect" => scan.bypass = Some(BypassReason::Expect),
-                "a-im" => scan.bypass = Some(BypassReason::Delta),
-                "accept" if says(value, b"text/event-stream") => {
-                    scan.bypass = Some(BypassReason::EventStream);
+                "expect" => found.bypass = Some(BypassReason::Expect),
+                "a-im" => found.bypass = Some(BypassReason::Delta),
+                "accept" if contains(value, b"text/event-stream") => {
+                    found.bypass = Some(BypassReason::EventStream);
                 }
-                "content-type" if says(value, b"application/grpc") => {
-                    scan.bypass = Some(BypassReason::Grpc);
+                "content-type" if contains(value, b"application/grpc") => {
+                    found.bypass = Some(BypassReason::Grpc);
                 }
-                "connection" if takes_away(value) => scan.bypass = Some(BypassReason::Connection),
-                "forwarded" if profile == Profile::Safe && claims_an_origin(value) => {
-                    scan.key_fields.push(name.clone());
+                "connection" if names_headers(value) => {
+                    found.bypass = Some(BypassReason::Connection);
                 }
-                text if profile == Profile::Safe && text.starts_with("x-") => scan.claim(name),
+                "forwarded" if profile == Profile::Safe && names_origin(value) => {
+                    found.forwarded.push(name.clone());
+                }
+                text if profile == Profile::Safe && text.starts_with("x-") => {
+                    found.add_extension(name);
+                }
                 _ => {}
             }
         }
-        scan
+        found
     }
 
-    fn frame(&mut self, has_content: bool) {
+    fn add_framing(&mut self, has_content: bool) {
         if has_content {
             self.framing = Framing::Content;
         } else if self.framing == Framing::None {
@@ -86,33 +99,35 @@ impl<'a> RequestHeaders<'a> {
         }
     }
 
-    fn claim(&mut self, name: &HeaderName) {
+    fn add_extension(&mut self, name: &HeaderName) {
         if OVERRIDE_HEADERS.contains(name) {
             self.bypass = Some(BypassReason::Override);
         } else if FORWARDED_HEADERS.contains(name) {
-            self.key_fields.push(name.clone());
+            self.forwarded.push(name.clone());
         }
     }
 }
 
-/// Whether a request is gRPC, or gRPC-Web: its type begins so. A parameter of another type does not
-/// make it one.
+/// Returns whether a request is gRPC or gRPC-Web: its content type begins with that name.
+///
+/// A parameter of another type does not make it one.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     const GRPC: &[u8] = b"application/grpc";
-    let said = headers.get(http::header::CONTENT_TYPE);
-    let start = said.and_then(|value| value.as_bytes().get(..GRPC.len()));
+    let content_type = headers.get(http::header::CONTENT_TYPE);
+    let start = content_type.and_then(|value| value.as_bytes().get(..GRPC.len()));
     start.is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
 }
 
-/// Whether a `Content-Length` is zero.
+/// Returns whether a `Content-Length` is zero.
 fn is_zero(value: &HeaderValue) -> bool {
     let digits = value.as_bytes().trim_ascii();
     !digits.is_empty() && digits.iter().all(|&byte| byte == b'0')
 }
 
-/// Whether a `Connection` asks for an upgrade, or names fields that a proxy behind takes away: then
-/// the origin answers another request than the one that is seen here.
-fn takes_away(value: &HeaderValue) -> bool {
+/// Returns whether a `Connection` asks for an upgrade, or names headers for a proxy to remove.
+///
+/// The origin then answers another request than the one that the cache sees.
+fn names_headers(value: &HeaderValue) -> bool {
     let known: [&[u8]; 4] = [b"keep-alive", b"close", b"te", b""];
     let mut names = value.as_bytes().split(|&byte| byte == b',');
     names.any(|name| {
@@ -121,15 +136,15 @@ fn takes_away(value: &HeaderValue) -> bool {
     })
 }
 
-/// Whether a `Forwarded` says more than who asks (RFC 7239, 4).
-fn claims_an_origin(value: &HeaderValue) -> bool {
-    says(value, b"host=") || says(value, b"proto=")
+/// Returns whether a `Forwarded` names a host or a scheme, not only the client (RFC 7239, 4).
+fn names_origin(value: &HeaderValue) -> bool {
+    contains(value, b"host=") || contains(value, b"proto=")
 }
 
-/// Whether `text` stands in the value, in any case.
+/// Returns whether the value contains `text`, in any case.
 ///
-/// It is looked for by its first byte that has no case, as a browser's `Accept` is long.
-fn says(value: &HeaderValue, text: &[u8]) -> bool {
+/// It searches for the first byte that has no case, because a browser's `Accept` is long.
+fn contains(value: &HeaderValue, text: &[u8]) -> bool {
     let bytes = value.as_bytes();
     let caseless = text.iter().position(|byte| !byte.is_ascii_alphabetic());
     let at = caseless.unwrap_or_default();
@@ -155,7 +170,7 @@ mod tests {
     use crate::fixture::map;
 
     #[test]
-    fn what_is_never_cached_is_seen_in_any_case_and_any_place() {
+    fn a_header_that_bypasses_the_cache_counts_in_any_case_and_position() {
         for field in [
             ("upgrade", "websocket"),
             ("if-match", "\"a\""),
@@ -171,7 +186,9 @@ mod tests {
         ] {
             let headers = map(&[field]);
             assert!(
-                RequestHeaders::of(&headers, Profile::Safe).bypass.is_some(),
+                RequestHeaders::read(&headers, Profile::Safe)
+                    .bypass
+                    .is_some(),
                 "{field:?}"
             );
         }
@@ -182,14 +199,16 @@ mod tests {
         ] {
             let headers = map(&[field]);
             assert!(
-                RequestHeaders::of(&headers, Profile::Safe).bypass.is_none(),
+                RequestHeaders::read(&headers, Profile::Safe)
+                    .bypass
+                    .is_none(),
                 "{field:?}"
             );
         }
     }
 
     #[test]
-    fn content_is_framed_by_any_field_that_says_more_than_nothing() {
+    fn any_framing_header_that_is_not_zero_means_content() {
         for (field, framing) in [
             (("content-length", "0"), Framing::Empty),
             (("content-length", "7"), Framing::Content),
@@ -198,39 +217,42 @@ mod tests {
             (("x", "7"), Framing::None),
         ] {
             let headers = map(&[field]);
-            assert_eq!(RequestHeaders::of(&headers, Profile::Safe).framing, framing);
+            assert_eq!(
+                RequestHeaders::read(&headers, Profile::Safe).framing,
+                framing
+            );
         }
         let doubled = map(&[("transfer-encoding", "chunked"), ("content-length", "0")]);
         assert_eq!(
-            RequestHeaders::of(&doubled, Profile::Safe).framing,
+            RequestHeaders::read(&doubled, Profile::Safe).framing,
             Framing::Content
         );
     }
 
     #[test]
-    fn only_the_safe_profile_looks_at_claims() {
+    fn only_the_safe_profile_keeps_forwarded_origins_apart() {
         let headers = map(&[("x-forwarded-host", "a"), ("x-other", "b")]);
         assert_eq!(
-            RequestHeaders::of(&headers, Profile::Safe).key_fields,
+            RequestHeaders::read(&headers, Profile::Safe).forwarded,
             ["x-forwarded-host"]
         );
         assert!(
-            RequestHeaders::of(&headers, Profile::Rfc)
-                .key_fields
+            RequestHeaders::read(&headers, Profile::Rfc)
+                .forwarded
                 .is_empty()
         );
     }
 
     #[test]
-    fn a_host_that_is_said_twice_is_doubled() {
+    fn a_repeated_host_is_noticed() {
         let mut headers = map(&[("host", "a")]);
         assert!(matches!(
-            RequestHeaders::of(&headers, Profile::Rfc).host,
+            RequestHeaders::read(&headers, Profile::Rfc).host,
             Host::One(_)
         ));
         headers.append("host", HeaderValue::from_static("a"));
         assert!(matches!(
-            RequestHeaders::of(&headers, Profile::Rfc).host,
+            RequestHeaders::read(&headers, Profile::Rfc).host,
             Host::Several
         ));
     }

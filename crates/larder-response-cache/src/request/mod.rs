@@ -1,18 +1,18 @@
-//! What a request asks of the cache: its key, its headers, and what it lets the cache reuse.
+//! Requests as the cache sees them: their key, their headers, and what may be reused for them.
 
 mod bypass;
 mod cache_request;
 mod content;
 mod headers;
 mod key;
+mod policy;
 mod query;
+mod target;
 
 pub(crate) use bypass::BypassReason;
-pub(crate) use cache_request::{CacheRequest, Origin, may_store};
-pub(crate) use content::{Framing, has_content};
-pub(crate) use headers::{Host, RequestHeaders, is_grpc};
-pub(crate) use key::{
-    FORWARDED_HEADERS, OVERRIDE_HEADERS, PrimaryKey, RESPONSE, TAG, Target, hosts, path, requested,
-    tag_changes_key, target,
-};
+pub(crate) use cache_request::CacheRequest;
+pub(crate) use headers::is_grpc;
+pub(crate) use key::{PrimaryKey, RESPONSE, TAG, tag_changes_key};
+pub(crate) use policy::RequestPolicy;
 pub(crate) use query::QueryFilter;
+pub(crate) use target::OwnedTarget;

@@ -3,22 +3,22 @@ use std::borrow::Cow;
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
 
-/// Which names of a query select a response.
+/// Which parameters of a query select a response.
 ///
-/// The inner service sees no other: a response cannot depend on what is not in its key.
+/// The inner service sees no others, so a response cannot depend on what is not in its key.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum QueryFilter {
-    /// All of them, in their order, to the byte.
+    /// All of them, byte for byte.
     #[default]
     All,
-    /// These alone, in this order.
+    /// Only these, in this order.
     Only(Box<[String]>),
-    /// All but these.
+    /// All except these.
     Except(Box<[String]>),
 }
 
 impl QueryFilter {
-    /// The path with what counts of its query.
+    /// Returns the path with those parameters of its query that count.
     pub(crate) fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         let Some((before, query)) = path.split_once('?') else {
             return Cow::Borrowed(path);
@@ -31,7 +31,7 @@ impl QueryFilter {
                 let mut kept: Vec<_> = pairs
                     .filter_map(|pair| Some((place(pair)?, pair)))
                     .collect();
-                // Pairs of one name stay in their order.
+                // Pairs of one name keep their order.
                 kept.sort_by_key(|(place, _)| *place);
                 kept.into_iter().map(|(_, pair)| pair).collect()
             }
@@ -43,8 +43,9 @@ impl QueryFilter {
         Cow::Owned(format!("{before}{mark}{}", kept.join("&")))
     }
 
-    /// Takes what does not count out of the URI that the inner service sees, and out of the one that the
-    /// client asked for, where a router keeps that too.
+    /// Removes parameters that do not count from the URI of a request.
+    ///
+    /// A router may keep the URI that the client asked for. It is changed too.
     pub(crate) fn apply_to<B>(&self, request: &mut Request<B>) {
         self.apply(request.uri_mut());
         #[cfg(feature = "axum")]
@@ -56,7 +57,7 @@ impl QueryFilter {
         }
     }
 
-    /// Takes what does not count out of a URI.
+    /// Removes parameters that do not count from a URI.
     pub(crate) fn apply(&self, uri: &mut Uri) {
         if matches!(self, Self::All) {
             return;
@@ -64,7 +65,7 @@ impl QueryFilter {
         let Some(whole) = uri.path_and_query().filter(|it| it.query().is_some()) else {
             return;
         };
-        // A part of what was a path and query is one.
+        // A part of a valid path and query is valid, so this cannot fail.
         let Ok(path) = PathAndQuery::try_from(self.path(whole.as_str()).as_bytes()) else {
             return;
         };
@@ -74,7 +75,7 @@ impl QueryFilter {
     }
 }
 
-/// The name of a pair, as it is written.
+/// Returns the name of a pair, as it is written.
 fn name(pair: &str) -> &str {
     pair.split('=').next().unwrap_or_default()
 }
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_names_that_count_are_kept_in_one_order() {
+    fn only_parameters_that_count_are_kept_in_one_order() {
         let only = QueryFilter::Only(names(&["page", "genre"]));
         for (path, kept) in [
             ("/f", "/f"),
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_ignored_is_taken_out_and_the_rest_stays_in_order() {
+    fn an_ignored_parameter_is_removed_and_the_others_keep_their_order() {
         let except = QueryFilter::Except(names(&["utm"]));
         assert_eq!(except.path("/f?b=1&utm=x&a=2"), "/f?b=1&a=2");
         assert_eq!(except.path("/f?utm"), "/f");
@@ -115,7 +116,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_left_is_a_uri_that_stays_as_it_is(query in "[a-c=&?%/]{0,24}") {
+        fn a_filtered_uri_is_valid_and_is_not_changed_by_a_second_filter(query in "[a-c=&?%/]{0,24}") {
             for rule in [QueryFilter::Only(names(&["a", "b"])), QueryFilter::Except(names(&["a"]))] {
                 if let Ok(mut uri) = format!("http://a.example/f?{query}").parse::<Uri>() {
                     rule.apply(&mut uri);

@@ -1,5 +1,3 @@
-//! The bodies of responses: stored ones, those of the inner service, and those that are both.
-
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,10 +8,10 @@ use pin_project_lite::pin_project;
 use super::tee::Tee;
 
 pin_project! {
-    /// The body of a response that passed the cache.
+    /// The body of a response: a stored body, or the inner service's.
     ///
-    /// It is a stored one, in one frame and never copied; or that of the inner service, frame by
-    /// frame as it comes. Its error is the inner body's.
+    /// A stored body is one frame, and never copied. The inner service's comes frame by frame, also while
+    /// it is being stored. The error type is the inner body's.
     pub struct ResponseBody<B: Body> {
         #[pin]
         kind: Kind<B>,
@@ -24,7 +22,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<B: Body> {
         Whole { bytes: Bytes },
-        Through { #[pin] inner: B },
+        Inner { #[pin] inner: B },
         Tee { tee: Tee<B> },
     }
 }
@@ -36,9 +34,9 @@ impl<B: Body> ResponseBody<B> {
         }
     }
 
-    pub(crate) fn through(inner: B) -> Self {
+    pub(crate) fn inner(inner: B) -> Self {
         Self {
-            kind: Kind::Through { inner },
+            kind: Kind::Inner { inner },
         }
     }
 
@@ -62,7 +60,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
             KindProjection::Whole { bytes } => {
                 Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
             }
-            KindProjection::Through { inner } => inner.poll_frame(cx),
+            KindProjection::Inner { inner } => inner.poll_frame(cx),
             KindProjection::Tee { tee } => tee.poll_frame(cx),
         }
     }
@@ -70,7 +68,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Whole { bytes } => bytes.is_empty(),
-            Kind::Through { inner } => inner.is_end_stream(),
+            Kind::Inner { inner } => inner.is_end_stream(),
             Kind::Tee { tee } => tee.is_end_stream(),
         }
     }
@@ -78,7 +76,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Whole { bytes } => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Through { inner } => inner.size_hint(),
+            Kind::Inner { inner } => inner.size_hint(),
             Kind::Tee { tee } => tee.size_hint(),
         }
     }
@@ -88,7 +86,7 @@ impl<B: Body> std::fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.kind {
             Kind::Whole { .. } => "ResponseBody(stored)",
-            Kind::Through { .. } => "ResponseBody(through)",
+            Kind::Inner { .. } => "ResponseBody(inner)",
             Kind::Tee { .. } => "ResponseBody(being stored)",
         })
     }

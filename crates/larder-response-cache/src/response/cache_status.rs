@@ -1,43 +1,42 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-
-use crate::engine::Freshness;
 use larder_store::Timestamp;
 
-/// Why a request went to the inner service (RFC 9211, 2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ForwardReason {
-    /// The cache has nothing to do with the request.
-    Bypass,
-    /// Nothing was stored for the URI.
-    UriMiss,
-    /// Something was, for other requests.
-    VaryMiss,
-    /// What is stored is stale.
-    Stale,
-    /// The request asked for something fresher.
-    Request,
-    /// It asked for something that is not cached.
-    Method,
-}
+use crate::engine::Freshness;
 
-/// How a response came about, as the member that this cache adds to `Cache-Status` (RFC 9211).
+/// How a response was made: the member that this cache adds to `Cache-Status` (RFC 9211).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CacheStatus {
-    /// From what is stored, with the seconds for which it is still fresh, negative where it is
-    /// stale.
+    /// From a stored response, with its remaining freshness in seconds, negative if it is stale.
     Hit { ttl: i64 },
-    /// From the inner service, or after asking it.
+    /// From the inner service, or after the inner service was asked.
     Forwarded {
         reason: ForwardReason,
         status: Option<StatusCode>,
         is_stored: bool,
-        /// Whether it was another request that went, and this one waited for it.
+        /// Whether another request was forwarded, and this one waited for it.
         is_collapsed: bool,
         /// Why the response is not stored (RFC 9211, 2.8).
         detail: Option<&'static str>,
     },
-    /// From what another request fetched at the same time.
+    /// From the response that another request fetched at the same time.
     Collapsed { ttl: i64 },
+}
+
+/// Why a request was forwarded to the inner service (RFC 9211, 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForwardReason {
+    /// The request bypasses the cache.
+    Bypass,
+    /// Nothing is stored for the URI.
+    UriMiss,
+    /// Responses to other requests are stored for the URI.
+    VaryMiss,
+    /// The stored response is stale.
+    Stale,
+    /// The request asks for a fresher response.
+    Request,
+    /// Responses to the request's method are not stored.
+    Method,
 }
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -55,64 +54,49 @@ impl CacheStatus {
         }
     }
 
-    /// From what is stored, stale, in place of a failure with this status.
-    pub(crate) fn covered(status: Option<StatusCode>) -> Self {
-        Self::Forwarded {
-            reason: ForwardReason::Stale,
-            status,
-            is_stored: false,
-            is_collapsed: false,
-            detail: None,
-        }
-    }
-
-    /// The same for one who waited for the request that went.
-    pub(crate) fn and_collapsed(self) -> Self {
-        match self {
-            Self::Forwarded {
-                reason,
-                status,
-                is_stored,
-                detail,
-                ..
-            } => Self::Forwarded {
-                reason,
-                status,
-                is_stored,
-                is_collapsed: true,
-                detail,
-            },
-            other => other,
-        }
+    /// From a stored response, in place of a failure with this status.
+    pub(crate) fn stale_if_error(status: Option<StatusCode>) -> Self {
+        Self::forwarded(ForwardReason::Stale, status, false, None)
     }
 
     /// From the inner service, and stored.
     pub(crate) fn stored(reason: ForwardReason, status: Option<StatusCode>) -> Self {
-        Self::Forwarded {
-            reason,
-            status,
-            is_stored: true,
-            is_collapsed: false,
-            detail: None,
-        }
+        Self::forwarded(reason, status, true, None)
     }
 
-    /// From the inner service, and not stored for this reason.
+    /// From the inner service, and not stored because of `detail`.
     pub(crate) fn not_stored(
         reason: ForwardReason,
         status: Option<StatusCode>,
         detail: &'static str,
     ) -> Self {
+        Self::forwarded(reason, status, false, Some(detail))
+    }
+
+    fn forwarded(
+        reason: ForwardReason,
+        status: Option<StatusCode>,
+        is_stored: bool,
+        detail: Option<&'static str>,
+    ) -> Self {
         Self::Forwarded {
             reason,
             status,
-            is_stored: false,
+            is_stored,
             is_collapsed: false,
-            detail: Some(detail),
+            detail,
         }
     }
 
-    /// Adds the member behind those of caches nearer to the origin.
+    /// The same for a request that waited for the one that was forwarded.
+    pub(crate) fn and_collapsed(mut self) -> Self {
+        if let Self::Forwarded { is_collapsed, .. } = &mut self {
+            *is_collapsed = true;
+        }
+        self
+    }
+
+    /// Adds the member after those of caches that are nearer to the origin.
     pub(crate) fn add(self, name: &str, headers: &mut HeaderMap) {
         if let Ok(value) = HeaderValue::try_from(self.member(name)) {
             headers.append(CACHE_STATUS, value);
@@ -120,51 +104,57 @@ impl CacheStatus {
     }
 
     fn member(self, name: &str) -> String {
-        match self {
-            Self::Hit { ttl } => format!("{name}; hit; ttl={ttl}"),
-            Self::Collapsed { ttl } => format!("{name}; fwd=uri-miss; collapsed; ttl={ttl}"),
+        let (reason, status, is_stored, is_collapsed, detail) = match self {
+            Self::Hit { ttl } => return format!("{name}; hit; ttl={ttl}"),
+            Self::Collapsed { ttl } => {
+                return format!("{name}; fwd=uri-miss; collapsed; ttl={ttl}");
+            }
             Self::Forwarded {
                 reason,
                 status,
                 is_stored,
                 is_collapsed,
                 detail,
-            } => {
-                let reason = match reason {
-                    ForwardReason::Bypass => "bypass",
-                    ForwardReason::UriMiss => "uri-miss",
-                    ForwardReason::VaryMiss => "vary-miss",
-                    ForwardReason::Stale => "stale",
-                    ForwardReason::Request => "request",
-                    ForwardReason::Method => "method",
-                };
-                let mut member = format!("{name}; fwd={reason}");
-                if let Some(status) = status {
-                    member.push_str("; fwd-status=");
-                    member.push_str(status.as_str());
-                }
-                if is_stored {
-                    member.push_str("; stored");
-                }
-                if is_collapsed {
-                    member.push_str("; collapsed");
-                }
-                if let Some(detail) = detail {
-                    member.push_str("; detail=");
-                    member.push_str(detail);
-                }
-                member
-            }
+            } => (reason, status, is_stored, is_collapsed, detail),
+        };
+        let mut member = format!("{name}; fwd={}", reason.as_str());
+        if let Some(status) = status {
+            member.push_str("; fwd-status=");
+            member.push_str(status.as_str());
+        }
+        if is_stored {
+            member.push_str("; stored");
+        }
+        if is_collapsed {
+            member.push_str("; collapsed");
+        }
+        if let Some(detail) = detail {
+            member.push_str("; detail=");
+            member.push_str(detail);
+        }
+        member
+    }
+}
+
+impl ForwardReason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Bypass => "bypass",
+            Self::UriMiss => "uri-miss",
+            Self::VaryMiss => "vary-miss",
+            Self::Stale => "stale",
+            Self::Request => "request",
+            Self::Method => "method",
         }
     }
 }
 
-/// At most 68 years, so it fits.
+/// Returns the remaining freshness in seconds. It is at most 68 years, so it fits.
 fn ttl(freshness: &Freshness, now: Timestamp) -> i64 {
     freshness.remaining(now) as i64 - freshness.staleness(now) as i64
 }
 
-/// Whether the text may name a cache: a token of structured fields (RFC 9651, 3.3.4).
+/// Returns whether the text may name a cache: a token of structured fields (RFC 9651, 3.3.4).
 pub(crate) fn is_name(name: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte);
     name.len() <= 64

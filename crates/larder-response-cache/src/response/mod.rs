@@ -1,4 +1,4 @@
-//! The responses that clients get: their bodies, `Cache-Status`, and those made from stored ones.
+//! The responses that clients get: bodies, `Cache-Status`, and responses from stored ones.
 
 mod body;
 mod cache_status;
@@ -8,6 +8,6 @@ mod tee;
 
 pub use body::ResponseBody;
 pub(crate) use cache_status::{CacheStatus, ForwardReason, is_name};
-pub(crate) use recording_limit::{RecordingLimit, Reservation};
+pub(crate) use recording_limit::RecordingLimit;
 pub(crate) use serve::serve;
 pub(crate) use tee::{Sink, tee};

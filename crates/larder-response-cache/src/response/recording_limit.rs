@@ -3,14 +3,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
-/// How many bytes of bodies are held at once, over all responses that are being stored.
+/// Bounds the bytes of bodies that are held for all responses that are being stored.
 pub(crate) struct RecordingLimit {
     used: AtomicUsize,
     /// Bytes.
     max: usize,
 }
 
-/// The bytes that one response holds of it, until this is dropped.
+/// The bytes that one response holds, until this is dropped.
 pub(crate) struct Reservation {
     limit: Arc<RecordingLimit>,
     bytes: usize,
@@ -24,8 +24,8 @@ impl RecordingLimit {
         }
     }
 
-    /// A reservation of nothing yet.
-    pub(crate) fn begin(self: &Arc<Self>) -> Reservation {
+    /// Makes a reservation of no bytes yet.
+    pub(crate) fn reservation(self: &Arc<Self>) -> Reservation {
         Reservation {
             limit: self.clone(),
             bytes: 0,
@@ -34,7 +34,7 @@ impl RecordingLimit {
 }
 
 impl Reservation {
-    /// Takes so many bytes more, if they are to be had.
+    /// Reserves so many bytes more. Returns false if they are not available.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let (used, max) = (&self.limit.used, self.limit.max);
         let more = |used: usize| used.checked_add(bytes).filter(|used| *used <= max);
@@ -45,7 +45,7 @@ impl Reservation {
         is_taken.is_ok()
     }
 
-    /// Moves what it holds into another one.
+    /// Moves the reserved bytes into another reservation.
     pub(crate) fn split(&mut self) -> Self {
         Self {
             limit: self.limit.clone(),
@@ -53,14 +53,14 @@ impl Reservation {
         }
     }
 
-    /// Gives back all but so many bytes.
+    /// Gives back all except so many bytes.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let surplus = self.bytes.saturating_sub(bytes);
         self.bytes -= surplus;
         self.limit.used.fetch_sub(surplus, Ordering::Relaxed);
     }
 
-    /// The same bytes, for which the reservation holds for as long as anyone has them.
+    /// Attaches the reservation to bytes, so that it lasts for as long as anyone has them.
     pub(crate) fn attach(self, bytes: Bytes) -> Bytes {
         Bytes::from_owner(Reserved {
             bytes,
@@ -69,7 +69,7 @@ impl Reservation {
     }
 }
 
-/// Bytes with the reservation for them.
+/// Bytes and the reservation for them.
 struct Reserved {
     bytes: Bytes,
     _reservation: Reservation,
@@ -92,9 +92,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn together_they_never_pass_the_limit_and_what_is_given_back_is_free_again() {
+    fn reservations_never_exceed_the_limit_together_and_returned_bytes_are_free_again() {
         let limit = Arc::new(RecordingLimit::new(10));
-        let (mut one, mut two) = (limit.begin(), limit.begin());
+        let (mut one, mut two) = (limit.reservation(), limit.reservation());
         assert!(one.grow(6) && !two.grow(5) && two.grow(4));
         one.shrink_to(1);
         assert!(two.grow(5) && !two.grow(1));
@@ -104,6 +104,6 @@ mod tests {
         assert!(one.grow(9));
         drop(one.split());
         assert_eq!(limit.used.load(Ordering::Relaxed), 0);
-        assert!(!limit.begin().grow(usize::MAX));
+        assert!(!limit.reservation().grow(usize::MAX));
     }
 }

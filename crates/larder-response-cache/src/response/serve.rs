@@ -3,36 +3,40 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 use larder_store::Timestamp;
 
+use super::{CacheStatus, ResponseBody};
 use crate::engine::{ByteRange, RangeSelection, is_not_modified, not_modified, range};
 use crate::request::CacheRequest;
-use crate::response::CacheStatus;
-use crate::response::ResponseBody;
 use crate::storage::StoredResponse;
-use crate::storage::with_age_and_status;
 
-/// The response that a stored one is for a request (RFC 9111, 4): whole, a part, without its body
-/// for a HEAD, or a 304. The body is shared, never copied.
+/// Makes the response to a request from a stored one (RFC 9111, 4).
+///
+/// It is the whole response, a part of it, a 304, or for a HEAD the headers. The body is shared, never
+/// copied. `name` is the name of this cache in `Cache-Status`.
 pub(crate) fn serve<B: Body>(
-    entry: &StoredResponse,
-    cache_request: &CacheRequest,
-    request: &HeaderMap,
+    stored: &StoredResponse,
+    request: &CacheRequest,
+    headers: &HeaderMap,
     name: &str,
     cache_status: CacheStatus,
     now: Timestamp,
 ) -> Response<ResponseBody<B>> {
-    let age = entry.rules.freshness.age(now);
-    let (status, headers, body) = if cache_request.is_conditional {
-        let (status, headers, body) = select(entry, cache_request, request);
-        (
-            status,
-            with_age_and_status(headers, age, name, cache_status),
-            body,
-        )
+    let age = stored.rules.freshness.age(now);
+    let finish = |mut headers: HeaderMap| {
+        headers.insert(header::AGE, HeaderValue::from(age));
+        cache_status.add(name, &mut headers);
+        headers
+    };
+    let (status, headers, body) = if request.is_conditional {
+        let (status, headers, body) = select(stored, request, headers);
+        (status, finish(headers), body)
     } else {
-        let headers = entry
-            .hit_headers
-            .headers(&entry.headers, age, name, cache_status);
-        (entry.status, headers, whole(entry, cache_request))
+        let build = || finish(stored.headers.clone());
+        let headers = match cache_status {
+            // It follows from the age, so it is the same for all hits of a second.
+            CacheStatus::Hit { .. } => stored.hit_headers.of_age(age, build),
+            _ => build(),
+        };
+        (stored.status, headers, whole(stored, request))
     };
     let mut response = Response::new(ResponseBody::whole(body));
     *response.status_mut() = status;
@@ -40,63 +44,66 @@ pub(crate) fn serve<B: Body>(
     response
 }
 
-fn whole(entry: &StoredResponse, cache_request: &CacheRequest) -> Bytes {
-    if cache_request.is_head {
-        return Bytes::new();
+fn whole(stored: &StoredResponse, request: &CacheRequest) -> Bytes {
+    match request.is_head {
+        true => Bytes::new(),
+        false => stored.body.clone(),
     }
-    entry.body.clone()
 }
 
-/// What is served by the conditions of the request, and the part that it asks for.
+/// Applies the preconditions of the request, and selects the range that it asks for.
 fn select(
-    entry: &StoredResponse,
-    cache_request: &CacheRequest,
-    request: &HeaderMap,
+    stored: &StoredResponse,
+    request: &CacheRequest,
+    headers: &HeaderMap,
 ) -> (StatusCode, HeaderMap, Bytes) {
-    if is_not_modified(request, entry.status, &entry.headers) {
-        let headers = not_modified(&entry.headers);
+    if is_not_modified(headers, stored.status, &stored.headers) {
+        let headers = not_modified(&stored.headers);
         return (StatusCode::NOT_MODIFIED, headers, Bytes::new());
     }
-    let headers = entry.headers.clone();
-    let part = match entry.status {
-        StatusCode::OK if !cache_request.is_head && !names_weak_date(entry, request) => {
-            range(request, &entry.headers, entry.body.len())
+    let selection = match stored.status {
+        StatusCode::OK if !request.is_head && !names_weak_date(stored, headers) => {
+            range(headers, &stored.headers, stored.body.len())
         }
         _ => RangeSelection::Whole,
     };
-    match part {
-        RangeSelection::Whole => (entry.status, headers, whole(entry, cache_request)),
-        RangeSelection::Part(part) => part_of(entry, headers, part),
-        RangeSelection::Unsatisfiable => unsatisfiable(entry, headers),
+    let headers = stored.headers.clone();
+    match selection {
+        RangeSelection::Whole => (stored.status, headers, whole(stored, request)),
+        RangeSelection::Part(part) => part_of(stored, headers, part),
+        RangeSelection::Unsatisfiable => unsatisfiable(stored, headers),
     }
 }
 
-/// Whether `If-Range` names a date that did not tell versions apart when the body came.
-fn names_weak_date(entry: &StoredResponse, request: &HeaderMap) -> bool {
-    let if_range = request.get(header::IF_RANGE);
+/// Returns whether `If-Range` names a date that did not tell versions apart when the body came.
+fn names_weak_date(stored: &StoredResponse, headers: &HeaderMap) -> bool {
+    let if_range = headers.get(header::IF_RANGE);
     let names_date = if_range.is_some_and(|value| !value.as_bytes().contains(&b'"'));
-    entry.date_info.is_last_modified_weak && names_date
+    stored.date_info.is_last_modified_weak && names_date
 }
 
 fn part_of(
-    entry: &StoredResponse,
+    stored: &StoredResponse,
     mut headers: HeaderMap,
     part: ByteRange,
 ) -> (StatusCode, HeaderMap, Bytes) {
-    let whole = entry.body.len();
-    let said = format!("bytes {}-{}/{whole}", part.start, part.end - 1);
-    set(&mut headers, header::CONTENT_RANGE, said);
-    let body = entry.body.slice(part);
+    let length = stored.body.len();
+    let range = format!("bytes {}-{}/{length}", part.start, part.end - 1);
+    set(&mut headers, header::CONTENT_RANGE, range);
+    let body = stored.body.slice(part);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     (StatusCode::PARTIAL_CONTENT, headers, body)
 }
 
-fn unsatisfiable(entry: &StoredResponse, mut headers: HeaderMap) -> (StatusCode, HeaderMap, Bytes) {
+fn unsatisfiable(
+    stored: &StoredResponse,
+    mut headers: HeaderMap,
+) -> (StatusCode, HeaderMap, Bytes) {
     for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::ETAG] {
         headers.remove(name);
     }
-    let said = format!("bytes */{}", entry.body.len());
-    set(&mut headers, header::CONTENT_RANGE, said);
+    let range = format!("bytes */{}", stored.body.len());
+    set(&mut headers, header::CONTENT_RANGE, range);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
     (StatusCode::RANGE_NOT_SATISFIABLE, headers, Bytes::new())
 }

@@ -9,57 +9,57 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 
-use crate::response::Reservation;
+use super::recording_limit::Reservation;
 
-/// The reader's end of a body that a task reads to store it.
+/// The client's end of a body that a recorder reads to store it.
 ///
-/// The reader gets each frame as it comes, at its own pace. What the task is ahead of it is held
-/// here, at most as much as may be stored, and as all that are being stored may hold together; past
-/// that the task hands the body over, and the reader reads on by itself.
+/// The client gets each frame as it comes, at its own pace. Frames that the recorder has read ahead are
+/// held here. They are bounded by the largest body that is stored, and by the limit on all recordings
+/// together. Past that the recorder hands the body over, and the client reads on by itself.
 pub(crate) struct Tee<B: Body> {
     shared: Arc<Mutex<Shared<B>>>,
     rest: Option<Pin<Box<B>>>,
-    /// What the inner body said of its length, less what was read.
+    /// The length that the inner body declared, less what was read, in bytes.
     left: Option<u64>,
 }
 
-/// The task's end. Dropping it ends the body.
+/// The recorder's end. Dropping it ends the body.
 pub(crate) struct Sink<B: Body> {
     shared: Arc<Mutex<Shared<B>>>,
 }
 
 struct Shared<B: Body> {
     chunks: VecDeque<Bytes>,
-    /// The bytes of these chunks.
+    /// The length of these chunks, in bytes.
     unread: usize,
-    /// Of the bytes that the task keeps, and after it has ended of those that are not read yet.
+    /// For the bytes that the recorder keeps, and after its end for those that are not read yet.
     reservation: Reservation,
     is_recording: bool,
-    /// Whether the task has the whole body, and stores it.
-    is_whole: Arc<AtomicBool>,
+    /// Whether the recorder has the complete body, and is storing it.
+    is_complete: Arc<AtomicBool>,
     trailers: Option<HeaderMap>,
     end: End<B>,
-    reader: Option<Waker>,
+    client: Option<Waker>,
 }
 
 enum End<B: Body> {
-    Ahead,
-    Over,
+    Open,
+    Ended,
     Failed(Option<B::Error>),
     HandedOver(Option<Pin<Box<B>>>),
 }
 
-/// Both ends for a body with this hint of its size.
+/// Makes both ends for a body with this size hint.
 pub(crate) fn tee<B: Body>(hint: &SizeHint, reservation: Reservation) -> (Sink<B>, Tee<B>) {
     let shared = Arc::new(Mutex::new(Shared {
         chunks: VecDeque::new(),
         unread: 0,
         reservation,
         is_recording: true,
-        is_whole: Arc::default(),
+        is_complete: Arc::default(),
         trailers: None,
-        end: End::Ahead,
-        reader: None,
+        end: End::Open,
+        client: None,
     }));
     let sink = Sink {
         shared: shared.clone(),
@@ -73,7 +73,7 @@ pub(crate) fn tee<B: Body>(hint: &SizeHint, reservation: Reservation) -> (Sink<B
 }
 
 impl<B: Body> Sink<B> {
-    /// Whether so many bytes more may be held.
+    /// Reserves room for so many bytes. Returns false if there is none.
     pub(crate) fn reserve(&self, bytes: usize) -> bool {
         self.shared.lock().reservation.grow(bytes)
     }
@@ -85,9 +85,12 @@ impl<B: Body> Sink<B> {
         });
     }
 
-    /// Says that the whole body is here, and is about to be stored.
-    pub(crate) fn is_whole(&self) {
-        self.shared.lock().is_whole.store(true, Ordering::Relaxed);
+    /// Notes that the complete body is here, and is about to be stored.
+    pub(crate) fn set_complete(&self) {
+        self.shared
+            .lock()
+            .is_complete
+            .store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn push_trailers(&self, trailers: HeaderMap) {
@@ -98,19 +101,19 @@ impl<B: Body> Sink<B> {
         self.change(|shared| shared.end = End::Failed(Some(error)));
     }
 
-    /// Leaves the rest of the body to the reader.
+    /// Leaves the rest of the body to the client.
     pub(crate) fn hand_over(self, body: Pin<Box<B>>) {
         self.change(|shared| shared.end = End::HandedOver(Some(body)));
     }
 
     fn change(&self, change: impl FnOnce(&mut Shared<B>)) {
-        let reader = {
+        let client = {
             let mut shared = self.shared.lock();
             change(&mut shared);
-            shared.reader.take()
+            shared.client.take()
         };
-        if let Some(reader) = reader {
-            reader.wake();
+        if let Some(client) = client {
+            client.wake();
         }
     }
 }
@@ -119,17 +122,17 @@ impl<B: Body> Drop for Sink<B> {
     fn drop(&mut self) {
         self.change(|shared| {
             shared.is_recording = false;
-            shared.settle();
-            if matches!(shared.end, End::Ahead) {
-                shared.end = End::Over;
+            shared.shrink_reservation();
+            if matches!(shared.end, End::Open) {
+                shared.end = End::Ended;
             }
         });
     }
 }
 
 impl<B: Body> Shared<B> {
-    /// Gives back what is held for nobody any longer.
-    fn settle(&mut self) {
+    /// Gives back what is no longer held for anyone.
+    fn shrink_reservation(&mut self) {
         if !self.is_recording {
             self.reservation.shrink_to(self.unread);
         }
@@ -137,12 +140,12 @@ impl<B: Body> Shared<B> {
 }
 
 impl<B: Body> Tee<B> {
-    /// Shows whether the task has the whole body, and stores it.
-    pub(crate) fn is_whole(&self) -> Arc<AtomicBool> {
-        self.shared.lock().is_whole.clone()
+    /// Returns a flag that shows whether the recorder has the complete body.
+    pub(crate) fn is_complete(&self) -> Arc<AtomicBool> {
+        self.shared.lock().is_complete.clone()
     }
 
-    /// Takes over what is reserved for this body.
+    /// Takes the reservation for this body.
     pub(crate) fn take_reservation(&self) -> Reservation {
         self.shared.lock().reservation.split()
     }
@@ -159,17 +162,17 @@ impl<B: Body<Data = Bytes>> Tee<B> {
         let mut shared = self.shared.lock();
         if let Some(chunk) = shared.chunks.pop_front() {
             shared.unread -= chunk.len();
-            shared.settle();
+            shared.shrink_reservation();
             let read = chunk.len() as u64;
             self.left = self.left.map(|left| left.saturating_sub(read));
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
         match &mut shared.end {
-            End::Ahead => {
-                shared.reader = Some(cx.waker().clone());
+            End::Open => {
+                shared.client = Some(cx.waker().clone());
                 Poll::Pending
             }
-            End::Over => Poll::Ready(shared.trailers.take().map(|it| Ok(Frame::trailers(it)))),
+            End::Ended => Poll::Ready(shared.trailers.take().map(|it| Ok(Frame::trailers(it)))),
             End::Failed(error) => Poll::Ready(error.take().map(Err)),
             End::HandedOver(body) => {
                 let Some(mut body) = body.take() else {
@@ -188,7 +191,7 @@ impl<B: Body<Data = Bytes>> Tee<B> {
             return rest.is_end_stream();
         }
         let shared = self.shared.lock();
-        shared.chunks.is_empty() && shared.trailers.is_none() && matches!(shared.end, End::Over)
+        shared.chunks.is_empty() && shared.trailers.is_none() && matches!(shared.end, End::Ended)
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {

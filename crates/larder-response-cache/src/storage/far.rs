@@ -1,33 +1,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_layer::StoreTimeout;
+use larder_layer::{StoreHealth, StoreTimeout};
 use larder_store::{
     Condition, Delete, Entry, Key, Put, Result, Store, Ttl, Version, count_poisoned,
 };
 
+use super::record::Record;
 use crate::metrics::Metrics;
 use crate::policy::ResponsePolicy;
 use crate::request::RESPONSE;
-use crate::storage::Record;
 
-/// The store, with a deadline around every operation. A failure is counted, and is then as if there
-/// were no store.
+/// The store, with a timeout for every operation.
+///
+/// A failure is counted, and then the cache goes on as if there were no store.
 pub(crate) struct Far {
     store: Arc<dyn Store>,
     timeout: StoreTimeout,
+    health: StoreHealth,
     metrics: Arc<Metrics>,
     policy: ResponsePolicy,
 }
 
-/// The store gave no answer in time, or an error.
+/// The store failed, or did not answer in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unavailable;
 
 /// What the store holds under a key.
-pub(crate) enum FarRecord {
+pub(super) enum FarRecord {
     Missing,
-    /// Bytes that cannot be read.
+    /// Bytes that are not a record of this key.
     Unreadable(Version),
     Record(Record, Version),
 }
@@ -35,29 +37,41 @@ pub(crate) enum FarRecord {
 impl Far {
     pub(crate) fn new(
         store: Arc<dyn Store>,
-        deadline: Duration,
+        timeout: Duration,
         metrics: Arc<Metrics>,
         policy: ResponsePolicy,
     ) -> Self {
         Self {
-            policy,
             store,
-            timeout: StoreTimeout::new(deadline, None),
+            timeout: StoreTimeout::new(timeout, None),
+            health: StoreHealth::new("response cache"),
             metrics,
+            policy,
         }
     }
 
-    /// The answer of the store, where a failure is counted.
-    fn answered<T>(&self, answer: Result<T>) -> Result<T, Unavailable> {
-        answer.map_err(|error| {
-            self.metrics.store_failed();
-            tracing::debug!(%error, "the store of the response cache failed");
-            Unavailable
-        })
+    pub(super) fn policy(&self) -> &ResponsePolicy {
+        &self.policy
     }
 
-    pub(crate) async fn get(&self, key: &Key) -> Result<FarRecord, Unavailable> {
-        let Some(entry) = self.answered(self.timeout.get(&*self.store, key).await)? else {
+    /// Counts and logs a failure of the store.
+    fn observe<T>(&self, answer: Result<T>) -> Result<T, Unavailable> {
+        match answer {
+            Ok(answer) => {
+                self.health.succeeded();
+                Ok(answer)
+            }
+            Err(error) => {
+                self.metrics.store_failed();
+                self.health.failed(&error);
+                Err(Unavailable)
+            }
+        }
+    }
+
+    /// Reads a record.
+    pub(super) async fn get(&self, key: &Key) -> Result<FarRecord, Unavailable> {
+        let Some(entry) = self.get_value(key).await? else {
             return Ok(FarRecord::Missing);
         };
         Ok(match Record::decode(&entry.value, key, &self.policy) {
@@ -69,8 +83,19 @@ impl Far {
         })
     }
 
-    /// Writes a record; the version it has then, or nothing where the condition was not met.
-    pub(crate) async fn put(
+    /// Reads a value, undecoded.
+    pub(super) async fn get_value(&self, key: &Key) -> Result<Option<Entry>, Unavailable> {
+        self.observe(self.timeout.get(&*self.store, key).await)
+    }
+
+    /// Reads the values of several keys, undecoded. Fails if one of them cannot be read.
+    pub(super) async fn get_values(&self, keys: &[Key]) -> Result<Vec<Option<Entry>>, Unavailable> {
+        let answers = async { self.store.get_many(keys).await.into_iter().collect() };
+        self.observe(self.timeout.run("get many", answers).await)
+    }
+
+    /// Writes a record. Returns its version, or None if the condition was not met.
+    pub(super) async fn put(
         &self,
         key: &Key,
         record: &Record,
@@ -78,45 +103,25 @@ impl Far {
         condition: Condition,
     ) -> Result<Option<Version>, Unavailable> {
         let bytes = record.encode(key).ok_or(Unavailable)?;
-        let put = Put::new(key.clone(), bytes, ttl).on(condition);
-        let was_met = self.answered(self.timeout.put(&*self.store, &put).await)?;
-        Ok(was_met.then_some(put.version()))
+        self.put_value(key, bytes, ttl, condition).await
     }
 
-    pub(crate) fn policy(&self) -> &ResponsePolicy {
-        &self.policy
-    }
-
-    /// Writes a small value; the version it has then, or nothing where the condition was not met.
-    pub(crate) async fn mark(
+    /// Writes a value. Returns its version, or None if the condition was not met.
+    pub(super) async fn put_value(
         &self,
         key: &Key,
-        value: Vec<u8>,
+        value: impl Into<bytes::Bytes>,
         ttl: Ttl,
         condition: Condition,
     ) -> Result<Option<Version>, Unavailable> {
         let put = Put::new(key.clone(), value, ttl).on(condition);
-        let was_met = self.answered(self.timeout.put(&*self.store, &put).await)?;
-        Ok(was_met.then_some(put.version()))
+        let is_met = self.observe(self.timeout.put(&*self.store, &put).await)?;
+        Ok(is_met.then_some(put.version()))
     }
 
-    /// What each key holds, undecoded; an error where that of one of them is not known.
-    pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Entry>>, Unavailable> {
-        let answers = async { Ok(self.store.get_many(keys).await) };
-        let answers = self.answered(self.timeout.run("get many", answers).await)?;
-        let mut held = Vec::with_capacity(answers.len());
-        for answer in answers {
-            held.push(answer.map_err(|_| {
-                self.metrics.store_failed();
-                Unavailable
-            })?);
-        }
-        Ok(held)
-    }
-
-    pub(crate) async fn remove(&self, key: Key) -> Result<(), Unavailable> {
+    pub(super) async fn remove(&self, key: Key) -> Result<(), Unavailable> {
         let delete = Delete::new(key);
-        self.answered(self.timeout.delete(&*self.store, &delete).await)
-            .map(drop)
+        let removed = self.timeout.delete(&*self.store, &delete).await;
+        self.observe(removed).map(drop)
     }
 }

@@ -4,47 +4,46 @@ use smallvec::SmallVec;
 use crate::engine::{SelectingFields, VariantId};
 use crate::request::RESPONSE;
 
-/// What a URI with several variants holds under its own key: by which fields its variants are
-/// selected, and which there are (RFC 9111, 4.1).
+/// The variants of a URI, and the request fields that select them (RFC 9111, 4.1).
 ///
-/// Its name is random, and part of the key of each variant: an index that is purged takes them all
-/// with it, also those that are being stored.
+/// Its id is random, and part of the key of each variant. So a purge of the index removes all
+/// variants, also those that are being stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct VariantIndex {
-    pub(crate) name: Version,
+    pub(crate) id: Version,
     pub(crate) selecting: SelectingFields,
     /// Oldest first.
     pub(crate) variants: Vec<VariantId>,
-    /// When the last of them ends in the store.
+    /// When the last of them expires in the store.
     pub(crate) until: Timestamp,
 }
 
 impl VariantIndex {
     pub(crate) fn new(selecting: SelectingFields) -> Self {
         Self {
-            name: Version::random(),
+            id: Version::random(),
             selecting,
             variants: Vec::new(),
             until: Timestamp::default(),
         }
     }
 
-    /// Adds a variant, and takes out the oldest past `cap`.
-    pub(crate) fn add(&mut self, variant: VariantId, cap: usize) -> Option<VariantId> {
+    /// Adds a variant. Returns the oldest one, which it removed, if there were `max` already.
+    pub(crate) fn add(&mut self, variant: VariantId, max: usize) -> Option<VariantId> {
         self.variants.push(variant);
-        (self.variants.len() > cap).then(|| self.variants.remove(0))
+        (self.variants.len() > max).then(|| self.variants.remove(0))
     }
 
-    /// The key of a variant in the front.
-    pub(crate) fn near(&self, variant: VariantId) -> SmallVec<[u8; 128]> {
+    /// Returns the key of a variant in this process.
+    pub(crate) fn near_key(&self, variant: VariantId) -> SmallVec<[u8; 128]> {
         let mut key = SmallVec::from_slice(b"v");
-        key.extend_from_slice(self.name.as_bytes());
+        key.extend_from_slice(self.id.as_bytes());
         key.extend_from_slice(variant.as_bytes());
         key
     }
 
-    /// The key of a variant in the store.
-    pub(crate) fn far(&self, variant: VariantId) -> Key {
-        Key::new(RESPONSE, self.near(variant).as_slice())
+    /// Returns the key of a variant in the store.
+    pub(crate) fn far_key(&self, variant: VariantId) -> Key {
+        Key::new(RESPONSE, self.near_key(variant).as_slice())
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use larder_response_cache::{ResponseCacheBuilder, ResponseCacheLayer};
 use larder_store::{Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Result, Store, Ttl};
 use larder_test::ModelStore;
 
@@ -115,8 +116,22 @@ async fn what_is_here_covers_for_an_origin_and_a_store_that_both_fail() {
 }
 
 #[tokio::test]
+async fn a_response_that_is_kept_nowhere_is_never_called_stored() {
+    let (clock, mood) = (ManualClock::default(), Arc::new(AtomicU8::new(1)));
+    let inner = ModelStore::with_clock(clock.clone());
+    let store = Arc::new(Moody { inner, mood });
+    for (bytes, is_kept) in [(64 * 1024, true), (1024, false)] {
+        let set = |builder: ResponseCacheBuilder| builder.with_max_near_bytes(bytes);
+        let fixture = Fixture::on(store.clone(), clock.clone(), set);
+        fixture.origin.then(200, &[HOUR], "one");
+        let first = fixture.get("/").await;
+        assert_eq!(first.field("cache-status").contains("; stored"), is_kept);
+        assert_eq!(fixture.get("/").await.is_hit(), is_kept);
+    }
+}
+
+#[tokio::test]
 async fn impossible_options_fail_when_the_layer_is_built() {
-    use larder_response_cache::ResponseCacheLayer;
     let store: Arc<dyn Store> = Arc::new(ModelStore::with_clock(ManualClock::default()));
     let builder = || ResponseCacheLayer::builder(store.clone());
     for wrong in [

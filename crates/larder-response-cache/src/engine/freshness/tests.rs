@@ -23,8 +23,8 @@ fn freshness(status: u16, fields: &[(&'static str, &str)]) -> Freshness {
         received: at(NOW),
     };
     let status = StatusCode::from_u16(status).unwrap();
-    let said = CacheControl::of(&headers);
-    Freshness::of(Sharing::Shared, status, &headers, &said, exchange)
+    let directives = CacheControl::of(&headers);
+    Freshness::of(Sharing::Shared, status, &headers, &directives, exchange)
 }
 
 fn lifetime(status: u16, fields: &[(&'static str, &str)]) -> u64 {
@@ -39,13 +39,19 @@ fn what_is_said_for_shared_caches_goes_first() {
         ("cache-control", "max-age=0, s-maxage=60"),
     ];
     assert_eq!(lifetime(200, &fields), 60);
-    let said = CacheControl::of(&map(&fields));
+    let directives = CacheControl::of(&map(&fields));
     let exchange = Exchange {
         sent: at(NOW),
         received: at(NOW),
     };
     let headers = map(&fields);
-    let private = Freshness::of(Sharing::Private, StatusCode::OK, &headers, &said, exchange);
+    let private = Freshness::of(
+        Sharing::Private,
+        StatusCode::OK,
+        &headers,
+        &directives,
+        exchange,
+    );
     assert_eq!(private.lifetime(), 0);
 }
 
@@ -103,8 +109,14 @@ fn the_time_that_a_response_took_is_part_of_its_age() {
         sent: at(NOW - 4),
         received: at(NOW),
     };
-    let said = CacheControl::default();
-    let freshness = Freshness::of(Sharing::Shared, StatusCode::OK, &headers, &said, exchange);
+    let directives = CacheControl::default();
+    let freshness = Freshness::of(
+        Sharing::Shared,
+        StatusCode::OK,
+        &headers,
+        &directives,
+        exchange,
+    );
     assert_eq!(freshness.age(at(NOW)), 14);
 }
 
@@ -152,8 +164,8 @@ proptest! {
             fields.append(header::AGE, age);
         }
         let exchange = Exchange { sent: at(NOW), received: at(NOW) };
-        let said = CacheControl::default();
-        let freshness = Freshness::of(Sharing::Shared, StatusCode::OK, &fields, &said, exchange);
+        let directives = CacheControl::default();
+        let freshness = Freshness::of(Sharing::Shared, StatusCode::OK, &fields, &directives, exchange);
         prop_assert!(freshness.age(at(NOW + steps)) <= freshness.age(at(NOW + steps + 1)));
         prop_assert!(freshness.age(at(NOW + steps)) >= steps.unsigned_abs());
     }

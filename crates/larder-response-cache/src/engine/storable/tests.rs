@@ -11,7 +11,7 @@ fn check(
     response: &[(&'static str, &'static str)],
 ) -> Result<(), Refusal> {
     let (request, response) = (map(request), map(response));
-    let said = CacheControl::of(&response);
+    let directives = CacheControl::of(&response);
     let now = Timestamp::from_micros(0);
     let exchange = Exchange {
         sent: now,
@@ -19,7 +19,7 @@ fn check(
     };
     let status = StatusCode::from_u16(status).unwrap();
     let sharing = Sharing::Shared;
-    let freshness = Freshness::of(sharing, status, &response, &said, exchange);
+    let freshness = Freshness::of(sharing, status, &response, &directives, exchange);
     let candidate = Candidate {
         profile,
         sharing,
@@ -27,7 +27,7 @@ fn check(
         request: &request,
         status,
         response: &response,
-        said: &said,
+        directives: &directives,
         freshness: &freshness,
     };
     candidate.check()
@@ -64,8 +64,8 @@ fn what_says_how_long_is_stored_whatever_its_final_status() {
 fn a_part_is_not_stored_whatever_its_status() {
     let part = [HOUR, ("content-range", "bytes 0-2/9")];
     assert_eq!(both(&[], 206, &part), Err(Refusal::Status));
-    let said = check(Profile::Safe, &[], 200, &part);
-    assert_eq!(said, Err(Refusal::Status));
+    let directives = check(Profile::Safe, &[], 200, &part);
+    assert_eq!(directives, Err(Refusal::Status));
     // By the letter the field means nothing there.
     assert_eq!(check(Profile::Rfc, &[], 200, &part), Ok(()));
     let parts = [HOUR, ("content-type", "multipart/byteranges; boundary=x")];
@@ -74,9 +74,9 @@ fn a_part_is_not_stored_whatever_its_status() {
 
 #[test]
 fn must_understand_keeps_out_a_status_that_is_not_known() {
-    let said = [("cache-control", "max-age=3600, must-understand")];
-    assert_eq!(both(&[], 599, &said), Err(Refusal::Status));
-    assert_eq!(both(&[], 200, &said), Ok(()));
+    let directives = [("cache-control", "max-age=3600, must-understand")];
+    assert_eq!(both(&[], 599, &directives), Err(Refusal::Status));
+    assert_eq!(both(&[], 200, &directives), Ok(()));
 }
 
 #[test]
@@ -88,8 +88,8 @@ fn no_store_and_private_are_kept_out_in_both_profiles() {
         Err(Refusal::NoStore)
     );
     for private in ["private", "private=\"x\"", "PRIVATE ;"] {
-        let said = [HOUR, ("cache-control", private)];
-        assert_eq!(both(&[], 200, &said), Err(Refusal::Private));
+        let directives = [HOUR, ("cache-control", private)];
+        assert_eq!(both(&[], 200, &directives), Err(Refusal::Private));
     }
     let unreadable = [HOUR, ("cache-control", "x=\"")];
     assert_eq!(both(&[], 200, &unreadable), Err(Refusal::Unreadable));

@@ -1,107 +1,95 @@
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use larder_store::{Key, Timestamp, Version};
+use larder_store::{Timestamp, Version};
 
-use super::encode::{ENTRY, INDEX, RESERVED};
-use super::{Record, envelope};
+use super::{DateInfo, StoredResponse, TagSnapshot, VariantIndex};
 use crate::engine::{Exchange, SelectingFields, VariantId};
 use crate::policy::ResponsePolicy;
-use crate::storage::VariantIndex;
-use crate::storage::{DateInfo, StoredResponse, TagSnapshot};
 
-/// The most fields of a stored response. More than this was not written here.
-const MAX_FIELDS: usize = 1024;
+/// The most headers of a stored response. This crate writes no more.
+const MAX_HEADERS: usize = 1024;
 
-pub(super) fn decode(bytes: &Bytes, key: &Key, policy: &ResponsePolicy) -> Option<Record> {
-    let what = envelope::open(bytes, key)?;
-    let mut rest = Reader {
-        bytes: bytes.slice(envelope::LEN..),
-    };
-    match what {
-        ENTRY => Some(Record::Response(Arc::new(read_entry(rest, policy)?))),
-        INDEX => Some(Record::Variants(Arc::new(read_index(rest)?))),
-        RESERVED => rest.take(0).map(|_| Record::Reservation),
-        _ => None,
-    }
-}
-
-fn read_entry(mut rest: Reader, policy: &ResponsePolicy) -> Option<StoredResponse> {
+pub(super) fn response(payload: Bytes, policy: &ResponsePolicy) -> Option<StoredResponse> {
+    let mut rest = Reader(payload);
     let exchange = Exchange {
-        sent: Timestamp::from_micros(i64::from_le_bytes(rest.array()?)),
-        received: Timestamp::from_micros(i64::from_le_bytes(rest.array()?)),
+        sent: rest.timestamp()?,
+        received: rest.timestamp()?,
     };
-    let ended = i64::from_le_bytes(rest.array()?);
+    let expired = rest.timestamp()?;
     let status = StatusCode::from_u16(u16::from_le_bytes(rest.array()?)).ok()?;
-    let [date_info] = rest.array()?;
+    let [flags] = rest.array()?;
     let date_info = DateInfo {
-        is_generated: date_info & 1 != 0,
-        is_last_modified_weak: date_info & 2 != 0,
+        is_generated: flags & 1 != 0,
+        is_last_modified_weak: flags & 2 != 0,
     };
     let [tags] = rest.array()?;
     let tags = (0..tags).map(|_| {
-        let generation = Version::from_bytes(rest.array()?);
-        let version = Version::from_bytes(rest.array()?);
-        let tag = String::from_utf8(rest.short()?.to_vec()).ok()?;
         Some(TagSnapshot {
-            tag,
-            generation,
-            version,
+            generation: rest.version()?,
+            version: rest.version()?,
+            tag: String::from_utf8(rest.short()?.to_vec()).ok()?,
         })
     });
     let tags = tags.collect::<Option<_>>()?;
-    let fields = usize::from(u16::from_le_bytes(rest.array()?));
-    if fields > MAX_FIELDS {
+    let count = usize::from(u16::from_le_bytes(rest.array()?));
+    if count > MAX_HEADERS {
         return None;
     }
-    let mut headers = HeaderMap::with_capacity(fields);
-    for _ in 0..fields {
+    let mut headers = HeaderMap::with_capacity(count);
+    for _ in 0..count {
         let name = HeaderName::from_bytes(&rest.short()?).ok()?;
         let length = u32::from_le_bytes(rest.array()?) as usize;
         let value = HeaderValue::from_maybe_shared(rest.take(length)?).ok()?;
         headers.append(name, value);
     }
-    let entry = StoredResponse::restored(policy, status, headers, rest.bytes, exchange);
-    let entry = entry.with_tags(tags).dated(date_info);
-    Some(match ended {
-        0 => entry,
-        at => entry.ended(Timestamp::from_micros(at)),
+    let response = StoredResponse::restored(policy, status, headers, rest.0, exchange)
+        .with_tags(tags)
+        .with_date_info(date_info);
+    Some(match expired.as_micros() {
+        0 => response,
+        _ => response.expired_at(expired),
     })
 }
 
-fn read_index(mut rest: Reader) -> Option<VariantIndex> {
-    let name = Version::from_bytes(rest.array()?);
-    let until = Timestamp::from_micros(i64::from_le_bytes(rest.array()?));
+pub(super) fn variants(payload: Bytes) -> Option<VariantIndex> {
+    let mut rest = Reader(payload);
+    let (id, until) = (rest.version()?, rest.timestamp()?);
     let [names] = rest.array()?;
     let names = (0..names).map(|_| HeaderName::from_bytes(&rest.short()?).ok());
     let selecting = SelectingFields::from_names(names.collect::<Option<Vec<_>>>()?)?;
     let mut variants = Vec::new();
-    while !rest.bytes.is_empty() {
+    while !rest.0.is_empty() {
         variants.push(VariantId::from_bytes(rest.array()?));
     }
     Some(VariantIndex {
-        name,
+        id,
         selecting,
         variants,
         until,
     })
 }
 
-/// Reads from the front, and never past the end.
-struct Reader {
-    bytes: Bytes,
-}
+/// Takes parts off the front of bytes, and never reads past their end.
+struct Reader(Bytes);
 
 impl Reader {
     fn take(&mut self, length: usize) -> Option<Bytes> {
-        (length <= self.bytes.len()).then(|| self.bytes.split_to(length))
+        (length <= self.0.len()).then(|| self.0.split_to(length))
     }
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.as_ref().try_into().ok()
     }
 
+    fn timestamp(&mut self) -> Option<Timestamp> {
+        Some(Timestamp::from_micros(i64::from_le_bytes(self.array()?)))
+    }
+
+    fn version(&mut self) -> Option<Version> {
+        Some(Version::from_bytes(self.array()?))
+    }
+
+    /// Takes a text behind its length in two bytes.
     fn short(&mut self) -> Option<Bytes> {
         let length = u16::from_le_bytes(self.array()?);
         self.take(length.into())

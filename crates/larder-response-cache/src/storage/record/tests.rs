@@ -4,14 +4,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::engine::{Exchange, SelectingFields};
-use crate::request::RESPONSE;
-use crate::storage::{DateInfo, TagSnapshot};
+use crate::request::RESPONSE as KIND;
 
 fn key(id: &str) -> Key {
-    Key::new(RESPONSE, id)
+    Key::new(KIND, id)
 }
 
-fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<StoredResponse> {
+fn response(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<StoredResponse> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -36,7 +35,7 @@ fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<St
             exchange,
         )
         .with_tags(tags)
-        .dated(DateInfo {
+        .with_date_info(DateInfo {
             is_generated: false,
             is_last_modified_weak: true,
         }),
@@ -45,7 +44,7 @@ fn entry(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc<St
 
 fn decoded(bytes: &Bytes, key: &Key) -> Option<Arc<StoredResponse>> {
     match Record::decode(bytes, key, &ResponsePolicy::default())? {
-        Record::Response(entry) => Some(entry),
+        Record::Response(response) => Some(response),
         _ => None,
     }
 }
@@ -57,8 +56,8 @@ fn sample() -> Bytes {
         ("x".to_owned(), b"1".to_vec()),
         ("x".to_owned(), b"\xff".to_vec()),
     ];
-    let entry = entry(&fields, b"Metropolis".to_vec(), &["films".to_owned()]);
-    Record::Response(entry).encode(&key("a")).unwrap()
+    let response = response(&fields, b"Metropolis".to_vec(), &["films".to_owned()]);
+    Record::Response(response).encode(&key("a")).unwrap()
 }
 
 proptest! {
@@ -68,26 +67,27 @@ proptest! {
         body: Vec<u8>, tags in proptest::collection::vec("[a-z]{1,9}", 0..4),
     ) {
         let fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
-        let entry = entry(&fields, body, &tags);
-        let bytes = Record::Response(entry.clone()).encode(&key("a")).unwrap();
+        let response = response(&fields, body, &tags);
+        let bytes = Record::Response(response.clone()).encode(&key("a")).unwrap();
         let back = decoded(&bytes, &key("a")).unwrap();
-        prop_assert_eq!(&back.headers, &entry.headers);
-        prop_assert_eq!(&back.body, &entry.body);
-        prop_assert_eq!(&back.tags, &entry.tags);
-        prop_assert_eq!(back.exchange, entry.exchange);
-        prop_assert_eq!(back.rules, entry.rules);
-        prop_assert_eq!(back.date_info, entry.date_info);
-        prop_assert!(back.fields().eq(entry.fields()));
+        prop_assert_eq!(&back.headers, &response.headers);
+        prop_assert_eq!(&back.body, &response.body);
+        prop_assert_eq!(&back.tags, &response.tags);
+        prop_assert_eq!(back.exchange, response.exchange);
+        prop_assert_eq!(back.rules, response.rules);
+        prop_assert_eq!(back.date_info, response.date_info);
+        prop_assert!(back.fields().eq(response.fields()));
         prop_assert!(decoded(&bytes, &key("b")).is_none());
     }
 
     #[test]
     fn noise_is_no_record(noise in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Record::decode(&noise.clone().into(), &key("a"), &ResponsePolicy::default()).is_none());
-        for what in 0..5 {
+        for kind in 0..5 {
             let mut sealed = vec![0; envelope::LEN];
+            sealed.push(kind);
             sealed.extend_from_slice(&noise);
-            envelope::seal(&mut sealed, what, &key("a")).unwrap();
+            envelope::seal(MAGIC, &key("a"), &mut sealed).unwrap();
             // With a checksum that fits it may be one; it never panics.
             let _ = Record::decode(&sealed.into(), &key("a"), &ResponsePolicy::default());
         }
@@ -132,9 +132,9 @@ fn every_single_byte_counts() {
 #[test]
 fn a_body_is_a_slice_of_what_was_read() {
     let whole = sample();
-    let entry = decoded(&whole, &key("a")).unwrap();
-    assert!(whole.as_ptr_range().contains(&entry.body.as_ptr()));
-    assert_eq!(entry.body, "Metropolis");
+    let response = decoded(&whole, &key("a")).unwrap();
+    assert!(whole.as_ptr_range().contains(&response.body.as_ptr()));
+    assert_eq!(response.body, "Metropolis");
 }
 
 #[test]

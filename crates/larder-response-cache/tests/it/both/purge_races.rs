@@ -16,7 +16,7 @@ static OLD: [(&str, &str); 2] = [HOUR, ("cache-tag", "films")];
 const STEPS: [Operation; 7] = [
     ("get_many", "response-tag:"),
     ("put", "response-tag:"),
-    ("get_many", "response-purges:"),
+    ("get", "response-purges:"),
     ("put", "response:"),
     ("get", "response:"),
     ("put", "response-purges:"),
