@@ -3,22 +3,21 @@ use http::{HeaderMap, header};
 use super::Profile;
 use super::validation::opaque;
 
-/// What a 200 to a HEAD says of a stored response to a GET (RFC 9111, 4.3.5).
+/// What a 200 to a HEAD does to the stored response to a GET (RFC 9111, 4.3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadEffect {
-    /// The stored response is what a GET would get: its fields are brought up to date.
+    /// It updates the headers: a GET would return the same content.
     Update,
-    /// The stored response is another one: it is not served again.
+    /// It invalidates the response: a GET would return other content.
     Invalidate,
-    /// Nothing.
+    /// It does nothing.
     None,
 }
 
-/// What `head`, the fields of a 200 to a HEAD, says of a response with the fields `stored`.
+/// Decides what a 200 to a HEAD with the headers `head` does to a response with the headers `stored`.
 ///
-/// Every validator that it has must be that of the stored response, and its `Content-Length` too. In
-/// the safe profile there must be a validator at all: neither a field that says nothing of the content
-/// nor its length alone must make old content fresh.
+/// Each of its validators must equal the stored one, and so must its `Content-Length`. The safe profile
+/// requires a validator, so that neither the length alone nor any other header makes old content fresh.
 pub fn head_effect(profile: Profile, stored: &HeaderMap, head: &HeaderMap) -> HeadEffect {
     let is_same = |name| {
         let new = head.get(&name)?;
@@ -57,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_says_must_all_be_the_same() {
+    fn every_validator_and_the_length_must_be_the_same() {
         for field in STORED {
             assert_eq!(effect(Profile::Rfc, &[field]), HeadEffect::Update);
         }
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_says_nothing_the_profiles_differ() {
+    fn without_a_validator_the_profiles_differ() {
         for other in [("x", "1"), ("content-length", "3")] {
             assert_eq!(effect(Profile::Safe, &[other]), HeadEffect::None);
             assert_eq!(effect(Profile::Rfc, &[other]), HeadEffect::Update);

@@ -1,7 +1,7 @@
-//! The rules of a cache, as pure functions: RFC 9111, and what stands around it.
+//! The rules of a cache as pure functions: RFC 9111, and the RFCs around it.
 //!
-//! Nothing here waits, stores or knows of tower. Every parser takes any bytes without a panic, and
-//! reads what is broken against reuse.
+//! Nothing here waits, stores, or uses tower. Every parser accepts any bytes without a panic, and takes
+//! malformed ones as a reason against reuse.
 
 mod argument;
 mod authority;
@@ -12,7 +12,6 @@ mod freshness;
 mod head;
 mod invalidation;
 mod list;
-mod profile;
 mod range;
 mod refusal;
 mod reuse;
@@ -31,13 +30,12 @@ pub use fields::{freshen, strip};
 pub use freshness::{Exchange, Freshness};
 pub use head::{HeadEffect, head_effect};
 pub use invalidation::{invalidated_paths, is_safe};
-pub use profile::{Profile, Sharing};
 pub use range::{ByteRange, RangeSelection, range};
 pub use refusal::Refusal;
 pub use reuse::{RequestDirectives, Reuse, ReuseRules};
 pub use selection::{MAX_SELECTING_FIELDS, SelectingFields, VariantId};
 pub use stale::OriginFailure;
-pub use storable::Candidate;
+pub use storable::{Candidate, Profile, Sharing};
 pub use supersede::{invalidates_stored, may_replace_fresh};
 pub use targeted::directives;
 pub use validation::{Validators, is_last_modified_weak, is_not_modified, is_update, not_modified};

@@ -6,33 +6,32 @@ use super::date::date;
 use super::list::trim;
 use super::validation::{is_last_modified_weak, is_strongly_equal};
 
-/// The part of a stored body that a request asks for: never empty, and within the body.
+/// A part of a stored body, which is never empty.
 pub type ByteRange = Range<usize>;
 
-/// What a request's `Range` asks of a stored body (RFC 9110, 14.2).
+/// What a request's `Range` selects of a stored body (RFC 9110, 14.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeSelection {
-    /// The whole body: there is no range, it is not in bytes, not valid, more than one, or for
-    /// another version.
+    /// The whole body: there is no range, more than one, an invalid one, one that is not in bytes, or one
+    /// for another version.
     Whole,
     /// This part, as a 206.
     Part(ByteRange),
-    /// Nothing that the body has, a 416.
+    /// Nothing of the body: a 416.
     Unsatisfiable,
 }
 
-/// What `request` asks of a stored body of `length` bytes.
+/// Selects the part of a stored body of `length` bytes that `request` asks for.
 ///
-/// `If-Range` has to be met exactly: by the same strong tag, or the same `Last-Modified` where that is
-/// earlier than `Date`, so that it is strong too (RFC 9110, 13.1.5 and 8.8.2.2). Several
-/// ranges in one request are answered with the whole, which RFC 9110, 14.2 permits, and which
-/// spares the multipart form that has been used to exhaust servers.
+/// `If-Range` must match exactly: the same strong tag, or the same `Last-Modified`, if it is earlier than
+/// `Date` and therefore strong (RFC 9110, 13.1.5 and 8.8.2.2). Several ranges in one request select the
+/// whole body, as RFC 9110, 14.2 permits. The multipart form has been used to exhaust servers.
 pub fn range(request: &HeaderMap, stored: &HeaderMap, length: usize) -> RangeSelection {
     let mut lines = request.get_all(header::RANGE).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else {
         return RangeSelection::Whole;
     };
-    // A response that is itself marked as a part, or has no bytes, has no ranges.
+    // A response that is itself marked as a part has no ranges.
     if stored.contains_key(header::CONTENT_RANGE) || !is_version(request, stored) {
         return RangeSelection::Whole;
     }
@@ -43,14 +42,14 @@ pub fn range(request: &HeaderMap, stored: &HeaderMap, length: usize) -> RangeSel
     }
 }
 
-/// Whether `If-Range` permits to answer with a part (RFC 9110, 13.1.5).
+/// Returns whether `If-Range` permits a part (RFC 9110, 13.1.5).
 fn is_version(request: &HeaderMap, stored: &HeaderMap) -> bool {
-    let Some(asked) = request.get(header::IF_RANGE) else {
+    let Some(if_range) = request.get(header::IF_RANGE) else {
         return true;
     };
-    if asked.as_bytes().contains(&b'"') {
+    if if_range.as_bytes().contains(&b'"') {
         let etag = stored.get(header::ETAG);
-        return etag.is_some_and(|etag| is_strongly_equal(etag.as_bytes(), asked.as_bytes()));
+        return etag.is_some_and(|etag| is_strongly_equal(etag.as_bytes(), if_range.as_bytes()));
     }
     let modified = date(stored, &header::LAST_MODIFIED);
     modified.is_some()
@@ -58,7 +57,7 @@ fn is_version(request: &HeaderMap, stored: &HeaderMap) -> bool {
         && date(request, &header::IF_RANGE) == modified
 }
 
-/// The part; an empty one where the body does not have it, nothing where it is not valid.
+/// Reads the range. It is empty if the body does not contain it, and None if it is invalid.
 fn parse(line: &[u8], length: usize) -> Option<ByteRange> {
     let equals = line.iter().position(|&byte| byte == b'=')?;
     if !line[..equals].eq_ignore_ascii_case(b"bytes") {
@@ -84,7 +83,7 @@ fn parse(line: &[u8], length: usize) -> Option<ByteRange> {
     Some(first.min(end)..end)
 }
 
-/// Digits as a number, held at the largest.
+/// Reads digits as a number. A larger one counts as the largest.
 fn number(digits: &[u8]) -> Option<usize> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_body_does_not_have_is_unsatisfiable() {
+    fn a_range_past_the_body_is_unsatisfiable() {
         for asked in ["bytes=10-", "bytes=10-20", "bytes=-0"] {
             assert_eq!(of_ten(asked), RangeSelection::Unsatisfiable, "{asked}");
         }
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_single_valid_range_is_the_whole() {
+    fn anything_but_one_valid_range_selects_the_whole_body() {
         for asked in [
             "",
             "bytes",
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn if_range_has_to_name_what_is_stored() {
+    fn if_range_must_match_the_stored_response() {
         let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
         let stored = map(&[("etag", "\"a\""), ("last-modified", modified)]);
         let ask = |version| {
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_of_the_second_in_which_the_response_was_made_names_no_version() {
+    fn a_last_modified_that_is_not_before_date_matches_no_if_range() {
         let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
         for (date, expected) in [
             (modified, RangeSelection::Whole),

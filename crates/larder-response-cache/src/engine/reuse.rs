@@ -4,10 +4,10 @@ use larder_store::Timestamp;
 use super::freshness::is_pragma_no_cache;
 use super::{CacheControl, Freshness, Sharing};
 
-/// What a stored response says about its reuse, worked out once when it is stored or read.
+/// The rules for reusing a stored response, worked out once when it is stored or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReuseRules {
-    /// How old it is, and how old it may become.
+    /// Its age and its lifetime.
     pub freshness: Freshness,
     pub(super) no_cache: bool,
     pub(super) forbids_stale: bool,
@@ -15,10 +15,10 @@ pub struct ReuseRules {
     pub(super) stale_if_error: u64,
 }
 
-/// What a request says about what may be reused for it (RFC 9111, 5.2.1 and 5.4).
+/// The directives of a request: which responses may be reused for it (RFC 9111, 5.2.1 and 5.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestDirectives {
-    /// `no-cache`, or `Pragma: no-cache` without `Cache-Control`, or what cannot be read.
+    /// `no-cache`, or `Pragma: no-cache` without `Cache-Control`, or directives that cannot be read.
     pub no_cache: bool,
     /// `no-store`.
     pub no_store: bool,
@@ -30,24 +30,24 @@ pub struct RequestDirectives {
     pub(super) stale_if_error: u64,
 }
 
-/// What may be done with a stored response for a request.
+/// How a stored response may be used for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reuse {
-    /// It may be served as it is.
+    /// It may be served.
     Fresh,
-    /// It may be served, and is to be validated in the background.
+    /// It is stale. It may be served while it is validated in the background.
     StaleWhileRevalidate,
-    /// It is stale, and has to be validated first.
+    /// It is stale, and must be validated first.
     Stale,
-    /// The request wants it validated first, fresh or not.
+    /// The request asks for validation, whether the response is fresh or not.
     ValidationRequested,
 }
 
 impl ReuseRules {
-    /// What `said` and `freshness` mean for reuse.
+    /// Works out the rules of a response.
     ///
-    /// `must-revalidate` forbids to serve it stale, and so do `proxy-revalidate` and `s-maxage` in
-    /// a shared cache (RFC 9111, 4.2.4).
+    /// `must-revalidate` forbids serving it stale. So do `proxy-revalidate` and `s-maxage` in a shared cache
+    /// (RFC 9111, 4.2.4).
     pub fn of(sharing: Sharing, directives: &CacheControl, freshness: Freshness) -> Self {
         let is_shared = sharing == Sharing::Shared;
         let for_shared = directives.proxy_revalidate || directives.s_maxage.is_some();
@@ -62,8 +62,7 @@ impl ReuseRules {
         }
     }
 
-    /// What may be done with the response at `now` for a request that says `request`
-    /// (RFC 9111, 4).
+    /// Decides how the response may be used at `now` for a request with these directives (RFC 9111, 4).
     pub fn reuse(&self, request: &RequestDirectives, now: Timestamp) -> Reuse {
         if self.no_cache {
             return Reuse::Stale;
@@ -90,13 +89,13 @@ impl ReuseRules {
         }
     }
 
-    /// For how many seconds after `now` it could still be of use without a word from the origin.
+    /// Returns for how many seconds after `now` it may be served without validation.
     pub fn usable(&self, now: Timestamp) -> u64 {
         let stale = self.stale_while_revalidate.max(self.stale_if_error);
         self.freshness.remaining(now).saturating_add(stale)
     }
 
-    /// Whether it may be served at `now` to whoever waits for it, without validation.
+    /// Returns whether it may be served at `now` to every request that waits for it.
     pub fn is_shareable(&self, now: Timestamp) -> bool {
         !self.no_cache && self.freshness.is_fresh(now)
     }
@@ -160,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_fresh_is_served_and_what_is_not_is_validated() {
+    fn a_fresh_response_is_served_and_a_stale_one_is_validated() {
         assert_eq!(judge("max-age=10", "", 9), Reuse::Fresh);
         assert_eq!(judge("max-age=10", "", 10), Reuse::Stale);
         assert_eq!(judge("max-age=10, no-cache", "", 0), Reuse::Stale);
     }
 
     #[test]
-    fn a_request_may_ask_for_something_fresher() {
+    fn a_request_may_ask_for_a_fresher_response() {
         for asked in [
             "no-cache",
             "max-age=4",
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_may_take_something_stale_where_the_response_permits_it() {
+    fn a_request_may_accept_a_stale_response_if_the_response_permits_it() {
         assert_eq!(judge("max-age=10", "max-stale=5", 14), Reuse::Fresh);
         assert_eq!(judge("max-age=10", "max-stale=5", 15), Reuse::Stale);
         assert_eq!(judge("max-age=10", "max-stale", 15_000), Reuse::Fresh);
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn pragma_counts_where_there_is_no_cache_control() {
+    fn pragma_counts_if_there_is_no_cache_control() {
         let mut request = HeaderMap::new();
         request.append("pragma", "foo, No-Cache".parse().unwrap());
         assert!(RequestDirectives::of(&request).no_cache);
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_covered_within_what_is_permitted() {
+    fn a_stale_response_replaces_a_failure_while_that_is_permitted() {
         let limit = Duration::from_secs(60);
         let covers = |directives: &str, request: &str, failure, age| {
             rules(directives).may_serve_on_failure(

@@ -6,33 +6,33 @@ use larder_store::Timestamp;
 use super::reuse::{RequestDirectives, ReuseRules};
 use super::status::is_failure;
 
-/// How the origin failed, for what may be served in its place.
+/// How the origin failed. It decides which stale responses may be served instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OriginFailure {
-    /// It answered 500, 502, 503 or 504.
+    /// It answered with 500, 502, 503 or 504.
     ErrorStatus,
-    /// There was no answer at all: the cache is disconnected.
+    /// It did not answer.
     Disconnected,
 }
 
 impl OriginFailure {
-    /// The failure that a response with this status is, if it is one.
+    /// Returns the failure that this status means, if it means one.
     pub fn of(status: StatusCode) -> Option<Self> {
         is_failure(status).then_some(Self::ErrorStatus)
     }
 }
 
 impl ReuseRules {
-    /// Whether a stale response may be served while it is validated in the background
-    /// (RFC 5861, 3).
+    /// Returns whether the response may be served while it is validated in the background (RFC 5861, 3).
     pub fn may_serve_while_revalidating(&self, now: Timestamp) -> bool {
         let window = self.stale_while_revalidate;
         window > 0 && !self.forbids_stale && self.freshness.staleness(now) < window
     }
 
-    /// Whether a stale response may be served in place of a failure: within `stale-if-error` of
-    /// the response or of the request (RFC 5861, 4); and, where there was no answer at all, for
-    /// `limit` (RFC 9111, 4.2.4). Never where the response forbids it.
+    /// Returns whether the response may be served in place of a failure.
+    ///
+    /// It may within `stale-if-error` of the response or of the request (RFC 5861, 4). If the origin did not
+    /// answer, it may also for `limit` past its freshness (RFC 9111, 4.2.4). The response can forbid both.
     pub fn may_serve_on_failure(
         &self,
         request: &RequestDirectives,

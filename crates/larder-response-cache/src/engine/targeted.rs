@@ -3,12 +3,12 @@ use sfv::{BareItem, Dictionary, Item, ListEntry, Parser};
 
 use super::{CacheControl, MAX_DELTA, Profile};
 
-/// What a response says to this cache: by the first of these targeted fields that it has, else by
-/// `Cache-Control` (RFC 9213).
+/// Returns the directives of a response to this cache (RFC 9213).
 ///
-/// A targeted field is a dictionary of structured fields. One that is empty or broken, or in which a
-/// time is no integer, is as if it were not there. In the safe profile `no-store`, `private` and the
-/// fields that `no-cache` names in `Cache-Control` still count.
+/// They are in the first of these targeted fields that the response has, otherwise in `Cache-Control`. A
+/// targeted field is a dictionary of structured fields. It is ignored if it is empty or malformed, or a time
+/// in it is not an integer. In the safe profile `no-store`, `private` and the fields that `no-cache` names
+/// count in `Cache-Control` too.
 pub fn directives(profile: Profile, targeted: &[HeaderName], response: &HeaderMap) -> CacheControl {
     let plain = CacheControl::of(response);
     let Some(mut directives) = targeted.iter().find_map(|name| read(response, name)) else {
@@ -44,7 +44,7 @@ fn read(response: &HeaderMap, name: &HeaderName) -> Option<CacheControl> {
         let ListEntry::Item(Item { bare_item, .. }) = entry else {
             continue;
         };
-        // What restricts counts whatever its value; `?0` is still no permission.
+        // A restriction counts whatever its value is. `?0` is not a permission.
         let is_on = *bare_item == BareItem::Boolean(true);
         match key.as_str() {
             "max-age" => directives.max_age = Some(seconds(bare_item)?),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_targeted_field_goes_before_cache_control() {
+    fn a_targeted_field_takes_precedence_over_cache_control() {
         let directives = read_both(
             Profile::Rfc,
             "foobar, max-age=60, public",
@@ -105,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn in_the_safe_profile_no_store_and_private_count_wherever_they_stand() {
+    fn in_the_safe_profile_no_store_and_private_count_in_either_field() {
         assert!(read_both(Profile::Safe, "max-age=60", "no-store").no_store);
         assert!(read_both(Profile::Safe, "max-age=60", "private").private);
         assert!(read_both(Profile::Rfc, "no-store", "max-age=60").no_store);
     }
 
     #[test]
-    fn a_broken_one_is_as_if_it_were_not_there() {
+    fn a_malformed_targeted_field_is_ignored() {
         for broken in [
             "",
             "max-age=60, &",
@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_field_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn no_targeted_field_causes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let mut headers = HeaderMap::new();
                 headers.append(CDN, value);

@@ -3,8 +3,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use super::date::{date, parse};
 use super::list::{Members, trim};
 
-/// What a stored response is asked after by: its `ETag` and its `Last-Modified`
-/// (RFC 9110, 8.8).
+/// The validators of a stored response: its `ETag` and its `Last-Modified` (RFC 9110, 8.8).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
     etag: Option<HeaderValue>,
@@ -12,7 +11,7 @@ pub struct Validators {
 }
 
 impl Validators {
-    /// The validators of a response. A `Last-Modified` that is no date is none.
+    /// Returns the validators of a response. An invalid `Last-Modified` is not one.
     pub fn of(response: &HeaderMap) -> Self {
         let modified = date(response, &header::LAST_MODIFIED);
         Self {
@@ -21,15 +20,16 @@ impl Validators {
         }
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()
     }
 
-    /// Makes a request ask whether the stored response is still current, in place of whatever
-    /// its own conditions were (RFC 9111, 4.3.1).
+    /// Replaces the preconditions of a request by these validators (RFC 9111, 4.3.1).
+    ///
+    /// The origin then says whether the stored response is still current.
     pub fn apply(&self, request: &mut HeaderMap) {
-        for name in CONDITIONS {
+        for name in PRECONDITIONS {
             request.remove(name);
         }
         if let Some(etag) = &self.etag {
@@ -41,7 +41,7 @@ impl Validators {
     }
 }
 
-const CONDITIONS: [HeaderName; 6] = [
+const PRECONDITIONS: [HeaderName; 6] = [
     header::IF_NONE_MATCH,
     header::IF_MODIFIED_SINCE,
     header::IF_MATCH,
@@ -50,11 +50,10 @@ const CONDITIONS: [HeaderName; 6] = [
     header::RANGE,
 ];
 
-/// Whether the conditions of `request` are answered with a 304 by a stored response
-/// (RFC 9111, 4.3.2; RFC 9110, 13.2.2).
+/// Returns whether a stored response is served as a 304 (RFC 9111, 4.3.2; RFC 9110, 13.2.2).
 ///
-/// `If-None-Match` compares weakly, and where it is there `If-Modified-Since` does not count. Only a
-/// 200 is answered so.
+/// `If-None-Match` compares weakly, and takes precedence over `If-Modified-Since`. Only a 200 becomes a
+/// 304.
 pub fn is_not_modified(request: &HeaderMap, status: StatusCode, stored: &HeaderMap) -> bool {
     if status != StatusCode::OK {
         return false;
@@ -85,21 +84,21 @@ fn matches_etag(request: &HeaderMap, stored: &HeaderMap) -> bool {
     })
 }
 
-/// An entity tag without the mark of weakness, for the weak comparison.
+/// Returns an entity tag without its weakness mark, for the weak comparison.
 pub(super) fn opaque(etag: &[u8]) -> &[u8] {
     etag.strip_prefix(b"W/").unwrap_or(etag)
 }
 
-/// Whether two entity tags are the same strongly (RFC 9110, 8.8.3.2).
+/// Compares two entity tags strongly (RFC 9110, 8.8.3.2).
 pub(super) fn is_strongly_equal(one: &[u8], other: &[u8]) -> bool {
     one == other && one.starts_with(b"\"") && one.len() >= 2 && one.ends_with(b"\"")
 }
 
-/// Whether a 304 with the fields `new` speaks of the stored response with the fields `stored`, so that
-/// it may update it (RFC 9111, 4.3.4).
+/// Returns whether a 304 with the headers `new` updates the stored response (RFC 9111, 4.3.4).
 ///
-/// A strong entity tag must be the stored one; a weak one must be alike, or, where none is stored, stand
-/// beside the `Last-Modified` that is. A 304 without an entity tag speaks of what it was asked about.
+/// A strong entity tag must equal the stored one. A weak one must match it weakly, or, if none is stored,
+/// come with the stored `Last-Modified`. A 304 without an entity tag updates the response that was
+/// validated.
 pub fn is_update(stored: &HeaderMap, new: &HeaderMap) -> bool {
     let Some(new_etag) = new.get(header::ETAG).map(HeaderValue::as_bytes) else {
         return true;
@@ -116,15 +115,17 @@ pub fn is_update(stored: &HeaderMap, new: &HeaderMap) -> bool {
     }
 }
 
-/// Whether `Last-Modified` is too close to `Date` to tell versions apart: the content may have changed
-/// once more in that second (RFC 9110, 8.8.2.2).
+/// Returns whether `Last-Modified` is too close to `Date` to tell versions apart.
+///
+/// The content may have changed once more in that second (RFC 9110, 8.8.2.2).
 pub fn is_last_modified_weak(response: &HeaderMap) -> bool {
     let [modified, date] = [header::LAST_MODIFIED, header::DATE].map(|name| date(response, &name));
     matches!((modified, date), (Some(modified), Some(date)) if date <= modified)
 }
 
-/// The fields of the 304 that stands for a stored response (RFC 9110, 15.4.5): all of them, but for
-/// those that describe content that is not sent.
+/// Returns the headers of the 304 for a stored response (RFC 9110, 15.4.5).
+///
+/// They are all of them, except those that describe content that is not sent.
 pub fn not_modified(stored: &HeaderMap) -> HeaderMap {
     let mut headers = stored.clone();
     for name in [
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn if_none_match_goes_before_if_modified_since() {
+    fn if_none_match_takes_precedence_over_if_modified_since() {
         let stored = [("etag", "\"a\""), ("last-modified", EARLY)];
         let both = |tag| [("if-none-match", tag), ("if-modified-since", EARLY)];
         assert!(is_304(&both("\"a\""), &stored));
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_changed_since_is_not_modified() {
+    fn a_response_that_is_unchanged_since_the_date_is_not_modified() {
         for (since, modified, expected) in [
             (EARLY, EARLY, true),
             (LATE, EARLY, true),
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_304_speaks_of_what_has_its_entity_tag() {
+    fn a_304_updates_the_response_with_its_entity_tag() {
         for (held, new_etag, expected) in [
             ("\"a\"", "\"a\"", true),
             ("\"a\"", "\"b\"", false),
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_modified_of_the_second_of_the_response_is_weak() {
+    fn a_last_modified_that_is_not_before_date_is_weak() {
         for (modified, date, expected) in [
             (EARLY, EARLY, true),
             (LATE, EARLY, true),
@@ -239,13 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_200_is_answered_with_a_304() {
+    fn only_a_200_becomes_a_304() {
         let (request, stored) = (map(&[("if-none-match", "*")]), map(&[("etag", "\"a\"")]));
         assert!(!is_not_modified(&request, StatusCode::NOT_FOUND, &stored));
     }
 
     #[test]
-    fn a_validation_asks_by_what_is_stored_alone() {
+    fn a_validation_has_no_preconditions_but_the_stored_validators() {
         let validators = Validators::of(&map(&[("etag", "W/\"a\""), ("last-modified", EARLY)]));
         let mut request = map(&[
             ("if-none-match", "\"b\""),
@@ -266,7 +267,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_condition_makes_it_panic(
+        fn no_precondition_causes_a_panic(
             name in prop_oneof![Just("if-none-match"), Just("if-modified-since")],
             bytes in proptest::collection::vec(any::<u8>(), 0..60),
         ) {

@@ -131,7 +131,7 @@ async fn check(shape: Shape) {
 
 proptest! {
     #[test]
-    fn any_body_goes_through_as_it_is_and_what_is_said_of_it_is_so(shape in shape()) {
+    fn every_body_arrives_unchanged_and_its_cache_status_is_true(shape in shape()) {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().build().unwrap();
         runtime.block_on(check(shape));

@@ -101,7 +101,7 @@ async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
 }
 
 #[tokio::test]
-async fn what_is_here_covers_for_an_origin_and_a_store_that_both_fail() {
+async fn a_near_response_is_served_while_the_origin_and_the_store_fail() {
     let (fixture, mood) = moody();
     fixture.origin.then(
         200,

@@ -34,7 +34,7 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_that_stalls_is_given_up_after_a_while() {
+async fn a_leader_that_stalls_is_abandoned_after_the_wait_timeout() {
     let fixture = std::sync::Arc::new(Fixture::new());
     let _never = held(&fixture);
     let leader = tokio::spawn({
@@ -74,7 +74,7 @@ fn first_byte(fixture: &Arc<Fixture>) -> JoinHandle<Duration> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_who_wait_behind_a_slow_body_go_on_after_one_wait() {
+async fn requests_that_wait_for_a_slow_body_are_forwarded_after_one_wait() {
     let fixture = Arc::new(Fixture::new());
     let mut bodies = Vec::new();
     for _ in 0..6 {
@@ -92,7 +92,7 @@ async fn all_who_wait_behind_a_slow_body_go_on_after_one_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_longer_than_until_the_page_is_stored_whoever_fetched_it() {
+async fn no_request_waits_after_the_page_is_stored_whoever_fetched_it() {
     let fixture = Arc::new(Fixture::new());
     let first = streamed(&fixture);
     first.send(data("one")).unwrap();
@@ -117,7 +117,7 @@ async fn nobody_waits_longer_than_until_the_page_is_stored_whoever_fetched_it() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_validation_behind_that_hangs_is_given_up_and_another_one_begins() {
+async fn a_background_validation_that_hangs_is_abandoned_and_another_one_begins() {
     let fixture = Fixture::new();
     let fields = [("cache-control", "max-age=10, stale-while-revalidate=86400")];
     fixture.origin.then(200, &fields, "one");

@@ -34,7 +34,7 @@ fn says(opened: &Opened, text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_held_of_all_bodies_together_is_bounded_and_the_rest_streams() {
+async fn the_bytes_held_for_all_recordings_are_bounded_and_other_bodies_stream() {
     let limits = |builder: larder_response_cache::ResponseCacheBuilder| {
         builder.with_max_body(60).with_max_recording(60)
     };
@@ -59,7 +59,7 @@ async fn what_is_held_of_all_bodies_together_is_bounded_and_the_rest_streams() {
 }
 
 #[tokio::test]
-async fn what_a_slow_reader_has_not_read_counts_until_it_does() {
+async fn bytes_that_a_slow_client_has_not_read_count_until_it_reads_them() {
     let limits = |builder: larder_response_cache::ResponseCacheBuilder| {
         builder.with_max_body(12).with_max_recording(12)
     };

@@ -32,7 +32,7 @@ fn lifetime(status: u16, fields: &[(&'static str, &str)]) -> u64 {
 }
 
 #[test]
-fn what_is_said_for_shared_caches_goes_first() {
+fn s_maxage_takes_precedence_in_a_shared_cache() {
     let past = date_of(NOW - 10);
     let fields = [
         ("expires", past.as_str()),
@@ -56,7 +56,7 @@ fn what_is_said_for_shared_caches_goes_first() {
 }
 
 #[test]
-fn expires_counts_from_date_and_an_invalid_one_is_the_past() {
+fn expires_counts_from_date_and_an_invalid_one_is_in_the_past() {
     let (date, later) = (date_of(NOW - 10), date_of(NOW + 50));
     assert_eq!(lifetime(200, &[("expires", &later), ("date", &date)]), 60);
     assert_eq!(lifetime(200, &[("expires", &later), ("date", "foo")]), 50);
@@ -69,7 +69,7 @@ fn expires_counts_from_date_and_an_invalid_one_is_the_past() {
 }
 
 #[test]
-fn a_tenth_of_the_time_since_a_change_is_a_guess_for_some_statuses() {
+fn a_heuristic_lifetime_is_a_tenth_of_the_time_since_a_change() {
     let changed = date_of(NOW - 600);
     for status in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
         let freshness = freshness(status, &[("last-modified", &changed)]);
@@ -93,7 +93,7 @@ fn a_tenth_of_the_time_since_a_change_is_a_guess_for_some_statuses() {
 }
 
 #[test]
-fn age_is_the_larger_of_what_was_said_and_what_is_seen() {
+fn age_is_the_larger_of_the_declared_and_the_apparent_one() {
     let date = date_of(NOW - 30);
     assert_eq!(freshness(200, &[("date", &date)]).age(at(NOW)), 30);
     let both = [("date", date.as_str()), ("age", "45")];
@@ -121,7 +121,7 @@ fn the_time_that_a_response_took_is_part_of_its_age() {
 }
 
 #[test]
-fn the_first_age_counts_and_an_invalid_one_does_not() {
+fn only_the_first_age_counts_and_an_invalid_one_does_not() {
     for (lines, age) in [
         (&["7200, 0"][..], 7200),
         (&["0,7200"], 0),
@@ -155,7 +155,7 @@ fn a_response_is_fresh_while_it_is_younger_than_its_lifetime() {
 
 proptest! {
     #[test]
-    fn age_never_falls_as_time_passes(
+    fn age_never_decreases(
         age in "[0-9a-z, .-]{0,12}", date in -100_000_i64..100_000, steps in 0_i64..1_000_000,
     ) {
         let date = date_of(NOW + date);

@@ -62,7 +62,7 @@ fn sample() -> Bytes {
 
 proptest! {
     #[test]
-    fn what_was_encoded_is_what_is_decoded(
+    fn a_record_is_decoded_as_it_was_encoded(
         fields in proptest::collection::vec(("[a-z-]{1,9}", "[ -~]{0,9}"), 0..9),
         body: Vec<u8>, tags in proptest::collection::vec("[a-z]{1,9}", 0..4),
     ) {
@@ -81,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_is_no_record(noise in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn noise_is_not_a_record(noise in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Record::decode(&noise.clone().into(), &key("a"), &ResponsePolicy::default()).is_none());
         for kind in 0..5 {
             let mut sealed = vec![0; envelope::LEN];
@@ -98,7 +98,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
-    fn whatever_is_changed_is_no_record(
+    fn changed_bytes_are_not_a_record(
         changes in proptest::collection::vec((any::<proptest::sample::Index>(), 1..=255_u8), 1..4),
         cut in proptest::option::weighted(0.2, any::<proptest::sample::Index>()),
     ) {
@@ -130,7 +130,7 @@ fn every_single_byte_counts() {
 }
 
 #[test]
-fn a_body_is_a_slice_of_what_was_read() {
+fn a_decoded_body_is_a_slice_of_the_bytes() {
     let whole = sample();
     let response = decoded(&whole, &key("a")).unwrap();
     assert!(whole.as_ptr_range().contains(&response.body.as_ptr()));
@@ -138,7 +138,7 @@ fn a_body_is_a_slice_of_what_was_read() {
 }
 
 #[test]
-fn an_index_and_a_reservation_come_back() {
+fn an_index_and_a_reservation_are_decoded_as_they_were_encoded() {
     let mut headers = HeaderMap::new();
     headers.append("vary", HeaderValue::from_static("b, a"));
     let mut index = VariantIndex::new(SelectingFields::of(&headers).unwrap());

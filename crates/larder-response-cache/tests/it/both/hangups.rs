@@ -41,7 +41,7 @@ async fn is_gone(fixture: &Fixture) {
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_while_its_change_invalidates_does_not_stop_that() {
+async fn a_client_that_disconnects_does_not_stop_the_invalidation_of_its_change() {
     for step in PURGE {
         let (fixture, control) = stored().await;
         fixture.origin.then(204, &[], "");
@@ -56,7 +56,7 @@ async fn a_client_that_hangs_up_while_its_change_invalidates_does_not_stop_that(
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_before_the_response_to_its_change_leaves_nothing_old() {
+async fn a_client_that_disconnects_before_its_change_is_answered_leaves_no_old_page() {
     let (fixture, _) = stored().await;
     let (changed, is_changed) = oneshot::channel();
     fixture.origin.then_with(move |_| {
@@ -72,7 +72,7 @@ async fn a_client_that_hangs_up_before_the_response_to_its_change_leaves_nothing
 }
 
 #[tokio::test]
-async fn a_purge_that_is_dropped_halfway_is_done_nevertheless() {
+async fn a_purge_that_is_dropped_halfway_still_completes() {
     for step in PURGE {
         let (fixture, control) = stored().await;
         let purger = fixture.layer.purger();
@@ -87,7 +87,7 @@ async fn a_purge_that_is_dropped_halfway_is_done_nevertheless() {
 }
 
 #[tokio::test]
-async fn a_change_of_which_nobody_knows_the_end_leaves_nothing_old() {
+async fn an_unsafe_request_without_a_response_invalidates_its_uri() {
     let (fixture, _) = stored().await;
     fixture.origin.then_fail();
     ask(&fixture, Method::POST, "/").await.unwrap();
@@ -95,7 +95,7 @@ async fn a_change_of_which_nobody_knows_the_end_leaves_nothing_old() {
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_while_its_page_is_stored_leaves_it_to_others() {
+async fn a_client_that_disconnects_while_its_page_is_stored_leaves_it_to_others() {
     let (fixture, control) = stored().await;
     fixture.origin.then(200, &[HOUR], "other");
     let mut held = control.hold(("put", "response:"));
@@ -113,7 +113,7 @@ async fn a_client_that_hangs_up_while_its_page_is_stored_leaves_it_to_others() {
 }
 
 #[tokio::test]
-async fn a_page_that_takes_away_what_is_stored_does_so_also_where_its_client_hangs_up() {
+async fn a_response_that_invalidates_the_stored_one_does_so_even_if_its_client_disconnects() {
     for step in PURGE {
         let (fixture, control) = stored().await;
         fixture.later(3600);

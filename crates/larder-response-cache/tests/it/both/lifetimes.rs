@@ -38,7 +38,7 @@ async fn a_key_lives_no_longer_than_its_response_can_be_served() {
 }
 
 #[tokio::test]
-async fn a_page_without_a_window_is_gone_with_its_freshness() {
+async fn a_page_without_a_stale_window_is_removed_with_its_freshness() {
     let fixture = super::fixture_with(|builder| {
         builder.with_stale_while_disconnected(Duration::ZERO)
     })

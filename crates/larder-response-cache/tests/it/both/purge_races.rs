@@ -105,7 +105,7 @@ async fn nobody_sees_the_old_page(fixture: &Fixture, what: &str) {
 }
 
 #[tokio::test]
-async fn what_was_fetched_before_a_purge_is_not_served_after_it_whenever_it_comes() {
+async fn a_response_fetched_before_a_purge_is_not_served_after_it_whenever_it_arrives() {
     static VARIANT: [(&str, &str); 3] = [HOUR, ("cache-tag", "films"), ("vary", "x")];
     let mut held = 0;
     for step in STEPS {
@@ -216,7 +216,7 @@ async fn a_purge_of_a_tag_holds_whatever_is_evicted_during_a_slow_fetch() {
 }
 
 #[tokio::test]
-async fn a_page_whose_purged_tag_is_forgotten_and_known_again_stays_gone() {
+async fn a_page_stays_purged_after_its_tag_was_evicted_and_made_again() {
     let (fixture, control) = super::gated().await;
     let windows = [
         ("cache-control", "max-age=3600, stale-while-revalidate=600"),
@@ -235,7 +235,7 @@ async fn a_page_whose_purged_tag_is_forgotten_and_known_again_stays_gone() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_made_after_a_purge_of_its_tag_is_kept_at_once() {
+async fn a_page_that_is_made_after_a_purge_of_its_tag_is_stored_at_once() {
     let fixture = super::fixture().await;
     for tags in ["films", "film-1, films"] {
         let fields = [HOUR, ("cache-tag", tags)];

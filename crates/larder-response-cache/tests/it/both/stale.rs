@@ -7,7 +7,7 @@ use larder_store::{Key, Kind, Put, Ttl};
 use crate::fixture::{Broken, HOUR, request};
 
 #[tokio::test]
-async fn stale_if_error_covers_for_answers_and_for_silence() {
+async fn stale_if_error_replaces_error_responses_and_inner_errors() {
     let fixture = super::fixture().await;
     fixture.origin.then(
         200,
@@ -31,7 +31,7 @@ async fn stale_if_error_covers_for_answers_and_for_silence() {
 }
 
 #[tokio::test]
-async fn an_inner_error_is_covered_for_a_while_and_kept_otherwise() {
+async fn a_stale_response_replaces_an_inner_error_for_a_while() {
     let fixture = super::fixture().await;
     fixture
         .origin
@@ -64,7 +64,7 @@ async fn an_inner_error_is_covered_for_a_while_and_kept_otherwise() {
 }
 
 #[tokio::test]
-async fn mutated_bytes_are_a_miss_and_are_written_over() {
+async fn damaged_bytes_are_a_miss_and_are_replaced() {
     let fixture = super::fixture().await;
     let store = &fixture.store;
     fixture.origin.then(200, &[HOUR], "one");

@@ -17,7 +17,7 @@ async fn is_kept(fixture: &Fixture, path: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_page_that_was_made_after_a_purge_is_kept_at_once() {
+async fn a_page_that_is_made_after_a_purge_is_stored_at_once() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR, TAGGED], "old");
     fixture.get("/known").await;
@@ -34,7 +34,7 @@ async fn a_page_that_was_made_after_a_purge_is_kept_at_once() {
 }
 
 #[tokio::test]
-async fn any_other_process_keeps_it_at_once_too() {
+async fn a_page_that_another_process_makes_after_a_purge_is_stored_at_once() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR, TAGGED], "old");
     fixture.get("/known").await;
