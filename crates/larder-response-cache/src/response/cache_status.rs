@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_member_is_a_structured_field_behind_those_that_were_there() {
+    fn every_member_is_a_structured_field_after_those_that_were_there() {
         for status in [
             CacheStatus::Hit { ttl: 5 },
             CacheStatus::Hit { ttl: -5 },
