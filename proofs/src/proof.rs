@@ -1,10 +1,10 @@
-use crate::{Page, Table, cancel, conformance, faults, leases, model};
+use crate::{Page, Table, cancel, conformance, faults, leases, locks, model};
 
 /// One long proof.
 pub struct Proof {
-    /// What `./scripts/prove` calls it.
+    /// Its name for `./scripts/prove`.
     pub name: &'static str,
-    /// What it shows.
+    /// A sentence about what it shows.
     pub about: &'static str,
     /// The page that its table stands on, without `.md`.
     pub page: &'static str,
@@ -43,6 +43,12 @@ pub const PROOFS: &[Proof] = &[
         page: "faults",
         run: leases::prove,
     },
+    Proof {
+        name: "locks",
+        about: "a lock has one holder, tokens rise, and no stale token writes",
+        page: "faults",
+        run: locks::prove,
+    },
 ];
 
 impl Proof {
@@ -52,7 +58,7 @@ impl Proof {
         (self.run)()
     }
 
-    /// Where its table stands.
+    /// Returns the page of its table.
     #[must_use]
     pub fn page(&self) -> Page {
         Page::new(self.page, self.name)

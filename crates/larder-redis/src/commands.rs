@@ -12,7 +12,7 @@ pub(crate) fn get(key: &Key) -> Cmd {
     cmd
 }
 
-/// A put; its `named` matters where it takes a script.
+/// Makes the command of a put; `named` matters if it takes a script.
 pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     let key = put.key().as_bytes();
     let room = key.len() + frame::length(put) + 40;
@@ -36,7 +36,7 @@ pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     cmd
 }
 
-/// A removal; its `named` matters where it takes a script.
+/// Makes the command of a delete; `named` matters if it takes a script.
 pub(crate) fn delete(delete: &Delete, named: Named) -> Cmd {
     let key = delete.key().as_bytes();
     if let Condition::IfVersion(version) = delete.condition() {
@@ -49,7 +49,7 @@ pub(crate) fn delete(delete: &Delete, named: Named) -> Cmd {
     cmd
 }
 
-/// Whether a removal can do anything at all.
+/// Returns whether a delete can have any effect.
 pub(crate) fn may_delete(delete: &Delete) -> bool {
     delete.condition() != Condition::IfAbsent
 }
@@ -81,11 +81,11 @@ pub(crate) fn entry(operation: &'static str, key: &Key, value: Value) -> Result<
     }
 }
 
-/// The answer of SET, DEL, PEXPIRE and the scripts of versions: whether it was done.
-pub(crate) fn done(operation: &'static str, value: &Value) -> Result<bool> {
+/// Parses the answer of SET, DEL, PEXPIRE and the scripts of versions.
+pub(crate) fn outcome<T: From<bool>>(operation: &'static str, value: &Value) -> Result<T> {
     match value {
-        Value::Okay | Value::Int(1..) => Ok(true),
-        Value::Nil | Value::Int(0) => Ok(false),
+        Value::Okay | Value::Int(1..) => Ok(true.into()),
+        Value::Nil | Value::Int(0) => Ok(false.into()),
         other => Err(unread(operation, other)),
     }
 }

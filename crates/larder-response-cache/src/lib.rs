@@ -2,8 +2,6 @@
 
 mod builder;
 pub mod engine;
-#[cfg(test)]
-mod fixture;
 mod http;
 mod metrics;
 mod miss;

@@ -30,7 +30,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use remembered::Remembered;
 use step::{Given, Step};
 
-/// How many sequences give 10,000 steps: one has some 30.
+/// The number of sequences, which gives about 10,000 steps.
 const CASES: u32 = 400;
 
 /// All stores, for 10,000 steps each.
@@ -117,14 +117,14 @@ pub fn compare_in_virtual_time(server: &RedisServer, cases: u32) -> Result<Tried
             server.command(&["FLUSHALL"]).expect("an empty server");
             let store = RedisStore::builder(&server.url())
                 .with_virtual_time(clock)
-                .with_deadline(Duration::from_secs(10))
-                .with_connect_deadline(Duration::from_secs(10));
+                .with_timeout(Duration::from_secs(10))
+                .with_connect_timeout(Duration::from_secs(10));
             Arc::new(store.connect().await.expect("a connection")) as Arc<dyn Store>
         },
     )
 }
 
-/// How much was tried.
+/// The numbers of sequences and steps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tried {
     /// Sequences of up to 60 steps.
@@ -211,7 +211,7 @@ async fn run(
     Ok(())
 }
 
-/// Remembers the fences of a lease that both have granted, and tells whether they stand alike.
+/// Remembers the fences of a lease that both granted, and compares their order.
 fn are_granted_alike(
     remembered: &mut Remembered,
     step: &Step,

@@ -93,7 +93,7 @@ pub fn freshen(stored: &mut HeaderMap, new: &HeaderMap, directives: &CacheContro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::map;
+    use crate::engine::header_map as map;
 
     #[test]
     fn connection_headers_are_removed_with_those_that_connection_names() {

@@ -39,3 +39,13 @@ pub use storable::{Candidate, Profile, Sharing};
 pub use supersede::{invalidates_stored, may_replace_fresh};
 pub use targeted::directives;
 pub use validation::{Validators, is_last_modified_weak, is_not_modified, is_update, not_modified};
+
+/// Makes headers for tests, in this order.
+#[cfg(test)]
+pub(crate) fn header_map(fields: &[(&'static str, &str)]) -> http::HeaderMap {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in fields {
+        headers.append(*name, value.parse().unwrap());
+    }
+    headers
+}

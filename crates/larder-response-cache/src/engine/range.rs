@@ -100,7 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fixture::map;
+    use crate::engine::header_map as map;
 
     fn of_ten(asked: &str) -> RangeSelection {
         range(&map(&[("range", asked)]), &HeaderMap::new(), 10)

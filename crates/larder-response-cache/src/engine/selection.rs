@@ -167,7 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fixture::map;
+    use crate::engine::header_map as map;
 
     fn alike(vary: &str, one: &[(&'static str, &str)], other: &[(&'static str, &str)]) -> bool {
         let selecting = SelectingFields::of(&map(&[("vary", vary)])).unwrap();

@@ -45,7 +45,7 @@ pub fn may_replace_fresh(held: StatusCode, status: StatusCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::map;
+    use crate::engine::header_map as map;
 
     fn takes(
         profile: Profile,

@@ -167,7 +167,7 @@ fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::map;
+    use crate::engine::header_map as map;
 
     #[test]
     fn a_header_that_bypasses_the_cache_counts_in_any_case_and_position() {

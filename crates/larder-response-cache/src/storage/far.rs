@@ -115,8 +115,8 @@ impl Far {
         condition: Condition,
     ) -> Result<Option<Version>, Unavailable> {
         let put = Put::new(key.clone(), value, ttl).on(condition);
-        let is_met = self.observe(self.timeout.put(&*self.store, &put).await)?;
-        Ok(is_met.then_some(put.version()))
+        let outcome = self.observe(self.timeout.put(&*self.store, &put).await)?;
+        Ok(outcome.is_stored().then_some(put.version()))
     }
 
     pub(super) async fn remove(&self, key: Key) -> Result<(), Unavailable> {

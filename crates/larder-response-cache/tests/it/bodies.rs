@@ -1,4 +1,4 @@
-//! Any body, however it comes: it goes through as it is, and what is said of it is so.
+//! Bodies of every kind arrive unchanged, and their `Cache-Status` is true.
 
 use std::task::Poll;
 
@@ -19,12 +19,12 @@ enum End {
     Broken,
 }
 
-/// Whether a body lets its reader wait before each frame, how long each is, and how it ends.
+/// How a body comes: whether it waits before each frame, the lengths of its frames, and its end.
 #[derive(Clone, Debug)]
 struct Shape {
     frames: Vec<(bool, usize)>,
     end: (bool, End),
-    /// How much `Content-Length` is off, where there is one.
+    /// How far `Content-Length` is off, if there is one.
     length: Option<usize>,
 }
 
@@ -76,7 +76,7 @@ impl Shape {
         StreamBody::new(frames).boxed_unsync()
     }
 
-    /// Whether there is nothing in it that keeps it from being stored.
+    /// Whether it may be stored.
     fn is_sound(&self) -> bool {
         self.end.1 == End::Clean && self.text().len() <= MAX && self.length.unwrap_or(0) == 0
     }

@@ -37,7 +37,7 @@ impl std::error::Error for Broken {}
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Broken>> + Send>>;
 type Script = Box<dyn FnOnce(&Request<Full<Bytes>>) -> Answer + Send>;
 
-/// An origin that answers by a script, and then repeats its last plain answer.
+/// An origin that answers by a script.
 #[derive(Clone, Default)]
 pub(crate) struct Origin {
     state: Arc<Mutex<State>>,
@@ -50,13 +50,13 @@ struct State {
 }
 
 impl Origin {
-    /// Answers the next request with these fields and `body`.
+    /// Answers the next request with these headers and `body`.
     pub(crate) fn then(&self, status: u16, fields: &[(&str, &str)], body: &'static str) -> &Self {
         let answer = response(status, fields, full(body));
         self.then_with(move |_| Box::pin(async move { Ok(answer) }))
     }
 
-    /// Answers the next request with this.
+    /// Answers the next request with `answer`.
     pub(crate) fn then_response(&self, answer: Response<Body>) -> &Self {
         self.then_with(move |_| Box::pin(async move { Ok(answer) }))
     }
@@ -78,12 +78,12 @@ impl Origin {
         self
     }
 
-    /// How often it was asked.
+    /// The number of requests that it got.
     pub(crate) fn count(&self) -> usize {
         self.state.lock().unwrap().requests.len()
     }
 
-    /// The fields of its last request.
+    /// The headers of its last request.
     pub(crate) fn last(&self) -> HeaderMap {
         let state = self.state.lock().unwrap();
         state.requests.last().unwrap().headers().clone()
@@ -127,7 +127,7 @@ pub(crate) fn response(status: u16, fields: &[(&str, &str)], body: Body) -> Resp
     response.body(body).unwrap()
 }
 
-/// Longer than a server takes on a busy machine.
+/// Longer than any operation takes on a busy machine.
 const PATIENT: Duration = Duration::from_secs(20);
 
 /// A cache in front of an origin, on a store and a clock of its own.
@@ -137,7 +137,7 @@ pub(crate) struct Fixture {
     pub(crate) layer: ResponseCacheLayer,
     pub(crate) store: Arc<dyn Store>,
     service: ResponseCache<Origin>,
-    // Its store is gone with it.
+    // Dropping it ends the server.
     _server: Option<RedisServer>,
 }
 
@@ -172,7 +172,7 @@ impl Fixture {
             }
             Place::Redis => {
                 let server = RedisServer::start().unwrap();
-                let builder = RedisStore::builder(&server.url()).with_deadline(PATIENT);
+                let builder = RedisStore::builder(&server.url()).with_timeout(PATIENT);
                 (Arc::new(builder.connect().await.unwrap()), Some(server))
             }
         };
@@ -209,7 +209,7 @@ impl Fixture {
         }
     }
 
-    /// The same on a store that a test can hold up.
+    /// A fixture on a store whose operations a test can hold.
     pub(crate) async fn gated_at(
         place: Place,
         set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
@@ -235,7 +235,7 @@ impl Fixture {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// The date now, `seconds` later.
+    /// The date in so many seconds.
     pub(crate) fn date(&self, seconds: i64) -> String {
         let now = self.clock.now().as_micros() / 1_000_000 + seconds;
         let date = larder_response_cache::engine::format_date(now);
@@ -252,7 +252,7 @@ impl Fixture {
         })
     }
 
-    /// The response, with its body still to be read.
+    /// Sends a request, and returns the response before its body is read.
     pub(crate) async fn open(
         &self,
         request: Request<Full<Bytes>>,
@@ -296,7 +296,7 @@ impl Answered {
     }
 }
 
-/// Waits until it is so.
+/// Waits until `is_so` returns true.
 pub(crate) async fn until(is_so: impl Fn() -> bool) {
     let waiting = async {
         while !is_so() {
@@ -315,7 +315,7 @@ impl Origin {
         state.requests.last().unwrap().uri().to_string()
     }
 
-    /// Forgets what it was to answer next.
+    /// Drops the answers that are left in the script.
     pub(crate) fn drop_script(&self) {
         self.state.lock().unwrap().script.clear();
     }

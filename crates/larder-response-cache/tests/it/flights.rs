@@ -1,4 +1,4 @@
-//! How long one waits for the fetch of another.
+//! How long a request waits for the fetch of another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::fixture::{Broken, Fixture, HOUR, full, request, response};
 
 type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Broken>>;
 
-/// Lets the next request wait until it is told to go on.
+/// Holds the next request until it is released.
 fn held(fixture: &Fixture) -> oneshot::Sender<()> {
     let (go, wait) = oneshot::channel();
     fixture.origin.then_with(move |_| {
@@ -50,7 +50,7 @@ async fn a_leader_that_stalls_is_abandoned_after_the_wait_timeout() {
     leader.abort();
 }
 
-/// Answers the next request with a head, and a body that the test sends.
+/// Answers the next request with headers, and a body that the test sends.
 fn streamed(fixture: &Fixture) -> Frames {
     let (frames, mut receiver) = mpsc::unbounded_channel();
     let body = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
@@ -63,7 +63,7 @@ fn data(text: &'static str) -> Result<Frame<Bytes>, Broken> {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
-/// Asks in a task of its own: after how long the first byte came.
+/// Sends a request in a task of its own. Returns how long the first byte took.
 fn first_byte(fixture: &Arc<Fixture>) -> JoinHandle<Duration> {
     let (fixture, begun) = (fixture.clone(), Instant::now());
     tokio::spawn(async move {

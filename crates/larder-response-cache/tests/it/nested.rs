@@ -1,4 +1,4 @@
-//! The layer inside of a router that takes a prefix off the path.
+//! The layer inside a router that strips a prefix from the path.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How much is held of bodies that are being stored.
+//! The limit on the bytes of bodies that are being stored.
 
 use bytes::Bytes;
 use http::Method;
@@ -49,7 +49,7 @@ async fn the_bytes_held_for_all_recordings_are_bounded_and_other_bodies_stream()
         let whole = opened.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(whole.len(), 48);
     }
-    // Two fit, and one too many was read of each.
+    // Two chunks fit, and of each body one more was read.
     assert_eq!(held, 50 * 3);
     let body = slow.into_body().collect().await.unwrap().to_bytes();
     drop(body);

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::super::date::format_date;
 use super::*;
-use crate::fixture::map;
+use crate::engine::header_map as map;
 
 /// When every response here was received, in seconds since the epoch.
 const NOW: i64 = 1_767_225_600;

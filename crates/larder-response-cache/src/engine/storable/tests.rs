@@ -2,7 +2,7 @@ use larder_store::Timestamp;
 
 use super::*;
 use crate::engine::Exchange;
-use crate::fixture::map;
+use crate::engine::header_map as map;
 
 fn check(
     profile: Profile,

@@ -1,4 +1,4 @@
-//! One origin however it is written: its scheme, and its default port (RFC 9110, 4.2.3).
+//! The same origin in every spelling: its scheme, and its default port (RFC 9110, 4.2.3).
 
 use http::uri::Scheme;
 use http::{HeaderName, Method};
@@ -98,7 +98,7 @@ async fn another_port_and_a_dot_at_the_end_are_another_authority() {
 async fn a_declared_scheme_counts_for_every_form_of_request() {
     let set = |builder: larder_response_cache::ResponseCacheBuilder| builder.with_scheme(Scheme::HTTPS);
     let fixture = super::fixture_with(set).await;
-    // As HTTP/1.1 has it, with the absolute form, and as cleartext HTTP/2 has it.
+    // The origin form, the absolute form, and that of cleartext HTTP/2.
     let forms = ["/", "http://cinema.example/", "https://cinema.example:443/"];
     let asked = |method: Method, form: &str| {
         let mut request = request(method, form, &[]);

@@ -1,4 +1,4 @@
-//! Requests that are made to poison what others get, or to see what others got, in the safe profile.
+//! Requests that try to poison the cache, or to read the pages of others, in the safe profile.
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -6,8 +6,7 @@ use http_body_util::Full;
 
 use crate::fixture::{Fixture, HOUR, request};
 
-/// Asks by a request that means harm, then as a visitor, and says whether the visitor was served
-/// what the first one made.
+/// Sends a hostile request, then a visitor's. Returns whether the visitor got the hostile response.
 async fn is_poisoned(fixture: &Fixture, evil: Request<Full<Bytes>>, path: &str) -> bool {
     fixture.origin.then(200, &[HOUR], "poison");
     fixture.send(evil).await.unwrap();
@@ -174,7 +173,7 @@ async fn a_very_long_uri_is_answered_but_not_stored() {
     }
 }
 
-/// What an app answers that shows a visitor's account at every path below `/account`.
+/// The response of an app that shows the visitor's account at every path below `/account`.
 async fn account_of_ada(fields: &[(&str, &str)]) -> Fixture {
     let fixture = super::fixture().await;
     fixture.origin.then(200, fields, "the account of Ada");
@@ -195,7 +194,7 @@ async fn a_static_file_name_does_not_make_a_response_storable() {
         &[HOUR, ("set-cookie", "session=ada")],
         &[HOUR, ("vary", "cookie")],
         &[HOUR, ("vary", "*")],
-        // What only gives a guess, or something to validate by.
+        // Only a heuristic lifetime, or a validator.
         &[("last-modified", modified)],
         &[("etag", "\"a\"")],
         &[("cache-control", "no-cache"), ("etag", "\"a\"")],
@@ -264,7 +263,7 @@ async fn a_part_is_never_served_as_the_complete_response() {
     fixture.origin.then(206, &part, "par");
     fixture.get_with("/", &ranged).await;
     assert_eq!(fixture.get("/").await.text(), "unscripted");
-    // A whole answer to a request for a part is a whole.
+    // A complete response to a request for a range is complete.
     fixture.origin.then(200, &[HOUR], "whole");
     fixture.get_with("/b", &ranged).await;
     assert_eq!(fixture.get("/b").await.text(), "whole");
@@ -281,7 +280,7 @@ async fn many_values_of_a_forwarded_header_take_bounded_space() {
         fixture.origin.then(200, &[HOUR], "poison");
         fixture.get_with("/", &[("x-forwarded-host", &host)]).await;
     }
-    // It may have been pushed out, and was not changed.
+    // It may have been evicted, but was not changed.
     fixture.origin.then(200, &[HOUR], "clean");
     assert_eq!(fixture.get("/").await.text(), "clean");
     let mut hits = 0;

@@ -1,4 +1,4 @@
-//! Why a response is not stored, as `Cache-Status` says it (RFC 9211, 2.8).
+//! The `detail` of `Cache-Status`: why a response is not stored (RFC 9211, 2.8).
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -109,7 +109,7 @@ async fn a_response_whose_body_has_not_ended_is_not_called_stored() {
     let said = "larder; fwd=uri-miss; fwd-status=200; detail=streaming";
     assert_eq!(opened.headers()["cache-status"], said);
     let mut body = opened.into_body();
-    // What is here goes out with the head.
+    // The body is ready, so it is sent with the headers.
     let frame = body.frame().now_or_never().flatten();
     assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "one");
     sender.send(data("two")).unwrap();
@@ -123,7 +123,7 @@ async fn a_response_whose_body_has_not_ended_is_not_called_stored() {
 async fn a_get_with_a_wrapped_empty_body_is_cached() {
     let fixture = super::fixture().await;
     let wrapped = || {
-        // Over HTTP/1 there is no field that frames content.
+        // Over HTTP/1 no header frames content here.
         let mut get = request(Method::GET, "/", &[]);
         get.headers_mut().insert("content-length", "0".parse().unwrap());
         get

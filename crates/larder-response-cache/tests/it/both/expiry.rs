@@ -1,4 +1,4 @@
-//! Soft purges: what is stored becomes stale, and is not gone.
+//! Soft purges: stored responses become stale, and are not removed.
 
 use http::Method;
 
@@ -52,7 +52,7 @@ async fn an_expired_page_is_served_within_its_stale_windows() {
     let behind = fixture.get("/").await;
     assert_eq!((behind.text(), behind.field("age")), ("one", "14"));
     assert_eq!(behind.field("cache-status"), "larder; hit; ttl=-9");
-    // The validation behind it fails.
+    // The validation in the background fails.
     until(|| fixture.origin.count() == 2).await;
     fixture.later(40);
     fixture.origin.then(503, &[], "down");

@@ -1,4 +1,4 @@
-//! Requests for the same response at the same time.
+//! Concurrent requests for the same response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, HOUR, full, response, until};
 
-/// Lets the next request wait until it is told to go on.
+/// Holds the next request until it is released.
 fn held(fixture: &Fixture, fields: &'static [(&str, &str)]) -> oneshot::Sender<()> {
     let (go, wait) = oneshot::channel();
     fixture.origin.then_with(move |_| {
@@ -20,7 +20,7 @@ fn held(fixture: &Fixture, fields: &'static [(&str, &str)]) -> oneshot::Sender<(
     go
 }
 
-/// Asks in a task of its own, and waits until the origin has been asked so often.
+/// Sends a request in a task of its own, and waits until the origin has got so many.
 async fn ask(fixture: &Arc<Fixture>, count: usize) -> tokio::task::JoinHandle<String> {
     let asking = fixture.clone();
     let task = tokio::spawn(async move { asking.get("/").await.text().to_owned() });
@@ -28,7 +28,7 @@ async fn ask(fixture: &Arc<Fixture>, count: usize) -> tokio::task::JoinHandle<St
     task
 }
 
-/// Long enough for a request to reach whatever it waits for.
+/// Gives a request the time to begin its wait.
 async fn a_moment() {
     tokio::time::sleep(Duration::from_millis(30)).await;
 }
@@ -122,7 +122,7 @@ async fn requests_that_wait_while_the_origin_fails_are_served_a_stale_response_a
 #[tokio::test]
 async fn a_body_that_declares_to_be_too_large_holds_up_no_request() {
     let fixture = Arc::new(super::fixture_with(|builder| builder.with_max_body(5)).await);
-    // It never ends, and the length is in the field alone.
+    // It never ends, and only the header declares its length.
     let endless = || {
         let body = http_body_util::StreamBody::new(futures_util::stream::pending());
         let fields = [HOUR, ("content-length", "10485760")];

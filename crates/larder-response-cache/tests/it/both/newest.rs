@@ -1,4 +1,4 @@
-//! Of several responses the newest is kept, in whatever order they end (RFC 9111, 4).
+//! Of several responses the newest is kept, in whatever order they arrive (RFC 9111, 4).
 
 use tokio::sync::oneshot;
 
@@ -11,7 +11,7 @@ const X: (&str, &str) = ("x", "1");
 const VARY: (&str, &str) = ("vary", "x");
 const LONG: (&str, &str) = ("cache-control", "max-age=600");
 
-/// Answers the next request with this when it is told to.
+/// Answers the next request once it is released.
 fn answer_later(
     fixture: &Fixture,
     status: u16,
@@ -132,7 +132,7 @@ async fn a_response_with_an_earlier_date_replaces_no_newer_one() {
     };
     tokio::join!(fixture.get("/"), reload);
     assert_eq!(fixture.get("/").await.text(), "newest");
-    // One that is asked for later, and comes out of another cache on the way.
+    // Its request is later, but it comes from another cache on the way.
     let (answer, answered) = oneshot::channel::<()>();
     fixture.origin.then_with(move |_| {
         Box::pin(async move {

@@ -1,4 +1,4 @@
-//! What each profile keeps for itself.
+//! How the two profiles differ.
 
 use larder_response_cache::Profile;
 

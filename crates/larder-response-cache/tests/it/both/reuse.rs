@@ -1,4 +1,4 @@
-//! What is served from what is stored, and for how long (RFC 9111, 4).
+//! Which stored responses are served, and for how long (RFC 9111, 4).
 
 use http::{Method, StatusCode};
 

@@ -1,5 +1,4 @@
-//! What is served in place of an origin that fails (RFC 9111, 4.2.4; RFC 5861), and bytes in the
-//! store that are none of ours.
+//! Stale responses in place of failures (RFC 9111, 4.2.4; RFC 5861), and damaged bytes in the store.
 
 use http::Method;
 use larder_store::{Key, Kind, Put, Ttl};
@@ -77,7 +76,7 @@ async fn damaged_bytes_are_a_miss_and_are_replaced() {
     let mut bytes = held.value.to_vec();
     *bytes.last_mut().unwrap() ^= 1;
     let put = Put::new(key, bytes, Ttl::from_secs(60));
-    assert!(store.put(&put).await.unwrap());
+    assert!(store.put(&put).await.unwrap().is_stored());
     let sibling = fixture.sibling();
     sibling.origin.then(200, &[HOUR], "two");
     assert_eq!(sibling.get("/").await.text(), "two");

@@ -1,4 +1,4 @@
-//! Bodies on their way through.
+//! Bodies that stream.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::fixture::{Body, Broken, HOUR, request, response};
 
 type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Broken>>;
 
-/// A body that a test sends frame by frame.
+/// A body that the test sends frame by frame.
 fn stream() -> (Frames, Body) {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let frames = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
