@@ -3,7 +3,7 @@ use http::{HeaderMap, header};
 use super::Profile;
 use super::validation::opaque;
 
-/// What a 200 to a HEAD does to the stored response to a GET (RFC 9111, 4.3.5).
+/// The effect of a 200 to a HEAD on the stored response to a GET (RFC 9111, 4.3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadEffect {
     /// It updates the headers: a GET would return the same content.

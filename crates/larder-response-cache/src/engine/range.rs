@@ -9,7 +9,7 @@ use super::validation::{is_last_modified_weak, is_strongly_equal};
 /// A part of a stored body, which is never empty.
 pub type ByteRange = Range<usize>;
 
-/// What a request's `Range` selects of a stored body (RFC 9110, 14.2).
+/// The part of a stored body that a request's `Range` selects (RFC 9110, 14.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeSelection {
     /// The whole body: there is no range, more than one, an invalid one, one that is not in bytes, or one

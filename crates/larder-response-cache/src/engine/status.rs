@@ -1,4 +1,4 @@
-//! What status codes mean for a cache.
+//! The meaning of status codes for a cache.
 
 use http::StatusCode;
 

@@ -47,7 +47,7 @@ impl UnsafeRequest {
         }
     }
 
-    /// Removes what is stored for its URI, because there was no response.
+    /// Removes the response for its own URI, because there was no answer.
     pub(super) async fn failed(mut self) {
         if let Some(removal) = self.remove_own() {
             run_to_completion(removal).await;

@@ -9,10 +9,10 @@ use crate::storage::Found;
 /// The fetches under way, one for each key of [`flight_key`].
 pub(super) type Flights = SingleFlight<Vec<u8>, FetchOutcome>;
 
-/// Fetches a response, for every request that waits for it.
+/// The leader of a fetch, which completes it for every request that waits.
 pub(super) type FetchLeader = Leader<Vec<u8>, FetchOutcome>;
 
-/// What became of a fetch, for the requests that wait for it.
+/// The outcome of a fetch, for the requests that wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FetchOutcome {
     /// The response is stored, and may be served.

@@ -26,17 +26,17 @@ pub(super) struct Miss {
     pub(super) mode: FetchMode,
 }
 
-/// What the inner service is asked for.
+/// How the inner service is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchMode {
-    /// What the client asks for, with the client's preconditions.
+    /// For what the client asks for, with the client's preconditions.
     AsRequested,
-    /// The complete response, so that it can be stored. The client's preconditions are applied here.
+    /// For the complete response, so that it can be stored. The client's preconditions are applied here.
     Complete,
 }
 
 impl Miss {
-    /// Sends the request to the inner service, and makes the client's response of the answer.
+    /// Sends the request to the inner service, and makes the client's response.
     pub(super) async fn forward<S, ReqBody, ResBody>(
         mut self,
         mut inner: S,

@@ -33,7 +33,7 @@ pub(super) struct BodyRecorder {
     pub(super) miss: Miss,
 }
 
-/// What became of a body that was read to be stored.
+/// The outcome of a recording.
 pub(super) enum RecordOutcome {
     /// It was read to its end.
     Complete(CommitOutcome, Arc<StoredResponse>),

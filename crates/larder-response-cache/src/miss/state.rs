@@ -15,7 +15,7 @@ use crate::request::{CacheRequest, RequestPolicy};
 use crate::response::{CacheStatus, RecordingLimit, ResponseBody, serve};
 use crate::storage::{Storage, StoredResponse};
 
-/// What all clones of one layer share.
+/// The state that all clones of one layer share.
 pub(crate) struct CacheState {
     pub(crate) storage: Storage,
     pub(crate) flights: Arc<Flights>,

@@ -1,7 +1,7 @@
 use http::{Request, Version};
 use http_body::Body;
 
-/// What the headers of a request say about its content (RFC 9112, 6.3).
+/// The framing of a request's content, by its headers (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Framing {
     /// There is no such header. Over HTTP/1 the request has no content.

@@ -5,7 +5,7 @@ use super::content::Framing;
 use super::target::Host;
 use crate::engine::Profile;
 
-/// What one pass over the headers of a GET or HEAD finds.
+/// The findings of one pass over the headers of a GET or HEAD.
 ///
 /// A lookup of each header that matters would cost more than the rest of a hit.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use crate::engine::authority;
 /// The longest URI that is cached, in bytes.
 const MAX_URI: usize = 8 * 1024;
 
-/// What a request says in `Host`.
+/// The `Host` of a request.
 #[derive(Clone, Copy, Default)]
 pub(super) enum Host<'a> {
     #[default]

@@ -131,7 +131,7 @@ impl<B: Body> Drop for Sink<B> {
 }
 
 impl<B: Body> Shared<B> {
-    /// Gives back what is no longer held for anyone.
+    /// Gives back the part of the reservation that is no longer used.
     fn shrink_reservation(&mut self) {
         if !self.is_recording {
             self.reservation.shrink_to(self.unread);

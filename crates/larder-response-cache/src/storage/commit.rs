@@ -13,7 +13,7 @@ use crate::request::PrimaryKey;
 /// How long a URI is reserved for a response that is about to be stored.
 const RESERVED_FOR: Ttl = Ttl::from_secs(10);
 
-/// What a response that is to be stored is the answer to.
+/// The request and the fetch that a response is stored for.
 pub(crate) struct Commit<'a> {
     pub(crate) key: &'a PrimaryKey,
     pub(crate) snapshot: &'a UriSnapshot,
@@ -41,7 +41,7 @@ pub(crate) enum CommitOutcome {
     Refused,
 }
 
-/// What a response may replace: an index, if there is one, and the condition that nothing changed.
+/// The index that a response may be added to, if there is one, and the condition of the write.
 pub(super) type Replaceable = (Option<Arc<VariantIndex>>, Condition);
 
 impl Storage {
@@ -153,7 +153,7 @@ impl Storage {
         Ok(None)
     }
 
-    /// Finds what a response may replace if it is not what its fetch found.
+    /// Finds what a response may replace, other than what its fetch found.
     ///
     /// That is an older response, the index of variants, or a reservation. Returns None if the URI was
     /// purged since the fetch began, or holds a newer response.

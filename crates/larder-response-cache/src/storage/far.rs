@@ -26,7 +26,7 @@ pub(crate) struct Far {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unavailable;
 
-/// What the store holds under a key.
+/// The content of a key in the store.
 pub(super) enum FarRecord {
     Missing,
     /// Bytes that are not a record of this key.

@@ -11,7 +11,7 @@ use super::{
 use crate::engine::OriginFailure;
 use crate::request::CacheRequest;
 
-/// What this process holds for a request.
+/// A response that this process holds for a request.
 struct NearFound {
     response: Arc<StoredResponse>,
     /// The version of what the URI holds.
@@ -87,7 +87,7 @@ impl Storage {
         let near = self.find_near(request, headers, now);
         let near = match near {
             Some(near) if near.response.rules.is_shareable(now) => return near.found(generation),
-            // What is stale here may be fresh in the store, if another process has validated it.
+            // A response that is stale here may be fresh in the store: another process may have validated it.
             near => near,
         };
         let mut found = Found {

@@ -90,7 +90,7 @@ pub(crate) fn near(max_bytes: usize) -> Near {
     NearCache::new(Capacity::Weight(max_bytes as u64, Arc::new(weigh)))
 }
 
-/// What was found for a request, and what a response to it may later replace.
+/// The result of a lookup, and the state that a response may later replace.
 pub(crate) struct Found {
     pub(crate) response: Option<Arc<StoredResponse>>,
     pub(crate) snapshot: UriSnapshot,
@@ -98,19 +98,19 @@ pub(crate) struct Found {
     pub(crate) has_variants: bool,
 }
 
-/// What a URI held when a fetch began, and which purges there had been.
+/// The state of a URI when a fetch began: its content, and the purges so far.
 #[derive(Clone)]
 pub(crate) struct UriSnapshot {
-    /// What the URI held: a response, or the index of its variants.
+    /// The content of the URI: a response, or the index of its variants.
     held: Existing,
     index: Option<Arc<VariantIndex>>,
-    /// What the variant held.
+    /// The content of the variant.
     variant: Existing,
     generation: Generation,
     pub(crate) purges: PurgeSnapshot,
 }
 
-/// What the store held under a key.
+/// The content of a key when it was read.
 #[derive(Clone, Copy)]
 enum Existing {
     /// The store gave no answer.

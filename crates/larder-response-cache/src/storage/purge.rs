@@ -7,7 +7,7 @@ use super::{ATTEMPTS, FarRecord, Record, Storage, Unavailable};
 use crate::request::{PrimaryKey, TAG};
 
 impl Storage {
-    /// Removes what a URI holds, with all its variants. What is being fetched for it is not stored.
+    /// Removes the response of a URI, with all variants. A fetch that is under way is not stored.
     pub(crate) async fn purge(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
         // In this order: see the module.
         let counted = self.count_purge(key).await;
@@ -18,7 +18,7 @@ impl Storage {
         counted.and(removed)
     }
 
-    /// Makes what a URI holds stale, with all its variants.
+    /// Makes the response of a URI stale, with all variants.
     ///
     /// It takes two round trips, and two for each variant.
     pub(crate) async fn expire(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
@@ -59,7 +59,7 @@ impl Storage {
         self.far.remove(key.clone()).await
     }
 
-    /// Removes every response with this tag. What is being fetched with it is not stored.
+    /// Removes every response with this tag. A fetch that is under way is not stored.
     pub(crate) async fn purge_tag(&self, tag: &str) -> Result<(), Unavailable> {
         // In this order: see the module.
         let counted = self.count_tag_change(tag).await;
@@ -68,7 +68,7 @@ impl Storage {
         counted.and(renewed)
     }
 
-    /// Makes every response with this tag stale. What is being fetched with it is not stored.
+    /// Makes every response with this tag stale. A fetch that is under way is not stored.
     pub(crate) async fn expire_tag(&self, tag: &str) -> Result<(), Unavailable> {
         let counted = self.count_tag_change(tag).await;
         let expired = self.expire_tag_record(&Key::new(TAG, tag)).await;

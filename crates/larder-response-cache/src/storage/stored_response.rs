@@ -144,7 +144,7 @@ impl StoredResponse {
         let mut stored = self.headers.clone();
         let before = policy.directives(&stored);
         freshen(&mut stored, headers, &policy.directives(headers));
-        // What the stored response says of its headers also holds for those that a 304 brings.
+        // The directives of the stored response also apply to the headers of a 304.
         strip(&mut stored, &before);
         let is_generated = date(headers, &header::DATE).is_none();
         if is_generated {

@@ -15,7 +15,7 @@ const MAX_TAGS: usize = 64;
 /// The longest tag, in bytes.
 const MAX_TAG: usize = 256;
 
-/// What the store holds of a tag.
+/// The state of a tag in the store.
 #[derive(Clone, Copy)]
 pub(super) struct TagRecord {
     /// Changes when the tag is purged. After an eviction it is a different one, too.
@@ -24,7 +24,7 @@ pub(super) struct TagRecord {
     pub(super) expired: Timestamp,
 }
 
-/// What became of the tags of a response since it was stored.
+/// The change of a response's tags since it was stored.
 enum TagStatus {
     Unchanged,
     /// One of them was expired at this time.

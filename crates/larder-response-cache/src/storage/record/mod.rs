@@ -1,4 +1,4 @@
-//! The bytes of what a key holds.
+//! The records under keys, as bytes.
 
 mod decode;
 mod encode;
@@ -21,7 +21,7 @@ const RESPONSE: u8 = 1;
 const VARIANTS: u8 = 2;
 const RESERVATION: u8 = 3;
 
-/// What a key holds.
+/// The content of a key.
 #[derive(Clone)]
 pub(crate) enum Record {
     Response(Arc<StoredResponse>),
