@@ -16,7 +16,7 @@ use larder_store::{Error, ErrorKind, Result, Store};
 /// A user is named together with a password: `redis://user:@host` for a user who needs none. In both
 /// write `%`, `#`, `/`, `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`.
 ///
-/// `?deadline_ms=250` gives every operation on servers that time in place of 100 ms.
+/// `?timeout_ms=250` gives every operation on servers that time in place of 100 ms.
 ///
 /// Nothing falls back: what cannot be had is an error now, not at the first request. An app that
 /// shares its server with others puts the store into a [`Prefixed`](larder_store::Prefixed).

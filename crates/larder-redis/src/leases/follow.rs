@@ -1,5 +1,6 @@
 //! Follows a lease: by wakeups of the bus, and by polling without one.
 
+use larder_store::lease::FollowOutcome;
 use std::future::{pending, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
@@ -32,26 +33,26 @@ struct Seen {
 
 impl RedisStore {
     /// Waits until the lease that is held at the first look is not any more.
-    pub(super) async fn wait_for_end(&self, key: &Key, within: Duration) -> Result<bool> {
+    pub(super) async fn wait_for_end(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         let until = Instant::now().checked_add(within);
         // First the wakeup, then the look: what ends in between has rung. A connection that has to be
         // made for it may take longer than the follower has.
         let wakeup = timeout(within, self.wakeup(key)).await.ok().flatten();
         let Some(mut seen) = self.look(key, wakeup.is_some()).await? else {
-            return Ok(true);
+            return Ok(FollowOutcome::Ended);
         };
         let (fence, mut pauses) = (seen.fence, Pauses::new(wakeup.is_some()));
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Ok(false);
+                return Ok(FollowOutcome::StillHeld);
             }
             let pause = pauses.next().min(seen.left);
             let pause = left.map_or(pause, |left| pause.min(left));
             self.pause(wakeup.as_ref(), pause, left).await;
             match self.look(key, wakeup.is_some()).await? {
                 Some(next) if next.fence == fence => seen = next,
-                _ => return Ok(true),
+                _ => return Ok(FollowOutcome::Ended),
             }
         }
     }
@@ -69,7 +70,7 @@ impl RedisStore {
         let mut command = call(script, key, 1, 0);
         command.arg(if tell_me { "f" } else { "" });
         let command = self.timed(command);
-        let operation = self.route.begin("follow", key).await?;
+        let operation = self.begin("follow", key).await?;
         let value = run(&operation, script, &command, Repeat::Safe).await?;
         match value {
             Value::Array(parts) => match parts[..] {
@@ -131,8 +132,8 @@ struct Pauses {
 }
 
 impl Pauses {
-    fn new(has_bell: bool) -> Self {
-        match has_bell {
+    fn new(has_wakeup: bool) -> Self {
+        match has_wakeup {
             true => Self {
                 next: PAUSE_WITH_WAKEUP,
                 most: PAUSE_WITH_WAKEUP,
