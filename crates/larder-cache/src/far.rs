@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_layer::{StoreHealth, StoreTimeout};
-use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::lease::{Claim, Claimed, Fence, LeaseOutcome, Leases};
 use larder_store::{
     Delete, Entry, Error, ErrorKind, IdWriter, Key, KeyId, Kind, Put, Refusal, Result, Store,
     Timestamp, Ttl, Version, count_poisoned,
@@ -213,7 +213,8 @@ impl<V: Send + Sync + 'static> Far<V> {
         put: &Put,
         fence: Fence,
     ) -> Result<bool> {
-        self.heard(self.timeout.run("commit", leases.commit(put, fence)).await)
+        let committed = self.timeout.run("commit", leases.commit(put, fence)).await;
+        Ok(self.heard(committed)?.is_stored())
     }
 
     /// Gives a lease back, and returns whether it was still held.
@@ -224,7 +225,8 @@ impl<V: Send + Sync + 'static> Far<V> {
         fence: Fence,
     ) -> Result<bool> {
         let abandon = leases.abandon(key, fence);
-        self.heard(self.timeout.run("abandon", abandon).await)
+        let abandoned = self.heard(self.timeout.run("abandon", abandon).await)?;
+        Ok(abandoned.is_held())
     }
 
     /// Renews a lease every third of its hold, until it has passed to somebody else.
@@ -235,7 +237,8 @@ impl<V: Send + Sync + 'static> Far<V> {
         loop {
             tokio::time::sleep(pause).await;
             let renewal = leases.renew(key, fence, self.hold);
-            if let Ok(false) = self.heard(self.timeout.run("renew", renewal).await) {
+            if let Ok(LeaseOutcome::NotHeld) = self.heard(self.timeout.run("renew", renewal).await)
+            {
                 return;
             }
         }
@@ -251,7 +254,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         // A store that hangs does not hold up its followers for ever.
         let patience = within + self.timeout.limit();
         match tokio::time::timeout(patience, leases.follow(key, within)).await {
-            Ok(followed) => self.heard(followed),
+            Ok(followed) => Ok(self.heard(followed)?.is_ended()),
             Err(_) => Ok(false),
         }
     }
@@ -285,11 +288,11 @@ impl<V: Send + Sync + 'static> Far<V> {
 
     /// Gives an entry a new TTL.
     pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
-        self.heard(
-            self.timeout
-                .run("expire", self.store.expire(key, ttl))
-                .await,
-        )
+        let expired = self
+            .timeout
+            .run("expire", self.store.expire(key, ttl))
+            .await;
+        Ok(self.heard(expired)?.is_set())
     }
 
     /// Tells the breaker and the log how the store answered.
