@@ -21,9 +21,9 @@
 //! $ cargo run --release -p larder-examples --example stampede -- --processes 3 --callers 100 --naive
 //! | 3 processes of 100 callers | get, load, put |
 //! |---|---|
-//! | loads | 300 |
+//! | loads | … |
 //! | answered | 300 of 300 |
-//! | different answers | 300 |
+//! | different answers | … |
 //! | last answer | … ms after the start |
 //! ```
 
