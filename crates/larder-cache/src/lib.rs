@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
 mod breaker;
 mod builder;
 mod cache;
@@ -9,6 +10,7 @@ mod context;
 mod election;
 mod envelope;
 mod error;
+mod explain;
 mod far;
 mod found;
 mod invalidation;
@@ -23,6 +25,7 @@ mod options;
 mod pending;
 mod recursion;
 mod remote;
+mod single;
 mod stats;
 mod write_locks;
 
@@ -37,7 +40,9 @@ pub use codec::MsgPack;
 pub use codec::Postcard;
 pub use context::{LoadContext, Previous};
 pub use error::LoadError;
+pub use explain::{Checked, Explanation, Tier, TierEntry};
 pub use found::{Found, Loaded, Source};
 pub use loader::{Loader, LoaderLayer, ResponseFuture};
 pub use options::ReadOptions;
+pub use single::{Cached, Only};
 pub use stats::Stats;

@@ -2,15 +2,22 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod batches;
 mod building;
 mod cancellation;
+mod elections;
 mod expiry;
 mod failures;
 mod far;
+mod invalidated;
 mod invalidation;
 mod loader_layer;
+mod options;
+mod recursion;
 mod secrecy;
 #[cfg(all(feature = "json", feature = "postcard"))]
 mod shapes;
 mod single_flight;
+mod staleness;
 mod support;
+mod tiers;
