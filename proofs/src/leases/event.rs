@@ -36,7 +36,7 @@ pub enum What {
 
 /// The moment, in microseconds of the machine's clock, which all processes share.
 #[must_use]
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(0))
 }

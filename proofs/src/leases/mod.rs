@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use larder_test::server::RedisServer;
 
 use crate::Table;
+pub(crate) use event::now;
 pub use event::{Event, What};
 use worker::{Commits, work};
 

@@ -4,6 +4,7 @@ mod allocations;
 mod broken;
 mod cancel;
 mod connect;
+mod consistency;
 mod damage;
 mod faults;
 mod laws;
