@@ -11,6 +11,7 @@ pub mod damage;
 pub mod faults;
 pub mod leases;
 mod limits;
+pub mod locks;
 pub mod model;
 pub mod narrow;
 mod page;

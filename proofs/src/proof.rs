@@ -1,12 +1,12 @@
 use crate::{
-    Limits, Page, Table, bus_loss, cancel, conformance, consistency, faults, leases, model,
+    Limits, Page, Table, bus_loss, cancel, conformance, consistency, faults, leases, locks, model,
 };
 
 /// One long proof.
 pub struct Proof {
-    /// What `./scripts/prove` calls it.
+    /// Its name for `./scripts/prove`.
     pub name: &'static str,
-    /// What it shows.
+    /// A sentence about what it shows.
     pub about: &'static str,
     /// The page that its table stands on, without `.md`.
     pub page: &'static str,
@@ -57,6 +57,12 @@ pub const PROOFS: &[Proof] = &[
         page: "consistency",
         run: bus_loss::prove,
     },
+    Proof {
+        name: "locks",
+        about: "a lock has one holder, tokens rise, and no stale token writes",
+        page: "faults",
+        run: |_| locks::prove(),
+    },
 ];
 
 impl Proof {
@@ -66,7 +72,7 @@ impl Proof {
         (self.run)(limits)
     }
 
-    /// Where its table stands.
+    /// Returns the page of its table.
     #[must_use]
     pub fn page(&self) -> Page {
         Page::new(self.page, self.name)

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_layer::{StoreHealth, StoreTimeout};
-use larder_store::lease::{Claim, Claimed, Fence, LeaseOutcome, Leases};
+use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
 use larder_store::{
-    Delete, Entry, Error, ErrorKind, IdWriter, Key, KeyId, Kind, Put, Refusal, Result, Store,
-    Timestamp, Ttl, Version, count_poisoned,
+    Delete, Entry, Error, ErrorKind, ExpireOutcome, IdWriter, Key, KeyId, Kind, Put, PutOutcome,
+    Refusal, Result, Store, Timestamp, Ttl, Version, count_poisoned,
 };
 
 use crate::Codec;
@@ -213,8 +213,8 @@ impl<V: Send + Sync + 'static> Far<V> {
         put: &Put,
         fence: Fence,
     ) -> Result<bool> {
-        let committed = self.timeout.run("commit", leases.commit(put, fence)).await;
-        Ok(self.heard(committed)?.is_stored())
+        let commit = self.timeout.run("commit", leases.commit(put, fence)).await;
+        self.heard(commit).map(PutOutcome::is_stored)
     }
 
     /// Gives a lease back, and returns whether it was still held.
@@ -225,8 +225,8 @@ impl<V: Send + Sync + 'static> Far<V> {
         fence: Fence,
     ) -> Result<bool> {
         let abandon = leases.abandon(key, fence);
-        let abandoned = self.heard(self.timeout.run("abandon", abandon).await)?;
-        Ok(abandoned.is_held())
+        self.heard(self.timeout.run("abandon", abandon).await)
+            .map(LeaseOutcome::is_held)
     }
 
     /// Renews a lease every third of its hold, until it has passed to somebody else.
@@ -237,8 +237,8 @@ impl<V: Send + Sync + 'static> Far<V> {
         loop {
             tokio::time::sleep(pause).await;
             let renewal = leases.renew(key, fence, self.hold);
-            if let Ok(LeaseOutcome::NotHeld) = self.heard(self.timeout.run("renew", renewal).await)
-            {
+            let renewed = self.heard(self.timeout.run("renew", renewal).await);
+            if let Ok(LeaseOutcome::NotHeld) = renewed {
                 return;
             }
         }
@@ -254,7 +254,7 @@ impl<V: Send + Sync + 'static> Far<V> {
         // A store that hangs does not hold up its followers for ever.
         let patience = within + self.timeout.limit();
         match tokio::time::timeout(patience, leases.follow(key, within)).await {
-            Ok(followed) => Ok(self.heard(followed)?.is_ended()),
+            Ok(followed) => self.heard(followed).map(FollowOutcome::is_ended),
             Err(_) => Ok(false),
         }
     }
@@ -287,12 +287,12 @@ impl<V: Send + Sync + 'static> Far<V> {
     }
 
     /// Gives an entry a new TTL.
-    pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
-        let expired = self
-            .timeout
-            .run("expire", self.store.expire(key, ttl))
-            .await;
-        Ok(self.heard(expired)?.is_set())
+    pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
+        self.heard(
+            self.timeout
+                .run("expire", self.store.expire(key, ttl))
+                .await,
+        )
     }
 
     /// Tells the breaker and the log how the store answered.

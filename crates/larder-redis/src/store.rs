@@ -7,6 +7,7 @@ use larder_store::bus::Bus;
 use larder_store::lease::Leases;
 use larder_store::program::Programs;
 use larder_store::scan::Scan;
+use larder_store::wait::Waits;
 use larder_store::{
     Content, Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
     PutOutcome, Result, Store, Ttl,
@@ -18,7 +19,7 @@ use crate::commands;
 use crate::operation::{Repeat, Request};
 use crate::replica_reads::{ReplicaReads, Write, Writing};
 use crate::route::{Batch, Route, Routed};
-use crate::script::{Named, Scripts};
+use crate::script::{Named, Scripts, Tell};
 
 /// Implements [`Store`] on Redis or Valkey: one server, a cluster, or a master behind sentinels.
 ///
@@ -110,6 +111,14 @@ impl RedisStore {
         RedisBuilder::at(url)
     }
 
+    /// Returns how scripts on these servers wake waiters.
+    pub(crate) fn tell(route: &Route) -> Tell {
+        match route {
+            Route::One(_) => Tell::Publish,
+            Route::Cluster(_) => Tell::ShardPublish,
+        }
+    }
+
     /// Sends what only reads.
     async fn ask(&self, name: &'static str, key: &Key, command: Cmd) -> Result<Value> {
         match &self.replica_reads {
@@ -122,8 +131,7 @@ impl RedisStore {
         }
     }
 
-    /// Sends what only reads to a replica where one may be read, and to the master where none is or
-    /// has an answer.
+    /// Reads from a replica if allowed, and otherwise from the master.
     async fn ask_replicas(
         &self,
         reads: &ReplicaReads,
@@ -183,8 +191,9 @@ impl RedisStore {
             .await
     }
 
-    /// What became of a write whose answer may have been lost: where it was, its version is read
-    /// back, by the deadline of the write, so that it takes no longer.
+    /// Settles a write whose answer may have been lost, by reading its version back.
+    ///
+    /// It uses the deadline of the write, so it takes no longer.
     pub(crate) async fn settle(
         &self,
         operation: &Routed<'_>,
@@ -277,6 +286,10 @@ impl Store for RedisStore {
     }
 
     fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
+        Some(self)
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
         Some(self)
     }
 

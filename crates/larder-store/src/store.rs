@@ -7,6 +7,7 @@ use crate::bus::Bus;
 use crate::lease::Leases;
 use crate::program::Programs;
 use crate::scan::Scan;
+use crate::wait::Waits;
 use crate::{
     Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, Put, PutOutcome, Result,
     Ttl,
@@ -104,6 +105,11 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
+    /// Returns the capability to wait for records, or None if the store lacks it.
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
+        None
+    }
+
     /// Returns the capability to lease keys, or None if the store lacks it.
     fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
         None
@@ -120,7 +126,7 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
-/// The state of a put whose answer was lost, as far as a read can tell.
+/// The fate of a put whose answer was lost, as far as a read shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettleOutcome {
     /// The key holds the version of the put.
@@ -154,6 +160,16 @@ pub trait StoreExt: Store {
         let location = self.location().to_owned();
         self.programs()
             .ok_or_else(|| missing(user, "runs programs", &location))
+    }
+
+    /// Returns the capability to wait for a record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the store has none.
+    fn require_waits(self: Arc<Self>, user: &str) -> Result<Arc<dyn Waits>> {
+        let location = self.location().to_owned();
+        self.waits()
+            .ok_or_else(|| missing(user, "lets tasks wait for a record", &location))
     }
 
     /// Returns the capability to lease keys.

@@ -24,6 +24,9 @@ pub use larder_response_cache as response_cache;
 pub use larder_session as session;
 #[doc(inline)]
 pub use larder_store as store;
+#[cfg(feature = "structures")]
+#[doc(inline)]
+pub use larder_structures as structures;
 
 #[doc(no_inline)]
 pub use larder_store::{Error, ErrorKind, Key, Kind, Namespace, Prefixed, Result, Store, Ttl};

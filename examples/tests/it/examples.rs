@@ -43,6 +43,11 @@ fn the_cache_example_does_what_its_page_says() {
 }
 
 #[test]
+fn the_lock_example_does_what_its_page_says() {
+    play("lock");
+}
+
+#[test]
 fn the_plain_hyper_example_does_what_its_page_says() {
     play("plain_hyper");
 }

@@ -1,11 +1,11 @@
-//! Many keys in one call.
+//! Many keys in one call, and one value without a key.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder_cache::{Cache, LoadError};
+use larder_cache::{Cache, Cached, LoadError};
 use larder_store::{Kind, ManualClock, Ttl};
 use parking_lot::Mutex;
 
@@ -240,4 +240,27 @@ async fn a_dropped_call_leaves_its_batch_running() {
     gate.open();
     until("the values are near", || films.get_near(&2).is_some()).await;
     assert_eq!(loads.load(Ordering::SeqCst), 1);
+}
+
+mod single {
+    use super::*;
+
+    on_both_stores! { Manual;
+        async fn one_value_without_a_key_is_loaded_once_and_removed(world: World) {
+            const SETTINGS: Kind = Kind::evictable("settings");
+            let process = || -> Cached<String> {
+                let builder = Cached::builder(SETTINGS, MINUTE).with_clock(world.clock.clone());
+                builder.with_far(world.store.clone()).without_bus().build().unwrap().into()
+            };
+            let (one, two) = (process(), process());
+            let dark = || async { Ok::<_, Broken>("dark".to_owned()) };
+            let light = || async { Ok::<_, Broken>("light".to_owned()) };
+            assert_eq!(*one.get_or_load(dark).await.unwrap(), "dark");
+            assert_eq!(*two.get_or_load(light).await.unwrap(), "dark");
+            assert!(two.get_near().is_some());
+            one.remove().await.unwrap();
+            assert!(one.get().await.is_none());
+            assert_eq!(*one.get_or_load(light).await.unwrap(), "light");
+        }
+    }
 }

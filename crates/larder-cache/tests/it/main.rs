@@ -5,6 +5,7 @@
 mod batches;
 mod building;
 mod cancellation;
+mod consistency;
 mod elections;
 mod expiry;
 mod failures;
@@ -15,6 +16,7 @@ mod loader_layer;
 mod options;
 mod recursion;
 mod secrecy;
+mod seeing;
 #[cfg(all(feature = "json", feature = "postcard"))]
 mod shapes;
 mod single_flight;

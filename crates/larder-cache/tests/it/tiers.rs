@@ -1,13 +1,22 @@
 //! Near tiers of several processes, and a far store or a bus that is away.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use larder_cache::{Source, Tier};
-use larder_store::{ErrorKind, Ttl};
+use larder_store::bus::{
+    Bus, Channel, DEFAULT_BUFFER, Mailbox, SubscribeRequest, Subscription, mailbox,
+};
+use larder_store::{ErrorKind, ManualClock, Ttl};
 use larder_test::faulty::{Operations, Trouble};
+use parking_lot::Mutex;
 
-use crate::support::{Counts, far_films, on_both_stores, until, until_ready};
+use crate::support::{
+    Counts, Staged, beside, far_films, films, on_both_stores, until, until_ready,
+};
 
 const HOUR: Ttl = Ttl::from_secs(3_600);
 
@@ -130,6 +139,16 @@ on_both_stores! { Manual;
         until("the other is told", || two.films.get_near(&7).is_none()).await;
     }
 
+    async fn a_user_who_may_not_publish_removes_all_the_same(world: World) {
+        let one = world.process();
+        one.load("old").await;
+        let denied = ErrorKind::Refused(larder_store::Refusal::Denied);
+        one.switch.set_on(Operations::Bus, Trouble::Fail(denied));
+        one.films.remove(&7).await.unwrap();
+        assert_eq!(one.films.stats().invalidations_pending, 0);
+        assert!(world.far().await.is_none());
+    }
+
     async fn a_far_store_that_keeps_failing_is_left_alone_for_a_while(world: World) {
         let one = world.process_with(|films| films.without_bus());
         one.switch.set(Trouble::Fail(ErrorKind::NotSent));
@@ -165,7 +184,7 @@ on_both_stores! { Manual;
         two.films.insert(7, "newer".to_owned()).await.unwrap();
         // A replica that lags behind, as it were.
         let put = larder_store::Put::new(crate::support::far_key(7), older.value, HOUR);
-        world.store.put(&put).await.unwrap();
+        let _ = world.store.put(&put).await.unwrap();
         let options = larder_cache::ReadOptions::new().skip_near();
         assert_eq!(two.films.find_with(&7, options).await.unwrap().as_str(), "older");
         let load = || async { Ok::<_, Infallible>(String::new()) };
@@ -248,4 +267,64 @@ async fn hits_and_loads_are_counted_in_process() {
     let near: Vec<_> = films.iter_near().collect();
     assert_eq!(near.len(), 1);
     assert_eq!((near[0].0, near[0].1.as_str()), (7, "Metropolis"));
+}
+
+/// A bus whose one subscription the test writes into.
+#[derive(Default)]
+struct ScriptedBus(Mutex<Option<Mailbox>>);
+
+#[async_trait]
+impl Bus for ScriptedBus {
+    async fn publish(&self, _: &Channel, _: Bytes) -> larder_store::Result<()> {
+        Ok(())
+    }
+
+    async fn subscribe(&self, _: SubscribeRequest) -> larder_store::Result<Subscription> {
+        let (mailbox, subscription) = mailbox(DEFAULT_BUFFER);
+        *self.0.lock() = Some(mailbox);
+        Ok(subscription)
+    }
+}
+
+#[tokio::test]
+async fn after_a_gap_or_a_subscription_that_ended_every_near_copy_is_read_again() {
+    let clock = ManualClock::default();
+    let bus = Arc::new(ScriptedBus::default());
+    let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
+    let one = beside(&clock, &store);
+    let two = films(&clock).with_far(store.clone()).without_bus();
+    let two = two.build().unwrap();
+    until("it listens", || bus.0.lock().is_some()).await;
+    for ends in [false, true] {
+        crate::support::load(&one, &7, "old").await;
+        two.insert(7, "new".to_owned()).await.unwrap();
+        assert_eq!(one.find(&7).await.unwrap().source, Source::Near);
+        let mailbox = bus.0.lock().take().unwrap();
+        if ends {
+            drop(mailbox);
+        } else {
+            mailbox.leave_gap();
+            *bus.0.lock() = Some(mailbox);
+        }
+        until("it is dropped", || one.get_near(&7).is_none()).await;
+        assert_eq!(*one.get(&7).await.unwrap(), "new");
+        one.remove(&7).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_cache_that_is_dropped_stops_listening() {
+    let clock = ManualClock::default();
+    let bus = Arc::new(ScriptedBus::default());
+    let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
+    let cache = beside(&clock, &store);
+    until("it listens", || bus.0.lock().is_some()).await;
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    assert_eq!(tasks(), 1);
+    drop(cache);
+    until("its task ends", || tasks() == 0).await;
 }

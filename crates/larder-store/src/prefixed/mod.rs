@@ -2,6 +2,7 @@ mod bus;
 mod leases;
 mod programs;
 mod scan;
+mod waits;
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,20 +13,22 @@ use bus::PrefixedBus;
 use leases::PrefixedLeases;
 use programs::PrefixedPrograms;
 use scan::PrefixedScan;
+use waits::PrefixedWaits;
 
 use crate::bus::Bus;
 use crate::lease::Leases;
 use crate::program::Programs;
 use crate::scan::Scan;
+use crate::wait::Waits;
 use crate::{
     Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Namespace, Put, PutOutcome, Result, Store,
     Ttl,
 };
 
-/// A store whose keys all live inside one [`Namespace`], so that apps can share a server.
+/// Puts all keys of a store into a [`Namespace`], so that apps can share a server.
 ///
 /// It costs one copy of the key for each operation, and no round trip. Caps of pinned kinds are
-/// the inner store's, and shared with whoever else uses it.
+/// the inner store's, and shared with its other users.
 #[derive(Clone)]
 pub struct Prefixed<S: ?Sized> {
     namespace: Namespace,
@@ -33,7 +36,7 @@ pub struct Prefixed<S: ?Sized> {
 }
 
 impl<S: ?Sized> Prefixed<S> {
-    /// `inner`, seen from inside `namespace`.
+    /// Puts the keys of `inner` into `namespace`.
     pub fn new(namespace: Namespace, inner: Arc<S>) -> Self {
         Self { namespace, inner }
     }
@@ -110,6 +113,14 @@ impl<S: Store + ?Sized> Store for Prefixed<S> {
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
         let inner = self.inner.clone().programs()?;
         Some(Arc::new(PrefixedPrograms {
+            namespace: self.namespace.clone(),
+            inner,
+        }))
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
+        let inner = self.inner.clone().waits()?;
+        Some(Arc::new(PrefixedWaits {
             namespace: self.namespace.clone(),
             inner,
         }))
