@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod consistency;
 pub mod damage;
 pub mod faults;
+pub mod fuzz;
 pub mod leases;
 mod limits;
 pub mod locks;

@@ -1,5 +1,6 @@
 use crate::{
-    Limits, Page, Table, bus_loss, cancel, conformance, consistency, faults, leases, locks, model,
+    Limits, Page, Table, bus_loss, cancel, conformance, consistency, faults, fuzz, leases, locks,
+    model,
 };
 
 /// One long proof.
@@ -56,6 +57,12 @@ pub const PROOFS: &[Proof] = &[
         about: "lost messages leave near copies stale for at most the near TTL",
         page: "consistency",
         run: bus_loss::prove,
+    },
+    Proof {
+        name: "fuzz",
+        about: "no bytes make the typed cache panic, fail or take much memory",
+        page: "consistency",
+        run: fuzz::prove,
     },
     Proof {
         name: "locks",

@@ -1,3 +1,5 @@
+//! What caches: larder in two forms, and what is used in its place.
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;

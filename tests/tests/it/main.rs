@@ -7,6 +7,7 @@ mod connect;
 mod consistency;
 mod damage;
 mod faults;
+mod fuzz;
 mod laws;
 mod leases;
 mod locks;
