@@ -209,6 +209,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// What the lost messages named is not known, so every near copy is read again.
     fn heard_gap(&self) {
         self.metrics.gaps.increment(1);
+        // What is being read now may have been named too.
+        for slot in self.remote.iter().flat_map(|remote| &remote.slots) {
+            slot.fetch_add(1, Ordering::SeqCst);
+        }
         self.near.invalidate_where(|_, _| true);
     }
 
