@@ -30,7 +30,7 @@ pub(crate) struct Health {
     state: AtomicU8,
     /// The waits of either kind since the last answer.
     silent: AtomicU32,
-    /// Those of them that lasted for the whole deadline.
+    /// The silent waits that lasted for the whole deadline.
     unanswered: AtomicU32,
     /// The number of silences that an answer ended.
     recoveries: AtomicU32,
