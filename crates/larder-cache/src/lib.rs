@@ -1,18 +1,32 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
+mod breaker;
 mod builder;
 mod cache;
+mod change;
 mod codec;
+mod context;
+mod election;
 mod envelope;
 mod error;
+mod explain;
 mod far;
 mod found;
 mod invalidation;
+mod kept;
 mod leader;
 mod lifetime;
 mod load;
 mod loader;
+mod look;
 mod metrics;
+mod options;
+mod pending;
+mod recursion;
+mod remote;
+mod single;
+mod stats;
 mod write_locks;
 
 pub use builder::CacheBuilder;
@@ -24,6 +38,11 @@ pub use codec::Json;
 pub use codec::MsgPack;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
+pub use context::{LoadContext, Previous};
 pub use error::LoadError;
+pub use explain::{Checked, Explanation, Tier, TierEntry};
 pub use found::{Found, Loaded, Source};
 pub use loader::{Loader, LoaderLayer, ResponseFuture};
+pub use options::ReadOptions;
+pub use single::{Cached, Only};
+pub use stats::Stats;

@@ -3,6 +3,7 @@
 mod counts;
 mod gate;
 mod staged;
+mod world;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use larder_store::{Key, Kind, ManualClock, Ttl};
 pub(crate) use counts::Counts;
 pub(crate) use gate::Gate;
 pub(crate) use staged::{Act, Operation, Staged};
+pub(crate) use world::{Answer, Process, Time, World, on_both_stores, until, until_ready};
 
 pub(crate) const FILM: Kind = Kind::evictable("film");
 pub(crate) const MINUTE: Ttl = Ttl::from_secs(60);
