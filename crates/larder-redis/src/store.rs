@@ -249,7 +249,7 @@ impl Store for RedisStore {
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         key.require(Content::Value, "expire")?;
         let operation = self.begin_write("expire", key).await?;
-        // Never again: in between somebody may have written a value that is to live longer.
+        // Never repeated: meanwhile another caller may have written a value with a longer TTL.
         let command = commands::expire(key, ttl);
         let value = operation.send(&command, Repeat::Never).await?;
         commands::outcome("expire", &value)

@@ -80,7 +80,7 @@ impl Held {
 }
 
 impl ModelStore {
-    /// Makes an empty store with its own clock, which nobody moves.
+    /// Makes an empty store with its own clock, which stands still.
     pub fn new() -> Self {
         Self::default()
     }

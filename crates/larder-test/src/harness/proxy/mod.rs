@@ -160,7 +160,7 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// When somebody else took the port meanwhile.
+    /// If another process took the port meanwhile.
     pub fn listen(&self) -> io::Result<()> {
         self.order(Order::Listen)
     }
