@@ -176,7 +176,7 @@ impl RedisStore {
         }
     }
 
-    /// Sees to it that no replica is read that lacks what is written now.
+    /// Marks keys as being written, so that no replica without the write is read.
     fn writing<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Option<Writing<'_>> {
         let reads = self.replica_reads.as_ref();
         reads.map(|reads| reads.write(keys))

@@ -92,7 +92,7 @@ impl RedisStore {
     }
 }
 
-/// Waits until a clock that is moved by hand does not show `shown` any more.
+/// Waits until a manual clock no longer shows `shown`.
 async fn moved(clock: &ManualClock, shown: Timestamp) {
     poll_fn(|cx| {
         clock.wake_when_moved(cx.waker());

@@ -1,4 +1,4 @@
-//! One server, and what is done when its connection fails.
+//! A server, and the replacement of its connection when that fails.
 //!
 //! - [`Node`] is one server: the connection in use, and whether there is one. A cluster has many.
 //! - [`SupervisedNode`] is a node with the task that replaces its connection when it broke.
@@ -118,7 +118,7 @@ impl Node {
         self
     }
 
-    /// The same node as one of a cluster.
+    /// Makes it a node of a cluster.
     pub(crate) fn in_cluster(mut self, host: String, alarm: Arc<Notify>) -> Self {
         self.peer = Some(Peer { host, alarm });
         self.in_background()
