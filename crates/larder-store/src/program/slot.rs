@@ -44,7 +44,7 @@ impl std::fmt::Debug for Cell {
 }
 
 /// Records that steps replaced or removed. A step runs under a lock of its store, and to drop a
-/// record may run any code: so that is left to whoever made the call.
+/// record may run any code, so the caller drops it.
 pub(super) type Discarded = Vec<Box<dyn Any + Send>>;
 
 /// The record of a step: absent, or present with a TTL.
