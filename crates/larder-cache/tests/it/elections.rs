@@ -207,8 +207,8 @@ mod timed {
             let replaced = killed.elapsed();
             gate.open();
             assert_eq!(follower.await.unwrap().unwrap().as_str(), "Metropolis");
-            // The lease has 1.5 s at most; the rest is for a busy machine.
-            assert!(replaced < Duration::from_millis(2_000), "{replaced:?}");
+            // The lease has 1.5 s at most; the rest, and half a second more, is for a busy machine.
+            assert!(replaced < Duration::from_millis(2_500), "{replaced:?}");
         }
 
         async fn a_leader_that_stalls_past_its_lease_wakes_to_a_refused_commit(world: World) {
