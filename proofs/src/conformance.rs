@@ -81,7 +81,7 @@ const STORES: &[Store] = &[
     ),
 ];
 
-/// The laws that the store on `servers` breaks, and how.
+/// Returns the laws that the store on `servers` breaks, and how.
 pub async fn broken(servers: &Servers, is_prefixed: bool) -> Vec<(&'static str, String)> {
     let mut broken = Vec::new();
     for law in LAWS {

@@ -9,9 +9,9 @@ use larder_store::{Clock, Key, Result, Timestamp};
 use crate::classify::copy_error;
 use crate::node::Access;
 use crate::operation::{Repeat, Request};
+use crate::program_step::Step;
 use crate::route::Batch;
 use crate::script::{Named, is_forgotten};
-use crate::step::Step;
 use crate::store::RedisStore;
 
 /// Programs run as scripts by their hash, or by their text if it is unknown.

@@ -297,7 +297,7 @@ fn what_an_app_shares_can_be_shared_between_threads() {
     send_and_sync::<Loader<Films, u32, String>>();
     send_and_sync::<(RateLimiter, RateLimitLayer, RateLimit<Inner>, Decision)>();
     send_and_sync::<(Session, Sessions, SessionLayer, SessionService<Inner>)>();
-    send_and_sync::<larder::session::Error>();
+    send_and_sync::<larder::session::SessionError>();
     send_and_sync::<(ResponseCacheLayer, ResponseCache<Inner>, Purger)>();
 }
 

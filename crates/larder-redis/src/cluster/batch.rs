@@ -226,8 +226,8 @@ impl<'k> Split<'_, 'k> {
         }
     }
 
-    /// The last item with an answer of each of these keys. What came before it in the batch may not
-    /// run after it.
+    /// Returns the last item with an answer of each of these keys. What came before it in the batch
+    /// may not run after it.
     fn overtaken(&self, ways: &HashMap<&'k Key, Result<Hop>>) -> HashMap<&'k Key, usize> {
         let answered = self.keys.iter().zip(&self.answers).enumerate();
         answered
@@ -263,7 +263,7 @@ impl Part {
         (answers.collect(), operation.has_lost_run())
     }
 
-    /// The commands of the items.
+    /// Returns the commands of the items.
     fn commands(&self) -> impl Iterator<Item = &Cmd> {
         let (skipped, step) = self.stride();
         self.pipeline.cmd_iter().skip(skipped).step_by(step)

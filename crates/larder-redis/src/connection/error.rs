@@ -70,7 +70,7 @@ impl ConnectError {
         }
     }
 
-    /// The likely reason for silence or an early close: usually only one side speaks TLS.
+    /// Returns the likely reason for silence or an early close: usually only one side speaks TLS.
     pub(crate) fn silence(&self, is_tls: bool) -> Option<&'static str> {
         let error = match self {
             Self::TimedOut if is_tls => {

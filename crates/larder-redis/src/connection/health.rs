@@ -60,8 +60,9 @@ impl Health {
         self.state() == HealthState::Good
     }
 
-    /// [`is_good`](Self::is_good), for those who pushed a request: an end of the driver that does
-    /// not take it out of the queue is seen here.
+    /// Returns whether the connection [is good](Self::is_good), for pending requests.
+    ///
+    /// They notice here that the driver ended without answering them.
     pub(crate) fn is_still_good(&self) -> bool {
         fence(Ordering::SeqCst);
         self.is_good()
@@ -76,7 +77,7 @@ impl Health {
         self.recoveries.load(Ordering::Relaxed)
     }
 
-    /// A wait for an answer begins. It counts as abandoned unless it is told how it ended.
+    /// Begins a wait for an answer. It counts as abandoned unless its end is reported.
     pub(crate) fn wait(&self) -> Wait<'_> {
         Wait(self)
     }

@@ -2,7 +2,7 @@ use ::redis::{ProtocolVersion, RedisConnectionInfo};
 use larder_store::Result;
 use percent_encoding::percent_decode_str;
 
-use super::invalid;
+use super::error::invalid;
 
 /// The user and the password that a URL names.
 ///

@@ -1,5 +1,6 @@
 //! Parses the URL of a store.
 
+mod error;
 mod login;
 mod parameters;
 mod settings;
@@ -13,9 +14,10 @@ use ::redis::{
     ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
     RedisResult,
 };
-use larder_store::{Error, ErrorKind, Result};
+use larder_store::Result;
 
 use crate::tls::Tls;
+use error::invalid;
 use login::Login;
 use parameters::Parameters;
 
@@ -23,7 +25,7 @@ use parameters::Parameters;
 ///
 /// It has no `Debug`, since the connection infos hold the password.
 pub(crate) struct Endpoint {
-    /// The server, the first nodes of the cluster that are tried, or the sentinels; at least one.
+    /// The server, the seeds of the cluster, or the sentinels; at least one.
     pub(crate) infos: Vec<ConnectionInfo>,
     pub(crate) form: Content,
     pub(crate) tls: Option<Tls>,
@@ -43,7 +45,7 @@ pub(crate) struct Timeouts {
 pub(crate) enum Content {
     One,
     Cluster,
-    /// The infos log in at the master; `login` is what the sentinels want.
+    /// The infos hold the login of the master, and `login` that of the sentinels.
     Sentinel {
         master: String,
         login: RedisConnectionInfo,
@@ -53,7 +55,7 @@ pub(crate) enum Content {
 /// The most hosts that a URL may name. Each of them is one to begin with: the others are found.
 const MOST_HOSTS: usize = 64;
 
-/// The characters that do not stand for themselves in a user or a password, in any form of URL.
+/// Lists the characters that must be encoded in a user or a password.
 macro_rules! encoded {
     ($form:literal) => {
         concat!(
@@ -254,12 +256,3 @@ impl Reader {
 }
 
 const NO_DATABASE: &str = "has a database that is not a number";
-
-/// The error of an invalid URL.
-fn invalid(what: &str, expected: &str) -> Error {
-    Error::new(
-        "connect",
-        ErrorKind::Invalid,
-        format!("the store URL {what}: {expected}"),
-    )
-}

@@ -1,5 +1,7 @@
 use ::redis::ConnectionAddr;
 
+use larder_store::ErrorKind;
+
 use super::*;
 
 fn parsed(url: &str) -> Endpoint {
@@ -76,7 +78,7 @@ fn the_user_of_a_sentinel_is_not_the_user_of_the_master() {
 
 type LoginOf = fn(&Endpoint) -> RedisConnectionInfo;
 
-/// A URL of each form whose user and password are `user` and `password`, and who logs in by it.
+/// Returns URLs of each form with this user and password, and their logins.
 fn logins(user: &str, password: &str) -> Vec<(String, LoginOf)> {
     let first: LoginOf = |endpoint| endpoint.infos[0].redis_settings().clone();
     let sentinel: LoginOf = |endpoint| match &endpoint.form {

@@ -22,8 +22,7 @@ pub(crate) enum Access {
 }
 
 impl Replicas {
-    /// Refuses a wait that leaves no time for its answer, and one that the server would take for
-    /// one without an end.
+    /// Refuses a wait of less than a millisecond, or as long as the timeout.
     pub(crate) fn check(self, timeout: Duration) -> Result<()> {
         let within = self.within;
         if within >= Duration::from_millis(1) && within < timeout {
@@ -39,7 +38,7 @@ impl Replicas {
         ))
     }
 
-    /// The command that waits for all that its connection wrote before.
+    /// Returns the command that waits for all that its connection wrote before.
     pub(crate) fn wait(self) -> Cmd {
         let mut command = ::redis::cmd("WAIT");
         let millis = u64::try_from(self.within.as_millis()).unwrap_or(u64::MAX);

@@ -36,7 +36,7 @@ impl Commands<'_> {
         }
     }
 
-    /// The answers of its commands, out of the answer to it.
+    /// Returns the answers of its commands, out of the answer to it.
     fn answers(self, value: &Value) -> &[Value] {
         match (self, value) {
             (Self::Many(_), Value::Array(answers)) => answers,

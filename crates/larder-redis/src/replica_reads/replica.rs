@@ -48,7 +48,7 @@ struct Found {
 }
 
 impl Replica {
-    /// A replica at `host_port`, which is dialed in the background.
+    /// Makes a replica at `host_port`, which is dialed in the background.
     pub(super) fn new(
         host_port: HostPort,
         template: &Address,
@@ -71,7 +71,7 @@ impl Replica {
         }
     }
 
-    /// The number of its connection, if it has every write until `moment` and is connected.
+    /// Returns the number of its connection, if it has every write until `moment` and is connected.
     pub(super) fn fresh_since(&self, moment: u64) -> Option<u64> {
         let connection = self.found.load().as_ref().and_then(|found| {
             let is_fresh = found.moment.at >= moment && self.node.is_up();

@@ -167,7 +167,7 @@ impl SentinelState {
         connections.push(Arc::downgrade(connection));
     }
 
-    /// The reason why no master is known.
+    /// Returns the reason why no master is known.
     pub(super) fn no_master(&self) -> ConnectError {
         let known = self.known.lock();
         if known.replies.contains(&SentinelReply::NoSuchMaster) {

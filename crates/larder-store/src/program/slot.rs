@@ -97,7 +97,7 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
         Some(record)
     }
 
-    /// The record, to be changed where it is, with a new TTL; made by `make` if there is none.
+    /// Gives mutable access to the record, made by `make` if absent, and sets its TTL.
     pub fn update_or(&mut self, ttl: Ttl, make: impl FnOnce() -> R) -> &mut R {
         self.cell.ttl = Some(ttl);
         let record = self.cell.record.get_or_insert_with(|| Box::new(make()));

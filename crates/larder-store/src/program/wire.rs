@@ -83,7 +83,7 @@ impl Wire {
         Error::new(
             "run",
             ErrorKind::MayHaveRun,
-            format!("the answer of a program is not of its form: expected {expected}"),
+            format!("unexpected answer of a program: expected {expected}"),
         )
     }
 }

@@ -13,7 +13,7 @@ use crate::ModelStore;
 /// 64 MiB of them.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// The store. It is the same one at every call.
+    /// Returns the store. It is the same one at every call.
     fn store(&self) -> Arc<dyn Store>;
 
     /// Lets at least `by` pass for the store.
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_outlives_the_store() {
+    fn kept_servers_outlive_the_store() {
         let store = Arc::new(ModelStore::default());
         let (tell, heard) = channel();
         let server = Server(Arc::downgrade(&store), tell);

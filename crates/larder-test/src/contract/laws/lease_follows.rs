@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::scene::{LONG, SHORT, Scene};
 use super::{Outcome, Violation};
 
-/// By when a follower has ended at the latest: long before the lease and its patience have.
+/// The time by which a follower must have ended.
 const SOON: Duration = Duration::from_secs(10);
 
 pub(super) async fn a_follower_ends_with_the_commit(at: Scene<'_>) -> Outcome {
@@ -165,7 +165,7 @@ pub(super) async fn a_dropped_follower_changes_nothing(at: Scene<'_>) -> Outcome
     ends(staying, "the follower that stayed").await
 }
 
-/// A task that follows: of a store in process it waits by now, of another most likely.
+/// Starts a task that follows, and lets it begin to wait.
 async fn follower(
     at: &Scene<'_>,
     key: &Key,

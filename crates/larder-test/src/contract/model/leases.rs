@@ -32,7 +32,7 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// The fence that holds the lease at `now`.
+    /// Returns the fence that holds the lease at `now`.
     pub(crate) fn holder(&self, now: Timestamp) -> Option<Fence> {
         self.until
             .is_some_and(|until| until > now)

@@ -142,7 +142,7 @@ impl ModelStore {
     }
 }
 
-/// The moment `ttl` from `now`.
+/// Returns the moment `ttl` from `now`.
 pub(crate) fn deadline(now: Timestamp, ttl: Ttl) -> Timestamp {
     now.plus_micros(ttl.as_micros())
 }

@@ -11,19 +11,10 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use super::faults::{Direction, Faults};
-use super::ledger::Ledger;
 use super::pipe::Pipe;
+use super::state::{End, Ledger};
 
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// Both sides read the end of the stream, after all that was passed on.
-    Close,
-    /// Both sides read `ECONNRESET`.
-    Reset,
-}
-
-/// A connection that the ledger knows; it is signed off when this is dropped.
+/// A registered connection. Dropping it removes it from the register.
 pub(super) struct Connection {
     pub(super) number: u64,
     pub(super) faults: watch::Receiver<Faults>,
@@ -88,7 +79,7 @@ impl Drop for Connection {
     }
 }
 
-/// Says that nothing more comes, and reads until the other side does.
+/// Closes the sending side, and reads until the other side closes.
 async fn close(stream: &mut TcpStream) {
     let _ = stream.shutdown().await;
     let mut ignored = [0; 4096];

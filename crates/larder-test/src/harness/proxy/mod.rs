@@ -31,13 +31,13 @@
 //! # }
 //! ```
 
+mod bit_flips;
 mod connection;
 mod counts;
-mod damage;
 mod faults;
-mod front;
-mod ledger;
+mod listener;
 mod pipe;
+mod state;
 mod switches;
 
 use std::fmt;
@@ -48,10 +48,10 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
 
-use connection::End;
 use faults::Faults;
-use front::{Front, Order};
-use ledger::Ledger;
+use listener::{Front, Order};
+use state::End;
+use state::Ledger;
 
 pub use faults::{Connections, Direction};
 
@@ -78,7 +78,7 @@ impl FaultProxy {
     ///
     /// When the system refuses a port or a thread.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
-        Self::over(front::listen_anywhere()?, upstream)
+        Self::over(listener::listen_anywhere()?, upstream)
     }
 
     /// Starts a proxy like [`start`](Self::start), at a given address.

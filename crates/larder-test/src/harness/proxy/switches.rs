@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use super::FaultProxy;
-use super::damage::Damage;
+use super::bit_flips::Damage;
 use super::faults::{Connections, Cut, Direction, Hold};
 
 impl FaultProxy {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::RedisCluster;
-use super::form::order;
+use super::create::order;
 use super::slot::out_of_range;
 use super::view::text;
 use crate::harness::server::connection::PATIENCE;

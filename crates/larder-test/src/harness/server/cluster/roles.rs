@@ -51,8 +51,8 @@ impl RedisCluster {
         running.filter(follows).collect()
     }
 
-    /// The port of the master of each slot. Where the running nodes differ, the claim with the
-    /// highest epoch holds, as it does among them.
+    /// Returns the port of the master of each slot. Where the running nodes differ, the claim with
+    /// the highest epoch holds, as it does among them.
     fn owners(&self) -> Vec<Option<u16>> {
         let running = self.nodes.iter().filter(|node| node.is_running());
         let views = running.filter_map(|node| View::of(node).ok());
