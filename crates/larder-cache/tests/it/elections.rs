@@ -154,6 +154,23 @@ on_both_stores! { Manual;
         assert!(one.films.get_near(&7).is_some());
     }
 
+    /// The value was written, and the process does not know.
+    async fn a_commit_whose_answer_is_lost_leaves_no_near_copy_and_late_callers_read_again(world: World) {
+        let one = world.quiet_process();
+        let gate = Gate::closed();
+        let leader = one.begin(&gate, "Metropolis");
+        gate.arrived().await;
+        let joiner = one.begin(&gate, "Nosferatu");
+        until("it has joined", || one.films.loads_under_way() == 1).await;
+        sleep(Duration::from_millis(20)).await;
+        one.switch.set_next(1, Trouble::LoseAnswer);
+        gate.open();
+        assert_eq!(leader.await.unwrap().unwrap().source, Source::Loaded);
+        let found = joiner.await.unwrap().unwrap();
+        assert_eq!((found.as_str(), found.source), ("Metropolis", Source::Far));
+        assert_eq!(one.loads(), 1);
+    }
+
     async fn a_value_that_is_not_kept_gives_the_lease_back(world: World) {
         let (one, two) = (world.quiet_process(), world.quiet_process());
         let load = || async {
