@@ -156,7 +156,8 @@ on_both_stores! { Manual;
 
     /// The value was written, and the process does not know.
     async fn a_commit_whose_answer_is_lost_leaves_no_near_copy_and_late_callers_read_again(world: World) {
-        let one = world.quiet_process();
+        // No renewal takes the place of the commit.
+        let one = world.process_with(|films| films.without_bus().with_lease(Ttl::from_secs(3_600)));
         let gate = Gate::closed();
         let leader = one.begin(&gate, "Metropolis");
         gate.arrived().await;
