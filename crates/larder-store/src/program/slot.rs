@@ -89,6 +89,11 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
         Some(record)
     }
 
+    /// The record, to be changed where it is. Its TTL stays. None if there is none.
+    pub fn get_mut(&mut self) -> Option<&mut R> {
+        self.cell.record.as_mut()?.downcast_mut()
+    }
+
     /// Removes the record. It is dropped after the step.
     pub fn remove(&mut self) {
         self.discarded.extend(self.cell.record.take());
