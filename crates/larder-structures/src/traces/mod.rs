@@ -38,6 +38,11 @@ pub(crate) fn ttl(rng: &mut Rng) -> Ttl {
     Ttl::from_millis([1, 2, 1_500, 60_000][rng.usize(..4)])
 }
 
+/// A TTL after which a record of several members has mostly been built up.
+pub(crate) fn long_ttl(rng: &mut Rng) -> Ttl {
+    Ttl::from_millis([1, 60_000, 600_000, 3_600_000][rng.usize(..4)])
+}
+
 pub(crate) async fn pair(server: &RedisServer) -> Pair {
     let clock = ManualClock::default();
     let rust: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
