@@ -1,15 +1,81 @@
 //! Programs: one atomic step over one record, written once for each kind of store.
+//!
+//! # Writing a program
+//!
+//! A program is a struct of its arguments, a script in Lua, and the same step in Rust. Import the
+//! [`prelude`]; [`record!`](crate::record!) declares what is kept and how people see it, and
+//! [`arguments!`](crate::arguments!) writes what is the same in every program: which fields are sent,
+//! and how the reply is read.
+//!
+//! ```
+//! use larder_store::program::prelude::*;
+//!
+//! /// How often a coupon was redeemed. On Redis a string.
+//! pub struct Redemptions(i64);
+//!
+//! record! {
+//!     Redemptions, Kind::record("coupon");
+//!     /// Shows people and tools how often a coupon was redeemed.
+//!     pub InspectRedemptions = "coupon-inspect",
+//!     "local count = redis.call('GET', KEYS[1])
+//!      return count and {'count', count} or {}",
+//!     |held, shown| shown.with("count", held.0),
+//! }
+//!
+//! /// Redeems a coupon once more, and returns whether it could be redeemed.
+//! #[derive(Debug)]
+//! pub struct Redeem {
+//!     /// How often it can be redeemed.
+//!     pub limit: u32,
+//!     /// How long it is remembered after it was last redeemed.
+//!     pub ttl: Ttl,
+//! }
+//!
+//! impl Program for Redeem {
+//!     type Record = Redemptions;
+//!     type Reply = bool;
+//!
+//!     const SCRIPT: &'static Script = &Script::new(
+//!         "coupon-redeem",
+//!         Effect::Once,
+//!         "local count = tonumber(redis.call('GET', KEYS[1]) or '0')
+//!          if count >= tonumber(ARGV[1]) then return 0 end
+//!          put(KEYS[1], num(count + 1), ARGV[2])
+//!          return 1",
+//!     );
+//!
+//!     arguments!(limit, ttl);
+//!
+//!     fn step(&self, record: &mut Slot<'_, Redemptions>, _: Timestamp) -> bool {
+//!         let count = record.get().map_or(0, |held| held.0);
+//!         let is_open = count < i64::from(self.limit);
+//!         if is_open {
+//!             record.put(Redemptions(count + 1), self.ttl);
+//!         }
+//!         is_open
+//!     }
+//! }
+//! ```
+//!
+//! A script of some length is a file of its own: `include_str!("redeem.lua")`. [`Program`] lists the
+//! rules that keep both forms alike, and `larder_test::trace` checks them.
 
+mod arg;
 mod args;
 mod call;
+mod from_wire;
 mod inspection;
+mod macros;
+pub mod prelude;
 mod programs;
 mod script;
 mod slot;
 mod wire;
 
+pub use arg::Arg;
 pub use args::{Args, MAX_INT};
 pub use call::{Call, Run};
+pub use from_wire::FromWire;
 pub use inspection::Inspection;
 pub use programs::{Calls, Programs};
 pub use script::{Effect, Script};
@@ -27,7 +93,7 @@ pub trait Record: Send + Sized + 'static {
     const KIND: Kind;
 
     /// What is added to the key, for each physical key of the record, in the order of `KEYS`: a
-    /// colon and a name, as in `":jobs"`.
+    /// name such as `"jobs"`, which is set behind the key and a colon.
     ///
     /// The empty text is the key itself, and is the default.
     const PARTS: &'static [&'static str] = &[""];

@@ -94,6 +94,14 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
         self.cell.record.as_mut()?.downcast_mut()
     }
 
+    /// The record, to be changed where it is, with a new TTL; made by `make` if there is none.
+    pub fn update_or(&mut self, ttl: Ttl, make: impl FnOnce() -> R) -> &mut R {
+        self.cell.ttl = Some(ttl);
+        let record = self.cell.record.get_or_insert_with(|| Box::new(make()));
+        // A call checks that a cell holds a record of its type before it makes a slot of it.
+        record.downcast_mut().expect("a record of this type")
+    }
+
     /// Removes the record. It is dropped after the step.
     pub fn remove(&mut self) {
         self.discarded.extend(self.cell.record.take());

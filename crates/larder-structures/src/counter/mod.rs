@@ -178,7 +178,7 @@ impl Counter {
     /// # Errors
     /// Those of the store.
     pub async fn get(&self, id: impl KeyId) -> Result<Option<i64>> {
-        self.records.run(id, &Read).await
+        Ok(self.records.run(id, &Read).await?.0)
     }
 
     /// Returns the values of several counters, with a result for each.
@@ -193,7 +193,8 @@ impl Counter {
     ) -> Vec<Result<Option<i64>>> {
         let steps = ids.into_iter().map(|id| (self.records.key(id), Read));
         let steps = steps.collect::<Vec<_>>();
-        self.records.run_many(steps).await
+        let counts = self.records.run_many(steps).await;
+        counts.into_iter().map(|count| Ok(count?.0)).collect()
     }
 
     /// Sets the counter `id`, within its bounds or not, and returns the value before.
@@ -208,7 +209,7 @@ impl Counter {
     /// It may or may not have been set.
     pub async fn set(&self, id: impl KeyId, value: i64) -> Result<Option<i64>> {
         let ttl = self.ttl;
-        self.records.run(id, &Set { value, ttl }).await
+        Ok(self.records.run(id, &Set { value, ttl }).await?.0)
     }
 
     /// Removes the counter `id`, and returns its value.
@@ -222,7 +223,7 @@ impl Counter {
     /// # Cancellation
     /// The counter may or may not be gone.
     pub async fn take(&self, id: impl KeyId) -> Result<Option<i64>> {
-        self.records.run(id, &Take).await
+        Ok(self.records.run(id, &Take).await?.0)
     }
 
     /// Returns what the counter `id` holds, for people and tools. One round trip.

@@ -1,9 +1,8 @@
 //! The programs on a counter, in Lua and in Rust. Both forms always do the same.
 
-use larder_store::program::{
-    Args, Effect, Inspection, MAX_INT, Program, Record, Script, Slot, Wire,
-};
-use larder_store::{Kind, Result, Timestamp, Ttl, count_poisoned};
+use bytes::Bytes;
+use larder_store::count_poisoned;
+use larder_store::program::prelude::*;
 
 use super::{Added, Bounds, Overflow, TtlFrom};
 use crate::number::{int, int_lua};
@@ -14,9 +13,13 @@ use crate::number::{int, int_lua};
 #[derive(Debug)]
 pub struct CounterRecord(i64);
 
-impl Record for CounterRecord {
-    const KIND: Kind = Kind::record("counter").partitioned();
-    type Inspect = InspectCounter;
+record! {
+    CounterRecord, Kind::record("counter").partitioned();
+    /// Shows the value to people and tools.
+    pub InspectCounter = "counter-inspect",
+    "local held = redis.call('GET', KEYS[1])
+     return held and {'value', held} or {}",
+    |held, shown| shown.with("value", held.0),
 }
 
 /// Adds within bounds. A bound that allows nothing leaves the value and its TTL as they are.
@@ -39,20 +42,7 @@ impl Program for Add {
         concat!(int_lua!(), include_str!("add.lua")),
     );
 
-    fn args(&self, args: &mut Args) {
-        args.int(self.by);
-        args.int(self.bounds.low);
-        args.int(self.bounds.high);
-        args.text(match self.overflow {
-            Overflow::Saturate => "saturate",
-            Overflow::Refuse => "refuse",
-        });
-        args.int(self.ttl.as_millis() as i64);
-        args.text(match self.ttl_from {
-            TtlFrom::FirstWrite => "first",
-            TtlFrom::LastWrite => "last",
-        });
-    }
+    arguments!(by, bounds, overflow, ttl, ttl_from);
 
     fn step(&self, record: &mut Slot<'_, CounterRecord>, _: Timestamp) -> Added {
         let held = record.get().map(|count| count.0);
@@ -80,15 +70,6 @@ impl Program for Add {
             bounded,
         }
     }
-
-    fn reply(&self, wire: Wire) -> Result<Added> {
-        let [value, applied, bounded] = wire.array()?;
-        Ok(Added {
-            value: value.int()?,
-            applied: applied.int()?,
-            bounded: bounded.int()? == 1,
-        })
-    }
 }
 
 /// Reads a counter: on Redis one GET.
@@ -97,7 +78,7 @@ pub(crate) struct Read;
 
 impl Program for Read {
     type Record = CounterRecord;
-    type Reply = Option<i64>;
+    type Reply = Count;
 
     const SCRIPT: &'static Script = &Script::new(
         "counter-read",
@@ -106,14 +87,10 @@ impl Program for Read {
     )
     .as_command(&["GET"]);
 
-    fn args(&self, _: &mut Args) {}
+    arguments!();
 
-    fn step(&self, record: &mut Slot<'_, CounterRecord>, _: Timestamp) -> Option<i64> {
-        record.get().map(|count| count.0)
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Option<i64>> {
-        count(wire)
+    fn step(&self, record: &mut Slot<'_, CounterRecord>, _: Timestamp) -> Count {
+        Count(record.get().map(|count| count.0))
     }
 }
 
@@ -126,7 +103,7 @@ pub(crate) struct Set {
 
 impl Program for Set {
     type Record = CounterRecord;
-    type Reply = Option<i64>;
+    type Reply = Count;
 
     const SCRIPT: &'static Script = &Script::new(
         "counter-set",
@@ -136,19 +113,12 @@ impl Program for Set {
          return held",
     );
 
-    fn args(&self, args: &mut Args) {
-        args.int(self.value);
-        args.int(self.ttl.as_millis() as i64);
-    }
+    arguments!(value, ttl);
 
-    fn step(&self, record: &mut Slot<'_, CounterRecord>, _: Timestamp) -> Option<i64> {
+    fn step(&self, record: &mut Slot<'_, CounterRecord>, _: Timestamp) -> Count {
         let held = record.get().map(|count| count.0);
         record.put(CounterRecord(self.value), self.ttl);
-        held
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Option<i64>> {
-        count(wire)
+        Count(held)
     }
 }
 
@@ -158,7 +128,7 @@ pub(crate) struct Take;
 
 impl Program for Take {
     type Record = CounterRecord;
-    type Reply = Option<i64>;
+    type Reply = Count;
 
     const SCRIPT: &'static Script = &Script::new(
         "counter-take",
@@ -169,60 +139,65 @@ impl Program for Take {
     )
     .runs_when_full();
 
-    fn args(&self, _: &mut Args) {}
+    arguments!();
 
-    fn step(&self, record: &mut Slot<'_, CounterRecord>, _: Timestamp) -> Option<i64> {
+    fn step(&self, record: &mut Slot<'_, CounterRecord>, _: Timestamp) -> Count {
         let held = record.get().map(|count| count.0);
         record.remove();
-        held
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Option<i64>> {
-        count(wire)
+        Count(held)
     }
 }
 
-/// Shows the value to people and tools.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct InspectCounter;
+/// A stored count. Bytes that no counter writes are a miss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count(pub(super) Option<i64>);
 
-impl Program for InspectCounter {
-    type Record = CounterRecord;
-    type Reply = Inspection;
-
-    const SCRIPT: &'static Script = &Script::new(
-        "counter-inspect",
-        Effect::Read,
-        "local held = redis.call('GET', KEYS[1])
-         if not held then return {} end
-         return {'value', held}",
-    );
-
-    fn args(&self, _: &mut Args) {}
-
-    fn step(&self, record: &mut Slot<'_, CounterRecord>, _: Timestamp) -> Inspection {
-        match record.get() {
-            Some(count) => Inspection::new().with("value", count.0),
-            None => Inspection::new(),
+impl FromWire for Count {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let Some(text) = wire.read::<Option<Bytes>>()? else {
+            return Ok(Self(None));
+        };
+        let count = int(&text);
+        if count.is_none() {
+            count_poisoned(CounterRecord::KIND);
         }
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Inspection> {
-        Inspection::from_wire(wire)
+        Ok(Self(count))
     }
 }
 
-/// Reads a stored count. Bytes that no counter writes are a miss.
-fn count(wire: Wire) -> Result<Option<i64>> {
-    let text = match wire {
-        Wire::Nil => return Ok(None),
-        wire => wire.bytes()?,
-    };
-    let count = int(&text);
-    if count.is_none() {
-        count_poisoned(CounterRecord::KIND);
+impl FromWire for Added {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (value, applied, bounded) = wire.read()?;
+        Ok(Self {
+            value,
+            applied,
+            bounded,
+        })
     }
-    Ok(count)
+}
+
+impl Arg for Bounds {
+    fn write(&self, args: &mut Args) {
+        (self.low, self.high).write(args);
+    }
+}
+
+impl Arg for Overflow {
+    fn write(&self, args: &mut Args) {
+        args.text(match self {
+            Self::Saturate => "saturate",
+            Self::Refuse => "refuse",
+        });
+    }
+}
+
+impl Arg for TtlFrom {
+    fn write(&self, args: &mut Args) {
+        args.text(match self {
+            Self::FirstWrite => "first",
+            Self::LastWrite => "last",
+        });
+    }
 }
 
 /// The bounds that a counter has without others.

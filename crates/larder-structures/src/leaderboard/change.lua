@@ -5,7 +5,7 @@ local before, place = held(member)
 if op == 'add' and before then
   local limit = 9007199254740992
   if score > 0 and before > limit - score or score < 0 and before < -limit - score then
-    return {'past', num(before)}
+    return {'past', num(before), 0}
   end
   score = before + score
 end
@@ -25,5 +25,5 @@ if before ~= score then
   if dense then redis.call('ZADD', KEYS[3], num(score), num(score)) end
 end
 trim(tonumber(ARGV[6]), 16)
-renew(tonumber(ARGV[5]))
+renew(ARGV[5])
 return {held(member) and 'kept' or 'trimmed', before and num(before) or false, num(score)}

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp, Ttl};
+use bytes::Bytes;
+use larder_store::program::prelude::*;
 
 use super::options::Layout;
 use super::record::BoardRecord;
@@ -52,23 +52,11 @@ impl Program for Change {
         concat!(include_str!("board.lua"), include_str!("change.lua")),
     );
 
-    fn args(&self, args: &mut Args) {
-        self.layout.args(args);
-        args.text(match self.op {
-            Op::Set => "set",
-            Op::Add => "add",
-            Op::Best => "best",
-        });
-        args.text(&self.member);
-        args.int(self.number);
-        args.int(self.ttl.as_millis() as i64);
-        args.int(self.max_members.into());
-    }
+    arguments!(layout, op, member, number, ttl, max_members);
 
     fn step(&self, record: &mut Slot<'_, BoardRecord>, _: Timestamp) -> Changed {
         let before = record.get().and_then(|board| board.score(&self.member));
         let mut score = self.number;
-        let mut is_kept = true;
         match (self.op, before) {
             (Op::Add, Some(before)) => match number::add(before, score) {
                 Some(sum) => score = sum,
@@ -76,47 +64,50 @@ impl Program for Change {
             },
             (Op::Best, Some(before)) if before <= score => {
                 let score = before;
-                let before = Some(before);
                 return Changed::Placed {
-                    before,
+                    before: Some(before),
                     score,
-                    is_kept,
+                    is_kept: true,
                 };
             }
             _ => {}
         }
-        if record.get().is_none() {
-            record.put(BoardRecord::default(), self.ttl);
+        let board = record.update_or(self.ttl, BoardRecord::default);
+        if before != Some(score) {
+            board.put(self.layout, &self.member, score);
         }
-        if let Some(board) = record.update(self.ttl) {
-            if before != Some(score) {
-                board.put(self.layout, &self.member, score);
-            }
-            board.trim(self.layout, self.max_members as usize, TRIMMED);
-            is_kept = board.score(&self.member).is_some();
-        }
+        board.trim(self.layout, self.max_members as usize, TRIMMED);
+        let is_kept = board.score(&self.member).is_some();
         Changed::Placed {
             before,
             score,
             is_kept,
         }
     }
+}
 
-    fn reply(&self, wire: Wire) -> Result<Changed> {
-        let mut list = wire.list()?.into_iter();
-        let mut next = || list.next().unwrap_or(Wire::Nil);
-        let (word, before, score) = (next().bytes()?, next(), next());
-        let is_kept = match &*word {
-            b"past" => return Ok(Changed::Past),
-            b"kept" => true,
-            b"trimmed" => false,
-            _ => return Err(Wire::unexpected("'past', 'kept' or 'trimmed'")),
-        };
-        Ok(Changed::Placed {
-            before: before.optional_int()?,
-            score: score.int()?,
-            is_kept,
-        })
+impl FromWire for Changed {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (word, before, score): (Bytes, Option<i64>, i64) = wire.read()?;
+        match &*word {
+            b"past" => Ok(Self::Past),
+            b"kept" | b"trimmed" => Ok(Self::Placed {
+                before,
+                score,
+                is_kept: &*word == b"kept",
+            }),
+            _ => Err(Wire::unexpected("'past', 'kept' or 'trimmed'")),
+        }
+    }
+}
+
+impl Arg for Op {
+    fn write(&self, args: &mut Args) {
+        args.text(match self {
+            Self::Set => "set",
+            Self::Add => "add",
+            Self::Best => "best",
+        });
     }
 }
 
@@ -139,11 +130,7 @@ impl Program for Remove {
     )
     .runs_when_full();
 
-    fn args(&self, args: &mut Args) {
-        self.layout.args(args);
-        args.int(self.ttl.as_millis() as i64);
-        self.members.iter().for_each(|member| args.text(member));
-    }
+    arguments!(layout, ttl, members);
 
     fn step(&self, record: &mut Slot<'_, BoardRecord>, _: Timestamp) -> i64 {
         let is_there =
@@ -161,10 +148,6 @@ impl Program for Remove {
             record.remove();
         }
         removed
-    }
-
-    fn reply(&self, wire: Wire) -> Result<i64> {
-        wire.int()
     }
 }
 
@@ -187,18 +170,13 @@ impl Program for Trim {
         concat!(
             include_str!("board.lua"),
             "local trimmed = trim(tonumber(ARGV[3]), tonumber(ARGV[4]))
-             if trimmed > 0 then renew(tonumber(ARGV[2])) end
+             if trimmed > 0 then renew(ARGV[2]) end
              return trimmed",
         ),
     )
     .runs_when_full();
 
-    fn args(&self, args: &mut Args) {
-        self.layout.args(args);
-        args.int(self.ttl.as_millis() as i64);
-        args.int(self.keep.into());
-        args.int(self.many.into());
-    }
+    arguments!(layout, ttl, keep, many);
 
     fn step(&self, record: &mut Slot<'_, BoardRecord>, _: Timestamp) -> i64 {
         let keep = self.keep as usize;
@@ -213,9 +191,5 @@ impl Program for Trim {
             record.remove();
         }
         trimmed as i64
-    }
-
-    fn reply(&self, wire: Wire) -> Result<i64> {
-        wire.int()
     }
 }

@@ -19,10 +19,9 @@ use crate::records::Records;
 use change::{Change, Changed, Op, Remove, Trim};
 use options::Layout;
 pub use options::{Order, Ties, Window, WindowId};
-pub use reads::InspectBoard;
 use reads::{Count, ReadPercentile, ReadRanks, ReadRows, ScoreAt, Which};
-pub use record::BoardRecord;
 use record::Rows;
+pub use record::{BoardRecord, InspectBoard};
 
 /// Keeps members in the order of their scores, on one board for each id.
 ///
@@ -173,7 +172,8 @@ impl Leaderboard {
     /// [`Window`] names the boards of a day, of a week and of all time.
     ///
     /// # Errors
-    /// Of each, as [`add`](Self::add) gives them.
+    /// [`ErrorKind::Invalid`] if the member or `by` is out of its bounds. Of each board, as
+    /// [`add`](Self::add) gives them.
     ///
     /// # Cancellation
     /// On each board it may or may not have been added.
@@ -182,19 +182,12 @@ impl Leaderboard {
         ids: impl IntoIterator<Item = I>,
         member: &str,
         by: i64,
-    ) -> Vec<Result<Placed>> {
-        let keys: Vec<_> = ids.into_iter().map(|id| self.key(id)).collect();
-        let step = match self.step(Op::Add, member, by) {
-            Ok(step) => step,
-            Err(_) => {
-                let refused = |_| self.step(Op::Add, member, by).and(Err(past()));
-                return keys.iter().map(refused).collect();
-            }
-        };
-        let steps = keys.into_iter().map(|key| (key, step.clone()));
-        let changed = self.records.run_many(steps.collect::<Vec<_>>()).await;
-        let placed = changed.into_iter().map(|changed| self.placed(changed?));
-        placed.collect()
+    ) -> Result<Vec<Result<Placed>>> {
+        let step = self.step(Op::Add, member, by)?;
+        let steps = ids.into_iter().map(|id| (self.key(id), step.clone()));
+        let steps: Vec<_> = steps.collect();
+        let changed = self.records.run_many(steps).await.into_iter();
+        Ok(changed.map(|changed| self.placed(changed?)).collect())
     }
 
     /// Removes members, at most [`MAX_ROWS`], and returns how many were there.
@@ -348,7 +341,7 @@ impl Leaderboard {
     /// # Errors
     /// Those of the store.
     pub async fn score_at_percentile(&self, id: impl KeyId, percentile: u8) -> Result<Option<i64>> {
-        let percent = 100 - percentile.min(100);
+        let percent = 100 - u32::from(percentile.min(100));
         let score = ScoreAt { percent };
         let score = self.records.programs().run(&self.key(id), &score).await?;
         Ok(score.map(|score| self.layout.turn(score)))
@@ -361,8 +354,8 @@ impl Leaderboard {
     pub async fn len(&self, id: impl KeyId) -> Result<u64> {
         let (low, high) = (0, 0);
         let program = Count { low, high };
-        let counts = self.records.programs().run(&self.key(id), &program).await?;
-        Ok(counts.all as u64)
+        let (all, _) = self.records.programs().run(&self.key(id), &program).await?;
+        Ok(all)
     }
 
     /// Returns how many members have a score from `low` to `high`.
@@ -376,8 +369,8 @@ impl Leaderboard {
     ) -> Result<u64> {
         let (low, high) = self.turned(scores);
         let program = Count { low, high };
-        let counts = self.records.programs().run(&self.key(id), &program).await?;
-        Ok(counts.between as u64)
+        let (_, between) = self.records.programs().run(&self.key(id), &program).await?;
+        Ok(between)
     }
 
     /// Returns what the board `id` holds, for people and tools. It names no member. One round trip.

@@ -1,6 +1,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use larder_store::program::Args;
+use larder_store::program::{Arg, Args};
 use larder_store::{IdWriter, KeyId};
 
 /// Which score is first.
@@ -49,10 +49,6 @@ impl Layout {
         }
     }
 
-    pub(super) fn args(self, args: &mut Args) {
-        args.text(self.flags());
-    }
-
     /// A score as it is kept, or a kept one as it was: the lower of two kept ones is better.
     pub(super) fn turn(self, score: i64) -> i64 {
         match self.lowest_first {
@@ -62,8 +58,14 @@ impl Layout {
     }
 }
 
-impl Ties {
-    pub(super) fn args(self, args: &mut Args) {
+impl Arg for Layout {
+    fn write(&self, args: &mut Args) {
+        args.text(self.flags());
+    }
+}
+
+impl Arg for Ties {
+    fn write(&self, args: &mut Args) {
         args.text(match self {
             Self::Unique => "unique",
             Self::Competition => "competition",

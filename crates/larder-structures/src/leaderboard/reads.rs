@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
-use larder_store::{Result, Timestamp, count_poisoned};
+use bytes::Bytes;
+use larder_store::count_poisoned;
+use larder_store::program::prelude::*;
 
 use super::options::{Layout, Ties};
 use super::record::{BoardRecord, Rows};
@@ -37,28 +38,7 @@ impl Program for ReadRows {
         ),
     );
 
-    fn args(&self, args: &mut Args) {
-        self.layout.args(args);
-        self.ties.args(args);
-        match &self.which {
-            Which::Positions { first, many } => {
-                args.text("positions");
-                args.int((*first).into());
-                args.int(i64::from(*first) + i64::from(*many) - 1);
-            }
-            Which::Around { member, radius } => {
-                args.text("around");
-                args.text(member);
-                args.int((*radius).into());
-            }
-            Which::Scores { low, high, many } => {
-                args.text("scores");
-                args.int(*low);
-                args.int(*high);
-                args.int((*many).into());
-            }
-        }
-    }
+    arguments!(layout, ties, which);
 
     fn step(&self, record: &mut Slot<'_, BoardRecord>, _: Timestamp) -> Option<Rows> {
         let Some(board) = record.get() else {
@@ -85,25 +65,44 @@ impl Program for ReadRows {
         };
         Some(board.rows(self.ties, start, many))
     }
+}
 
-    fn reply(&self, wire: Wire) -> Result<Option<Rows>> {
-        if matches!(wire, Wire::Nil) {
-            return Ok(None);
-        }
-        let [start, rank, rows] = wire.array()?;
-        let mut list = rows.list()?.into_iter();
-        let mut rows = Vec::with_capacity(list.len() / 2);
-        while let (Some(member), Some(score)) = (list.next(), list.next()) {
-            match (std::str::from_utf8(&member.bytes()?), score.int()) {
-                (Ok(member), Ok(score)) => rows.push((member.into(), score)),
-                _ => count_poisoned(BoardRecord::KIND),
+impl Arg for Which {
+    fn write(&self, args: &mut Args) {
+        match self {
+            Self::Positions { first, many } => {
+                args.text("positions");
+                (*first, i64::from(*first) + i64::from(*many) - 1).write(args);
+            }
+            Self::Around { member, radius } => {
+                args.text("around");
+                (member, *radius).write(args);
+            }
+            Self::Scores { low, high, many } => {
+                args.text("scores");
+                ((*low, *high), *many).write(args);
             }
         }
-        Ok(Some(Rows {
-            start: start.int()?,
-            rank: rank.int()?,
-            rows,
-        }))
+    }
+}
+
+impl FromWire for Rows {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (start, rank, rows): (_, _, Wire) = wire.read()?;
+        let rows = rows.pairs::<Bytes, Wire>()?.into_iter();
+        let row = |(member, score): (Bytes, Wire)| {
+            let member = std::str::from_utf8(&member).ok();
+            let row = member.zip(score.int().ok());
+            if row.is_none() {
+                count_poisoned(BoardRecord::KIND);
+            }
+            row.map(|(member, score)| (member.into(), score))
+        };
+        Ok(Self {
+            start,
+            rank,
+            rows: rows.filter_map(row).collect(),
+        })
     }
 }
 
@@ -117,6 +116,7 @@ pub(crate) struct ReadRanks {
 
 impl Program for ReadRanks {
     type Record = BoardRecord;
+    /// The score and the rank of each.
     type Reply = Vec<Option<(i64, i64)>>;
 
     const SCRIPT: &'static Script = &Script::new(
@@ -129,11 +129,7 @@ impl Program for ReadRanks {
         ),
     );
 
-    fn args(&self, args: &mut Args) {
-        self.layout.args(args);
-        self.ties.args(args);
-        self.members.iter().for_each(|member| args.text(member));
-    }
+    arguments!(layout, ties, members);
 
     fn step(&self, record: &mut Slot<'_, BoardRecord>, _: Timestamp) -> Self::Reply {
         let board = record.get();
@@ -142,20 +138,9 @@ impl Program for ReadRanks {
             .map(|member| board?.rank(self.ties, member))
             .collect()
     }
-
-    fn reply(&self, wire: Wire) -> Result<Self::Reply> {
-        let list = wire.list()?.into_iter().map(|wire| match wire {
-            Wire::Nil => Ok(None),
-            wire => {
-                let [score, rank] = wire.array()?;
-                Ok(Some((score.int()?, rank.int()?)))
-            }
-        });
-        list.collect()
-    }
 }
 
-/// Counts all members, those with a score in a range, and those with a better one.
+/// Counts all members, and those with a score in a range.
 #[derive(Clone, Debug)]
 pub(crate) struct Count {
     /// As they are kept.
@@ -163,15 +148,10 @@ pub(crate) struct Count {
     pub(super) high: i64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(super) all: i64,
-    pub(super) between: i64,
-}
-
 impl Program for Count {
     type Record = BoardRecord;
-    type Reply = Counts;
+    /// All, and those in the range.
+    type Reply = (u64, u64);
 
     const SCRIPT: &'static Script = &Script::new(
         "board-count",
@@ -179,25 +159,12 @@ impl Program for Count {
         "return {redis.call('ZCARD', KEYS[1]), redis.call('ZCOUNT', KEYS[1], ARGV[1], ARGV[2])}",
     );
 
-    fn args(&self, args: &mut Args) {
-        args.int(self.low);
-        args.int(self.high);
-    }
+    arguments!(low, high);
 
-    fn step(&self, record: &mut Slot<'_, BoardRecord>, _: Timestamp) -> Counts {
-        let count = |board: &BoardRecord| Counts {
-            all: board.len() as i64,
-            between: board.between(self.low, self.high) as i64,
-        };
-        record.get().map_or(Counts { all: 0, between: 0 }, count)
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Counts> {
-        let [all, between] = wire.array()?;
-        Ok(Counts {
-            all: all.int()?,
-            between: between.int()?,
-        })
+    fn step(&self, record: &mut Slot<'_, BoardRecord>, _: Timestamp) -> (u64, u64) {
+        let between = |board: &BoardRecord| board.between(self.low, self.high) as u64;
+        let count = |board: &BoardRecord| (board.len() as u64, between(board));
+        record.get().map_or((0, 0), count)
     }
 }
 
@@ -210,6 +177,7 @@ pub(crate) struct ReadPercentile {
 
 impl Program for ReadPercentile {
     type Record = BoardRecord;
+    /// All, and those with a worse score.
     type Reply = Option<(i64, i64)>;
 
     const SCRIPT: &'static Script = &Script::new(
@@ -224,10 +192,7 @@ impl Program for ReadPercentile {
         ),
     );
 
-    fn args(&self, args: &mut Args) {
-        self.layout.args(args);
-        args.text(&self.member);
-    }
+    arguments!(layout, member);
 
     fn step(&self, record: &mut Slot<'_, BoardRecord>, _: Timestamp) -> Self::Reply {
         let board = record.get()?;
@@ -235,21 +200,13 @@ impl Program for ReadPercentile {
         let worse = board.len() - board.better(score + 1);
         Some((board.len() as i64, worse as i64))
     }
-
-    fn reply(&self, wire: Wire) -> Result<Self::Reply> {
-        if matches!(wire, Wire::Nil) {
-            return Ok(None);
-        }
-        let [all, worse] = wire.array()?;
-        Ok(Some((all.int()?, worse.int()?)))
-    }
 }
 
 /// Reads the score at a percentile.
 #[derive(Clone, Debug)]
 pub(crate) struct ScoreAt {
     /// From the best: 0 is the first place, 100 the last.
-    pub(super) percent: u8,
+    pub(super) percent: u32,
 }
 
 impl Program for ScoreAt {
@@ -265,49 +222,11 @@ impl Program for ScoreAt {
          return redis.call('ZRANGE', KEYS[1], num(at), num(at), 'WITHSCORES')[2]",
     );
 
-    fn args(&self, args: &mut Args) {
-        args.int(self.percent.into());
-    }
+    arguments!(percent);
 
     fn step(&self, record: &mut Slot<'_, BoardRecord>, _: Timestamp) -> Option<i64> {
         let board = record.get()?;
         let last = board.len().checked_sub(1)?;
-        board.score_at(last * usize::from(self.percent) / 100)
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Option<i64>> {
-        wire.optional_int()
-    }
-}
-
-/// Shows people and tools how many members there are and the score of the first. It names none.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct InspectBoard;
-
-impl Program for InspectBoard {
-    type Record = BoardRecord;
-    type Reply = Inspection;
-
-    const SCRIPT: &'static Script = &Script::new(
-        "board-inspect",
-        Effect::Read,
-        "local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-         if not first[2] then return {} end
-         return {'members', redis.call('ZCARD', KEYS[1]), 'first', first[2]}",
-    );
-
-    fn args(&self, _: &mut Args) {}
-
-    fn step(&self, record: &mut Slot<'_, BoardRecord>, _: Timestamp) -> Inspection {
-        match record.get() {
-            Some(board) => Inspection::new()
-                .with("members", board.len())
-                .with("first", board.score_at(0).unwrap_or(0)),
-            None => Inspection::new(),
-        }
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Inspection> {
-        Inspection::from_wire(wire)
+        board.score_at(last * self.percent as usize / 100)
     }
 }

@@ -2,10 +2,8 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use larder_store::Kind;
-use larder_store::program::Record;
+use larder_store::program::prelude::*;
 
-use super::InspectBoard;
 use super::options::{Layout, Ties};
 use crate::ordered::Ordered;
 
@@ -23,10 +21,14 @@ pub struct BoardRecord {
     reached: i64,
 }
 
-impl Record for BoardRecord {
-    const KIND: Kind = Kind::record("board").partitioned();
-    const PARTS: &'static [&'static str] = &["", "at", "scores"];
-    type Inspect = InspectBoard;
+record! {
+    BoardRecord, Kind::record("board").partitioned(), parts ["", "at", "scores"];
+    /// Shows people and tools how many members there are and the score of the first. It names none.
+    pub InspectBoard = "board-inspect",
+    "local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+     if not first[2] then return {} end
+     return {'members', redis.call('ZCARD', KEYS[1]), 'first', first[2]}",
+    |held, shown| shown.with("members", held.len()).with("first", held.score_at(0).unwrap_or(0)),
 }
 
 /// One member's place. The lower score is first, then the earlier, then the lower name by its bytes.

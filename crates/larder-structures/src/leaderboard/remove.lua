@@ -7,5 +7,5 @@ for i = 3, #ARGV do
     removed = removed + 1
   end
 end
-if removed > 0 then renew(tonumber(ARGV[2])) end
+if removed > 0 then renew(ARGV[2]) end
 return removed

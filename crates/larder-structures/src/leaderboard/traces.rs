@@ -107,7 +107,7 @@ fn next<const EARLIER: bool, const DENSE: bool>(rng: &mut Rng) -> Box<dyn Step> 
         ),
         _ => after(
             ScoreAt {
-                percent: rng.u8(..=100),
+                percent: rng.u32(..=100),
             },
             vec![],
         ),
@@ -165,11 +165,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_board_is_caught() {
                 "if false then redis.call('ZADD'",
             ),
             (CHANGE, "trim(tonumber(ARGV[6]), 16)", ""),
-            (
-                CHANGE,
-                "renew(tonumber(ARGV[5]))",
-                "ttl(KEYS[1], tonumber(ARGV[5]))",
-            ),
+            (CHANGE, "renew(ARGV[5])", "ttl(KEYS[1], ARGV[5])"),
             (CHANGE, "ttl(key, ms)", "ttl(key, ms + 1)"),
             (CHANGE, "held(member) and 'kept' or 'trimmed'", "'kept'"),
             (CHANGE, "redis.call('HDEL', KEYS[2], member_of(place))", ""),

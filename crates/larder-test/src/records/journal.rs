@@ -26,7 +26,7 @@ impl Lines {
 
 impl Record for Journal {
     const KIND: Kind = Kind::record("law-journal");
-    const PARTS: &'static [&'static str] = &["", ":bytes"];
+    const PARTS: &'static [&'static str] = &["", "bytes"];
     type Inspect = InspectJournal;
 }
 
