@@ -4,11 +4,14 @@
 
 pub mod counter;
 pub mod leaderboard;
+pub mod ledger;
 mod member;
 mod number;
 mod ordered;
 mod records;
 #[cfg(test)]
 mod traces;
+pub mod unique_count;
+pub mod update;
 
 pub use member::MAX_MEMBER;

@@ -243,7 +243,11 @@ async fn large(members: u32) -> Leaderboard {
 async fn a_large_board_in_process_finds_any_member_where_it_is() {
     let board = large(20_000).await;
     for rank in [1_u64, 2, 777, 10_000, 19_999, 20_000] {
-        let row = board.range("a", rank as u32 - 1, 1).await.unwrap().remove(0);
+        let row = board
+            .range("a", rank as u32 - 1, 1)
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!((row.rank, row.score), (rank, 20_000 - rank as i64));
         let around = board.around("a", &row.member, 1).await.unwrap().unwrap();
         assert!(around.contains(&row), "{rank}");

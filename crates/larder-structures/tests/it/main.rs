@@ -4,4 +4,7 @@
 
 mod counter;
 mod leaderboard;
+mod ledger;
 mod support;
+mod unique_count;
+mod update;
