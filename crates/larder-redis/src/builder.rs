@@ -255,9 +255,9 @@ impl RedisBuilder {
         };
         Ok(RedisStore {
             subscriptions: SubscriptionManager::start(&route, self.subscriptions),
+            scripts: Scripts::new(time, RedisStore::tell(&route)),
             route: Arc::new(route),
             replica_reads,
-            scripts: Scripts::new(time),
             max_value: self.max_value,
             virtual_time: self.virtual_time,
         })

@@ -26,6 +26,7 @@ mod source;
 mod step;
 mod store;
 mod tls;
+mod waits;
 mod wire;
 
 pub use builder::RedisBuilder;

@@ -14,6 +14,7 @@ pub(crate) struct Prepared {
     hash: String,
     /// How many lines stand before the program's first.
     lines_before: usize,
+    wakes: bool,
 }
 
 /// How a script is named in a call.
@@ -32,33 +33,48 @@ pub(crate) enum Time {
     Virtual,
 }
 
+/// The command by which a script tells those who wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tell {
+    Publish,
+    /// In a cluster: to the subscribers at the node that serves the slot.
+    ShardPublish,
+}
+
 impl Prepared {
-    fn new(script: &Script, time: Time) -> Self {
+    fn new(script: &Script, time: Time, tell: Tell) -> Self {
         match time {
-            Time::Server => Self::around(script, &prelude_of(script.lua()), ""),
+            Time::Server => Self::around(script, &prelude_of(script.lua()), "", tell),
             Time::Virtual => Self::around(
                 script,
                 include_str!("lua/virtual_prelude.lua"),
                 include_str!("lua/virtual_epilogue.lua"),
+                tell,
             ),
         }
     }
 
     /// A script of this crate's own, which takes care of everything itself.
     pub(crate) fn bare(script: &Script) -> Self {
-        Self::around(script, "", "")
+        Self::around(script, "", "", Tell::Publish)
     }
 
     /// A script of this crate's own that asks for the time.
-    pub(crate) fn timed(script: &Script, time: Time) -> Self {
+    pub(crate) fn timed(script: &Script, time: Time, tell: Tell) -> Self {
         match time {
-            Time::Server => Self::around(script, &prelude_of(script.lua()), ""),
-            Time::Virtual => Self::around(script, include_str!("lua/virtual_now.lua"), ""),
+            Time::Server => Self::around(script, &prelude_of(script.lua()), "", tell),
+            Time::Virtual => Self::around(script, include_str!("lua/virtual_now.lua"), "", tell),
         }
     }
 
-    fn around(script: &Script, prelude: &str, epilogue: &str) -> Self {
-        let before = format!("#!lua{}\n{prelude}", flags(script));
+    fn around(script: &Script, prelude: &str, epilogue: &str, tell: Tell) -> Self {
+        let wakes = script.lua().contains("wake()");
+        let wake = match (wakes, tell) {
+            (false, _) => String::new(),
+            (true, Tell::Publish) => WAKE.to_owned(),
+            (true, Tell::ShardPublish) => WAKE.replace("'PUBLISH'", "'SPUBLISH'"),
+        };
+        let before = format!("#!lua{}\n{prelude}{wake}", flags(script));
         let lines_before = before.lines().count();
         let text = before + script.lua() + epilogue;
         Self {
@@ -66,7 +82,13 @@ impl Prepared {
             hash: ::redis::Script::new(&text).get_hash().to_owned(),
             text,
             lines_before,
+            wakes,
         }
+    }
+
+    /// Whether the script wakes, so that its last key is that of those who wait.
+    pub(crate) fn wakes(&self) -> bool {
+        self.wakes
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -105,6 +127,9 @@ impl Prepared {
     }
 }
 
+/// The function that wakes. It takes the last key away, so that the program does not see it.
+const WAKE: &str = include_str!("lua/wake.lua");
+
 /// The functions of the prelude that a program names, one to a line: each costs every call.
 fn prelude_of(lua: &str) -> String {
     let function = |line: &&str| {
@@ -135,13 +160,15 @@ fn flags(script: &Script) -> &'static str {
 /// The scripts that a store has sent, by their address: they are statics of the program.
 pub(crate) struct Scripts {
     time: Time,
+    tell: Tell,
     prepared: RwLock<HashMap<usize, Arc<Prepared>>>,
 }
 
 impl Scripts {
-    pub(crate) fn new(time: Time) -> Self {
+    pub(crate) fn new(time: Time, tell: Tell) -> Self {
         Self {
             time,
+            tell,
             prepared: RwLock::default(),
         }
     }
@@ -151,7 +178,7 @@ impl Scripts {
         if let Some(prepared) = self.prepared.read().get(&address) {
             return prepared.clone();
         }
-        let prepared = Arc::new(Prepared::new(script, self.time));
+        let prepared = Arc::new(Prepared::new(script, self.time, self.tell));
         self.prepared
             .write()
             .entry(address)
@@ -179,7 +206,7 @@ mod tests {
     use super::*;
 
     fn first_line(script: &Script) -> String {
-        let prepared = Prepared::new(script, Time::Server);
+        let prepared = Prepared::new(script, Time::Server, Tell::Publish);
         prepared.text.lines().next().unwrap().to_owned()
     }
 
@@ -212,9 +239,26 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_wakes_does_it_as_its_servers_hear_it() {
+        let wakes = Script::new("wakes", Effect::Once, "wake() return 1");
+        for (tell, command) in [
+            (Tell::Publish, "'PUBLISH'"),
+            (Tell::ShardPublish, "'SPUBLISH'"),
+        ] {
+            for time in [Time::Server, Time::Virtual] {
+                let prepared = Prepared::new(&wakes, time, tell);
+                assert!(prepared.wakes() && prepared.text.contains(command));
+            }
+        }
+        let quiet = Script::new("quiet", Effect::Once, "return 1");
+        let quiet = Prepared::new(&quiet, Time::Server, Tell::Publish);
+        assert!(!quiet.wakes() && !quiet.text.contains("PUBLISH"));
+    }
+
+    #[test]
     fn a_script_is_prepared_once() {
         static SCRIPT: Script = Script::new("once", Effect::Once, "return 1");
-        let scripts = Scripts::new(Time::Server);
+        let scripts = Scripts::new(Time::Server, Tell::Publish);
         assert!(Arc::ptr_eq(&scripts.get(&SCRIPT), &scripts.get(&SCRIPT)));
     }
 }

@@ -8,6 +8,7 @@ use larder_store::{Error, ErrorKind, Key, Result};
 use crate::node::Access;
 use crate::operation::Repeat;
 use crate::script::{Named, Prepared, Scripts, VIRTUAL_EXPIRE};
+use crate::waits::WAITERS;
 use crate::{classify, wire};
 
 /// What is added to the key of a record for the deadlines of its keys in virtual time; no part
@@ -147,14 +148,18 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Keys first, then arguments; in virtual time one more of each, which the prelude takes away.
+/// Keys first, then arguments. A script that wakes has one more key, and in virtual time there is one
+/// more of each: the prelude takes these away.
 fn command(script: &Prepared, key: &Key, parts: &[&str], args: &Args, now: Option<i64>) -> Cmd {
-    let keys = parts.len() + usize::from(now.is_some());
+    let keys = parts.len() + usize::from(script.wakes()) + usize::from(now.is_some());
     let room = args.iter().map(|arg| arg.len()).sum::<usize>() + 20;
     let room = room + keys * (key.as_bytes().len() + LONGEST_PART);
     let mut cmd = script.call(Named::ByHash, keys, args.len() + 1, room);
     for part in parts {
         write_key(&mut cmd, key, part);
+    }
+    if script.wakes() {
+        write_key(&mut cmd, key, WAITERS);
     }
     if now.is_some() {
         write_key(&mut cmd, key, DEADLINES);

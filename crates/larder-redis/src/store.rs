@@ -7,6 +7,7 @@ use larder_store::bus::Bus;
 use larder_store::lease::Leases;
 use larder_store::program::Programs;
 use larder_store::scan::Scan;
+use larder_store::wait::Waits;
 use larder_store::{
     Content, Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Result, Store, Ttl,
 };
@@ -18,7 +19,7 @@ use crate::node::Access;
 use crate::operation::Repeat;
 use crate::replica_reads::{ReplicaReads, Write, Writing};
 use crate::route::{Batch, Route, Routed};
-use crate::script::{Named, Scripts};
+use crate::script::{Named, Scripts, Tell};
 
 /// Implements [`Store`] on Redis or Valkey: one server, a cluster, or a master behind sentinels.
 ///
@@ -108,6 +109,14 @@ impl RedisStore {
     /// each. `?protocol=resp2` is for a proxy that does not support `HELLO`.
     pub fn builder(url: &str) -> RedisBuilder {
         RedisBuilder::at(url)
+    }
+
+    /// How scripts on these servers tell those who wait.
+    pub(crate) fn tell(route: &Route) -> Tell {
+        match route {
+            Route::One(_) => Tell::Publish,
+            Route::Cluster(_) => Tell::ShardPublish,
+        }
     }
 
     /// Sends what only reads.
@@ -274,6 +283,10 @@ impl Store for RedisStore {
     }
 
     fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
+        Some(self)
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
         Some(self)
     }
 

@@ -17,6 +17,7 @@ pub mod scan;
 mod store;
 mod ttl;
 mod version;
+pub mod wait;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use condition::Condition;

@@ -14,7 +14,7 @@ pub const MAX_PAGE: usize = 1_000;
 /// `Debug` shows how many they are: raw keys hold session ids and addresses, and belong in no log.
 #[derive(Clone, Default)]
 pub struct Page {
-    /// The keys as text.
+    /// The keys as text. [`Key::parse`](crate::Key::parse) reads one back.
     pub keys: Vec<String>,
     /// Where the next page begins; nothing after the last.
     pub next: Option<Cursor>,

@@ -7,6 +7,7 @@ use crate::bus::Bus;
 use crate::lease::Leases;
 use crate::program::Programs;
 use crate::scan::Scan;
+use crate::wait::Waits;
 use crate::{Delete, Entry, Error, ErrorKind, Key, Put, Result, Ttl};
 
 /// Bytes by key, each with a version and an end: what every backend is, and all that layers know.
@@ -86,6 +87,12 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
+    /// The capability to wait until a program wakes those who wait for its record, if the store has
+    /// it.
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
+        None
+    }
+
     /// The capability to lease keys, if the store has it.
     fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
         None
@@ -137,6 +144,16 @@ pub trait StoreExt: Store {
         let location = self.location().to_owned();
         self.programs()
             .ok_or_else(|| missing(user, "runs programs", &location))
+    }
+
+    /// Returns the capability to wait for a record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the store has none.
+    fn require_waits(self: Arc<Self>, user: &str) -> Result<Arc<dyn Waits>> {
+        let location = self.location().to_owned();
+        self.waits()
+            .ok_or_else(|| missing(user, "lets tasks wait for a record", &location))
     }
 
     /// Returns the capability to lease keys.

@@ -4,8 +4,10 @@
 
 pub mod buckets;
 pub mod counter;
+pub mod fenced;
 pub mod leaderboard;
 pub mod ledger;
+pub mod lock;
 mod member;
 mod number;
 mod ordered;

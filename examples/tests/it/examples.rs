@@ -3,7 +3,7 @@
 use larder_test::server::RedisServer;
 
 use crate::curl::Shell;
-use crate::example::Example;
+use crate::example::{self, Example};
 use crate::transcript::{self, Step};
 
 fn play(name: &str) {
@@ -13,6 +13,16 @@ fn play(name: &str) {
         let mut shell = Shell::new();
         for step in transcript::of(&format!("examples/{name}.rs")) {
             step.expect(&shell.run(&step.command, example.address()));
+        }
+    }
+}
+
+/// Runs an example that ends by itself.
+fn tell(name: &str) {
+    let redis = RedisServer::start().unwrap();
+    for store_url in ["memory://", &redis.url()] {
+        for step in transcript::of(&format!("examples/{name}.rs")) {
+            step.expect(&example::run(name, store_url));
         }
     }
 }
@@ -40,6 +50,41 @@ fn the_response_cache_example_does_what_its_page_says() {
 #[test]
 fn the_cache_example_does_what_its_page_says() {
     play("cache");
+}
+
+#[test]
+fn the_lock_example_does_what_its_page_says() {
+    play("lock");
+}
+
+#[test]
+fn the_counter_example_does_what_its_page_says() {
+    tell("counter");
+}
+
+#[test]
+fn the_buckets_example_does_what_its_page_says() {
+    tell("buckets");
+}
+
+#[test]
+fn the_leaderboard_example_does_what_its_page_says() {
+    tell("leaderboard");
+}
+
+#[test]
+fn the_ledger_example_does_what_its_page_says() {
+    tell("ledger");
+}
+
+#[test]
+fn the_unique_count_example_does_what_its_page_says() {
+    tell("unique_count");
+}
+
+#[test]
+fn the_update_example_does_what_its_page_says() {
+    tell("update");
 }
 
 #[test]

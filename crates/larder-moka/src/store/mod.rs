@@ -2,6 +2,7 @@ mod bus;
 mod leases;
 mod programs;
 mod scan;
+mod waits;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use larder_store::bus::Bus;
 use larder_store::lease::Leases;
 use larder_store::program::Programs;
 use larder_store::scan::Scan;
+use larder_store::wait::{Waiters, Waits};
 use larder_store::{
     Clock, Content, Delete, Entry, Error, ErrorKind, Key, Put, Result, Space, Store, Ttl,
 };
@@ -24,7 +26,8 @@ use crate::pinned::{Garbage, Pinned};
 
 /// The store in this process: a cache space that evicts, and a pinned space that does not.
 ///
-/// Every operation but [`follow`](larder_store::lease::Leases::follow) answers without waiting, so the `*_now`
+/// Every operation but [`follow`](larder_store::lease::Leases::follow) and
+/// [`next`](larder_store::wait::Waiter::next) answers without waiting, so the `*_now`
 /// methods are always ready. Share it behind an [`Arc`]. Nothing outlives the process.
 ///
 /// # Errors
@@ -41,6 +44,7 @@ pub struct MokaStore {
     pub(crate) pinned: Pinned,
     pub(crate) leases: LeaseTable,
     pub(crate) subscribers: Arc<Subscribers>,
+    pub(crate) waiters: Arc<Waiters>,
     max_value: usize,
     pub(crate) clock: Box<dyn Clock>,
 }
@@ -62,6 +66,7 @@ impl MokaStore {
         pinned: Pinned,
         leases: LeaseTable,
         subscribers: Subscribers,
+        waiters: Waiters,
         max_value: usize,
         clock: Box<dyn Clock>,
     ) -> Self {
@@ -70,6 +75,7 @@ impl MokaStore {
             pinned,
             leases,
             subscribers: Arc::new(subscribers),
+            waiters: Arc::new(waiters),
             max_value,
             clock,
         }
@@ -195,6 +201,10 @@ impl Store for MokaStore {
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
         Some(self)
     }
 

@@ -26,7 +26,27 @@ pub(super) struct Subscriber {
 pub(super) enum Sink {
     Mailbox(Mailbox),
     /// A message is only a signal.
-    Wakeup(Arc<Notify>),
+    Wakeup(Arc<Signal>),
+}
+
+/// Fires for a message, and for a gap.
+#[derive(Default)]
+pub(super) struct Signal {
+    fired: Notify,
+    has_gap: AtomicBool,
+}
+
+impl Signal {
+    /// Waits until it fires; returns whether it was for messages alone.
+    pub(super) async fn fired(&self) -> bool {
+        self.fired.notified().await;
+        !self.has_gap.swap(false, Ordering::AcqRel)
+    }
+
+    fn gap(&self) {
+        self.has_gap.store(true, Ordering::Release);
+        self.fired.notify_one();
+    }
 }
 
 impl Subscriber {
@@ -75,14 +95,14 @@ impl Subscriber {
         match (&self.sink, message) {
             (Sink::Mailbox(mailbox), Some(message)) => mailbox.deliver(message),
             (Sink::Mailbox(_), None) => {}
-            (Sink::Wakeup(wakeup), _) => wakeup.notify_one(),
+            (Sink::Wakeup(signal), _) => signal.fired.notify_one(),
         }
     }
 
     pub(super) fn leave_gap(&self) {
         match &self.sink {
             Sink::Mailbox(mailbox) => mailbox.leave_gap(),
-            Sink::Wakeup(wakeup) => wakeup.notify_one(),
+            Sink::Wakeup(signal) => signal.gap(),
         }
     }
 

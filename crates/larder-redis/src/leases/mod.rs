@@ -1,4 +1,5 @@
-//! Leases: one script each, over the value and a key beside it in the same slot.
+//! Leases: one script each, over the value and a key beside it in the same slot. Followers wait as those
+//! who wait for a record do.
 //!
 //! The lease of `kind:{id}` is the string `kind:{id}:~lease`. It holds the fence and the deadline by
 //! the server's clock, outlives the lease by a minute, and is no key of anybody else's: no part has
@@ -25,10 +26,11 @@ use scripts::{Scripts, call};
 
 impl RedisStore {
     fn lease_scripts(&self) -> &'static Scripts {
-        Scripts::by(match self.virtual_time {
+        let time = match self.virtual_time {
             Some(_) => Time::Virtual,
             None => Time::Server,
-        })
+        };
+        Scripts::by(time, Self::tell(&self.route))
     }
 
     /// Ends the arguments of a call: in virtual time with the time.
@@ -39,18 +41,8 @@ impl RedisStore {
         command
     }
 
-    /// The command that tells followers.
-    fn tells_with(&self) -> &'static str {
-        let subscriptions = self.subscriptions.as_ref();
-        subscriptions.map_or("PUBLISH", |subscriptions| {
-            subscriptions.publishes_with(true)
-        })
-    }
-
     fn invalidation(&self, key: &Key) -> Cmd {
-        let mut command = call(&self.lease_scripts().invalidate, key, 1, 0);
-        command.arg(self.tells_with());
-        self.timed(command)
+        self.timed(call(&self.lease_scripts().invalidate, key, 0, 0))
     }
 }
 
@@ -94,9 +86,9 @@ impl Leases for RedisStore {
     async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
         key.require(Content::Value, "renew")?;
         let script = &self.lease_scripts().renew;
-        let mut command = call(script, key, 3, 0);
+        let mut command = call(script, key, 2, 0);
         command.arg(fence.as_u64()).arg(hold.as_micros());
-        let command = self.timed(command.arg(self.tells_with()).clone());
+        let command = self.timed(command);
         let operation = self.route.begin("renew", key).await?;
         done(
             "renew",
@@ -109,10 +101,10 @@ impl Leases for RedisStore {
         key.require(Content::Value, "commit")?;
         commands::check_size("commit", put, self.max_value)?;
         let script = &self.lease_scripts().commit;
-        let mut command = call(script, key, 5, frame::length(put));
+        let mut command = call(script, key, 4, frame::length(put));
         command.arg(fence.as_u64());
         frame::write(&mut command, put);
-        command.arg(put.ttl().as_millis()).arg(self.tells_with());
+        command.arg(put.ttl().as_millis());
         match &put.condition() {
             Condition::Always => command.arg(""),
             Condition::IfAbsent => command.arg("NX"),
@@ -130,8 +122,8 @@ impl Leases for RedisStore {
     async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
         key.require(Content::Value, "abandon")?;
         let script = &self.lease_scripts().abandon;
-        let mut command = call(script, key, 2, 0);
-        command.arg(fence.as_u64()).arg(self.tells_with());
+        let mut command = call(script, key, 1, 0);
+        command.arg(fence.as_u64());
         let command = self.timed(command);
         let operation = self.route.begin("abandon", key).await?;
         // Never again: it would answer that somebody else has ended it.

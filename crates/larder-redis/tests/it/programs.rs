@@ -187,6 +187,10 @@ impl<P: Program> Call for Erased<P> {
         unreachable!("this call runs on a server")
     }
 
+    fn wakes(&self) -> bool {
+        unreachable!("this call runs on a server")
+    }
+
     fn reply(&mut self, wire: Wire) -> Result<()> {
         self.1 = Some(self.0.reply(wire)?);
         Ok(())

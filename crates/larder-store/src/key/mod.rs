@@ -5,6 +5,7 @@ mod id;
 mod kind;
 mod name;
 mod namespace;
+mod parse;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -2,6 +2,7 @@ mod bus;
 mod leases;
 mod programs;
 mod scan;
+mod waits;
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,11 +13,13 @@ use bus::PrefixedBus;
 use leases::PrefixedLeases;
 use programs::PrefixedPrograms;
 use scan::PrefixedScan;
+use waits::PrefixedWaits;
 
 use crate::bus::Bus;
 use crate::lease::Leases;
 use crate::program::Programs;
 use crate::scan::Scan;
+use crate::wait::Waits;
 use crate::{Delete, Entry, Key, Namespace, Put, Result, Store, Ttl};
 
 /// A store whose keys all live inside one [`Namespace`], so that apps can share a server.
@@ -107,6 +110,14 @@ impl<S: Store + ?Sized> Store for Prefixed<S> {
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
         let inner = self.inner.clone().programs()?;
         Some(Arc::new(PrefixedPrograms {
+            namespace: self.namespace.clone(),
+            inner,
+        }))
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
+        let inner = self.inner.clone().waits()?;
+        Some(Arc::new(PrefixedWaits {
             namespace: self.namespace.clone(),
             inner,
         }))

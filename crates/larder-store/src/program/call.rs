@@ -31,6 +31,10 @@ pub trait Call: Send {
     /// then unchanged.
     fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()>;
 
+    /// Returns whether the last [`step`](Self::step) wakes those who wait for the record. A store in
+    /// process then wakes them, after the step and out of its locks.
+    fn wakes(&self) -> bool;
+
     /// Reads the answer of the Lua form.
     ///
     /// # Errors
@@ -65,6 +69,7 @@ pub struct Run<'a, P: Program> {
     /// What is dropped with the call, since a step runs under a lock of its store.
     discarded: Discarded,
     earlier_replies: Vec<P::Reply>,
+    wakes: bool,
 }
 
 impl<'a, P: Program> Run<'a, P> {
@@ -75,6 +80,7 @@ impl<'a, P: Program> Run<'a, P> {
             reply: None,
             discarded: Vec::new(),
             earlier_replies: Vec::new(),
+            wakes: false,
         }
     }
 
@@ -116,6 +122,7 @@ impl<P: Program> Call for Run<'_, P> {
     }
 
     fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()> {
+        self.wakes = false;
         if !cell.fits::<P::Record>() {
             return Err(wrong_type(P::Record::KIND));
         }
@@ -123,10 +130,14 @@ impl<P: Program> Call for Run<'_, P> {
         let mut args = Args::only_checked();
         self.program.args(&mut args);
         args.check()?;
-        let mut slot = Slot::new(cell, &mut self.discarded);
+        let mut slot = Slot::new(cell, &mut self.discarded, &mut self.wakes);
         let reply = self.program.step(&mut slot, now);
         self.earlier_replies.extend(self.reply.replace(reply));
         Ok(())
+    }
+
+    fn wakes(&self) -> bool {
+        self.wakes
     }
 
     fn reply(&mut self, wire: Wire) -> Result<()> {

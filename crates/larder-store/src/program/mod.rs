@@ -114,6 +114,8 @@ pub trait Record: Send + Sized + 'static {
 /// - The Lua form reads time and sets, expires and removes keys through the prelude alone:
 ///   `now()` microseconds, `num(n)` an integer as text, `put(key, text, ms)`, `ttl(key, ms)`,
 ///   `left(key)` what `PTTL` answers, `del(key)`. It may call Redis for anything else.
+/// - A step that may let somebody else go on wakes those who [wait](crate::wait) for the record:
+///   [`Slot::wake`] in Rust, and `wake()`, written just so, in Lua.
 /// - A key is there up to the very end of its TTL in both forms: a record that keeps its deadline as
 ///   the moment of the write and the TTL in milliseconds need not compare it to read.
 /// - Integers are within [`MAX_INT`]. Division is floored. A map is sorted before it is sent back.

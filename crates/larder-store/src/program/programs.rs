@@ -18,7 +18,8 @@ pub type Calls<'a> = Vec<(&'a Key, &'a mut (dyn Call + 'a))>;
 /// # Implementing
 /// Run the step as if nothing else ran on that record. Refuse, with
 /// [`Refusal::Full`](crate::Refusal::Full) and nothing changed, a step that makes a record where
-/// there is no room. `call_many` keeps the order of its calls on one record.
+/// there is no room. `call_many` keeps the order of its calls on one record. After a step whose call
+/// [wakes](Call::wakes), wake those who wait for the record.
 #[async_trait]
 pub trait Programs: Send + Sync {
     /// Runs the step if that takes no waiting; pending, with nothing done, if it does.

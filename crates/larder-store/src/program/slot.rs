@@ -51,14 +51,20 @@ pub(super) type Discarded = Vec<Box<dyn Any + Send>>;
 pub struct Slot<'a, R> {
     cell: &'a mut Cell,
     discarded: &'a mut Discarded,
+    wakes: &'a mut bool,
     record: PhantomData<R>,
 }
 
 impl<'a, R: Send + 'static> Slot<'a, R> {
-    pub(super) fn new(cell: &'a mut Cell, discarded: &'a mut Discarded) -> Self {
+    pub(super) fn new(
+        cell: &'a mut Cell,
+        discarded: &'a mut Discarded,
+        wakes: &'a mut bool,
+    ) -> Self {
         Self {
             cell,
             discarded,
+            wakes,
             record: PhantomData,
         }
     }
@@ -100,6 +106,12 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
         let record = self.cell.record.get_or_insert_with(|| Box::new(make()));
         // A call checks that a cell holds a record of its type before it makes a slot of it.
         record.downcast_mut().expect("a record of this type")
+    }
+
+    /// Wakes those who [wait](crate::wait) for the record, once the step is done. The Lua form calls
+    /// `wake()`.
+    pub fn wake(&mut self) {
+        *self.wakes = true;
     }
 
     /// Removes the record. It is dropped after the step.

@@ -206,7 +206,7 @@ fn version(entry: &Option<Entry>) -> Option<Version> {
 /// A random wait, so that those who met do not meet again.
 fn wait(attempt: u32) -> Duration {
     let longest = FIRST_WAIT * (1 << attempt.min(8));
-    longest.min(MAX_WAIT).mul_f64(fastrand::f64())
+    longest.min(MAX_WAIT).mul_f64(rand::random())
 }
 
 impl fmt::Debug for Updates {

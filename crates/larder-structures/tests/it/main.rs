@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod buckets;
 mod counter;
+mod fenced;
 mod leaderboard;
 mod ledger;
+mod lock;
+mod semaphore;
 mod support;
 mod unique_count;
 mod update;

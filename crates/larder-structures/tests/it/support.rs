@@ -3,11 +3,12 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use larder_moka::MokaStore;
 use larder_redis::{RedisBuilder, RedisStore};
-use larder_store::{ManualClock, Namespace, Prefixed, Store};
+use larder_store::{Delete, Entry, Key, ManualClock, Namespace, Prefixed, Put, Result, Store, Ttl};
+use larder_test::ModelStore;
 use larder_test::server::{RedisCluster, RedisServer};
-use larder_test::trace::Pair;
 
 /// A store under test, with its clock.
 pub(crate) struct World {
@@ -70,18 +71,47 @@ pub(crate) fn patient(url: &str) -> RedisBuilder {
         .with_connect_deadline(long)
 }
 
-/// A store in process and one on a server, which both read one clock: for traces.
-pub(crate) async fn pair() -> (RedisServer, Pair) {
-    let (server, clock) = (RedisServer::start().unwrap(), ManualClock::default());
-    let rust: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
-    let lua = patient(&server.url()).with_virtual_time(clock.clone());
-    let lua: Arc<dyn Store> = Arc::new(lua.connect().await.unwrap());
-    let pair = Pair {
-        clock,
-        rust: rust.programs().unwrap(),
-        lua: lua.programs().unwrap(),
-    };
-    (server, pair)
+/// A store that offers nothing beside values.
+#[derive(Default)]
+pub(crate) struct ValuesOnly(ModelStore);
+
+#[async_trait]
+impl Store for ValuesOnly {
+    async fn get(&self, key: &Key) -> Result<Option<Entry>> {
+        self.0.get(key).await
+    }
+
+    async fn put(&self, put: &Put) -> Result<bool> {
+        self.0.put(put).await
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<bool> {
+        self.0.delete(delete).await
+    }
+
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+        self.0.expire(key, ttl).await
+    }
+
+    async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
+        self.0.ttl(key).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>> {
+        self.0.get_many(keys).await
+    }
+
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+        self.0.put_many(puts).await
+    }
+
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+        self.0.delete_many(deletes).await
+    }
+
+    fn location(&self) -> &str {
+        "values://"
+    }
 }
 
 /// Runs each test on every store, with time that the test moves.

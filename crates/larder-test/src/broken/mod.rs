@@ -16,6 +16,7 @@ mod scan;
 mod steps;
 mod store;
 mod traces;
+mod waits;
 mod writes;
 
 use std::collections::{HashMap, HashSet};
@@ -37,7 +38,7 @@ use crate::{ManualFixture, ModelStore};
 pub struct BrokenStore {
     model: ModelStore,
     fault: Option<Fault>,
-    memory: Mutex<Memory>,
+    memory: Arc<Mutex<Memory>>,
     lock: Semaphore,
 }
 
@@ -61,6 +62,9 @@ struct Memory {
     last: Option<Message>,
     /// The channels whose messages nobody hears any more.
     taken: HashSet<String>,
+    waited_for: Vec<Key>,
+    /// The records whose waiters hear nothing any more.
+    deaf: HashSet<String>,
 }
 
 impl BrokenStore {
@@ -69,7 +73,7 @@ impl BrokenStore {
         Self {
             model: ModelStore::with_clock(clock),
             fault,
-            memory: Mutex::default(),
+            memory: Arc::default(),
             lock: Semaphore::new(1),
         }
     }

@@ -7,6 +7,7 @@ use tokio::task::yield_now;
 
 use super::calls::{AgainOnDrop, check_narrow, check_text, is_wide};
 use super::many::fail_whole;
+use super::waits::Waking;
 use super::{BrokenStore, Fault};
 use crate::model::deadline;
 
@@ -52,6 +53,13 @@ impl BrokenStore {
         };
         self.leave_record(key, call, before);
         done
+    }
+
+    pub(super) async fn call_once(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
+        match self.fault {
+            Some(Fault::CallStartsOver) => self.start_over(key, call).await,
+            _ => self.step(key, call).await,
+        }
     }
 
     async fn start_over(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
@@ -160,10 +168,7 @@ impl Programs for BrokenStore {
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
-        match self.fault {
-            Some(Fault::CallStartsOver) => self.start_over(key, call).await,
-            _ => self.step(key, call).await,
-        }
+        self.call_and_wake(key, call).await
     }
 
     async fn call_many<'a>(&self, mut calls: Calls<'a>) -> Vec<Result<()>> {
@@ -184,7 +189,17 @@ impl Programs for BrokenStore {
             }
             _ => {}
         }
-        let mut answers = self.model.call_many(calls).await;
+        let mut answers = match self.fault {
+            Some(Fault::RunManyWakesNobody) => {
+                let mut answers = Vec::with_capacity(calls.len());
+                for (key, call) in calls {
+                    let wakes = false;
+                    answers.push(self.model.call(key, &mut Waking { call, wakes }).await);
+                }
+                answers
+            }
+            _ => self.model.call_many(calls).await,
+        };
         match self.fault {
             Some(Fault::RunManyReverses) => answers.reverse(),
             Some(Fault::RunManyFailsWhole) => fail_whole(&mut answers),

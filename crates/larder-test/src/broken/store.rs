@@ -6,6 +6,7 @@ use larder_store::bus::Bus;
 use larder_store::lease::Leases;
 use larder_store::program::Programs;
 use larder_store::scan::Scan;
+use larder_store::wait::Waits;
 use larder_store::{Delete, Entry, Key, Put, Result, Space, Store, Ttl};
 
 use super::{BrokenStore, Fault};
@@ -71,6 +72,10 @@ impl Store for BrokenStore {
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
         Some(self)
     }
 

@@ -7,6 +7,7 @@ mod programs;
 mod scan;
 mod store;
 mod switch;
+mod waits;
 
 use std::fmt;
 use std::future::{Future, pending};

@@ -6,12 +6,14 @@ use larder_store::bus::Bus;
 use larder_store::lease::Leases;
 use larder_store::program::Programs;
 use larder_store::scan::Scan;
+use larder_store::wait::Waits;
 use larder_store::{Delete, Entry, Key, Put, Result, Store, Ttl};
 
 use super::bus::FaultyBus;
 use super::leases::FaultyLeases;
 use super::programs::FaultyPrograms;
 use super::scan::FaultyScan;
+use super::waits::FaultyWaits;
 use super::{Faulty, Operations, Trouble, meet, meet_many};
 
 #[async_trait]
@@ -90,6 +92,12 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         let inner = self.inner.clone().programs()?;
         let switch = self.switch();
         Some(Arc::new(FaultyPrograms { switch, inner }))
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
+        let inner = self.inner.clone().waits()?;
+        let switch = self.switch();
+        Some(Arc::new(FaultyWaits { switch, inner }))
     }
 
     fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {

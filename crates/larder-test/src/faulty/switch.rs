@@ -35,7 +35,7 @@ pub enum Operations {
     Reads,
     /// `put`, `delete`, `expire`, and the many-key forms of them.
     Writes,
-    /// Runs of programs.
+    /// Runs of programs, and waits for their records.
     Programs,
     /// All operations on leases.
     Leases,

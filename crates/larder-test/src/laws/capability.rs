@@ -9,6 +9,8 @@ use larder_store::Store;
 pub enum Capability {
     /// Atomic steps over records: [`Store::programs`].
     Programs,
+    /// Waits for records: [`Store::waits`].
+    Waits,
     /// The right to make the value of a key: [`Store::leases`].
     Leases,
     /// Messages: [`Store::bus`].
@@ -23,6 +25,7 @@ impl Capability {
         let store = store.clone();
         match self {
             Self::Programs => store.programs().is_some(),
+            Self::Waits => store.waits().is_some(),
             Self::Leases => store.leases().is_some(),
             Self::Bus => store.bus().is_some(),
             Self::Scan => store.scan().is_some(),
@@ -35,6 +38,7 @@ impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Programs => "programs",
+            Self::Waits => "waits",
             Self::Leases => "leases",
             Self::Bus => "bus",
             Self::Scan => "scan",

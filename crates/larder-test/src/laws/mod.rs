@@ -40,6 +40,7 @@ mod scene;
 mod ttl;
 mod values;
 mod versions;
+mod waits;
 
 use std::fmt;
 use std::future::Future;

@@ -2,8 +2,8 @@
 ///
 /// The first argument names the module, the second makes a [`Fixture`](crate::Fixture), once for
 /// each law. It may wait for something, and each test has a runtime of its own. The laws of each
-/// capability are in a module of theirs: `core_laws`, `program_laws`, `bus_laws`, `lease_laws`,
-/// `scan_laws`, and two for what concerns a pair of them.
+/// capability are in a module of theirs: `core_laws`, `program_laws`, `wait_laws`, `bus_laws`,
+/// `lease_laws`, `scan_laws`, and two for what concerns a pair of them.
 ///
 /// ```
 /// use larder_test::{ManualFixture, laws};
@@ -12,7 +12,7 @@
 /// # fn main() {}
 /// ```
 ///
-/// A store that lacks a capability says so: `programs`, `leases`, `bus`, `scan`. The laws of that
+/// A store that lacks a capability says so: `programs`, `waits`, `leases`, `bus`, `scan`. The laws of that
 /// capability are then left out, and a test such as `it_offers_no_leases` takes their place, which
 /// fails on the day that the store offers it after all. Nothing else can be left out.
 ///
@@ -38,7 +38,7 @@
 /// #     ManualFixture::new(Plain(larder_test::ModelStore::with_clock(clock.clone())), clock)
 /// # }
 ///
-/// laws!(plain_values, plain(), without [programs, leases, bus, scan]);
+/// laws!(plain_values, plain(), without [programs, waits, leases, bus, scan]);
 /// # fn main() {}
 /// ```
 // The list of laws and the tests are both written from the table here, so they cannot drift apart.
@@ -65,6 +65,13 @@ macro_rules! laws {
             $crate::laws::prove_absent($crate::laws::Capability::Programs, async { $fixture });
         }
     };
+    (@absent waits, $fixture:expr) => {
+        /// The store offers no waits.
+        #[test]
+        fn it_offers_no_waits() {
+            $crate::laws::prove_absent($crate::laws::Capability::Waits, async { $fixture });
+        }
+    };
     (@absent leases, $fixture:expr) => {
         /// The store offers no leases.
         #[test]
@@ -88,7 +95,7 @@ macro_rules! laws {
     };
     (@absent $other:ident, $fixture:expr) => {
         compile_error!(concat!(
-            "a store may lack programs, leases, bus or scan, and not '", stringify!($other), "'"
+            "a store may lack programs, waits, leases, bus or scan, and not '", stringify!($other), "'"
         ));
     };
 
@@ -117,6 +124,7 @@ macro_rules! laws {
     };
     // Looks along what the store lacks: a group that needs it has no tests.
     (@unless programs [programs $($more:ident)*] $($rest:tt)*) => {};
+    (@unless waits [waits $($more:ident)*] $($rest:tt)*) => {};
     (@unless leases [leases $($more:ident)*] $($rest:tt)*) => {};
     (@unless bus [bus $($more:ident)*] $($rest:tt)*) => {};
     (@unless scan [scan $($more:ident)*] $($rest:tt)*) => {};
@@ -140,6 +148,7 @@ macro_rules! laws {
     };
     (@needs [$($need:ident)*]) => { &[$($crate::laws! { @capability $need }),*] };
     (@capability programs) => { Capability::Programs };
+    (@capability waits) => { Capability::Waits };
     (@capability leases) => { Capability::Leases };
     (@capability bus) => { Capability::Bus };
     (@capability scan) => { Capability::Scan };
@@ -634,6 +643,32 @@ macro_rules! laws {
                 a_cancelled_commit_is_whole_or_absent
                 /// The lease of a claim that is dropped ends with its time.
                 a_cancelled_claim_ends_by_itself
+            }
+        }
+        wait_laws [programs waits] {
+            waits {
+                /// A step that wakes reaches whoever waits for its record.
+                a_wake_reaches_who_waits
+                /// A wake between the registration and the wait is not lost.
+                a_wake_before_a_waiter_asks_is_not_lost
+                /// Each of 16 waiters for one record is woken.
+                all_who_wait_are_woken
+                /// A waiter is woken again by the next wake.
+                a_waiter_is_woken_each_time
+                /// A step that does not wake wakes nobody.
+                a_step_that_does_not_wake_wakes_nobody
+                /// A step that wakes does not wake those who wait for another record.
+                a_wake_of_another_record_wakes_nobody
+                /// Whoever is woken finds what the step has changed.
+                who_is_woken_sees_what_the_step_changed
+                /// A step of `run_many` wakes.
+                a_step_among_others_wakes
+                /// A waiter that is dropped takes no wake from those that stay and those that come.
+                a_waiter_that_leaves_takes_no_wake
+                /// A wait that is dropped loses no wake that comes after it.
+                a_dropped_wait_loses_no_wake
+                /// A wait for a value is refused with WrongType.
+                only_records_are_waited_for
             }
         }
         scan_laws [scan] {

@@ -5,6 +5,7 @@ mod leases;
 mod programs;
 mod scan;
 mod values;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larder_store::program::Cell;
+use larder_store::wait::Waiters;
 use larder_store::{Clock, Entry, Key, ManualClock, Timestamp, Ttl};
 use parking_lot::Mutex;
 
@@ -54,6 +56,7 @@ pub struct ModelStore {
     full: AtomicUsize,
     pub(crate) listeners: Arc<Listeners>,
     leases: Ledger,
+    pub(crate) waiters: Arc<Waiters>,
 }
 
 /// What one key holds, and until when. At the deadline it is gone.

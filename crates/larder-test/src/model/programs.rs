@@ -28,7 +28,11 @@ impl ModelStore {
                 });
             }
             done
-        })
+        })?;
+        if call.wakes() {
+            self.waiters.wake(key);
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use larder_store::bus::Bus;
 use larder_store::lease::Leases;
 use larder_store::program::Programs;
 use larder_store::scan::Scan;
+use larder_store::wait::Waits;
 use larder_store::{
     Content, DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Key, Put, Result, Store, Ttl,
     Version,
@@ -132,6 +133,10 @@ impl Store for ModelStore {
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
         Some(self)
     }
 

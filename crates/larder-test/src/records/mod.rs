@@ -4,8 +4,10 @@
 
 mod impostor;
 mod journal;
+mod ring;
 mod tally;
 
 pub use impostor::{Impostor, InspectImpostor, Mark};
 pub use journal::{Append, ClearJournal, InspectJournal, Journal, Lines, ReadJournal};
+pub use ring::Ring;
 pub use tally::{Add, ClearTally, InspectTally, ReadTally, Tally, TellTime};

@@ -3,7 +3,7 @@ use larder_store::{Kind, Result, Timestamp, Ttl};
 
 /// A count with an upper limit. On Redis a string.
 #[derive(Debug)]
-pub struct Tally(i64);
+pub struct Tally(pub(super) i64);
 
 impl Record for Tally {
     const KIND: Kind = Kind::record("law-tally");

@@ -72,6 +72,10 @@ impl Call for Swapped<'_> {
         self.call.step(cell, now)
     }
 
+    fn wakes(&self) -> bool {
+        self.call.wakes()
+    }
+
     fn reply(&mut self, wire: Wire) -> Result<()> {
         self.call.reply(wire)
     }

@@ -4,7 +4,6 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use larder_store::{Error, ErrorKind};
-use tokio::sync::Notify;
 
 use super::state::Status;
 use super::{Change, LinkId, SubscriptionRegistry};
@@ -26,9 +25,7 @@ fn listen(
     registry: &SubscriptionRegistry,
     subjects: Vec<(Subject, LinkId)>,
 ) -> Option<Arc<Subscriber>> {
-    registry
-        .add(subjects, Sink::Wakeup(Arc::new(Notify::new())))
-        .ok()
+    registry.add(subjects, Sink::Wakeup(Arc::default())).ok()
 }
 
 fn pending(registry: &SubscriptionRegistry, link: LinkId) -> usize {

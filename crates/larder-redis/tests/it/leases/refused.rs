@@ -154,9 +154,8 @@ async fn a_user_who_may_not_publish_commits_all_the_same() {
     let fence = lead(&app, &key(1)).await;
     let follower = tokio::spawn(async move { open.follow(&key(1), LONG_WAIT).await });
     crate::support::until("followed", || async {
-        ok(&server, &["GET", &beside(&key(1))])
-            .text()
-            .is_some_and(|state| state.ends_with('f'))
+        let waiters = format!("{}:~waiters", key(1).as_str());
+        ok(&server, &["EXISTS", &waiters]).int() == Some(1)
     })
     .await;
     assert!(app.commit(&put(1, "one"), fence).await.unwrap());
