@@ -9,8 +9,10 @@ pub mod leaderboard;
 pub mod ledger;
 pub mod lock;
 mod member;
+pub mod member_set;
 mod number;
 mod ordered;
+pub mod recent_list;
 mod records;
 #[cfg(test)]
 mod traces;

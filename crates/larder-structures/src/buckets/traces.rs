@@ -56,8 +56,8 @@ async fn every_fault_that_is_planted_in_the_lua_of_buckets_is_caught() {
         &[
             (
                 ADD,
-                "(now - now % tonumber(step))",
-                "(now - now % tonumber(step) + 1)",
+                "(now - now % tonumber(step)) / tonumber(step) end",
+                "math.ceil(now / tonumber(step)) end",
             ),
             (
                 ADD,

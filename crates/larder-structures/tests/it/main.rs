@@ -8,6 +8,8 @@ mod fenced;
 mod leaderboard;
 mod ledger;
 mod lock;
+mod member_set;
+mod recent_list;
 mod semaphore;
 mod support;
 mod unique_count;
