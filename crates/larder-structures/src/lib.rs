@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod lock;
 mod member;
 pub mod member_set;
+pub mod membership;
 mod number;
 mod ordered;
 pub mod recent_list;

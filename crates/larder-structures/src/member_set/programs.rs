@@ -61,8 +61,9 @@ impl Program for Add {
         let many = new.len() as u64;
         if held > 0 || many > 0 {
             let set = record.update_or(self.ttl, SetRecord::default);
-            new.into_iter()
-                .for_each(|member| drop(set.0.insert(member)));
+            for member in new {
+                set.0.insert(member);
+            }
         }
         Some(many)
     }

@@ -1,14 +1,36 @@
+use async_trait::async_trait;
 use bytes::Bytes;
 use fastrand::Rng;
-use larder_store::Timestamp;
-use larder_store::program::{MAX_INT, Program, Script};
-use larder_test::trace::Step;
+use larder_store::program::{MAX_INT, Program, Programs, Script};
+use larder_store::{Key, Timestamp};
+use larder_test::trace::{Observed, Step};
 
 use super::programs::{Beside, Clear, Len, Push, Read, RecentRecord, Remove};
 use crate::traces::{after, catches, holds, long_ttl};
 
-/// The time at which the clock of a trace begins, and about where it goes.
-const START: i64 = 1_767_225_600_000_000;
+/// A step on a number that is a little before or after the moment of the step.
+struct Near<F> {
+    name: String,
+    make: F,
+}
+
+#[async_trait]
+impl<F: Fn(i64) -> Box<dyn Step> + Send + Sync> Step for Near<F> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn run(&self, programs: &dyn Programs, key: &Key, now: Timestamp) -> Observed {
+        (self.make)(now.as_micros()).run(programs, key, now).await
+    }
+}
+
+fn near(rng: &mut Rng, make: fn(i64, u32) -> Box<dyn Step>) -> Box<dyn Step> {
+    let (by, many) = ([0, 0, -1, 1, -2, -1_000][rng.usize(..6)], rng.u32(1..4));
+    let name = format!("{}, {many}, beside {by}", make(0, many).name());
+    let make = move |now: i64| make(now + by, many);
+    Box::new(Near { name, make })
+}
 
 fn next(rng: &mut Rng) -> Box<dyn Step> {
     let ttl = long_ttl(rng);
@@ -23,30 +45,22 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
             };
             after(push, vec![ttl])
         }
-        6..=8 => {
-            let number = number(rng);
-            let beside = [Beside::Before(number), Beside::After(number)][rng.usize(..2)];
-            let many = rng.u32(1..4);
+        6 | 7 => near(rng, |number, many| {
+            let beside = Beside::Before(number);
             after(Read { beside, many }, vec![])
+        }),
+        8 => near(rng, |number, many| {
+            let beside = Beside::After(number);
+            after(Read { beside, many }, vec![])
+        }),
+        9 if rng.bool() => {
+            let beside = [Beside::Before(MAX_INT), Beside::After(0)][rng.usize(..2)];
+            after(Read { beside, many: 3 }, vec![])
         }
-        9 => {
-            let number = number(rng);
-            // The next push is at the very moment of a number that is removed.
-            larder_test::trace::step(Remove { number }, move |_, _| {
-                vec![Timestamp::from_micros(number)]
-            })
-        }
+        9 => near(rng, |number, _| after(Remove { number }, vec![])),
         10 => after(Len, vec![]),
         _ if rng.u8(..6) == 0 => after(Clear, vec![]),
         _ => after(Len, vec![]),
-    }
-}
-
-fn number(rng: &mut Rng) -> i64 {
-    match rng.u8(..4) {
-        0 => [0, MAX_INT][rng.usize(..2)],
-        1 => START + rng.i64(..100),
-        _ => START + rng.i64(..60_000_000),
     }
 }
 

@@ -166,7 +166,9 @@ impl Registers {
                         return None;
                     }
                     if value > 0 {
-                        (register..end).for_each(|it| drop(registers.raise(it as u16, value)));
+                        for it in register..end {
+                            registers.raise(it as u16, value);
+                        }
                     }
                     register = end;
                 }

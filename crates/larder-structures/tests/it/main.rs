@@ -9,6 +9,7 @@ mod leaderboard;
 mod ledger;
 mod lock;
 mod member_set;
+mod membership;
 mod recent_list;
 mod semaphore;
 mod support;
