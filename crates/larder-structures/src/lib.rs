@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
+pub mod blob;
 pub mod buckets;
 pub mod counter;
 pub mod fenced;
@@ -14,6 +15,7 @@ pub mod membership;
 mod number;
 mod ordered;
 pub mod recent_list;
+pub mod record;
 mod records;
 #[cfg(test)]
 mod traces;

@@ -21,13 +21,7 @@ impl<R: Record> Records<R> {
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
     pub(crate) fn new(store: Arc<dyn Store>, name: &str, user: &str) -> Result<Self> {
-        if !is_name(name) {
-            return Err(Error::new(
-                "build",
-                ErrorKind::Invalid,
-                format!("the name of {user} must be 1 to 32 of a-z, 0-9, '-', '_' and '.'"),
-            ));
-        }
+        check_name(name, user)?;
         Ok(Self {
             programs: store.require_programs(user)?,
             name: name.into(),
@@ -76,7 +70,18 @@ impl<R> Clone for Records<R> {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Checks the name of a structure; `user` names the structure in the error.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] if the name has another form.
+pub(crate) fn check_name(name: &str, user: &str) -> Result<()> {
     let is_ours = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours)
+    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours) {
+        return Ok(());
+    }
+    Err(Error::new(
+        "build",
+        ErrorKind::Invalid,
+        format!("the name of {user} must be 1 to 32 of a-z, 0-9, '-', '_' and '.'"),
+    ))
 }

@@ -88,6 +88,31 @@ fn the_update_example_does_what_its_page_says() {
 }
 
 #[test]
+fn the_recent_list_example_does_what_its_page_says() {
+    tell("recent_list");
+}
+
+#[test]
+fn the_member_set_example_does_what_its_page_says() {
+    tell("member_set");
+}
+
+#[test]
+fn the_membership_example_does_what_its_page_says() {
+    tell("membership");
+}
+
+#[test]
+fn the_record_example_does_what_its_page_says() {
+    tell("record");
+}
+
+#[test]
+fn the_blob_example_does_what_its_page_says() {
+    tell("blob");
+}
+
+#[test]
 fn the_plain_hyper_example_does_what_its_page_says() {
     play("plain_hyper");
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod blob;
 mod buckets;
 mod counter;
 mod fenced;
@@ -10,7 +11,9 @@ mod ledger;
 mod lock;
 mod member_set;
 mod membership;
+mod model;
 mod recent_list;
+mod record;
 mod semaphore;
 mod support;
 mod unique_count;
