@@ -78,7 +78,7 @@ pub fn on_redis(operations: u64, seed: u64) -> Tally {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let server = RedisServer::start().expect("a redis-server");
     runtime.block_on(async {
-        let builder = RedisStore::builder(&server.url()).with_deadline(Duration::from_secs(10));
+        let builder = RedisStore::builder(&server.url()).with_timeout(Duration::from_secs(10));
         let store: Arc<dyn Store> = Arc::new(builder.connect().await.expect("a connection"));
         on(&store, operations, seed).await
     })
@@ -88,7 +88,7 @@ pub fn on_redis(operations: u64, seed: u64) -> Tally {
 pub async fn on(store: &Arc<dyn Store>, operations: u64, seed: u64) -> Tally {
     let tally = Arc::new(Tally::default());
     for id in 0..KEYS {
-        store.put(&write(id)).await.expect("a put");
+        let _ = store.put(&write(id)).await.expect("a put");
     }
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
@@ -138,10 +138,10 @@ async fn turns(turns: usize) {
     }
 }
 
-/// One operation; tells whether its answer is its own.
+/// Runs one operation, and returns whether its answer is its own.
 async fn ask(store: &Arc<dyn Store>, kind: u8, id: u32, ids: &[u32]) -> larder_store::Result<bool> {
     match kind {
-        0 => store.put(&write(id)).await,
+        0 => Ok(store.put(&write(id)).await?.is_stored()),
         1 => {
             let keys: Vec<_> = ids.iter().map(|id| Key::new(NOTE, *id)).collect();
             let mut own = true;

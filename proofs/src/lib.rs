@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod damage;
 pub mod faults;
 pub mod leases;
+pub mod locks;
 pub mod model;
 pub mod narrow;
 mod page;

@@ -5,14 +5,17 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Arg, ArgAction, Command};
-use larder_proofs::{PROOFS, leases, write_or_check};
+use larder_proofs::{PROOFS, leases, locks, write_or_check};
 
 fn main() -> ExitCode {
     // What a proof calls itself as, to have another process.
     let args: Vec<_> = std::env::args().skip(1).collect();
-    if let [leases::WORKER, commits, url] = args.iter().map(String::as_str).collect::<Vec<_>>()[..]
-    {
-        let done = leases::be_a_worker(commits, url);
+    let worker = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [leases::WORKER, commits, url] => Some(leases::be_a_worker(commits, url)),
+        [locks::WORKER, writes, url] => Some(locks::be_a_worker(writes, url)),
+        _ => None,
+    };
+    if let Some(done) = worker {
         return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     let names = PROOFS.iter().map(|proof| proof.name);

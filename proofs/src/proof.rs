@@ -1,4 +1,4 @@
-use crate::{Page, Table, cancel, conformance, faults, leases, model};
+use crate::{Page, Table, cancel, conformance, faults, leases, locks, model};
 
 /// One long proof.
 pub struct Proof {
@@ -42,6 +42,12 @@ pub const PROOFS: &[Proof] = &[
         about: "fences rise, and nobody commits whose fence was passed, whatever fails meanwhile",
         page: "faults",
         run: leases::prove,
+    },
+    Proof {
+        name: "locks",
+        about: "a lock has one holder, tokens rise, and no stale token writes",
+        page: "faults",
+        run: locks::prove,
     },
 ];
 

@@ -76,12 +76,12 @@ impl Servers {
         self.empty();
         // Deadlines are long: a law is about answers, and a machine may be busy.
         let builder = RedisStore::builder(&self.url())
-            .with_deadline(Duration::from_secs(10))
-            .with_connect_deadline(Duration::from_secs(10));
+            .with_timeout(Duration::from_secs(10))
+            .with_connect_timeout(Duration::from_secs(10));
         let builder = match self {
             // A key is read of a replica once its last write must be over.
             Self::ReadReplicas(_) => builder
-                .with_deadline(Duration::from_millis(500))
+                .with_timeout(Duration::from_millis(500))
                 .with_replica_reads(Duration::from_millis(100)),
             _ => builder,
         };

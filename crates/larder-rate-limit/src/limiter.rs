@@ -161,7 +161,7 @@ impl RateLimiter {
 
     /// The deadline that the store enforces itself, if it has one.
     pub(crate) fn store_deadline(&self) -> Option<Duration> {
-        self.programs.deadline()
+        self.programs.timeout()
     }
 
     pub(crate) fn gcra(&self) -> &Gcra {

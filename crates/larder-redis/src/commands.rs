@@ -81,11 +81,11 @@ pub(crate) fn entry(operation: &'static str, key: &Key, value: Value) -> Result<
     }
 }
 
-/// The answer of SET, DEL, PEXPIRE and the scripts of versions: whether it was done.
-pub(crate) fn done(operation: &'static str, value: &Value) -> Result<bool> {
+/// Parses the answer of SET, DEL, PEXPIRE and the scripts of versions.
+pub(crate) fn outcome<T: From<bool>>(operation: &'static str, value: &Value) -> Result<T> {
     match value {
-        Value::Okay | Value::Int(1..) => Ok(true),
-        Value::Nil | Value::Int(0) => Ok(false),
+        Value::Okay | Value::Int(1..) => Ok(true.into()),
+        Value::Nil | Value::Int(0) => Ok(false.into()),
         other => Err(unread(operation, other)),
     }
 }

@@ -4,13 +4,12 @@
 
 use ::redis::Value;
 use futures_util::future::join;
-use larder_store::{Content, Delete, Entry, Error, Key, Put, Result};
+use larder_store::{Content, Delete, DeleteOutcome, Entry, Error, Key, Put, PutOutcome, Result};
 use tokio::time::Instant;
 
 use crate::classify::copy_error;
 use crate::commands;
-use crate::node::Access;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::route::Batch;
 use crate::script::Named;
 use crate::store::RedisStore;
@@ -58,7 +57,8 @@ impl RedisStore {
         if sent.is_empty() {
             return Vec::new();
         }
-        let begun = self.route.begin_many_by(deadline, Access::Read, "get_many");
+        let request = Request::read("get_many").by(deadline);
+        let begun = self.route.begin_batch(request);
         let values = match begun.await {
             Ok(batch) => read(&batch, &sent, |at| &keys[at]).await,
             Err(error) => sent.iter().map(|_| Err(copy_error(&error))).collect(),
@@ -66,10 +66,10 @@ impl RedisStore {
         sent.into_iter().zip(values).collect()
     }
 
-    pub(crate) async fn put_all(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    pub(crate) async fn put_all(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         let (mut results, sent) = sift(puts, |put| {
             put.key().require(Content::Value, "put_many")?;
-            commands::check_size("put_many", put, self.max_value).map(|()| false)
+            commands::check_size("put_many", put, self.max_value).map(|()| PutOutcome::NotStored)
         });
         if sent.is_empty() {
             return results;
@@ -84,7 +84,7 @@ impl RedisStore {
         let items = sent.iter().map(|&at| (puts[at].key(), command(at)));
         let written = batch.send(items, Repeat::Never).await;
         for (&at, value) in sent.iter().zip(written) {
-            results[at] = value.and_then(|value| commands::done("put_many", &value));
+            results[at] = value.and_then(|value| commands::outcome("put_many", &value));
         }
         if self.route.reads_back() && batch.has_time() {
             settle(&batch, puts, &mut results).await;
@@ -92,10 +92,11 @@ impl RedisStore {
         results
     }
 
-    pub(crate) async fn delete_all(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    pub(crate) async fn delete_all(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         let (mut results, mut sent) = sift(deletes, |delete| {
             let key = delete.key();
-            key.require(Content::Value, "delete_many").map(|()| false)
+            key.require(Content::Value, "delete_many")
+                .map(|()| DeleteOutcome::NotDeleted)
         });
         sent.retain(|&at| commands::may_delete(&deletes[at]));
         if sent.is_empty() {
@@ -110,15 +111,16 @@ impl RedisStore {
         let items = sent.iter().map(|&at| (deletes[at].key(), command(at)));
         let removed = batch.send(items, Repeat::Never).await;
         for (&at, value) in sent.iter().zip(removed) {
-            results[at] = value.and_then(|value| commands::done("delete_many", &value));
+            results[at] = value.and_then(|value| commands::outcome("delete_many", &value));
         }
         results
     }
 }
 
 /// Reads back the versions of puts whose answers were lost.
-async fn settle(batch: &Batch<'_>, puts: &[Put], results: &mut [Result<bool>]) {
-    let is_lost = |result: &Result<bool>| matches!(result, Err(error) if !error.had_no_effect());
+async fn settle(batch: &Batch<'_>, puts: &[Put], results: &mut [Result<PutOutcome>]) {
+    let is_lost =
+        |result: &Result<PutOutcome>| matches!(result, Err(error) if !error.had_no_effect());
     let lost = (0..puts.len()).filter(|&at| is_lost(&results[at]));
     let lost: Vec<_> = lost.collect();
     if lost.is_empty() {
@@ -129,7 +131,7 @@ async fn settle(batch: &Batch<'_>, puts: &[Put], results: &mut [Result<bool>]) {
         let put = &puts[at];
         let held = held.and_then(|held| commands::entry("put_many", put.key(), held));
         if matches!(held, Ok(Some(entry)) if entry.version == put.version()) {
-            results[at] = Ok(true);
+            results[at] = Ok(PutOutcome::Stored);
         }
     }
 }

@@ -8,7 +8,7 @@ use larder_store::{Clock, Key, Result, Timestamp};
 
 use crate::classify::copy_error;
 use crate::node::Access;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::route::Batch;
 use crate::script::{Named, is_forgotten};
 use crate::step::Step;
@@ -22,13 +22,14 @@ impl Programs for RedisStore {
         Some(self.virtual_time.as_ref()?.now())
     }
 
-    fn deadline(&self) -> Option<Duration> {
-        Some(self.route.limits().deadline)
+    fn timeout(&self) -> Option<Duration> {
+        Some(self.route.limits().timeout)
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         let step = self.step(key, call)?;
-        let begun = self.route.begin_as(step.access(), "run", key.as_bytes());
+        let request = Request::new("run", step.access());
+        let begun = self.route.begin(key.as_bytes(), request);
         let operation = begun.await?;
         if let Some(expiry) = step.expiry() {
             let expired = operation.send(&expiry, Repeat::Safe);
@@ -79,7 +80,8 @@ impl RedisStore {
             true => Access::Read,
             false => Access::Write,
         };
-        let batch = match self.route.begin_many(access, "run_many").await {
+        let request = Request::new("run_many", access);
+        let batch = match self.route.begin_batch(request).await {
             Ok(batch) => batch,
             Err(error) => return fail(error),
         };

@@ -1,7 +1,7 @@
 //! Routes operations to servers.
 //!
 //! Callers begin an operation by its key, and never hold a node: [`Route::begin`] for the commands of
-//! one key, [`Route::begin_many`] for those of several.
+//! one key, [`Route::begin_batch`] for those of several.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,8 +11,8 @@ use larder_store::{Key, Result};
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, RedirectState, Shard, Split};
-use crate::node::{Access, Limits, SupervisedNode, cooperate};
-use crate::operation::{Operation, Repeat};
+use crate::node::{Limits, SupervisedNode, cooperate};
+use crate::operation::{Operation, Repeat, Request};
 use crate::script::is_forgotten;
 
 /// The servers of a store.
@@ -23,50 +23,20 @@ pub(crate) enum Route {
 
 impl Route {
     /// Begins an operation on the server that holds `key`, unless too many are in flight there.
-    pub(crate) async fn begin(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
-        self.begin_at(name, key.as_bytes()).await
+    ///
+    /// `key` is anything that has a slot, such as the name of a channel.
+    pub(crate) async fn begin(&self, key: &[u8], request: Request) -> Result<Routed<'_>> {
+        cooperate(self.routed(key, request)).await
     }
 
-    /// [`begin`](Self::begin) for something other than a key that has a slot, such as a channel.
-    pub(crate) async fn begin_at(&self, name: &'static str, key: &[u8]) -> Result<Routed<'_>> {
-        self.begin_as(Access::Read, name, key).await
-    }
-
-    /// [`begin_at`](Self::begin_at), with an access: whether replicas must confirm it.
-    pub(crate) async fn begin_as(
-        &self,
-        access: Access,
-        name: &'static str,
-        key: &[u8],
-    ) -> Result<Routed<'_>> {
-        self.begin_by(self.deadline(), access, name, key).await
-    }
-
-    /// [`begin_as`](Self::begin_as) what has begun already, and ends by `deadline`.
-    pub(crate) async fn begin_by(
-        &self,
-        deadline: Instant,
-        access: Access,
-        name: &'static str,
-        key: &[u8],
-    ) -> Result<Routed<'_>> {
-        cooperate(self.routed(deadline, access, name, key)).await
-    }
-
-    fn routed(
-        &self,
-        deadline: Instant,
-        access: Access,
-        name: &'static str,
-        key: &[u8],
-    ) -> Result<Routed<'_>> {
+    fn routed(&self, key: &[u8], request: Request) -> Result<Routed<'_>> {
         match self {
             Self::One(server) => Ok(Routed {
-                operation: server.begin_by(name, deadline)?.with_access(access),
+                operation: server.begin(request)?,
                 shard: None,
             }),
             Self::Cluster(cluster) => {
-                let (operation, shard) = cluster.begin(name, key, access, deadline)?;
+                let (operation, shard) = cluster.begin(key, request)?;
                 Ok(Routed {
                     operation,
                     shard: Some(shard),
@@ -76,33 +46,20 @@ impl Route {
     }
 
     /// Begins an operation on several keys, wherever they are.
-    pub(crate) async fn begin_many(&self, access: Access, name: &'static str) -> Result<Batch<'_>> {
-        self.begin_many_by(self.deadline(), access, name).await
-    }
-
-    /// [`begin_many`](Self::begin_many) what has begun already, and ends by `deadline`.
-    pub(crate) async fn begin_many_by(
-        &self,
-        deadline: Instant,
-        access: Access,
-        name: &'static str,
-    ) -> Result<Batch<'_>> {
+    pub(crate) async fn begin_batch(&self, request: Request) -> Result<Batch<'_>> {
         match self {
-            Self::One(server) => {
-                let operation = cooperate(server.begin_by(name, deadline)).await?;
-                Ok(Batch::One(operation.with_access(access)))
-            }
+            Self::One(server) => Ok(Batch::One(cooperate(server.begin(request)).await?)),
             Self::Cluster(cluster) => Ok(Batch::Cluster {
                 cluster,
-                redirects: RedirectState::new(name, deadline, access),
+                redirects: RedirectState::new(request, request.deadline(cluster.limits())),
                 has_lost_run: AtomicBool::new(false),
             }),
         }
     }
 
-    /// When an operation ends that begins now.
+    /// Returns the deadline of an operation that begins now.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.limits().deadline
+        Instant::now() + self.limits().timeout
     }
 
     /// Whether a write whose answer was lost may be acknowledged because it is found here.

@@ -79,8 +79,8 @@ impl Far {
     ) -> Result<Option<Version>, Unavailable> {
         let bytes = record.encode(key).ok_or(Unavailable)?;
         let put = Put::new(key.clone(), bytes, ttl).on(condition);
-        let was_met = self.answered(self.timeout.put(&*self.store, &put).await)?;
-        Ok(was_met.then_some(put.version()))
+        let outcome = self.answered(self.timeout.put(&*self.store, &put).await)?;
+        Ok(outcome.is_stored().then_some(put.version()))
     }
 
     pub(crate) fn view(&self) -> &View {
@@ -96,8 +96,8 @@ impl Far {
         condition: Condition,
     ) -> Result<Option<Version>, Unavailable> {
         let put = Put::new(key.clone(), value, ttl).on(condition);
-        let was_met = self.answered(self.timeout.put(&*self.store, &put).await)?;
-        Ok(was_met.then_some(put.version()))
+        let outcome = self.answered(self.timeout.put(&*self.store, &put).await)?;
+        Ok(outcome.is_stored().then_some(put.version()))
     }
 
     /// What each key holds, undecoded; an error where that of one of them is not known.

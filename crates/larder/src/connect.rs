@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use larder_store::{Error, ErrorKind, Result, Store};
+use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 
 /// Opens the store that `url` names.
 ///
@@ -11,12 +11,13 @@ use larder_store::{Error, ErrorKind, Result, Store};
 /// | `unix:///path/to/socket[?user=…&pass=…&db=…]` | the same over a Unix socket | `redis` |
 /// | `redis+cluster://[[user]:password@]host[:port],host[:port],…` | Redis Cluster, or Valkey's | `redis` |
 /// | `redis+sentinel://[[user]:password@]host[:port],…/master[/database]` | the master that sentinels elect | `redis` |
-/// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://` | the same by TLS | `redis-tls` |
+/// | `redis+shards://[[user]:password@]host[:port],host[:port],…[/database]` | several servers, over which [`Sharded`](larder_store::Sharded) spreads the keys | `redis` |
+/// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://`, `rediss+shards://` | the same by TLS | `redis-tls` |
 ///
 /// A user is named together with a password: `redis://user:@host` for a user who needs none. In both
 /// write `%`, `#`, `/`, `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`.
 ///
-/// `?deadline_ms=250` gives every operation on servers that time in place of 100 ms.
+/// `?timeout_ms=250` gives every operation on servers that time in place of 100 ms.
 ///
 /// Nothing falls back: what cannot be had is an error now, not at the first request. An app that
 /// shares its server with others puts the store into a [`Prefixed`](larder_store::Prefixed).
@@ -53,6 +54,7 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
     match scheme {
         "memory" => memory(rest),
         "redis" | "rediss" | "valkey" | "valkeys" | "unix" => redis(url).await,
+        other if other.ends_with("+shards") => shards(other, rest).await,
         other if is_redis_with_a_form(other) => redis(url).await,
         other => Err(invalid(format!(
             "'{}' is no scheme of a store: expected memory://, redis:// or unix://",
@@ -83,6 +85,39 @@ fn memory(rest: &str) -> Result<Arc<dyn Store>> {
     return Ok(Arc::new(larder_moka::MokaStore::new()));
     #[cfg(not(feature = "moka"))]
     Err(missing_feature("memory://", "moka"))
+}
+
+/// Opens each server of `rest`. The name of a shard is its host and port, as they are written.
+async fn shards(scheme: &str, rest: &str) -> Result<Arc<dyn Store>> {
+    let transport = scheme.trim_end_matches("+shards");
+    if !matches!(transport, "redis" | "rediss" | "valkey" | "valkeys") {
+        return Err(invalid(format!(
+            "'{}' is not a scheme of shards: expected redis+shards:// or rediss+shards://",
+            printable(scheme)
+        )));
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (servers, options) = rest.split_at(end);
+    let (login, servers) = match servers.rsplit_once('@') {
+        Some((login, servers)) => (format!("{login}@"), servers),
+        None => (String::new(), servers),
+    };
+    if servers.split(',').any(str::is_empty) {
+        return Err(invalid(
+            "a host of the shards is empty: expected redis+shards://host[:port],host[:port]",
+        ));
+    }
+    let mut all = Vec::new();
+    for server in servers.split(',') {
+        // The port is part of the name, so that both ways to write it name the same shard.
+        let name = match server.rsplit_once(':') {
+            Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => server.to_owned(),
+            _ => format!("{server}:6379"),
+        };
+        let store = redis(&format!("{transport}://{login}{server}{options}")).await?;
+        all.push(Shard::new(name, store));
+    }
+    Ok(Arc::new(Sharded::new(all)?))
 }
 
 #[cfg(feature = "redis")]

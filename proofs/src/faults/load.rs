@@ -50,7 +50,7 @@ impl Load {
     /// Begins to run `rate` operations a second, none of which waits for another.
     pub async fn begin(store: Arc<dyn Store>, rate: u32) -> Self {
         for id in 0..COUNTERS {
-            store.put(&note(id)).await.expect("a put before the fault");
+            let _ = store.put(&note(id)).await.expect("a put before the fault");
         }
         let done = Arc::new(AtomicBool::new(false));
         let driver = tokio::spawn(drive(store, rate, done.clone()));

@@ -39,7 +39,7 @@ pub struct Report {
 
 /// Breaks something under a steady load.
 pub async fn observe(url: &str, calm: Duration, fault: impl AsyncFnOnce() -> Mended) -> Report {
-    let store = RedisStore::builder(url).with_deadline(DEADLINE);
+    let store = RedisStore::builder(url).with_timeout(DEADLINE);
     let store: Arc<dyn Store> = Arc::new(store.connect().await.expect("a connection"));
     let load = Load::begin(store, RATE).await;
     sleep(calm).await;
@@ -47,7 +47,7 @@ pub async fn observe(url: &str, calm: Duration, fault: impl AsyncFnOnce() -> Men
     let Mended(mended) = fault().await;
     sleep(calm).await;
     // A deadline is for callers, and not for whoever counts.
-    let patient = RedisStore::builder(url).with_deadline(Duration::from_secs(10));
+    let patient = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
     let store = Arc::new(patient.connect().await.expect("a connection"));
     Report {
         ledger: load.stop(store).await,

@@ -45,7 +45,7 @@ fn on_one_key(events: &[Event]) -> Vec<String> {
             What::Read(fence) => highest(events, event, shown)
                 .filter(|before| *before > fence)
                 .map(|before| format!("fence {fence} was read after {before} was there")),
-            What::Refused(_) | What::Lost(_) | What::Invalidate => None,
+            What::Refused(_) | What::Lost(_) | What::Release(_) | What::Invalidate => None,
         };
         wrong.extend(what.map(|what| format!("key {}: {what}", event.key)));
     }

@@ -28,6 +28,8 @@ pub enum What {
     Refused(u64),
     /// A commit with this fence whose answer was lost.
     Lost(u64),
+    /// A release of a lock that was held under this fence up to then.
+    Release(u64),
     /// An invalidation that was acknowledged.
     Invalidate,
     /// A read of what was committed with this fence.
@@ -36,7 +38,7 @@ pub enum What {
 
 /// The moment, in microseconds of the machine's clock, which all processes share.
 #[must_use]
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(0))
 }
@@ -48,6 +50,7 @@ impl fmt::Display for Event {
             What::Commit(fence) => ("commit", fence),
             What::Refused(fence) => ("refused", fence),
             What::Lost(fence) => ("lost", fence),
+            What::Release(fence) => ("release", fence),
             What::Invalidate => ("invalidate", 0),
             What::Read(fence) => ("read", fence),
         };
@@ -70,6 +73,7 @@ impl FromStr for Event {
                 "commit" => What::Commit(fence),
                 "refused" => What::Refused(fence),
                 "lost" => What::Lost(fence),
+                "release" => What::Release(fence),
                 "invalidate" => What::Invalidate,
                 "read" => What::Read(fence),
                 _ => return None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_redis::RedisStore;
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl, Version};
+use larder_store::{ErrorKind, Key, Kind, Put, PutOutcome, Store, Ttl, Version};
 use tokio::time::{Instant, sleep};
 
 use super::event::{Event, What, now};
@@ -115,8 +115,8 @@ impl Worker {
             Commits::Unfenced => self.store.put(&put).await,
         };
         let what = match done {
-            Ok(true) => What::Commit(number_of),
-            Ok(false) => What::Refused(number_of),
+            Ok(PutOutcome::Stored) => What::Commit(number_of),
+            Ok(PutOutcome::NotStored) => What::Refused(number_of),
             Err(error) if error.kind() == ErrorKind::MayHaveRun => What::Lost(number_of),
             Err(_) => return,
         };

@@ -117,8 +117,8 @@ pub fn compare_in_virtual_time(server: &RedisServer, cases: u32) -> Result<Tried
             server.command(&["FLUSHALL"]).expect("an empty server");
             let store = RedisStore::builder(&server.url())
                 .with_virtual_time(clock)
-                .with_deadline(Duration::from_secs(10))
-                .with_connect_deadline(Duration::from_secs(10));
+                .with_timeout(Duration::from_secs(10))
+                .with_connect_timeout(Duration::from_secs(10));
             Arc::new(store.connect().await.expect("a connection")) as Arc<dyn Store>
         },
     )

@@ -3,9 +3,12 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use larder_store::lease::Fence;
+use larder_store::lease::{Fence, FollowOutcome, LeaseOutcome};
 use larder_store::program::Inspection;
-use larder_store::{Delete, Entry, ErrorKind, Key, Put, Result, Store, Ttl, Version};
+use larder_store::{
+    Delete, DeleteOutcome, Entry, ErrorKind, ExpireOutcome, Key, Put, PutOutcome, Result, Store,
+    Ttl, Version,
+};
 use larder_test::records::{
     Add, Append, ClearJournal, ClearTally, Lines, Mark, ReadJournal, ReadTally, Tally,
 };
@@ -44,7 +47,12 @@ pub(crate) enum Step {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Given {
     Held(Vec<Answer<Option<(Bytes, Version)>>>),
-    Told(Vec<Answer<bool>>),
+    Stored(Vec<Answer<PutOutcome>>),
+    Deleted(Vec<Answer<DeleteOutcome>>),
+    Expired(Answer<ExpireOutcome>),
+    Cleared(Answer<bool>),
+    Lease(Answer<LeaseOutcome>),
+    Followed(Answer<FollowOutcome>),
     Left(Answer<Option<Ttl>>),
     Sums(Vec<Answer<Option<i64>>>),
     Count(Answer<i64>),
@@ -66,25 +74,27 @@ impl Step {
                 Poll::Ready(entry) => entry,
                 Poll::Pending => store.get(key).await,
             })]),
-            Self::Put(put) => Given::Told(vec![kind(store.put(put).await)]),
-            Self::PutNow(put) => Given::Told(vec![kind(match store.put_now(put) {
+            Self::Put(put) => Given::Stored(vec![kind(store.put(put).await)]),
+            Self::PutNow(put) => Given::Stored(vec![kind(match store.put_now(put) {
                 Poll::Ready(written) => written,
                 Poll::Pending => store.put(put).await,
             })]),
-            Self::Delete(delete) => Given::Told(vec![kind(store.delete(delete).await)]),
-            Self::DeleteNow(delete) => Given::Told(vec![kind(match store.delete_now(delete) {
+            Self::Delete(delete) => Given::Deleted(vec![kind(store.delete(delete).await)]),
+            Self::DeleteNow(delete) => Given::Deleted(vec![kind(match store.delete_now(delete) {
                 Poll::Ready(deleted) => deleted,
                 Poll::Pending => store.delete(delete).await,
             })]),
-            Self::Expire(key, ttl) => Given::Told(vec![kind(store.expire(key, *ttl).await)]),
+            Self::Expire(key, ttl) => Given::Expired(kind(store.expire(key, *ttl).await)),
             Self::TtlOf(key) => Given::Left(kind(store.ttl(key).await)),
             Self::GetMany(keys) => Given::Held(each(store.get_many(keys).await, held)),
-            Self::PutMany(puts) => Given::Told(each(store.put_many(puts).await, kind)),
-            Self::DeleteMany(deletes) => Given::Told(each(store.delete_many(deletes).await, kind)),
+            Self::PutMany(puts) => Given::Stored(each(store.put_many(puts).await, kind)),
+            Self::DeleteMany(deletes) => {
+                Given::Deleted(each(store.delete_many(deletes).await, kind))
+            }
             Self::Add(key, add) => Given::Sums(vec![kind(programs.run(key, add).await)]),
             Self::AddMany(adds) => Given::Sums(each(programs.run_many(adds).await, kind)),
             Self::ReadTally(key) => Given::Sums(vec![kind(programs.run(key, &ReadTally).await)]),
-            Self::ClearTally(key) => Given::Told(vec![kind(programs.run(key, &ClearTally).await)]),
+            Self::ClearTally(key) => Given::Cleared(kind(programs.run(key, &ClearTally).await)),
             Self::InspectTally(key) => Given::Shown(kind(programs.inspect::<Tally>(key).await)),
             Self::Mark(key, mark) => Given::Count(kind(programs.run(key, mark).await)),
             Self::Append(key, append) => Given::Count(kind(programs.run(key, append).await)),

@@ -17,7 +17,9 @@ use std::sync::OnceLock;
 
 use foldhash::quality::RandomState;
 use larder_store::program::Call;
-use larder_store::{Clock, Delete, Entry, Key, Kind, Put, Result, Ttl};
+use larder_store::{
+    Clock, Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Kind, Put, PutOutcome, Result, Ttl,
+};
 
 pub(crate) use locked::{Garbage, Locked};
 pub(crate) use shard::Address;
@@ -67,7 +69,12 @@ impl Pinned {
         self.space(key).get(self.address(key), clock, garbage)
     }
 
-    pub(crate) fn put(&self, put: &Put, clock: &dyn Clock, garbage: &mut Garbage) -> Result<bool> {
+    pub(crate) fn put(
+        &self,
+        put: &Put,
+        clock: &dyn Clock,
+        garbage: &mut Garbage,
+    ) -> Result<PutOutcome> {
         let key = put.key();
         self.space(key).put(self.address(key), put, clock, garbage)
     }
@@ -77,13 +84,13 @@ impl Pinned {
         delete: &Delete,
         clock: &dyn Clock,
         garbage: &mut Garbage,
-    ) -> Result<bool> {
+    ) -> Result<DeleteOutcome> {
         let key = delete.key();
         self.space(key)
             .delete(self.address(key), delete, clock, garbage)
     }
 
-    pub(crate) fn expire(&self, key: &Key, ttl: Ttl, clock: &dyn Clock) -> Result<bool> {
+    pub(crate) fn expire(&self, key: &Key, ttl: Ttl, clock: &dyn Clock) -> Result<ExpireOutcome> {
         self.space(key).expire(self.address(key), ttl, clock)
     }
 

@@ -15,7 +15,8 @@ use larder_store::program::Programs;
 use larder_store::scan::Scan;
 use larder_store::wait::{Waiters, Waits};
 use larder_store::{
-    Clock, Content, Delete, Entry, Error, ErrorKind, Key, Put, Result, Space, Store, Ttl,
+    Clock, Content, Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, Put,
+    PutOutcome, Result, Space, Store, Ttl,
 };
 
 use crate::MokaStoreBuilder;
@@ -89,7 +90,7 @@ impl MokaStore {
         }
     }
 
-    fn write(&self, put: &Put, garbage: &mut Garbage) -> Result<bool> {
+    fn write(&self, put: &Put, garbage: &mut Garbage) -> Result<PutOutcome> {
         put.key().require(Content::Value, "put")?;
         self.check_size("put", put)?;
         match put.key().kind().space() {
@@ -114,10 +115,10 @@ impl MokaStore {
         ))
     }
 
-    fn remove(&self, delete: &Delete, garbage: &mut Garbage) -> Result<bool> {
+    fn remove(&self, delete: &Delete, garbage: &mut Garbage) -> Result<DeleteOutcome> {
         delete.key().require(Content::Value, "delete")?;
         match delete.key().kind().space() {
-            Space::Evictable => Ok(self.cache.delete(delete, &*self.clock)),
+            Space::Evictable => Ok(self.cache.delete(delete, &*self.clock).into()),
             Space::Pinned => self.pinned.delete(delete, &*self.clock, garbage),
         }
     }
@@ -141,18 +142,18 @@ impl Store for MokaStore {
         self.read(key, &mut Garbage::new())
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.write(put, &mut Garbage::new())
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.remove(delete, &mut Garbage::new())
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         key.require(Content::Value, "expire")?;
         match key.kind().space() {
-            Space::Evictable => Ok(self.cache.expire(key, ttl, &*self.clock)),
+            Space::Evictable => Ok(self.cache.expire(key, ttl, &*self.clock).into()),
             Space::Pinned => self.pinned.expire(key, ttl, &*self.clock),
         }
     }
@@ -171,13 +172,13 @@ impl Store for MokaStore {
             .collect()
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         puts.iter()
             .map(|put| self.write(put, &mut Garbage::new()))
             .collect()
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         deletes
             .iter()
             .map(|delete| self.remove(delete, &mut Garbage::new()))
@@ -192,11 +193,11 @@ impl Store for MokaStore {
         Poll::Ready(self.read(key, &mut Garbage::new()))
     }
 
-    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         Poll::Ready(self.write(put, &mut Garbage::new()))
     }
 
-    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         Poll::Ready(self.remove(delete, &mut Garbage::new()))
     }
 

@@ -291,7 +291,7 @@ async fn of_concurrent_attempts_only_the_failed_are_charged_on_moka() {
 async fn of_concurrent_attempts_only_the_failed_are_charged_on_redis() {
     let server = RedisServer::start().unwrap();
     // A machine that is busy with other tests keeps no deadline of 100 ms.
-    let store = RedisStore::builder(&server.url()).with_deadline(Duration::from_secs(10));
+    let store = RedisStore::builder(&server.url()).with_timeout(Duration::from_secs(10));
     let store = store.connect().await.unwrap();
     only_failed_attempts_are_charged(Arc::new(store), 200).await;
 }

@@ -222,6 +222,6 @@ async fn signed_in_users_are_limited_by_who_they_are_on_moka() {
 #[tokio::test]
 async fn signed_in_users_are_limited_by_who_they_are_on_redis() {
     let server = RedisServer::start().unwrap();
-    let store = RedisStore::builder(&server.url()).with_deadline(Duration::from_secs(10));
+    let store = RedisStore::builder(&server.url()).with_timeout(Duration::from_secs(10));
     users_are_limited_by_who_they_are(Arc::new(store.connect().await.unwrap())).await;
 }

@@ -75,8 +75,8 @@ impl SubscriptionManager {
         // A connection that has to be made first may take as long as any that is made.
         let has_to_dial = placed.iter().any(|(_, link)| !self.registry.is_up(*link));
         let deadline = match has_to_dial {
-            true => self.limits.deadline + self.limits.connect_deadline,
-            false => self.limits.deadline,
+            true => self.limits.timeout + self.limits.connect_timeout,
+            false => self.limits.timeout,
         };
         let subscriber = cooperate(self.registry.add(placed, sink)).await?;
         let guard = SubscriptionGuard {

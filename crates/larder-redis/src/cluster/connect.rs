@@ -35,7 +35,7 @@ pub(crate) async fn connect(
     template: Address,
     limits: Limits,
 ) -> Result<Cluster> {
-    let deadline = Instant::now() + limits.connect_deadline;
+    let deadline = Instant::now() + limits.connect_timeout;
     let wanted = Arc::new(Notify::new());
     let nodes = Nodes::new(template, limits, wanted.clone());
     let seeds: Vec<_> = seeds.iter().filter_map(host_port).collect();
@@ -82,7 +82,7 @@ async fn why_not(nodes: &Nodes, host_port: &HostPort, deadline: Instant) -> Stri
 async fn find(nodes: &Nodes, seeds: &[HostPort], location: &str) -> Result<Topology> {
     let asking = seeds.iter().map(|seed| ask_serving_seed(nodes, seed));
     let asking = discover::first(asking.collect(), PATIENCE);
-    let deadline = nodes.limits().connect_deadline;
+    let deadline = nodes.limits().connect_timeout;
     match timeout(deadline.mul_f64(1.1), asking).await {
         Ok(Ok(topology)) => Ok(topology),
         // What can be mended says more than that somebody is away.

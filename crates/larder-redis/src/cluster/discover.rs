@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::nodes::Nodes;
 use super::topology::Topology;
 use crate::connection::HostPort;
-use crate::operation::{Operation, Repeat};
+use crate::operation::{Operation, Repeat, Request};
 use crate::{classify, handshake};
 
 /// What a refresh is called in errors.
@@ -42,8 +42,8 @@ pub(super) async fn ask(operation: &Operation<'_>, asked_host: &str) -> Result<T
 pub(super) async fn ask_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
     let node = nodes.node(seed);
     handshake::connect(&node, handshake::Mode::Cluster).await?;
-    let deadline = nodes.limits().connect_deadline;
-    let operation = node.begin_within("connect", deadline)?;
+    let request = Request::read("connect").within(nodes.limits().connect_timeout);
+    let operation = node.begin(request)?;
     ask(&operation, &seed.host).await
 }
 

@@ -11,8 +11,8 @@ use super::redirect::{MOST_HOPS, Redirect, nameless, too_many, unserved};
 use super::{Shard, Shared};
 use crate::classify;
 use crate::connection::HostPort;
-use crate::node::{Access, SupervisedNode};
-use crate::operation::{Operation, Repeat};
+use crate::node::SupervisedNode;
+use crate::operation::{Operation, Repeat, Request};
 
 /// How long an operation waits at first before it asks again: about what a key takes to move.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -30,18 +30,19 @@ pub(super) struct Hop {
 #[derive(Clone)]
 pub(crate) struct RedirectState {
     pub(super) name: &'static str,
-    pub(super) deadline: Instant,
-    access: Access,
+    request: Request,
+    deadline: Instant,
     hops: usize,
     pause: Duration,
 }
 
 impl RedirectState {
-    pub(crate) fn new(name: &'static str, deadline: Instant, access: Access) -> Self {
+    /// The redirects of `request`, which ends at `deadline`.
+    pub(crate) fn new(request: Request, deadline: Instant) -> Self {
         Self {
-            name,
+            name: request.name,
+            request: request.by(deadline),
             deadline,
-            access,
             hops: 0,
             pause: PAUSE,
         }
@@ -89,7 +90,7 @@ impl Shard<'_> {
         outcome: Result<Value>,
     ) -> Result<Value> {
         let shared = &self.cluster.shared;
-        let mut redirects = RedirectState::new(first.name(), first.deadline(), first.access());
+        let mut redirects = RedirectState::new(first.request(), first.deadline());
         let mut outcome = outcome;
         let mut asked_host = first.host().to_owned();
         loop {
@@ -162,8 +163,7 @@ impl Hop {
     }
 
     pub(super) fn begin(&self, redirects: &RedirectState) -> Result<Operation<'static>> {
-        let operation = self.node.begin_until(redirects.name, redirects.deadline)?;
-        Ok(operation.with_access(redirects.access))
+        self.node.begin_shared(redirects.request)
     }
 }
 

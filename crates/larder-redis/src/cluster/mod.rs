@@ -33,8 +33,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::connection::HostPort;
-use crate::node::{Access, Limits, SupervisedNode};
-use crate::operation::Operation;
+use crate::node::{Limits, SupervisedNode};
+use crate::operation::{Operation, Request};
 use map::{Runs, SlotMap};
 use nodes::Nodes;
 use topology::Topology;
@@ -73,18 +73,16 @@ impl Cluster {
     /// Begins an operation on the master of a key's slot.
     pub(crate) fn begin(
         &self,
-        name: &'static str,
         key: &[u8],
-        access: Access,
-        deadline: Instant,
+        request: Request,
     ) -> Result<(Operation<'static>, Shard<'_>)> {
         let slot = slot::slot_of(key);
         let shard = Shard {
             cluster: self,
             slot,
         };
-        let operation = self.shared.begin(name, slot, deadline)?;
-        Ok((operation.with_access(access), shard))
+        let master = self.shared.master(request.name, slot)?;
+        Ok((master.begin_shared(request)?, shard))
     }
 
     pub(crate) fn location(&self) -> &str {
@@ -183,15 +181,6 @@ impl Shared {
                 Err(redirect::unserved(name))
             }
         }
-    }
-
-    fn begin(
-        &self,
-        name: &'static str,
-        slot: u16,
-        deadline: Instant,
-    ) -> Result<Operation<'static>> {
-        self.master(name, slot)?.begin_until(name, deadline)
     }
 
     /// A node said that the map is old.

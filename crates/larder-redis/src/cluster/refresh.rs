@@ -10,6 +10,7 @@ use super::Shared;
 use super::discover::{self, NAME, ask_seed};
 use super::redirect;
 use super::topology::Topology;
+use crate::operation::Request;
 
 /// The shortest time between two reads, which makes at most eight in a second.
 const SHORTEST: Duration = Duration::from_millis(125);
@@ -69,9 +70,9 @@ async fn read(shared: &Shared) -> Result<Topology> {
     let mut nodes = shared.nodes.all();
     fastrand::shuffle(&mut nodes);
     let up = nodes.into_iter().filter(|(_, node)| node.is_up());
-    let deadline = shared.nodes.limits().connect_deadline;
+    let deadline = shared.nodes.limits().connect_timeout;
     let asking = up.take(ASKED).map(async |(host_port, node)| {
-        let operation = node.begin_until(NAME, Instant::now() + deadline)?;
+        let operation = node.begin_shared(Request::read(NAME).within(deadline))?;
         believable(shared, discover::ask(&operation, &host_port.host).await?)
     });
     if let Ok(topology) = discover::first(asking.collect(), PATIENCE).await {

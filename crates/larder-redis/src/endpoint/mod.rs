@@ -29,12 +29,12 @@ pub(crate) struct Endpoint {
     pub(crate) tls: Option<Tls>,
     /// The URL without user, password and parameters.
     pub(crate) location: String,
-    pub(crate) deadlines: Deadlines,
+    pub(crate) timeouts: Timeouts,
 }
 
-/// The deadlines that a URL names.
+/// The timeouts that a URL names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Deadlines {
+pub(crate) struct Timeouts {
     pub(crate) operation: Option<Duration>,
     pub(crate) connect: Option<Duration>,
 }
@@ -116,9 +116,9 @@ impl Endpoint {
             )?),
             false => None,
         };
-        let deadlines = Deadlines {
-            operation: parameters.take_millis("deadline_ms")?,
-            connect: parameters.take_millis("connect_deadline_ms")?,
+        let timeouts = Timeouts {
+            operation: parameters.take_millis("timeout_ms")?,
+            connect: parameters.take_millis("connect_timeout_ms")?,
         };
         let (infos, location, form) = match (transport, form) {
             ("unix", _) | (_, "unix") => read.socket(rest, &mut parameters)?,
@@ -132,7 +132,7 @@ impl Endpoint {
             form,
             tls,
             location,
-            deadlines,
+            timeouts,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ::redis::Value;
+use larder_store::lease::FollowOutcome;
 use larder_store::wait::Waiter;
 use larder_store::{Clock, Key, ManualClock, Result, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
@@ -25,22 +26,22 @@ struct Seen {
 
 impl RedisStore {
     /// Waits until the lease that is held at the first look is not any more.
-    pub(super) async fn wait_for_end(&self, key: &Key, within: Duration) -> Result<bool> {
+    pub(super) async fn wait_for_end(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         let until = Instant::now().checked_add(within);
         // First the waiter, then the look: what ends in between has woken. A connection that has to be
         // made for it may take longer than the follower has.
         let waiter = timeout(within, self.waiter(key)).await;
         let Some(mut seen) = self.look(key).await? else {
-            return Ok(true);
+            return Ok(FollowOutcome::Ended);
         };
         let Ok(mut waiter) = waiter else {
-            return Ok(false);
+            return Ok(FollowOutcome::StillHeld);
         };
         let fence = seen.fence;
         loop {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Ok(false);
+                return Ok(FollowOutcome::StillHeld);
             }
             tokio::select! {
                 _ = waiter.next() => {}
@@ -48,7 +49,7 @@ impl RedisStore {
             }
             match self.look(key).await? {
                 Some(next) if next.fence == fence => seen = next,
-                _ => return Ok(true),
+                _ => return Ok(FollowOutcome::Ended),
             }
         }
     }
@@ -57,7 +58,7 @@ impl RedisStore {
     async fn look(&self, key: &Key) -> Result<Option<Seen>> {
         let script = &self.lease_scripts().follow;
         let command = self.timed(call(script, key, 0, 0));
-        let operation = self.route.begin("follow", key).await?;
+        let operation = self.begin("follow", key).await?;
         let value = run(&operation, script, &command, Repeat::Safe).await?;
         match value {
             Value::Array(parts) => match parts[..] {

@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
-use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Clock, Condition, Content, Error, Key, Put, Result, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
+use larder_store::{
+    Clock, Condition, Content, DeleteOutcome, Error, Key, Put, PutOutcome, Result, Ttl,
+};
 
 use crate::many::{fail, sift};
 use crate::operation::Repeat;
@@ -69,7 +71,7 @@ impl Leases for RedisStore {
             None => command.arg(""),
         };
         command.arg(claim.hold().as_micros());
-        let operation = self.route.begin("claim", key).await?;
+        let operation = self.begin("claim", key).await?;
         let command = self.timed(command);
         match run(&operation, script, &command, Repeat::Never).await? {
             Value::Int(-1) => Ok(Claimed::Stale),
@@ -83,20 +85,20 @@ impl Leases for RedisStore {
         }
     }
 
-    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<LeaseOutcome> {
         key.require(Content::Value, "renew")?;
         let script = &self.lease_scripts().renew;
         let mut command = call(script, key, 2, 0);
         command.arg(fence.as_u64()).arg(hold.as_micros());
         let command = self.timed(command);
-        let operation = self.route.begin("renew", key).await?;
-        done(
+        let operation = self.begin("renew", key).await?;
+        outcome(
             "renew",
             run(&operation, script, &command, Repeat::Idempotent).await,
         )
     }
 
-    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome> {
         let key = put.key();
         key.require(Content::Value, "commit")?;
         commands::check_size("commit", put, self.max_value)?;
@@ -115,38 +117,39 @@ impl Leases for RedisStore {
         let operation = self.begin_write("commit", key).await?;
         match run(&operation, script, &command, Repeat::Never).await {
             Err(error) => Box::pin(self.settle(&operation, "commit", put, error)).await,
-            taken => done("commit", taken),
+            taken => outcome("commit", taken),
         }
     }
 
-    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<LeaseOutcome> {
         key.require(Content::Value, "abandon")?;
         let script = &self.lease_scripts().abandon;
         let mut command = call(script, key, 1, 0);
         command.arg(fence.as_u64());
         let command = self.timed(command);
-        let operation = self.route.begin("abandon", key).await?;
+        let operation = self.begin("abandon", key).await?;
         // Never again: it would answer that somebody else has ended it.
-        done(
+        outcome(
             "abandon",
             run(&operation, script, &command, Repeat::Never).await,
         )
     }
 
-    async fn invalidate(&self, key: &Key) -> Result<bool> {
+    async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome> {
         key.require(Content::Value, "invalidate")?;
         let (script, command) = (&self.lease_scripts().invalidate, self.invalidation(key));
         let operation = self.begin_write("invalidate", key).await?;
-        done(
+        outcome(
             "invalidate",
             run(&operation, script, &command, Repeat::Idempotent).await,
         )
     }
 
-    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>> {
         const NAME: &str = "invalidate_many";
         let (mut results, mut sent) = sift(keys, |key| {
-            key.require(Content::Value, NAME).map(|()| false)
+            key.require(Content::Value, NAME)
+                .map(|()| DeleteOutcome::NotDeleted)
         });
         if sent.is_empty() {
             return results;
@@ -166,7 +169,7 @@ impl Leases for RedisStore {
             for (&at, value) in sent.iter().zip(values) {
                 match value {
                     Ok(value) if round == 0 && is_forgotten(&value) => forgotten.push(at),
-                    value => results[at] = done(NAME, value),
+                    value => results[at] = outcome(NAME, value),
                 }
             }
             if forgotten.is_empty() {
@@ -183,17 +186,17 @@ impl Leases for RedisStore {
         results
     }
 
-    async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
+    async fn follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         key.require(Content::Value, "follow")?;
         self.wait_for_end(key, within).await
     }
 }
 
-/// The answer of a script that returns whether it did its work.
-fn done(operation: &'static str, value: Result<Value>) -> Result<bool> {
+/// Parses the answer of a script that returns whether it did its work.
+fn outcome<T: From<bool>>(operation: &'static str, value: Result<Value>) -> Result<T> {
     match value? {
-        Value::Int(0) => Ok(false),
-        Value::Int(1..) => Ok(true),
+        Value::Int(0) => Ok(false.into()),
+        Value::Int(1..) => Ok(true.into()),
         other => Err(unread(operation, &other)),
     }
 }

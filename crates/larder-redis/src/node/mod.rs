@@ -96,7 +96,7 @@ impl Node {
             tls: template.tls.clone(),
         };
         let supervisor = Arc::new(Notify::new());
-        let source = Source::own(to(address), limits.connect_deadline, supervisor.clone());
+        let source = Source::own(to(address), limits.connect_timeout, supervisor.clone());
         let scheme = match template.tls {
             Some(_) => "rediss",
             None => "redis",
@@ -244,7 +244,7 @@ impl Node {
             }
             broken.close().await;
         }
-        let deadline = self.limits.connect_deadline;
+        let deadline = self.limits.connect_timeout;
         let connection = self.source.connect(deadline, &self.supervisor).await?;
         if let Some(broken) = &broken
             && !connection.take_over(broken, deadline).await

@@ -24,9 +24,9 @@ pub(crate) enum Access {
 impl Replicas {
     /// Refuses a wait that leaves no time for its answer, and one that the server would take for
     /// one without an end.
-    pub(crate) fn check(self, deadline: Duration) -> Result<()> {
+    pub(crate) fn check(self, timeout: Duration) -> Result<()> {
         let within = self.within;
-        if within >= Duration::from_millis(1) && within < deadline {
+        if within >= Duration::from_millis(1) && within < timeout {
             return Ok(());
         }
         Err(Error::new(
@@ -34,7 +34,7 @@ impl Replicas {
             ErrorKind::Invalid,
             format!(
                 "replicas have {within:?} to confirm a write, but must have at least 1 ms and \
-                 less than the store's deadline of {deadline:?}: change one of the two"
+                 less than the store's timeout of {timeout:?}: change one of the two"
             ),
         ))
     }
@@ -106,14 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_before_its_deadline_and_has_an_end() {
+    fn a_wait_is_shorter_than_the_timeout_and_has_an_end() {
         let within = |within| Replicas { within, ..TWO };
-        let deadline = Duration::from_millis(100);
+        let timeout = Duration::from_millis(100);
         for (wait, is_good) in [(0, false), (1, true), (99, true), (100, false)] {
-            let checked = within(Duration::from_millis(wait)).check(deadline);
+            let checked = within(Duration::from_millis(wait)).check(timeout);
             assert_eq!(checked.is_ok(), is_good, "{wait} ms");
         }
         // The server counts milliseconds, and takes none for an endless wait.
-        assert!(within(Duration::from_micros(999)).check(deadline).is_err());
+        assert!(within(Duration::from_micros(999)).check(timeout).is_err());
     }
 }

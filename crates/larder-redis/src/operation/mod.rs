@@ -1,12 +1,12 @@
 //! One operation on a node: its deadline, its slot among those in flight, and its retries.
 
 mod repeat;
+mod request;
 mod transmit;
 
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::{Error, ErrorKind, Result};
@@ -14,9 +14,10 @@ use tokio::time::Instant;
 
 use crate::classify::{self, copy_error};
 use crate::node::{Access, Node, Replicas, SupervisedNode};
-use transmit::Request;
+use transmit::Commands;
 
 pub(crate) use repeat::{Repeat, after_lost_run};
+pub(crate) use request::Request;
 
 /// One operation on a node, from its start to its deadline.
 pub(crate) struct Operation<'a> {
@@ -48,33 +49,15 @@ impl Deref for Held<'_> {
 
 impl Node {
     /// Begins an operation, unless too many are in flight.
-    pub(crate) fn begin(&self, name: &'static str) -> Result<Operation<'_>> {
-        self.begin_within(name, self.limits.deadline)
-    }
-
-    /// [`begin`](Self::begin) what has begun already, and ends by `deadline`.
-    pub(crate) fn begin_by(&self, name: &'static str, deadline: Instant) -> Result<Operation<'_>> {
-        Operation::begin(Held::Borrowed(self), name, deadline)
-    }
-
-    /// [`begin`](Self::begin) with a deadline of its own.
-    pub(crate) fn begin_within(
-        &self,
-        name: &'static str,
-        deadline: Duration,
-    ) -> Result<Operation<'_>> {
-        self.begin_by(name, Instant::now() + deadline)
+    pub(crate) fn begin(&self, request: Request) -> Result<Operation<'_>> {
+        Operation::begin(Held::Borrowed(self), request)
     }
 }
 
 impl SupervisedNode {
     /// Begins an operation that may outlive the node's membership of its cluster.
-    pub(crate) fn begin_until(
-        self: &Arc<Self>,
-        name: &'static str,
-        deadline: Instant,
-    ) -> Result<Operation<'static>> {
-        Operation::begin(Held::Shared(self.clone()), name, deadline)
+    pub(crate) fn begin_shared(self: &Arc<Self>, request: Request) -> Result<Operation<'static>> {
+        Operation::begin(Held::Shared(self.clone()), request)
     }
 }
 
@@ -85,13 +68,14 @@ impl Drop for Operation<'_> {
 }
 
 impl<'a> Operation<'a> {
-    fn begin(node: Held<'a>, name: &'static str, deadline: Instant) -> Result<Self> {
+    fn begin(node: Held<'a>, request: Request) -> Result<Self> {
+        let deadline = request.deadline(&node.limits);
         // Made first: dropping it gives the place back.
         let operation = Self {
             node,
-            name,
+            name: request.name,
             deadline,
-            access: Access::Read,
+            access: request.access,
             has_lost_run: AtomicBool::new(false),
         };
         let (node, name) = (&*operation.node, operation.name);
@@ -109,14 +93,9 @@ impl<'a> Operation<'a> {
         ))
     }
 
-    /// The same operation, with another access.
-    pub(crate) fn with_access(mut self, access: Access) -> Self {
-        self.access = access;
-        self
-    }
-
-    pub(crate) fn access(&self) -> Access {
-        self.access
+    /// The request that began it, for the node of a redirect.
+    pub(crate) fn request(&self) -> Request {
+        Request::new(self.name, self.access).by(self.deadline)
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -176,7 +155,7 @@ impl<'a> Operation<'a> {
     /// [`ErrorKind::NotSent`] and [`ErrorKind::MayHaveRun`].
     pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
         let Some(replicas) = self.replicas() else {
-            return self.transmit(Request::One(command), repeat).await;
+            return self.transmit(Commands::One(command), repeat).await;
         };
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.add_command(command.clone());
@@ -191,7 +170,7 @@ impl<'a> Operation<'a> {
     pub(crate) async fn send_all(&self, pipeline: &Pipeline, repeat: Repeat) -> Vec<Result<Value>> {
         match self.replicas() {
             None => {
-                let answers = self.transmit(Request::Many(pipeline), repeat).await;
+                let answers = self.transmit(Commands::Many(pipeline), repeat).await;
                 spread(self.name, pipeline.len(), answers)
             }
             Some(replicas) => self.send_confirmed(pipeline.clone(), replicas).await,
@@ -206,7 +185,9 @@ impl<'a> Operation<'a> {
         replicas: Replicas,
     ) -> Vec<Result<Value>> {
         pipeline.add_command(replicas.wait());
-        let answers = self.transmit(Request::Many(&pipeline), Repeat::Never).await;
+        let answers = self
+            .transmit(Commands::Many(&pipeline), Repeat::Never)
+            .await;
         let mut answers = spread(self.name, pipeline.len(), answers);
         // Where the answers were lost, each of them says so already.
         let Some(Ok(waited)) = answers.pop() else {

@@ -97,7 +97,7 @@ impl ReplicaReads {
             replicas: ArcSwap::default(),
             written: Written::new(),
             max_staleness,
-            deadline: route.limits().deadline,
+            deadline: route.limits().timeout,
             epoch: Instant::now(),
         });
         watcher::may_watch(&shared).await?;

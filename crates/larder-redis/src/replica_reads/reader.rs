@@ -4,7 +4,7 @@ use ::redis::{Cmd, Pipeline, Value};
 use larder_store::Result;
 
 use super::replica::{Misses, Replica};
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 
 /// A fresh replica, on the connection on which it was found fresh.
 pub(super) struct Reader {
@@ -37,7 +37,7 @@ impl Reader {
         name: &'static str,
         commands: &Pipeline,
     ) -> Vec<Option<Value>> {
-        let answers = match self.replica.node.begin(name) {
+        let answers = match self.replica.node.begin(Request::read(name)) {
             Ok(operation) => operation.send_all(commands, Repeat::Never).await,
             // Too many are in flight to it.
             Err(_) => Vec::new(),
@@ -50,7 +50,7 @@ impl Reader {
 
     /// Never retried: a new connection may reach another server.
     async fn send(&self, name: &'static str, command: &Cmd) -> Result<Value> {
-        let operation = self.replica.node.begin(name)?;
+        let operation = self.replica.node.begin(Request::read(name))?;
         operation.send(command, Repeat::Never).await
     }
 

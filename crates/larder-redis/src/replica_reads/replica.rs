@@ -11,7 +11,7 @@ use super::history::{History, Moment};
 use super::replication_info::ReplicationInfo;
 use crate::connection::{Address, HostPort};
 use crate::node::{Limits, Node, SupervisedNode};
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::source::Target;
 
 /// What a look at a server is called in errors.
@@ -57,7 +57,7 @@ impl Replica {
     ) -> Self {
         let limits = Limits {
             // The rest is for the master, where this one does not answer.
-            deadline: limits.deadline / 2,
+            timeout: limits.timeout / 2,
             replicas: None,
             ..limits
         };
@@ -110,7 +110,7 @@ impl Replica {
     }
 
     async fn ask(&self) -> Result<Value> {
-        let operation = self.node.begin(NAME)?;
+        let operation = self.node.begin(Request::read(NAME))?;
         operation
             .send(&ReplicationInfo::command(), Repeat::Never)
             .await

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::commands;
 use crate::node::SupervisedNode;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::store::RedisStore;
 use position::{MOVED, ScanPosition, invalid};
 use servers::Servers;
@@ -88,7 +88,7 @@ async fn step(
     let mut command = cmd("SCAN");
     command.arg(at).arg("MATCH").arg(pattern);
     command.arg("COUNT").arg(count);
-    let operation = server.begin("scan")?;
+    let operation = server.begin(Request::read("scan"))?;
     let value = operation.send(&command, Repeat::Safe).await?;
     let Value::Array(parts) = value else {
         return Err(commands::unread("scan", &value));

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::position::invalid;
 use crate::classify;
 use crate::node::SupervisedNode;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::reply::text;
 use crate::route::Route;
 
@@ -109,7 +109,7 @@ async fn ask_node(node: &SupervisedNode) -> Result<(String, Myself)> {
 }
 
 async fn send(server: &SupervisedNode, asking: &Pipeline) -> Result<Vec<Value>> {
-    let operation = server.begin("scan")?;
+    let operation = server.begin(Request::read("scan"))?;
     let answers = operation.send_all(asking, Repeat::Safe).await;
     answers.into_iter().collect()
 }

@@ -16,7 +16,7 @@ use larder_store::{Content, Key, Result};
 use tokio::time::sleep;
 
 use crate::bus::Wakeup;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::route::Route;
 use crate::store::RedisStore;
 use pauses::Pauses;
@@ -77,7 +77,8 @@ impl RedisWaiter {
     }
 
     async fn set_mark(&self) -> bool {
-        let begun = self.route.begin_at("wait", self.channel.as_bytes()).await;
+        let request = Request::read("wait");
+        let begun = self.route.begin(self.channel.as_bytes(), request).await;
         let Ok(operation) = begun else { return false };
         let mut command = Cmd::with_capacity(5, self.channel.len() + 24);
         command.arg("SET").arg(&*self.channel).arg(1);

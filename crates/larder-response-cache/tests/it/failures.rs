@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_store::{Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Result, Store, Ttl};
+use larder_store::{
+    Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
+    PutOutcome, Result, Store, Ttl,
+};
 use larder_test::ModelStore;
 
 use crate::fixture::{Fixture, HOUR};
@@ -33,17 +36,17 @@ impl Store for Moody {
         self.inner.get(key).await
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.mood().await?;
         self.inner.put(put).await
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.mood().await?;
         self.inner.delete(delete).await
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.mood().await?;
         self.inner.expire(key, ttl).await
     }
@@ -56,11 +59,11 @@ impl Store for Moody {
         self.inner.get_many(keys).await
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         self.inner.put_many(puts).await
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         self.inner.delete_many(deletes).await
     }
 

@@ -169,7 +169,7 @@ impl Fixture {
             }
             Place::Redis => {
                 let server = RedisServer::start().unwrap();
-                let builder = RedisStore::builder(&server.url()).with_deadline(PATIENT);
+                let builder = RedisStore::builder(&server.url()).with_timeout(PATIENT);
                 (Arc::new(builder.connect().await.unwrap()), Some(server))
             }
         };

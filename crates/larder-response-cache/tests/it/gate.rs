@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use larder_store::{Delete, Entry, Key, Put, Result, Store, Ttl};
+use larder_store::{
+    Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Put, PutOutcome, Result, Store, Ttl,
+};
 use tokio::sync::oneshot;
 
 /// Does what `inner` does, and waits before an operation that is held.
@@ -90,7 +92,7 @@ impl Control {
     pub(crate) async fn evict_all(&self, store: &dyn Store) {
         let written = std::mem::take(&mut self.state.lock().unwrap().written);
         for key in written {
-            store.delete(&Delete::new(key)).await.unwrap();
+            let _ = store.delete(&Delete::new(key)).await.unwrap();
         }
     }
 }
@@ -113,17 +115,17 @@ impl Store for Gate {
         self.inner.get(key).await
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.pass("put", [put.key()]).await;
         self.inner.put(put).await
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.pass("delete", [delete.key()]).await;
         self.inner.delete(delete).await
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.inner.expire(key, ttl).await
     }
 
@@ -136,12 +138,12 @@ impl Store for Gate {
         self.inner.get_many(keys).await
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         self.pass("put", puts.iter().map(Put::key)).await;
         self.inner.put_many(puts).await
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         self.inner.delete_many(deletes).await
     }
 

@@ -93,7 +93,7 @@ impl Sessions {
         let programs = store
             .require_programs("a session")
             .map_err(|error| Error::invalid(error.to_string()))?;
-        let timeout = StoreTimeout::new(Self::DEFAULT_TIMEOUT, programs.deadline());
+        let timeout = StoreTimeout::new(Self::DEFAULT_TIMEOUT, programs.timeout());
         Ok(Self {
             programs,
             settings: Arc::new(Settings {
@@ -177,7 +177,7 @@ impl Sessions {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         let timeout = timeout.clamp(Self::MIN_TIMEOUT, Self::MAX_TIMEOUT);
-        self.change().timeout = StoreTimeout::new(timeout, self.programs.deadline());
+        self.change().timeout = StoreTimeout::new(timeout, self.programs.timeout());
         self
     }
 

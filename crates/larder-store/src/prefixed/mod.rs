@@ -20,7 +20,10 @@ use crate::lease::Leases;
 use crate::program::Programs;
 use crate::scan::Scan;
 use crate::wait::Waits;
-use crate::{Delete, Entry, Key, Namespace, Put, Result, Store, Ttl};
+use crate::{
+    Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Namespace, Put, PutOutcome, Result, Store,
+    Ttl,
+};
 
 /// A store whose keys all live inside one [`Namespace`], so that apps can share a server.
 ///
@@ -57,15 +60,15 @@ impl<S: Store + ?Sized> Store for Prefixed<S> {
         self.inner.get(&self.key(key)).await
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.inner.put(&self.put_of(put)).await
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.inner.delete(&self.delete_of(delete)).await
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.inner.expire(&self.key(key), ttl).await
     }
 
@@ -78,12 +81,12 @@ impl<S: Store + ?Sized> Store for Prefixed<S> {
         self.inner.get_many(&keys).await
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         let puts: Vec<_> = puts.iter().map(|put| self.put_of(put)).collect();
         self.inner.put_many(&puts).await
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         let deletes: Vec<_> = deletes
             .iter()
             .map(|delete| self.delete_of(delete))
@@ -99,11 +102,11 @@ impl<S: Store + ?Sized> Store for Prefixed<S> {
         self.inner.get_now(&self.key(key))
     }
 
-    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         self.inner.put_now(&self.put_of(put))
     }
 
-    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         self.inner.delete_now(&self.delete_of(delete))
     }
 

@@ -22,32 +22,36 @@ pub type Calls<'a> = Vec<(&'a Key, &'a mut (dyn Call + 'a))>;
 /// [wakes](Call::wakes), wake those who wait for the record.
 #[async_trait]
 pub trait Programs: Send + Sync {
-    /// Runs the step if that takes no waiting; pending, with nothing done, if it does.
+    /// Runs the step if that needs no waiting.
+    ///
+    /// Returns pending, with nothing done, if it does.
     fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
         let _ = (key, call);
         Poll::Pending
     }
 
-    /// The time of the store, where it is known without asking: what a step would be told now.
+    /// Returns the time that a step would see now, if it is known without a round trip.
     ///
-    /// In process, and by a clock of a test's. Nothing where the time is another machine's, and by
-    /// default. A decorator passes it on.
+    /// That is so in process and on a test's clock. None if the time is another machine's, which is
+    /// the default. A decorator passes it on.
     fn now(&self) -> Option<Timestamp> {
         None
     }
 
-    /// The longest that a call waits, where the store sees to that itself: who calls it needs no timer
-    /// of its own, which would cost each call more than what it guards against.
+    /// Returns the longest time that a call takes, if the store enforces one.
     ///
-    /// Nothing by default. A decorator passes it on, unless it waits itself.
-    fn deadline(&self) -> Option<Duration> {
+    /// Then callers need no timer of their own. None by default. A decorator passes it on, unless it
+    /// waits itself.
+    fn timeout(&self) -> Option<Duration> {
         None
     }
 
-    /// Runs the step.
+    /// Runs one step. One round trip.
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()>;
 
-    /// Runs the steps side by side, with a result for each. They are atomic each, not together.
+    /// Runs several steps side by side. One round trip for each node.
+    ///
+    /// Returns a result for each. Each step is atomic, but not all of them together.
     async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>>;
 }
 

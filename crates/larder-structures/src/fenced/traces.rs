@@ -4,13 +4,13 @@ use larder_store::program::Program;
 use larder_test::trace::{Step, step};
 
 use super::record::{FencedValue, GetFenced, PutFenced};
-use crate::traces::{catches, holds, ttl};
+use crate::traces::{after, catches, holds, long_ttl, ttl};
 
 fn next(rng: &mut Rng) -> Box<dyn Step> {
     if rng.bool() {
         return step(GetFenced, |_, _| Vec::new());
     }
-    let (life, memory) = (ttl(rng), ttl(rng));
+    let (life, memory) = (ttl(rng), long_ttl(rng));
     let put = PutFenced {
         token: rng.i64(1..6) + (1 << 50),
         life_us: life.as_micros(),
@@ -22,11 +22,7 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
         ][rng.usize(..3)]
         .clone(),
     };
-    step(put, move |_, now| {
-        [life, memory]
-            .map(|ttl| now.plus_micros(ttl.as_micros()))
-            .to_vec()
-    })
+    after(put, vec![life, memory])
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ pub(crate) async fn pair(server: &RedisServer) -> Pair {
     let rust: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
     let lua = RedisStore::builder(&server.url())
         .with_virtual_time(clock.clone())
-        .with_deadline(Duration::from_secs(20))
+        .with_timeout(Duration::from_secs(20))
         .connect()
         .await
         .unwrap();

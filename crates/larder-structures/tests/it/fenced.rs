@@ -7,7 +7,7 @@ use larder_store::{ErrorKind, Ttl};
 use larder_structures::fenced::{Fenced, FencedPut};
 use larder_structures::lock::Lock;
 
-use crate::support::{World, on_every_store};
+use crate::support::on_every_store;
 
 const MINUTE: Ttl = Ttl::from_secs(60);
 const HOUR: Ttl = Ttl::from_secs(3600);

@@ -5,6 +5,7 @@
 mod blob;
 mod buckets;
 mod counter;
+mod failover;
 mod fenced;
 mod leaderboard;
 mod ledger;

@@ -6,7 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use larder_moka::MokaStore;
 use larder_redis::{RedisBuilder, RedisStore};
-use larder_store::{Delete, Entry, Key, ManualClock, Namespace, Prefixed, Put, Result, Store, Ttl};
+use larder_store::{
+    Delete, DeleteOutcome, Entry, ExpireOutcome, Key, ManualClock, Namespace, Prefixed, Put,
+    PutOutcome, Result, Store, Ttl,
+};
 use larder_test::ModelStore;
 use larder_test::server::{RedisCluster, RedisServer};
 
@@ -67,8 +70,8 @@ impl World {
 pub(crate) fn patient(url: &str) -> RedisBuilder {
     let long = Duration::from_secs(20);
     RedisStore::builder(url)
-        .with_deadline(long)
-        .with_connect_deadline(long)
+        .with_timeout(long)
+        .with_connect_timeout(long)
 }
 
 /// A store that offers nothing beside values.
@@ -81,15 +84,15 @@ impl Store for ValuesOnly {
         self.0.get(key).await
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.0.put(put).await
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.0.delete(delete).await
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.0.expire(key, ttl).await
     }
 
@@ -101,11 +104,11 @@ impl Store for ValuesOnly {
         self.0.get_many(keys).await
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         self.0.put_many(puts).await
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         self.0.delete_many(deletes).await
     }
 

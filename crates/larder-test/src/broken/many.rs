@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
-use larder_store::{Condition, Delete, Entry, Error, Key, Put, Result, Store, Version};
+use larder_store::{
+    Condition, Delete, DeleteOutcome, Entry, Error, Key, Put, PutOutcome, Result, Store, Version,
+};
 
 use super::{BrokenStore, Fault};
 
@@ -43,10 +45,10 @@ impl BrokenStore {
             Some(Fault::GetManyFailsWhole) => fail_whole(&mut answers),
             _ => {}
         }
-        self.wrong_length(answers)
+        self.wrong_length(answers, None)
     }
 
-    pub(super) async fn broken_put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    pub(super) async fn broken_put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         let mut puts: Vec<Put> = puts
             .iter()
             .map(|put| put.clone().at(self.key(put.key())))
@@ -58,7 +60,7 @@ impl BrokenStore {
                     put.condition().is_met_by(held)
                 };
                 if !puts.iter().all(met) {
-                    return puts.iter().map(|_| Ok(false)).collect();
+                    return puts.iter().map(|_| Ok(PutOutcome::NotStored)).collect();
                 }
             }
             Some(Fault::PutManySharesTtl) => {
@@ -78,10 +80,13 @@ impl BrokenStore {
             Some(Fault::PutManyFailsWhole) => fail_whole(&mut answers),
             _ => {}
         }
-        self.wrong_length(answers)
+        self.wrong_length(answers, PutOutcome::NotStored)
     }
 
-    pub(super) async fn broken_delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    pub(super) async fn broken_delete_many(
+        &self,
+        deletes: &[Delete],
+    ) -> Vec<Result<DeleteOutcome>> {
         let own = deletes
             .iter()
             .map(|delete| delete.clone().at(self.key(delete.key())));
@@ -104,13 +109,13 @@ impl BrokenStore {
             Some(Fault::DeleteManyFailsWhole) => fail_whole(&mut answers),
             _ => {}
         }
-        self.wrong_length(answers)
+        self.wrong_length(answers, DeleteOutcome::NotDeleted)
     }
 
-    pub(super) fn wrong_length<T: Default>(&self, mut answers: Vec<Result<T>>) -> Vec<Result<T>> {
+    pub(super) fn wrong_length<T>(&self, mut answers: Vec<Result<T>>, extra: T) -> Vec<Result<T>> {
         match self.fault {
             Some(Fault::EmptyBatchHasAnAnswer) if answers.is_empty() => {
-                answers.push(Ok(T::default()));
+                answers.push(Ok(extra));
             }
             Some(Fault::BatchesEndAt512) => answers.truncate(512),
             _ => {}

@@ -2,7 +2,8 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use larder_store::{
-    Condition, Content, Delete, Entry, Key, Result, Store, Timestamp, Ttl, Version,
+    Condition, Content, Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Result, Store, Timestamp,
+    Ttl, Version,
 };
 use tokio::task::yield_now;
 
@@ -12,7 +13,7 @@ use crate::model::{Held, Stored, deadline};
 const DAYS_24: Ttl = Ttl::from_millis(1 << 31);
 
 impl BrokenStore {
-    pub(super) async fn broken_delete(&self, delete: &Delete) -> Result<bool> {
+    pub(super) async fn broken_delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         let delete = delete.clone().at(self.key(delete.key()));
         let key = delete.key();
         if self.has(Fault::RemovesRecords) && key.kind().content() == Content::Record {
@@ -20,7 +21,7 @@ impl BrokenStore {
         }
         let had_ended = self.ended(key).is_some();
         let held = self.held(key).map(|held| held.version);
-        let removed = match self.fault {
+        let outcome = match self.fault {
             Some(Fault::DeleteRaces) if delete.condition() == Condition::Always => {
                 self.delete_later(delete.clone(), held).await?
             }
@@ -33,23 +34,26 @@ impl BrokenStore {
                     .await?
             }
         };
+        let removed = outcome.is_deleted();
         if let Some(version) = held.filter(|_| removed) {
             let mut memory = self.memory.lock();
             memory.deleted.insert(key.as_str().to_owned(), version);
         }
         Ok(match (self.fault, delete.condition()) {
-            (Some(Fault::DeleteAnswersTrue), Condition::Always) => true,
-            (Some(Fault::DeleteIfPresentAnswersTrue), Condition::IfPresent) => true,
-            (Some(Fault::ExpiredIsDeleted), _) if had_ended => true,
+            (Some(Fault::DeleteAnswersTrue), Condition::Always)
+            | (Some(Fault::DeleteIfPresentAnswersTrue), Condition::IfPresent) => {
+                DeleteOutcome::Deleted
+            }
+            (Some(Fault::ExpiredIsDeleted), _) if had_ended => DeleteOutcome::Deleted,
             (Some(Fault::UnmetDeleteMovesVersion), _) if !removed => {
                 self.edit(key, |held, _| move_version(held));
-                false
+                DeleteOutcome::NotDeleted
             }
-            _ => removed,
+            _ => outcome,
         })
     }
 
-    pub(super) fn broken_delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    pub(super) fn broken_delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         match self.fault {
             Some(Fault::DeleteNowIgnoresConditions) => {
                 self.model.delete_now(&delete.clone().on(Condition::Always))
@@ -58,7 +62,7 @@ impl BrokenStore {
         }
     }
 
-    pub(super) async fn broken_expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    pub(super) async fn broken_expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         let key = &self.key(key);
         let made = match self.fault {
             Some(Fault::ExpireRevives) => self.ended(key),
@@ -79,14 +83,14 @@ impl BrokenStore {
             }
             slot.as_ref().map(|held| held.deadline)
         });
-        let present = self.model.expire(key, ttl).await?;
+        let outcome = self.model.expire(key, ttl).await?;
         self.edit(key, |held, now| {
             held.deadline = self.wrong_ttl(held, end, ttl, now)
         });
         if self.has(Fault::ExpireMovesVersion) {
             self.edit(key, |held, _| move_version(held));
         }
-        Ok(present)
+        Ok(outcome)
     }
 
     fn wrong_ttl(
@@ -117,13 +121,13 @@ impl BrokenStore {
     }
 
     /// Tests now, waits, and removes then.
-    async fn delete_later(&self, delete: Delete, held: Option<Version>) -> Result<bool> {
+    async fn delete_later(&self, delete: Delete, held: Option<Version>) -> Result<DeleteOutcome> {
         let met = held.is_some() && delete.condition().is_met_by(held);
         yield_now().await;
         if met {
-            self.model.delete(&delete.on(Condition::Always)).await?;
+            let _ = self.model.delete(&delete.on(Condition::Always)).await?;
         }
-        Ok(met)
+        Ok(met.into())
     }
 }
 

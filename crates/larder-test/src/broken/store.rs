@@ -7,7 +7,9 @@ use larder_store::lease::Leases;
 use larder_store::program::Programs;
 use larder_store::scan::Scan;
 use larder_store::wait::Waits;
-use larder_store::{Delete, Entry, Key, Put, Result, Space, Store, Ttl};
+use larder_store::{
+    Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Put, PutOutcome, Result, Space, Store, Ttl,
+};
 
 use super::{BrokenStore, Fault};
 
@@ -17,7 +19,7 @@ impl Store for BrokenStore {
         self.broken_get(key).await
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         if put.key().kind().space() == Space::Evictable {
             let key = put.key().as_str().to_owned();
             self.memory.lock().evictable.insert(key);
@@ -26,12 +28,12 @@ impl Store for BrokenStore {
         self.broken_put(put).await
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.release_by(Fault::DeleteEndsLease, delete.key());
         self.broken_delete(delete).await
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.broken_expire(key, ttl).await
     }
 
@@ -43,11 +45,11 @@ impl Store for BrokenStore {
         self.broken_get_many(keys).await
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         self.broken_put_many(puts).await
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         self.broken_delete_many(deletes).await
     }
 
@@ -63,11 +65,11 @@ impl Store for BrokenStore {
         self.broken_get_now(key)
     }
 
-    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         self.broken_put_now(put)
     }
 
-    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         self.broken_delete_now(delete)
     }
 

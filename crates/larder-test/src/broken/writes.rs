@@ -1,8 +1,8 @@
 use std::task::Poll;
 
 use larder_store::{
-    Condition, Content, DEFAULT_MAX_VALUE, Entry, Error, ErrorKind, Put, Refusal, Result, Store,
-    Timestamp, Ttl, Version,
+    Condition, Content, DEFAULT_MAX_VALUE, Entry, Error, ErrorKind, Put, PutOutcome, Refusal,
+    Result, Store, Timestamp, Ttl, Version,
 };
 use tokio::task::yield_now;
 
@@ -20,7 +20,7 @@ pub(super) struct Before {
 }
 
 impl BrokenStore {
-    pub(super) async fn broken_put(&self, put: &Put) -> Result<bool> {
+    pub(super) async fn broken_put(&self, put: &Put) -> Result<PutOutcome> {
         let put = put.clone().at(self.key(put.key()));
         if let Some(answer) = self.wrong_answer(&put).await {
             return answer;
@@ -29,13 +29,16 @@ impl BrokenStore {
         let put = self
             .raced(self.wrong_condition(put, &before), &before)
             .await;
-        let met = match self.fault {
+        let outcome = match self.fault {
             Some(Fault::TornPuts | Fault::TearsWhenCancelled) => self.put_in_halves(&put).await?,
             Some(Fault::CancelledPutKeepsItsLock) => self.put_under_lock(&put).await?,
             _ => self.model.put(&put).await?,
         };
-        self.leave_traces(&put, met, &before);
-        Ok(met && !self.has(Fault::PutAnswersFalse))
+        self.leave_traces(&put, outcome.is_stored(), &before);
+        match self.has(Fault::PutAnswersFalse) {
+            true => Ok(PutOutcome::NotStored),
+            false => Ok(outcome),
+        }
     }
 
     fn before(&self, put: &Put) -> Before {
@@ -53,7 +56,7 @@ impl BrokenStore {
         })
     }
 
-    pub(super) fn broken_put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    pub(super) fn broken_put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         match self.fault {
             Some(Fault::PutNowIgnoresConditions) => {
                 self.model.put_now(&put.clone().on(Condition::Always))
@@ -63,7 +66,7 @@ impl BrokenStore {
     }
 
     /// The answer of faults that give one without a write, or with another.
-    async fn wrong_answer(&self, put: &Put) -> Option<Result<bool>> {
+    async fn wrong_answer(&self, put: &Put) -> Option<Result<PutOutcome>> {
         let too_large = put.value().len() > DEFAULT_MAX_VALUE;
         match self.fault? {
             Fault::EndedKeepsItsRoom if self.room_with(put) > ROOM => {
@@ -75,7 +78,7 @@ impl BrokenStore {
                 None
             }
             Fault::WritesRecordKeys if put.key().kind().content() == Content::Record => {
-                Some(Ok(true))
+                Some(Ok(PutOutcome::Stored))
             }
             Fault::RefusesOneMillisecond if put.ttl() == Ttl::from_millis(1) => Some(Err(
                 Error::new("put", ErrorKind::Invalid, "a TTL is at least 2 ms"),
@@ -100,7 +103,7 @@ impl BrokenStore {
                 if put.condition() == Condition::IfVersion(self.version(put))
                     && self.count().is_multiple_of(4) =>
             {
-                Some(Ok(true))
+                Some(Ok(PutOutcome::Stored))
             }
             _ => None,
         }
@@ -174,19 +177,19 @@ impl BrokenStore {
         put.on(condition)
     }
 
-    async fn put_under_lock(&self, put: &Put) -> Result<bool> {
+    async fn put_under_lock(&self, put: &Put) -> Result<PutOutcome> {
         if let Ok(permit) = self.lock.acquire().await {
             permit.forget();
         }
         yield_now().await;
-        let met = self.model.put(put).await;
+        let outcome = self.model.put(put).await;
         self.lock.add_permits(1);
-        met
+        outcome
     }
 
-    async fn put_in_halves(&self, put: &Put) -> Result<bool> {
-        if !self.model.put(put).await? {
-            return Ok(false);
+    async fn put_in_halves(&self, put: &Put) -> Result<PutOutcome> {
+        if !self.model.put(put).await?.is_stored() {
+            return Ok(PutOutcome::NotStored);
         }
         let torn = CutOnDrop { store: self, put };
         if self.has(Fault::TornPuts) {
@@ -195,7 +198,7 @@ impl BrokenStore {
         yield_now().await;
         torn.cut(put.value().len());
         std::mem::forget(torn);
-        Ok(true)
+        Ok(PutOutcome::Stored)
     }
 }
 

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Key, Put, Result, Store, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
+use larder_store::{DeleteOutcome, Key, Put, PutOutcome, Result, Store, Ttl};
 
 use super::{Faulty, Operations, Trouble, meet, meet_many};
 
@@ -33,28 +33,28 @@ impl<S: Store + ?Sized> Leases for FaultyLeases<S> {
         }
     }
 
-    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<LeaseOutcome> {
         meet(self.begin(), "renew", self.inner.renew(key, fence, hold)).await
     }
 
-    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome> {
         meet(self.begin(), "commit", self.inner.commit(put, fence)).await
     }
 
-    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<LeaseOutcome> {
         meet(self.begin(), "abandon", self.inner.abandon(key, fence)).await
     }
 
-    async fn invalidate(&self, key: &Key) -> Result<bool> {
+    async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome> {
         meet(self.begin(), "invalidate", self.inner.invalidate(key)).await
     }
 
-    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>> {
         let invalidated = self.inner.invalidate_many(keys);
         meet_many(self.begin(), "invalidate", keys.len(), invalidated).await
     }
 
-    async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
+    async fn follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         meet(self.begin(), "follow", self.inner.follow(key, within)).await
     }
 }

@@ -7,7 +7,9 @@ use larder_store::lease::Leases;
 use larder_store::program::Programs;
 use larder_store::scan::Scan;
 use larder_store::wait::Waits;
-use larder_store::{Delete, Entry, Key, Put, Result, Store, Ttl};
+use larder_store::{
+    Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Put, PutOutcome, Result, Store, Ttl,
+};
 
 use super::bus::FaultyBus;
 use super::leases::FaultyLeases;
@@ -27,17 +29,17 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         }
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         let trouble = self.switch.begin(Operations::Writes);
         meet(trouble, "put", self.inner.put(put)).await
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         let trouble = self.switch.begin(Operations::Writes);
         meet(trouble, "delete", self.inner.delete(delete)).await
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         let trouble = self.switch.begin(Operations::Writes);
         meet(trouble, "expire", self.inner.expire(key, ttl)).await
     }
@@ -61,12 +63,12 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         answers
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         let trouble = self.switch.begin(Operations::Writes);
         meet_many(trouble, "put", puts.len(), self.inner.put_many(puts)).await
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         let trouble = self.switch.begin(Operations::Writes);
         let removed = self.inner.delete_many(deletes);
         meet_many(trouble, "delete", deletes.len(), removed).await
@@ -80,11 +82,11 @@ impl<S: Store + ?Sized> Store for Faulty<S> {
         self.at_once(Operations::Reads, |inner| inner.get_now(key))
     }
 
-    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         self.at_once(Operations::Writes, |inner| inner.put_now(put))
     }
 
-    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         self.at_once(Operations::Writes, |inner| inner.delete_now(delete))
     }
 

@@ -33,7 +33,7 @@ async fn only_the_operations_that_are_meant_fail_and_do_nothing() {
     }
     assert_eq!(store.get(&Key::new(SEAT, "a")).await.unwrap(), None);
     store.switch().clear();
-    assert!(store.put(&put("a", "1")).await.unwrap());
+    assert!(store.put(&put("a", "1")).await.unwrap().is_stored());
     assert_eq!(store.switch().operations(), 4);
 }
 
@@ -71,7 +71,7 @@ async fn a_delay_takes_its_time() {
     store
         .switch()
         .set(Trouble::Delay(Duration::from_millis(250)));
-    assert!(store.put(&put("a", "1")).await.unwrap());
+    assert!(store.put(&put("a", "1")).await.unwrap().is_stored());
     assert_eq!(started.elapsed(), Duration::from_millis(250));
 }
 
@@ -86,7 +86,9 @@ async fn a_lie_is_never_the_value_and_writes_are_honest() {
         Lie::ValueOf(b.key().clone()),
     ] {
         store.switch().set(Trouble::Lie(lie.clone()));
-        assert!(store.put(&a).await.unwrap() && store.put(&b).await.unwrap());
+        assert!(
+            store.put(&a).await.unwrap().is_stored() && store.put(&b).await.unwrap().is_stored()
+        );
         let told = store.get(a.key()).await.unwrap().unwrap();
         assert_ne!(&told.value, a.value(), "{lie:?}");
         for told in store.get_many(&[a.key().clone()]).await {

@@ -1,6 +1,8 @@
 use bytes::Bytes;
 use larder_store::program::Record;
-use larder_store::{DEFAULT_MAX_VALUE, Delete, ErrorKind, Key, Put, Refusal};
+use larder_store::{
+    DEFAULT_MAX_VALUE, Delete, DeleteOutcome, ErrorKind, Key, Put, PutOutcome, Refusal,
+};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error, same_entry};
@@ -34,7 +36,7 @@ pub(super) async fn a_batch_of_a_thousand_is_answered_whole(at: Scene<'_>) -> Ou
     let met = at.store.put_many(&puts).await;
     ensure_eq!(met.len(), puts.len(), "answers of put_many");
     for met in met {
-        ensure_eq!(met?, true, "put_many of a thousand");
+        ensure_eq!(met?, PutOutcome::Stored, "put_many of a thousand");
     }
     let held = at.store.get_many(&keys).await;
     ensure_eq!(held.len(), puts.len(), "answers of get_many");
@@ -44,7 +46,11 @@ pub(super) async fn a_batch_of_a_thousand_is_answered_whole(at: Scene<'_>) -> Ou
     let removed = at.store.delete_many(&deletes).await;
     ensure_eq!(removed.len(), puts.len(), "answers of delete_many");
     for removed in removed {
-        ensure_eq!(removed?, true, "delete_many of a thousand");
+        ensure_eq!(
+            removed?,
+            DeleteOutcome::Deleted,
+            "delete_many of a thousand"
+        );
     }
     Ok(())
 }
@@ -54,7 +60,7 @@ pub(super) async fn a_batch_of_large_values_survives(at: Scene<'_>) -> Outcome {
         .map(|id| at.put(id, Bytes::from(vec![id; 64 * 1024])))
         .collect();
     for met in at.store.put_many(&puts).await {
-        ensure_eq!(met?, true, "put_many of 64 values of 64 KiB");
+        ensure_eq!(met?, PutOutcome::Stored, "put_many of 64 values of 64 KiB");
     }
     let keys: Vec<Key> = puts.iter().map(|put| put.key().clone()).collect();
     let held = at.store.get_many(&keys).await;
@@ -105,9 +111,9 @@ pub(super) async fn put_many_fails_item_by_item(at: Scene<'_>) -> Outcome {
         let what = format!("answer {number} of put_many");
         match number {
             1 => is_error(answer, ErrorKind::TooLarge, &what)?,
-            2 => ensure_eq!(answer?, false, "{what}"),
+            2 => ensure_eq!(answer?, PutOutcome::NotStored, "{what}"),
             3 => is_error(answer, WRONG_TYPE, &what)?,
-            _ => ensure_eq!(answer?, true, "{what}"),
+            _ => ensure_eq!(answer?, PutOutcome::Stored, "{what}"),
         }
     }
     at.holds(&puts[0], "the first of put_many").await?;
@@ -134,7 +140,7 @@ pub(super) async fn delete_many_fails_item_by_item(at: Scene<'_>) -> Outcome {
         let what = format!("answer {number} of delete_many");
         match number {
             1 => is_error(answer, WRONG_TYPE, &what)?,
-            _ => ensure_eq!(answer?, true, "{what}"),
+            _ => ensure_eq!(answer?, DeleteOutcome::Deleted, "{what}"),
         }
     }
     at.is_absent(a.key(), "the first of delete_many").await?;

@@ -1,4 +1,4 @@
-use larder_store::{Put, Ttl, Version};
+use larder_store::{Put, PutOutcome, Ttl, Version};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, same_entry};
@@ -7,14 +7,14 @@ pub(super) async fn put_if_absent_writes_only_where_nothing_is(at: Scene<'_>) ->
     let first = at.put("seat", "ada").if_absent();
     ensure_eq!(
         at.store.put(&first).await?,
-        true,
+        PutOutcome::Stored,
         "put_if_absent where nothing is"
     );
     at.holds(&first, "what it wrote").await?;
     let second = at.put("seat", "bob").if_absent();
     ensure_eq!(
         at.store.put(&second).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_absent where something is"
     );
     at.holds(&first, "what is there after it").await
@@ -24,7 +24,7 @@ pub(super) async fn put_if_present_writes_only_where_something_is(at: Scene<'_>)
     let first = at.put("seat", "ada").if_present();
     ensure_eq!(
         at.store.put(&first).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_present where nothing is"
     );
     at.is_absent(first.key(), "after it").await?;
@@ -32,7 +32,7 @@ pub(super) async fn put_if_present_writes_only_where_something_is(at: Scene<'_>)
     let second = at.put("seat", "eve").if_present();
     ensure_eq!(
         at.store.put(&second).await?,
-        true,
+        PutOutcome::Stored,
         "put_if_present where something is"
     );
     at.holds(&second, "what it wrote").await
@@ -44,14 +44,14 @@ pub(super) async fn put_if_version_writes_only_over_that_version(at: Scene<'_>) 
     let second = at.put("seat", "bob").if_version(first.version());
     ensure_eq!(
         at.store.put(&second).await?,
-        true,
+        PutOutcome::Stored,
         "put_if_version over that version"
     );
     at.holds(&second, "what it wrote").await?;
     let third = at.put("seat", "eve").if_version(first.version());
     ensure_eq!(
         at.store.put(&third).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_version over a later version"
     );
     at.holds(&second, "what is there after it").await
@@ -61,7 +61,7 @@ pub(super) async fn an_absent_key_has_no_version(at: Scene<'_>) -> Outcome {
     let put = at.put("nobody", "boo").if_version(Version::random());
     ensure_eq!(
         at.store.put(&put).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_version where nothing is"
     );
     at.is_absent(put.key(), "after it").await?;
@@ -70,7 +70,7 @@ pub(super) async fn an_absent_key_has_no_version(at: Scene<'_>) -> Outcome {
         .if_version(Version::from_bytes([0; Version::LEN]));
     ensure_eq!(
         at.store.put(&zero).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_version of a version of zeros"
     );
     at.is_absent(put.key(), "after it").await
@@ -84,7 +84,7 @@ pub(super) async fn a_version_of_another_key_is_not_met(at: Scene<'_>) -> Outcom
     let put = at.put("mine", "stolen").if_version(other.version());
     ensure_eq!(
         at.store.put(&put).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_version of another key's version"
     );
     at.holds(&mine, "what is there after it").await
@@ -94,13 +94,14 @@ pub(super) async fn an_unmet_put_leaves_the_value(at: Scene<'_>) -> Outcome {
     let held = at.put("seat", "ada");
     at.write(&held).await?;
     // The answers are other laws'.
-    at.store.put(&at.put("seat", "bob").if_absent()).await?;
+    let _ = at.store.put(&at.put("seat", "bob").if_absent()).await?;
     same_entry(
         at.store.get(held.key()).await?,
         &held,
         "after put_if_absent",
     )?;
-    at.store
+    let _ = at
+        .store
         .put(&at.put("seat", "eve").if_version(Version::random()))
         .await?;
     same_entry(
@@ -115,13 +116,13 @@ pub(super) async fn an_unmet_put_leaves_the_ttl(at: Scene<'_>) -> Outcome {
     let held = at.put("seat", "ada");
     at.write(&held).await?;
     let put = Put::new(held.key().clone(), "bob", LONGER);
-    at.store.put(&put.clone().if_absent()).await?;
+    let _ = at.store.put(&put.clone().if_absent()).await?;
     let left = at.ttl(held.key()).await?;
     ensure!(
         left <= LONG,
         "ttl after an unmet put_if_absent: expected 60 s or less, got {left:?}"
     );
-    at.store.put(&put.if_version(Version::random())).await?;
+    let _ = at.store.put(&put.if_version(Version::random())).await?;
     let left = at.ttl(held.key()).await?;
     ensure!(
         left <= LONG,
@@ -139,7 +140,7 @@ pub(super) async fn a_put_sent_twice_is_one_write(at: Scene<'_>) -> Outcome {
     at.write(&created).await?;
     ensure_eq!(
         at.store.put(&created).await?,
-        false,
+        PutOutcome::NotStored,
         "the same put_if_absent again"
     );
     at.holds(&created, "after it").await

@@ -1,4 +1,4 @@
-use larder_store::{Condition, Delete, Version};
+use larder_store::{Condition, Delete, DeleteOutcome, ExpireOutcome, PutOutcome, Version};
 
 use super::Outcome;
 use super::scene::{LONG, Scene};
@@ -8,18 +8,18 @@ pub(super) async fn delete_tells_whether_it_removed_something(at: Scene<'_>) -> 
     let delete = Delete::new(put.key().clone());
     ensure_eq!(
         at.store.delete(&delete).await?,
-        false,
+        DeleteOutcome::NotDeleted,
         "delete of an absent key"
     );
     at.write(&put).await?;
     ensure_eq!(
         at.store.delete(&delete).await?,
-        true,
+        DeleteOutcome::Deleted,
         "delete of a present key"
     );
     ensure_eq!(
         at.store.delete(&delete).await?,
-        false,
+        DeleteOutcome::NotDeleted,
         "delete of a deleted key"
     );
     Ok(())
@@ -29,12 +29,12 @@ pub(super) async fn a_deleted_key_is_gone(at: Scene<'_>) -> Outcome {
     let put = at.put("seat", "ada");
     let key = put.key();
     at.write(&put).await?;
-    at.store.delete(&Delete::new(key.clone())).await?;
+    let _ = at.store.delete(&Delete::new(key.clone())).await?;
     at.is_absent(key, "get after delete").await?;
     ensure_eq!(at.store.ttl(key).await?, None, "ttl after delete");
     ensure_eq!(
         at.store.expire(key, LONG).await?,
-        false,
+        ExpireOutcome::NotFound,
         "expire after delete"
     );
     at.is_absent(key, "get after expire after delete").await
@@ -43,17 +43,17 @@ pub(super) async fn a_deleted_key_is_gone(at: Scene<'_>) -> Outcome {
 pub(super) async fn a_deleted_key_can_be_put_if_absent(at: Scene<'_>) -> Outcome {
     let first = at.put("seat", "ada");
     at.write(&first).await?;
-    at.store.delete(&Delete::new(first.key().clone())).await?;
+    let _ = at.store.delete(&Delete::new(first.key().clone())).await?;
     let present = at.put("seat", "bob").if_present();
     ensure_eq!(
         at.store.put(&present).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_present after delete"
     );
     let absent = at.put("seat", "eve").if_absent();
     ensure_eq!(
         at.store.put(&absent).await?,
-        true,
+        PutOutcome::Stored,
         "put_if_absent after delete"
     );
     at.holds(&absent, "what it wrote").await
@@ -64,13 +64,13 @@ pub(super) async fn delete_if_present_is_delete(at: Scene<'_>) -> Outcome {
     let delete = Delete::new(put.key().clone()).on(Condition::IfPresent);
     ensure_eq!(
         at.store.delete(&delete).await?,
-        false,
+        DeleteOutcome::NotDeleted,
         "delete_if_present of an absent key"
     );
     at.write(&put).await?;
     ensure_eq!(
         at.store.delete(&delete).await?,
-        true,
+        DeleteOutcome::Deleted,
         "delete_if_present of a present key"
     );
     at.is_absent(put.key(), "after it").await
@@ -81,13 +81,13 @@ pub(super) async fn delete_if_absent_does_nothing(at: Scene<'_>) -> Outcome {
     let delete = Delete::new(put.key().clone()).on(Condition::IfAbsent);
     ensure_eq!(
         at.store.delete(&delete).await?,
-        false,
+        DeleteOutcome::NotDeleted,
         "delete_if_absent of an absent key"
     );
     at.write(&put).await?;
     ensure_eq!(
         at.store.delete(&delete).await?,
-        false,
+        DeleteOutcome::NotDeleted,
         "delete_if_absent of a present key"
     );
     at.holds(&put, "after it").await
@@ -102,20 +102,20 @@ pub(super) async fn delete_if_version_removes_only_that_version(at: Scene<'_>) -
     let stale = delete.clone().if_version(first.version());
     ensure_eq!(
         at.store.delete(&stale).await?,
-        false,
+        DeleteOutcome::NotDeleted,
         "delete_if_version of an older version"
     );
     at.holds(&second, "after it").await?;
     let exact = delete.if_version(second.version());
     ensure_eq!(
         at.store.delete(&exact).await?,
-        true,
+        DeleteOutcome::Deleted,
         "delete_if_version of the version held"
     );
     at.is_absent(first.key(), "after it").await?;
     ensure_eq!(
         at.store.delete(&exact).await?,
-        false,
+        DeleteOutcome::NotDeleted,
         "delete_if_version of an absent key"
     );
     Ok(())
@@ -125,7 +125,7 @@ pub(super) async fn an_unmet_delete_changes_nothing(at: Scene<'_>) -> Outcome {
     let put = at.put("seat", "ada");
     at.write(&put).await?;
     let delete = Delete::new(put.key().clone()).if_version(Version::random());
-    at.store.delete(&delete).await?;
+    let _ = at.store.delete(&delete).await?;
     at.holds(&put, "after an unmet delete").await?;
     let left = at.ttl(put.key()).await?;
     let fair = LONG.as_millis() / 2;

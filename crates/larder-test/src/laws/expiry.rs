@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Delete, Put, Ttl};
+use larder_store::{Delete, DeleteOutcome, ExpireOutcome, Put, PutOutcome, Ttl};
 
 use super::Outcome;
 use super::scene::{LONG, SHORT, Scene};
@@ -56,7 +56,7 @@ pub(super) async fn expire_revives_nothing(at: Scene<'_>) -> Outcome {
     let put = at.expired("seat").await?;
     ensure_eq!(
         at.store.expire(put.key(), LONG).await?,
-        false,
+        ExpireOutcome::NotFound,
         "expire after the end"
     );
     at.is_absent(put.key(), "get after expire after the end")
@@ -68,7 +68,7 @@ pub(super) async fn an_expired_key_is_not_present(at: Scene<'_>) -> Outcome {
     let over = at.put("seat", "bob").if_present();
     ensure_eq!(
         at.store.put(&over).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_present after the end"
     );
     at.is_absent(put.key(), "after it").await
@@ -79,7 +79,7 @@ pub(super) async fn an_expired_version_is_not_met(at: Scene<'_>) -> Outcome {
     let over = at.put("seat", "bob").if_version(put.version());
     ensure_eq!(
         at.store.put(&over).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_version after the end"
     );
     at.is_absent(put.key(), "after it").await
@@ -90,7 +90,7 @@ pub(super) async fn an_expired_key_is_absent(at: Scene<'_>) -> Outcome {
     let new = at.put("seat", "bob").if_absent();
     ensure_eq!(
         at.store.put(&new).await?,
-        true,
+        PutOutcome::Stored,
         "put_if_absent after the end"
     );
     at.holds(&new, "what it wrote").await
@@ -101,7 +101,7 @@ pub(super) async fn deleting_an_expired_key_removes_nothing(at: Scene<'_>) -> Ou
     let delete = Delete::new(put.key().clone());
     ensure_eq!(
         at.store.delete(&delete).await?,
-        false,
+        DeleteOutcome::NotDeleted,
         "delete after the end"
     );
     Ok(())

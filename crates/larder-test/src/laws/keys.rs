@@ -1,4 +1,4 @@
-use larder_store::{Delete, Key, Part, Put};
+use larder_store::{Delete, DeleteOutcome, Key, Part, Put};
 
 use super::Outcome;
 use super::scene::{LONG, Scene};
@@ -79,7 +79,7 @@ async fn keeps_apart(at: &Scene<'_>, puts: &[Put]) -> Outcome {
         let delete = Delete::new(put.key().clone());
         ensure_eq!(
             at.store.delete(&delete).await?,
-            true,
+            DeleteOutcome::Deleted,
             "delete of key {number}"
         );
     }

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_store::lease::Claim;
-use larder_store::{Condition, DEFAULT_MAX_VALUE, ErrorKind, Put, Settled, StoreExt, Version};
+use larder_store::{
+    Condition, DEFAULT_MAX_VALUE, ErrorKind, Put, SettleOutcome, StoreExt, Version,
+};
 
 use super::Outcome;
 use super::lease_refusals::made_up;
@@ -14,7 +16,11 @@ pub(super) async fn a_commit_writes_what_was_put(at: Scene<'_>) -> Outcome {
     at.commits(&put, fence, "a commit by the holder").await?;
     at.holds(&put, "after a commit").await?;
     let settled = at.store.settle(&put).await?;
-    ensure_eq!(settled, Settled::Written, "what settle says of a commit");
+    ensure_eq!(
+        settled,
+        SettleOutcome::Stored,
+        "what settle says of a commit"
+    );
     Ok(())
 }
 
@@ -94,7 +100,7 @@ pub(super) async fn a_commit_tests_the_condition_of_its_put(at: Scene<'_>) -> Ou
             at.write(&before).await?;
         }
         let taken = at.leases()?.commit(&put, fence).await?;
-        ensure_eq!(taken, is_met, "a commit, case {number}");
+        ensure_eq!(taken.is_stored(), is_met, "a commit, case {number}");
         match (is_met, is_there) {
             (true, _) => at.holds(&put, "after a commit that was met").await?,
             (_, true) => at.holds(&before, "after a commit that was not met").await?,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use larder_store::Ttl;
-use larder_store::lease::Fence;
+use larder_store::lease::{Fence, LeaseOutcome};
 
 use super::Outcome;
 use super::lease_refusals::made_up;
@@ -72,7 +72,11 @@ pub(super) async fn only_the_holder_renews(at: Scene<'_>) -> Outcome {
     let fence = at.lead_for(&key, SHORT).await?;
     for made_up in made_up(fence) {
         let renewed = at.leases()?.renew(&key, made_up, LONG).await?;
-        ensure_eq!(renewed, false, "a renewal with a fence that was made up");
+        ensure_eq!(
+            renewed,
+            LeaseOutcome::NotHeld,
+            "a renewal with a fence that was made up"
+        );
     }
     at.outlive(SHORT).await;
     at.can_be_claimed(&key, "after renewals that were refused")
@@ -85,7 +89,11 @@ pub(super) async fn what_has_ended_is_not_renewed(at: Scene<'_>) -> Outcome {
     let fence = at.lead_for(&key, SHORT).await?;
     at.outlive(SHORT).await;
     let renewed = at.leases()?.renew(&key, fence, LONG).await?;
-    ensure_eq!(renewed, false, "a renewal at the end of the lease");
+    ensure_eq!(
+        renewed,
+        LeaseOutcome::NotHeld,
+        "a renewal at the end of the lease"
+    );
     at.can_be_claimed(&key, "after a renewal of what has ended")
         .await?;
     Ok(())
@@ -94,13 +102,17 @@ pub(super) async fn what_has_ended_is_not_renewed(at: Scene<'_>) -> Outcome {
 pub(super) async fn a_renewal_makes_no_lease(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     let renewed = at.leases()?.renew(&key, Fence::from_u64(7), LONG).await?;
-    ensure_eq!(renewed, false, "a renewal where nobody has claimed");
+    ensure_eq!(
+        renewed,
+        LeaseOutcome::NotHeld,
+        "a renewal where nobody has claimed"
+    );
     at.can_be_claimed(&key, "after it").await?;
     Ok(())
 }
 
 async fn renewed(at: &Scene<'_>, fence: Fence, hold: Ttl) -> Outcome {
     let renewed = at.leases()?.renew(&at.key("film"), fence, hold).await?;
-    ensure_eq!(renewed, true, "a renewal by the holder");
+    ensure_eq!(renewed, LeaseOutcome::Held, "a renewal by the holder");
     Ok(())
 }

@@ -8,21 +8,21 @@ pub(super) async fn a_fence_rises_after_a_commit(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     let first = at.lead(put.key()).await?;
     at.commits(&put, first, "a commit by the holder").await?;
-    at.leases()?.invalidate(put.key()).await?;
+    let _ = at.leases()?.invalidate(put.key()).await?;
     rises(&at, put.key(), first, "after a commit").await
 }
 
 pub(super) async fn a_fence_rises_after_an_abandon(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     let first = at.lead(&key).await?;
-    at.leases()?.abandon(&key, first).await?;
+    let _ = at.leases()?.abandon(&key, first).await?;
     rises(&at, &key, first, "after an abandon").await
 }
 
 pub(super) async fn a_fence_rises_after_an_invalidation(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     let first = at.lead(&key).await?;
-    at.leases()?.invalidate(&key).await?;
+    let _ = at.leases()?.invalidate(&key).await?;
     rises(&at, &key, first, "after an invalidation").await
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn a_fence_rises_through_a_hundred_leases(at: Scene<'_>) -> Out
     let key = at.key("film");
     let mut last = at.lead(&key).await?;
     for _ in 0..100 {
-        at.leases()?.abandon(&key, last).await?;
+        let _ = at.leases()?.abandon(&key, last).await?;
         let next = at.lead(&key).await?;
         is_higher(next, last, "after an abandon")?;
         last = next;

@@ -1,3 +1,4 @@
+use larder_store::lease::FollowOutcome;
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub(super) async fn a_follower_ends_with_an_abandon(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     let fence = at.lead(&key).await?;
     let follower = follower(&at, &key, LONG.into()).await?;
-    at.leases()?.abandon(&key, fence).await?;
+    let _ = at.leases()?.abandon(&key, fence).await?;
     ends(follower, "a follower after an abandon").await
 }
 
@@ -32,7 +33,7 @@ pub(super) async fn a_follower_ends_with_an_invalidation(at: Scene<'_>) -> Outco
     let key = at.key("film");
     at.lead(&key).await?;
     let follower = follower(&at, &key, LONG.into()).await?;
-    at.leases()?.invalidate(&key).await?;
+    let _ = at.leases()?.invalidate(&key).await?;
     ends(follower, "a follower after an invalidation").await
 }
 
@@ -42,7 +43,7 @@ pub(super) async fn a_follower_ends_with_an_invalidation_of_many(at: Scene<'_>) 
     let follower = follower(&at, &key, LONG.into()).await?;
     let keys = [at.key("other"), key.clone()];
     for answer in at.leases()?.invalidate_many(&keys).await {
-        answer?;
+        let _ = answer?;
     }
     ends(follower, "a follower after invalidate_many").await
 }
@@ -61,7 +62,11 @@ pub(super) async fn a_follower_waits_as_long_as_it_was_told(at: Scene<'_>) -> Ou
     let started = Instant::now();
     let has_ended = at.leases()?.follow(&key, SHORT.into()).await?;
     let waited = started.elapsed();
-    ensure_eq!(has_ended, false, "a follower of a lease that is held");
+    ensure_eq!(
+        has_ended,
+        FollowOutcome::StillHeld,
+        "a follower of a lease that is held"
+    );
     ensure!(
         waited >= Duration::from(SHORT),
         "a follower of a lease that is held: expected to wait {SHORT:?}, waited {waited:?}"
@@ -89,11 +94,11 @@ pub(super) async fn a_follower_waits_through_a_renewal(at: Scene<'_>) -> Outcome
     let fence = at.lead_for(&key, hold).await?;
     let within = Duration::from(hold) * 2;
     let follower = follower(&at, &key, within).await?;
-    at.leases()?.renew(&key, fence, LONG).await?;
+    let _ = at.leases()?.renew(&key, fence, LONG).await?;
     at.advance(hold.into()).await;
     ensure_eq!(
         joined(follower, "a follower of a lease that was renewed").await?,
-        false,
+        FollowOutcome::StillHeld,
         "a follower of a lease that was renewed"
     );
     Ok(())
@@ -103,7 +108,7 @@ pub(super) async fn a_follower_ends_at_the_end_of_a_shortened_lease(at: Scene<'_
     let key = at.key("film");
     let fence = at.lead(&key).await?;
     let follower = follower(&at, &key, LONG.into()).await?;
-    at.leases()?.renew(&key, fence, SHORT).await?;
+    let _ = at.leases()?.renew(&key, fence, SHORT).await?;
     at.outlive(SHORT).await;
     ends(follower, "a follower of a lease that was shortened").await
 }
@@ -124,7 +129,7 @@ pub(super) async fn a_follower_ends_though_somebody_claims_again(at: Scene<'_>) 
         if !at.is_exact() {
             at.advance(Duration::from_millis(*head_start)).await;
         }
-        at.leases()?.abandon(&key, fence).await?;
+        let _ = at.leases()?.abandon(&key, fence).await?;
         at.lead(&key).await?;
         ended = ends(follower, "a follower of a lease that was passed on").await;
         if ended.is_ok() {
@@ -165,7 +170,7 @@ async fn follower(
     at: &Scene<'_>,
     key: &Key,
     within: Duration,
-) -> Outcome<JoinHandle<Result<bool>>> {
+) -> Outcome<JoinHandle<Result<FollowOutcome>>> {
     let (leases, key) = (at.leases()?, key.clone());
     let mut follower = Box::pin(async move { leases.follow(&key, within).await });
     let begun = poll_fn(|cx| Poll::Ready(follower.as_mut().poll(cx))).await;
@@ -181,12 +186,16 @@ async fn follower(
     Ok(follower)
 }
 
-async fn ends(follower: JoinHandle<Result<bool>>, what: &str) -> Outcome {
-    ensure_eq!(joined(follower, what).await?, true, "{what}");
+async fn ends(follower: JoinHandle<Result<FollowOutcome>>, what: &str) -> Outcome {
+    ensure_eq!(
+        joined(follower, what).await?,
+        FollowOutcome::Ended,
+        "{what}"
+    );
     Ok(())
 }
 
-async fn joined(follower: JoinHandle<Result<bool>>, what: &str) -> Outcome<bool> {
+async fn joined(follower: JoinHandle<Result<FollowOutcome>>, what: &str) -> Outcome<FollowOutcome> {
     let ended = timeout(SOON, follower).await;
     let ended = ended.map_err(|_| Violation::new(format!("{what}: still waits after {SOON:?}")))?;
     Ok(ended.map_err(|error| Violation::new(format!("{what}: {error}")))??)

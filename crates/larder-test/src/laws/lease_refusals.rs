@@ -7,7 +7,7 @@ use super::scene::{LONG, SHORT, Scene};
 pub(super) async fn what_was_made_before_an_invalidation_is_refused(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "read before");
     let fence = at.lead(put.key()).await?;
-    at.leases()?.invalidate(put.key()).await?;
+    let _ = at.leases()?.invalidate(put.key()).await?;
     at.is_refused(&put, fence, "a commit after an invalidation")
         .await?;
     at.is_absent(put.key(), "after a commit that was refused")
@@ -19,7 +19,7 @@ pub(super) async fn what_was_made_before_an_invalidation_is_refused_beside_the_n
 ) -> Outcome {
     let (old, new) = (at.put("film", "read before"), at.put("film", "read after"));
     let first = at.lead(old.key()).await?;
-    at.leases()?.invalidate(old.key()).await?;
+    let _ = at.leases()?.invalidate(old.key()).await?;
     let second = at
         .can_be_claimed(old.key(), "after an invalidation")
         .await?;
@@ -58,7 +58,7 @@ pub(super) async fn a_commit_after_the_lease_passed_on_is_refused(at: Scene<'_>)
 pub(super) async fn a_commit_after_an_abandon_is_refused(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "given up");
     let fence = at.lead(put.key()).await?;
-    at.leases()?.abandon(put.key(), fence).await?;
+    let _ = at.leases()?.abandon(put.key(), fence).await?;
     at.is_refused(&put, fence, "a commit after an abandon")
         .await?;
     at.is_absent(put.key(), "after a commit that was refused")

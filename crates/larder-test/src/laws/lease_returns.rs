@@ -1,6 +1,6 @@
-use larder_store::lease::Claim;
+use larder_store::lease::{Claim, LeaseOutcome};
 use larder_store::program::Record;
-use larder_store::{ErrorKind, Key, Put, Refusal};
+use larder_store::{DeleteOutcome, ErrorKind, Key, Put, Refusal};
 
 use super::Outcome;
 use super::lease_refusals::made_up;
@@ -11,7 +11,7 @@ pub(super) async fn an_abandoned_lease_can_be_claimed(at: Scene<'_>) -> Outcome 
     let key = at.key("film");
     let fence = at.lead(&key).await?;
     let given_back = at.leases()?.abandon(&key, fence).await?;
-    ensure_eq!(given_back, true, "an abandon by the holder");
+    ensure_eq!(given_back, LeaseOutcome::Held, "an abandon by the holder");
     at.can_be_claimed(&key, "after an abandon").await?;
     Ok(())
 }
@@ -21,7 +21,11 @@ pub(super) async fn only_the_holder_abandons(at: Scene<'_>) -> Outcome {
     let fence = at.lead(&key).await?;
     for made_up in made_up(fence) {
         let given_back = at.leases()?.abandon(&key, made_up).await?;
-        ensure_eq!(given_back, false, "an abandon with a made up fence");
+        ensure_eq!(
+            given_back,
+            LeaseOutcome::NotHeld,
+            "an abandon with a made up fence"
+        );
     }
     at.is_led(&key, "after an abandon that was refused").await
 }
@@ -31,7 +35,11 @@ pub(super) async fn what_has_ended_is_not_abandoned(at: Scene<'_>) -> Outcome {
     let fence = at.lead_for(&key, SHORT).await?;
     at.outlive(SHORT).await;
     let given_back = at.leases()?.abandon(&key, fence).await?;
-    ensure_eq!(given_back, false, "an abandon at the end of the lease");
+    ensure_eq!(
+        given_back,
+        LeaseOutcome::NotHeld,
+        "an abandon at the end of the lease"
+    );
     Ok(())
 }
 
@@ -40,7 +48,7 @@ pub(super) async fn an_abandon_leaves_the_value(at: Scene<'_>) -> Outcome {
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG).having_seen(put.version());
     let fence = at.leads(&claim, "a claim by one who has seen it").await?;
-    at.leases()?.abandon(put.key(), fence).await?;
+    let _ = at.leases()?.abandon(put.key(), fence).await?;
     at.holds(&put, "after an abandon").await
 }
 
@@ -48,35 +56,51 @@ pub(super) async fn an_invalidation_tells_whether_a_value_was_there(at: Scene<'_
     let put = at.put("film", "a long night");
     let leases = at.leases()?;
     let was_there = leases.invalidate(put.key()).await?;
-    ensure_eq!(was_there, false, "invalidate of an absent key");
+    ensure_eq!(
+        was_there,
+        DeleteOutcome::NotDeleted,
+        "invalidate of an absent key"
+    );
     at.write(&put).await?;
     let was_there = leases.invalidate(put.key()).await?;
-    ensure_eq!(was_there, true, "invalidate of a present key");
+    ensure_eq!(
+        was_there,
+        DeleteOutcome::Deleted,
+        "invalidate of a present key"
+    );
     let was_there = leases.invalidate(put.key()).await?;
-    ensure_eq!(was_there, false, "a second invalidate");
+    ensure_eq!(was_there, DeleteOutcome::NotDeleted, "a second invalidate");
     Ok(())
 }
 
 pub(super) async fn an_invalidation_finds_nothing_that_has_ended(at: Scene<'_>) -> Outcome {
     let put = at.expired("film").await?;
     let was_there = at.leases()?.invalidate(put.key()).await?;
-    ensure_eq!(was_there, false, "invalidate of what has ended");
+    ensure_eq!(
+        was_there,
+        DeleteOutcome::NotDeleted,
+        "invalidate of what has ended"
+    );
     Ok(())
 }
 
 pub(super) async fn an_invalidation_removes_the_value(at: Scene<'_>) -> Outcome {
     let put = at.put("film", "a long night");
     at.write(&put).await?;
-    at.leases()?.invalidate(put.key()).await?;
+    let _ = at.leases()?.invalidate(put.key()).await?;
     at.is_absent(put.key(), "after an invalidation").await
 }
 
 pub(super) async fn an_invalidation_ends_the_lease(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     let fence = at.lead(&key).await?;
-    at.leases()?.invalidate(&key).await?;
+    let _ = at.leases()?.invalidate(&key).await?;
     let renewed = at.leases()?.renew(&key, fence, LONG).await?;
-    ensure_eq!(renewed, false, "a renewal after an invalidation");
+    ensure_eq!(
+        renewed,
+        LeaseOutcome::NotHeld,
+        "a renewal after an invalidation"
+    );
     at.can_be_claimed(&key, "after an invalidation").await?;
     Ok(())
 }
@@ -95,7 +119,8 @@ pub(super) async fn invalidate_many_answers_in_order(at: Scene<'_>) -> Outcome {
     let keys: Vec<Key> = keys.into_iter().cloned().collect();
     let answers = at.leases()?.invalidate_many(&keys).await;
     let told: Vec<_> = answers.into_iter().map(Result::ok).collect();
-    let expected = [true, false, true, false].map(Some);
+    let expected =
+        [true, false, true, false].map(|is_deleted| Some(DeleteOutcome::from(is_deleted)));
     ensure_eq!(told, expected, "what invalidate_many answers");
     for put in &puts {
         at.is_absent(put.key(), "after invalidate_many").await?;
@@ -112,7 +137,7 @@ pub(super) async fn invalidate_many_ends_each_lease(at: Scene<'_>) -> Outcome {
         fences.push(at.lead(key).await?);
     }
     for answer in at.leases()?.invalidate_many(&keys).await {
-        answer?;
+        let _ = answer?;
     }
     for (key, fence) in keys.iter().zip(fences) {
         let put = Put::new(key.clone(), "read before", LONG);
@@ -133,6 +158,10 @@ pub(super) async fn invalidate_many_fails_item_by_item(at: Scene<'_>) -> Outcome
         is_error(answer, WRONG_TYPE, "invalidate_many of a record's key")?;
     }
     let told: Vec<_> = answers.map(|answer| answer.ok()).collect();
-    ensure_eq!(told, [Some(true)], "the answers beside it");
+    ensure_eq!(
+        told,
+        [Some(DeleteOutcome::Deleted)],
+        "the answers beside it"
+    );
     at.is_absent(put.key(), "after invalidate_many").await
 }

@@ -1,4 +1,4 @@
-use larder_store::lease::{Claim, Fence};
+use larder_store::lease::{Claim, Fence, LeaseOutcome};
 use larder_store::program::Record;
 use larder_store::{Delete, ErrorKind, Key, Part, Put, Refusal};
 
@@ -60,7 +60,7 @@ pub(super) async fn who_has_seen_what_is_gone_follows(at: Scene<'_>) -> Outcome 
     at.write(&put).await?;
     let claim = Claim::new(put.key().clone(), LONG).having_seen(put.version());
     at.leads(&claim, "the first claim").await?;
-    at.store.delete(&Delete::new(put.key().clone())).await?;
+    let _ = at.store.delete(&Delete::new(put.key().clone())).await?;
     let leases = at.leases()?;
     match leases.claim(&claim).await? {
         larder_store::lease::Claimed::Follow => Ok(()),
@@ -94,7 +94,7 @@ pub(super) async fn leases_of_different_keys_are_apart(at: Scene<'_>) -> Outcome
         fences.push(at.lead(key).await?);
     }
     let leases = at.leases()?;
-    leases.abandon(&keys[0], fences[0]).await?;
+    let _ = leases.abandon(&keys[0], fences[0]).await?;
     for key in &keys[1..] {
         at.is_led(key, "after the lease of another key was given back")
             .await?;
@@ -107,7 +107,7 @@ pub(super) async fn plain_puts_leave_the_lease(at: Scene<'_>) -> Outcome {
     let fence = at.lead(&key).await?;
     at.write(&at.put("film", "by another way")).await?;
     let held = at.leases()?.renew(&key, fence, LONG).await?;
-    ensure_eq!(held, true, "a renewal after a plain put");
+    ensure_eq!(held, LeaseOutcome::Held, "a renewal after a plain put");
     let put = at.put("film", "by the holder");
     at.commits(&put, fence, "a commit after a plain put").await
 }
@@ -116,9 +116,9 @@ pub(super) async fn plain_deletes_leave_the_lease(at: Scene<'_>) -> Outcome {
     let key = at.key("film");
     let fence = at.lead(&key).await?;
     at.write(&at.put("film", "by another way")).await?;
-    at.store.delete(&Delete::new(key.clone())).await?;
+    let _ = at.store.delete(&Delete::new(key.clone())).await?;
     let held = at.leases()?.renew(&key, fence, LONG).await?;
-    ensure_eq!(held, true, "a renewal after a plain delete");
+    ensure_eq!(held, LeaseOutcome::Held, "a renewal after a plain delete");
     let put = at.put("film", "by the holder");
     at.commits(&put, fence, "a commit after a plain delete")
         .await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Key, Put, StoreExt, Ttl};
+use larder_store::{Key, Put, PutOutcome, StoreExt, Ttl};
 
 use super::scene::{LONG, Scene, same_entry};
 use super::{Outcome, Violation};
@@ -63,14 +63,14 @@ impl Scene<'_> {
     /// The commit of `put` is taken.
     pub(super) async fn commits(&self, put: &Put, fence: Fence, what: &str) -> Outcome {
         let taken = self.leases()?.commit(put, fence).await?;
-        ensure_eq!(taken, true, "{what}");
+        ensure_eq!(taken, PutOutcome::Stored, "{what}");
         Ok(())
     }
 
     /// The commit of `put` is refused.
     pub(super) async fn is_refused(&self, put: &Put, fence: Fence, what: &str) -> Outcome {
         let taken = self.leases()?.commit(put, fence).await?;
-        ensure_eq!(taken, false, "{what}");
+        ensure_eq!(taken, PutOutcome::NotStored, "{what}");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-use larder_store::{Condition, Delete, Put, Ttl, Version};
+use larder_store::{Condition, Delete, DeleteOutcome, Put, PutOutcome, Ttl, Version};
 
 use super::Outcome;
 use super::scene::{SHORT, Scene, same_entry};
@@ -65,7 +65,7 @@ pub(super) async fn put_many_tests_each_condition_by_itself(at: Scene<'_>) -> Ou
         at.put("held", "no").if_version(Version::random()),
         at.put("held", "yes").if_version(held.version()),
     ];
-    let expected = [false, true, false, false, true];
+    let expected = [false, true, false, false, true].map(PutOutcome::from);
     let answers = at.store.put_many(&puts).await;
     ensure_eq!(
         answers.len(),
@@ -97,7 +97,7 @@ pub(super) async fn put_many_writes_a_repeated_key_in_order(at: Scene<'_>) -> Ou
     );
     for (number, (answer, expected)) in answers
         .into_iter()
-        .zip([true, false, true, true])
+        .zip([true, false, true, true].map(PutOutcome::from))
         .enumerate()
     {
         ensure_eq!(answer?, expected, "answer {number} of put_many of one key");
@@ -115,7 +115,7 @@ pub(super) async fn put_many_gives_each_value_its_ttl(at: Scene<'_>) -> Outcome 
         .put_many(&[short.clone(), long.clone(), longer.clone()])
         .await
     {
-        ensure_eq!(met?, true, "put_many without conditions");
+        ensure_eq!(met?, PutOutcome::Stored, "put_many without conditions");
     }
     let left = at.ttl(long.key()).await?;
     ensure!(
@@ -151,7 +151,7 @@ pub(super) async fn delete_many_tests_each_condition_by_itself(at: Scene<'_>) ->
         deletes.len(),
         "the number of answers of delete_many"
     );
-    let expected = [false, true, false, true, false];
+    let expected = [false, true, false, true, false].map(DeleteOutcome::from);
     for (number, (answer, expected)) in answers.into_iter().zip(expected).enumerate() {
         ensure_eq!(answer?, expected, "answer {number} of delete_many");
     }
@@ -174,7 +174,11 @@ pub(super) async fn delete_many_removes_a_repeated_key_once(at: Scene<'_>) -> Ou
         deletes.len(),
         "the number of answers of delete_many"
     );
-    for (number, (answer, expected)) in answers.into_iter().zip([true, false, false]).enumerate() {
+    for (number, (answer, expected)) in answers
+        .into_iter()
+        .zip([true, false, false].map(DeleteOutcome::from))
+        .enumerate()
+    {
         ensure_eq!(
             answer?,
             expected,

@@ -1,7 +1,7 @@
 use std::task::Poll;
 
 use larder_store::program::Record;
-use larder_store::{Delete, ErrorKind, Key, Put, Refusal};
+use larder_store::{Delete, DeleteOutcome, ErrorKind, Key, Put, PutOutcome, Refusal};
 
 use super::Outcome;
 use super::scene::{LONG, Scene, is_error, same_entry};
@@ -27,17 +27,21 @@ pub(super) async fn get_now_says_what_get_says(at: Scene<'_>) -> Outcome {
 pub(super) async fn put_now_does_what_put_does(at: Scene<'_>) -> Outcome {
     let first = at.put("seat", "ada").if_absent();
     match at.store.put_now(&first) {
-        Poll::Ready(met) => ensure_eq!(met?, true, "put_now where nothing is"),
+        Poll::Ready(met) => ensure_eq!(met?, PutOutcome::Stored, "put_now where nothing is"),
         Poll::Pending => {
             at.is_absent(first.key(), "after put_now was pending")
                 .await?
         }
     }
-    at.store.put(&first).await?;
+    let _ = at.store.put(&first).await?;
     at.holds(&first, "after put_now and put").await?;
     let second = at.put("seat", "bob").if_absent();
     if let Poll::Ready(met) = at.store.put_now(&second) {
-        ensure_eq!(met?, false, "put_now if absent where something is");
+        ensure_eq!(
+            met?,
+            PutOutcome::NotStored,
+            "put_now if absent where something is"
+        );
     }
     at.holds(&first, "after put_now if absent").await?;
     if let Poll::Ready(met) = at
@@ -58,12 +62,16 @@ pub(super) async fn delete_now_does_what_delete_does(at: Scene<'_>) -> Outcome {
         .store
         .delete_now(&delete.clone().if_version(first.version()))
     {
-        ensure_eq!(met?, false, "delete_now of an older version");
+        ensure_eq!(
+            met?,
+            DeleteOutcome::NotDeleted,
+            "delete_now of an older version"
+        );
     }
     at.holds(&second, "after it").await?;
     match at.store.delete_now(&delete) {
         Poll::Ready(met) => {
-            ensure_eq!(met?, true, "delete_now of a present key");
+            ensure_eq!(met?, DeleteOutcome::Deleted, "delete_now of a present key");
             at.is_absent(delete.key(), "after it").await
         }
         Poll::Pending => at.holds(&second, "after delete_now was pending").await,

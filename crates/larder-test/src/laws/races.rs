@@ -71,7 +71,8 @@ async fn increment(store: Arc<dyn Store>, counter: Put) -> Outcome {
             .and_then(|text| text.parse::<u32>().ok());
         let next = count.unwrap_or_default() + 1;
         let put = Put::new(counter.key().clone(), next.to_string(), counter.ttl());
-        if store.put(&put.if_version(held.version)).await? {
+        let outcome = store.put(&put.if_version(held.version)).await?;
+        if outcome.is_stored() {
             return Ok(());
         }
     }
@@ -94,7 +95,7 @@ pub(super) async fn no_reader_sees_a_torn_value(at: Scene<'_>) -> Outcome {
         };
         async move {
             for put in &puts {
-                store.put(put).await?;
+                let _ = store.put(put).await?;
             }
             written.fetch_or(!puts.is_empty(), Ordering::SeqCst);
             while !written.load(Ordering::SeqCst) {
@@ -124,7 +125,9 @@ async fn one_wins(at: &Scene<'_>, put: impl Fn(usize) -> Put) -> Outcome {
         async move { Ok(store.put(&put).await?) }
     })
     .await?;
-    let winners: Vec<usize> = (0..RACERS).filter(|number| met[*number]).collect();
+    let winners: Vec<usize> = (0..RACERS)
+        .filter(|&number| met[number].is_stored())
+        .collect();
     ensure_eq!(winners.len(), 1, "winners among 64 racers");
     at.holds(&puts[winners[0]], "what the winner wrote").await
 }
@@ -135,7 +138,8 @@ async fn one_removes(at: &Scene<'_>, delete: &Delete) -> Outcome {
         async move { Ok(store.delete(&delete).await?) }
     })
     .await?;
-    let winners = removed.into_iter().filter(|removed| *removed).count();
+    let winners = removed.into_iter().filter(|outcome| outcome.is_deleted());
+    let winners = winners.count();
     ensure_eq!(winners, 1, "removers among 64 racers");
     at.is_absent(delete.key(), "after them").await
 }

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use larder_store::bus::Bus;
 use larder_store::program::Programs;
-use larder_store::{Entry, Error, ErrorKind, Key, KeyId, Kind, Put, Space, Store, StoreExt, Ttl};
+use larder_store::{
+    Entry, Error, ErrorKind, Key, KeyId, Kind, Put, PutOutcome, Space, Store, StoreExt, Ttl,
+};
 use tokio::sync::Barrier;
 
 use super::{Outcome, Violation};
@@ -68,11 +70,8 @@ impl<'a> Scene<'a> {
 
     /// Carries out a write whose condition is met.
     pub(super) async fn write(&self, put: &Put) -> Outcome {
-        let met = self.store.put(put).await?;
-        ensure!(
-            met,
-            "a put whose condition is met: expected true, got false"
-        );
+        let outcome = self.store.put(put).await?;
+        ensure_eq!(outcome, PutOutcome::Stored, "a put whose condition is met");
         Ok(())
     }
 

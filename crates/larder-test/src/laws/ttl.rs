@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use larder_store::{Put, Ttl};
+use larder_store::{ExpireOutcome, Put, PutOutcome, Ttl};
 
 use super::Outcome;
 use super::scene::{LONG, SHORT, Scene};
@@ -75,16 +75,16 @@ pub(super) async fn a_put_replaces_the_ttl(at: Scene<'_>) -> Outcome {
 pub(super) async fn expire_lengthens_a_ttl(at: Scene<'_>) -> Outcome {
     at.write(&Put::new(at.key("seat"), "ada", MINUTE)).await?;
     let answer = at.store.expire(&at.key("seat"), HOUR).await?;
-    ensure_eq!(answer, true, "expire of a present key");
+    ensure_eq!(answer, ExpireOutcome::TtlSet, "expire of a present key");
     is_about(&at, HOUR, "ttl after a longer expire").await
 }
 
 pub(super) async fn expire_shortens_a_ttl(at: Scene<'_>) -> Outcome {
     at.write(&Put::new(at.key("seat"), "ada", HOUR)).await?;
     let answer = at.store.expire(&at.key("seat"), MINUTE).await?;
-    ensure_eq!(answer, true, "expire of a present key");
+    ensure_eq!(answer, ExpireOutcome::TtlSet, "expire of a present key");
     is_about(&at, MINUTE, "ttl after a shorter expire").await?;
-    at.store.expire(&at.key("seat"), SHORT).await?;
+    let _ = at.store.expire(&at.key("seat"), SHORT).await?;
     at.outlive(SHORT).await;
     at.is_absent(&at.key("seat"), "after the shorter ttl").await
 }
@@ -92,12 +92,12 @@ pub(super) async fn expire_shortens_a_ttl(at: Scene<'_>) -> Outcome {
 pub(super) async fn expire_keeps_the_value_and_its_version(at: Scene<'_>) -> Outcome {
     let put = at.put("seat", "ada");
     at.write(&put).await?;
-    at.store.expire(put.key(), HOUR).await?;
+    let _ = at.store.expire(put.key(), HOUR).await?;
     at.holds(&put, "after expire").await?;
     let next = at.put("seat", "bob").if_version(put.version());
     ensure_eq!(
         at.store.put(&next).await?,
-        true,
+        PutOutcome::Stored,
         "put_if_version after expire"
     );
     Ok(())
@@ -107,12 +107,16 @@ pub(super) async fn expire_makes_no_key(at: Scene<'_>) -> Outcome {
     let key = at.key("nobody");
     ensure_eq!(
         at.store.expire(&key, LONG).await?,
-        false,
+        ExpireOutcome::NotFound,
         "expire of an absent key"
     );
     at.is_absent(&key, "after it").await?;
     let put = at.put("nobody", "ada").if_absent();
-    ensure_eq!(at.store.put(&put).await?, true, "put_if_absent after it");
+    ensure_eq!(
+        at.store.put(&put).await?,
+        PutOutcome::Stored,
+        "put_if_absent after it"
+    );
     Ok(())
 }
 
@@ -121,8 +125,8 @@ pub(super) async fn the_longest_ttl_is_taken(at: Scene<'_>) -> Outcome {
     at.write(&put).await?;
     at.holds(&put, "after a put for 100 years").await?;
     is_about(&at, Ttl::MAX, "ttl after a put for 100 years").await?;
-    at.store.expire(put.key(), MINUTE).await?;
-    at.store.expire(put.key(), Ttl::MAX).await?;
+    let _ = at.store.expire(put.key(), MINUTE).await?;
+    let _ = at.store.expire(put.key(), Ttl::MAX).await?;
     is_about(&at, Ttl::MAX, "ttl after an expire for 100 years").await
 }
 

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use larder_store::{Delete, Settled, StoreExt};
+use larder_store::{Delete, PutOutcome, SettleOutcome, StoreExt};
 
 use super::Outcome;
 use super::scene::{Scene, same_entry};
@@ -35,12 +35,12 @@ pub(super) async fn every_write_changes_the_version(at: Scene<'_>) -> Outcome {
 pub(super) async fn a_version_does_not_come_back_after_a_delete(at: Scene<'_>) -> Outcome {
     let first = at.put("seat", "ada");
     at.write(&first).await?;
-    at.store.delete(&Delete::new(first.key().clone())).await?;
+    let _ = at.store.delete(&Delete::new(first.key().clone())).await?;
     at.write(&at.put("seat", "ada")).await?;
     let stale = at.put("seat", "eve").if_version(first.version());
     ensure_eq!(
         at.store.put(&stale).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_version of the version before delete and re-create"
     );
     Ok(())
@@ -52,7 +52,7 @@ pub(super) async fn a_version_does_not_come_back_after_an_end(at: Scene<'_>) -> 
     let stale = at.put("seat", "eve").if_version(first.version());
     ensure_eq!(
         at.store.put(&stale).await?,
-        false,
+        PutOutcome::NotStored,
         "put_if_version of the version before the end and a re-create"
     );
     Ok(())
@@ -62,25 +62,25 @@ pub(super) async fn a_put_whose_answer_was_lost_can_be_settled(at: Scene<'_>) ->
     let put = at.put("seat", "ada");
     ensure_eq!(
         at.store.settle(&put).await?,
-        Settled::NotThere,
+        SettleOutcome::NotFound,
         "settle before the put"
     );
     at.write(&put).await?;
     ensure_eq!(
         at.store.settle(&put).await?,
-        Settled::Written,
+        SettleOutcome::Stored,
         "settle after the put"
     );
     let over = at.put("seat", "bob");
     at.write(&over).await?;
     ensure_eq!(
         at.store.settle(&put).await?,
-        Settled::NotThere,
+        SettleOutcome::NotFound,
         "settle after an overwrite"
     );
     ensure_eq!(
         at.store.settle(&over).await?,
-        Settled::Written,
+        SettleOutcome::Stored,
         "settle of the overwrite"
     );
     Ok(())
@@ -94,7 +94,7 @@ pub(super) async fn versions_are_alike_however_they_are_read(at: Scene<'_>) -> O
     }
     let many = at.put("row", "f");
     for met in at.store.put_many(std::slice::from_ref(&many)).await {
-        ensure_eq!(met?, true, "put_many of one");
+        ensure_eq!(met?, PutOutcome::Stored, "put_many of one");
     }
     at.holds(&many, "get of what put_many wrote").await
 }

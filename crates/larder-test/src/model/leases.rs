@@ -5,8 +5,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Clock, Content, Delete, Key, Put, Result, Timestamp, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
+use larder_store::{
+    Clock, Content, Delete, DeleteOutcome, Key, Put, PutOutcome, Result, Timestamp, Ttl,
+};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -67,15 +69,15 @@ impl ModelStore {
     }
 
     /// Works on the lease of `key`, if `fence` holds it.
-    fn with_held(
+    fn with_held<T: From<bool>>(
         &self,
         key: &Key,
         fence: Fence,
-        work: impl FnOnce(&mut Lease, Timestamp) -> Result<bool>,
-    ) -> Result<bool> {
+        work: impl FnOnce(&mut Lease, Timestamp) -> Result<T>,
+    ) -> Result<T> {
         self.with_lease(key, |lease, now| match lease {
             Some(lease) if lease.holder(now) == Some(fence) => work(lease, now),
-            _ => Ok(false),
+            _ => Ok(T::from(false)),
         })
     }
 }
@@ -106,35 +108,35 @@ impl Leases for ModelStore {
         })
     }
 
-    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<LeaseOutcome> {
         key.require(Content::Value, "renew")?;
         self.with_held(key, fence, |lease, now| {
             lease.until = Some(deadline(now, hold));
-            Ok(true)
+            Ok(LeaseOutcome::Held)
         })
     }
 
-    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome> {
         put.key().require(Content::Value, "commit")?;
         check_size("commit", put)?;
         self.with_held(put.key(), fence, |lease, _| {
             let written = self.write(put)?;
-            if written {
+            if written.is_stored() {
                 lease.until = None;
             }
             Ok(written)
         })
     }
 
-    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<LeaseOutcome> {
         key.require(Content::Value, "abandon")?;
         self.with_held(key, fence, |lease, _| {
             lease.until = None;
-            Ok(true)
+            Ok(LeaseOutcome::Held)
         })
     }
 
-    async fn invalidate(&self, key: &Key) -> Result<bool> {
+    async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome> {
         key.require(Content::Value, "invalidate")?;
         self.with_lease(key, |lease, _| {
             if let Some(lease) = lease {
@@ -144,7 +146,7 @@ impl Leases for ModelStore {
         })
     }
 
-    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>> {
         let mut answers = Vec::with_capacity(keys.len());
         for key in keys {
             answers.push(self.invalidate(key).await);
@@ -152,10 +154,10 @@ impl Leases for ModelStore {
         answers
     }
 
-    async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
+    async fn follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         key.require(Content::Value, "follow")?;
         let Some(fence) = self.holder(key) else {
-            return Ok(true);
+            return Ok(FollowOutcome::Ended);
         };
         let mut changed = pin!(self.leases.changed.notified());
         let ended = poll_fn(|cx| {
@@ -169,6 +171,7 @@ impl Leases for ModelStore {
             }
             Poll::Ready(())
         });
-        Ok(tokio::time::timeout(within, ended).await.is_ok())
+        let ended = tokio::time::timeout(within, ended).await;
+        Ok(ended.is_ok().into())
     }
 }

@@ -8,8 +8,8 @@ use larder_store::program::Programs;
 use larder_store::scan::Scan;
 use larder_store::wait::Waits;
 use larder_store::{
-    Content, DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Key, Put, Result, Store, Ttl,
-    Version,
+    Content, DEFAULT_MAX_VALUE, Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key,
+    Put, PutOutcome, Result, Store, Ttl, Version,
 };
 
 use super::{Held, ModelStore, Stored, deadline};
@@ -20,7 +20,7 @@ impl ModelStore {
         Ok(self.with_slot(key, |slot, _| slot.as_ref().and_then(Held::entry).cloned()))
     }
 
-    pub(super) fn write(&self, put: &Put) -> Result<bool> {
+    pub(super) fn write(&self, put: &Put) -> Result<PutOutcome> {
         put.key().require(Content::Value, "put")?;
         check_size("put", put)?;
         self.with_slot(put.key(), |slot, now| {
@@ -34,11 +34,11 @@ impl ModelStore {
                     deadline: deadline(now, put.ttl()),
                 });
             }
-            Ok(met)
+            Ok(met.into())
         })
     }
 
-    pub(super) fn remove(&self, delete: &Delete) -> Result<bool> {
+    pub(super) fn remove(&self, delete: &Delete) -> Result<DeleteOutcome> {
         delete.key().require(Content::Value, "delete")?;
         self.with_slot(delete.key(), |slot, _| {
             let held = version(slot);
@@ -46,16 +46,18 @@ impl ModelStore {
             if met {
                 *slot = None;
             }
-            Ok(met)
+            Ok(met.into())
         })
     }
 
-    fn set_ttl(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    fn set_ttl(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         key.require(Content::Value, "expire")?;
         self.with_slot(key, |slot, now| {
-            let Some(held) = slot else { return Ok(false) };
+            let Some(held) = slot else {
+                return Ok(ExpireOutcome::NotFound);
+            };
             held.deadline = deadline(now, ttl);
-            Ok(true)
+            Ok(ExpireOutcome::TtlSet)
         })
     }
 
@@ -88,15 +90,15 @@ impl Store for ModelStore {
         self.read(key)
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.write(put)
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.remove(delete)
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.set_ttl(key, ttl)
     }
 
@@ -108,11 +110,11 @@ impl Store for ModelStore {
         keys.iter().map(|key| self.read(key)).collect()
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         puts.iter().map(|put| self.write(put)).collect()
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         deletes.iter().map(|delete| self.remove(delete)).collect()
     }
 
@@ -124,11 +126,11 @@ impl Store for ModelStore {
         Poll::Ready(self.read(key))
     }
 
-    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         Poll::Ready(self.write(put))
     }
 
-    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         Poll::Ready(self.remove(delete))
     }
 

@@ -59,7 +59,7 @@ impl Link {
             };
             if let Some(last) = last.take() {
                 connection
-                    .take_over(&last, self.limits.connect_deadline)
+                    .take_over(&last, self.limits.connect_timeout)
                     .await;
                 let server = self.registry.location().clone();
                 metrics::counter!("larder_redis_bus_reconnects_total", "server" => server)

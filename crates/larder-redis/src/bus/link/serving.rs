@@ -108,7 +108,7 @@ impl Link {
     ) -> Option<Vec<Value>> {
         let mut multiplexed = connection.multiplexed();
         let asking = multiplexed.send_packed_commands(pipeline, 0, pipeline.len());
-        let patience = self.limits.deadline.max(self.limits.connect_deadline);
+        let patience = self.limits.timeout.max(self.limits.connect_timeout);
         let broke = async {
             while connection.health().is_still_good() {
                 broken.notified().await;

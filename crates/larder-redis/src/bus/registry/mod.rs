@@ -138,7 +138,7 @@ impl SubscriptionRegistry {
     fn full(&self) -> Error {
         let text = format!(
             "the store has reached its limit of {} subscriptions (one per channel): raise it \
-             with RedisStore::builder(url).with_subscriptions(number)",
+             with RedisStore::builder(url).with_max_subscriptions(number)",
             self.cap
         );
         Error::new("subscribe", ErrorKind::Refused(Refusal::Full), text)

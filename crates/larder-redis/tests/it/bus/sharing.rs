@@ -71,7 +71,7 @@ async fn a_subscribe_that_is_dropped_leaves_nothing_at_the_server() {
 async fn one_subscription_more_than_there_is_room_for_is_refused() {
     let server = server();
     let store = patient(&server.url())
-        .with_subscriptions(3)
+        .with_max_subscriptions(3)
         .connect()
         .await
         .unwrap();
@@ -84,7 +84,10 @@ async fn one_subscription_more_than_there_is_room_for_is_refused() {
         .await
         .unwrap_err();
     assert_eq!(full.kind(), ErrorKind::Refused(Refusal::Full));
-    assert!(full.to_string().contains("with_subscriptions"), "{full}");
+    assert!(
+        full.to_string().contains("with_max_subscriptions"),
+        "{full}"
+    );
     drop((first, second));
     assert!(bus.subscribe(two).await.is_ok());
 }
@@ -99,7 +102,7 @@ async fn a_slow_subscriber_holds_up_neither_others_nor_the_store() {
     let room = NonZeroUsize::new(MESSAGES as usize).unwrap();
     let other = SubscribeRequest::to_channel(film(1)).with_buffer(room);
     let mut other = bus.subscribe(other).await.unwrap();
-    store.put(&put(1, "one")).await.unwrap();
+    let _ = store.put(&put(1, "one")).await.unwrap();
     for number in 0..MESSAGES {
         bus.publish(&film(1), number.to_string().into())
             .await

@@ -61,7 +61,7 @@ async fn a_step_never_runs_twice_when_connections_are_killed_and_slots_move() {
         );
         assert!(known > 100, "{known}");
     }
-    assert!(store.put(&put(start, "x")).await.unwrap());
+    assert!(store.put(&put(start, "x")).await.unwrap().is_stored());
     assert!(store.get(&key(start)).await.unwrap().is_some());
 }
 

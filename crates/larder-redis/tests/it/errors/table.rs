@@ -142,7 +142,7 @@ async fn a_full_server_gives_back_what_it_holds() {
     let held = store.get(&key(APP.id)).await.unwrap().unwrap();
     scene.does(&["CONFIG", "SET", "maxmemory", "1"]);
     let delete = Delete::new(key(APP.id)).if_version(held.version);
-    assert!(store.delete(&delete).await.unwrap());
+    assert!(store.delete(&delete).await.unwrap().is_deleted());
     let removed = programs.run(&tally(APP.id), &GiveBack::default()).await;
     assert_eq!(removed.unwrap(), 1);
 }

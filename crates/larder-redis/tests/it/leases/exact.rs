@@ -82,7 +82,7 @@ async fn a_fence_follows_the_clock_where_the_last_one_was_lost() {
     clock.advance_micros(1);
     assert_eq!(lead(&leases, &key(1)).await.as_u64(), first.as_u64() + 1);
     // A clock that has gone back is no reason for a fence to fall.
-    leases.invalidate(&key(1)).await.unwrap();
+    let _ = leases.invalidate(&key(1)).await.unwrap();
     let behind = ManualClock::default();
     let builder = patient(&server.url()).with_virtual_time(behind);
     let late = super::leases(&Arc::new(builder.connect().await.unwrap()));

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use larder_store::Ttl;
-use larder_store::lease::Leases;
+use larder_store::lease::{FollowOutcome, Leases};
 use larder_test::server::RedisServer;
 use tokio::task::JoinHandle;
 
@@ -11,7 +11,7 @@ use crate::support::{calls, key, ok, patient, put, server, store, until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn follow(leases: &Arc<dyn Leases>, id: u64) -> JoinHandle<larder_store::Result<bool>> {
+fn follow(leases: &Arc<dyn Leases>, id: u64) -> JoinHandle<larder_store::Result<FollowOutcome>> {
     let leases = leases.clone();
     tokio::spawn(async move { leases.follow(&key(id), PATIENCE).await })
 }
@@ -45,9 +45,15 @@ async fn followers_in_another_process_are_woken_and_do_not_poll() {
     is_followed(&server, 1).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     let started = Instant::now();
-    assert!(leader.commit(&put(1, "one"), fence).await.unwrap());
+    assert!(
+        leader
+            .commit(&put(1, "one"), fence)
+            .await
+            .unwrap()
+            .is_stored()
+    );
     for follower in followers {
-        assert!(follower.await.unwrap().unwrap());
+        assert!(follower.await.unwrap().unwrap().is_ended());
     }
     assert!(started.elapsed() < PATIENCE);
     assert_eq!(calls(&server, "publish"), 1);
@@ -66,25 +72,31 @@ async fn each_end_of_a_lease_tells_followers() {
         is_followed(&server, id).await;
         let published = calls(&server, "publish");
         match id {
-            0 => leases.abandon(&key(id), fence).await.unwrap(),
-            1 => leases.commit(&put(id, "one"), fence).await.unwrap(),
-            2 => !leases.invalidate(&key(id)).await.unwrap(),
-            _ => !leases.invalidate_many(&[key(id)]).await.remove(0).unwrap(),
-        };
-        assert!(follower.await.unwrap().unwrap());
+            0 => assert!(leases.abandon(&key(id), fence).await.unwrap().is_held()),
+            1 => {
+                let outcome = leases.commit(&put(id, "one"), fence).await.unwrap();
+                assert!(outcome.is_stored());
+            }
+            2 => assert!(!leases.invalidate(&key(id)).await.unwrap().is_deleted()),
+            _ => {
+                let mut outcomes = leases.invalidate_many(&[key(id)]).await;
+                assert!(!outcomes.remove(0).unwrap().is_deleted());
+            }
+        }
+        assert!(follower.await.unwrap().unwrap().is_ended());
         assert_eq!(calls(&server, "publish"), published + 1, "{id}");
         // One message at most finds nobody, and none is sent after it.
         is_left(&server, id).await;
         for _ in 0..3 {
             lead_again(&leases, id).await;
-            leases.invalidate(&key(id)).await.unwrap();
+            let _ = leases.invalidate(&key(id)).await.unwrap();
             assert_eq!(calls(&server, "publish"), published + 2, "{id}");
         }
     }
 }
 
 async fn lead_again(leases: &Arc<dyn Leases>, id: u64) {
-    leases.invalidate(&key(id)).await.unwrap();
+    let _ = leases.invalidate(&key(id)).await.unwrap();
     lead(leases, &key(id)).await;
 }
 
@@ -99,14 +111,20 @@ async fn a_follower_without_wakeups_polls_a_few_times_a_second() {
             .follow(&key(1), Duration::from_millis(1))
             .await
             .unwrap()
+            .is_ended()
     );
     let follower = follow(&deaf, 1);
     let before = calls(&server, "evalsha");
     tokio::time::sleep(Duration::from_secs(2)).await;
     let asked = calls(&server, "evalsha") - before;
     assert!((2..=16).contains(&asked), "{asked}");
-    assert!(deaf.commit(&put(1, "one"), fence).await.unwrap());
-    assert!(follower.await.unwrap().unwrap());
+    assert!(
+        deaf.commit(&put(1, "one"), fence)
+            .await
+            .unwrap()
+            .is_stored()
+    );
+    assert!(follower.await.unwrap().unwrap().is_ended());
     assert_eq!(calls(&server, "publish"), 0);
 }
 
@@ -117,7 +135,7 @@ async fn a_follower_ends_with_the_time_of_a_leader_that_is_gone() {
     let claim = larder_store::lease::Claim::new(key(1), Ttl::from_millis(200));
     leases.claim(&claim).await.unwrap();
     let started = Instant::now();
-    assert!(leases.follow(&key(1), PATIENCE).await.unwrap());
+    assert!(leases.follow(&key(1), PATIENCE).await.unwrap().is_ended());
     assert!(started.elapsed() < PATIENCE);
     lead(&leases, &key(1)).await;
 }
@@ -130,8 +148,14 @@ async fn a_follower_whose_connection_is_cut_still_ends() {
     let follower = follow(&leases, 1);
     is_followed(&server, 1).await;
     ok(&server, &["CLIENT", "KILL", "TYPE", "PUBSUB"]);
-    assert!(leases.commit(&put(1, "one"), fence).await.unwrap());
-    assert!(follower.await.unwrap().unwrap());
+    assert!(
+        leases
+            .commit(&put(1, "one"), fence)
+            .await
+            .unwrap()
+            .is_stored()
+    );
+    assert!(follower.await.unwrap().unwrap().is_ended());
 }
 
 #[tokio::test]
@@ -142,12 +166,24 @@ async fn a_renewal_tells_followers_where_it_is_for_less() {
     let follower = follow(&leases, 1);
     is_followed(&server, 1).await;
     let longer = Ttl::from_secs(120);
-    assert!(leases.renew(&key(1), fence, longer).await.unwrap());
+    assert!(
+        leases
+            .renew(&key(1), fence, longer)
+            .await
+            .unwrap()
+            .is_held()
+    );
     assert_eq!(calls(&server, "publish"), 0);
     let shorter = Ttl::from_millis(1);
-    assert!(leases.renew(&key(1), fence, shorter).await.unwrap());
+    assert!(
+        leases
+            .renew(&key(1), fence, shorter)
+            .await
+            .unwrap()
+            .is_held()
+    );
     assert_eq!(calls(&server, "publish"), 1);
-    assert!(follower.await.unwrap().unwrap());
+    assert!(follower.await.unwrap().unwrap().is_ended());
 }
 
 #[tokio::test]
@@ -157,6 +193,6 @@ async fn a_follower_keeps_its_deadline_while_it_cannot_subscribe_yet() {
     lead(&leases, &key(1)).await;
     // The connection that listens is not there yet, and there is no time to make it.
     for within in [Duration::ZERO, Duration::from_micros(1)] {
-        assert!(!leases.follow(&key(1), within).await.unwrap());
+        assert!(!leases.follow(&key(1), within).await.unwrap().is_ended());
     }
 }

@@ -77,7 +77,7 @@ async fn mutated_bytes_are_a_miss_and_are_written_over() {
     let mut bytes = held.value.to_vec();
     *bytes.last_mut().unwrap() ^= 1;
     let put = Put::new(key, bytes, Ttl::from_secs(60));
-    assert!(store.put(&put).await.unwrap());
+    assert!(store.put(&put).await.unwrap().is_stored());
     let sibling = fixture.sibling();
     sibling.origin.then(200, &[HOUR], "two");
     assert_eq!(sibling.get("/").await.text(), "two");

@@ -1,5 +1,7 @@
 use larder_store::lease::{Fence, Leases};
-use larder_store::{Condition, Content, DEFAULT_MAX_VALUE, Key, Put, Result, Store, Version};
+use larder_store::{
+    Condition, Content, DEFAULT_MAX_VALUE, Key, Put, PutOutcome, Result, Store, Version,
+};
 use tokio::task::yield_now;
 
 use super::Ending;
@@ -9,7 +11,7 @@ use crate::model::deadline;
 const ONE_MS: i64 = 1000;
 
 impl BrokenStore {
-    pub(super) async fn broken_commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+    pub(super) async fn broken_commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome> {
         put.key().require(Content::Value, "commit")?;
         let put = self.wrong_commit(put.clone().at(self.lease_key(put.key())));
         let (key, holder) = (put.key(), self.holder(put.key()));
@@ -18,17 +20,19 @@ impl BrokenStore {
         }
         let before = self.last_lease(key);
         let taken = match self.fault {
-            Some(Fault::CommitIsForgotten) => self.model.abandon(key, fence).await,
+            Some(Fault::CommitIsForgotten) => self.forget_commit(key, fence).await,
             Some(Fault::CommitOnlyWhereAbsent) if self.held(key).is_some() => {
-                self.model.abandon(key, fence).await
+                self.forget_commit(key, fence).await
             }
-            Some(Fault::CommitEndsEarly) if self.is_nearly_over(key) => Ok(false),
-            Some(Fault::LateCommitIsNeverTooLarge) if holder != Some(fence) => Ok(false),
+            Some(Fault::CommitEndsEarly) if self.is_nearly_over(key) => Ok(PutOutcome::NotStored),
+            Some(Fault::LateCommitIsNeverTooLarge) if holder != Some(fence) => {
+                Ok(PutOutcome::NotStored)
+            }
             Some(Fault::CommitRaces) => {
                 yield_now().await;
                 match holder == Some(fence) {
                     true => self.write_and_release(&put).await,
-                    false => Ok(false),
+                    false => Ok(PutOutcome::NotStored),
                 }
             }
             Some(Fault::CancelledCommitKeepsLease) if holder == Some(fence) => {
@@ -43,17 +47,17 @@ impl BrokenStore {
             self.release(key);
         }
         match taken? {
-            true => {
+            PutOutcome::Stored => {
                 self.note_ending(key, fence, Ending::Commit);
                 if self.has(Fault::CommitKeepsLease) {
                     self.set_lease(key, fence, before.and_then(|before| before.until));
                 }
                 self.after_commit(&put, fence);
-                Ok(true)
+                Ok(PutOutcome::Stored)
             }
-            false => {
+            PutOutcome::NotStored => {
                 self.after_refusal(&put, holder == Some(fence)).await?;
-                Ok(false)
+                Ok(PutOutcome::NotStored)
             }
         }
     }
@@ -93,7 +97,13 @@ impl BrokenStore {
         })
     }
 
-    async fn write_and_release(&self, put: &Put) -> Result<bool> {
+    /// Gives the lease back, writes nothing, and answers as if it had.
+    async fn forget_commit(&self, key: &Key, fence: Fence) -> Result<PutOutcome> {
+        let given_back = self.model.abandon(key, fence).await?;
+        Ok(given_back.is_held().into())
+    }
+
+    async fn write_and_release(&self, put: &Put) -> Result<PutOutcome> {
         let written = self.model.put(put).await?;
         self.release(put.key());
         Ok(written)
@@ -118,7 +128,7 @@ impl BrokenStore {
     async fn after_refusal(&self, put: &Put, by_holder: bool) -> Result<()> {
         match self.fault {
             Some(Fault::RefusedCommitWrites) if !by_holder => {
-                self.model.put(&put.clone().on(Condition::Always)).await?;
+                let _ = self.model.put(&put.clone().on(Condition::Always)).await?;
             }
             Some(Fault::RefusedCommitEndsLease) if !by_holder => self.release(put.key()),
             Some(Fault::UnmetCommitEndsLease) if by_holder => self.release(put.key()),

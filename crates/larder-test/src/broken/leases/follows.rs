@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use larder_store::lease::{Fence, Leases};
+use larder_store::lease::{Fence, FollowOutcome, Leases};
 use larder_store::{Content, Key, Result, Timestamp};
 use tokio::time::{sleep, timeout};
 
@@ -10,21 +10,21 @@ use crate::broken::{BrokenStore, Fault};
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl BrokenStore {
-    pub(super) async fn broken_follow(&self, key: &Key, within: Duration) -> Result<bool> {
+    pub(super) async fn broken_follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         key.require(Content::Value, "follow")?;
         let key = &self.lease_key(key);
         let Some(followed) = self.holder(key) else {
             if self.has(Fault::LateFollowersWait) {
                 sleep(within).await;
-                return Ok(false);
+                return Ok(FollowOutcome::StillHeld);
             }
-            return Ok(true);
+            return Ok(FollowOutcome::Ended);
         };
         let until = self.last_lease(key).and_then(|lease| lease.until);
         let dropped = ReleaseOnDrop { store: self, key };
         let ended = match (self.fault, until) {
-            (Some(Fault::FollowEndsAtOnce), _) => Ok(true),
-            (Some(Fault::FollowGivesUpAtOnce), _) => Ok(false),
+            (Some(Fault::FollowEndsAtOnce), _) => Ok(FollowOutcome::Ended),
+            (Some(Fault::FollowGivesUpAtOnce), _) => Ok(FollowOutcome::StillHeld),
             (Some(Fault::FollowIgnoresWithin), _) => self.model.follow(key, HOUR).await,
             (Some(Fault::FollowMissesRenewals), Some(until)) => {
                 self.follow_until(key, followed, until, within).await
@@ -32,18 +32,20 @@ impl BrokenStore {
             (Some(Fault::FollowWaitsForNobody), _) => {
                 let nobody = async {
                     while self.holder(key).is_some() {
-                        self.model.follow(key, HOUR).await?;
+                        let _ = self.model.follow(key, HOUR).await?;
                     }
-                    Ok(true)
+                    Ok(FollowOutcome::Ended)
                 };
-                timeout(within, nobody).await.unwrap_or(Ok(false))
+                timeout(within, nobody)
+                    .await
+                    .unwrap_or(Ok(FollowOutcome::StillHeld))
             }
             _ => self.model.follow(key, within).await,
         }?;
         std::mem::forget(dropped);
-        if ended && self.is_not_woken(key, followed) {
+        if ended.is_ended() && self.is_not_woken(key, followed) {
             sleep(within).await;
-            return Ok(false);
+            return Ok(FollowOutcome::StillHeld);
         }
         Ok(ended)
     }
@@ -54,7 +56,7 @@ impl BrokenStore {
         followed: Fence,
         until: Timestamp,
         within: Duration,
-    ) -> Result<bool> {
+    ) -> Result<FollowOutcome> {
         let over = async {
             while self.holder(key) == Some(followed)
                 && self.model.with_lease(key, |_, now| now < until)
@@ -62,7 +64,7 @@ impl BrokenStore {
                 sleep(Duration::from_millis(1)).await;
             }
         };
-        Ok(timeout(within, over).await.is_ok())
+        Ok(timeout(within, over).await.is_ok().into())
     }
 
     fn is_not_woken(&self, key: &Key, followed: Fence) -> bool {

@@ -9,8 +9,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Content, Key, Kind, Put, Result, Timestamp, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
+use larder_store::{Content, DeleteOutcome, Key, Kind, Put, PutOutcome, Result, Timestamp, Ttl};
 
 use super::{BrokenStore, Fault};
 use crate::model::{Lease, deadline};
@@ -113,27 +113,27 @@ impl Leases for BrokenStore {
         self.broken_claim(claim).await
     }
 
-    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<LeaseOutcome> {
         self.broken_renew(key, fence, hold).await
     }
 
-    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome> {
         self.broken_commit(put, fence).await
     }
 
-    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<LeaseOutcome> {
         self.broken_abandon(key, fence).await
     }
 
-    async fn invalidate(&self, key: &Key) -> Result<bool> {
+    async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome> {
         self.broken_invalidate(key, Ending::Invalidation).await
     }
 
-    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>> {
         self.broken_invalidate_many(keys).await
     }
 
-    async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
+    async fn follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         self.broken_follow(key, within).await
     }
 }

@@ -1,30 +1,37 @@
-use larder_store::lease::{Fence, Leases};
-use larder_store::{Content, Delete, Key, Result, Store, Ttl};
+use larder_store::lease::{Fence, LeaseOutcome, Leases};
+use larder_store::{Content, Delete, DeleteOutcome, Key, Result, Store, Ttl};
 
 use super::Ending;
 use crate::broken::many::fail_whole;
 use crate::broken::{BrokenStore, Fault};
 
 impl BrokenStore {
-    pub(super) async fn broken_renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+    pub(super) async fn broken_renew(
+        &self,
+        key: &Key,
+        fence: Fence,
+        hold: Ttl,
+    ) -> Result<LeaseOutcome> {
         let key = &self.lease_key(key);
         let (before, holder) = (self.last_lease(key), self.holder(key));
         match (self.fault, holder) {
-            (Some(Fault::RenewKeepsDeadline), holder) if holder == Some(fence) => Ok(true),
+            (Some(Fault::RenewKeepsDeadline), holder) if holder == Some(fence) => {
+                Ok(LeaseOutcome::Held)
+            }
             (Some(Fault::RenewByAnyone), Some(holder)) => self.model.renew(key, holder, hold).await,
             (Some(Fault::RenewRevives), _) if self.ending(key, fence) == Some(Ending::Time) => {
                 self.hold(key, fence, hold);
-                Ok(true)
+                Ok(LeaseOutcome::Held)
             }
             (Some(Fault::RenewMakesLeases), None) if before.is_none() => {
                 self.hold(key, fence, hold);
-                Ok(true)
+                Ok(LeaseOutcome::Held)
             }
             (Some(Fault::RenewOnlyLengthens), _) => {
                 let renewed = self.model.renew(key, fence, hold).await?;
                 let after = self.last_lease(key).and_then(|lease| lease.until);
                 let before = before.and_then(|lease| lease.until);
-                if renewed {
+                if renewed.is_held() {
                     self.set_lease(key, fence, before.max(after));
                 }
                 Ok(renewed)
@@ -33,17 +40,21 @@ impl BrokenStore {
         }
     }
 
-    pub(super) async fn broken_abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+    pub(super) async fn broken_abandon(&self, key: &Key, fence: Fence) -> Result<LeaseOutcome> {
         let key = &self.lease_key(key);
         let given_back = match (self.fault, self.holder(key)) {
-            (Some(Fault::AbandonIsForgotten), holder) if holder == Some(fence) => return Ok(true),
+            (Some(Fault::AbandonIsForgotten), holder) if holder == Some(fence) => {
+                return Ok(LeaseOutcome::Held);
+            }
             (Some(Fault::AbandonByAnyone), Some(holder)) => self.model.abandon(key, holder).await?,
             (Some(Fault::ExpiredIsAbandoned), None) => {
-                return Ok(self.ending(key, fence) == Some(Ending::Time));
+                return Ok(LeaseOutcome::from(
+                    self.ending(key, fence) == Some(Ending::Time),
+                ));
             }
             _ => self.model.abandon(key, fence).await?,
         };
-        if given_back {
+        if given_back.is_held() {
             self.note_ending(key, fence, Ending::Abandon);
             if self.has(Fault::AbandonRemovesValue) {
                 self.model.with_slot(key, |slot, _| *slot = None);
@@ -52,7 +63,7 @@ impl BrokenStore {
         Ok(given_back)
     }
 
-    pub(super) async fn broken_invalidate(&self, key: &Key, by: Ending) -> Result<bool> {
+    pub(super) async fn broken_invalidate(&self, key: &Key, by: Ending) -> Result<DeleteOutcome> {
         key.require(Content::Value, "invalidate")?;
         let key = &self.lease_key(key);
         let (had_ended, was_there) = (self.ended(key).is_some(), self.held(key).is_some());
@@ -69,7 +80,7 @@ impl BrokenStore {
         }
         if self.has(Fault::InvalidateKeepsValue) {
             self.release(key);
-            return Ok(was_there);
+            return Ok(was_there.into());
         }
         let removed = self.model.invalidate(key).await?;
         if let (Some(Fault::InvalidateBansClaims), Some(before)) = (self.fault, before) {
@@ -77,13 +88,13 @@ impl BrokenStore {
             self.set_lease(key, nobody, before.until);
         }
         Ok(match self.fault {
-            Some(Fault::InvalidateAnswersTrue) => true,
-            Some(Fault::ExpiredIsInvalidated) => removed || had_ended,
+            Some(Fault::InvalidateAnswersTrue) => DeleteOutcome::Deleted,
+            Some(Fault::ExpiredIsInvalidated) if had_ended => DeleteOutcome::Deleted,
             _ => removed,
         })
     }
 
-    pub(super) async fn broken_invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+    pub(super) async fn broken_invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>> {
         let mut answers = Vec::with_capacity(keys.len());
         for key in keys {
             answers.push(
@@ -96,6 +107,6 @@ impl BrokenStore {
             Some(Fault::InvalidateManyFailsWhole) => fail_whole(&mut answers),
             _ => {}
         }
-        self.wrong_length(answers)
+        self.wrong_length(answers, DeleteOutcome::NotDeleted)
     }
 }
