@@ -1,5 +1,6 @@
 //! A struct that is kept by its fields, which are read and changed one by one.
 
+mod json;
 mod programs;
 #[cfg(test)]
 mod traces;
@@ -7,17 +8,16 @@ mod traces;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use larder_store::program::{Inspection, Record as _};
-use larder_store::{Error, ErrorKind, KeyId, Refusal, Result, Store, Ttl, count_poisoned};
+use larder_store::program::Inspection;
+use larder_store::{Error, ErrorKind, KeyId, Refusal, Result, Store, Ttl};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use crate::number::check;
 use crate::records::Records;
 
-use programs::{CompareAndSet, Fields, Increment, Outcome, Read, Remove, Set, When};
+use json::{fields, json, name, unfit, value};
+use programs::{CompareAndSet, Increment, Outcome, Read, Remove, Set, When};
 pub use programs::{FieldsRecord, InspectFields};
 
 /// Keeps a `T` for each id by its fields, so that two who change different fields do not overwrite each
@@ -67,11 +67,6 @@ pub enum Compared<V> {
     /// There is no record.
     Absent,
 }
-
-/// The longest name of a field, in bytes.
-const MAX_NAME: usize = 64;
-/// The longest value, as JSON, in bytes.
-const MAX_VALUE: usize = 64 * 1024;
 
 impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Makes the records called `name`, each of which lives for `ttl` after its last change.
@@ -281,59 +276,6 @@ impl<T> Clone for Record<T> {
             value: PhantomData,
         }
     }
-}
-
-/// The fields of a struct, each as JSON.
-fn fields<P: Serialize>(operation: &'static str, value: &P) -> Result<Vec<(Arc<str>, Bytes)>> {
-    let Ok(Value::Object(fields)) = serde_json::to_value(value) else {
-        return Err(invalid(operation, "a record is a struct with named fields"));
-    };
-    if fields.is_empty() {
-        return Err(invalid(operation, "a record has at least one field"));
-    }
-    let field =
-        |(field, value): (String, Value)| Ok((name(operation, &field)?, json(operation, &value)?));
-    fields.into_iter().map(field).collect()
-}
-
-/// The struct that has these fields. A text that is not JSON counts as absent.
-fn value<P: DeserializeOwned>(operation: &'static str, fields: Fields) -> Result<P> {
-    let field = |(name, text): (Arc<str>, Bytes)| match serde_json::from_slice(&text) {
-        Ok(value) => Some((name.to_string(), value)),
-        Err(_) => {
-            count_poisoned(FieldsRecord::KIND);
-            None
-        }
-    };
-    let fields: Map<_, _> = fields.into_iter().filter_map(field).collect();
-    // The error of serde may quote a value, so it is not passed on.
-    serde_json::from_value(Value::Object(fields)).map_err(|_| unfit(operation))
-}
-
-fn json<V: Serialize>(operation: &'static str, value: &V) -> Result<Bytes> {
-    match serde_json::to_vec(value) {
-        Ok(text) if text.len() <= MAX_VALUE => Ok(text.into()),
-        Ok(_) => Err(Error::new(
-            operation,
-            ErrorKind::TooLarge,
-            "a field is at most 64 KiB of JSON",
-        )),
-        Err(_) => Err(invalid(operation, "the value has no form in JSON")),
-    }
-}
-
-fn name(operation: &'static str, name: &str) -> Result<Arc<str>> {
-    match name.len() {
-        1..=MAX_NAME => Ok(name.into()),
-        _ => Err(invalid(operation, "the name of a field is 1 to 64 bytes")),
-    }
-}
-
-fn unfit(operation: &'static str) -> Error {
-    invalid(
-        operation,
-        "what is kept does not fit the type: give fields that were added #[serde(default)]",
-    )
 }
 
 fn full(operation: &'static str) -> Error {

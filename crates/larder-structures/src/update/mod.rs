@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Condition, Delete, Entry, ErrorKind, Key, Put, Result, Store, Ttl, Version};
+use larder_store::{
+    Condition, Delete, DeleteOutcome, Entry, ErrorKind, Key, Put, PutOutcome, Result, Store, Ttl,
+    Version,
+};
 
 pub use error::UpdateError;
 
@@ -189,8 +192,8 @@ impl Write {
 
     async fn send(&self, store: &dyn Store) -> Result<bool> {
         match self {
-            Self::Put(put) => store.put(put).await,
-            Self::Delete(delete) => store.delete(delete).await,
+            Self::Put(put) => Ok(store.put(put).await? == PutOutcome::Stored),
+            Self::Delete(delete) => Ok(store.delete(delete).await? == DeleteOutcome::Deleted),
         }
     }
 }

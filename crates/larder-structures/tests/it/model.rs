@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::World;
 
+/// How many steps there are, unless `LARDER_MODEL_STEPS` says another number.
 const STEPS: u64 = 500;
 /// Some records end during the steps, but for values: their time cannot be moved on a server.
 const HOUR: Ttl = Ttl::from_secs(3_600);
@@ -235,7 +236,8 @@ impl All {
 
     async fn note(&self, id: u8, rng: &mut Rng) -> String {
         let draw = rng.u8(..5);
-        let updated = self.updates.update(&Key::new(NOTE, id), |note| {
+        let key = Key::new(NOTE, id);
+        let updated = self.updates.update(&key, |note| {
             let length = note.map(|note| note.len());
             let mut next = note.map(|note| note.to_vec()).unwrap_or_default();
             next.push(b'x');
@@ -282,7 +284,9 @@ async fn the_same_steps_over_all_structures_give_the_same_answers_on_every_store
     let redis = All::new(World::redis().await);
     let cluster = All::new(World::cluster().await);
     let mut history = Vec::new();
-    for seed in 0..STEPS {
+    let steps = std::env::var("LARDER_MODEL_STEPS");
+    let steps = steps.map_or(STEPS, |steps| steps.parse().unwrap());
+    for seed in 0..steps {
         let rng = || Rng::with_seed(seed);
         let expected = memory.step(&mut rng()).await;
         for (store, all) in [("redis", &redis), ("cluster", &cluster)] {

@@ -1,7 +1,7 @@
 use std::sync::{Arc, LazyLock};
 
 use futures_util::FutureExt as _;
-use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl};
+use larder_store::{ErrorKind, Key, Kind, Put, PutOutcome, Store, Ttl};
 use larder_structures::update::{Next, UpdateError, Updates};
 use larder_test::faulty::{Faulty, Operations, Switch, Trouble};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -45,7 +45,7 @@ fn interfere(store: &Arc<dyn Store>, value: &str) {
         // A store in process is ready at once.
         _ => store.put(&put).now_or_never().unwrap(),
     };
-    assert!(done.unwrap());
+    assert_eq!(done.unwrap(), PutOutcome::Stored);
 }
 
 fn faulty(store: &Arc<dyn Store>) -> (Updates, Switch) {
