@@ -16,7 +16,7 @@ const NOTE: Kind = Kind::pinned("note");
 const KEYS: u32 = 1_000;
 const TASKS: u64 = 64;
 
-/// What became of the operations.
+/// The outcomes of the operations.
 #[derive(Debug, Default)]
 pub struct Tally {
     answered: AtomicU64,

@@ -9,7 +9,7 @@ use crate::Table;
 use crate::narrow::Narrow;
 use crate::stores::{self, Servers};
 
-/// How long a law may take.
+/// The time that a law may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every law on every store.

@@ -7,7 +7,7 @@ use larder_test::server::{
 
 use crate::stores::{APP, ENVIRONMENT, Servers};
 
-/// What users may do, in lines to paste.
+/// The page with the rules of users.
 const PAGE: &str = include_str!("../../docs/running-redis.md");
 
 const USER: &str = "app";
@@ -65,8 +65,7 @@ impl Narrow {
         })
     }
 
-    /// What `start` makes of options with the rules that the page has under `place`, and the URL that
-    /// it gives, to which the authority is added.
+    /// Starts servers with the rules under `place`, and returns their URL with TLS.
     fn by_tls(place: &str, start: impl FnOnce(RedisOptions) -> (Servers, String)) -> Servers {
         let authority = CertificateAuthority::new().expect("a certificate authority");
         let files = Sandbox::new().expect("a directory");
@@ -106,7 +105,7 @@ fn with_app(place: &str) -> RedisOptions {
     RedisOptions::new().with_user(USER, format!("{rules} {topics}"))
 }
 
-/// Who listens to all of a topic needs its very pattern: the server compares patterns as texts.
+/// Returns the patterns of topics: the server compares patterns as texts.
 fn topics(prefix: &str) -> String {
     let inner = ["", "law:mine:", "law:other:"];
     let topics = inner.iter().flat_map(|inner| {

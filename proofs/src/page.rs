@@ -20,7 +20,7 @@ impl Page {
         }
     }
 
-    /// The text between the markers, and where it stands in the page.
+    /// Returns the range of the text between the markers.
     fn find(&self, page: &str) -> io::Result<std::ops::Range<usize>> {
         let (begin, end) = self.markers();
         let found = page.find(&begin).and_then(|at| {
@@ -50,7 +50,7 @@ impl Page {
     }
 }
 
-/// Writes `table` into its page, or, where it is only checked, compares it with what stands there.
+/// Writes `table` into its page, or compares it with the page.
 ///
 /// # Errors
 /// What is wrong, a line each: the bars that were missed, a page that says something else, a page

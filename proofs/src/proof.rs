@@ -2,9 +2,9 @@ use crate::{Page, Table, cancel, conformance, faults, leases, locks, model};
 
 /// One long proof.
 pub struct Proof {
-    /// What `./scripts/prove` calls it.
+    /// Its name for `./scripts/prove`.
     pub name: &'static str,
-    /// What it shows.
+    /// A sentence about what it shows.
     pub about: &'static str,
     /// The page that its table stands on, without `.md`.
     pub page: &'static str,
@@ -58,7 +58,7 @@ impl Proof {
         (self.run)()
     }
 
-    /// Where its table stands.
+    /// Returns the page of its table.
     #[must_use]
     pub fn page(&self) -> Page {
         Page::new(self.page, self.name)

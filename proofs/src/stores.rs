@@ -56,7 +56,7 @@ impl Servers {
         Self::Sentinels(RedisSentinels::start().expect("sentinels"))
     }
 
-    /// Where a store finds them.
+    /// Returns the URL of the servers.
     #[must_use]
     pub fn url(&self) -> String {
         match self {

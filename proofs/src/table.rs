@@ -52,7 +52,7 @@ impl Table {
         &self.missed
     }
 
-    /// What a later run has to repeat: the table without what was measured.
+    /// Returns the table without measured columns, which a later run must repeat.
     #[must_use]
     pub fn skeleton(&self) -> Vec<Vec<String>> {
         self.rows.iter().map(|row| self.fixed(row)).collect()

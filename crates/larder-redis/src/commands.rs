@@ -12,7 +12,7 @@ pub(crate) fn get(key: &Key) -> Cmd {
     cmd
 }
 
-/// A put; its `named` matters where it takes a script.
+/// Makes the command of a put; `named` matters if it takes a script.
 pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     let key = put.key().as_bytes();
     let room = key.len() + frame::length(put) + 40;
@@ -36,7 +36,7 @@ pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     cmd
 }
 
-/// A removal; its `named` matters where it takes a script.
+/// Makes the command of a delete; `named` matters if it takes a script.
 pub(crate) fn delete(delete: &Delete, named: Named) -> Cmd {
     let key = delete.key().as_bytes();
     if let Condition::IfVersion(version) = delete.condition() {
@@ -49,7 +49,7 @@ pub(crate) fn delete(delete: &Delete, named: Named) -> Cmd {
     cmd
 }
 
-/// Whether a removal can do anything at all.
+/// Returns whether a delete can have any effect.
 pub(crate) fn may_delete(delete: &Delete) -> bool {
     delete.condition() != Condition::IfAbsent
 }

@@ -16,7 +16,7 @@ use crate::sentinels::Sentinels;
 use crate::source::{Source, Target};
 use crate::{classify, cluster, handshake};
 
-/// What an application connects by.
+/// The URL or the pool that an application connects by.
 pub(crate) enum Origin {
     Url(String),
     Pool(bb8::Pool<RedisConnectionManager>),
@@ -43,7 +43,7 @@ impl Servers {
         }
     }
 
-    /// The way to them, and how one logs in at any of them where that is up to us.
+    /// Connects, and returns the route and the login of its servers, if it is ours.
     pub(crate) async fn connect(self, limits: Limits) -> Result<(Route, Option<Address>)> {
         match self {
             Self::Lent(pool) => {

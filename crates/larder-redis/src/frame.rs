@@ -1,4 +1,4 @@
-//! How a value lies in Redis: 16 bytes of version, then the value.
+//! The format of a value in Redis: 16 bytes of version, then the value.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ pub(crate) fn write(command: &mut Cmd, put: &Put) {
     let _ = argument.write_all(put.value());
 }
 
-/// How many bytes the framed value of `put` takes.
+/// Returns how many bytes the framed value of `put` takes.
 pub(crate) fn length(put: &Put) -> usize {
     Version::LEN + put.value().len()
 }

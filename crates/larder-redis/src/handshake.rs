@@ -94,7 +94,7 @@ fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
     }
 }
 
-/// Explains why there is no connection, and how to fix it.
+/// Explains a failed connection, and how to fix it.
 fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
     let location = node.location();
     let cause = match failure {

@@ -28,8 +28,7 @@ impl RedisStore {
         results
     }
 
-    /// What is at the keys at `sent`: of replicas where these may be read, and of masters where
-    /// none is or has an answer.
+    /// Returns the values of the keys at `sent`, from replicas if allowed, or masters.
     async fn values(&self, keys: &[Key], sent: Vec<usize>) -> Vec<(usize, Result<Value>)> {
         let deadline = self.route.deadline();
         let Some(reads) = &self.replica_reads else {
@@ -158,7 +157,7 @@ pub(crate) fn sift<I, T>(
     (results, sent)
 }
 
-/// The results where none of the items at `sent` could be sent.
+/// Fills the results of the items at `sent` with one error.
 pub(crate) fn fail<T>(
     mut results: Vec<Result<T>>,
     sent: &[usize],

@@ -14,8 +14,7 @@ use crate::script::{Named, is_forgotten};
 use crate::step::Step;
 use crate::store::RedisStore;
 
-/// Programs run as scripts by their hash; a script that the server does not know is sent whole,
-/// inside the same deadline.
+/// Programs run as scripts by their hash, or by their text if it is unknown.
 #[async_trait]
 impl Programs for RedisStore {
     fn now(&self) -> Option<Timestamp> {
@@ -69,8 +68,7 @@ impl RedisStore {
         Step::new(&self.scripts, now.map(Timestamp::as_micros), key, call)
     }
 
-    /// Runs all steps in one round trip, and those whose script the server does not know in a
-    /// second.
+    /// Runs all steps in one round trip, and those with unknown scripts in a second.
     async fn run_all(&self, steps: &mut [Step<'_>]) -> Vec<Result<Value>> {
         if steps.is_empty() {
             return Vec::new();
@@ -108,8 +106,9 @@ impl RedisStore {
     }
 }
 
-/// By text where a record has several steps: one that had to be sent again would run after those
-/// that were to follow it.
+/// Names the scripts of steps: by text if a record has several steps.
+///
+/// A step that had to be sent again would run after later steps of its record.
 fn names(steps: &[&Step<'_>]) -> Vec<Named> {
     let mut times: HashMap<&Key, usize> = HashMap::with_capacity(steps.len());
     for step in steps {

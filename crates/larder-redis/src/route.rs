@@ -22,7 +22,7 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    /// Begins an operation on the server that holds `key`, unless too many are in flight there.
+    /// Begins an operation on the server of `key`, unless too many are in flight.
     ///
     /// `key` is anything that has a slot, such as the name of a channel.
     pub(crate) async fn begin(&self, key: &[u8], request: Request) -> Result<Routed<'_>> {
@@ -62,7 +62,7 @@ impl Route {
         Instant::now() + self.limits().timeout
     }
 
-    /// Whether a write whose answer was lost may be acknowledged because it is found here.
+    /// Returns whether a write whose answer was lost may be acknowledged because it is found here.
     pub(crate) fn reads_back(&self) -> bool {
         self.limits().replicas.is_none()
     }
@@ -98,13 +98,14 @@ pub(crate) struct Routed<'a> {
 }
 
 impl Routed<'_> {
-    /// Whether the deadline is still to come.
+    /// Returns whether the deadline is still to come.
     pub(crate) fn has_time(&self) -> bool {
         self.operation.has_time()
     }
 
-    /// Sends a command of the operation's key, and waits for its answer, which may be an error of
-    /// the server's.
+    /// Sends a command of the operation's key, and returns its answer.
+    ///
+    /// The answer may be an error of the server.
     ///
     /// # Errors
     /// As [`Operation::send`]. After a write whose answer was lost no refusal is given:
@@ -122,8 +123,9 @@ impl Routed<'_> {
         self.operation.settled(outcome)
     }
 
-    /// Sends a call of a script by its hash, and by its text where the server does not know it: then
-    /// nothing ran.
+    /// Calls a script by its hash, and by its text if the server does not know it.
+    ///
+    /// In that case nothing ran before.
     ///
     /// # Errors
     /// As [`Operation::send`].
@@ -149,13 +151,13 @@ pub(crate) enum Batch<'a> {
     Cluster {
         cluster: &'a Cluster,
         redirects: RedirectState,
-        /// On one of the nodes a write was sent again after its answer was lost.
+        /// Whether a write was repeated after a lost answer, on any node.
         has_lost_run: AtomicBool,
     },
 }
 
 impl Batch<'_> {
-    /// Whether the deadline is still to come.
+    /// Returns whether the deadline is still to come.
     pub(crate) fn has_time(&self) -> bool {
         match self {
             Self::One(operation) => operation.has_time(),
@@ -163,8 +165,10 @@ impl Batch<'_> {
         }
     }
 
-    /// Sends commands, each with the key that says where it goes, in one round trip to each server
-    /// and side by side, and gives the answer of each. Those of one key run in their order.
+    /// Sends commands to the servers of their keys, side by side.
+    ///
+    /// It takes one round trip to each server, and returns the answer of each. Commands of one key
+    /// run in their order.
     ///
     /// `repeat` says whether all that was sent together may be sent again together. After a write
     /// whose answer was lost no refusal is given, as by [`Routed::send`].
@@ -201,7 +205,7 @@ impl Batch<'_> {
     }
 }
 
-/// What a batch sends.
+/// The commands of a batch.
 enum Load<'a, 'k> {
     One(&'a Operation<'a>, Pipeline),
     Split(Split<'a, 'k>),

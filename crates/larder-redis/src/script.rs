@@ -1,4 +1,4 @@
-//! Scripts as the server gets them, and how they are called.
+//! Scripts as the server gets them, and the commands that call them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -12,21 +12,23 @@ pub(crate) struct Prepared {
     name: &'static str,
     text: String,
     hash: String,
-    /// How many lines stand before the program's first.
+    /// The number of lines before the first line of the program.
     lines_before: usize,
     wakes: bool,
 }
 
-/// How a script is named in a call.
+/// The name of a script in a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
-    /// By its hash, which the server may have forgotten. Then nothing ran.
+    /// The hash of the script, which the server may have forgotten.
+    ///
+    /// Then nothing ran.
     ByHash,
-    /// By its whole text, which always runs and is remembered.
+    /// The whole text of the script, which always runs and is remembered.
     ByText,
 }
 
-/// By which clock programs run, which decides what stands around them.
+/// The clock of programs, which decides what surrounds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Time {
     Server,
@@ -86,7 +88,7 @@ impl Prepared {
         }
     }
 
-    /// Whether the script wakes, so that its last key is that of those who wait.
+    /// Returns whether the script wakes, so that its last key is that of those who wait.
     pub(crate) fn wakes(&self) -> bool {
         self.wakes
     }
@@ -130,7 +132,9 @@ impl Prepared {
 /// The function that wakes. It takes the last key away, so that the program does not see it.
 const WAKE: &str = include_str!("lua/wake.lua");
 
-/// The functions of the prelude that a program names, one to a line: each costs every call.
+/// Returns the prelude functions that a program uses, one per line.
+///
+/// Each costs every call.
 fn prelude_of(lua: &str) -> String {
     let function = |line: &&str| {
         let name = line.strip_prefix("local function ");
@@ -141,13 +145,14 @@ fn prelude_of(lua: &str) -> String {
     prelude.split_inclusive('\n').filter(function).collect()
 }
 
-/// Whether the server answered that it does not know the script, so that nothing ran.
+/// Returns whether the server answered that it does not know the script, so that nothing ran.
 pub(crate) fn is_forgotten(value: &Value) -> bool {
     matches!(value, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))
 }
 
-/// What the server may know of a script before it starts: whether it writes, and whether it may
-/// run when memory is full. It refuses a whole script by it, so that none stops halfway.
+/// Returns the flags of a script: whether it writes, and may run when memory is full.
+///
+/// It refuses a whole script by it, so that none stops halfway.
 fn flags(script: &Script) -> &'static str {
     match (script.effect(), script.is_run_when_full()) {
         (Effect::Read, true) => " flags=no-writes,allow-oom",
@@ -157,7 +162,7 @@ fn flags(script: &Script) -> &'static str {
     }
 }
 
-/// The scripts that a store has sent, by their address: they are statics of the program.
+/// The scripts that a store has sent, by the addresses of their statics.
 pub(crate) struct Scripts {
     time: Time,
     tell: Tell,

@@ -11,8 +11,9 @@ use crate::script::{Named, Prepared, Scripts, VIRTUAL_EXPIRE};
 use crate::waits::WAITERS;
 use crate::{classify, wire};
 
-/// What is added to the key of a record for the deadlines of its keys in virtual time; no part
-/// has a `~` in its name.
+/// The suffix of the key with a record's deadlines in virtual time.
+///
+/// No part has a `~` in its name.
 const DEADLINES: &str = "~deadlines";
 
 /// One call of a program, ready to be sent.
@@ -26,7 +27,7 @@ pub(crate) struct Step<'a> {
     now: Option<i64>,
 }
 
-/// What is sent.
+/// The commands to send.
 enum Content {
     Script(Arc<Prepared>),
     /// One command that does what this script does.
@@ -63,7 +64,7 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// Whether it is a command that needs no script, so that the server knows it.
+    /// Returns whether it is a plain command that needs no script.
     pub(crate) fn is_command(&self) -> bool {
         matches!(self.form, Content::Command(_))
     }
@@ -87,12 +88,12 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The command that runs the program, by the hash of its script, or does the same without it.
+    /// Returns the command that runs the program by hash, or a plain command.
     pub(crate) fn by_hash(&self) -> &Cmd {
         &self.by_hash
     }
 
-    /// The same command with the whole script.
+    /// Returns the same command with the whole script.
     pub(crate) fn by_text(&self) -> Cmd {
         match &self.form {
             Content::Script(script) => script.by_text(&self.by_hash),
@@ -110,7 +111,7 @@ impl<'a> Step<'a> {
         Some(expire(self.key, self.parts, self.now?))
     }
 
-    /// What the server answered.
+    /// Returns what the server answered.
     ///
     /// # Errors
     /// A refusal where the server did not let the script start, or stopped it with a code that
@@ -189,7 +190,7 @@ fn plain(command: &[&str], key: &Key) -> Cmd {
 /// A colon and a name.
 const LONGEST_PART: usize = 33;
 
-/// Adds the physical key of one part of a record: the key itself, or the key and the part.
+/// Adds the physical key of one part of a record.
 pub(crate) fn write_key(cmd: &mut Cmd, key: &Key, part: &str) {
     let mut argument = cmd.writer_for_next_arg();
     // Writing to memory does not fail.

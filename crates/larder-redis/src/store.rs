@@ -111,7 +111,7 @@ impl RedisStore {
         RedisBuilder::at(url)
     }
 
-    /// How scripts on these servers tell those who wait.
+    /// Returns how scripts on these servers wake waiters.
     pub(crate) fn tell(route: &Route) -> Tell {
         match route {
             Route::One(_) => Tell::Publish,
@@ -131,8 +131,7 @@ impl RedisStore {
         }
     }
 
-    /// Sends what only reads to a replica where one may be read, and to the master where none is or
-    /// has an answer.
+    /// Reads from a replica if allowed, and otherwise from the master.
     async fn ask_replicas(
         &self,
         reads: &ReplicaReads,
@@ -192,8 +191,9 @@ impl RedisStore {
             .await
     }
 
-    /// What became of a write whose answer may have been lost: where it was, its version is read
-    /// back, by the deadline of the write, so that it takes no longer.
+    /// Settles a write whose answer may have been lost, by reading its version back.
+    ///
+    /// It uses the deadline of the write, so it takes no longer.
     pub(crate) async fn settle(
         &self,
         operation: &Routed<'_>,

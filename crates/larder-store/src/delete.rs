@@ -1,6 +1,6 @@
 use crate::{Condition, Key, Version};
 
-/// One removal: a key, and on what condition.
+/// A request to delete a key, with a condition.
 #[derive(Clone, Debug)]
 pub struct Delete {
     key: Key,
@@ -8,7 +8,7 @@ pub struct Delete {
 }
 
 impl Delete {
-    /// An unconditional removal.
+    /// Deletes `key` unconditionally.
     pub fn new(key: Key) -> Self {
         Self {
             key,
@@ -16,32 +16,32 @@ impl Delete {
         }
     }
 
-    /// The same removal, only if the key still holds what `version` names.
+    /// Deletes only if the key holds `version`.
     #[must_use]
     pub fn if_version(self, version: Version) -> Self {
         self.on(Condition::IfVersion(version))
     }
 
-    /// The same removal on `condition`.
+    /// Sets the condition.
     #[must_use]
     pub fn on(mut self, condition: Condition) -> Self {
         self.condition = condition;
         self
     }
 
-    /// The same removal of another key, for decorators.
+    /// Sets the key, for decorators.
     #[must_use]
     pub fn at(mut self, key: Key) -> Self {
         self.key = key;
         self
     }
 
-    /// The key that is removed.
+    /// Returns the key.
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// On what condition it is removed.
+    /// Returns the condition.
     pub fn condition(&self) -> Condition {
         self.condition
     }

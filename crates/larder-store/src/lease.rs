@@ -8,7 +8,7 @@ pub use crate::outcome::{FollowOutcome, LeaseOutcome};
 
 use crate::{DeleteOutcome, Entry, Key, Put, PutOutcome, Result, Timestamp, Ttl, Version};
 
-/// A fencing token: the number of a lease, which rises with each lease of its key.
+/// A fencing token: the number of a lease, which rises with each lease.
 ///
 /// It is `max(last + 1, now)`, in microseconds of the store's clock, so it rises even if the last
 /// one was lost in a failover. The idea is from M. Kleppmann, "How to do distributed locking"
@@ -97,7 +97,9 @@ pub enum Claimed {
     Follow,
 }
 
-/// Elects one caller at a time to produce the value of a key, and refuses late writers.
+/// Elects one caller at a time to produce a key's value.
+///
+/// It refuses late writers.
 ///
 /// A lease lies beside a value, which is read by a plain [`get`](crate::Store::get). It ends by a
 /// commit, an abandon, an invalidation, or when its time has passed by the store's clock. Only its

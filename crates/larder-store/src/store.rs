@@ -105,8 +105,7 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
-    /// Returns the capability to wait until a program wakes those who wait for its record, or None if
-    /// the store lacks it.
+    /// Returns the capability to wait for records, or None if the store lacks it.
     fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
         None
     }
@@ -127,7 +126,7 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
-/// The state of a put whose answer was lost, as far as a read can tell.
+/// The fate of a put whose answer was lost, as far as a read shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettleOutcome {
     /// The key holds the version of the put.

@@ -1,4 +1,4 @@
-//! What happens to a steady load when a server, or the way to it, fails.
+//! Measures a steady load while a server, or the network, fails.
 
 mod failover;
 pub mod load;
@@ -21,19 +21,19 @@ pub const DEADLINE: Duration = Duration::from_millis(100);
 /// Operations a second.
 const RATE: u32 = 500;
 
-/// How long all is well before a fault, and after it.
+/// The time without faults before and after a fault.
 const CALM: Duration = Duration::from_secs(2);
 
-/// When a fault was over, as far as the servers are concerned.
+/// The end of a fault, as far as the servers are concerned.
 pub struct Mended(pub Instant);
 
-/// What a fault came to.
+/// The results of a fault.
 pub struct Report {
-    /// What became of the load.
+    /// The results of the load.
     pub ledger: Ledger,
-    /// When the fault began.
+    /// The start of the fault.
     pub broke: Instant,
-    /// When it was over.
+    /// The end of the fault.
     pub mended: Instant,
 }
 

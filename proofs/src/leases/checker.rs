@@ -2,7 +2,7 @@
 
 use super::event::{Event, What};
 
-/// What is wrong with a history, a line each; nothing where leases allow it.
+/// Returns the violations in a history, one line each. Empty if there are none.
 ///
 /// Of two events only those are compared of which one ended before the other began: the order of
 /// the others is nobody's to say.

@@ -9,15 +9,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Event {
     /// The number of the key.
     pub key: u32,
-    /// When it was asked for, in microseconds of the machine's clock.
+    /// The time of the request, in microseconds of the machine's clock.
     pub began: u64,
-    /// When it was answered.
+    /// The time of the answer.
     pub ended: u64,
-    /// What it was.
+    /// The operation and its outcome.
     pub what: What,
 }
 
-/// What was done.
+/// An operation and its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// A claim that was granted with this fence.

@@ -1,4 +1,4 @@
-//! Leases under fire: fences rise, and nobody commits whose fence was passed.
+//! Leases under faults: fences rise, and no outdated fence commits.
 
 pub mod checker;
 mod event;
@@ -20,7 +20,7 @@ const PROCESSES: u64 = 2;
 const KEYS: u32 = 10;
 const TIME: Duration = Duration::from_secs(20);
 
-/// What `prove` is called with to be one of the processes.
+/// The argument that makes `prove` one of the worker processes.
 pub const WORKER: &str = "leases-worker";
 
 /// Eight tasks in two processes, with fences and without.

@@ -12,15 +12,15 @@ use super::event::{Event, What, now};
 
 const NOTE: Kind = Kind::evictable("note");
 
-/// How long a lease is held. Those who make a value take up to twice as long.
+/// The time that a lease is held. Those who make a value take up to twice as long.
 const HOLD: Ttl = Ttl::from_millis(300);
 
-/// Whether a value is committed with its fence.
+/// The way to write a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commits {
-    /// As it should be.
+    /// By a commit with the fence.
     Fenced,
-    /// By a plain put, as those do who trust a lock: to show that the checker sees it.
+    /// By a plain put, to show that the checker notices it.
     Unfenced,
 }
 

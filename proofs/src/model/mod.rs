@@ -30,7 +30,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use remembered::Remembered;
 use step::{Given, Step};
 
-/// How many sequences give 10,000 steps: one has some 30.
+/// The number of sequences, which gives about 10,000 steps.
 const CASES: u32 = 400;
 
 /// All stores, for 10,000 steps each.
@@ -124,7 +124,7 @@ pub fn compare_in_virtual_time(server: &RedisServer, cases: u32) -> Result<Tried
     )
 }
 
-/// How much was tried.
+/// The numbers of sequences and steps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tried {
     /// Sequences of up to 60 steps.
@@ -211,7 +211,7 @@ async fn run(
     Ok(())
 }
 
-/// Remembers the fences of a lease that both have granted, and tells whether they stand alike.
+/// Remembers the fences of a lease that both granted, and compares their order.
 fn are_granted_alike(
     remembered: &mut Remembered,
     step: &Step,

@@ -10,7 +10,7 @@ use super::step::Step;
 /// In milliseconds: no sequence takes longer.
 const SLACK: u64 = 300_000;
 
-/// What ends while a sequence runs.
+/// The things that expire while a sequence runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Time {
     /// Everything: TTLs are short, and time is moved past and onto their ends.
@@ -22,8 +22,10 @@ pub enum Time {
 }
 
 impl Time {
-    /// Whether a store may tell this TTL where the model tells `expected`: less by the time that a
-    /// server has seen pass, or more by that which the model alone has.
+    /// Returns whether the store may report this TTL if the model reports `expected`.
+    ///
+    /// It may be less by the time that a server has seen pass, or more by the time that only the
+    /// model has.
     pub(crate) fn allows(self, told: Ttl, expected: Ttl) -> bool {
         let (told, expected) = (told.as_millis(), expected.as_millis());
         match self {
@@ -33,7 +35,7 @@ impl Time {
         }
     }
 
-    /// Whether the store reads the clock of the model, for its leases at least.
+    /// Returns whether the store reads the clock of the model, for its leases at least.
     pub(crate) fn is_shared(self) -> bool {
         match self {
             Self::Passes | Self::PassesBesideValues => true,
@@ -45,7 +47,7 @@ impl Time {
 /// One operation, as it is drawn and printed.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    /// By so many microseconds.
+    /// Advances the clock by this many microseconds.
     Advance(i64),
     /// To the so-manieth last of the ends to come, and so many microseconds past it.
     AdvanceToEnd(usize, i64),
@@ -76,7 +78,7 @@ pub(crate) enum Operation {
     Scan(&'static str, usize),
 }
 
-/// Which key: one of a few, or now and then one of a record, where it should not be.
+/// The key of an operation: one of a few, or sometimes a wrong one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Id {
     Value(u8),
@@ -107,7 +109,7 @@ pub(crate) enum Content {
 }
 
 impl Operation {
-    /// What it comes to on a store, after what was done before: nothing, for a lapse of time.
+    /// Resolves the operation to a step on a store. None if only time passes.
     pub(crate) fn step(&self, remembered: &mut Remembered) -> Option<Step> {
         Some(match self {
             Self::Advance(_) | Self::AdvanceToEnd(..) => return None,

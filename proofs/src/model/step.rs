@@ -43,7 +43,7 @@ pub(crate) enum Step {
     Scan(&'static str, usize),
 }
 
-/// What a step gave, with errors by their kind: the texts are each store's own.
+/// The result of a step, with errors by their kind.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Given {
     Held(Vec<Answer<Option<(Bytes, Version)>>>),
@@ -107,8 +107,9 @@ impl Step {
 }
 
 impl Given {
-    /// Whether a store may give this where the model gives `expected`. Fences are numbered by each
-    /// store for itself.
+    /// Returns whether the store may give this if the model gives `expected`.
+    ///
+    /// Fences are numbered by each store for itself.
     pub(crate) fn is_like(&self, expected: &Self, time: Time) -> bool {
         match (self, expected) {
             (Self::Left(Ok(Some(given))), Self::Left(Ok(Some(expected)))) => {

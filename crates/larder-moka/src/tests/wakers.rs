@@ -55,7 +55,7 @@ fn waker(act: impl Fn() + Send + Sync + 'static) -> Waker {
     Arc::new(OnWake(Box::new(act))).into()
 }
 
-/// A manual clock that wakes nobody when it is moved.
+/// A manual clock that wakes no task when it is moved.
 struct Unwatched(ManualClock);
 
 impl Clock for Unwatched {

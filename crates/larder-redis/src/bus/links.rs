@@ -17,7 +17,9 @@ use crate::route::Route;
 /// The link for all channels that are not sharded; the only one on one server.
 const MAIN: LinkId = 0;
 
-/// How often sharded subjects are checked against the slots, besides after each change of them.
+/// The interval of checks of sharded subjects against the slots.
+///
+/// They are also checked after each change of the slots.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The links of a store: one main link, and in a cluster one more to each master with sharded
@@ -33,7 +35,7 @@ pub(super) struct Links {
 
 #[derive(Default)]
 struct Shards {
-    /// By where the master is.
+    /// The links by the address of their master.
     links: HashMap<Arc<str>, (LinkId, AbortHandle)>,
     last: LinkId,
 }

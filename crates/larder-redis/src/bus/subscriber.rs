@@ -14,7 +14,7 @@ pub(super) struct Subscriber {
     pub(super) number: u64,
     pub(super) texts: Vec<Box<str>>,
     sink: Sink,
-    /// How many subjects are not confirmed. It changes under the lock of the registry alone.
+    /// The number of subjects that are not confirmed. It changes under the lock of the registry alone.
     pending: AtomicUsize,
     /// All of them have been confirmed at least once.
     is_subscribed: AtomicBool,
@@ -22,7 +22,7 @@ pub(super) struct Subscriber {
     settled: Notify,
 }
 
-/// Where messages go.
+/// The destination of messages.
 pub(super) enum Sink {
     Mailbox(Mailbox),
     /// A message is only a signal.

@@ -21,7 +21,7 @@ use super::{Cluster, Shared};
 use crate::connection::{Address, HostPort};
 use crate::node::Limits;
 
-/// How long one seed may think before the next is tried as well.
+/// The time that one seed may think before the next is tried as well.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Finds the cluster by the first seed that knows it, and connects to its masters.

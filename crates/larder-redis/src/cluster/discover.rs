@@ -14,7 +14,7 @@ use crate::connection::HostPort;
 use crate::operation::{Operation, Repeat, Request};
 use crate::{classify, handshake};
 
-/// What a refresh is called in errors.
+/// The name of a refresh in errors.
 pub(super) const NAME: &str = "read the slots";
 
 /// Asks a node for the topology.
@@ -56,8 +56,9 @@ pub(super) fn not_a_cluster(operation: &'static str, location: &str) -> Error {
     )
 }
 
-/// Begins one attempt after the other, the next when one failed or after `patience`, and gives what
-/// the first of them that succeeds gives; or all their errors.
+/// Starts attempts one after the other, and returns the first success.
+///
+/// The next one starts when one failed or after `patience`. If all fail, it returns all errors.
 ///
 /// They are a list: an iterator over borrowed items that is held across an await is not `Send`.
 pub(super) async fn first<T, F: Future<Output = Result<T>>>(

@@ -1,4 +1,4 @@
-//! How one operation goes where a node sends it.
+//! Follows the redirects of one operation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::connection::HostPort;
 use crate::node::SupervisedNode;
 use crate::operation::{Operation, Repeat, Request};
 
-/// How long an operation waits at first before it asks again: about what a key takes to move.
+/// The first pause before an operation asks again: about the time that a key takes to move.
 const PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
@@ -60,7 +60,7 @@ impl RedirectState {
         }
     }
 
-    /// Waits a little, longer each time; not beyond the deadline, which ends it in place of a count.
+    /// Waits a little, longer each time, but not beyond the deadline.
     pub(super) async fn pause(&mut self) {
         self.hops = 0;
         let until = Instant::now() + self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
@@ -74,12 +74,12 @@ impl RedirectState {
 }
 
 impl Shard<'_> {
-    /// Whether an outcome is more than the operation's own: [`follow`](Self::follow) decides.
+    /// Returns whether an outcome is more than the operation's own: [`follow`](Self::follow) decides.
     pub(crate) fn is_elsewhere(&self, outcome: &Result<Value>) -> bool {
         matches!(outcome, Err(_) | Ok(Value::ServerError(_)))
     }
 
-    /// Goes where the answer of the first node leads, until there is an answer to the command.
+    /// Follows redirects from the first node until the command has an answer.
     ///
     /// Nothing ran where a node sent it on, so that this is safe for what must run once.
     pub(crate) async fn follow(

@@ -12,7 +12,7 @@ pub(crate) type Runs = Vec<(u16, u16)>;
 
 /// The master of each slot.
 pub(super) struct SlotMap {
-    /// For each slot the place of its master in `masters`, or [`NOBODY`].
+    /// The index of each slot's master in `masters`, or [`NOBODY`].
     slots: Box<[u16]>,
     masters: Vec<Arc<SupervisedNode>>,
     topology: Topology,
@@ -61,7 +61,7 @@ impl SlotMap {
         &self.masters
     }
 
-    /// Each master, and where its replicas are.
+    /// Returns each master, and the addresses of its replicas.
     pub(super) fn shards(&self) -> Vec<(Arc<SupervisedNode>, Vec<HostPort>)> {
         let masters = self.masters.iter().cloned();
         let mut shards: Vec<(_, Vec<HostPort>)> = masters.map(|it| (it, Vec::new())).collect();

@@ -50,7 +50,7 @@ pub(crate) struct Cluster {
     refresher: AbortHandle,
 }
 
-/// What operations and the refresher share.
+/// The state that operations and the refresher share.
 struct Shared {
     location: Arc<str>,
     map: ArcSwap<SlotMap>,
@@ -65,8 +65,9 @@ struct Shared {
     generation: watch::Sender<u64>,
 }
 
-/// For how long an operation that failed makes the map be read again and again: a failover that is
-/// under way ends in it, or the next operation fails too.
+/// The time for which a failed operation makes the refresher read the map often.
+///
+/// A failover that is under way ends in that time, or the next operation fails too.
 const TROUBLE: Duration = Duration::from_secs(3);
 
 impl Cluster {
@@ -98,8 +99,7 @@ impl Cluster {
         self.shared.map.load().masters().to_vec()
     }
 
-    /// The nodes that serve slots, and the first and last slot of each run that they serve, as far as
-    /// is known.
+    /// Returns the nodes that serve slots, and the runs of slots of each.
     pub(crate) fn slots(&self) -> Vec<(Arc<SupervisedNode>, Runs)> {
         self.shared.map.load().runs()
     }
@@ -144,7 +144,7 @@ impl ClusterView {
         masters.any(|master| master.location() == node.location())
     }
 
-    /// Each master, and where its replicas are.
+    /// Returns each master, and the addresses of its replicas.
     pub(crate) fn shards(&self) -> Vec<(Arc<SupervisedNode>, Vec<HostPort>)> {
         self.0.map.load().shards()
     }

@@ -1,4 +1,4 @@
-//! Reads the map again: when it is out of date, often while a master is lost, and periodically.
+//! Refreshes the map: when it is outdated, while a master is lost, and periodically.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,16 @@ const SHORTEST: Duration = Duration::from_millis(125);
 /// The longest one while the cluster is in trouble.
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// How often it is read while nothing happens. A node that has left the cluster keeps accepting
-/// messages and subscribers, without any answer that says so.
+/// The interval of reads while nothing happens.
+///
+/// A node that has left the cluster keeps accepting messages and subscribers, without any answer
+/// that says so.
 const SLOWLY: Duration = Duration::from_secs(10);
 
-/// How long a node may think before the next is asked as well.
+/// The time that a node may think before the next is asked as well.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How many nodes are asked in one go, at most.
+/// The number of nodes that are asked in one go, at most.
 const ASKED: usize = 8;
 
 /// Reads the map for as long as the store lives.
@@ -92,8 +94,11 @@ async fn read(shared: &Shared) -> Result<Topology> {
     })
 }
 
-/// Refuses what a node says that knows of fewer slots: it is cut off from the others, or was just
-/// started. Where it is right, the nodes say so to whoever asks for such a slot.
+/// Refuses the answer of a node that knows fewer slots than before.
+///
+/// It is cut off from the others, or was just started.
+///
+/// Where it is right, the nodes say so to whoever asks for such a slot.
 fn believable(shared: &Shared, topology: Topology) -> Result<Topology> {
     if topology.covered() >= shared.map.load().topology().covered() {
         return Ok(topology);

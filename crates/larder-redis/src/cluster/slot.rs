@@ -1,9 +1,11 @@
-//! Which of the 16,384 slots a key is in ([Redis Cluster specification, "Key distribution
-//! model"](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/)).
+//! Computes the slot of a key.
+//!
+//! See the [Redis Cluster specification, "Key distribution
+//! model"](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
 
 use crc::{CRC_16_XMODEM, Crc};
 
-/// How many slots every cluster has.
+/// The number of slots of a cluster.
 pub(crate) const SLOTS: u16 = 16_384;
 
 static CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
@@ -13,7 +15,7 @@ pub(crate) fn slot_of(key: &[u8]) -> u16 {
     CRC.checksum(tag(key)) % SLOTS
 }
 
-/// What stands in the first braces, or the whole key where nothing does.
+/// Returns the text in the first braces, or the whole key if it is empty.
 fn tag(key: &[u8]) -> &[u8] {
     let inside = || {
         let (_, after) = split(key, b'{')?;

@@ -1,4 +1,4 @@
-//! What the URL of a store names.
+//! Parses the URL of a store.
 
 mod login;
 mod parameters;
@@ -39,7 +39,7 @@ pub(crate) struct Timeouts {
     pub(crate) connect: Option<Duration>,
 }
 
-/// What the servers are.
+/// The kind of servers behind the URL.
 pub(crate) enum Content {
     One,
     Cluster,

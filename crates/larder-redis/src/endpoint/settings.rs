@@ -1,11 +1,11 @@
-//! How we speak to a server, and how it is named in a log.
+//! The settings of connections, and their names in logs.
 
 use std::time::Duration;
 
 use ::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use ::redis::{ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
-/// How long a connection may be silent before the system probes whether the other side is there.
+/// The time that a connection may be silent before the system probes whether the other side is there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// The protocol that a URL asks for. None if it does not exist.

@@ -15,7 +15,7 @@ use super::{run, unread};
 use crate::operation::Repeat;
 use crate::store::RedisStore;
 
-/// How long a follower waits for a clock that is moved by hand before it looks all the same.
+/// The longest time that a follower waits for a manual clock before it looks again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
 /// A lease that is held: by whom, and for how long at most unless it is renewed.

@@ -10,10 +10,10 @@ use crate::script::{Named, Prepared, Tell, Time};
 use crate::step::write_key;
 use crate::waits::WAITERS;
 
-/// What is added to a key for its lease; no part has a `~` in its name.
+/// The suffix of the key of a lease. No part has a `~` in its name.
 const LEASE: &str = "~lease";
 
-/// What every call may add to the length of its key and its value.
+/// The bytes that every call may add to its key and its value.
 const ROOM: usize = 120;
 
 /// All scripts of leases, by the server's time or by that of a test.
@@ -49,7 +49,7 @@ impl Scripts {
         }
     }
 
-    /// What makes no key longer runs when memory is full, too.
+    /// Prepares the scripts; those that take no memory run when memory is full, too.
     fn new(time: Time, tell: Tell) -> Self {
         let script = |name, lua| Script::new(name, Effect::Once, lua);
         let timed = |script: Script| Prepared::timed(&script, time, tell);

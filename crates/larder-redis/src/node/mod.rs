@@ -54,7 +54,7 @@ pub(crate) struct Node {
     peer: Option<Peer>,
 }
 
-/// What a node of a cluster has in addition.
+/// The additional data of a node of a cluster.
 struct Peer {
     host: String,
     /// Notified when the connection is lost.

@@ -4,11 +4,11 @@ use std::time::Duration;
 use ::redis::{Cmd, Value};
 use larder_store::{Error, ErrorKind, Result};
 
-/// How many replicas must confirm a write before it is acknowledged.
+/// The number of replicas that must confirm a write before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Replicas {
     pub(crate) number: NonZeroU8,
-    /// How long the server waits for them.
+    /// The time that the server waits for them.
     pub(crate) within: Duration,
 }
 

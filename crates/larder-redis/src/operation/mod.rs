@@ -29,8 +29,7 @@ pub(crate) struct Operation<'a> {
     has_lost_run: AtomicBool,
 }
 
-/// The node of an operation: where there is one node only it is borrowed, where the node may be
-/// replaced meanwhile it is kept alive.
+/// The node of an operation: borrowed, or kept alive if it may be replaced.
 enum Held<'a> {
     Borrowed(&'a Node),
     Shared(Arc<SupervisedNode>),
@@ -115,12 +114,12 @@ impl<'a> Operation<'a> {
         self.deadline
     }
 
-    /// Whether the deadline is still to come.
+    /// Returns whether the deadline is still to come.
     pub(crate) fn has_time(&self) -> bool {
         Instant::now() < self.deadline
     }
 
-    /// Whether an earlier run of a write may have been carried out: its answer was lost.
+    /// Returns whether an earlier run of a write may have been carried out: its answer was lost.
     pub(crate) fn has_lost_run(&self) -> bool {
         self.has_lost_run.load(Ordering::Relaxed)
     }

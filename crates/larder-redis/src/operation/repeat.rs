@@ -1,4 +1,4 @@
-//! What is sent again after its answer was lost, and what may be said of it then.
+//! Decides what is repeated after a lost answer, and what its error says.
 
 use ::redis::Value;
 use larder_store::{Error, ErrorKind, Result};
@@ -18,7 +18,7 @@ pub(crate) enum Repeat {
 }
 
 impl Repeat {
-    /// Whether requests of both sorts that are sent together may be sent again together.
+    /// Returns whether requests of both sorts that are sent together may be sent again together.
     pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Never, _) | (_, Self::Never) => Self::Never,

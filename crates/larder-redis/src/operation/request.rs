@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use crate::node::{Access, Limits};
 
-/// The name, access and deadline of an operation that is to begin.
+/// The name, access and deadline of a new operation.
 #[derive(Clone, Copy)]
 pub(crate) struct Request {
     pub(crate) name: &'static str,
@@ -32,18 +32,18 @@ impl Request {
         Self::new(name, Access::Write)
     }
 
-    /// The same request with a deadline of its own, as of one that began earlier.
+    /// Sets the deadline, such as the one of an earlier operation.
     pub(crate) fn by(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// The same request with this long from now.
+    /// Sets the deadline to this time from now.
     pub(crate) fn within(self, time: Duration) -> Self {
         self.by(Instant::now() + time)
     }
 
-    /// Returns its deadline, which without one of its own is that of `limits` from now on.
+    /// Returns the deadline, which by default is the timeout of `limits` from now.
     pub(crate) fn deadline(&self, limits: &Limits) -> Instant {
         self.deadline
             .unwrap_or_else(|| Instant::now() + limits.timeout)

@@ -1,4 +1,4 @@
-//! Sends commands over the node's connection, and again over the next if its answer was lost.
+//! Sends commands over the node's connection, and repeats them after a lost answer.
 
 use std::future::poll_fn;
 use std::io;
@@ -140,7 +140,7 @@ impl Operation<'_> {
     }
 }
 
-/// How an answer was lost.
+/// The way in which an answer was lost.
 enum Lost {
     Unanswered,
     Dropped(Option<io::Error>),

@@ -3,20 +3,20 @@ use std::time::Duration;
 
 use super::micros;
 
-/// How many moments are remembered one by one, the last ones.
+/// The number of recent moments that are remembered individually.
 const RECENT: usize = 8;
 
-/// How many older ones are remembered, which are apart: together they are all that is allowed.
+/// The number of older moments that are remembered, at equal distances.
 const OLDER: u32 = 8;
 const MOST: usize = RECENT + OLDER as usize;
 
-/// How much a master had written, by when it was asked.
+/// The offsets of a master over time.
 #[derive(Debug)]
 pub(super) struct History {
     /// The replication ID: offsets under another one are of another history.
     id: String,
     moments: VecDeque<Moment>,
-    /// How far older ones are apart at least.
+    /// The minimum distance of older moments.
     apart: u64,
 }
 
@@ -48,7 +48,7 @@ impl History {
         self.moments.push_back(Moment { at, offset });
     }
 
-    /// Forgets the moment that is no recent one any more, or the first.
+    /// Forgets the moment that is no longer recent, or the first.
     fn forget_one(&mut self) {
         let at = |index: usize| self.moments.get(index).map_or(0, |moment| moment.at);
         let ageing = MOST - RECENT;

@@ -49,15 +49,16 @@ pub(crate) struct ReplicaReads {
     watcher: AbortHandle,
 }
 
-/// What reads and the watcher share.
+/// The state that reads and the watcher share.
 struct Shared {
     masters: Masters,
-    /// The replicas of each master, by the address of its node, which no other has for as long as it
-    /// is here.
+    /// The replicas of each master, by the address of its node.
+    ///
+    /// The address is unique while the node is here.
     replicas: ArcSwap<HashMap<usize, Replicas>>,
     written: Written,
     max_staleness: Duration,
-    /// How long an operation of the store may take.
+    /// The time that an operation of the store may take.
     deadline: Duration,
     epoch: Instant,
 }
@@ -106,7 +107,7 @@ impl ReplicaReads {
         Ok(Self { shared, watcher })
     }
 
-    /// Asks a replica that may be read, if there is one, and if it has an answer.
+    /// Asks a replica that may be read. None if there is no answer.
     ///
     /// It takes half of the deadline at most.
     pub(crate) async fn ask(&self, name: &'static str, key: &Key, command: &Cmd) -> Option<Value> {
@@ -145,7 +146,7 @@ impl Shared {
     }
 }
 
-/// What a master goes by in [`Shared::replicas`], for as long as it lives.
+/// Returns the key of a master in [`Shared::replicas`], which is unique while it lives.
 fn address_of(master: &Arc<SupervisedNode>) -> usize {
     Arc::as_ptr(master).addr()
 }

@@ -13,7 +13,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// A reader of a replica that has every write until `moment`; None if there is none.
+    /// Returns a reader of a replica that has every write until `moment`, if any.
     pub(super) fn fresh_since(replica: &Arc<Replica>, moment: u64) -> Option<Self> {
         let connection = replica.fresh_since(moment)?;
         Some(Self {
@@ -54,8 +54,10 @@ impl Reader {
         operation.send(command, Repeat::Never).await
     }
 
-    /// An answer that is one: the server may be loading, have lost its master, serve the slot no
-    /// more, or be another by now.
+    /// Returns an answer that can be trusted, or None.
+    ///
+    /// The server may be loading, have lost its master, no longer serve the slot, or be another one
+    /// by now.
     fn believe(&self, answer: Result<Value>) -> Option<Value> {
         let replica = &self.replica;
         match answer {

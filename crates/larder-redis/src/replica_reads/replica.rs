@@ -14,15 +14,15 @@ use crate::node::{Limits, Node, SupervisedNode};
 use crate::operation::{Repeat, Request};
 use crate::source::Target;
 
-/// What a look at a server is called in errors.
+/// The name of a measurement in errors.
 pub(super) const NAME: &str = "watch replicas";
 
-/// What a missing key on a replica means.
+/// The meaning of a missing key on a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Misses {
     /// There is none.
     AreMisses,
-    /// There is none, or its slot is moving: the master knows where to, and replicas do not.
+    /// There is no value, or its slot is moving: only the master knows.
     AreTheMasters,
 }
 

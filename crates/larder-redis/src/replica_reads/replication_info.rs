@@ -9,13 +9,13 @@ use crate::reply::text;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ReplicationInfo {
     Master {
-        /// How many bytes it has written for its replicas.
+        /// The number of bytes that it has written for its replicas.
         position: Position,
         /// The replicas that are online.
         replicas: Vec<HostPort>,
     },
     Replica {
-        /// How many bytes it has carried out.
+        /// The number of bytes that it has carried out.
         position: Position,
         /// Whether it hears of its master.
         is_linked: bool,
@@ -33,12 +33,12 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// Whether it has the first `offset` bytes under `id`.
+    /// Returns whether it has the first `offset` bytes under `id`.
     pub(super) fn has(&self, id: &str, offset: u64) -> bool {
         self.id == id && self.offset >= offset
     }
 
-    /// [`has`](Self::has), also where it has continued with writes of its own.
+    /// Returns whether it [has](Self::has) them, even if it has written more since.
     pub(super) fn has_had(&self, id: &str, offset: u64) -> bool {
         let past = self.past.as_ref();
         self.has(id, offset) || past.is_some_and(|(past, end)| past == id && *end > offset)

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many cells there are: 32 KiB. Keys that share one are written when any of them is.
+/// The number of cells, which take 32 KiB. Keys that share one are written when any of them is.
 const CELLS: usize = 4096;
 
 /// Until when what a slot holds may have been changed by this store.
@@ -18,7 +18,7 @@ impl Written {
         }
     }
 
-    /// When the last write to a key of `slot` was over, or will be. Whoever knows of a write sees
+    /// Returns when the last write to a key of `slot` was over, or will be. Whoever knows of a write sees
     /// it here.
     pub(super) fn until(&self, slot: u16) -> u64 {
         self.cell(slot)

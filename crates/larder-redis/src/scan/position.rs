@@ -1,7 +1,7 @@
 use larder_store::scan::Cursor;
 use larder_store::{Error, ErrorKind, Result};
 
-/// The position of a scan: its servers, the next one of them, and that server's cursor.
+/// The position of a scan: its servers, and the current server's cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ScanPosition {
     /// The fingerprint of the servers: a cursor of one means nothing to another.

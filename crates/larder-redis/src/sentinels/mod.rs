@@ -123,7 +123,7 @@ impl Drop for Sentinels {
     }
 }
 
-/// Refuses a server that is not a master: the sentinels may be ahead of it, or behind.
+/// Refuses a server that is not a master, since sentinels may be outdated.
 async fn check_role(connection: &Connection) -> Result<(), ConnectError> {
     let mut multiplexed = connection.multiplexed();
     let role = cmd("ROLE");

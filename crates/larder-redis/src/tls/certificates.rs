@@ -1,4 +1,4 @@
-//! What TLS is made of, as it lies in files.
+//! The certificates and keys of TLS, in files.
 
 use larder_store::{Error, ErrorKind, Result};
 use tokio_rustls::rustls::RootCertStore;

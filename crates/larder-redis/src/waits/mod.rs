@@ -1,5 +1,4 @@
-//! Waiting for a record or a lease: by a message of the script that wakes, and by looking from time to
-//! time without one.
+//! Waits for a record or a lease, by messages of scripts and by polling.
 //!
 //! Whoever waits subscribes to the channel `kind:{id}:~waiters`, and then sets a key of that name for
 //! a few seconds. A script that wakes publishes if that key is there, and removes it when nobody has
@@ -21,11 +20,14 @@ use crate::route::Route;
 use crate::store::RedisStore;
 use pauses::Pauses;
 
-/// What is added to a key for those who wait, for the key and for the channel; no part has a `~` in its
-/// name.
+/// The suffix of the key and the channel of waiters.
+///
+/// No part has a `~` in its name.
 pub(crate) const WAITERS: &str = "~waiters";
 
-/// How long the key says that somebody waits, in milliseconds. It is set again several times in that.
+/// The time for which a key marks that there is a waiter, in milliseconds.
+///
+/// It is set again several times in that.
 const MARKED_FOR: u64 = 10_000;
 
 #[async_trait]
@@ -67,7 +69,9 @@ pub(crate) struct RedisWaiter {
 }
 
 impl RedisWaiter {
-    /// Tells scripts that somebody waits. If that fails, nobody tells this waiter.
+    /// Marks for scripts that there is a waiter, if it can be woken.
+    ///
+    /// If that fails, nobody tells this waiter.
     async fn mark(&mut self) {
         if self.wakeup.is_some() {
             let is_told = self.set_mark().await;

@@ -1,15 +1,15 @@
 use std::time::Duration;
 
-/// The first pause of a waiter whom nobody tells; each is half as long again as the one before.
+/// The first pause of a polling waiter. Each pause is 1.5 times the one before.
 const FIRST: Duration = Duration::from_millis(25);
 
-/// The longest pause of a waiter whom nobody tells.
+/// The longest pause of a polling waiter.
 const LONGEST: Duration = Duration::from_millis(400);
 
-/// The pause of a waiter who is told, in case that whoever wakes may not publish.
+/// The pause of a waiter with messages, in case the waker may not publish.
 const TOLD: Duration = Duration::from_secs(2);
 
-/// How long a waiter pauses between its looks.
+/// The pauses of a waiter between its looks.
 pub(super) struct Pauses {
     next: Duration,
     most: Duration,
@@ -36,8 +36,9 @@ impl Pauses {
         }
     }
 
-    /// The next pause, up to a quarter shorter or longer than its turn, so that those who began
-    /// together do not look together.
+    /// Returns the next pause, up to a quarter shorter or longer.
+    ///
+    /// So waiters that began together do not look together.
     pub(super) fn next(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 3 / 2).min(self.most);

@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::coarse::CoarseClock;
 use super::{Clock, Timestamp};
 
-/// The system's monotonic clock, set to the wall clock once, when it is made.
+/// The monotonic clock of the system, set to the wall clock when it is made.
 ///
 /// A later step of the wall clock does not move it.
 ///

@@ -25,10 +25,10 @@ use crate::{
     Ttl,
 };
 
-/// A store whose keys all live inside one [`Namespace`], so that apps can share a server.
+/// Puts all keys of a store into a [`Namespace`], so that apps can share a server.
 ///
 /// It costs one copy of the key for each operation, and no round trip. Caps of pinned kinds are
-/// the inner store's, and shared with whoever else uses it.
+/// the inner store's, and shared with its other users.
 #[derive(Clone)]
 pub struct Prefixed<S: ?Sized> {
     namespace: Namespace,
@@ -36,7 +36,7 @@ pub struct Prefixed<S: ?Sized> {
 }
 
 impl<S: ?Sized> Prefixed<S> {
-    /// `inner`, seen from inside `namespace`.
+    /// Puts the keys of `inner` into `namespace`.
     pub fn new(namespace: Namespace, inner: Arc<S>) -> Self {
         Self { namespace, inner }
     }

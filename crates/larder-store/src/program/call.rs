@@ -4,7 +4,7 @@ use super::slot::Discarded;
 use super::{Args, Cell, Program, Record, Script, Slot, Wire};
 use crate::{Content, Error, ErrorKind, Key, Kind, Refusal, Result, Timestamp};
 
-/// One run of a program whose types are erased, so that a `dyn` store can carry it out.
+/// A run of a program with erased types, for a `dyn` store.
 ///
 /// An in-process store calls [`step`](Self::step); a remote one sends [`script`](Self::script)
 /// with [`args`](Self::args) and hands the answer to [`reply`](Self::reply). Either way the typed
@@ -14,7 +14,7 @@ pub trait Call: Send {
     /// The kind of the record.
     fn kind(&self) -> Kind;
 
-    /// What is added to the key for each physical key of the record.
+    /// Returns the suffix of each physical key of the record.
     fn parts(&self) -> &'static [&'static str];
 
     /// The Lua form.
@@ -26,8 +26,8 @@ pub trait Call: Send {
     /// Runs the Rust form on the record in `cell`.
     ///
     /// # Errors
-    /// [`Refusal::WrongType`] where the cell holds a record of another type, and
-    /// [`ErrorKind::Invalid`] where an argument is past [`MAX_INT`](super::MAX_INT); the record is
+    /// [`Refusal::WrongType`] if the cell holds a record of another type, and
+    /// [`ErrorKind::Invalid`] if an argument is past [`MAX_INT`](super::MAX_INT); the record is
     /// then unchanged.
     fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()>;
 
@@ -38,7 +38,7 @@ pub trait Call: Send {
     /// Reads the answer of the Lua form.
     ///
     /// # Errors
-    /// Where the answer is not of the program's form.
+    /// If the answer is not of the program's form.
     fn reply(&mut self, wire: Wire) -> Result<()>;
 }
 
@@ -59,7 +59,7 @@ fn wrong_type(kind: Kind) -> Error {
     )
 }
 
-/// One run of one program, whose types are erased where it is a [`Call`].
+/// A typed run of one program, which a store sees as a [`Call`].
 ///
 /// [`Programs::run`](super::Programs#method.run) makes it by itself; it is for programs of several
 /// types that are sent together, by [`Programs::run_each`](super::Programs#method.run_each).
@@ -73,7 +73,7 @@ pub struct Run<'a, P: Program> {
 }
 
 impl<'a, P: Program> Run<'a, P> {
-    /// A run of `program` that is yet to come.
+    /// Prepares a run of `program`.
     pub fn new(program: &'a P) -> Self {
         Self {
             program,
@@ -84,10 +84,10 @@ impl<'a, P: Program> Run<'a, P> {
         }
     }
 
-    /// The reply, where the store says that it is `done`.
+    /// Returns the reply, given the store's result of the run.
     ///
     /// # Errors
-    /// As the store gave them; and where it says so and gave no answer.
+    /// Those of the store, and [`ErrorKind::MayHaveRun`] if it reports a run without an answer.
     pub fn reply(self, done: Result<()>) -> Result<P::Reply> {
         done?;
         self.reply

@@ -1,4 +1,6 @@
-//! Programs: one atomic step over one record, written once for each kind of store.
+//! A program is one atomic step over one record.
+//!
+//! It is written once for each kind of store.
 //!
 //! # Writing a program
 //!
@@ -84,7 +86,7 @@ pub use wire::Wire;
 
 use crate::{Kind, Result, Timestamp};
 
-/// One typed value that programs work on.
+/// A typed value that programs work on.
 ///
 /// In process it is this very type. On Redis it is one or more physical keys of one hash tag, in
 /// whatever Redis types its scripts choose.
@@ -98,19 +100,20 @@ pub trait Record: Send + Sized + 'static {
     /// The empty text is the key itself, and is the default.
     const PARTS: &'static [&'static str] = &[""];
 
-    /// A program that only reads, and tells people and tools what the record holds.
+    /// A program that shows the record to people and tools, and changes nothing.
     type Inspect: Program<Record = Self, Reply = Inspection> + Default;
 }
 
-/// One atomic step over one [`Record`], written twice, side by side: Lua for Redis, and Rust over
-/// the typed value. The program is its arguments.
+/// An atomic step over one [`Record`], written in Lua for Redis and in Rust.
+///
+/// The program is its arguments.
 ///
 /// # Implementing
 /// Both forms must do the same at every moment. The rules that make it so:
 ///
 /// - Time is the `now` that is handed in, in microseconds, in both forms. A deadline that matters
-///   lives in the record and is compared with `now`; a key's TTL is only there to collect what
-///   nobody needs, and every physical key of the record gets one at each write.
+///   lives in the record and is compared with `now`; the TTL of a key only collects garbage, and
+///   every physical key of the record gets one at each write.
 /// - The Lua form reads time and sets, expires and removes keys through the prelude alone:
 ///   `now()` microseconds, `num(n)` an integer as text, `put(key, text, ms)`, `ttl(key, ms)`,
 ///   `left(key)` what `PTTL` answers, `del(key)`. It may call Redis for anything else.
@@ -146,6 +149,6 @@ pub trait Program: Send + Sync {
     /// Reads the answer of the Lua form.
     ///
     /// # Errors
-    /// Where the answer is not of the form that the script gives.
+    /// If the answer is not of the form that the script gives.
     fn reply(&self, wire: Wire) -> Result<Self::Reply>;
 }

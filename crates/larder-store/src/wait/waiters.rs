@@ -164,7 +164,7 @@ impl Signal {
     }
 }
 
-/// What is inside is whole at every moment, so a panic elsewhere spoils nothing.
+/// Locks, and ignores poison: the content is whole at every moment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

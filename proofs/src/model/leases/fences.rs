@@ -17,7 +17,7 @@ pub(crate) enum Shown {
     Above,
     /// One less.
     Below,
-    /// One that nobody was granted.
+    /// A fence that nobody was granted.
     MadeUp(u64),
 }
 
@@ -57,7 +57,7 @@ impl Both {
 pub(crate) struct Fences(Vec<(Id, Both)>);
 
 impl Fences {
-    /// What a drawn fence is on `id`; one that nobody was granted, where there is none such.
+    /// Returns the fence of `id` that was drawn, or a made-up one if there is none.
     pub(crate) fn shown(&self, id: Id, shown: Shown) -> Both {
         let nobody = Both::made_up(7);
         let last = self.last(id, 0);
@@ -85,8 +85,9 @@ impl Fences {
         of_key.map(|(_, both)| *both)
     }
 
-    /// Remembers a fence that both have granted on `id`, and tells whether it stands at the store as
-    /// it does at the model: to each earlier one of the key, and to the time, if both read one clock.
+    /// Remembers a fence that both granted on `id`.
+    ///
+    /// Returns whether it compares to each earlier fence alike on the store and on the model.
     pub(crate) fn grant(&mut self, id: Id, granted: Both, now: Option<Timestamp>) -> bool {
         let is_alike = self.standing(id, granted.model, now, |both| both.model)
             == self.standing(id, granted.store, now, |both| both.store);

@@ -18,7 +18,7 @@ pub(crate) enum LeaseOperation {
     Abandon(Id, Shown),
     Invalidate(Id),
     InvalidateMany(Vec<Id>),
-    /// For so many milliseconds.
+    /// Follows for this many milliseconds.
     Follow(Id, u64),
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum LeaseStep {
     Follow(Key, Duration),
 }
 
-/// What a claim came to.
+/// The answer to a claim.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answered {
     Fresh(Bytes, Version),

@@ -10,10 +10,12 @@ use crate::bus::registry::Change;
 use crate::classify;
 use crate::connection::Connection;
 
-/// How often the server is pinged. Otherwise a quiet subscription could not be told from a dead one.
+/// The interval of pings to the server.
+///
+/// Otherwise a quiet subscription could not be told from a dead one.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
-/// How long a connection without subscribers is kept, since subscriptions come and go.
+/// The time that a connection without subscribers is kept, since subscriptions come and go.
 const KEPT: Duration = Duration::from_secs(30);
 
 impl Link {

@@ -1,4 +1,4 @@
-//! What the registry writes down is right after any sequence of events.
+//! Checks the registry after random sequences of events.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;

@@ -20,7 +20,7 @@ async fn a_wait_as_long_as_the_deadline_or_without_an_end_is_refused_before_anyb
         let error = builder.connect().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         assert!(
-            error.to_string().contains("less than the store's deadline"),
+            error.to_string().contains("less than the store's timeout"),
             "{error}"
         );
     }
