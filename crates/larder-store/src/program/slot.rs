@@ -97,6 +97,11 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
         Some(record)
     }
 
+    /// Returns mutable access to the record, or None if there is none. Its TTL stays.
+    pub fn get_mut(&mut self) -> Option<&mut R> {
+        self.cell.record.as_mut()?.downcast_mut()
+    }
+
     /// Gives mutable access to the record, made by `make` if absent, and sets its TTL.
     pub fn update_or(&mut self, ttl: Ttl, make: impl FnOnce() -> R) -> &mut R {
         self.cell.ttl = Some(ttl);
