@@ -79,8 +79,8 @@ struct Stand {
 
 impl Stand {
     fn new(codec: impl Codec<Film>, keeps_near: bool) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all();
-        let runtime = runtime.build().expect("a runtime");
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime");
         let store: Arc<dyn Store> = Arc::new(MokaStore::new());
         let films = Cache::builder(FILM, HOUR).with_far_codec(store.clone(), codec);
         let films = match keeps_near {
