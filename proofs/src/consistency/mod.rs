@@ -9,8 +9,6 @@ pub mod worker;
 
 use std::time::Duration;
 
-use larder_test::server::RedisServer;
-
 use crate::{Limits, Table};
 use checker::{Findings, judge};
 use contender::{Contender, NEAR_TTL};
@@ -46,7 +44,6 @@ pub fn prove(limits: &Limits) -> Table {
         .measured("of them where it was invalidated")
         .measured("longest staleness")
         .column("verdict");
-    let source = RedisServer::start().expect("a redis-server");
     for make in [Shared::one, Shared::cluster] {
         let shared = make();
         for contender in Contender::ALL {
@@ -57,7 +54,7 @@ pub fn prove(limits: &Limits) -> Table {
                 loss: 0,
                 seed: 11,
             };
-            let done = in_processes(&shared, &source, &run);
+            let done = in_processes(&shared, &run);
             let found = judge(&done.history);
             row(&mut table, contender, shared.name(), &found);
         }

@@ -15,7 +15,9 @@ pub const WORKER: &str = "consistency-worker";
 const LOST: &str = "lost";
 
 /// Runs processes that share a cache, makes trouble meanwhile, and returns what all of them did.
-pub(crate) fn in_processes(shared: &Shared, source: &RedisServer, run: &Run) -> Done {
+pub(crate) fn in_processes(shared: &Shared, run: &Run) -> Done {
+    // Of each run its own: versions begin anew.
+    let source = RedisServer::start().expect("a redis-server");
     let workers: Vec<_> = (0..PROCESSES)
         .map(|process| {
             let work = Work {
