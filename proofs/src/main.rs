@@ -42,7 +42,7 @@ fn main() -> ExitCode {
             Arg::new("check")
                 .long("check")
                 .action(ArgAction::SetTrue)
-                .help("Fail where a bar is missed or the page says something else"),
+                .help("Fail if a bar is missed or the page differs"),
         )
         .arg(
             Arg::new("inputs")

@@ -30,7 +30,7 @@ pub const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "cancel",
-        about: "no reply ever belongs to another key, whoever goes away and whatever is damaged",
+        about: "no caller gets the reply of another key, even if callers leave or replies are damaged",
         page: "faults",
         run: |_| cancel::prove(),
     },
@@ -42,7 +42,7 @@ pub const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "leases",
-        about: "fences rise, and nobody commits whose fence was passed, whatever fails meanwhile",
+        about: "fences rise, and no outdated fence commits, whatever fails meanwhile",
         page: "faults",
         run: |_| leases::prove(),
     },

@@ -9,6 +9,7 @@ use larder_store::{
     Delete, Entry, Error, ErrorKind, ExpireOutcome, IdWriter, Key, KeyId, Kind, Put, PutOutcome,
     Refusal, Result, Store, Timestamp, Ttl, Version, count_poisoned,
 };
+use tracing::Instrument;
 
 use crate::Codec;
 use crate::breaker::Breaker;
@@ -253,7 +254,9 @@ impl<V: Send + Sync + 'static> Far<V> {
     ) -> Result<bool> {
         // A store that hangs does not hold up its followers for ever.
         let patience = within + self.timeout.limit();
-        match tokio::time::timeout(patience, leases.follow(key, within)).await {
+        let span = tracing::debug_span!("larder_cache.follow", kind = self.kind.name());
+        let followed = leases.follow(key, within).instrument(span);
+        match tokio::time::timeout(patience, followed).await {
             Ok(followed) => self.heard(followed).map(FollowOutcome::is_ended),
             Err(_) => Ok(false),
         }
