@@ -88,6 +88,10 @@ impl<V> Loaded<V> {
         }
     }
 
+    pub(crate) fn has_usual_ttl(&self) -> bool {
+        matches!(self.keep, Keep::Usual)
+    }
+
     /// Keeps the value for a TTL of its own, shorter or longer than the cache's.
     ///
     /// Jitter and the near TTL apply to it too.

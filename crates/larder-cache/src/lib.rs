@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[doc(hidden)]
+pub mod attributes;
 mod builder;
 mod cache;
 mod codec;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use larder::cache::attributes::{Call, Removal, Settings, result_of_option};
 use larder::cache::{Cache, Found, Loader, LoaderLayer};
 use larder::moka::{MokaStore, MokaStoreBuilder};
 use larder::rate_limit::{Decision, KeyBy, RateLimit, RateLimitLayer, RateLimiter};
@@ -111,6 +112,22 @@ fn caches(films: &Cache<u32, String>, loader: &mut Loader<Films, u32, String>) {
         films.get_or_load(&7, query);
         films.find_or_load(&7, query);
         loader.call(7);
+    }
+    let query = || {
+        (Settings::new(), async {
+            Ok::<_, Infallible>(String::new())
+        })
+    };
+    let search = || {
+        (Settings::new(), async {
+            result_of_option(Ok::<_, Infallible>(Some(String::new())))
+        })
+    };
+    sent! {
+        Call::new(films, &7).load(query);
+        Call::new(films, &7).load_optional(search);
+        Removal::begin(films, 7).finish();
+        Removal::begin(films, 7).finish_or_log();
     }
 }
 

@@ -1,0 +1,201 @@
+//! What the attributes of `larder-macros` expand to. It may change in any release.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+
+use larder_store::{Result, Ttl};
+use tokio::runtime::Handle;
+
+use crate::{Cache, CacheKey, LoadError, Loaded};
+
+/// How long the value of one load is kept, as its attribute says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    ttl: Option<Ttl>,
+}
+
+impl Settings {
+    /// Leaves everything to the cache and the loader.
+    pub const fn new() -> Self {
+        Self { ttl: None }
+    }
+
+    /// Sets the TTL of the value.
+    #[must_use]
+    pub const fn with_ttl(mut self, ttl: Ttl) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    fn apply<V>(self, loaded: Loaded<V>) -> Loaded<V> {
+        match self.ttl {
+            // What the loader chose for this value counts for more.
+            Some(ttl) if loaded.has_usual_ttl() => loaded.with_ttl(ttl),
+            _ => loaded,
+        }
+    }
+}
+
+/// Names the types of a `Result` behind an alias.
+pub trait AnyResult {
+    /// The type of `Ok`.
+    type Value;
+    /// The type of `Err`.
+    type Error;
+}
+
+impl<V, E> AnyResult for Result<V, E> {
+    type Value = V;
+    type Error = E;
+}
+
+/// Why a loader that may find nothing has no value.
+#[derive(Debug)]
+pub enum Absent<E> {
+    /// There is none.
+    NotFound,
+    /// The loader failed.
+    Failed(Arc<E>),
+}
+
+/// Returns what a loader gives for a plain value.
+pub fn value<V>(value: V) -> Result<V, Infallible> {
+    Ok(value)
+}
+
+/// Returns what a loader gives for a `Result`.
+pub fn result<V, E>(result: Result<V, E>) -> Result<V, E> {
+    result
+}
+
+/// Returns what a loader gives for an `Option`.
+pub fn option<V>(option: Option<V>) -> Result<V, Absent<Infallible>> {
+    option.ok_or(Absent::NotFound)
+}
+
+/// Returns what a loader gives for a `Result` of an `Option`.
+pub fn result_of_option<V, E>(result: Result<Option<V>, E>) -> Result<V, Absent<E>> {
+    match result {
+        Ok(found) => found.ok_or(Absent::NotFound),
+        Err(error) => Err(Absent::Failed(Arc::new(error))),
+    }
+}
+
+/// The call of a cached function.
+#[derive(Debug)]
+pub struct Call<'a, K, V> {
+    cache: &'a Cache<K, V>,
+    key: &'a K,
+}
+
+impl<'a, K: CacheKey, V: Send + Sync + 'static> Call<'a, K, V> {
+    /// Makes the call for `key`.
+    pub fn new(cache: &'a Cache<K, V>, key: &'a K) -> Self {
+        Self { cache, key }
+    }
+
+    /// Returns the cached value, or loads it.
+    ///
+    /// # Errors
+    /// As [`Cache::get_or_load`].
+    pub async fn load<F, Fut, L, E>(self, load: F) -> Result<Arc<V>, LoadError<E>>
+    where
+        F: FnOnce() -> (Settings, Fut),
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
+        let load = || {
+            let (settings, load) = load();
+            async move { load.await.map(|loaded| settings.apply(loaded.into())) }
+        };
+        let found = self.cache.find_or_load(self.key, load).await?;
+        Ok(found.value)
+    }
+
+    /// Does the same for a loader that may find nothing.
+    ///
+    /// # Errors
+    /// As [`Cache::get_or_load`].
+    pub async fn load_optional<F, Fut, L, E>(self, load: F) -> Result<Option<Arc<V>>, LoadError<E>>
+    where
+        F: FnOnce() -> (Settings, Fut),
+        Fut: Future<Output = Result<L, Absent<E>>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
+        match self.load(load).await {
+            Ok(value) => Ok(Some(value)),
+            Err(LoadError::Loader(absent)) => match &*absent {
+                Absent::NotFound => Ok(None),
+                Absent::Failed(error) => Err(LoadError::Loader(error.clone())),
+            },
+            Err(LoadError::Panicked) => Err(LoadError::Panicked),
+            Err(LoadError::TimedOut) => Err(LoadError::TimedOut),
+            Err(LoadError::Overloaded) => Err(LoadError::Overloaded),
+            Err(LoadError::Abandoned) => Err(LoadError::Abandoned),
+        }
+    }
+}
+
+/// The removal of a key whose source is being changed.
+///
+/// If it is dropped, the change may have been made: the value is removed all the same.
+#[derive(Debug)]
+pub struct Removal<K: CacheKey, V: Send + Sync + 'static> {
+    cache: Cache<K, V>,
+    key: Option<K>,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Removal<K, V> {
+    /// Begins before the change.
+    pub fn begin(cache: &Cache<K, V>, key: K) -> Self {
+        Self {
+            cache: cache.clone(),
+            key: Some(key),
+        }
+    }
+
+    /// Removes the value.
+    ///
+    /// # Errors
+    /// As [`Cache::remove`].
+    ///
+    /// # Cancellation
+    /// A dropped call removes the near copy, and leaves the far one to a task.
+    pub async fn finish(mut self) -> Result<()> {
+        let removed = match &self.key {
+            Some(key) => self.cache.remove(key).await,
+            None => Ok(()),
+        };
+        self.key = None;
+        removed
+    }
+
+    /// Does the same, and logs an error.
+    pub async fn finish_or_log(self) {
+        let kind = self.cache.inner.kind.name();
+        log(kind, self.finish().await);
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Drop for Removal<K, V> {
+    fn drop(&mut self) {
+        let Some(key) = self.key.take() else {
+            return;
+        };
+        self.cache.inner.invalidate(&key);
+        // Without a runtime there is no far store that could be reached.
+        if let Ok(runtime) = Handle::try_current() {
+            let cache = self.cache.clone();
+            runtime.spawn(async move { log(cache.inner.kind.name(), cache.remove(&key).await) });
+        }
+    }
+}
+
+fn log(kind: &'static str, removed: Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(kind, %error, "a value was not removed from the far store");
+    }
+}
