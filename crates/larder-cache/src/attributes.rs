@@ -50,15 +50,6 @@ impl<V, E> AnyResult for Result<V, E> {
     type Error = E;
 }
 
-/// Why a loader that may find nothing has no value.
-#[derive(Debug)]
-pub enum Absent<E> {
-    /// There is none.
-    NotFound,
-    /// The loader failed.
-    Failed(Arc<E>),
-}
-
 /// Returns what a loader gives for a plain value.
 pub fn value<V>(value: V) -> Result<V, Infallible> {
     Ok(value)
@@ -70,16 +61,13 @@ pub fn result<V, E>(result: Result<V, E>) -> Result<V, E> {
 }
 
 /// Returns what a loader gives for an `Option`.
-pub fn option<V>(option: Option<V>) -> Result<V, Absent<Infallible>> {
-    option.ok_or(Absent::NotFound)
+pub fn option<V>(option: Option<V>) -> Result<Option<V>, Infallible> {
+    Ok(option)
 }
 
 /// Returns what a loader gives for a `Result` of an `Option`.
-pub fn result_of_option<V, E>(result: Result<Option<V>, E>) -> Result<V, Absent<E>> {
-    match result {
-        Ok(found) => found.ok_or(Absent::NotFound),
-        Err(error) => Err(Absent::Failed(Arc::new(error))),
-    }
+pub fn result_of_option<V, E>(result: Result<Option<V>, E>) -> Result<Option<V>, E> {
+    result
 }
 
 /// The call of a cached function.
@@ -121,20 +109,23 @@ impl<'a, K: CacheKey, V: Send + Sync + 'static> Call<'a, K, V> {
     pub async fn load_optional<F, Fut, L, E>(self, load: F) -> Result<Option<Arc<V>>, LoadError<E>>
     where
         F: FnOnce() -> (Settings, Fut),
-        Fut: Future<Output = Result<L, Absent<E>>> + Send + 'static,
+        Fut: Future<Output = Result<Option<L>, E>> + Send + 'static,
         L: Into<Loaded<V>> + 'static,
         E: Send + Sync + 'static,
     {
-        match self.load(load).await {
-            Ok(value) => Ok(Some(value)),
-            Err(LoadError::Loader(absent)) => match &*absent {
-                Absent::NotFound => Ok(None),
-                Absent::Failed(error) => Err(LoadError::Loader(error.clone())),
-            },
-            Err(LoadError::Panicked) => Err(LoadError::Panicked),
-            Err(LoadError::TimedOut) => Err(LoadError::TimedOut),
-            Err(LoadError::Overloaded) => Err(LoadError::Overloaded),
-            Err(LoadError::Abandoned) => Err(LoadError::Abandoned),
+        let load = || {
+            let (settings, load) = load();
+            async move {
+                Ok(match load.await? {
+                    Some(loaded) => settings.apply(loaded.into()),
+                    None => Loaded::not_found(),
+                })
+            }
+        };
+        match self.cache.find_or_load(self.key, load).await {
+            Ok(found) => Ok(Some(found.value)),
+            Err(LoadError::NotFound) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }

@@ -1,8 +1,9 @@
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use larder_layer::{Capacity, NearCache, SingleFlight, StoreTimeout};
+use foldhash::quality::RandomState;
+use larder_layer::{Capacity, NearCache, SingleFlight, StoreHealth, StoreTimeout};
 use larder_store::{
     Clock, Content, Error, ErrorKind, Kind, Result, Space, Store, SystemClock, Ttl,
 };
@@ -10,10 +11,14 @@ use larder_store::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Codec;
+use crate::breaker::Breaker;
 use crate::cache::{Cache, CacheKey, Inner};
 use crate::far::Far;
+use crate::kept::Kept;
 use crate::lifetime::Lifetime;
 use crate::metrics::Metrics;
+use crate::pending::Pending;
+use crate::remote::Remote;
 use crate::write_locks::WriteLocks;
 
 /// Builds a [`Cache`]. [`Cache::builder`] makes one.
@@ -25,10 +30,21 @@ pub struct CacheBuilder<K, V> {
     far: Option<FarStore<V>>,
     far_timeout: Duration,
     max_value: usize,
-    near: Capacity<K, Arc<V>>,
+    uses_bus: bool,
+    lease: Ttl,
+    near: Capacity<K, Kept<V>>,
+    keeps_near: bool,
     near_ttl: Option<Ttl>,
     jitter: f64,
+    refresh_after: Option<Ttl>,
+    stale_if_error: Option<Ttl>,
+    negative_ttl: Option<Ttl>,
+    idle_ttl: Option<Ttl>,
+    early_refresh: f64,
     load_timeout: Duration,
+    soft_timeout: Option<Duration>,
+    retry_after: Ttl,
+    max_retry_after: Ttl,
     max_loads: usize,
     clock: Arc<dyn Clock>,
 }
@@ -37,6 +53,9 @@ type FarStore<V> = (Arc<dyn Store>, Arc<dyn Codec<V>>);
 
 /// The default near TTL of a cache that has a far store.
 const NEAR_TTL: Ttl = Ttl::from_secs(30);
+
+/// The default time for which a lease is held without a renewal.
+const LEASE: Ttl = Ttl::from_millis(1_500);
 
 /// The longest timeout, a year: a moment much later cannot be computed.
 const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -50,10 +69,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             far: None,
             far_timeout: Duration::from_millis(150),
             max_value: 4 * 1024 * 1024,
+            uses_bus: true,
+            lease: LEASE,
             near: Capacity::Entries(10_000),
+            keeps_near: true,
             near_ttl: None,
             jitter: 0.1,
+            refresh_after: None,
+            stale_if_error: None,
+            negative_ttl: None,
+            idle_ttl: None,
+            early_refresh: 1.0,
             load_timeout: Duration::from_secs(10),
+            soft_timeout: None,
+            retry_after: Ttl::from_secs(1),
+            max_retry_after: Ttl::from_secs(30),
             max_loads: 10_000,
             clock: Arc::new(SystemClock::default()),
         }
@@ -123,7 +153,39 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         weight: u64,
         weigh: impl Fn(&K, &V) -> u64 + Send + Sync + 'static,
     ) -> Self {
-        self.near = Capacity::Weight(weight, Arc::new(move |key, value| weigh(key, value)));
+        let weigh = move |key: &K, kept: &Kept<V>| match &kept.value {
+            Some(value) => weigh(key, value),
+            None => 1,
+        };
+        self.near = Capacity::Weight(weight, Arc::new(weigh));
+        self
+    }
+
+    /// Keeps nothing near: every read goes to the far store. Default: values are kept near.
+    ///
+    /// A read then never returns a value whose invalidation was acknowledged before it. Each read
+    /// takes a round trip. Without a far store it is refused by [`build`](Self::build).
+    pub fn without_near(mut self) -> Self {
+        self.keeps_near = false;
+        self
+    }
+
+    /// Neither tells other processes about invalidations nor hears of theirs. Default: the bus of
+    /// the far store is used, if it has one.
+    ///
+    /// It saves a round trip for each invalidation. Near copies in other processes then stay until
+    /// their near TTL ends.
+    pub fn without_bus(mut self) -> Self {
+        self.uses_bus = false;
+        self
+    }
+
+    /// Sets how long a lease is held without a renewal. Default: 1.5 s.
+    ///
+    /// A process that loads renews its lease every third of that. If it is killed or stalls, another
+    /// one takes over when the time has passed, and the late value is refused.
+    pub fn with_lease(mut self, hold: Ttl) -> Self {
+        self.lease = hold;
         self
     }
 
@@ -133,6 +195,71 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Without a far store the default is the TTL.
     pub fn with_near_ttl(mut self, ttl: Ttl) -> Self {
         self.near_ttl = Some(ttl);
+        self
+    }
+
+    /// Sets the age at which a value is refreshed in the background, while it is served on. Default:
+    /// none.
+    ///
+    /// It is the first of two ages: at the TTL, which is the second, readers wait for the load. The
+    /// first reader after this age begins the refresh with its own loader. An age past the TTL has no
+    /// effect.
+    pub fn with_refresh_after(mut self, age: Ttl) -> Self {
+        self.refresh_after = Some(age);
+        self
+    }
+
+    /// Sets the factor of early refresh, from 0, which is off, to 100. Default: 1.
+    ///
+    /// Shortly before a value ends, a reader refreshes it in the background, with a probability of
+    /// `e^(-left / (factor * load))`, where `load` is how long its load took. So a hot value is
+    /// replaced before it ends, by one reader among many (the algorithm is known as XFetch).
+    pub fn with_early_refresh(mut self, factor: f64) -> Self {
+        self.early_refresh = factor;
+        self
+    }
+
+    /// Serves a value for so long after its TTL if a load fails. Default: never.
+    ///
+    /// An error, a panic or a timeout of the loader serves it; that the source has no value does not.
+    /// Loads are then tried again after a [pause](Self::with_retry_after).
+    pub fn with_stale_if_error(mut self, ttl: Ttl) -> Self {
+        self.stale_if_error = Some(ttl);
+        self
+    }
+
+    /// Sets how long a load is waited for if a stale value may be served instead. Default: as long
+    /// as the load timeout.
+    ///
+    /// The load goes on. It needs [`with_stale_if_error`](Self::with_stale_if_error), or
+    /// [`build`](Self::build) refuses it.
+    pub fn with_soft_timeout(mut self, timeout: Duration) -> Self {
+        self.soft_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the pause after a first failed load while there is something to serve, and the longest
+    /// pause. Default: 1 s and 30 s.
+    ///
+    /// It doubles with each failure in a row, and up to a quarter is taken off at random.
+    pub fn with_retry_after(mut self, first: Ttl, longest: Ttl) -> Self {
+        (self.retry_after, self.max_retry_after) = (first, longest);
+        self
+    }
+
+    /// Caches for so long that the source has no value. Default: it is not cached.
+    pub fn with_negative_ttl(mut self, ttl: Ttl) -> Self {
+        self.negative_ttl = Some(ttl);
+        self
+    }
+
+    /// Ends a value that nobody has read for so long. Default: values live for their TTL.
+    ///
+    /// Each read prolongs it, but never past its TTL: sliding expiry with an absolute end. A read
+    /// in the second half of that time takes a round trip, for which it does not wait. It cannot be
+    /// combined with [`with_stale_if_error`](Self::with_stale_if_error).
+    pub fn with_idle_ttl(mut self, ttl: Ttl) -> Self {
+        self.idle_ttl = Some(ttl);
         self
     }
 
@@ -182,27 +309,50 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             (None, Some(_)) => NEAR_TTL,
             (None, None) => self.ttl,
         };
+        let timeout = StoreTimeout::new(self.far_timeout.min(MAX_TIMEOUT), None);
+        let bus = self.far.as_ref().filter(|_| self.uses_bus);
+        let remote = bus
+            .and_then(|(store, _)| store.clone().bus())
+            .map(|bus| Remote::new(bus, self.kind, timeout));
         let far = self.far.map(|(store, codec)| Far {
             kind: self.kind,
             schema: self.schema,
+            leases: store.clone().leases(),
             store,
+            idle: self.idle_ttl,
+            hold: self.lease,
             codec,
-            timeout: StoreTimeout::new(self.far_timeout.min(MAX_TIMEOUT), None),
+            timeout,
             max_value: self.max_value,
             locks: WriteLocks::new(),
+            breaker: Breaker::new(self.clock.clone()),
+            health: StoreHealth::new(format!("cache '{}'", self.kind.name())),
             refusal_logged: AtomicBool::new(false),
         });
         Ok(Cache::from_inner(Inner {
             kind: self.kind,
             near: NearCache::new(self.near),
+            keeps_near: self.keeps_near,
             far,
+            remote,
+            pending: Pending::new(),
             flights: SingleFlight::new(self.max_loads),
             lifetime: Lifetime {
                 ttl: self.ttl,
                 near: near_ttl,
                 jitter: self.jitter,
+                refresh_after: self.refresh_after,
+                stale_if_error: self.stale_if_error,
+                negative: self.negative_ttl,
+                idle: self.idle_ttl,
+                early_refresh: self.early_refresh,
             },
             load_timeout: self.load_timeout.min(MAX_TIMEOUT),
+            soft_timeout: self.soft_timeout,
+            retry_after: self.retry_after,
+            max_retry_after: self.max_retry_after,
+            steps: AtomicU64::new(0),
+            hasher: RandomState::default(),
             clock: self.clock,
             metrics: Metrics::new(self.kind),
         }))
@@ -227,6 +377,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
                 "the far timeout must be longer than zero"
             } else if self.load_timeout.is_zero() {
                 "the load timeout must be longer than zero"
+            } else if !self.keeps_near && self.far.is_none() {
+                "without a near tier it needs a far store"
+            } else if !(0.0..=100.0).contains(&self.early_refresh) {
+                "the factor of early refresh must be from 0 to 100"
+            } else if self.soft_timeout.is_some() && self.stale_if_error.is_none() {
+                "a soft timeout needs with_stale_if_error, which says what is served after it"
+            } else if self.idle_ttl.is_some() && self.stale_if_error.is_some() {
+                "an idle TTL cannot be combined with stale-if-error"
+            } else if self.retry_after > self.max_retry_after {
+                "the first pause after a failed load must not be longer than the longest"
             } else {
                 return Ok(());
             };

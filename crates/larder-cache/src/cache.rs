@@ -1,17 +1,22 @@
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder_layer::{NearCache, SingleFlight};
-use larder_store::{Clock, Delete, Key, KeyId, Kind, Result, Ttl};
+use foldhash::quality::RandomState;
+use larder_layer::{NearCache, SingleFlight, envelope};
+use larder_store::{Clock, Key, KeyId, Kind, Timestamp, Ttl};
 
-use crate::far::{Far, Stored};
-use crate::invalidation::Invalidation;
+use crate::far::Far;
+use crate::kept::{Kept, Near};
 use crate::leader::Outcome;
 use crate::lifetime::Lifetime;
 use crate::metrics::Metrics;
-use crate::{CacheBuilder, Found, Source};
+use crate::pending::Pending;
+use crate::recursion::Node;
+use crate::remote::Remote;
+use crate::{CacheBuilder, Found, ReadOptions, Source, Stats};
 
 /// A type that can name a value in a [`Cache`]: any type that has these traits.
 ///
@@ -36,14 +41,26 @@ pub struct Cache<K, V> {
 /// The near tier of a key changes in one of three ways, so that a value which was invalidated is
 /// never near: an invalidation first invalidates the flight, then the near copy; a leader keeps
 /// its value only while its flight is current; a read without a flight keeps its value only if the
-/// generation of the key is unchanged.
+/// generation of the key is unchanged. The last two also ask [`Remote`] whether another process
+/// has invalidated the key meanwhile.
 pub(crate) struct Inner<K, V> {
     pub(crate) kind: Kind,
-    pub(crate) near: NearCache<K, Arc<V>>,
+    pub(crate) near: NearCache<K, Kept<V>>,
+    /// False if every read goes to the far store.
+    pub(crate) keeps_near: bool,
     pub(crate) far: Option<Far<V>>,
+    pub(crate) remote: Option<Remote<K>>,
+    pub(crate) pending: Pending<K>,
     pub(crate) flights: Arc<SingleFlight<K, Outcome<V>>>,
     pub(crate) lifetime: Lifetime,
     pub(crate) load_timeout: Duration,
+    pub(crate) soft_timeout: Option<Duration>,
+    /// The pause after a first failed load, while there is something to serve.
+    pub(crate) retry_after: Ttl,
+    pub(crate) max_retry_after: Ttl,
+    /// Counts the reads of the far store and the loads, to order them with the calls.
+    pub(crate) steps: AtomicU64,
+    pub(crate) hasher: RandomState,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
 }
@@ -57,14 +74,23 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     pub(crate) fn from_inner(inner: Inner<K, V>) -> Self {
-        Self {
-            inner: Arc::new(inner),
-        }
+        let inner = Arc::new(inner);
+        inner.listen();
+        Self { inner }
     }
 
     /// Returns the near value of `key`, without waiting, a round trip or an allocation.
     pub fn get_near(&self, key: &K) -> Option<Arc<V>> {
-        self.inner.near_hit(key)
+        self.inner.near_hit(key)?.value
+    }
+
+    /// Returns the near value with its age, unless it is due for a refresh, and counts a hit.
+    pub(crate) fn find_near(&self, key: &K) -> Option<Found<V>> {
+        let Near::Hit(kept) = self.inner.look_near(key) else {
+            return None;
+        };
+        self.inner.count_near(&kept);
+        self.inner.found_near(kept)
     }
 
     /// Returns the cached value of `key`, near or far.
@@ -75,153 +101,196 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// # Cancellation
     /// A dropped call has no effect.
     pub async fn get(&self, key: &K) -> Option<Arc<V>> {
-        self.find(key).await.map(|found| found.value)
+        match self.inner.near_hit(key) {
+            Some(kept) => kept.value,
+            None => Some(self.find_with(key, ReadOptions::new()).await?.value),
+        }
     }
 
-    /// Does the same as [`get`](Self::get), and says where the value came from.
+    /// Does the same as [`get`](Self::get), and says where the value came from and how old it is.
     pub async fn find(&self, key: &K) -> Option<Found<V>> {
-        if let Some(value) = self.inner.near_hit(key) {
-            return Some(Found::new(value, Source::Near));
-        }
-        let found = self.inner.find_far(key).await;
-        if found.is_none() {
-            self.inner.metrics.misses.increment(1);
-        }
-        found
+        self.find_with(key, ReadOptions::new()).await
     }
 
-    /// Stores `value` for the cache's TTL, far and then near.
+    /// Does the same as [`find`](Self::find), with other options.
     ///
-    /// It takes one round trip if there is a far store. A load that began before is not stored
-    /// over it.
-    ///
-    /// # Errors
-    /// Those of the far store; [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the
-    /// codec cannot read the value back, with the codecs that can;
-    /// [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge). The value is near all the same;
-    /// an older one may be left in the far store, and so in other processes. Without a far store
-    /// there is no error.
-    ///
-    /// # Cancellation
-    /// A dropped call may or may not have stored the value; an older near copy is gone.
-    pub async fn insert(&self, key: K, value: impl Into<Arc<V>>) -> Result<()> {
-        let (inner, value) = (&*self.inner, value.into());
-        let now = inner.clock.now();
-        let deadline = inner
-            .lifetime
-            .deadline(now, inner.lifetime.ttl, rand::random());
-        let near_deadline = inner.lifetime.near_deadline(now, deadline, rand::random());
-        // Held until the value is near too, so that two inserts end in one order.
-        let mut lock = None;
-        let mut stored = Ok(());
-        if let Some(far) = &inner.far {
-            let invalidation = Invalidation::begin(inner, &key);
-            stored = async {
-                let put = far.seal(far.key(&key), &value, now, deadline, Duration::ZERO)?;
-                let locked = far.locks.for_change(far.timeout, "put", put.key()).await?;
-                lock = Some(locked);
-                far.write(&put).await
-            }
-            .await;
-            if let Err(error) = &stored {
-                inner.metrics.far_write_failed(error);
-                far.log_failed_write(error);
-            }
-            invalidation.replace();
+    /// It never loads, so it finds nothing if the options [force](ReadOptions::force_fresh) a load.
+    pub async fn find_with(&self, key: &K, options: ReadOptions) -> Option<Found<V>> {
+        let inner = &self.inner;
+        inner.listen();
+        if options.forces_fresh {
+            return None;
         }
-        inner
-            .flights
-            .replace(key, |key| inner.near.put(key, value, near_deadline));
-        drop(lock);
-        stored
-    }
-
-    /// Removes the value of `key`, far and then near.
-    ///
-    /// It takes one round trip if there is a far store. Once it is done, no load that began before
-    /// is stored by this process, and no caller that asks from then on waits for one. Near copies
-    /// in other processes stay for at most their near TTL.
-    ///
-    /// # Errors
-    /// Those of the far store. The near copy is gone all the same; the far one may be left.
-    /// Without a far store there is no error.
-    ///
-    /// # Cancellation
-    /// A dropped call has removed the near copy, and may or may not have removed the far one.
-    pub async fn remove(&self, key: &K) -> Result<()> {
-        let inner = &*self.inner;
-        let Some(far) = &inner.far else {
-            inner.invalidate(key);
-            return Ok(());
+        if !options.skips_near
+            && let Some(kept) = inner.near_hit(key)
+        {
+            return inner.found_near(kept);
+        }
+        let look = match options.skips_far {
+            true => Look::NoFar,
+            false => inner.look_far(key, !options.skips_near).await,
         };
-        // Held until the invalidation ends, so that no load that began before is written after it.
-        let mut lock = None;
-        let invalidation = Invalidation::begin(inner, key);
-        let deleted = async {
-            let delete = Delete::new(far.key(key));
-            let locked = far.locks.for_change(far.timeout, "delete", delete.key());
-            lock = Some(locked.await?);
-            far.delete(&delete).await
-        }
-        .await;
-        drop(invalidation);
-        drop(lock);
-        if deleted.is_err() {
-            inner.metrics.far_delete_errors.increment(1);
-        }
-        deleted
+        let found = match look {
+            Look::Fresh(kept) => return kept.and_then(|kept| inner.found(kept, Source::Far)),
+            Look::Stale(kept) => Some(kept),
+            Look::Absent => None,
+            Look::NoFar => inner.fallback(key),
+        };
+        inner.metrics.misses.increment();
+        found
+            .filter(|_| options.allows_stale)
+            .and_then(|kept| inner.found_stale(kept))
     }
 
     /// Returns the number of loads that are running, including the far reads before them.
     pub fn loads_under_way(&self) -> usize {
         self.inner.flights.under_way()
     }
+
+    /// Returns counts of this cache in this process. It takes no round trip.
+    pub fn stats(&self) -> Stats {
+        let inner = &*self.inner;
+        let metrics = &inner.metrics;
+        let failed = [&metrics.failed, &metrics.panicked, &metrics.timed_out];
+        Stats {
+            near_hits: metrics.near_hits.count(),
+            far_hits: metrics.far_hits.count(),
+            misses: metrics.misses.count(),
+            loads: metrics.loaded.count(),
+            failed_loads: failed.iter().map(|counted| counted.count()).sum(),
+            stale: metrics.stale.count(),
+            near_entries: inner.near.len() as u64,
+            near_weight: inner.near.weight(),
+            loads_under_way: inner.flights.under_way() as u64,
+            invalidations_pending: inner.pending.len() as u64,
+        }
+    }
+
+    /// Iterates over the near values that are fresh, in no order.
+    ///
+    /// A value that is kept or removed meanwhile may be among them or not. It is no use of them.
+    pub fn iter_near(&self) -> impl Iterator<Item = (K, Arc<V>)> + '_ {
+        let inner = &*self.inner;
+        let now = inner.clock.now();
+        inner.near.iter().filter_map(move |(key, held)| {
+            let kept = held.value;
+            let is_fresh = now < kept.near_until && now < kept.times.fresh_until;
+            Some((key, kept.value.filter(|_| is_fresh)?))
+        })
+    }
+}
+
+/// What a read of the far store comes to. Each has the near copy of what was read.
+pub(crate) enum Look<V> {
+    /// A fresh entry; None if it says that the source has no value.
+    Fresh(Option<Kept<V>>),
+    /// An entry that may only be served stale.
+    Stale(Kept<V>),
+    Absent,
+    /// There is no far store, or none that may be asked now, or it failed.
+    NoFar,
+}
+
+/// When a read of the far store began, to be compared when its value is kept.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) generation: larder_layer::Generation,
+    hash: u64,
+    mark: Option<crate::remote::Mark>,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Returns the near value, unless it has ended, and counts a hit.
-    pub(crate) fn near_hit(&self, key: &K) -> Option<Arc<V>> {
-        let held = self.near.get(key)?;
-        if !self.clock.is_before(held.deadline) {
+    /// Returns the near copy, unless it has ended, and counts a hit.
+    pub(crate) fn near_hit(self: &Arc<Self>, key: &K) -> Option<Kept<V>> {
+        match self.look_near(key) {
+            Near::Hit(kept) | Near::RefreshDue(kept) => {
+                self.count_near(&kept);
+                Some(kept)
+            }
+            Near::Miss => None,
+        }
+    }
+
+    pub(crate) fn count_near(&self, kept: &Kept<V>) {
+        if kept.value.is_none() {
+            self.metrics.not_found.increment(1);
+        } else if kept.is_stale {
+            self.metrics.stale.increment();
+        } else {
+            self.metrics.near_hits.increment();
+        }
+    }
+
+    pub(crate) fn found_near(&self, kept: Kept<V>) -> Option<Found<V>> {
+        let source = match kept.is_stale {
+            true => Source::Stale,
+            false => Source::Near,
+        };
+        self.found(kept, source)
+    }
+
+    /// Returns the far tier, if the value of `key` may be read there now.
+    pub(crate) fn usable_far(&self, key: &K) -> Option<&Far<V>> {
+        let far = self.far.as_ref()?;
+        if !far.breaker.permits() || self.pending.is_quarantined(key) {
+            self.metrics.far_skipped.increment(1);
             return None;
         }
-        self.metrics.near_hits.increment(1);
-        Some(held.value)
+        Some(far)
     }
 
-    /// Returns the same for a caller that has just missed.
-    pub(crate) fn peek_near(&self, key: &K) -> Option<Arc<V>> {
-        let held = self.near.peek(key)?;
-        self.clock.is_before(held.deadline).then_some(held.value)
+    /// Notes that a read of the far store, or a load, begins now.
+    pub(crate) fn begin_step(&self) -> u64 {
+        self.steps.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// Reads far, and keeps a copy near unless the key was changed since.
-    async fn find_far(&self, key: &K) -> Option<Found<V>> {
-        let far = self.far.as_ref()?;
-        let generation = self.near.generation(key);
-        let stored = self.read_far(far, &far.key(key)).await.ok()??;
-        let value = Arc::new(stored.value);
-        let near_deadline =
-            self.lifetime
-                .near_deadline(self.clock.now(), stored.deadline, rand::random());
-        let is_kept =
-            self.near
-                .insert_if_unchanged(key.clone(), value.clone(), near_deadline, generation);
+    /// Returns the last step that has begun. A step with a higher number began after a call.
+    pub(crate) fn last_step(&self) -> u64 {
+        self.steps.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn node(&self, key: &K) -> Node {
+        Node {
+            cache: std::ptr::from_ref(self).cast::<()>() as usize,
+            key: self.hasher.hash_one(key),
+        }
+    }
+
+    pub(crate) fn begin_read(&self, key: &K, far_key: &Key) -> Reading {
+        let remote = self.remote.as_ref();
+        let hash = remote.map_or(0, |_| envelope::key_hash(far_key));
+        Reading {
+            generation: self.near.generation(key),
+            hash,
+            mark: remote.map(|remote| remote.mark(hash)),
+        }
+    }
+
+    /// Runs `keep`, which puts a near copy there, unless another process has invalidated the key
+    /// since the read began. Counts a refusal.
+    pub(crate) fn keep_if_unchanged(
+        &self,
+        key: &K,
+        reading: &Reading,
+        keep: impl FnOnce() -> bool,
+    ) -> bool {
+        let is_kept = match (&self.remote, reading.mark) {
+            (Some(remote), Some(mark)) => {
+                let is_near = |key: &K| self.near.peek(key).is_some();
+                remote.keep_if_unchanged(reading.hash, key, mark, keep, is_near)
+            }
+            _ => keep(),
+        };
         if !is_kept {
             self.metrics.outdated.increment(1);
         }
-        self.metrics.far_hits.increment(1);
-        Some(Found::new(value, Source::Far))
+        is_kept
     }
 
-    /// Reads far, and counts and logs an error.
-    pub(crate) async fn read_far(&self, far: &Far<V>, key: &Key) -> Result<Option<Stored<V>>> {
-        let read = far.read(key, self.clock.now()).await;
-        if let Err(error) = &read {
-            self.metrics.far_get_errors.increment(1);
-            tracing::debug!(kind = self.kind.name(), %error, "the far store did not answer: a miss");
-        }
-        read
+    /// Returns whether the near copy of `key` is fresher than one that was loaded at `loaded_at`.
+    pub(crate) fn has_fresher(&self, key: &K, loaded_at: Timestamp) -> bool {
+        let held = self.near.peek(key);
+        held.is_some_and(|held| held.value.times.loaded_at > loaded_at)
     }
 
     /// Removes the near copy of `key`, and keeps everything that is being read of it from
@@ -230,6 +299,23 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         // A leader that keeps its value before the first step loses it by the second.
         self.flights.invalidate(key);
         self.near.invalidate(key);
+    }
+
+    /// Ends the freshness of the near copy of `key`. It is left only for a load that fails.
+    pub(crate) fn expire_near(&self, key: &K) {
+        self.flights.invalidate(key);
+        let generation = self.near.generation(key);
+        let now = self.clock.now();
+        let held = self.near.peek(key).map(|held| held.value);
+        let left = held.filter(|kept| self.has_fallback() && kept.value.is_some());
+        let is_left = left.is_some_and(|mut kept| {
+            kept.expire(now);
+            self.near
+                .put_if_unchanged(key.clone(), kept, now, generation)
+        });
+        if !is_left {
+            self.near.invalidate(key);
+        }
     }
 }
 

@@ -1,26 +1,99 @@
+use std::fmt;
+use std::sync::Arc;
+
 use larder_layer::envelope;
 use larder_store::{Key, Timestamp};
+
+use crate::lifetime::Times;
 
 /// What is stored in front of every far value, behind the header of [`envelope`].
 ///
 /// | bytes | content |
 /// |---|---|
-/// | 0..24 | the header of [`envelope`], with the magic `lrc` and version 2 |
+/// | 0..24 | the header of [`envelope`], with the magic `lre` and version 3 |
 /// | 24 | codec of the value |
-/// | 25..33 | deadline, in microseconds since the Unix epoch |
-/// | 33..41 | duration of the load, in microseconds |
-/// | 41.. | value |
+/// | 25 | flags: 1 compressed, 2 sealed, 4 the source has no such value |
+/// | 26 | number of tags, at most 16 |
+/// | 27 | zero |
+/// | 28..32 | schema of the value |
+/// | 32..36 | duration of the load, in microseconds, at most 71 minutes |
+/// | 36..44 | start of the load |
+/// | 44..52 | when a reader begins to refresh it in the background |
+/// | 52..60 | until when it is fresh: after that, readers load |
+/// | 60..68 | until when it may be served stale |
+/// | 68..76 | absolute deadline, past which nothing prolongs its freshness |
+/// | 76.. | tags: the hash of each name (8 bytes) and its generation (16 bytes) |
+/// | then | value |
 ///
-/// Numbers are little-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Moments are in microseconds since the Unix epoch. Numbers are little-endian.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Envelope {
     pub(crate) codec: u8,
-    pub(crate) deadline: Timestamp,
-    pub(crate) load_micros: u64,
+    pub(crate) flags: Flags,
+    pub(crate) schema: u32,
+    pub(crate) times: Times,
+    pub(crate) tags: TagMarks,
+}
+
+/// How the bytes of a value are to be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags(u8);
+
+impl Flags {
+    /// The value is compressed.
+    #[cfg_attr(not(test), expect(dead_code, reason = "values are not compressed yet"))]
+    pub(crate) const COMPRESSED: Self = Self(1);
+    /// The value is encrypted and authenticated.
+    #[cfg_attr(not(test), expect(dead_code, reason = "values are not sealed yet"))]
+    pub(crate) const SEALED: Self = Self(2);
+    /// There is no value, and that is what was cached.
+    pub(crate) const NOT_FOUND: Self = Self(4);
+
+    pub(crate) const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "one flag at most is set yet"))]
+    #[must_use]
+    pub(crate) const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// A tag of an entry, and the generation that it had when the entry was loaded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TagMark {
+    /// The hash of the tag's name.
+    pub(crate) hash: u64,
+    pub(crate) generation: [u8; 16],
+}
+
+/// The tags of an entry, at most [`MAX`](Self::MAX). A clone without any costs nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TagMarks(Option<Arc<[TagMark]>>);
+
+impl TagMarks {
+    /// The most tags that an entry has.
+    pub(crate) const MAX: usize = 16;
+
+    /// None if there are more than [`MAX`](Self::MAX).
+    pub(crate) fn new(marks: &[TagMark]) -> Option<Self> {
+        (marks.len() <= Self::MAX).then(|| Self((!marks.is_empty()).then(|| marks.into())))
+    }
+
+    pub(crate) fn as_slice(&self) -> &[TagMark] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for TagMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TagMark({:016x})", self.hash)
+    }
 }
 
 /// What some stored bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Opened<'a> {
     /// A value that was sealed under this key, and its header.
     Value(Envelope, &'a [u8]),
@@ -30,54 +103,125 @@ pub(crate) enum Opened<'a> {
     Damaged,
 }
 
-const MAGIC: [u8; 4] = *b"lrc\x02";
-/// It differs from [`MAGIC`] in two bytes, so that no damage of one byte makes one of the other.
-const EARLIER: [u8; 4] = *b"lrd\x01";
+/// It differs from each of [`EARLIER`] in two bytes, so that no damage of one byte makes one of the
+/// other.
+const MAGIC: [u8; 4] = *b"lre\x03";
+/// The layouts of earlier releases.
+const EARLIER: [[u8; 4]; 2] = [*b"lrd\x01", *b"lrc\x02"];
 
 const CODEC: usize = envelope::LEN;
-const DEADLINE: usize = CODEC + 1;
-const LOAD: usize = DEADLINE + 8;
+const FLAGS: usize = CODEC + 1;
+const TAGS: usize = FLAGS + 1;
+const SCHEMA: usize = TAGS + 2;
+const LOAD: usize = SCHEMA + 4;
+const LOADED_AT: usize = LOAD + 4;
+const REFRESH_AT: usize = LOADED_AT + 8;
+const FRESH_UNTIL: usize = REFRESH_AT + 8;
+const STALE_UNTIL: usize = FRESH_UNTIL + 8;
+const DEADLINE: usize = STALE_UNTIL + 8;
+const FIXED: usize = DEADLINE + 8;
+const TAG: usize = 24;
 
 impl Envelope {
-    /// The number of bytes in front of the value.
-    pub(crate) const LEN: usize = LOAD + 8;
+    /// Returns the number of bytes in front of the value.
+    pub(crate) fn len(&self) -> usize {
+        FIXED + self.tags.as_slice().len() * TAG
+    }
 
-    /// Fills in the first [`LEN`](Self::LEN) bytes of `sealed`, in front of the value.
+    /// Fills in the first [`len`](Self::len) bytes of `sealed`, in front of the value.
     ///
-    /// None if the value is longer than 4 GiB.
-    pub(crate) fn seal(self, sealed: &mut [u8], key: &Key) -> Option<()> {
-        let (header, _) = sealed.split_first_chunk_mut::<{ Self::LEN }>()?;
+    /// None if there is no room for them, or the value is longer than 4 GiB.
+    pub(crate) fn seal(&self, sealed: &mut [u8], key: &Key) -> Option<()> {
+        let header = sealed.get_mut(..self.len())?;
+        let marks = self.tags.as_slice();
         header[CODEC] = self.codec;
-        header[DEADLINE..LOAD].copy_from_slice(&self.deadline.as_micros().to_le_bytes());
-        header[LOAD..].copy_from_slice(&self.load_micros.to_le_bytes());
+        header[FLAGS] = self.flags.0;
+        header[TAGS] = u8::try_from(marks.len()).ok()?;
+        header[TAGS + 1] = 0;
+        header[SCHEMA..LOAD].copy_from_slice(&self.schema.to_le_bytes());
+        header[LOAD..LOADED_AT].copy_from_slice(&self.times.load_micros.to_le_bytes());
+        let Times {
+            loaded_at,
+            refresh_at,
+            fresh_until,
+            stale_until,
+            deadline,
+            ..
+        } = self.times;
+        let moments = [loaded_at, refresh_at, fresh_until, stale_until, deadline];
+        for (slot, moment) in header[LOADED_AT..FIXED].chunks_exact_mut(8).zip(moments) {
+            slot.copy_from_slice(&moment.as_micros().to_le_bytes());
+        }
+        for (slot, mark) in header[FIXED..].chunks_exact_mut(TAG).zip(marks) {
+            slot[..8].copy_from_slice(&mark.hash.to_le_bytes());
+            slot[8..].copy_from_slice(&mark.generation);
+        }
         envelope::seal(MAGIC, key, sealed)
     }
 
     /// Opens what was sealed under `key`, with a value of at most `max` bytes.
     pub(crate) fn open<'a>(sealed: &'a [u8], key: &Key, max: usize) -> Opened<'a> {
-        if sealed.starts_with(&EARLIER) {
+        if EARLIER.iter().any(|magic| sealed.starts_with(magic)) {
             return Opened::Earlier;
         }
-        let parts = (sealed.len().saturating_sub(Self::LEN) <= max)
-            .then(|| envelope::open(MAGIC, key, sealed))
-            .flatten()
-            .and_then(|_| sealed.split_first_chunk::<{ Self::LEN }>());
-        let Some((header, value)) = parts else {
-            return Opened::Damaged;
-        };
+        let most = FIXED + TagMarks::MAX * TAG;
+        let is_too_long = sealed.len().saturating_sub(most) > max;
+        match (!is_too_long).then(|| Self::parse(sealed, key)).flatten() {
+            Some((envelope, value)) if value.len() <= max => Opened::Value(envelope, value),
+            _ => Opened::Damaged,
+        }
+    }
+
+    fn parse<'a>(sealed: &'a [u8], key: &Key) -> Option<(Self, &'a [u8])> {
+        envelope::open(MAGIC, key, sealed)?;
+        let header = sealed.first_chunk::<FIXED>()?;
+        let tags = usize::from(header[TAGS]);
+        if tags > TagMarks::MAX {
+            return None;
+        }
+        let (marks, value) = sealed[FIXED..].split_at_checked(tags * TAG)?;
+        let moment = |from| Timestamp::from_micros(i64::from_le_bytes(at(header, from)));
+        let mut read = [TagMark::NONE; TagMarks::MAX];
+        for (mark, bytes) in read.iter_mut().zip(marks.chunks_exact(TAG)) {
+            *mark = TagMark::from_bytes(bytes)?;
+        }
         let envelope = Self {
             codec: header[CODEC],
-            deadline: Timestamp::from_micros(i64::from_le_bytes(at(header, DEADLINE))),
-            load_micros: u64::from_le_bytes(at(header, LOAD)),
+            flags: Flags(header[FLAGS]),
+            schema: u32::from_le_bytes(at(header, SCHEMA)),
+            times: Times {
+                loaded_at: moment(LOADED_AT),
+                load_micros: u32::from_le_bytes(at(header, LOAD)),
+                refresh_at: moment(REFRESH_AT),
+                fresh_until: moment(FRESH_UNTIL),
+                stale_until: moment(STALE_UNTIL),
+                deadline: moment(DEADLINE),
+            },
+            tags: TagMarks::new(&read[..tags])?,
         };
-        Opened::Value(envelope, value)
+        Some((envelope, value))
     }
 }
 
-/// Returns the eight bytes of `header` that begin at `from`, which is a constant within it.
-fn at(header: &[u8; Envelope::LEN], from: usize) -> [u8; 8] {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&header[from..from + 8]);
+impl TagMark {
+    const NONE: Self = Self {
+        hash: 0,
+        generation: [0; 16],
+    };
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (hash, generation) = bytes.split_first_chunk()?;
+        Some(Self {
+            hash: u64::from_le_bytes(*hash),
+            generation: *generation.first_chunk()?,
+        })
+    }
+}
+
+/// Returns the `N` bytes of `header` that begin at `from`, which is a constant within it.
+fn at<const N: usize>(header: &[u8; FIXED], from: usize) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.copy_from_slice(&header[from..from + N]);
     bytes
 }
 
@@ -91,16 +235,31 @@ mod tests {
     const FILM: Kind = Kind::evictable("film");
     const MAX: usize = 1 << 16;
 
-    fn envelope(deadline: i64, load_micros: u64, codec: u8) -> Envelope {
+    fn envelope(moment: i64, load_micros: u32, codec: u8) -> Envelope {
+        let at = |micros| Timestamp::from_micros(moment.wrapping_add(micros));
+        let mark = |hash| TagMark {
+            hash,
+            generation: [codec; 16],
+        };
+        let marks: Vec<_> = (0..u64::from(codec % 17)).map(mark).collect();
         Envelope {
             codec,
-            deadline: Timestamp::from_micros(deadline),
-            load_micros,
+            flags: Flags(codec ^ 7),
+            schema: load_micros ^ 5,
+            times: Times {
+                loaded_at: at(0),
+                load_micros,
+                refresh_at: at(1),
+                fresh_until: at(2),
+                stale_until: at(3),
+                deadline: at(4),
+            },
+            tags: TagMarks::new(&marks).unwrap(),
         }
     }
 
-    fn sealed(envelope: Envelope, payload: &[u8], key: &Key) -> Vec<u8> {
-        let mut sealed = vec![0xFF; Envelope::LEN];
+    fn sealed(envelope: &Envelope, payload: &[u8], key: &Key) -> Vec<u8> {
+        let mut sealed = vec![0xFF; envelope.len()];
         sealed.extend_from_slice(payload);
         envelope.seal(&mut sealed, key).unwrap();
         sealed
@@ -112,17 +271,17 @@ mod tests {
         #[test]
         fn opening_returns_what_was_sealed(
             payload in proptest::collection::vec(any::<u8>(), 0..300),
-            deadline: i64, load: u64, codec: u8, id: u64,
+            moment: i64, load: u32, codec: u8, id: u64,
         ) {
-            let (envelope, key) = (envelope(deadline, load, codec), Key::new(FILM, id));
-            let sealed = sealed(envelope, &payload, &key);
+            let (envelope, key) = (envelope(moment, load, codec), Key::new(FILM, id));
+            let sealed = sealed(&envelope, &payload, &key);
             prop_assert_eq!(Envelope::open(&sealed, &key, MAX), Opened::Value(envelope, payload.as_slice()));
         }
 
         #[test]
         fn a_value_of_another_key_is_refused(payload: Vec<u8>, id: u64, other: u64) {
             prop_assume!(id != other);
-            let sealed = sealed(envelope(7, 7, 1), &payload, &Key::new(FILM, id));
+            let sealed = sealed(&envelope(7, 7, 1), &payload, &Key::new(FILM, id));
             prop_assert_eq!(Envelope::open(&sealed, &Key::new(FILM, other), MAX), Opened::Damaged);
         }
 
@@ -147,7 +306,7 @@ mod tests {
             tail in proptest::option::weighted(0.2, proptest::collection::vec(any::<u8>(), 1..9)),
         ) {
             let key = Key::new(FILM, "a film");
-            let whole = sealed(envelope(1_767_225_600_000_000, 1_500, 1), &payload, &key);
+            let whole = sealed(&envelope(1_767_225_600_000_000, 1_500, 1), &payload, &key);
             let mut bytes = whole.clone();
             for (index, change) in changes {
                 let at = index.index(bytes.len());
@@ -165,7 +324,7 @@ mod tests {
     #[test]
     fn every_single_byte_counts() {
         let key = Key::new(FILM, 7_u32);
-        let whole = sealed(envelope(1, 2, 3), b"Metropolis", &key);
+        let whole = sealed(&envelope(1, 2, 3), b"Metropolis", &key);
         for at in 0..whole.len() {
             for change in 1..=255_u8 {
                 let mut bytes = whole.clone();
@@ -182,7 +341,7 @@ mod tests {
     #[test]
     fn a_value_larger_than_the_limit_is_refused() {
         let key = Key::new(FILM, 7_u32);
-        let whole = sealed(envelope(1, 2, 3), &[0; 100], &key);
+        let whole = sealed(&envelope(1, 2, 3), &[0; 100], &key);
         assert!(matches!(
             Envelope::open(&whole, &key, 100),
             Opened::Value(..)
@@ -193,8 +352,29 @@ mod tests {
     #[test]
     fn a_value_in_an_earlier_layout_is_told_from_a_damaged_one() {
         let key = Key::new(FILM, 7_u32);
-        let mut earlier = sealed(envelope(1, 2, 3), b"Metropolis", &key);
-        earlier[..4].copy_from_slice(&EARLIER);
-        assert_eq!(Envelope::open(&earlier, &key, MAX), Opened::Earlier);
+        for magic in EARLIER {
+            let mut earlier = sealed(&envelope(1, 2, 3), b"Metropolis", &key);
+            earlier[..4].copy_from_slice(&magic);
+            assert_eq!(Envelope::open(&earlier, &key, MAX), Opened::Earlier);
+        }
+    }
+
+    #[test]
+    fn an_entry_has_no_more_than_sixteen_tags() {
+        let mark = TagMark::NONE;
+        assert!(TagMarks::new(&[mark; 16]).is_some());
+        assert!(TagMarks::new(&[mark; 17]).is_none());
+        let key = Key::new(FILM, 7_u32);
+        let mut whole = sealed(&envelope(1, 2, 16), b"", &key);
+        whole[TAGS] = 17;
+        larder_layer::envelope::seal(MAGIC, &key, &mut whole).unwrap();
+        assert_eq!(Envelope::open(&whole, &key, MAX), Opened::Damaged);
+    }
+
+    #[test]
+    fn flags_are_kept_apart() {
+        let both = Flags::COMPRESSED.with(Flags::SEALED);
+        assert!(both.contains(Flags::COMPRESSED) && both.contains(Flags::SEALED));
+        assert!(!both.contains(Flags::NOT_FOUND));
     }
 }

@@ -18,9 +18,19 @@ pub enum LoadError<E> {
     Overloaded,
     /// The load was dropped before its end, because its runtime is shutting down.
     Abandoned,
+    /// The loader found that the source has no such value, now or within the negative TTL.
+    NotFound,
+    /// The loader of this key asked for the key itself, directly or through another load. It would
+    /// have waited for itself.
+    Recursive,
 }
 
 impl<E> LoadError<E> {
+    /// Returns whether the source has no such value.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound)
+    }
+
     /// Returns the error of the loader, or None if it is another failure.
     pub fn loader(&self) -> Option<&Arc<E>> {
         match self {
@@ -38,6 +48,8 @@ impl<E> Clone for LoadError<E> {
             Self::TimedOut => Self::TimedOut,
             Self::Overloaded => Self::Overloaded,
             Self::Abandoned => Self::Abandoned,
+            Self::NotFound => Self::NotFound,
+            Self::Recursive => Self::Recursive,
         }
     }
 }
@@ -50,6 +62,11 @@ impl<E> fmt::Display for LoadError<E> {
             Self::TimedOut => "load: the load timeout passed",
             Self::Overloaded => "load: too many loads are running",
             Self::Abandoned => "load: its runtime is shutting down",
+            Self::NotFound => "load: the source has no such value",
+            Self::Recursive => {
+                "load: the loader of this key asks for the key itself, directly or through \
+                 another load: read what it needs from the source"
+            }
         })
     }
 }
@@ -62,6 +79,8 @@ impl<E> fmt::Debug for LoadError<E> {
             Self::TimedOut => "TimedOut",
             Self::Overloaded => "Overloaded",
             Self::Abandoned => "Abandoned",
+            Self::NotFound => "NotFound",
+            Self::Recursive => "Recursive",
         })
     }
 }

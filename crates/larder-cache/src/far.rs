@@ -3,35 +3,71 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_layer::StoreTimeout;
+use larder_layer::{StoreHealth, StoreTimeout};
+use larder_store::lease::{Claim, Claimed, Fence, Leases};
 use larder_store::{
-    Delete, Error, ErrorKind, IdWriter, Key, KeyId, Kind, Put, Result, Store, Timestamp, Ttl,
-    count_poisoned,
+    Delete, Entry, Error, ErrorKind, IdWriter, Key, KeyId, Kind, Put, Refusal, Result, Store,
+    Timestamp, Ttl, Version, count_poisoned,
 };
 
 use crate::Codec;
-use crate::envelope::{Envelope, Opened};
+use crate::breaker::Breaker;
+use crate::envelope::{Envelope, Flags, Opened, TagMarks};
+use crate::lifetime::{State, Times};
 use crate::write_locks::WriteLocks;
 
 /// The far tier: values as bytes in a store, each in an envelope.
 ///
-/// Every wait here, for a lock or for the store, ends at the far timeout.
+/// Every wait here, for a lock or for the store, ends at the far timeout; only
+/// [`follow`](Self::follow) waits longer.
 pub(crate) struct Far<V> {
     pub(crate) kind: Kind,
     pub(crate) schema: u32,
     pub(crate) store: Arc<dyn Store>,
+    /// None if the store has none: then loads of several processes do not know of each other.
+    pub(crate) leases: Option<Arc<dyn Leases>>,
+    /// How long an entry lives after it was last read, if that is bounded.
+    pub(crate) idle: Option<Ttl>,
+    /// How long a lease is held without a renewal.
+    pub(crate) hold: Ttl,
     pub(crate) codec: Arc<dyn Codec<V>>,
     pub(crate) timeout: StoreTimeout,
     pub(crate) max_value: usize,
     pub(crate) locks: WriteLocks,
+    pub(crate) breaker: Breaker,
+    pub(crate) health: StoreHealth,
     /// Whether a value that the codec refuses was logged as an error already.
     pub(crate) refusal_logged: AtomicBool,
 }
 
-/// A value that was read from the far store.
+/// What was read from the far store.
+pub(crate) enum Read<V> {
+    /// There is no entry.
+    Absent,
+    /// There is one that nothing can be made of: damaged, ended, or written by another codec.
+    Unusable(Version),
+    /// There is one that is fresh, or may be served stale.
+    Stored(Stored<V>),
+}
+
+/// An entry that was read from the far store.
 pub(crate) struct Stored<V> {
-    pub(crate) value: V,
-    pub(crate) deadline: Timestamp,
+    /// None if it says that the source has no value.
+    pub(crate) value: Option<Arc<V>>,
+    pub(crate) times: Times,
+    pub(crate) tags: TagMarks,
+    pub(crate) version: Version,
+}
+
+impl<V> Clone for Stored<V> {
+    fn clone(&self) -> Self {
+        Self {
+            value: self.value.clone(),
+            times: self.times,
+            tags: self.tags.clone(),
+            version: self.version,
+        }
+    }
 }
 
 impl<V: Send + Sync + 'static> Far<V> {
@@ -40,33 +76,71 @@ impl<V: Send + Sync + 'static> Far<V> {
         Key::new(self.kind, (Schema(self.schema), id))
     }
 
-    /// Reads a value that has not ended yet. Damaged bytes are a miss, and counted.
-    pub(crate) async fn read(&self, key: &Key, now: Timestamp) -> Result<Option<Stored<V>>> {
-        let Some(entry) = self.timeout.get(&*self.store, key).await? else {
-            return Ok(None);
+    /// Reads an entry. Damaged bytes are counted.
+    pub(crate) async fn read(&self, key: &Key, now: Timestamp) -> Result<Read<V>> {
+        let read = self.heard(self.timeout.get(&*self.store, key).await)?;
+        Ok(read.map_or(Read::Absent, |entry| self.open(key, &entry, now)))
+    }
+
+    /// Reads many entries, in one round trip for each node.
+    pub(crate) async fn read_many(&self, keys: &[Key], now: Timestamp) -> Vec<Result<Read<V>>> {
+        let read = async { Ok(self.store.get_many(keys).await) };
+        let entries = match self.timeout.run("get_many", read).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.failed(&error);
+                return keys.iter().map(|_| Err(again(&error))).collect();
+            }
         };
+        let opened = keys.iter().zip(entries).map(|(key, entry)| {
+            let entry = self.heard(entry)?;
+            Ok(entry.map_or(Read::Absent, |entry| self.open(key, &entry, now)))
+        });
+        opened.collect()
+    }
+
+    /// Opens the bytes of an entry. Damaged ones are counted.
+    pub(crate) fn open(&self, key: &Key, entry: &Entry, now: Timestamp) -> Read<V> {
+        let unusable = Read::Unusable(entry.version);
         let (envelope, payload) = match Envelope::open(&entry.value, key, self.max_value) {
             Opened::Value(envelope, payload) => (envelope, payload),
             // An earlier release wrote it: nothing is wrong with it.
-            Opened::Earlier => return Ok(None),
+            Opened::Earlier => return unusable,
             Opened::Damaged => {
                 count_poisoned(self.kind);
-                return Ok(None);
+                return unusable;
             }
         };
-        // Another deployment wrote it, before this one or beside it: nothing is wrong with it.
-        if envelope.codec != self.codec.id() || envelope.deadline <= now {
-            return Ok(None);
+        let mut times = envelope.times;
+        if let Some(idle) = self.idle {
+            // The store holds it for as long as somebody reads it.
+            times.prolong(idle, now);
         }
-        let Some(value) = self.codec.decode(payload) else {
-            count_poisoned(self.kind);
-            return Ok(None);
+        // Another deployment wrote it, before this one or beside it: nothing is wrong with it.
+        let is_ours = envelope.codec == self.codec.id() && envelope.schema == self.schema;
+        if !is_ours || times.state(now) == State::Ended {
+            return unusable;
+        }
+        let value = if envelope.flags.contains(Flags::NOT_FOUND) {
+            None
+        } else {
+            match self.codec.decode(payload) {
+                Some(value) => Some(Arc::new(value)),
+                None => {
+                    count_poisoned(self.kind);
+                    return unusable;
+                }
+            }
         };
-        let deadline = envelope.deadline;
-        Ok(Some(Stored { value, deadline }))
+        Read::Stored(Stored {
+            value,
+            times,
+            tags: envelope.tags,
+            version: entry.version,
+        })
     }
 
-    /// Returns the write of a value that ends at `deadline`.
+    /// Returns the write of a value, or of the fact that there is none.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the value cannot be written or read back,
@@ -74,22 +148,30 @@ impl<V: Send + Sync + 'static> Far<V> {
     pub(crate) fn seal(
         &self,
         key: Key,
-        value: &V,
+        value: Option<&V>,
         now: Timestamp,
-        deadline: Timestamp,
-        load: Duration,
+        times: Times,
+        tags: TagMarks,
     ) -> Result<Put> {
-        let mut sealed = Vec::with_capacity(512);
-        sealed.resize(Envelope::LEN, 0);
-        self.codec.encode(value, &mut sealed)?;
         let envelope = Envelope {
             codec: self.codec.id(),
-            deadline,
-            load_micros: u64::try_from(load.as_micros()).unwrap_or(u64::MAX),
+            flags: match value {
+                Some(_) => Flags::default(),
+                None => Flags::NOT_FOUND,
+            },
+            schema: self.schema,
+            times,
+            tags,
         };
-        let fits = sealed.len() - Envelope::LEN <= self.max_value;
-        if fits {
-            self.codec.verify(value, &sealed[Envelope::LEN..])?;
+        let header = envelope.len();
+        let mut sealed = Vec::with_capacity(512);
+        sealed.resize(header, 0);
+        if let Some(value) = value {
+            self.codec.encode(value, &mut sealed)?;
+        }
+        let fits = sealed.len() - header <= self.max_value;
+        if let Some(value) = value.filter(|_| fits) {
+            self.codec.verify(value, &sealed[header..])?;
         }
         if !fits || envelope.seal(&mut sealed, &key).is_none() {
             return Err(Error::new(
@@ -102,16 +184,131 @@ impl<V: Send + Sync + 'static> Far<V> {
                 ),
             ));
         }
-        let ttl = Ttl::covering_micros(deadline.as_micros().saturating_sub(now.as_micros()));
+        let ttl = Ttl::covering_micros(times.micros_left(now));
         Ok(Put::new(key, Bytes::from(sealed), ttl))
     }
 
     pub(crate) async fn write(&self, put: &Put) -> Result<()> {
-        self.timeout.put(&*self.store, put).await.map(drop)
+        self.heard(self.timeout.put(&*self.store, put).await)
+            .map(drop)
     }
 
-    pub(crate) async fn delete(&self, delete: &Delete) -> Result<()> {
-        self.timeout.delete(&*self.store, delete).await.map(drop)
+    /// Asks for the lease of a key, after a look at the entry with the version `seen`.
+    pub(crate) async fn claim(
+        &self,
+        leases: &dyn Leases,
+        key: &Key,
+        seen: Option<Version>,
+    ) -> Result<Claimed> {
+        let mut claim = Claim::new(key.clone(), self.hold);
+        if let Some(version) = seen {
+            claim = claim.having_seen(version);
+        }
+        self.heard(self.timeout.run("claim", leases.claim(&claim)).await)
+    }
+
+    pub(crate) async fn commit(
+        &self,
+        leases: &dyn Leases,
+        put: &Put,
+        fence: Fence,
+    ) -> Result<bool> {
+        self.heard(self.timeout.run("commit", leases.commit(put, fence)).await)
+    }
+
+    /// Gives a lease back, and returns whether it was still held.
+    pub(crate) async fn abandon(
+        &self,
+        leases: &dyn Leases,
+        key: &Key,
+        fence: Fence,
+    ) -> Result<bool> {
+        let abandon = leases.abandon(key, fence);
+        self.heard(self.timeout.run("abandon", abandon).await)
+    }
+
+    /// Renews a lease every third of its hold, until it has passed to somebody else.
+    ///
+    /// A renewal that fails is tried again at the next turn: two in a row may.
+    pub(crate) async fn renew(&self, leases: &dyn Leases, key: &Key, fence: Fence) {
+        let pause = Duration::from(self.hold) / 3;
+        loop {
+            tokio::time::sleep(pause).await;
+            let renewal = leases.renew(key, fence, self.hold);
+            if let Ok(false) = self.heard(self.timeout.run("renew", renewal).await) {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the lease of a key has ended, for `within` at most.
+    pub(crate) async fn follow(
+        &self,
+        leases: &dyn Leases,
+        key: &Key,
+        within: Duration,
+    ) -> Result<bool> {
+        // A store that hangs does not hold up its followers for ever.
+        let patience = within + self.timeout.limit();
+        match tokio::time::timeout(patience, leases.follow(key, within)).await {
+            Ok(followed) => self.heard(followed),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Removes the entries of some keys, so that no load that began before is stored either.
+    ///
+    /// One round trip for each node.
+    pub(crate) async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<()>> {
+        let removed = async {
+            Ok(match (&self.leases, keys) {
+                (Some(leases), [key]) => vec![leases.invalidate(key).await],
+                (Some(leases), keys) => leases.invalidate_many(keys).await,
+                (None, [key]) => vec![self.store.delete(&Delete::new(key.clone())).await],
+                (None, keys) => {
+                    let deletes: Vec<_> = keys.iter().cloned().map(Delete::new).collect();
+                    self.store.delete_many(&deletes).await
+                }
+            })
+        };
+        match self.timeout.run("invalidate", removed).await {
+            Ok(removed) => {
+                let removed = removed.into_iter();
+                removed.map(|one| self.heard(one).map(drop)).collect()
+            }
+            Err(error) => {
+                self.failed(&error);
+                keys.iter().map(|_| Err(again(&error))).collect()
+            }
+        }
+    }
+
+    /// Gives an entry a new TTL.
+    pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+        self.heard(
+            self.timeout
+                .run("expire", self.store.expire(key, ttl))
+                .await,
+        )
+    }
+
+    /// Tells the breaker and the log how the store answered.
+    fn heard<T>(&self, answer: Result<T>) -> Result<T> {
+        match &answer {
+            Ok(_) => {
+                self.breaker.succeeded();
+                self.health.succeeded();
+            }
+            Err(error) => self.failed(error),
+        }
+        answer
+    }
+
+    fn failed(&self, error: &Error) {
+        if is_outage(error) {
+            self.breaker.failed();
+            self.health.failed(error);
+        }
     }
 
     /// Logs a write that failed.
@@ -131,6 +328,20 @@ impl<V: Send + Sync + 'static> Far<V> {
             tracing::debug!(kind, %error, "the far store did not take a value");
         }
     }
+}
+
+/// Returns whether an error says that the store is away, and not that it refused one request.
+fn is_outage(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotSent | ErrorKind::MayHaveRun | ErrorKind::Refused(Refusal::Unavailable)
+    )
+}
+
+/// Returns the error of an operation on many keys once more, for one of them.
+fn again(error: &Error) -> Error {
+    let text = "the store did not answer a whole batch in time";
+    Error::new(error.operation(), error.kind(), text)
 }
 
 /// The schema number of a value, as the first component of its id.

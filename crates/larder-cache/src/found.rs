@@ -1,18 +1,21 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_store::Ttl;
 
-/// A value, and where it came from.
+/// A value, where it came from, and how old it is.
 ///
-/// It dereferences to the value. `Debug` shows the source alone.
+/// It dereferences to the value. `Debug` shows the source and the age alone.
 #[non_exhaustive]
 pub struct Found<V> {
     /// The value.
     pub value: Arc<V>,
     /// Where it came from.
     pub source: Source,
+    /// The time since its load began, or since it was inserted.
+    pub age: Duration,
 }
 
 /// Where a value came from, as its caller sees it.
@@ -27,11 +30,14 @@ pub enum Source {
     Loaded,
     /// The loader, which ran for another caller; this one waited for it.
     Coalesced,
+    /// The cache, near or far, after the value was no longer fresh: a load failed or is slow, or
+    /// the caller allowed it.
+    Stale,
 }
 
 impl<V> Found<V> {
-    pub(crate) fn new(value: Arc<V>, source: Source) -> Self {
-        Self { value, source }
+    pub(crate) fn new(value: Arc<V>, source: Source, age: Duration) -> Self {
+        Self { value, source, age }
     }
 
     /// Returns the same value as a caller sees it that waited for the load of another.
@@ -44,28 +50,38 @@ impl<V> Found<V> {
 }
 
 impl Source {
-    /// Returns a lower-case word for a header or a log: `near`, `far`, `loaded` or `coalesced`.
+    /// Returns a lower-case word for a header or a log, such as `near` or `loaded`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Near => "near",
             Self::Far => "far",
             Self::Loaded => "loaded",
             Self::Coalesced => "coalesced",
+            Self::Stale => "stale",
         }
     }
 
     /// Returns whether the value was cached, near or far, so that no loader ran for it.
     pub const fn is_hit(self) -> bool {
-        matches!(self, Self::Near | Self::Far)
+        matches!(self, Self::Near | Self::Far | Self::Stale)
     }
 }
 
-/// A loaded value that says how long it may be kept.
+/// What a loader returns: a value, and how it may be kept.
 ///
-/// A plain value converts into one that is kept for the cache's TTL.
+/// A plain value converts into one that is kept for the cache's TTL. An `Option` converts too: a
+/// `None` is [`not_found`](Self::not_found).
 pub struct Loaded<V> {
-    pub(crate) value: V,
+    pub(crate) value: Value<V>,
     pub(crate) keep: Keep,
+}
+
+/// What was loaded.
+pub(crate) enum Value<V> {
+    New(V),
+    /// The value that was cached before.
+    Same(Arc<V>),
+    NotFound,
 }
 
 /// How long a loaded value is kept.
@@ -82,6 +98,19 @@ pub(crate) enum Keep {
 impl<V> Loaded<V> {
     /// Makes a value that is kept for the cache's TTL.
     pub fn new(value: V) -> Self {
+        Self::of(Value::New(value))
+    }
+
+    /// Reports that the source has no such value.
+    ///
+    /// The callers get [`LoadError::NotFound`](crate::LoadError::NotFound), and a value that was
+    /// cached is removed: only an error serves it on. It is cached for
+    /// [`with_negative_ttl`](crate::CacheBuilder::with_negative_ttl), if that is set.
+    pub fn not_found() -> Self {
+        Self::of(Value::NotFound)
+    }
+
+    pub(crate) fn of(value: Value<V>) -> Self {
         Self {
             value,
             keep: Keep::Usual,
@@ -94,7 +123,8 @@ impl<V> Loaded<V> {
 
     /// Keeps the value for a TTL of its own, shorter or longer than the cache's.
     ///
-    /// Jitter and the near TTL apply to it too.
+    /// Jitter and the near TTL apply to it too. For [`not_found`](Self::not_found) it replaces the
+    /// negative TTL.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Ttl) -> Self {
         self.keep = Keep::For(ttl);
@@ -115,6 +145,12 @@ impl<V> From<V> for Loaded<V> {
     }
 }
 
+impl<V> From<Option<V>> for Loaded<V> {
+    fn from(value: Option<V>) -> Self {
+        value.map_or_else(Self::not_found, Self::new)
+    }
+}
+
 impl<V> fmt::Debug for Loaded<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Loaded")
@@ -128,6 +164,7 @@ impl<V> Clone for Found<V> {
         Self {
             value: self.value.clone(),
             source: self.source,
+            age: self.age,
         }
     }
 }
@@ -144,6 +181,7 @@ impl<V> fmt::Debug for Found<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Found")
             .field("source", &self.source)
+            .field("age", &self.age)
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,11 @@
+use std::sync::Arc;
+
+use larder_layer::envelope;
+use larder_store::Result;
+
 use crate::CacheKey;
 use crate::cache::Inner;
+use crate::remote::Change;
 
 /// The invalidation of a key around a write or a removal in the far store.
 ///
@@ -8,15 +14,17 @@ use crate::cache::Inner;
 pub(crate) struct Invalidation<'a, K: CacheKey, V: Send + Sync + 'static> {
     inner: &'a Inner<K, V>,
     key: &'a K,
+    change: Change,
     is_replaced: bool,
 }
 
 impl<'a, K: CacheKey, V: Send + Sync + 'static> Invalidation<'a, K, V> {
-    pub(crate) fn begin(inner: &'a Inner<K, V>, key: &'a K) -> Self {
-        inner.invalidate(key);
+    pub(crate) fn begin(inner: &'a Inner<K, V>, key: &'a K, change: Change) -> Self {
+        inner.invalidate_near(key, change);
         Self {
             inner,
             key,
+            change,
             is_replaced: false,
         }
     }
@@ -30,7 +38,71 @@ impl<'a, K: CacheKey, V: Send + Sync + 'static> Invalidation<'a, K, V> {
 impl<K: CacheKey, V: Send + Sync + 'static> Drop for Invalidation<'_, K, V> {
     fn drop(&mut self) {
         if !self.is_replaced {
-            self.inner.invalidate(self.key);
+            self.inner.invalidate_near(self.key, self.change);
         }
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
+    pub(crate) fn invalidate_near(&self, key: &K, change: Change) {
+        match change {
+            Change::Removed => self.invalidate(key),
+            Change::Expired => self.expire_near(key),
+        }
+    }
+
+    /// Removes the far values of some keys, or quarantines the keys for which that fails.
+    pub(crate) async fn invalidate_far(self: &Arc<Self>, keys: &[K]) -> Vec<Result<()>> {
+        let Some(far) = &self.far else {
+            return keys.iter().map(|_| Ok(())).collect();
+        };
+        let far_keys: Vec<_> = keys.iter().map(|key| far.key(key)).collect();
+        let results = far.invalidate_many(&far_keys).await;
+        let mut failed = Vec::new();
+        for (key, result) in keys.iter().zip(&results) {
+            match result {
+                Ok(()) => self.pending.settle(key),
+                Err(_) => failed.push(key.clone()),
+            }
+        }
+        if !failed.is_empty() {
+            self.metrics
+                .far_delete_errors
+                .increment(failed.len() as u64);
+            self.quarantine(failed);
+        }
+        results
+    }
+
+    /// Tells other processes about a change of some keys. One round trip.
+    pub(crate) async fn publish(
+        &self,
+        change: Change,
+        keys: impl IntoIterator<Item = &K>,
+    ) -> Result<()> {
+        let (Some(remote), Some(far)) = (&self.remote, &self.far) else {
+            return Ok(());
+        };
+        let hashes = keys
+            .into_iter()
+            .map(|key| envelope::key_hash(&far.key(key)));
+        let published = remote.publish(change, &hashes.collect::<Vec<_>>()).await;
+        if published.is_err() {
+            self.metrics.far_publish_errors.increment(1);
+        }
+        published
+    }
+
+    /// Tells other processes, and quarantines the keys if that fails.
+    pub(crate) async fn publish_or_quarantine(
+        self: &Arc<Self>,
+        change: Change,
+        keys: &[K],
+    ) -> Result<()> {
+        let published = self.publish(change, keys).await;
+        if published.is_err() {
+            self.quarantine(keys.iter().cloned());
+        }
+        published
     }
 }

@@ -1,21 +1,40 @@
 use std::any::Any;
-use std::future::Future;
+use std::future::{Future, pending, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
 
-use larder_layer::{Failure, Follower, Leader};
+use futures_util::FutureExt;
+use larder_layer::{Failure, Follower, Joined, Leader};
 use larder_store::{Timestamp, Ttl};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument;
 
-use crate::cache::Inner;
-use crate::far::Far;
-use crate::found::Keep;
-use crate::{CacheKey, Found, Loaded, Source};
+use crate::cache::{Inner, Reading};
+use crate::election::{Answer, Elected, Lead, Wanted, Write};
+use crate::envelope::TagMarks;
+use crate::far::Stored;
+use crate::found::{Keep, Value};
+use crate::kept::Kept;
+use crate::lifetime::{State, Times};
+use crate::remote::Change;
+use crate::{CacheKey, LoadContext, Loaded, recursion};
 
-/// What a flight gives to all its callers: a value, or the error of its loader.
+/// What a flight gives to all its callers: an answer, or the error of its loader.
 ///
 /// The error is erased: the callers of one key may expect different types.
-pub(crate) type Outcome<V> = Result<Found<V>, Arc<dyn Any + Send + Sync>>;
+pub(crate) type Outcome<V> = Result<Answer<V>, Arc<dyn Any + Send + Sync>>;
+
+/// What a flight reads, and where it keeps its value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) wanted: Wanted,
+    pub(crate) uses_near: bool,
+    pub(crate) uses_far: bool,
+    /// No caller waits for it: a value is cached, and is replaced in the background.
+    pub(crate) is_refresh: bool,
+}
 
 /// The work of a flight: read the far store, load if that is a miss, and keep the value.
 ///
@@ -23,13 +42,21 @@ pub(crate) type Outcome<V> = Result<Found<V>, Arc<dyn Any + Send + Sync>>;
 pub(crate) struct LoadTask<K: CacheKey, V: Send + Sync + 'static> {
     // Dropped first, so that an end is counted before the callers are woken.
     unfinished: Unfinished<K, V>,
-    inner: Arc<Inner<K, V>>,
-    key: K,
+    pub(crate) inner: Arc<Inner<K, V>>,
+    pub(crate) key: K,
     leader: Leader<K, Outcome<V>>,
+    context: LoadContext<V>,
+    plan: Plan,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
-    pub(crate) fn new(inner: Arc<Inner<K, V>>, key: K, leader: Leader<K, Outcome<V>>) -> Self {
+    pub(crate) fn new(
+        inner: Arc<Inner<K, V>>,
+        key: K,
+        leader: Leader<K, Outcome<V>>,
+        context: LoadContext<V>,
+        plan: Plan,
+    ) -> Self {
         Self {
             unfinished: Unfinished {
                 inner: inner.clone(),
@@ -38,6 +65,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             inner,
             key,
             leader,
+            context,
+            plan,
         }
     }
 
@@ -45,99 +74,339 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         self.leader.follow()
     }
 
-    /// Reads the far store, then runs the loader; keeps the value near and far, then completes.
-    pub(crate) async fn run<Fut, L, E>(self, load: Fut, deadline: Instant)
+    /// Reads the far store, then runs the loader; keeps the value far and near, then completes.
+    ///
+    /// A far value that is due for a refresh is given to the callers, and then refreshed.
+    pub(crate) async fn run<Fut, L, E>(mut self, load: Fut, mut deadline: Instant)
     where
         Fut: Future<Output = Result<L, E>>,
         L: Into<Loaded<V>> + 'static,
         E: Send + Sync + 'static,
     {
-        let mut far = self.inner.far.as_ref();
-        if let Some(store) = far {
-            match self.inner.read_far(store, &store.key(&self.key)).await {
-                Ok(Some(stored)) => {
-                    self.inner.metrics.far_hits.increment(1);
-                    let value = Arc::new(stored.value);
-                    self.keep_near(&value, stored.deadline);
-                    return self.complete(Found::new(value, Source::Far));
-                }
-                Ok(None) => {}
-                // A store that has just failed is not waited for again.
-                Err(_) => far = None,
+        let lead = loop {
+            match self.elect(deadline).await {
+                Elected::Lead(lead) => break lead,
+                Elected::TimedOut => return self.fail(Failure::TimedOut),
+                Elected::Found(stored, reading, step) => match self.found(stored, &reading, step) {
+                    Some(refresh) => self = refresh,
+                    None => return,
+                },
             }
-        }
-        self.inner.metrics.misses.increment(1);
-        let began = self.inner.clock.now();
-        let loaded = match tokio::time::timeout_at(deadline, load).await {
-            Ok(Ok(loaded)) => loaded.into(),
-            Ok(Err(error)) => return self.refuse(Arc::new(error)),
-            Err(_) => return self.fail(Failure::TimedOut),
+            deadline = Instant::now() + self.inner.load_timeout;
         };
-        let now = self.inner.clock.now();
-        let took = now.since(began);
-        self.inner.metrics.loaded(took);
-        let value = Arc::new(loaded.value);
-        if let Some(ttl) = self.ttl(loaded.keep) {
-            let ends = self.inner.lifetime.deadline(now, ttl, rand::random());
-            self.keep_near(&value, ends);
-            if let Some(far) = far {
-                self.keep_far(far, &value, ends, took).await;
+        if let Some(value) = self.previous(&lead) {
+            self.context.set_previous(value);
+        }
+        if !self.plan.is_refresh {
+            self.inner.metrics.misses.increment();
+        }
+        let (step, began) = (self.inner.begin_step(), self.inner.clock.now());
+        // What the loader returns need not be `Send`.
+        let load = load.map(|loaded| match loaded {
+            Ok(loaded) => Ok(loaded.into()),
+            Err(error) => Err(Arc::new(error) as Arc<dyn Any + Send + Sync>),
+        });
+        match self.load(load, &lead, deadline).await {
+            Ok(Ok(loaded)) => self.keep(loaded, &lead, step, began).await,
+            Ok(Err(error)) => {
+                self.give_back(&lead).await;
+                self.refuse(error);
+            }
+            Err(failure) => {
+                self.give_back(&lead).await;
+                self.fail(failure);
             }
         }
-        self.complete(Found::new(value, Source::Loaded));
     }
 
-    fn ttl(&self, keep: Keep) -> Option<Ttl> {
+    async fn elect(&self, deadline: Instant) -> Elected<V> {
+        let usable = match self.plan.uses_far {
+            true => self.inner.usable_far(&self.key),
+            false => None,
+        };
+        match usable {
+            Some(far) => {
+                let elect = self.inner.elect(far, &self.key, self.plan.wanted, deadline);
+                elect.await
+            }
+            None => Elected::Lead(Lead::without_far()),
+        }
+    }
+
+    /// Completes with what the far store has. Returns the flight of its refresh, if it is due.
+    fn found(self, stored: Stored<V>, reading: &Reading, step: u64) -> Option<Self> {
+        let inner = self.inner.clone();
+        let now = inner.clock.now();
+        match stored.value {
+            Some(_) => inner.metrics.far_hits.increment(),
+            None => inner.metrics.not_found.increment(1),
+        }
+        let is_due = stored.times.state(now) == State::RefreshDue
+            || inner
+                .lifetime
+                .is_refreshed_early(&stored.times, now, rand::random());
+        if !inner.has_fresher(&self.key, stored.times.loaded_at) {
+            self.keep_near(inner.copy_of(&stored), Some(reading));
+        }
+        inner.prolong_far(&self.key, stored.times, now);
+        let answer = Answer {
+            value: stored.value,
+            loaded_at: stored.times.loaded_at,
+            load: None,
+            // Near copies are stale for a while too, so nobody is the worse for sharing a read.
+            before: (!inner.keeps_near).then_some(step),
+        };
+        let (key, context) = (self.key.clone(), self.context.clone());
+        let plan = Plan {
+            wanted: Wanted::Newer(stored.version),
+            is_refresh: true,
+            ..self.plan
+        };
+        self.complete(answer);
+        match is_due.then(|| inner.flights.join(&key, || None::<()>)) {
+            Some(Joined::Leader(leader)) => Some(Self::new(inner, key, leader, context, plan)),
+            _ => None,
+        }
+    }
+
+    /// Returns the value that the load replaces.
+    fn previous(&self, lead: &Lead<V>) -> Option<Arc<V>> {
+        match &lead.previous {
+            Some(stored) => stored.value.clone(),
+            None => self.inner.near.peek(&self.key)?.value.value,
+        }
+    }
+
+    /// Runs the loader until `deadline`, and renews the lease meanwhile.
+    async fn load<Fut: Future>(
+        &self,
+        load: Fut,
+        lead: &Lead<V>,
+        deadline: Instant,
+    ) -> Result<Fut::Output, Failure> {
+        let inner = &*self.inner;
+        let span = tracing::debug_span!("larder_cache.load", kind = inner.kind.name());
+        let load = recursion::within(inner.node(&self.key), load).instrument(span);
+        let mut load = pin!(AssertUnwindSafe(load).catch_unwind());
+        let mut renewal = pin!(async {
+            if let (Some(far), Write::Fenced(fence)) = (&inner.far, lead.write)
+                && let Some(leases) = &far.leases
+            {
+                far.renew(&**leases, &far.key(&self.key), fence).await;
+            }
+            pending::<std::convert::Infallible>().await
+        });
+        let loaded = poll_fn(|cx| {
+            if let Poll::Ready(loaded) = load.as_mut().poll(cx) {
+                return Poll::Ready(loaded);
+            }
+            renewal.as_mut().poll(cx).map(|never| match never {})
+        });
+        match timeout_at(deadline, loaded).await {
+            Ok(Ok(loaded)) => Ok(loaded),
+            Ok(Err(_)) => Err(Failure::Panicked),
+            Err(_) => Err(Failure::TimedOut),
+        }
+    }
+
+    /// Keeps what was loaded, and completes.
+    async fn keep(self, loaded: Loaded<V>, lead: &Lead<V>, step: u64, began: Timestamp) {
+        let (inner, now) = (self.inner.clone(), self.inner.clock.now());
+        let took = now.since(began);
+        let value = match loaded.value {
+            Value::New(value) => Some(Arc::new(value)),
+            Value::Same(value) => Some(value),
+            Value::NotFound => None,
+        };
+        match value {
+            Some(_) => inner.metrics.loaded(took),
+            None => inner.metrics.absent.increment(1),
+        }
+        let answer = Answer {
+            value: value.clone(),
+            loaded_at: began,
+            load: Some(step),
+            before: None,
+        };
+        let Some(ttl) = self.ttl(loaded.keep, value.is_some()) else {
+            let is_current = self.keep_nothing(&value, lead).await;
+            return self.complete(Answer {
+                before: (!is_current).then_some(step),
+                ..answer
+            });
+        };
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let mut times = inner.lifetime.times(began, micros, ttl, rand::random());
+        if value.is_none() {
+            times.stale_until = times.fresh_until;
+        }
+        let is_current = self.store(value, times, lead).await;
+        self.complete(Answer {
+            before: (!is_current).then_some(step),
+            ..answer
+        });
+    }
+
+    fn ttl(&self, keep: Keep, is_value: bool) -> Option<Ttl> {
         match keep {
-            Keep::Usual => Some(self.inner.lifetime.ttl),
+            Keep::Usual if is_value => Some(self.inner.lifetime.ttl),
+            Keep::Usual => self.inner.lifetime.negative,
             Keep::For(ttl) => Some(ttl),
             Keep::Not => None,
         }
     }
 
-    /// Keeps a near copy, unless the key was changed since the flight began.
-    fn keep_near(&self, value: &Arc<V>, ends: Timestamp) {
-        let inner = &self.inner;
-        let ends = inner
-            .lifetime
-            .near_deadline(inner.clock.now(), ends, rand::random());
-        let kept = self
-            .leader
-            .if_current(|| inner.near.insert(self.key.clone(), value.clone(), ends));
-        if kept.is_none() {
-            inner.metrics.outdated.increment(1);
-        }
+    /// Keeps the value far, then near. False if the key was invalidated since the load began.
+    async fn store(&self, value: Option<Arc<V>>, times: Times, lead: &Lead<V>) -> bool {
+        let inner = &*self.inner;
+        let tags = TagMarks::default();
+        let version = match self.write(value.as_deref(), times, &tags, lead).await {
+            Written::Yes(version) => Some(version),
+            Written::No => None,
+            Written::Overtaken => {
+                inner.metrics.overtaken.increment(1);
+                inner.metrics.outdated.increment(1);
+                return false;
+            }
+        };
+        let near_until = inner.lifetime.near_until(inner.clock.now(), rand::random());
+        let kept = Kept::new(value, times, tags, version, near_until);
+        self.keep_near(kept, lead.reading.as_ref());
+        true
     }
 
     /// Writes the value far, unless the key was changed since the flight began.
     ///
     /// The value is good without it, so an error is only counted and logged.
-    async fn keep_far(&self, far: &Far<V>, value: &V, ends: Timestamp, took: Duration) {
+    async fn write(
+        &self,
+        value: Option<&V>,
+        times: Times,
+        tags: &TagMarks,
+        lead: &Lead<V>,
+    ) -> Written {
+        let inner = &*self.inner;
+        let Some(far) = inner.far.as_ref().filter(|_| lead.write != Write::Not) else {
+            return Written::No;
+        };
+        let far_key = far.key(&self.key);
+        let now = inner.clock.now();
         let written = async {
-            let key = far.key(&self.key);
-            let put = far.seal(key, value, self.inner.clock.now(), ends, took)?;
-            let _lock = far.locks.for_load(far.timeout, put.key()).await?;
-            if self.leader.is_invalidated() {
-                return Ok(());
+            let put = far.seal(far_key.clone(), value, now, times, tags.clone())?;
+            let written = Written::Yes(put.version());
+            match (lead.write, &far.leases) {
+                // An invalidation here ends the lease at the latest when it reaches the store.
+                (Write::Fenced(_), _) if self.leader.is_invalidated() => Ok(Written::No),
+                (Write::Fenced(fence), Some(leases)) => {
+                    Ok(match far.commit(&**leases, &put, fence).await? {
+                        true => written,
+                        false => Written::Overtaken,
+                    })
+                }
+                _ => {
+                    let _lock = far.locks.for_load(far.timeout, put.key()).await?;
+                    if self.leader.is_invalidated() {
+                        return Ok(Written::No);
+                    }
+                    far.write(&put).await.map(|()| written)
+                }
             }
-            far.write(&put).await
+            .inspect(|_| inner.metrics.written(put.value().len()))
         }
         .await;
-        if let Err(error) = written {
-            self.inner.metrics.far_write_failed(&error);
-            far.log_failed_write(&error);
+        match written {
+            Ok(written @ (Written::Yes(_) | Written::Overtaken)) => written,
+            Ok(Written::No) => {
+                self.give_back(lead).await;
+                Written::No
+            }
+            Err(error) => {
+                inner.metrics.far_write_failed(&error);
+                far.log_failed_write(&error);
+                self.give_back(lead).await;
+                Written::No
+            }
         }
     }
 
-    fn complete(mut self, found: Found<V>) {
+    /// Ends the lease, and removes what was cached if the source has no value any more. Returns
+    /// whether the key was left alone since the load began.
+    async fn keep_nothing(&self, value: &Option<Arc<V>>, lead: &Lead<V>) -> bool {
+        if value.is_some() {
+            return self.give_back(lead).await;
+        }
+        let inner = &*self.inner;
+        let was_cached = lead.previous.is_some() || inner.near.peek(&self.key).is_some();
+        self.leader.if_current(|| inner.near.invalidate(&self.key));
+        match inner.far.as_ref().filter(|_| lead.write != Write::Not) {
+            Some(far) if was_cached => {
+                let is_current = self.give_back(lead).await;
+                let removed = far.invalidate_many(&[far.key(&self.key)]).await;
+                if removed.iter().any(Result::is_err) {
+                    self.inner.quarantine([self.key.clone()]);
+                }
+                // Where it fails, near copies in other processes end by their near TTL.
+                let _ = inner.publish(Change::Removed, [&self.key]).await;
+                is_current
+            }
+            _ => self.give_back(lead).await,
+        }
+    }
+
+    /// Gives the lease back, if there is one. False if the key was invalidated meanwhile, here or
+    /// in another process.
+    async fn give_back(&self, lead: &Lead<V>) -> bool {
+        let inner = &*self.inner;
+        let (Write::Fenced(fence), Some(far)) = (lead.write, &inner.far) else {
+            return true;
+        };
+        let Some(leases) = &far.leases else {
+            return true;
+        };
+        match far.abandon(&**leases, &far.key(&self.key), fence).await {
+            Ok(was_held) => was_held,
+            Err(_) => {
+                inner.metrics.far_lease_errors.increment(1);
+                true
+            }
+        }
+    }
+
+    /// Keeps a near copy, unless the key was changed since the flight began.
+    fn keep_near(&self, kept: Kept<V>, reading: Option<&Reading>) {
+        let inner = &self.inner;
+        if !inner.keeps_near || !self.plan.uses_near {
+            return;
+        }
+        let decide_at = kept.decide_at(&inner.lifetime);
+        let keep = || inner.near.insert(self.key.clone(), kept, decide_at);
+        let kept = self.leader.if_current(|| match reading {
+            Some(reading) => {
+                inner.keep_if_unchanged(&self.key, reading, || {
+                    keep();
+                    true
+                });
+            }
+            None => keep(),
+        });
+        if kept.is_none() {
+            inner.metrics.outdated.increment(1);
+        }
+    }
+
+    fn complete(mut self, answer: Answer<V>) {
         self.unfinished.is_finished = true;
-        self.leader.complete(Ok(found));
+        if self.plan.is_refresh {
+            self.inner.metrics.refreshed.increment(1);
+        }
+        self.leader.complete(Ok(answer));
     }
 
     /// Completes the flight with the error of its loader.
     fn refuse(mut self, error: Arc<dyn Any + Send + Sync>) {
         self.unfinished.is_finished = true;
-        self.inner.metrics.failed.increment(1);
+        self.inner.metrics.failed.increment();
+        self.back_off();
         self.leader.complete(Err(error));
     }
 
@@ -145,8 +414,25 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     pub(crate) fn fail(mut self, failure: Failure) {
         self.unfinished.is_finished = true;
         self.inner.metrics.load_failed(failure);
+        self.back_off();
         self.leader.fail(failure);
     }
+
+    fn back_off(&self) {
+        if self.plan.is_refresh {
+            self.inner.metrics.refreshes_failed.increment(1);
+        }
+        self.leader.if_current(|| self.inner.back_off(&self.key));
+    }
+}
+
+/// What became of a far write.
+enum Written {
+    Yes(larder_store::Version),
+    /// It was left out, or failed.
+    No,
+    /// The key was invalidated since the load began.
+    Overtaken,
 }
 
 /// Counts a load that is dropped before its end.

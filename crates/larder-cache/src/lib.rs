@@ -2,19 +2,30 @@
 
 #[doc(hidden)]
 pub mod attributes;
+mod breaker;
 mod builder;
 mod cache;
+mod change;
 mod codec;
+mod context;
+mod election;
 mod envelope;
 mod error;
 mod far;
 mod found;
 mod invalidation;
+mod kept;
 mod leader;
 mod lifetime;
 mod load;
 mod loader;
+mod look;
 mod metrics;
+mod options;
+mod pending;
+mod recursion;
+mod remote;
+mod stats;
 mod write_locks;
 
 pub use builder::CacheBuilder;
@@ -26,6 +37,9 @@ pub use codec::Json;
 pub use codec::MsgPack;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
+pub use context::{LoadContext, Previous};
 pub use error::LoadError;
 pub use found::{Found, Loaded, Source};
 pub use loader::{Loader, LoaderLayer, ResponseFuture};
+pub use options::ReadOptions;
+pub use stats::Stats;

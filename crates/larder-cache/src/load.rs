@@ -3,27 +3,37 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Poll;
 
-use larder_layer::{Failure, Joined};
+use larder_layer::{Failure, Follower, Joined};
+use larder_store::Version;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::leader::{LoadTask, Outcome};
-use crate::{Cache, CacheKey, Found, LoadError, Loaded, Source};
+use crate::cache::Look;
+use crate::election::{Answer, Wanted};
+use crate::kept::{Kept, Near};
+use crate::leader::{LoadTask, Outcome, Plan};
+use crate::{
+    Cache, CacheKey, Found, LoadContext, LoadError, Loaded, ReadOptions, Source, recursion,
+};
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Returns the cached value of `key`, or loads it and caches it for the cache's TTL.
     ///
-    /// Any number of callers of one key share one far read and one load. `load` is called only if
-    /// this caller is the one that loads. Its future is polled once by this caller; if it is not
-    /// ready then, it goes on in a task of its own. Errors and panics reach every caller that
-    /// waits for the load, and are not cached.
+    /// Any number of callers of one key share one load, in this process and, if the far store has
+    /// leases, in all processes that share it. `load` is called only if this caller is the one that
+    /// loads. Its future is polled once by this caller; if it is not ready then, it goes on in a
+    /// task of its own. Errors and panics reach every caller in this process that waits for the
+    /// load, and are not cached.
+    ///
+    /// A near hit takes no round trip, a far hit one, and a load that no other process runs three:
+    /// it reads, takes the lease, and writes under it.
     ///
     /// # Errors
     /// [`LoadError`]. An error of the far store is not returned: it is counted, and the loader runs.
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled.
+    /// Outside a tokio runtime with time enabled, unless it is a near hit.
     ///
     /// # Cancellation
     /// A dropped call stops waiting. The load goes on for the others, and its value is cached even
@@ -34,13 +44,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         Fut: Future<Output = Result<V, E>> + Send + 'static,
         E: Send + Sync + 'static,
     {
-        let found = self.find_or_load(key, load).await?;
+        // The first look is one comparison, and needs no clock.
+        if let Near::Hit(kept) = self.inner.look_near(key)
+            && let Some(value) = kept.value.clone()
+        {
+            self.inner.count_near(&kept);
+            return Ok(value);
+        }
+        let found = self.call(key, ReadOptions::new(), |_| load()).await?;
         Ok(found.value)
     }
 
     /// Does the same as [`get_or_load`](Self::get_or_load), and says where the value came from.
     ///
-    /// Its loader may return a [`Loaded`] instead of a value, to say how long to keep it.
+    /// Its loader may return a [`Loaded`] instead of a value, to say how long to keep it, or an
+    /// `Option`, whose `None` is cached for the negative TTL.
     ///
     /// # Errors
     /// As [`get_or_load`](Self::get_or_load).
@@ -55,70 +73,298 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         L: Into<Loaded<V>> + 'static,
         E: Send + Sync + 'static,
     {
-        if let Some(value) = self.inner.near_hit(key) {
-            return Ok(Found::new(value, Source::Near));
-        }
-        self.join_or_load(key, load).await
+        self.call(key, ReadOptions::new(), |_| load()).await
     }
 
-    async fn join_or_load<F, Fut, L, E>(&self, key: &K, load: F) -> Result<Found<V>, LoadError<E>>
+    /// Does the same as [`find_or_load`](Self::find_or_load), with other options.
+    ///
+    /// # Errors
+    /// As [`get_or_load`](Self::get_or_load).
+    pub async fn find_or_load_with<F, Fut, L, E>(
+        &self,
+        key: &K,
+        options: ReadOptions,
+        load: F,
+    ) -> Result<Found<V>, LoadError<E>>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<L, E>> + Send + 'static,
         L: Into<Loaded<V>> + 'static,
         E: Send + Sync + 'static,
     {
+        self.call(key, options, |_| load()).await
+    }
+
+    /// Does the same as [`find_or_load`](Self::find_or_load), with a loader that knows the value
+    /// that it replaces.
+    ///
+    /// The loader may answer that the source has not changed it since
+    /// ([`Previous::not_modified`](crate::Previous::not_modified)): a conditional refresh.
+    ///
+    /// # Errors
+    /// As [`get_or_load`](Self::get_or_load).
+    pub async fn refresh_or_load<F, Fut, L, E>(
+        &self,
+        key: &K,
+        load: F,
+    ) -> Result<Found<V>, LoadError<E>>
+    where
+        F: FnOnce(LoadContext<V>) -> Fut,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
+        self.call(key, ReadOptions::new(), load).await
+    }
+
+    async fn call<F, Fut, L, E>(
+        &self,
+        key: &K,
+        options: ReadOptions,
+        load: F,
+    ) -> Result<Found<V>, LoadError<E>>
+    where
+        F: FnOnce(LoadContext<V>) -> Fut,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
         let inner = &self.inner;
-        let deadline = Instant::now() + inner.load_timeout;
+        if !options.forces_fresh && !options.skips_near {
+            match inner.look_near(key) {
+                Near::Hit(kept) => {
+                    inner.count_near(&kept);
+                    return inner.found_near(kept).ok_or(LoadError::NotFound);
+                }
+                Near::RefreshDue(kept) => {
+                    inner.count_near(&kept);
+                    self.refresh(key, options, kept.version, load);
+                    return inner.found_near(kept).ok_or(LoadError::NotFound);
+                }
+                Near::Miss => {}
+            }
+        }
+        self.join_or_load(key, options, load).await
+    }
+
+    async fn join_or_load<F, Fut, L, E>(
+        &self,
+        key: &K,
+        options: ReadOptions,
+        load: F,
+    ) -> Result<Found<V>, LoadError<E>>
+    where
+        F: FnOnce(LoadContext<V>) -> Fut,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
+        let inner = &self.inner;
+        inner.listen();
+        let Some(_waiting) = recursion::wait(inner.node(key)) else {
+            inner.metrics.recursive.increment(1);
+            return Err(LoadError::Recursive);
+        };
+        let began = Instant::now();
+        let deadline = began + inner.load_timeout;
+        let soft = inner.soft_timeout.map(|soft| began + soft);
         loop {
-            match inner.flights.join(key, || inner.peek_near(key)) {
-                Joined::Hit(value) => {
-                    inner.metrics.near_hits.increment(1);
-                    return Ok(Found::new(value, Source::Near));
+            let came = inner.last_step();
+            // Without a near tier each call reads far for itself, so that it sees every
+            // invalidation that was acknowledged before it.
+            if !options.forces_fresh && !options.skips_far && self.reads_for_itself(options) {
+                match inner.look_far(key, false).await {
+                    Look::Fresh(kept) => {
+                        let found = kept.and_then(|kept| inner.found(kept, Source::Far));
+                        return found.ok_or(LoadError::NotFound);
+                    }
+                    Look::Stale(kept) if options.allows_stale => {
+                        self.refresh(key, options, kept.version, load);
+                        return inner.found_stale(kept).ok_or(LoadError::NotFound);
+                    }
+                    Look::Stale(_) | Look::Absent | Look::NoFar => {}
+                }
+            }
+            let recheck = || match options.forces_fresh || options.skips_near {
+                true => None,
+                false => inner.peek_near(key),
+            };
+            match inner.flights.join(key, recheck) {
+                Joined::Hit(kept) => {
+                    inner.count_near(&kept);
+                    return inner.found_near(kept).ok_or(LoadError::NotFound);
                 }
                 Joined::Follower(follower) => {
                     inner.metrics.coalesced.increment(1);
+                    let waited = self.wait_for(key, options, &follower, soft, deadline).await;
                     // None is the error of another call site, in a type that this one does not
-                    // know: it loads for itself.
-                    if let Some(answer) = answer(follower.outcome(deadline).await) {
+                    // know, or an answer that is too old for this call: it loads for itself.
+                    if let Some(answer) = self.answer(key, options, waited, Some(came)) {
                         return answer.map(Found::for_a_follower);
                     }
                 }
                 Joined::Leader(leader) => {
-                    let task = LoadTask::new(inner.clone(), key.clone(), leader);
+                    let context = LoadContext::new();
+                    let plan = plan(options);
+                    let task =
+                        LoadTask::new(inner.clone(), key.clone(), leader, context.clone(), plan);
                     let follower = task.follow();
                     // A loader may panic before it returns a future.
-                    if let Ok(load) = catch_unwind(AssertUnwindSafe(load)) {
+                    if let Ok(load) = catch_unwind(AssertUnwindSafe(|| load(context))) {
                         spawn(task.run(load, deadline).in_current_span()).await;
                     } else {
                         task.fail(Failure::Panicked);
                     }
-                    let outcome = follower.outcome(deadline).await;
+                    let waited = self.wait_for(key, options, &follower, soft, deadline).await;
                     // The error is this loader's own, so its type is known.
-                    return answer(outcome).unwrap_or(Err(LoadError::Abandoned));
+                    let answer = self.answer(key, options, waited, None);
+                    return answer.unwrap_or(Err(LoadError::Abandoned));
                 }
                 Joined::Full => {
                     inner.metrics.overloaded.increment(1);
-                    return Err(LoadError::Overloaded);
+                    let stale = self.fallback(key, options);
+                    return stale.ok_or(LoadError::Overloaded);
                 }
             }
         }
     }
+
+    /// Waits for a flight: until the soft timeout if there is something to serve then, and until
+    /// the deadline otherwise.
+    async fn wait_for(
+        &self,
+        key: &K,
+        options: ReadOptions,
+        follower: &Follower<Outcome<V>>,
+        soft: Option<Instant>,
+        deadline: Instant,
+    ) -> Waited<V> {
+        let allowed = options.allows_stale.then(Instant::now).or(soft);
+        if let Some(soft) = allowed.filter(|soft| *soft < deadline && !options.forces_fresh) {
+            match follower.outcome(soft).await {
+                Err(Failure::TimedOut) => {}
+                outcome => return Waited::Ended(outcome),
+            }
+            if let Some(kept) = self.inner.fallback(key) {
+                return Waited::Soft(kept);
+            }
+        }
+        Waited::Ended(follower.outcome(deadline).await)
+    }
+
+    /// Returns what a caller gets that expects errors of type `E`.
+    ///
+    /// None if the loader's error is of another type, or the answer is not for a call that had seen
+    /// `came` steps when it began.
+    fn answer<E: Send + Sync + 'static>(
+        &self,
+        key: &K,
+        options: ReadOptions,
+        waited: Waited<V>,
+        came: Option<u64>,
+    ) -> Option<Result<Found<V>, LoadError<E>>> {
+        let outcome = match waited {
+            Waited::Soft(kept) => return self.inner.found_stale(kept).map(Ok),
+            Waited::Ended(outcome) => outcome,
+        };
+        let error = match outcome {
+            Ok(Ok(answer)) => {
+                let is_for = came.is_none_or(|came| answer.is_for(came, options.forces_fresh));
+                return is_for.then(|| self.found(answer));
+            }
+            Ok(Err(error)) => match error.downcast().ok() {
+                Some(error) => LoadError::Loader(error),
+                None => return self.fallback(key, options).map(Ok),
+            },
+            Err(Failure::Panicked) => LoadError::Panicked,
+            Err(Failure::TimedOut) => LoadError::TimedOut,
+            Err(Failure::Abandoned) => LoadError::Abandoned,
+        };
+        Some(self.fallback(key, options).ok_or(error))
+    }
+
+    fn found<E>(&self, answer: Answer<V>) -> Result<Found<V>, LoadError<E>> {
+        let source = match answer.load {
+            Some(_) => Source::Loaded,
+            None => Source::Far,
+        };
+        let age = self.inner.clock.now().since(answer.loaded_at);
+        let value = answer.value.ok_or(LoadError::NotFound)?;
+        Ok(Found::new(value, source, age))
+    }
+
+    /// Returns what may be served though the load failed.
+    fn fallback(&self, key: &K, options: ReadOptions) -> Option<Found<V>> {
+        if options.forces_fresh {
+            if !options.falls_back {
+                return None;
+            }
+            if let Some(kept) = self.inner.peek_near(key) {
+                return self.inner.found_near(kept);
+            }
+        }
+        self.inner.found_stale(self.inner.fallback(key)?)
+    }
+
+    fn reads_for_itself(&self, options: ReadOptions) -> bool {
+        self.inner.far.is_some() && (!self.inner.keeps_near || options.skips_near)
+    }
+
+    /// Begins to replace a value that is cached, unless a flight of its key is under way.
+    pub(crate) fn refresh<F, Fut, L, E>(
+        &self,
+        key: &K,
+        options: ReadOptions,
+        seen: Option<Version>,
+        load: F,
+    ) where
+        F: FnOnce(LoadContext<V>) -> Fut,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
+        let inner = &self.inner;
+        // A near hit works outside of a runtime too.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let Joined::Leader(leader) = inner.flights.join(key, || None::<()>) else {
+            return;
+        };
+        let context = LoadContext::new();
+        let plan = Plan {
+            wanted: seen.map_or(Wanted::Load, Wanted::Newer),
+            is_refresh: true,
+            ..plan(options)
+        };
+        let task = LoadTask::new(inner.clone(), key.clone(), leader, context.clone(), plan);
+        match catch_unwind(AssertUnwindSafe(|| load(context))) {
+            Ok(load) => {
+                let deadline = Instant::now() + inner.load_timeout;
+                runtime.spawn(task.run(load, deadline).in_current_span());
+            }
+            Err(_) => task.fail(Failure::Panicked),
+        }
+    }
 }
 
-/// Returns what a caller gets that expects errors of type `E`.
-///
-/// None if the loader's error is of another type.
-fn answer<V, E: Send + Sync + 'static>(
-    outcome: Result<Outcome<V>, Failure>,
-) -> Option<Result<Found<V>, LoadError<E>>> {
-    Some(match outcome {
-        Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(LoadError::Loader(error.downcast().ok()?)),
-        Err(Failure::Panicked) => Err(LoadError::Panicked),
-        Err(Failure::TimedOut) => Err(LoadError::TimedOut),
-        Err(Failure::Abandoned) => Err(LoadError::Abandoned),
-    })
+/// What a wait for a flight comes to.
+enum Waited<V> {
+    /// The soft timeout has passed, and this may be served meanwhile.
+    Soft(Kept<V>),
+    Ended(Result<Outcome<V>, Failure>),
+}
+
+fn plan(options: ReadOptions) -> Plan {
+    Plan {
+        wanted: match options.forces_fresh {
+            true => Wanted::Load,
+            false => Wanted::Fresh,
+        },
+        uses_near: !options.skips_near,
+        uses_far: !options.skips_far,
+        is_refresh: false,
+    }
 }
 
 /// Polls a task once here, and gives it to the runtime only if it is not ready.

@@ -47,7 +47,32 @@ impl WriteLocks {
         timeout.lock(operation, self.of(key).write()).await
     }
 
+    /// Waits until many keys may be changed.
+    pub(crate) async fn for_changes(
+        &self,
+        timeout: StoreTimeout,
+        operation: &'static str,
+        keys: &[Key],
+    ) -> Result<Vec<RwLockWriteGuard<'_, ()>>> {
+        // In one order and each once, so that two callers cannot wait for each other.
+        let mut all: Vec<_> = keys.iter().map(|key| self.index(key)).collect();
+        all.sort_unstable();
+        all.dedup();
+        let locks = async {
+            let mut held = Vec::with_capacity(all.len());
+            for at in all {
+                held.push(self.locks[at].write().await);
+            }
+            held
+        };
+        timeout.lock(operation, locks).await
+    }
+
     fn of(&self, key: &Key) -> &RwLock<()> {
-        &self.locks[self.hasher.hash_one(key) as usize % LOCKS]
+        &self.locks[self.index(key)]
+    }
+
+    fn index(&self, key: &Key) -> usize {
+        self.hasher.hash_one(key) as usize % LOCKS
     }
 }

@@ -24,7 +24,7 @@ pub const LEN: usize = 24;
 pub fn seal(magic: [u8; 4], key: &Key, sealed: &mut [u8]) -> Option<()> {
     let length = u32::try_from(sealed.len().checked_sub(LEN)?).ok()?;
     sealed[..4].copy_from_slice(&magic);
-    sealed[12..20].copy_from_slice(&xxh3_64(key.as_bytes()).to_le_bytes());
+    sealed[12..20].copy_from_slice(&key_hash(key).to_le_bytes());
     sealed[20..24].copy_from_slice(&length.to_le_bytes());
     let checksum = xxh3_64(&sealed[12..]);
     sealed[4..12].copy_from_slice(&checksum.to_le_bytes());
@@ -38,9 +38,14 @@ pub fn open<'a>(magic: [u8; 4], key: &Key, sealed: &'a [u8]) -> Option<&'a [u8]>
     let (header, payload) = sealed.split_first_chunk::<LEN>()?;
     let is_intact = header[..4] == magic
         && header[20..24] == u32::try_from(payload.len()).ok()?.to_le_bytes()
-        && header[12..20] == xxh3_64(key.as_bytes()).to_le_bytes()
+        && header[12..20] == key_hash(key).to_le_bytes()
         && header[4..12] == xxh3_64(&sealed[12..]).to_le_bytes();
     is_intact.then_some(payload)
+}
+
+/// Returns the hash of `key` that an envelope holds: the same in every process.
+pub fn key_hash(key: &Key) -> u64 {
+    xxh3_64(key.as_bytes())
 }
 
 #[cfg(test)]

@@ -172,6 +172,24 @@ where
         self.entries.insert(key, Held { value, deadline });
     }
 
+    /// Does the same, unless the key was invalidated since `generation`. Returns whether it did.
+    pub fn put_if_unchanged(
+        &self,
+        key: K,
+        value: V,
+        deadline: Timestamp,
+        generation: Generation,
+    ) -> bool {
+        let mut stripe = self.stripe(&key).lock();
+        let is_current = *stripe == generation.invalidations
+            && self.sweeps.load(Ordering::SeqCst) == generation.sweeps;
+        if is_current {
+            *stripe = stripe.wrapping_add(1);
+            self.entries.insert(key, Held { value, deadline });
+        }
+        is_current
+    }
+
     /// Keeps a value that the caller knows to be current.
     pub fn insert(&self, key: K, value: V, deadline: Timestamp) {
         self.entries.insert(key, Held { value, deadline });
@@ -185,6 +203,23 @@ where
         let mut stripe = self.stripe(key).lock();
         *stripe = stripe.wrapping_add(1);
         self.entries.remove(key);
+    }
+
+    /// Removes the value of `key` if it matches. A value that is being read meanwhile may be kept.
+    ///
+    /// For a value that has ended. `matches` runs under a lock.
+    pub fn remove_if<Q>(&self, key: &Q, matches: impl FnOnce(&Held<V>) -> bool) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.entries.remove_if(key, matches).is_some()
+    }
+
+    /// Iterates over clones of the entries, whether their deadlines have passed or not.
+    ///
+    /// An entry that is inserted or removed meanwhile may be among them or not.
+    pub fn iter(&self) -> impl Iterator<Item = (K, Held<V>)> + '_ {
+        self.entries.iter()
     }
 
     /// Removes every value that matches. No value that is being read meanwhile is kept.

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use tower_service::Service;
 
 use super::ResponseFuture;
-use crate::{Cache, CacheKey, Found, LoadError, Source};
+use crate::{Cache, CacheKey, Found, LoadError};
 
 /// Caches the responses of a service. [`LoaderLayer`](super::LoaderLayer) makes one.
 ///
@@ -42,8 +42,8 @@ where
     }
 
     fn call(&mut self, request: K) -> Self::Future {
-        if let Some(value) = self.cache.get_near(&request) {
-            return ResponseFuture::near(Found::new(value, Source::Near));
+        if let Some(found) = self.cache.find_near(&request) {
+            return ResponseFuture::near(found);
         }
         let (cache, service) = (self.cache.clone(), self.inner.clone());
         ResponseFuture::miss(async move {

@@ -166,7 +166,7 @@ async fn a_value_in_an_earlier_layout_is_a_miss_and_not_counted_as_damaged() {
     films.insert(7, "Metropolis".to_owned()).await.unwrap();
     let mut earlier = bytes(&store, 7).await;
     films.remove(&7).await.unwrap();
-    earlier[..4].copy_from_slice(b"lrd\x01");
+    earlier[..4].copy_from_slice(b"lrc\x02");
     put(&store, 7, earlier).await;
     assert!(films.get(&7).await.is_none());
     assert_eq!(counts.of("larder_poisoned_total"), 0);

@@ -1,0 +1,205 @@
+use std::sync::Arc;
+
+use larder_store::lease::{Claimed, Fence};
+use larder_store::{Error, Timestamp, Version};
+use tokio::time::Instant;
+
+use crate::CacheKey;
+use crate::cache::{Inner, Reading};
+use crate::far::{Far, Read, Stored};
+use crate::lifetime::State;
+
+/// What a flight accepts of the far store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Any fresh entry.
+    Fresh,
+    /// A fresh entry that is not this one, which is due for a refresh.
+    Newer(Version),
+    /// Nothing: it loads in any case.
+    Load,
+}
+
+/// What an election comes to.
+pub(crate) enum Elected<V> {
+    /// The far store has an entry. The step is that of its read.
+    Found(Stored<V>, Reading, u64),
+    /// This flight loads.
+    Lead(Lead<V>),
+    /// Another process loads, and was not done in time.
+    TimedOut,
+}
+
+/// The permission to load.
+pub(crate) struct Lead<V> {
+    pub(crate) write: Write,
+    /// The far entry that the load replaces.
+    pub(crate) previous: Option<Stored<V>>,
+    pub(crate) reading: Option<Reading>,
+}
+
+/// How a loaded value is written far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// Under a lease: the write is refused if the key was invalidated since.
+    Fenced(Fence),
+    /// The store has no leases.
+    Unfenced,
+    /// Not at all: there is no far store, or it failed.
+    Not,
+}
+
+impl<V> Lead<V> {
+    pub(crate) fn without_far() -> Self {
+        Self {
+            write: Write::Not,
+            previous: None,
+            reading: None,
+        }
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
+    /// Finds out whether this flight loads: reads the far store, then asks for the lease.
+    ///
+    /// A far hit is one round trip, and one that leads two. A flight that follows is woken when
+    /// the leader is done, and asks again; it never loads before `deadline`. A far store that fails
+    /// lets everyone load.
+    pub(crate) async fn elect(
+        &self,
+        far: &Far<V>,
+        key: &K,
+        wanted: Wanted,
+        deadline: Instant,
+    ) -> Elected<V> {
+        let far_key = far.key(key);
+        let mut seen = match wanted {
+            Wanted::Newer(version) => Some(version),
+            Wanted::Fresh | Wanted::Load => None,
+        };
+        let mut previous = None;
+        // A caller has just read the far store itself if nothing is kept near, and one that
+        // refreshes knows what is there.
+        let reads_first = match wanted {
+            Wanted::Fresh => self.keeps_near || far.leases.is_none(),
+            Wanted::Newer(_) => false,
+            Wanted::Load => true,
+        };
+        let mut reading = self.begin_read(key, &far_key);
+        if reads_first {
+            let step = self.begin_step();
+            let Ok(read) = self.read_far(far, &far_key).await else {
+                // A store that has just failed is not waited for again.
+                return Elected::Lead(Lead::without_far());
+            };
+            match self.judge(key, read, wanted) {
+                Judged::Take(stored) => return Elected::Found(stored, reading, step),
+                Judged::Replace(version, stored) => (seen, previous) = (Some(version), stored),
+                Judged::Absent => self.drop_fallback(key),
+            }
+        }
+        let Some(leases) = far.leases.as_deref() else {
+            return Elected::Lead(Lead {
+                write: Write::Unfenced,
+                previous,
+                reading: Some(reading),
+            });
+        };
+        loop {
+            reading = self.begin_read(key, &far_key);
+            let step = self.begin_step();
+            match far.claim(leases, &far_key, seen).await {
+                Ok(Claimed::Lead(fence)) => {
+                    self.metrics.leads.increment(1);
+                    return Elected::Lead(Lead {
+                        write: Write::Fenced(fence),
+                        previous,
+                        reading: Some(reading),
+                    });
+                }
+                Ok(Claimed::Fresh(entry)) => {
+                    let read = far.open(&far_key, &entry, self.clock.now());
+                    match self.judge(key, read, wanted) {
+                        Judged::Take(stored) => return Elected::Found(stored, reading, step),
+                        Judged::Replace(version, stored) => {
+                            (seen, previous) = (Some(version), stored);
+                        }
+                        Judged::Absent => {}
+                    }
+                }
+                Ok(Claimed::Stale | Claimed::Follow) => {
+                    self.metrics.follows.increment(1);
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    match far.follow(leases, &far_key, left).await {
+                        Ok(true) => {}
+                        Ok(false) => return Elected::TimedOut,
+                        Err(error) => return self.without_lease(&error),
+                    }
+                }
+                Err(error) => return self.without_lease(&error),
+            }
+            if Instant::now() >= deadline {
+                return Elected::TimedOut;
+            }
+        }
+    }
+
+    fn without_lease(&self, error: &Error) -> Elected<V> {
+        self.metrics.far_lease_errors.increment(1);
+        tracing::debug!(kind = self.kind.name(), %error, "no lease: this process loads for itself");
+        Elected::Lead(Lead::without_far())
+    }
+
+    fn judge(&self, key: &K, read: Read<V>, wanted: Wanted) -> Judged<V> {
+        let stored = match read {
+            Read::Absent => return Judged::Absent,
+            Read::Unusable(version) => return Judged::Replace(version, None),
+            Read::Stored(stored) => stored,
+        };
+        let is_fresh = stored.times.state(self.clock.now()) != State::Stale;
+        match wanted {
+            Wanted::Load => {}
+            Wanted::Newer(version) if version == stored.version => {}
+            Wanted::Fresh | Wanted::Newer(_) if is_fresh => return Judged::Take(stored),
+            Wanted::Fresh | Wanted::Newer(_) => self.keep_fallback(key, &stored),
+        }
+        Judged::Replace(stored.version, Some(stored))
+    }
+}
+
+/// What a flight does with what it has read.
+enum Judged<V> {
+    Take(Stored<V>),
+    /// It loads, and replaces the entry of this version, which may be unusable.
+    Replace(Version, Option<Stored<V>>),
+    Absent,
+}
+
+/// The answer of a flight to all its callers.
+pub(crate) struct Answer<V> {
+    /// None if the source has no value.
+    pub(crate) value: Option<Arc<V>>,
+    pub(crate) loaded_at: Timestamp,
+    /// The step of the load, if it was loaded now.
+    pub(crate) load: Option<u64>,
+    /// Only calls that began before this step may take it: an invalidation in another process may
+    /// have come after it. None if all may.
+    pub(crate) before: Option<u64>,
+}
+
+impl<V> Clone for Answer<V> {
+    fn clone(&self) -> Self {
+        Self {
+            value: self.value.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<V> Answer<V> {
+    /// Returns whether a call may take it that had seen `came` steps when it began.
+    pub(crate) fn is_for(&self, came: u64, forces_fresh: bool) -> bool {
+        let is_loaded_since = self.load.is_some_and(|step| came < step);
+        self.before.is_none_or(|step| came < step) && (!forces_fresh || is_loaded_since)
+    }
+}

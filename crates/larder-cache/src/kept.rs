@@ -1,0 +1,219 @@
+use std::sync::Arc;
+
+use larder_store::{Timestamp, Version};
+
+use crate::CacheKey;
+use crate::cache::Inner;
+use crate::envelope::TagMarks;
+use crate::far::Stored;
+use crate::lifetime::{Lifetime, State, Times};
+
+/// A near copy of an entry.
+pub(crate) struct Kept<V> {
+    /// None if the source has no value.
+    pub(crate) value: Option<Arc<V>>,
+    pub(crate) times: Times,
+    pub(crate) tags: TagMarks,
+    /// The version of the far entry, if there is one.
+    pub(crate) version: Option<Version>,
+    /// When the copy ends, though the entry may not.
+    pub(crate) near_until: Timestamp,
+    /// A load failed, so nobody tries again before this.
+    pub(crate) retry_at: Timestamp,
+    /// The number of loads that failed in a row, at most 255.
+    pub(crate) failures: u8,
+    /// It is served stale until `retry_at`, because a load failed.
+    pub(crate) is_stale: bool,
+}
+
+/// What a look at the near tier comes to.
+pub(crate) enum Near<V> {
+    /// Serve it.
+    Hit(Kept<V>),
+    /// Serve it, and begin a refresh.
+    RefreshDue(Kept<V>),
+    Miss,
+}
+
+impl<V> Kept<V> {
+    pub(crate) fn new(
+        value: Option<Arc<V>>,
+        times: Times,
+        tags: TagMarks,
+        version: Option<Version>,
+        near_until: Timestamp,
+    ) -> Self {
+        Self {
+            value,
+            times,
+            tags,
+            version,
+            near_until,
+            retry_at: Timestamp::from_micros(i64::MIN),
+            failures: 0,
+            is_stale: false,
+        }
+    }
+
+    pub(crate) fn from_stored(stored: &Stored<V>, near_until: Timestamp) -> Self {
+        Self::new(
+            stored.value.clone(),
+            stored.times,
+            stored.tags.clone(),
+            Some(stored.version),
+            near_until,
+        )
+    }
+
+    /// Returns the first moment at which a reader has to decide anything.
+    pub(crate) fn decide_at(&self, lifetime: &Lifetime) -> Timestamp {
+        if self.is_stale {
+            return self
+                .retry_at
+                .min(self.times.stale_until)
+                .min(self.near_until);
+        }
+        let usual = lifetime.decide_at(&self.times, self.near_until);
+        let last = self.times.fresh_until.min(self.near_until);
+        usual.max(self.retry_at).min(last)
+    }
+
+    /// Ends its freshness. What is left is for a load that fails.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        self.times.expire(now);
+        self.near_until = self.near_until.min(now);
+        self.is_stale = false;
+    }
+
+    /// Returns whether it may be served though a load of it failed or is slow.
+    pub(crate) fn is_fallback(&self, now: Timestamp) -> bool {
+        self.value.is_some()
+            && self.times.stale_until > self.times.fresh_until
+            && now < self.times.stale_until
+    }
+}
+
+impl<V> Clone for Kept<V> {
+    fn clone(&self) -> Self {
+        Self {
+            value: self.value.clone(),
+            times: self.times,
+            tags: self.tags.clone(),
+            version: self.version,
+            near_until: self.near_until,
+            retry_at: self.retry_at,
+            failures: self.failures,
+            is_stale: self.is_stale,
+        }
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
+    /// Looks near. A usual hit takes one comparison of a deadline, and allocates nothing.
+    pub(crate) fn look_near(self: &Arc<Self>, key: &K) -> Near<V> {
+        let Some(held) = self.near.get(key) else {
+            return Near::Miss;
+        };
+        if self.clock.is_before(held.deadline) {
+            return Near::Hit(held.value);
+        }
+        self.decide(key, held.value)
+    }
+
+    /// Does the same for a caller that has just missed.
+    pub(crate) fn peek_near(self: &Arc<Self>, key: &K) -> Option<Kept<V>> {
+        let held = self.near.peek(key)?;
+        if self.clock.is_before(held.deadline) {
+            return Some(held.value);
+        }
+        match self.decide(key, held.value) {
+            Near::Hit(kept) | Near::RefreshDue(kept) => Some(kept),
+            Near::Miss => None,
+        }
+    }
+
+    #[cold]
+    fn decide(self: &Arc<Self>, key: &K, kept: Kept<V>) -> Near<V> {
+        let now = self.clock.now();
+        if now >= kept.near_until {
+            return Near::Miss;
+        }
+        let is_due = match kept.times.state(now) {
+            State::Fresh => self
+                .lifetime
+                .is_refreshed_early(&kept.times, now, rand::random()),
+            State::RefreshDue => true,
+            State::Stale | State::Ended => return Near::Miss,
+        };
+        self.prolong(key, now);
+        match is_due && kept.retry_at <= now {
+            true => Near::RefreshDue(kept),
+            false => Near::Hit(kept),
+        }
+    }
+
+    /// Returns the near copy of `key` if it may be served though a load failed or is slow.
+    pub(crate) fn fallback(&self, key: &K) -> Option<Kept<V>> {
+        let kept = self.near.peek(key)?.value;
+        let now = self.clock.now();
+        (kept.is_fallback(now) && self.has_fallback()).then_some(kept)
+    }
+
+    /// Returns whether anything may ever be served stale.
+    pub(crate) fn has_fallback(&self) -> bool {
+        self.lifetime.stale_if_error.is_some()
+    }
+
+    /// Notes that a load of `key` failed, so that nobody tries again for a while.
+    ///
+    /// The pause doubles with each failure in a row. Without a copy there is nothing to serve, and
+    /// the next call loads.
+    pub(crate) fn back_off(&self, key: &K) {
+        let generation = self.near.generation(key);
+        let Some(mut kept) = self.near.peek(key).map(|held| held.value) else {
+            return;
+        };
+        let now = self.clock.now();
+        let is_fresh = now < kept.times.fresh_until && now < kept.near_until;
+        if !is_fresh && !(kept.is_fallback(now) && self.has_fallback()) {
+            return;
+        }
+        let doubled = self.retry_after.as_micros() << u32::from(kept.failures).min(20);
+        let pause = doubled.min(self.max_retry_after.as_micros()).max(1);
+        // Up to a quarter shorter, so that processes do not try together.
+        let pause = pause - (pause as f64 * 0.25 * rand::random::<f64>()) as i64;
+        kept.retry_at = now.plus_micros(pause);
+        kept.failures = kept.failures.saturating_add(1);
+        kept.is_stale = !is_fresh;
+        if kept.is_stale {
+            // The copy is served on, for at most the near TTL before the far store is asked again.
+            kept.near_until = self.lifetime.near_until(now, 0.0);
+        }
+        let decide_at = kept.decide_at(&self.lifetime);
+        self.near
+            .insert_if_unchanged(key.clone(), kept, decide_at, generation);
+    }
+
+    /// Keeps the copy of an entry for fallback alone, unless its key was changed.
+    pub(crate) fn keep_fallback(&self, key: &K, stored: &Stored<V>) {
+        let is_newer = |kept: &Kept<V>| kept.times.loaded_at >= stored.times.loaded_at;
+        let held = self.near.peek(key);
+        if !self.has_fallback() || held.is_some_and(|held| is_newer(&held.value)) {
+            return;
+        }
+        let past = Timestamp::from_micros(i64::MIN);
+        let generation = self.near.generation(key);
+        let kept = Kept::from_stored(stored, past);
+        self.near
+            .insert_if_unchanged(key.clone(), kept, past, generation);
+    }
+
+    /// Drops a near copy that the far store does not have any more.
+    pub(crate) fn drop_fallback(&self, key: &K) {
+        let now = self.clock.now();
+        self.near.remove_if(key, |held| {
+            let kept = &held.value;
+            now >= kept.near_until || now >= kept.times.fresh_until
+        });
+    }
+}

@@ -1,0 +1,133 @@
+use std::sync::Arc;
+
+use larder_store::{Key, Result, Timestamp, Ttl};
+use tokio::runtime::Handle;
+
+use crate::cache::{Inner, Look, Reading};
+use crate::far::{Far, Read, Stored};
+use crate::kept::Kept;
+use crate::lifetime::{State, Times};
+use crate::{CacheKey, Found, Source};
+
+impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
+    /// Reads far, and keeps a copy near unless the key was changed since.
+    pub(crate) async fn look_far(self: &Arc<Self>, key: &K, keeps_near: bool) -> Look<V> {
+        let Some(far) = self.usable_far(key) else {
+            return Look::NoFar;
+        };
+        let far_key = far.key(key);
+        let reading = self.begin_read(key, &far_key);
+        let Ok(read) = self.read_far(far, &far_key).await else {
+            return Look::NoFar;
+        };
+        self.looked(key, read, &reading, keeps_near)
+    }
+
+    /// Judges what was read of `key`, and keeps a near copy.
+    pub(crate) fn looked(
+        self: &Arc<Self>,
+        key: &K,
+        read: Read<V>,
+        reading: &Reading,
+        keeps_near: bool,
+    ) -> Look<V> {
+        let Read::Stored(stored) = read else {
+            self.drop_fallback(key);
+            return Look::Absent;
+        };
+        let now = self.clock.now();
+        if stored.times.state(now) == State::Stale {
+            self.keep_fallback(key, &stored);
+            return Look::Stale(Kept::from_stored(&stored, now));
+        }
+        if keeps_near && self.keeps_near {
+            self.keep_read(key, &stored, reading);
+        }
+        self.prolong_far(key, stored.times, now);
+        Look::Fresh(stored.value.is_some().then(|| {
+            self.metrics.far_hits.increment();
+            Kept::from_stored(&stored, now)
+        }))
+    }
+
+    /// Keeps a near copy of what was read far, unless it was invalidated since, or a fresher one is
+    /// near.
+    pub(crate) fn keep_read(&self, key: &K, stored: &Stored<V>, reading: &Reading) {
+        if self.has_fresher(key, stored.times.loaded_at) {
+            return;
+        }
+        let kept = self.copy_of(stored);
+        let decide_at = kept.decide_at(&self.lifetime);
+        self.keep_if_unchanged(key, reading, || {
+            self.near
+                .insert_if_unchanged(key.clone(), kept, decide_at, reading.generation)
+        });
+    }
+
+    /// Returns the near copy of a far entry, which ends by the near TTL at the latest.
+    pub(crate) fn copy_of(&self, stored: &Stored<V>) -> Kept<V> {
+        let near_until = self.lifetime.near_until(self.clock.now(), rand::random());
+        Kept::from_stored(stored, near_until)
+    }
+
+    /// Reads far, and counts and logs an error.
+    pub(crate) async fn read_far(&self, far: &Far<V>, key: &Key) -> Result<Read<V>> {
+        let read = far.read(key, self.clock.now()).await;
+        if let Err(error) = &read {
+            self.metrics.far_get_errors.increment(1);
+            tracing::debug!(kind = self.kind.name(), %error, "the far store did not answer: a miss");
+        }
+        read
+    }
+
+    /// Returns a value that is no longer fresh, and counts it.
+    pub(crate) fn found_stale(&self, kept: Kept<V>) -> Option<Found<V>> {
+        self.metrics.stale.increment();
+        self.found(kept, Source::Stale)
+    }
+
+    /// None if the copy says that the source has no value.
+    pub(crate) fn found(&self, kept: Kept<V>, source: Source) -> Option<Found<V>> {
+        let age = self.clock.now().since(kept.times.loaded_at);
+        Some(Found::new(kept.value?, source, age))
+    }
+
+    /// Prolongs an entry that was read near, and in the background far too, if values end when
+    /// nobody reads them.
+    pub(crate) fn prolong(self: &Arc<Self>, key: &K, now: Timestamp) {
+        let Some(idle) = self.lifetime.idle else {
+            return;
+        };
+        let generation = self.near.generation(key);
+        let Some(mut kept) = self.near.peek(key).map(|held| held.value) else {
+            return;
+        };
+        let before = kept.times.fresh_until;
+        kept.times.prolong(idle, now);
+        if now >= before || kept.times.fresh_until <= before {
+            return;
+        }
+        self.prolong_far(key, kept.times, now);
+        let decide_at = kept.decide_at(&self.lifetime);
+        self.near
+            .insert_if_unchanged(key.clone(), kept, decide_at, generation);
+    }
+
+    /// Begins to prolong a far entry that was read. One round trip, for which nobody waits.
+    pub(crate) fn prolong_far(self: &Arc<Self>, key: &K, times: Times, now: Timestamp) {
+        if self.lifetime.idle.is_none() || self.far.is_none() {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let (inner, key) = (self.clone(), key.clone());
+        let ttl = Ttl::covering_micros(times.micros_left(now));
+        runtime.spawn(async move {
+            if let Some(far) = inner.usable_far(&key) {
+                // The entry then ends as if it had not been read.
+                let _ = far.expire(&far.key(&key), ttl).await;
+            }
+        });
+    }
+}

@@ -1,0 +1,191 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use larder_store::Timestamp;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+
+use crate::CacheKey;
+use crate::cache::Inner;
+use crate::remote::Change;
+
+/// The most invalidations that wait for the far store.
+const MAX: usize = 10_000;
+
+/// The most of them that are tried together.
+const BATCH: usize = 500;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The invalidations that the far store has not confirmed.
+///
+/// Their keys are quarantined: this process reads nothing of them far until it has.
+pub(crate) struct Pending<K> {
+    waiting: Mutex<Waiting<K>>,
+    count: AtomicUsize,
+}
+
+struct Waiting<K> {
+    keys: HashMap<K, One>,
+    turns: u64,
+    is_replaying: bool,
+}
+
+#[derive(Clone, Copy)]
+struct One {
+    since: Timestamp,
+    /// It tells a later invalidation of the key from the one that was tried.
+    turn: u64,
+}
+
+impl<K: CacheKey> Pending<K> {
+    pub(crate) fn new() -> Self {
+        Self {
+            waiting: Mutex::new(Waiting {
+                keys: HashMap::new(),
+                turns: 0,
+                is_replaying: false,
+            }),
+            count: AtomicUsize::new(0),
+        }
+    }
+
+    /// Returns whether the far value of `key` must not be read. One relaxed load if none waits.
+    pub(crate) fn is_quarantined(&self, key: &K) -> bool {
+        self.count.load(Ordering::Relaxed) != 0 && self.waiting.lock().keys.contains_key(key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Adds an invalidation. False if too many wait already.
+    fn add(&self, key: &K, now: Timestamp) -> bool {
+        let mut waiting = self.waiting.lock();
+        waiting.turns += 1;
+        let turn = waiting.turns;
+        if let Some(one) = waiting.keys.get_mut(key) {
+            one.turn = turn;
+            return true;
+        }
+        let fits = waiting.keys.len() < MAX;
+        if fits {
+            waiting.keys.insert(key.clone(), One { since: now, turn });
+            self.count.store(waiting.keys.len(), Ordering::Relaxed);
+        }
+        fits
+    }
+
+    /// Removes the invalidation of `key`, because a later one has succeeded.
+    pub(crate) fn settle(&self, key: &K) {
+        if self.len() != 0 {
+            let mut waiting = self.waiting.lock();
+            waiting.keys.remove(key);
+            self.count.store(waiting.keys.len(), Ordering::Relaxed);
+        }
+    }
+
+    /// Removes what was replayed, but for what was invalidated again meanwhile.
+    fn settle_all(&self, replayed: &[(K, u64)]) {
+        let mut waiting = self.waiting.lock();
+        for (key, turn) in replayed {
+            if waiting.keys.get(key).is_some_and(|one| one.turn == *turn) {
+                waiting.keys.remove(key);
+            }
+        }
+        self.count.store(waiting.keys.len(), Ordering::Relaxed);
+    }
+
+    fn some(&self) -> Vec<(K, u64)> {
+        let waiting = self.waiting.lock();
+        let some = waiting.keys.iter().take(BATCH);
+        some.map(|(key, one)| (key.clone(), one.turn)).collect()
+    }
+
+    /// Returns when the oldest was added.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        self.waiting.lock().keys.values().map(|one| one.since).min()
+    }
+
+    /// Returns whether the caller has to begin the replay.
+    fn begin(&self) -> bool {
+        !std::mem::replace(&mut self.waiting.lock().is_replaying, true)
+    }
+
+    /// Returns whether the replay may end.
+    fn end_if_empty(&self) -> bool {
+        let mut waiting = self.waiting.lock();
+        waiting.is_replaying = !waiting.keys.is_empty();
+        !waiting.is_replaying
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
+    /// Quarantines keys whose invalidation failed, and replays it until it succeeds.
+    pub(crate) fn quarantine(self: &Arc<Self>, keys: impl IntoIterator<Item = K>) {
+        let now = self.clock.now();
+        for key in keys {
+            if !self.pending.add(&key, now) {
+                self.metrics.invalidations_dropped.increment(1);
+            }
+        }
+        self.note_pending();
+        if let Ok(runtime) = Handle::try_current()
+            && self.pending.begin()
+        {
+            runtime.spawn(replay(Arc::downgrade(self)));
+        }
+    }
+
+    fn note_pending(&self) {
+        let age = self
+            .pending
+            .oldest()
+            .map_or(0.0, |since| self.clock.now().since(since).as_secs_f64());
+        self.metrics.pending.set(self.pending.len() as f64);
+        self.metrics.oldest_pending.set(age);
+    }
+
+    /// Tries some invalidations again.
+    async fn replay_some(&self) -> bool {
+        let Some(far) = &self.far else {
+            return true;
+        };
+        let tried = self.pending.some();
+        let keys: Vec<_> = tried.iter().map(|(key, _)| far.key(key)).collect();
+        let results = far.invalidate_many(&keys).await;
+        let done: Vec<_> = tried
+            .into_iter()
+            .zip(results)
+            .filter_map(|(one, result)| result.is_ok().then_some(one))
+            .collect();
+        let is_published = self
+            .publish(Change::Removed, done.iter().map(|(key, _)| key))
+            .await
+            .is_ok();
+        if is_published {
+            self.pending.settle_all(&done);
+        }
+        self.note_pending();
+        is_published && !done.is_empty()
+    }
+}
+
+/// Replays invalidations until none waits.
+async fn replay<K: CacheKey, V: Send + Sync + 'static>(cache: Weak<Inner<K, V>>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(cache) = cache.upgrade() else { return };
+        pause = match cache.replay_some().await {
+            true => FIRST_PAUSE,
+            false => (pause * 2).min(LONGEST_PAUSE),
+        };
+        if cache.pending.end_if_empty() {
+            return;
+        }
+    }
+}

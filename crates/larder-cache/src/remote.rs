@@ -1,0 +1,272 @@
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_layer::StoreTimeout;
+use larder_store::bus::{Bus, Channel, Event, Message, SubscribeRequest, Subscription, Topic};
+use larder_store::{Kind, Result};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use crate::CacheKey;
+use crate::cache::Inner;
+
+/// Messages about values that were invalidated. Each cache has the channel of its kind.
+const INVALIDATED: Topic = Topic::broadcast("cache-invalidated");
+
+/// The number of counters of invalidations. More of them only make needless refusals rarer.
+const SLOTS: usize = 4_096;
+
+const SHARDS: usize = 64;
+
+/// The most keys in one message, which has to stay below 64 KiB.
+const KEYS_PER_MESSAGE: usize = 8_000;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What happened to the keys that a message names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Their values are gone.
+    Removed = 1,
+    /// Their values may only be served if a load fails.
+    Expired = 2,
+}
+
+/// Keeps the near tiers of several processes in step, by messages over the bus of the far store.
+///
+/// A message names keys by their hash. The index finds the key of a hash among the near copies. A
+/// counter for each hash keeps a value that was read before a message from being kept after it.
+pub(crate) struct Remote<K> {
+    bus: Arc<dyn Bus>,
+    channel: Channel,
+    timeout: StoreTimeout,
+    /// Names this cache in its own messages.
+    me: u64,
+    slots: Box<[AtomicU64]>,
+    index: Box<[Mutex<Shard<K>>]>,
+    is_started: AtomicBool,
+    listener: Mutex<Option<AbortHandle>>,
+}
+
+struct Shard<K> {
+    keys: HashMap<u64, K>,
+    /// How many keys may be indexed before those are dropped that are not near any more.
+    full: usize,
+}
+
+/// The number of invalidations of a key, and of those that share its counter, so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark(u64);
+
+impl<K> Remote<K> {
+    pub(crate) fn new(bus: Arc<dyn Bus>, kind: Kind, timeout: StoreTimeout) -> Self {
+        let shard = || {
+            Mutex::new(Shard {
+                keys: HashMap::new(),
+                full: 64,
+            })
+        };
+        Self {
+            bus,
+            channel: Channel::new(INVALIDATED, kind.name()),
+            timeout,
+            me: RandomState::new().hash_one(0),
+            slots: std::iter::repeat_with(AtomicU64::default)
+                .take(SLOTS)
+                .collect(),
+            index: std::iter::repeat_with(shard).take(SHARDS).collect(),
+            is_started: AtomicBool::new(false),
+            listener: Mutex::default(),
+        }
+    }
+
+    /// Returns the mark of a key, to be taken before its value is read elsewhere.
+    pub(crate) fn mark(&self, hash: u64) -> Mark {
+        Mark(self.slot(hash).load(Ordering::SeqCst))
+    }
+
+    /// Runs `keep` unless a message about the key has come since `mark`.
+    ///
+    /// `is_near` says of other keys whether they are near.
+    pub(crate) fn keep_if_unchanged(
+        &self,
+        hash: u64,
+        key: &K,
+        mark: Mark,
+        keep: impl FnOnce() -> bool,
+        is_near: impl Fn(&K) -> bool,
+    ) -> bool
+    where
+        K: Clone,
+    {
+        let mut shard = self.shard(hash).lock();
+        if self.mark(hash) != mark || !keep() {
+            return false;
+        }
+        shard.keys.insert(hash, key.clone());
+        if shard.keys.len() > shard.full {
+            shard.keys.retain(|_, key| is_near(key));
+            shard.full = shard.keys.len().max(32) * 2;
+        }
+        true
+    }
+
+    /// Tells the other processes. One round trip for 8,000 keys.
+    pub(crate) async fn publish(&self, change: Change, hashes: &[u64]) -> Result<()> {
+        for hashes in hashes.chunks(KEYS_PER_MESSAGE) {
+            let mut payload = Vec::with_capacity(9 + hashes.len() * 8);
+            payload.push(change as u8);
+            payload.extend_from_slice(&self.me.to_le_bytes());
+            for hash in hashes {
+                payload.extend_from_slice(&hash.to_le_bytes());
+            }
+            let published = self.bus.publish(&self.channel, Bytes::from(payload));
+            self.timeout.run("publish", published).await?;
+        }
+        Ok(())
+    }
+
+    fn slot(&self, hash: u64) -> &AtomicU64 {
+        &self.slots[hash as usize % SLOTS]
+    }
+
+    fn shard(&self, hash: u64) -> &Mutex<Shard<K>> {
+        &self.index[(hash >> 32) as usize % SHARDS]
+    }
+
+    /// Counts an invalidation, and returns the key if it may be near.
+    fn invalidated(&self, hash: u64) -> Option<K>
+    where
+        K: Clone,
+    {
+        // A copy that is kept before this is in the index; one that is kept later sees the count.
+        self.slot(hash).fetch_add(1, Ordering::SeqCst);
+        self.shard(hash).lock().keys.get(&hash).cloned()
+    }
+}
+
+impl<K> Drop for Remote<K> {
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener.get_mut().take() {
+            listener.abort();
+        }
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
+    /// Begins to listen, once and as soon as there is a runtime.
+    pub(crate) fn listen(self: &Arc<Self>) {
+        let Some(remote) = self.remote.as_ref().filter(|_| self.keeps_near) else {
+            return;
+        };
+        if remote.is_started.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        if !remote.is_started.swap(true, Ordering::Relaxed) {
+            let listen = listen(
+                Arc::downgrade(self),
+                remote.bus.clone(),
+                remote.channel.clone(),
+            );
+            *remote.listener.lock() = Some(runtime.spawn(listen).abort_handle());
+        }
+    }
+
+    fn heard(&self, event: Event) {
+        match event {
+            Event::Message(message) => self.heard_message(&message),
+            Event::Gap => self.heard_gap(),
+        }
+    }
+
+    /// What the lost messages named is not known, so every near copy is read again.
+    fn heard_gap(&self) {
+        self.metrics.gaps.increment(1);
+        self.near.invalidate_where(|_, _| true);
+    }
+
+    fn heard_message(&self, message: &Message) {
+        let (Some(remote), Some((head, hashes))) =
+            (&self.remote, message.payload.split_first_chunk::<9>())
+        else {
+            return;
+        };
+        let (change, sender) = (head[0], &head[1..]);
+        if sender == remote.me.to_le_bytes() {
+            return;
+        }
+        for hash in hashes.chunks_exact(8).filter_map(<[u8]>::first_chunk) {
+            let Some(key) = remote.invalidated(u64::from_le_bytes(*hash)) else {
+                continue;
+            };
+            if change == Change::Expired as u8 {
+                self.expire_near(&key);
+            } else {
+                self.invalidate(&key);
+            }
+        }
+        self.metrics.messages.increment(1);
+    }
+}
+
+/// Hears what other processes invalidate, until the cache is dropped.
+async fn listen<K: CacheKey, V: Send + Sync + 'static>(
+    cache: Weak<Inner<K, V>>,
+    bus: Arc<dyn Bus>,
+    channel: Channel,
+) {
+    let mut is_first = true;
+    loop {
+        let Some(mut subscription) = subscribe(&cache, &*bus, &channel).await else {
+            return;
+        };
+        // What was kept near since the last subscription ended may be stale.
+        if !std::mem::take(&mut is_first) {
+            match cache.upgrade() {
+                Some(cache) => cache.heard_gap(),
+                None => return,
+            }
+        }
+        while let Some(event) = subscription.next().await {
+            match cache.upgrade() {
+                Some(cache) => cache.heard(event),
+                None => return,
+            }
+        }
+        // The store is gone, or lets this subscriber listen no more.
+        tokio::time::sleep(FIRST_PAUSE).await;
+    }
+}
+
+/// Tries until it is subscribed. None if the cache was dropped.
+async fn subscribe<K: CacheKey, V: Send + Sync + 'static>(
+    cache: &Weak<Inner<K, V>>,
+    bus: &dyn Bus,
+    channel: &Channel,
+) -> Option<Subscription> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match bus
+            .subscribe(SubscribeRequest::to_channel(channel.clone()))
+            .await
+        {
+            Ok(subscription) => return Some(subscription),
+            Err(error) => {
+                let kind = cache.upgrade()?.kind.name();
+                tracing::debug!(kind, %error, "the cache does not hear of invalidations");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
