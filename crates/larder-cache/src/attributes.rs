@@ -4,31 +4,41 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
+use larder_layer::tags::{Tag, TagChange};
 use larder_store::{Result, Ttl};
 use tokio::runtime::Handle;
 
 use crate::{Cache, CacheKey, LoadError, Loaded};
 
 /// How long the value of one load is kept, as its attribute says.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     ttl: Option<Ttl>,
+    tags: Vec<Tag>,
 }
 
 impl Settings {
     /// Leaves everything to the cache and the loader.
-    pub const fn new() -> Self {
-        Self { ttl: None }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Sets the TTL of the value.
     #[must_use]
-    pub const fn with_ttl(mut self, ttl: Ttl) -> Self {
+    pub fn with_ttl(mut self, ttl: Ttl) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
-    fn apply<V>(self, loaded: Loaded<V>) -> Loaded<V> {
+    /// Adds tags.
+    #[must_use]
+    pub fn with_tags<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags.extend(hashed(tags));
+        self
+    }
+
+    fn apply<V>(self, mut loaded: Loaded<V>) -> Loaded<V> {
+        loaded.tags.extend(self.tags);
         match self.ttl {
             // What the loader chose for this value counts for more.
             Some(ttl) if loaded.has_usual_ttl() => loaded.with_ttl(ttl),
@@ -137,15 +147,24 @@ impl<'a, K: CacheKey, V: Send + Sync + 'static> Call<'a, K, V> {
 pub struct Removal<K: CacheKey, V: Send + Sync + 'static> {
     cache: Cache<K, V>,
     key: Option<K>,
+    tags: Vec<Tag>,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Removal<K, V> {
     /// Begins before the change.
-    pub fn begin(cache: &Cache<K, V>, key: K) -> Self {
+    pub fn begin(cache: &Cache<K, V>, key: Option<K>) -> Self {
         Self {
             cache: cache.clone(),
-            key: Some(key),
+            key,
+            tags: Vec::new(),
         }
+    }
+
+    /// Removes the values with these tags too.
+    #[must_use]
+    pub fn with_tags<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags.extend(hashed(tags));
+        self
     }
 
     /// Removes the value.
@@ -156,11 +175,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Removal<K, V> {
     /// # Cancellation
     /// A dropped call removes the near copy, and leaves the far one to a task.
     pub async fn finish(mut self) -> Result<()> {
-        let removed = match &self.key {
-            Some(key) => self.cache.remove(key).await,
-            None => Ok(()),
-        };
+        let removed = remove(&self.cache, self.key.as_ref(), &self.tags).await;
         self.key = None;
+        self.tags.clear();
         removed
     }
 
@@ -173,16 +190,44 @@ impl<K: CacheKey, V: Send + Sync + 'static> Removal<K, V> {
 
 impl<K: CacheKey, V: Send + Sync + 'static> Drop for Removal<K, V> {
     fn drop(&mut self) {
-        let Some(key) = self.key.take() else {
+        let (key, tags) = (self.key.take(), std::mem::take(&mut self.tags));
+        if key.is_none() && tags.is_empty() {
             return;
-        };
-        self.cache.inner.invalidate(&key);
+        }
+        if let Some(key) = &key {
+            self.cache.inner.invalidate(key);
+        }
+        self.cache.inner.sweep(&tags, TagChange::Remove);
         // Without a runtime there is no far store that could be reached.
         if let Ok(runtime) = Handle::try_current() {
             let cache = self.cache.clone();
-            runtime.spawn(async move { log(cache.inner.kind.name(), cache.remove(&key).await) });
+            runtime.spawn(async move {
+                let removed = remove(&cache, key.as_ref(), &tags).await;
+                log(cache.inner.kind.name(), removed);
+            });
         }
     }
+}
+
+async fn remove<K: CacheKey, V: Send + Sync + 'static>(
+    cache: &Cache<K, V>,
+    key: Option<&K>,
+    tags: &[Tag],
+) -> Result<()> {
+    let removed = match key {
+        Some(key) => cache.remove(key).await,
+        None => Ok(()),
+    };
+    // Each is tried, whatever became of the other.
+    if tags.is_empty() {
+        return removed;
+    }
+    let changed = cache.change_tags(tags, TagChange::Remove).await;
+    removed.and(changed)
+}
+
+fn hashed<T: AsRef<str>>(tags: impl IntoIterator<Item = T>) -> impl Iterator<Item = Tag> {
+    tags.into_iter().map(|tag| Tag::new(tag.as_ref()))
 }
 
 fn log(kind: &'static str, removed: Result<()>) {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::FutureExt;
-use larder_layer::{Failure, Follower, Joined, Leader};
+use larder_layer::tags::Tag;
+use larder_layer::{Failure, Follower, Generation, Joined, Leader};
 use larder_store::{Timestamp, Ttl};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
@@ -19,6 +20,7 @@ use crate::found::{Keep, Value};
 use crate::kept::Kept;
 use crate::lifetime::{State, Times};
 use crate::remote::Change;
+use crate::tags::Noted;
 use crate::{CacheKey, LoadContext, Loaded, recursion};
 
 /// What a flight gives to all its callers: an answer, or the error of its loader.
@@ -101,13 +103,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             self.inner.metrics.misses.increment();
         }
         let (step, began) = (self.inner.begin_step(), self.inner.clock.now());
+        let before = self.inner.near.generation(&self.key);
         // What the loader returns need not be `Send`.
         let load = load.map(|loaded| match loaded {
             Ok(loaded) => Ok(loaded.into()),
             Err(error) => Err(Arc::new(error) as Arc<dyn Any + Send + Sync>),
         });
         match self.load(load, &lead, deadline).await {
-            Ok(Ok(loaded)) => self.keep(loaded, &lead, step, began).await,
+            Ok(Ok(loaded)) => self.keep(loaded, &lead, step, began, before).await,
             Ok(Err(error)) => {
                 self.give_back(&lead).await;
                 self.refuse(error);
@@ -146,7 +149,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 .lifetime
                 .is_refreshed_early(&stored.times, now, rand::random());
         if !inner.has_fresher(&self.key, stored.times.loaded_at) {
-            self.keep_near(inner.copy_of(&stored), Some(reading));
+            self.keep_near(inner.copy_of(&stored), Some(reading), reading.generation);
         }
         inner.prolong_far(&self.key, stored.times, now);
         let answer = Answer {
@@ -210,12 +213,25 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     }
 
     /// Keeps what was loaded, and completes.
-    async fn keep(self, loaded: Loaded<V>, lead: &Lead<V>, step: u64, began: Timestamp) {
+    async fn keep(
+        self,
+        loaded: Loaded<V>,
+        lead: &Lead<V>,
+        step: u64,
+        began: Timestamp,
+        before: Generation,
+    ) {
         let (inner, now) = (self.inner.clone(), self.inner.clock.now());
         let took = now.since(began);
+        let mut tags = loaded.tags;
         let value = match loaded.value {
             Value::New(value) => Some(Arc::new(value)),
-            Value::Same(value) => Some(value),
+            Value::Same(value) => {
+                if tags.is_empty() {
+                    tags = self.previous_tags(lead);
+                }
+                Some(value)
+            }
             Value::NotFound => None,
         };
         match value {
@@ -240,7 +256,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         if value.is_none() {
             times.stale_until = times.fresh_until;
         }
-        let is_current = self.store(value, times, lead).await;
+        let tags = inner.with_own_tag(tags);
+        let is_current = self.store(value, times, &tags, lead, before).await;
         self.complete(Answer {
             before: (!is_current).then_some(step),
             ..answer
@@ -257,9 +274,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     }
 
     /// Keeps the value far, then near. False if the key was invalidated since the load began.
-    async fn store(&self, value: Option<Arc<V>>, times: Times, lead: &Lead<V>) -> bool {
+    async fn store(
+        &self,
+        value: Option<Arc<V>>,
+        times: Times,
+        tags: &[Tag],
+        lead: &Lead<V>,
+        before: Generation,
+    ) -> bool {
         let inner = &*self.inner;
-        let tags = TagMarks::default();
+        let noted = inner.note_tags(tags, lead, times.loaded_at, &times).await;
+        let Noted::Carried(tags) = noted else {
+            inner.metrics.outdated.increment(1);
+            self.give_back(lead).await;
+            return false;
+        };
         let version = match self.write(value.as_deref(), times, &tags, lead).await {
             Written::Yes(version) => Some(version),
             Written::No => None,
@@ -271,8 +300,22 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         };
         let near_until = inner.lifetime.near_until(inner.clock.now(), rand::random());
         let kept = Kept::new(value, times, tags, version, near_until);
-        self.keep_near(kept, lead.reading.as_ref());
-        true
+        let has_tags = !kept.tags.as_slice().is_empty();
+        self.keep_near(kept, lead.reading.as_ref(), before);
+        // A tag that changed here or elsewhere meanwhile may be one of these.
+        !has_tags || inner.near.generation(&self.key).has_sweeps_of(before)
+    }
+
+    /// Returns the tags of the value that the load replaces.
+    fn previous_tags(&self, lead: &Lead<V>) -> Vec<Tag> {
+        let held = self.inner.near.peek(&self.key);
+        let marks = match &lead.previous {
+            Some(stored) => Some(stored.tags.clone()),
+            None => held.map(|held| held.value.tags),
+        };
+        let marks = marks.unwrap_or_default();
+        let tags = marks.as_slice().iter();
+        tags.map(|mark| Tag::from_hash(mark.hash)).collect()
     }
 
     /// Writes the value far, unless the key was changed since the flight began.
@@ -373,20 +416,25 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     }
 
     /// Keeps a near copy, unless the key was changed since the flight began.
-    fn keep_near(&self, kept: Kept<V>, reading: Option<&Reading>) {
+    ///
+    /// With tags, no tag may have changed since `before` either.
+    fn keep_near(&self, kept: Kept<V>, reading: Option<&Reading>, before: Generation) {
         let inner = &self.inner;
         if !inner.keeps_near || !self.plan.uses_near {
             return;
         }
         let decide_at = kept.decide_at(&inner.lifetime);
-        let keep = || inner.near.insert(self.key.clone(), kept, decide_at);
-        let kept = self.leader.if_current(|| match reading {
-            Some(reading) => {
-                inner.keep_if_unchanged(&self.key, reading, || {
-                    keep();
-                    true
-                });
+        let has_tags = !kept.tags.as_slice().is_empty();
+        let keep = || {
+            let key = self.key.clone();
+            if has_tags {
+                return inner.near.insert_if_unchanged(key, kept, decide_at, before);
             }
+            inner.near.insert(key, kept, decide_at);
+            true
+        };
+        let kept = self.leader.if_current(|| match reading {
+            Some(reading) => inner.keep_if_unchanged(&self.key, reading, keep),
             None => keep(),
         });
         if kept.is_none() {

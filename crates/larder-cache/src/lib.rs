@@ -26,6 +26,8 @@ mod pending;
 mod recursion;
 mod remote;
 mod stats;
+mod tags;
+mod values;
 mod write_locks;
 
 pub use builder::CacheBuilder;
@@ -43,3 +45,7 @@ pub use found::{Found, Loaded, Source};
 pub use loader::{Loader, LoaderLayer, ResponseFuture};
 pub use options::ReadOptions;
 pub use stats::Stats;
+#[cfg(any(feature = "lz4", feature = "zstd"))]
+pub use values::Compression;
+#[cfg(feature = "seal")]
+pub use values::SealingKeys;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_layer::StoreTimeout;
+use larder_layer::tags::TagMessage;
 use larder_store::bus::{Bus, Channel, Event, Message, SubscribeRequest, Subscription, Topic};
 use larder_store::{Kind, Result};
 use parking_lot::Mutex;
@@ -184,6 +185,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 
     fn heard(&self, event: Event) {
         match event {
+            Event::Message(message) if message.channel == TagMessage::channel() => {
+                self.heard_tags(&message.payload);
+            }
             Event::Message(message) => self.heard_message(&message),
             Event::Gap => self.heard_gap(),
         }
@@ -192,6 +196,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// What the lost messages named is not known, so every near copy is read again.
     fn heard_gap(&self) {
         self.metrics.gaps.increment(1);
+        if let Some(tags) = self.far.as_ref().and_then(|far| far.tags.as_ref()) {
+            tags.client.forget_all();
+        }
         self.near.invalidate_where(|_, _| true);
     }
 
@@ -257,7 +264,9 @@ async fn subscribe<K: CacheKey, V: Send + Sync + 'static>(
     let mut pause = FIRST_PAUSE;
     loop {
         match bus
-            .subscribe(SubscribeRequest::to_channel(channel.clone()))
+            .subscribe(
+                SubscribeRequest::to_channel(channel.clone()).and_channel(TagMessage::channel()),
+            )
             .await
         {
             Ok(subscription) => return Some(subscription),

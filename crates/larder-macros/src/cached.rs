@@ -13,7 +13,7 @@ pub(crate) fn expand(
     function: TokenStream,
     cache_crate: &TokenStream,
 ) -> Result<TokenStream> {
-    let options = Options::read(options, &["cache", "key", "ttl", "cache_none"])?;
+    let options = Options::read(options, &["cache", "key", "ttl", "tags", "cache_none"])?;
     let cache = options.cache()?;
     let mut function = read_function(function, "cached")?;
     let signature = &function.sig;
@@ -34,10 +34,9 @@ pub(crate) fn expand(
     } else {
         quote!(load)
     };
-    let settings = match options.value("ttl")? {
-        Some(ttl) => quote!(#support::Settings::new().with_ttl(#ttl)),
-        None => quote!(#support::Settings::new()),
-    };
+    let ttl = options.value("ttl")?.map(|ttl| quote!(.with_ttl(#ttl)));
+    let tags = options.value("tags")?.map(|tags| quote!(.with_tags(#tags)));
+    let settings = quote!(#support::Settings::new() #ttl #tags);
     let local = |name| Ident::new(name, Span::mixed_site());
     let (key, settings_name, loaded) = (local("key"), local("settings"), local("loaded"));
     let ItemFn {

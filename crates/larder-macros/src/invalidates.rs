@@ -12,10 +12,18 @@ pub(crate) fn expand(
     function: TokenStream,
     cache_crate: &TokenStream,
 ) -> Result<TokenStream> {
-    let options = Options::read(options, &["cache", "key", "log_errors"])?;
+    let options = Options::read(options, &["cache", "key", "tags", "log_errors"])?;
     let cache = options.cache()?;
     let function = read_function(function, "invalidates")?;
-    let key_value = key(options.value("key")?, &function.sig)?;
+    let tags = options.value("tags")?;
+    let key_value = match (options.value("key")?, tags) {
+        (None, Some(_)) => quote!(::core::option::Option::None),
+        (named, _) => {
+            let key = key(named, &function.sig)?;
+            quote!(::core::option::Option::Some(#key))
+        }
+    };
+    let tags = tags.map(|tags| quote!(.with_tags(#tags)));
     let logs_errors = options.flag("log_errors")?;
     if !logs_errors && !returns_result(&function.sig) {
         return Err(Error::new(
@@ -54,7 +62,7 @@ pub(crate) fn expand(
     Ok(quote! {
         #(#attrs)*
         #vis #sig {
-            let #removal = #support::Removal::begin(&#cache, #key_value);
+            let #removal = #support::Removal::begin(&#cache, #key_value) #tags;
             let #outcome = async move {
                 if let ::core::option::Option::Some(#outcome) = ::core::option::Option::None::<#ty> {
                     #[allow(unreachable_code)]

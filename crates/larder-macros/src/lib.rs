@@ -21,8 +21,8 @@ use quote::quote;
 /// | the body returns | callers get | cached |
 /// |---|---|---|
 /// | `Result<V, E>` | `Result<Arc<V>, LoadError<E>>` | `Ok` |
-/// | `Option<V>` | `Result<Option<Arc<V>>, LoadError<Infallible>>` | `Some` |
-/// | `Result<Option<V>, E>` | `Result<Option<Arc<V>>, LoadError<E>>` | `Some` |
+/// | `Option<V>` | `Result<Option<Arc<V>>, LoadError<Infallible>>` | `Some`; `None` for the negative TTL, if the cache has one |
+/// | `Result<Option<V>, E>` | `Result<Option<Arc<V>>, LoadError<E>>` | the same |
 /// | `V` | `Result<Arc<V>, LoadError<Infallible>>` | always |
 ///
 /// A type whose name ends in `Result` counts as one, so `io::Result<V>` does. In place of `V` the
@@ -32,6 +32,7 @@ use quote::quote;
 /// - `cache = EXPR`, required: the cache, such as `self.films`.
 /// - `key = EXPR`: the key. Default: the argument, or a tuple of the arguments, without `self`.
 /// - `ttl = EXPR`: the [`Ttl`] of each value. Default: the cache's.
+/// - `tags = EXPR`: the tags of each value, such as `["films", &format!("film {id}")]`.
 /// - `cache_none`: caches `None` too. The values of the cache are then of type `Option<V>`.
 ///
 /// A near hit evaluates `cache` and `key`, and nothing else.
@@ -42,7 +43,8 @@ use quote::quote;
 /// must be cheap to clone, as an `Arc` is. An argument of another type is moved.
 ///
 /// # Recursion
-/// A function that calls itself does not compile: its load would wait for a load of its own.
+/// A function that calls itself does not compile: its load would wait for a load of its own. One that
+/// asks for its own key in a roundabout way gets [`LoadError::Recursive`] at once.
 ///
 /// # Example
 /// ```
@@ -89,6 +91,7 @@ use quote::quote;
 /// }
 /// ```
 ///
+/// [`LoadError::Recursive`]: https://docs.rs/larder-cache/latest/larder_cache/enum.LoadError.html
 /// [`get_or_load`]: https://docs.rs/larder-cache/latest/larder_cache/struct.Cache.html#method.get_or_load
 /// [`Loaded<V>`]: https://docs.rs/larder-cache/latest/larder_cache/struct.Loaded.html
 /// [`Ttl`]: https://docs.rs/larder-store/latest/larder_store/struct.Ttl.html
@@ -108,6 +111,8 @@ pub fn cached(options: TokenStream, function: TokenStream) -> TokenStream {
 /// # Options
 /// - `cache = EXPR`, required: the cache, such as `self.films`.
 /// - `key = EXPR`: the key. Default: the argument, or a tuple of the arguments, without `self`.
+/// - `tags = EXPR`: removes every value with one of these tags, in all caches of the store. Then no
+///   key is removed unless `key` names it.
 /// - `log_errors`: logs an error of the far store, and returns what the body did.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ fn an_option_that_is_missing_unknown_or_given_twice_is_refused() {
     );
     refused(
         cached("cache = c, kye = id", FILM),
-        "unknown option `kye`: expected one of cache, key, ttl, cache_none",
+        "unknown option `kye`: expected one of cache, key, ttl, tags, cache_none",
     );
     refused(
         cached("cache = c, key = id, key = id", FILM),
@@ -52,7 +52,7 @@ fn an_option_that_is_missing_unknown_or_given_twice_is_refused() {
     refused(invalidates("key = id", FILM), "add `cache = EXPR`");
     refused(
         invalidates("cache = c, ttl = t", FILM),
-        "unknown option `ttl`: expected one of cache, key, log_errors",
+        "unknown option `ttl`: expected one of cache, key, tags, log_errors",
     );
 }
 

@@ -109,6 +109,10 @@ fn caches(films: &Cache<u32, String>, loader: &mut Loader<Films, u32, String>) {
         films.find(&7);
         films.insert(7, String::new());
         films.remove(&7);
+        films.remove_tag("films");
+        films.expire_tag("films");
+        films.clear();
+        films.insert_with_tags(7, String::new(), ["films"]);
         films.get_or_load(&7, query);
         films.find_or_load(&7, query);
         loader.call(7);
@@ -126,8 +130,8 @@ fn caches(films: &Cache<u32, String>, loader: &mut Loader<Films, u32, String>) {
     sent! {
         Call::new(films, &7).load(query);
         Call::new(films, &7).load_optional(search);
-        Removal::begin(films, 7).finish();
-        Removal::begin(films, 7).finish_or_log();
+        Removal::begin(films, Some(7)).finish();
+        Removal::begin(films, Some(7)).finish_or_log();
     }
 }
 

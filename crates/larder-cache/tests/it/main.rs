@@ -14,3 +14,12 @@ mod secrecy;
 mod shapes;
 mod single_flight;
 mod support;
+mod tags;
+#[cfg(all(
+    feature = "json",
+    feature = "postcard",
+    feature = "lz4",
+    feature = "zstd",
+    feature = "seal"
+))]
+mod values;

@@ -1,7 +1,10 @@
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use larder_store::bus::Bus;
 use larder_store::program::Programs;
 use larder_store::{Result, Timestamp, Ttl};
@@ -28,6 +31,7 @@ pub struct Tags {
     programs: Arc<dyn Programs>,
     bus: Option<Arc<dyn Bus>>,
     timeout: StoreTimeout,
+    sender: u64,
     known: NearCache<Tag, TagState>,
     /// How long a generation is remembered, in microseconds.
     trust: i64,
@@ -48,53 +52,62 @@ impl Tags {
             programs,
             bus,
             timeout,
+            sender: RandomState::default().hash_one(0),
             known: NearCache::new(Capacity::Entries(MAX_KNOWN)),
             trust: i64::try_from(trust.as_micros()).unwrap_or(i64::MAX),
         }
     }
 
-    /// Returns what has become of a value whose tags had these generations.
+    /// Returns the name of this client in its own messages.
+    pub fn sender(&self) -> u64 {
+        self.sender
+    }
+
+    /// Returns what has become of values whose tags had these generations.
     ///
     /// No round trip if all are remembered, otherwise one for each node.
     ///
     /// # Errors
-    /// Those of the store. What has become of the value is not known then.
+    /// Those of the store. What has become of the values is not known then.
     pub async fn validity(
         &self,
-        carried: &[(Tag, Generation)],
+        values: &[&[(Tag, Generation)]],
         now: Timestamp,
-    ) -> Result<Validity> {
-        let mut worst = Validity::Current;
+    ) -> Result<Vec<Validity>> {
+        let mut found: HashMap<Tag, Option<Generation>> = HashMap::new();
         let mut unknown = Vec::new();
-        for (tag, generation) in carried {
-            match self.known(*tag, now) {
-                Some(state) => worst = worst.max(generation.compared_with(state.generation)),
-                None => unknown.push((*tag, *generation)),
+        for (tag, _) in values.iter().copied().flatten() {
+            let known = self.known(*tag, now);
+            if found
+                .insert(*tag, known.map(|state| state.generation))
+                .is_none()
+                && known.is_none()
+            {
+                unknown.push((*tag, self.known.generation(tag)));
             }
         }
-        if unknown.is_empty() || worst == Validity::Removed {
-            return Ok(worst);
-        }
-        let before: Vec<_> = unknown
-            .iter()
-            .map(|(tag, _)| self.known.generation(tag))
-            .collect();
-        let steps: Vec<_> = unknown
-            .iter()
-            .map(|(tag, _)| (tag.key(), ReadTag))
-            .collect();
-        let read = self.run_many("read tags", &steps).await?;
-        for (((tag, generation), state), before) in unknown.into_iter().zip(read).zip(before) {
-            let validity = match state? {
-                Some(state) => {
+        if !unknown.is_empty() {
+            let steps: Vec<_> = unknown
+                .iter()
+                .map(|(tag, _)| (tag.key(), ReadTag))
+                .collect();
+            let read = self.run_many("read tags", &steps).await?;
+            for ((tag, before), state) in unknown.into_iter().zip(read) {
+                if let Some(state) = state? {
                     self.remember(tag, state, now, before);
-                    generation.compared_with(state.generation)
+                    found.insert(tag, Some(state.generation));
                 }
-                None => Validity::Removed,
-            };
-            worst = worst.max(validity);
+            }
         }
-        Ok(worst)
+        let of = |(tag, generation): &(Tag, Generation)| match found.get(tag) {
+            Some(Some(now)) => generation.compared_with(*now),
+            _ => Validity::Removed,
+        };
+        let worst = |carried: &&[(Tag, Generation)]| carried.iter().map(of).max();
+        Ok(values
+            .iter()
+            .map(|carried| worst(carried).unwrap_or(Validity::Current))
+            .collect())
     }
 
     /// Returns the generations that a value carries which is about to be stored for `ttl`.
@@ -177,6 +190,7 @@ impl Tags {
         };
         for tags in tags.chunks(TagMessage::MAX) {
             let message = TagMessage {
+                sender: self.sender,
                 change,
                 tags: tags.to_vec(),
             };

@@ -5,6 +5,8 @@ use super::{Tag, TagChange};
 /// Tags that have changed, as other processes are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagMessage {
+    /// Names the client that changed them: see [`Tags::sender`](super::Tags::sender).
+    pub sender: u64,
     /// What happened to the values.
     pub change: TagChange,
     /// The tags.
@@ -29,6 +31,7 @@ impl TagMessage {
             TagChange::Expire => 1,
         };
         let mut bytes = vec![change];
+        bytes.extend_from_slice(&self.sender.to_le_bytes());
         for tag in &self.tags {
             bytes.extend_from_slice(&tag.hash().to_le_bytes());
         }
@@ -43,11 +46,13 @@ impl TagMessage {
             1 => TagChange::Expire,
             _ => return None,
         };
+        let (sender, tags) = tags.split_first_chunk()?;
         let tags = tags.chunks(8).map(|hash| {
             let hash = hash.try_into().ok()?;
             Some(Tag::from_hash(u64::from_le_bytes(hash)))
         });
         Some(Self {
+            sender: u64::from_le_bytes(*sender),
             change,
             tags: tags.collect::<Option<_>>()?,
         })
@@ -63,15 +68,17 @@ mod tests {
         let tags = vec![Tag::new("films"), Tag::new("film 7")];
         for change in [TagChange::Remove, TagChange::Expire] {
             let message = TagMessage {
+                sender: 7,
                 change,
                 tags: tags.clone(),
             };
             assert_eq!(TagMessage::from_bytes(&message.to_bytes()), Some(message));
         }
-        for noise in [&b""[..], b"\x02", b"\x00short"] {
+        for noise in [&b""[..], b"\x02", b"\x00short", b"\x00sender..short"] {
             assert_eq!(TagMessage::from_bytes(noise), None);
         }
         let most = TagMessage {
+            sender: 7,
             change: TagChange::Remove,
             tags: vec![Tag::new("films"); TagMessage::MAX],
         };

@@ -29,7 +29,7 @@ impl Films {
         Self { titles, runs }
     }
 
-    #[cached(cache = self.titles)]
+    #[cached(cache = self.titles, key = id, tags = [format!("film {id}"), "films".to_owned()])]
     async fn title(&self, id: u32) -> String {
         self.runs.add();
         format!("film {id}")
@@ -39,6 +39,14 @@ impl Films {
     async fn rename(&self, id: u32) -> larder_store::Result<()> {
         Ok(())
     }
+
+    #[invalidates(cache = self.titles, tags = [format!("film {id}")])]
+    async fn show(&self, id: u32) -> larder_store::Result<()> {
+        Ok(())
+    }
+
+    #[invalidates(cache = self.titles, tags = ["films"], log_errors)]
+    async fn import(&self) {}
 }
 
 async fn two_processes_share_what_a_method_returned(store: Arc<dyn Store>) {
@@ -51,6 +59,17 @@ async fn two_processes_share_what_a_method_returned(store: Arc<dyn Store>) {
     two.rename(7).await.unwrap();
     two.title(7).await.unwrap();
     assert_eq!(runs.count(), 2);
+    for changes in 0..4 {
+        if changes % 2 == 0 {
+            two.show(7).await.unwrap();
+        } else {
+            two.import().await;
+        }
+        assert!(Films::over(&store, &runs).titles.get(&7).await.is_none());
+        two.title(7).await.unwrap();
+    }
+    two.show(8).await.unwrap();
+    assert!(two.titles.get(&7).await.is_some());
 }
 
 #[tokio::test]

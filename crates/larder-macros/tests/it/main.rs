@@ -4,6 +4,7 @@
 mod far;
 mod invalidates;
 mod methods;
+mod recursion;
 mod returns;
 
 use std::sync::Arc;
