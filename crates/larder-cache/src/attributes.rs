@@ -181,7 +181,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Removal<K, V> {
         removed
     }
 
-    /// Does the same, and logs an error.
+    /// Removes nothing: the new value is cached.
+    pub(crate) fn forget(mut self) {
+        self.key = None;
+        self.tags.clear();
+    }
+
+    /// Does the same as [`finish`](Self::finish), and logs an error.
     pub async fn finish_or_log(self) {
         let kind = self.cache.inner.kind.name();
         log(kind, self.finish().await);

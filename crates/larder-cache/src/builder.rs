@@ -12,7 +12,7 @@ use metrics::counter;
 #[cfg(feature = "msgpack")]
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::Codec;
+use crate::batch::{self, BatchLoader, Refresher};
 use crate::breaker::Breaker;
 use crate::cache::{Cache, CacheKey, Inner};
 use crate::far::Far;
@@ -24,6 +24,7 @@ use crate::remote::Remote;
 use crate::tags::{FarTags, PendingTags};
 use crate::values::{Check, Packing};
 use crate::write_locks::WriteLocks;
+use crate::{Codec, Loaded};
 
 /// Builds a [`Cache`]. [`Cache::builder`] makes one.
 #[must_use]
@@ -44,6 +45,7 @@ pub struct CacheBuilder<K, V> {
     near_ttl: Option<Ttl>,
     jitter: f64,
     refresh_after: Option<Ttl>,
+    refresher: Option<(BatchLoader<K, V>, usize, Duration)>,
     stale_if_error: Option<Ttl>,
     negative_ttl: Option<Ttl>,
     idle_ttl: Option<Ttl>,
@@ -86,6 +88,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             near_ttl: None,
             jitter: 0.1,
             refresh_after: None,
+            refresher: None,
             stale_if_error: None,
             negative_ttl: None,
             idle_ttl: None,
@@ -219,6 +222,23 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
+    /// Loads what is due for a refresh in batches, with a loader of many values.
+    ///
+    /// Refreshes are gathered for `wait`, or until there are `max` of them. The loader is as that of
+    /// [`get_or_load_many`](Cache::get_or_load_many). It replaces the loaders of callers for refreshes
+    /// in the background, and refreshes for reads without a loader too. Default: each refresh runs the
+    /// loader of the caller who begins it. Zero for `max` is refused by [`build`](Self::build).
+    pub fn with_batch_refresh<F, Fut, L, E>(mut self, max: usize, wait: Duration, load: F) -> Self
+    where
+        F: Fn(Vec<K>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<(K, Result<L, E>)>, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
+        self.refresher = Some((batch::erase(load), max, wait));
+        self
+    }
+
     /// Sets the factor of early refresh, from 0, which is off, to 100. Default: 1.
     ///
     /// Shortly before a value ends, a reader refreshes it in the background, with a probability of
@@ -342,7 +362,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
                 bus.and_then(|(store, _)| store.clone().bus()),
                 timeout,
                 if self.keeps_near {
-                    near_ttl.into()
+                    // A near copy of a tagged value lives for the other half.
+                    Duration::from(near_ttl) / 2
                 } else {
                     Duration::ZERO
                 },
@@ -378,6 +399,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             pending: Pending::new(),
             clear_tag: self.can_clear.then(|| clear_tag(self.kind)),
             flights: SingleFlight::new(self.max_loads),
+            refresher: self
+                .refresher
+                .map(|(load, max, wait)| Refresher::new(load, max, wait)),
             lifetime: Lifetime {
                 ttl: self.ttl,
                 near: near_ttl,
@@ -422,6 +446,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
                 "without a near tier it needs a far store"
             } else if !(0.0..=100.0).contains(&self.early_refresh) {
                 "the factor of early refresh must be from 0 to 100"
+            } else if self.refresher.as_ref().is_some_and(|(_, max, _)| *max == 0) {
+                "a batch of refreshes must hold at least 1"
             } else if self.soft_timeout.is_some() && self.stale_if_error.is_none() {
                 "a soft timeout needs with_stale_if_error, which says what is served after it"
             } else if self.idle_ttl.is_some() && self.stale_if_error.is_some() {

@@ -9,6 +9,7 @@ use larder_layer::tags::Tag;
 use larder_layer::{NearCache, SingleFlight, envelope};
 use larder_store::{Clock, Key, KeyId, Kind, Timestamp, Ttl};
 
+use crate::batch::Refresher;
 use crate::far::Far;
 use crate::kept::{Kept, Near};
 use crate::leader::Outcome;
@@ -55,6 +56,8 @@ pub(crate) struct Inner<K, V> {
     /// The tag that every value carries, if the cache can be cleared.
     pub(crate) clear_tag: Option<Tag>,
     pub(crate) flights: Arc<SingleFlight<K, Outcome<V>>>,
+    /// Loads what is due for a refresh, in batches.
+    pub(crate) refresher: Option<Refresher<K, V>>,
     pub(crate) lifetime: Lifetime,
     pub(crate) load_timeout: Duration,
     pub(crate) soft_timeout: Option<Duration>,
@@ -84,7 +87,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Returns the near value of `key`, without waiting, a round trip or an allocation.
     pub fn get_near(&self, key: &K) -> Option<Arc<V>> {
-        self.inner.near_hit(key)?.value
+        self.near_hit(key)?.value
     }
 
     /// Returns the near value with its age, unless it is due for a refresh, and counts a hit.
@@ -104,7 +107,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// # Cancellation
     /// A dropped call has no effect.
     pub async fn get(&self, key: &K) -> Option<Arc<V>> {
-        match self.inner.near_hit(key) {
+        match self.near_hit(key) {
             Some(kept) => kept.value,
             None => Some(self.find_with(key, ReadOptions::new()).await?.value),
         }
@@ -125,7 +128,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             return None;
         }
         if !options.skips_near
-            && let Some(kept) = inner.near_hit(key)
+            && let Some(kept) = self.near_hit(key)
         {
             return inner.found_near(kept);
         }
@@ -143,6 +146,20 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         found
             .filter(|_| options.allows_stale)
             .and_then(|kept| inner.found_stale(kept))
+    }
+
+    /// Returns the near copy, unless it has ended, and counts a hit.
+    fn near_hit(&self, key: &K) -> Option<Kept<V>> {
+        let kept = match self.inner.look_near(key) {
+            Near::Hit(kept) => kept,
+            Near::RefreshDue(kept) => {
+                self.refresh_in_batch(key, &kept);
+                kept
+            }
+            Near::Miss => return None,
+        };
+        self.inner.count_near(&kept);
+        Some(kept)
     }
 
     /// Returns the number of loads that are running, including the far reads before them.
@@ -203,17 +220,6 @@ pub(crate) struct Reading {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Returns the near copy, unless it has ended, and counts a hit.
-    pub(crate) fn near_hit(self: &Arc<Self>, key: &K) -> Option<Kept<V>> {
-        match self.look_near(key) {
-            Near::Hit(kept) | Near::RefreshDue(kept) => {
-                self.count_near(&kept);
-                Some(kept)
-            }
-            Near::Miss => None,
-        }
-    }
-
     pub(crate) fn count_near(&self, kept: &Kept<V>) {
         if kept.value.is_none() {
             self.metrics.not_found.increment(1);

@@ -30,7 +30,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// trying to remove it. Without a far store there is no error.
     ///
     /// # Cancellation
-    /// A dropped call may or may not have stored the value; an older near copy is gone.
+    /// A dropped call may or may not have stored the value; an older near copy is gone. It may leave
+    /// a lease that nobody holds, so that loads of the key wait until it has ended.
     pub async fn insert(&self, key: K, value: impl Into<Arc<V>>) -> Result<()> {
         self.insert_with(key, value.into(), Vec::new()).await
     }

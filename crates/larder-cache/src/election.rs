@@ -28,6 +28,22 @@ pub(crate) enum Elected<V> {
     Lead(Lead<V>),
     /// Another process loads, and was not done in time.
     TimedOut,
+    /// Another process loads, and the caller does not wait for it here.
+    Elsewhere,
+}
+
+/// A read of the far store that comes before an election.
+pub(crate) struct FirstRead<V> {
+    pub(crate) read: larder_store::Result<Read<V>>,
+    pub(crate) reading: Reading,
+    pub(crate) step: u64,
+}
+
+/// What is done while another process leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Follow { until: Instant },
+    None { until: Instant },
 }
 
 /// The permission to load.
@@ -72,12 +88,6 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         wanted: Wanted,
         deadline: Instant,
     ) -> Elected<V> {
-        let far_key = far.key(key);
-        let mut seen = match wanted {
-            Wanted::Newer(version) => Some(version),
-            Wanted::Fresh | Wanted::Load => None,
-        };
-        let mut previous = None;
         // A caller has just read the far store itself if nothing is kept near, and one that
         // refreshes knows what is there.
         let reads_first = match wanted {
@@ -85,15 +95,47 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             Wanted::Newer(_) => false,
             Wanted::Load => true,
         };
-        let mut reading = self.begin_read(key, &far_key);
-        if reads_first {
-            let step = self.begin_step();
-            let Ok(read) = self.read_far(far, &far_key).await else {
+        let first = match reads_first {
+            true => {
+                let far_key = far.key(key);
+                let (reading, step) = (self.begin_read(key, &far_key), self.begin_step());
+                let read = self.read_far(far, &far_key).await;
+                Some(FirstRead {
+                    read,
+                    reading,
+                    step,
+                })
+            }
+            false => None,
+        };
+        let patience = Patience::Follow { until: deadline };
+        self.elect_after(first, far, key, wanted, patience).await
+    }
+
+    /// Does the same after a first read, which may be that of a batch.
+    pub(crate) async fn elect_after(
+        &self,
+        first: Option<FirstRead<V>>,
+        far: &Far<V>,
+        key: &K,
+        wanted: Wanted,
+        patience: Patience,
+    ) -> Elected<V> {
+        let far_key = far.key(key);
+        let mut seen = match wanted {
+            Wanted::Newer(version) => Some(version),
+            Wanted::Fresh | Wanted::Load => None,
+        };
+        let mut previous = None;
+        let mut reading = None;
+        if let Some(first) = first {
+            reading = Some(first.reading);
+            let Ok(read) = first.read else {
                 // A store that has just failed is not waited for again.
                 return Elected::Lead(Lead::without_far());
             };
             match self.judge(key, read, wanted) {
-                Judged::Take(stored) => return Elected::Found(stored, reading, step),
+                Judged::Take(stored) => return Elected::Found(stored, first.reading, first.step),
                 Judged::Replace(version, stored) => (seen, previous) = (Some(version), stored),
                 Judged::Absent => self.drop_fallback(key),
             }
@@ -102,12 +144,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             return Elected::Lead(Lead {
                 write: Write::Unfenced,
                 previous,
-                reading: Some(reading),
+                reading,
             });
         };
         loop {
-            reading = self.begin_read(key, &far_key);
-            let step = self.begin_step();
+            let (reading, step) = (self.begin_read(key, &far_key), self.begin_step());
             match far.claim(leases, &far_key, seen).await {
                 Ok(Claimed::Lead(fence)) => {
                     self.metrics.leads.increment(1);
@@ -132,7 +173,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 }
                 Ok(Claimed::Stale | Claimed::Follow) => {
                     self.metrics.follows.increment(1);
-                    let left = deadline.saturating_duration_since(Instant::now());
+                    let Patience::Follow { until } = patience else {
+                        return Elected::Elsewhere;
+                    };
+                    let left = until.saturating_duration_since(Instant::now());
                     match far.follow(leases, &far_key, left).await {
                         Ok(true) => {}
                         Ok(false) => return Elected::TimedOut,
@@ -141,7 +185,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 }
                 Err(error) => return self.without_lease(&error),
             }
-            if Instant::now() >= deadline {
+            let (Patience::Follow { until } | Patience::None { until }) = patience;
+            if Instant::now() >= until {
                 return Elected::TimedOut;
             }
         }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use larder_layer::envelope;
-use larder_store::Result;
+use larder_store::{ErrorKind, Refusal, Result};
 
 use crate::CacheKey;
 use crate::cache::Inner;
@@ -75,6 +75,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 
     /// Tells other processes about a change of some keys. One round trip.
+    ///
+    /// A user who may not publish has no bus, which is logged once and is no error.
     pub(crate) async fn publish(
         &self,
         change: Change,
@@ -87,10 +89,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             .into_iter()
             .map(|key| envelope::key_hash(&far.key(key)));
         let published = remote.publish(change, &hashes.collect::<Vec<_>>()).await;
-        if published.is_err() {
-            self.metrics.far_publish_errors.increment(1);
+        let Err(error) = published else {
+            return Ok(());
+        };
+        self.metrics.far_publish_errors.increment(1);
+        if error.kind() == ErrorKind::Refused(Refusal::Denied) {
+            // The server has no bus for this user, and will not have one if asked again.
+            remote.warn_that_it_is_denied(self.kind, &error);
+            return Ok(());
         }
-        published
+        Err(error)
     }
 
     /// Tells other processes, and quarantines the keys if that fails.

@@ -175,7 +175,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         };
         let now = self.clock.now();
         let is_fresh = now < kept.times.fresh_until && now < kept.near_until;
-        if !is_fresh && !(kept.is_fallback(now) && self.has_fallback()) {
+        let is_left = kept.is_fallback(now) && self.has_fallback();
+        if !is_fresh && !is_left {
             return;
         }
         let doubled = self.retry_after.as_micros() << u32::from(kept.failures).min(20);

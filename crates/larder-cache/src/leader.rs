@@ -1,7 +1,8 @@
 use std::any::Any;
+use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -13,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::cache::{Inner, Reading};
-use crate::election::{Answer, Elected, Lead, Wanted, Write};
+use crate::election::{Answer, Elected, FirstRead, Lead, Patience, Wanted, Write};
 use crate::envelope::TagMarks;
 use crate::far::Stored;
 use crate::found::{Keep, Value};
@@ -26,7 +27,38 @@ use crate::{CacheKey, LoadContext, Loaded, recursion};
 /// What a flight gives to all its callers: an answer, or the error of its loader.
 ///
 /// The error is erased: the callers of one key may expect different types.
-pub(crate) type Outcome<V> = Result<Answer<V>, Arc<dyn Any + Send + Sync>>;
+pub(crate) type Outcome<V> = Result<Answer<V>, Erased>;
+
+/// The error of a loader.
+pub(crate) type Erased = Arc<dyn Any + Send + Sync>;
+
+/// What a load comes to: a value, the error of the loader, or another failure.
+pub(crate) type LoadEnd<V> = Result<Loaded<V>, Result<Erased, Failure>>;
+
+/// The future of a loader, with its types erased.
+///
+/// It is boxed: each function that it went through by value would double the size of a load whose
+/// loader loads something else.
+pub(crate) type LoadFuture<V> = Pin<Box<dyn Future<Output = Result<Loaded<V>, Erased>> + Send>>;
+
+/// Erases the types of a loader's future. What it returns need not be `Send`.
+pub(crate) fn erase<V, L, E>(
+    load: impl Future<Output = Result<L, E>> + Send + 'static,
+) -> LoadFuture<V>
+where
+    L: Into<Loaded<V>>,
+    E: Send + Sync + 'static,
+{
+    Box::pin(async move {
+        match load.await {
+            Ok(loaded) => Ok(loaded.into()),
+            Err(error) => {
+                let error: Erased = Arc::new(error);
+                Err(error)
+            }
+        }
+    })
+}
 
 /// What a flight reads, and where it keeps its value.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +68,18 @@ pub(crate) struct Plan {
     pub(crate) uses_far: bool,
     /// No caller waits for it: a value is cached, and is replaced in the background.
     pub(crate) is_refresh: bool,
+}
+
+impl Plan {
+    /// Reads near, then far, then loads.
+    pub(crate) const fn usual() -> Self {
+        Self {
+            wanted: Wanted::Fresh,
+            uses_near: true,
+            uses_far: true,
+            is_refresh: false,
+        }
+    }
 }
 
 /// The work of a flight: read the far store, load if that is a miss, and keep the value.
@@ -49,6 +93,8 @@ pub(crate) struct LoadTask<K: CacheKey, V: Send + Sync + 'static> {
     leader: Leader<K, Outcome<V>>,
     context: LoadContext<V>,
     plan: Plan,
+    /// What was invalidated when the flight began: a tag that changes later may be one of its value.
+    before: Generation,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
@@ -64,12 +110,17 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 inner: inner.clone(),
                 is_finished: false,
             },
+            before: inner.near.generation(&key),
             inner,
             key,
             leader,
             context,
             plan,
         }
+    }
+
+    pub(crate) fn context(&self) -> LoadContext<V> {
+        self.context.clone()
     }
 
     pub(crate) fn follow(&self) -> Follower<Outcome<V>> {
@@ -79,16 +130,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     /// Reads the far store, then runs the loader; keeps the value far and near, then completes.
     ///
     /// A far value that is due for a refresh is given to the callers, and then refreshed.
-    pub(crate) async fn run<Fut, L, E>(mut self, load: Fut, mut deadline: Instant)
-    where
-        Fut: Future<Output = Result<L, E>>,
-        L: Into<Loaded<V>> + 'static,
-        E: Send + Sync + 'static,
-    {
+    pub(crate) async fn run(mut self, load: LoadFuture<V>, mut deadline: Instant) {
         let lead = loop {
             match self.elect(deadline).await {
                 Elected::Lead(lead) => break lead,
-                Elected::TimedOut => return self.fail(Failure::TimedOut),
+                Elected::TimedOut | Elected::Elsewhere => return self.fail(Failure::TimedOut),
                 Elected::Found(stored, reading, step) => match self.found(stored, &reading, step) {
                     Some(refresh) => self = refresh,
                     None => return,
@@ -96,30 +142,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             }
             deadline = Instant::now() + self.inner.load_timeout;
         };
-        if let Some(value) = self.previous(&lead) {
-            self.context.set_previous(value);
-        }
-        if !self.plan.is_refresh {
-            self.inner.metrics.misses.increment();
-        }
+        self.begin_load(&lead);
         let (step, began) = (self.inner.begin_step(), self.inner.clock.now());
-        let before = self.inner.near.generation(&self.key);
-        // What the loader returns need not be `Send`.
-        let load = load.map(|loaded| match loaded {
-            Ok(loaded) => Ok(loaded.into()),
-            Err(error) => Err(Arc::new(error) as Arc<dyn Any + Send + Sync>),
-        });
-        match self.load(load, &lead, deadline).await {
-            Ok(Ok(loaded)) => self.keep(loaded, &lead, step, began, before).await,
-            Ok(Err(error)) => {
-                self.give_back(&lead).await;
-                self.refuse(error);
-            }
-            Err(failure) => {
-                self.give_back(&lead).await;
-                self.fail(failure);
-            }
-        }
+        let end = self.load(load, &lead, deadline).await;
+        self.end(end, lead, step, began).await;
     }
 
     async fn elect(&self, deadline: Instant) -> Elected<V> {
@@ -136,8 +162,32 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         }
     }
 
+    /// Does the same after the read of a batch, and does not wait for another process.
+    pub(crate) async fn elect_at_once(
+        &self,
+        first: Option<FirstRead<V>>,
+        until: Instant,
+    ) -> Elected<V> {
+        let (Some(first), Some(far)) = (first, &self.inner.far) else {
+            return Elected::Lead(Lead::without_far());
+        };
+        let (wanted, patience) = (self.plan.wanted, Patience::None { until });
+        if first.read.is_err() {
+            self.inner.metrics.far_get_errors.increment(1);
+        }
+        let elect = self
+            .inner
+            .elect_after(Some(first), far, &self.key, wanted, patience);
+        elect.await
+    }
+
+    /// Returns whether the far store may be read for this flight.
+    pub(crate) fn reads_far(&self) -> bool {
+        self.plan.uses_far && self.inner.usable_far(&self.key).is_some()
+    }
+
     /// Completes with what the far store has. Returns the flight of its refresh, if it is due.
-    fn found(self, stored: Stored<V>, reading: &Reading, step: u64) -> Option<Self> {
+    pub(crate) fn found(self, stored: Stored<V>, reading: &Reading, step: u64) -> Option<Self> {
         let inner = self.inner.clone();
         let now = inner.clock.now();
         match stored.value {
@@ -172,55 +222,65 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         }
     }
 
-    /// Returns the value that the load replaces.
-    fn previous(&self, lead: &Lead<V>) -> Option<Arc<V>> {
-        match &lead.previous {
+    /// Gives the loader the value that it replaces, and counts a miss.
+    pub(crate) fn begin_load(&self, lead: &Lead<V>) {
+        let previous = match &lead.previous {
             Some(stored) => stored.value.clone(),
-            None => self.inner.near.peek(&self.key)?.value.value,
+            None => {
+                let near = self.inner.near.peek(&self.key);
+                near.and_then(|held| held.value.value)
+            }
+        };
+        if let Some(value) = previous {
+            self.context.set_previous(value);
+        }
+        if !self.plan.is_refresh {
+            self.inner.metrics.misses.increment();
         }
     }
 
     /// Runs the loader until `deadline`, and renews the lease meanwhile.
-    async fn load<Fut: Future>(
-        &self,
-        load: Fut,
-        lead: &Lead<V>,
-        deadline: Instant,
-    ) -> Result<Fut::Output, Failure> {
+    async fn load(&self, load: LoadFuture<V>, lead: &Lead<V>, deadline: Instant) -> LoadEnd<V> {
         let inner = &*self.inner;
         let span = tracing::debug_span!("larder_cache.load", kind = inner.kind.name());
         let load = recursion::within(inner.node(&self.key), load).instrument(span);
-        let mut load = pin!(AssertUnwindSafe(load).catch_unwind());
-        let mut renewal = pin!(async {
-            if let (Some(far), Write::Fenced(fence)) = (&inner.far, lead.write)
-                && let Some(leases) = &far.leases
-            {
-                far.renew(&**leases, &far.key(&self.key), fence).await;
-            }
-            pending::<std::convert::Infallible>().await
-        });
-        let loaded = poll_fn(|cx| {
-            if let Poll::Ready(loaded) = load.as_mut().poll(cx) {
-                return Poll::Ready(loaded);
-            }
-            renewal.as_mut().poll(cx).map(|never| match never {})
-        });
+        let load = AssertUnwindSafe(load).catch_unwind();
+        let loaded = while_renewing(load, self.renew(lead));
         match timeout_at(deadline, loaded).await {
-            Ok(Ok(loaded)) => Ok(loaded),
-            Ok(Err(_)) => Err(Failure::Panicked),
-            Err(_) => Err(Failure::TimedOut),
+            Ok(Ok(Ok(loaded))) => Ok(loaded),
+            Ok(Ok(Err(error))) => Err(Ok(error)),
+            Ok(Err(_)) => Err(Err(Failure::Panicked)),
+            Err(_) => Err(Err(Failure::TimedOut)),
+        }
+    }
+
+    /// Renews the lease, if there is one, for as long as it is polled.
+    pub(crate) async fn renew(&self, lead: &Lead<V>) -> Infallible {
+        if let (Some(far), Write::Fenced(fence)) = (&self.inner.far, lead.write)
+            && let Some(leases) = &far.leases
+        {
+            far.renew(&**leases, &far.key(&self.key), fence).await;
+        }
+        pending().await
+    }
+
+    /// Ends the flight with what the loader has returned.
+    pub(crate) async fn end(self, end: LoadEnd<V>, lead: Lead<V>, step: u64, began: Timestamp) {
+        match end {
+            Ok(loaded) => self.keep(loaded, &lead, step, began).await,
+            Err(Ok(error)) => {
+                self.give_back(&lead).await;
+                self.refuse(error);
+            }
+            Err(Err(failure)) => {
+                self.give_back(&lead).await;
+                self.fail(failure);
+            }
         }
     }
 
     /// Keeps what was loaded, and completes.
-    async fn keep(
-        self,
-        loaded: Loaded<V>,
-        lead: &Lead<V>,
-        step: u64,
-        began: Timestamp,
-        before: Generation,
-    ) {
+    async fn keep(self, loaded: Loaded<V>, lead: &Lead<V>, step: u64, began: Timestamp) {
         let (inner, now) = (self.inner.clone(), self.inner.clock.now());
         let took = now.since(began);
         let mut tags = loaded.tags;
@@ -257,9 +317,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             times.stale_until = times.fresh_until;
         }
         let tags = inner.with_own_tag(tags);
-        let is_current = self.store(value, times, &tags, lead, before).await;
+        // A tag may change between the look at it and the end of the flight.
+        let last = (!tags.is_empty()).then(|| inner.begin_step());
+        let is_current = self.store(value, times, &tags, lead).await;
         self.complete(Answer {
-            before: (!is_current).then_some(step),
+            before: if is_current { last } else { Some(step) },
             ..answer
         });
     }
@@ -280,7 +342,6 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         times: Times,
         tags: &[Tag],
         lead: &Lead<V>,
-        before: Generation,
     ) -> bool {
         let inner = &*self.inner;
         let noted = inner.note_tags(tags, lead, times.loaded_at, &times).await;
@@ -301,9 +362,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         let near_until = inner.lifetime.near_until(inner.clock.now(), rand::random());
         let kept = Kept::new(value, times, tags, version, near_until);
         let has_tags = !kept.tags.as_slice().is_empty();
-        self.keep_near(kept, lead.reading.as_ref(), before);
+        self.keep_near(kept, lead.reading.as_ref(), self.before);
         // A tag that changed here or elsewhere meanwhile may be one of these.
-        !has_tags || inner.near.generation(&self.key).has_sweeps_of(before)
+        !has_tags || inner.near.generation(&self.key).has_sweeps_of(self.before)
     }
 
     /// Returns the tags of the value that the load replaces.
@@ -451,7 +512,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     }
 
     /// Completes the flight with the error of its loader.
-    fn refuse(mut self, error: Arc<dyn Any + Send + Sync>) {
+    fn refuse(mut self, error: Erased) {
         self.unfinished.is_finished = true;
         self.inner.metrics.failed.increment();
         self.back_off();
@@ -472,6 +533,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         }
         self.leader.if_current(|| self.inner.back_off(&self.key));
     }
+}
+
+/// Waits for a load, and renews its lease meanwhile. A load that is ready at once has no timer.
+pub(crate) async fn while_renewing<T>(
+    load: impl Future<Output = T>,
+    renewal: impl Future<Output = Infallible>,
+) -> T {
+    let (mut load, mut renewal) = (pin!(load), pin!(renewal));
+    poll_fn(|cx| {
+        if let Poll::Ready(loaded) = load.as_mut().poll(cx) {
+            return Poll::Ready(loaded);
+        }
+        renewal.as_mut().poll(cx).map(|never| match never {})
+    })
+    .await
 }
 
 /// What became of a far write.

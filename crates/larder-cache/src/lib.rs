@@ -2,6 +2,7 @@
 
 #[doc(hidden)]
 pub mod attributes;
+mod batch;
 mod breaker;
 mod builder;
 mod cache;
@@ -11,6 +12,7 @@ mod context;
 mod election;
 mod envelope;
 mod error;
+mod explain;
 mod far;
 mod found;
 mod invalidation;
@@ -25,10 +27,12 @@ mod options;
 mod pending;
 mod recursion;
 mod remote;
+mod single;
 mod stats;
 mod tags;
 mod values;
 mod write_locks;
+mod write_through;
 
 pub use builder::CacheBuilder;
 pub use cache::{Cache, CacheKey};
@@ -41,11 +45,14 @@ pub use codec::MsgPack;
 pub use codec::Postcard;
 pub use context::{LoadContext, Previous};
 pub use error::LoadError;
+pub use explain::{Checked, Explanation, Tier, TierEntry};
 pub use found::{Found, Loaded, Source};
 pub use loader::{Loader, LoaderLayer, ResponseFuture};
 pub use options::ReadOptions;
+pub use single::{Cached, Only};
 pub use stats::Stats;
 #[cfg(any(feature = "lz4", feature = "zstd"))]
 pub use values::Compression;
 #[cfg(feature = "seal")]
 pub use values::SealingKeys;
+pub use write_through::WriteError;

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use crate::cache::Look;
 use crate::election::{Answer, Wanted};
 use crate::kept::{Kept, Near};
-use crate::leader::{LoadTask, Outcome, Plan};
+use crate::leader::{LoadTask, Outcome, Plan, erase};
 use crate::{
     Cache, CacheKey, Found, LoadContext, LoadError, Loaded, ReadOptions, Source, recursion,
 };
@@ -199,8 +199,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                     let waited = self.wait_for(key, options, &follower, soft, deadline).await;
                     // None is the error of another call site, in a type that this one does not
                     // know, or an answer that is too old for this call: it loads for itself.
-                    if let Some(answer) = self.answer(key, options, waited, Some(came)) {
-                        return answer.map(Found::for_a_follower);
+                    match self.answer(key, options, waited, Some(came)) {
+                        // The failure of a load that may have begun before this call.
+                        Some(Err(_)) if options.forces_fresh && Instant::now() < deadline => {}
+                        Some(answer) => return answer.map(Found::for_a_follower),
+                        None => {}
                     }
                 }
                 Joined::Leader(leader) => {
@@ -211,7 +214,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                     let follower = task.follow();
                     // A loader may panic before it returns a future.
                     if let Ok(load) = catch_unwind(AssertUnwindSafe(|| load(context))) {
-                        spawn(task.run(load, deadline).in_current_span()).await;
+                        spawn(task.run(erase(load), deadline).in_current_span()).await;
                     } else {
                         task.fail(Failure::Panicked);
                     }
@@ -231,7 +234,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Waits for a flight: until the soft timeout if there is something to serve then, and until
     /// the deadline otherwise.
-    async fn wait_for(
+    pub(crate) async fn wait_for(
         &self,
         key: &K,
         options: ReadOptions,
@@ -256,7 +259,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     ///
     /// None if the loader's error is of another type, or the answer is not for a call that had seen
     /// `came` steps when it began.
-    fn answer<E: Send + Sync + 'static>(
+    pub(crate) fn answer<E: Send + Sync + 'static>(
         &self,
         key: &K,
         options: ReadOptions,
@@ -310,6 +313,35 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         self.inner.far.is_some() && (!self.inner.keeps_near || options.skips_near)
     }
 
+    /// Begins to replace a value that is due, if the cache has a loader for that.
+    pub(crate) fn refresh_in_batch(&self, key: &K, kept: &Kept<V>) {
+        if let Some(refresher) = &self.inner.refresher
+            && let Ok(runtime) = Handle::try_current()
+            && let Some(task) = self.refresh_task(key, ReadOptions::new(), kept.version)
+        {
+            refresher.add(&runtime, task);
+        }
+    }
+
+    /// Returns the flight of a refresh. None if a flight of the key is under way.
+    fn refresh_task(
+        &self,
+        key: &K,
+        options: ReadOptions,
+        seen: Option<Version>,
+    ) -> Option<LoadTask<K, V>> {
+        let Joined::Leader(leader) = self.inner.flights.join(key, || None::<()>) else {
+            return None;
+        };
+        let plan = Plan {
+            wanted: seen.map_or(Wanted::Load, Wanted::Newer),
+            is_refresh: true,
+            ..plan(options)
+        };
+        let (inner, key) = (self.inner.clone(), key.clone());
+        Some(LoadTask::new(inner, key, leader, LoadContext::new(), plan))
+    }
+
     /// Begins to replace a value that is cached, unless a flight of its key is under way.
     pub(crate) fn refresh<F, Fut, L, E>(
         &self,
@@ -328,20 +360,17 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        let Joined::Leader(leader) = inner.flights.join(key, || None::<()>) else {
+        let Some(task) = self.refresh_task(key, options, seen) else {
             return;
         };
-        let context = LoadContext::new();
-        let plan = Plan {
-            wanted: seen.map_or(Wanted::Load, Wanted::Newer),
-            is_refresh: true,
-            ..plan(options)
-        };
-        let task = LoadTask::new(inner.clone(), key.clone(), leader, context.clone(), plan);
+        if let Some(refresher) = &inner.refresher {
+            return refresher.add(&runtime, task);
+        }
+        let context = task.context();
         match catch_unwind(AssertUnwindSafe(|| load(context))) {
             Ok(load) => {
                 let deadline = Instant::now() + inner.load_timeout;
-                runtime.spawn(task.run(load, deadline).in_current_span());
+                runtime.spawn(task.run(erase(load), deadline).in_current_span());
             }
             Err(_) => task.fail(Failure::Panicked),
         }
@@ -349,21 +378,22 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 }
 
 /// What a wait for a flight comes to.
-enum Waited<V> {
+pub(crate) enum Waited<V> {
     /// The soft timeout has passed, and this may be served meanwhile.
     Soft(Kept<V>),
     Ended(Result<Outcome<V>, Failure>),
 }
 
 fn plan(options: ReadOptions) -> Plan {
+    let usual = Plan::usual();
     Plan {
         wanted: match options.forces_fresh {
             true => Wanted::Load,
-            false => Wanted::Fresh,
+            false => usual.wanted,
         },
         uses_near: !options.skips_near,
         uses_far: !options.skips_far,
-        is_refresh: false,
+        ..usual
     }
 }
 

@@ -115,10 +115,10 @@ impl<K: CacheKey> Pending<K> {
         !std::mem::replace(&mut self.waiting.lock().is_replaying, true)
     }
 
-    /// Returns whether the replay may end.
-    fn end_if_empty(&self) -> bool {
+    /// Ends the replay, unless `is_final` is false and invalidations wait. Returns whether it did.
+    fn end(&self, is_final: bool) -> bool {
         let mut waiting = self.waiting.lock();
-        waiting.is_replaying = !waiting.keys.is_empty();
+        waiting.is_replaying &= !is_final && !waiting.keys.is_empty();
         !waiting.is_replaying
     }
 }
@@ -136,7 +136,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if let Ok(runtime) = Handle::try_current()
             && self.pending.begin()
         {
-            runtime.spawn(replay(Arc::downgrade(self)));
+            runtime.spawn(replay(Replaying {
+                cache: Arc::downgrade(self),
+                is_done: false,
+            }));
         }
     }
 
@@ -174,17 +177,36 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 }
 
+/// The task that replays. If its runtime ends, the next invalidation that fails begins another.
+struct Replaying<K: CacheKey, V: Send + Sync + 'static> {
+    cache: Weak<Inner<K, V>>,
+    is_done: bool,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Drop for Replaying<K, V> {
+    fn drop(&mut self) {
+        if let Some(cache) = self.cache.upgrade()
+            && !self.is_done
+        {
+            cache.pending.end(true);
+        }
+    }
+}
+
 /// Replays invalidations until none waits.
-async fn replay<K: CacheKey, V: Send + Sync + 'static>(cache: Weak<Inner<K, V>>) {
+async fn replay<K: CacheKey, V: Send + Sync + 'static>(mut replaying: Replaying<K, V>) {
     let mut pause = FIRST_PAUSE;
     loop {
         tokio::time::sleep(pause).await;
-        let Some(cache) = cache.upgrade() else { return };
+        let Some(cache) = replaying.cache.upgrade() else {
+            return;
+        };
         pause = match cache.replay_some().await {
             true => FIRST_PAUSE,
             false => (pause * 2).min(LONGEST_PAUSE),
         };
-        if cache.pending.end_if_empty() {
+        if cache.pending.end(false) {
+            replaying.is_done = true;
             return;
         }
     }

@@ -44,6 +44,14 @@ pub(crate) fn wait(of: Node) -> Option<Wait> {
     Some(Wait(Some((current, of))))
 }
 
+/// Notes that whoever waits for `from` waits for `of`: the load of a batch that has the key.
+pub(crate) fn link(from: Node, of: Node) -> Wait {
+    let mut waits = WAITS.lock();
+    let waits = waits.get_or_insert_default();
+    waits.entry(from).or_default().push(of);
+    Wait(Some((from, of)))
+}
+
 /// Returns whether `from` is `to`, or waits for it.
 fn leads_to(waits: &HashMap<Node, Vec<Node>>, from: Node, to: Node) -> bool {
     let (mut seen, mut next) = (Vec::new(), vec![from]);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use larder_layer::StoreTimeout;
 use larder_layer::tags::TagMessage;
 use larder_store::bus::{Bus, Channel, Event, Message, SubscribeRequest, Subscription, Topic};
-use larder_store::{Kind, Result};
+use larder_store::{Error, ErrorKind, Kind, Refusal, Result};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -52,8 +52,12 @@ pub(crate) struct Remote<K> {
     me: u64,
     slots: Box<[AtomicU64]>,
     index: Box<[Mutex<Shard<K>>]>,
-    is_started: AtomicBool,
+    is_listening: AtomicBool,
+    /// Whether it has listened before, so that messages may have been lost since.
+    has_listened: AtomicBool,
     listener: Mutex<Option<AbortHandle>>,
+    /// Whether it was logged that the server does not permit messages.
+    is_denied: AtomicBool,
 }
 
 struct Shard<K> {
@@ -83,8 +87,10 @@ impl<K> Remote<K> {
                 .take(SLOTS)
                 .collect(),
             index: std::iter::repeat_with(shard).take(SHARDS).collect(),
-            is_started: AtomicBool::new(false),
+            is_listening: AtomicBool::new(false),
+            has_listened: AtomicBool::new(false),
             listener: Mutex::default(),
+            is_denied: AtomicBool::new(false),
         }
     }
 
@@ -134,6 +140,17 @@ impl<K> Remote<K> {
         Ok(())
     }
 
+    /// Logs once that the server does not permit messages.
+    pub(crate) fn warn_that_it_is_denied(&self, kind: Kind, error: &Error) {
+        if !self.is_denied.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                kind = kind.name(),
+                %error,
+                "processes do not hear of invalidations: near copies stay until their near TTL ends"
+            );
+        }
+    }
+
     fn slot(&self, hash: u64) -> &AtomicU64 {
         &self.slots[hash as usize % SLOTS]
     }
@@ -162,20 +179,20 @@ impl<K> Drop for Remote<K> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Begins to listen, once and as soon as there is a runtime.
+    /// Begins to listen as soon as there is a runtime, and again if that runtime has ended.
     pub(crate) fn listen(self: &Arc<Self>) {
         let Some(remote) = self.remote.as_ref().filter(|_| self.keeps_near) else {
             return;
         };
-        if remote.is_started.load(Ordering::Relaxed) {
+        if remote.is_listening.load(Ordering::Relaxed) {
             return;
         }
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        if !remote.is_started.swap(true, Ordering::Relaxed) {
+        if !remote.is_listening.swap(true, Ordering::Relaxed) {
             let listen = listen(
-                Arc::downgrade(self),
+                Listening(Arc::downgrade(self)),
                 remote.bus.clone(),
                 remote.channel.clone(),
             );
@@ -226,24 +243,37 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 }
 
+/// The task that listens. However it ends, another one may begin.
+struct Listening<K: CacheKey, V: Send + Sync + 'static>(Weak<Inner<K, V>>);
+
+impl<K: CacheKey, V: Send + Sync + 'static> Drop for Listening<K, V> {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade()
+            && let Some(remote) = &inner.remote
+        {
+            remote.is_listening.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Hears what other processes invalidate, until the cache is dropped.
 async fn listen<K: CacheKey, V: Send + Sync + 'static>(
-    cache: Weak<Inner<K, V>>,
+    listening: Listening<K, V>,
     bus: Arc<dyn Bus>,
     channel: Channel,
 ) {
-    let mut is_first = true;
+    let cache = &listening.0;
     loop {
-        let Some(mut subscription) = subscribe(&cache, &*bus, &channel).await else {
+        let Some(mut subscription) = subscribe(cache, &*bus, &channel).await else {
             return;
         };
-        // What was kept near since the last subscription ended may be stale.
-        if !std::mem::take(&mut is_first) {
-            match cache.upgrade() {
-                Some(cache) => cache.heard_gap(),
-                None => return,
-            }
+        let Some(inner) = cache.upgrade() else { return };
+        let remote = inner.remote.as_ref();
+        if remote.is_some_and(|remote| remote.has_listened.swap(true, Ordering::Relaxed)) {
+            // What was kept near since the last subscription ended may be stale.
+            inner.heard_gap();
         }
+        drop(inner);
         while let Some(event) = subscription.next().await {
             match cache.upgrade() {
                 Some(cache) => cache.heard(event),
@@ -271,8 +301,16 @@ async fn subscribe<K: CacheKey, V: Send + Sync + 'static>(
         {
             Ok(subscription) => return Some(subscription),
             Err(error) => {
-                let kind = cache.upgrade()?.kind.name();
-                tracing::debug!(kind, %error, "the cache does not hear of invalidations");
+                let inner = cache.upgrade()?;
+                let remote = inner.remote.as_ref();
+                match remote.filter(|_| error.kind() == ErrorKind::Refused(Refusal::Denied)) {
+                    Some(remote) => remote.warn_that_it_is_denied(inner.kind, &error),
+                    None => {
+                        let kind = inner.kind.name();
+                        tracing::debug!(kind, %error, "the cache does not hear of invalidations");
+                    }
+                }
+                drop(inner);
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

@@ -168,6 +168,16 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
         remove_from(&mut stripe, &follower.flight);
     }
 
+    /// Returns whether a flight of `key` is under way that a caller would join.
+    pub fn is_under_way<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let stripe = self.stripe(self.hasher.hash_one(key)).lock();
+        stripe.iter().any(|(joined, _)| joined.borrow() == key)
+    }
+
     fn stripe(&self, hash: u64) -> &Mutex<Flights<K, T>> {
         &self.stripes[hash as usize % STRIPES]
     }

@@ -8,4 +8,5 @@ mod examples;
 mod front_page;
 mod pages;
 mod proxy;
+mod stampede;
 mod transcript;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use larder::cache::attributes::{Call, Removal, Settings, result_of_option};
-use larder::cache::{Cache, Found, Loader, LoaderLayer};
+use larder::cache::{Cache, Cached, Found, Loader, LoaderLayer, ReadOptions};
 use larder::moka::{MokaStore, MokaStoreBuilder};
 use larder::rate_limit::{Decision, KeyBy, RateLimit, RateLimitLayer, RateLimiter};
 use larder::redis::{RedisBuilder, RedisStore};
@@ -109,12 +109,23 @@ fn caches(films: &Cache<u32, String>, loader: &mut Loader<Films, u32, String>) {
         films.find(&7);
         films.insert(7, String::new());
         films.remove(&7);
+        films.write_through(7, query());
+        films.write_around(7, query());
         films.remove_tag("films");
         films.expire_tag("films");
         films.clear();
         films.insert_with_tags(7, String::new(), ["films"]);
         films.get_or_load(&7, query);
         films.find_or_load(&7, query);
+        films.find_with(&7, ReadOptions::new());
+        films.find_or_load_with(&7, ReadOptions::new(), query);
+        films.refresh_or_load(&7, |_| query());
+        films.get_or_load_many(&[7], |_| async { Ok::<Vec<(u32, Part)>, _>(Vec::new()) });
+        films.remove_many(&[7]);
+        films.expire(&7);
+        films.expire_many(&[7]);
+        films.explain(&7);
+        films.check_near(7);
         loader.call(7);
     }
     let query = || {
@@ -134,6 +145,21 @@ fn caches(films: &Cache<u32, String>, loader: &mut Loader<Films, u32, String>) {
         Removal::begin(films, Some(7)).finish_or_log();
     }
 }
+
+fn one_value(settings: &Cached<String>) {
+    let query = || async { Ok::<_, Infallible>(String::new()) };
+    sent! {
+        settings.get();
+        settings.get_or_load(query);
+        settings.find_or_load_with(ReadOptions::new(), query);
+        settings.refresh_or_load(|_| query());
+        settings.insert(String::new());
+        settings.remove();
+        settings.expire();
+    }
+}
+
+type Part = Result<String, Infallible>;
 
 type Films = BoxCloneSyncService<u32, String, Infallible>;
 
@@ -213,7 +239,7 @@ fn every_public_future_can_be_sent_to_another_thread() {
     let _ = leases;
     let _ = messages;
     let _ = scans;
-    let _ = caches;
+    let _ = (caches, one_value);
     let _ = limits;
     let _ = waits;
     let _ = shared_work;

@@ -123,7 +123,7 @@ pub(super) fn decompress(bytes: &[u8], max: usize) -> Result<Vec<u8>, Failure> {
     if length > max {
         return Err(Failure::Damaged);
     }
-    let plain = match algorithm {
+    let plain: Option<Vec<u8>> = match algorithm {
         #[cfg(feature = "lz4")]
         LZ4 => lz4(short, length),
         #[cfg(not(feature = "lz4"))]
@@ -136,7 +136,7 @@ pub(super) fn decompress(bytes: &[u8], max: usize) -> Result<Vec<u8>, Failure> {
     };
     let plain = plain.filter(|plain| plain.len() == length);
     #[cfg(not(any(feature = "lz4", feature = "zstd")))]
-    let _: (&Option<Vec<u8>>, &[u8]) = (&plain, short);
+    let _ = short;
     plain.ok_or(Failure::Damaged)
 }
 

@@ -2,19 +2,28 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod batches;
 mod building;
 mod cancellation;
+mod consistency;
+mod elections;
 mod expiry;
 mod failures;
 mod far;
+mod invalidated;
 mod invalidation;
 mod loader_layer;
+mod options;
+mod recursion;
 mod secrecy;
+mod seeing;
 #[cfg(all(feature = "json", feature = "postcard"))]
 mod shapes;
 mod single_flight;
+mod staleness;
 mod support;
 mod tags;
+mod tiers;
 #[cfg(all(
     feature = "json",
     feature = "postcard",
@@ -23,3 +32,4 @@ mod tags;
     feature = "seal"
 ))]
 mod values;
+mod writing;

@@ -4,6 +4,7 @@ mod backend;
 mod counts;
 mod gate;
 mod staged;
+mod world;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ pub(crate) use backend::{Backend, on_both, over};
 pub(crate) use counts::Counts;
 pub(crate) use gate::Gate;
 pub(crate) use staged::{Act, Operation, Staged};
+pub(crate) use world::{Answer, Process, Time, World, on_both_stores, until, until_ready};
 
 pub(crate) const FILM: Kind = Kind::evictable("film");
 pub(crate) const MINUTE: Ttl = Ttl::from_secs(60);

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use larder_store::bus::Bus;
 use larder_store::{Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Result, Store, Ttl};
 use larder_test::ModelStore;
 
@@ -12,6 +13,7 @@ pub(crate) struct Staged {
     pub(crate) model: ModelStore,
     acts: Mutex<HashMap<Operation, Act>>,
     counts: Mutex<HashMap<Operation, usize>>,
+    bus: Option<Arc<dyn Bus>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,7 +44,14 @@ impl Staged {
             model: ModelStore::with_clock(clock.clone()),
             acts: Mutex::default(),
             counts: Mutex::default(),
+            bus: None,
         }
+    }
+
+    /// Returns the store with a bus.
+    pub(crate) fn with_bus(mut self, bus: Arc<dyn Bus>) -> Self {
+        self.bus = Some(bus);
+        self
     }
 
     /// From now on `act` happens to each `operation`.
@@ -122,5 +131,9 @@ impl Store for Staged {
 
     fn location(&self) -> &str {
         "staged://"
+    }
+
+    fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
+        self.bus.clone()
     }
 }

@@ -1,0 +1,266 @@
+//! Many keys in one call, and one value without a key.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use larder_cache::{Cache, Cached, LoadError};
+use larder_store::{Kind, ManualClock, Ttl};
+use parking_lot::Mutex;
+
+use crate::support::{Broken, Gate, MINUTE, films, load, near_films, on_both_stores, until};
+
+type Parts = Vec<(u32, Result<String, Broken>)>;
+type Asked = Arc<Mutex<Vec<Vec<u32>>>>;
+
+/// A loader that returns each number as text, and notes what it was asked for.
+fn numbers(
+    asked: &Asked,
+) -> impl Fn(Vec<u32>) -> std::future::Ready<Result<Parts, Broken>> + use<> {
+    let asked = asked.clone();
+    move |mut keys| {
+        keys.sort_unstable();
+        asked.lock().push(keys.clone());
+        let parts = keys.into_iter().map(|key| (key, Ok(key.to_string())));
+        std::future::ready(Ok(parts.collect()))
+    }
+}
+
+fn texts(loaded: Vec<Result<Arc<String>, LoadError<Broken>>>) -> Vec<String> {
+    loaded
+        .into_iter()
+        .map(|one| (*one.unwrap()).clone())
+        .collect()
+}
+
+on_both_stores! { Manual;
+    async fn missing_keys_are_loaded_together_and_each_once(world: World) {
+        let (one, two) = (world.process(), world.process());
+        let asked = Asked::default();
+        one.load("seven").await;
+        let loaded = one.films.get_or_load_many(&[7, 3, 5, 3, 7], numbers(&asked)).await;
+        assert_eq!(texts(loaded), ["seven", "3", "5", "3", "seven"]);
+        let loaded = two.films.get_or_load_many(&[7, 3, 6], numbers(&asked)).await;
+        assert_eq!(texts(loaded), ["seven", "3", "6"]);
+        assert_eq!(*asked.lock(), [vec![3, 5], vec![6]]);
+    }
+
+    async fn a_batch_reads_once_and_takes_a_lease_and_a_write_for_each_key(world: World) {
+        let one = world.process_with(|films| films.without_bus());
+        let keys: Vec<u32> = (0..100).collect();
+        one.films.get_or_load_many(&keys, numbers(&Asked::default())).await;
+        assert_eq!(one.switch.operations(), 1 + 100 + 100);
+        let two = world.process_with(|films| films.without_bus());
+        two.films.get_or_load_many(&keys, numbers(&Asked::default())).await;
+        assert_eq!(two.switch.operations(), 1);
+    }
+
+    async fn overlapping_batches_of_two_processes_load_each_key_once(world: World) {
+        let (one, two) = (world.process(), world.process());
+        let (gate, asked) = (Gate::closed(), Asked::default());
+        let begin = |process: &crate::support::Process, keys: [u32; 3], gate: &Gate| {
+            let (films, gate, asked) = (process.films.clone(), gate.clone(), asked.clone());
+            tokio::spawn(async move {
+                let load = move |keys: Vec<u32>| {
+                    let (gate, asked) = (gate.clone(), asked.clone());
+                    async move {
+                        gate.pass().await;
+                        numbers(&asked)(keys).await
+                    }
+                };
+                texts(films.get_or_load_many(&keys, load).await)
+            })
+        };
+        let first = begin(&one, [1, 2, 3], &gate);
+        gate.arrived().await;
+        let other = Gate::closed();
+        let second = begin(&two, [2, 3, 4], &other);
+        other.arrived().await;
+        other.open();
+        gate.open();
+        assert_eq!(first.await.unwrap(), ["1", "2", "3"]);
+        assert_eq!(second.await.unwrap(), ["2", "3", "4"]);
+        let mut asked = asked.lock().concat();
+        asked.sort_unstable();
+        assert_eq!(asked, [1, 2, 3, 4]);
+    }
+
+    async fn an_error_belongs_to_its_key_and_a_key_left_out_is_not_found(world: World) {
+        let one = world.process();
+        let load = |keys: Vec<u32>| async move {
+            let parts = keys.into_iter().filter(|key| *key != 3).map(|key| match key {
+                2 => (key, Err(Broken("two is broken"))),
+                key => (key, Ok(key.to_string())),
+            });
+            Ok::<_, Broken>(parts.collect::<Parts>())
+        };
+        let loaded = one.films.get_or_load_many(&[1, 2, 3], load).await;
+        assert_eq!(loaded[0].as_ref().unwrap().as_str(), "1");
+        assert_eq!(loaded[1].as_ref().unwrap_err().loader().unwrap().0, "two is broken");
+        assert!(loaded[2].as_ref().unwrap_err().is_not_found());
+        // Its lease was given back.
+        assert_eq!(texts(world.process().films.get_or_load_many(&[2, 3], numbers(&Asked::default())).await), ["2", "3"]);
+    }
+
+    async fn a_key_that_a_batch_loads_is_invalidated_as_any_other(world: World) {
+        let (one, two) = (world.process(), world.process());
+        let gate = Gate::closed();
+        let held = gate.clone();
+        let films = one.films.clone();
+        let loading = tokio::spawn(async move {
+            let load = move |keys: Vec<u32>| {
+                let gate = held.clone();
+                async move {
+                    gate.pass().await;
+                    numbers(&Asked::default())(keys).await
+                }
+            };
+            texts(films.get_or_load_many(&[7, 8], load).await)
+        });
+        gate.arrived().await;
+        two.films.remove(&7).await.unwrap();
+        gate.open();
+        assert_eq!(loading.await.unwrap(), ["7", "8"]);
+        assert!(world.far().await.is_none());
+        assert!(one.films.get_near(&7).is_none());
+        assert!(one.films.get_near(&8).is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_error_or_a_panic_of_a_whole_batch_is_that_of_each_key() {
+    let films = near_films();
+    let fail = |_: Vec<u32>| async { Err::<Parts, _>(Broken("no database")) };
+    let failed = films.get_or_load_many(&[1, 2], fail).await;
+    assert!(
+        failed
+            .iter()
+            .all(|one| one.as_ref().unwrap_err().loader().is_some())
+    );
+    let panics = |keys: Vec<u32>| async move {
+        assert!(keys.is_empty(), "on purpose");
+        Ok::<Parts, Broken>(Parts::new())
+    };
+    let failed = films.get_or_load_many(&[1, 2], panics).await;
+    assert!(
+        failed
+            .iter()
+            .all(|one| matches!(one, Err(LoadError::Panicked)))
+    );
+    assert_eq!(films.loads_under_way(), 0);
+    assert_eq!(load(&films, &1, "one").await, "one");
+}
+
+#[tokio::test]
+async fn a_batch_joins_a_load_of_one_key_and_a_load_of_one_key_a_batch() {
+    let films = near_films();
+    let (gate, asked) = (Gate::closed(), Asked::default());
+    let single = tokio::spawn({
+        let (films, gate) = (films.clone(), gate.clone());
+        async move {
+            let load = || async move {
+                gate.pass().await;
+                Ok::<_, Broken>("single".to_owned())
+            };
+            films.get_or_load(&1, load).await.unwrap()
+        }
+    });
+    gate.arrived().await;
+    let many = tokio::spawn({
+        let (films, load) = (films.clone(), numbers(&asked));
+        async move { texts(films.get_or_load_many(&[1, 2], load).await) }
+    });
+    tokio::task::yield_now().await;
+    gate.open();
+    assert_eq!(single.await.unwrap().as_str(), "single");
+    assert_eq!(many.await.unwrap(), ["single", "2"]);
+    assert_eq!(*asked.lock(), [vec![2]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_hangs_ends_at_the_load_timeout() {
+    let films = near_films();
+    let stuck = |_: Vec<u32>| std::future::pending::<Result<Parts, Broken>>();
+    let late = films.get_or_load_many(&[1, 2], stuck).await;
+    assert!(
+        late.iter()
+            .all(|one| matches!(one, Err(LoadError::TimedOut)))
+    );
+    until("the flights end", || films.loads_under_way() == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn refreshes_of_single_keys_are_gathered_into_batches() {
+    const NUMBER: Kind = Kind::evictable("number");
+    let (clock, asked) = (ManualClock::default(), Asked::default());
+    let cache = Cache::<u32, String>::builder(NUMBER, MINUTE)
+        .with_jitter(0.0)
+        .with_clock(clock.clone())
+        .with_refresh_after(Ttl::from_secs(10))
+        .with_batch_refresh(3, Duration::from_millis(20), numbers(&asked))
+        .build()
+        .unwrap();
+    for key in 0..5 {
+        load(&cache, &key, "old").await;
+    }
+    clock.advance(Duration::from_secs(10));
+    for key in 0..5 {
+        // Also without a loader.
+        assert_eq!(cache.get(&key).await.unwrap().as_str(), "old");
+    }
+    until("all are refreshed", || {
+        (0..5).all(|key| cache.get_near(&key).unwrap().as_str() == key.to_string())
+    })
+    .await;
+    assert_eq!(*asked.lock(), [vec![0, 1, 2], vec![3, 4]]);
+}
+
+#[tokio::test]
+async fn a_dropped_call_leaves_its_batch_running() {
+    let films = films(&ManualClock::default()).build().unwrap();
+    let (gate, loads) = (Gate::closed(), Arc::new(AtomicUsize::new(0)));
+    let call = tokio::spawn({
+        let (films, gate, loads) = (films.clone(), gate.clone(), loads.clone());
+        async move {
+            let load = move |keys: Vec<u32>| {
+                let (gate, loads) = (gate.clone(), loads.clone());
+                async move {
+                    gate.pass().await;
+                    loads.fetch_add(1, Ordering::SeqCst);
+                    let parts = keys.into_iter().map(|key| (key, Ok(key.to_string())));
+                    Ok::<Vec<(u32, Result<String, Infallible>)>, Infallible>(parts.collect())
+                }
+            };
+            films.get_or_load_many(&[1, 2], load).await
+        }
+    });
+    gate.arrived().await;
+    call.abort();
+    gate.open();
+    until("the values are near", || films.get_near(&2).is_some()).await;
+    assert_eq!(loads.load(Ordering::SeqCst), 1);
+}
+
+mod single {
+    use super::*;
+
+    on_both_stores! { Manual;
+        async fn one_value_without_a_key_is_loaded_once_and_removed(world: World) {
+            const SETTINGS: Kind = Kind::evictable("settings");
+            let process = || -> Cached<String> {
+                let builder = Cached::builder(SETTINGS, MINUTE).with_clock(world.clock.clone());
+                builder.with_far(world.store.clone()).without_bus().build().unwrap().into()
+            };
+            let (one, two) = (process(), process());
+            let dark = || async { Ok::<_, Broken>("dark".to_owned()) };
+            let light = || async { Ok::<_, Broken>("light".to_owned()) };
+            assert_eq!(*one.get_or_load(dark).await.unwrap(), "dark");
+            assert_eq!(*two.get_or_load(light).await.unwrap(), "dark");
+            assert!(two.get_near().is_some());
+            one.remove().await.unwrap();
+            assert!(one.get().await.is_none());
+            assert_eq!(*one.get_or_load(light).await.unwrap(), "light");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Two ages, early refresh, and what is served when a load fails or is slow.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use larder_cache::{Cache, LoadError, Loaded, ReadOptions, Source};
+use larder_store::{ErrorKind, ManualClock, Ttl};
+use larder_test::faulty::Trouble;
+
+use crate::support::{Broken, Gate, films, load, on_both_stores, until};
+
+const TEN: Ttl = Ttl::from_secs(10);
+const HOUR: Ttl = Ttl::from_secs(3_600);
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+on_both_stores! { Manual;
+    async fn a_value_past_its_first_age_is_served_while_it_is_refreshed(world: World) {
+        let one = world.process_with(|films| films.with_refresh_after(TEN).with_near_ttl(HOUR));
+        one.load("old").await;
+        world.advance(seconds(10));
+        let gate = Gate::closed();
+        for _ in 0..5 {
+            let found = one.begin(&gate, "new").await.unwrap().unwrap();
+            assert_eq!((found.as_str(), found.source), ("old", Source::Near));
+        }
+        gate.arrived().await;
+        assert_eq!(one.loads(), 2, "one refresh for five readers");
+        gate.open();
+        until("it is refreshed", || one.films.loads_under_way() == 0).await;
+        let found = one.load("newer").await;
+        assert_eq!((found.as_str(), found.source), ("new", Source::Near));
+        assert_eq!(world.process().load("none").await.as_str(), "new");
+    }
+
+    async fn a_reader_past_the_second_age_waits_for_the_load(world: World) {
+        let one = world.process_with(|films| films.with_refresh_after(TEN).with_near_ttl(HOUR));
+        one.load("old").await;
+        world.advance(seconds(60));
+        let found = one.load("new").await;
+        assert_eq!((found.as_str(), found.source), ("new", Source::Loaded));
+    }
+
+    async fn a_far_value_past_its_first_age_is_served_and_refreshed(world: World) {
+        world.process_with(|films| films.with_refresh_after(TEN)).load("old").await;
+        world.advance(seconds(20));
+        let two = world.process();
+        let gate = Gate::closed();
+        let found = two.begin(&gate, "new").await.unwrap().unwrap();
+        assert_eq!((found.as_str(), found.source), ("old", Source::Far));
+        gate.arrived().await;
+        gate.open();
+        until("it is refreshed", || two.films.loads_under_way() == 0).await;
+        assert_eq!(world.process().load("none").await.as_str(), "new");
+    }
+
+    async fn two_processes_refresh_a_value_once(world: World) {
+        let process = || world.process_with(|films| films.with_refresh_after(TEN));
+        let (one, two) = (process(), process());
+        one.load("old").await;
+        two.load("none").await;
+        world.advance(seconds(20));
+        let gate = Gate::closed();
+        one.begin(&gate, "new").await.unwrap().unwrap();
+        gate.arrived().await;
+        let before = two.switch.operations();
+        assert_eq!(two.begin(&gate, "newer").await.unwrap().unwrap().as_str(), "old");
+        until("the other follows", || two.switch.operations() >= before + 2).await;
+        gate.open();
+        until("both are done", || {
+            one.films.loads_under_way() + two.films.loads_under_way() == 0
+        })
+        .await;
+        assert_eq!((one.loads(), two.loads()), (2, 0));
+        assert_eq!(two.films.get(&7).await.unwrap().as_str(), "new");
+    }
+
+    async fn a_failed_load_serves_the_stale_value_and_is_not_tried_again_for_a_while(world: World) {
+        let one = world.process_with(|films| films.with_stale_if_error(HOUR));
+        one.load("old").await;
+        world.advance(seconds(60));
+        for _ in 0..3 {
+            let found = one.fail().await.unwrap();
+            assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
+            assert_eq!(found.age, seconds(60));
+        }
+        assert_eq!(one.loads(), 2, "the pause of a second has not passed");
+        assert_eq!(one.films.stats().stale, 3);
+        world.advance(seconds(1));
+        assert_eq!(one.fail().await.unwrap().source, Source::Stale);
+        assert_eq!(one.loads(), 3);
+        world.advance(seconds(1));
+        assert_eq!(one.fail().await.unwrap().source, Source::Stale);
+        assert_eq!(one.loads(), 3, "the second pause is longer");
+        world.advance(seconds(2));
+        assert_eq!(one.load("new").await.source, Source::Loaded);
+    }
+
+    async fn a_process_that_has_no_copy_serves_the_stale_value_of_the_far_store(world: World) {
+        let process = || world.process_with(|films| films.with_stale_if_error(HOUR));
+        process().load("old").await;
+        world.advance(seconds(61));
+        let found = process().fail().await.unwrap();
+        assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
+    }
+
+    async fn nothing_is_served_past_the_time_for_stale_values(world: World) {
+        let one = world.process_with(|films| films.with_stale_if_error(TEN));
+        one.load("old").await;
+        world.advance(seconds(70));
+        let failed = one.fail().await;
+        assert!(matches!(failed, Err(LoadError::Loader(_))), "{failed:?}");
+    }
+
+    async fn a_refresh_that_finds_nothing_removes_the_value_everywhere(world: World) {
+        let set = |films: larder_cache::CacheBuilder<u32, String>| {
+            films.with_stale_if_error(HOUR).with_refresh_after(TEN)
+        };
+        let (one, two) = (world.process_with(set), world.process_with(set));
+        one.load("old").await;
+        two.load("none").await;
+        world.advance(seconds(20));
+        let gone = || async { Ok::<_, Broken>(None::<String>) };
+        // It is served once more, while the refresh runs.
+        assert_eq!(one.films.find_or_load(&7, gone).await.unwrap().as_str(), "old");
+        until("it is removed", || one.films.loads_under_way() == 0).await;
+        assert!(one.films.get_near(&7).is_none());
+        assert!(world.far().await.is_none());
+        until("the other hears of it", || two.films.get_near(&7).is_none()).await;
+        let failed = one.fail().await;
+        assert!(matches!(failed, Err(LoadError::Loader(_))), "{failed:?}");
+        let failed = one.films.find_or_load(&7, gone).await.unwrap_err();
+        assert!(failed.is_not_found());
+    }
+
+    async fn that_there_is_no_value_is_cached_for_the_negative_ttl(world: World) {
+        let process = || world.process_with(|films| films.with_negative_ttl(TEN));
+        let (one, two) = (process(), process());
+        let gone = || async { Ok::<_, Broken>(None::<String>) };
+        for process in [&one, &two] {
+            for _ in 0..2 {
+                let missing = process.films.find_or_load(&7, gone).await;
+                assert!(matches!(missing, Err(LoadError::NotFound)), "{missing:?}");
+                let missing = process.load_or("none").await;
+                assert!(matches!(missing, Err(LoadError::NotFound)), "{missing:?}");
+            }
+            assert!(process.films.get(&7).await.is_none());
+            assert_eq!(process.loads(), 0);
+        }
+        world.advance(seconds(10));
+        assert_eq!(two.load("Metropolis").await.source, Source::Loaded);
+    }
+
+    async fn a_loader_may_say_how_long_there_is_no_value(world: World) {
+        let one = world.process();
+        let gone = || async { Ok::<_, Broken>(Loaded::<String>::not_found().with_ttl(TEN)) };
+        assert!(one.films.find_or_load(&7, gone).await.unwrap_err().is_not_found());
+        assert!(one.load_or("none").await.unwrap_err().is_not_found());
+        world.advance(seconds(10));
+        assert_eq!(one.load("Metropolis").await.as_str(), "Metropolis");
+    }
+
+    async fn a_conditional_refresh_keeps_the_value_that_the_source_has_not_changed(world: World) {
+        let one = world.process();
+        let revalidate = |films: Cache<u32, String>| async move {
+            films
+                .refresh_or_load(&7, |context| async move {
+                    Ok::<_, Infallible>(match context.previous() {
+                        Some(previous) => {
+                            assert_eq!(*previous, "Metropolis");
+                            previous.not_modified()
+                        }
+                        None => Loaded::new("Metropolis".to_owned()),
+                    })
+                })
+                .await
+                .unwrap()
+        };
+        let first = revalidate(one.films.clone()).await;
+        world.advance(seconds(59));
+        // The far value is fresh, but one that is due is not.
+        let two = world.process_with(|films| films.with_refresh_after(TEN));
+        two.load("none").await;
+        let options = ReadOptions::new().force_fresh();
+        let load = || async { Ok::<_, Infallible>("Metropolis".to_owned()) };
+        assert_eq!(two.films.find_or_load_with(&7, options, load).await.unwrap().age, seconds(0));
+        world.advance(seconds(20));
+        revalidate(two.films.clone()).await;
+        until("it is refreshed", || two.films.loads_under_way() == 0).await;
+        let again = two.films.find(&7).await.unwrap();
+        assert_eq!((again.as_str(), again.age), ("Metropolis", seconds(0)));
+        assert_eq!(first.as_str(), again.as_str());
+    }
+
+    async fn the_age_of_a_value_counts_from_the_start_of_its_load_in_every_tier(world: World) {
+        // By the clock that the test moves the lease would end during the load.
+        let one = world.process_with(|films| films.with_lease(HOUR));
+        let two = world.process();
+        let gate = Gate::closed();
+        let loading = one.begin(&gate, "Metropolis");
+        gate.arrived().await;
+        world.advance(seconds(5));
+        gate.open();
+        assert_eq!(loading.await.unwrap().unwrap().age, seconds(5));
+        world.advance(seconds(2));
+        assert_eq!(one.films.find(&7).await.unwrap().age, seconds(7));
+        assert_eq!(two.films.find(&7).await.unwrap().age, seconds(7));
+        world.advance_micros(53_000_000 - 1);
+        assert!(two.films.get(&7).await.is_some());
+        world.advance_micros(1);
+        assert!(two.films.get(&7).await.is_none());
+    }
+
+    async fn a_value_that_nobody_reads_ends_and_one_that_is_read_lives_up_to_its_ttl(world: World) {
+        let process = || world.process_with(|films| films.with_idle_ttl(TEN).with_near_ttl(HOUR));
+        let (one, two) = (process(), process());
+        one.load("Metropolis").await;
+        for _ in 0..8 {
+            world.advance(seconds(7));
+            if one.films.get_near(&7).is_none() {
+                break;
+            }
+        }
+        // 60 s is the TTL, and eight reads are 56 s.
+        assert!(one.films.get_near(&7).is_some());
+        world.advance(seconds(4));
+        assert!(one.films.get_near(&7).is_none());
+        assert!(two.films.get(&7).await.is_none());
+        one.load("Metropolis").await;
+        world.advance(seconds(10));
+        assert!(one.films.get_near(&7).is_none());
+    }
+
+    async fn a_stale_value_is_read_without_a_loader_only_if_the_caller_allows_it(world: World) {
+        let one = world.process_with(|films| films.with_stale_if_error(HOUR));
+        let two = world.process_with(|films| films.with_stale_if_error(HOUR));
+        one.load("old").await;
+        world.advance(seconds(60));
+        let options = ReadOptions::new().allow_stale();
+        for process in [&one, &two] {
+            assert!(process.films.get(&7).await.is_none());
+            let found = process.films.find_with(&7, options).await.unwrap();
+            assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
+        }
+        // Neither read has removed what a failing load needs.
+        assert_eq!(one.fail().await.unwrap().source, Source::Stale);
+        two.switch.set(Trouble::Fail(ErrorKind::NotSent));
+        assert_eq!(two.films.find_with(&7, options).await.unwrap().source, Source::Stale);
+        assert_eq!(two.fail().await.unwrap().source, Source::Stale);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_soft_timeout_a_stale_value_is_served_and_the_load_goes_on() {
+    let clock = ManualClock::default();
+    let films = films(&clock)
+        .with_stale_if_error(HOUR)
+        .with_soft_timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    load(&films, &7, "old").await;
+    clock.advance(seconds(60));
+    let gate = Gate::closed();
+    let slow = || {
+        let gate = gate.clone();
+        move || async move {
+            gate.pass().await;
+            Ok::<_, Infallible>("new".to_owned())
+        }
+    };
+    for _ in 0..2 {
+        let began = tokio::time::Instant::now();
+        let found = films.find_or_load(&7, slow()).await.unwrap();
+        assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
+        assert_eq!(began.elapsed(), Duration::from_millis(50));
+    }
+    gate.open();
+    until("the load is done", || films.loads_under_way() == 0).await;
+    assert_eq!(films.get_near(&7).unwrap().as_str(), "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_stale_value_the_soft_timeout_has_no_effect() {
+    let films = films(&ManualClock::default())
+        .with_stale_if_error(HOUR)
+        .with_soft_timeout(Duration::from_millis(50))
+        .with_load_timeout(seconds(3))
+        .build()
+        .unwrap();
+    let began = tokio::time::Instant::now();
+    let stuck = || pending::<Result<String, Infallible>>();
+    let late = films.find_or_load(&7, stuck).await;
+    assert!(matches!(late, Err(LoadError::TimedOut)), "{late:?}");
+    assert_eq!(began.elapsed(), seconds(3));
+}
+
+#[tokio::test]
+async fn a_hot_value_is_refreshed_before_it_ends_by_a_reader_who_does_not_wait() {
+    let clock = ManualClock::default();
+    let films = films(&clock).build().unwrap();
+    let loads = Arc::new(AtomicUsize::new(0));
+    let slow = || {
+        let (clock, loads) = (clock.clone(), loads.clone());
+        move || async move {
+            loads.fetch_add(1, Ordering::SeqCst);
+            // A load that takes five seconds.
+            clock.advance(seconds(5));
+            Ok::<_, Infallible>("Metropolis".to_owned())
+        }
+    };
+    films.find_or_load(&7, slow()).await.unwrap();
+    // A hundred reads a second: that none of them refreshes has a chance of e^-500.
+    for _ in 0..6_000 {
+        clock.advance(Duration::from_millis(10));
+        let found = films.find_or_load(&7, slow()).await.unwrap();
+        assert_eq!(found.source, Source::Near, "a reader has waited");
+        tokio::task::yield_now().await;
+    }
+    assert!(loads.load(Ordering::SeqCst) > 1);
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_is_not_tried_again_at_every_read() {
+    let clock = ManualClock::default();
+    let films = films(&clock).with_refresh_after(TEN).build().unwrap();
+    load(&films, &7, "old").await;
+    clock.advance(seconds(10));
+    let loads = Arc::new(AtomicUsize::new(0));
+    for _ in 0..10 {
+        let loads = loads.clone();
+        let fail = || async move {
+            loads.fetch_add(1, Ordering::SeqCst);
+            Err::<String, _>(Broken("the database is away"))
+        };
+        assert_eq!(films.find_or_load(&7, fail).await.unwrap().as_str(), "old");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(loads.load(Ordering::SeqCst), 1);
+}
