@@ -31,6 +31,7 @@ mod single;
 mod stats;
 mod tags;
 mod values;
+mod write_behind;
 mod write_locks;
 mod write_through;
 
@@ -55,4 +56,7 @@ pub use stats::Stats;
 pub use values::Compression;
 #[cfg(feature = "seal")]
 pub use values::SealingKeys;
+pub use write_behind::{
+    DeadLetter, InspectJournal, Journal, QueuedWrite, Unwritten, WriteBehind, WriteBehindBuilder,
+};
 pub use write_through::WriteError;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use larder::cache::attributes::{Call, Removal, Settings, result_of_option};
-use larder::cache::{Cache, Cached, Found, Loader, LoaderLayer, ReadOptions};
+use larder::cache::{Cache, Cached, Found, Loader, LoaderLayer, ReadOptions, WriteBehind};
 use larder::moka::{MokaStore, MokaStoreBuilder};
 use larder::rate_limit::{Decision, KeyBy, RateLimit, RateLimitLayer, RateLimiter};
 use larder::redis::{RedisBuilder, RedisStore};
@@ -161,6 +161,19 @@ fn one_value(settings: &Cached<String>) {
 
 type Part = Result<String, Infallible>;
 
+fn later_writes(behind: &WriteBehind<u32, String>) {
+    let query = || async { Ok::<_, Infallible>(String::new()) };
+    sent! {
+        behind.write(7, String::new());
+        behind.get_or_load(&7, query);
+        behind.dead_letters();
+        behind.retry(&7);
+        behind.discard(&7);
+        behind.unwritten();
+        behind.shutdown(Duration::ZERO);
+    }
+}
+
 type Films = BoxCloneSyncService<u32, String, Infallible>;
 
 fn limits(limiter: &RateLimiter, decision: Decision, key_by: &KeyBy, parts: &http::request::Parts) {
@@ -239,7 +252,7 @@ fn every_public_future_can_be_sent_to_another_thread() {
     let _ = leases;
     let _ = messages;
     let _ = scans;
-    let _ = (caches, one_value);
+    let _ = (caches, one_value, later_writes);
     let _ = limits;
     let _ = waits;
     let _ = shared_work;

@@ -4,9 +4,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use larder_layer::StoreTimeout;
-use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt, Ttl};
 use larder_store::program::Record;
-use metrics::counter;
+use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt, Ttl};
+use metrics::{Unit, counter, describe_counter};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -167,7 +167,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
             return Err(Error::new(
                 "build",
                 ErrorKind::Invalid,
-                format!("write-behind '{}': a cap, a batch or a time is zero", self.name),
+                format!(
+                    "write-behind '{}': a cap, a batch or a time is zero",
+                    self.name
+                ),
             ));
         }
         let hold = settings.write_timeout.saturating_mul(2) + self.timeout;
@@ -177,6 +180,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         settings.keep = self.keep.as_micros().max(settings.hold);
         let programs = self.store.require_programs("write-behind")?;
         let name = self.name;
+        describe_counter!(
+            "larder_write_behind_writes_total",
+            Unit::Count,
+            "Writes behind by outcome"
+        );
         let count = |outcome: &'static str| counter!("larder_write_behind_writes_total", "journal" => name, "outcome" => outcome);
         let notify = Arc::new(Notify::new());
         let shared = Arc::new(Shared {

@@ -72,7 +72,9 @@ impl Program for Push {
     }
 
     fn step(&self, record: &mut Slot<'_, Journal>, now: Timestamp) -> Option<i64> {
-        let count = record.get().map_or(0, |it| it.waiting.len() + it.dead.len());
+        let count = record
+            .get()
+            .map_or(0, |it| it.waiting.len() + it.dead.len());
         let is_known = record.get().is_some_and(|it| {
             it.waiting.contains_key(&self.key) || it.dead.contains_key(&self.key)
         });
@@ -85,7 +87,10 @@ impl Program for Push {
         let journal = record.update(kept(self.keep))?;
         journal.last += 1;
         journal.dead.remove(&self.key);
-        let due = journal.waiting.get(&self.key).map_or(now.as_micros(), |it| it.due);
+        let due = journal
+            .waiting
+            .get(&self.key)
+            .map_or(now.as_micros(), |it| it.due);
         let waiting = Waiting {
             version: journal.last,
             attempts: 0,
@@ -189,7 +194,11 @@ impl Program for Take {
         Ok(Batch {
             until: until.int()?,
             next: next.int()?,
-            writes: writes.list()?.into_iter().map(taken).collect::<Result<_>>()?,
+            writes: writes
+                .list()?
+                .into_iter()
+                .map(taken)
+                .collect::<Result<_>>()?,
         })
     }
 }
@@ -303,7 +312,11 @@ impl Program for Pending {
     }
 
     fn step(&self, record: &mut Slot<'_, Journal>, _: Timestamp) -> Option<Vec<u8>> {
-        record.get()?.waiting.get(&self.0).map(|it| it.value.clone())
+        record
+            .get()?
+            .waiting
+            .get(&self.0)
+            .map(|it| it.value.clone())
     }
 
     fn reply(&self, wire: Wire) -> Result<Option<Vec<u8>>> {
@@ -365,7 +378,10 @@ impl Program for Bury {
     }
 
     fn step(&self, record: &mut Slot<'_, Journal>, now: Timestamp) -> bool {
-        if !record.get().is_some_and(|it| it.dead.contains_key(&self.key)) {
+        if !record
+            .get()
+            .is_some_and(|it| it.dead.contains_key(&self.key))
+        {
             return false;
         }
         let Some(journal) = record.update(kept(self.keep)) else {

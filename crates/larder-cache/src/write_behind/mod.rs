@@ -280,7 +280,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
 
     async fn pending(&self, id: Vec<u8>) -> Result<Option<V>> {
         let held = self.run(&Pending(id)).await?;
-        Ok(held.and_then(|held| self.decode(&held)).map(|(_, value)| value))
+        Ok(held
+            .and_then(|held| self.decode(&held))
+            .map(|(_, value)| value))
     }
 
     fn decode(&self, payload: &[u8]) -> Option<(K, V)> {

@@ -75,7 +75,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
                 };
                 // A sink may panic before it returns a future.
                 let written = AssertUnwindSafe(async { (self.sink)(write).await }).catch_unwind();
-                matches!(timeout(self.settings.write_timeout, written).await, Ok(Ok(true)))
+                matches!(
+                    timeout(self.settings.write_timeout, written).await,
+                    Ok(Ok(true))
+                )
             }
             // Nothing can be made of it, however often it is tried.
             None => {
@@ -101,7 +104,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
         if let Ok(Settled::Dead) = self.run(&settle).await {
             self.counts.dead.increment(1);
             let journal = self.journal.as_str();
-            tracing::error!(journal, attempt, "a write failed too often: it is a dead letter");
+            tracing::error!(
+                journal,
+                attempt,
+                "a write failed too often: it is a dead letter"
+            );
         }
     }
 

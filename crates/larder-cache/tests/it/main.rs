@@ -32,4 +32,5 @@ mod tiers;
     feature = "seal"
 ))]
 mod values;
+mod write_behind;
 mod writing;

@@ -56,7 +56,9 @@ fn behind(backend: &Backend) -> WriteBehindBuilder<u32, String> {
 
 fn start(builder: WriteBehindBuilder<u32, String>, database: &Database) -> Behind {
     let database = database.clone();
-    builder.start(move |write| database.clone().write(write)).unwrap()
+    builder
+        .start(move |write| database.clone().write(write))
+        .unwrap()
 }
 
 /// Waits until the journal holds so many writes and dead letters.
@@ -70,12 +72,17 @@ async fn until(behind: &Behind, waiting: u64, dead: u64) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), reached).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), reached)
+        .await
+        .unwrap();
 }
 
 async fn order(backend: Backend) {
     let database = Database::default();
-    let (one, two) = (start(behind(&backend), &database), start(behind(&backend), &database));
+    let (one, two) = (
+        start(behind(&backend), &database),
+        start(behind(&backend), &database),
+    );
     for round in 0..50 {
         for film in 0..3 {
             let by = if round % 2 == 0 { &one } else { &two };
@@ -86,7 +93,10 @@ async fn order(backend: Backend) {
     let mut last = BTreeMap::new();
     for (film, value, version) in database.writes.lock().unwrap().drain(..) {
         let before = last.insert(film, (version, value));
-        assert!(before.is_none_or(|(before, _)| before < version), "out of order");
+        assert!(
+            before.is_none_or(|(before, _)| before < version),
+            "out of order"
+        );
     }
     let values: Vec<_> = last.into_values().map(|(_, value)| value).collect();
     assert_eq!(values, ["round 49"; 3]);
@@ -105,8 +115,14 @@ async fn left(backend: Backend) {
     until(&two, 0, 0).await;
     let mut writes = database.writes.lock().unwrap().clone();
     writes.sort();
-    let values: Vec<_> = writes.iter().map(|(film, value, _)| (*film, value.as_str())).collect();
-    assert_eq!(values, [(0, "new"), (1, "new"), (2, "new"), (3, "new"), (4, "new")]);
+    let values: Vec<_> = writes
+        .iter()
+        .map(|(film, value, _)| (*film, value.as_str()))
+        .collect();
+    assert_eq!(
+        values,
+        [(0, "new"), (1, "new"), (2, "new"), (3, "new"), (4, "new")]
+    );
 }
 
 async fn dies(backend: Backend) {
@@ -169,7 +185,10 @@ async fn dead(backend: Backend) {
     let [letter] = &dead[..] else {
         panic!("{dead:?}");
     };
-    assert_eq!((letter.key, letter.value.as_str(), letter.attempts), (7, "refused", 3));
+    assert_eq!(
+        (letter.key, letter.value.as_str(), letter.attempts),
+        (7, "refused", 3)
+    );
     assert!(!format!("{dead:?}").contains("refused"));
     database.fails.store(false, Ordering::SeqCst);
     assert!(behind.retry(&7).await.unwrap());
