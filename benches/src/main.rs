@@ -39,6 +39,7 @@ const GROUPS: &[Group] = &[
     ("gcra", groups::gcra::run),
     ("layer", |_| groups::layer::run()),
     ("leases", groups::leases::run),
+    ("locks", groups::locks::run),
     ("response_cache", |_| groups::response_cache::run()),
     ("response_cache_sockets", |_| {
         groups::response_cache_sockets::run()

@@ -16,7 +16,7 @@ const NOTE: Kind = Kind::pinned("note");
 const KEYS: u32 = 1_000;
 const TASKS: u64 = 64;
 
-/// What became of the operations.
+/// The outcomes of the operations.
 #[derive(Debug, Default)]
 pub struct Tally {
     answered: AtomicU64,
@@ -42,7 +42,7 @@ impl Tally {
     }
 }
 
-/// A million operations that are dropped, and reads of what is damaged.
+/// Drops a million operations, and reads damaged replies.
 #[must_use]
 pub fn prove() -> Table {
     let mut table = Table::new()
@@ -78,7 +78,7 @@ pub fn on_redis(operations: u64, seed: u64) -> Tally {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let server = RedisServer::start().expect("a redis-server");
     runtime.block_on(async {
-        let builder = RedisStore::builder(&server.url()).with_deadline(Duration::from_secs(10));
+        let builder = RedisStore::builder(&server.url()).with_timeout(Duration::from_secs(10));
         let store: Arc<dyn Store> = Arc::new(builder.connect().await.expect("a connection"));
         on(&store, operations, seed).await
     })
@@ -88,7 +88,7 @@ pub fn on_redis(operations: u64, seed: u64) -> Tally {
 pub async fn on(store: &Arc<dyn Store>, operations: u64, seed: u64) -> Tally {
     let tally = Arc::new(Tally::default());
     for id in 0..KEYS {
-        store.put(&write(id)).await.expect("a put");
+        let _ = store.put(&write(id)).await.expect("a put");
     }
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
@@ -138,10 +138,10 @@ async fn turns(turns: usize) {
     }
 }
 
-/// One operation; tells whether its answer is its own.
+/// Runs one operation, and returns whether its answer is its own.
 async fn ask(store: &Arc<dyn Store>, kind: u8, id: u32, ids: &[u32]) -> larder_store::Result<bool> {
     match kind {
-        0 => store.put(&write(id)).await,
+        0 => Ok(store.put(&write(id)).await?.is_stored()),
         1 => {
             let keys: Vec<_> = ids.iter().map(|id| Key::new(NOTE, *id)).collect();
             let mut own = true;
@@ -162,7 +162,7 @@ fn write(id: u32) -> Put {
     Put::new(Key::new(NOTE, id), text(id), Ttl::from_secs(3_600))
 }
 
-/// A value that names its key, of a length of its own.
+/// Returns a value that names its key, with a length that depends on it.
 fn text(id: u32) -> String {
     format!("{id} ").repeat(1 + id as usize % 64)
 }

@@ -9,7 +9,7 @@ use crate::Table;
 use crate::narrow::Narrow;
 use crate::stores::{self, Servers};
 
-/// How long a law may take.
+/// The time that a law may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every law on every store.
@@ -81,7 +81,7 @@ const STORES: &[Store] = &[
     ),
 ];
 
-/// The laws that the store on `servers` breaks, and how.
+/// Returns the laws that the store on `servers` breaks, and how.
 pub async fn broken(servers: &Servers, is_prefixed: bool) -> Vec<(&'static str, String)> {
     let mut broken = Vec::new();
     for law in LAWS {

@@ -1,5 +1,4 @@
-//! Replies that are cut, in pieces, slow and damaged: a cache never gives a wrong value, and a store
-//! gives none where whole bytes arrive.
+//! Damages replies, and checks that no reader gets a wrong value.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
@@ -22,7 +21,7 @@ const KEYS: u32 = 500;
 const CONNECTIONS: u64 = 8;
 const TASKS: u64 = 8;
 
-/// What is done to replies.
+/// The damage to replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// They are cut, in pieces and slow.
@@ -31,7 +30,7 @@ pub enum Damage {
     Flipped,
 }
 
-/// Who reads.
+/// The reader of damaged replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// The store itself: the bytes as they come.
@@ -40,7 +39,7 @@ pub enum Reader {
     Cache,
 }
 
-/// What became of the reads.
+/// The outcomes of the reads.
 #[derive(Debug, Default)]
 pub struct Tally {
     right: AtomicU64,
@@ -258,7 +257,7 @@ impl Reading {
     }
 }
 
-/// A value that names its key, of a length of its own.
+/// Returns a value that names its key, with a length that depends on it.
 fn text_of(id: u32) -> String {
     format!("{id} ").repeat(1 + id as usize % 64)
 }

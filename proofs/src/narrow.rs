@@ -7,7 +7,7 @@ use larder_test::server::{
 
 use crate::stores::{APP, ENVIRONMENT, Servers};
 
-/// What users may do, in lines to paste.
+/// The page with the rules of users.
 const PAGE: &str = include_str!("../../docs/running-redis.md");
 
 const USER: &str = "app";
@@ -21,7 +21,7 @@ pub struct Narrow {
 }
 
 impl Narrow {
-    /// A single server.
+    /// Starts a single server.
     #[must_use]
     pub fn one() -> Servers {
         Self::by_tls("On one server", |options| {
@@ -32,7 +32,7 @@ impl Narrow {
         })
     }
 
-    /// A cluster.
+    /// Starts a cluster.
     #[must_use]
     pub fn cluster() -> Servers {
         Self::by_tls("On each node of a cluster", |nodes| {
@@ -65,8 +65,7 @@ impl Narrow {
         })
     }
 
-    /// What `start` makes of options with the rules that the page has under `place`, and the URL that
-    /// it gives, to which the authority is added.
+    /// Starts servers with the rules under `place`, and returns their URL with TLS.
     fn by_tls(place: &str, start: impl FnOnce(RedisOptions) -> (Servers, String)) -> Servers {
         let authority = CertificateAuthority::new().expect("a certificate authority");
         let files = Sandbox::new().expect("a directory");
@@ -89,7 +88,7 @@ impl Narrow {
     }
 }
 
-/// The rules that the page gives under a heading that begins with `place`.
+/// Returns the rules that the page gives under a heading that begins with `place`.
 fn rules(place: &str) -> &'static str {
     let (_, behind) = PAGE.split_once(place).expect("the place in the page");
     let line = behind.lines().find_map(|line| {
@@ -99,14 +98,14 @@ fn rules(place: &str) -> &'static str {
     line.expect("a line to paste")
 }
 
-/// A server with the user of the app, and no other for it.
+/// Starts a server whose only user for the app is the page's.
 fn with_app(place: &str) -> RedisOptions {
     let rules = rules(place).replace("PASSWORD", PASSWORD);
     let topics = topics(&format!("{ENVIRONMENT}:{APP}:"));
     RedisOptions::new().with_user(USER, format!("{rules} {topics}"))
 }
 
-/// Who listens to all of a topic needs its very pattern: the server compares patterns as texts.
+/// Returns the patterns of topics: the server compares patterns as texts.
 fn topics(prefix: &str) -> String {
     let inner = ["", "law:mine:", "law:other:"];
     let topics = inner.iter().flat_map(|inner| {

@@ -10,7 +10,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// The page `docs/<page>.md`, and in it the table of the proof called `name`.
+    /// Names the table of the proof `name` in `docs/<page>.md`.
     #[must_use]
     pub fn new(page: &str, name: &'static str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -20,7 +20,7 @@ impl Page {
         }
     }
 
-    /// The text between the markers, and where it stands in the page.
+    /// Returns the range of the text between the markers.
     fn find(&self, page: &str) -> io::Result<std::ops::Range<usize>> {
         let (begin, end) = self.markers();
         let found = page.find(&begin).and_then(|at| {
@@ -50,7 +50,7 @@ impl Page {
     }
 }
 
-/// Writes `table` into its page, or, where it is only checked, compares it with what stands there.
+/// Writes `table` into its page, or compares it with the page.
 ///
 /// # Errors
 /// What is wrong, a line each: the bars that were missed, a page that says something else, a page
@@ -64,7 +64,7 @@ pub fn write_or_check(page: &Page, table: &Table, is_check: bool) -> Result<(), 
             let stands = &text[page.find(&text)?];
             match table.skeleton_of(stands) == table.skeleton() {
                 true => Ok(()),
-                false => Err(io::Error::other(format!("says something else:\n{stands}"))),
+                false => Err(io::Error::other(format!("the page differs:\n{stands}"))),
             }
         }),
     };

@@ -32,19 +32,19 @@ pub enum Servers {
 }
 
 impl Servers {
-    /// A single server.
+    /// Starts a single server.
     #[must_use]
     pub fn one() -> Self {
         Self::One(RedisServer::start().expect("a redis-server"))
     }
 
-    /// A cluster.
+    /// Starts a cluster.
     #[must_use]
     pub fn cluster() -> Self {
         Self::Cluster(RedisCluster::start().expect("a cluster"))
     }
 
-    /// A cluster, of which replicas are read too.
+    /// Starts a cluster whose replicas are read too.
     #[must_use]
     pub fn read_replicas() -> Self {
         Self::ReadReplicas(RedisCluster::start().expect("a cluster"))
@@ -56,7 +56,7 @@ impl Servers {
         Self::Sentinels(RedisSentinels::start().expect("sentinels"))
     }
 
-    /// Where a store finds them.
+    /// Returns the URL of the servers.
     #[must_use]
     pub fn url(&self) -> String {
         match self {
@@ -76,12 +76,12 @@ impl Servers {
         self.empty();
         // Deadlines are long: a law is about answers, and a machine may be busy.
         let builder = RedisStore::builder(&self.url())
-            .with_deadline(Duration::from_secs(10))
-            .with_connect_deadline(Duration::from_secs(10));
+            .with_timeout(Duration::from_secs(10))
+            .with_connect_timeout(Duration::from_secs(10));
         let builder = match self {
             // A key is read of a replica once its last write must be over.
             Self::ReadReplicas(_) => builder
-                .with_deadline(Duration::from_millis(500))
+                .with_timeout(Duration::from_millis(500))
                 .with_replica_reads(Duration::from_millis(100)),
             _ => builder,
         };
@@ -108,7 +108,7 @@ impl Servers {
     }
 }
 
-/// A store in process, by a clock that is moved by hand.
+/// Returns a store in process, by a clock that is moved by hand.
 pub fn moka() -> ManualFixture {
     let clock = ManualClock::default();
     let store = MokaStore::builder().with_clock(clock.clone()).build();

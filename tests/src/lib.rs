@@ -20,6 +20,10 @@ pub struct ResponseCachePage;
 #[doc = include_str!("../../docs/caching.md")]
 pub struct CachingPage;
 
+/// The page about structures.
+#[doc = include_str!("../../docs/structures.md")]
+pub struct StructuresPage;
+
 /// The page about adding a backend.
 #[doc = include_str!("../../docs/adding-a-backend.md")]
 pub struct BackendPage;

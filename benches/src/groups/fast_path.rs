@@ -20,7 +20,7 @@ pub(crate) fn run() -> Vec<Row> {
     runtime.block_on(async {
         for key in &keys {
             let put = Put::new(key.clone(), vec![7; 100], Ttl::from_secs(3600));
-            store.put(&put).await.expect("there is room");
+            let _ = store.put(&put).await.expect("there is room");
         }
     });
     vec![

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Delete, Key, Kind, Put, Result, Store, Ttl};
+use larder_store::{Delete, DeleteOutcome, Key, Kind, Put, PutOutcome, Result, Store, Ttl};
 use tokio::runtime::Runtime;
 
 use crate::harness::{Bar, Row, compare, per_operation};
@@ -21,7 +21,7 @@ const IN_PROCESS: usize = 100_000;
 pub(crate) fn run(url: &str) -> Vec<Row> {
     let runtime = runtime();
     // Long: a machine may be busy, and a deadline that is missed ends the benchmark.
-    let builder = RedisStore::builder(url).with_deadline(Duration::from_secs(10));
+    let builder = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
     let store = runtime.block_on(builder.connect()).expect("a store");
     let store: Arc<dyn Store> = Arc::new(store);
     vec![
@@ -82,8 +82,9 @@ fn in_process() -> Row {
                     let started = Instant::now();
                     for _ in 0..IN_PROCESS {
                         let fence = lead(&*leases, put.key()).await;
-                        assert!(leases.commit(&put, fence).await.expect("an answer"));
-                        leases.invalidate(put.key()).await.expect("an answer");
+                        let outcome = leases.commit(&put, fence).await.expect("an answer");
+                        assert!(outcome.is_stored());
+                        let _ = leases.invalidate(put.key()).await.expect("an answer");
                     }
                     per_operation(started.elapsed(), IN_PROCESS)
                 })
@@ -97,8 +98,8 @@ fn in_process() -> Row {
                     let started = Instant::now();
                     for _ in 0..IN_PROCESS {
                         assert!(store.get(put.key()).await.expect("an answer").is_none());
-                        store.put(&put).await.expect("an answer");
-                        store.delete(&delete).await.expect("an answer");
+                        let _ = store.put(&put).await.expect("an answer");
+                        let _ = store.delete(&delete).await.expect("an answer");
                     }
                     per_operation(started.elapsed(), IN_PROCESS)
                 })
@@ -128,9 +129,14 @@ async fn commits(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
     let (leases, put) = (store.leases().expect("leases"), put(task));
     let mut took = Vec::with_capacity(OPERATIONS);
     for _ in 0..OPERATIONS {
-        leases.invalidate(put.key()).await.expect("an answer");
+        let _ = leases.invalidate(put.key()).await.expect("an answer");
         let fence = lead(&*leases, put.key()).await;
-        took.push(timed(async || leases.commit(&put, fence).await).await);
+        took.push(
+            timed(PutOutcome::is_stored, async || {
+                leases.commit(&put, fence).await
+            })
+            .await,
+        );
     }
     took
 }
@@ -139,20 +145,25 @@ async fn puts(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
     let (leases, put) = (store.clone().leases().expect("leases"), put(task));
     let mut took = Vec::with_capacity(OPERATIONS);
     for _ in 0..OPERATIONS {
-        leases.invalidate(put.key()).await.expect("an answer");
+        let _ = leases.invalidate(put.key()).await.expect("an answer");
         lead(&*leases, put.key()).await;
-        took.push(timed(async || store.put(&put).await).await);
+        took.push(timed(PutOutcome::is_stored, async || store.put(&put).await).await);
     }
     took
 }
 
 async fn invalidations(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
     let (leases, put) = (store.leases().expect("leases"), put(task));
-    leases.invalidate(put.key()).await.expect("an answer");
+    let _ = leases.invalidate(put.key()).await.expect("an answer");
     let mut took = Vec::with_capacity(OPERATIONS);
     for _ in 0..OPERATIONS {
         committed(&*leases, &put).await;
-        took.push(timed(async || leases.invalidate(put.key()).await).await);
+        took.push(
+            timed(DeleteOutcome::is_deleted, async || {
+                leases.invalidate(put.key()).await
+            })
+            .await,
+        );
     }
     took
 }
@@ -160,28 +171,34 @@ async fn invalidations(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
 async fn deletes(store: Arc<dyn Store>, task: usize) -> Vec<Duration> {
     let (leases, put) = (store.clone().leases().expect("leases"), put(task));
     let delete = Delete::new(put.key().clone());
-    leases.invalidate(put.key()).await.expect("an answer");
+    let _ = leases.invalidate(put.key()).await.expect("an answer");
     let mut took = Vec::with_capacity(OPERATIONS);
     for _ in 0..OPERATIONS {
         committed(&*leases, &put).await;
-        took.push(timed(async || store.delete(&delete).await).await);
+        took.push(
+            timed(DeleteOutcome::is_deleted, async || {
+                store.delete(&delete).await
+            })
+            .await,
+        );
     }
     took
 }
 
-/// How long it takes to write or to remove, which has to be done.
-async fn timed(operation: impl AsyncFnOnce() -> Result<bool>) -> Duration {
+/// Measures an operation, which must succeed.
+async fn timed<T>(is_done: fn(T) -> bool, operation: impl AsyncFnOnce() -> Result<T>) -> Duration {
     let started = Instant::now();
-    let is_done = operation().await.expect("an answer");
+    let outcome = operation().await.expect("an answer");
     let took = started.elapsed();
-    assert!(is_done);
+    assert!(is_done(outcome));
     took
 }
 
 /// Leads, and has its value taken.
 async fn committed(leases: &dyn Leases, put: &Put) {
     let fence = lead(leases, put.key()).await;
-    assert!(leases.commit(put, fence).await.expect("an answer"));
+    let outcome = leases.commit(put, fence).await.expect("an answer");
+    assert!(outcome.is_stored());
 }
 
 async fn lead(leases: &dyn Leases, key: &Key) -> Fence {

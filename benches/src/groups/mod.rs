@@ -7,6 +7,7 @@ pub(crate) mod hit_ratio;
 pub(crate) mod layer;
 pub(crate) mod leases;
 pub(crate) mod load_through;
+pub(crate) mod locks;
 pub(crate) mod near_hit;
 pub(crate) mod redis_get;
 pub(crate) mod response_cache;

@@ -67,7 +67,7 @@ async fn connect(
 ) {
     let store: Arc<dyn Store> = Arc::new(RedisStore::connect(url).await.expect("a store"));
     let put = Put::new(key(), vec![7; 100], Ttl::from_secs(3600));
-    store.put(&put).await.expect("the value is put");
+    let _ = store.put(&put).await.expect("the value is put");
 
     let mut raw = raw_connection(url).await;
     let () = raw

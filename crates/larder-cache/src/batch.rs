@@ -64,14 +64,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// that it leaves out is [not found](LoadError::NotFound). An error of the whole batch is that of
     /// each of its keys. It may be called again for keys whose load in another process has failed.
     ///
-    /// The far store is read in one round trip for 1,000 keys. Leases are taken side by side, and so
+    /// Values that are due for a refresh are served, and refreshed together in the background. The
+    /// far store is read in one round trip for 1,000 keys. Leases are taken side by side, and so
     /// are the values written.
     ///
     /// # Errors
     /// [`LoadError`] for each key, as [`get_or_load`](Self::get_or_load).
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled, unless all are near hits.
+    /// Outside a tokio runtime with time enabled, unless all are near hits and none is due for a
+    /// refresh.
     ///
     /// # Cancellation
     /// A dropped call stops waiting. Its loads go on, and their values are cached.
@@ -88,20 +90,29 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     {
         self.inner.listen();
         let mut answers: HashMap<&K, Result<Arc<V>, LoadError<E>>> = HashMap::new();
-        let mut missing = Vec::new();
+        let (mut missing, mut due) = (Vec::new(), Vec::new());
         let mut seen = HashSet::new();
         for key in keys.iter().filter(|key| seen.insert(*key)) {
-            match self.inner.look_near(key) {
-                Near::Hit(kept) | Near::RefreshDue(kept) => {
-                    self.inner.count_near(&kept);
-                    answers.insert(key, kept.value.ok_or(LoadError::NotFound));
+            let kept = match self.inner.look_near(key) {
+                Near::Hit(kept) => kept,
+                Near::RefreshDue(kept) => {
+                    due.extend(self.refresh_task(key, ReadOptions::new(), kept.version));
+                    kept
                 }
-                Near::Miss => missing.push(key),
-            }
+                Near::Miss => {
+                    missing.push(key);
+                    continue;
+                }
+            };
+            self.inner.count_near(&kept);
+            answers.insert(key, kept.value.ok_or(LoadError::NotFound));
         }
-        if !missing.is_empty() {
+        if !(missing.is_empty() && due.is_empty()) {
             let load = erase(load);
             let deadline = Instant::now() + self.inner.load_timeout;
+            if !due.is_empty() {
+                tokio::spawn(run(due, load.clone(), deadline).in_current_span());
+            }
             while !missing.is_empty() {
                 missing = self
                     .load_round(missing, &load, deadline, &mut answers)

@@ -285,8 +285,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Ends a value that nobody has read for so long. Default: values live for their TTL.
     ///
-    /// Each read prolongs it, but never past its TTL: sliding expiry with an absolute end. A read
-    /// in the second half of that time takes a round trip, for which it does not wait. It cannot be
+    /// Each read prolongs it, but never past its TTL: sliding expiry with an absolute end. A near
+    /// hit in the second half of that time takes a round trip, and so does each far hit; nobody waits
+    /// for it. It cannot be
     /// combined with [`with_stale_if_error`](Self::with_stale_if_error).
     pub fn with_idle_ttl(mut self, ttl: Ttl) -> Self {
         self.idle_ttl = Some(ttl);

@@ -7,7 +7,7 @@ use larder_store::{Error, ErrorKind, Key, Put, Result, Version};
 
 use crate::cache::Inner;
 use crate::envelope::TagMarks;
-use crate::far::{Far, Read, Stored};
+use crate::far::{Far, Read, Stored, is_outage};
 use crate::invalidation::Invalidation;
 use crate::kept::Kept;
 use crate::remote::Change;
@@ -127,9 +127,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             drop(invalidation);
         }
         drop(lock);
-        stored?;
-        let keys = slice::from_ref(&key);
-        inner.publish_or_quarantine(Change::Removed, keys).await
+        let is_away = stored.as_ref().is_err_and(is_outage);
+        let told = match is_away {
+            // A removal that failed is replayed, and told then.
+            true => Ok(()),
+            false => {
+                let keys = slice::from_ref(&key);
+                inner.publish_or_quarantine(Change::Removed, keys).await
+            }
+        };
+        stored.and(told)
     }
 
     /// Removes the value of `key`, far and then near. It is not served any more, not even if a
@@ -229,7 +236,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             _ => inner.invalidate_far(keys).await,
         };
         drop((invalidations, locks));
-        if let Err(error) = inner.publish_or_quarantine(change, keys).await {
+        // What failed is replayed, and told then.
+        let changed = keys
+            .iter()
+            .zip(&results)
+            .filter(|(_, result)| result.is_ok());
+        let changed: Vec<_> = changed.map(|(key, _)| key.clone()).collect();
+        if changed.is_empty() {
+            return results;
+        }
+        if let Err(error) = inner.publish_or_quarantine(change, &changed).await {
             let kind = error.kind();
             for result in results.iter_mut().filter(|result| result.is_ok()) {
                 *result = Err(untold(kind));

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_layer::{StoreHealth, StoreTimeout};
-use larder_store::lease::{Claim, Claimed, Fence, Leases};
+use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
 use larder_store::{
-    Delete, Entry, Error, ErrorKind, IdWriter, Key, KeyId, Kind, Put, Refusal, Result, Store,
-    Timestamp, Ttl, Version, count_poisoned,
+    Delete, Entry, Error, ErrorKind, ExpireOutcome, IdWriter, Key, KeyId, Kind, Put, PutOutcome,
+    Refusal, Result, Store, Timestamp, Ttl, Version, count_poisoned,
 };
 use metrics::Counter;
+use tracing::Instrument;
 
 use crate::Codec;
 use crate::breaker::Breaker;
@@ -275,7 +276,8 @@ impl<V: Send + Sync + 'static> Far<V> {
         put: &Put,
         fence: Fence,
     ) -> Result<bool> {
-        self.heard(self.timeout.run("commit", leases.commit(put, fence)).await)
+        let commit = self.timeout.run("commit", leases.commit(put, fence)).await;
+        self.heard(commit).map(PutOutcome::is_stored)
     }
 
     /// Gives a lease back, and returns whether it was still held.
@@ -287,6 +289,7 @@ impl<V: Send + Sync + 'static> Far<V> {
     ) -> Result<bool> {
         let abandon = leases.abandon(key, fence);
         self.heard(self.timeout.run("abandon", abandon).await)
+            .map(LeaseOutcome::is_held)
     }
 
     /// Renews a lease every third of its hold, until it has passed to somebody else.
@@ -297,7 +300,8 @@ impl<V: Send + Sync + 'static> Far<V> {
         loop {
             tokio::time::sleep(pause).await;
             let renewal = leases.renew(key, fence, self.hold);
-            if let Ok(false) = self.heard(self.timeout.run("renew", renewal).await) {
+            let renewed = self.heard(self.timeout.run("renew", renewal).await);
+            if let Ok(LeaseOutcome::NotHeld) = renewed {
                 return;
             }
         }
@@ -312,8 +316,10 @@ impl<V: Send + Sync + 'static> Far<V> {
     ) -> Result<bool> {
         // A store that hangs does not hold up its followers for ever.
         let patience = within + self.timeout.limit();
-        match tokio::time::timeout(patience, leases.follow(key, within)).await {
-            Ok(followed) => self.heard(followed),
+        let span = tracing::debug_span!("larder_cache.follow", kind = self.kind.name());
+        let followed = leases.follow(key, within).instrument(span);
+        match tokio::time::timeout(patience, followed).await {
+            Ok(followed) => self.heard(followed).map(FollowOutcome::is_ended),
             Err(_) => Ok(false),
         }
     }
@@ -346,7 +352,7 @@ impl<V: Send + Sync + 'static> Far<V> {
     }
 
     /// Gives an entry a new TTL.
-    pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.heard(
             self.timeout
                 .run("expire", self.store.expire(key, ttl))
@@ -393,7 +399,7 @@ impl<V: Send + Sync + 'static> Far<V> {
 }
 
 /// Returns whether an error says that the store is away, and not that it refused one request.
-fn is_outage(error: &Error) -> bool {
+pub(crate) fn is_outage(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::NotSent | ErrorKind::MayHaveRun | ErrorKind::Refused(Refusal::Unavailable)

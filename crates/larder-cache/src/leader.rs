@@ -427,8 +427,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             Err(error) => {
                 inner.metrics.far_write_failed(&error);
                 far.log_failed_write(&error);
-                self.give_back(lead).await;
-                Written::No
+                // A lease that is not held any more was committed or invalidated: nobody knows
+                // which, so late callers read again.
+                match self.give_back(lead).await {
+                    true => Written::No,
+                    false => Written::Overtaken,
+                }
             }
         }
     }

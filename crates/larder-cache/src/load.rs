@@ -324,7 +324,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     /// Returns the flight of a refresh. None if a flight of the key is under way.
-    fn refresh_task(
+    pub(crate) fn refresh_task(
         &self,
         key: &K,
         options: ReadOptions,

@@ -216,6 +216,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if let Some(tags) = self.far.as_ref().and_then(|far| far.tags.as_ref()) {
             tags.client.forget_all();
         }
+        // What is being read now may have been named too.
+        for slot in self.remote.iter().flat_map(|remote| &remote.slots) {
+            slot.fetch_add(1, Ordering::SeqCst);
+        }
         self.near.invalidate_where(|_, _| true);
     }
 

@@ -3,7 +3,9 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use larder_store::{Delete, Entry, Error, ErrorKind, Key, Put, Result, Store};
+use larder_store::{
+    Delete, DeleteOutcome, Entry, Error, ErrorKind, Key, Put, PutOutcome, Result, Store,
+};
 
 /// Waits for a store no longer than a layer declares.
 ///
@@ -44,7 +46,7 @@ impl StoreTimeout {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn put(&self, store: &dyn Store, put: &Put) -> Result<bool> {
+    pub async fn put(&self, store: &dyn Store, put: &Put) -> Result<PutOutcome> {
         match store.put_now(put) {
             Poll::Ready(answer) => answer,
             Poll::Pending => self.run("put", store.put(put)).await,
@@ -55,7 +57,7 @@ impl StoreTimeout {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn delete(&self, store: &dyn Store, delete: &Delete) -> Result<bool> {
+    pub async fn delete(&self, store: &dyn Store, delete: &Delete) -> Result<DeleteOutcome> {
         match store.delete_now(delete) {
             Poll::Ready(answer) => answer,
             Poll::Pending => self.run("delete", store.delete(delete)).await,

@@ -1,3 +1,4 @@
+use larder_store::wait::{DEFAULT_MAX_WAITERS, Waiters};
 use larder_store::{Clock, DEFAULT_MAX_VALUE, Kind, SystemClock};
 
 use crate::MokaStore;
@@ -38,6 +39,7 @@ pub struct MokaStoreBuilder {
     max_keys: Vec<(Kind, usize)>,
     max_leases: usize,
     max_subscriptions: usize,
+    max_waiters: usize,
     max_value: usize,
     clock: Box<dyn Clock>,
 }
@@ -108,6 +110,16 @@ impl MokaStoreBuilder {
         self
     }
 
+    /// Limits the tasks that wait for a record at the same time. The default is
+    /// [`DEFAULT_MAX_WAITERS`].
+    ///
+    /// One that would exceed the maximum is refused with
+    /// [`Refusal::Full`](larder_store::Refusal::Full).
+    pub fn with_max_waiters(mut self, number: usize) -> Self {
+        self.max_waiters = number;
+        self
+    }
+
     /// Reads the time from `clock`. The default is a [`SystemClock`].
     ///
     /// The store uses no other clock, so a [`ManualClock`](larder_store::ManualClock) ends every TTL
@@ -125,6 +137,7 @@ impl MokaStoreBuilder {
             Pinned::new(self.max_keys_per_kind, self.max_keys),
             LeaseTable::new(self.max_leases),
             Subscribers::new(self.max_subscriptions),
+            Waiters::new(self.max_waiters),
             self.max_value,
             self.clock,
         )
@@ -139,6 +152,7 @@ impl Default for MokaStoreBuilder {
             max_keys: Vec::new(),
             max_leases: DEFAULT_MAX_LEASES,
             max_subscriptions: DEFAULT_MAX_SUBSCRIPTIONS,
+            max_waiters: DEFAULT_MAX_WAITERS,
             max_value: DEFAULT_MAX_VALUE,
             clock: Box::new(SystemClock::default()),
         }

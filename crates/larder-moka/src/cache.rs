@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use foldhash::quality::RandomState;
 use larder_store::{
-    Clock, Condition, Delete, Entry, Error, ErrorKind, Key, Put, Result, Timestamp, Ttl,
+    Clock, Condition, Delete, Entry, Error, ErrorKind, Key, Put, PutOutcome, Result, Timestamp, Ttl,
 };
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -28,8 +28,7 @@ pub(crate) struct CacheSpace {
     cache: Cache<Key, CachedEntry, RandomState>,
     capacity: u64,
     hasher: RandomState,
-    /// moka does not serialise `insert` with its compute methods, so its own conditions would not be
-    /// atomic.
+    /// The locks of conditional writes, since moka does not serialise `insert`.
     stripes: Box<[Stripe]>,
     unsettled: AtomicU64,
 }
@@ -78,7 +77,7 @@ impl CacheSpace {
         (left > 0).then(|| Ttl::covering_micros(left))
     }
 
-    pub(crate) fn put(&self, put: &Put, clock: &dyn Clock) -> Result<bool> {
+    pub(crate) fn put(&self, put: &Put, clock: &dyn Clock) -> Result<PutOutcome> {
         let weight = weight(put.key(), put.value().len());
         if weight > self.capacity {
             return Err(self.does_not_fit());
@@ -92,7 +91,7 @@ impl CacheSpace {
             if put.condition() != Condition::Always {
                 let current = self.live(put.key(), now).map(|held| held.entry.version);
                 if !put.condition().is_met_by(current) {
-                    return Ok(false);
+                    return Ok(PutOutcome::NotStored);
                 }
             }
             let held = CachedEntry {
@@ -105,7 +104,7 @@ impl CacheSpace {
             self.cache.insert(put.key().clone(), held);
         }
         self.settle(weight);
-        Ok(true)
+        Ok(PutOutcome::Stored)
     }
 
     pub(crate) fn delete(&self, delete: &Delete, clock: &dyn Clock) -> bool {

@@ -25,16 +25,16 @@ pub struct RedisBuilder {
     virtual_time: Option<ManualClock>,
 }
 
-/// Far above the round trip in a loaded data centre (a few milliseconds), far below what a visitor
-/// notices. A page that asks for three things in a row is still answered within a third of a second
-/// when the server hangs.
-const DEADLINE: Duration = Duration::from_millis(100);
+/// The default timeout, far above a round trip and far below what a visitor notices.
+///
+/// A page that asks for three things in a row is still answered within a third of a second when the
+/// server hangs.
+const TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Room for name resolution and a handshake that has to be sent twice.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// More than any server answers within the default deadline is lost anyway; what is below waits a
-/// few milliseconds.
+/// The default maximum of operations in flight, more than a server answers in time.
 const IN_FLIGHT: usize = 4096;
 
 impl RedisBuilder {
@@ -50,8 +50,8 @@ impl RedisBuilder {
         Self {
             origin,
             limits: Limits {
-                deadline: DEADLINE,
-                connect_deadline: CONNECT_DEADLINE,
+                timeout: TIMEOUT,
+                connect_timeout: CONNECT_TIMEOUT,
                 in_flight: IN_FLIGHT,
                 replicas: None,
             },
@@ -62,26 +62,26 @@ impl RedisBuilder {
         }
     }
 
-    /// Sets the deadline of one operation. Default: 100 ms.
+    /// Sets the timeout of one operation. Default: 100 ms.
     ///
     /// It covers everything: waiting for a connection, sending again, loading a script. The default
     /// is far above the round trip in a loaded data centre, and far below what a visitor notices.
-    /// Raise it for values of many megabytes. A `deadline_ms` in the URL overrides it, since
-    /// whoever sets the URL knows how far the servers are.
+    /// Raise it for values of many megabytes. A `timeout_ms` in the URL overrides it: whoever sets
+    /// the URL knows how far the servers are.
     ///
     /// It must be from 1 ms to 60 s; otherwise [`connect`](Self::connect) returns
     /// [`Invalid`](larder_store::ErrorKind::Invalid).
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.limits.deadline = deadline;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = timeout;
         self
     }
 
-    /// Sets the deadline for making a connection, handshake included. Default: 1 s.
+    /// Sets the timeout of a connection attempt, handshake included. Default: 1 s.
     ///
-    /// It must be from 1 ms to 60 s, as for [`with_deadline`](Self::with_deadline). A
-    /// `connect_deadline_ms` in the URL overrides it.
-    pub fn with_connect_deadline(mut self, deadline: Duration) -> Self {
-        self.limits.connect_deadline = deadline;
+    /// It must be from 1 ms to 60 s, as for [`with_timeout`](Self::with_timeout). A
+    /// `connect_timeout_ms` in the URL overrides it.
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
         self
     }
 
@@ -89,7 +89,7 @@ impl RedisBuilder {
     ///
     /// One more returns [`NotSent`](larder_store::ErrorKind::NotSent). An operation on many keys
     /// counts once. In a cluster the limit applies to each node.
-    pub fn with_in_flight(mut self, operations: NonZeroUsize) -> Self {
+    pub fn with_max_in_flight(mut self, operations: NonZeroUsize) -> Self {
         self.limits.in_flight = operations.get();
         self
     }
@@ -108,7 +108,7 @@ impl RedisBuilder {
     /// commit. It works with one server that has replicas, behind sentinels and on a cluster, where
     /// each master needs that many replicas.
     ///
-    /// `within` must be at least 1 ms and less than the deadline; otherwise
+    /// `within` must be at least 1 ms and less than the timeout; otherwise
     /// [`connect`](Self::connect) returns [`Invalid`](larder_store::ErrorKind::Invalid). It is
     /// rounded down to whole milliseconds. The user needs `+wait`.
     ///
@@ -145,7 +145,7 @@ impl RedisBuilder {
     /// the replication offsets of a master and its replicas are compared four times within
     /// `max_staleness`, and a replica that is further behind, or whose offset is unknown, is not
     /// read. Such reads go to the master, as do all keys that this store wrote since the last
-    /// comparison or within the deadline.
+    /// comparison or within the timeout.
     ///
     /// Everything else stays with the master: writes and their conditions, programs, leases and the
     /// values that a claim finds. So sessions, limits and locks are as exact as before. It works
@@ -165,7 +165,7 @@ impl RedisBuilder {
     /// # Costs
     /// One connection to each replica, and an `INFO replication` to each of them and to each master
     /// four times within `max_staleness`, or once a second if that is less often. A replica has
-    /// half of the deadline; if it gives no value, the master is asked within the rest.
+    /// half of the timeout; if it gives no value, the master is asked within the rest.
     ///
     /// # Caveats
     /// - A read may return an older value than the read before it, by at most `max_staleness`.
@@ -195,7 +195,7 @@ impl RedisBuilder {
     ///
     /// One more returns [`Full`](larder_store::Refusal::Full). A subscription to several channels
     /// and topics counts once for each of them.
-    pub fn with_subscriptions(mut self, number: usize) -> Self {
+    pub fn with_max_subscriptions(mut self, number: usize) -> Self {
         self.subscriptions = number;
         self
     }
@@ -213,7 +213,7 @@ impl RedisBuilder {
     /// Connects to the servers and checks that larder can work with them.
     ///
     /// It does not wait for a server that is down, so a store that cannot work is found when the
-    /// app starts. It ends within about the connect deadline. A connection that is lost later is
+    /// app starts. It ends within about the connect timeout. A connection that is lost later is
     /// replaced automatically.
     ///
     /// The store belongs to the tokio runtime that this is called in, which drives and replaces its
@@ -225,7 +225,7 @@ impl RedisBuilder {
     ///
     /// - [`Invalid`](larder_store::ErrorKind::Invalid): the URL does not parse; the server is not
     ///   Redis, is too old, is a sentinel, or lacks the database; the URL names one server and
-    ///   finds a cluster, or the other way round; a deadline is not from 1 ms to 60 s; or the
+    ///   finds a cluster, or the other way round; a timeout is not from 1 ms to 60 s; or the
     ///   options for replicas do not fit.
     /// - [`NotSent`](larder_store::ErrorKind::NotSent): no server answers. Of a cluster one seed
     ///   and one master are enough.
@@ -255,9 +255,9 @@ impl RedisBuilder {
         };
         Ok(RedisStore {
             subscriptions: SubscriptionManager::start(&route, self.subscriptions),
+            scripts: Scripts::new(time, RedisStore::tell(&route)),
             route: Arc::new(route),
             replica_reads,
-            scripts: Scripts::new(time),
             max_value: self.max_value,
             virtual_time: self.virtual_time,
         })

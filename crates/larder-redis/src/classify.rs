@@ -1,4 +1,4 @@
-//! What an error of the server, or of the connection, means to the caller.
+//! Classifies errors of the server and of the connection for callers.
 //!
 //! The texts are made here. What the client library would print may hold a value, and what the
 //! server says may hold a key, so no more than a code that this file knows is passed on.
@@ -83,7 +83,7 @@ const CODES: &[(&str, Refusal, &str)] = &[
     ),
 ];
 
-/// What older servers say in place of `NOPERM` where a script runs into it.
+/// The text that older servers send instead of `NOPERM` from a script.
 const NOPERM_OF_SCRIPTS: &str = "The user executing the script can't";
 
 fn code(error: &ServerError) -> &str {
@@ -94,8 +94,9 @@ fn code(error: &ServerError) -> &str {
     }
 }
 
-/// The error of a script that the server stopped at a command that the user may not run, if it is
-/// one. Scripts check before they write, but for this: what they wrote before stays.
+/// Returns the error of a script that was stopped at a forbidden command, if it is one.
+///
+/// Scripts check before they write, but for this: what they wrote before stays.
 pub(crate) fn denied_midway(operation: &'static str, error: &ServerError) -> Option<Error> {
     let details = error.details().unwrap_or_default();
     let is_midway = code(error) == "NOPERM" && details.contains("user_script:");
@@ -109,7 +110,7 @@ pub(crate) fn denied_midway(operation: &'static str, error: &ServerError) -> Opt
     })
 }
 
-/// The error of a plain command that the server answered with an error: it did nothing.
+/// Makes the error of a plain command that the server refused: it did nothing.
 pub(crate) fn refused(operation: &'static str, error: &ServerError) -> Error {
     known(operation, error).unwrap_or_else(|| {
         Error::new(
@@ -120,7 +121,7 @@ pub(crate) fn refused(operation: &'static str, error: &ServerError) -> Error {
     })
 }
 
-/// The error of a code that says that nothing was done, if it is one of those.
+/// Makes the error of a code that says that nothing ran, if it is one.
 pub(crate) fn known(operation: &'static str, error: &ServerError) -> Option<Error> {
     let found = code(error);
     let (code, refusal, what) = CODES.iter().find(|(code, ..)| *code == found)?;
@@ -131,7 +132,7 @@ pub(crate) fn known(operation: &'static str, error: &ServerError) -> Option<Erro
     ))
 }
 
-/// The error of an answer that is not of its command's form.
+/// Makes the error of an unexpected answer.
 pub(crate) fn unexpected(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -140,7 +141,7 @@ pub(crate) fn unexpected(operation: &'static str) -> Error {
     )
 }
 
-/// The error of the operating system that is inside an error of the client library.
+/// Returns the error of the operating system that is inside an error of the client library.
 ///
 /// It names no key and no value, unlike what surrounds it.
 pub(crate) fn system(error: &RedisError) -> Option<io::Error> {
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_is_stopped_by_what_the_user_may_not_do_may_have_written() {
+    fn a_script_that_is_stopped_at_a_forbidden_command_may_have_written() {
         let midway = "script: 5407b6, on @user_script:3.";
         for line in [
             format!("NOPERM ACL failure in script: User app has no permissions {midway}"),
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_says_is_not_passed_on() {
+    fn the_text_of_the_server_is_not_passed_on() {
         for line in ["ERR no such key hunter2", "hunter2 hunter2", "OOM hunter2"] {
             let error = refused("get", &answer(line));
             assert!(!format!("{error} {error:?}").contains("hunter2"));

@@ -4,7 +4,7 @@ use ::redis::{Cmd, Value};
 use larder_store::{Condition, Delete, Entry, Error, ErrorKind, Key, Put, Result, Ttl};
 
 use crate::script::{DELETE_IF_VERSION, Named, PUT_IF_VERSION};
-use crate::{classify, frame};
+use crate::{classify, value_format};
 
 pub(crate) fn get(key: &Key) -> Cmd {
     let mut cmd = command("GET", 2, key.as_bytes().len());
@@ -12,21 +12,21 @@ pub(crate) fn get(key: &Key) -> Cmd {
     cmd
 }
 
-/// A put; its `named` matters where it takes a script.
+/// Makes the command of a put; `named` matters if it takes a script.
 pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     let key = put.key().as_bytes();
-    let room = key.len() + frame::length(put) + 40;
+    let room = key.len() + value_format::length(put) + 40;
     let ttl = put.ttl().as_millis();
     if let Condition::IfVersion(version) = put.condition() {
         let mut cmd = PUT_IF_VERSION.call(named, 1, 3, room);
         cmd.arg(key).arg(version.as_bytes());
-        frame::write(&mut cmd, put);
+        value_format::write(&mut cmd, put);
         cmd.arg(ttl);
         return cmd;
     }
     let mut cmd = command("SET", 6, room);
     cmd.arg(key);
-    frame::write(&mut cmd, put);
+    value_format::write(&mut cmd, put);
     cmd.arg("PX").arg(ttl);
     match put.condition() {
         Condition::IfAbsent => cmd.arg("NX"),
@@ -36,7 +36,7 @@ pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     cmd
 }
 
-/// A removal; its `named` matters where it takes a script.
+/// Makes the command of a delete; `named` matters if it takes a script.
 pub(crate) fn delete(delete: &Delete, named: Named) -> Cmd {
     let key = delete.key().as_bytes();
     if let Condition::IfVersion(version) = delete.condition() {
@@ -49,7 +49,7 @@ pub(crate) fn delete(delete: &Delete, named: Named) -> Cmd {
     cmd
 }
 
-/// Whether a removal can do anything at all.
+/// Returns whether a delete can have any effect.
 pub(crate) fn may_delete(delete: &Delete) -> bool {
     delete.condition() != Condition::IfAbsent
 }
@@ -72,25 +72,25 @@ fn command(name: &str, arguments: usize, room: usize) -> Cmd {
     cmd
 }
 
-/// The answer of GET.
+/// Parses the answer of GET.
 pub(crate) fn entry(operation: &'static str, key: &Key, value: Value) -> Result<Option<Entry>> {
     match value {
         Value::Nil => Ok(None),
-        Value::BulkString(bytes) => Ok(frame::read(key, bytes)),
+        Value::BulkString(bytes) => Ok(value_format::read(key, bytes)),
         other => Err(unread(operation, &other)),
     }
 }
 
-/// The answer of SET, DEL, PEXPIRE and the scripts of versions: whether it was done.
-pub(crate) fn done(operation: &'static str, value: &Value) -> Result<bool> {
+/// Parses the answer of SET, DEL, PEXPIRE and the scripts of versions.
+pub(crate) fn outcome<T: From<bool>>(operation: &'static str, value: &Value) -> Result<T> {
     match value {
-        Value::Okay | Value::Int(1..) => Ok(true),
-        Value::Nil | Value::Int(0) => Ok(false),
+        Value::Okay | Value::Int(1..) => Ok(true.into()),
+        Value::Nil | Value::Int(0) => Ok(false.into()),
         other => Err(unread(operation, other)),
     }
 }
 
-/// The answer of PTTL.
+/// Parses the answer of PTTL.
 pub(crate) fn remaining(operation: &'static str, value: &Value) -> Result<Option<Ttl>> {
     match value {
         Value::Int(-2) => Ok(None),
@@ -102,7 +102,7 @@ pub(crate) fn remaining(operation: &'static str, value: &Value) -> Result<Option
     }
 }
 
-/// The error of an answer that is an error, or not of its command's form.
+/// Makes the error of an unexpected answer, or of one that is an error.
 pub(crate) fn unread(operation: &'static str, value: &Value) -> Error {
     match value {
         Value::ServerError(error) => classify::refused(operation, error),

@@ -8,15 +8,15 @@ use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::sync::Notify;
 
 use crate::connection::Address;
-use crate::endpoint::{Content, Deadlines, Endpoint};
+use crate::endpoint::{Content, Endpoint, Timeouts};
 use crate::node::{Limits, Node, Replicas, SupervisedNode};
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::route::Route;
 use crate::sentinels::Sentinels;
 use crate::source::{Source, Target};
 use crate::{classify, cluster, handshake};
 
-/// What an application connects by.
+/// The URL or the pool that an application connects by.
 pub(crate) enum Origin {
     Url(String),
     Pool(bb8::Pool<RedisConnectionManager>),
@@ -35,15 +35,15 @@ impl Servers {
             Origin::Pool(pool) => Ok(Self::Lent(pool)),
             Origin::Url(url) => {
                 let endpoint = Endpoint::parse(&url)?;
-                let Deadlines { operation, connect } = endpoint.deadlines;
-                limits.deadline = operation.unwrap_or(limits.deadline);
-                limits.connect_deadline = connect.unwrap_or(limits.connect_deadline);
+                let Timeouts { operation, connect } = endpoint.timeouts;
+                limits.timeout = operation.unwrap_or(limits.timeout);
+                limits.connect_timeout = connect.unwrap_or(limits.connect_timeout);
                 Ok(Self::At(endpoint))
             }
         }
     }
 
-    /// The way to them, and how one logs in at any of them where that is up to us.
+    /// Connects, and returns the route and the login of its servers, if it is ours.
     pub(crate) async fn connect(self, limits: Limits) -> Result<(Route, Option<Address>)> {
         match self {
             Self::Lent(pool) => {
@@ -83,7 +83,7 @@ async fn at(endpoint: Endpoint, limits: Limits) -> Result<(Route, Address)> {
         Content::Sentinel { master, login } => {
             let sentinels = infos.into_iter();
             let sentinels = sentinels.map(|info| at(info.set_redis_settings(login.clone())));
-            let deadline = limits.connect_deadline;
+            let deadline = limits.connect_timeout;
             let watched = Sentinels::watch(master, sentinels.collect(), first, deadline);
             Target::Master(Arc::new(watched))
         }
@@ -92,7 +92,7 @@ async fn at(endpoint: Endpoint, limits: Limits) -> Result<(Route, Address)> {
             return Ok((Route::Cluster(cluster), template));
         }
     };
-    let source = |supervisor| Source::own(target, limits.connect_deadline, supervisor);
+    let source = |supervisor| Source::own(target, limits.connect_timeout, supervisor);
     Ok((one(location, limits, source).await?, template))
 }
 
@@ -117,7 +117,8 @@ pub(crate) async fn check_replicas(route: &Route, replicas: Replicas) -> Result<
     let Some(server) = servers.iter().find(|server| server.is_up()) else {
         return Ok(());
     };
-    let operation = server.begin_within("connect", server.limits().connect_deadline)?;
+    let operation =
+        server.begin(Request::read("connect").within(server.limits().connect_timeout))?;
     let Replicas { number, within } = replicas;
     match operation.send(&replicas.wait(), Repeat::Safe).await? {
         Value::Int(there) if there < i64::from(number.get()) => {

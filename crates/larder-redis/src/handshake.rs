@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use crate::connection::{ConnectError, Denial, MAY_NOT_GREET};
 use crate::node::Node;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::reply::{fields, text};
 use crate::{classify, tls};
 
@@ -25,7 +25,7 @@ pub(crate) enum Mode {
 /// Makes the first connection of a node, and checks the server.
 pub(crate) async fn connect(node: &Node, mode: Mode) -> Result<()> {
     // A little later than the dialer's own deadline, which gives a better reason.
-    let deadline = node.limits().connect_deadline.mul_f64(1.1);
+    let deadline = node.limits().connect_timeout.mul_f64(1.1);
     match timeout(deadline, greet(node, mode)).await {
         Ok(greeted) => greeted,
         Err(_) => Err(explain(&ConnectError::TimedOut, node, mode)),
@@ -37,7 +37,7 @@ async fn greet(node: &Node, mode: Mode) -> Result<()> {
     added.map_err(|failure| explain(&failure, node, mode))?;
     let mut hello = Cmd::new();
     hello.arg("HELLO");
-    let operation = node.begin_within("connect", node.limits().connect_deadline)?;
+    let operation = node.begin(Request::read("connect").within(node.limits().connect_timeout))?;
     let greeting = operation.send(&hello, Repeat::Safe).await?;
     check(greeting, node.location(), mode)
 }
@@ -94,12 +94,12 @@ fn check(greeting: Value, location: &str, wanted: Mode) -> Result<()> {
     }
 }
 
-/// Explains why there is no connection, and how to fix it.
+/// Explains a failed connection, and how to fix it.
 fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
     let location = node.location();
     let cause = match failure {
         ConnectError::TimedOut | ConnectError::Broken => {
-            let deadline = node.limits().connect_deadline;
+            let deadline = node.limits().connect_timeout;
             let tls = match is_tls(location) {
                 true => " that speaks TLS (use redis instead of rediss if it does not)",
                 false => "",
@@ -154,7 +154,7 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
     refused(cause, location)
 }
 
-/// The error of a refused login, with the form of a URL that has one.
+/// Returns the error of a refused login, with the form of a URL that has one.
 fn denied(denial: Denial, location: &str, mode: Mode) -> Error {
     let what = match denial {
         Denial::Missing => "asks for a user and password",
@@ -181,7 +181,7 @@ fn denied(denial: Denial, location: &str, mode: Mode) -> Error {
     )
 }
 
-/// The error of a server that refused the handshake.
+/// Returns the error of a server that refused the handshake.
 fn refused(cause: &::redis::RedisError, location: &str) -> Error {
     let detail = cause.detail().unwrap_or_default();
     match (cause.kind(), cause.code()) {

@@ -8,27 +8,27 @@ use larder_store::{Clock, Key, Result, Timestamp};
 
 use crate::classify::copy_error;
 use crate::node::Access;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
+use crate::program_step::Step;
 use crate::route::Batch;
 use crate::script::{Named, is_forgotten};
-use crate::step::Step;
 use crate::store::RedisStore;
 
-/// Programs run as scripts by their hash; a script that the server does not know is sent whole,
-/// inside the same deadline.
+/// Programs run as scripts by their hash, or by their text if it is unknown.
 #[async_trait]
 impl Programs for RedisStore {
     fn now(&self) -> Option<Timestamp> {
         Some(self.virtual_time.as_ref()?.now())
     }
 
-    fn deadline(&self) -> Option<Duration> {
-        Some(self.route.limits().deadline)
+    fn timeout(&self) -> Option<Duration> {
+        Some(self.route.limits().timeout)
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         let step = self.step(key, call)?;
-        let begun = self.route.begin_as(step.access(), "run", key.as_bytes());
+        let request = Request::new("run", step.access());
+        let begun = self.route.begin(key.as_bytes(), request);
         let operation = begun.await?;
         if let Some(expiry) = step.expiry() {
             let expired = operation.send(&expiry, Repeat::Safe);
@@ -68,8 +68,7 @@ impl RedisStore {
         Step::new(&self.scripts, now.map(Timestamp::as_micros), key, call)
     }
 
-    /// Runs all steps in one round trip, and those whose script the server does not know in a
-    /// second.
+    /// Runs all steps in one round trip, and those with unknown scripts in a second.
     async fn run_all(&self, steps: &mut [Step<'_>]) -> Vec<Result<Value>> {
         if steps.is_empty() {
             return Vec::new();
@@ -79,7 +78,8 @@ impl RedisStore {
             true => Access::Read,
             false => Access::Write,
         };
-        let batch = match self.route.begin_many(access, "run_many").await {
+        let request = Request::new("run_many", access);
+        let batch = match self.route.begin_batch(request).await {
             Ok(batch) => batch,
             Err(error) => return fail(error),
         };
@@ -106,8 +106,9 @@ impl RedisStore {
     }
 }
 
-/// By text where a record has several steps: one that had to be sent again would run after those
-/// that were to follow it.
+/// Names the scripts of steps: by text if a record has several steps.
+///
+/// A step that had to be sent again would run after later steps of its record.
 fn names(steps: &[&Step<'_>]) -> Vec<Named> {
     let mut times: HashMap<&Key, usize> = HashMap::with_capacity(steps.len());
     for step in steps {

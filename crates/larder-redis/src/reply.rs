@@ -1,8 +1,8 @@
-//! What answers have in common, in both versions of the protocol.
+//! Reads answers in both versions of the protocol.
 
 use ::redis::Value;
 
-/// The text of an answer that is one.
+/// Returns the text of an answer that is one.
 pub(crate) fn text(value: &Value) -> Option<&str> {
     match value {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
@@ -11,7 +11,7 @@ pub(crate) fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// The fields of an answer that names them: a map, or an array of names and values in turn.
+/// Returns the fields of an answer: a map, or names and values in turn.
 pub(crate) fn fields(value: Value) -> Option<Vec<(Value, Value)>> {
     match value {
         Value::Map(pairs) => Some(pairs),

@@ -1,7 +1,7 @@
 //! Routes operations to servers.
 //!
 //! Callers begin an operation by its key, and never hold a node: [`Route::begin`] for the commands of
-//! one key, [`Route::begin_many`] for those of several.
+//! one key, [`Route::begin_batch`] for those of several.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,8 +11,8 @@ use larder_store::{Key, Result};
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, RedirectState, Shard, Split};
-use crate::node::{Access, Limits, SupervisedNode, cooperate};
-use crate::operation::{Operation, Repeat};
+use crate::node::{Limits, SupervisedNode, cooperate};
+use crate::operation::{Operation, Repeat, Request};
 use crate::script::is_forgotten;
 
 /// The servers of a store.
@@ -22,51 +22,21 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    /// Begins an operation on the server that holds `key`, unless too many are in flight there.
-    pub(crate) async fn begin(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
-        self.begin_at(name, key.as_bytes()).await
+    /// Begins an operation on the server of `key`, unless too many are in flight.
+    ///
+    /// `key` is anything that has a slot, such as the name of a channel.
+    pub(crate) async fn begin(&self, key: &[u8], request: Request) -> Result<Routed<'_>> {
+        cooperate(self.routed(key, request)).await
     }
 
-    /// [`begin`](Self::begin) for something other than a key that has a slot, such as a channel.
-    pub(crate) async fn begin_at(&self, name: &'static str, key: &[u8]) -> Result<Routed<'_>> {
-        self.begin_as(Access::Read, name, key).await
-    }
-
-    /// [`begin_at`](Self::begin_at), with an access: whether replicas must confirm it.
-    pub(crate) async fn begin_as(
-        &self,
-        access: Access,
-        name: &'static str,
-        key: &[u8],
-    ) -> Result<Routed<'_>> {
-        self.begin_by(self.deadline(), access, name, key).await
-    }
-
-    /// [`begin_as`](Self::begin_as) what has begun already, and ends by `deadline`.
-    pub(crate) async fn begin_by(
-        &self,
-        deadline: Instant,
-        access: Access,
-        name: &'static str,
-        key: &[u8],
-    ) -> Result<Routed<'_>> {
-        cooperate(self.routed(deadline, access, name, key)).await
-    }
-
-    fn routed(
-        &self,
-        deadline: Instant,
-        access: Access,
-        name: &'static str,
-        key: &[u8],
-    ) -> Result<Routed<'_>> {
+    fn routed(&self, key: &[u8], request: Request) -> Result<Routed<'_>> {
         match self {
             Self::One(server) => Ok(Routed {
-                operation: server.begin_by(name, deadline)?.with_access(access),
+                operation: server.begin(request)?,
                 shard: None,
             }),
             Self::Cluster(cluster) => {
-                let (operation, shard) = cluster.begin(name, key, access, deadline)?;
+                let (operation, shard) = cluster.begin(key, request)?;
                 Ok(Routed {
                     operation,
                     shard: Some(shard),
@@ -76,41 +46,28 @@ impl Route {
     }
 
     /// Begins an operation on several keys, wherever they are.
-    pub(crate) async fn begin_many(&self, access: Access, name: &'static str) -> Result<Batch<'_>> {
-        self.begin_many_by(self.deadline(), access, name).await
-    }
-
-    /// [`begin_many`](Self::begin_many) what has begun already, and ends by `deadline`.
-    pub(crate) async fn begin_many_by(
-        &self,
-        deadline: Instant,
-        access: Access,
-        name: &'static str,
-    ) -> Result<Batch<'_>> {
+    pub(crate) async fn begin_batch(&self, request: Request) -> Result<Batch<'_>> {
         match self {
-            Self::One(server) => {
-                let operation = cooperate(server.begin_by(name, deadline)).await?;
-                Ok(Batch::One(operation.with_access(access)))
-            }
+            Self::One(server) => Ok(Batch::One(cooperate(server.begin(request)).await?)),
             Self::Cluster(cluster) => Ok(Batch::Cluster {
                 cluster,
-                redirects: RedirectState::new(name, deadline, access),
+                redirects: RedirectState::new(request, request.deadline(cluster.limits())),
                 has_lost_run: AtomicBool::new(false),
             }),
         }
     }
 
-    /// When an operation ends that begins now.
+    /// Returns the deadline of an operation that begins now.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.limits().deadline
+        Instant::now() + self.limits().timeout
     }
 
-    /// Whether a write whose answer was lost may be acknowledged because it is found here.
+    /// Returns whether a write whose answer was lost may be acknowledged because it is found here.
     pub(crate) fn reads_back(&self) -> bool {
         self.limits().replicas.is_none()
     }
 
-    /// The servers that take writes, of which each key is on one.
+    /// Returns the servers that take writes, of which each key is on one.
     pub(crate) fn serving(&self) -> Vec<Arc<SupervisedNode>> {
         match self {
             Self::One(server) => vec![server.clone()],
@@ -141,13 +98,14 @@ pub(crate) struct Routed<'a> {
 }
 
 impl Routed<'_> {
-    /// Whether the deadline is still to come.
+    /// Returns whether the deadline is still to come.
     pub(crate) fn has_time(&self) -> bool {
         self.operation.has_time()
     }
 
-    /// Sends a command of the operation's key, and waits for its answer, which may be an error of
-    /// the server's.
+    /// Sends a command of the operation's key, and returns its answer.
+    ///
+    /// The answer may be an error of the server.
     ///
     /// # Errors
     /// As [`Operation::send`]. After a write whose answer was lost no refusal is given:
@@ -165,8 +123,9 @@ impl Routed<'_> {
         self.operation.settled(outcome)
     }
 
-    /// Sends a call of a script by its hash, and by its text where the server does not know it: then
-    /// nothing ran.
+    /// Calls a script by its hash, and by its text if the server does not know it.
+    ///
+    /// In that case nothing ran before.
     ///
     /// # Errors
     /// As [`Operation::send`].
@@ -192,13 +151,13 @@ pub(crate) enum Batch<'a> {
     Cluster {
         cluster: &'a Cluster,
         redirects: RedirectState,
-        /// On one of the nodes a write was sent again after its answer was lost.
+        /// Whether a write was repeated after a lost answer, on any node.
         has_lost_run: AtomicBool,
     },
 }
 
 impl Batch<'_> {
-    /// Whether the deadline is still to come.
+    /// Returns whether the deadline is still to come.
     pub(crate) fn has_time(&self) -> bool {
         match self {
             Self::One(operation) => operation.has_time(),
@@ -206,8 +165,10 @@ impl Batch<'_> {
         }
     }
 
-    /// Sends commands, each with the key that says where it goes, in one round trip to each server
-    /// and side by side, and gives the answer of each. Those of one key run in their order.
+    /// Sends commands to the servers of their keys, side by side.
+    ///
+    /// It takes one round trip to each server, and returns the answer of each. Commands of one key
+    /// run in their order.
     ///
     /// `repeat` says whether all that was sent together may be sent again together. After a write
     /// whose answer was lost no refusal is given, as by [`Routed::send`].
@@ -244,7 +205,7 @@ impl Batch<'_> {
     }
 }
 
-/// What a batch sends.
+/// The commands of a batch.
 enum Load<'a, 'k> {
     One(&'a Operation<'a>, Pipeline),
     Split(Split<'a, 'k>),

@@ -1,4 +1,4 @@
-//! Scripts as the server gets them, and how they are called.
+//! Scripts as the server gets them, and the commands that call them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -12,53 +12,71 @@ pub(crate) struct Prepared {
     name: &'static str,
     text: String,
     hash: String,
-    /// How many lines stand before the program's first.
+    /// The number of lines before the first line of the program.
     lines_before: usize,
+    wakes: bool,
 }
 
-/// How a script is named in a call.
+/// The name of a script in a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
-    /// By its hash, which the server may have forgotten. Then nothing ran.
+    /// The hash of the script, which the server may have forgotten.
+    ///
+    /// Then nothing ran.
     ByHash,
-    /// By its whole text, which always runs and is remembered.
+    /// The whole text of the script, which always runs and is remembered.
     ByText,
 }
 
-/// By which clock programs run, which decides what stands around them.
+/// The clock of programs, which decides what surrounds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Time {
     Server,
     Virtual,
 }
 
+/// The command by which a script tells those who wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tell {
+    Publish,
+    /// In a cluster: to the subscribers at the node that serves the slot.
+    ShardPublish,
+}
+
 impl Prepared {
-    fn new(script: &Script, time: Time) -> Self {
+    fn new(script: &Script, time: Time, tell: Tell) -> Self {
         match time {
-            Time::Server => Self::around(script, &prelude_of(script.lua()), ""),
+            Time::Server => Self::around(script, &prelude_of(script.lua()), "", tell),
             Time::Virtual => Self::around(
                 script,
                 include_str!("lua/virtual_prelude.lua"),
                 include_str!("lua/virtual_epilogue.lua"),
+                tell,
             ),
         }
     }
 
-    /// A script of this crate's own, which takes care of everything itself.
+    /// Prepares a script of this crate, without the prelude of programs.
     pub(crate) fn bare(script: &Script) -> Self {
-        Self::around(script, "", "")
+        Self::around(script, "", "", Tell::Publish)
     }
 
-    /// A script of this crate's own that asks for the time.
-    pub(crate) fn timed(script: &Script, time: Time) -> Self {
+    /// Prepares a script of this crate that reads the time.
+    pub(crate) fn timed(script: &Script, time: Time, tell: Tell) -> Self {
         match time {
-            Time::Server => Self::around(script, &prelude_of(script.lua()), ""),
-            Time::Virtual => Self::around(script, include_str!("lua/virtual_now.lua"), ""),
+            Time::Server => Self::around(script, &prelude_of(script.lua()), "", tell),
+            Time::Virtual => Self::around(script, include_str!("lua/virtual_now.lua"), "", tell),
         }
     }
 
-    fn around(script: &Script, prelude: &str, epilogue: &str) -> Self {
-        let before = format!("#!lua{}\n{prelude}", flags(script));
+    fn around(script: &Script, prelude: &str, epilogue: &str, tell: Tell) -> Self {
+        let wakes = script.lua().contains("wake()");
+        let wake = match (wakes, tell) {
+            (false, _) => String::new(),
+            (true, Tell::Publish) => WAKE.to_owned(),
+            (true, Tell::ShardPublish) => WAKE.replace("'PUBLISH'", "'SPUBLISH'"),
+        };
+        let before = format!("#!lua{}\n{prelude}{wake}", flags(script));
         let lines_before = before.lines().count();
         let text = before + script.lua() + epilogue;
         Self {
@@ -66,14 +84,20 @@ impl Prepared {
             hash: ::redis::Script::new(&text).get_hash().to_owned(),
             text,
             lines_before,
+            wakes,
         }
+    }
+
+    /// Returns whether the script wakes, so that its last key is that of those who wait.
+    pub(crate) fn wakes(&self) -> bool {
+        self.wakes
     }
 
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The beginning of a call, up to the number of keys.
+    /// Begins a call, up to the number of keys.
     pub(crate) fn call(&self, named: Named, keys: usize, args: usize, room: usize) -> Cmd {
         let (command, script) = match named {
             Named::ByHash => ("EVALSHA", &self.hash),
@@ -84,7 +108,7 @@ impl Prepared {
         cmd
     }
 
-    /// A call by hash, turned into one by text.
+    /// Turns a call by hash into one by text.
     pub(crate) fn by_text(&self, by_hash: &Cmd) -> Cmd {
         let mut cmd = Cmd::new();
         cmd.arg("EVAL").arg(&self.text);
@@ -97,7 +121,7 @@ impl Prepared {
         cmd
     }
 
-    /// The line of the program in which the server stopped it.
+    /// Returns the line of the program in which the server stopped it.
     pub(crate) fn line(&self, error: &ServerError) -> Option<usize> {
         let (_, after) = error.details()?.split_once("user_script:")?;
         let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -105,7 +129,12 @@ impl Prepared {
     }
 }
 
-/// The functions of the prelude that a program names, one to a line: each costs every call.
+/// The function that wakes. It takes the last key away, so that the program does not see it.
+const WAKE: &str = include_str!("lua/wake.lua");
+
+/// Returns the prelude functions that a program uses, one per line.
+///
+/// Each costs every call.
 fn prelude_of(lua: &str) -> String {
     let function = |line: &&str| {
         let name = line.strip_prefix("local function ");
@@ -116,13 +145,14 @@ fn prelude_of(lua: &str) -> String {
     prelude.split_inclusive('\n').filter(function).collect()
 }
 
-/// Whether the server answered that it does not know the script, so that nothing ran.
+/// Returns whether the server answered that it does not know the script, so that nothing ran.
 pub(crate) fn is_forgotten(value: &Value) -> bool {
     matches!(value, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript))
 }
 
-/// What the server may know of a script before it starts: whether it writes, and whether it may
-/// run when memory is full. It refuses a whole script by it, so that none stops halfway.
+/// Returns the flags of a script: whether it writes, and may run when memory is full.
+///
+/// It refuses a whole script by it, so that none stops halfway.
 fn flags(script: &Script) -> &'static str {
     match (script.effect(), script.is_run_when_full()) {
         (Effect::Read, true) => " flags=no-writes,allow-oom",
@@ -132,16 +162,18 @@ fn flags(script: &Script) -> &'static str {
     }
 }
 
-/// The scripts that a store has sent, by their address: they are statics of the program.
+/// The scripts that a store has sent, by the addresses of their statics.
 pub(crate) struct Scripts {
     time: Time,
+    tell: Tell,
     prepared: RwLock<HashMap<usize, Arc<Prepared>>>,
 }
 
 impl Scripts {
-    pub(crate) fn new(time: Time) -> Self {
+    pub(crate) fn new(time: Time, tell: Tell) -> Self {
         Self {
             time,
+            tell,
             prepared: RwLock::default(),
         }
     }
@@ -151,7 +183,7 @@ impl Scripts {
         if let Some(prepared) = self.prepared.read().get(&address) {
             return prepared.clone();
         }
-        let prepared = Arc::new(Prepared::new(script, self.time));
+        let prepared = Arc::new(Prepared::new(script, self.time, self.tell));
         self.prepared
             .write()
             .entry(address)
@@ -179,12 +211,12 @@ mod tests {
     use super::*;
 
     fn first_line(script: &Script) -> String {
-        let prepared = Prepared::new(script, Time::Server);
+        let prepared = Prepared::new(script, Time::Server, Tell::Publish);
         prepared.text.lines().next().unwrap().to_owned()
     }
 
     #[test]
-    fn flags_follow_from_what_a_script_declares() {
+    fn flags_follow_from_the_declarations_of_a_script() {
         let read = Script::new("read", Effect::Read, "return 1");
         let once = Script::new("once", Effect::Once, "return 1");
         assert_eq!(first_line(&read), "#!lua flags=no-writes,allow-oom");
@@ -212,9 +244,26 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_wakes_does_it_as_its_servers_hear_it() {
+        let wakes = Script::new("wakes", Effect::Once, "wake() return 1");
+        for (tell, command) in [
+            (Tell::Publish, "'PUBLISH'"),
+            (Tell::ShardPublish, "'SPUBLISH'"),
+        ] {
+            for time in [Time::Server, Time::Virtual] {
+                let prepared = Prepared::new(&wakes, time, tell);
+                assert!(prepared.wakes() && prepared.text.contains(command));
+            }
+        }
+        let quiet = Script::new("quiet", Effect::Once, "return 1");
+        let quiet = Prepared::new(&quiet, Time::Server, Tell::Publish);
+        assert!(!quiet.wakes() && !quiet.text.contains("PUBLISH"));
+    }
+
+    #[test]
     fn a_script_is_prepared_once() {
         static SCRIPT: Script = Script::new("once", Effect::Once, "return 1");
-        let scripts = Scripts::new(Time::Server);
+        let scripts = Scripts::new(Time::Server, Tell::Publish);
         assert!(Arc::ptr_eq(&scripts.get(&SCRIPT), &scripts.get(&SCRIPT)));
     }
 }

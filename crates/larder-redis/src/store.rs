@@ -7,18 +7,19 @@ use larder_store::bus::Bus;
 use larder_store::lease::Leases;
 use larder_store::program::Programs;
 use larder_store::scan::Scan;
+use larder_store::wait::Waits;
 use larder_store::{
-    Content, Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Result, Store, Ttl,
+    Content, Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
+    PutOutcome, Result, Store, Ttl,
 };
 
 use crate::builder::RedisBuilder;
 use crate::bus::{RedisBus, SubscriptionManager};
 use crate::commands;
-use crate::node::Access;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::replica_reads::{ReplicaReads, Write, Writing};
 use crate::route::{Batch, Route, Routed};
-use crate::script::{Named, Scripts};
+use crate::script::{Named, Scripts, Tell};
 
 /// Implements [`Store`] on Redis or Valkey: one server, a cluster, or a master behind sentinels.
 ///
@@ -104,17 +105,25 @@ impl RedisStore {
     /// seeds, of which one must answer. Its other nodes must be reachable at the addresses that the
     /// cluster announces.
     ///
-    /// `?deadline_ms=250&connect_deadline_ms=2000` sets the two deadlines, from 1 to 60,000 ms
+    /// `?timeout_ms=250&connect_timeout_ms=2000` sets the two timeouts, from 1 to 60,000 ms
     /// each. `?protocol=resp2` is for a proxy that does not support `HELLO`.
     pub fn builder(url: &str) -> RedisBuilder {
         RedisBuilder::at(url)
+    }
+
+    /// Returns how scripts on these servers wake waiters.
+    pub(crate) fn tell(route: &Route) -> Tell {
+        match route {
+            Route::One(_) => Tell::Publish,
+            Route::Cluster(_) => Tell::ShardPublish,
+        }
     }
 
     /// Sends what only reads.
     async fn ask(&self, name: &'static str, key: &Key, command: Cmd) -> Result<Value> {
         match &self.replica_reads {
             None => {
-                let operation = self.route.begin(name, key).await?;
+                let operation = self.begin(name, key).await?;
                 operation.send(&command, Repeat::Safe).await
             }
             // Boxed, so that the future of the common case is a small one.
@@ -122,8 +131,7 @@ impl RedisStore {
         }
     }
 
-    /// Sends what only reads to a replica where one may be read, and to the master where none is or
-    /// has an answer.
+    /// Reads from a replica if allowed, and otherwise from the master.
     async fn ask_replicas(
         &self,
         reads: &ReplicaReads,
@@ -131,24 +139,27 @@ impl RedisStore {
         key: &Key,
         command: Cmd,
     ) -> Result<Value> {
-        let deadline = self.route.deadline();
+        let request = Request::read(name).by(self.route.deadline());
         if let Some(answer) = reads.ask(name, key, &command).await {
             return Ok(answer);
         }
-        let key = key.as_bytes();
-        let begun = self.route.begin_by(deadline, Access::Read, name, key);
-        let operation = begun.await?;
+        let operation = self.route.begin(key.as_bytes(), request).await?;
         operation.send(&command, Repeat::Safe).await
     }
 
-    /// Begins what changes a value.
+    /// Begins an operation on a key that changes no value.
+    pub(crate) async fn begin(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
+        self.route.begin(key.as_bytes(), Request::read(name)).await
+    }
+
+    /// Begins an operation on a key that changes its value.
     pub(crate) async fn begin_write(
         &self,
         name: &'static str,
         key: &Key,
     ) -> Result<Write<'_, Routed<'_>>> {
         let writing = self.writing([key]);
-        let begun = self.route.begin_as(Access::Write, name, key.as_bytes());
+        let begun = self.route.begin(key.as_bytes(), Request::write(name));
         Ok(Write::new(begun.await?, writing))
     }
 
@@ -160,7 +171,7 @@ impl RedisStore {
     ) -> impl Future<Output = Result<Write<'_, Batch<'_>>>> + Send {
         let writing = self.writing(keys);
         async move {
-            let begun = self.route.begin_many(Access::Write, name);
+            let begun = self.route.begin_batch(Request::write(name));
             Ok(Write::new(begun.await?, writing))
         }
     }
@@ -180,15 +191,16 @@ impl RedisStore {
             .await
     }
 
-    /// What became of a write whose answer may have been lost: where it was, its version is read
-    /// back, by the deadline of the write, so that it takes no longer.
+    /// Settles a write whose answer may have been lost, by reading its version back.
+    ///
+    /// It uses the deadline of the write, so it takes no longer.
     pub(crate) async fn settle(
         &self,
         operation: &Routed<'_>,
         name: &'static str,
         put: &Put,
         lost: Error,
-    ) -> Result<bool> {
+    ) -> Result<PutOutcome> {
         let is_lost = lost.kind() == ErrorKind::MayHaveRun;
         if !is_lost || !self.route.reads_back() || !operation.has_time() {
             return Err(lost);
@@ -197,7 +209,7 @@ impl RedisStore {
             .send(&commands::get(put.key()), Repeat::Safe)
             .await;
         match read.and_then(|value| commands::entry(name, put.key(), value)) {
-            Ok(Some(entry)) if entry.version == put.version() => Ok(true),
+            Ok(Some(entry)) if entry.version == put.version() => Ok(PutOutcome::Stored),
             _ => Err(lost),
         }
     }
@@ -211,36 +223,36 @@ impl Store for RedisStore {
         commands::entry("get", key, value)
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         put.key().require(Content::Value, "put")?;
         commands::check_size("put", put, self.max_value)?;
         let operation = self.begin_write("put", put.key()).await?;
         let written = self.once(&operation, |named| commands::put(put, named));
         match written.await {
-            Ok(value) => commands::done("put", &value),
+            Ok(value) => commands::outcome("put", &value),
             // Boxed like all that is rare, so that the future of the common case is a small one.
             Err(error) => Box::pin(self.settle(&operation, "put", put, error)).await,
         }
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         delete.key().require(Content::Value, "delete")?;
         if !commands::may_delete(delete) {
-            return Ok(false);
+            return Ok(DeleteOutcome::NotDeleted);
         }
         let operation = self.begin_write("delete", delete.key()).await?;
         let command = |named| commands::delete(delete, named);
         let value = self.once(&operation, command).await?;
-        commands::done("delete", &value)
+        commands::outcome("delete", &value)
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         key.require(Content::Value, "expire")?;
         let operation = self.begin_write("expire", key).await?;
         // Never again: in between somebody may have written a value that is to live longer.
         let command = commands::expire(key, ttl);
         let value = operation.send(&command, Repeat::Never).await?;
-        commands::done("expire", &value)
+        commands::outcome("expire", &value)
     }
 
     async fn ttl(&self, key: &Key) -> Result<Option<Ttl>> {
@@ -253,11 +265,11 @@ impl Store for RedisStore {
         self.get_all(keys).await
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         self.put_all(puts).await
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         self.delete_all(deletes).await
     }
 
@@ -274,6 +286,10 @@ impl Store for RedisStore {
     }
 
     fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
+        Some(self)
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
         Some(self)
     }
 

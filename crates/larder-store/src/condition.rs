@@ -1,6 +1,8 @@
 use crate::Version;
 
-/// When a put or a delete is carried out. The test and the write are one atomic step.
+/// The condition of a put or a delete.
+///
+/// The test and the write are one atomic step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Whatever is there.
@@ -14,7 +16,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Whether the condition is met by a key that holds `current`.
+    /// Returns whether a key that holds `current` meets the condition.
     pub fn is_met_by(self, current: Option<Version>) -> bool {
         match self {
             Self::Always => true,

@@ -4,14 +4,14 @@ use bytes::Bytes;
 
 use crate::Version;
 
-/// What a key holds: a value and the version of the write that put it there.
+/// The value of a key, and the version of the write that stored it.
 ///
 /// `Debug` shows the length of the value, never the value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The value, as it was put.
+    /// The value.
     pub value: Bytes,
-    /// Which write put it there.
+    /// The version of the write that stored the value.
     pub version: Version,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 /// The result of a store operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a store operation gave no answer, in terms of what the caller may do about it.
+/// A failed store operation, with a kind that says what the caller may do.
 ///
 /// Neither `Display` nor `Debug` ever holds a value, a raw key or a password: only the operation,
 /// the kind of the key, and what was expected. The underlying error, where there is one, is the
@@ -18,7 +18,7 @@ struct Inner {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What a caller can do about an [`Error`].
+/// What the caller can do about an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -33,12 +33,13 @@ pub enum ErrorKind {
     Refused(Refusal),
     /// The value is larger than the store was told to accept. Nothing happened.
     TooLarge,
-    /// The request itself is not of the contract: a zero TTL, a name with a forbidden character.
-    /// Nothing happened; the caller has to be changed.
+    /// The request breaks the contract, such as a zero TTL.
+    ///
+    /// Nothing happened; change the caller.
     Invalid,
 }
 
-/// Why a store refused an operation.
+/// The reason why a store refused an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -50,13 +51,12 @@ pub enum Refusal {
     WrongType,
     /// The credentials are missing, wrong, or do not permit this.
     Denied,
-    /// The server is there but not ready: it is loading its data, is busy with a script, or its
-    /// cluster is down.
+    /// The server is not ready: it loads its data, runs a script, or its cluster is down.
     Unavailable,
 }
 
 impl Error {
-    /// An error of `operation`, with one sentence that says what was expected and how to mend it.
+    /// Makes an error of `operation`, with a sentence that says how to fix it.
     ///
     /// `detail` must hold no value, no raw key and no credential.
     pub fn new(
@@ -72,7 +72,7 @@ impl Error {
         }))
     }
 
-    /// The same error with the error that caused it.
+    /// Adds the error that caused this one.
     ///
     /// The source must hold no value, no raw key and no credential either: people print chains.
     #[must_use]
@@ -84,17 +84,17 @@ impl Error {
         self
     }
 
-    /// What the caller can do about it.
+    /// Returns what the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The operation that failed, such as `get`.
+    /// Returns the operation that failed, such as `get`.
     pub fn operation(&self) -> &'static str {
         self.0.operation
     }
 
-    /// Whether the operation surely had no effect, so that any operation may be sent again.
+    /// Returns whether the operation certainly had no effect, so that repeating it is safe.
     pub fn had_no_effect(&self) -> bool {
         self.0.kind != ErrorKind::MayHaveRun
     }

@@ -2,7 +2,9 @@ use std::future::Future;
 
 use crate::KeyId;
 
-/// Knows which user sent a request: what a layer puts among its extensions for those further in.
+/// Identifies the user who sent a request.
+///
+/// A layer puts it into the request's extensions for the layers inside it.
 ///
 /// Layers that share no other crate meet here: a session that knows the user, and a rate limit that
 /// charges one.
@@ -28,7 +30,7 @@ pub trait Identity: Clone + Send + Sync + 'static {
     /// The user's id.
     type User: KeyId;
 
-    /// The user who sent the request; None if nobody is signed in, and if that cannot be told.
+    /// Returns the user who sent the request, or None if that is not known.
     ///
     /// # Cancellation
     /// A dropped call has no effect.

@@ -1,38 +1,41 @@
-//! Leases: one leader at a time for what a key holds, and a fence that keeps late ones out.
+//! Leases elect one caller at a time to produce the value of a key.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Entry, Key, Put, Result, Timestamp, Ttl, Version};
+pub use crate::outcome::{FollowOutcome, LeaseOutcome};
 
-/// The number of one lease on one key; a later lease has a higher one.
+use crate::request::keyed;
+use crate::{DeleteOutcome, Entry, Key, Put, PutOutcome, Result, Timestamp, Ttl, Version};
+
+/// A fencing token: the number of a lease, which rises with each lease.
 ///
-/// It is `max(last + 1, now)`, in microseconds of the store's clock: so it rises even where the
-/// last one was lost, as after a failover to a replica that never had it. The idea of a fencing
-/// token is that of M. Kleppmann, "How to do distributed locking" (2016).
+/// It is `max(last + 1, now)`, in microseconds of the store's clock, so it rises even if the last
+/// one was lost in a failover. The idea is from M. Kleppmann, "How to do distributed locking"
+/// (2016).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(u64);
 
 impl Fence {
-    /// The fence that follows `last`, at `now`.
+    /// Returns the fence that follows `last`, at `now`.
     pub fn after(last: Option<Self>, now: Timestamp) -> Self {
         let next = last.map_or(0, |Self(last)| last.saturating_add(1));
         Self(next.max(u64::try_from(now.as_micros()).unwrap_or(0)))
     }
 
-    /// The fence with this number.
+    /// Makes the fence with this number.
     pub fn from_u64(number: u64) -> Self {
         Self(number)
     }
 
-    /// Its number.
+    /// Returns its number.
     pub fn as_u64(self) -> u64 {
         self.0
     }
 }
 
-/// A wish to lead: to be the one who makes the value of a key.
+/// A request for the lease of a key.
 #[derive(Clone)]
 pub struct Claim {
     key: Key,
@@ -41,7 +44,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// A claim of the lease of `key`, to be held for `hold` unless it is renewed.
+    /// Requests the lease of `key` for `hold`, unless it is renewed.
     pub fn new(key: Key, hold: Ttl) -> Self {
         Self {
             key,
@@ -50,116 +53,104 @@ impl Claim {
         }
     }
 
-    /// The same claim, by one who has read the value of this version and wants a newer one.
+    /// Requests a newer value than the one of `version`, which the caller has read.
     #[must_use]
     pub fn having_seen(mut self, version: Version) -> Self {
         self.seen = Some(version);
         self
     }
 
-    /// The same claim of another key, for decorators.
-    #[must_use]
-    pub fn at(mut self, key: Key) -> Self {
-        self.key = key;
-        self
-    }
-
-    /// The key, which is one of a value.
-    pub fn key(&self) -> &Key {
-        &self.key
-    }
-
-    /// For how long the lease is held, from the moment that the store grants it.
+    /// Returns how long the lease is held, from the moment it is granted.
     pub fn hold(&self) -> Ttl {
         self.hold
     }
 
-    /// The version that was read before, if there was one.
+    /// Returns the version that the caller has read, if any.
     pub fn seen(&self) -> Option<Version> {
         self.seen
     }
 }
 
-/// What a claim comes to.
+keyed!(Claim);
+
+/// The answer to a [`Claim`].
 #[derive(Clone, Debug)]
 pub enum Claimed {
-    /// The key holds a value, and not the one that was seen: somebody was quicker. That somebody
-    /// else leads does not matter.
+    /// The key holds a value that the caller has not seen, whoever leads.
     Fresh(Entry),
-    /// You lead: make the value, and [`commit`](Leases::commit) it with this fence. What was seen,
-    /// if anything, may still be there.
+    /// You lead: produce the value, and [`commit`](Leases::commit) it with this fence.
+    ///
+    /// The value that you have seen may still be there.
     Lead(Fence),
-    /// Somebody else leads, and the value that was seen is still there to be served meanwhile.
+    /// Another caller leads; the value that you have seen is still there to be served.
     Stale,
-    /// Somebody else leads, and there is no value: [`follow`](Leases::follow).
+    /// Another caller leads, and there is no value: [`follow`](Leases::follow).
     Follow,
 }
 
-/// The capability to let one at a time make the value of a key, and to keep out whoever comes late.
+/// Elects one caller at a time to produce a key's value.
 ///
-/// A lease stands beside a value that is read by a plain [`get`](crate::Store::get). It is held
-/// until it is committed, abandoned, invalidated, or its time has passed by the store's clock. Only
-/// its holder commits: a value that was made before an invalidation, or by one whose lease has
-/// passed to somebody else, is refused. Plain puts and deletes do not ask for a lease and do not
-/// move the fence.
+/// It refuses late writers.
+///
+/// A lease lies beside a value, which is read by a plain [`get`](crate::Store::get). It ends by a
+/// commit, an abandon, an invalidation, or when its time has passed by the store's clock. Only its
+/// holder can commit: a value that was produced before an invalidation, or under a lease that has
+/// ended, is refused. Plain puts and deletes need no lease and do not move the fence.
 ///
 /// Every operation is atomic on its key. Keys of [`Content::Record`](crate::Content::Record) are refused
 /// with [`Refusal::WrongType`](crate::Refusal::WrongType).
 ///
 /// # Errors
-/// As those of [`Store`](crate::Store). [`Refusal::Full`](crate::Refusal::Full) where the store has
-/// no room for one more lease; nothing was changed then.
+/// Those of [`Store`](crate::Store). [`Refusal::Full`](crate::Refusal::Full) if the store has no
+/// room for one more lease; then nothing has changed.
 ///
 /// # Cancellation
-/// A dropped call may or may not have happened. A lease whose claim was dropped ends by itself.
+/// A dropped call may or may not have run. A lease whose claim was dropped ends by itself.
 #[async_trait]
 pub trait Leases: Send + Sync {
-    /// Asks for the lease, and for what makes it needless. One round trip.
+    /// Requests a lease, or returns the value that makes it unnecessary. One round trip.
     ///
-    /// After [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun) a lease may be held that
-    /// nobody knows of, until its time has passed. It is never sent twice.
+    /// It is never sent twice. After [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun) a lease
+    /// may be held until its time has passed, though no caller has its fence.
     async fn claim(&self, claim: &Claim) -> Result<Claimed>;
 
-    /// Holds the lease for `hold` from now on, be it more or less than was left, if `fence` still
-    /// holds it, and tells whether it does. One round trip.
-    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool>;
-
-    /// Writes the value and gives the lease back, if `fence` still holds it, and tells whether it
-    /// did. Where it did not, nothing was changed. One round trip.
+    /// Holds the lease for `hold` from now on, if `fence` still holds it. One round trip.
     ///
-    /// The condition of the put has to be met too; where it is not, the lease is kept and the
-    /// answer is false. A refusal keeps the lease too. A value that is too large is refused whoever
-    /// holds the lease. After
+    /// `hold` may be more or less than the time that was left.
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<LeaseOutcome>;
+
+    /// Writes the value and ends the lease, if `fence` still holds it. One round trip.
+    ///
+    /// [`NotStored`](PutOutcome::NotStored) means that nothing changed. The condition of the put
+    /// must be met too; if it is not, the lease stays. An error keeps the lease as well. A value that
+    /// is too large is refused whoever holds the lease. After
     /// [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun),
-    /// [`settle`](crate::StoreExt::settle) tells what became of it.
-    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool>;
+    /// [`settle`](crate::StoreExt::settle) reads back whether the value was stored.
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome>;
 
-    /// Gives the lease back without a value, if `fence` still holds it, and tells whether it did.
-    /// One round trip.
-    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool>;
+    /// Ends the lease without a value, if `fence` still holds it. One round trip.
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<LeaseOutcome>;
 
-    /// Removes the value and ends the lease, whoever holds it, in one step; tells whether a value
-    /// was there. What is being made now is refused when it is committed. One round trip.
+    /// Deletes the value and ends the lease, whoever holds it, in one step. One round trip.
     ///
-    /// Twice is as good as once, so it is sent again where its answer was lost; it then tells what
-    /// the second one found.
-    async fn invalidate(&self, key: &Key) -> Result<bool>;
+    /// A value that is being produced meanwhile is refused when it is committed. The operation is
+    /// idempotent, so it is sent again if its answer was lost; the outcome is then that of the second
+    /// run.
+    async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome>;
 
-    /// [`invalidate`](Self::invalidate) for each key, with a result for each. Not atomic together.
-    /// One round trip for each node.
-    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>>;
+    /// Calls [`invalidate`](Self::invalidate) for many keys. One round trip for each node.
+    ///
+    /// Returns a result for each key, in their order. The calls are not atomic together.
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>>;
 
-    /// Waits until the lease that is held now has ended, for `within` at most, and tells whether it
-    /// has. Where nobody holds one it is true at once.
+    /// Waits at most `within` until the lease that is held now has ended.
     ///
-    /// It ends with a commit, with an abandon, with an invalidation, and when its time has passed;
-    /// somebody else may hold the next one by then: claim, and look at the answer. `within` is by
-    /// tokio's clock, the end of the lease by the store's. It has to be called inside of a tokio
-    /// runtime with its time enabled.
+    /// Returns at once if nobody holds a lease. After the end, another caller may already hold the
+    /// next lease: claim, and look at the answer. `within` is measured by tokio's clock, the lease by
+    /// the store's. Call it inside a tokio runtime with time enabled.
     ///
-    /// A backend over a network is told by a message, or looks again from time to time; its own page
-    /// says which.
-    async fn follow(&self, key: &Key, within: Duration) -> Result<bool>;
+    /// A backend over a network waits for a message, or polls; its documentation says which.
+    async fn follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome>;
 }
 
 #[cfg(test)]

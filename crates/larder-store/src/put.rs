@@ -2,12 +2,13 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::request::{conditional, keyed};
 use crate::{Condition, Key, Ttl, Version};
 
-/// The largest value a store accepts unless it is told otherwise: 16 MiB.
+/// The default maximum length of a value: 16 MiB.
 pub const DEFAULT_MAX_VALUE: usize = 16 * 1024 * 1024;
 
-/// One write: a key, a value, how long it lives, and on what condition.
+/// A request to write a value, with its TTL and a condition.
 ///
 /// The version is drawn here, before the write is sent, so that a put whose answer was lost can
 /// be settled by reading it back. A `Put` that is sent twice is the same write twice; to write the
@@ -30,7 +31,7 @@ pub struct Put {
 }
 
 impl Put {
-    /// An unconditional write of `value` that lives for `ttl`.
+    /// Writes `value` for `ttl`, unconditionally.
     pub fn new(key: Key, value: impl Into<Bytes>, ttl: Ttl) -> Self {
         Self {
             key,
@@ -41,63 +42,36 @@ impl Put {
         }
     }
 
-    /// The same write, only if the key is absent.
+    /// Writes only if the key is absent.
     #[must_use]
     pub fn if_absent(self) -> Self {
         self.on(Condition::IfAbsent)
     }
 
-    /// The same write, only if the key is present.
+    /// Writes only if the key is present.
     #[must_use]
     pub fn if_present(self) -> Self {
         self.on(Condition::IfPresent)
     }
 
-    /// The same write, only if the key still holds what `version` names.
-    #[must_use]
-    pub fn if_version(self, version: Version) -> Self {
-        self.on(Condition::IfVersion(version))
-    }
-
-    /// The same write on `condition`.
-    #[must_use]
-    pub fn on(mut self, condition: Condition) -> Self {
-        self.condition = condition;
-        self
-    }
-
-    /// The same write to another key, for decorators.
-    #[must_use]
-    pub fn at(mut self, key: Key) -> Self {
-        self.key = key;
-        self
-    }
-
-    /// The key that is written.
-    pub fn key(&self) -> &Key {
-        &self.key
-    }
-
-    /// The value that is written.
+    /// Returns the value.
     pub fn value(&self) -> &Bytes {
         &self.value
     }
 
-    /// How long the value lives from the moment the store writes it.
+    /// Returns how long the value lives from the moment the store writes it.
     pub fn ttl(&self) -> Ttl {
         self.ttl
     }
 
-    /// On what condition it is written.
-    pub fn condition(&self) -> Condition {
-        self.condition
-    }
-
-    /// The version that the value has once it is written.
+    /// Returns the version that the stored value will have.
     pub fn version(&self) -> Version {
         self.version
     }
 }
+
+keyed!(Put);
+conditional!(Put);
 
 impl fmt::Debug for Put {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! Scan: the keys of a store, for people and tools.
+//! A scan lists the keys of a store, for people and tools.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use async_trait::async_trait;
 
 use crate::Result;
 
-/// The most keys that a page is asked for.
+/// The maximum size of a page that a caller may request.
 pub const MAX_PAGE: usize = 1_000;
 
-/// Some of the keys of a store.
+/// A page of keys.
 ///
 /// `Debug` shows how many they are: raw keys hold session ids and addresses, and belong in no log.
 #[derive(Clone, Default)]
 pub struct Page {
-    /// The keys as text.
+    /// The keys as text. [`Key::parse`](crate::Key::parse) reads one back.
     pub keys: Vec<String>,
-    /// Where the next page begins; nothing after the last.
+    /// The start of the next page. None after the last page.
     pub next: Option<Cursor>,
 }
 
@@ -29,17 +29,17 @@ impl fmt::Debug for Page {
     }
 }
 
-/// Where a scan goes on: made by a store, and read by that store alone.
+/// A position in a scan, which only the store that made it can read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cursor(Box<str>);
 
 impl Cursor {
-    /// A cursor that reads as `text`, for stores.
+    /// Makes a cursor from `text`, for stores.
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
-    /// Its text, for a tool that shows pages to people.
+    /// Returns its text, for a tool that shows pages to people.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -51,26 +51,27 @@ impl fmt::Debug for Cursor {
     }
 }
 
-/// The capability to list keys by prefix, page by page. For people and tools, and never on the path
-/// of a request: it looks at every key of the store.
+/// Lists keys by prefix, page by page, for people and tools.
 ///
-/// A key that is there from the first page to the last is on one of them at least, and may be on
-/// two. One that comes or goes meanwhile may be on one or on none. One that has ended is on none. A
-/// record in several parts may be listed as its parts. What a store keeps beside its keys, such as
-/// leases, is not listed.
+/// Never use it on the path of a request: it looks at every key of the store.
+///
+/// A key that exists from the first page to the last is on at least one page, and may be on two. A
+/// key that is created or deleted meanwhile may be missing. An expired key is on no page. A record
+/// of several parts may be listed as its parts. Leases, and whatever else a store keeps beside its
+/// keys, are not listed.
 #[async_trait]
 pub trait Scan: Send + Sync {
-    /// The next page of the keys that begin with `prefix`, from the begin or from `after` on. The
-    /// prefix is text and no pattern.
+    /// Returns a page of keys that begin with `prefix`, from the start or after `after`.
     ///
-    /// A page has about `about` keys, of 1 to [`MAX_PAGE`]: fewer, or none, where few fit, and a
-    /// few more where the server gives more in one step. Only a page without a next one is the
-    /// last. A store works in small steps and pauses between them for as long as each took, so that
-    /// a scan takes half of a server's time at most.
+    /// The prefix is plain text, not a pattern. A page has about `about` keys, which must be from 1
+    /// to [`MAX_PAGE`]. It may have fewer, or even none, if few keys match, and a few more if the
+    /// server returns more in one step. Only a page without a next one is the last. A store works in
+    /// small steps and pauses after each for as long as it took, so a scan takes at most half of a
+    /// server's time.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a page size out of bounds and for a
-    /// cursor that is not this store's; else as those of [`Store`](crate::Store).
+    /// cursor of another store; otherwise those of [`Store`](crate::Store).
     ///
     /// # Cancellation
     /// A dropped call has no effect.

@@ -7,152 +7,185 @@ use crate::bus::Bus;
 use crate::lease::Leases;
 use crate::program::Programs;
 use crate::scan::Scan;
-use crate::{Delete, Entry, Error, ErrorKind, Key, Put, Result, Ttl};
+use crate::wait::Waits;
+use crate::{
+    Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, Put, PutOutcome, Result,
+    Ttl,
+};
 
-/// Bytes by key, each with a version and an end: what every backend is, and all that layers know.
+/// Maps keys to bytes, each with a version and a TTL.
 ///
-/// A miss is never an error, and an error is never a miss. All operations are linearizable for
-/// each key, except that an evictable key may vanish at any time and that a TTL may end a
-/// millisecond or two late. Keys of [`Content::Record`](crate::Content::Record) are refused with
+/// A miss is never an error, and an error is never a miss. Operations on one key are linearizable,
+/// except that an evictable key may vanish at any time and that a TTL may end a millisecond or two
+/// late. Keys of [`Content::Record`](crate::Content::Record) are refused with
 /// [`Refusal::WrongType`](crate::Refusal::WrongType).
 ///
-/// Layers hold an `Arc<dyn Store>`. On hot paths they try the `*_now` methods first, which spare an
-/// answer that is ready at once its box.
+/// Layers hold an `Arc<dyn Store>`. On hot paths they try the `*_now` methods first, which box
+/// nothing if the answer is ready at once.
 ///
 /// # Errors
-/// [`ErrorKind`] says for each whether it is safe to send the operation again.
+/// The [`ErrorKind`] of an error says whether it is safe to repeat the operation.
 ///
 /// # Cancellation
-/// A dropped read has no effect. A dropped write may or may not happen, whole or not at all; it
-/// never holds up, tears or answers another operation.
+/// A dropped read has no effect. A dropped write happens as a whole or not at all, and never delays
+/// another operation.
 ///
 /// # Implementing
-/// Write plain async functions under `#[async_trait]`, and prove them with the laws of
-/// `larder-test`. A store that can answer without waiting overrides the `*_now` methods too.
+/// Write plain async functions under `#[async_trait]`, and run the laws of `larder-test` on them. A
+/// store that can answer without waiting overrides the `*_now` methods too.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// What `key` holds. One round trip.
+    /// Returns the entry of `key`, or None if it is absent. One round trip.
     async fn get(&self, key: &Key) -> Result<Option<Entry>>;
 
-    /// Writes a value, and tells whether the condition was met. One round trip.
-    async fn put(&self, put: &Put) -> Result<bool>;
+    /// Writes a value if the condition of `put` is met. One round trip.
+    async fn put(&self, put: &Put) -> Result<PutOutcome>;
 
-    /// Removes a value, and tells whether one was removed. One round trip.
-    async fn delete(&self, delete: &Delete) -> Result<bool>;
+    /// Deletes a value if the condition of `delete` is met. One round trip.
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome>;
 
-    /// Gives `key` a new TTL from now on, and tells whether it is present. The value and its
-    /// version stay. One round trip.
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool>;
+    /// Gives `key` a new TTL from now on, if it is present. One round trip.
+    ///
+    /// The value and its version stay.
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome>;
 
-    /// How long `key` still lives, rounded up to a millisecond; nothing if it is absent. One round
-    /// trip.
+    /// Returns the remaining TTL of `key`, or None if it is absent. One round trip.
+    ///
+    /// It is rounded up to a millisecond.
     async fn ttl(&self, key: &Key) -> Result<Option<Ttl>>;
 
-    /// [`get`](Self::get) for each key, with a result for each. One round trip for each node.
+    /// Calls [`get`](Self::get) for many keys. One round trip for each node.
+    ///
+    /// Returns a result for each key, in their order.
     async fn get_many(&self, keys: &[Key]) -> Vec<Result<Option<Entry>>>;
 
-    /// [`put`](Self::put) for each write, with a result for each; writes of one key keep their
-    /// order. Not atomic together. One round trip for each node.
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>>;
+    /// Calls [`put`](Self::put) for many writes. One round trip for each node.
+    ///
+    /// Returns a result for each write, in their order. Writes of one key keep their order. The
+    /// writes are not atomic together.
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>>;
 
-    /// [`delete`](Self::delete) for each removal, with a result for each; removals of one key keep
-    /// their order. Not atomic together. One round trip for each node.
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>>;
+    /// Calls [`delete`](Self::delete) for many keys. One round trip for each node.
+    ///
+    /// Returns a result for each delete, in their order. Deletes of one key keep their order. The
+    /// deletes are not atomic together.
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>>;
 
-    /// Where the store is, such as `redis://127.0.0.1:6379`: for the first line of a log. It never
-    /// holds a user or a password.
+    /// Returns the address of the store for logs, such as `redis://127.0.0.1:6379`.
+    ///
+    /// It never holds a user or a password.
     fn location(&self) -> &str;
 
-    /// [`get`](Self::get), if that takes no waiting; pending, with nothing done, if it does.
+    /// Calls [`get`](Self::get) if that needs no waiting.
+    ///
+    /// Returns pending, with nothing done, if it does.
     fn get_now(&self, key: &Key) -> Poll<Result<Option<Entry>>> {
         let _ = key;
         Poll::Pending
     }
 
-    /// [`put`](Self::put), if that takes no waiting; pending, with nothing done, if it does.
-    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    /// Calls [`put`](Self::put) if that needs no waiting.
+    ///
+    /// Returns pending, with nothing done, if it does.
+    fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         let _ = put;
         Poll::Pending
     }
 
-    /// [`delete`](Self::delete), if that takes no waiting; pending, with nothing done, if it does.
-    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    /// Calls [`delete`](Self::delete) if that needs no waiting.
+    ///
+    /// Returns pending, with nothing done, if it does.
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         let _ = delete;
         Poll::Pending
     }
 
-    /// The capability to run programs, if the store has it.
+    /// Returns the capability to run programs, or None if the store lacks it.
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
         None
     }
 
-    /// The capability to lease keys, if the store has it.
+    /// Returns the capability to wait for records, or None if the store lacks it.
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
+        None
+    }
+
+    /// Returns the capability to lease keys, or None if the store lacks it.
     fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
         None
     }
 
-    /// The capability to publish and to subscribe, if the store has it.
+    /// Returns the capability to publish and subscribe, or None if the store lacks it.
     fn bus(self: Arc<Self>) -> Option<Arc<dyn Bus>> {
         None
     }
 
-    /// The capability to list keys, if the store has it.
+    /// Returns the capability to list keys, or None if the store lacks it.
     fn scan(self: Arc<Self>) -> Option<Arc<dyn Scan>> {
         None
     }
 }
 
-/// What is known of a put whose answer was lost.
+/// The fate of a put whose answer was lost, as far as a read shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// The put was carried out: its version is there.
-    Written,
-    /// Its version is not there. It was not carried out, or was overwritten or removed since, or
-    /// is still on its way.
-    NotThere,
+pub enum SettleOutcome {
+    /// The key holds the version of the put.
+    Stored,
+    /// The key does not hold it: the put never ran, was overwritten, or may still come.
+    NotFound,
 }
 
-/// What every [`Store`] can do besides, given its operations.
+/// Methods that every [`Store`] has in addition.
 pub trait StoreExt: Store {
-    /// Finds out what became of `put` after [`ErrorKind::MayHaveRun`], by reading its version back.
-    /// One round trip.
+    /// Reads back the version of `put` after [`ErrorKind::MayHaveRun`]. One round trip.
     ///
     /// # Errors
-    /// As [`Store::get`] gives them.
-    fn settle(&self, put: &Put) -> impl Future<Output = Result<Settled>> + Send {
+    /// Those of [`Store::get`].
+    fn settle(&self, put: &Put) -> impl Future<Output = Result<SettleOutcome>> + Send {
         async move {
             Ok(match self.get(put.key()).await? {
-                Some(entry) if entry.version == put.version() => Settled::Written,
-                _ => Settled::NotThere,
+                Some(entry) if entry.version == put.version() => SettleOutcome::Stored,
+                _ => SettleOutcome::NotFound,
             })
         }
     }
 
-    /// Returns the capability to run programs. A layer calls it when it is built; `user` names the
-    /// layer in the error.
+    /// Returns the capability to run programs, for the constructor of a layer.
+    ///
+    /// `user` names the layer in the error.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the store runs no programs.
+    /// [`ErrorKind::Invalid`] if the store runs no programs.
     fn require_programs(self: Arc<Self>, user: &str) -> Result<Arc<dyn Programs>> {
         let location = self.location().to_owned();
         self.programs()
             .ok_or_else(|| missing(user, "runs programs", &location))
     }
 
+    /// Returns the capability to wait for a record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the store has none.
+    fn require_waits(self: Arc<Self>, user: &str) -> Result<Arc<dyn Waits>> {
+        let location = self.location().to_owned();
+        self.waits()
+            .ok_or_else(|| missing(user, "lets tasks wait for a record", &location))
+    }
+
     /// Returns the capability to lease keys.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the store has no leases.
+    /// [`ErrorKind::Invalid`] if the store has no leases.
     fn require_leases(self: Arc<Self>, user: &str) -> Result<Arc<dyn Leases>> {
         let location = self.location().to_owned();
         self.leases()
             .ok_or_else(|| missing(user, "has leases", &location))
     }
 
-    /// Returns the capability to publish and to subscribe.
+    /// Returns the capability to publish and subscribe.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the store has no bus.
+    /// [`ErrorKind::Invalid`] if the store has no bus.
     fn require_bus(self: Arc<Self>, user: &str) -> Result<Arc<dyn Bus>> {
         let location = self.location().to_owned();
         let bus =

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::{Error, ErrorKind};
 
-/// How long a key lives: whole milliseconds, from 1 ms to 100 years.
+/// The lifetime of a key in whole milliseconds, from 1 ms to 100 years.
 ///
 /// There is no zero and no "for ever": every key has an end. A duration that is not whole
 /// milliseconds is rounded up, so that a key never ends before it was asked to.
@@ -24,10 +24,12 @@ pub struct Ttl(NonZeroU64);
 const MAX_MILLIS: u64 = 100 * 31_557_600_000;
 
 impl Ttl {
-    /// The longest TTL, 100 years. Deadlines in microseconds stay below 2^53 with it.
+    /// The longest TTL: 100 years.
+    ///
+    /// Deadlines in microseconds stay below 2^53 with it.
     pub const MAX: Self = Self::from_millis(MAX_MILLIS);
 
-    /// A TTL of `millis` milliseconds, for constants.
+    /// Makes a TTL of `millis` milliseconds, for constants.
     ///
     /// # Panics
     /// At zero and past 100 years; in a `const` that is a compile error. A number that comes from
@@ -43,7 +45,7 @@ impl Ttl {
         }
     }
 
-    /// A TTL of `secs` seconds, for constants.
+    /// Makes a TTL of `secs` seconds, for constants.
     ///
     /// # Panics
     /// At zero and past 100 years; in a `const` that is a compile error. A number that comes from
@@ -52,7 +54,7 @@ impl Ttl {
         Self::from_millis(secs.saturating_mul(1000))
     }
 
-    /// The shortest TTL that covers `micros` microseconds, held between 1 ms and 100 years.
+    /// Makes the shortest TTL that covers `micros` microseconds, from 1 ms to 100 years.
     ///
     /// For programs, which compute in microseconds and have checked their input.
     pub const fn covering_micros(micros: i64) -> Self {
@@ -68,12 +70,12 @@ impl Ttl {
         })
     }
 
-    /// The TTL in milliseconds.
+    /// Returns the TTL in milliseconds.
     pub const fn as_millis(self) -> u64 {
         self.0.get()
     }
 
-    /// The TTL in microseconds.
+    /// Returns the TTL in microseconds.
     pub const fn as_micros(self) -> i64 {
         // At most 100 years, which is 3.2e15.
         (self.0.get() * 1000) as i64

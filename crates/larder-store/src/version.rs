@@ -2,7 +2,7 @@ use std::fmt;
 
 use rand::RngCore;
 
-/// Which write put a value there: 128 random bits, compared for equality only.
+/// The identity of a write: 128 random bits, compared for equality only.
 ///
 /// A version changes at every write and is never reused, across delete and re-create too, so that
 /// a condition on it cannot mistake a new value for an old one (no ABA). `expire` keeps it. It is
@@ -14,19 +14,19 @@ impl Version {
     /// The length in bytes.
     pub const LEN: usize = 16;
 
-    /// A new version, from the thread's cryptographic generator, which the system seeds.
+    /// Draws a new version from the thread's cryptographic generator.
     pub fn random() -> Self {
         let mut bytes = [0; Self::LEN];
         rand::rng().fill_bytes(&mut bytes);
         Self(bytes)
     }
 
-    /// The version with these bytes, for backends that read one back.
+    /// Makes the version with these bytes, for backends.
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for backends that write one.
+    /// Returns the bytes, for backends.
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }

@@ -1,17 +1,13 @@
 #![doc = include_str!("../README.md")]
 
-pub mod broken;
-pub mod faulty;
-mod fixture;
-pub mod laws;
-mod model;
-mod port;
-pub mod proxy;
-pub mod records;
-#[cfg(unix)]
-pub mod server;
-pub mod service;
-pub mod trace;
+mod contract;
+mod harness;
+mod layer;
 
-pub use fixture::{Fixture, ManualFixture, RealTimeFixture};
-pub use model::ModelStore;
+pub use contract::fixture::{Fixture, ManualFixture, RealTimeFixture};
+pub use contract::model::ModelStore;
+pub use contract::{broken, laws, records, trace};
+pub use harness::proxy;
+#[cfg(unix)]
+pub use harness::server;
+pub use layer::{faulty, service};

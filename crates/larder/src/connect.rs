@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use larder_store::{Error, ErrorKind, Result, Store};
+use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 
-/// Opens the store that `url` names.
+/// Opens the store at `url`.
 ///
 /// | url | store | feature |
 /// |---|---|---|
@@ -11,15 +11,16 @@ use larder_store::{Error, ErrorKind, Result, Store};
 /// | `unix:///path/to/socket[?user=…&pass=…&db=…]` | the same over a Unix socket | `redis` |
 /// | `redis+cluster://[[user]:password@]host[:port],host[:port],…` | Redis Cluster, or Valkey's | `redis` |
 /// | `redis+sentinel://[[user]:password@]host[:port],…/master[/database]` | the master that sentinels elect | `redis` |
-/// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://` | the same by TLS | `redis-tls` |
+/// | `redis+shards://[[user]:password@]host[:port],host[:port],…[/database]` | several servers, over which [`Sharded`](larder_store::Sharded) spreads the keys | `redis` |
+/// | `rediss://`, `rediss+cluster://`, `rediss+sentinel://`, `rediss+shards://` | the same by TLS | `redis-tls` |
 ///
 /// A user is named together with a password: `redis://user:@host` for a user who needs none. In both
 /// write `%`, `#`, `/`, `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`.
 ///
-/// `?deadline_ms=250` gives every operation on servers that time in place of 100 ms.
+/// `?timeout_ms=250` sets the timeout of each operation on servers. Default: 100 ms.
 ///
-/// Nothing falls back: what cannot be had is an error now, not at the first request. An app that
-/// shares its server with others puts the store into a [`Prefixed`](larder_store::Prefixed).
+/// Nothing falls back: a store that cannot be opened is an error now, not at the first request. If
+/// your app shares its server with others, put the store into a [`Prefixed`](larder_store::Prefixed).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -32,7 +33,7 @@ use larder_store::{Error, ErrorKind, Result, Store};
 /// let error = larder::connect("memcached://localhost").await.err().unwrap();
 /// assert_eq!(
 ///     error.to_string(),
-///     "connect: invalid: 'memcached' is no scheme of a store: \
+///     "connect: invalid: unsupported store scheme 'memcached': \
 ///      expected memory://, redis:// or unix://"
 /// );
 /// # Ok(())
@@ -40,10 +41,9 @@ use larder_store::{Error, ErrorKind, Result, Store};
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] for a scheme that larder does not know, for a backend whose feature is
-/// not compiled in, and for a URL that is not of its form; otherwise as the backend gives them
-/// when the server does not answer, or does not let us in. The text names the fix, and never
-/// repeats a password.
+/// [`ErrorKind::Invalid`] for an unsupported scheme, for a backend whose feature is not enabled, and
+/// for a malformed URL; otherwise those of the backend, if the server does not answer or refuses the
+/// login. The text says how to fix it, and never repeats a password.
 pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(invalid(
@@ -53,21 +53,22 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
     match scheme {
         "memory" => memory(rest),
         "redis" | "rediss" | "valkey" | "valkeys" | "unix" => redis(url).await,
+        other if other.ends_with("+shards") => shards(other, rest).await,
         other if is_redis_with_a_form(other) => redis(url).await,
         other => Err(invalid(format!(
-            "'{}' is no scheme of a store: expected memory://, redis:// or unix://",
+            "unsupported store scheme '{}': expected memory://, redis:// or unix://",
             printable(other)
         ))),
     }
 }
 
-/// The future can be spawned: it does not compile otherwise.
+/// Checks at compile time that the future can be spawned.
 const _: fn() = || {
     fn can_be_spawned<A, F: Future + Send>(_: impl FnOnce(A) -> F) {}
     can_be_spawned::<&str, _>(connect);
 };
 
-/// Whether it is a scheme such as `redis+cluster`; what stands behind the plus is the store's.
+/// Returns whether it is a scheme such as `redis+cluster`. The backend checks the part after the plus.
 fn is_redis_with_a_form(scheme: &str) -> bool {
     let transport = scheme.split_once('+').map(|(transport, _)| transport);
     matches!(transport, Some("redis" | "rediss" | "valkey" | "valkeys"))
@@ -83,6 +84,39 @@ fn memory(rest: &str) -> Result<Arc<dyn Store>> {
     return Ok(Arc::new(larder_moka::MokaStore::new()));
     #[cfg(not(feature = "moka"))]
     Err(missing_feature("memory://", "moka"))
+}
+
+/// Opens each server of `rest`. The name of a shard is its host and port, as they are written.
+async fn shards(scheme: &str, rest: &str) -> Result<Arc<dyn Store>> {
+    let transport = scheme.trim_end_matches("+shards");
+    if !matches!(transport, "redis" | "rediss" | "valkey" | "valkeys") {
+        return Err(invalid(format!(
+            "'{}' is not a scheme of shards: expected redis+shards:// or rediss+shards://",
+            printable(scheme)
+        )));
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (servers, options) = rest.split_at(end);
+    let (login, servers) = match servers.rsplit_once('@') {
+        Some((login, servers)) => (format!("{login}@"), servers),
+        None => (String::new(), servers),
+    };
+    if servers.split(',').any(str::is_empty) {
+        return Err(invalid(
+            "a host of the shards is empty: expected redis+shards://host[:port],host[:port]",
+        ));
+    }
+    let mut all = Vec::new();
+    for server in servers.split(',') {
+        // The port is part of the name, so that both ways to write it name the same shard.
+        let name = match server.rsplit_once(':') {
+            Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => server.to_owned(),
+            _ => format!("{server}:6379"),
+        };
+        let store = redis(&format!("{transport}://{login}{server}{options}")).await?;
+        all.push(Shard::new(name, store));
+    }
+    Ok(Arc::new(Sharded::new(all)?))
 }
 
 #[cfg(feature = "redis")]
@@ -103,7 +137,7 @@ fn missing_feature(what: &str, feature: &str) -> Error {
     ))
 }
 
-/// What may be repeated of a scheme: somebody may have put a secret in front of `://`.
+/// Returns the scheme for an error text, or `…` if it may be a secret.
 fn printable(scheme: &str) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
     if scheme.len() <= 20 && scheme.chars().all(plain) {
@@ -117,7 +151,7 @@ fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new("connect", ErrorKind::Invalid, detail)
 }
 
-/// Run by `./scripts/test` without any feature, as an app would meet it.
+/// `./scripts/test` runs these without any feature.
 #[cfg(all(test, not(feature = "moka"), not(feature = "redis")))]
 mod without_backends {
     use super::*;

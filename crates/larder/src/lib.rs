@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod connect;
+pub mod prelude;
 
 pub use connect::connect;
 
@@ -50,6 +51,12 @@ pub use larder_response_cache as response_cache;
 pub use larder_session as session;
 #[doc(inline)]
 pub use larder_store as store;
+#[cfg(feature = "structures")]
+#[doc(inline)]
+pub use larder_structures as structures;
 
+#[doc = include_str!("errors.md")]
+#[doc(inline)]
+pub use larder_store::Error;
 #[doc(no_inline)]
-pub use larder_store::{Error, ErrorKind, Key, Kind, Namespace, Prefixed, Result, Store, Ttl};
+pub use larder_store::{ErrorKind, Key, Kind, Namespace, Prefixed, Result, Store, Ttl};

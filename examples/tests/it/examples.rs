@@ -1,9 +1,9 @@
 //! The page of each example, played on both backends.
 
-use larder_test::server::RedisServer;
+use larder_test::server::{RedisServer, Sandbox};
 
 use crate::curl::Shell;
-use crate::example::Example;
+use crate::example::{self, Example};
 use crate::transcript::{self, Step};
 
 fn play(name: &str) {
@@ -43,6 +43,11 @@ fn the_cache_example_does_what_its_page_says() {
 }
 
 #[test]
+fn the_lock_example_does_what_its_page_says() {
+    play("lock");
+}
+
+#[test]
 fn the_plain_hyper_example_does_what_its_page_says() {
     play("plain_hyper");
 }
@@ -57,6 +62,28 @@ fn the_tonic_example_does_what_its_page_says() {
             let arguments: Vec<_> = arguments.split(' ').map(str::to_owned).collect();
             step.expect(&example.run_as_client(&arguments));
         }
+    }
+}
+
+#[test]
+fn the_stampede_example_loads_once_and_a_killed_leader_is_replaced() {
+    let redis = RedisServer::start().unwrap();
+    for step in transcript::of("examples/stampede.rs") {
+        let arguments = step.command.split_once(" -- ").unwrap().1;
+        let folder = Sandbox::new().unwrap();
+        let log = folder.path().join("loads");
+        let settings = [
+            ("STORE_URL", redis.url()),
+            ("LOAD_LOG", log.display().to_string()),
+        ];
+        let printed = example::run("stampede", arguments.split(' '), &settings);
+        step.expect(&printed);
+        let loads = std::fs::read_to_string(log).unwrap();
+        let count = loads.lines().count();
+        assert!(printed.contains(&format!("| loads | {count} |")));
+        assert!(count < 3 || arguments.contains("--naive"), "{printed}");
+        let is_id = |line: &str| line.parse::<u32>().is_ok();
+        assert!(loads.lines().all(is_id), "{loads}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
@@ -11,6 +11,7 @@ const PAGES: [&str; 8] = [
     "docs/rate-limits.md",
     "docs/response-cache.md",
     "docs/sessions.md",
+    "docs/structures.md",
     "examples/README.md",
 ];
 

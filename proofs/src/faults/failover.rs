@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Faults, Mended, Report, observe};
 
-/// How long all is well before a fault, and after it.
+/// The time without faults before and after a fault.
 const CALM: Duration = Duration::from_secs(4);
 
 pub(super) async fn prove(faults: &mut Faults) {

@@ -12,10 +12,10 @@ use tokio::time::{Instant, interval};
 
 const NOTE: Kind = Kind::pinned("note");
 
-/// How many counters there are, so that every node of a cluster has some.
+/// The number of counters, so that every node of a cluster has some.
 const COUNTERS: u32 = 64;
 
-/// What an operation does.
+/// The kind of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// Reads a note that was written before the fault: twice is the same as once.
@@ -29,11 +29,11 @@ pub enum What {
 /// One operation, and what became of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
-    /// What was done.
+    /// The kind of the operation.
     pub what: What,
-    /// When it began.
+    /// The start of the operation.
     pub began: Instant,
-    /// How long its caller waited.
+    /// The time that its caller waited.
     pub waited: Duration,
     /// Its error, if there was one.
     pub error: Option<ErrorKind>,
@@ -50,7 +50,7 @@ impl Load {
     /// Begins to run `rate` operations a second, none of which waits for another.
     pub async fn begin(store: Arc<dyn Store>, rate: u32) -> Self {
         for id in 0..COUNTERS {
-            store.put(&note(id)).await.expect("a put before the fault");
+            let _ = store.put(&note(id)).await.expect("a put before the fault");
         }
         let done = Arc::new(AtomicBool::new(false));
         let driver = tokio::spawn(drive(store, rate, done.clone()));
@@ -122,7 +122,7 @@ async fn count(store: &Arc<dyn Store>, id: u32) -> Result<()> {
     programs.run(&counter(id), &add).await.map(drop)
 }
 
-/// What a load came to.
+/// The results of a load.
 pub struct Ledger {
     /// Each operation.
     pub outcomes: Vec<Outcome>,
@@ -165,7 +165,7 @@ impl Ledger {
         }
     }
 
-    /// How many failed.
+    /// Returns how many operations failed.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.outcomes
@@ -174,14 +174,14 @@ impl Ledger {
             .count()
     }
 
-    /// How many of those failed that may be sent again.
+    /// Returns how many repeatable operations failed.
     #[must_use]
     pub fn failed_gets(&self) -> usize {
         let gets = self.outcomes.iter().filter(|one| one.what == What::Get);
         gets.filter(|one| one.error.is_some()).count()
     }
 
-    /// The wait that all but this part of a thousand stayed below.
+    /// Returns the wait that all but this many per thousand stayed below.
     #[must_use]
     pub fn wait_but_for(&self, per_mille: usize) -> Duration {
         let mut waits: Vec<_> = self.outcomes.iter().map(|one| one.waited).collect();
@@ -192,7 +192,7 @@ impl Ledger {
         waits.get(last).copied().unwrap_or_default()
     }
 
-    /// How long after `mended` the last operation began that failed.
+    /// Returns how long after `mended` the last operation began that failed.
     #[must_use]
     pub fn well_after(&self, mended: Instant) -> Duration {
         let failed = self.outcomes.iter().filter(|one| one.error.is_some());
@@ -202,7 +202,7 @@ impl Ledger {
         })
     }
 
-    /// Which part of what began within `window` went well, in percent.
+    /// Returns the percentage of successful operations among those that began in `window`.
     #[must_use]
     pub fn good_within(&self, window: std::ops::Range<Instant>) -> f64 {
         let within = self
@@ -217,7 +217,7 @@ impl Ledger {
         100.0 * good / all.max(1.0)
     }
 
-    /// Whether some failed because there was no room.
+    /// Returns whether some operations failed for lack of room.
     #[must_use]
     pub fn was_full(&self) -> bool {
         let full = Some(ErrorKind::Refused(Refusal::Full));

@@ -1,4 +1,4 @@
-//! What happens to a steady load when a server, or the way to it, fails.
+//! Measures a steady load while a server, or the network, fails.
 
 mod failover;
 pub mod load;
@@ -21,25 +21,25 @@ pub const DEADLINE: Duration = Duration::from_millis(100);
 /// Operations a second.
 const RATE: u32 = 500;
 
-/// How long all is well before a fault, and after it.
+/// The time without faults before and after a fault.
 const CALM: Duration = Duration::from_secs(2);
 
-/// When a fault was over, as far as the servers are concerned.
+/// The end of a fault, as far as the servers are concerned.
 pub struct Mended(pub Instant);
 
-/// What a fault came to.
+/// The results of a fault.
 pub struct Report {
-    /// What became of the load.
+    /// The results of the load.
     pub ledger: Ledger,
-    /// When the fault began.
+    /// The start of the fault.
     pub broke: Instant,
-    /// When it was over.
+    /// The end of the fault.
     pub mended: Instant,
 }
 
 /// Breaks something under a steady load.
 pub async fn observe(url: &str, calm: Duration, fault: impl AsyncFnOnce() -> Mended) -> Report {
-    let store = RedisStore::builder(url).with_deadline(DEADLINE);
+    let store = RedisStore::builder(url).with_timeout(DEADLINE);
     let store: Arc<dyn Store> = Arc::new(store.connect().await.expect("a connection"));
     let load = Load::begin(store, RATE).await;
     sleep(calm).await;
@@ -47,7 +47,7 @@ pub async fn observe(url: &str, calm: Duration, fault: impl AsyncFnOnce() -> Men
     let Mended(mended) = fault().await;
     sleep(calm).await;
     // A deadline is for callers, and not for whoever counts.
-    let patient = RedisStore::builder(url).with_deadline(Duration::from_secs(10));
+    let patient = RedisStore::builder(url).with_timeout(Duration::from_secs(10));
     let store = Arc::new(patient.connect().await.expect("a connection"));
     Report {
         ledger: load.stop(store).await,
@@ -56,7 +56,7 @@ pub async fn observe(url: &str, calm: Duration, fault: impl AsyncFnOnce() -> Men
     }
 }
 
-/// All faults.
+/// Returns all faults.
 #[must_use]
 pub fn prove() -> Table {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

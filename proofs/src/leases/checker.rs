@@ -2,7 +2,7 @@
 
 use super::event::{Event, What};
 
-/// What is wrong with a history, a line each; nothing where leases allow it.
+/// Returns the violations in a history, one line each. Empty if there are none.
 ///
 /// Of two events only those are compared of which one ended before the other began: the order of
 /// the others is nobody's to say.
@@ -45,14 +45,14 @@ fn on_one_key(events: &[Event]) -> Vec<String> {
             What::Read(fence) => highest(events, event, shown)
                 .filter(|before| *before > fence)
                 .map(|before| format!("fence {fence} was read after {before} was there")),
-            What::Refused(_) | What::Lost(_) | What::Invalidate => None,
+            What::Refused(_) | What::Lost(_) | What::Release(_) | What::Invalidate => None,
         };
         wrong.extend(what.map(|what| format!("key {}: {what}", event.key)));
     }
     wrong
 }
 
-/// The highest fence of the events that ended before this one began.
+/// Returns the highest fence of the events that ended before this one began.
 fn highest(events: &[Event], this: &Event, fence: fn(What) -> Option<u64>) -> Option<u64> {
     let before = events
         .iter()

@@ -9,15 +9,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Event {
     /// The number of the key.
     pub key: u32,
-    /// When it was asked for, in microseconds of the machine's clock.
+    /// The time of the request, in microseconds of the machine's clock.
     pub began: u64,
-    /// When it was answered.
+    /// The time of the answer.
     pub ended: u64,
-    /// What it was.
+    /// The operation and its outcome.
     pub what: What,
 }
 
-/// What was done.
+/// An operation and its outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// A claim that was granted with this fence.
@@ -28,15 +28,17 @@ pub enum What {
     Refused(u64),
     /// A commit with this fence whose answer was lost.
     Lost(u64),
+    /// A release of a lock that was held under this fence up to then.
+    Release(u64),
     /// An invalidation that was acknowledged.
     Invalidate,
     /// A read of what was committed with this fence.
     Read(u64),
 }
 
-/// The moment, in microseconds of the machine's clock, which all processes share.
+/// Returns the moment, in microseconds of the machine's clock, which all processes share.
 #[must_use]
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(0))
 }
@@ -48,6 +50,7 @@ impl fmt::Display for Event {
             What::Commit(fence) => ("commit", fence),
             What::Refused(fence) => ("refused", fence),
             What::Lost(fence) => ("lost", fence),
+            What::Release(fence) => ("release", fence),
             What::Invalidate => ("invalidate", 0),
             What::Read(fence) => ("read", fence),
         };
@@ -70,6 +73,7 @@ impl FromStr for Event {
                 "commit" => What::Commit(fence),
                 "refused" => What::Refused(fence),
                 "lost" => What::Lost(fence),
+                "release" => What::Release(fence),
                 "invalidate" => What::Invalidate,
                 "read" => What::Read(fence),
                 _ => return None,

@@ -1,4 +1,4 @@
-//! Leases under fire: fences rise, and nobody commits whose fence was passed.
+//! Leases under faults: fences rise, and no outdated fence commits.
 
 pub mod checker;
 mod event;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use larder_test::server::RedisServer;
 
 use crate::Table;
+pub(crate) use event::now;
 pub use event::{Event, What};
 use worker::{Commits, work};
 
@@ -19,7 +20,7 @@ const PROCESSES: u64 = 2;
 const KEYS: u32 = 10;
 const TIME: Duration = Duration::from_secs(20);
 
-/// What `prove` is called with to be one of the processes.
+/// The argument that makes `prove` one of the worker processes.
 pub const WORKER: &str = "leases-worker";
 
 /// Eight tasks in two processes, with fences and without.
@@ -70,7 +71,7 @@ pub fn prove() -> Table {
 fn in_two_processes(commits: Commits) -> Vec<Event> {
     let server = RedisServer::start().expect("a redis-server");
     let workers: Vec<_> = (0..PROCESSES)
-        .map(|_| spawn(&server.url(), commits))
+        .map(|_| spawn(WORKER, &format!("{commits:?}"), &server.url()))
         .collect();
     break_for(&server, TIME, &mut fastrand::Rng::with_seed(7));
     workers.into_iter().flat_map(history_of).collect()
@@ -92,18 +93,18 @@ pub fn break_for(server: &RedisServer, time: Duration, random: &mut fastrand::Rn
     }
 }
 
-fn spawn(url: &str, commits: Commits) -> Child {
+/// Starts a process of this program that is to be a worker.
+pub(crate) fn spawn(worker: &str, how: &str, url: &str) -> Child {
     let itself = std::env::current_exe().expect("the path of this program");
     Command::new(itself)
-        .arg(WORKER)
-        .arg(format!("{commits:?}"))
-        .arg(url)
+        .args([worker, how, url])
         .stdout(Stdio::piped())
         .spawn()
         .expect("another process")
 }
 
-fn history_of(mut worker: Child) -> Vec<Event> {
+/// What a worker prints, until it ends.
+pub(crate) fn history_of(mut worker: Child) -> Vec<Event> {
     let lines = BufReader::new(worker.stdout.take().expect("its output")).lines();
     let read = |line: io::Result<String>| line.expect("a line").parse();
     let history = lines.map(|line| read(line).expect("an event")).collect();
@@ -122,7 +123,11 @@ pub fn be_a_worker(commits: &str, url: &str) -> io::Result<()> {
         _ => Commits::Unfenced,
     };
     let runtime = tokio::runtime::Runtime::new()?;
-    let history = runtime.block_on(work(url, TASKS / PROCESSES, KEYS, TIME, commits));
+    print(&runtime.block_on(work(url, TASKS / PROCESSES, KEYS, TIME, commits)))
+}
+
+/// Prints a history, a line for each event.
+pub(crate) fn print(history: &[Event]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     history
         .iter()

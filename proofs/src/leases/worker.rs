@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use larder_redis::RedisStore;
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl, Version};
+use larder_store::{ErrorKind, Key, Kind, Put, PutOutcome, Store, Ttl, Version};
 use tokio::time::{Instant, sleep};
 
 use super::event::{Event, What, now};
 
 const NOTE: Kind = Kind::evictable("note");
 
-/// How long a lease is held. Those who make a value take up to twice as long.
+/// The time that a lease is held. Those who make a value take up to twice as long.
 const HOLD: Ttl = Ttl::from_millis(300);
 
-/// Whether a value is committed with its fence.
+/// The way to write a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commits {
-    /// As it should be.
+    /// By a commit with the fence.
     Fenced,
-    /// By a plain put, as those do who trust a lock: to show that the checker sees it.
+    /// By a plain put, to show that the checker notices it.
     Unfenced,
 }
 
@@ -115,8 +115,8 @@ impl Worker {
             Commits::Unfenced => self.store.put(&put).await,
         };
         let what = match done {
-            Ok(true) => What::Commit(number_of),
-            Ok(false) => What::Refused(number_of),
+            Ok(PutOutcome::Stored) => What::Commit(number_of),
+            Ok(PutOutcome::NotStored) => What::Refused(number_of),
             Err(error) if error.kind() == ErrorKind::MayHaveRun => What::Lost(number_of),
             Err(_) => return,
         };

@@ -3,12 +3,15 @@
 //! `LARDER_MODEL_CASES` sets how many sequences are tried; `LARDER_MODEL_SEED` starts them from the
 //! number that a failure has printed.
 
+mod arguments;
 mod draw;
+mod given;
 mod leases;
 mod operation;
 mod remembered;
 mod scan;
 mod step;
+mod time;
 
 use std::cell::Cell;
 use std::str::FromStr;
@@ -18,22 +21,23 @@ use std::time::Duration;
 use crate::Table;
 use crate::stores::Servers;
 use draw::sequences;
+use given::{Answered, Given};
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
 use larder_store::{Clock, ManualClock, Namespace, Prefixed, Space, Store, Timestamp};
 use larder_test::ModelStore;
 use larder_test::server::RedisServer;
-use leases::{Answered, Both, LeaseStep};
+use leases::{Both, LeaseStep};
 use operation::Operation;
-pub use operation::Time;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use remembered::Remembered;
-use step::{Given, Step};
+use step::Step;
+pub use time::Time;
 
-/// How many sequences give 10,000 steps: one has some 30.
+/// The number of sequences, which gives about 10,000 steps.
 const CASES: u32 = 400;
 
-/// All stores, for 10,000 steps each.
+/// Runs 10,000 steps on each store.
 #[must_use]
 pub fn prove() -> Table {
     let mut table = Table::new()
@@ -83,7 +87,7 @@ fn start() -> RedisServer {
     RedisServer::start().expect("a redis-server")
 }
 
-/// A new store in process, by the clock of the model.
+/// Returns a new store in process, by the clock of the model.
 pub async fn moka(clock: ManualClock) -> Arc<dyn Store> {
     Arc::new(MokaStore::builder().with_clock(clock).build())
 }
@@ -117,14 +121,14 @@ pub fn compare_in_virtual_time(server: &RedisServer, cases: u32) -> Result<Tried
             server.command(&["FLUSHALL"]).expect("an empty server");
             let store = RedisStore::builder(&server.url())
                 .with_virtual_time(clock)
-                .with_deadline(Duration::from_secs(10))
-                .with_connect_deadline(Duration::from_secs(10));
+                .with_timeout(Duration::from_secs(10))
+                .with_connect_timeout(Duration::from_secs(10));
             Arc::new(store.connect().await.expect("a connection")) as Arc<dyn Store>
         },
     )
 }
 
-/// How much was tried.
+/// The numbers of sequences and steps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tried {
     /// Sequences of up to 60 steps.
@@ -211,7 +215,7 @@ async fn run(
     Ok(())
 }
 
-/// Remembers the fences of a lease that both have granted, and tells whether they stand alike.
+/// Remembers the fences of a lease that both granted, and compares their order.
 fn are_granted_alike(
     remembered: &mut Remembered,
     step: &Step,

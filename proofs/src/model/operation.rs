@@ -1,51 +1,16 @@
 use bytes::Bytes;
-use larder_store::program::Record;
-use larder_store::{Key, Ttl};
-use larder_test::records::{Add, Append, Journal, Mark, Tally};
+use larder_store::Ttl;
+use larder_test::records::{Add, Append, Mark};
 
+use super::arguments::{Id, When, Write, journal, tally};
 use super::leases::LeaseOperation;
 use super::remembered::Remembered;
 use super::step::Step;
 
-/// In milliseconds: no sequence takes longer.
-const SLACK: u64 = 300_000;
-
-/// What ends while a sequence runs.
-#[derive(Clone, Copy, Debug)]
-pub enum Time {
-    /// Everything: TTLs are short, and time is moved past and onto their ends.
-    Passes,
-    /// Leases and records. Values live long, by a clock that nobody moves.
-    PassesBesideValues,
-    /// Nothing: TTLs are long, and no time is let pass.
-    StandsStill,
-}
-
-impl Time {
-    /// Whether a store may tell this TTL where the model tells `expected`: less by the time that a
-    /// server has seen pass, or more by that which the model alone has.
-    pub(crate) fn allows(self, told: Ttl, expected: Ttl) -> bool {
-        let (told, expected) = (told.as_millis(), expected.as_millis());
-        match self {
-            Self::Passes => told == expected,
-            Self::PassesBesideValues => told.abs_diff(expected) <= SLACK,
-            Self::StandsStill => told <= expected && expected - told <= SLACK,
-        }
-    }
-
-    /// Whether the store reads the clock of the model, for its leases at least.
-    pub(crate) fn is_shared(self) -> bool {
-        match self {
-            Self::Passes | Self::PassesBesideValues => true,
-            Self::StandsStill => false,
-        }
-    }
-}
-
 /// One operation, as it is drawn and printed.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    /// By so many microseconds.
+    /// Advances the clock by this many microseconds.
     Advance(i64),
     /// To the so-manieth last of the ends to come, and so many microseconds past it.
     AdvanceToEnd(usize, i64),
@@ -76,38 +41,8 @@ pub(crate) enum Operation {
     Scan(&'static str, usize),
 }
 
-/// Which key: one of a few, or now and then one of a record, where it should not be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Id {
-    Value(u8),
-    Record(u8),
-}
-
-/// A condition; a version is the one of the so-manieth last put on the same key.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum When {
-    Always,
-    IfAbsent,
-    IfPresent,
-    IfVersion(usize),
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Write {
-    pub(crate) id: Id,
-    pub(crate) value: Content,
-    pub(crate) ttl: Ttl,
-    pub(crate) when: When,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Content {
-    Bytes(Vec<u8>),
-    TooLarge,
-}
-
 impl Operation {
-    /// What it comes to on a store, after what was done before: nothing, for a lapse of time.
+    /// Resolves the operation to a step on a store. None if only time passes.
     pub(crate) fn step(&self, remembered: &mut Remembered) -> Option<Step> {
         Some(match self {
             Self::Advance(_) | Self::AdvanceToEnd(..) => return None,
@@ -158,12 +93,4 @@ impl Operation {
             Self::Scan(prefix, about) => Step::Scan(prefix, *about),
         })
     }
-}
-
-pub(super) fn tally(id: u8) -> Key {
-    Key::new(Tally::KIND, id)
-}
-
-fn journal(id: u8) -> Key {
-    Key::new(Journal::KIND, id)
 }

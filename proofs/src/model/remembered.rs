@@ -4,14 +4,13 @@ use larder_store::{
     Ttl, Version,
 };
 
+use super::arguments::{Content, Id, When, Write, tally};
 use super::leases::Fences;
-use super::operation::{Content, Id, When, Write, tally};
 
 /// An end that is not further away is one to go to.
 const NEAR: Ttl = Ttl::from_secs(1);
 
-/// What the operations so far have used: the versions of all puts, the fences of all leases, and
-/// when what they wrote ends.
+/// The versions, fences and deadlines of the operations so far.
 pub(crate) struct Remembered {
     kind: Kind,
     clock: ManualClock,
@@ -42,7 +41,7 @@ impl Remembered {
         }
     }
 
-    /// The version of the so-manieth last put on a key; one of nobody's where there is none.
+    /// Returns the version of an earlier put on a key, or a random one.
     pub(crate) fn version(&self, id: Id, back: usize) -> Version {
         let mut of_key = self.versions.iter().rev().filter(|(of, _)| *of == id);
         let version = of_key.nth(back).map(|(_, version)| *version);
@@ -74,7 +73,7 @@ impl Remembered {
         Delete::new(self.key(id)).on(self.condition(id, when))
     }
 
-    /// What a key holds, or its lease, ends in so long, or would, if it was done.
+    /// Remembers that a value or lease of `id` may end after `ttl`.
     pub(crate) fn ends_in(&mut self, id: Id, ttl: Ttl) {
         if ttl <= NEAR {
             let end = self.clock.now().plus_micros(ttl.as_micros());
@@ -82,8 +81,9 @@ impl Remembered {
         }
     }
 
-    /// Moves the clock to the so-manieth last of the ends that are to come, and so many microseconds
-    /// past it; of the ends of one key, or of all.
+    /// Moves the clock to a coming end, and this many microseconds past it.
+    ///
+    /// `back` counts from the last of the ends of one key, or of all.
     pub(crate) fn advance_to_end(&self, of: Option<Id>, back: usize, micros: i64) {
         let now = self.clock.now();
         let mut ends = self.ends.iter().rev().filter(|(id, end)| {

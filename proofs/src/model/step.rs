@@ -1,17 +1,15 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 use larder_store::lease::Fence;
-use larder_store::program::Inspection;
-use larder_store::{Delete, Entry, ErrorKind, Key, Put, Result, Store, Ttl, Version};
+use larder_store::{Delete, Entry, Key, Put, Result, Store, Ttl, Version};
 use larder_test::records::{
-    Add, Append, ClearJournal, ClearTally, Lines, Mark, ReadJournal, ReadTally, Tally,
+    Add, Append, ClearJournal, ClearTally, Mark, ReadJournal, ReadTally, Tally,
 };
 
-use super::leases::{Answered, Both, LeaseStep};
-use super::operation::Time;
+use super::given::{Answer, Given, each, kind};
+use super::leases::{Both, LeaseStep};
 use super::scan;
 
 /// One operation, as every store is given it.
@@ -40,22 +38,6 @@ pub(crate) enum Step {
     Scan(&'static str, usize),
 }
 
-/// What a step gave, with errors by their kind: the texts are each store's own.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Given {
-    Held(Vec<Answer<Option<(Bytes, Version)>>>),
-    Told(Vec<Answer<bool>>),
-    Left(Answer<Option<Ttl>>),
-    Sums(Vec<Answer<Option<i64>>>),
-    Count(Answer<i64>),
-    Lines(Answer<Lines>),
-    Shown(Answer<Inspection>),
-    Claimed(Answer<Answered>),
-    Keys(Answer<BTreeSet<String>>),
-}
-
-pub(crate) type Answer<T> = Result<T, ErrorKind>;
-
 impl Step {
     /// Runs it with the fences whose numbers `side` tells.
     pub(crate) async fn run(&self, store: &Arc<dyn Store>, side: fn(Both) -> Fence) -> Given {
@@ -66,25 +48,27 @@ impl Step {
                 Poll::Ready(entry) => entry,
                 Poll::Pending => store.get(key).await,
             })]),
-            Self::Put(put) => Given::Told(vec![kind(store.put(put).await)]),
-            Self::PutNow(put) => Given::Told(vec![kind(match store.put_now(put) {
+            Self::Put(put) => Given::Stored(vec![kind(store.put(put).await)]),
+            Self::PutNow(put) => Given::Stored(vec![kind(match store.put_now(put) {
                 Poll::Ready(written) => written,
                 Poll::Pending => store.put(put).await,
             })]),
-            Self::Delete(delete) => Given::Told(vec![kind(store.delete(delete).await)]),
-            Self::DeleteNow(delete) => Given::Told(vec![kind(match store.delete_now(delete) {
+            Self::Delete(delete) => Given::Deleted(vec![kind(store.delete(delete).await)]),
+            Self::DeleteNow(delete) => Given::Deleted(vec![kind(match store.delete_now(delete) {
                 Poll::Ready(deleted) => deleted,
                 Poll::Pending => store.delete(delete).await,
             })]),
-            Self::Expire(key, ttl) => Given::Told(vec![kind(store.expire(key, *ttl).await)]),
+            Self::Expire(key, ttl) => Given::Expired(kind(store.expire(key, *ttl).await)),
             Self::TtlOf(key) => Given::Left(kind(store.ttl(key).await)),
             Self::GetMany(keys) => Given::Held(each(store.get_many(keys).await, held)),
-            Self::PutMany(puts) => Given::Told(each(store.put_many(puts).await, kind)),
-            Self::DeleteMany(deletes) => Given::Told(each(store.delete_many(deletes).await, kind)),
+            Self::PutMany(puts) => Given::Stored(each(store.put_many(puts).await, kind)),
+            Self::DeleteMany(deletes) => {
+                Given::Deleted(each(store.delete_many(deletes).await, kind))
+            }
             Self::Add(key, add) => Given::Sums(vec![kind(programs.run(key, add).await)]),
             Self::AddMany(adds) => Given::Sums(each(programs.run_many(adds).await, kind)),
             Self::ReadTally(key) => Given::Sums(vec![kind(programs.run(key, &ReadTally).await)]),
-            Self::ClearTally(key) => Given::Told(vec![kind(programs.run(key, &ClearTally).await)]),
+            Self::ClearTally(key) => Given::Cleared(kind(programs.run(key, &ClearTally).await)),
             Self::InspectTally(key) => Given::Shown(kind(programs.inspect::<Tally>(key).await)),
             Self::Mark(key, mark) => Given::Count(kind(programs.run(key, mark).await)),
             Self::Append(key, append) => Given::Count(kind(programs.run(key, append).await)),
@@ -94,31 +78,6 @@ impl Step {
             Self::Scan(prefix, about) => Given::Keys(kind(scan::all(store, prefix, *about).await)),
         }
     }
-}
-
-impl Given {
-    /// Whether a store may give this where the model gives `expected`. Fences are numbered by each
-    /// store for itself.
-    pub(crate) fn is_like(&self, expected: &Self, time: Time) -> bool {
-        match (self, expected) {
-            (Self::Left(Ok(Some(given))), Self::Left(Ok(Some(expected)))) => {
-                time.allows(*given, *expected)
-            }
-            (Self::Claimed(Ok(Answered::Lead(_))), Self::Claimed(Ok(Answered::Lead(_)))) => true,
-            _ => self == expected,
-        }
-    }
-}
-
-pub(crate) fn each<T, U>(
-    answers: Vec<Result<T>>,
-    of: impl Fn(Result<T>) -> Answer<U>,
-) -> Vec<Answer<U>> {
-    answers.into_iter().map(of).collect()
-}
-
-pub(crate) fn kind<T>(answer: Result<T>) -> Answer<T> {
-    answer.map_err(|error| error.kind())
 }
 
 fn held(answer: Result<Option<Entry>>) -> Answer<Option<(Bytes, Version)>> {

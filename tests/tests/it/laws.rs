@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::{ManualClock, Namespace, Prefixed, Space, Store};
+use larder_store::{ManualClock, Namespace, Prefixed, Shard, Sharded, Space, Store};
 use larder_test::faulty::Faulty;
 use larder_test::server::RedisServer;
 use larder_test::{ManualFixture, ModelStore, RealTimeFixture, laws};
@@ -32,12 +32,36 @@ laws!(
     on_a_manual_clock(|clock| prefixed(moka(clock)))
 );
 
+laws!(
+    sharded_model,
+    on_a_manual_clock(|clock| sharded([(); 3].map(|()| model(clock.clone()))))
+);
+laws!(
+    sharded_moka,
+    on_a_manual_clock(|clock| sharded([(); 3].map(|()| shared(moka(clock.clone())))))
+);
+
 laws!(redis, on_a_server(|store| store).await);
 laws!(prefixed_redis, on_a_server(prefixed).await);
 
 fn on_a_manual_clock<S: Store>(make: impl FnOnce(ManualClock) -> S) -> ManualFixture {
     let clock = ManualClock::default();
     ManualFixture::new(make(clock.clone()), clock)
+}
+
+/// Shards of stores that read one clock.
+fn sharded<const N: usize>(stores: [Arc<dyn Store>; N]) -> Sharded {
+    let shards = stores.into_iter().enumerate();
+    let shards = shards.map(|(number, store)| Shard::new(number.to_string(), store));
+    Sharded::new(shards).expect("shards of different names")
+}
+
+fn shared(store: impl Store) -> Arc<dyn Store> {
+    Arc::new(store)
+}
+
+fn model(clock: ManualClock) -> Arc<dyn Store> {
+    shared(ModelStore::with_clock(clock))
 }
 
 fn moka(clock: ManualClock) -> MokaStore {

@@ -15,12 +15,15 @@ use larder::response_cache::{Purger, ResponseCache, ResponseCacheLayer};
 use larder::session::{
     DeviceId, Session, SessionKey, SessionLayer, SessionService, Sessions, SignInOptions,
 };
+use larder::structures::fenced::Fenced;
+use larder::structures::lock::{Lock, LockGuard, Semaphore};
 use larder_layer::{Follower, StoreTimeout};
 use larder_store::bus::{Bus, Channel, Mailbox, Message, SubscribeRequest, Subscription};
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
 use larder_store::program::{Programs, Run};
 use larder_store::scan::{Cursor, Page, Scan};
-use larder_store::{Delete, Entry, Key, Prefixed, Put, Store, StoreExt, Ttl};
+use larder_store::wait::{Waiter, Waits};
+use larder_store::{Delete, Entry, Key, Prefixed, Put, Shard, Sharded, Store, StoreExt, Ttl};
 use larder_test::records::{Add, ReadTally, Tally};
 use tower::Service;
 use tower::util::BoxCloneSyncService;
@@ -80,6 +83,33 @@ fn leases(leases: &dyn Leases, claim: &Claim, put: &Put, fence: Fence, ttl: Ttl)
         leases.invalidate(key);
         leases.invalidate_many(std::slice::from_ref(key));
         leases.follow(key, Duration::ZERO);
+    }
+}
+
+fn waiters(waits: &dyn Waits, waiter: &mut dyn Waiter, key: &Key) {
+    sent! {
+        waits.wait_for(key);
+        waiter.next();
+    }
+}
+
+fn locks(lock: &Lock, semaphore: &Semaphore, guard: LockGuard) {
+    let lost = guard.lost();
+    sent! {
+        lock.try_lock();
+        lock.lock(Duration::ZERO);
+        lock.run_while_leader(|_| std::future::ready(()));
+        semaphore.try_acquire();
+        semaphore.acquire(Duration::ZERO);
+        lost;
+        guard.release();
+    }
+}
+
+fn fenced(fenced: &Fenced, token: Fence, ttl: Ttl) {
+    sent! {
+        fenced.put("a", token, "x", ttl);
+        fenced.get("a");
     }
 }
 
@@ -250,6 +280,9 @@ fn every_public_future_can_be_sent_to_another_thread() {
     let _ = store_extensions;
     let _ = programs;
     let _ = leases;
+    let _ = waiters;
+    let _ = locks;
+    let _ = fenced;
     let _ = messages;
     let _ = scans;
     let _ = (caches, one_value, later_writes);
@@ -273,6 +306,8 @@ fn what_an_app_shares_can_be_shared_between_threads() {
     send_and_sync::<Arc<dyn Store>>();
     send_and_sync::<Arc<dyn Programs>>();
     send_and_sync::<Arc<dyn Leases>>();
+    send_and_sync::<Arc<dyn Waits>>();
+    send_and_sync::<(Lock, Semaphore, LockGuard, Fenced)>();
     send_and_sync::<Arc<dyn Bus>>();
     send_and_sync::<Arc<dyn Scan>>();
     send_and_sync::<MokaStore>();
@@ -280,6 +315,7 @@ fn what_an_app_shares_can_be_shared_between_threads() {
     send_and_sync::<RedisStore>();
     send_and_sync::<RedisBuilder>();
     send_and_sync::<Prefixed<RedisStore>>();
+    send_and_sync::<(Shard, Sharded)>();
     send_and_sync::<(Key, Put, Delete, Entry, Ttl, Claim, Claimed, Fence)>();
     send_and_sync::<(
         Channel,
@@ -297,12 +333,12 @@ fn what_an_app_shares_can_be_shared_between_threads() {
     send_and_sync::<Loader<Films, u32, String>>();
     send_and_sync::<(RateLimiter, RateLimitLayer, RateLimit<Inner>, Decision)>();
     send_and_sync::<(Session, Sessions, SessionLayer, SessionService<Inner>)>();
-    send_and_sync::<larder::session::Error>();
+    send_and_sync::<larder::session::SessionError>();
     send_and_sync::<(ResponseCacheLayer, ResponseCache<Inner>, Purger)>();
 }
 
 /// The crates whose futures apps await.
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 9] = [
     "larder",
     "larder-cache",
     "larder-layer",
@@ -311,6 +347,7 @@ const CRATES: [&str; 8] = [
     "larder-response-cache",
     "larder-session",
     "larder-store",
+    "larder-structures",
 ];
 
 #[test]

@@ -8,6 +8,6 @@ use larder_redis::{RedisBuilder, RedisStore};
 pub(crate) fn patient(url: &str) -> RedisBuilder {
     let long = Duration::from_secs(10);
     RedisStore::builder(url)
-        .with_deadline(long)
-        .with_connect_deadline(long)
+        .with_timeout(long)
+        .with_connect_timeout(long)
 }

@@ -29,7 +29,7 @@ async fn old_film() -> (Films, Arc<Staged>) {
 async fn no_film() -> (Films, Arc<Staged>) {
     let (films, store) = old_film().await;
     let delete = Delete::new(far_key(7));
-    store.model.delete(&delete).await.unwrap();
+    let _ = store.model.delete(&delete).await.unwrap();
     (films, store)
 }
 

@@ -154,6 +154,24 @@ on_both_stores! { Manual;
         assert!(one.films.get_near(&7).is_some());
     }
 
+    /// The value was written, and the process does not know.
+    async fn a_commit_whose_answer_is_lost_leaves_no_near_copy_and_late_callers_read_again(world: World) {
+        // No renewal takes the place of the commit.
+        let one = world.process_with(|films| films.without_bus().with_lease(Ttl::from_secs(3_600)));
+        let gate = Gate::closed();
+        let leader = one.begin(&gate, "Metropolis");
+        gate.arrived().await;
+        let joiner = one.begin(&gate, "Nosferatu");
+        until("it has joined", || one.films.loads_under_way() == 1).await;
+        sleep(Duration::from_millis(20)).await;
+        one.switch.set_next(1, Trouble::LoseAnswer);
+        gate.open();
+        assert_eq!(leader.await.unwrap().unwrap().source, Source::Loaded);
+        let found = joiner.await.unwrap().unwrap();
+        assert_eq!((found.as_str(), found.source), ("Metropolis", Source::Far));
+        assert_eq!(one.loads(), 1);
+    }
+
     async fn a_value_that_is_not_kept_gives_the_lease_back(world: World) {
         let (one, two) = (world.quiet_process(), world.quiet_process());
         let load = || async {
@@ -207,8 +225,8 @@ mod timed {
             let replaced = killed.elapsed();
             gate.open();
             assert_eq!(follower.await.unwrap().unwrap().as_str(), "Metropolis");
-            // The lease has 1.5 s at most; the rest is for a busy machine.
-            assert!(replaced < Duration::from_millis(2_000), "{replaced:?}");
+            // The lease has 1.5 s at most; the rest, and half a second more, is for a busy machine.
+            assert!(replaced < Duration::from_millis(2_500), "{replaced:?}");
         }
 
         async fn a_leader_that_stalls_past_its_lease_wakes_to_a_refused_commit(world: World) {

@@ -13,7 +13,7 @@ use crate::support::{
 
 async fn put(store: &Staged, film: u32, bytes: impl Into<Bytes>) {
     let put = Put::new(far_key(film), bytes, MINUTE);
-    store.model.put(&put).await.unwrap();
+    let _ = store.model.put(&put).await.unwrap();
 }
 
 async fn bytes(store: &Staged, film: u32) -> Vec<u8> {

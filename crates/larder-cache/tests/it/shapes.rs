@@ -99,8 +99,8 @@ impl Bench {
         let server = RedisServer::start().unwrap();
         let long = Duration::from_secs(10);
         let redis = RedisStore::builder(&server.url())
-            .with_deadline(long)
-            .with_connect_deadline(long);
+            .with_timeout(long)
+            .with_connect_timeout(long);
         Self {
             stores: [
                 Arc::new(MokaStore::builder().build()),

@@ -15,7 +15,8 @@ use larder_test::faulty::{Operations, Trouble};
 use parking_lot::Mutex;
 
 use crate::support::{
-    Counts, Staged, beside, far_films, films, on_both_stores, until, until_ready,
+    Act, Counts, Gate, Operation, Staged, beside, far_films, films, on_both_stores, until,
+    until_ready,
 };
 
 const HOUR: Ttl = Ttl::from_secs(3_600);
@@ -184,7 +185,7 @@ on_both_stores! { Manual;
         two.films.insert(7, "newer".to_owned()).await.unwrap();
         // A replica that lags behind, as it were.
         let put = larder_store::Put::new(crate::support::far_key(7), older.value, HOUR);
-        world.store.put(&put).await.unwrap();
+        let _ = world.store.put(&put).await.unwrap();
         let options = larder_cache::ReadOptions::new().skip_near();
         assert_eq!(two.films.find_with(&7, options).await.unwrap().as_str(), "older");
         let load = || async { Ok::<_, Infallible>(String::new()) };
@@ -309,6 +310,43 @@ async fn after_a_gap_or_a_subscription_that_ended_every_near_copy_is_read_again(
         until("it is dropped", || one.get_near(&7).is_none()).await;
         assert_eq!(*one.get(&7).await.unwrap(), "new");
         one.remove(&7).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_far_read_that_a_gap_overtakes_is_not_kept_near() {
+    for through_a_load in [false, true] {
+        let clock = ManualClock::default();
+        let bus = Arc::new(ScriptedBus::default());
+        let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
+        let two = films(&clock).with_far(store.clone()).without_bus();
+        let two = two.build().unwrap();
+        two.insert(7, "old".to_owned()).await.unwrap();
+        let counts = Counts::default();
+        let recording = counts.record();
+        let one = beside(&clock, &store);
+        drop(recording);
+        until("it listens", || bus.0.lock().is_some()).await;
+        let gate = Gate::closed();
+        store.stage(Operation::Get, Act::HoldAfter(gate.clone()));
+        let reader = tokio::spawn({
+            let one = one.clone();
+            async move {
+                match through_a_load {
+                    true => crate::support::load(&one, &7, "none").await,
+                    false => (*one.get(&7).await.unwrap()).clone(),
+                }
+            }
+        });
+        gate.arrived().await;
+        bus.0.lock().as_ref().unwrap().leave_gap();
+        until("it hears of the gap", || {
+            counts.of("larder_cache_gaps_total") == 1
+        })
+        .await;
+        gate.open();
+        assert_eq!(reader.await.unwrap(), "old");
+        assert!(one.get_near(&7).is_none());
     }
 }
 

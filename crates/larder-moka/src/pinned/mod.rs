@@ -6,10 +6,10 @@
 mod cap;
 mod deadlines;
 mod earliest;
+mod kind_space;
 mod locked;
 mod records;
 mod shard;
-mod space;
 mod values;
 
 use std::hash::{BuildHasher, Hasher};
@@ -17,12 +17,14 @@ use std::sync::OnceLock;
 
 use foldhash::quality::RandomState;
 use larder_store::program::Call;
-use larder_store::{Clock, Delete, Entry, Key, Kind, Put, Result, Ttl};
+use larder_store::{
+    Clock, Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Kind, Put, PutOutcome, Result, Ttl,
+};
 
+pub(crate) use kind_space::KindSpace;
+use kind_space::Padded;
 pub(crate) use locked::{Garbage, Locked};
 pub(crate) use shard::Address;
-pub(crate) use space::KindSpace;
-use space::Padded;
 
 /// Pinned values and records.
 pub(crate) struct Pinned {
@@ -67,7 +69,12 @@ impl Pinned {
         self.space(key).get(self.address(key), clock, garbage)
     }
 
-    pub(crate) fn put(&self, put: &Put, clock: &dyn Clock, garbage: &mut Garbage) -> Result<bool> {
+    pub(crate) fn put(
+        &self,
+        put: &Put,
+        clock: &dyn Clock,
+        garbage: &mut Garbage,
+    ) -> Result<PutOutcome> {
         let key = put.key();
         self.space(key).put(self.address(key), put, clock, garbage)
     }
@@ -77,13 +84,13 @@ impl Pinned {
         delete: &Delete,
         clock: &dyn Clock,
         garbage: &mut Garbage,
-    ) -> Result<bool> {
+    ) -> Result<DeleteOutcome> {
         let key = delete.key();
         self.space(key)
             .delete(self.address(key), delete, clock, garbage)
     }
 
-    pub(crate) fn expire(&self, key: &Key, ttl: Ttl, clock: &dyn Clock) -> Result<bool> {
+    pub(crate) fn expire(&self, key: &Key, ttl: Ttl, clock: &dyn Clock) -> Result<ExpireOutcome> {
         self.space(key).expire(self.address(key), ttl, clock)
     }
 
@@ -145,7 +152,7 @@ impl Pinned {
 
 #[cfg(test)]
 impl Pinned {
-    /// Checks the parts of a kind against each other, and returns how many keys it holds.
+    /// Returns the number of keys of a kind, and checks its parts for consistency.
     pub(crate) fn held(&self, kind: Kind) -> usize {
         let nodes = self.nodes().filter(|node| node.space.kind == kind);
         let held = nodes.map(|node| {

@@ -1,8 +1,10 @@
-use larder_store::{Clock, Delete, Entry, Put, Result, Ttl};
+use larder_store::{
+    Clock, Delete, DeleteOutcome, Entry, ExpireOutcome, Put, PutOutcome, Result, Ttl,
+};
 
+use super::kind_space::KindSpace;
 use super::locked::{Garbage, Locked};
 use super::shard::{Address, Held};
-use super::space::KindSpace;
 
 /// The operations on values. Each is O(1), plus O(log n) amortised for the deadlines.
 impl KindSpace {
@@ -25,7 +27,7 @@ impl KindSpace {
         put: &Put,
         clock: &dyn Clock,
         garbage: &mut Garbage,
-    ) -> Result<bool> {
+    ) -> Result<PutOutcome> {
         loop {
             let mut locked = self.lock_to_write(address, clock, garbage);
             let slot = locked.live(address);
@@ -34,7 +36,7 @@ impl KindSpace {
                 None => None,
             };
             if !put.condition().is_met_by(current) {
-                return Ok(false);
+                return Ok(PutOutcome::NotStored);
             }
             let deadline = locked.now().plus_micros(put.ttl().as_micros());
             let held = Held::Value(Entry {
@@ -44,10 +46,10 @@ impl KindSpace {
             if let Some(slot) = slot {
                 locked.replace(slot, held);
                 locked.set_deadline(slot, deadline);
-                return Ok(true);
+                return Ok(PutOutcome::Stored);
             }
             if locked.insert(address, deadline, held).is_ok() {
-                return Ok(true);
+                return Ok(PutOutcome::Stored);
             }
             drop(locked);
             if !self.make_room(clock, garbage) {
@@ -62,29 +64,34 @@ impl KindSpace {
         delete: &Delete,
         clock: &dyn Clock,
         garbage: &mut Garbage,
-    ) -> Result<bool> {
+    ) -> Result<DeleteOutcome> {
         let mut locked = self.lock_to_write(address, clock, garbage);
         let Some(slot) = locked.live(address) else {
-            return Ok(false);
+            return Ok(DeleteOutcome::NotDeleted);
         };
         let current = self.value(&locked, slot, "delete")?.version;
         let removes = delete.condition().is_met_by(Some(current));
         if removes {
             locked.remove(slot);
         }
-        Ok(removes)
+        Ok(removes.into())
     }
 
-    pub(super) fn expire(&self, address: Address<'_>, ttl: Ttl, clock: &dyn Clock) -> Result<bool> {
+    pub(super) fn expire(
+        &self,
+        address: Address<'_>,
+        ttl: Ttl,
+        clock: &dyn Clock,
+    ) -> Result<ExpireOutcome> {
         let mut garbage = Garbage::new();
         let mut locked = self.lock_to_write(address, clock, &mut garbage);
         let Some(slot) = locked.live(address) else {
-            return Ok(false);
+            return Ok(ExpireOutcome::NotFound);
         };
         self.value(&locked, slot, "expire")?;
         let deadline = locked.now().plus_micros(ttl.as_micros());
         locked.set_deadline(slot, deadline);
-        Ok(true)
+        Ok(ExpireOutcome::TtlSet)
     }
 
     pub(super) fn ttl(&self, address: Address<'_>, clock: &dyn Clock) -> Result<Option<Ttl>> {

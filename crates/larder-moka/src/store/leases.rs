@@ -1,15 +1,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Content, Delete, Key, Put, Result, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
+use larder_store::{Content, Delete, DeleteOutcome, Key, Put, PutOutcome, Result, Ttl};
 
 use super::MokaStore;
 use crate::leases::follow;
 use crate::pinned::Garbage;
 
-/// The lease of a key is locked while its value is read or written, so both change in one step. A lease
-/// is always locked before a value, and garbage is dropped after both locks.
+/// Locks the lease of a key while its value is read or written.
+///
+/// So both change in one step.
+///
+/// A lease is always locked before a value, and garbage is dropped after both locks.
 impl MokaStore {
     fn claim_lease(&self, claim: &Claim) -> Result<Claimed> {
         let key = claim.key();
@@ -40,20 +43,20 @@ impl MokaStore {
         }
     }
 
-    fn commit_with(&self, put: &Put, fence: Fence) -> Result<bool> {
+    fn commit_with(&self, put: &Put, fence: Fence) -> Result<PutOutcome> {
         put.key().require(Content::Value, "commit")?;
         self.check_size("commit", put)?;
         let address = self.pinned.address(put.key());
         let (mut values, mut leases) = (Garbage::new(), Garbage::new());
         let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
-        if lease.holder() != Some(fence) || !self.write(put, &mut values)? {
-            return Ok(false);
+        if lease.holder() != Some(fence) || !self.write(put, &mut values)?.is_stored() {
+            return Ok(PutOutcome::NotStored);
         }
         lease.end();
-        Ok(true)
+        Ok(PutOutcome::Stored)
     }
 
-    fn invalidate_key(&self, key: &Key) -> Result<bool> {
+    fn invalidate_key(&self, key: &Key) -> Result<DeleteOutcome> {
         key.require(Content::Value, "invalidate")?;
         let address = self.pinned.address(key);
         let (mut values, mut leases) = (Garbage::new(), Garbage::new());
@@ -70,7 +73,7 @@ impl Leases for MokaStore {
         self.claim_lease(claim)
     }
 
-    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<LeaseOutcome> {
         key.require(Content::Value, "renew")?;
         let address = self.pinned.address(key);
         let mut leases = Garbage::new();
@@ -79,14 +82,14 @@ impl Leases for MokaStore {
         if holds {
             lease.hold(hold);
         }
-        Ok(holds)
+        Ok(holds.into())
     }
 
-    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome> {
         self.commit_with(put, fence)
     }
 
-    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<LeaseOutcome> {
         key.require(Content::Value, "abandon")?;
         let address = self.pinned.address(key);
         let mut leases = Garbage::new();
@@ -95,18 +98,18 @@ impl Leases for MokaStore {
         if holds {
             lease.end();
         }
-        Ok(holds)
+        Ok(holds.into())
     }
 
-    async fn invalidate(&self, key: &Key) -> Result<bool> {
+    async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome> {
         self.invalidate_key(key)
     }
 
-    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>> {
         keys.iter().map(|key| self.invalidate_key(key)).collect()
     }
 
-    async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
+    async fn follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         key.require(Content::Value, "follow")?;
         let address = self.pinned.address(key);
         let watch = || {
@@ -114,6 +117,6 @@ impl Leases for MokaStore {
             let mut lease = self.leases.lock(address, &*self.clock, &mut leases);
             lease.watch()
         };
-        Ok(follow(watch, &*self.clock, within).await)
+        Ok(follow(watch, &*self.clock, within).await.into())
     }
 }

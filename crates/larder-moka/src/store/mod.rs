@@ -2,6 +2,7 @@ mod bus;
 mod leases;
 mod programs;
 mod scan;
+mod waits;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use larder_store::bus::Bus;
 use larder_store::lease::Leases;
 use larder_store::program::Programs;
 use larder_store::scan::Scan;
+use larder_store::wait::{Waiters, Waits};
 use larder_store::{
-    Clock, Content, Delete, Entry, Error, ErrorKind, Key, Put, Result, Space, Store, Ttl,
+    Clock, Content, Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, Put,
+    PutOutcome, Result, Space, Store, Ttl,
 };
 
 use crate::MokaStoreBuilder;
@@ -24,7 +27,8 @@ use crate::pinned::{Garbage, Pinned};
 
 /// The store in this process: a cache space that evicts, and a pinned space that does not.
 ///
-/// Every operation but [`follow`](larder_store::lease::Leases::follow) answers without waiting, so the `*_now`
+/// Every operation but [`follow`](larder_store::lease::Leases::follow) and
+/// [`next`](larder_store::wait::Waiter::next) answers without waiting, so the `*_now`
 /// methods are always ready. Share it behind an [`Arc`]. Nothing outlives the process.
 ///
 /// # Errors
@@ -41,6 +45,7 @@ pub struct MokaStore {
     pub(crate) pinned: Pinned,
     pub(crate) leases: LeaseTable,
     pub(crate) subscribers: Arc<Subscribers>,
+    pub(crate) waiters: Arc<Waiters>,
     max_value: usize,
     pub(crate) clock: Box<dyn Clock>,
 }
@@ -62,6 +67,7 @@ impl MokaStore {
         pinned: Pinned,
         leases: LeaseTable,
         subscribers: Subscribers,
+        waiters: Waiters,
         max_value: usize,
         clock: Box<dyn Clock>,
     ) -> Self {
@@ -70,6 +76,7 @@ impl MokaStore {
             pinned,
             leases,
             subscribers: Arc::new(subscribers),
+            waiters: Arc::new(waiters),
             max_value,
             clock,
         }
@@ -83,7 +90,7 @@ impl MokaStore {
         }
     }
 
-    fn write(&self, put: &Put, garbage: &mut Garbage) -> Result<bool> {
+    fn write(&self, put: &Put, garbage: &mut Garbage) -> Result<PutOutcome> {
         put.key().require(Content::Value, "put")?;
         self.check_size("put", put)?;
         match put.key().kind().space() {
@@ -108,10 +115,10 @@ impl MokaStore {
         ))
     }
 
-    fn remove(&self, delete: &Delete, garbage: &mut Garbage) -> Result<bool> {
+    fn remove(&self, delete: &Delete, garbage: &mut Garbage) -> Result<DeleteOutcome> {
         delete.key().require(Content::Value, "delete")?;
         match delete.key().kind().space() {
-            Space::Evictable => Ok(self.cache.delete(delete, &*self.clock)),
+            Space::Evictable => Ok(self.cache.delete(delete, &*self.clock).into()),
             Space::Pinned => self.pinned.delete(delete, &*self.clock, garbage),
         }
     }
@@ -135,18 +142,18 @@ impl Store for MokaStore {
         self.read(key, &mut Garbage::new())
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.write(put, &mut Garbage::new())
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.remove(delete, &mut Garbage::new())
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         key.require(Content::Value, "expire")?;
         match key.kind().space() {
-            Space::Evictable => Ok(self.cache.expire(key, ttl, &*self.clock)),
+            Space::Evictable => Ok(self.cache.expire(key, ttl, &*self.clock).into()),
             Space::Pinned => self.pinned.expire(key, ttl, &*self.clock),
         }
     }
@@ -165,13 +172,13 @@ impl Store for MokaStore {
             .collect()
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         puts.iter()
             .map(|put| self.write(put, &mut Garbage::new()))
             .collect()
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         deletes
             .iter()
             .map(|delete| self.remove(delete, &mut Garbage::new()))
@@ -186,15 +193,19 @@ impl Store for MokaStore {
         Poll::Ready(self.read(key, &mut Garbage::new()))
     }
 
-    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         Poll::Ready(self.write(put, &mut Garbage::new()))
     }
 
-    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         Poll::Ready(self.remove(delete, &mut Garbage::new()))
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
+        Some(self)
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
         Some(self)
     }
 

@@ -9,7 +9,11 @@ use super::MokaStore;
 impl MokaStore {
     fn step(&self, key: &Key, call: &mut dyn Call) -> Result<()> {
         key.require(Content::Record, "run")?;
-        self.pinned.step(key, call, &*self.clock)
+        self.pinned.step(key, call, &*self.clock)?;
+        if call.wakes() {
+            self.waiters.wake(key);
+        }
+        Ok(())
     }
 }
 

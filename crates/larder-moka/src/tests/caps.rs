@@ -18,7 +18,7 @@ async fn a_cap_of_values_is_exact_under_64_tasks_and_nothing_acknowledged_is_los
                 let put = put(SEAT, (task, at), HOUR);
                 match store.put(&put).await {
                     Ok(written) => {
-                        assert!(written);
+                        assert!(written.is_stored());
                         held.push(put);
                     }
                     Err(error) => assert!(is_full(&error), "{error}"),
@@ -75,9 +75,9 @@ async fn as_many_tasks_as_the_cap_that_hold_one_key_each_are_never_refused() {
         tasks.spawn(async move {
             for at in 0..200_u32 {
                 let put = put(SEAT, (task, at), HOUR);
-                assert!(store.put(&put).await.unwrap());
+                assert!(store.put(&put).await.unwrap().is_stored());
                 let delete = Delete::new(put.key().clone());
-                assert!(store.delete(&delete).await.unwrap());
+                assert!(store.delete(&delete).await.unwrap().is_deleted());
 
                 let key = Tally::key((task, at));
                 run(&store, &key, Step::Add(1, HOUR)).await.unwrap();
@@ -101,7 +101,7 @@ async fn full_is_never_answered_under_64_tasks_while_anything_expired_is_held() 
             tasks.spawn(async move {
                 for at in 0..2_u32 {
                     let id = (round, task, at);
-                    assert!(store.put(&put(SEAT, id, SECOND)).await.unwrap());
+                    assert!(store.put(&put(SEAT, id, SECOND)).await.unwrap().is_stored());
                     let step = Step::Add(1, SECOND);
                     run(&store, &Tally::key(id), step).await.unwrap();
                 }
@@ -125,7 +125,7 @@ async fn the_one_expired_key_of_a_full_kind_gives_way_whatever_moved_its_deadlin
     const CAP: u32 = 500;
     let (store, clock) = store_with(|store| store.with_max_keys_of(SEAT, CAP as usize));
     for at in 0..CAP {
-        store.put(&put(SEAT, at, HOUR)).await.unwrap();
+        let _ = store.put(&put(SEAT, at, HOUR)).await.unwrap();
     }
     for at in 0..CAP {
         let (old, new) = (Key::new(SEAT, at), put(SEAT, ("new", at), HOUR));
@@ -133,11 +133,11 @@ async fn the_one_expired_key_of_a_full_kind_gives_way_whatever_moved_its_deadlin
         // Put off, brought forward, put off, and brought forward again.
         for seconds in [7200, 2, 9000, 1] {
             let ttl = std::time::Duration::from_secs(seconds);
-            store.expire(&old, ttl.try_into().unwrap()).await.unwrap();
+            let _ = store.expire(&old, ttl.try_into().unwrap()).await.unwrap();
         }
         assert!(is_full(&store.put(&new).await.unwrap_err()));
         clock.advance(SECOND.into());
-        assert!(store.put(&new).await.unwrap(), "key {at}");
+        assert!(store.put(&new).await.unwrap().is_stored(), "key {at}");
         assert_eq!(store.get(&old).await.unwrap(), None);
     }
 }
@@ -146,11 +146,11 @@ async fn the_one_expired_key_of_a_full_kind_gives_way_whatever_moved_its_deadlin
 async fn one_full_kind_does_not_block_another() {
     const HOLD: Kind = Kind::pinned("hold");
     let (store, _) = store_with(|store| store.with_max_keys_of(SEAT, 1).with_max_keys_of(HOLD, 2));
-    assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap());
+    assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap().is_stored());
     assert!(store.put(&put(SEAT, "b", HOUR)).await.is_err());
     for id in ["a", "b"] {
-        assert!(store.put(&put(HOLD, id, HOUR)).await.unwrap());
-        assert!(store.put(&put(PAGE, id, HOUR)).await.unwrap());
+        assert!(store.put(&put(HOLD, id, HOUR)).await.unwrap().is_stored());
+        assert!(store.put(&put(PAGE, id, HOUR)).await.unwrap().is_stored());
         run(&store, &Tally::key(id), Step::Add(1, HOUR))
             .await
             .unwrap();
@@ -159,7 +159,7 @@ async fn one_full_kind_does_not_block_another() {
 }
 
 #[tokio::test]
-async fn a_full_kind_says_which_kind_it_is_and_what_raises_its_cap() {
+async fn a_full_kind_is_named_with_the_setting_that_raises_its_cap() {
     let (store, _) = store_with(|store| store.with_max_keys_per_kind(0));
     let error = store.put(&put(SEAT, "a", HOUR)).await.unwrap_err();
     let text = error.to_string();
@@ -176,12 +176,24 @@ async fn a_full_kind_says_which_kind_it_is_and_what_raises_its_cap() {
 }
 
 #[tokio::test]
-async fn a_full_kind_accepts_what_needs_no_room() {
+async fn a_full_kind_accepts_writes_that_need_no_room() {
     let (store, _) = store_with(|store| store.with_max_keys_per_kind(1));
-    assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap());
-    assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap());
-    assert!(!store.put(&put(SEAT, "a", HOUR).if_absent()).await.unwrap());
-    assert!(!store.put(&put(SEAT, "b", HOUR).if_present()).await.unwrap());
+    assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap().is_stored());
+    assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap().is_stored());
+    assert!(
+        !store
+            .put(&put(SEAT, "a", HOUR).if_absent())
+            .await
+            .unwrap()
+            .is_stored()
+    );
+    assert!(
+        !store
+            .put(&put(SEAT, "b", HOUR).if_present())
+            .await
+            .unwrap()
+            .is_stored()
+    );
 
     let (held, other) = (Tally::key("a"), Tally::key("b"));
     run(&store, &held, Step::Add(1, HOUR)).await.unwrap();
@@ -206,7 +218,13 @@ async fn each_partition_of_a_kind_has_a_cap_of_its_own() {
     let text = refused.unwrap_err().to_string();
     assert!(text.contains("a partition of kind 'gate'"), "{text}");
     for id in 0..100_u32 {
-        assert!(store.put(&put(GATE, ("quiet", id), HOUR)).await.unwrap());
+        assert!(
+            store
+                .put(&put(GATE, ("quiet", id), HOUR))
+                .await
+                .unwrap()
+                .is_stored()
+        );
     }
     // Long ids, which are hashed, are in their partition too.
     let long = "a".repeat(1_000);
@@ -218,6 +236,7 @@ async fn each_partition_of_a_kind_has_a_cap_of_its_own() {
             .put(&put(GATE, ("flooded", &*long), HOUR))
             .await
             .unwrap()
+            .is_stored()
     );
     assert_eq!(store.pinned.partitions(GATE), 2);
 }
@@ -229,7 +248,7 @@ async fn partitions_past_the_maximum_share_one() {
     let most = crate::MAX_PARTITIONS as u32;
     for partition in 0..most {
         for id in 0..2_u8 {
-            store.put(&put(GATE, (partition, id), HOUR)).await.unwrap();
+            let _ = store.put(&put(GATE, (partition, id), HOUR)).await.unwrap();
         }
     }
     for partition in most..10 * most {

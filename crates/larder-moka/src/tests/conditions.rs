@@ -1,4 +1,4 @@
-use larder_store::{Condition, Delete, Key, Put, Store, Version};
+use larder_store::{Condition, Delete, DeleteOutcome, Key, Put, PutOutcome, Store, Version};
 use tokio::task::JoinSet;
 
 use super::support::*;
@@ -14,7 +14,8 @@ async fn one_of_64_puts_if_absent_wins() {
             let store = store.clone();
             tasks.spawn(async move {
                 let put = put(kind, round, HOUR).if_absent();
-                store.put(&put).await.unwrap().then(|| put.version())
+                let outcome = store.put(&put).await.unwrap();
+                outcome.is_stored().then(|| put.version())
             });
         }
         let winners: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
@@ -28,7 +29,7 @@ async fn no_addition_on_a_version_is_lost() {
     let (store, _) = store_with(|store| store);
     for kind in KINDS {
         let key = Key::new(kind, "sum");
-        store.put(&Put::new(key.clone(), "0", HOUR)).await.unwrap();
+        let _ = store.put(&Put::new(key.clone(), "0", HOUR)).await.unwrap();
         let mut tasks = JoinSet::new();
         for _ in 0..64 {
             let (store, key) = (store.clone(), key.clone());
@@ -38,7 +39,12 @@ async fn no_addition_on_a_version_is_lost() {
                         let held = store.get(&key).await.unwrap().unwrap();
                         let sum: u32 = std::str::from_utf8(&held.value).unwrap().parse().unwrap();
                         let put = Put::new(key.clone(), (sum + 1).to_string(), HOUR);
-                        if store.put(&put.if_version(held.version)).await.unwrap() {
+                        if store
+                            .put(&put.if_version(held.version))
+                            .await
+                            .unwrap()
+                            .is_stored()
+                        {
                             break;
                         }
                     }
@@ -61,8 +67,8 @@ async fn an_acknowledged_put_is_not_overwritten_by_a_put_if_absent_that_raced_it
             let store = store.clone();
             tokio::spawn(async move { store.put(&absent).await.unwrap() })
         };
-        assert!(store.put(&always).await.unwrap());
-        racer.await.unwrap();
+        assert!(store.put(&always).await.unwrap().is_stored());
+        let _ = racer.await.unwrap();
         let held = store.get(&Key::new(kind, round)).await.unwrap().unwrap();
         assert_eq!(held.version, version);
     }
@@ -74,7 +80,7 @@ async fn a_condition_that_is_not_met_changes_nothing() {
     for kind in KINDS {
         let held = put(kind, "a", HOUR);
         let key = held.key();
-        assert!(store.put(&held).await.unwrap());
+        assert!(store.put(&held).await.unwrap().is_stored());
         let stranger = Condition::IfVersion(Version::random());
         for condition in [Condition::IfAbsent, stranger] {
             assert!(
@@ -82,17 +88,18 @@ async fn a_condition_that_is_not_met_changes_nothing() {
                     .put(&put(kind, "a", HOUR).on(condition))
                     .await
                     .unwrap()
+                    .is_stored()
             );
             let delete = Delete::new(key.clone()).on(condition);
-            assert!(!store.delete(&delete).await.unwrap());
+            assert!(!store.delete(&delete).await.unwrap().is_deleted());
         }
         let entry = store.get(key).await.unwrap().unwrap();
         assert_eq!(entry.version, held.version());
         let delete = Delete::new(key.clone()).if_version(held.version());
-        assert!(store.delete(&delete).await.unwrap());
+        assert!(store.delete(&delete).await.unwrap().is_deleted());
         assert_eq!(store.get(key).await.unwrap(), None);
         let again = put(kind, "a", HOUR).if_version(held.version());
-        assert!(!store.put(&again).await.unwrap());
+        assert!(!store.put(&again).await.unwrap().is_stored());
     }
 }
 
@@ -107,7 +114,7 @@ async fn many_writes_of_one_key_keep_their_order() {
         ];
         let answers = store.put_many(&puts).await;
         let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
-        assert_eq!(answers, [true, false, true]);
+        assert_eq!(answers, [true, false, true].map(PutOutcome::from));
         let keys = [
             puts[0].key().clone(),
             Key::new(kind, "b"),
@@ -123,6 +130,6 @@ async fn many_writes_of_one_key_keep_their_order() {
         let deletes = keys.map(Delete::new);
         let answers = store.delete_many(&deletes).await;
         let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
-        assert_eq!(answers, [true, false, false]);
+        assert_eq!(answers, [true, false, false].map(DeleteOutcome::from));
     }
 }

@@ -20,7 +20,7 @@ async fn lead(store: &Arc<MokaStore>, kind: Kind, id: u32) -> Fence {
 }
 
 #[tokio::test]
-async fn the_cap_of_leases_is_exact_and_never_counts_what_has_ended() {
+async fn the_cap_of_leases_is_exact_and_never_counts_ended_leases() {
     let (store, clock) = store_with(|builder| builder.with_max_leases(100));
     for round in 0..3 {
         for id in 0..100 {
@@ -41,9 +41,27 @@ async fn a_lease_that_was_given_back_leaves_nothing_behind() {
     for id in 0..1_000 {
         let fence = lead(&store, SEAT, id).await;
         match id % 3 {
-            0 => assert!(store.abandon(&Key::new(SEAT, id), fence).await.unwrap()),
-            1 => assert!(store.commit(&put(SEAT, id, HOUR), fence).await.unwrap()),
-            _ => assert!(!store.invalidate(&Key::new(SEAT, id)).await.unwrap()),
+            0 => assert!(
+                store
+                    .abandon(&Key::new(SEAT, id), fence)
+                    .await
+                    .unwrap()
+                    .is_held()
+            ),
+            1 => assert!(
+                store
+                    .commit(&put(SEAT, id, HOUR), fence)
+                    .await
+                    .unwrap()
+                    .is_stored()
+            ),
+            _ => assert!(
+                !store
+                    .invalidate(&Key::new(SEAT, id))
+                    .await
+                    .unwrap()
+                    .is_deleted()
+            ),
         }
     }
     assert_eq!(store.leases.stored(), 0);
@@ -52,7 +70,7 @@ async fn a_lease_that_was_given_back_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_commit_that_does_not_fit_keeps_the_lease() {
     let (store, clock) = store_with(|builder| builder.with_max_keys_of(SEAT, 1));
-    store.put(&put(SEAT, 1_u32, SECOND)).await.unwrap();
+    let _ = store.put(&put(SEAT, 1_u32, SECOND)).await.unwrap();
     let claim = Claim::new(Key::new(SEAT, 2_u32), HOUR);
     let Claimed::Lead(fence) = store.claim(&claim).await.unwrap() else {
         panic!("it does not lead");
@@ -60,7 +78,7 @@ async fn a_commit_that_does_not_fit_keeps_the_lease() {
     let put = put(SEAT, 2_u32, SECOND);
     assert!(is_full(&store.commit(&put, fence).await.unwrap_err()));
     clock.advance(Duration::from_secs(1));
-    assert!(store.commit(&put, fence).await.unwrap());
+    assert!(store.commit(&put, fence).await.unwrap().is_stored());
 }
 
 #[tokio::test]
@@ -78,7 +96,13 @@ async fn a_follower_ends_with_the_lease_by_the_clock_of_the_system() {
     let claim = Claim::new(key.clone(), Ttl::from_millis(20));
     store.claim(&claim).await.unwrap();
     let started = Instant::now();
-    assert!(store.follow(&key, Duration::from_secs(60)).await.unwrap());
+    assert!(
+        store
+            .follow(&key, Duration::from_secs(60))
+            .await
+            .unwrap()
+            .is_ended()
+    );
     assert!(started.elapsed() >= Duration::from_millis(19));
     let claimed = store.claim(&claim).await.unwrap();
     assert!(matches!(claimed, Claimed::Lead(_)), "{claimed:?}");
@@ -95,14 +119,14 @@ async fn a_follower_waits_for_no_time_at_all_or_for_as_long_as_it_takes() {
     else {
         panic!("it does not lead");
     };
-    assert!(!store.follow(&key, Duration::ZERO).await.unwrap());
+    assert!(!store.follow(&key, Duration::ZERO).await.unwrap().is_ended());
     let (following, of) = (store.clone(), key.clone());
     let follow = tokio::spawn(async move { following.follow(&of, Duration::MAX).await });
     tokio::time::sleep(Duration::from_secs(3 * 365 * 24 * 3600)).await;
     assert!(!follow.is_finished());
-    assert!(store.abandon(&key, fence).await.unwrap());
-    assert!(follow.await.unwrap().unwrap());
-    assert!(store.follow(&key, Duration::ZERO).await.unwrap());
+    assert!(store.abandon(&key, fence).await.unwrap().is_held());
+    assert!(follow.await.unwrap().unwrap().is_ended());
+    assert!(store.follow(&key, Duration::ZERO).await.unwrap().is_ended());
 }
 
 #[tokio::test]
@@ -111,19 +135,24 @@ async fn the_longest_ttl_overflows_nothing_however_far_the_clock_is() {
     clock.advance(Duration::MAX);
     for kind in [PAGE, SEAT] {
         let put = put(kind, 1_u32, Ttl::MAX);
-        assert!(store.put(&put).await.unwrap());
+        assert!(store.put(&put).await.unwrap().is_stored());
         assert_eq!(store.ttl(put.key()).await.unwrap(), Some(Ttl::MAX));
-        assert!(store.expire(put.key(), Ttl::MAX).await.unwrap());
+        assert!(store.expire(put.key(), Ttl::MAX).await.unwrap().is_set());
         let claim = Claim::new(put.key().clone(), Ttl::MAX).having_seen(put.version());
         let Claimed::Lead(fence) = store.claim(&claim).await.unwrap() else {
             panic!("it does not lead");
         };
-        assert!(store.renew(put.key(), fence, Ttl::MAX).await.unwrap());
+        assert!(
+            store
+                .renew(put.key(), fence, Ttl::MAX)
+                .await
+                .unwrap()
+                .is_held()
+        );
     }
 }
 
-/// Whatever concurrent tasks do, the fences of a key rise in the order of their grants, and a committed
-/// value was made under the last of them.
+/// Checks that fences rise and that the last of them committed, under concurrency.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_commit_with_an_old_fence_is_refused() {
     let store = Arc::new(MokaStore::new());
@@ -160,18 +189,18 @@ async fn work(store: Arc<MokaStore>, seed: u64) -> Result<Vec<u64>> {
             Claimed::Lead(fence) => {
                 granted.push(fence.as_u64());
                 if random.u8(0..4) == 0 {
-                    store.invalidate(&key).await?;
+                    let _ = store.invalidate(&key).await?;
                     // Somebody else may lead by now, and this fence is passed.
                     highest[id] = highest[id].max(fence.as_u64());
                 }
                 tokio::task::yield_now().await;
                 let put = Put::new(key.clone(), fence.as_u64().to_string(), HOUR);
-                if store.commit(&put, fence).await? {
+                if store.commit(&put, fence).await?.is_stored() {
                     highest[id] = highest[id].max(fence.as_u64());
                 }
             }
             Claimed::Stale | Claimed::Follow if random.u8(0..8) == 0 => {
-                store.invalidate(&key).await?;
+                let _ = store.invalidate(&key).await?;
             }
             _ => tokio::task::yield_now().await,
         }

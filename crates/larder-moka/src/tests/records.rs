@@ -95,7 +95,7 @@ async fn values_and_records_are_kept_apart() {
     run(&store, &record, Step::Add(1, HOUR)).await.unwrap();
     assert!(is_wrong_type(&store.get(&record).await.unwrap_err()));
     let value = put(SEAT, "a", HOUR);
-    store.put(&value).await.unwrap();
+    let _ = store.put(&value).await.unwrap();
     let error = run(&store, value.key(), Step::Read).await.unwrap_err();
     assert!(is_wrong_type(&error));
 
@@ -111,7 +111,7 @@ async fn values_and_records_are_kept_apart() {
         assert!(is_wrong_type(&error), "{error}");
     }
     let other = Key::new(SAME_NAME, "b");
-    store.put(&put(SAME_NAME, "b", HOUR)).await.unwrap();
+    let _ = store.put(&put(SAME_NAME, "b", HOUR)).await.unwrap();
     let error = run(&store, &Tally::key("b"), Step::Read).await.unwrap_err();
     assert!(is_wrong_type(&error));
     assert!(store.get(&other).await.unwrap().is_some());

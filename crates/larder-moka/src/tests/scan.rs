@@ -12,7 +12,7 @@ async fn pages_are_full_sorted_and_disjoint_over_both_spaces() {
     for id in 0..1_000_u32 {
         for kind in [PAGE, SEAT] {
             let put = put(kind, id, HOUR);
-            store.put(&put).await.unwrap();
+            let _ = store.put(&put).await.unwrap();
             expected.insert(put.key().as_str().to_owned());
         }
         run(&store, &Tally::key(id), Step::Add(1, HOUR))
@@ -37,7 +37,7 @@ async fn pages_are_full_sorted_and_disjoint_over_both_spaces() {
 async fn a_cursor_of_a_scan_for_another_prefix_is_refused() {
     let (store, _) = store_with(|builder| builder);
     for id in 0..3_u32 {
-        store.put(&put(SEAT, id, HOUR)).await.unwrap();
+        let _ = store.put(&put(SEAT, id, HOUR)).await.unwrap();
     }
     let next = store.page("seat", None, 1).await.unwrap().next.unwrap();
     assert!(store.page("seat", Some(&next), 1).await.is_ok());

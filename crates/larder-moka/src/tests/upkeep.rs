@@ -16,10 +16,10 @@ async fn nothing_is_left_by_puts_and_deletes_in_a_loop() {
     let (store, _) = store_with(|store| store);
     for at in 0..20_000_u32 {
         let put = put(SEAT, at % 7, HOUR);
-        store.put(&put).await.unwrap();
+        let _ = store.put(&put).await.unwrap();
         if at % 3 == 0 {
             let delete = Delete::new(put.key().clone());
-            store.delete(&delete).await.unwrap();
+            let _ = store.delete(&delete).await.unwrap();
         }
     }
     assert!(store.pinned.held(SEAT) <= 7);
@@ -29,7 +29,7 @@ async fn nothing_is_left_by_puts_and_deletes_in_a_loop() {
 async fn a_deadline_that_is_moved_for_ever_takes_no_more_room() {
     let (store, clock) = store_with(|store| store);
     let put = put(SEAT, "a", HOUR);
-    store.put(&put).await.unwrap();
+    let _ = store.put(&put).await.unwrap();
     for at in 0..20_000_u64 {
         let ttl = Duration::from_millis(1_000_000 - (at * 7919) % 999_000);
         assert!(
@@ -37,6 +37,7 @@ async fn a_deadline_that_is_moved_for_ever_takes_no_more_room() {
                 .expire(put.key(), ttl.try_into().unwrap())
                 .await
                 .unwrap()
+                .is_set()
         );
         clock.advance_micros(10);
         assert_eq!(store.pinned.held(SEAT), 1);
@@ -44,15 +45,15 @@ async fn a_deadline_that_is_moved_for_ever_takes_no_more_room() {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_collected_by_later_writes_of_the_kind() {
+async fn expired_keys_are_collected_by_later_writes_of_the_kind() {
     let (store, clock) = store_with(|store| store);
     for at in 0..2000_u32 {
-        store.put(&put(SEAT, at, SECOND)).await.unwrap();
+        let _ = store.put(&put(SEAT, at, SECOND)).await.unwrap();
     }
     clock.advance(SECOND.into());
     assert_eq!(store.pinned.held(SEAT), 2000);
     for at in 0..10_000_u32 {
-        store.put(&put(SEAT, ("new", at), HOUR)).await.unwrap();
+        let _ = store.put(&put(SEAT, ("new", at), HOUR)).await.unwrap();
     }
     assert_eq!(store.pinned.held(SEAT), 10_000);
 }
@@ -78,7 +79,7 @@ impl Drop for Nosy {
 }
 
 #[test]
-fn what_is_removed_is_dropped_after_the_lock_is_given_back() {
+fn removed_values_are_dropped_after_the_lock_is_released() {
     let (store, clock) = store_with(|store| store);
     let (dropped, drops) = mpsc::channel();
     let write = {
@@ -86,7 +87,10 @@ fn what_is_removed_is_dropped_after_the_lock_is_given_back() {
         move |ttl| {
             let value = Bytes::from_owner(Nosy(Arc::downgrade(&store), dropped.clone()));
             let put = Put::new(Key::new(SEAT, "a"), value, ttl);
-            assert!(matches!(store.put_now(&put), Poll::Ready(Ok(true))));
+            let Poll::Ready(Ok(outcome)) = store.put_now(&put) else {
+                panic!("a put in process is ready at once");
+            };
+            assert!(outcome.is_stored());
         }
     };
     // A deadlock would hang here, so it is waited for from outside.
@@ -96,7 +100,10 @@ fn what_is_removed_is_dropped_after_the_lock_is_given_back() {
         clock.advance(SECOND.into());
         write(SECOND); // deleted
         let delete = Delete::new(Key::new(SEAT, "a"));
-        assert!(matches!(store.delete_now(&delete), Poll::Ready(Ok(true))));
+        let Poll::Ready(Ok(outcome)) = store.delete_now(&delete) else {
+            panic!("a delete in process is ready at once");
+        };
+        assert!(outcome.is_deleted());
     });
     for _ in 0..3 {
         drops.recv_timeout(Duration::from_secs(10)).unwrap();

@@ -55,7 +55,7 @@ fn waker(act: impl Fn() + Send + Sync + 'static) -> Waker {
     Arc::new(OnWake(Box::new(act))).into()
 }
 
-/// A manual clock that wakes nobody when it is moved.
+/// A manual clock that wakes no task when it is moved.
 struct Unwatched(ManualClock);
 
 impl Clock for Unwatched {
@@ -90,12 +90,12 @@ fn uses(store: &Arc<MokaStore>, key: &Key) -> Act {
             now(store.claim(&Claim::new(key.clone(), SECOND))).ok();
             now(store.put(&Put::new(key, "from a drop", HOUR))).ok();
         }
-        now(store.invalidate(&key)).unwrap();
+        let _ = now(store.invalidate(&key)).unwrap();
     })
 }
 
 #[test]
-fn the_end_of_a_subscription_wakes_nobody_under_a_lock() {
+fn the_end_of_a_subscription_wakes_no_task_under_a_lock() {
     let channel = Channel::new(NEWS, 1_u8);
     for request in [
         SubscribeRequest::to_channel(channel.clone()),
@@ -115,15 +115,15 @@ fn the_end_of_a_subscription_wakes_nobody_under_a_lock() {
 }
 
 #[test]
-fn a_lease_that_ends_or_is_shortened_wakes_nobody_under_a_lock() {
+fn a_lease_that_ends_or_is_shortened_wakes_no_task_under_a_lock() {
     type End = fn(&MokaStore, &Key, larder_store::lease::Fence);
     let ends_of_a_lease: [End; 6] = [
-        |store, key, fence| assert!(now(store.renew(key, fence, SECOND)).unwrap()),
-        |store, key, fence| assert!(now(store.abandon(key, fence)).unwrap()),
-        |store, key, _| assert!(!now(store.invalidate(key)).unwrap()),
+        |store, key, fence| assert!(now(store.renew(key, fence, SECOND)).unwrap().is_held()),
+        |store, key, fence| assert!(now(store.abandon(key, fence)).unwrap().is_held()),
+        |store, key, _| assert!(!now(store.invalidate(key)).unwrap().is_deleted()),
         |store, key, fence| {
             let put = Put::new(key.clone(), "made", HOUR);
-            assert!(now(store.commit(&put, fence)).unwrap());
+            assert!(now(store.commit(&put, fence)).unwrap().is_stored());
         },
         // Its time has passed, and the next use of its shard finds it.
         |store, key, _| {
@@ -171,16 +171,22 @@ fn a_lease_that_ends_or_is_shortened_wakes_nobody_under_a_lock() {
 fn no_value_is_dropped_under_a_lock() {
     type Act = fn(&MokaStore, &Key, larder_store::lease::Fence);
     let acts: [Act; 5] = [
-        |store, key, _| assert!(now(store.put(&Put::new(key.clone(), "new", HOUR))).unwrap()),
+        |store, key, _| {
+            assert!(
+                now(store.put(&Put::new(key.clone(), "new", HOUR)))
+                    .unwrap()
+                    .is_stored()
+            )
+        },
         |store, key, _| {
             let delete = larder_store::Delete::new(key.clone());
-            assert!(now(store.delete(&delete)).unwrap());
+            assert!(now(store.delete(&delete)).unwrap().is_deleted());
         },
         |store, key, fence| {
             let put = Put::new(key.clone(), "new", HOUR);
-            assert!(now(store.commit(&put, fence)).unwrap());
+            assert!(now(store.commit(&put, fence)).unwrap().is_stored());
         },
-        |store, key, _| assert!(now(store.invalidate(key)).unwrap()),
+        |store, key, _| assert!(now(store.invalidate(key)).unwrap().is_deleted()),
         // It has expired, and the claim that reads it removes it.
         |store, key, _| {
             now(store.claim(&Claim::new(key.clone(), SECOND))).unwrap();
@@ -194,7 +200,7 @@ fn no_value_is_dropped_under_a_lock() {
             panic!("nobody else leads");
         };
         let value = Bytes::from_owner(OnDrop(uses(&store, &key)));
-        now(store.put(&Put::new(key.clone(), value, SECOND))).unwrap();
+        let _ = now(store.put(&Put::new(key.clone(), value, SECOND))).unwrap();
         if number == 4 {
             clock.advance(SECOND.into());
         }
@@ -203,11 +209,11 @@ fn no_value_is_dropped_under_a_lock() {
 }
 
 #[test]
-fn what_makes_room_is_not_dropped_under_a_lock() {
+fn values_that_make_room_are_not_dropped_under_a_lock() {
     let (store, clock) = store_with(|builder| builder.with_max_keys_of(SEAT, 1));
     let key = Key::new(SEAT, 1_u8);
     let value = Bytes::from_owner(OnDrop(uses(&store, &key)));
-    now(store.put(&Put::new(key, value, SECOND))).unwrap();
+    let _ = now(store.put(&Put::new(key, value, SECOND))).unwrap();
     clock.advance(SECOND.into());
     ends(move || {
         // One of these is not in the shard of the key that has expired, so that a sweep finds it.

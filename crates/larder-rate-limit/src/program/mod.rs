@@ -1,7 +1,6 @@
 //! GCRA as store programs, in Lua and in Rust. Both forms always do the same.
 
-use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
-use larder_store::{Kind, Result, Timestamp, Ttl};
+use larder_store::program::prelude::*;
 
 use crate::decision::Account;
 use crate::gcra::Change;
@@ -14,10 +13,13 @@ use crate::{Decision, Gcra};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tat(i64);
 
-impl Record for Tat {
-    const KIND: Kind = Kind::record("limit").partitioned();
-
-    type Inspect = InspectTat;
+record! {
+    Tat, Kind::record("limit").partitioned();
+    /// Shows the TAT to people and tools.
+    #[derive(PartialEq, Eq)]
+    pub InspectTat = "gcra-inspect",
+    include_str!("inspect.lua"),
+    |held, shown| shown.with("tat_us", held.0),
 }
 
 impl Program for Gcra {
@@ -30,21 +32,13 @@ impl Program for Gcra {
         concat!(include_str!("tat.lua"), include_str!("gcra.lua")),
     );
 
-    fn args(&self, args: &mut Args) {
-        args.int(self.interval);
-        args.int(self.tolerance);
-        args.int(self.charge);
-    }
+    arguments!(interval, tolerance, charge);
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         let now = now.as_micros();
         let (decision, change) = self.charge(kept(record), now);
         keep(record, change, now);
         decision
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Decision> {
-        decision(wire)
     }
 }
 
@@ -62,16 +56,10 @@ impl Program for Peek {
         concat!(include_str!("tat.lua"), include_str!("peek.lua")),
     );
 
-    fn args(&self, args: &mut Args) {
-        self.0.args(args);
-    }
+    arguments!(0);
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         self.0.peek(kept(record), now.as_micros())
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Decision> {
-        decision(wire)
     }
 }
 
@@ -113,10 +101,7 @@ impl Program for Refund {
     )
     .runs_when_full();
 
-    fn args(&self, args: &mut Args) {
-        self.gcra.args(args);
-        args.int(self.paid_off);
-    }
+    arguments!(gcra, paid_off);
 
     fn step(&self, record: &mut Slot<'_, Tat>, now: Timestamp) -> Decision {
         let now = now.as_micros();
@@ -124,34 +109,12 @@ impl Program for Refund {
         keep(record, change, now);
         decision
     }
-
-    fn reply(&self, wire: Wire) -> Result<Decision> {
-        decision(wire)
-    }
 }
 
-/// Shows the TAT to people and tools.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct InspectTat;
-
-impl Program for InspectTat {
-    type Record = Tat;
-    type Reply = Inspection;
-
-    const SCRIPT: &'static Script =
-        &Script::new("gcra-inspect", Effect::Read, include_str!("inspect.lua"));
-
-    fn args(&self, _: &mut Args) {}
-
-    fn step(&self, record: &mut Slot<'_, Tat>, _: Timestamp) -> Inspection {
-        match kept(record) {
-            Some(tat) => Inspection::new().with("tat_us", tat),
-            None => Inspection::new(),
-        }
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Inspection> {
-        Inspection::from_wire(wire)
+/// The limit as three arguments of a program.
+impl Arg for Gcra {
+    fn write(&self, args: &mut Args) {
+        self.args(args);
     }
 }
 
@@ -168,23 +131,30 @@ fn keep(record: &mut Slot<'_, Tat>, change: Change, now: i64) {
 }
 
 /// Reads `{allowed, remaining, retry after, reset, paid off}`.
-fn decision(wire: Wire) -> Result<Decision> {
-    let [allowed, remaining, retry_after, reset, paid_off] = wire.array()?;
-    Ok(Decision {
-        allowed: allowed.int()? == 1,
-        remaining: u32::try_from(remaining.int()?)
-            .map_err(|_| Wire::unexpected("a number of units"))?,
-        retry_after_us: span(&retry_after)?,
-        reset_us: span(&reset)?,
-        paid_off_us: span(&paid_off)?,
-        account: Account::Own,
-    })
+impl FromWire for Decision {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (allowed, remaining, Span(retry_after_us), Span(reset_us), Span(paid_off_us)) =
+            wire.read()?;
+        Ok(Self {
+            allowed,
+            remaining,
+            retry_after_us,
+            reset_us,
+            paid_off_us,
+            account: Account::Own,
+        })
+    }
 }
 
-fn span(wire: &Wire) -> Result<i64> {
-    match wire.int()? {
-        span @ 0.. => Ok(span),
-        _ => Err(Wire::unexpected("a span of time")),
+/// A span of time, in microseconds.
+struct Span(i64);
+
+impl FromWire for Span {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        match wire.int()? {
+            span @ 0.. => Ok(Self(span)),
+            _ => Err(Wire::unexpected("a span of time")),
+        }
     }
 }
 
@@ -198,6 +168,7 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_shape_is_an_error() {
+        let decision = |wire: Wire| wire.read::<Decision>();
         assert!(decision(answer(&[1, 4, 0, 100, 7])).unwrap().is_charged());
         for wrong in [
             answer(&[1, 4, 0, 100]),

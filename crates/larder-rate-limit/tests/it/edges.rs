@@ -14,7 +14,7 @@ use larder_test::server::RedisServer;
 async fn both() -> (RedisServer, [Arc<dyn Store>; 2], ManualClock) {
     let server = RedisServer::start().unwrap();
     let clock = ManualClock::default();
-    let redis = RedisStore::builder(&server.url()).with_deadline(Duration::from_secs(10));
+    let redis = RedisStore::builder(&server.url()).with_timeout(Duration::from_secs(10));
     let redis = redis.with_virtual_time(clock.clone()).connect().await;
     let moka = MokaStore::builder().with_clock(clock.clone()).build();
     (server, [Arc::new(moka), Arc::new(redis.unwrap())], clock)

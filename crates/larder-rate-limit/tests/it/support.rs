@@ -14,7 +14,8 @@ use http_body_util::{BodyExt, Full};
 use larder_rate_limit::{PeerAddr, Quota, RateLimit, RateLimitLayer, RateLimiter};
 use larder_store::program::{Call, Calls, Programs};
 use larder_store::{
-    Delete, Entry, Error, ErrorKind, Key, ManualClock, Put, Refusal, Result, Store, Ttl,
+    Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
+    PutOutcome, Refusal, Result, Store, Ttl,
 };
 use larder_test::ModelStore;
 use tower::util::BoxCloneSyncService;
@@ -101,15 +102,15 @@ impl Store for ScriptedStore {
         unreachable!("a limit reads no value")
     }
 
-    async fn put(&self, _: &Put) -> Result<bool> {
+    async fn put(&self, _: &Put) -> Result<PutOutcome> {
         unreachable!("a limit writes no value")
     }
 
-    async fn delete(&self, _: &Delete) -> Result<bool> {
+    async fn delete(&self, _: &Delete) -> Result<DeleteOutcome> {
         unreachable!("a limit removes no value")
     }
 
-    async fn expire(&self, _: &Key, _: Ttl) -> Result<bool> {
+    async fn expire(&self, _: &Key, _: Ttl) -> Result<ExpireOutcome> {
         unreachable!("a limit keeps no value")
     }
 
@@ -121,11 +122,11 @@ impl Store for ScriptedStore {
         unreachable!("a limit reads no value")
     }
 
-    async fn put_many(&self, _: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, _: &[Put]) -> Vec<Result<PutOutcome>> {
         unreachable!("a limit writes no value")
     }
 
-    async fn delete_many(&self, _: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, _: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         unreachable!("a limit removes no value")
     }
 

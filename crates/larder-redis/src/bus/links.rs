@@ -17,11 +17,14 @@ use crate::route::Route;
 /// The link for all channels that are not sharded; the only one on one server.
 const MAIN: LinkId = 0;
 
-/// How often sharded subjects are checked against the slots, besides after each change of them.
+/// The interval of checks of sharded subjects against the slots.
+///
+/// They are also checked after each change of the slots.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The links of a store: one main link, and in a cluster one more to each master with sharded
-/// subscriptions.
+/// The links of a store: one, and in a cluster one for each master.
+///
+/// A master has one if it has sharded subscriptions.
 pub(super) struct Links {
     registry: Arc<SubscriptionRegistry>,
     limits: Limits,
@@ -33,13 +36,13 @@ pub(super) struct Links {
 
 #[derive(Default)]
 struct Shards {
-    /// By where the master is.
+    /// The links by the address of their master.
     links: HashMap<Arc<str>, (LinkId, AbortHandle)>,
     last: LinkId,
 }
 
 impl Links {
-    /// The links of `route` and the tasks that run them. None if its servers cannot push.
+    /// Makes the links of `route` and the tasks that run them. None if its servers cannot push.
     pub(super) fn start(
         registry: &Arc<SubscriptionRegistry>,
         route: &Route,
@@ -77,7 +80,7 @@ impl Links {
         self.view.is_some()
     }
 
-    /// The link that carries a subject.
+    /// Returns the link that carries a subject.
     pub(super) fn link_for(&self, subject: &Subject) -> LinkId {
         self.to_shard(subject).unwrap_or(MAIN)
     }

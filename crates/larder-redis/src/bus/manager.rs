@@ -2,14 +2,13 @@ use std::sync::{Arc, Weak};
 
 use larder_store::bus::SubscribeRequest;
 use larder_store::{Error, ErrorKind, Result};
-use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::links::Links;
 use super::registry::SubscriptionRegistry;
 use super::subject::{Sort, Subject};
-use super::subscriber::Sink;
+use super::subscriber::{Signal, Sink};
 use crate::node::{Limits, cooperate};
 use crate::route::Route;
 
@@ -37,11 +36,11 @@ impl SubscriptionManager {
         }))
     }
 
-    /// The command that publishes to the subscribers of this store.
+    /// Returns the command that publishes to the subscribers of this store.
     ///
     /// On one server no channel is sharded: it has no slots, and publishers and subscribers must use
     /// the same kind of channel.
-    pub(crate) fn publishes_with(&self, is_sharded: bool) -> &'static str {
+    pub(super) fn publishes_with(&self, is_sharded: bool) -> &'static str {
         match self.sort(is_sharded) {
             Sort::Shard => "SPUBLISH",
             Sort::Channel | Sort::Pattern => "PUBLISH",
@@ -76,8 +75,8 @@ impl SubscriptionManager {
         // A connection that has to be made first may take as long as any that is made.
         let has_to_dial = placed.iter().any(|(_, link)| !self.registry.is_up(*link));
         let deadline = match has_to_dial {
-            true => self.limits.deadline + self.limits.connect_deadline,
-            false => self.limits.deadline,
+            true => self.limits.timeout + self.limits.connect_timeout,
+            false => self.limits.timeout,
         };
         let subscriber = cooperate(self.registry.add(placed, sink)).await?;
         let guard = SubscriptionGuard {
@@ -100,13 +99,13 @@ impl SubscriptionManager {
     /// It resolves once the server has confirmed it, as a subscription does. It costs one round
     /// trip, or none if the store is subscribed already. Errors are those of a subscription.
     pub(crate) async fn wakeup(&self, text: &str) -> Result<Wakeup> {
-        let notify = Arc::new(Notify::new());
+        let signal = Arc::new(Signal::default());
         let subject = Subject::plain(text, self.sort(true));
         let guard = self
-            .listen(vec![subject], Sink::Wakeup(notify.clone()))
+            .listen(vec![subject], Sink::Wakeup(signal.clone()))
             .await?;
         Ok(Wakeup {
-            notify,
+            signal,
             _guard: guard,
         })
     }
@@ -137,14 +136,16 @@ impl Drop for SubscriptionGuard {
 
 /// Fires when there was a message, or one may have been lost.
 pub(crate) struct Wakeup {
-    notify: Arc<Notify>,
+    signal: Arc<Signal>,
     _guard: SubscriptionGuard,
 }
 
 impl Wakeup {
-    /// Waits until it fires; returns at once if it fired since the last wait. A dropped wait loses
-    /// nothing. It does not fire when the store ends, so a wait needs a deadline.
-    pub(crate) async fn notified(&self) {
-        self.notify.notified().await;
+    /// Waits until it fires; returns at once if it fired since the last wait. Returns whether it was
+    /// for messages alone, and false if one may have been lost.
+    ///
+    /// A dropped wait loses nothing. It does not fire when the store ends, so a wait needs a deadline.
+    pub(crate) async fn notified(&self) -> bool {
+        self.signal.fired().await
     }
 }

@@ -28,7 +28,7 @@ use larder_store::Result;
 use larder_store::bus::{Bus, Channel, SubscribeRequest, Subscription, check_message, mailbox};
 
 use crate::commands;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::route::Route;
 use subscriber::Sink;
 
@@ -52,11 +52,10 @@ impl Bus for RedisBus {
             .subscriptions
             .publishes_with(channel.topic().is_sharded());
         command.arg(publish).arg(channel.as_str()).arg(&*payload);
-        let operation = self
+        let begun = self
             .route
-            .begin_at("publish", channel.as_str().as_bytes())
-            .await?;
-        match operation.send(&command, Repeat::Never).await? {
+            .begin(channel.as_str().as_bytes(), Request::read("publish"));
+        match begun.await?.send(&command, Repeat::Never).await? {
             Value::Int(_) => Ok(()),
             other => Err(commands::unread("publish", &other)),
         }

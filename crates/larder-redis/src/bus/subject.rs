@@ -9,7 +9,7 @@ pub(super) struct Subject {
     name: Name,
 }
 
-/// How the server is asked for it.
+/// The kind of subscription that a subject needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
     /// `SUBSCRIBE`.
@@ -20,7 +20,7 @@ pub(super) enum Sort {
     Shard,
 }
 
-/// How its messages are named when they are delivered.
+/// The name of a subject in delivered messages.
 #[derive(Clone)]
 enum Name {
     Channel(Channel),
@@ -46,7 +46,7 @@ impl Subject {
         }
     }
 
-    /// A channel that has no topic.
+    /// Makes a channel that has no topic.
     pub(super) fn plain(text: &str, sort: Sort) -> Self {
         Self {
             text: text.into(),
@@ -60,13 +60,14 @@ impl Subject {
         &self.text
     }
 
-    /// Whether only one node of a cluster has its messages.
+    /// Returns whether only one node of a cluster has its messages.
     pub(super) fn is_sharded(&self) -> bool {
         self.sort == Sort::Shard
     }
 
-    /// The channel of a message that came by this subject, where it has one; `text` is what the
-    /// server says that it was published to.
+    /// Returns the channel of a delivered message, or None if it has none.
+    ///
+    /// `text` is the name that the server gives.
     pub(super) fn channel_of(&self, text: &str) -> Option<Channel> {
         match &self.name {
             Name::Channel(channel) => Some(channel.clone()),

@@ -14,7 +14,7 @@ pub(super) struct Subscriber {
     pub(super) number: u64,
     pub(super) texts: Vec<Box<str>>,
     sink: Sink,
-    /// How many subjects are not confirmed. It changes under the lock of the registry alone.
+    /// The number of subjects that are not confirmed. It changes under the lock of the registry alone.
     pending: AtomicUsize,
     /// All of them have been confirmed at least once.
     is_subscribed: AtomicBool,
@@ -22,11 +22,31 @@ pub(super) struct Subscriber {
     settled: Notify,
 }
 
-/// Where messages go.
+/// The destination of messages.
 pub(super) enum Sink {
     Mailbox(Mailbox),
     /// A message is only a signal.
-    Wakeup(Arc<Notify>),
+    Wakeup(Arc<Signal>),
+}
+
+/// Fires for a message, and for a gap.
+#[derive(Default)]
+pub(super) struct Signal {
+    fired: Notify,
+    has_gap: AtomicBool,
+}
+
+impl Signal {
+    /// Waits until it fires; returns whether it was for messages alone.
+    pub(super) async fn fired(&self) -> bool {
+        self.fired.notified().await;
+        !self.has_gap.swap(false, Ordering::AcqRel)
+    }
+
+    fn gap(&self) {
+        self.has_gap.store(true, Ordering::Release);
+        self.fired.notify_one();
+    }
 }
 
 impl Subscriber {
@@ -61,8 +81,7 @@ impl Subscriber {
         self.pending.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// All of its subjects are confirmed: resolves the subscription, or leaves a gap in one that was
-    /// confirmed before.
+    /// Resolves a subscription whose subjects are all confirmed, or leaves a gap.
     pub(super) fn on_confirmed(&self) {
         if self.is_subscribed.swap(true, Ordering::AcqRel) {
             self.leave_gap();
@@ -75,14 +94,14 @@ impl Subscriber {
         match (&self.sink, message) {
             (Sink::Mailbox(mailbox), Some(message)) => mailbox.deliver(message),
             (Sink::Mailbox(_), None) => {}
-            (Sink::Wakeup(wakeup), _) => wakeup.notify_one(),
+            (Sink::Wakeup(signal), _) => signal.fired.notify_one(),
         }
     }
 
     pub(super) fn leave_gap(&self) {
         match &self.sink {
             Sink::Mailbox(mailbox) => mailbox.leave_gap(),
-            Sink::Wakeup(wakeup) => wakeup.notify_one(),
+            Sink::Wakeup(signal) => signal.gap(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! How a batch is split by node, and how what was sent on is sent again.
+//! Splits a batch by node, and repeats redirected items.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,15 +20,15 @@ pub(crate) struct Split<'a, 'k> {
     keys: Vec<&'k Key>,
     parts: Vec<Part>,
     answers: Vec<Option<Result<Value>>>,
-    /// Of each item whether it was sent again after its answer was lost, as a write.
+    /// Whether each item was a write that was repeated after a lost answer.
     lost_runs: Vec<bool>,
-    /// Whether one of the batch was, now or before.
+    /// Whether any item of the batch was, now or before.
     has_lost_run: &'a AtomicBool,
     redirects: RedirectState,
     repeat: Repeat,
 }
 
-/// What goes to one node, in the order of the batch.
+/// The items for one node, in the order of the batch.
 struct Part {
     to: Hop,
     items: Vec<usize>,
@@ -96,12 +96,12 @@ struct RedirectedItem {
     item: usize,
     command: Cmd,
     redirect: Redirect,
-    /// What it said.
+    /// The answer that redirected it.
     outcome: Result<Value>,
 }
 
 impl<'k> Split<'_, 'k> {
-    /// Sends the parts, and then again what was sent on, until each item has its answer.
+    /// Sends the parts, and follows redirects until each item has its answer.
     pub(crate) async fn send(mut self) -> Vec<Result<Value>> {
         while !self.parts.is_empty() {
             let parts = std::mem::take(&mut self.parts);
@@ -226,8 +226,8 @@ impl<'k> Split<'_, 'k> {
         }
     }
 
-    /// The last item with an answer of each of these keys. What came before it in the batch may not
-    /// run after it.
+    /// Returns the last item with an answer of each of these keys. What came before it in the batch
+    /// may not run after it.
     fn overtaken(&self, ways: &HashMap<&'k Key, Result<Hop>>) -> HashMap<&'k Key, usize> {
         let answered = self.keys.iter().zip(&self.answers).enumerate();
         answered
@@ -237,7 +237,7 @@ impl<'k> Split<'_, 'k> {
     }
 }
 
-/// The error of an item that was sent on where a later one of its key was not.
+/// Makes the error of an item that a later item of its key has overtaken.
 fn came_too_late(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -248,8 +248,7 @@ fn came_too_late(operation: &'static str) -> Error {
 }
 
 impl Part {
-    /// The outcome of each item, and whether they were sent again after a write of theirs had no
-    /// answer.
+    /// Returns the outcome of each item, and whether a lost write was repeated.
     async fn send(&self, redirects: &RedirectState, repeat: Repeat) -> (Vec<Result<Value>>, bool) {
         let operation = match self.to.begin(redirects) {
             Ok(operation) => operation,
@@ -264,13 +263,13 @@ impl Part {
         (answers.collect(), operation.has_lost_run())
     }
 
-    /// The commands of the items.
+    /// Returns the commands of the items.
     fn commands(&self) -> impl Iterator<Item = &Cmd> {
         let (skipped, step) = self.stride();
         self.pipeline.cmd_iter().skip(skipped).step_by(step)
     }
 
-    /// Where the first item is in the pipeline, and how far it is from each to the next.
+    /// Returns the place of the first item in the pipeline, and the distance between items.
     fn stride(&self) -> (usize, usize) {
         match self.to.is_asking {
             true => (1, 2),

@@ -21,7 +21,7 @@ use super::{Cluster, Shared};
 use crate::connection::{Address, HostPort};
 use crate::node::Limits;
 
-/// How long one seed may think before the next is tried as well.
+/// The time that one seed may think before the next is tried as well.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Finds the cluster by the first seed that knows it, and connects to its masters.
@@ -35,7 +35,7 @@ pub(crate) async fn connect(
     template: Address,
     limits: Limits,
 ) -> Result<Cluster> {
-    let deadline = Instant::now() + limits.connect_deadline;
+    let deadline = Instant::now() + limits.connect_timeout;
     let wanted = Arc::new(Notify::new());
     let nodes = Nodes::new(template, limits, wanted.clone());
     let seeds: Vec<_> = seeds.iter().filter_map(host_port).collect();
@@ -45,7 +45,7 @@ pub(crate) async fn connect(
     if !up.await.contains(&true) {
         let named = match map.topology().ranges().first() {
             Some(range) => why_not(&nodes, &range.master, deadline).await,
-            None => "nobody".to_owned(),
+            None => "no node".to_owned(),
         };
         return Err(error(
             ErrorKind::NotSent,
@@ -70,7 +70,7 @@ pub(crate) async fn connect(
     Ok(Cluster { shared, refresher })
 }
 
-/// Names a node that cannot be reached, with the reason if it is found in time.
+/// Names an unreachable node, with the reason if it is found in time.
 async fn why_not(nodes: &Nodes, host_port: &HostPort, deadline: Instant) -> String {
     let node = nodes.node(host_port);
     match timeout_at(deadline, node.replace_connection()).await {
@@ -82,7 +82,7 @@ async fn why_not(nodes: &Nodes, host_port: &HostPort, deadline: Instant) -> Stri
 async fn find(nodes: &Nodes, seeds: &[HostPort], location: &str) -> Result<Topology> {
     let asking = seeds.iter().map(|seed| ask_serving_seed(nodes, seed));
     let asking = discover::first(asking.collect(), PATIENCE);
-    let deadline = nodes.limits().connect_deadline;
+    let deadline = nodes.limits().connect_timeout;
     match timeout(deadline.mul_f64(1.1), asking).await {
         Ok(Ok(topology)) => Ok(topology),
         // What can be mended says more than that somebody is away.

@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use super::nodes::Nodes;
 use super::topology::Topology;
 use crate::connection::HostPort;
-use crate::operation::{Operation, Repeat};
+use crate::operation::{Operation, Repeat, Request};
 use crate::{classify, handshake};
 
-/// What a refresh is called in errors.
+/// The name of a refresh in errors.
 pub(super) const NAME: &str = "read the slots";
 
 /// Asks a node for the topology.
@@ -42,12 +42,12 @@ pub(super) async fn ask(operation: &Operation<'_>, asked_host: &str) -> Result<T
 pub(super) async fn ask_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology> {
     let node = nodes.node(seed);
     handshake::connect(&node, handshake::Mode::Cluster).await?;
-    let deadline = nodes.limits().connect_deadline;
-    let operation = node.begin_within("connect", deadline)?;
+    let request = Request::read("connect").within(nodes.limits().connect_timeout);
+    let operation = node.begin(request)?;
     ask(&operation, &seed.host).await
 }
 
-/// The error of a server that is not a node of a cluster.
+/// Makes the error of a server that is not a node of a cluster.
 pub(super) fn not_a_cluster(operation: &'static str, location: &str) -> Error {
     Error::new(
         operation,
@@ -56,8 +56,9 @@ pub(super) fn not_a_cluster(operation: &'static str, location: &str) -> Error {
     )
 }
 
-/// Begins one attempt after the other, the next when one failed or after `patience`, and gives what
-/// the first of them that succeeds gives; or all their errors.
+/// Starts attempts one after the other, and returns the first success.
+///
+/// The next one starts when one failed or after `patience`. If all fail, it returns all errors.
 ///
 /// They are a list: an iterator over borrowed items that is held across an await is not `Send`.
 pub(super) async fn first<T, F: Future<Output = Result<T>>>(

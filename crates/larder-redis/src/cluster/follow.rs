@@ -1,4 +1,4 @@
-//! How one operation goes where a node sends it.
+//! Follows the redirects of one operation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::redirect::{MOST_HOPS, Redirect, nameless, too_many, unserved};
 use super::{Shard, Shared};
 use crate::classify;
 use crate::connection::HostPort;
-use crate::node::{Access, SupervisedNode};
-use crate::operation::{Operation, Repeat};
+use crate::node::SupervisedNode;
+use crate::operation::{Operation, Repeat, Request};
 
-/// How long an operation waits at first before it asks again: about what a key takes to move.
+/// The first pause before an operation asks again: about the time that a key takes to move.
 const PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
@@ -30,18 +30,19 @@ pub(super) struct Hop {
 #[derive(Clone)]
 pub(crate) struct RedirectState {
     pub(super) name: &'static str,
-    pub(super) deadline: Instant,
-    access: Access,
+    request: Request,
+    deadline: Instant,
     hops: usize,
     pause: Duration,
 }
 
 impl RedirectState {
-    pub(crate) fn new(name: &'static str, deadline: Instant, access: Access) -> Self {
+    /// Makes the redirects of `request`, which ends at `deadline`.
+    pub(crate) fn new(request: Request, deadline: Instant) -> Self {
         Self {
-            name,
+            name: request.name,
+            request: request.by(deadline),
             deadline,
-            access,
             hops: 0,
             pause: PAUSE,
         }
@@ -59,7 +60,7 @@ impl RedirectState {
         }
     }
 
-    /// Waits a little, longer each time; not beyond the deadline, which ends it in place of a count.
+    /// Waits a little, longer each time, but not beyond the deadline.
     pub(super) async fn pause(&mut self) {
         self.hops = 0;
         let until = Instant::now() + self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
@@ -73,12 +74,12 @@ impl RedirectState {
 }
 
 impl Shard<'_> {
-    /// Whether an outcome is more than the operation's own: [`follow`](Self::follow) decides.
+    /// Returns whether an outcome is more than the operation's own: [`follow`](Self::follow) decides.
     pub(crate) fn is_elsewhere(&self, outcome: &Result<Value>) -> bool {
         matches!(outcome, Err(_) | Ok(Value::ServerError(_)))
     }
 
-    /// Goes where the answer of the first node leads, until there is an answer to the command.
+    /// Follows redirects from the first node until the command has an answer.
     ///
     /// Nothing ran where a node sent it on, so that this is safe for what must run once.
     pub(crate) async fn follow(
@@ -89,7 +90,7 @@ impl Shard<'_> {
         outcome: Result<Value>,
     ) -> Result<Value> {
         let shared = &self.cluster.shared;
-        let mut redirects = RedirectState::new(first.name(), first.deadline(), first.access());
+        let mut redirects = RedirectState::new(first.request(), first.deadline());
         let mut outcome = outcome;
         let mut asked_host = first.host().to_owned();
         loop {
@@ -162,13 +163,12 @@ impl Hop {
     }
 
     pub(super) fn begin(&self, redirects: &RedirectState) -> Result<Operation<'static>> {
-        let operation = self.node.begin_until(redirects.name, redirects.deadline)?;
-        Ok(operation.with_access(redirects.access))
+        self.node.begin_shared(redirects.request)
     }
 }
 
 impl Shared {
-    /// The redirect in an outcome, if any. Wakes the refresher when the map is out of date.
+    /// Returns the redirect in an outcome, if any. Wakes the refresher when the map is out of date.
     pub(super) fn heed(&self, outcome: &Result<Value>, asked_host: &str) -> Option<Redirect> {
         let redirect = match outcome {
             Ok(answer) => Redirect::parse(answer, asked_host)?,
@@ -195,7 +195,7 @@ impl Shared {
         Some(redirect)
     }
 
-    /// The node that a redirection names.
+    /// Returns the node that a redirection names.
     pub(super) fn hop_to(
         &self,
         name: &'static str,

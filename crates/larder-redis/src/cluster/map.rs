@@ -12,7 +12,7 @@ pub(crate) type Runs = Vec<(u16, u16)>;
 
 /// The master of each slot.
 pub(super) struct SlotMap {
-    /// For each slot the place of its master in `masters`, or [`NOBODY`].
+    /// The index of each slot's master in `masters`, or [`NOBODY`].
     slots: Box<[u16]>,
     masters: Vec<Arc<SupervisedNode>>,
     topology: Topology,
@@ -51,7 +51,7 @@ impl SlotMap {
         }
     }
 
-    /// The master of a slot, if there is one.
+    /// Returns the master of a slot, if there is one.
     pub(super) fn master(&self, slot: u16) -> Option<&Arc<SupervisedNode>> {
         let at = *self.slots.get(usize::from(slot))?;
         self.masters.get(usize::from(at))
@@ -61,7 +61,7 @@ impl SlotMap {
         &self.masters
     }
 
-    /// Each master, and where its replicas are.
+    /// Returns each master, and the addresses of its replicas.
     pub(super) fn shards(&self) -> Vec<(Arc<SupervisedNode>, Vec<HostPort>)> {
         let masters = self.masters.iter().cloned();
         let mut shards: Vec<(_, Vec<HostPort>)> = masters.map(|it| (it, Vec::new())).collect();
@@ -79,7 +79,7 @@ impl SlotMap {
         shards
     }
 
-    /// Each master, and the first and last slot of each run that it serves.
+    /// Returns each master, and the first and last slot of each run that it serves.
     pub(super) fn runs(&self) -> Vec<(Arc<SupervisedNode>, Runs)> {
         let masters = self.masters.iter().cloned();
         let mut runs: Vec<(_, Runs)> = masters.map(|it| (it, Vec::new())).collect();

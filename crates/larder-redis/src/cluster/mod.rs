@@ -33,8 +33,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::connection::HostPort;
-use crate::node::{Access, Limits, SupervisedNode};
-use crate::operation::Operation;
+use crate::node::{Limits, SupervisedNode};
+use crate::operation::{Operation, Request};
 use map::{Runs, SlotMap};
 use nodes::Nodes;
 use topology::Topology;
@@ -50,7 +50,7 @@ pub(crate) struct Cluster {
     refresher: AbortHandle,
 }
 
-/// What operations and the refresher share.
+/// The state that operations and the refresher share.
 struct Shared {
     location: Arc<str>,
     map: ArcSwap<SlotMap>,
@@ -65,26 +65,25 @@ struct Shared {
     generation: watch::Sender<u64>,
 }
 
-/// For how long an operation that failed makes the map be read again and again: a failover that is
-/// under way ends in it, or the next operation fails too.
+/// The time for which a failed operation makes the refresher read the map often.
+///
+/// A failover that is under way ends in that time, or the next operation fails too.
 const TROUBLE: Duration = Duration::from_secs(3);
 
 impl Cluster {
     /// Begins an operation on the master of a key's slot.
     pub(crate) fn begin(
         &self,
-        name: &'static str,
         key: &[u8],
-        access: Access,
-        deadline: Instant,
+        request: Request,
     ) -> Result<(Operation<'static>, Shard<'_>)> {
         let slot = slot::slot_of(key);
         let shard = Shard {
             cluster: self,
             slot,
         };
-        let operation = self.shared.begin(name, slot, deadline)?;
-        Ok((operation.with_access(access), shard))
+        let master = self.shared.master(request.name, slot)?;
+        Ok((master.begin_shared(request)?, shard))
     }
 
     pub(crate) fn location(&self) -> &str {
@@ -95,13 +94,12 @@ impl Cluster {
         self.shared.nodes.limits()
     }
 
-    /// The nodes that serve slots.
+    /// Returns the nodes that serve slots.
     pub(crate) fn serving(&self) -> Vec<Arc<SupervisedNode>> {
         self.shared.map.load().masters().to_vec()
     }
 
-    /// The nodes that serve slots, and the first and last slot of each run that they serve, as far as
-    /// is known.
+    /// Returns the nodes that serve slots, and the runs of slots of each.
     pub(crate) fn slots(&self) -> Vec<(Arc<SupervisedNode>, Runs)> {
         self.shared.map.load().runs()
     }
@@ -111,7 +109,7 @@ impl Cluster {
         self.shared.is_outdated();
     }
 
-    /// A view of the slots that outlives a call.
+    /// Returns a view of the slots that outlives a call.
     pub(crate) fn view(&self) -> ClusterView {
         ClusterView(self.shared.clone())
     }
@@ -122,12 +120,12 @@ impl Cluster {
 pub(crate) struct ClusterView(Arc<Shared>);
 
 impl ClusterView {
-    /// The master of the slot of `key`, if there is one.
+    /// Returns the master of the slot of `key`, if there is one.
     pub(crate) fn master_of(&self, key: &[u8]) -> Option<Arc<SupervisedNode>> {
         self.0.map.load().master(slot::slot_of(key)).cloned()
     }
 
-    /// A master with a connection; if none has one, any.
+    /// Returns a master with a connection; if none has one, any.
     pub(crate) fn any_master(&self) -> Option<Arc<SupervisedNode>> {
         let mut masters = self.masters();
         fastrand::shuffle(&mut masters);
@@ -146,7 +144,7 @@ impl ClusterView {
         masters.any(|master| master.location() == node.location())
     }
 
-    /// Each master, and where its replicas are.
+    /// Returns each master, and the addresses of its replicas.
     pub(crate) fn shards(&self) -> Vec<(Arc<SupervisedNode>, Vec<HostPort>)> {
         self.0.map.load().shards()
     }
@@ -183,15 +181,6 @@ impl Shared {
                 Err(redirect::unserved(name))
             }
         }
-    }
-
-    fn begin(
-        &self,
-        name: &'static str,
-        slot: u16,
-        deadline: Instant,
-    ) -> Result<Operation<'static>> {
-        self.master(name, slot)?.begin_until(name, deadline)
     }
 
     /// A node said that the map is old.

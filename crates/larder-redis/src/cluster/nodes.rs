@@ -13,12 +13,12 @@ use crate::source::Target;
 /// Limits the nodes that a store keeps connections to. The specification recommends at most 1,000.
 const MOST: usize = 2_000;
 
-/// The nodes of a cluster that are in use, each with its own connection, limits and supervisor.
+/// The nodes of a cluster in use, each with its own connection and supervisor.
 ///
 /// A node that stays in the cluster keeps its connection and its pending operations. One that has left
 /// ends with the last operation on it.
 pub(super) struct Nodes {
-    /// How we log in, at whichever host.
+    /// The login for every host.
     template: Address,
     limits: Limits,
     /// The runtime of the store: what is begun in another one would end with that.
@@ -50,8 +50,11 @@ impl Nodes {
         &self.limits
     }
 
-    /// The node at `host_port`, which is dialed if it is new; operations wait for its connection. None
-    /// if there are too many nodes.
+    /// Returns the node at `host_port`, and dials it if it is new.
+    ///
+    /// Operations wait for its connection.
+    ///
+    /// None if there are too many nodes.
     pub(super) fn at(&self, host_port: &HostPort) -> Option<Arc<SupervisedNode>> {
         let mut known = self.known.lock();
         if let Some(known) = known.get_mut(host_port) {
@@ -77,13 +80,12 @@ impl Nodes {
         SupervisedNode::new(Arc::new(node))
     }
 
-    /// An unsupervised node.
+    /// Returns an unsupervised node.
     pub(super) fn node(&self, host_port: &HostPort) -> Node {
         Node::at(host_port, &self.template, self.limits, Target::Fixed)
     }
 
-    /// Lets go of those that `topology` does not name, and that nobody was sent to since this was
-    /// called last.
+    /// Drops nodes that `topology` does not name and that got no recent redirects.
     pub(super) fn retain(&self, topology: &Topology) {
         let keep = |host_port: &HostPort, known: &mut Known| {
             std::mem::take(&mut known.is_asked) || topology.names(host_port)
@@ -93,7 +95,7 @@ impl Nodes {
             .retain(|host_port, known| keep(host_port, known));
     }
 
-    /// All of them, in no order.
+    /// Returns all of them, in no order.
     pub(super) fn all(&self) -> Vec<(HostPort, Arc<SupervisedNode>)> {
         let known = self.known.lock();
         let each = known.iter();

@@ -5,16 +5,17 @@ use larder_store::{Error, ErrorKind, Refusal};
 
 use crate::connection::HostPort;
 
-/// How often one operation follows a redirection. Nodes that agree need one, and one more where a
-/// slot moves meanwhile.
+/// The maximum number of redirects that one operation follows.
+///
+/// Nodes that agree need one, and one more where a slot moves meanwhile.
 pub(super) const MOST_HOPS: usize = 5;
 
-/// What a node says about a key that it does not serve.
+/// A node's answer about a key that it does not serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Redirect {
     /// The slot is on another node, from now on.
     Moved(Option<HostPort>),
-    /// This key is on another node, or will be: only this time, and with `ASKING` before it.
+    /// This key is on another node now: ask there once, with `ASKING` first.
     Ask(Option<HostPort>),
     /// The keys of the record are on two nodes at the moment.
     TryAgain,
@@ -45,7 +46,7 @@ impl Redirect {
     }
 }
 
-/// The error of an operation that nodes keep redirecting.
+/// Returns the error of an operation that nodes keep redirecting.
 pub(super) fn too_many(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -54,7 +55,7 @@ pub(super) fn too_many(operation: &'static str) -> Error {
     )
 }
 
-/// The error of a key whose slot has no node.
+/// Returns the error of a key whose slot has no node.
 pub(super) fn unserved(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -63,12 +64,12 @@ pub(super) fn unserved(operation: &'static str) -> Error {
     )
 }
 
-/// What is said of nodes that announce no host: they are set to announce their name, and have none.
+/// The error text for nodes that announce no host.
 pub(super) const NAMELESS: &str = "a node of the cluster announces '?' instead of its host: set \
                                    cluster-announce-hostname on each node, or \
                                    cluster-preferred-endpoint-type to ip";
 
-/// The error of a key whose node cannot be found, since it does not say where it is.
+/// Makes the error of a key whose node announces no host.
 pub(super) fn nameless(operation: &'static str) -> Error {
     Error::new(
         operation,

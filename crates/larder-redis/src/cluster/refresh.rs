@@ -1,4 +1,4 @@
-//! Reads the map again: when it is out of date, often while a master is lost, and periodically.
+//! Refreshes the map: when it is outdated, while a master is lost, and periodically.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use super::Shared;
 use super::discover::{self, NAME, ask_seed};
 use super::redirect;
 use super::topology::Topology;
+use crate::operation::Request;
 
 /// The shortest time between two reads, which makes at most eight in a second.
 const SHORTEST: Duration = Duration::from_millis(125);
@@ -17,14 +18,16 @@ const SHORTEST: Duration = Duration::from_millis(125);
 /// The longest one while the cluster is in trouble.
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// How often it is read while nothing happens. A node that has left the cluster keeps accepting
-/// messages and subscribers, without any answer that says so.
+/// The interval of reads while nothing happens.
+///
+/// A node that has left the cluster keeps accepting messages and subscribers, without any answer
+/// that says so.
 const SLOWLY: Duration = Duration::from_secs(10);
 
-/// How long a node may think before the next is asked as well.
+/// The time that a node may think before the next is asked as well.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How many nodes are asked in one go, at most.
+/// The number of nodes that are asked in one go, at most.
 const ASKED: usize = 8;
 
 /// Reads the map for as long as the store lives.
@@ -69,9 +72,9 @@ async fn read(shared: &Shared) -> Result<Topology> {
     let mut nodes = shared.nodes.all();
     fastrand::shuffle(&mut nodes);
     let up = nodes.into_iter().filter(|(_, node)| node.is_up());
-    let deadline = shared.nodes.limits().connect_deadline;
+    let deadline = shared.nodes.limits().connect_timeout;
     let asking = up.take(ASKED).map(async |(host_port, node)| {
-        let operation = node.begin_until(NAME, Instant::now() + deadline)?;
+        let operation = node.begin_shared(Request::read(NAME).within(deadline))?;
         believable(shared, discover::ask(&operation, &host_port.host).await?)
     });
     if let Ok(topology) = discover::first(asking.collect(), PATIENCE).await {
@@ -91,8 +94,11 @@ async fn read(shared: &Shared) -> Result<Topology> {
     })
 }
 
-/// Refuses what a node says that knows of fewer slots: it is cut off from the others, or was just
-/// started. Where it is right, the nodes say so to whoever asks for such a slot.
+/// Refuses the answer of a node that knows fewer slots than before.
+///
+/// It is cut off from the others, or was just started.
+///
+/// Where it is right, the nodes say so to whoever asks for such a slot.
 fn believable(shared: &Shared, topology: Topology) -> Result<Topology> {
     if topology.covered() >= shared.map.load().topology().covered() {
         return Ok(topology);

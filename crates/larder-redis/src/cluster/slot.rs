@@ -1,19 +1,21 @@
-//! Which of the 16,384 slots a key is in ([Redis Cluster specification, "Key distribution
-//! model"](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/)).
+//! Computes the slot of a key.
+//!
+//! See the [Redis Cluster specification, "Key distribution
+//! model"](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
 
 use crc::{CRC_16_XMODEM, Crc};
 
-/// How many slots every cluster has.
+/// The number of slots of a cluster.
 pub(crate) const SLOTS: u16 = 16_384;
 
 static CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
-/// The slot of a key: the checksum of its hash tag.
+/// Returns the slot of a key: the checksum of its hash tag.
 pub(crate) fn slot_of(key: &[u8]) -> u16 {
     CRC.checksum(tag(key)) % SLOTS
 }
 
-/// What stands in the first braces, or the whole key where nothing does.
+/// Returns the text in the first braces, or the whole key if it is empty.
 fn tag(key: &[u8]) -> &[u8] {
     let inside = || {
         let (_, after) = split(key, b'{')?;
@@ -64,7 +66,7 @@ mod tests {
                 assert_eq!(slot_of(key.as_bytes()), expected);
                 for part in ["log", "~deadlines"] {
                     let mut cmd = ::redis::Cmd::new();
-                    crate::step::write_key(&mut cmd, &key, part);
+                    crate::program_step::write_key(&mut cmd, &key, part);
                     let ::redis::Arg::Simple(bytes) = cmd.args_iter().next().unwrap() else {
                         panic!("a command without an argument");
                     };

@@ -18,7 +18,7 @@ pub(crate) struct Range {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Topology {
     ranges: Vec<Range>,
-    /// How many slots are served by nodes that do not say where they are.
+    /// The number of slots whose nodes announce no host.
     nameless: usize,
 }
 
@@ -84,18 +84,18 @@ impl Topology {
         &self.ranges
     }
 
-    /// How many slots are served.
+    /// Returns how many slots are served.
     pub(crate) fn covered(&self) -> usize {
         let count = |range: &Range| usize::from(range.last - range.first) + 1;
         self.ranges.iter().map(count).sum()
     }
 
-    /// How many slots are served by nodes that announce `?` in place of their host.
+    /// Returns how many slots are served by nodes that announce `?` in place of their host.
     pub(crate) fn nameless(&self) -> usize {
         self.nameless
     }
 
-    /// Whether a node has a part in it.
+    /// Returns whether a node has a part in it.
     pub(crate) fn names(&self, host_port: &HostPort) -> bool {
         let mut ranges = self.ranges.iter();
         ranges.any(|range| range.master == *host_port || range.replicas.contains(host_port))
@@ -109,7 +109,9 @@ fn slot(value: &Value) -> Option<u16> {
     }
 }
 
-/// A node of a range: host, port, and what else there is. `Some(None)` has no name.
+/// Reads a node of a range: its host, its port and the rest.
+///
+/// `Some(None)` has no name.
 fn host_port(value: &Value, asked_host: &str) -> Option<Option<HostPort>> {
     let Value::Array(node) = value else {
         return None;

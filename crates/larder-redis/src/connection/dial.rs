@@ -64,8 +64,9 @@ async fn over(
     Ok(connection.with_client_handle(client_handle))
 }
 
-/// The first of the host's addresses that takes a connection: they are tried together, so that one
-/// that is dead costs no time.
+/// Connects to the first of the host's addresses that accepts.
+///
+/// They are tried together, so a dead one costs no time.
 async fn tcp(host: &str, port: u16, info: &ConnectionInfo) -> io::Result<TcpStream> {
     let mut attempts: JoinSet<_> = lookup_host((host, port))
         .await?

@@ -4,7 +4,7 @@ use ::redis::{ErrorKind, RedisError};
 
 use crate::{classify, tls};
 
-/// The reason why there is no connection.
+/// The reason for a missing connection.
 pub(crate) enum ConnectError {
     /// The server, or the system, refused it.
     Redis(RedisError),
@@ -16,7 +16,7 @@ pub(crate) enum ConnectError {
     NoMaster,
     /// The sentinels watch no master of that name.
     NoSuchMaster,
-    /// No sentinel knows where the master is.
+    /// No sentinel knows the address of the master.
     NoSentinel(String),
     /// No sentinel lets us ask for the master.
     SentinelDenied(String),
@@ -36,7 +36,7 @@ pub(crate) enum Denial {
 }
 
 impl ConnectError {
-    /// What happened, without credentials.
+    /// Returns what happened, without credentials.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::TimedOut => "it did not answer in time".to_owned(),
@@ -70,7 +70,7 @@ impl ConnectError {
         }
     }
 
-    /// The likely reason for silence or an early close: usually only one side speaks TLS.
+    /// Returns the likely reason for silence or an early close: usually only one side speaks TLS.
     pub(crate) fn silence(&self, is_tls: bool) -> Option<&'static str> {
         let error = match self {
             Self::TimedOut if is_tls => {

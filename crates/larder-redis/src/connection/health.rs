@@ -3,13 +3,13 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
 
 use tokio::sync::Notify;
 
-/// How many waits in a row that end without an answer are too many.
+/// The number of unanswered waits in a row that are too many.
 ///
 /// One may be a slow command; five without a single answer in between are a server that is gone,
 /// or callers without patience.
 const PATIENCE: u32 = 5;
 
-/// What became of a connection.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HealthState {
     Good,
@@ -19,8 +19,7 @@ pub(crate) enum HealthState {
     Hung,
 }
 
-/// Counts the waits on a connection that had no answer, and wakes the supervisor when it has to be
-/// looked at or replaced.
+/// Counts the unanswered waits on a connection, and wakes its supervisor.
 ///
 /// Waits that lasted for the whole deadline of the store break it. Those that callers ended do
 /// not, since they say as much of the callers as of the connection: the supervisor then asks it
@@ -29,11 +28,11 @@ pub(crate) enum HealthState {
 /// It is apart from the connection, since the connection's own driver reports to it.
 pub(crate) struct Health {
     state: AtomicU8,
-    /// Waits of either sort since the last answer: all that an answer has to look at.
+    /// The waits of either kind since the last answer.
     silent: AtomicU32,
     /// Those of them that lasted for the whole deadline.
     unanswered: AtomicU32,
-    /// How often an answer ended a silence.
+    /// The number of silences that an answer ended.
     recoveries: AtomicU32,
     supervisor: Arc<Notify>,
 }
@@ -61,14 +60,15 @@ impl Health {
         self.state() == HealthState::Good
     }
 
-    /// [`is_good`](Self::is_good), for those who pushed a request: an end of the driver that does
-    /// not take it out of the queue is seen here.
+    /// Returns whether the connection [is good](Self::is_good), for pending requests.
+    ///
+    /// They notice here that the driver ended without answering them.
     pub(crate) fn is_still_good(&self) -> bool {
         fence(Ordering::SeqCst);
         self.is_good()
     }
 
-    /// Whether it is time to ask the connection for an answer.
+    /// Returns whether it is time to ask the connection for an answer.
     pub(crate) fn is_suspect(&self) -> bool {
         self.is_good() && self.silent.load(Ordering::Relaxed) >= PATIENCE
     }
@@ -77,7 +77,7 @@ impl Health {
         self.recoveries.load(Ordering::Relaxed)
     }
 
-    /// A wait for an answer begins. It counts as abandoned unless it is told how it ended.
+    /// Begins a wait for an answer. It counts as abandoned unless its end is reported.
     pub(crate) fn wait(&self) -> Wait<'_> {
         Wait(self)
     }

@@ -1,4 +1,4 @@
-//! One connection to one server: how it is dialed, how it fares, and how it ends.
+//! A connection to a server, with its health and its end.
 //!
 //! - [`Connection`] is one multiplexed connection and its [`Health`].
 //! - [`dial`] makes one, over a [`Socket`](socket::Socket) that reports its own end.

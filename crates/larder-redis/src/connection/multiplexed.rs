@@ -35,7 +35,7 @@ impl Connection {
         }
     }
 
-    /// A clone of a connection that an application's pool drives.
+    /// Wraps a connection that an application's pool drives.
     pub(crate) fn lent(multiplexed: MultiplexedConnection, health: Arc<Health>) -> Self {
         Self {
             multiplexed,

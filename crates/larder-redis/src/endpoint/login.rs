@@ -2,7 +2,7 @@ use ::redis::{ProtocolVersion, RedisConnectionInfo};
 use larder_store::Result;
 use percent_encoding::percent_decode_str;
 
-use super::invalid;
+use super::error::invalid;
 
 /// The user and the password that a URL names.
 ///
@@ -57,7 +57,7 @@ impl Login {
         (user.is_none() || password.is_some()).then_some(Self { user, password })
     }
 
-    /// How one logs in.
+    /// Returns the login of a connection.
     pub(super) fn settings(&self, protocol: ProtocolVersion) -> RedisConnectionInfo {
         // CLIENT SETINFO is an error before 7.2, and one more right that a narrow user would need.
         let mut settings = RedisConnectionInfo::default()

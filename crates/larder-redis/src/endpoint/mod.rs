@@ -1,5 +1,6 @@
-//! What the URL of a store names.
+//! Parses the URL of a store.
 
+mod error;
 mod login;
 mod parameters;
 mod settings;
@@ -13,9 +14,10 @@ use ::redis::{
     ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
     RedisResult,
 };
-use larder_store::{Error, ErrorKind, Result};
+use larder_store::Result;
 
 use crate::tls::Tls;
+use error::invalid;
 use login::Login;
 use parameters::Parameters;
 
@@ -23,27 +25,27 @@ use parameters::Parameters;
 ///
 /// It has no `Debug`, since the connection infos hold the password.
 pub(crate) struct Endpoint {
-    /// The server, the first nodes of the cluster that are tried, or the sentinels; at least one.
+    /// The server, the seeds of the cluster, or the sentinels; at least one.
     pub(crate) infos: Vec<ConnectionInfo>,
     pub(crate) form: Content,
     pub(crate) tls: Option<Tls>,
     /// The URL without user, password and parameters.
     pub(crate) location: String,
-    pub(crate) deadlines: Deadlines,
+    pub(crate) timeouts: Timeouts,
 }
 
-/// The deadlines that a URL names.
+/// The timeouts that a URL names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Deadlines {
+pub(crate) struct Timeouts {
     pub(crate) operation: Option<Duration>,
     pub(crate) connect: Option<Duration>,
 }
 
-/// What the servers are.
+/// The kind of servers behind the URL.
 pub(crate) enum Content {
     One,
     Cluster,
-    /// The infos log in at the master; `login` is what the sentinels want.
+    /// The infos hold the login of the master, and `login` that of the sentinels.
     Sentinel {
         master: String,
         login: RedisConnectionInfo,
@@ -53,7 +55,7 @@ pub(crate) enum Content {
 /// The most hosts that a URL may name. Each of them is one to begin with: the others are found.
 const MOST_HOSTS: usize = 64;
 
-/// The characters that do not stand for themselves in a user or a password, in any form of URL.
+/// Lists the characters that must be encoded in a user or a password.
 macro_rules! encoded {
     ($form:literal) => {
         concat!(
@@ -116,9 +118,9 @@ impl Endpoint {
             )?),
             false => None,
         };
-        let deadlines = Deadlines {
-            operation: parameters.take_millis("deadline_ms")?,
-            connect: parameters.take_millis("connect_deadline_ms")?,
+        let timeouts = Timeouts {
+            operation: parameters.take_millis("timeout_ms")?,
+            connect: parameters.take_millis("connect_timeout_ms")?,
         };
         let (infos, location, form) = match (transport, form) {
             ("unix", _) | (_, "unix") => read.socket(rest, &mut parameters)?,
@@ -132,7 +134,7 @@ impl Endpoint {
             form,
             tls,
             location,
-            deadlines,
+            timeouts,
         })
     }
 }
@@ -254,12 +256,3 @@ impl Reader {
 }
 
 const NO_DATABASE: &str = "has a database that is not a number";
-
-/// The error of an invalid URL.
-fn invalid(what: &str, expected: &str) -> Error {
-    Error::new(
-        "connect",
-        ErrorKind::Invalid,
-        format!("the store URL {what}: {expected}"),
-    )
-}

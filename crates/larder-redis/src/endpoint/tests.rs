@@ -1,5 +1,7 @@
 use ::redis::ConnectionAddr;
 
+use larder_store::ErrorKind;
+
 use super::*;
 
 fn parsed(url: &str) -> Endpoint {
@@ -76,7 +78,7 @@ fn the_user_of_a_sentinel_is_not_the_user_of_the_master() {
 
 type LoginOf = fn(&Endpoint) -> RedisConnectionInfo;
 
-/// A URL of each form whose user and password are `user` and `password`, and who logs in by it.
+/// Returns URLs of each form with this user and password, and their logins.
 fn logins(user: &str, password: &str) -> Vec<(String, LoginOf)> {
     let first: LoginOf = |endpoint| endpoint.infos[0].redis_settings().clone();
     let sentinel: LoginOf = |endpoint| match &endpoint.form {
@@ -86,7 +88,7 @@ fn logins(user: &str, password: &str) -> Vec<(String, LoginOf)> {
     vec![
         (format!("redis://{user}:{password}@h"), first),
         (
-            format!("valkey://{user}:{password}@[::1]:7/3?deadline_ms=5"),
+            format!("valkey://{user}:{password}@[::1]:7/3?timeout_ms=5"),
             first,
         ),
         (format!("redis+cluster://{user}:{password}@a,b"), first),
@@ -192,26 +194,26 @@ fn a_user_without_a_password_is_refused_in_every_form_and_never_the_default_user
 }
 
 #[test]
-fn deadlines_are_milliseconds_of_which_there_are_some_and_not_too_many() {
+fn timeouts_are_milliseconds_of_which_there_are_some_and_not_too_many() {
     for url in [
         "redis://h",
         "unix:///s",
         "redis+cluster://a,b",
         "redis+sentinel://a,b/main",
     ] {
-        let none = Deadlines {
+        let none = Timeouts {
             operation: None,
             connect: None,
         };
-        assert_eq!(parsed(url).deadlines, none);
-        let both = parsed(&format!("{url}?deadline_ms=250&connect_deadline_ms=60000"));
-        assert_eq!(both.deadlines.operation, Some(Duration::from_millis(250)));
-        assert_eq!(both.deadlines.connect, Some(Duration::from_secs(60)));
-        assert!(!both.location.contains("deadline"));
+        assert_eq!(parsed(url).timeouts, none);
+        let both = parsed(&format!("{url}?timeout_ms=250&connect_timeout_ms=60000"));
+        assert_eq!(both.timeouts.operation, Some(Duration::from_millis(250)));
+        assert_eq!(both.timeouts.connect, Some(Duration::from_secs(60)));
+        assert!(!both.location.contains("timeout"));
         for value in ["", "0", "-1", "1.5", "60001", "1s", "99999999999999999999"] {
-            let text = refused(&format!("{url}?deadline_ms={value}"));
+            let text = refused(&format!("{url}?timeout_ms={value}"));
             assert!(
-                text.contains("deadline_ms that is not a whole number"),
+                text.contains("timeout_ms that is not a whole number"),
                 "{text}"
             );
         }

@@ -1,4 +1,6 @@
-//! Leases: one script each, over the value and a key beside it in the same slot.
+//! Leases are scripts over a value and a key beside it, in one slot.
+//!
+//! Followers wait as those who wait for a record do.
 //!
 //! The lease of `kind:{id}` is the string `kind:{id}:~lease`. It holds the fence and the deadline by
 //! the server's clock, outlives the lease by a minute, and is no key of anybody else's: no part has
@@ -12,23 +14,26 @@ use std::time::Duration;
 
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
-use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Clock, Condition, Content, Error, Key, Put, Result, Ttl};
+use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
+use larder_store::{
+    Clock, Condition, Content, DeleteOutcome, Error, Key, Put, PutOutcome, Result, Ttl,
+};
 
-use crate::many::{fail, sift};
+use crate::batches::{fail, sift};
 use crate::operation::Repeat;
 use crate::route::Routed;
 use crate::script::{Prepared, Time, is_forgotten};
 use crate::store::RedisStore;
-use crate::{classify, commands, frame};
+use crate::{classify, commands, value_format};
 use scripts::{Scripts, call};
 
 impl RedisStore {
     fn lease_scripts(&self) -> &'static Scripts {
-        Scripts::by(match self.virtual_time {
+        let time = match self.virtual_time {
             Some(_) => Time::Virtual,
             None => Time::Server,
-        })
+        };
+        Scripts::by(time, Self::tell(&self.route))
     }
 
     /// Ends the arguments of a call: in virtual time with the time.
@@ -39,18 +44,8 @@ impl RedisStore {
         command
     }
 
-    /// The command that tells followers.
-    fn tells_with(&self) -> &'static str {
-        let subscriptions = self.subscriptions.as_ref();
-        subscriptions.map_or("PUBLISH", |subscriptions| {
-            subscriptions.publishes_with(true)
-        })
-    }
-
     fn invalidation(&self, key: &Key) -> Cmd {
-        let mut command = call(&self.lease_scripts().invalidate, key, 1, 0);
-        command.arg(self.tells_with());
-        self.timed(command)
+        self.timed(call(&self.lease_scripts().invalidate, key, 0, 0))
     }
 }
 
@@ -77,13 +72,13 @@ impl Leases for RedisStore {
             None => command.arg(""),
         };
         command.arg(claim.hold().as_micros());
-        let operation = self.route.begin("claim", key).await?;
+        let operation = self.begin("claim", key).await?;
         let command = self.timed(command);
         match run(&operation, script, &command, Repeat::Never).await? {
             Value::Int(-1) => Ok(Claimed::Stale),
             Value::Int(-2) => Ok(Claimed::Follow),
             Value::Int(fence @ 0..) => Ok(Claimed::Lead(Fence::from_u64(fence.unsigned_abs()))),
-            Value::BulkString(bytes) => match frame::read(key, bytes) {
+            Value::BulkString(bytes) => match value_format::read(key, bytes) {
                 Some(entry) => Ok(Claimed::Fresh(entry)),
                 None => Err(classify::unexpected("claim")),
             },
@@ -91,28 +86,28 @@ impl Leases for RedisStore {
         }
     }
 
-    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<LeaseOutcome> {
         key.require(Content::Value, "renew")?;
         let script = &self.lease_scripts().renew;
-        let mut command = call(script, key, 3, 0);
+        let mut command = call(script, key, 2, 0);
         command.arg(fence.as_u64()).arg(hold.as_micros());
-        let command = self.timed(command.arg(self.tells_with()).clone());
-        let operation = self.route.begin("renew", key).await?;
-        done(
+        let command = self.timed(command);
+        let operation = self.begin("renew", key).await?;
+        outcome(
             "renew",
             run(&operation, script, &command, Repeat::Idempotent).await,
         )
     }
 
-    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome> {
         let key = put.key();
         key.require(Content::Value, "commit")?;
         commands::check_size("commit", put, self.max_value)?;
         let script = &self.lease_scripts().commit;
-        let mut command = call(script, key, 5, frame::length(put));
+        let mut command = call(script, key, 4, value_format::length(put));
         command.arg(fence.as_u64());
-        frame::write(&mut command, put);
-        command.arg(put.ttl().as_millis()).arg(self.tells_with());
+        value_format::write(&mut command, put);
+        command.arg(put.ttl().as_millis());
         match &put.condition() {
             Condition::Always => command.arg(""),
             Condition::IfAbsent => command.arg("NX"),
@@ -123,38 +118,39 @@ impl Leases for RedisStore {
         let operation = self.begin_write("commit", key).await?;
         match run(&operation, script, &command, Repeat::Never).await {
             Err(error) => Box::pin(self.settle(&operation, "commit", put, error)).await,
-            taken => done("commit", taken),
+            taken => outcome("commit", taken),
         }
     }
 
-    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<LeaseOutcome> {
         key.require(Content::Value, "abandon")?;
         let script = &self.lease_scripts().abandon;
-        let mut command = call(script, key, 2, 0);
-        command.arg(fence.as_u64()).arg(self.tells_with());
+        let mut command = call(script, key, 1, 0);
+        command.arg(fence.as_u64());
         let command = self.timed(command);
-        let operation = self.route.begin("abandon", key).await?;
+        let operation = self.begin("abandon", key).await?;
         // Never again: it would answer that somebody else has ended it.
-        done(
+        outcome(
             "abandon",
             run(&operation, script, &command, Repeat::Never).await,
         )
     }
 
-    async fn invalidate(&self, key: &Key) -> Result<bool> {
+    async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome> {
         key.require(Content::Value, "invalidate")?;
         let (script, command) = (&self.lease_scripts().invalidate, self.invalidation(key));
         let operation = self.begin_write("invalidate", key).await?;
-        done(
+        outcome(
             "invalidate",
             run(&operation, script, &command, Repeat::Idempotent).await,
         )
     }
 
-    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>> {
         const NAME: &str = "invalidate_many";
         let (mut results, mut sent) = sift(keys, |key| {
-            key.require(Content::Value, NAME).map(|()| false)
+            key.require(Content::Value, NAME)
+                .map(|()| DeleteOutcome::NotDeleted)
         });
         if sent.is_empty() {
             return results;
@@ -174,7 +170,7 @@ impl Leases for RedisStore {
             for (&at, value) in sent.iter().zip(values) {
                 match value {
                     Ok(value) if round == 0 && is_forgotten(&value) => forgotten.push(at),
-                    value => results[at] = done(NAME, value),
+                    value => results[at] = outcome(NAME, value),
                 }
             }
             if forgotten.is_empty() {
@@ -191,23 +187,23 @@ impl Leases for RedisStore {
         results
     }
 
-    async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
+    async fn follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         key.require(Content::Value, "follow")?;
         self.wait_for_end(key, within).await
     }
 }
 
-/// The answer of a script that returns whether it did its work.
-fn done(operation: &'static str, value: Result<Value>) -> Result<bool> {
+/// Parses the answer of a script that returns whether it did its work.
+fn outcome<T: From<bool>>(operation: &'static str, value: Result<Value>) -> Result<T> {
     match value? {
-        Value::Int(0) => Ok(false),
-        Value::Int(1..) => Ok(true),
+        Value::Int(0) => Ok(false.into()),
+        Value::Int(1..) => Ok(true.into()),
         other => Err(unread(operation, &other)),
     }
 }
 
-/// The error of an answer that is an error, or not of a script's form. One that is not known may
-/// have come after a write.
+/// Returns the error of an answer that is an error, or not of a script's form. One that is not
+/// known may have come after a write.
 fn unread(operation: &'static str, value: &Value) -> Error {
     let known = match value {
         Value::ServerError(error) => classify::known(operation, error),

@@ -6,14 +6,14 @@ use ::redis::Cmd;
 use larder_store::Key;
 use larder_store::program::{Effect, Script};
 
-use crate::script::{Named, Prepared, Time};
-use crate::step::write_key;
+use crate::program_step::write_key;
+use crate::script::{Named, Prepared, Tell, Time};
+use crate::waits::WAITERS;
 
-/// What is added to a key for its lease; no part has a `~` in its name. It is the name of the channel
-/// that followers listen to, too.
+/// The suffix of the key of a lease. No part has a `~` in its name.
 const LEASE: &str = "~lease";
 
-/// What every call may add to the length of its key and its value.
+/// The bytes that every call may add to its key and its value.
 const ROOM: usize = 120;
 
 /// All scripts of leases, by the server's time or by that of a test.
@@ -33,19 +33,26 @@ macro_rules! lua {
 }
 
 impl Scripts {
-    pub(super) fn by(time: Time) -> &'static Self {
-        static SERVER: LazyLock<Scripts> = LazyLock::new(|| Scripts::new(Time::Server));
-        static VIRTUAL: LazyLock<Scripts> = LazyLock::new(|| Scripts::new(Time::Virtual));
-        match time {
-            Time::Server => &SERVER,
-            Time::Virtual => &VIRTUAL,
+    pub(super) fn by(time: Time, tell: Tell) -> &'static Self {
+        use Tell::{Publish, ShardPublish};
+        static SERVER: LazyLock<Scripts> = LazyLock::new(|| Scripts::new(Time::Server, Publish));
+        static VIRTUAL: LazyLock<Scripts> = LazyLock::new(|| Scripts::new(Time::Virtual, Publish));
+        static CLUSTER: LazyLock<Scripts> =
+            LazyLock::new(|| Scripts::new(Time::Server, ShardPublish));
+        static VIRTUAL_CLUSTER: LazyLock<Scripts> =
+            LazyLock::new(|| Scripts::new(Time::Virtual, ShardPublish));
+        match (time, tell) {
+            (Time::Server, Publish) => &SERVER,
+            (Time::Virtual, Publish) => &VIRTUAL,
+            (Time::Server, ShardPublish) => &CLUSTER,
+            (Time::Virtual, ShardPublish) => &VIRTUAL_CLUSTER,
         }
     }
 
-    /// What makes no key longer runs when memory is full, too.
-    fn new(time: Time) -> Self {
+    /// Prepares the scripts; those that take no memory run when memory is full, too.
+    fn new(time: Time, tell: Tell) -> Self {
         let script = |name, lua| Script::new(name, Effect::Once, lua);
-        let timed = |script: Script| Prepared::timed(&script, time);
+        let timed = |script: Script| Prepared::timed(&script, time, tell);
         Self {
             claim: timed(script("claim", lua!("state" "claim"))),
             renew: timed(script("renew", lua!("state" "renew")).runs_when_full()),
@@ -54,21 +61,20 @@ impl Scripts {
             invalidate: timed(
                 script("invalidate", lua!("state" "release" "invalidate")).runs_when_full(),
             ),
-            follow: timed(script("follow", lua!("state" "follow")).runs_when_full()),
+            follow: timed(Script::new("follow", Effect::Read, lua!("state" "follow"))),
         }
     }
 }
 
-/// The beginning of a call on the value and the lease of `key`, by the hash of its script.
+/// Begins a call on the value and the lease of `key`, by hash.
 pub(super) fn call(script: &Prepared, key: &Key, args: usize, room: usize) -> Cmd {
     let length = key.as_bytes().len();
-    let mut cmd = script.call(Named::ByHash, 2, args + 1, 2 * length + ROOM + room);
+    let keys = 2 + usize::from(script.wakes());
+    let mut cmd = script.call(Named::ByHash, keys, args + 1, keys * length + ROOM + room);
     cmd.arg(key.as_bytes());
     write_key(&mut cmd, key, LEASE);
+    if script.wakes() {
+        write_key(&mut cmd, key, WAITERS);
+    }
     cmd
-}
-
-/// The channel on which followers of `key` are told.
-pub(super) fn channel(key: &Key) -> String {
-    format!("{}:{LEASE}", key.as_str())
 }

@@ -7,39 +7,39 @@ use super::replicas::Replicas;
 /// The limits of one server's connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    pub(crate) deadline: Duration,
-    pub(crate) connect_deadline: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     pub(crate) in_flight: usize,
     /// The replicas that must have a write before it is acknowledged.
     pub(crate) replicas: Option<Replicas>,
 }
 
-/// The bounds of a deadline, which are those of a URL too. Timers count milliseconds.
+/// The bounds of a timeout, which are those of a URL too. Timers count milliseconds.
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
 impl Limits {
-    /// Refuses deadlines that no operation could keep, and those that would never end.
+    /// Refuses timeouts that no operation could keep, and those that would never end.
     pub(crate) fn check(&self) -> Result<()> {
-        bounded("deadline of an operation", self.deadline, "with_deadline")?;
-        let connect = self.connect_deadline;
-        bounded("deadline of a connection", connect, "with_connect_deadline")?;
+        bounded("timeout of an operation", self.timeout, "with_timeout")?;
+        let connect = self.connect_timeout;
+        bounded("timeout of a connection", connect, "with_connect_timeout")?;
         match self.replicas {
-            Some(replicas) => replicas.check(self.deadline),
+            Some(replicas) => replicas.check(self.timeout),
             None => Ok(()),
         }
     }
 }
 
-fn bounded(what: &str, deadline: Duration, setter: &str) -> Result<()> {
-    if (SHORTEST..=LONGEST).contains(&deadline) {
+fn bounded(what: &str, timeout: Duration, setter: &str) -> Result<()> {
+    if (SHORTEST..=LONGEST).contains(&timeout) {
         return Ok(());
     }
     Err(Error::new(
         "connect",
         ErrorKind::Invalid,
         format!(
-            "the {what} is {deadline:?}, but must be from 1 ms to 60 s: change it with {setter}"
+            "the {what} is {timeout:?}, but must be from 1 ms to 60 s: change it with {setter}"
         ),
     ))
 }
@@ -49,9 +49,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_is_from_a_millisecond_to_a_minute() {
+    fn a_timeout_is_from_a_millisecond_to_a_minute() {
         let nanosecond = Duration::from_nanos(1);
-        for (deadline, is_good) in [
+        for (timeout, is_good) in [
             (Duration::ZERO, false),
             (SHORTEST - nanosecond, false),
             (SHORTEST, true),
@@ -60,16 +60,16 @@ mod tests {
             (Duration::MAX, false),
         ] {
             let good = Limits {
-                deadline: SHORTEST,
-                connect_deadline: SHORTEST,
+                timeout: SHORTEST,
+                connect_timeout: SHORTEST,
                 in_flight: 1,
                 replicas: None,
             };
             let connecting = Limits {
-                connect_deadline: deadline,
+                connect_timeout: timeout,
                 ..good
             };
-            for limits in [Limits { deadline, ..good }, connecting] {
+            for limits in [Limits { timeout, ..good }, connecting] {
                 assert_eq!(limits.check().is_ok(), is_good, "{limits:?}");
             }
         }

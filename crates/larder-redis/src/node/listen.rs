@@ -34,6 +34,6 @@ impl Node {
             let config = AsyncConnectionConfig::new().set_push_sender(push(health.clone()));
             (config, health)
         };
-        source::connect(target, parts, self.limits.connect_deadline).await
+        source::connect(target, parts, self.limits.connect_timeout).await
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct Node {
     pub(crate) source: Source,
     connection: ArcSwapOption<Connection>,
     connections: AtomicU64,
-    /// The connection is not good and the last dial failed or hangs: there is nothing to wait for.
+    /// The connection is broken, and the last dial failed or hangs.
     down: AtomicBool,
     /// The supervisor's runtime has shut down.
     ended: AtomicBool,
@@ -54,7 +54,7 @@ pub(crate) struct Node {
     peer: Option<Peer>,
 }
 
-/// What a node of a cluster has in addition.
+/// The additional data of a node of a cluster.
 struct Peer {
     host: String,
     /// Notified when the connection is lost.
@@ -83,7 +83,7 @@ impl Node {
         }
     }
 
-    /// The node at `host_port`, with the login of `template`.
+    /// Makes the node at `host_port`, with the login of `template`.
     pub(crate) fn at(
         host_port: &HostPort,
         template: &Address,
@@ -96,7 +96,7 @@ impl Node {
             tls: template.tls.clone(),
         };
         let supervisor = Arc::new(Notify::new());
-        let source = Source::own(to(address), limits.connect_deadline, supervisor.clone());
+        let source = Source::own(to(address), limits.connect_timeout, supervisor.clone());
         let scheme = match template.tls {
             Some(_) => "rediss",
             None => "redis",
@@ -109,8 +109,9 @@ impl Node {
         )
     }
 
-    /// The same node, dialed in the background: operations wait for its first connection until a dial
-    /// fails.
+    /// Dials the node in the background.
+    ///
+    /// Operations wait for its first connection until a dial fails.
     pub(crate) fn in_background(mut self) -> Self {
         self.down = AtomicBool::new(false);
         self.supervisor.notify_one();
@@ -123,7 +124,7 @@ impl Node {
         self.in_background()
     }
 
-    /// The host of a node of a cluster.
+    /// Returns the host of a node of a cluster.
     pub(crate) fn host(&self) -> &str {
         self.peer.as_ref().map_or("", |peer| &peer.host)
     }
@@ -189,7 +190,7 @@ impl Node {
         }
     }
 
-    /// The connection, if it is good.
+    /// Returns the connection, if it is good.
     pub(crate) fn good_connection(&self) -> Option<Arc<Connection>> {
         self.connection
             .load_full()
@@ -244,7 +245,7 @@ impl Node {
             }
             broken.close().await;
         }
-        let deadline = self.limits.connect_deadline;
+        let deadline = self.limits.connect_timeout;
         let connection = self.source.connect(deadline, &self.supervisor).await?;
         if let Some(broken) = &broken
             && !connection.take_over(broken, deadline).await
@@ -279,7 +280,7 @@ impl Node {
     }
 }
 
-/// Passes an outcome on, and lets other tasks run before an error that cost no wait.
+/// Passes an outcome on, and yields before an error that cost no wait.
 ///
 /// Otherwise a caller that retries at once could occupy the only thread of a runtime, and the
 /// supervisor would never run.

@@ -4,11 +4,11 @@ use std::time::Duration;
 use ::redis::{Cmd, Value};
 use larder_store::{Error, ErrorKind, Result};
 
-/// How many replicas must confirm a write before it is acknowledged.
+/// The number of replicas that must confirm a write before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Replicas {
     pub(crate) number: NonZeroU8,
-    /// How long the server waits for them.
+    /// The time that the server waits for them.
     pub(crate) within: Duration,
 }
 
@@ -22,11 +22,10 @@ pub(crate) enum Access {
 }
 
 impl Replicas {
-    /// Refuses a wait that leaves no time for its answer, and one that the server would take for
-    /// one without an end.
-    pub(crate) fn check(self, deadline: Duration) -> Result<()> {
+    /// Refuses a wait of less than a millisecond, or as long as the timeout.
+    pub(crate) fn check(self, timeout: Duration) -> Result<()> {
         let within = self.within;
-        if within >= Duration::from_millis(1) && within < deadline {
+        if within >= Duration::from_millis(1) && within < timeout {
             return Ok(());
         }
         Err(Error::new(
@@ -34,12 +33,12 @@ impl Replicas {
             ErrorKind::Invalid,
             format!(
                 "replicas have {within:?} to confirm a write, but must have at least 1 ms and \
-                 less than the store's deadline of {deadline:?}: change one of the two"
+                 less than the store's timeout of {timeout:?}: change one of the two"
             ),
         ))
     }
 
-    /// The command that waits for all that its connection wrote before.
+    /// Returns the command that waits for all that its connection wrote before.
     pub(crate) fn wait(self) -> Cmd {
         let mut command = ::redis::cmd("WAIT");
         let millis = u64::try_from(self.within.as_millis()).unwrap_or(u64::MAX);
@@ -106,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_before_its_deadline_and_has_an_end() {
+    fn a_wait_is_shorter_than_the_timeout_and_has_an_end() {
         let within = |within| Replicas { within, ..TWO };
-        let deadline = Duration::from_millis(100);
+        let timeout = Duration::from_millis(100);
         for (wait, is_good) in [(0, false), (1, true), (99, true), (100, false)] {
-            let checked = within(Duration::from_millis(wait)).check(deadline);
+            let checked = within(Duration::from_millis(wait)).check(timeout);
             assert_eq!(checked.is_ok(), is_good, "{wait} ms");
         }
         // The server counts milliseconds, and takes none for an endless wait.
-        assert!(within(Duration::from_micros(999)).check(deadline).is_err());
+        assert!(within(Duration::from_micros(999)).check(timeout).is_err());
     }
 }

@@ -110,7 +110,7 @@ async fn probe(node: &Node) {
         && connection.health().is_suspect()
     {
         tokio::select! {
-            () = connection.probe(node.limits.deadline) => {}
+            () = connection.probe(node.limits.timeout) => {}
             // It broke meanwhile, or answered and fell silent again.
             () = node.supervisor.notified() => {}
         }
@@ -124,7 +124,7 @@ async fn dial(node: &Node) -> Result<(), ConnectError> {
     tokio::select! {
         biased;
         done = &mut connection => return done,
-        () = sleep(node.limits.deadline) => {}
+        () = sleep(node.limits.timeout) => {}
     }
     node.set_down(true);
     connection.await

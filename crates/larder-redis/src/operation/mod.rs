@@ -1,12 +1,12 @@
-//! One operation on a node: its deadline, its slot among those in flight, and its retries.
+//! One operation on a node, with its deadline, its slot in flight and its retries.
 
 mod repeat;
+mod request;
 mod transmit;
 
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use ::redis::{Cmd, Pipeline, Value};
 use larder_store::{Error, ErrorKind, Result};
@@ -14,9 +14,10 @@ use tokio::time::Instant;
 
 use crate::classify::{self, copy_error};
 use crate::node::{Access, Node, Replicas, SupervisedNode};
-use transmit::Request;
+use transmit::Commands;
 
 pub(crate) use repeat::{Repeat, after_lost_run};
+pub(crate) use request::Request;
 
 /// One operation on a node, from its start to its deadline.
 pub(crate) struct Operation<'a> {
@@ -28,8 +29,7 @@ pub(crate) struct Operation<'a> {
     has_lost_run: AtomicBool,
 }
 
-/// The node of an operation: where there is one node only it is borrowed, where the node may be
-/// replaced meanwhile it is kept alive.
+/// The node of an operation: borrowed, or kept alive if it may be replaced.
 enum Held<'a> {
     Borrowed(&'a Node),
     Shared(Arc<SupervisedNode>),
@@ -48,33 +48,15 @@ impl Deref for Held<'_> {
 
 impl Node {
     /// Begins an operation, unless too many are in flight.
-    pub(crate) fn begin(&self, name: &'static str) -> Result<Operation<'_>> {
-        self.begin_within(name, self.limits.deadline)
-    }
-
-    /// [`begin`](Self::begin) what has begun already, and ends by `deadline`.
-    pub(crate) fn begin_by(&self, name: &'static str, deadline: Instant) -> Result<Operation<'_>> {
-        Operation::begin(Held::Borrowed(self), name, deadline)
-    }
-
-    /// [`begin`](Self::begin) with a deadline of its own.
-    pub(crate) fn begin_within(
-        &self,
-        name: &'static str,
-        deadline: Duration,
-    ) -> Result<Operation<'_>> {
-        self.begin_by(name, Instant::now() + deadline)
+    pub(crate) fn begin(&self, request: Request) -> Result<Operation<'_>> {
+        Operation::begin(Held::Borrowed(self), request)
     }
 }
 
 impl SupervisedNode {
     /// Begins an operation that may outlive the node's membership of its cluster.
-    pub(crate) fn begin_until(
-        self: &Arc<Self>,
-        name: &'static str,
-        deadline: Instant,
-    ) -> Result<Operation<'static>> {
-        Operation::begin(Held::Shared(self.clone()), name, deadline)
+    pub(crate) fn begin_shared(self: &Arc<Self>, request: Request) -> Result<Operation<'static>> {
+        Operation::begin(Held::Shared(self.clone()), request)
     }
 }
 
@@ -85,13 +67,14 @@ impl Drop for Operation<'_> {
 }
 
 impl<'a> Operation<'a> {
-    fn begin(node: Held<'a>, name: &'static str, deadline: Instant) -> Result<Self> {
+    fn begin(node: Held<'a>, request: Request) -> Result<Self> {
+        let deadline = request.deadline(&node.limits);
         // Made first: dropping it gives the place back.
         let operation = Self {
             node,
-            name,
+            name: request.name,
             deadline,
-            access: Access::Read,
+            access: request.access,
             has_lost_run: AtomicBool::new(false),
         };
         let (node, name) = (&*operation.node, operation.name);
@@ -109,14 +92,9 @@ impl<'a> Operation<'a> {
         ))
     }
 
-    /// The same operation, with another access.
-    pub(crate) fn with_access(mut self, access: Access) -> Self {
-        self.access = access;
-        self
-    }
-
-    pub(crate) fn access(&self) -> Access {
-        self.access
+    /// Returns the request that began it, for the node of a redirect.
+    pub(crate) fn request(&self) -> Request {
+        Request::new(self.name, self.access).by(self.deadline)
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -127,7 +105,7 @@ impl<'a> Operation<'a> {
         self.node.location()
     }
 
-    /// The host of its node, in a cluster.
+    /// Returns the host of its node, in a cluster.
     pub(crate) fn host(&self) -> &str {
         self.node.host()
     }
@@ -136,22 +114,22 @@ impl<'a> Operation<'a> {
         self.deadline
     }
 
-    /// Whether the deadline is still to come.
+    /// Returns whether the deadline is still to come.
     pub(crate) fn has_time(&self) -> bool {
         Instant::now() < self.deadline
     }
 
-    /// Whether an earlier run of a write may have been carried out: its answer was lost.
+    /// Returns whether the answer of an earlier run was lost.
     pub(crate) fn has_lost_run(&self) -> bool {
         self.has_lost_run.load(Ordering::Relaxed)
     }
 
-    /// Records that the answer of a run was lost, here or on the node of a redirect.
+    /// Records a lost answer of a run, here or on a redirect's node.
     pub(crate) fn note_lost_run(&self) {
         self.has_lost_run.store(true, Ordering::Relaxed);
     }
 
-    /// The outcome for the caller, which a lost earlier run may have made ambiguous.
+    /// Returns the outcome for the caller, which is ambiguous after a lost run.
     pub(crate) fn settled(&self, outcome: Result<Value>) -> Result<Value> {
         match self.has_lost_run() {
             false => outcome,
@@ -159,7 +137,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// The replicas that must confirm it.
+    /// Returns the replicas that must confirm it.
     fn replicas(&self) -> Option<Replicas> {
         match self.access {
             Access::Read => None,
@@ -167,7 +145,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Sends a command and waits for its answer, which may be an error of the server's.
+    /// Sends a command and returns its answer, which may be an error.
     ///
     /// A command that may be repeated is, once, where its connection was dropped. One that replicas
     /// are to confirm is not: a second run that finds nothing left to write waits for nothing.
@@ -176,7 +154,7 @@ impl<'a> Operation<'a> {
     /// [`ErrorKind::NotSent`] and [`ErrorKind::MayHaveRun`].
     pub(crate) async fn send(&self, command: &Cmd, repeat: Repeat) -> Result<Value> {
         let Some(replicas) = self.replicas() else {
-            return self.transmit(Request::One(command), repeat).await;
+            return self.transmit(Commands::One(command), repeat).await;
         };
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.add_command(command.clone());
@@ -191,7 +169,7 @@ impl<'a> Operation<'a> {
     pub(crate) async fn send_all(&self, pipeline: &Pipeline, repeat: Repeat) -> Vec<Result<Value>> {
         match self.replicas() {
             None => {
-                let answers = self.transmit(Request::Many(pipeline), repeat).await;
+                let answers = self.transmit(Commands::Many(pipeline), repeat).await;
                 spread(self.name, pipeline.len(), answers)
             }
             Some(replicas) => self.send_confirmed(pipeline.clone(), replicas).await,
@@ -206,7 +184,9 @@ impl<'a> Operation<'a> {
         replicas: Replicas,
     ) -> Vec<Result<Value>> {
         pipeline.add_command(replicas.wait());
-        let answers = self.transmit(Request::Many(&pipeline), Repeat::Never).await;
+        let answers = self
+            .transmit(Commands::Many(&pipeline), Repeat::Never)
+            .await;
         let mut answers = spread(self.name, pipeline.len(), answers);
         // Where the answers were lost, each of them says so already.
         let Some(Ok(waited)) = answers.pop() else {
@@ -223,7 +203,7 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// The answer of each item out of the answer of all; an error of all is an error of each.
+/// Splits the answer to a pipeline; an error applies to each item.
 fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<Value>> {
     let error = match value {
         Ok(Value::Array(values)) if values.len() == items => {

@@ -1,4 +1,4 @@
-//! What is sent again after its answer was lost, and what may be said of it then.
+//! Decides what is repeated after a lost answer, and what its error says.
 
 use ::redis::Value;
 use larder_store::{Error, ErrorKind, Result};
@@ -18,7 +18,7 @@ pub(crate) enum Repeat {
 }
 
 impl Repeat {
-    /// Whether requests of both sorts that are sent together may be sent again together.
+    /// Returns whether requests of both sorts that are sent together may be sent again together.
     pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Never, _) | (_, Self::Never) => Self::Never,
@@ -28,8 +28,8 @@ impl Repeat {
     }
 }
 
-/// The outcome of a write that was sent again after its answer was lost. A refusal says that the last
-/// run did nothing, and nothing of the one before.
+/// Returns the outcome of a write that was sent again after its answer was lost. A refusal says
+/// that the last run did nothing, and nothing of the one before.
 pub(crate) fn after_lost_run(name: &'static str, outcome: Result<Value>) -> Result<Value> {
     let refusal = match outcome {
         // Its text follows, and the outcome of that is the one that counts.
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_together_is_sent_again_as_the_most_delicate_of_it() {
+    fn requests_sent_together_are_repeated_like_the_most_delicate_one() {
         use Repeat::{Idempotent, Never, Safe};
         for (one, other, both) in [
             (Safe, Safe, Safe),

@@ -1,4 +1,4 @@
-//! Sends a request over the node's connection, and again over the next if its answer was lost.
+//! Sends commands over the node's connection, and repeats them after a lost answer.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,16 +15,16 @@ use crate::classify;
 use crate::connection::Connection;
 use crate::node::ran_nothing;
 
-/// What is sent in one go.
+/// The commands that are sent together.
 #[derive(Clone, Copy)]
-pub(super) enum Request<'a> {
-    /// One command, and its answer.
+pub(super) enum Commands<'a> {
+    /// One command with one answer.
     One(&'a Cmd),
-    /// Several, and an array of as many answers.
+    /// Several commands with an array of as many answers.
     Many(&'a Pipeline),
 }
 
-impl Request<'_> {
+impl Commands<'_> {
     async fn send(self, multiplexed: &mut MultiplexedConnection) -> RedisResult<Value> {
         match self {
             Self::One(command) => multiplexed.send_packed_command(command).await,
@@ -36,7 +36,7 @@ impl Request<'_> {
         }
     }
 
-    /// The answers of its commands, out of the answer to it.
+    /// Returns the answers of its commands, out of the answer to it.
     fn answers(self, value: &Value) -> &[Value] {
         match (self, value) {
             (Self::Many(_), Value::Array(answers)) => answers,
@@ -46,7 +46,7 @@ impl Request<'_> {
 }
 
 impl Operation<'_> {
-    pub(super) async fn transmit(&self, request: Request<'_>, repeat: Repeat) -> Result<Value> {
+    pub(super) async fn transmit(&self, commands: Commands<'_>, repeat: Repeat) -> Result<Value> {
         let mut repeats = match repeat {
             Repeat::Safe | Repeat::Idempotent => 1,
             Repeat::Never => 0,
@@ -61,11 +61,11 @@ impl Operation<'_> {
                     Err(error) => return Err(lost.map_or(error, |lost| self.lost(lost))),
                 },
             };
-            match self.attempt(&connection, request).await {
-                Ok(value) if self.node.is_demoted_by(request.answers(&value)) => {
+            match self.attempt(&connection, commands).await {
+                Ok(value) if self.node.is_demoted_by(commands.answers(&value)) => {
                     connection.health().dropped();
                     // Where nothing ran this is no repetition; but not even that goes on for ever.
-                    let ran_nothing = ran_nothing(request.answers(&value));
+                    let ran_nothing = ran_nothing(commands.answers(&value));
                     let is_second = std::mem::replace(&mut was_demoted, true);
                     if !ran_nothing || is_second || !self.has_time() {
                         return Ok(value);
@@ -85,10 +85,14 @@ impl Operation<'_> {
         }
     }
 
-    async fn attempt(&self, connection: &Connection, request: Request<'_>) -> Result<Value, Lost> {
+    async fn attempt(
+        &self,
+        connection: &Connection,
+        commands: Commands<'_>,
+    ) -> Result<Value, Lost> {
         let mut multiplexed = connection.multiplexed();
         let wait = connection.health().wait();
-        let mut answer = pin!(request.send(&mut multiplexed));
+        let mut answer = pin!(commands.send(&mut multiplexed));
         let answer = poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             Poll::Pending if connection.health().is_still_good() => Poll::Pending,
@@ -123,7 +127,7 @@ impl Operation<'_> {
             Lost::Unanswered => {
                 metrics::counter!("larder_redis_timeouts_total", "server" => location.clone())
                     .increment(1);
-                let deadline = self.node.limits.deadline;
+                let deadline = self.node.limits.timeout;
                 lost_by(format!("{location} did not answer within {deadline:?}"))
             }
             Lost::Dropped(None) => lost_by(format!(
@@ -136,7 +140,7 @@ impl Operation<'_> {
     }
 }
 
-/// How an answer was lost.
+/// The way in which an answer was lost.
 enum Lost {
     Unanswered,
     Dropped(Option<io::Error>),

@@ -1,22 +1,20 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::micros;
-
-/// How many moments are remembered one by one, the last ones.
+/// The number of recent moments that are remembered individually.
 const RECENT: usize = 8;
 
-/// How many older ones are remembered, which are apart: together they are all that is allowed.
+/// The number of older moments that are remembered, at equal distances.
 const OLDER: u32 = 8;
 const MOST: usize = RECENT + OLDER as usize;
 
-/// How much a master had written, by when it was asked.
+/// The offsets of a master over time.
 #[derive(Debug)]
 pub(super) struct History {
     /// The replication ID: offsets under another one are of another history.
     id: String,
     moments: VecDeque<Moment>,
-    /// How far older ones are apart at least.
+    /// The minimum distance of older moments.
     apart: u64,
 }
 
@@ -27,7 +25,7 @@ pub(super) struct Moment {
 }
 
 impl History {
-    /// A history that tells replicas apart which are up to `max_staleness` behind.
+    /// Makes a history that tells replicas apart which are up to `max_staleness` behind.
     pub(super) fn new(max_staleness: Duration) -> Self {
         Self {
             id: String::new(),
@@ -48,7 +46,7 @@ impl History {
         self.moments.push_back(Moment { at, offset });
     }
 
-    /// Forgets the moment that is no recent one any more, or the first.
+    /// Forgets the moment that is no longer recent, or the first.
     fn forget_one(&mut self) {
         let at = |index: usize| self.moments.get(index).map_or(0, |moment| moment.at);
         let ageing = MOST - RECENT;
@@ -58,7 +56,7 @@ impl History {
         };
     }
 
-    /// The last moment whose writes are all among the first `offset` bytes under `id`.
+    /// Returns the last moment whose writes are all among the first `offset` bytes under `id`.
     pub(super) fn covered_by(&self, id: &str, offset: u64) -> Option<Moment> {
         if self.id != id {
             return None;
@@ -66,6 +64,13 @@ impl History {
         let mut latest_first = self.moments.iter().rev();
         latest_first.find(|moment| moment.offset <= offset).copied()
     }
+}
+
+/// Counts the microseconds of a time, with a cap that leaves room for sums.
+pub(super) fn micros(time: Duration) -> u64 {
+    // So much that some of them can be added.
+    const MOST: u64 = u64::MAX / 8;
+    u64::try_from(time.as_micros()).map_or(MOST, |micros| micros.min(MOST))
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use super::ReplicaReads;
 use super::reader::Reader;
 use crate::commands;
 
-/// What is read of replicas, split by replica.
+/// The reads of replicas, split by replica.
 pub(crate) struct Parts(Vec<Part>);
 
-/// What is read of one.
+/// The reads of one replica.
 struct Part {
     reader: Reader,
     items: Vec<usize>,
@@ -17,8 +17,9 @@ struct Part {
 }
 
 impl ReplicaReads {
-    /// Splits the keys at `sent` into those that may be read of replicas, of which a batch asks one
-    /// for each master, and the others.
+    /// Splits the keys at `sent` into those for replicas and the others.
+    ///
+    /// A batch asks one replica of each master.
     pub(crate) fn split(&self, keys: &[Key], sent: Vec<usize>) -> (Parts, Vec<usize>) {
         let turn = fastrand::usize(..);
         let (mut parts, mut rest) = (Parts(Vec::new()), Vec::new());

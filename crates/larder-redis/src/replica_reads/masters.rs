@@ -21,7 +21,7 @@ impl Masters {
         }
     }
 
-    /// The one that has `key`.
+    /// Returns the master that has `key`.
     pub(super) fn of_key(&self, key: &[u8]) -> Option<Arc<SupervisedNode>> {
         match self {
             Self::One(node) => Some(node.clone()),
@@ -29,7 +29,7 @@ impl Masters {
         }
     }
 
-    /// All of them, and the replicas of each where it is not the master that names them.
+    /// Returns all masters, and the replicas of each, if the masters do not name them.
     pub(super) fn all(&self) -> Vec<(Arc<SupervisedNode>, Option<Vec<HostPort>>)> {
         match self {
             Self::One(node) => vec![(node.clone(), None)],
@@ -42,7 +42,7 @@ impl Masters {
         }
     }
 
-    /// How replicas are dialed, and what it means that one has no such key.
+    /// Returns how to dial replicas, and the meaning of a missing key on one.
     pub(super) fn replicas(&self) -> (fn(Address) -> Target, Misses) {
         match self {
             Self::One(_) => (Target::Fixed, Misses::AreMisses),

@@ -4,7 +4,7 @@ use ::redis::{Cmd, Pipeline, Value};
 use larder_store::Result;
 
 use super::replica::{Misses, Replica};
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 
 /// A fresh replica, on the connection on which it was found fresh.
 pub(super) struct Reader {
@@ -13,7 +13,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// A reader of a replica that has every write until `moment`; None if there is none.
+    /// Returns a reader of a replica that has every write until `moment`, if any.
     pub(super) fn fresh_since(replica: &Arc<Replica>, moment: u64) -> Option<Self> {
         let connection = replica.fresh_since(moment)?;
         Some(Self {
@@ -37,7 +37,7 @@ impl Reader {
         name: &'static str,
         commands: &Pipeline,
     ) -> Vec<Option<Value>> {
-        let answers = match self.replica.node.begin(name) {
+        let answers = match self.replica.node.begin(Request::read(name)) {
             Ok(operation) => operation.send_all(commands, Repeat::Never).await,
             // Too many are in flight to it.
             Err(_) => Vec::new(),
@@ -50,12 +50,14 @@ impl Reader {
 
     /// Never retried: a new connection may reach another server.
     async fn send(&self, name: &'static str, command: &Cmd) -> Result<Value> {
-        let operation = self.replica.node.begin(name)?;
+        let operation = self.replica.node.begin(Request::read(name))?;
         operation.send(command, Repeat::Never).await
     }
 
-    /// An answer that is one: the server may be loading, have lost its master, serve the slot no
-    /// more, or be another by now.
+    /// Returns an answer that can be trusted, or None.
+    ///
+    /// The server may be loading, have lost its master, no longer serve the slot, or be another one
+    /// by now.
     fn believe(&self, answer: Result<Value>) -> Option<Value> {
         let replica = &self.replica;
         match answer {

@@ -11,18 +11,18 @@ use super::history::{History, Moment};
 use super::replication_info::ReplicationInfo;
 use crate::connection::{Address, HostPort};
 use crate::node::{Limits, Node, SupervisedNode};
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::source::Target;
 
-/// What a look at a server is called in errors.
+/// The name of a measurement in errors.
 pub(super) const NAME: &str = "watch replicas";
 
-/// What a missing key on a replica means.
+/// The meaning of a missing key on a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Misses {
     /// There is none.
     AreMisses,
-    /// There is none, or its slot is moving: the master knows where to, and replicas do not.
+    /// There is no value, or its slot is moving: only the master knows.
     AreTheMasters,
 }
 
@@ -48,7 +48,7 @@ struct Found {
 }
 
 impl Replica {
-    /// A replica at `host_port`, which is dialed in the background.
+    /// Makes a replica at `host_port`, which is dialed in the background.
     pub(super) fn new(
         host_port: HostPort,
         template: &Address,
@@ -57,7 +57,7 @@ impl Replica {
     ) -> Self {
         let limits = Limits {
             // The rest is for the master, where this one does not answer.
-            deadline: limits.deadline / 2,
+            timeout: limits.timeout / 2,
             replicas: None,
             ..limits
         };
@@ -71,7 +71,7 @@ impl Replica {
         }
     }
 
-    /// The number of its connection, if it has every write until `moment` and is connected.
+    /// Returns the number of its connection, if it has every write until `moment` and is connected.
     pub(super) fn fresh_since(&self, moment: u64) -> Option<u64> {
         let connection = self.found.load().as_ref().and_then(|found| {
             let is_fresh = found.moment.at >= moment && self.node.is_up();
@@ -110,7 +110,7 @@ impl Replica {
     }
 
     async fn ask(&self) -> Result<Value> {
-        let operation = self.node.begin(NAME)?;
+        let operation = self.node.begin(Request::read(NAME))?;
         operation
             .send(&ReplicationInfo::command(), Repeat::Never)
             .await

@@ -12,7 +12,7 @@ use super::replication_info::ReplicationInfo;
 use super::{Replicas, Shared, address_of};
 use crate::connection::{Address, HostPort};
 use crate::node::{Limits, SupervisedNode};
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 
 /// The longest time between two looks.
 const SELDOM: Duration = Duration::from_secs(1);
@@ -26,7 +26,8 @@ pub(super) async fn may_watch(shared: &Shared) -> Result<()> {
     let Some((master, _)) = masters.iter().find(|(master, _)| master.is_up()) else {
         return Ok(());
     };
-    let operation = master.begin_within("connect", master.limits().connect_deadline)?;
+    let operation =
+        master.begin(Request::read("connect").within(master.limits().connect_timeout))?;
     let answer = operation
         .send(&ReplicationInfo::command(), Repeat::Safe)
         .await?;
@@ -123,15 +124,15 @@ impl Shard<'_> {
     }
 
     async fn ask(&self, master: &SupervisedNode) -> Option<ReplicationInfo> {
-        let operation = master.begin(NAME).ok()?;
+        let operation = master.begin(Request::read(NAME)).ok()?;
         let answer = operation
             .send(&ReplicationInfo::command(), Repeat::Safe)
             .await;
         ReplicationInfo::read(&answer.ok()?)
     }
 
-    /// The replicas at `host_ports`, with their connections. Replicas that are no longer named stay
-    /// while they are fresh, since one that lost its master for a moment comes back.
+    /// Returns the replicas at `host_ports`, with their connections. Replicas that are no longer
+    /// named stay while they are fresh, since one that lost its master for a moment comes back.
     fn replicas(&self, known: Vec<Arc<Replica>>, host_ports: Vec<HostPort>) -> Vec<Arc<Replica>> {
         let oldest = self.shared.oldest();
         let stays = |it: &Arc<Replica>| {

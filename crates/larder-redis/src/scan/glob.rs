@@ -1,4 +1,4 @@
-/// The pattern of keys that begin with `prefix`, in which the signs of patterns mean themselves.
+/// Makes the pattern of keys that begin with `prefix`, taken literally.
 pub(super) fn prefix(prefix: &str) -> Vec<u8> {
     let mut pattern = Vec::with_capacity(prefix.len() + 1);
     for byte in prefix.bytes() {

@@ -1,4 +1,4 @@
-//! Scan: `SCAN` on one server after the other, never `KEYS`.
+//! Scans with `SCAN` on one server after the other, never with `KEYS`.
 
 mod glob;
 mod position;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::commands;
 use crate::node::SupervisedNode;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::store::RedisStore;
 use position::{MOVED, ScanPosition, invalid};
 use servers::Servers;
@@ -22,15 +22,15 @@ use servers::Servers;
 /// The most keys that one `SCAN` looks at: some 50 microseconds of the server's time.
 const STEP: usize = 250;
 
-/// The fewest that it looks at, so that a page of a few keys does not take a round trip for each.
+/// The minimum of keys in a step, so that small pages need few round trips.
 const SMALLEST_STEP: usize = 10;
 
-/// For how long one page looks for keys where few fit.
+/// The time for which one page looks for keys if few match.
 const PAGE_TIME: Duration = Duration::from_secs(1);
 
-/// Each step is an operation of its own, with the deadline of one, and is followed by a pause as long
-/// as it took, so that a scan keeps a server busy for half of the time at most. A page takes a second
-/// at most, and the step that it is in; then it has what was found, and says where to go on.
+/// Each step is an operation, followed by a pause as long as the step.
+///
+/// So a scan keeps a server busy for at most half of the time.
 ///
 /// Each server is asked who it is when a page begins, and when the last one ends. Where one was
 /// restarted or replaced, or a slot moves, the scan is [`Invalid`](larder_store::ErrorKind::Invalid) and
@@ -78,7 +78,7 @@ impl Scan for RedisStore {
     }
 }
 
-/// One `SCAN`: where the next one begins, and the keys that it found.
+/// Runs one `SCAN`, and returns the next cursor and the keys that it found.
 async fn step(
     server: &SupervisedNode,
     at: u64,
@@ -88,7 +88,7 @@ async fn step(
     let mut command = cmd("SCAN");
     command.arg(at).arg("MATCH").arg(pattern);
     command.arg("COUNT").arg(count);
-    let operation = server.begin("scan")?;
+    let operation = server.begin(Request::read("scan"))?;
     let value = operation.send(&command, Repeat::Safe).await?;
     let Value::Array(parts) = value else {
         return Err(commands::unread("scan", &value));
@@ -106,7 +106,7 @@ async fn step(
     Ok((next, keys.collect()))
 }
 
-/// Whether a key is one that this store keeps beside another: no part of anybody's has a `~`, and no
+/// Returns whether a key is one that this store keeps beside another: no part of anybody's has a `~`, and no
 /// id has a brace.
 fn is_aside(key: &str) -> bool {
     key.rsplit_once("}:")

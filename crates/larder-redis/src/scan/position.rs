@@ -1,7 +1,7 @@
 use larder_store::scan::Cursor;
 use larder_store::{Error, ErrorKind, Result};
 
-/// The position of a scan: its servers, the next one of them, and that server's cursor.
+/// The position of a scan: its servers, and the current server's cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ScanPosition {
     /// The fingerprint of the servers: a cursor of one means nothing to another.
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_as_it_was_written_and_nothing_else_is() {
+    fn only_written_positions_are_read_back() {
         for (servers, server, at) in [(0, 0, 0), (7, 2, u64::MAX), (u64::MAX, 9, 1)] {
             let position = ScanPosition {
                 servers,

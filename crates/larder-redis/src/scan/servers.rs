@@ -10,14 +10,14 @@ use tokio::time::{Instant, sleep};
 use super::position::invalid;
 use crate::classify;
 use crate::node::SupervisedNode;
-use crate::operation::Repeat;
+use crate::operation::{Repeat, Request};
 use crate::reply::text;
 use crate::route::Route;
 
-/// How long the nodes of a cluster may take to agree on who serves what.
+/// The time that the nodes of a cluster may take to agree on who serves what.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long they are left alone in between.
+/// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The servers that a scan goes over, in its order.
@@ -28,8 +28,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// that the others have not heard of yet.
 pub(super) struct Servers {
     pub(super) masters: Vec<Arc<SupervisedNode>>,
-    /// It is another one after a restart, a failover, or a move of a slot, also of one there and
-    /// back.
+    /// It changes after a restart, a failover, or a move of a slot, even there and back.
     pub(super) fingerprint: u64,
 }
 
@@ -54,7 +53,7 @@ impl Servers {
         }
     }
 
-    /// Nothing where a node serves other slots than this store knows of.
+    /// Asks the servers once. None if a node serves other slots than this store knows.
     async fn ask(route: &Route) -> Result<Option<Self>> {
         let mut hasher = DefaultHasher::new();
         let cluster = match route {
@@ -109,12 +108,12 @@ async fn ask_node(node: &SupervisedNode) -> Result<(String, Myself)> {
 }
 
 async fn send(server: &SupervisedNode, asking: &Pipeline) -> Result<Vec<Value>> {
-    let operation = server.begin("scan")?;
+    let operation = server.begin(Request::read("scan"))?;
     let answers = operation.send_all(asking, Repeat::Safe).await;
     answers.into_iter().collect()
 }
 
-/// The text of an answer, for which the user needs `right`.
+/// Returns the text of an answer, for which the user needs `right`.
 fn read(answer: Option<Value>, right: &str) -> Result<String> {
     match answer {
         Some(Value::ServerError(error)) if error.code() == "NOPERM" => Err(Error::new(
@@ -130,7 +129,7 @@ fn read(answer: Option<Value>, right: &str) -> Result<String> {
     }
 }
 
-/// What a process was given when it started.
+/// Returns the id that a process got when it started.
 fn run_id(info: &str) -> Result<String> {
     let mut lines = info.lines();
     let run_id = lines.find_map(|line| line.strip_prefix("run_id:"));
@@ -142,7 +141,7 @@ fn unavailable(text: &'static str) -> Error {
     Error::new("scan", ErrorKind::Refused(Refusal::Unavailable), text)
 }
 
-/// What a node of a cluster says of itself.
+/// A cluster node's description of itself.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Myself {
     id: String,

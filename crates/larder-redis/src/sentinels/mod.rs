@@ -99,12 +99,12 @@ impl Sentinels {
         }
     }
 
-    /// The master, but for its host and port.
+    /// Returns the settings of the master, without host and port.
     pub(crate) fn address(&self) -> &Address {
         &self.master
     }
 
-    /// The reason why no master is known.
+    /// Returns the reason why no master is known.
     pub(crate) fn no_master(&self) -> ConnectError {
         self.state.no_master()
     }
@@ -123,7 +123,7 @@ impl Drop for Sentinels {
     }
 }
 
-/// Refuses a server that is not a master: the sentinels may be ahead of it, or behind.
+/// Refuses a server that is not a master, since sentinels may be outdated.
 async fn check_role(connection: &Connection) -> Result<(), ConnectError> {
     let mut multiplexed = connection.multiplexed();
     let role = cmd("ROLE");

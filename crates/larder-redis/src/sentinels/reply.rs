@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_what_is_missing() {
+    fn a_refusal_names_the_missing_right() {
         let refusal = |line: &str| {
             let answer = ::redis::parse_redis_value(format!("-{line}\r\n").as_bytes());
             SentinelReply::read(answer.unwrap(), Value::Nil)

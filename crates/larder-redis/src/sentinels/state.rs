@@ -8,15 +8,16 @@ use tokio::time::Instant;
 use super::reply::SentinelReply;
 use crate::connection::{ConnectError, Health, HostPort};
 
-/// How long a selected replica is tried, since a failover may be abandoned.
+/// The time that a selected replica is tried, since a failover may be abandoned.
 const CANDIDATE_TTL: Duration = Duration::from_secs(5);
 
-/// For how long all sentinels have to name an older configuration before it counts: one that missed
-/// a failover hears of it from the others within two seconds, and those that were all set up anew
-/// count from the beginning.
+/// The time for which all sentinels must name an older configuration.
+///
+/// After that it counts: a sentinel that missed a failover learns of it within two seconds, and
+/// sentinels that were set up anew count from the beginning.
 const ALL_AGREE: Duration = Duration::from_secs(10);
 
-/// What the sentinels reported, and the master that follows from it.
+/// The reports of the sentinels, and the resulting master.
 pub(super) struct SentinelState {
     pub(super) name: String,
     known: Mutex<Known>,
@@ -40,7 +41,7 @@ struct Known {
 struct Configuration {
     epoch: u64,
     host_port: HostPort,
-    /// Which sentinel named it.
+    /// The sentinel that named it.
     by: usize,
 }
 
@@ -96,7 +97,7 @@ impl Known {
         }
     }
 
-    /// The configuration that all sentinels name, where it is older than the newest.
+    /// Returns the configuration that all sentinels name, if it is older than the newest.
     fn older_of_all(&self) -> Option<Configuration> {
         let newest = self.newest.as_ref()?.epoch;
         let mut all: Option<Configuration> = None;
@@ -166,7 +167,7 @@ impl SentinelState {
         connections.push(Arc::downgrade(connection));
     }
 
-    /// The reason why no master is known.
+    /// Returns the reason why no master is known.
     pub(super) fn no_master(&self) -> ConnectError {
         let known = self.known.lock();
         if known.replies.contains(&SentinelReply::NoSuchMaster) {

@@ -9,7 +9,7 @@ use super::reply::{SELECTED, SentinelReply, parse_candidate};
 use super::state::SentinelState;
 use crate::connection::{Address, ConnectError, Connection, Health, dial};
 
-/// How often a sentinel is asked.
+/// The interval of questions to a sentinel.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The pause before a failed sentinel is tried again.
@@ -43,7 +43,7 @@ pub(super) async fn watch(
     }
 }
 
-/// Connects to a sentinel, and notifies `announced` when it switches a master or the connection ends.
+/// Subscribes to a sentinel; notifies `announced` of switches and of a lost connection.
 async fn subscribe(
     sentinel: &Address,
     state: &Arc<SentinelState>,

@@ -108,7 +108,7 @@ async fn greet(
     connection.map_err(ConnectError::Redis)
 }
 
-/// Tells a replica of a cluster to answer reads, and not to send them to its master.
+/// Allows reads on a replica of a cluster, with `READONLY`.
 async fn read_only(connection: &Connection) -> Result<(), ConnectError> {
     let mut multiplexed = connection.multiplexed();
     let answer = multiplexed.send_packed_command(&cmd("READONLY")).await;

@@ -1,4 +1,4 @@
-//! TLS, where the feature `tls` is compiled in.
+//! TLS, if the feature `tls` is enabled.
 
 #[cfg(feature = "tls")]
 mod certificates;

@@ -59,7 +59,7 @@ impl Tls {
     }
 }
 
-/// What is wrong with a handshake, and the fix, if it is one of TLS.
+/// Explains a failed TLS handshake, and how to fix it.
 pub(crate) fn explain(error: &RedisError) -> Option<Cow<'static, str>> {
     let shared = error
         .source()?

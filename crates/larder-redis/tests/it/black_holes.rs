@@ -13,7 +13,7 @@ use crate::support::{calls, key, put, server, until};
 
 pub(crate) async fn behind(server: &RedisServer) -> (FaultProxy, Arc<RedisStore>) {
     let proxy = FaultProxy::start(server.address()).unwrap();
-    let store = RedisStore::builder(&proxy.url()).with_deadline(Duration::from_millis(500));
+    let store = RedisStore::builder(&proxy.url()).with_timeout(Duration::from_millis(500));
     let store = store.connect().await.unwrap();
     (proxy, Arc::new(store))
 }
@@ -22,7 +22,7 @@ pub(crate) async fn behind(server: &RedisServer) -> (FaultProxy, Arc<RedisStore>
 async fn a_black_hole_is_left_when_no_caller_waits_for_the_deadline() {
     let server = server();
     let (proxy, store) = behind(&server).await;
-    store.put(&put(1, "a")).await.unwrap();
+    let _ = store.put(&put(1, "a")).await.unwrap();
     proxy.black_hole(Connections::Open);
     let started = Instant::now();
     until("answered", || async {

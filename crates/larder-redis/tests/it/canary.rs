@@ -41,7 +41,7 @@ async fn fail(capture: &Capture, scene: &Scene) {
 }
 
 #[tokio::test]
-async fn what_a_server_refuses_is_not_repeated() {
+async fn refused_content_is_not_repeated_in_errors() {
     let capture = Capture::open();
     let scene = Scene::of(WHO, &[]).await;
     for case in CASES {
@@ -117,12 +117,12 @@ async fn a_busy_server_and_refused_users_leak_nothing() {
 }
 
 #[tokio::test]
-async fn what_comes_back_damaged_is_not_shown() {
+async fn damaged_content_is_not_shown_in_errors() {
     let capture = Capture::open();
     let account = RedisOptions::new().with_acl_user(WHO.account());
     let mut server = account.start().unwrap();
     let proxy = FaultProxy::start(server.address()).unwrap();
-    let store = patient(&through(&server, &proxy)).with_deadline(Duration::from_millis(100));
+    let store = patient(&through(&server, &proxy)).with_timeout(Duration::from_millis(100));
     let store = Arc::new(store.connect().await.unwrap());
     let calm = patient(&server.url_as(WHO.user, WHO.password));
     let calm = Arc::new(calm.connect().await.unwrap());
@@ -158,7 +158,7 @@ fn through(server: &RedisServer, proxy: &FaultProxy) -> String {
 }
 
 async fn refused(capture: &Capture, url: &str) {
-    let builder = RedisStore::builder(url).with_connect_deadline(Duration::from_millis(500));
+    let builder = RedisStore::builder(url).with_connect_timeout(Duration::from_millis(500));
     let error = builder.connect().await.expect_err("no connection");
     capture.check_error(&error);
 }

@@ -45,7 +45,7 @@ async fn idempotent_operations(store: &Arc<RedisStore>) {
 async fn no_idempotent_operation_fails_when_every_connection_is_killed() {
     let server = server();
     let store = store(&server).await;
-    store.put(&put(1, "one")).await.unwrap();
+    let _ = store.put(&put(1, "one")).await.unwrap();
     let done = Arc::new(AtomicBool::new(false));
     let runs = Arc::new(AtomicU64::new(0));
     let workers: Vec<_> = (0..16)
@@ -120,7 +120,7 @@ async fn a_put_whose_connection_was_killed_is_there_or_says_that_it_may_be() {
                     let put = put(worker, "x");
                     match store.put(&put).await {
                         Ok(written) => {
-                            assert!(written);
+                            assert!(written.is_stored());
                             let entry = store.get(put.key()).await.unwrap().unwrap();
                             assert_eq!(entry.version, put.version());
                         }
@@ -148,7 +148,7 @@ async fn connections_that_are_killed_while_idle_are_replaced_before_anybody_asks
     assert_eq!(clients(&server), 1);
     ok(&server, &["CLIENT", "KILL", "TYPE", "normal"]);
     until("connected again", || async { clients(&server) == 1 }).await;
-    assert!(store.put(&put(1, "one")).await.unwrap());
+    assert!(store.put(&put(1, "one")).await.unwrap().is_stored());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -198,7 +198,7 @@ async fn a_put_that_is_dropped_midway_leaves_the_others_well() {
         let abandoned = store.put(&large);
         let patience = Duration::from_micros(round * 200);
         let _ = tokio::time::timeout(patience, abandoned).await;
-        assert!(store.put(&mine).await.unwrap());
+        assert!(store.put(&mine).await.unwrap().is_stored());
         let entry = store.get(&key(1)).await.unwrap().unwrap();
         assert_eq!(entry.version, mine.version());
         if let Some(entry) = store.get(&key(0)).await.unwrap() {
@@ -211,7 +211,7 @@ async fn a_put_that_is_dropped_midway_leaves_the_others_well() {
 async fn one_more_than_may_be_in_flight_is_not_sent() {
     let server = server();
     let one = std::num::NonZeroUsize::MIN;
-    let builder = crate::support::patient(&server.url()).with_in_flight(one);
+    let builder = crate::support::patient(&server.url()).with_max_in_flight(one);
     let store = builder.connect().await.unwrap();
     server.stop().unwrap();
     let (first, second) = (key(1), key(2));

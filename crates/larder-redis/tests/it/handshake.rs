@@ -10,7 +10,7 @@ use larder_test::server::{RedisOptions, RedisServer};
 use crate::support::{key, ok, patient, put, server, until};
 
 async fn refused(url: &str) -> (ErrorKind, String) {
-    let builder = RedisStore::builder(url).with_connect_deadline(Duration::from_millis(300));
+    let builder = RedisStore::builder(url).with_connect_timeout(Duration::from_millis(300));
     match builder.connect().await {
         Ok(store) => panic!("connected: {store:?}"),
         Err(error) => (error.kind(), error.to_string()),
@@ -190,7 +190,7 @@ async fn a_user_who_may_not_name_clients_is_served() {
     let server = users.start().unwrap();
     let url = server.url_as("films", "sesame");
     let store = patient(&url).connect().await.unwrap();
-    assert!(store.put(&put(1, "one")).await.unwrap());
+    assert!(store.put(&put(1, "one")).await.unwrap().is_stored());
     ok(&server, &["CLIENT", "KILL", "TYPE", "normal"]);
     assert!(store.get(&key(1)).await.unwrap().is_some());
 }
@@ -209,11 +209,11 @@ async fn a_user_who_may_only_get_is_let_in_and_refused_the_rest() {
 #[tokio::test]
 async fn the_deadline_of_the_url_is_that_of_the_store() {
     let server = server();
-    let url = format!("{}?deadline_ms=350", server.url());
-    let store = RedisStore::builder(&url).with_deadline(Duration::from_secs(9));
+    let url = format!("{}?timeout_ms=350", server.url());
+    let store = RedisStore::builder(&url).with_timeout(Duration::from_secs(9));
     let store = store.connect().await.unwrap();
     let programs = Arc::new(store).programs().unwrap();
-    assert_eq!(programs.deadline(), Some(Duration::from_millis(350)));
+    assert_eq!(programs.timeout(), Some(Duration::from_millis(350)));
 }
 
 #[tokio::test]
@@ -221,12 +221,12 @@ async fn a_deadline_that_nothing_could_keep_is_refused_before_anything_is_dialed
     let server = server();
     for deadline in [Duration::ZERO, Duration::from_secs(61), Duration::MAX] {
         let (operations, connections) = (
-            RedisStore::builder(&server.url()).with_deadline(deadline),
-            RedisStore::builder(&server.url()).with_connect_deadline(deadline),
+            RedisStore::builder(&server.url()).with_timeout(deadline),
+            RedisStore::builder(&server.url()).with_connect_timeout(deadline),
         );
         for (builder, setter) in [
-            (operations, "with_deadline"),
-            (connections, "with_connect_deadline"),
+            (operations, "with_timeout"),
+            (connections, "with_connect_timeout"),
         ] {
             let error = builder.connect().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
@@ -235,22 +235,22 @@ async fn a_deadline_that_nothing_could_keep_is_refused_before_anything_is_dialed
             assert!(text.contains(setter), "{text}");
         }
         // That of the URL is the one that counts.
-        let url = format!("{}?deadline_ms=5000&connect_deadline_ms=5000", server.url());
-        let builder = RedisStore::builder(&url).with_deadline(deadline);
+        let url = format!("{}?timeout_ms=5000&connect_timeout_ms=5000", server.url());
+        let builder = RedisStore::builder(&url).with_timeout(deadline);
         builder
-            .with_connect_deadline(deadline)
+            .with_connect_timeout(deadline)
             .connect()
             .await
             .unwrap();
     }
     let longest = Duration::from_secs(60);
-    let builder = RedisStore::builder(&server.url()).with_deadline(longest);
+    let builder = RedisStore::builder(&server.url()).with_timeout(longest);
     let store = builder
-        .with_connect_deadline(longest)
+        .with_connect_timeout(longest)
         .connect()
         .await
         .unwrap();
-    assert!(store.put(&put(1, "one")).await.unwrap());
+    assert!(store.put(&put(1, "one")).await.unwrap().is_stored());
 }
 
 #[tokio::test]
@@ -271,12 +271,24 @@ async fn no_other_time_is_too_long_and_none_is_zero() {
     // However old a replica is, it may be read.
     let builder = patient(&server.url()).with_replica_reads(Duration::MAX);
     let store = Arc::new(builder.connect().await.unwrap());
-    assert!(store.put(&put(1, "one")).await.unwrap());
+    assert!(store.put(&put(1, "one")).await.unwrap().is_stored());
     assert!(store.get(&key(1)).await.unwrap().is_some());
     assert!(store.get_many(&[key(1)]).await.remove(0).unwrap().is_some());
     let leases = store.leases().unwrap();
-    assert!(leases.follow(&key(1), Duration::MAX).await.unwrap());
-    assert!(leases.follow(&key(1), Duration::ZERO).await.unwrap());
+    assert!(
+        leases
+            .follow(&key(1), Duration::MAX)
+            .await
+            .unwrap()
+            .is_ended()
+    );
+    assert!(
+        leases
+            .follow(&key(1), Duration::ZERO)
+            .await
+            .unwrap()
+            .is_ended()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,12 +27,12 @@ async fn a_store_works_on_a_pool_of_the_app_and_leaves_it_its_connections() {
     let server = server();
     let pool = pool(&server, Tested::Yes).await;
     let store = from_pool(pool.clone())
-        .with_deadline(Duration::from_secs(5))
+        .with_timeout(Duration::from_secs(5))
         .connect()
         .await
         .unwrap();
     let store = Arc::new(store);
-    assert!(store.put(&put(1, "one")).await.unwrap());
+    assert!(store.put(&put(1, "one")).await.unwrap().is_stored());
     let add = Add { by: 1, ms: 60_000 };
     assert_eq!(programs(&store).run(&tally(1), &add).await.unwrap(), 1);
     // The pool has one connection: the store shares it, and the app can still check it out.
@@ -48,12 +48,8 @@ async fn a_store_on_a_pool_recovers_whether_or_not_the_pool_tests() {
     for tested in [Tested::Yes, Tested::No] {
         let mut server = server();
         let pool = pool(&server, tested).await;
-        let store = from_pool(pool)
-            .with_deadline(BRISK)
-            .connect()
-            .await
-            .unwrap();
-        store.put(&put(1, "one")).await.unwrap();
+        let store = from_pool(pool).with_timeout(BRISK).connect().await.unwrap();
+        let _ = store.put(&put(1, "one")).await.unwrap();
         for _ in 0..3 {
             ok(&server, &["CLIENT", "KILL", "TYPE", "normal"]);
             until("back", || async { store.get(&key(1)).await.is_ok() }).await;

@@ -10,9 +10,9 @@ async fn a_put_whose_answer_was_lost_is_found_by_its_version() {
     let (proxy, store) = proxied(&server).await;
     for condition in [Put::if_present, |put: Put| put] {
         let next = condition(put(1, "b"));
-        store.put(&put(1, "a")).await.unwrap();
+        let _ = store.put(&put(1, "a")).await.unwrap();
         proxy.drop_replies(1);
-        assert!(store.put(&next).await.unwrap());
+        assert!(store.put(&next).await.unwrap().is_stored());
         let held = store.get(&key(1)).await.unwrap().unwrap();
         assert_eq!(held.version, next.version());
     }
@@ -21,12 +21,14 @@ async fn a_put_whose_answer_was_lost_is_found_by_its_version() {
     let many = store.put_many(&puts).await;
     // The first was overwritten by the third, so nobody can tell any more.
     assert_eq!(many[0].as_ref().unwrap_err().kind(), ErrorKind::MayHaveRun);
-    assert!(many[1].as_ref().unwrap() & many[2].as_ref().unwrap());
+    for stored in &many[1..] {
+        assert!(stored.as_ref().unwrap().is_stored());
+    }
     assert_eq!(proxy.replies_dropped(), 3);
 }
 
 #[tokio::test]
-async fn what_is_not_idempotent_runs_once_and_says_that_it_may_have() {
+async fn a_non_idempotent_operation_runs_once_and_may_have_run() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let programs = programs(&store);
@@ -44,7 +46,7 @@ async fn what_is_not_idempotent_runs_once_and_says_that_it_may_have() {
     for result in programs.run_many(&steps).await {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::MayHaveRun);
     }
-    store.put(&put(1, "a")).await.unwrap();
+    let _ = store.put(&put(1, "a")).await.unwrap();
     proxy.drop_replies(1);
     let error = store.delete(&Delete::new(key(1))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun);
@@ -55,7 +57,7 @@ async fn what_is_not_idempotent_runs_once_and_says_that_it_may_have() {
 async fn an_expire_whose_answer_was_lost_does_not_meet_a_newer_put() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
-    store.put(&put(1, "a")).await.unwrap();
+    let _ = store.put(&put(1, "a")).await.unwrap();
     proxy.drop_replies(1);
     let expired = store.expire(&key(1), Ttl::from_secs(30)).await;
     assert_eq!(expired.unwrap_err().kind(), ErrorKind::MayHaveRun);
@@ -63,11 +65,11 @@ async fn an_expire_whose_answer_was_lost_does_not_meet_a_newer_put() {
 }
 
 #[tokio::test]
-async fn what_is_idempotent_is_sent_again() {
+async fn an_idempotent_operation_is_sent_again() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let programs = programs(&store);
-    store.put(&put(1, "a")).await.unwrap();
+    let _ = store.put(&put(1, "a")).await.unwrap();
     programs.run(&tally(1), &Look::default()).await.unwrap();
     proxy.drop_replies(1);
     assert!(store.get(&key(1)).await.unwrap().is_some());
@@ -104,18 +106,18 @@ const OOM: Change = (
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_ran_and_was_refused_when_it_was_sent_again_may_have_run() {
+async fn a_write_that_ran_and_was_refused_when_repeated_may_have_run() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let (way, programs) = ((&proxy, &server), programs(&store));
     let leases = store.clone().leases().unwrap();
     let set = |to| Set { to, ms: 60_000 };
     // The scripts are known from here on, so that the answers that are lost are theirs.
-    leases.invalidate(&key(1)).await.unwrap();
+    let _ = leases.invalidate(&key(1)).await.unwrap();
     programs.run(&tally(1), &set(0)).await.unwrap();
     let id = key(1);
     for (refuse, take) in [READONLY, NOPERM, NOREPLICAS] {
-        assert!(store.put(&put(1, "a")).await.unwrap());
+        assert!(store.put(&put(1, "a")).await.unwrap().is_stored());
         let invalidating = leases.invalidate(&id);
         let answer =
             losing_the_answer(way, "evalsha", invalidating, || drop(ok(&server, refuse))).await;
@@ -124,7 +126,7 @@ async fn what_ran_and_was_refused_when_it_was_sent_again_may_have_run() {
         ok(&server, take);
         assert_eq!(store.get(&key(1)).await.unwrap(), None);
 
-        assert!(store.put(&put(1, "a")).await.unwrap());
+        assert!(store.put(&put(1, "a")).await.unwrap().is_stored());
         let both = [key(1), key(2)];
         let invalidating = leases.invalidate_many(&both);
         let answers =
@@ -165,12 +167,12 @@ async fn what_ran_and_was_refused_when_it_was_sent_again_may_have_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_ran_and_whose_script_may_not_be_sent_whole_may_have_run() {
+async fn a_step_whose_script_may_not_be_sent_whole_may_have_run() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let way = (&proxy, &server);
     let leases = store.clone().leases().unwrap();
-    leases.invalidate(&key(1)).await.unwrap();
+    let _ = leases.invalidate(&key(1)).await.unwrap();
     let id = key(1);
     let forget = || {
         ok(&server, &["SCRIPT", "FLUSH"]);
@@ -182,7 +184,7 @@ async fn what_ran_and_whose_script_may_not_be_sent_whole_may_have_run() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
     ok(&server, &["ACL", "SETUSER", "default", "+@all"]);
-    leases.invalidate(&key(1)).await.unwrap();
+    let _ = leases.invalidate(&key(1)).await.unwrap();
     let both = [key(1), key(2)];
     let invalidating = leases.invalidate_many(&both);
     for answer in losing_the_answer(way, "evalsha", invalidating, forget).await {

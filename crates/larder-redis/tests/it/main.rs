@@ -30,3 +30,4 @@ mod tls;
 mod users;
 mod values;
 mod virtual_time;
+mod waits;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_redis::RedisStore;
-use larder_store::{Delete, ErrorKind, Put, Store, Ttl};
+use larder_store::{Delete, ErrorKind, Put, PutOutcome, Store, Ttl};
 use larder_test::proxy::{Connections, FaultProxy};
 use larder_test::server::{RedisOptions, RedisServer};
 use tokio::time::sleep;
@@ -65,16 +65,16 @@ async fn is_undone_by_what_was_held_up(server: &RedisServer, proxy: &FaultProxy)
 }
 
 #[tokio::test]
-async fn what_was_held_up_is_removed_though_the_next_connections_break_before_they_can() {
+async fn held_up_commands_are_removed_although_the_next_connections_break_first() {
     let server = server();
     let (proxy, store) = behind(&server).await;
-    store.put(&put(1, "first")).await.unwrap();
+    let _ = store.put(&put(1, "first")).await.unwrap();
     proxy.drop_requests_with(b"KILL", 2);
     proxy.black_hole(Connections::Open);
     write_into_the_hole(&store).await;
     let new = put(1, "acknowledged");
     until("written", || async {
-        matches!(store.put(&new).await, Ok(true))
+        matches!(store.put(&new).await, Ok(PutOutcome::Stored))
     })
     .await;
     assert_eq!(proxy.accepted(), 4);
@@ -82,11 +82,11 @@ async fn what_was_held_up_is_removed_though_the_next_connections_break_before_th
 }
 
 #[tokio::test]
-async fn what_was_held_up_is_removed_by_a_server_that_was_busy_with_a_script() {
+async fn held_up_commands_are_removed_by_a_server_that_was_busy_with_a_script() {
     let options = RedisOptions::new().with_setting("busy-reply-threshold", "1");
     let server = options.start().unwrap();
     let (proxy, store) = behind(&server).await;
-    store.put(&put(1, "first")).await.unwrap();
+    let _ = store.put(&put(1, "first")).await.unwrap();
     proxy.black_hole(Connections::Open);
     let mut busy = server.connect().unwrap();
     busy.send(&["EVAL", "while true do end", "0"]).unwrap();
@@ -96,7 +96,7 @@ async fn what_was_held_up_is_removed_by_a_server_that_was_busy_with_a_script() {
     ok(&server, &["SCRIPT", "KILL"]);
     let new = put(1, "acknowledged");
     until("written", || async {
-        matches!(store.put(&new).await, Ok(true))
+        matches!(store.put(&new).await, Ok(PutOutcome::Stored))
     })
     .await;
     drop(busy);
@@ -157,13 +157,13 @@ impl Torn {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_held_where_a_connection_was_torn_off_does_not_undo_a_later_write() {
+async fn commands_held_on_a_torn_connection_do_not_undo_a_later_write() {
     let server = server();
     let way = Torn::before(server.address());
     let url = format!("redis://{}", way.address);
-    let store = RedisStore::builder(&url).with_deadline(Duration::from_secs(5));
+    let store = RedisStore::builder(&url).with_timeout(Duration::from_secs(5));
     let store = Arc::new(store.connect().await.unwrap());
-    store.put(&put(1, "first")).await.unwrap();
+    let _ = store.put(&put(1, "first")).await.unwrap();
     way.first.lock().unwrap().holds = true;
     let writing = store.clone();
     let writing = tokio::spawn(async move { writing.put(&put(1, "held up")).await });
@@ -173,7 +173,13 @@ async fn what_is_held_where_a_connection_was_torn_off_does_not_undo_a_later_writ
     client.shutdown(Shutdown::Both).unwrap();
     let error = writing.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun);
-    assert!(store.put(&put(1, "acknowledged")).await.unwrap());
+    assert!(
+        store
+            .put(&put(1, "acknowledged"))
+            .await
+            .unwrap()
+            .is_stored()
+    );
     // The server has closed it, so that this may fail.
     let _ = upstream.write_all(&held);
     until("alone", || async { clients(&server) == 1 }).await;
@@ -197,15 +203,15 @@ async fn no_acknowledged_write_is_undone_however_connections_break() {
         FaultProxy::start(server.address()).unwrap(),
         store(&server).await,
     );
-    let builder = RedisStore::builder(&proxy.url()).with_deadline(Duration::from_millis(20));
-    let builder = builder.with_connect_deadline(Duration::from_secs(5));
+    let builder = RedisStore::builder(&proxy.url()).with_timeout(Duration::from_millis(20));
+    let builder = builder.with_connect_timeout(Duration::from_secs(5));
     let (store, done) = (builder.connect().await.unwrap(), AtomicBool::new(false));
     let writing = async {
         let (mut last, mut acknowledged) = (0_u64, 0);
         while !done.load(Ordering::Relaxed) {
             last += 1;
             let put = Put::new(key(1), last.to_string(), Ttl::from_secs(60));
-            if let Ok(true) = store.put(&put).await {
+            if let Ok(PutOutcome::Stored) = store.put(&put).await {
                 acknowledged = last;
             }
             let held = number(&witness).await;

@@ -25,7 +25,7 @@ fn a_store_whose_runtime_has_ended_says_so_at_once() {
     let server = server();
     let first = Runtime::new().unwrap();
     let store = first.block_on(store(&server));
-    first.block_on(store.put(&put(1, "one"))).unwrap();
+    let _ = first.block_on(store.put(&put(1, "one"))).unwrap();
     drop(first);
     Runtime::new().unwrap().block_on(async {
         let started = Instant::now();
@@ -82,13 +82,13 @@ async fn insist<T, F: Future<Output = Result<T>>>(mut attempt: impl FnMut() -> F
 }
 
 #[test]
-fn a_caller_who_tries_again_at_once_does_not_keep_the_store_from_coming_back() {
+fn a_caller_that_retries_at_once_does_not_stop_the_store_from_recovering() {
     let mut server = server();
     one_thread().block_on(async {
         let store = store(&server).await;
         let programs = programs(&store);
         for round in 0..4 {
-            store.put(&put(1, "one")).await.unwrap();
+            let _ = store.put(&put(1, "one")).await.unwrap();
             server.kill();
             until("known to be gone", || async {
                 let error = store.get(&key(1)).await.err();
@@ -111,12 +111,12 @@ fn a_caller_who_tries_again_at_once_does_not_keep_the_store_from_coming_back() {
 }
 
 #[test]
-fn a_caller_who_is_one_too_many_and_tries_again_at_once_lets_the_others_end() {
+fn a_refused_caller_that_retries_at_once_lets_the_others_end() {
     let server = server();
     one_thread().block_on(async {
         let one = std::num::NonZeroUsize::MIN;
         let store = patient(&server.url())
-            .with_in_flight(one)
+            .with_max_in_flight(one)
             .connect()
             .await
             .unwrap();
@@ -137,12 +137,12 @@ fn a_caller_who_is_one_too_many_and_tries_again_at_once_lets_the_others_end() {
 }
 
 #[test]
-fn who_listens_in_vain_and_tries_again_at_once_lets_others_end_and_the_store_come_back() {
+fn a_failing_subscriber_that_retries_at_once_lets_others_end_and_the_store_recover() {
     const NEWS: Topic = Topic::broadcast("news");
     let to = |id: u8| SubscribeRequest::to_channel(Channel::new(NEWS, id));
     let mut server = server();
     one_thread().block_on(async {
-        let store = patient(&server.url()).with_subscriptions(1);
+        let store = patient(&server.url()).with_max_subscriptions(1);
         let bus = Arc::new(store.connect().await.unwrap()).bus().unwrap();
         // It has all its subscriptions.
         let held = bus.subscribe(to(1)).await.unwrap();

@@ -39,7 +39,7 @@ async fn the_master_is_found_by_any_sentinel_that_answers() {
         TRIO.master_name()
     );
     let store = patient(&url).connect().await.unwrap();
-    assert!(store.put(&put(1, "x")).await.unwrap());
+    assert!(store.put(&put(1, "x")).await.unwrap().is_stored());
     assert_eq!(store.location(), url);
 }
 
@@ -66,7 +66,7 @@ async fn a_master_that_is_killed_or_frozen_is_left_for_the_new_one_without_a_res
     let trio = RedisSentinels::start().unwrap();
     let store = store(&trio).await;
     for fault in faults {
-        assert!(store.put(&put(1, "x")).await.unwrap());
+        assert!(store.put(&put(1, "x")).await.unwrap().is_stored());
         let old = trio.master().unwrap();
         fault(old);
         block_in_place(|| trio.wait_for_writable(old)).unwrap();
@@ -267,7 +267,7 @@ async fn a_master_that_asks_for_a_password_is_distinguished_from_its_sentinels()
     );
     let store = patient(&format!("redis+sentinel://:sesame@{host}/main"));
     let store = store.connect().await.unwrap();
-    assert!(store.put(&put(1, "x")).await.unwrap());
+    assert!(store.put(&put(1, "x")).await.unwrap().is_stored());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -313,7 +313,7 @@ async fn a_store_that_is_made_in_the_middle_of_a_failover_waits_for_the_master()
     let other = other.unwrap().port().to_string();
     let asked = calls(&master, "role");
     ok(master, &["REPLICAOF", "127.0.0.1", &other]);
-    let connecting = patient(&trio.url()).with_connect_deadline(Duration::from_secs(20));
+    let connecting = patient(&trio.url()).with_connect_timeout(Duration::from_secs(20));
     let failing_over = async {
         // What it dialed first is no master.
         until("asked", || async { calls(&master, "role") > asked }).await;

@@ -29,12 +29,12 @@ pub(crate) fn server() -> RedisServer {
 
 /// A store with a deadline that a loaded machine keeps.
 pub(crate) fn patient(url: &str) -> RedisBuilder {
-    RedisStore::builder(url).with_deadline(Duration::from_secs(5))
+    RedisStore::builder(url).with_timeout(Duration::from_secs(5))
 }
 
 /// As [`patient`], for a test that waits for several deadlines while a server is away.
 pub(crate) fn brisk(url: &str) -> RedisBuilder {
-    RedisStore::builder(url).with_deadline(BRISK)
+    RedisStore::builder(url).with_timeout(BRISK)
 }
 
 /// Ten times the default.

@@ -1,4 +1,7 @@
-use larder_store::{Condition, Delete, ErrorKind, Kind, Put, Refusal, Store, Ttl, Version};
+use larder_store::{
+    Condition, Delete, DeleteOutcome, ErrorKind, Kind, Put, PutOutcome, Refusal, Store, Ttl,
+    Version,
+};
 
 use crate::support::{key, ok, put, server, store, until};
 
@@ -8,14 +11,26 @@ async fn a_value_is_written_read_and_removed() {
     let store = store(&server).await;
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
     let put = put(1, "one");
-    assert!(store.put(&put).await.unwrap());
+    assert!(store.put(&put).await.unwrap().is_stored());
     let entry = store.get(&key(1)).await.unwrap().unwrap();
     assert_eq!(
         (&entry.value[..], entry.version),
         (&b"one"[..], put.version())
     );
-    assert!(store.delete(&Delete::new(key(1))).await.unwrap());
-    assert!(!store.delete(&Delete::new(key(1))).await.unwrap());
+    assert!(
+        store
+            .delete(&Delete::new(key(1)))
+            .await
+            .unwrap()
+            .is_deleted()
+    );
+    assert!(
+        !store
+            .delete(&Delete::new(key(1)))
+            .await
+            .unwrap()
+            .is_deleted()
+    );
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
 }
 
@@ -23,26 +38,40 @@ async fn a_value_is_written_read_and_removed() {
 async fn each_condition_of_a_put_is_kept() {
     let server = server();
     let store = store(&server).await;
-    assert!(!store.put(&put(1, "a").if_present()).await.unwrap());
+    assert!(
+        !store
+            .put(&put(1, "a").if_present())
+            .await
+            .unwrap()
+            .is_stored()
+    );
     assert!(
         !store
             .put(&put(1, "a").if_version(Version::random()))
             .await
             .unwrap()
+            .is_stored()
     );
     let first = put(1, "a").if_absent();
-    assert!(store.put(&first).await.unwrap());
-    assert!(!store.put(&put(1, "b").if_absent()).await.unwrap());
+    assert!(store.put(&first).await.unwrap().is_stored());
+    assert!(
+        !store
+            .put(&put(1, "b").if_absent())
+            .await
+            .unwrap()
+            .is_stored()
+    );
     let second = put(1, "b").if_present();
-    assert!(store.put(&second).await.unwrap());
+    assert!(store.put(&second).await.unwrap().is_stored());
     assert!(
         !store
             .put(&put(1, "c").if_version(first.version()))
             .await
             .unwrap()
+            .is_stored()
     );
     let third = put(1, "c").if_version(second.version());
-    assert!(store.put(&third).await.unwrap());
+    assert!(store.put(&third).await.unwrap().is_stored());
     assert_eq!(
         store.get(&key(1)).await.unwrap().unwrap().version,
         third.version()
@@ -55,14 +84,26 @@ async fn each_condition_of_a_delete_is_kept() {
     let store = store(&server).await;
     let put = put(1, "a");
     let delete = |condition| Delete::new(key(1)).on(condition);
-    assert!(!store.delete(&delete(Condition::IfPresent)).await.unwrap());
-    store.put(&put).await.unwrap();
-    assert!(!store.delete(&delete(Condition::IfAbsent)).await.unwrap());
+    assert!(
+        !store
+            .delete(&delete(Condition::IfPresent))
+            .await
+            .unwrap()
+            .is_deleted()
+    );
+    let _ = store.put(&put).await.unwrap();
+    assert!(
+        !store
+            .delete(&delete(Condition::IfAbsent))
+            .await
+            .unwrap()
+            .is_deleted()
+    );
     let other = Condition::IfVersion(Version::random());
-    assert!(!store.delete(&delete(other)).await.unwrap());
+    assert!(!store.delete(&delete(other)).await.unwrap().is_deleted());
     let ours = Condition::IfVersion(put.version());
-    assert!(store.delete(&delete(ours)).await.unwrap());
-    assert!(!store.delete(&delete(ours)).await.unwrap());
+    assert!(store.delete(&delete(ours)).await.unwrap().is_deleted());
+    assert!(!store.delete(&delete(ours)).await.unwrap().is_deleted());
 }
 
 #[tokio::test]
@@ -70,21 +111,33 @@ async fn a_ttl_is_set_told_and_kept() {
     let server = server();
     let store = store(&server).await;
     assert_eq!(store.ttl(&key(1)).await.unwrap(), None);
-    assert!(!store.expire(&key(1), Ttl::from_secs(1)).await.unwrap());
+    assert!(
+        !store
+            .expire(&key(1), Ttl::from_secs(1))
+            .await
+            .unwrap()
+            .is_set()
+    );
     let put = put(1, "a");
-    store.put(&put).await.unwrap();
+    let _ = store.put(&put).await.unwrap();
     let ttl = store.ttl(&key(1)).await.unwrap().unwrap();
     assert!(
         ttl <= Ttl::from_secs(60) && ttl > Ttl::from_secs(30),
         "{ttl:?}"
     );
-    assert!(store.expire(&key(1), Ttl::from_millis(1)).await.unwrap());
+    assert!(
+        store
+            .expire(&key(1), Ttl::from_millis(1))
+            .await
+            .unwrap()
+            .is_set()
+    );
     until("at its end", || async {
         store.get(&key(1)).await.unwrap().is_none()
     })
     .await;
     let longest = Put::new(key(2), "a", Ttl::MAX);
-    assert!(store.put(&longest).await.unwrap());
+    assert!(store.put(&longest).await.unwrap().is_stored());
     assert!(store.ttl(&key(2)).await.unwrap().unwrap() > Ttl::from_secs(3_000_000_000));
 }
 
@@ -105,7 +158,8 @@ async fn many_keys_have_a_result_each_and_keep_their_order() {
         .iter()
         .map(|result| result.as_ref().ok().copied())
         .collect();
-    assert_eq!(done, [Some(true), Some(false), Some(true), None]);
+    let (stored, not_stored) = (Some(PutOutcome::Stored), Some(PutOutcome::NotStored));
+    assert_eq!(done, [stored, not_stored, stored, None]);
     let keys = [key(2), key(1), larder_store::Key::new(RECORD, 1), key(1)];
     let read = store.get_many(&keys).await;
     assert_eq!(read[0].as_ref().unwrap(), &None);
@@ -126,7 +180,7 @@ async fn many_keys_have_a_result_each_and_keep_their_order() {
     ];
     let removed = store.delete_many(&deletes).await;
     let done: Vec<_> = removed.into_iter().map(Result::unwrap).collect();
-    assert_eq!(done, [false, false, true, false]);
+    assert_eq!(done, [false, false, true, false].map(DeleteOutcome::from));
     assert!(store.get_many(&[]).await.is_empty());
     assert!(store.put_many(&[]).await.is_empty());
     assert!(store.delete_many(&[]).await.is_empty());
@@ -146,7 +200,7 @@ async fn an_error_of_one_item_is_that_items_alone() {
         removed[0].as_ref().unwrap_err().kind(),
         ErrorKind::Refused(Refusal::WrongType)
     );
-    assert!(!removed[1].as_ref().unwrap());
+    assert!(!removed[1].as_ref().unwrap().is_deleted());
 }
 
 #[tokio::test]
@@ -154,7 +208,7 @@ async fn another_type_is_not_a_miss_however_it_is_read() {
     let server = server();
     let store = store(&server).await;
     ok(&server, &["LPUSH", key(1).as_str(), "x"]);
-    store.put(&put(2, "two")).await.unwrap();
+    let _ = store.put(&put(2, "two")).await.unwrap();
     let wrong = ErrorKind::Refused(Refusal::WrongType);
     assert_eq!(store.get(&key(1)).await.unwrap_err().kind(), wrong);
     let many = store.get_many(&[key(1), key(2), key(3)]).await;
@@ -162,9 +216,15 @@ async fn another_type_is_not_a_miss_however_it_is_read() {
     assert_eq!(many[1].as_ref().unwrap().as_ref().unwrap().value, "two");
     assert_eq!(many[2].as_ref().unwrap(), &None);
     // Nobody reads the value to tell how long it lives, or to write another.
-    assert!(store.expire(&key(1), Ttl::from_secs(60)).await.unwrap());
+    assert!(
+        store
+            .expire(&key(1), Ttl::from_secs(60))
+            .await
+            .unwrap()
+            .is_set()
+    );
     assert!(store.ttl(&key(1)).await.unwrap().is_some());
-    assert!(store.put(&put(1, "one")).await.unwrap());
+    assert!(store.put(&put(1, "one")).await.unwrap().is_stored());
     assert!(store.get(&key(1)).await.unwrap().is_some());
 }
 
@@ -176,9 +236,27 @@ async fn bytes_of_another_client_are_a_miss() {
     assert_eq!(store.get(&key(1)).await.unwrap(), None);
     assert_eq!(store.get_many(&[key(1)]).await.remove(0).unwrap(), None);
     assert_eq!(store.ttl(&key(1)).await.unwrap(), Some(Ttl::MAX));
-    assert!(store.expire(&key(1), Ttl::from_secs(60)).await.unwrap());
-    assert!(!store.put(&put(1, "one").if_absent()).await.unwrap());
-    assert!(store.put(&put(1, "one").if_present()).await.unwrap());
+    assert!(
+        store
+            .expire(&key(1), Ttl::from_secs(60))
+            .await
+            .unwrap()
+            .is_set()
+    );
+    assert!(
+        !store
+            .put(&put(1, "one").if_absent())
+            .await
+            .unwrap()
+            .is_stored()
+    );
+    assert!(
+        store
+            .put(&put(1, "one").if_present())
+            .await
+            .unwrap()
+            .is_stored()
+    );
     assert!(store.get(&key(1)).await.unwrap().is_some());
 }
 
@@ -188,7 +266,7 @@ async fn empty_binary_and_large_values_come_back() {
     let store = store(&server).await;
     for value in [vec![], (0..=255).collect(), vec![7; 8 << 20]] {
         let put = Put::new(key(1), value.clone(), Ttl::from_secs(60));
-        assert!(store.put(&put).await.unwrap());
+        assert!(store.put(&put).await.unwrap().is_stored());
         assert!(store.get(&key(1)).await.unwrap().unwrap().value == value);
     }
 }
@@ -198,10 +276,10 @@ async fn a_value_past_the_limit_is_too_large() {
     let server = server();
     let builder = crate::support::patient(&server.url());
     let store = builder.with_max_value(3).connect().await.unwrap();
-    assert!(store.put(&put(1, "abc")).await.unwrap());
+    assert!(store.put(&put(1, "abc")).await.unwrap().is_stored());
     let error = store.put(&put(1, "abcd")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     let many = store.put_many(&[put(1, "abcd"), put(2, "abc")]).await;
     assert_eq!(many[0].as_ref().unwrap_err().kind(), ErrorKind::TooLarge);
-    assert!(many[1].as_ref().unwrap());
+    assert!(many[1].as_ref().unwrap().is_stored());
 }

@@ -124,7 +124,7 @@ async fn an_evicted_device_that_signs_in_again_meanwhile_stays_on_redis() {
     let server = RedisServer::start().unwrap();
     let store = RedisStore::builder(&server.url())
         .with_virtual_time(ManualClock::default())
-        .with_deadline(std::time::Duration::from_secs(10));
+        .with_timeout(std::time::Duration::from_secs(10));
     holds(Arc::new(store.connect().await.unwrap())).await;
 }
 

@@ -25,7 +25,7 @@ async fn pair(server: &RedisServer) -> Pair {
     let rust: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
     let lua = RedisStore::builder(&server.url())
         .with_virtual_time(clock.clone())
-        .with_deadline(std::time::Duration::from_secs(10))
+        .with_timeout(std::time::Duration::from_secs(10))
         .connect()
         .await
         .unwrap();

@@ -133,7 +133,7 @@ async fn a_server_that_is_stopped_is_503_and_works_again_without_a_restart() {
 #[tokio::test]
 async fn a_server_that_answers_nothing_is_503_within_the_deadline_of_the_store() {
     let server = RedisServer::start().unwrap();
-    let store = RedisStore::builder(&server.url()).with_deadline(Duration::from_millis(500));
+    let store = RedisStore::builder(&server.url()).with_timeout(Duration::from_millis(500));
     let store = store.connect().await.unwrap();
     let sessions = Sessions::new(Arc::new(store)).unwrap();
     let site = Site::new(SessionLayer::new(sessions));

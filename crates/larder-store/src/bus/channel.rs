@@ -7,7 +7,7 @@ use super::Topic;
 use crate::Namespace;
 use crate::key::{IdWriter, KeyId};
 
-/// Where messages are published and heard: a topic and an id, which reads `topic:{id}`.
+/// A channel for messages: a topic and an id, which reads `topic:{id}`.
 ///
 /// The id is escaped and bounded as that of a [`Key`](crate::Key) is. `Debug` shows the topic
 /// alone.
@@ -18,7 +18,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// The channel of `id` among those of `topic`.
+    /// Makes the channel of `id` in `topic`.
     pub fn new(topic: Topic, id: impl KeyId) -> Self {
         let mut text = SmallVec::new();
         text.extend_from_slice(topic.name().as_bytes());
@@ -30,7 +30,7 @@ impl Channel {
         Self { topic, text }
     }
 
-    /// The same channel inside `namespace`.
+    /// Puts the channel into `namespace`.
     #[must_use]
     pub fn within(&self, namespace: &Namespace) -> Self {
         let mut text = SmallVec::from_slice(namespace.prefix().as_bytes());
@@ -41,7 +41,7 @@ impl Channel {
         }
     }
 
-    /// The same channel as it reads inside `namespace`; itself where it is not in it.
+    /// Removes `namespace` from the channel, if it is in it.
     #[must_use]
     pub(crate) fn seen_from(self, namespace: &Namespace) -> Self {
         match self.text.strip_prefix(namespace.prefix().as_bytes()) {
@@ -53,12 +53,14 @@ impl Channel {
         }
     }
 
-    /// The topic.
+    /// Returns the topic.
     pub fn topic(&self) -> Topic {
         self.topic
     }
 
-    /// The whole channel as text: printable ASCII. Not for logs.
+    /// Returns the channel as text, in printable ASCII.
+    ///
+    /// It does not belong in logs.
     pub fn as_str(&self) -> &str {
         // Every part of a channel is ASCII, so this never takes the fallback.
         std::str::from_utf8(&self.text).unwrap_or_default()

@@ -9,8 +9,7 @@ use std::task::{Context, Poll, Waker};
 use super::{Event, Message};
 use crate::Namespace;
 
-/// A mailbox with room for `buffer` messages, for stores: what they put into and what the
-/// subscriber takes out of.
+/// Makes a mailbox with room for `buffer` messages, and its subscription, for stores.
 pub fn mailbox(buffer: NonZeroUsize) -> (Mailbox, Subscription) {
     let inner = Arc::new(Mutex::new(Inner {
         messages: VecDeque::new(),
@@ -41,7 +40,7 @@ struct Inner {
 }
 
 impl Inner {
-    /// The next event, if one waits; nothing more comes after the last one of a closed mailbox.
+    /// Takes the next event, if any. A closed mailbox ends after its last one.
     fn take(&mut self) -> Poll<Option<Event>> {
         if let Some(message) = self.messages.pop_front() {
             return Poll::Ready(Some(Event::Message(message)));
@@ -57,8 +56,10 @@ impl Inner {
 }
 
 impl Mailbox {
-    /// Puts a message in, or leaves a gap where there is no room. Until the subscriber has heard of
-    /// a gap nothing more is put in, so that the gap stands where messages are missing.
+    /// Adds a message, or leaves a gap if there is no room.
+    ///
+    /// After a gap, no message is added until the subscriber has read the gap, so that it marks the
+    /// place of the missing messages.
     pub fn deliver(&self, message: Message) {
         let mut inner = lock(&self.0);
         if inner.has_gap || inner.messages.len() >= inner.room {
@@ -85,7 +86,9 @@ impl Drop for Mailbox {
     }
 }
 
-/// What one subscriber hears. Dropping it ends the subscription.
+/// The events of one subscriber.
+///
+/// Dropping it ends the subscription.
 pub struct Subscription {
     inner: Arc<Mutex<Inner>>,
     namespaces: Vec<Namespace>,
@@ -93,7 +96,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// The next event; nothing when all that waited was heard and the store is gone.
+    /// Waits for the next event. None once the store is gone and every message was read.
     ///
     /// # Cancellation
     /// A dropped call loses nothing.
@@ -101,7 +104,7 @@ impl Subscription {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// [`next`](Self::next), for futures that are written by hand.
+    /// Polls for the next event, for futures that are written by hand.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         if let Poll::Ready(event) = lock(&self.inner).take() {
             return Poll::Ready(event.map(|event| self.as_seen(event)));
@@ -123,15 +126,16 @@ impl Subscription {
         }
     }
 
-    /// Drops `guard` together with the subscription, and with those that it has already: for stores
-    /// and decorators.
+    /// Drops `guard` together with the subscription, for stores and decorators.
+    ///
+    /// Guards that it has already are kept.
     #[must_use]
     pub fn with_guard(mut self, guard: impl Any + Send + Sync) -> Self {
         self._guard = Some(Box::new((guard, self._guard.take())));
         self
     }
 
-    /// Shows channels as they read inside `namespace`, for decorators.
+    /// Shows the names of channels as seen inside `namespace`, for decorators.
     #[must_use]
     pub fn seen_from(mut self, namespace: Namespace) -> Self {
         self.namespaces.push(namespace);
@@ -158,7 +162,7 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// What is inside is whole at every moment, so a panic elsewhere spoils nothing.
+/// Locks, and ignores poison: the content is whole at every moment.
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Bus: messages to whoever listens now.
+//! A bus delivers messages to its current subscribers.
 
 mod channel;
 mod mailbox;
@@ -20,29 +20,33 @@ pub use pattern::Pattern;
 pub use subscribe_request::SubscribeRequest;
 pub use topic::Topic;
 
-/// The longest message, in bytes: 64 KiB. A message says that something happened; what happened
-/// belongs in the store.
+/// The maximum length of a message in bytes: 64 KiB.
+///
+/// A message says that something happened; what happened belongs in the store.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
-/// How many messages wait for a subscriber unless it is told otherwise.
+/// The default number of messages that may wait for a subscriber.
 pub const DEFAULT_BUFFER: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
-/// What a subscriber hears.
+/// An event of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A message.
     Message(Message),
-    /// Messages may have been lost here: the subscriber was too slow, the connection was replaced,
-    /// or the cluster changed. Read what they would have told.
+    /// Messages may have been lost here: read the state that they would have announced.
+    ///
+    /// The subscriber was too slow, the connection was replaced, or the cluster changed.
     Gap,
 }
 
-/// One message, as it arrived. `Debug` shows its topic and its length.
+/// A message that has arrived.
+///
+/// `Debug` shows its topic and its length.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The channel that it was published to.
+    /// The channel on which it was published.
     pub channel: Channel,
-    /// What was published.
+    /// The published bytes.
     pub payload: Bytes,
 }
 
@@ -55,47 +59,46 @@ impl fmt::Debug for Message {
     }
 }
 
-/// The capability to send messages to whoever listens at the moment.
+/// Sends messages to the current subscribers of a channel.
 ///
-/// A message is delivered once or not at all to each subscription: one that is wanted by its
-/// channel and by its topic comes once. What one caller publishes to one channel, one after the
-/// other, arrives in that order; between channels there is none. Nothing is kept for those who come
-/// later.
+/// Each subscription gets a message at most once, even if it requested both the channel and its
+/// topic. Messages that one caller publishes to one channel, one after the other, arrive in that
+/// order; there is no order between channels. Messages are not kept for later subscribers.
 ///
-/// Whenever messages may have been lost the subscriber hears of a [gap](Event::Gap) in the place
-/// where they are missing: after it, everything arrives again. A gap comes when the loss is over,
-/// so a store says for how long it may go unnoticed. A subscription ends when the store does: when
-/// the last handle of it and of its capabilities is dropped, or where the server lets it listen no
-/// more.
+/// When messages may have been lost, the subscription has a [gap](Event::Gap) in their place, and
+/// everything after it arrives again. A gap comes when the loss is over, so a store documents how
+/// long a loss may go unnoticed. A subscription ends with the store: when the last handle of it and
+/// of its capabilities is dropped, or when the server no longer allows the subscription.
 #[async_trait]
 pub trait Bus: Send + Sync {
-    /// Sends a message to all who listen on `channel` now. One round trip.
+    /// Sends a message to the current subscribers of `channel`. One round trip.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] past [`MAX_MESSAGE`]; else as those of
+    /// [`ErrorKind::TooLarge`] past [`MAX_MESSAGE`]; otherwise those of
     /// [`Store`](crate::Store). It is never sent twice.
     ///
     /// # Cancellation
     /// A dropped call may or may not have sent it.
     async fn publish(&self, channel: &Channel, payload: Bytes) -> Result<()>;
 
-    /// Begins to listen. It resolves once the server has confirmed it: what is published from then
-    /// on arrives. One round trip, and a connection of its own for the first subscriber.
+    /// Subscribes to channels and topics. One round trip, and a connection for the first one.
+    ///
+    /// It resolves once the server has confirmed it: messages that are published from then on arrive.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where nothing is wanted, or all channels
-    /// of a [sharded](Topic::sharded) topic; [`Refusal::Full`](crate::Refusal::Full) where the
-    /// store has as many subscriptions as it takes, where one to several channels counts for each of
-    /// them; else as those of [`Store`](crate::Store). What failed listens to nothing, so it may be
-    /// tried again whatever the error.
+    /// [`ErrorKind::Invalid`] if the request is empty, or asks for all channels of a
+    /// [sharded](Topic::sharded) topic; [`Refusal::Full`](crate::Refusal::Full) if the store has its
+    /// maximum of subscriptions, where a request for several channels counts once for each; otherwise
+    /// those of [`Store`](crate::Store). A failed call leaves no subscription, so it may be repeated
+    /// after any error.
     ///
     /// # Cancellation
-    /// A dropped call listens to nothing.
+    /// A dropped call leaves no subscription.
     async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription>;
 }
 
-/// Refuses a payload that is longer than [`MAX_MESSAGE`]: the first thing that each
-/// [publish](Bus::publish) does.
+/// Refuses a payload longer than [`MAX_MESSAGE`]. Backends call it first in
+/// [publish](Bus::publish).
 ///
 /// # Errors
 /// [`ErrorKind::TooLarge`].

@@ -14,7 +14,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// All channels of `topic`, which has to be a [broadcast](Topic::broadcast) one.
+    /// Matches all channels of `topic`, which must be a [broadcast](Topic::broadcast) topic.
     pub fn all_of(topic: Topic) -> Self {
         Self {
             topic,
@@ -22,7 +22,7 @@ impl Pattern {
         }
     }
 
-    /// The same pattern inside `namespace`.
+    /// Puts the pattern into `namespace`.
     #[must_use]
     pub fn within(&self, namespace: &Namespace) -> Self {
         Self {
@@ -31,18 +31,17 @@ impl Pattern {
         }
     }
 
-    /// The topic.
+    /// Returns the topic.
     pub fn topic(&self) -> Topic {
         self.topic
     }
 
-    /// Whether it holds for `channel`.
+    /// Returns whether the pattern matches `channel`.
     pub fn matches(&self, channel: &Channel) -> bool {
         channel.text.starts_with(self.begin.as_bytes())
     }
 
-    /// The channel whose text came back from a server, for stores; nothing where it is none of the
-    /// pattern's.
+    /// Parses a channel name from a server, for stores. None if the pattern does not match it.
     pub fn channel(&self, text: &str) -> Option<Channel> {
         let id = text.strip_prefix(&*self.begin)?.strip_suffix('}')?;
         let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic());
@@ -52,7 +51,9 @@ impl Pattern {
         })
     }
 
-    /// The pattern as a glob. Ids are escaped, so none holds a character that a glob knows.
+    /// Returns the pattern as a glob.
+    ///
+    /// Ids are escaped, so none holds a character that a glob knows.
     pub fn to_glob(&self) -> String {
         format!("{}*}}", self.begin)
     }
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_into_a_namespace_comes_out_of_it_as_it_was() {
+    fn a_pattern_is_unchanged_after_a_trip_through_a_namespace() {
         let namespace = Namespace::new("prod", "app").unwrap();
         let channel = Channel::new(TOPIC, "a{b}*");
         let inside = channel.within(&namespace);

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use super::{Channel, DEFAULT_BUFFER, Pattern, Topic};
 use crate::{Error, ErrorKind, Namespace, Result};
 
-/// What one subscriber wants to hear.
+/// A request to subscribe to channels and topics.
 #[derive(Clone, Debug)]
 pub struct SubscribeRequest {
     channels: Vec<Channel>,
@@ -23,54 +23,57 @@ impl Default for SubscribeRequest {
 }
 
 impl SubscribeRequest {
-    /// One channel.
+    /// Subscribes to one channel.
     pub fn to_channel(channel: Channel) -> Self {
         Self::default().and_channel(channel)
     }
 
-    /// All channels of a topic, which has to be a [broadcast](Topic::broadcast) one.
+    /// Subscribes to all channels of a [broadcast](Topic::broadcast) topic.
     pub fn to_topic(topic: Topic) -> Self {
         Self::default().and_topic(topic)
     }
 
-    /// One channel more.
+    /// Adds a channel.
     #[must_use]
     pub fn and_channel(mut self, channel: Channel) -> Self {
         self.channels.push(channel);
         self
     }
 
-    /// All channels of one topic more.
+    /// Adds all channels of a topic.
     #[must_use]
     pub fn and_topic(mut self, topic: Topic) -> Self {
         self.patterns.push(Pattern::all_of(topic));
         self
     }
 
-    /// How many messages may wait; past it the subscriber hears of a [gap](crate::bus::Event::Gap).
-    /// [`DEFAULT_BUFFER`] unless it is set.
+    /// Limits the number of waiting messages. Default: 256.
+    ///
+    /// Beyond it the subscriber gets a [gap](crate::bus::Event::Gap).
     #[must_use]
     pub fn with_buffer(mut self, messages: NonZeroUsize) -> Self {
         self.buffer = messages;
         self
     }
 
-    /// The channels.
+    /// Returns the requested channels.
     pub fn channels(&self) -> &[Channel] {
         &self.channels
     }
 
-    /// The topics of which all channels are wanted.
+    /// Returns the topics whose channels are all requested.
     pub fn patterns(&self) -> &[Pattern] {
         &self.patterns
     }
 
-    /// How many messages may wait.
+    /// Returns the maximum number of waiting messages.
     pub fn buffer(&self) -> NonZeroUsize {
         self.buffer
     }
 
-    /// The same wish inside `namespace`. What it hears has to be seen from there, too:
+    /// Puts the request into `namespace`.
+    ///
+    /// The subscription must be shown from there too:
     /// [`Subscription::seen_from`](crate::bus::Subscription::seen_from).
     #[must_use]
     pub fn within(&self, namespace: &Namespace) -> Self {
@@ -89,9 +92,9 @@ impl SubscribeRequest {
         }
     }
 
-    /// The same wish with nothing in it twice: neither a channel or a topic that is named twice, nor
-    /// a channel whose whole topic is wanted. So a store that delivers for each of what is left
-    /// delivers once.
+    /// Removes duplicates, and channels whose whole topic is requested.
+    ///
+    /// So a store that delivers for each of what is left delivers once.
     #[must_use]
     pub fn distinct(mut self) -> Self {
         let (mut topics, mut channels) = (HashSet::new(), HashSet::new());
@@ -105,14 +108,15 @@ impl SubscribeRequest {
         self
     }
 
-    /// Refuses what no store can listen to: the first thing that each of them does.
+    /// Refuses an invalid request. Backends call it first in
+    /// [`subscribe`](crate::bus::Bus::subscribe).
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`].
     pub fn check(&self) -> Result<()> {
         let invalid = |text| Err(Error::new("subscribe", ErrorKind::Invalid, text));
         if self.channels.is_empty() && self.patterns.is_empty() {
-            return invalid("nothing is listened to: name a channel or a topic".to_owned());
+            return invalid("the subscribe request is empty: name a channel or a topic".to_owned());
         }
         match self
             .patterns
@@ -136,7 +140,7 @@ mod tests {
     const SEAT: Topic = Topic::sharded("seat");
 
     #[test]
-    fn what_is_wanted_twice_is_wanted_once() {
+    fn duplicate_channels_are_removed() {
         let (film, seat) = (Channel::new(FILM, 1_u32), Channel::new(SEAT, 1_u32));
         let wanted = SubscribeRequest::to_channel(film.clone())
             .and_channel(seat.clone())
@@ -151,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_store_can_listen_to_is_refused() {
+    fn an_invalid_subscribe_request_is_refused() {
         let all_of_sharded = SubscribeRequest::to_topic(FILM).and_topic(SEAT).check();
         let text = all_of_sharded.unwrap_err().to_string();
         assert!(text.contains("'seat' is sharded"), "{text}");

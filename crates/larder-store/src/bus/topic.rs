@@ -3,7 +3,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::key::is_name;
 
-/// A sort of message: its name, and how it travels through a cluster.
+/// A kind of message: its name, and how it travels through a cluster.
 ///
 /// A topic is a constant of the crate that owns it, as a [`Kind`](crate::Kind) is of keys.
 ///
@@ -20,11 +20,12 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// A topic whose messages go to every node of a cluster, so that one may listen to
-    /// [all of it](crate::bus::SubscribeRequest::to_topic).
+    /// Makes a topic whose messages reach every node of a cluster.
+    ///
+    /// A subscriber may request [all of it](crate::bus::SubscribeRequest::to_topic).
     ///
     /// # Panics
-    /// Where the name is not 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`; in a `const` that is a
+    /// If the name is not 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`; in a `const` that is a
     /// compile error.
     pub const fn broadcast(name: &'static str) -> Self {
         assert!(
@@ -37,9 +38,10 @@ impl Topic {
         }
     }
 
-    /// A topic whose messages stay on the node that their channel belongs to, where the server can
-    /// do that (sharded pub/sub, since Redis 7.0): for many messages on many channels. One listens
-    /// to its channels, and not to all of it.
+    /// Makes a topic whose messages stay on the node of their channel, for many channels.
+    ///
+    /// On a cluster it uses sharded pub/sub, which needs Redis 7.0. Subscribers request channels of
+    /// it, and cannot request the whole topic.
     ///
     /// # Panics
     /// As [`broadcast`](Self::broadcast) does.
@@ -49,12 +51,12 @@ impl Topic {
         topic
     }
 
-    /// The name, which is in every channel of the topic.
+    /// Returns the name, which every channel of the topic contains.
     pub const fn name(self) -> &'static str {
         self.name
     }
 
-    /// Whether its messages stay on one node.
+    /// Returns whether its messages stay on one node.
     pub const fn is_sharded(self) -> bool {
         self.sharded
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Clock, Timestamp};
 use crate::program::MAX_INT;
 
-/// A clock that stands still until it is told to move, for tests.
+/// A clock that only tests move.
 ///
 /// Clones share the time.
 #[derive(Clone)]
@@ -19,7 +19,7 @@ struct Hands {
 }
 
 impl ManualClock {
-    /// A clock that shows `now`.
+    /// Makes a clock that shows `now`.
     pub fn new(now: Timestamp) -> Self {
         Self(Arc::new(Hands {
             micros: AtomicI64::new(now.as_micros()),
@@ -27,12 +27,12 @@ impl ManualClock {
         }))
     }
 
-    /// Moves the clock forward, to 2^53 microseconds at most.
+    /// Moves the clock forward, up to 2^53 microseconds.
     pub fn advance(&self, by: Duration) {
         self.advance_micros(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
     }
 
-    /// Moves the clock forward by microseconds, to 2^53 at most.
+    /// Moves the clock forward by microseconds, up to 2^53.
     pub fn advance_micros(&self, micros: i64) {
         let later = |now: i64| Some(now.max(now.saturating_add(micros.max(0)).min(MAX_INT)));
         // It always gives a moment, so it always succeeds.
@@ -43,7 +43,7 @@ impl ManualClock {
         self.wake();
     }
 
-    /// Moves the clock to `to`, unless it is there already or past it.
+    /// Moves the clock forward to `to`, but never backward.
     pub fn advance_to(&self, to: Timestamp) {
         self.0.micros.fetch_max(to.as_micros(), Ordering::SeqCst);
         self.wake();
@@ -57,7 +57,7 @@ impl ManualClock {
 }
 
 impl Default for ManualClock {
-    /// A clock that shows the first second of 2026.
+    /// Makes a clock that shows the first second of 2026.
     fn default() -> Self {
         Self::new(Timestamp::from_micros(1_767_225_600_000_000))
     }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manual_clock_never_goes_back_and_never_past_what_scripts_can_count() {
+    fn a_manual_clock_never_goes_back_and_never_beyond_2_53() {
         let clock = ManualClock::default();
         for by in [Duration::ZERO, Duration::MAX, Duration::MAX] {
             let before = clock.now();

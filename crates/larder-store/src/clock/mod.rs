@@ -1,4 +1,4 @@
-//! The time of in-process stores and of caches.
+//! The time of in-process stores and caches.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod coarse;
@@ -13,7 +13,9 @@ pub use manual::ManualClock;
 pub use system::SystemClock;
 pub use timestamp::Timestamp;
 
-/// Where an in-process store reads the time. It never goes back.
+/// Tells an in-process store the time.
+///
+/// It never goes back.
 ///
 /// # Implementing
 /// A store reads it under its own locks: a clock must not wait, and must not use the store.
@@ -28,8 +30,7 @@ pub trait Clock: Send + Sync + 'static {
         self.now() < deadline
     }
 
-    /// Returns whether the clock stands still until it is moved by hand; then it wakes `waker` when
-    /// it is next moved. To wait for a moment of any other clock, set a timer.
+    /// Returns whether the clock is manual, and wakes `waker` at its next move.
     fn wake_when_moved(&self, waker: &Waker) -> bool {
         let _ = waker;
         false

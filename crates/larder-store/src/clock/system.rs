@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::coarse::CoarseClock;
 use super::{Clock, Timestamp};
 
-/// The system's monotonic clock, set to the wall clock once, when it is made.
+/// The monotonic clock of the system, set to the wall clock when it is made.
 ///
 /// A later step of the wall clock does not move it.
 ///
@@ -18,7 +18,9 @@ pub struct SystemClock {
     coarse: CoarseClock,
 }
 
-/// How far the coarse clock is trusted to lag: many ticks, for machines whose ticks come late.
+/// The maximum lag that the coarse clock is trusted with.
+///
+/// It is many ticks, for machines whose ticks come late.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MARGIN_MICROS: i64 = 100_000;
 

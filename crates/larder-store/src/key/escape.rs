@@ -22,7 +22,7 @@ pub(super) fn escape_into<A: smallvec::Array<Item = u8>>(out: &mut SmallVec<A>, 
     }
 }
 
-/// Which bytes stand in a key as they are.
+/// Returns whether a byte needs no escape in a key.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0;

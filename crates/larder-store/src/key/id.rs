@@ -10,14 +10,14 @@ use smallvec::SmallVec;
 use super::escape::escape_into;
 use super::name::MAX_NAME;
 
-/// The longest id that stands in a key as it is, in bytes after escaping.
+/// The maximum length of an id in a key, in bytes after escaping.
 ///
 /// A longer one is replaced by `#` and its SHA-256 in base64url, 44 characters; `#` is never
 /// part of an escaped id, so a hashed id meets no other. The name of a
-/// [partition](crate::Kind::partitioned), up to 32 bytes, stays in front as it is.
+/// [partition](crate::Kind::partitioned), up to 32 bytes, stays in front, unhashed.
 pub const MAX_ID: usize = 96;
 
-/// What names a thing among the keys of one kind: text, a number, an address, or several of them.
+/// A type whose values can be ids: text, numbers, addresses, and tuples of them.
 ///
 /// Different values of one type must write different components. The components of an id are
 /// kept apart by colons, which escaping keeps out of the components themselves, so
@@ -48,13 +48,13 @@ pub trait KeyId {
     fn write_id(&self, id: &mut IdWriter<'_>);
 }
 
-/// Writes the id of a key, one escaped component after the other.
+/// Writes the components of an id, escaped.
 pub struct IdWriter<'a> {
     out: &'a mut SmallVec<[u8; 96]>,
     start: usize,
     components: usize,
     has_partition: bool,
-    /// Where that begins which is hashed if the id is long.
+    /// The start of the part that is hashed if the id is long.
     hashed_from: usize,
 }
 
@@ -76,7 +76,7 @@ impl<'a> IdWriter<'a> {
         self
     }
 
-    /// Adds a component of text.
+    /// Adds a text component.
     pub fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
@@ -92,7 +92,7 @@ impl<'a> IdWriter<'a> {
         escape_into(self.out, bytes);
     }
 
-    /// Adds a component that is a number, in decimal.
+    /// Adds a number component, in decimal.
     pub fn number(&mut self, number: impl Into<i128>) {
         self.separate();
         let number = number.into();

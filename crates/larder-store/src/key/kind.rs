@@ -3,7 +3,7 @@ use std::hash::{Hash, Hasher};
 
 use super::name::is_name;
 
-/// What sort of thing a key names: its name, whether it may be evicted, and what it holds.
+/// The kind of a key: its name, its space and its content.
 ///
 /// A kind is a constant of the crate that owns the keys. Its name is in every key, so an operator
 /// can tell keys apart and a store knows from the key alone which space it belongs to.
@@ -23,7 +23,7 @@ pub struct Kind {
     is_partitioned: bool,
 }
 
-/// Whether a store may drop a key before its end.
+/// The space of a kind, which says whether the store may evict its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Space {
     /// The store may evict the key at any time: a cache.
@@ -33,7 +33,7 @@ pub enum Space {
     Pinned,
 }
 
-/// What a key of a kind holds.
+/// The content of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Content {
     /// Bytes with a version, for the operations of [`Store`](crate::Store).
@@ -43,16 +43,16 @@ pub enum Content {
 }
 
 impl Kind {
-    /// A kind of values that may be evicted.
+    /// Makes a kind of values that the store may evict.
     ///
     /// # Panics
-    /// Where the name is not 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`; in a `const` that is a
+    /// If the name is not 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`; in a `const` that is a
     /// compile error.
     pub const fn evictable(name: &'static str) -> Self {
         Self::new(name, Space::Evictable, Content::Value)
     }
 
-    /// A kind of values that stay until their end.
+    /// Makes a kind of values that the store keeps until their TTL ends.
     ///
     /// # Panics
     /// As [`evictable`](Self::evictable) does.
@@ -60,7 +60,9 @@ impl Kind {
         Self::new(name, Space::Pinned, Content::Value)
     }
 
-    /// A kind of records, which programs work on. They stay until their end.
+    /// Makes a kind of records, which programs work on.
+    ///
+    /// They stay until their end.
     ///
     /// # Panics
     /// As [`evictable`](Self::evictable) does.
@@ -81,7 +83,7 @@ impl Kind {
         }
     }
 
-    /// The same kind, with the first component of each id naming a partition of its own.
+    /// Makes the first component of each id the name of a partition.
     ///
     /// A store that bounds kinds bounds each partition on its own, so that a flood of one leaves
     /// the others their room. Partitions are for the app to name, never for a visitor: a store keeps
@@ -99,22 +101,22 @@ impl Kind {
         self
     }
 
-    /// The name, which is in every key of the kind.
+    /// Returns the name, which every key of the kind contains.
     pub const fn name(self) -> &'static str {
         self.name
     }
 
-    /// Whether keys of the kind may be evicted.
+    /// Returns whether the store may evict keys of the kind.
     pub const fn space(self) -> Space {
         self.space
     }
 
-    /// Whether the first component of an id names a [partition](Self::partitioned).
+    /// Returns whether the first component of an id names a [partition](Self::partitioned).
     pub const fn is_partitioned(self) -> bool {
         self.is_partitioned
     }
 
-    /// What keys of the kind hold.
+    /// Returns what keys of the kind hold.
     pub const fn content(self) -> Content {
         self.content
     }

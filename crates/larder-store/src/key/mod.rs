@@ -1,10 +1,11 @@
-//! Keys: typed parts that render to one bounded, escaped text.
+//! Keys are made of typed parts, and render to a bounded, escaped text.
 
 mod escape;
 mod id;
 mod kind;
 mod name;
 mod namespace;
+mod parse;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -19,7 +20,7 @@ pub use name::Part;
 pub(crate) use name::is_name;
 pub use namespace::Namespace;
 
-/// The name of one value or record: a kind, an id, and where needed a part.
+/// The key of a value or a record: a kind, an id, and sometimes a part.
 ///
 /// It reads `kind:{id}` or `kind:{id}:part`; [`Prefixed`](crate::Prefixed) puts the environment
 /// and the app in front, as in `prod:matinee:session:{id}`. Only the id stands in braces, which is
@@ -46,7 +47,7 @@ pub struct Key {
 impl Key {
     const INLINE: usize = 96;
 
-    /// The key of `id` among the keys of `kind`.
+    /// Makes the key of `id` in `kind`.
     pub fn new(kind: Kind, id: impl KeyId) -> Self {
         let mut text = SmallVec::new();
         text.extend_from_slice(kind.name().as_bytes());
@@ -58,7 +59,7 @@ impl Key {
         Self { kind, text }
     }
 
-    /// The key of one part of what this key names.
+    /// Makes the key of one part of this key's record.
     #[must_use]
     pub fn with_part(mut self, part: Part) -> Self {
         self.text.push(b':');
@@ -66,7 +67,7 @@ impl Key {
         self
     }
 
-    /// The same key inside `namespace`.
+    /// Puts the key into `namespace`.
     #[must_use]
     pub fn within(&self, namespace: &Namespace) -> Self {
         let prefix = namespace.prefix().as_bytes();
@@ -79,8 +80,8 @@ impl Key {
         }
     }
 
-    /// The partition that the key is in, if its kind has [partitions](Kind::partitioned): the first
-    /// component of its id, escaped.
+    /// Returns the escaped first component of the id, if the kind has
+    /// [partitions](Kind::partitioned).
     pub fn partition(&self) -> Option<&str> {
         if !self.kind.is_partitioned() {
             return None;
@@ -92,13 +93,12 @@ impl Key {
         std::str::from_utf8(&id[..end]).ok()
     }
 
-    /// What sort of thing the key names.
+    /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Refuses a key whose kind holds something of another content than `content`: the first thing that
-    /// every backend does.
+    /// Refuses a key whose kind does not hold `content`. Backends call it first.
     ///
     /// # Errors
     /// [`Refusal::WrongType`].
@@ -120,13 +120,17 @@ impl Key {
         ))
     }
 
-    /// The whole key as text: printable ASCII, at most a few hundred bytes. Not for logs.
+    /// Returns the whole key as printable ASCII, at most a few hundred bytes.
+    ///
+    /// Not for logs.
     pub fn as_str(&self) -> &str {
         // Every part of a key is written as ASCII, so this never takes the fallback.
         std::str::from_utf8(&self.text).unwrap_or_default()
     }
 
-    /// The whole key as bytes. Not for logs.
+    /// Returns the whole key as bytes.
+    ///
+    /// Not for logs.
     pub fn as_bytes(&self) -> &[u8] {
         &self.text
     }

@@ -2,15 +2,17 @@ use crate::{Error, ErrorKind};
 
 pub(super) const MAX_NAME: usize = 32;
 
-/// The name of a part of a record, such as `fence`: 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
+/// The name of a part of a record, such as `fence`.
+///
+/// It has 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Part(&'static str);
 
 impl Part {
-    /// The part with this name, for constants.
+    /// Makes a part with this name, for constants.
     ///
     /// # Panics
-    /// Where the name is empty, too long, or has another character; in a `const` that is a compile
+    /// If the name is empty, too long, or has another character; in a `const` that is a compile
     /// error.
     pub const fn new(name: &'static str) -> Self {
         assert!(
@@ -20,13 +22,13 @@ impl Part {
         Self(name)
     }
 
-    /// The name.
+    /// Returns the name.
     pub const fn name(self) -> &'static str {
         self.0
     }
 }
 
-/// Whether `name` is 1 to 32 of the characters that names are made of.
+/// Returns whether `name` is 1 to 32 of the characters that names may have.
 pub(crate) const fn is_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     if bytes.is_empty() || bytes.len() > MAX_NAME {
@@ -42,7 +44,7 @@ pub(crate) const fn is_name(name: &str) -> bool {
     true
 }
 
-/// Refuses what is no name, and says what was expected of `what`.
+/// Refuses an invalid name of `what`.
 pub(super) fn check_name(what: &str, name: &str) -> Result<(), Error> {
     if is_name(name) {
         return Ok(());

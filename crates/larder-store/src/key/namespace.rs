@@ -1,7 +1,7 @@
 use super::name::check_name;
 use crate::Error;
 
-/// The environment and the app that keys belong to, as in `prod:matinee:`.
+/// The environment and the app that own keys, as in `prod:matinee:`.
 ///
 /// Apps that share a server each take one, so that they never meet.
 ///
@@ -16,10 +16,10 @@ use crate::Error;
 pub struct Namespace(String);
 
 impl Namespace {
-    /// The namespace of `app` in `environment`.
+    /// Makes the namespace of `app` in `environment`.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) where one of them is not 1 to 32 of
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if one of them is not 1 to 32 of
     /// `a-z`, `0-9`, `-`, `_` and `.`.
     pub fn new(environment: &str, app: &str) -> Result<Self, Error> {
         check_name("environment", environment)?;
@@ -27,7 +27,7 @@ impl Namespace {
         Ok(Self(format!("{environment}:{app}:")))
     }
 
-    /// The text in front of every key.
+    /// Returns the prefix of every key.
     pub fn prefix(&self) -> &str {
         &self.0
     }

@@ -8,8 +8,9 @@ fn key(id: impl KeyId) -> String {
     Key::new(KIND, id).as_str().to_owned()
 }
 
-/// The part of a key that Redis Cluster hashes, by its own rule: what stands between the first
-/// `{` and the next `}`, unless that is empty.
+/// Returns the part of a key that Redis Cluster hashes.
+///
+/// It is the text between the first `{` and the next `}`, unless that is empty.
 fn hash_tag(key: &str) -> &str {
     let start = key.find('{').unwrap() + 1;
     let end = start + key[start..].find('}').unwrap();
@@ -75,6 +76,37 @@ fn the_partition_of_a_key_is_read_from_it_however_long_its_id_is() {
 }
 
 #[test]
+fn text_that_is_not_a_key_is_refused_and_not_repeated() {
+    for text in [
+        "",
+        "kind",
+        "kind:{",
+        "kind:{}",
+        "kind:{a",
+        "kind:a",
+        ":{a}",
+        "x:kind:{a}",
+        "KIND:{a}",
+        "kind:{a b}",
+        "kind:{a}}",
+        "kind:{a}:",
+        "kind:{a}x",
+        "kind:{a}:~lease",
+        "kind:{{a}}",
+        "kind:{%4}",
+        "kind:{%4f}",
+        "kind:{é}",
+        "kind:{a}:b:c",
+        "other:{a}",
+    ] {
+        let error = Key::parse(text, &[KIND]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{text}");
+        assert!(!error.to_string().contains("{a}"), "{error}");
+    }
+    assert!(Key::parse(&format!("kind:{{{}}}", "a".repeat(MAX_ID + 1)), &[KIND]).is_err());
+}
+
+#[test]
 fn a_long_id_is_hashed_and_a_shorter_one_is_not() {
     let (longest, longer) = ("a".repeat(MAX_ID), "a".repeat(MAX_ID + 1));
     assert_eq!(key(longest.as_str()), format!("kind:{{{longest}}}"));
@@ -115,6 +147,33 @@ proptest! {
         let (a, b) = ((one.0.as_str(), one.1.as_str()), (other.0.as_str(), other.1.as_str()));
         prop_assert_eq!(a == b, key(a) == key(b));
         prop_assert_eq!(a.0 == b.0, key((a.0, number)) == key((b.0, number)));
+    }
+
+    #[test]
+    fn a_key_is_read_back_as_it_was_made(one in wild(), other in wild(), number in any::<i64>()) {
+        const LIMIT: Kind = Kind::record("limit").partitioned();
+        let namespace = Namespace::new("prod", "matinee").unwrap();
+        let id = (one.as_str(), number, other.as_str());
+        for key in [Key::new(KIND, id), Key::new(LIMIT, id).within(&namespace)] {
+            let part = key.clone().with_part(Part::new("jobs"));
+            for made in [&key, &key.within(&namespace), &part] {
+                let read = Key::parse(made.as_str(), &[KIND, LIMIT]).unwrap();
+                prop_assert_eq!(&read, made);
+                prop_assert_eq!(read.kind(), made.kind());
+                prop_assert_eq!(read.partition(), made.partition());
+            }
+            prop_assert_eq!(part.part(), Some("jobs"));
+            prop_assert_eq!(key.part(), None);
+            prop_assert_eq!(part.without_part(), key);
+        }
+    }
+
+    #[test]
+    fn text_that_is_read_as_a_key_is_the_text_of_that_key(text in "[a:{}%4F#\\n é]{0,12}") {
+        if let Ok(key) = Key::parse(&text, &[Kind::evictable("a")]) {
+            prop_assert_eq!(key.as_str(), text.as_str());
+            prop_assert_eq!(hash_tag(&text).matches(['{', '}']).count(), 0);
+        }
     }
 
     #[test]

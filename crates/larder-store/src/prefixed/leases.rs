@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::lease::{Claim, Claimed, Fence, Leases};
-use crate::{Key, Namespace, Put, Result, Ttl};
+use crate::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
+use crate::{DeleteOutcome, Key, Namespace, Put, PutOutcome, Result, Ttl};
 
 pub(super) struct PrefixedLeases {
     pub(super) namespace: Namespace,
@@ -24,29 +24,29 @@ impl Leases for PrefixedLeases {
         self.inner.claim(&claim).await
     }
 
-    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<bool> {
+    async fn renew(&self, key: &Key, fence: Fence, hold: Ttl) -> Result<LeaseOutcome> {
         self.inner.renew(&self.key(key), fence, hold).await
     }
 
-    async fn commit(&self, put: &Put, fence: Fence) -> Result<bool> {
+    async fn commit(&self, put: &Put, fence: Fence) -> Result<PutOutcome> {
         let put = put.clone().at(self.key(put.key()));
         self.inner.commit(&put, fence).await
     }
 
-    async fn abandon(&self, key: &Key, fence: Fence) -> Result<bool> {
+    async fn abandon(&self, key: &Key, fence: Fence) -> Result<LeaseOutcome> {
         self.inner.abandon(&self.key(key), fence).await
     }
 
-    async fn invalidate(&self, key: &Key) -> Result<bool> {
+    async fn invalidate(&self, key: &Key) -> Result<DeleteOutcome> {
         self.inner.invalidate(&self.key(key)).await
     }
 
-    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<bool>> {
+    async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<DeleteOutcome>> {
         let keys: Vec<_> = keys.iter().map(|key| self.key(key)).collect();
         self.inner.invalidate_many(&keys).await
     }
 
-    async fn follow(&self, key: &Key, within: Duration) -> Result<bool> {
+    async fn follow(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         self.inner.follow(&self.key(key), within).await
     }
 }

@@ -2,6 +2,7 @@ mod bus;
 mod leases;
 mod programs;
 mod scan;
+mod waits;
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,17 +13,22 @@ use bus::PrefixedBus;
 use leases::PrefixedLeases;
 use programs::PrefixedPrograms;
 use scan::PrefixedScan;
+use waits::PrefixedWaits;
 
 use crate::bus::Bus;
 use crate::lease::Leases;
 use crate::program::Programs;
 use crate::scan::Scan;
-use crate::{Delete, Entry, Key, Namespace, Put, Result, Store, Ttl};
+use crate::wait::Waits;
+use crate::{
+    Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Namespace, Put, PutOutcome, Result, Store,
+    Ttl,
+};
 
-/// A store whose keys all live inside one [`Namespace`], so that apps can share a server.
+/// Puts all keys of a store into a [`Namespace`], so that apps can share a server.
 ///
 /// It costs one copy of the key for each operation, and no round trip. Caps of pinned kinds are
-/// the inner store's, and shared with whoever else uses it.
+/// the inner store's, and shared with its other users.
 #[derive(Clone)]
 pub struct Prefixed<S: ?Sized> {
     namespace: Namespace,
@@ -30,7 +36,7 @@ pub struct Prefixed<S: ?Sized> {
 }
 
 impl<S: ?Sized> Prefixed<S> {
-    /// `inner`, seen from inside `namespace`.
+    /// Puts the keys of `inner` into `namespace`.
     pub fn new(namespace: Namespace, inner: Arc<S>) -> Self {
         Self { namespace, inner }
     }
@@ -54,15 +60,15 @@ impl<S: Store + ?Sized> Store for Prefixed<S> {
         self.inner.get(&self.key(key)).await
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.inner.put(&self.put_of(put)).await
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.inner.delete(&self.delete_of(delete)).await
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.inner.expire(&self.key(key), ttl).await
     }
 
@@ -75,12 +81,12 @@ impl<S: Store + ?Sized> Store for Prefixed<S> {
         self.inner.get_many(&keys).await
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         let puts: Vec<_> = puts.iter().map(|put| self.put_of(put)).collect();
         self.inner.put_many(&puts).await
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         let deletes: Vec<_> = deletes
             .iter()
             .map(|delete| self.delete_of(delete))
@@ -96,17 +102,25 @@ impl<S: Store + ?Sized> Store for Prefixed<S> {
         self.inner.get_now(&self.key(key))
     }
 
-    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         self.inner.put_now(&self.put_of(put))
     }
 
-    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         self.inner.delete_now(&self.delete_of(delete))
     }
 
     fn programs(self: Arc<Self>) -> Option<Arc<dyn Programs>> {
         let inner = self.inner.clone().programs()?;
         Some(Arc::new(PrefixedPrograms {
+            namespace: self.namespace.clone(),
+            inner,
+        }))
+    }
+
+    fn waits(self: Arc<Self>) -> Option<Arc<dyn Waits>> {
+        let inner = self.inner.clone().waits()?;
+        Some(Arc::new(PrefixedWaits {
             namespace: self.namespace.clone(),
             inner,
         }))

@@ -22,8 +22,8 @@ impl Programs for PrefixedPrograms {
         self.inner.now()
     }
 
-    fn deadline(&self) -> Option<Duration> {
-        self.inner.deadline()
+    fn timeout(&self) -> Option<Duration> {
+        self.inner.timeout()
     }
 
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()> {

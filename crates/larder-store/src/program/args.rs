@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::{Error, ErrorKind, Result};
 
-/// The largest integer that a program takes, keeps or answers: 2^53, past which Lua's numbers skip.
+/// The largest integer of a program: 2^53, beyond which Lua's numbers have gaps.
 pub const MAX_INT: i64 = 1 << 53;
 
 /// The arguments of a program, in the order of `ARGV`.
@@ -17,12 +17,12 @@ pub struct Args {
 }
 
 impl Args {
-    /// No arguments yet.
+    /// Makes an empty list of arguments.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Arguments that are looked at and not kept: what a step in process takes of them.
+    /// Makes arguments that are only checked, for a step in process.
     pub(super) fn only_checked() -> Self {
         Self {
             only_checked: true,
@@ -30,7 +30,9 @@ impl Args {
         }
     }
 
-    /// Adds an integer, in decimal. One past [`MAX_INT`] makes the whole call invalid.
+    /// Adds an integer, in decimal.
+    ///
+    /// One past [`MAX_INT`] makes the whole call invalid.
     pub fn int(&mut self, int: i64) {
         self.out_of_range |= int.unsigned_abs() > MAX_INT.unsigned_abs();
         if self.only_checked {
@@ -55,17 +57,17 @@ impl Args {
         self.ends.push(self.bytes.len());
     }
 
-    /// How many there are.
+    /// Returns the number of arguments.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no arguments.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Each argument as it is sent.
+    /// Iterates over the arguments as they are sent.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts
@@ -73,10 +75,10 @@ impl Args {
             .map(|(start, &end)| &self.bytes[start..end])
     }
 
-    /// Refuses arguments that the two forms of a program would not read alike.
+    /// Refuses arguments that the two forms of a program would read differently.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where an integer is past [`MAX_INT`].
+    /// [`ErrorKind::Invalid`] if an integer is past [`MAX_INT`].
     pub fn check(&self) -> Result<()> {
         if self.out_of_range {
             return Err(Error::new(

@@ -4,20 +4,20 @@ use super::slot::Discarded;
 use super::{Args, Cell, Program, Record, Script, Slot, Wire};
 use crate::{Content, Error, ErrorKind, Key, Kind, Refusal, Result, Timestamp};
 
-/// One run of a program whose types are erased, so that a `dyn` store can carry it out.
+/// A run of a program with erased types, for a `dyn` store.
 ///
 /// An in-process store calls [`step`](Self::step); a remote one sends [`script`](Self::script)
 /// with [`args`](Self::args) and hands the answer to [`reply`](Self::reply). Either way the typed
 /// answer ends up inside the call. Made by the typed methods of
 /// [`Programs`](super::Programs); decorators pass it on.
 pub trait Call: Send {
-    /// The kind of the record.
+    /// Returns the kind of the record.
     fn kind(&self) -> Kind;
 
-    /// What is added to the key for each physical key of the record.
+    /// Returns the suffix of each physical key of the record.
     fn parts(&self) -> &'static [&'static str];
 
-    /// The Lua form.
+    /// Returns the Lua form of the program.
     fn script(&self) -> &'static Script;
 
     /// Writes the arguments.
@@ -26,19 +26,23 @@ pub trait Call: Send {
     /// Runs the Rust form on the record in `cell`.
     ///
     /// # Errors
-    /// [`Refusal::WrongType`] where the cell holds a record of another type, and
-    /// [`ErrorKind::Invalid`] where an argument is past [`MAX_INT`](super::MAX_INT); the record is
+    /// [`Refusal::WrongType`] if the cell holds a record of another type, and
+    /// [`ErrorKind::Invalid`] if an argument is past [`MAX_INT`](super::MAX_INT); the record is
     /// then unchanged.
     fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()>;
+
+    /// Returns whether the last [`step`](Self::step) wakes those who wait for the record. A store in
+    /// process then wakes them, after the step and out of its locks.
+    fn wakes(&self) -> bool;
 
     /// Reads the answer of the Lua form.
     ///
     /// # Errors
-    /// Where the answer is not of the program's form.
+    /// If the answer is not of the program's form.
     fn reply(&mut self, wire: Wire) -> Result<()>;
 }
 
-/// Refuses a call whose key is not of the record's kind: both kinds of store check it first.
+/// Refuses a call whose key is not of the record's kind.
 pub(super) fn check_kind(key: &Key, call: &dyn Call) -> Result<()> {
     key.require(Content::Record, "run")?;
     if key.kind() == call.kind() {
@@ -55,33 +59,35 @@ fn wrong_type(kind: Kind) -> Error {
     )
 }
 
-/// One run of one program, whose types are erased where it is a [`Call`].
+/// A typed run of one program, which a store sees as a [`Call`].
 ///
 /// [`Programs::run`](super::Programs#method.run) makes it by itself; it is for programs of several
 /// types that are sent together, by [`Programs::run_each`](super::Programs#method.run_each).
 pub struct Run<'a, P: Program> {
     program: &'a P,
     reply: Option<P::Reply>,
-    /// What is dropped with the call, since a step runs under a lock of its store.
+    /// The records to drop with the call, since a step runs under a lock.
     discarded: Discarded,
     earlier_replies: Vec<P::Reply>,
+    wakes: bool,
 }
 
 impl<'a, P: Program> Run<'a, P> {
-    /// A run of `program` that is yet to come.
+    /// Prepares a run of `program`.
     pub fn new(program: &'a P) -> Self {
         Self {
             program,
             reply: None,
             discarded: Vec::new(),
             earlier_replies: Vec::new(),
+            wakes: false,
         }
     }
 
-    /// The reply, where the store says that it is `done`.
+    /// Returns the reply, given the store's result of the run.
     ///
     /// # Errors
-    /// As the store gave them; and where it says so and gave no answer.
+    /// Those of the store, and [`ErrorKind::MayHaveRun`] if it reports a run without an answer.
     pub fn reply(self, done: Result<()>) -> Result<P::Reply> {
         done?;
         self.reply
@@ -116,6 +122,7 @@ impl<P: Program> Call for Run<'_, P> {
     }
 
     fn step(&mut self, cell: &mut Cell, now: Timestamp) -> Result<()> {
+        self.wakes = false;
         if !cell.fits::<P::Record>() {
             return Err(wrong_type(P::Record::KIND));
         }
@@ -123,10 +130,14 @@ impl<P: Program> Call for Run<'_, P> {
         let mut args = Args::only_checked();
         self.program.args(&mut args);
         args.check()?;
-        let mut slot = Slot::new(cell, &mut self.discarded);
+        let mut slot = Slot::new(cell, &mut self.discarded, &mut self.wakes);
         let reply = self.program.step(&mut slot, now);
         self.earlier_replies.extend(self.reply.replace(reply));
         Ok(())
+    }
+
+    fn wakes(&self) -> bool {
+        self.wakes
     }
 
     fn reply(&mut self, wire: Wire) -> Result<()> {

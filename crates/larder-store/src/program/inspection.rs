@@ -1,7 +1,7 @@
 use super::Wire;
 use crate::Result;
 
-/// What a record holds, as named lines for people and tools.
+/// The content of a record as named lines, for people and tools.
 ///
 /// It names no secret: a program that inspects leaves them out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,27 +10,29 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// An inspection of nothing.
+    /// Makes an empty inspection.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with one more line.
+    /// Adds a line.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.fields.push((name.into(), value.to_string()));
         self
     }
 
-    /// The lines, in the order in which they were added. A record that is absent has none.
+    /// Returns the lines in the order of their addition.
+    ///
+    /// A record that is absent has none.
     pub fn fields(&self) -> &[(String, String)] {
         &self.fields
     }
 
-    /// Reads the flat list `{name, value, name, value}` that a script answers.
+    /// Parses the flat list `{name, value, name, value}` that a script returns.
     ///
     /// # Errors
-    /// Where the answer is not of that form.
+    /// If the answer is not of that form.
     pub fn from_wire(wire: Wire) -> Result<Self> {
         let mut fields = Vec::new();
         let mut list = wire.list()?.into_iter();

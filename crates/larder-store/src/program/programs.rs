@@ -10,52 +10,57 @@ use crate::{Key, Result, Timestamp};
 /// Several calls, each with the key of its record.
 pub type Calls<'a> = Vec<(&'a Key, &'a mut (dyn Call + 'a))>;
 
-/// The capability to run [`Program`]s: one atomic step over one record.
+/// Runs [`Program`]s: atomic steps over one record each.
 ///
 /// Callers use the typed [`run`](#method.run), [`run_each`](#method.run_each),
 /// [`run_many`](#method.run_many) and [`inspect`](#method.inspect); the methods of the trait are for stores and decorators.
 ///
 /// # Implementing
-/// Run the step as if nothing else ran on that record. Refuse, with
-/// [`Refusal::Full`](crate::Refusal::Full) and nothing changed, a step that makes a record where
-/// there is no room. `call_many` keeps the order of its calls on one record.
+/// Run each step alone on its record. If a step makes a record and there is no room, change nothing
+/// and return [`Refusal::Full`](crate::Refusal::Full). `call_many` keeps the order of its calls on
+/// one record. After a step whose call [wakes](Call::wakes), wake those who wait for the record.
 #[async_trait]
 pub trait Programs: Send + Sync {
-    /// Runs the step if that takes no waiting; pending, with nothing done, if it does.
+    /// Runs the step if that needs no waiting.
+    ///
+    /// Returns pending, with nothing done, if it does.
     fn call_now(&self, key: &Key, call: &mut dyn Call) -> Poll<Result<()>> {
         let _ = (key, call);
         Poll::Pending
     }
 
-    /// The time of the store, where it is known without asking: what a step would be told now.
+    /// Returns the time that a step would see now, if it is known without a round trip.
     ///
-    /// In process, and by a clock of a test's. Nothing where the time is another machine's, and by
-    /// default. A decorator passes it on.
+    /// That is so in process and on a test's clock. None if the time is another machine's, which is
+    /// the default. A decorator passes it on.
     fn now(&self) -> Option<Timestamp> {
         None
     }
 
-    /// The longest that a call waits, where the store sees to that itself: who calls it needs no timer
-    /// of its own, which would cost each call more than what it guards against.
+    /// Returns the longest time that a call takes, if the store enforces one.
     ///
-    /// Nothing by default. A decorator passes it on, unless it waits itself.
-    fn deadline(&self) -> Option<Duration> {
+    /// Then callers need no timer of their own. None by default. A decorator passes it on, unless it
+    /// waits itself.
+    fn timeout(&self) -> Option<Duration> {
         None
     }
 
-    /// Runs the step.
+    /// Runs one step. One round trip.
     async fn call(&self, key: &Key, call: &mut dyn Call) -> Result<()>;
 
-    /// Runs the steps side by side, with a result for each. They are atomic each, not together.
+    /// Runs several steps side by side. One round trip for each node.
+    ///
+    /// Returns a result for each. Each step is atomic, but not all of them together.
     async fn call_many<'a>(&self, calls: Calls<'a>) -> Vec<Result<()>>;
 }
 
 impl dyn Programs + '_ {
-    /// Runs `program` on the record at `key`: one round trip, none in process, where it also takes
-    /// no allocation once the record exists.
+    /// Runs `program` on the record at `key`. One round trip, none in process.
+    ///
+    /// In process it also allocates nothing once the record exists.
     ///
     /// # Errors
-    /// As the store gives them; [`Refusal::WrongType`](crate::Refusal::WrongType) where the key is
+    /// Those of the store; [`Refusal::WrongType`](crate::Refusal::WrongType) if the key is
     /// not of the record's kind. After
     /// [`ErrorKind::MayHaveRun`](crate::ErrorKind::MayHaveRun) the step may have run once; it has
     /// never run twice, unless it declared that twice is the same as once.
@@ -73,11 +78,12 @@ impl dyn Programs + '_ {
         }
     }
 
-    /// Runs `program` if that takes no waiting; pending, with nothing done, if it does. For layers
-    /// that would box a future only to find the answer ready.
+    /// Runs `program` if that needs no waiting.
+    ///
+    /// Returns pending, with nothing done, if it does.
     ///
     /// # Errors
-    /// As [`run`](#method.run) gives them.
+    /// Those of [`run`](#method.run).
     pub fn run_now<P: Program>(&self, key: &Key, program: &P) -> Poll<Result<P::Reply>> {
         let mut run = Run::new(program);
         if let Err(error) = check_kind(key, &run) {
@@ -86,9 +92,10 @@ impl dyn Programs + '_ {
         self.call_now(key, &mut run).map(|done| run.reply(done))
     }
 
-    /// Runs programs of several types, each on its record, side by side, with a result for each, in
-    /// their order: one round trip for each node, none in process, where it also takes no allocation
-    /// once the records exist. No step is atomic over two records; compensate what has to be undone.
+    /// Runs programs of several types side by side. One round trip for each node.
+    ///
+    /// Each runs on its own record. Returns a result for each, in their order. In process it takes
+    /// no round trip, and no allocation once the records exist.
     ///
     /// ```
     /// # use larder_store::program::{Program, Programs, Run};
@@ -142,8 +149,9 @@ impl dyn Programs + '_ {
         done.map(|done| done.unwrap_or(Ok(())))
     }
 
-    /// Runs each program on its record, side by side, with a result for each: one round trip for
-    /// each node. No step is atomic over two records; compensate what has to be undone.
+    /// Runs each program on its record, side by side. One round trip for each node.
+    ///
+    /// Returns a result for each, in their order.
     ///
     /// # Cancellation
     /// Each of the steps may or may not have run.
@@ -172,10 +180,10 @@ impl dyn Programs + '_ {
             .collect()
     }
 
-    /// What the record at `key` holds, for people and tools: one round trip, and no change.
+    /// Shows the record at `key` to people and tools, unchanged. One round trip.
     ///
     /// # Errors
-    /// As the store gives them.
+    /// Those of the store.
     pub async fn inspect<R: Record>(&self, key: &Key) -> Result<Inspection> {
         self.run(key, &R::Inspect::default()).await
     }

@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 
 use crate::Ttl;
 
-/// Where an in-process store keeps one record, whatever its type.
+/// The place of one record in an in-process store, whatever its type.
 ///
 /// A store hands it to [`Call::step`](super::Call::step), and then looks at what became of it.
 #[derive(Default)]
@@ -13,12 +13,12 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// A cell that holds no record.
+    /// Makes a cell without a record.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether it holds no record.
+    /// Returns whether it holds no record.
     pub fn is_empty(&self) -> bool {
         self.record.is_none()
     }
@@ -28,7 +28,7 @@ impl Cell {
         self.ttl.take()
     }
 
-    /// Whether it holds nothing, or a record of type `R`.
+    /// Returns whether it holds nothing, or a record of type `R`.
     pub(super) fn fits<R: 'static>(&self) -> bool {
         self.record.as_ref().is_none_or(|record| record.is::<R>())
     }
@@ -47,29 +47,37 @@ impl std::fmt::Debug for Cell {
 /// record may run any code: so that is left to whoever made the call.
 pub(super) type Discarded = Vec<Box<dyn Any + Send>>;
 
-/// A record as a step sees it: absent, or present with a TTL.
+/// The record of a step: absent, or present with a TTL.
 pub struct Slot<'a, R> {
     cell: &'a mut Cell,
     discarded: &'a mut Discarded,
+    wakes: &'a mut bool,
     record: PhantomData<R>,
 }
 
 impl<'a, R: Send + 'static> Slot<'a, R> {
-    pub(super) fn new(cell: &'a mut Cell, discarded: &'a mut Discarded) -> Self {
+    pub(super) fn new(
+        cell: &'a mut Cell,
+        discarded: &'a mut Discarded,
+        wakes: &'a mut bool,
+    ) -> Self {
         Self {
             cell,
             discarded,
+            wakes,
             record: PhantomData,
         }
     }
 
-    /// The record, if there is one.
+    /// Returns the record, if there is one.
     pub fn get(&self) -> Option<&R> {
         self.cell.record.as_ref()?.downcast_ref()
     }
 
-    /// Makes `record` the record, with a new TTL. It allocates only if there was none, or if a record
-    /// of this type owns anything: the old one is dropped after the step.
+    /// Replaces the record and its TTL.
+    ///
+    /// It allocates only if there was none, or if a record of this type owns anything: the old one
+    /// is dropped after the step.
     pub fn put(&mut self, record: R, ttl: Ttl) {
         let in_place = !std::mem::needs_drop::<R>();
         match self.update(ttl).filter(|_| in_place) {
@@ -82,11 +90,25 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
         self.cell.ttl = Some(ttl);
     }
 
-    /// The record, to be changed where it is, with a new TTL; nothing if there is none.
+    /// Gives mutable access to the record and sets its TTL. None if there is none.
     pub fn update(&mut self, ttl: Ttl) -> Option<&mut R> {
         let record = self.cell.record.as_mut()?.downcast_mut()?;
         self.cell.ttl = Some(ttl);
         Some(record)
+    }
+
+    /// Gives mutable access to the record, made by `make` if absent, and sets its TTL.
+    pub fn update_or(&mut self, ttl: Ttl, make: impl FnOnce() -> R) -> &mut R {
+        self.cell.ttl = Some(ttl);
+        let record = self.cell.record.get_or_insert_with(|| Box::new(make()));
+        // A call checks that a cell holds a record of its type before it makes a slot of it.
+        record.downcast_mut().expect("a record of this type")
+    }
+
+    /// Wakes those who [wait](crate::wait) for the record, once the step is done. The Lua form calls
+    /// `wake()`.
+    pub fn wake(&mut self) {
+        *self.wakes = true;
     }
 
     /// Removes the record. It is dropped after the step.

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use super::MAX_INT;
 use crate::{Error, ErrorKind, Result};
 
-/// What a script answers, before the program reads it.
+/// The answer of a script, before the program parses it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Wire {
     /// Nothing.
@@ -17,10 +17,10 @@ pub enum Wire {
 }
 
 impl Wire {
-    /// The answer as an integer within [`MAX_INT`]: an integer, or text that is one.
+    /// Parses an integer within [`MAX_INT`], which may be text.
     ///
     /// # Errors
-    /// Where it is something else.
+    /// If it is something else.
     pub fn int(&self) -> Result<i64> {
         let int = match self {
             Self::Int(int) => Some(*int),
@@ -33,10 +33,10 @@ impl Wire {
             .ok_or_else(|| Self::unexpected("an integer within 2^53"))
     }
 
-    /// The answer as an integer, or nothing where it is nil.
+    /// Parses an integer, or None if it is nil.
     ///
     /// # Errors
-    /// Where it is something else.
+    /// If it is something else.
     pub fn optional_int(&self) -> Result<Option<i64>> {
         match self {
             Self::Nil => Ok(None),
@@ -44,10 +44,10 @@ impl Wire {
         }
     }
 
-    /// The answer as bytes.
+    /// Returns the answer as bytes.
     ///
     /// # Errors
-    /// Where it is something else.
+    /// If it is something else.
     pub fn bytes(self) -> Result<Bytes> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
@@ -55,10 +55,10 @@ impl Wire {
         }
     }
 
-    /// The answer as a list of any length.
+    /// Returns the answer as a list of any length.
     ///
     /// # Errors
-    /// Where it is something else.
+    /// If it is something else.
     pub fn list(self) -> Result<Vec<Wire>> {
         match self {
             Self::List(list) => Ok(list),
@@ -66,22 +66,24 @@ impl Wire {
         }
     }
 
-    /// The answer as a list of exactly `N`.
+    /// Returns the answer as a list of exactly `N` items.
     ///
     /// # Errors
-    /// Where it is something else, or of another length.
+    /// If it is something else, or of another length.
     pub fn array<const N: usize>(self) -> Result<[Wire; N]> {
         self.list()?
             .try_into()
             .map_err(|_| Self::unexpected("a list of a fixed length"))
     }
 
-    /// The error of an answer that the program cannot read. The step may well have run.
+    /// Makes the error of an answer that the program cannot read.
+    ///
+    /// The step may well have run.
     pub fn unexpected(expected: &'static str) -> Error {
         Error::new(
             "run",
             ErrorKind::MayHaveRun,
-            format!("the answer of a program is not of its form: expected {expected}"),
+            format!("unexpected answer of a program: expected {expected}"),
         )
     }
 }

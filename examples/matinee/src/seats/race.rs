@@ -131,7 +131,7 @@ async fn of_those_who_want_a_seat_one_gets_it_in_process() {
 }
 
 async fn connect(server: &RedisServer) -> Arc<dyn Store> {
-    let store = RedisStore::builder(&server.url()).with_deadline(Duration::from_secs(10));
+    let store = RedisStore::builder(&server.url()).with_timeout(Duration::from_secs(10));
     Arc::new(store.connect().await.unwrap())
 }
 

@@ -3,7 +3,7 @@ use std::cmp::Ordering;
 use larder_store::Timestamp;
 use larder_store::lease::Fence;
 
-use crate::model::operation::Id;
+use crate::model::arguments::Id;
 
 /// A fence that is shown, as it is drawn: stores number their leases differently, so a number says
 /// nothing.
@@ -17,7 +17,7 @@ pub(crate) enum Shown {
     Above,
     /// One less.
     Below,
-    /// One that nobody was granted.
+    /// A fence that nobody was granted.
     MadeUp(u64),
 }
 
@@ -37,7 +37,7 @@ impl Both {
         }
     }
 
-    /// The fence `by` above it, at both.
+    /// Returns the fences `by` above it, at both.
     fn moved(self, by: i64) -> Self {
         let moved = |fence: Fence| Fence::from_u64(fence.as_u64().saturating_add_signed(by));
         Self {
@@ -46,7 +46,9 @@ impl Both {
         }
     }
 
-    /// A number may well be that of a lease on another key, at one of the two and not at the other.
+    /// Returns whether both have the same number on the model or on the store.
+    ///
+    /// A made-up number may be that of a real lease on only one of the two.
     fn is_taken_for(self, other: Self) -> bool {
         self.model == other.model || self.store == other.store
     }
@@ -57,7 +59,7 @@ impl Both {
 pub(crate) struct Fences(Vec<(Id, Both)>);
 
 impl Fences {
-    /// What a drawn fence is on `id`; one that nobody was granted, where there is none such.
+    /// Returns the fence of `id` that was drawn, or a made-up one if there is none.
     pub(crate) fn shown(&self, id: Id, shown: Shown) -> Both {
         let nobody = Both::made_up(7);
         let last = self.last(id, 0);
@@ -85,8 +87,9 @@ impl Fences {
         of_key.map(|(_, both)| *both)
     }
 
-    /// Remembers a fence that both have granted on `id`, and tells whether it stands at the store as
-    /// it does at the model: to each earlier one of the key, and to the time, if both read one clock.
+    /// Remembers a fence that both granted on `id`.
+    ///
+    /// Returns whether it compares to each earlier fence alike on the store and on the model.
     pub(crate) fn grant(&mut self, id: Id, granted: Both, now: Option<Timestamp>) -> bool {
         let is_alike = self.standing(id, granted.model, now, |both| both.model)
             == self.standing(id, granted.store, now, |both| both.store);

@@ -1,13 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Key, Put, Result, Store, Ttl, Version};
+use larder_store::{Key, Put, Result, Store, Ttl};
 
 use super::fences::Both;
-use crate::model::operation::Id;
-use crate::model::step::{Given, each, kind};
+use crate::model::arguments::Id;
+use crate::model::given::{Answered, Given, each, kind};
 
 /// One operation on leases, as every store is given it, but for the number of its fence.
 pub(crate) enum LeaseStep {
@@ -20,30 +19,27 @@ pub(crate) enum LeaseStep {
     Follow(Key, Duration),
 }
 
-/// What a claim came to.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Answered {
-    Fresh(Bytes, Version),
-    Lead(Fence),
-    Stale,
-    Follow,
-}
-
 impl LeaseStep {
     /// Runs it with the fences whose numbers `side` tells.
     pub(crate) async fn run(&self, store: &Arc<dyn Store>, side: fn(Both) -> Fence) -> Given {
         let leases = store.clone().leases().expect("leases");
-        Given::Told(match self {
-            Self::Claim(_, claim) => return Given::Claimed(answered(&*leases, claim).await),
-            Self::Commit(put, fence) => vec![kind(leases.commit(put, side(*fence)).await)],
-            Self::Renew(key, fence, hold) => {
-                vec![kind(leases.renew(key, side(*fence), *hold).await)]
+        match self {
+            Self::Claim(_, claim) => Given::Claimed(answered(&*leases, claim).await),
+            Self::Commit(put, fence) => {
+                Given::Stored(vec![kind(leases.commit(put, side(*fence)).await)])
             }
-            Self::Abandon(key, fence) => vec![kind(leases.abandon(key, side(*fence)).await)],
-            Self::Invalidate(key) => vec![kind(leases.invalidate(key).await)],
-            Self::InvalidateMany(keys) => each(leases.invalidate_many(keys).await, kind),
-            Self::Follow(key, within) => vec![kind(leases.follow(key, *within).await)],
-        })
+            Self::Renew(key, fence, hold) => {
+                Given::Lease(kind(leases.renew(key, side(*fence), *hold).await))
+            }
+            Self::Abandon(key, fence) => {
+                Given::Lease(kind(leases.abandon(key, side(*fence)).await))
+            }
+            Self::Invalidate(key) => Given::Deleted(vec![kind(leases.invalidate(key).await)]),
+            Self::InvalidateMany(keys) => {
+                Given::Deleted(each(leases.invalidate_many(keys).await, kind))
+            }
+            Self::Follow(key, within) => Given::Followed(kind(leases.follow(key, *within).await)),
+        }
     }
 }
 

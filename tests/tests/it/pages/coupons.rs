@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use larder_store::program::{
-    Args, Effect, Inspection, Program, Programs, Record, Script, Slot, Wire,
-};
-use larder_store::{Key, Kind, Result, Store, StoreExt, Timestamp, Ttl};
+use larder_store::program::prelude::*;
+use larder_store::{Store, StoreExt};
 
 /// How often a coupon was redeemed. On Redis a string.
 #[derive(Debug)]
 pub struct Redemptions(i64);
 
-impl Record for Redemptions {
-    const KIND: Kind = Kind::record("coupon");
-    type Inspect = InspectRedemptions;
+record! {
+    Redemptions, Kind::record("coupon");
+    /// Shows people and tools how often a coupon was redeemed.
+    pub InspectRedemptions = "coupon-inspect",
+    "local count = redis.call('GET', KEYS[1])
+     return count and {'count', count} or {}",
+    |held, shown| shown.with("count", held.0),
 }
 
 /// Redeems a coupon once more, and answers whether it could be.
@@ -35,14 +37,11 @@ impl Program for Redeem {
         Effect::Once,
         "local count = tonumber(redis.call('GET', KEYS[1]) or '0')
          if count >= tonumber(ARGV[1]) then return 0 end
-         put(KEYS[1], num(count + 1), tonumber(ARGV[2]))
+         put(KEYS[1], num(count + 1), ARGV[2])
          return 1",
     );
 
-    fn args(&self, args: &mut Args) {
-        args.int(self.limit);
-        args.int(self.ttl.as_millis() as i64);
-    }
+    arguments!(limit, ttl);
 
     fn step(&self, record: &mut Slot<'_, Redemptions>, _: Timestamp) -> bool {
         let count = record.get().map_or(0, |redemptions| redemptions.0);
@@ -51,40 +50,6 @@ impl Program for Redeem {
         }
         record.put(Redemptions(count + 1), self.ttl);
         true
-    }
-
-    fn reply(&self, wire: Wire) -> Result<bool> {
-        Ok(wire.int()? == 1)
-    }
-}
-
-/// Shows people and tools how often a coupon was redeemed.
-#[derive(Debug, Default)]
-pub struct InspectRedemptions;
-
-impl Program for InspectRedemptions {
-    type Record = Redemptions;
-    type Reply = Inspection;
-
-    const SCRIPT: &'static Script = &Script::new(
-        "coupon-inspect",
-        Effect::Read,
-        "local count = redis.call('GET', KEYS[1])
-         if not count then return {} end
-         return {'count', count}",
-    );
-
-    fn args(&self, _: &mut Args) {}
-
-    fn step(&self, record: &mut Slot<'_, Redemptions>, _: Timestamp) -> Inspection {
-        match record.get() {
-            Some(redemptions) => Inspection::new().with("count", redemptions.0),
-            None => Inspection::new(),
-        }
-    }
-
-    fn reply(&self, wire: Wire) -> Result<Inspection> {
-        Inspection::from_wire(wire)
     }
 }
 

@@ -8,8 +8,8 @@ use larder_test::{ManualFixture, laws};
 use super::map_store;
 use map_store::MapStore;
 
-laws!(map, fixture(), without [programs, leases, bus, scan]);
-laws!(prefixed_map, prefixed(), without [programs, leases, bus, scan]);
+laws!(map, fixture(), without [programs, waits, leases, bus, scan]);
+laws!(prefixed_map, prefixed(), without [programs, waits, leases, bus, scan]);
 
 fn fixture() -> ManualFixture {
     let clock = ManualClock::default();

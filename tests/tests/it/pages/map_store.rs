@@ -6,8 +6,8 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use larder_store::{
-    Clock, Content, DEFAULT_MAX_VALUE, Delete, Entry, Error, ErrorKind, Key, Put, Refusal, Result,
-    Store, Timestamp, Ttl, Version,
+    Clock, Content, DEFAULT_MAX_VALUE, Delete, DeleteOutcome, Entry, Error, ErrorKind,
+    ExpireOutcome, Key, Put, PutOutcome, Refusal, Result, Store, Timestamp, Ttl, Version,
 };
 
 /// How many keys the store holds at most.
@@ -53,7 +53,7 @@ impl<C: Clock> MapStore<C> {
         Ok(self.with_map(|map, now| map.live(key, now).map(|held| held.entry.clone())))
     }
 
-    fn write(&self, put: &Put) -> Result<bool> {
+    fn write(&self, put: &Put) -> Result<PutOutcome> {
         put.key().require(Content::Value, "put")?;
         if put.value().len() > DEFAULT_MAX_VALUE {
             let detail = format!("a value has at most {DEFAULT_MAX_VALUE} bytes");
@@ -62,7 +62,7 @@ impl<C: Clock> MapStore<C> {
         self.with_map(|map, now| {
             let version = map.version(put.key(), now);
             if !put.condition().is_met_by(version) {
-                return Ok(false);
+                return Ok(PutOutcome::NotStored);
             }
             map.make_room(put.key(), now)?;
             let held = Held {
@@ -73,11 +73,11 @@ impl<C: Clock> MapStore<C> {
                 deadline: now.plus_micros(put.ttl().as_micros()),
             };
             map.held.insert(put.key().clone(), held);
-            Ok(true)
+            Ok(PutOutcome::Stored)
         })
     }
 
-    fn remove(&self, delete: &Delete) -> Result<bool> {
+    fn remove(&self, delete: &Delete) -> Result<DeleteOutcome> {
         delete.key().require(Content::Value, "delete")?;
         Ok(self.with_map(|map, now| {
             let version = map.version(delete.key(), now);
@@ -85,7 +85,7 @@ impl<C: Clock> MapStore<C> {
             if met {
                 map.held.remove(delete.key());
             }
-            met
+            met.into()
         }))
     }
 }
@@ -119,22 +119,22 @@ impl<C: Clock> Store for MapStore<C> {
         self.read(key)
     }
 
-    async fn put(&self, put: &Put) -> Result<bool> {
+    async fn put(&self, put: &Put) -> Result<PutOutcome> {
         self.write(put)
     }
 
-    async fn delete(&self, delete: &Delete) -> Result<bool> {
+    async fn delete(&self, delete: &Delete) -> Result<DeleteOutcome> {
         self.remove(delete)
     }
 
-    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<bool> {
+    async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         key.require(Content::Value, "expire")?;
         Ok(self.with_map(|map, now| match map.live(key, now) {
             Some(held) => {
                 held.deadline = now.plus_micros(ttl.as_micros());
-                true
+                ExpireOutcome::TtlSet
             }
-            None => false,
+            None => ExpireOutcome::NotFound,
         }))
     }
 
@@ -151,11 +151,11 @@ impl<C: Clock> Store for MapStore<C> {
         keys.iter().map(|key| self.read(key)).collect()
     }
 
-    async fn put_many(&self, puts: &[Put]) -> Vec<Result<bool>> {
+    async fn put_many(&self, puts: &[Put]) -> Vec<Result<PutOutcome>> {
         puts.iter().map(|put| self.write(put)).collect()
     }
 
-    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<bool>> {
+    async fn delete_many(&self, deletes: &[Delete]) -> Vec<Result<DeleteOutcome>> {
         deletes.iter().map(|delete| self.remove(delete)).collect()
     }
 
@@ -168,11 +168,11 @@ impl<C: Clock> Store for MapStore<C> {
         Poll::Ready(self.read(key))
     }
 
-    fn put_now(&self, put: &Put) -> Poll<Result<bool>> {
+    fn put_now(&self, put: &Put) -> Poll<Result<PutOutcome>> {
         Poll::Ready(self.write(put))
     }
 
-    fn delete_now(&self, delete: &Delete) -> Poll<Result<bool>> {
+    fn delete_now(&self, delete: &Delete) -> Poll<Result<DeleteOutcome>> {
         Poll::Ready(self.remove(delete))
     }
 }

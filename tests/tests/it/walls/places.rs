@@ -30,6 +30,7 @@ pub(super) const PLACES: &[Place] = &[
     place("larder-moka", 2, Role::Backend),
     place("larder-redis", 2, Role::Backend),
     place("larder-layer", 2, Role::Layer),
+    place("larder-structures", 2, Role::Layer),
     place("larder-cache", 3, Role::Layer),
     place("larder-macros", 4, Role::Layer),
     place("larder-rate-limit", 4, Role::Layer),

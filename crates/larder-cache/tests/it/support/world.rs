@@ -57,7 +57,7 @@ impl World {
 
     pub(crate) async fn redis(time: Time) -> Self {
         let (server, clock) = (RedisServer::start().unwrap(), ManualClock::default());
-        let builder = RedisStore::builder(&server.url()).with_deadline(PATIENCE);
+        let builder = RedisStore::builder(&server.url()).with_timeout(PATIENCE);
         let builder = match time {
             Time::Manual => builder.with_virtual_time(clock.clone()),
             Time::Real => builder,

@@ -32,7 +32,7 @@ pub(super) enum LinkTarget {
     AnyMaster(ClusterView),
 }
 
-/// How a connection ended.
+/// The end of a connection.
 enum End {
     /// It broke, or nothing came back on it.
     Broke,
@@ -59,7 +59,7 @@ impl Link {
             };
             if let Some(last) = last.take() {
                 connection
-                    .take_over(&last, self.limits.connect_deadline)
+                    .take_over(&last, self.limits.connect_timeout)
                     .await;
                 let server = self.registry.location().clone();
                 metrics::counter!("larder_redis_bus_reconnects_total", "server" => server)
@@ -122,8 +122,9 @@ impl Link {
         None
     }
 
-    /// Waits until a node has left the nodes that serve slots, where any of them would do. What it
-    /// hears then is what reaches it, which may be nothing, and it goes on answering.
+    /// Waits until a node no longer serves slots, if any such node would do.
+    ///
+    /// What it hears then is what reaches it, which may be nothing, and it goes on answering.
     async fn left(&self, node: &SupervisedNode) {
         if let LinkTarget::AnyMaster(view) = &self.target {
             let mut generation = view.generation();

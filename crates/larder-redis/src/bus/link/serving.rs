@@ -10,10 +10,12 @@ use crate::bus::registry::Change;
 use crate::classify;
 use crate::connection::Connection;
 
-/// How often the server is pinged. Otherwise a quiet subscription could not be told from a dead one.
+/// The interval of pings to the server.
+///
+/// Otherwise a quiet subscription could not be told from a dead one.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
-/// How long a connection without subscribers is kept, since subscriptions come and go.
+/// The time that a connection without subscribers is kept, since subscriptions come and go.
 const KEPT: Duration = Duration::from_secs(30);
 
 impl Link {
@@ -99,7 +101,8 @@ impl Link {
         Ok(())
     }
 
-    /// The answers to a pipeline. None if the connection broke, or they did not come in time.
+    /// Returns the answers to a pipeline. None if the connection broke, or they did not come in
+    /// time.
     async fn ask(
         &self,
         connection: &Connection,
@@ -108,7 +111,7 @@ impl Link {
     ) -> Option<Vec<Value>> {
         let mut multiplexed = connection.multiplexed();
         let asking = multiplexed.send_packed_commands(pipeline, 0, pipeline.len());
-        let patience = self.limits.deadline.max(self.limits.connect_deadline);
+        let patience = self.limits.timeout.max(self.limits.connect_timeout);
         let broke = async {
             while connection.health().is_still_good() {
                 broken.notified().await;

@@ -138,13 +138,13 @@ impl SubscriptionRegistry {
     fn full(&self) -> Error {
         let text = format!(
             "the store has reached its limit of {} subscriptions (one per channel): raise it \
-             with RedisStore::builder(url).with_subscriptions(number)",
+             with RedisStore::builder(url).with_max_subscriptions(number)",
             self.cap
         );
         Error::new("subscribe", ErrorKind::Refused(Refusal::Full), text)
     }
 
-    /// The subject called `text`, and the subscribers that receive its messages.
+    /// Returns the subject called `text`, and the subscribers that receive its messages.
     pub(super) fn recipients(
         &self,
         id: LinkId,

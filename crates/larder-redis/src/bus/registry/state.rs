@@ -7,14 +7,14 @@ use tokio::sync::Notify;
 use crate::bus::subject::Subject;
 use crate::bus::subscriber::Subscriber;
 
-/// Which connection a subject is listened to on.
+/// The connection of a subject.
 pub(in crate::bus) type LinkId = u64;
 
 #[derive(Default)]
 pub(super) struct State {
     pub(super) subjects: HashMap<Box<str>, Entry>,
     pub(super) links: HashMap<LinkId, LinkState>,
-    /// How many pairs of subscriber and subject there are.
+    /// The number of pairs of subscriber and subject.
     pub(super) held: usize,
     pub(super) last_number: u64,
     pub(super) has_ended: bool,
@@ -86,11 +86,13 @@ pub(super) enum Status {
     Leaving,
 }
 
-/// What the registry knows of a link.
+/// The registry's knowledge of a link.
 #[derive(Default)]
 pub(super) struct LinkState {
-    /// What may have to be sent, each subject once. While there is no connection there is nothing
-    /// here: a new one begins with all that is wanted.
+    /// The subjects that may have to be sent, each once.
+    ///
+    /// While there is no connection there is nothing here: a new one begins with all that is
+    /// wanted.
     pub(super) changed: BTreeSet<Box<str>>,
     pub(super) notifier: Arc<Notify>,
     pub(super) subjects: usize,

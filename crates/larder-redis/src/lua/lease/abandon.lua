@@ -1,4 +1,4 @@
-local fence, deadline, followed = state()
+local fence, deadline = state()
 if fence ~= ARGV[1] or tonumber(deadline) <= now() then return 0 end
-release(fence, followed, ARGV[2])
+release(fence)
 return 1

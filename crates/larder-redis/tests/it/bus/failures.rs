@@ -141,7 +141,7 @@ const NOTICED: Duration = Duration::from_secs(6);
 async fn a_connection_that_nothing_comes_back_on_is_noticed_and_replaced() {
     let server = server();
     let proxy = FaultProxy::start(server.address()).unwrap();
-    let builder = RedisStore::builder(&proxy.url()).with_deadline(Duration::from_millis(500));
+    let builder = RedisStore::builder(&proxy.url()).with_timeout(Duration::from_millis(500));
     let store = Arc::new(builder.connect().await.unwrap());
     let mut subscription = listen(&bus(&store), film(1)).await;
     proxy.black_hole(Connections::Open);
@@ -161,7 +161,7 @@ async fn a_connection_that_nothing_comes_back_on_is_noticed_and_replaced() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_was_frozen_is_listened_to_again() {
     let server = server();
-    let builder = RedisStore::builder(&server.url()).with_deadline(Duration::from_millis(500));
+    let builder = RedisStore::builder(&server.url()).with_timeout(Duration::from_millis(500));
     let store = Arc::new(builder.connect().await.unwrap());
     let bus = bus(&store);
     let mut subscription = listen(&bus, film(1)).await;

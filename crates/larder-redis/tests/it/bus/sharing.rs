@@ -71,7 +71,7 @@ async fn a_subscribe_that_is_dropped_leaves_nothing_at_the_server() {
 async fn one_subscription_more_than_there_is_room_for_is_refused() {
     let server = server();
     let store = patient(&server.url())
-        .with_subscriptions(3)
+        .with_max_subscriptions(3)
         .connect()
         .await
         .unwrap();
@@ -84,7 +84,10 @@ async fn one_subscription_more_than_there_is_room_for_is_refused() {
         .await
         .unwrap_err();
     assert_eq!(full.kind(), ErrorKind::Refused(Refusal::Full));
-    assert!(full.to_string().contains("with_subscriptions"), "{full}");
+    assert!(
+        full.to_string().contains("with_max_subscriptions"),
+        "{full}"
+    );
     drop((first, second));
     assert!(bus.subscribe(two).await.is_ok());
 }
@@ -99,7 +102,7 @@ async fn a_slow_subscriber_holds_up_neither_others_nor_the_store() {
     let room = NonZeroUsize::new(MESSAGES as usize).unwrap();
     let other = SubscribeRequest::to_channel(film(1)).with_buffer(room);
     let mut other = bus.subscribe(other).await.unwrap();
-    store.put(&put(1, "one")).await.unwrap();
+    let _ = store.put(&put(1, "one")).await.unwrap();
     for number in 0..MESSAGES {
         bus.publish(&film(1), number.to_string().into())
             .await
@@ -118,7 +121,7 @@ async fn a_slow_subscriber_holds_up_neither_others_nor_the_store() {
 }
 
 #[tokio::test]
-async fn a_subscription_ends_with_the_store_after_what_was_sent() {
+async fn a_subscription_ends_with_the_store_after_its_last_messages() {
     let server = server();
     let store = store(&server).await;
     let bus = bus(&store);
@@ -194,7 +197,7 @@ async fn subscriptions_end_when_the_user_loses_the_right_to_subscribe() {
 }
 
 #[tokio::test]
-async fn there_is_no_bus_if_the_server_cannot_push() {
+async fn a_store_has_no_bus_if_the_server_cannot_push() {
     let server = server();
     let url = format!("{}?protocol=resp2", server.url());
     let store = Arc::new(patient(&url).connect().await.unwrap());

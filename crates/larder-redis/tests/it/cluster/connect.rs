@@ -9,7 +9,7 @@ use super::{SHARED, fresh};
 use crate::support::{key, ok, patient, put, server, until};
 
 async fn refused(url: &str) -> (ErrorKind, String) {
-    let builder = RedisStore::builder(url).with_connect_deadline(Duration::from_millis(1500));
+    let builder = RedisStore::builder(url).with_connect_timeout(Duration::from_millis(1500));
     match builder.connect().await {
         Ok(store) => panic!("connected: {store:?}"),
         Err(error) => (error.kind(), error.to_string()),
@@ -23,7 +23,7 @@ fn deserted() -> u16 {
 }
 
 #[tokio::test]
-async fn seeds_that_do_not_answer_or_are_no_cluster_are_skipped() {
+async fn seeds_that_do_not_answer_or_are_not_in_a_cluster_are_skipped() {
     let stranger = server();
     // It takes connections, and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -35,7 +35,7 @@ async fn seeds_that_do_not_answer_or_are_no_cluster_are_skipped() {
         stranger.address(),
     );
     let store = patient(&url).connect().await.unwrap();
-    assert!(store.put(&put(fresh(), "x")).await.unwrap());
+    assert!(store.put(&put(fresh(), "x")).await.unwrap().is_stored());
     assert_eq!(store.location(), url);
 }
 
@@ -118,7 +118,7 @@ async fn a_cluster_with_a_password_and_a_narrow_user_is_served() {
     );
     let cluster = ClusterOptions::new().with_nodes(nodes).start().unwrap();
     let store = patient(&cluster.url()).connect().await.unwrap();
-    assert!(store.put(&put(1, "x")).await.unwrap());
+    assert!(store.put(&put(1, "x")).await.unwrap().is_stored());
     let hosts = cluster.nodes()[0].address();
     let store = patient(&format!("redis+cluster://narrow:hunter2@{hosts}"));
     let store = store.connect().await.unwrap();

@@ -44,7 +44,7 @@ impl Load {
                     let started = Instant::now();
                     let outcome = match store.put(&put(id, "x")).await {
                         Ok(written) => {
-                            assert!(written);
+                            assert!(written.is_stored());
                             store.get(&key(id)).await.map(drop)
                         }
                         Err(error) => Err(error),
@@ -141,7 +141,7 @@ async fn a_store_starts_beside_a_dead_shard_and_serves_the_others() {
     let error = store.put(&put(ids[0], "x")).await.unwrap_err();
     assert!(is_of_an_outage(&error), "{error}");
     for id in &ids[1..] {
-        assert!(store.put(&put(*id, "x")).await.unwrap());
+        assert!(store.put(&put(*id, "x")).await.unwrap().is_stored());
     }
     old.restart().unwrap();
     until("back", || async {

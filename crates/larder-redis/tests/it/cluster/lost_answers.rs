@@ -61,7 +61,7 @@ async fn a_step_never_runs_twice_when_connections_are_killed_and_slots_move() {
         );
         assert!(known > 100, "{known}");
     }
-    assert!(store.put(&put(start, "x")).await.unwrap());
+    assert!(store.put(&put(start, "x")).await.unwrap().is_stored());
     assert!(store.get(&key(start)).await.unwrap().is_some());
 }
 
@@ -85,7 +85,7 @@ fn sends_on_after_a_lost_answer(code: &'static str, refusal: &'static str) -> (F
 }
 
 #[tokio::test]
-async fn what_ran_and_was_refused_where_it_was_sent_on_to_may_have_run() {
+async fn a_write_that_ran_and_was_refused_after_a_redirect_may_have_run() {
     for (code, refusal) in [
         ("MOVED", "OOM command not allowed"),
         ("MOVED", "NOPERM this user may not"),

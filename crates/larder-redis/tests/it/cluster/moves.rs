@@ -55,7 +55,7 @@ async fn nothing_that_may_be_sent_again_fails_while_slots_move_and_nothing_runs_
     // In the slot there are keys that exist and keys that do not.
     let ids = neighbours(6);
     for id in &ids[..3] {
-        store.put(&put(*id, "x")).await.unwrap();
+        let _ = store.put(&put(*id, "x")).await.unwrap();
     }
     let done = Arc::new(AtomicBool::new(false));
     let runs = Arc::new(AtomicU64::new(0));
@@ -118,7 +118,7 @@ async fn one_moved_key_is_enough_to_know_that_the_slot_has_moved() {
     let cluster = RedisCluster::start().unwrap();
     let store = store(&cluster).await;
     let id = fresh();
-    store.put(&put(id, "x")).await.unwrap();
+    let _ = store.put(&put(id, "x")).await.unwrap();
     let from = cluster.master_of_slot(slot(id)).unwrap();
     let to = cluster
         .masters()

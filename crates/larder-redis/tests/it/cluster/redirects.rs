@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use larder_redis::RedisStore;
-use larder_store::{ErrorKind, Refusal, Store};
+use larder_store::{ErrorKind, PutOutcome, Refusal, Store};
 
 use super::fake::Fake;
 use super::fresh;
@@ -63,7 +63,7 @@ async fn a_node_without_a_name_is_an_error_that_names_the_setting() {
 }
 
 #[tokio::test]
-async fn asking_goes_before_what_a_node_may_not_serve_yet() {
+async fn asking_precedes_a_command_that_a_node_may_not_serve_yet() {
     let (one, other) = (Fake::start(), Fake::start());
     let to_other = other.port();
     one.answers(move |_| format!("-ASK 1 127.0.0.1:{to_other}\r\n"));
@@ -101,7 +101,14 @@ async fn a_record_that_is_between_two_nodes_is_asked_for_until_it_has_arrived() 
             "-TRYAGAIN Multiple keys request during rehashing of slot\r\n".to_owned()
         }
     });
-    assert!(behind(&fake).await.put(&put(1_u8, "x")).await.unwrap());
+    assert!(
+        behind(&fake)
+            .await
+            .put(&put(1_u8, "x"))
+            .await
+            .unwrap()
+            .is_stored()
+    );
 }
 
 #[tokio::test]
@@ -115,7 +122,14 @@ async fn a_master_that_became_a_replica_is_asked_again_until_the_map_is_new() {
             "-READONLY You can't write against a read only replica.\r\n".to_owned()
         }
     });
-    assert!(behind(&fake).await.put(&put(1_u8, "x")).await.unwrap());
+    assert!(
+        behind(&fake)
+            .await
+            .put(&put(1_u8, "x"))
+            .await
+            .unwrap()
+            .is_stored()
+    );
 }
 
 #[tokio::test]
@@ -166,7 +180,7 @@ async fn an_item_that_is_sent_on_never_runs_after_a_later_one_of_its_key() {
     let store = behind(&one).await;
     let many = store.put_many(&[put(1_u8, "old"), put(1_u8, "new")]).await;
     assert_eq!(many[0].as_ref().unwrap_err().kind(), ErrorKind::NotSent);
-    assert!(many[1].as_ref().unwrap());
+    assert!(many[1].as_ref().unwrap().is_stored());
     assert_eq!(sent.load(Ordering::SeqCst), 0);
 }
 
@@ -191,7 +205,8 @@ async fn items_of_one_key_go_on_together_though_the_node_says_two_things() {
     one.says(&[(0, 16_383, to_other)]);
     let many = store.put_many(&[put(1_u8, "old"), put(1_u8, "new")]).await;
     assert!(
-        many.iter().all(|result| matches!(result, Ok(true))),
+        many.iter()
+            .all(|result| matches!(result, Ok(PutOutcome::Stored))),
         "{many:?}"
     );
     assert_eq!(*seen.lock().unwrap(), ["old", "new"]);

@@ -30,7 +30,7 @@ impl Scene {
         let store = store(&cluster).await;
         let puts: Vec<_> = (0..KEYS).map(|id| put(id, "x")).collect();
         for result in store.put_many(&puts).await {
-            assert!(result.unwrap());
+            assert!(result.unwrap().is_stored());
         }
         Self {
             scan: store.clone().scan().unwrap(),

@@ -52,7 +52,7 @@ async fn nodes_that_stay_keep_their_connections_when_slots_move() {
     cluster.move_slot(slot(ids[0]), masters[1]).unwrap();
     for _ in 0..100 {
         for id in &ids {
-            assert!(store.put(&put(*id, "x")).await.unwrap());
+            assert!(store.put(&put(*id, "x")).await.unwrap().is_stored());
         }
     }
     let after: Vec<_> = masters.iter().map(|master| clients(*master)).collect();
@@ -66,7 +66,7 @@ async fn a_cluster_that_came_back_elsewhere_is_found_by_its_seeds() {
     seed.says(&[(0, 16_383, old.port())]);
     let store = behind(&seed).await;
     let id = fresh();
-    assert!(store.put(&put(id, "old")).await.unwrap());
+    assert!(store.put(&put(id, "old")).await.unwrap().is_stored());
     assert_eq!(seed.gets(), 0);
     old.kill();
     seed.says(&[(0, 16_383, new.port())]);
@@ -109,7 +109,7 @@ async fn a_store_that_is_dropped_hangs_up_on_every_node() {
 }
 
 #[test]
-fn a_caller_who_tries_again_at_once_does_not_keep_the_map_from_being_read() {
+fn a_caller_that_retries_at_once_does_not_stop_the_map_from_being_read() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -7,7 +7,7 @@ use crate::support::{Add, Look, calls, key, ok, programs, put, tally};
 async fn each_key_is_at_the_master_of_its_slot() {
     let store = store(&SHARED).await;
     for id in one_on_each(&SHARED) {
-        assert!(store.put(&put(id, "x")).await.unwrap());
+        assert!(store.put(&put(id, "x")).await.unwrap().is_stored());
         let master = SHARED.master_of_slot(slot(id)).unwrap();
         let there = ok(master, &["EXISTS", key(id).as_str()]);
         assert_eq!(there.int(), Some(1));
@@ -21,7 +21,7 @@ async fn many_keys_are_one_round_trip_to_each_node_and_come_back_in_order() {
     let puts: Vec<_> = (start..start + 300).map(|id| put(id, "x")).collect();
     let keys: Vec<_> = puts.iter().map(|put| put.key().clone()).collect();
     for result in store.put_many(&puts).await {
-        assert!(result.unwrap());
+        assert!(result.unwrap().is_stored());
     }
     let read = store.get_many(&keys).await;
     for (put, entry) in puts.iter().zip(read) {
@@ -32,7 +32,7 @@ async fn many_keys_are_one_round_trip_to_each_node_and_come_back_in_order() {
     assert!(found.min() >= Some(50), "three masters share 300 keys");
     let deletes: Vec<_> = keys.iter().cloned().map(Delete::new).collect();
     for result in store.delete_many(&deletes).await {
-        assert!(result.unwrap());
+        assert!(result.unwrap().is_deleted());
     }
     for entry in store.get_many(&keys).await {
         assert_eq!(entry.unwrap(), None);

@@ -76,8 +76,8 @@ impl Operations {
     /// Writes what each operation finds, and nothing else.
     pub(crate) async fn prepare(&self) {
         let [_, none] = self.ids();
-        self.store.put(&self.put(self.id)).await.unwrap();
-        self.store.delete(&Delete::new(key(&*none))).await.unwrap();
+        let _ = self.store.put(&self.put(self.id)).await.unwrap();
+        let _ = self.store.delete(&Delete::new(key(&*none))).await.unwrap();
         let set = Set { to: 5, ms: 60_000 };
         self.programs.run(&tally(self.id), &set).await.unwrap();
     }

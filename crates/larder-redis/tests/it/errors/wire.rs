@@ -19,14 +19,14 @@ async fn a_reply_that_is_cut_in_the_middle_is_a_lost_reply() {
     let programs = programs(&store);
     let add = Add { by: 1, ms: 60_000 };
     for n in 1..=3 {
-        store.put(&put(1, "a long value")).await.unwrap();
+        let _ = store.put(&put(1, "a long value")).await.unwrap();
         // In the head, in the version, in the value: a read is sent again.
         proxy.cut_next_after(Direction::Replies, 4 * n);
         let held = store.get(&key(1)).await.unwrap().unwrap();
         assert_eq!(held.value, "a long value");
         // A put is looked up.
         proxy.cut_next_after(Direction::Replies, n);
-        assert!(store.put(&put(2, "b")).await.unwrap());
+        assert!(store.put(&put(2, "b")).await.unwrap().is_stored());
         // What counts has to say that it may have run; it did.
         let one = tally(n);
         assert_eq!(programs.run(&one, &add).await.unwrap(), 1);
@@ -65,7 +65,7 @@ async fn garbage_on_the_wire_is_an_error_and_the_next_connection_is_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_counted_lies_between_what_was_acknowledged_and_what_may_have_run() {
+async fn the_count_lies_between_acknowledged_and_possible_runs() {
     const TASKS: u64 = 8;
     const EACH: u64 = 250;
     let server = server();

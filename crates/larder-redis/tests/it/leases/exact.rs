@@ -20,14 +20,14 @@ const LAWS: &[&str] = &[
     "a_renewal_prolongs_a_lease",
     "a_renewal_may_shorten_a_lease",
     "only_the_holder_renews",
-    "what_has_ended_is_not_renewed",
-    "what_has_ended_is_not_abandoned",
+    "an_expired_lease_is_not_renewed",
+    "an_expired_lease_is_not_abandoned",
     "a_commit_after_the_end_of_the_lease_is_refused",
-    "a_commit_after_the_lease_passed_on_is_refused",
+    "a_commit_after_another_caller_got_the_lease_is_refused",
     "a_fence_rises_after_a_commit",
     "a_fence_rises_after_an_abandon",
     "a_fence_rises_after_an_invalidation",
-    "a_fence_rises_after_an_end",
+    "a_fence_rises_after_the_end_of_a_lease",
     "a_fence_rises_through_a_hundred_leases",
     "a_follower_ends_at_the_end_of_the_lease",
     "a_follower_ends_at_the_end_of_a_shortened_lease",
@@ -82,7 +82,7 @@ async fn a_fence_follows_the_clock_where_the_last_one_was_lost() {
     clock.advance_micros(1);
     assert_eq!(lead(&leases, &key(1)).await.as_u64(), first.as_u64() + 1);
     // A clock that has gone back is no reason for a fence to fall.
-    leases.invalidate(&key(1)).await.unwrap();
+    let _ = leases.invalidate(&key(1)).await.unwrap();
     let behind = ManualClock::default();
     let builder = patient(&server.url()).with_virtual_time(behind);
     let late = super::leases(&Arc::new(builder.connect().await.unwrap()));

@@ -11,7 +11,7 @@ use crate::support::{calls, key, ok, patient, put, server, until};
 async fn a_replica_that_comes_back_empty_is_not_read() {
     let mut pair = Pair::start().await;
     let writer = patient(&pair.master.url()).connect().await.unwrap();
-    writer.put(&put(1, "one")).await.unwrap();
+    let _ = writer.put(&put(1, "one")).await.unwrap();
     let store = reader(&pair.master.url(), LONG).await;
     until_read_there(&store, &key(1), || calls(&pair.replica, "get")).await;
 
@@ -34,7 +34,7 @@ async fn a_replica_that_comes_back_empty_is_not_read() {
 async fn a_replica_whose_connection_breaks_while_the_master_is_away_is_read_on_the_next() {
     let mut pair = Pair::start().await;
     let writer = patient(&pair.master.url()).connect().await.unwrap();
-    writer.put(&put(1, "one")).await.unwrap();
+    let _ = writer.put(&put(1, "one")).await.unwrap();
     let store = reader(&pair.master.url(), LONG).await;
     until_read_there(&store, &key(1), || calls(&pair.replica, "get")).await;
 
@@ -52,9 +52,9 @@ async fn a_replica_that_has_another_master_is_left_at_the_next_look() {
     let pair = Pair::start().await;
     let other = server();
     let writer = patient(&other.url()).connect().await.unwrap();
-    writer.put(&put(1, "other")).await.unwrap();
+    let _ = writer.put(&put(1, "other")).await.unwrap();
     let writer = patient(&pair.master.url()).connect().await.unwrap();
-    writer.put(&put(1, "one")).await.unwrap();
+    let _ = writer.put(&put(1, "one")).await.unwrap();
     let store = reader(&pair.master.url(), LONG).await;
     until_read_there(&store, &key(1), || calls(&pair.replica, "get")).await;
 
@@ -72,7 +72,7 @@ async fn a_replica_that_has_another_master_is_left_at_the_next_look() {
 async fn a_replica_that_was_made_a_master_beside_its_own_is_left_at_the_next_look() {
     let pair = Pair::start().await;
     let writer = patient(&pair.master.url()).connect().await.unwrap();
-    writer.put(&put(1, "one")).await.unwrap();
+    let _ = writer.put(&put(1, "one")).await.unwrap();
     let store = reader(&pair.master.url(), LONG).await;
     until_read_there(&store, &key(1), || calls(&pair.replica, "get")).await;
 

@@ -12,7 +12,7 @@ async fn a_replica_that_hangs_or_is_gone_costs_no_read() {
     let mut pair = Pair::start().await;
     let writer = patient(&pair.master.url()).connect().await.unwrap();
     for id in 0..10 {
-        writer.put(&put(id, "one")).await.unwrap();
+        let _ = writer.put(&put(id, "one")).await.unwrap();
     }
     let store = reader(&pair.master.url(), LONG).await;
     until_read_there(&store, &key(1), || calls(&pair.replica, "get")).await;
@@ -34,7 +34,7 @@ async fn a_replica_that_hangs_or_is_gone_costs_no_read() {
 async fn while_the_master_is_away_its_replica_is_read_for_as_long_as_is_allowed() {
     let mut pair = Pair::start().await;
     let writer = patient(&pair.master.url()).connect().await.unwrap();
-    writer.put(&put(1, "one")).await.unwrap();
+    let _ = writer.put(&put(1, "one")).await.unwrap();
     let brief = reader(&pair.master.url(), Duration::from_millis(300)).await;
     let patient = reader(&pair.master.url(), LONG).await;
     for store in [&brief, &patient] {
@@ -62,7 +62,7 @@ async fn reads_go_on_while_a_replica_takes_its_master_s_place() {
         .start()
         .unwrap();
     let writer = patient(&cluster.url()).connect().await.unwrap();
-    writer.put(&put(1, "one")).await.unwrap();
+    let _ = writer.put(&put(1, "one")).await.unwrap();
     let store = reader(&cluster.url(), LONG).await;
     let master = cluster.master_of(key(1).as_str()).unwrap();
     let replica = cluster.replicas_of(master)[0];
@@ -90,7 +90,7 @@ async fn a_key_whose_replica_hangs_is_read_of_its_master_while_another_master_ha
         .unwrap();
     let store = reader(&cluster.url(), LONG).await;
     let writer = patient(&cluster.url()).connect().await.unwrap();
-    writer.put(&put(1, "one")).await.unwrap();
+    let _ = writer.put(&put(1, "one")).await.unwrap();
     let master = cluster.master_of(key(1).as_str()).unwrap();
     let replica = cluster.replicas_of(master)[0];
     let elsewhere = |id: &u64| {
@@ -101,7 +101,7 @@ async fn a_key_whose_replica_hangs_is_read_of_its_master_while_another_master_ha
     until_read_there(&store, &key(1), || calls(replica, "get")).await;
 
     // Just written, so read of its master.
-    store.put(&put(other, "other")).await.unwrap();
+    let _ = store.put(&put(other, "other")).await.unwrap();
     let hung = cluster.master_of(key(other).as_str()).unwrap();
     hung.freeze().unwrap();
     replica.freeze().unwrap();

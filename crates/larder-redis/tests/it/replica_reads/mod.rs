@@ -50,7 +50,7 @@ impl Pair {
 /// A store that reads of replicas.
 async fn reader(url: &str, max_staleness: Duration) -> Arc<RedisStore> {
     let builder = RedisStore::builder(url)
-        .with_deadline(Duration::from_secs(2))
+        .with_timeout(Duration::from_secs(2))
         .with_replica_reads(max_staleness);
     Arc::new(builder.connect().await.unwrap())
 }

@@ -37,7 +37,7 @@ async fn a_pool_of_the_app_has_no_replicas() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_run_info_is_found_when_connecting() {
+async fn connecting_reports_a_user_who_may_not_run_info() {
     let server = RedisOptions::new()
         .with_user("app", "on >secret ~* &* +@all -info")
         .start()
@@ -55,7 +55,7 @@ async fn a_replica_that_refuses_info_is_not_read_and_that_is_logged_once() {
     let pair = Pair::start().await;
     ok(&pair.replica, &["ACL", "SETUSER", "default", "-info"]);
     let store = reader(&pair.master.url(), SHORT).await;
-    store.put(&put(1, "one")).await.unwrap();
+    let _ = store.put(&put(1, "one")).await.unwrap();
     until("told", || async { log.read().contains("+info") }).await;
     // Some looks more.
     tokio::time::sleep(3 * SHORT).await;
@@ -70,7 +70,7 @@ async fn a_replica_that_refuses_info_is_not_read_and_that_is_logged_once() {
 async fn a_server_without_replicas_is_read_itself() {
     let server = server();
     let store = reader(&server.url(), LONG).await;
-    store.put(&put(1, "one")).await.unwrap();
+    let _ = store.put(&put(1, "one")).await.unwrap();
     assert_eq!(value(&store, 1).await, "one");
 }
 
@@ -79,7 +79,7 @@ async fn no_staleness_is_too_long() {
     let server = server();
     for most in [Duration::from_micros(u64::MAX - 1), Duration::MAX] {
         let store = reader(&server.url(), most).await;
-        store.put(&put(1, "one")).await.unwrap();
+        let _ = store.put(&put(1, "one")).await.unwrap();
         assert_eq!(value(&store, 1).await, "one");
     }
 }

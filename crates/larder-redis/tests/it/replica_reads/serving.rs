@@ -6,10 +6,10 @@ use super::{LONG, Pair, reader, until_read_there, value};
 use crate::support::{Add, calls, key, patient, programs, put, tally, until};
 
 #[tokio::test]
-async fn values_are_read_of_a_replica_and_all_else_is_of_the_master() {
+async fn values_are_read_from_a_replica_and_everything_else_from_the_master() {
     let pair = Pair::start().await;
     let writer = patient(&pair.master.url()).connect().await.unwrap();
-    writer.put(&put(1, "one")).await.unwrap();
+    let _ = writer.put(&put(1, "one")).await.unwrap();
     let store = reader(&pair.master.url(), LONG).await;
     until_read_there(&store, &key(1), || calls(&pair.replica, "get")).await;
 
@@ -36,7 +36,7 @@ async fn of_many_keys_those_just_written_are_read_of_the_master_and_the_others_o
     let trio = RedisSentinels::start().unwrap();
     let writer = patient(&trio.url()).connect().await.unwrap();
     for id in 0..20 {
-        writer.put(&put(id, "old")).await.unwrap();
+        let _ = writer.put(&put(id, "old")).await.unwrap();
     }
     let store = reader(&trio.url(), LONG).await;
     let master = trio.master().unwrap().port();
@@ -44,7 +44,7 @@ async fn of_many_keys_those_just_written_are_read_of_the_master_and_the_others_o
         trio.servers().iter().partition(|it| it.port() == master);
     until_read_there(&store, &key(1), || gets(&replicas)).await;
 
-    store.put(&put(3, "new")).await.unwrap();
+    let _ = store.put(&put(3, "new")).await.unwrap();
     let before = [gets(&masters), gets(&replicas)];
     let keys: Vec<_> = (0..20).map(key).collect();
     let entries = store.get_many(&keys).await;
@@ -63,7 +63,7 @@ async fn the_replicas_of_a_cluster_are_read_and_its_masters_are_left_alone() {
     let cluster = RedisCluster::start().unwrap();
     let writer = patient(&cluster.url()).connect().await.unwrap();
     for id in 0..60 {
-        writer.put(&put(id, "one")).await.unwrap();
+        let _ = writer.put(&put(id, "one")).await.unwrap();
     }
     let store = reader(&cluster.url(), LONG).await;
     let masters = cluster.masters();
@@ -92,10 +92,10 @@ fn gets(nodes: &[&RedisNode]) -> u64 {
 }
 
 #[tokio::test]
-async fn what_a_replica_lacks_because_its_slot_is_moving_is_found_where_it_moved() {
+async fn a_value_missing_on_a_replica_of_a_moving_slot_is_found_on_its_new_master() {
     let cluster = RedisCluster::start().unwrap();
     let writer = patient(&cluster.url()).connect().await.unwrap();
-    writer.put(&put(1, "one")).await.unwrap();
+    let _ = writer.put(&put(1, "one")).await.unwrap();
     let store = reader(&cluster.url(), LONG).await;
     let key = key(1);
     let from = cluster.master_of(key.as_str()).unwrap();

@@ -11,7 +11,7 @@ async fn a_replica_that_fell_behind_is_read_for_as_long_as_is_allowed_and_no_lon
     const ALLOWED: Duration = Duration::from_millis(500);
     let pair = Pair::start().await;
     let writer = patient(&pair.master.url()).connect().await.unwrap();
-    writer.put(&put(1, "old")).await.unwrap();
+    let _ = writer.put(&put(1, "old")).await.unwrap();
     let brief = reader(&pair.master.url(), ALLOWED).await;
     let patient = reader(&pair.master.url(), LONG).await;
     for store in [&brief, &patient] {
@@ -19,7 +19,7 @@ async fn a_replica_that_fell_behind_is_read_for_as_long_as_is_allowed_and_no_lon
     }
 
     pair.part();
-    writer.put(&put(1, "new")).await.unwrap();
+    let _ = writer.put(&put(1, "new")).await.unwrap();
     let written = Instant::now();
     assert_eq!(value(&patient, 1).await, "old");
     // What another store may miss, and what it may not.
@@ -38,18 +38,18 @@ async fn a_replica_that_fell_behind_is_read_for_as_long_as_is_allowed_and_no_lon
 }
 
 #[tokio::test]
-async fn what_a_store_wrote_it_reads_however_far_behind_the_replica_is() {
+async fn a_store_reads_its_own_writes_however_far_behind_the_replica_is() {
     let pair = Pair::start().await;
     let store = reader(&pair.master.url(), LONG).await;
-    store.put(&put(1, "old")).await.unwrap();
-    store.put(&put(2, "old")).await.unwrap();
+    let _ = store.put(&put(1, "old")).await.unwrap();
+    let _ = store.put(&put(2, "old")).await.unwrap();
     for id in [1, 2] {
         until_read_there(&store, &key(id), || calls(&pair.replica, "get")).await;
     }
     pair.part();
-    store.put(&put(1, "new")).await.unwrap();
+    let _ = store.put(&put(1, "new")).await.unwrap();
     let leases = store.clone().leases().unwrap();
-    assert!(leases.invalidate(&key(2)).await.unwrap());
+    assert!(leases.invalidate(&key(2)).await.unwrap().is_deleted());
     // Later than any operation lasts that had begun by then, so that only the measure counts.
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(value(&store, 1).await, "new");
@@ -61,12 +61,12 @@ async fn what_a_store_wrote_it_reads_however_far_behind_the_replica_is() {
 }
 
 #[tokio::test]
-async fn a_store_that_writes_and_reads_at_once_never_reads_what_it_has_overwritten() {
+async fn a_store_that_writes_and_reads_at_once_never_reads_an_overwritten_value() {
     const KEYS: u64 = 8;
     let pair = Pair::start().await;
     let builder = larder_redis::RedisStore::builder(&pair.master.url())
         // Short, so that keys are read of the replica soon after they were written.
-        .with_deadline(Duration::from_millis(200))
+        .with_timeout(Duration::from_millis(200))
         .with_replica_reads(Duration::from_millis(100));
     let store = builder.connect().await.unwrap();
     let mut latest = [0; KEYS as usize];

@@ -1,4 +1,4 @@
-use larder_store::{Delete, Store};
+use larder_store::{Delete, PutOutcome, Store};
 use larder_test::server::RedisCluster;
 
 use super::{Frozen, LONG, SHORT, confirmed, has, replicas, trio, unconfirmed};
@@ -18,10 +18,11 @@ async fn a_batch_waits_once_and_has_an_error_for_each_of_its_writes() {
     let keys: Vec<_> = (200..220_u64).map(key).collect();
     programs(&store).run(&tally(1), &ADD).await.unwrap();
     let leases = store.clone().leases().unwrap();
-    leases.invalidate(&key(1)).await.unwrap();
+    let _ = leases.invalidate(&key(1)).await.unwrap();
 
     let before = calls(master, "wait");
-    assert!(store.put_many(&puts).await.into_iter().all(Result::unwrap));
+    let outcomes = store.put_many(&puts).await.into_iter();
+    assert!(outcomes.map(Result::unwrap).all(PutOutcome::is_stored));
     assert_eq!(calls(master, "wait"), before + 1);
 
     let frozen = Frozen::new(replicas(trio));
@@ -79,7 +80,7 @@ async fn on_a_cluster_each_shard_waits_for_its_own_replicas() {
     let puts: Vec<_> = ids.iter().map(|id| put(*id, "x")).collect();
 
     for result in store.put_many(&puts).await {
-        assert!(result.unwrap());
+        assert!(result.unwrap().is_stored());
     }
     for (id, replica) in ids.iter().zip(&replicas) {
         // A replica of a cluster answers for its keys to those who say that they know.
@@ -87,7 +88,13 @@ async fn on_a_cluster_each_shard_waits_for_its_own_replicas() {
         connection.call(&["READONLY"]).unwrap();
         let held = connection.call(&["EXISTS", key(*id).as_str()]).unwrap();
         assert_eq!(held.int(), Some(1));
-        assert!(store.delete(&Delete::new(key(*id))).await.unwrap());
+        assert!(
+            store
+                .delete(&Delete::new(key(*id)))
+                .await
+                .unwrap()
+                .is_deleted()
+        );
         let held = connection.call(&["EXISTS", key(*id).as_str()]).unwrap();
         assert_eq!(held.int(), Some(0));
     }
@@ -96,9 +103,9 @@ async fn on_a_cluster_each_shard_waits_for_its_own_replicas() {
     let frozen = Frozen::new(vec![replicas[0]]);
     let mut results = store.put_many(&puts).await.into_iter();
     unconfirmed(results.next().unwrap());
-    assert!(results.all(Result::unwrap));
+    assert!(results.map(Result::unwrap).all(PutOutcome::is_stored));
     unconfirmed(store.put(&puts[0]).await);
-    assert!(store.put(&puts[1]).await.unwrap());
+    assert!(store.put(&puts[1]).await.unwrap().is_stored());
     let steps: Vec<_> = ids.iter().map(|id| (tally(*id), ADD)).collect();
     let ran = programs(&store).run_many(&steps).await;
     for (id, result) in ids.iter().zip(ran) {
@@ -113,7 +120,7 @@ async fn on_a_cluster_each_shard_waits_for_its_own_replicas() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_moving_slot_sends_on_is_confirmed_where_it_ran() {
+async fn redirected_writes_of_a_moving_slot_are_confirmed_where_they_ran() {
     let cluster = RedisCluster::start().unwrap();
     let ids = one_on_each(&cluster);
     let there = cluster.master_of_slot(slot(ids[1])).unwrap();
@@ -121,20 +128,21 @@ async fn what_a_moving_slot_sends_on_is_confirmed_where_it_ran() {
     let value = put(ids[0], "x");
     let moving = cluster.begin_move(slot(ids[0]), there).unwrap();
     // The key is not there yet, so its old node asks for it at the new one.
-    assert!(store.put(&value).await.unwrap());
+    assert!(store.put(&value).await.unwrap().is_stored());
     assert!(
         store
             .put_many(std::slice::from_ref(&value))
             .await
             .remove(0)
             .unwrap()
+            .is_stored()
     );
     let frozen = Frozen::new(cluster.replicas_of(there));
     unconfirmed(store.put(&value).await);
     unconfirmed(store.put_many(std::slice::from_ref(&value)).await.remove(0));
     drop(frozen);
     moving.finish().unwrap();
-    assert!(store.put(&value).await.unwrap());
+    assert!(store.put(&value).await.unwrap().is_stored());
     let frozen = Frozen::new(cluster.replicas_of(there));
     unconfirmed(store.put(&value).await);
     unconfirmed(store.put_many(&[value]).await.remove(0));

@@ -13,14 +13,24 @@ async fn a_master_that_dies_apart_from_its_replicas_takes_along_only_what_they_d
     let fast = patient(&trio.url()).connect().await.unwrap();
     let safe = confirmed(&trio.url(), 2, LONG).await;
     for id in 0..50_u64 {
-        assert!(safe.put(&put(id, "acknowledged")).await.unwrap());
+        assert!(
+            safe.put(&put(id, "acknowledged"))
+                .await
+                .unwrap()
+                .is_stored()
+        );
     }
     let hasty = confirmed(&trio.url(), 1, SHORT).await;
     let old = trio.master().unwrap();
     let frozen = Frozen::new(replicas(&trio));
     old.command(&["CLIENT", "KILL", "TYPE", "replica"]).unwrap();
 
-    assert!(fast.put(&put(100, "acknowledged")).await.unwrap());
+    assert!(
+        fast.put(&put(100, "acknowledged"))
+            .await
+            .unwrap()
+            .is_stored()
+    );
     unconfirmed(hasty.put(&put(101, "not acknowledged")).await);
     old.kill();
     drop(frozen);

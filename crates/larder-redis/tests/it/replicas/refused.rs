@@ -2,7 +2,7 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use larder_redis::RedisStore;
-use larder_store::{Delete, ErrorKind, Refusal, Settled, Store, StoreExt};
+use larder_store::{Delete, ErrorKind, Refusal, SettleOutcome, Store, StoreExt};
 use larder_test::proxy::FaultProxy;
 use larder_test::server::RedisOptions;
 
@@ -16,18 +16,18 @@ async fn a_wait_as_long_as_the_deadline_or_without_an_end_is_refused_before_anyb
     for (within, deadline) in [(100, 100), (200, 100), (0, 100)] {
         let builder = RedisStore::builder("redis://127.0.0.1:1")
             .with_replicas(ONE, Duration::from_millis(within))
-            .with_deadline(Duration::from_millis(deadline));
+            .with_timeout(Duration::from_millis(deadline));
         let error = builder.connect().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         assert!(
-            error.to_string().contains("less than the store's deadline"),
+            error.to_string().contains("less than the store's timeout"),
             "{error}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_wait_is_found_when_connecting() {
+async fn connecting_reports_a_user_who_may_not_wait() {
     let server = RedisOptions::new()
         .with_user("app", "on >secret ~* &* +@all -wait")
         .start()
@@ -38,7 +38,7 @@ async fn a_user_who_may_not_wait_is_found_when_connecting() {
     assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Denied), "{error}");
     assert!(error.to_string().contains("grant +wait"), "{error}");
     let store = patient(&url).connect().await.unwrap();
-    assert!(store.put(&put(1, "x")).await.unwrap());
+    assert!(store.put(&put(1, "x")).await.unwrap().is_stored());
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_server_without_replicas_is_connected_to_and_confirms_nothing() {
 async fn a_write_that_ends_by_its_deadline_leaves_the_others_theirs() {
     let server = server();
     let store = RedisStore::builder(&server.url())
-        .with_deadline(Duration::from_millis(400))
+        .with_timeout(Duration::from_millis(400))
         .with_replicas(ONE, Duration::from_millis(100));
     let store = store.connect().await.unwrap();
     let began = std::time::Instant::now();
@@ -66,7 +66,7 @@ async fn a_write_that_ends_by_its_deadline_leaves_the_others_theirs() {
 }
 
 #[tokio::test]
-async fn what_was_lost_is_neither_sent_again_nor_acknowledged_for_being_found() {
+async fn a_lost_write_is_neither_sent_again_nor_acknowledged_by_reading_it_back() {
     let server = server();
     let proxy = FaultProxy::start(server.address()).unwrap();
     let store = patient(&proxy.url()).with_replicas(ONE, SHORT);
@@ -79,7 +79,7 @@ async fn what_was_lost_is_neither_sent_again_nor_acknowledged_for_being_found() 
     proxy.drop_replies(1);
     let error = store.put(&value).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::MayHaveRun, "{error}");
-    assert_eq!(store.settle(&value).await.unwrap(), Settled::Written);
+    assert_eq!(store.settle(&value).await.unwrap(), SettleOutcome::Stored);
     proxy.drop_replies(1);
     for result in store.put_many(&[put(2, "x"), put(3, "x")]).await {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::MayHaveRun);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder_redis::RedisStore;
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Delete, Key, Put, Settled, Store, StoreExt, Ttl};
+use larder_store::{Delete, Key, Put, SettleOutcome, Store, StoreExt, Ttl};
 
 use super::{Frozen, LONG, SHORT, confirmed, has, replicas, trio, unconfirmed};
 use crate::support::{Add, Look, Set, calls, key, programs, put, tally};
@@ -22,23 +22,41 @@ fn leases(store: &Arc<RedisStore>) -> Arc<dyn Leases> {
 }
 
 #[tokio::test]
-async fn what_is_acknowledged_is_on_every_replica_that_was_asked_for() {
+async fn an_acknowledged_write_is_on_every_requested_replica() {
     let (trio, _turn) = trio().await;
     let store = confirmed(&trio.url(), 2, LONG).await;
     let on_all = |key: &Key| replicas(trio).iter().all(|replica| has(replica, key));
     let on_none = |key: &Key| !replicas(trio).iter().any(|replica| has(replica, key));
     for id in 100..120_u64 {
-        assert!(store.put(&put(id, "x")).await.unwrap());
+        assert!(store.put(&put(id, "x")).await.unwrap().is_stored());
         assert!(on_all(&key(id)));
-        assert!(store.delete(&Delete::new(key(id))).await.unwrap());
+        assert!(
+            store
+                .delete(&Delete::new(key(id)))
+                .await
+                .unwrap()
+                .is_deleted()
+        );
         assert!(on_none(&key(id)));
         let add = programs(&store).run(&tally(id), &ADD).await;
         assert_eq!(add.unwrap(), 1);
         assert!(on_all(&tally(id)));
         let fence = lead(&leases(&store), &key(id)).await;
-        assert!(leases(&store).commit(&put(id, "y"), fence).await.unwrap());
+        assert!(
+            leases(&store)
+                .commit(&put(id, "y"), fence)
+                .await
+                .unwrap()
+                .is_stored()
+        );
         assert!(on_all(&key(id)));
-        assert!(leases(&store).invalidate(&key(id)).await.unwrap());
+        assert!(
+            leases(&store)
+                .invalidate(&key(id))
+                .await
+                .unwrap()
+                .is_deleted()
+        );
         assert!(on_none(&key(id)));
     }
 }
@@ -50,10 +68,10 @@ async fn each_unconfirmed_write_is_an_error_and_has_run() {
     let (programs, leases) = (programs(&store), leases(&store));
     let (old, gone) = (put(1, "old"), put(2, "gone"));
     let fence = {
-        store.put(&old).await.unwrap();
-        store.put(&gone).await.unwrap();
-        store.put(&put(4, "stale")).await.unwrap();
-        leases.invalidate(&key(3)).await.unwrap();
+        let _ = store.put(&old).await.unwrap();
+        let _ = store.put(&gone).await.unwrap();
+        let _ = store.put(&put(4, "stale")).await.unwrap();
+        let _ = leases.invalidate(&key(3)).await.unwrap();
         lead(&leases, &key(3)).await
     };
     let _frozen = Frozen::new(replicas(trio));
@@ -61,7 +79,7 @@ async fn each_unconfirmed_write_is_an_error_and_has_run() {
     let new = put(1, "new").if_version(old.version());
     let error = unconfirmed(store.put(&new).await);
     assert!(error.to_string().contains("0 of 1 replicas"), "{error}");
-    assert_eq!(store.settle(&new).await.unwrap(), Settled::Written);
+    assert_eq!(store.settle(&new).await.unwrap(), SettleOutcome::Stored);
     assert_eq!(store.get(&key(1)).await.unwrap().unwrap().value, "new");
 
     unconfirmed(store.expire(&key(1), Ttl::from_secs(5)).await);
@@ -96,10 +114,15 @@ async fn an_unconfirmed_value_is_confirmed_when_it_is_put_again() {
     let error = unconfirmed(store.put(&value).await);
     assert!(error.to_string().contains("1 of 2 replicas"), "{error}");
     let one = confirmed(&trio.url(), 1, LONG).await;
-    assert!(one.put(&put(21, "one is enough")).await.unwrap());
+    assert!(
+        one.put(&put(21, "one is enough"))
+            .await
+            .unwrap()
+            .is_stored()
+    );
     drop(frozen);
     let patient = confirmed(&trio.url(), 2, LONG).await;
-    assert!(patient.put(&value).await.unwrap());
+    assert!(patient.put(&value).await.unwrap().is_stored());
     assert!(replicas(trio).iter().all(|replica| has(replica, &key(20))));
 }
 
@@ -107,7 +130,7 @@ async fn an_unconfirmed_value_is_confirmed_when_it_is_put_again() {
 async fn refused_writes_and_reads_do_not_wait_for_replicas() {
     let (trio, _turn) = trio().await;
     let store = confirmed(&trio.url(), 1, SHORT).await;
-    store.put(&put(30, "x")).await.unwrap();
+    let _ = store.put(&put(30, "x")).await.unwrap();
     let master = trio.master().unwrap();
     let before = calls(master, "wait");
     store.get(&key(30)).await.unwrap();

@@ -41,7 +41,7 @@ async fn every_master_is_reached_with_a_certificate_of_ours() {
     let ids = one_on_each(cluster);
     assert_eq!(ids.len(), 3);
     for (id, master) in ids.iter().zip(cluster.masters()) {
-        assert!(store.put(&put(*id, "x")).await.unwrap());
+        assert!(store.put(&put(*id, "x")).await.unwrap().is_stored());
         let there = master.command(&["EXISTS", key(*id).as_str()]).unwrap();
         assert_eq!(there.int(), Some(1));
     }
@@ -68,7 +68,7 @@ async fn every_replica_is_read_with_a_certificate_of_ours() {
     let writer = store(&cluster.url(), &papers.app).await;
     let reader = reader(&cluster.url(), &papers.app).await;
     for (id, master) in one_on_each(cluster).into_iter().zip(cluster.masters()) {
-        assert!(writer.put(&put(id, "x")).await.unwrap());
+        assert!(writer.put(&put(id, "x")).await.unwrap().is_stored());
         let replica = cluster.replicas_of(master)[0];
         until_read_there(&reader, &key(id), || calls(replica, "get")).await;
     }
@@ -135,7 +135,7 @@ async fn slots_that_move_and_a_master_that_is_killed_are_followed_and_heard_of()
     let masters = cluster.masters();
     let moving = cluster.begin_move(slot(ids[0]), masters[1]).unwrap();
     let asked = calls(masters[1], "asking");
-    assert!(store.put(&put(ids[0], "asked")).await.unwrap());
+    assert!(store.put(&put(ids[0], "asked")).await.unwrap().is_stored());
     assert_eq!(
         store.get(&key(ids[0])).await.unwrap().unwrap().value,
         "asked"

@@ -48,7 +48,7 @@ async fn a_node_whose_announced_name_is_not_in_its_certificate_is_sent_nothing()
     let (url, ids) = (seeds(&cluster), one_on_each(&cluster));
     let all = store(&url, &papers.ca).await;
     for id in &ids {
-        assert!(all.put(&put(*id, "x")).await.unwrap());
+        assert!(all.put(&put(*id, "x")).await.unwrap().is_stored());
     }
     drop(all);
 
@@ -59,7 +59,7 @@ async fn a_node_whose_announced_name_is_not_in_its_certificate_is_sent_nothing()
     let url_of_others = url.replace(&format!("localhost:{},", masters[0].port()), "");
     let others = store(&url_of_others, &papers.ca).await;
     for id in &ids[1..] {
-        assert!(others.put(&put(*id, "y")).await.unwrap());
+        assert!(others.put(&put(*id, "y")).await.unwrap().is_stored());
     }
     let refused = others.put(&put(ids[0], "y")).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotSent, "{refused}");

@@ -70,11 +70,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 
 async fn store(url: &str, query: &str) -> Arc<RedisStore> {
     let store = patient(&format!("{url}?{query}"));
-    let store = store
-        .with_connect_deadline(CONNECT)
-        .connect()
-        .await
-        .unwrap();
+    let store = store.with_connect_timeout(CONNECT).connect().await.unwrap();
     assert!(
         CryptoProvider::get_default().is_none(),
         "a provider for the whole process is nobody's here to install"
@@ -87,16 +83,14 @@ async fn store(url: &str, query: &str) -> Arc<RedisStore> {
 
 /// A store that reads replicas.
 async fn reader(url: &str, query: &str) -> RedisStore {
-    let store = patient(&format!("{url}?{query}&deadline_ms=2000"));
-    let store = store
-        .with_connect_deadline(CONNECT)
-        .with_replica_reads(LONG);
+    let store = patient(&format!("{url}?{query}&timeout_ms=2000"));
+    let store = store.with_connect_timeout(CONNECT).with_replica_reads(LONG);
     store.connect().await.unwrap()
 }
 
 /// What is said where nobody is connected.
 async fn error(url: &str, query: &str) -> String {
-    let store = RedisStore::builder(&format!("{url}?{query}")).with_connect_deadline(CONNECT);
+    let store = RedisStore::builder(&format!("{url}?{query}")).with_connect_timeout(CONNECT);
     let error = store.connect().await.expect_err("no connection");
     assert_eq!(error.kind(), ErrorKind::NotSent);
     assert!(!error.to_string().contains('@'), "{error}");

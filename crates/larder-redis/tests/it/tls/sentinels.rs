@@ -31,7 +31,7 @@ async fn a_master_is_found_and_its_failover_is_followed_with_a_certificate_of_ou
 
     let store = store(&trio.url(), &papers.app).await;
     assert!(store.location().starts_with("rediss+sentinel://127.0.0.1:"));
-    assert!(store.put(&put(1, "x")).await.unwrap());
+    assert!(store.put(&put(1, "x")).await.unwrap().is_stored());
     let old = trio.master().unwrap();
     let replicas = trio.servers().iter().filter(|it| it.port() != old.port());
     let replicas: Vec<_> = replicas.collect();

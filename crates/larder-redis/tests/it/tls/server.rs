@@ -33,7 +33,7 @@ impl House {
 async fn a_server_whose_ca_is_named_is_trusted_without_any_provider_of_the_process() {
     let house = House::open(ClientAuth::Off, &["localhost", "127.0.0.1"]);
     let store = store(&house.server.url(), &house.papers.ca).await;
-    assert!(store.put(&put(1, "x")).await.unwrap());
+    assert!(store.put(&put(1, "x")).await.unwrap().is_stored());
     assert_eq!(store.get(&key(1)).await.unwrap().unwrap().value, "x");
     assert!(store.location().starts_with("rediss://"));
 }
@@ -70,7 +70,7 @@ async fn a_client_shows_its_certificate_where_it_is_asked_for() {
     assert!(asks_for_a_certificate_of_ours(&text), "{text}");
 
     let store = store(&house.server.url(), &house.papers.app).await;
-    assert!(store.put(&put(1, "x")).await.unwrap());
+    assert!(store.put(&put(1, "x")).await.unwrap().is_stored());
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ macro_rules! on_both_stores {
 
             let (clock, server) = (ManualClock::default(), RedisServer::start().unwrap());
             let store = RedisStore::builder(&server.url()).with_virtual_time(clock.clone());
-            let store = store.with_deadline(std::time::Duration::from_secs(10));
+            let store = store.with_timeout(std::time::Duration::from_secs(10));
             let store = store.connect().await.unwrap();
             scenes::$name(Scene::new(clock, Arc::new(store))).await;
         }

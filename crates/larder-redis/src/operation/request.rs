@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::node::{Access, Limits};
+
+/// The name, access and deadline of a new operation.
+#[derive(Clone, Copy)]
+pub(crate) struct Request {
+    pub(crate) name: &'static str,
+    pub(crate) access: Access,
+    /// None for the deadline of the limits.
+    deadline: Option<Instant>,
+}
+
+impl Request {
+    pub(crate) fn new(name: &'static str, access: Access) -> Self {
+        Self {
+            name,
+            access,
+            deadline: None,
+        }
+    }
+
+    /// Makes a request that replicas need not confirm.
+    pub(crate) fn read(name: &'static str) -> Self {
+        Self::new(name, Access::Read)
+    }
+
+    /// Makes a request that replicas confirm, if the store asks for that.
+    pub(crate) fn write(name: &'static str) -> Self {
+        Self::new(name, Access::Write)
+    }
+
+    /// Sets the deadline, such as the one of an earlier operation.
+    pub(crate) fn by(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets the deadline to this time from now.
+    pub(crate) fn within(self, time: Duration) -> Self {
+        self.by(Instant::now() + time)
+    }
+
+    /// Returns the deadline, which by default is the timeout of `limits` from now.
+    pub(crate) fn deadline(&self, limits: &Limits) -> Instant {
+        self.deadline
+            .unwrap_or_else(|| Instant::now() + limits.timeout)
+    }
+}

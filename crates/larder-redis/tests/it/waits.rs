@@ -1,0 +1,139 @@
+//! Waiting for a record: what is sent, and when nothing is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_redis::RedisStore;
+use larder_store::program::Record;
+use larder_store::wait::{Waiter, Wake};
+use larder_store::{Key, Store, Ttl};
+use larder_test::records::{Ring, Tally};
+use larder_test::server::{RedisOptions, RedisSentinels};
+use tokio::task::block_in_place;
+use tokio::time::timeout;
+
+use crate::support::{calls, ok, patient, programs, server, store, until};
+
+const SOON: Duration = Duration::from_secs(20);
+
+const RING: Ring = Ring {
+    wakes: true,
+    ttl: Ttl::from_secs(60),
+};
+
+fn key() -> Key {
+    Key::new(Tally::KIND, 1_u32)
+}
+
+async fn waiter(store: &Arc<RedisStore>) -> Box<dyn Waiter> {
+    let waits = store.clone().waits().unwrap();
+    waits.wait_for(&key()).await.unwrap()
+}
+
+async fn ring(store: &Arc<RedisStore>) {
+    programs(store).run(&key(), &RING).await.unwrap();
+}
+
+async fn next(waiter: &mut Box<dyn Waiter>) -> Wake {
+    timeout(SOON, waiter.next()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_wake_is_one_message_to_a_process_however_many_wait() {
+    let server = server();
+    let (one, other) = (store(&server).await, store(&server).await);
+    let mut waiters = Vec::new();
+    for _ in 0..8 {
+        waiters.push(waiter(&other).await);
+    }
+    ring(&one).await;
+    for waiter in &mut waiters {
+        assert_eq!(next(waiter).await, Wake::Woken);
+    }
+    assert_eq!(calls(&server, "publish"), 1);
+}
+
+#[tokio::test]
+async fn no_message_is_sent_without_a_waiter() {
+    let server = server();
+    let store = store(&server).await;
+    ring(&store).await;
+    assert_eq!(calls(&server, "publish"), 0);
+    drop(waiter(&store).await);
+    let channel = format!("{}:~waiters", key().as_str());
+    until("left", || async {
+        let channels = ok(&server, &["PUBSUB", "CHANNELS", &channel]);
+        channels.array().is_some_and(<[_]>::is_empty)
+    })
+    .await;
+    for _ in 0..3 {
+        ring(&store).await;
+    }
+    // One message finds that nobody waits any more.
+    assert_eq!(calls(&server, "publish"), 1);
+    let mut waiter = waiter(&store).await;
+    ring(&store).await;
+    assert_eq!(next(&mut waiter).await, Wake::Woken);
+}
+
+#[tokio::test]
+async fn a_waiter_whose_connection_is_cut_looks_again_and_gets_later_wakes() {
+    let server = server();
+    let store = store(&server).await;
+    let mut waiter = waiter(&store).await;
+    ok(&server, &["CLIENT", "KILL", "TYPE", "PUBSUB"]);
+    // Somebody wakes while nobody listens: the script forgets the waiter.
+    let channel = format!("{}:~waiters", key().as_str());
+    ok(&server, &["DEL", &channel]);
+    assert_eq!(next(&mut waiter).await, Wake::LookAgain);
+    ring(&store).await;
+    assert_eq!(next(&mut waiter).await, Wake::Woken);
+}
+
+#[tokio::test]
+async fn a_waiter_that_cannot_be_told_looks_again_a_few_times_a_second() {
+    let server = server();
+    let url = format!("{}?protocol=resp2", server.url());
+    let deaf = Arc::new(patient(&url).connect().await.unwrap());
+    let mut waiter = waiter(&deaf).await;
+    let looks = async { while next(&mut waiter).await == Wake::LookAgain {} };
+    assert!(timeout(Duration::from_secs(2), looks).await.is_err());
+    for _ in 0..3 {
+        assert_eq!(next(&mut waiter).await, Wake::LookAgain);
+    }
+    assert_eq!(calls(&server, "publish"), 0);
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_publish_runs_the_step_and_waiters_poll() {
+    let server = RedisOptions::new()
+        .with_user("app", "on >secret ~* resetchannels +@all -@admin")
+        .start()
+        .unwrap();
+    let url = server.url().replace("redis://", "redis://app:secret@");
+    let app = Arc::new(patient(&url).connect().await.unwrap());
+    let mut waiter = waiter(&store(&server).await).await;
+    ring(&app).await;
+    assert_eq!(next(&mut waiter).await, Wake::LookAgain);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiter_is_told_by_the_new_master_after_a_failover() {
+    let trio = RedisSentinels::start().unwrap();
+    let store = Arc::new(patient(&trio.url()).connect().await.unwrap());
+    let mut waiter = waiter(&store).await;
+    let old = trio.master().unwrap();
+    old.kill();
+    block_in_place(|| trio.wait_for_writable(old)).unwrap();
+    let steps = programs(&store);
+    // It looked again when it reached the new master, and is told by it from then on.
+    let woken = async {
+        loop {
+            let _ = steps.run(&key(), &RING).await;
+            if timeout(Duration::from_millis(200), waiter.next()).await == Ok(Wake::Woken) {
+                return;
+            }
+        }
+    };
+    timeout(SOON, woken).await.unwrap();
+}

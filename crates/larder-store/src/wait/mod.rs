@@ -1,0 +1,86 @@
+//! Waiting: a program wakes those who wait for its record.
+//!
+//! A step that may let somebody else go on, such as the release of a lock, calls
+//! [`Slot::wake`](crate::program::Slot::wake) in Rust and `wake()` in Lua. Whoever waits registers
+//! first, then looks, and then waits:
+//!
+//! ```
+//! # use larder_store::program::{Program, Programs};
+//! # use larder_store::wait::{Waits, Wake};
+//! # use larder_store::{Key, Result};
+//! /// Runs `take` until it has taken something.
+//! async fn take<P: Program<Reply = bool>>(
+//!     programs: &dyn Programs,
+//!     waits: &dyn Waits,
+//!     (key, take): (&Key, &P),
+//! ) -> Result<()> {
+//!     if programs.run(key, take).await? {
+//!         return Ok(());
+//!     }
+//!     let mut waiter = waits.wait_for(key).await?;
+//!     // What became free before the waiter was registered is found by this look.
+//!     while !programs.run(key, take).await? {
+//!         match waiter.next().await {
+//!             Wake::Woken | Wake::LookAgain => {}
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Put a deadline of your own around the loop, and look when a deadline inside the record has passed:
+//! nothing wakes for that.
+
+mod waiters;
+
+use async_trait::async_trait;
+
+use crate::{Key, Result};
+
+pub use waiters::{DEFAULT_MAX_WAITERS, Waiters};
+
+/// Why a waiter goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "in both cases the record has to be looked at"]
+pub enum Wake {
+    /// A program woke those who wait for the record.
+    Woken,
+    /// A wake may have been missed: look at the record again.
+    ///
+    /// The connection was replaced, the cluster changed, or the store polls because nothing can
+    /// wake it.
+    LookAgain,
+}
+
+/// The capability to wait until a program wakes those who wait for its record.
+///
+/// Every waiter of the record is woken. A waiter that is woken sees what the step has changed. Wakes
+/// that come before a waiter asks for the next one are not lost, and count as one. While nobody waits
+/// for a record, a wake sends nothing.
+///
+/// # Errors
+/// [`Refusal::WrongType`](crate::Refusal::WrongType) for a key that holds no record.
+/// [`Refusal::Full`](crate::Refusal::Full) in process, if there are as many waiters as there may be.
+/// Otherwise as those of [`Store`](crate::Store).
+#[async_trait]
+pub trait Waits: Send + Sync {
+    /// Registers a waiter for the record at `key`, until it is dropped.
+    ///
+    /// Wakes after this has resolved arrive. It takes two round trips over a network, and none in
+    /// process.
+    ///
+    /// # Cancellation
+    /// A dropped call registers nothing.
+    async fn wait_for(&self, key: &Key) -> Result<Box<dyn Waiter>>;
+}
+
+/// One who waits for a record. Dropping it ends the wait.
+#[async_trait]
+pub trait Waiter: Send + Sync {
+    /// Waits for the next wake. In process it has no bound; over a network it resolves after a few
+    /// seconds at the latest, with [`Wake::LookAgain`].
+    ///
+    /// # Cancellation
+    /// A dropped call loses no wake.
+    async fn next(&mut self) -> Wake;
+}

@@ -1,0 +1,167 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::program::{Program, Programs};
+use larder_store::wait::Waits;
+use larder_store::{Error, ErrorKind, Key, Refusal, Result, Store, StoreExt, Ttl};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::permits::{Acquire, Acquired, Leave, Permits};
+use super::{DEFAULT_LEASE, DEFAULT_MAX_HOLD, LockGuard, MAX_QUEUE, Order};
+
+/// How long a place in the queue is kept unless its owner looks again.
+const PLACE: Duration = Duration::from_secs(10);
+
+/// How often the owner of a place looks.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+
+/// A lock or a semaphore: where it is, and how it is held.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) programs: Arc<dyn Programs>,
+    waits: Arc<dyn Waits>,
+    pub(super) key: Key,
+    permits: u32,
+    pub(super) lease: Ttl,
+    pub(super) max_hold: Duration,
+    pub(super) order: Order,
+}
+
+impl Gate {
+    pub(super) fn new(user: &str, store: Arc<dyn Store>, key: Key, permits: u32) -> Result<Self> {
+        Ok(Self {
+            programs: store.clone().require_programs(user)?,
+            waits: store.require_waits(user)?,
+            key,
+            permits,
+            lease: DEFAULT_LEASE,
+            max_hold: DEFAULT_MAX_HOLD,
+            order: Order::default(),
+        })
+    }
+
+    /// How long it is held before it is renewed.
+    pub(super) fn first_hold(&self) -> Ttl {
+        let most = self.max_hold.max(Duration::from_millis(1));
+        // One that is no TTL is past a century.
+        Ttl::try_from(most).map_or(self.lease, |most| self.lease.min(most))
+    }
+
+    /// Shows no key: an id may be a visitor's.
+    pub(super) fn fmt_as(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name)
+            .field("permits", &self.permits)
+            .field("lease", &self.lease)
+            .field("max_hold", &self.max_hold)
+            .field("order", &self.order)
+            .finish_non_exhaustive()
+    }
+
+    /// Takes a permit. Without `within` it does not wait.
+    pub(super) async fn attempt(&self, within: Option<Duration>) -> Result<Option<LockGuard>> {
+        let Some(within) = within else {
+            return self.acquire(false).await;
+        };
+        let until = Instant::now().checked_add(within);
+        let acquiring = self.acquire(true);
+        match until {
+            Some(until) => timeout_at(until, acquiring).await.unwrap_or(Ok(None)),
+            None => acquiring.await,
+        }
+    }
+
+    async fn acquire(&self, waits: bool) -> Result<Option<LockGuard>> {
+        let acquire = Acquire {
+            // Within 2^53, as all integers of programs.
+            owner: (rand::random::<u64>() >> 11) as i64,
+            hold_us: self.first_hold().as_micros(),
+            permits: self.permits,
+            place_us: match (self.order, waits) {
+                (Order::Any, _) => 0,
+                (Order::Fifo, true) => PLACE.as_micros() as i64,
+                (Order::Fifo, false) => -1,
+            },
+            longest_queue: MAX_QUEUE,
+        };
+        // Whatever ends this before a guard takes over, what was taken is given back.
+        let mut left_behind = LeftBehind {
+            gate: self,
+            owner: acquire.owner,
+            may_hold: false,
+        };
+        let mut waiter = None;
+        loop {
+            let started = Instant::now();
+            left_behind.may_hold = true;
+            let acquired = self.programs.run(&self.key, &acquire).await;
+            left_behind.may_hold = match &acquired {
+                Ok(_) => acquire.place_us > 0,
+                Err(error) => acquire.place_us > 0 || error.kind() == ErrorKind::MayHaveRun,
+            };
+            let left = match acquired? {
+                Acquired::Held(fence) => {
+                    left_behind.may_hold = false;
+                    return Ok(Some(LockGuard::new(self.clone(), fence, started)));
+                }
+                Acquired::Busy(_) if !waits => return Ok(None),
+                Acquired::Busy(left) => Duration::from_micros(left.max(0).unsigned_abs()),
+                Acquired::Full => return Err(full()),
+            };
+            let Some(waiter) = &mut waiter else {
+                // What is released before it is registered is found by the next look.
+                waiter = Some(self.waits.wait_for(&self.key).await?);
+                continue;
+            };
+            // A timer that is early by a part of a millisecond would cost one more look.
+            let pause = left.saturating_add(Duration::from_millis(1));
+            let pause = match self.order {
+                Order::Any => pause,
+                Order::Fifo => pause.min(LOOK_EVERY),
+            };
+            tokio::select! {
+                _ = waiter.next() => {}
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Runs `program` though nobody waits for it: at once, or in the background.
+    pub(super) fn run_detached<P>(&self, program: P)
+    where
+        P: Program<Record = Permits> + 'static,
+    {
+        if self.programs.run_now(&self.key, &program).is_ready() {
+            return;
+        }
+        // Without a runtime the lease ends by itself.
+        if let Ok(runtime) = Handle::try_current() {
+            let (programs, key) = (self.programs.clone(), self.key.clone());
+            runtime.spawn(async move {
+                // If it fails, the lease ends by itself.
+                let _ = programs.run(&key, &program).await;
+            });
+        }
+    }
+}
+
+fn full() -> Error {
+    let text = format!("{MAX_QUEUE} tasks wait for it in order: let fewer wait at once");
+    Error::new("lock", ErrorKind::Refused(Refusal::Full), text)
+}
+
+/// What an attempt has at the store when it is dropped.
+struct LeftBehind<'a> {
+    gate: &'a Gate,
+    owner: i64,
+    may_hold: bool,
+}
+
+impl Drop for LeftBehind<'_> {
+    fn drop(&mut self) {
+        if self.may_hold {
+            self.gate.run_detached(Leave { owner: self.owner });
+        }
+    }
+}

@@ -1,0 +1,186 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::lease::Fence;
+use larder_store::{ErrorKind, Result, Ttl};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::attempt::Gate;
+use super::permits::{Release, Renew};
+
+/// A lock, or a permit of a semaphore, that is held.
+///
+/// It is renewed in a task of its own. Dropping it releases the lock, in the background if the store is
+/// over a network; [`release`](Self::release) says what came of it.
+#[must_use = "the lock is released when the guard is dropped"]
+pub struct LockGuard {
+    held: Arc<Held>,
+    renewal: AbortHandle,
+    is_released: bool,
+}
+
+/// What came of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "if the lock was lost, somebody else may have worked at the same time"]
+pub enum Released {
+    /// The lock was held up to now.
+    InTime,
+    /// The lock was lost before: somebody else may have held it.
+    AlreadyLost,
+}
+
+/// What is held, and until when by this process's own clock.
+struct Held {
+    gate: Gate,
+    fence: i64,
+    ends: watch::Sender<Instant>,
+}
+
+impl LockGuard {
+    /// A lock that was asked for at `started`, and given under `fence`.
+    pub(super) fn new(gate: Gate, fence: i64, started: Instant) -> Self {
+        let ends = watch::Sender::new(started + Duration::from(gate.first_hold()));
+        let held = Arc::new(Held { gate, fence, ends });
+        let renewal = tokio::spawn(renew(held.clone(), started)).abort_handle();
+        Self {
+            held,
+            renewal,
+            is_released: false,
+        }
+    }
+
+    /// Returns the fencing token: a number above that of every holder before, also after a failover.
+    ///
+    /// Send it along with every write that the lock protects.
+    pub fn token(&self) -> Fence {
+        Fence::from_u64(self.held.fence.unsigned_abs())
+    }
+
+    /// Returns whether the lock was lost: its lease has ended, or the store has given it to somebody
+    /// else.
+    pub fn is_lost(&self) -> bool {
+        Instant::now() >= *self.held.ends.borrow()
+    }
+
+    /// Waits until the lock is lost. It also resolves when the lock is released.
+    ///
+    /// It resolves by this process's own clock, whatever becomes of the store.
+    pub fn lost(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut ends = self.held.ends.subscribe();
+        async move {
+            loop {
+                let end = *ends.borrow_and_update();
+                if Instant::now() >= end {
+                    return;
+                }
+                tokio::select! {
+                    () = sleep_until(end) => {}
+                    changed = ends.changed() => {
+                        if changed.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Releases the lock, and returns whether it was held up to now. One round trip.
+    ///
+    /// # Errors
+    /// As those of [`Programs::run`](larder_store::program::Programs#method.run). It is sent again once
+    /// if its answer was lost. If it still fails, the lease ends by itself.
+    ///
+    /// # Cancellation
+    /// A dropped call releases the lock in the background.
+    pub async fn release(mut self) -> Result<Released> {
+        self.renewal.abort();
+        let released = self.held.release().await;
+        self.is_released = true;
+        released
+    }
+}
+
+impl Drop for LockGuard {
+    fn drop(&mut self) {
+        self.renewal.abort();
+        let is_lost = self.is_lost();
+        self.held.ends.send_replace(Instant::now());
+        if !self.is_released && !is_lost {
+            let fence = self.held.fence;
+            self.held.gate.run_detached(Release { fence });
+        }
+    }
+}
+
+impl fmt::Debug for LockGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockGuard")
+            .field("token", &self.token())
+            .field("is_lost", &self.is_lost())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Held {
+    async fn release(&self) -> Result<Released> {
+        let end = *self.ends.borrow();
+        let release = Release { fence: self.fence };
+        let Gate { programs, key, .. } = &self.gate;
+        let was_held = match programs.run(key, &release).await {
+            // Nobody else can have released it or held it, so where it is gone the first one ran.
+            Err(error) if error.kind() == ErrorKind::MayHaveRun => {
+                programs.run(key, &release).await? || Instant::now() < end
+            }
+            done => done?,
+        };
+        Ok(match was_held {
+            true => Released::InTime,
+            false => Released::AlreadyLost,
+        })
+    }
+}
+
+/// Renews what is held at a third of its lease, until it is lost or the longest time has passed.
+async fn renew(held: Arc<Held>, started: Instant) {
+    let Gate {
+        programs,
+        key,
+        max_hold,
+        ..
+    } = &held.gate;
+    let lease = Duration::from(held.gate.first_hold());
+    let stop = started.checked_add(*max_hold);
+    let mut next = started + lease / 3;
+    loop {
+        sleep_until(next).await;
+        let (started, end) = (Instant::now(), *held.ends.borrow());
+        let left = stop.map_or(lease, |stop| stop.saturating_duration_since(started));
+        // Rounded down, so that nothing is held for longer than it may be.
+        let hold = Duration::from_millis(left.min(lease).as_millis() as u64);
+        let Ok(ttl) = Ttl::try_from(hold) else { return };
+        if started >= end || started + hold <= end {
+            // It is lost, or would end no later: what is left of it is the last.
+            return;
+        }
+        let (fence, hold_us) = (held.fence, ttl.as_micros());
+        let renew = Renew { fence, hold_us };
+        next = match timeout_at(end, programs.run(key, &renew)).await {
+            Ok(Ok(true)) => {
+                held.ends.send_replace(started + hold);
+                started + lease / 3
+            }
+            Ok(Ok(false)) => {
+                held.ends.send_replace(Instant::now());
+                return;
+            }
+            // It is held until its end, whatever the store says: try again while it is.
+            Ok(Err(_)) => Instant::now() + (lease / 12).max(Duration::from_millis(1)),
+            Err(_) => return,
+        };
+    }
+}

@@ -1,0 +1,58 @@
+use std::future::Future;
+use std::time::Duration;
+
+use larder_store::lease::Fence;
+use tokio::time::sleep;
+
+use super::Lock;
+
+/// How long an attempt waits before the next one begins.
+const ROUND: Duration = Duration::from_secs(60);
+
+/// The pauses after attempts that failed.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+impl Lock {
+    /// Runs `work` in one process at a time, and returns what it returns.
+    ///
+    /// It waits until this process leads, and calls `work` with the token of its leadership. If
+    /// leadership is lost, the future of `work` is dropped before anybody else can lead, and it waits
+    /// again. When `work` returns, leadership is given back. While the store fails it tries again,
+    /// after 100 ms at first and 5 s at most, and logs the first failure.
+    ///
+    /// # Cancellation
+    /// Dropping the future drops `work` and gives leadership back in the background.
+    pub async fn run_while_leader<T, F, Fut>(&self, mut work: F) -> T
+    where
+        F: FnMut(Fence) -> Fut,
+        Fut: Future<Output = T>,
+    {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let guard = match self.lock(ROUND).await {
+                Ok(Some(guard)) => guard,
+                Ok(None) => continue,
+                Err(error) => {
+                    if pause == FIRST_PAUSE {
+                        tracing::warn!(%error, "no leader can be elected; trying again");
+                    }
+                    sleep(pause.mul_f64(0.75 + rand::random::<f64>() / 2.0)).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    continue;
+                }
+            };
+            pause = FIRST_PAUSE;
+            let done = tokio::select! {
+                biased;
+                () = guard.lost() => None,
+                done = work(guard.token()) => Some(done),
+            };
+            if let Some(done) = done {
+                // If it fails, the lease ends by itself.
+                let _ = guard.release().await;
+                return done;
+            }
+        }
+    }
+}

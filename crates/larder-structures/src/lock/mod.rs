@@ -1,0 +1,160 @@
+//! Locks, semaphores and leaders: one record, and an attempt that waits for it.
+
+mod attempt;
+mod guard;
+mod leader;
+mod permits;
+mod semaphore;
+#[cfg(test)]
+mod traces;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::program::Record;
+use larder_store::{Key, KeyId, Result, Store, Ttl};
+
+pub use guard::{LockGuard, Released};
+pub use permits::{InspectPermits, Permits};
+pub use semaphore::Semaphore;
+
+use attempt::Gate;
+
+/// How long a lock is held unless it is renewed: 30 seconds.
+pub const DEFAULT_LEASE: Ttl = Ttl::from_secs(30);
+
+/// How long a lock is renewed at most: one hour.
+pub const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(3600);
+
+/// How many tasks wait in order at most.
+pub const MAX_QUEUE: u32 = 1_000;
+
+/// In which order those who wait get a lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Whoever asks first when it is free. The cheapest.
+    #[default]
+    Any,
+    /// Whoever waits longest. Each look of a waiter writes, and the place of a process that has died is
+    /// kept for ten seconds. At most [`MAX_QUEUE`] wait.
+    Fifo,
+}
+
+/// A lock that one task of all processes on a store holds at a time.
+///
+/// # Rules
+/// 1. A lock is held for its lease, and renewed at a third of it while the [`LockGuard`] lives, for
+///    [`with_max_hold`](Self::with_max_hold) at most.
+/// 2. The holder measures its lease by its own monotonic clock, from before the request was sent. So
+///    [`LockGuard::lost`] resolves before anybody else can hold the lock, unless the store lost it.
+/// 3. Each holder has a [token](LockGuard::token) above those before it, also after a failover. Whatever the
+///    lock protects should refuse an older token than the newest that it has seen: see
+///    [`Fenced`](crate::fenced::Fenced).
+/// 4. Those who wait are woken when the lock is released, and look when the lease of the holder ends.
+///
+/// # Deployment caveats
+/// A lock is no proof that nobody else works: a process may be stopped between a look at its lease and
+/// its work, and a failover may lose the lock with the last writes. The token is what protects against
+/// both. If a failover must not lose a lock that was given, give [`Lock::new`] a store that waits for
+/// replicas (`RedisBuilder::with_replicas`): an attempt that they do not confirm fails and is taken
+/// back.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> larder_store::Result<()> {
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use larder_structures::lock::{Lock, Released};
+/// # use larder_moka::MokaStore;
+///
+/// # let store = Arc::new(MokaStore::new());
+/// let lock = Lock::new(store, "nightly-report")?;
+/// if let Some(guard) = lock.lock(Duration::from_secs(5)).await? {
+///     tokio::select! {
+///         () = guard.lost() => println!("somebody else may hold it by now"),
+///         () = async { /* the work, with guard.token() */ } => {}
+///     }
+///     assert_eq!(guard.release().await?, Released::InTime);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Lock {
+    gate: Gate,
+}
+
+impl Lock {
+    /// The lock called `id`, on `store`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs or lets
+    /// nobody wait.
+    pub fn new(store: Arc<dyn Store>, id: impl KeyId) -> Result<Self> {
+        let gate = Gate::new("a lock", store, Key::new(Permits::KIND, id), 1)?;
+        Ok(Self { gate })
+    }
+
+    /// Sets the lease. The default is [`DEFAULT_LEASE`].
+    #[must_use]
+    pub fn with_lease(mut self, lease: Ttl) -> Self {
+        self.gate.lease = lease;
+        self
+    }
+
+    /// Sets for how long the lock is renewed at most. The default is [`DEFAULT_MAX_HOLD`].
+    ///
+    /// A holder that is stuck loses the lock then.
+    #[must_use]
+    pub fn with_max_hold(mut self, max_hold: Duration) -> Self {
+        self.gate.max_hold = max_hold;
+        self
+    }
+
+    /// Sets in which order those who wait get the lock. All users of a lock must set the same.
+    #[must_use]
+    pub fn with_order(mut self, order: Order) -> Self {
+        self.gate.order = order;
+        self
+    }
+
+    /// Takes the lock if it is free. None if it is not. One round trip.
+    ///
+    /// # Errors
+    /// As those of [`Programs::run`](larder_store::program::Programs#method.run). After
+    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) a lock that may be held is
+    /// released in the background.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its time enabled.
+    ///
+    /// # Cancellation
+    /// A dropped call releases what it may have taken, in the background.
+    pub async fn try_lock(&self) -> Result<Option<LockGuard>> {
+        self.gate.attempt(None).await
+    }
+
+    /// Takes the lock, and waits for it `within` at most. None if that time is over.
+    ///
+    /// It takes one round trip if the lock is free, and three more before it waits.
+    ///
+    /// # Errors
+    /// As those of [`try_lock`](Self::try_lock), and
+    /// [`Refusal::Full`](larder_store::Refusal::Full) if too many wait already.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its time enabled.
+    ///
+    /// # Cancellation
+    /// A dropped call releases what it may have taken, in the background.
+    pub async fn lock(&self, within: Duration) -> Result<Option<LockGuard>> {
+        self.gate.attempt(Some(within)).await
+    }
+}
+
+impl fmt::Debug for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.gate.fmt_as("Lock", f)
+    }
+}

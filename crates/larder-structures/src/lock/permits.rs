@@ -1,0 +1,258 @@
+use larder_store::program::prelude::*;
+
+/// How long a record outlives its holders, so that its fences rise whatever the clock does.
+const MEMORY_US: i64 = 60_000_000;
+
+/// Who holds a lock, or the permits of a semaphore, and who waits in order.
+///
+/// On Redis it is one string. Everything that has ended is dropped at the next write.
+#[derive(Clone, Debug, Default)]
+pub struct Permits {
+    /// The fence of the last holder.
+    last: i64,
+    held: Vec<Holder>,
+    queue: Vec<Place>,
+}
+
+#[derive(Clone, Debug)]
+struct Holder {
+    fence: i64,
+    ends: i64,
+    owner: i64,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    ends: i64,
+    owner: i64,
+}
+
+record! {
+    Permits, Kind::record("lock");
+    /// Shows the last fence, the holders with the ends of their leases, and how many wait in order.
+    pub InspectPermits = "lock-inspect",
+    include_str!("inspect.lua"),
+    |permits, shown| permits.show(shown),
+}
+
+impl Permits {
+    fn show(&self, shown: Inspection) -> Inspection {
+        let shown = shown.with("last_fence", self.last);
+        let holders = self.held.iter();
+        let shown = holders.fold(shown, |shown, it| {
+            shown.with(format!("holder {} ends_us", it.fence), it.ends)
+        });
+        shown.with("queue", self.queue.len())
+    }
+
+    /// What the record holds at `now`.
+    fn at(now: i64, record: &Slot<'_, Self>) -> Self {
+        let mut permits = record.get().cloned().unwrap_or_default();
+        permits.held.retain(|it| it.ends > now);
+        permits.queue.retain(|it| it.ends > now);
+        permits
+    }
+
+    fn keep(self, now: i64, record: &mut Slot<'_, Self>) {
+        let holders = self.held.iter().map(|it| it.ends);
+        let places = self.queue.iter().map(|it| it.ends);
+        let latest = holders.chain(places).max().unwrap_or(now);
+        let millis = Ttl::covering_micros((latest - now) + MEMORY_US);
+        record.put(self, millis);
+    }
+}
+
+/// Takes a permit if one is free, or a place in the queue.
+///
+/// Twice is as good as once: whoever holds a permit already is told of it again.
+#[derive(Clone, Debug)]
+pub(crate) struct Acquire {
+    /// A random number below 2^53 that names this attempt.
+    pub(crate) owner: i64,
+    pub(crate) hold_us: i64,
+    pub(crate) permits: u32,
+    /// How long a place in the queue is kept unless it is asked for again; 0 if there is no queue, and
+    /// -1 to respect the queue without a place in it.
+    pub(crate) place_us: i64,
+    pub(crate) longest_queue: u32,
+}
+
+/// The result of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acquired {
+    /// A permit is held, under this fence.
+    Held(i64),
+    /// None is free. Whoever is before us ends in this time, in microseconds, unless it is prolonged.
+    Busy(i64),
+    /// The queue is full.
+    Full,
+}
+
+impl Program for Acquire {
+    type Record = Permits;
+    type Reply = Acquired;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "lock-acquire",
+        Effect::Idempotent,
+        concat!(include_str!("state.lua"), include_str!("acquire.lua")),
+    );
+
+    arguments!(owner, hold_us, permits, place_us, longest_queue);
+
+    fn step(&self, record: &mut Slot<'_, Permits>, now: Timestamp) -> Acquired {
+        let now = now.as_micros();
+        let mut permits = Permits::at(now, record);
+        if let Some(mine) = permits.held.iter().find(|it| it.owner == self.owner) {
+            return Acquired::Held(mine.fence);
+        }
+        let mine = permits.queue.iter().position(|it| it.owner == self.owner);
+        let ahead = match self.place_us {
+            0 => 0,
+            _ => mine.unwrap_or(permits.queue.len()),
+        };
+        if permits.held.len() + ahead < self.permits as usize {
+            if let Some(mine) = mine {
+                permits.queue.remove(mine);
+            }
+            permits.last = now.max(permits.last + 1);
+            let fence = permits.last;
+            permits.held.push(Holder {
+                fence,
+                ends: now + self.hold_us,
+                owner: self.owner,
+            });
+            permits.keep(now, record);
+            return Acquired::Held(fence);
+        }
+        let holders = permits.held.iter().map(|it| it.ends);
+        let before = permits.queue.iter().take(ahead).map(|it| it.ends);
+        let first = holders.chain(before).min().unwrap_or(now);
+        if self.place_us > 0 {
+            let ends = now + self.place_us;
+            match mine {
+                Some(mine) => permits.queue[mine].ends = ends,
+                None if permits.queue.len() >= self.longest_queue as usize => {
+                    return Acquired::Full;
+                }
+                None => permits.queue.push(Place {
+                    ends,
+                    owner: self.owner,
+                }),
+            }
+            permits.keep(now, record);
+        }
+        Acquired::Busy(first - now)
+    }
+}
+
+impl FromWire for Acquired {
+    /// Reads `{1, fence, hold}`, `{0, 0, left}` or `{2, 0, 0}`.
+    fn from_wire(wire: Wire) -> Result<Self> {
+        match wire.read::<(i64, i64, i64)>()? {
+            (1, fence, _) => Ok(Self::Held(fence)),
+            (0, 0, left) => Ok(Self::Busy(left)),
+            (2, 0, 0) => Ok(Self::Full),
+            (_, _, _) => Err(Wire::unexpected("the result of an attempt")),
+        }
+    }
+}
+
+/// Holds a permit for so long from now on, and returns whether it was still held.
+#[derive(Clone, Debug)]
+pub(crate) struct Renew {
+    pub(crate) fence: i64,
+    pub(crate) hold_us: i64,
+}
+
+impl Program for Renew {
+    type Record = Permits;
+    type Reply = bool;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "lock-renew",
+        Effect::Idempotent,
+        concat!(include_str!("state.lua"), include_str!("renew.lua")),
+    )
+    .runs_when_full();
+
+    arguments!(fence, hold_us);
+
+    fn step(&self, record: &mut Slot<'_, Permits>, now: Timestamp) -> bool {
+        let now = now.as_micros();
+        let mut permits = Permits::at(now, record);
+        let Some(mine) = permits.held.iter_mut().find(|it| it.fence == self.fence) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut mine.ends, now + self.hold_us);
+        permits.keep(now, record);
+        if now + self.hold_us < before {
+            record.wake();
+        }
+        true
+    }
+}
+
+/// Gives a permit back, and returns whether it was still held.
+#[derive(Clone, Debug)]
+pub(crate) struct Release {
+    pub(crate) fence: i64,
+}
+
+impl Program for Release {
+    type Record = Permits;
+    type Reply = bool;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "lock-release",
+        Effect::Once,
+        concat!(include_str!("state.lua"), include_str!("release.lua")),
+    )
+    .runs_when_full();
+
+    arguments!(fence);
+
+    fn step(&self, record: &mut Slot<'_, Permits>, now: Timestamp) -> bool {
+        let now = now.as_micros();
+        let mut permits = Permits::at(now, record);
+        let Some(mine) = permits.held.iter().position(|it| it.fence == self.fence) else {
+            return false;
+        };
+        permits.held.remove(mine);
+        permits.keep(now, record);
+        record.wake();
+        true
+    }
+}
+
+/// Takes back whatever an attempt has left: its place, and a permit that its caller never heard of.
+#[derive(Clone, Debug)]
+pub(crate) struct Leave {
+    pub(crate) owner: i64,
+}
+
+impl Program for Leave {
+    type Record = Permits;
+    type Reply = ();
+
+    const SCRIPT: &'static Script = &Script::new(
+        "lock-leave",
+        Effect::Idempotent,
+        concat!(include_str!("state.lua"), include_str!("leave.lua")),
+    )
+    .runs_when_full();
+
+    arguments!(owner);
+
+    fn step(&self, record: &mut Slot<'_, Permits>, now: Timestamp) {
+        let now = now.as_micros();
+        let mut permits = Permits::at(now, record);
+        let before = permits.held.len() + permits.queue.len();
+        permits.held.retain(|it| it.owner != self.owner);
+        permits.queue.retain(|it| it.owner != self.owner);
+        if permits.held.len() + permits.queue.len() < before {
+            permits.keep(now, record);
+            record.wake();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Fenced values: a stale holder writes nothing.
+
+use std::time::Duration;
+
+use larder_store::lease::Fence;
+use larder_store::{ErrorKind, Ttl};
+use larder_structures::fenced::{Fenced, FencedPut};
+use larder_structures::lock::Lock;
+
+use crate::support::on_every_store;
+
+const MINUTE: Ttl = Ttl::from_secs(60);
+const HOUR: Ttl = Ttl::from_secs(3600);
+
+on_every_store! {
+    async fn a_holder_that_was_stopped_past_its_lease_writes_nothing(world: World) {
+        let lock = Lock::new(world.store.clone(), "report").unwrap();
+        let reports = Fenced::new(world.store.clone()).unwrap();
+        let stopped = lock.try_lock().await.unwrap().unwrap();
+        world.advance(Duration::from_secs(30));
+        let next = lock.try_lock().await.unwrap().unwrap();
+        let put = reports.put("today", next.token(), "ready", HOUR).await.unwrap();
+        assert_eq!(put, FencedPut::Written);
+        let put = reports.put("today", stopped.token(), "stale", HOUR).await.unwrap();
+        assert_eq!(put, FencedPut::Stale { newest: next.token() });
+        // Its holder writes again with the same token.
+        let put = reports.put("today", next.token(), "better", HOUR).await.unwrap();
+        assert_eq!(put, FencedPut::Written);
+        let (token, value) = reports.get("today").await.unwrap().unwrap();
+        assert_eq!((token, &*value), (next.token(), &b"better"[..]));
+    }
+
+    async fn the_newest_token_outlives_the_value(world: World) {
+        let reports = Fenced::new(world.store.clone()).unwrap().with_token_memory(HOUR);
+        let [old, new] = [7, 8].map(Fence::from_u64);
+        assert_eq!(reports.put(1_u32, new, "x", MINUTE).await.unwrap(), FencedPut::Written);
+        world.advance(Duration::from_secs(60));
+        assert!(reports.get(1_u32).await.unwrap().is_none());
+        let stale = FencedPut::Stale { newest: new };
+        assert_eq!(reports.put(1_u32, old, "y", MINUTE).await.unwrap(), stale);
+        world.advance(Duration::from_secs(3540));
+        assert_eq!(reports.put(1_u32, old, "y", MINUTE).await.unwrap(), FencedPut::Written);
+    }
+
+    async fn what_no_store_takes_is_refused_alike(world: World) {
+        let reports = Fenced::new(world.store.clone()).unwrap();
+        let wide = reports.put(1_u32, Fence::from_u64(u64::MAX), "x", HOUR).await;
+        assert_eq!(wide.unwrap_err().kind(), ErrorKind::Invalid);
+        let large = vec![0; larder_store::DEFAULT_MAX_VALUE + 1];
+        let large = reports.put(1_u32, Fence::from_u64(1), large, HOUR).await;
+        assert_eq!(large.unwrap_err().kind(), ErrorKind::TooLarge);
+        assert!(reports.get(1_u32).await.unwrap().is_none());
+    }
+}

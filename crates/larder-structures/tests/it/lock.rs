@@ -1,0 +1,315 @@
+//! Locks: one holder at a time, tokens that rise, and what a holder hears.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use larder_store::lease::Fence;
+use larder_store::program::Record;
+use larder_store::{ErrorKind, Key, Store, Ttl};
+use larder_structures::lock::{Lock, LockGuard, Order, Permits, Released};
+use larder_test::faulty::{Faulty, Operations, Trouble};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::support::{World, on_every_store};
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A bound on what happens at once, on a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+
+fn lock(world: &World) -> Lock {
+    Lock::new(world.store.clone(), "report").unwrap()
+}
+
+async fn taken(lock: &Lock) -> LockGuard {
+    lock.try_lock().await.unwrap().unwrap()
+}
+
+/// The lines of the lock's record that begin with `name`.
+async fn shown(world: &World, name: &str) -> Vec<String> {
+    let programs = world.store.clone().programs().unwrap();
+    let key = Key::new(Permits::KIND, "report");
+    let shown = programs.inspect::<Permits>(&key).await.unwrap();
+    let lines = shown.fields().iter();
+    let lines = lines.filter(|(line, _)| line.starts_with(name));
+    lines.map(|(_, value)| value.clone()).collect()
+}
+
+async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !done().await {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(SOON, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("still not {what}"));
+}
+
+async fn is_queued(world: &World, number: usize) {
+    until("queued", async || {
+        shown(world, "queue").await == [number.to_string()]
+    })
+    .await;
+}
+
+on_every_store! {
+    async fn a_lock_has_one_holder_at_a_time_and_each_has_a_higher_token(world: World) {
+        let (lock, holders) = (lock(&world), Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = (0..8).map(|_| {
+            let (lock, holders) = (lock.clone(), holders.clone());
+            tokio::spawn(async move {
+                let mut tokens = Vec::new();
+                for _ in 0..5 {
+                    let guard = lock.lock(LONG).await.unwrap().unwrap();
+                    assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two hold it");
+                    yield_now().await;
+                    holders.fetch_sub(1, Ordering::SeqCst);
+                    tokens.push(guard.token());
+                    assert_eq!(guard.release().await.unwrap(), Released::InTime);
+                }
+                tokens
+            })
+        }).collect();
+        let mut all = Vec::new();
+        for task in tasks {
+            let tokens = timeout(LONG, task).await.unwrap().unwrap();
+            assert!(tokens.is_sorted());
+            all.extend(tokens);
+        }
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 40, "a token was given twice");
+    }
+
+    async fn who_waits_gets_the_lock_when_it_is_released(world: World) {
+        let lock = lock(&world);
+        let guard = taken(&lock).await;
+        assert!(lock.try_lock().await.unwrap().is_none());
+        let waiting = tokio::spawn({
+            let lock = lock.clone();
+            async move { lock.lock(LONG).await.unwrap().unwrap().token() }
+        });
+        sleep(Duration::from_millis(50)).await;
+        assert!(!waiting.is_finished());
+        let token = guard.token();
+        assert_eq!(guard.release().await.unwrap(), Released::InTime);
+        assert!(timeout(SOON, waiting).await.unwrap().unwrap() > token);
+    }
+
+    async fn who_waits_gets_the_lock_of_a_holder_that_has_died_when_its_lease_ends(world: World) {
+        let lock = lock(&world).with_lease(Ttl::from_secs(300));
+        let dead = taken(&lock).await;
+        let token = dead.token();
+        // Nobody gives it back, and its next renewal is far away.
+        std::mem::forget(dead);
+        world.advance(Duration::from_millis(299_999));
+        assert!(lock.try_lock().await.unwrap().is_none());
+        world.advance(Duration::from_millis(1));
+        let next = timeout(SOON, lock.lock(LONG)).await.unwrap().unwrap().unwrap();
+        assert!(next.token() > token);
+    }
+
+    async fn an_attempt_ends_with_its_time(world: World) {
+        let lock = lock(&world);
+        let guard = taken(&lock).await;
+        let started = Instant::now();
+        assert!(lock.lock(Duration::from_millis(100)).await.unwrap().is_none());
+        assert!(started.elapsed() >= Duration::from_millis(100));
+        assert!(!guard.is_lost());
+        assert_eq!(guard.release().await.unwrap(), Released::InTime);
+    }
+
+    async fn a_lock_that_is_dropped_is_released(world: World) {
+        let lock = lock(&world);
+        let guard = taken(&lock).await;
+        let lost = guard.lost();
+        drop(guard);
+        timeout(SOON, lost).await.unwrap();
+        let next = timeout(SOON, lock.lock(LONG)).await.unwrap();
+        assert!(next.unwrap().is_some());
+    }
+
+    async fn a_release_says_that_somebody_else_holds_the_lock(world: World) {
+        let lock = lock(&world).with_lease(Ttl::from_secs(30));
+        let late = taken(&lock).await;
+        world.advance(Duration::from_secs(30));
+        let next = taken(&lock).await;
+        assert!(next.token() > late.token());
+        assert_eq!(late.release().await.unwrap(), Released::AlreadyLost);
+        assert!(lock.try_lock().await.unwrap().is_none(), "it released another's lock");
+        assert_eq!(next.release().await.unwrap(), Released::InTime);
+    }
+
+    async fn a_lock_in_order_is_given_to_who_waits_longest(world: World) {
+        let lock = lock(&world).with_order(Order::Fifo);
+        let guard = taken(&lock).await;
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let mut waiting = Vec::new();
+        for number in 0..4 {
+            let (lock, order) = (lock.clone(), order.clone());
+            waiting.push(tokio::spawn(async move {
+                let guard = lock.lock(LONG).await.unwrap().unwrap();
+                order.lock().unwrap().push(number);
+                let _ = guard.release().await.unwrap();
+            }));
+            is_queued(&world, number + 1).await;
+        }
+        // One leaves, and its place is free.
+        waiting.remove(1).abort();
+        is_queued(&world, 3).await;
+        assert!(lock.try_lock().await.unwrap().is_none());
+        let _ = guard.release().await.unwrap();
+        for waiting in waiting {
+            timeout(SOON, waiting).await.unwrap().unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [0, 2, 3]);
+    }
+
+    async fn an_attempt_whose_answer_was_lost_leaves_no_lock_behind(world: World) {
+        let faulty = Faulty::new(world.store.clone());
+        let switch = faulty.switch();
+        let unlucky = Lock::new(Arc::new(faulty), "report").unwrap();
+        switch.set_next(1, Trouble::LoseAnswer);
+        let error = unlucky.try_lock().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MayHaveRun);
+        let next = timeout(SOON, lock(&world).lock(LONG)).await.unwrap();
+        assert!(next.unwrap().is_some());
+    }
+
+    async fn a_release_whose_answer_was_lost_is_found_out(world: World) {
+        let faulty = Faulty::new(world.store.clone());
+        let switch = faulty.switch();
+        let unlucky = Lock::new(Arc::new(faulty), "report").unwrap();
+        let guard = unlucky.try_lock().await.unwrap().unwrap();
+        switch.set_next(1, Trouble::LoseAnswer);
+        assert_eq!(guard.release().await.unwrap(), Released::InTime);
+        assert!(lock(&world).try_lock().await.unwrap().is_some());
+    }
+
+    async fn a_holder_is_told_by_its_own_clock_though_the_store_never_answers(world: World) {
+        let faulty = Faulty::new(world.store.clone());
+        let switch = faulty.switch();
+        let lock = Lock::new(Arc::new(faulty), "report").unwrap();
+        let lock = lock.with_lease(Ttl::from_millis(300));
+        let started = Instant::now();
+        let guard = lock.try_lock().await.unwrap().unwrap();
+        switch.set_on(Operations::Programs, Trouble::Hang);
+        timeout(SOON, guard.lost()).await.unwrap();
+        assert!(guard.is_lost());
+        assert!(started.elapsed() >= Duration::from_millis(300));
+        switch.clear();
+        // It is not released: somebody else may hold it by now.
+        drop(guard);
+        assert!(lock.try_lock().await.unwrap().is_none());
+    }
+
+    async fn a_holder_is_told_when_the_store_has_given_its_lock_away(world: World) {
+        let lock = lock(&world).with_lease(Ttl::from_secs(3));
+        let guard = taken(&lock).await;
+        world.advance(Duration::from_secs(3));
+        let next = taken(&lock).await;
+        let started = Instant::now();
+        timeout(SOON, guard.lost()).await.unwrap();
+        // By its renewal after a third of the lease, or by the end of it.
+        assert!(started.elapsed() < SOON);
+        assert!(!next.is_lost());
+    }
+
+    async fn a_lock_is_renewed_while_its_guard_lives(world: World) {
+        let lock = lock(&world).with_lease(Ttl::from_secs(3));
+        let guard = taken(&lock).await;
+        // The store's clock is never ahead of ours, so a renewal comes in time.
+        for _ in 0..45 {
+            sleep(Duration::from_millis(100)).await;
+            world.advance(Duration::from_millis(100));
+        }
+        assert!(!guard.is_lost());
+        assert!(lock.try_lock().await.unwrap().is_none());
+        assert_eq!(guard.release().await.unwrap(), Released::InTime);
+    }
+
+    async fn a_holder_that_is_stuck_loses_the_lock(world: World) {
+        let most = Duration::from_millis(700);
+        let lock = lock(&world).with_lease(Ttl::from_millis(300)).with_max_hold(most);
+        let guard = taken(&lock).await;
+        let started = Instant::now();
+        timeout(SOON, guard.lost()).await.unwrap();
+        assert!(started.elapsed() < most + SOON);
+        world.advance(most);
+        assert!(lock.try_lock().await.unwrap().is_some());
+    }
+
+    async fn leadership_passes_on_and_the_work_of_who_lost_it_is_dropped(world: World) {
+        let lock = lock(&world);
+        let first = lock.clone();
+        let led = Arc::new(std::sync::Mutex::new(Vec::<Fence>::new()));
+        let first_led = led.clone();
+        let leader = tokio::spawn(async move {
+            let work = |token| {
+                first_led.lock().unwrap().push(token);
+                std::future::pending::<()>()
+            };
+            first.run_while_leader(work).await
+        });
+        until("led", async || !led.lock().unwrap().is_empty()).await;
+        let second_led = led.clone();
+        let follower = tokio::spawn(async move {
+            let work = |token| {
+                second_led.lock().unwrap().push(token);
+                std::future::ready("done")
+            };
+            lock.run_while_leader(work).await
+        });
+        sleep(Duration::from_millis(50)).await;
+        assert!(!follower.is_finished());
+        leader.abort();
+        assert_eq!(timeout(SOON, follower).await.unwrap().unwrap(), "done");
+        let led = led.lock().unwrap();
+        assert!(led.len() == 2 && led.is_sorted());
+    }
+}
+
+#[tokio::test]
+async fn the_token_rises_though_the_store_has_lost_the_lock() {
+    let world = World::redis().await;
+    let lock = lock(&world);
+    let before = taken(&lock).await;
+    world
+        .server
+        .as_ref()
+        .unwrap()
+        .command(&["FLUSHALL"])
+        .unwrap();
+    world.advance(Duration::from_micros(1));
+    let after = taken(&lock).await;
+    assert!(after.token() > before.token());
+    assert_eq!(before.release().await.unwrap(), Released::AlreadyLost);
+}
+
+#[tokio::test]
+async fn a_free_lock_is_one_round_trip_each_way_and_publishes_nothing() {
+    let world = World::redis().await;
+    let server = world.server.as_ref().unwrap();
+    let calls = |command: &str| {
+        let stats = server.command(&["INFO", "commandstats"]).unwrap();
+        let stats = stats.text().unwrap().into_owned();
+        stats.contains(&format!("cmdstat_{command}:"))
+    };
+    let guard = taken(&lock(&world)).await;
+    assert_eq!(guard.release().await.unwrap(), Released::InTime);
+    assert!(!calls("publish") && !calls("subscribe"));
+}
+
+#[tokio::test]
+async fn a_lock_asks_for_what_it_needs_when_it_is_made() {
+    let store: Arc<dyn Store> = Arc::new(crate::support::ValuesOnly::default());
+    let error = Lock::new(store, "report").unwrap_err();
+    assert!(
+        error.to_string().contains("a lock needs a store"),
+        "{error}"
+    );
+}

@@ -1,0 +1,147 @@
+use larder_store::{Put, PutOutcome, Ttl, Version};
+
+use super::Outcome;
+use super::scene::{LONG, Scene, same_entry};
+
+pub(super) async fn put_if_absent_writes_only_where_nothing_is(at: Scene<'_>) -> Outcome {
+    let first = at.put("seat", "ada").if_absent();
+    ensure_eq!(
+        at.store.put(&first).await?,
+        PutOutcome::Stored,
+        "put_if_absent where nothing is"
+    );
+    at.holds(&first, "what it wrote").await?;
+    let second = at.put("seat", "bob").if_absent();
+    ensure_eq!(
+        at.store.put(&second).await?,
+        PutOutcome::NotStored,
+        "put_if_absent where something is"
+    );
+    at.holds(&first, "what is there after it").await
+}
+
+pub(super) async fn put_if_present_writes_only_where_something_is(at: Scene<'_>) -> Outcome {
+    let first = at.put("seat", "ada").if_present();
+    ensure_eq!(
+        at.store.put(&first).await?,
+        PutOutcome::NotStored,
+        "put_if_present where nothing is"
+    );
+    at.is_absent(first.key(), "after it").await?;
+    at.write(&at.put("seat", "bob")).await?;
+    let second = at.put("seat", "eve").if_present();
+    ensure_eq!(
+        at.store.put(&second).await?,
+        PutOutcome::Stored,
+        "put_if_present where something is"
+    );
+    at.holds(&second, "what it wrote").await
+}
+
+pub(super) async fn put_if_version_writes_only_over_that_version(at: Scene<'_>) -> Outcome {
+    let first = at.put("seat", "ada");
+    at.write(&first).await?;
+    let second = at.put("seat", "bob").if_version(first.version());
+    ensure_eq!(
+        at.store.put(&second).await?,
+        PutOutcome::Stored,
+        "put_if_version over that version"
+    );
+    at.holds(&second, "what it wrote").await?;
+    let third = at.put("seat", "eve").if_version(first.version());
+    ensure_eq!(
+        at.store.put(&third).await?,
+        PutOutcome::NotStored,
+        "put_if_version over a later version"
+    );
+    at.holds(&second, "what is there after it").await
+}
+
+pub(super) async fn an_absent_key_has_no_version(at: Scene<'_>) -> Outcome {
+    let put = at.put("nobody", "boo").if_version(Version::random());
+    ensure_eq!(
+        at.store.put(&put).await?,
+        PutOutcome::NotStored,
+        "put_if_version where nothing is"
+    );
+    at.is_absent(put.key(), "after it").await?;
+    let zero = at
+        .put("nobody", "boo")
+        .if_version(Version::from_bytes([0; Version::LEN]));
+    ensure_eq!(
+        at.store.put(&zero).await?,
+        PutOutcome::NotStored,
+        "put_if_version of a version of zeros"
+    );
+    at.is_absent(put.key(), "after it").await
+}
+
+pub(super) async fn a_version_of_another_key_is_not_met(at: Scene<'_>) -> Outcome {
+    let mine = at.put("mine", "same value");
+    let other = at.put("other", "same value");
+    at.write(&mine).await?;
+    at.write(&other).await?;
+    let put = at.put("mine", "stolen").if_version(other.version());
+    ensure_eq!(
+        at.store.put(&put).await?,
+        PutOutcome::NotStored,
+        "put_if_version of another key's version"
+    );
+    at.holds(&mine, "what is there after it").await
+}
+
+pub(super) async fn an_unmet_put_leaves_the_value(at: Scene<'_>) -> Outcome {
+    let held = at.put("seat", "ada");
+    at.write(&held).await?;
+    // The answers are other laws'.
+    let _ = at.store.put(&at.put("seat", "bob").if_absent()).await?;
+    same_entry(
+        at.store.get(held.key()).await?,
+        &held,
+        "after put_if_absent",
+    )?;
+    let _ = at
+        .store
+        .put(&at.put("seat", "eve").if_version(Version::random()))
+        .await?;
+    same_entry(
+        at.store.get(held.key()).await?,
+        &held,
+        "after put_if_version",
+    )
+}
+
+pub(super) async fn an_unmet_put_leaves_the_ttl(at: Scene<'_>) -> Outcome {
+    const LONGER: Ttl = Ttl::from_secs(6000);
+    let held = at.put("seat", "ada");
+    at.write(&held).await?;
+    let put = Put::new(held.key().clone(), "bob", LONGER);
+    let _ = at.store.put(&put.clone().if_absent()).await?;
+    let left = at.ttl(held.key()).await?;
+    ensure!(
+        left <= LONG,
+        "ttl after an unmet put_if_absent: expected 60 s or less, got {left:?}"
+    );
+    let _ = at.store.put(&put.if_version(Version::random())).await?;
+    let left = at.ttl(held.key()).await?;
+    ensure!(
+        left <= LONG,
+        "ttl after an unmet put_if_version: expected 60 s or less, got {left:?}"
+    );
+    Ok(())
+}
+
+pub(super) async fn a_put_sent_twice_is_one_write(at: Scene<'_>) -> Outcome {
+    let put = at.put("seat", "ada");
+    at.write(&put).await?;
+    at.write(&put).await?;
+    at.holds(&put, "after the same put twice").await?;
+    let created = at.put("row", "f").if_absent();
+    at.write(&created).await?;
+    ensure_eq!(
+        at.store.put(&created).await?,
+        PutOutcome::NotStored,
+        "the same put_if_absent again"
+    );
+    at.holds(&created, "after it").await
+}

@@ -1,0 +1,137 @@
+use larder_store::{Condition, Delete, DeleteOutcome, ExpireOutcome, PutOutcome, Version};
+
+use super::Outcome;
+use super::scene::{LONG, Scene};
+
+pub(super) async fn delete_reports_whether_it_deleted_a_value(at: Scene<'_>) -> Outcome {
+    let put = at.put("seat", "ada");
+    let delete = Delete::new(put.key().clone());
+    ensure_eq!(
+        at.store.delete(&delete).await?,
+        DeleteOutcome::NotDeleted,
+        "delete of an absent key"
+    );
+    at.write(&put).await?;
+    ensure_eq!(
+        at.store.delete(&delete).await?,
+        DeleteOutcome::Deleted,
+        "delete of a present key"
+    );
+    ensure_eq!(
+        at.store.delete(&delete).await?,
+        DeleteOutcome::NotDeleted,
+        "delete of a deleted key"
+    );
+    Ok(())
+}
+
+pub(super) async fn a_deleted_key_is_gone(at: Scene<'_>) -> Outcome {
+    let put = at.put("seat", "ada");
+    let key = put.key();
+    at.write(&put).await?;
+    let _ = at.store.delete(&Delete::new(key.clone())).await?;
+    at.is_absent(key, "get after delete").await?;
+    ensure_eq!(at.store.ttl(key).await?, None, "ttl after delete");
+    ensure_eq!(
+        at.store.expire(key, LONG).await?,
+        ExpireOutcome::NotFound,
+        "expire after delete"
+    );
+    at.is_absent(key, "get after expire after delete").await
+}
+
+pub(super) async fn a_deleted_key_can_be_put_if_absent(at: Scene<'_>) -> Outcome {
+    let first = at.put("seat", "ada");
+    at.write(&first).await?;
+    let _ = at.store.delete(&Delete::new(first.key().clone())).await?;
+    let present = at.put("seat", "bob").if_present();
+    ensure_eq!(
+        at.store.put(&present).await?,
+        PutOutcome::NotStored,
+        "put_if_present after delete"
+    );
+    let absent = at.put("seat", "eve").if_absent();
+    ensure_eq!(
+        at.store.put(&absent).await?,
+        PutOutcome::Stored,
+        "put_if_absent after delete"
+    );
+    at.holds(&absent, "what it wrote").await
+}
+
+pub(super) async fn delete_if_present_is_delete(at: Scene<'_>) -> Outcome {
+    let put = at.put("seat", "ada");
+    let delete = Delete::new(put.key().clone()).on(Condition::IfPresent);
+    ensure_eq!(
+        at.store.delete(&delete).await?,
+        DeleteOutcome::NotDeleted,
+        "delete_if_present of an absent key"
+    );
+    at.write(&put).await?;
+    ensure_eq!(
+        at.store.delete(&delete).await?,
+        DeleteOutcome::Deleted,
+        "delete_if_present of a present key"
+    );
+    at.is_absent(put.key(), "after it").await
+}
+
+pub(super) async fn delete_if_absent_does_nothing(at: Scene<'_>) -> Outcome {
+    let put = at.put("seat", "ada");
+    let delete = Delete::new(put.key().clone()).on(Condition::IfAbsent);
+    ensure_eq!(
+        at.store.delete(&delete).await?,
+        DeleteOutcome::NotDeleted,
+        "delete_if_absent of an absent key"
+    );
+    at.write(&put).await?;
+    ensure_eq!(
+        at.store.delete(&delete).await?,
+        DeleteOutcome::NotDeleted,
+        "delete_if_absent of a present key"
+    );
+    at.holds(&put, "after it").await
+}
+
+pub(super) async fn delete_if_version_removes_only_that_version(at: Scene<'_>) -> Outcome {
+    let first = at.put("seat", "ada");
+    let second = at.put("seat", "bob");
+    at.write(&first).await?;
+    at.write(&second).await?;
+    let delete = Delete::new(first.key().clone());
+    let stale = delete.clone().if_version(first.version());
+    ensure_eq!(
+        at.store.delete(&stale).await?,
+        DeleteOutcome::NotDeleted,
+        "delete_if_version of an older version"
+    );
+    at.holds(&second, "after it").await?;
+    let exact = delete.if_version(second.version());
+    ensure_eq!(
+        at.store.delete(&exact).await?,
+        DeleteOutcome::Deleted,
+        "delete_if_version of the version held"
+    );
+    at.is_absent(first.key(), "after it").await?;
+    ensure_eq!(
+        at.store.delete(&exact).await?,
+        DeleteOutcome::NotDeleted,
+        "delete_if_version of an absent key"
+    );
+    Ok(())
+}
+
+pub(super) async fn an_unmet_delete_changes_nothing(at: Scene<'_>) -> Outcome {
+    let put = at.put("seat", "ada");
+    at.write(&put).await?;
+    let delete = Delete::new(put.key().clone()).if_version(Version::random());
+    let _ = at.store.delete(&delete).await?;
+    at.holds(&put, "after an unmet delete").await?;
+    let left = at.ttl(put.key()).await?;
+    let fair = LONG.as_millis() / 2;
+    ensure!(
+        left <= LONG && left.as_millis() > fair,
+        "ttl after an unmet delete: expected about 60 s, got {left:?}"
+    );
+    Ok(())
+}

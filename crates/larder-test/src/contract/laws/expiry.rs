@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_store::{Delete, DeleteOutcome, ExpireOutcome, Put, PutOutcome, Ttl};
+
+use super::Outcome;
+use super::scene::{LONG, SHORT, Scene};
+
+const EPSILON: Duration = Duration::from_micros(1);
+
+pub(super) async fn a_value_ends_at_its_deadline(at: Scene<'_>) -> Outcome {
+    let put = Put::new(at.key("seat"), "ada", SHORT);
+    at.write(&put).await?;
+    if at.is_exact() {
+        at.advance(Duration::from(SHORT) - EPSILON).await;
+        at.holds(&put, "1 us before the deadline").await?;
+        at.advance(EPSILON).await;
+    } else {
+        at.outlive(SHORT).await;
+    }
+    at.is_absent(put.key(), "at the deadline").await
+}
+
+pub(super) async fn one_millisecond_is_a_ttl(at: Scene<'_>) -> Outcome {
+    const SHORTEST: Ttl = Ttl::from_millis(1);
+    let put = Put::new(at.key("seat"), "ada", SHORTEST);
+    at.write(&put).await?;
+    if at.is_exact() {
+        at.advance(Duration::from_micros(999)).await;
+        at.holds(&put, "999 us after a put for 1 ms").await?;
+    }
+    at.outlive(SHORTEST).await;
+    at.is_absent(put.key(), "1 ms after a put for 1 ms").await
+}
+
+pub(super) async fn an_expired_value_is_not_read(at: Scene<'_>) -> Outcome {
+    let put = at.expired("seat").await?;
+    at.is_absent(put.key(), "get after the end").await
+}
+
+pub(super) async fn an_expired_value_is_not_read_with_others(at: Scene<'_>) -> Outcome {
+    let put = at.expired("seat").await?;
+    for entry in at.store.get_many(&[put.key().clone()]).await {
+        ensure_eq!(entry?, None, "get_many after the end");
+    }
+    Ok(())
+}
+
+pub(super) async fn an_expired_value_has_no_ttl(at: Scene<'_>) -> Outcome {
+    let put = at.expired("seat").await?;
+    ensure_eq!(at.store.ttl(put.key()).await?, None, "ttl after the end");
+    Ok(())
+}
+
+pub(super) async fn expire_revives_no_expired_value(at: Scene<'_>) -> Outcome {
+    let put = at.expired("seat").await?;
+    ensure_eq!(
+        at.store.expire(put.key(), LONG).await?,
+        ExpireOutcome::NotFound,
+        "expire after the end"
+    );
+    at.is_absent(put.key(), "get after expire after the end")
+        .await
+}
+
+pub(super) async fn an_expired_key_is_not_present(at: Scene<'_>) -> Outcome {
+    let put = at.expired("seat").await?;
+    let over = at.put("seat", "bob").if_present();
+    ensure_eq!(
+        at.store.put(&over).await?,
+        PutOutcome::NotStored,
+        "put_if_present after the end"
+    );
+    at.is_absent(put.key(), "after it").await
+}
+
+pub(super) async fn an_expired_version_is_not_met(at: Scene<'_>) -> Outcome {
+    let put = at.expired("seat").await?;
+    let over = at.put("seat", "bob").if_version(put.version());
+    ensure_eq!(
+        at.store.put(&over).await?,
+        PutOutcome::NotStored,
+        "put_if_version after the end"
+    );
+    at.is_absent(put.key(), "after it").await
+}
+
+pub(super) async fn an_expired_key_is_absent(at: Scene<'_>) -> Outcome {
+    at.expired("seat").await?;
+    let new = at.put("seat", "bob").if_absent();
+    ensure_eq!(
+        at.store.put(&new).await?,
+        PutOutcome::Stored,
+        "put_if_absent after the end"
+    );
+    at.holds(&new, "what it wrote").await
+}
+
+pub(super) async fn deleting_an_expired_key_removes_nothing(at: Scene<'_>) -> Outcome {
+    let put = at.expired("seat").await?;
+    let delete = Delete::new(put.key().clone());
+    ensure_eq!(
+        at.store.delete(&delete).await?,
+        DeleteOutcome::NotDeleted,
+        "delete after the end"
+    );
+    Ok(())
+}
+
+pub(super) async fn a_new_value_outlives_the_ttl_of_the_old(at: Scene<'_>) -> Outcome {
+    at.write(&Put::new(at.key("seat"), "ada", SHORT)).await?;
+    let new = at.put("seat", "bob");
+    at.write(&new).await?;
+    at.outlive(SHORT).await;
+    at.holds(&new, "past the end of the value before").await
+}
+
+/// Puts more than a store has room for, of which an eighth lives at once.
+pub(super) async fn an_expired_value_frees_its_memory(at: Scene<'_>) -> Outcome {
+    const ROUNDS: u64 = 9;
+    const LARGE: u64 = 8;
+    const SMALL: u64 = 24;
+    let large = Bytes::from(vec![7; 1024 * 1024]);
+    for round in 0..ROUNDS {
+        for number in 0..LARGE + SMALL {
+            let value = large.slice(..if number < LARGE { large.len() } else { 1 });
+            let put = Put::new(at.key((round, number)), value, SHORT);
+            at.write(&put).await?;
+        }
+        at.outlive(SHORT).await;
+    }
+    if let Some(held) = at.held_keys() {
+        let (written, most) = (ROUNDS * (LARGE + SMALL), ROUNDS * (LARGE + SMALL) / 2);
+        ensure!(
+            held as u64 <= most,
+            "after {written} keys, of which at most an eighth lived at once: expected at most {most} to be \
+             held, got {held}"
+        );
+    }
+    Ok(())
+}

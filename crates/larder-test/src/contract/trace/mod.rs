@@ -1,0 +1,134 @@
+//! Compares the two forms of a program in virtual time, around their deadlines.
+//!
+//! A trace is a seeded sequence of steps on a few records. Each step runs on both stores, which
+//! share one [`ManualClock`]; their replies, their errors and what an inspection shows must be
+//! alike. Between two steps the clock moves: to a deadline that a reply named, one microsecond
+//! before or after it, or by a random while. Random times alone miss what edges find.
+//!
+//! The store that runs Lua has to read its time from the same clock: `larder-redis` offers that as
+//! virtual time.
+
+mod sabotaged;
+mod step;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use larder_store::program::{Programs, Record};
+use larder_store::{Clock, Key, ManualClock, Timestamp};
+
+pub use sabotaged::Sabotaged;
+pub use step::{Observed, Step, step};
+
+/// Two stores that read the same clock.
+pub struct Pair {
+    /// The clock of both.
+    pub clock: ManualClock,
+    /// The store that runs the Rust form.
+    pub rust: Arc<dyn Programs>,
+    /// The store that runs the Lua form.
+    pub lua: Arc<dyn Programs>,
+}
+
+/// A difference between the two forms of a program, and how to reproduce it.
+#[derive(Debug)]
+pub struct Divergence {
+    /// The seed of the trace.
+    pub seed: u64,
+    /// The number of steps before it.
+    pub after: usize,
+    /// The result of the Rust form.
+    pub rust: String,
+    /// The result of the Lua form.
+    pub lua: String,
+    /// The last steps with their times, oldest first.
+    pub history: Vec<String>,
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "the two forms differ after {} steps of seed {}",
+            self.after, self.seed
+        )?;
+        for line in &self.history {
+            writeln!(f, "  {line}")?;
+        }
+        writeln!(f, "  Rust: {}", self.rust)?;
+        write!(f, "  Lua:  {}", self.lua)
+    }
+}
+
+impl std::error::Error for Divergence {}
+
+/// Runs `steps` steps of the trace `seed`, on records of type `R`.
+///
+/// `next` draws a step; the same seed draws the same trace.
+///
+/// # Errors
+/// The first [`Divergence`].
+pub async fn trace<R: Record>(
+    pair: &Pair,
+    seed: u64,
+    steps: usize,
+    mut next: impl FnMut(&mut fastrand::Rng) -> Box<dyn Step>,
+) -> Result<(), Box<Divergence>> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let keys: Vec<Key> = (0..3_u64).map(|n| Key::new(R::KIND, (seed, n))).collect();
+    let mut deadlines = BTreeSet::new();
+    let mut history = Vec::new();
+
+    for after in 0..steps {
+        let key = &keys[rng.usize(..keys.len())];
+        let step = next(&mut rng);
+        let now = pair.clock.now();
+        history.push(format!("{} {}", now.as_micros(), step.name()));
+
+        let rust = step.run(&*pair.rust, key, now).await;
+        let lua = step.run(&*pair.lua, key, now).await;
+        let (rust_holds, lua_holds) = (
+            inspect::<R>(&*pair.rust, key).await,
+            inspect::<R>(&*pair.lua, key).await,
+        );
+        if rust.shown != lua.shown || rust_holds != lua_holds {
+            let history = history.split_off(history.len().saturating_sub(12));
+            return Err(Box::new(Divergence {
+                seed,
+                after,
+                rust: format!("{} {rust_holds}", rust.shown),
+                lua: format!("{} {lua_holds}", lua.shown),
+                history,
+            }));
+        }
+        deadlines.extend(rust.deadlines);
+        deadlines = deadlines.split_off(&now);
+        advance(&pair.clock, &mut rng, &deadlines);
+    }
+    Ok(())
+}
+
+async fn inspect<R: Record>(programs: &dyn Programs, key: &Key) -> String {
+    match programs.inspect::<R>(key).await {
+        Ok(inspection) => format!("{:?}", inspection.fields()),
+        Err(error) => format!("{:?}", error.kind()),
+    }
+}
+
+/// Moves the clock, most often to the edge of a deadline.
+fn advance(clock: &ManualClock, rng: &mut fastrand::Rng, deadlines: &BTreeSet<Timestamp>) {
+    match rng.u8(..10) {
+        0..=5 if !deadlines.is_empty() => {
+            // The next few matter most: a trace that leaps ahead never sees what lies between.
+            let near = rng.usize(..deadlines.len().min(4));
+            if let Some(deadline) = deadlines.iter().nth(near) {
+                clock.advance_to(deadline.plus_micros(rng.i64(-1..=1)));
+            }
+        }
+        6 => {}
+        7 => clock.advance_micros(1),
+        8 => clock.advance_micros(rng.i64(0..2_000)),
+        _ => clock.advance_micros(rng.i64(0..3_000_000)),
+    }
+}

@@ -1,0 +1,200 @@
+//! A TCP proxy that breaks connections as networks do.
+//!
+//! [`FaultProxy`] stands in front of any address. It passes everything on until a test says
+//! otherwise, and every fault can be switched on and off while connections are open. Faults add up:
+//! replies may be slow, in pieces and damaged at the same time.
+//!
+//! It runs on a thread and a clock of its own, so it works in a plain test, in one whose tokio clock
+//! is paused, and next to a runtime that is blocked. No wait of a test can be shorter than its own
+//! faults, so tests of time want the real clock. It is gone when it is dropped, with all of its
+//! connections.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::io::{Read as _, Write as _};
+//! use std::net::{TcpListener, TcpStream};
+//! use larder_test::proxy::{Direction, FaultProxy};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let server = TcpListener::bind("127.0.0.1:0")?;
+//! let proxy = FaultProxy::start(server.local_addr()?)?;
+//! let mut client = TcpStream::connect(proxy.address())?;
+//! let (mut served, _) = server.accept()?;
+//!
+//! proxy.cut_next_after(Direction::Replies, 3);
+//! served.write_all(b"+PONG\r\n")?;
+//! let mut reply = Vec::new();
+//! client.read_to_end(&mut reply)?;
+//! assert_eq!(reply, b"+PO");
+//! # Ok(())
+//! # }
+//! ```
+
+mod bit_flips;
+mod connection;
+mod counts;
+mod faults;
+mod listener;
+mod pipe;
+mod state;
+mod switches;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, watch};
+
+use faults::Faults;
+use listener::{Front, Order};
+use state::End;
+use state::Ledger;
+
+pub use faults::{Connections, Direction};
+
+/// A TCP proxy in front of one address, whose faults a test switches.
+///
+/// See the [module](self). Every connection is passed on byte by byte, with the end of each
+/// direction for itself. At most 1,024 connections are open at a time, and each direction of one
+/// holds at most 1 MiB back; then its sender has to wait.
+pub struct FaultProxy {
+    address: SocketAddr,
+    faults: watch::Sender<Faults>,
+    ledger: Arc<Ledger>,
+    orders: Option<mpsc::UnboundedSender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FaultProxy {
+    /// Listens on a free loopback port, and forwards to `upstream`.
+    ///
+    /// A connection is accepted before the one to `upstream` is there; where that one is refused, the
+    /// client's is reset.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses a port or a thread.
+    pub fn start(upstream: SocketAddr) -> io::Result<Self> {
+        Self::over(listener::listen_anywhere()?, upstream)
+    }
+
+    /// Starts a proxy like [`start`](Self::start), at a given address.
+    ///
+    /// # Errors
+    ///
+    /// When the address is taken or not of this machine, or the system refuses a thread.
+    pub fn start_at(address: SocketAddr, upstream: SocketAddr) -> io::Result<Self> {
+        Self::over(TcpListener::bind(address)?, upstream)
+    }
+
+    fn over(listener: TcpListener, upstream: SocketAddr) -> io::Result<Self> {
+        let faults = watch::Sender::new(Faults::new(upstream));
+        let ledger = Arc::new(Ledger::default());
+        let (orders, received) = mpsc::unbounded_channel();
+        let (front, address) = Front::over(listener, faults.subscribe(), ledger.clone())?;
+        let thread = front.spawn(received)?;
+        Ok(Self {
+            address,
+            faults,
+            ledger,
+            orders: Some(orders),
+            thread: Some(thread),
+        })
+    }
+
+    /// Returns the address of the proxy.
+    ///
+    /// It is the same after [`refuse`](Self::refuse) and [`listen`](Self::listen).
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns its URL: `redis://127.0.0.1:…`.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// Forwards new connections to another address.
+    pub fn set_upstream(&self, upstream: SocketAddr) {
+        self.set(|faults| faults.upstream = upstream);
+    }
+
+    /// Ends all faults: delivers what was held back, and listens again.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen`](Self::listen).
+    pub fn heal(&self) -> io::Result<()> {
+        self.ledger.forget_plans();
+        self.set(|faults| *faults = Faults::new(faults.upstream));
+        self.listen()
+    }
+
+    /// Resets all open connections on both sides: each reads `ECONNRESET`.
+    ///
+    /// Returns how many there were, once they are gone.
+    pub fn reset(&self) -> usize {
+        self.ledger.end_all(End::Reset)
+    }
+
+    /// Closes all open connections on both sides: each reads the end of the stream.
+    ///
+    /// Returns how many there were, once they are gone, or have not closed their side for a second.
+    pub fn close(&self) -> usize {
+        self.ledger.end_all(End::Close)
+    }
+
+    /// Stops listening. Returns once connections are refused.
+    ///
+    /// # Errors
+    ///
+    /// When the proxy's thread has ended, which it does not.
+    pub fn refuse(&self) -> io::Result<()> {
+        self.order(Order::Refuse)
+    }
+
+    /// Listens again on the same port. Returns once it does.
+    ///
+    /// # Errors
+    ///
+    /// When somebody else took the port meanwhile.
+    pub fn listen(&self) -> io::Result<()> {
+        self.order(Order::Listen)
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Faults)) {
+        self.faults.send_modify(change);
+    }
+
+    fn order(&self, order: fn(std::sync::mpsc::Sender<io::Result<()>>) -> Order) -> io::Result<()> {
+        let ended = || io::Error::other("the proxy's thread has ended");
+        let (done, outcome) = std::sync::mpsc::channel();
+        let orders = self.orders.as_ref().ok_or_else(ended)?;
+        orders.send(order(done)).map_err(|_| ended())?;
+        outcome.recv().map_err(|_| ended())?
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        // Without anybody to give orders the thread ends, and its connections with it.
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic over there was printed there.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for FaultProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultProxy")
+            .field("address", &self.address)
+            .field("faults", &*self.faults.borrow())
+            .field("open", &self.open())
+            .finish_non_exhaustive()
+    }
+}

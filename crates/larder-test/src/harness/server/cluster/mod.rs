@@ -1,0 +1,198 @@
+//! A Redis Cluster of six nodes.
+
+mod create;
+mod failover;
+mod migrate;
+mod options;
+mod ready;
+mod roles;
+mod slot;
+mod view;
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::error::StartError;
+use super::node::RedisNode;
+use super::options::Mode;
+use super::polling::until;
+use super::side_by_side::start_together;
+use super::url;
+use crate::harness::proxy::FaultProxy;
+
+pub use migrate::SlotMove;
+pub use options::ClusterOptions;
+pub use slot::slot_of;
+
+pub(super) use failover::takes_writes;
+
+const MASTERS: usize = 3;
+const NODES: usize = 2 * MASTERS;
+
+/// The address of the proxies, which use the ports of their nodes.
+///
+/// An address of their own lets clients be sent there by name, while the replicas go to their
+/// masters by address and past the proxies.
+const PROXIED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// A real Redis Cluster of three masters with one replica each.
+///
+/// It ends when it is dropped.
+///
+/// It is handed out once every node says that the cluster is well, all agree on who owns what, and
+/// every replica has its master's data: a master that is killed at once loses nothing that its
+/// replica was sent. Roles change with failovers, so ask for them: [`master_of`](Self::master_of).
+///
+/// All methods take `&self`, so a `LazyLock` in a test binary can hold one cluster for all of its
+/// tests; it ends with the process.
+///
+/// # Examples
+///
+/// ```no_run
+/// use larder_test::server::RedisCluster;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cluster = RedisCluster::start()?;
+/// println!("a client connects to {}", cluster.url());
+/// let old = cluster.master_of("seat")?;
+/// old.kill();
+/// let new = cluster.wait_for_failover("seat", old)?;
+/// println!("the slot of that key moved to {}", new.address());
+/// # Ok(())
+/// # }
+/// ```
+pub struct RedisCluster {
+    nodes: Vec<RedisNode>,
+    /// One for each node, or none at all.
+    proxies: Vec<FaultProxy>,
+}
+
+impl RedisCluster {
+    /// Starts a cluster with the default [`ClusterOptions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ClusterOptions::start`].
+    pub fn start() -> Result<Self, StartError> {
+        ClusterOptions::new().start()
+    }
+
+    fn start_with(options: ClusterOptions) -> Result<Self, StartError> {
+        let mut nodes = options.nodes.in_company()?;
+        nodes.mode = Mode::ClusterNode;
+        let timeout = options.node_timeout.as_millis().to_string();
+        // What the test asks for comes last, and wins.
+        nodes.settings.splice(
+            0..0,
+            [
+                ("cluster-enabled", "yes"),
+                ("cluster-node-timeout", timeout.as_str()),
+                // A replica stays with its master, also when another one has lost its own.
+                ("cluster-migration-barrier", "100"),
+                // Nodes name a replica to clients once it has heard anything from its master, which
+                // is this ping where nobody writes.
+                ("repl-ping-replica-period", "1"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let mut proxies = Vec::new();
+        if options.has_proxies {
+            let announce = [
+                ("cluster-announce-hostname", PROXIED.to_string()),
+                ("cluster-preferred-endpoint-type", "hostname".to_owned()),
+            ];
+            let announce = announce.map(|(name, value)| (name.to_owned(), value));
+            nodes.settings.extend(announce);
+        }
+        let nodes = start_together(&vec![nodes; NODES])?;
+        if options.has_proxies {
+            let proxy = |node: &RedisNode| {
+                FaultProxy::start_at((PROXIED, node.port()).into(), node.address())
+            };
+            let started: io::Result<_> = nodes.iter().map(proxy).collect();
+            proxies = started.map_err(StartError::system("starting a proxy at 127.0.0.2"))?;
+        }
+        let cluster = Self { nodes, proxies };
+        create::form(&cluster.nodes).map_err(StartError::not_ready)?;
+        cluster.wait_until_ready().map_err(StartError::not_ready)?;
+        Ok(cluster)
+    }
+
+    /// Returns the URL of the cluster, with a node of each shard as seed.
+    ///
+    /// It reads `redis+cluster://127.0.0.1:…,127.0.0.1:…,127.0.0.1:…`, with the password if there
+    /// is one; with TLS `rediss+cluster://…`.
+    pub fn url(&self) -> String {
+        self.url_for(None)
+    }
+
+    /// Returns the URL of the cluster for an ACL user.
+    pub fn url_as(&self, user: &str, password: &str) -> String {
+        self.url_for(Some((user, password)))
+    }
+
+    fn url_for(&self, user: Option<(&str, &str)>) -> String {
+        let options = &self.nodes[0].options;
+        let (scheme, who) = (url::scheme(options), url::credentials(options, user));
+        let seeds = url::hosts(&self.public_addresses()[..MASTERS]);
+        format!("{scheme}+cluster://{who}{seeds}")
+    }
+
+    /// Returns the URL of each node: `redis://127.0.0.1:…`, or with TLS `rediss://127.0.0.1:…`.
+    pub fn urls(&self) -> Vec<String> {
+        let options = &self.nodes[0].options;
+        let (scheme, who) = (url::scheme(options), url::credentials(options, None));
+        let addresses = self.public_addresses().into_iter();
+        addresses
+            .map(|it| format!("{scheme}://{who}{it}"))
+            .collect()
+    }
+
+    /// Returns the six nodes, always in the same order.
+    ///
+    /// At first the first three are the masters, and each is followed by the node three places
+    /// after it.
+    pub fn nodes(&self) -> &[RedisNode] {
+        &self.nodes
+    }
+
+    /// Returns the proxy of a node. `None` without [`ClusterOptions::with_proxies`].
+    pub fn proxy_of(&self, node: &RedisNode) -> Option<&FaultProxy> {
+        let place = self.nodes.iter().position(|it| it.port() == node.port())?;
+        self.proxies.get(place)
+    }
+
+    /// Returns the proxies in the order of the nodes, if there are
+    /// [any](ClusterOptions::with_proxies).
+    pub fn proxies(&self) -> &[FaultProxy] {
+        &self.proxies
+    }
+
+    /// Returns where clients find the nodes.
+    fn public_addresses(&self) -> Vec<SocketAddr> {
+        if self.proxies.is_empty() {
+            self.nodes.iter().map(RedisNode::address).collect()
+        } else {
+            self.proxies.iter().map(FaultProxy::address).collect()
+        }
+    }
+
+    /// Waits until the cluster works again, such as after a restart.
+    ///
+    /// Every node that was not killed then serves, all agree on the owners of the slots, and every
+    /// replica has the data of its master.
+    ///
+    /// # Errors
+    ///
+    /// When that time is over; the error says what was missing.
+    pub fn wait_until_ready(&self) -> io::Result<()> {
+        until("a ready cluster", || ready::missing(&self.nodes))
+    }
+}
+
+impl fmt::Debug for RedisCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.nodes).finish()
+    }
+}

@@ -1,0 +1,64 @@
+//! Real servers for tests, which end with the test.
+//!
+//! [`RedisServer`] is a `redis-server` on a free loopback port and on a unix socket in a private
+//! directory. It is handed out once it answers, it can be frozen, killed and restarted, and it is
+//! gone afterwards: when the value is dropped, when the test panics, and when the test process
+//! itself is interrupted, aborted or killed.
+//!
+//! [`RedisCluster`] and [`RedisSentinels`] are several of them that find each other, and are handed out
+//! once all of them have. [`RedisOptions`] has passwords, ACL users, TLS and any setting.
+//!
+//! [`Sandbox`] does the last part alone, for processes that a test starts itself.
+//!
+//! All of it is blocking code over `std`, on purpose: it works in a plain test, in a property test
+//! and under tokio's paused clock, where an asynchronous wait would end at once. A start takes some
+//! ten milliseconds.
+//!
+//! # Examples
+//!
+//! ```
+//! use larder_test::server::{RedisServer, Reply};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = RedisServer::start()?;
+//! assert_eq!(server.command(&["SET", "seat", "A1"])?, Reply::Simple("OK".into()));
+//! println!("a client connects to {}", server.url());
+//! # Ok(())
+//! # }
+//! ```
+
+mod acl;
+mod cluster;
+mod config;
+mod connection;
+mod error;
+mod launch;
+mod login;
+mod node;
+mod options;
+mod polling;
+mod process;
+mod quoted;
+mod reaper;
+mod redis;
+mod resp;
+mod sandbox;
+mod sentinel;
+mod side_by_side;
+mod temp_dir;
+#[cfg(feature = "tls")]
+mod tls;
+mod url;
+
+pub use acl::AclUser;
+pub use cluster::{ClusterOptions, RedisCluster, SlotMove, slot_of};
+pub use connection::Connection;
+pub use error::StartError;
+pub use node::RedisNode;
+pub use options::RedisOptions;
+pub use redis::RedisServer;
+pub use resp::Reply;
+pub use sandbox::Sandbox;
+pub use sentinel::{RedisSentinels, SentinelOptions};
+#[cfg(feature = "tls")]
+pub use tls::{CertificateAuthority, ClientAuth, Identity, TlsOptions};

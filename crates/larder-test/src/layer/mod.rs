@@ -1,0 +1,4 @@
+//! Tests layers: a store and a service that fail on demand.
+
+pub mod faulty;
+pub mod service;

@@ -1,0 +1,136 @@
+//! One that takes a lock, is stopped past its lease now and then, and writes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_redis::RedisStore;
+use larder_store::lease::Fence;
+use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl};
+use larder_structures::fenced::{Fenced, FencedPut};
+use larder_structures::lock::{Lock, Order, Released};
+use tokio::time::{Instant, sleep};
+
+use crate::leases::{Event, What, now};
+
+const NOTE: Kind = Kind::pinned("note");
+
+/// How long a lock is held unless it is renewed.
+const LEASE: Ttl = Ttl::from_millis(300);
+
+/// How long it is renewed at most. The longest work takes twice as long.
+const MAX_HOLD: Duration = Duration::from_millis(600);
+
+const MINUTE: Ttl = Ttl::from_secs(60);
+
+/// Whether a write takes the token along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// As it should be.
+    Fenced,
+    /// By a plain put, as those do who trust a lock: to show that the checker sees it.
+    Plain,
+}
+
+/// Tasks on a store of their own, until the time is over; gives what they did.
+pub async fn work(url: &str, tasks: u64, keys: u32, time: Duration, writes: Writes) -> Vec<Event> {
+    let store: Arc<dyn Store> = Arc::new(RedisStore::connect(url).await.expect("a connection"));
+    let until = Instant::now() + time;
+    let seeds = (0..tasks).map(|task| u64::from(std::process::id()) << 8 | task);
+    let tasks: Vec<_> = seeds
+        .map(|seed| {
+            let worker = Worker {
+                store: store.clone(),
+                fenced: Fenced::new(store.clone()).expect("programs"),
+                random: fastrand::Rng::with_seed(seed),
+                writes,
+                done: Vec::new(),
+            };
+            tokio::spawn(worker.run(keys, until))
+        })
+        .collect();
+    let mut history = Vec::new();
+    for task in tasks {
+        history.extend(task.await.expect("a task that works"));
+    }
+    history
+}
+
+struct Worker {
+    store: Arc<dyn Store>,
+    fenced: Fenced,
+    random: fastrand::Rng,
+    writes: Writes,
+    done: Vec<Event>,
+}
+
+impl Worker {
+    async fn run(mut self, keys: u32, until: Instant) -> Vec<Event> {
+        while Instant::now() < until {
+            let key = self.random.u32(..keys);
+            // Half of the locks are given in order.
+            let order = match key % 2 {
+                0 => Order::Any,
+                _ => Order::Fifo,
+            };
+            let lock = Lock::new(self.store.clone(), key).expect("programs and waits");
+            let lock = lock
+                .with_lease(LEASE)
+                .with_max_hold(MAX_HOLD)
+                .with_order(order);
+            let began = now();
+            let Ok(Some(guard)) = lock.lock(Duration::from_secs(1)).await else {
+                sleep(Duration::from_millis(20)).await;
+                continue;
+            };
+            let token = guard.token();
+            self.note(key, began, What::Lead(token.as_u64()));
+            // Most work is short; some is longer than the lock is held, and looks at nothing.
+            let longest = match self.random.u8(..4) {
+                0 => 2 * MAX_HOLD,
+                _ => LEASE.into(),
+            };
+            sleep(longest.mul_f64(self.random.f64())).await;
+            self.write(key, token).await;
+            let began = now();
+            if let Ok(Released::InTime) = guard.release().await {
+                self.note(key, began, What::Release(token.as_u64()));
+            }
+        }
+        self.done
+    }
+
+    async fn write(&mut self, key: u32, token: Fence) {
+        let number = token.as_u64();
+        let began = now();
+        let done = match self.writes {
+            Writes::Fenced => {
+                let put = self
+                    .fenced
+                    .put(key, token, number.to_string(), MINUTE)
+                    .await;
+                put.map(|put| put == FencedPut::Written)
+            }
+            Writes::Plain => {
+                let put = Put::new(Key::new(NOTE, key), number.to_string(), MINUTE);
+                self.store.put(&put).await.map(|put| put.is_stored())
+            }
+        };
+        let what = match done {
+            Ok(true) => What::Commit(number),
+            Ok(false) => What::Refused(number),
+            Err(error) if error.kind() == ErrorKind::MayHaveRun => What::Lost(number),
+            Err(_) => return,
+        };
+        self.note(key, began, what);
+    }
+
+    fn note(&mut self, key: u32, began: u64, what: What) {
+        let ended = now();
+        self.done.push(Event {
+            key,
+            began,
+            ended,
+            what,
+        });
+    }
+}

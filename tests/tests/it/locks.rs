@@ -1,0 +1,32 @@
+//! The short form of the proof `locks`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_proofs::leases::{What, break_for};
+use larder_proofs::locks::checker;
+use larder_proofs::locks::worker::{Writes, work};
+use larder_test::server::RedisServer;
+
+const TIME: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_lock_has_one_holder_and_no_stale_token_writes_though_a_plain_put_does() {
+    for writes in [Writes::Fenced, Writes::Plain] {
+        let server = Arc::new(RedisServer::start().unwrap());
+        let (url, broken) = (server.url(), server.clone());
+        let breaking = move || break_for(&broken, TIME, &mut fastrand::Rng::with_seed(1));
+        let breaking = tokio::task::spawn_blocking(breaking);
+        let (one, other, broke) = tokio::join!(
+            work(&url, 4, 2, TIME, writes),
+            work(&url, 4, 2, TIME, writes),
+            breaking,
+        );
+        broke.unwrap();
+        let history: Vec<_> = one.into_iter().chain(other).collect();
+        let taken = |what| matches!(what, What::Lead(_));
+        assert!(history.iter().filter(|event| taken(event.what)).count() > 5);
+        let found = checker::violations(&history);
+        assert_eq!(found.is_empty(), writes == Writes::Fenced, "{found:?}");
+    }
+}
