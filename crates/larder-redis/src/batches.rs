@@ -137,7 +137,7 @@ async fn settle(batch: &Batch<'_>, puts: &[Put], results: &mut [Result<PutOutcom
     }
 }
 
-/// Gets what is at the keys of the items at `sent`. No MGET: it answers a key of another type as if
+/// Gets the values of the keys of the items at `sent`. No MGET: it answers a key of another type as if
 /// there were none.
 async fn read<'k>(
     batch: &Batch<'_>,

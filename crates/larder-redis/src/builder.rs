@@ -7,7 +7,7 @@ use larder_store::{DEFAULT_MAX_VALUE, ManualClock, Result};
 
 use crate::bus::{DEFAULT_SUBSCRIPTIONS, SubscriptionManager};
 use crate::connect::{Origin, Servers, check_replicas};
-use crate::node::{Limits, Replicas};
+use crate::node::{Confirmation, Limits};
 use crate::replica_reads::ReplicaReads;
 use crate::script::{Scripts, Time};
 use crate::store::RedisStore;
@@ -134,7 +134,7 @@ impl RedisBuilder {
     /// replicas without persistence forget a write when they restart, and a write that was not
     /// confirmed may still survive. See <https://redis.io/docs/latest/commands/wait/>.
     pub fn with_replicas(mut self, number: NonZeroU8, within: Duration) -> Self {
-        self.limits.replicas = Some(Replicas { number, within });
+        self.limits.replicas = Some(Confirmation { number, within });
         self
     }
 

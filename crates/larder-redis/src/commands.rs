@@ -94,7 +94,7 @@ pub(crate) fn outcome<T: From<bool>>(operation: &'static str, value: &Value) -> 
 pub(crate) fn remaining(operation: &'static str, value: &Value) -> Result<Option<Ttl>> {
     match value {
         Value::Int(-2) => Ok(None),
-        // Somebody else wrote it without an end: the longest TTL is what comes nearest.
+        // Another client wrote it without a TTL; the longest TTL comes nearest.
         Value::Int(-1) => Ok(Some(Ttl::MAX)),
         // In the last millisecond it is zero, and the key is still there.
         Value::Int(millis @ 0..) => Ok(Some(Ttl::covering_micros(millis.saturating_mul(1000)))),

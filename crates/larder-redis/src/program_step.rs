@@ -21,14 +21,14 @@ pub(crate) struct Step<'a> {
     key: &'a Key,
     parts: &'static [&'static str],
     effect: Effect,
-    form: Content,
+    form: Payload,
     by_hash: Cmd,
     /// The time of a virtual clock, in microseconds.
     now: Option<i64>,
 }
 
 /// The commands to send.
-enum Content {
+enum Payload {
     Script(Arc<Prepared>),
     /// One command that does what this script does.
     Command(&'static Script),
@@ -47,11 +47,11 @@ impl<'a> Step<'a> {
         args.check()?;
         let (parts, script) = (call.parts(), call.script());
         let (by_hash, form) = match (script.command(), now) {
-            (Some(words), None) => (plain(words, key), Content::Command(script)),
+            (Some(words), None) => (plain(words, key), Payload::Command(script)),
             _ => {
                 let prepared = scripts.get(script);
                 let by_hash = command(&prepared, key, parts, &args, now);
-                (by_hash, Content::Script(prepared))
+                (by_hash, Payload::Script(prepared))
             }
         };
         Ok(Self {
@@ -66,7 +66,7 @@ impl<'a> Step<'a> {
 
     /// Returns whether it is a plain command that needs no script.
     pub(crate) fn is_command(&self) -> bool {
-        matches!(self.form, Content::Command(_))
+        matches!(self.form, Payload::Command(_))
     }
 
     pub(crate) fn key(&self) -> &'a Key {
@@ -96,8 +96,8 @@ impl<'a> Step<'a> {
     /// Returns the same command with the whole script.
     pub(crate) fn by_text(&self) -> Cmd {
         match &self.form {
-            Content::Script(script) => script.by_text(&self.by_hash),
-            Content::Command(_) => self.by_hash.clone(),
+            Payload::Script(script) => script.by_text(&self.by_hash),
+            Payload::Command(_) => self.by_hash.clone(),
         }
     }
 
@@ -130,8 +130,8 @@ impl<'a> Step<'a> {
             return Err(error);
         }
         let (name, script) = match &self.form {
-            Content::Script(script) => (script.name(), Some(script)),
-            Content::Command(script) => (script.name(), None),
+            Payload::Script(script) => (script.name(), Some(script)),
+            Payload::Command(script) => (script.name(), None),
         };
         let details = error.details().unwrap_or_default();
         let text = if error.code() == "NOTTL" {

@@ -94,7 +94,7 @@ impl RedisStore {
         let forgotten = |at: &usize| values[*at].as_ref().is_ok_and(is_forgotten);
         let forgotten: Vec<_> = (0..steps.len()).filter(forgotten).collect();
         if !forgotten.is_empty() {
-            // Each of these is alone on its record, so their order is nobody's concern.
+            // Each of these is alone on its record, so their order does not matter.
             let by_text = vec![Named::ByText; forgotten.len()];
             let again: Vec<_> = forgotten.iter().map(|&at| &steps[at]).collect();
             let sent = send_all(&batch, &again, &by_text).await;

@@ -9,7 +9,7 @@ use larder_store::program::Wire;
 /// scripts that ask for them, and read as RESP2 would have them.
 ///
 /// # Errors
-/// If there is an error, or something that is no answer, inside of a list.
+/// If a list contains an error, or something that is not an answer.
 pub(crate) fn wire(value: Value) -> Result<Wire> {
     Ok(match value {
         Value::Nil | Value::Boolean(false) => Wire::Nil,

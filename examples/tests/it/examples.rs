@@ -17,6 +17,16 @@ fn play(name: &str) {
     }
 }
 
+/// Runs an example that ends by itself.
+fn tell(name: &str) {
+    let redis = RedisServer::start().unwrap();
+    for store_url in ["memory://", &redis.url()] {
+        for step in transcript::of(&format!("examples/{name}.rs")) {
+            step.expect(&example::run(name, store_url));
+        }
+    }
+}
+
 #[test]
 fn the_front_page_does_what_it_says() {
     play("front_page");
@@ -45,6 +55,61 @@ fn the_cache_example_does_what_its_page_says() {
 #[test]
 fn the_lock_example_does_what_its_page_says() {
     play("lock");
+}
+
+#[test]
+fn the_counter_example_does_what_its_page_says() {
+    tell("counter");
+}
+
+#[test]
+fn the_buckets_example_does_what_its_page_says() {
+    tell("buckets");
+}
+
+#[test]
+fn the_leaderboard_example_does_what_its_page_says() {
+    tell("leaderboard");
+}
+
+#[test]
+fn the_ledger_example_does_what_its_page_says() {
+    tell("ledger");
+}
+
+#[test]
+fn the_unique_count_example_does_what_its_page_says() {
+    tell("unique_count");
+}
+
+#[test]
+fn the_update_example_does_what_its_page_says() {
+    tell("update");
+}
+
+#[test]
+fn the_recent_list_example_does_what_its_page_says() {
+    tell("recent_list");
+}
+
+#[test]
+fn the_member_set_example_does_what_its_page_says() {
+    tell("member_set");
+}
+
+#[test]
+fn the_membership_example_does_what_its_page_says() {
+    tell("membership");
+}
+
+#[test]
+fn the_record_example_does_what_its_page_says() {
+    tell("record");
+}
+
+#[test]
+fn the_blob_example_does_what_its_page_says() {
+    tell("blob");
 }
 
 #[test]

@@ -165,7 +165,7 @@ impl<'k> Split<'_, 'k> {
         }
     }
 
-    /// Makes parts of what was sent on. Those of one key stay together and in their order.
+    /// Groups redirected items into new parts. Those of one key stay together and in their order.
     async fn regroup(&mut self, redirected: Vec<RedirectedItem>) {
         let name = self.redirects.name;
         let waits =

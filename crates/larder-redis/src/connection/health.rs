@@ -30,7 +30,7 @@ pub(crate) struct Health {
     state: AtomicU8,
     /// The waits of either kind since the last answer.
     silent: AtomicU32,
-    /// Those of them that lasted for the whole deadline.
+    /// The silent waits that lasted for the whole deadline.
     unanswered: AtomicU32,
     /// The number of silences that an answer ended.
     recoveries: AtomicU32,
@@ -119,7 +119,7 @@ impl Health {
         let changed = self
             .state
             .compare_exchange(good, state, Ordering::AcqRel, Ordering::Acquire);
-        // Of whoever ends a driver and whoever pushed a request to it, one sees what the other did.
+        // The end of a driver and a pushed request are ordered: one of them sees the other.
         fence(Ordering::SeqCst);
         if changed.is_ok() {
             self.supervisor.notify_one();

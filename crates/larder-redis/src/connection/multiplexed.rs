@@ -79,7 +79,7 @@ impl Connection {
         let driver = self.driver.0.lock().take();
         if let Some(driver) = driver {
             driver.abort();
-            // The only error is that it was aborted, as it should be.
+            // The only error is that it was aborted, as intended.
             let _ = driver.await;
         }
     }

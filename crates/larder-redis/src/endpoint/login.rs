@@ -15,7 +15,7 @@ pub(super) struct Login {
 }
 
 impl Login {
-    /// Reads what stands before the `@` of a URL.
+    /// Parses the login before the `@` of a URL.
     pub(super) fn before_the_hosts(text: &str, expected: &str) -> Result<Self> {
         let (user, password) = match text.split_once(':') {
             Some((user, password)) => (user, Some(password)),

@@ -27,7 +27,7 @@ use parameters::Parameters;
 pub(crate) struct Endpoint {
     /// The server, the seeds of the cluster, or the sentinels; at least one.
     pub(crate) infos: Vec<ConnectionInfo>,
-    pub(crate) form: Content,
+    pub(crate) form: ServerKind,
     pub(crate) tls: Option<Tls>,
     /// The URL without user, password and parameters.
     pub(crate) location: String,
@@ -42,7 +42,7 @@ pub(crate) struct Timeouts {
 }
 
 /// The kind of servers behind the URL.
-pub(crate) enum Content {
+pub(crate) enum ServerKind {
     One,
     Cluster,
     /// The infos hold the login of the master, and `login` that of the sentinels.
@@ -139,7 +139,7 @@ impl Endpoint {
     }
 }
 
-type Named = (Vec<ConnectionInfo>, String, Content);
+type Named = (Vec<ConnectionInfo>, String, ServerKind);
 
 struct Reader {
     protocol: ProtocolVersion,
@@ -153,7 +153,7 @@ impl Reader {
         let (login, host) = self.login(authority)?;
         let info = self.info(host, database, &login)?;
         let location = settings::location(&info, self.is_tls);
-        Ok((vec![info], location, Content::One))
+        Ok((vec![info], location, ServerKind::One))
     }
 
     fn socket(&self, path: &str, parameters: &mut Parameters<'_>) -> Result<Named> {
@@ -173,7 +173,7 @@ impl Reader {
         let in_database = info.redis_settings().clone().set_db(database);
         let info = info.set_redis_settings(in_database);
         let location = settings::location(&info, false);
-        Ok((vec![info], location, Content::One))
+        Ok((vec![info], location, ServerKind::One))
     }
 
     fn cluster(&self, rest: &str) -> Result<Named> {
@@ -186,7 +186,7 @@ impl Reader {
         }
         let infos = self.hosts(authority, "")?;
         let location = settings::location_of_many("redis+cluster", self.is_tls, &infos);
-        Ok((infos, location, Content::Cluster))
+        Ok((infos, location, ServerKind::Cluster))
     }
 
     fn sentinel(&self, rest: &str, parameters: &mut Parameters<'_>) -> Result<Named> {
@@ -202,7 +202,7 @@ impl Reader {
         let login = Login::in_parameters(user, password, names, self.expected)?;
         let many = settings::location_of_many("redis+sentinel", self.is_tls, &infos);
         let location = format!("{many}/{master}");
-        let form = Content::Sentinel {
+        let form = ServerKind::Sentinel {
             master: master.to_owned(),
             login: login.settings(ProtocolVersion::RESP3),
         };

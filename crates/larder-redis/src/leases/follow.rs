@@ -25,7 +25,7 @@ struct Seen {
 }
 
 impl RedisStore {
-    /// Waits until the lease that is held at the first look is not any more.
+    /// Waits until the lease that is held at the first look has ended.
     pub(super) async fn wait_for_end(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         let until = Instant::now().checked_add(within);
         // First the waiter, then the look: what ends in between has woken. A connection that has to be
@@ -92,7 +92,7 @@ impl RedisStore {
     }
 }
 
-/// Waits until a clock that is moved by hand does not show `shown` any more.
+/// Waits until a manual clock no longer shows `shown`.
 async fn moved(clock: &ManualClock, shown: Timestamp) {
     poll_fn(|cx| {
         clock.wake_when_moved(cx.waker());

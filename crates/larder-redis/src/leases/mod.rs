@@ -129,7 +129,7 @@ impl Leases for RedisStore {
         command.arg(fence.as_u64());
         let command = self.timed(command);
         let operation = self.begin("abandon", key).await?;
-        // Never again: it would answer that somebody else has ended it.
+        // Never repeated: the second run would report that the lease had ended.
         outcome(
             "abandon",
             run(&operation, script, &command, Repeat::Never).await,

@@ -1,17 +1,17 @@
-//! One server, and what is done when its connection fails.
+//! A server, and the replacement of its connection when that fails.
 //!
 //! - [`Node`] is one server: the connection in use, and whether there is one. A cluster has many.
 //! - [`SupervisedNode`] is a node with the task that replaces its connection when it broke.
-//! - [`Limits`] and [`Replicas`] are what an application asks of every operation.
+//! - [`Limits`] and [`Confirmation`] are what an application asks of every operation.
 //!
 //! A node has one connection, since that is what keeps the order: commands of one key on two
 //! sockets run in the order in which the server happens to read them.
 
 mod backoff;
+mod confirmation;
 mod demoted;
 mod limits;
 mod listen;
-mod replicas;
 mod supervisor;
 
 use std::sync::Arc;
@@ -29,9 +29,9 @@ use crate::source::{Source, Target};
 use demoted::is_read_only;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use confirmation::{Access, Confirmation};
 pub(crate) use demoted::ran_nothing;
 pub(crate) use limits::Limits;
-pub(crate) use replicas::{Access, Replicas};
 pub(crate) use supervisor::SupervisedNode;
 
 /// One server, its connection in use, and the operations that wait for it.
@@ -118,7 +118,7 @@ impl Node {
         self
     }
 
-    /// The same node as one of a cluster.
+    /// Makes it a node of a cluster.
     pub(crate) fn in_cluster(mut self, host: String, alarm: Arc<Notify>) -> Self {
         self.peer = Some(Peer { host, alarm });
         self.in_background()

@@ -13,7 +13,7 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::time::Instant;
 
 use crate::classify::{self, copy_error};
-use crate::node::{Access, Node, Replicas, SupervisedNode};
+use crate::node::{Access, Confirmation, Node, SupervisedNode};
 use transmit::Commands;
 
 pub(crate) use repeat::{Repeat, after_lost_run};
@@ -138,7 +138,7 @@ impl<'a> Operation<'a> {
     }
 
     /// Returns the replicas that must confirm it.
-    fn replicas(&self) -> Option<Replicas> {
+    fn replicas(&self) -> Option<Confirmation> {
         match self.access {
             Access::Read => None,
             Access::Write => self.node.limits.replicas,
@@ -181,7 +181,7 @@ impl<'a> Operation<'a> {
     async fn send_confirmed(
         &self,
         mut pipeline: Pipeline,
-        replicas: Replicas,
+        replicas: Confirmation,
     ) -> Vec<Result<Value>> {
         pipeline.add_command(replicas.wait());
         let answers = self

@@ -13,7 +13,7 @@ pub(crate) enum Repeat {
     Safe,
     /// It changes something, and twice is the same as once.
     Idempotent,
-    /// Twice may be more than once.
+    /// A second run may have a second effect.
     Never,
 }
 

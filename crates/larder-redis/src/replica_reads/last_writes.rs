@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The number of cells, which take 32 KiB. Keys that share one are written when any of them is.
 const CELLS: usize = 4096;
 
-/// Until when what a slot holds may have been changed by this store.
+/// The ends of this store's last writes, by slot.
 pub(super) struct Written(Box<[AtomicU64]>);
 
 impl Written {

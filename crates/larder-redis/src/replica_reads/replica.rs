@@ -42,7 +42,7 @@ pub(super) struct Replica {
 /// empty or different server.
 struct Found {
     connection: u64,
-    /// The last moment of which it has every write, and what it has for that.
+    /// The last moment whose writes it all has, with its offset.
     moment: Moment,
     id: String,
 }
@@ -89,7 +89,7 @@ impl Replica {
                 .is_some_and(|found| found.connection == connection)
     }
 
-    /// Asks how far it is. Its master `is_heard` where that has just answered.
+    /// Measures how far it has replicated. Its master `is_heard` where that has just answered.
     pub(super) async fn look(&self, history: &History, is_heard: bool, within: Duration) {
         if !self.node.is_up() {
             return;

@@ -13,7 +13,7 @@ pub(crate) struct Writing<'a> {
 }
 
 impl ReplicaReads {
-    /// Takes down that `keys` are written from now on.
+    /// Marks `keys` as being written from now on.
     pub(crate) fn write<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Writing<'_> {
         let shared = &*self.shared;
         let slots = keys.into_iter().map(|key| slot_of(key.as_bytes()));

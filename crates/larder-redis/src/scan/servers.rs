@@ -33,7 +33,7 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    /// Asks them.
+    /// Identifies the servers now.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] while a slot moves: its keys are on two nodes then. Otherwise as those

@@ -48,7 +48,7 @@ impl SentinelReply {
         said().unwrap_or_else(|| Self::Failed("its answer is not a sentinel's".to_owned()))
     }
 
-    /// Why a sentinel cannot be asked.
+    /// Returns the reason why a sentinel cannot be asked.
     pub(super) fn failed(error: &ConnectError, sentinel: &Address) -> Self {
         match error.denial() {
             Some(Denial::Missing) => Self::Denied(MISSING),

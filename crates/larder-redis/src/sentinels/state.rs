@@ -31,7 +31,7 @@ struct Known {
     /// The last reply of each sentinel.
     replies: Vec<SentinelReply>,
     newest: Option<Configuration>,
-    /// Since when all sentinels name the same older configuration.
+    /// The moment since which all sentinels name the same older configuration.
     older_since: Option<Instant>,
     candidate: Option<Candidate>,
 }

@@ -154,7 +154,7 @@ impl Failures {
 
 impl ErrorSink<ConnectError> for Failures {
     fn sink(&self, error: ConnectError) {
-        // That a checkout met a broken connection is no failure: the next thing is a dial.
+        // A checkout that met a broken connection is not a failure: the pool dials next.
         if !matches!(error, ConnectError::Broken) {
             *self.0.last.lock() = Some(error);
             self.0.failed.notify_one();

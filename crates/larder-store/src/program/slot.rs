@@ -44,7 +44,7 @@ impl std::fmt::Debug for Cell {
 }
 
 /// Records that steps replaced or removed. A step runs under a lock of its store, and to drop a
-/// record may run any code: so that is left to whoever made the call.
+/// record may run any code, so the caller drops it.
 pub(super) type Discarded = Vec<Box<dyn Any + Send>>;
 
 /// The record of a step: absent, or present with a TTL.
@@ -95,6 +95,11 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
         let record = self.cell.record.as_mut()?.downcast_mut()?;
         self.cell.ttl = Some(ttl);
         Some(record)
+    }
+
+    /// Returns mutable access to the record, or None if there is none. Its TTL stays.
+    pub fn get_mut(&mut self) -> Option<&mut R> {
+        self.cell.record.as_mut()?.downcast_mut()
     }
 
     /// Gives mutable access to the record, made by `make` if absent, and sets its TTL.

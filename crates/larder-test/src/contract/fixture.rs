@@ -8,7 +8,7 @@ use crate::ModelStore;
 
 /// A store under test, whose time the fixture controls.
 ///
-/// A law asks for one, works on it, and drops it. Each fixture is empty and nobody else's. Its store
+/// Each law gets its own empty fixture, and drops it at the end. Its store
 /// takes values up to [`DEFAULT_MAX_VALUE`](larder_store::DEFAULT_MAX_VALUE), and has room for some
 /// 64 MiB of them.
 #[async_trait]

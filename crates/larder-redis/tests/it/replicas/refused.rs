@@ -12,7 +12,7 @@ use crate::support::{Set, calls, key, patient, programs, put, server, tally};
 const ONE: NonZeroU8 = NonZeroU8::MIN;
 
 #[tokio::test]
-async fn a_wait_as_long_as_the_deadline_or_without_an_end_is_refused_before_anybody_is_dialed() {
+async fn a_wait_as_long_as_the_timeout_or_of_zero_is_refused_before_anything_is_dialed() {
     for (within, deadline) in [(100, 100), (200, 100), (0, 100)] {
         let builder = RedisStore::builder("redis://127.0.0.1:1")
             .with_replicas(ONE, Duration::from_millis(within))

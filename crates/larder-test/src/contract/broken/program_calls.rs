@@ -26,7 +26,7 @@ impl<'a> AgainOnDrop<'a> {
 impl Drop for AgainOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            // The model is never pending, and nobody waits for this answer.
+            // The model is never pending, and no caller waits for this answer.
             let _: Poll<Result<()>> = self.model.call_now(self.key, call);
         }
     }

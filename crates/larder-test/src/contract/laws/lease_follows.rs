@@ -114,7 +114,7 @@ pub(super) async fn a_follower_ends_at_the_end_of_a_shortened_lease(at: Scene<'_
 }
 
 pub(super) async fn a_follower_ends_although_the_key_is_claimed_again(at: Scene<'_>) -> Outcome {
-    // Over a network it may look only after somebody has claimed again: then it has more time.
+    // Over a network it may look only after the next claim: then it has more time.
     let head_starts: &[u64] = if at.is_exact() {
         &[0]
     } else {

@@ -121,7 +121,7 @@ pub(super) async fn a_dropped_waiter_takes_no_wake(at: Scene<'_>) -> Outcome {
         at.ring(&key).await?;
         is_woken(&mut staying, "the waiter that stayed").await?;
         drop(staying);
-        // Nobody hears this one, and whoever comes later hears the next all the same.
+        // No waiter hears this one, and later waiters still hear the next.
         at.ring(&key).await?;
     }
     Ok(())

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 pub(crate) use bus::{Listeners, wants};
 
 pub(crate) use leases::Lease;
-use leases::Ledger;
+use leases::LeaseTable;
 
 /// The reference store: a map behind a lock, with a manual clock.
 ///
@@ -55,7 +55,7 @@ pub struct ModelStore {
     /// The number of keys at which expired keys are freed.
     full: AtomicUsize,
     pub(crate) listeners: Arc<Listeners>,
-    leases: Ledger,
+    leases: LeaseTable,
     pub(crate) waiters: Arc<Waiters>,
 }
 
@@ -80,7 +80,7 @@ impl Held {
 }
 
 impl ModelStore {
-    /// Makes an empty store with its own clock, which nobody moves.
+    /// Makes an empty store with its own clock, which stands still.
     pub fn new() -> Self {
         Self::default()
     }

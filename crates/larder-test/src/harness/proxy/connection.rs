@@ -12,13 +12,13 @@ use tokio::time::timeout;
 
 use super::faults::{Direction, Faults};
 use super::pipe::Pipe;
-use super::state::{End, Ledger};
+use super::state::{End, ProxyState};
 
 /// A registered connection. Dropping it removes it from the register.
 pub(super) struct Connection {
     pub(super) number: u64,
     pub(super) faults: watch::Receiver<Faults>,
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) state: Arc<ProxyState>,
 }
 
 /// The time for which a closed connection is still read. A socket that is dropped with bytes unread resets the
@@ -56,7 +56,7 @@ impl Connection {
                 let _ = (client.set_zero_linger(), upstream.set_zero_linger());
             }
         }
-        // The sockets go before the ledger says so.
+        // The sockets go before the state says so.
         drop((client, upstream));
     }
 
@@ -67,7 +67,7 @@ impl Connection {
         to: WriteHalf<'_>,
     ) -> Result<(), End> {
         let faults = self.faults.clone();
-        Pipe::new(direction, self.number, faults, &self.ledger)
+        Pipe::new(direction, self.number, faults, &self.state)
             .run(from, to)
             .await
     }
@@ -75,7 +75,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.ledger.leave(self.number);
+        self.state.leave(self.number);
     }
 }
 

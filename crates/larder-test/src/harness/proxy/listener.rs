@@ -15,7 +15,7 @@ use crate::harness::port;
 
 use super::connection::Connection;
 use super::faults::Faults;
-use super::state::Ledger;
+use super::state::ProxyState;
 
 /// An order to the listener, and the channel that confirms it.
 pub(super) enum Order {
@@ -29,7 +29,7 @@ pub(super) struct Front {
     listener: TcpListener,
     address: SocketAddr,
     faults: watch::Receiver<Faults>,
-    ledger: Arc<Ledger>,
+    state: Arc<ProxyState>,
 }
 
 const MOST_CONNECTIONS: usize = 1_024;
@@ -58,7 +58,7 @@ impl Front {
     pub(super) fn over(
         listener: StdListener,
         faults: watch::Receiver<Faults>,
-        ledger: Arc<Ledger>,
+        state: Arc<ProxyState>,
     ) -> io::Result<(Self, SocketAddr)> {
         let runtime = Builder::new_current_thread()
             .enable_io()
@@ -75,7 +75,7 @@ impl Front {
             listener,
             address,
             faults,
-            ledger,
+            state,
         };
         Ok((front, address))
     }
@@ -90,9 +90,9 @@ impl Front {
             listener,
             address,
             faults,
-            ledger,
+            state,
         } = self;
-        let door = Door { faults, ledger };
+        let door = Door { faults, state };
         let serve = async move { door.serve(listener, address, orders).await };
         thread::Builder::new()
             .name("larder-fault-proxy".to_owned())
@@ -102,7 +102,7 @@ impl Front {
 
 struct Door {
     faults: watch::Receiver<Faults>,
-    ledger: Arc<Ledger>,
+    state: Arc<ProxyState>,
 }
 
 impl Door {
@@ -137,14 +137,14 @@ impl Door {
     }
 
     fn admit(&self, client: TcpStream) {
-        let Some((number, order)) = self.ledger.enter(MOST_CONNECTIONS) else {
+        let Some((number, order)) = self.state.enter(MOST_CONNECTIONS) else {
             let _ = client.set_zero_linger();
             return;
         };
         let connection = Connection {
             number,
             faults: self.faults.clone(),
-            ledger: self.ledger.clone(),
+            state: self.state.clone(),
         };
         let upstream = self.faults.borrow().upstream;
         tokio::spawn(async move {

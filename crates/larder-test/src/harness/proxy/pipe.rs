@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::bit_flips::BitFlipper;
 use super::faults::{Cut, Direction, Faults, Flow};
-use super::state::{End, Ledger, Share};
+use super::state::{End, ProxyState, Share};
 
 /// Bytes that came together, and their time.
 struct Chunk {
@@ -42,7 +42,7 @@ pub(super) struct Pipe<'a> {
     direction: Direction,
     number: u64,
     faults: watch::Receiver<Faults>,
-    ledger: &'a Ledger,
+    state: &'a ProxyState,
     flipper: Option<BitFlipper>,
     /// The number of bytes passed on since a cut was ordered.
     passed: Option<(Cut, u64)>,
@@ -55,13 +55,13 @@ impl<'a> Pipe<'a> {
         direction: Direction,
         number: u64,
         faults: watch::Receiver<Faults>,
-        ledger: &'a Ledger,
+        state: &'a ProxyState,
     ) -> Self {
         Self {
             direction,
             number,
             faults,
-            ledger,
+            state,
             flipper: None,
             passed: None,
             next: Instant::now(),
@@ -97,8 +97,8 @@ impl<'a> Pipe<'a> {
                 What::Reset => return Err(End::Reset),
             };
             match self.direction {
-                Direction::Requests if self.ledger.refuses(&bytes) => return Err(End::Close),
-                Direction::Replies if self.ledger.takes_a_drop() => return Err(End::Close),
+                Direction::Requests if self.state.refuses(&bytes) => return Err(End::Close),
+                Direction::Replies if self.state.takes_a_drop() => return Err(End::Close),
                 Direction::Requests => {}
                 Direction::Replies => self.spoil(&mut bytes),
             }
@@ -126,7 +126,7 @@ impl<'a> Pipe<'a> {
             } = self.share(&flow, bytes.len());
             let (piece, rest) = bytes.split_at(size);
             // Counted first, so that who has read them finds them counted.
-            self.ledger.pass(self.direction, size);
+            self.state.pass(self.direction, size);
             if to.write_all(piece).await.is_err() {
                 return Outcome::Gone;
             }
@@ -156,14 +156,14 @@ impl<'a> Pipe<'a> {
             size = size.min((rate.get() / TICKS_PER_SECOND).max(1) as usize);
         }
         let Some(cut) = flow.cut else {
-            return self.ledger.share(self.direction, size);
+            return self.state.share(self.direction, size);
         };
         let passed = match self.passed {
             Some((counted, passed)) if counted == cut => passed,
             _ => 0,
         };
         let mine = Share::of(cut.bytes.saturating_sub(passed), size);
-        let share = self.ledger.share(self.direction, mine.bytes);
+        let share = self.state.share(self.direction, mine.bytes);
         self.passed = Some((cut, passed + share.bytes as u64));
         Share {
             is_last: share.is_last || mine.is_last,
@@ -176,7 +176,7 @@ impl<'a> Pipe<'a> {
         let at_work = self.flipper.take();
         self.flipper = damage.map(|damage| damage.flipper(self.number, at_work));
         if let Some(flipper) = &mut self.flipper {
-            self.ledger.corrupt(flipper.spoil(bytes));
+            self.state.corrupt(flipper.spoil(bytes));
         }
     }
 

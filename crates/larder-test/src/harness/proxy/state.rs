@@ -20,7 +20,7 @@ pub(super) enum End {
 
 /// Counters, open connections and faults that happen a number of times.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct ProxyState {
     accepted: AtomicU64,
     bytes: [AtomicU64; 2],
     drops: AtomicU64,
@@ -49,7 +49,7 @@ pub(super) struct Share {
 /// More than a connection takes to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-impl Ledger {
+impl ProxyState {
     pub(super) fn forget_plans(&self) {
         *self.plans.lock() = Plans::default();
     }

@@ -15,7 +15,7 @@ use crate::harness::server::polling::until;
 /// synced. Every node meets every other, so that nothing has to wait for gossip.
 pub(super) fn form(nodes: &[RedisNode]) -> io::Result<()> {
     for (epoch, node) in (1..).zip(nodes) {
-        // Only a node that knows nobody takes an epoch.
+        // Only a node that knows no other accepts an epoch.
         order(node, &["CLUSTER", "SET-CONFIG-EPOCH", &format!("{epoch}")])?;
     }
     for (index, node) in (0..).zip(&nodes[..MASTERS]) {

@@ -62,7 +62,7 @@ impl RedisCluster {
         for peer in &peers {
             for range in &peer.slots {
                 let (first, last) = (usize::from(*range.start()), usize::from(*range.end()));
-                // A range that makes no sense is nobody's claim.
+                // An invalid range is ignored.
                 if let Some(claimed) = owners.get_mut(first..=last) {
                     claimed.fill(Some(peer.port));
                 }

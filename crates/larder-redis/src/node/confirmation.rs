@@ -6,7 +6,7 @@ use larder_store::{Error, ErrorKind, Result};
 
 /// The number of replicas that must confirm a write before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Replicas {
+pub(crate) struct Confirmation {
     pub(crate) number: NonZeroU8,
     /// The time that the server waits for them.
     pub(crate) within: Duration,
@@ -21,7 +21,7 @@ pub(crate) enum Access {
     Write,
 }
 
-impl Replicas {
+impl Confirmation {
     /// Refuses a wait of less than a millisecond, or as long as the timeout.
     pub(crate) fn check(self, timeout: Duration) -> Result<()> {
         let within = self.within;
@@ -81,7 +81,7 @@ impl Replicas {
 mod tests {
     use super::*;
 
-    const TWO: Replicas = Replicas {
+    const TWO: Confirmation = Confirmation {
         number: NonZeroU8::new(2).unwrap(),
         within: Duration::from_millis(50),
     };
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_wait_is_shorter_than_the_timeout_and_has_an_end() {
-        let within = |within| Replicas { within, ..TWO };
+        let within = |within| Confirmation { within, ..TWO };
         let timeout = Duration::from_millis(100);
         for (wait, is_good) in [(0, false), (1, true), (99, true), (100, false)] {
             let checked = within(Duration::from_millis(wait)).check(timeout);
