@@ -52,7 +52,7 @@ impl Backend {
 
     pub(crate) async fn put(&self, film: u32, bytes: Vec<u8>) {
         let put = Put::new(far_key(film), bytes, MINUTE);
-        assert!(self.store.put(&put).await.unwrap());
+        assert!(self.store.put(&put).await.unwrap().is_stored());
     }
 }
 
