@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::FutureExt;
-use larder_layer::{Failure, Follower, Joined, Leader};
+use larder_layer::tags::Tag;
+use larder_layer::{Failure, Follower, Generation, Joined, Leader};
 use larder_store::{Timestamp, Ttl};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
@@ -20,6 +21,7 @@ use crate::found::{Keep, Value};
 use crate::kept::Kept;
 use crate::lifetime::{State, Times};
 use crate::remote::Change;
+use crate::tags::Noted;
 use crate::{CacheKey, LoadContext, Loaded, recursion};
 
 /// What a flight gives to all its callers: an answer, or the error of its loader.
@@ -91,6 +93,8 @@ pub(crate) struct LoadTask<K: CacheKey, V: Send + Sync + 'static> {
     leader: Leader<K, Outcome<V>>,
     context: LoadContext<V>,
     plan: Plan,
+    /// What was invalidated when the flight began: a tag that changes later may be one of its value.
+    before: Generation,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
@@ -106,6 +110,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 inner: inner.clone(),
                 is_finished: false,
             },
+            before: inner.near.generation(&key),
             inner,
             key,
             leader,
@@ -194,7 +199,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 .lifetime
                 .is_refreshed_early(&stored.times, now, rand::random());
         if !inner.has_fresher(&self.key, stored.times.loaded_at) {
-            self.keep_near(inner.copy_of(&stored, reading), Some(reading));
+            self.keep_near(
+                inner.copy_of(&stored, reading),
+                Some(reading),
+                reading.generation,
+            );
         }
         inner.prolong_far(&self.key, stored.times, now);
         let answer = Answer {
@@ -278,9 +287,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     async fn keep(self, loaded: Loaded<V>, lead: &Lead<V>, step: u64, began: Timestamp) {
         let (inner, now) = (self.inner.clone(), self.inner.clock.now());
         let took = now.since(began);
+        let mut tags = loaded.tags;
         let value = match loaded.value {
             Value::New(value) => Some(Arc::new(value)),
-            Value::Same(value) => Some(value),
+            Value::Same(value) => {
+                if tags.is_empty() {
+                    tags = self.previous_tags(lead);
+                }
+                Some(value)
+            }
             Value::NotFound => None,
         };
         match value {
@@ -304,8 +319,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         if value.is_none() {
             times.stale_until = times.fresh_until;
         }
-        let currency = self.store(value, times, lead).await;
-        let before = self.joinable_before(currency, step, check);
+        let tags = inner.with_own_tag(tags);
+        let currency = self.store(value, times, &tags, lead).await;
+        let before = match self.joinable_before(currency, step, check) {
+            // A tag may change between the look at it and the end of the flight.
+            None if !tags.is_empty() => Some(check),
+            before => before,
+        };
         self.complete(Answer { before, ..answer });
     }
 
@@ -334,10 +354,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     }
 
     /// Keeps the value far, then near, unless the key was invalidated since the load began.
-    async fn store(&self, value: Option<Arc<V>>, times: Times, lead: &Lead<V>) -> Currency {
+    async fn store(
+        &self,
+        value: Option<Arc<V>>,
+        times: Times,
+        tags: &[Tag],
+        lead: &Lead<V>,
+    ) -> Currency {
         let inner = &*self.inner;
-        let tags = TagMarks::default();
         let now = inner.clock.now();
+        let noted = inner.note_tags(tags, lead, times.loaded_at, &times).await;
+        let Noted::Carried(tags) = noted else {
+            inner.metrics.outdated.increment(1);
+            self.give_back(lead).await;
+            return Currency::Overtaken;
+        };
         let version = match self.write(value.as_deref(), times, &tags, lead).await {
             Written::Yes(version) => Some(version),
             Written::No => None,
@@ -355,11 +386,28 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         };
         let near_until = inner.lifetime.near_until(good_at, rand::random());
         let kept = Kept::new(value, times, tags, version, near_until);
-        self.keep_near(kept, lead.reading.as_ref());
+        let has_tags = !kept.tags.as_slice().is_empty();
+        self.keep_near(kept, lead.reading.as_ref(), self.before);
+        // A tag that changed here or elsewhere meanwhile may be one of these.
+        if has_tags && !inner.near.generation(&self.key).has_sweeps_of(self.before) {
+            return Currency::Overtaken;
+        }
         match is_checked {
             true => Currency::Checked,
             false => Currency::Unchecked,
         }
+    }
+
+    /// Returns the tags of the value that the load replaces.
+    fn previous_tags(&self, lead: &Lead<V>) -> Vec<Tag> {
+        let held = self.inner.near.peek(&self.key);
+        let marks = match &lead.previous {
+            Some(stored) => Some(stored.tags.clone()),
+            None => held.map(|held| held.value.tags),
+        };
+        let marks = marks.unwrap_or_default();
+        let tags = marks.as_slice().iter();
+        tags.map(|mark| Tag::from_hash(mark.hash)).collect()
     }
 
     /// Writes the value far, unless the key was changed since the flight began.
@@ -463,20 +511,25 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     }
 
     /// Keeps a near copy, unless the key was changed since the flight began.
-    fn keep_near(&self, kept: Kept<V>, reading: Option<&Reading>) {
+    ///
+    /// With tags, no tag may have changed since `before` either.
+    fn keep_near(&self, kept: Kept<V>, reading: Option<&Reading>, before: Generation) {
         let inner = &self.inner;
         if !inner.keeps_near || !self.plan.uses_near {
             return;
         }
         let decide_at = kept.decide_at(&inner.lifetime);
-        let keep = || inner.near.insert(self.key.clone(), kept, decide_at);
-        let kept = self.leader.if_current(|| match reading {
-            Some(reading) => {
-                inner.keep_if_unchanged(&self.key, reading, || {
-                    keep();
-                    true
-                });
+        let has_tags = !kept.tags.as_slice().is_empty();
+        let keep = || {
+            let key = self.key.clone();
+            if has_tags {
+                return inner.near.insert_if_unchanged(key, kept, decide_at, before);
             }
+            inner.near.insert(key, kept, decide_at);
+            true
+        };
+        let kept = self.leader.if_current(|| match reading {
+            Some(reading) => inner.keep_if_unchanged(&self.key, reading, keep),
             None => keep(),
         });
         if kept.is_none() {

@@ -75,6 +75,11 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// Returns whether there was no invalidation by predicate since `earlier`.
+    pub fn has_sweeps_of(self, earlier: Self) -> bool {
+        self.sweeps == earlier.sweeps
+    }
+
     /// Returns this generation, with the invalidations by predicate that `earlier` had seen.
     ///
     /// For work that began at `earlier` and goes on under another key.
