@@ -210,7 +210,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     fn heard_gap(&self) {
         self.metrics.gaps.increment(1);
         // What is being read now may have been named too.
-        for slot in self.remote.iter().flat_map(|remote| &remote.slots) {
+        for slot in self.remote.iter().flat_map(|remote| remote.slots.iter()) {
             slot.fetch_add(1, Ordering::SeqCst);
         }
         self.near.invalidate_where(|_, _| true);
