@@ -13,7 +13,7 @@ use crate::{Limits, Table};
 use checker::{Findings, judge};
 use contender::{Contender, NEAR_TTL};
 pub use event::{Event, What};
-pub(crate) use processes::in_processes;
+pub(crate) use processes::{Run, in_processes};
 pub use processes::{WORKER, be_a_worker};
 use shared::{Shared, Trouble};
 
@@ -22,15 +22,6 @@ const TIME: Duration = Duration::from_secs(60);
 
 /// How far the processes' looks at the clock may be from what they stand for.
 pub(crate) const SLACK: Duration = Duration::from_millis(5);
-
-/// What a run of three processes is to show.
-pub(crate) struct Run {
-    pub(crate) contender: Contender,
-    pub(crate) trouble: Trouble,
-    pub(crate) time: Duration,
-    pub(crate) loss: u8,
-    pub(crate) seed: u64,
-}
 
 /// Three processes, with larder's tiers and with what others do.
 #[must_use]
