@@ -42,9 +42,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     profiles.put("ada", &ada).await?;
 
     // Two requests at once: neither overwrites what the other changes.
-    let city = Some("London".to_owned());
+    let address = Address {
+        city: Some("London".to_owned()),
+    };
     let (moved, visited) = tokio::join!(
-        profiles.set_part("ada", &Address { city }),
+        profiles.set_part("ada", &address),
         profiles.increment("ada", "visits", 2),
     );
     moved?;

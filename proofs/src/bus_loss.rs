@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use larder_test::server::RedisServer;
-
 use crate::consistency::checker::{Findings, judge};
 use crate::consistency::contender::{Contender, NEAR_TTL};
 use crate::consistency::shared::{Shared, Trouble};
@@ -37,7 +35,6 @@ pub fn prove(limits: &Limits) -> Table {
         .measured("longest staleness")
         .column("bound")
         .column("verdict");
-    let source = RedisServer::start().expect("a redis-server");
     for (what, loss, trouble) in LOSSES {
         let shared = Shared::one();
         let run = Run {
@@ -47,7 +44,7 @@ pub fn prove(limits: &Limits) -> Table {
             loss,
             seed: 13,
         };
-        let done = in_processes(&shared, &source, &run);
+        let done = in_processes(&shared, &run);
         row(&mut table, what, loss, &done);
     }
     table

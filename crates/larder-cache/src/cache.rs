@@ -215,6 +215,8 @@ pub(crate) enum Look<V> {
 #[derive(Clone, Copy)]
 pub(crate) struct Reading {
     pub(crate) generation: larder_layer::Generation,
+    /// What is read may be invalidated from here on, so a near copy of it counts from here.
+    pub(crate) began: Timestamp,
     hash: u64,
     mark: Option<crate::remote::Mark>,
 }
@@ -270,6 +272,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let hash = remote.map_or(0, |_| envelope::key_hash(far_key));
         Reading {
             generation: self.near.generation(key),
+            began: self.clock.now(),
             hash,
             mark: remote.map(|remote| remote.mark(hash)),
         }

@@ -199,7 +199,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 .lifetime
                 .is_refreshed_early(&stored.times, now, rand::random());
         if !inner.has_fresher(&self.key, stored.times.loaded_at) {
-            self.keep_near(inner.copy_of(&stored), Some(reading), reading.generation);
+            self.keep_near(
+                inner.copy_of(&stored, reading),
+                Some(reading),
+                reading.generation,
+            );
         }
         inner.prolong_far(&self.key, stored.times, now);
         let answer = Answer {
@@ -304,12 +308,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             load: Some(step),
             before: None,
         };
+        let check = inner.begin_step();
         let Some(ttl) = self.ttl(loaded.keep, value.is_some()) else {
-            let is_current = self.keep_nothing(&value, lead).await;
-            return self.complete(Answer {
-                before: (!is_current).then_some(step),
-                ..answer
-            });
+            let currency = self.keep_nothing(&value, lead).await;
+            let before = self.joinable_before(currency, step, check);
+            return self.complete(Answer { before, ..answer });
         };
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         let mut times = inner.lifetime.times(began, micros, ttl, rand::random());
@@ -317,13 +320,28 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             times.stale_until = times.fresh_until;
         }
         let tags = inner.with_own_tag(tags);
-        // A tag may change between the look at it and the end of the flight.
-        let last = (!tags.is_empty()).then(|| inner.begin_step());
-        let is_current = self.store(value, times, &tags, lead).await;
-        self.complete(Answer {
-            before: if is_current { last } else { Some(step) },
-            ..answer
-        });
+        let currency = self.store(value, times, &tags, lead).await;
+        let before = match self.joinable_before(currency, step, check) {
+            // A tag may change between the look at it and the end of the flight.
+            None if !tags.is_empty() => Some(check),
+            before => before,
+        };
+        self.complete(Answer { before, ..answer });
+    }
+
+    /// Returns the step before which a call must have begun to take the answer of a load.
+    ///
+    /// Callers who find nothing near are promised every invalidation that was acknowledged before
+    /// they came. One may have been since the last moment at which the value was known to be good:
+    /// the begin of the check of its fence, or that of the load.
+    fn joinable_before(&self, currency: Currency, load: u64, check: u64) -> Option<u64> {
+        let inner = &self.inner;
+        let is_promised = inner.far.is_some() && !inner.keeps_near;
+        match currency {
+            Currency::Overtaken => Some(load),
+            Currency::Unchecked => is_promised.then_some(load),
+            Currency::Checked => is_promised.then_some(check),
+        }
     }
 
     fn ttl(&self, keep: Keep, is_value: bool) -> Option<Ttl> {
@@ -335,20 +353,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         }
     }
 
-    /// Keeps the value far, then near. False if the key was invalidated since the load began.
+    /// Keeps the value far, then near, unless the key was invalidated since the load began.
     async fn store(
         &self,
         value: Option<Arc<V>>,
         times: Times,
         tags: &[Tag],
         lead: &Lead<V>,
-    ) -> bool {
+    ) -> Currency {
         let inner = &*self.inner;
+        let now = inner.clock.now();
         let noted = inner.note_tags(tags, lead, times.loaded_at, &times).await;
         let Noted::Carried(tags) = noted else {
             inner.metrics.outdated.increment(1);
             self.give_back(lead).await;
-            return false;
+            return Currency::Overtaken;
         };
         let version = match self.write(value.as_deref(), times, &tags, lead).await {
             Written::Yes(version) => Some(version),
@@ -356,15 +375,27 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             Written::Overtaken => {
                 inner.metrics.overtaken.increment(1);
                 inner.metrics.outdated.increment(1);
-                return false;
+                return Currency::Overtaken;
             }
         };
-        let near_until = inner.lifetime.near_until(inner.clock.now(), rand::random());
+        let is_checked = version.is_some() && matches!(lead.write, Write::Fenced(_));
+        // An invalidation elsewhere may have come as soon as the value was last known to be good.
+        let good_at = match inner.far.is_some() && !is_checked {
+            true => times.loaded_at,
+            false => now,
+        };
+        let near_until = inner.lifetime.near_until(good_at, rand::random());
         let kept = Kept::new(value, times, tags, version, near_until);
         let has_tags = !kept.tags.as_slice().is_empty();
         self.keep_near(kept, lead.reading.as_ref(), self.before);
         // A tag that changed here or elsewhere meanwhile may be one of these.
-        !has_tags || inner.near.generation(&self.key).has_sweeps_of(self.before)
+        if has_tags && !inner.near.generation(&self.key).has_sweeps_of(self.before) {
+            return Currency::Overtaken;
+        }
+        match is_checked {
+            true => Currency::Checked,
+            false => Currency::Unchecked,
+        }
     }
 
     /// Returns the tags of the value that the load replaces.
@@ -430,16 +461,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 // A lease that is not held any more was committed or invalidated: nobody knows
                 // which, so late callers read again.
                 match self.give_back(lead).await {
-                    true => Written::No,
-                    false => Written::Overtaken,
+                    Currency::Overtaken => Written::Overtaken,
+                    Currency::Checked | Currency::Unchecked => Written::No,
                 }
             }
         }
     }
 
-    /// Ends the lease, and removes what was cached if the source has no value any more. Returns
-    /// whether the key was left alone since the load began.
-    async fn keep_nothing(&self, value: &Option<Arc<V>>, lead: &Lead<V>) -> bool {
+    /// Ends the lease, and removes what was cached if the source has no value any more.
+    async fn keep_nothing(&self, value: &Option<Arc<V>>, lead: &Lead<V>) -> Currency {
         if value.is_some() {
             return self.give_back(lead).await;
         }
@@ -448,34 +478,34 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         self.leader.if_current(|| inner.near.invalidate(&self.key));
         match inner.far.as_ref().filter(|_| lead.write != Write::Not) {
             Some(far) if was_cached => {
-                let is_current = self.give_back(lead).await;
+                let currency = self.give_back(lead).await;
                 let removed = far.invalidate_many(&[far.key(&self.key)]).await;
                 if removed.iter().any(Result::is_err) {
                     self.inner.quarantine([self.key.clone()]);
                 }
                 // Where it fails, near copies in other processes end by their near TTL.
                 let _ = inner.publish(Change::Removed, [&self.key]).await;
-                is_current
+                currency
             }
             _ => self.give_back(lead).await,
         }
     }
 
-    /// Gives the lease back, if there is one. False if the key was invalidated meanwhile, here or
-    /// in another process.
-    async fn give_back(&self, lead: &Lead<V>) -> bool {
+    /// Gives the lease back, if there is one.
+    async fn give_back(&self, lead: &Lead<V>) -> Currency {
         let inner = &*self.inner;
         let (Write::Fenced(fence), Some(far)) = (lead.write, &inner.far) else {
-            return true;
+            return Currency::Unchecked;
         };
         let Some(leases) = &far.leases else {
-            return true;
+            return Currency::Unchecked;
         };
         match far.abandon(&**leases, &far.key(&self.key), fence).await {
-            Ok(was_held) => was_held,
+            Ok(true) => Currency::Checked,
+            Ok(false) => Currency::Overtaken,
             Err(_) => {
                 inner.metrics.far_lease_errors.increment(1);
-                true
+                Currency::Unchecked
             }
         }
     }
@@ -552,6 +582,17 @@ pub(crate) async fn while_renewing<T>(
         renewal.as_mut().poll(cx).map(|never| match never {})
     })
     .await
+}
+
+/// Whether a value was still good at the end of its load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Currency {
+    /// The lease was still held when the far store was asked.
+    Checked,
+    /// It is not known: the value was not written under a lease, or the answer was lost.
+    Unchecked,
+    /// The key was invalidated since the load began, here or in another process.
+    Overtaken,
 }
 
 /// What became of a far write.

@@ -217,7 +217,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             tags.client.forget_all();
         }
         // What is being read now may have been named too.
-        for slot in self.remote.iter().flat_map(|remote| &remote.slots) {
+        for slot in self.remote.iter().flat_map(|remote| remote.slots.iter()) {
             slot.fetch_add(1, Ordering::SeqCst);
         }
         self.near.invalidate_where(|_, _| true);

@@ -116,20 +116,6 @@ impl Drop for Example {
     }
 }
 
-/// Runs an example that ends by itself, and returns what it prints.
-pub(crate) fn run(name: &str, store_url: &str) -> String {
-    let sandbox = Sandbox::new().unwrap();
-    let mut command = command(&built(name));
-    command.env("STORE_URL", store_url).stdout(Stdio::piped());
-    let mut child = sandbox.adopt(&mut command).spawn().unwrap();
-    let mut printed = String::new();
-    // The sandbox ends a program that does not end by itself.
-    let stdout = child.stdout.take().unwrap();
-    stdout.take(64 * 1024).read_to_string(&mut printed).unwrap();
-    assert!(child.wait().unwrap().success(), "{printed}");
-    printed
-}
-
 /// The example as it was built beside this test.
 pub(crate) fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();

@@ -20,9 +20,10 @@ fn play(name: &str) {
 /// Runs an example that ends by itself.
 fn tell(name: &str) {
     let redis = RedisServer::start().unwrap();
-    for store_url in ["memory://", &redis.url()] {
+    for store_url in ["memory://".to_owned(), redis.url()] {
+        let settings = [("STORE_URL", store_url)];
         for step in transcript::of(&format!("examples/{name}.rs")) {
-            step.expect(&example::run(name, store_url));
+            step.expect(&example::run(name, std::iter::empty(), &settings));
         }
     }
 }

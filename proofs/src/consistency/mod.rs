@@ -9,13 +9,11 @@ pub mod worker;
 
 use std::time::Duration;
 
-use larder_test::server::RedisServer;
-
 use crate::{Limits, Table};
 use checker::{Findings, judge};
 use contender::{Contender, NEAR_TTL};
 pub use event::{Event, What};
-pub(crate) use processes::in_processes;
+pub(crate) use processes::{Run, in_processes};
 pub use processes::{WORKER, be_a_worker};
 use shared::{Shared, Trouble};
 
@@ -24,15 +22,6 @@ const TIME: Duration = Duration::from_secs(60);
 
 /// How far the processes' looks at the clock may be from what they stand for.
 pub(crate) const SLACK: Duration = Duration::from_millis(5);
-
-/// What a run of three processes is to show.
-pub(crate) struct Run {
-    pub(crate) contender: Contender,
-    pub(crate) trouble: Trouble,
-    pub(crate) time: Duration,
-    pub(crate) loss: u8,
-    pub(crate) seed: u64,
-}
 
 /// Three processes, with larder's tiers and with what others do.
 #[must_use]
@@ -46,7 +35,6 @@ pub fn prove(limits: &Limits) -> Table {
         .measured("of them where it was invalidated")
         .measured("longest staleness")
         .column("verdict");
-    let source = RedisServer::start().expect("a redis-server");
     for make in [Shared::one, Shared::cluster] {
         let shared = make();
         for contender in Contender::ALL {
@@ -57,7 +45,7 @@ pub fn prove(limits: &Limits) -> Table {
                 loss: 0,
                 seed: 11,
             };
-            let done = in_processes(&shared, &source, &run);
+            let done = in_processes(&shared, &run);
             let found = judge(&done.history);
             row(&mut table, contender, shared.name(), &found);
         }

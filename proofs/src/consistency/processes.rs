@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use larder_test::server::RedisServer;
 
-use super::Run;
-use super::shared::Shared;
+use super::contender::Contender;
+use super::shared::{Shared, Trouble};
 use super::worker::{Done, PROCESSES, Work};
 
 /// What `prove` is called with to be one of the processes.
@@ -14,8 +14,19 @@ pub const WORKER: &str = "consistency-worker";
 /// The first word of the line that counts lost messages.
 const LOST: &str = "lost";
 
+/// What a run of three processes is to show.
+pub(crate) struct Run {
+    pub(crate) contender: Contender,
+    pub(crate) trouble: Trouble,
+    pub(crate) time: Duration,
+    pub(crate) loss: u8,
+    pub(crate) seed: u64,
+}
+
 /// Runs processes that share a cache, makes trouble meanwhile, and returns what all of them did.
-pub(crate) fn in_processes(shared: &Shared, source: &RedisServer, run: &Run) -> Done {
+pub(crate) fn in_processes(shared: &Shared, run: &Run) -> Done {
+    // Of each run its own: versions begin anew.
+    let source = RedisServer::start().expect("a redis-server");
     let workers: Vec<_> = (0..PROCESSES)
         .map(|process| {
             let work = Work {

@@ -120,6 +120,8 @@ impl Stand {
                 return match self.films.find_or_load(&ID, load).await {
                     Ok(found) if found.source.is_hit() => Outcome::Value,
                     Ok(_) => Outcome::Refused,
+                    // What is cached says that the source has no such value.
+                    Err(error) if error.is_not_found() => Outcome::Wrong,
                     Err(_) => Outcome::Failed,
                 };
             }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use larder_cache::{LoadError, Source};
+use larder_cache::{CacheBuilder, LoadError, Source};
 use larder_store::{ErrorKind, Ttl};
 use larder_test::faulty::{Operations, Trouble};
 use tokio::time::sleep;
@@ -114,6 +114,25 @@ on_both_stores! { Manual;
         gate.open();
         assert_eq!(joiner.await.unwrap().unwrap().as_str(), "new");
         assert_eq!(two.load("none").await.as_str(), "new");
+    }
+
+    /// The write of the load fails, so nothing says that another process has overtaken it.
+    async fn without_a_near_tier_nobody_joins_a_load_that_was_not_checked_since(world: World) {
+        let far_only = |builder: CacheBuilder<u32, String>| builder.without_near();
+        let (one, two) = (world.process_with(far_only), world.process_with(far_only));
+        let gate = Gate::closed();
+        let old = one.begin(&gate, "old");
+        gate.arrived().await;
+        two.films.remove(&7).await.unwrap();
+        let before = one.switch.operations();
+        let joiner = one.begin(&gate, "new");
+        until("the joiner has read far", || one.switch.operations() > before).await;
+        sleep(Duration::from_millis(20)).await;
+        one.switch.set_on(Operations::Leases, Trouble::Fail(ErrorKind::NotSent));
+        gate.open();
+        assert_eq!(old.await.unwrap().unwrap().as_str(), "old");
+        gate.open();
+        assert_eq!(joiner.await.unwrap().unwrap().as_str(), "new");
     }
 
     async fn an_insert_in_one_process_ends_a_load_that_began_before_in_another(world: World) {

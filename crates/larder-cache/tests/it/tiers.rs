@@ -22,6 +22,25 @@ use crate::support::{
 const HOUR: Ttl = Ttl::from_secs(3_600);
 
 on_both_stores! { Manual;
+    /// Another process may invalidate a value as soon as it has been read.
+    async fn the_near_ttl_counts_from_the_begin_of_the_far_read(world: World) {
+        let near_ttl = Ttl::from_secs(10);
+        let one = world.process_with(|builder| builder.without_bus().with_near_ttl(near_ttl));
+        world.quiet_process().load("old").await;
+        let before = one.switch.operations();
+        one.switch.set_on(Operations::Reads, Trouble::Delay(Duration::from_millis(200)));
+        let reader = tokio::spawn({
+            let one = one.clone();
+            async move { one.load("none").await.source }
+        });
+        until("it reads", || one.switch.operations() > before).await;
+        world.advance(Duration::from_secs(6));
+        assert_eq!(reader.await.unwrap(), Source::Far);
+        assert!(one.films.get_near(&7).is_some());
+        world.advance(Duration::from_secs(4));
+        assert!(one.films.get_near(&7).is_none());
+    }
+
     async fn a_removal_drops_the_near_copies_of_other_processes(world: World) {
         let (one, two) = (world.process(), world.process());
         // A message shows that both listen.

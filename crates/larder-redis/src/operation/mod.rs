@@ -164,8 +164,9 @@ impl<'a> Operation<'a> {
         answer.unwrap_or_else(|| Err(classify::unexpected(self.name)))
     }
 
-    /// Sends several commands together, as [`send`](Self::send) sends one, and gives the answer of
-    /// each.
+    /// Sends several commands together, and returns the answer of each.
+    ///
+    /// Otherwise it is like [`send`](Self::send).
     pub(crate) async fn send_all(&self, pipeline: &Pipeline, repeat: Repeat) -> Vec<Result<Value>> {
         match self.replicas() {
             None => {

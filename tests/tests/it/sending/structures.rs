@@ -121,7 +121,7 @@ fn lists(list: &RecentList, item: ItemId, record: &Record<Vec<u32>>, value: &Vec
     }
 }
 
-fn values(updates: &Updates, key: &Key, blobs: &Blobs, reader: &mut BlobReader) {
+fn values(updates: &Updates, key: &Key, blobs: &Blobs, [one, other]: [&mut BlobReader; 2]) {
     let mut target = Vec::new();
     sent! {
         updates.update(key, |_| Next::Keep(()));
@@ -130,10 +130,8 @@ fn values(updates: &Updates, key: &Key, blobs: &Blobs, reader: &mut BlobReader) 
         blobs.get_range("id", 0, 1);
         blobs.info("id");
         blobs.remove("id");
-        async { reader.next().await };
-    }
-    sent! {
-        async { reader.copy_to(&mut target).await };
+        one.next();
+        other.copy_to(&mut target);
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct LeaseTable {
 #[derive(Clone, Copy)]
 pub(crate) struct Lease {
     pub(crate) fence: Fence,
-    /// Until when it is held; nothing once it was given back.
+    /// The end of the lease. None once it was given back.
     pub(crate) until: Option<Timestamp>,
 }
 

@@ -59,7 +59,7 @@ pub struct ModelStore {
     pub(crate) waiters: Arc<Waiters>,
 }
 
-/// What one key holds, and until when. At the deadline it is gone.
+/// The content of one key, and its deadline. At the deadline it is gone.
 pub(crate) struct Held {
     pub(crate) content: Stored,
     pub(crate) deadline: Timestamp,
@@ -93,7 +93,7 @@ impl ModelStore {
         }
     }
 
-    /// Works on the slot of `key`, which holds nothing where what it held has ended.
+    /// Works on the slot of `key`, without expired content.
     pub(crate) fn with_slot<T>(
         &self,
         key: &Key,
@@ -126,7 +126,7 @@ impl ModelStore {
         }
     }
 
-    /// As [`with_slot`](Self::with_slot), but with what has ended still in it: for broken stores.
+    /// Works on a slot that may still hold expired content, for broken stores.
     pub(crate) fn with_raw_slot<T>(
         &self,
         key: &Key,

@@ -17,7 +17,7 @@ pub(super) enum Mode {
     Sentinel,
 }
 
-/// The options of a [`RedisServer`].
+/// The options of a [`RedisServer`](super::RedisServer).
 ///
 /// Defaults: a free port, no password, and nothing written to disk.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ impl RedisOptions {
     /// An example is `on >secret ~prod:* +@read`.
     ///
     /// With a user of one's own the server gets one more, `larder-harness`, so that
-    /// [`RedisServer::command`] works even where the default user is switched off.
+    /// [`RedisServer::command`](super::RedisServer::command) works even where the default user is switched off.
     #[must_use]
     pub fn with_user(mut self, name: impl Into<String>, rules: impl Into<String>) -> Self {
         self.users.push((name.into(), rules.into()));
@@ -82,7 +82,7 @@ impl RedisOptions {
 
     /// Adds an [`AclUser`].
     ///
-    /// [`RedisServer::url_as`] is the URL for it. Like [`with_user`](Self::with_user), this adds the
+    /// [`RedisServer::url_as`](super::RedisServer::url_as) is the URL for it. Like [`with_user`](Self::with_user), this adds the
     /// harness's own user.
     #[must_use]
     pub fn with_acl_user(self, user: AclUser) -> Self {

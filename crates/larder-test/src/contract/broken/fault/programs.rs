@@ -34,9 +34,9 @@ macro_rules! programs_faults {
         StepOnlyShortens,
         /// A step never shortens the TTL of its record.
         StepOnlyLengthens,
-        /// Reading a record gives it a minute more.
+        /// Reading a record extends its TTL by a minute.
         ReadingExtendsRecords,
-        /// A step that writes nothing gives its record a minute more.
+        /// A step that writes nothing extends its record by a minute.
         RefusedStepExtends,
         /// A step never lengthens the TTL of a record of several parts.
         PartsOnlyShorten,

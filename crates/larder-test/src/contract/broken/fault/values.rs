@@ -12,7 +12,7 @@ macro_rules! values_faults {
         CachesReads,
         /// A get removes what it gives.
         GetConsumes,
-        /// A get gives what it reads a minute more.
+        /// A get extends the TTL of its value by a minute.
         GetExtends,
         /// An empty value is a miss.
         LosesEmptyValues,
