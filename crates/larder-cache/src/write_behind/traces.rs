@@ -55,8 +55,8 @@ type Last = Arc<Mutex<Option<(Taken, i64)>>>;
 
 fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
     let span = SPANS[rng.usize(..SPANS.len())];
-    match rng.u8(..14) {
-        0..=3 => {
+    match rng.u8(..20) {
+        0..=4 => {
             let push = Push {
                 key: key(rng),
                 value: (0..rng.usize(..4)).map(|_| rng.u8(..)).collect(),
@@ -65,7 +65,7 @@ fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
             };
             after(push, vec![KEEP])
         }
-        4..=6 => {
+        5..=7 => {
             let take = Take {
                 count: rng.i64(1..3),
                 hold: span,
@@ -79,7 +79,7 @@ fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
                 vec![now.plus_micros(span)]
             })
         }
-        7..=10 => {
+        8..=12 => {
             let taken = last.lock().clone();
             let (key, version, until) = match taken {
                 Some((taken, until)) => (taken.key, taken.version, until),
@@ -88,20 +88,21 @@ fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
             let settle = Settle {
                 key,
                 until,
-                version: version + rng.i64(0..2),
+                version: version + i64::from(rng.u8(..4) == 0),
                 // Mostly not, so that there are dead letters.
-                is_written: rng.u8(..4) == 0,
+                is_written: rng.u8(..6) == 0,
                 retry: span,
-                max_attempts: rng.i64(1..4).min(rng.i64(1..4)),
+                max_attempts: rng.i64(1..4).min(rng.i64(1..4)).min(rng.i64(1..4)),
                 keep: KEEP,
             };
             after(settle, vec![span])
         }
-        11 => after(Pending(key(rng)), Vec::new()),
-        12 => after(Dead, Vec::new()),
+        13 => after(Pending(key(rng)), Vec::new()),
+        14 => after(Dead, Vec::new()),
         _ => {
+            let taken = last.lock().clone();
             let bury = Bury {
-                key: key(rng),
+                key: taken.map_or_else(|| key(rng), |(taken, _)| taken.key),
                 tries_again: rng.bool(),
                 keep: KEEP,
             };
@@ -182,7 +183,7 @@ async fn is_caught(
 ) -> Option<Box<Divergence>> {
     assert!(script.lua().contains(from), "{}: {from}", script.name());
     let lua: &'static str = script.lua().replacen(from, to, 1).leak();
-    for seed in 1_000..1_020 {
+    for seed in 1_000..1_050 {
         let mut pair = pair(server).await;
         let mut broken = Script::new(script.name(), Effect::Once, lua);
         if script.is_run_when_full() {
