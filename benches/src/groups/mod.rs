@@ -13,4 +13,3 @@ pub(crate) mod redis_get;
 pub(crate) mod response_cache;
 pub(crate) mod response_cache_sockets;
 pub(crate) mod session;
-pub(crate) mod structures;
