@@ -9,6 +9,7 @@ use larder_test::server::{ClusterOptions, RedisCluster, RedisServer};
 use super::worker::PROCESSES;
 
 /// Servers behind proxies.
+#[expect(clippy::large_enum_variant, reason = "a proof has one of them")]
 pub enum Shared {
     /// One server. Each process has a proxy of its own.
     One(RedisServer, Vec<FaultProxy>),

@@ -39,8 +39,11 @@ pub(super) enum Outcome {
 /// Reads one input after the other.
 pub(super) type Target = Box<dyn FnMut(&mut fastrand::Rng) -> Read>;
 
-/// All targets, each with its name.
-pub(super) const TARGETS: [(&str, fn() -> Target); 8] = [
+/// A target and its name.
+type Named = (&'static str, fn() -> Target);
+
+/// All targets.
+pub(super) const TARGETS: [Named; 8] = [
     ("stored bytes", stored),
     ("stored bytes with a right checksum, MsgPack", || {
         resealed(MsgPack)

@@ -128,21 +128,15 @@ mod tests {
 
     #[test]
     fn every_length_that_is_written_fits() {
+        type Map = BTreeMap<u32, i64>;
+        type Read = (Vec<u32>, Map, String, f32, f64, Option<bool>, ());
         for length in [0, 1, 15, 16, 31, 32, 255, 256, 65_535, 65_536] {
             let list: Vec<u32> = (0..length).map(|at| at * 40_001).collect();
             let map: BTreeMap<_, _> = list.iter().map(|at| (*at, -i64::from(*at))).collect();
             let text = "x".repeat(length as usize);
             let whole = written(&(&list, &map, &text, 0.5_f32, 0.5_f64, Some(true), ()));
             assert!(lengths_fit(&whole), "{length}");
-            let read: Option<(
-                Vec<u32>,
-                BTreeMap<u32, i64>,
-                String,
-                f32,
-                f64,
-                Option<bool>,
-                (),
-            )> = MsgPack::read(&whole);
+            let read: Option<Read> = MsgPack::read(&whole);
             assert_eq!(read.unwrap().0, list);
             assert!(!lengths_fit(&whole[..whole.len() - 1]), "{length}, cut");
         }

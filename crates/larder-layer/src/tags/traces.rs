@@ -20,7 +20,7 @@ async fn pair(server: &RedisServer) -> Pair {
     let rust: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
     let lua = RedisStore::builder(&server.url())
         .with_virtual_time(clock.clone())
-        .with_deadline(Duration::from_secs(10))
+        .with_timeout(Duration::from_secs(10))
         .connect()
         .await
         .unwrap();

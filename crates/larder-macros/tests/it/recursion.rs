@@ -1,5 +1,8 @@
 //! Two cached functions that need each other's values.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use larder_cache::{Cache, LoadError};
 use larder_macros::cached;
 use tokio::time::{Duration, timeout};
@@ -7,6 +10,7 @@ use tokio::time::{Duration, timeout};
 use crate::near;
 
 type Films = Cache<u32, String>;
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 #[cached(cache = films, key = id)]
 async fn title(films: &Films, id: u32) -> Result<String, String> {
@@ -17,11 +21,7 @@ async fn title(films: &Films, id: u32) -> Result<String, String> {
         .to_string())
 }
 
-fn subtitle(
-    films: &Films,
-    id: u32,
-) -> std::pin::Pin<Box<dyn Future<Output = Result<std::sync::Arc<String>, LoadError<String>>> + Send>>
-{
+fn subtitle(films: &Films, id: u32) -> Boxed<Result<Arc<String>, LoadError<String>>> {
     let films = films.clone();
     Box::pin(async move {
         if id == 1 {

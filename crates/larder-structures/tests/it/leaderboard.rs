@@ -22,9 +22,8 @@ async fn filled(board: &Leaderboard, scores: &[(&str, i64)]) {
 }
 
 fn shown(rows: &[Row]) -> Vec<(u64, &str, i64)> {
-    let row = |row: &Row| (row.rank, row.score);
     rows.iter()
-        .map(|it| (row(it).0, &*it.member, row(it).1))
+        .map(|row| (row.rank, &*row.member, row.score))
         .collect()
 }
 
