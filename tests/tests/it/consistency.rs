@@ -13,7 +13,7 @@ const TIME: Duration = Duration::from_secs(3);
 
 /// Runs the processes as tasks of this one.
 async fn observe(shared: Shared, contender: Contender, trouble: Trouble, loss: u8) -> Findings {
-    let source = RedisServer::start().unwrap();
+    let source = RedisServer::start().expect("a redis-server");
     let workers: Vec<_> = (0..PROCESSES)
         .map(|process| {
             let work = Work {
@@ -29,10 +29,10 @@ async fn observe(shared: Shared, contender: Contender, trouble: Trouble, loss: u
         })
         .collect();
     let disturb = move || shared.disturb(trouble, TIME, 1);
-    tokio::task::spawn_blocking(disturb).await.unwrap();
+    tokio::task::spawn_blocking(disturb).await.expect("trouble");
     let mut history = Vec::new();
     for worker in workers {
-        history.extend(worker.await.unwrap().history);
+        history.extend(worker.await.expect("a worker").history);
     }
     let found = judge(&history);
     assert!(found.reads > 300 && found.invalidations > 30, "{found:?}");
