@@ -115,12 +115,12 @@ pub fn moka() -> ManualFixture {
     ManualFixture::new(store, clock)
 }
 
-/// [`moka`], in its space that may evict.
+/// [`moka()`], in its space that may evict.
 pub fn evictable_moka() -> ManualFixture {
     moka().in_space(Space::Evictable)
 }
 
-/// [`moka`], inside a namespace.
+/// [`moka()`], inside a namespace.
 pub fn prefixed_moka() -> ManualFixture {
     let clock = ManualClock::default();
     let store = MokaStore::builder().with_clock(clock.clone()).build();

@@ -92,7 +92,7 @@ pub async fn moka(clock: ManualClock) -> Arc<dyn Store> {
     Arc::new(MokaStore::builder().with_clock(clock).build())
 }
 
-/// [`moka`] inside a namespace.
+/// [`moka()`] inside a namespace.
 pub async fn prefixed_moka(clock: ManualClock) -> Arc<dyn Store> {
     let namespace = Namespace::new("prod", "app").expect("a namespace");
     Arc::new(Prefixed::new(namespace, moka(clock).await))
