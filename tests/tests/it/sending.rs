@@ -17,13 +17,16 @@ use larder::session::{
 };
 use larder::structures::fenced::Fenced;
 use larder::structures::lock::{Lock, LockGuard, Semaphore};
+use larder_layer::tags::{TagChange, Tags};
 use larder_layer::{Follower, StoreTimeout};
 use larder_store::bus::{Bus, Channel, Mailbox, Message, SubscribeRequest, Subscription};
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
 use larder_store::program::{Programs, Run};
 use larder_store::scan::{Cursor, Page, Scan};
 use larder_store::wait::{Waiter, Waits};
-use larder_store::{Delete, Entry, Key, Prefixed, Put, Shard, Sharded, Store, StoreExt, Ttl};
+use larder_store::{
+    Delete, Entry, Key, Prefixed, Put, Shard, Sharded, Store, StoreExt, Timestamp, Ttl,
+};
 use larder_test::records::{Add, ReadTally, Tally};
 use tower::Service;
 use tower::util::BoxCloneSyncService;
@@ -227,6 +230,15 @@ fn waits(timeout: StoreTimeout, store: &dyn Store, (key, put): (&Key, &Put), del
     }
 }
 
+fn tags(tags: &Tags, now: Timestamp, ttl: Ttl) {
+    sent! {
+        tags.validity(&[], now);
+        tags.note(&[], now, ttl, now);
+        tags.change(&[], TagChange::Remove, ttl);
+        tags.publish(&[], TagChange::Remove);
+    }
+}
+
 fn shared_work(follower: &Follower<u32>, deadline: tokio::time::Instant) {
     sent! {
         follower.outcome(deadline);
@@ -289,7 +301,7 @@ fn every_public_future_can_be_sent_to_another_thread() {
     let _ = scans;
     let _ = (caches, one_value, later_writes);
     let _ = limits;
-    let _ = waits;
+    let _ = (waits, tags);
     let _ = shared_work;
     let _ = purges;
     let _ = sessions;
