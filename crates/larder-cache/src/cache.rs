@@ -197,6 +197,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 }
 
+impl Reading {
+    /// Returns the reading of a value that is kept for loads that fail alone.
+    pub(crate) fn for_fallback(self) -> Self {
+        Self {
+            mark: self.mark.map(crate::remote::Mark::of_removals),
+            ..self
+        }
+    }
+}
+
 /// What a read of the far store comes to. Each has the near copy of what was read.
 pub(crate) enum Look<V> {
     /// A fresh entry; None if it says that the source has no value.
@@ -270,6 +280,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             hash,
             mark: remote.map(|remote| remote.mark(hash)),
         }
+    }
+
+    /// Does the same for a load that asks nothing of the far store. None if there is none.
+    pub(crate) fn reading_for_load(&self, key: &K) -> Option<Reading> {
+        let far = self.far.as_ref()?;
+        Some(self.begin_read(key, &far.key(key)))
     }
 
     /// Runs `keep`, which puts a near copy there, unless another process has invalidated the key

@@ -70,19 +70,24 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         if is_kept && inner.keeps_near {
             invalidation.replace();
             let keep = |key: K| {
-                inner.keep_if_unchanged(&key, &reading, || {
+                let is_kept = inner.keep_if_unchanged(&key, &reading, || {
                     inner.near.put(key.clone(), kept, decide_at);
                     true
                 });
+                if !is_kept {
+                    // A read that began before the write may have put an older copy there.
+                    inner.near.invalidate(&key);
+                }
             };
             inner.flights.replace(key.clone(), keep);
         } else {
             drop(invalidation);
         }
         drop(lock);
-        stored?;
+        // Also if the new value is not far: the older one is gone, or is being removed.
         let keys = slice::from_ref(&key);
-        inner.publish_or_quarantine(Change::Removed, keys).await
+        let told = inner.publish_or_quarantine(Change::Removed, keys).await;
+        stored.and(told)
     }
 
     /// Removes the value of `key`, far and then near. It is not served any more, not even if a

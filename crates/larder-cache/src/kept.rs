@@ -3,7 +3,7 @@ use std::sync::Arc;
 use larder_store::{Timestamp, Version};
 
 use crate::CacheKey;
-use crate::cache::Inner;
+use crate::cache::{Inner, Reading};
 use crate::envelope::TagMarks;
 use crate::far::Stored;
 use crate::lifetime::{Lifetime, State, Times};
@@ -195,18 +195,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             .insert_if_unchanged(key.clone(), kept, decide_at, generation);
     }
 
-    /// Keeps the copy of an entry for fallback alone, unless its key was changed.
-    pub(crate) fn keep_fallback(&self, key: &K, stored: &Stored<V>) {
+    /// Keeps the copy of an entry for fallback alone, unless its key was changed since it was read.
+    pub(crate) fn keep_fallback(&self, key: &K, stored: &Stored<V>, reading: &Reading) {
         let is_newer = |kept: &Kept<V>| kept.times.loaded_at >= stored.times.loaded_at;
         let held = self.near.peek(key);
         if !self.has_fallback() || held.is_some_and(|held| is_newer(&held.value)) {
             return;
         }
         let past = Timestamp::from_micros(i64::MIN);
-        let generation = self.near.generation(key);
         let kept = Kept::from_stored(stored, past);
-        self.near
-            .insert_if_unchanged(key.clone(), kept, past, generation);
+        self.keep_if_unchanged(key, &reading.for_fallback(), || {
+            self.near
+                .insert_if_unchanged(key.clone(), kept, past, reading.generation)
+        });
     }
 
     /// Drops a near copy that the far store does not have any more.

@@ -153,7 +153,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 let elect = self.inner.elect(far, &self.key, self.plan.wanted, deadline);
                 elect.await
             }
-            None => Elected::Lead(Lead::without_far()),
+            None => Elected::Lead(Lead::without_far(self.inner.reading_for_load(&self.key))),
         }
     }
 
@@ -164,7 +164,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         until: Instant,
     ) -> Elected<V> {
         let (Some(first), Some(far)) = (first, &self.inner.far) else {
-            return Elected::Lead(Lead::without_far());
+            let reading = self.inner.reading_for_load(&self.key);
+            return Elected::Lead(Lead::without_far(reading));
         };
         let (wanted, patience) = (self.plan.wanted, Patience::None { until });
         if first.read.is_err() {
@@ -305,7 +306,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         if value.is_none() {
             times.stale_until = times.fresh_until;
         }
+        let was_there = value.is_none() && self.had_value(lead);
         let is_current = self.store(value, times, lead).await;
+        if was_there && is_current {
+            // Where it fails, near copies in other processes end by their near TTL.
+            let _ = inner.publish(Change::Removed, [&self.key]).await;
+        }
         self.complete(Answer {
             before: (!is_current).then_some(step),
             ..answer
@@ -392,6 +398,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 Written::No
             }
         }
+    }
+
+    /// Returns whether there was a value before the load, near or far.
+    fn had_value(&self, lead: &Lead<V>) -> bool {
+        let near = self.inner.near.peek(&self.key);
+        let is_far = |stored: &Stored<V>| stored.value.is_some();
+        lead.previous.as_ref().is_some_and(is_far)
+            || near.is_some_and(|held| held.value.value.is_some())
     }
 
     /// Ends the lease, and removes what was cached if the source has no value any more. Returns

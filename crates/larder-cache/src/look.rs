@@ -37,7 +37,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         };
         let now = self.clock.now();
         if stored.times.state(now) == State::Stale {
-            self.keep_fallback(key, &stored);
+            self.keep_fallback(key, &stored, reading);
             return Look::Stale(Kept::from_stored(&stored, now));
         }
         if keeps_near && self.keeps_near {

@@ -13,6 +13,7 @@ mod far;
 mod invalidated;
 mod invalidation;
 mod loader_layer;
+mod messages;
 mod options;
 mod recursion;
 mod secrecy;

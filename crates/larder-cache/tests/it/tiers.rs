@@ -231,7 +231,7 @@ on_both_stores! { Manual;
 }
 
 /// Waits until each process hears what the others invalidate.
-async fn listening(processes: &[&crate::support::Process]) {
+pub(crate) async fn listening(processes: &[&crate::support::Process]) {
     const PROBE: u32 = 4_000_000;
     for process in processes {
         process.films.get(&PROBE).await;
@@ -271,7 +271,7 @@ async fn hits_and_loads_are_counted_in_process() {
 
 /// A bus whose one subscription the test writes into.
 #[derive(Default)]
-struct ScriptedBus(Mutex<Option<Mailbox>>);
+pub(crate) struct ScriptedBus(pub(crate) Mutex<Option<Mailbox>>);
 
 #[async_trait]
 impl Bus for ScriptedBus {
