@@ -309,10 +309,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         is_kept
     }
 
-    /// Returns whether the near copy of `key` is fresher than one that was loaded at `loaded_at`.
+    /// Returns whether the near copy of `key` has not ended, and is fresher than one that was loaded
+    /// at `loaded_at`.
     pub(crate) fn has_fresher(&self, key: &K, loaded_at: Timestamp) -> bool {
-        let held = self.near.peek(key);
-        held.is_some_and(|held| held.value.times.loaded_at > loaded_at)
+        let now = self.clock.now();
+        self.near.peek(key).is_some_and(|held| {
+            let kept = held.value;
+            // One that has ended says nothing: its process may have had a clock that was ahead.
+            let is_served = now < kept.near_until && now < kept.times.fresh_until;
+            is_served && kept.times.loaded_at > loaded_at
+        })
     }
 
     /// Removes the near copy of `key`, and keeps everything that is being read of it from

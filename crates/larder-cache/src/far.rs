@@ -188,9 +188,10 @@ impl<V: Send + Sync + 'static> Far<V> {
         Ok(Put::new(key, Bytes::from(sealed), ttl))
     }
 
-    pub(crate) async fn write(&self, put: &Put) -> Result<()> {
-        self.heard(self.timeout.put(&*self.store, put).await)
-            .map(drop)
+    /// Writes an entry, and returns whether the condition of the write was met.
+    pub(crate) async fn write(&self, put: &Put) -> Result<bool> {
+        let written = self.timeout.put(&*self.store, put).await;
+        self.heard(written).map(PutOutcome::is_stored)
     }
 
     /// Asks for the lease of a key, after a look at the entry with the version `seen`.

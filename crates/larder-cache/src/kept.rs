@@ -114,7 +114,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let Some(held) = self.near.get(key) else {
             return Near::Miss;
         };
-        if self.clock.is_before(held.deadline) {
+        if self.clock.is_before(held.deadline) && self.keeps_near {
             return Near::Hit(held.value);
         }
         self.decide(key, held.value)
@@ -123,7 +123,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Does the same for a caller that has just missed.
     pub(crate) fn peek_near(self: &Arc<Self>, key: &K) -> Option<Kept<V>> {
         let held = self.near.peek(key)?;
-        if self.clock.is_before(held.deadline) {
+        if self.clock.is_before(held.deadline) && self.keeps_near {
             return Some(held.value);
         }
         match self.decide(key, held.value) {
@@ -135,7 +135,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     #[cold]
     fn decide(self: &Arc<Self>, key: &K, kept: Kept<V>) -> Near<V> {
         let now = self.clock.now();
-        if now >= kept.near_until {
+        // After the pause a load is tried again, whether the value itself has ended or its copy.
+        let is_paused_no_more = kept.is_stale && now >= kept.retry_at;
+        if now >= kept.near_until || is_paused_no_more || !self.keeps_near {
             return Near::Miss;
         }
         let is_due = match kept.times.state(now) {
@@ -157,6 +159,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let kept = self.near.peek(key)?.value;
         let now = self.clock.now();
         (kept.is_fallback(now) && self.has_fallback()).then_some(kept)
+    }
+
+    /// Returns whether a load of this very entry has failed, so that nobody tries again yet.
+    pub(crate) fn is_paused(&self, key: &K, entry: &Kept<V>) -> bool {
+        let now = self.clock.now();
+        self.near.peek(key).is_some_and(|held| {
+            let kept = held.value;
+            kept.is_stale && now < kept.retry_at && kept.version == entry.version
+        })
     }
 
     /// Returns whether anything may ever be served stale.

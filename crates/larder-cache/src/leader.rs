@@ -379,7 +379,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                     if self.leader.is_invalidated() {
                         return Ok(Written::No);
                     }
-                    far.write(&put).await.map(|()| written)
+                    far.write(&put).await.map(|_| written)
                 }
             }
             .inspect(|_| inner.metrics.written(put.value().len()))
@@ -424,6 +424,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 if removed.iter().any(Result::is_err) {
                     self.inner.quarantine([self.key.clone()]);
                 }
+                // A read that began before the removal may have put a copy back.
+                self.leader.if_current(|| inner.near.invalidate(&self.key));
                 // Where it fails, near copies in other processes end by their near TTL.
                 let _ = inner.publish(Change::Removed, [&self.key]).await;
                 is_current

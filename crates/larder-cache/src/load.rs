@@ -182,6 +182,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                         self.refresh(key, options, kept.version, load);
                         return inner.found_stale(kept).ok_or(LoadError::NotFound);
                     }
+                    Look::Stale(kept) if inner.is_paused(key, &kept) => {
+                        return inner.found_stale(kept).ok_or(LoadError::NotFound);
+                    }
                     Look::Stale(_) | Look::Absent | Look::NoFar => {}
                 }
             }

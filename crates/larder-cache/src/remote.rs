@@ -226,8 +226,10 @@ impl<K> Drop for Remote<K> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Begins to listen as soon as there is a runtime, and again if that runtime has ended.
+    /// Begins to listen as soon as there is a runtime, and again if that runtime has ended. So does
+    /// the replay of invalidations.
     pub(crate) fn listen(self: &Arc<Self>) {
+        self.replay_pending();
         let Some(remote) = self.remote.as_ref().filter(|_| self.keeps_near) else {
             return;
         };

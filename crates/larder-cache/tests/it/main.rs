@@ -12,6 +12,7 @@ mod failures;
 mod far;
 mod invalidated;
 mod invalidation;
+mod leftovers;
 mod loader_layer;
 mod messages;
 mod options;
