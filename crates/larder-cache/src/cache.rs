@@ -87,13 +87,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         self.near_hit(key)?.value
     }
 
-    /// Returns the near value with its age, unless it is due for a refresh, and counts a hit.
-    pub(crate) fn find_near(&self, key: &K) -> Option<Found<V>> {
-        let Near::Hit(kept) = self.inner.look_near(key) else {
-            return None;
-        };
-        self.inner.count_near(&kept);
-        self.inner.found_near(kept)
+    /// Returns what a near hit serves, and counts it. None if the source has no value.
+    pub(crate) fn hit(&self, kept: &Kept<V>) -> Option<Found<V>> {
+        kept.value.as_ref()?;
+        self.inner.count_near(kept);
+        self.inner.found_near(kept.clone())
     }
 
     /// Returns the cached value of `key`, near or far.
@@ -139,10 +137,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             Look::Absent => None,
             Look::NoFar => inner.fallback(key),
         };
-        inner.metrics.misses.increment();
-        found
+        let found = found
             .filter(|_| options.allows_stale)
-            .and_then(|kept| inner.found_stale(kept))
+            .and_then(|kept| inner.found_stale(kept));
+        if found.is_none() {
+            inner.metrics.misses.increment();
+        }
+        found
     }
 
     /// Returns the near copy, unless it has ended, and counts a hit.

@@ -44,10 +44,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             self.keep_read(key, &stored, reading);
         }
         self.prolong_far(key, stored.times, now);
-        Look::Fresh(stored.value.is_some().then(|| {
-            self.metrics.far_hits.increment();
-            Kept::from_stored(&stored, now)
-        }))
+        match stored.value {
+            Some(_) => self.metrics.far_hits.increment(),
+            None => self.metrics.not_found.increment(1),
+        }
+        let kept = Kept::from_stored(&stored, now);
+        Look::Fresh(kept.value.is_some().then_some(kept))
     }
 
     /// Keeps a near copy of what was read far, unless it was invalidated since, or a fresher one is
