@@ -35,6 +35,7 @@ const GROUPS: &[Group] = &[
     ("near_hit", |_| groups::near_hit::run()),
     ("hit_ratio", |_| groups::hit_ratio::run()),
     ("load_through", |_| groups::load_through::run()),
+    ("typed_cache", groups::typed_cache::run),
     ("fast_path", |_| groups::fast_path::run()),
     ("gcra", groups::gcra::run),
     ("layer", |_| groups::layer::run()),

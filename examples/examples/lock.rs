@@ -7,15 +7,15 @@
 //! ada may write
 //! $ curl -s -d begin http://127.0.0.1:3000/writers/grace
 //! somebody else writes
-//! $ curl -s -d "three films" http://127.0.0.1:3000/report/ada
+//! $ curl -s -d 'three films' http://127.0.0.1:3000/report/ada
 //! written
 //! $ curl -s -d pause http://127.0.0.1:3000/writers/ada
 //! ada has lost the lock, and does not know it
 //! $ curl -s -d begin http://127.0.0.1:3000/writers/grace
 //! grace may write
-//! $ curl -s -d "four films" http://127.0.0.1:3000/report/grace
+//! $ curl -s -d 'four films' http://127.0.0.1:3000/report/grace
 //! written
-//! $ curl -s -d "three films, late" http://127.0.0.1:3000/report/ada
+//! $ curl -s -d 'three films, late' http://127.0.0.1:3000/report/ada
 //! refused: a newer writer has written
 //! $ curl -s -d end http://127.0.0.1:3000/writers/grace
 //! grace was the only writer

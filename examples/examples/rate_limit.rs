@@ -34,7 +34,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
-use larder::rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
+use larder::rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer, RateLimiter};
 
 async fn guess(word: String) -> (StatusCode, &'static str) {
     match word.as_str() {
@@ -48,10 +48,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
     // While the store fails, pages are served, and guesses are refused.
     let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(3))?;
-    let pages = RateLimitLayer::new(pages, KeyBy::peer()).with_on_failure(OnFailure::Open);
+    let pages = RateLimitLayer::new(pages, KeyBy::peer()).with_fail_mode(FailMode::Open);
     let guesses = RateLimiter::new(store, "guesses", Quota::per_hour(2))?;
     let guesses = RateLimitLayer::new(guesses, KeyBy::peer())
-        .with_on_failure(OnFailure::Closed)
+        .with_fail_mode(FailMode::Closed)
         .with_refund_if(|response| response.status == StatusCode::OK);
     let app = Router::new()
         .route("/", get(|| async { "hello\n" }).layer(pages))

@@ -42,7 +42,7 @@ impl Tally {
     }
 }
 
-/// A million operations that are dropped, and reads of what is damaged.
+/// Drops a million operations, and reads damaged replies.
 #[must_use]
 pub fn prove() -> Table {
     let mut table = Table::new()
@@ -162,7 +162,7 @@ fn write(id: u32) -> Put {
     Put::new(Key::new(NOTE, id), text(id), Ttl::from_secs(3_600))
 }
 
-/// A value that names its key, of a length of its own.
+/// Returns a value that names its key, with a length that depends on it.
 fn text(id: u32) -> String {
     format!("{id} ").repeat(1 + id as usize % 64)
 }

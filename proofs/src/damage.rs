@@ -257,7 +257,7 @@ impl Reading {
     }
 }
 
-/// A value that names its key, of a length of its own.
+/// Returns a value that names its key, with a length that depends on it.
 fn text_of(id: u32) -> String {
     format!("{id} ").repeat(1 + id as usize % 64)
 }

@@ -3,11 +3,15 @@
 //! `./scripts/prove NAME` runs one. Each has a short form among the tests, which runs the same code
 //! for less long.
 
+pub mod bus_loss;
 pub mod cancel;
 pub mod conformance;
+pub mod consistency;
 pub mod damage;
 pub mod faults;
+pub mod fuzz;
 pub mod leases;
+mod limits;
 pub mod locks;
 pub mod model;
 pub mod narrow;
@@ -16,6 +20,7 @@ mod proof;
 pub mod stores;
 mod table;
 
+pub use limits::Limits;
 pub use page::{Page, write_or_check};
 pub use proof::{PROOFS, Proof};
 pub use table::{Cell, Table};

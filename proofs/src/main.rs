@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, Command};
-use larder_proofs::{PROOFS, leases, locks, write_or_check};
+use larder_proofs::{Limits, PROOFS, consistency, leases, locks, write_or_check};
 
 fn main() -> ExitCode {
     // What a proof calls itself as, to have another process.
@@ -16,6 +16,12 @@ fn main() -> ExitCode {
         _ => None,
     };
     if let Some(done) = worker {
+        return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
+    if let Some((consistency::WORKER, arguments)) =
+        args.split_first().map(|(it, rest)| (it.as_str(), rest))
+    {
+        let done = consistency::be_a_worker(arguments);
         return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     let names = PROOFS.iter().map(|proof| proof.name);
@@ -36,14 +42,32 @@ fn main() -> ExitCode {
             Arg::new("check")
                 .long("check")
                 .action(ArgAction::SetTrue)
-                .help("Fail where a bar is missed or the page says something else"),
+                .help("Fail if a bar is missed or the page differs"),
+        )
+        .arg(
+            Arg::new("inputs")
+                .long("inputs")
+                .value_name("NUMBER")
+                .value_parser(clap::value_parser!(u64))
+                .help("Stop after so many inputs (fuzz)"),
+        )
+        .arg(
+            Arg::new("seconds")
+                .long("seconds")
+                .value_name("NUMBER")
+                .value_parser(clap::value_parser!(u64))
+                .help("Stop each row after so long (consistency, bus-loss, fuzz)"),
         )
         .get_matches();
+    let limits = Limits {
+        inputs: matches.get_one("inputs").copied(),
+        time: matches.get_one("seconds").copied().map(Duration::from_secs),
+    };
     let name: &String = matches.get_one("name").expect("required");
     let proof = PROOFS.iter().find(|proof| proof.name == name);
     let proof = proof.expect("one of them");
     let started = Instant::now();
-    let table = proof.run();
+    let table = proof.run(&limits);
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{table}\n{name}: {:.0?}", started.elapsed());
     match write_or_check(&proof.page(), &table, matches.get_flag("check")) {

@@ -21,7 +21,7 @@ pub struct Narrow {
 }
 
 impl Narrow {
-    /// A single server.
+    /// Starts a single server.
     #[must_use]
     pub fn one() -> Servers {
         Self::by_tls("On one server", |options| {
@@ -32,7 +32,7 @@ impl Narrow {
         })
     }
 
-    /// A cluster.
+    /// Starts a cluster.
     #[must_use]
     pub fn cluster() -> Servers {
         Self::by_tls("On each node of a cluster", |nodes| {
@@ -88,7 +88,7 @@ impl Narrow {
     }
 }
 
-/// The rules that the page gives under a heading that begins with `place`.
+/// Returns the rules that the page gives under a heading that begins with `place`.
 fn rules(place: &str) -> &'static str {
     let (_, behind) = PAGE.split_once(place).expect("the place in the page");
     let line = behind.lines().find_map(|line| {
@@ -98,7 +98,7 @@ fn rules(place: &str) -> &'static str {
     line.expect("a line to paste")
 }
 
-/// A server with the user of the app, and no other for it.
+/// Starts a server whose only user for the app is the page's.
 fn with_app(place: &str) -> RedisOptions {
     let rules = rules(place).replace("PASSWORD", PASSWORD);
     let topics = topics(&format!("{ENVIRONMENT}:{APP}:"));

@@ -10,7 +10,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// The page `docs/<page>.md`, and in it the table of the proof called `name`.
+    /// Names the table of the proof `name` in `docs/<page>.md`.
     #[must_use]
     pub fn new(page: &str, name: &'static str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -64,7 +64,7 @@ pub fn write_or_check(page: &Page, table: &Table, is_check: bool) -> Result<(), 
             let stands = &text[page.find(&text)?];
             match table.skeleton_of(stands) == table.skeleton() {
                 true => Ok(()),
-                false => Err(io::Error::other(format!("says something else:\n{stands}"))),
+                false => Err(io::Error::other(format!("the page differs:\n{stands}"))),
             }
         }),
     };

@@ -1,4 +1,7 @@
-use crate::{Page, Table, cancel, conformance, faults, leases, locks, model};
+use crate::{
+    Limits, Page, Table, bus_loss, cancel, conformance, consistency, faults, fuzz, leases, locks,
+    model,
+};
 
 /// One long proof.
 pub struct Proof {
@@ -8,7 +11,7 @@ pub struct Proof {
     pub about: &'static str,
     /// The page that its table stands on, without `.md`.
     pub page: &'static str,
-    run: fn() -> Table,
+    run: fn(&Limits) -> Table,
 }
 
 /// All of them.
@@ -17,45 +20,63 @@ pub const PROOFS: &[Proof] = &[
         name: "conformance",
         about: "every law holds on every store",
         page: "conformance",
-        run: conformance::prove,
+        run: |_| conformance::prove(),
     },
     Proof {
         name: "model",
         about: "random sequences give the same values and errors on every store",
         page: "conformance",
-        run: model::prove,
+        run: |_| model::prove(),
     },
     Proof {
         name: "cancel",
-        about: "no reply ever belongs to another key, whoever goes away and whatever is damaged",
+        about: "no caller gets the reply of another key, even if callers leave or replies are damaged",
         page: "faults",
-        run: cancel::prove,
+        run: |_| cancel::prove(),
     },
     Proof {
         name: "faults",
         about: "what a steady load sees when servers and connections fail",
         page: "faults",
-        run: faults::prove,
+        run: |_| faults::prove(),
     },
     Proof {
         name: "leases",
-        about: "fences rise, and nobody commits whose fence was passed, whatever fails meanwhile",
+        about: "fences rise, and no outdated fence commits, whatever fails meanwhile",
         page: "faults",
-        run: leases::prove,
+        run: |_| leases::prove(),
+    },
+    Proof {
+        name: "consistency",
+        about: "no process reads a value after its invalidation was acknowledged",
+        page: "consistency",
+        run: consistency::prove,
+    },
+    Proof {
+        name: "bus-loss",
+        about: "lost messages leave near copies stale for at most the near TTL",
+        page: "consistency",
+        run: bus_loss::prove,
+    },
+    Proof {
+        name: "fuzz",
+        about: "no bytes make the typed cache panic, fail or take much memory",
+        page: "consistency",
+        run: fuzz::prove,
     },
     Proof {
         name: "locks",
         about: "a lock has one holder, tokens rise, and no stale token writes",
         page: "faults",
-        run: locks::prove,
+        run: |_| locks::prove(),
     },
 ];
 
 impl Proof {
     /// Runs it.
     #[must_use]
-    pub fn run(&self) -> Table {
-        (self.run)()
+    pub fn run(&self, limits: &Limits) -> Table {
+        (self.run)(limits)
     }
 
     /// Returns the page of its table.

@@ -32,19 +32,19 @@ pub enum Servers {
 }
 
 impl Servers {
-    /// A single server.
+    /// Starts a single server.
     #[must_use]
     pub fn one() -> Self {
         Self::One(RedisServer::start().expect("a redis-server"))
     }
 
-    /// A cluster.
+    /// Starts a cluster.
     #[must_use]
     pub fn cluster() -> Self {
         Self::Cluster(RedisCluster::start().expect("a cluster"))
     }
 
-    /// A cluster, of which replicas are read too.
+    /// Starts a cluster whose replicas are read too.
     #[must_use]
     pub fn read_replicas() -> Self {
         Self::ReadReplicas(RedisCluster::start().expect("a cluster"))
@@ -108,19 +108,19 @@ impl Servers {
     }
 }
 
-/// A store in process, by a clock that is moved by hand.
+/// Returns a store in process, by a clock that is moved by hand.
 pub fn moka() -> ManualFixture {
     let clock = ManualClock::default();
     let store = MokaStore::builder().with_clock(clock.clone()).build();
     ManualFixture::new(store, clock)
 }
 
-/// [`moka`], in its space that may evict.
+/// [`moka()`], in its space that may evict.
 pub fn evictable_moka() -> ManualFixture {
     moka().in_space(Space::Evictable)
 }
 
-/// [`moka`], inside a namespace.
+/// [`moka()`], inside a namespace.
 pub fn prefixed_moka() -> ManualFixture {
     let clock = ManualClock::default();
     let store = MokaStore::builder().with_clock(clock.clone()).build();

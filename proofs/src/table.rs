@@ -12,20 +12,20 @@ pub struct Table {
 pub type Cell = String;
 
 impl Table {
-    /// A table without columns.
+    /// Makes a table without columns.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A column that is the same each time.
+    /// Adds a column that is the same each time.
     #[must_use]
     pub fn column(mut self, name: &'static str) -> Self {
         self.columns.push((name, false));
         self
     }
 
-    /// A column of what was counted or timed, which a later run need not repeat.
+    /// Adds a measured column, which a later run need not repeat.
     #[must_use]
     pub fn measured(mut self, name: &'static str) -> Self {
         self.columns.push((name, true));
@@ -46,7 +46,7 @@ impl Table {
         }
     }
 
-    /// The bars that were missed.
+    /// Returns the missed bars.
     #[must_use]
     pub fn missed(&self) -> &[String] {
         &self.missed
@@ -58,7 +58,7 @@ impl Table {
         self.rows.iter().map(|row| self.fixed(row)).collect()
     }
 
-    /// The skeleton of a table of this form, as it stands on a page.
+    /// Returns the skeleton of a table of this form, as it stands on a page.
     #[must_use]
     pub fn skeleton_of(&self, page: &str) -> Vec<Vec<String>> {
         let lines = page.lines().filter(|line| line.starts_with('|')).skip(2);

@@ -13,3 +13,4 @@ pub(crate) mod redis_get;
 pub(crate) mod response_cache;
 pub(crate) mod response_cache_sockets;
 pub(crate) mod session;
+pub(crate) mod typed_cache;

@@ -116,7 +116,7 @@ fn ours(
 ) -> impl Service<Request<Body>, Response: Read, Error = Infallible, Future: Send> + Clone {
     let layer = ResponseCacheLayer::builder(Arc::new(MokaStore::new()))
         // All pages are in this process, as those of the peers are.
-        .with_near_capacity(1024 * KIB * KIB)
+        .with_max_near_bytes(1024 * KIB * KIB)
         .with_near_ttl(Duration::from_secs(3600));
     layer.build().expect("a layer").layer(origin(bytes))
 }

@@ -66,14 +66,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// that it leaves out is [not found](LoadError::NotFound). An error of the whole batch is that of
     /// each of its keys. It may be called again for keys whose load in another process has failed.
     ///
-    /// The far store is read in one round trip for 1,000 keys. Leases are taken side by side, and so
+    /// Values that are due for a refresh are served, and refreshed together in the background. The
+    /// far store is read in one round trip for 1,000 keys. Leases are taken side by side, and so
     /// are the values written.
     ///
     /// # Errors
     /// [`LoadError`] for each key, as [`get_or_load`](Self::get_or_load).
     ///
     /// # Panics
-    /// Outside a tokio runtime with time enabled, unless all are near hits.
+    /// Outside a tokio runtime with time enabled, unless all are near hits and none is due for a
+    /// refresh.
     ///
     /// # Cancellation
     /// A dropped call stops waiting. Its loads go on, and their values are cached.

@@ -3,10 +3,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
+use larder_layer::tags::{Tag, Tags};
 use larder_layer::{Capacity, NearCache, SingleFlight, StoreHealth, StoreTimeout};
 use larder_store::{
     Clock, Content, Error, ErrorKind, Kind, Result, Space, Store, SystemClock, Ttl,
 };
+use metrics::counter;
 #[cfg(feature = "msgpack")]
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -19,6 +21,8 @@ use crate::lifetime::Lifetime;
 use crate::metrics::Metrics;
 use crate::pending::Pending;
 use crate::remote::Remote;
+use crate::tags::{FarTags, PendingTags};
+use crate::values::{Check, Packing};
 use crate::write_locks::WriteLocks;
 use crate::{Codec, Loaded};
 
@@ -31,7 +35,10 @@ pub struct CacheBuilder<K, V> {
     far: Option<FarStore<V>>,
     far_timeout: Duration,
     max_value: usize,
+    pub(crate) packing: Packing,
+    pub(crate) check: Option<Check<V>>,
     uses_bus: bool,
+    can_clear: bool,
     lease: Ttl,
     near: Capacity<K, Kept<V>>,
     keeps_near: bool,
@@ -71,7 +78,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             far: None,
             far_timeout: Duration::from_millis(150),
             max_value: 4 * 1024 * 1024,
+            packing: Packing::default(),
+            check: None,
             uses_bus: true,
+            can_clear: false,
             lease: LEASE,
             near: Capacity::Entries(10_000),
             keeps_near: true,
@@ -275,8 +285,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
 
     /// Ends a value that nobody has read for so long. Default: values live for their TTL.
     ///
-    /// Each read prolongs it, but never past its TTL: sliding expiry with an absolute end. A read
-    /// in the second half of that time takes a round trip, for which it does not wait. It cannot be
+    /// Each read prolongs it, but never past its TTL: sliding expiry with an absolute end. A near
+    /// hit in the second half of that time takes a round trip, and so does each far hit; nobody waits
+    /// for it. It cannot be
     /// combined with [`with_stale_if_error`](Self::with_stale_if_error).
     pub fn with_idle_ttl(mut self, ttl: Ttl) -> Self {
         self.idle_ttl = Some(ttl);
@@ -309,6 +320,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
+    /// Lets [`clear`](Cache::clear) remove all far values of the cache by one write.
+    ///
+    /// Each value then carries a tag of the cache, beside at most 15 of its own.
+    pub fn with_clear(mut self) -> Self {
+        self.can_clear = true;
+        self
+    }
+
     /// Sets the clock that TTLs are measured by, for tests. Default: the system's.
     ///
     /// Timeouts are measured by tokio's clock.
@@ -335,6 +354,25 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         let remote = bus
             .and_then(|(store, _)| store.clone().bus())
             .map(|bus| Remote::new(bus, self.kind, timeout));
+        let programs = self
+            .far
+            .as_ref()
+            .and_then(|(store, _)| store.clone().programs());
+        let far_tags = programs.map(|programs| FarTags {
+            client: Tags::new(
+                programs,
+                bus.and_then(|(store, _)| store.clone().bus()),
+                timeout,
+                if self.keeps_near {
+                    // A near copy of a tagged value lives for the other half.
+                    Duration::from(near_ttl) / 2
+                } else {
+                    Duration::ZERO
+                },
+            ),
+            pending: PendingTags::default(),
+            keep: tag_memory(self.load_timeout),
+        });
         let far = self.far.map(|(store, codec)| Far {
             kind: self.kind,
             schema: self.schema,
@@ -345,6 +383,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             codec,
             timeout,
             max_value: self.max_value,
+            packing: self.packing,
+            check: self.check,
+            rejected: counter!("larder_cache_rejected_total", "kind" => self.kind.name()),
+            tags: far_tags,
             locks: WriteLocks::new(),
             breaker: Breaker::new(self.clock.clone()),
             health: StoreHealth::new(format!("cache '{}'", self.kind.name())),
@@ -357,6 +399,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             far,
             remote,
             pending: Pending::new(),
+            clear_tag: self.can_clear.then(|| clear_tag(self.kind)),
             flights: SingleFlight::new(self.max_loads),
             refresher: self
                 .refresher
@@ -419,4 +462,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         let detail = format!("cache of kind '{}': {wrong}", self.kind.name());
         Err(Error::new("build", ErrorKind::Invalid, detail))
     }
+}
+
+/// Returns the tag that every value of a cache carries. No tag of an app begins so.
+fn clear_tag(kind: Kind) -> Tag {
+    Tag::new(&format!("\0cache:{}", kind.name()))
+}
+
+/// Returns how long a change of a tag is remembered: longer than any load runs.
+fn tag_memory(load_timeout: Duration) -> Ttl {
+    let least = Duration::from_secs(60 * 60);
+    let micros = load_timeout.min(MAX_TIMEOUT).saturating_mul(2).max(least);
+    Ttl::covering_micros(i64::try_from(micros.as_micros()).unwrap_or(i64::MAX))
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
+use larder_layer::tags::Tag;
 use larder_layer::{NearCache, SingleFlight, envelope};
 use larder_store::{Clock, Key, KeyId, Kind, Timestamp, Ttl};
 
@@ -52,6 +53,8 @@ pub(crate) struct Inner<K, V> {
     pub(crate) far: Option<Far<V>>,
     pub(crate) remote: Option<Remote<K>>,
     pub(crate) pending: Pending<K>,
+    /// The tag that every value carries, if the cache can be cleared.
+    pub(crate) clear_tag: Option<Tag>,
     pub(crate) flights: Arc<SingleFlight<K, Outcome<V>>>,
     /// Loads what is due for a refresh, in batches.
     pub(crate) refresher: Option<Refresher<K, V>>,
@@ -223,6 +226,8 @@ pub(crate) enum Look<V> {
 #[derive(Clone, Copy)]
 pub(crate) struct Reading {
     pub(crate) generation: larder_layer::Generation,
+    /// What is read may be invalidated from here on, so a near copy of it counts from here.
+    pub(crate) began: Timestamp,
     hash: u64,
     mark: Option<crate::remote::Mark>,
 }
@@ -278,6 +283,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let hash = remote.map_or(0, |_| envelope::key_hash(far_key));
         Reading {
             generation: self.near.generation(key),
+            began: self.clock.now(),
             hash,
             mark: remote.map(|remote| remote.mark(hash)),
         }

@@ -1,6 +1,7 @@
 use std::slice;
 use std::sync::Arc;
 
+use larder_layer::tags::Tag;
 use larder_store::lease::{Claimed, Leases};
 use larder_store::{Error, ErrorKind, Key, Put, Result, Version};
 
@@ -10,6 +11,7 @@ use crate::far::{Far, Read, Stored};
 use crate::invalidation::Invalidation;
 use crate::kept::Kept;
 use crate::remote::Change;
+use crate::tags::{Noted, near_marks};
 use crate::{Cache, CacheKey};
 
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
@@ -31,15 +33,45 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// A dropped call may or may not have stored the value; an older near copy is gone. It may leave
     /// a lease that nobody holds, so that loads of the key wait until it has ended.
     pub async fn insert(&self, key: K, value: impl Into<Arc<V>>) -> Result<()> {
-        let (inner, value) = (&self.inner, value.into());
+        self.insert_with(key, value.into(), Vec::new()).await
+    }
+
+    /// Does the same as [`insert`](Self::insert), and gives the value tags.
+    ///
+    /// [`Loaded::with_tags`](crate::Loaded::with_tags) says what a tag may be. It takes one round
+    /// trip more.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert), and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if
+    /// there are too many tags.
+    ///
+    /// # Cancellation
+    /// As [`insert`](Self::insert).
+    pub async fn insert_with_tags<T: AsRef<str>>(
+        &self,
+        key: K,
+        value: impl Into<Arc<V>>,
+        tags: impl IntoIterator<Item = T>,
+    ) -> Result<()> {
+        let tags = tags.into_iter().map(|tag| Tag::new(tag.as_ref()));
+        self.insert_with(key, value.into(), tags.collect()).await
+    }
+
+    async fn insert_with(&self, key: K, value: Arc<V>, tags: Vec<Tag>) -> Result<()> {
+        let inner = &self.inner;
+        let tags = inner.with_own_tag(tags);
+        if tags.len() > TagMarks::MAX {
+            let text = format!("a value carries at most {} tags", TagMarks::MAX);
+            return Err(Error::new("insert", ErrorKind::Invalid, text));
+        }
         inner.listen();
         let turn = inner.pending.turn();
         let now = inner.clock.now();
         let ttl = inner.lifetime.ttl;
         let times = inner.lifetime.times(now, 0, ttl, rand::random());
         let near_until = inner.lifetime.near_until(now, rand::random());
-        let tags = TagMarks::default();
-        let mut kept = Kept::new(Some(value.clone()), times, tags.clone(), None, near_until);
+        let marks = near_marks(&tags);
+        let mut kept = Kept::new(Some(value.clone()), times, marks, None, near_until);
         let decide_at = kept.decide_at(&inner.lifetime);
         let Some(far) = &inner.far else {
             inner
@@ -50,7 +82,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         let far_key = far.key(&key);
         let reading = inner.begin_read(&key, &far_key);
         let invalidation = Invalidation::begin(inner, &key, Change::Removed);
-        let sealed = far.seal(far_key.clone(), Some(&value), now, times, tags);
+        let sealed = async {
+            let marks = match inner.note_inserted(far, &tags, &times).await? {
+                Noted::Carried(marks) => marks,
+                Noted::Outdated => return Err(changing()),
+            };
+            far.seal(far_key.clone(), Some(&value), now, times, marks)
+        }
+        .await;
         // Held until the value is near too, so that two inserts end in one order.
         let locked = far.locks.for_change(far.timeout, "put", &far_key).await;
         let (lock, stored) = match locked {
@@ -75,8 +114,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             invalidation.replace();
             let keep = |key: K| {
                 let is_kept = inner.keep_if_unchanged(&key, &reading, || {
-                    inner.near.put(key.clone(), kept, decide_at);
-                    true
+                    if tags.is_empty() {
+                        inner.near.put(key.clone(), kept, decide_at);
+                        return true;
+                    }
+                    // A tag that changed since may be one of these.
+                    let now = inner.near.generation(&key);
+                    let before = now.with_sweeps_of(reading.generation);
+                    inner
+                        .near
+                        .put_if_unchanged(key.clone(), kept, decide_at, before)
                 });
                 if !is_kept {
                     // A read that began before the write may have put an older copy there.
@@ -195,7 +242,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             _ => inner.invalidate_far(keys, turn).await,
         };
         drop((invalidations, locks));
-        if let Err(error) = inner.publish_or_quarantine(change, keys).await {
+        // What failed is replayed, and told then.
+        let changed = keys
+            .iter()
+            .zip(&results)
+            .filter(|(_, result)| result.is_ok());
+        let changed: Vec<_> = changed.map(|(key, _)| key.clone()).collect();
+        if changed.is_empty() {
+            return results;
+        }
+        if let Err(error) = inner.publish_or_quarantine(change, &changed).await {
             let kind = error.kind();
             for result in results.iter_mut().filter(|result| result.is_ok()) {
                 *result = Err(untold(kind));
@@ -320,6 +376,11 @@ async fn commit_new<V: Send + Sync + 'static>(
         Claimed::Lead(fence) => far.commit(leases, put, fence).await,
         Claimed::Fresh(_) | Claimed::Stale | Claimed::Follow => Ok(false),
     }
+}
+
+fn changing() -> Error {
+    let text = "a tag of the value is being removed: the value is not stored";
+    Error::new("insert", ErrorKind::NotSent, text)
 }
 
 fn unlocked(kind: ErrorKind) -> Error {

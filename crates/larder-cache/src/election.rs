@@ -160,7 +160,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                     });
                 }
                 Ok(Claimed::Fresh(entry)) => {
-                    let read = far.open(&far_key, &entry, self.clock.now());
+                    let read = match far.open(&far_key, &entry, self.clock.now()).await {
+                        Ok(read) => read,
+                        Err(error) => return self.without_lease(&error, reading),
+                    };
                     match self.judge(key, read, wanted, &reading) {
                         Judged::Take(stored) => return Elected::Found(stored, reading, step),
                         Judged::Replace(version, stored) => {

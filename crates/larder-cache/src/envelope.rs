@@ -41,10 +41,8 @@ pub(crate) struct Flags(u8);
 
 impl Flags {
     /// The value is compressed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "values are not compressed yet"))]
     pub(crate) const COMPRESSED: Self = Self(1);
     /// The value is encrypted and authenticated.
-    #[cfg_attr(not(test), expect(dead_code, reason = "values are not sealed yet"))]
     pub(crate) const SEALED: Self = Self(2);
     /// There is no value, and that is what was cached.
     pub(crate) const NOT_FOUND: Self = Self(4);
@@ -53,7 +51,6 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "one flag at most is set yet"))]
     #[must_use]
     pub(crate) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -128,10 +125,13 @@ impl Envelope {
         FIXED + self.tags.as_slice().len() * TAG
     }
 
-    /// Fills in the first [`len`](Self::len) bytes of `sealed`, in front of the value.
+    /// Where the bytes begin that describe the value, up to [`len`](Self::len).
+    pub(crate) const DESCRIPTION: usize = CODEC;
+
+    /// Fills in the bytes that describe the value, in front of it.
     ///
-    /// None if there is no room for them, or the value is longer than 4 GiB.
-    pub(crate) fn seal(&self, sealed: &mut [u8], key: &Key) -> Option<()> {
+    /// None if there is no room for them.
+    pub(crate) fn describe(&self, sealed: &mut [u8]) -> Option<()> {
         let header = sealed.get_mut(..self.len())?;
         let marks = self.tags.as_slice();
         header[CODEC] = self.codec;
@@ -156,6 +156,13 @@ impl Envelope {
             slot[..8].copy_from_slice(&mark.hash.to_le_bytes());
             slot[8..].copy_from_slice(&mark.generation);
         }
+        Some(())
+    }
+
+    /// Fills in the rest of the first bytes, when everything behind them is there.
+    ///
+    /// None if the value is longer than 4 GiB.
+    pub(crate) fn frame(sealed: &mut [u8], key: &Key) -> Option<()> {
         envelope::seal(MAGIC, key, sealed)
     }
 
@@ -261,7 +268,8 @@ mod tests {
     fn sealed(envelope: &Envelope, payload: &[u8], key: &Key) -> Vec<u8> {
         let mut sealed = vec![0xFF; envelope.len()];
         sealed.extend_from_slice(payload);
-        envelope.seal(&mut sealed, key).unwrap();
+        envelope.describe(&mut sealed).unwrap();
+        Envelope::frame(&mut sealed, key).unwrap();
         sealed
     }
 

@@ -9,11 +9,15 @@ use larder_store::{
     Delete, Entry, Error, ErrorKind, ExpireOutcome, IdWriter, Key, KeyId, Kind, Put, PutOutcome,
     Refusal, Result, Store, Timestamp, Ttl, Version, count_poisoned,
 };
+use metrics::Counter;
+use tracing::Instrument;
 
 use crate::Codec;
 use crate::breaker::Breaker;
 use crate::envelope::{Envelope, Flags, Opened, TagMarks};
 use crate::lifetime::{State, Times};
+use crate::tags::FarTags;
+use crate::values::{Check, Packing, Unpacked};
 use crate::write_locks::WriteLocks;
 
 /// The far tier: values as bytes in a store, each in an envelope.
@@ -33,6 +37,12 @@ pub(crate) struct Far<V> {
     pub(crate) codec: Arc<dyn Codec<V>>,
     pub(crate) timeout: StoreTimeout,
     pub(crate) max_value: usize,
+    pub(crate) packing: Packing,
+    pub(crate) check: Option<Check<V>>,
+    /// Counts the values that the check rejected.
+    pub(crate) rejected: Counter,
+    /// None if the store runs no programs.
+    pub(crate) tags: Option<FarTags>,
     pub(crate) locks: WriteLocks,
     pub(crate) breaker: Breaker,
     pub(crate) health: StoreHealth,
@@ -79,7 +89,28 @@ impl<V: Send + Sync + 'static> Far<V> {
     /// Reads an entry. Damaged bytes are counted.
     pub(crate) async fn read(&self, key: &Key, now: Timestamp) -> Result<Read<V>> {
         let read = self.heard(self.timeout.get(&*self.store, key).await)?;
-        Ok(read.map_or(Read::Absent, |entry| self.open(key, &entry, now)))
+        match read {
+            Some(entry) => self.open(key, &entry, now).await,
+            None => Ok(Read::Absent),
+        }
+    }
+
+    /// Opens the bytes of an entry, and looks at its tags. Damaged bytes are counted.
+    ///
+    /// It takes one round trip if the entry has tags whose generations are not known here.
+    ///
+    /// # Errors
+    /// Those of the store, if it has to be asked for the tags.
+    pub(crate) async fn open(&self, key: &Key, entry: &Entry, now: Timestamp) -> Result<Read<V>> {
+        let read = self.open_bytes(key, entry, now);
+        let Read::Stored(stored) = &read else {
+            return Ok(read);
+        };
+        if stored.tags.as_slice().is_empty() {
+            return Ok(read);
+        }
+        let mut validated = self.validate(vec![Ok(read)], now).await;
+        validated.pop().unwrap_or(Ok(Read::Absent))
     }
 
     /// Reads many entries, in one round trip for each node.
@@ -94,15 +125,19 @@ impl<V: Send + Sync + 'static> Far<V> {
         };
         let opened = keys.iter().zip(entries).map(|(key, entry)| {
             let entry = self.heard(entry)?;
-            Ok(entry.map_or(Read::Absent, |entry| self.open(key, &entry, now)))
+            Ok(entry.map_or(Read::Absent, |entry| self.open_bytes(key, &entry, now)))
         });
-        opened.collect()
+        self.validate(opened.collect(), now).await
     }
 
     /// Opens the bytes of an entry. Damaged ones are counted.
-    pub(crate) fn open(&self, key: &Key, entry: &Entry, now: Timestamp) -> Read<V> {
+    fn open_bytes(&self, key: &Key, entry: &Entry, now: Timestamp) -> Read<V> {
         let unusable = Read::Unusable(entry.version);
-        let (envelope, payload) = match Envelope::open(&entry.value, key, self.max_value) {
+        let (envelope, payload) = match Envelope::open(
+            &entry.value,
+            key,
+            self.max_value.saturating_add(self.packing.overhead()),
+        ) {
             Opened::Value(envelope, payload) => (envelope, payload),
             // An earlier release wrote it: nothing is wrong with it.
             Opened::Earlier => return unusable,
@@ -121,15 +156,26 @@ impl<V: Send + Sync + 'static> Far<V> {
         if !is_ours || times.state(now) == State::Ended {
             return unusable;
         }
-        let value = if envelope.flags.contains(Flags::NOT_FOUND) {
-            None
-        } else {
-            match self.codec.decode(payload) {
-                Some(value) => Some(Arc::new(value)),
+        let described = &entry.value[Envelope::DESCRIPTION..envelope.len()];
+        let flags = envelope.flags;
+        let value = match self
+            .packing
+            .unpack(flags, described, payload, key, self.max_value)
+        {
+            Unpacked::Value(_) if flags.contains(Flags::NOT_FOUND) => None,
+            Unpacked::Value(bytes) => match self.codec.decode(&bytes) {
+                Some(value) if self.accepts(&value) => Some(Arc::new(value)),
+                Some(_) => return unusable,
                 None => {
                     count_poisoned(self.kind);
                     return unusable;
                 }
+            },
+            // Another deployment wrote it.
+            Unpacked::Foreign => return unusable,
+            Unpacked::Damaged => {
+                count_poisoned(self.kind);
+                return unusable;
             }
         };
         Read::Stored(Stored {
@@ -138,6 +184,15 @@ impl<V: Send + Sync + 'static> Far<V> {
             tags: envelope.tags,
             version: entry.version,
         })
+    }
+
+    /// Returns whether the cache's check accepts a value that was read, and counts a rejection.
+    fn accepts(&self, value: &V) -> bool {
+        let is_accepted = self.check.as_ref().is_none_or(|check| check(value));
+        if !is_accepted {
+            self.rejected.increment(1);
+        }
+        is_accepted
     }
 
     /// Returns the write of a value, or of the fact that there is none.
@@ -153,12 +208,9 @@ impl<V: Send + Sync + 'static> Far<V> {
         times: Times,
         tags: TagMarks,
     ) -> Result<Put> {
-        let envelope = Envelope {
+        let mut envelope = Envelope {
             codec: self.codec.id(),
-            flags: match value {
-                Some(_) => Flags::default(),
-                None => Flags::NOT_FOUND,
-            },
+            flags: Flags::default(),
             schema: self.schema,
             times,
             tags,
@@ -169,23 +221,34 @@ impl<V: Send + Sync + 'static> Far<V> {
         if let Some(value) = value {
             self.codec.encode(value, &mut sealed)?;
         }
-        let fits = sealed.len() - header <= self.max_value;
-        if let Some(value) = value.filter(|_| fits) {
+        if sealed.len() - header > self.max_value {
+            return Err(self.too_large());
+        }
+        if let Some(value) = value {
             self.codec.verify(value, &sealed[header..])?;
         }
-        if !fits || envelope.seal(&mut sealed, &key).is_none() {
-            return Err(Error::new(
-                "put",
-                ErrorKind::TooLarge,
-                format!(
-                    "the encoded value is larger than {} bytes: raise with_max_value(bytes) of \
-                     the cache",
-                    self.max_value
-                ),
-            ));
+        envelope.flags = self.packing.compress(&mut sealed, header);
+        if value.is_none() {
+            envelope.flags = envelope.flags.with(Flags::NOT_FOUND);
         }
+        envelope
+            .describe(&mut sealed)
+            .and_then(|()| {
+                let described = Envelope::DESCRIPTION;
+                self.packing.seal(&mut sealed, described, header, &key)
+            })
+            .and_then(|()| Envelope::frame(&mut sealed, &key))
+            .ok_or_else(|| self.too_large())?;
         let ttl = Ttl::covering_micros(times.micros_left(now));
         Ok(Put::new(key, Bytes::from(sealed), ttl))
+    }
+
+    fn too_large(&self) -> Error {
+        let text = format!(
+            "the encoded value is larger than {} bytes: raise with_max_value(bytes) of the cache",
+            self.max_value
+        );
+        Error::new("put", ErrorKind::TooLarge, text)
     }
 
     /// Writes an entry, and returns whether the condition of the write was met.
@@ -254,7 +317,9 @@ impl<V: Send + Sync + 'static> Far<V> {
     ) -> Result<bool> {
         // A store that hangs does not hold up its followers for ever.
         let patience = within + self.timeout.limit();
-        match tokio::time::timeout(patience, leases.follow(key, within)).await {
+        let span = tracing::debug_span!("larder_cache.follow", kind = self.kind.name());
+        let followed = leases.follow(key, within).instrument(span);
+        match tokio::time::timeout(patience, followed).await {
             Ok(followed) => self.heard(followed).map(FollowOutcome::is_ended),
             Err(_) => Ok(false),
         }

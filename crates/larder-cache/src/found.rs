@@ -3,7 +3,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_layer::tags::Tag;
 use larder_store::Ttl;
+
+use crate::envelope::TagMarks;
 
 /// A value, where it came from, and how old it is.
 ///
@@ -74,6 +77,7 @@ impl Source {
 pub struct Loaded<V> {
     pub(crate) value: Value<V>,
     pub(crate) keep: Keep,
+    pub(crate) tags: Vec<Tag>,
 }
 
 /// What was loaded.
@@ -114,7 +118,12 @@ impl<V> Loaded<V> {
         Self {
             value,
             keep: Keep::Usual,
+            tags: Vec::new(),
         }
+    }
+
+    pub(crate) fn has_usual_ttl(&self) -> bool {
+        matches!(self.keep, Keep::Usual)
     }
 
     /// Keeps the value for a TTL of its own, shorter or longer than the cache's.
@@ -124,6 +133,20 @@ impl<V> Loaded<V> {
     #[must_use]
     pub fn with_ttl(mut self, ttl: Ttl) -> Self {
         self.keep = Keep::For(ttl);
+        self
+    }
+
+    /// Adds tags, by which the value can be invalidated with others: see
+    /// [`remove_tag`](crate::Cache::remove_tag).
+    ///
+    /// A value carries at most 16 tags, one fewer in a cache with
+    /// [`with_clear`](crate::CacheBuilder::with_clear); a value with more is not kept. A tag may be
+    /// any text of any length. Its record is read before the value is stored: one round trip.
+    #[must_use]
+    pub fn with_tags<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        let tags = tags.into_iter().map(|tag| Tag::new(tag.as_ref()));
+        // Enough to see that there are too many.
+        self.tags.extend(tags.take(10 * TagMarks::MAX));
         self
     }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::FutureExt;
-use larder_layer::{Failure, Follower, Joined, Leader};
+use larder_layer::tags::Tag;
+use larder_layer::{Failure, Follower, Generation, Joined, Leader};
 use larder_store::{Timestamp, Ttl};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
@@ -20,6 +21,7 @@ use crate::found::{Keep, Value};
 use crate::kept::Kept;
 use crate::lifetime::{State, Times};
 use crate::remote::Change;
+use crate::tags::Noted;
 use crate::{CacheKey, LoadContext, Loaded, recursion};
 
 /// What a flight gives to all its callers: an answer, or the error of its loader.
@@ -91,6 +93,8 @@ pub(crate) struct LoadTask<K: CacheKey, V: Send + Sync + 'static> {
     leader: Leader<K, Outcome<V>>,
     context: LoadContext<V>,
     plan: Plan,
+    /// What was invalidated when the flight began: a tag that changes later may be one of its value.
+    before: Generation,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
@@ -106,6 +110,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 inner: inner.clone(),
                 is_finished: false,
             },
+            before: inner.near.generation(&key),
             inner,
             key,
             leader,
@@ -195,7 +200,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 .lifetime
                 .is_refreshed_early(&stored.times, now, rand::random());
         if !inner.has_fresher(&self.key, stored.times.loaded_at) {
-            self.keep_near(inner.copy_of(&stored), Some(reading));
+            self.keep_near(
+                inner.copy_of(&stored, reading),
+                Some(reading),
+                reading.generation,
+            );
         }
         inner.prolong_far(&self.key, stored.times, now);
         let answer = Answer {
@@ -279,9 +288,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
     async fn keep(self, loaded: Loaded<V>, lead: &Lead<V>, step: u64, began: Timestamp) {
         let (inner, now) = (self.inner.clone(), self.inner.clock.now());
         let took = now.since(began);
+        let mut tags = loaded.tags;
         let value = match loaded.value {
             Value::New(value) => Some(Arc::new(value)),
-            Value::Same(value) => Some(value),
+            Value::Same(value) => {
+                if tags.is_empty() {
+                    tags = self.previous_tags(lead);
+                }
+                Some(value)
+            }
             Value::NotFound => None,
         };
         match value {
@@ -294,12 +309,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             load: Some(step),
             before: None,
         };
+        let check = inner.begin_step();
         let Some(ttl) = self.ttl(loaded.keep, value.is_some()) else {
-            let is_current = self.keep_nothing(&value, lead).await;
-            return self.complete(Answer {
-                before: (!is_current).then_some(step),
-                ..answer
-            });
+            let currency = self.keep_nothing(&value, lead).await;
+            let before = self.joinable_before(currency, step, check);
+            return self.complete(Answer { before, ..answer });
         };
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         let mut times = inner.lifetime.times(began, micros, ttl, rand::random());
@@ -307,15 +321,33 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             times.stale_until = times.fresh_until;
         }
         let was_there = value.is_none() && self.had_value(lead);
-        let is_current = self.store(value, times, lead).await;
-        if was_there && is_current {
+        let tags = inner.with_own_tag(tags);
+        let currency = self.store(value, times, &tags, lead).await;
+        if was_there && currency != Currency::Overtaken {
             // Where it fails, near copies in other processes end by their near TTL.
             let _ = inner.publish(Change::Removed, [&self.key]).await;
         }
-        self.complete(Answer {
-            before: (!is_current).then_some(step),
-            ..answer
-        });
+        let before = match self.joinable_before(currency, step, check) {
+            // A tag may change between the look at it and the end of the flight.
+            None if !tags.is_empty() => Some(check),
+            before => before,
+        };
+        self.complete(Answer { before, ..answer });
+    }
+
+    /// Returns the step before which a call must have begun to take the answer of a load.
+    ///
+    /// Callers who find nothing near are promised every invalidation that was acknowledged before
+    /// they came. One may have been since the last moment at which the value was known to be good:
+    /// the begin of the check of its fence, or that of the load.
+    fn joinable_before(&self, currency: Currency, load: u64, check: u64) -> Option<u64> {
+        let inner = &self.inner;
+        let is_promised = inner.far.is_some() && !inner.keeps_near;
+        match currency {
+            Currency::Overtaken => Some(load),
+            Currency::Unchecked => is_promised.then_some(load),
+            Currency::Checked => is_promised.then_some(check),
+        }
     }
 
     fn ttl(&self, keep: Keep, is_value: bool) -> Option<Ttl> {
@@ -327,23 +359,61 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         }
     }
 
-    /// Keeps the value far, then near. False if the key was invalidated since the load began.
-    async fn store(&self, value: Option<Arc<V>>, times: Times, lead: &Lead<V>) -> bool {
+    /// Keeps the value far, then near, unless the key was invalidated since the load began.
+    async fn store(
+        &self,
+        value: Option<Arc<V>>,
+        times: Times,
+        tags: &[Tag],
+        lead: &Lead<V>,
+    ) -> Currency {
         let inner = &*self.inner;
-        let tags = TagMarks::default();
+        let now = inner.clock.now();
+        let noted = inner.note_tags(tags, lead, times.loaded_at, &times).await;
+        let Noted::Carried(tags) = noted else {
+            inner.metrics.outdated.increment(1);
+            self.give_back(lead).await;
+            return Currency::Overtaken;
+        };
         let version = match self.write(value.as_deref(), times, &tags, lead).await {
             Written::Yes(version) => Some(version),
             Written::No => None,
             Written::Overtaken => {
                 inner.metrics.overtaken.increment(1);
                 inner.metrics.outdated.increment(1);
-                return false;
+                return Currency::Overtaken;
             }
         };
-        let near_until = inner.lifetime.near_until(inner.clock.now(), rand::random());
+        let is_checked = version.is_some() && matches!(lead.write, Write::Fenced(_));
+        // An invalidation elsewhere may have come as soon as the value was last known to be good.
+        let good_at = match inner.far.is_some() && !is_checked {
+            true => times.loaded_at,
+            false => now,
+        };
+        let near_until = inner.lifetime.near_until(good_at, rand::random());
         let kept = Kept::new(value, times, tags, version, near_until);
-        self.keep_near(kept, lead.reading.as_ref());
-        true
+        let has_tags = !kept.tags.as_slice().is_empty();
+        self.keep_near(kept, lead.reading.as_ref(), self.before);
+        // A tag that changed here or elsewhere meanwhile may be one of these.
+        if has_tags && !inner.near.generation(&self.key).has_sweeps_of(self.before) {
+            return Currency::Overtaken;
+        }
+        match is_checked {
+            true => Currency::Checked,
+            false => Currency::Unchecked,
+        }
+    }
+
+    /// Returns the tags of the value that the load replaces.
+    fn previous_tags(&self, lead: &Lead<V>) -> Vec<Tag> {
+        let held = self.inner.near.peek(&self.key);
+        let marks = match &lead.previous {
+            Some(stored) => Some(stored.tags.clone()),
+            None => held.map(|held| held.value.tags),
+        };
+        let marks = marks.unwrap_or_default();
+        let tags = marks.as_slice().iter();
+        tags.map(|mark| Tag::from_hash(mark.hash)).collect()
     }
 
     /// Writes the value far, unless the key was changed since the flight began.
@@ -394,8 +464,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             Err(error) => {
                 inner.metrics.far_write_failed(&error);
                 far.log_failed_write(&error);
-                self.give_back(lead).await;
-                Written::No
+                // A lease that is not held any more was committed or invalidated: nobody knows
+                // which, so late callers read again.
+                match self.give_back(lead).await {
+                    Currency::Overtaken => Written::Overtaken,
+                    Currency::Checked | Currency::Unchecked => Written::No,
+                }
             }
         }
     }
@@ -408,9 +482,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             || near.is_some_and(|held| held.value.value.is_some())
     }
 
-    /// Ends the lease, and removes what was cached if the source has no value any more. Returns
-    /// whether the key was left alone since the load began.
-    async fn keep_nothing(&self, value: &Option<Arc<V>>, lead: &Lead<V>) -> bool {
+    /// Ends the lease, and removes what was cached if the source has no value any more.
+    async fn keep_nothing(&self, value: &Option<Arc<V>>, lead: &Lead<V>) -> Currency {
         if value.is_some() {
             return self.give_back(lead).await;
         }
@@ -419,7 +492,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         self.leader.if_current(|| inner.near.invalidate(&self.key));
         match inner.far.as_ref().filter(|_| lead.write != Write::Not) {
             Some(far) if was_cached => {
-                let is_current = self.give_back(lead).await;
+                let currency = self.give_back(lead).await;
                 let removed = far.invalidate_many(&[far.key(&self.key)]).await;
                 if removed.iter().any(Result::is_err) {
                     self.inner.quarantine([self.key.clone()]);
@@ -428,46 +501,51 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 self.leader.if_current(|| inner.near.invalidate(&self.key));
                 // Where it fails, near copies in other processes end by their near TTL.
                 let _ = inner.publish(Change::Removed, [&self.key]).await;
-                is_current
+                currency
             }
             _ => self.give_back(lead).await,
         }
     }
 
-    /// Gives the lease back, if there is one. False if the key was invalidated meanwhile, here or
-    /// in another process.
-    async fn give_back(&self, lead: &Lead<V>) -> bool {
+    /// Gives the lease back, if there is one.
+    async fn give_back(&self, lead: &Lead<V>) -> Currency {
         let inner = &*self.inner;
         let (Write::Fenced(fence), Some(far)) = (lead.write, &inner.far) else {
-            return true;
+            return Currency::Unchecked;
         };
         let Some(leases) = &far.leases else {
-            return true;
+            return Currency::Unchecked;
         };
         match far.abandon(&**leases, &far.key(&self.key), fence).await {
-            Ok(was_held) => was_held,
+            Ok(true) => Currency::Checked,
+            Ok(false) => Currency::Overtaken,
             Err(_) => {
                 inner.metrics.far_lease_errors.increment(1);
-                true
+                Currency::Unchecked
             }
         }
     }
 
     /// Keeps a near copy, unless the key was changed since the flight began.
-    fn keep_near(&self, kept: Kept<V>, reading: Option<&Reading>) {
+    ///
+    /// With tags, no tag may have changed since `before` either.
+    fn keep_near(&self, kept: Kept<V>, reading: Option<&Reading>, before: Generation) {
         let inner = &self.inner;
         if !inner.keeps_near || !self.plan.uses_near {
             return;
         }
         let decide_at = kept.decide_at(&inner.lifetime);
-        let keep = || inner.near.insert(self.key.clone(), kept, decide_at);
-        let kept = self.leader.if_current(|| match reading {
-            Some(reading) => {
-                inner.keep_if_unchanged(&self.key, reading, || {
-                    keep();
-                    true
-                });
+        let has_tags = !kept.tags.as_slice().is_empty();
+        let keep = || {
+            let key = self.key.clone();
+            if has_tags {
+                return inner.near.insert_if_unchanged(key, kept, decide_at, before);
             }
+            inner.near.insert(key, kept, decide_at);
+            true
+        };
+        let kept = self.leader.if_current(|| match reading {
+            Some(reading) => inner.keep_if_unchanged(&self.key, reading, keep),
             None => keep(),
         });
         if kept.is_none() {
@@ -520,6 +598,17 @@ pub(crate) async fn while_renewing<T>(
         renewal.as_mut().poll(cx).map(|never| match never {})
     })
     .await
+}
+
+/// Whether a value was still good at the end of its load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Currency {
+    /// The lease was still held when the far store was asked.
+    Checked,
+    /// It is not known: the value was not written under a lease, or the answer was lost.
+    Unchecked,
+    /// The key was invalidated since the load began, here or in another process.
+    Overtaken,
 }
 
 /// What became of a far write.

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[doc(hidden)]
+pub mod attributes;
 mod batch;
 mod breaker;
 mod builder;
@@ -27,7 +29,11 @@ mod recursion;
 mod remote;
 mod single;
 mod stats;
+mod tags;
+mod values;
+mod write_behind;
 mod write_locks;
+mod write_through;
 
 pub use builder::CacheBuilder;
 pub use cache::{Cache, CacheKey};
@@ -46,3 +52,11 @@ pub use loader::{Loader, LoaderLayer, ResponseFuture};
 pub use options::ReadOptions;
 pub use single::{Cached, Only};
 pub use stats::Stats;
+#[cfg(any(feature = "lz4", feature = "zstd"))]
+pub use values::Compression;
+#[cfg(feature = "seal")]
+pub use values::SealingKeys;
+pub use write_behind::{
+    DeadLetter, InspectJournal, Journal, QueuedWrite, Unwritten, WriteBehind, WriteBehindBuilder,
+};
+pub use write_through::WriteError;

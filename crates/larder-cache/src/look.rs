@@ -58,7 +58,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if self.has_fresher(key, stored.times.loaded_at) {
             return;
         }
-        let kept = self.copy_of(stored);
+        let kept = self.copy_of(stored, reading);
         let decide_at = kept.decide_at(&self.lifetime);
         self.keep_if_unchanged(key, reading, || {
             self.near
@@ -66,9 +66,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         });
     }
 
-    /// Returns the near copy of a far entry, which ends by the near TTL at the latest.
-    pub(crate) fn copy_of(&self, stored: &Stored<V>) -> Kept<V> {
-        let near_until = self.lifetime.near_until(self.clock.now(), rand::random());
+    /// Returns the near copy of a far entry, which ends by the near TTL after its read began.
+    pub(crate) fn copy_of(&self, stored: &Stored<V>, reading: &Reading) -> Kept<V> {
+        let began = reading.began;
+        let mut near_until = self.lifetime.near_until(began, rand::random());
+        if !stored.tags.as_slice().is_empty() {
+            // What is known of its tags may be older, by the other half at most.
+            let micros = near_until.as_micros().saturating_sub(began.as_micros());
+            near_until = began.plus_micros(micros / 2);
+        }
         Kept::from_stored(stored, near_until)
     }
 

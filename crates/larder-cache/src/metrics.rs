@@ -177,7 +177,11 @@ fn describe() {
         ),
         (
             "larder_cache_outdated_total",
-            "Values not kept because their key was changed meanwhile",
+            "Values not kept because their key or a tag was changed meanwhile",
+        ),
+        (
+            "larder_cache_rejected_total",
+            "Far values that the check of the cache rejected",
         ),
         ("larder_cache_loads_total", "Loads by outcome"),
         (

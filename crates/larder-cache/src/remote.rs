@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_layer::StoreTimeout;
+use larder_layer::tags::TagMessage;
 use larder_store::bus::{Bus, Channel, Event, Message, SubscribeRequest, Subscription, Topic};
 use larder_store::{Error, ErrorKind, Kind, Refusal, Result};
 use parking_lot::Mutex;
@@ -251,6 +252,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
 
     fn heard(&self, event: Event) {
         match event {
+            Event::Message(message) if message.channel == TagMessage::channel() => {
+                self.heard_tags(&message.payload);
+            }
             Event::Message(message) => self.heard_message(&message),
             Event::Gap => self.heard_gap(),
         }
@@ -259,6 +263,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// What the lost messages named is not known, so every near copy is read again.
     fn heard_gap(&self) {
         self.metrics.gaps.increment(1);
+        if let Some(tags) = self.far.as_ref().and_then(|far| far.tags.as_ref()) {
+            tags.client.forget_all();
+        }
+        // What is being read now may have been named too.
         if let Some(remote) = &self.remote {
             remote.invalidated_all();
         }
@@ -340,7 +348,9 @@ async fn subscribe<K: CacheKey, V: Send + Sync + 'static>(
     let mut pause = FIRST_PAUSE;
     loop {
         match bus
-            .subscribe(SubscribeRequest::to_channel(channel.clone()))
+            .subscribe(
+                SubscribeRequest::to_channel(channel.clone()).and_channel(TagMessage::channel()),
+            )
             .await
         {
             Ok(subscription) => return Some(subscription),

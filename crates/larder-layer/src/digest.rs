@@ -16,18 +16,18 @@ pub fn same_to_serde<V: Serialize + ?Sized>(written: &V, read: &V, human_readabl
     written.is_some() && written == digest(read, human_readable)
 }
 
-/// Hashes what `value` tells serde. None if the value refuses to be serialized.
+/// Hashes the calls that `value` makes to a serializer. None if it refuses to be serialized.
 fn digest<V: Serialize + ?Sized>(value: &V, human_readable: bool) -> Option<u64> {
     value.serialize(Digest { human_readable }).ok()
 }
 
-/// A serializer that writes nothing and sums up what it is told.
+/// A serializer that writes nothing, and hashes the calls that it gets.
 #[derive(Clone, Copy)]
 struct Digest {
     human_readable: bool,
 }
 
-/// What one call of serde was; it keeps, say, `None` apart from `()`.
+/// The kind of a serializer call. It keeps `None` apart from `()`, for example.
 #[derive(Clone, Copy, Hash)]
 enum Call {
     Bool,
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_tell_serde_something_else_have_other_digests() {
+    fn values_with_different_serializer_calls_have_different_digests() {
         let told: Vec<Option<u64>> = vec![
             of(()),
             of(None::<()>),

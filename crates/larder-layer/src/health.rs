@@ -14,7 +14,7 @@ pub struct StoreHealth {
 }
 
 impl StoreHealth {
-    /// A log for the store that `user` uses, such as `sessions` or `rate limit 'pages'`.
+    /// Makes a log for the store that `user` uses, such as `sessions` or `rate limit 'pages'`.
     pub fn new(user: impl Into<Arc<str>>) -> Self {
         Self {
             user: user.into(),
@@ -30,7 +30,7 @@ impl StoreHealth {
         }
     }
 
-    /// Reports that the store gave no answer.
+    /// Reports that the store failed.
     pub fn failed(&self, error: &Error) {
         if !self.is_failing.swap(true, Ordering::Relaxed) {
             tracing::warn!(user = &*self.user, %error, "the store fails");

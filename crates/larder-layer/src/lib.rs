@@ -8,6 +8,7 @@ mod health;
 pub mod http;
 mod near;
 mod single_flight;
+pub mod tags;
 mod timeout;
 
 #[cfg(feature = "serde")]

@@ -18,6 +18,9 @@ const TYPICAL_WEIGHT: u64 = 1024;
 /// The fewest entries that a shard is expected to hold.
 const ENTRIES_PER_SHARD: usize = 32;
 
+/// The most shards of a capacity in weight, so that a heavy entry fits into one on any machine.
+const MAX_WEIGHT_SHARDS: usize = 16;
+
 /// The most entries that room for evicted keys is planned for.
 const MAX_ESTIMATE: usize = 1 << 24;
 
@@ -48,7 +51,7 @@ pub enum Capacity<K, V> {
     Entries(u64),
     /// Entries of at most this weight together, such as bytes, by a function that weighs each.
     ///
-    /// An entry that weighs more than its shard may hold (a fraction of the whole) is not kept.
+    /// An entry of up to a twentieth of the capacity fits. A heavier one may not be kept.
     Weight(u64, Weigher<K, V>),
 }
 
@@ -72,6 +75,11 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// Returns whether there was no invalidation by predicate since `earlier`.
+    pub fn has_sweeps_of(self, earlier: Self) -> bool {
+        self.sweeps == earlier.sweeps
+    }
+
     /// Returns this generation, with the invalidations by predicate that `earlier` had seen.
     ///
     /// For work that began at `earlier` and goes on under another key.
@@ -92,14 +100,17 @@ where
     /// Makes an empty cache.
     pub fn new(capacity: Capacity<K, V>) -> Self {
         let hasher = RandomState::default();
-        let (total, items, weigher) = match capacity {
-            Capacity::Entries(entries) => (entries, entries, None),
-            Capacity::Weight(total, weigher) => (total, total / TYPICAL_WEIGHT, Some(weigher)),
+        let (total, items, max_shards, weigher) = match capacity {
+            Capacity::Entries(entries) => (entries, entries, usize::MAX, None),
+            Capacity::Weight(total, weigher) => {
+                let items = total / TYPICAL_WEIGHT;
+                (total, items, MAX_WEIGHT_SHARDS, Some(weigher))
+            }
         };
         let items = usize::try_from(items)
             .unwrap_or(usize::MAX)
             .min(MAX_ESTIMATE);
-        let shards = shards(items);
+        let shards = shards(items).min(max_shards);
         let options = OptionsBuilder::new()
             .shards(shards)
             .estimated_items_capacity(items)
@@ -365,6 +376,16 @@ mod tests {
         }
         near.insert(u32::MAX, 1 << 21, END);
         assert!(near.get(&u32::MAX).is_none(), "the older value is gone too");
+    }
+
+    #[test]
+    fn an_entry_of_a_twentieth_of_the_capacity_fits() {
+        let weigh = Arc::new(|_: &u32, bytes: &u64| *bytes);
+        let near = NearCache::new(Capacity::Weight(64 << 20, weigh));
+        for number in 0..100 {
+            near.insert(number, (64 << 20) / 20, END);
+            assert!(near.get(&number).is_some());
+        }
     }
 
     #[test]

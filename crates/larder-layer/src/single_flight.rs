@@ -33,6 +33,14 @@ struct Flight<T> {
     is_invalidated: AtomicBool,
 }
 
+impl<T> Flight<T> {
+    /// Wakes every follower. The first outcome counts.
+    fn end(&self, outcome: Result<T, Failure>) {
+        let _ = self.outcome.set(outcome);
+        self.completed.notify_waiters();
+    }
+}
+
 /// The role that [`SingleFlight::join`] gives a caller.
 pub enum Joined<K: Hash + Eq, T, H> {
     /// The caller does the work, and completes the flight.
@@ -152,6 +160,25 @@ impl<K: Hash + Eq, T> SingleFlight<K, T> {
         kept
     }
 
+    /// Ends the flight of `key`, if there is one, and gives every follower a clone of `outcome`.
+    ///
+    /// For an outcome that came from elsewhere, such as a leader that was abandoned. The flight's own
+    /// leader goes on, but keeps nothing, and its outcome reaches nobody.
+    pub fn complete<Q>(&self, key: &Q, outcome: T)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let mut stripe = self.stripe(self.hasher.hash_one(key)).lock();
+        let joined = stripe.iter().position(|(joined, _)| joined.borrow() == key);
+        let flight = joined.map(|at| stripe.swap_remove(at).1);
+        drop(stripe);
+        if let Some(flight) = flight {
+            flight.is_invalidated.store(true, Ordering::Release);
+            flight.end(Ok(outcome));
+        }
+    }
+
     /// Lets the next caller of `key` lead, because the leader that `follower` waits for stalls.
     ///
     /// The stalled leader keeps nothing: an invalidation could no longer reach it.
@@ -252,8 +279,7 @@ impl<K: Hash + Eq, T> Leader<K, T> {
         self.is_completed = true;
         self.flights.remove(self.hash, &self.flight);
         self.flights.under_way.fetch_sub(1, Ordering::Relaxed);
-        let _ = self.flight.outcome.set(outcome);
-        self.flight.completed.notify_waiters();
+        self.flight.end(outcome);
     }
 }
 
@@ -387,6 +413,26 @@ mod tests {
         let two = follow(&flights, "a");
         next.complete(8);
         assert_eq!(two.outcome(soon()).await, Ok(8));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outcome_from_elsewhere_releases_the_followers_of_whoever_leads() {
+        let flights = flights();
+        let slow = lead(&flights, "a");
+        flights.abandon("a", &slow.follow());
+        let next = lead(&flights, "a");
+        let one = follow(&flights, "a");
+        flights.complete("a", 7);
+        slow.complete(7);
+        assert_eq!(one.outcome(soon()).await, Ok(7));
+        assert_eq!(next.if_current(|| "kept"), None);
+        let later = lead(&flights, "a");
+        next.complete(8);
+        let two = follow(&flights, "a");
+        later.complete(9);
+        assert_eq!(two.outcome(soon()).await, Ok(9));
+        assert_eq!(flights.under_way(), 0);
+        flights.complete("a", 10);
     }
 
     #[tokio::test(start_paused = true)]

@@ -28,8 +28,7 @@ pub(crate) struct CacheSpace {
     cache: Cache<Key, CachedEntry, RandomState>,
     capacity: u64,
     hasher: RandomState,
-    /// moka does not serialise `insert` with its compute methods, so its own conditions would not be
-    /// atomic.
+    /// The locks of conditional writes, since moka does not serialise `insert`.
     stripes: Box<[Stripe]>,
     unsettled: AtomicU64,
 }

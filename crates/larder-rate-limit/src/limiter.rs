@@ -32,7 +32,7 @@ pub struct RateLimiter {
 
 const MAX_POLICY: usize = 32;
 
-/// How long a layer waits for the store by default.
+/// The time that a layer waits for the store by default.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 
 impl RateLimiter {
@@ -159,7 +159,7 @@ impl RateLimiter {
         self.quota
     }
 
-    /// The deadline that the store enforces itself, if it has one.
+    /// Returns the deadline that the store enforces itself, if it has one.
     pub(crate) fn store_deadline(&self) -> Option<Duration> {
         self.programs.timeout()
     }

@@ -92,7 +92,7 @@ impl Quota {
         Duration::from_micros(interval.unwrap_or(u64::MAX))
     }
 
-    /// The interval in microseconds, at least 1.
+    /// Returns the interval in microseconds, at least 1.
     pub(crate) fn interval_micros(&self) -> Result<i64> {
         if self.limit == 0 {
             return Err(invalid(
@@ -114,7 +114,7 @@ impl Quota {
         }
     }
 
-    /// The time in which the whole burst comes back, in microseconds.
+    /// Returns the time in which the whole burst comes back, in microseconds.
     pub(crate) fn burst_micros(&self) -> Result<i64> {
         if self.burst == 0 {
             return Err(invalid(
@@ -134,7 +134,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The error of a limiter that cannot be built. `expected` says what is allowed.
+/// Returns the error of a limiter that cannot be built. `expected` says what is allowed.
 pub(crate) fn invalid(expected: &'static str) -> Error {
     Error::new("build a rate limit", ErrorKind::Invalid, expected)
 }

@@ -7,7 +7,7 @@ use larder_store::{DEFAULT_MAX_VALUE, ManualClock, Result};
 
 use crate::bus::{DEFAULT_SUBSCRIPTIONS, SubscriptionManager};
 use crate::connect::{Origin, Servers, check_replicas};
-use crate::node::{Limits, Replicas};
+use crate::node::{Confirmation, Limits};
 use crate::replica_reads::ReplicaReads;
 use crate::script::{Scripts, Time};
 use crate::store::RedisStore;
@@ -25,16 +25,16 @@ pub struct RedisBuilder {
     virtual_time: Option<ManualClock>,
 }
 
-/// Far above the round trip in a loaded data centre (a few milliseconds), far below what a visitor
-/// notices. A page that asks for three things in a row is still answered within a third of a second
-/// when the server hangs.
+/// The default timeout, far above a round trip and far below what a visitor notices.
+///
+/// A page that asks for three things in a row is still answered within a third of a second when the
+/// server hangs.
 const TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Room for name resolution and a handshake that has to be sent twice.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// More than any server answers within the default timeout is lost anyway; what is below waits a
-/// few milliseconds.
+/// The default maximum of operations in flight, more than a server answers in time.
 const IN_FLIGHT: usize = 4096;
 
 impl RedisBuilder {
@@ -134,7 +134,7 @@ impl RedisBuilder {
     /// replicas without persistence forget a write when they restart, and a write that was not
     /// confirmed may still survive. See <https://redis.io/docs/latest/commands/wait/>.
     pub fn with_replicas(mut self, number: NonZeroU8, within: Duration) -> Self {
-        self.limits.replicas = Some(Replicas { number, within });
+        self.limits.replicas = Some(Confirmation { number, within });
         self
     }
 

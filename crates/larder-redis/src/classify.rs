@@ -132,7 +132,7 @@ pub(crate) fn known(operation: &'static str, error: &ServerError) -> Option<Erro
     ))
 }
 
-/// The error of an answer that is not of its command's form.
+/// Makes the error of an unexpected answer.
 pub(crate) fn unexpected(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -141,7 +141,7 @@ pub(crate) fn unexpected(operation: &'static str) -> Error {
     )
 }
 
-/// The error of the operating system that is inside an error of the client library.
+/// Returns the error of the operating system that is inside an error of the client library.
 ///
 /// It names no key and no value, unlike what surrounds it.
 pub(crate) fn system(error: &RedisError) -> Option<io::Error> {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_is_stopped_by_what_the_user_may_not_do_may_have_written() {
+    fn a_script_that_is_stopped_at_a_forbidden_command_may_have_written() {
         let midway = "script: 5407b6, on @user_script:3.";
         for line in [
             format!("NOPERM ACL failure in script: User app has no permissions {midway}"),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_says_is_not_passed_on() {
+    fn the_text_of_the_server_is_not_passed_on() {
         for line in ["ERR no such key hunter2", "hunter2 hunter2", "OOM hunter2"] {
             let error = refused("get", &answer(line));
             assert!(!format!("{error} {error:?}").contains("hunter2"));

@@ -4,7 +4,7 @@ use ::redis::{Cmd, Value};
 use larder_store::{Condition, Delete, Entry, Error, ErrorKind, Key, Put, Result, Ttl};
 
 use crate::script::{DELETE_IF_VERSION, Named, PUT_IF_VERSION};
-use crate::{classify, frame};
+use crate::{classify, value_format};
 
 pub(crate) fn get(key: &Key) -> Cmd {
     let mut cmd = command("GET", 2, key.as_bytes().len());
@@ -15,18 +15,18 @@ pub(crate) fn get(key: &Key) -> Cmd {
 /// Makes the command of a put; `named` matters if it takes a script.
 pub(crate) fn put(put: &Put, named: Named) -> Cmd {
     let key = put.key().as_bytes();
-    let room = key.len() + frame::length(put) + 40;
+    let room = key.len() + value_format::length(put) + 40;
     let ttl = put.ttl().as_millis();
     if let Condition::IfVersion(version) = put.condition() {
         let mut cmd = PUT_IF_VERSION.call(named, 1, 3, room);
         cmd.arg(key).arg(version.as_bytes());
-        frame::write(&mut cmd, put);
+        value_format::write(&mut cmd, put);
         cmd.arg(ttl);
         return cmd;
     }
     let mut cmd = command("SET", 6, room);
     cmd.arg(key);
-    frame::write(&mut cmd, put);
+    value_format::write(&mut cmd, put);
     cmd.arg("PX").arg(ttl);
     match put.condition() {
         Condition::IfAbsent => cmd.arg("NX"),
@@ -72,11 +72,11 @@ fn command(name: &str, arguments: usize, room: usize) -> Cmd {
     cmd
 }
 
-/// The answer of GET.
+/// Parses the answer of GET.
 pub(crate) fn entry(operation: &'static str, key: &Key, value: Value) -> Result<Option<Entry>> {
     match value {
         Value::Nil => Ok(None),
-        Value::BulkString(bytes) => Ok(frame::read(key, bytes)),
+        Value::BulkString(bytes) => Ok(value_format::read(key, bytes)),
         other => Err(unread(operation, &other)),
     }
 }
@@ -90,11 +90,11 @@ pub(crate) fn outcome<T: From<bool>>(operation: &'static str, value: &Value) -> 
     }
 }
 
-/// The answer of PTTL.
+/// Parses the answer of PTTL.
 pub(crate) fn remaining(operation: &'static str, value: &Value) -> Result<Option<Ttl>> {
     match value {
         Value::Int(-2) => Ok(None),
-        // Somebody else wrote it without an end: the longest TTL is what comes nearest.
+        // Another client wrote it without a TTL; the longest TTL comes nearest.
         Value::Int(-1) => Ok(Some(Ttl::MAX)),
         // In the last millisecond it is zero, and the key is still there.
         Value::Int(millis @ 0..) => Ok(Some(Ttl::covering_micros(millis.saturating_mul(1000)))),
@@ -102,7 +102,7 @@ pub(crate) fn remaining(operation: &'static str, value: &Value) -> Result<Option
     }
 }
 
-/// The error of an answer that is an error, or not of its command's form.
+/// Makes the error of an unexpected answer, or of one that is an error.
 pub(crate) fn unread(operation: &'static str, value: &Value) -> Error {
     match value {
         Value::ServerError(error) => classify::refused(operation, error),

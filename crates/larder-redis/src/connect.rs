@@ -8,8 +8,8 @@ use larder_store::{Error, ErrorKind, Refusal, Result};
 use tokio::sync::Notify;
 
 use crate::connection::Address;
-use crate::endpoint::{Content, Endpoint, Timeouts};
-use crate::node::{Limits, Node, Replicas, SupervisedNode};
+use crate::endpoint::{Endpoint, ServerKind, Timeouts};
+use crate::node::{Confirmation, Limits, Node, SupervisedNode};
 use crate::operation::{Repeat, Request};
 use crate::route::Route;
 use crate::sentinels::Sentinels;
@@ -79,15 +79,15 @@ async fn at(endpoint: Endpoint, limits: Limits) -> Result<(Route, Address)> {
     };
     let template = first.clone();
     let target = match form {
-        Content::One => Target::Fixed(first),
-        Content::Sentinel { master, login } => {
+        ServerKind::One => Target::Fixed(first),
+        ServerKind::Sentinel { master, login } => {
             let sentinels = infos.into_iter();
             let sentinels = sentinels.map(|info| at(info.set_redis_settings(login.clone())));
             let deadline = limits.connect_timeout;
             let watched = Sentinels::watch(master, sentinels.collect(), first, deadline);
             Target::Master(Arc::new(watched))
         }
-        Content::Cluster => {
+        ServerKind::Cluster => {
             let cluster = cluster::connect(location, infos, first, limits).await?;
             return Ok((Route::Cluster(cluster), template));
         }
@@ -112,14 +112,14 @@ async fn one(
 /// Checks that `WAIT` works, as each write will need it.
 ///
 /// Having too few of them now is not an error: they come and go.
-pub(crate) async fn check_replicas(route: &Route, replicas: Replicas) -> Result<()> {
+pub(crate) async fn check_replicas(route: &Route, replicas: Confirmation) -> Result<()> {
     let servers = route.serving();
     let Some(server) = servers.iter().find(|server| server.is_up()) else {
         return Ok(());
     };
     let operation =
         server.begin(Request::read("connect").within(server.limits().connect_timeout))?;
-    let Replicas { number, within } = replicas;
+    let Confirmation { number, within } = replicas;
     match operation.send(&replicas.wait(), Repeat::Safe).await? {
         Value::Int(there) if there < i64::from(number.get()) => {
             tracing::warn!(

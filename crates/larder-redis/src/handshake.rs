@@ -154,7 +154,7 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
     refused(cause, location)
 }
 
-/// The error of a refused login, with the form of a URL that has one.
+/// Returns the error of a refused login, with the form of a URL that has one.
 fn denied(denial: Denial, location: &str, mode: Mode) -> Error {
     let what = match denial {
         Denial::Missing => "asks for a user and password",
@@ -181,7 +181,7 @@ fn denied(denial: Denial, location: &str, mode: Mode) -> Error {
     )
 }
 
-/// The error of a server that refused the handshake.
+/// Returns the error of a server that refused the handshake.
 fn refused(cause: &::redis::RedisError, location: &str) -> Error {
     let detail = cause.detail().unwrap_or_default();
     match (cause.kind(), cause.code()) {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod batches;
 mod builder;
 mod bus;
 mod classify;
@@ -8,12 +9,11 @@ mod commands;
 mod connect;
 mod connection;
 mod endpoint;
-mod frame;
 mod handshake;
 mod leases;
-mod many;
 mod node;
 mod operation;
+mod program_step;
 mod programs;
 pub mod redis;
 mod replica_reads;
@@ -21,13 +21,13 @@ mod reply;
 mod route;
 mod scan;
 mod script;
+mod script_answer;
 mod sentinels;
 mod source;
-mod step;
 mod store;
 mod tls;
+mod value_format;
 mod waits;
-mod wire;
 
 pub use builder::RedisBuilder;
 pub use store::RedisStore;

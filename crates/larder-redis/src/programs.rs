@@ -9,9 +9,9 @@ use larder_store::{Clock, Key, Result, Timestamp};
 use crate::classify::copy_error;
 use crate::node::Access;
 use crate::operation::{Repeat, Request};
+use crate::program_step::Step;
 use crate::route::Batch;
 use crate::script::{Named, is_forgotten};
-use crate::step::Step;
 use crate::store::RedisStore;
 
 /// Programs run as scripts by their hash, or by their text if it is unknown.
@@ -94,7 +94,7 @@ impl RedisStore {
         let forgotten = |at: &usize| values[*at].as_ref().is_ok_and(is_forgotten);
         let forgotten: Vec<_> = (0..steps.len()).filter(forgotten).collect();
         if !forgotten.is_empty() {
-            // Each of these is alone on its record, so their order is nobody's concern.
+            // Each of these is alone on its record, so their order does not matter.
             let by_text = vec![Named::ByText; forgotten.len()];
             let again: Vec<_> = forgotten.iter().map(|&at| &steps[at]).collect();
             let sent = send_all(&batch, &again, &by_text).await;

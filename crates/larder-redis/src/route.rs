@@ -67,7 +67,7 @@ impl Route {
         self.limits().replicas.is_none()
     }
 
-    /// The servers that take writes, of which each key is on one.
+    /// Returns the servers that take writes, of which each key is on one.
     pub(crate) fn serving(&self) -> Vec<Arc<SupervisedNode>> {
         match self {
             Self::One(server) => vec![server.clone()],

@@ -56,12 +56,12 @@ impl Prepared {
         }
     }
 
-    /// A script of this crate's own, which takes care of everything itself.
+    /// Prepares a script of this crate, without the prelude of programs.
     pub(crate) fn bare(script: &Script) -> Self {
         Self::around(script, "", "", Tell::Publish)
     }
 
-    /// A script of this crate's own that asks for the time.
+    /// Prepares a script of this crate that reads the time.
     pub(crate) fn timed(script: &Script, time: Time, tell: Tell) -> Self {
         match time {
             Time::Server => Self::around(script, &prelude_of(script.lua()), "", tell),
@@ -97,7 +97,7 @@ impl Prepared {
         self.name
     }
 
-    /// The beginning of a call, up to the number of keys.
+    /// Begins a call, up to the number of keys.
     pub(crate) fn call(&self, named: Named, keys: usize, args: usize, room: usize) -> Cmd {
         let (command, script) = match named {
             Named::ByHash => ("EVALSHA", &self.hash),
@@ -108,7 +108,7 @@ impl Prepared {
         cmd
     }
 
-    /// A call by hash, turned into one by text.
+    /// Turns a call by hash into one by text.
     pub(crate) fn by_text(&self, by_hash: &Cmd) -> Cmd {
         let mut cmd = Cmd::new();
         cmd.arg("EVAL").arg(&self.text);
@@ -121,7 +121,7 @@ impl Prepared {
         cmd
     }
 
-    /// The line of the program in which the server stopped it.
+    /// Returns the line of the program in which the server stopped it.
     pub(crate) fn line(&self, error: &ServerError) -> Option<usize> {
         let (_, after) = error.details()?.split_once("user_script:")?;
         let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_follow_from_what_a_script_declares() {
+    fn flags_follow_from_the_declarations_of_a_script() {
         let read = Script::new("read", Effect::Read, "return 1");
         let once = Script::new("once", Effect::Once, "return 1");
         assert_eq!(first_line(&read), "#!lua flags=no-writes,allow-oom");

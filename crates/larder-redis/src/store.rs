@@ -176,7 +176,7 @@ impl RedisStore {
         }
     }
 
-    /// Sees to it that no replica is read that lacks what is written now.
+    /// Marks keys as being written, so that no replica without the write is read.
     fn writing<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Option<Writing<'_>> {
         let reads = self.replica_reads.as_ref();
         reads.map(|reads| reads.write(keys))
@@ -249,7 +249,7 @@ impl Store for RedisStore {
     async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         key.require(Content::Value, "expire")?;
         let operation = self.begin_write("expire", key).await?;
-        // Never again: in between somebody may have written a value that is to live longer.
+        // Never repeated: meanwhile another caller may have written a value with a longer TTL.
         let command = commands::expire(key, ttl);
         let value = operation.send(&command, Repeat::Never).await?;
         commands::outcome("expire", &value)

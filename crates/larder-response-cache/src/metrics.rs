@@ -1,69 +1,64 @@
-use metrics::Counter;
+use metrics::{Counter, counter};
 
 /// The counters of one layer. They go to the recorder that is installed when the layer is built.
-///
-/// `larder_response_cache_total` counts requests by `outcome`; the other counters say what happens
-/// to the store and to those who wait.
 pub(crate) struct Metrics {
     outcomes: [Counter; 8],
     store_failed: Counter,
     stored: Counter,
-    refused: Counter,
+    outdated: Counter,
     gave_up_waiting: Counter,
     recording_refused: Counter,
     purged: Counter,
 }
 
-/// How a request was answered.
+/// How a request was answered: the `outcome` of `larder_response_cache_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// From what is stored, fresh.
+pub(crate) enum Outcome {
+    /// By a fresh stored response.
     Hit,
-    /// From what is stored, stale, while it is validated in the background.
-    Behind,
-    /// From what is stored, stale, as the origin failed.
-    Covered,
-    /// From what is stored, after the origin said that it is current.
+    /// By a stale one, which is validated in the background.
+    Stale,
+    /// By a stale one, because the origin failed.
+    StaleIfError,
+    /// By a stored one, which the origin has validated.
     Validated,
     /// By the origin.
     Miss,
-    /// By what another request fetched at the same time.
+    /// By the response that another request fetched at the same time.
     Collapsed,
-    /// By the inner service, with nothing looked up.
+    /// By the inner service, without a lookup.
     Bypass,
-    /// With 504, as the request asked.
+    /// With 504, because the request asked for a stored response only.
     OnlyIfCached,
 }
 
-const OUTCOMES: [(Answer, &str); 8] = [
-    (Answer::Hit, "hit"),
-    (Answer::Behind, "stale"),
-    (Answer::Covered, "stale-if-error"),
-    (Answer::Validated, "validated"),
-    (Answer::Miss, "miss"),
-    (Answer::Collapsed, "collapsed"),
-    (Answer::Bypass, "bypass"),
-    (Answer::OnlyIfCached, "only-if-cached"),
+const OUTCOMES: [(Outcome, &str); 8] = [
+    (Outcome::Hit, "hit"),
+    (Outcome::Stale, "stale"),
+    (Outcome::StaleIfError, "stale-if-error"),
+    (Outcome::Validated, "validated"),
+    (Outcome::Miss, "miss"),
+    (Outcome::Collapsed, "collapsed"),
+    (Outcome::Bypass, "bypass"),
+    (Outcome::OnlyIfCached, "only-if-cached"),
 ];
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let named = |name: &'static str| metrics::counter!(name);
         Self {
-            outcomes: OUTCOMES.map(
-                |(_, outcome)| metrics::counter!("larder_response_cache_total", "outcome" => outcome),
-            ),
-            store_failed: named("larder_response_cache_store_failures_total"),
-            stored: named("larder_response_cache_stored_total"),
-            refused: named("larder_response_cache_outdated_total"),
-            gave_up_waiting: named("larder_response_cache_waits_given_up_total"),
-            recording_refused: named("larder_response_cache_recordings_refused_total"),
-            purged: named("larder_response_cache_purges_total"),
+            outcomes: OUTCOMES
+                .map(|(_, outcome)| counter!("larder_response_cache_total", "outcome" => outcome)),
+            store_failed: counter!("larder_response_cache_store_failures_total"),
+            stored: counter!("larder_response_cache_stored_total"),
+            outdated: counter!("larder_response_cache_outdated_total"),
+            gave_up_waiting: counter!("larder_response_cache_waits_given_up_total"),
+            recording_refused: counter!("larder_response_cache_recordings_refused_total"),
+            purged: counter!("larder_response_cache_purges_total"),
         }
     }
 
-    pub(crate) fn answered(&self, answer: Answer) {
-        self.outcomes[answer as usize].increment(1);
+    pub(crate) fn count(&self, outcome: Outcome) {
+        self.outcomes[outcome as usize].increment(1);
     }
 
     pub(crate) fn store_failed(&self) {
@@ -74,16 +69,16 @@ impl Metrics {
         self.stored.increment(1);
     }
 
-    /// A response was not stored, as it was purged or replaced while it was fetched.
+    /// Counts a response that was not stored, because it was purged or replaced during its fetch.
     pub(crate) fn outdated(&self) {
-        self.refused.increment(1);
+        self.outdated.increment(1);
     }
 
     pub(crate) fn gave_up_waiting(&self) {
         self.gave_up_waiting.increment(1);
     }
 
-    /// A response was not stored, as those that are being stored held too much together.
+    /// Counts a response that was not stored, because all recordings together held too much.
     pub(crate) fn recording_refused(&self) {
         self.recording_refused.increment(1);
     }
@@ -98,9 +93,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_answer_has_its_own_counter() {
-        for (at, (answer, _)) in OUTCOMES.iter().enumerate() {
-            assert_eq!(*answer as usize, at);
+    fn every_outcome_has_its_own_counter() {
+        for (at, (outcome, _)) in OUTCOMES.iter().enumerate() {
+            assert_eq!(*outcome as usize, at);
         }
     }
 }

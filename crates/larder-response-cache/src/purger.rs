@@ -1,121 +1,102 @@
 use std::sync::Arc;
 
-use http::Uri;
 use larder_store::{Error, ErrorKind, Result};
 
-use crate::carry::carry;
-use crate::engine::authority;
-use crate::far::Unavailable;
-use crate::key::{Primary, Target, path};
-use crate::shared::Shared;
+use crate::miss::CacheState;
+use crate::request::PrimaryKey;
+use crate::run_to_completion::run_to_completion;
+use crate::storage::Unavailable;
 
-/// Removes stored responses, for whoever changes what they show.
+/// Removes stored responses, or makes them stale, when the data behind them changes.
 ///
-/// No request header does it: a purge is a call of the app.
+/// Only the app can purge. No request header does.
 ///
-/// After a purge was acknowledged the store never answers with what was fetched before it, also not
-/// with what was being fetched meanwhile. This process does not either; another one does for at most
-/// its [near TTL](crate::Builder::with_near_ttl).
-///
-/// # Cancellation
-/// A call that is dropped goes on in a task of its own: a client that hangs up after an edit leaves
-/// nothing half purged. Where the edit and the purge are one handler, its client can still hang up
-/// between the two: run both in a task.
+/// After a purge has returned, the store never answers with a response that was fetched before it, not
+/// even with one whose fetch was under way. Neither does this process. Another process may, for at most its
+/// [near TTL](crate::ResponseCacheBuilder::with_near_ttl).
 ///
 /// Clones are cheap.
+///
+/// # Cancellation
+/// A call that is dropped goes on in a task of its own. If a handler commits an edit and then purges, its
+/// client can still disconnect between the two, so run both in a task.
 #[derive(Clone)]
 pub struct Purger {
-    shared: Arc<Shared>,
+    cache: Arc<CacheState>,
 }
 
 impl Purger {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) fn new(cache: Arc<CacheState>) -> Self {
+        Self { cache }
     }
 
-    /// Removes all variants of a URI, which is whole, as in `https://example.org/films?page=2`. Two
-    /// round trips.
+    /// Removes all variants of a URI. It takes two round trips.
     ///
-    /// The path and query are exactly those that clients ask for, without the parts of the query that
-    /// [`Builder::with_query_names`](crate::Builder::with_query_names) leaves out. Where
-    /// [`Builder::with_scheme`](crate::Builder::with_scheme) declares a scheme, it counts instead of
-    /// this one.
+    /// The URI is absolute, as in `https://example.org/films?page=2`. Its path and query are exactly those
+    /// that clients ask for. Query parameters that
+    /// [do not select a response](crate::ResponseCacheBuilder::with_query_names) are ignored, and a
+    /// [declared scheme](crate::ResponseCacheBuilder::with_scheme) counts instead of this one.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] where the URI is not of that form; [`ErrorKind::MayHaveRun`] where the
-    /// store gave no answer: then this process has let go of the response, and others may have not.
+    /// [`ErrorKind::Invalid`] if the URI is not absolute. [`ErrorKind::MayHaveRun`] if the store did not
+    /// answer: this process has removed the response, but others may still serve it.
     pub async fn purge(&self, uri: &str) -> Result<()> {
-        let primary = self.primary(uri)?;
-        let shared = self.shared.clone();
-        let purge = async move { shared.storage.purge(&primary).await };
-        carry(purge).await.map_err(unknown)
+        let (cache, key) = (self.cache.clone(), self.key(uri)?);
+        let purge = async move { cache.storage.purge(&key).await };
+        run_to_completion(purge).await.map_err(unknown)
     }
 
-    /// Makes all variants of a URI stale: a soft purge.
+    /// Makes all variants of a URI stale, which is also called a soft purge.
     ///
-    /// They are validated at the next request, and served meanwhile, or while the inner service
-    /// fails, for as long as they permit it: their `stale-while-revalidate` and `stale-if-error` count
-    /// from now. Two round trips, and two for each variant.
+    /// The next request validates them. Meanwhile they are served, also if the inner service fails, for as
+    /// long as their `stale-while-revalidate` and `stale-if-error` permit, counted from now. It takes two
+    /// round trips, and two for each variant.
     ///
-    /// What is being fetched meanwhile is stored as it comes: to be sure of it, [`purge`](Self::purge).
+    /// A response whose fetch is under way is stored unchanged. To exclude that, use [`purge`](Self::purge).
     ///
     /// # Errors
-    /// As for [`purge`](Self::purge).
+    /// As [`purge`](Self::purge).
     pub async fn expire(&self, uri: &str) -> Result<()> {
-        let primary = self.primary(uri)?;
-        let shared = self.shared.clone();
-        let expire = async move { shared.storage.expire(&primary).await };
-        carry(expire).await.map_err(unknown)
+        let (cache, key) = (self.cache.clone(), self.key(uri)?);
+        let expire = async move { cache.storage.expire(&key).await };
+        run_to_completion(expire).await.map_err(unknown)
     }
 
-    fn primary(&self, uri: &str) -> Result<Primary> {
-        let mut parsed: Uri = uri.parse().map_err(|_| invalid())?;
-        self.shared.query.apply(&mut parsed);
-        let said = parsed.scheme_str().ok_or_else(invalid)?;
-        let host = parsed.authority().ok_or_else(invalid)?.as_str();
-        let scheme = self.shared.scheme.as_deref().unwrap_or(said);
-        // The default port of either scheme: clients name neither.
-        let host = authority(said, host).and_then(|host| authority(scheme, host));
-        let target = Target {
-            scheme,
-            host: host.ok_or_else(invalid)?,
-            path: path(&parsed).ok_or_else(invalid)?,
-        };
-        Ok(Primary::new(self.shared.view.profile, target))
-    }
-
-    /// Removes every response that has this tag: three round trips, whatever their number. In this process
-    /// it looks at every response that is here.
+    /// Removes every response with this tag. It takes three round trips, however many there are.
     ///
-    /// What is being fetched meanwhile is served and not stored; what is asked for after is stored.
+    /// It visits every response in this process. A response whose fetch is under way is served and not
+    /// stored. One that is fetched afterwards is stored.
     ///
     /// # Errors
-    /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
+    /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
     pub async fn purge_tag(&self, tag: &str) -> Result<()> {
-        let (shared, tag) = (self.shared.clone(), tag.to_owned());
-        let purge = async move { shared.storage.purge_tag(&tag).await };
-        carry(purge).await.map_err(unknown)
+        let (cache, tag) = (self.cache.clone(), tag.to_owned());
+        let purge = async move { cache.storage.purge_tag(&tag).await };
+        run_to_completion(purge).await.map_err(unknown)
     }
 
-    /// Makes every response that has this tag stale, as [`expire`](Self::expire) does for a URI: four
-    /// round trips, whatever their number.
+    /// Makes every response with this tag stale, as [`expire`](Self::expire) does for a URI.
+    ///
+    /// It takes four round trips, however many there are.
     ///
     /// # Errors
-    /// [`ErrorKind::MayHaveRun`] where the store gave no answer, as for [`purge`](Self::purge).
+    /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
     pub async fn expire_tag(&self, tag: &str) -> Result<()> {
-        let (shared, tag) = (self.shared.clone(), tag.to_owned());
-        let expire = async move { shared.storage.expire_tag(&tag).await };
-        carry(expire).await.map_err(unknown)
+        let (cache, tag) = (self.cache.clone(), tag.to_owned());
+        let expire = async move { cache.storage.expire_tag(&tag).await };
+        run_to_completion(expire).await.map_err(unknown)
     }
-}
 
-fn invalid() -> Error {
-    let detail = "expected a whole URI, with a scheme, a host and a path";
-    Error::new("purge", ErrorKind::Invalid, detail)
+    fn key(&self, uri: &str) -> Result<PrimaryKey> {
+        self.cache.requests.key_of_uri(uri).ok_or_else(|| {
+            let detail = "expected an absolute URI with a scheme, a host and a path";
+            Error::new("purge", ErrorKind::Invalid, detail)
+        })
+    }
 }
 
 fn unknown(_: Unavailable) -> Error {
-    let detail = "the store gave no answer: purge again when it does";
+    let detail = "the store did not answer; purge again once it does";
     Error::new("purge", ErrorKind::MayHaveRun, detail)
 }
 

@@ -2,24 +2,24 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// The result of a session operation.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = SessionError> = std::result::Result<T, E>;
 
 /// The error of a session operation.
 ///
 /// [`kind`](Self::kind) says what the caller can do about it. Neither `Display` nor `Debug` shows an
 /// id, a secret or a value.
-pub struct Error(Box<Inner>);
+pub struct SessionError(Box<Inner>);
 
 struct Inner {
-    kind: ErrorKind,
+    kind: SessionErrorKind,
     detail: Cow<'static, str>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What a caller can do about an [`Error`].
+/// What a caller can do about an [`SessionError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum ErrorKind {
+pub enum SessionErrorKind {
     /// The store failed or was too slow. A read had no effect; a change may have happened. Answer 503.
     Unavailable,
     /// Nobody is signed in. Answer 401, or show the sign-in form.
@@ -40,8 +40,8 @@ pub enum ErrorKind {
     Invalid,
 }
 
-impl Error {
-    pub(crate) fn new(kind: ErrorKind, detail: impl Into<Cow<'static, str>>) -> Self {
+impl SessionError {
+    pub(crate) fn new(kind: SessionErrorKind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind,
             detail: detail.into(),
@@ -50,12 +50,12 @@ impl Error {
     }
 
     pub(crate) fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorKind::Invalid, detail)
+        Self::new(SessionErrorKind::Invalid, detail)
     }
 
     pub(crate) fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let mut error = Self::new(
-            ErrorKind::Unavailable,
+            SessionErrorKind::Unavailable,
             "the session store failed or was too slow: try again later",
         );
         error.0.source = Some(source.into());
@@ -64,33 +64,33 @@ impl Error {
 
     pub(crate) fn gone() -> Self {
         Self::new(
-            ErrorKind::Gone,
+            SessionErrorKind::Gone,
             "the session ended during the request, and nothing was written",
         )
     }
 
     /// Returns what the caller can do about the error.
-    pub fn kind(&self) -> ErrorKind {
+    pub fn kind(&self) -> SessionErrorKind {
         self.0.kind
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "session: {}", self.0.detail)
     }
 }
 
-impl fmt::Debug for Error {
+impl fmt::Debug for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
+        f.debug_struct("SessionError")
             .field("kind", &self.0.kind)
             .field("detail", &self.0.detail)
             .finish_non_exhaustive()
     }
 }
 
-impl std::error::Error for Error {
+impl std::error::Error for SessionError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
     }

@@ -22,7 +22,7 @@ mod value;
 #[cfg(feature = "axum")]
 pub use axum::{MissingLayer, RequireUser, SignInPage};
 pub use cookie::{CookieExpiry, SameSite, SessionCookie, SessionCookieBuilder};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Result, SessionError, SessionErrorKind};
 pub use http::{ResponseBody, ResponseFuture, ReturnPath, SessionLayer, SessionService};
 pub use lifetime::Lifetime;
 pub use on_failure::OnFailure;

@@ -1,6 +1,6 @@
 use larder_store::Ttl;
 
-use crate::{Error, Result};
+use crate::{Result, SessionError};
 
 /// How long a session lives: an idle time since its last use, and an absolute time.
 ///
@@ -19,7 +19,7 @@ use crate::{Error, Result};
 ///
 /// let evening = Lifetime::new(Ttl::from_secs(1800), Ttl::from_secs(4 * 3600))?;
 /// assert_eq!(evening.touch(), Ttl::from_secs(60));
-/// # Ok::<(), larder_session::Error>(())
+/// # Ok::<(), larder_session::SessionError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
@@ -44,15 +44,15 @@ impl Lifetime {
     /// 12 hours, and 15 minutes idle: NIST SP 800-63B, AAL3 (4.3.3).
     pub const AAL3: Self = Self::of(15 * MINUTE, 12 * HOUR);
 
-    /// A lifetime of at most `absolute`, and at most `idle` without a request.
+    /// Makes a lifetime of at most `absolute`, and at most `idle` without a request.
     ///
     /// The touch is a thirtieth of the idle time, and at most a minute.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if `idle` is longer than `absolute`.
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if `idle` is longer than `absolute`.
     pub fn new(idle: Ttl, absolute: Ttl) -> Result<Self> {
         if idle > absolute {
-            return Err(Error::invalid(
+            return Err(SessionError::invalid(
                 "the idle time of a session must not be longer than its absolute time: \
                  shorten the one or lengthen the other",
             ));
@@ -67,10 +67,10 @@ impl Lifetime {
     /// Sets the touch: activity is recorded at most once in this time.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is not shorter than the idle time, because sessions in use would end.
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if it is not shorter than the idle time, because sessions in use would end.
     pub fn with_touch(mut self, touch: Ttl) -> Result<Self> {
         if touch >= self.idle {
-            return Err(Error::invalid(
+            return Err(SessionError::invalid(
                 "the touch of a session must be shorter than its idle time: \
                  otherwise sessions in use would end",
             ));
@@ -124,13 +124,13 @@ impl Default for Lifetime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
+    use crate::SessionErrorKind;
 
     #[test]
     fn an_impossible_lifetime_is_refused() {
         let (short, long) = (Ttl::from_secs(1), Ttl::from_secs(2));
         let error = Lifetime::new(long, short).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.kind(), SessionErrorKind::Invalid);
         assert!(
             Lifetime::new(short, long)
                 .unwrap()

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use larder_store::{Key, KeyId, Kind};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Result};
+use crate::{Result, SessionError};
 
 /// The name and the type of a session field.
 ///
@@ -38,7 +38,7 @@ const MAX_FAMILY: usize = MAX - 1 - 43;
 pub(crate) const DEVICE: SessionKey<String> = SessionKey::own("larder.device");
 
 impl<T> SessionKey<T> {
-    /// The field `name`: 1 to 64 bytes that do not begin with `larder.`.
+    /// Makes the field `name`: 1 to 64 bytes that do not begin with `larder.`.
     ///
     /// # Panics
     /// If the name has another form; in a `const` that is a compile error.
@@ -54,17 +54,17 @@ impl<T> SessionKey<T> {
         Self::own(name)
     }
 
-    /// The field `name`, for a name that is known only at run time.
+    /// Makes the field `name`, for a name that is known only at run time.
     ///
     /// It must have 1 to 64 bytes, no control character, and must not begin with `larder.`. For text that
     /// a visitor chose take [`with_id`](Self::with_id), so that it cannot name another field.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the name has another form.
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if the name has another form.
     pub fn try_new(name: &str) -> Result<Self> {
         let is_short = !name.is_empty() && name.len() <= MAX;
         if !is_short || is_own(name.as_bytes()) || name.contains(char::is_control) {
-            return Err(Error::invalid(
+            return Err(SessionError::invalid(
                 "the name of a session field must have 1 to 64 bytes, no control character, and must not \
                  begin with 'larder.'",
             ));
@@ -72,7 +72,7 @@ impl<T> SessionKey<T> {
         Ok(Self::own(name))
     }
 
-    /// The field of `id` in a family of fields, named `family:id`.
+    /// Makes the field of `id` in a family of fields, named `family:id`.
     ///
     /// For one field per thing. The id may be anything, as in the key of a store: it is escaped, and hashed
     /// if the name would exceed 64 bytes, so two ids always have two fields.

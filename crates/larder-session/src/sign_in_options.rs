@@ -13,7 +13,7 @@ pub struct SignInOptions {
 }
 
 impl SignInOptions {
-    /// The settings of the app.
+    /// Makes the settings of the app.
     pub fn new() -> Self {
         Self::default()
     }

@@ -9,7 +9,7 @@ use larder_store::{IdWriter, KeyId};
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 
-use crate::Error;
+use crate::SessionError;
 
 /// The stable id of a session: 128 random bits, 22 characters of base64url.
 ///
@@ -52,13 +52,14 @@ impl fmt::Debug for DeviceId {
 }
 
 impl FromStr for DeviceId {
-    type Err = Error;
+    type Err = SessionError;
 
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the text is not 22 characters of base64url.
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::parse(text.as_bytes())
-            .ok_or_else(|| Error::invalid("a device id must have 22 characters of base64url"))
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if the text is not 22 characters of base64url.
+    fn from_str(text: &str) -> Result<Self, SessionError> {
+        Self::parse(text.as_bytes()).ok_or_else(|| {
+            SessionError::invalid("a device id must have 22 characters of base64url")
+        })
     }
 }
 
@@ -111,7 +112,7 @@ impl Token {
     /// The limit of a cookie's value, in octets.
     pub(crate) const MAX_LENGTH: usize = 22 + 1 + 43;
 
-    /// A new secret for `record`.
+    /// Makes a new secret for `record`.
     pub(crate) fn random(record: DeviceId, user: Option<UserTag>) -> Self {
         Self {
             record,
@@ -148,7 +149,7 @@ impl Token {
         }
     }
 
-    /// The value of the cookie.
+    /// Returns the value of the cookie.
     pub(crate) fn encode(&self) -> String {
         let mut text = self.record.text();
         text.push('.');

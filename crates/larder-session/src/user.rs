@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use larder_store::{IdWriter, KeyId};
 
-use crate::{Error, Result};
+use crate::{Result, SessionError};
 
 /// The id of a user, as the app knows it: text of 1 to 256 bytes, such as the key of a row.
 ///
@@ -19,11 +19,11 @@ impl UserId {
     /// Wraps the app's id of a user.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is not 1 to 256 bytes.
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if it is not 1 to 256 bytes.
     pub fn new(id: impl Into<Arc<str>>) -> Result<Self> {
         let id = id.into();
         if id.is_empty() || id.len() > MAX {
-            return Err(Error::invalid("a user id must have 1 to 256 bytes"));
+            return Err(SessionError::invalid("a user id must have 1 to 256 bytes"));
         }
         Ok(Self(id))
     }
@@ -37,7 +37,7 @@ impl UserId {
         &self.0
     }
 
-    /// A user id that was read from a session, and so was checked before.
+    /// Makes a user id that was read from a session, and so was checked before.
     pub(crate) fn read(id: &Arc<str>) -> Self {
         Self(id.clone())
     }

@@ -13,7 +13,7 @@ use larder_store::program::MAX_INT;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Result};
+use crate::{Result, SessionError};
 
 /// How deep a value may be nested: enough for data, too little to overflow the stack.
 const MAX_DEPTH: usize = 128;
@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 128;
 /// Encodes a value, and checks that it reads back as it was written.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it does not. The error names the type, never
+/// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if it does not. The error names the type, never
 /// the value.
 pub(crate) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Bytes> {
     let bytes = write(value).ok_or_else(refused::<T>)?;
@@ -34,10 +34,10 @@ pub(crate) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Bytes
 /// Decodes a stored value.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it has another type.
+/// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if it has another type.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     read(bytes).ok_or_else(|| {
-        Error::invalid(format!(
+        SessionError::invalid(format!(
             "a field of the session cannot be read as {}: read it with the type it was written \
              with, and give a changed type a new field name",
             type_name::<T>()
@@ -72,8 +72,8 @@ fn from_msgpack<T: DeserializeOwned>(mut bytes: &[u8]) -> Option<T> {
     bytes.is_empty().then_some(value)
 }
 
-fn refused<T>() -> Error {
-    Error::invalid(format!(
+fn refused<T>() -> SessionError {
+    SessionError::invalid(format!(
         "a value of type {} does not read back from the session as it was written: change its shape \
          (larder's docs/sessions.md lists what a field keeps), or store it as text",
         type_name::<T>()
@@ -108,7 +108,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::ErrorKind;
+    use crate::SessionErrorKind;
 
     fn keeps<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
         let bytes = encode(&value).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     fn reading_a_field_as_another_type_is_an_error_without_the_value() {
         let bytes = encode(&"secret".to_owned()).unwrap();
         let error = decode::<u8>(&bytes).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.kind(), SessionErrorKind::Invalid);
         assert!(!format!("{error} {error:?}").contains("secret"));
     }
 

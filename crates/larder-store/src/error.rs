@@ -33,7 +33,8 @@ pub enum ErrorKind {
     Refused(Refusal),
     /// The value is larger than the store was told to accept. Nothing happened.
     TooLarge,
-    /// The request itself is not of the contract: a zero TTL, a name with a forbidden character.
+    /// The request breaks the contract, such as a zero TTL.
+    ///
     /// Nothing happened; change the caller.
     Invalid,
 }
@@ -50,8 +51,7 @@ pub enum Refusal {
     WrongType,
     /// The credentials are missing, wrong, or do not permit this.
     Denied,
-    /// The server is there but not ready: it is loading its data, is busy with a script, or its
-    /// cluster is down.
+    /// The server is not ready: it loads its data, runs a script, or its cluster is down.
     Unavailable,
 }
 

@@ -30,7 +30,7 @@ pub trait Identity: Clone + Send + Sync + 'static {
     /// The user's id.
     type User: KeyId;
 
-    /// Returns the user who sent the request, or None if there is none or it is unknown.
+    /// Returns the user who sent the request, or None if that is not known.
     ///
     /// # Cancellation
     /// A dropped call has no effect.

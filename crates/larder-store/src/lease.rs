@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 pub use crate::outcome::{FollowOutcome, LeaseOutcome};
 
+use crate::request::keyed;
 use crate::{DeleteOutcome, Entry, Key, Put, PutOutcome, Result, Timestamp, Ttl, Version};
 
 /// A fencing token: the number of a lease, which rises with each lease.
@@ -59,18 +60,6 @@ impl Claim {
         self
     }
 
-    /// Sets the key, for decorators.
-    #[must_use]
-    pub fn at(mut self, key: Key) -> Self {
-        self.key = key;
-        self
-    }
-
-    /// Returns the key, whose content is a value.
-    pub fn key(&self) -> &Key {
-        &self.key
-    }
-
     /// Returns how long the lease is held, from the moment it is granted.
     pub fn hold(&self) -> Ttl {
         self.hold
@@ -81,6 +70,8 @@ impl Claim {
         self.seen
     }
 }
+
+keyed!(Claim);
 
 /// The answer to a [`Claim`].
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ mod poison;
 mod prefixed;
 pub mod program;
 mod put;
+mod request;
 pub mod scan;
 mod sharded;
 mod store;

@@ -2,6 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::request::{conditional, keyed};
 use crate::{Condition, Key, Ttl, Version};
 
 /// The default maximum length of a value: 16 MiB.
@@ -53,31 +54,6 @@ impl Put {
         self.on(Condition::IfPresent)
     }
 
-    /// Writes only if the key holds `version`.
-    #[must_use]
-    pub fn if_version(self, version: Version) -> Self {
-        self.on(Condition::IfVersion(version))
-    }
-
-    /// Sets the condition.
-    #[must_use]
-    pub fn on(mut self, condition: Condition) -> Self {
-        self.condition = condition;
-        self
-    }
-
-    /// Sets the key, for decorators.
-    #[must_use]
-    pub fn at(mut self, key: Key) -> Self {
-        self.key = key;
-        self
-    }
-
-    /// Returns the key.
-    pub fn key(&self) -> &Key {
-        &self.key
-    }
-
     /// Returns the value.
     pub fn value(&self) -> &Bytes {
         &self.value
@@ -88,16 +64,14 @@ impl Put {
         self.ttl
     }
 
-    /// Returns the condition.
-    pub fn condition(&self) -> Condition {
-        self.condition
-    }
-
     /// Returns the version that the stored value will have.
     pub fn version(&self) -> Version {
         self.version
     }
 }
+
+keyed!(Put);
+conditional!(Put);
 
 impl fmt::Debug for Put {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

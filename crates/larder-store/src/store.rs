@@ -131,7 +131,7 @@ pub trait Store: Send + Sync + 'static {
 pub enum SettleOutcome {
     /// The key holds the version of the put.
     Stored,
-    /// The key does not hold it: the put never ran, was overwritten, or is still on its way.
+    /// The key does not hold it: the put never ran, was overwritten, or may still come.
     NotFound,
 }
 

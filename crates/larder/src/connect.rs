@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 
-/// Opens the store that `url` names.
+/// Opens the store at `url`.
 ///
 /// | url | store | feature |
 /// |---|---|---|
@@ -17,10 +17,10 @@ use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 /// A user is named together with a password: `redis://user:@host` for a user who needs none. In both
 /// write `%`, `#`, `/`, `?`, `@`, `:` and `&` as `%25`, `%23`, `%2F`, `%3F`, `%40`, `%3A` and `%26`.
 ///
-/// `?timeout_ms=250` gives every operation on servers that time in place of 100 ms.
+/// `?timeout_ms=250` sets the timeout of each operation on servers. Default: 100 ms.
 ///
-/// Nothing falls back: what cannot be had is an error now, not at the first request. An app that
-/// shares its server with others puts the store into a [`Prefixed`](larder_store::Prefixed).
+/// Nothing falls back: a store that cannot be opened is an error now, not at the first request. If
+/// your app shares its server with others, put the store into a [`Prefixed`](larder_store::Prefixed).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -33,7 +33,7 @@ use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 /// let error = larder::connect("memcached://localhost").await.err().unwrap();
 /// assert_eq!(
 ///     error.to_string(),
-///     "connect: invalid: 'memcached' is no scheme of a store: \
+///     "connect: invalid: unsupported store scheme 'memcached': \
 ///      expected memory://, redis:// or unix://"
 /// );
 /// # Ok(())
@@ -41,10 +41,9 @@ use larder_store::{Error, ErrorKind, Result, Shard, Sharded, Store};
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] for a scheme that larder does not know, for a backend whose feature is
-/// not compiled in, and for a URL that is not of its form; otherwise as the backend gives them
-/// when the server does not answer, or does not let us in. The text names the fix, and never
-/// repeats a password.
+/// [`ErrorKind::Invalid`] for an unsupported scheme, for a backend whose feature is not enabled, and
+/// for a malformed URL; otherwise those of the backend, if the server does not answer or refuses the
+/// login. The text says how to fix it, and never repeats a password.
 pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(invalid(
@@ -57,19 +56,19 @@ pub async fn connect(url: &str) -> Result<Arc<dyn Store>> {
         other if other.ends_with("+shards") => shards(other, rest).await,
         other if is_redis_with_a_form(other) => redis(url).await,
         other => Err(invalid(format!(
-            "'{}' is no scheme of a store: expected memory://, redis:// or unix://",
+            "unsupported store scheme '{}': expected memory://, redis:// or unix://",
             printable(other)
         ))),
     }
 }
 
-/// The future can be spawned: it does not compile otherwise.
+/// Checks at compile time that the future can be spawned.
 const _: fn() = || {
     fn can_be_spawned<A, F: Future + Send>(_: impl FnOnce(A) -> F) {}
     can_be_spawned::<&str, _>(connect);
 };
 
-/// Whether it is a scheme such as `redis+cluster`; what stands behind the plus is the store's.
+/// Returns whether it is a scheme such as `redis+cluster`. The backend checks the part after the plus.
 fn is_redis_with_a_form(scheme: &str) -> bool {
     let transport = scheme.split_once('+').map(|(transport, _)| transport);
     matches!(transport, Some("redis" | "rediss" | "valkey" | "valkeys"))
@@ -138,7 +137,7 @@ fn missing_feature(what: &str, feature: &str) -> Error {
     ))
 }
 
-/// What may be repeated of a scheme: somebody may have put a secret in front of `://`.
+/// Returns the scheme for an error text, or `…` if it may be a secret.
 fn printable(scheme: &str) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
     if scheme.len() <= 20 && scheme.chars().all(plain) {
@@ -152,7 +151,7 @@ fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new("connect", ErrorKind::Invalid, detail)
 }
 
-/// Run by `./scripts/test` without any feature, as an app would meet it.
+/// `./scripts/test` runs these without any feature.
 #[cfg(all(test, not(feature = "moka"), not(feature = "redis")))]
 mod without_backends {
     use super::*;

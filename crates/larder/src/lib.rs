@@ -1,12 +1,39 @@
 #![doc = include_str!("../README.md")]
 
 mod connect;
+pub mod prelude;
 
 pub use connect::connect;
 
 #[cfg(feature = "cache")]
 #[doc(inline)]
 pub use larder_cache as cache;
+/// The attributes `#[cached]` and `#[invalidates]`, as `larder-macros` describes them.
+///
+/// ```
+/// use larder::cache::Cache;
+/// use larder::macros::{cached, invalidates};
+///
+/// struct Films {
+///     titles: Cache<u32, String>,
+/// }
+///
+/// impl Films {
+///     #[cached(cache = self.titles, key = id)]
+///     async fn title(&self, id: u32) -> std::io::Result<String> {
+///         Ok(format!("film {id}")) // A query, in a real service.
+///     }
+///
+///     #[invalidates(cache = self.titles, key = id)]
+///     async fn rename(&self, id: u32) -> larder::Result<()> {
+///         Ok(()) // A change, in a real service.
+///     }
+/// }
+/// ```
+#[cfg(feature = "macros")]
+pub mod macros {
+    pub use larder_macros::{cached_by_larder as cached, invalidates_by_larder as invalidates};
+}
 #[cfg(feature = "moka")]
 #[doc(inline)]
 pub use larder_moka as moka;
@@ -28,5 +55,8 @@ pub use larder_store as store;
 #[doc(inline)]
 pub use larder_structures as structures;
 
+#[doc = include_str!("errors.md")]
+#[doc(inline)]
+pub use larder_store::Error;
 #[doc(no_inline)]
-pub use larder_store::{Error, ErrorKind, Key, Kind, Namespace, Prefixed, Result, Store, Ttl};
+pub use larder_store::{ErrorKind, Key, Kind, Namespace, Prefixed, Result, Store, Ttl};

@@ -33,7 +33,7 @@ use axum::response::{IntoResponse, Result};
 use axum::routing::{get, post};
 use axum::{Router, serve::ListenerExt};
 use larder::cache::{Cache, Found, LoadError};
-use larder::rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
+use larder::rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer, RateLimiter};
 use larder::response_cache::ResponseCacheLayer;
 use larder::session::{RequireUser, Session, SessionCookie, SessionLayer, Sessions};
 use larder::{Key, Kind, Namespace, Prefixed, Store, Ttl};
@@ -124,7 +124,7 @@ fn visitors(store: Arc<dyn Store>, cookie: SessionCookie) -> Result<Router, Erro
     let by_user = RateLimitLayer::new(requests, KeyBy::user::<Session>().or(KeyBy::peer()));
     let passwords = RateLimiter::new(store.clone(), "passwords", WRONG_PASSWORDS)?;
     let wrong_passwords = RateLimitLayer::new(passwords, KeyBy::peer())
-        .with_on_failure(OnFailure::Closed)
+        .with_fail_mode(FailMode::Closed)
         .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED);
     let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT);
     let sessions = SessionLayer::new(Sessions::new(store.clone())?).with_cookie(cookie);

@@ -79,14 +79,33 @@ impl Example {
             .args(arguments)
             .env("LISTEN", self.address.to_string())
             .stdout(Stdio::piped());
-        let mut client = self.sandbox.adopt(&mut command).spawn().unwrap();
-        let mut printed = String::new();
-        // The sandbox ends a client that does not end by itself.
-        let stdout = client.stdout.take().unwrap();
-        stdout.take(64 * 1024).read_to_string(&mut printed).unwrap();
-        assert!(client.wait().unwrap().success(), "{printed}");
-        printed
+        printed_by(&mut self.sandbox.adopt(&mut command).spawn().unwrap())
     }
+}
+
+/// Runs an example that ends by itself, and returns what it prints.
+pub(crate) fn run<'a>(
+    name: &str,
+    arguments: impl Iterator<Item = &'a str>,
+    settings: &[(&str, String)],
+) -> String {
+    let sandbox = Sandbox::new().unwrap();
+    let mut command = command(&built(name));
+    command
+        .args(arguments)
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .stdout(Stdio::piped());
+    let mut child = sandbox.adopt(&mut command).spawn().unwrap();
+    printed_by(&mut child)
+}
+
+/// Returns what a program prints that succeeds. The sandbox ends one that does not end by itself.
+fn printed_by(child: &mut Child) -> String {
+    let mut printed = String::new();
+    let stdout = child.stdout.take().unwrap();
+    stdout.take(64 * 1024).read_to_string(&mut printed).unwrap();
+    assert!(child.wait().unwrap().success(), "{printed}");
+    printed
 }
 
 impl Drop for Example {

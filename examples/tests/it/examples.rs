@@ -1,9 +1,9 @@
 //! The page of each example, played on both backends.
 
-use larder_test::server::RedisServer;
+use larder_test::server::{RedisServer, Sandbox};
 
 use crate::curl::Shell;
-use crate::example::Example;
+use crate::example::{self, Example};
 use crate::transcript::{self, Step};
 
 fn play(name: &str) {
@@ -13,6 +13,17 @@ fn play(name: &str) {
         let mut shell = Shell::new();
         for step in transcript::of(&format!("examples/{name}.rs")) {
             step.expect(&shell.run(&step.command, example.address()));
+        }
+    }
+}
+
+/// Runs an example that ends by itself.
+fn tell(name: &str) {
+    let redis = RedisServer::start().unwrap();
+    for store_url in ["memory://".to_owned(), redis.url()] {
+        let settings = [("STORE_URL", store_url)];
+        for step in transcript::of(&format!("examples/{name}.rs")) {
+            step.expect(&example::run(name, std::iter::empty(), &settings));
         }
     }
 }
@@ -48,6 +59,61 @@ fn the_lock_example_does_what_its_page_says() {
 }
 
 #[test]
+fn the_counter_example_does_what_its_page_says() {
+    tell("counter");
+}
+
+#[test]
+fn the_buckets_example_does_what_its_page_says() {
+    tell("buckets");
+}
+
+#[test]
+fn the_leaderboard_example_does_what_its_page_says() {
+    tell("leaderboard");
+}
+
+#[test]
+fn the_ledger_example_does_what_its_page_says() {
+    tell("ledger");
+}
+
+#[test]
+fn the_unique_count_example_does_what_its_page_says() {
+    tell("unique_count");
+}
+
+#[test]
+fn the_update_example_does_what_its_page_says() {
+    tell("update");
+}
+
+#[test]
+fn the_recent_list_example_does_what_its_page_says() {
+    tell("recent_list");
+}
+
+#[test]
+fn the_member_set_example_does_what_its_page_says() {
+    tell("member_set");
+}
+
+#[test]
+fn the_membership_example_does_what_its_page_says() {
+    tell("membership");
+}
+
+#[test]
+fn the_record_example_does_what_its_page_says() {
+    tell("record");
+}
+
+#[test]
+fn the_blob_example_does_what_its_page_says() {
+    tell("blob");
+}
+
+#[test]
 fn the_plain_hyper_example_does_what_its_page_says() {
     play("plain_hyper");
 }
@@ -62,6 +128,28 @@ fn the_tonic_example_does_what_its_page_says() {
             let arguments: Vec<_> = arguments.split(' ').map(str::to_owned).collect();
             step.expect(&example.run_as_client(&arguments));
         }
+    }
+}
+
+#[test]
+fn the_stampede_example_loads_once_and_a_killed_leader_is_replaced() {
+    let redis = RedisServer::start().unwrap();
+    for step in transcript::of("examples/stampede.rs") {
+        let arguments = step.command.split_once(" -- ").unwrap().1;
+        let folder = Sandbox::new().unwrap();
+        let log = folder.path().join("loads");
+        let settings = [
+            ("STORE_URL", redis.url()),
+            ("LOAD_LOG", log.display().to_string()),
+        ];
+        let printed = example::run("stampede", arguments.split(' '), &settings);
+        step.expect(&printed);
+        let loads = std::fs::read_to_string(log).unwrap();
+        let count = loads.lines().count();
+        assert!(printed.contains(&format!("| loads | {count} |")));
+        assert!(count < 3 || arguments.contains("--naive"), "{printed}");
+        let is_id = |line: &str| line.parse::<u32>().is_ok();
+        assert!(loads.lines().all(is_id), "{loads}");
     }
 }
 

@@ -181,7 +181,7 @@ impl Ledger {
         gets.filter(|one| one.error.is_some()).count()
     }
 
-    /// The wait that all but this part of a thousand stayed below.
+    /// Returns the wait that all but this many per thousand stayed below.
     #[must_use]
     pub fn wait_but_for(&self, per_mille: usize) -> Duration {
         let mut waits: Vec<_> = self.outcomes.iter().map(|one| one.waited).collect();

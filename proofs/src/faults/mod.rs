@@ -56,7 +56,7 @@ pub async fn observe(url: &str, calm: Duration, fault: impl AsyncFnOnce() -> Men
     }
 }
 
-/// All faults.
+/// Returns all faults.
 #[must_use]
 pub fn prove() -> Table {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

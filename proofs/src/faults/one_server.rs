@@ -18,7 +18,7 @@ pub(super) async fn prove(faults: &mut Faults) {
     memory(faults).await;
 }
 
-/// A server that keeps what it has acknowledged, whatever happens to it.
+/// Returns a server that keeps what it has acknowledged, whatever happens to it.
 fn durable() -> RedisServer {
     let options = RedisOptions::new()
         .with_setting("appendonly", "yes")

@@ -52,7 +52,7 @@ fn on_one_key(events: &[Event]) -> Vec<String> {
     wrong
 }
 
-/// The highest fence of the events that ended before this one began.
+/// Returns the highest fence of the events that ended before this one began.
 fn highest(events: &[Event], this: &Event, fence: fn(What) -> Option<u64>) -> Option<u64> {
     let before = events
         .iter()

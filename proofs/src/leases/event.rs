@@ -36,7 +36,7 @@ pub enum What {
     Read(u64),
 }
 
-/// The moment, in microseconds of the machine's clock, which all processes share.
+/// Returns the moment, in microseconds of the machine's clock, which all processes share.
 #[must_use]
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -93,7 +93,7 @@ pub fn break_for(server: &RedisServer, time: Duration, random: &mut fastrand::Rn
     }
 }
 
-/// Starts a process of this program that is to be a worker.
+/// Starts a worker process of this program.
 pub(crate) fn spawn(worker: &str, how: &str, url: &str) -> Child {
     let itself = std::env::current_exe().expect("the path of this program");
     Command::new(itself)

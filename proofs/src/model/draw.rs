@@ -3,8 +3,10 @@ use larder_test::records::Add;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::arguments::{Content, Id, When, Write};
 use super::leases;
-use super::operation::{Content, Id, Operation, Time, When, Write};
+use super::operation::Operation;
+use super::time::Time;
 
 /// Sequences of up to 60 operations.
 pub(crate) fn sequences(time: Time) -> impl Strategy<Value = Vec<Operation>> {
@@ -83,13 +85,13 @@ pub(crate) fn write(time: Time) -> impl Strategy<Value = Write> {
     })
 }
 
-/// The limit is often near, and a step of nothing is a step.
+/// Draws an addition whose limit is often near, sometimes of zero.
 fn add(time: Time) -> impl Strategy<Value = Add> {
     let drawn = (-3..10_i64, 0..20_i64, short(time));
     drawn.prop_map(|(by, limit, ttl)| Add { by, limit, ttl })
 }
 
-/// The TTL of a value.
+/// Draws the TTL of a value.
 fn ttl(time: Time) -> BoxedStrategy<Ttl> {
     match time {
         Time::Passes => ending(),
@@ -97,7 +99,7 @@ fn ttl(time: Time) -> BoxedStrategy<Ttl> {
     }
 }
 
-/// The TTL of a record, and for how long a lease is held.
+/// Draws the TTL of a record or a lease.
 pub(crate) fn short(time: Time) -> BoxedStrategy<Ttl> {
     match time {
         Time::Passes | Time::PassesBesideValues => ending(),
@@ -115,7 +117,7 @@ fn lasting() -> BoxedStrategy<Ttl> {
     (600..1200_u64).prop_map(Ttl::from_secs).boxed()
 }
 
-/// A microsecond less or more is on either side of an end.
+/// Draws a time at an end, or a microsecond before or after it.
 fn micros() -> impl Strategy<Value = i64> {
     prop_oneof![1 => Just(-1), 2 => Just(0), 1 => Just(1)]
 }
@@ -125,7 +127,7 @@ fn at_end(time: Time) -> impl Strategy<Value = Operation> {
     drawn.prop_map(|(micros, operation)| Operation::LeaseAtEnd(micros, operation))
 }
 
-/// Onto an end, or about so far.
+/// Draws a step of the clock: onto an end, or by some time.
 fn lapse() -> impl Strategy<Value = Operation> {
     let back = prop_oneof![4 => Just(0), 2 => Just(1), 1 => Just(2)];
     prop_oneof![
@@ -135,7 +137,8 @@ fn lapse() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// A record that has ended by a clock of the model's alone may still be listed.
+/// Draws a scan. It skips records if only the model's clock moves, since the store may still
+/// list expired ones.
 fn scan(time: Time) -> impl Strategy<Value = Operation> {
     let prefixes: &[&str] = match time {
         Time::Passes | Time::StandsStill => &[

@@ -3,12 +3,15 @@
 //! `LARDER_MODEL_CASES` sets how many sequences are tried; `LARDER_MODEL_SEED` starts them from the
 //! number that a failure has printed.
 
+mod arguments;
 mod draw;
+mod given;
 mod leases;
 mod operation;
 mod remembered;
 mod scan;
 mod step;
+mod time;
 
 use std::cell::Cell;
 use std::str::FromStr;
@@ -18,22 +21,23 @@ use std::time::Duration;
 use crate::Table;
 use crate::stores::Servers;
 use draw::sequences;
+use given::{Answered, Given};
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
 use larder_store::{Clock, ManualClock, Namespace, Prefixed, Space, Store, Timestamp};
 use larder_test::ModelStore;
 use larder_test::server::RedisServer;
-use leases::{Answered, Both, LeaseStep};
+use leases::{Both, LeaseStep};
 use operation::Operation;
-pub use operation::Time;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use remembered::Remembered;
-use step::{Given, Step};
+use step::Step;
+pub use time::Time;
 
 /// The number of sequences, which gives about 10,000 steps.
 const CASES: u32 = 400;
 
-/// All stores, for 10,000 steps each.
+/// Runs 10,000 steps on each store.
 #[must_use]
 pub fn prove() -> Table {
     let mut table = Table::new()
@@ -83,12 +87,12 @@ fn start() -> RedisServer {
     RedisServer::start().expect("a redis-server")
 }
 
-/// A new store in process, by the clock of the model.
+/// Returns a new store in process, by the clock of the model.
 pub async fn moka(clock: ManualClock) -> Arc<dyn Store> {
     Arc::new(MokaStore::builder().with_clock(clock).build())
 }
 
-/// [`moka`] inside a namespace.
+/// [`moka()`] inside a namespace.
 pub async fn prefixed_moka(clock: ManualClock) -> Arc<dyn Store> {
     let namespace = Namespace::new("prod", "app").expect("a namespace");
     Arc::new(Prefixed::new(namespace, moka(clock).await))

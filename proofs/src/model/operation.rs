@@ -1,48 +1,11 @@
 use bytes::Bytes;
-use larder_store::program::Record;
-use larder_store::{Key, Ttl};
-use larder_test::records::{Add, Append, Journal, Mark, Tally};
+use larder_store::Ttl;
+use larder_test::records::{Add, Append, Mark};
 
+use super::arguments::{Id, When, Write, journal, tally};
 use super::leases::LeaseOperation;
 use super::remembered::Remembered;
 use super::step::Step;
-
-/// In milliseconds: no sequence takes longer.
-const SLACK: u64 = 300_000;
-
-/// The things that expire while a sequence runs.
-#[derive(Clone, Copy, Debug)]
-pub enum Time {
-    /// Everything: TTLs are short, and time is moved past and onto their ends.
-    Passes,
-    /// Leases and records. Values live long, by a clock that nobody moves.
-    PassesBesideValues,
-    /// Nothing: TTLs are long, and no time is let pass.
-    StandsStill,
-}
-
-impl Time {
-    /// Returns whether the store may report this TTL if the model reports `expected`.
-    ///
-    /// It may be less by the time that a server has seen pass, or more by the time that only the
-    /// model has.
-    pub(crate) fn allows(self, told: Ttl, expected: Ttl) -> bool {
-        let (told, expected) = (told.as_millis(), expected.as_millis());
-        match self {
-            Self::Passes => told == expected,
-            Self::PassesBesideValues => told.abs_diff(expected) <= SLACK,
-            Self::StandsStill => told <= expected && expected - told <= SLACK,
-        }
-    }
-
-    /// Returns whether the store reads the clock of the model, for its leases at least.
-    pub(crate) fn is_shared(self) -> bool {
-        match self {
-            Self::Passes | Self::PassesBesideValues => true,
-            Self::StandsStill => false,
-        }
-    }
-}
 
 /// One operation, as it is drawn and printed.
 #[derive(Clone, Debug)]
@@ -76,36 +39,6 @@ pub(crate) enum Operation {
     LeaseAtEnd(i64, LeaseOperation),
     /// All keys with this prefix, in pages of about so many.
     Scan(&'static str, usize),
-}
-
-/// The key of an operation: one of a few, or sometimes a wrong one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Id {
-    Value(u8),
-    Record(u8),
-}
-
-/// A condition; a version is the one of the so-manieth last put on the same key.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum When {
-    Always,
-    IfAbsent,
-    IfPresent,
-    IfVersion(usize),
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Write {
-    pub(crate) id: Id,
-    pub(crate) value: Content,
-    pub(crate) ttl: Ttl,
-    pub(crate) when: When,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Content {
-    Bytes(Vec<u8>),
-    TooLarge,
 }
 
 impl Operation {
@@ -160,12 +93,4 @@ impl Operation {
             Self::Scan(prefix, about) => Step::Scan(prefix, *about),
         })
     }
-}
-
-pub(super) fn tally(id: u8) -> Key {
-    Key::new(Tally::KIND, id)
-}
-
-fn journal(id: u8) -> Key {
-    Key::new(Journal::KIND, id)
 }

@@ -4,8 +4,8 @@ use larder_store::{
     Ttl, Version,
 };
 
+use super::arguments::{Content, Id, When, Write, tally};
 use super::leases::Fences;
-use super::operation::{Content, Id, When, Write, tally};
 
 /// An end that is not further away is one to go to.
 const NEAR: Ttl = Ttl::from_secs(1);

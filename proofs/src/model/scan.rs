@@ -8,7 +8,7 @@ use larder_test::records::Journal;
 /// More pages than any sequence writes keys.
 const MOST_PAGES: usize = 1_000;
 
-/// The keys that begin with `prefix`, out of pages of about `about`.
+/// Returns the keys that begin with `prefix`, out of pages of about `about`.
 pub(crate) async fn all(
     store: &Arc<dyn Store>,
     prefix: &str,
@@ -30,7 +30,7 @@ pub(crate) async fn all(
     Ok(keys)
 }
 
-/// The key of a journal, of which a store may list one for each part, without the part.
+/// Returns the key of a journal, of which a store may list one for each part, without the part.
 fn whole(mut key: String) -> String {
     if let Some(end) = key.rfind('}')
         && key.starts_with(Journal::KIND.name())

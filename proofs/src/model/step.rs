@@ -1,20 +1,15 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use larder_store::lease::{Fence, FollowOutcome, LeaseOutcome};
-use larder_store::program::Inspection;
-use larder_store::{
-    Delete, DeleteOutcome, Entry, ErrorKind, ExpireOutcome, Key, Put, PutOutcome, Result, Store,
-    Ttl, Version,
-};
+use larder_store::lease::Fence;
+use larder_store::{Delete, Entry, Key, Put, Result, Store, Ttl, Version};
 use larder_test::records::{
-    Add, Append, ClearJournal, ClearTally, Lines, Mark, ReadJournal, ReadTally, Tally,
+    Add, Append, ClearJournal, ClearTally, Mark, ReadJournal, ReadTally, Tally,
 };
 
-use super::leases::{Answered, Both, LeaseStep};
-use super::operation::Time;
+use super::given::{Answer, Given, each, kind};
+use super::leases::{Both, LeaseStep};
 use super::scan;
 
 /// One operation, as every store is given it.
@@ -42,27 +37,6 @@ pub(crate) enum Step {
     Lease(LeaseStep),
     Scan(&'static str, usize),
 }
-
-/// The result of a step, with errors by their kind.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Given {
-    Held(Vec<Answer<Option<(Bytes, Version)>>>),
-    Stored(Vec<Answer<PutOutcome>>),
-    Deleted(Vec<Answer<DeleteOutcome>>),
-    Expired(Answer<ExpireOutcome>),
-    Cleared(Answer<bool>),
-    Lease(Answer<LeaseOutcome>),
-    Followed(Answer<FollowOutcome>),
-    Left(Answer<Option<Ttl>>),
-    Sums(Vec<Answer<Option<i64>>>),
-    Count(Answer<i64>),
-    Lines(Answer<Lines>),
-    Shown(Answer<Inspection>),
-    Claimed(Answer<Answered>),
-    Keys(Answer<BTreeSet<String>>),
-}
-
-pub(crate) type Answer<T> = Result<T, ErrorKind>;
 
 impl Step {
     /// Runs it with the fences whose numbers `side` tells.
@@ -104,32 +78,6 @@ impl Step {
             Self::Scan(prefix, about) => Given::Keys(kind(scan::all(store, prefix, *about).await)),
         }
     }
-}
-
-impl Given {
-    /// Returns whether the store may give this if the model gives `expected`.
-    ///
-    /// Fences are numbered by each store for itself.
-    pub(crate) fn is_like(&self, expected: &Self, time: Time) -> bool {
-        match (self, expected) {
-            (Self::Left(Ok(Some(given))), Self::Left(Ok(Some(expected)))) => {
-                time.allows(*given, *expected)
-            }
-            (Self::Claimed(Ok(Answered::Lead(_))), Self::Claimed(Ok(Answered::Lead(_)))) => true,
-            _ => self == expected,
-        }
-    }
-}
-
-pub(crate) fn each<T, U>(
-    answers: Vec<Result<T>>,
-    of: impl Fn(Result<T>) -> Answer<U>,
-) -> Vec<Answer<U>> {
-    answers.into_iter().map(of).collect()
-}
-
-pub(crate) fn kind<T>(answer: Result<T>) -> Answer<T> {
-    answer.map_err(|error| error.kind())
 }
 
 fn held(answer: Result<Option<Entry>>) -> Answer<Option<(Bytes, Version)>> {

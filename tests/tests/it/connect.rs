@@ -11,12 +11,12 @@ async fn refused(url: &str) -> larder::Error {
 }
 
 #[tokio::test]
-async fn a_scheme_that_is_no_store_is_an_error_that_names_those_that_are() {
+async fn an_unsupported_scheme_is_an_error_that_names_the_supported_ones() {
     let error = refused("memcached://localhost").await;
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(
         error.to_string(),
-        "connect: invalid: 'memcached' is no scheme of a store: expected memory://, redis:// or \
+        "connect: invalid: unsupported store scheme 'memcached': expected memory://, redis:// or \
          unix://"
     );
     let error = refused("localhost:6379").await;
@@ -27,13 +27,13 @@ async fn a_scheme_that_is_no_store_is_an_error_that_names_those_that_are() {
 }
 
 #[tokio::test]
-async fn a_secret_in_the_place_of_a_scheme_is_not_repeated() {
+async fn a_secret_in_place_of_a_scheme_is_not_repeated() {
     let error = refused("hunter2=secret and more://localhost").await;
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
 }
 
 #[tokio::test]
-async fn memory_with_something_after_it_is_an_error() {
+async fn a_memory_url_with_a_path_is_an_error() {
     let error = refused("memory://64mb").await;
     assert!(error.to_string().contains("MokaStore::builder"), "{error}");
 }

@@ -10,7 +10,7 @@ use larder_test::server::RedisServer;
 const TIME: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn nobody_commits_whose_fence_was_passed_and_a_plain_put_is_seen_to() {
+async fn no_outdated_fence_commits_and_the_checker_notices_a_plain_put() {
     for commits in [Commits::Fenced, Commits::Unfenced] {
         let server = Arc::new(RedisServer::start().unwrap());
         let (url, broken) = (server.url(), server.clone());

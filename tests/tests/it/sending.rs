@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use larder::cache::{Cache, Cached, Found, Loader, LoaderLayer, ReadOptions};
+use larder::cache::attributes::{Call, Removal, Settings, result_of_option};
+use larder::cache::{Cache, Cached, Found, Loader, LoaderLayer, ReadOptions, WriteBehind};
 use larder::moka::{MokaStore, MokaStoreBuilder};
 use larder::rate_limit::{Decision, KeyBy, RateLimit, RateLimitLayer, RateLimiter};
 use larder::redis::{RedisBuilder, RedisStore};
@@ -37,6 +38,8 @@ macro_rules! sent {
         $(assert_send(async move { let _ = $future.await; });)+
     };
 }
+
+mod structures;
 
 fn assert_send<T: Send>(_: T) {}
 fn send_and_sync<T: Send + Sync>() {}
@@ -138,6 +141,12 @@ fn caches(films: &Cache<u32, String>, loader: &mut Loader<Films, u32, String>) {
         films.find(&7);
         films.insert(7, String::new());
         films.remove(&7);
+        films.write_through(7, query());
+        films.write_around(7, query());
+        films.remove_tag("films");
+        films.expire_tag("films");
+        films.clear();
+        films.insert_with_tags(7, String::new(), ["films"]);
         films.get_or_load(&7, query);
         films.find_or_load(&7, query);
         films.find_with(&7, ReadOptions::new());
@@ -150,6 +159,22 @@ fn caches(films: &Cache<u32, String>, loader: &mut Loader<Films, u32, String>) {
         films.explain(&7);
         films.check_near(7);
         loader.call(7);
+    }
+    let query = || {
+        (Settings::new(), async {
+            Ok::<_, Infallible>(String::new())
+        })
+    };
+    let search = || {
+        (Settings::new(), async {
+            result_of_option(Ok::<_, Infallible>(Some(String::new())))
+        })
+    };
+    sent! {
+        Call::new(films, &7).load(query);
+        Call::new(films, &7).load_optional(search);
+        Removal::begin(films, Some(7)).finish();
+        Removal::begin(films, Some(7)).finish_or_log();
     }
 }
 
@@ -167,6 +192,19 @@ fn one_value(settings: &Cached<String>) {
 }
 
 type Part = Result<String, Infallible>;
+
+fn later_writes(behind: &WriteBehind<u32, String>) {
+    let query = || async { Ok::<_, Infallible>(String::new()) };
+    sent! {
+        behind.write(7, String::new());
+        behind.get_or_load(&7, query);
+        behind.dead_letters();
+        behind.retry(&7);
+        behind.discard(&7);
+        behind.unwritten();
+        behind.shutdown(Duration::ZERO);
+    }
+}
 
 type Films = BoxCloneSyncService<u32, String, Infallible>;
 
@@ -249,7 +287,7 @@ fn every_public_future_can_be_sent_to_another_thread() {
     let _ = fenced;
     let _ = messages;
     let _ = scans;
-    let _ = (caches, one_value);
+    let _ = (caches, one_value, later_writes);
     let _ = limits;
     let _ = waits;
     let _ = shared_work;
@@ -297,7 +335,7 @@ fn what_an_app_shares_can_be_shared_between_threads() {
     send_and_sync::<Loader<Films, u32, String>>();
     send_and_sync::<(RateLimiter, RateLimitLayer, RateLimit<Inner>, Decision)>();
     send_and_sync::<(Session, Sessions, SessionLayer, SessionService<Inner>)>();
-    send_and_sync::<larder::session::Error>();
+    send_and_sync::<larder::session::SessionError>();
     send_and_sync::<(ResponseCacheLayer, ResponseCache<Inner>, Purger)>();
 }
 
@@ -314,6 +352,11 @@ const CRATES: [&str; 9] = [
     "larder-structures",
 ];
 
+const HERE: [&str; 2] = [
+    include_str!("sending.rs"),
+    include_str!("sending/structures.rs"),
+];
+
 #[test]
 fn no_public_async_function_is_left_out_here() {
     let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -326,7 +369,7 @@ fn no_public_async_function_is_left_out_here() {
                 let function = &found[..end];
                 let called = format!(".{function}");
                 // `connect` is asserted where it is written, with the servers it connects to.
-                if function != "connect" && !include_str!("sending.rs").contains(&called) {
+                if function != "connect" && !HERE.iter().any(|text| text.contains(&called)) {
                     missing.push(format!("{file}: {function}"));
                 }
             }

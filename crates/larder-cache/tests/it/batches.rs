@@ -296,6 +296,25 @@ async fn a_batch_that_is_one_load_too_many_serves_what_is_stale() {
 }
 
 #[tokio::test]
+async fn a_batch_refreshes_what_is_due_together() {
+    let clock = ManualClock::default();
+    let films = films(&clock).with_refresh_after(Ttl::from_secs(10));
+    let films = films.build().unwrap();
+    let asked = Asked::default();
+    for film in 1..4 {
+        load(&films, &film, "old").await;
+    }
+    clock.advance(Duration::from_secs(10));
+    let loaded = films.get_or_load_many(&[1, 2, 3], numbers(&asked)).await;
+    assert_eq!(texts(loaded), ["old", "old", "old"]);
+    until("all are refreshed", || {
+        films.get_near(&3).unwrap().as_str() == "3"
+    })
+    .await;
+    assert_eq!(*asked.lock(), [vec![1, 2, 3]]);
+}
+
+#[tokio::test]
 async fn a_dropped_call_leaves_its_batch_running() {
     let films = films(&ManualClock::default()).build().unwrap();
     let (gate, loads) = (Gate::closed(), Arc::new(AtomicUsize::new(0)));

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use larder_cache::{LoadError, Source};
+use larder_cache::{CacheBuilder, LoadError, Source};
 use larder_store::{ErrorKind, Ttl};
 use larder_test::faulty::{Operations, Trouble};
 use tokio::time::sleep;
@@ -24,7 +24,9 @@ on_both_stores! { Manual;
         assert_eq!((led.as_str(), led.source), ("Metropolis", Source::Loaded));
         for caller in callers {
             let found = caller.await.unwrap().unwrap();
-            assert_eq!((found.as_str(), found.source), ("Metropolis", Source::Far));
+            // One that begins after the flight has ended finds the value near.
+            assert!(matches!(found.source, Source::Far | Source::Near), "{found:?}");
+            assert_eq!(found.as_str(), "Metropolis");
         }
         assert_eq!((one.loads(), two.loads()), (1, 0));
     }
@@ -116,6 +118,25 @@ on_both_stores! { Manual;
         assert_eq!(two.load("none").await.as_str(), "new");
     }
 
+    /// The write of the load fails, so nothing says that another process has overtaken it.
+    async fn without_a_near_tier_nobody_joins_a_load_that_was_not_checked_since(world: World) {
+        let far_only = |builder: CacheBuilder<u32, String>| builder.without_near();
+        let (one, two) = (world.process_with(far_only), world.process_with(far_only));
+        let gate = Gate::closed();
+        let old = one.begin(&gate, "old");
+        gate.arrived().await;
+        two.films.remove(&7).await.unwrap();
+        let before = one.switch.operations();
+        let joiner = one.begin(&gate, "new");
+        until("the joiner has read far", || one.switch.operations() > before).await;
+        sleep(Duration::from_millis(20)).await;
+        one.switch.set_on(Operations::Leases, Trouble::Fail(ErrorKind::NotSent));
+        gate.open();
+        assert_eq!(old.await.unwrap().unwrap().as_str(), "old");
+        gate.open();
+        assert_eq!(joiner.await.unwrap().unwrap().as_str(), "new");
+    }
+
     async fn an_insert_in_one_process_ends_a_load_that_began_before_in_another(world: World) {
         let (one, two) = (world.quiet_process(), world.quiet_process());
         let gate = Gate::closed();
@@ -152,6 +173,24 @@ on_both_stores! { Manual;
         assert_eq!(one.load("Metropolis").await.source, Source::Loaded);
         assert!(world.far().await.is_none());
         assert!(one.films.get_near(&7).is_some());
+    }
+
+    /// The value was written, and the process does not know.
+    async fn a_commit_whose_answer_is_lost_leaves_no_near_copy_and_late_callers_read_again(world: World) {
+        // No renewal takes the place of the commit.
+        let one = world.process_with(|films| films.without_bus().with_lease(Ttl::from_secs(3_600)));
+        let gate = Gate::closed();
+        let leader = one.begin(&gate, "Metropolis");
+        gate.arrived().await;
+        let joiner = one.begin(&gate, "Nosferatu");
+        until("it has joined", || one.films.loads_under_way() == 1).await;
+        sleep(Duration::from_millis(20)).await;
+        one.switch.set_next(1, Trouble::LoseAnswer);
+        gate.open();
+        assert_eq!(leader.await.unwrap().unwrap().source, Source::Loaded);
+        let found = joiner.await.unwrap().unwrap();
+        assert_eq!((found.as_str(), found.source), ("Metropolis", Source::Far));
+        assert_eq!(one.loads(), 1);
     }
 
     async fn a_value_that_is_not_kept_gives_the_lease_back(world: World) {
@@ -207,8 +246,8 @@ mod timed {
             let replaced = killed.elapsed();
             gate.open();
             assert_eq!(follower.await.unwrap().unwrap().as_str(), "Metropolis");
-            // The lease has 1.5 s at most; the rest is for a busy machine.
-            assert!(replaced < Duration::from_millis(2_000), "{replaced:?}");
+            // The lease has 1.5 s at most; the rest, and half a second more, is for a busy machine.
+            assert!(replaced < Duration::from_millis(2_500), "{replaced:?}");
         }
 
         async fn a_leader_that_stalls_past_its_lease_wakes_to_a_refused_commit(world: World) {

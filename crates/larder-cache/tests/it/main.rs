@@ -24,4 +24,15 @@ mod shapes;
 mod single_flight;
 mod staleness;
 mod support;
+mod tags;
 mod tiers;
+#[cfg(all(
+    feature = "json",
+    feature = "postcard",
+    feature = "lz4",
+    feature = "zstd",
+    feature = "seal"
+))]
+mod values;
+mod write_behind;
+mod writing;

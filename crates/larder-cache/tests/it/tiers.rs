@@ -15,12 +15,32 @@ use larder_test::faulty::{Operations, Trouble};
 use parking_lot::Mutex;
 
 use crate::support::{
-    Counts, Staged, beside, far_films, films, on_both_stores, until, until_ready,
+    Act, Counts, Gate, Operation, Staged, beside, far_films, films, on_both_stores, until,
+    until_ready,
 };
 
 const HOUR: Ttl = Ttl::from_secs(3_600);
 
 on_both_stores! { Manual;
+    /// Another process may invalidate a value as soon as it has been read.
+    async fn the_near_ttl_counts_from_the_begin_of_the_far_read(world: World) {
+        let near_ttl = Ttl::from_secs(10);
+        let one = world.process_with(|builder| builder.without_bus().with_near_ttl(near_ttl));
+        world.quiet_process().load("old").await;
+        let before = one.switch.operations();
+        one.switch.set_on(Operations::Reads, Trouble::Delay(Duration::from_millis(200)));
+        let reader = tokio::spawn({
+            let one = one.clone();
+            async move { one.load("none").await.source }
+        });
+        until("it reads", || one.switch.operations() > before).await;
+        world.advance(Duration::from_secs(6));
+        assert_eq!(reader.await.unwrap(), Source::Far);
+        assert!(one.films.get_near(&7).is_some());
+        world.advance(Duration::from_secs(4));
+        assert!(one.films.get_near(&7).is_none());
+    }
+
     async fn a_removal_drops_the_near_copies_of_other_processes(world: World) {
         let (one, two) = (world.process(), world.process());
         // A message shows that both listen.
@@ -348,6 +368,43 @@ async fn after_a_gap_or_a_subscription_that_ended_every_near_copy_is_read_again(
         until("it is dropped", || one.get_near(&7).is_none()).await;
         assert_eq!(*one.get(&7).await.unwrap(), "new");
         one.remove(&7).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_far_read_that_a_gap_overtakes_is_not_kept_near() {
+    for through_a_load in [false, true] {
+        let clock = ManualClock::default();
+        let bus = Arc::new(ScriptedBus::default());
+        let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
+        let two = films(&clock).with_far(store.clone()).without_bus();
+        let two = two.build().unwrap();
+        two.insert(7, "old".to_owned()).await.unwrap();
+        let counts = Counts::default();
+        let recording = counts.record();
+        let one = beside(&clock, &store);
+        drop(recording);
+        until("it listens", || bus.0.lock().is_some()).await;
+        let gate = Gate::closed();
+        store.stage(Operation::Get, Act::HoldAfter(gate.clone()));
+        let reader = tokio::spawn({
+            let one = one.clone();
+            async move {
+                match through_a_load {
+                    true => crate::support::load(&one, &7, "none").await,
+                    false => (*one.get(&7).await.unwrap()).clone(),
+                }
+            }
+        });
+        gate.arrived().await;
+        bus.0.lock().as_ref().unwrap().leave_gap();
+        until("it hears of the gap", || {
+            counts.of("larder_cache_gaps_total") == 1
+        })
+        .await;
+        gate.open();
+        assert_eq!(reader.await.unwrap(), "old");
+        assert!(one.get_near(&7).is_none());
     }
 }
 

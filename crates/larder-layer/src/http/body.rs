@@ -8,8 +8,8 @@ use pin_project_lite::pin_project;
 pin_project! {
     /// The body of a response that passed a layer: the inner service's, or the text of a refusal.
     ///
-    /// It asks of the inner body only that its data can be made from [`Bytes`], so it works where
-    /// the body is axum's, tonic's, a `Full` or a `BoxBody`. It boxes and copies nothing.
+    /// It works with any inner body whose data can be made from [`Bytes`], such as axum's, tonic's, a
+    /// `Full` or a `BoxBody`. It boxes and copies nothing.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -27,14 +27,14 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    /// The body of the inner service.
+    /// Makes the body of the inner service.
     pub fn inner(body: B) -> Self {
         Self {
             content: Content::Inner { body },
         }
     }
 
-    /// A text that is sent whole.
+    /// Makes a body of a text.
     pub fn text(text: impl Into<Bytes>) -> Self {
         Self {
             content: Content::Text { left: text.into() },
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_text_is_sent_whole_and_its_length_is_known() {
+    async fn a_text_is_sent_at_once_and_its_length_is_known() {
         let body = ResponseBody::<Empty<Bytes>>::text("no");
         assert_eq!(body.size_hint().exact(), Some(2));
         assert!(!body.is_end_stream());

@@ -16,7 +16,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem that its status and `detail`, a sentence for people, describe.
+    /// Makes a problem of a status and `detail`, a sentence for people.
     pub fn new(status: StatusCode, detail: &'static str) -> Self {
         let document = ProblemDetails::from_status_code(status).with_detail(detail);
         // Text and numbers under names that are text can always be written.
@@ -27,7 +27,7 @@ impl Problem {
         }
     }
 
-    /// A problem of a registered type, with the members that the type asks for.
+    /// Makes a problem of a registered type, with the members that the type requires.
     pub fn of_type(
         status: StatusCode,
         url: &'static str,
@@ -48,13 +48,13 @@ impl Problem {
         }
     }
 
-    /// The response, which asks the client to wait for `retry_after`, rounded up to a second, if
-    /// given.
+    /// Makes the response. If `retry_after` is given, it asks the client to wait so long, in whole seconds
+    /// rounded up.
     pub fn response<B: From<Bytes>>(&self, retry_after: Option<Duration>) -> Response<B> {
         self.response_with(B::from, retry_after)
     }
 
-    /// The same with a body that `body` makes of the document.
+    /// Makes the response with a body that `body` makes of the document.
     pub fn response_with<B>(
         &self,
         body: impl FnOnce(Bytes) -> B,
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_says_what_it_is_and_is_stored_by_nobody() {
+    fn a_problem_describes_itself_and_is_never_stored() {
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Try again later.");
         let response: Response<Bytes> = problem.response(Some(Duration::from_millis(1_001)));
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -19,7 +19,7 @@ const SHARDS: usize = 16;
 pub(crate) struct Subscribers {
     hasher: RandomState,
     channels: [Mutex<HashTable<(Channel, ChannelSubscribers)>>; SHARDS],
-    /// A service has a handful of topics, which are constants of crates: they are searched in order.
+    /// The topics, searched in order: a service has only a handful.
     topics: RwLock<Vec<(Pattern, ChannelSubscribers)>>,
     last_number: AtomicU64,
     cap: usize,

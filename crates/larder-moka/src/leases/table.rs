@@ -28,8 +28,7 @@ pub(crate) struct HeldLease {
 }
 
 impl Drop for HeldLease {
-    /// Wakes the followers however the lease ended, after every lock is released: wakers run code that
-    /// is not ours.
+    /// Wakes the followers, after every lock is released: wakers may run any code.
     fn drop(&mut self) {
         if let Some(followers) = &self.followers {
             followers.notify_waiters();

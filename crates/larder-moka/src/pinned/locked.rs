@@ -2,8 +2,8 @@ use larder_store::{Clock, Timestamp};
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
+use super::kind_space::KindSpace;
 use super::shard::{Address, Due, Held, Item, Shard};
-use super::space::KindSpace;
 
 /// Removed items, to be dropped outside every lock.
 ///

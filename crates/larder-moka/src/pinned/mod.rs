@@ -6,10 +6,10 @@
 mod cap;
 mod deadlines;
 mod earliest;
+mod kind_space;
 mod locked;
 mod records;
 mod shard;
-mod space;
 mod values;
 
 use std::hash::{BuildHasher, Hasher};
@@ -21,10 +21,10 @@ use larder_store::{
     Clock, Delete, DeleteOutcome, Entry, ExpireOutcome, Key, Kind, Put, PutOutcome, Result, Ttl,
 };
 
+pub(crate) use kind_space::KindSpace;
+use kind_space::Padded;
 pub(crate) use locked::{Garbage, Locked};
 pub(crate) use shard::Address;
-pub(crate) use space::KindSpace;
-use space::Padded;
 
 /// Pinned values and records.
 pub(crate) struct Pinned {
@@ -152,7 +152,7 @@ impl Pinned {
 
 #[cfg(test)]
 impl Pinned {
-    /// Checks the parts of a kind against each other, and returns how many keys it holds.
+    /// Returns the number of keys of a kind, and checks its parts for consistency.
     pub(crate) fn held(&self, kind: Kind) -> usize {
         let nodes = self.nodes().filter(|node| node.space.kind == kind);
         let held = nodes.map(|node| {

@@ -1,9 +1,9 @@
 use larder_store::program::{Call, Cell};
 use larder_store::{Clock, Result, Timestamp, Ttl};
 
+use super::kind_space::KindSpace;
 use super::locked::{Garbage, Locked};
 use super::shard::{Address, Held};
-use super::space::KindSpace;
 
 /// Runs the steps of programs on records.
 impl KindSpace {

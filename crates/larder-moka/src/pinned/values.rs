@@ -2,9 +2,9 @@ use larder_store::{
     Clock, Delete, DeleteOutcome, Entry, ExpireOutcome, Put, PutOutcome, Result, Ttl,
 };
 
+use super::kind_space::KindSpace;
 use super::locked::{Garbage, Locked};
 use super::shard::{Address, Held};
-use super::space::KindSpace;
 
 /// The operations on values. Each is O(1), plus O(log n) amortised for the deadlines.
 impl KindSpace {

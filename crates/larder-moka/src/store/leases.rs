@@ -8,8 +8,11 @@ use super::MokaStore;
 use crate::leases::follow;
 use crate::pinned::Garbage;
 
-/// The lease of a key is locked while its value is read or written, so both change in one step. A lease
-/// is always locked before a value, and garbage is dropped after both locks.
+/// Locks the lease of a key while its value is read or written.
+///
+/// So both change in one step.
+///
+/// A lease is always locked before a value, and garbage is dropped after both locks.
 impl MokaStore {
     fn claim_lease(&self, claim: &Claim) -> Result<Claimed> {
         let key = claim.key();

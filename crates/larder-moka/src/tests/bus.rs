@@ -74,7 +74,7 @@ async fn one_subscription_more_than_there_is_room_for_is_refused() {
 }
 
 #[tokio::test]
-async fn a_subscription_ends_with_the_store_after_what_was_sent() {
+async fn a_subscription_ends_with_the_store_after_its_last_messages() {
     let (store, _) = store_with(|builder| builder);
     let mut subscription = listen(&store, 1).await;
     store.publish(&film(1), "last".into()).await.unwrap();

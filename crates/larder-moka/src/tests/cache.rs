@@ -119,7 +119,7 @@ async fn a_value_past_the_maximum_is_refused_in_both_spaces() {
 }
 
 #[tokio::test]
-async fn a_value_is_shared_by_all_who_get_it_and_never_copied() {
+async fn a_value_is_shared_by_all_readers_and_never_copied() {
     let (store, _) = store_with(|store| store);
     for kind in [PAGE, SEAT] {
         let put = Put::new(Key::new(kind, "a"), vec![7; 1000], HOUR);

@@ -159,7 +159,7 @@ async fn one_full_kind_does_not_block_another() {
 }
 
 #[tokio::test]
-async fn a_full_kind_says_which_kind_it_is_and_what_raises_its_cap() {
+async fn a_full_kind_is_named_with_the_setting_that_raises_its_cap() {
     let (store, _) = store_with(|store| store.with_max_keys_per_kind(0));
     let error = store.put(&put(SEAT, "a", HOUR)).await.unwrap_err();
     let text = error.to_string();
@@ -176,7 +176,7 @@ async fn a_full_kind_says_which_kind_it_is_and_what_raises_its_cap() {
 }
 
 #[tokio::test]
-async fn a_full_kind_accepts_what_needs_no_room() {
+async fn a_full_kind_accepts_writes_that_need_no_room() {
     let (store, _) = store_with(|store| store.with_max_keys_per_kind(1));
     assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap().is_stored());
     assert!(store.put(&put(SEAT, "a", HOUR)).await.unwrap().is_stored());

@@ -20,7 +20,7 @@ async fn lead(store: &Arc<MokaStore>, kind: Kind, id: u32) -> Fence {
 }
 
 #[tokio::test]
-async fn the_cap_of_leases_is_exact_and_never_counts_what_has_ended() {
+async fn the_cap_of_leases_is_exact_and_never_counts_ended_leases() {
     let (store, clock) = store_with(|builder| builder.with_max_leases(100));
     for round in 0..3 {
         for id in 0..100 {
@@ -152,8 +152,7 @@ async fn the_longest_ttl_overflows_nothing_however_far_the_clock_is() {
     }
 }
 
-/// Whatever concurrent tasks do, the fences of a key rise in the order of their grants, and a committed
-/// value was made under the last of them.
+/// Checks that fences rise and that the last of them committed, under concurrency.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_commit_with_an_old_fence_is_refused() {
     let store = Arc::new(MokaStore::new());

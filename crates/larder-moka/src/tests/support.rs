@@ -14,7 +14,7 @@ pub(super) const SEAT: Kind = Kind::pinned("seat");
 pub(super) const SECOND: Ttl = Ttl::from_secs(1);
 pub(super) const HOUR: Ttl = Ttl::from_secs(3600);
 
-/// A store on a manual clock.
+/// Returns a store on a manual clock.
 pub(super) fn store_with(
     settings: impl FnOnce(MokaStoreBuilder) -> MokaStoreBuilder,
 ) -> (Arc<MokaStore>, ManualClock) {

@@ -45,7 +45,7 @@ async fn a_deadline_that_is_moved_for_ever_takes_no_more_room() {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_collected_by_later_writes_of_the_kind() {
+async fn expired_keys_are_collected_by_later_writes_of_the_kind() {
     let (store, clock) = store_with(|store| store);
     for at in 0..2000_u32 {
         let _ = store.put(&put(SEAT, at, SECOND)).await.unwrap();
@@ -79,7 +79,7 @@ impl Drop for Nosy {
 }
 
 #[test]
-fn what_is_removed_is_dropped_after_the_lock_is_given_back() {
+fn removed_values_are_dropped_after_the_lock_is_released() {
     let (store, clock) = store_with(|store| store);
     let (dropped, drops) = mpsc::channel();
     let write = {

@@ -95,7 +95,7 @@ fn uses(store: &Arc<MokaStore>, key: &Key) -> Act {
 }
 
 #[test]
-fn the_end_of_a_subscription_wakes_nobody_under_a_lock() {
+fn the_end_of_a_subscription_wakes_no_task_under_a_lock() {
     let channel = Channel::new(NEWS, 1_u8);
     for request in [
         SubscribeRequest::to_channel(channel.clone()),
@@ -115,7 +115,7 @@ fn the_end_of_a_subscription_wakes_nobody_under_a_lock() {
 }
 
 #[test]
-fn a_lease_that_ends_or_is_shortened_wakes_nobody_under_a_lock() {
+fn a_lease_that_ends_or_is_shortened_wakes_no_task_under_a_lock() {
     type End = fn(&MokaStore, &Key, larder_store::lease::Fence);
     let ends_of_a_lease: [End; 6] = [
         |store, key, fence| assert!(now(store.renew(key, fence, SECOND)).unwrap().is_held()),
@@ -209,7 +209,7 @@ fn no_value_is_dropped_under_a_lock() {
 }
 
 #[test]
-fn what_makes_room_is_not_dropped_under_a_lock() {
+fn values_that_make_room_are_not_dropped_under_a_lock() {
     let (store, clock) = store_with(|builder| builder.with_max_keys_of(SEAT, 1));
     let key = Key::new(SEAT, 1_u8);
     let value = Bytes::from_owner(OnDrop(uses(&store, &key)));

@@ -22,7 +22,7 @@ impl ExemptIf {
     }
 }
 
-/// The URI that the client asked for, also where a router has taken a prefix off its path.
+/// Returns the URI that the client asked for, also where a router has taken a prefix off its path.
 fn requested<B>(request: &Request<B>) -> &Uri {
     #[cfg(feature = "axum")]
     if let Some(axum::extract::OriginalUri(original)) = request.extensions().get() {

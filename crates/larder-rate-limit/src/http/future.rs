@@ -210,7 +210,7 @@ where
     }
 }
 
-/// The response of the inner service, with the header fields of the limit.
+/// Returns the response of the inner service, with the header fields of the limit.
 fn with_headers<B: Body, E>(
     policy: &Policy,
     decision: Option<Decision>,

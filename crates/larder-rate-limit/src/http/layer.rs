@@ -10,7 +10,7 @@ use super::headers::Headers;
 use super::policy::{Policy, Unkeyed};
 use super::service::RateLimit;
 use crate::limiter::DEFAULT_TIMEOUT;
-use crate::{KeyBy, OnFailure, RateLimiter};
+use crate::{FailMode, KeyBy, RateLimiter};
 
 /// Limits the requests of each visitor to a service.
 ///
@@ -20,14 +20,14 @@ use crate::{KeyBy, OnFailure, RateLimiter};
 /// # Examples
 /// ```
 /// # use std::sync::Arc;
-/// use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter};
+/// use larder_rate_limit::{KeyBy, FailMode, Quota, RateLimitLayer, RateLimiter};
 /// # fn limits(store: Arc<dyn larder_store::Store>) -> larder_store::Result<()> {
 ///
 /// let pages = RateLimiter::new(store.clone(), "pages", Quota::per_minute(100))?;
 /// let pages = RateLimitLayer::new(pages, KeyBy::peer());
 ///
 /// let sign_in = RateLimiter::new(store, "sign-in", Quota::per_hour(10))?;
-/// let sign_in = RateLimitLayer::new(sign_in, KeyBy::peer()).with_on_failure(OnFailure::Closed);
+/// let sign_in = RateLimitLayer::new(sign_in, KeyBy::peer()).with_fail_mode(FailMode::Closed);
 /// # Ok(())
 /// # }
 /// ```
@@ -57,10 +57,10 @@ impl RateLimitLayer {
         }
     }
 
-    /// Sets what happens to requests while the store fails. The default is [`OnFailure::Open`].
+    /// Sets what happens to requests while the store fails. The default is [`FailMode::Open`].
     #[must_use]
-    pub fn with_on_failure(mut self, on_failure: OnFailure) -> Self {
-        Arc::make_mut(&mut self.policy).on_failure = on_failure;
+    pub fn with_fail_mode(mut self, fail_mode: FailMode) -> Self {
+        Arc::make_mut(&mut self.policy).fail_mode = fail_mode;
         self
     }
 
@@ -110,11 +110,11 @@ impl RateLimitLayer {
     ///
     /// ```
     /// # use http::StatusCode;
-    /// # use larder_rate_limit::{KeyBy, OnFailure, RateLimitLayer, RateLimiter};
+    /// # use larder_rate_limit::{KeyBy, FailMode, RateLimitLayer, RateLimiter};
     /// # fn layer(guesses: RateLimiter) -> RateLimitLayer {
     /// // Only wrong passwords count.
     /// RateLimitLayer::new(guesses, KeyBy::peer())
-    ///     .with_on_failure(OnFailure::Closed)
+    ///     .with_fail_mode(FailMode::Closed)
     ///     .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED)
     /// # }
     /// ```

@@ -14,7 +14,7 @@ use super::response::{Protocol, Refusals};
 use crate::key::{Found, Lookup, RequestView};
 use crate::limiter::DEFAULT_TIMEOUT;
 use crate::metrics::{Metrics, Outcome};
-use crate::{Decision, KeyBy, OnFailure, RateLimiter};
+use crate::{Decision, FailMode, KeyBy, RateLimiter};
 
 /// What a layer does with a request that has no key: no peer address, say, or no such header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) struct Policy {
     fields: Fields,
     refusals: Refusals,
     pub(super) metrics: Metrics,
-    pub(super) on_failure: OnFailure,
+    pub(super) fail_mode: FailMode,
     pub(super) unkeyed: Unkeyed,
     pub(super) timeout: StoreTimeout,
     pub(super) headers: Headers,
@@ -79,7 +79,7 @@ impl Policy {
             timeout: StoreTimeout::new(DEFAULT_TIMEOUT, limiter.store_deadline()),
             limiter,
             key_by,
-            on_failure: OnFailure::default(),
+            fail_mode: FailMode::default(),
             unkeyed: Unkeyed::default(),
             headers: Headers::default(),
             exempt_if: None,
@@ -168,13 +168,13 @@ impl Policy {
     }
 
     fn without_store(&self, key: &Key) -> Verdict {
-        match &self.on_failure {
-            OnFailure::Open => {
+        match &self.fail_mode {
+            FailMode::Open => {
                 self.metrics.count(Outcome::FailedOpen);
                 Verdict::Pass(None)
             }
-            OnFailure::Closed => self.closed(),
-            OnFailure::Local(local) => match local.check(&self.limiter, key) {
+            FailMode::Closed => self.closed(),
+            FailMode::Local(local) => match local.check(&self.limiter, key) {
                 Ok(decision) => {
                     let outcomes = [Outcome::LocalAllowed, Outcome::LocalRefused];
                     self.verdict(decision, ChargedStore::Local, outcomes)
@@ -207,7 +207,7 @@ impl Policy {
         Verdict::Unavailable
     }
 
-    /// The response to a visitor that has used up its quota.
+    /// Returns the response to a visitor that has used up its quota.
     pub(super) fn too_many<B>(
         &self,
         decision: Decision,
@@ -218,7 +218,7 @@ impl Policy {
         response
     }
 
-    /// The response while the store fails.
+    /// Returns the response while the store fails.
     pub(super) fn unavailable<B>(&self, protocol: Protocol) -> Response<ResponseBody<B>> {
         self.refusals.unavailable(protocol)
     }

@@ -7,7 +7,7 @@ use larder_store::{Key, Result};
 
 use super::policy::{Charge, ChargedStore, Policy};
 use crate::program::Refund;
-use crate::{Decision, OnFailure};
+use crate::{Decision, FailMode};
 
 /// Says, among the extensions of a handler's response, what happens to the request's charge.
 ///
@@ -78,9 +78,9 @@ impl Policy {
     /// nothing was given back.
     pub(super) fn refund_now(&self, charge: &Refundable) -> Poll<Option<Decision>> {
         let Refundable { key, refund, store } = charge;
-        let answer = match (store, &self.on_failure) {
+        let answer = match (store, &self.fail_mode) {
             (ChargedStore::Shared, _) => self.limiter.refund_now(key, refund),
-            (ChargedStore::Local, OnFailure::Local(local)) => local.refund(key, refund),
+            (ChargedStore::Local, FailMode::Local(local)) => local.refund(key, refund),
             (ChargedStore::Local, _) => return Poll::Ready(None),
         };
         answer.map(|answer| self.refunded(answer))

@@ -16,7 +16,7 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// How long a client waits for a store that fails.
+/// The time that a client waits for a store that fails.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 /// The protocol that the client speaks.
@@ -92,8 +92,8 @@ impl Refusals {
     }
 }
 
-/// A response without a body, whose status is in its only block of fields (gRPC over HTTP/2,
-/// `Trailers-Only`).
+/// Returns a response without a body, whose status is in its only block of fields (gRPC over
+/// HTTP/2, `Trailers-Only`).
 fn grpc_refusal<B>(
     status: &'static str,
     message: &'static str,

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer};
+use larder_rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer};
 use larder_store::ErrorKind;
 use tokio::time::Instant;
 
 use crate::support::{App, Behavior, FULL, ScriptedStore, from, limiter, lines, model};
 
-fn app(store: &ScriptedStore, on_failure: OnFailure) -> App {
+fn app(store: &ScriptedStore, fail_mode: FailMode) -> App {
     let limiter = limiter(store.store(), Quota::per_hour(2));
-    App::new(RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(on_failure))
+    App::new(RateLimitLayer::new(limiter, KeyBy::peer()).with_fail_mode(fail_mode))
 }
 
 const FAILURES: [Behavior; 4] = [
@@ -24,7 +24,7 @@ const FAILURES: [Behavior; 4] = [
 async fn open_lets_everything_pass_uncounted_until_the_store_is_back() {
     for behavior in FAILURES {
         let store = ScriptedStore::new(behavior);
-        let app = app(&store, OnFailure::default());
+        let app = app(&store, FailMode::default());
         for _ in 0..5 {
             let response = app.send(from("192.0.2.1")).await;
             assert_eq!(response.status(), 200, "{behavior:?}");
@@ -44,7 +44,7 @@ async fn open_lets_everything_pass_uncounted_until_the_store_is_back() {
 async fn closed_refuses_everything_until_the_store_is_back() {
     for behavior in FAILURES {
         let store = ScriptedStore::new(behavior);
-        let app = app(&store, OnFailure::Closed);
+        let app = app(&store, FailMode::Closed);
         assert_eq!(app.status("192.0.2.1").await, 503, "{behavior:?}");
         store.set(Behavior::Now);
         assert_eq!(app.status("192.0.2.1").await, 200, "{behavior:?}");
@@ -56,7 +56,7 @@ async fn local_limits_in_this_process_until_the_store_is_back() {
     for behavior in FAILURES {
         let store = ScriptedStore::new(behavior);
         let (local, _) = model();
-        let app = app(&store, OnFailure::local(local).unwrap());
+        let app = app(&store, FailMode::local(local).unwrap());
         for (status, limit) in [(200, r#""test";r=1;t=1800"#), (200, r#""test";r=0;t=1800"#)] {
             let response = app.send(from("192.0.2.1")).await;
             assert_eq!(response.status(), status, "{behavior:?}");
@@ -71,7 +71,7 @@ async fn local_limits_in_this_process_until_the_store_is_back() {
 
 #[test]
 fn a_store_that_waits_is_refused_as_a_local_store() {
-    let error = OnFailure::local(ScriptedStore::new(Behavior::Hangs).store()).unwrap_err();
+    let error = FailMode::local(ScriptedStore::new(Behavior::Hangs).store()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(
         error.to_string().contains("answers without waiting"),
@@ -83,7 +83,7 @@ fn a_store_that_waits_is_refused_as_a_local_store() {
 async fn a_hanging_store_costs_the_timeout_and_no_more() {
     let store = ScriptedStore::new(Behavior::Hangs);
     let started = Instant::now();
-    app(&store, OnFailure::Open).send(from("192.0.2.1")).await;
+    app(&store, FailMode::Open).send(from("192.0.2.1")).await;
     assert_eq!(started.elapsed(), RateLimitLayer::DEFAULT_TIMEOUT);
 
     let limiter = limiter(store.store(), Quota::per_hour(2));
@@ -96,7 +96,7 @@ async fn a_hanging_store_costs_the_timeout_and_no_more() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_slow_but_in_time_is_waited_for() {
     let store = ScriptedStore::new(Behavior::After(Duration::from_millis(249)));
-    let app = app(&store, OnFailure::Closed);
+    let app = app(&store, FailMode::Closed);
     assert_eq!(app.status("192.0.2.1").await, 200);
     store.set(Behavior::After(Duration::from_millis(251)));
     assert_eq!(app.status("192.0.2.1").await, 503);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_moka::MokaStore;
-use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter, Tat};
+use larder_rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer, RateLimiter, Tat};
 use larder_store::program::Record;
 use larder_store::{ErrorKind, ManualClock, Store};
 
@@ -31,7 +31,7 @@ async fn a_flood_of_one_policy_leaves_every_other_its_room() {
     let pages = RateLimitLayer::new(policy(&store, "pages", 300), KeyBy::peer());
     let pages = App::new(pages);
     let sign_in = RateLimitLayer::new(policy(&store, "sign-in", 5), KeyBy::peer());
-    let sign_in = App::new(sign_in.with_on_failure(OnFailure::Closed));
+    let sign_in = App::new(sign_in.with_fail_mode(FailMode::Closed));
     for number in 0..3 * ROOM {
         pages.send(from(&address(number))).await;
     }
@@ -126,9 +126,9 @@ async fn what_was_charged_by_the_last_quota_of_all_is_given_back_to_it() {
 async fn a_full_local_store_limits_new_visitors() {
     let (local, _) = room_for(1);
     let failing = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent)).store();
-    let local = OnFailure::local(local).unwrap();
+    let local = FailMode::local(local).unwrap();
     let layer = RateLimitLayer::new(policy(&failing, "test", 2), KeyBy::peer());
-    let app = App::new(layer.with_on_failure(local));
+    let app = App::new(layer.with_fail_mode(local));
     for peer in ["192.0.2.1", "192.0.2.2"] {
         for status in [200, 200, 429] {
             assert_eq!(app.status(peer).await, status, "{peer}");
@@ -138,10 +138,10 @@ async fn a_full_local_store_limits_new_visitors() {
 
 #[tokio::test]
 async fn a_store_with_no_room_at_all_counts_as_failing() {
-    for (on_failure, status) in [(OnFailure::Open, 200), (OnFailure::Closed, 503)] {
+    for (fail_mode, status) in [(FailMode::Open, 200), (FailMode::Closed, 503)] {
         let (store, _) = room_for(0);
         let layer = RateLimitLayer::new(policy(&store, "test", 2), KeyBy::peer());
-        let app = App::new(layer.with_on_failure(on_failure));
+        let app = App::new(layer.with_fail_mode(fail_mode));
         assert_eq!(app.status("192.0.2.1").await, status);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer};
+use larder_rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer};
 use larder_store::ErrorKind;
 use larder_store::program::Record;
 use metrics::{
@@ -50,11 +50,11 @@ impl Recorder for Counters {
     }
 }
 
-async fn outcomes(behavior: Behavior, on_failure: OnFailure, peers: &[&str]) -> Vec<(String, u64)> {
+async fn outcomes(behavior: Behavior, fail_mode: FailMode, peers: &[&str]) -> Vec<(String, u64)> {
     let counters = Counters::default();
     let layer = with_local_recorder(&counters, || {
         let limiter = limiter(ScriptedStore::new(behavior).store(), Quota::per_hour(2));
-        RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(on_failure)
+        RateLimitLayer::new(limiter, KeyBy::peer()).with_fail_mode(fail_mode)
     });
     let app = App::new(layer);
     for peer in peers {
@@ -78,18 +78,18 @@ async fn every_decision_is_counted_by_its_outcome() {
     let peers = ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"];
     let fails = Behavior::Fails(ErrorKind::NotSent);
     assert_eq!(
-        outcomes(Behavior::Now, OnFailure::Open, &peers).await,
+        outcomes(Behavior::Now, FailMode::Open, &peers).await,
         [decided("allowed", 3), decided("refused", 1)]
     );
     assert_eq!(
-        outcomes(fails, OnFailure::Open, &peers).await,
+        outcomes(fails, FailMode::Open, &peers).await,
         [decided("failed_open", 4)]
     );
     assert_eq!(
-        outcomes(fails, OnFailure::Closed, &peers).await,
+        outcomes(fails, FailMode::Closed, &peers).await,
         [decided("failed_closed", 4)]
     );
-    let local = OnFailure::local(model().0).unwrap();
+    let local = FailMode::local(model().0).unwrap();
     assert_eq!(
         outcomes(fails, local, &peers).await,
         [decided("local_allowed", 3), decided("local_refused", 1)]
@@ -126,7 +126,7 @@ async fn key_timeouts_and_shared_quotas_are_counted() {
 #[tokio::test]
 async fn a_request_without_a_key_is_counted() {
     assert_eq!(
-        outcomes(Behavior::Now, OnFailure::Open, &["", "192.0.2.1"]).await,
+        outcomes(Behavior::Now, FailMode::Open, &["", "192.0.2.1"]).await,
         [
             decided("allowed", 2),
             ("larder_rate_limit_unkeyed_total test".to_owned(), 1)

@@ -8,7 +8,7 @@ use http::header::LOCATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use larder_moka::MokaStore;
-use larder_rate_limit::{KeyBy, OnFailure, Quota, RateLimitLayer, RateLimiter, Settlement};
+use larder_rate_limit::{FailMode, KeyBy, Quota, RateLimitLayer, RateLimiter, Settlement};
 use larder_redis::RedisStore;
 use larder_store::{ErrorKind, ManualClock, Store};
 use larder_test::server::RedisServer;
@@ -192,7 +192,7 @@ async fn a_refund_that_is_lost_costs_one_attempt_and_no_more_than_the_timeout() 
 async fn what_was_charged_in_this_process_is_given_back_in_this_process() {
     let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
     let (local, _) = model();
-    let layer = guesses(store.store()).with_on_failure(OnFailure::local(local).unwrap());
+    let layer = guesses(store.store()).with_fail_mode(FailMode::local(local).unwrap());
     let app = answering(&layer, &store, Behavior::Fails(ErrorKind::NotSent));
     for _ in 0..20 {
         let response = app.send(to_get("200")).await;
@@ -232,7 +232,7 @@ async fn a_request_that_goes_away_stays_charged() {
 async fn an_exempt_request_asks_no_store() {
     let store = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
     let layer = RateLimitLayer::new(limiter(store.store(), Quota::per_hour(1)), KeyBy::peer())
-        .with_on_failure(OnFailure::Closed)
+        .with_fail_mode(FailMode::Closed)
         .with_exempt_if(|method, uri| method == http::Method::OPTIONS && uri.path() == "/");
     let app = App::new(layer);
     let mut preflight = from(ANN);

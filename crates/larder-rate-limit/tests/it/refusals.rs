@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_rate_limit::{Decision, KeyBy, OnFailure, Quota, RateLimitLayer};
+use larder_rate_limit::{Decision, FailMode, KeyBy, Quota, RateLimitLayer};
 use larder_store::ErrorKind;
 
 use crate::support::{App, Behavior, ScriptedStore, from, limiter, lines, model, with};
@@ -37,7 +37,7 @@ async fn a_visitor_past_its_quota_gets_problem_details() {
 async fn a_failing_store_that_is_declared_closed_gives_problem_details() {
     let failing = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
     let limiter = limiter(failing.store(), Quota::per_minute(1));
-    let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(OnFailure::Closed);
+    let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_fail_mode(FailMode::Closed);
     let refused = App::new(layer).send(from("192.0.2.1")).await;
 
     assert_eq!(refused.status(), 503);
@@ -129,7 +129,7 @@ async fn a_grpc_client_is_told_the_same_by_a_store_that_takes_a_while() {
 async fn a_grpc_client_of_a_closed_limit_gets_unavailable() {
     let failing = ScriptedStore::new(Behavior::Fails(ErrorKind::NotSent));
     let limiter = limiter(failing.store(), Quota::per_minute(1));
-    let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_on_failure(OnFailure::Closed);
+    let layer = RateLimitLayer::new(limiter, KeyBy::peer()).with_fail_mode(FailMode::Closed);
     let request = with(from("192.0.2.1"), "content-type", "application/grpc");
     let refused = App::new(layer).send(request).await;
 

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{Request, StatusCode, header};
 use larder_moka::MokaStore;
 use larder_rate_limit::{
-    Identity, KeyBy, OnFailure, PeerAddr, Quota, RateLimitLayer, RateLimiter, Unkeyed,
+    FailMode, Identity, KeyBy, PeerAddr, Quota, RateLimitLayer, RateLimiter, Unkeyed,
 };
 use larder_redis::RedisStore;
 use larder_session::{Session, SessionLayer, Sessions};
@@ -128,8 +128,8 @@ async fn a_key_that_needs_no_waiting_comes_before_one_that_does() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_after_the_user_is_told_is_answered_as_declared() {
     let fails = Behavior::Fails(ErrorKind::NotSent);
-    for (on_failure, status) in [(OnFailure::Open, 200), (OnFailure::Closed, 503)] {
-        let layer = once_on(fails, KeyBy::user::<SlowIdentity>()).with_on_failure(on_failure);
+    for (fail_mode, status) in [(FailMode::Open, 200), (FailMode::Closed, 503)] {
+        let layer = once_on(fails, KeyBy::user::<SlowIdentity>()).with_fail_mode(fail_mode);
         let app = App::new(layer);
         let response = app.send(request_by("192.0.2.1", Some("ann"), SOON)).await;
         assert_eq!(response.status(), status);

@@ -22,8 +22,9 @@ const MAIN: LinkId = 0;
 /// They are also checked after each change of the slots.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The links of a store: one main link, and in a cluster one more to each master with sharded
-/// subscriptions.
+/// The links of a store: one, and in a cluster one for each master.
+///
+/// A master has one if it has sharded subscriptions.
 pub(super) struct Links {
     registry: Arc<SubscriptionRegistry>,
     limits: Limits,
@@ -41,7 +42,7 @@ struct Shards {
 }
 
 impl Links {
-    /// The links of `route` and the tasks that run them. None if its servers cannot push.
+    /// Makes the links of `route` and the tasks that run them. None if its servers cannot push.
     pub(super) fn start(
         registry: &Arc<SubscriptionRegistry>,
         route: &Route,
@@ -79,7 +80,7 @@ impl Links {
         self.view.is_some()
     }
 
-    /// The link that carries a subject.
+    /// Returns the link that carries a subject.
     pub(super) fn link_for(&self, subject: &Subject) -> LinkId {
         self.to_shard(subject).unwrap_or(MAIN)
     }

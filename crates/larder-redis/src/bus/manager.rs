@@ -36,7 +36,7 @@ impl SubscriptionManager {
         }))
     }
 
-    /// The command that publishes to the subscribers of this store.
+    /// Returns the command that publishes to the subscribers of this store.
     ///
     /// On one server no channel is sharded: it has no slots, and publishers and subscribers must use
     /// the same kind of channel.

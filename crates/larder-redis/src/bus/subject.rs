@@ -46,7 +46,7 @@ impl Subject {
         }
     }
 
-    /// A channel that has no topic.
+    /// Makes a channel that has no topic.
     pub(super) fn plain(text: &str, sort: Sort) -> Self {
         Self {
             text: text.into(),

@@ -81,8 +81,7 @@ impl Subscriber {
         self.pending.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// All of its subjects are confirmed: resolves the subscription, or leaves a gap in one that was
-    /// confirmed before.
+    /// Resolves a subscription whose subjects are all confirmed, or leaves a gap.
     pub(super) fn on_confirmed(&self) {
         if self.is_subscribed.swap(true, Ordering::AcqRel) {
             self.leave_gap();

@@ -165,7 +165,7 @@ impl<'k> Split<'_, 'k> {
         }
     }
 
-    /// Makes parts of what was sent on. Those of one key stay together and in their order.
+    /// Groups redirected items into new parts. Those of one key stay together and in their order.
     async fn regroup(&mut self, redirected: Vec<RedirectedItem>) {
         let name = self.redirects.name;
         let waits =
@@ -226,8 +226,8 @@ impl<'k> Split<'_, 'k> {
         }
     }
 
-    /// The last item with an answer of each of these keys. What came before it in the batch may not
-    /// run after it.
+    /// Returns the last item with an answer of each of these keys. What came before it in the batch
+    /// may not run after it.
     fn overtaken(&self, ways: &HashMap<&'k Key, Result<Hop>>) -> HashMap<&'k Key, usize> {
         let answered = self.keys.iter().zip(&self.answers).enumerate();
         answered
@@ -263,7 +263,7 @@ impl Part {
         (answers.collect(), operation.has_lost_run())
     }
 
-    /// The commands of the items.
+    /// Returns the commands of the items.
     fn commands(&self) -> impl Iterator<Item = &Cmd> {
         let (skipped, step) = self.stride();
         self.pipeline.cmd_iter().skip(skipped).step_by(step)

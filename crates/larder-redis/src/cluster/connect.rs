@@ -45,7 +45,7 @@ pub(crate) async fn connect(
     if !up.await.contains(&true) {
         let named = match map.topology().ranges().first() {
             Some(range) => why_not(&nodes, &range.master, deadline).await,
-            None => "nobody".to_owned(),
+            None => "no node".to_owned(),
         };
         return Err(error(
             ErrorKind::NotSent,
@@ -70,7 +70,7 @@ pub(crate) async fn connect(
     Ok(Cluster { shared, refresher })
 }
 
-/// Names a node that cannot be reached, with the reason if it is found in time.
+/// Names an unreachable node, with the reason if it is found in time.
 async fn why_not(nodes: &Nodes, host_port: &HostPort, deadline: Instant) -> String {
     let node = nodes.node(host_port);
     match timeout_at(deadline, node.replace_connection()).await {
@@ -85,7 +85,7 @@ async fn find(nodes: &Nodes, seeds: &[HostPort], location: &str) -> Result<Topol
     let deadline = nodes.limits().connect_timeout;
     match timeout(deadline.mul_f64(1.1), asking).await {
         Ok(Ok(topology)) => Ok(topology),
-        // What can be mended says more than that somebody is away.
+        // An error that can be fixed says more than an absent node.
         Ok(Err(errors)) => Err(errors
             .into_iter()
             .min_by_key(|error| error.kind() == ErrorKind::NotSent)

@@ -47,7 +47,7 @@ pub(super) async fn ask_seed(nodes: &Nodes, seed: &HostPort) -> Result<Topology>
     ask(&operation, &seed.host).await
 }
 
-/// The error of a server that is not a node of a cluster.
+/// Makes the error of a server that is not a node of a cluster.
 pub(super) fn not_a_cluster(operation: &'static str, location: &str) -> Error {
     Error::new(
         operation,

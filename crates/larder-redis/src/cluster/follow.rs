@@ -37,7 +37,7 @@ pub(crate) struct RedirectState {
 }
 
 impl RedirectState {
-    /// The redirects of `request`, which ends at `deadline`.
+    /// Makes the redirects of `request`, which ends at `deadline`.
     pub(crate) fn new(request: Request, deadline: Instant) -> Self {
         Self {
             name: request.name,
@@ -168,7 +168,7 @@ impl Hop {
 }
 
 impl Shared {
-    /// The redirect in an outcome, if any. Wakes the refresher when the map is out of date.
+    /// Returns the redirect in an outcome, if any. Wakes the refresher when the map is out of date.
     pub(super) fn heed(&self, outcome: &Result<Value>, asked_host: &str) -> Option<Redirect> {
         let redirect = match outcome {
             Ok(answer) => Redirect::parse(answer, asked_host)?,
@@ -195,7 +195,7 @@ impl Shared {
         Some(redirect)
     }
 
-    /// The node that a redirection names.
+    /// Returns the node that a redirection names.
     pub(super) fn hop_to(
         &self,
         name: &'static str,

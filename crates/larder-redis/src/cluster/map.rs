@@ -51,7 +51,7 @@ impl SlotMap {
         }
     }
 
-    /// The master of a slot, if there is one.
+    /// Returns the master of a slot, if there is one.
     pub(super) fn master(&self, slot: u16) -> Option<&Arc<SupervisedNode>> {
         let at = *self.slots.get(usize::from(slot))?;
         self.masters.get(usize::from(at))
@@ -79,7 +79,7 @@ impl SlotMap {
         shards
     }
 
-    /// Each master, and the first and last slot of each run that it serves.
+    /// Returns each master, and the first and last slot of each run that it serves.
     pub(super) fn runs(&self) -> Vec<(Arc<SupervisedNode>, Runs)> {
         let masters = self.masters.iter().cloned();
         let mut runs: Vec<(_, Runs)> = masters.map(|it| (it, Vec::new())).collect();

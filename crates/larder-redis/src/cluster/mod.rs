@@ -94,7 +94,7 @@ impl Cluster {
         self.shared.nodes.limits()
     }
 
-    /// The nodes that serve slots.
+    /// Returns the nodes that serve slots.
     pub(crate) fn serving(&self) -> Vec<Arc<SupervisedNode>> {
         self.shared.map.load().masters().to_vec()
     }
@@ -109,7 +109,7 @@ impl Cluster {
         self.shared.is_outdated();
     }
 
-    /// A view of the slots that outlives a call.
+    /// Returns a view of the slots that outlives a call.
     pub(crate) fn view(&self) -> ClusterView {
         ClusterView(self.shared.clone())
     }
@@ -120,12 +120,12 @@ impl Cluster {
 pub(crate) struct ClusterView(Arc<Shared>);
 
 impl ClusterView {
-    /// The master of the slot of `key`, if there is one.
+    /// Returns the master of the slot of `key`, if there is one.
     pub(crate) fn master_of(&self, key: &[u8]) -> Option<Arc<SupervisedNode>> {
         self.0.map.load().master(slot::slot_of(key)).cloned()
     }
 
-    /// A master with a connection; if none has one, any.
+    /// Returns a master with a connection; if none has one, any.
     pub(crate) fn any_master(&self) -> Option<Arc<SupervisedNode>> {
         let mut masters = self.masters();
         fastrand::shuffle(&mut masters);

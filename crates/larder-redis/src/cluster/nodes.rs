@@ -80,7 +80,7 @@ impl Nodes {
         SupervisedNode::new(Arc::new(node))
     }
 
-    /// An unsupervised node.
+    /// Returns an unsupervised node.
     pub(super) fn node(&self, host_port: &HostPort) -> Node {
         Node::at(host_port, &self.template, self.limits, Target::Fixed)
     }
@@ -95,7 +95,7 @@ impl Nodes {
             .retain(|host_port, known| keep(host_port, known));
     }
 
-    /// All of them, in no order.
+    /// Returns all of them, in no order.
     pub(super) fn all(&self) -> Vec<(HostPort, Arc<SupervisedNode>)> {
         let known = self.known.lock();
         let each = known.iter();

@@ -46,7 +46,7 @@ impl Redirect {
     }
 }
 
-/// The error of an operation that nodes keep redirecting.
+/// Returns the error of an operation that nodes keep redirecting.
 pub(super) fn too_many(operation: &'static str) -> Error {
     Error::new(
         operation,
@@ -55,7 +55,7 @@ pub(super) fn too_many(operation: &'static str) -> Error {
     )
 }
 
-/// The error of a key whose slot has no node.
+/// Returns the error of a key whose slot has no node.
 pub(super) fn unserved(operation: &'static str) -> Error {
     Error::new(
         operation,

@@ -10,7 +10,7 @@ pub(crate) const SLOTS: u16 = 16_384;
 
 static CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
-/// The slot of a key: the checksum of its hash tag.
+/// Returns the slot of a key: the checksum of its hash tag.
 pub(crate) fn slot_of(key: &[u8]) -> u16 {
     CRC.checksum(tag(key)) % SLOTS
 }
@@ -66,7 +66,7 @@ mod tests {
                 assert_eq!(slot_of(key.as_bytes()), expected);
                 for part in ["log", "~deadlines"] {
                     let mut cmd = ::redis::Cmd::new();
-                    crate::step::write_key(&mut cmd, &key, part);
+                    crate::program_step::write_key(&mut cmd, &key, part);
                     let ::redis::Arg::Simple(bytes) = cmd.args_iter().next().unwrap() else {
                         panic!("a command without an argument");
                     };

@@ -45,7 +45,7 @@ impl Topology {
             if first > last {
                 return None;
             }
-            // Slots whose node has no name are as good as served by nobody.
+            // Slots whose node has no name count as unserved.
             let Some(master) = host_port(master, asked_host)? else {
                 nameless += usize::from(last - first) + 1;
                 continue;

@@ -18,7 +18,7 @@ impl HostPort {
         Self::announced(host, port.parse().ok()?, asked_host)
     }
 
-    /// The address that a node of a cluster announces.
+    /// Makes the address that a node of a cluster announces.
     pub(crate) fn announced(host: &str, port: u16, asked_host: &str) -> Option<Self> {
         let host = match host {
             // The node does not know its own name.

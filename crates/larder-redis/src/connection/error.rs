@@ -26,7 +26,7 @@ pub(crate) enum ConnectError {
 pub(crate) const MAY_NOT_GREET: &str =
     "the user may not run HELLO: grant +hello, and +select if the URL names a database";
 
-/// Why a server refused a login.
+/// The reason for a refused login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Denial {
     /// It requires a password, and none was given.
@@ -58,7 +58,7 @@ impl ConnectError {
         }
     }
 
-    /// Why the server refused the login. None for other reasons.
+    /// Returns the reason for a refused login. None for other reasons.
     pub(crate) fn denial(&self) -> Option<Denial> {
         let Self::Redis(error) = self else {
             return None;
@@ -70,7 +70,7 @@ impl ConnectError {
         }
     }
 
-    /// The likely reason for silence or an early close: usually only one side speaks TLS.
+    /// Returns the likely reason for silence or an early close: usually only one side speaks TLS.
     pub(crate) fn silence(&self, is_tls: bool) -> Option<&'static str> {
         let error = match self {
             Self::TimedOut if is_tls => {

@@ -30,7 +30,7 @@ pub(crate) struct Health {
     state: AtomicU8,
     /// The waits of either kind since the last answer.
     silent: AtomicU32,
-    /// Those of them that lasted for the whole deadline.
+    /// The silent waits that lasted for the whole deadline.
     unanswered: AtomicU32,
     /// The number of silences that an answer ended.
     recoveries: AtomicU32,
@@ -60,8 +60,9 @@ impl Health {
         self.state() == HealthState::Good
     }
 
-    /// [`is_good`](Self::is_good), for those who pushed a request: an end of the driver that does
-    /// not take it out of the queue is seen here.
+    /// Returns whether the connection [is good](Self::is_good), for pending requests.
+    ///
+    /// They notice here that the driver ended without answering them.
     pub(crate) fn is_still_good(&self) -> bool {
         fence(Ordering::SeqCst);
         self.is_good()
@@ -76,7 +77,7 @@ impl Health {
         self.recoveries.load(Ordering::Relaxed)
     }
 
-    /// A wait for an answer begins. It counts as abandoned unless it is told how it ended.
+    /// Begins a wait for an answer. It counts as abandoned unless its end is reported.
     pub(crate) fn wait(&self) -> Wait<'_> {
         Wait(self)
     }
@@ -118,7 +119,7 @@ impl Health {
         let changed = self
             .state
             .compare_exchange(good, state, Ordering::AcqRel, Ordering::Acquire);
-        // Of whoever ends a driver and whoever pushed a request to it, one sees what the other did.
+        // The end of a driver and a pushed request are ordered: one of them sees the other.
         fence(Ordering::SeqCst);
         if changed.is_ok() {
             self.supervisor.notify_one();

@@ -35,7 +35,7 @@ impl Connection {
         }
     }
 
-    /// A clone of a connection that an application's pool drives.
+    /// Wraps a connection that an application's pool drives.
     pub(crate) fn lent(multiplexed: MultiplexedConnection, health: Arc<Health>) -> Self {
         Self {
             multiplexed,
@@ -79,7 +79,7 @@ impl Connection {
         let driver = self.driver.0.lock().take();
         if let Some(driver) = driver {
             driver.abort();
-            // The only error is that it was aborted, as it should be.
+            // The only error is that it was aborted, as intended.
             let _ = driver.await;
         }
     }

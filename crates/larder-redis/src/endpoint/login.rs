@@ -2,7 +2,7 @@ use ::redis::{ProtocolVersion, RedisConnectionInfo};
 use larder_store::Result;
 use percent_encoding::percent_decode_str;
 
-use super::invalid;
+use super::error::invalid;
 
 /// The user and the password that a URL names.
 ///
@@ -15,7 +15,7 @@ pub(super) struct Login {
 }
 
 impl Login {
-    /// Reads what stands before the `@` of a URL.
+    /// Parses the login before the `@` of a URL.
     pub(super) fn before_the_hosts(text: &str, expected: &str) -> Result<Self> {
         let (user, password) = match text.split_once(':') {
             Some((user, password)) => (user, Some(password)),

@@ -1,5 +1,6 @@
 //! Parses the URL of a store.
 
+mod error;
 mod login;
 mod parameters;
 mod settings;
@@ -13,9 +14,10 @@ use ::redis::{
     ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
     RedisResult,
 };
-use larder_store::{Error, ErrorKind, Result};
+use larder_store::Result;
 
 use crate::tls::Tls;
+use error::invalid;
 use login::Login;
 use parameters::Parameters;
 
@@ -23,9 +25,9 @@ use parameters::Parameters;
 ///
 /// It has no `Debug`, since the connection infos hold the password.
 pub(crate) struct Endpoint {
-    /// The server, the first nodes of the cluster that are tried, or the sentinels; at least one.
+    /// The server, the seeds of the cluster, or the sentinels; at least one.
     pub(crate) infos: Vec<ConnectionInfo>,
-    pub(crate) form: Content,
+    pub(crate) form: ServerKind,
     pub(crate) tls: Option<Tls>,
     /// The URL without user, password and parameters.
     pub(crate) location: String,
@@ -40,10 +42,10 @@ pub(crate) struct Timeouts {
 }
 
 /// The kind of servers behind the URL.
-pub(crate) enum Content {
+pub(crate) enum ServerKind {
     One,
     Cluster,
-    /// The infos log in at the master; `login` is what the sentinels want.
+    /// The infos hold the login of the master, and `login` that of the sentinels.
     Sentinel {
         master: String,
         login: RedisConnectionInfo,
@@ -53,7 +55,7 @@ pub(crate) enum Content {
 /// The most hosts that a URL may name. Each of them is one to begin with: the others are found.
 const MOST_HOSTS: usize = 64;
 
-/// The characters that do not stand for themselves in a user or a password, in any form of URL.
+/// Lists the characters that must be encoded in a user or a password.
 macro_rules! encoded {
     ($form:literal) => {
         concat!(
@@ -137,7 +139,7 @@ impl Endpoint {
     }
 }
 
-type Named = (Vec<ConnectionInfo>, String, Content);
+type Named = (Vec<ConnectionInfo>, String, ServerKind);
 
 struct Reader {
     protocol: ProtocolVersion,
@@ -151,7 +153,7 @@ impl Reader {
         let (login, host) = self.login(authority)?;
         let info = self.info(host, database, &login)?;
         let location = settings::location(&info, self.is_tls);
-        Ok((vec![info], location, Content::One))
+        Ok((vec![info], location, ServerKind::One))
     }
 
     fn socket(&self, path: &str, parameters: &mut Parameters<'_>) -> Result<Named> {
@@ -171,7 +173,7 @@ impl Reader {
         let in_database = info.redis_settings().clone().set_db(database);
         let info = info.set_redis_settings(in_database);
         let location = settings::location(&info, false);
-        Ok((vec![info], location, Content::One))
+        Ok((vec![info], location, ServerKind::One))
     }
 
     fn cluster(&self, rest: &str) -> Result<Named> {
@@ -184,7 +186,7 @@ impl Reader {
         }
         let infos = self.hosts(authority, "")?;
         let location = settings::location_of_many("redis+cluster", self.is_tls, &infos);
-        Ok((infos, location, Content::Cluster))
+        Ok((infos, location, ServerKind::Cluster))
     }
 
     fn sentinel(&self, rest: &str, parameters: &mut Parameters<'_>) -> Result<Named> {
@@ -200,7 +202,7 @@ impl Reader {
         let login = Login::in_parameters(user, password, names, self.expected)?;
         let many = settings::location_of_many("redis+sentinel", self.is_tls, &infos);
         let location = format!("{many}/{master}");
-        let form = Content::Sentinel {
+        let form = ServerKind::Sentinel {
             master: master.to_owned(),
             login: login.settings(ProtocolVersion::RESP3),
         };
@@ -254,12 +256,3 @@ impl Reader {
 }
 
 const NO_DATABASE: &str = "has a database that is not a number";
-
-/// The error of an invalid URL.
-fn invalid(what: &str, expected: &str) -> Error {
-    Error::new(
-        "connect",
-        ErrorKind::Invalid,
-        format!("the store URL {what}: {expected}"),
-    )
-}

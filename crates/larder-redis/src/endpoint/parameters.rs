@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use larder_store::Result;
 
-use super::invalid;
+use super::error::invalid;
 use super::login::decode;
 
 /// The longest time that a URL may name.
@@ -28,7 +28,7 @@ impl<'a> Parameters<'a> {
         Ok(Self { pairs, expected })
     }
 
-    /// The value of `name`, with its percent signs decoded.
+    /// Returns the value of `name`, with its percent signs decoded.
     pub(super) fn take(&mut self, name: &str) -> Result<Option<String>> {
         let Some(at) = self.pairs.iter().position(|(other, _)| *other == name) else {
             return Ok(None);
@@ -37,7 +37,7 @@ impl<'a> Parameters<'a> {
         decode(value, self.expected).map(Some)
     }
 
-    /// The value of `name`, which is a time of at most a minute.
+    /// Returns the value of `name`, which is a time of at most a minute.
     pub(super) fn take_millis(&mut self, name: &str) -> Result<Option<Duration>> {
         let Some(value) = self.take(name)? else {
             return Ok(None);

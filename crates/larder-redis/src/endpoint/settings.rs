@@ -5,10 +5,10 @@ use std::time::Duration;
 use ::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use ::redis::{ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
-/// The time that a connection may be silent before the system probes whether the other side is there.
+/// The silence after which the system probes the other side.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// The protocol that a URL asks for. None if it does not exist.
+/// Returns the protocol that a URL asks for. None if it does not exist.
 pub(super) fn protocol(name: Option<&str>) -> Option<ProtocolVersion> {
     match name {
         Some("resp2" | "2") => Some(ProtocolVersion::RESP2),
@@ -49,13 +49,13 @@ pub(super) fn location(info: &ConnectionInfo, is_tls: bool) -> String {
     }
 }
 
-/// Several servers, as they may stand in a log.
+/// Formats several servers for a log.
 pub(super) fn location_of_many(form: &str, is_tls: bool, infos: &[ConnectionInfo]) -> String {
     let hosts: Vec<_> = infos.iter().map(|info| host(info.addr())).collect();
     format!("{}://{}", scheme(form, is_tls), hosts.join(","))
 }
 
-/// A host and its port.
+/// Formats a host and its port.
 pub(crate) fn host(address: &ConnectionAddr) -> String {
     match address {
         ConnectionAddr::Tcp(host, port) if host.contains(':') => format!("[{host}]:{port}"),

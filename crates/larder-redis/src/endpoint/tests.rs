@@ -1,5 +1,7 @@
 use ::redis::ConnectionAddr;
 
+use larder_store::ErrorKind;
+
 use super::*;
 
 fn parsed(url: &str) -> Endpoint {
@@ -48,7 +50,7 @@ fn a_location_is_the_url_without_its_user_and_parameters() {
 #[test]
 fn every_host_of_a_cluster_has_the_same_user() {
     let cluster = parsed("redis+cluster://u:p%40ss@a:1,b:2");
-    assert!(matches!(cluster.form, Content::Cluster));
+    assert!(matches!(cluster.form, ServerKind::Cluster));
     let expected = [("a", 1), ("b", 2)];
     assert_eq!(cluster.infos.len(), expected.len());
     for (info, (host, port)) in cluster.infos.iter().zip(expected) {
@@ -62,7 +64,7 @@ fn every_host_of_a_cluster_has_the_same_user() {
 fn the_user_of_a_sentinel_is_not_the_user_of_the_master() {
     let url = "redis+sentinel://u:p@a,b/main/4?sentinel_user=watch&sentinel_pass=a%26b";
     let endpoint = parsed(url);
-    let Content::Sentinel { master, login } = endpoint.form else {
+    let ServerKind::Sentinel { master, login } = endpoint.form else {
         panic!("no sentinels");
     };
     assert_eq!(master, "main");
@@ -76,11 +78,11 @@ fn the_user_of_a_sentinel_is_not_the_user_of_the_master() {
 
 type LoginOf = fn(&Endpoint) -> RedisConnectionInfo;
 
-/// A URL of each form whose user and password are `user` and `password`, and who logs in by it.
+/// Returns URLs of each form with this user and password, and their logins.
 fn logins(user: &str, password: &str) -> Vec<(String, LoginOf)> {
     let first: LoginOf = |endpoint| endpoint.infos[0].redis_settings().clone();
     let sentinel: LoginOf = |endpoint| match &endpoint.form {
-        Content::Sentinel { login, .. } => login.clone(),
+        ServerKind::Sentinel { login, .. } => login.clone(),
         _ => panic!("no sentinels"),
     };
     vec![

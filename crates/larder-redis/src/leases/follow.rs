@@ -1,4 +1,4 @@
-//! Follows a lease: as one who waits for its key, and until its time has passed.
+//! Follows a lease, by waiting for its key and for its end.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -18,14 +18,14 @@ use crate::store::RedisStore;
 /// The longest time that a follower waits for a manual clock before it looks again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
-/// A lease that is held: by whom, and for how long at most unless it is renewed.
+/// A held lease: its fence, and the time that is left.
 struct Seen {
     fence: i64,
     left: Duration,
 }
 
 impl RedisStore {
-    /// Waits until the lease that is held at the first look is not any more.
+    /// Waits until the lease that is held at the first look has ended.
     pub(super) async fn wait_for_end(&self, key: &Key, within: Duration) -> Result<FollowOutcome> {
         let until = Instant::now().checked_add(within);
         // First the waiter, then the look: what ends in between has woken. A connection that has to be
@@ -54,7 +54,7 @@ impl RedisStore {
         }
     }
 
-    /// The lease of `key`, if it is held.
+    /// Asks for the lease of `key`. None if it is not held.
     async fn look(&self, key: &Key) -> Result<Option<Seen>> {
         let script = &self.lease_scripts().follow;
         let command = self.timed(call(script, key, 0, 0));
@@ -73,8 +73,7 @@ impl RedisStore {
         }
     }
 
-    /// Waits until the time of the lease may have passed, or the follower's has; by a virtual clock,
-    /// until that is moved.
+    /// Waits until the time of the lease or of the follower may have passed.
     async fn passed(&self, hold: Duration, left: Option<Duration>) {
         match &self.virtual_time {
             // The lease ends by that clock, so its time says nothing.
@@ -93,7 +92,7 @@ impl RedisStore {
     }
 }
 
-/// Waits until a clock that is moved by hand does not show `shown` any more.
+/// Waits until a manual clock no longer shows `shown`.
 async fn moved(clock: &ManualClock, shown: Timestamp) {
     poll_fn(|cx| {
         clock.wake_when_moved(cx.waker());

@@ -1,5 +1,6 @@
-//! Leases: one script each, over the value and a key beside it in the same slot. Followers wait as those
-//! who wait for a record do.
+//! Leases are scripts over a value and a key beside it, in one slot.
+//!
+//! Followers wait as those who wait for a record do.
 //!
 //! The lease of `kind:{id}` is the string `kind:{id}:~lease`. It holds the fence and the deadline by
 //! the server's clock, outlives the lease by a minute, and is no key of anybody else's: no part has
@@ -18,12 +19,12 @@ use larder_store::{
     Clock, Condition, Content, DeleteOutcome, Error, Key, Put, PutOutcome, Result, Ttl,
 };
 
-use crate::many::{fail, sift};
+use crate::batches::{fail, sift};
 use crate::operation::Repeat;
 use crate::route::Routed;
 use crate::script::{Prepared, Time, is_forgotten};
 use crate::store::RedisStore;
-use crate::{classify, commands, frame};
+use crate::{classify, commands, value_format};
 use scripts::{Scripts, call};
 
 impl RedisStore {
@@ -77,7 +78,7 @@ impl Leases for RedisStore {
             Value::Int(-1) => Ok(Claimed::Stale),
             Value::Int(-2) => Ok(Claimed::Follow),
             Value::Int(fence @ 0..) => Ok(Claimed::Lead(Fence::from_u64(fence.unsigned_abs()))),
-            Value::BulkString(bytes) => match frame::read(key, bytes) {
+            Value::BulkString(bytes) => match value_format::read(key, bytes) {
                 Some(entry) => Ok(Claimed::Fresh(entry)),
                 None => Err(classify::unexpected("claim")),
             },
@@ -103,9 +104,9 @@ impl Leases for RedisStore {
         key.require(Content::Value, "commit")?;
         commands::check_size("commit", put, self.max_value)?;
         let script = &self.lease_scripts().commit;
-        let mut command = call(script, key, 4, frame::length(put));
+        let mut command = call(script, key, 4, value_format::length(put));
         command.arg(fence.as_u64());
-        frame::write(&mut command, put);
+        value_format::write(&mut command, put);
         command.arg(put.ttl().as_millis());
         match &put.condition() {
             Condition::Always => command.arg(""),
@@ -128,7 +129,7 @@ impl Leases for RedisStore {
         command.arg(fence.as_u64());
         let command = self.timed(command);
         let operation = self.begin("abandon", key).await?;
-        // Never again: it would answer that somebody else has ended it.
+        // Never repeated: the second run would report that the lease had ended.
         outcome(
             "abandon",
             run(&operation, script, &command, Repeat::Never).await,
@@ -201,8 +202,8 @@ fn outcome<T: From<bool>>(operation: &'static str, value: Result<Value>) -> Resu
     }
 }
 
-/// The error of an answer that is an error, or not of a script's form. One that is not known may
-/// have come after a write.
+/// Returns the error of an answer that is an error, or not of a script's form. One that is not
+/// known may have come after a write.
 fn unread(operation: &'static str, value: &Value) -> Error {
     let known = match value {
         Value::ServerError(error) => classify::known(operation, error),

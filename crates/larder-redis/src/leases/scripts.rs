@@ -6,8 +6,8 @@ use ::redis::Cmd;
 use larder_store::Key;
 use larder_store::program::{Effect, Script};
 
+use crate::program_step::write_key;
 use crate::script::{Named, Prepared, Tell, Time};
-use crate::step::write_key;
 use crate::waits::WAITERS;
 
 /// The suffix of the key of a lease. No part has a `~` in its name.
@@ -66,7 +66,7 @@ impl Scripts {
     }
 }
 
-/// The beginning of a call on the value and the lease of `key`, by the hash of its script.
+/// Begins a call on the value and the lease of `key`, by hash.
 pub(super) fn call(script: &Prepared, key: &Key, args: usize, room: usize) -> Cmd {
     let length = key.as_bytes().len();
     let keys = 2 + usize::from(script.wakes());

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Limits the dials in a second, so that clients do not stampede a server after an outage.
+/// The maximum of dials per second, so that clients do not stampede a server.
 const DIALS: usize = 8;
 
 const SECOND: Duration = Duration::from_secs(1);

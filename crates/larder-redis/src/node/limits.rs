@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use larder_store::{Error, ErrorKind, Result};
 
-use super::replicas::Replicas;
+use super::confirmation::Confirmation;
 
 /// The limits of one server's connections.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +11,7 @@ pub(crate) struct Limits {
     pub(crate) connect_timeout: Duration,
     pub(crate) in_flight: usize,
     /// The replicas that must have a write before it is acknowledged.
-    pub(crate) replicas: Option<Replicas>,
+    pub(crate) replicas: Option<Confirmation>,
 }
 
 /// The bounds of a timeout, which are those of a URL too. Timers count milliseconds.

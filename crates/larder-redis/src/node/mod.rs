@@ -1,17 +1,17 @@
-//! One server, and what is done when its connection fails.
+//! A server, and the replacement of its connection when that fails.
 //!
 //! - [`Node`] is one server: the connection in use, and whether there is one. A cluster has many.
 //! - [`SupervisedNode`] is a node with the task that replaces its connection when it broke.
-//! - [`Limits`] and [`Replicas`] are what an application asks of every operation.
+//! - [`Limits`] and [`Confirmation`] are what an application asks of every operation.
 //!
 //! A node has one connection, since that is what keeps the order: commands of one key on two
 //! sockets run in the order in which the server happens to read them.
 
 mod backoff;
+mod confirmation;
 mod demoted;
 mod limits;
 mod listen;
-mod replicas;
 mod supervisor;
 
 use std::sync::Arc;
@@ -29,9 +29,9 @@ use crate::source::{Source, Target};
 use demoted::is_read_only;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use confirmation::{Access, Confirmation};
 pub(crate) use demoted::ran_nothing;
 pub(crate) use limits::Limits;
-pub(crate) use replicas::{Access, Replicas};
 pub(crate) use supervisor::SupervisedNode;
 
 /// One server, its connection in use, and the operations that wait for it.
@@ -46,7 +46,7 @@ pub(crate) struct Node {
     pub(crate) source: Source,
     connection: ArcSwapOption<Connection>,
     connections: AtomicU64,
-    /// The connection is not good and the last dial failed or hangs: there is nothing to wait for.
+    /// The connection is broken, and the last dial failed or hangs.
     down: AtomicBool,
     /// The supervisor's runtime has shut down.
     ended: AtomicBool,
@@ -83,7 +83,7 @@ impl Node {
         }
     }
 
-    /// The node at `host_port`, with the login of `template`.
+    /// Makes the node at `host_port`, with the login of `template`.
     pub(crate) fn at(
         host_port: &HostPort,
         template: &Address,
@@ -109,21 +109,22 @@ impl Node {
         )
     }
 
-    /// The same node, dialed in the background: operations wait for its first connection until a dial
-    /// fails.
+    /// Dials the node in the background.
+    ///
+    /// Operations wait for its first connection until a dial fails.
     pub(crate) fn in_background(mut self) -> Self {
         self.down = AtomicBool::new(false);
         self.supervisor.notify_one();
         self
     }
 
-    /// The same node as one of a cluster.
+    /// Makes it a node of a cluster.
     pub(crate) fn in_cluster(mut self, host: String, alarm: Arc<Notify>) -> Self {
         self.peer = Some(Peer { host, alarm });
         self.in_background()
     }
 
-    /// The host of a node of a cluster.
+    /// Returns the host of a node of a cluster.
     pub(crate) fn host(&self) -> &str {
         self.peer.as_ref().map_or("", |peer| &peer.host)
     }
@@ -189,7 +190,7 @@ impl Node {
         }
     }
 
-    /// The connection, if it is good.
+    /// Returns the connection, if it is good.
     pub(crate) fn good_connection(&self) -> Option<Arc<Connection>> {
         self.connection
             .load_full()
@@ -279,7 +280,7 @@ impl Node {
     }
 }
 
-/// Passes an outcome on, and lets other tasks run before an error that cost no wait.
+/// Passes an outcome on, and yields before an error that cost no wait.
 ///
 /// Otherwise a caller that retries at once could occupy the only thread of a runtime, and the
 /// supervisor would never run.

@@ -1,4 +1,4 @@
-//! One operation on a node: its deadline, its slot among those in flight, and its retries.
+//! One operation on a node, with its deadline, its slot in flight and its retries.
 
 mod repeat;
 mod request;
@@ -13,7 +13,7 @@ use larder_store::{Error, ErrorKind, Result};
 use tokio::time::Instant;
 
 use crate::classify::{self, copy_error};
-use crate::node::{Access, Node, Replicas, SupervisedNode};
+use crate::node::{Access, Confirmation, Node, SupervisedNode};
 use transmit::Commands;
 
 pub(crate) use repeat::{Repeat, after_lost_run};
@@ -92,7 +92,7 @@ impl<'a> Operation<'a> {
         ))
     }
 
-    /// The request that began it, for the node of a redirect.
+    /// Returns the request that began it, for the node of a redirect.
     pub(crate) fn request(&self) -> Request {
         Request::new(self.name, self.access).by(self.deadline)
     }
@@ -105,7 +105,7 @@ impl<'a> Operation<'a> {
         self.node.location()
     }
 
-    /// The host of its node, in a cluster.
+    /// Returns the host of its node, in a cluster.
     pub(crate) fn host(&self) -> &str {
         self.node.host()
     }
@@ -119,17 +119,17 @@ impl<'a> Operation<'a> {
         Instant::now() < self.deadline
     }
 
-    /// Returns whether an earlier run of a write may have been carried out: its answer was lost.
+    /// Returns whether the answer of an earlier run was lost.
     pub(crate) fn has_lost_run(&self) -> bool {
         self.has_lost_run.load(Ordering::Relaxed)
     }
 
-    /// Records that the answer of a run was lost, here or on the node of a redirect.
+    /// Records a lost answer of a run, here or on a redirect's node.
     pub(crate) fn note_lost_run(&self) {
         self.has_lost_run.store(true, Ordering::Relaxed);
     }
 
-    /// The outcome for the caller, which a lost earlier run may have made ambiguous.
+    /// Returns the outcome for the caller, which is ambiguous after a lost run.
     pub(crate) fn settled(&self, outcome: Result<Value>) -> Result<Value> {
         match self.has_lost_run() {
             false => outcome,
@@ -137,15 +137,15 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// The replicas that must confirm it.
-    fn replicas(&self) -> Option<Replicas> {
+    /// Returns the replicas that must confirm it.
+    fn replicas(&self) -> Option<Confirmation> {
         match self.access {
             Access::Read => None,
             Access::Write => self.node.limits.replicas,
         }
     }
 
-    /// Sends a command and waits for its answer, which may be an error of the server's.
+    /// Sends a command and returns its answer, which may be an error.
     ///
     /// A command that may be repeated is, once, where its connection was dropped. One that replicas
     /// are to confirm is not: a second run that finds nothing left to write waits for nothing.
@@ -164,8 +164,9 @@ impl<'a> Operation<'a> {
         answer.unwrap_or_else(|| Err(classify::unexpected(self.name)))
     }
 
-    /// Sends several commands together, as [`send`](Self::send) sends one, and gives the answer of
-    /// each.
+    /// Sends several commands together, and returns the answer of each.
+    ///
+    /// Otherwise it is like [`send`](Self::send).
     pub(crate) async fn send_all(&self, pipeline: &Pipeline, repeat: Repeat) -> Vec<Result<Value>> {
         match self.replicas() {
             None => {
@@ -181,7 +182,7 @@ impl<'a> Operation<'a> {
     async fn send_confirmed(
         &self,
         mut pipeline: Pipeline,
-        replicas: Replicas,
+        replicas: Confirmation,
     ) -> Vec<Result<Value>> {
         pipeline.add_command(replicas.wait());
         let answers = self
@@ -203,7 +204,7 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// The answer of each item out of the answer of all; an error of all is an error of each.
+/// Splits the answer to a pipeline; an error applies to each item.
 fn spread(name: &'static str, items: usize, value: Result<Value>) -> Vec<Result<Value>> {
     let error = match value {
         Ok(Value::Array(values)) if values.len() == items => {

@@ -13,7 +13,7 @@ pub(crate) enum Repeat {
     Safe,
     /// It changes something, and twice is the same as once.
     Idempotent,
-    /// Twice may be more than once.
+    /// A second run may have a second effect.
     Never,
 }
 
@@ -28,8 +28,8 @@ impl Repeat {
     }
 }
 
-/// The outcome of a write that was sent again after its answer was lost. A refusal says that the last
-/// run did nothing, and nothing of the one before.
+/// Returns the outcome of a write that was sent again after its answer was lost. A refusal says
+/// that the last run did nothing, and nothing of the one before.
 pub(crate) fn after_lost_run(name: &'static str, outcome: Result<Value>) -> Result<Value> {
     let refusal = match outcome {
         // Its text follows, and the outcome of that is the one that counts.
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_together_is_sent_again_as_the_most_delicate_of_it() {
+    fn requests_sent_together_are_repeated_like_the_most_delicate_one() {
         use Repeat::{Idempotent, Never, Safe};
         for (one, other, both) in [
             (Safe, Safe, Safe),

@@ -22,12 +22,12 @@ impl Request {
         }
     }
 
-    /// A request that replicas need not confirm.
+    /// Makes a request that replicas need not confirm.
     pub(crate) fn read(name: &'static str) -> Self {
         Self::new(name, Access::Read)
     }
 
-    /// A request that replicas confirm, if the store asks for that.
+    /// Makes a request that replicas confirm, if the store asks for that.
     pub(crate) fn write(name: &'static str) -> Self {
         Self::new(name, Access::Write)
     }

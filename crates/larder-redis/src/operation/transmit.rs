@@ -36,7 +36,7 @@ impl Commands<'_> {
         }
     }
 
-    /// The answers of its commands, out of the answer to it.
+    /// Returns the answers of its commands, out of the answer to it.
     fn answers(self, value: &Value) -> &[Value] {
         match (self, value) {
             (Self::Many(_), Value::Array(answers)) => answers,
@@ -64,7 +64,7 @@ impl Operation<'_> {
             match self.attempt(&connection, commands).await {
                 Ok(value) if self.node.is_demoted_by(commands.answers(&value)) => {
                     connection.health().dropped();
-                    // Where nothing ran this is no repetition; but not even that goes on for ever.
+                    // If nothing ran, this is not a repetition; but it must end as well.
                     let ran_nothing = ran_nothing(commands.answers(&value));
                     let is_second = std::mem::replace(&mut was_demoted, true);
                     if !ran_nothing || is_second || !self.has_time() {
@@ -96,7 +96,7 @@ impl Operation<'_> {
         let answer = poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             Poll::Pending if connection.health().is_still_good() => Poll::Pending,
-            // Nobody may be left to answer, or to say that nobody is.
+            // The driver may have ended, so that no answer will ever come.
             Poll::Pending => Poll::Ready(None),
         });
         match timeout_at(self.deadline, answer).await {

@@ -1,8 +1,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::micros;
-
 /// The number of recent moments that are remembered individually.
 const RECENT: usize = 8;
 
@@ -27,7 +25,7 @@ pub(super) struct Moment {
 }
 
 impl History {
-    /// A history that tells replicas apart which are up to `max_staleness` behind.
+    /// Makes a history that tells replicas apart which are up to `max_staleness` behind.
     pub(super) fn new(max_staleness: Duration) -> Self {
         Self {
             id: String::new(),
@@ -58,7 +56,7 @@ impl History {
         };
     }
 
-    /// The last moment whose writes are all among the first `offset` bytes under `id`.
+    /// Returns the last moment whose writes are all among the first `offset` bytes under `id`.
     pub(super) fn covered_by(&self, id: &str, offset: u64) -> Option<Moment> {
         if self.id != id {
             return None;
@@ -66,6 +64,13 @@ impl History {
         let mut latest_first = self.moments.iter().rev();
         latest_first.find(|moment| moment.offset <= offset).copied()
     }
+}
+
+/// Counts the microseconds of a time, with a cap that leaves room for sums.
+pub(super) fn micros(time: Duration) -> u64 {
+    // So much that some of them can be added.
+    const MOST: u64 = u64::MAX / 8;
+    u64::try_from(time.as_micros()).map_or(MOST, |micros| micros.min(MOST))
 }
 
 #[cfg(test)]

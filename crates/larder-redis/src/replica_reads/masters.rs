@@ -21,7 +21,7 @@ impl Masters {
         }
     }
 
-    /// The one that has `key`.
+    /// Returns the master that has `key`.
     pub(super) fn of_key(&self, key: &[u8]) -> Option<Arc<SupervisedNode>> {
         match self {
             Self::One(node) => Some(node.clone()),

@@ -11,14 +11,14 @@
 //! 4. The replicas are measured four times within the allowed staleness ([`watcher`]).
 
 mod history;
+mod last_writes;
 mod many;
 mod masters;
 mod reader;
 mod replica;
 mod replication_info;
 mod watcher;
-mod writing;
-mod written;
+mod write_guard;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,11 +34,12 @@ use crate::cluster::slot_of;
 use crate::connection::Address;
 use crate::node::SupervisedNode;
 use crate::route::Route;
+use history::micros;
+use last_writes::Written;
 use masters::Masters;
 use reader::Reader;
 use replica::Replica;
-pub(crate) use writing::{Write, Writing};
-use written::Written;
+pub(crate) use write_guard::{Write, Writing};
 
 /// The shortest staleness that may be allowed: less is not measured often enough.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -123,7 +124,8 @@ impl Drop for ReplicaReads {
 }
 
 impl Shared {
-    /// A replica that has all of `key` that a read has to see. Which of several is up to `turn`.
+    /// Returns a replica that has all of `key` that a read has to see. Which of several is up to
+    /// `turn`.
     fn serving(&self, key: &Key, turn: usize) -> Option<Reader> {
         let oldest = self.oldest();
         let master = self.masters.of_key(key.as_bytes())?;
@@ -135,7 +137,7 @@ impl Shared {
         replicas.find_map(|replica| Reader::fresh_since(replica, since))
     }
 
-    /// The first moment that is not too long ago.
+    /// Returns the first moment that is not too long ago.
     fn oldest(&self) -> u64 {
         self.now().saturating_sub(micros(self.max_staleness))
     }
@@ -149,12 +151,6 @@ impl Shared {
 /// Returns the key of a master in [`Shared::replicas`], which is unique while it lives.
 fn address_of(master: &Arc<SupervisedNode>) -> usize {
     Arc::as_ptr(master).addr()
-}
-
-fn micros(time: Duration) -> u64 {
-    // So much that some of them can be added.
-    const MOST: u64 = u64::MAX / 8;
-    u64::try_from(time.as_micros()).map_or(MOST, |micros| micros.min(MOST))
 }
 
 fn invalid(text: &str) -> Error {

@@ -42,13 +42,13 @@ pub(super) struct Replica {
 /// empty or different server.
 struct Found {
     connection: u64,
-    /// The last moment of which it has every write, and what it has for that.
+    /// The last moment whose writes it all has, with its offset.
     moment: Moment,
     id: String,
 }
 
 impl Replica {
-    /// A replica at `host_port`, which is dialed in the background.
+    /// Makes a replica at `host_port`, which is dialed in the background.
     pub(super) fn new(
         host_port: HostPort,
         template: &Address,
@@ -71,7 +71,7 @@ impl Replica {
         }
     }
 
-    /// The number of its connection, if it has every write until `moment` and is connected.
+    /// Returns the number of its connection, if it has every write until `moment` and is connected.
     pub(super) fn fresh_since(&self, moment: u64) -> Option<u64> {
         let connection = self.found.load().as_ref().and_then(|found| {
             let is_fresh = found.moment.at >= moment && self.node.is_up();
@@ -89,7 +89,7 @@ impl Replica {
                 .is_some_and(|found| found.connection == connection)
     }
 
-    /// Asks how far it is. Its master `is_heard` where that has just answered.
+    /// Measures how far it has replicated. Its master `is_heard` where that has just answered.
     pub(super) async fn look(&self, history: &History, is_heard: bool, within: Duration) {
         if !self.node.is_up() {
             return;

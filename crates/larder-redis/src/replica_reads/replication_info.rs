@@ -46,7 +46,7 @@ impl Position {
 }
 
 impl ReplicationInfo {
-    /// The command that asks for it.
+    /// Returns the command that asks for this information.
     pub(super) fn command() -> Cmd {
         let mut command = ::redis::cmd("INFO");
         command.arg("replication");
@@ -89,7 +89,7 @@ impl ReplicationInfo {
     }
 }
 
-/// The address of a replica in a master's answer. None if it is not online.
+/// Returns the address of a replica in a master's answer. None if it is not online.
 fn host_port(replica: &str) -> Option<HostPort> {
     let mut fields = replica.split(',').filter_map(|field| field.split_once('='));
     let (mut host, mut port, mut is_online) = (None, None, false);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promoted_replica_has_what_it_had_of_its_master() {
+    fn a_promoted_replica_keeps_its_masters_writes() {
         let heir = read(&[
             "role:master",
             "master_replid:def",
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_form_says_nothing() {
+    fn an_unknown_form_is_ignored() {
         assert_eq!(read(&["role:master", "master_replid:abc"]), None);
         for offset in ["-1", "", "1e3", "99999999999999999999"] {
             let offset = format!("master_repl_offset:{offset}");

@@ -131,8 +131,8 @@ impl Shard<'_> {
         ReplicationInfo::read(&answer.ok()?)
     }
 
-    /// The replicas at `host_ports`, with their connections. Replicas that are no longer named stay
-    /// while they are fresh, since one that lost its master for a moment comes back.
+    /// Returns the replicas at `host_ports`, with their connections. Replicas that are no longer
+    /// named stay while they are fresh, since one that lost its master for a moment comes back.
     fn replicas(&self, known: Vec<Arc<Replica>>, host_ports: Vec<HostPort>) -> Vec<Arc<Replica>> {
         let oldest = self.shared.oldest();
         let stays = |it: &Arc<Replica>| {

@@ -106,8 +106,9 @@ async fn step(
     Ok((next, keys.collect()))
 }
 
-/// Returns whether a key is one that this store keeps beside another: no part of anybody's has a `~`, and no
-/// id has a brace.
+/// Returns whether the store keeps this key beside another, such as a lease.
+///
+/// No part of a record has a `~`, and no id has a brace.
 fn is_aside(key: &str) -> bool {
     key.rsplit_once("}:")
         .is_some_and(|(_, part)| part.starts_with('~') || part.contains(":~"))

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_as_it_was_written_and_nothing_else_is() {
+    fn only_written_positions_are_read_back() {
         for (servers, server, at) in [(0, 0, 0), (7, 2, u64::MAX), (u64::MAX, 9, 1)] {
             let position = ScanPosition {
                 servers,

@@ -33,7 +33,7 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    /// Asks them.
+    /// Identifies the servers now.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] while a slot moves: its keys are on two nodes then. Otherwise as those
@@ -113,7 +113,7 @@ async fn send(server: &SupervisedNode, asking: &Pipeline) -> Result<Vec<Value>> 
     answers.into_iter().collect()
 }
 
-/// The text of an answer, for which the user needs `right`.
+/// Returns the text of an answer, for which the user needs `right`.
 fn read(answer: Option<Value>, right: &str) -> Result<String> {
     match answer {
         Some(Value::ServerError(error)) if error.code() == "NOPERM" => Err(Error::new(

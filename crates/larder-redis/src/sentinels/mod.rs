@@ -99,12 +99,12 @@ impl Sentinels {
         }
     }
 
-    /// The master, but for its host and port.
+    /// Returns the settings of the master, without host and port.
     pub(crate) fn address(&self) -> &Address {
         &self.master
     }
 
-    /// The reason why no master is known.
+    /// Returns the reason why no master is known.
     pub(crate) fn no_master(&self) -> ConnectError {
         self.state.no_master()
     }

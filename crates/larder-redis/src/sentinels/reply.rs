@@ -48,7 +48,7 @@ impl SentinelReply {
         said().unwrap_or_else(|| Self::Failed("its answer is not a sentinel's".to_owned()))
     }
 
-    /// Why a sentinel cannot be asked.
+    /// Returns the reason why a sentinel cannot be asked.
     pub(super) fn failed(error: &ConnectError, sentinel: &Address) -> Self {
         match error.denial() {
             Some(Denial::Missing) => Self::Denied(MISSING),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_what_is_missing() {
+    fn a_refusal_names_the_missing_right() {
         let refusal = |line: &str| {
             let answer = ::redis::parse_redis_value(format!("-{line}\r\n").as_bytes());
             SentinelReply::read(answer.unwrap(), Value::Nil)

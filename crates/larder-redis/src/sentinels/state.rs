@@ -31,7 +31,7 @@ struct Known {
     /// The last reply of each sentinel.
     replies: Vec<SentinelReply>,
     newest: Option<Configuration>,
-    /// Since when all sentinels name the same older configuration.
+    /// The moment since which all sentinels name the same older configuration.
     older_since: Option<Instant>,
     candidate: Option<Candidate>,
 }
@@ -167,7 +167,7 @@ impl SentinelState {
         connections.push(Arc::downgrade(connection));
     }
 
-    /// The reason why no master is known.
+    /// Returns the reason why no master is known.
     pub(super) fn no_master(&self) -> ConnectError {
         let known = self.known.lock();
         if known.replies.contains(&SentinelReply::NoSuchMaster) {

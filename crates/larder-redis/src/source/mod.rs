@@ -19,14 +19,14 @@ pub(crate) use manager::{Target, connect};
 
 /// Makes the connections of a server.
 pub(crate) enum Source {
-    /// A pool of ours.
+    /// A pool of the store's own.
     Own(Own),
     /// A pool of the application's, of which we clone connections.
     Lent(Pool<RedisConnectionManager>),
 }
 
 impl Source {
-    /// A pool of connections that lead to `target`.
+    /// Makes a pool of connections to `target`.
     pub(crate) fn own(target: Target, deadline: Duration, supervisor: Arc<Notify>) -> Self {
         let failures = Failures::default();
         let pool = Pool::builder()
@@ -47,7 +47,7 @@ impl Source {
         })
     }
 
-    /// The target of the connections. None for an application's pool.
+    /// Returns the target of the connections. None for an application's pool.
     pub(crate) fn target(&self) -> Option<&Target> {
         match self {
             Self::Own(own) => Some(&own.target),
@@ -154,7 +154,7 @@ impl Failures {
 
 impl ErrorSink<ConnectError> for Failures {
     fn sink(&self, error: ConnectError) {
-        // That a checkout met a broken connection is no failure: the next thing is a dial.
+        // A checkout that met a broken connection is not a failure: the pool dials next.
         if !matches!(error, ConnectError::Broken) {
             *self.0.last.lock() = Some(error);
             self.0.failed.notify_one();

@@ -5,7 +5,7 @@ use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// The CA of a file alone, or those that the system trusts.
+/// Returns the CAs of a file, or those that the system trusts.
 pub(super) fn roots(ca: Option<&str>) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     match ca {
@@ -27,7 +27,7 @@ pub(super) fn roots(ca: Option<&str>) -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// The certificates of a file.
+/// Returns the certificates of a file.
 pub(super) fn chain(parameter: &str, file: &str) -> Result<Vec<CertificateDer<'static>>> {
     let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
     match read {
@@ -39,7 +39,7 @@ pub(super) fn chain(parameter: &str, file: &str) -> Result<Vec<CertificateDer<'s
     }
 }
 
-/// The private key of a file.
+/// Returns the private key of a file.
 pub(super) fn key(file: &str) -> Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_file(file).map_err(|error| failed("key", file, &error))
 }

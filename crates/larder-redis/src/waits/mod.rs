@@ -71,7 +71,7 @@ pub(crate) struct RedisWaiter {
 impl RedisWaiter {
     /// Marks for scripts that there is a waiter, if it can be woken.
     ///
-    /// If that fails, nobody tells this waiter.
+    /// If that fails, the waiter polls.
     async fn mark(&mut self) {
         if self.wakeup.is_some() {
             let is_told = self.set_mark().await;

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_waiter_whom_nobody_tells_looks_a_few_times_a_second() {
+    fn a_waiter_without_messages_polls_a_few_times_a_second() {
         let mut pauses = Pauses::new(false);
         let first: Duration = (0..8).map(|_| pauses.next()).sum();
         assert!(first > Duration::from_millis(300), "{first:?}");

@@ -41,7 +41,7 @@ async fn fail(capture: &Capture, scene: &Scene) {
 }
 
 #[tokio::test]
-async fn what_a_server_refuses_is_not_repeated() {
+async fn refused_content_is_not_repeated_in_errors() {
     let capture = Capture::open();
     let scene = Scene::of(WHO, &[]).await;
     for case in CASES {
@@ -117,7 +117,7 @@ async fn a_busy_server_and_refused_users_leak_nothing() {
 }
 
 #[tokio::test]
-async fn what_comes_back_damaged_is_not_shown() {
+async fn damaged_content_is_not_shown_in_errors() {
     let capture = Capture::open();
     let account = RedisOptions::new().with_acl_user(WHO.account());
     let mut server = account.start().unwrap();

@@ -59,7 +59,7 @@ async fn an_address_without_a_server_is_named_with_the_fix() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_is_waited_for_by_the_connect_deadline() {
+async fn a_silent_server_costs_at_most_the_connect_timeout() {
     let started = Instant::now();
     let (kind, text) = refused(&stranger(Some(b""))).await;
     assert!(started.elapsed() < Duration::from_secs(5));
@@ -207,7 +207,7 @@ async fn a_user_who_may_only_get_is_let_in_and_refused_the_rest() {
 }
 
 #[tokio::test]
-async fn the_deadline_of_the_url_is_that_of_the_store() {
+async fn the_timeout_of_the_url_overrides_that_of_the_app() {
     let server = server();
     let url = format!("{}?timeout_ms=350", server.url());
     let store = RedisStore::builder(&url).with_timeout(Duration::from_secs(9));
@@ -217,7 +217,7 @@ async fn the_deadline_of_the_url_is_that_of_the_store() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_nothing_could_keep_is_refused_before_anything_is_dialed() {
+async fn an_impossible_timeout_is_refused_before_anything_is_dialed() {
     let server = server();
     for deadline in [Duration::ZERO, Duration::from_secs(61), Duration::MAX] {
         let (operations, connections) = (

@@ -28,7 +28,7 @@ async fn a_put_whose_answer_was_lost_is_found_by_its_version() {
 }
 
 #[tokio::test]
-async fn what_is_not_idempotent_runs_once_and_says_that_it_may_have() {
+async fn a_non_idempotent_operation_runs_once_and_may_have_run() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let programs = programs(&store);
@@ -65,7 +65,7 @@ async fn an_expire_whose_answer_was_lost_does_not_meet_a_newer_put() {
 }
 
 #[tokio::test]
-async fn what_is_idempotent_is_sent_again() {
+async fn an_idempotent_operation_is_sent_again() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let programs = programs(&store);
@@ -106,7 +106,7 @@ const OOM: Change = (
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_ran_and_was_refused_when_it_was_sent_again_may_have_run() {
+async fn a_write_that_ran_and_was_refused_when_repeated_may_have_run() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let (way, programs) = ((&proxy, &server), programs(&store));
@@ -167,7 +167,7 @@ async fn what_ran_and_was_refused_when_it_was_sent_again_may_have_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_ran_and_whose_script_may_not_be_sent_whole_may_have_run() {
+async fn a_step_whose_script_may_not_be_sent_whole_may_have_run() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let way = (&proxy, &server);

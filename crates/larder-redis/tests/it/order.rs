@@ -65,7 +65,7 @@ async fn is_undone_by_what_was_held_up(server: &RedisServer, proxy: &FaultProxy)
 }
 
 #[tokio::test]
-async fn what_was_held_up_is_removed_though_the_next_connections_break_before_they_can() {
+async fn held_up_commands_are_removed_although_the_next_connections_break_first() {
     let server = server();
     let (proxy, store) = behind(&server).await;
     let _ = store.put(&put(1, "first")).await.unwrap();
@@ -82,7 +82,7 @@ async fn what_was_held_up_is_removed_though_the_next_connections_break_before_th
 }
 
 #[tokio::test]
-async fn what_was_held_up_is_removed_by_a_server_that_was_busy_with_a_script() {
+async fn held_up_commands_are_removed_by_a_server_that_was_busy_with_a_script() {
     let options = RedisOptions::new().with_setting("busy-reply-threshold", "1");
     let server = options.start().unwrap();
     let (proxy, store) = behind(&server).await;
@@ -157,7 +157,7 @@ impl Torn {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_held_where_a_connection_was_torn_off_does_not_undo_a_later_write() {
+async fn commands_held_on_a_torn_connection_do_not_undo_a_later_write() {
     let server = server();
     let way = Torn::before(server.address());
     let url = format!("redis://{}", way.address);

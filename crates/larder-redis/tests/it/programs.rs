@@ -219,7 +219,7 @@ async fn a_forgotten_step_does_not_run_after_one_that_was_to_follow_it() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_stopped_by_what_the_user_may_not_do_may_have_run() {
+async fn a_program_that_is_stopped_at_a_forbidden_command_may_have_run() {
     let options = RedisOptions::new().with_user("app", "on >secret ~* +@all -pexpire");
     let server = options.start().unwrap();
     let store = patient(&server.url_as("app", "secret"))

@@ -82,7 +82,7 @@ async fn insist<T, F: Future<Output = Result<T>>>(mut attempt: impl FnMut() -> F
 }
 
 #[test]
-fn a_caller_who_tries_again_at_once_does_not_keep_the_store_from_coming_back() {
+fn a_caller_that_retries_at_once_does_not_stop_the_store_from_recovering() {
     let mut server = server();
     one_thread().block_on(async {
         let store = store(&server).await;
@@ -111,7 +111,7 @@ fn a_caller_who_tries_again_at_once_does_not_keep_the_store_from_coming_back() {
 }
 
 #[test]
-fn a_caller_who_is_one_too_many_and_tries_again_at_once_lets_the_others_end() {
+fn a_refused_caller_that_retries_at_once_lets_the_others_end() {
     let server = server();
     one_thread().block_on(async {
         let one = std::num::NonZeroUsize::MIN;
@@ -137,7 +137,7 @@ fn a_caller_who_is_one_too_many_and_tries_again_at_once_lets_the_others_end() {
 }
 
 #[test]
-fn who_listens_in_vain_and_tries_again_at_once_lets_others_end_and_the_store_come_back() {
+fn a_failing_subscriber_that_retries_at_once_lets_others_end_and_the_store_recover() {
     const NEWS: Topic = Topic::broadcast("news");
     let to = |id: u8| SubscribeRequest::to_channel(Channel::new(NEWS, id));
     let mut server = server();

@@ -130,7 +130,7 @@ async fn a_user_who_may_not_identify_the_server_is_refused_a_scan() {
 }
 
 #[tokio::test]
-async fn what_stands_beside_keys_is_not_listed() {
+async fn auxiliary_keys_are_not_listed() {
     let server = server();
     let store = store(&server).await;
     let scan = store.clone().scan().unwrap();

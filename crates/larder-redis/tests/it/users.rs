@@ -92,7 +92,7 @@ async fn the_url_names_the_user_of_a_cluster() {
 }
 
 #[tokio::test]
-async fn what_asks_for_a_password_is_named_with_the_place_of_it_in_the_url() {
+async fn a_missing_password_error_shows_its_place_in_the_url() {
     let options = || RedisOptions::new().with_password("sesame");
     let node = options().with_setting("cluster-enabled", "yes");
     let node = node.start().unwrap();

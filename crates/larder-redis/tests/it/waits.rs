@@ -54,7 +54,7 @@ async fn a_wake_is_one_message_to_a_process_however_many_wait() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_while_nobody_waits() {
+async fn no_message_is_sent_without_a_waiter() {
     let server = server();
     let store = store(&server).await;
     ring(&store).await;
@@ -77,7 +77,7 @@ async fn nothing_is_sent_while_nobody_waits() {
 }
 
 #[tokio::test]
-async fn a_waiter_whose_connection_is_cut_looks_again_and_is_told_of_what_follows() {
+async fn a_waiter_whose_connection_is_cut_looks_again_and_gets_later_wakes() {
     let server = server();
     let store = store(&server).await;
     let mut waiter = waiter(&store).await;
@@ -105,7 +105,7 @@ async fn a_waiter_that_cannot_be_told_looks_again_a_few_times_a_second() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_publish_takes_the_step_and_those_who_wait_look_again() {
+async fn a_user_who_may_not_publish_runs_the_step_and_waiters_poll() {
     let server = RedisOptions::new()
         .with_user("app", "on >secret ~* resetchannels +@all -@admin")
         .start()

@@ -5,7 +5,7 @@ use http::HeaderName;
 use super::MAX_DELTA;
 use super::list::{is_token, trim};
 
-/// What stands behind the name of a directive (RFC 9111, 5.2).
+/// The argument of a directive (RFC 9111, 5.2).
 pub(super) enum Argument<'a> {
     None,
     Text(Cow<'a, [u8]>),
@@ -13,7 +13,7 @@ pub(super) enum Argument<'a> {
 }
 
 impl<'a> Argument<'a> {
-    /// Reads what follows the name, which is a token or a quoted string behind `=`, or nothing.
+    /// Reads the bytes after the name: nothing, or `=` and a token or a quoted string.
     pub(super) fn of(rest: &'a [u8]) -> Self {
         match rest {
             [] => Self::None,
@@ -28,7 +28,7 @@ impl<'a> Argument<'a> {
         }
     }
 
-    /// The number of seconds that it says; nothing where it is none.
+    /// Returns its number of seconds, or None if it is not one.
     pub(super) fn seconds(&self) -> Option<u64> {
         match self {
             Self::Text(text) => delta_seconds(text),
@@ -36,7 +36,7 @@ impl<'a> Argument<'a> {
         }
     }
 
-    /// The fields that it names; nothing where it does not name any, or not only fields.
+    /// Returns the fields that it names, or None if it names none, or not only fields.
     pub(super) fn fields(&self) -> Option<Vec<HeaderName>> {
         let Self::Text(text) = self else {
             return None;
@@ -51,7 +51,7 @@ impl<'a> Argument<'a> {
     }
 }
 
-/// A number of seconds, held at [`MAX_DELTA`] (RFC 9111, 1.2.2); nothing where it is none.
+/// Reads a number of seconds, at most [`MAX_DELTA`] (RFC 9111, 1.2.2). None for any other text.
 pub(super) fn delta_seconds(text: &[u8]) -> Option<u64> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -60,7 +60,7 @@ pub(super) fn delta_seconds(text: &[u8]) -> Option<u64> {
     Some(text.iter().fold(0, digit))
 }
 
-/// What a quoted string says; nothing where a quote in it is not escaped.
+/// Returns the text of a quoted string, or None if it contains a quote that is not escaped.
 fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
     let mut text = Vec::with_capacity(quoted.len());
     let mut bytes = quoted.iter();

@@ -1,9 +1,9 @@
-/// The authority of a URI with this scheme, without its port where that is empty or the scheme's
-/// own (RFC 9110, 4.2.3). None if `text` is not a host with or without a port: a user, a path, white
-/// space, a port that is not a number or has leading zeros.
+/// Returns the authority `text` without an empty port or the scheme's default port (RFC 9110, 4.2.3).
 ///
-/// A host with a dot at its end is another host: it is written otherwise, and servers may tell the
-/// two apart.
+/// Returns None if `text` is not a host with an optional port. It contains a user, a path or white space
+/// then, or its port is not a number, or has leading zeros.
+///
+/// A host that ends with a dot is another host, because servers may tell the two apart.
 pub(crate) fn authority<'a>(scheme: &str, text: &'a str) -> Option<&'a str> {
     if text.len() > 255 || !text.bytes().all(|byte| MAY_BE_IN_HOST[usize::from(byte)]) {
         return None;
@@ -37,7 +37,7 @@ fn default_port(scheme: &str) -> Option<&'static str> {
     }
 }
 
-/// Which bytes may stand in a host.
+/// Which bytes a host may contain.
 const MAY_BE_IN_HOST: [bool; 256] = {
     let mut may = [false; 256];
     let mut byte = 0_u8;
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_port_and_an_empty_one_are_left_out() {
+    fn a_default_or_empty_port_is_removed() {
         for (scheme, text, expected) in [
             ("http", "a.example", "a.example"),
             ("http", "a.example:80", "a.example"),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_host_with_a_port_is_none() {
+    fn text_that_is_not_a_host_with_a_port_is_refused() {
         for text in [
             "", ":", ":80", "a b", "a/b", "u@a", "a:b", "a:080", "a:0", "a:800000", "a:80:80",
             "::1", "[::1", "[::1]80", "a:-1", "a:+80",

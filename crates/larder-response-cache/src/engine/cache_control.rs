@@ -4,41 +4,42 @@ use super::argument::Argument;
 use super::fields::is_indispensable;
 use super::list::{Members, is_token};
 
-/// The longest time in seconds that a directive can say: 2^31, some 68 years (RFC 9111, 1.2.2).
+/// The longest time of a directive, in seconds: 2^31, about 68 years (RFC 9111, 1.2.2).
 ///
 /// A longer one counts as this.
 pub const MAX_DELTA: u64 = 1 << 31;
 
-/// What the `Cache-Control` of a request or of a response says (RFC 9111, 5.2; RFC 5861; RFC 8246).
+/// The `Cache-Control` of a request or a response (RFC 9111, 5.2; RFC 5861).
 ///
-/// Names are compared without case, arguments may be tokens or quoted strings, and unknown
-/// directives are left alone. What is broken is read against reuse:
+/// Names are compared without case, arguments may be tokens or quoted strings, and unknown directives are
+/// ignored. Malformed parts count against reuse:
 ///
-/// - a time that is no number of seconds, or is given twice with two values, makes the response
-///   stale, and permits no staleness;
-/// - a directive that restricts counts, whatever stands behind its name;
-/// - a directive that permits counts only where it is well-formed;
-/// - a field that cannot be taken apart is [`is_unreadable`](Self::is_unreadable), and then nothing
-///   is stored.
+/// - A time that is not a number of seconds, or is given twice with two values, makes the response stale,
+///   and permits no staleness.
+/// - A directive that restricts counts, whatever its argument is.
+/// - A directive that permits counts only if it is well-formed.
+/// - A field that cannot be split into directives is [`is_unreadable`](Self::is_unreadable), and the
+///   response is not stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheControl {
-    /// `max-age`, in seconds; 0 where it is invalid.
+    /// `max-age`, in seconds. 0 if it is invalid.
     pub max_age: Option<u64>,
-    /// `s-maxage`, in seconds; 0 where it is invalid.
+    /// `s-maxage`, in seconds. 0 if it is invalid.
     pub s_maxage: Option<u64>,
-    /// `stale-while-revalidate`, in seconds; 0 where it is invalid.
+    /// `stale-while-revalidate`, in seconds. 0 if it is invalid.
     pub stale_while_revalidate: Option<u64>,
-    /// `stale-if-error`, in seconds; 0 where it is invalid.
+    /// `stale-if-error`, in seconds. 0 if it is invalid.
     pub stale_if_error: Option<u64>,
-    /// `min-fresh` of a request, in seconds; [`MAX_DELTA`] where it is invalid.
+    /// `min-fresh` of a request, in seconds. [`MAX_DELTA`] if it is invalid.
     pub min_fresh: Option<u64>,
-    /// `max-stale` of a request, in seconds: [`MAX_DELTA`] without an argument, 0 where it is
-    /// invalid.
+    /// `max-stale` of a request, in seconds. [`MAX_DELTA`] without an argument, 0 if it is invalid.
     pub max_stale: Option<u64>,
-    /// `no-cache` without an argument, or with one that names no fields, or a field without which a
-    /// stored response is of no use, such as `Vary` or `Content-Encoding`.
+    /// `no-cache` for the whole response.
+    ///
+    /// It has no argument, or one that does not name fields, or it names a field without which a stored
+    /// response is useless, such as `Vary` or `Content-Encoding`.
     pub no_cache: bool,
-    /// The fields that `no-cache` names: they are not reused without validation.
+    /// The fields that `no-cache` names. They are not reused without validation.
     pub no_cache_fields: Vec<HeaderName>,
     /// `no-store`.
     pub no_store: bool,
@@ -54,11 +55,11 @@ pub struct CacheControl {
     pub must_understand: bool,
     /// `only-if-cached` of a request.
     pub only_if_cached: bool,
-    /// Whether a targeted field said it, beside which `Expires` means nothing (RFC 9213, 2.1).
+    /// Whether this is a targeted field. Then `Expires` is ignored (RFC 9213, 2.1).
     pub is_targeted: bool,
     /// Whether there is any `Cache-Control` at all.
     pub is_present: bool,
-    /// Whether a part of it could not be taken apart.
+    /// Whether a part of it could not be read.
     pub is_unreadable: bool,
 }
 
@@ -68,19 +69,19 @@ impl CacheControl {
         Self::of_lines(headers, &header::CACHE_CONTROL)
     }
 
-    /// Reads the field `name`, which is written as `Cache-Control` is.
+    /// Reads every line of the field `name`, which has the syntax of `Cache-Control`.
     pub fn of_lines(headers: &HeaderMap, name: &HeaderName) -> Self {
-        let mut said = Self::default();
+        let mut directives = Self::default();
         for line in headers.get_all(name) {
-            said.is_present = true;
+            directives.is_present = true;
             for member in Members::of(line.as_bytes()) {
                 match member {
-                    Ok(member) => said.read(member),
-                    Err(_) => said.is_unreadable = true,
+                    Ok(member) => directives.read(member),
+                    Err(_) => directives.is_unreadable = true,
                 }
             }
         }
-        said
+        directives
     }
 
     fn read(&mut self, member: &[u8]) {
@@ -124,8 +125,13 @@ impl CacheControl {
 }
 
 impl CacheControl {
-    /// Keeps a field from being reused without validation; the whole response if it is of no use
-    /// without that field.
+    /// Returns whether a shared cache may reuse a response to a request with `Authorization`
+    /// (RFC 9111, 3.5).
+    pub(crate) fn permits_authorized(&self) -> bool {
+        self.public || self.must_revalidate || self.s_maxage.is_some()
+    }
+
+    /// Restricts a field, or the whole response if it is useless without that field.
     fn restrict(&mut self, field: HeaderName) {
         if is_indispensable(&field) {
             self.no_cache = true;
@@ -134,8 +140,7 @@ impl CacheControl {
         }
     }
 
-    /// Makes what `no-cache` says of `field` hold for the whole response, as the cache cannot leave
-    /// the field out of what it stores.
+    /// Applies a `no-cache` for `field` to the whole response, because the cache must store that field.
     pub(crate) fn keep(&mut self, field: &HeaderName) {
         let named = self.no_cache_fields.len();
         self.no_cache_fields.retain(|name| name != field);
@@ -143,12 +148,12 @@ impl CacheControl {
     }
 }
 
-/// Keeps a time that is said once, or twice alike; otherwise `invalid`.
-fn set(held: &mut Option<u64>, said: Option<u64>, invalid: u64) {
-    let said = said.unwrap_or(invalid);
+/// Sets a time, or `invalid` if it was set to another one before.
+fn set(held: &mut Option<u64>, directives: Option<u64>, invalid: u64) {
+    let directives = directives.unwrap_or(invalid);
     *held = Some(match *held {
-        Some(before) if before != said => invalid,
-        _ => said,
+        Some(before) if before != directives => invalid,
+        _ => directives,
     });
 }
 
@@ -168,14 +173,17 @@ mod tests {
     }
 
     #[test]
-    fn names_have_no_case_and_unknown_ones_are_left_alone() {
-        let said = read(&["foo, MaX-aGe=003600, bar=baz", "No-StOrE"]);
-        assert_eq!((said.max_age, said.no_store), (Some(3600), true));
-        assert!(!said.is_unreadable);
+    fn names_have_no_case_and_unknown_directives_are_ignored() {
+        let directives = read(&["foo, MaX-aGe=003600, bar=baz", "No-StOrE"]);
+        assert_eq!(
+            (directives.max_age, directives.no_store),
+            (Some(3600), true)
+        );
+        assert!(!directives.is_unreadable);
     }
 
     #[test]
-    fn a_quoted_argument_is_the_same_as_a_token() {
+    fn a_quoted_argument_equals_a_token() {
         assert_eq!(read(&[r#"max-age="60""#]).max_age, Some(60));
         assert_eq!(read(&[r#"ext="max-age=9", max-age=1"#]).max_age, Some(1));
         assert_eq!(read(&[r#"max-age=1, ext="no-store""#]), {
@@ -186,20 +194,20 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_makes_the_response_stale() {
+    fn an_invalid_time_makes_the_response_stale() {
         for value in [
             "", "=", "=-1", "=1.0", "=a1", "=1a", "='1'", " =1", "= 1", "=1 2", "=\"1", "=\"1\"2",
         ] {
-            let said = read(&[&format!("max-age{value}")]);
+            let directives = read(&[&format!("max-age{value}")]);
             assert!(
-                said.max_age == Some(0) || said.is_unreadable,
-                "max-age{value}: {said:?}"
+                directives.max_age == Some(0) || directives.is_unreadable,
+                "max-age{value}: {directives:?}"
             );
         }
     }
 
     #[test]
-    fn a_time_that_is_said_twice_must_be_said_alike() {
+    fn a_repeated_time_must_be_the_same() {
         assert_eq!(read(&["max-age=9, max-age=9"]).max_age, Some(9));
         assert_eq!(read(&["max-age=9", "max-age=10"]).max_age, Some(0));
         assert_eq!(read(&["max-age=9, max-age=10, max-age=9"]).max_age, Some(0));
@@ -210,20 +218,20 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_too_long_is_the_longest() {
+    fn a_longer_time_counts_as_the_longest() {
         for digits in ["2147483648", "99999999999", &"9".repeat(4000)] {
-            let said = read(&[&format!("s-maxage={digits}")]);
-            assert_eq!(said.s_maxage, Some(MAX_DELTA));
+            let directives = read(&[&format!("s-maxage={digits}")]);
+            assert_eq!(directives.s_maxage, Some(MAX_DELTA));
         }
     }
 
     #[test]
-    fn what_restricts_counts_whatever_stands_behind_it() {
+    fn a_restriction_counts_whatever_its_argument_is() {
         for rest in ["", "=x", "=\"x\"", " x", "=", "; x"] {
-            let said = read(&[&format!("no-store{rest}, private{rest}, no-cache{rest}")]);
-            assert!(said.no_store && said.private, "{rest:?}");
+            let directives = read(&[&format!("no-store{rest}, private{rest}, no-cache{rest}")]);
+            assert!(directives.no_store && directives.private, "{rest:?}");
             assert!(
-                said.no_cache || !said.no_cache_fields.is_empty(),
+                directives.no_cache || !directives.no_cache_fields.is_empty(),
                 "{rest:?}"
             );
         }
@@ -232,9 +240,9 @@ mod tests {
 
     #[test]
     fn no_cache_may_name_fields() {
-        let said = read(&[r#"no-cache="a, set-cookie""#]);
-        assert!(!said.no_cache);
-        assert_eq!(said.no_cache_fields, ["a", "set-cookie"]);
+        let directives = read(&[r#"no-cache="a, set-cookie""#]);
+        assert!(!directives.no_cache);
+        assert_eq!(directives.no_cache_fields, ["a", "set-cookie"]);
         assert!(read(&[r#"no-cache="a b""#]).no_cache);
         assert!(read(&[r#"no-cache="""#]).no_cache);
     }
@@ -248,21 +256,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_field_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        fn no_targeted_field_causes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let mut headers = HeaderMap::new();
                 headers.append(header::CACHE_CONTROL, value);
-                let said = CacheControl::of(&headers);
-                prop_assert!(said.max_age.unwrap_or(0) <= MAX_DELTA);
+                let directives = CacheControl::of(&headers);
+                prop_assert!(directives.max_age.unwrap_or(0) <= MAX_DELTA);
             }
         }
 
         #[test]
-        fn no_store_is_seen_beside_any_other_member(
+        fn no_store_counts_beside_any_other_directive(
             before in "[a-z=\"\\\\ 0-9]{0,12}", after in "[a-z=\"\\\\, 0-9]{0,12}",
         ) {
-            let said = read(&[&format!("{before},no-store,{after}")]);
-            prop_assert!(said.no_store || said.is_unreadable || before.contains('"'));
+            let directives = read(&[&format!("{before},no-store,{after}")]);
+            prop_assert!(directives.no_store || directives.is_unreadable || before.contains('"'));
         }
     }
 }

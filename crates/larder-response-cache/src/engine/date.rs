@@ -4,19 +4,20 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The date of the field `name`; nothing where there is none, more than one, or none that is valid.
+/// Reads the date in the field `name`, in seconds since the epoch.
 ///
-/// All three formats are read, whatever their case (RFC 9111, 4.2), and GMT is the only zone.
+/// Returns None if the field is missing, repeated or invalid. All three formats are valid, in any case
+/// (RFC 9111, 4.2), and GMT is the only zone.
 pub fn date(headers: &HeaderMap, name: &HeaderName) -> Option<i64> {
     let mut lines = headers.get_all(name).iter();
     let date = parse(lines.next()?)?;
     lines.next().is_none().then_some(date)
 }
 
-/// The date that `value` says, in seconds since the epoch.
+/// Reads a date, in seconds since the epoch.
 pub(super) fn parse(value: &HeaderValue) -> Option<i64> {
     let text = value.to_str().ok()?;
-    // The longest format is the obsolete one, with a whole weekday.
+    // The longest format is the obsolete one, with a full weekday.
     if text.len() > "Wednesday, 00-Jan-00 00:00:00 GMT".len() {
         return None;
     }
@@ -25,15 +26,15 @@ pub(super) fn parse(value: &HeaderValue) -> Option<i64> {
     i64::try_from(since.as_secs()).ok()
 }
 
-/// `seconds` since the epoch as a field value; the epoch itself where it is before that.
+/// Formats `seconds` since the epoch as a header value. An earlier time counts as the epoch.
 pub fn format_date(seconds: i64) -> HeaderValue {
-    // 253402300799 is the last second that four digits of year can say.
+    // 253402300799 is the last second of the year 9999.
     let seconds = u64::try_from(seconds).unwrap_or(0).min(253_402_300_799);
     let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// `Thu`, `Aug` and `GMT`, however they were written.
+/// Rewrites names in their usual case: `Thu`, `Aug` and `GMT`.
 fn with_usual_case(text: &str) -> String {
     let mut usual = String::with_capacity(text.len());
     for word in text.split_inclusive(|c: char| !c.is_ascii_alphabetic()) {
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn three_formats_are_dates_whatever_their_case() {
+    fn three_date_formats_are_read_in_any_case() {
         let expected = Some(784_111_777);
         for text in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_almost_a_date_is_none() {
+    fn malformed_dates_are_not_read() {
         for text in [
             "0",
             "",
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn two_dates_are_no_date() {
+    fn two_dates_are_not_read() {
         let mut headers = HeaderMap::new();
         headers.append(EXPIRES, format_date(1));
         assert_eq!(date(&headers, &EXPIRES), Some(1));
@@ -105,19 +106,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_can_be_read(seconds in 0_i64..253_402_300_799) {
+        fn a_formatted_date_can_be_read(seconds in 0_i64..253_402_300_799) {
             prop_assert_eq!(parse(&format_date(seconds)), Some(seconds));
         }
 
         #[test]
-        fn no_text_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn no_text_causes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let _ = parse(&value);
             }
         }
 
         #[test]
-        fn no_change_to_a_date_makes_it_panic(at in 0_usize..29, byte in 32_u8..127) {
+        fn no_malformed_date_causes_a_panic(at in 0_usize..29, byte in 32_u8..127) {
             let mut text = b"Sun, 06 Nov 1994 08:49:37 GMT".to_vec();
             text[at] = byte;
             let _ = parse(&HeaderValue::from_bytes(&text).unwrap());

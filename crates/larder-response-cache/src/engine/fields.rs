@@ -3,7 +3,7 @@ use http::{HeaderMap, HeaderName, header};
 use super::CacheControl;
 use super::list::trim;
 
-/// Fields of one connection, which are neither stored nor sent on (RFC 9111, 3.1; RFC 9110, 7.6.1).
+/// Headers of one connection, which are neither stored nor sent on (RFC 9111, 3.1; RFC 9110, 7.6.1).
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -16,10 +16,10 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// Fields that describe the stored bytes, so a 304 does not change them (RFC 9111, 3.2).
+/// Headers that describe the stored bytes, so a 304 does not change them (RFC 9111, 3.2).
 ///
-/// `ETag` is among them: the origin has just said that its content is what the stored one names.
-const OF_THE_BYTES: [&str; 6] = [
+/// `ETag` is one of them, because the 304 confirms that the content still has the stored one.
+const CONTENT_HEADERS: [&str; 6] = [
     "content-length",
     "content-encoding",
     "content-md5",
@@ -28,15 +28,16 @@ const OF_THE_BYTES: [&str; 6] = [
     "digest",
 ];
 
-/// Whether a cache cannot leave this field out of what it stores, whatever names it: it selects the
-/// response, dates or validates it, or describes its bytes.
+/// Returns whether a stored response is useless without this header.
+///
+/// It selects, dates or validates the response, or describes its bytes.
 pub(super) fn is_indispensable(name: &HeaderName) -> bool {
     let name = name.as_str();
-    OF_THE_CACHE.contains(&name) || name.starts_with("content-")
+    CACHE_HEADERS.contains(&name) || name.starts_with("content-")
 }
 
-/// Fields by which a cache decides.
-const OF_THE_CACHE: [&str; 8] = [
+/// Headers that the cache itself needs.
+const CACHE_HEADERS: [&str; 8] = [
     "age",
     "cache-control",
     "date",
@@ -47,16 +48,17 @@ const OF_THE_CACHE: [&str; 8] = [
     "vary",
 ];
 
-/// Removes what is not stored: fields of the connection, those that `Connection` names, and those
-/// that `no-cache` names.
-pub fn strip(headers: &mut HeaderMap, said: &CacheControl) {
+/// Removes the headers that are not stored.
+///
+/// Those are the headers of the connection, and the ones that `Connection` or `no-cache` names.
+pub fn strip(headers: &mut HeaderMap, directives: &CacheControl) {
     let mut listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
         .filter_map(|name| HeaderName::from_bytes(trim(name)).ok())
         .collect();
-    listed.extend(said.no_cache_fields.iter().cloned());
+    listed.extend(directives.no_cache_fields.iter().cloned());
     for name in listed.iter().filter(|name| !is_indispensable(name)) {
         headers.remove(name);
     }
@@ -65,18 +67,18 @@ pub fn strip(headers: &mut HeaderMap, said: &CacheControl) {
     }
 }
 
-/// Brings stored fields up to date with those of a 304, which says `said` (RFC 9111, 3.2).
+/// Updates stored headers with those of a 304, which has these directives (RFC 9111, 3.2).
 ///
-/// Every field that the 304 has replaces the stored one, but for those of the connection and those
-/// that describe the stored bytes. What its `no-cache` names is not kept, neither the new value nor
-/// the stored one (RFC 9111, 5.2.2.4). The stored `Age` goes, as it was the age of another response.
-pub fn freshen(stored: &mut HeaderMap, new: &HeaderMap, said: &CacheControl) {
+/// Each header of the 304 replaces the stored one, except those of the connection and those that describe
+/// the stored bytes. Of a header that `no-cache` names, neither value is kept (RFC 9111, 5.2.2.4). The
+/// stored `Age` is removed, because it was the age of another response.
+pub fn freshen(stored: &mut HeaderMap, new: &HeaderMap, directives: &CacheControl) {
     let mut new = new.clone();
-    strip(&mut new, said);
-    for name in &said.no_cache_fields {
+    strip(&mut new, directives);
+    for name in &directives.no_cache_fields {
         stored.remove(name);
     }
-    for name in OF_THE_BYTES {
+    for name in CONTENT_HEADERS {
         new.remove(name);
     }
     stored.remove(header::AGE);
@@ -91,10 +93,10 @@ pub fn freshen(stored: &mut HeaderMap, new: &HeaderMap, said: &CacheControl) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::map;
+    use crate::engine::header_map as map;
 
     #[test]
-    fn fields_of_the_connection_are_removed_with_those_it_names() {
+    fn connection_headers_are_removed_with_those_that_connection_names() {
         let mut headers = map(&[
             ("connection", "a, B"),
             ("a", "1"),
@@ -106,15 +108,15 @@ mod tests {
             ("cache-control", "no-cache=\"d\""),
             ("d", "4"),
         ]);
-        let said = CacheControl::of(&headers);
-        strip(&mut headers, &said);
+        let directives = CacheControl::of(&headers);
+        strip(&mut headers, &directives);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["c", "cache-control"]);
     }
 
     #[test]
-    fn a_304_replaces_fields_and_leaves_what_describes_the_bytes() {
+    fn a_304_replaces_headers_except_those_that_describe_the_bytes() {
         let mut stored = map(&[
             ("a", "1"),
             ("a", "2"),
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_304_names_in_no_cache_is_kept_from_neither() {
+    fn a_header_that_a_304_names_in_no_cache_is_not_kept() {
         let mut stored = map(&[("a", "1"), ("b", "1"), ("vary", "x")]);
         let new = map(&[
             ("a", "2"),
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_cache_decides_by_stays_whatever_names_it() {
+    fn headers_that_the_cache_needs_stay_even_if_they_are_named() {
         let mut headers = map(&[
             ("connection", "vary, cache-control"),
             ("vary", "x"),
@@ -178,9 +180,9 @@ mod tests {
             ("content-encoding", "gzip"),
             ("etag", "\"a\""),
         ]);
-        let said = CacheControl::of(&headers);
-        assert!(said.no_cache);
-        strip(&mut headers, &said);
+        let directives = CacheControl::of(&headers);
+        assert!(directives.no_cache);
+        strip(&mut headers, &directives);
         assert_eq!(headers.len(), 4);
     }
 }

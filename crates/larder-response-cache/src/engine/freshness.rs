@@ -16,7 +16,7 @@ pub struct Exchange {
     pub received: Timestamp,
 }
 
-/// How old a stored response is, and how old it may become (RFC 9111, 4.2).
+/// The age of a stored response, and its freshness lifetime (RFC 9111, 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
     received: Timestamp,
@@ -27,24 +27,28 @@ pub struct Freshness {
     is_explicit: bool,
 }
 
-/// The longest time that a heuristic gives, in seconds: a day.
+/// The longest heuristic lifetime, in seconds: a day.
 const MAX_HEURISTIC: u64 = 24 * 60 * 60;
 
 impl Freshness {
-    /// The freshness of a response.
+    /// Computes the freshness of a response.
     ///
-    /// Its lifetime is `s-maxage` in a shared cache, else `max-age`, else `Expires` less `Date`,
-    /// where an invalid `Expires` is the past; else a tenth of the time since `Last-Modified`, at
-    /// most a day, where the status or `public` permits a heuristic; else nothing.
+    /// Its lifetime is the first of these that the response has:
+    ///
+    /// 1. `s-maxage`, in a shared cache;
+    /// 2. `max-age`;
+    /// 3. `Expires` minus `Date`; an invalid `Expires` is in the past;
+    /// 4. a tenth of the time since `Last-Modified`, at most a day, if the status or `public` permits a
+    ///    heuristic.
     pub fn of(
         sharing: Sharing,
         status: StatusCode,
         headers: &HeaderMap,
-        said: &CacheControl,
+        directives: &CacheControl,
         exchange: Exchange,
     ) -> Self {
-        let explicit = explicit(sharing, headers, said, exchange);
-        let lifetime = explicit.unwrap_or_else(|| heuristic(status, headers, said, exchange));
+        let explicit = explicit(sharing, headers, directives, exchange);
+        let lifetime = explicit.unwrap_or_else(|| heuristic(status, headers, directives, exchange));
         Self {
             received: exchange.received,
             initial_age: initial_age(headers, exchange),
@@ -53,42 +57,42 @@ impl Freshness {
         }
     }
 
-    /// How old the response is at `now`, in seconds (RFC 9111, 4.2.3).
+    /// Returns the age at `now`, in seconds (RFC 9111, 4.2.3).
     pub fn age(&self, now: Timestamp) -> u64 {
         self.initial_age
             .saturating_add(now.since(self.received).as_secs())
             .min(MAX_DELTA)
     }
 
-    /// How old it may become, in seconds.
+    /// Returns the lifetime, in seconds.
     pub fn lifetime(&self) -> u64 {
         self.lifetime
     }
 
-    /// Whether the origin said how old it may become.
+    /// Returns whether the origin declared the lifetime.
     pub fn is_explicit(&self) -> bool {
         self.is_explicit
     }
 
-    /// The same, but stale from `at` on.
-    pub fn ended(self, at: Timestamp) -> Self {
+    /// Makes the response stale from `at` on.
+    pub fn expired_at(self, at: Timestamp) -> Self {
         Self {
             lifetime: self.lifetime.min(self.age(at)),
             ..self
         }
     }
 
-    /// Whether it is fresh at `now`.
+    /// Returns whether the response is fresh at `now`.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         self.lifetime > self.age(now)
     }
 
-    /// For how many seconds it is still fresh; 0 where it is stale.
+    /// Returns for how many seconds the response is still fresh. 0 if it is stale.
     pub fn remaining(&self, now: Timestamp) -> u64 {
         self.lifetime.saturating_sub(self.age(now))
     }
 
-    /// For how many seconds it has been stale; 0 where it is fresh, or has just become stale.
+    /// Returns for how many seconds the response has been stale. 0 if it is fresh.
     pub fn staleness(&self, now: Timestamp) -> u64 {
         self.age(now).saturating_sub(self.lifetime)
     }
@@ -110,7 +114,7 @@ fn initial_age(headers: &HeaderMap, exchange: Exchange) -> u64 {
     apparent.max(corrected)
 }
 
-/// The first value of `Age`; nothing where that is no number of seconds (RFC 9111, 5.1).
+/// Returns the first value of `Age`, or None if it is not a number of seconds (RFC 9111, 5.1).
 fn age_field(headers: &HeaderMap) -> Option<u64> {
     let line = headers.get(header::AGE)?.as_bytes();
     let first = line.split(|&byte| byte == b',').next()?;
@@ -120,14 +124,14 @@ fn age_field(headers: &HeaderMap) -> Option<u64> {
 fn explicit(
     sharing: Sharing,
     headers: &HeaderMap,
-    said: &CacheControl,
+    directives: &CacheControl,
     exchange: Exchange,
 ) -> Option<u64> {
-    let shared = said.s_maxage.filter(|_| sharing == Sharing::Shared);
-    if let Some(lifetime) = shared.or(said.max_age) {
+    let shared = directives.s_maxage.filter(|_| sharing == Sharing::Shared);
+    if let Some(lifetime) = shared.or(directives.max_age) {
         return Some(lifetime);
     }
-    if said.is_targeted || !headers.contains_key(header::EXPIRES) {
+    if directives.is_targeted || !headers.contains_key(header::EXPIRES) {
         return None;
     }
     let Some(expires) = date(headers, &header::EXPIRES) else {
@@ -140,11 +144,11 @@ fn explicit(
 fn heuristic(
     status: StatusCode,
     headers: &HeaderMap,
-    said: &CacheControl,
+    directives: &CacheControl,
     exchange: Exchange,
 ) -> u64 {
-    let asked_not_to = !said.is_present && is_pragma_no_cache(headers);
-    if asked_not_to || !(is_heuristically_cacheable(status) || said.public) {
+    let is_forbidden = !directives.is_present && is_pragma_no_cache(headers);
+    if is_forbidden || !(is_heuristically_cacheable(status) || directives.public) {
         return 0;
     }
     let Some(modified) = date(headers, &header::LAST_MODIFIED) else {
@@ -154,8 +158,7 @@ fn heuristic(
     (since(date, modified) / 10).min(MAX_HEURISTIC)
 }
 
-/// Whether `Pragma` says `no-cache`, which stands for the directive where there is no
-/// `Cache-Control` (RFC 9111, 5.4).
+/// Returns whether `Pragma` says `no-cache`, which counts if there is no `Cache-Control` (RFC 9111, 5.4).
 pub(super) fn is_pragma_no_cache(headers: &HeaderMap) -> bool {
     headers.get_all(header::PRAGMA).iter().any(|line| {
         line.as_bytes()

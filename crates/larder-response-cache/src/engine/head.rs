@@ -3,37 +3,36 @@ use http::{HeaderMap, header};
 use super::Profile;
 use super::validation::opaque;
 
-/// What a 200 to a HEAD says of a stored response to a GET (RFC 9111, 4.3.5).
+/// The effect of a 200 to a HEAD on the stored response to a GET (RFC 9111, 4.3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadEffect {
-    /// The stored response is what a GET would get: its fields are brought up to date.
-    Updates,
-    /// The stored response is another one: it is not served again.
-    Outdates,
-    /// Nothing.
+    /// It updates the headers: a GET would return the same content.
+    Update,
+    /// It invalidates the response: a GET would return other content.
+    Invalidate,
+    /// It does nothing.
     None,
 }
 
-/// What `head`, the fields of a 200 to a HEAD, says of a response with the fields `stored`.
+/// Decides what a 200 to a HEAD with the headers `head` does to a response with the headers `stored`.
 ///
-/// Every validator that it has must be that of the stored response, and its `Content-Length` too. In
-/// the safe profile there must be a validator at all: neither a field that says nothing of the content
-/// nor its length alone must make old content fresh.
-pub fn effect_of_head(profile: Profile, stored: &HeaderMap, head: &HeaderMap) -> HeadEffect {
+/// Each of its validators must equal the stored one, and so must its `Content-Length`. The safe profile
+/// requires a validator, so that neither the length alone nor any other header makes old content fresh.
+pub fn head_effect(profile: Profile, stored: &HeaderMap, head: &HeaderMap) -> HeadEffect {
     let is_same = |name| {
-        let said = head.get(&name)?;
+        let new = head.get(&name)?;
         let held = stored.get(&name).map(|held| opaque(held.as_bytes()));
-        Some(held == Some(opaque(said.as_bytes())))
+        Some(held == Some(opaque(new.as_bytes())))
     };
     let validators = [is_same(header::ETAG), is_same(header::LAST_MODIFIED)];
     let length = is_same(header::CONTENT_LENGTH);
     if validators.contains(&Some(false)) || length == Some(false) {
-        return HeadEffect::Outdates;
+        return HeadEffect::Invalidate;
     }
     if profile == Profile::Safe && !validators.contains(&Some(true)) {
         return HeadEffect::None;
     }
-    HeadEffect::Updates
+    HeadEffect::Update
 }
 
 #[cfg(test)]
@@ -53,38 +52,38 @@ mod tests {
                 fields.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
             fields.collect::<HeaderMap>()
         };
-        effect_of_head(profile, &map(&STORED), &map(head))
+        head_effect(profile, &map(&STORED), &map(head))
     }
 
     #[test]
-    fn what_it_says_must_all_be_the_same() {
+    fn every_validator_and_the_length_must_be_the_same() {
         for field in STORED {
-            assert_eq!(effect(Profile::Rfc, &[field]), HeadEffect::Updates);
+            assert_eq!(effect(Profile::Rfc, &[field]), HeadEffect::Update);
         }
         for validator in &STORED[..2] {
-            assert_eq!(effect(Profile::Safe, &[*validator]), HeadEffect::Updates);
+            assert_eq!(effect(Profile::Safe, &[*validator]), HeadEffect::Update);
         }
-        assert_eq!(effect(Profile::Safe, &STORED), HeadEffect::Updates);
+        assert_eq!(effect(Profile::Safe, &STORED), HeadEffect::Update);
         assert_eq!(
             effect(Profile::Safe, &[("etag", "W/\"a\"")]),
-            HeadEffect::Updates
+            HeadEffect::Update
         );
         for field in [
             ("etag", "\"b\""),
             ("last-modified", "Sun, 06 Nov 1994 08:49:38 GMT"),
             ("content-length", "4"),
         ] {
-            assert_eq!(effect(Profile::Rfc, &[field]), HeadEffect::Outdates);
+            assert_eq!(effect(Profile::Rfc, &[field]), HeadEffect::Invalidate);
             let one_of_two = [STORED[usize::from(field.0 == "etag")], field];
-            assert_eq!(effect(Profile::Safe, &one_of_two), HeadEffect::Outdates);
+            assert_eq!(effect(Profile::Safe, &one_of_two), HeadEffect::Invalidate);
         }
     }
 
     #[test]
-    fn where_it_says_nothing_the_profiles_differ() {
+    fn without_a_validator_the_profiles_differ() {
         for other in [("x", "1"), ("content-length", "3")] {
             assert_eq!(effect(Profile::Safe, &[other]), HeadEffect::None);
-            assert_eq!(effect(Profile::Rfc, &[other]), HeadEffect::Updates);
+            assert_eq!(effect(Profile::Rfc, &[other]), HeadEffect::Update);
         }
     }
 }

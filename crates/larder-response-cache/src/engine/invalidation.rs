@@ -2,8 +2,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 
 use super::authority;
 
-/// Whether a request with this method asks for no change (RFC 9110, 9.2.1). A method that is not
-/// known is not safe.
+/// Returns whether the method is safe (RFC 9110, 9.2.1). An unknown method is not.
 pub fn is_safe(method: &Method) -> bool {
     matches!(
         *method,
@@ -11,12 +10,12 @@ pub fn is_safe(method: &Method) -> bool {
     )
 }
 
-/// The paths, each with its query, whose stored responses a response to an unsafe request makes
-/// invalid: that of the request, and those that `Location` and `Content-Location` name on the same
-/// origin (RFC 9111, 4.4). None where the request failed.
+/// Returns the paths whose stored responses a response to an unsafe request invalidates (RFC 9111, 4.4).
 ///
-/// `scheme` and `host` are the origin of the request, in lower case, without a default port.
-pub fn targets(
+/// Those are the request's own path, and the ones that `Location` and `Content-Location` name on the same
+/// origin, each with its query. There are none if the request failed. `scheme` and `host` are the origin
+/// of the request, in lower case, without a default port.
+pub fn invalidated_paths(
     scheme: &str,
     host: &str,
     path: &str,
@@ -35,13 +34,12 @@ pub fn targets(
     targets
 }
 
-/// The path that `reference` names on this origin; nothing where it names another origin
-/// (RFC 3986, 5.2).
+/// Resolves a reference to a path on this origin, or returns None for another origin (RFC 3986, 5.2).
 fn resolve(scheme: &str, host: &str, base: &str, reference: &str) -> Option<String> {
     let reference = reference.split('#').next().unwrap_or_default().trim();
     let reference = match reference.split_once(':') {
-        Some((said, rest)) if is_scheme(said) => {
-            if !said.eq_ignore_ascii_case(scheme) {
+        Some((named_scheme, rest)) if is_scheme(named_scheme) => {
+            if !named_scheme.eq_ignore_ascii_case(scheme) {
                 return None;
             }
             rest.starts_with("//").then_some(rest)?
@@ -78,7 +76,7 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
 }
 
-/// The path without `.` and `..` (RFC 3986, 5.2.4), and its query as it was.
+/// Removes `.` and `..` from a path (RFC 3986, 5.2.4). Its query is unchanged.
 fn without_dots(target: &str) -> String {
     let (path, query) = match target.find('?') {
         Some(at) => target.split_at(at),
@@ -144,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn another_origin_is_none_of_ours() {
+    fn a_reference_to_another_origin_is_ignored() {
         for reference in [
             "//b.example/g",
             "http://b.example/g",
@@ -159,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_request_makes_nothing_invalid() {
+    fn a_failed_request_invalidates_nothing() {
         let mut response = HeaderMap::new();
         response.append(header::LOCATION, "/new".parse().unwrap());
         let paths = |status: u16| {
             let status = StatusCode::from_u16(status).unwrap();
-            targets("http", "a", "/old", status, &response)
+            invalidated_paths("http", "a", "/old", status, &response)
         };
         assert_eq!(paths(201), ["/old", "/new"]);
         assert_eq!(paths(303), ["/old", "/new"]);
@@ -172,14 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_not_known_is_not_safe() {
+    fn an_unknown_method_is_not_safe() {
         let search = Method::from_bytes(b"M-SEARCH").unwrap();
         assert!(!is_safe(&search) && !is_safe(&Method::POST) && is_safe(&Method::HEAD));
     }
 
     proptest! {
         #[test]
-        fn no_reference_makes_it_panic(reference in "[a-z:/?#.@ é]{0,24}") {
+        fn no_reference_causes_a_panic(reference in "[a-z:/?#.@ é]{0,24}") {
             if let Some(path) = resolved(&reference) {
                 prop_assert!(path.starts_with('/'));
                 prop_assert!(!path.split('?').next().unwrap().split('/').any(|part| part == ".."));

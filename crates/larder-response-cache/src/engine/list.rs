@@ -1,10 +1,9 @@
-//! Comma-separated lists, where a comma inside a quoted string separates nothing
-//! (RFC 9110, 5.6.1 and 5.6.4).
+//! Comma-separated lists. A comma inside a quoted string does not separate (RFC 9110, 5.6.1 and 5.6.4).
 
-/// The members of one field line, without the white space around them; empty ones are left out.
+/// The members of one header line, without the white space around them, and without empty ones.
 ///
-/// A quoted string that is not closed yields [`Unclosed`] and ends the list: nobody can say what
-/// the rest of the line means.
+/// A quoted string that is not closed yields [`Unclosed`] and ends the list, because the rest of the line
+/// is ambiguous.
 pub(super) struct Members<'a> {
     rest: &'a [u8],
 }
@@ -38,7 +37,7 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
-/// Where the first member ends: at a comma, or where the line does.
+/// Returns where the first member ends: at a comma, or at the end of the line.
 fn end_of_member(line: &[u8]) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     for (at, &byte) in line.iter().enumerate() {
@@ -53,7 +52,7 @@ fn end_of_member(line: &[u8]) -> Option<usize> {
     (!quoted).then_some(line.len())
 }
 
-/// The same without optional white space at its ends.
+/// Removes optional white space from both ends.
 pub(super) fn trim(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = text {
         text = rest;
@@ -64,7 +63,7 @@ pub(super) fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Whether the byte may be part of a token (RFC 9110, 5.6.2).
+/// Returns whether the byte may be part of a token (RFC 9110, 5.6.2).
 pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_members_are_no_members() {
+    fn empty_members_are_left_out() {
         assert_eq!(members(" , ,a ,,\tb,"), [Some("a"), Some("b")]);
         assert!(members("").is_empty());
     }

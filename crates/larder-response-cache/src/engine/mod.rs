@@ -1,7 +1,7 @@
-//! The rules of a cache, as pure functions: RFC 9111, and what stands around it.
+//! The rules of a cache as pure functions: RFC 9111, and the RFCs around it.
 //!
-//! Nothing here waits, stores or knows of tower. Every parser takes any bytes without a panic, and
-//! reads what is broken against reuse.
+//! Nothing here waits, stores, or uses tower. Every parser accepts any bytes without a panic, and takes
+//! malformed ones as a reason against reuse.
 
 mod argument;
 mod authority;
@@ -12,7 +12,6 @@ mod freshness;
 mod head;
 mod invalidation;
 mod list;
-mod profile;
 mod range;
 mod refusal;
 mod reuse;
@@ -29,15 +28,24 @@ pub use cache_control::{CacheControl, MAX_DELTA};
 pub use date::{date, format_date};
 pub use fields::{freshen, strip};
 pub use freshness::{Exchange, Freshness};
-pub use head::{HeadEffect, effect_of_head};
-pub use invalidation::{is_safe, targets};
-pub use profile::{Profile, Sharing};
-pub use range::{ByteRange, Ranged, range};
+pub use head::{HeadEffect, head_effect};
+pub use invalidation::{invalidated_paths, is_safe};
+pub use range::{ByteRange, RangeSelection, range};
 pub use refusal::Refusal;
-pub use reuse::{RequestRules, Reuse, Rules};
-pub use selection::{MAX_SELECTING, Selecting, VariantId};
-pub use stale::Failure;
-pub use storable::Candidate;
-pub use supersede::{may_replace_fresh, takes_away};
+pub use reuse::{RequestDirectives, Reuse, ReuseRules};
+pub use selection::{MAX_SELECTING_FIELDS, SelectingFields, VariantId};
+pub use stale::OriginFailure;
+pub use storable::{Candidate, Profile, Sharing};
+pub use supersede::{invalidates_stored, may_replace_fresh};
 pub use targeted::directives;
-pub use validation::{Validators, is_modified_weak, is_not_modified, is_update, not_modified};
+pub use validation::{Validators, is_last_modified_weak, is_not_modified, is_update, not_modified};
+
+/// Makes headers for tests, in this order.
+#[cfg(test)]
+pub(crate) fn header_map(fields: &[(&'static str, &str)]) -> http::HeaderMap {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in fields {
+        headers.append(*name, value.parse().unwrap());
+    }
+    headers
+}

@@ -4,59 +4,60 @@ use http::{HeaderMap, header};
 
 use super::date::date;
 use super::list::trim;
-use super::validation::{is_modified_weak, is_strongly_equal};
+use super::validation::{is_last_modified_weak, is_strongly_equal};
 
-/// The part of a stored body that a request asks for: never empty, and within the body.
+/// A part of a stored body, which is never empty.
 pub type ByteRange = Range<usize>;
 
-/// What a request's `Range` asks of a stored body (RFC 9110, 14.2).
+/// The part of a stored body that a request's `Range` selects (RFC 9110, 14.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ranged {
-    /// The whole body: there is no range, it is not in bytes, not valid, more than one, or for
-    /// another version.
+pub enum RangeSelection {
+    /// The whole body: there is no range, more than one, an invalid one, one that is not in bytes, or one
+    /// for another version.
     Whole,
     /// This part, as a 206.
     Part(ByteRange),
-    /// Nothing that the body has, a 416.
+    /// Nothing of the body: a 416.
     Unsatisfiable,
 }
 
-/// What `request` asks of a stored body of `length` bytes.
+/// Selects the part of a stored body of `length` bytes that `request` asks for.
 ///
-/// `If-Range` has to be met exactly: by the same strong tag, or the same `Last-Modified` where that is
-/// earlier than `Date`, so that it is strong too (RFC 9110, 13.1.5 and 8.8.2.2). Several
-/// ranges in one request are answered with the whole, which RFC 9110, 14.2 permits, and which
-/// spares the multipart form that has been used to exhaust servers.
-pub fn range(request: &HeaderMap, stored: &HeaderMap, length: usize) -> Ranged {
+/// `If-Range` must match exactly: the same strong tag, or the same `Last-Modified`, if it is earlier than
+/// `Date` and therefore strong (RFC 9110, 13.1.5 and 8.8.2.2). Several ranges in one request select the
+/// whole body, as RFC 9110, 14.2 permits. The multipart form has been used to exhaust servers.
+pub fn range(request: &HeaderMap, stored: &HeaderMap, length: usize) -> RangeSelection {
     let mut lines = request.get_all(header::RANGE).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else {
-        return Ranged::Whole;
+        return RangeSelection::Whole;
     };
-    // A response that is itself marked as a part, or has no bytes, has no ranges.
+    // A response that is itself marked as a part has no ranges.
     if stored.contains_key(header::CONTENT_RANGE) || !is_version(request, stored) {
-        return Ranged::Whole;
+        return RangeSelection::Whole;
     }
     match parse(line.as_bytes(), length) {
-        Some(part) if part.is_empty() => Ranged::Unsatisfiable,
-        Some(part) => Ranged::Part(part),
-        None => Ranged::Whole,
+        Some(part) if part.is_empty() => RangeSelection::Unsatisfiable,
+        Some(part) => RangeSelection::Part(part),
+        None => RangeSelection::Whole,
     }
 }
 
-/// Whether `If-Range` permits to answer with a part (RFC 9110, 13.1.5).
+/// Returns whether `If-Range` permits a part (RFC 9110, 13.1.5).
 fn is_version(request: &HeaderMap, stored: &HeaderMap) -> bool {
-    let Some(asked) = request.get(header::IF_RANGE) else {
+    let Some(if_range) = request.get(header::IF_RANGE) else {
         return true;
     };
-    if asked.as_bytes().contains(&b'"') {
+    if if_range.as_bytes().contains(&b'"') {
         let etag = stored.get(header::ETAG);
-        return etag.is_some_and(|etag| is_strongly_equal(etag.as_bytes(), asked.as_bytes()));
+        return etag.is_some_and(|etag| is_strongly_equal(etag.as_bytes(), if_range.as_bytes()));
     }
     let modified = date(stored, &header::LAST_MODIFIED);
-    modified.is_some() && !is_modified_weak(stored) && date(request, &header::IF_RANGE) == modified
+    modified.is_some()
+        && !is_last_modified_weak(stored)
+        && date(request, &header::IF_RANGE) == modified
 }
 
-/// The part; an empty one where the body does not have it, nothing where it is not valid.
+/// Reads the range. It is empty if the body does not contain it, and None if it is invalid.
 fn parse(line: &[u8], length: usize) -> Option<ByteRange> {
     let equals = line.iter().position(|&byte| byte == b'=')?;
     if !line[..equals].eq_ignore_ascii_case(b"bytes") {
@@ -82,7 +83,7 @@ fn parse(line: &[u8], length: usize) -> Option<ByteRange> {
     Some(first.min(end)..end)
 }
 
-/// Digits as a number, held at the largest.
+/// Reads digits as a number. A larger one counts as the largest.
 fn number(digits: &[u8]) -> Option<usize> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -99,38 +100,41 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fixture::map;
+    use crate::engine::header_map as map;
 
-    fn of_ten(asked: &str) -> Ranged {
+    fn of_ten(asked: &str) -> RangeSelection {
         range(&map(&[("range", asked)]), &HeaderMap::new(), 10)
     }
 
     #[test]
     fn one_range_is_a_part() {
-        assert_eq!(of_ten("bytes=0-1"), Ranged::Part(0..2));
-        assert_eq!(of_ten("Bytes=1-"), Ranged::Part(1..10));
-        assert_eq!(of_ten("bytes=-1"), Ranged::Part(9..10));
+        assert_eq!(of_ten("bytes=0-1"), RangeSelection::Part(0..2));
+        assert_eq!(of_ten("Bytes=1-"), RangeSelection::Part(1..10));
+        assert_eq!(of_ten("bytes=-1"), RangeSelection::Part(9..10));
         assert_eq!(
             of_ten("bytes=-99999999999999999999999"),
-            Ranged::Part(0..10)
+            RangeSelection::Part(0..10)
         );
         assert_eq!(
             of_ten("bytes=9-99999999999999999999999"),
-            Ranged::Part(9..10)
+            RangeSelection::Part(9..10)
         );
     }
 
     #[test]
-    fn what_the_body_does_not_have_is_unsatisfiable() {
+    fn a_range_past_the_body_is_unsatisfiable() {
         for asked in ["bytes=10-", "bytes=10-20", "bytes=-0"] {
-            assert_eq!(of_ten(asked), Ranged::Unsatisfiable, "{asked}");
+            assert_eq!(of_ten(asked), RangeSelection::Unsatisfiable, "{asked}");
         }
         let request = map(&[("range", "bytes=0-")]);
-        assert_eq!(range(&request, &HeaderMap::new(), 0), Ranged::Unsatisfiable);
+        assert_eq!(
+            range(&request, &HeaderMap::new(), 0),
+            RangeSelection::Unsatisfiable
+        );
     }
 
     #[test]
-    fn what_is_no_single_valid_range_is_the_whole() {
+    fn anything_but_one_valid_range_selects_the_whole_body() {
         for asked in [
             "",
             "bytes",
@@ -141,16 +145,16 @@ mod tests {
             "items=0-1",
             "bytes=a-b",
         ] {
-            assert_eq!(of_ten(asked), Ranged::Whole, "{asked}");
+            assert_eq!(of_ten(asked), RangeSelection::Whole, "{asked}");
         }
         assert_eq!(
             range(&HeaderMap::new(), &HeaderMap::new(), 10),
-            Ranged::Whole
+            RangeSelection::Whole
         );
     }
 
     #[test]
-    fn if_range_has_to_name_what_is_stored() {
+    fn if_range_must_match_the_stored_response() {
         let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
         let stored = map(&[("etag", "\"a\""), ("last-modified", modified)]);
         let ask = |version| {
@@ -161,20 +165,20 @@ mod tests {
             )
         };
         for same in ["\"a\"", modified] {
-            assert_eq!(ask(same), Ranged::Part(0..2));
+            assert_eq!(ask(same), RangeSelection::Part(0..2));
         }
         for other in ["\"b\"", "W/\"a\"", "Sun, 06 Nov 1994 08:49:38 GMT", "foo"] {
-            assert_eq!(ask(other), Ranged::Whole, "{other}");
+            assert_eq!(ask(other), RangeSelection::Whole, "{other}");
         }
     }
 
     #[test]
-    fn a_date_of_the_second_in_which_the_response_was_made_names_no_version() {
+    fn a_last_modified_that_is_not_before_date_matches_no_if_range() {
         let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
         for (date, expected) in [
-            (modified, Ranged::Whole),
-            ("Sun, 06 Nov 1994 08:49:36 GMT", Ranged::Whole),
-            ("Sun, 06 Nov 1994 08:49:38 GMT", Ranged::Part(0..2)),
+            (modified, RangeSelection::Whole),
+            ("Sun, 06 Nov 1994 08:49:36 GMT", RangeSelection::Whole),
+            ("Sun, 06 Nov 1994 08:49:38 GMT", RangeSelection::Part(0..2)),
         ] {
             let stored = map(&[("last-modified", modified), ("date", date)]);
             let request = map(&[("range", "bytes=0-1"), ("if-range", modified)]);
@@ -187,7 +191,7 @@ mod tests {
         fn a_part_is_never_empty_and_within_the_body(
             asked in "bytes=[0-9]{0,22}-[0-9]{0,22}", length in 0_usize..50,
         ) {
-            if let Ranged::Part(part) = range(&map(&[("range", &asked)]), &HeaderMap::new(), length) {
+            if let RangeSelection::Part(part) = range(&map(&[("range", &asked)]), &HeaderMap::new(), length) {
                 prop_assert!(!part.is_empty() && part.end <= length);
             }
         }

@@ -2,40 +2,37 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The request is no GET.
+    /// The request is not a GET.
     Method,
-    /// The status is not final, is a part, depends on more than the key, or `must-understand` asks
-    /// for more than is known of it.
+    /// The status is not final, is that of a part, depends on more than the key, or `must-understand` is
+    /// set and the status is unknown.
     Status,
     /// `no-store` in the request or in the response.
     NoStore,
     /// `private`, in a shared cache.
     Private,
-    /// The request has `Authorization`, and the response does not permit to share it.
+    /// The request has `Authorization`, and the response may not be shared.
     Authorization,
     /// The response sets a cookie, in the safe profile.
     SetCookie,
-    /// The request has a cookie, and the response does not say that it may be reused, in the safe
-    /// profile.
+    /// The request has a cookie, and the response does not clearly permit reuse, in the safe profile.
     Cookie,
-    /// The response varies with everything, with too much, or, in the safe profile, with the
-    /// visitor.
+    /// The response varies with everything, with too many fields, or, in the safe profile, with the visitor.
     Vary,
     /// It is a stream, a gRPC response, or an upgrade.
     Stream,
-    /// `Cache-Control` cannot be taken apart.
+    /// `Cache-Control` cannot be read.
     Unreadable,
-    /// Its `Content-Length` is no number, or several.
+    /// Its `Content-Length` is not one number.
     Length,
     /// It is larger than may be stored.
     TooLarge,
-    /// It could never be reused: it is stale, and nothing permits to validate it or to serve it
-    /// stale.
+    /// It could never be reused. It is stale, has no validator, and may not be served stale.
     Useless,
 }
 
 impl Refusal {
-    /// A word for metrics.
+    /// Returns the `detail` for `Cache-Status`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Method => "method",

@@ -4,10 +4,10 @@ use larder_store::Timestamp;
 use super::freshness::is_pragma_no_cache;
 use super::{CacheControl, Freshness, Sharing};
 
-/// What a stored response says about its reuse, worked out once when it is stored or read.
+/// The rules for reusing a stored response, worked out once when it is stored or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// How old it is, and how old it may become.
+pub struct ReuseRules {
+    /// Its age and its lifetime.
     pub freshness: Freshness,
     pub(super) no_cache: bool,
     pub(super) forbids_stale: bool,
@@ -15,10 +15,10 @@ pub struct Rules {
     pub(super) stale_if_error: u64,
 }
 
-/// What a request says about what may be reused for it (RFC 9111, 5.2.1 and 5.4).
+/// The directives of a request: which responses may be reused for it (RFC 9111, 5.2.1 and 5.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RequestRules {
-    /// `no-cache`, or `Pragma: no-cache` without `Cache-Control`, or what cannot be read.
+pub struct RequestDirectives {
+    /// `no-cache`, or `Pragma: no-cache` without `Cache-Control`, or directives that cannot be read.
     pub no_cache: bool,
     /// `no-store`.
     pub no_store: bool,
@@ -30,92 +30,93 @@ pub struct RequestRules {
     pub(super) stale_if_error: u64,
 }
 
-/// What may be done with a stored response for a request.
+/// How a stored response may be used for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reuse {
-    /// It may be served as it is.
+    /// It may be served.
     Fresh,
-    /// It may be served, and is to be validated in the background.
-    Behind,
-    /// It is stale, and has to be validated first.
+    /// It is stale. It may be served while it is validated in the background.
+    StaleWhileRevalidate,
+    /// It is stale, and must be validated first.
     Stale,
-    /// The request wants it validated first, fresh or not.
-    Asked,
+    /// The request asks for validation, whether the response is fresh or not.
+    ValidationRequested,
 }
 
-impl Rules {
-    /// What `said` and `freshness` mean for reuse.
+impl ReuseRules {
+    /// Works out the rules of a response.
     ///
-    /// `must-revalidate` forbids to serve it stale, and so do `proxy-revalidate` and `s-maxage` in
-    /// a shared cache (RFC 9111, 4.2.4).
-    pub fn of(sharing: Sharing, said: &CacheControl, freshness: Freshness) -> Self {
+    /// `must-revalidate` forbids serving it stale. So do `proxy-revalidate` and `s-maxage` in a shared cache
+    /// (RFC 9111, 4.2.4).
+    pub fn of(sharing: Sharing, directives: &CacheControl, freshness: Freshness) -> Self {
         let is_shared = sharing == Sharing::Shared;
-        let for_shared = said.proxy_revalidate || said.s_maxage.is_some();
+        let for_shared = directives.proxy_revalidate || directives.s_maxage.is_some();
         Self {
             freshness,
-            no_cache: said.no_cache,
-            forbids_stale: said.no_cache || said.must_revalidate || (is_shared && for_shared),
-            stale_while_revalidate: said.stale_while_revalidate.unwrap_or(0),
-            stale_if_error: said.stale_if_error.unwrap_or(0),
+            no_cache: directives.no_cache,
+            forbids_stale: directives.no_cache
+                || directives.must_revalidate
+                || (is_shared && for_shared),
+            stale_while_revalidate: directives.stale_while_revalidate.unwrap_or(0),
+            stale_if_error: directives.stale_if_error.unwrap_or(0),
         }
     }
 
-    /// What may be done with the response at `now` for a request that says `request`
-    /// (RFC 9111, 4).
-    pub fn judge(&self, request: &RequestRules, now: Timestamp) -> Reuse {
+    /// Decides how the response may be used at `now` for a request with these directives (RFC 9111, 4).
+    pub fn reuse(&self, request: &RequestDirectives, now: Timestamp) -> Reuse {
         if self.no_cache {
             return Reuse::Stale;
         }
         let too_old = |limit| self.freshness.age(now) > limit;
         if request.no_cache || request.max_age.is_some_and(too_old) {
-            return Reuse::Asked;
+            return Reuse::ValidationRequested;
         }
         if self.freshness.is_fresh(now) {
             let is_fresh_enough = self.freshness.remaining(now) >= request.min_fresh;
             return if is_fresh_enough {
                 Reuse::Fresh
             } else {
-                Reuse::Asked
+                Reuse::ValidationRequested
             };
         }
         let is_stale_enough = self.freshness.staleness(now) < request.max_stale;
         if !self.forbids_stale && is_stale_enough {
             Reuse::Fresh
-        } else if request.min_fresh == 0 && self.may_revalidate_behind(now) {
-            Reuse::Behind
+        } else if request.min_fresh == 0 && self.may_serve_while_revalidating(now) {
+            Reuse::StaleWhileRevalidate
         } else {
             Reuse::Stale
         }
     }
 
-    /// For how many seconds after `now` it could still be of use without a word from the origin.
+    /// Returns for how many seconds after `now` it may be served without validation.
     pub fn usable(&self, now: Timestamp) -> u64 {
         let stale = self.stale_while_revalidate.max(self.stale_if_error);
         self.freshness.remaining(now).saturating_add(stale)
     }
 
-    /// Whether it may be served at `now` to whoever waits for it, without validation.
+    /// Returns whether it may be served at `now` to every request that waits for it.
     pub fn is_shareable(&self, now: Timestamp) -> bool {
         !self.no_cache && self.freshness.is_fresh(now)
     }
 }
 
-impl RequestRules {
+impl RequestDirectives {
     /// Reads `Cache-Control` and `Pragma` of a request.
     pub fn of(request: &HeaderMap) -> Self {
-        let said = CacheControl::of(request);
-        let pragma = !said.is_present && is_pragma_no_cache(request);
+        let directives = CacheControl::of(request);
+        let pragma = !directives.is_present && is_pragma_no_cache(request);
         Self {
-            no_cache: said.no_cache
-                || said.is_unreadable
-                || !said.no_cache_fields.is_empty()
+            no_cache: directives.no_cache
+                || directives.is_unreadable
+                || !directives.no_cache_fields.is_empty()
                 || pragma,
-            no_store: said.no_store,
-            only_if_cached: said.only_if_cached,
-            max_age: said.max_age,
-            min_fresh: said.min_fresh.unwrap_or(0),
-            max_stale: said.max_stale.unwrap_or(0),
-            stale_if_error: said.stale_if_error.unwrap_or(0),
+            no_store: directives.no_store,
+            only_if_cached: directives.only_if_cached,
+            max_age: directives.max_age,
+            min_fresh: directives.min_fresh.unwrap_or(0),
+            max_stale: directives.max_stale.unwrap_or(0),
+            stale_if_error: directives.stale_if_error.unwrap_or(0),
         }
     }
 }
@@ -127,26 +128,26 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::engine::{Exchange, Failure};
+    use crate::engine::{Exchange, OriginFailure};
 
-    fn map(said: &str) -> HeaderMap {
+    fn map(directives: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if !said.is_empty() {
-            headers.append("cache-control", said.parse().unwrap());
+        if !directives.is_empty() {
+            headers.append("cache-control", directives.parse().unwrap());
         }
         headers
     }
 
-    fn rules(said: &str) -> Rules {
-        let (headers, now) = (map(said), at(0));
-        let said = CacheControl::of(&headers);
+    fn rules(directives: &str) -> ReuseRules {
+        let (headers, now) = (map(directives), at(0));
+        let directives = CacheControl::of(&headers);
         let exchange = Exchange {
             sent: now,
             received: now,
         };
         let sharing = Sharing::Shared;
-        let freshness = Freshness::of(sharing, StatusCode::OK, &headers, &said, exchange);
-        Rules::of(sharing, &said, freshness)
+        let freshness = Freshness::of(sharing, StatusCode::OK, &headers, &directives, exchange);
+        ReuseRules::of(sharing, &directives, freshness)
     }
 
     fn at(seconds: i64) -> Timestamp {
@@ -154,18 +155,18 @@ mod tests {
     }
 
     fn judge(response: &str, request: &str, age: i64) -> Reuse {
-        rules(response).judge(&RequestRules::of(&map(request)), at(age))
+        rules(response).reuse(&RequestDirectives::of(&map(request)), at(age))
     }
 
     #[test]
-    fn what_is_fresh_is_served_and_what_is_not_is_validated() {
+    fn a_fresh_response_is_served_and_a_stale_one_is_validated() {
         assert_eq!(judge("max-age=10", "", 9), Reuse::Fresh);
         assert_eq!(judge("max-age=10", "", 10), Reuse::Stale);
         assert_eq!(judge("max-age=10, no-cache", "", 0), Reuse::Stale);
     }
 
     #[test]
-    fn a_request_may_ask_for_something_fresher() {
+    fn a_request_may_ask_for_a_fresher_response() {
         for asked in [
             "no-cache",
             "max-age=4",
@@ -174,7 +175,11 @@ mod tests {
             "min-fresh=x",
             "x=\"",
         ] {
-            assert_eq!(judge("max-age=10", asked, 5), Reuse::Asked, "{asked}");
+            assert_eq!(
+                judge("max-age=10", asked, 5),
+                Reuse::ValidationRequested,
+                "{asked}"
+            );
         }
         for pleased in ["max-age=5", "min-fresh=5", "max-stale", "foo"] {
             assert_eq!(judge("max-age=10", pleased, 5), Reuse::Fresh, "{pleased}");
@@ -182,72 +187,84 @@ mod tests {
     }
 
     #[test]
-    fn a_request_may_take_something_stale_where_the_response_permits_it() {
+    fn a_request_may_accept_a_stale_response_if_the_response_permits_it() {
         assert_eq!(judge("max-age=10", "max-stale=5", 14), Reuse::Fresh);
         assert_eq!(judge("max-age=10", "max-stale=5", 15), Reuse::Stale);
         assert_eq!(judge("max-age=10", "max-stale", 15_000), Reuse::Fresh);
         assert_eq!(judge("max-age=10", "max-stale=x", 10), Reuse::Stale);
-        for said in ["must-revalidate", "proxy-revalidate", "s-maxage=10"] {
-            let said = format!("max-age=10, {said}");
-            assert_eq!(judge(&said, "max-stale", 15), Reuse::Stale, "{said}");
+        for directives in ["must-revalidate", "proxy-revalidate", "s-maxage=10"] {
+            let directives = format!("max-age=10, {directives}");
+            assert_eq!(
+                judge(&directives, "max-stale", 15),
+                Reuse::Stale,
+                "{directives}"
+            );
         }
     }
 
     #[test]
     fn stale_while_revalidate_has_a_window() {
-        let said = "max-age=10, stale-while-revalidate=5";
-        assert_eq!(judge(said, "", 14), Reuse::Behind);
-        assert_eq!(judge(said, "", 15), Reuse::Stale);
+        let directives = "max-age=10, stale-while-revalidate=5";
+        assert_eq!(judge(directives, "", 14), Reuse::StaleWhileRevalidate);
+        assert_eq!(judge(directives, "", 15), Reuse::Stale);
         assert_eq!(
-            judge(&format!("{said}, must-revalidate"), "", 11),
+            judge(&format!("{directives}, must-revalidate"), "", 11),
             Reuse::Stale
         );
     }
 
     #[test]
-    fn pragma_counts_where_there_is_no_cache_control() {
+    fn pragma_counts_if_there_is_no_cache_control() {
         let mut request = HeaderMap::new();
         request.append("pragma", "foo, No-Cache".parse().unwrap());
-        assert!(RequestRules::of(&request).no_cache);
+        assert!(RequestDirectives::of(&request).no_cache);
         request.append("cache-control", "foo".parse().unwrap());
-        assert!(!RequestRules::of(&request).no_cache);
+        assert!(!RequestDirectives::of(&request).no_cache);
     }
 
     #[test]
-    fn a_failure_is_covered_within_what_is_permitted() {
+    fn a_stale_response_replaces_a_failure_while_that_is_permitted() {
         let limit = Duration::from_secs(60);
-        let covers = |said: &str, request: &str, failure, age| {
-            rules(said).may_cover(&RequestRules::of(&map(request)), failure, limit, at(age))
+        let covers = |directives: &str, request: &str, failure, age| {
+            rules(directives).may_serve_on_failure(
+                &RequestDirectives::of(&map(request)),
+                failure,
+                limit,
+                at(age),
+            )
         };
         assert!(covers(
             "max-age=1, stale-if-error=5",
             "",
-            Failure::Answered,
+            OriginFailure::ErrorStatus,
             5
         ));
         assert!(!covers(
             "max-age=1, stale-if-error=5",
             "",
-            Failure::Answered,
+            OriginFailure::ErrorStatus,
             6
         ));
         assert!(covers(
             "max-age=1",
             "stale-if-error=5",
-            Failure::Answered,
+            OriginFailure::ErrorStatus,
             5
         ));
-        assert!(!covers("max-age=1", "", Failure::Answered, 2));
-        assert!(covers("max-age=1", "", Failure::Disconnected, 60));
-        assert!(!covers("max-age=1", "", Failure::Disconnected, 61));
-        for said in [
+        assert!(!covers("max-age=1", "", OriginFailure::ErrorStatus, 2));
+        assert!(covers("max-age=1", "", OriginFailure::Disconnected, 60));
+        assert!(!covers("max-age=1", "", OriginFailure::Disconnected, 61));
+        for directives in [
             "must-revalidate",
             "proxy-revalidate",
             "s-maxage=1",
             "no-cache",
         ] {
-            let said = format!("max-age=1, stale-if-error=99, {said}");
-            assert!(!covers(&said, "", Failure::Disconnected, 2), "{said}");
+            let directives = format!("max-age=1, stale-if-error=99, {directives}");
+            assert!(
+                !covers(&directives, "", OriginFailure::Disconnected, 2),
+                "{directives}"
+            );
         }
     }
 }

@@ -5,22 +5,24 @@ use sha2::{Digest, Sha256};
 
 use super::list::trim;
 
-/// The most fields that a response may vary with and still be stored.
-pub const MAX_SELECTING: usize = 16;
+/// The most fields in the `Vary` of a response that is stored.
+pub const MAX_SELECTING_FIELDS: usize = 16;
 
-/// The request fields that a response was chosen by: its `Vary`, sorted (RFC 9111, 4.1).
+/// The request fields that select a response: its `Vary`, sorted (RFC 9111, 4.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selecting(Vec<HeaderName>);
+pub struct SelectingFields(Vec<HeaderName>);
 
-/// Which variant of a URI a request asks for, as a digest of its selecting fields.
+/// Identifies the variant of a URI that a request asks for, by a digest of its selecting fields.
 ///
-/// Two requests with the same selecting fields have the same one, and no others do.
+/// Two requests have the same id only if their selecting fields are the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VariantId([u8; Self::LEN]);
 
-impl Selecting {
-    /// Reads every `Vary` line; nothing where it says `*`, is not a list of names, or names more
-    /// than [`MAX_SELECTING`].
+impl SelectingFields {
+    /// Reads every `Vary` line of a response.
+    ///
+    /// Returns None if it contains `*`, is not a list of names, or names more than
+    /// [`MAX_SELECTING_FIELDS`].
     pub fn of(response: &HeaderMap) -> Option<Self> {
         let mut names = Vec::new();
         for line in response.get_all(header::VARY) {
@@ -36,35 +38,35 @@ impl Selecting {
         Self::from_names(names)
     }
 
-    /// These fields; nothing where there are more than [`MAX_SELECTING`].
+    /// Sorts these fields. Returns None if there are more than [`MAX_SELECTING_FIELDS`].
     pub fn from_names(names: impl IntoIterator<Item = HeaderName>) -> Option<Self> {
         let mut names: Vec<_> = names.into_iter().collect();
         names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
         names.dedup();
-        (names.len() <= MAX_SELECTING).then_some(Self(names))
+        (names.len() <= MAX_SELECTING_FIELDS).then_some(Self(names))
     }
 
-    /// These fields and those; nothing where there are more than [`MAX_SELECTING`] together.
+    /// Returns the fields of both, or None if there are more than [`MAX_SELECTING_FIELDS`].
     pub fn union(&self, other: &Self) -> Option<Self> {
         Self::from_names(self.0.iter().chain(&other.0).cloned())
     }
 
-    /// Whether every field of `other` is among these.
+    /// Returns whether every field of `other` is one of these.
     pub fn covers(&self, other: &Self) -> bool {
         other.0.iter().all(|name| self.0.contains(name))
     }
 
-    /// The fields.
+    /// Returns the fields.
     pub fn names(&self) -> &[HeaderName] {
         &self.0
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether one of them tells visitors apart.
+    /// Returns whether one of them identifies the visitor.
     pub fn is_personal(&self) -> bool {
         self.covers_any(&[header::COOKIE, header::AUTHORIZATION])
     }
@@ -73,12 +75,14 @@ impl Selecting {
         names.iter().any(|name| self.0.contains(name))
     }
 
-    /// Which variant `request` asks for.
+    /// Returns the variant that `request` asks for.
     ///
-    /// A field that is absent differs from an empty one. Several lines are one list. White space
-    /// around a comma outside quotes does not count, but in `Cookie` and `Authorization`, where
-    /// every byte does; nor does case in `Accept-Language` and `Accept-Encoding`. The order does:
-    /// servers break ties by it.
+    /// - A missing field differs from an empty one.
+    /// - Several lines are one list.
+    /// - White space around a comma outside quotes does not count, except in `Cookie` and `Authorization`,
+    ///   in which every byte counts.
+    /// - Case does not count in `Accept-Language` and `Accept-Encoding`.
+    /// - Order counts, because servers break ties by it.
     pub fn variant(&self, request: &HeaderMap) -> VariantId {
         let mut hash = Sha256::new();
         let mut value = Vec::new();
@@ -108,7 +112,7 @@ fn normalise<'a>(
     let has_no_case = [header::ACCEPT_LANGUAGE, header::ACCEPT_ENCODING].contains(name);
     for (at, line) in lines.enumerate() {
         if is_exact {
-            // No field value holds a line feed.
+            // No header value contains a line feed.
             value.extend_from_slice(line.as_bytes());
             value.push(b'\n');
             continue;
@@ -123,7 +127,7 @@ fn normalise<'a>(
     }
 }
 
-/// Appends the line without white space around its commas; as it is where a quote is in it.
+/// Appends the line without white space around its commas. A line with a quote is unchanged.
 fn without_space(line: &[u8], value: &mut Vec<u8>) {
     if line.contains(&b'"') {
         value.extend_from_slice(trim(line));
@@ -141,12 +145,12 @@ impl VariantId {
     /// The length in bytes.
     pub const LEN: usize = 16;
 
-    /// The id with these bytes.
+    /// Makes the id of these bytes.
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }
@@ -163,15 +167,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fixture::map;
+    use crate::engine::header_map as map;
 
     fn alike(vary: &str, one: &[(&'static str, &str)], other: &[(&'static str, &str)]) -> bool {
-        let selecting = Selecting::of(&map(&[("vary", vary)])).unwrap();
+        let selecting = SelectingFields::of(&map(&[("vary", vary)])).unwrap();
         selecting.variant(&map(one)) == selecting.variant(&map(other))
     }
 
     #[test]
-    fn only_the_fields_that_are_named_select() {
+    fn only_the_fields_in_vary_select() {
         let one = [("foo", "1"), ("bar", "a"), ("other", "2")];
         assert!(alike("Foo, BAR", &one, &[("bar", "a"), ("foo", "1")]));
         assert!(!alike("foo, bar", &one, &[("bar", "b"), ("foo", "1")]));
@@ -179,14 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_field_is_not_an_empty_one() {
+    fn a_missing_field_differs_from_an_empty_one() {
         assert!(!alike("foo", &[], &[("foo", "")]));
         assert!(alike("foo", &[], &[("bar", "")]));
         assert!(!alike("foo, bar", &[("foo", "1")], &[("bar", "1")]));
     }
 
     #[test]
-    fn lines_are_one_list_and_space_around_commas_does_not_count() {
+    fn several_lines_are_one_list_and_space_around_commas_does_not_count() {
         assert!(alike(
             "foo",
             &[("foo", "1, 2")],
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn languages_and_codings_have_no_case_and_others_do() {
+    fn case_counts_except_in_languages_and_codings() {
         let (one, other) = (
             [("accept-language", "en, de")],
             [("accept-language", "eN,De")],
@@ -220,23 +224,35 @@ mod tests {
     }
 
     #[test]
-    fn a_star_anywhere_selects_nothing() {
+    fn a_star_anywhere_in_vary_is_not_a_list_of_fields() {
         for vary in ["*", "*, *", ", *", "Foo, *", "*, Foo", "Foo Bar", "\"Foo\""] {
-            assert_eq!(Selecting::of(&map(&[("vary", vary)])), None, "{vary}");
+            assert_eq!(SelectingFields::of(&map(&[("vary", vary)])), None, "{vary}");
         }
-        assert_eq!(Selecting::of(&map(&[("vary", ""), ("vary", "*")])), None);
-        assert!(Selecting::of(&map(&[("vary", "")])).unwrap().is_empty());
-        let many: Vec<_> = (0..=MAX_SELECTING).map(|at| format!("x{at}")).collect();
-        assert_eq!(Selecting::of(&map(&[("vary", &many.join(","))])), None);
+        assert_eq!(
+            SelectingFields::of(&map(&[("vary", ""), ("vary", "*")])),
+            None
+        );
+        assert!(
+            SelectingFields::of(&map(&[("vary", "")]))
+                .unwrap()
+                .is_empty()
+        );
+        let many: Vec<_> = (0..=MAX_SELECTING_FIELDS)
+            .map(|at| format!("x{at}"))
+            .collect();
+        assert_eq!(
+            SelectingFields::of(&map(&[("vary", &many.join(","))])),
+            None
+        );
     }
 
     proptest! {
         #[test]
-        fn no_vary_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn no_vary_causes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let mut headers = HeaderMap::new();
                 headers.append(header::VARY, value);
-                if let Some(selecting) = Selecting::of(&headers) {
+                if let Some(selecting) = SelectingFields::of(&headers) {
                     prop_assert!(selecting.names().iter().all(|name| name.as_str() != "*"));
                     let _ = selecting.variant(&headers);
                 }
@@ -244,7 +260,7 @@ mod tests {
         }
 
         #[test]
-        fn values_without_commas_are_alike_only_when_equal(
+        fn values_without_commas_select_the_same_variant_only_if_equal(
             one in "[a-zA-Z0-9;=.-]{0,8}", other in "[a-zA-Z0-9;=.-]{0,8}",
         ) {
             prop_assert_eq!(one == other, alike("foo", &[("foo", &one)], &[("foo", &other)]));

@@ -3,40 +3,40 @@ use std::time::Duration;
 use http::StatusCode;
 use larder_store::Timestamp;
 
-use super::reuse::{RequestRules, Rules};
+use super::reuse::{RequestDirectives, ReuseRules};
 use super::status::is_failure;
 
-/// How the origin failed, for what may be served in its place.
+/// How the origin failed. It decides which stale responses may be served instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// It answered 500, 502, 503 or 504.
-    Answered,
-    /// There was no answer at all: the cache is disconnected.
+pub enum OriginFailure {
+    /// It answered with 500, 502, 503 or 504.
+    ErrorStatus,
+    /// It did not answer.
     Disconnected,
 }
 
-impl Failure {
-    /// The failure that a response with this status is, if it is one.
+impl OriginFailure {
+    /// Returns the failure that this status means, if it means one.
     pub fn of(status: StatusCode) -> Option<Self> {
-        is_failure(status).then_some(Self::Answered)
+        is_failure(status).then_some(Self::ErrorStatus)
     }
 }
 
-impl Rules {
-    /// Whether a stale response may be served while it is validated in the background
-    /// (RFC 5861, 3).
-    pub fn may_revalidate_behind(&self, now: Timestamp) -> bool {
+impl ReuseRules {
+    /// Returns whether the response may be served while it is validated in the background (RFC 5861, 3).
+    pub fn may_serve_while_revalidating(&self, now: Timestamp) -> bool {
         let window = self.stale_while_revalidate;
         window > 0 && !self.forbids_stale && self.freshness.staleness(now) < window
     }
 
-    /// Whether a stale response may be served in place of a failure: within `stale-if-error` of
-    /// the response or of the request (RFC 5861, 4); and, where there was no answer at all, for
-    /// `limit` (RFC 9111, 4.2.4). Never where the response forbids it.
-    pub fn may_cover(
+    /// Returns whether the response may be served in place of a failure.
+    ///
+    /// It may within `stale-if-error` of the response or of the request (RFC 5861, 4). If the origin did not
+    /// answer, it may also for `limit` past its freshness (RFC 9111, 4.2.4). The response can forbid both.
+    pub fn may_serve_on_failure(
         &self,
-        request: &RequestRules,
-        failure: Failure,
+        request: &RequestDirectives,
+        failure: OriginFailure,
         limit: Duration,
         now: Timestamp,
     ) -> bool {
@@ -45,8 +45,8 @@ impl Rules {
         }
         let asked = self.stale_if_error.max(request.stale_if_error);
         let window = match failure {
-            Failure::Answered => asked,
-            Failure::Disconnected => asked.max(limit.as_secs()),
+            OriginFailure::ErrorStatus => asked,
+            OriginFailure::Disconnected => asked.max(limit.as_secs()),
         };
         self.freshness.staleness(now) < window
     }

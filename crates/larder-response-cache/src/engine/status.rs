@@ -1,9 +1,8 @@
-//! What is known about status codes.
+//! The meaning of status codes for a cache.
 
 use http::StatusCode;
 
-/// Whether a response with this status may be reused for a while without being asked to
-/// (RFC 9110, 15.1). 206 is left out: ranges are not stored.
+/// Returns whether a heuristic lifetime is permitted (RFC 9110, 15.1). Not for 206, which is not stored.
 pub(super) fn is_heuristically_cacheable(status: StatusCode) -> bool {
     matches!(
         status.as_u16(),
@@ -11,7 +10,7 @@ pub(super) fn is_heuristically_cacheable(status: StatusCode) -> bool {
     )
 }
 
-/// Whether what the status means for a cache is known here (RFC 9111, 3 and 5.2.2.3).
+/// Returns whether this cache knows the status (RFC 9111, 3 and 5.2.2.3).
 pub(super) fn is_understood(status: StatusCode) -> bool {
     matches!(
         status.as_u16(),
@@ -19,12 +18,12 @@ pub(super) fn is_understood(status: StatusCode) -> bool {
     )
 }
 
-/// Whether a response with this status is never stored, as it is not final, not whole, or depends on
-/// more than the URI and the fields that `Vary` may name: on `Range` (206, 416), conditions (304, 412,
-/// 428), what was accepted or expected (226, 406, 415, 417, 426), how the request was sent (408, 411,
-/// 413, 421, 425, 431), or who sent it (401, 407, 429, 511).
+/// Returns whether a response with this status is never stored.
 ///
-/// RFC 9111, 3 asks it of what is not understood, RFC 6585 of 428, 429, 431 and 511.
+/// It is not final or not complete, or it depends on more than the URI and the fields that `Vary` can
+/// name: on `Range` (206, 416), on preconditions (304, 412, 428), on what was accepted or expected (226,
+/// 406, 415, 417, 426), on how the request was sent (408, 411, 413, 421, 425, 431), or on who sent it
+/// (401, 407, 429, 511). RFC 6585 forbids it for 428, 429, 431 and 511.
 pub(super) fn is_never_stored(status: StatusCode) -> bool {
     matches!(
         status.as_u16(),
@@ -48,12 +47,12 @@ pub(super) fn is_never_stored(status: StatusCode) -> bool {
     )
 }
 
-/// Whether an error with this status says that the resource is gone.
+/// Returns whether the status says that the resource is gone.
 pub(super) fn is_gone(status: StatusCode) -> bool {
     matches!(status.as_u16(), 404 | 410)
 }
 
-/// Whether the origin failed, so that a stale response may be better (RFC 5861, 4).
+/// Returns whether the origin failed, so that a stale response may be better (RFC 5861, 4).
 pub(super) fn is_failure(status: StatusCode) -> bool {
     matches!(status.as_u16(), 500 | 502 | 503 | 504)
 }

@@ -1,60 +1,92 @@
 use http::{HeaderMap, Method, StatusCode, header};
 
 use super::status::{is_never_stored, is_understood};
-use super::{CacheControl, Freshness, Profile, Refusal, Selecting, Sharing, Validators};
+use super::{CacheControl, Freshness, Refusal, SelectingFields, Validators};
+
+/// How closely the cache follows RFC 9111.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// RFC 9111, except where it has leaked one visitor's data to another. The default.
+    ///
+    /// These responses are never stored: one with `Set-Cookie`; one that varies with `Cookie` or
+    /// `Authorization`; one to a request with `Cookie` that does not clearly permit reuse, by `public` or by
+    /// a time for which it is fresh; one that is marked as a part; and one that no usual request could be
+    /// served. A client's preconditions are applied here, so that a response that is not stored yet is
+    /// fetched completely.
+    #[default]
+    Safe,
+    /// RFC 9111 to the letter, for a proxy.
+    ///
+    /// There are two exceptions. Ranges are only served from complete stored responses, and `no-store`
+    /// always counts.
+    Rfc,
+}
+
+/// For whom responses are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// For everyone, as by a proxy or a server.
+    #[default]
+    Shared,
+    /// For one user: `private` may be stored, and `s-maxage` and `proxy-revalidate` mean nothing.
+    Private,
+}
 
 /// A response that might be stored, and the request that it answers.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
-    /// How near to the letter.
+    /// How closely RFC 9111 is followed.
     pub profile: Profile,
     /// For whom it would be stored.
     pub sharing: Sharing,
     /// The method of the request.
     pub method: &'a Method,
-    /// The fields of the request.
+    /// The headers of the request.
     pub request: &'a HeaderMap,
     /// The status of the response.
     pub status: StatusCode,
-    /// The fields of the response.
+    /// The headers of the response.
     pub response: &'a HeaderMap,
-    /// What the response says to caches.
-    pub said: &'a CacheControl,
+    /// The directives of the response.
+    pub directives: &'a CacheControl,
     /// How fresh it is.
     pub freshness: &'a Freshness,
 }
 
 impl Candidate<'_> {
-    /// Whether the response may be stored, and is worth it (RFC 9111, 3).
+    /// Checks whether the response may be stored, and is worth it (RFC 9111, 3).
     ///
     /// # Errors
-    /// The first reason why it is not.
+    /// The first reason why it is not stored.
     pub fn check(&self) -> Result<(), Refusal> {
-        let said = self.said;
+        let directives = self.directives;
         if self.method != Method::GET {
             return Err(Refusal::Method);
         }
-        // A part is one by its status. By the letter the field says nothing beside another one (RFC 9110,
-        // 14.4), but who sends it may mean it.
-        let says_part = self.response.contains_key(header::CONTENT_RANGE);
-        let is_part = self.profile == Profile::Safe && says_part;
+        // A part has the status 206. With another status the header means nothing (RFC 9110, 14.4), but its
+        // sender may mean it.
+        let has_content_range = self.response.contains_key(header::CONTENT_RANGE);
+        let is_part = self.profile == Profile::Safe && has_content_range;
         if is_never_stored(self.status)
             || is_part
-            || (said.must_understand && !is_understood(self.status))
+            || (directives.must_understand && !is_understood(self.status))
         {
             return Err(Refusal::Status);
         }
-        if said.is_unreadable {
+        if directives.is_unreadable {
             return Err(Refusal::Unreadable);
         }
-        if said.no_store || CacheControl::of(self.request).no_store {
+        if directives.no_store || CacheControl::of(self.request).no_store {
             return Err(Refusal::NoStore);
         }
         self.check_privacy()?;
         if is_stream(self.response) {
             return Err(Refusal::Stream);
         }
-        let may_be_stale = said.stale_while_revalidate.max(said.stale_if_error) > Some(0);
+        let may_be_stale = directives
+            .stale_while_revalidate
+            .max(directives.stale_if_error)
+            > Some(0);
         let has_validator = !Validators::of(self.response).is_empty();
         if self.freshness.lifetime() == 0 && !has_validator && !may_be_stale {
             return Err(Refusal::Useless);
@@ -62,22 +94,21 @@ impl Candidate<'_> {
         Ok(())
     }
 
-    /// Whether the response says itself, by more than a validator or a date that gives a guess, that
-    /// others may see it.
-    fn is_plainly_reusable(&self) -> bool {
+    /// Returns whether the response clearly permits reuse, by more than a validator or a date.
+    fn permits_reuse_clearly(&self) -> bool {
         let is_fresh = self.freshness.is_explicit() && self.freshness.lifetime() > 0;
-        self.said.public || (is_fresh && !self.said.no_cache)
+        self.directives.public || (is_fresh && !self.directives.no_cache)
     }
 
-    /// Whether it shows one visitor nothing of another's.
+    /// Checks that the response shows one visitor nothing of another's.
     fn check_privacy(&self) -> Result<(), Refusal> {
-        let said = self.said;
+        let directives = self.directives;
         if self.sharing == Sharing::Shared {
-            if said.private {
+            if directives.private {
                 return Err(Refusal::Private);
             }
-            let may_share = said.public || said.must_revalidate || said.s_maxage.is_some();
-            if self.request.contains_key(header::AUTHORIZATION) && !may_share {
+            let is_authorized = self.request.contains_key(header::AUTHORIZATION);
+            if is_authorized && !directives.permits_authorized() {
                 return Err(Refusal::Authorization);
             }
         }
@@ -85,17 +116,17 @@ impl Candidate<'_> {
         if is_safe && self.response.contains_key(header::SET_COOKIE) {
             return Err(Refusal::SetCookie);
         }
-        if is_safe && self.request.contains_key(header::COOKIE) && !self.is_plainly_reusable() {
+        if is_safe && self.request.contains_key(header::COOKIE) && !self.permits_reuse_clearly() {
             return Err(Refusal::Cookie);
         }
-        match Selecting::of(self.response) {
+        match SelectingFields::of(self.response) {
             Some(selecting) if !(is_safe && selecting.is_personal()) => Ok(()),
             _ => Err(Refusal::Vary),
         }
     }
 }
 
-/// Whether the response is a stream by its type, or the connection becomes something else.
+/// Returns whether the response is a stream by its type, or has trailers.
 fn is_stream(headers: &HeaderMap) -> bool {
     let is_stream = headers.get(header::CONTENT_TYPE).is_some_and(|value| {
         let value = value.as_bytes().to_ascii_lowercase();
@@ -104,7 +135,7 @@ fn is_stream(headers: &HeaderMap) -> bool {
             || value.starts_with(b"multipart/x-mixed-replace")
             || value.starts_with(b"multipart/byteranges")
     });
-    // A trailer that is announced could not be sent with a stored body.
+    // An announced trailer could not be sent with a stored body.
     is_stream || headers.contains_key(header::TRAILER)
 }
 

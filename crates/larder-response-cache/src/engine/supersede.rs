@@ -3,16 +3,17 @@ use http::{HeaderMap, StatusCode, header};
 use super::status::is_gone;
 use super::{Profile, Refusal};
 
-/// Whether a response that is not stored takes away what is stored for its request: it came in place of
-/// that, which is not suitable any longer (RFC 9111, 4.3.3).
+/// Returns whether a response that is not stored invalidates the stored one for its request.
 ///
-/// - One to another method than GET never does.
-/// - 404 and 410 always do: what the origin says is gone is gone.
+/// The origin sent it in place of the stored one, which is no longer suitable then (RFC 9111, 4.3.3).
+///
+/// - A response to another method than GET never does.
+/// - 404 and 410 always do, because the resource is gone.
 /// - Other errors and parts never do.
 /// - In the safe profile a response that may concern its visitor alone does not: one to a request with
-///   `Cookie` or `Authorization`, one that sets a cookie, and one that a client asked for while what
-///   is stored was fresh.
-pub fn takes_away(
+///   `Cookie` or `Authorization`, one that sets a cookie, and one that a client asked for while the stored
+///   response was fresh.
+pub fn invalidates_stored(
     profile: Profile,
     request: &HeaderMap,
     status: StatusCode,
@@ -33,8 +34,9 @@ pub fn takes_away(
     profile == Profile::Rfc || !(is_personal || was_fresh)
 }
 
-/// Whether a response with this status may take the place of a fresh one with `held`: an error that a
-/// client can provoke may not, unless it says that the resource is gone.
+/// Returns whether a response with this status may replace a fresh one with the status `held`.
+///
+/// An error that a client can provoke may not, unless it says that the resource is gone.
 pub fn may_replace_fresh(held: StatusCode, status: StatusCode) -> bool {
     let is_error = |status: StatusCode| status.is_client_error() || status.is_server_error();
     !is_error(status) || is_gone(status) || is_error(held)
@@ -43,7 +45,7 @@ pub fn may_replace_fresh(held: StatusCode, status: StatusCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::map;
+    use crate::engine::header_map as map;
 
     fn takes(
         profile: Profile,
@@ -53,13 +55,13 @@ mod tests {
         was_fresh: bool,
     ) -> bool {
         let status = StatusCode::from_u16(status).unwrap();
-        takes_away(profile, &map(request), status, refusal, was_fresh)
+        invalidates_stored(profile, &map(request), status, refusal, was_fresh)
     }
 
     const ADA: [(&str, &str); 1] = [("cookie", "session=ada")];
 
     #[test]
-    fn what_is_gone_is_gone() {
+    fn a_404_or_410_always_invalidates() {
         for profile in [Profile::Safe, Profile::Rfc] {
             for status in [404, 410] {
                 assert!(!takes(profile, &ADA, status, Refusal::Method, false));
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_one_visitor_takes_away_nothing_of_all_in_the_safe_profile() {
+    fn in_the_safe_profile_a_response_for_one_visitor_invalidates_nothing() {
         for refusal in [Refusal::Private, Refusal::NoStore, Refusal::Useless] {
             assert!(takes(Profile::Safe, &[], 200, refusal, false));
             assert!(!takes(Profile::Safe, &ADA, 200, refusal, false));
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_takes_the_place_of_nothing_fresh() {
+    fn an_error_replaces_no_fresh_response() {
         let may = |held: u16, status: u16| {
             let [held, status] = [held, status].map(|code| StatusCode::from_u16(code).unwrap());
             may_replace_fresh(held, status)

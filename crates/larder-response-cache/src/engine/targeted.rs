@@ -3,24 +3,24 @@ use sfv::{BareItem, Dictionary, Item, ListEntry, Parser};
 
 use super::{CacheControl, MAX_DELTA, Profile};
 
-/// What a response says to this cache: by the first of these targeted fields that it has, else by
-/// `Cache-Control` (RFC 9213).
+/// Returns the directives of a response to this cache (RFC 9213).
 ///
-/// A targeted field is a dictionary of structured fields. One that is empty or broken, or in which a
-/// time is no integer, is as if it were not there. In the safe profile `no-store`, `private` and the
-/// fields that `no-cache` names in `Cache-Control` still count.
+/// They are in the first of these targeted fields that the response has, otherwise in `Cache-Control`. A
+/// targeted field is a dictionary of structured fields. It is ignored if it is empty or malformed, or a time
+/// in it is not an integer. In the safe profile `no-store`, `private` and the fields that `no-cache` names
+/// count in `Cache-Control` too.
 pub fn directives(profile: Profile, targeted: &[HeaderName], response: &HeaderMap) -> CacheControl {
     let plain = CacheControl::of(response);
-    let Some(mut said) = targeted.iter().find_map(|name| read(response, name)) else {
+    let Some(mut directives) = targeted.iter().find_map(|name| read(response, name)) else {
         return plain;
     };
     if profile == Profile::Safe {
-        said.no_store |= plain.no_store;
-        said.private |= plain.private;
-        said.is_unreadable |= plain.is_unreadable;
-        said.no_cache_fields = plain.no_cache_fields;
+        directives.no_store |= plain.no_store;
+        directives.private |= plain.private;
+        directives.is_unreadable |= plain.is_unreadable;
+        directives.no_cache_fields = plain.no_cache_fields;
     }
-    said
+    directives
 }
 
 fn read(response: &HeaderMap, name: &HeaderName) -> Option<CacheControl> {
@@ -35,7 +35,7 @@ fn read(response: &HeaderMap, name: &HeaderName) -> Option<CacheControl> {
     if dictionary.is_empty() {
         return None;
     }
-    let mut said = CacheControl {
+    let mut directives = CacheControl {
         is_present: true,
         is_targeted: true,
         ..CacheControl::default()
@@ -44,24 +44,26 @@ fn read(response: &HeaderMap, name: &HeaderName) -> Option<CacheControl> {
         let ListEntry::Item(Item { bare_item, .. }) = entry else {
             continue;
         };
-        // What restricts counts whatever its value; `?0` is still no permission.
+        // A restriction counts whatever its value is. `?0` is not a permission.
         let is_on = *bare_item == BareItem::Boolean(true);
         match key.as_str() {
-            "max-age" => said.max_age = Some(seconds(bare_item)?),
-            "s-maxage" => said.s_maxage = Some(seconds(bare_item)?),
-            "stale-while-revalidate" => said.stale_while_revalidate = Some(seconds(bare_item)?),
-            "stale-if-error" => said.stale_if_error = Some(seconds(bare_item)?),
-            "no-store" => said.no_store = true,
-            "no-cache" => said.no_cache = true,
-            "private" => said.private = true,
-            "must-revalidate" => said.must_revalidate = true,
-            "proxy-revalidate" => said.proxy_revalidate = true,
-            "must-understand" => said.must_understand = true,
-            "public" => said.public = is_on,
+            "max-age" => directives.max_age = Some(seconds(bare_item)?),
+            "s-maxage" => directives.s_maxage = Some(seconds(bare_item)?),
+            "stale-while-revalidate" => {
+                directives.stale_while_revalidate = Some(seconds(bare_item)?)
+            }
+            "stale-if-error" => directives.stale_if_error = Some(seconds(bare_item)?),
+            "no-store" => directives.no_store = true,
+            "no-cache" => directives.no_cache = true,
+            "private" => directives.private = true,
+            "must-revalidate" => directives.must_revalidate = true,
+            "proxy-revalidate" => directives.proxy_revalidate = true,
+            "must-understand" => directives.must_understand = true,
+            "public" => directives.public = is_on,
             _ => {}
         }
     }
-    Some(said)
+    Some(directives)
 }
 
 fn seconds(item: &BareItem) -> Option<u64> {
@@ -81,7 +83,7 @@ mod tests {
 
     const CDN: HeaderName = HeaderName::from_static("cdn-cache-control");
 
-    fn said(profile: Profile, targeted: &str, plain: &str) -> CacheControl {
+    fn read_both(profile: Profile, targeted: &str, plain: &str) -> CacheControl {
         let mut headers = HeaderMap::new();
         headers.append(CDN, targeted.parse().unwrap());
         headers.append("cache-control", plain.parse().unwrap());
@@ -89,28 +91,28 @@ mod tests {
     }
 
     #[test]
-    fn a_targeted_field_goes_before_cache_control() {
-        let said = said(
+    fn a_targeted_field_takes_precedence_over_cache_control() {
+        let directives = read_both(
             Profile::Rfc,
             "foobar, max-age=60, public",
             "max-age=1, no-store",
         );
         assert_eq!(
-            (said.max_age, said.no_store, said.public),
+            (directives.max_age, directives.no_store, directives.public),
             (Some(60), false, true)
         );
-        assert!(said.is_targeted);
+        assert!(directives.is_targeted);
     }
 
     #[test]
-    fn in_the_safe_profile_no_store_and_private_count_wherever_they_stand() {
-        assert!(said(Profile::Safe, "max-age=60", "no-store").no_store);
-        assert!(said(Profile::Safe, "max-age=60", "private").private);
-        assert!(said(Profile::Rfc, "no-store", "max-age=60").no_store);
+    fn in_the_safe_profile_no_store_and_private_count_in_either_field() {
+        assert!(read_both(Profile::Safe, "max-age=60", "no-store").no_store);
+        assert!(read_both(Profile::Safe, "max-age=60", "private").private);
+        assert!(read_both(Profile::Rfc, "no-store", "max-age=60").no_store);
     }
 
     #[test]
-    fn a_broken_one_is_as_if_it_were_not_there() {
+    fn a_malformed_targeted_field_is_ignored() {
         for broken in [
             "",
             "max-age=60, &",
@@ -120,7 +122,7 @@ mod tests {
             "\u{e9}",
         ] {
             assert_eq!(
-                said(Profile::Rfc, broken, "max-age=1").max_age,
+                read_both(Profile::Rfc, broken, "max-age=1").max_age,
                 Some(1),
                 "{broken}"
             );
@@ -129,16 +131,16 @@ mod tests {
 
     #[test]
     fn a_time_is_within_its_bounds() {
-        assert_eq!(said(Profile::Rfc, "max-age=-1", "").max_age, Some(0));
+        assert_eq!(read_both(Profile::Rfc, "max-age=-1", "").max_age, Some(0));
         assert_eq!(
-            said(Profile::Rfc, "max-age=99999999999", "").max_age,
+            read_both(Profile::Rfc, "max-age=99999999999", "").max_age,
             Some(MAX_DELTA)
         );
     }
 
     proptest! {
         #[test]
-        fn no_field_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn no_targeted_field_causes_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let mut headers = HeaderMap::new();
                 headers.append(CDN, value);

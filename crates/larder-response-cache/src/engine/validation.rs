@@ -3,8 +3,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use super::date::{date, parse};
 use super::list::{Members, trim};
 
-/// What a stored response is asked after by: its `ETag` and its `Last-Modified`
-/// (RFC 9110, 8.8).
+/// The validators of a stored response: its `ETag` and its `Last-Modified` (RFC 9110, 8.8).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
     etag: Option<HeaderValue>,
@@ -12,7 +11,7 @@ pub struct Validators {
 }
 
 impl Validators {
-    /// The validators of a response. A `Last-Modified` that is no date is none.
+    /// Returns the validators of a response. An invalid `Last-Modified` is not one.
     pub fn of(response: &HeaderMap) -> Self {
         let modified = date(response, &header::LAST_MODIFIED);
         Self {
@@ -21,15 +20,16 @@ impl Validators {
         }
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()
     }
 
-    /// Makes a request ask whether the stored response is still current, in place of whatever
-    /// its own conditions were (RFC 9111, 4.3.1).
+    /// Replaces the preconditions of a request by these validators (RFC 9111, 4.3.1).
+    ///
+    /// The origin then says whether the stored response is still current.
     pub fn apply(&self, request: &mut HeaderMap) {
-        for name in CONDITIONS {
+        for name in PRECONDITIONS {
             request.remove(name);
         }
         if let Some(etag) = &self.etag {
@@ -41,7 +41,7 @@ impl Validators {
     }
 }
 
-const CONDITIONS: [HeaderName; 6] = [
+const PRECONDITIONS: [HeaderName; 6] = [
     header::IF_NONE_MATCH,
     header::IF_MODIFIED_SINCE,
     header::IF_MATCH,
@@ -50,11 +50,10 @@ const CONDITIONS: [HeaderName; 6] = [
     header::RANGE,
 ];
 
-/// Whether the conditions of `request` are answered with a 304 by a stored response
-/// (RFC 9111, 4.3.2; RFC 9110, 13.2.2).
+/// Returns whether a stored response is served as a 304 (RFC 9111, 4.3.2; RFC 9110, 13.2.2).
 ///
-/// `If-None-Match` compares weakly, and where it is there `If-Modified-Since` does not count. Only a
-/// 200 is answered so.
+/// `If-None-Match` compares weakly, and takes precedence over `If-Modified-Since`. Only a 200 becomes a
+/// 304.
 pub fn is_not_modified(request: &HeaderMap, status: StatusCode, stored: &HeaderMap) -> bool {
     if status != StatusCode::OK {
         return false;
@@ -85,46 +84,48 @@ fn matches_etag(request: &HeaderMap, stored: &HeaderMap) -> bool {
     })
 }
 
-/// An entity tag without the mark of weakness, for the weak comparison.
+/// Returns an entity tag without its weakness mark, for the weak comparison.
 pub(super) fn opaque(etag: &[u8]) -> &[u8] {
     etag.strip_prefix(b"W/").unwrap_or(etag)
 }
 
-/// Whether two entity tags are the same strongly (RFC 9110, 8.8.3.2).
+/// Compares two entity tags strongly (RFC 9110, 8.8.3.2).
 pub(super) fn is_strongly_equal(one: &[u8], other: &[u8]) -> bool {
     one == other && one.starts_with(b"\"") && one.len() >= 2 && one.ends_with(b"\"")
 }
 
-/// Whether a 304 with the fields `new` speaks of the stored response with the fields `stored`, so that
-/// it may update it (RFC 9111, 4.3.4).
+/// Returns whether a 304 with the headers `new` updates the stored response (RFC 9111, 4.3.4).
 ///
-/// A strong entity tag must be the stored one; a weak one must be alike, or, where none is stored, stand
-/// beside the `Last-Modified` that is. A 304 without an entity tag speaks of what it was asked about.
+/// A strong entity tag must equal the stored one. A weak one must match it weakly, or, if none is stored,
+/// come with the stored `Last-Modified`. A 304 without an entity tag updates the response that was
+/// validated.
 pub fn is_update(stored: &HeaderMap, new: &HeaderMap) -> bool {
-    let Some(said) = new.get(header::ETAG).map(HeaderValue::as_bytes) else {
+    let Some(new_etag) = new.get(header::ETAG).map(HeaderValue::as_bytes) else {
         return true;
     };
     match stored.get(header::ETAG).map(HeaderValue::as_bytes) {
-        Some(held) if said.starts_with(b"W/") => opaque(held) == opaque(said),
-        Some(held) => is_strongly_equal(held, said),
+        Some(held) if new_etag.starts_with(b"W/") => opaque(held) == opaque(new_etag),
+        Some(held) => is_strongly_equal(held, new_etag),
         None => {
             let modified = new.get(header::LAST_MODIFIED);
-            said.starts_with(b"W/")
+            new_etag.starts_with(b"W/")
                 && modified.is_some()
                 && modified == stored.get(header::LAST_MODIFIED)
         }
     }
 }
 
-/// Whether `Last-Modified` is too close to `Date` to tell versions apart: the content may have changed
-/// once more in that second (RFC 9110, 8.8.2.2).
-pub fn is_modified_weak(response: &HeaderMap) -> bool {
+/// Returns whether `Last-Modified` is too close to `Date` to tell versions apart.
+///
+/// The content may have changed once more in that second (RFC 9110, 8.8.2.2).
+pub fn is_last_modified_weak(response: &HeaderMap) -> bool {
     let [modified, date] = [header::LAST_MODIFIED, header::DATE].map(|name| date(response, &name));
     matches!((modified, date), (Some(modified), Some(date)) if date <= modified)
 }
 
-/// The fields of the 304 that stands for a stored response (RFC 9110, 15.4.5): all of them, but for
-/// those that describe content that is not sent.
+/// Returns the headers of the 304 for a stored response (RFC 9110, 15.4.5).
+///
+/// They are all of them, except those that describe content that is not sent.
 pub fn not_modified(stored: &HeaderMap) -> HeaderMap {
     let mut headers = stored.clone();
     for name in [
@@ -144,7 +145,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fixture::map;
+    use crate::engine::header_map as map;
 
     const EARLY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const LATE: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn if_none_match_goes_before_if_modified_since() {
+    fn if_none_match_takes_precedence_over_if_modified_since() {
         let stored = [("etag", "\"a\""), ("last-modified", EARLY)];
         let both = |tag| [("if-none-match", tag), ("if-modified-since", EARLY)];
         assert!(is_304(&both("\"a\""), &stored));
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_changed_since_is_not_modified() {
+    fn a_response_that_is_unchanged_since_the_date_is_not_modified() {
         for (since, modified, expected) in [
             (EARLY, EARLY, true),
             (LATE, EARLY, true),
@@ -201,8 +202,8 @@ mod tests {
     }
 
     #[test]
-    fn a_304_speaks_of_what_has_its_entity_tag() {
-        for (held, said, expected) in [
+    fn a_304_updates_the_response_with_its_entity_tag() {
+        for (held, new_etag, expected) in [
             ("\"a\"", "\"a\"", true),
             ("\"a\"", "\"b\"", false),
             ("W/\"a\"", "\"a\"", false),
@@ -210,8 +211,8 @@ mod tests {
             ("W/\"a\"", "W/\"a\"", true),
             ("W/\"a\"", "W/\"b\"", false),
         ] {
-            let (stored, new) = (map(&[("etag", held)]), map(&[("etag", said)]));
-            assert_eq!(is_update(&stored, &new), expected, "{held} {said}");
+            let (stored, new) = (map(&[("etag", held)]), map(&[("etag", new_etag)]));
+            assert_eq!(is_update(&stored, &new), expected, "{held} {new_etag}");
         }
         let stored = map(&[("last-modified", EARLY)]);
         for (new, expected) in [
@@ -226,26 +227,26 @@ mod tests {
     }
 
     #[test]
-    fn a_last_modified_of_the_second_of_the_response_is_weak() {
+    fn a_last_modified_that_is_not_before_date_is_weak() {
         for (modified, date, expected) in [
             (EARLY, EARLY, true),
             (LATE, EARLY, true),
             (EARLY, LATE, false),
         ] {
             let response = map(&[("last-modified", modified), ("date", date)]);
-            assert_eq!(is_modified_weak(&response), expected);
+            assert_eq!(is_last_modified_weak(&response), expected);
         }
-        assert!(!is_modified_weak(&map(&[("date", EARLY)])));
+        assert!(!is_last_modified_weak(&map(&[("date", EARLY)])));
     }
 
     #[test]
-    fn only_a_200_is_answered_with_a_304() {
+    fn only_a_200_becomes_a_304() {
         let (request, stored) = (map(&[("if-none-match", "*")]), map(&[("etag", "\"a\"")]));
         assert!(!is_not_modified(&request, StatusCode::NOT_FOUND, &stored));
     }
 
     #[test]
-    fn a_validation_asks_by_what_is_stored_alone() {
+    fn a_validation_has_no_preconditions_but_the_stored_validators() {
         let validators = Validators::of(&map(&[("etag", "W/\"a\""), ("last-modified", EARLY)]));
         let mut request = map(&[
             ("if-none-match", "\"b\""),
@@ -266,7 +267,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_condition_makes_it_panic(
+        fn no_precondition_causes_a_panic(
             name in prop_oneof![Just("if-none-match"), Just("if-modified-since")],
             bytes in proptest::collection::vec(any::<u8>(), 0..60),
         ) {

@@ -4,160 +4,148 @@ use http::HeaderMap;
 use larder_store::{Condition, Key, Timestamp, Ttl, Version};
 
 use super::{
-    Basis, Before, Committed, FETCH_LIMIT, MAX_STORED, RESERVED_FOR, Storage, VALIDATABLE,
+    ATTEMPTS, Existing, FETCH_LIMIT, FarRecord, Record, Storage, StoredResponse, Unavailable,
+    UriSnapshot, VariantIndex,
 };
-use crate::engine::{Failure, RequestRules, Selecting, Validators, VariantId};
-use crate::entry::Entry;
-use crate::far::{Held, Unavailable};
-use crate::front::Near;
-use crate::index::Index;
-use crate::key::Primary;
-use crate::record::Record;
+use crate::engine::SelectingFields;
+use crate::request::PrimaryKey;
 
-/// How often something is read again after another process wrote it.
-pub(super) const ATTEMPTS: usize = 4;
-const A_MINUTE: Ttl = Ttl::from_secs(60);
+/// How long a URI is reserved for a response that is about to be stored.
+const RESERVED_FOR: Ttl = Ttl::from_secs(10);
 
-/// A response that is to be stored, and what it was an answer to.
+/// The request and the fetch that a response is stored for.
 pub(crate) struct Commit<'a> {
-    pub(crate) primary: &'a Primary,
-    pub(crate) basis: &'a Basis,
-    pub(crate) cause: Cause,
-    /// Fields of the request that it may depend on without saying so.
-    pub(crate) claims: &'a Selecting,
-    /// The fields of the request.
+    pub(crate) key: &'a PrimaryKey,
+    pub(crate) snapshot: &'a UriSnapshot,
+    pub(crate) kind: CommitKind,
+    /// Request headers that select the response, beside those of its `Vary`.
+    pub(crate) key_fields: &'a SelectingFields,
+    /// The headers of the request.
     pub(crate) request: &'a HeaderMap,
 }
 
-/// Why a response is to be stored.
+/// Which stored responses a response replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// It is a whole response: it takes the place of any older one.
+pub(crate) enum CommitKind {
+    /// It is a complete response, and replaces any older one.
     Response,
-    /// The stored response was called current: it takes the place of that one alone.
+    /// It is the stored response, updated by a 304, and replaces that one alone.
     Update,
 }
 
-/// Where a variant stands in an index.
-struct Position {
-    index: Arc<Index>,
-    variant: VariantId,
-    /// The variant whose place it took.
-    evicted: Option<VariantId>,
-    /// Whether the index has to be written.
-    is_new: bool,
+/// Whether a response was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommitOutcome {
+    Stored,
+    /// It was purged or replaced while it was fetched, or there is no room for it.
+    Refused,
 }
 
-/// What an index is written over: what is held of it, and on what condition.
-type Ground = (Option<Arc<Index>>, Condition);
+/// The index that a response may be added to, if there is one, and the condition of the write.
+pub(super) type Replaceable = (Option<Arc<VariantIndex>>, Condition);
 
 impl Storage {
-    /// Stores a response, far and near, unless the URI was purged since the fetch began, or holds a newer
-    /// one.
+    /// Stores a response in the store and in this process.
+    ///
+    /// It is refused if the URI was purged since the fetch began, or holds a newer response.
     pub(crate) async fn commit(
         &self,
         commit: Commit<'_>,
-        mut entry: Entry,
-    ) -> (Committed, Arc<Entry>) {
-        let is_late = self.now().since(entry.exchange.sent) >= FETCH_LIMIT;
-        let since = commit.basis.purges;
-        let is_tagged = !is_late && self.tag(&mut entry, since).await.is_some();
-        let entry = Arc::new(entry);
-        let done = if is_tagged {
-            self.store(&commit, &entry).await
+        mut response: StoredResponse,
+    ) -> (CommitOutcome, Arc<StoredResponse>) {
+        let is_late = self.now().since(response.exchange.sent) >= FETCH_LIMIT;
+        let purges = commit.snapshot.purges;
+        let is_tagged = !is_late && self.tag(&mut response, purges).await.is_some();
+        let response = Arc::new(response);
+        let is_stored = is_tagged && self.store(&commit, &response).await.is_some();
+        if is_stored {
+            self.metrics.stored();
+            (CommitOutcome::Stored, response)
         } else {
-            None
-        };
-        match done {
-            Some(()) => self.metrics.stored(),
-            None => self.metrics.outdated(),
+            self.metrics.outdated();
+            (CommitOutcome::Refused, response)
         }
-        (
-            done.map_or(Committed::Refused, |()| Committed::Stored),
-            entry,
-        )
     }
 
-    async fn store(&self, commit: &Commit<'_>, entry: &Arc<Entry>) -> Option<()> {
-        let basis = commit.basis;
-        let selecting = Selecting::of(&entry.headers)?.union(commit.claims)?;
-        let has_variants = !selecting.is_empty() || basis.index.is_some();
-        if matches!(basis.held, Before::Unknown) {
-            return self.store_here(commit, has_variants, entry);
+    async fn store(&self, commit: &Commit<'_>, response: &Arc<StoredResponse>) -> Option<()> {
+        let snapshot = commit.snapshot;
+        let selecting = SelectingFields::of(&response.headers)?.union(commit.key_fields)?;
+        let has_variants = !selecting.is_empty() || snapshot.index.is_some();
+        if matches!(snapshot.held, Existing::Unknown) {
+            return self.store_near_only(commit, has_variants, response);
         }
         if has_variants {
-            return self.store_variant(commit, selecting, entry).await;
+            return self.store_variant(commit, selecting, response).await;
         }
-        let (key, now) = (commit.primary.far(), self.now());
-        match self.replace(commit, &key, entry).await {
+        let now = self.now();
+        match self.replace(commit, response).await {
             Ok(version) => {
                 let until = self.near_until(now);
-                self.keep(commit, Record::Entry(entry.clone()), Some(version?), until);
+                let record = Record::Response(response.clone());
+                self.put_near_for(commit, record, Some(version?), until);
                 Some(())
             }
-            // Too large for the store, or no store.
-            Err(Unavailable) => self.store_here(commit, has_variants, entry),
+            // The response is too large for the store, or the store failed.
+            Err(Unavailable) => self.store_near_only(commit, has_variants, response),
         }
     }
 
-    /// Keeps a response that has no variants in this process alone.
-    fn store_here(
+    /// Stores a response without variants in this process alone.
+    fn store_near_only(
         &self,
         commit: &Commit<'_>,
         has_variants: bool,
-        entry: &Arc<Entry>,
+        response: &Arc<StoredResponse>,
     ) -> Option<()> {
-        let key = commit.primary.as_bytes();
-        let is_newest = match self.front.get(key, self.now()) {
-            Some(Near {
-                record: Record::Entry(held),
-                ..
-            }) => entry.is_newer_than(&held),
-            _ => true,
+        let key = commit.key.as_bytes();
+        let held = || match self.near.get(key)?.value.record {
+            Record::Response(held) => Some(held),
+            _ => None,
         };
-        if has_variants || !is_newest {
+        if has_variants || held().is_some_and(|held| !response.is_newer_than(&held)) {
             return None;
         }
-        // Another process may have purged it since it was asked for.
-        let until = self.near_until(entry.exchange.sent);
-        let record = Record::Entry(entry.clone());
-        self.keep(commit, record, None, until).then_some(())
+        // Another process may have purged it since its request was sent.
+        let until = self.near_until(response.exchange.sent);
+        self.put_near_for(commit, Record::Response(response.clone()), None, until);
+        // It is not kept if it is too heavy, or was purged.
+        held().filter(|held| Arc::ptr_eq(held, response)).map(drop)
     }
 
-    /// Keeps what the URI holds here.
-    fn keep(
+    /// Keeps what the URI holds in this process, unless the URI was purged since the fetch began.
+    pub(super) fn put_near_for(
         &self,
         commit: &Commit<'_>,
         record: Record,
         version: Option<Version>,
         until: Timestamp,
-    ) -> bool {
-        let key = commit.primary.as_bytes();
-        self.front
-            .insert(key, record, version, until, commit.basis.generation)
+    ) {
+        let (key, generation) = (commit.key.as_bytes(), commit.snapshot.generation);
+        self.put_near(key, record, version, until, generation);
     }
 
-    /// Writes the only response of a URI. Returns its version, or None if the URI was purged since the
-    /// fetch began, or holds a newer response.
+    /// Writes the only response of a URI.
+    ///
+    /// Returns its version, or None if the URI was purged since the fetch began, or holds a newer one.
     async fn replace(
         &self,
         commit: &Commit<'_>,
-        key: &Key,
-        entry: &Arc<Entry>,
+        response: &Arc<StoredResponse>,
     ) -> Result<Option<Version>, Unavailable> {
-        let (record, ttl) = (Record::Entry(entry.clone()), self.ttl(entry));
-        if let Before::Version(version) = commit.basis.held {
+        let (key, ttl) = (commit.key.far_key(), self.ttl(response));
+        let record = Record::Response(response.clone());
+        if let Existing::Version(version) = commit.snapshot.held {
             let condition = Condition::IfVersion(version);
-            let written = self.far.put(key, &record, ttl, condition).await?;
-            if written.is_some() || commit.cause == Cause::Update {
+            let written = self.far.put(&key, &record, ttl, condition).await?;
+            if written.is_some() || commit.kind == CommitKind::Update {
                 return Ok(written);
             }
         }
         for _ in 0..ATTEMPTS {
-            let Some((None, condition)) = self.ground(commit, key, entry).await? else {
+            let Some((None, condition)) = self.replaceable(commit, &key, response).await? else {
                 return Ok(None);
             };
-            let written = self.far.put(key, &record, ttl, condition).await?;
+            let written = self.far.put(&key, &record, ttl, condition).await?;
             if written.is_some() {
                 return Ok(written);
             }
@@ -165,199 +153,36 @@ impl Storage {
         Ok(None)
     }
 
-    /// What a response may be stored over that is not what its fetch found: an older response, the
-    /// index of variants, or a reservation. None if the URI was purged since the fetch began, or holds a
-    /// newer response.
-    async fn ground(
+    /// Finds what a response may replace, other than what its fetch found.
+    ///
+    /// That is an older response, the index of variants, or a reservation. Returns None if the URI was
+    /// purged since the fetch began, or holds a newer response.
+    pub(super) async fn replaceable(
         &self,
         commit: &Commit<'_>,
         key: &Key,
-        entry: &Entry,
-    ) -> Result<Option<Ground>, Unavailable> {
+        response: &StoredResponse,
+    ) -> Result<Option<Replaceable>, Unavailable> {
+        let condition = Condition::IfAbsent;
         let reserve = self
             .far
-            .put(key, &Record::Reserved, RESERVED_FOR, Condition::IfAbsent);
+            .put(key, &Record::Reservation, RESERVED_FOR, condition);
         let (index, version) = match reserve.await? {
             Some(version) => (None, version),
             None => match self.far.get(key).await? {
-                Held::Record(Record::Index(index), version) => (Some(index), version),
-                Held::Record(Record::Entry(held), version) if entry.is_newer_than(&held) => {
+                FarRecord::Record(Record::Variants(index), version) => (Some(index), version),
+                FarRecord::Record(Record::Response(held), version)
+                    if response.is_newer_than(&held) =>
+                {
                     (None, version)
                 }
-                Held::Record(Record::Reserved, version) | Held::Broken(version) => (None, version),
-                Held::Record(Record::Entry(_), _) | Held::Nothing => return Ok(None),
+                FarRecord::Record(Record::Reservation, version)
+                | FarRecord::Unreadable(version) => (None, version),
+                FarRecord::Record(Record::Response(_), _) | FarRecord::Missing => return Ok(None),
             },
         };
-        // After what is held: see the module.
-        let is_unpurged = self.is_unpurged(commit.primary, commit.basis.purges).await;
-        Ok(is_unpurged.then_some((index, Condition::IfVersion(version))))
-    }
-
-    async fn store_variant(
-        &self,
-        commit: &Commit<'_>,
-        selecting: Selecting,
-        entry: &Arc<Entry>,
-    ) -> Option<()> {
-        let key = commit.primary.far();
-        let until = self.now().plus_micros(self.ttl(entry).as_micros());
-        let mut ground = match commit.basis.held {
-            Before::Version(version) => (commit.basis.index.clone(), Condition::IfVersion(version)),
-            _ => self.ground(commit, &key, entry).await.ok()??,
-        };
-        for _ in 0..ATTEMPTS {
-            let (held, condition) = ground;
-            let position = self.place(held.as_ref(), &selecting, commit.request, until)?;
-            if !position.is_new {
-                return self.put_variant(commit, position, None, entry).await;
-            }
-            let written = self.write_index(commit, &position.index, condition).await?;
-            if written.is_some() {
-                return self.put_variant(commit, position, written, entry).await;
-            }
-            ground = self.ground(commit, &key, entry).await.ok()??;
-        }
-        None
-    }
-
-    /// The version of the index once it is written; nothing inside where the condition was not met.
-    async fn write_index(
-        &self,
-        commit: &Commit<'_>,
-        index: &Arc<Index>,
-        condition: Condition,
-    ) -> Option<Option<Version>> {
-        let record = Record::Index(index.clone());
-        let left = index.until.as_micros() - self.now().as_micros();
-        let ttl = Ttl::covering_micros(left);
-        let key = commit.primary.far();
-        self.far.put(&key, &record, ttl, condition).await.ok()
-    }
-
-    async fn put_variant(
-        &self,
-        commit: &Commit<'_>,
-        position: Position,
-        written: Option<Version>,
-        entry: &Arc<Entry>,
-    ) -> Option<()> {
-        let Position {
-            index,
-            variant,
-            evicted,
-            ..
-        } = position;
-        if let Some(evicted) = evicted {
-            self.front.remove(&index.near(evicted));
-            // What is left ends by itself.
-            let _ = self.far.remove(index.far(evicted)).await;
-        }
-        let now = self.now();
-        let near = index.near(variant);
-        let generation = self.front.generation(&near);
-        let generation = generation.swept_as(commit.basis.generation);
-        let known = commit.basis.index.as_ref();
-        let held = match known {
-            Some(known) if known.name == index.name => commit.basis.variant,
-            _ => Before::Nothing,
-        };
-        let key = index.far(variant);
-        let written_variant = self.replace_variant(commit, &key, held, entry).await;
-        let version = written_variant.ok()??;
-        let until = self.near_until(now);
-        if written.is_some() {
-            self.keep(commit, Record::Index(index), written, until);
-        }
-        // Under the name of an index that is gone nobody finds it.
-        let record = Record::Entry(entry.clone());
-        self.front
-            .insert(&near, record, Some(version), until, generation);
-        Some(())
-    }
-
-    /// Writes a variant, whose key is gone with its index when the URI is purged. Returns its version,
-    /// or None if a newer response is there.
-    async fn replace_variant(
-        &self,
-        commit: &Commit<'_>,
-        key: &Key,
-        held: Before,
-        entry: &Arc<Entry>,
-    ) -> Result<Option<Version>, Unavailable> {
-        let (record, ttl) = (Record::Entry(entry.clone()), self.ttl(entry));
-        let mut condition = match held {
-            Before::Version(version) => Condition::IfVersion(version),
-            Before::Nothing | Before::Unknown => Condition::IfAbsent,
-        };
-        for _ in 0..ATTEMPTS {
-            let written = self.far.put(key, &record, ttl, condition).await?;
-            if written.is_some() || commit.cause == Cause::Update {
-                return Ok(written);
-            }
-            condition = match self.far.get(key).await? {
-                Held::Nothing => Condition::IfAbsent,
-                Held::Record(Record::Entry(held), _) if !entry.is_newer_than(&held) => {
-                    return Ok(None);
-                }
-                Held::Record(_, version) | Held::Broken(version) => Condition::IfVersion(version),
-            };
-        }
-        Ok(None)
-    }
-
-    /// Gives the variant of `request` a place in the index that is held, or in a new one.
-    fn place(
-        &self,
-        held: Option<&Arc<Index>>,
-        selecting: &Selecting,
-        request: &HeaderMap,
-        until: Timestamp,
-    ) -> Option<Position> {
-        let mut index = match held {
-            Some(index) if index.selecting.covers(selecting) => Index::clone(index),
-            Some(index) => Index::new(index.selecting.union(selecting)?),
-            None => Index::new(selecting.clone()),
-        };
-        let variant = index.selecting.variant(request);
-        let is_there = index.variants.contains(&variant);
-        let is_long_enough = until <= index.until;
-        if !is_long_enough {
-            // With as long to spare, at most a minute, so that it is not written with each variant.
-            let left = i64::try_from(until.since(self.now()).as_micros()).unwrap_or(i64::MAX);
-            index.until = until.plus_micros(left.min(A_MINUTE.as_micros()));
-        }
-        let evicted = if is_there {
-            None
-        } else {
-            index.add(variant, self.max_variants)
-        };
-        Some(Position {
-            index: Arc::new(index),
-            variant,
-            evicted,
-            is_new: !is_there || !is_long_enough,
-        })
-    }
-
-    /// For how long the store keeps a response: as long as it may be served. Where it has a
-    /// validator that is at least as long again as it was good for.
-    pub(super) fn ttl(&self, entry: &Entry) -> Ttl {
-        let (rules, now) = (&entry.rules, self.now());
-        let lifetime = rules.freshness.lifetime();
-        let (least, most) = VALIDATABLE;
-        let validatable = match Validators::of(&entry.headers).is_empty() {
-            true => 0,
-            false => lifetime.clamp(least, most),
-        };
-        let limit = self.stale_while_disconnected;
-        let unasked = RequestRules::default();
-        let coverable = match rules.may_cover(&unasked, Failure::Disconnected, limit, now) {
-            true => limit.as_secs(),
-            false => 0,
-        };
-        let stale = validatable.max(coverable);
-        let stale = rules.freshness.remaining(now).saturating_add(stale);
-        let kept = rules.usable(now).max(stale).min(MAX_STORED);
-        Ttl::covering_micros(i64::try_from(kept).unwrap_or(0).saturating_mul(1_000_000))
+        // After the version was read: see the module.
+        let is_not_purged = self.is_not_purged(commit.key, commit.snapshot.purges).await;
+        Ok(is_not_purged.then_some((index, Condition::IfVersion(version))))
     }
 }

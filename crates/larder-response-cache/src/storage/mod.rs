@@ -1,58 +1,66 @@
-//! Responses near and far, and the two steps from a URI to its variant.
+//! Stored responses, in this process and in the store, and the two steps from a URI to its variant.
 //!
-//! What was fetched before a purge is never stored after it, whatever the store evicts meanwhile:
+//! A response that was fetched before a purge is never stored after it, whatever the store evicts in
+//! between:
 //!
-//! 1. A purge first changes the version under a key for the purges of the URI's group, then removes
-//!    what the URI holds.
-//! 2. A fetch notes that version, and what the URI holds, before the origin is asked.
-//! 3. A response is stored where the URI still holds the same, by its version. Otherwise the URI is
-//!    reserved, or the older response there is taken note of; then, if the version under the key of
-//!    purges is the noted one, the response is stored where the reservation, or the older response,
-//!    still is.
+//! 1. A purge first changes the version of the URI's purge group, then removes what the URI holds.
+//! 2. A fetch notes that version, and the version of what the URI holds, before it asks the origin.
+//! 3. A response replaces what its fetch found, by that version. If the URI holds something else by then,
+//!    the fetch reserves the URI, or takes the version of the older response there. Then it compares the
+//!    version of the purge group with the noted one. If they are equal, the response replaces the
+//!    reservation or the older response, by its version.
 //!
-//! A purge that came before the last look changed the version, and one after it removes the
-//! reservation. A version that was evicted never comes back, so what is missing counts as a purge.
+//! A purge before that comparison changed the group's version. A purge after it removes the reservation.
+//! An evicted version never comes back, so a missing one counts as a purge.
 //!
-//! Tags have the same order: a purge first counts itself among the changes of tags, then gives its tag a
-//! new generation; a response notes the generations of its tags, then is stored where none of them was
-//! changed since the fetch began. It counts as gone where a generation is another one than it noted.
+//! Tags follow the same order. A purge first counts itself among the changes of tags, then gives its tag
+//! a new generation. A response notes the generations of its tags, and is stored only if none of them
+//! changed since the fetch began. It counts as removed once a generation differs from the noted one.
 
-mod changes;
 mod commit;
-mod lookup;
+mod commit_variant;
+mod far;
+mod find;
+mod hit_headers;
 mod purge;
-mod purges;
+mod purge_snapshot;
+mod record;
+mod stored_response;
+mod tag_changes;
 mod tags;
+mod ttl;
+mod variant_index;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use larder_store::{Clock, Timestamp, Ttl, Version};
+use larder_layer::{Capacity, Generation, NearCache};
+use larder_store::{Clock, Timestamp, Version};
 
-use crate::engine::Selecting;
-use crate::entry::Entry;
-use crate::far::Far;
-use crate::front::{Front, Generation};
-use crate::index::Index;
+use crate::engine::SelectingFields;
 use crate::metrics::Metrics;
+use crate::policy::ResponsePolicy;
 
-pub(crate) use commit::{Cause, Commit};
-pub(crate) use purges::Purges;
+pub(crate) use commit::{Commit, CommitKind, CommitOutcome};
+pub(crate) use far::{Far, Unavailable};
+pub(crate) use purge_snapshot::PurgeSnapshot;
+pub(crate) use stored_response::StoredResponse;
 
-/// How long after it was asked for a response may still be stored.
+use far::FarRecord;
+use hit_headers::HitHeaders;
+use record::Record;
+use stored_response::{DateInfo, TagSnapshot};
+use variant_index::VariantIndex;
+
+/// How long after its request was sent a response may still be stored.
 pub(crate) const FETCH_LIMIT: Duration = Duration::from_secs(60);
-/// How long a URI is reserved for a response that is about to be stored.
-const RESERVED_FOR: Ttl = Ttl::from_secs(10);
-/// How long a tag is known: longer than any response.
-const TAG_TTL: Ttl = Ttl::from_secs(40 * 24 * 60 * 60);
-/// The longest time that a response stays in the store, in seconds.
-const MAX_STORED: u64 = 30 * 24 * 60 * 60;
-/// For how many seconds at least, and at most, a stale response stays that can be validated.
-const VALIDATABLE: (u64, u64) = (30, 60 * 60);
+
+/// How often an operation is tried again after another process changed what it read.
+const ATTEMPTS: usize = 4;
 
 pub(crate) struct Storage {
-    pub(crate) front: Front,
+    pub(crate) near: Near,
     pub(crate) far: Far,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
@@ -61,62 +69,63 @@ pub(crate) struct Storage {
     /// How long past its freshness a response may be served while the origin gives no answer.
     pub(crate) stale_while_disconnected: Duration,
     pub(crate) max_variants: usize,
-    /// Where a response names its tags.
-    pub(crate) tag_field: http::HeaderName,
-    /// When the last fetch began.
-    pub(crate) begun: AtomicI64,
+    /// When the last fetch began, in microseconds.
+    pub(crate) last_fetch: AtomicI64,
 }
 
-/// What was found for a request, and what a response to it may later replace.
+/// The records in this process, each with the moment from which the store has to be asked again.
+pub(crate) type Near = NearCache<Arc<[u8]>, NearRecord>;
+
+/// A record in this process.
+#[derive(Clone)]
+pub(crate) struct NearRecord {
+    record: Record,
+    /// The record's version in the store. None if only this process has it.
+    version: Option<Version>,
+}
+
+/// Makes an empty near cache that holds so many bytes.
+pub(crate) fn near(max_bytes: usize) -> Near {
+    let weigh = |key: &Arc<[u8]>, near: &NearRecord| (near.record.weight() + 2 * key.len()) as u64;
+    NearCache::new(Capacity::Weight(max_bytes as u64, Arc::new(weigh)))
+}
+
+/// The result of a lookup, and the state that a response may later replace.
 pub(crate) struct Found {
-    pub(crate) entry: Option<Arc<Entry>>,
-    pub(crate) basis: Basis,
+    pub(crate) response: Option<Arc<StoredResponse>>,
+    pub(crate) snapshot: UriSnapshot,
     /// Whether other variants of the URI are known.
     pub(crate) has_variants: bool,
 }
 
-/// What the URI held when a fetch began. A response is stored only where that has not changed since,
-/// so that nothing which was read before a purge is stored after it.
+/// The state of a URI when a fetch began: its content, and the purges so far.
 #[derive(Clone)]
-pub(crate) struct Basis {
-    /// What the URI held: a response, or the index of its variants.
-    held: Before,
-    index: Option<Arc<Index>>,
-    /// What the variant held.
-    variant: Before,
+pub(crate) struct UriSnapshot {
+    /// The content of the URI: a response, or the index of its variants.
+    held: Existing,
+    index: Option<Arc<VariantIndex>>,
+    /// The content of the variant.
+    variant: Existing,
     generation: Generation,
-    pub(crate) purges: Purges,
+    pub(crate) purges: PurgeSnapshot,
 }
 
+/// The content of a key when it was read.
 #[derive(Clone, Copy)]
-enum Before {
-    /// The store did not say.
+enum Existing {
+    /// The store gave no answer.
     Unknown,
-    Nothing,
+    None,
     Version(Version),
-}
-
-/// What the store says of a response that has tags.
-pub(crate) enum Tags {
-    /// None of them was touched since it was stored.
-    Current,
-    /// One of them was told to be stale at this time.
-    Ended(Timestamp),
-    /// One of them was purged, or nobody can say.
-    Gone,
-}
-
-/// What became of a response that was to be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Committed {
-    Stored,
-    /// It was outdated while it was fetched, or there is no room for it.
-    Refused,
 }
 
 impl Storage {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    pub(crate) fn policy(&self) -> &ResponsePolicy {
+        self.far.policy()
     }
 
     fn near_until(&self, now: Timestamp) -> Timestamp {
@@ -126,11 +135,11 @@ impl Storage {
 }
 
 impl Found {
-    /// The fields that select a response for the URI, as far as they are known.
-    pub(crate) fn selecting(&self, claims: &Selecting) -> Selecting {
-        match &self.basis.index {
-            Some(index) => index.selecting.union(claims).unwrap_or_default(),
-            None => claims.clone(),
+    /// Returns the fields that select a response for the URI, as far as they are known.
+    pub(crate) fn selecting(&self, key_fields: &SelectingFields) -> SelectingFields {
+        match &self.snapshot.index {
+            Some(index) => index.selecting.union(key_fields).unwrap_or_default(),
+            None => key_fields.clone(),
         }
     }
 }

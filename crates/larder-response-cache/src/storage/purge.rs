@@ -2,109 +2,111 @@ use std::sync::Arc;
 
 use larder_store::{Condition, Key};
 
-use super::commit::ATTEMPTS;
-use super::tags::Mark;
-use super::{Storage, TAG_TTL};
-use crate::far::{Held, Unavailable};
-use crate::key::{Primary, TAG};
-use crate::record::Record;
+use super::tags::{TAG_TTL, TagRecord};
+use super::{ATTEMPTS, FarRecord, Record, Storage, Unavailable};
+use crate::request::{PrimaryKey, TAG};
 
 impl Storage {
-    /// Removes what a URI holds, with all its variants, and outdates what is being fetched for it.
-    pub(crate) async fn purge(&self, primary: &Primary) -> Result<(), Unavailable> {
+    /// Removes the response of a URI, with all variants. A fetch that is under way is not stored.
+    pub(crate) async fn purge(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
         // In this order: see the module.
-        let noted = self.note_purge(primary).await;
-        let removed = self.far.remove(primary.far()).await;
-        // After the store: what another request reads back from it in between is removed too.
-        self.front.remove(primary.as_bytes());
+        let counted = self.count_purge(key).await;
+        let removed = self.far.remove(key.far_key()).await;
+        // After the store, so that what another request reads from it in between is removed too.
+        self.near.invalidate(key.as_bytes());
         self.metrics.purged();
-        noted.and(removed)
+        counted.and(removed)
     }
 
-    /// Makes what a URI holds stale, with all its variants. Two round trips, and two for each variant.
-    pub(crate) async fn expire(&self, primary: &Primary) -> Result<(), Unavailable> {
-        let key = primary.far();
-        let held = match self.far.get(&key).await? {
-            Held::Record(Record::Index(index), _) => {
+    /// Makes the response of a URI stale, with all variants.
+    ///
+    /// It takes two round trips, and two for each variant.
+    pub(crate) async fn expire(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
+        let far_key = key.far_key();
+        let expired = match self.far.get(&far_key).await? {
+            FarRecord::Record(Record::Variants(index), _) => {
                 for variant in &index.variants {
-                    self.expire_one(&index.far(*variant)).await?;
-                    self.front.remove(&index.near(*variant));
+                    self.expire_response(&index.far_key(*variant)).await?;
+                    self.near.invalidate(index.near_key(*variant).as_slice());
                 }
                 Ok(())
             }
-            Held::Record(Record::Entry(_), _) => self.expire_one(&key).await,
-            Held::Record(Record::Reserved, _) | Held::Nothing | Held::Broken(_) => Ok(()),
+            FarRecord::Record(Record::Response(_), _) => self.expire_response(&far_key).await,
+            FarRecord::Record(Record::Reservation, _)
+            | FarRecord::Missing
+            | FarRecord::Unreadable(_) => Ok(()),
         };
-        self.front.remove(primary.as_bytes());
+        self.near.invalidate(key.as_bytes());
         self.metrics.purged();
-        held
+        expired
     }
 
-    /// Makes one stored response stale, whichever it is by then.
-    async fn expire_one(&self, key: &Key) -> Result<(), Unavailable> {
+    /// Makes the stored response under `key` stale, whichever it is.
+    async fn expire_response(&self, key: &Key) -> Result<(), Unavailable> {
         for _ in 0..ATTEMPTS {
-            let Held::Record(Record::Entry(entry), version) = self.far.get(key).await? else {
+            let held = self.far.get(key).await?;
+            let FarRecord::Record(Record::Response(response), version) = held else {
                 return Ok(());
             };
-            let ended = Record::Entry(Arc::new(entry.copy(self.far.view()).ended(self.now())));
-            let ttl = self.ttl(&entry);
-            let condition = Condition::IfVersion(version);
-            if self.far.put(key, &ended, ttl, condition).await?.is_some() {
+            let (ttl, condition) = (self.ttl(&response), Condition::IfVersion(version));
+            let expired = response.copy(self.policy()).expired_at(self.now());
+            let record = Record::Response(Arc::new(expired));
+            if self.far.put(key, &record, ttl, condition).await?.is_some() {
                 return Ok(());
             }
         }
-        // Others change it all the time: to be gone is more than to be stale, and cannot be outrun.
+        // Others keep changing it. A removal is more than was asked for, but cannot be outrun.
         self.far.remove(key.clone()).await
     }
 
-    /// Removes every response with this tag, and outdates those that are being fetched.
+    /// Removes every response with this tag. A fetch that is under way is not stored.
     pub(crate) async fn purge_tag(&self, tag: &str) -> Result<(), Unavailable> {
         // In this order: see the module.
-        let noted = self.note_change(tag).await;
-        let (key, mark) = (Key::new(TAG, tag), Mark::made());
-        let renewed = self
-            .far
-            .mark(&key, mark.bytes(), TAG_TTL, Condition::Always);
-        let renewed = renewed.await;
-        self.forget(tag);
-        noted.and(renewed).map(drop)
+        let counted = self.count_tag_change(tag).await;
+        let renewed = self.renew_tag(&Key::new(TAG, tag)).await;
+        self.remove_near_with(tag);
+        counted.and(renewed)
     }
 
-    /// Makes every response with this tag stale, and outdates those that are being fetched.
+    /// Makes every response with this tag stale. A fetch that is under way is not stored.
     pub(crate) async fn expire_tag(&self, tag: &str) -> Result<(), Unavailable> {
-        let noted = self.note_change(tag).await;
-        let expired = self.mark_expired(&Key::new(TAG, tag)).await;
-        self.forget(tag);
-        noted.and(expired)
+        let counted = self.count_tag_change(tag).await;
+        let expired = self.expire_tag_record(&Key::new(TAG, tag)).await;
+        self.remove_near_with(tag);
+        counted.and(expired)
     }
 
-    async fn mark_expired(&self, key: &Key) -> Result<(), Unavailable> {
+    async fn expire_tag_record(&self, key: &Key) -> Result<(), Unavailable> {
         for _ in 0..ATTEMPTS {
-            let held = self.far.get_many(std::slice::from_ref(key)).await?;
-            let held = held.into_iter().next().flatten();
+            let held = self.far.get_value(key).await?;
             let condition = held.as_ref().map_or(Condition::IfAbsent, |held| {
                 Condition::IfVersion(held.version)
             });
-            let mark = held.and_then(|held| Mark::read(&held.value));
-            let mark = Mark {
+            let record = held.and_then(|held| TagRecord::read(&held.value));
+            let record = TagRecord {
                 expired: self.now(),
-                ..mark.unwrap_or_else(Mark::made)
+                ..record.unwrap_or_else(TagRecord::renewed)
             };
-            let written = self.far.mark(key, mark.bytes(), TAG_TTL, condition);
+            let written = self.far.put_value(key, record.bytes(), TAG_TTL, condition);
             if written.await?.is_some() {
                 return Ok(());
             }
         }
-        // Others change it all the time: to be gone is more than to be stale, and cannot be outrun.
-        let renewed = Mark::made().bytes();
-        let renewed = self.far.mark(key, renewed, TAG_TTL, Condition::Always);
+        // Others keep changing it. A purge is more than was asked for, but cannot be outrun.
+        self.renew_tag(key).await
+    }
+
+    /// Gives a tag a new generation, so that every response of the old one counts as removed.
+    async fn renew_tag(&self, key: &Key) -> Result<(), Unavailable> {
+        let bytes = TagRecord::renewed().bytes();
+        let renewed = self.far.put_value(key, bytes, TAG_TTL, Condition::Always);
         renewed.await.map(drop)
     }
 
-    /// Lets go of every response here that has this tag.
-    fn forget(&self, tag: &str) {
-        self.front.remove_all(|record| match record {
-            Record::Entry(entry) => entry.tags.iter().any(|tagged| tagged.tag == tag),
+    /// Removes every response with this tag from this process.
+    fn remove_near_with(&self, tag: &str) {
+        self.near.invalidate_where(|_, near| match &near.record {
+            Record::Response(response) => response.tags.iter().any(|held| held.tag == tag),
             _ => false,
         });
         self.metrics.purged();

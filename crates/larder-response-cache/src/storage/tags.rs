@@ -1,29 +1,41 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use larder_store::{Condition, Entry as Held, Key, Timestamp, Version, count_poisoned};
+use larder_store::{Condition, Entry, Key, Timestamp, Ttl, Version, count_poisoned};
 
-use super::{Purges, Storage, TAG_TTL, Tags};
-use crate::entry::{Entry, Tagged};
-use crate::key::TAG;
+use super::{PurgeSnapshot, Storage, StoredResponse, TagSnapshot};
+use crate::request::TAG;
+
+/// How long a tag is known: longer than any response is stored.
+pub(super) const TAG_TTL: Ttl = Ttl::from_secs(40 * 24 * 60 * 60);
 
 /// The most tags of a response.
 const MAX_TAGS: usize = 64;
+
 /// The longest tag, in bytes.
 const MAX_TAG: usize = 256;
 
-/// What the store holds of a tag.
+/// The state of a tag in the store.
 #[derive(Clone, Copy)]
-pub(super) struct Mark {
-    /// Changes when the tag is purged, and is another one after it was evicted.
+pub(super) struct TagRecord {
+    /// Changes when the tag is purged. After an eviction it is a different one, too.
     pub(super) generation: Version,
-    /// When the tag was last told to be stale.
+    /// When the tag was last expired.
     pub(super) expired: Timestamp,
 }
 
-impl Mark {
+/// The change of a response's tags since it was stored.
+enum TagStatus {
+    Unchanged,
+    /// One of them was expired at this time.
+    Expired(Timestamp),
+    /// One of them was purged, or the store does not know.
+    Purged,
+}
+
+impl TagRecord {
     /// A new generation, of which nothing is stored yet.
-    pub(super) fn made() -> Self {
+    pub(super) fn renewed() -> Self {
         Self {
             generation: Version::random(),
             expired: Timestamp::default(),
@@ -46,37 +58,48 @@ impl Mark {
 }
 
 impl Storage {
-    /// Notes the tags of a response and the generation of each. None if one was purged since the
-    /// response was asked for, or it cannot be known, or there are too many to purge by.
-    pub(super) async fn tag(&self, entry: &mut Entry, since: Purges) -> Option<()> {
-        let tags = self.tags_of(&entry.headers)?;
+    /// Notes the tags of a response, and the generation of each.
+    ///
+    /// Returns None if one was purged since the fetch began, if the store does not know, or if there are
+    /// too many tags to purge by.
+    pub(super) async fn tag(
+        &self,
+        response: &mut StoredResponse,
+        since: PurgeSnapshot,
+    ) -> Option<()> {
+        let tags = self.tags_of(&response.headers)?;
         if tags.is_empty() {
             return Some(());
         }
         let keys: Vec<_> = tags.iter().map(|tag| Key::new(TAG, tag.as_str())).collect();
-        let held = self.far.get_many(&keys).await.ok()?;
-        let mut tagged = Vec::with_capacity(tags.len());
+        let held = self.far.get_values(&keys).await.ok()?;
+        let mut snapshots = Vec::with_capacity(tags.len());
         for ((tag, key), held) in tags.into_iter().zip(keys).zip(held) {
-            let mark = held.as_ref().and_then(|held| Mark::read(&held.value));
-            let (mark, version) = match (mark, held) {
-                (Some(mark), Some(held)) => (mark, held.version),
-                (_, held) => self.first(&key, held).await?,
+            let record = held.as_ref().and_then(|held| TagRecord::read(&held.value));
+            let (record, version) = match (record, held) {
+                (Some(record), Some(held)) => (record, held.version),
+                (_, held) => self.first_generation(&key, held).await?,
             };
-            tagged.push(Tagged {
+            snapshots.push(TagSnapshot {
                 tag,
-                generation: mark.generation,
+                generation: record.generation,
                 version,
             });
         }
-        // After the generations: see the module.
-        let is_current = self.are_unchanged(&tagged, since).await;
-        entry.tags = tagged;
+        // After the generations were read: see the module.
+        let is_current = self.are_tags_unchanged(&snapshots, since).await;
+        response.tags = snapshots;
         is_current.then_some(())
     }
 
-    /// The first generation of a tag, in place of bytes that cannot be read if there are any; or the
-    /// one that another process made first.
-    async fn first(&self, key: &Key, unreadable: Option<Held>) -> Option<(Mark, Version)> {
+    /// Makes the first generation of a tag, or returns the one that another process made first.
+    ///
+    /// It replaces bytes that cannot be read, if there are any.
+    async fn first_generation(
+        &self,
+        key: &Key,
+        unreadable: Option<Entry>,
+    ) -> Option<(TagRecord, Version)> {
         let condition = match unreadable {
             None => Condition::IfAbsent,
             Some(held) => {
@@ -84,65 +107,66 @@ impl Storage {
                 Condition::IfVersion(held.version)
             }
         };
-        let mark = Mark::made();
-        let made = self.far.mark(key, mark.bytes(), TAG_TTL, condition);
+        let first = TagRecord::renewed();
+        let made = self.far.put_value(key, first.bytes(), TAG_TTL, condition);
         match made.await.ok()? {
-            Some(version) => Some((mark, version)),
+            Some(version) => Some((first, version)),
             None => {
-                let held = self.far.get_many(std::slice::from_ref(key)).await.ok()?;
-                let held = held.into_iter().next()??;
-                Some((Mark::read(&held.value)?, held.version))
+                let held = self.far.get_value(key).await.ok()??;
+                Some((TagRecord::read(&held.value)?, held.version))
             }
         }
     }
 
-    /// What became of its tags since the response was stored. One round trip, none without tags.
-    pub(super) async fn tags_now(&self, entry: &Entry) -> Tags {
-        if entry.tags.is_empty() {
-            return Tags::Current;
+    /// Finds what became of the tags of a response. It takes one round trip, or none without tags.
+    async fn tag_status(&self, response: &StoredResponse) -> TagStatus {
+        if response.tags.is_empty() {
+            return TagStatus::Unchanged;
         }
-        let tags = entry.tags.iter();
-        let keys: Vec<_> = tags
-            .map(|tagged| Key::new(TAG, tagged.tag.as_str()))
-            .collect();
-        let Ok(held) = self.far.get_many(&keys).await else {
-            return Tags::Gone;
+        let tags = response.tags.iter();
+        let keys: Vec<_> = tags.map(|held| Key::new(TAG, held.tag.as_str())).collect();
+        let Ok(now) = self.far.get_values(&keys).await else {
+            return TagStatus::Purged;
         };
-        if held.len() != entry.tags.len() {
-            return Tags::Gone;
+        if now.len() != response.tags.len() {
+            return TagStatus::Purged;
         }
-        let mut ended: Option<Timestamp> = None;
-        for (tagged, held) in entry.tags.iter().zip(held) {
-            let Some(held) = held else {
-                return Tags::Gone;
+        let mut expired: Option<Timestamp> = None;
+        for (snapshot, now) in response.tags.iter().zip(now) {
+            let Some(now) = now else {
+                return TagStatus::Purged;
             };
-            if held.version == tagged.version {
+            if now.version == snapshot.version {
                 continue;
             }
-            match Mark::read(&held.value) {
-                Some(mark) if mark.generation == tagged.generation => {
-                    ended = Some(ended.map_or(mark.expired, |at| at.min(mark.expired)));
+            match TagRecord::read(&now.value) {
+                Some(record) if record.generation == snapshot.generation => {
+                    expired = Some(expired.map_or(record.expired, |at| at.min(record.expired)));
                 }
-                _ => return Tags::Gone,
+                _ => return TagStatus::Purged,
             }
         }
-        ended.map_or(Tags::Current, Tags::Ended)
+        expired.map_or(TagStatus::Unchanged, TagStatus::Expired)
     }
 
-    /// The response where it is still of use, stale where it was told to be.
-    pub(super) async fn usable(&self, entry: Arc<Entry>) -> Option<Arc<Entry>> {
-        match self.tags_now(&entry).await {
-            Tags::Current => Some(entry),
-            Tags::Ended(at) => Some(Arc::new(entry.copy(self.far.view()).ended(at))),
-            Tags::Gone => None,
+    /// Returns a response, stale if one of its tags was expired, or None if one was purged.
+    pub(super) async fn if_not_purged(
+        &self,
+        response: Arc<StoredResponse>,
+    ) -> Option<Arc<StoredResponse>> {
+        match self.tag_status(&response).await {
+            TagStatus::Unchanged => Some(response),
+            TagStatus::Expired(at) => Some(Arc::new(response.copy(self.policy()).expired_at(at))),
+            TagStatus::Purged => None,
         }
     }
 
-    /// The tags that a response names: separated by commas or spaces. Nothing where there are too
-    /// many, or one is too long.
+    /// Returns the tags that a response names, separated by commas or spaces.
+    ///
+    /// Returns None if there are too many, or one is too long.
     fn tags_of(&self, headers: &HeaderMap) -> Option<Vec<String>> {
         let mut tags: Vec<String> = Vec::new();
-        for line in headers.get_all(&self.tag_field) {
+        for line in headers.get_all(&self.policy().tag_field) {
             let line = line.to_str().ok()?;
             for tag in line.split([',', ' ', '\t']).filter(|tag| !tag.is_empty()) {
                 if tag.len() > MAX_TAG || tags.len() == MAX_TAGS {

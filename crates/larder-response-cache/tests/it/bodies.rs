@@ -1,4 +1,4 @@
-//! Any body, however it comes: it goes through as it is, and what is said of it is so.
+//! Bodies of every kind arrive unchanged, and their `Cache-Status` is true.
 
 use std::task::Poll;
 
@@ -19,12 +19,12 @@ enum End {
     Broken,
 }
 
-/// Whether a body lets its reader wait before each frame, how long each is, and how it ends.
+/// How a body comes: whether it waits before each frame, the lengths of its frames, and its end.
 #[derive(Clone, Debug)]
 struct Shape {
     frames: Vec<(bool, usize)>,
     end: (bool, End),
-    /// How much `Content-Length` is off, where there is one.
+    /// How far `Content-Length` is off, if there is one.
     length: Option<usize>,
 }
 
@@ -76,7 +76,7 @@ impl Shape {
         StreamBody::new(frames).boxed_unsync()
     }
 
-    /// Whether there is nothing in it that keeps it from being stored.
+    /// Whether it may be stored.
     fn is_sound(&self) -> bool {
         self.end.1 == End::Clean && self.text().len() <= MAX && self.length.unwrap_or(0) == 0
     }
@@ -131,7 +131,7 @@ async fn check(shape: Shape) {
 
 proptest! {
     #[test]
-    fn any_body_goes_through_as_it_is_and_what_is_said_of_it_is_so(shape in shape()) {
+    fn every_body_arrives_unchanged_and_its_cache_status_is_true(shape in shape()) {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_all().build().unwrap();
         runtime.block_on(check(shape));

@@ -1,10 +1,11 @@
-//! A store that fails, and options that cannot be.
+//! A store that fails, and options that are impossible.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use larder_response_cache::{ResponseCacheBuilder, ResponseCacheLayer};
 use larder_store::{
     Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
     PutOutcome, Result, Store, Ttl,
@@ -13,7 +14,7 @@ use larder_test::ModelStore;
 
 use crate::fixture::{Fixture, HOUR};
 
-/// A store that can be told to fail, or to hang.
+/// A store that fails or hangs on command.
 struct Moody {
     inner: ModelStore,
     mood: Arc<AtomicU8>,
@@ -103,7 +104,7 @@ async fn a_store_that_fails_or_hangs_is_as_if_there_were_none() {
 }
 
 #[tokio::test]
-async fn what_is_here_covers_for_an_origin_and_a_store_that_both_fail() {
+async fn a_near_response_is_served_while_the_origin_and_the_store_fail() {
     let (fixture, mood) = moody();
     fixture.origin.then(
         200,
@@ -118,8 +119,22 @@ async fn what_is_here_covers_for_an_origin_and_a_store_that_both_fail() {
 }
 
 #[tokio::test]
+async fn a_response_that_is_kept_nowhere_is_never_called_stored() {
+    let (clock, mood) = (ManualClock::default(), Arc::new(AtomicU8::new(1)));
+    let inner = ModelStore::with_clock(clock.clone());
+    let store = Arc::new(Moody { inner, mood });
+    for (bytes, is_kept) in [(64 * 1024, true), (1024, false)] {
+        let set = |builder: ResponseCacheBuilder| builder.with_max_near_bytes(bytes);
+        let fixture = Fixture::on(store.clone(), clock.clone(), set);
+        fixture.origin.then(200, &[HOUR], "one");
+        let first = fixture.get("/").await;
+        assert_eq!(first.field("cache-status").contains("; stored"), is_kept);
+        assert_eq!(fixture.get("/").await.is_hit(), is_kept);
+    }
+}
+
+#[tokio::test]
 async fn impossible_options_fail_when_the_layer_is_built() {
-    use larder_response_cache::ResponseCacheLayer;
     let store: Arc<dyn Store> = Arc::new(ModelStore::with_clock(ManualClock::default()));
     let builder = || ResponseCacheLayer::builder(store.clone());
     for wrong in [
@@ -128,8 +143,8 @@ async fn impossible_options_fail_when_the_layer_is_built() {
         builder().with_max_variants(0),
         builder().with_max_recording(0),
         builder().with_max_recording(1024),
-        builder().with_wait(Duration::ZERO),
-        builder().with_store_deadline(Duration::ZERO),
+        builder().with_wait_timeout(Duration::ZERO),
+        builder().with_store_timeout(Duration::ZERO),
     ] {
         assert_eq!(wrong.build().unwrap_err().kind(), ErrorKind::Invalid);
     }

@@ -12,7 +12,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_response_cache::{Builder, ResponseCache, ResponseCacheLayer};
+use larder_response_cache::{ResponseCache, ResponseCacheBuilder, ResponseCacheLayer};
 use larder_store::{Clock, ManualClock, Store};
 use larder_test::ModelStore;
 use larder_test::server::RedisServer;
@@ -37,7 +37,7 @@ impl std::error::Error for Broken {}
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Broken>> + Send>>;
 type Script = Box<dyn FnOnce(&Request<Full<Bytes>>) -> Answer + Send>;
 
-/// An origin that answers by a script, and then repeats its last plain answer.
+/// An origin that answers by a script.
 #[derive(Clone, Default)]
 pub(crate) struct Origin {
     state: Arc<Mutex<State>>,
@@ -50,13 +50,13 @@ struct State {
 }
 
 impl Origin {
-    /// Answers the next request with these fields and `body`.
+    /// Answers the next request with these headers and `body`.
     pub(crate) fn then(&self, status: u16, fields: &[(&str, &str)], body: &'static str) -> &Self {
         let answer = response(status, fields, full(body));
         self.then_with(move |_| Box::pin(async move { Ok(answer) }))
     }
 
-    /// Answers the next request with this.
+    /// Answers the next request with `answer`.
     pub(crate) fn then_response(&self, answer: Response<Body>) -> &Self {
         self.then_with(move |_| Box::pin(async move { Ok(answer) }))
     }
@@ -78,12 +78,12 @@ impl Origin {
         self
     }
 
-    /// How often it was asked.
+    /// The number of requests that it got.
     pub(crate) fn count(&self) -> usize {
         self.state.lock().unwrap().requests.len()
     }
 
-    /// The fields of its last request.
+    /// The headers of its last request.
     pub(crate) fn last(&self) -> HeaderMap {
         let state = self.state.lock().unwrap();
         state.requests.last().unwrap().headers().clone()
@@ -127,7 +127,7 @@ pub(crate) fn response(status: u16, fields: &[(&str, &str)], body: Body) -> Resp
     response.body(body).unwrap()
 }
 
-/// Longer than a server takes on a busy machine.
+/// Longer than any operation takes on a busy machine.
 const PATIENT: Duration = Duration::from_secs(20);
 
 /// A cache in front of an origin, on a store and a clock of its own.
@@ -137,7 +137,7 @@ pub(crate) struct Fixture {
     pub(crate) layer: ResponseCacheLayer,
     pub(crate) store: Arc<dyn Store>,
     service: ResponseCache<Origin>,
-    // Its store is gone with it.
+    // Dropping it ends the server.
     _server: Option<RedisServer>,
 }
 
@@ -160,7 +160,10 @@ impl Fixture {
         Self::with(|builder| builder)
     }
 
-    pub(crate) async fn at(place: Place, set: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(crate) async fn at(
+        place: Place,
+        set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
+    ) -> Self {
         let clock = ManualClock::default();
         let (store, server): (Arc<dyn Store>, _) = match place {
             Place::Memory => {
@@ -174,7 +177,7 @@ impl Fixture {
             }
         };
         let fixture = Self::on(store, clock, |builder| {
-            set(builder.with_store_deadline(PATIENT))
+            set(builder.with_store_timeout(PATIENT))
         });
         Self {
             _server: server,
@@ -182,7 +185,7 @@ impl Fixture {
         }
     }
 
-    pub(crate) fn with(set: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(crate) fn with(set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder) -> Self {
         let clock = ManualClock::default();
         let store: Arc<dyn Store> = Arc::new(ModelStore::with_clock(clock.clone()));
         Self::on(store, clock, set)
@@ -191,7 +194,7 @@ impl Fixture {
     pub(crate) fn on(
         store: Arc<dyn Store>,
         clock: ManualClock,
-        set: impl FnOnce(Builder) -> Builder,
+        set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
     ) -> Self {
         let builder = ResponseCacheLayer::builder(store.clone()).with_clock(clock.clone());
         let layer = set(builder).build().unwrap();
@@ -206,15 +209,15 @@ impl Fixture {
         }
     }
 
-    /// The same on a store that a test can hold up.
+    /// A fixture on a store whose operations a test can hold.
     pub(crate) async fn gated_at(
         place: Place,
-        set: impl FnOnce(Builder) -> Builder,
+        set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
     ) -> (Self, Control) {
         let plain = Self::at(place, |builder| builder).await;
         let (gate, control) = Gate::new(plain.store.clone());
         let gated = Self::on(Arc::new(gate), plain.clock.clone(), |builder| {
-            set(builder.with_store_deadline(PATIENT))
+            set(builder.with_store_timeout(PATIENT))
         });
         let gated = Self {
             _server: plain._server,
@@ -232,7 +235,7 @@ impl Fixture {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// The date now, `seconds` later.
+    /// The date in so many seconds.
     pub(crate) fn date(&self, seconds: i64) -> String {
         let now = self.clock.now().as_micros() / 1_000_000 + seconds;
         let date = larder_response_cache::engine::format_date(now);
@@ -249,7 +252,7 @@ impl Fixture {
         })
     }
 
-    /// The response, with its body still to be read.
+    /// Sends a request, and returns the response before its body is read.
     pub(crate) async fn open(
         &self,
         request: Request<Full<Bytes>>,
@@ -293,7 +296,7 @@ impl Answered {
     }
 }
 
-/// Waits until it is so.
+/// Waits until `is_so` returns true.
 pub(crate) async fn until(is_so: impl Fn() -> bool) {
     let waiting = async {
         while !is_so() {
@@ -312,7 +315,7 @@ impl Origin {
         state.requests.last().unwrap().uri().to_string()
     }
 
-    /// Forgets what it was to answer next.
+    /// Drops the answers that are left in the script.
     pub(crate) fn drop_script(&self) {
         self.state.lock().unwrap().script.clear();
     }

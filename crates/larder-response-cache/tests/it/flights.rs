@@ -1,4 +1,4 @@
-//! How long one waits for the fetch of another.
+//! How long a request waits for the fetch of another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::fixture::{Broken, Fixture, HOUR, full, request, response};
 
 type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Broken>>;
 
-/// Lets the next request wait until it is told to go on.
+/// Holds the next request until it is released.
 fn held(fixture: &Fixture) -> oneshot::Sender<()> {
     let (go, wait) = oneshot::channel();
     fixture.origin.then_with(move |_| {
@@ -34,7 +34,7 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_that_stalls_is_given_up_after_a_while() {
+async fn a_leader_that_stalls_is_abandoned_after_the_wait_timeout() {
     let fixture = std::sync::Arc::new(Fixture::new());
     let _never = held(&fixture);
     let leader = tokio::spawn({
@@ -50,7 +50,7 @@ async fn a_leader_that_stalls_is_given_up_after_a_while() {
     leader.abort();
 }
 
-/// Answers the next request with a head, and a body that the test sends.
+/// Answers the next request with headers, and a body that the test sends.
 fn streamed(fixture: &Fixture) -> Frames {
     let (frames, mut receiver) = mpsc::unbounded_channel();
     let body = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
@@ -63,7 +63,7 @@ fn data(text: &'static str) -> Result<Frame<Bytes>, Broken> {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
-/// Asks in a task of its own: after how long the first byte came.
+/// Sends a request in a task of its own. Returns how long the first byte took.
 fn first_byte(fixture: &Arc<Fixture>) -> JoinHandle<Duration> {
     let (fixture, begun) = (fixture.clone(), Instant::now());
     tokio::spawn(async move {
@@ -74,7 +74,7 @@ fn first_byte(fixture: &Arc<Fixture>) -> JoinHandle<Duration> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_who_wait_behind_a_slow_body_go_on_after_one_wait() {
+async fn requests_that_wait_for_a_slow_body_are_forwarded_after_one_wait() {
     let fixture = Arc::new(Fixture::new());
     let mut bodies = Vec::new();
     for _ in 0..6 {
@@ -92,7 +92,7 @@ async fn all_who_wait_behind_a_slow_body_go_on_after_one_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_longer_than_until_the_page_is_stored_whoever_fetched_it() {
+async fn no_request_waits_after_the_page_is_stored_whoever_fetched_it() {
     let fixture = Arc::new(Fixture::new());
     let first = streamed(&fixture);
     first.send(data("one")).unwrap();
@@ -117,7 +117,7 @@ async fn nobody_waits_longer_than_until_the_page_is_stored_whoever_fetched_it() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_validation_behind_that_hangs_is_given_up_and_another_one_begins() {
+async fn a_background_validation_that_hangs_is_abandoned_and_another_one_begins() {
     let fixture = Fixture::new();
     let fields = [("cache-control", "max-age=10, stale-while-revalidate=86400")];
     fixture.origin.then(200, &fields, "one");

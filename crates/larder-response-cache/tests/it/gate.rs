@@ -1,4 +1,4 @@
-//! A store that waits on command in the middle of an operation, and forgets on command.
+//! A store that holds an operation on command, and evicts on command.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -9,13 +9,13 @@ use larder_store::{
 };
 use tokio::sync::oneshot;
 
-/// Does what `inner` does, and waits before an operation that is held.
+/// Forwards to `inner`, and waits before an operation that is held.
 pub(crate) struct Gate {
     inner: Arc<dyn Store>,
     control: Control,
 }
 
-/// What a test tells a [`Gate`].
+/// Controls a [`Gate`].
 #[derive(Clone, Default)]
 pub(crate) struct Control {
     state: Arc<Mutex<State>>,
@@ -33,10 +33,10 @@ struct Hold {
     release: oneshot::Receiver<()>,
 }
 
-/// An operation on keys that begin so.
+/// The name of an operation, and a prefix of its keys.
 pub(crate) type Operation = (&'static str, &'static str);
 
-/// An operation that will wait.
+/// An operation that is held.
 pub(crate) struct Held {
     arrived: oneshot::Receiver<()>,
     release: oneshot::Sender<()>,
@@ -52,7 +52,7 @@ impl Gate {
         (gate, control)
     }
 
-    /// Waits if this operation is held.
+    /// Waits while this operation is held.
     async fn pass<'a>(&self, name: &str, keys: impl IntoIterator<Item = &'a Key>) {
         let hold = {
             let mut state = self.control.state.lock().unwrap();
@@ -74,7 +74,7 @@ impl Gate {
 }
 
 impl Control {
-    /// Makes the next such operation wait.
+    /// Holds the next such operation.
     pub(crate) fn hold(&self, operation: Operation) -> Held {
         let ((arrive, arrived), (open, release)) = (oneshot::channel(), oneshot::channel());
         self.state.lock().unwrap().hold = Some(Hold {
@@ -88,7 +88,7 @@ impl Control {
         }
     }
 
-    /// Removes whatever was written, as a store may that is full.
+    /// Removes every key that was written, as a full store may.
     pub(crate) async fn evict_all(&self, store: &dyn Store) {
         let written = std::mem::take(&mut self.state.lock().unwrap().written);
         for key in written {
@@ -98,7 +98,7 @@ impl Control {
 }
 
 impl Held {
-    /// Waits until the operation waits. Returns false if it never will.
+    /// Waits until the operation is held. Returns false if it never will be.
     pub(crate) async fn arrived(&mut self) -> bool {
         (&mut self.arrived).await.is_ok()
     }

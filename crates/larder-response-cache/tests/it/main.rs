@@ -1,8 +1,8 @@
-//! The layer through HTTP semantics: a scripted origin, a clock that a test moves, no server.
+//! The layer, in front of a scripted origin and on a clock that a test moves.
 
-// Helpers are no tests to the lint.
+// The lint exempts tests only, not their helpers.
 #![allow(clippy::unwrap_used)]
-// The same statements, once for each store.
+// The same tests run once for each store.
 #![allow(clippy::duplicate_mod)]
 
 mod bodies;
@@ -14,12 +14,12 @@ mod nested;
 mod recordings;
 mod tower_shape;
 
-/// What holds on every store.
+/// The tests that run on every store.
 macro_rules! on {
     ($place:ident, $name:ident) => {
         #[path = "both"]
         mod $name {
-            use larder_response_cache::Builder;
+            use larder_response_cache::ResponseCacheBuilder;
 
             use crate::fixture::{Fixture, Place};
 
@@ -31,7 +31,9 @@ macro_rules! on {
                 Fixture::gated_at(Place::$place, |builder| builder).await
             }
 
-            async fn fixture_with(set: impl FnOnce(Builder) -> Builder) -> Fixture {
+            async fn fixture_with(
+                set: impl FnOnce(ResponseCacheBuilder) -> ResponseCacheBuilder,
+            ) -> Fixture {
                 Fixture::at(Place::$place, set).await
             }
 
@@ -43,12 +45,12 @@ macro_rules! on {
             mod deception;
             #[path = "details.rs"]
             mod details;
+            #[path = "disconnects.rs"]
+            mod disconnects;
             #[path = "expiry.rs"]
             mod expiry;
             #[path = "flights.rs"]
             mod flights;
-            #[path = "hangups.rs"]
-            mod hangups;
             #[path = "head.rs"]
             mod head;
             #[path = "lifetimes.rs"]

@@ -1,4 +1,4 @@
-//! The layer inside of a router that takes a prefix off the path.
+//! The layer inside a router that strips a prefix from the path.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ async fn send(app: &Router, method: Method, path: &str) -> (bool, String) {
 }
 
 #[tokio::test]
-async fn the_key_is_the_uri_that_the_client_asked_for_also_where_a_router_is_nested() {
+async fn the_key_is_the_clients_uri_also_inside_a_nested_router() {
     let (app, purger) = app();
     for is_hit in [false, true] {
         for (path, body) in [
@@ -70,7 +70,7 @@ async fn the_key_is_the_uri_that_the_client_asked_for_also_where_a_router_is_nes
 }
 
 #[tokio::test]
-async fn a_change_inside_of_a_nested_router_makes_the_uri_of_the_client_invalid() {
+async fn an_unsafe_request_inside_a_nested_router_invalidates_the_clients_uri() {
     let (app, _) = app();
     for path in ["/a/person", "/b/person"] {
         send(&app, Method::GET, path).await;
@@ -81,7 +81,7 @@ async fn a_change_inside_of_a_nested_router_makes_the_uri_of_the_client_invalid(
 }
 
 #[tokio::test]
-async fn what_a_middleware_inside_of_a_router_asks_for_instead_is_not_cached() {
+async fn a_uri_that_a_middleware_rewrites_is_not_cached() {
     let store: Arc<dyn Store> = Arc::new(ModelStore::new());
     let layer = ResponseCacheLayer::new(store);
     let cached = tower::Layer::layer(
@@ -100,7 +100,7 @@ async fn what_a_middleware_inside_of_a_router_asks_for_instead_is_not_cached() {
 }
 
 #[tokio::test]
-async fn query_names_that_do_not_count_reach_no_handler_of_a_router_and_are_not_in_the_key() {
+async fn query_parameters_that_do_not_count_reach_no_handler_of_a_router_and_are_not_in_the_key() {
     let store: Arc<dyn Store> = Arc::new(ModelStore::new());
     let layer = ResponseCacheLayer::builder(store)
         .with_query_names(["page"])

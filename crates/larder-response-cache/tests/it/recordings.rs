@@ -1,4 +1,4 @@
-//! How much is held of bodies that are being stored.
+//! The limit on the bytes of bodies that are being stored.
 
 use bytes::Bytes;
 use http::Method;
@@ -34,9 +34,10 @@ fn says(opened: &Opened, text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_held_of_all_bodies_together_is_bounded_and_the_rest_streams() {
-    let limits =
-        |builder: larder_response_cache::Builder| builder.with_max_body(60).with_max_recording(60);
+async fn the_bytes_held_for_all_recordings_are_bounded_and_other_bodies_stream() {
+    let limits = |builder: larder_response_cache::ResponseCacheBuilder| {
+        builder.with_max_body(60).with_max_recording(60)
+    };
     let fixture = Fixture::with(limits);
     let (_, slow) = open(&fixture, "/slow", 8).await;
     assert!(says(&slow, "; stored"));
@@ -48,7 +49,7 @@ async fn what_is_held_of_all_bodies_together_is_bounded_and_the_rest_streams() {
         let whole = opened.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(whole.len(), 48);
     }
-    // Two fit, and one too many was read of each.
+    // Two chunks fit, and of each body one more was read.
     assert_eq!(held, 50 * 3);
     let body = slow.into_body().collect().await.unwrap().to_bytes();
     drop(body);
@@ -58,9 +59,10 @@ async fn what_is_held_of_all_bodies_together_is_bounded_and_the_rest_streams() {
 }
 
 #[tokio::test]
-async fn what_a_slow_reader_has_not_read_counts_until_it_does() {
-    let limits =
-        |builder: larder_response_cache::Builder| builder.with_max_body(12).with_max_recording(12);
+async fn bytes_that_a_slow_client_has_not_read_count_until_it_reads_them() {
+    let limits = |builder: larder_response_cache::ResponseCacheBuilder| {
+        builder.with_max_body(12).with_max_recording(12)
+    };
     let fixture = Fixture::with(limits);
     let (frames, mut receiver) = mpsc::unbounded_channel();
     let body = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));

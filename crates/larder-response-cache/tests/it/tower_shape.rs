@@ -1,4 +1,4 @@
-//! The layer as tower, axum and others see it.
+//! The layer as a tower service, and under axum.
 
 use std::future::poll_fn;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use crate::http::problem;
-use crate::{Error, ErrorKind, ReturnPath, Session, UserId};
+use crate::{ReturnPath, Session, SessionError, SessionErrorKind, UserId};
 
 pub use sign_in_page::SignInPage;
 
@@ -73,7 +73,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequireUser {
         let session = session(parts, state).await?;
         match session.require_user().await {
             Ok(user) => Ok(Self(user)),
-            Err(error) if error.kind() == ErrorKind::SignedOut => {
+            Err(error) if error.kind() == SessionErrorKind::SignedOut => {
                 let page = parts.extensions.get::<SignInPage>();
                 let redirect = page.map(|page| page.redirect(parts));
                 Err(redirect.unwrap_or_else(|| error.into_response()))
@@ -100,7 +100,7 @@ async fn session<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Session
     session.map_err(IntoResponse::into_response)
 }
 
-impl IntoResponse for Error {
+impl IntoResponse for SessionError {
     /// Returns problem details (RFC 9457): 503, 401, 409 if the session changed during the request,
     /// 413 if it is too large, and 500 for a mistake in the app, which is logged.
     fn into_response(self) -> Response {

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::{Error, Result, ReturnPath};
+use crate::{Result, ReturnPath, SessionError};
 
 /// The page that [`RequireUser`](super::RequireUser) redirects to, instead of answering 401.
 ///
@@ -56,13 +56,13 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl SignInPage {
-    /// The sign-in page at `path`, which may have a query.
+    /// Makes the sign-in page at `path`, which may have a query.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is not a [`ReturnPath`].
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if it is not a [`ReturnPath`].
     pub fn new(path: &str) -> Result<Self> {
         let path = ReturnPath::parse(path).ok_or_else(|| {
-            Error::invalid(
+            SessionError::invalid(
                 "the path of a sign-in page must be a path of this site that begins with one '/'",
             )
         })?;

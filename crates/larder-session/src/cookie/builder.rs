@@ -83,7 +83,7 @@ impl SessionCookieBuilder {
     /// Builds the cookie.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if browsers would refuse the cookie or cut it
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if browsers would refuse the cookie or cut it
     /// short. The error says which setting to change.
     pub fn build(&self) -> Result<SessionCookie> {
         check(self)?;

@@ -2,7 +2,7 @@
 
 use super::builder::{SameSite, SessionCookieBuilder, Transport};
 use crate::token::Token;
-use crate::{Error, Result};
+use crate::{Result, SessionError};
 
 /// The limit of name and value together, in octets (section 5.6).
 const MAX_PAIR: usize = 4096;
@@ -45,7 +45,7 @@ pub(super) fn check(cookie: &SessionCookieBuilder) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::invalid(wrong))
+    Err(SessionError::invalid(wrong))
 }
 
 fn is_token(byte: u8) -> bool {
@@ -58,7 +58,8 @@ fn is_path(path: &str) -> bool {
     path.starts_with('/') && !path.ends_with(' ') && path.bytes().all(is_visible)
 }
 
-/// A leading dot is allowed and ignored (section 5.6.3); a trailing one matches no host.
+/// Returns whether it is a domain. A leading dot is ignored (section 5.6.3); a trailing one
+/// matches no host.
 fn is_domain(domain: &str) -> bool {
     let name = domain.strip_prefix('.').unwrap_or(domain);
     let is_label = |label: &str| {

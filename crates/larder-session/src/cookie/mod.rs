@@ -28,7 +28,7 @@ pub(crate) use request::RequestCookies;
 ///     .with_name("__Host-admin")
 ///     .with_same_site(SameSite::Strict)
 ///     .build()?;
-/// # Ok::<(), larder_session::Error>(())
+/// # Ok::<(), larder_session::SessionError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionCookie {
@@ -60,7 +60,7 @@ pub(crate) enum MaxAge {
 }
 
 impl SessionCookie {
-    /// A builder that starts from the default cookie.
+    /// Returns a builder that starts from the default cookie.
     pub fn builder() -> SessionCookieBuilder {
         SessionCookieBuilder::default()
     }
@@ -69,7 +69,7 @@ impl SessionCookie {
         &self.name
     }
 
-    /// The value of `Set-Cookie` that gives the visitor `token`. `Debug` does not show it.
+    /// Returns the value of `Set-Cookie` that gives the visitor `token`. `Debug` does not show it.
     pub(crate) fn set(&self, token: &Token, max_age: MaxAge) -> Option<HeaderValue> {
         let mut text = format!("{}={}{}", self.name, token.encode(), self.attributes);
         let left = match (max_age, self.expiry) {
@@ -86,19 +86,19 @@ impl SessionCookie {
         Some(value)
     }
 
-    /// The value of `Set-Cookie` that removes the cookie.
+    /// Returns the value of `Set-Cookie` that removes the cookie.
     pub(crate) fn remove(&self) -> Option<HeaderValue> {
         self.removal(&self.attributes)
     }
 
-    /// The value of `Set-Cookie` that removes a cookie of the same name without the domain.
+    /// Returns the value of `Set-Cookie` that removes a cookie of the same name without the domain.
     ///
     /// Returns `None` if this cookie has no domain.
     pub(crate) fn remove_host_only(&self) -> Option<HeaderValue> {
         self.removal(self.host_attributes.as_ref()?)
     }
 
-    /// What was built is visible ASCII, so this is never `None`.
+    /// Returns the header value. It is never `None`, since a built cookie is visible ASCII.
     fn removal(&self, attributes: &str) -> Option<HeaderValue> {
         let text = format!(
             "{}={attributes}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT",

@@ -2,7 +2,7 @@ use http::header;
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
-use crate::ErrorKind;
+use crate::SessionErrorKind;
 use crate::token::DeviceId;
 
 fn token() -> Token {
@@ -149,7 +149,7 @@ fn a_cookie_that_browsers_would_refuse_is_an_error() {
         ),
     ] {
         let error = wrong.build().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.kind(), SessionErrorKind::Invalid);
         assert!(error.to_string().contains(why), "{error}: {why}");
     }
     let shared = cookie().with_name("__Secure-x").with_domain("example.org");
@@ -183,7 +183,7 @@ fn a_cookie_is_never_larger_than_what_browsers_keep() {
     let pair = set.to_str().unwrap().split(';').next().unwrap().len();
     assert_eq!(pair - "=".len(), 4096);
     let error = named(longest + 1).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!(error.kind(), SessionErrorKind::Invalid);
     assert!(error.to_string().contains("4096 octets"), "{error}");
 
     let below = |length: usize| {

@@ -46,7 +46,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 
-/// Whether a directive takes something from a cache, in its form without an argument.
+/// Returns whether a directive takes something from a cache, in its form without an argument.
 fn forbids(directive: &str) -> bool {
     [
         "no-store",

@@ -29,7 +29,7 @@ pub struct SessionLayer {
 }
 
 impl SessionLayer {
-    /// A layer with the default cookie and [`OnFailure::Unavailable`].
+    /// Makes a layer with the default cookie and [`OnFailure::Unavailable`].
     pub fn new(sessions: Sessions) -> Self {
         Self {
             config: Arc::new(Config {

@@ -7,7 +7,7 @@ use larder_layer::http::Problem;
 
 use super::ResponseBody;
 #[cfg(feature = "axum")]
-use crate::ErrorKind;
+use crate::SessionErrorKind;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -23,21 +23,21 @@ fn problem_unavailable() -> Problem {
     )
 }
 
-/// The response for an error that a handler returns.
+/// Returns the response for an error that a handler returns.
 #[cfg(feature = "axum")]
-pub(crate) fn problem<B: From<bytes::Bytes>>(kind: ErrorKind) -> Response<B> {
+pub(crate) fn problem<B: From<bytes::Bytes>>(kind: SessionErrorKind) -> Response<B> {
     let (status, detail) = match kind {
-        ErrorKind::Unavailable => return problem_unavailable().response(Some(RETRY_AFTER)),
-        ErrorKind::SignedOut => (StatusCode::UNAUTHORIZED, "Nobody is signed in."),
-        ErrorKind::Gone | ErrorKind::Conflict => (
+        SessionErrorKind::Unavailable => return problem_unavailable().response(Some(RETRY_AFTER)),
+        SessionErrorKind::SignedOut => (StatusCode::UNAUTHORIZED, "Nobody is signed in."),
+        SessionErrorKind::Gone | SessionErrorKind::Conflict => (
             StatusCode::CONFLICT,
             "The session changed while the request was in flight.",
         ),
-        ErrorKind::TooLarge => (
+        SessionErrorKind::TooLarge => (
             StatusCode::PAYLOAD_TOO_LARGE,
             "The session cannot hold any more.",
         ),
-        ErrorKind::NotAnInteger | ErrorKind::Late | ErrorKind::Invalid => (
+        SessionErrorKind::NotAnInteger | SessionErrorKind::Late | SessionErrorKind::Invalid => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "The server made a mistake with the session.",
         ),

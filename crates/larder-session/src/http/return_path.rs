@@ -64,7 +64,7 @@ fn stays_here(path: &[u8], decodings: usize) -> bool {
 }
 
 impl Default for ReturnPath {
-    /// The start page, `/`.
+    /// Makes the start page, `/`.
     fn default() -> Self {
         Self(Cow::Borrowed("/"))
     }

@@ -34,7 +34,7 @@ impl Create {
             .sum()
     }
 
-    /// The metadata of the session if it is created at `now`.
+    /// Returns the metadata of the session if it is created at `now`.
     pub(crate) fn metadata(&self, now: i64) -> Metadata {
         let absolute_at = now + self.absolute;
         Metadata {

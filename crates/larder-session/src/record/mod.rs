@@ -117,7 +117,7 @@ fn millis(micros: i64) -> i64 {
     micros.div_euclid(1000) + i64::from(micros.rem_euclid(1000) > 0)
 }
 
-/// The weight of a field: its name, its value, and the overhead in a store.
+/// Returns the weight of a field: its name, its value, and the overhead in a store.
 pub(crate) fn weight(name: &str, value: &Bytes) -> i64 {
     // Lengths in memory are far below 2^53.
     (32 + name.len() + value.len()) as i64

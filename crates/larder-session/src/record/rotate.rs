@@ -18,7 +18,7 @@ pub(crate) struct Rotate {
     pub(crate) to: SecretHash,
     /// The idle time from now on, in microseconds.
     pub(crate) idle: i64,
-    /// How long the previous secret still opens the session, in microseconds; 0 at a sign-in.
+    /// The time that the previous secret still opens the session, in microseconds; 0 at a sign-in.
     pub(crate) grace: i64,
     pub(crate) sign_in: Option<SignIn>,
 }

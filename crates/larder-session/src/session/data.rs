@@ -10,7 +10,7 @@ use super::pending::not_an_integer;
 use super::state::State;
 use crate::record::Change;
 use crate::session_key::DEVICE;
-use crate::{Error, ErrorKind, Result, SessionKey, value};
+use crate::{Result, SessionError, SessionErrorKind, SessionKey, value};
 
 /// The limit of a device name, in bytes.
 const MAX_DEVICE_NAME: usize = 256;
@@ -19,7 +19,7 @@ impl Session {
     /// Returns the value of a field. None if the field is absent.
     ///
     /// # Errors
-    /// Those of [all methods](Session), and [`ErrorKind::Invalid`] if the field has another type.
+    /// Those of [all methods](Session), and [`SessionErrorKind::Invalid`] if the field has another type.
     pub async fn get<T: DeserializeOwned>(&self, key: SessionKey<T>) -> Result<Option<T>> {
         let field = self.read().await?.field(key.name());
         field.map(|field| value::decode(&field)).transpose()
@@ -30,8 +30,8 @@ impl Session {
     /// If two requests set the same field at once, the later write wins.
     ///
     /// # Errors
-    /// Those of [all methods](Session); [`ErrorKind::TooLarge`] if the field or the session would exceed
-    /// its limit, [`ErrorKind::Invalid`] if the value would not read back as it was written.
+    /// Those of [all methods](Session); [`SessionErrorKind::TooLarge`] if the field or the session would exceed
+    /// its limit, [`SessionErrorKind::Invalid`] if the value would not read back as it was written.
     pub async fn insert<T>(&self, key: SessionKey<T>, value: &T) -> Result<()>
     where
         T: Serialize + DeserializeOwned,
@@ -83,7 +83,7 @@ impl Session {
     /// An absent field counts as zero. Increments of other requests add up.
     ///
     /// # Errors
-    /// Those of [all methods](Session); [`ErrorKind::NotAnInteger`] if the field holds another value, or
+    /// Those of [all methods](Session); [`SessionErrorKind::NotAnInteger`] if the field holds another value, or
     /// the sum would be beyond ±2^53.
     pub async fn increment<T>(&self, key: SessionKey<T>, by: i64) -> Result<i64> {
         if value::int_to_store(by).is_none() {
@@ -105,12 +105,12 @@ impl Session {
     /// At most 256 bytes. Written when the handler returns.
     ///
     /// # Errors
-    /// Those of [all methods](Session), and [`ErrorKind::TooLarge`] if the name is longer.
+    /// Those of [all methods](Session), and [`SessionErrorKind::TooLarge`] if the name is longer.
     pub async fn name_device(&self, name: impl Into<String>) -> Result<()> {
         let name = name.into();
         if name.len() > MAX_DEVICE_NAME {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
+            return Err(SessionError::new(
+                SessionErrorKind::TooLarge,
                 "a device name must have at most 256 bytes: shorten it",
             ));
         }
@@ -122,8 +122,8 @@ impl Session {
         if value.len() <= most {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::TooLarge,
+        Err(SessionError::new(
+            SessionErrorKind::TooLarge,
             format!(
                 "a session field is limited to {most} bytes: store large data elsewhere, or raise the \
                  limit with Sessions::with_max_value"
@@ -147,9 +147,9 @@ impl Session {
     }
 }
 
-pub(super) fn too_large(most: i64) -> Error {
-    Error::new(
-        ErrorKind::TooLarge,
+pub(super) fn too_large(most: i64) -> SessionError {
+    SessionError::new(
+        SessionErrorKind::TooLarge,
         format!(
             "a session is limited to {most} bytes: store large data elsewhere, or raise the limit \
              with Sessions::with_max_bytes"

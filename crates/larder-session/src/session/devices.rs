@@ -4,7 +4,7 @@ use super::state::{Outgoing, State};
 use super::{Session, signed_out};
 use crate::record::SessionUser;
 use crate::token::DeviceId;
-use crate::{Device, Error, Result};
+use crate::{Device, Result, SessionError};
 
 impl Session {
     /// Returns the living sessions of the signed-in user, the most recently used one first.
@@ -12,7 +12,7 @@ impl Session {
     /// Two round trips.
     ///
     /// # Errors
-    /// Those of [all methods](Session), and [`ErrorKind::SignedOut`](crate::ErrorKind::SignedOut) if nobody
+    /// Those of [all methods](Session), and [`SessionErrorKind::SignedOut`](crate::SessionErrorKind::SignedOut) if nobody
     /// is signed in.
     pub async fn devices(&self) -> Result<Vec<Device>> {
         let state = self.load().await?;
@@ -83,7 +83,7 @@ impl Session {
             return Ok(());
         }
         state.lose();
-        Err(Error::gone())
+        Err(SessionError::gone())
     }
 
     /// Refuses if the session was revoked since the request read it.
@@ -98,7 +98,7 @@ impl Session {
             return Ok(());
         }
         state.lose();
-        Err(Error::gone())
+        Err(SessionError::gone())
     }
 }
 

@@ -99,7 +99,7 @@ impl Session {
     }
 }
 
-/// A server error drops the collected changes: the handler did not do its work.
+/// Returns whether the changes must be written. A server error drops them.
 fn has_to_be_written(state: &State, status: StatusCode) -> bool {
     state.phase == Phase::Read && !state.pending.is_empty() && !status.is_server_error()
 }

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::cookie::RequestCookies;
 use crate::sessions::Found;
-use crate::{Error, ErrorKind, OnFailure, Result, SessionCookie, Sessions, UserId};
+use crate::{OnFailure, Result, SessionCookie, SessionError, SessionErrorKind, Sessions, UserId};
 
 pub(crate) use finish::{Answer, Verdict};
 pub(crate) use state::Outgoing;
@@ -35,7 +35,7 @@ use state::{Phase, State};
 /// Clones are the same session. Its methods take turns.
 ///
 /// # Errors
-/// Every method may return these [kinds](ErrorKind):
+/// Every method may return these [kinds](SessionErrorKind):
 /// - `Unavailable` if the store fails. With [`OnFailure::Anonymous`], reads then find nothing and the
 ///   collected changes are dropped; signing in or out and immediate writes still fail.
 /// - `Gone` if a change finds that the session ended during this request. The session is then empty
@@ -119,7 +119,7 @@ impl Session {
     /// A failing store never counts as signed in, whatever [`OnFailure`] says.
     ///
     /// # Errors
-    /// [`ErrorKind::SignedOut`] if nobody is signed in, [`ErrorKind::Unavailable`] if the store fails.
+    /// [`SessionErrorKind::SignedOut`] if nobody is signed in, [`SessionErrorKind::Unavailable`] if the store fails.
     pub async fn require_user(&self) -> Result<UserId> {
         let state = self.load().await?;
         state.user().ok_or_else(signed_out)
@@ -128,7 +128,7 @@ impl Session {
     /// Locks the state, and reads the session at its first use.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if the store fails, or failed before in this request: it is asked once.
+    /// [`SessionErrorKind::Unavailable`] if the store fails, or failed before in this request: it is asked once.
     async fn load(&self) -> Result<MutexGuard<'_, State>> {
         let mut state = self.inner.state.lock().await;
         // Ordered with `is_late`: either this or the end of the request sees the other.
@@ -157,8 +157,8 @@ impl Session {
             }
         }
         match state.phase {
-            Phase::Failed => Err(Error::new(
-                ErrorKind::Unavailable,
+            Phase::Failed => Err(SessionError::new(
+                SessionErrorKind::Unavailable,
                 "the session store failed earlier in this request",
             )),
             _ => Ok(state),
@@ -168,7 +168,7 @@ impl Session {
     /// Locks the state for a read; with `Anonymous`, a failing store gives an empty session.
     async fn read(&self) -> Result<MutexGuard<'_, State>> {
         match self.load().await {
-            Err(error) if error.kind() == ErrorKind::Unavailable => {
+            Err(error) if error.kind() == SessionErrorKind::Unavailable => {
                 match self.inner.config.on_failure {
                     OnFailure::Anonymous => Ok(self.inner.state.lock().await),
                     OnFailure::Unavailable => Err(error),
@@ -191,20 +191,20 @@ impl Session {
     /// Refuses a change after the response, or to a session that ended.
     fn checked<'a>(&self, state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>> {
         if self.inner.is_late.load(Ordering::SeqCst) {
-            return Err(Error::new(
-                ErrorKind::Late,
+            return Err(SessionError::new(
+                SessionErrorKind::Late,
                 "the response was sent already: change the session before the handler returns",
             ));
         }
         if state.is_gone {
-            return Err(Error::gone());
+            return Err(SessionError::gone());
         }
         Ok(state)
     }
 }
 
-fn signed_out() -> Error {
-    Error::new(ErrorKind::SignedOut, "nobody is signed in")
+fn signed_out() -> SessionError {
+    SessionError::new(SessionErrorKind::SignedOut, "nobody is signed in")
 }
 
 impl fmt::Debug for Session {

@@ -12,9 +12,9 @@ use super::pending::not_an_integer;
 use super::state::State;
 use crate::record::{Applied, Change};
 use crate::token::{DeviceId, Token};
-use crate::{Error, ErrorKind, Result, SessionKey, SignInOptions, value};
+use crate::{Result, SessionError, SessionErrorKind, SessionKey, SignInOptions, value};
 
-/// How many times an update is attempted.
+/// The maximum number of attempts of an update.
 const TRIES: u32 = 64;
 
 impl Session {
@@ -23,7 +23,7 @@ impl Session {
     /// All are written, or none. They stay whatever the handler returns. One round trip.
     ///
     /// # Errors
-    /// Those of [all methods](Session); [`ErrorKind::TooLarge`] and [`ErrorKind::NotAnInteger`] if the
+    /// Those of [all methods](Session); [`SessionErrorKind::TooLarge`] and [`SessionErrorKind::NotAnInteger`] if the
     /// changes no longer fit because other requests wrote in the meantime.
     pub async fn save(&self) -> Result<()> {
         let mut state = self.act().await?;
@@ -37,7 +37,7 @@ impl Session {
     /// the third attempt on it waits a few milliseconds in between.
     ///
     /// # Errors
-    /// Those of [`save`](Self::save) and [`insert`](Self::insert); [`ErrorKind::Conflict`] after 64
+    /// Those of [`save`](Self::save) and [`insert`](Self::insert); [`SessionErrorKind::Conflict`] after 64
     /// attempts.
     pub async fn update<T, F>(&self, key: SessionKey<T>, mut next: F) -> Result<T>
     where
@@ -83,8 +83,8 @@ impl Session {
             }
             back_off(tried).await;
         }
-        Err(Error::new(
-            ErrorKind::Conflict,
+        Err(SessionError::new(
+            SessionErrorKind::Conflict,
             "other requests changed the field at each of 64 attempts: try again later",
         ))
     }
@@ -124,13 +124,13 @@ impl Session {
         }
     }
 
-    fn refused(&self, state: &mut State, refused: Applied) -> Error {
+    fn refused(&self, state: &mut State, refused: Applied) -> SessionError {
         match refused {
             Applied::NotAnInteger => not_an_integer(),
             Applied::TooLarge => too_large(self.inner.config.sessions.settings.max_weight),
             _ => {
                 state.lose();
-                Error::gone()
+                SessionError::gone()
             }
         }
     }

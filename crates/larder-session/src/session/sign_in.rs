@@ -6,7 +6,7 @@ use super::Session;
 use super::state::{Outgoing, State};
 use crate::record::{Choice, Fields, Secret, SignIn};
 use crate::token::{DeviceId, Token, UserTag};
-use crate::{Error, ErrorKind, Result, SignInOptions, UserId};
+use crate::{Result, SessionError, SessionErrorKind, SignInOptions, UserId};
 
 impl Session {
     /// Signs `user` in at once: the session gets a new id, and the old id stops working.
@@ -46,7 +46,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Those of `log_in`, and [`ErrorKind::Invalid`] if the lifetime exceeds
+    /// Those of `log_in`, and [`SessionErrorKind::Invalid`] if the lifetime exceeds
     /// [`Sessions::with_max_lifetime`](crate::Sessions::with_max_lifetime).
     pub async fn log_in_with(
         &self,
@@ -58,7 +58,7 @@ impl Session {
         self.inner.config.sessions.check_lifetime(&options)?;
         let mut state = match self.act().await {
             // A user who has just signed in needs nothing of the session that ended.
-            Err(error) if error.kind() == ErrorKind::Gone => self.load().await?,
+            Err(error) if error.kind() == SessionErrorKind::Gone => self.load().await?,
             state => state?,
         };
         self.end_rivals(&mut state).await?;
@@ -94,7 +94,7 @@ impl Session {
     pub async fn log_out(&self) -> Result<()> {
         let mut state = match self.act().await {
             // It has ended; what else the request named may live.
-            Err(error) if error.kind() == ErrorKind::Gone => {
+            Err(error) if error.kind() == SessionErrorKind::Gone => {
                 let mut state = self.load().await?;
                 return self.end_rivals(&mut state).await;
             }
@@ -139,7 +139,7 @@ impl Session {
         let sessions = &self.inner.config.sessions;
         if sessions.rotate(&from, &to, None).await?.is_none() {
             state.lose();
-            return Err(Error::gone());
+            return Err(SessionError::gone());
         }
         sessions.metrics.rotated.increment(1);
         current.token = to;

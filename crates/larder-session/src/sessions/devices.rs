@@ -28,7 +28,7 @@ pub struct Device {
     pub expires: Timestamp,
     /// When it ends at the latest, however often it is used.
     pub ends: Timestamp,
-    /// How long it may be idle.
+    /// The time that it may be idle.
     pub idle: Ttl,
     /// The cookie expiry that its sign-in chose. None if the layer's cookie decides.
     pub cookie_expiry: Option<CookieExpiry>,
@@ -40,7 +40,7 @@ impl Sessions {
     /// Returns the living sessions of `user`, the most recently used one first. Two round trips.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the store fails.
+    /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails.
     pub async fn devices(&self, user: &str) -> Result<Vec<Device>> {
         self.devices_seen_by(user, None).await
     }
@@ -51,7 +51,7 @@ impl Sessions {
     /// process. One round trip.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the store fails.
+    /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails.
     ///
     /// # Cancellation
     /// The session may or may not have ended.
@@ -64,7 +64,7 @@ impl Sessions {
     /// Takes effect at the next request of any process. Three round trips; the last two only free space.
     ///
     /// # Errors
-    /// Those of [`UserId::new`], and [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if the store fails.
+    /// Those of [`UserId::new`], and [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if the store fails.
     ///
     /// # Cancellation
     /// All or none may have ended.

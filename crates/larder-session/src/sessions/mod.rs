@@ -17,7 +17,7 @@ use larder_store::{Store, StoreExt, Ttl};
 use tokio::sync::Semaphore;
 
 use crate::metrics::Metrics;
-use crate::{Error, Lifetime, Result, SignInOptions};
+use crate::{Lifetime, Result, SessionError, SignInOptions};
 
 pub(crate) use candidates::{Found, Rival};
 pub use devices::Device;
@@ -52,7 +52,7 @@ pub struct Sessions {
     time: Arc<StoreTime>,
 }
 
-/// How many background tasks may record activity at once.
+/// The number of background tasks that may record activity at once.
 const SLIDING: usize = 256;
 
 #[derive(Clone)]
@@ -83,16 +83,16 @@ impl Sessions {
     /// The default limit of sessions per user: 100.
     pub const DEFAULT_MAX_DEVICES: u16 = 100;
 
-    /// The sessions in `store`, with the default settings.
+    /// Makes the sessions in `store`, with the default settings.
     ///
     /// Metrics go to the recorder that is installed at this moment.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the store does not run programs.
+    /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if the store does not run programs.
     pub fn new(store: Arc<dyn Store>) -> Result<Self> {
         let programs = store
             .require_programs("a session")
-            .map_err(|error| Error::invalid(error.to_string()))?;
+            .map_err(|error| SessionError::invalid(error.to_string()))?;
         let timeout = StoreTimeout::new(Self::DEFAULT_TIMEOUT, programs.timeout());
         Ok(Self {
             programs,
@@ -192,7 +192,7 @@ impl Sessions {
         if is_allowed {
             return Ok(());
         }
-        Err(Error::invalid(
+        Err(SessionError::invalid(
             "the sign-in chose a longer lifetime than the app allows: choose a shorter one, or raise \
              the limit with Sessions::with_max_lifetime",
         ))

@@ -18,7 +18,7 @@ impl Sessions {
     /// Waits for the store, at most for the timeout.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if it fails or the time is up.
+    /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if it fails or the time is up.
     pub(super) async fn bounded<T>(
         &self,
         answer: impl Future<Output = larder_store::Result<T>>,
@@ -29,13 +29,13 @@ impl Sessions {
     /// Reports whether the store answered.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if it did not.
+    /// [`SessionErrorKind::Unavailable`](crate::SessionErrorKind::Unavailable) if it did not.
     pub(super) fn answered<T>(&self, answer: larder_store::Result<T>) -> Result<T> {
         match &answer {
             Ok(_) => self.health.succeeded(),
             Err(error) => self.health.failed(error),
         }
-        answer.map_err(crate::Error::unavailable)
+        answer.map_err(crate::SessionError::unavailable)
     }
 
     /// Creates a session. One round trip.
@@ -44,7 +44,7 @@ impl Sessions {
         let made = self.bounded(self.programs.run(&key, &create)).await?;
         if !made {
             // Two draws of 128 random bits were equal: the generator is broken.
-            return Err(crate::Error::gone());
+            return Err(crate::SessionError::gone());
         }
         self.metrics.created.increment(1);
         // The store sets the times, and nobody reads them from a session that was just created.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use larder_store::program::Programs;
 
-/// How long an answer about the store's time is used, in microseconds: a second.
+/// The time that an answer about the store's time is used, in microseconds: a second.
 const FRESH: i64 = 1_000_000;
 
 /// The store's clock, as an offset to this process's clock when the store was last asked.

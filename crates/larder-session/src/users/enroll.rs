@@ -16,9 +16,9 @@ pub(crate) struct Enroll {
     pub(crate) session: DeviceId,
     /// The epoch for a user who has no sessions yet.
     pub(crate) epoch: Epoch,
-    /// How long the session may live, in microseconds.
+    /// The time that the session may live, in microseconds.
     pub(crate) life: i64,
-    /// How many sessions a user may have: at least one.
+    /// The maximum number of sessions of the user, at least one.
     pub(crate) cap: i64,
 }
 

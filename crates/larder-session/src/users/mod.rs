@@ -27,7 +27,7 @@ pub(crate) use revocation_state::ReadRevocationState;
 pub(crate) use revoke::{Revocation, Revoke};
 pub(crate) use withdraw::Withdraw;
 
-/// How long the user's record outlives its sessions, in microseconds.
+/// The time that the user's record outlives its sessions, in microseconds.
 pub(crate) const SKEW: i64 = 60_000_000;
 
 /// The record of one user, for [`inspect`](larder_store::program::Programs#method.inspect).

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use larder_session::{
-    Error, OnFailure, RequireUser, ReturnPath, Session, SessionKey, SessionLayer, SignInPage,
+    OnFailure, RequireUser, ReturnPath, Session, SessionError, SessionKey, SessionLayer, SignInPage,
 };
 use larder_store::ErrorKind;
 use larder_test::faulty::Trouble;
@@ -17,15 +17,15 @@ use crate::support::{Time, World};
 
 const VISITS: SessionKey<u32> = SessionKey::new("visits");
 
-async fn home(session: Session) -> Result<String, Error> {
+async fn home(session: Session) -> Result<String, SessionError> {
     Ok(session.increment(VISITS, 1).await?.to_string())
 }
 
-async fn sign_in(session: Session) -> Result<(), Error> {
+async fn sign_in(session: Session) -> Result<(), SessionError> {
     session.log_in("ada").await
 }
 
-async fn account(RequireUser(user): RequireUser, session: Session) -> Result<String, Error> {
+async fn account(RequireUser(user): RequireUser, session: Session) -> Result<String, SessionError> {
     let devices = session.devices().await?.len();
     Ok(format!("{} {devices}", user.as_str()))
 }
@@ -118,7 +118,10 @@ struct Next {
     next: ReturnPath,
 }
 
-async fn enter(session: Session, Query(Next { next }): Query<Next>) -> Result<ReturnPath, Error> {
+async fn enter(
+    session: Session,
+    Query(Next { next }): Query<Next>,
+) -> Result<ReturnPath, SessionError> {
     session.log_in("ada").await?;
     Ok(next)
 }
@@ -241,7 +244,7 @@ fn a_sign_in_page_must_be_a_path_of_this_site() {
         "/a b",
     ] {
         let error = SignInPage::new(wrong).unwrap_err();
-        assert_eq!(error.kind(), larder_session::ErrorKind::Invalid);
+        assert_eq!(error.kind(), larder_session::SessionErrorKind::Invalid);
         assert!(error.to_string().contains("begins with one '/'"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
-use larder_session::{ErrorKind, Session, SessionCookie, SessionKey, SessionLayer};
+use larder_session::{Session, SessionCookie, SessionErrorKind, SessionKey, SessionLayer};
 use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -118,7 +118,7 @@ on_both_stores! { Manual;
             session.update(LATE, |_| "late".to_owned()).await.unwrap_err(),
             session.revoke_all().await.unwrap_err(),
         ] {
-            assert_eq!(error.kind(), ErrorKind::Late, "{error}");
+            assert_eq!(error.kind(), SessionErrorKind::Late, "{error}");
         }
         drop(events);
         assert!(body.next().await.is_none());
@@ -141,7 +141,7 @@ on_both_stores! { Manual;
         let session = kept.lock().unwrap().take().unwrap();
         assert_eq!(session.user().await.unwrap().unwrap().as_str(), "ada");
         let error = session.log_out().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Late);
+        assert_eq!(error.kind(), SessionErrorKind::Late);
         assert_eq!(browser.read(&site, "/whoami").await, "ada");
     }
 }
@@ -178,7 +178,7 @@ fn a_cookie_that_browsers_would_refuse_cannot_be_built() {
         (cookie().with_name("a".repeat(4096)), "4096 octets"),
     ] {
         let error = wrong.build().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.kind(), SessionErrorKind::Invalid);
         assert!(error.to_string().contains(fix), "{error}");
     }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{Request, Response};
 use http_body_util::Full;
-use larder_session::{ErrorKind, Result, Session, SessionKey, SessionLayer};
+use larder_session::{Result, Session, SessionErrorKind, SessionKey, SessionLayer};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tower::{Layer, ServiceExt, service_fn};
@@ -143,7 +143,7 @@ on_both_stores! { Manual;
         let (_, updated) = request(&world, None, move |session| async move {
             session.update(key, |_| Forgetful { n: 1 }).await
         }).await;
-        assert_eq!(updated.unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!(updated.unwrap_err().kind(), SessionErrorKind::Invalid);
     }
 }
 
@@ -162,7 +162,7 @@ where
         }
         Err(error) => {
             assert!(read.unwrap().is_none(), "{shape}");
-            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert_eq!(error.kind(), SessionErrorKind::Invalid);
             let text = error.to_string();
             assert!(text.contains("change its shape"), "{text}");
             assert!(text.contains(std::any::type_name::<V>()), "{text}");

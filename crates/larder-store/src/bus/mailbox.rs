@@ -40,7 +40,7 @@ struct Inner {
 }
 
 impl Inner {
-    /// The next event, if one waits; nothing more comes after the last one of a closed mailbox.
+    /// Takes the next event, if any. A closed mailbox ends after its last one.
     fn take(&mut self) -> Poll<Option<Event>> {
         if let Some(message) = self.messages.pop_front() {
             return Poll::Ready(Some(Event::Message(message)));

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_into_a_namespace_comes_out_of_it_as_it_was() {
+    fn a_pattern_is_unchanged_after_a_trip_through_a_namespace() {
         let namespace = Namespace::new("prod", "app").unwrap();
         let channel = Channel::new(TOPIC, "a{b}*");
         let inside = channel.within(&namespace);

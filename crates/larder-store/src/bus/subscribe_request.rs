@@ -116,7 +116,7 @@ impl SubscribeRequest {
     pub fn check(&self) -> Result<()> {
         let invalid = |text| Err(Error::new("subscribe", ErrorKind::Invalid, text));
         if self.channels.is_empty() && self.patterns.is_empty() {
-            return invalid("nothing is listened to: name a channel or a topic".to_owned());
+            return invalid("the subscribe request is empty: name a channel or a topic".to_owned());
         }
         match self
             .patterns
@@ -140,7 +140,7 @@ mod tests {
     const SEAT: Topic = Topic::sharded("seat");
 
     #[test]
-    fn what_is_wanted_twice_is_wanted_once() {
+    fn duplicate_channels_are_removed() {
         let (film, seat) = (Channel::new(FILM, 1_u32), Channel::new(SEAT, 1_u32));
         let wanted = SubscribeRequest::to_channel(film.clone())
             .and_channel(seat.clone())
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_store_can_listen_to_is_refused() {
+    fn an_invalid_subscribe_request_is_refused() {
         let all_of_sharded = SubscribeRequest::to_topic(FILM).and_topic(SEAT).check();
         let text = all_of_sharded.unwrap_err().to_string();
         assert!(text.contains("'seat' is sharded"), "{text}");

@@ -20,7 +20,7 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// A topic whose messages reach every node of a cluster.
+    /// Makes a topic whose messages reach every node of a cluster.
     ///
     /// A subscriber may request [all of it](crate::bus::SubscribeRequest::to_topic).
     ///
@@ -38,7 +38,7 @@ impl Topic {
         }
     }
 
-    /// A topic whose messages stay on the node of their channel, for many channels.
+    /// Makes a topic whose messages stay on the node of their channel, for many channels.
     ///
     /// On a cluster it uses sharded pub/sub, which needs Redis 7.0. Subscribers request channels of
     /// it, and cannot request the whole topic.

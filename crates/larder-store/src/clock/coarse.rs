@@ -2,14 +2,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::Timestamp;
 
-/// The kernel's monotonic clock as of its last tick, on the scale of a system clock.
+/// The kernel's coarse monotonic clock, on the scale of a system clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CoarseClock {
     offset_micros: i64,
 }
 
 impl CoarseClock {
-    /// A coarse clock that agrees with the precise one, which `now` reads.
+    /// Makes a coarse clock that agrees with the precise one, which `now` reads.
     pub(super) fn new(now: impl FnOnce() -> Timestamp) -> Self {
         // In this order, so that the offset is too large rather than too small.
         let monotonic = micros(ClockId::Monotonic);

@@ -57,7 +57,7 @@ impl ManualClock {
 }
 
 impl Default for ManualClock {
-    /// A clock that shows the first second of 2026.
+    /// Makes a clock that shows the first second of 2026.
     fn default() -> Self {
         Self::new(Timestamp::from_micros(1_767_225_600_000_000))
     }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manual_clock_never_goes_back_and_never_past_what_scripts_can_count() {
+    fn a_manual_clock_never_goes_back_and_never_beyond_2_53() {
         let clock = ManualClock::default();
         for by in [Duration::ZERO, Duration::MAX, Duration::MAX] {
             let before = clock.now();

@@ -30,8 +30,7 @@ pub trait Clock: Send + Sync + 'static {
         self.now() < deadline
     }
 
-    /// Returns whether the clock stands still until it is moved by hand; then it wakes `waker` when
-    /// it is next moved. To wait for a moment of any other clock, set a timer.
+    /// Returns whether the clock is manual, and wakes `waker` at its next move.
     fn wake_when_moved(&self, waker: &Waker) -> bool {
         let _ = waker;
         false

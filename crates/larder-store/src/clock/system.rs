@@ -18,7 +18,9 @@ pub struct SystemClock {
     coarse: CoarseClock,
 }
 
-/// How far the coarse clock is trusted to lag: many ticks, for machines whose ticks come late.
+/// The maximum lag that the coarse clock is trusted with.
+///
+/// It is many ticks, for machines whose ticks come late.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MARGIN_MICROS: i64 = 100_000;
 

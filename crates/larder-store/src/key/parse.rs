@@ -53,13 +53,13 @@ impl Key {
         })
     }
 
-    /// The part that the key names, if it names one.
+    /// Returns the part that the key names, if it names one.
     pub fn part(&self) -> Option<&str> {
         let (_, part) = self.as_str().rsplit_once('}')?;
         part.strip_prefix(':')
     }
 
-    /// The key of what this key names a part of; the same key if it names none.
+    /// Removes the part from the key, if it has one.
     #[must_use]
     pub fn without_part(mut self) -> Self {
         if let Some(brace) = self.text.iter().rposition(|byte| *byte == b'}') {
@@ -69,8 +69,7 @@ impl Key {
     }
 }
 
-/// Whether `id` is what an [`IdWriter`](super::IdWriter) writes: plain characters, escapes, colons between
-/// components, and the mark of a hash.
+/// Returns whether an [`IdWriter`](super::IdWriter) could have written `id`.
 fn is_id(id: &str) -> bool {
     let mut bytes = id.bytes();
     let is_hex = |byte: Option<u8>| byte.is_some_and(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'));

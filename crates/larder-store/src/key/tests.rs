@@ -8,8 +8,9 @@ fn key(id: impl KeyId) -> String {
     Key::new(KIND, id).as_str().to_owned()
 }
 
-/// The part of a key that Redis Cluster hashes, by its own rule: what stands between the first
-/// `{` and the next `}`, unless that is empty.
+/// Returns the part of a key that Redis Cluster hashes.
+///
+/// It is the text between the first `{` and the next `}`, unless that is empty.
 fn hash_tag(key: &str) -> &str {
     let start = key.find('{').unwrap() + 1;
     let end = start + key[start..].find('}').unwrap();

@@ -22,7 +22,7 @@ impl Args {
         Self::default()
     }
 
-    /// Arguments that are looked at and not kept: what a step in process takes of them.
+    /// Makes arguments that are only checked, for a step in process.
     pub(super) fn only_checked() -> Self {
         Self {
             only_checked: true,

@@ -11,13 +11,13 @@ use crate::{Content, Error, ErrorKind, Key, Kind, Refusal, Result, Timestamp};
 /// answer ends up inside the call. Made by the typed methods of
 /// [`Programs`](super::Programs); decorators pass it on.
 pub trait Call: Send {
-    /// The kind of the record.
+    /// Returns the kind of the record.
     fn kind(&self) -> Kind;
 
     /// Returns the suffix of each physical key of the record.
     fn parts(&self) -> &'static [&'static str];
 
-    /// The Lua form.
+    /// Returns the Lua form of the program.
     fn script(&self) -> &'static Script;
 
     /// Writes the arguments.
@@ -42,7 +42,7 @@ pub trait Call: Send {
     fn reply(&mut self, wire: Wire) -> Result<()>;
 }
 
-/// Refuses a call whose key is not of the record's kind: both kinds of store check it first.
+/// Refuses a call whose key is not of the record's kind.
 pub(super) fn check_kind(key: &Key, call: &dyn Call) -> Result<()> {
     key.require(Content::Record, "run")?;
     if key.kind() == call.kind() {
@@ -66,7 +66,7 @@ fn wrong_type(kind: Kind) -> Error {
 pub struct Run<'a, P: Program> {
     program: &'a P,
     reply: Option<P::Reply>,
-    /// What is dropped with the call, since a step runs under a lock of its store.
+    /// The records to drop with the call, since a step runs under a lock.
     discarded: Discarded,
     earlier_replies: Vec<P::Reply>,
     wakes: bool,

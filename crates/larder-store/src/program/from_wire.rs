@@ -163,7 +163,7 @@ mod tests {
         let pairs = Wire::List(vec![text("a"), Wire::Int(1), text("b"), text("2")]);
         let pairs: Vec<(String, i64)> = pairs.pairs().unwrap();
         assert_eq!(pairs, [("a".to_owned(), 1), ("b".to_owned(), 2)]);
-        assert_eq!(Wire::Nil.read::<bool>().unwrap(), false);
+        assert!(!Wire::Nil.read::<bool>().unwrap());
         assert_eq!(Wire::List(vec![]).read::<Vec<i64>>().unwrap(), []);
     }
 

@@ -94,8 +94,9 @@ pub trait Record: Send + Sized + 'static {
     /// The kind of its keys, made by [`Kind::record`].
     const KIND: Kind;
 
-    /// What is added to the key, for each physical key of the record, in the order of `KEYS`: a
-    /// name such as `"jobs"`, which is set behind the key and a colon.
+    /// The names of the record's physical keys, in the order of `KEYS`.
+    ///
+    /// A name such as `"jobs"` is set behind the key and a colon.
     ///
     /// The empty text is the key itself, and is the default.
     const PARTS: &'static [&'static str] = &[""];
@@ -131,10 +132,10 @@ pub trait Record: Send + Sized + 'static {
 /// A differential trace (`larder_test::trace`) holds the two forms against each other, on the
 /// edges of every deadline.
 pub trait Program: Send + Sync {
-    /// What it works on.
+    /// The record that the program works on.
     type Record: Record;
 
-    /// What it answers.
+    /// The reply of the program.
     type Reply: Send;
 
     /// Its Lua form.
@@ -143,7 +144,7 @@ pub trait Program: Send + Sync {
     /// Writes its arguments, in the order of `ARGV`.
     fn args(&self, args: &mut Args);
 
-    /// Its Rust form.
+    /// Runs its Rust form.
     fn step(&self, record: &mut Slot<'_, Self::Record>, now: Timestamp) -> Self::Reply;
 
     /// Reads the answer of the Lua form.

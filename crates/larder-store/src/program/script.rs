@@ -3,8 +3,9 @@
 pub enum Effect {
     /// It changes nothing. It may be retried, and the server refuses it any write.
     Read,
-    /// Twice is the same as once, and gives the same answer, also when others have written in
-    /// between. It may be retried.
+    /// A second run changes nothing and gives the same answer, whatever others write.
+    ///
+    /// It may be retried.
     Idempotent,
     /// Twice is not the same as once. It is never sent again after an answer was lost.
     Once,

@@ -44,7 +44,7 @@ impl std::fmt::Debug for Cell {
 }
 
 /// Records that steps replaced or removed. A step runs under a lock of its store, and to drop a
-/// record may run any code: so that is left to whoever made the call.
+/// record may run any code, so the caller drops it.
 pub(super) type Discarded = Vec<Box<dyn Any + Send>>;
 
 /// The record of a step: absent, or present with a TTL.
@@ -97,7 +97,12 @@ impl<'a, R: Send + 'static> Slot<'a, R> {
         Some(record)
     }
 
-    /// The record, to be changed where it is, with a new TTL; made by `make` if there is none.
+    /// Returns mutable access to the record, or None if there is none. Its TTL stays.
+    pub fn get_mut(&mut self) -> Option<&mut R> {
+        self.cell.record.as_mut()?.downcast_mut()
+    }
+
+    /// Gives mutable access to the record, made by `make` if absent, and sets its TTL.
     pub fn update_or(&mut self, ttl: Ttl, make: impl FnOnce() -> R) -> &mut R {
         self.cell.ttl = Some(ttl);
         let record = self.cell.record.get_or_insert_with(|| Box::new(make()));

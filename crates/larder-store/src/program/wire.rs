@@ -20,7 +20,7 @@ impl Wire {
     /// Parses an integer within [`MAX_INT`], which may be text.
     ///
     /// # Errors
-    /// If it is something else.
+    /// If the answer has another type.
     pub fn int(&self) -> Result<i64> {
         let int = match self {
             Self::Int(int) => Some(*int),
@@ -36,7 +36,7 @@ impl Wire {
     /// Parses an integer, or None if it is nil.
     ///
     /// # Errors
-    /// If it is something else.
+    /// If the answer has another type.
     pub fn optional_int(&self) -> Result<Option<i64>> {
         match self {
             Self::Nil => Ok(None),
@@ -47,7 +47,7 @@ impl Wire {
     /// Returns the answer as bytes.
     ///
     /// # Errors
-    /// If it is something else.
+    /// If the answer has another type.
     pub fn bytes(self) -> Result<Bytes> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
@@ -58,7 +58,7 @@ impl Wire {
     /// Returns the answer as a list of any length.
     ///
     /// # Errors
-    /// If it is something else.
+    /// If the answer has another type.
     pub fn list(self) -> Result<Vec<Wire>> {
         match self {
             Self::List(list) => Ok(list),
@@ -69,7 +69,7 @@ impl Wire {
     /// Returns the answer as a list of exactly `N` items.
     ///
     /// # Errors
-    /// If it is something else, or of another length.
+    /// If the answer has another type or length.
     pub fn array<const N: usize>(self) -> Result<[Wire; N]> {
         self.list()?
             .try_into()
@@ -83,7 +83,7 @@ impl Wire {
         Error::new(
             "run",
             ErrorKind::MayHaveRun,
-            format!("the answer of a program is not of its form: expected {expected}"),
+            format!("unexpected answer of a program: expected {expected}"),
         )
     }
 }

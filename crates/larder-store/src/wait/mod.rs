@@ -45,8 +45,10 @@ pub use waiters::{DEFAULT_MAX_WAITERS, Waiters};
 pub enum Wake {
     /// A program woke those who wait for the record.
     Woken,
-    /// A wake may have been missed: the connection was replaced, the cluster changed, or the store
-    /// cannot be told of wakes and looks again from time to time.
+    /// A wake may have been missed: look at the record again.
+    ///
+    /// The connection was replaced, the cluster changed, or the store polls because nothing can
+    /// wake it.
     LookAgain,
 }
 

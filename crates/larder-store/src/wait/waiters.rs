@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use super::{Waiter, Wake};
 use crate::{Content, Error, ErrorKind, Key, Refusal, Result};
 
-/// How many waiters a store in process takes unless it is told otherwise.
+/// The default maximum of waiters of a store in process.
 pub const DEFAULT_MAX_WAITERS: usize = 100_000;
 
 /// The number of shards, a power of two.

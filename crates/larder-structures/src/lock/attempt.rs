@@ -1,6 +1,5 @@
 use std::fmt;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::program::{Program, Programs};
@@ -45,8 +44,9 @@ impl Gate {
 
     /// How long it is held before it is renewed.
     pub(super) fn first_hold(&self) -> Ttl {
-        // One that is no TTL is below a millisecond, or past a century.
-        Ttl::try_from(self.max_hold).map_or(self.lease, |most| self.lease.min(most))
+        let most = self.max_hold.max(Duration::from_millis(1));
+        // One that is no TTL is past a century.
+        Ttl::try_from(most).map_or(self.lease, |most| self.lease.min(most))
     }
 
     /// Shows no key: an id may be a visitor's.
@@ -132,7 +132,7 @@ impl Gate {
     where
         P: Program<Record = Permits> + 'static,
     {
-        if let Poll::Ready(_) = self.programs.run_now(&self.key, &program) {
+        if self.programs.run_now(&self.key, &program).is_ready() {
             return;
         }
         // Without a runtime the lease ends by itself.

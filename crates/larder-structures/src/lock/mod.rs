@@ -126,6 +126,9 @@ impl Lock {
     /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) a lock that may be held is
     /// released in the background.
     ///
+    /// # Panics
+    /// Outside of a tokio runtime with its time enabled.
+    ///
     /// # Cancellation
     /// A dropped call releases what it may have taken, in the background.
     pub async fn try_lock(&self) -> Result<Option<LockGuard>> {
@@ -139,6 +142,9 @@ impl Lock {
     /// # Errors
     /// As those of [`try_lock`](Self::try_lock), and
     /// [`Refusal::Full`](larder_store::Refusal::Full) if too many wait already.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its time enabled.
     ///
     /// # Cancellation
     /// A dropped call releases what it may have taken, in the background.

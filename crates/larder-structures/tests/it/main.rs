@@ -2,8 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod blob;
+mod buckets;
+mod counter;
 mod failover;
 mod fenced;
+mod leaderboard;
+mod ledger;
 mod lock;
+mod member_set;
+mod membership;
+mod model;
+mod recent_list;
+mod record;
 mod semaphore;
 mod support;
+mod unique_count;
+mod update;

@@ -8,12 +8,12 @@ use crate::ModelStore;
 
 /// A store under test, whose time the fixture controls.
 ///
-/// A law asks for one, works on it, and drops it. Each fixture is empty and nobody else's. Its store
+/// Each law gets its own empty fixture, and drops it at the end. Its store
 /// takes values up to [`DEFAULT_MAX_VALUE`](larder_store::DEFAULT_MAX_VALUE), and has room for some
 /// 64 MiB of them.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// The store. It is the same one at every call.
+    /// Returns the store. It is the same one at every call.
     fn store(&self) -> Arc<dyn Store>;
 
     /// Lets at least `by` pass for the store.
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_outlives_the_store() {
+    fn kept_servers_outlive_the_store() {
         let store = Arc::new(ModelStore::default());
         let (tell, heard) = channel();
         let server = Server(Arc::downgrade(&store), tell);

@@ -4,10 +4,12 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 
-/// Below the ranges that Linux and macOS give to outgoing connections: a client that dials a dead
-/// port of its own range can be given that very port to dial from, connects to itself, and then
-/// holds it against the server's return. The bus of a cluster node, [`BUS`] above its port, stays
-/// below them as well, and where no server's port is ever chosen.
+/// The range of ports, below those of outgoing connections on Linux and macOS.
+///
+/// A client that dials a dead port of its own range can be given that very port to dial from; it
+/// then connects to itself, and holds the port against the server's return. The bus of a cluster
+/// node, [`BUS`] above its port, stays below that range too, and no server's port is ever chosen
+/// there.
 const RANGE: Range<u16> = 10_000..20_000;
 
 /// The distance from a cluster node's port to the port of its bus.
@@ -16,7 +18,8 @@ pub(crate) const BUS: u16 = 10_000;
 
 const ATTEMPTS: usize = 1_000;
 
-/// A loopback port that was free a moment ago. Whoever binds it next must be ready to lose it.
+/// Returns a loopback port that was free a moment ago. Whoever binds it next must be ready to lose
+/// it.
 pub(crate) fn free() -> io::Result<u16> {
     search(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop))
 }

@@ -12,7 +12,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use larder::Store;
-use larder::rate_limit::{Decision, OnFailure, RateLimitLayer, RateLimiter};
+use larder::rate_limit::{Decision, FailMode, RateLimitLayer, RateLimiter};
 
 use super::Email;
 use crate::config::Config;
@@ -33,7 +33,7 @@ impl Attempts {
     pub(super) fn new(config: &Config, store: &Arc<dyn Store>) -> larder::Result<Self> {
         let limiter = |policy| RateLimiter::new(store.clone(), policy, config.sign_in_limit);
         let by_address = RateLimitLayer::new(limiter("sign-in-address")?, limits::address(config))
-            .with_on_failure(OnFailure::Closed)
+            .with_fail_mode(FailMode::Closed)
             .with_refund_if(|response| response.status != StatusCode::UNAUTHORIZED);
         Ok(Self {
             by_account: limiter("sign-in-account")?,

@@ -3,7 +3,7 @@
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
-use larder::session::{ErrorKind, Session};
+use larder::session::{Session, SessionErrorKind};
 use sqlx::SqlitePool;
 
 use super::next;
@@ -27,7 +27,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
                 .parse()
                 .map(Self)
                 .map_err(|_| to_the_form(parts)),
-            Err(error) if error.kind() == ErrorKind::SignedOut => Err(to_the_form(parts)),
+            Err(error) if error.kind() == SessionErrorKind::SignedOut => Err(to_the_form(parts)),
             Err(error) => Err(error.into_response()),
         }
     }

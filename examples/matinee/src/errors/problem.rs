@@ -115,8 +115,8 @@ impl From<sqlx::Error> for Problem {
 }
 
 /// A session failure; the status says which.
-impl From<larder::session::Error> for Problem {
-    fn from(error: larder::session::Error) -> Self {
+impl From<larder::session::SessionError> for Problem {
+    fn from(error: larder::session::SessionError) -> Self {
         Self::of(error.into_response().status())
     }
 }

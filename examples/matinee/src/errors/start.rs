@@ -29,7 +29,7 @@ pub enum StartError {
     Store(#[from] larder::Error),
     /// The session layer cannot be built.
     #[error("cannot build the sessions")]
-    Session(#[from] larder::session::Error),
+    Session(#[from] larder::session::SessionError),
     /// `PUBLIC_URL` is not an origin that browsers send.
     #[error("PUBLIC_URL is not an origin that browsers send")]
     Origin(#[from] tower_http::csrf::ConfigError),

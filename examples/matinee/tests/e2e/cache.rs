@@ -197,7 +197,7 @@ fn what_the_catalogue_does_not_have_is_kept_by_the_store_for_nobody(plan: Plan) 
 }
 
 /// How many keys of films and pages the store has, where it can be asked. Those of purges are not
-/// pages, and are bounded whatever is asked for.
+/// pages, and are bounded whatever is asked for. Those of leases hold nothing and end by themselves.
 fn keys(app: &mut App) -> usize {
     if !app.shares_a_store() {
         return 0;
@@ -205,7 +205,10 @@ fn keys(app: &mut App) -> usize {
     let mut redis = app.redis().connect().unwrap();
     ["*response:*", "*catalogue*", "*search*", "*film*"]
         .map(|pattern| match redis.call(&["KEYS", pattern]).unwrap() {
-            Reply::Array(keys) => keys.len(),
+            Reply::Array(keys) => {
+                let is_lease = |key: &Reply| key.text().is_some_and(|key| key.ends_with(":~lease"));
+                keys.iter().filter(|key| !is_lease(key)).count()
+            }
             other => panic!("no keys: {other:?}"),
         })
         .iter()

@@ -3,8 +3,9 @@ use proptest::prelude::*;
 
 use super::fences::Shown;
 use super::operation::LeaseOperation;
+use crate::model::arguments::Id;
 use crate::model::draw::{id, short, value, write};
-use crate::model::operation::{Id, Time};
+use crate::model::time::Time;
 
 /// Keys are those of the plain operations.
 pub(crate) fn operation(time: Time) -> impl Strategy<Value = LeaseOperation> {

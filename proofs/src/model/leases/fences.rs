@@ -3,7 +3,7 @@ use std::cmp::Ordering;
 use larder_store::Timestamp;
 use larder_store::lease::Fence;
 
-use crate::model::operation::Id;
+use crate::model::arguments::Id;
 
 /// A fence that is shown, as it is drawn: stores number their leases differently, so a number says
 /// nothing.
@@ -37,7 +37,7 @@ impl Both {
         }
     }
 
-    /// The fence `by` above it, at both.
+    /// Returns the fences `by` above it, at both.
     fn moved(self, by: i64) -> Self {
         let moved = |fence: Fence| Fence::from_u64(fence.as_u64().saturating_add_signed(by));
         Self {
@@ -46,7 +46,9 @@ impl Both {
         }
     }
 
-    /// A number may well be that of a lease on another key, at one of the two and not at the other.
+    /// Returns whether both have the same number on the model or on the store.
+    ///
+    /// A made-up number may be that of a real lease on only one of the two.
     fn is_taken_for(self, other: Self) -> bool {
         self.model == other.model || self.store == other.store
     }

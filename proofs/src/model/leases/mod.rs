@@ -8,4 +8,4 @@ mod step;
 pub(super) use draw::operation;
 pub(super) use fences::{Both, Fences};
 pub(super) use operation::LeaseOperation;
-pub(super) use step::{Answered, LeaseStep};
+pub(super) use step::LeaseStep;

@@ -5,7 +5,7 @@ use larder_store::lease::Claim;
 
 use super::fences::Shown;
 use super::step::LeaseStep;
-use crate::model::operation::{Id, Write};
+use crate::model::arguments::{Id, Write};
 use crate::model::remembered::Remembered;
 
 /// One operation on leases, as it is drawn and printed.
@@ -23,7 +23,7 @@ pub(crate) enum LeaseOperation {
 }
 
 impl LeaseOperation {
-    /// The key that it is about, if it is one.
+    /// Returns the key that it is about, if it is one.
     pub(crate) fn id(&self) -> Option<Id> {
         match self {
             Self::Commit(write, _) => Some(write.id),

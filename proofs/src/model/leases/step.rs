@@ -1,13 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
-use larder_store::{Key, Put, Result, Store, Ttl, Version};
+use larder_store::{Key, Put, Result, Store, Ttl};
 
 use super::fences::Both;
-use crate::model::operation::Id;
-use crate::model::step::{Given, each, kind};
+use crate::model::arguments::Id;
+use crate::model::given::{Answered, Given, each, kind};
 
 /// One operation on leases, as every store is given it, but for the number of its fence.
 pub(crate) enum LeaseStep {
@@ -18,15 +17,6 @@ pub(crate) enum LeaseStep {
     Invalidate(Key),
     InvalidateMany(Vec<Key>),
     Follow(Key, Duration),
-}
-
-/// The answer to a claim.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Answered {
-    Fresh(Bytes, Version),
-    Lead(Fence),
-    Stale,
-    Follow,
 }
 
 impl LeaseStep {

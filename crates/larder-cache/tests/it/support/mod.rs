@@ -1,5 +1,6 @@
 //! A store that a test holds up, gates, and a recorder of metrics.
 
+mod backend;
 mod counts;
 mod gate;
 mod staged;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use larder_cache::{Cache, CacheBuilder, CacheKey};
 use larder_store::{Key, Kind, ManualClock, Ttl};
 
+pub(crate) use backend::{Backend, on_both, over};
 pub(crate) use counts::Counts;
 pub(crate) use gate::Gate;
 pub(crate) use staged::{Act, Operation, Staged};

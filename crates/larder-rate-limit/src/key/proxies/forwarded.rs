@@ -60,7 +60,7 @@ fn last_unquoted(text: &[u8], separator: u8) -> Option<usize> {
     None
 }
 
-/// The address in an element's one `for`.
+/// Returns the address in an element's one `for`.
 fn sent_from(element: &[u8]) -> Option<IpAddr> {
     let mut found = None;
     let mut rest = Some(element);
@@ -85,7 +85,7 @@ fn sent_from(element: &[u8]) -> Option<IpAddr> {
     value_address(found?)
 }
 
-/// The address in a token or a quoted string.
+/// Returns the address in a token or a quoted string.
 fn value_address(value: &[u8]) -> Option<IpAddr> {
     let Some(open) = value.strip_prefix(b"\"") else {
         return node::address(value);

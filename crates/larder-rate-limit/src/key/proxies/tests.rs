@@ -17,14 +17,14 @@ fn lines(name: HeaderName, lines: &[&[u8]]) -> HeaderMap {
     headers
 }
 
-/// The client by `X-Forwarded-For`, if `peer` sent these lines.
+/// Returns the client by `X-Forwarded-For`, if `peer` sent these lines.
 fn by_xff(peer: &str, sent: &[&str]) -> IpAddr {
     let sent: Vec<_> = sent.iter().map(|line| line.as_bytes()).collect();
     TrustedProxies::x_forwarded_for(OURS.parse().unwrap())
         .client_behind(ip(peer), &lines(X_FORWARDED_FOR, &sent))
 }
 
-/// The client by `Forwarded`, if a declared proxy sent these lines.
+/// Returns the client by `Forwarded`, if a declared proxy sent these lines.
 fn by_forwarded(sent: &[&str]) -> IpAddr {
     let sent: Vec<_> = sent.iter().map(|line| line.as_bytes()).collect();
     TrustedProxies::forwarded(OURS.parse().unwrap())

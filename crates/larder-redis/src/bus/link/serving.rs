@@ -101,7 +101,8 @@ impl Link {
         Ok(())
     }
 
-    /// The answers to a pipeline. None if the connection broke, or they did not come in time.
+    /// Returns the answers to a pipeline. None if the connection broke, or they did not come in
+    /// time.
     async fn ask(
         &self,
         connection: &Connection,

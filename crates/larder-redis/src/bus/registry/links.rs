@@ -119,8 +119,9 @@ impl SubscriptionRegistry {
         }
     }
 
-    /// Forgets the links that are not among the `living`, except those that still have subjects, which
-    /// must be reassigned first.
+    /// Forgets links that are not `living` and have no subjects.
+    ///
+    /// Subjects must be reassigned first.
     pub(in crate::bus) fn keep_links(&self, living: impl FnOnce() -> HashSet<LinkId>) {
         let mut state = self.state.lock();
         // Called under the lock, so that a new link is not forgotten.

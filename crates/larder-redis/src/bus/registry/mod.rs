@@ -144,7 +144,7 @@ impl SubscriptionRegistry {
         Error::new("subscribe", ErrorKind::Refused(Refusal::Full), text)
     }
 
-    /// The subject called `text`, and the subscribers that receive its messages.
+    /// Returns the subject called `text`, and the subscribers that receive its messages.
     pub(super) fn recipients(
         &self,
         id: LinkId,

@@ -34,7 +34,7 @@ fn pending(registry: &SubscriptionRegistry, link: LinkId) -> usize {
 }
 
 #[test]
-fn what_a_link_has_to_send_holds_each_subject_once_however_long_its_server_is_away() {
+fn pending_changes_of_a_link_hold_each_subject_once_however_long_its_server_is_away() {
     let registry = registry();
     let subscribers: Vec<_> = (0..10)
         .map(|number| listen(&registry, vec![(subject(number), 1)]).unwrap())
@@ -60,7 +60,7 @@ fn what_a_link_has_to_send_holds_each_subject_once_however_long_its_server_is_aw
 }
 
 #[test]
-fn what_is_known_of_a_link_is_forgotten_with_it() {
+fn the_state_of_a_link_is_forgotten_with_it() {
     let registry = registry();
     let subscriber = listen(&registry, vec![(subject(1), 7)]).unwrap();
     let ids = || {
@@ -200,7 +200,7 @@ impl Scene {
     }
 }
 
-/// The link of a subject after the slots moved `shift` times.
+/// Returns the link of a subject after the slots moved `shift` times.
 fn link_of(subject: &Subject, shift: u64) -> LinkId {
     (u64::from(subject.text().as_bytes()[6]) + shift) % LINKS
 }

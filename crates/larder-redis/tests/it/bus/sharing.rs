@@ -121,7 +121,7 @@ async fn a_slow_subscriber_holds_up_neither_others_nor_the_store() {
 }
 
 #[tokio::test]
-async fn a_subscription_ends_with_the_store_after_what_was_sent() {
+async fn a_subscription_ends_with_the_store_after_its_last_messages() {
     let server = server();
     let store = store(&server).await;
     let bus = bus(&store);
@@ -197,7 +197,7 @@ async fn subscriptions_end_when_the_user_loses_the_right_to_subscribe() {
 }
 
 #[tokio::test]
-async fn there_is_no_bus_if_the_server_cannot_push() {
+async fn a_store_has_no_bus_if_the_server_cannot_push() {
     let server = server();
     let url = format!("{}?protocol=resp2", server.url());
     let store = Arc::new(patient(&url).connect().await.unwrap());

@@ -23,7 +23,7 @@ fn deserted() -> u16 {
 }
 
 #[tokio::test]
-async fn seeds_that_do_not_answer_or_are_no_cluster_are_skipped() {
+async fn seeds_that_do_not_answer_or_are_not_in_a_cluster_are_skipped() {
     let stranger = server();
     // It takes connections, and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -85,7 +85,7 @@ fn sends_on_after_a_lost_answer(code: &'static str, refusal: &'static str) -> (F
 }
 
 #[tokio::test]
-async fn what_ran_and_was_refused_where_it_was_sent_on_to_may_have_run() {
+async fn a_write_that_ran_and_was_refused_after_a_redirect_may_have_run() {
     for (code, refusal) in [
         ("MOVED", "OOM command not allowed"),
         ("MOVED", "NOPERM this user may not"),

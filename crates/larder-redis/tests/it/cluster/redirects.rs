@@ -63,7 +63,7 @@ async fn a_node_without_a_name_is_an_error_that_names_the_setting() {
 }
 
 #[tokio::test]
-async fn asking_goes_before_what_a_node_may_not_serve_yet() {
+async fn asking_precedes_a_command_that_a_node_may_not_serve_yet() {
     let (one, other) = (Fake::start(), Fake::start());
     let to_other = other.port();
     one.answers(move |_| format!("-ASK 1 127.0.0.1:{to_other}\r\n"));

@@ -109,7 +109,7 @@ async fn a_store_that_is_dropped_hangs_up_on_every_node() {
 }
 
 #[test]
-fn a_caller_who_tries_again_at_once_does_not_keep_the_map_from_being_read() {
+fn a_caller_that_retries_at_once_does_not_stop_the_map_from_being_read() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -113,7 +113,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 #[tokio::test]
-async fn what_a_server_refuses_did_nothing_and_works_when_the_server_takes_it_again() {
+async fn a_refused_operation_did_nothing_and_works_once_the_server_accepts_it() {
     let scene = Scene::of(APP, &[]).await;
     let operations = &scene.operations;
     for Case {
@@ -136,7 +136,7 @@ async fn what_a_server_refuses_did_nothing_and_works_when_the_server_takes_it_ag
 }
 
 #[tokio::test]
-async fn a_full_server_gives_back_what_it_holds() {
+async fn a_full_server_still_reads_and_deletes() {
     let scene = Scene::of(APP, &[]).await;
     let (store, programs) = (&scene.store, programs(&scene.store));
     let held = store.get(&key(APP.id)).await.unwrap().unwrap();

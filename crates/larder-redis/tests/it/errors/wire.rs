@@ -65,7 +65,7 @@ async fn garbage_on_the_wire_is_an_error_and_the_next_connection_is_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_counted_lies_between_what_was_acknowledged_and_what_may_have_run() {
+async fn the_count_lies_between_acknowledged_and_possible_runs() {
     const TASKS: u64 = 8;
     const EACH: u64 = 250;
     let server = server();

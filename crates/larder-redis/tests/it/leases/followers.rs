@@ -63,7 +63,7 @@ async fn followers_in_another_process_are_woken_and_do_not_poll() {
 }
 
 #[tokio::test]
-async fn each_end_of_a_lease_tells_followers() {
+async fn each_end_of_a_lease_notifies_followers() {
     let server = server();
     let leases = leases(&store(&server).await);
     for id in 0..4 {
@@ -159,7 +159,7 @@ async fn a_follower_whose_connection_is_cut_still_ends() {
 }
 
 #[tokio::test]
-async fn a_renewal_tells_followers_where_it_is_for_less() {
+async fn a_shortening_renewal_notifies_followers() {
     let server = server();
     let leases = leases(&store(&server).await);
     let fence = lead(&leases, &key(1)).await;

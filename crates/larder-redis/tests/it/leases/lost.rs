@@ -69,7 +69,7 @@ async fn a_claim_and_an_abandon_are_never_sent_twice() {
 }
 
 #[tokio::test]
-async fn what_is_as_good_twice_is_sent_again() {
+async fn an_idempotent_lease_operation_is_sent_again() {
     let server = server();
     let (proxy, store) = proxied(&server).await;
     let leases = leases(&store);

@@ -8,7 +8,7 @@ use super::{beside, claim, lead, leases};
 use crate::support::{key, ok, patient, put, server, store};
 
 #[tokio::test]
-async fn a_full_server_grants_no_lease_and_takes_back_what_it_granted() {
+async fn a_full_server_grants_no_lease_and_still_ends_leases() {
     let server = server();
     let store = store(&server).await;
     let leases = leases(&store);
@@ -172,7 +172,7 @@ async fn an_invalidation_that_the_user_may_not_finish_removes_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_publish_commits_all_the_same() {
+async fn a_user_who_may_not_publish_can_still_commit() {
     let server = RedisOptions::new()
         .with_user("app", "on >secret ~* resetchannels +@all -@admin")
         .start()

@@ -6,7 +6,7 @@ use super::{beside, claim, lead, leases};
 use crate::support::{calls, key, ok, put, server, store};
 
 #[tokio::test]
-async fn what_is_committed_lies_as_what_is_put() {
+async fn a_committed_value_is_stored_like_a_put() {
     let server = server();
     let store = store(&server).await;
     let leases = leases(&store);

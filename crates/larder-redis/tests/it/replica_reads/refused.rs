@@ -37,7 +37,7 @@ async fn a_pool_of_the_app_has_no_replicas() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_run_info_is_found_when_connecting() {
+async fn connecting_reports_a_user_who_may_not_run_info() {
     let server = RedisOptions::new()
         .with_user("app", "on >secret ~* &* +@all -info")
         .start()

@@ -6,7 +6,7 @@ use super::{LONG, Pair, reader, until_read_there, value};
 use crate::support::{Add, calls, key, patient, programs, put, tally, until};
 
 #[tokio::test]
-async fn values_are_read_of_a_replica_and_all_else_is_of_the_master() {
+async fn values_are_read_from_a_replica_and_everything_else_from_the_master() {
     let pair = Pair::start().await;
     let writer = patient(&pair.master.url()).connect().await.unwrap();
     let _ = writer.put(&put(1, "one")).await.unwrap();
@@ -92,7 +92,7 @@ fn gets(nodes: &[&RedisNode]) -> u64 {
 }
 
 #[tokio::test]
-async fn what_a_replica_lacks_because_its_slot_is_moving_is_found_where_it_moved() {
+async fn a_value_missing_on_a_replica_of_a_moving_slot_is_found_on_its_new_master() {
     let cluster = RedisCluster::start().unwrap();
     let writer = patient(&cluster.url()).connect().await.unwrap();
     let _ = writer.put(&put(1, "one")).await.unwrap();

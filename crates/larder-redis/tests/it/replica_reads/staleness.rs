@@ -38,7 +38,7 @@ async fn a_replica_that_fell_behind_is_read_for_as_long_as_is_allowed_and_no_lon
 }
 
 #[tokio::test]
-async fn what_a_store_wrote_it_reads_however_far_behind_the_replica_is() {
+async fn a_store_reads_its_own_writes_however_far_behind_the_replica_is() {
     let pair = Pair::start().await;
     let store = reader(&pair.master.url(), LONG).await;
     let _ = store.put(&put(1, "old")).await.unwrap();
@@ -61,7 +61,7 @@ async fn what_a_store_wrote_it_reads_however_far_behind_the_replica_is() {
 }
 
 #[tokio::test]
-async fn a_store_that_writes_and_reads_at_once_never_reads_what_it_has_overwritten() {
+async fn a_store_that_writes_and_reads_at_once_never_reads_an_overwritten_value() {
     const KEYS: u64 = 8;
     let pair = Pair::start().await;
     let builder = larder_redis::RedisStore::builder(&pair.master.url())

@@ -120,7 +120,7 @@ async fn on_a_cluster_each_shard_waits_for_its_own_replicas() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_moving_slot_sends_on_is_confirmed_where_it_ran() {
+async fn redirected_writes_of_a_moving_slot_are_confirmed_where_they_ran() {
     let cluster = RedisCluster::start().unwrap();
     let ids = one_on_each(&cluster);
     let there = cluster.master_of_slot(slot(ids[1])).unwrap();

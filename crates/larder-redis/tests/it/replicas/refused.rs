@@ -12,7 +12,7 @@ use crate::support::{Set, calls, key, patient, programs, put, server, tally};
 const ONE: NonZeroU8 = NonZeroU8::MIN;
 
 #[tokio::test]
-async fn a_wait_as_long_as_the_deadline_or_without_an_end_is_refused_before_anybody_is_dialed() {
+async fn a_wait_as_long_as_the_timeout_or_of_zero_is_refused_before_anything_is_dialed() {
     for (within, deadline) in [(100, 100), (200, 100), (0, 100)] {
         let builder = RedisStore::builder("redis://127.0.0.1:1")
             .with_replicas(ONE, Duration::from_millis(within))
@@ -20,14 +20,14 @@ async fn a_wait_as_long_as_the_deadline_or_without_an_end_is_refused_before_anyb
         let error = builder.connect().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         assert!(
-            error.to_string().contains("less than the store's deadline"),
+            error.to_string().contains("less than the store's timeout"),
             "{error}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_wait_is_found_when_connecting() {
+async fn connecting_reports_a_user_who_may_not_wait() {
     let server = RedisOptions::new()
         .with_user("app", "on >secret ~* &* +@all -wait")
         .start()
@@ -66,7 +66,7 @@ async fn a_write_that_ends_by_its_deadline_leaves_the_others_theirs() {
 }
 
 #[tokio::test]
-async fn what_was_lost_is_neither_sent_again_nor_acknowledged_for_being_found() {
+async fn a_lost_write_is_neither_sent_again_nor_acknowledged_by_reading_it_back() {
     let server = server();
     let proxy = FaultProxy::start(server.address()).unwrap();
     let store = patient(&proxy.url()).with_replicas(ONE, SHORT);

@@ -22,7 +22,7 @@ fn leases(store: &Arc<RedisStore>) -> Arc<dyn Leases> {
 }
 
 #[tokio::test]
-async fn what_is_acknowledged_is_on_every_replica_that_was_asked_for() {
+async fn an_acknowledged_write_is_on_every_requested_replica() {
     let (trio, _turn) = trio().await;
     let store = confirmed(&trio.url(), 2, LONG).await;
     let on_all = |key: &Key| replicas(trio).iter().all(|replica| has(replica, key));

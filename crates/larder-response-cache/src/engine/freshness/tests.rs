@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::super::date::format_date;
 use super::*;
-use crate::fixture::map;
+use crate::engine::header_map as map;
 
 /// When every response here was received, in seconds since the epoch.
 const NOW: i64 = 1_767_225_600;
@@ -23,8 +23,8 @@ fn freshness(status: u16, fields: &[(&'static str, &str)]) -> Freshness {
         received: at(NOW),
     };
     let status = StatusCode::from_u16(status).unwrap();
-    let said = CacheControl::of(&headers);
-    Freshness::of(Sharing::Shared, status, &headers, &said, exchange)
+    let directives = CacheControl::of(&headers);
+    Freshness::of(Sharing::Shared, status, &headers, &directives, exchange)
 }
 
 fn lifetime(status: u16, fields: &[(&'static str, &str)]) -> u64 {
@@ -32,25 +32,31 @@ fn lifetime(status: u16, fields: &[(&'static str, &str)]) -> u64 {
 }
 
 #[test]
-fn what_is_said_for_shared_caches_goes_first() {
+fn s_maxage_takes_precedence_in_a_shared_cache() {
     let past = date_of(NOW - 10);
     let fields = [
         ("expires", past.as_str()),
         ("cache-control", "max-age=0, s-maxage=60"),
     ];
     assert_eq!(lifetime(200, &fields), 60);
-    let said = CacheControl::of(&map(&fields));
+    let directives = CacheControl::of(&map(&fields));
     let exchange = Exchange {
         sent: at(NOW),
         received: at(NOW),
     };
     let headers = map(&fields);
-    let private = Freshness::of(Sharing::Private, StatusCode::OK, &headers, &said, exchange);
+    let private = Freshness::of(
+        Sharing::Private,
+        StatusCode::OK,
+        &headers,
+        &directives,
+        exchange,
+    );
     assert_eq!(private.lifetime(), 0);
 }
 
 #[test]
-fn expires_counts_from_date_and_an_invalid_one_is_the_past() {
+fn expires_counts_from_date_and_an_invalid_one_is_in_the_past() {
     let (date, later) = (date_of(NOW - 10), date_of(NOW + 50));
     assert_eq!(lifetime(200, &[("expires", &later), ("date", &date)]), 60);
     assert_eq!(lifetime(200, &[("expires", &later), ("date", "foo")]), 50);
@@ -63,7 +69,7 @@ fn expires_counts_from_date_and_an_invalid_one_is_the_past() {
 }
 
 #[test]
-fn a_tenth_of_the_time_since_a_change_is_a_guess_for_some_statuses() {
+fn a_heuristic_lifetime_is_a_tenth_of_the_time_since_a_change() {
     let changed = date_of(NOW - 600);
     for status in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
         let freshness = freshness(status, &[("last-modified", &changed)]);
@@ -87,7 +93,7 @@ fn a_tenth_of_the_time_since_a_change_is_a_guess_for_some_statuses() {
 }
 
 #[test]
-fn age_is_the_larger_of_what_was_said_and_what_is_seen() {
+fn age_is_the_larger_of_the_declared_and_the_apparent_one() {
     let date = date_of(NOW - 30);
     assert_eq!(freshness(200, &[("date", &date)]).age(at(NOW)), 30);
     let both = [("date", date.as_str()), ("age", "45")];
@@ -103,13 +109,19 @@ fn the_time_that_a_response_took_is_part_of_its_age() {
         sent: at(NOW - 4),
         received: at(NOW),
     };
-    let said = CacheControl::default();
-    let freshness = Freshness::of(Sharing::Shared, StatusCode::OK, &headers, &said, exchange);
+    let directives = CacheControl::default();
+    let freshness = Freshness::of(
+        Sharing::Shared,
+        StatusCode::OK,
+        &headers,
+        &directives,
+        exchange,
+    );
     assert_eq!(freshness.age(at(NOW)), 14);
 }
 
 #[test]
-fn the_first_age_counts_and_an_invalid_one_does_not() {
+fn only_the_first_age_counts_and_an_invalid_one_does_not() {
     for (lines, age) in [
         (&["7200, 0"][..], 7200),
         (&["0,7200"], 0),
@@ -143,7 +155,7 @@ fn a_response_is_fresh_while_it_is_younger_than_its_lifetime() {
 
 proptest! {
     #[test]
-    fn age_never_falls_as_time_passes(
+    fn age_never_decreases(
         age in "[0-9a-z, .-]{0,12}", date in -100_000_i64..100_000, steps in 0_i64..1_000_000,
     ) {
         let date = date_of(NOW + date);
@@ -152,8 +164,8 @@ proptest! {
             fields.append(header::AGE, age);
         }
         let exchange = Exchange { sent: at(NOW), received: at(NOW) };
-        let said = CacheControl::default();
-        let freshness = Freshness::of(Sharing::Shared, StatusCode::OK, &fields, &said, exchange);
+        let directives = CacheControl::default();
+        let freshness = Freshness::of(Sharing::Shared, StatusCode::OK, &fields, &directives, exchange);
         prop_assert!(freshness.age(at(NOW + steps)) <= freshness.age(at(NOW + steps + 1)));
         prop_assert!(freshness.age(at(NOW + steps)) >= steps.unsigned_abs());
     }

@@ -2,7 +2,7 @@ use larder_store::Timestamp;
 
 use super::*;
 use crate::engine::Exchange;
-use crate::fixture::map;
+use crate::engine::header_map as map;
 
 fn check(
     profile: Profile,
@@ -11,7 +11,7 @@ fn check(
     response: &[(&'static str, &'static str)],
 ) -> Result<(), Refusal> {
     let (request, response) = (map(request), map(response));
-    let said = CacheControl::of(&response);
+    let directives = CacheControl::of(&response);
     let now = Timestamp::from_micros(0);
     let exchange = Exchange {
         sent: now,
@@ -19,7 +19,7 @@ fn check(
     };
     let status = StatusCode::from_u16(status).unwrap();
     let sharing = Sharing::Shared;
-    let freshness = Freshness::of(sharing, status, &response, &said, exchange);
+    let freshness = Freshness::of(sharing, status, &response, &directives, exchange);
     let candidate = Candidate {
         profile,
         sharing,
@@ -27,7 +27,7 @@ fn check(
         request: &request,
         status,
         response: &response,
-        said: &said,
+        directives: &directives,
         freshness: &freshness,
     };
     candidate.check()
@@ -46,7 +46,7 @@ fn both(
 const HOUR: (&str, &str) = ("cache-control", "max-age=3600");
 
 #[test]
-fn what_says_how_long_is_stored_whatever_its_final_status() {
+fn a_response_with_a_lifetime_is_stored_with_any_final_status() {
     for status in [
         200, 203, 204, 299, 301, 302, 307, 400, 404, 499, 500, 503, 599,
     ] {
@@ -64,8 +64,8 @@ fn what_says_how_long_is_stored_whatever_its_final_status() {
 fn a_part_is_not_stored_whatever_its_status() {
     let part = [HOUR, ("content-range", "bytes 0-2/9")];
     assert_eq!(both(&[], 206, &part), Err(Refusal::Status));
-    let said = check(Profile::Safe, &[], 200, &part);
-    assert_eq!(said, Err(Refusal::Status));
+    let directives = check(Profile::Safe, &[], 200, &part);
+    assert_eq!(directives, Err(Refusal::Status));
     // By the letter the field means nothing there.
     assert_eq!(check(Profile::Rfc, &[], 200, &part), Ok(()));
     let parts = [HOUR, ("content-type", "multipart/byteranges; boundary=x")];
@@ -73,14 +73,14 @@ fn a_part_is_not_stored_whatever_its_status() {
 }
 
 #[test]
-fn must_understand_keeps_out_a_status_that_is_not_known() {
-    let said = [("cache-control", "max-age=3600, must-understand")];
-    assert_eq!(both(&[], 599, &said), Err(Refusal::Status));
-    assert_eq!(both(&[], 200, &said), Ok(()));
+fn must_understand_refuses_an_unknown_status() {
+    let directives = [("cache-control", "max-age=3600, must-understand")];
+    assert_eq!(both(&[], 599, &directives), Err(Refusal::Status));
+    assert_eq!(both(&[], 200, &directives), Ok(()));
 }
 
 #[test]
-fn no_store_and_private_are_kept_out_in_both_profiles() {
+fn no_store_and_private_are_refused_in_both_profiles() {
     let no_store = [HOUR, ("cache-control", "no-store")];
     assert_eq!(both(&[], 200, &no_store), Err(Refusal::NoStore));
     assert_eq!(
@@ -88,15 +88,15 @@ fn no_store_and_private_are_kept_out_in_both_profiles() {
         Err(Refusal::NoStore)
     );
     for private in ["private", "private=\"x\"", "PRIVATE ;"] {
-        let said = [HOUR, ("cache-control", private)];
-        assert_eq!(both(&[], 200, &said), Err(Refusal::Private));
+        let directives = [HOUR, ("cache-control", private)];
+        assert_eq!(both(&[], 200, &directives), Err(Refusal::Private));
     }
     let unreadable = [HOUR, ("cache-control", "x=\"")];
     assert_eq!(both(&[], 200, &unreadable), Err(Refusal::Unreadable));
 }
 
 #[test]
-fn authorization_needs_leave() {
+fn a_response_to_authorization_needs_permission() {
     let request = [("authorization", "Basic eA==")];
     assert_eq!(both(&request, 200, &[HOUR]), Err(Refusal::Authorization));
     for leave in ["public", "must-revalidate", "s-maxage=60"] {
@@ -120,14 +120,14 @@ fn the_safe_profile_stores_nothing_personal() {
 }
 
 #[test]
-fn what_varies_with_everything_is_not_stored() {
+fn a_response_that_varies_with_everything_is_not_stored() {
     for vary in ["*", "*, *", ", *", "foo, *", "*, foo", "b ad"] {
         assert_eq!(both(&[], 200, &[HOUR, ("vary", vary)]), Err(Refusal::Vary));
     }
 }
 
 #[test]
-fn streams_are_left_alone() {
+fn streams_are_not_stored() {
     for stream in [
         ("content-type", "application/grpc+proto"),
         ("content-type", "Text/Event-Stream; charset=utf-8"),
@@ -138,7 +138,7 @@ fn streams_are_left_alone() {
 }
 
 #[test]
-fn what_could_never_be_reused_is_not_stored() {
+fn a_response_that_could_never_be_reused_is_not_stored() {
     assert_eq!(both(&[], 200, &[]), Err(Refusal::Useless));
     let stale = ("cache-control", "max-age=0");
     assert_eq!(both(&[], 200, &[stale]), Err(Refusal::Useless));

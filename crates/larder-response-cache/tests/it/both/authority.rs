@@ -1,4 +1,4 @@
-//! One origin however it is written: its scheme, and its default port (RFC 9110, 4.2.3).
+//! The same origin in every spelling: its scheme, and its default port (RFC 9110, 4.2.3).
 
 use http::uri::Scheme;
 use http::{HeaderName, Method};
@@ -18,7 +18,7 @@ async fn get(fixture: &Fixture, uri: &str, host: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_default_port_is_the_same_authority_for_requests_changes_and_purges() {
+async fn the_default_port_is_the_same_host_for_requests_invalidations_and_purges() {
     let fixture = super::fixture().await;
     let hosts = [
         "cinema.example",
@@ -49,7 +49,7 @@ async fn the_default_port_is_the_same_authority_for_requests_changes_and_purges(
 }
 
 #[tokio::test]
-async fn a_uri_that_a_change_names_may_have_the_default_port() {
+async fn a_response_may_name_a_uri_with_the_default_port() {
     let fixture = super::fixture().await;
     let uris = [
         "http://cinema.example:80/b",
@@ -95,10 +95,10 @@ async fn another_port_and_a_dot_at_the_end_are_another_authority() {
 }
 
 #[tokio::test]
-async fn a_declared_scheme_is_that_of_every_form_of_a_request() {
-    let set = |builder: larder_response_cache::Builder| builder.with_scheme(Scheme::HTTPS);
+async fn a_declared_scheme_counts_for_every_form_of_request() {
+    let set = |builder: larder_response_cache::ResponseCacheBuilder| builder.with_scheme(Scheme::HTTPS);
     let fixture = super::fixture_with(set).await;
-    // As HTTP/1.1 has it, with the absolute form, and as cleartext HTTP/2 has it.
+    // The origin form, the absolute form, and that of cleartext HTTP/2.
     let forms = ["/", "http://cinema.example/", "https://cinema.example:443/"];
     let asked = |method: Method, form: &str| {
         let mut request = request(method, form, &[]);
@@ -139,8 +139,8 @@ async fn a_declared_scheme_is_that_of_every_form_of_a_request() {
 }
 
 #[tokio::test]
-async fn a_change_may_name_a_uri_by_another_scheme_than_the_declared_one() {
-    let set = |builder: larder_response_cache::Builder| builder.with_scheme(Scheme::HTTPS);
+async fn a_response_may_name_a_uri_by_another_scheme_than_the_declared_one() {
+    let set = |builder: larder_response_cache::ResponseCacheBuilder| builder.with_scheme(Scheme::HTTPS);
     let fixture = super::fixture_with(set).await;
     for uri in ["http://cinema.example/b", "https://cinema.example/b", "/b"] {
         stored(&fixture, "/b", "cinema.example").await;
@@ -152,7 +152,7 @@ async fn a_change_may_name_a_uri_by_another_scheme_than_the_declared_one() {
 }
 
 #[tokio::test]
-async fn a_scheme_that_a_request_line_makes_up_makes_no_page() {
+async fn a_made_up_scheme_makes_no_page() {
     let fixture = super::fixture().await;
     for uri in ["foo://cinema.example/", "ftp://cinema.example/"] {
         fixture.origin.then(200, &[HOUR], "one");

@@ -5,7 +5,7 @@ use crate::fixture::HOUR;
 const EARLY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 #[tokio::test]
-async fn a_client_that_has_it_gets_a_304() {
+async fn a_client_that_has_the_response_gets_a_304() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR, ("etag", "\"a\"")], "one");
     fixture.get("/").await;
@@ -21,7 +21,7 @@ async fn a_client_that_has_it_gets_a_304() {
 }
 
 #[tokio::test]
-async fn what_is_stale_is_validated_and_updated_by_a_304() {
+async fn a_stale_response_is_validated_and_updated_by_a_304() {
     let fixture = super::fixture().await;
     let short = ("cache-control", "max-age=10");
     let modified = fixture.date(-100);
@@ -62,7 +62,7 @@ async fn what_is_stale_is_validated_and_updated_by_a_304() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_what_replaced_the_stale_response_gets_a_304() {
+async fn a_client_that_has_the_replacement_of_a_stale_response_gets_a_304() {
     let fixture = super::fixture().await;
     let short = ("cache-control", "max-age=10");
     fixture.origin.then(200, &[short, ("etag", "\"a\"")], "one");
@@ -75,7 +75,7 @@ async fn a_client_that_has_what_replaced_the_stale_response_gets_a_304() {
 }
 
 #[tokio::test]
-async fn what_one_process_validated_is_fresh_for_all() {
+async fn a_page_that_one_process_validated_is_fresh_for_all() {
     let fixture = super::fixture().await;
     let sibling = fixture.sibling();
     let fields = [("cache-control", "max-age=5"), ("etag", "\"a\"")];
@@ -94,7 +94,7 @@ async fn what_one_process_validated_is_fresh_for_all() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_it_gets_a_304_after_validation_too() {
+async fn a_client_that_has_the_response_gets_a_304_after_a_validation() {
     let fixture = super::fixture().await;
     let fields = [("cache-control", "no-cache"), ("etag", "\"a\"")];
     fixture
@@ -107,7 +107,7 @@ async fn a_client_that_has_it_gets_a_304_after_validation_too() {
 }
 
 #[tokio::test]
-async fn a_changed_response_replaces_what_was_stale() {
+async fn a_changed_response_replaces_the_stale_one() {
     let fixture = super::fixture().await;
     let short = ("cache-control", "max-age=10");
     fixture.origin.then(200, &[short, ("etag", "\"a\"")], "one");
@@ -120,7 +120,7 @@ async fn a_changed_response_replaces_what_was_stale() {
 }
 
 #[tokio::test]
-async fn a_304_that_forbids_to_store_takes_the_stored_response_away() {
+async fn a_304_with_no_store_removes_the_stored_response() {
     let fixture = super::fixture().await;
     fixture.origin.then(
         200,
@@ -138,7 +138,7 @@ async fn a_304_that_forbids_to_store_takes_the_stored_response_away() {
 }
 
 #[tokio::test]
-async fn a_range_goes_to_the_origin_where_nothing_is_stored() {
+async fn a_range_is_forwarded_if_nothing_is_stored() {
     let fixture = super::fixture().await;
     fixture.origin.then(206, &[HOUR], "on");
     let fields = [("range", "bytes=0-1"), ("if-none-match", "\"a\"")];
@@ -150,7 +150,7 @@ async fn a_range_goes_to_the_origin_where_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn clients_that_have_it_fetch_the_whole_once_and_are_answered_by_it() {
+async fn conditional_requests_fetch_the_complete_response_once() {
     let fixture = std::sync::Arc::new(super::fixture().await);
     let fields = [HOUR, ("etag", "\"a\""), ("last-modified", EARLY)];
     fixture.origin.then(200, &fields, "one");
@@ -183,7 +183,7 @@ async fn clients_that_have_it_fetch_the_whole_once_and_are_answered_by_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_what_is_not_stored_gets_a_304_and_then_asks_for_itself() {
+async fn a_client_that_has_an_unstorable_response_gets_a_304_and_is_then_forwarded_alone() {
     let fixture = super::fixture().await;
     let fields = [("cache-control", "private"), ("etag", "\"a\"")];
     fixture.origin.then(200, &fields, "one").then(304, &fields, "");
@@ -197,7 +197,7 @@ async fn a_client_that_has_what_is_not_stored_gets_a_304_and_then_asks_for_itsel
 }
 
 #[tokio::test]
-async fn a_part_of_a_stored_whole_is_served() {
+async fn a_range_of_a_stored_response_is_served() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR, ("x", "1")], "0123456789");
     fixture.get("/").await;

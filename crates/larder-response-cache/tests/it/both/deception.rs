@@ -1,4 +1,4 @@
-//! Requests that are made to poison what others get, or to see what others got, in the safe profile.
+//! Requests that try to poison the cache, or to read the pages of others, in the safe profile.
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -6,8 +6,7 @@ use http_body_util::Full;
 
 use crate::fixture::{Fixture, HOUR, request};
 
-/// Asks by a request that means harm, then as a visitor, and says whether the visitor was served
-/// what the first one made.
+/// Sends a hostile request, then a visitor's. Returns whether the visitor got the hostile response.
 async fn is_poisoned(fixture: &Fixture, evil: Request<Full<Bytes>>, path: &str) -> bool {
     fixture.origin.then(200, &[HOUR], "poison");
     fixture.send(evil).await.unwrap();
@@ -19,7 +18,7 @@ async fn is_poisoned(fixture: &Fixture, evil: Request<Full<Bytes>>, path: &str) 
 }
 
 #[tokio::test]
-async fn no_field_that_claims_another_origin_reaches_other_visitors() {
+async fn no_page_for_a_forwarded_origin_reaches_other_visitors() {
     let fixture = super::fixture().await;
     for (at, name) in [
         "x-forwarded-host",
@@ -50,7 +49,7 @@ async fn no_field_that_claims_another_origin_reaches_other_visitors() {
 }
 
 #[tokio::test]
-async fn no_field_that_asks_for_something_else_is_cached() {
+async fn a_request_with_an_override_header_is_never_cached() {
     let fixture = super::fixture().await;
     for name in [
         "x-original-url",
@@ -71,7 +70,7 @@ async fn no_field_that_asks_for_something_else_is_cached() {
 }
 
 #[tokio::test]
-async fn a_get_with_a_body_is_neither_stored_nor_answered_from_what_is() {
+async fn a_get_with_a_body_is_neither_stored_nor_served_from_the_cache() {
     let fixture = super::fixture().await;
     let fat = || request(Method::GET, "/", &[]).map(|_| Full::from("name=evil"));
     assert!(!is_poisoned(&fixture, fat(), "/").await);
@@ -80,7 +79,7 @@ async fn a_get_with_a_body_is_neither_stored_nor_answered_from_what_is() {
 }
 
 #[tokio::test]
-async fn a_host_in_doubt_is_never_cached() {
+async fn a_request_with_an_ambiguous_host_is_never_cached() {
     let fixture = super::fixture().await;
     let doubled = {
         let mut request = request(Method::GET, "/", &[]);
@@ -109,7 +108,7 @@ async fn a_host_in_doubt_is_never_cached() {
 }
 
 #[tokio::test]
-async fn hosts_that_look_alike_are_not_the_same() {
+async fn similar_hosts_are_not_the_same() {
     let fixture = super::fixture().await;
     for host in [
         "cinema.example:443",
@@ -128,7 +127,7 @@ async fn hosts_that_look_alike_are_not_the_same() {
 }
 
 #[tokio::test]
-async fn the_key_is_the_uri_that_the_router_sees_to_the_byte() {
+async fn the_key_is_the_exact_uri_that_the_router_sees() {
     let fixture = super::fixture().await;
     let paths = [
         "/account/films",
@@ -163,7 +162,7 @@ async fn the_key_is_the_uri_that_the_router_sees_to_the_byte() {
 }
 
 #[tokio::test]
-async fn a_very_long_uri_is_answered_and_not_stored() {
+async fn a_very_long_uri_is_answered_but_not_stored() {
     let fixture = super::fixture().await;
     let path = format!("/{}", "a".repeat(9_000));
     for _ in 0..2 {
@@ -174,7 +173,7 @@ async fn a_very_long_uri_is_answered_and_not_stored() {
     }
 }
 
-/// What an app answers that shows a visitor's account at every path below `/account`.
+/// The response of an app that shows the visitor's account at every path below `/account`.
 async fn account_of_ada(fields: &[(&str, &str)]) -> Fixture {
     let fixture = super::fixture().await;
     fixture.origin.then(200, fields, "the account of Ada");
@@ -185,7 +184,7 @@ async fn account_of_ada(fields: &[(&str, &str)]) -> Fixture {
 }
 
 #[tokio::test]
-async fn a_name_that_looks_static_makes_nothing_storable() {
+async fn a_static_file_name_does_not_make_a_response_storable() {
     let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
     for fields in [
         &[][..],
@@ -195,7 +194,7 @@ async fn a_name_that_looks_static_makes_nothing_storable() {
         &[HOUR, ("set-cookie", "session=ada")],
         &[HOUR, ("vary", "cookie")],
         &[HOUR, ("vary", "*")],
-        // What only gives a guess, or something to validate by.
+        // Only a heuristic lifetime, or a validator.
         &[("last-modified", modified)],
         &[("etag", "\"a\"")],
         &[("cache-control", "no-cache"), ("etag", "\"a\"")],
@@ -212,7 +211,7 @@ async fn a_name_that_looks_static_makes_nothing_storable() {
 }
 
 #[tokio::test]
-async fn to_a_visitor_with_a_cookie_only_what_is_plainly_reusable_is_stored() {
+async fn for_a_visitor_with_a_cookie_only_a_clearly_reusable_response_is_stored() {
     let expires = "Tue, 01 Jan 2999 00:00:00 GMT";
     let modified = "Sun, 06 Nov 1994 08:49:37 GMT";
     for fields in [
@@ -230,7 +229,7 @@ async fn to_a_visitor_with_a_cookie_only_what_is_plainly_reusable_is_stored() {
 }
 
 #[tokio::test]
-async fn a_visitor_with_a_cookie_may_validate_what_is_for_all_and_leaves_it_to_others() {
+async fn a_visitor_with_a_cookie_may_validate_a_page_for_everyone() {
     let fixture = super::fixture().await;
     let fields = [("cache-control", "no-cache"), ("etag", "\"a\"")];
     fixture.origin.then(200, &fields, "for all");
@@ -246,7 +245,7 @@ async fn a_visitor_with_a_cookie_may_validate_what_is_for_all_and_leaves_it_to_o
 }
 
 #[tokio::test]
-async fn an_error_that_a_field_provokes_is_not_stored() {
+async fn an_error_that_a_header_provokes_is_not_stored() {
     let fixture = super::fixture().await;
     for status in [400, 403, 404, 405, 413, 414, 431, 500, 501, 502, 503] {
         fixture.origin.then(status, &[], "too large");
@@ -257,14 +256,14 @@ async fn an_error_that_a_field_provokes_is_not_stored() {
 }
 
 #[tokio::test]
-async fn a_part_is_never_served_as_the_whole() {
+async fn a_part_is_never_served_as_the_complete_response() {
     let fixture = super::fixture().await;
     let part = [HOUR, ("content-range", "bytes 0-2/9")];
     let ranged = [("range", "bytes=0-2")];
     fixture.origin.then(206, &part, "par");
     fixture.get_with("/", &ranged).await;
     assert_eq!(fixture.get("/").await.text(), "unscripted");
-    // A whole answer to a request for a part is a whole.
+    // A complete response to a request for a range is complete.
     fixture.origin.then(200, &[HOUR], "whole");
     fixture.get_with("/b", &ranged).await;
     assert_eq!(fixture.get("/b").await.text(), "whole");
@@ -272,7 +271,7 @@ async fn a_part_is_never_served_as_the_whole() {
 }
 
 #[tokio::test]
-async fn many_values_of_a_claimed_field_take_a_bounded_room() {
+async fn many_values_of_a_forwarded_header_take_bounded_space() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "clean");
     fixture.get("/").await;
@@ -281,7 +280,7 @@ async fn many_values_of_a_claimed_field_take_a_bounded_room() {
         fixture.origin.then(200, &[HOUR], "poison");
         fixture.get_with("/", &[("x-forwarded-host", &host)]).await;
     }
-    // It may have been pushed out, and was not changed.
+    // It may have been evicted, but was not changed.
     fixture.origin.then(200, &[HOUR], "clean");
     assert_eq!(fixture.get("/").await.text(), "clean");
     let mut hits = 0;

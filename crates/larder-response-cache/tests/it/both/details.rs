@@ -1,4 +1,4 @@
-//! Why a response is not stored, as `Cache-Status` says it (RFC 9211, 2.8).
+//! The `detail` of `Cache-Status`: why a response is not stored (RFC 9211, 2.8).
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -78,7 +78,7 @@ async fn a_body_that_cannot_be_stored_is_never_called_stored() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_ready_is_stored_and_goes_out_with_its_head_and_its_length() {
+async fn a_body_that_is_ready_is_stored_and_sent_with_its_headers_and_its_length() {
     let fixture = super::fixture().await;
     let whole = Full::new(Bytes::from_static(b"onetwo"));
     let whole = whole.map_err(|never| match never {}).boxed_unsync();
@@ -98,7 +98,7 @@ async fn a_body_that_is_ready_is_stored_and_goes_out_with_its_head_and_its_lengt
 }
 
 #[tokio::test]
-async fn a_response_whose_end_is_not_here_yet_is_not_called_stored() {
+async fn a_response_whose_body_has_not_ended_is_not_called_stored() {
     let fixture = super::fixture().await;
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let frames = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
@@ -109,7 +109,7 @@ async fn a_response_whose_end_is_not_here_yet_is_not_called_stored() {
     let said = "larder; fwd=uri-miss; fwd-status=200; detail=streaming";
     assert_eq!(opened.headers()["cache-status"], said);
     let mut body = opened.into_body();
-    // What is here goes out with the head.
+    // The body is ready, so it is sent with the headers.
     let frame = body.frame().now_or_never().flatten();
     assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "one");
     sender.send(data("two")).unwrap();
@@ -120,10 +120,10 @@ async fn a_response_whose_end_is_not_here_yet_is_not_called_stored() {
 }
 
 #[tokio::test]
-async fn a_get_whose_body_a_layer_has_wrapped_is_cached() {
+async fn a_get_with_a_wrapped_empty_body_is_cached() {
     let fixture = super::fixture().await;
     let wrapped = || {
-        // Over HTTP/1 there is no field that frames content.
+        // Over HTTP/1 no header frames content here.
         let mut get = request(Method::GET, "/", &[]);
         get.headers_mut().insert("content-length", "0".parse().unwrap());
         get

@@ -1,4 +1,4 @@
-//! Soft purges: what is stored becomes stale, and is not gone.
+//! Soft purges: stored responses become stale, and are not removed.
 
 use http::Method;
 
@@ -17,7 +17,7 @@ async fn stored(fields: &[(&str, &str)]) -> Fixture {
 }
 
 #[tokio::test]
-async fn what_is_expired_is_validated_and_fresh_again() {
+async fn an_expired_page_is_validated_and_fresh_again() {
     let tagged = ("cache-tag", "films");
     for is_by_tag in [false, true] {
         let fixture = stored(&[HOUR, ETAG, tagged]).await;
@@ -43,7 +43,7 @@ async fn what_is_expired_is_validated_and_fresh_again() {
 }
 
 #[tokio::test]
-async fn what_is_expired_is_served_within_its_windows_from_then_on() {
+async fn an_expired_page_is_served_within_its_stale_windows() {
     let said = "max-age=3600, stale-while-revalidate=10, stale-if-error=60";
     let fixture = stored(&[("cache-control", said), ("cache-tag", "films")]).await;
     fixture.layer.purger().expire_tag("films").await.unwrap();
@@ -52,7 +52,7 @@ async fn what_is_expired_is_served_within_its_windows_from_then_on() {
     let behind = fixture.get("/").await;
     assert_eq!((behind.text(), behind.field("age")), ("one", "14"));
     assert_eq!(behind.field("cache-status"), "larder; hit; ttl=-9");
-    // The validation behind it fails.
+    // The validation in the background fails.
     until(|| fixture.origin.count() == 2).await;
     fixture.later(40);
     fixture.origin.then(503, &[], "down");
@@ -83,7 +83,7 @@ async fn every_variant_of_a_uri_expires_and_no_other_uri_does() {
 }
 
 #[tokio::test]
-async fn what_was_purged_does_not_come_back_by_expiry() {
+async fn a_purged_page_does_not_come_back_when_its_tag_is_expired() {
     let fixture = stored(&[HOUR, ETAG, ("cache-tag", "films")]).await;
     let purger = fixture.layer.purger();
     purger.purge_tag("films").await.unwrap();
@@ -100,7 +100,7 @@ async fn what_was_purged_does_not_come_back_by_expiry() {
 }
 
 #[tokio::test]
-async fn what_must_be_validated_is_not_covered_for_after_it_expired() {
+async fn a_response_that_must_be_validated_replaces_no_failure_after_it_expired() {
     let said = "max-age=3600, must-revalidate, stale-if-error=60";
     let fixture = stored(&[("cache-control", said)]).await;
     fixture.layer.purger().expire(URI).await.unwrap();

@@ -1,4 +1,4 @@
-//! Requests for the same response at the same time.
+//! Concurrent requests for the same response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, HOUR, full, response, until};
 
-/// Lets the next request wait until it is told to go on.
+/// Holds the next request until it is released.
 fn held(fixture: &Fixture, fields: &'static [(&str, &str)]) -> oneshot::Sender<()> {
     let (go, wait) = oneshot::channel();
     fixture.origin.then_with(move |_| {
@@ -20,7 +20,7 @@ fn held(fixture: &Fixture, fields: &'static [(&str, &str)]) -> oneshot::Sender<(
     go
 }
 
-/// Asks in a task of its own, and waits until the origin has been asked so often.
+/// Sends a request in a task of its own, and waits until the origin has got so many.
 async fn ask(fixture: &Arc<Fixture>, count: usize) -> tokio::task::JoinHandle<String> {
     let asking = fixture.clone();
     let task = tokio::spawn(async move { asking.get("/").await.text().to_owned() });
@@ -28,13 +28,13 @@ async fn ask(fixture: &Arc<Fixture>, count: usize) -> tokio::task::JoinHandle<St
     task
 }
 
-/// Long enough for a request to reach whatever it waits for.
+/// Gives a request the time to begin its wait.
 async fn a_moment() {
     tokio::time::sleep(Duration::from_millis(30)).await;
 }
 
 #[tokio::test]
-async fn a_hundred_at_once_are_one_call() {
+async fn a_hundred_concurrent_requests_are_one_call() {
     let fixture = Arc::new(super::fixture().await);
     let go = held(&fixture, &[HOUR]);
     let leader = ask(&fixture, 1).await;
@@ -58,7 +58,7 @@ async fn a_hundred_at_once_are_one_call() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_shared_is_fetched_side_by_side_and_nobody_queues_for_it_again() {
+async fn responses_that_cannot_be_shared_are_fetched_concurrently_and_no_request_waits_again() {
     let fixture = Arc::new(super::fixture().await);
     let go = held(&fixture, &[("cache-control", "private")]);
     let leader = ask(&fixture, 1).await;
@@ -84,7 +84,7 @@ async fn what_cannot_be_shared_is_fetched_side_by_side_and_nobody_queues_for_it_
 }
 
 #[tokio::test]
-async fn all_who_wait_while_the_origin_fails_are_served_what_is_stale_by_one_call() {
+async fn requests_that_wait_while_the_origin_fails_are_served_a_stale_response_after_one_call() {
     for is_silent in [false, true] {
         let fixture = Arc::new(super::fixture().await);
         let said = ("cache-control", "max-age=10, stale-if-error=600");
@@ -120,9 +120,9 @@ async fn all_who_wait_while_the_origin_fails_are_served_what_is_stale_by_one_cal
 }
 
 #[tokio::test]
-async fn a_body_that_is_said_to_be_too_large_makes_nobody_wait() {
+async fn a_body_that_declares_to_be_too_large_holds_up_no_request() {
     let fixture = Arc::new(super::fixture_with(|builder| builder.with_max_body(5)).await);
-    // It never ends, and the length is in the field alone.
+    // It never ends, and only the header declares its length.
     let endless = || {
         let body = http_body_util::StreamBody::new(futures_util::stream::pending());
         let fields = [HOUR, ("content-length", "10485760")];
@@ -140,7 +140,7 @@ async fn a_body_that_is_said_to_be_too_large_makes_nobody_wait() {
 }
 
 #[tokio::test]
-async fn a_leader_that_goes_away_strands_nobody() {
+async fn a_leader_that_disconnects_strands_no_follower() {
     let fixture = Arc::new(super::fixture().await);
     let _never = held(&fixture, &[HOUR]);
     let leader = ask(&fixture, 1).await;
@@ -154,9 +154,9 @@ async fn a_leader_that_goes_away_strands_nobody() {
 }
 
 #[tokio::test]
-async fn a_leader_that_stalls_strands_nobody() {
+async fn a_leader_that_stalls_strands_no_follower() {
     let wait = Duration::from_millis(50);
-    let fixture = Arc::new(super::fixture_with(|builder| builder.with_wait(wait)).await);
+    let fixture = Arc::new(super::fixture_with(|builder| builder.with_wait_timeout(wait)).await);
     let _never = held(&fixture, &[HOUR]);
     let leader = ask(&fixture, 1).await;
     fixture.origin.then(200, &[HOUR], "two");
@@ -166,7 +166,7 @@ async fn a_leader_that_stalls_strands_nobody() {
 }
 
 #[tokio::test]
-async fn what_is_stale_is_served_while_one_request_validates_it() {
+async fn a_stale_response_is_served_while_one_request_validates_it() {
     let fixture = Arc::new(super::fixture().await);
     let fields = [
         ("cache-control", "max-age=10, stale-while-revalidate=60"),
@@ -195,7 +195,7 @@ async fn what_is_stale_is_served_while_one_request_validates_it() {
 }
 
 #[tokio::test]
-async fn past_its_window_nothing_stale_is_served() {
+async fn past_its_window_no_stale_response_is_served() {
     let fixture = super::fixture().await;
     let fields = [
         ("cache-control", "max-age=10, stale-while-revalidate=60"),
@@ -209,7 +209,7 @@ async fn past_its_window_nothing_stale_is_served() {
 }
 
 #[tokio::test]
-async fn different_variants_do_not_wait_for_each_other() {
+async fn requests_for_different_variants_do_not_wait_for_each_other() {
     let fixture = Arc::new(super::fixture().await);
     let vary = ("vary", "x");
     fixture.origin.then(200, &[HOUR, vary], "zero");
@@ -226,7 +226,7 @@ async fn different_variants_do_not_wait_for_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_rounds_of_leaders_that_go_away_leave_everyone_an_answer() {
+async fn in_a_thousand_rounds_of_leaders_that_disconnect_every_request_is_answered() {
     let fixture = Arc::new(super::fixture().await);
     for round in 0..1_000 {
         for _ in 0..4 {
@@ -262,7 +262,7 @@ async fn a_thousand_rounds_of_leaders_that_go_away_leave_everyone_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_a_thousand_rounds_those_who_come_at_once_are_one_call() {
+async fn in_a_thousand_rounds_concurrent_requests_are_one_call() {
     let fixture = Arc::new(super::fixture().await);
     for round in 0..1_000 {
         let before = fixture.origin.count();

@@ -24,7 +24,7 @@ async fn head(fixture: &Fixture, status: u16, fields: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn a_head_of_the_same_content_brings_the_stored_response_up_to_date() {
+async fn a_head_of_the_same_content_updates_the_stored_response() {
     let fixture = stale(Profile::Safe).await;
     let fields = [SHORT, ("etag", "\"a\""), ("x", "2"), ("set-cookie", "a=b")];
     head(&fixture, 200, &fields).await;
@@ -37,7 +37,7 @@ async fn a_head_of_the_same_content_brings_the_stored_response_up_to_date() {
 }
 
 #[tokio::test]
-async fn a_head_of_other_content_takes_the_stored_response_away() {
+async fn a_head_of_other_content_removes_the_stored_response() {
     for other in [("etag", "\"b\""), ("content-length", "4")] {
         let fixture = stale(Profile::Safe).await;
         head(&fixture, 200, &[SHORT, other]).await;
@@ -47,7 +47,7 @@ async fn a_head_of_other_content_takes_the_stored_response_away() {
 }
 
 #[tokio::test]
-async fn a_head_that_forbids_to_store_takes_the_stored_response_away() {
+async fn a_head_with_no_store_removes_the_stored_response() {
     let fixture = stale(Profile::Rfc).await;
     head(&fixture, 200, &[("cache-control", "no-store"), ("etag", "\"a\"")]).await;
     fixture.get("/").await;
@@ -55,7 +55,7 @@ async fn a_head_that_forbids_to_store_takes_the_stored_response_away() {
 }
 
 #[tokio::test]
-async fn a_head_without_a_validator_makes_nothing_fresh_in_the_safe_profile() {
+async fn in_the_safe_profile_a_head_without_a_validator_freshens_nothing() {
     for (profile, is_hit) in [(Profile::Safe, false), (Profile::Rfc, true)] {
         let fixture = stale(profile).await;
         head(&fixture, 200, &[SHORT]).await;

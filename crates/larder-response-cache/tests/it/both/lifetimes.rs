@@ -1,4 +1,4 @@
-//! How long what is stored takes room in the store.
+//! How long a response stays in the store.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use larder_store::{Key, Kind};
 
 use crate::fixture::Fixture;
 
-/// For how many seconds the store keeps what it has of `path`.
+/// For how many seconds the store keeps the keys of `path`.
 async fn kept(fixture: &Fixture, path: &str) -> u64 {
     let key = format!("shttp cinema.example {path}");
     let key = Key::new(Kind::evictable("response"), key.as_bytes());
@@ -22,12 +22,12 @@ async fn a_key_lives_no_longer_than_its_response_can_be_served() {
         ("/a", &[("cache-control", "max-age=30, stale-while-revalidate=30")][..], 60),
         ("/b", &[("cache-control", "max-age=30, stale-if-error=90")], 120),
         ("/c", &[("cache-control", "max-age=30, must-revalidate")], 30),
-        // It is covered for while the origin gives no answer.
+        // It replaces a failure while the origin does not answer.
         ("/d", &[("cache-control", "max-age=60")], 90),
         // It can be validated.
         ("/e", &[("cache-control", "no-cache"), etag], 30),
         ("/f", &[("cache-control", "max-age=60, must-revalidate"), etag], 120),
-        // And the index of its variants.
+        // The index of its variants too.
         ("/g", &[("cache-control", "max-age=30, must-revalidate"), ("vary", "x")], 60),
     ] {
         fixture.origin.then(200, fields, "one");
@@ -38,7 +38,7 @@ async fn a_key_lives_no_longer_than_its_response_can_be_served() {
 }
 
 #[tokio::test]
-async fn a_page_without_a_window_is_gone_with_its_freshness() {
+async fn a_page_without_a_stale_window_is_removed_with_its_freshness() {
     let fixture = super::fixture_with(|builder| {
         builder.with_stale_while_disconnected(Duration::ZERO)
     })

@@ -1,4 +1,4 @@
-//! Of several responses the newest is kept, in whatever order they end (RFC 9111, 4).
+//! Of several responses the newest is kept, in whatever order they arrive (RFC 9111, 4).
 
 use tokio::sync::oneshot;
 
@@ -11,7 +11,7 @@ const X: (&str, &str) = ("x", "1");
 const VARY: (&str, &str) = ("vary", "x");
 const LONG: (&str, &str) = ("cache-control", "max-age=600");
 
-/// Answers the next request with this when it is told to.
+/// Answers the next request once it is released.
 fn answer_later(
     fixture: &Fixture,
     status: u16,
@@ -75,7 +75,7 @@ async fn a_late_304_and_an_older_200_never_overwrite_a_newer_response() {
 }
 
 #[tokio::test]
-async fn a_newer_response_takes_the_place_of_an_older_one_that_was_stored_first() {
+async fn a_newer_response_replaces_an_older_one_that_was_stored_first() {
     static FIELDS: [(&str, &str); 2] = [LONG, VARY];
     for is_cold in [false, true] {
         for fields in [&FIELDS[..1], &FIELDS[..]] {
@@ -119,7 +119,7 @@ async fn a_newer_response_takes_the_place_of_an_older_one_that_was_stored_first(
 }
 
 #[tokio::test]
-async fn a_response_that_its_origin_dates_earlier_overwrites_none_that_came_meanwhile() {
+async fn a_response_with_an_earlier_date_replaces_no_newer_one() {
     let fixture = super::fixture().await;
     let (early, late) = (fixture.date(-60), fixture.date(-5));
     let older = answer_later(&fixture, 200, &[LONG], "of no date");
@@ -132,7 +132,7 @@ async fn a_response_that_its_origin_dates_earlier_overwrites_none_that_came_mean
     };
     tokio::join!(fixture.get("/"), reload);
     assert_eq!(fixture.get("/").await.text(), "newest");
-    // One that is asked for later, and comes out of another cache on the way.
+    // Its request is later, but it comes from another cache on the way.
     let (answer, answered) = oneshot::channel::<()>();
     fixture.origin.then_with(move |_| {
         Box::pin(async move {

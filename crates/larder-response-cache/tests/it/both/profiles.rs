@@ -1,11 +1,11 @@
-//! What each profile keeps for itself.
+//! How the two profiles differ.
 
 use larder_response_cache::Profile;
 
 use crate::fixture::HOUR;
 
 #[tokio::test]
-async fn a_cookie_is_stored_by_the_letter_alone() {
+async fn only_the_rfc_profile_stores_a_cookie() {
     for (profile, is_hit) in [(Profile::Safe, false), (Profile::Rfc, true)] {
         let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
         for _ in 0..2 {
@@ -23,7 +23,7 @@ async fn a_cookie_is_stored_by_the_letter_alone() {
 }
 
 #[tokio::test]
-async fn a_cookie_with_a_304_is_for_one_client() {
+async fn a_cookie_of_a_304_reaches_one_client_only() {
     let fixture = super::fixture().await;
     let fields = [("cache-control", "max-age=10"), ("etag", "\"a\"")];
     fixture.origin.then(200, &fields, "one");
@@ -36,7 +36,7 @@ async fn a_cookie_with_a_304_is_for_one_client() {
 }
 
 #[tokio::test]
-async fn authorization_needs_leave_to_be_stored_and_in_the_safe_profile_to_be_served() {
+async fn authorization_needs_permission_to_store_and_in_the_safe_profile_to_serve() {
     let authorized = [("authorization", "Basic eA==")];
     for profile in [Profile::Safe, Profile::Rfc] {
         let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
@@ -58,7 +58,7 @@ async fn authorization_needs_leave_to_be_stored_and_in_the_safe_profile_to_be_se
 }
 
 #[tokio::test]
-async fn a_cookie_of_the_client_does_not_keep_it_from_a_hit() {
+async fn a_request_with_a_cookie_can_be_a_hit() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get_with("/", &[("cookie", "a=1")]).await;
@@ -66,7 +66,7 @@ async fn a_cookie_of_the_client_does_not_keep_it_from_a_hit() {
 }
 
 #[tokio::test]
-async fn what_varies_with_the_cookie_is_not_stored_in_the_safe_profile() {
+async fn in_the_safe_profile_a_response_that_varies_with_the_cookie_is_not_stored() {
     let fixture = super::fixture().await;
     for visitor in ["ada", "bob", "ada"] {
         fixture
@@ -79,7 +79,7 @@ async fn what_varies_with_the_cookie_is_not_stored_in_the_safe_profile() {
 }
 
 #[tokio::test]
-async fn a_clients_conditions_go_on_by_the_letter_alone() {
+async fn only_the_rfc_profile_forwards_a_clients_preconditions() {
     let condition = [("if-none-match", "\"a\"")];
     for (profile, is_asked) in [(Profile::Safe, false), (Profile::Rfc, true)] {
         let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
@@ -89,7 +89,7 @@ async fn a_clients_conditions_go_on_by_the_letter_alone() {
 }
 
 #[tokio::test]
-async fn what_came_stale_is_there_for_max_stale_by_the_letter_alone() {
+async fn only_the_rfc_profile_stores_a_stale_response_for_max_stale() {
     for (profile, is_hit) in [(Profile::Safe, false), (Profile::Rfc, true)] {
         let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
         fixture.origin.then(200, &[HOUR, ("age", "3610")], "stale");

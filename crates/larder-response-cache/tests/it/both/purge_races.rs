@@ -1,4 +1,4 @@
-//! A purge holds in every race with a fetch, whatever the store evicts meanwhile.
+//! A purge holds in every race with a fetch, whatever the store evicts.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,11 +12,11 @@ use crate::gate::{Control, Held, Operation};
 const URI: &str = "http://cinema.example/";
 static OLD: [(&str, &str); 2] = [HOUR, ("cache-tag", "films")];
 
-/// Every operation of a fetch with the store, after the origin was asked.
+/// Every store operation of a fetch after the origin was asked.
 const STEPS: [Operation; 7] = [
     ("get_many", "response-tag:"),
     ("put", "response-tag:"),
-    ("get_many", "response-purges:"),
+    ("get", "response-purges:"),
     ("put", "response:"),
     ("get", "response:"),
     ("put", "response-purges:"),
@@ -64,7 +64,7 @@ fn answer_and_hold(
     held
 }
 
-/// Fetches the old page, and acts while `step` is held. Returns whether it was.
+/// Fetches the old page, and acts while `step` is held. Returns whether it was held.
 async fn race(
     fixture: &Fixture,
     control: &Control,
@@ -75,7 +75,7 @@ async fn race(
     let held = answer_and_hold(fixture, control, step, fields);
     let fetch = async {
         assert_eq!(fixture.get_with("/", &[("x", "1")]).await.text(), "old");
-        // What is still held is another step's.
+        // A hold that is left is for another step.
         drop(control.hold(("none", "")));
     };
     let acting = async {
@@ -105,7 +105,7 @@ async fn nobody_sees_the_old_page(fixture: &Fixture, what: &str) {
 }
 
 #[tokio::test]
-async fn what_was_fetched_before_a_purge_is_not_served_after_it_whenever_it_comes() {
+async fn a_response_fetched_before_a_purge_is_not_served_after_it_whenever_it_arrives() {
     static VARIANT: [(&str, &str); 3] = [HOUR, ("cache-tag", "films"), ("vary", "x")];
     let mut held = 0;
     for step in STEPS {
@@ -133,11 +133,11 @@ async fn what_was_fetched_before_a_purge_is_not_served_after_it_whenever_it_come
             }
         }
     }
-    // At least tags read and noted, purges read, and the response put.
+    // At least the reads and writes of tags, the read of purges, and the write of the response.
     assert!(held >= 4 * 4 * 4, "{held}");
 }
 
-/// Begins a fetch of what `before` left, acts, and lets the fetch end with an old page.
+/// Begins a fetch after `before`, acts, and lets the fetch end with an old page.
 async fn during_a_fetch(
     fields: &'static [(&'static str, &'static str)],
     before: impl AsyncFnOnce(&Fixture),
@@ -216,7 +216,7 @@ async fn a_purge_of_a_tag_holds_whatever_is_evicted_during_a_slow_fetch() {
 }
 
 #[tokio::test]
-async fn a_page_whose_purged_tag_is_forgotten_and_known_again_stays_gone() {
+async fn a_page_stays_purged_after_its_tag_was_evicted_and_made_again() {
     let (fixture, control) = super::gated().await;
     let windows = [
         ("cache-control", "max-age=3600, stale-while-revalidate=600"),
@@ -235,7 +235,7 @@ async fn a_page_whose_purged_tag_is_forgotten_and_known_again_stays_gone() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_made_after_a_purge_of_its_tag_is_kept_at_once() {
+async fn a_page_that_is_made_after_a_purge_of_its_tag_is_stored_at_once() {
     let fixture = super::fixture().await;
     for tags in ["films", "film-1, films"] {
         let fields = [HOUR, ("cache-tag", tags)];
@@ -245,7 +245,7 @@ async fn a_page_that_is_made_after_a_purge_of_its_tag_is_kept_at_once() {
         assert!(seen.field("cache-status").contains("stored"));
         assert!(fixture.get("/").await.is_hit());
     }
-    // Other tags may be purged meanwhile.
+    // Other tags may be purged in between.
     let (answer, answered) = oneshot::channel::<()>();
     fixture.origin.then_with(move |_| {
         Box::pin(async move {

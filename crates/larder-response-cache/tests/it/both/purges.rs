@@ -1,4 +1,4 @@
-//! What takes stored responses away: purges, and requests that change something (RFC 9111, 4.4).
+//! Purges, and the invalidation by unsafe requests (RFC 9111, 4.4).
 
 use bytes::Bytes;
 use http::Method;
@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use crate::fixture::{Fixture, HOUR, full, request, response};
 
 #[tokio::test]
-async fn a_change_makes_its_uri_and_those_it_names_invalid() {
+async fn an_unsafe_request_invalidates_its_uri_and_those_that_its_response_names() {
     let fixture = super::fixture().await;
     let paths = ["/a", "/b", "/c", "/d"];
     for method in ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH"] {
@@ -35,7 +35,7 @@ async fn a_change_makes_its_uri_and_those_it_names_invalid() {
 }
 
 #[tokio::test]
-async fn a_change_that_failed_and_one_of_another_origin_change_nothing() {
+async fn a_failed_unsafe_request_and_another_origin_invalidate_nothing() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/a").await;
@@ -56,7 +56,7 @@ async fn a_change_that_failed_and_one_of_another_origin_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_purge_takes_all_variants_here_and_everywhere() {
+async fn a_purge_removes_all_variants_in_every_process() {
     let fixture = super::fixture().await;
     let vary = ("vary", "x");
     for x in ["1", "2"] {
@@ -72,7 +72,7 @@ async fn a_purge_takes_all_variants_here_and_everywhere() {
         .unwrap();
     for x in ["1", "2"] {
         assert!(!sibling.get_with("/?q", &[("x", x)]).await.is_hit());
-        // This process has its own copy for as long as its near TTL.
+        // This process keeps its own copy for the near TTL.
         assert!(fixture.get_with("/?q", &[("x", x)]).await.is_hit());
     }
     fixture.later(10);
@@ -82,7 +82,7 @@ async fn a_purge_takes_all_variants_here_and_everywhere() {
 }
 
 #[tokio::test]
-async fn a_purge_of_what_is_no_uri_says_so() {
+async fn a_purge_of_an_invalid_uri_is_an_error() {
     let purger = super::fixture().await.layer.purger();
     for uri in ["/path", "http://", "no uri", "http://u@a/"] {
         let error = purger.purge(uri).await.unwrap_err();
@@ -91,7 +91,7 @@ async fn a_purge_of_what_is_no_uri_says_so() {
 }
 
 #[tokio::test]
-async fn a_tag_takes_every_response_that_has_it() {
+async fn a_purge_of_a_tag_removes_every_response_that_has_it() {
     let fixture = super::fixture().await;
     for (path, tags) in [
         ("/a", "film-1, films"),
@@ -115,7 +115,7 @@ async fn a_tag_takes_every_response_that_has_it() {
     assert!(sibling.get("/c").await.is_hit());
 }
 
-/// Begins a fetch, does something, and lets the fetch end.
+/// Begins a fetch, acts, and lets the fetch end.
 async fn during_a_fetch(tags: &'static str, act: impl AsyncFnOnce(&Fixture)) -> Fixture {
     let fixture = super::fixture().await;
     let (answer, answered) = oneshot::channel::<()>();
@@ -139,7 +139,7 @@ async fn during_a_fetch(tags: &'static str, act: impl AsyncFnOnce(&Fixture)) -> 
 }
 
 #[tokio::test]
-async fn what_was_fetched_before_a_purge_is_not_stored_after_it() {
+async fn a_response_fetched_before_a_purge_is_not_stored_after_it() {
     let fixture = during_a_fetch("", async |fixture| {
         fixture
             .layer
@@ -177,7 +177,7 @@ async fn what_was_fetched_before_a_purge_is_not_stored_after_it() {
 }
 
 #[tokio::test]
-async fn only_the_query_names_that_count_make_a_page_and_reach_the_handler() {
+async fn only_query_parameters_that_count_make_a_page_and_reach_the_handler() {
     let fixture = super::fixture_with(|builder| builder.with_query_names(["page", "genre"])).await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/?utm=1&genre=b&page=2").await;
@@ -191,7 +191,7 @@ async fn only_the_query_names_that_count_make_a_page_and_reach_the_handler() {
     purged.unwrap();
     assert!(!fixture.get("/?page=2&genre=b").await.is_hit());
 
-    let set = |builder: super::Builder| builder.with_ignored_query_names(["utm"]);
+    let set = |builder: super::ResponseCacheBuilder| builder.with_ignored_query_names(["utm"]);
     let fixture = super::fixture_with(set).await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/?a&utm=1").await;
@@ -215,7 +215,7 @@ async fn no_request_header_purges() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_rounds_of_reads_and_purges_never_show_what_was_purged() {
+async fn in_a_thousand_rounds_of_reads_and_purges_no_purged_page_is_served() {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use tokio::task::JoinSet;
@@ -260,7 +260,7 @@ async fn a_thousand_rounds_of_reads_and_purges_never_show_what_was_purged() {
 }
 
 #[tokio::test]
-async fn a_call_by_grpc_makes_nothing_invalid_and_nothing_else_passes_for_one() {
+async fn a_grpc_call_invalidates_nothing_and_no_other_request_passes_for_one() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/").await;

@@ -1,4 +1,4 @@
-//! What is served from what is stored, and for how long (RFC 9111, 4).
+//! Which stored responses are served, and for how long (RFC 9111, 4).
 
 use http::{Method, StatusCode};
 
@@ -45,7 +45,7 @@ async fn a_response_comes_back_from_the_store_after_a_restart() {
 }
 
 #[tokio::test]
-async fn every_uri_host_and_query_is_its_own() {
+async fn every_uri_host_and_query_has_its_own_response() {
     let fixture = super::fixture().await;
     for path in ["/", "/?a", "/?a=1", "/a", "/A", "/a/", "//", "/%61"] {
         fixture.origin.then(200, &[HOUR], "x");
@@ -57,7 +57,7 @@ async fn every_uri_host_and_query_is_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_marked_not_to_be_stored_is_asked_for_each_time() {
+async fn a_response_with_no_store_is_fetched_each_time() {
     let fixture = super::fixture().await;
     for fields in [
         &[][..],
@@ -76,7 +76,7 @@ async fn what_is_marked_not_to_be_stored_is_asked_for_each_time() {
 }
 
 #[tokio::test]
-async fn a_head_is_answered_from_a_get_and_never_stored() {
+async fn a_head_is_served_from_a_stored_get_and_never_stored() {
     let fixture = super::fixture().await;
     let head = || request(Method::HEAD, "/", &[]);
     fixture.origin.then(200, &[HOUR], "");
@@ -89,7 +89,7 @@ async fn a_head_is_answered_from_a_get_and_never_stored() {
 }
 
 #[tokio::test]
-async fn a_request_with_a_body_or_for_a_stream_is_left_alone() {
+async fn a_request_with_a_body_or_for_a_stream_bypasses_the_cache() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/").await;
@@ -118,7 +118,7 @@ async fn a_request_with_a_body_or_for_a_stream_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_request_may_ask_for_something_fresher() {
+async fn a_request_may_ask_for_a_fresher_response() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     fixture.get("/").await;
@@ -156,7 +156,7 @@ async fn a_hit_copies_no_body() {
 }
 
 #[tokio::test]
-async fn fields_of_the_connection_are_not_stored_and_a_date_is_added() {
+async fn connection_headers_are_not_stored_and_a_date_is_added() {
     let fixture = super::fixture().await;
     let fields = [
         HOUR,
@@ -183,7 +183,7 @@ async fn fields_of_the_connection_are_not_stored_and_a_date_is_added() {
 }
 
 #[tokio::test]
-async fn every_second_a_hit_says_anew_how_old_it_is() {
+async fn a_hit_has_a_new_age_every_second() {
     let fixture = super::fixture().await;
     fixture
         .origin

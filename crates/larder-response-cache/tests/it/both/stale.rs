@@ -1,5 +1,4 @@
-//! What is served in place of an origin that fails (RFC 9111, 4.2.4; RFC 5861), and bytes in the
-//! store that are none of ours.
+//! Stale responses in place of failures (RFC 9111, 4.2.4; RFC 5861), and damaged bytes in the store.
 
 use http::Method;
 use larder_store::{Key, Kind, Put, Ttl};
@@ -7,7 +6,7 @@ use larder_store::{Key, Kind, Put, Ttl};
 use crate::fixture::{Broken, HOUR, request};
 
 #[tokio::test]
-async fn stale_if_error_covers_for_answers_and_for_silence() {
+async fn stale_if_error_replaces_error_responses_and_inner_errors() {
     let fixture = super::fixture().await;
     fixture.origin.then(
         200,
@@ -31,7 +30,7 @@ async fn stale_if_error_covers_for_answers_and_for_silence() {
 }
 
 #[tokio::test]
-async fn an_inner_error_is_covered_for_a_while_and_kept_otherwise() {
+async fn a_stale_response_replaces_an_inner_error_for_a_while() {
     let fixture = super::fixture().await;
     fixture
         .origin
@@ -64,7 +63,7 @@ async fn an_inner_error_is_covered_for_a_while_and_kept_otherwise() {
 }
 
 #[tokio::test]
-async fn mutated_bytes_are_a_miss_and_are_written_over() {
+async fn damaged_bytes_are_a_miss_and_are_replaced() {
     let fixture = super::fixture().await;
     let store = &fixture.store;
     fixture.origin.then(200, &[HOUR], "one");

@@ -1,4 +1,4 @@
-//! Bodies on their way through.
+//! Bodies that stream.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::fixture::{Body, Broken, HOUR, request, response};
 
 type Frames = mpsc::UnboundedSender<Result<Frame<Bytes>, Broken>>;
 
-/// A body that a test sends frame by frame.
+/// A body that the test sends frame by frame.
 fn stream() -> (Frames, Body) {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let frames = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
@@ -57,7 +57,7 @@ async fn the_first_byte_of_any_body_comes_at_once() {
 }
 
 #[tokio::test]
-async fn a_body_past_the_cap_streams_on_and_is_not_stored() {
+async fn a_body_past_the_cap_is_streamed_and_not_stored() {
     let fixture = super::fixture_with(|builder| builder.with_max_body(5)).await;
     let (frames, body) = stream();
     fixture.origin.then_response(response(200, &[HOUR], body));
@@ -105,7 +105,7 @@ async fn a_truncated_body_is_never_stored() {
 }
 
 #[tokio::test]
-async fn trailers_come_through_and_keep_it_from_being_stored() {
+async fn a_response_with_trailers_arrives_and_is_not_stored() {
     let fixture = super::fixture().await;
     let (frames, body) = stream();
     fixture.origin.then_response(response(200, &[HOUR], body));
@@ -124,7 +124,7 @@ async fn trailers_come_through_and_keep_it_from_being_stored() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_leaves_the_response_to_others() {
+async fn a_client_that_disconnects_leaves_the_response_to_others() {
     let fixture = super::fixture().await;
     let (frames, body) = stream();
     fixture.origin.then_response(response(200, &[HOUR], body));
@@ -140,7 +140,7 @@ async fn a_client_that_goes_away_leaves_the_response_to_others() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_holds_nobody_up() {
+async fn a_client_that_does_not_read_holds_up_no_other() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR], "one");
     let _unread = fixture.open(request(Method::GET, "/", &[])).await;
@@ -149,7 +149,7 @@ async fn a_client_that_does_not_read_holds_nobody_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_a_thousand_rounds_a_client_that_leaves_in_the_middle_spoils_no_stored_body() {
+async fn in_a_thousand_rounds_a_client_that_disconnects_halfway_spoils_no_stored_body() {
     let fixture = super::fixture().await;
     for round in 0..1_000 {
         let path = format!("/{round}");

@@ -1,4 +1,4 @@
-//! What a response may do to a stored one that it does not replace, and what is kept of its fields.
+//! What a response does to a stored one that it does not replace, and which of its headers are kept.
 
 use http::Method;
 use larder_response_cache::Profile;
@@ -18,7 +18,7 @@ async fn stored(profile: Profile) -> Fixture {
     fixture
 }
 
-/// Whether what is stored still covers for an origin that fails.
+/// Returns whether the stored response still replaces a failure.
 async fn is_there(fixture: &Fixture) -> bool {
     fixture.later(20);
     fixture.origin.then(503, &[], "down");
@@ -26,7 +26,7 @@ async fn is_there(fixture: &Fixture) -> bool {
 }
 
 #[tokio::test]
-async fn what_the_origin_says_is_gone_is_gone() {
+async fn a_404_or_410_removes_the_stored_response() {
     for profile in [Profile::Safe, Profile::Rfc] {
         for status in [404, 410] {
             for said in ["private", "no-store", "max-age=60", "foo"] {
@@ -48,7 +48,7 @@ async fn what_the_origin_says_is_gone_is_gone() {
 }
 
 #[tokio::test]
-async fn a_whole_response_that_is_not_stored_takes_away_what_it_came_in_place_of() {
+async fn a_complete_response_that_is_not_stored_removes_the_one_that_it_replaces() {
     for profile in [Profile::Safe, Profile::Rfc] {
         for said in ["private", "no-store", "max-age=0"] {
             let fixture = stored(profile).await;
@@ -61,7 +61,7 @@ async fn a_whole_response_that_is_not_stored_takes_away_what_it_came_in_place_of
 }
 
 #[tokio::test]
-async fn what_is_for_one_visitor_takes_nothing_away_from_others_in_the_safe_profile() {
+async fn in_the_safe_profile_a_private_response_does_not_remove_the_page_of_others() {
     let basic = ("authorization", "Basic eA==");
     for (visitor, is_stale) in [
         (&[ADA][..], true),
@@ -90,7 +90,7 @@ async fn what_is_for_one_visitor_takes_nothing_away_from_others_in_the_safe_prof
 }
 
 #[tokio::test]
-async fn no_error_that_a_field_provokes_is_stored_or_takes_the_place_of_a_fresh_page() {
+async fn an_error_that_a_header_provokes_is_not_stored_and_replaces_no_fresh_page() {
     for profile in [Profile::Safe, Profile::Rfc] {
         let fixture = super::fixture_with(|builder| builder.with_profile(profile)).await;
         fixture.origin.then(200, &[HOUR], "one");
@@ -115,7 +115,7 @@ async fn no_error_that_a_field_provokes_is_stored_or_takes_the_place_of_a_fresh_
 }
 
 #[tokio::test]
-async fn a_request_that_expects_something_of_the_origin_is_let_through() {
+async fn a_request_with_an_expectation_bypasses_the_cache() {
     let fixture = super::fixture().await;
     for field in [
         ("expect", "100-continue"),
@@ -129,7 +129,7 @@ async fn a_request_that_expects_something_of_the_origin_is_let_through() {
 }
 
 #[tokio::test]
-async fn what_no_cache_names_is_replayed_to_nobody_however_it_came() {
+async fn a_header_that_no_cache_names_is_replayed_to_no_client() {
     let named = "max-age=10, no-cache=\"set-cookie, x-secret\"";
     for profile in [Profile::Safe, Profile::Rfc] {
         for vary in ["", "x"] {
@@ -159,7 +159,7 @@ async fn what_no_cache_names_is_replayed_to_nobody_however_it_came() {
                         .unwrap();
                     assert_eq!(own.field("x-secret"), "of Ada");
                     assert_eq!(own.field("set-cookie"), "session=ada");
-                    // Another process is of the safe profile, and shares nothing with the other one.
+                    // Another process has the safe profile, and shares nothing with this one.
                     let sibling = (profile == Profile::Safe).then(|| fixture.sibling());
                     for process in std::iter::once(&fixture).chain(&sibling) {
                         let hit = process.get("/").await;
@@ -178,7 +178,7 @@ async fn what_no_cache_names_is_replayed_to_nobody_however_it_came() {
 }
 
 #[tokio::test]
-async fn a_response_that_names_what_the_cache_needs_is_validated_each_time() {
+async fn a_no_cache_for_a_field_that_the_cache_needs_counts_for_the_whole_response() {
     let fixture = super::fixture().await;
     for field in ["vary", "content-encoding", "cache-tag", "etag"] {
         let said = format!("max-age=60, no-cache=\"{field}\"");
@@ -203,7 +203,7 @@ async fn a_response_that_names_what_the_cache_needs_is_validated_each_time() {
 }
 
 #[tokio::test]
-async fn a_304_with_another_strong_tag_makes_nothing_fresh() {
+async fn a_304_with_another_strong_tag_freshens_nothing() {
     for profile in [Profile::Safe, Profile::Rfc] {
         let fixture = stored(profile).await;
         fixture.later(20);
@@ -216,7 +216,7 @@ async fn a_304_with_another_strong_tag_makes_nothing_fresh() {
 }
 
 #[tokio::test]
-async fn a_date_that_is_weak_when_a_page_is_made_never_asks_for_a_part_of_it() {
+async fn a_weak_last_modified_stays_weak_and_selects_no_part() {
     let fixture = super::fixture().await;
     let modified = fixture.date(0);
     let short = ("cache-control", "max-age=10");
@@ -229,7 +229,7 @@ async fn a_date_that_is_weak_when_a_page_is_made_never_asks_for_a_part_of_it() {
     fixture.get("/").await;
     let ask = [("range", "bytes=0-1"), ("if-range", modified.as_str())];
     assert_eq!(fixture.get_with("/", &ask).await.status.as_u16(), 200);
-    // A 304 of later does not make it strong.
+    // A later 304 does not make it strong.
     fixture.later(20);
     let date = fixture.date(0);
     fixture

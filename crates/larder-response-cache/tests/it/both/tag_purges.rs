@@ -1,10 +1,10 @@
-//! What is stored in the seconds after a purge by tag.
+//! Responses that are stored right after a purge by tag.
 
 use crate::fixture::{Fixture, HOUR};
 
 const TAGGED: (&str, &str) = ("cache-tag", "films");
 
-/// Asks for `path`, and sees that what is said of it is so.
+/// Requests `path`, and checks that its `Cache-Status` is true.
 async fn is_kept(fixture: &Fixture, path: &str) -> bool {
     fixture.origin.then(200, &[HOUR, TAGGED], "new");
     let first = fixture.get(path).await;
@@ -17,7 +17,7 @@ async fn is_kept(fixture: &Fixture, path: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_page_that_was_made_after_a_purge_is_kept_at_once() {
+async fn a_page_that_is_made_after_a_purge_is_stored_at_once() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR, TAGGED], "old");
     fixture.get("/known").await;
@@ -34,7 +34,7 @@ async fn a_page_that_was_made_after_a_purge_is_kept_at_once() {
 }
 
 #[tokio::test]
-async fn any_other_process_keeps_it_at_once_too() {
+async fn a_page_that_another_process_makes_after_a_purge_is_stored_at_once() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR, TAGGED], "old");
     fixture.get("/known").await;
@@ -44,6 +44,6 @@ async fn any_other_process_keeps_it_at_once_too() {
     let restarted = fixture.sibling();
     assert!(is_kept(&restarted, "/known").await);
     assert!(is_kept(&other, "/other").await);
-    // This one has seen nothing of the tag before.
+    // This process has not seen the tag before.
     assert!(is_kept(&stranger, "/cold").await);
 }

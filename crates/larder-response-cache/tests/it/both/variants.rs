@@ -5,7 +5,7 @@ use crate::fixture::HOUR;
 const VARY: (&str, &str) = ("vary", "accept-language");
 
 #[tokio::test]
-async fn each_variant_is_served_to_those_who_ask_for_it() {
+async fn each_variant_is_served_to_the_requests_that_select_it() {
     let fixture = super::fixture().await;
     for (language, text) in [("de", "eins"), ("en", "one"), ("fr", "un")] {
         fixture.origin.then(200, &[HOUR, VARY], text);
@@ -27,7 +27,7 @@ async fn each_variant_is_served_to_those_who_ask_for_it() {
 }
 
 #[tokio::test]
-async fn variants_have_a_cap_and_the_oldest_goes() {
+async fn variants_have_a_cap_and_the_oldest_is_removed() {
     let fixture = super::fixture_with(|builder| builder.with_max_variants(2)).await;
     for language in ["a", "b", "c"] {
         fixture.origin.then(200, &[HOUR, VARY], "x");
@@ -44,7 +44,7 @@ async fn variants_have_a_cap_and_the_oldest_goes() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_named_later_selects_from_then_on() {
+async fn a_vary_field_that_is_added_later_selects_from_then_on() {
     let fixture = super::fixture().await;
     fixture.origin.then(200, &[HOUR, VARY], "one");
     fixture.get_with("/", &[("accept-language", "en")]).await;
@@ -81,7 +81,7 @@ async fn a_stale_variant_is_validated_by_its_own_tag() {
 }
 
 #[tokio::test]
-async fn a_claim_of_another_host_is_served_to_no_other() {
+async fn a_page_for_a_forwarded_host_is_served_to_no_other_host() {
     let fixture = super::fixture().await;
     let evil = [("x-forwarded-host", "evil.example")];
     fixture.origin.then(200, &[HOUR], "links to evil.example");
@@ -128,7 +128,7 @@ async fn a_key_field_selects_without_vary() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_a_thousand_rounds_each_gets_the_variant_that_was_asked_for() {
+async fn in_a_thousand_rounds_each_request_gets_its_variant() {
     use std::sync::Arc;
 
     use http_body_util::{BodyExt, Full};

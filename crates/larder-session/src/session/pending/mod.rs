@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::record::{Change, Fields};
-use crate::{Error, ErrorKind, Result, value};
+use crate::{Result, SessionError, SessionErrorKind, value};
 
 /// The changes of one request that are not written yet, at most one per field.
 #[derive(Default)]
@@ -65,7 +65,7 @@ impl Pending {
     }
 
     /// # Errors
-    /// [`ErrorKind::NotAnInteger`].
+    /// [`SessionErrorKind::NotAnInteger`].
     pub(super) fn add(&mut self, name: &str, by: i64) -> Result<()> {
         let sum = |before: i64| {
             let sum = before.checked_add(by);
@@ -103,7 +103,7 @@ impl Pending {
         }
     }
 
-    /// The changes, for a step of the store.
+    /// Returns the changes, for a step of the store.
     pub(super) fn changes(&self) -> Vec<(Box<str>, Change)> {
         let changes = self.0.iter();
         changes
@@ -111,7 +111,7 @@ impl Pending {
             .collect()
     }
 
-    /// The fields of a session that is created with these changes.
+    /// Returns the fields of a session that is created with these changes.
     pub(super) fn fields(&self) -> Fields {
         let made = self.0.iter().filter_map(|(name, change)| {
             let value = change.of(None).ok().flatten()?;
@@ -121,9 +121,9 @@ impl Pending {
     }
 }
 
-pub(super) fn not_an_integer() -> Error {
-    Error::new(
-        ErrorKind::NotAnInteger,
+pub(super) fn not_an_integer() -> SessionError {
+    SessionError::new(
+        SessionErrorKind::NotAnInteger,
         "only an integer can be incremented, and the sum must be within ±2^53",
     )
 }

@@ -61,7 +61,7 @@ impl Request {
         }
     }
 
-    /// What becomes of a field that is `held` by now.
+    /// Returns the new value of a field that is `held` now.
     fn written_on(&self, held: Option<Bytes>) -> Result<Option<Bytes>, ()> {
         match self.pending.get("n") {
             None => Ok(held),
@@ -70,7 +70,8 @@ impl Request {
     }
 }
 
-/// The sequential reference: the effect of one operation on a field that no other request changes.
+/// Returns the sequential reference: the effect of one operation on a field that no other request
+/// changes.
 fn alone(held: Option<Bytes>, op: &Op) -> Result<Option<Bytes>, ()> {
     match op {
         Set(to) => Ok(Some(int(*to))),
@@ -156,7 +157,7 @@ fn what_is_no_integer_is_not_added_to() {
     let mut pending = Pending::default();
     pending.set("n", TEXT);
     let error = pending.add("n", 1).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotAnInteger);
+    assert_eq!(error.kind(), SessionErrorKind::NotAnInteger);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use larder_session::{
-    CookieExpiry, ErrorKind, Lifetime, Result, Session, SessionKey, SessionLayer, SignInOptions,
+    CookieExpiry, Lifetime, Result, Session, SessionErrorKind, SessionKey, SessionLayer,
+    SignInOptions,
 };
 use larder_store::Ttl;
 use tokio::sync::Notify;
@@ -114,10 +115,10 @@ async fn answer(session: &Session, path: &str) -> Response<Full<bytes::Bytes>> {
         Ok(body) => (status, body),
         Err(error) => {
             let status = match error.kind() {
-                ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-                ErrorKind::SignedOut => StatusCode::UNAUTHORIZED,
-                ErrorKind::Gone => StatusCode::GONE,
-                ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                SessionErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+                SessionErrorKind::SignedOut => StatusCode::UNAUTHORIZED,
+                SessionErrorKind::Gone => StatusCode::GONE,
+                SessionErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
                 _ => StatusCode::BAD_REQUEST,
             };
             (status, format!("{error}"))

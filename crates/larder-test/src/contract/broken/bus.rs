@@ -104,7 +104,7 @@ impl BrokenStore {
     }
 }
 
-/// Takes the messages of these channels for ever, where it is dropped with any.
+/// Takes the messages of its channels for ever, if it is dropped with any.
 struct TakesOnDrop<'a>(&'a BrokenStore, Vec<Channel>);
 
 impl Drop for TakesOnDrop<'_> {

@@ -5,7 +5,7 @@ use super::{BrokenStore, Fault};
 const ANY: Kind = Kind::pinned("any");
 
 impl BrokenStore {
-    /// The key that a broken store takes `key` for.
+    /// Returns the key that the broken store uses instead of `key`.
     pub(super) fn key(&self, key: &Key) -> Key {
         if key.kind().content() == Content::Record {
             return key.clone();

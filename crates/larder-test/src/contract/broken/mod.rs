@@ -5,21 +5,21 @@
 //! A law that no broken store fails says nothing, and two laws that fail on the same broken stores
 //! say the same. Whoever adds a law adds the fault that only this law notices.
 
+mod after_put;
+mod batches;
 mod bus;
-mod calls;
+mod deletes;
+mod delivery;
 mod fault;
-mod hearing;
 mod keys;
 mod leases;
-mod many;
+mod program_calls;
+mod programs;
+mod puts;
 mod reads;
-mod removals;
 mod scan;
-mod steps;
 mod store;
-mod traces;
 mod waits;
-mod writes;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -44,7 +44,7 @@ pub struct BrokenStore {
     lock: Semaphore,
 }
 
-/// What some faults remember.
+/// The memory of some faults.
 #[derive(Default)]
 struct Memory {
     answers: HashMap<String, Entry>,
@@ -62,7 +62,7 @@ struct Memory {
     /// The message that is held back.
     late: Option<Message>,
     last: Option<Message>,
-    /// The channels whose messages nobody hears any more.
+    /// The channels whose messages are lost.
     taken: HashSet<String>,
     waited_for: Vec<Key>,
     /// The records whose waiters hear nothing any more.
@@ -99,14 +99,14 @@ impl BrokenStore {
         self.fault == Some(fault)
     }
 
-    /// The next number, from 1.
+    /// Returns the next number, from 1.
     fn count(&self) -> usize {
         let mut memory = self.memory.lock();
         memory.count += 1;
         memory.count
     }
 
-    /// The value under `key`, if it has not ended.
+    /// Returns the value of `key`, if it has not expired.
     fn held(&self, key: &Key) -> Option<Entry> {
         self.model
             .with_slot(key, |slot, _| slot.as_ref()?.entry().cloned())

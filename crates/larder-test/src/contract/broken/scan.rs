@@ -4,7 +4,7 @@ use larder_store::{Content, ErrorKind, Result};
 
 use super::{BrokenStore, Fault};
 
-/// What a cursor that is a number begins with.
+/// The start of a cursor that is a number.
 const OFFSET: &str = "offset:";
 
 impl BrokenStore {

@@ -123,7 +123,7 @@ impl Waiter for BrokenWaiter {
         self.times += 1;
         match self.fault {
             Some(Fault::EarlyWakesAreLost) if self.times == 1 => {
-                // What came before is taken, and nobody hears of it.
+                // Earlier wakes are taken, and no waiter hears of them.
                 let mut next = self.inner.next();
                 let early = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
                 match early {

@@ -3,7 +3,7 @@ use larder_store::bus::{Channel, MAX_MESSAGE, SubscribeRequest};
 use larder_store::{ErrorKind, Namespace, Prefixed, StoreExt};
 
 use super::Outcome;
-use super::hearing::{FILM, FILMS, SEAT};
+use super::bus_helpers::{FILM, FILMS, SEAT};
 use super::scene::{Scene, cancel_after, is_error};
 
 pub(super) async fn a_message_reaches_every_subscription(at: Scene<'_>) -> Outcome {
@@ -72,7 +72,7 @@ pub(super) async fn topics_keep_equal_ids_apart(at: Scene<'_>) -> Outcome {
     hears_not(&at, at.film(7), at.channel(FILMS, 7_u64)).await
 }
 
-/// A subscription of one channel hears nothing of the other.
+/// Checks that a subscription to one channel gets nothing of the other.
 async fn hears_not(at: &Scene<'_>, mine: Channel, other: Channel) -> Outcome {
     let bus = at.bus()?;
     let mut hearing = at

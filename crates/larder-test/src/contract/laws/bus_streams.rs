@@ -3,7 +3,7 @@ use std::num::NonZeroUsize;
 use bytes::Bytes;
 use larder_store::bus::{Bus, Event, SubscribeRequest};
 
-use super::hearing::{FILM, Hearing, SEAT};
+use super::bus_helpers::{FILM, Hearing, SEAT};
 use super::scene::{Scene, race};
 use super::{Outcome, Violation};
 
@@ -141,8 +141,8 @@ pub(super) async fn a_slow_subscription_costs_others_no_messages(at: Scene<'_>) 
 /// The room of a slow subscription.
 const ROOM: usize = 4;
 
-/// A subscription with room for four messages, after twenty more than it has room for. Another one
-/// with more room hears all of them.
+/// Returns a subscription with room for four messages, after twenty more than it has room for.
+/// Another one with more room hears all of them.
 async fn flooded(at: &Scene<'_>, bus: &dyn Bus) -> Outcome<Hearing> {
     let request = SubscribeRequest::to_channel(at.film(7));
     let room = NonZeroUsize::new(ROOM).unwrap_or(NonZeroUsize::MIN);

@@ -115,7 +115,7 @@ pub(super) async fn a_new_value_outlives_the_ttl_of_the_old(at: Scene<'_>) -> Ou
     at.holds(&new, "past the end of the value before").await
 }
 
-/// More in all than the 64 MiB that a store has room for, of which an eighth lives at once.
+/// Puts more than a store has room for, of which an eighth lives at once.
 pub(super) async fn an_expired_value_frees_its_memory(at: Scene<'_>) -> Outcome {
     const ROUNDS: u64 = 9;
     const LARGE: u64 = 8;

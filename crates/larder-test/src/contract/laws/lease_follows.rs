@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::scene::{LONG, SHORT, Scene};
 use super::{Outcome, Violation};
 
-/// By when a follower has ended at the latest: long before the lease and its patience have.
+/// The time by which a follower must have ended.
 const SOON: Duration = Duration::from_secs(10);
 
 pub(super) async fn a_follower_ends_with_the_commit(at: Scene<'_>) -> Outcome {
@@ -114,7 +114,7 @@ pub(super) async fn a_follower_ends_at_the_end_of_a_shortened_lease(at: Scene<'_
 }
 
 pub(super) async fn a_follower_ends_although_the_key_is_claimed_again(at: Scene<'_>) -> Outcome {
-    // Over a network it may look only after somebody has claimed again: then it has more time.
+    // Over a network it may look only after the next claim: then it has more time.
     let head_starts: &[u64] = if at.is_exact() {
         &[0]
     } else {
@@ -165,7 +165,7 @@ pub(super) async fn a_dropped_follower_changes_nothing(at: Scene<'_>) -> Outcome
     ends(staying, "the follower that stayed").await
 }
 
-/// A task that follows: of a store in process it waits by now, of another most likely.
+/// Starts a task that follows, and lets it begin to wait.
 async fn follower(
     at: &Scene<'_>,
     key: &Key,

@@ -107,7 +107,7 @@ pub(super) async fn a_refused_commit_leaves_the_lease(at: Scene<'_>) -> Outcome 
         .await
 }
 
-/// Fences that nobody was given, below and above `fence`.
+/// Returns made-up fences, below and above `fence`.
 pub(super) fn made_up(fence: Fence) -> impl Iterator<Item = Fence> {
     let number = fence.as_u64();
     let around = [

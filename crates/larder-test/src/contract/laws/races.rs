@@ -59,7 +59,7 @@ pub(super) async fn compare_and_set_loses_no_increment(at: Scene<'_>) -> Outcome
     Ok(())
 }
 
-/// Adds one by reading, and writing on the condition that nobody else has.
+/// Adds one with a compare-and-set loop.
 async fn increment(store: Arc<dyn Store>, counter: Put) -> Outcome {
     // Each failure means that another racer has won, so there are at most as many as racers.
     for _ in 0..=RACERS {

@@ -28,7 +28,7 @@ const EVICTABLE: Kind = Kind::evictable("law");
 const OTHER_PINNED: Kind = Kind::pinned("law-other");
 const OTHER_EVICTABLE: Kind = Kind::evictable("law-other");
 
-/// What a law works with.
+/// The store, the clock and the keys of one law.
 pub(super) struct Scene<'a> {
     fixture: &'a dyn Fixture,
     pub(super) store: Arc<dyn Store>,
@@ -63,7 +63,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// A write of `value` under `id` that stays for the whole law.
+    /// Returns a write of `value` under `id` that stays for the whole law.
     pub(super) fn put(&self, id: impl KeyId, value: impl Into<Bytes>) -> Put {
         Put::new(self.key(id), value, LONG)
     }
@@ -83,7 +83,7 @@ impl<'a> Scene<'a> {
         Ok(put)
     }
 
-    /// The key of `put` holds what it wrote.
+    /// Checks that the key of `put` holds what it wrote.
     pub(super) async fn holds(&self, put: &Put, when: &str) -> Outcome {
         let held = self.store.get(put.key()).await?;
         same_entry(held, put, when)
@@ -145,7 +145,7 @@ pub(super) fn same_entry(held: Option<Entry>, put: &Put, when: &str) -> Outcome 
     Ok(())
 }
 
-/// The two are alike; where they are not, the violation shows where and not all of them.
+/// Checks that both are equal. The violation shows the first difference.
 pub(super) fn same_bytes(held: &[u8], put: &[u8], when: &str) -> Outcome {
     ensure_eq!(held.len(), put.len(), "{when}: the length of the value");
     if held != put {

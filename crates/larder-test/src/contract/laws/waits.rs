@@ -13,10 +13,10 @@ use super::scene::{LONG, Scene, is_error};
 use super::{Outcome, Violation};
 use crate::contract::records::{ReadTally, Ring, Tally};
 
-/// By when a waiter is woken at the latest.
+/// The time by which a waiter must be woken.
 const SOON: Duration = Duration::from_secs(10);
 
-/// The time for which a waiter whom nobody wakes is watched.
+/// The time for which a waiter without a wake is watched.
 const WHILE: Duration = Duration::from_millis(300);
 
 const RING: Ring = Ring {
@@ -24,7 +24,7 @@ const RING: Ring = Ring {
     ttl: LONG,
 };
 
-pub(super) async fn a_wake_reaches_who_waits(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_wake_reaches_a_waiter(at: Scene<'_>) -> Outcome {
     let key = at.tally(0);
     let waiter = waiting(at.waiter(&key).await?).await;
     at.ring(&key).await?;
@@ -39,7 +39,7 @@ pub(super) async fn a_wake_before_a_waiter_asks_is_not_lost(at: Scene<'_>) -> Ou
     is_woken(&mut waiter, "a waiter that asks after the wake").await
 }
 
-pub(super) async fn all_who_wait_are_woken(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_wake_reaches_all_waiters(at: Scene<'_>) -> Outcome {
     let key = at.tally(0);
     let mut waiters = Vec::new();
     for _ in 0..16 {
@@ -62,7 +62,7 @@ pub(super) async fn a_waiter_is_woken_each_time(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn a_step_that_does_not_wake_wakes_nobody(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_step_without_a_wake_wakes_no_waiter(at: Scene<'_>) -> Outcome {
     let key = at.tally(0);
     let mut waiter = at.waiter(&key).await?;
     let quiet = Ring {
@@ -73,14 +73,14 @@ pub(super) async fn a_step_that_does_not_wake_wakes_nobody(at: Scene<'_>) -> Out
     is_not_woken(&mut waiter, "a waiter after a step that does not wake").await
 }
 
-pub(super) async fn a_wake_of_another_record_wakes_nobody(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_wake_of_another_record_wakes_no_waiter(at: Scene<'_>) -> Outcome {
     let mut waiter = at.waiter(&at.tally(0)).await?;
     let _other = at.waiter(&at.tally(1)).await?;
     at.ring(&at.tally(1)).await?;
     is_not_woken(&mut waiter, "a waiter for another record").await
 }
 
-pub(super) async fn who_is_woken_sees_what_the_step_changed(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_woken_waiter_sees_the_changes_of_the_step(at: Scene<'_>) -> Outcome {
     for round in 0..20 {
         let (key, programs) = (at.tally(round), at.programs()?);
         let waiter = waiting(at.waiter(&key).await?).await;
@@ -113,7 +113,7 @@ pub(super) async fn a_step_among_others_wakes(at: Scene<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn a_waiter_that_leaves_takes_no_wake(at: Scene<'_>) -> Outcome {
+pub(super) async fn a_dropped_waiter_takes_no_wake(at: Scene<'_>) -> Outcome {
     let key = at.tally(0);
     for _ in 0..2 {
         let mut staying = at.waiter(&key).await?;
@@ -121,7 +121,7 @@ pub(super) async fn a_waiter_that_leaves_takes_no_wake(at: Scene<'_>) -> Outcome
         at.ring(&key).await?;
         is_woken(&mut staying, "the waiter that stayed").await?;
         drop(staying);
-        // Nobody hears this one, and whoever comes later hears the next all the same.
+        // No waiter hears this one, and later waiters still hear the next.
         at.ring(&key).await?;
     }
     Ok(())
@@ -168,7 +168,7 @@ impl Scene<'_> {
     }
 }
 
-/// A task that waits by now.
+/// Starts a task that waits, and returns once it does.
 async fn waiting(mut waiter: Box<dyn Waiter>) -> JoinHandle<Outcome> {
     let mut waiting = Box::pin(async move { is_woken(&mut waiter, "a waiter").await });
     let begun = poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx))).await;

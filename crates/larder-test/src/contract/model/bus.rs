@@ -20,7 +20,7 @@ struct Listener {
 }
 
 impl Listeners {
-    /// A subscription that hears `first` before anything else.
+    /// Returns a subscription that hears `first` before anything else.
     pub(crate) fn add(
         self: &Arc<Self>,
         request: SubscribeRequest,

@@ -18,7 +18,7 @@ use super::{ModelStore, deadline};
 /// The last lease of each key. It is locked for the whole of an operation on leases, and no value
 /// is locked while somebody waits for it.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub(super) struct LeaseTable {
     last: Mutex<BTreeMap<String, Lease>>,
     changed: Notify,
 }
@@ -27,12 +27,12 @@ pub(super) struct Ledger {
 #[derive(Clone, Copy)]
 pub(crate) struct Lease {
     pub(crate) fence: Fence,
-    /// Until when it is held; nothing once it was given back.
+    /// The end of the lease. None once it was given back.
     pub(crate) until: Option<Timestamp>,
 }
 
 impl Lease {
-    /// The fence that holds the lease at `now`.
+    /// Returns the fence that holds the lease at `now`.
     pub(crate) fn holder(&self, now: Timestamp) -> Option<Fence> {
         self.until
             .is_some_and(|until| until > now)
@@ -47,13 +47,13 @@ impl ModelStore {
         key: &Key,
         work: impl FnOnce(&mut Option<Lease>, Timestamp) -> T,
     ) -> T {
-        let mut ledger = self.leases.last.lock();
-        let mut lease = ledger.remove(key.as_str());
+        let mut table = self.leases.last.lock();
+        let mut lease = table.remove(key.as_str());
         let done = work(&mut lease, self.clock.now());
         if let Some(lease) = lease {
-            ledger.insert(key.as_str().to_owned(), lease);
+            table.insert(key.as_str().to_owned(), lease);
         }
-        drop(ledger);
+        drop(table);
         self.leases.changed.notify_waiters();
         done
     }
@@ -64,8 +64,8 @@ impl ModelStore {
     }
 
     fn holder(&self, key: &Key) -> Option<Fence> {
-        let ledger = self.leases.last.lock();
-        ledger.get(key.as_str())?.holder(self.clock.now())
+        let table = self.leases.last.lock();
+        table.get(key.as_str())?.holder(self.clock.now())
     }
 
     /// Works on the lease of `key`, if `fence` holds it.

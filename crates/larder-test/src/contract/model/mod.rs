@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 pub(crate) use bus::{Listeners, wants};
 
 pub(crate) use leases::Lease;
-use leases::Ledger;
+use leases::LeaseTable;
 
 /// The reference store: a map behind a lock, with a manual clock.
 ///
@@ -55,11 +55,11 @@ pub struct ModelStore {
     /// The number of keys at which expired keys are freed.
     full: AtomicUsize,
     pub(crate) listeners: Arc<Listeners>,
-    leases: Ledger,
+    leases: LeaseTable,
     pub(crate) waiters: Arc<Waiters>,
 }
 
-/// What one key holds, and until when. At the deadline it is gone.
+/// The content of one key, and its deadline. At the deadline it is gone.
 pub(crate) struct Held {
     pub(crate) content: Stored,
     pub(crate) deadline: Timestamp,
@@ -80,7 +80,7 @@ impl Held {
 }
 
 impl ModelStore {
-    /// Makes an empty store with its own clock, which nobody moves.
+    /// Makes an empty store with its own clock, which stands still.
     pub fn new() -> Self {
         Self::default()
     }
@@ -93,7 +93,7 @@ impl ModelStore {
         }
     }
 
-    /// Works on the slot of `key`, which holds nothing where what it held has ended.
+    /// Works on the slot of `key`, without expired content.
     pub(crate) fn with_slot<T>(
         &self,
         key: &Key,
@@ -126,7 +126,7 @@ impl ModelStore {
         }
     }
 
-    /// As [`with_slot`](Self::with_slot), but with what has ended still in it: for broken stores.
+    /// Works on a slot that may still hold expired content, for broken stores.
     pub(crate) fn with_raw_slot<T>(
         &self,
         key: &Key,
@@ -142,7 +142,7 @@ impl ModelStore {
     }
 }
 
-/// The moment `ttl` from `now`.
+/// Returns the moment `ttl` from `now`.
 pub(crate) fn deadline(now: Timestamp, ttl: Ttl) -> Timestamp {
     now.plus_micros(ttl.as_micros())
 }

@@ -4,7 +4,7 @@ use larder_store::{Clock, Content, Error, ErrorKind, Result};
 
 use super::{ModelStore, Stored};
 
-/// What a cursor begins with; the last key that was listed follows.
+/// The start of a cursor, before the last listed key.
 const AFTER: &str = "after:";
 
 impl ModelStore {

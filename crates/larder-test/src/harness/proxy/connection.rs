@@ -11,23 +11,14 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use super::faults::{Direction, Faults};
-use super::ledger::Ledger;
 use super::pipe::Pipe;
+use super::state::{End, ProxyState};
 
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// Both sides read the end of the stream, after all that was passed on.
-    Close,
-    /// Both sides read `ECONNRESET`.
-    Reset,
-}
-
-/// A connection that the ledger knows; it is signed off when this is dropped.
+/// A registered connection. Dropping it removes it from the register.
 pub(super) struct Connection {
     pub(super) number: u64,
     pub(super) faults: watch::Receiver<Faults>,
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) state: Arc<ProxyState>,
 }
 
 /// The time for which a closed connection is still read. A socket that is dropped with bytes unread resets the
@@ -65,7 +56,7 @@ impl Connection {
                 let _ = (client.set_zero_linger(), upstream.set_zero_linger());
             }
         }
-        // The sockets go before the ledger says so.
+        // The sockets go before the state says so.
         drop((client, upstream));
     }
 
@@ -76,7 +67,7 @@ impl Connection {
         to: WriteHalf<'_>,
     ) -> Result<(), End> {
         let faults = self.faults.clone();
-        Pipe::new(direction, self.number, faults, &self.ledger)
+        Pipe::new(direction, self.number, faults, &self.state)
             .run(from, to)
             .await
     }
@@ -84,11 +75,11 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.ledger.leave(self.number);
+        self.state.leave(self.number);
     }
 }
 
-/// Says that nothing more comes, and reads until the other side does.
+/// Closes the sending side, and reads until the other side closes.
 async fn close(stream: &mut TcpStream) {
     let _ = stream.shutdown().await;
     let mut ignored = [0; 4096];

@@ -31,13 +31,13 @@
 //! # }
 //! ```
 
+mod bit_flips;
 mod connection;
 mod counts;
-mod damage;
 mod faults;
-mod front;
-mod ledger;
+mod listener;
 mod pipe;
+mod state;
 mod switches;
 
 use std::fmt;
@@ -48,10 +48,10 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
 
-use connection::End;
 use faults::Faults;
-use front::{Front, Order};
-use ledger::Ledger;
+use listener::{Front, Order};
+use state::End;
+use state::ProxyState;
 
 pub use faults::{Connections, Direction};
 
@@ -63,7 +63,7 @@ pub use faults::{Connections, Direction};
 pub struct FaultProxy {
     address: SocketAddr,
     faults: watch::Sender<Faults>,
-    ledger: Arc<Ledger>,
+    state: Arc<ProxyState>,
     orders: Option<mpsc::UnboundedSender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -78,7 +78,7 @@ impl FaultProxy {
     ///
     /// When the system refuses a port or a thread.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
-        Self::over(front::listen_anywhere()?, upstream)
+        Self::over(listener::listen_anywhere()?, upstream)
     }
 
     /// Starts a proxy like [`start`](Self::start), at a given address.
@@ -92,14 +92,14 @@ impl FaultProxy {
 
     fn over(listener: TcpListener, upstream: SocketAddr) -> io::Result<Self> {
         let faults = watch::Sender::new(Faults::new(upstream));
-        let ledger = Arc::new(Ledger::default());
+        let state = Arc::new(ProxyState::default());
         let (orders, received) = mpsc::unbounded_channel();
-        let (front, address) = Front::over(listener, faults.subscribe(), ledger.clone())?;
+        let (front, address) = Front::over(listener, faults.subscribe(), state.clone())?;
         let thread = front.spawn(received)?;
         Ok(Self {
             address,
             faults,
-            ledger,
+            state,
             orders: Some(orders),
             thread: Some(thread),
         })
@@ -128,7 +128,7 @@ impl FaultProxy {
     ///
     /// As [`listen`](Self::listen).
     pub fn heal(&self) -> io::Result<()> {
-        self.ledger.forget_plans();
+        self.state.forget_plans();
         self.set(|faults| *faults = Faults::new(faults.upstream));
         self.listen()
     }
@@ -137,14 +137,14 @@ impl FaultProxy {
     ///
     /// Returns how many there were, once they are gone.
     pub fn reset(&self) -> usize {
-        self.ledger.end_all(End::Reset)
+        self.state.end_all(End::Reset)
     }
 
     /// Closes all open connections on both sides: each reads the end of the stream.
     ///
     /// Returns how many there were, once they are gone, or have not closed their side for a second.
     pub fn close(&self) -> usize {
-        self.ledger.end_all(End::Close)
+        self.state.end_all(End::Close)
     }
 
     /// Stops listening. Returns once connections are refused.
@@ -160,7 +160,7 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// When somebody else took the port meanwhile.
+    /// If another process took the port meanwhile.
     pub fn listen(&self) -> io::Result<()> {
         self.order(Order::Listen)
     }

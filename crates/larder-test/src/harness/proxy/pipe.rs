@@ -9,12 +9,11 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::connection::End;
-use super::damage::Vandal;
+use super::bit_flips::BitFlipper;
 use super::faults::{Cut, Direction, Faults, Flow};
-use super::ledger::{Ledger, Share};
+use super::state::{End, ProxyState, Share};
 
-/// What came at once, and when.
+/// Bytes that came together, and their time.
 struct Chunk {
     came: Instant,
     what: What,
@@ -35,7 +34,7 @@ const CHUNKS: usize = 64;
 /// A throttled flow is written in pieces of this much time.
 const TICKS_PER_SECOND: u32 = 50;
 
-/// How much of its rate a throttled flow may make up for when it was late.
+/// The time for which a late throttled flow may catch up.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
 /// Passes bytes on in one direction, with the faults that there are at the moment.
@@ -43,11 +42,11 @@ pub(super) struct Pipe<'a> {
     direction: Direction,
     number: u64,
     faults: watch::Receiver<Faults>,
-    ledger: &'a Ledger,
-    vandal: Option<Vandal>,
+    state: &'a ProxyState,
+    flipper: Option<BitFlipper>,
     /// The number of bytes passed on since a cut was ordered.
     passed: Option<(Cut, u64)>,
-    /// When a throttled flow may go on.
+    /// The time at which a throttled flow may go on.
     next: Instant,
 }
 
@@ -56,21 +55,22 @@ impl<'a> Pipe<'a> {
         direction: Direction,
         number: u64,
         faults: watch::Receiver<Faults>,
-        ledger: &'a Ledger,
+        state: &'a ProxyState,
     ) -> Self {
         Self {
             direction,
             number,
             faults,
-            ledger,
-            vandal: None,
+            state,
+            flipper: None,
             passed: None,
             next: Instant::now(),
         }
     }
 
-    /// Passes on until the end of the stream, which is passed on as well, or until the connection is
-    /// to end.
+    /// Passes bytes on until the end of the stream or of the connection.
+    ///
+    /// The end of the stream is passed on too.
     pub(super) async fn run(mut self, from: ReadHalf<'_>, to: WriteHalf<'_>) -> Result<(), End> {
         let (chunks, waiting) = mpsc::channel(CHUNKS);
         tokio::select! {
@@ -97,8 +97,8 @@ impl<'a> Pipe<'a> {
                 What::Reset => return Err(End::Reset),
             };
             match self.direction {
-                Direction::Requests if self.ledger.refuses(&bytes) => return Err(End::Close),
-                Direction::Replies if self.ledger.takes_a_drop() => return Err(End::Close),
+                Direction::Requests if self.state.refuses(&bytes) => return Err(End::Close),
+                Direction::Replies if self.state.takes_a_drop() => return Err(End::Close),
                 Direction::Requests => {}
                 Direction::Replies => self.spoil(&mut bytes),
             }
@@ -126,7 +126,7 @@ impl<'a> Pipe<'a> {
             } = self.share(&flow, bytes.len());
             let (piece, rest) = bytes.split_at(size);
             // Counted first, so that who has read them finds them counted.
-            self.ledger.pass(self.direction, size);
+            self.state.pass(self.direction, size);
             if to.write_all(piece).await.is_err() {
                 return Outcome::Gone;
             }
@@ -146,7 +146,7 @@ impl<'a> Pipe<'a> {
         Outcome::Passed
     }
 
-    /// Returns how much of what waits is written now, and whether the connection ends with it.
+    /// Returns the number of bytes to write now, and whether the connection then ends.
     fn share(&mut self, flow: &Flow, waiting: usize) -> Share {
         let mut size = waiting;
         if let Some(piece) = flow.piece {
@@ -156,14 +156,14 @@ impl<'a> Pipe<'a> {
             size = size.min((rate.get() / TICKS_PER_SECOND).max(1) as usize);
         }
         let Some(cut) = flow.cut else {
-            return self.ledger.share(self.direction, size);
+            return self.state.share(self.direction, size);
         };
         let passed = match self.passed {
             Some((counted, passed)) if counted == cut => passed,
             _ => 0,
         };
         let mine = Share::of(cut.bytes.saturating_sub(passed), size);
-        let share = self.ledger.share(self.direction, mine.bytes);
+        let share = self.state.share(self.direction, mine.bytes);
         self.passed = Some((cut, passed + share.bytes as u64));
         Share {
             is_last: share.is_last || mine.is_last,
@@ -173,14 +173,14 @@ impl<'a> Pipe<'a> {
 
     fn spoil(&mut self, bytes: &mut [u8]) {
         let damage = self.faults.borrow().damage;
-        let at_work = self.vandal.take();
-        self.vandal = damage.map(|damage| damage.vandal(self.number, at_work));
-        if let Some(vandal) = &mut self.vandal {
-            self.ledger.corrupt(vandal.spoil(bytes));
+        let at_work = self.flipper.take();
+        self.flipper = damage.map(|damage| damage.flipper(self.number, at_work));
+        if let Some(flipper) = &mut self.flipper {
+            self.state.corrupt(flipper.spoil(bytes));
         }
     }
 
-    /// The faults at the moment; what changes after this ends the next wait.
+    /// Returns the faults at the moment; what changes after this ends the next wait.
     fn flow(&mut self) -> Flow {
         let faults = self.faults.borrow_and_update();
         faults.flow(self.direction).clone()
@@ -197,7 +197,7 @@ impl<'a> Pipe<'a> {
         }
     }
 
-    /// Until there is no black hole.
+    /// Waits until there is no black hole.
     async fn until_let_go(&mut self) {
         let number = self.number;
         let let_go = self.faults.wait_for(|faults| !faults.holds(number));
@@ -216,7 +216,7 @@ impl<'a> Pipe<'a> {
     }
 }
 
-/// What became of some bytes.
+/// The fate of some bytes.
 enum Outcome {
     Passed,
     Cut,

@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use super::FaultProxy;
-use super::damage::Damage;
+use super::bit_flips::Damage;
 use super::faults::{Connections, Cut, Direction, Hold};
 
 impl FaultProxy {
@@ -33,7 +33,7 @@ impl FaultProxy {
     ///
     /// A connection is open once [`accepted`](Self::accepted) counts it; one that has had a reply is.
     pub fn black_hole(&self, which: Connections) {
-        let accepted = self.ledger.accepted();
+        let accepted = self.state.accepted();
         self.set(|faults| {
             faults.hold = match which {
                 Connections::Open => Hold::UpTo(accepted),
@@ -51,7 +51,7 @@ impl FaultProxy {
     ///
     /// Then it is over. Zero closes the next one that brings any.
     pub fn cut_next_after(&self, direction: Direction, bytes: u64) {
-        self.ledger.plan_cut(direction, bytes);
+        self.state.plan_cut(direction, bytes);
     }
 
     /// Closes every connection after this many bytes. `None` ends it.
@@ -69,7 +69,7 @@ impl FaultProxy {
     /// What is lost is what comes in one piece, which is several replies to a pipeline.
     /// [`replies_dropped`](Self::replies_dropped) counts.
     pub fn drop_replies(&self, count: u64) {
-        self.ledger.plan_drops(count);
+        self.state.plan_drops(count);
     }
 
     /// Drops the next `count` requests that contain `unwanted`, and closes their connections.
@@ -78,7 +78,7 @@ impl FaultProxy {
     ///
     /// It is looked for in each piece that comes, of up to 16 KiB.
     pub fn drop_requests_with(&self, unwanted: &[u8], count: u64) {
-        self.ledger.plan_refusals(unwanted, count);
+        self.state.plan_refusals(unwanted, count);
     }
 
     /// Flips a bit in one of `one_in` reply bytes on average. `None` ends it.

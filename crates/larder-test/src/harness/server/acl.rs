@@ -1,6 +1,6 @@
 //! ACL users with limited rights.
 
-use super::config::Quoted;
+use super::quoted::Quoted;
 
 /// An ACL user of a [`RedisServer`](super::RedisServer), with its keys and commands.
 ///
@@ -69,7 +69,7 @@ impl AclUser {
         self
     }
 
-    /// The rules, as a line of `redis.conf` has them.
+    /// Returns the rules for a line of `redis.conf`.
     pub(super) fn rules(&self) -> String {
         let mut rules = format!("on {}", Quoted(&format!(">{}", self.password)));
         let keys = self.key_prefixes.iter().map(|prefix| ('~', prefix));
@@ -86,7 +86,7 @@ impl AclUser {
     }
 }
 
-/// A pattern that `prefix` alone matches.
+/// Returns a pattern that matches only `prefix`.
 fn literal(prefix: &str) -> String {
     let mut pattern = String::with_capacity(prefix.len());
     for symbol in prefix.chars() {
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rules_quote_what_an_app_may_have_in_its_password_and_its_prefix() {
+    fn the_rules_quote_passwords_and_prefixes() {
         let user = AclUser::new("app", "a b\"")
             .with_key_prefix("p*:")
             .with_channel_prefix("p:")

@@ -3,15 +3,14 @@
 use std::fmt::{self, Write as _};
 use std::path::Path;
 
-use super::options::{Mode, RedisOptions};
-
-/// The name and the password of the user that the harness adds beside a test's own users.
-pub(super) const HARNESS: &str = "larder-harness";
+use super::options::{HARNESS, Mode, RedisOptions};
+use super::quoted::Quoted;
 
 /// The name of the unix socket in the server's directory.
 pub(super) const SOCKET: &str = "redis.sock";
 
-/// The configuration of a server in `dir` on `port`. What the test asks for comes last, and wins.
+/// Returns the configuration of a server in `dir` on `port`. What the test asks for comes last, and
+/// wins.
 pub(super) fn render(options: &RedisOptions, dir: &Path, port: u16) -> String {
     let mut text = format!(
         "bind 127.0.0.1\ndaemonize no\ndir {dir}\n",
@@ -47,7 +46,7 @@ pub(super) fn render(options: &RedisOptions, dir: &Path, port: u16) -> String {
     text
 }
 
-/// The port, plain or with TLS.
+/// Writes the port, plain or with TLS.
 fn ports(
     options: &RedisOptions,
     dir: &Path,
@@ -67,28 +66,6 @@ fn ports(
     line("port", format_args!("{port}"));
 }
 
-/// A word as a setting takes it, whatever is in it.
-pub(super) fn quoted(word: &str) -> String {
-    Quoted(word).to_string()
-}
-
-/// A word in double quotes, as `redis.conf` reads it.
-pub(super) struct Quoted<'a>(pub(super) &'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for byte in self.0.bytes() {
-            match byte {
-                b'"' | b'\\' => write!(f, "\\{}", char::from(byte))?,
-                b' '..=b'~' => f.write_char(char::from(byte))?,
-                _ => write!(f, "\\x{byte:02x}")?,
-            }
-        }
-        f.write_char('"')
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_test_asks_for_comes_last() {
+    fn the_settings_of_the_test_come_last() {
         let options = RedisOptions::new().with_setting("save", "60 1");
         assert!(render(&options, Path::new("/tmp"), 7000).ends_with("\nsave 60 1\n"));
     }

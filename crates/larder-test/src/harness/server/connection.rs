@@ -29,7 +29,7 @@ impl Connection {
         Self::open_within(address, PATIENCE)
     }
 
-    /// As [`open`](Self::open), with another patience from the start.
+    /// Connects like [`open`](Self::open), with another patience.
     pub(super) fn open_within(address: SocketAddr, patience: Duration) -> io::Result<Self> {
         Ok(Self::over(Stream::Tcp(dial(address, patience)?)))
     }
@@ -94,7 +94,7 @@ impl Connection {
     }
 }
 
-/// A socket whose waits all end after `patience`.
+/// Returns a socket whose waits all end after `patience`.
 fn dial(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
     let socket = TcpStream::connect_timeout(&address, patience)?;
     socket.set_nodelay(true)?;

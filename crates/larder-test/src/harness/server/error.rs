@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::patience::DEADLINE;
+use super::polling::DEADLINE;
 
 /// The error of a server that did not start.
 ///
@@ -29,32 +29,32 @@ pub enum StartError {
     },
     /// The options cannot be had together.
     Unsupported {
-        /// What was asked for, and what to do instead.
+        /// The missing thing, and what to do instead.
         what: &'static str,
     },
     /// The server ended instead of serving.
     Ended {
-        /// How it ended, and the end of its log.
+        /// The end of the server, and the end of its log.
         report: String,
     },
     /// The server ran, but gave no right answer in time.
     NotReady {
         /// The time that the harness waited.
         waited: Duration,
-        /// What it answered last, and the end of its log.
+        /// The last answer, and the end of its log.
         report: String,
     },
     /// The system refused a directory, a process or a port.
     System {
-        /// What was tried.
+        /// The failed step.
         what: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl StartError {
-    /// What a start waited for did not come.
+    /// Makes the error of a server that did not become ready.
     pub(super) fn not_ready(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::TimedOut => Self::NotReady {

@@ -13,7 +13,7 @@ use super::connection::PATIENCE;
 use super::error::StartError;
 use super::login::login;
 use super::options::{Mode, RedisOptions};
-use super::patience::DEADLINE;
+use super::polling::DEADLINE;
 use super::process::Process;
 use super::reaper::Reaper;
 
@@ -21,12 +21,11 @@ const CONFIG: &str = "redis.conf";
 
 const POLL: Duration = Duration::from_millis(5);
 
-/// How often a lost race for a port is run again: for a free one at once with another port, for a
-/// given one after a pause, since the process that held it last may still be ending.
+/// The number of attempts after a lost race for a port.
 const ATTEMPTS: usize = 20;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What one start needs to know.
+/// The needs of one start.
 pub(super) struct Launch<'a> {
     pub(super) options: &'a RedisOptions,
     pub(super) dir: &'a Path,
@@ -145,8 +144,9 @@ impl Launch<'_> {
         }
     }
 
-    /// Returns whether the server answers; it must say the right process id, because where our server
-    /// could not bind its port, another one answers on it.
+    /// Checks that the server with the right process id answers.
+    ///
+    /// If our server could not bind its port, another one answers on it.
     fn ask(&self, port: u16, pid: u32) -> io::Result<()> {
         let mut connection = login(self.options, port, PATIENCE)?;
         let pong = connection.call(&["PING"])?;
@@ -166,7 +166,7 @@ impl Launch<'_> {
     }
 }
 
-/// The end of a log, for an error.
+/// Returns the end of a log, for an error.
 fn tail(log: &Path) -> String {
     const LINES: usize = 12;
     let text = fs::read(log).unwrap_or_default();

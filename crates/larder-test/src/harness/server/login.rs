@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::connection::Connection;
 use super::options::RedisOptions;
 
-/// A connection to the server on `port`, as the harness's user.
+/// Connects to the server on `port` as the harness's user.
 ///
 /// It goes where clients go, by TLS where they do: a cluster tells others the ports without TLS.
 pub(super) fn login(

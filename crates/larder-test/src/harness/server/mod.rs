@@ -36,17 +36,18 @@ mod launch;
 mod login;
 mod node;
 mod options;
-mod patience;
+mod polling;
 mod process;
+mod quoted;
 mod reaper;
 mod redis;
 mod resp;
 mod sandbox;
-mod scratch;
 mod sentinel;
+mod side_by_side;
+mod temp_dir;
 #[cfg(feature = "tls")]
 mod tls;
-mod together;
 mod url;
 
 pub use acl::AclUser;

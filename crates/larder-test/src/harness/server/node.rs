@@ -17,7 +17,7 @@ use super::options::RedisOptions;
 use super::process::Process;
 use super::reaper::Reaper;
 use super::resp::Reply;
-use super::scratch::Scratch;
+use super::temp_dir::Scratch;
 use super::url;
 
 /// A process of a [`RedisCluster`](super::RedisCluster) or of [`RedisSentinels`].
@@ -166,7 +166,7 @@ impl RedisNode {
         self.connect_within(PATIENCE)
     }
 
-    /// As [`connect`](Self::connect), where each wait ends after `patience`.
+    /// Connects like [`connect`](Self::connect), with another patience.
     pub(super) fn connect_within(&self, patience: Duration) -> io::Result<Connection> {
         login(&self.options, self.port, patience)
     }

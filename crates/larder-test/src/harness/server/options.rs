@@ -1,11 +1,13 @@
 //! The options of a server.
 
 use super::acl::AclUser;
-use super::config;
 use super::error::StartError;
-use super::redis::RedisServer;
+use super::quoted::quoted;
 #[cfg(feature = "tls")]
 use super::tls::TlsOptions;
+
+/// The user name and password of the harness's own user.
+pub(super) const HARNESS: &str = "larder-harness";
 
 /// The kind of server that a program runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub(super) enum Mode {
     Sentinel,
 }
 
-/// The options of a [`RedisServer`].
+/// The options of a [`RedisServer`](super::RedisServer).
 ///
 /// Defaults: a free port, no password, and nothing written to disk.
 #[derive(Clone)]
@@ -71,7 +73,7 @@ impl RedisOptions {
     /// An example is `on >secret ~prod:* +@read`.
     ///
     /// With a user of one's own the server gets one more, `larder-harness`, so that
-    /// [`RedisServer::command`] works even where the default user is switched off.
+    /// [`RedisServer::command`](super::RedisServer::command) works even where the default user is switched off.
     #[must_use]
     pub fn with_user(mut self, name: impl Into<String>, rules: impl Into<String>) -> Self {
         self.users.push((name.into(), rules.into()));
@@ -80,7 +82,7 @@ impl RedisOptions {
 
     /// Adds an [`AclUser`].
     ///
-    /// [`RedisServer::url_as`] is the URL for it. Like [`with_user`](Self::with_user), this adds the
+    /// [`RedisServer::url_as`](super::RedisServer::url_as) is the URL for it. Like [`with_user`](Self::with_user), this adds the
     /// harness's own user.
     #[must_use]
     pub fn with_acl_user(self, user: AclUser) -> Self {
@@ -111,16 +113,6 @@ impl RedisOptions {
         self
     }
 
-    /// Starts the server, and returns once it answers.
-    ///
-    /// # Errors
-    ///
-    /// When the program is missing or was built without the TLS that is asked for, the port is taken,
-    /// a setting is refused, or the server does not answer within twenty seconds.
-    pub fn start(self) -> Result<RedisServer, StartError> {
-        RedisServer::start_with(self)
-    }
-
     pub(super) fn speaks_tls(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();
@@ -143,7 +135,7 @@ impl RedisOptions {
             if user != "default" {
                 settings.push(("masteruser".to_owned(), user.to_owned()));
             }
-            settings.push(("masterauth".to_owned(), config::quoted(password)));
+            settings.push(("masterauth".to_owned(), quoted(password)));
         }
         // What the test asks for comes last, and wins.
         settings.append(&mut self.settings);
@@ -151,7 +143,7 @@ impl RedisOptions {
         Ok(self)
     }
 
-    /// The options of those who watch servers of these: they have the program and the TLS alone.
+    /// Returns the options of the sentinels: only the program and TLS.
     pub(super) fn of_sentinels(&self) -> Self {
         Self {
             mode: Mode::Sentinel,
@@ -162,10 +154,10 @@ impl RedisOptions {
         }
     }
 
-    /// Who the harness itself is on this server: a user and a password.
+    /// Returns the user and password of the harness on this server.
     pub(super) fn harness_login(&self) -> Option<(&str, &str)> {
         match (&self.password, self.users.is_empty()) {
-            (_, false) => Some((config::HARNESS, config::HARNESS)),
+            (_, false) => Some((HARNESS, HARNESS)),
             (Some(password), true) => Some(("default", password)),
             (None, true) => None,
         }

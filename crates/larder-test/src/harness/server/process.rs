@@ -14,7 +14,7 @@ pub(super) struct Process {
     child: Child,
 }
 
-/// A signal acts within microseconds; more than this is a machine that is not running at all.
+/// The maximum wait for a signal, which normally acts within microseconds.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
 impl Process {
@@ -32,7 +32,7 @@ impl Process {
         self.child.id()
     }
 
-    /// The exit status, when it has ended by itself.
+    /// Returns the exit status, when it has ended by itself.
     pub(super) fn exited(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }

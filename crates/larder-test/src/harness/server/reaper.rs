@@ -5,8 +5,10 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A shell that waits until this process lets go of a pipe, then kills a process group and removes
-/// a directory.
+/// A shell that ends the processes of a test process that died.
+///
+/// It waits until this process lets go of a pipe, then kills a process group and removes a
+/// directory.
 ///
 /// A panic unwinds through `Drop`, but SIGKILL, an abort and `exit` do not, and Rust without
 /// `unsafe` cannot ask the kernel to bind a child's life to its parent's. A pipe can: its write end

@@ -22,6 +22,18 @@ pub struct RedisServer {
     node: RedisNode,
 }
 
+impl RedisOptions {
+    /// Starts the server, and returns once it answers.
+    ///
+    /// # Errors
+    ///
+    /// When the program is missing or was built without the TLS that is asked for, the port is taken,
+    /// a setting is refused, or the server does not answer within twenty seconds.
+    pub fn start(self) -> Result<RedisServer, StartError> {
+        RedisServer::start_with(self)
+    }
+}
+
 impl RedisServer {
     /// Starts a server with the default [`RedisOptions`].
     ///

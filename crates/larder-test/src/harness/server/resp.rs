@@ -58,13 +58,13 @@ impl Reply {
     }
 }
 
-/// Bounds on what is read, so that garbage on the wire is an error and not an exhausted memory.
+/// Bounds the bytes that are read, so that garbage cannot exhaust memory.
 const LONGEST_LINE: u64 = 64 * 1024;
 const LARGEST_BULK: usize = 64 * 1024 * 1024;
 const LONGEST_ARRAY: usize = 1_000_000;
 const DEEPEST: usize = 8;
 
-/// A command as an array of strings.
+/// Encodes a command as an array of strings.
 pub(super) fn encode<A: AsRef<[u8]>>(args: &[A]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
     for arg in args {

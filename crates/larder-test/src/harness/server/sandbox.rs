@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::reaper::Reaper;
-use super::scratch::Scratch;
+use super::temp_dir::Scratch;
 
 /// A private temporary directory and a group of processes.
 ///

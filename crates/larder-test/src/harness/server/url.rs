@@ -5,8 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::options::RedisOptions;
 
-/// The URL of the server that was started with `options` on `port`, for this user or for the default
-/// one.
+/// Builds the URL of a server with these options on `port`.
 pub(super) fn of_server(options: &RedisOptions, port: u16, user: Option<(&str, &str)>) -> String {
     let (scheme, who) = (scheme(options), credentials(options, user));
     format!("{scheme}://{who}{}:{port}", Ipv4Addr::LOCALHOST)
@@ -30,7 +29,7 @@ pub(super) fn credentials(options: &RedisOptions, user: Option<(&str, &str)>) ->
     }
 }
 
-/// The addresses of nodes, as the URL of several has them.
+/// Joins the addresses of nodes for a URL.
 pub(super) fn hosts(nodes: &[SocketAddr]) -> String {
     let hosts = nodes.iter().map(SocketAddr::to_string);
     hosts.collect::<Vec<_>>().join(",")

@@ -3,11 +3,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use larder_store::Result;
-use larder_store::bus::{Bus, Channel, SubscribeRequest, Subscription};
+use larder_store::bus::{Bus, Channel, Event, Mailbox, SubscribeRequest, Subscription, mailbox};
+use tokio::task::JoinHandle;
 
 use super::{Operations, Switch, meet};
 
-/// The bus of a store that is as faulty as the rest of it. What is subscribed goes on hearing.
+/// The bus of a store that is as faulty as the rest of it. What is subscribed goes on hearing, but
+/// for the messages that the switch loses.
 pub(super) struct FaultyBus {
     pub(super) switch: Switch,
     pub(super) inner: Arc<dyn Bus>,
@@ -22,6 +24,33 @@ impl Bus for FaultyBus {
 
     async fn subscribe(&self, request: SubscribeRequest) -> Result<Subscription> {
         let trouble = self.switch.begin(Operations::Bus);
-        meet(trouble, "subscribe", self.inner.subscribe(request)).await
+        let buffer = request.buffer();
+        let inner = meet(trouble, "subscribe", self.inner.subscribe(request)).await?;
+        if !self.switch.may_lose_messages() {
+            return Ok(inner);
+        }
+        let (mailbox, subscription) = mailbox(buffer);
+        let passing = tokio::spawn(pass(inner, mailbox, self.switch.clone()));
+        Ok(subscription.with_guard(Aborted(passing)))
+    }
+}
+
+/// Passes on what is heard, until the store is gone.
+async fn pass(mut from: Subscription, to: Mailbox, switch: Switch) {
+    while let Some(event) = from.next().await {
+        match event {
+            Event::Message(message) if !switch.loses_message() => to.deliver(message),
+            Event::Message(_) => {}
+            Event::Gap => to.leave_gap(),
+        }
+    }
+}
+
+/// A task that ends with its owner.
+struct Aborted(JoinHandle<()>);
+
+impl Drop for Aborted {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

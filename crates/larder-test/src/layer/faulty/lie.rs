@@ -16,7 +16,8 @@ pub enum Lie {
 }
 
 impl Lie {
-    /// The lie about `truth`. Of what is absent there is none, but for another key's.
+    /// Returns the wrong value in place of `truth`. An absent value stays absent, except for
+    /// another key's value.
     pub(super) async fn about<S: Store + ?Sized>(
         &self,
         store: &S,

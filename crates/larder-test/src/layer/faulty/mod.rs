@@ -97,7 +97,7 @@ async fn meet<T>(
         }
         Some(Trouble::Hang) => pending().await,
         Some(Trouble::HangAfterwards) => {
-            // Whatever it answered, nobody hears of it.
+            // The answer is lost, whatever it was.
             let _ = operation.await;
             pending().await
         }

@@ -6,7 +6,7 @@ use larder_store::scan::{Cursor, Page, Scan};
 
 use super::{Operations, Switch, meet};
 
-/// The scan of a store that is as faulty as the rest of it; nothing lies to it.
+/// The scan of a faulty store. It never lies.
 pub(super) struct FaultyScan {
     pub(super) switch: Switch,
     pub(super) inner: Arc<dyn Scan>,

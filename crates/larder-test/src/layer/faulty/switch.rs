@@ -55,6 +55,14 @@ struct State {
     on: Operations,
     left: Option<usize>,
     begun: usize,
+    loss: Option<Loss>,
+    lost: usize,
+}
+
+/// Messages that never arrive.
+struct Loss {
+    percent: u8,
+    random: fastrand::Rng,
 }
 
 impl Switch {
@@ -85,6 +93,33 @@ impl Switch {
     /// Returns how many operations were begun. A many-key form counts once.
     pub fn operations(&self) -> usize {
         self.0.lock().begun
+    }
+
+    /// Loses so many percent of the messages to subscribers from now on, at random by `seed`.
+    ///
+    /// Subscribers are not told: what a lossy network does where nobody counts messages. Zero ends
+    /// it. Subscriptions that were made before the first call hear everything.
+    pub fn lose_messages(&self, percent: u8, seed: u64) {
+        let random = fastrand::Rng::with_seed(seed);
+        self.0.lock().loss = Some(Loss { percent, random });
+    }
+
+    /// Returns the number of messages that were lost, for each subscriber that missed one.
+    pub fn messages_lost(&self) -> usize {
+        self.0.lock().lost
+    }
+
+    pub(super) fn may_lose_messages(&self) -> bool {
+        self.0.lock().loss.is_some()
+    }
+
+    /// Returns whether the next message of a subscription is lost, and counts it.
+    pub(super) fn loses_message(&self) -> bool {
+        let mut state = self.0.lock();
+        let loss = state.loss.as_mut();
+        let is_lost = loss.is_some_and(|loss| loss.random.u8(..100) < loss.percent);
+        state.lost += usize::from(is_lost);
+        is_lost
     }
 
     /// Counts an operation, and says what trouble it has.

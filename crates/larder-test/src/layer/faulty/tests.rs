@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_store::bus::{Channel, Event, SubscribeRequest, Topic};
 use larder_store::program::Record;
 use larder_store::{ErrorKind, Key, Kind, Put, Refusal, Store, Ttl};
 use tokio::time::{Instant, timeout};
@@ -97,4 +98,30 @@ async fn a_lie_is_never_the_value_and_writes_are_honest() {
         store.switch().clear();
         assert_eq!(&store.get(a.key()).await.unwrap().unwrap().value, a.value());
     }
+}
+
+#[tokio::test]
+async fn messages_are_lost_at_random_and_nobody_is_told() {
+    let store = Arc::new(Faulty::new(Arc::new(ModelStore::new())));
+    let (switch, bus) = (store.switch(), store.bus().unwrap());
+    let channel = Channel::new(Topic::broadcast("seat"), 1_u32);
+    let request = SubscribeRequest::to_channel(channel.clone());
+    switch.lose_messages(30, 7);
+    let mut subscription = bus.subscribe(request).await.unwrap();
+    let (sent, mut heard) = (200, 0);
+    for _ in 0..sent {
+        bus.publish(&channel, "taken".into()).await.unwrap();
+        // The message is passed on by a task of its own.
+        tokio::task::yield_now().await;
+    }
+    switch.lose_messages(0, 7);
+    bus.publish(&channel, "the last one".into()).await.unwrap();
+    while let Some(Event::Message(message)) = subscription.next().await {
+        if message.payload == "the last one" {
+            break;
+        }
+        heard += 1;
+    }
+    assert_eq!(heard + switch.messages_lost(), sent);
+    assert!((100..180).contains(&heard), "{heard} of {sent}");
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Violation;
+use super::TowerViolation;
 
 /// A service that fails at one stage, with responses of type `R`.
 #[derive(Debug)]
@@ -43,7 +43,10 @@ impl<R> Failing<R> {
 /// It is compiled only for a layer whose service has the inner service's error type.
 ///
 /// `request` makes requests that the layer lets through.
-pub async fn check_errors<L, Request, R>(layer: &L, request: impl Fn() -> Request) -> Vec<Violation>
+pub async fn check_errors<L, Request, R>(
+    layer: &L,
+    request: impl Fn() -> Request,
+) -> Vec<TowerViolation>
 where
     L: Layer<Failing<R>>,
     L::Service: Service<Request, Error = Failure>,
@@ -51,7 +54,7 @@ where
     let mut violations = Vec::new();
     let mut unready = layer.layer(Failing::at(Stage::Readiness));
     if readied(&mut unready).await != Err(Failure(Stage::Readiness)) {
-        violations.push(Violation::HidReadinessError);
+        violations.push(TowerViolation::HidReadinessError);
     }
     let mut failing = layer.layer(Failing::at(Stage::Call));
     let error = match readied(&mut failing).await {
@@ -59,7 +62,7 @@ where
         Err(error) => Some(error),
     };
     if error != Some(Failure(Stage::Call)) {
-        violations.push(Violation::HidCallError);
+        violations.push(TowerViolation::HidCallError);
     }
     violations
 }

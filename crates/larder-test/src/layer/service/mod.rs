@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use std::future::poll_fn;
-//! use larder_test::service::{Failing, Failure, ReadyProbe, Stage, Violation};
+//! use larder_test::service::{Failing, Failure, ReadyProbe, Stage, TowerViolation};
 //! use tower_service::Service;
 //!
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -16,7 +16,7 @@
 //! poll_fn(|cx| Service::<()>::poll_ready(&mut probe, cx)).await?;
 //! let _ = probe.clone().call(()).await;
 //!
-//! assert_eq!(watch.violations(), [Violation::CalledUnready]);
+//! assert_eq!(watch.violations(), [TowerViolation::CalledUnready]);
 //! # Ok::<(), Failure>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -31,7 +31,7 @@ pub use ready::{ReadyProbe, Watch};
 /// A violation of tower's contract by a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Violation {
+pub enum TowerViolation {
     /// It called an instance that had not been polled ready: most often a fresh clone.
     CalledUnready,
     /// Its `poll_ready` did not give the error of the inner one.

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-use super::Violation;
+use super::TowerViolation;
 
 /// A service that checks whether each call follows a ready `poll_ready`.
 ///
@@ -59,10 +59,10 @@ impl Watch {
         self.0.calls.load(Ordering::SeqCst)
     }
 
-    /// Returns a [`Violation::CalledUnready`] for each call of an instance that was not ready.
-    pub fn violations(&self) -> Vec<Violation> {
+    /// Returns a [`TowerViolation::CalledUnready`] for each call of an instance that was not ready.
+    pub fn violations(&self) -> Vec<TowerViolation> {
         let unready = self.0.calls_unready.load(Ordering::SeqCst);
-        vec![Violation::CalledUnready; unready]
+        vec![TowerViolation::CalledUnready; unready]
     }
 }
 

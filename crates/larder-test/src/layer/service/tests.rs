@@ -86,7 +86,7 @@ async fn a_layer_that_calls_a_clone_is_caught_at_each_call() {
     })
     .await;
     assert_eq!(watch.calls(), 2);
-    assert_eq!(watch.violations(), [Violation::CalledUnready; 2]);
+    assert_eq!(watch.violations(), [TowerViolation::CalledUnready; 2]);
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn one_readiness_is_good_for_one_call() {
     for _ in 0..2 {
         probe.call(1).await.unwrap();
     }
-    assert_eq!(watch.violations(), [Violation::CalledUnready]);
+    assert_eq!(watch.violations(), [TowerViolation::CalledUnready]);
 }
 
 #[tokio::test]
@@ -120,7 +120,10 @@ async fn a_layer_that_hides_errors_is_caught() {
     let cheerful = layer_fn(Cheerful::<Failing<u8>>);
     assert_eq!(
         check_errors(&cheerful, || 1).await,
-        [Violation::HidReadinessError, Violation::HidCallError]
+        [
+            TowerViolation::HidReadinessError,
+            TowerViolation::HidCallError
+        ]
     );
 }
 

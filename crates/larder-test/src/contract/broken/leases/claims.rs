@@ -41,7 +41,7 @@ impl BrokenStore {
         Ok(Claimed::Lead(fence))
     }
 
-    /// The answer of faults that give one of their own.
+    /// Returns the answer of a fault that makes one up.
     async fn wrong_answer_to(
         &self,
         claim: &Claim,
@@ -72,7 +72,7 @@ impl BrokenStore {
         })
     }
 
-    /// The claim that a broken store takes for its own.
+    /// Replaces the claim by the wrong one of a fault.
     fn wrong_claim(&self, claim: Claim, held: Option<Entry>) -> Claim {
         match (self.fault, held) {
             (Some(Fault::ClaimsIgnoreValues), Some(held)) => claim.having_seen(held.version),
@@ -83,7 +83,7 @@ impl BrokenStore {
         }
     }
 
-    /// Changes the lease that was granted, and tells its fence.
+    /// Changes the granted lease, and returns its fence.
     fn grant(
         &self,
         claim: &Claim,

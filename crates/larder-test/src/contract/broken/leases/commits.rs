@@ -62,7 +62,7 @@ impl BrokenStore {
         }
     }
 
-    /// The commit that a broken store takes for its own.
+    /// Replaces the put by the wrong one of a fault.
     fn wrong_commit(&self, put: Put) -> Put {
         match self.fault {
             Some(Fault::CommitIgnoresConditions) => put.on(Condition::Always),

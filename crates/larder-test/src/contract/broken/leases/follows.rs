@@ -85,7 +85,7 @@ impl BrokenStore {
     }
 }
 
-/// Ends the lease where a follower is dropped.
+/// Ends the lease when it is dropped.
 struct ReleaseOnDrop<'a> {
     store: &'a BrokenStore,
     key: &'a Key,

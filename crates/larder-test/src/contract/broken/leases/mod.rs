@@ -2,8 +2,8 @@
 
 mod claims;
 mod commits;
+mod ends;
 mod follows;
-mod returns;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::contract::model::{Lease, deadline};
 
 const ANY: Kind = Kind::pinned("any");
 
-/// How a lease ended.
+/// The end of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Commit,
@@ -27,7 +27,7 @@ enum Ending {
     Time,
 }
 
-/// What faults of leases remember.
+/// The memory of faults of leases.
 #[derive(Default)]
 pub(super) struct LeaseMemory {
     endings: HashMap<(String, Fence), Ending>,
@@ -37,7 +37,7 @@ pub(super) struct LeaseMemory {
 }
 
 impl BrokenStore {
-    /// The key that a broken store takes `key` for.
+    /// Returns the key that the broken store uses instead of `key`.
     fn lease_key(&self, key: &Key) -> Key {
         match self.fault {
             Some(Fault::LeasesShareAKey) if key.kind().content() == Content::Value => {
@@ -99,7 +99,7 @@ impl BrokenStore {
         ending.copied()
     }
 
-    /// Ends the lease of `key` where a plain operation has this fault.
+    /// Ends the lease of `key` if a plain operation has this fault.
     pub(super) fn release_by(&self, fault: Fault, key: &Key) {
         if self.has(fault) && key.kind().content() == Content::Value {
             self.release(key);

@@ -5,7 +5,7 @@ use std::io;
 use super::RedisCluster;
 use super::slot::{probe, slot_of};
 use crate::harness::server::node::RedisNode;
-use crate::harness::server::patience::{GLANCE, until};
+use crate::harness::server::polling::{GLANCE, until};
 
 impl RedisCluster {
     /// Waits until another node than `old` accepts writes for `key`, and returns it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::RedisCluster;
-use super::form::order;
+use super::create::order;
 use super::slot::out_of_range;
 use super::view::text;
 use crate::harness::server::connection::PATIENCE;
@@ -111,7 +111,7 @@ impl SlotMove<'_> {
             self.migrate(&keys)?;
         }
         let new = id(self.to)?;
-        // The new owner first: were it the old one, nobody would own the slot for a moment.
+        // The new owner first: otherwise the slot would have no owner for a moment.
         let others = self.cluster.masters().into_iter();
         let others =
             others.filter(|node| ![self.to.port(), self.from.port()].contains(&node.port()));

@@ -1,7 +1,7 @@
 //! A Redis Cluster of six nodes.
 
+mod create;
 mod failover;
-mod form;
 mod migrate;
 mod options;
 mod ready;
@@ -16,8 +16,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::error::StartError;
 use super::node::RedisNode;
 use super::options::Mode;
-use super::patience::until;
-use super::together::start_together;
+use super::polling::until;
+use super::side_by_side::start_together;
 use super::url;
 use crate::harness::proxy::FaultProxy;
 
@@ -30,8 +30,10 @@ pub(super) use failover::takes_writes;
 const MASTERS: usize = 3;
 const NODES: usize = 2 * MASTERS;
 
-/// Where the proxies are, on the ports of their nodes. An address of their own lets clients be sent
-/// there by name, while the replicas go to their masters by address and past the proxies.
+/// The address of the proxies, which use the ports of their nodes.
+///
+/// An address of their own lets clients be sent there by name, while the replicas go to their
+/// masters by address and past the proxies.
 const PROXIED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A real Redis Cluster of three masters with one replica each.
@@ -112,7 +114,7 @@ impl RedisCluster {
             proxies = started.map_err(StartError::system("starting a proxy at 127.0.0.2"))?;
         }
         let cluster = Self { nodes, proxies };
-        form::form(&cluster.nodes).map_err(StartError::not_ready)?;
+        create::form(&cluster.nodes).map_err(StartError::not_ready)?;
         cluster.wait_until_ready().map_err(StartError::not_ready)?;
         Ok(cluster)
     }

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use super::NODES;
 use super::view::{Peer, View, text};
 use crate::harness::server::node::RedisNode;
-use crate::harness::server::patience::GLANCE;
+use crate::harness::server::polling::GLANCE;
 use crate::harness::server::resp::Reply;
 
-/// Returns what is still missing until every node that was not killed serves, all of them agree on who
-/// owns what, and every replica has what its master has.
+/// Returns what is missing until the cluster is ready.
+///
+/// A ready cluster serves with every node that was not killed, all of them agree on the owners, and
+/// every replica has the data of its master.
 pub(super) fn missing(nodes: &[RedisNode]) -> Result<(), String> {
     let alive: Vec<_> = nodes.iter().filter(|node| node.pid().is_some()).collect();
     let mut views = Vec::new();
@@ -23,7 +25,7 @@ pub(super) fn missing(nodes: &[RedisNode]) -> Result<(), String> {
     let mut roles = views.iter().map(View::roles);
     let first = roles.next();
     if roles.any(|other| Some(other) != first) {
-        return Err("the nodes do not agree on who owns what".to_owned());
+        return Err("the nodes do not agree on the owners of slots".to_owned());
     }
     Ok(())
 }
@@ -63,8 +65,7 @@ fn inspect(node: &RedisNode, alive: &[&RedisNode]) -> Result<View, String> {
     Ok(view)
 }
 
-/// The ports in the answer to `CLUSTER SLOTS`: who serves each range, and the replicas that are fit
-/// to read from.
+/// Returns the ports in an answer to `CLUSTER SLOTS`.
 fn named_to_clients(slots: &Reply) -> BTreeSet<u16> {
     let ranges = slots.array().unwrap_or_default().iter();
     let nodes = ranges.filter_map(Reply::array).flatten();
@@ -72,8 +73,7 @@ fn named_to_clients(slots: &Reply) -> BTreeSet<u16> {
     ports.filter_map(|port| u16::try_from(port).ok()).collect()
 }
 
-/// Returns whether all replicas of a master that are alive are online there: from then on they get every
-/// write.
+/// Returns whether all living replicas of a master are online there.
 fn has_replicas(
     master: &Peer,
     view: &View,

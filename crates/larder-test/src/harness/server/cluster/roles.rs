@@ -51,8 +51,8 @@ impl RedisCluster {
         running.filter(follows).collect()
     }
 
-    /// The port of the master of each slot. Where the running nodes differ, the claim with the
-    /// highest epoch holds, as it does among them.
+    /// Returns the port of the master of each slot. Where the running nodes differ, the claim with
+    /// the highest epoch holds, as it does among them.
     fn owners(&self) -> Vec<Option<u16>> {
         let running = self.nodes.iter().filter(|node| node.is_running());
         let views = running.filter_map(|node| View::of(node).ok());
@@ -62,7 +62,7 @@ impl RedisCluster {
         for peer in &peers {
             for range in &peer.slots {
                 let (first, last) = (usize::from(*range.start()), usize::from(*range.end()));
-                // A range that makes no sense is nobody's claim.
+                // An invalid range is ignored.
                 if let Some(claimed) = owners.get_mut(first..=last) {
                     claimed.fill(Some(peer.port));
                 }

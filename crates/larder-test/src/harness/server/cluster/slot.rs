@@ -40,7 +40,7 @@ fn crc16(bytes: &[u8]) -> u16 {
     })
 }
 
-/// A key in `slot` that no test has.
+/// Returns a key in `slot` that no test uses.
 pub(super) fn probe(slot: u16) -> String {
     let mut key = String::new();
     // One number in sixteen thousand is in the slot, so this ends within milliseconds.

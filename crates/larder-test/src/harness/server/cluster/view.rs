@@ -5,7 +5,7 @@ use std::io;
 use std::ops::RangeInclusive;
 
 use crate::harness::server::node::RedisNode;
-use crate::harness::server::patience::GLANCE;
+use crate::harness::server::polling::GLANCE;
 use crate::harness::server::resp::Reply;
 
 /// One line of `CLUSTER NODES`.
@@ -25,7 +25,7 @@ impl Peer {
         self.flags.iter().any(|other| other == flag)
     }
 
-    /// Returns whether the node that says so can reach it, and has no doubt of it.
+    /// Returns whether the reporting node can reach this one.
     pub(super) fn is_well(&self) -> bool {
         let doubts = ["fail", "fail?", "handshake", "noaddr"];
         self.is_linked && !doubts.iter().any(|flag| self.is(flag))
@@ -77,7 +77,7 @@ impl View {
         })
     }
 
-    /// The port of the master of the node that was asked; `None` when it is one itself.
+    /// Returns the port of the asked node's master, or `None` if it is a master.
     pub(super) fn followed_by_me(&self) -> Option<u16> {
         let me = self.peers.values().find(|peer| peer.is("myself"))?;
         let master = me.master.as_ref()?;
@@ -85,7 +85,7 @@ impl View {
         peers.find(|peer| peer.id == *master).map(|peer| peer.port)
     }
 
-    /// Who owns what and who follows whom: what all nodes have to agree on.
+    /// Returns the owners of slots and their followers, on which all nodes must agree.
     pub(super) fn roles(&self) -> Roles<'_> {
         let peers = self.peers.iter();
         peers
@@ -96,7 +96,7 @@ impl View {
 
 type Roles<'a> = BTreeMap<u16, (Option<&'a str>, &'a [RangeInclusive<u16>])>;
 
-/// The text of a reply, or the error that it is.
+/// Returns the text of a reply, or the error that it is.
 pub(super) fn text(reply: &Reply) -> io::Result<String> {
     match reply.text() {
         Some(text) if reply.error().is_none() => Ok(text.into_owned()),

@@ -1,8 +1,8 @@
 //! A master with its replicas and sentinels.
 
-mod form;
+mod check_interval;
+mod create;
 mod options;
-mod pace;
 mod ready;
 
 use std::fmt;
@@ -11,7 +11,7 @@ use std::io;
 use super::cluster::takes_writes;
 use super::error::StartError;
 use super::node::RedisNode;
-use super::patience::{GLANCE, until};
+use super::polling::{GLANCE, until};
 use super::url;
 
 pub use options::SentinelOptions;
@@ -61,13 +61,13 @@ impl RedisSentinels {
 
     fn start_with(options: SentinelOptions) -> Result<Self, StartError> {
         let of_servers = options.servers.clone().in_company()?;
-        let servers = form::servers(&of_servers)?;
+        let servers = create::servers(&of_servers)?;
         // A sentinel asks for replicas when it starts, and then not for ten seconds.
         until("replicas in sync", || {
             ready::replication(&servers, &servers[0])
         })
         .map_err(StartError::not_ready)?;
-        let sentinels = form::sentinels(&options, &of_servers, &servers[0])?;
+        let sentinels = create::sentinels(&options, &of_servers, &servers[0])?;
         let all = Self {
             name: options.name,
             sentinels,
@@ -203,17 +203,17 @@ impl RedisSentinels {
     ///
     /// When that time is over; the error says what was missing.
     pub fn wait_until_ready(&self) -> io::Result<()> {
-        pace::set(&self.sentinels, &pace::HURRY);
+        check_interval::set(&self.sentinels, &check_interval::HURRY);
         let outcome = until("ready sentinels", || {
             let master = self.master().map_err(|error| error.to_string())?;
             ready::replication(&self.servers, master)?;
             ready::knowledge(self, master)
         });
-        pace::set(&self.sentinels, &pace::CALM);
+        check_interval::set(&self.sentinels, &check_interval::CALM);
         outcome
     }
 
-    /// The port of the master as one sentinel has it.
+    /// Returns the port of the master as one sentinel has it.
     fn named_by(&self, sentinel: &RedisNode) -> Option<u16> {
         if !sentinel.is_running() {
             return None;

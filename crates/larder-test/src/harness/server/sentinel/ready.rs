@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::harness::server::node::RedisNode;
-use crate::harness::server::patience::GLANCE;
+use crate::harness::server::polling::GLANCE;
 use crate::harness::server::resp::Reply;
 
 use super::RedisSentinels;
 
-/// Returns what is still missing until every replica has the master's data, for those that were not killed.
+/// Returns what is missing until every living replica has the master's data.
 pub(super) fn replication(servers: &[RedisNode], master: &RedisNode) -> Result<(), String> {
     let alive = servers.iter().filter(|server| server.pid().is_some());
     let of_master = ask(master, &["INFO", "replication"])?;
@@ -25,8 +25,9 @@ pub(super) fn replication(servers: &[RedisNode], master: &RedisNode) -> Result<(
     Ok(())
 }
 
-/// Returns what is still missing until every sentinel that was not killed knows all others, the master and
-/// its replicas, and has no doubt of those that were not killed.
+/// Returns what is missing until every living sentinel knows all servers.
+///
+/// It must know the other sentinels, the master and its replicas, and doubt none of them.
 pub(super) fn knowledge(all: &RedisSentinels, master: &RedisNode) -> Result<(), String> {
     let name = all.master_name();
     let alive = all.sentinels().iter().filter(|node| node.pid().is_some());
@@ -96,7 +97,7 @@ fn flags(fields: &Fields) -> &str {
     fields.get("flags").map_or("", String::as_str)
 }
 
-/// Whether a replica follows its master, as far as the sentinel has heard; nothing is asked of others.
+/// Returns whether a replica follows its master, as far as the sentinel knows.
 fn is_linked(fields: &Fields) -> bool {
     let link = fields.get("master-link-status");
     link.is_none_or(|status| status == "ok")

@@ -11,6 +11,7 @@ use rcgen::{
 use tokio_rustls::rustls::ClientConfig;
 
 use super::client;
+use super::identity::Identity;
 
 /// A certificate authority that lives as long as a test.
 ///
@@ -20,15 +21,8 @@ use super::client;
 #[derive(Clone)]
 pub struct CertificateAuthority {
     issuer: Arc<Issuer>,
-    /// How the harness speaks to servers whose certificates it signs.
+    /// The harness's TLS client for servers with these certificates.
     harness: Arc<ClientConfig>,
-}
-
-/// A certificate and its key, both as PEM.
-#[derive(Clone)]
-pub struct Identity {
-    certificate: String,
-    key: String,
 }
 
 impl CertificateAuthority {
@@ -114,18 +108,6 @@ fn issue(
     })
 }
 
-impl Identity {
-    /// Returns the certificate as PEM.
-    pub fn certificate_pem(&self) -> &str {
-        &self.certificate
-    }
-
-    /// Returns the private key as PEM, in PKCS #8.
-    pub fn key_pem(&self) -> &str {
-        &self.key
-    }
-}
-
 fn invalid(error: rcgen::Error) -> io::Error {
     let text = format!("a server's name must be a host name or an IP address: {error}");
     io::Error::new(io::ErrorKind::InvalidInput, text)
@@ -135,11 +117,5 @@ impl fmt::Debug for CertificateAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CertificateAuthority")
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").finish_non_exhaustive()
     }
 }

@@ -10,16 +10,17 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::authority::Identity;
+use super::identity::Identity;
 
-/// A name that every server's certificate has besides those that a test gives it, so that the harness
-/// can check it. Nobody else dials it: the domain is reserved (RFC 2606, section 2).
+/// A name in every server certificate, so that the harness can check it.
+///
+/// Nobody else dials it: the domain is reserved (RFC 2606, section 2).
 pub(super) const NAME: &str = "larder-harness.invalid";
 
 /// A connection by TLS.
 pub(in crate::harness::server) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
-/// A client that trusts one authority alone, and shows who it is where a server asks.
+/// Makes a client that trusts one authority and has a certificate.
 pub(super) fn config(authority: &str, me: &Identity) -> io::Result<ClientConfig> {
     let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes());
     let mut roots = RootCertStore::empty();

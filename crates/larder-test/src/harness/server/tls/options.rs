@@ -19,7 +19,7 @@ pub enum ClientAuth {
     Off,
     /// A client may show one; a wrong one is refused.
     Optional,
-    /// Who shows none is refused.
+    /// Clients without a certificate are refused.
     Required,
 }
 

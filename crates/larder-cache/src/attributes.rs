@@ -1,0 +1,243 @@
+//! What the attributes of `larder-macros` expand to. It may change in any release.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+
+use larder_layer::tags::{Tag, TagChange};
+use larder_store::{Result, Ttl};
+use tokio::runtime::Handle;
+
+use crate::{Cache, CacheKey, LoadError, Loaded};
+
+/// How long the value of one load is kept, as its attribute says.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    ttl: Option<Ttl>,
+    tags: Vec<Tag>,
+}
+
+impl Settings {
+    /// Leaves everything to the cache and the loader.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the TTL of the value.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Ttl) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Adds tags.
+    #[must_use]
+    pub fn with_tags<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags.extend(hashed(tags));
+        self
+    }
+
+    fn apply<V>(self, mut loaded: Loaded<V>) -> Loaded<V> {
+        loaded.tags.extend(self.tags);
+        match self.ttl {
+            // What the loader chose for this value counts for more.
+            Some(ttl) if loaded.has_usual_ttl() => loaded.with_ttl(ttl),
+            _ => loaded,
+        }
+    }
+}
+
+/// Names the types of a `Result` behind an alias.
+pub trait AnyResult {
+    /// The type of `Ok`.
+    type Value;
+    /// The type of `Err`.
+    type Error;
+}
+
+impl<V, E> AnyResult for Result<V, E> {
+    type Value = V;
+    type Error = E;
+}
+
+/// Returns what a loader gives for a plain value.
+pub fn value<V>(value: V) -> Result<V, Infallible> {
+    Ok(value)
+}
+
+/// Returns what a loader gives for a `Result`.
+pub fn result<V, E>(result: Result<V, E>) -> Result<V, E> {
+    result
+}
+
+/// Returns what a loader gives for an `Option`.
+pub fn option<V>(option: Option<V>) -> Result<Option<V>, Infallible> {
+    Ok(option)
+}
+
+/// Returns what a loader gives for a `Result` of an `Option`.
+pub fn result_of_option<V, E>(result: Result<Option<V>, E>) -> Result<Option<V>, E> {
+    result
+}
+
+/// The call of a cached function.
+#[derive(Debug)]
+pub struct Call<'a, K, V> {
+    cache: &'a Cache<K, V>,
+    key: &'a K,
+}
+
+impl<'a, K: CacheKey, V: Send + Sync + 'static> Call<'a, K, V> {
+    /// Makes the call for `key`.
+    pub fn new(cache: &'a Cache<K, V>, key: &'a K) -> Self {
+        Self { cache, key }
+    }
+
+    /// Returns the cached value, or loads it.
+    ///
+    /// # Errors
+    /// As [`Cache::get_or_load`].
+    pub async fn load<F, Fut, L, E>(self, load: F) -> Result<Arc<V>, LoadError<E>>
+    where
+        F: FnOnce() -> (Settings, Fut),
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
+        let load = || {
+            let (settings, load) = load();
+            async move { load.await.map(|loaded| settings.apply(loaded.into())) }
+        };
+        let found = self.cache.find_or_load(self.key, load).await?;
+        Ok(found.value)
+    }
+
+    /// Does the same for a loader that may find nothing.
+    ///
+    /// # Errors
+    /// As [`Cache::get_or_load`].
+    pub async fn load_optional<F, Fut, L, E>(self, load: F) -> Result<Option<Arc<V>>, LoadError<E>>
+    where
+        F: FnOnce() -> (Settings, Fut),
+        Fut: Future<Output = Result<Option<L>, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
+        let load = || {
+            let (settings, load) = load();
+            async move {
+                Ok(match load.await? {
+                    Some(loaded) => settings.apply(loaded.into()),
+                    None => Loaded::not_found(),
+                })
+            }
+        };
+        match self.cache.find_or_load(self.key, load).await {
+            Ok(found) => Ok(Some(found.value)),
+            Err(LoadError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The removal of a key whose source is being changed.
+///
+/// If it is dropped, the change may have been made: the value is removed all the same.
+#[derive(Debug)]
+pub struct Removal<K: CacheKey, V: Send + Sync + 'static> {
+    cache: Cache<K, V>,
+    key: Option<K>,
+    tags: Vec<Tag>,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Removal<K, V> {
+    /// Begins before the change.
+    pub fn begin(cache: &Cache<K, V>, key: Option<K>) -> Self {
+        Self {
+            cache: cache.clone(),
+            key,
+            tags: Vec::new(),
+        }
+    }
+
+    /// Removes the values with these tags too.
+    #[must_use]
+    pub fn with_tags<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags.extend(hashed(tags));
+        self
+    }
+
+    /// Removes the value.
+    ///
+    /// # Errors
+    /// As [`Cache::remove`].
+    ///
+    /// # Cancellation
+    /// A dropped call removes the near copy, and leaves the far one to a task.
+    pub async fn finish(mut self) -> Result<()> {
+        let removed = remove(&self.cache, self.key.as_ref(), &self.tags).await;
+        self.key = None;
+        self.tags.clear();
+        removed
+    }
+
+    /// Removes nothing: the new value is cached.
+    pub(crate) fn forget(mut self) {
+        self.key = None;
+        self.tags.clear();
+    }
+
+    /// Does the same as [`finish`](Self::finish), and logs an error.
+    pub async fn finish_or_log(self) {
+        let kind = self.cache.inner.kind.name();
+        log(kind, self.finish().await);
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Drop for Removal<K, V> {
+    fn drop(&mut self) {
+        let (key, tags) = (self.key.take(), std::mem::take(&mut self.tags));
+        if key.is_none() && tags.is_empty() {
+            return;
+        }
+        if let Some(key) = &key {
+            self.cache.inner.invalidate(key);
+        }
+        self.cache.inner.sweep(&tags, TagChange::Remove);
+        // Without a runtime there is no far store that could be reached.
+        if let Ok(runtime) = Handle::try_current() {
+            let cache = self.cache.clone();
+            runtime.spawn(async move {
+                let removed = remove(&cache, key.as_ref(), &tags).await;
+                log(cache.inner.kind.name(), removed);
+            });
+        }
+    }
+}
+
+async fn remove<K: CacheKey, V: Send + Sync + 'static>(
+    cache: &Cache<K, V>,
+    key: Option<&K>,
+    tags: &[Tag],
+) -> Result<()> {
+    let removed = match key {
+        Some(key) => cache.remove(key).await,
+        None => Ok(()),
+    };
+    // Each is tried, whatever became of the other.
+    if tags.is_empty() {
+        return removed;
+    }
+    let changed = cache.change_tags(tags, TagChange::Remove).await;
+    removed.and(changed)
+}
+
+fn hashed<T: AsRef<str>>(tags: impl IntoIterator<Item = T>) -> impl Iterator<Item = Tag> {
+    tags.into_iter().map(|tag| Tag::new(tag.as_ref()))
+}
+
+fn log(kind: &'static str, removed: Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(kind, %error, "a value was not removed from the far store");
+    }
+}

@@ -1,0 +1,14 @@
+//! What is done to encoded values on their way to the far store and back.
+
+mod compression;
+mod packing;
+#[cfg(feature = "seal")]
+mod sealing;
+mod settings;
+
+#[cfg(any(feature = "lz4", feature = "zstd"))]
+pub use compression::Compression;
+pub(crate) use packing::{Packing, Unpacked};
+#[cfg(feature = "seal")]
+pub use sealing::SealingKeys;
+pub(crate) use settings::Check;

@@ -1,0 +1,127 @@
+use std::borrow::Cow;
+
+use larder_store::Key;
+
+use super::compression;
+#[cfg(feature = "seal")]
+use super::sealing;
+use crate::envelope::Flags;
+
+/// What a cache does to its encoded values: compresses and seals them, or neither.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Packing {
+    #[cfg(any(feature = "lz4", feature = "zstd"))]
+    pub(crate) compression: Option<super::Compression>,
+    #[cfg(feature = "seal")]
+    pub(crate) sealing: Option<super::SealingKeys>,
+}
+
+/// What stored bytes turn out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unpacked<'a> {
+    /// An encoded value.
+    Value(Cow<'a, [u8]>),
+    /// A value that was packed in a way that is not known here. Nothing is wrong with it.
+    Foreign,
+    /// Anything else.
+    Damaged,
+}
+
+impl Packing {
+    /// Returns how many bytes a packed value may be longer by.
+    pub(crate) fn overhead(&self) -> usize {
+        #[cfg(feature = "seal")]
+        if self.sealing.is_some() {
+            return super::SealingKeys::OVERHEAD;
+        }
+        0
+    }
+
+    /// Compresses the bytes of `value` behind `from`, and returns the flags of what is there then.
+    pub(crate) fn compress(&self, value: &mut Vec<u8>, from: usize) -> Flags {
+        let flags = Flags::default();
+        #[cfg(any(feature = "lz4", feature = "zstd"))]
+        let flags = match self.compression {
+            Some(compression) if compression.compress(value, from) => flags.with(Flags::COMPRESSED),
+            _ => flags,
+        };
+        #[cfg(feature = "seal")]
+        let flags = match self.sealing {
+            Some(_) => flags.with(Flags::SEALED),
+            None => flags,
+        };
+        let _ = (value, from);
+        flags
+    }
+
+    /// Seals the bytes of `value` behind its header, if the cache does.
+    ///
+    /// `bound` is where those bytes of the header begin that nobody may change.
+    pub(crate) fn seal(
+        &self,
+        value: &mut Vec<u8>,
+        bound: usize,
+        header: usize,
+        key: &Key,
+    ) -> Option<()> {
+        #[cfg(feature = "seal")]
+        if let Some(keys) = &self.sealing {
+            let context = context(key, value.get(bound..header)?);
+            return keys.seal(value, header, &context);
+        }
+        let _ = (value, bound, header, key);
+        Some(())
+    }
+
+    /// Returns the encoded value, of at most `max` bytes, that was packed with this header.
+    pub(crate) fn unpack<'a>(
+        &self,
+        flags: Flags,
+        bound: &[u8],
+        packed: &'a [u8],
+        key: &Key,
+        max: usize,
+    ) -> Unpacked<'a> {
+        let is_sealed = flags.contains(Flags::SEALED);
+        #[cfg(feature = "seal")]
+        let opened = match (&self.sealing, is_sealed) {
+            (Some(keys), true) => match keys.open(packed, &context(key, bound)) {
+                Ok(opened) => Cow::Owned(opened),
+                Err(sealing::Failure::Foreign) => return Unpacked::Foreign,
+                Err(sealing::Failure::Damaged) => return Unpacked::Damaged,
+            },
+            // Anyone could have written it.
+            (Some(_), false) => return Unpacked::Damaged,
+            (None, true) => return Unpacked::Foreign,
+            (None, false) => Cow::Borrowed(packed),
+        };
+        #[cfg(not(feature = "seal"))]
+        let opened = if is_sealed {
+            return Unpacked::Foreign;
+        } else {
+            let _ = (bound, key);
+            Cow::Borrowed(packed)
+        };
+        if flags.contains(Flags::COMPRESSED) {
+            return match compression::decompress(&opened, max) {
+                Ok(plain) => Unpacked::Value(Cow::Owned(plain)),
+                #[cfg(not(all(feature = "lz4", feature = "zstd")))]
+                Err(compression::Failure::Foreign) => Unpacked::Foreign,
+                Err(compression::Failure::Damaged) => Unpacked::Damaged,
+            };
+        }
+        if opened.len() > max {
+            return Unpacked::Damaged;
+        }
+        Unpacked::Value(opened)
+    }
+}
+
+/// Returns what a sealed value is bound to: its key, and what its header says of it.
+#[cfg(feature = "seal")]
+fn context(key: &Key, header: &[u8]) -> Vec<u8> {
+    let key = key.as_bytes();
+    let length = u32::try_from(key.len()).unwrap_or(u32::MAX);
+    // With the length in front, no other key and header give the same bytes.
+    [&length.to_le_bytes()[..], key, header].concat()
+}

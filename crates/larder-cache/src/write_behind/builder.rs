@@ -1,0 +1,226 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use larder_layer::StoreTimeout;
+use larder_store::program::Record;
+use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt, Ttl};
+use metrics::{Unit, counter, describe_counter};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use super::journal::Journal;
+use super::worker::work;
+use super::{Counts, QueuedWrite, Settings, Shared, WriteBehind};
+use crate::{Cache, CacheKey, Codec};
+
+/// Builds a [`WriteBehind`]. [`WriteBehind::builder`] makes one.
+#[must_use]
+pub struct WriteBehindBuilder<K, V> {
+    name: &'static str,
+    cache: Cache<K, V>,
+    store: Arc<dyn Store>,
+    codec: Arc<dyn Codec<(K, V)>>,
+    timeout: Duration,
+    keep: Ttl,
+    has_worker: bool,
+    settings: Settings,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
+    /// Begins write-behind for the values of `cache`, with the journal `name` in `store`.
+    ///
+    /// Keys and values are in MessagePack. Give each journal a name of its own; all processes that
+    /// use it share it.
+    #[cfg(feature = "msgpack")]
+    pub fn builder(
+        name: &'static str,
+        cache: Cache<K, V>,
+        store: Arc<dyn Store>,
+    ) -> WriteBehindBuilder<K, V>
+    where
+        K: serde::Serialize + serde::de::DeserializeOwned,
+        V: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        Self::builder_with_codec(name, cache, store, crate::MsgPack)
+    }
+
+    /// Does the same, with keys and values in another codec.
+    pub fn builder_with_codec(
+        name: &'static str,
+        cache: Cache<K, V>,
+        store: Arc<dyn Store>,
+        codec: impl Codec<(K, V)>,
+    ) -> WriteBehindBuilder<K, V> {
+        WriteBehindBuilder {
+            name,
+            cache,
+            store,
+            codec: Arc::new(codec),
+            timeout: Duration::from_millis(150),
+            keep: Ttl::from_secs(90 * 24 * 60 * 60),
+            has_worker: true,
+            settings: Settings {
+                max_waiting: 10_000,
+                batch: 16,
+                write_timeout: Duration::from_secs(10),
+                full_timeout: Duration::from_secs(1),
+                poll: Duration::from_secs(1),
+                first_pause: Duration::from_millis(500),
+                longest_pause: Duration::from_secs(60),
+                max_attempts: 10,
+                hold: 0,
+                keep: 0,
+            },
+        }
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
+    /// Sets how many writes may wait, dead letters included. Default: 10,000.
+    pub fn with_max_waiting(mut self, writes: u32) -> Self {
+        self.settings.max_waiting = writes.into();
+        self
+    }
+
+    /// Sets how long a write waits for room in a full journal. Default: 1 s.
+    pub fn with_full_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.full_timeout = timeout;
+        self
+    }
+
+    /// Sets how many writes a worker carries out at once. Default: 16.
+    pub fn with_batch(mut self, writes: u32) -> Self {
+        self.settings.batch = writes.into();
+        self
+    }
+
+    /// Sets how long the source may take for a write. Default: 10 s.
+    ///
+    /// A write is taken for twice as long, so a worker that dies is replaced after that.
+    pub fn with_write_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.write_timeout = timeout;
+        self
+    }
+
+    /// Sets the pause after a first failed attempt, and the longest one. Default: 500 ms and 60 s.
+    pub fn with_retry(mut self, first: Duration, longest: Duration) -> Self {
+        (self.settings.first_pause, self.settings.longest_pause) = (first, longest);
+        self
+    }
+
+    /// Sets after how many failed attempts a write is a dead letter. Default: 10.
+    pub fn with_max_attempts(mut self, attempts: u32) -> Self {
+        self.settings.max_attempts = attempts;
+        self
+    }
+
+    /// Sets how often a worker looks for the writes of other processes. Default: 1 s.
+    pub fn with_poll(mut self, every: Duration) -> Self {
+        self.settings.poll = every;
+        self
+    }
+
+    /// Sets how long a call waits for the store. Default: 150 ms.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long the journal is kept after its last change. Default: 90 days.
+    pub fn with_retention(mut self, ttl: Ttl) -> Self {
+        self.keep = ttl;
+        self
+    }
+
+    /// Leaves the writes to the workers of other processes.
+    pub fn without_worker(mut self) -> Self {
+        self.has_worker = false;
+        self
+    }
+
+    /// Starts it. `sink` writes a value to the source.
+    ///
+    /// It may be given a write again that it has carried out. A panic is an error. Writes that an
+    /// earlier process left are carried out too.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the store runs no programs, or a number is zero.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
+    pub fn start<F, Fut, E>(self, sink: F) -> Result<WriteBehind<K, V>>
+    where
+        F: Fn(QueuedWrite<K, V>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        let mut settings = self.settings;
+        if settings.max_waiting == 0
+            || settings.batch == 0
+            || settings.write_timeout.is_zero()
+            || settings.poll.is_zero()
+            || settings.first_pause.is_zero()
+            || self.timeout.is_zero()
+        {
+            return Err(Error::new(
+                "build",
+                ErrorKind::Invalid,
+                format!(
+                    "write-behind '{}': a cap, a batch or a time is zero",
+                    self.name
+                ),
+            ));
+        }
+        let hold = settings.write_timeout.saturating_mul(2) + self.timeout;
+        settings.hold = i64::try_from(hold.as_micros())
+            .unwrap_or(i64::MAX)
+            .min(Ttl::MAX.as_micros());
+        settings.keep = self.keep.as_micros().max(settings.hold);
+        let programs = self.store.require_programs("write-behind")?;
+        let name = self.name;
+        describe_counter!(
+            "larder_write_behind_writes_total",
+            Unit::Count,
+            "Writes behind by outcome"
+        );
+        let count = |outcome: &'static str| counter!("larder_write_behind_writes_total", "journal" => name, "outcome" => outcome);
+        let notify = Arc::new(Notify::new());
+        let shared = Arc::new(Shared {
+            cache: self.cache,
+            codec: self.codec,
+            programs,
+            timeout: StoreTimeout::new(self.timeout, None),
+            journal: Key::new(Journal::KIND, name),
+            sink: Arc::new(move |write| {
+                let written = sink(write);
+                Box::pin(async move { written.await.is_ok() })
+            }),
+            settings,
+            work: notify.clone(),
+            is_closed: AtomicBool::new(false),
+            worker: Mutex::new(None),
+            counts: Counts {
+                queued: count("queued"),
+                written: count("written"),
+                failed: count("failed"),
+                dead: count("dead"),
+                refused: count("refused"),
+            },
+        });
+        if self.has_worker {
+            let worker = work(Arc::downgrade(&shared), notify);
+            *shared.worker.lock() = Some(Handle::current().spawn(worker));
+        }
+        Ok(WriteBehind { shared })
+    }
+}
+
+impl<K, V> std::fmt::Debug for WriteBehindBuilder<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WriteBehindBuilder")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,333 @@
+//! Write-behind: values that are cached at once, and written to their source a little later.
+
+mod builder;
+mod journal;
+mod shutdown;
+#[cfg(test)]
+mod traces;
+mod worker;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use larder_layer::StoreTimeout;
+use larder_store::program::Programs;
+use larder_store::{Error, ErrorKind, Key, Refusal, Result, count_poisoned};
+use metrics::Counter;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::{Cache, CacheKey, Codec, Found, LoadError, Loaded};
+use journal::{Bury, Dead, Pending, Push};
+
+pub use builder::WriteBehindBuilder;
+pub use journal::{InspectJournal, Journal};
+pub use shutdown::Unwritten;
+
+/// The pause between two tries of a write that waits for room.
+const FULL_PAUSE: Duration = Duration::from_millis(20);
+
+/// Writes values to their source later: write-behind.
+///
+/// 1. [`write`](Self::write) puts a value into a journal in the far store, and then caches it. It is
+///    acknowledged when the journal has it.
+/// 2. A worker in every process takes writes from the journal, gives them to the source, and then
+///    removes them. A write is carried out at least once: a worker that dies in between is replaced
+///    when its take ends.
+/// 3. Writes of one key are carried out in their order, one at a time. One that waits is replaced by
+///    a later one of its key, so the source sees the last of them.
+/// 4. A write that fails is tried again, after a pause that doubles. One that fails too often is a
+///    [dead letter](Self::dead_letters).
+/// 5. The journal is bounded. When it is full, a write waits for a while, and is then refused.
+///
+/// A worker that stalls for longer than its take and then goes on may write an older value over a
+/// newer one. Let the source refuse a [version](QueuedWrite::version) that is not higher than the
+/// last, if that matters.
+///
+/// With `memory://` the journal is lost with the process.
+///
+/// Clones share everything.
+pub struct WriteBehind<K, V> {
+    shared: Arc<Shared<K, V>>,
+}
+
+/// A write that is carried out. `Debug` shows its version and its attempt.
+#[non_exhaustive]
+pub struct QueuedWrite<K, V> {
+    /// The key.
+    pub key: K,
+    /// The value.
+    pub value: V,
+    /// A number that rises with each write of the journal.
+    pub version: u64,
+    /// How often the write was begun, this time included.
+    pub attempt: u32,
+}
+
+/// A write that failed too often. `Debug` shows its version and its attempts.
+#[non_exhaustive]
+pub struct DeadLetter<K, V> {
+    /// The key.
+    pub key: K,
+    /// The value, which is not in the source.
+    pub value: V,
+    /// The number of the write.
+    pub version: u64,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+type Sink<K, V> = Arc<dyn Fn(QueuedWrite<K, V>) -> BoxFuture<'static, bool> + Send + Sync>;
+
+struct Shared<K, V> {
+    cache: Cache<K, V>,
+    codec: Arc<dyn Codec<(K, V)>>,
+    programs: Arc<dyn Programs>,
+    timeout: StoreTimeout,
+    journal: Key,
+    sink: Sink<K, V>,
+    settings: Settings,
+    /// Woken when there is something to do.
+    work: Arc<Notify>,
+    is_closed: AtomicBool,
+    worker: Mutex<Option<JoinHandle<()>>>,
+    counts: Counts,
+}
+
+#[derive(Clone, Copy)]
+struct Settings {
+    max_waiting: i64,
+    batch: i64,
+    write_timeout: Duration,
+    full_timeout: Duration,
+    poll: Duration,
+    first_pause: Duration,
+    longest_pause: Duration,
+    max_attempts: u32,
+    /// How long a take holds, in microseconds.
+    hold: i64,
+    /// How long the journal is kept after the last change, in microseconds.
+    keep: i64,
+}
+
+struct Counts {
+    queued: Counter,
+    written: Counter,
+    failed: Counter,
+    dead: Counter,
+    refused: Counter,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> WriteBehind<K, V> {
+    /// Puts a value into the journal, then caches it.
+    ///
+    /// It takes one round trip, and those of [`Cache::insert`]. If the journal is full, it waits for
+    /// room first.
+    ///
+    /// # Errors
+    /// Those of the store, and of the codec; [`Refusal::Full`] if there was no room in time;
+    /// [`ErrorKind::NotSent`] after a [`shutdown`](Self::shutdown). The write is not acknowledged
+    /// then; after [`ErrorKind::MayHaveRun`] it may be carried out all the same. An error of the
+    /// cache is not one of the write: it is logged, and this process does not read the older value.
+    ///
+    /// # Cancellation
+    /// A dropped call may or may not have written.
+    pub async fn write(&self, key: K, value: V) -> Result<()> {
+        let shared = &*self.shared;
+        let id = shared.id(&key);
+        let queued = (key, value);
+        let mut payload = Vec::new();
+        shared.codec.encode(&queued, &mut payload)?;
+        shared.codec.verify(&queued, &payload)?;
+        let push = Push {
+            key: id,
+            value: payload,
+            cap: shared.settings.max_waiting,
+            keep: shared.settings.keep,
+        };
+        shared.push(&push).await?;
+        shared.counts.queued.increment(1);
+        shared.work.notify_one();
+        let (key, value) = queued;
+        if let Err(error) = shared.cache.insert(key, value).await {
+            let journal = shared.journal.as_str();
+            tracing::warn!(journal, %error, "a value that was queued is not cached everywhere");
+        }
+        Ok(())
+    }
+
+    /// Returns the cached value of `key`, or the one that waits in the journal, or loads it.
+    ///
+    /// Read with it what you write behind: `load` asks the source, which may be older. A miss takes
+    /// one round trip more than [`Cache::find_or_load`]. If the journal cannot be read, what was
+    /// loaded is not cached.
+    ///
+    /// # Errors
+    /// As [`Cache::find_or_load`].
+    ///
+    /// # Cancellation
+    /// As [`Cache::find_or_load`].
+    pub async fn get_or_load<F, Fut, E>(&self, key: &K, load: F) -> Result<Found<V>, LoadError<E>>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<V, E>> + Send + 'static,
+        E: Send + Sync + 'static,
+    {
+        let load = || {
+            let (shared, id, load) = (self.shared.clone(), self.shared.id(key), load());
+            async move {
+                match shared.pending(id).await {
+                    Ok(Some(value)) => Ok(Loaded::new(value)),
+                    Ok(None) => load.await.map(Loaded::new),
+                    Err(_) => load.await.map(|value| Loaded::new(value).uncached()),
+                }
+            }
+        };
+        self.shared.cache.find_or_load(key, load).await
+    }
+
+    /// Returns the writes that failed too often. One round trip.
+    ///
+    /// They count among those that may wait, until they are [tried again](Self::retry) or
+    /// [discarded](Self::discard), or their key is written anew.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter<K, V>>> {
+        let dead = self.shared.run(&Dead).await?;
+        Ok(dead
+            .into_iter()
+            .filter_map(|it| {
+                let (key, value) = self.shared.decode(&it.value)?;
+                Some(DeadLetter {
+                    key,
+                    value,
+                    version: it.version.unsigned_abs(),
+                    attempts: u32::try_from(it.attempts).unwrap_or(u32::MAX),
+                })
+            })
+            .collect())
+    }
+
+    /// Tries the dead letter of `key` again, and returns whether there was one. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn retry(&self, key: &K) -> Result<bool> {
+        let was_there = self.bury(key, true).await?;
+        self.shared.work.notify_one();
+        Ok(was_there)
+    }
+
+    /// Discards the dead letter of `key`, and returns whether there was one. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn discard(&self, key: &K) -> Result<bool> {
+        self.bury(key, false).await
+    }
+
+    async fn bury(&self, key: &K, tries_again: bool) -> Result<bool> {
+        let bury = Bury {
+            key: self.shared.id(key),
+            tries_again,
+            keep: self.shared.settings.keep,
+        };
+        self.shared.run(&bury).await
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Shared<K, V> {
+    /// Returns the name of a key in the journal.
+    fn id(&self, key: &K) -> Vec<u8> {
+        Key::new(self.journal.kind(), key).as_bytes().to_vec()
+    }
+
+    async fn run<P: larder_store::program::Program<Record = Journal>>(
+        &self,
+        program: &P,
+    ) -> Result<P::Reply> {
+        let run = self.programs.run(&self.journal, program);
+        self.timeout.run(P::SCRIPT.name(), run).await
+    }
+
+    async fn push(&self, push: &Push) -> Result<i64> {
+        let deadline = Instant::now() + self.settings.full_timeout;
+        loop {
+            if self.is_closed.load(std::sync::atomic::Ordering::Acquire) {
+                return Err(error(ErrorKind::NotSent, "the journal is shut down"));
+            }
+            if let Some(version) = self.run(push).await? {
+                return Ok(version);
+            }
+            if Instant::now() >= deadline {
+                self.counts.refused.increment(1);
+                return Err(error(
+                    ErrorKind::Refused(Refusal::Full),
+                    "as many writes wait as may: the source is slower than its writers, or dead \
+                     letters are left",
+                ));
+            }
+            tokio::time::sleep(FULL_PAUSE).await;
+        }
+    }
+
+    async fn pending(&self, id: Vec<u8>) -> Result<Option<V>> {
+        let held = self.run(&Pending(id)).await?;
+        Ok(held
+            .and_then(|held| self.decode(&held))
+            .map(|(_, value)| value))
+    }
+
+    fn decode(&self, payload: &[u8]) -> Option<(K, V)> {
+        let decoded = self.codec.decode(payload);
+        if decoded.is_none() {
+            count_poisoned(self.journal.kind());
+        }
+        decoded
+    }
+}
+
+fn error(kind: ErrorKind, text: &'static str) -> Error {
+    Error::new("write behind", kind, text)
+}
+
+impl<K, V> Clone for WriteBehind<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for WriteBehind<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteBehind")
+            .field("journal", &self.shared.journal)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for QueuedWrite<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueuedWrite")
+            .field("version", &self.version)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K, V> fmt::Debug for DeadLetter<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetter")
+            .field("version", &self.version)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}

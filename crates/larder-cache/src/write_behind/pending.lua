@@ -1,0 +1,3 @@
+-- ARGV: a key.
+local held = read(KEYS[1], ARGV[1])
+return held and held.value

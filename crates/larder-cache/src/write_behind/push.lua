@@ -1,0 +1,13 @@
+-- ARGV: a key; a value; how many writes there may be; how long the journal is kept, in microseconds.
+local now = now()
+local held, dead = read(KEYS[1], ARGV[1]), redis.call('HEXISTS', KEYS[3], ARGV[1])
+local count = redis.call('HLEN', KEYS[1]) + redis.call('HLEN', KEYS[3])
+if not held and dead == 0 and count >= tonumber(ARGV[3]) then return 0 end
+local version = (tonumber(redis.call('GET', KEYS[4]) or '') or 0) + 1
+redis.call('HDEL', KEYS[3], ARGV[1])
+write(KEYS[1], ARGV[1], {version = version, attempts = 0, value = ARGV[2]})
+-- A write that is being carried out stays taken, and the new value waits for its end.
+if not held then redis.call('ZADD', KEYS[2], num(now), ARGV[1]) end
+put(KEYS[4], num(version), math.ceil(tonumber(ARGV[4]) / 1000))
+keep(tonumber(ARGV[4]))
+return version

@@ -1,0 +1,199 @@
+//! Holds the Lua of each program on a journal against its Rust, and plants faults in the Lua.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use larder_moka::MokaStore;
+use larder_redis::RedisStore;
+use larder_store::program::{Effect, Program, Programs, Script};
+use larder_store::{ManualClock, Store, Timestamp};
+use larder_test::server::RedisServer;
+use larder_test::trace::{Divergence, Pair, Sabotaged, Step, step, trace};
+
+use parking_lot::Mutex;
+
+use super::journal::{Bury, Dead, Journal, Pending, Push, Settle, Take, Taken};
+
+const SPANS: [i64; 3] = [1, 1_000, 1_500_001];
+const KEEP: i64 = 60_000_000;
+
+async fn pair(server: &RedisServer) -> Pair {
+    let clock = ManualClock::default();
+    let rust: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
+    let lua = RedisStore::builder(&server.url())
+        .with_virtual_time(clock.clone())
+        .with_timeout(Duration::from_secs(10))
+        .connect()
+        .await
+        .unwrap();
+    let lua: Arc<dyn Store> = Arc::new(lua);
+    Pair {
+        clock,
+        rust: rust.programs().unwrap(),
+        lua: lua.programs().unwrap(),
+    }
+}
+
+fn after<P>(program: P, spans: Vec<i64>) -> Box<dyn Step>
+where
+    P: Program + Debug + 'static,
+    P::Reply: Debug,
+{
+    step(program, move |_, now: Timestamp| {
+        spans.iter().map(|span| now.plus_micros(*span)).collect()
+    })
+}
+
+fn key(rng: &mut Rng) -> Vec<u8> {
+    [&b"a"[..], b"A", b"zz", b"\0\n%"][rng.usize(..4).min(rng.usize(..4))].to_vec()
+}
+
+/// The last write that was taken: so that a trace may settle it.
+type Last = Arc<Mutex<Option<(Taken, i64)>>>;
+
+fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
+    let span = SPANS[rng.usize(..SPANS.len())];
+    match rng.u8(..20) {
+        0..=4 => {
+            let push = Push {
+                key: key(rng),
+                value: (0..rng.usize(..4)).map(|_| rng.u8(..)).collect(),
+                cap: rng.i64(1..4).min(rng.i64(1..4)),
+                keep: KEEP,
+            };
+            after(push, vec![KEEP])
+        }
+        5..=7 => {
+            let take = Take {
+                count: rng.i64(1..3),
+                hold: span,
+                keep: KEEP,
+            };
+            let last = last.clone();
+            step(take, move |batch, now: Timestamp| {
+                if let Some(taken) = batch.writes.last() {
+                    *last.lock() = Some((taken.clone(), batch.until));
+                }
+                vec![now.plus_micros(span)]
+            })
+        }
+        8..=12 => {
+            let taken = last.lock().clone();
+            let (key, version, until) = match taken {
+                Some((taken, until)) => (taken.key, taken.version, until),
+                None => (key(rng), 1, 0),
+            };
+            let settle = Settle {
+                key,
+                until,
+                version: version + i64::from(rng.u8(..4) == 0),
+                // Mostly not, so that there are dead letters.
+                is_written: rng.u8(..6) == 0,
+                retry: span,
+                max_attempts: rng.i64(1..4).min(rng.i64(1..4)).min(rng.i64(1..4)),
+                keep: KEEP,
+            };
+            after(settle, vec![span])
+        }
+        13 => after(Pending(key(rng)), Vec::new()),
+        14 => after(Dead, Vec::new()),
+        _ => {
+            let taken = last.lock().clone();
+            let bury = Bury {
+                key: taken.map_or_else(|| key(rng), |(taken, _)| taken.key),
+                tries_again: rng.bool(),
+                keep: KEEP,
+            };
+            after(bury, Vec::new())
+        }
+    }
+}
+
+async fn run(pair: &Pair, seed: u64) -> Result<(), Box<Divergence>> {
+    let last = Last::default();
+    trace::<Journal>(pair, seed, 500, move |rng| next(rng, &last)).await
+}
+
+#[tokio::test]
+async fn the_programs_on_a_journal_do_the_same_in_lua_and_in_rust() {
+    let server = RedisServer::start().unwrap();
+    for seed in 0..20 {
+        let pair = pair(&server).await;
+        if let Err(divergence) = run(&pair, seed).await {
+            panic!("{divergence}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_planted_fault_in_the_lua_of_a_journal_is_caught() {
+    let server = RedisServer::start().unwrap();
+    let faults: &[(&'static Script, (&str, &str))] = &[
+        (Push::SCRIPT, (" and dead == 0", "")),
+        (Push::SCRIPT, ("count >= tonumber", "count > tonumber")),
+        (Push::SCRIPT, ("attempts = 0", "attempts = 1")),
+        (
+            Push::SCRIPT,
+            ("if not held then redis", "if true then redis"),
+        ),
+        (
+            Push::SCRIPT,
+            ("redis.call('HDEL', KEYS[3], ARGV[1])\n", "\n"),
+        ),
+        (Take::SCRIPT, ("held.attempts + 1", "held.attempts")),
+        (Take::SCRIPT, ("num(until_), key", "num(now), key")),
+        (
+            Take::SCRIPT,
+            ("'-inf', num(now)", "'-inf', '(' .. num(now)"),
+        ),
+        (
+            Settle::SCRIPT,
+            (" or due(ARGV[1]) ~= tonumber(ARGV[2])", ""),
+        ),
+        (
+            Settle::SCRIPT,
+            ("ARGV[4] == '1' and is_last", "ARGV[4] == '1'"),
+        ),
+        (Settle::SCRIPT, ("elseif is_last and held", "elseif held")),
+        (
+            Settle::SCRIPT,
+            ("held.attempts >= tonumber", "held.attempts > tonumber"),
+        ),
+        (Settle::SCRIPT, ("num(now + tonumber(ARGV[5]))", "num(now)")),
+        (Pending::SCRIPT, ("read(KEYS[1]", "read(KEYS[3]")),
+        (Bury::SCRIPT, ("it.attempts = 0", "")),
+        (Bury::SCRIPT, ("if ARGV[2] == '1' then", "if true then")),
+    ];
+    for &(script, fault) in faults {
+        let caught = is_caught(&server, script, fault).await;
+        assert!(
+            caught.is_some(),
+            "{}: {fault:?} was not caught",
+            script.name()
+        );
+    }
+}
+
+async fn is_caught(
+    server: &RedisServer,
+    script: &'static Script,
+    (from, to): (&str, &str),
+) -> Option<Box<Divergence>> {
+    assert!(script.lua().contains(from), "{}: {from}", script.name());
+    let lua: &'static str = script.lua().replacen(from, to, 1).leak();
+    for seed in 1_000..1_050 {
+        let mut pair = pair(server).await;
+        let mut broken = Script::new(script.name(), Effect::Once, lua);
+        if script.is_run_when_full() {
+            broken = broken.runs_when_full();
+        }
+        let sabotaged: Arc<dyn Programs> = Arc::new(Sabotaged::new(pair.lua, broken));
+        pair.lua = sabotaged;
+        if let Err(divergence) = run(&pair, seed).await {
+            return Some(divergence);
+        }
+    }
+    None
+}

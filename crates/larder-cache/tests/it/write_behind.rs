@@ -1,0 +1,244 @@
+//! Writes that reach their source later, in process and on Redis.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use larder_cache::{QueuedWrite, WriteBehind, WriteBehindBuilder};
+use larder_store::{ErrorKind, Refusal};
+
+use crate::support::{Backend, Broken, Gate, on_both};
+
+on_both! {
+    acknowledged_writes_reach_the_source_in_the_order_of_each_key / order;
+    writes_that_a_process_left_are_carried_out_by_another / left;
+    a_worker_that_dies_between_a_take_and_its_end_is_replaced / dies;
+    a_full_journal_holds_its_writers_back / full;
+    a_write_that_fails_is_tried_again_and_is_a_dead_letter_at_last / dead;
+    a_shutdown_reports_what_is_left / shutdown;
+    a_value_that_waits_is_read_before_the_source / reads;
+}
+
+type Behind = WriteBehind<u32, String>;
+
+/// What the source has been given.
+#[derive(Clone, Default)]
+struct Database {
+    writes: Arc<Mutex<Vec<(u32, String, u64)>>>,
+    fails: Arc<AtomicBool>,
+}
+
+impl Database {
+    async fn write(self, write: QueuedWrite<u32, String>) -> Result<(), Broken> {
+        tokio::task::yield_now().await;
+        let mut writes = self.writes.lock().unwrap();
+        writes.push((write.key, write.value, write.version));
+        match self.fails.load(Ordering::SeqCst) {
+            true => Err(Broken("away")),
+            false => Ok(()),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.writes.lock().unwrap().len()
+    }
+}
+
+fn behind(backend: &Backend) -> WriteBehindBuilder<u32, String> {
+    let films = backend.films().build().unwrap();
+    WriteBehind::builder("films", films, backend.store.clone())
+        .with_timeout(Duration::from_secs(2))
+        .with_poll(Duration::from_millis(20))
+        .with_retry(Duration::from_millis(10), Duration::from_millis(20))
+}
+
+fn start(builder: WriteBehindBuilder<u32, String>, database: &Database) -> Behind {
+    let database = database.clone();
+    builder
+        .start(move |write| database.clone().write(write))
+        .unwrap()
+}
+
+/// Waits until the journal holds so many writes and dead letters.
+async fn until(behind: &Behind, waiting: u64, dead: u64) {
+    let reached = async {
+        loop {
+            let left = behind.unwritten().await.unwrap();
+            if (left.waiting, left.dead) == (waiting, dead) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), reached)
+        .await
+        .unwrap();
+}
+
+async fn order(backend: Backend) {
+    let database = Database::default();
+    let (one, two) = (
+        start(behind(&backend), &database),
+        start(behind(&backend), &database),
+    );
+    for round in 0..50 {
+        for film in 0..3 {
+            let by = if round % 2 == 0 { &one } else { &two };
+            by.write(film, format!("round {round}")).await.unwrap();
+        }
+    }
+    until(&one, 0, 0).await;
+    let mut last = BTreeMap::new();
+    for (film, value, version) in database.writes.lock().unwrap().drain(..) {
+        let before = last.insert(film, (version, value));
+        assert!(
+            before.is_none_or(|(before, _)| before < version),
+            "out of order"
+        );
+    }
+    let values: Vec<_> = last.into_values().map(|(_, value)| value).collect();
+    assert_eq!(values, ["round 49"; 3]);
+}
+
+async fn left(backend: Backend) {
+    let database = Database::default();
+    let one = start(behind(&backend).without_worker(), &database);
+    for film in 0..5 {
+        one.write(film, "old".to_owned()).await.unwrap();
+        one.write(film, "new".to_owned()).await.unwrap();
+    }
+    drop(one);
+    assert_eq!(database.count(), 0);
+    let two = start(behind(&backend), &database);
+    until(&two, 0, 0).await;
+    let mut writes = database.writes.lock().unwrap().clone();
+    writes.sort();
+    let values: Vec<_> = writes
+        .iter()
+        .map(|(film, value, _)| (*film, value.as_str()))
+        .collect();
+    assert_eq!(
+        values,
+        [(0, "new"), (1, "new"), (2, "new"), (3, "new"), (4, "new")]
+    );
+}
+
+async fn dies(backend: Backend) {
+    let (database, gate) = (Database::default(), Gate::closed());
+    let process = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let builder = behind(&backend).with_write_timeout(Duration::from_millis(500));
+    let stalls = gate.clone();
+    let first = process.spawn(async move {
+        builder
+            .start(move |_| {
+                let stalls = stalls.clone();
+                async move {
+                    stalls.pass().await;
+                    pending::<Result<(), Broken>>().await
+                }
+            })
+            .unwrap()
+    });
+    let first = first.await.unwrap();
+    first.write(7, "acknowledged".to_owned()).await.unwrap();
+    gate.arrived().await;
+    process.shutdown_background();
+    let second = start(behind(&backend), &database);
+    until(&second, 0, 0).await;
+    let writes = database.writes.lock().unwrap().clone();
+    assert_eq!(writes, [(7, "acknowledged".to_owned(), 1)]);
+}
+
+async fn full(backend: Backend) {
+    let database = Database::default();
+    let builder = behind(&backend)
+        .with_max_waiting(2)
+        .with_full_timeout(Duration::from_millis(50));
+    let behind_full = start(builder.without_worker(), &database);
+    behind_full.write(1, "one".to_owned()).await.unwrap();
+    behind_full.write(2, "two".to_owned()).await.unwrap();
+    let error = behind_full.write(3, "three".to_owned()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused(Refusal::Full));
+    // One that waits is replaced, which takes no room.
+    behind_full.write(1, "one again".to_owned()).await.unwrap();
+    let worker = start(behind(&backend), &database);
+    until(&worker, 0, 0).await;
+    behind_full.write(3, "three".to_owned()).await.unwrap();
+    until(&worker, 0, 0).await;
+    assert_eq!(database.count(), 3);
+}
+
+async fn dead(backend: Backend) {
+    let database = Database::default();
+    database.fails.store(true, Ordering::SeqCst);
+    let behind = start(behind(&backend).with_max_attempts(3), &database);
+    behind.write(7, "refused".to_owned()).await.unwrap();
+    until(&behind, 0, 1).await;
+    assert_eq!(database.count(), 3);
+    let dead = behind.dead_letters().await.unwrap();
+    let [letter] = &dead[..] else {
+        panic!("{dead:?}");
+    };
+    assert_eq!(
+        (letter.key, letter.value.as_str(), letter.attempts),
+        (7, "refused", 3)
+    );
+    assert!(!format!("{dead:?}").contains("refused"));
+    database.fails.store(false, Ordering::SeqCst);
+    assert!(behind.retry(&7).await.unwrap());
+    until(&behind, 0, 0).await;
+    assert_eq!(database.count(), 4);
+    assert!(!behind.discard(&7).await.unwrap());
+}
+
+async fn shutdown(backend: Backend) {
+    let database = Database::default();
+    let hangs = database.clone();
+    let stopping = behind(&backend)
+        .with_write_timeout(Duration::from_millis(500))
+        .start(move |write: QueuedWrite<u32, String>| {
+            let hangs = hangs.clone();
+            async move {
+                match write.key {
+                    1 => pending().await,
+                    _ => hangs.write(write).await,
+                }
+            }
+        })
+        .unwrap();
+    for film in 0..4 {
+        stopping.write(film, "value".to_owned()).await.unwrap();
+    }
+    let left = stopping.shutdown(Duration::from_millis(300)).await.unwrap();
+    assert!(left.waiting >= 1 && left.dead == 0, "{left:?}");
+    let error = stopping.write(5, "late".to_owned()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotSent);
+    let next = start(behind(&backend), &database);
+    until(&next, 0, 0).await;
+    let left = next.shutdown(Duration::from_secs(10)).await.unwrap();
+    assert_eq!((left.waiting, left.dead), (0, 0));
+    let writes = database.writes.lock().unwrap();
+    assert!((0..4).all(|film| writes.iter().any(|(written, ..)| *written == film)));
+}
+
+async fn reads(backend: Backend) {
+    let database = Database::default();
+    let films = backend.films().build().unwrap();
+    let behind = WriteBehind::builder("films", films.clone(), backend.store.clone())
+        .with_timeout(Duration::from_secs(2))
+        .without_worker();
+    let behind = start(behind, &database);
+    behind.write(7, "new".to_owned()).await.unwrap();
+    assert_eq!(*films.get(&7).await.unwrap(), "new");
+    // It is evicted, say, before it was written.
+    films.remove(&7).await.unwrap();
+    let source = || async { Ok::<_, Broken>("old".to_owned()) };
+    assert_eq!(*behind.get_or_load(&7, source).await.unwrap().value, "new");
+    assert_eq!(*behind.get_or_load(&8, source).await.unwrap().value, "old");
+}

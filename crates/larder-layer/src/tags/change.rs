@@ -1,0 +1,72 @@
+use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
+use larder_store::{Result, Timestamp};
+
+use super::{Generation, TagRecord, TagState, state};
+
+/// What a change of a tag does to the values that carry it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagChange {
+    /// They are gone.
+    Remove,
+    /// They are stale, and may still be served where stale values may.
+    Expire,
+}
+
+/// Changes a tag, and so every value that carries it.
+///
+/// The record is kept for at least `keep`, whether the tag had one or not: it also tells the loads
+/// that are running.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangeTag {
+    /// What happens to the values.
+    pub change: TagChange,
+    /// A new generation. Never send one twice.
+    pub generation: Generation,
+    /// How long a load may run, in microseconds.
+    pub keep: i64,
+}
+
+impl Program for ChangeTag {
+    type Record = TagRecord;
+    type Reply = TagState;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "tag-change",
+        Effect::Once,
+        concat!(include_str!("tag.lua"), include_str!("change.lua")),
+    )
+    .runs_when_full();
+
+    fn args(&self, args: &mut Args) {
+        args.bytes(self.generation.as_bytes());
+        args.int(self.keep);
+        args.int(match self.change {
+            TagChange::Remove => 0,
+            TagChange::Expire => 1,
+        });
+    }
+
+    fn step(&self, record: &mut Slot<'_, TagRecord>, now: Timestamp) -> TagState {
+        let micros = now.as_micros();
+        let held = record.get().copied();
+        let generation = match (self.change, held) {
+            (TagChange::Expire, Some(held)) => held.state.generation.expired_by(self.generation),
+            _ => self.generation,
+        };
+        let changed = held.map_or(now, |held| held.state.changed.max(now));
+        let until = held.map_or(0, |held| held.until).max(micros + self.keep);
+        let tag = TagRecord {
+            state: TagState {
+                generation,
+                changed,
+            },
+            until,
+        };
+        record.put(tag, tag.ttl(micros));
+        tag.state
+    }
+
+    fn reply(&self, wire: Wire) -> Result<TagState> {
+        state(wire)
+    }
+}

@@ -1,0 +1,2 @@
+if not generation then return false end
+return {generation, num(changed)}

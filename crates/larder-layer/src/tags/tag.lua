@@ -1,0 +1,6 @@
+-- KEYS[1]: the tag, a string: its generation in 16 bytes, then two numbers as text: when it was last
+-- changed, and until when the record is kept. What is not of that form counts as absent.
+local held = redis.call('GET', KEYS[1])
+local changed, kept = string.match(string.sub(held or '', 17), '^(%d+) (%d+)$')
+local generation = changed and string.sub(held, 1, 16)
+changed, kept = tonumber(changed), tonumber(kept)

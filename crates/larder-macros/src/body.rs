@@ -1,0 +1,127 @@
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Block, Error, Expr, ExprCall, ExprMethodCall, ExprPath, Ident, Item, Macro, Result};
+
+use crate::arguments::this;
+
+/// Refuses a body that calls `name`, the function that it is the body of.
+pub(crate) fn refuse_recursion(body: &Block, name: &Ident, is_method: bool) -> Result<()> {
+    let mut calls = Calls {
+        name,
+        is_method,
+        found: None,
+    };
+    calls.visit_block(body);
+    match calls.found {
+        None => Ok(()),
+        Some(span) => Err(Error::new(
+            span,
+            format!(
+                "`{name}` is cached and calls itself: its load would wait for a load of its own; \
+                 move the recursion into a function without #[cached], and call that"
+            ),
+        )),
+    }
+}
+
+struct Calls<'a> {
+    name: &'a Ident,
+    is_method: bool,
+    found: Option<proc_macro2::Span>,
+}
+
+impl<'ast> Visit<'ast> for Calls<'_> {
+    fn visit_expr_call(&mut self, call: &'ast ExprCall) {
+        if let Expr::Path(ExprPath {
+            qself: None, path, ..
+        }) = &*call.func
+        {
+            let mut segments = path.segments.iter().rev();
+            let is_named = segments.next().is_some_and(|last| last.ident == *self.name);
+            let is_own = match (segments.next(), segments.next()) {
+                (None, _) => !self.is_method,
+                (Some(of), None) => of.ident == "Self" || (of.ident == "self" && !self.is_method),
+                _ => false,
+            };
+            if is_named && is_own {
+                self.found.get_or_insert(call.func.span());
+            }
+        }
+        visit::visit_expr_call(self, call);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
+        if call.method == *self.name && is_self(&call.receiver) {
+            self.found.get_or_insert(call.method.span());
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+
+    // An item inside of the body has names of its own.
+    fn visit_item(&mut self, _: &'ast Item) {}
+}
+
+fn is_self(expr: &Expr) -> bool {
+    matches!(expr, Expr::Path(path) if path.qself.is_none() && path.path.is_ident("self"))
+}
+
+/// Renames `self` in a body, and returns whether it was there.
+///
+/// A load cannot borrow `self`, and no other variable can have that name.
+pub(crate) fn rename_self(body: &mut Block) -> bool {
+    let mut rename = Rename { found: false };
+    rename.visit_block_mut(body);
+    rename.found
+}
+
+struct Rename {
+    found: bool,
+}
+
+impl VisitMut for Rename {
+    fn visit_expr_path_mut(&mut self, expr: &mut ExprPath) {
+        if expr.qself.is_none() && expr.path.is_ident("self") {
+            self.found = true;
+            let span = expr.span();
+            expr.path = Ident::new(&this().to_string(), this().span().located_at(span)).into();
+        }
+        visit_mut::visit_expr_path_mut(self, expr);
+    }
+
+    fn visit_macro_mut(&mut self, call: &mut Macro) {
+        call.tokens = self.tokens(std::mem::take(&mut call.tokens));
+    }
+
+    // An item inside of the body has a `self` of its own.
+    fn visit_item_mut(&mut self, _: &mut Item) {}
+}
+
+impl Rename {
+    /// Renames `self` among the tokens of a macro, except in front of `::`, where it is a module.
+    fn tokens(&mut self, tokens: TokenStream) -> TokenStream {
+        let mut renamed = TokenStream::new();
+        let mut rest = tokens.into_iter().peekable();
+        while let Some(token) = rest.next() {
+            let is_path = matches!(rest.peek(), Some(TokenTree::Punct(next))
+                if next.as_char() == ':' && next.spacing() == proc_macro2::Spacing::Joint);
+            match token {
+                TokenTree::Ident(ident) if ident == "self" && !is_path => {
+                    self.found = true;
+                    let mut name = this();
+                    name.set_span(name.span().located_at(ident.span()));
+                    name.to_tokens(&mut renamed);
+                }
+                TokenTree::Group(group) => {
+                    let mut inner = Group::new(group.delimiter(), self.tokens(group.stream()));
+                    inner.set_span(group.span());
+                    inner.to_tokens(&mut renamed);
+                }
+                token => token.to_tokens(&mut renamed),
+            }
+        }
+        renamed
+    }
+}

@@ -1,0 +1,179 @@
+#![doc = include_str!("../README.md")]
+
+mod arguments;
+mod body;
+mod cached;
+mod invalidates;
+mod options;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use proc_macro::TokenStream;
+use proc_macro2::TokenStream as Tokens;
+use quote::quote;
+
+/// Caches what an async function or method returns.
+///
+/// The body becomes the loader of [`get_or_load`]: it runs on a miss, once for all callers of a
+/// key. Callers get a shared value, and an error that also says what else may fail:
+///
+/// | the body returns | callers get | cached |
+/// |---|---|---|
+/// | `Result<V, E>` | `Result<Arc<V>, LoadError<E>>` | `Ok` |
+/// | `Option<V>` | `Result<Option<Arc<V>>, LoadError<Infallible>>` | `Some`; `None` for the negative TTL, if the cache has one |
+/// | `Result<Option<V>, E>` | `Result<Option<Arc<V>>, LoadError<E>>` | the same |
+/// | `V` | `Result<Arc<V>, LoadError<Infallible>>` | always |
+///
+/// A type whose name ends in `Result` counts as one, so `io::Result<V>` does. In place of `V` the
+/// body may return [`Loaded<V>`], which chooses how long the value is kept.
+///
+/// # Options
+/// - `cache = EXPR`, required: the cache, such as `self.films`.
+/// - `key = EXPR`: the key. Default: the argument, or a tuple of the arguments, without `self`.
+/// - `ttl = EXPR`: the [`Ttl`] of each value. Default: the cache's.
+/// - `tags = EXPR`: the tags of each value, such as `["films", &format!("film {id}")]`.
+/// - `cache_none`: caches `None` too. The values of the cache are then of type `Option<V>`.
+///
+/// A near hit evaluates `cache` and `key`, and nothing else.
+///
+/// # Arguments
+/// The load runs in a task of its own, so that no caller cancels it. So what the body borrows is
+/// copied on a miss: `self` and each argument that is a reference are cloned with [`ToOwned`], and
+/// must be cheap to clone, as an `Arc` is. An argument of another type is moved.
+///
+/// # Recursion
+/// A function that calls itself does not compile: its load would wait for a load of its own. One that
+/// asks for its own key in a roundabout way gets [`LoadError::Recursive`] at once.
+///
+/// # Example
+/// ```
+/// use larder_cache::Cache;
+/// use larder_macros::cached;
+/// use larder_store::{Kind, Ttl};
+/// # #[derive(Clone, Default)]
+/// # struct Database;
+/// # impl Database {
+/// #     async fn title(&self, _: u32) -> std::io::Result<String> { Ok("Metropolis".to_owned()) }
+/// # }
+///
+/// #[derive(Clone)]
+/// struct Films {
+///     titles: Cache<u32, String>,
+///     database: Database,
+/// }
+///
+/// impl Films {
+///     #[cached(cache = self.titles, key = id)]
+///     async fn title(&self, id: u32) -> std::io::Result<String> {
+///         self.database.title(id).await
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// const TITLE: Kind = Kind::evictable("title");
+/// let titles = Cache::builder(TITLE, Ttl::from_secs(300)).build()?;
+/// let films = Films { titles, database: Database::default() };
+/// assert_eq!(*films.title(7).await?, "Metropolis");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A recursive function is refused:
+///
+/// ```compile_fail
+/// # use larder_cache::Cache;
+/// # use larder_macros::cached;
+/// #[cached(cache = sums, key = n)]
+/// async fn sum(sums: &Cache<u64, u64>, n: u64) -> u64 {
+///     if n == 0 { 0 } else { n + *sum(sums, n - 1).await.unwrap() }
+/// }
+/// ```
+///
+/// [`LoadError::Recursive`]: https://docs.rs/larder-cache/latest/larder_cache/enum.LoadError.html
+/// [`get_or_load`]: https://docs.rs/larder-cache/latest/larder_cache/struct.Cache.html#method.get_or_load
+/// [`Loaded<V>`]: https://docs.rs/larder-cache/latest/larder_cache/struct.Loaded.html
+/// [`Ttl`]: https://docs.rs/larder-store/latest/larder_store/struct.Ttl.html
+#[proc_macro_attribute]
+pub fn cached(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(cached::expand, options, function, quote!(::larder_cache))
+}
+
+/// Removes a cached value once an async function or method has changed its source.
+///
+/// The body runs first; then the value is removed, whatever the body returned: a write that failed
+/// may have reached the source all the same. A caller that goes away in between, or a body that
+/// panics, does not prevent it: the near copy is removed at once, the far one by a task.
+///
+/// It takes one round trip if the cache has a far store. Several attributes remove several values.
+///
+/// # Options
+/// - `cache = EXPR`, required: the cache, such as `self.films`.
+/// - `key = EXPR`: the key. Default: the argument, or a tuple of the arguments, without `self`.
+/// - `tags = EXPR`: removes every value with one of these tags, in all caches of the store. Then no
+///   key is removed unless `key` names it.
+/// - `log_errors`: logs an error of the far store, and returns what the body did.
+///
+/// # Errors
+/// Of the body. If it succeeded, those of the far store, which must convert into the function's
+/// error by `From<larder_store::Error>`. A function that returns no `Result` needs `log_errors`.
+///
+/// # Example
+/// ```
+/// use larder_cache::Cache;
+/// use larder_macros::invalidates;
+///
+/// struct Films {
+///     titles: Cache<u32, String>,
+/// }
+///
+/// impl Films {
+///     #[invalidates(cache = self.titles, key = id)]
+///     async fn rename(&self, id: u32, title: &str) -> Result<(), Box<dyn std::error::Error>> {
+///         // Commit the change to the database here.
+/// #       let _ = title;
+///         Ok(())
+///     }
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn invalidates(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(
+        invalidates::expand,
+        options,
+        function,
+        quote!(::larder_cache),
+    )
+}
+
+/// Is [`macro@cached`] for users of the facade `larder`, which exports it as `larder::macros::cached`.
+#[proc_macro_attribute]
+pub fn cached_by_larder(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(cached::expand, options, function, quote!(::larder::cache))
+}
+
+/// Is [`macro@invalidates`] for users of the facade, which exports it as `larder::macros::invalidates`.
+#[proc_macro_attribute]
+pub fn invalidates_by_larder(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(
+        invalidates::expand,
+        options,
+        function,
+        quote!(::larder::cache),
+    )
+}
+
+/// An attribute: its options, the function, and the path of `larder-cache` in the user's crate.
+type Attribute = fn(Tokens, Tokens, &Tokens) -> syn::Result<Tokens>;
+
+fn expand(
+    attribute: Attribute,
+    options: TokenStream,
+    function: TokenStream,
+    cache_crate: Tokens,
+) -> TokenStream {
+    attribute(options.into(), function.into(), &cache_crate)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}

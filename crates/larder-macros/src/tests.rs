@@ -1,0 +1,188 @@
+//! The errors of the attributes, which all say what to do.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+fn cached(options: &str, function: &str) -> Result<String, String> {
+    run(crate::cached::expand, options, function)
+}
+
+fn invalidates(options: &str, function: &str) -> Result<String, String> {
+    run(crate::invalidates::expand, options, function)
+}
+
+fn run(attribute: crate::Attribute, options: &str, function: &str) -> Result<String, String> {
+    let tokens = |text: &str| text.parse::<TokenStream>().unwrap();
+    attribute(tokens(options), tokens(function), &quote!(::larder_cache))
+        .map(|tokens| tokens.to_string())
+        .map_err(|error| error.to_string())
+}
+
+const FILM: &str =
+    "async fn film(&self, id: u32) -> Result<Film, Error> { self.db.film(id).await }";
+
+#[track_caller]
+fn refused(result: Result<String, String>, text: &str) {
+    let error = result.unwrap_err();
+    assert!(error.contains(text), "{error}");
+}
+
+#[test]
+fn an_option_that_is_missing_unknown_or_given_twice_is_refused() {
+    refused(
+        cached("key = id", FILM),
+        "add `cache = EXPR`, such as `cache = self.films`",
+    );
+    refused(
+        cached("cache = c, kye = id", FILM),
+        "unknown option `kye`: expected one of cache, key, ttl, tags, cache_none",
+    );
+    refused(
+        cached("cache = c, key = id, key = id", FILM),
+        "`key` is given twice",
+    );
+    refused(
+        cached("cache", FILM),
+        "`cache` needs a value: write `cache = EXPR`",
+    );
+    refused(
+        cached("cache = c, cache_none = true", FILM),
+        "write `cache_none` alone",
+    );
+    refused(invalidates("key = id", FILM), "add `cache = EXPR`");
+    refused(
+        invalidates("cache = c, ttl = t", FILM),
+        "unknown option `ttl`: expected one of cache, key, tags, log_errors",
+    );
+}
+
+#[test]
+fn only_an_async_function_is_accepted() {
+    refused(
+        cached("cache = c", "fn film(id: u32) -> Film { film(id) }"),
+        "needs an `async fn`",
+    );
+    refused(
+        cached("cache = c", "struct Film;"),
+        "goes on an async function or method with a body",
+    );
+    refused(
+        cached("cache = c", "async fn film(id: u32) -> Film;"),
+        "with a body",
+    );
+    refused(
+        invalidates("cache = c", "fn film(id: u32) {}"),
+        "under #[async_trait]",
+    );
+}
+
+#[test]
+fn a_function_that_calls_itself_is_refused() {
+    for function in [
+        "async fn sum(n: u64) -> u64 { n + *sum(n - 1).await.unwrap() }",
+        "async fn sum(n: u64) -> u64 { let next = || self::sum(n - 1); next().await }",
+        "async fn sum(&self, n: u64) -> u64 { if n > 0 { *self.sum(n - 1).await.unwrap() } else { 0 } }",
+        "async fn sum(&self, n: u64) -> u64 { Self::sum(self, n - 1).await }",
+    ] {
+        refused(
+            cached("cache = c, key = n", function),
+            "`sum` is cached and calls itself: its load would wait for a load of its own; move the \
+             recursion into a function without #[cached]",
+        );
+    }
+}
+
+#[test]
+fn a_function_of_the_same_name_elsewhere_may_be_called() {
+    assert!(cached("cache = c", FILM).is_ok());
+    for function in [
+        "async fn film(&self, id: u32) -> Film { film(id).await }",
+        "async fn film(id: u32) -> Film { database::film(id).await }",
+        "async fn film(id: u32) -> Film { fn inner() { film(1); } other(id).await }",
+    ] {
+        assert!(cached("cache = c", function).is_ok(), "{function}");
+    }
+}
+
+#[test]
+fn an_argument_that_a_load_cannot_keep_is_refused() {
+    refused(
+        cached(
+            "cache = c",
+            "async fn film(&mut self, id: u32) -> Film { load() }",
+        ),
+        "cannot take `&mut self`: a hit does not run it; take `&self`",
+    );
+    refused(
+        cached(
+            "cache = c",
+            "async fn film(id: &mut u32) -> Film { load() }",
+        ),
+        "cannot take a `&mut` argument",
+    );
+    for argument in [
+        "ids: Vec<&str>",
+        "ids: &[&str]",
+        "id: Cow<'a, str>",
+        "id: (u8, &'b str)",
+    ] {
+        refused(
+            cached(
+                "cache = c",
+                &format!("async fn film({argument}) -> Film {{ load() }}"),
+            ),
+            "the load outlives the call, and cannot hold this reference: take an owned type",
+        );
+    }
+    refused(
+        cached(
+            "cache = c, key = 1",
+            "async fn film(Id(id): &Id) -> Film { load() }",
+        ),
+        "give the argument a name",
+    );
+    assert!(
+        cached(
+            "cache = c",
+            "async fn film(id: &'static str) -> Film { load() }"
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn a_key_that_cannot_be_made_of_the_arguments_is_asked_for() {
+    refused(
+        cached("cache = c", "async fn film(&self) -> Film { load() }"),
+        "there is no argument to make a key of: name the key with `key = EXPR`",
+    );
+    refused(
+        cached("cache = c", "async fn film(Id(id): Id) -> Film { load() }"),
+        "a pattern cannot be the key: name the key with `key = EXPR`",
+    );
+}
+
+#[test]
+fn a_return_type_without_a_value_to_cache_is_refused() {
+    refused(
+        cached("cache = c", "async fn film(id: u32) { load() }"),
+        "add `-> Result<V, E>` or `-> V`",
+    );
+    refused(
+        cached(
+            "cache = c",
+            "async fn film(id: u32) -> impl Display { load() }",
+        ),
+        "name it instead of `impl Trait`",
+    );
+}
+
+#[test]
+fn a_removal_that_cannot_return_its_error_asks_where_to_put_it() {
+    let function = "async fn rename(&self, id: u32) { save() }";
+    refused(
+        invalidates("cache = c", function),
+        "return one, or add `log_errors`",
+    );
+    assert!(invalidates("cache = c, log_errors", function).is_ok());
+}

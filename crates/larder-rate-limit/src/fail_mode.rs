@@ -1,0 +1,84 @@
+use std::fmt;
+use std::sync::Arc;
+use std::task::Poll;
+
+use larder_store::program::{Programs, Record};
+use larder_store::{Error, ErrorKind, Key, Result, Store, StoreExt};
+
+use crate::program::{InspectTat, Refund, Tat};
+use crate::{Decision, RateLimiter};
+
+/// What a layer does with requests while the store fails.
+///
+/// A store fails if it answers with an error or too late. A [full](larder_store::Refusal::Full) server
+/// fails too. A full store in this process does not: it
+/// [still limits](RateLimiter::SHARED_QUOTAS) new visitors.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum FailMode {
+    /// Lets the request pass, uncounted. The default, so that a limit against load does not take the
+    /// service down together with the store.
+    #[default]
+    Open,
+    /// Refuses the request with 503. For limits that guard something, such as password guesses.
+    Closed,
+    /// Charges the request in this process alone, so that each process grants the quota once. If
+    /// that fails too, the request is refused with 503.
+    Local(LocalStore),
+}
+
+impl FailMode {
+    /// Returns [`Local`](Self::Local), with the visitors' state in `store`.
+    ///
+    /// # Errors
+    /// Those of [`LocalStore::new`].
+    pub fn local(store: Arc<dyn Store>) -> Result<Self> {
+        LocalStore::new(store).map(Self::Local)
+    }
+}
+
+/// A store in this process, which a layer uses while its own fails.
+#[derive(Clone)]
+pub struct LocalStore(Arc<dyn Programs>);
+
+impl LocalStore {
+    /// Falls back to `store`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the store runs no programs, or does not answer without waiting, as a
+    /// server does not.
+    pub fn new(store: Arc<dyn Store>) -> Result<Self> {
+        let programs = store.require_programs("a local rate limit")?;
+        // A step that changes nothing shows whether the store answers at once.
+        let key = Key::new(Tat::KIND, "probe");
+        match programs.run_now(&key, &InspectTat) {
+            Poll::Ready(_) => Ok(Self(programs)),
+            Poll::Pending => Err(waits()),
+        }
+    }
+
+    pub(crate) fn refund(&self, key: &Key, refund: &Refund) -> Poll<Result<Decision>> {
+        self.0.run_now(key, refund)
+    }
+
+    pub(crate) fn check(&self, limiter: &RateLimiter, key: &Key) -> Result<Decision> {
+        match limiter.check_in(&*self.0, key) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => Err(waits()),
+        }
+    }
+}
+
+fn waits() -> Error {
+    Error::new(
+        "build a rate limit",
+        ErrorKind::Invalid,
+        "a local store must be one that answers without waiting: use memory://",
+    )
+}
+
+impl fmt::Debug for LocalStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LocalStore")
+    }
+}

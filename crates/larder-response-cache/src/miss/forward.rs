@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Body;
+use tower_service::Service;
+
+use super::CacheState;
+use super::flights::{FetchLeader, FetchOutcome};
+use crate::engine::{Exchange, OriginFailure, Validators};
+use crate::metrics::Outcome;
+use crate::request::CacheRequest;
+use crate::response::{CacheStatus, ForwardReason, ResponseBody};
+use crate::storage::Found;
+
+/// A request on its way to the inner service.
+pub(super) struct Miss {
+    pub(super) cache: Arc<CacheState>,
+    pub(super) request: CacheRequest,
+    /// The client's own headers, without preconditions of this cache.
+    pub(super) headers: HeaderMap,
+    pub(super) found: Found,
+    /// None if no other request waits for the response.
+    pub(super) leader: Option<FetchLeader>,
+    pub(super) reason: ForwardReason,
+    pub(super) mode: FetchMode,
+}
+
+/// How the inner service is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FetchMode {
+    /// For what the client asks for, with the client's preconditions.
+    AsRequested,
+    /// For the complete response, so that it can be stored. The client's preconditions are applied here.
+    Complete,
+}
+
+impl Miss {
+    /// Sends the request to the inner service, and makes the client's response.
+    pub(super) async fn forward<S, ReqBody, ResBody>(
+        mut self,
+        mut inner: S,
+        mut request: Request<ReqBody>,
+    ) -> Result<Response<ResponseBody<ResBody>>, S::Error>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+        ResBody: Body<Data = Bytes> + Send + 'static,
+        ResBody::Error: Send + 'static,
+    {
+        let is_validation = !self.request.is_head && self.validate(request.headers_mut());
+        if is_validation {
+            // Its preconditions have replaced the client's.
+            self.mode = FetchMode::Complete;
+        } else if self.mode == FetchMode::Complete {
+            Validators::default().apply(request.headers_mut());
+        }
+        let (storage, purges) = (&self.cache.storage, &mut self.found.snapshot.purges);
+        let sent = storage.begin_fetch(&self.request.key, purges).await;
+        let result = inner.call(request).await;
+        let exchange = Exchange {
+            sent,
+            received: self.cache.storage.now(),
+        };
+        let response = match result {
+            Ok(response) => response,
+            Err(error) => {
+                let failure = OriginFailure::Disconnected;
+                self.end(FetchOutcome::Failed(failure, None));
+                return self.serve_on_failure(failure, None).ok_or(error);
+            }
+        };
+        let status = response.status();
+        if is_validation && status == StatusCode::NOT_MODIFIED {
+            return Ok(self.freshen(response.headers(), exchange).await);
+        }
+        if let Some(failure) = OriginFailure::of(status) {
+            // The requests that wait have the same stale response, if there is one.
+            if self.found.response.is_some() {
+                self.end(FetchOutcome::Failed(failure, Some(status)));
+            }
+            if let Some(stale) = self.serve_on_failure(failure, Some(status)) {
+                return Ok(stale);
+            }
+        }
+        self.cache.metrics.count(Outcome::Miss);
+        if self.request.is_head && status == StatusCode::OK {
+            self.apply_head(response.headers(), exchange).await;
+        }
+        Ok(self.send_and_store(response, exchange).await)
+    }
+
+    /// Serves the stored response in place of a failure, if that is permitted.
+    fn serve_on_failure<B: Body>(
+        &self,
+        failure: OriginFailure,
+        status: Option<StatusCode>,
+    ) -> Option<Response<ResponseBody<B>>> {
+        let (cache, stored) = (&self.cache, self.found.response.as_ref()?);
+        let storage = &cache.storage;
+        if !storage.may_serve_on_failure(stored, &self.request, failure) {
+            return None;
+        }
+        cache.metrics.count(Outcome::StaleIfError);
+        let (cache_status, now) = (CacheStatus::stale_if_error(status), storage.now());
+        Some(cache.serve(&self.request, &self.headers, stored, cache_status, now))
+    }
+
+    /// Tells the requests that wait what became of the fetch.
+    pub(super) fn end(&mut self, outcome: FetchOutcome) {
+        if let Some(leader) = self.leader.take() {
+            leader.complete(outcome);
+        }
+    }
+}

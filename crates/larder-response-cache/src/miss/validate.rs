@@ -1,0 +1,162 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body::Body;
+use larder_store::Timestamp;
+
+use super::flights::FetchOutcome;
+use super::forward::Miss;
+use super::store::OUTDATED;
+use crate::engine::{
+    CacheControl, Exchange, HeadEffect, Profile, Refusal, RequestDirectives, Reuse, Validators,
+    head_effect, invalidates_stored, is_update, strip,
+};
+use crate::metrics::Outcome;
+use crate::response::{CacheStatus, ResponseBody};
+use crate::run_to_completion::run_to_completion;
+use crate::storage::{CommitKind, CommitOutcome, StoredResponse};
+
+impl Miss {
+    /// Makes the request a validation of the stored response, if that has a validator.
+    pub(super) fn validate(&self, request: &mut HeaderMap) -> bool {
+        let Some(stored) = &self.found.response else {
+            return false;
+        };
+        let validators = Validators::of(&stored.headers);
+        if validators.is_empty() {
+            return false;
+        }
+        validators.apply(request);
+        true
+    }
+
+    /// Serves the stored response after a 304, and updates it (RFC 9111, 4.3.4).
+    pub(super) async fn freshen<B: Body>(
+        mut self,
+        new: &HeaderMap,
+        exchange: Exchange,
+    ) -> Response<ResponseBody<B>> {
+        let Some(stored) = self.found.response.clone() else {
+            // Only a stored response is validated, so this cannot happen.
+            return Response::new(ResponseBody::whole(Bytes::new()));
+        };
+        self.cache.metrics.count(Outcome::Validated);
+        if !is_update(&stored.headers, new) {
+            // It is about another response. The next request fetches the complete one.
+            self.purge().await;
+            self.end(FetchOutcome::NotShared);
+            return self.serve_validated(&stored, CommitOutcome::Refused);
+        }
+        let mut new = new.clone();
+        let own = self.take_own(&stored, &mut new);
+        let fresh = stored.freshened(self.cache.policy(), &new, exchange);
+        let (committed, stored) = self.update(fresh).await;
+        self.release(committed, &stored);
+        let mut response = self.serve_validated(&stored, committed);
+        for (name, value) in own {
+            response.headers_mut().append(name, value);
+        }
+        response
+    }
+
+    fn serve_validated<B: Body>(
+        &self,
+        stored: &StoredResponse,
+        committed: CommitOutcome,
+    ) -> Response<ResponseBody<B>> {
+        let status = Some(StatusCode::NOT_MODIFIED);
+        let cache_status = match committed {
+            CommitOutcome::Stored => CacheStatus::stored(self.reason, status),
+            CommitOutcome::Refused => CacheStatus::not_stored(self.reason, status, OUTDATED),
+        };
+        let now = self.cache.storage.now();
+        self.cache
+            .serve(&self.request, &self.headers, stored, cache_status, now)
+    }
+
+    /// Takes out the headers of a 304 that are for this client alone.
+    ///
+    /// Those are the ones that `no-cache` names, and in the safe profile cookies.
+    fn take_own(
+        &self,
+        stored: &StoredResponse,
+        new: &mut HeaderMap,
+    ) -> Vec<(HeaderName, HeaderValue)> {
+        let policy = self.cache.policy();
+        let mut names = policy.directives(new).no_cache_fields;
+        names.extend(policy.directives(&stored.headers).no_cache_fields);
+        if policy.profile == Profile::Safe {
+            names.push(header::SET_COOKIE);
+        }
+        // Headers of the connection are not the client's.
+        strip(new, &CacheControl::default());
+        let mut own = Vec::new();
+        for name in names {
+            let values = new.get_all(&name).iter();
+            own.extend(values.map(|value| (name.clone(), value.clone())));
+            new.remove(&name);
+        }
+        own
+    }
+
+    /// Updates or removes the stored response to GET by a 200 to HEAD (RFC 9111, 4.3.5).
+    pub(super) async fn apply_head(&self, head: &HeaderMap, exchange: Exchange) {
+        let Some(stored) = &self.found.response else {
+            return;
+        };
+        let policy = self.cache.policy();
+        match head_effect(policy.profile, &stored.headers, head) {
+            HeadEffect::Update => {
+                let mut head = head.clone();
+                self.take_own(stored, &mut head);
+                let fresh = stored.freshened(policy, &head, exchange);
+                self.update(fresh).await;
+            }
+            HeadEffect::Invalidate => self.purge().await,
+            HeadEffect::None => {}
+        }
+    }
+
+    /// Stores an updated response, or removes the stored one if it may no longer be stored.
+    async fn update(&self, fresh: StoredResponse) -> (CommitOutcome, Arc<StoredResponse>) {
+        let (status, freshness) = (fresh.status, &fresh.rules.freshness);
+        let policy = self.cache.policy();
+        match policy.check(&self.headers, status, &fresh.headers, freshness) {
+            Ok(()) => return self.commit(fresh, CommitKind::Update).await,
+            Err(refusal) => {
+                if self.invalidates_stored(status, refusal, fresh.exchange.received) {
+                    self.purge().await;
+                }
+            }
+        }
+        (CommitOutcome::Refused, Arc::new(fresh))
+    }
+
+    /// Returns whether a response that is not stored invalidates the stored one.
+    pub(super) fn invalidates_stored(
+        &self,
+        status: StatusCode,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> bool {
+        let was_fresh = self.fresh_response(now).is_some();
+        let profile = self.cache.policy().profile;
+        invalidates_stored(profile, &self.headers, status, refusal, was_fresh)
+    }
+
+    /// Returns the stored response, if it is fresh.
+    pub(super) fn fresh_response(&self, now: Timestamp) -> Option<&StoredResponse> {
+        let stored = self.found.response.as_deref()?;
+        let reuse = stored.rules.reuse(&RequestDirectives::default(), now);
+        (reuse == Reuse::Fresh).then_some(stored)
+    }
+
+    /// Removes what the URI holds, also if the client disconnects.
+    pub(super) async fn purge(&self) {
+        let (cache, key) = (self.cache.clone(), self.request.key.clone());
+        let purge = async move { cache.storage.purge(&key).await };
+        // A failure of the store was counted.
+        let _ = run_to_completion(purge).await;
+    }
+}

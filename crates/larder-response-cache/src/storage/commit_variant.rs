@@ -1,0 +1,173 @@
+use std::sync::Arc;
+
+use http::HeaderMap;
+use larder_store::{Condition, Key, Timestamp, Ttl, Version};
+
+use super::commit::{Commit, CommitKind};
+use super::{
+    ATTEMPTS, Existing, FarRecord, Record, Storage, StoredResponse, Unavailable, VariantIndex,
+};
+use crate::engine::{SelectingFields, VariantId};
+
+const A_MINUTE: Ttl = Ttl::from_secs(60);
+
+/// The place of a variant in an index.
+struct Position {
+    index: Arc<VariantIndex>,
+    variant: VariantId,
+    /// The variant whose place it took.
+    evicted: Option<VariantId>,
+    /// Whether the index has to be written.
+    is_changed: bool,
+}
+
+impl Storage {
+    /// Stores a response as a variant of its URI, after the index that names it.
+    pub(super) async fn store_variant(
+        &self,
+        commit: &Commit<'_>,
+        selecting: SelectingFields,
+        response: &Arc<StoredResponse>,
+    ) -> Option<()> {
+        let (key, snapshot) = (commit.key.far_key(), commit.snapshot);
+        let until = self.now().plus_micros(self.ttl(response).as_micros());
+        let mut replaceable = match snapshot.held {
+            Existing::Version(version) => (snapshot.index.clone(), Condition::IfVersion(version)),
+            _ => self.replaceable(commit, &key, response).await.ok()??,
+        };
+        for _ in 0..ATTEMPTS {
+            let (held, condition) = replaceable;
+            let position = self.position(held.as_ref(), &selecting, commit.request, until)?;
+            if !position.is_changed {
+                return self.put_variant(commit, position, None, response).await;
+            }
+            let written = self
+                .write_index(&key, &position.index, condition)
+                .await
+                .ok()?;
+            if written.is_some() {
+                return self.put_variant(commit, position, written, response).await;
+            }
+            replaceable = self.replaceable(commit, &key, response).await.ok()??;
+        }
+        None
+    }
+
+    /// Finds the place for the variant of `request` in the index that is held, or in a new one.
+    fn position(
+        &self,
+        held: Option<&Arc<VariantIndex>>,
+        selecting: &SelectingFields,
+        request: &HeaderMap,
+        until: Timestamp,
+    ) -> Option<Position> {
+        let mut index = match held {
+            Some(index) if index.selecting.covers(selecting) => VariantIndex::clone(index),
+            Some(index) => VariantIndex::new(index.selecting.union(selecting)?),
+            None => VariantIndex::new(selecting.clone()),
+        };
+        let variant = index.selecting.variant(request);
+        let is_there = index.variants.contains(&variant);
+        let is_long_enough = until <= index.until;
+        if !is_long_enough {
+            // Twice as long, but at most a minute longer, so that it is not written with each variant.
+            let left = i64::try_from(until.since(self.now()).as_micros()).unwrap_or(i64::MAX);
+            index.until = until.plus_micros(left.min(A_MINUTE.as_micros()));
+        }
+        let evicted = match is_there {
+            true => None,
+            false => index.add(variant, self.max_variants),
+        };
+        Some(Position {
+            index: Arc::new(index),
+            variant,
+            evicted,
+            is_changed: !is_there || !is_long_enough,
+        })
+    }
+
+    /// Writes an index. Returns its version, or None if the condition was not met.
+    async fn write_index(
+        &self,
+        key: &Key,
+        index: &Arc<VariantIndex>,
+        condition: Condition,
+    ) -> Result<Option<Version>, Unavailable> {
+        let left = index.until.as_micros() - self.now().as_micros();
+        let record = Record::Variants(index.clone());
+        self.far
+            .put(key, &record, Ttl::covering_micros(left), condition)
+            .await
+    }
+
+    async fn put_variant(
+        &self,
+        commit: &Commit<'_>,
+        position: Position,
+        index_version: Option<Version>,
+        response: &Arc<StoredResponse>,
+    ) -> Option<()> {
+        let Position {
+            index,
+            variant,
+            evicted,
+            ..
+        } = position;
+        if let Some(evicted) = evicted {
+            self.near.invalidate(index.near_key(evicted).as_slice());
+            // If this fails, it expires by itself.
+            let _ = self.far.remove(index.far_key(evicted)).await;
+        }
+        let (now, near_key) = (self.now(), index.near_key(variant));
+        let generation = self.near.generation(near_key.as_slice());
+        let generation = generation.with_sweeps_of(commit.snapshot.generation);
+        let held = match &commit.snapshot.index {
+            Some(known) if known.id == index.id => commit.snapshot.variant,
+            _ => Existing::None,
+        };
+        let far_key = index.far_key(variant);
+        let written = self.replace_variant(commit, &far_key, held, response).await;
+        let version = written.ok()??;
+        let until = self.near_until(now);
+        if index_version.is_some() {
+            self.put_near_for(commit, Record::Variants(index), index_version, until);
+        }
+        // If the index is gone, nobody finds the variant under its id.
+        let record = Record::Response(response.clone());
+        self.put_near(&near_key, record, Some(version), until, generation);
+        Some(())
+    }
+
+    /// Writes a variant. Its key is gone with its index when the URI is purged.
+    ///
+    /// Returns its version, or None if a newer response is there.
+    async fn replace_variant(
+        &self,
+        commit: &Commit<'_>,
+        key: &Key,
+        held: Existing,
+        response: &Arc<StoredResponse>,
+    ) -> Result<Option<Version>, Unavailable> {
+        let (record, ttl) = (Record::Response(response.clone()), self.ttl(response));
+        let mut condition = match held {
+            Existing::Version(version) => Condition::IfVersion(version),
+            Existing::None | Existing::Unknown => Condition::IfAbsent,
+        };
+        for _ in 0..ATTEMPTS {
+            let written = self.far.put(key, &record, ttl, condition).await?;
+            if written.is_some() || commit.kind == CommitKind::Update {
+                return Ok(written);
+            }
+            condition = match self.far.get(key).await? {
+                FarRecord::Missing => Condition::IfAbsent,
+                FarRecord::Record(Record::Response(held), _) if !response.is_newer_than(&held) => {
+                    return Ok(None);
+                }
+                FarRecord::Record(_, version) | FarRecord::Unreadable(version) => {
+                    Condition::IfVersion(version)
+                }
+            };
+        }
+        Ok(None)
+    }
+}

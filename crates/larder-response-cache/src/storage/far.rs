@@ -1,0 +1,127 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_layer::{StoreHealth, StoreTimeout};
+use larder_store::{
+    Condition, Delete, Entry, Key, Put, Result, Store, Ttl, Version, count_poisoned,
+};
+
+use super::record::Record;
+use crate::metrics::Metrics;
+use crate::policy::ResponsePolicy;
+use crate::request::RESPONSE;
+
+/// The store, with a timeout for every operation.
+///
+/// A failure is counted, and then the cache goes on as if there were no store.
+pub(crate) struct Far {
+    store: Arc<dyn Store>,
+    timeout: StoreTimeout,
+    health: StoreHealth,
+    metrics: Arc<Metrics>,
+    policy: ResponsePolicy,
+}
+
+/// The store failed, or did not answer in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unavailable;
+
+/// The content of a key in the store.
+pub(super) enum FarRecord {
+    Missing,
+    /// Bytes that are not a record of this key.
+    Unreadable(Version),
+    Record(Record, Version),
+}
+
+impl Far {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        timeout: Duration,
+        metrics: Arc<Metrics>,
+        policy: ResponsePolicy,
+    ) -> Self {
+        Self {
+            store,
+            timeout: StoreTimeout::new(timeout, None),
+            health: StoreHealth::new("response cache"),
+            metrics,
+            policy,
+        }
+    }
+
+    pub(super) fn policy(&self) -> &ResponsePolicy {
+        &self.policy
+    }
+
+    /// Counts and logs a failure of the store.
+    fn observe<T>(&self, answer: Result<T>) -> Result<T, Unavailable> {
+        match answer {
+            Ok(answer) => {
+                self.health.succeeded();
+                Ok(answer)
+            }
+            Err(error) => {
+                self.metrics.store_failed();
+                self.health.failed(&error);
+                Err(Unavailable)
+            }
+        }
+    }
+
+    /// Reads a record.
+    pub(super) async fn get(&self, key: &Key) -> Result<FarRecord, Unavailable> {
+        let Some(entry) = self.get_value(key).await? else {
+            return Ok(FarRecord::Missing);
+        };
+        Ok(match Record::decode(&entry.value, key, &self.policy) {
+            Some(record) => FarRecord::Record(record, entry.version),
+            None => {
+                count_poisoned(RESPONSE);
+                FarRecord::Unreadable(entry.version)
+            }
+        })
+    }
+
+    /// Reads a value, undecoded.
+    pub(super) async fn get_value(&self, key: &Key) -> Result<Option<Entry>, Unavailable> {
+        self.observe(self.timeout.get(&*self.store, key).await)
+    }
+
+    /// Reads the values of several keys, undecoded. Fails if one of them cannot be read.
+    pub(super) async fn get_values(&self, keys: &[Key]) -> Result<Vec<Option<Entry>>, Unavailable> {
+        let answers = async { self.store.get_many(keys).await.into_iter().collect() };
+        self.observe(self.timeout.run("get many", answers).await)
+    }
+
+    /// Writes a record. Returns its version, or None if the condition was not met.
+    pub(super) async fn put(
+        &self,
+        key: &Key,
+        record: &Record,
+        ttl: Ttl,
+        condition: Condition,
+    ) -> Result<Option<Version>, Unavailable> {
+        let bytes = record.encode(key).ok_or(Unavailable)?;
+        self.put_value(key, bytes, ttl, condition).await
+    }
+
+    /// Writes a value. Returns its version, or None if the condition was not met.
+    pub(super) async fn put_value(
+        &self,
+        key: &Key,
+        value: impl Into<bytes::Bytes>,
+        ttl: Ttl,
+        condition: Condition,
+    ) -> Result<Option<Version>, Unavailable> {
+        let put = Put::new(key.clone(), value, ttl).on(condition);
+        let outcome = self.observe(self.timeout.put(&*self.store, &put).await)?;
+        Ok(outcome.is_stored().then_some(put.version()))
+    }
+
+    pub(super) async fn remove(&self, key: Key) -> Result<(), Unavailable> {
+        let delete = Delete::new(key);
+        let removed = self.timeout.delete(&*self.store, &delete).await;
+        self.observe(removed).map(drop)
+    }
+}

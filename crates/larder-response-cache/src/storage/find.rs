@@ -1,0 +1,228 @@
+use std::sync::Arc;
+
+use http::HeaderMap;
+use larder_layer::Generation;
+use larder_store::{Timestamp, Version};
+
+use super::{
+    Existing, FarRecord, Found, NearRecord, PurgeSnapshot, Record, Storage, StoredResponse,
+    Unavailable, UriSnapshot, VariantIndex,
+};
+use crate::engine::OriginFailure;
+use crate::request::CacheRequest;
+
+/// A response that this process holds for a request.
+struct NearFound {
+    response: Arc<StoredResponse>,
+    /// The version of what the URI holds.
+    version: Option<Version>,
+    /// The index, and the version of the variant, if the URI has variants.
+    variant: Option<(Arc<VariantIndex>, Option<Version>)>,
+}
+
+impl Storage {
+    /// Returns the response for a request from this process, or None if the store has to be asked.
+    pub(crate) fn near_response(
+        &self,
+        request: &CacheRequest,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Option<Arc<StoredResponse>> {
+        Some(self.find_near(request, headers, now)?.response)
+    }
+
+    fn find_near(
+        &self,
+        request: &CacheRequest,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Option<NearFound> {
+        let NearRecord { record, version } = self.near_record(request.key.as_bytes(), now)?;
+        match record {
+            Record::Response(response) if request.key_fields.is_empty() => Some(NearFound {
+                response,
+                version,
+                variant: None,
+            }),
+            Record::Variants(index) if index.selecting.covers(&request.key_fields) => {
+                let variant = index.selecting.variant(headers);
+                let near = self.near_record(&index.near_key(variant), now)?;
+                let Record::Response(response) = near.record else {
+                    return None;
+                };
+                Some(NearFound {
+                    response,
+                    version,
+                    variant: Some((index, near.version)),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns whether a stored response may be served in place of a failure (RFC 9111, 4.2.4).
+    pub(crate) fn may_serve_on_failure(
+        &self,
+        response: &StoredResponse,
+        request: &CacheRequest,
+        failure: OriginFailure,
+    ) -> bool {
+        let (limit, now) = (self.stale_while_disconnected, self.now());
+        let rules = &response.rules;
+        rules.may_serve_on_failure(&request.directives, failure, limit, now)
+    }
+
+    /// Returns a record of this process, unless its deadline has passed.
+    fn near_record(&self, key: &[u8], now: Timestamp) -> Option<NearRecord> {
+        let held = self.near.get(key)?;
+        (now < held.deadline).then_some(held.value)
+    }
+
+    /// Finds the stored response for a request, here or in the store.
+    ///
+    /// It takes no round trip, or one; for a variant two, and for a response with tags one more.
+    pub(crate) async fn find(&self, request: &CacheRequest, headers: &HeaderMap) -> Found {
+        let (key, now) = (request.key.as_bytes(), self.now());
+        let generation = self.near.generation(key);
+        let near = self.find_near(request, headers, now);
+        let near = match near {
+            Some(near) if near.response.rules.is_shareable(now) => return near.found(generation),
+            // A response that is stale here may be fresh in the store: another process may have validated it.
+            near => near,
+        };
+        let mut found = Found {
+            response: None,
+            snapshot: UriSnapshot {
+                held: Existing::None,
+                index: None,
+                variant: Existing::None,
+                generation,
+                purges: PurgeSnapshot::default(),
+            },
+            has_variants: false,
+        };
+        match self.far.get(&request.key.far_key()).await {
+            Err(Unavailable) => {
+                found.snapshot.held = Existing::Unknown;
+                return near.map_or(found, |near| near.found(generation));
+            }
+            Ok(FarRecord::Missing) => {}
+            Ok(
+                FarRecord::Unreadable(version) | FarRecord::Record(Record::Reservation, version),
+            ) => found.snapshot.held = Existing::Version(version),
+            Ok(FarRecord::Record(Record::Response(response), version)) => {
+                found.snapshot.held = Existing::Version(version);
+                if request.key_fields.is_empty()
+                    && let Some(response) = self.if_not_purged(response).await
+                {
+                    let kept = self.keep_near(key, response, version, generation, now);
+                    found.response = Some(kept);
+                }
+            }
+            Ok(FarRecord::Record(Record::Variants(index), version)) => {
+                found.snapshot.held = Existing::Version(version);
+                found.has_variants = true;
+                if index.selecting.covers(&request.key_fields) {
+                    let record = Record::Variants(index.clone());
+                    self.put_near(key, record, Some(version), self.near_until(now), generation);
+                    (found.response, found.snapshot.variant) =
+                        self.find_variant(&index, headers, now).await;
+                }
+                found.snapshot.index = Some(index);
+            }
+        }
+        found
+    }
+
+    /// Finds the variant for a request, and what the store holds under its key.
+    async fn find_variant(
+        &self,
+        index: &VariantIndex,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> (Option<Arc<StoredResponse>>, Existing) {
+        let variant = index.selecting.variant(headers);
+        if !index.variants.contains(&variant) {
+            return (None, Existing::None);
+        }
+        let near_key = index.near_key(variant);
+        let generation = self.near.generation(near_key.as_slice());
+        match self.far.get(&index.far_key(variant)).await {
+            Ok(FarRecord::Record(Record::Response(response), version)) => {
+                let keep = |response| self.keep_near(&near_key, response, version, generation, now);
+                let response = self.if_not_purged(response).await.map(keep);
+                (response, Existing::Version(version))
+            }
+            Ok(FarRecord::Record(_, version) | FarRecord::Unreadable(version)) => {
+                (None, Existing::Version(version))
+            }
+            Ok(FarRecord::Missing) => (None, Existing::None),
+            Err(Unavailable) => (None, Existing::Unknown),
+        }
+    }
+
+    /// Keeps a response from the store in this process too, and returns the one to serve.
+    ///
+    /// If this process holds the same response already, that one is kept, so that its body is held once.
+    fn keep_near(
+        &self,
+        key: &[u8],
+        response: Arc<StoredResponse>,
+        version: Version,
+        generation: Generation,
+        now: Timestamp,
+    ) -> Arc<StoredResponse> {
+        let kept = match self.near.get(key) {
+            Some(held) => match held.value.record {
+                Record::Response(ours) => {
+                    let is_same =
+                        held.value.version == Some(version) && ours.expired == response.expired;
+                    // It was stored here after the store was asked.
+                    if !is_same && now < held.deadline && ours.is_newer_than(&response) {
+                        return ours;
+                    }
+                    if is_same { ours } else { response }
+                }
+                _ => response,
+            },
+            None => response,
+        };
+        let record = Record::Response(kept.clone());
+        self.put_near(key, record, Some(version), self.near_until(now), generation);
+        kept
+    }
+
+    /// Keeps a record in this process, unless its key was invalidated since `generation`.
+    pub(super) fn put_near(
+        &self,
+        key: &[u8],
+        record: Record,
+        version: Option<Version>,
+        until: Timestamp,
+        generation: Generation,
+    ) {
+        let near = NearRecord { record, version };
+        self.near
+            .insert_if_unchanged(key.into(), near, until, generation);
+    }
+}
+
+impl NearFound {
+    fn found(self, generation: Generation) -> Found {
+        let existing =
+            |version: Option<Version>| version.map_or(Existing::Unknown, Existing::Version);
+        let has_variants = self.variant.is_some();
+        let (index, variant) = self.variant.unzip();
+        Found {
+            response: Some(self.response),
+            snapshot: UriSnapshot {
+                held: existing(self.version),
+                index,
+                variant: existing(variant.flatten()),
+                generation,
+                purges: PurgeSnapshot::default(),
+            },
+            has_variants,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+use std::sync::atomic::Ordering;
+
+use larder_store::{Condition, Entry, Key, Timestamp, Ttl, Version, count_poisoned};
+
+use super::tag_changes::{ChangeCount, TagChanges};
+use super::{ATTEMPTS, Storage, TagSnapshot, Unavailable};
+use crate::request::{PrimaryKey, TAG, tag_changes_key};
+
+/// How long the store knows which purges there were: longer than any fetch.
+///
+/// If it forgets during a fetch, the response is not stored, and nothing else happens.
+const KNOWN_FOR: Ttl = Ttl::from_secs(24 * 60 * 60);
+
+/// Which purges there had been when a fetch began. None of them if the store did not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PurgeSnapshot {
+    /// The version of the URI's purge group, which changes with each purge.
+    group: Option<Version>,
+    tags: Option<ChangeCount>,
+}
+
+impl Storage {
+    /// Notes which purges there have been, before the origin is asked. It takes one round trip.
+    ///
+    /// Returns the time at which the origin is asked. It is later than any that was returned before.
+    pub(crate) async fn begin_fetch(
+        &self,
+        key: &PrimaryKey,
+        purges: &mut PurgeSnapshot,
+    ) -> Timestamp {
+        let keys = [key.purge_group_key(), tag_changes_key()];
+        if let Ok(held) = self.far.get_values(&keys).await {
+            let mut held = held.into_iter();
+            let [group, tags] = &keys;
+            purges.group = self.group_or_first(group, held.next().flatten()).await;
+            purges.tags = self.count_or_first(tags, held.next().flatten()).await;
+        }
+        let now = self.now().as_micros();
+        let next = |last: i64| now.max(last.saturating_add(1));
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let last = self
+            .last_fetch
+            .fetch_update(set, fetch, |last| Some(next(last)));
+        Timestamp::from_micros(next(last.unwrap_or_else(|last| last)))
+    }
+
+    /// Returns the version of a purge group. If there is none, it makes a first one.
+    async fn group_or_first(&self, key: &Key, held: Option<Entry>) -> Option<Version> {
+        if let Some(held) = held {
+            return Some(held.version);
+        }
+        let condition = Condition::IfAbsent;
+        let made = self.far.put_value(key, Vec::new(), KNOWN_FOR, condition);
+        match made.await.ok()? {
+            Some(version) => Some(version),
+            // Another process was first.
+            None => Some(self.far.get_value(key).await.ok()??.version),
+        }
+    }
+
+    /// Returns the count of changes of tags. If there is none that can be read, it begins a new one.
+    async fn count_or_first(&self, key: &Key, held: Option<Entry>) -> Option<ChangeCount> {
+        let read = |held: &Entry| TagChanges::read(&held.value).map(|changes| changes.count());
+        let condition = match held {
+            None => Condition::IfAbsent,
+            Some(held) => match read(&held) {
+                Some(count) => return Some(count),
+                None => {
+                    count_poisoned(TAG);
+                    Condition::IfVersion(held.version)
+                }
+            },
+        };
+        let first = TagChanges::none();
+        let made = self.far.put_value(key, first.bytes(), KNOWN_FOR, condition);
+        match made.await.ok()? {
+            Some(_) => Some(first.count()),
+            None => read(&self.far.get_value(key).await.ok()??),
+        }
+    }
+
+    /// Notes that a URI of this purge group is purged.
+    pub(super) async fn count_purge(&self, key: &PrimaryKey) -> Result<(), Unavailable> {
+        let (key, condition) = (key.purge_group_key(), Condition::Always);
+        let counted = self.far.put_value(&key, Vec::new(), KNOWN_FOR, condition);
+        counted.await.map(drop)
+    }
+
+    /// Returns whether no URI of the purge group was purged since the fetch began, as far as is known.
+    pub(super) async fn is_not_purged(&self, key: &PrimaryKey, since: PurgeSnapshot) -> bool {
+        let now = self.far.get_value(&key.purge_group_key()).await;
+        let now = now.ok().flatten().map(|held| held.version);
+        since.group.is_some() && now == since.group
+    }
+
+    /// Notes that a tag changes. It takes two round trips, and more while others change.
+    pub(super) async fn count_tag_change(&self, tag: &str) -> Result<(), Unavailable> {
+        let key = tag_changes_key();
+        for _ in 0..ATTEMPTS {
+            let Some(held) = self.far.get_value(&key).await? else {
+                break;
+            };
+            let Some(changes) = TagChanges::read(&held.value) else {
+                break;
+            };
+            let (bytes, condition) = (
+                changes.with(tag).bytes(),
+                Condition::IfVersion(held.version),
+            );
+            let counted = self.far.put_value(&key, bytes, KNOWN_FOR, condition);
+            if counted.await?.is_some() {
+                return Ok(());
+            }
+        }
+        // A new count keeps every response with tags that is being fetched from being stored. That costs
+        // less than a purge that fails.
+        let bytes = TagChanges::none().bytes();
+        let counted = self
+            .far
+            .put_value(&key, bytes, KNOWN_FOR, Condition::Always);
+        counted.await.map(drop)
+    }
+
+    /// Returns whether none of these tags changed since the fetch began, as far as is known.
+    pub(super) async fn are_tags_unchanged(
+        &self,
+        tags: &[TagSnapshot],
+        since: PurgeSnapshot,
+    ) -> bool {
+        let held = self.far.get_value(&tag_changes_key()).await;
+        let (Some(count), Ok(Some(held))) = (since.tags, held) else {
+            return false;
+        };
+        let tags = tags.iter().map(|held| held.tag.as_str());
+        TagChanges::read(&held.value).is_some_and(|changes| !changes.concern(count, tags))
+    }
+}

@@ -1,0 +1,215 @@
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use larder_store::{Timestamp, Version};
+
+use super::HitHeaders;
+use crate::engine::{
+    Exchange, Freshness, ReuseRules, Sharing, date, format_date, freshen, is_last_modified_weak,
+    strip,
+};
+use crate::policy::ResponsePolicy;
+
+/// A stored response, with what its headers mean, worked out once.
+pub(crate) struct StoredResponse {
+    pub(crate) status: StatusCode,
+    /// Without `Age` and the headers of the connection; with `Date` and `Content-Length`.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) exchange: Exchange,
+    pub(crate) tags: Vec<TagSnapshot>,
+    /// When a purge made it stale, if one did.
+    pub(crate) expired: Option<Timestamp>,
+    pub(crate) date_info: DateInfo,
+    age: Option<HeaderValue>,
+    pub(crate) rules: ReuseRules,
+    /// Whether it may also be served to a request with `Authorization` (RFC 9111, 3.5).
+    pub(crate) permits_authorized: bool,
+    pub(crate) hit_headers: HitHeaders,
+}
+
+/// How far the dates of a response can be trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DateInfo {
+    /// Whether this cache made its `Date`, because the origin sent none.
+    pub(crate) is_generated: bool,
+    /// Whether its `Last-Modified` was weak when the body came. The later `Date` of a 304 does not make
+    /// it strong.
+    pub(crate) is_last_modified_weak: bool,
+}
+
+/// A tag of a response, as it was when the response was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TagSnapshot {
+    pub(crate) tag: String,
+    /// Changes when the tag is purged, or was evicted.
+    pub(crate) generation: Version,
+    /// Changes when the tag is expired, too.
+    pub(crate) version: Version,
+}
+
+impl StoredResponse {
+    /// A response as it came from the origin, about to be stored.
+    pub(crate) fn received(
+        policy: &ResponsePolicy,
+        status: StatusCode,
+        mut headers: HeaderMap,
+        body: Bytes,
+        exchange: Exchange,
+    ) -> Self {
+        let directives = policy.directives(&headers);
+        strip(&mut headers, &directives);
+        let is_generated = add_date(&mut headers, exchange);
+        if status != StatusCode::NO_CONTENT {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        let date_info = DateInfo {
+            is_generated,
+            is_last_modified_weak: is_last_modified_weak(&headers),
+        };
+        Self::restored(policy, status, compact(&headers), body, exchange).with_date_info(date_info)
+    }
+
+    /// A response as it was stored.
+    pub(crate) fn restored(
+        policy: &ResponsePolicy,
+        status: StatusCode,
+        mut headers: HeaderMap,
+        body: Bytes,
+        exchange: Exchange,
+    ) -> Self {
+        let directives = policy.directives(&headers);
+        let sharing = Sharing::Shared;
+        let freshness = Freshness::of(sharing, status, &headers, &directives, exchange);
+        Self {
+            status,
+            rules: ReuseRules::of(sharing, &directives, freshness),
+            permits_authorized: directives.permits_authorized(),
+            age: headers.remove(header::AGE),
+            headers,
+            body,
+            exchange,
+            tags: Vec::new(),
+            expired: None,
+            date_info: DateInfo::default(),
+            hit_headers: HitHeaders::default(),
+        }
+    }
+
+    pub(crate) fn with_tags(mut self, tags: Vec<TagSnapshot>) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    pub(crate) fn with_date_info(mut self, date_info: DateInfo) -> Self {
+        self.date_info = date_info;
+        self
+    }
+
+    /// Makes the response stale from `at` on.
+    pub(crate) fn expired_at(mut self, at: Timestamp) -> Self {
+        let at = self.expired.map_or(at, |before| before.min(at));
+        self.expired = Some(at);
+        self.rules.freshness = self.rules.freshness.expired_at(at);
+        self
+    }
+
+    /// Returns a copy that shares the body.
+    pub(crate) fn copy(&self, policy: &ResponsePolicy) -> Self {
+        let headers = self.fields();
+        let headers = headers.map(|(name, value)| (name.clone(), value.clone()));
+        let (headers, body) = (headers.collect(), self.body.clone());
+        let copy = Self::restored(policy, self.status, headers, body, self.exchange);
+        let copy = copy
+            .with_tags(self.tags.clone())
+            .with_date_info(self.date_info);
+        match self.expired {
+            Some(at) => copy.expired_at(at),
+            None => copy,
+        }
+    }
+
+    /// Returns the headers as they came, to be stored.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let age = self.age.as_ref().map(|age| (&header::AGE, age));
+        self.headers.iter().chain(age)
+    }
+
+    /// Returns this response, updated by a 304 with `headers` (RFC 9111, 4.3.4).
+    pub(crate) fn freshened(
+        &self,
+        policy: &ResponsePolicy,
+        headers: &HeaderMap,
+        exchange: Exchange,
+    ) -> Self {
+        let mut stored = self.headers.clone();
+        let before = policy.directives(&stored);
+        freshen(&mut stored, headers, &policy.directives(headers));
+        // The directives of the stored response also apply to the headers of a 304.
+        strip(&mut stored, &before);
+        let is_generated = date(headers, &header::DATE).is_none();
+        if is_generated {
+            stored.remove(header::DATE);
+            add_date(&mut stored, exchange);
+        }
+        let date_info = DateInfo {
+            is_generated,
+            ..self.date_info
+        };
+        let (stored, body) = (compact(&stored), self.body.clone());
+        Self::restored(policy, self.status, stored, body, exchange).with_date_info(date_info)
+    }
+
+    /// Returns whether this response replaces `held` (RFC 9111, 4).
+    ///
+    /// It does if its request was sent later, and its origin does not date it earlier.
+    pub(crate) fn is_newer_than(&self, held: &Self) -> bool {
+        let is_dated_earlier = || {
+            let [ours, theirs] =
+                [self, held].map(|response| date(&response.headers, &header::DATE));
+            !self.date_info.is_generated && !held.date_info.is_generated && ours < theirs
+        };
+        self.exchange.sent > held.exchange.sent && !is_dated_earlier()
+    }
+
+    /// Returns its approximate weight in this process, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let headers = self.headers.iter();
+        let headers: usize = headers
+            // The room of a header in its map, and in that of a hit.
+            .map(|(name, value)| name.as_str().len() + value.len() + 256)
+            .sum();
+        self.body.len() + headers + 1024
+    }
+}
+
+/// Dates a response without a `Date` by when it was received (RFC 9110, 6.6.1).
+///
+/// Returns whether it did.
+fn add_date(headers: &mut HeaderMap, exchange: Exchange) -> bool {
+    let is_missing = date(headers, &header::DATE).is_none();
+    if is_missing {
+        let received = exchange.received.as_micros().div_euclid(1_000_000);
+        headers.insert(header::DATE, format_date(received));
+    }
+    is_missing
+}
+
+/// Copies the values of headers into one allocation of their own.
+///
+/// As they came they may be small parts of a large read buffer, which they would keep alive.
+fn compact(headers: &HeaderMap) -> HeaderMap {
+    let length = headers.values().map(HeaderValue::len).sum();
+    let mut values = BytesMut::with_capacity(length);
+    for value in headers.values() {
+        values.extend_from_slice(value.as_bytes());
+    }
+    let mut values = values.freeze();
+    let mut compact = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        // They are the bytes of a value, so this cannot fail.
+        if let Ok(value) = HeaderValue::from_maybe_shared(values.split_to(value.len())) {
+            compact.append(name, value);
+        }
+    }
+    compact
+}

@@ -1,0 +1,77 @@
+use std::{fmt, io};
+
+use larder_store::Error;
+
+use crate::update::UpdateError;
+
+/// Why a blob was not written or read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BlobError {
+    /// The store failed. [`Error::kind`] says what may have happened: after a write that may have run, the
+    /// blob is the one before or the new one, whole.
+    Store(Error),
+    /// The source of a blob failed, or what it is copied to. The blob is the one before.
+    Io(io::Error),
+    /// The source has more bytes than a blob may have. The blob is the one before.
+    TooLarge {
+        /// The most bytes.
+        max: u64,
+    },
+    /// The transfer took longer than is declared. The blob is the one before.
+    TooSlow,
+    /// Others replaced the blob all the time. The blob is one of theirs.
+    Contended,
+    /// A part of the blob is gone or is not what was written. What was read so far is to be thrown away.
+    Torn,
+}
+
+impl fmt::Display for BlobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(_) => f.write_str("blob: the store failed"),
+            Self::Io(_) => f.write_str("blob: the source or the target failed"),
+            Self::TooLarge { max } => write!(
+                f,
+                "blob: too large: at most {max} bytes are accepted, see with_max_size"
+            ),
+            Self::TooSlow => f.write_str(
+                "blob: the transfer took too long: see with_max_transfer, which also says how long \
+                 chunks are kept for it",
+            ),
+            Self::Contended => f.write_str("blob: contended: others replaced it all the time"),
+            Self::Torn => f.write_str("blob: torn: a part of it is gone or was changed"),
+        }
+    }
+}
+
+impl std::error::Error for BlobError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for BlobError {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<io::Error> for BlobError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<UpdateError> for BlobError {
+    fn from(error: UpdateError) -> Self {
+        match error {
+            UpdateError::Contended { .. } => Self::Contended,
+            UpdateError::Store(error) => Self::Store(error),
+        }
+    }
+}

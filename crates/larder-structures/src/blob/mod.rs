@@ -1,0 +1,297 @@
+//! Large values in chunks, streamed both ways.
+
+mod error;
+mod manifest;
+mod reader;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_store::{Delete, ErrorKind, Key, KeyId, Kind, Put, Result, Store, Ttl, count_poisoned};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::records::check_name;
+use crate::update::{Next, Updates};
+
+pub use error::BlobError;
+use manifest::{CHUNK, Manifest, chunk_key, seal};
+pub use reader::BlobReader;
+
+const MANIFESTS: Kind = Kind::pinned("blob");
+
+/// Keeps large values in chunks of 128 KiB, one blob for each id.
+///
+/// # Rules
+/// 1. The chunks of a write are under new keys, and the manifest that names them is written last. So a blob
+///    is the one before or the new one, whole, whatever happens in between.
+/// 2. A chunk has a checksum, and the manifest the SHA-256 of the whole. A reader never ends with other bytes
+///    than were written.
+/// 3. Every chunk has a TTL from the first write on: that of the blob, and twice the longest transfer. What a
+///    write leaves that was given up ends by itself.
+/// 4. Whoever replaces or removes a blob lets its chunks live for one more transfer, so that readers reach
+///    the end.
+///
+/// One chunk is in memory at a time, and a second one while it is sent. In a cluster the chunks are on all
+/// nodes. A blob is at most 64 MiB, or as [`with_max_size`](Self::with_max_size) says. Clones are cheap and
+/// share everything.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use larder_store::{Store, Ttl};
+/// use larder_structures::blob::{BlobError, Blobs};
+///
+/// async fn keep(store: Arc<dyn Store>, ticket: &[u8]) -> Result<Vec<u8>, BlobError> {
+///     let tickets = Blobs::new(store, "tickets", Ttl::from_secs(30 * 86_400))?;
+///     tickets.put(7_u32, ticket).await?;
+///     let mut copy = Vec::new();
+///     if let Some(mut reader) = tickets.get(7_u32).await? {
+///         reader.copy_to(&mut copy).await?;
+///     }
+///     Ok(copy)
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Blobs {
+    store: Arc<dyn Store>,
+    name: Arc<str>,
+    ttl: Ttl,
+    max_size: u64,
+    max_transfer: Ttl,
+}
+
+/// What a blob is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobInfo {
+    /// How many bytes it has.
+    pub size: u64,
+    /// Their SHA-256, for an ETag.
+    pub sha256: [u8; 32],
+}
+
+/// How many chunks are removed at once.
+const REMOVED: usize = 64;
+
+impl Blobs {
+    /// Makes the blobs called `name`, each of which lives for `ttl` after it was written.
+    ///
+    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the name has another form.
+    pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
+        check_name(name, "blobs")?;
+        Ok(Self {
+            store,
+            name: name.into(),
+            ttl,
+            max_size: 64 * 1024 * 1024,
+            max_transfer: Ttl::from_secs(3_600),
+        })
+    }
+
+    /// Accepts at most so many bytes. The default is 64 MiB.
+    #[must_use]
+    pub fn with_max_size(mut self, bytes: u64) -> Self {
+        self.max_size = bytes;
+        self
+    }
+
+    /// Lets a write take so long, and a reader of a blob that is replaced. The default is one hour.
+    #[must_use]
+    pub fn with_max_transfer(mut self, transfer: Ttl) -> Self {
+        self.max_transfer = transfer;
+        self
+    }
+
+    /// Writes a blob from `source`, in place of the one that is there.
+    ///
+    /// It takes one round trip for each chunk, two for the manifest, and one for each chunk of the blob
+    /// before, whose lives it ends.
+    ///
+    /// # Errors
+    /// [`BlobError`] says what the blob is then.
+    ///
+    /// # Cancellation
+    /// The blob is the one before or the new one, whole. Chunks that were written end by their TTL.
+    pub async fn put(
+        &self,
+        id: impl KeyId,
+        source: impl AsyncRead + Send,
+    ) -> Result<BlobInfo, BlobError> {
+        let (key, nonce) = (self.key(id), rand::random());
+        let mut written = 0;
+        let write = self.write(&nonce, source, &mut written);
+        let info = match tokio::time::timeout(self.max_transfer.into(), write).await {
+            Ok(Ok(info)) => info,
+            Ok(Err(error)) => {
+                self.remove_chunks(&nonce, written).await;
+                return Err(error);
+            }
+            Err(_) => {
+                self.remove_chunks(&nonce, written).await;
+                return Err(BlobError::TooSlow);
+            }
+        };
+        let manifest = Manifest { nonce, info };
+        let (bytes, ttl) = (manifest.write(), self.ttl);
+        let swap = |before: Option<&Bytes>| Next::put(bytes.clone(), ttl, before.cloned());
+        match Updates::new(self.store.clone()).update(&key, swap).await {
+            Ok(before) => {
+                self.end(before.and_then(|before| Manifest::read(&before)))
+                    .await;
+                Ok(info)
+            }
+            Err(error) => {
+                let error = BlobError::from(error);
+                let may_be_there = matches!(&error, BlobError::Store(error)
+                    if error.kind() == ErrorKind::MayHaveRun);
+                if !may_be_there {
+                    self.remove_chunks(&nonce, written).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns a reader of a blob. None if there is none. One round trip.
+    ///
+    /// # Errors
+    /// [`BlobError::Store`].
+    pub async fn get(&self, id: impl KeyId) -> Result<Option<BlobReader>, BlobError> {
+        let manifest = self.manifest(&self.key(id)).await?;
+        Ok(manifest.map(|manifest| BlobReader::new(self.store.clone(), manifest, None)))
+    }
+
+    /// Returns a reader of the bytes from `start` to before `end`. None if there is no blob. One round trip.
+    ///
+    /// Only the chunks of the range are read, each with its checksum. What is past the end is left out.
+    ///
+    /// # Errors
+    /// [`BlobError::Store`].
+    pub async fn get_range(
+        &self,
+        id: impl KeyId,
+        start: u64,
+        end: u64,
+    ) -> Result<Option<BlobReader>, BlobError> {
+        let manifest = self.manifest(&self.key(id)).await?;
+        let range = Some((start, end));
+        Ok(manifest.map(|manifest| BlobReader::new(self.store.clone(), manifest, range)))
+    }
+
+    /// Returns what a blob is, without its bytes. None if there is none. One round trip.
+    ///
+    /// # Errors
+    /// [`BlobError::Store`].
+    pub async fn info(&self, id: impl KeyId) -> Result<Option<BlobInfo>, BlobError> {
+        let manifest = self.manifest(&self.key(id)).await?;
+        Ok(manifest.map(|manifest| manifest.info))
+    }
+
+    /// Removes a blob, and returns whether there was one.
+    ///
+    /// It takes two round trips, and one for each chunk, whose lives it ends.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put) gives them. To remove it again is safe.
+    ///
+    /// # Cancellation
+    /// The blob is there, whole, or it is gone.
+    pub async fn remove(&self, id: impl KeyId) -> Result<bool, BlobError> {
+        let key = self.key(id);
+        let take = |before: Option<&Bytes>| Next::Remove(before.cloned());
+        let before = Updates::new(self.store.clone()).update(&key, take).await?;
+        let was_there = before.is_some();
+        self.end(before.and_then(|before| Manifest::read(&before)))
+            .await;
+        Ok(was_there)
+    }
+
+    fn key(&self, id: impl KeyId) -> Key {
+        Key::new(MANIFESTS, (&*self.name, id))
+    }
+
+    async fn manifest(&self, key: &Key) -> Result<Option<Manifest>, BlobError> {
+        let Some(entry) = self.store.get(key).await? else {
+            return Ok(None);
+        };
+        let manifest = Manifest::read(&entry.value);
+        if manifest.is_none() {
+            count_poisoned(MANIFESTS);
+        }
+        Ok(manifest)
+    }
+
+    /// Writes the chunks, and counts them in `written`.
+    async fn write(
+        &self,
+        nonce: &[u8; 16],
+        source: impl AsyncRead + Send,
+        written: &mut u64,
+    ) -> Result<BlobInfo, BlobError> {
+        // One byte more, so that a source that is too large is seen.
+        let mut source = std::pin::pin!(source.take(self.max_size.saturating_add(1)));
+        let transfers = Duration::from(self.max_transfer) * 2;
+        let ttl = Duration::from(self.ttl).saturating_add(transfers);
+        let ttl = Ttl::try_from(ttl).unwrap_or(Ttl::MAX);
+        let (mut digest, mut size) = (Sha256::new(), 0);
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let mut filled = 0;
+            while filled < CHUNK {
+                match source.read(&mut buffer[filled..]).await? {
+                    0 => break,
+                    read => filled += read,
+                }
+            }
+            if filled == 0 {
+                break;
+            }
+            size += filled as u64;
+            if size > self.max_size {
+                let max = self.max_size;
+                return Err(BlobError::TooLarge { max });
+            }
+            digest.update(&buffer[..filled]);
+            let chunk = *written;
+            let sealed = seal(chunk, &buffer[..filled]);
+            // It is there for a removal even if its reply is lost.
+            *written += 1;
+            let put = Put::new(chunk_key(nonce, chunk), sealed, ttl);
+            // Without a condition it is stored or fails.
+            let _ = self.store.put(&put).await?;
+            if filled < CHUNK {
+                break;
+            }
+        }
+        let sha256 = digest.finalize().into();
+        Ok(BlobInfo { size, sha256 })
+    }
+
+    /// Ends the lives of the chunks of a blob that is no more, after its readers.
+    ///
+    /// A failure leaves them to their own TTL.
+    async fn end(&self, manifest: Option<Manifest>) {
+        let Some(manifest) = manifest else {
+            return;
+        };
+        for chunk in 0..manifest.chunks() {
+            let key = chunk_key(&manifest.nonce, chunk);
+            if self.store.expire(&key, self.max_transfer).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Removes the chunks of a write that is given up, which no manifest names.
+    async fn remove_chunks(&self, nonce: &[u8; 16], written: u64) {
+        let deletes = (0..written).map(|chunk| Delete::new(chunk_key(nonce, chunk)));
+        let deletes: Vec<_> = deletes.collect();
+        for deletes in deletes.chunks(REMOVED) {
+            // A failure leaves them to their TTL.
+            let _ = self.store.delete_many(deletes).await;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+use larder_store::Result;
+
+use super::programs::Outcome;
+use super::refused;
+
+/// A request to move an amount from one account to another.
+#[derive(Clone, Copy, Debug)]
+pub struct Transfer<'a> {
+    /// The id of the request.
+    pub id: &'a str,
+    /// The account that has the amount.
+    pub from: &'a str,
+    /// The account that gets it.
+    pub to: &'a str,
+    /// How much, from 1.
+    pub amount: i64,
+}
+
+/// What became of a request to move an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// It was moved.
+    Done,
+    /// The account has less. Nothing was moved, and the id is used up.
+    Insufficient,
+    /// The id was carried out before, with this result. Nothing was moved now.
+    Duplicate(First),
+}
+
+/// The first result of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// It was moved.
+    Done,
+    /// The account had less.
+    Insufficient,
+}
+
+/// What became of a request to close a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It was closed.
+    Done,
+    /// It was closed in this way before. Nothing was moved now.
+    Duplicate,
+    /// It was closed in another way before: settled, released, or settled to another account.
+    Otherwise,
+    /// There is no such hold: it was never made, was insufficient, or is forgotten.
+    Unknown,
+}
+
+impl Moved {
+    /// Whether the amount is moved, now or before.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Done | Self::Duplicate(First::Done))
+    }
+}
+
+pub(super) fn moved(operation: &'static str, outcome: Outcome) -> Result<Moved> {
+    match outcome {
+        Outcome::Done => Ok(Moved::Done),
+        Outcome::Insufficient => Ok(Moved::Insufficient),
+        Outcome::DuplicateDone => Ok(Moved::Duplicate(First::Done)),
+        Outcome::DuplicateInsufficient => Ok(Moved::Duplicate(First::Insufficient)),
+        other => Err(refused(operation, other)),
+    }
+}
+
+pub(super) fn closed(operation: &'static str, outcome: Outcome) -> Result<Closed> {
+    match outcome {
+        Outcome::Done => Ok(Closed::Done),
+        Outcome::DuplicateDone => Ok(Closed::Duplicate),
+        Outcome::Contrary => Ok(Closed::Otherwise),
+        Outcome::Unknown => Ok(Closed::Unknown),
+        other => Err(refused(operation, other)),
+    }
+}

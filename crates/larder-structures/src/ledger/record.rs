@@ -1,0 +1,107 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use larder_store::program::prelude::*;
+
+/// The record of a ledger, for [`inspect`](larder_store::program::Programs#method.inspect).
+///
+/// On Redis the balances are a hash, the requests by their ids another, and a sorted set says when each
+/// id is forgotten.
+#[derive(Debug, Default)]
+pub struct LedgerRecord {
+    /// Balances, none of them zero.
+    pub(super) accounts: HashMap<Arc<str>, i64>,
+    /// What all accounts have, with what is held.
+    pub(super) total: i64,
+    pub(super) requests: HashMap<Arc<str>, Kept>,
+    /// When the ids are forgotten, in microseconds. Open holds are not.
+    pub(super) due: BTreeSet<(i64, Arc<str>)>,
+}
+
+record! {
+    LedgerRecord, Kind::record("ledger").partitioned(), parts ["", "done", "due"];
+    /// Shows people and tools how many accounts and requests there are, and the total. It names none.
+    pub InspectLedger = "ledger-inspect",
+    "local ids = redis.call('HLEN', KEYS[2])
+     local total = redis.call('HGET', KEYS[1], '')
+     local accounts = redis.call('HLEN', KEYS[1]) - (total and 1 or 0)
+     if ids == 0 and not total then return {} end
+     return {'accounts', accounts, 'total', total or 0, 'requests', ids}",
+    |held, shown| shown
+        .with("accounts", held.accounts.len())
+        .with("total", held.total)
+        .with("requests", held.requests.len()),
+}
+
+/// A request as it is kept under its id.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    /// What was asked for.
+    pub(super) print: Fingerprint,
+    pub(super) state: State,
+    /// When it is forgotten, in microseconds; an open hold is not.
+    pub(super) due: Option<i64>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    Done,
+    Insufficient,
+    Held { account: Arc<str>, amount: i64 },
+    Settled(Fingerprint),
+    Released(Fingerprint),
+}
+
+/// Sixteen hexadecimal digits that stand for a request.
+pub(super) type Fingerprint = [u8; 16];
+
+/// How many ids that are due one step forgets.
+const FORGOTTEN: usize = 64;
+
+impl LedgerRecord {
+    pub(super) fn balance(&self, account: &str) -> i64 {
+        match account {
+            "" => self.total,
+            account => self.accounts.get(account).copied().unwrap_or(0),
+        }
+    }
+
+    pub(super) fn add(&mut self, account: &Arc<str>, by: i64) {
+        match self.balance(account) + by {
+            0 => {
+                self.accounts.remove(account);
+            }
+            sum => {
+                self.accounts.insert(account.clone(), sum);
+            }
+        }
+    }
+
+    /// The request of an id, if it is not to be forgotten.
+    pub(super) fn kept(&self, id: &str, now: i64) -> Option<&Kept> {
+        let kept = self.requests.get(id)?;
+        kept.due.is_none_or(|due| due > now).then_some(kept)
+    }
+
+    pub(super) fn keep(&mut self, id: &Arc<str>, kept: Kept) {
+        if let Some(due) = kept.due {
+            self.due.insert((due, id.clone()));
+        }
+        let before = self.requests.insert(id.clone(), kept.clone());
+        if let Some(due) = before.and_then(|before| before.due)
+            && Some(due) != kept.due
+        {
+            self.due.remove(&(due, id.clone()));
+        }
+    }
+
+    pub(super) fn forget(&mut self, now: i64) {
+        for _ in 0..FORGOTTEN {
+            let Some(first) = self.due.first().filter(|first| first.0 <= now).cloned() else {
+                return;
+            };
+            self.requests.remove(&first.1);
+            self.due.remove(&first);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Sets of members: who follows whom, what was seen, who is here.
+
+mod algebra;
+mod programs;
+#[cfg(test)]
+mod traces;
+
+use std::sync::Arc;
+
+use larder_store::program::Inspection;
+use larder_store::{Error, ErrorKind, Key, KeyId, Refusal, Result, Store, Ttl};
+
+use crate::member;
+use crate::records::Records;
+
+use programs::{Add, Contains, Len, Pick, Read, Remove};
+pub use programs::{InspectSet, SetRecord};
+
+/// Keeps a set of members for each id.
+///
+/// A member is 1 to 256 bytes of text, and members are in the order of their bytes, so a large set is read
+/// in pages. A set holds at most 100,000 members, or as many as [`with_max_members`](Self::with_max_members)
+/// says; an addition past that is refused. Each addition begins the TTL anew. Clones are cheap and share
+/// everything.
+///
+/// [`union`](Self::union), [`intersection`](Self::intersection) and [`difference`](Self::difference) work
+/// over several sets wherever they are, also in several slots of a cluster, and return so many members as
+/// they are asked for. They read the sets one after the other, so they are not of one moment.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use larder_store::{Result, Store, Ttl};
+/// use larder_structures::member_set::MemberSet;
+///
+/// async fn mutual(store: Arc<dyn Store>, one: u32, other: u32) -> Result<Vec<String>> {
+///     let follows = MemberSet::new(store, "follows", Ttl::from_secs(365 * 86_400))?;
+///     follows.add(one, &["grace", "kay"]).await?;
+///     follows.intersection([one, other], 20).await
+/// }
+/// ```
+#[derive(Clone)]
+pub struct MemberSet {
+    records: Records<SetRecord>,
+    ttl: Ttl,
+    max_members: u32,
+    draw: Draw,
+}
+
+type Draw = Arc<dyn Fn() -> u32 + Send + Sync>;
+
+/// The most members of one call or page: 1,000.
+pub const MAX_PAGE: u32 = 1_000;
+
+impl MemberSet {
+    /// Makes the sets called `name`, each of which lives for `ttl` after its last addition.
+    ///
+    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
+        Ok(Self {
+            records: Records::new(store, name, "a member set")?,
+            ttl,
+            max_members: 100_000,
+            draw: Arc::new(rand::random),
+        })
+    }
+
+    /// Has room for so many members. The default is 100,000.
+    #[must_use]
+    pub fn with_max_members(mut self, members: u32) -> Self {
+        self.max_members = members;
+        self
+    }
+
+    /// Takes random numbers from `draw`, which returns any of 2^32 with the same chance. For tests.
+    #[must_use]
+    pub fn with_random(mut self, draw: impl Fn() -> u32 + Send + Sync + 'static) -> Self {
+        self.draw = Arc::new(draw);
+        self
+    }
+
+    /// Adds members, at most 1,000, and returns how many are new. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store; [`ErrorKind::Invalid`] for too many members or one that is out of its bounds;
+    /// [`Refusal::Full`] if there is no room for all of them: then none is added. After
+    /// [`ErrorKind::MayHaveRun`] they may be there; to add them again is safe.
+    ///
+    /// # Cancellation
+    /// All of them are added, or none.
+    pub async fn add(&self, id: impl KeyId, members: &[&str]) -> Result<u64> {
+        let add = Add {
+            ttl: self.ttl,
+            max_members: self.max_members,
+            members: member::all("add", members)?,
+        };
+        let added = self.records.run(id, &add).await?;
+        added.ok_or_else(|| {
+            let text = "the set has no room for these members: see with_max_members";
+            Error::new("add", ErrorKind::Refused(Refusal::Full), text)
+        })
+    }
+
+    /// Removes members, at most 1,000, and returns how many were there. The TTL stays. One round trip.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add) gives them. To remove them again is safe.
+    ///
+    /// # Cancellation
+    /// All of them are removed, or none.
+    pub async fn remove(&self, id: impl KeyId, members: &[&str]) -> Result<u64> {
+        let members = member::all("remove", members)?;
+        if members.is_empty() {
+            return Ok(0);
+        }
+        self.records.run(id, &Remove { members }).await
+    }
+
+    /// Returns whether `member` is in the set. One round trip.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add) gives them.
+    pub async fn contains(&self, id: impl KeyId, member: &str) -> Result<bool> {
+        Ok(self.contains_many(id, &[member]).await? == [true])
+    }
+
+    /// Returns of each of some members, at most 1,000, whether it is in the set. One round trip.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add) gives them.
+    pub async fn contains_many(&self, id: impl KeyId, members: &[&str]) -> Result<Vec<bool>> {
+        let members = member::all("contains", members)?;
+        if members.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.records.run(id, &Contains { members }).await
+    }
+
+    /// Returns the `many` members after `after`, or the first ones, in order, at most [`MAX_PAGE`].
+    ///
+    /// The last member of a page is where the next begins, also if it was removed meanwhile.
+    ///
+    /// # Errors
+    /// Those of the store, and [`ErrorKind::Invalid`] for too many, or if `after` is longer than a member.
+    pub async fn page(
+        &self,
+        id: impl KeyId,
+        after: Option<&str>,
+        many: u32,
+    ) -> Result<Vec<String>> {
+        let many = page("page", many)?;
+        let after = after.filter(|after| !after.is_empty());
+        let after = after.map(|after| member::one("page", after)).transpose()?;
+        self.read(&self.records.key(id), &after.unwrap_or_default(), many)
+            .await
+    }
+
+    /// Returns up to `many` members by chance, at most [`MAX_PAGE`]; the same may come several times.
+    ///
+    /// # Errors
+    /// As [`page`](Self::page) gives them.
+    pub async fn random(&self, id: impl KeyId, many: u32) -> Result<Vec<String>> {
+        self.pick(id, false, page("random", many)?).await
+    }
+
+    /// Removes up to `many` members by chance, at most [`MAX_PAGE`], and returns them. The TTL stays.
+    ///
+    /// # Errors
+    /// As [`page`](Self::page) gives them. After [`ErrorKind::MayHaveRun`] members may be gone whose names
+    /// are lost with the reply.
+    ///
+    /// # Cancellation
+    /// They may or may not be removed.
+    pub async fn pop(&self, id: impl KeyId, many: u32) -> Result<Vec<String>> {
+        self.pick(id, true, page("pop", many)?).await
+    }
+
+    /// Returns how many members there are. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn len(&self, id: impl KeyId) -> Result<u64> {
+        self.records.run(id, &Len).await
+    }
+
+    /// Returns how many members there are, for people and tools. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn inspect(&self, id: impl KeyId) -> Result<Inspection> {
+        self.records.inspect(id).await
+    }
+
+    fn keys<I: KeyId>(&self, ids: impl IntoIterator<Item = I>) -> Vec<Key> {
+        ids.into_iter().map(|id| self.records.key(id)).collect()
+    }
+
+    async fn read(&self, key: &Key, after: &str, many: u32) -> Result<Vec<String>> {
+        let after = after.into();
+        self.records
+            .programs()
+            .run(key, &Read { after, many })
+            .await
+    }
+
+    async fn pick(&self, id: impl KeyId, pops: bool, many: u32) -> Result<Vec<String>> {
+        let draws = (0..many).map(|_| (self.draw)()).collect();
+        self.records.run(id, &Pick { pops, draws }).await
+    }
+}
+
+fn page(operation: &'static str, many: u32) -> Result<u32> {
+    if many <= MAX_PAGE {
+        return Ok(many);
+    }
+    Err(Error::new(
+        operation,
+        ErrorKind::Invalid,
+        "at most 1,000 members are returned at once: ask for the rest in further pages",
+    ))
+}

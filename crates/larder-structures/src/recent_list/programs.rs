@@ -1,0 +1,206 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use larder_store::program::prelude::*;
+
+/// The record of a recent list, for [`inspect`](larder_store::program::Programs#method.inspect).
+///
+/// On Redis it is a sorted set: the score is the number of an item, and the item follows the number.
+#[derive(Debug, Default)]
+pub struct RecentRecord(BTreeMap<i64, Bytes>);
+
+record! {
+    RecentRecord, Kind::record("recent").partitioned();
+    /// Shows people and tools how many items there are. It shows none of them.
+    pub InspectRecent = "recent-inspect",
+    "local items = redis.call('ZCARD', KEYS[1])
+     return items > 0 and {'items', items} or {}",
+    |held, shown| shown.with("items", held.0.len()),
+}
+
+/// Adds an item, removes the oldest past the cap, and returns the number of the item.
+#[derive(Clone, Debug)]
+pub(crate) struct Push {
+    pub(super) item: Bytes,
+    pub(super) ttl: Ttl,
+    pub(super) max_items: u32,
+}
+
+impl Program for Push {
+    type Record = RecentRecord;
+    type Reply = i64;
+
+    // A number is the time, or one more than the last: it rises also after a failover.
+    const SCRIPT: &'static Script = &Script::new(
+        "recent-push",
+        Effect::Once,
+        "local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+         local number = math.max(now(), (tonumber(last) or 0) + 1)
+         local item = string.format('%016.0f', number) .. ARGV[1]
+         redis.call('ZADD', KEYS[1], num(number), item)
+         redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[3]))
+         ttl(KEYS[1], ARGV[2])
+         return num(number)",
+    );
+
+    arguments!(item, ttl, max_items);
+
+    fn step(&self, record: &mut Slot<'_, RecentRecord>, now: Timestamp) -> i64 {
+        let held = record.update_or(self.ttl, RecentRecord::default);
+        let last = held.0.last_key_value().map_or(0, |(last, _)| *last);
+        let number = now.as_micros().max(last + 1);
+        held.0.insert(number, self.item.clone());
+        while held.0.len() > self.max_items as usize {
+            held.0.pop_first();
+        }
+        number
+    }
+}
+
+/// Reads items beside a number.
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    pub(super) beside: Beside,
+    pub(super) many: u32,
+}
+
+/// On which side of a number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Beside {
+    /// Those that are older, newest first.
+    Before(i64),
+    /// Those that are newer, oldest first.
+    After(i64),
+}
+
+impl Arg for Beside {
+    fn write(&self, args: &mut Args) {
+        match self {
+            Self::Before(number) => ("before", *number).write(args),
+            Self::After(number) => ("after", *number).write(args),
+        }
+    }
+}
+
+/// Items with their numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Items(pub(super) Vec<(i64, Bytes)>);
+
+impl FromWire for Items {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let items = wire.pairs::<Bytes, i64>()?.into_iter();
+        // The number is in front of the item.
+        let items = items.map(|(item, number)| (number, item.slice(item.len().min(DIGITS)..)));
+        Ok(Self(items.collect()))
+    }
+}
+
+/// How many digits a number in front of an item has.
+const DIGITS: usize = 16;
+
+impl Program for Read {
+    type Record = RecentRecord;
+    type Reply = Items;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "recent-read",
+        Effect::Read,
+        "local side, many = '(' .. ARGV[2], ARGV[3]
+         if ARGV[1] == 'after' then
+           return redis.call('ZRANGEBYSCORE', KEYS[1], side, '+inf', 'WITHSCORES', 'LIMIT', 0, many)
+         end
+         return redis.call('ZREVRANGEBYSCORE', KEYS[1], side, '-inf', 'WITHSCORES', 'LIMIT', 0, many)",
+    );
+
+    arguments!(beside, many);
+
+    fn step(&self, record: &mut Slot<'_, RecentRecord>, _: Timestamp) -> Items {
+        let Some(held) = record.get() else {
+            return Items::default();
+        };
+        let copy = |(number, item): (&i64, &Bytes)| (*number, item.clone());
+        let many = self.many as usize;
+        Items(match self.beside {
+            Beside::Before(number) => held.0.range(..number).rev().take(many).map(copy).collect(),
+            Beside::After(number) => held.0.range(number + 1..).take(many).map(copy).collect(),
+        })
+    }
+}
+
+/// Removes an item, and returns whether it was there.
+#[derive(Clone, Debug)]
+pub(crate) struct Remove {
+    pub(super) number: i64,
+}
+
+impl Program for Remove {
+    type Record = RecentRecord;
+    type Reply = bool;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "recent-remove",
+        Effect::Once,
+        "return redis.call('ZREMRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[1])",
+    )
+    .runs_when_full();
+
+    arguments!(number);
+
+    fn step(&self, record: &mut Slot<'_, RecentRecord>, _: Timestamp) -> bool {
+        let removed = record
+            .get_mut()
+            .and_then(|held| held.0.remove(&self.number));
+        if record.get().is_some_and(|held| held.0.is_empty()) {
+            record.remove();
+        }
+        removed.is_some()
+    }
+}
+
+/// Removes the list, and returns how many items it had.
+#[derive(Clone, Debug)]
+pub(crate) struct Clear;
+
+impl Program for Clear {
+    type Record = RecentRecord;
+    type Reply = u64;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "recent-clear",
+        Effect::Once,
+        "local items = redis.call('ZCARD', KEYS[1])
+         del(KEYS[1])
+         return items",
+    )
+    .runs_when_full();
+
+    arguments!();
+
+    fn step(&self, record: &mut Slot<'_, RecentRecord>, _: Timestamp) -> u64 {
+        let items = record.get().map_or(0, |held| held.0.len() as u64);
+        record.remove();
+        items
+    }
+}
+
+/// Counts the items.
+#[derive(Clone, Debug)]
+pub(crate) struct Len;
+
+impl Program for Len {
+    type Record = RecentRecord;
+    type Reply = u64;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "recent-len",
+        Effect::Read,
+        "return redis.call('ZCARD', KEYS[1])",
+    )
+    .as_command(&["ZCARD"]);
+
+    arguments!();
+
+    fn step(&self, record: &mut Slot<'_, RecentRecord>, _: Timestamp) -> u64 {
+        record.get().map_or(0, |held| held.0.len() as u64)
+    }
+}

@@ -1,0 +1,291 @@
+//! A struct that is kept by its fields, which are read and changed one by one.
+
+mod json;
+mod programs;
+#[cfg(test)]
+mod traces;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use larder_store::program::Inspection;
+use larder_store::{Error, ErrorKind, KeyId, Refusal, Result, Store, Ttl};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::number::check;
+use crate::records::Records;
+
+use json::{fields, json, name, unfit, value};
+use programs::{CompareAndSet, Increment, Outcome, Read, Remove, Set, When};
+pub use programs::{FieldsRecord, InspectFields};
+
+/// Keeps a `T` for each id by its fields, so that two who change different fields do not overwrite each
+/// other.
+///
+/// `T` is a struct with named fields, by serde. Each field is kept as a JSON text, on Redis in a hash. A
+/// field that a later version of the struct adds needs `#[serde(default)]`, or old records do not fit.
+/// A record has at most 256 fields, or as many as [`with_max_fields`](Self::with_max_fields) says; a name is
+/// 1 to 64 bytes, and a value at most 64 KiB.
+///
+/// Only [`put`](Self::put) and [`create`](Self::create) make a record, so that none is ever a part of one.
+/// Each change begins the TTL anew. Each method takes one round trip, or none in process. Clones are cheap
+/// and share everything.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use larder_store::{Result, Store, Ttl};
+/// use larder_structures::record::Record;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Profile {
+///     name: String,
+///     city: Option<String>,
+///     visits: i64,
+/// }
+///
+/// async fn visit(store: Arc<dyn Store>, user: u32) -> Result<Option<i64>> {
+///     let profiles = Record::<Profile>::new(store, "profiles", Ttl::from_secs(365 * 86_400))?;
+///     profiles.increment(user, "visits", 1).await
+/// }
+/// ```
+pub struct Record<T> {
+    records: Records<FieldsRecord>,
+    ttl: Ttl,
+    max_fields: u32,
+    value: PhantomData<fn(T) -> T>,
+}
+
+/// What became of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compared<V> {
+    /// The field had the expected value, and was changed.
+    Done,
+    /// The field has this value, or is absent. Nothing was changed.
+    Other(Option<V>),
+    /// There is no record.
+    Absent,
+}
+
+impl<T: Serialize + DeserializeOwned> Record<T> {
+    /// Makes the records called `name`, each of which lives for `ttl` after its last change.
+    ///
+    /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    pub fn new(store: Arc<dyn Store>, name: &str, ttl: Ttl) -> Result<Self> {
+        Ok(Self {
+            records: Records::new(store, name, "a record")?,
+            ttl,
+            max_fields: 256,
+            value: PhantomData,
+        })
+    }
+
+    /// Has room for so many fields, at most 1,000. The default is 256.
+    #[must_use]
+    pub fn with_max_fields(mut self, fields: u32) -> Self {
+        self.max_fields = fields.min(1_000);
+        self
+    }
+
+    /// Writes a whole record, in place of the one that is there.
+    ///
+    /// # Errors
+    /// Those of the store; [`ErrorKind::Invalid`] if it has no named fields or one is out of its bounds;
+    /// [`Refusal::Full`] for too many. After [`ErrorKind::MayHaveRun`] it may be written; to write it again
+    /// is safe if nobody else changes it.
+    ///
+    /// # Cancellation
+    /// It may or may not be written, whole.
+    pub async fn put(&self, id: impl KeyId, value: &T) -> Result<()> {
+        self.set(id, "put", When::Instead, value).await.map(drop)
+    }
+
+    /// Writes a whole record if there is none, and returns whether it did.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put) gives them. After [`ErrorKind::MayHaveRun`] it may be written: a second attempt
+    /// returns false then.
+    ///
+    /// # Cancellation
+    /// It may or may not be written, whole.
+    pub async fn create(&self, id: impl KeyId, value: &T) -> Result<bool> {
+        self.set(id, "create", When::Absent, value).await
+    }
+
+    /// Returns the record. None if there is none.
+    ///
+    /// # Errors
+    /// Those of the store, and [`ErrorKind::Invalid`] if the fields do not fit `T`.
+    pub async fn get(&self, id: impl KeyId) -> Result<Option<T>> {
+        self.read(id, "get", Vec::new()).await
+    }
+
+    /// Returns some fields, as a `P` that has only these. None if there is no record.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get) gives them.
+    pub async fn get_part<P: DeserializeOwned>(
+        &self,
+        id: impl KeyId,
+        fields: &[&str],
+    ) -> Result<Option<P>> {
+        let names: Result<Vec<_>> = fields.iter().map(|field| name("get_part", field)).collect();
+        let names = names?;
+        if names.is_empty() {
+            return Err(invalid("get_part", "name at least one field"));
+        }
+        self.read(id, "get_part", names).await
+    }
+
+    /// Writes the fields of `part` beside those that are there, and returns whether there is a record.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put) gives them.
+    ///
+    /// # Cancellation
+    /// All of them may or may not be written.
+    pub async fn set_part<P: Serialize>(&self, id: impl KeyId, part: &P) -> Result<bool> {
+        self.set(id, "set_part", When::Present, part).await
+    }
+
+    /// Adds to a number, and returns the sum. A field that is absent counts as 0. None if there is no record.
+    ///
+    /// # Errors
+    /// Those of the store, and [`ErrorKind::Invalid`] if the field is not an integer or the sum would be
+    /// past 2^53. After [`ErrorKind::MayHaveRun`] it may be added, once: larder never sends it again.
+    ///
+    /// # Cancellation
+    /// It may or may not be added.
+    pub async fn increment(&self, id: impl KeyId, field: &str, by: i64) -> Result<Option<i64>> {
+        check("increment", "an addition", by)?;
+        let increment = Increment {
+            ttl: self.ttl,
+            max_fields: self.max_fields,
+            field: name("increment", field)?,
+            by,
+        };
+        match self.records.run(id, &increment).await? {
+            (Outcome::Done, sum) => Ok(Some(sum)),
+            (Outcome::Unmet, _) => Ok(None),
+            (Outcome::Full, _) => Err(full("increment")),
+            (Outcome::Past, _) => Err(invalid("increment", "the sum would be past 2^53")),
+            (Outcome::Other, _) => Err(invalid("increment", "the field is not an integer")),
+        }
+    }
+
+    /// Changes a field if it has the expected value; None stands for a field that is absent, before and
+    /// after.
+    ///
+    /// Values are compared as the JSON that serde makes of them.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put) gives them, and [`ErrorKind::Invalid`] if the value that the field has does not
+    /// fit `V`. After [`ErrorKind::MayHaveRun`] it may be changed: read it, or compare again.
+    ///
+    /// # Cancellation
+    /// It may or may not be changed.
+    pub async fn compare_and_set<V: Serialize + DeserializeOwned>(
+        &self,
+        id: impl KeyId,
+        field: &str,
+        expected: Option<&V>,
+        new: Option<&V>,
+    ) -> Result<Compared<V>> {
+        const NAME: &str = "compare_and_set";
+        let json = |value: Option<&V>| value.map(|value| json(NAME, value)).transpose();
+        let compare = CompareAndSet {
+            ttl: self.ttl,
+            max_fields: self.max_fields,
+            field: name(NAME, field)?,
+            expected: json(expected)?,
+            new: json(new)?,
+        };
+        match self.records.run(id, &compare).await? {
+            (Outcome::Done, _) => Ok(Compared::Done),
+            (Outcome::Unmet, _) => Ok(Compared::Absent),
+            (Outcome::Full, _) => Err(full(NAME)),
+            (_, held) => {
+                let held = held.map(|held| serde_json::from_slice(&held));
+                let held = held.transpose();
+                held.map(Compared::Other).map_err(|_| unfit(NAME))
+            }
+        }
+    }
+
+    /// Removes the record, and returns whether there was one.
+    ///
+    /// # Errors
+    /// Those of the store. To remove it again is safe.
+    ///
+    /// # Cancellation
+    /// It may or may not be removed.
+    pub async fn remove(&self, id: impl KeyId) -> Result<bool> {
+        self.records.run(id, &Remove).await
+    }
+
+    /// Returns how many fields there are, for people and tools. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn inspect(&self, id: impl KeyId) -> Result<Inspection> {
+        self.records.inspect(id).await
+    }
+
+    async fn set<P: Serialize>(
+        &self,
+        id: impl KeyId,
+        operation: &'static str,
+        when: When,
+        value: &P,
+    ) -> Result<bool> {
+        let key = self.records.key(id);
+        let set = Set {
+            ttl: self.ttl,
+            max_fields: self.max_fields,
+            when,
+            fields: fields(operation, value)?,
+        };
+        match self.records.programs().run(&key, &set).await? {
+            Outcome::Done => Ok(true),
+            Outcome::Full => Err(full(operation)),
+            _ => Ok(false),
+        }
+    }
+
+    async fn read<P: DeserializeOwned>(
+        &self,
+        id: impl KeyId,
+        operation: &'static str,
+        names: Vec<Arc<str>>,
+    ) -> Result<Option<P>> {
+        let found = self.records.run(id, &Read { fields: names }).await?;
+        found.map(|found| value(operation, found.0)).transpose()
+    }
+}
+
+impl<T> Clone for Record<T> {
+    fn clone(&self) -> Self {
+        Self {
+            records: self.records.clone(),
+            ttl: self.ttl,
+            max_fields: self.max_fields,
+            value: PhantomData,
+        }
+    }
+}
+
+fn full(operation: &'static str) -> Error {
+    Error::new(
+        operation,
+        ErrorKind::Refused(Refusal::Full),
+        "the record would have too many fields: see with_max_fields",
+    )
+}
+
+fn invalid(operation: &'static str, text: &'static str) -> Error {
+    Error::new(operation, ErrorKind::Invalid, text)
+}

@@ -1,0 +1,87 @@
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use larder_store::program::{Inspection, Program, Programs, Record};
+use larder_store::{Error, ErrorKind, Key, KeyId, Result, Store, StoreExt};
+
+/// The records of one structure under one name, each with an id of its own.
+///
+/// The name is the partition of the keys, so a store in this process bounds each name on its own.
+pub(crate) struct Records<R> {
+    programs: Arc<dyn Programs>,
+    name: Arc<str>,
+    record: PhantomData<fn() -> R>,
+}
+
+const MAX_NAME: usize = 32;
+
+impl<R: Record> Records<R> {
+    /// The records called `name`; `user` names the structure in errors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the name has another form or the store runs no programs.
+    pub(crate) fn new(store: Arc<dyn Store>, name: &str, user: &str) -> Result<Self> {
+        check_name(name, user)?;
+        Ok(Self {
+            programs: store.require_programs(user)?,
+            name: name.into(),
+            record: PhantomData,
+        })
+    }
+
+    pub(crate) fn key(&self, id: impl KeyId) -> Key {
+        Key::new(R::KIND, (&*self.name, id))
+    }
+
+    pub(crate) fn programs(&self) -> &dyn Programs {
+        &*self.programs
+    }
+
+    pub(crate) async fn run<P: Program<Record = R>>(
+        &self,
+        id: impl KeyId,
+        program: &P,
+    ) -> Result<P::Reply> {
+        let key = self.key(id);
+        self.programs.run(&key, program).await
+    }
+
+    pub(crate) async fn run_many<P: Program<Record = R>>(
+        &self,
+        steps: impl IntoIterator<Item = (Key, P)>,
+    ) -> Vec<Result<P::Reply>> {
+        let steps: Vec<_> = steps.into_iter().collect();
+        self.programs.run_many(&steps).await
+    }
+
+    pub(crate) async fn inspect(&self, id: impl KeyId) -> Result<Inspection> {
+        let key = self.key(id);
+        self.programs.inspect::<R>(&key).await
+    }
+}
+
+impl<R> Clone for Records<R> {
+    fn clone(&self) -> Self {
+        Self {
+            programs: self.programs.clone(),
+            name: self.name.clone(),
+            record: PhantomData,
+        }
+    }
+}
+
+/// Checks the name of a structure; `user` names the structure in the error.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] if the name has another form.
+pub(crate) fn check_name(name: &str, user: &str) -> Result<()> {
+    let is_ours = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours) {
+        return Ok(());
+    }
+    Err(Error::new(
+        "build",
+        ErrorKind::Invalid,
+        format!("the name of {user} must be 1 to 32 of a-z, 0-9, '-', '_' and '.'"),
+    ))
+}

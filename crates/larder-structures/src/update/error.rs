@@ -1,0 +1,44 @@
+use std::fmt;
+
+use larder_store::Error;
+
+/// Why an update was not made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// Others changed the value in each attempt. Nothing was written, and a later call may succeed.
+    Contended {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The store failed. [`Error::kind`] says what may have happened.
+    Store(Error),
+}
+
+impl fmt::Display for UpdateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Contended { attempts } => write!(
+                f,
+                "update: contended: others changed the value in each of {attempts} attempts: try again \
+                 later, or keep what is changed so often in a structure of its own"
+            ),
+            Self::Store(_) => f.write_str("update: the store failed"),
+        }
+    }
+}
+
+impl std::error::Error for UpdateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Contended { .. } => None,
+            Self::Store(error) => Some(error),
+        }
+    }
+}
+
+impl From<Error> for UpdateError {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}

@@ -1,0 +1,222 @@
+//! A bounded loop that changes a value by its version.
+
+mod error;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_store::{
+    Condition, Delete, DeleteOutcome, Entry, ErrorKind, Key, Put, PutOutcome, Result, Store, Ttl,
+    Version,
+};
+
+pub use error::UpdateError;
+
+/// Changes values by a function of what they were, so that no change of another is overwritten.
+///
+/// It reads the value, asks the function what to make of it, and writes that on the condition that the
+/// value still has the version that was read. If it has not, it waits a random while and begins again. A
+/// version is never reused, so a value that was changed and changed back counts as changed.
+///
+/// It works on any value of the store, under [`Kind::evictable`](larder_store::Kind::evictable) or
+/// [`Kind::pinned`](larder_store::Kind::pinned), and on what else reads and writes it with
+/// [`Put`]. Clones are cheap and share the store.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use larder_store::{Key, Kind, Store, Ttl};
+/// use larder_structures::update::{Next, UpdateError, Updates};
+///
+/// const MOTTO: Kind = Kind::pinned("motto");
+///
+/// async fn sign(store: Arc<dyn Store>, name: &str) -> Result<usize, UpdateError> {
+///     let updates = Updates::new(store);
+///     updates
+///         .update(&Key::new(MOTTO, "guests"), |names| {
+///             let mut names = names.map(|names| names.to_vec()).unwrap_or_default();
+///             names.extend_from_slice(name.as_bytes());
+///             names.push(b'\n');
+///             let length = names.len();
+///             Next::put(names, Ttl::from_secs(86_400), length)
+///         })
+///         .await
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Updates {
+    store: Arc<dyn Store>,
+    max_attempts: u32,
+}
+
+/// What becomes of a value, and what [`Updates::update`] returns once it has.
+#[derive(Clone, Debug)]
+pub enum Next<T> {
+    /// The value is written, with a new TTL.
+    Put(Bytes, Ttl, T),
+    /// The value is removed.
+    Remove(T),
+    /// The value stays as it is.
+    Keep(T),
+}
+
+impl<T> Next<T> {
+    /// Writes a value, and returns `returned` once it is written.
+    pub fn put(value: impl Into<Bytes>, ttl: Ttl, returned: T) -> Self {
+        Self::Put(value.into(), ttl, returned)
+    }
+}
+
+/// The longest wait before the second attempt; it doubles with each, up to [`MAX_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+const MAX_WAIT: Duration = Duration::from_millis(32);
+
+impl Updates {
+    /// Updates values of `store`.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            max_attempts: 16,
+        }
+    }
+
+    /// Gives up after so many attempts, at least 1. The default is 16: with the waits between them they
+    /// take at most 400 ms, and the time that the store takes.
+    #[must_use]
+    pub fn with_max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// Changes what `key` holds by `next`, which gets the value now, or None if there is none.
+    ///
+    /// `next` may run several times, so it only computes. It takes two round trips for each attempt; what
+    /// stays as it is takes one.
+    ///
+    /// # Errors
+    /// [`UpdateError::Contended`] if the value was changed by others in each attempt: nothing was written.
+    /// [`UpdateError::Store`] for an error of the store. A lost reply is settled by reading the version
+    /// back; only where that cannot tell, because others wrote in between, the error is
+    /// [`ErrorKind::MayHaveRun`].
+    ///
+    /// # Cancellation
+    /// The value may or may not be changed, whole.
+    pub async fn update<T>(
+        &self,
+        key: &Key,
+        mut next: impl FnMut(Option<&Bytes>) -> Next<T>,
+    ) -> Result<T, UpdateError> {
+        for attempt in 0..self.max_attempts {
+            if attempt > 0 {
+                tokio::time::sleep(wait(attempt)).await;
+            }
+            let held = self.store.get(key).await?;
+            let (write, returned) = match next(held.as_ref().map(|entry| &entry.value)) {
+                Next::Keep(returned) => return Ok(returned),
+                Next::Remove(returned) if held.is_none() => return Ok(returned),
+                Next::Remove(returned) => (Write::delete(key, &held), returned),
+                Next::Put(value, ttl, returned) => (Write::put(key, value, ttl, &held), returned),
+            };
+            if self
+                .write(key, &write, held.map(|entry| entry.version))
+                .await?
+            {
+                return Ok(returned);
+            }
+        }
+        Err(UpdateError::Contended {
+            attempts: self.max_attempts,
+        })
+    }
+
+    /// Carries out a write once, and returns whether its condition was met.
+    ///
+    /// A write whose reply was lost is found again by its version. While the old value is still there, it
+    /// is sent again: it is the same write, and its condition lets only one of the two happen.
+    async fn write(&self, key: &Key, write: &Write, before: Option<Version>) -> Result<bool> {
+        let mut lost = None;
+        for _ in 0..SENT {
+            match (write.send(&*self.store).await, lost.take()) {
+                (Err(error), _) if error.kind() == ErrorKind::MayHaveRun => {
+                    let now = self.store.get(key).await.ok().map(|entry| version(&entry));
+                    match now {
+                        Some(now) if now.is_some() && now == write.version() => return Ok(true),
+                        // It was not carried out yet.
+                        Some(now) if now.is_some() && now == before => lost = Some(error),
+                        _ => return Err(error),
+                    }
+                }
+                (Ok(true), _) => return Ok(true),
+                (Ok(false), None) => return Ok(false),
+                // Either the first of the two was carried out late, or somebody else was faster.
+                (Ok(false), Some(error)) => {
+                    let now = version(&self.store.get(key).await?);
+                    return match now.is_some() && now == write.version() {
+                        true => Ok(true),
+                        false => Err(error),
+                    };
+                }
+                (Err(error), None) => return Err(error),
+                (Err(_), Some(error)) => return Err(error),
+            }
+        }
+        lost.map_or(Ok(false), Err)
+    }
+}
+
+/// How often one write is sent at most.
+const SENT: usize = 3;
+
+enum Write {
+    Put(Put),
+    Delete(Delete),
+}
+
+impl Write {
+    fn put(key: &Key, value: Bytes, ttl: Ttl, held: &Option<Entry>) -> Self {
+        Self::Put(Put::new(key.clone(), value, ttl).on(unchanged(held)))
+    }
+
+    fn delete(key: &Key, held: &Option<Entry>) -> Self {
+        Self::Delete(Delete::new(key.clone()).on(unchanged(held)))
+    }
+
+    /// The version that the key has once it is carried out.
+    fn version(&self) -> Option<Version> {
+        match self {
+            Self::Put(put) => Some(put.version()),
+            Self::Delete(_) => None,
+        }
+    }
+
+    async fn send(&self, store: &dyn Store) -> Result<bool> {
+        match self {
+            Self::Put(put) => Ok(store.put(put).await? == PutOutcome::Stored),
+            Self::Delete(delete) => Ok(store.delete(delete).await? == DeleteOutcome::Deleted),
+        }
+    }
+}
+
+fn unchanged(held: &Option<Entry>) -> Condition {
+    version(held).map_or(Condition::IfAbsent, Condition::IfVersion)
+}
+
+fn version(entry: &Option<Entry>) -> Option<Version> {
+    entry.as_ref().map(|entry| entry.version)
+}
+
+/// A random wait, so that those who met do not meet again.
+fn wait(attempt: u32) -> Duration {
+    let longest = FIRST_WAIT * (1 << attempt.min(8));
+    longest.min(MAX_WAIT).mul_f64(rand::random())
+}
+
+impl fmt::Debug for Updates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Updates")
+            .field("store", &self.store.location())
+            .field("max_attempts", &self.max_attempts)
+            .finish()
+    }
+}

@@ -1,0 +1,220 @@
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use larder_moka::MokaStore;
+use larder_store::{ErrorKind, Store, Ttl};
+use larder_structures::blob::{BlobError, BlobReader, Blobs};
+use larder_test::faulty::{Faulty, Lie, Operations, Switch, Trouble};
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::support::on_every_store;
+
+const HOUR: Ttl = Ttl::from_secs(3600);
+const CHUNK: usize = 128 * 1024;
+
+fn blobs(store: &Arc<dyn Store>) -> Blobs {
+    Blobs::new(store.clone(), "test", HOUR).unwrap()
+}
+
+fn faulty(store: &Arc<dyn Store>) -> (Blobs, Switch) {
+    let faulty = Faulty::new(store.clone());
+    let switch = faulty.switch();
+    (blobs(&(Arc::new(faulty) as Arc<dyn Store>)), switch)
+}
+
+fn data(seed: u64, length: usize) -> Vec<u8> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    (0..length).map(|_| rng.u8(..)).collect()
+}
+
+async fn read(reader: Option<BlobReader>) -> Option<Vec<u8>> {
+    let mut read = Vec::new();
+    reader?.copy_to(&mut read).await.unwrap();
+    Some(read)
+}
+
+/// A source that fails after its bytes, or goes on for ever, and counts what was taken.
+struct Source {
+    left: Option<usize>,
+    taken: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Source {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Pieces of another length than the chunks.
+        let mut many = buffer.remaining().min(10_007);
+        if let Some(left) = &mut self.left {
+            many = many.min(*left);
+            *left -= many;
+            if many == 0 {
+                return Poll::Ready(Err(io::Error::other("the visitor went away")));
+            }
+        }
+        buffer.put_slice(&vec![7; many]);
+        self.taken.fetch_add(many, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+on_every_store! {
+    async fn a_blob_of_any_length_is_read_as_it_was_written(world: World) {
+        let blobs = blobs(&world.store);
+        assert!(blobs.get("a").await.unwrap().is_none());
+        for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5] {
+            let data = data(1, length);
+            let info = blobs.put("a", &data[..]).await.unwrap();
+            assert_eq!(info.size, length as u64);
+            assert_eq!(blobs.info("a").await.unwrap(), Some(info));
+            assert_eq!(read(blobs.get("a").await.unwrap()).await, Some(data), "{length}");
+        }
+        assert!(blobs.remove("a").await.unwrap());
+        assert!(!blobs.remove("a").await.unwrap());
+        assert!(blobs.get("a").await.unwrap().is_none());
+    }
+
+    async fn a_range_is_read_from_its_chunks_alone(world: World) {
+        let blobs = blobs(&world.store);
+        let data = data(2, 2 * CHUNK + 100);
+        blobs.put("a", &data[..]).await.unwrap();
+        for (start, end) in [(0, 1), (5, CHUNK + 5), (CHUNK, 2 * CHUNK), (2 * CHUNK, 9 * CHUNK), (7, 7)] {
+            let reader = blobs.get_range("a", start as u64, end as u64).await.unwrap();
+            let expected = data[start..end.min(data.len())].to_vec();
+            assert_eq!(read(reader).await, Some(expected), "{start}..{end}");
+        }
+        let reader = blobs.get_range("a", 10 * CHUNK as u64, u64::MAX).await.unwrap();
+        assert_eq!(read(reader).await, Some(vec![]));
+    }
+
+    async fn a_reader_ends_with_the_blob_that_it_began_with(world: World) {
+        let blobs = blobs(&world.store);
+        let (old, new) = (data(3, 3 * CHUNK), data(4, 2 * CHUNK));
+        blobs.put("a", &old[..]).await.unwrap();
+        let mut reader = blobs.get("a").await.unwrap().unwrap();
+        let mut begun = reader.next().await.unwrap().unwrap().to_vec();
+        blobs.put("a", &new[..]).await.unwrap();
+        reader.copy_to(&mut begun).await.unwrap();
+        assert_eq!(begun, old);
+        let reader = blobs.get("a").await.unwrap();
+        blobs.remove("a").await.unwrap();
+        assert_eq!(read(reader).await, Some(new));
+    }
+
+    async fn a_write_that_fails_leaves_the_blob_before(world: World) {
+        let (blobs, switch) = faulty(&world.store);
+        let old = data(5, CHUNK + 1);
+        blobs.put("a", &old[..]).await.unwrap();
+        let taken = Arc::new(AtomicUsize::new(0));
+        let broken = |left| Source { left, taken: taken.clone() };
+
+        let error = blobs.put("a", broken(Some(2 * CHUNK + 5))).await.unwrap_err();
+        assert!(matches!(error, BlobError::Io(_)), "{error}");
+        let small = blobs.clone().with_max_size(CHUNK as u64 + 9);
+        let error = small.put("a", broken(None)).await.unwrap_err();
+        assert!(matches!(error, BlobError::TooLarge { max } if max == CHUNK as u64 + 9), "{error}");
+        for fails in 1..4 {
+            let new = data(6, 2 * CHUNK);
+            switch.clear();
+            let before = switch.operations();
+            let put = blobs.put("a", &new[..]);
+            // The operation fails that is so far behind the first.
+            let fail = async {
+                while switch.operations() < before + fails {
+                    tokio::task::yield_now().await;
+                }
+                switch.set(Trouble::Fail(ErrorKind::NotSent));
+            };
+            let (put, ()) = tokio::join!(put, fail);
+            switch.clear();
+            if put.is_err() {
+                assert_eq!(read(blobs.get("a").await.unwrap()).await.as_ref(), Some(&old));
+            }
+            blobs.put("a", &old[..]).await.unwrap();
+        }
+    }
+
+    async fn a_write_that_is_given_up_leaves_the_blob_before_and_holds_one_chunk(world: World) {
+        let (blobs, switch) = faulty(&world.store);
+        let old = data(7, CHUNK + 1);
+        blobs.put("a", &old[..]).await.unwrap();
+        let taken = Arc::new(AtomicUsize::new(0));
+        switch.set_on(Operations::Writes, Trouble::Hang);
+        let source = Source { left: None, taken: taken.clone() };
+        let put = blobs.put("a", source);
+        tokio::select! {
+            _ = put => panic!("the store hangs"),
+            () = async {
+                while taken.load(Ordering::Relaxed) < CHUNK {
+                    tokio::task::yield_now().await;
+                }
+            } => {}
+        }
+        assert_eq!(taken.load(Ordering::Relaxed), CHUNK, "the source was read ahead");
+        switch.clear();
+        assert_eq!(read(blobs.get("a").await.unwrap()).await, Some(old));
+    }
+
+    async fn what_was_changed_or_is_gone_is_torn(world: World) {
+        let (blobs, switch) = faulty(&world.store);
+        blobs.put("a", &data(8, 2 * CHUNK)[..]).await.unwrap();
+        for lie in [Lie::Truncated, Lie::Garbage, Lie::BitFlipped] {
+            let mut reader = blobs.get("a").await.unwrap().unwrap();
+            assert!(reader.next().await.unwrap().is_some());
+            switch.set(Trouble::Lie(lie));
+            let error = reader.next().await.unwrap_err();
+            assert!(matches!(error, BlobError::Torn), "{error}");
+            switch.clear();
+            // The truth is still there.
+            assert!(reader.next().await.unwrap().is_some());
+        }
+    }
+
+    async fn a_lost_reply_of_the_manifest_is_settled(world: World) {
+        let (blobs, switch) = faulty(&world.store);
+        let data = data(9, 100);
+        // The replies of all writes are lost, and all are carried out: chunks are put again by nobody.
+        switch.set_on(Operations::Writes, Trouble::LoseAnswer);
+        let error = blobs.put("a", &data[..]).await.unwrap_err();
+        assert!(matches!(error, BlobError::Store(_)), "{error}");
+        switch.clear();
+        assert!(blobs.get("a").await.unwrap().is_none());
+        // Only that of the manifest: an empty blob has no other write.
+        switch.set_on(Operations::Writes, Trouble::LoseAnswer);
+        blobs.put("a", &[][..]).await.unwrap();
+        assert_eq!(blobs.info("a").await.unwrap().unwrap().size, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_takes_too_long_is_given_up() {
+    let (blobs, switch) = faulty(&(Arc::new(MokaStore::new()) as Arc<dyn Store>));
+    let blobs = blobs.with_max_transfer(Ttl::from_secs(5));
+    switch.set_on(Operations::Writes, Trouble::Delay(Duration::from_secs(2)));
+    let source = data(1, 4 * CHUNK);
+    let error = blobs.put("a", &source[..]).await.unwrap_err();
+    assert!(matches!(error, BlobError::TooSlow), "{error}");
+    assert!(blobs.get("a").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_blob_and_its_chunks_end_with_their_ttl() {
+    let world = crate::support::World::memory().await;
+    let blobs = blobs(&world.store);
+    blobs.put("a", &data(1, CHUNK)[..]).await.unwrap();
+    let mut reader = blobs.get("a").await.unwrap().unwrap();
+    world.advance(Duration::from_secs(3_600));
+    assert!(blobs.get("a").await.unwrap().is_none());
+    // A reader that began in time has two hours more.
+    assert!(reader.next().await.unwrap().is_some());
+    blobs.put("b", &data(2, CHUNK)[..]).await.unwrap();
+    let mut late = blobs.get("b").await.unwrap().unwrap();
+    world.advance(Duration::from_secs(3 * 3_600));
+    assert!(matches!(late.next().await.unwrap_err(), BlobError::Torn));
+}

@@ -1,0 +1,105 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_moka::MokaStore;
+use larder_store::program::MAX_INT;
+use larder_store::{Clock, ErrorKind, Store};
+use larder_structures::buckets::{Buckets, Level};
+
+use crate::support::on_every_store;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn buckets(store: &Arc<dyn Store>) -> Buckets {
+    Buckets::new(store.clone(), "test", &[Level::minutes(3), Level::hours(2)]).unwrap()
+}
+
+async fn counts(buckets: &Buckets, step: Duration, many: u32) -> Vec<u64> {
+    let series = buckets.series("a", step, many).await.unwrap();
+    series.iter().map(|bucket| bucket.count).collect()
+}
+
+on_every_store! {
+    async fn a_count_is_in_the_bucket_of_its_time_in_each_level(world: World) {
+        let buckets = buckets(&world.store);
+        assert_eq!(counts(&buckets, MINUTE, 3).await, [0, 0, 0]);
+        buckets.add("a", 2).await.unwrap();
+        buckets.add("a", 1).await.unwrap();
+        world.advance(MINUTE);
+        buckets.add("a", 5).await.unwrap();
+        assert_eq!(counts(&buckets, MINUTE, 3).await, [0, 3, 5]);
+        assert_eq!(counts(&buckets, HOUR, 2).await, [0, 8]);
+        world.advance(MINUTE);
+        assert_eq!(counts(&buckets, MINUTE, 2).await, [5, 0]);
+        let series = buckets.series("a", MINUTE, 1).await.unwrap();
+        let now = world.clock.now().as_micros();
+        assert_eq!(series[0].start.as_micros(), now - now % 60_000_000);
+    }
+
+    async fn a_sum_is_taken_from_the_shortest_level_that_covers_the_span(world: World) {
+        let buckets = buckets(&world.store);
+        for _ in 0..5 {
+            buckets.add("a", 1).await.unwrap();
+            world.advance(MINUTE);
+        }
+        buckets.add("a", 1).await.unwrap();
+        assert_eq!(buckets.sum("a", Duration::ZERO).await.unwrap(), 1);
+        assert_eq!(buckets.sum("a", MINUTE).await.unwrap(), 1);
+        assert_eq!(buckets.sum("a", Duration::from_secs(61)).await.unwrap(), 2);
+        assert_eq!(buckets.sum("a", 3 * MINUTE).await.unwrap(), 3);
+        assert_eq!(buckets.sum("a", 4 * MINUTE).await.unwrap(), 6, "of the hour");
+        assert_eq!(buckets.sum("a", 99 * HOUR).await.unwrap(), 6);
+        assert_eq!(buckets.sum("b", HOUR).await.unwrap(), 0);
+    }
+
+    async fn old_buckets_are_removed_when_a_new_one_begins(world: World) {
+        let buckets = buckets(&world.store);
+        for _ in 0..10 {
+            buckets.add("a", 1).await.unwrap();
+            world.advance(MINUTE);
+        }
+        let shown = buckets.inspect("a").await.unwrap();
+        let shown: Vec<_> = shown.fields().iter().map(|field| &*field.1).collect();
+        assert_eq!(shown, ["2", "4"], "three of a minute, and one of an hour");
+        world.advance(3 * HOUR);
+        assert_eq!(buckets.inspect("a").await.unwrap().fields(), []);
+    }
+
+    async fn a_bucket_past_its_limit_changes_no_level(world: World) {
+        let buckets = buckets(&world.store);
+        buckets.add("a", MAX_INT as u64 - 1).await.unwrap();
+        world.advance(MINUTE);
+        // The new minute has room, the hour has not.
+        for by in [2, MAX_INT as u64 + 1, u64::MAX] {
+            let error = buckets.add("a", by).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+        }
+        assert_eq!(counts(&buckets, MINUTE, 1).await, [0]);
+        buckets.add("a", 1).await.unwrap();
+        assert_eq!(counts(&buckets, HOUR, 1).await, [MAX_INT as u64]);
+    }
+}
+
+#[tokio::test]
+async fn levels_that_cannot_be_are_refused() {
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let (half, short) = (Duration::from_millis(1_500), Level::minutes(1));
+    for wrong in [
+        &[][..],
+        &[short; 2],
+        &[Level::hours(1), short],
+        &[Level::new(half, 1)],
+        &[Level::new(Duration::ZERO, 1)],
+        &[Level::minutes(0)],
+        &[Level::minutes(1_001)],
+    ] {
+        let error = Buckets::new(store.clone(), "test", wrong).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{wrong:?}");
+    }
+    let buckets = buckets(&store);
+    for (step, many) in [(MINUTE, 0), (MINUTE, 4), (2 * MINUTE, 1)] {
+        let error = buckets.series("a", step, many).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+}

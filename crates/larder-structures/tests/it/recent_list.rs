@@ -1,0 +1,101 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::{ErrorKind, Store, Ttl};
+use larder_structures::recent_list::{ItemId, MAX_ITEM, MAX_PAGE, Page, RecentList};
+
+use crate::support::on_every_store;
+
+const HOUR: Ttl = Ttl::from_secs(3600);
+
+fn list(store: &Arc<dyn Store>) -> RecentList {
+    RecentList::new(store.clone(), "test", HOUR).unwrap()
+}
+
+fn values(page: &Page) -> Vec<&str> {
+    let value = |value| std::str::from_utf8(value).unwrap();
+    page.items.iter().map(|item| value(&item.value)).collect()
+}
+
+on_every_store! {
+    async fn the_newest_items_come_first(world: World) {
+        let list = list(&world.store);
+        assert_eq!(list.newest("a", 10).await.unwrap(), Page::default());
+        for item in ["one", "two", "three"] {
+            list.push("a", item).await.unwrap();
+        }
+        let page = list.newest("a", 10).await.unwrap();
+        assert_eq!((values(&page), page.next), (vec!["three", "two", "one"], None));
+        assert_eq!((list.len("a").await.unwrap(), list.len("b").await.unwrap()), (3, 0));
+        let shown = list.inspect("a").await.unwrap();
+        assert_eq!(shown.fields(), [("items".to_owned(), "3".to_owned())]);
+        assert_eq!(list.clear("a").await.unwrap(), 3);
+        assert_eq!(list.clear("a").await.unwrap(), 0);
+    }
+
+    async fn a_page_shows_no_item_twice_whatever_is_pushed_and_removed_meanwhile(world: World) {
+        let list = list(&world.store);
+        let mut ids = Vec::new();
+        for n in 0..10 {
+            ids.push(list.push("a", n.to_string()).await.unwrap());
+            world.advance(Duration::from_micros(n % 3));
+        }
+        assert!(ids.is_sorted_by(|one, other| one < other), "ids rise: {ids:?}");
+        let mut page = list.newest("a", 4).await.unwrap();
+        let mut seen = Vec::new();
+        loop {
+            seen.extend(values(&page).into_iter().map(str::to_owned));
+            let Some(next) = page.next else { break };
+            list.push("a", "new").await.unwrap();
+            // The item that the page goes on from may be gone.
+            list.remove("a", next).await.unwrap();
+            let link = ItemId::from_u64(next.as_u64());
+            page = list.before("a", link, 4).await.unwrap();
+        }
+        assert_eq!(seen, ["9", "8", "7", "6", "5", "4", "3", "2", "1", "0"]);
+    }
+
+    async fn what_is_new_since_an_item_comes_oldest_first(world: World) {
+        let list = list(&world.store);
+        let first = list.push("a", "one").await.unwrap();
+        for item in ["two", "three", "four"] {
+            list.push("a", item).await.unwrap();
+        }
+        let page = list.after("a", first, 2).await.unwrap();
+        assert_eq!(values(&page), ["two", "three"]);
+        let page = list.after("a", page.next.unwrap(), 2).await.unwrap();
+        assert_eq!((values(&page), page.next), (vec!["four"], None));
+    }
+
+    async fn the_oldest_items_make_room(world: World) {
+        let list = list(&world.store).with_max_items(2);
+        for item in ["one", "two", "three"] {
+            list.push("a", item).await.unwrap();
+        }
+        assert_eq!(values(&list.newest("a", 9).await.unwrap()), ["three", "two"]);
+    }
+
+    async fn an_item_is_removed_once_and_the_ttl_stays(world: World) {
+        let list = list(&world.store);
+        let one = list.push("a", "one").await.unwrap();
+        list.push("a", "two").await.unwrap();
+        world.advance(Duration::from_secs(1_800));
+        assert!(list.remove("a", one).await.unwrap());
+        assert!(!list.remove("a", one).await.unwrap());
+        world.advance(Duration::from_secs(1_800));
+        assert_eq!(list.len("a").await.unwrap(), 0);
+    }
+
+    async fn what_is_out_of_bounds_is_refused(world: World) {
+        let list = list(&world.store);
+        let error = list.push("a", vec![0; MAX_ITEM + 1]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        let error = list.newest("a", MAX_PAGE + 1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        // Any number may be in a link.
+        let page = list.before("a", ItemId::from_u64(u64::MAX), 5).await.unwrap();
+        assert_eq!(page, Page::default());
+        let page = list.after("a", ItemId::from_u64(u64::MAX), 5).await.unwrap();
+        assert_eq!(page, Page::default());
+    }
+}

@@ -1,0 +1,163 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_moka::MokaStore;
+use larder_store::program::MAX_INT;
+use larder_store::{ErrorKind, Refusal, Store, Ttl};
+use larder_structures::record::{Compared, Record};
+use serde::{Deserialize, Serialize};
+
+use crate::support::on_every_store;
+
+const HOUR: Ttl = Ttl::from_secs(3600);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Profile {
+    name: String,
+    city: Option<String>,
+    visits: i64,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Address {
+    city: Option<String>,
+}
+
+fn profiles(store: &Arc<dyn Store>) -> Record<Profile> {
+    Record::new(store.clone(), "test", HOUR).unwrap()
+}
+
+fn ada() -> Profile {
+    Profile {
+        name: "Ada \"Lovelace\"".to_owned(),
+        city: None,
+        visits: 7,
+    }
+}
+
+fn address(city: &str) -> Address {
+    Address {
+        city: Some(city.to_owned()),
+    }
+}
+
+on_every_store! {
+    async fn a_struct_is_read_as_it_was_written(world: World) {
+        let profiles = profiles(&world.store);
+        assert_eq!(profiles.get("a").await.unwrap(), None);
+        profiles.put("a", &ada()).await.unwrap();
+        assert_eq!(profiles.get("a").await.unwrap(), Some(ada()));
+        assert!(!profiles.create("a", &ada()).await.unwrap());
+        assert!(profiles.create("b", &ada()).await.unwrap());
+        let shown = profiles.inspect("a").await.unwrap();
+        assert_eq!(shown.fields(), [("fields".to_owned(), "3".to_owned())]);
+        assert!(profiles.remove("a").await.unwrap());
+        assert!(!profiles.remove("a").await.unwrap());
+        assert_eq!(profiles.get("a").await.unwrap(), None);
+    }
+
+    async fn two_who_change_different_fields_do_not_overwrite_each_other(world: World) {
+        let profiles = profiles(&world.store);
+        profiles.put("a", &ada()).await.unwrap();
+        let tasks: Vec<_> = (0..4).map(|n| {
+            let profiles = profiles.clone();
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    match n {
+                        0 => drop(profiles.set_part("a", &address("London")).await.unwrap()),
+                        _ => drop(profiles.increment("a", "visits", 1).await.unwrap()),
+                    }
+                }
+            })
+        }).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let profile = profiles.get("a").await.unwrap().unwrap();
+        assert_eq!((profile.visits, profile.city.as_deref()), (37, Some("London")));
+        let part: Address = profiles.get_part("a", &["city"]).await.unwrap().unwrap();
+        assert_eq!(part, address("London"));
+    }
+
+    async fn no_change_makes_a_part_of_a_record(world: World) {
+        let profiles = profiles(&world.store);
+        assert!(!profiles.set_part("a", &address("London")).await.unwrap());
+        assert_eq!(profiles.increment("a", "visits", 1).await.unwrap(), None);
+        let compared = profiles.compare_and_set("a", "visits", None, Some(&1)).await;
+        assert_eq!(compared.unwrap(), Compared::Absent);
+        assert_eq!(profiles.get_part::<Address>("a", &["city"]).await.unwrap(), None);
+        assert_eq!(profiles.inspect("a").await.unwrap().fields(), []);
+    }
+
+    async fn a_field_is_changed_if_it_is_as_expected(world: World) {
+        let profiles = profiles(&world.store);
+        profiles.put("a", &ada()).await.unwrap();
+        let compare = |expected, new| profiles.compare_and_set("a", "visits", expected, new);
+        assert_eq!(compare(Some(&7), Some(&8)).await.unwrap(), Compared::Done);
+        assert_eq!(compare(Some(&7), Some(&9)).await.unwrap(), Compared::Other(Some(8)));
+        assert_eq!(compare(None, Some(&9)).await.unwrap(), Compared::Other(Some(8)));
+        assert_eq!(compare(Some(&8), None).await.unwrap(), Compared::Done);
+        assert_eq!(compare(Some(&8), Some(&9)).await.unwrap(), Compared::Other(None));
+        // Without a field that it needs, the record does not fit.
+        let error = profiles.get("a").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(!format!("{error:?}").contains("Lovelace"), "{error:?}");
+        assert_eq!(compare(None, Some(&9)).await.unwrap(), Compared::Done);
+        assert_eq!(profiles.get("a").await.unwrap().unwrap().visits, 9);
+    }
+
+    async fn a_whole_record_leaves_nothing_of_the_one_before(world: World) {
+        let addresses = Record::<Address>::new(world.store.clone(), "test", HOUR).unwrap();
+        profiles(&world.store).put("a", &ada()).await.unwrap();
+        addresses.put("a", &address("London")).await.unwrap();
+        let shown = addresses.inspect("a").await.unwrap();
+        assert_eq!(shown.fields(), [("fields".to_owned(), "1".to_owned())]);
+    }
+
+    async fn what_there_is_no_room_for_is_refused(world: World) {
+        let profiles = profiles(&world.store).with_max_fields(3);
+        profiles.put("a", &ada()).await.unwrap();
+        let full = ErrorKind::Refused(Refusal::Full);
+        assert_eq!(profiles.increment("a", "more", 1).await.unwrap_err().kind(), full);
+        let compared = profiles.compare_and_set("a", "more", None, Some(&1)).await;
+        assert_eq!(compared.unwrap_err().kind(), full);
+        let small = profiles.clone().with_max_fields(2);
+        assert_eq!(small.put("b", &ada()).await.unwrap_err().kind(), full);
+        assert_eq!(profiles.get("a").await.unwrap(), Some(ada()));
+    }
+
+    async fn a_number_stays_exact_and_a_text_is_not_one(world: World) {
+        let profiles = profiles(&world.store);
+        profiles.put("a", &ada()).await.unwrap();
+        for (field, by) in [("visits", MAX_INT), ("name", 1), ("visits", MAX_INT + 1)] {
+            let error = profiles.increment("a", field, by).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{field}");
+        }
+        assert_eq!(profiles.get("a").await.unwrap(), Some(ada()));
+    }
+
+    async fn a_record_ends_after_its_last_change(world: World) {
+        let profiles = profiles(&world.store);
+        profiles.put("a", &ada()).await.unwrap();
+        world.advance(Duration::from_secs(1_800));
+        profiles.increment("a", "visits", 1).await.unwrap();
+        world.advance(Duration::from_secs(3_599));
+        assert!(profiles.get("a").await.unwrap().is_some());
+        world.advance(Duration::from_secs(1));
+        assert!(profiles.get("a").await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_named_fields_is_refused() {
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let numbers = Record::<Vec<u32>>::new(store.clone(), "test", HOUR).unwrap();
+    let error = numbers.put("a", &vec![1]).await.unwrap_err();
+    assert!(error.to_string().contains("named fields"), "{error}");
+    let profiles = profiles(&store);
+    let long = "x".repeat(64 * 1024);
+    let error = profiles.set_part("a", &address(&long)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert!(profiles.increment("a", "", 1).await.is_err());
+    assert!(profiles.get_part::<Address>("a", &[]).await.is_err());
+}

@@ -1,0 +1,146 @@
+//! Finds the reads that returned what had been invalidated before them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::event::{Event, What};
+
+/// What a history came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Reads that returned a value.
+    pub reads: u64,
+    /// Invalidations that were acknowledged, counted for each key.
+    pub invalidations: u64,
+    /// Reads that began after an invalidation of their value was acknowledged.
+    pub stale: u64,
+    /// Those of them in the process that had invalidated it.
+    pub stale_at_home: u64,
+    /// The longest time from an acknowledgement to the begin of such a read.
+    pub longest: Duration,
+}
+
+/// Judges a history of several processes.
+///
+/// A read is stale if it returned a version, and an invalidation was acknowledged before it began
+/// that itself had begun when the source had a later one. What overlaps is nobody's to order.
+#[must_use]
+pub fn judge(history: &[Event]) -> Findings {
+    let mut findings = Findings::default();
+    let mut everywhere: HashMap<u32, Line> = HashMap::new();
+    let mut at_home: HashMap<(u32, u32), Line> = HashMap::new();
+    for event in history {
+        if let What::Invalidated(version) = event.what {
+            findings.invalidations += 1;
+            everywhere
+                .entry(event.key)
+                .or_default()
+                .add(event.ended, version);
+            at_home
+                .entry((event.process, event.key))
+                .or_default()
+                .add(event.ended, version);
+        }
+    }
+    everywhere.values_mut().for_each(Line::sort);
+    at_home.values_mut().for_each(Line::sort);
+    for event in history {
+        let What::Read(version) = event.what else {
+            continue;
+        };
+        findings.reads += 1;
+        let line = everywhere.get(&event.key);
+        let Some(since) = line.and_then(|line| line.invalidated_at(version, event.began)) else {
+            continue;
+        };
+        findings.stale += 1;
+        let age = Duration::from_micros(event.began - since);
+        findings.longest = findings.longest.max(age);
+        let line = at_home.get(&(event.process, event.key));
+        let is_at_home = line.and_then(|line| line.invalidated_at(version, event.began));
+        findings.stale_at_home += u64::from(is_at_home.is_some());
+    }
+    findings
+}
+
+/// The acknowledged invalidations of a key: when, and of every version below which.
+#[derive(Default)]
+struct Line(Vec<(u64, u64)>);
+
+impl Line {
+    fn add(&mut self, ended: u64, version: u64) {
+        self.0.push((ended, version));
+    }
+
+    /// Puts them in the order of their ends, each with the latest version up to there.
+    fn sort(&mut self) {
+        self.0.sort_unstable();
+        let mut latest = 0;
+        for (_, version) in &mut self.0 {
+            latest = latest.max(*version);
+            *version = latest;
+        }
+    }
+
+    /// Returns when the value of `version` was first invalidated, if that was before `moment`.
+    fn invalidated_at(&self, version: u64, moment: u64) -> Option<u64> {
+        let first = self.0.partition_point(|(_, latest)| *latest <= version);
+        let (ended, _) = self.0.get(first)?;
+        (*ended < moment).then_some(*ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(process: u32, began: u64, what: What) -> Event {
+        Event {
+            process,
+            key: 3,
+            began,
+            ended: began + 5,
+            what,
+        }
+    }
+
+    #[test]
+    fn what_overlaps_an_invalidation_is_not_stale_and_what_follows_it_is() {
+        let history = [
+            event(0, 0, What::Read(1)),
+            event(1, 10, What::Invalidated(2)),
+            // It begins before the invalidation is acknowledged.
+            event(0, 14, What::Read(1)),
+            event(0, 20, What::Read(2)),
+        ];
+        assert_eq!(judge(&history).stale, 0);
+        let history = [&history[..], &[event(0, 16, What::Read(1))]].concat();
+        let found = judge(&history);
+        assert_eq!((found.stale, found.stale_at_home), (1, 0));
+        assert_eq!(found.longest, Duration::from_micros(1));
+    }
+
+    #[test]
+    fn staleness_counts_from_the_first_invalidation_that_ended_the_version() {
+        let history = [
+            event(0, 10, What::Invalidated(2)),
+            event(1, 100, What::Invalidated(5)),
+            // Spurious: the source had an earlier version when it began.
+            event(1, 200, What::Invalidated(3)),
+            event(1, 1_000, What::Read(1)),
+            event(1, 1_000, What::Read(4)),
+            event(1, 1_000, What::Read(5)),
+        ];
+        let found = judge(&history);
+        assert_eq!((found.reads, found.invalidations), (3, 3));
+        assert_eq!((found.stale, found.stale_at_home), (2, 2));
+        assert_eq!(found.longest, Duration::from_micros(1_000 - 15));
+    }
+
+    #[test]
+    fn keys_are_judged_each_for_itself() {
+        let mut other = event(0, 10, What::Invalidated(9));
+        other.key = 4;
+        assert_eq!(judge(&[other, event(0, 100, What::Read(1))]).stale, 0);
+    }
+}

@@ -1,0 +1,225 @@
+//! What caches: larder in two forms, and what is used in its place.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use larder_cache::{Cache, Loaded};
+use larder_store::{Delete, Entry, Key, Kind, Put, Store, Ttl};
+
+const FILM: Kind = Kind::evictable("film");
+const MINUTE: Ttl = Ttl::from_secs(60);
+
+/// How long a near copy may stay: the declared bound of a cache with two tiers.
+pub const NEAR_TTL: Ttl = Ttl::from_millis(500);
+
+/// What is asked for the values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contender {
+    /// larder, with the far store alone.
+    Far,
+    /// larder, with both tiers and the bus.
+    Tiers,
+    /// A read, a load and a plain write, as they are often written by hand.
+    CacheAside,
+    /// moka's `get_with`, which caches in its process alone, for as long as larder's near tier.
+    Moka,
+}
+
+impl Contender {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Far, Self::Tiers, Self::CacheAside, Self::Moka];
+
+    /// Returns its name in the table.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Far => "larder, far only",
+            Self::Tiers => "larder, near and far",
+            Self::CacheAside => "get, load, put",
+            Self::Moka => "moka `get_with`",
+        }
+    }
+
+    /// Makes one in a process that shares `store` with the others.
+    ///
+    /// # Panics
+    /// If larder refuses the settings.
+    #[must_use]
+    pub fn on(self, store: Arc<dyn Store>) -> Caching {
+        let cache = Cache::builder(FILM, MINUTE).with_far(store.clone());
+        match self {
+            Self::Far => Caching::Larder(cache.without_near().build().expect("a cache")),
+            Self::Tiers => {
+                let cache = cache.with_near_ttl(NEAR_TTL).build();
+                Caching::Larder(cache.expect("a cache"))
+            }
+            Self::CacheAside => Caching::Aside(store),
+            Self::Moka => {
+                let cache = moka::future::Cache::builder().time_to_live(NEAR_TTL.into());
+                Caching::Moka(cache.build())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl FromStr for Contender {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|it| it.to_string() == name);
+        found.ok_or_else(|| format!("not a contender: {name}"))
+    }
+}
+
+/// How values are invalidated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Each key by a call of its own.
+    Remove,
+    /// All keys by one call.
+    RemoveMany,
+    /// All keys by one call, which leaves their values to loads that fail: here there are none.
+    Expire,
+}
+
+/// The cache of one process. Values are the versions that the source has.
+#[derive(Clone)]
+pub enum Caching {
+    /// larder.
+    Larder(Cache<u32, u64>),
+    /// A store and nothing else.
+    Aside(Arc<dyn Store>),
+    /// moka.
+    Moka(moka::future::Cache<u32, u64>),
+}
+
+impl Caching {
+    /// Returns the value of `key`, cached or loaded. None if it could not be loaded.
+    pub async fn get_or_load<Fut>(&self, key: u32, load: impl FnOnce() -> Fut) -> Option<u64>
+    where
+        Fut: Future<Output = Option<u64>> + Send + 'static,
+    {
+        match self {
+            Self::Larder(cache) => {
+                let load = load();
+                let load = || async { Ok::<_, Infallible>(Loaded::from(load.await)) };
+                cache.find_or_load(&key, load).await.ok().map(|it| *it)
+            }
+            Self::Aside(store) => match store.get(&Key::new(FILM, key)).await {
+                Ok(Some(entry)) => version_of(&entry),
+                Ok(None) | Err(_) => {
+                    let version = load().await?;
+                    // Its caller has the value all the same.
+                    let _ = store.put(&put(key, version)).await;
+                    Some(version)
+                }
+            },
+            Self::Moka(cache) => cache.optionally_get_with(key, load()).await,
+        }
+    }
+
+    /// Returns the cached value of `key`.
+    pub async fn get(&self, key: u32) -> Option<u64> {
+        match self {
+            Self::Larder(cache) => cache.get(&key).await.map(|version| *version),
+            Self::Aside(store) => version_of(&store.get(&Key::new(FILM, key)).await.ok()??),
+            Self::Moka(cache) => cache.get(&key).await,
+        }
+    }
+
+    /// Returns the values of some keys together.
+    pub async fn get_or_load_many<Fut>(
+        &self,
+        keys: &[u32],
+        load: impl Fn(u32) -> Fut + Clone + Send + Sync + 'static,
+    ) -> Vec<Option<u64>>
+    where
+        Fut: Future<Output = Option<u64>> + Send + 'static,
+    {
+        if let Self::Larder(cache) = self {
+            let load_many = move |keys: Vec<u32>| {
+                let load = load.clone();
+                async move {
+                    let mut loaded = Vec::new();
+                    for key in keys {
+                        let version = load(key).await;
+                        loaded.push((key, Ok::<_, Infallible>(Loaded::from(version))));
+                    }
+                    Ok(loaded)
+                }
+            };
+            let found = cache.get_or_load_many(keys, load_many).await;
+            return found.into_iter().map(|it| it.ok().map(|it| *it)).collect();
+        }
+        let mut found = Vec::new();
+        for key in keys {
+            found.push(self.get_or_load(*key, || load(*key)).await);
+        }
+        found
+    }
+
+    /// Stores a value that the source has already. Returns whether that was acknowledged.
+    pub async fn insert(&self, key: u32, version: u64) -> bool {
+        match self {
+            Self::Larder(cache) => cache.insert(key, version).await.is_ok(),
+            Self::Aside(store) => store.put(&put(key, version)).await.is_ok(),
+            Self::Moka(cache) => {
+                cache.insert(key, version).await;
+                true
+            }
+        }
+    }
+
+    /// Invalidates the values of some keys. Returns for which of them that was acknowledged.
+    pub async fn invalidate(&self, keys: &[u32], change: Change) -> Vec<bool> {
+        match (self, change) {
+            (Self::Larder(cache), Change::RemoveMany) => {
+                acknowledged(cache.remove_many(keys).await)
+            }
+            (Self::Larder(cache), Change::Expire) => acknowledged(cache.expire_many(keys).await),
+            _ => {
+                let mut done = Vec::new();
+                for key in keys {
+                    done.push(self.remove(*key).await);
+                }
+                done
+            }
+        }
+    }
+
+    async fn remove(&self, key: u32) -> bool {
+        match self {
+            Self::Larder(cache) => cache.remove(&key).await.is_ok(),
+            Self::Aside(store) => {
+                let delete = Delete::new(Key::new(FILM, key));
+                store.delete(&delete).await.is_ok()
+            }
+            Self::Moka(cache) => {
+                cache.invalidate(&key).await;
+                true
+            }
+        }
+    }
+}
+
+fn acknowledged(results: Vec<larder_store::Result<()>>) -> Vec<bool> {
+    results.iter().map(Result::is_ok).collect()
+}
+
+fn put(key: u32, version: u64) -> Put {
+    Put::new(Key::new(FILM, key), version.to_string(), MINUTE)
+}
+
+/// Returns the version that the bytes of an entry name.
+pub(super) fn version_of(entry: &Entry) -> Option<u64> {
+    std::str::from_utf8(&entry.value).ok()?.parse().ok()
+}

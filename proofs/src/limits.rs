@@ -1,0 +1,10 @@
+use std::time::Duration;
+
+/// How far a proof goes, where that can be chosen. None means the proof's default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// The number of inputs.
+    pub inputs: Option<u64>,
+    /// The longest time of one row.
+    pub time: Option<Duration>,
+}
