@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use larder_layer::{Failure, Follower, Joined};
+use larder_store::Version;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
@@ -60,6 +61,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// together.
     ///
     /// A key that is asked for twice, or that another call is loading already, is loaded once.
+    /// Values that are due for a refresh are refreshed together, in the background.
     /// `load` gets the keys that this call loads, and returns for each a value or an error; a key
     /// that it leaves out is [not found](LoadError::NotFound). An error of the whole batch is that of
     /// each of its keys. It may be called again for keys whose load in another process has failed.
@@ -96,7 +98,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             let kept = match self.inner.look_near(key) {
                 Near::Hit(kept) => kept,
                 Near::RefreshDue(kept) => {
-                    due.extend(self.refresh_task(key, ReadOptions::new(), kept.version));
+                    due.push((key, kept.version));
                     kept
                 }
                 Near::Miss => {
@@ -107,12 +109,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             self.inner.count_near(&kept);
             answers.insert(key, kept.value.ok_or(LoadError::NotFound));
         }
-        if !(missing.is_empty() && due.is_empty()) {
-            let load = erase(load);
+        let load = erase(load);
+        self.refresh_many(due, &load);
+        if !missing.is_empty() {
             let deadline = Instant::now() + self.inner.load_timeout;
-            if !due.is_empty() {
-                tokio::spawn(run(due, load.clone(), deadline).in_current_span());
-            }
             while !missing.is_empty() {
                 missing = self
                     .load_round(missing, &load, deadline, &mut answers)
@@ -126,6 +126,28 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                 .unwrap_or(Err(LoadError::Abandoned))
         };
         keys.iter().map(answer).collect()
+    }
+
+    /// Begins to replace values that are cached, unless flights of their keys are under way.
+    fn refresh_many(&self, due: Vec<(&K, Option<Version>)>, load: &BatchLoader<K, V>) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let due = due.into_iter();
+        let tasks = due.filter_map(|(key, seen)| self.refresh_task(key, ReadOptions::new(), seen));
+        let tasks: Vec<_> = tasks.collect();
+        match &self.inner.refresher {
+            Some(refresher) => {
+                for task in tasks {
+                    refresher.add(&runtime, task);
+                }
+            }
+            None if tasks.is_empty() => {}
+            None => {
+                let deadline = Instant::now() + self.inner.load_timeout;
+                runtime.spawn(run(tasks, load.clone(), deadline).in_current_span());
+            }
+        }
     }
 
     /// Joins or leads a flight for each key, and waits for all of them. Returns the keys whose
@@ -157,7 +179,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                 }
                 Joined::Full => {
                     inner.metrics.overloaded.increment(1);
-                    answers.insert(key, Err(LoadError::Overloaded));
+                    let stale = self.fallback(key, options).map(|found| found.value);
+                    answers.insert(key, stale.ok_or(LoadError::Overloaded));
                     continue;
                 }
                 Joined::Follower(follower) => {
@@ -391,8 +414,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Refresher<K, V> {
         drop(gathering);
         let (load, max, wait) = (self.load.clone(), self.max, self.wait);
         runtime.spawn(async move {
-            let tasks = gather(receiver, max, wait).await;
-            run(tasks, load, Instant::now() + timeout).await;
+            let mut tasks = gather(receiver, max, wait).await;
+            let deadline = Instant::now() + timeout;
+            // While one batch was taken out of the channel, another may have come in.
+            while tasks.len() > max {
+                let rest = tasks.split_off(max);
+                tokio::spawn(run(tasks, load.clone(), deadline));
+                tasks = rest;
+            }
+            run(tasks, load, deadline).await;
         });
     }
 }

@@ -205,7 +205,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Sets how long a copy may stay near. Default: 30 s, or the TTL if that is shorter.
     ///
     /// It bounds how stale this process can be after another one has written or removed the key.
-    /// Without a far store the default is the TTL.
+    /// Without a far store there is no such bound by default.
     pub fn with_near_ttl(mut self, ttl: Ttl) -> Self {
         self.near_ttl = Some(ttl);
         self
@@ -346,7 +346,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         let near_ttl = match (self.near_ttl, &self.far) {
             (Some(asked), _) => asked,
             (None, Some(_)) => NEAR_TTL,
-            (None, None) => self.ttl,
+            // A loader may choose a longer TTL than the cache's.
+            (None, None) => Ttl::MAX,
         };
         let timeout = StoreTimeout::new(self.far_timeout.min(MAX_TIMEOUT), None);
         let bus = self.far.as_ref().filter(|_| self.uses_bus);

@@ -90,13 +90,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         self.near_hit(key)?.value
     }
 
-    /// Returns the near value with its age, unless it is due for a refresh, and counts a hit.
-    pub(crate) fn find_near(&self, key: &K) -> Option<Found<V>> {
-        let Near::Hit(kept) = self.inner.look_near(key) else {
-            return None;
-        };
-        self.inner.count_near(&kept);
-        self.inner.found_near(kept)
+    /// Returns what a near hit serves, and counts it. None if the source has no value.
+    pub(crate) fn hit(&self, kept: &Kept<V>) -> Option<Found<V>> {
+        kept.value.as_ref()?;
+        self.inner.count_near(kept);
+        self.inner.found_near(kept.clone())
     }
 
     /// Returns the cached value of `key`, near or far.
@@ -142,10 +140,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             Look::Absent => None,
             Look::NoFar => inner.fallback(key),
         };
-        inner.metrics.misses.increment();
-        found
+        let found = found
             .filter(|_| options.allows_stale)
-            .and_then(|kept| inner.found_stale(kept))
+            .and_then(|kept| inner.found_stale(kept));
+        if found.is_none() {
+            inner.metrics.misses.increment();
+        }
+        found
     }
 
     /// Returns the near copy, unless it has ended, and counts a hit.
@@ -197,6 +198,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             let is_fresh = now < kept.near_until && now < kept.times.fresh_until;
             Some((key, kept.value.filter(|_| is_fresh)?))
         })
+    }
+}
+
+impl Reading {
+    /// Returns the reading of a value that is kept for loads that fail alone.
+    pub(crate) fn for_fallback(self) -> Self {
+        Self {
+            mark: self.mark.map(crate::remote::Mark::of_removals),
+            ..self
+        }
     }
 }
 
@@ -278,6 +289,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
     }
 
+    /// Does the same for a load that asks nothing of the far store. None if there is none.
+    pub(crate) fn reading_for_load(&self, key: &K) -> Option<Reading> {
+        let far = self.far.as_ref()?;
+        Some(self.begin_read(key, &far.key(key)))
+    }
+
     /// Runs `keep`, which puts a near copy there, unless another process has invalidated the key
     /// since the read began. Counts a refusal.
     pub(crate) fn keep_if_unchanged(
@@ -299,10 +316,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         is_kept
     }
 
-    /// Returns whether the near copy of `key` is fresher than one that was loaded at `loaded_at`.
+    /// Returns whether the near copy of `key` has not ended, and is fresher than one that was loaded
+    /// at `loaded_at`.
     pub(crate) fn has_fresher(&self, key: &K, loaded_at: Timestamp) -> bool {
-        let held = self.near.peek(key);
-        held.is_some_and(|held| held.value.times.loaded_at > loaded_at)
+        let now = self.clock.now();
+        self.near.peek(key).is_some_and(|held| {
+            let kept = held.value;
+            // One that has ended says nothing: its process may have had a clock that was ahead.
+            let is_served = now < kept.near_until && now < kept.times.fresh_until;
+            is_served && kept.times.loaded_at > loaded_at
+        })
     }
 
     /// Removes the near copy of `key`, and keeps everything that is being read of it from

@@ -7,7 +7,7 @@ use larder_store::{Error, ErrorKind, Key, Put, Result, Version};
 
 use crate::cache::Inner;
 use crate::envelope::TagMarks;
-use crate::far::{Far, Read, Stored, is_outage};
+use crate::far::{Far, Read, Stored};
 use crate::invalidation::Invalidation;
 use crate::kept::Kept;
 use crate::remote::Change;
@@ -65,6 +65,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             return Err(Error::new("insert", ErrorKind::Invalid, text));
         }
         inner.listen();
+        let turn = inner.pending.turn();
         let now = inner.clock.now();
         let ttl = inner.lifetime.ttl;
         let times = inner.lifetime.times(now, 0, ttl, rand::random());
@@ -92,8 +93,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         // Held until the value is near too, so that two inserts end in one order.
         let locked = far.locks.for_change(far.timeout, "put", &far_key).await;
         let (lock, stored) = match locked {
-            Ok(lock) => (Some(lock), inner.store_far(far, &key, sealed).await),
-            Err(error) => (None, Err(error)),
+            Ok(lock) => (Some(lock), inner.store_far(far, &key, sealed, turn).await),
+            Err(error) => {
+                inner.quarantine([key.clone()]);
+                (None, Err(error))
+            }
         };
         let is_kept = match &stored {
             Ok(version) => {
@@ -109,7 +113,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         if is_kept && inner.keeps_near {
             invalidation.replace();
             let keep = |key: K| {
-                inner.keep_if_unchanged(&key, &reading, || {
+                let is_kept = inner.keep_if_unchanged(&key, &reading, || {
                     if tags.is_empty() {
                         inner.near.put(key.clone(), kept, decide_at);
                         return true;
@@ -121,21 +125,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                         .near
                         .put_if_unchanged(key.clone(), kept, decide_at, before)
                 });
+                if !is_kept {
+                    // A read that began before the write may have put an older copy there.
+                    inner.near.invalidate(&key);
+                }
             };
             inner.flights.replace(key.clone(), keep);
         } else {
             drop(invalidation);
         }
         drop(lock);
-        let is_away = stored.as_ref().is_err_and(is_outage);
-        let told = match is_away {
-            // A removal that failed is replayed, and told then.
-            true => Ok(()),
-            false => {
-                let keys = slice::from_ref(&key);
-                inner.publish_or_quarantine(Change::Removed, keys).await
-            }
-        };
+        // Also if the new value is not far: the older one is gone, or is being removed.
+        let keys = slice::from_ref(&key);
+        let told = inner.publish_or_quarantine(Change::Removed, keys).await;
         stored.and(told)
     }
 
@@ -176,8 +178,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     ///
     /// The value is only served if that load fails or is slow, within
     /// [`with_stale_if_error`](crate::CacheBuilder::with_stale_if_error). Without that setting it
-    /// does the same as [`remove`](Self::remove). With it, it takes four round trips, and one more
-    /// to tell other processes.
+    /// does the same as [`remove`](Self::remove). With it, it takes three round trips, and one more
+    /// to tell other processes. If another process loads the value meanwhile, nothing is left of it
+    /// in the far store.
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
@@ -209,6 +212,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     async fn change(&self, keys: &[K], change: Change) -> Vec<Result<()>> {
         let inner = &self.inner;
         inner.listen();
+        let turn = inner.pending.turn();
         let invalidations: Vec<_> = keys
             .iter()
             .map(|key| Invalidation::begin(&**inner, key, change))
@@ -232,8 +236,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             }
         };
         let mut results = match change {
-            Change::Expired if inner.has_fallback() => inner.expire_far(far, keys, &far_keys).await,
-            _ => inner.invalidate_far(keys).await,
+            Change::Expired if inner.has_fallback() => {
+                inner.expire_far(far, keys, &far_keys, turn).await
+            }
+            _ => inner.invalidate_far(keys, turn).await,
         };
         drop((invalidations, locks));
         // What failed is replayed, and told then.
@@ -262,19 +268,31 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         far: &Far<V>,
         key: &K,
         sealed: Result<Put>,
+        turn: u64,
     ) -> Result<Option<Version>> {
         let Some(leases) = far.leases.as_deref() else {
-            let put = sealed?;
-            far.write(&put).await?;
-            self.pending.settle(key);
+            let put = match sealed {
+                Ok(put) => put,
+                Err(error) => {
+                    // The older value must not outlive the new one.
+                    self.invalidate_far(slice::from_ref(key), turn).await;
+                    return Err(error);
+                }
+            };
+            if let Err(error) = far.write(&put).await {
+                // A store that has just failed is not waited for again.
+                self.quarantine([key.clone()]);
+                return Err(error);
+            }
+            self.pending.settle(key, turn);
             self.metrics.written(put.value().len());
             return Ok(Some(put.version()));
         };
-        let mut removed = self.invalidate_far(slice::from_ref(key)).await;
+        let mut removed = self.invalidate_far(slice::from_ref(key), turn).await;
         removed.pop().unwrap_or(Ok(()))?;
         let put = sealed?;
         self.metrics.written(put.value().len());
-        let is_written = commit_new(far, leases, &put).await?;
+        let is_written = commit_new(far, leases, &put, None).await?;
         Ok(is_written.then_some(put.version()))
     }
 
@@ -284,42 +302,65 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         far: &Far<V>,
         keys: &[K],
         far_keys: &[Key],
+        turn: u64,
     ) -> Vec<Result<()>> {
-        let now = self.clock.now();
-        let before = far.read_many(far_keys, now).await;
-        let results = self.invalidate_far(keys).await;
-        let kept = far_keys.iter().zip(before).zip(&results);
-        let kept = kept.filter_map(|((key, read), result)| match (read, result) {
-            (Ok(Read::Stored(stored)), Ok(())) => Some((key, stored)),
-            _ => None,
+        // What a removal that failed has left there is not kept: it goes the whole way now.
+        let removed = keys.iter().filter(|key| self.pending.is_quarantined(key));
+        let removed = &removed.cloned().collect::<Vec<_>>();
+        let reads = far.read_many(far_keys, self.clock.now()).await;
+        let parts = keys.iter().zip(far_keys).zip(reads);
+        let kept = parts.map(|((key, far_key), read)| async move {
+            match read {
+                Ok(Read::Stored(stored)) if !removed.contains(key) => {
+                    self.keep_stale(far, far_key, stored).await
+                }
+                _ => false,
+            }
         });
-        let kept = kept.map(|(key, stored)| self.keep_stale(far, key, stored));
-        futures_util::future::join_all(kept).await;
-        results
+        let kept = futures_util::future::join_all(kept).await;
+        let left = keys.iter().zip(&kept).filter(|(_, is_kept)| !**is_kept);
+        let left: Vec<_> = left.map(|(key, _)| key.clone()).collect();
+        let mut results = match left.is_empty() {
+            true => Vec::new(),
+            false => self.invalidate_far(&left, turn).await,
+        }
+        .into_iter();
+        if !removed.is_empty() {
+            // An error is a quarantine, and is told when the removal is replayed.
+            let _ = self.publish_or_quarantine(Change::Removed, removed).await;
+        }
+        kept.into_iter()
+            .map(|is_kept| match is_kept {
+                true => Ok(()),
+                false => results.next().unwrap_or(Ok(())),
+            })
+            .collect()
     }
 
-    /// Puts an entry back that has just been removed, for a load that fails.
+    /// Replaces an entry by one that may only be served if a load fails, if it is still the same.
     ///
-    /// If the key is invalidated or loaded meanwhile, that wins. Without it nothing is wrong, so an
-    /// error is only counted.
-    async fn keep_stale(&self, far: &Far<V>, key: &Key, stored: Stored<V>) {
+    /// False if it is not, or another process loads it: then the entry is to be removed. So an entry
+    /// that was removed since it was read is not put back.
+    async fn keep_stale(&self, far: &Far<V>, key: &Key, stored: Stored<V>) -> bool {
         let now = self.clock.now();
         let mut times = stored.times;
         times.expire(now);
         let Some(value) = stored.value.filter(|_| now < times.stale_until) else {
-            return;
+            return false;
         };
         let kept = async {
             let put = far.seal(key.clone(), Some(&value), now, times, stored.tags)?;
+            let put = put.if_version(stored.version);
             match far.leases.as_deref() {
-                Some(leases) => commit_new(far, leases, &put).await,
-                None => far.write(&put).await.map(|()| true),
+                Some(leases) => commit_new(far, leases, &put, Some(stored.version)).await,
+                None => far.write(&put).await,
             }
         };
-        if let Err(error) = kept.await {
+        kept.await.unwrap_or_else(|error| {
             self.metrics.far_write_failed(&error);
             far.log_failed_write(&error);
-        }
+            false
+        })
     }
 }
 
@@ -329,8 +370,9 @@ async fn commit_new<V: Send + Sync + 'static>(
     far: &Far<V>,
     leases: &dyn Leases,
     put: &Put,
+    seen: Option<Version>,
 ) -> Result<bool> {
-    match far.claim(leases, put.key(), None).await? {
+    match far.claim(leases, put.key(), seen).await? {
         Claimed::Lead(fence) => far.commit(leases, put, fence).await,
         Claimed::Fresh(_) | Claimed::Stale | Claimed::Follow => Ok(false),
     }

@@ -66,11 +66,12 @@ pub(crate) enum Write {
 }
 
 impl<V> Lead<V> {
-    pub(crate) fn without_far() -> Self {
+    /// The reading keeps a value that is loaded all the same from being near after a message.
+    pub(crate) fn without_far(reading: Option<Reading>) -> Self {
         Self {
             write: Write::Not,
             previous: None,
-            reading: None,
+            reading,
         }
     }
 }
@@ -132,9 +133,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             reading = Some(first.reading);
             let Ok(read) = first.read else {
                 // A store that has just failed is not waited for again.
-                return Elected::Lead(Lead::without_far());
+                return Elected::Lead(Lead::without_far(reading));
             };
-            match self.judge(key, read, wanted) {
+            match self.judge(key, read, wanted, &first.reading) {
                 Judged::Take(stored) => return Elected::Found(stored, first.reading, first.step),
                 Judged::Replace(version, stored) => (seen, previous) = (Some(version), stored),
                 Judged::Absent => self.drop_fallback(key),
@@ -161,9 +162,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 Ok(Claimed::Fresh(entry)) => {
                     let read = match far.open(&far_key, &entry, self.clock.now()).await {
                         Ok(read) => read,
-                        Err(error) => return self.without_lease(&error),
+                        Err(error) => return self.without_lease(&error, reading),
                     };
-                    match self.judge(key, read, wanted) {
+                    match self.judge(key, read, wanted, &reading) {
                         Judged::Take(stored) => return Elected::Found(stored, reading, step),
                         Judged::Replace(version, stored) => {
                             (seen, previous) = (Some(version), stored);
@@ -180,10 +181,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                     match far.follow(leases, &far_key, left).await {
                         Ok(true) => {}
                         Ok(false) => return Elected::TimedOut,
-                        Err(error) => return self.without_lease(&error),
+                        Err(error) => return self.without_lease(&error, reading),
                     }
                 }
-                Err(error) => return self.without_lease(&error),
+                Err(error) => return self.without_lease(&error, reading),
             }
             let (Patience::Follow { until } | Patience::None { until }) = patience;
             if Instant::now() >= until {
@@ -192,13 +193,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
     }
 
-    fn without_lease(&self, error: &Error) -> Elected<V> {
+    fn without_lease(&self, error: &Error, reading: Reading) -> Elected<V> {
         self.metrics.far_lease_errors.increment(1);
         tracing::debug!(kind = self.kind.name(), %error, "no lease: this process loads for itself");
-        Elected::Lead(Lead::without_far())
+        Elected::Lead(Lead::without_far(Some(reading)))
     }
 
-    fn judge(&self, key: &K, read: Read<V>, wanted: Wanted) -> Judged<V> {
+    fn judge(&self, key: &K, read: Read<V>, wanted: Wanted, reading: &Reading) -> Judged<V> {
         let stored = match read {
             Read::Absent => return Judged::Absent,
             Read::Unusable(version) => return Judged::Replace(version, None),
@@ -209,7 +210,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             Wanted::Load => {}
             Wanted::Newer(version) if version == stored.version => {}
             Wanted::Fresh | Wanted::Newer(_) if is_fresh => return Judged::Take(stored),
-            Wanted::Fresh | Wanted::Newer(_) => self.keep_fallback(key, &stored),
+            Wanted::Fresh | Wanted::Newer(_) => self.keep_fallback(key, &stored, reading),
         }
         Judged::Replace(stored.version, Some(stored))
     }

@@ -251,9 +251,10 @@ impl<V: Send + Sync + 'static> Far<V> {
         Error::new("put", ErrorKind::TooLarge, text)
     }
 
-    pub(crate) async fn write(&self, put: &Put) -> Result<()> {
-        self.heard(self.timeout.put(&*self.store, put).await)
-            .map(drop)
+    /// Writes an entry, and returns whether the condition of the write was met.
+    pub(crate) async fn write(&self, put: &Put) -> Result<bool> {
+        let written = self.timeout.put(&*self.store, put).await;
+        self.heard(written).map(PutOutcome::is_stored)
     }
 
     /// Asks for the lease of a key, after a look at the entry with the version `seen`.
@@ -399,7 +400,7 @@ impl<V: Send + Sync + 'static> Far<V> {
 }
 
 /// Returns whether an error says that the store is away, and not that it refused one request.
-pub(crate) fn is_outage(error: &Error) -> bool {
+fn is_outage(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::NotSent | ErrorKind::MayHaveRun | ErrorKind::Refused(Refusal::Unavailable)

@@ -52,7 +52,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 
     /// Removes the far values of some keys, or quarantines the keys for which that fails.
-    pub(crate) async fn invalidate_far(self: &Arc<Self>, keys: &[K]) -> Vec<Result<()>> {
+    ///
+    /// The operation that does it began at `turn`.
+    pub(crate) async fn invalidate_far(self: &Arc<Self>, keys: &[K], turn: u64) -> Vec<Result<()>> {
         let Some(far) = &self.far else {
             return keys.iter().map(|_| Ok(())).collect();
         };
@@ -61,7 +63,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let mut failed = Vec::new();
         for (key, result) in keys.iter().zip(&results) {
             match result {
-                Ok(()) => self.pending.settle(key),
+                Ok(()) => self.pending.settle(key, turn),
                 Err(_) => failed.push(key.clone()),
             }
         }

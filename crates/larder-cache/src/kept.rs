@@ -3,7 +3,7 @@ use std::sync::Arc;
 use larder_store::{Timestamp, Version};
 
 use crate::CacheKey;
-use crate::cache::Inner;
+use crate::cache::{Inner, Reading};
 use crate::envelope::TagMarks;
 use crate::far::Stored;
 use crate::lifetime::{Lifetime, State, Times};
@@ -114,7 +114,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let Some(held) = self.near.get(key) else {
             return Near::Miss;
         };
-        if self.clock.is_before(held.deadline) {
+        if self.clock.is_before(held.deadline) && self.keeps_near {
             return Near::Hit(held.value);
         }
         self.decide(key, held.value)
@@ -123,7 +123,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Does the same for a caller that has just missed.
     pub(crate) fn peek_near(self: &Arc<Self>, key: &K) -> Option<Kept<V>> {
         let held = self.near.peek(key)?;
-        if self.clock.is_before(held.deadline) {
+        if self.clock.is_before(held.deadline) && self.keeps_near {
             return Some(held.value);
         }
         match self.decide(key, held.value) {
@@ -135,7 +135,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     #[cold]
     fn decide(self: &Arc<Self>, key: &K, kept: Kept<V>) -> Near<V> {
         let now = self.clock.now();
-        if now >= kept.near_until {
+        // After the pause a load is tried again, whether the value itself has ended or its copy.
+        let is_paused_no_more = kept.is_stale && now >= kept.retry_at;
+        if now >= kept.near_until || is_paused_no_more || !self.keeps_near {
             return Near::Miss;
         }
         let is_due = match kept.times.state(now) {
@@ -157,6 +159,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let kept = self.near.peek(key)?.value;
         let now = self.clock.now();
         (kept.is_fallback(now) && self.has_fallback()).then_some(kept)
+    }
+
+    /// Returns whether a load of this very entry has failed, so that nobody tries again yet.
+    pub(crate) fn is_paused(&self, key: &K, entry: &Kept<V>) -> bool {
+        let now = self.clock.now();
+        self.near.peek(key).is_some_and(|held| {
+            let kept = held.value;
+            kept.is_stale && now < kept.retry_at && kept.version == entry.version
+        })
     }
 
     /// Returns whether anything may ever be served stale.
@@ -195,18 +206,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             .insert_if_unchanged(key.clone(), kept, decide_at, generation);
     }
 
-    /// Keeps the copy of an entry for fallback alone, unless its key was changed.
-    pub(crate) fn keep_fallback(&self, key: &K, stored: &Stored<V>) {
+    /// Keeps the copy of an entry for fallback alone, unless its key was changed since it was read.
+    pub(crate) fn keep_fallback(&self, key: &K, stored: &Stored<V>, reading: &Reading) {
         let is_newer = |kept: &Kept<V>| kept.times.loaded_at >= stored.times.loaded_at;
         let held = self.near.peek(key);
         if !self.has_fallback() || held.is_some_and(|held| is_newer(&held.value)) {
             return;
         }
         let past = Timestamp::from_micros(i64::MIN);
-        let generation = self.near.generation(key);
         let kept = Kept::from_stored(stored, past);
-        self.near
-            .insert_if_unchanged(key.clone(), kept, past, generation);
+        self.keep_if_unchanged(key, &reading.for_fallback(), || {
+            self.near
+                .insert_if_unchanged(key.clone(), kept, past, reading.generation)
+        });
     }
 
     /// Drops a near copy that the far store does not have any more.

@@ -158,7 +158,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 let elect = self.inner.elect(far, &self.key, self.plan.wanted, deadline);
                 elect.await
             }
-            None => Elected::Lead(Lead::without_far()),
+            None => Elected::Lead(Lead::without_far(self.inner.reading_for_load(&self.key))),
         }
     }
 
@@ -169,7 +169,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         until: Instant,
     ) -> Elected<V> {
         let (Some(first), Some(far)) = (first, &self.inner.far) else {
-            return Elected::Lead(Lead::without_far());
+            let reading = self.inner.reading_for_load(&self.key);
+            return Elected::Lead(Lead::without_far(reading));
         };
         let (wanted, patience) = (self.plan.wanted, Patience::None { until });
         if first.read.is_err() {
@@ -319,8 +320,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         if value.is_none() {
             times.stale_until = times.fresh_until;
         }
+        let was_there = value.is_none() && self.had_value(lead);
         let tags = inner.with_own_tag(tags);
         let currency = self.store(value, times, &tags, lead).await;
+        if was_there && currency != Currency::Overtaken {
+            // Where it fails, near copies in other processes end by their near TTL.
+            let _ = inner.publish(Change::Removed, [&self.key]).await;
+        }
         let before = match self.joinable_before(currency, step, check) {
             // A tag may change between the look at it and the end of the flight.
             None if !tags.is_empty() => Some(check),
@@ -443,7 +449,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                     if self.leader.is_invalidated() {
                         return Ok(Written::No);
                     }
-                    far.write(&put).await.map(|()| written)
+                    far.write(&put).await.map(|_| written)
                 }
             }
             .inspect(|_| inner.metrics.written(put.value().len()))
@@ -468,6 +474,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         }
     }
 
+    /// Returns whether there was a value before the load, near or far.
+    fn had_value(&self, lead: &Lead<V>) -> bool {
+        let near = self.inner.near.peek(&self.key);
+        let is_far = |stored: &Stored<V>| stored.value.is_some();
+        lead.previous.as_ref().is_some_and(is_far)
+            || near.is_some_and(|held| held.value.value.is_some())
+    }
+
     /// Ends the lease, and removes what was cached if the source has no value any more.
     async fn keep_nothing(&self, value: &Option<Arc<V>>, lead: &Lead<V>) -> Currency {
         if value.is_some() {
@@ -483,6 +497,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
                 if removed.iter().any(Result::is_err) {
                     self.inner.quarantine([self.key.clone()]);
                 }
+                // A read that began before the removal may have put a copy back.
+                self.leader.if_current(|| inner.near.invalidate(&self.key));
                 // Where it fails, near copies in other processes end by their near TTL.
                 let _ = inner.publish(Change::Removed, [&self.key]).await;
                 currency

@@ -44,14 +44,18 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         Fut: Future<Output = Result<V, E>> + Send + 'static,
         E: Send + Sync + 'static,
     {
-        // The first look is one comparison, and needs no clock.
-        if let Near::Hit(kept) = self.inner.look_near(key)
-            && let Some(value) = kept.value.clone()
-        {
-            self.inner.count_near(&kept);
-            return Ok(value);
-        }
-        let found = self.call(key, ReadOptions::new(), |_| load()).await?;
+        // The first look is one comparison, and needs no clock. There is no second one, which would
+        // draw a second time whether to refresh early.
+        let look = match self.inner.look_near(key) {
+            Near::Hit(kept) => {
+                self.inner.count_near(&kept);
+                return kept.value.ok_or(LoadError::NotFound);
+            }
+            look => look,
+        };
+        let found = self
+            .serve(look, key, ReadOptions::new(), |_| load())
+            .await?;
         Ok(found.value)
     }
 
@@ -129,22 +133,57 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         L: Into<Loaded<V>> + 'static,
         E: Send + Sync + 'static,
     {
-        let inner = &self.inner;
-        if !options.forces_fresh && !options.skips_near {
-            match inner.look_near(key) {
-                Near::Hit(kept) => {
-                    inner.count_near(&kept);
-                    return inner.found_near(kept).ok_or(LoadError::NotFound);
-                }
-                Near::RefreshDue(kept) => {
-                    inner.count_near(&kept);
-                    self.refresh(key, options, kept.version, load);
-                    return inner.found_near(kept).ok_or(LoadError::NotFound);
-                }
-                Near::Miss => {}
+        let look = match options.forces_fresh || options.skips_near {
+            true => Near::Miss,
+            false => self.inner.look_near(key),
+        };
+        let answer = self.serve(look, key, options, load).await;
+        match answer {
+            Ok(_) | Err(LoadError::NotFound | LoadError::Recursive) => answer,
+            Err(error) if options.forces_fresh && options.falls_back => {
+                self.find_cached(key, options).await.ok_or(error)
             }
+            answer => answer,
         }
-        self.join_or_load(key, options, load).await
+    }
+
+    /// Returns what is cached for a forced load that has failed.
+    async fn find_cached(&self, key: &K, options: ReadOptions) -> Option<Found<V>> {
+        let options = ReadOptions {
+            forces_fresh: false,
+            allows_stale: true,
+            ..options
+        };
+        self.find_with(key, options).await
+    }
+
+    /// Serves what a look at the near tier has found, or joins or begins a load.
+    pub(crate) async fn serve<F, Fut, L, E>(
+        &self,
+        look: Near<V>,
+        key: &K,
+        options: ReadOptions,
+        load: F,
+    ) -> Result<Found<V>, LoadError<E>>
+    where
+        F: FnOnce(LoadContext<V>) -> Fut,
+        Fut: Future<Output = Result<L, E>> + Send + 'static,
+        L: Into<Loaded<V>> + 'static,
+        E: Send + Sync + 'static,
+    {
+        let inner = &self.inner;
+        match look {
+            Near::Hit(kept) => {
+                inner.count_near(&kept);
+                inner.found_near(kept).ok_or(LoadError::NotFound)
+            }
+            Near::RefreshDue(kept) => {
+                inner.count_near(&kept);
+                self.refresh(key, options, kept.version, load);
+                inner.found_near(kept).ok_or(LoadError::NotFound)
+            }
+            Near::Miss => self.join_or_load(key, options, load).await,
+        }
     }
 
     async fn join_or_load<F, Fut, L, E>(
@@ -171,15 +210,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         loop {
             let came = inner.last_step();
             // Without a near tier each call reads far for itself, so that it sees every
-            // invalidation that was acknowledged before it.
-            if !options.forces_fresh && !options.skips_far && self.reads_for_itself(options) {
-                match inner.look_far(key, false).await {
+            // invalidation that was acknowledged before it. One that takes a stale value does not
+            // wait until a load has found it.
+            if !options.forces_fresh && !options.skips_far && self.reads_for_itself(key, options) {
+                match inner.look_far(key, !options.skips_near).await {
                     Look::Fresh(kept) => {
                         let found = kept.and_then(|kept| inner.found(kept, Source::Far));
                         return found.ok_or(LoadError::NotFound);
                     }
                     Look::Stale(kept) if options.allows_stale => {
                         self.refresh(key, options, kept.version, load);
+                        return inner.found_stale(kept).ok_or(LoadError::NotFound);
+                    }
+                    Look::Stale(kept) if inner.is_paused(key, &kept) => {
                         return inner.found_stale(kept).ok_or(LoadError::NotFound);
                     }
                     Look::Stale(_) | Look::Absent | Look::NoFar => {}
@@ -297,20 +340,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     /// Returns what may be served though the load failed.
-    fn fallback(&self, key: &K, options: ReadOptions) -> Option<Found<V>> {
-        if options.forces_fresh {
-            if !options.falls_back {
-                return None;
-            }
-            if let Some(kept) = self.inner.peek_near(key) {
-                return self.inner.found_near(kept);
-            }
+    pub(crate) fn fallback(&self, key: &K, options: ReadOptions) -> Option<Found<V>> {
+        // A forced load asks both tiers for what is cached, once it has failed.
+        match options.forces_fresh {
+            true => None,
+            false => self.inner.found_stale(self.inner.fallback(key)?),
         }
-        self.inner.found_stale(self.inner.fallback(key)?)
     }
 
-    fn reads_for_itself(&self, options: ReadOptions) -> bool {
-        self.inner.far.is_some() && (!self.inner.keeps_near || options.skips_near)
+    fn reads_for_itself(&self, key: &K, options: ReadOptions) -> bool {
+        let inner = &self.inner;
+        let uses_near = inner.keeps_near && !options.skips_near;
+        let seeks_stale = options.allows_stale && inner.fallback(key).is_none();
+        inner.far.is_some() && (!uses_near || seeks_stale)
     }
 
     /// Begins to replace a value that is due, if the cache has a loader for that.

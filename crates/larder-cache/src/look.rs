@@ -37,17 +37,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         };
         let now = self.clock.now();
         if stored.times.state(now) == State::Stale {
-            self.keep_fallback(key, &stored);
+            self.keep_fallback(key, &stored, reading);
             return Look::Stale(Kept::from_stored(&stored, now));
         }
         if keeps_near && self.keeps_near {
             self.keep_read(key, &stored, reading);
         }
         self.prolong_far(key, stored.times, now);
-        Look::Fresh(stored.value.is_some().then(|| {
-            self.metrics.far_hits.increment();
-            Kept::from_stored(&stored, now)
-        }))
+        match stored.value {
+            Some(_) => self.metrics.far_hits.increment(),
+            None => self.metrics.not_found.increment(1),
+        }
+        let kept = Kept::from_stored(&stored, now);
+        Look::Fresh(kept.value.is_some().then_some(kept))
     }
 
     /// Keeps a near copy of what was read far, unless it was invalidated since, or a fresher one is

@@ -57,7 +57,8 @@ impl ReadOptions {
         self
     }
 
-    /// Accepts what is cached, fresh or stale, if a forced load fails.
+    /// Accepts what is cached, fresh or stale, if a forced load fails. One round trip more, unless it
+    /// is near.
     pub const fn fall_back_to_cached(mut self) -> Self {
         self.falls_back = true;
         self

@@ -79,11 +79,19 @@ impl<K: CacheKey> Pending<K> {
         fits
     }
 
-    /// Removes the invalidation of `key`, because a later one has succeeded.
-    pub(crate) fn settle(&self, key: &K) {
+    /// Returns the last turn, when an operation begins that may settle what waits.
+    pub(crate) fn turn(&self) -> u64 {
+        self.waiting.lock().turns
+    }
+
+    /// Removes the invalidation of `key`, because an operation that began at `turn`, and so after
+    /// it, has succeeded. One that was added since then waits on.
+    pub(crate) fn settle(&self, key: &K, turn: u64) {
         if self.len() != 0 {
             let mut waiting = self.waiting.lock();
-            waiting.keys.remove(key);
+            if waiting.keys.get(key).is_some_and(|one| one.turn <= turn) {
+                waiting.keys.remove(key);
+            }
             self.count.store(waiting.keys.len(), Ordering::Relaxed);
         }
     }
@@ -99,10 +107,31 @@ impl<K: CacheKey> Pending<K> {
         self.count.store(waiting.keys.len(), Ordering::Relaxed);
     }
 
+    /// Returns those that have waited longest for a try.
     fn some(&self) -> Vec<(K, u64)> {
         let waiting = self.waiting.lock();
-        let some = waiting.keys.iter().take(BATCH);
-        some.map(|(key, one)| (key.clone(), one.turn)).collect()
+        let all = waiting.keys.iter();
+        let mut some: Vec<_> = all.map(|(key, one)| (key, one.turn)).collect();
+        if some.len() > BATCH {
+            some.select_nth_unstable_by_key(BATCH, |(_, turn)| *turn);
+            some.truncate(BATCH);
+        }
+        let some = some.into_iter();
+        some.map(|(key, turn)| (key.clone(), turn)).collect()
+    }
+
+    /// Lets others be tried before those that have failed again.
+    fn postpone(&self, failed: &[(K, u64)]) {
+        let mut waiting = self.waiting.lock();
+        let waiting = &mut *waiting;
+        for (key, turn) in failed {
+            if let Some(one) = waiting.keys.get_mut(key)
+                && one.turn == *turn
+            {
+                waiting.turns += 1;
+                one.turn = waiting.turns;
+            }
+        }
     }
 
     /// Returns when the oldest was added.
@@ -133,7 +162,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             }
         }
         self.note_pending();
-        if let Ok(runtime) = Handle::try_current()
+        self.replay_pending();
+    }
+
+    /// Begins the replay if something waits for it, as after the end of the runtime that ran it.
+    pub(crate) fn replay_pending(self: &Arc<Self>) {
+        if self.pending.len() != 0
+            && let Ok(runtime) = Handle::try_current()
             && self.pending.begin()
         {
             runtime.spawn(replay(Replaying {
@@ -160,11 +195,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let tried = self.pending.some();
         let keys: Vec<_> = tried.iter().map(|(key, _)| far.key(key)).collect();
         let results = far.invalidate_many(&keys).await;
-        let done: Vec<_> = tried
-            .into_iter()
-            .zip(results)
-            .filter_map(|(one, result)| result.is_ok().then_some(one))
-            .collect();
+        let (mut done, mut failed) = (Vec::new(), Vec::new());
+        for (one, result) in tried.into_iter().zip(results) {
+            match result {
+                Ok(()) => done.push(one),
+                Err(_) => failed.push(one),
+            }
+        }
+        self.pending.postpone(&failed);
         let is_published = self
             .publish(Change::Removed, done.iter().map(|(key, _)| key))
             .await
@@ -177,7 +215,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 }
 
-/// The task that replays. If its runtime ends, the next invalidation that fails begins another.
+/// The task that replays. If its runtime ends, the next call in another one begins it again.
 struct Replaying<K: CacheKey, V: Send + Sync + 'static> {
     cache: Weak<Inner<K, V>>,
     is_done: bool,
@@ -209,5 +247,24 @@ async fn replay<K: CacheKey, V: Send + Sync + 'static>(mut replaying: Replaying<
             replaying.is_done = true;
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invalidations_that_fail_again_do_not_hold_up_the_others() {
+        let pending = Pending::new();
+        for key in 0..BATCH as u32 + 100 {
+            assert!(pending.add(&key, Timestamp::from_micros(0)));
+        }
+        let first = pending.some();
+        assert_eq!(first.len(), BATCH);
+        pending.postpone(&first);
+        let second = pending.some();
+        let is_new = |(key, _): &&(u32, u64)| first.iter().all(|(tried, _)| tried != key);
+        assert_eq!(second.iter().filter(is_new).count(), 100);
     }
 }

@@ -50,7 +50,8 @@ pub(crate) struct Remote<K> {
     timeout: StoreTimeout,
     /// Names this cache in its own messages.
     me: u64,
-    slots: Box<[AtomicU64]>,
+    /// The number of changes of the keys of each slot, and that of removals among them.
+    slots: Box<[Slot]>,
     index: Box<[Mutex<Shard<K>>]>,
     is_listening: AtomicBool,
     /// Whether it has listened before, so that messages may have been lost since.
@@ -58,6 +59,21 @@ pub(crate) struct Remote<K> {
     listener: Mutex<Option<AbortHandle>>,
     /// Whether it was logged that the server does not permit messages.
     is_denied: AtomicBool,
+}
+
+#[derive(Default)]
+struct Slot {
+    changes: AtomicU64,
+    removals: AtomicU64,
+}
+
+impl Slot {
+    fn add(&self, is_removal: bool) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        if is_removal {
+            self.removals.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 struct Shard<K> {
@@ -68,7 +84,26 @@ struct Shard<K> {
 
 /// The number of invalidations of a key, and of those that share its counter, so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark(u64);
+pub(crate) struct Mark {
+    /// None if only removals count.
+    changes: Option<u64>,
+    removals: u64,
+}
+
+impl Mark {
+    /// Returns the mark of a value that is kept for loads that fail: an expiry leaves it.
+    pub(crate) fn of_removals(self) -> Self {
+        Self {
+            changes: None,
+            ..self
+        }
+    }
+
+    fn is_still(self, now: Self) -> bool {
+        let is_changed = self.changes.is_some() && self.changes != now.changes;
+        self.removals == now.removals && !is_changed
+    }
+}
 
 impl<K> Remote<K> {
     pub(crate) fn new(bus: Arc<dyn Bus>, kind: Kind, timeout: StoreTimeout) -> Self {
@@ -83,9 +118,7 @@ impl<K> Remote<K> {
             channel: Channel::new(INVALIDATED, kind.name()),
             timeout,
             me: RandomState::new().hash_one(0),
-            slots: std::iter::repeat_with(AtomicU64::default)
-                .take(SLOTS)
-                .collect(),
+            slots: std::iter::repeat_with(Slot::default).take(SLOTS).collect(),
             index: std::iter::repeat_with(shard).take(SHARDS).collect(),
             is_listening: AtomicBool::new(false),
             has_listened: AtomicBool::new(false),
@@ -96,7 +129,11 @@ impl<K> Remote<K> {
 
     /// Returns the mark of a key, to be taken before its value is read elsewhere.
     pub(crate) fn mark(&self, hash: u64) -> Mark {
-        Mark(self.slot(hash).load(Ordering::SeqCst))
+        let slot = self.slot(hash);
+        Mark {
+            changes: Some(slot.changes.load(Ordering::SeqCst)),
+            removals: slot.removals.load(Ordering::SeqCst),
+        }
     }
 
     /// Runs `keep` unless a message about the key has come since `mark`.
@@ -114,7 +151,7 @@ impl<K> Remote<K> {
         K: Clone,
     {
         let mut shard = self.shard(hash).lock();
-        if self.mark(hash) != mark || !keep() {
+        if !mark.is_still(self.mark(hash)) || !keep() {
             return false;
         }
         shard.keys.insert(hash, key.clone());
@@ -151,7 +188,7 @@ impl<K> Remote<K> {
         }
     }
 
-    fn slot(&self, hash: u64) -> &AtomicU64 {
+    fn slot(&self, hash: u64) -> &Slot {
         &self.slots[hash as usize % SLOTS]
     }
 
@@ -159,13 +196,24 @@ impl<K> Remote<K> {
         &self.index[(hash >> 32) as usize % SHARDS]
     }
 
+    /// Counts an invalidation of every key. What was read before is not kept after this.
+    fn invalidated_all(&self) {
+        for slot in &self.slots {
+            slot.add(true);
+        }
+        for shard in &self.index {
+            // One that has not seen the new count holds its shard, and is near by then.
+            drop(shard.lock());
+        }
+    }
+
     /// Counts an invalidation, and returns the key if it may be near.
-    fn invalidated(&self, hash: u64) -> Option<K>
+    fn invalidated(&self, hash: u64, is_removal: bool) -> Option<K>
     where
         K: Clone,
     {
         // A copy that is kept before this is in the index; one that is kept later sees the count.
-        self.slot(hash).fetch_add(1, Ordering::SeqCst);
+        self.slot(hash).add(is_removal);
         self.shard(hash).lock().keys.get(&hash).cloned()
     }
 }
@@ -179,8 +227,10 @@ impl<K> Drop for Remote<K> {
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Begins to listen as soon as there is a runtime, and again if that runtime has ended.
+    /// Begins to listen as soon as there is a runtime, and again if that runtime has ended. So does
+    /// the replay of invalidations.
     pub(crate) fn listen(self: &Arc<Self>) {
+        self.replay_pending();
         let Some(remote) = self.remote.as_ref().filter(|_| self.keeps_near) else {
             return;
         };
@@ -217,8 +267,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             tags.client.forget_all();
         }
         // What is being read now may have been named too.
-        for slot in self.remote.iter().flat_map(|remote| remote.slots.iter()) {
-            slot.fetch_add(1, Ordering::SeqCst);
+        if let Some(remote) = &self.remote {
+            remote.invalidated_all();
         }
         self.near.invalidate_where(|_, _| true);
     }
@@ -230,17 +280,17 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             return;
         };
         let (change, sender) = (head[0], &head[1..]);
+        let is_removal = change != Change::Expired as u8;
         if sender == remote.me.to_le_bytes() {
             return;
         }
         for hash in hashes.chunks_exact(8).filter_map(<[u8]>::first_chunk) {
-            let Some(key) = remote.invalidated(u64::from_le_bytes(*hash)) else {
+            let Some(key) = remote.invalidated(u64::from_le_bytes(*hash), is_removal) else {
                 continue;
             };
-            if change == Change::Expired as u8 {
-                self.expire_near(&key);
-            } else {
-                self.invalidate(&key);
+            match is_removal {
+                true => self.invalidate(&key),
+                false => self.expire_near(&key),
             }
         }
         self.metrics.messages.increment(1);

@@ -112,6 +112,7 @@ struct Begun {
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Removes the value, ends the loads of the key, and takes its lease.
     async fn begin_write(self: &Arc<Self>, key: &K) -> Begun {
+        let turn = self.pending.turn();
         self.invalidate(key);
         let generation = self.near.generation(key);
         let Some(far) = &self.far else {
@@ -125,7 +126,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let reading = Some(self.begin_read(key, &far_key));
         let mut fence = None;
         if let Some(leases) = far.leases.as_deref() {
-            let removed = self.invalidate_far(slice::from_ref(key)).await;
+            let removed = self.invalidate_far(slice::from_ref(key), turn).await;
             if removed.iter().all(Result::is_ok)
                 && let Ok(Claimed::Lead(taken)) = far.claim(leases, &far_key, None).await
             {

@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 use tower_service::Service;
 
 use super::ResponseFuture;
-use crate::{Cache, CacheKey, Found, LoadError};
+use crate::kept::Near;
+use crate::{Cache, CacheKey, Found, LoadError, ReadOptions};
 
 /// Caches the responses of a service. [`LoaderLayer`](super::LoaderLayer) makes one.
 ///
@@ -42,13 +43,19 @@ where
     }
 
     fn call(&mut self, request: K) -> Self::Future {
-        if let Some(found) = self.cache.find_near(&request) {
+        let look = self.cache.inner.look_near(&request);
+        if let Near::Hit(kept) = &look
+            && let Some(found) = self.cache.hit(kept)
+        {
             return ResponseFuture::near(found);
         }
         let (cache, service) = (self.cache.clone(), self.inner.clone());
         ResponseFuture::miss(async move {
+            let options = ReadOptions::new();
             cache
-                .find_or_load(&request, || call_when_ready(service, request.clone()))
+                .serve(look, &request, options, |_| {
+                    call_when_ready(service, request.clone())
+                })
                 .await
         })
     }

@@ -216,6 +216,85 @@ async fn refreshes_of_single_keys_are_gathered_into_batches() {
     assert_eq!(*asked.lock(), [vec![0, 1, 2], vec![3, 4]]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_refreshes_never_holds_more_than_its_cap() {
+    let (clock, asked) = (ManualClock::default(), Asked::default());
+    let cache = films(&clock)
+        .with_refresh_after(Ttl::from_secs(10))
+        .with_batch_refresh(3, Duration::from_millis(20), numbers(&asked))
+        .build()
+        .unwrap();
+    for key in 0..5 {
+        load(&cache, &key, "old").await;
+    }
+    clock.advance(Duration::from_secs(10));
+    for keys in [0..2, 2..5] {
+        for key in keys {
+            cache.get(&key).await.unwrap();
+        }
+        // What has come in is taken out of the channel, which has room again.
+        tokio::task::yield_now().await;
+    }
+    until("all are refreshed", || {
+        (0..5).all(|key| cache.get_near(&key).unwrap().as_str() == key.to_string())
+    })
+    .await;
+    assert!(
+        asked.lock().iter().all(|batch| batch.len() <= 3),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_for_many_keys_begins_the_refreshes_that_are_due() {
+    let (clock, asked) = (ManualClock::default(), Asked::default());
+    let cache = films(&clock)
+        .with_refresh_after(Ttl::from_secs(10))
+        .build()
+        .unwrap();
+    for key in 1..3 {
+        load(&cache, &key, "old").await;
+    }
+    clock.advance(Duration::from_secs(10));
+    let loaded = cache.get_or_load_many(&[1, 2, 3], numbers(&asked)).await;
+    assert_eq!(texts(loaded), ["old", "old", "3"]);
+    until("both are refreshed", || {
+        (1..3).all(|key| cache.get_near(&key).unwrap().as_str() == key.to_string())
+    })
+    .await;
+    let mut asked = asked.lock().clone();
+    asked.sort_unstable();
+    assert_eq!(asked, [vec![1, 2], vec![3]]);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_one_load_too_many_serves_what_is_stale() {
+    let clock = ManualClock::default();
+    let films = films(&clock)
+        .with_stale_if_error(Ttl::from_secs(60))
+        .with_max_loads(1)
+        .build()
+        .unwrap();
+    load(&films, &7, "old").await;
+    clock.advance(Duration::from_secs(60));
+    let (gate, other) = (Gate::closed(), films.clone());
+    let held = gate.clone();
+    let only = tokio::spawn(async move {
+        let load = || async move {
+            held.pass().await;
+            Ok::<_, Broken>("the only load".to_owned())
+        };
+        other.get_or_load(&8, load).await
+    });
+    gate.arrived().await;
+    let loaded = films
+        .get_or_load_many(&[7], numbers(&Asked::default()))
+        .await;
+    assert_eq!(texts(loaded), ["old"]);
+    gate.open();
+    only.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn a_batch_refreshes_what_is_due_together() {
     let clock = ManualClock::default();

@@ -24,7 +24,9 @@ on_both_stores! { Manual;
         assert_eq!((led.as_str(), led.source), ("Metropolis", Source::Loaded));
         for caller in callers {
             let found = caller.await.unwrap().unwrap();
-            assert_eq!((found.as_str(), found.source), ("Metropolis", Source::Far));
+            // One that begins after the flight has ended finds the value near.
+            assert!(matches!(found.source, Source::Far | Source::Near), "{found:?}");
+            assert_eq!(found.as_str(), "Metropolis");
         }
         assert_eq!((one.loads(), two.loads()), (1, 0));
     }

@@ -113,6 +113,20 @@ async fn a_loader_may_give_a_ttl_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_loader_may_give_a_longer_ttl_than_that_of_the_cache() {
+    let clock = ManualClock::default();
+    let films = films(&clock).build().unwrap();
+    let load = || async {
+        Ok::<_, Infallible>(Loaded::new("long".to_owned()).with_ttl(Ttl::from_secs(3_600)))
+    };
+    films.find_or_load(&7, load).await.unwrap();
+    clock.advance_micros(3_600_000_000 - 1);
+    assert!(films.get(&7).await.is_some());
+    clock.advance_micros(1);
+    assert!(films.get(&7).await.is_none());
+}
+
+#[tokio::test]
 async fn a_far_value_past_its_deadline_is_a_miss_even_if_the_store_still_has_it() {
     let counts = Counts::default();
     let _recording = counts.record();

@@ -63,6 +63,21 @@ on_both_stores! { Manual;
         assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
     }
 
+    async fn a_forced_load_that_fails_gives_what_is_cached_far_if_asked_to(world: World) {
+        let process = || world.process_with(|films| films.with_stale_if_error(Ttl::from_secs(60)));
+        let (one, two, three) = (process(), process(), process());
+        load(&one, OPTIONS, "old").await;
+        let options = OPTIONS.force_fresh().fall_back_to_cached();
+        let found = fail(&two, options).await.unwrap();
+        assert_eq!((found.as_str(), found.source), ("old", Source::Far));
+        world.advance(Duration::from_secs(61));
+        let found = fail(&three, options).await.unwrap();
+        assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
+        let gone = || async { Ok::<_, Infallible>(None::<String>) };
+        let gone = three.films.find_or_load_with(&7, options, gone).await;
+        assert!(matches!(gone, Err(LoadError::NotFound)), "{gone:?}");
+    }
+
     async fn a_call_that_skips_the_near_tier_neither_reads_nor_fills_it(world: World) {
         let (one, two) = (world.process(), world.process());
         load(&one, OPTIONS.skip_near(), "far").await;
@@ -102,6 +117,32 @@ on_both_stores! { Manual;
         until("it is refreshed", || one.films.loads_under_way() == 0).await;
         assert_eq!(one.films.get_near(&7).unwrap().as_str(), "new");
         assert_eq!(load(&two, OPTIONS, "none").await.as_str(), "new");
+    }
+}
+
+mod stale {
+    use super::*;
+
+    on_both_stores! { Manual;
+        async fn a_call_that_allows_stale_gets_what_the_far_store_has_at_once(world: World) {
+            let process = || world.process_with(|films| films.with_stale_if_error(Ttl::from_secs(60)));
+            let (one, two) = (process(), process());
+            load(&one, OPTIONS, "old").await;
+            world.advance(Duration::from_secs(61));
+            let gate = Gate::closed();
+            let held = gate.clone();
+            let slow = || async move {
+                held.pass().await;
+                Ok::<_, Infallible>("new".to_owned())
+            };
+            let found = two.films.find_or_load_with(&7, OPTIONS.allow_stale(), slow);
+            let found = tokio::time::timeout(Duration::from_secs(5), found).await.unwrap().unwrap();
+            assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
+            gate.arrived().await;
+            gate.open();
+            until("it is refreshed", || two.films.loads_under_way() == 0).await;
+            assert_eq!(two.films.get_near(&7).unwrap().as_str(), "new");
+        }
     }
 }
 

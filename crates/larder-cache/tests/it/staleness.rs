@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder_cache::{Cache, LoadError, Loaded, ReadOptions, Source};
+use larder_cache::{Cache, LoadError, Loaded, LoaderLayer, ReadOptions, Source};
 use larder_store::{ErrorKind, ManualClock, Ttl};
 use larder_test::faulty::Trouble;
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{Broken, Gate, films, load, on_both_stores, until};
 
@@ -341,4 +342,48 @@ async fn a_refresh_that_fails_is_not_tried_again_at_every_read() {
         tokio::task::yield_now().await;
     }
     assert_eq!(loads.load(Ordering::SeqCst), 1);
+}
+
+/// Loads a film for ten seconds, and returns it when half of its readers refresh it.
+async fn half_way_to_a_refresh() -> Cache<u32, String> {
+    let clock = ManualClock::default();
+    let films = films(&clock).with_max_near_entries(1).build().unwrap();
+    let slow = || {
+        let clock = clock.clone();
+        async move {
+            clock.advance(seconds(10));
+            Ok::<_, Infallible>("Metropolis".to_owned())
+        }
+    };
+    films.find_or_load(&7, slow).await.unwrap();
+    // e^(-left / 10 s) is a half, where left is 10 s * ln 2.
+    clock.advance_micros(50_000_000 - 6_931_472);
+    films
+}
+
+/// Of 400 draws with a chance of a half 200 are expected, and 5 standard deviations are 50.
+fn is_a_half(refreshes: usize) -> bool {
+    (150..=250).contains(&refreshes)
+}
+
+#[tokio::test]
+async fn a_reader_draws_once_whether_to_refresh_early() {
+    let mut refreshes = [0; 3];
+    for _ in 0..400 {
+        let films = half_way_to_a_refresh().await;
+        load(&films, &7, "new").await;
+        refreshes[0] += films.loads_under_way();
+
+        let films = half_way_to_a_refresh().await;
+        let new = || async { Ok::<_, Infallible>("new".to_owned()) };
+        films.find_or_load(&7, new).await.unwrap();
+        refreshes[1] += films.loads_under_way();
+
+        let films = half_way_to_a_refresh().await;
+        let new = service_fn(|_: u32| async { Ok::<_, Infallible>("new".to_owned()) });
+        let service = LoaderLayer::new(films.clone()).layer(new);
+        service.oneshot(7).await.unwrap();
+        refreshes[2] += films.loads_under_way();
+    }
+    assert!(refreshes.into_iter().all(is_a_half), "{refreshes:?}");
 }

@@ -251,7 +251,7 @@ on_both_stores! { Manual;
 }
 
 /// Waits until each process hears what the others invalidate.
-async fn listening(processes: &[&crate::support::Process]) {
+pub(crate) async fn listening(processes: &[&crate::support::Process]) {
     const PROBE: u32 = 4_000_000;
     for process in processes {
         process.films.get(&PROBE).await;
@@ -289,9 +289,48 @@ async fn hits_and_loads_are_counted_in_process() {
     assert_eq!((near[0].0, near[0].1.as_str()), (7, "Metropolis"));
 }
 
+#[tokio::test]
+async fn a_read_that_a_cached_not_found_answers_is_counted_once_as_that() {
+    let counts = Counts::default();
+    let _recording = counts.record();
+    let clock = ManualClock::default();
+    let store = Arc::new(Staged::new(&clock));
+    let build = || {
+        let builder = films(&clock).with_negative_ttl(Ttl::from_secs(10));
+        builder.with_far(store.clone()).build().unwrap()
+    };
+    let gone = || async { Ok::<_, Infallible>(None::<String>) };
+    let loaded = build().find_or_load(&7, gone).await;
+    assert!(loaded.unwrap_err().is_not_found());
+    let films = build();
+    // Far, then near, then near through a layer.
+    assert!(films.find(&7).await.is_none());
+    assert_eq!(counts.of("larder_cache_not_found_total"), 1);
+    assert!(films.find(&7).await.is_none());
+    assert_eq!(counts.of("larder_cache_not_found_total"), 2);
+    let none = tower::service_fn(|_: u32| async { Ok::<_, Infallible>(String::new()) });
+    let service = tower::Layer::layer(&larder_cache::LoaderLayer::new(films), none);
+    let missing = tower::ServiceExt::oneshot(service, 7_u32).await;
+    assert!(missing.unwrap_err().is_not_found());
+    assert_eq!(counts.of("larder_cache_not_found_total"), 3);
+}
+
+#[tokio::test]
+async fn a_read_that_a_stale_value_answers_is_no_miss() {
+    let clock = ManualClock::default();
+    let builder = films(&clock).with_stale_if_error(HOUR);
+    let films = builder.build().unwrap();
+    films.insert(7, "old".to_owned()).await.unwrap();
+    clock.advance(Duration::from_secs(60));
+    let options = larder_cache::ReadOptions::new().allow_stale();
+    assert!(films.find_with(&7, options).await.is_some());
+    let stats = films.stats();
+    assert_eq!((stats.stale, stats.misses), (1, 0));
+}
+
 /// A bus whose one subscription the test writes into.
 #[derive(Default)]
-struct ScriptedBus(Mutex<Option<Mailbox>>);
+pub(crate) struct ScriptedBus(pub(crate) Mutex<Option<Mailbox>>);
 
 #[async_trait]
 impl Bus for ScriptedBus {

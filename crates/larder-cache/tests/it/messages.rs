@@ -1,0 +1,188 @@
+//! Messages about invalidations, and what is read, loaded or written while they come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_cache::{Cache, LoadError, Source};
+use larder_layer::envelope::key_hash;
+use larder_store::bus::{Channel, Message, Topic};
+use larder_store::{ErrorKind, ManualClock, Ttl};
+use larder_test::faulty::{Operations, Trouble};
+
+use crate::support::{
+    Act, Broken, Counts, Gate, Operation, Staged, far_key, films, load, on_both_stores, until,
+};
+use crate::tiers::{ScriptedBus, listening};
+
+const TEN: Ttl = Ttl::from_secs(10);
+const HOUR: Ttl = Ttl::from_secs(3_600);
+
+/// A cache that hears what the test says, and one that neither hears nor tells.
+struct Scripted {
+    one: Cache<u32, String>,
+    other: Cache<u32, String>,
+    store: Arc<Staged>,
+    bus: Arc<ScriptedBus>,
+}
+
+impl Scripted {
+    /// Puts the values of films 7 and 8 far, and that of film 8 near.
+    async fn new() -> Self {
+        let clock = ManualClock::default();
+        let bus = Arc::new(ScriptedBus::default());
+        let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
+        let builder = || {
+            let patient = films(&clock).with_far_timeout(Duration::from_secs(20));
+            patient.with_stale_if_error(HOUR).with_far(store.clone())
+        };
+        let one = builder().build().unwrap();
+        let other = builder().without_bus().build().unwrap();
+        until("it listens", || bus.0.lock().is_some()).await;
+        for (film, title) in [(7, "old"), (8, "probe")] {
+            other.insert(film, title.to_owned()).await.unwrap();
+        }
+        load(&one, &8, "none").await;
+        Self {
+            one,
+            other,
+            store,
+            bus,
+        }
+    }
+
+    /// Tells the cache what another one has done to some films.
+    fn tell(&self, change: u8, films: &[u32]) {
+        let mut payload = vec![change; 9];
+        for film in films {
+            payload.extend_from_slice(&key_hash(&far_key(*film)).to_le_bytes());
+        }
+        let message = Message {
+            channel: Channel::new(Topic::broadcast("cache-invalidated"), "film"),
+            payload: Bytes::from(payload),
+        };
+        self.bus.0.lock().as_ref().unwrap().deliver(message);
+    }
+
+    /// Waits until the cache has heard what names film 8 too.
+    async fn heard(&self) {
+        until("it is heard", || self.one.get_near(&8).is_none()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_load_that_read_before_a_gap_is_not_kept_near() {
+    let scripted = Scripted::new().await;
+    let (gets, one) = (Gate::closed(), scripted.one.clone());
+    scripted
+        .store
+        .stage(Operation::Get, Act::HoldAfter(gets.clone()));
+    let reader = tokio::spawn(async move { load(&one, &7, "none").await });
+    gets.arrived().await;
+    scripted.other.insert(7, "new".to_owned()).await.unwrap();
+    scripted.bus.0.lock().as_ref().unwrap().leave_gap();
+    scripted.heard().await;
+    gets.open();
+    assert_eq!(reader.await.unwrap(), "old");
+    assert!(scripted.one.get_near(&7).is_none());
+}
+
+/// What a process reads after an expiry in another one is what the expiry has left, though the
+/// message may come only then.
+#[tokio::test]
+async fn a_stale_value_whose_expiry_is_heard_while_it_is_read_is_served_if_the_load_fails() {
+    let counts = Counts::default();
+    let _recording = counts.record();
+    let scripted = Scripted::new().await;
+    scripted.other.expire(&7).await.unwrap();
+    let (gets, one) = (Gate::closed(), scripted.one.clone());
+    scripted
+        .store
+        .stage(Operation::Get, Act::HoldAfter(gets.clone()));
+    let reader = tokio::spawn(async move {
+        let fail = || async { Err::<String, _>(Broken("the database is away")) };
+        one.find_or_load(&7, fail).await.unwrap()
+    });
+    gets.arrived().await;
+    scripted.tell(2, &[7]);
+    until("it is heard", || {
+        counts.of("larder_cache_messages_total") == 1
+    })
+    .await;
+    gets.open();
+    assert_eq!(reader.await.unwrap().source, Source::Stale);
+}
+
+#[tokio::test]
+async fn an_insert_that_a_message_overtakes_leaves_no_older_copy_near() {
+    let scripted = Scripted::new().await;
+    let (puts, one) = (Gate::closed(), scripted.one.clone());
+    scripted
+        .store
+        .stage(Operation::Put, Act::HoldBefore(puts.clone()));
+    let insert = tokio::spawn(async move { one.insert(7, "new".to_owned()).await });
+    puts.arrived().await;
+    scripted.tell(1, &[7, 8]);
+    scripted.heard().await;
+    // It began after the message, and before the write.
+    assert_eq!(scripted.one.get(&7).await.unwrap().as_str(), "old");
+    puts.open();
+    insert.await.unwrap().unwrap();
+    let near = scripted.one.get_near(&7);
+    assert!(near.is_none_or(|title| *title == "new"));
+    assert_eq!(scripted.one.get(&7).await.unwrap().as_str(), "new");
+}
+
+on_both_stores! { Manual;
+    async fn a_copy_that_is_served_stale_is_dropped_by_a_message_too(world: World) {
+        let process = || world.process_with(|films| films.with_stale_if_error(HOUR));
+        let (one, two) = (process(), process());
+        listening(&[&one, &two]).await;
+        one.load("old").await;
+        world.advance(Duration::from_secs(61));
+        assert_eq!(two.fail().await.unwrap().source, Source::Stale);
+        assert!(two.films.get_near(&7).is_some());
+        one.films.remove(&7).await.unwrap();
+        until("the other hears of it", || two.films.get_near(&7).is_none()).await;
+    }
+
+    async fn a_value_loaded_without_the_far_store_is_dropped_by_a_message_too(world: World) {
+        let (one, two) = (world.process(), world.process());
+        listening(&[&one, &two]).await;
+        for on in [Operations::Leases, Operations::Reads] {
+            two.switch.set_on(on, Trouble::Fail(ErrorKind::NotSent));
+            assert_eq!(two.load("old").await.source, Source::Loaded);
+            two.switch.clear();
+            one.films.remove(&7).await.unwrap();
+            until("the other hears of it", || two.films.get_near(&7).is_none()).await;
+        }
+    }
+
+    async fn an_insert_that_the_far_store_does_not_take_is_told_to_other_processes(world: World) {
+        let one = world.process_with(|films| films.with_max_value(50));
+        let two = world.process();
+        listening(&[&one, &two]).await;
+        one.load("old").await;
+        two.load("none").await;
+        let refused = one.films.insert(7, "x".repeat(100)).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::TooLarge);
+        until("the other hears of it", || two.films.get_near(&7).is_none()).await;
+    }
+
+    async fn that_there_is_no_value_any_more_is_told_to_other_processes(world: World) {
+        let process = || {
+            world.process_with(|films| films.with_negative_ttl(TEN).with_refresh_after(TEN))
+        };
+        let (one, two) = (process(), process());
+        listening(&[&one, &two]).await;
+        one.load("old").await;
+        two.load("none").await;
+        world.advance(Duration::from_secs(20));
+        let gone = || async { Ok::<_, Broken>(None::<String>) };
+        // It is served once more, while the refresh runs.
+        assert_eq!(one.films.find_or_load(&7, gone).await.unwrap().as_str(), "old");
+        until("the other hears of it", || two.films.get_near(&7).is_none()).await;
+        let missing = two.load_or("none").await;
+        assert!(matches!(missing, Err(LoadError::NotFound)), "{missing:?}");
+    }
+}
