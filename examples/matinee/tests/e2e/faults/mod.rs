@@ -151,7 +151,7 @@ fn assert_well_again(app: &App, left: usize) {
 
     // A cache leaves a store that has failed alone for a second, and then tries it again.
     let is_shared = |film: u32| {
-        let visitor = Visitor::forwarded(&format!("203.0.114.{}", film - 3000));
+        let visitor = Visitor::forwarded(format!("203.0.114.{}", film - 3000));
         let path = format!("/api/films/{film}");
         let loaded = visitor.get(app.first(), &path);
         assert_eq!(loaded.source(), "miss loaded");
