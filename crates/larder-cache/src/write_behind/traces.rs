@@ -1,16 +1,15 @@
 //! Holds the Lua of each program on a journal against its Rust, and plants faults in the Lua.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::program::{Effect, Program, Programs, Script};
-use larder_store::{ManualClock, Store, Timestamp};
+use larder_store::program::Program;
+use larder_store::{ManualClock, Timestamp};
 use larder_test::server::RedisServer;
-use larder_test::trace::{Divergence, Pair, Sabotaged, Step, step, trace};
+use larder_test::trace::{Fault, Pair, Step, Traces, after, step};
 
 use parking_lot::Mutex;
 
@@ -21,29 +20,14 @@ const KEEP: i64 = 60_000_000;
 
 async fn pair(server: &RedisServer) -> Pair {
     let clock = ManualClock::default();
-    let rust: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
+    let rust = MokaStore::builder().with_clock(clock.clone()).build();
     let lua = RedisStore::builder(&server.url())
         .with_virtual_time(clock.clone())
         .with_timeout(Duration::from_secs(10))
         .connect()
         .await
         .unwrap();
-    let lua: Arc<dyn Store> = Arc::new(lua);
-    Pair {
-        clock,
-        rust: rust.programs().unwrap(),
-        lua: lua.programs().unwrap(),
-    }
-}
-
-fn after<P>(program: P, spans: Vec<i64>) -> Box<dyn Step>
-where
-    P: Program + Debug + 'static,
-    P::Reply: Debug,
-{
-    step(program, move |_, now: Timestamp| {
-        spans.iter().map(|span| now.plus_micros(*span)).collect()
-    })
+    Pair::new(clock, rust, lua)
 }
 
 fn key(rng: &mut Rng) -> Vec<u8> {
@@ -111,89 +95,48 @@ fn next(rng: &mut Rng, last: &Last) -> Box<dyn Step> {
     }
 }
 
-async fn run(pair: &Pair, seed: u64) -> Result<(), Box<Divergence>> {
+/// Begins a trace, in which the last write that was taken may be settled.
+fn begin() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
     let last = Last::default();
-    trace::<Journal>(pair, seed, 500, move |rng| next(rng, &last)).await
+    move |rng| next(rng, &last)
 }
 
 #[tokio::test]
 async fn the_programs_on_a_journal_do_the_same_in_lua_and_in_rust() {
     let server = RedisServer::start().unwrap();
-    for seed in 0..20 {
-        let pair = pair(&server).await;
-        if let Err(divergence) = run(&pair, seed).await {
-            panic!("{divergence}");
-        }
-    }
+    let traces = Traces::new(20, 500, async || pair(&server).await);
+    traces.agree::<Journal, _>(begin).await;
 }
 
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_of_a_journal_is_caught() {
     let server = RedisServer::start().unwrap();
-    let faults: &[(&'static Script, (&str, &str))] = &[
-        (Push::SCRIPT, (" and dead == 0", "")),
-        (Push::SCRIPT, ("count >= tonumber", "count > tonumber")),
-        (Push::SCRIPT, ("attempts = 0", "attempts = 1")),
-        (
-            Push::SCRIPT,
-            ("if not held then redis", "if true then redis"),
-        ),
-        (
-            Push::SCRIPT,
-            ("redis.call('HDEL', KEYS[3], ARGV[1])\n", "\n"),
-        ),
-        (Take::SCRIPT, ("held.attempts + 1", "held.attempts")),
-        (Take::SCRIPT, ("num(until_), key", "num(now), key")),
-        (
-            Take::SCRIPT,
-            ("'-inf', num(now)", "'-inf', '(' .. num(now)"),
-        ),
+    let faults: &[Fault] = &[
+        (Push::SCRIPT, " and dead == 0", ""),
+        (Push::SCRIPT, "count >= tonumber", "count > tonumber"),
+        (Push::SCRIPT, "attempts = 0", "attempts = 1"),
+        (Push::SCRIPT, "if not held then redis", "if true then redis"),
+        (Push::SCRIPT, "redis.call('HDEL', KEYS[3], ARGV[1])\n", "\n"),
+        (Take::SCRIPT, "held.attempts + 1", "held.attempts"),
+        (Take::SCRIPT, "num(until_), key", "num(now), key"),
+        (Take::SCRIPT, "'-inf', num(now)", "'-inf', '(' .. num(now)"),
+        (Settle::SCRIPT, " or due(ARGV[1]) ~= tonumber(ARGV[2])", ""),
         (
             Settle::SCRIPT,
-            (" or due(ARGV[1]) ~= tonumber(ARGV[2])", ""),
+            "ARGV[4] == '1' and is_last",
+            "ARGV[4] == '1'",
         ),
+        (Settle::SCRIPT, "elseif is_last and held", "elseif held"),
         (
             Settle::SCRIPT,
-            ("ARGV[4] == '1' and is_last", "ARGV[4] == '1'"),
+            "held.attempts >= tonumber",
+            "held.attempts > tonumber",
         ),
-        (Settle::SCRIPT, ("elseif is_last and held", "elseif held")),
-        (
-            Settle::SCRIPT,
-            ("held.attempts >= tonumber", "held.attempts > tonumber"),
-        ),
-        (Settle::SCRIPT, ("num(now + tonumber(ARGV[5]))", "num(now)")),
-        (Pending::SCRIPT, ("read(KEYS[1]", "read(KEYS[3]")),
-        (Bury::SCRIPT, ("it.attempts = 0", "")),
-        (Bury::SCRIPT, ("if ARGV[2] == '1' then", "if true then")),
+        (Settle::SCRIPT, "num(now + tonumber(ARGV[5]))", "num(now)"),
+        (Pending::SCRIPT, "read(KEYS[1]", "read(KEYS[3]"),
+        (Bury::SCRIPT, "it.attempts = 0", ""),
+        (Bury::SCRIPT, "if ARGV[2] == '1' then", "if true then"),
     ];
-    for &(script, fault) in faults {
-        let caught = is_caught(&server, script, fault).await;
-        assert!(
-            caught.is_some(),
-            "{}: {fault:?} was not caught",
-            script.name()
-        );
-    }
-}
-
-async fn is_caught(
-    server: &RedisServer,
-    script: &'static Script,
-    (from, to): (&str, &str),
-) -> Option<Box<Divergence>> {
-    assert!(script.lua().contains(from), "{}: {from}", script.name());
-    let lua: &'static str = script.lua().replacen(from, to, 1).leak();
-    for seed in 1_000..1_050 {
-        let mut pair = pair(server).await;
-        let mut broken = Script::new(script.name(), Effect::Once, lua);
-        if script.is_run_when_full() {
-            broken = broken.runs_when_full();
-        }
-        let sabotaged: Arc<dyn Programs> = Arc::new(Sabotaged::new(pair.lua, broken));
-        pair.lua = sabotaged;
-        if let Err(divergence) = run(&pair, seed).await {
-            return Some(divergence);
-        }
-    }
-    None
+    let traces = Traces::new(50, 500, async || pair(&server).await);
+    traces.catch::<Journal, _>(begin, faults).await;
 }

@@ -1,11 +1,8 @@
 //! Plants mistakes in the Lua, each a text and its replacement, and checks that the traces see them.
 
-use std::sync::Arc;
-
-use fastrand::Rng;
-use larder_store::program::{Effect, Program, Programs, Record, Script};
+use larder_store::program::Program;
 use larder_test::server::RedisServer;
-use larder_test::trace::{Divergence, Sabotaged, Step, trace};
+use larder_test::trace::{Fault, Traces};
 
 use super::{pair, session, user};
 use crate::record::{Apply, Create, Destroy, Left, Read, Rotate, SessionRecord, Touch};
@@ -14,150 +11,109 @@ use crate::users::{Enroll, ReadRevocationState, Revoke, UserRecord};
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_is_caught() {
     let server = RedisServer::start().unwrap();
-    let sessions: &[(&'static Script, (&str, &str))] = &[
+    let traces = Traces::new(20, 500, async || pair(&server).await);
+    let sessions: &[Fault] = &[
         (
             Read::SCRIPT,
-            ("'GET', KEYS[1]", "'GETRANGE', KEYS[1], 0, 120"),
+            "'GET', KEYS[1]",
+            "'GETRANGE', KEYS[1], 0, 120",
         ),
-        (Left::SCRIPT, ("left(KEYS[1])", "left(KEYS[1]) + 1")),
-        (Touch::SCRIPT, ("now - seen <", "now - seen <=")),
-        (Touch::SCRIPT, ("now >= absolute_at", "now > absolute_at")),
+        (Left::SCRIPT, "left(KEYS[1])", "left(KEYS[1]) + 1"),
+        (Touch::SCRIPT, "now - seen <", "now - seen <="),
+        (Touch::SCRIPT, "now >= absolute_at", "now > absolute_at"),
         (
             Touch::SCRIPT,
-            ("math.min(chosen, absolute_at - now)", "chosen"),
+            "math.min(chosen, absolute_at - now)",
+            "chosen",
         ),
         (
             Touch::SCRIPT,
-            ("if idle <= 0 then touch", "if true then touch"),
+            "if idle <= 0 then touch",
+            "if true then touch",
         ),
-        (Touch::SCRIPT, ("if chosen <= 0 then", "if true then")),
+        (Touch::SCRIPT, "if chosen <= 0 then", "if true then"),
         (
             Touch::SCRIPT,
-            ("'SETRANGE', KEYS[1], 33", "'SETRANGE', KEYS[1], 32"),
+            "'SETRANGE', KEYS[1], 33",
+            "'SETRANGE', KEYS[1], 32",
         ),
-        (Apply::SCRIPT, (" or s.generation ~= tonumber(ARGV[1])", "")),
+        (Apply::SCRIPT, " or s.generation ~= tonumber(ARGV[1])", ""),
+        (Apply::SCRIPT, "now < s.absolute_at", "now <= s.absolute_at"),
         (
             Apply::SCRIPT,
-            ("now < s.absolute_at", "now <= s.absolute_at"),
+            "9007199254740992 - by",
+            "9007199254740993 - by",
         ),
+        (Apply::SCRIPT, " and s.weight > before", ""),
         (
             Apply::SCRIPT,
-            ("9007199254740992 - by", "9007199254740993 - by"),
-        ),
-        (Apply::SCRIPT, (" and s.weight > before", "")),
-        (
-            Apply::SCRIPT,
-            ("if old ~= with then return {2, old or false} end", ""),
-        ),
-        (
-            Apply::SCRIPT,
-            ("if old == with then new = nil end", "new = nil"),
+            "if old ~= with then return {2, old or false} end",
+            "",
         ),
         (
             Apply::SCRIPT,
-            (
-                "elseif op == 'tally' and old == with then",
-                "elseif op == 'tally' then",
-            ),
-        ),
-        (Apply::SCRIPT, ("-(int(with) or 0)", "0")),
-        (Apply::SCRIPT, ("(int(with) or 0)", "int(with)")),
-        (Create::SCRIPT, ("s.hash == ARGV[1] and 1 or 0", "1")),
-        (
-            Rotate::SCRIPT,
-            (
-                "if s.hash ~= ARGV[1] and not (ARGV[5] and s.old == ARGV[1]) then return false end",
-                "",
-            ),
+            "if old == with then new = nil end",
+            "new = nil",
         ),
         (
-            Rotate::SCRIPT,
-            ("and not (ARGV[5] and s.old == ARGV[1])", ""),
+            Apply::SCRIPT,
+            "elseif op == 'tally' and old == with then",
+            "elseif op == 'tally' then",
         ),
-        (Rotate::SCRIPT, ("ARGV[5] and s.old", "s.old")),
+        (Apply::SCRIPT, "-(int(with) or 0)", "0"),
+        (Apply::SCRIPT, "(int(with) or 0)", "int(with)"),
+        (Create::SCRIPT, "s.hash == ARGV[1] and 1 or 0", "1"),
         (
             Rotate::SCRIPT,
-            (
-                "s.idle, s.touch, s.expiry = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])",
-                "",
-            ),
+            "if s.hash ~= ARGV[1] and not (ARGV[5] and s.old == ARGV[1]) then return false end",
+            "",
+        ),
+        (Rotate::SCRIPT, "and not (ARGV[5] and s.old == ARGV[1])", ""),
+        (Rotate::SCRIPT, "ARGV[5] and s.old", "s.old"),
+        (
+            Rotate::SCRIPT,
+            "s.idle, s.touch, s.expiry = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])",
+            "",
         ),
         (
             Rotate::SCRIPT,
-            ("if s.user then s.names, s.weight = {}, 0 end", ""),
+            "if s.user then s.names, s.weight = {}, 0 end",
+            "",
         ),
         (
             Rotate::SCRIPT,
-            ("s.hash, s.old = ARGV[2], nil", "s.hash = ARGV[2]"),
+            "s.hash, s.old = ARGV[2], nil",
+            "s.hash = ARGV[2]",
         ),
         (
             Destroy::SCRIPT,
-            ("(s.user ~= ARGV[1] or", "(s.user and s.user ~= ARGV[1] or"),
+            "(s.user ~= ARGV[1] or",
+            "(s.user and s.user ~= ARGV[1] or",
         ),
-        (Destroy::SCRIPT, (" or s.epoch == ARGV[2]", "")),
+        (Destroy::SCRIPT, " or s.epoch == ARGV[2]", ""),
+        (Destroy::SCRIPT, "s.since >= tonumber", "s.since > tonumber"),
         (
             Destroy::SCRIPT,
-            ("s.since >= tonumber", "s.since > tonumber"),
-        ),
-        (
-            Destroy::SCRIPT,
-            (
-                "if s and ARGV[3] and s.since >= tonumber(ARGV[3]) then return 0 end",
-                "",
-            ),
+            "if s and ARGV[3] and s.since >= tonumber(ARGV[3]) then return 0 end",
+            "",
         ),
     ];
-    for &(script, fault) in sessions {
-        let caught = is_caught::<SessionRecord>(&server, script, fault, session::next).await;
-        assert!(
-            caught.is_some(),
-            "{}: {fault:?} was not caught",
-            script.name()
-        );
-    }
-    let users: &[(&'static Script, (&str, &str))] = &[
-        (Enroll::SCRIPT, ("math.max(latest, ends)", "ends")),
-        (Enroll::SCRIPT, ("now < ends", "now <= ends")),
-        (Enroll::SCRIPT, ("return a < b", "return a > b")),
-        (Enroll::SCRIPT, ("since + 1", "0")),
-        (Enroll::SCRIPT, ("'n', num(since), ", "")),
+    traces
+        .catch::<SessionRecord, _>(|| session::next, sessions)
+        .await;
+    let users: &[Fault] = &[
+        (Enroll::SCRIPT, "math.max(latest, ends)", "ends"),
+        (Enroll::SCRIPT, "now < ends", "now <= ends"),
+        (Enroll::SCRIPT, "return a < b", "return a > b"),
+        (Enroll::SCRIPT, "since + 1", "0"),
+        (Enroll::SCRIPT, "'n', num(since), ", ""),
         (
             ReadRevocationState::SCRIPT,
-            ("'HGET', KEYS[1], 'e'", "'HGET', KEYS[1], 'x'"),
+            "'HGET', KEYS[1], 'e'",
+            "'HGET', KEYS[1], 'x'",
         ),
-        (Revoke::SCRIPT, (" and spared ~= ARGV[3]", "")),
-        (Revoke::SCRIPT, ("ARGV[1] .. ARGV[2]", "ARGV[1] .. spared")),
+        (Revoke::SCRIPT, " and spared ~= ARGV[3]", ""),
+        (Revoke::SCRIPT, "ARGV[1] .. ARGV[2]", "ARGV[1] .. spared"),
     ];
-    for &(script, fault) in users {
-        let caught = is_caught::<UserRecord>(&server, script, fault, user::next).await;
-        assert!(
-            caught.is_some(),
-            "{}: {fault:?} was not caught",
-            script.name()
-        );
-    }
-}
-
-/// Runs the traces with one change in one script, and returns the first divergence that they saw.
-async fn is_caught<R: Record>(
-    server: &RedisServer,
-    script: &'static Script,
-    (from, to): (&str, &str),
-    next: fn(&mut Rng) -> Box<dyn Step>,
-) -> Option<Box<Divergence>> {
-    assert!(script.lua().contains(from), "{}: {from}", script.name());
-    let lua: &'static str = script.lua().replacen(from, to, 1).leak();
-    for seed in 1_000..1_020 {
-        let mut pair = pair(server).await;
-        let mut broken = Script::new(script.name(), Effect::Once, lua);
-        if script.is_run_when_full() {
-            broken = broken.runs_when_full();
-        }
-        let sabotaged: Arc<dyn Programs> = Arc::new(Sabotaged::new(pair.lua, broken));
-        pair.lua = sabotaged;
-        if let Err(divergence) = trace::<R>(&pair, seed, 500, next).await {
-            return Some(divergence);
-        }
-    }
-    None
+    traces.catch::<UserRecord, _>(|| user::next, users).await;
 }

@@ -1,9 +1,9 @@
 use bytes::Bytes;
 use fastrand::Rng;
 use larder_store::Timestamp;
-use larder_test::trace::{Step, step};
+use larder_test::trace::{Step, after, step};
 
-use super::{after, span, user};
+use super::{span, user};
 use crate::record::{
     Apply, Change, Choice, Create, Destroy, Left, Peek, Read, Rotate, SessionUser, SignIn, Touch,
     Whose,

@@ -1,7 +1,7 @@
 use fastrand::Rng;
-use larder_test::trace::Step;
+use larder_test::trace::{Step, after};
 
-use super::{after, span, user};
+use super::{span, user};
 use crate::record::SessionUser;
 use crate::token::DeviceId;
 use crate::users::{Enroll, ListSessions, ReadRevocationState, Revoke, Withdraw};

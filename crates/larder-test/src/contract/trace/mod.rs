@@ -9,6 +9,7 @@
 //! virtual time.
 
 mod sabotaged;
+mod seeds;
 mod step;
 
 use std::collections::BTreeSet;
@@ -16,10 +17,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use larder_store::program::{Programs, Record};
-use larder_store::{Clock, Key, ManualClock, Timestamp};
+use larder_store::{Clock, Key, ManualClock, Store, Timestamp};
 
 pub use sabotaged::Sabotaged;
-pub use step::{Observed, Step, step};
+pub use seeds::{Fault, Traces};
+pub use step::{Observed, Step, after, step};
 
 /// Two stores that read the same clock.
 pub struct Pair {
@@ -29,6 +31,23 @@ pub struct Pair {
     pub rust: Arc<dyn Programs>,
     /// The store that runs the Lua form.
     pub lua: Arc<dyn Programs>,
+}
+
+impl Pair {
+    /// Makes a pair of a store that runs the Rust form, and of one that runs the Lua form.
+    ///
+    /// Both read `clock`.
+    ///
+    /// # Panics
+    /// If one of them runs no programs.
+    pub fn new(clock: ManualClock, rust: impl Store, lua: impl Store) -> Self {
+        let (rust, lua): (Arc<dyn Store>, Arc<dyn Store>) = (Arc::new(rust), Arc::new(lua));
+        Self {
+            clock,
+            rust: rust.programs().expect("a store that runs programs"),
+            lua: lua.programs().expect("a store that runs programs"),
+        }
+    }
 }
 
 /// A difference between the two forms of a program, and how to reproduce it.

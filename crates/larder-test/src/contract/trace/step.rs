@@ -38,6 +38,17 @@ where
     })
 }
 
+/// Makes a step that runs `program`, and names the moments so many microseconds after it.
+pub fn after<P>(program: P, spans: Vec<i64>) -> Box<dyn Step>
+where
+    P: Program + Debug + 'static,
+    P::Reply: Debug,
+{
+    step(program, move |_, now| {
+        spans.iter().map(|span| now.plus_micros(*span)).collect()
+    })
+}
+
 struct Typed<P, D> {
     name: String,
     program: P,

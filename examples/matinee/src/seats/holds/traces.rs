@@ -1,17 +1,15 @@
 //! Compares the Lua and the Rust of each program, at the edges of deadlines.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use larder::Store;
 use larder::moka::MokaStore;
 use larder::redis::RedisStore;
 use larder::store::ManualClock;
-use larder::store::program::{Effect, Program, Programs, Script};
+use larder::store::program::Program;
 use larder_test::server::RedisServer;
-use larder_test::trace::{Divergence, Pair, Sabotaged, Step, step, trace};
+use larder_test::trace::{Fault, Pair, Step, Traces, after};
 
 use super::*;
 
@@ -19,28 +17,14 @@ const SPANS: [i64; 4] = [1, 1_000, 1_500_001, 300_000_000];
 
 async fn pair(server: &RedisServer) -> Pair {
     let clock = ManualClock::default();
-    let rust: Arc<dyn Store> = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
+    let rust = MokaStore::builder().with_clock(clock.clone()).build();
     let lua = RedisStore::builder(&server.url())
         .with_virtual_time(clock.clone())
-        .with_timeout(Duration::from_secs(10));
-    let lua: Arc<dyn Store> = Arc::new(lua.connect().await.unwrap());
-    Pair {
-        clock,
-        rust: rust.programs().unwrap(),
-        lua: lua.programs().unwrap(),
-    }
-}
-
-/// A step, and the ends of holds to which the clock is moved after it.
-fn ending<P>(program: P, spans: &[i64]) -> Box<dyn Step>
-where
-    P: Program + Debug + 'static,
-    P::Reply: Debug,
-{
-    let spans = spans.to_vec();
-    step(program, move |_, now| {
-        spans.iter().map(|span| now.plus_micros(*span)).collect()
-    })
+        .with_timeout(Duration::from_secs(10))
+        .connect()
+        .await
+        .unwrap();
+    Pair::new(clock, rust, lua)
 }
 
 fn next(rng: &mut Rng) -> Box<dyn Step> {
@@ -59,7 +43,7 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
                 cap: rng.i64(1..4),
                 seats,
             };
-            ending(hold, &[span])
+            after(hold, vec![span])
         }
         5 | 6 => {
             let secure = SecureSeats {
@@ -67,49 +51,24 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
                 span,
                 seats,
             };
-            ending(secure, &[span])
+            after(secure, vec![span])
         }
-        7 | 8 => ending(ReleaseSeats { holder, seats }, &[]),
-        _ => ending(ReadHolds, &[]),
+        7 | 8 => after(ReleaseSeats { holder, seats }, vec![]),
+        _ => after(ReadHolds, vec![]),
     }
 }
 
 #[tokio::test]
 async fn the_programs_on_holds_do_the_same_in_lua_and_in_rust() {
     let server = RedisServer::start().unwrap();
-    for seed in 0..20 {
-        let pair = pair(&server).await;
-        if let Err(divergence) = trace::<HoldsRecord>(&pair, seed, 500, next).await {
-            panic!("{divergence}");
-        }
-    }
-}
-
-/// Runs the traces with one change in one script, and returns whether any trace noticed.
-async fn is_caught(
-    server: &RedisServer,
-    script: &'static Script,
-    from: &str,
-    to: &str,
-) -> Option<Box<Divergence>> {
-    assert!(script.lua().contains(from), "{}: {from}", script.name());
-    let lua: &'static str = script.lua().replacen(from, to, 1).leak();
-    for seed in 1_000..1_020 {
-        let mut pair = pair(server).await;
-        let broken = Script::new(script.name(), Effect::Once, lua);
-        let sabotaged: Arc<dyn Programs> = Arc::new(Sabotaged::new(pair.lua, broken));
-        pair.lua = sabotaged;
-        if let Err(divergence) = trace::<HoldsRecord>(&pair, seed, 500, next).await {
-            return Some(divergence);
-        }
-    }
-    None
+    let traces = Traces::new(20, 500, async || pair(&server).await);
+    traces.agree::<HoldsRecord, _>(|| next).await;
 }
 
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_is_caught() {
     let server = RedisServer::start().unwrap();
-    for (script, from, to) in [
+    let faults: &[Fault] = &[
         (HoldSeats::SCRIPT, "now >= ends", "now > ends"),
         (HoldSeats::SCRIPT, "if #taken > 1 then return taken end", ""),
         (HoldSeats::SCRIPT, "mine + #new >", "#new >"),
@@ -139,8 +98,7 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         (ReleaseSeats::SCRIPT, "holder == ARGV[1] and ", ""),
         (ReleaseSeats::SCRIPT, "now >= ends", "now > ends"),
         (ReadHolds::SCRIPT, "now < tonumber", "now <= tonumber"),
-    ] {
-        let caught = is_caught(&server, script, from, to).await;
-        assert!(caught.is_some(), "{}: {from} went unseen", script.name());
-    }
+    ];
+    let traces = Traces::new(20, 500, async || pair(&server).await);
+    traces.catch::<HoldsRecord, _>(|| next, faults).await;
 }

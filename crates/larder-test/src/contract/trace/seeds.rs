@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use fastrand::Rng;
+use larder_store::program::{Effect, Record, Script};
+
+use super::{Divergence, Pair, Sabotaged, Step, trace};
+
+/// A planted fault: a script, a text in it, and what takes its place.
+pub type Fault = (&'static Script, &'static str, &'static str);
+
+/// Runs traces over several seeds, each on a new pair of stores.
+pub struct Traces<P> {
+    seeds: u64,
+    steps: usize,
+    new_pair: P,
+}
+
+impl<P: AsyncFn() -> Pair> Traces<P> {
+    /// Makes traces of `steps` steps, for as many seeds, on pairs that `new_pair` makes.
+    pub fn new(seeds: u64, steps: usize, new_pair: P) -> Self {
+        Self {
+            seeds,
+            steps,
+            new_pair,
+        }
+    }
+
+    /// Holds the two forms of the programs on records of type `R` against each other.
+    ///
+    /// `next` begins a trace: what it returns draws the steps.
+    ///
+    /// # Panics
+    /// At the first [`Divergence`].
+    pub async fn agree<R: Record, N>(&self, next: impl Fn() -> N)
+    where
+        N: FnMut(&mut Rng) -> Box<dyn Step>,
+    {
+        for seed in 0..self.seeds {
+            let pair = (self.new_pair)().await;
+            if let Err(divergence) = trace::<R>(&pair, seed, self.steps, next()).await {
+                panic!("{divergence}");
+            }
+        }
+    }
+
+    /// Plants each fault in its script, and checks that a trace notices it.
+    ///
+    /// # Panics
+    /// If a script does not have the text of its fault, or no trace notices one.
+    pub async fn catch<R: Record, N>(&self, next: impl Fn() -> N, faults: &[Fault])
+    where
+        N: FnMut(&mut Rng) -> Box<dyn Step>,
+    {
+        let mut missed = Vec::new();
+        for &fault in faults {
+            if self.first_divergence::<R, N>(&next, fault).await.is_none() {
+                missed.push((fault.0.name(), fault.1, fault.2));
+            }
+        }
+        assert!(missed.is_empty(), "the traces missed {missed:#?}");
+    }
+
+    async fn first_divergence<R: Record, N>(
+        &self,
+        next: impl Fn() -> N,
+        (script, from, to): Fault,
+    ) -> Option<Box<Divergence>>
+    where
+        N: FnMut(&mut Rng) -> Box<dyn Step>,
+    {
+        assert!(script.lua().contains(from), "{}: {from}", script.name());
+        let lua: &'static str = script.lua().replacen(from, to, 1).leak();
+        for seed in 1_000..1_000 + self.seeds {
+            let mut pair = (self.new_pair)().await;
+            let mut broken = Script::new(script.name(), Effect::Once, lua);
+            if script.is_run_when_full() {
+                broken = broken.runs_when_full();
+            }
+            pair.lua = Arc::new(Sabotaged::new(pair.lua, broken));
+            if let Err(divergence) = trace::<R>(&pair, seed, self.steps, next()).await {
+                return Some(divergence);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_store::program::Program;
+    use larder_store::{ManualClock, Ttl};
+
+    use super::*;
+    use crate::contract::model::ModelStore;
+    use crate::contract::records::{Add, Tally};
+    use crate::contract::trace::after;
+
+    /// Two stores that run the Rust form, so that no fault in the Lua shows.
+    async fn twins() -> Pair {
+        let clock = ManualClock::default();
+        let model = || ModelStore::with_clock(clock.clone());
+        Pair::new(clock.clone(), model(), model())
+    }
+
+    fn next(rng: &mut Rng) -> Box<dyn Step> {
+        let add = Add {
+            by: rng.i64(0..5),
+            limit: 9,
+            ttl: Ttl::from_millis(1),
+        };
+        after(add, vec![1_000])
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "the traces missed")]
+    async fn a_fault_that_no_trace_notices_is_a_failure() {
+        let faults = [(Add::SCRIPT, "return", "return false or")];
+        let traces = Traces::new(2, 20, twins);
+        traces.catch::<Tally, _>(|| next, &faults).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "not in this script")]
+    async fn a_fault_whose_text_is_out_of_date_is_a_failure() {
+        let faults = [(Add::SCRIPT, "not in this script", "")];
+        let traces = Traces::new(2, 20, twins);
+        traces.catch::<Tally, _>(|| next, &faults).await;
+    }
+}
