@@ -1,0 +1,311 @@
+use std::sync::Arc;
+
+use larder_layer::Generation;
+use larder_layer::tags::Tag;
+use larder_store::{Timestamp, Ttl, Version};
+
+use super::LoadTask;
+use crate::cache::Reading;
+use crate::election::{Answer, Lead, Write};
+use crate::envelope::TagMarks;
+use crate::far::Stored;
+use crate::found::{Keep, Value};
+use crate::kept::Kept;
+use crate::lifetime::Times;
+use crate::remote::Change;
+use crate::tags::Noted;
+use crate::{CacheKey, Loaded};
+
+/// Whether a value was still good at the end of its load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Currency {
+    /// The lease was still held when the far store was asked.
+    Checked,
+    /// It is not known: the value was not written under a lease, or the answer was lost.
+    Unchecked,
+    /// The key was invalidated since the load began, here or in another process.
+    Overtaken,
+}
+
+/// The outcome of a far write.
+enum Written {
+    Yes(Version),
+    /// It was left out, or failed.
+    No,
+    /// The key was invalidated since the load began.
+    Overtaken,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
+    /// Keeps what was loaded, and completes.
+    pub(super) async fn keep(self, loaded: Loaded<V>, lead: &Lead<V>, step: u64, began: Timestamp) {
+        let (inner, now) = (self.inner.clone(), self.inner.clock.now());
+        let took = now.since(began);
+        let mut tags = loaded.tags;
+        let value = match loaded.value {
+            Value::New(value) => Some(Arc::new(value)),
+            Value::Same(value) => {
+                if tags.is_empty() {
+                    tags = self.previous_tags(lead);
+                }
+                Some(value)
+            }
+            Value::NotFound => None,
+        };
+        match value {
+            Some(_) => inner.metrics.loaded(took),
+            None => inner.metrics.absent.increment(1),
+        }
+        let answer = Answer {
+            value: value.clone(),
+            loaded_at: began,
+            load: Some(step),
+            before: None,
+        };
+        let check = inner.begin_step();
+        let Some(ttl) = self.ttl(loaded.keep, value.is_some()) else {
+            let currency = self.keep_nothing(&value, lead).await;
+            let before = self.joinable_before(currency, false, step, check);
+            return self.complete(Answer { before, ..answer });
+        };
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let mut times = inner.lifetime.times(began, micros, ttl, rand::random());
+        if value.is_none() {
+            times.stale_until = times.fresh_until;
+        }
+        let was_there = value.is_none() && self.had_value(lead);
+        let tags = inner.with_own_tag(tags);
+        let currency = self.store(value, times, &tags, lead).await;
+        if was_there && currency != Currency::Overtaken {
+            // Where it fails, near copies in other processes end by their near TTL.
+            let _ = inner.publish(Change::Removed, [&self.key]).await;
+        }
+        let before = self.joinable_before(currency, !tags.is_empty(), step, check);
+        self.complete(Answer { before, ..answer });
+    }
+
+    /// Returns the step before which a call must have begun to take the answer of a load.
+    ///
+    /// Callers who find nothing near are promised every invalidation that was acknowledged before
+    /// they came. One may have been since the last moment at which the value was known to be good:
+    /// the begin of the check of its fence, or that of the load. A tag may change between the look
+    /// at it and the end of the flight.
+    fn joinable_before(
+        &self,
+        currency: Currency,
+        has_tags: bool,
+        load: u64,
+        check: u64,
+    ) -> Option<u64> {
+        let inner = &self.inner;
+        let is_promised = inner.far.is_some() && !inner.keeps_near;
+        match currency {
+            Currency::Overtaken => Some(load),
+            Currency::Unchecked if is_promised => Some(load),
+            Currency::Unchecked | Currency::Checked => (is_promised || has_tags).then_some(check),
+        }
+    }
+
+    fn ttl(&self, keep: Keep, is_value: bool) -> Option<Ttl> {
+        match keep {
+            Keep::Usual if is_value => Some(self.inner.lifetime.ttl),
+            Keep::Usual => self.inner.lifetime.negative,
+            Keep::For(ttl) => Some(ttl),
+            Keep::Not => None,
+        }
+    }
+
+    /// Keeps the value far, then near, unless the key was invalidated since the load began.
+    async fn store(
+        &self,
+        value: Option<Arc<V>>,
+        times: Times,
+        tags: &[Tag],
+        lead: &Lead<V>,
+    ) -> Currency {
+        let inner = &*self.inner;
+        let now = inner.clock.now();
+        let noted = inner.note_tags(tags, lead, times.loaded_at, &times).await;
+        let Noted::Carried(tags) = noted else {
+            inner.metrics.outdated.increment(1);
+            self.give_back(lead).await;
+            return Currency::Overtaken;
+        };
+        let version = match self.write(value.as_deref(), times, &tags, lead).await {
+            Written::Yes(version) => Some(version),
+            Written::No => None,
+            Written::Overtaken => {
+                inner.metrics.overtaken.increment(1);
+                inner.metrics.outdated.increment(1);
+                return Currency::Overtaken;
+            }
+        };
+        let is_checked = version.is_some() && matches!(lead.write, Write::Fenced(_));
+        // An invalidation elsewhere may have come as soon as the value was last known to be good.
+        let good_at = match inner.far.is_some() && !is_checked {
+            true => times.loaded_at,
+            false => now,
+        };
+        let near_until = inner.lifetime.near_until(good_at, rand::random());
+        let kept = Kept::new(value, times, tags, version, near_until);
+        let has_tags = !kept.tags.as_slice().is_empty();
+        self.keep_near(kept, lead.reading.as_ref(), self.before);
+        // A tag that changed here or elsewhere meanwhile may be one of these.
+        if has_tags && !inner.near.generation(&self.key).has_sweeps_of(self.before) {
+            return Currency::Overtaken;
+        }
+        match is_checked {
+            true => Currency::Checked,
+            false => Currency::Unchecked,
+        }
+    }
+
+    /// Returns the tags of the value that the load replaces.
+    fn previous_tags(&self, lead: &Lead<V>) -> Vec<Tag> {
+        let held = self.inner.near.peek(&self.key);
+        let marks = match &lead.previous {
+            Some(stored) => Some(stored.tags.clone()),
+            None => held.map(|held| held.value.tags),
+        };
+        let marks = marks.unwrap_or_default();
+        let tags = marks.as_slice().iter();
+        tags.map(|mark| Tag::from_hash(mark.hash)).collect()
+    }
+
+    /// Writes the value far, unless the key was changed since the flight began.
+    ///
+    /// The value is good without it, so an error is only counted and logged.
+    async fn write(
+        &self,
+        value: Option<&V>,
+        times: Times,
+        tags: &TagMarks,
+        lead: &Lead<V>,
+    ) -> Written {
+        let inner = &*self.inner;
+        let Some(far) = inner.far.as_ref().filter(|_| lead.write != Write::Not) else {
+            return Written::No;
+        };
+        let far_key = far.key(&self.key);
+        let now = inner.clock.now();
+        let written = async {
+            let put = far.seal(far_key.clone(), value, now, times, tags.clone())?;
+            let written = Written::Yes(put.version());
+            match (lead.write, &far.leases) {
+                // An invalidation here ends the lease at the latest when it reaches the store.
+                (Write::Fenced(_), _) if self.leader.is_invalidated() => Ok(Written::No),
+                (Write::Fenced(fence), Some(leases)) => {
+                    Ok(match far.commit(&**leases, &put, fence).await? {
+                        true => written,
+                        false => Written::Overtaken,
+                    })
+                }
+                _ => {
+                    let _lock = far.locks.for_load(far.timeout, put.key()).await?;
+                    if self.leader.is_invalidated() {
+                        return Ok(Written::No);
+                    }
+                    far.write(&put).await.map(|_| written)
+                }
+            }
+            .inspect(|_| inner.metrics.written(put.value().len()))
+        }
+        .await;
+        match written {
+            Ok(written @ (Written::Yes(_) | Written::Overtaken)) => written,
+            Ok(Written::No) => {
+                self.give_back(lead).await;
+                Written::No
+            }
+            Err(error) => {
+                inner.metrics.far_write_failed(&error);
+                far.log_failed_write(&error);
+                // A lease that is not held any more was committed or invalidated: nobody knows
+                // which, so late callers read again.
+                match self.give_back(lead).await {
+                    Currency::Overtaken => Written::Overtaken,
+                    Currency::Checked | Currency::Unchecked => Written::No,
+                }
+            }
+        }
+    }
+
+    /// Returns whether there was a value before the load, near or far.
+    fn had_value(&self, lead: &Lead<V>) -> bool {
+        let near = self.inner.near.peek(&self.key);
+        let is_far = |stored: &Stored<V>| stored.value.is_some();
+        lead.previous.as_ref().is_some_and(is_far)
+            || near.is_some_and(|held| held.value.value.is_some())
+    }
+
+    /// Ends the lease, and removes what was cached if the source has no value any more.
+    async fn keep_nothing(&self, value: &Option<Arc<V>>, lead: &Lead<V>) -> Currency {
+        if value.is_some() {
+            return self.give_back(lead).await;
+        }
+        let inner = &*self.inner;
+        let was_cached = lead.previous.is_some() || inner.near.peek(&self.key).is_some();
+        self.leader.if_current(|| inner.near.invalidate(&self.key));
+        match inner.far.as_ref().filter(|_| lead.write != Write::Not) {
+            Some(far) if was_cached => {
+                let currency = self.give_back(lead).await;
+                let removed = far.invalidate_many(&[far.key(&self.key)]).await;
+                if removed.iter().any(Result::is_err) {
+                    self.inner.quarantine([self.key.clone()]);
+                }
+                // A read that began before the removal may have put a copy back.
+                self.leader.if_current(|| inner.near.invalidate(&self.key));
+                // Where it fails, near copies in other processes end by their near TTL.
+                let _ = inner.publish(Change::Removed, [&self.key]).await;
+                currency
+            }
+            _ => self.give_back(lead).await,
+        }
+    }
+
+    /// Gives the lease back, if there is one.
+    pub(super) async fn give_back(&self, lead: &Lead<V>) -> Currency {
+        let inner = &*self.inner;
+        let (Write::Fenced(fence), Some(far)) = (lead.write, &inner.far) else {
+            return Currency::Unchecked;
+        };
+        let Some(leases) = &far.leases else {
+            return Currency::Unchecked;
+        };
+        match far.abandon(&**leases, &far.key(&self.key), fence).await {
+            Ok(true) => Currency::Checked,
+            Ok(false) => Currency::Overtaken,
+            Err(_) => {
+                inner.metrics.far_lease_errors.increment(1);
+                Currency::Unchecked
+            }
+        }
+    }
+
+    /// Keeps a near copy, unless the key was changed since the flight began.
+    ///
+    /// With tags, no tag may have changed since `before` either.
+    pub(super) fn keep_near(&self, kept: Kept<V>, reading: Option<&Reading>, before: Generation) {
+        let inner = &self.inner;
+        if !inner.keeps_near || !self.plan.uses_near {
+            return;
+        }
+        let decide_at = kept.decide_at(&inner.lifetime);
+        let has_tags = !kept.tags.as_slice().is_empty();
+        let keep = || {
+            let key = self.key.clone();
+            if has_tags {
+                return inner.near.insert_if_unchanged(key, kept, decide_at, before);
+            }
+            inner.near.insert(key, kept, decide_at);
+            true
+        };
+        let kept = self.leader.if_current(|| match reading {
+            Some(reading) => inner.keep_if_unchanged(&self.key, reading, keep),
+            None => keep(),
+        });
+        if kept.is_none() {
+            inner.metrics.outdated.increment(1);
+        }
+    }
+}
