@@ -1,4 +1,4 @@
-//! What the attributes of `larder-macros` expand to. It may change in any release.
+//! Supports the expansion of the attributes of `larder-macros`. It may change in any release.
 
 use std::convert::Infallible;
 use std::future::Future;

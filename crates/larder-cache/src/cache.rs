@@ -189,7 +189,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
 
     /// Iterates over the near values that are fresh, in no order.
     ///
-    /// A value that is kept or removed meanwhile may be among them or not. It is no use of them.
+    /// A value that is kept or removed meanwhile may or may not be included. Values are not marked
+    /// as used.
     pub fn iter_near(&self) -> impl Iterator<Item = (K, Arc<V>)> + '_ {
         let inner = &*self.inner;
         let now = inner.clock.now();
@@ -211,14 +212,14 @@ impl Reading {
     }
 }
 
-/// What a read of the far store comes to. Each has the near copy of what was read.
+/// The result of a read of the far store, with the near copy of the entry.
 pub(crate) enum Look<V> {
     /// A fresh entry; None if it says that the source has no value.
     Fresh(Option<Kept<V>>),
     /// An entry that may only be served stale.
     Stale(Kept<V>),
     Absent,
-    /// There is no far store, or none that may be asked now, or it failed.
+    /// The far store is missing, may not be asked now, or has failed.
     NoFar,
 }
 
@@ -226,7 +227,8 @@ pub(crate) enum Look<V> {
 #[derive(Clone, Copy)]
 pub(crate) struct Reading {
     pub(crate) generation: larder_layer::Generation,
-    /// What is read may be invalidated from here on, so a near copy of it counts from here.
+    /// The start of the read. A near copy counts from here, because the entry may be invalidated
+    /// later.
     pub(crate) began: Timestamp,
     hash: u64,
     mark: Option<crate::remote::Mark>,

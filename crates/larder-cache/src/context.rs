@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crate::Loaded;
 use crate::found::Value;
 
-/// What a loader may know of the value that it replaces.
+/// Tells a loader about the value that it replaces.
 ///
 /// [`Cache::refresh_or_load`](crate::Cache::refresh_or_load) gives it to its loader. Clones are
 /// cheap and share everything.

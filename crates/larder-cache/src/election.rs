@@ -9,7 +9,7 @@ use crate::cache::{Inner, Reading};
 use crate::far::{Far, Read, Stored};
 use crate::lifetime::State;
 
-/// What a flight accepts of the far store.
+/// The entries of the far store that a flight accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// Any fresh entry.
@@ -20,7 +20,7 @@ pub(crate) enum Wanted {
     Load,
 }
 
-/// What an election comes to.
+/// The result of an election.
 pub(crate) enum Elected<V> {
     /// The far store has an entry. The step is that of its read.
     Found(Stored<V>, Reading, u64),
@@ -39,7 +39,7 @@ pub(crate) struct FirstRead<V> {
     pub(crate) step: u64,
 }
 
-/// What is done while another process leads.
+/// The behaviour of a flight while another process leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
     Follow { until: Instant },
@@ -216,7 +216,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     }
 }
 
-/// What a flight does with what it has read.
+/// The use that a flight makes of an entry that it has read.
 enum Judged<V> {
     Take(Stored<V>),
     /// It loads, and replaces the entry of this version, which may be unusable.

@@ -6,7 +6,7 @@ use larder_store::{Key, Timestamp};
 
 use crate::lifetime::Times;
 
-/// What is stored in front of every far value, behind the header of [`envelope`].
+/// The fields in front of every far value, behind the header of [`envelope`].
 ///
 /// | bytes | content |
 /// |---|---|
@@ -44,7 +44,7 @@ impl Flags {
     pub(crate) const COMPRESSED: Self = Self(1);
     /// The value is encrypted and authenticated.
     pub(crate) const SEALED: Self = Self(2);
-    /// There is no value, and that is what was cached.
+    /// The source has no value, and its absence is cached.
     pub(crate) const NOT_FOUND: Self = Self(4);
 
     pub(crate) const fn contains(self, other: Self) -> bool {
@@ -89,7 +89,7 @@ impl fmt::Debug for TagMark {
     }
 }
 
-/// What some stored bytes are.
+/// The result of opening stored bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Opened<'a> {
     /// A value that was sealed under this key, and its header.

@@ -24,7 +24,7 @@ pub struct Explanation {
     pub is_quarantined: bool,
 }
 
-/// What a tier has of a key.
+/// The entry of a key in one tier.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Tier {
@@ -62,7 +62,7 @@ pub struct TierEntry {
     pub tags: usize,
 }
 
-/// What a comparison of near copies with the far store comes to.
+/// The result of a comparison of near copies with the far store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checked {
@@ -75,7 +75,7 @@ pub struct Checked {
 impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// Explains where the value of `key` is, for people and tools. One round trip.
     ///
-    /// It is no use of the value, and is not counted as a read.
+    /// It does not count as a read, and does not keep the value from being evicted.
     pub async fn explain(&self, key: &K) -> Explanation {
         let inner = &self.inner;
         let now = inner.clock.now();

@@ -50,7 +50,7 @@ pub(crate) struct Far<V> {
     pub(crate) refusal_logged: AtomicBool,
 }
 
-/// What was read from the far store.
+/// The result of a read of the far store.
 pub(crate) enum Read<V> {
     /// There is no entry.
     Absent,

@@ -26,7 +26,7 @@ pub(crate) struct Kept<V> {
     pub(crate) is_stale: bool,
 }
 
-/// What a look at the near tier comes to.
+/// The result of a look at the near tier.
 pub(crate) enum Near<V> {
     /// Serve it.
     Hit(Kept<V>),

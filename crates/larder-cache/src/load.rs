@@ -419,7 +419,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 }
 
-/// What a wait for a flight comes to.
+/// The result of a wait for a flight.
 pub(crate) enum Waited<V> {
     /// The soft timeout has passed, and this may be served meanwhile.
     Soft(Kept<V>),

@@ -31,7 +31,7 @@ const KEYS_PER_MESSAGE: usize = 8_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What happened to the keys that a message names.
+/// The change of the keys that a message names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Their values are gone.
@@ -260,7 +260,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         }
     }
 
-    /// What the lost messages named is not known, so every near copy is read again.
+    /// The keys in the lost messages are unknown, so every near copy is read again.
     fn heard_gap(&self) {
         self.metrics.gaps.increment(1);
         if let Some(tags) = self.far.as_ref().and_then(|far| far.tags.as_ref()) {

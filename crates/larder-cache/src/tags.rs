@@ -39,7 +39,7 @@ pub(crate) struct PendingTags {
     is_replaying: Mutex<bool>,
 }
 
-/// What becomes of the tags of a value that is about to be stored.
+/// The tags of a value that is about to be stored.
 pub(crate) enum Noted {
     /// It carries these.
     Carried(TagMarks),

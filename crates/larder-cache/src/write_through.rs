@@ -101,7 +101,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     }
 }
 
-/// What was so before a write of the source.
+/// The state of the cache before a write of the source.
 struct Begun {
     generation: Generation,
     reading: Option<Reading>,

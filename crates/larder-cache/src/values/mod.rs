@@ -1,4 +1,4 @@
-//! What is done to encoded values on their way to the far store and back.
+//! Compresses and seals encoded values on their way to the far store, and reverses both.
 
 mod compression;
 mod packing;

@@ -7,7 +7,7 @@ use super::compression;
 use super::sealing;
 use crate::envelope::Flags;
 
-/// What a cache does to its encoded values: compresses and seals them, or neither.
+/// The compression and the sealing of a cache's encoded values, if any.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Packing {
     #[cfg(any(feature = "lz4", feature = "zstd"))]
@@ -16,7 +16,7 @@ pub(crate) struct Packing {
     pub(crate) sealing: Option<super::SealingKeys>,
 }
 
-/// What stored bytes turn out to be.
+/// The result of unpacking stored bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unpacked<'a> {
     /// An encoded value.

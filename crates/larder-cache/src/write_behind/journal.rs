@@ -115,7 +115,7 @@ pub(crate) struct Taken {
     pub(crate) value: Vec<u8>,
 }
 
-/// What a take comes to.
+/// The result of a take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     /// Until when they are taken.
@@ -226,7 +226,7 @@ pub(crate) struct Settle {
     pub(crate) keep: i64,
 }
 
-/// What a [`Settle`] comes to.
+/// The result of a [`Settle`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
     /// It came too late: another one has the write by now.

@@ -8,7 +8,7 @@ use super::journal::InspectJournal;
 use super::{Shared, WriteBehind};
 use crate::CacheKey;
 
-/// What a [`shutdown`](WriteBehind::shutdown) leaves in the journal.
+/// The writes that a [`shutdown`](WriteBehind::shutdown) leaves in the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unwritten {

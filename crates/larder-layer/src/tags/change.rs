@@ -3,7 +3,7 @@ use larder_store::{Result, Timestamp};
 
 use super::{Generation, TagRecord, TagState, state};
 
-/// What a change of a tag does to the values that carry it.
+/// The effect of a change of a tag on the values that carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagChange {
     /// They are gone.
@@ -18,7 +18,7 @@ pub enum TagChange {
 /// that are running.
 #[derive(Clone, Copy, Debug)]
 pub struct ChangeTag {
-    /// What happens to the values.
+    /// The effect on the values.
     pub change: TagChange,
     /// A new generation. Never send one twice.
     pub generation: Generation,

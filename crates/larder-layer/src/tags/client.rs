@@ -15,7 +15,7 @@ use crate::{Capacity, NearCache, StoreTimeout};
 /// The most generations that are remembered.
 const MAX_KNOWN: u64 = 100_000;
 
-/// What has become of a value that carries tags.
+/// Whether a value that carries tags is still valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Validity {
     /// None of its tags has changed.

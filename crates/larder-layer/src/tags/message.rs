@@ -7,7 +7,7 @@ use super::{Tag, TagChange};
 pub struct TagMessage {
     /// Names the client that changed them: see [`Tags::sender`](super::Tags::sender).
     pub sender: u64,
-    /// What happened to the values.
+    /// The effect on the values.
     pub change: TagChange,
     /// The tags.
     pub tags: Vec<Tag>,

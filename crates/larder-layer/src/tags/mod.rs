@@ -128,7 +128,7 @@ impl fmt::Debug for Generation {
     }
 }
 
-/// What a tag is at some moment.
+/// The state of a tag at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TagState {
     /// Its generation.

@@ -18,7 +18,7 @@ const CHECKSUM: usize = 8;
 const VERSION: u8 = 1;
 const LENGTH: usize = 1 + 16 + 8 + 32;
 
-/// What a blob is: written last, so a blob is there as a whole or not at all.
+/// Describes a blob. It is written last, so a blob is there as a whole or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Manifest {
     /// Names the chunks of this one write.

@@ -61,7 +61,7 @@ pub struct Blobs {
     max_transfer: Ttl,
 }
 
-/// What a blob is.
+/// The properties of a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlobInfo {
     /// How many bytes it has.

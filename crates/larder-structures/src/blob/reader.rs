@@ -40,7 +40,7 @@ impl BlobReader {
         }
     }
 
-    /// What the blob is.
+    /// Returns the properties of the blob.
     pub fn info(&self) -> BlobInfo {
         self.manifest.info
     }

@@ -57,7 +57,7 @@ pub enum TtlFrom {
     LastWrite,
 }
 
-/// What an addition past a bound does.
+/// The effect of an addition past a bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// Nothing: the value stays. This is the default.

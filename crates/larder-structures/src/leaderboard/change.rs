@@ -26,7 +26,7 @@ pub(crate) enum Op {
     Best,
 }
 
-/// What a [`Change`] did. Scores are as they are kept.
+/// The result of a [`Change`]. Scores are as they are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
     /// The sum would be past 2^53, so nothing was changed.

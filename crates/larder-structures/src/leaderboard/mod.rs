@@ -70,7 +70,7 @@ pub struct Row {
     pub rank: u64,
 }
 
-/// What a change made of a member.
+/// The new state of a member after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
     /// The score now.

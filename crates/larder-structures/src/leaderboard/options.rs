@@ -26,7 +26,7 @@ pub enum Ties {
     Dense,
 }
 
-/// What the record of a board keeps.
+/// The layout of a board's record: its order and its ties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(super) lowest_first: bool,

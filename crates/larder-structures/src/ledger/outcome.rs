@@ -16,7 +16,7 @@ pub struct Transfer<'a> {
     pub amount: i64,
 }
 
-/// What became of a request to move an amount.
+/// The outcome of a request to move an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
     /// It was moved.
@@ -36,7 +36,7 @@ pub enum First {
     Insufficient,
 }
 
-/// What became of a request to close a hold.
+/// The outcome of a request to close a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
     /// It was closed.

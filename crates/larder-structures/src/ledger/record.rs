@@ -11,7 +11,7 @@ use larder_store::program::prelude::*;
 pub struct LedgerRecord {
     /// Balances, none of them zero.
     pub(super) accounts: HashMap<Arc<str>, i64>,
-    /// What all accounts have, with what is held.
+    /// The sum of all accounts and holds.
     pub(super) total: i64,
     pub(super) requests: HashMap<Arc<str>, Kept>,
     /// When the ids are forgotten, in microseconds. Open holds are not.
@@ -36,7 +36,7 @@ record! {
 /// A request as it is kept under its id.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    /// What was asked for.
+    /// The fingerprint of the request.
     pub(super) print: Fingerprint,
     pub(super) state: State,
     /// When it is forgotten, in microseconds; an open hold is not.

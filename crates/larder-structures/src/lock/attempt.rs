@@ -151,7 +151,7 @@ fn full() -> Error {
     Error::new("lock", ErrorKind::Refused(Refusal::Full), text)
 }
 
-/// What an attempt has at the store when it is dropped.
+/// The state of an attempt at the store, which its drop cleans up.
 struct LeftBehind<'a> {
     gate: &'a Gate,
     owner: i64,

@@ -23,7 +23,7 @@ pub struct LockGuard {
     is_released: bool,
 }
 
-/// What came of a release.
+/// The outcome of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "if the lock was lost, somebody else may have worked at the same time"]
 pub enum Released {
@@ -33,7 +33,7 @@ pub enum Released {
     AlreadyLost,
 }
 
-/// What is held, and until when by this process's own clock.
+/// The lease that is held, and its end by this process's own clock.
 struct Held {
     gate: Gate,
     fence: i64,

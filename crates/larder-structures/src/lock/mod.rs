@@ -33,11 +33,11 @@ pub const MAX_QUEUE: u32 = 1_000;
 /// In which order those who wait get a lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// Whoever asks first when it is free. The cheapest.
+    /// The first caller that asks when it is free. The cheapest.
     #[default]
     Any,
-    /// Whoever waits longest. Each look of a waiter writes, and the place of a process that has died is
-    /// kept for ten seconds. At most [`MAX_QUEUE`] wait.
+    /// The caller that has waited longest. Each look of a waiter writes, and the place of a process
+    /// that has died is kept for ten seconds. At most [`MAX_QUEUE`] wait.
     Fifo,
 }
 

@@ -3,7 +3,7 @@ use larder_store::program::prelude::*;
 /// How long a record outlives its holders, so that its fences rise whatever the clock does.
 const MEMORY_US: i64 = 60_000_000;
 
-/// Who holds a lock, or the permits of a semaphore, and who waits in order.
+/// The holders of a lock or semaphore, and the queue of those who wait in order.
 ///
 /// On Redis it is one string. Everything that has ended is dropped at the next write.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,7 @@ impl Permits {
         shown.with("queue", self.queue.len())
     }
 
-    /// What the record holds at `now`.
+    /// Returns the state of the record at `now`.
     fn at(now: i64, record: &Slot<'_, Self>) -> Self {
         let mut permits = record.get().cloned().unwrap_or_default();
         permits.held.retain(|it| it.ends > now);

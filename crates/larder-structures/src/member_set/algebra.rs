@@ -5,7 +5,7 @@ use larder_store::{Key, KeyId, Result};
 use super::programs::Contains;
 use super::{MAX_PAGE, MemberSet, page};
 
-/// What several sets have together. The sets are read one after the other.
+/// Combines several sets, which are read one after the other.
 impl MemberSet {
     /// Returns the first `limit` members, in order, of those that are in any of the sets.
     ///

@@ -38,7 +38,7 @@ impl Shape {
         })
     }
 
-    /// What stands in front of the bits. It tells filters of different shapes apart.
+    /// The header in front of the bits. It tells filters of different shapes apart.
     pub(super) fn header(self) -> [u8; HEADER] {
         let text = format!(
             "larder bloom 1 m={:09} k={:02} n={:09}",

@@ -57,7 +57,7 @@ pub struct Record<T> {
     value: PhantomData<fn(T) -> T>,
 }
 
-/// What became of a comparison.
+/// The outcome of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compared<V> {
     /// The field had the expected value, and was changed.

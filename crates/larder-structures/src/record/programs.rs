@@ -45,7 +45,7 @@ impl Arg for When {
     }
 }
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,
@@ -190,7 +190,7 @@ pub(crate) struct Increment {
 
 impl Program for Increment {
     type Record = FieldsRecord;
-    /// What became of it, and the number now.
+    /// The outcome, and the number now.
     type Reply = (Outcome, i64);
 
     const SCRIPT: &'static Script = &Script::new(
@@ -251,7 +251,7 @@ pub(crate) struct CompareAndSet {
 
 impl Program for CompareAndSet {
     type Record = FieldsRecord;
-    /// What became of it, and the value that the field had.
+    /// The outcome, and the value that the field had.
     type Reply = (Outcome, Option<Bytes>);
 
     const SCRIPT: &'static Script = &Script::new(

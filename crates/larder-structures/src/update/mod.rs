@@ -50,7 +50,7 @@ pub struct Updates {
     max_attempts: u32,
 }
 
-/// What becomes of a value, and what [`Updates::update`] returns once it has.
+/// The new state of a value, and the result of [`Updates::update`].
 #[derive(Clone, Debug)]
 pub enum Next<T> {
     /// The value is written, with a new TTL.
