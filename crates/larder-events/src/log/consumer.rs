@@ -101,9 +101,9 @@ impl<T> Consumer<T> {
     /// All of them may be acknowledged, or none.
     pub async fn ack_many(
         &self,
-        deliveries: impl IntoIterator<Item = &Delivery<T>>,
+        deliveries: &[Delivery<T>],
     ) -> Result<Vec<Settled>> {
-        let held = deliveries.into_iter().map(Delivery::held).collect();
+        let held = deliveries.iter().map(Delivery::held).collect();
         self.settle(What::Ack, held).await
     }
 
@@ -140,9 +140,9 @@ impl<T> Consumer<T> {
     /// All of them may be extended, or none.
     pub async fn extend(
         &self,
-        deliveries: impl IntoIterator<Item = &Delivery<T>>,
+        deliveries: &[Delivery<T>],
     ) -> Result<Vec<Settled>> {
-        let held = deliveries.into_iter().map(Delivery::held).collect();
+        let held = deliveries.iter().map(Delivery::held).collect();
         self.settle(What::Extend, held).await
     }
 
