@@ -6,7 +6,6 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use larder_store::Result;
-use larder_store::bus::Channel;
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -22,19 +21,23 @@ pub struct Subscriber<T> {
     receiver: Option<Receiver<Item<T>>>,
     /// What was published before, and is received first.
     replay: VecDeque<(Position, Bytes)>,
-    replayed_from: Option<Channel>,
+    /// How many events it was too slow for, which the history may still have.
+    missed: u64,
+    /// None without a history.
+    place: Option<Place>,
     /// The last position that was received, or is before all that is.
     position: Option<Position>,
 }
 
 impl<T> Subscriber<T> {
-    pub(super) fn new(hub: Arc<Hub<T>>) -> Self {
+    pub(super) fn new(hub: Arc<Hub<T>>, place: Option<Place>) -> Self {
         let (receiver, position) = hub.listen();
         Self {
             hub,
             receiver,
             replay: VecDeque::new(),
-            replayed_from: None,
+            missed: 0,
+            place,
             position,
         }
     }
@@ -62,17 +65,25 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
     /// # Cancellation
     /// A dropped call loses nothing.
     pub async fn next(&mut self) -> Option<Received<T>> {
-        if let Some((position, json)) = self.replay.pop_front() {
-            self.position = Some(position);
-            return Some(self.replayed(position, &json));
-        }
         loop {
+            if let Some((position, json)) = self.replay.pop_front() {
+                self.position = Some(position);
+                return Some(self.replayed(position, &json));
+            }
+            if self.missed > 0 {
+                if self.catch_up().await {
+                    continue;
+                }
+                return Some(Received::Lagged(std::mem::take(&mut self.missed)));
+            }
             let received = match self.receiver.as_mut()?.recv().await {
                 Ok(item) => item,
                 Err(RecvError::Lagged(missed)) => {
                     let topic = self.hub.topic().name();
-                    metrics::counter!("larder_topic_lagged_total", "topic" => topic).increment(missed);
-                    return Some(Received::Lagged(missed));
+                    metrics::counter!("larder_topic_lagged_total", "topic" => topic)
+                        .increment(missed);
+                    self.missed = missed;
+                    continue;
                 }
                 Err(RecvError::Closed) => return None,
             };
@@ -99,7 +110,10 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
     }
 
     /// Reads what was published after `from`, to be received first.
-    pub(super) async fn recover(&mut self, place: &Place, from: Position) -> Result<Recovered> {
+    pub(super) async fn recover(&mut self, from: Position) -> Result<Recovered> {
+        let Some(place) = &self.place else {
+            return Ok(Recovered::No { lost: None });
+        };
         let (mut here, mut replay) = (from, VecDeque::new());
         loop {
             let found = place.history.after(&place.key, here).await?;
@@ -121,19 +135,31 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
         }
         let replayed = replay.len() as u64;
         self.replay = replay;
-        self.replayed_from = Some(place.channel.clone());
         self.position = Some(from);
         Ok(Recovered::Yes(replayed))
     }
 
+    /// Reads what it was too slow for from the history, and returns whether that has it all.
+    async fn catch_up(&mut self) -> bool {
+        let Some(from) = self.position else {
+            return false;
+        };
+        // If the store does not answer, what was missed is told.
+        let is_complete = self.recover(from).await.is_ok_and(Recovered::is_complete);
+        if is_complete {
+            self.missed = 0;
+        }
+        is_complete
+    }
+
     fn replayed(&self, position: Position, json: &[u8]) -> Received<T> {
         let position = Some(position);
-        let decoded = decode(self.hub.topic(), json).zip(self.replayed_from.clone());
+        let decoded = decode(self.hub.topic(), json).zip(self.place.as_ref());
         match decoded {
-            Some((value, channel)) => Received::Message(Message {
+            Some((value, place)) => Received::Message(Message {
                 value,
                 position,
-                channel,
+                channel: place.channel.clone(),
             }),
             None => Received::Gap(Gap {
                 lost: Some(1),
