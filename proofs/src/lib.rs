@@ -18,6 +18,7 @@ pub mod narrow;
 mod page;
 mod proof;
 pub mod stores;
+pub mod structures;
 mod table;
 
 pub use limits::Limits;

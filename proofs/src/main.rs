@@ -49,7 +49,7 @@ fn main() -> ExitCode {
                 .long("inputs")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many inputs (fuzz)"),
+                .help("Stop after so many inputs (fuzz), or kills (structures)"),
         )
         .arg(
             Arg::new("seconds")

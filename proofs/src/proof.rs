@@ -1,6 +1,6 @@
 use crate::{
     Limits, Page, Table, bus_loss, cancel, conformance, consistency, faults, fuzz, leases, locks,
-    model,
+    model, structures,
 };
 
 /// One long proof.
@@ -69,6 +69,12 @@ pub const PROOFS: &[Proof] = &[
         about: "a lock has one holder, tokens rise, and no stale token writes",
         page: "faults",
         run: |_| locks::prove(),
+    },
+    Proof {
+        name: "structures",
+        about: "counters, ledgers and blobs stay right though their replies are cut",
+        page: "structures",
+        run: structures::prove,
     },
 ];
 

@@ -18,5 +18,6 @@ mod programs;
 mod sending;
 mod servers;
 mod sharded;
+mod structures;
 mod support;
 mod walls;

@@ -1,0 +1,12 @@
+//! The public behaviour of the queue, on every store.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod admin;
+mod enqueue;
+mod groups;
+mod idle;
+mod leases;
+mod limits;
+mod races;
+mod support;
