@@ -19,6 +19,8 @@ mod page;
 mod proof;
 pub mod stores;
 mod table;
+pub mod tag_removal;
+pub mod write_behind;
 
 pub use limits::Limits;
 pub use page::{Page, write_or_check};

@@ -19,4 +19,6 @@ mod sending;
 mod servers;
 mod sharded;
 mod support;
+mod tag_removal;
 mod walls;
+mod write_behind;
