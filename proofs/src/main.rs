@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, Command};
-use larder_proofs::{Limits, PROOFS, consistency, leases, locks, write_or_check};
+use larder_proofs::{Limits, PROOFS, consistency, leases, locks, write_behind, write_or_check};
 
 fn main() -> ExitCode {
     // What a proof calls itself as, to have another process.
@@ -18,10 +18,12 @@ fn main() -> ExitCode {
     if let Some(done) = worker {
         return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    if let Some((consistency::WORKER, arguments)) =
-        args.split_first().map(|(it, rest)| (it.as_str(), rest))
-    {
-        let done = consistency::be_a_worker(arguments);
+    let worker = match args.split_first().map(|(it, rest)| (it.as_str(), rest)) {
+        Some((consistency::WORKER, rest)) => Some(consistency::be_a_worker(rest)),
+        Some((write_behind::WORKER, rest)) => Some(write_behind::be_a_worker(rest)),
+        _ => None,
+    };
+    if let Some(done) = worker {
         return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     let names = PROOFS.iter().map(|proof| proof.name);
@@ -49,14 +51,14 @@ fn main() -> ExitCode {
                 .long("inputs")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many inputs (fuzz), or kills (structures)"),
+                .help("Stop after so many inputs (fuzz), kills (structures), rounds of a row (write-behind) or values (tags)"),
         )
         .arg(
             Arg::new("seconds")
                 .long("seconds")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop each row after so long (consistency, bus-loss, fuzz)"),
+                .help("Stop each row after so long (consistency, bus-loss, fuzz, write-behind)"),
         )
         .get_matches();
     let limits = Limits {

@@ -41,8 +41,9 @@ pub struct NearCache<K, V> {
     entries: Cache<K, Held<V>, Weigh<K, V>, RandomState>,
     hasher: RandomState,
     stripes: Box<[Mutex<u64>]>,
-    /// The number of invalidations by predicate so far.
+    /// The number of invalidations by predicate so far, and of those that removed values.
     sweeps: AtomicU64,
+    removals: AtomicU64,
 }
 
 /// The bound of a [`NearCache`].
@@ -72,6 +73,7 @@ pub struct Held<V> {
 pub struct Generation {
     invalidations: u64,
     sweeps: u64,
+    removals: u64,
 }
 
 impl Generation {
@@ -87,6 +89,7 @@ impl Generation {
     pub fn with_sweeps_of(self, earlier: Self) -> Self {
         Self {
             sweeps: earlier.sweeps,
+            removals: earlier.removals,
             ..self
         }
     }
@@ -134,6 +137,7 @@ where
                 .take(STRIPES)
                 .collect(),
             sweeps: AtomicU64::new(0),
+            removals: AtomicU64::new(0),
         }
     }
 
@@ -157,6 +161,7 @@ where
     pub fn generation<Q: Hash + ?Sized>(&self, key: &Q) -> Generation {
         Generation {
             sweeps: self.sweeps.load(Ordering::SeqCst),
+            removals: self.removals.load(Ordering::SeqCst),
             invalidations: *self.stripe(key).lock(),
         }
     }
@@ -205,7 +210,54 @@ where
 
     /// Keeps a value that the caller knows to be current.
     pub fn insert(&self, key: K, value: V, deadline: Timestamp) {
+        let _stripe = self.stripe(&key).lock();
         self.entries.insert(key, Held { value, deadline });
+    }
+
+    /// Keeps what `change` makes of the value that is kept, in one step. Returns whether it did.
+    ///
+    /// `change` gets `None` if nothing is kept. Nothing else is kept of the key in between. It runs
+    /// under a lock, and must not use the cache.
+    pub fn update(&self, key: &K, change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>) -> bool {
+        let _stripe = self.stripe(key).lock();
+        self.replace_by(key, change)
+    }
+
+    /// Does the same, unless the key was invalidated since `generation`.
+    pub fn update_if_unchanged(
+        &self,
+        key: &K,
+        generation: Generation,
+        change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>,
+    ) -> bool {
+        let stripe = self.stripe(key).lock();
+        let is_current = *stripe == generation.invalidations
+            && self.sweeps.load(Ordering::SeqCst) == generation.sweeps;
+        is_current && self.replace_by(key, change)
+    }
+
+    /// Does the same for a value that has ended: it is also kept after an [`expire_reads`].
+    ///
+    /// [`expire_reads`]: Self::expire_reads
+    pub fn update_unless_removed(
+        &self,
+        key: &K,
+        generation: Generation,
+        change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>,
+    ) -> bool {
+        let stripe = self.stripe(key).lock();
+        let is_current = *stripe == generation.invalidations
+            && self.removals.load(Ordering::SeqCst) == generation.removals;
+        is_current && self.replace_by(key, change)
+    }
+
+    /// Does the work of an update, whose caller holds the stripe of the key.
+    fn replace_by(&self, key: &K, change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>) -> bool {
+        let Some(held) = change(self.entries.peek(key)) else {
+            return false;
+        };
+        self.entries.insert(key.clone(), held);
+        true
     }
 
     /// Removes the value of `key`. A value that is being read of it meanwhile is not kept.
@@ -239,12 +291,20 @@ where
     ///
     /// It visits every entry.
     pub fn invalidate_where(&self, matches: impl Fn(&K, &V) -> bool) {
+        self.removals.fetch_add(1, Ordering::SeqCst);
+        self.expire_reads();
+        self.entries.retain(|key, held| !matches(key, &held.value));
+    }
+
+    /// Keeps nothing that is being read meanwhile, unless it is kept as one that has ended.
+    ///
+    /// When it returns, every value that was kept before is among the entries.
+    pub fn expire_reads(&self) {
         self.sweeps.fetch_add(1, Ordering::SeqCst);
-        // An insert that has not seen the new count holds its stripe, and ends before the sweep.
+        // An insert that has not seen the new count holds its stripe, and ends before this does.
         for stripe in &self.stripes {
             drop(stripe.lock());
         }
-        self.entries.retain(|key, held| !matches(key, &held.value));
     }
 
     /// Returns the number of entries.
@@ -339,6 +399,72 @@ mod tests {
         let now = near.generation(b"a".as_slice());
         assert!(near.insert_if_unchanged(b"a"[..].into(), 9, END, now));
         assert_eq!(value(&near, b"a"), Some(9));
+    }
+
+    /// Another thread has a new value ready while an update looks at the old one.
+    #[test]
+    fn an_update_puts_no_older_value_back_over_one_that_was_kept_meanwhile() {
+        for _ in 0..200 {
+            let near = near();
+            let key: Box<[u8]> = b"a"[..].into();
+            near.insert(key.clone(), 7, END);
+            let barrier = std::sync::Barrier::new(2);
+            std::thread::scope(|threads| {
+                threads.spawn(|| {
+                    barrier.wait();
+                    near.insert(b"a"[..].into(), 100, END);
+                });
+                near.update(&key, |held| {
+                    barrier.wait();
+                    std::thread::yield_now();
+                    held.map(|held| Held {
+                        value: held.value + 1,
+                        ..held
+                    })
+                });
+            });
+            assert_eq!(value(&near, b"a"), Some(100));
+        }
+    }
+
+    #[test]
+    fn what_was_read_before_values_expired_is_kept_as_one_that_has_ended_and_not_after_a_removal() {
+        let near = near();
+        let key: Box<[u8]> = b"a"[..].into();
+        let ended = |_| {
+            Some(Held {
+                value: 7,
+                deadline: END,
+            })
+        };
+        let before = near.generation(&key);
+        near.expire_reads();
+        assert!(!near.update_if_unchanged(&key, before, ended));
+        assert!(near.update_unless_removed(&key, before, ended));
+        near.invalidate_where(|_, _| false);
+        assert!(!near.update_unless_removed(&key, before, ended));
+        let before = near.generation(&key);
+        near.invalidate(&key);
+        assert!(!near.update_unless_removed(&key, before, ended));
+    }
+
+    #[test]
+    fn an_update_of_what_is_not_kept_any_more_keeps_nothing() {
+        let near = near();
+        let key: Box<[u8]> = b"a"[..].into();
+        near.insert(key.clone(), 7, END);
+        let before = near.generation(&key);
+        near.invalidate(&key);
+        assert!(!near.update(&key, |held| held));
+        let new = |_| {
+            Some(Held {
+                value: 8,
+                deadline: END,
+            })
+        };
+        assert!(!near.update_if_unchanged(&key, before, new));
+        assert!(near.update_if_unchanged(&key, near.generation(&key), new));
+        assert_eq!(value(&near, b"a"), Some(8));
     }
 
     #[test]

@@ -1,16 +1,17 @@
+mod keys;
+mod leases;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use larder_layer::{StoreHealth, StoreTimeout};
-use larder_store::lease::{Claim, Claimed, Fence, FollowOutcome, LeaseOutcome, Leases};
+use larder_store::lease::Leases;
 use larder_store::{
-    Delete, Entry, Error, ErrorKind, ExpireOutcome, IdWriter, Key, KeyId, Kind, Put, PutOutcome,
-    Refusal, Result, Store, Timestamp, Ttl, Version, count_poisoned,
+    Entry, Error, ErrorKind, ExpireOutcome, Key, Kind, Put, PutOutcome, Refusal, Result, Store,
+    Timestamp, Ttl, Version, count_poisoned,
 };
 use metrics::Counter;
-use tracing::Instrument;
 
 use crate::Codec;
 use crate::breaker::Breaker;
@@ -27,6 +28,8 @@ use crate::write_locks::WriteLocks;
 pub(crate) struct Far<V> {
     pub(crate) kind: Kind,
     pub(crate) schema: u32,
+    /// The schemas of other releases, whose values are invalidated too.
+    pub(crate) beside: Box<[u32]>,
     pub(crate) store: Arc<dyn Store>,
     /// None if the store has none: then loads of several processes do not know of each other.
     pub(crate) leases: Option<Arc<dyn Leases>>,
@@ -81,11 +84,6 @@ impl<V> Clone for Stored<V> {
 }
 
 impl<V: Send + Sync + 'static> Far<V> {
-    /// Returns the key of `id`: `kind:{v<schema>:id}`.
-    pub(crate) fn key(&self, id: &impl KeyId) -> Key {
-        Key::new(self.kind, (Schema(self.schema), id))
-    }
-
     /// Reads an entry. Damaged bytes are counted.
     pub(crate) async fn read(&self, key: &Key, now: Timestamp) -> Result<Read<V>> {
         let read = self.heard(self.timeout.get(&*self.store, key).await)?;
@@ -257,101 +255,6 @@ impl<V: Send + Sync + 'static> Far<V> {
         self.heard(written).map(PutOutcome::is_stored)
     }
 
-    /// Asks for the lease of a key, after a look at the entry with the version `seen`.
-    pub(crate) async fn claim(
-        &self,
-        leases: &dyn Leases,
-        key: &Key,
-        seen: Option<Version>,
-    ) -> Result<Claimed> {
-        let mut claim = Claim::new(key.clone(), self.hold);
-        if let Some(version) = seen {
-            claim = claim.having_seen(version);
-        }
-        self.heard(self.timeout.run("claim", leases.claim(&claim)).await)
-    }
-
-    pub(crate) async fn commit(
-        &self,
-        leases: &dyn Leases,
-        put: &Put,
-        fence: Fence,
-    ) -> Result<bool> {
-        let commit = self.timeout.run("commit", leases.commit(put, fence)).await;
-        self.heard(commit).map(PutOutcome::is_stored)
-    }
-
-    /// Gives a lease back, and returns whether it was still held.
-    pub(crate) async fn abandon(
-        &self,
-        leases: &dyn Leases,
-        key: &Key,
-        fence: Fence,
-    ) -> Result<bool> {
-        let abandon = leases.abandon(key, fence);
-        self.heard(self.timeout.run("abandon", abandon).await)
-            .map(LeaseOutcome::is_held)
-    }
-
-    /// Renews a lease every third of its hold, until it has passed to somebody else.
-    ///
-    /// A renewal that fails is tried again at the next turn: two in a row may.
-    pub(crate) async fn renew(&self, leases: &dyn Leases, key: &Key, fence: Fence) {
-        let pause = Duration::from(self.hold) / 3;
-        loop {
-            tokio::time::sleep(pause).await;
-            let renewal = leases.renew(key, fence, self.hold);
-            let renewed = self.heard(self.timeout.run("renew", renewal).await);
-            if let Ok(LeaseOutcome::NotHeld) = renewed {
-                return;
-            }
-        }
-    }
-
-    /// Waits until the lease of a key has ended, for `within` at most.
-    pub(crate) async fn follow(
-        &self,
-        leases: &dyn Leases,
-        key: &Key,
-        within: Duration,
-    ) -> Result<bool> {
-        // A store that hangs does not hold up its followers for ever.
-        let patience = within + self.timeout.limit();
-        let span = tracing::debug_span!("larder_cache.follow", kind = self.kind.name());
-        let followed = leases.follow(key, within).instrument(span);
-        match tokio::time::timeout(patience, followed).await {
-            Ok(followed) => self.heard(followed).map(FollowOutcome::is_ended),
-            Err(_) => Ok(false),
-        }
-    }
-
-    /// Removes the entries of some keys, so that no load that began before is stored either.
-    ///
-    /// One round trip for each node.
-    pub(crate) async fn invalidate_many(&self, keys: &[Key]) -> Vec<Result<()>> {
-        let removed = async {
-            Ok(match (&self.leases, keys) {
-                (Some(leases), [key]) => vec![leases.invalidate(key).await],
-                (Some(leases), keys) => leases.invalidate_many(keys).await,
-                (None, [key]) => vec![self.store.delete(&Delete::new(key.clone())).await],
-                (None, keys) => {
-                    let deletes: Vec<_> = keys.iter().cloned().map(Delete::new).collect();
-                    self.store.delete_many(&deletes).await
-                }
-            })
-        };
-        match self.timeout.run("invalidate", removed).await {
-            Ok(removed) => {
-                let removed = removed.into_iter();
-                removed.map(|one| self.heard(one).map(drop)).collect()
-            }
-            Err(error) => {
-                self.failed(&error);
-                keys.iter().map(|_| Err(again(&error))).collect()
-            }
-        }
-    }
-
     /// Gives an entry a new TTL.
     pub(crate) async fn expire(&self, key: &Key, ttl: Ttl) -> Result<ExpireOutcome> {
         self.heard(
@@ -411,43 +314,4 @@ fn is_outage(error: &Error) -> bool {
 fn again(error: &Error) -> Error {
     let text = "the store did not answer a whole batch in time";
     Error::new(error.operation(), error.kind(), text)
-}
-
-/// The schema number of a value, as the first component of its id.
-struct Schema(u32);
-
-impl KeyId for Schema {
-    fn write_id(&self, id: &mut IdWriter<'_>) {
-        // 'v' and ten digits at most.
-        let mut text = [0; 11];
-        let mut at = text.len();
-        let mut rest = self.0;
-        loop {
-            at -= 1;
-            text[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        text[at - 1] = b'v';
-        id.bytes(&text[at - 1..]);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_schema_is_the_first_component_of_the_id() {
-        const FILM: Kind = Kind::evictable("film");
-        for (schema, text) in [
-            (0, "film:{v0:7}"),
-            (42, "film:{v42:7}"),
-            (u32::MAX, "film:{v4294967295:7}"),
-        ] {
-            assert_eq!(Key::new(FILM, (Schema(schema), 7_u32)).as_str(), text);
-        }
-    }
 }

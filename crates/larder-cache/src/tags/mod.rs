@@ -1,12 +1,7 @@
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+mod pending;
 
-use larder_layer::tags::{Generation, Tag, TagChange, TagMessage, Tags, Validity};
+use larder_layer::tags::{Generation, LoadBegin, Tag, TagChange, TagMessage, Tags, Validity};
 use larder_store::{Error, ErrorKind, Result, Timestamp, Ttl};
-use parking_lot::Mutex;
-use tokio::runtime::Handle;
 
 use crate::cache::Inner;
 use crate::election::{Lead, Write};
@@ -14,12 +9,7 @@ use crate::envelope::{TagMark, TagMarks};
 use crate::far::{Far, Read};
 use crate::lifetime::{State, Times};
 use crate::{Cache, CacheKey};
-
-/// The most changes of tags that wait for the far store.
-const MAX_PENDING: usize = 1_000;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+pub(crate) use pending::PendingTags;
 
 /// The tags of the far store.
 pub(crate) struct FarTags {
@@ -27,16 +17,6 @@ pub(crate) struct FarTags {
     pub(crate) pending: PendingTags,
     /// How long a load may run: so long a change is remembered at least.
     pub(crate) keep: Ttl,
-}
-
-/// The changes of tags that the far store has not confirmed.
-///
-/// Every far value that carries one of them counts as removed here until it has.
-#[derive(Default)]
-pub(crate) struct PendingTags {
-    tags: Mutex<HashMap<Tag, TagChange>>,
-    count: AtomicUsize,
-    is_replaying: Mutex<bool>,
 }
 
 /// The tags of a value that is about to be stored.
@@ -150,7 +130,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             self.near.invalidate_where(|_, kept| carries(&kept.tags));
             return;
         }
-        self.near.invalidate_where(|_, _| false);
+        self.near.expire_reads();
         let near: Vec<_> = self
             .near
             .iter()
@@ -204,6 +184,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             }
             _ => began,
         };
+        let began = LoadBegin::new(lead.tick, began);
         match self.note_far(far, tags, began, times).await {
             Ok(noted) => noted,
             Err(error) => {
@@ -224,9 +205,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if tags.is_empty() {
             return Ok(Noted::Carried(TagMarks::default()));
         }
-        // The caller has the value, so no earlier change concerns it.
-        let began = Timestamp::from_micros(i64::MAX);
-        self.note_far(far, tags, began, times).await
+        // The caller has the value.
+        self.note_far(far, tags, LoadBegin::after_all_changes(), times)
+            .await
     }
 
     /// Notes the tags of a value for the far store.
@@ -234,7 +215,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         &self,
         far: &Far<V>,
         tags: &[Tag],
-        began: Timestamp,
+        began: LoadBegin,
         times: &Times,
     ) -> Result<Noted> {
         let far_tags = far.tags.as_ref().ok_or_else(|| {
@@ -259,60 +240,14 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         tags.dedup();
         tags
     }
-
-    /// Tries changes of tags again, until they succeed.
-    fn replay_tags(self: &Arc<Self>, far_tags: &FarTags, tags: &[Tag], change: TagChange) {
-        for tag in tags {
-            if !far_tags.pending.add(*tag, change) {
-                self.metrics.invalidations_dropped.increment(1);
-            }
-        }
-        if let Ok(runtime) = Handle::try_current()
-            && !std::mem::replace(&mut *far_tags.pending.is_replaying.lock(), true)
-        {
-            runtime.spawn(replay(Arc::downgrade(self)));
-        }
-    }
-
-    /// Tries the pending changes once. Returns whether none is left.
-    async fn replay_tags_once(&self, far_tags: &FarTags) -> bool {
-        for change in [TagChange::Remove, TagChange::Expire] {
-            let tags = far_tags.pending.some(change);
-            if tags.is_empty() {
-                continue;
-            }
-            let results = far_tags.client.change(&tags, change, far_tags.keep).await;
-            self.sweep(&tags, change);
-            let done = tags.into_iter().zip(results);
-            let done: Vec<_> = done
-                .filter_map(|(tag, result)| result.ok().map(|()| tag))
-                .collect();
-            if far_tags.client.publish(&done, change).await.is_ok() {
-                far_tags.pending.settle(&done);
-            }
-        }
-        let mut is_replaying = far_tags.pending.is_replaying.lock();
-        *is_replaying = far_tags.pending.count.load(Ordering::Relaxed) != 0;
-        !*is_replaying
-    }
-}
-
-async fn replay<K: CacheKey, V: Send + Sync + 'static>(cache: Weak<Inner<K, V>>) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        tokio::time::sleep(pause).await;
-        let Some(inner) = cache.upgrade() else { return };
-        let Some(far_tags) = inner.far.as_ref().and_then(|far| far.tags.as_ref()) else {
-            return;
-        };
-        if inner.replay_tags_once(far_tags).await {
-            return;
-        }
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
 }
 
 impl<V: Send + Sync + 'static> Far<V> {
+    /// Returns a number for the begin of a load, to be taken before its source is read.
+    pub(crate) fn tick(&self) -> u64 {
+        self.tags.as_ref().map_or(0, |tags| tags.client.tick())
+    }
+
     /// Returns what is left of entries that were read, now that their tags may have changed.
     ///
     /// No round trip if the generations of all their tags are known here, otherwise one for each
@@ -410,43 +345,4 @@ fn marks(carried: impl Iterator<Item = (Tag, Generation)>) -> TagMarks {
 pub(crate) fn near_marks(tags: &[Tag]) -> TagMarks {
     let none = Generation::from_bytes([0; 16]);
     marks(tags.iter().map(|tag| (*tag, none)))
-}
-
-impl PendingTags {
-    /// Returns whether one of the tags waits. One relaxed load if none does.
-    fn concerns(&self, tags: &[Tag]) -> bool {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return false;
-        }
-        let pending = self.tags.lock();
-        tags.iter().any(|tag| pending.contains_key(tag))
-    }
-
-    /// Adds a change; a removal counts for more than an expiry. False if too many wait.
-    fn add(&self, tag: Tag, change: TagChange) -> bool {
-        let mut pending = self.tags.lock();
-        let fits = pending.len() < MAX_PENDING || pending.contains_key(&tag);
-        if fits {
-            let held = pending.entry(tag).or_insert(change);
-            if change == TagChange::Remove {
-                *held = change;
-            }
-        }
-        self.count.store(pending.len(), Ordering::Relaxed);
-        fits
-    }
-
-    fn some(&self, change: TagChange) -> Vec<Tag> {
-        let pending = self.tags.lock();
-        let some = pending.iter().filter(|(_, held)| **held == change);
-        some.map(|(tag, _)| *tag).collect()
-    }
-
-    fn settle(&self, tags: &[Tag]) {
-        if self.count.load(Ordering::Relaxed) != 0 {
-            let mut pending = self.tags.lock();
-            pending.retain(|tag, _| !tags.contains(tag));
-            self.count.store(pending.len(), Ordering::Relaxed);
-        }
-    }
 }

@@ -1,21 +1,20 @@
+mod listen;
+
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use larder_layer::StoreTimeout;
-use larder_layer::tags::TagMessage;
-use larder_store::bus::{Bus, Channel, Event, Message, SubscribeRequest, Subscription, Topic};
-use larder_store::{Error, ErrorKind, Kind, Refusal, Result};
+use larder_store::bus::{Bus, Channel, Topic};
+use larder_store::{Error, Kind, Result};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-
-use crate::CacheKey;
-use crate::cache::Inner;
 
 /// Messages about values that were invalidated. Each cache has the channel of its kind.
 const INVALIDATED: Topic = Topic::broadcast("cache-invalidated");
@@ -25,11 +24,11 @@ const SLOTS: usize = 4_096;
 
 const SHARDS: usize = 64;
 
+/// The most near keys of one hash. One more is not kept near.
+const MAX_SAME: usize = 16;
+
 /// The most keys in one message, which has to stay below 64 KiB.
 const KEYS_PER_MESSAGE: usize = 8_000;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The change of the keys that a message names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +53,11 @@ pub(crate) struct Remote<K> {
     slots: Box<[Slot]>,
     index: Box<[Mutex<Shard<K>>]>,
     is_listening: AtomicBool,
-    /// Whether it has listened before, so that messages may have been lost since.
-    has_listened: AtomicBool,
+    /// Whether values may be near that were read while it did not listen: messages may have been lost.
+    may_have_missed: AtomicBool,
+    /// Whether the first subscription was made, or was given up for the moment.
+    is_settled: AtomicBool,
+    settled: Notify,
     listener: Mutex<Option<AbortHandle>>,
     /// Whether it was logged that the server does not permit messages.
     is_denied: AtomicBool,
@@ -78,6 +80,8 @@ impl Slot {
 
 struct Shard<K> {
     keys: HashMap<u64, K>,
+    /// More keys of one hash, which is not a secret: somebody may choose them so.
+    same: HashMap<u64, Vec<K>>,
     /// How many keys may be indexed before those are dropped that are not near any more.
     full: usize,
 }
@@ -110,6 +114,7 @@ impl<K> Remote<K> {
         let shard = || {
             Mutex::new(Shard {
                 keys: HashMap::new(),
+                same: HashMap::new(),
                 full: 64,
             })
         };
@@ -121,7 +126,9 @@ impl<K> Remote<K> {
             slots: std::iter::repeat_with(Slot::default).take(SLOTS).collect(),
             index: std::iter::repeat_with(shard).take(SHARDS).collect(),
             is_listening: AtomicBool::new(false),
-            has_listened: AtomicBool::new(false),
+            may_have_missed: AtomicBool::new(false),
+            is_settled: AtomicBool::new(false),
+            settled: Notify::new(),
             listener: Mutex::default(),
             is_denied: AtomicBool::new(false),
         }
@@ -148,15 +155,19 @@ impl<K> Remote<K> {
         is_near: impl Fn(&K) -> bool,
     ) -> bool
     where
-        K: Clone,
+        K: Clone + Eq,
     {
         let mut shard = self.shard(hash).lock();
-        if !mark.is_still(self.mark(hash)) || !keep() {
+        if !mark.is_still(self.mark(hash)) || !shard.has_room(hash, key, &is_near) || !keep() {
             return false;
         }
-        shard.keys.insert(hash, key.clone());
+        shard.add(hash, key);
         if shard.keys.len() > shard.full {
             shard.keys.retain(|_, key| is_near(key));
+            shard.same.retain(|_, keys| {
+                keys.retain(&is_near);
+                !keys.is_empty()
+            });
             shard.full = shard.keys.len().max(32) * 2;
         }
         true
@@ -207,14 +218,64 @@ impl<K> Remote<K> {
         }
     }
 
-    /// Counts an invalidation, and returns the key if it may be near.
-    fn invalidated(&self, hash: u64, is_removal: bool) -> Option<K>
+    /// Counts an invalidation, and returns the keys of this hash that may be near.
+    fn invalidated(&self, hash: u64, is_removal: bool) -> impl Iterator<Item = K> + use<K>
     where
         K: Clone,
     {
         // A copy that is kept before this is in the index; one that is kept later sees the count.
         self.slot(hash).add(is_removal);
-        self.shard(hash).lock().keys.get(&hash).cloned()
+        let shard = self.shard(hash).lock();
+        let same = shard.same.get(&hash).cloned().unwrap_or_default();
+        shard.keys.get(&hash).cloned().into_iter().chain(same)
+    }
+
+    /// Lets the calls that wait for the first subscription go on.
+    fn settle(&self) {
+        self.is_settled.store(true, Ordering::SeqCst);
+        self.settled.notify_waiters();
+    }
+
+    /// Lets them go on without it. What is kept near meanwhile is dropped when there is one.
+    fn settle_without(&self) {
+        self.may_have_missed.store(true, Ordering::SeqCst);
+        self.settle();
+    }
+
+    /// Waits for the first subscription, for `within` at most.
+    async fn wait_until_settled(&self, within: Duration) {
+        let settled = pin!(self.settled.notified());
+        if !self.is_settled.load(Ordering::SeqCst)
+            && tokio::time::timeout(within, settled).await.is_err()
+        {
+            self.settle_without();
+        }
+    }
+}
+
+impl<K: Clone + Eq> Shard<K> {
+    /// Returns whether one more key of this hash may be near.
+    fn has_room(&mut self, hash: u64, key: &K, is_near: impl Fn(&K) -> bool) -> bool {
+        let Some(same) = self.same.get_mut(&hash) else {
+            return true;
+        };
+        if same.len() >= MAX_SAME {
+            same.retain(is_near);
+        }
+        same.len() < MAX_SAME || same.contains(key)
+    }
+
+    fn add(&mut self, hash: u64, key: &K) {
+        match self.keys.get(&hash) {
+            Some(held) if held == key => {}
+            None => drop(self.keys.insert(hash, key.clone())),
+            Some(_) => {
+                let same = self.same.entry(hash).or_default();
+                if !same.contains(key) {
+                    same.push(key.clone());
+                }
+            }
+        }
     }
 }
 
@@ -226,148 +287,42 @@ impl<K> Drop for Remote<K> {
     }
 }
 
-impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
-    /// Begins to listen as soon as there is a runtime, and again if that runtime has ended. So does
-    /// the replay of invalidations.
-    pub(crate) fn listen(self: &Arc<Self>) {
-        self.replay_pending();
-        let Some(remote) = self.remote.as_ref().filter(|_| self.keeps_near) else {
-            return;
+#[cfg(test)]
+mod tests {
+    use larder_moka::MokaStore;
+    use larder_store::Store;
+
+    use super::*;
+
+    fn remote() -> Remote<&'static str> {
+        let bus = Arc::new(MokaStore::new()).bus().expect("a bus");
+        let timeout = StoreTimeout::new(Duration::from_secs(1), None);
+        Remote::new(bus, Kind::evictable("film"), timeout)
+    }
+
+    /// Hashes of keys are not secret, so somebody who chooses ids may choose two with one hash.
+    #[test]
+    fn a_message_names_all_keys_of_one_hash() {
+        let remote = remote();
+        for key in ["one", "other", "third", "one"] {
+            let mark = remote.mark(7);
+            assert!(remote.keep_if_unchanged(7, &key, mark, || true, |_| true));
+        }
+        let named: Vec<_> = remote.invalidated(7, true).collect();
+        assert_eq!(named, ["one", "other", "third"]);
+        assert_eq!(remote.invalidated(8, true).count(), 0);
+    }
+
+    #[test]
+    fn no_more_keys_of_one_hash_are_near_than_a_message_may_name() {
+        let remote = remote();
+        let keys: Vec<&str> = (0..40).map(|key| &*key.to_string().leak()).collect();
+        let keep = |key: &&'static str, is_near: bool| {
+            remote.keep_if_unchanged(7, key, remote.mark(7), || true, |_| is_near)
         };
-        if remote.is_listening.load(Ordering::Relaxed) {
-            return;
-        }
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        if !remote.is_listening.swap(true, Ordering::Relaxed) {
-            let listen = listen(
-                Listening(Arc::downgrade(self)),
-                remote.bus.clone(),
-                remote.channel.clone(),
-            );
-            *remote.listener.lock() = Some(runtime.spawn(listen).abort_handle());
-        }
-    }
-
-    fn heard(&self, event: Event) {
-        match event {
-            Event::Message(message) if message.channel == TagMessage::channel() => {
-                self.heard_tags(&message.payload);
-            }
-            Event::Message(message) => self.heard_message(&message),
-            Event::Gap => self.heard_gap(),
-        }
-    }
-
-    /// The keys in the lost messages are unknown, so every near copy is read again.
-    fn heard_gap(&self) {
-        self.metrics.gaps.increment(1);
-        if let Some(tags) = self.far.as_ref().and_then(|far| far.tags.as_ref()) {
-            tags.client.forget_all();
-        }
-        // What is being read now may have been named too.
-        if let Some(remote) = &self.remote {
-            remote.invalidated_all();
-        }
-        self.near.invalidate_where(|_, _| true);
-    }
-
-    fn heard_message(&self, message: &Message) {
-        let (Some(remote), Some((head, hashes))) =
-            (&self.remote, message.payload.split_first_chunk::<9>())
-        else {
-            return;
-        };
-        let (change, sender) = (head[0], &head[1..]);
-        let is_removal = change != Change::Expired as u8;
-        if sender == remote.me.to_le_bytes() {
-            return;
-        }
-        for hash in hashes.chunks_exact(8).filter_map(<[u8]>::first_chunk) {
-            let Some(key) = remote.invalidated(u64::from_le_bytes(*hash), is_removal) else {
-                continue;
-            };
-            match is_removal {
-                true => self.invalidate(&key),
-                false => self.expire_near(&key),
-            }
-        }
-        self.metrics.messages.increment(1);
-    }
-}
-
-/// The task that listens. However it ends, another one may begin.
-struct Listening<K: CacheKey, V: Send + Sync + 'static>(Weak<Inner<K, V>>);
-
-impl<K: CacheKey, V: Send + Sync + 'static> Drop for Listening<K, V> {
-    fn drop(&mut self) {
-        if let Some(inner) = self.0.upgrade()
-            && let Some(remote) = &inner.remote
-        {
-            remote.is_listening.store(false, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Hears what other processes invalidate, until the cache is dropped.
-async fn listen<K: CacheKey, V: Send + Sync + 'static>(
-    listening: Listening<K, V>,
-    bus: Arc<dyn Bus>,
-    channel: Channel,
-) {
-    let cache = &listening.0;
-    loop {
-        let Some(mut subscription) = subscribe(cache, &*bus, &channel).await else {
-            return;
-        };
-        let Some(inner) = cache.upgrade() else { return };
-        let remote = inner.remote.as_ref();
-        if remote.is_some_and(|remote| remote.has_listened.swap(true, Ordering::Relaxed)) {
-            // What was kept near since the last subscription ended may be stale.
-            inner.heard_gap();
-        }
-        drop(inner);
-        while let Some(event) = subscription.next().await {
-            match cache.upgrade() {
-                Some(cache) => cache.heard(event),
-                None => return,
-            }
-        }
-        // The store is gone, or lets this subscriber listen no more.
-        tokio::time::sleep(FIRST_PAUSE).await;
-    }
-}
-
-/// Tries until it is subscribed. None if the cache was dropped.
-async fn subscribe<K: CacheKey, V: Send + Sync + 'static>(
-    cache: &Weak<Inner<K, V>>,
-    bus: &dyn Bus,
-    channel: &Channel,
-) -> Option<Subscription> {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match bus
-            .subscribe(
-                SubscribeRequest::to_channel(channel.clone()).and_channel(TagMessage::channel()),
-            )
-            .await
-        {
-            Ok(subscription) => return Some(subscription),
-            Err(error) => {
-                let inner = cache.upgrade()?;
-                let remote = inner.remote.as_ref();
-                match remote.filter(|_| error.kind() == ErrorKind::Refused(Refusal::Denied)) {
-                    Some(remote) => remote.warn_that_it_is_denied(inner.kind, &error),
-                    None => {
-                        let kind = inner.kind.name();
-                        tracing::debug!(kind, %error, "the cache does not hear of invalidations");
-                    }
-                }
-                drop(inner);
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        }
+        let kept = keys.iter().filter(|key| keep(key, true)).count();
+        assert_eq!(kept, MAX_SAME + 1);
+        assert_eq!(remote.invalidated(7, true).count(), kept);
+        assert!(keep(&keys[39], false), "the others have gone");
     }
 }

@@ -1,37 +1,26 @@
+mod build;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use foldhash::quality::RandomState;
-use larder_layer::tags::{Tag, Tags};
-use larder_layer::{Capacity, NearCache, SingleFlight, StoreHealth, StoreTimeout};
-use larder_store::{
-    Clock, Content, Error, ErrorKind, Kind, Result, Space, Store, SystemClock, Ttl,
-};
-use metrics::counter;
+use larder_layer::Capacity;
+use larder_store::{Clock, Kind, Store, SystemClock, Ttl};
 #[cfg(feature = "msgpack")]
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::batch::{self, BatchLoader, Refresher};
-use crate::breaker::Breaker;
-use crate::cache::{Cache, CacheKey, Inner};
-use crate::far::Far;
+use crate::batch::{self, BatchLoader};
+use crate::cache::CacheKey;
 use crate::kept::Kept;
-use crate::lifetime::Lifetime;
-use crate::metrics::Metrics;
-use crate::pending::Pending;
-use crate::remote::Remote;
-use crate::tags::{FarTags, PendingTags};
 use crate::values::{Check, Packing};
-use crate::write_locks::WriteLocks;
 use crate::{Codec, Loaded};
 
-/// Builds a [`Cache`]. [`Cache::builder`] makes one.
+/// Builds a [`Cache`](crate::Cache). [`Cache::builder`](crate::Cache::builder) makes one.
 #[must_use]
 pub struct CacheBuilder<K, V> {
     kind: Kind,
     ttl: Ttl,
     schema: u32,
+    beside: Vec<u32>,
     far: Option<FarStore<V>>,
     far_timeout: Duration,
     max_value: usize,
@@ -60,14 +49,8 @@ pub struct CacheBuilder<K, V> {
 
 type FarStore<V> = (Arc<dyn Store>, Arc<dyn Codec<V>>);
 
-/// The default near TTL of a cache that has a far store.
-const NEAR_TTL: Ttl = Ttl::from_secs(30);
-
 /// The default time for which a lease is held without a renewal.
 const LEASE: Ttl = Ttl::from_millis(1_500);
-
-/// The longest timeout, a year: a moment much later cannot be computed.
-const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     pub(crate) fn new(kind: Kind, ttl: Ttl) -> Self {
@@ -75,6 +58,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
             kind,
             ttl,
             schema: 0,
+            beside: Vec::new(),
             far: None,
             far_timeout: Duration::from_millis(150),
             max_value: 4 * 1024 * 1024,
@@ -106,7 +90,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     ///
     /// Other processes share it, and so does this one after a restart. A value that the codec
     /// cannot read back is refused when it is written, and stays near: the error of
-    /// [`insert`](Cache::insert) and the first log line name the codecs that can.
+    /// [`insert`](crate::Cache::insert) and the first log line name the codecs that can.
     #[cfg(feature = "msgpack")]
     pub fn with_far(self, store: Arc<dyn Store>) -> Self
     where
@@ -142,9 +126,23 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Sets the schema number of the values, which is part of their far keys. Default: 0.
     ///
     /// Another number makes all far values misses. In a rolling deployment an old process and a new
-    /// one each see only their own values.
+    /// one each see only their own values, and each invalidates only its own: see
+    /// [`with_schema_beside`](Self::with_schema_beside).
     pub fn with_schema(mut self, schema: u32) -> Self {
         self.schema = schema;
+        self
+    }
+
+    /// Invalidates the values of another schema number too. Default: none. Call it once for each.
+    ///
+    /// Without it a removal in one release does not reach the values of another one that runs beside
+    /// it: they stay until their TTL ends. So before a release that raises the number, deploy this one
+    /// with the next number, and then the next one with this number. A removal takes no further round
+    /// trip on one server; in a cluster the keys of an id may be on several nodes. Tags and
+    /// [`clear`](crate::Cache::clear) reach every release without it. More than 8 are refused by
+    /// [`build`](Self::build).
+    pub fn with_schema_beside(mut self, schema: u32) -> Self {
+        self.beside.push(schema);
         self
     }
 
@@ -225,7 +223,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// Loads what is due for a refresh in batches, with a loader of many values.
     ///
     /// Refreshes are gathered for `wait`, or until there are `max` of them. The loader is as that of
-    /// [`get_or_load_many`](Cache::get_or_load_many). It replaces the loaders of callers for refreshes
+    /// [`get_or_load_many`](crate::Cache::get_or_load_many). It replaces the loaders of callers for refreshes
     /// in the background, and refreshes for reads without a loader too. Default: each refresh runs the
     /// loader of the caller who begins it. Zero for `max` is refused by [`build`](Self::build).
     pub fn with_batch_refresh<F, Fut, L, E>(mut self, max: usize, wait: Duration, load: F) -> Self
@@ -320,7 +318,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Lets [`clear`](Cache::clear) remove all far values of the cache by one write.
+    /// Lets [`clear`](crate::Cache::clear) remove all far values of the cache by one write.
     ///
     /// Each value then carries a tag of the cache, beside at most 15 of its own.
     pub fn with_clear(mut self) -> Self {
@@ -335,143 +333,4 @@ impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
         self.clock = Arc::new(clock);
         self
     }
-
-    /// Builds the cache. Its metrics go to the recorder that is installed now.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Invalid`] if the kind was not made by [`Kind::evictable`], the jitter is not
-    /// from 0 to 1, or a capacity, a timeout or a cap is zero.
-    pub fn build(self) -> Result<Cache<K, V>> {
-        self.check()?;
-        let near_ttl = match (self.near_ttl, &self.far) {
-            (Some(asked), _) => asked,
-            (None, Some(_)) => NEAR_TTL,
-            // A loader may choose a longer TTL than the cache's.
-            (None, None) => Ttl::MAX,
-        };
-        let timeout = StoreTimeout::new(self.far_timeout.min(MAX_TIMEOUT), None);
-        let bus = self.far.as_ref().filter(|_| self.uses_bus);
-        let remote = bus
-            .and_then(|(store, _)| store.clone().bus())
-            .map(|bus| Remote::new(bus, self.kind, timeout));
-        let programs = self
-            .far
-            .as_ref()
-            .and_then(|(store, _)| store.clone().programs());
-        let far_tags = programs.map(|programs| FarTags {
-            client: Tags::new(
-                programs,
-                bus.and_then(|(store, _)| store.clone().bus()),
-                timeout,
-                if self.keeps_near {
-                    // A near copy of a tagged value lives for the other half.
-                    Duration::from(near_ttl) / 2
-                } else {
-                    Duration::ZERO
-                },
-            ),
-            pending: PendingTags::default(),
-            keep: tag_memory(self.load_timeout),
-        });
-        let far = self.far.map(|(store, codec)| Far {
-            kind: self.kind,
-            schema: self.schema,
-            leases: store.clone().leases(),
-            store,
-            idle: self.idle_ttl,
-            hold: self.lease,
-            codec,
-            timeout,
-            max_value: self.max_value,
-            packing: self.packing,
-            check: self.check,
-            rejected: counter!("larder_cache_rejected_total", "kind" => self.kind.name()),
-            tags: far_tags,
-            locks: WriteLocks::new(),
-            breaker: Breaker::new(self.clock.clone()),
-            health: StoreHealth::new(format!("cache '{}'", self.kind.name())),
-            refusal_logged: AtomicBool::new(false),
-        });
-        Ok(Cache::from_inner(Inner {
-            kind: self.kind,
-            near: NearCache::new(self.near),
-            keeps_near: self.keeps_near,
-            far,
-            remote,
-            pending: Pending::new(),
-            clear_tag: self.can_clear.then(|| clear_tag(self.kind)),
-            flights: SingleFlight::new(self.max_loads),
-            refresher: self
-                .refresher
-                .map(|(load, max, wait)| Refresher::new(load, max, wait)),
-            lifetime: Lifetime {
-                ttl: self.ttl,
-                near: near_ttl,
-                jitter: self.jitter,
-                refresh_after: self.refresh_after,
-                stale_if_error: self.stale_if_error,
-                negative: self.negative_ttl,
-                idle: self.idle_ttl,
-                early_refresh: self.early_refresh,
-            },
-            load_timeout: self.load_timeout.min(MAX_TIMEOUT),
-            soft_timeout: self.soft_timeout,
-            retry_after: self.retry_after,
-            max_retry_after: self.max_retry_after,
-            steps: AtomicU64::new(0),
-            hasher: RandomState::default(),
-            clock: self.clock,
-            metrics: Metrics::new(self.kind),
-        }))
-    }
-
-    fn check(&self) -> Result<()> {
-        let near = match self.near {
-            Capacity::Entries(capacity) | Capacity::Weight(capacity, _) => capacity,
-        };
-        let wrong =
-            if self.kind.space() != Space::Evictable || self.kind.content() != Content::Value {
-                "make its kind with Kind::evictable, because a cache may lose any value"
-            } else if !(0.0..=1.0).contains(&self.jitter) {
-                "the jitter must be from 0 to 1"
-            } else if near == 0 {
-                "the near capacity must be at least 1"
-            } else if self.max_value == 0 {
-                "the cap on the bytes of a far value must be at least 1"
-            } else if self.max_loads == 0 {
-                "the cap on loads must be at least 1"
-            } else if self.far_timeout.is_zero() {
-                "the far timeout must be longer than zero"
-            } else if self.load_timeout.is_zero() {
-                "the load timeout must be longer than zero"
-            } else if !self.keeps_near && self.far.is_none() {
-                "without a near tier it needs a far store"
-            } else if !(0.0..=100.0).contains(&self.early_refresh) {
-                "the factor of early refresh must be from 0 to 100"
-            } else if self.refresher.as_ref().is_some_and(|(_, max, _)| *max == 0) {
-                "a batch of refreshes must hold at least 1"
-            } else if self.soft_timeout.is_some() && self.stale_if_error.is_none() {
-                "a soft timeout needs with_stale_if_error, which says what is served after it"
-            } else if self.idle_ttl.is_some() && self.stale_if_error.is_some() {
-                "an idle TTL cannot be combined with stale-if-error"
-            } else if self.retry_after > self.max_retry_after {
-                "the first pause after a failed load must not be longer than the longest"
-            } else {
-                return Ok(());
-            };
-        let detail = format!("cache of kind '{}': {wrong}", self.kind.name());
-        Err(Error::new("build", ErrorKind::Invalid, detail))
-    }
-}
-
-/// Returns the tag that every value of a cache carries. No tag of an app begins so.
-fn clear_tag(kind: Kind) -> Tag {
-    Tag::new(&format!("\0cache:{}", kind.name()))
-}
-
-/// Returns how long a change of a tag is remembered: longer than any load runs.
-fn tag_memory(load_timeout: Duration) -> Ttl {
-    let least = Duration::from_secs(60 * 60);
-    let micros = load_timeout.min(MAX_TIMEOUT).saturating_mul(2).max(least);
-    Ttl::covering_micros(i64::try_from(micros.as_micros()).unwrap_or(i64::MAX))
 }

@@ -1,9 +1,9 @@
 -- KEYS: the writes by key, when each is due, the dead letters, the last version.
--- A write is its version and its attempts as text, then the value.
+-- A write is its version and its attempts as text, then the value. Nothing else is one.
 local function read(hash, key)
   local held = redis.call('HGET', hash, key)
   local version, attempts, value = string.match(held or '', '^(%d+) (%d+) (.*)$')
-  if not version then return nil end
+  if not version or #version > 15 or #attempts > 9 then return nil end
   return {version = tonumber(version), attempts = tonumber(attempts), value = value}
 end
 

@@ -1,19 +1,21 @@
+mod refresh;
+mod wait;
+
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use larder_layer::{Failure, Follower, Joined};
-use larder_store::Version;
+use larder_layer::{Failure, Joined};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::cache::Look;
-use crate::election::{Answer, Wanted};
-use crate::kept::{Kept, Near};
-use crate::leader::{LoadTask, Outcome, Plan, erase};
+use crate::election::Wanted;
+use crate::kept::Near;
+use crate::leader::{LoadTask, Plan, erase};
 use crate::{
     Cache, CacheKey, Found, LoadContext, LoadError, Loaded, ReadOptions, Source, recursion,
 };
@@ -201,7 +203,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         E: Send + Sync + 'static,
     {
         let inner = &self.inner;
-        inner.listen();
+        inner.listening().await;
         let Some(_waiting) = recursion::wait(inner.node(key)) else {
             inner.metrics.recursive.increment(1);
             return Err(LoadError::Recursive);
@@ -279,155 +281,12 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         }
     }
 
-    /// Waits for a flight: until the soft timeout if there is something to serve then, and until
-    /// the deadline otherwise.
-    pub(crate) async fn wait_for(
-        &self,
-        key: &K,
-        options: ReadOptions,
-        follower: &Follower<Outcome<V>>,
-        soft: Option<Instant>,
-        deadline: Instant,
-    ) -> Waited<V> {
-        let allowed = options.allows_stale.then(Instant::now).or(soft);
-        if let Some(soft) = allowed.filter(|soft| *soft < deadline && !options.forces_fresh) {
-            match follower.outcome(soft).await {
-                Err(Failure::TimedOut) => {}
-                outcome => return Waited::Ended(outcome),
-            }
-            if let Some(kept) = self.inner.fallback(key) {
-                return Waited::Soft(kept);
-            }
-        }
-        Waited::Ended(follower.outcome(deadline).await)
-    }
-
-    /// Returns what a caller gets that expects errors of type `E`.
-    ///
-    /// None if the loader's error is of another type, or the answer is not for a call that had seen
-    /// `came` steps when it began.
-    pub(crate) fn answer<E: Send + Sync + 'static>(
-        &self,
-        key: &K,
-        options: ReadOptions,
-        waited: Waited<V>,
-        came: Option<u64>,
-    ) -> Option<Result<Found<V>, LoadError<E>>> {
-        let outcome = match waited {
-            Waited::Soft(kept) => return self.inner.found_stale(kept).map(Ok),
-            Waited::Ended(outcome) => outcome,
-        };
-        let error = match outcome {
-            Ok(Ok(answer)) => {
-                let is_for = came.is_none_or(|came| answer.is_for(came, options.forces_fresh));
-                return is_for.then(|| self.found(answer));
-            }
-            Ok(Err(error)) => match error.downcast().ok() {
-                Some(error) => LoadError::Loader(error),
-                None => return self.fallback(key, options).map(Ok),
-            },
-            Err(Failure::Panicked) => LoadError::Panicked,
-            Err(Failure::TimedOut) => LoadError::TimedOut,
-            Err(Failure::Abandoned) => LoadError::Abandoned,
-        };
-        Some(self.fallback(key, options).ok_or(error))
-    }
-
-    fn found<E>(&self, answer: Answer<V>) -> Result<Found<V>, LoadError<E>> {
-        let source = match answer.load {
-            Some(_) => Source::Loaded,
-            None => Source::Far,
-        };
-        let age = self.inner.clock.now().since(answer.loaded_at);
-        let value = answer.value.ok_or(LoadError::NotFound)?;
-        Ok(Found::new(value, source, age))
-    }
-
-    /// Returns what may be served though the load failed.
-    pub(crate) fn fallback(&self, key: &K, options: ReadOptions) -> Option<Found<V>> {
-        // A forced load asks both tiers for what is cached, once it has failed.
-        match options.forces_fresh {
-            true => None,
-            false => self.inner.found_stale(self.inner.fallback(key)?),
-        }
-    }
-
     fn reads_for_itself(&self, key: &K, options: ReadOptions) -> bool {
         let inner = &self.inner;
         let uses_near = inner.keeps_near && !options.skips_near;
         let seeks_stale = options.allows_stale && inner.fallback(key).is_none();
         inner.far.is_some() && (!uses_near || seeks_stale)
     }
-
-    /// Begins to replace a value that is due, if the cache has a loader for that.
-    pub(crate) fn refresh_in_batch(&self, key: &K, kept: &Kept<V>) {
-        if let Some(refresher) = &self.inner.refresher
-            && let Ok(runtime) = Handle::try_current()
-            && let Some(task) = self.refresh_task(key, ReadOptions::new(), kept.version)
-        {
-            refresher.add(&runtime, task);
-        }
-    }
-
-    /// Returns the flight of a refresh. None if a flight of the key is under way.
-    pub(crate) fn refresh_task(
-        &self,
-        key: &K,
-        options: ReadOptions,
-        seen: Option<Version>,
-    ) -> Option<LoadTask<K, V>> {
-        let Joined::Leader(leader) = self.inner.flights.join(key, || None::<()>) else {
-            return None;
-        };
-        let plan = Plan {
-            wanted: seen.map_or(Wanted::Load, Wanted::Newer),
-            is_refresh: true,
-            ..plan(options)
-        };
-        let (inner, key) = (self.inner.clone(), key.clone());
-        Some(LoadTask::new(inner, key, leader, LoadContext::new(), plan))
-    }
-
-    /// Begins to replace a value that is cached, unless a flight of its key is under way.
-    pub(crate) fn refresh<F, Fut, L, E>(
-        &self,
-        key: &K,
-        options: ReadOptions,
-        seen: Option<Version>,
-        load: F,
-    ) where
-        F: FnOnce(LoadContext<V>) -> Fut,
-        Fut: Future<Output = Result<L, E>> + Send + 'static,
-        L: Into<Loaded<V>> + 'static,
-        E: Send + Sync + 'static,
-    {
-        let inner = &self.inner;
-        // A near hit works outside of a runtime too.
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        let Some(task) = self.refresh_task(key, options, seen) else {
-            return;
-        };
-        if let Some(refresher) = &inner.refresher {
-            return refresher.add(&runtime, task);
-        }
-        let context = task.context();
-        match catch_unwind(AssertUnwindSafe(|| load(context))) {
-            Ok(load) => {
-                let deadline = Instant::now() + inner.load_timeout;
-                runtime.spawn(task.run(erase(load), deadline).in_current_span());
-            }
-            Err(_) => task.fail(Failure::Panicked),
-        }
-    }
-}
-
-/// The result of a wait for a flight.
-pub(crate) enum Waited<V> {
-    /// The soft timeout has passed, and this may be served meanwhile.
-    Soft(Kept<V>),
-    Ended(Result<Outcome<V>, Failure>),
 }
 
 fn plan(options: ReadOptions) -> Plan {
