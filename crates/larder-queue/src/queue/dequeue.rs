@@ -75,7 +75,7 @@ impl Queue {
     }
 
     /// Takes jobs. If there are none, returns how long it takes until there may be.
-    async fn take(&self, n: usize) -> Result<(Vec<Delivery>, Option<Duration>)> {
+    pub(crate) async fn take(&self, n: usize) -> Result<(Vec<Delivery>, Option<Duration>)> {
         let dequeue = Dequeue {
             settings: self.settings,
             many: u32::try_from(n.min(MAX_BATCH)).unwrap_or(0),

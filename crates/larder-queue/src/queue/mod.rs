@@ -7,6 +7,7 @@ mod idle;
 mod listing;
 mod settings;
 mod settle;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub use admin::Cancelled;
 pub use dequeue::MAX_BATCH;
 pub use listing::{Counts, Cursor, JobPage, JobView, State};
 pub use settings::DEFAULT_LEASE;
+
+pub(crate) use idle::Turn;
 
 use idle::Idle;
 
