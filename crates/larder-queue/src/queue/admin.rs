@@ -83,7 +83,8 @@ impl Queue {
     /// Those of the store. Earlier round trips were carried out.
     pub async fn purge(&self, state: State) -> Result<u64> {
         let mut removed = 0;
-        for band in state.bands() {
+        // Groups first: the tokens that stand for them are gone then.
+        for band in state.bands().iter().rev() {
             loop {
                 let purge = Purge {
                     settings: self.settings,

@@ -76,6 +76,9 @@ impl Queue {
 
     /// Takes jobs. If there are none, returns how long it takes until there may be.
     pub(crate) async fn take(&self, n: usize) -> Result<(Vec<Delivery>, Option<Duration>)> {
+        if n == 0 {
+            return Ok((Vec::new(), None));
+        }
         let dequeue = Dequeue {
             settings: self.settings,
             many: u32::try_from(n.min(MAX_BATCH)).unwrap_or(0),

@@ -4,7 +4,7 @@ use std::time::Duration;
 use larder_store::Ttl;
 
 use super::Queue;
-use crate::new_job::micros;
+use crate::new_job::{MAX_DELAY, micros};
 
 /// How long a delivery is leased unless it is extended: 30 seconds.
 pub const DEFAULT_LEASE: Ttl = Ttl::from_secs(30);
@@ -13,10 +13,10 @@ pub const DEFAULT_LEASE: Ttl = Ttl::from_secs(30);
 pub(super) const DEFAULT_MAX_PAYLOAD: usize = 128 * 1024;
 
 impl Queue {
-    /// Sets the lease of a delivery. The default is [`DEFAULT_LEASE`].
+    /// Sets the lease of a delivery, ten years at most. The default is [`DEFAULT_LEASE`].
     #[must_use]
     pub fn with_lease(mut self, lease: Ttl) -> Self {
-        self.settings.lease = lease;
+        self.settings.lease = lease.min(Ttl::from_secs(MAX_DELAY.as_secs()));
         self
     }
 
@@ -88,7 +88,7 @@ impl Queue {
     /// acknowledgement is [`AlreadyDone`](crate::Settled::AlreadyDone). Only the id and the time are kept.
     #[must_use]
     pub fn with_retention(mut self, retention: Duration) -> Self {
-        self.settings.retention = micros(retention).min(Ttl::MAX.as_micros() / 10);
+        self.settings.retention = micros(retention.min(MAX_DELAY));
         self
     }
 
@@ -109,10 +109,10 @@ impl Queue {
     /// Sets how long the queue lives after its last change or its last due time. The default is 30 days.
     ///
     /// What it holds ends with it: choose it far longer than nobody may use the queue. It is refreshed when a
-    /// sixteenth has passed.
+    /// sixteenth has passed. It is ten years at most.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Ttl) -> Self {
-        self.settings.ttl = ttl;
+        self.settings.ttl = ttl.min(Ttl::from_secs(MAX_DELAY.as_secs()));
         self
     }
 }

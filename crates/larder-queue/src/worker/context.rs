@@ -145,10 +145,6 @@ impl JobContext {
         &self.0.delivery
     }
 
-    pub(super) fn lease(&self) -> Option<&Arc<Lease>> {
-        self.0.lease.as_ref()
-    }
-
     /// Whether the worker ends and its grace period is over.
     pub(super) fn is_interrupted(&self) -> bool {
         self.0.cancelled.is_cancelled()
