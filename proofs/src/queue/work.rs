@@ -162,7 +162,7 @@ async fn handle(_: Work, context: JobContext, State(sink): State<Sink>) -> Resul
     if random.u8(..20) == 0 {
         return Err(JobError::retry("bad luck"));
     }
-    note(&sink, context.id().as_str(), now(), What::Worked { fence });
+    note(&sink, context.id().as_str(), now(), What::Worked(fence));
     Ok(())
 }
 
@@ -201,7 +201,7 @@ impl Task {
             return;
         }
         let (id, fence) = (delivery.id().as_str(), fence(&delivery));
-        note(&self.sink, id, now(), What::Worked { fence });
+        note(&self.sink, id, now(), What::Worked(fence));
         loop {
             let began = now();
             let acked = match self.contender {
@@ -209,9 +209,9 @@ impl Task {
                 Contender::Unfenced => self.queue.cancel(delivery.id()).await.map(is_removed),
             };
             let what = match acked {
-                Ok(true) => What::Acked { fence },
-                Ok(false) => What::Refused { fence },
-                Err(_) => What::Lost { fence },
+                Ok(true) => What::Acked(fence),
+                Ok(false) => What::Refused(fence),
+                Err(_) => What::Lost(fence),
             };
             note(&self.sink, id, began, what);
             if acked.is_ok() {
