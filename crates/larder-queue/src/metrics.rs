@@ -12,6 +12,12 @@ use metrics::{
 use crate::worker::Finished;
 use crate::{Counts, Delivery};
 
+/// The counter of jobs that are added to a queue.
+pub(crate) fn enqueued(queue: &str) -> Counter {
+    describe();
+    counter!("larder_queue_enqueued_total", "queue" => queue.to_owned())
+}
+
 /// The metrics of one queue as a worker sees it.
 pub(crate) struct Metrics {
     queue: Arc<str>,

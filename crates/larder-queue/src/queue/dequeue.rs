@@ -2,7 +2,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::Result;
-use larder_store::program::Programs;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 

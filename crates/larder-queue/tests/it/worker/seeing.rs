@@ -117,8 +117,8 @@ impl Recorder for Names {
 async fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
     let names = Names::default();
     let world = World::memory().await;
-    let (queue, probe) = (world.queue(), Probe::new());
     let guard = metrics::set_default_local_recorder(&names);
+    let (queue, probe) = (world.queue(), Probe::new());
     queue.enqueue(task(1, Act::Return)).await.unwrap();
     worker(&queue, &probe).drain().await.unwrap();
     drop(guard);
