@@ -1,4 +1,4 @@
-//! The public behaviour of the queue, on every store.
+//! The public behaviour of queues, workers and periodic jobs, on every store.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,5 +8,7 @@ mod groups;
 mod idle;
 mod leases;
 mod limits;
+mod periodic;
 mod races;
 mod support;
+mod worker;
