@@ -15,7 +15,7 @@ use super::policy::{Charge, Policy, Verdict};
 use super::refund::Refundable;
 use super::response::Protocol;
 use crate::Decision;
-use crate::key::Lookup;
+use crate::key::Found;
 
 pin_project! {
     /// The response of a [`RateLimit`](crate::RateLimit).
@@ -92,7 +92,7 @@ where
 
     pub(super) fn deciding(
         policy: Arc<Policy>,
-        key: Key,
+        found: Found,
         service: S,
         request: Request<ReqBody>,
     ) -> Self
@@ -102,29 +102,10 @@ where
     {
         let decider = policy.clone();
         let deciding = Box::pin(async move {
-            let verdict = decider.decide(&key).await;
-            (verdict, Some(key), service, request)
-        });
-        Self {
-            state: State::Deciding { deciding },
-            policy,
-        }
-    }
-
-    /// As [`deciding`](Self::deciding), for a key that has to be waited for first.
-    pub(super) fn finding_key(
-        policy: Arc<Policy>,
-        lookup: Lookup,
-        service: S,
-        request: Request<ReqBody>,
-    ) -> Self
-    where
-        S: Send + 'static,
-        ReqBody: Send + 'static,
-    {
-        let decider = policy.clone();
-        let deciding = Box::pin(async move {
-            let (key, request) = decider.key(lookup, request).await;
+            let (key, request) = match found {
+                Found::Now(key) => (key, request),
+                Found::Later(lookup) => decider.key(lookup, request).await,
+            };
             let verdict = match &key {
                 Some(key) => decider.decide(key).await,
                 None => Verdict::Pass(None),

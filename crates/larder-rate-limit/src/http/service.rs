@@ -61,9 +61,9 @@ where
                 let call = self.inner.call(request);
                 return ResponseFuture::passed(self.policy.clone(), call, None, None);
             }
-            Found::Later(lookup) => {
+            Found::Later(_) => {
                 let ready = self.take_ready();
-                return ResponseFuture::finding_key(self.policy.clone(), lookup, ready, request);
+                return ResponseFuture::deciding(self.policy.clone(), found, ready, request);
             }
         };
         match self.policy.decide_now(&key) {
@@ -78,7 +78,8 @@ where
             }
             Poll::Pending => {
                 let ready = self.take_ready();
-                ResponseFuture::deciding(self.policy.clone(), key, ready, request)
+                let found = Found::Now(Some(key));
+                ResponseFuture::deciding(self.policy.clone(), found, ready, request)
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::session_key::DEVICE;
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Peek;
 
-/// A session as a list of devices needs it.
+/// The parts of a session that a list of devices shows.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Peeked {

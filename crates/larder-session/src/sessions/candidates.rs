@@ -13,7 +13,7 @@ use crate::Result;
 use crate::record::Secret;
 use crate::token::{DeviceId, Token};
 
-/// What the store knows of the cookies of a request.
+/// The sessions that the cookies of a request open.
 #[derive(Default)]
 pub(crate) struct Found {
     /// The session of the request.
