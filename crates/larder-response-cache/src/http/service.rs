@@ -86,8 +86,8 @@ impl<S> ResponseCache<S> {
         cache_request: &CacheRequest,
     ) -> Option<Response<ResponseBody<ResBody>>> {
         let cache = &self.cache;
-        let (now, headers) = (cache.storage.now(), request.headers());
-        let stored = cache.storage.near_response(cache_request, headers, now)?;
+        let headers = request.headers();
+        let (stored, now) = cache.storage.near_response(cache_request, headers)?;
         let is_hit = cache.may_serve(cache_request, &stored)
             && stored.rules.reuse(&cache_request.directives, now) == Reuse::Fresh;
         is_hit.then(|| {

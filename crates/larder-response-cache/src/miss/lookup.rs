@@ -176,7 +176,7 @@ async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap)
         }
         // Another fetch may have ended since the lookup.
         let recheck = || {
-            let response = cache.storage.near_response(request, headers, now)?;
+            let (response, now) = cache.storage.near_response(request, headers)?;
             let reuse = response.rules.reuse(&request.directives, now);
             (reuse == Reuse::Fresh).then_some(response)
         };

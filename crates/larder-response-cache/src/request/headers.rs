@@ -1,4 +1,5 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memchr;
 
 use super::BypassReason;
 use super::content::Framing;
@@ -56,33 +57,35 @@ impl<'a> RequestHeaders<'a> {
     pub(super) fn read(headers: &'a HeaderMap, profile: Profile) -> Self {
         let mut found = Self::default();
         for (name, value) in headers {
-            match name.as_str() {
-                "host" => found.host = found.host.and(value),
-                "cache-control" | "pragma" => found.has_directives = true,
-                "range" => (found.is_conditional, found.has_range) = (true, true),
-                "if-none-match" | "if-modified-since" => found.is_conditional = true,
-                "authorization" => found.has_authorization = true,
-                "content-length" => found.add_framing(!is_zero(value)),
-                "transfer-encoding" => found.add_framing(true),
-                "upgrade" => found.bypass = Some(BypassReason::Upgrade),
-                "if-match" | "if-unmodified-since" => {
+            // The length first, because it tells most headers apart without a look at their names.
+            let name_and_length = (name.as_str().len(), name.as_str());
+            match name_and_length {
+                (4, "host") => found.host = found.host.and(value),
+                (13, "cache-control") | (6, "pragma") => found.has_directives = true,
+                (5, "range") => (found.is_conditional, found.has_range) = (true, true),
+                (13, "if-none-match") | (17, "if-modified-since") => found.is_conditional = true,
+                (13, "authorization") => found.has_authorization = true,
+                (14, "content-length") => found.add_framing(!is_zero(value)),
+                (17, "transfer-encoding") => found.add_framing(true),
+                (7, "upgrade") => found.bypass = Some(BypassReason::Upgrade),
+                (8, "if-match") | (19, "if-unmodified-since") => {
                     found.bypass = Some(BypassReason::Precondition);
                 }
-                "expect" => found.bypass = Some(BypassReason::Expect),
-                "a-im" => found.bypass = Some(BypassReason::Delta),
-                "accept" if contains(value, b"text/event-stream") => {
+                (6, "expect") => found.bypass = Some(BypassReason::Expect),
+                (4, "a-im") => found.bypass = Some(BypassReason::Delta),
+                (6, "accept") if contains(value, b"text/event-stream") => {
                     found.bypass = Some(BypassReason::EventStream);
                 }
-                "content-type" if contains(value, b"application/grpc") => {
+                (12, "content-type") if contains(value, b"application/grpc") => {
                     found.bypass = Some(BypassReason::Grpc);
                 }
-                "connection" if names_headers(value) => {
+                (10, "connection") if names_headers(value) => {
                     found.bypass = Some(BypassReason::Connection);
                 }
-                "forwarded" if profile == Profile::Safe && names_origin(value) => {
+                (9, "forwarded") if profile == Profile::Safe && names_origin(value) => {
                     found.forwarded.push(name.clone());
                 }
-                text if profile == Profile::Safe && text.starts_with("x-") => {
+                (_, text) if profile == Profile::Safe && text.starts_with("x-") => {
                     found.add_extension(name);
                 }
                 _ => {}
@@ -143,13 +146,13 @@ fn names_origin(value: &HeaderValue) -> bool {
 
 /// Returns whether the value contains `text`, in any case.
 ///
-/// It searches for the first byte that has no case, because a browser's `Accept` is long.
+/// It searches for the last byte that has no case: a browser's `Accept` is long, and has no `-`.
 fn contains(value: &HeaderValue, text: &[u8]) -> bool {
     let bytes = value.as_bytes();
-    let caseless = text.iter().position(|byte| !byte.is_ascii_alphabetic());
+    let caseless = text.iter().rposition(|byte| !byte.is_ascii_alphabetic());
     let at = caseless.unwrap_or_default();
     let mut from = at;
-    while let Some(next) = bytes.get(from..).and_then(|rest| find(rest, text[at])) {
+    while let Some(next) = bytes.get(from..).and_then(|rest| memchr(text[at], rest)) {
         let start = from + next - at;
         let part = bytes.get(start..start + text.len());
         if part.is_some_and(|part| part.eq_ignore_ascii_case(text)) {
@@ -158,10 +161,6 @@ fn contains(value: &HeaderValue, text: &[u8]) -> bool {
         from += next + 1;
     }
     false
-}
-
-fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
-    bytes.iter().position(|&byte| byte == wanted)
 }
 
 #[cfg(test)]
