@@ -38,10 +38,10 @@ pub struct Tags {
 }
 
 impl Tags {
-    /// Makes a client of a store's tags, whose waits for the store end at `timeout`.
+    /// Makes a client of a store's tags, which waits for the store for `timeout` at most.
     ///
-    /// A generation is remembered for `trust` at most: so long may a value be served after its tag
-    /// changed elsewhere, if the message is lost. With a span of zero nothing is remembered.
+    /// It remembers a generation for `trust` at most. If a message is lost, a value may be served for so
+    /// long after another process changed its tag. With zero it remembers nothing.
     pub fn new(
         programs: Arc<dyn Programs>,
         bus: Option<Arc<dyn Bus>>,
@@ -58,17 +58,17 @@ impl Tags {
         }
     }
 
-    /// Returns the name of this client in its own messages.
+    /// Returns the number that names this client in its messages.
     pub fn sender(&self) -> u64 {
         self.sender
     }
 
-    /// Returns what has become of values whose tags had these generations.
+    /// Returns whether values are still valid, by the generations that their tags had.
     ///
     /// No round trip if all are remembered, otherwise one for each node.
     ///
     /// # Errors
-    /// Those of the store. What has become of the values is not known then.
+    /// Those of the store. Then it is not known whether the values are valid.
     pub async fn validity(
         &self,
         values: &[&[(Tag, Generation)]],
@@ -110,10 +110,10 @@ impl Tags {
             .collect())
     }
 
-    /// Returns the generations that a value carries which is about to be stored for `ttl`.
+    /// Reads the generations of the tags of a value that is about to be stored for `ttl`.
     ///
-    /// None if one of the tags changed at or after `began`, by the store's clock: the value may be
-    /// older than the change. A tag without a record is made. One round trip for each node.
+    /// None if one of the tags changed at or after `began`, by the store's clock, because the value may be
+    /// older than the change. A tag without a record gets one. One round trip for each node.
     ///
     /// # Errors
     /// Those of the store; [`Refusal::Full`](larder_store::Refusal::Full) if it has no room for one
@@ -149,11 +149,11 @@ impl Tags {
 
     /// Changes tags, and so every value that carries one of them. One round trip for each node.
     ///
-    /// `keep` is how long a load may run that began before. Tell the other processes afterwards,
-    /// with [`publish`](Self::publish).
+    /// `keep` is the longest time of a load, because loads that are running must see the change. Tell
+    /// other processes afterwards, with [`publish`](Self::publish).
     ///
     /// # Errors
-    /// Of each tag, those of the store. This process remembers nothing of the tag all the same.
+    /// For each tag, those of the store. Even then this process forgets what it remembered of the tag.
     ///
     /// # Cancellation
     /// A dropped call may or may not have changed the tags.
@@ -183,7 +183,7 @@ impl Tags {
     /// Tells other processes that tags have changed. One round trip for 8,000 tags.
     ///
     /// # Errors
-    /// Those of the store's bus. Without a bus there is no error, and nobody is told.
+    /// Those of the store's bus. On a store without a bus this does nothing.
     pub async fn publish(&self, tags: &[Tag], change: TagChange) -> Result<()> {
         let Some(bus) = &self.bus else {
             return Ok(());

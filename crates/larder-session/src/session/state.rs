@@ -15,7 +15,7 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// The session in the store. None if there is none yet, or none any more.
     pub(super) current: Option<Current>,
-    /// What the store held when it was last asked.
+    /// The fields in the store when they were last read.
     pub(super) fields: Arc<Fields>,
     /// The changes that are not written yet.
     pub(super) pending: Pending,
@@ -69,7 +69,7 @@ impl State {
         self.rivals = found.rivals;
     }
 
-    /// Sends the visitor the cookie of the session as it is now.
+    /// Notes that the response sets the cookie of the session as it is now.
     pub(super) fn give(&mut self) {
         if let Some(Current {
             token, metadata, ..
@@ -135,7 +135,7 @@ impl State {
         change > 0 && stored + change > most
     }
 
-    /// The changes were written.
+    /// Notes that these changes were written.
     pub(super) fn settle(&mut self, written: &[(Box<str>, crate::record::Change)]) {
         let fields = Arc::make_mut(&mut self.fields);
         for (name, change) in written {
