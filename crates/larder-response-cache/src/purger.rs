@@ -3,9 +3,9 @@ use std::sync::Arc;
 use larder_layer::tags::Tag;
 use larder_store::{Error, ErrorKind, Result};
 
-use crate::miss::CacheState;
 use crate::request::PrimaryKey;
 use crate::run_to_completion::run_to_completion;
+use crate::state::CacheState;
 use crate::storage::Unavailable;
 
 /// Removes stored responses, or makes them stale, when the data behind them changes.

@@ -22,7 +22,7 @@ pin_project! {
     ///
     /// It boxes nothing if the store answers at once, and otherwise one future.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, ReqBody>
+    pub struct RateLimitFuture<S, ReqBody>
     where
         S: Service<Request<ReqBody>>,
     {
@@ -60,10 +60,10 @@ pin_project! {
 type Deciding<S, ReqBody> = Pin<Box<dyn Future<Output = Decided<S, ReqBody>> + Send>>;
 type Decided<S, ReqBody> = (Verdict, Option<Key>, S, Request<ReqBody>);
 
-/// What remains after a refund, if the store answers.
+/// The decision after a refund. None if the store did not answer.
 type Refunding = Pin<Box<dyn Future<Output = Option<Decision>> + Send>>;
 
-impl<S, ReqBody> ResponseFuture<S, ReqBody>
+impl<S, ReqBody> RateLimitFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
@@ -119,7 +119,7 @@ where
     }
 }
 
-impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
+impl<S, ReqBody, ResBody> Future for RateLimitFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Body,
@@ -208,11 +208,11 @@ fn refund(policy: Arc<Policy>, charge: Box<Refundable>) -> Refunding {
     Box::pin(async move { policy.refund(&charge).await })
 }
 
-impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
+impl<S, ReqBody> fmt::Debug for RateLimitFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+        f.debug_struct("RateLimitFuture").finish_non_exhaustive()
     }
 }

@@ -17,7 +17,7 @@ pub enum Profile {
     Rfc,
 }
 
-/// For whom responses are kept.
+/// Whether responses are kept for everyone or for one user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sharing {
     /// For everyone, as by a proxy or a server.

@@ -8,7 +8,7 @@ use super::{CacheControl, Freshness, Profile, Refusal, SelectingFields, Sharing,
 pub struct Candidate<'a> {
     /// How closely RFC 9111 is followed.
     pub profile: Profile,
-    /// For whom it would be stored.
+    /// Whether it would be stored for everyone or for one user.
     pub sharing: Sharing,
     /// The method of the request.
     pub method: &'a Method,

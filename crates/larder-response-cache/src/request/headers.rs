@@ -57,35 +57,33 @@ impl<'a> RequestHeaders<'a> {
     pub(super) fn read(headers: &'a HeaderMap, profile: Profile) -> Self {
         let mut found = Self::default();
         for (name, value) in headers {
-            // The length first, because it tells most headers apart without a look at their names.
-            let name_and_length = (name.as_str().len(), name.as_str());
-            match name_and_length {
-                (4, "host") => found.host = found.host.and(value),
-                (13, "cache-control") | (6, "pragma") => found.has_directives = true,
-                (5, "range") => (found.is_conditional, found.has_range) = (true, true),
-                (13, "if-none-match") | (17, "if-modified-since") => found.is_conditional = true,
-                (13, "authorization") => found.has_authorization = true,
-                (14, "content-length") => found.add_framing(!is_zero(value)),
-                (17, "transfer-encoding") => found.add_framing(true),
-                (7, "upgrade") => found.bypass = Some(BypassReason::Upgrade),
-                (8, "if-match") | (19, "if-unmodified-since") => {
+            match name.as_str() {
+                "host" => found.host = found.host.and(value),
+                "cache-control" | "pragma" => found.has_directives = true,
+                "range" => (found.is_conditional, found.has_range) = (true, true),
+                "if-none-match" | "if-modified-since" => found.is_conditional = true,
+                "authorization" => found.has_authorization = true,
+                "content-length" => found.add_framing(!is_zero(value)),
+                "transfer-encoding" => found.add_framing(true),
+                "upgrade" => found.bypass = Some(BypassReason::Upgrade),
+                "if-match" | "if-unmodified-since" => {
                     found.bypass = Some(BypassReason::Precondition);
                 }
-                (6, "expect") => found.bypass = Some(BypassReason::Expect),
-                (4, "a-im") => found.bypass = Some(BypassReason::Delta),
-                (6, "accept") if contains(value, b"text/event-stream") => {
+                "expect" => found.bypass = Some(BypassReason::Expect),
+                "a-im" => found.bypass = Some(BypassReason::Delta),
+                "accept" if contains(value, b"text/event-stream") => {
                     found.bypass = Some(BypassReason::EventStream);
                 }
-                (12, "content-type") if contains(value, b"application/grpc") => {
+                "content-type" if contains(value, b"application/grpc") => {
                     found.bypass = Some(BypassReason::Grpc);
                 }
-                (10, "connection") if names_headers(value) => {
+                "connection" if names_headers(value) => {
                     found.bypass = Some(BypassReason::Connection);
                 }
-                (9, "forwarded") if profile == Profile::Safe && names_origin(value) => {
+                "forwarded" if profile == Profile::Safe && names_origin(value) => {
                     found.forwarded.push(name.clone());
                 }
-                (_, text) if profile == Profile::Safe && text.starts_with("x-") => {
+                text if profile == Profile::Safe && text.starts_with("x-") => {
                     found.add_extension(name);
                 }
                 _ => {}

@@ -40,7 +40,7 @@ pub(crate) struct DateInfo {
 }
 
 impl StoredResponse {
-    /// A response as it came from the origin, about to be stored.
+    /// Makes a response that came from the origin, about to be stored.
     pub(crate) fn received(
         policy: &ResponsePolicy,
         status: StatusCode,
@@ -61,7 +61,7 @@ impl StoredResponse {
         Self::restored(policy, status, compact(&headers), body, exchange).with_date_info(date_info)
     }
 
-    /// A response as it was stored.
+    /// Makes a response that is read from the store.
     pub(crate) fn restored(
         policy: &ResponsePolicy,
         status: StatusCode,

@@ -21,7 +21,7 @@ pub(super) struct ChangeCount {
 }
 
 impl TagChanges {
-    /// A new count, which knows nothing of earlier changes.
+    /// Begins a new count, which knows nothing of earlier changes.
     pub(super) fn none() -> Self {
         let id = Version::random();
         Self {

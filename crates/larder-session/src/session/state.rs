@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::pending::Pending;
 use crate::cookie::MaxAge;
-use crate::record::{Fields, Metadata, Secret, SessionUser, weight};
+use crate::session_record::{Fields, Metadata, Secret, SessionUser, weight};
 use crate::sessions::{Found, Opened, Rival};
 use crate::token::Token;
 use crate::{CookieExpiry, UserId};
@@ -136,7 +136,7 @@ impl State {
     }
 
     /// Notes that these changes were written.
-    pub(super) fn settle(&mut self, written: &[(Box<str>, crate::record::Change)]) {
+    pub(super) fn settle(&mut self, written: &[(Box<str>, crate::session_record::Change)]) {
         let fields = Arc::make_mut(&mut self.fields);
         for (name, change) in written {
             // The store accepted the change; writes of others in the meantime are not seen here.

@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 
 use super::{Opened, Sessions};
 use crate::Result;
-use crate::record::Secret;
+use crate::session_record::Secret;
 use crate::token::{DeviceId, Token};
 
 /// The sessions that the cookies of a request open.

@@ -4,9 +4,9 @@ use larder_store::program::Run;
 use larder_store::{Timestamp, Ttl};
 
 use super::Sessions;
-use crate::record::{Peek, Peeked, SessionRecord};
+use crate::session_record::{Peek, Peeked, SessionRecord};
 use crate::token::DeviceId;
-use crate::users::{ListSessions, ReadRevocationState, UserRecord};
+use crate::user_record::{ListSessions, ReadRevocationState, UserRecord};
 use crate::{CookieExpiry, Result, UserId, value};
 
 /// A session in a user's list of devices. All times are by the store's clock.

@@ -9,9 +9,9 @@ use larder_store::program::{Record, Run};
 
 use super::Sessions;
 use crate::Result;
-use crate::record::{Fields, Left, Metadata, Read, Secret, SessionRecord, Stored, Touch};
+use crate::session_record::{Fields, Left, Metadata, Read, Secret, SessionRecord, Stored, Touch};
 use crate::token::Token;
-use crate::users::{ReadRevocationState, RevocationState, UserRecord};
+use crate::user_record::{ReadRevocationState, RevocationState, UserRecord};
 
 /// A session as a request finds it.
 pub(crate) struct Opened {

@@ -6,12 +6,12 @@ use larder_store::Timestamp;
 use larder_store::program::Run;
 
 use super::{Opened, Sessions};
-use crate::record::{
+use crate::session_record::{
     Applied, Apply, Change, Choice, Create, Destroy, Fields, Rotate, Secret, SessionRecord,
     SessionUser, SignIn, Whose,
 };
 use crate::token::{DeviceId, Token};
-use crate::users::{UserRecord, Withdraw};
+use crate::user_record::{UserRecord, Withdraw};
 use crate::{Result, SignInOptions};
 
 impl Sessions {

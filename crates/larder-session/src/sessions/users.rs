@@ -5,9 +5,9 @@ use std::sync::Arc;
 use larder_store::program::Run;
 
 use super::Sessions;
-use crate::record::{Destroy, Peek, SessionRecord, SessionUser, Whose};
+use crate::session_record::{Destroy, Peek, SessionRecord, SessionUser, Whose};
 use crate::token::{DeviceId, random};
-use crate::users::{
+use crate::user_record::{
     Enroll, Enrolled, ReadRevocationState, Revocation, Revoke, SKEW, UserRecord, Withdraw,
 };
 use crate::{Result, SignInOptions};

@@ -134,7 +134,7 @@ impl SubscriptionRegistry {
         }
     }
 
-    /// Notified when a link has changes to send.
+    /// Returns what is notified when a link has changes to send.
     pub(in crate::bus) fn notifier(&self, id: LinkId) -> Arc<Notify> {
         self.state
             .lock()

@@ -112,7 +112,7 @@ pub(super) struct LinkState {
 }
 
 impl LinkState {
-    /// A subject may have to be asked for, or left.
+    /// Notes that a subject may have to be subscribed to, or unsubscribed from.
     pub(super) fn change(&mut self, text: Box<str>) {
         if self.is_up {
             self.changed.insert(text);

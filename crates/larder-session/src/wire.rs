@@ -3,7 +3,7 @@
 use larder_store::Result;
 use larder_store::program::Wire;
 
-use super::Epoch;
+use crate::session_record::Epoch;
 
 /// Reads the text of a reply.
 pub(crate) fn text(wire: Wire) -> Result<String> {

@@ -16,7 +16,6 @@ mod read;
 mod rotate;
 mod stored;
 mod touch;
-pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

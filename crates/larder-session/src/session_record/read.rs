@@ -25,7 +25,7 @@ impl Program for Read {
 
     fn reply(&self, wire: Wire) -> Result<Option<Stored>> {
         let Wire::Bytes(bytes) = wire else {
-            return super::wire::optional(wire, |_| Err(Wire::unexpected("text")));
+            return crate::wire::optional(wire, |_| Err(Wire::unexpected("text")));
         };
         let stored = stored::read(&bytes);
         if stored.is_none() {

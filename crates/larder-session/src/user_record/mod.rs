@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use larder_store::program::Record;
 use larder_store::{Key, Kind, Ttl};
 
-use crate::record::{Epoch, SessionUser};
+use crate::session_record::{Epoch, SessionUser};
 use crate::token::{DeviceId, UserTag};
 
 pub(crate) use enroll::{Enroll, Enrolled};
