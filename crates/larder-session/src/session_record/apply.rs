@@ -5,7 +5,8 @@ use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
 use larder_store::{Result, Timestamp};
 
 use super::change::Refused;
-use super::{Change, SessionRecord, weight, wire};
+use super::{Change, SessionRecord, weight};
+use crate::wire;
 
 /// Changes fields of a session, all or none. It never creates a session.
 #[cfg_attr(test, derive(Clone, Debug))]

@@ -1,12 +1,35 @@
-//! Reads a session that `layout.lua` wrote. Whatever the bytes are, it does not panic, and it allocates
-//! no more than they hold.
+//! A session as `layout.lua` writes it.
+//!
+//! Whatever the bytes are, reading them does not panic, and allocates no more than they hold.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::read::Stored;
-use super::{Choice, Fields, Metadata, SessionUser};
+use super::{Choice, Fields, Metadata, Secret, SessionUser, same};
+use crate::token::SecretHash;
+
+/// A session as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Stored {
+    pub(super) hash: SecretHash,
+    /// The previous hash, and until when it still opens the session.
+    pub(super) outdated: Option<(SecretHash, i64)>,
+    pub(crate) metadata: Metadata,
+    pub(crate) fields: Arc<Fields>,
+}
+
+impl Stored {
+    /// Returns which secret `hash` is at `now`, in constant time. None if it opens nothing.
+    pub(crate) fn opens(&self, hash: &SecretHash, now: i64) -> Option<Secret> {
+        if same(&self.hash, hash) {
+            return Some(Secret::Current);
+        }
+        let (outdated, until) = self.outdated.as_ref()?;
+        (same(outdated, hash) && now < *until).then_some(Secret::Outdated)
+    }
+}
 
 /// The version of the layout, in the first byte.
 const FORM: u8 = 2;

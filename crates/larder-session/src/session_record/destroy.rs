@@ -17,7 +17,7 @@ pub(crate) struct Destroy {
 pub(crate) enum Whose {
     Anyone,
     Of(Arc<str>),
-    /// Of this user, with another epoch than this: not signed in on again since.
+    /// A session of this user with another epoch than this, so without a later sign-in.
     OfBefore(Arc<str>, Epoch),
     /// Of this user, signed in before this moment of the user's record.
     SignedInBefore(Arc<str>, i64),

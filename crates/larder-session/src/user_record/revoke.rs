@@ -3,7 +3,7 @@ use larder_store::{Result, Timestamp};
 
 use super::enroll::id;
 use super::{RevocationState, UserRecord, until};
-use crate::record::{Epoch, SessionUser};
+use crate::session_record::{Epoch, SessionUser};
 use crate::token::DeviceId;
 
 /// Revokes all sessions of a user in one step, whether they are on the list or not.

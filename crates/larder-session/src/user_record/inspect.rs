@@ -5,8 +5,8 @@ use larder_store::{Result, Timestamp};
 
 use super::UserRecord;
 use super::enroll::id;
-use crate::record::wire as read;
 use crate::token::DeviceId;
+use crate::wire as read;
 
 /// Shows the sessions on a user's list, and when each ends at the latest, in microseconds.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,9 +3,9 @@
 use larder_store::Result;
 use larder_store::program::Wire;
 
-use super::Epoch;
+use crate::session_record::Epoch;
 
-/// Text from one of our own scripts.
+/// Reads the text of a reply.
 pub(crate) fn text(wire: Wire) -> Result<String> {
     String::from_utf8(wire.bytes()?.into()).map_err(|_| Wire::unexpected("text in UTF-8"))
 }
@@ -14,7 +14,7 @@ pub(crate) fn epoch(bytes: &[u8]) -> Result<Epoch> {
     bytes.try_into().map_err(|_| Wire::unexpected("an epoch"))
 }
 
-/// None if the reply is nil.
+/// Reads a reply that may be nil. None if it is.
 pub(crate) fn optional<T>(wire: Wire, read: impl FnOnce(Wire) -> Result<T>) -> Result<Option<T>> {
     match wire {
         Wire::Nil => Ok(None),

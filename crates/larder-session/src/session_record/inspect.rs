@@ -1,7 +1,8 @@
 use larder_store::program::{Args, Effect, Inspection, Program, Script, Slot, Wire};
 use larder_store::{Result, Timestamp};
 
-use super::{SessionRecord, Stored, stored, wire};
+use super::{SessionRecord, Stored, stored};
+use crate::wire;
 
 /// Shows the user of a session, its times in microseconds, and the size of each field.
 ///

@@ -16,17 +16,16 @@ mod read;
 mod rotate;
 mod stored;
 mod touch;
-pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use larder_store::program::Record;
-use larder_store::{Kind, Ttl};
+use larder_store::{Key, Kind, Ttl};
 use subtle::ConstantTimeEq;
 
-use crate::token::SecretHash;
+use crate::token::{DeviceId, SecretHash};
 
 pub(crate) use apply::{Applied, Apply};
 pub(crate) use change::Change;
@@ -36,8 +35,9 @@ pub(crate) use destroy::{Destroy, Whose};
 pub use inspect::InspectSession;
 pub(crate) use left::Left;
 pub(crate) use peek::{Peek, Peeked};
-pub(crate) use read::{Read, Stored};
+pub(crate) use read::Read;
 pub(crate) use rotate::{Rotate, SignIn};
+pub(crate) use stored::Stored;
 pub(crate) use touch::Touch;
 
 /// The data of a session, by the names of its fields.
@@ -85,6 +85,11 @@ impl Record for SessionRecord {
 }
 
 impl SessionRecord {
+    /// Returns the key of a session.
+    pub(crate) fn key(session: DeviceId) -> Key {
+        Key::new(Self::KIND, session)
+    }
+
     /// Returns whether a stored session is alive.
     ///
     /// Its key expires at the idle deadline, but up to a millisecond after the absolute one.
@@ -112,7 +117,7 @@ impl Metadata {
     }
 }
 
-/// Milliseconds, rounded up, as TTLs are.
+/// Returns milliseconds, rounded up as TTLs are.
 fn millis(micros: i64) -> i64 {
     micros.div_euclid(1000) + i64::from(micros.rem_euclid(1000) > 0)
 }

@@ -4,9 +4,9 @@ use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
 use larder_store::{Result, Timestamp};
 
 use super::{RevocationState, UserRecord, until};
-use crate::record::Epoch;
-use crate::record::wire as read;
+use crate::session_record::Epoch;
 use crate::token::DeviceId;
+use crate::wire as read;
 
 /// Adds a session to the user's list before a sign-in, and returns the epoch it must carry.
 ///
@@ -22,7 +22,7 @@ pub(crate) struct Enroll {
     pub(crate) cap: i64,
 }
 
-/// What a sign-in needs to know.
+/// The epoch and the time of a sign-in, and the sessions that it evicts.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Enrolled {

@@ -23,7 +23,7 @@ pub(crate) struct Rotate {
     pub(crate) sign_in: Option<SignIn>,
 }
 
-/// A sign-in.
+/// The user and the lifetime that a sign-in gives a session.
 #[derive(Clone)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct SignIn {

@@ -6,13 +6,12 @@ use http_body::Body;
 use larder_layer::Joined;
 use larder_store::Timestamp;
 
-use super::HitForMiss;
-use super::flights::{FetchLeader, Flights};
 use crate::engine::Profile;
 use crate::metrics::Metrics;
+use crate::miss::{FetchLeader, Flights, HitForMiss};
 use crate::policy::ResponsePolicy;
 use crate::request::{CacheRequest, RequestPolicy};
-use crate::response::{CacheStatus, RecordingLimit, ResponseBody, serve};
+use crate::response::{CacheStatus, RecordingLimit, ResponseCacheBody, serve};
 use crate::storage::{Storage, StoredResponse};
 
 /// The state that all clones of one layer share.
@@ -51,12 +50,12 @@ impl CacheState {
         response: &StoredResponse,
         cache_status: CacheStatus,
         now: Timestamp,
-    ) -> Response<ResponseBody<B>> {
+    ) -> Response<ResponseCacheBody<B>> {
         serve(response, request, headers, &self.name, cache_status, now)
     }
 
     /// Leads the fetch of `key`, or returns None if there is one.
-    pub(super) fn lead(&self, key: &[u8]) -> Option<FetchLeader> {
+    pub(crate) fn lead(&self, key: &[u8]) -> Option<FetchLeader> {
         match self.flights.join(key, || None::<()>) {
             Joined::Leader(leader) => Some(leader),
             _ => None,

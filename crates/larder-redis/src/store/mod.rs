@@ -1,7 +1,8 @@
+mod requests;
+
 use std::fmt;
 use std::sync::Arc;
 
-use ::redis::{Cmd, Value};
 use async_trait::async_trait;
 use larder_store::bus::Bus;
 use larder_store::lease::Leases;
@@ -9,17 +10,17 @@ use larder_store::program::Programs;
 use larder_store::scan::Scan;
 use larder_store::wait::Waits;
 use larder_store::{
-    Content, Delete, DeleteOutcome, Entry, Error, ErrorKind, ExpireOutcome, Key, ManualClock, Put,
-    PutOutcome, Result, Store, Ttl,
+    Content, Delete, DeleteOutcome, Entry, ExpireOutcome, Key, ManualClock, Put, PutOutcome,
+    Result, Store, Ttl,
 };
 
 use crate::builder::RedisBuilder;
 use crate::bus::{RedisBus, SubscriptionManager};
 use crate::commands;
-use crate::operation::{Repeat, Request};
-use crate::replica_reads::{ReplicaReads, Write, Writing};
-use crate::route::{Batch, Route, Routed};
-use crate::script::{Named, Scripts, Tell};
+use crate::operation::Repeat;
+use crate::replica_reads::ReplicaReads;
+use crate::route::Route;
+use crate::script::{Scripts, Tell};
 
 /// Implements [`Store`] on Redis or Valkey: one server, a cluster, or a master behind sentinels.
 ///
@@ -27,7 +28,7 @@ use crate::script::{Named, Scripts, Tell};
 /// at once. A connection on which five operations in a row get no answer within the deadline is
 /// given up. If callers drop their futures sooner, the store probes it after five of them, and
 /// gives it up if no answer comes within the deadline (at most a second). Without a connection,
-/// operations fail within a millisecond with [`ErrorKind::NotSent`]. No restart is needed when the
+/// operations fail within a millisecond with [`NotSent`](larder_store::ErrorKind::NotSent). No restart is needed when the
 /// server comes back.
 ///
 /// # Order
@@ -44,10 +45,10 @@ use crate::script::{Named, Scripts, Tell};
 ///
 /// Sent again after a lost answer: reads, renewals and invalidations of leases, and programs that
 /// declare themselves idempotent. A put is never sent twice; when its connection was dropped its
-/// version is read back, and only if it is not there the error is [`ErrorKind::MayHaveRun`]. A
+/// version is read back, and only if it is not there the error is [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun). A
 /// removal and an `expire` are never sent twice either, since the second run might meet what
 /// another client wrote after the first. A write that is refused when it is sent again is
-/// [`ErrorKind::MayHaveRun`] with the refusal as its source: the first run may have been carried
+/// [`MayHaveRun`](larder_store::ErrorKind::MayHaveRun) with the refusal as its source: the first run may have been carried
 /// out.
 ///
 /// # Clusters
@@ -82,7 +83,7 @@ impl RedisStore {
     /// Connects with the default options; see [`builder`](Self::builder).
     ///
     /// The store belongs to the tokio runtime that this is called in: once that has shut down,
-    /// every operation fails at once with [`ErrorKind::NotSent`].
+    /// every operation fails at once with [`NotSent`](larder_store::ErrorKind::NotSent).
     ///
     /// # Errors
     /// As [`RedisBuilder::connect`].
@@ -116,101 +117,6 @@ impl RedisStore {
         match route {
             Route::One(_) => Tell::Publish,
             Route::Cluster(_) => Tell::ShardPublish,
-        }
-    }
-
-    /// Sends what only reads.
-    async fn ask(&self, name: &'static str, key: &Key, command: Cmd) -> Result<Value> {
-        match &self.replica_reads {
-            None => {
-                let operation = self.begin(name, key).await?;
-                operation.send(&command, Repeat::Safe).await
-            }
-            // Boxed, so that the future of the common case is a small one.
-            Some(reads) => Box::pin(self.ask_replicas(reads, name, key, command)).await,
-        }
-    }
-
-    /// Reads from a replica if allowed, and otherwise from the master.
-    async fn ask_replicas(
-        &self,
-        reads: &ReplicaReads,
-        name: &'static str,
-        key: &Key,
-        command: Cmd,
-    ) -> Result<Value> {
-        let request = Request::read(name).by(self.route.deadline());
-        if let Some(answer) = reads.ask(name, key, &command).await {
-            return Ok(answer);
-        }
-        let operation = self.route.begin(key.as_bytes(), request).await?;
-        operation.send(&command, Repeat::Safe).await
-    }
-
-    /// Begins an operation on a key that changes no value.
-    pub(crate) async fn begin(&self, name: &'static str, key: &Key) -> Result<Routed<'_>> {
-        self.route.begin(key.as_bytes(), Request::read(name)).await
-    }
-
-    /// Begins an operation on a key that changes its value.
-    pub(crate) async fn begin_write(
-        &self,
-        name: &'static str,
-        key: &Key,
-    ) -> Result<Write<'_, Routed<'_>>> {
-        let writing = self.writing([key]);
-        let begun = self.route.begin(key.as_bytes(), Request::write(name));
-        Ok(Write::new(begun.await?, writing))
-    }
-
-    /// [`begin_write`](Self::begin_write) for several keys.
-    pub(crate) fn begin_writes<'k>(
-        &self,
-        name: &'static str,
-        keys: impl IntoIterator<Item = &'k Key>,
-    ) -> impl Future<Output = Result<Write<'_, Batch<'_>>>> + Send {
-        let writing = self.writing(keys);
-        async move {
-            let begun = self.route.begin_batch(Request::write(name));
-            Ok(Write::new(begun.await?, writing))
-        }
-    }
-
-    /// Marks keys as being written, so that no replica without the write is read.
-    fn writing<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> Option<Writing<'_>> {
-        let reads = self.replica_reads.as_ref();
-        reads.map(|reads| reads.write(keys))
-    }
-
-    /// Sends what must not be sent twice. Its script, if it has one, is sent whole where the
-    /// server does not know it.
-    async fn once(&self, operation: &Routed<'_>, command: impl Fn(Named) -> Cmd) -> Result<Value> {
-        let by_text = || command(Named::ByText);
-        operation
-            .call(&command(Named::ByHash), by_text, Repeat::Never)
-            .await
-    }
-
-    /// Settles a write whose answer may have been lost, by reading its version back.
-    ///
-    /// It uses the deadline of the write, so it takes no longer.
-    pub(crate) async fn settle(
-        &self,
-        operation: &Routed<'_>,
-        name: &'static str,
-        put: &Put,
-        lost: Error,
-    ) -> Result<PutOutcome> {
-        let is_lost = lost.kind() == ErrorKind::MayHaveRun;
-        if !is_lost || !self.route.reads_back() || !operation.has_time() {
-            return Err(lost);
-        }
-        let read = operation
-            .send(&commands::get(put.key()), Repeat::Safe)
-            .await;
-        match read.and_then(|value| commands::entry(name, put.key(), value)) {
-            Ok(Some(entry)) if entry.version == put.version() => Ok(PutOutcome::Stored),
-            _ => Err(lost),
         }
     }
 }

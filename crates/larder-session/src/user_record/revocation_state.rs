@@ -2,8 +2,8 @@ use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
 use larder_store::{Result, Timestamp, count_poisoned};
 
 use super::{RevocationState, UserRecord};
-use crate::record::wire as read;
 use crate::token::DeviceId;
+use crate::wire as read;
 
 /// The length of an epoch, in bytes.
 const EPOCH: usize = 16;

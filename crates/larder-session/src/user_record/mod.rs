@@ -15,10 +15,10 @@ mod withdraw;
 use std::collections::BTreeMap;
 
 use larder_store::program::Record;
-use larder_store::{Kind, Ttl};
+use larder_store::{Key, Kind, Ttl};
 
-use crate::record::{Epoch, SessionUser};
-use crate::token::DeviceId;
+use crate::session_record::{Epoch, SessionUser};
+use crate::token::{DeviceId, UserTag};
 
 pub(crate) use enroll::{Enroll, Enrolled};
 pub use inspect::InspectUser;
@@ -39,7 +39,7 @@ pub struct UserRecord {
     sessions: BTreeMap<DeviceId, i64>,
 }
 
-/// Tells which of a user's sessions are revoked.
+/// Which of a user's sessions are revoked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct RevocationState {
@@ -59,6 +59,13 @@ impl Record for UserRecord {
     const KIND: Kind = Kind::record("session-user");
 
     type Inspect = InspectUser;
+}
+
+impl UserRecord {
+    /// Returns the key of a user's record.
+    pub(crate) fn key(user: &str) -> Key {
+        Key::new(Self::KIND, UserTag::of(user))
+    }
 }
 
 /// Returns the TTL at `now`, and the end that is exactly when the key then expires.

@@ -2,8 +2,9 @@ use bytes::Bytes;
 use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
 use larder_store::{Result, Timestamp, count_poisoned};
 
-use super::{Choice, SessionRecord, SessionUser, wire};
+use super::{Choice, SessionRecord, SessionUser};
 use crate::session_key::DEVICE;
+use crate::wire;
 
 /// Reads a session for a list of devices, without its secret.
 ///
@@ -11,7 +12,7 @@ use crate::session_key::DEVICE;
 #[cfg_attr(test, derive(Clone, Debug))]
 pub(crate) struct Peek;
 
-/// A session as a list of devices needs it.
+/// The parts of a session that a list of devices shows.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Peeked {
