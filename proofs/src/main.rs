@@ -54,7 +54,7 @@ fn main() -> ExitCode {
                 .long("inputs")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many inputs (fuzz), kills (structures), rounds of a row (write-behind) or values (tags)"),
+                .help("Stop after so many inputs (fuzz) or values (tags)"),
         )
         .arg(
             Arg::new("seconds")
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
                 .long("rounds")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many kills and pauses (queue)"),
+                .help("Stop after so many kills and pauses (structures, write-behind, queue)"),
         )
         .get_matches();
     let limits = Limits {

@@ -156,7 +156,12 @@ pub async fn consume_by_worker(url: &str, stop: Stop, sink: Sink) {
 async fn handle(_: Work, context: JobContext, State(sink): State<Sink>) -> Result<(), JobError> {
     let fence = context.fence().unsigned_abs();
     let attempt = context.attempt();
-    note(&sink, context.id().as_str(), now(), What::Taken { attempt, fence });
+    note(
+        &sink,
+        context.id().as_str(),
+        now(),
+        What::Taken { attempt, fence },
+    );
     let mut random = fastrand::Rng::with_seed(fence);
     sleep(slowness(&mut random)).await;
     if random.u8(..20) == 0 {
@@ -197,7 +202,10 @@ impl Task {
         sleep(slowness(&mut self.random)).await;
         if self.random.u8(..20) == 0 {
             // Whoever lost the lease is refused; it is taken again in any case.
-            let _ = self.queue.nack(delivery.receipt(), Duration::from_millis(50)).await;
+            let _ = self
+                .queue
+                .nack(delivery.receipt(), Duration::from_millis(50))
+                .await;
             return;
         }
         let (id, fence) = (delivery.id().as_str(), fence(&delivery));

@@ -125,15 +125,24 @@ fn after_append(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) ->
         bounds: Bounds {
             max_len,
             hard_max_len: max_len + [0, 2, 100, 100][rng.usize(..4)],
-            max_age: [None, None, Some(Ttl::from_millis(1)), Some(Ttl::from_secs(2))][rng.usize(..4)],
+            max_age: [
+                None,
+                None,
+                Some(Ttl::from_millis(1)),
+                Some(Ttl::from_secs(2)),
+            ][rng.usize(..4)],
         },
         ttl: ttl(rng),
     };
-    let spans: Vec<i64> = [Some(append.ttl), Some(append.remembered), append.bounds.max_age]
-        .iter()
-        .flatten()
-        .map(|ttl| ttl.as_micros())
-        .collect();
+    let spans: Vec<i64> = [
+        Some(append.ttl),
+        Some(append.remembered),
+        append.bounds.max_age,
+    ]
+    .iter()
+    .flatten()
+    .map(|ttl| ttl.as_micros())
+    .collect();
     let make = move |seen: &Seen, key: &Key| {
         let spans = spans.clone();
         let remember = |written: &Written, found: &mut Found| {
@@ -171,7 +180,9 @@ fn after_take(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) -> B
         };
         remembered(take.clone(), (seen, key), remember, |taken, now| {
             let begin = now.as_micros().div_euclid(1_000) * 1_000;
-            let due = taken.left.map(|left| Timestamp::from_micros(begin + left * 1_000));
+            let due = taken
+                .left
+                .map(|left| Timestamp::from_micros(begin + left * 1_000));
             due.into_iter().collect()
         })
     };
@@ -189,7 +200,9 @@ fn after_settle(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) ->
     let (group, lease, ttl) = (group(rng), lease(rng), ttl(rng));
     let max_dead = rng.u32(1..4);
     // The last deliveries, sometimes with another count or consumer.
-    let picks: Vec<(usize, u8)> = (0..rng.usize(1..4)).map(|_| (rng.usize(..5), rng.u8(..8))).collect();
+    let picks: Vec<(usize, u8)> = (0..rng.usize(1..4))
+        .map(|_| (rng.usize(..5), rng.u8(..8)))
+        .collect();
     let name = format!("{what:?} in {group} of {picks:?}, lease {lease:?}");
     let make = move |seen: &Seen, key: &Key| {
         let found = found(seen, key);
@@ -217,7 +230,14 @@ fn after_settle(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) ->
 }
 
 fn after_ends(settle: Settle, delay: i64) -> Box<dyn Step> {
-    after(settle.clone(), vec![settle.ttl.as_micros(), delay * 1_000, settle.lease.as_micros()])
+    after(
+        settle.clone(),
+        vec![
+            settle.ttl.as_micros(),
+            delay * 1_000,
+            settle.lease.as_micros(),
+        ],
+    )
 }
 
 fn create(rng: &mut Rng) -> Box<dyn Step> {
@@ -260,16 +280,36 @@ fn read(rng: &mut Rng, later: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn
             0 => after(ReadState, vec![]),
             1 | 2 => {
                 let until = until.map(|back| found.event(back));
-                after(ReadRange { after: id, until, many }, vec![])
+                after(
+                    ReadRange {
+                        after: id,
+                        until,
+                        many,
+                    },
+                    vec![],
+                )
             }
             3 => {
                 let start = Start::After(id);
                 let group = group.clone();
-                after(Create { group, start, max_groups: 32, ttl }, vec![ttl.as_micros()])
+                after(
+                    Create {
+                        group,
+                        start,
+                        max_groups: 32,
+                        ttl,
+                    },
+                    vec![ttl.as_micros()],
+                )
             }
             4 => {
                 let read = ReadDead {
-                    after: found.dead.last().copied().filter(|_| many == 1).unwrap_or_default(),
+                    after: found
+                        .dead
+                        .last()
+                        .copied()
+                        .filter(|_| many == 1)
+                        .unwrap_or_default(),
                     many,
                 };
                 let remember = |letters: &Vec<DeadEvent>, found: &mut Found| {
@@ -278,7 +318,13 @@ fn read(rng: &mut Rng, later: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn
                 remembered(read, (seen, key), remember, |_, _| vec![])
             }
             _ => {
-                let id = found.dead.iter().rev().nth(back % 2).copied().unwrap_or_default();
+                let id = found
+                    .dead
+                    .iter()
+                    .rev()
+                    .nth(back % 2)
+                    .copied()
+                    .unwrap_or_default();
                 after(RemoveDead { id, ttl }, vec![ttl.as_micros()])
             }
         }
@@ -303,50 +349,114 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
         &[
             (APPEND, "now_ms > ms", "now_ms >= ms"),
             (APPEND, "num(seq + 1)", "num(seq + 2)"),
-            (APPEND, "tonumber(due) > now_ms then", "tonumber(due) >= now_ms then"),
+            (
+                APPEND,
+                "tonumber(due) > now_ms then",
+                "tonumber(due) >= now_ms then",
+            ),
             (APPEND, "'-inf', num(now_ms)", "'-inf', '(' .. num(now_ms)"),
             (APPEND, ">= tonumber(ARGV[4])", "> tonumber(ARGV[4])"),
-            (APPEND, "(log['entries-added'] or 0) + 1", "(log['entries-added'] or 0)"),
+            (
+                APPEND,
+                "(log['entries-added'] or 0) + 1",
+                "(log['entries-added'] or 0)",
+            ),
             (APPEND, "len - max_len, log", "len - max_len - 1, log"),
             (APPEND, "< now_ms - age\n", "<= now_ms - age\n"),
-            (APPEND, "(age and parts(entry[1]) < now_ms - age)", "(age and parts(entry[1]) <= now_ms - age)"),
+            (
+                APPEND,
+                "(age and parts(entry[1]) < now_ms - age)",
+                "(age and parts(entry[1]) <= now_ms - age)",
+            ),
             (APPEND, "if is_after(it, group.last) or", "if"),
-            (APPEND, "or (group.pending and not is_after(group.pending, it))", ""),
+            (
+                APPEND,
+                "or (group.pending and not is_after(group.pending, it))",
+                "",
+            ),
             (APPEND, "i > len - hard_len and", ""),
             (APPEND, "g.lost = g.lost + #gone", ""),
-            (APPEND, "redis.call('XACK', KEYS[1], group.name, it[1])", "redis.call('XLEN', KEYS[1])"),
-            (APPEND, "num(now_ms + tonumber(ARGV[3]))", "num(now_ms + tonumber(ARGV[3]) + 1)"),
+            (
+                APPEND,
+                "redis.call('XACK', KEYS[1], group.name, it[1])",
+                "redis.call('XLEN', KEYS[1])",
+            ),
+            (
+                APPEND,
+                "num(now_ms + tonumber(ARGV[3]))",
+                "num(now_ms + tonumber(ARGV[3]) + 1)",
+            ),
             (APPEND, "keep(ARGV[8])", "ttl(KEYS[1], ARGV[8])"),
             (CREATE, "HLEN', KEYS[2]) >=", "HLEN', KEYS[2]) >"),
             (CREATE, "added - (log.length or 0)", "added"),
             (CREATE, "or added) - 1", "or added)"),
             (CREATE, "'(' .. start", "start"),
-            (CREATE, "from = log['last-generated-id'] or '0-0'", "from = '0-0'"),
+            (
+                CREATE,
+                "from = log['last-generated-id'] or '0-0'",
+                "from = '0-0'",
+            ),
             (TAKE, "if waiting == 0 then g.due = nil end", ""),
-            (TAKE, "not g.due or g.due <= now_ms)", "not g.due or g.due < now_ms)"),
+            (
+                TAKE,
+                "not g.due or g.due <= now_ms)",
+                "not g.due or g.due < now_ms)",
+            ),
             (TAKE, "  g.due = nil\n  local ids", "  local ids"),
-            (TAKE, "it.count >= tonumber(ARGV[6])", "it.count > tonumber(ARGV[6])"),
-            (TAKE, "if due <= now_ms and is_spent", "if due < now_ms and is_spent"),
+            (
+                TAKE,
+                "it.count >= tonumber(ARGV[6])",
+                "it.count > tonumber(ARGV[6])",
+            ),
+            (
+                TAKE,
+                "if due <= now_ms and is_spent",
+                "if due < now_ms and is_spent",
+            ),
             (TAKE, "elseif due <= now_ms and", "elseif due < now_ms and"),
             (TAKE, "#ids < many", "#ids <= many"),
-            (TAKE, "call[#call + 1] = num(now_ms)", "call[#call + 1] = num(now_ms - 1)"),
-            (TAKE, "tonumber(ARGV[5]) - waiting)", "tonumber(ARGV[5]) - waiting + 1)"),
+            (
+                TAKE,
+                "call[#call + 1] = num(now_ms)",
+                "call[#call + 1] = num(now_ms - 1)",
+            ),
+            (
+                TAKE,
+                "tonumber(ARGV[5]) - waiting)",
+                "tonumber(ARGV[5]) - waiting + 1)",
+            ),
             (TAKE, "waiting = waiting - buried", ""),
             (TAKE, "g.lost = g.lost + math.max(n - 1 - g.read, 0)", ""),
             (TAKE, "      g.read = n\n", ""),
             (TAKE, "    assign(group, me, ids, now_ms)\n", ""),
-            (TAKE, "is_due_at(g, now_ms + lease) end", "is_due_at(g, now_ms + lease + 1) end"),
+            (
+                TAKE,
+                "is_due_at(g, now_ms + lease) end",
+                "is_due_at(g, now_ms + lease + 1) end",
+            ),
             (TAKE, "g.told = g.lost", ""),
             (TAKE, "room <= 0 and wanted > 0", "room <= 0"),
             (SETTLE, "found[2] == consumer and", ""),
             (SETTLE, "and found[4] == tonumber(ARGV[i + 2])", ""),
             (SETTLE, "(found and 'stale' or 'gone')", "'gone'"),
-            (SETTLE, "redis.call('XACK', KEYS[1], group, id)\n    elseif", "redis.call('XLEN', KEYS[1])\n    elseif"),
+            (
+                SETTLE,
+                "redis.call('XACK', KEYS[1], group, id)\n    elseif",
+                "redis.call('XLEN', KEYS[1])\n    elseif",
+            ),
             (SETTLE, "math.min(delay, lease)", "delay"),
             (SETTLE, "math.min(delay, lease)", "lease"),
             (SETTLE, "is_due_at(g, at + lease)", ""),
-            (SETTLE, "assign(group, consumer, {id}, now_ms)", "assign(group, consumer, {id}, now_ms + 1)"),
-            (SETTLE, "assign(group, '(returned)', {id}, at)", "assign(group, consumer, {id}, at)"),
+            (
+                SETTLE,
+                "assign(group, consumer, {id}, now_ms)",
+                "assign(group, consumer, {id}, now_ms + 1)",
+            ),
+            (
+                SETTLE,
+                "assign(group, '(returned)', {id}, at)",
+                "assign(group, consumer, {id}, at)",
+            ),
             (SETTLE, "'MAXLEN', max_dead", "'MAXLEN', max_dead + 1"),
             (SETTLE, "if g then keep(ARGV[7]) end", ""),
             (HAND, "now_ms - tonumber(ARGV[3])", "now_ms"),

@@ -49,18 +49,38 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_history_is_caught() {
     catches::<HistoryRecord, _>(
         || next,
         &[
-            (APPEND, "epoch, last = ARGV[2], 0", "epoch, last = ARGV[2], 1"),
+            (
+                APPEND,
+                "epoch, last = ARGV[2], 0",
+                "epoch, last = ARGV[2], 1",
+            ),
             (APPEND, "tonumber(last) + 1", "tonumber(last) + 2"),
-            (APPEND, "-tonumber(ARGV[4]), -1", "-tonumber(ARGV[4]) - 1, -1"),
+            (
+                APPEND,
+                "-tonumber(ARGV[4]), -1",
+                "-tonumber(ARGV[4]) - 1, -1",
+            ),
             (APPEND, "-tonumber(ARGV[4]), -1", "0, tonumber(ARGV[4]) - 1"),
-            (APPEND, "put(KEYS[1], epoch .. '-' .. last, ARGV[3])", "put(KEYS[1], epoch .. '-' .. last, ARGV[3] + 1)"),
+            (
+                APPEND,
+                "put(KEYS[1], epoch .. '-' .. last, ARGV[3])",
+                "put(KEYS[1], epoch .. '-' .. last, ARGV[3] + 1)",
+            ),
             (APPEND, "         ttl(KEYS[2], ARGV[3])", ""),
             (APPEND, "'RPUSH'", "'LPUSH'"),
-            (OPEN, "epoch, last = ARGV[1], '0'", "epoch, last = ARGV[1], '1'"),
+            (
+                OPEN,
+                "epoch, last = ARGV[1], '0'",
+                "epoch, last = ARGV[1], '1'",
+            ),
             (OPEN, "if not epoch then", "if true then"),
             (OPEN, "ttl(KEYS[2], ARGV[2])", ""),
             (READ, "+ 1\n", "\n"),
-            (READ, "math.max(tonumber(ARGV[2]) + 1, first)", "tonumber(ARGV[2]) + 1"),
+            (
+                READ,
+                "math.max(tonumber(ARGV[2]) + 1, first)",
+                "tonumber(ARGV[2]) + 1",
+            ),
             (READ, "if epoch == ARGV[1] then", "if true then"),
             (READ, "from - first + ARGV[3] - 1", "from - first + ARGV[3]"),
         ],

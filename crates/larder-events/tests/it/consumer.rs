@@ -50,7 +50,9 @@ fn run(
         async move { answer(event) }
     };
     let report = tokio::spawn(async move {
-        consumer.run_until(async move { stopped.notified().await }, handler).await
+        consumer
+            .run_until(async move { stopped.notified().await }, handler)
+            .await
     });
     Run { stop, report }
 }

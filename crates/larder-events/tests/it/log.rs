@@ -304,13 +304,27 @@ async fn any_other_client_can_read_the_stream() {
     let text = |args: &[&str]| format!("{:?}", server.command(args).unwrap());
     let range = text(&["XRANGE", "log:{test:all}", "-", "+"]);
     let id = format!("{:?}", ids[1].to_string().as_bytes());
-    assert!(range.contains(&id) && range.contains(&format!("{:?}", b"event")), "{range}");
+    assert!(
+        range.contains(&id) && range.contains(&format!("{:?}", b"event")),
+        "{range}"
+    );
     text(&["XGROUP", "CREATE", "log:{test:all}", "other", "0"]);
-    let read = text(&["XREADGROUP", "GROUP", "other", "it", "STREAMS", "log:{test:all}", ">"]);
+    let read = text(&[
+        "XREADGROUP",
+        "GROUP",
+        "other",
+        "it",
+        "STREAMS",
+        "log:{test:all}",
+        ">",
+    ]);
     assert!(read.contains(&id), "{read}");
     // A group of another client's is none of ours, and what it has does not hinder ours.
     assert!(log.info("all").await.unwrap().groups.is_empty());
-    assert_eq!(self::read(&group(&log, "mail").consumer(), 9).await.len(), 2);
+    assert_eq!(
+        self::read(&group(&log, "mail").consumer(), 9).await.len(),
+        2
+    );
     // What another client has written has no event.
     text(&["XADD", "log:{test:all}", "*", "field", "value"]);
     let batch = group(&log, "mail").consumer().read(9).await.unwrap();

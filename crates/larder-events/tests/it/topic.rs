@@ -252,8 +252,19 @@ async fn a_connection_that_is_lost_is_filled_from_the_history_and_is_a_gap_witho
     let plain = Topic::new(world.store.clone(), bus::Topic::broadcast("plain")).unwrap();
     let mut with_history = kept.subscribe(7_u32).await.unwrap();
     let mut without: Subscriber<u32> = plain.subscribe(7_u32).await.unwrap();
-    server.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).unwrap();
+    server
+        .command(&["CLIENT", "KILL", "TYPE", "pubsub"])
+        .unwrap();
     publish(&kept, 1..=20).await;
-    assert_eq!(gap(&mut without).await, Gap { lost: None, position: None });
-    assert_eq!(values(&mut with_history, 20).await, (1..=20).collect::<Vec<_>>());
+    assert_eq!(
+        gap(&mut without).await,
+        Gap {
+            lost: None,
+            position: None
+        }
+    );
+    assert_eq!(
+        values(&mut with_history, 20).await,
+        (1..=20).collect::<Vec<_>>()
+    );
 }
