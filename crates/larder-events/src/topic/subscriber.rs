@@ -20,7 +20,7 @@ pub struct Subscriber<T> {
     /// None if the store has closed.
     receiver: Option<Receiver<Item<T>>>,
     /// What was published before, and is received first.
-    replay: VecDeque<(Position, Bytes)>,
+    replay: Replay,
     /// How many events it was too slow for, which the history may still have.
     missed: u64,
     /// None without a history.
@@ -29,13 +29,16 @@ pub struct Subscriber<T> {
     position: Option<Position>,
 }
 
+/// Messages of the history, with their positions.
+type Replay = VecDeque<(Position, Bytes)>;
+
 impl<T> Subscriber<T> {
     pub(super) fn new(hub: Arc<Hub<T>>, place: Option<Place>) -> Self {
         let (receiver, position) = hub.listen();
         Self {
             hub,
             receiver,
-            replay: VecDeque::new(),
+            replay: Replay::new(),
             missed: 0,
             place,
             position,
@@ -71,10 +74,10 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
                 return Some(self.replayed(position, &json));
             }
             if self.missed > 0 {
-                if self.catch_up().await {
-                    continue;
+                match self.catch_up().await {
+                    0 => continue,
+                    lost => return Some(Received::Lagged(lost)),
                 }
-                return Some(Received::Lagged(std::mem::take(&mut self.missed)));
             }
             let received = match self.receiver.as_mut()?.recv().await {
                 Ok(item) => item,
@@ -109,47 +112,57 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
         })
     }
 
-    /// Reads what was published after `from`, to be received first.
+    /// Reads what was published after `from`, to be received first, if the history has it all.
     pub(super) async fn recover(&mut self, from: Position) -> Result<Recovered> {
-        let Some(place) = &self.place else {
-            return Ok(Recovered::No { lost: None });
+        Ok(match self.read_after(from).await? {
+            Some((0, replay)) => {
+                let replayed = replay.len() as u64;
+                self.replay = replay;
+                self.position = Some(from);
+                Recovered::Yes(replayed)
+            }
+            Some((lost, _)) => Recovered::No { lost: Some(lost) },
+            None => Recovered::No { lost: None },
+        })
+    }
+
+    /// Reads what it was too slow for, and returns how much of it the history has not.
+    async fn catch_up(&mut self) -> u64 {
+        let found = match self.position {
+            Some(from) => self.read_after(from).await,
+            None => Ok(None),
         };
-        let (mut here, mut replay) = (from, VecDeque::new());
+        // If the store does not answer, all of it is told.
+        let missed = std::mem::take(&mut self.missed);
+        let Ok(Some((lost, replay))) = found else {
+            return missed;
+        };
+        self.replay = replay;
+        lost
+    }
+
+    /// What the history has after a position, and how much of it is missing. None if it is another history.
+    async fn read_after(&self, from: Position) -> Result<Option<(u64, Replay)>> {
+        let Some(place) = &self.place else {
+            return Ok(None);
+        };
+        let (mut here, mut lost, mut replay) = (from, 0, Replay::new());
         loop {
             let found = place.history.after(&place.key, here).await?;
             if found.epoch != here.epoch || found.last < here.offset {
-                return Ok(Recovered::No { lost: None });
+                return Ok(None);
             }
-            if found.from > here.offset + 1 {
-                let lost = Some((found.from - here.offset - 1).unsigned_abs());
-                return Ok(Recovered::No { lost });
-            }
+            lost += (found.from - here.offset - 1).unsigned_abs();
+            here.offset = found.from - 1;
             let is_last = found.messages.len() < PAGE as usize;
             for json in found.messages {
                 here.offset += 1;
                 replay.push_back((here, json));
             }
             if is_last {
-                break;
+                return Ok(Some((lost, replay)));
             }
         }
-        let replayed = replay.len() as u64;
-        self.replay = replay;
-        self.position = Some(from);
-        Ok(Recovered::Yes(replayed))
-    }
-
-    /// Reads what it was too slow for from the history, and returns whether that has it all.
-    async fn catch_up(&mut self) -> bool {
-        let Some(from) = self.position else {
-            return false;
-        };
-        // If the store does not answer, what was missed is told.
-        let is_complete = self.recover(from).await.is_ok_and(Recovered::is_complete);
-        if is_complete {
-            self.missed = 0;
-        }
-        is_complete
     }
 
     fn replayed(&self, position: Position, json: &[u8]) -> Received<T> {
