@@ -1,6 +1,6 @@
 use crate::{
     Limits, Page, Table, bus_loss, cancel, conformance, consistency, faults, fuzz, leases, locks,
-    model, tag_removal, write_behind,
+    model, queue, structures, tag_removal, write_behind,
 };
 
 /// One long proof.
@@ -81,6 +81,18 @@ pub const PROOFS: &[Proof] = &[
         about: "a lock has one holder, tokens rise, and no stale token writes",
         page: "faults",
         run: |_| locks::prove(),
+    },
+    Proof {
+        name: "structures",
+        about: "counters, ledgers and blobs stay right though their replies are cut",
+        page: "structures",
+        run: structures::prove,
+    },
+    Proof {
+        name: "queue",
+        about: "no acknowledged job is lost, and no stale ack is accepted, whoever is killed",
+        page: "queue",
+        run: queue::prove,
     },
 ];
 

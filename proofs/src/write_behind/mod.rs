@@ -38,7 +38,7 @@ pub fn prove(limits: &Limits) -> Table {
         .measured("acknowledged and lost")
         .measured("out of order")
         .column("verdict");
-    let rounds = limits.inputs.unwrap_or(ROUNDS);
+    let rounds = limits.rounds.unwrap_or(ROUNDS);
     for acknowledges in Acknowledges::ALL {
         let mut servers = start();
         let (mut found, mut played) = (Findings::default(), 0);

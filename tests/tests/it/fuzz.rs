@@ -9,6 +9,7 @@ fn no_bytes_make_what_decodes_them_panic_fail_or_take_much_memory() {
     let limits = Limits {
         inputs: Some(34_000),
         time: Some(Duration::from_secs(1)),
+        ..Limits::default()
     };
     let table = fuzz::prove(&limits);
     assert_eq!(table.missed(), [""; 0], "{table}");

@@ -18,6 +18,7 @@ mod programs;
 mod sending;
 mod servers;
 mod sharded;
+mod structures;
 mod support;
 mod tag_removal;
 mod walls;

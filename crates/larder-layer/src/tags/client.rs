@@ -72,10 +72,10 @@ impl LoadBegin {
 }
 
 impl Tags {
-    /// Makes a client of a store's tags, whose waits for the store end at `timeout`.
+    /// Makes a client of a store's tags, which waits for the store for `timeout` at most.
     ///
-    /// A generation is remembered for `trust` at most: so long may a value be served after its tag
-    /// changed elsewhere, if the message is lost. With a span of zero the store is asked each time.
+    /// It remembers a generation for `trust` at most. If a message is lost, a value may be served for so
+    /// long after another process changed its tag. With zero it remembers nothing.
     pub fn new(
         programs: Arc<dyn Programs>,
         bus: Option<Arc<dyn Bus>>,
@@ -93,7 +93,7 @@ impl Tags {
         }
     }
 
-    /// Returns the name of this client in its own messages.
+    /// Returns the number that names this client in its messages.
     pub fn sender(&self) -> u64 {
         self.sender
     }
@@ -103,12 +103,12 @@ impl Tags {
         self.ticks.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// Returns what has become of values whose tags had these generations.
+    /// Returns whether values are still valid, by the generations that their tags had.
     ///
     /// No round trip if all are remembered, otherwise one for each node.
     ///
     /// # Errors
-    /// Those of the store. What has become of the values is not known then.
+    /// Those of the store. Then it is not known whether the values are valid.
     pub async fn validity(
         &self,
         values: &[&[(Tag, Generation)]],
@@ -150,12 +150,12 @@ impl Tags {
             .collect())
     }
 
-    /// Returns the generations that a value carries which is about to be stored for `ttl`.
+    /// Reads the generations of the tags of a value that is about to be stored for `ttl`.
     ///
-    /// None if one of the tags changed since the load began: the value may be older than the change. A
-    /// tag whose generation was known here then must have it still. Another one must have changed
-    /// before the load began, by the store's clock; in a cluster these are the clocks of two nodes. A
-    /// tag without a record is made. One round trip for each node.
+    /// None if one of the tags changed since the load began, because the value may be older than the
+    /// change. A tag whose generation was known here then must have it still. Another one must have
+    /// changed before the load began, by the store's clock; in a cluster these are the clocks of two
+    /// nodes. A tag without a record gets one. One round trip for each node.
     ///
     /// # Errors
     /// Those of the store; [`Refusal::Full`](larder_store::Refusal::Full) if it has no room for one
@@ -199,11 +199,11 @@ impl Tags {
 
     /// Changes tags, and so every value that carries one of them. One round trip for each node.
     ///
-    /// `keep` is how long a load may run that began before. Tell the other processes afterwards,
-    /// with [`publish`](Self::publish).
+    /// `keep` is the longest time of a load, because loads that are running must see the change. Tell
+    /// other processes afterwards, with [`publish`](Self::publish).
     ///
     /// # Errors
-    /// Of each tag, those of the store. This process remembers nothing of the tag all the same.
+    /// For each tag, those of the store. Even then this process forgets what it remembered of the tag.
     ///
     /// # Cancellation
     /// A dropped call may or may not have changed the tags.
@@ -233,7 +233,7 @@ impl Tags {
     /// Tells other processes that tags have changed. One round trip for 8,000 tags.
     ///
     /// # Errors
-    /// Those of the store's bus. Without a bus there is no error, and nobody is told.
+    /// Those of the store's bus. On a store without a bus this does nothing.
     pub async fn publish(&self, tags: &[Tag], change: TagChange) -> Result<()> {
         let Some(bus) = &self.bus else {
             return Ok(());

@@ -81,10 +81,9 @@ impl fmt::Debug for Tag {
     }
 }
 
-/// A random name of what a tag stands for between two changes.
+/// A random version of a tag, which every change of the tag replaces.
 ///
-/// A removal changes all of it, and an expiry the second half: so a value tells the one from the
-/// other.
+/// A removal replaces all of it, and an expiry its second half, so that the two can be told apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Generation([u8; 16]);
 
@@ -104,7 +103,7 @@ impl Generation {
         &self.0
     }
 
-    /// Returns what has become of values of this generation, now that the tag has another.
+    /// Returns whether a value with this generation is still valid, if `now` is that of the tag.
     pub fn compared_with(self, now: Self) -> Validity {
         if self == now {
             Validity::Current
@@ -116,7 +115,8 @@ impl Generation {
     }
 
     /// Returns this generation after an expiry that drew `new`.
-    fn expired_by(mut self, new: Self) -> Self {
+    #[must_use]
+    pub fn expired_by(mut self, new: Self) -> Self {
         self.0[8..].copy_from_slice(&new.0[8..]);
         self
     }
@@ -133,7 +133,7 @@ impl fmt::Debug for Generation {
 pub struct TagState {
     /// Its generation.
     pub generation: Generation,
-    /// When it was last changed, by the store's clock; 0 if that is not known to have happened.
+    /// When it was last changed; 0 if no change is known.
     pub changed: Timestamp,
 }
 
@@ -141,7 +141,7 @@ pub struct TagState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TagRecord {
     state: TagState,
-    /// Until when the record is kept: longer than any value that carries the tag.
+    /// When the record expires, which is after every value that carries the tag.
     until: i64,
 }
 
