@@ -7,6 +7,7 @@ mod delivery;
 mod id;
 mod job;
 mod new_job;
+mod partitioned;
 mod queue;
 mod record;
 mod settled;
@@ -18,6 +19,7 @@ pub use delivery::{Delivery, Receipt};
 pub use id::{JobId, MAX_JOB_ID};
 pub use job::Job;
 pub use new_job::{MAX_DELAY, NewJob, Priority, Until};
+pub use partitioned::Partitioned;
 pub use queue::{
     Cancelled, Counts, Cursor, DEFAULT_LEASE, JobPage, JobView, MAX_BATCH, Queue, State,
 };

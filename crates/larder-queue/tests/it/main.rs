@@ -8,5 +8,6 @@ mod groups;
 mod idle;
 mod leases;
 mod limits;
+mod partitioned;
 mod races;
 mod support;
