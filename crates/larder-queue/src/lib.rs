@@ -6,13 +6,16 @@ mod body;
 mod delivery;
 mod id;
 mod job;
+mod metrics;
 mod new_job;
 mod partitioned;
+pub mod periodic;
 mod queue;
 mod record;
 mod settled;
 #[cfg(test)]
 mod traces;
+pub mod worker;
 
 pub use body::{Headers, PayloadError};
 pub use delivery::{Delivery, Receipt};

@@ -74,7 +74,7 @@ impl Queue {
     }
 
     /// Takes jobs. If there are none, returns how long it takes until there may be.
-    async fn take(&self, n: usize) -> Result<(Vec<Delivery>, Option<Duration>)> {
+    pub(crate) async fn take(&self, n: usize) -> Result<(Vec<Delivery>, Option<Duration>)> {
         if n == 0 {
             return Ok((Vec::new(), None));
         }

@@ -109,7 +109,10 @@ impl Queue {
             settings: self.settings,
             items,
         };
-        self.run(&enqueue).await
+        let added = self.run(&enqueue).await?;
+        let new = added.iter().filter(|added| matches!(added, Added::New(_)));
+        self.enqueued.increment(new.count() as u64);
+        Ok(added)
     }
 
     fn item(&self, job: &NewJob) -> Result<Item> {

@@ -27,7 +27,7 @@ impl Idle {
 }
 
 /// The turn of a task. The next one begins with a look, so a chain of tasks empties the queue.
-pub(super) struct Turn<'a>(MutexGuard<'a, Option<Kept>>);
+pub(crate) struct Turn<'a>(MutexGuard<'a, Option<Kept>>);
 
 impl Turn<'_> {
     /// Registers a waiter, unless the last task has left a fresh one. Look at the queue after it.
@@ -44,7 +44,7 @@ impl Turn<'_> {
     }
 
     /// Waits until the queue is to be looked at again, at most so long.
-    pub(super) async fn wait(&mut self, at_most: Duration) {
+    pub(crate) async fn wait(&mut self, at_most: Duration) {
         // A timer that is early by a part of a millisecond would cost one more look.
         let pause = at_most.saturating_add(Duration::from_millis(1));
         if let Some(kept) = self.0.as_mut() {

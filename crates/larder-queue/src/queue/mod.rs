@@ -7,6 +7,7 @@ mod idle;
 mod listing;
 mod settings;
 mod settle;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub use admin::Cancelled;
 pub use dequeue::MAX_BATCH;
 pub use listing::{Counts, Cursor, JobPage, JobView, State};
 pub use settings::DEFAULT_LEASE;
+
+pub(crate) use idle::Turn;
 
 use idle::Idle;
 
@@ -60,6 +63,7 @@ pub struct Queue {
     partition: u16,
     settings: Settings,
     max_payload: usize,
+    enqueued: metrics::Counter,
     idle: Arc<Idle>,
 }
 
@@ -95,6 +99,7 @@ impl Queue {
             name: name.into(),
             settings: Settings::default(),
             max_payload: settings::DEFAULT_MAX_PAYLOAD,
+            enqueued: crate::metrics::enqueued(name),
             idle: Arc::default(),
         })
     }

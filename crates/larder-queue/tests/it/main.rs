@@ -1,4 +1,4 @@
-//! The public behaviour of the queue, on every store.
+//! The public behaviour of queues, workers and periodic jobs, on every store.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,5 +9,7 @@ mod idle;
 mod leases;
 mod limits;
 mod partitioned;
+mod periodic;
 mod races;
 mod support;
+mod worker;
