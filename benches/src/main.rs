@@ -41,6 +41,7 @@ const GROUPS: &[Group] = &[
     ("layer", |_| groups::layer::run()),
     ("leases", groups::leases::run),
     ("locks", groups::locks::run),
+    ("queue", groups::queue::run),
     ("structures", groups::structures::run),
     ("queue_peers", groups::queue_peers::run),
     ("response_cache", |_| groups::response_cache::run()),

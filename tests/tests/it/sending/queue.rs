@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use larder::queue::{Cursor, Delivery, Job, JobId, NewJob, Queue, Receipt, State, Verdict};
+use larder::queue::{
+    Cursor, Delivery, Job, JobId, NewJob, Partitioned, Queue, Receipt, State, Verdict,
+};
 use larder_store::Ttl;
 
 use super::{assert_send, send_and_sync};
@@ -36,6 +38,16 @@ fn holders(queue: &Queue, receipt: &Receipt, verdict: Verdict, lease: Ttl) {
     }
 }
 
+fn partitions(queue: &Partitioned, new: NewJob, receipt: &Receipt) {
+    sent! {
+        queue.enqueue(new.clone());
+        queue.enqueue_many(vec![new]);
+        queue.dequeue(1);
+        queue.dequeue_wait(1, Duration::ZERO);
+        queue.settle_many(&[(receipt.clone(), Verdict::Ack)]);
+    }
+}
+
 fn people(queue: &Queue, id: &JobId, from: Cursor) {
     sent! {
         queue.cancel(id);
@@ -60,6 +72,7 @@ fn the_futures_of_a_queue_can_be_sent() {
 
     let _ = jobs::<Mail>;
     let _ = holders;
+    let _ = partitions;
     let _ = people;
     send_and_sync::<(Queue, Delivery, Receipt, NewJob)>();
 }
