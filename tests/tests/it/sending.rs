@@ -42,6 +42,7 @@ macro_rules! sent {
     };
 }
 
+mod queue;
 mod structures;
 
 fn assert_send<T: Send>(_: T) {}
@@ -352,11 +353,12 @@ fn what_an_app_shares_can_be_shared_between_threads() {
 }
 
 /// The crates whose futures apps await.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "larder",
     "larder-cache",
     "larder-layer",
     "larder-moka",
+    "larder-queue",
     "larder-rate-limit",
     "larder-response-cache",
     "larder-session",
@@ -364,8 +366,9 @@ const CRATES: [&str; 9] = [
     "larder-structures",
 ];
 
-const HERE: [&str; 2] = [
+const HERE: [&str; 3] = [
     include_str!("sending.rs"),
+    include_str!("sending/queue.rs"),
     include_str!("sending/structures.rs"),
 ];
 

@@ -178,5 +178,9 @@ fn outcome(added: Option<Added>) -> Result<Enqueued> {
 
 /// The same error for another job of the step.
 pub(super) fn again(error: &Error) -> Error {
-    Error::new("enqueue", error.kind(), "the step of this job failed as a whole")
+    Error::new(
+        "enqueue",
+        error.kind(),
+        "the step of this job failed as a whole",
+    )
 }

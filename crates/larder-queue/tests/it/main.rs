@@ -2,5 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin;
+mod enqueue;
+mod groups;
+mod idle;
+mod leases;
+mod limits;
 mod periodic;
+mod races;
+mod support;
 mod worker;
