@@ -114,6 +114,11 @@ fn the_blob_example_does_what_its_page_says() {
 }
 
 #[test]
+fn the_events_example_does_what_its_page_says() {
+    tell("events");
+}
+
+#[test]
 fn the_plain_hyper_example_does_what_its_page_says() {
     play("plain_hyper");
 }
