@@ -61,7 +61,7 @@ const RUNS: [([&str; 2], Run); 3] = [
 
 /// Each structure under 200 kills, and what people write in its place.
 ///
-/// `limits.inputs` sets another number of kills.
+/// `limits.rounds` sets another number of kills.
 #[must_use]
 pub fn prove(limits: &Limits) -> Table {
     let mut table = Table::new()
@@ -71,7 +71,7 @@ pub fn prove(limits: &Limits) -> Table {
         .measured("answers lost")
         .measured("wrong")
         .column("verdict");
-    let kills = limits.inputs.and_then(|kills| u32::try_from(kills).ok());
+    let kills = limits.rounds.and_then(|kills| u32::try_from(kills).ok());
     let kills = kills.unwrap_or(KILLS);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     for (names, run) in RUNS {

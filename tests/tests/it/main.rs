@@ -20,4 +20,6 @@ mod servers;
 mod sharded;
 mod structures;
 mod support;
+mod tag_removal;
 mod walls;
+mod write_behind;
