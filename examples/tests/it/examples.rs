@@ -89,6 +89,11 @@ fn the_update_example_does_what_its_page_says() {
 }
 
 #[test]
+fn the_sharded_example_does_what_its_page_says() {
+    tell("sharded");
+}
+
+#[test]
 fn the_recent_list_example_does_what_its_page_says() {
     tell("recent_list");
 }
