@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, Command};
-use larder_proofs::{Limits, PROOFS, consistency, leases, locks, write_or_check};
+use larder_proofs::{
+    Limits, PROOFS, consistency, leases, locks, queue, write_behind, write_or_check,
+};
 
 fn main() -> ExitCode {
     // What a proof calls itself as, to have another process.
@@ -13,15 +15,18 @@ fn main() -> ExitCode {
     let worker = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [leases::WORKER, commits, url] => Some(leases::be_a_worker(commits, url)),
         [locks::WORKER, writes, url] => Some(locks::be_a_worker(writes, url)),
+        [queue::WORKER, role, contender, url] => Some(queue::be_a_worker(role, contender, url)),
         _ => None,
     };
     if let Some(done) = worker {
         return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    if let Some((consistency::WORKER, arguments)) =
-        args.split_first().map(|(it, rest)| (it.as_str(), rest))
-    {
-        let done = consistency::be_a_worker(arguments);
+    let worker = match args.split_first().map(|(it, rest)| (it.as_str(), rest)) {
+        Some((consistency::WORKER, rest)) => Some(consistency::be_a_worker(rest)),
+        Some((write_behind::WORKER, rest)) => Some(write_behind::be_a_worker(rest)),
+        _ => None,
+    };
+    if let Some(done) = worker {
         return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     let names = PROOFS.iter().map(|proof| proof.name);
@@ -49,18 +54,26 @@ fn main() -> ExitCode {
                 .long("inputs")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many inputs (fuzz)"),
+                .help("Stop after so many inputs (fuzz) or values (tags)"),
         )
         .arg(
             Arg::new("seconds")
                 .long("seconds")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop each row after so long (consistency, bus-loss, fuzz)"),
+                .help("Stop each row after so long (consistency, bus-loss, fuzz, write-behind, queue)"),
+        )
+        .arg(
+            Arg::new("rounds")
+                .long("rounds")
+                .value_name("NUMBER")
+                .value_parser(clap::value_parser!(u64))
+                .help("Stop after so many kills and pauses (structures, write-behind, queue)"),
         )
         .get_matches();
     let limits = Limits {
         inputs: matches.get_one("inputs").copied(),
+        rounds: matches.get_one("rounds").copied(),
         time: matches.get_one("seconds").copied().map(Duration::from_secs),
     };
     let name: &String = matches.get_one("name").expect("required");

@@ -37,6 +37,9 @@ pub mod macros {
 #[cfg(feature = "moka")]
 #[doc(inline)]
 pub use larder_moka as moka;
+#[cfg(feature = "queue")]
+#[doc(inline)]
+pub use larder_queue as queue;
 #[cfg(feature = "rate-limit")]
 #[doc(inline)]
 pub use larder_rate_limit as rate_limit;

@@ -36,8 +36,9 @@ pub struct NearCache<K, V> {
     entries: Cache<K, Held<V>, Weigh<K, V>, RandomState>,
     hasher: RandomState,
     stripes: Box<[Mutex<u64>]>,
-    /// The number of invalidations by predicate so far.
+    /// The number of invalidations by predicate so far, and of those that removed values.
     sweeps: AtomicU64,
+    removals: AtomicU64,
 }
 
 /// The number of invalidations of a key, and of those that share its count, so far.
@@ -45,6 +46,7 @@ pub struct NearCache<K, V> {
 pub struct Generation {
     invalidations: u64,
     sweeps: u64,
+    removals: u64,
 }
 
 impl Generation {
@@ -60,6 +62,7 @@ impl Generation {
     pub fn with_sweeps_of(self, earlier: Self) -> Self {
         Self {
             sweeps: earlier.sweeps,
+            removals: earlier.removals,
             ..self
         }
     }
@@ -86,6 +89,7 @@ where
                 .take(STRIPES)
                 .collect(),
             sweeps: AtomicU64::new(0),
+            removals: AtomicU64::new(0),
         }
     }
 
@@ -109,6 +113,7 @@ where
     pub fn generation<Q: Hash + ?Sized>(&self, key: &Q) -> Generation {
         Generation {
             sweeps: self.sweeps.load(Ordering::SeqCst),
+            removals: self.removals.load(Ordering::SeqCst),
             invalidations: *self.stripe(key).lock(),
         }
     }
@@ -124,7 +129,7 @@ where
         let stripe = self.stripe(&key).lock();
         let is_current = self.is_current(*stripe, generation);
         if is_current {
-            self.insert(key, value, deadline);
+            self.entries.insert(key, Held { value, deadline });
         }
         is_current
     }
@@ -133,7 +138,7 @@ where
     pub fn put(&self, key: K, value: V, deadline: Timestamp) {
         let mut stripe = self.stripe(&key).lock();
         *stripe = stripe.wrapping_add(1);
-        self.insert(key, value, deadline);
+        self.entries.insert(key, Held { value, deadline });
     }
 
     /// Does the same as [`put`](Self::put), unless the key was invalidated since `generation`.
@@ -150,14 +155,59 @@ where
         let is_current = self.is_current(*stripe, generation);
         if is_current {
             *stripe = stripe.wrapping_add(1);
-            self.insert(key, value, deadline);
+            self.entries.insert(key, Held { value, deadline });
         }
         is_current
     }
 
     /// Keeps a value that the caller knows to be current.
     pub fn insert(&self, key: K, value: V, deadline: Timestamp) {
+        let _stripe = self.stripe(&key).lock();
         self.entries.insert(key, Held { value, deadline });
+    }
+
+    /// Keeps what `change` makes of the value that is kept, in one step. Returns whether it did.
+    ///
+    /// `change` gets `None` if nothing is kept. Nothing else is kept of the key in between. It runs
+    /// under a lock, and must not use the cache.
+    pub fn update(&self, key: &K, change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>) -> bool {
+        let _stripe = self.stripe(key).lock();
+        self.replace_by(key, change)
+    }
+
+    /// Does the same, unless the key was invalidated since `generation`.
+    pub fn update_if_unchanged(
+        &self,
+        key: &K,
+        generation: Generation,
+        change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>,
+    ) -> bool {
+        let stripe = self.stripe(key).lock();
+        self.is_current(*stripe, generation) && self.replace_by(key, change)
+    }
+
+    /// Does the same for a value that has ended: it is also kept after an [`expire_reads`].
+    ///
+    /// [`expire_reads`]: Self::expire_reads
+    pub fn update_unless_removed(
+        &self,
+        key: &K,
+        generation: Generation,
+        change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>,
+    ) -> bool {
+        let stripe = self.stripe(key).lock();
+        let is_current = *stripe == generation.invalidations
+            && self.removals.load(Ordering::SeqCst) == generation.removals;
+        is_current && self.replace_by(key, change)
+    }
+
+    /// Does the work of an update, whose caller holds the stripe of the key.
+    fn replace_by(&self, key: &K, change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>) -> bool {
+        let Some(held) = change(self.entries.peek(key)) else {
+            return false;
+        };
+        self.entries.insert(key.clone(), held);
+        true
     }
 
     /// Removes the value of `key`. A value that is being read meanwhile is not kept.
@@ -191,12 +241,20 @@ where
     ///
     /// It visits every entry.
     pub fn invalidate_where(&self, matches: impl Fn(&K, &V) -> bool) {
+        self.removals.fetch_add(1, Ordering::SeqCst);
+        self.expire_reads();
+        self.entries.retain(|key, held| !matches(key, &held.value));
+    }
+
+    /// Keeps nothing that is being read meanwhile, unless it is kept as one that has ended.
+    ///
+    /// When it returns, every value that was kept before is among the entries.
+    pub fn expire_reads(&self) {
         self.sweeps.fetch_add(1, Ordering::SeqCst);
-        // An insert that has not seen the new count holds its stripe, and ends before the sweep.
+        // An insert that has not seen the new count holds its stripe, and ends before this does.
         for stripe in &self.stripes {
             drop(stripe.lock());
         }
-        self.entries.retain(|key, held| !matches(key, &held.value));
     }
 
     /// Returns the number of entries.

@@ -42,6 +42,72 @@ fn a_value_read_before_an_invalidation_is_not_kept_after_it() {
     assert_eq!(value(&near, b"a"), Some(9));
 }
 
+/// Another thread has a new value ready while an update looks at the old one.
+#[test]
+fn an_update_puts_no_older_value_back_over_one_that_was_kept_meanwhile() {
+    for _ in 0..200 {
+        let near = near();
+        let key: Box<[u8]> = b"a"[..].into();
+        near.insert(key.clone(), 7, END);
+        let barrier = std::sync::Barrier::new(2);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                barrier.wait();
+                near.insert(b"a"[..].into(), 100, END);
+            });
+            near.update(&key, |held| {
+                barrier.wait();
+                std::thread::yield_now();
+                held.map(|held| Held {
+                    value: held.value + 1,
+                    ..held
+                })
+            });
+        });
+        assert_eq!(value(&near, b"a"), Some(100));
+    }
+}
+
+#[test]
+fn what_was_read_before_values_expired_is_kept_as_one_that_has_ended_and_not_after_a_removal() {
+    let near = near();
+    let key: Box<[u8]> = b"a"[..].into();
+    let ended = |_| {
+        Some(Held {
+            value: 7,
+            deadline: END,
+        })
+    };
+    let before = near.generation(&key);
+    near.expire_reads();
+    assert!(!near.update_if_unchanged(&key, before, ended));
+    assert!(near.update_unless_removed(&key, before, ended));
+    near.invalidate_where(|_, _| false);
+    assert!(!near.update_unless_removed(&key, before, ended));
+    let before = near.generation(&key);
+    near.invalidate(&key);
+    assert!(!near.update_unless_removed(&key, before, ended));
+}
+
+#[test]
+fn an_update_of_what_is_not_kept_any_more_keeps_nothing() {
+    let near = near();
+    let key: Box<[u8]> = b"a"[..].into();
+    near.insert(key.clone(), 7, END);
+    let before = near.generation(&key);
+    near.invalidate(&key);
+    assert!(!near.update(&key, |held| held));
+    let new = |_| {
+        Some(Held {
+            value: 8,
+            deadline: END,
+        })
+    };
+    assert!(!near.update_if_unchanged(&key, before, new));
+    assert!(near.update_if_unchanged(&key, near.generation(&key), new));
+    assert_eq!(value(&near, b"a"), Some(8));
+}
+
 #[test]
 fn values_that_match_are_invalidated_and_the_others_stay() {
     let near = near();

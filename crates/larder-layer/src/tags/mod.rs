@@ -7,16 +7,16 @@
 //! 1. A change draws a new generation. It is one program, and does not visit the values.
 //! 2. A tag without a record makes the values that carry it misses. A reader never makes one; the
 //!    next load does, and nothing is published then.
-//! 3. A value is not stored if one of its tags changed at or after its load began: see
-//!    [`Tags::note`].
+//! 3. A value is not stored if one of its tags changed since its load began: see [`Tags::note`].
 //! 4. Generations are remembered for a while, and forgotten when a message says that they changed.
 //!    Ask the store each time, with [`Tags::new`] and a span of zero, where nothing may be stale.
 //!
 //! A tag is known by the hash of its text, so a text of any length and content costs the same. Two
 //! texts with one hash would only be invalidated together.
 //!
-//! The time of a change is compared with the time of a load's lease. In a cluster these are the
-//! clocks of two servers, which must agree.
+//! Whether a tag changed during a load is told by its generation, if it was known when the load began.
+//! For a tag that a process meets for the first time, the time of the last change is compared with the
+//! time of the load's lease. In a cluster these are the clocks of two servers, which must agree.
 
 mod change;
 mod client;
@@ -33,7 +33,7 @@ use larder_store::{IdWriter, KeyId};
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use change::{ChangeTag, TagChange};
-pub use client::{Tags, Validity};
+pub use client::{LoadBegin, Tags, Validity};
 pub use message::TagMessage;
 pub use note::NoteTag;
 pub use read::ReadTag;
