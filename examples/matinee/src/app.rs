@@ -38,12 +38,13 @@ use crate::accounts::{self, Accounts};
 use crate::admin::{self, Editor};
 use crate::config::Config;
 use crate::errors::{Problem, StartError};
+use crate::figures::{CountVisits, Figures, Visitors};
 use crate::films::Loader;
 use crate::hosts::AllowedHosts;
 use crate::seats::Bookings;
 use crate::{
-    assets, caching, csrf, db, errors, films, forms, headers, health, hosts, limits, logs, metrics,
-    seats, sessions, store,
+    assets, caching, csrf, db, errors, figures, films, forms, headers, health, hosts, limits, logs,
+    metrics, seats, sessions, store,
 };
 
 const MAX_BODY: usize = 64 * 1024;
@@ -55,6 +56,7 @@ pub struct App {
     pub(crate) pool: SqlitePool,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: PrometheusHandle,
+    pub(crate) count_visits: CountVisits,
 }
 
 /// Opens the database and the store, and builds the routes and the layers.
@@ -71,9 +73,11 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     let accounts = Accounts::open(&config, &pool, &store, &sessions).await?;
     let response_cache = caching::layer(store.clone(), config.transport())?;
     let loader = Loader::new(pool.clone(), store.clone())?;
+    let (visitors, count_visits) = Visitors::new(&config, store.clone())?;
+    let figures = Figures::new(store.clone(), visitors.clone(), loader.clone())?;
     let editor = Editor::new(pool.clone(), loader.clone(), response_cache.purger());
     let bookings = Bookings::new(pool.clone(), store.clone(), config.hold_for)?;
-    let pages = films::routes(loader)
+    let pages = films::routes(loader, figures)
         .merge(accounts::routes(accounts))
         .merge(seats::routes(bookings))
         .merge(admin::routes(editor));
@@ -85,6 +89,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         response_cache,
         session: sessions::layer(&config, sessions)?,
         limit: limits::visitors(&config, store.clone())?,
+        visitors,
     };
     let router = layered(&config, pages, rest, layers);
     Ok(App {
@@ -93,6 +98,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         pool,
         store,
         metrics,
+        count_visits,
     })
 }
 
@@ -102,6 +108,7 @@ struct Layers {
     response_cache: ResponseCacheLayer,
     session: SessionLayer,
     limit: RateLimitLayer,
+    visitors: Visitors,
 }
 
 /// Puts all layers around the pages, and the general ones around assets, health checks and metrics.
@@ -123,6 +130,7 @@ fn layered(config: &Config, pages: Router, rest: Router, layers: Layers) -> Rout
         .layer(layers.session)
         .layer(layers.response_cache)
         .layer(map_response(caching::ask_us_again))
+        .layer(from_fn_with_state(layers.visitors, figures::note_visit))
         .layer(from_fn(films::one_address))
         .layer(our_hosts);
     let router = rest.layer(in_time).layer(guards).merge(pages);

@@ -14,6 +14,7 @@ mod config;
 mod csrf;
 mod db;
 mod errors;
+mod figures;
 mod films;
 mod forms;
 mod headers;

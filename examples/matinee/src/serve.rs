@@ -86,6 +86,7 @@ pub async fn serve(
         result = server => result.map_err(StartError::Serve)?,
         () = drained => tracing::warn!(?drain, "some requests were cut off: they took longer than the drain time"),
         () = upkeep(&app.metrics) => {}
+        () = app.count_visits.run() => {}
         () = db::keep_programme_ahead(&app.pool, PROGRAMME, clock::now_ms) => {}
     }
     // A request that was cut off may hold a connection for another moment.

@@ -14,7 +14,7 @@ pub(crate) use self::accounts::{Account, account, account_by_email, add_demo_acc
 pub(crate) use self::bookings::{
     Booked, BookedSeat, NewBooking, book, booked_seats, showing, tickets,
 };
-pub(crate) use self::edits::{Edited, edit_film, edition};
+pub(crate) use self::edits::{Edited, edit_film};
 pub(crate) use self::films::Reader;
 pub(crate) use self::folding::fold;
 pub(crate) use self::open::{answers, open};

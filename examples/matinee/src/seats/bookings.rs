@@ -10,6 +10,7 @@ use super::map::SeatMap;
 use super::{Seat, Showing};
 use crate::clock::now_ms;
 use crate::db::{self, Booked, BookedSeat, NewBooking};
+use crate::figures::MostBooked;
 
 /// Holds and books seats.
 ///
@@ -20,6 +21,7 @@ use crate::db::{self, Booked, BookedSeat, NewBooking};
 pub(crate) struct Bookings {
     pool: SqlitePool,
     holds: Holds,
+    most_booked: MostBooked,
 }
 
 /// Letters and digits that do not look alike, as people read a code out at the door.
@@ -56,8 +58,13 @@ impl Bookings {
         store: Arc<dyn Store>,
         hold_for: Ttl,
     ) -> larder::Result<Self> {
-        let holds = Holds::new(store, hold_for)?;
-        Ok(Self { pool, holds })
+        let holds = Holds::new(store.clone(), hold_for)?;
+        let most_booked = MostBooked::new(store)?;
+        Ok(Self {
+            pool,
+            holds,
+            most_booked,
+        })
     }
 
     /// Reads the current seats, by two queries and one round trip to the store.
@@ -136,7 +143,10 @@ impl Bookings {
         };
         let booked = db::book(&self.pool, &booking, &seats).await?;
         let sold = match booked {
-            Booked::Yours => seats.iter().map(|seat| (*seat, user)).collect(),
+            Booked::Yours => {
+                self.most_booked.count(showing.film_id, seats.len()).await;
+                seats.iter().map(|seat| (*seat, user)).collect()
+            }
             Booked::Taken => self.sold(&showing, &seats).await?,
         };
         // Seats that are still free stay held.

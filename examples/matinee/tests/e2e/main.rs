@@ -20,6 +20,7 @@ mod catalogue;
 mod corpus;
 mod errors;
 mod faults;
+mod figures;
 mod flood;
 mod hosts;
 mod limits;
