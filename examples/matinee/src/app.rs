@@ -25,6 +25,7 @@ use larder::response_cache::ResponseCacheLayer;
 use larder::session::SessionLayer;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::SqlitePool;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -41,6 +42,7 @@ use crate::errors::{Problem, StartError};
 use crate::figures::{CountVisits, Figures, Visitors};
 use crate::films::Loader;
 use crate::hosts::AllowedHosts;
+use crate::mail::{Mail, Outbox};
 use crate::seats::Bookings;
 use crate::{
     assets, caching, csrf, db, errors, figures, films, forms, headers, health, hosts, limits, logs,
@@ -57,6 +59,9 @@ pub struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) count_visits: CountVisits,
+    pub(crate) mail: Mail,
+    /// Ends the streams and the work in the background.
+    pub(crate) stop: CancellationToken,
 }
 
 /// Opens the database and the store, and builds the routes and the layers.
@@ -76,7 +81,15 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     let (visitors, count_visits) = Visitors::new(&config, store.clone())?;
     let figures = Figures::new(store.clone(), visitors.clone(), loader.clone())?;
     let editor = Editor::new(pool.clone(), loader.clone(), response_cache.purger());
-    let bookings = Bookings::new(pool.clone(), store.clone(), config.hold_for)?;
+    let (outbox, stop) = (Outbox::default(), CancellationToken::new());
+    let mail = Mail::open(&config, pool.clone(), store.clone(), outbox.clone()).await?;
+    let bookings = Bookings::new(
+        pool.clone(),
+        store.clone(),
+        config.hold_for,
+        outbox,
+        stop.clone(),
+    )?;
     let pages = films::routes(loader, figures)
         .merge(accounts::routes(accounts))
         .merge(seats::routes(bookings))
@@ -99,6 +112,8 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         store,
         metrics,
         count_visits,
+        mail,
+        stop,
     })
 }
 

@@ -22,6 +22,7 @@ mod health;
 mod hosts;
 mod limits;
 mod logs;
+mod mail;
 mod metrics;
 mod pages;
 mod seats;

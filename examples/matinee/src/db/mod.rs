@@ -6,6 +6,7 @@ mod edits;
 mod films;
 mod folding;
 mod open;
+mod outbox;
 mod programme;
 mod season;
 mod seed;
@@ -18,4 +19,7 @@ pub(crate) use self::edits::{Edited, edit_film};
 pub(crate) use self::films::Reader;
 pub(crate) use self::folding::fold;
 pub(crate) use self::open::{answers, open};
+pub(crate) use self::outbox::{
+    Letter, LetterKind, letter, letters_to_hand, note_handed, note_sent, write_reminders,
+};
 pub(crate) use self::season::keep_programme_ahead;
