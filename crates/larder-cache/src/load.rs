@@ -1,5 +1,6 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -141,7 +142,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         match answer {
             Ok(_) | Err(LoadError::NotFound | LoadError::Recursive) => answer,
             Err(error) if options.forces_fresh && options.falls_back => {
-                self.find_cached(key, options).await.ok_or(error)
+                let cached = Box::pin(self.find_cached(key, options)).await;
+                cached.ok_or(error)
             }
             answer => answer,
         }
@@ -213,7 +215,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             // invalidation that was acknowledged before it. One that takes a stale value does not
             // wait until a load has found it.
             if !options.forces_fresh && !options.skips_far && self.reads_for_itself(key, options) {
-                match inner.look_far(key, !options.skips_near).await {
+                // Boxed, so that the many callers that only follow a load stay small.
+                match Box::pin(inner.look_far(key, !options.skips_near)).await {
                     Look::Fresh(kept) => {
                         let found = kept.and_then(|kept| inner.found(kept, Source::Far));
                         return found.ok_or(LoadError::NotFound);
@@ -257,7 +260,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
                     let follower = task.follow();
                     // A loader may panic before it returns a future.
                     if let Ok(load) = catch_unwind(AssertUnwindSafe(|| load(context))) {
-                        spawn(task.run(erase(load), deadline).in_current_span()).await;
+                        let task = task.run(erase(load), deadline).in_current_span();
+                        spawn(Box::pin(task)).await;
                     } else {
                         task.fail(Failure::Panicked);
                     }
@@ -443,9 +447,8 @@ fn plan(options: ReadOptions) -> Plan {
 ///
 /// A load that never waits then costs no task, no wake-up and no timer. A call cannot be dropped
 /// in the middle of one poll, so nobody can see the difference.
-async fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+async fn spawn(mut task: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
     let runtime = Handle::current();
-    let mut task = Box::pin(task);
     let polled = poll_fn(|cx| {
         // A panic ends the flight on its way here.
         Poll::Ready(catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx))))

@@ -114,6 +114,8 @@ where
         let options = OptionsBuilder::new()
             .shards(shards)
             .estimated_items_capacity(items)
+            // As many evicted keys are remembered as are kept: scans of new keys then cost less.
+            .ghost_allocation(1.0)
             // Rounded down, because each shard rounds its part up.
             .weight_capacity(total - total % shards as u64)
             .build();
