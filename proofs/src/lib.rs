@@ -17,6 +17,7 @@ pub mod model;
 pub mod narrow;
 mod page;
 mod proof;
+pub mod queue;
 pub mod stores;
 mod table;
 

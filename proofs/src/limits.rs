@@ -5,6 +5,8 @@ use std::time::Duration;
 pub struct Limits {
     /// The number of inputs.
     pub inputs: Option<u64>,
+    /// The number of kills and pauses.
+    pub rounds: Option<u64>,
     /// The longest time of one row.
     pub time: Option<Duration>,
 }

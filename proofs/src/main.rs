@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, Command};
-use larder_proofs::{Limits, PROOFS, consistency, leases, locks, write_or_check};
+use larder_proofs::{Limits, PROOFS, consistency, leases, locks, queue, write_or_check};
 
 fn main() -> ExitCode {
     // What a proof calls itself as, to have another process.
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     let worker = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [leases::WORKER, commits, url] => Some(leases::be_a_worker(commits, url)),
         [locks::WORKER, writes, url] => Some(locks::be_a_worker(writes, url)),
+        [queue::WORKER, role, contender, url] => Some(queue::be_a_worker(role, contender, url)),
         _ => None,
     };
     if let Some(done) = worker {
@@ -56,11 +57,19 @@ fn main() -> ExitCode {
                 .long("seconds")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop each row after so long (consistency, bus-loss, fuzz)"),
+                .help("Stop each row after so long (consistency, bus-loss, fuzz, queue)"),
+        )
+        .arg(
+            Arg::new("rounds")
+                .long("rounds")
+                .value_name("NUMBER")
+                .value_parser(clap::value_parser!(u64))
+                .help("Stop after so many kills and pauses (queue)"),
         )
         .get_matches();
     let limits = Limits {
         inputs: matches.get_one("inputs").copied(),
+        rounds: matches.get_one("rounds").copied(),
         time: matches.get_one("seconds").copied().map(Duration::from_secs),
     };
     let name: &String = matches.get_one("name").expect("required");

@@ -1,6 +1,6 @@
 use crate::{
     Limits, Page, Table, bus_loss, cancel, conformance, consistency, faults, fuzz, leases, locks,
-    model,
+    model, queue,
 };
 
 /// One long proof.
@@ -69,6 +69,12 @@ pub const PROOFS: &[Proof] = &[
         about: "a lock has one holder, tokens rise, and no stale token writes",
         page: "faults",
         run: |_| locks::prove(),
+    },
+    Proof {
+        name: "queue",
+        about: "no acknowledged job is lost, and no stale ack is accepted, whoever is killed",
+        page: "queue",
+        run: queue::prove,
     },
 ];
 

@@ -9,6 +9,7 @@ fn no_bytes_make_the_typed_cache_panic_fail_or_take_much_memory() {
     let limits = Limits {
         inputs: Some(40_000),
         time: Some(Duration::from_secs(5)),
+        ..Limits::default()
     };
     let table = fuzz::prove(&limits);
     assert_eq!(table.missed(), [""; 0], "{table}");

@@ -1,0 +1,154 @@
+//! The metrics of a queue. None of them names a job's id or payload.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
+
+use crate::worker::Finished;
+use crate::{Counts, Delivery};
+
+/// The metrics of one queue as a worker sees it.
+pub(crate) struct Metrics {
+    queue: Arc<str>,
+    /// The names are those of handlers, so there are few.
+    jobs: Mutex<HashMap<&'static str, JobMetrics>>,
+    depth: [(Gauge, fn(&Counts) -> u64); 4],
+    oldest: Gauge,
+}
+
+/// The metrics of the jobs of one name.
+#[derive(Clone)]
+pub(crate) struct JobMetrics {
+    taken: Counter,
+    done: Counter,
+    failed: Counter,
+    dead: Counter,
+    released: Counter,
+    lost: Counter,
+    lateness: Histogram,
+    duration: Histogram,
+}
+
+impl Metrics {
+    pub(crate) fn new(queue: &str) -> Self {
+        describe();
+        let queue: Arc<str> = queue.into();
+        let depth = |state: &'static str| {
+            gauge!("larder_queue_depth", "queue" => queue.to_string(), "state" => state)
+        };
+        Self {
+            depth: [
+                (depth("waiting"), |counts| counts.waiting),
+                (depth("scheduled"), |counts| counts.scheduled),
+                (depth("running"), |counts| counts.running),
+                (depth("dead"), |counts| counts.dead),
+            ],
+            oldest: gauge!("larder_queue_oldest_seconds", "queue" => queue.to_string()),
+            jobs: Mutex::default(),
+            queue,
+        }
+    }
+
+    /// Returns the metrics of the jobs of one name.
+    pub(crate) fn of(&self, job: &'static str) -> JobMetrics {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let metrics = jobs.entry(job);
+        metrics.or_insert_with(|| JobMetrics::new(&self.queue, job)).clone()
+    }
+
+    /// Counts a job that was taken, and how late it was.
+    pub(crate) fn taken(&self, job: &'static str, delivery: &Delivery) {
+        let metrics = self.of(job);
+        metrics.taken.increment(1);
+        let late = delivery.taken_at().since(delivery.due_at());
+        metrics.lateness.record(late);
+    }
+
+    /// Shows how many jobs there are, and for how long the oldest has been due.
+    pub(crate) fn observe(&self, counts: &Counts) {
+        for (gauge, count) in &self.depth {
+            gauge.set(count(counts) as f64);
+        }
+        self.oldest.set(counts.oldest_us as f64 / 1e6);
+    }
+}
+
+impl JobMetrics {
+    fn new(queue: &str, job: &'static str) -> Self {
+        let count = |name: &'static str| counter!(name, "queue" => queue.to_owned(), "job" => job);
+        let measure = |name: &'static str| histogram!(name, "queue" => queue.to_owned(), "job" => job);
+        Self {
+            taken: count("larder_queue_taken_total"),
+            done: count("larder_queue_done_total"),
+            failed: count("larder_queue_failed_total"),
+            dead: count("larder_queue_dead_total"),
+            released: count("larder_queue_released_total"),
+            lost: count("larder_queue_lost_leases_total"),
+            lateness: measure("larder_queue_lateness_seconds"),
+            duration: measure("larder_queue_duration_seconds"),
+        }
+    }
+
+    pub(crate) fn ran(&self, time: Duration) {
+        self.duration.record(time);
+    }
+
+    pub(crate) fn finished(&self, finished: Finished) {
+        let counter = match finished {
+            Finished::Done => &self.done,
+            Finished::Failed => &self.failed,
+            Finished::Dead => {
+                self.failed.increment(1);
+                &self.dead
+            }
+            Finished::Snoozed | Finished::Released => &self.released,
+            Finished::LeaseLost => &self.lost,
+            // It is logged; what becomes of the job is not known here.
+            Finished::Abandoned => return,
+        };
+        counter.increment(1);
+    }
+}
+
+/// Describes each metric with its unit.
+fn describe() {
+    let counters = [
+        ("larder_queue_enqueued_total", "Jobs that were added"),
+        ("larder_queue_taken_total", "Attempts that began"),
+        ("larder_queue_done_total", "Jobs that were acknowledged"),
+        ("larder_queue_failed_total", "Attempts that failed"),
+        ("larder_queue_dead_total", "Jobs that became dead letters"),
+        (
+            "larder_queue_released_total",
+            "Jobs that were put off or given back, uncounted",
+        ),
+        (
+            "larder_queue_lost_leases_total",
+            "Attempts whose lease had passed on when they ended",
+        ),
+    ];
+    for (name, text) in counters {
+        describe_counter!(name, Unit::Count, text);
+    }
+    describe_histogram!(
+        "larder_queue_lateness_seconds",
+        Unit::Seconds,
+        "Time from when a job was due until it was taken"
+    );
+    describe_histogram!(
+        "larder_queue_duration_seconds",
+        Unit::Seconds,
+        "Duration of handlers"
+    );
+    describe_gauge!("larder_queue_depth", Unit::Count, "Jobs by state");
+    describe_gauge!(
+        "larder_queue_oldest_seconds",
+        Unit::Seconds,
+        "Time for which the oldest ready job has been due"
+    );
+}

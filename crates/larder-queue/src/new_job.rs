@@ -1,0 +1,232 @@
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use larder_store::{Error, ErrorKind, Result, Ttl};
+
+use crate::body::{self, Headers};
+use crate::{Job, JobId};
+
+/// The longest delay of a job: ten years.
+pub const MAX_DELAY: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// The longest group and unique key, in bytes.
+const MAX_KEY: usize = 256;
+
+/// A job on its way into a queue, with its options.
+///
+/// A reference to a [`Job`] turns into one without options. What is out of bounds is an error of the
+/// enqueue.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use larder_queue::{Job, NewJob, Priority, Queue, Until};
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # struct Reminder { booking: u64 }
+/// # impl Job for Reminder { const NAME: &'static str = "reminder"; }
+/// # async fn example(queue: &Queue) -> larder_store::Result<()> {
+/// let reminder = NewJob::new(&Reminder { booking: 42 })
+///     .delay(Duration::from_secs(3_600))
+///     .priority(Priority::High)
+///     .unique("reminder-42", Until::Done);
+/// queue.enqueue(reminder).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    pub(crate) id: JobId,
+    pub(crate) name: Arc<str>,
+    pub(crate) payload: Result<Bytes, ErrorText>,
+    pub(crate) headers: Headers,
+    pub(crate) due: Due,
+    pub(crate) priority: Priority,
+    pub(crate) unique: Option<(Arc<str>, Until)>,
+    pub(crate) replaces: bool,
+    pub(crate) group: Option<Arc<str>>,
+}
+
+/// Why a job cannot be enqueued.
+pub(crate) type ErrorText = &'static str;
+
+/// When a job may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// So many microseconds after the enqueue, by the store's clock.
+    In(i64),
+    /// At this time, in microseconds.
+    At(i64),
+}
+
+/// The priority of a job. All waiting jobs of a class go before those of the next.
+///
+/// A class that never runs empty starves those below it: give those a queue of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Before all others.
+    Urgent,
+    /// Before normal jobs.
+    High,
+    /// The default.
+    #[default]
+    Normal,
+    /// After all others.
+    Low,
+}
+
+/// How long a unique key belongs to its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Until the job is done, dead or cancelled.
+    Done,
+    /// Until the job is first taken: another one can be enqueued while this one runs.
+    Started,
+    /// For this time from the enqueue on, whatever becomes of the job.
+    Ttl(Ttl),
+}
+
+impl NewJob {
+    /// Makes a new job under a random id.
+    pub fn new<J: Job>(job: &J) -> Self {
+        let payload = body::encode(job);
+        Self {
+            payload,
+            ..Self::of(J::NAME)
+        }
+    }
+
+    /// Makes a new job from a payload in any format, for handlers that decode it themselves.
+    pub fn raw(name: &str, payload: impl Into<Bytes>) -> Self {
+        Self {
+            payload: Ok(payload.into()),
+            ..Self::of(name)
+        }
+    }
+
+    fn of(name: &str) -> Self {
+        Self {
+            id: JobId::random(),
+            name: name.into(),
+            payload: Ok(Bytes::new()),
+            headers: Headers::new(),
+            due: Due::In(0),
+            priority: Priority::default(),
+            unique: None,
+            replaces: false,
+            group: None,
+        }
+    }
+
+    /// Sets the id. The default is random.
+    ///
+    /// Send the same request again after [`ErrorKind::MayHaveRun`]: the answer is then
+    /// [`Duplicate`](crate::Enqueued::Duplicate) with this id if the first one was carried out.
+    #[must_use]
+    pub fn id(mut self, id: JobId) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// Hides the job for so long after the enqueue. At most [`MAX_DELAY`].
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.due = Due::In(micros(delay));
+        self
+    }
+
+    /// Hides the job until `time`, which is compared with the store's clock.
+    ///
+    /// A time that has passed is now. It is at most [`MAX_DELAY`] ahead.
+    #[must_use]
+    pub fn at(mut self, time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.due = Due::At(micros(since));
+        self
+    }
+
+    /// Sets the priority. The default is [`Priority::Normal`].
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Adds nothing while another job has this key. The key is 1 to 256 bytes.
+    #[must_use]
+    pub fn unique(mut self, key: &str, until: Until) -> Self {
+        self.unique = Some((key.into(), until));
+        self.replaces = false;
+        self
+    }
+
+    /// Runs the job once nothing has been enqueued under this key for `quiet`.
+    ///
+    /// While the first job of the key waits, another one replaces its payload, headers and name, and
+    /// begins its delay anew; the answer is then [`Duplicate`](crate::Enqueued::Duplicate) with the id of
+    /// the first. Once that one is taken, the next is new. The key is 1 to 256 bytes.
+    #[must_use]
+    pub fn debounce(mut self, key: &str, quiet: Duration) -> Self {
+        self.unique = Some((key.into(), Until::Started));
+        self.replaces = true;
+        self.delay(quiet)
+    }
+
+    /// Puts the job into a group, such as a tenant. The group is 1 to 256 bytes.
+    ///
+    /// Groups of one priority take turns, a job each, so a flood of one does not hold up the others. A job
+    /// without a group is a group of its own. See
+    /// [`with_max_running_per_group`](crate::Queue::with_max_running_per_group) and
+    /// [`with_ordered_groups`](crate::Queue::with_ordered_groups).
+    #[must_use]
+    pub fn group(mut self, group: &str) -> Self {
+        self.group = Some(group.into());
+        self
+    }
+
+    /// Adds a header, such as `traceparent`. Headers count towards the largest payload.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+
+    /// Returns the id under which it will be enqueued.
+    pub fn job_id(&self) -> &JobId {
+        &self.id
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let is_key = |key: &Arc<str>| (1..=MAX_KEY).contains(&key.len()) && !key.contains('\0');
+        let is_late = match self.due {
+            Due::In(micros) => micros > MAX_DELAY_US,
+            // The store checks it by its own clock too.
+            Due::At(micros) => micros > LATEST_US,
+        };
+        let text = match () {
+            () if self.group.as_ref().is_some_and(|group| !is_key(group)) => {
+                "the group of a job must be 1 to 256 bytes without NUL: use an id"
+            }
+            () if self.unique.as_ref().is_some_and(|(key, _)| !is_key(key)) => {
+                "a unique key must be 1 to 256 bytes without NUL: use an id, or a hash"
+            }
+            () if is_late => "a job can be delayed by ten years at most",
+            () => return Ok(()),
+        };
+        Err(Error::new("enqueue", ErrorKind::Invalid, text))
+    }
+}
+
+impl<J: Job> From<&J> for NewJob {
+    fn from(job: &J) -> Self {
+        Self::new(job)
+    }
+}
+
+const MAX_DELAY_US: i64 = MAX_DELAY.as_micros() as i64;
+
+/// The year 2100: what is due later does not fit beside the other bands of the record.
+const LATEST_US: i64 = 4_102_444_800_000_000;
+
+pub(crate) fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,325 @@
+//! Periodic jobs: each tick of a schedule is enqueued once, over all processes.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use std::time::Duration;
+//! # use larder_queue::{Job, NewJob, Queue};
+//! # use larder_queue::periodic::{Missed, Periodic, Schedule};
+//! # use serde::{Deserialize, Serialize};
+//! # use tokio_util::sync::CancellationToken;
+//! #[derive(Serialize, Deserialize)]
+//! struct Cleanup;
+//!
+//! impl Job for Cleanup {
+//!     const NAME: &'static str = "cleanup";
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> larder_store::Result<()> {
+//! # let store = Arc::new(larder_moka::MokaStore::new());
+//! # let stop = CancellationToken::new();
+//! # stop.cancel();
+//! let queue = Queue::new(store, "chores")?;
+//! let hourly = Schedule::every(Duration::from_secs(3_600))?;
+//! Periodic::new(queue)
+//!     .on("cleanup", hourly, |_tick| NewJob::new(&Cleanup))?
+//!     .with_missed(Missed::Last)
+//!     .run_until(stop)
+//!     .await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With the feature `cron` a schedule is a cron expression too, in UTC or by the clocks of a time zone.
+//!
+//! # Rules
+//! 1. Every process of the application runs the same schedules; none leads. A tick is enqueued under the id
+//!    `name@seconds`, with the moment at which it was due, so the queue takes the first one only.
+//! 2. A record for each name says up to which moment ticks were enqueued, so what was due while no process
+//!    ran is known. [`Missed`] says what becomes of it. The first process ever begins at the present.
+//! 3. Time is the store's: processes whose clocks differ agree on each tick.
+//! 4. A schedule that is changed goes on from the last tick of its name. A name that is new begins anew.
+//! 5. A store that fails is tried again, after 50 ms at first and 5 s at most.
+//!
+//! # Deployment caveat
+//! A process that is stopped for more than an hour between its look at the record and its enqueue may enqueue
+//! a tick again.
+
+#[cfg(feature = "cron")]
+mod cron;
+mod record;
+mod schedule;
+#[cfg(test)]
+mod traces;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::program::Record;
+use larder_store::{ErrorKind, Key, Result, Timestamp, Ttl};
+use tokio_util::sync::CancellationToken;
+
+use crate::worker::pause_after;
+use crate::{Enqueued, JobId, NewJob, Queue, Until};
+use record::Advance;
+use schedule::invalid;
+
+pub use record::{InspectLastTick, LastTick};
+pub use schedule::Schedule;
+
+/// Enqueues jobs by schedules. See the [module](self) for the rules.
+#[derive(Clone)]
+pub struct Periodic {
+    queue: Queue,
+    entries: Vec<Entry>,
+    missed: Missed,
+}
+
+#[derive(Clone)]
+struct Entry {
+    name: Arc<str>,
+    key: Key,
+    schedule: Schedule,
+    job: Arc<dyn Fn(&Tick) -> NewJob + Send + Sync>,
+}
+
+/// One moment of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick {
+    name: Arc<str>,
+    due: Timestamp,
+}
+
+impl Tick {
+    /// Returns the name of the schedule.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the moment at which the tick is due, by the store's clock.
+    pub fn due(&self) -> Timestamp {
+        self.due
+    }
+}
+
+/// What becomes of ticks that were due while no process ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// They are skipped: a tick that is more than a minute late is not enqueued.
+    Skip,
+    /// The last of them is enqueued, however many there are.
+    Last,
+    /// The last so many of them are enqueued, at most 1,000.
+    All(u16),
+}
+
+/// How late a tick is that counts as missed.
+const LATE: i64 = 60_000_000;
+
+/// The most ticks of one name that are enqueued together.
+const MAX_TICKS: usize = 1_000;
+
+/// How long the last tick of a name that is not used any more is remembered.
+const REMEMBERED: Ttl = Ttl::from_secs(400 * 86_400);
+
+/// How long an id is kept from being enqueued again.
+const ONCE: Ttl = Ttl::from_secs(3_600);
+
+/// The longest sleep, after which it looks whether the store's clock was set.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// The longest name.
+const MAX_NAME: usize = 64;
+
+impl Periodic {
+    /// Makes a set of schedules that enqueue into `queue`.
+    pub fn new(queue: Queue) -> Self {
+        Self {
+            queue,
+            entries: Vec::new(),
+            missed: Missed::Last,
+        }
+    }
+
+    /// Enqueues what `job` makes at each moment of `schedule`.
+    ///
+    /// The name is 1 to 64 of `a-z`, `A-Z`, `0-9`, `-`, `_` and `.`; the last tick is remembered under it.
+    /// The id of the job is replaced by `name@seconds`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for another name, and for one that was given before.
+    pub fn on<F>(mut self, name: &str, schedule: Schedule, job: F) -> Result<Self>
+    where
+        F: Fn(&Tick) -> NewJob + Send + Sync + 'static,
+    {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if !(1..=MAX_NAME).contains(&name.len()) || !name.bytes().all(is_plain) {
+            return Err(invalid(format!(
+                "a schedule named '{name}'; expected 1 to 64 of a-z, A-Z, 0-9, '-', '_' and '.'"
+            )));
+        }
+        if self.entries.iter().any(|entry| &*entry.name == name) {
+            return Err(invalid(format!("there is a schedule named '{name}' already")));
+        }
+        self.entries.push(Entry {
+            name: name.into(),
+            key: Key::new(LastTick::KIND, format!("{}/{name}", self.queue.name())),
+            schedule,
+            job: Arc::new(job),
+        });
+        Ok(self)
+    }
+
+    /// Sets what becomes of ticks that were due while no process ran. The default is [`Missed::Last`].
+    #[must_use]
+    pub fn with_missed(mut self, missed: Missed) -> Self {
+        self.missed = missed;
+        self
+    }
+
+    /// Enqueues ticks as they are due, until `stop` is cancelled.
+    ///
+    /// # Cancellation
+    /// Dropping the future is as good: a tick that was being enqueued is enqueued by another process, or
+    /// by this one when it runs again.
+    pub async fn run_until(self, stop: CancellationToken) {
+        let mut failures = 0;
+        let run = async {
+            loop {
+                match self.run_due().await {
+                    Ok(ticked) => {
+                        failures = 0;
+                        let next = ticked.next_in.map_or(LONGEST, |next| next.min(LONGEST));
+                        // A timer that is early by a part of a millisecond would cost a look.
+                        tokio::time::sleep(next + Duration::from_millis(1)).await;
+                    }
+                    Err(error) => {
+                        if failures == 0 {
+                            let queue = self.queue.name();
+                            tracing::warn!(queue, %error, "periodic jobs were not enqueued; trying again");
+                        }
+                        failures += 1;
+                        pause_after(failures).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = run => {}
+        }
+    }
+
+    /// Enqueues what is due now, and returns how many jobs were new and when the next one is due.
+    ///
+    /// It takes a round trip for each schedule, and two more for one that is due.
+    ///
+    /// # Errors
+    /// Those of the store, and of [`Queue::enqueue`]. The other schedules were looked at; what was not
+    /// enqueued will be by the next call.
+    ///
+    /// # Cancellation
+    /// Each tick may or may not have been enqueued; none is lost.
+    pub async fn run_due(&self) -> Result<Ticked> {
+        let mut ticked = Ticked::default();
+        let mut failed = None;
+        for entry in &self.entries {
+            match self.run_entry(entry).await {
+                Ok((enqueued, next_in)) => {
+                    ticked.enqueued += enqueued;
+                    let earlier = ticked.next_in.into_iter().chain(next_in);
+                    ticked.next_in = earlier.min();
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(ticked), Err)
+    }
+
+    async fn run_entry(&self, entry: &Entry) -> Result<(u64, Option<Duration>)> {
+        let (now, last) = self.advance(entry, Timestamp::default()).await?;
+        let due = self.due(entry, last, now);
+        let mut enqueued = 0;
+        if entry.schedule.next_after(last).is_some_and(|next| next <= now) {
+            for result in self.queue.enqueue_many(due).await {
+                match result {
+                    Ok(Enqueued::New(_)) => enqueued += 1,
+                    Ok(Enqueued::Duplicate(_)) => {}
+                    // It would be refused each time, and hold up the ticks after it.
+                    Err(error) if is_hopeless(error.kind()) => {
+                        let schedule = &*entry.name;
+                        tracing::error!(schedule, %error, "a periodic job cannot be enqueued");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            self.advance(entry, now).await?;
+        }
+        let next = entry.schedule.next_after(now.max(last));
+        Ok((enqueued, next.map(|next| next.since(now))))
+    }
+
+    /// The jobs of the ticks after `last` and up to `now`, as far as the policy wants them.
+    fn due(&self, entry: &Entry, last: Timestamp, now: Timestamp) -> Vec<NewJob> {
+        let (from, count) = match self.missed {
+            Missed::Skip => (last.max(now.plus_micros(-LATE - 1)), MAX_TICKS),
+            Missed::Last => (last, 1),
+            Missed::All(count) => (last, usize::from(count).min(MAX_TICKS)),
+        };
+        let ticks = entry.schedule.last(from, now, count.max(1));
+        let job = |due| {
+            let name = entry.name.clone();
+            (entry.job)(&Tick { name, due }).once(&entry.name, due)
+        };
+        ticks.into_iter().map(job).collect()
+    }
+
+    async fn advance(&self, entry: &Entry, to: Timestamp) -> Result<(Timestamp, Timestamp)> {
+        let ttl = REMEMBERED;
+        self.queue.run_on(&entry.key, &Advance { to, ttl }).await
+    }
+}
+
+fn is_hopeless(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Invalid | ErrorKind::TooLarge)
+}
+
+impl NewJob {
+    /// The job of a tick, which is enqueued once.
+    fn once(self, name: &str, due: Timestamp) -> Self {
+        let id = format!("{name}@{}", due.as_micros().div_euclid(1_000_000));
+        let job = match self.unique {
+            // The id is remembered as long as the queue is told to remember it, which may be not at all.
+            None => self.unique(&format!("periodic/{id}"), Until::Ttl(ONCE)),
+            Some(_) => self,
+        };
+        match JobId::new(&id) {
+            Ok(id) => job.id(id),
+            // The name was checked.
+            Err(_) => job,
+        }
+    }
+}
+
+/// The outcome of [`Periodic::run_due`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ticked {
+    /// Jobs that were added. Another process may have added the rest.
+    pub enqueued: u64,
+    /// The time until the next tick is due. None if there is none.
+    pub next_in: Option<Duration>,
+}
+
+impl fmt::Debug for Periodic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let schedules = self.entries.iter().map(|entry| (&entry.name, &entry.schedule));
+        f.debug_struct("Periodic")
+            .field("queue", &self.queue.name())
+            .field("schedules", &schedules.collect::<Vec<_>>())
+            .field("missed", &self.missed)
+            .finish()
+    }
+}

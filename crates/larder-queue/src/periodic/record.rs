@@ -1,0 +1,40 @@
+//! The record of a periodic job: up to which moment its ticks were enqueued, by the store's clock.
+
+use larder_store::program::prelude::*;
+
+/// The last tick that was enqueued, in microseconds. On Redis one string.
+#[derive(Debug)]
+pub struct LastTick(Timestamp);
+
+record! {
+    LastTick, Kind::record("periodic").partitioned();
+    /// Shows people and tools the last tick.
+    pub InspectLastTick = "periodic-inspect",
+    "local last = redis.call('GET', KEYS[1])
+     return last and {'last', last} or {}",
+    |held, shown| shown.with("last", held.0.as_micros()),
+}
+
+/// Moves the last tick forward, and returns the time and the last tick.
+#[derive(Clone, Debug)]
+pub(crate) struct Advance {
+    /// The epoch to look only.
+    pub(crate) to: Timestamp,
+    pub(crate) ttl: Ttl,
+}
+
+impl Program for Advance {
+    type Record = LastTick;
+    type Reply = (Timestamp, Timestamp);
+
+    const SCRIPT: &'static Script =
+        &Script::new("periodic-advance", Effect::Once, include_str!("advance.lua"));
+
+    arguments!(to, ttl);
+
+    fn step(&self, record: &mut Slot<'_, LastTick>, now: Timestamp) -> (Timestamp, Timestamp) {
+        let last = record.get().map_or(now, |held| held.0).max(self.to);
+        record.put(LastTick(last), self.ttl);
+        (now, last)
+    }
+}

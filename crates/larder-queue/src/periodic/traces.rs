@@ -1,0 +1,38 @@
+use fastrand::Rng;
+use larder_store::program::Program;
+use larder_store::{Timestamp, Ttl};
+use larder_test::trace::Step;
+
+use super::record::{Advance, LastTick};
+use crate::traces::{after, catches, holds};
+
+fn next(rng: &mut Rng) -> Box<dyn Step> {
+    // Around the time at which traces begin, before it, and not at all.
+    let present = 1_767_225_600_000_000;
+    let to = [0, present - 5, present + 500_000, present + 1_600_000][rng.usize(..4)];
+    let ttl = Ttl::from_millis([1, 1_500, 60_000][rng.usize(..3)]);
+    let advance = Advance {
+        to: Timestamp::from_micros(to),
+        ttl,
+    };
+    after(advance, vec![ttl])
+}
+
+#[tokio::test]
+async fn the_last_tick_moves_alike_in_lua_and_in_rust() {
+    holds::<LastTick>(next).await;
+}
+
+#[tokio::test]
+async fn every_fault_that_is_planted_in_the_lua_of_the_last_tick_is_caught() {
+    catches::<LastTick>(
+        next,
+        &[
+            (Advance::SCRIPT, "or num(moment)", "or '0'"),
+            (Advance::SCRIPT, "math.max", "math.min"),
+            (Advance::SCRIPT, "tonumber(ARGV[2]))", "tonumber(ARGV[2]) + 1)"),
+            (Advance::SCRIPT, "num(moment), num(last)}", "num(last), num(last)}"),
+        ],
+    )
+    .await;
+}

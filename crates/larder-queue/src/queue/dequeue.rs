@@ -1,0 +1,136 @@
+use std::task::Poll;
+use std::time::Duration;
+
+use larder_store::Result;
+use larder_store::program::Programs;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::Queue;
+use crate::body::Body;
+use crate::record::{Dequeue, Leased, Taken};
+use crate::{Delivery, JobId, Receipt};
+
+/// How many jobs one call takes or settles in a round trip: 256.
+pub const MAX_BATCH: usize = 256;
+
+impl Queue {
+    /// Takes at most `n` jobs that can be taken now, and at most [`MAX_BATCH`]. One round trip.
+    ///
+    /// Take no more than you work on at once: the leases of all begin now.
+    ///
+    /// # Errors
+    /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) some jobs
+    /// may be leased to nobody: they are taken again when their leases end, and the attempt is counted.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    ///
+    /// # Cancellation
+    /// What a dropped call has taken is released in the background, uncounted.
+    pub async fn dequeue(&self, n: usize) -> Result<Vec<Delivery>> {
+        Ok(self.take(n).await?.0)
+    }
+
+    /// Takes at most `n` jobs, and waits `within` at most until there is one. None if that time is over.
+    ///
+    /// It takes one round trip if there is a job, and three more before it waits. All tasks that wait on
+    /// clones of one queue share a subscription; an enqueue wakes each idle process once, which then takes
+    /// one look, and those who leave jobs behind wake the next.
+    ///
+    /// # Errors
+    /// As [`dequeue`](Self::dequeue) gives them.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its time enabled.
+    ///
+    /// # Cancellation
+    /// What a dropped call has taken is released in the background, uncounted. No wake is lost.
+    pub async fn dequeue_wait(&self, n: usize, within: Duration) -> Result<Vec<Delivery>> {
+        let (deliveries, _) = self.take(n).await?;
+        if !deliveries.is_empty() || n == 0 {
+            return Ok(deliveries);
+        }
+        let until = Instant::now().checked_add(within);
+        let waiting = self.take_when_woken(n);
+        match until {
+            // A call that is given up releases what it has taken.
+            Some(until) => timeout_at(until, waiting).await.unwrap_or(Ok(Vec::new())),
+            None => waiting.await,
+        }
+    }
+
+    async fn take_when_woken(&self, n: usize) -> Result<Vec<Delivery>> {
+        // One task of the process waits at the store; the others wait for its turn.
+        let mut turn = self.idle.turn().await;
+        turn.begin(&*self.waits, &self.key).await?;
+        loop {
+            let (deliveries, next_in) = self.take(n).await?;
+            if !deliveries.is_empty() {
+                return Ok(deliveries);
+            }
+            let lease = Duration::from(self.settings.lease);
+            turn.wait(next_in.unwrap_or(lease).min(lease)).await;
+        }
+    }
+
+    /// Takes jobs. If there are none, returns how long it takes until there may be.
+    pub(crate) async fn take(&self, n: usize) -> Result<(Vec<Delivery>, Option<Duration>)> {
+        if n == 0 {
+            return Ok((Vec::new(), None));
+        }
+        let dequeue = Dequeue {
+            settings: self.settings,
+            many: u32::try_from(n.min(MAX_BATCH)).unwrap_or(0),
+        };
+        let taken = match self.programs.run_now(&self.key, &dequeue) {
+            Poll::Ready(taken) => taken?,
+            Poll::Pending => self.take_in_background(dequeue).await?,
+        };
+        let next_in = taken.next_in.map(|micros| Duration::from_micros(micros.unsigned_abs()));
+        let (at, ends) = (taken.at, taken.lease_ends);
+        let deliveries = taken.jobs.into_iter().map(|leased| self.delivery(leased, at, ends));
+        Ok((deliveries.collect(), next_in))
+    }
+
+    /// Runs the step in a task of its own, so that nothing stays leased to a caller who has gone away.
+    async fn take_in_background(&self, dequeue: Dequeue) -> Result<Taken> {
+        let (answer, caller) = oneshot::channel();
+        let queue = self.clone();
+        tokio::spawn(async move {
+            let taken = queue.run(&dequeue).await;
+            if let Err(Ok(taken)) = answer.send(taken)
+                && !taken.jobs.is_empty()
+            {
+                let receipts: Vec<_> = taken.jobs.iter().map(receipt).collect();
+                // If it fails, the leases end by themselves.
+                let _ = queue.release_many(&receipts).await;
+            }
+        });
+        match caller.await {
+            Ok(taken) => taken,
+            // The runtime shuts down.
+            Err(_) => Ok(Taken::default()),
+        }
+    }
+
+    fn delivery(&self, leased: Leased, at: larder_store::Timestamp, ends: larder_store::Timestamp) -> Delivery {
+        Delivery {
+            receipt: receipt(&leased),
+            body: Body::open(&self.key, &leased.body),
+            attempt: leased.attempt,
+            group: leased.group,
+            enqueued_at: leased.enqueued_at,
+            due_at: leased.due_at,
+            taken_at: at,
+            lease_ends: ends,
+        }
+    }
+}
+
+fn receipt(leased: &Leased) -> Receipt {
+    Receipt {
+        id: JobId::known(leased.id.clone()),
+        fence: leased.fence,
+    }
+}

@@ -1,0 +1,115 @@
+//! The queue: one record, and the calls on it.
+
+mod admin;
+mod dequeue;
+mod enqueue;
+mod idle;
+mod listing;
+mod settings;
+mod settle;
+mod waiting;
+
+use std::fmt;
+use std::sync::Arc;
+
+use larder_store::program::{Inspection, Program, Programs, Record};
+use larder_store::wait::Waits;
+use larder_store::{Key, KeyId, Result, Store, StoreExt};
+
+use crate::record::{QueueRecord, Settings};
+
+pub use admin::Cancelled;
+pub use dequeue::MAX_BATCH;
+pub use listing::{Counts, Cursor, JobPage, JobView, State};
+pub use settings::DEFAULT_LEASE;
+
+pub(crate) use idle::Turn;
+
+use idle::Idle;
+
+/// A queue of jobs, each of which is done at least once.
+///
+/// # Rules
+/// 1. A job is enqueued once for each id, and stays until it is acknowledged, dead or cancelled.
+/// 2. [`dequeue`](Self::dequeue) takes jobs under a lease. The lease has a fence, by the store's clock and
+///    rising; settling with a fence that is not the newest of the job is refused as
+///    [`LeaseLost`](crate::Settled::LeaseLost). So at most one acknowledgement of a job is accepted.
+/// 3. A job whose lease has ended is taken again, by whoever dequeues next. No process leads.
+/// 4. Each delivery counts as an attempt unless it is [released](Self::release). A job whose last attempt
+///    fails or whose holder dies in it becomes a dead letter.
+/// 5. Jobs are taken by priority, then in the order in which they first could be. A job that comes back
+///    keeps its place. Groups take turns: see [`NewJob::group`](crate::NewJob::group).
+/// 6. Limits of what runs are derived from the leases, so nothing has to be repaired after a crash.
+///
+/// Everybody on a queue must use the same settings. They are applied at each step: a new limit holds from
+/// the next step on.
+///
+/// # Deployment caveats
+/// On Redis, a queue is as safe as the server: use `appendonly yes` and `maxmemory-policy noeviction`. A
+/// failover may lose the last writes; a store that waits for replicas (`RedisBuilder::with_replicas`)
+/// reports that. All jobs of a queue are on one shard.
+///
+/// # Lost replies
+/// After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) an enqueue is sent again with the
+/// same [`NewJob`](crate::NewJob): the answer says whether the first one was carried out. A settling that is
+/// sent again gives [`AlreadyDone`](crate::Settled::AlreadyDone) if the job was acknowledged. Jobs of a
+/// dequeue whose reply was lost are taken again when their leases end.
+#[derive(Clone)]
+pub struct Queue {
+    programs: Arc<dyn Programs>,
+    waits: Arc<dyn Waits>,
+    key: Key,
+    name: Arc<str>,
+    settings: Settings,
+    max_payload: usize,
+    idle: Arc<Idle>,
+}
+
+impl Queue {
+    /// The queue called `name`, on `store`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs or lets
+    /// nobody wait.
+    pub fn new(store: Arc<dyn Store>, name: &str) -> Result<Self> {
+        Self::with_id(store, name, name)
+    }
+
+    pub(crate) fn with_id(store: Arc<dyn Store>, name: &str, id: impl KeyId) -> Result<Self> {
+        Ok(Self {
+            programs: store.clone().require_programs("a queue")?,
+            waits: store.require_waits("a queue")?,
+            key: Key::new(QueueRecord::KIND, id),
+            name: name.into(),
+            settings: Settings::default(),
+            max_payload: settings::DEFAULT_MAX_PAYLOAD,
+            idle: Arc::default(),
+        })
+    }
+
+    /// Returns the name of the queue.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns what the queue holds, for people and tools. It names no job. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn inspect(&self) -> Result<Inspection> {
+        self.programs.inspect::<QueueRecord>(&self.key).await
+    }
+
+    async fn run<P: Program<Record = QueueRecord>>(&self, program: &P) -> Result<P::Reply> {
+        self.programs.run(&self.key, program).await
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("name", &self.name)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

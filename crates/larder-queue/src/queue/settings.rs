@@ -1,0 +1,118 @@
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use larder_store::Ttl;
+
+use super::Queue;
+use crate::new_job::{MAX_DELAY, micros};
+
+/// How long a delivery is leased unless it is extended: 30 seconds.
+pub const DEFAULT_LEASE: Ttl = Ttl::from_secs(30);
+
+/// The default of the largest payload, in bytes: 128 KiB.
+pub(super) const DEFAULT_MAX_PAYLOAD: usize = 128 * 1024;
+
+impl Queue {
+    /// Sets the lease of a delivery, ten years at most. The default is [`DEFAULT_LEASE`].
+    #[must_use]
+    pub fn with_lease(mut self, lease: Ttl) -> Self {
+        self.settings.lease = lease.min(Ttl::from_secs(MAX_DELAY.as_secs()));
+        self
+    }
+
+    /// Sets how often a job is attempted before it is dead, from 1. The default is 10.
+    #[must_use]
+    pub fn with_max_attempts(mut self, attempts: u32) -> Self {
+        self.settings.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// Sets the largest payload with its headers, in bytes. The default is 128 KiB.
+    #[must_use]
+    pub fn with_max_payload(mut self, bytes: usize) -> Self {
+        self.max_payload = bytes;
+        self
+    }
+
+    /// Sets how many jobs may wait and run. The default is a million.
+    ///
+    /// A job past that is refused with [`Refusal::Full`](larder_store::Refusal::Full). Dead letters do not
+    /// count. There are at most as many unique keys.
+    #[must_use]
+    pub fn with_max_jobs(mut self, jobs: u32) -> Self {
+        self.settings.max_jobs = jobs.max(1);
+        self
+    }
+
+    /// Sets how many jobs run at once, over all processes. There is no limit by default.
+    #[must_use]
+    pub fn with_max_running(mut self, jobs: NonZeroU32) -> Self {
+        self.settings.max_running = jobs.get();
+        self
+    }
+
+    /// Sets how many jobs of one [group](crate::NewJob::group) run at once, over all processes.
+    ///
+    /// There is no limit by default.
+    #[must_use]
+    pub fn with_max_running_per_group(mut self, jobs: NonZeroU32) -> Self {
+        self.settings.max_per_group = jobs.get();
+        self
+    }
+
+    /// Runs the jobs of each [group](crate::NewJob::group) one after the other, in order.
+    ///
+    /// The next job of a group is taken when the one before it is done or dead: a job that waits for its
+    /// next attempt holds up its group. A job that is enqueued with a delay takes its place when it is due.
+    #[must_use]
+    pub fn with_ordered_groups(mut self) -> Self {
+        self.settings.max_per_group = 1;
+        self.settings.keeps_order = true;
+        self
+    }
+
+    /// Lets at most so many jobs be taken in any such period, over all processes.
+    ///
+    /// They may be taken at once; then one by one, each when its share of the period has passed (GCRA). There
+    /// is no limit by default.
+    #[must_use]
+    pub fn with_rate(mut self, jobs: NonZeroU32, per: Ttl) -> Self {
+        self.settings.rate_interval = (per.as_micros() / i64::from(jobs.get())).max(1);
+        self.settings.rate_burst = jobs.get();
+        self
+    }
+
+    /// Remembers the id of a job for so long after it is done. The default is an hour; zero is not at all.
+    ///
+    /// Until then the same id is a [`Duplicate`](crate::Enqueued::Duplicate), and a repeated
+    /// acknowledgement is [`AlreadyDone`](crate::Settled::AlreadyDone). Only the id and the time are kept.
+    #[must_use]
+    pub fn with_retention(mut self, retention: Duration) -> Self {
+        self.settings.retention = micros(retention.min(MAX_DELAY));
+        self
+    }
+
+    /// Sets how many ids of done jobs are remembered; the oldest go first. The default is 10,000.
+    #[must_use]
+    pub fn with_max_done(mut self, ids: u32) -> Self {
+        self.settings.max_done = ids;
+        self
+    }
+
+    /// Sets how many dead letters are kept; the oldest go first. The default is 10,000.
+    #[must_use]
+    pub fn with_max_dead(mut self, jobs: u32) -> Self {
+        self.settings.max_dead = jobs;
+        self
+    }
+
+    /// Sets how long the queue lives after its last change or its last due time. The default is 30 days.
+    ///
+    /// What it holds ends with it: choose it far longer than nobody may use the queue. It is refreshed when a
+    /// sixteenth has passed. It is ten years at most.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Ttl) -> Self {
+        self.settings.ttl = ttl.min(Ttl::from_secs(MAX_DELAY.as_secs()));
+        self
+    }
+}

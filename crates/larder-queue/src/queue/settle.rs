@@ -1,0 +1,216 @@
+use std::time::Duration;
+
+use larder_store::{Result, Ttl};
+
+use super::{MAX_BATCH, Queue};
+use crate::new_job::{MAX_DELAY, micros};
+use crate::record::{Decision, Operation, Settle};
+use crate::{Receipt, Settled, Verdict};
+
+/// How many bytes of a reason are kept.
+const MAX_REASON: usize = 256;
+
+impl Queue {
+    /// Acknowledges a job: it is done, and leaves the queue. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) send it
+    /// again: [`Settled::AlreadyDone`] then says that it was carried out, or that somebody else was faster.
+    ///
+    /// # Cancellation
+    /// It may or may not have been carried out.
+    pub async fn ack(&self, receipt: &Receipt) -> Result<Settled> {
+        self.settle(receipt, Verdict::Ack).await
+    }
+
+    /// Acknowledges jobs, with a result for each. One round trip for each 256.
+    ///
+    /// # Errors
+    /// As [`ack`](Self::ack) gives them.
+    ///
+    /// # Cancellation
+    /// Each may or may not have been carried out.
+    pub async fn ack_many(&self, receipts: &[Receipt]) -> Result<Vec<Settled>> {
+        self.settle_each(receipts, &Verdict::Ack).await
+    }
+
+    /// Gives a job that has failed back, to be taken again after the delay. One round trip.
+    ///
+    /// After its last attempt it becomes a dead letter instead: [`Settled::Dead`]. To keep a reason, use
+    /// [`settle`](Self::settle).
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// # Cancellation
+    /// It may or may not have been carried out.
+    pub async fn nack(&self, receipt: &Receipt, delay: Duration) -> Result<Settled> {
+        let reason = String::new();
+        self.settle(receipt, Verdict::Nack { delay, reason }).await
+    }
+
+    /// Gives jobs that have failed back, with a result for each. One round trip for each 256.
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// # Cancellation
+    /// Each may or may not have been carried out.
+    pub async fn nack_many(&self, receipts: &[Receipt], delay: Duration) -> Result<Vec<Settled>> {
+        let reason = String::new();
+        self.settle_each(receipts, &Verdict::Nack { delay, reason }).await
+    }
+
+    /// Makes a job a dead letter, with a reason for people. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// # Cancellation
+    /// It may or may not have been carried out.
+    pub async fn reject(&self, receipt: &Receipt, reason: &str) -> Result<Settled> {
+        let reason = reason.to_owned();
+        self.settle(receipt, Verdict::Reject { reason }).await
+    }
+
+    /// Makes jobs dead letters, with a result for each. One round trip for each 256.
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// # Cancellation
+    /// Each may or may not have been carried out.
+    pub async fn reject_many(&self, receipts: &[Receipt], reason: &str) -> Result<Vec<Settled>> {
+        let reason = reason.to_owned();
+        self.settle_each(receipts, &Verdict::Reject { reason }).await
+    }
+
+    /// Gives a job back unworked: it can be taken at once, and the attempt is not counted. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// # Cancellation
+    /// It may or may not have been carried out.
+    pub async fn release(&self, receipt: &Receipt) -> Result<Settled> {
+        let delay = Duration::ZERO;
+        self.settle(receipt, Verdict::Release { delay }).await
+    }
+
+    /// Gives jobs back unworked, with a result for each. One round trip for each 256.
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// # Cancellation
+    /// Each may or may not have been carried out.
+    pub async fn release_many(&self, receipts: &[Receipt]) -> Result<Vec<Settled>> {
+        let delay = Duration::ZERO;
+        self.settle_each(receipts, &Verdict::Release { delay }).await
+    }
+
+    /// Moves the end of a lease to so long after now. One round trip.
+    ///
+    /// The receipt stays valid. It works until the job is reclaimed, even if the lease has just ended.
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// # Cancellation
+    /// It may or may not have been carried out.
+    pub async fn extend(&self, receipt: &Receipt, lease: Ttl) -> Result<Settled> {
+        self.settle(receipt, Verdict::Extend { lease }).await
+    }
+
+    /// Moves the ends of leases, with a result for each. One round trip for each 256.
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// # Cancellation
+    /// Each may or may not have been carried out.
+    pub async fn extend_many(&self, receipts: &[Receipt], lease: Ttl) -> Result<Vec<Settled>> {
+        self.settle_each(receipts, &Verdict::Extend { lease }).await
+    }
+
+    /// Carries out a verdict on a delivery. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store.
+    ///
+    /// # Cancellation
+    /// It may or may not have been carried out.
+    pub async fn settle(&self, receipt: &Receipt, verdict: Verdict) -> Result<Settled> {
+        let settled = self.settle_all([(receipt, &verdict)]).await?;
+        Ok(settled.first().copied().unwrap_or(Settled::LeaseLost))
+    }
+
+    /// Carries out verdicts of any kind, in their order, with a result for each.
+    ///
+    /// It takes one round trip for each 256. One that is refused does not hold up the others.
+    ///
+    /// # Errors
+    /// Those of the store. Where there are more than 256, those of earlier round trips were carried out.
+    ///
+    /// # Cancellation
+    /// Each may or may not have been carried out.
+    pub async fn settle_many(&self, verdicts: &[(Receipt, Verdict)]) -> Result<Vec<Settled>> {
+        let verdicts = verdicts.iter().map(|(receipt, verdict)| (receipt, verdict));
+        self.settle_all(verdicts).await
+    }
+
+    async fn settle_each(&self, receipts: &[Receipt], verdict: &Verdict) -> Result<Vec<Settled>> {
+        let verdicts = receipts.iter().map(|receipt| (receipt, verdict));
+        self.settle_all(verdicts).await
+    }
+
+    async fn settle_all(
+        &self,
+        verdicts: impl IntoIterator<Item = (&Receipt, &Verdict)>,
+    ) -> Result<Vec<Settled>> {
+        let decisions = verdicts.into_iter();
+        let decisions: Vec<_> = decisions.map(|(it, verdict)| decision(it, verdict)).collect();
+        let mut settled = Vec::with_capacity(decisions.len());
+        for chunk in decisions.chunks(MAX_BATCH) {
+            let settle = Settle {
+                settings: self.settings,
+                decisions: chunk.to_vec(),
+            };
+            settled.extend(self.run(&settle).await?);
+        }
+        Ok(settled)
+    }
+}
+
+fn decision(receipt: &Receipt, verdict: &Verdict) -> Decision {
+    let delayed = |delay: &Duration| micros((*delay).min(MAX_DELAY));
+    let (operation, micros, reason) = match verdict {
+        Verdict::Ack => (Operation::Ack, 0, ""),
+        Verdict::Nack { delay, reason } => (Operation::Nack, delayed(delay), reason.as_str()),
+        Verdict::Reject { reason } => (Operation::Reject, 0, reason.as_str()),
+        Verdict::Release { delay } => (Operation::Release, delayed(delay), ""),
+        Verdict::Extend { lease } => {
+            let lease = lease.as_micros().min(delayed(&MAX_DELAY));
+            (Operation::Extend, lease, "")
+        }
+    };
+    Decision {
+        id: receipt.id.text().clone(),
+        fence: receipt.fence,
+        operation,
+        micros,
+        reason: cut(reason).into(),
+    }
+}
+
+/// A reason as it is kept: without NUL, and cut at a character.
+fn cut(reason: &str) -> String {
+    let mut kept = String::new();
+    for character in reason.chars().filter(|character| *character != '\0') {
+        if kept.len() + character.len_utf8() > MAX_REASON {
+            break;
+        }
+        kept.push(character);
+    }
+    kept
+}

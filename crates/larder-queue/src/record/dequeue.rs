@@ -1,0 +1,262 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use larder_store::program::prelude::*;
+
+use super::held::{Held, Mode};
+use super::work::{Work, Worked, work};
+use super::{LEASED, QueueRecord, Settings, token};
+
+/// How many leases that have ended, and how many jobs that are due, one step moves.
+const MOVED: usize = 64;
+
+/// How many ready jobs and groups one step looks at.
+const LOOKS: usize = 512;
+
+/// The reason of a dead letter whose holder has not settled it.
+const LEASE_ENDED: &str = "the lease of its last attempt ended";
+
+/// Takes jobs that can be taken, at most `many`.
+#[derive(Clone, Debug)]
+pub(crate) struct Dequeue {
+    pub(crate) settings: Settings,
+    pub(crate) many: u32,
+}
+
+/// The jobs that were taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Taken {
+    pub(crate) at: Timestamp,
+    /// When the leases of all of them end.
+    pub(crate) lease_ends: Timestamp,
+    /// If none was taken, in how many microseconds one may be; None if nothing is due.
+    pub(crate) next_in: Option<i64>,
+    pub(crate) jobs: Vec<Leased>,
+}
+
+impl Default for Taken {
+    fn default() -> Self {
+        let never = Timestamp::from_micros(0);
+        Self {
+            at: never,
+            lease_ends: never,
+            next_in: None,
+            jobs: Vec::new(),
+        }
+    }
+}
+
+/// A job that was taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Leased {
+    pub(crate) id: Arc<str>,
+    pub(crate) fence: i64,
+    pub(crate) attempt: u32,
+    pub(crate) group: Option<Arc<str>>,
+    pub(crate) enqueued_at: Timestamp,
+    pub(crate) due_at: Timestamp,
+    pub(crate) body: Bytes,
+}
+
+impl Leased {
+    fn new(id: Arc<str>, job: Held) -> Self {
+        Self {
+            id,
+            fence: job.fence,
+            attempt: job.attempts,
+            group: job.group,
+            enqueued_at: Timestamp::from_micros(job.enqueued),
+            due_at: Timestamp::from_micros(job.due),
+            body: job.body,
+        }
+    }
+}
+
+impl Program for Dequeue {
+    type Record = QueueRecord;
+    type Reply = Taken;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "queue-dequeue",
+        Effect::Once,
+        concat!(
+            include_str!("../lua/work.lua"),
+            include_str!("../lua/dequeue.lua")
+        ),
+    )
+    .runs_when_full();
+
+    arguments!(settings, many);
+
+    fn step(&self, record: &mut Slot<'_, QueueRecord>, now: Timestamp) -> Taken {
+        let taken = work(record, &self.settings, now, false, |work| {
+            if work.held.is_paused {
+                let answer = Taken {
+                    at: now,
+                    ..Taken::default()
+                };
+                return Worked {
+                    answer,
+                    wakes: false,
+                };
+            }
+            work.reclaim();
+            work.promote();
+            self.take(work)
+        });
+        taken.unwrap_or(Taken {
+            at: now,
+            ..Taken::default()
+        })
+    }
+}
+
+impl Dequeue {
+    fn take(&self, work: &mut Work<'_>) -> Worked<Taken> {
+        let (at, settings) = (work.at, &self.settings);
+        let mut free = i64::from(self.many);
+        if settings.max_running > 0 {
+            free = free.min(i64::from(settings.max_running) - work.held.leased.len() as i64);
+        }
+        let mut next = None;
+        let tat = work.held.tat.max(at);
+        if settings.rate_interval > 0 {
+            let (interval, burst) = (settings.rate_interval, i64::from(settings.rate_burst));
+            let spare = (at + burst * interval - tat).div_euclid(interval);
+            free = free.min(spare);
+            if spare <= 0 {
+                next = Some(tat + interval - burst * interval);
+            }
+        }
+
+        let lease_ends = at + settings.lease.as_micros();
+        let (mut jobs, mut looks) = (Vec::new(), 0);
+        while (jobs.len() as i64) < free && looks < LOOKS {
+            let wanted = (free as usize - jobs.len()).min(LOOKS - looks);
+            let found = work.held.ready.first_up_to(-1, wanted);
+            if found.is_empty() {
+                break;
+            }
+            looks += found.len();
+            for member in found {
+                work.has_changed = true;
+                jobs.extend(work.take_one(&member, lease_ends));
+            }
+        }
+
+        if settings.rate_interval > 0 && !jobs.is_empty() {
+            work.held.tat = tat + jobs.len() as i64 * settings.rate_interval;
+        }
+        let is_left = work.held.ready.first().is_some();
+        if jobs.is_empty() && self.many > 0 {
+            next = work.next(next);
+            if looks >= LOOKS {
+                next = Some(at);
+            }
+        } else {
+            next = None;
+        }
+        let wakes = jobs.len() == self.many as usize && is_left && !jobs.is_empty();
+        let answer = Taken {
+            at: Timestamp::from_micros(at),
+            lease_ends: Timestamp::from_micros(lease_ends),
+            next_in: next.map(|next| (next - at).max(0)),
+            jobs,
+        };
+        Worked { answer, wakes }
+    }
+}
+
+impl Work<'_> {
+    /// Gives jobs back whose leases have ended.
+    fn reclaim(&mut self) {
+        for id in self.held.leased.first_up_to(LEASED + self.at, MOVED) {
+            let Some(mut job) = self.held.jobs.get(&id).cloned() else {
+                continue;
+            };
+            self.has_changed = true;
+            job.due = self.at;
+            if job.attempts >= self.settings.max_attempts {
+                self.bury(&id, job, &LEASE_ENDED.into());
+            } else {
+                self.place(&id, &mut job);
+                self.held.jobs.insert(id, job);
+            }
+        }
+    }
+
+    /// Lets jobs be taken that are due.
+    fn promote(&mut self) {
+        for id in self.held.scheduled.first_up_to(self.at, MOVED) {
+            let Some(mut job) = self.held.jobs.get(&id).cloned() else {
+                continue;
+            };
+            self.has_changed = true;
+            self.place(&id, &mut job);
+            self.held.jobs.insert(id, job);
+        }
+    }
+
+    /// Leases one job: the one that `member` names, or the first of the group that it names.
+    fn take_one(&mut self, member: &Arc<str>, lease_ends: i64) -> Option<Leased> {
+        let Some(group) = member.strip_prefix('\0') else {
+            return self.lease(member, lease_ends);
+        };
+        let group: Arc<str> = group.into();
+        let limit = self.settings.max_per_group as usize;
+        let is_full = limit > 0 && self.held.busy(&group) >= limit;
+        let first = self.held.first_of(&group).filter(|_| !is_full);
+        let first = first.map(|(.., id)| id.clone());
+        // The turn of the group is over: the next one is at the end.
+        self.held.ready.remove(&token(&group));
+        let leased = self.lease(&first?, lease_ends);
+        self.offer(&group);
+        leased
+    }
+
+    fn lease(&mut self, id: &Arc<str>, lease_ends: i64) -> Option<Leased> {
+        let mut job = self.held.jobs.get(id).cloned()?;
+        self.held.fence = self.at.max(self.held.fence + 1);
+        job.fence = self.held.fence;
+        job.attempts += 1;
+        if job.mode == Mode::UntilStarted {
+            self.free(id, &job);
+        }
+        if let Some(group) = &job.group {
+            self.stops_waiting(group, id, &job);
+            let busy = self.held.busy.entry(group.clone()).or_default();
+            busy.insert(id.clone());
+        }
+        self.held.ready.remove(id);
+        self.held.leased.insert(LEASED + lease_ends, id);
+        self.held.jobs.insert(id.clone(), job.clone());
+        Some(Leased::new(id.clone(), job))
+    }
+
+    /// The first time at which a job may be taken, or a lease ends.
+    fn next(&self, other: Option<i64>) -> Option<i64> {
+        let due = self.held.scheduled.first().map(|(due, _)| *due);
+        let ends = self.held.leased.first().map(|(ends, _)| *ends - LEASED);
+        due.into_iter().chain(ends).chain(other).min()
+    }
+}
+
+impl FromWire for Taken {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (at, lease_ends, next_in, jobs): (_, _, _, Vec<Wire>) = wire.read()?;
+        let mut leased = Vec::with_capacity(jobs.len() / 3);
+        let mut jobs = jobs.into_iter();
+        while let Some(id) = jobs.next() {
+            let mut next = || jobs.next().ok_or_else(|| Wire::unexpected("a job in three parts"));
+            let (text, body) = (next()?.bytes()?, next()?.bytes()?);
+            let id: String = id.read()?;
+            leased.push(Leased::new(id.into(), Held::read(&text, body)?));
+        }
+        Ok(Self {
+            at,
+            lease_ends,
+            next_in,
+            jobs: leased,
+        })
+    }
+}

@@ -1,0 +1,222 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use larder_store::program::prelude::*;
+
+use super::held::{Held, Mode};
+use super::work::{Work, Worked, work};
+use super::{LEASED, QueueRecord, Settings};
+use crate::new_job::Due;
+use crate::{JobId, NewJob, Until};
+
+/// How many unique keys that have ended one step forgets.
+const FORGOTTEN: usize = 64;
+
+/// Adds jobs, each unless its id or its unique key is taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Enqueue {
+    pub(crate) settings: Settings,
+    pub(crate) items: Vec<Item>,
+}
+
+/// A job to be added.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) id: Arc<str>,
+    pub(crate) due: Due,
+    pub(crate) class: u8,
+    pub(crate) mode: Mode,
+    /// The microseconds of [`Mode::UntilTtl`].
+    pub(crate) unique_for: i64,
+    /// Whether it replaces a job with its unique key that has not started.
+    pub(crate) replaces: bool,
+    pub(crate) key: Option<Arc<str>>,
+    pub(crate) group: Option<Arc<str>>,
+    pub(crate) body: Bytes,
+}
+
+/// The outcome for one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    New(JobId),
+    Duplicate(JobId),
+    Full,
+}
+
+impl Item {
+    pub(crate) fn new(job: &NewJob, body: Bytes) -> Self {
+        let (mode, unique_for) = match &job.unique {
+            None => (Mode::None, 0),
+            Some((_, Until::Done)) => (Mode::UntilDone, 0),
+            Some((_, Until::Started)) => (Mode::UntilStarted, 0),
+            Some((_, Until::Ttl(ttl))) => (Mode::UntilTtl, ttl.as_micros()),
+        };
+        Self {
+            id: job.id.text().clone(),
+            due: job.due,
+            class: job.priority as u8,
+            mode,
+            unique_for,
+            replaces: job.replaces,
+            key: job.unique.as_ref().map(|(key, _)| key.clone()),
+            group: job.group.clone(),
+            body,
+        }
+    }
+}
+
+impl Arg for Item {
+    fn write(&self, args: &mut Args) {
+        let (origin, micros) = match self.due {
+            Due::In(micros) => ("+", micros),
+            Due::At(micros) => ("@", micros),
+        };
+        (&self.id, (origin, micros)).write(args);
+        (i64::from(self.class), self.mode.letter()).write(args);
+        (self.unique_for, self.replaces).write(args);
+        (
+            self.key.as_deref().unwrap_or(""),
+            self.group.as_deref().unwrap_or(""),
+        )
+            .write(args);
+        self.body.write(args);
+    }
+}
+
+impl Program for Enqueue {
+    type Record = QueueRecord;
+    type Reply = Vec<Added>;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "queue-enqueue",
+        Effect::Once,
+        concat!(
+            include_str!("../lua/work.lua"),
+            include_str!("../lua/enqueue.lua")
+        ),
+    );
+
+    fn args(&self, args: &mut Args) {
+        (&self.settings, &self.items).write(args);
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Vec<Added>> {
+        let answers: Vec<(i64, Bytes)> = wire.read()?;
+        let id = |id: Bytes| {
+            let id = std::str::from_utf8(&id).map_err(|_| Wire::unexpected("the id of a job"))?;
+            Ok(JobId::known(id.into()))
+        };
+        let read = |(code, it)| match code {
+            0 => Ok(Added::Duplicate(id(it)?)),
+            1 => Ok(Added::New(id(it)?)),
+            2 => Ok(Added::Full),
+            _ => Err(Wire::unexpected("the outcome of an enqueue")),
+        };
+        answers.into_iter().map(read).collect()
+    }
+
+    fn step(&self, record: &mut Slot<'_, QueueRecord>, now: Timestamp) -> Vec<Added> {
+        let added = work(record, &self.settings, now, true, |work| {
+            // Those who are idle were woken when the first job came.
+            let was_empty = work.held.ready.first().is_none();
+            let mut forgot = false;
+            let items = self.items.iter();
+            let answer = items.map(|item| add(work, item, &mut forgot)).collect();
+            let wakes = work.is_sooner || (work.has_placed && was_empty);
+            Worked { answer, wakes }
+        });
+        added.unwrap_or_default()
+    }
+}
+
+/// Forgets unique keys that have ended.
+fn forget_keys(work: &mut Work<'_>) {
+    for key in work.held.unique_ends.first_up_to(work.at, FORGOTTEN) {
+        work.held.unique_ends.remove(&key);
+        work.held.unique.remove(&key);
+        work.has_changed = true;
+    }
+}
+
+fn add(work: &mut Work<'_>, item: &Item, forgot: &mut bool) -> Added {
+    let is_done = |until: i64| until > work.at;
+    if work.held.jobs.contains_key(&item.id) || work.held.done.score(&item.id).is_some_and(is_done) {
+        return Added::Duplicate(JobId::known(item.id.clone()));
+    }
+    let due = match item.due {
+        Due::In(micros) => work.at + micros,
+        Due::At(micros) => micros,
+    };
+    let due = due.clamp(work.at, (LEASED - 1).max(work.at));
+    if item.key.is_some() && !std::mem::replace(forgot, true) {
+        forget_keys(work);
+    }
+    if let Some(other) = owner(work, item) {
+        if item.replaces {
+            replace(work, item, &other, due);
+        }
+        return Added::Duplicate(JobId::known(other));
+    }
+    let live = work.held.jobs.len() - work.held.dead.len();
+    let most = work.settings.max_jobs as usize;
+    if live >= most || (item.key.is_some() && work.held.unique.len() >= most) {
+        return Added::Full;
+    }
+
+    work.has_changed = true;
+    let mut job = Held {
+        class: item.class,
+        place: 0,
+        attempts: 0,
+        fence: 0,
+        enqueued: work.at,
+        due,
+        mode: item.mode,
+        key: item.key.clone(),
+        group: item.group.clone(),
+        reason: "".into(),
+        body: item.body.clone(),
+    };
+    match due > work.at {
+        true => work.hide(&item.id, &job),
+        false => work.place(&item.id, &mut job),
+    }
+    work.held.jobs.insert(item.id.clone(), job);
+    if let Some(key) = &item.key {
+        work.held.unique.insert(key.clone(), item.id.clone());
+        match item.mode {
+            Mode::UntilTtl => {
+                let ends = work.at + item.unique_for;
+                work.held.unique_ends.insert(ends, key);
+                work.latest = work.latest.max(ends);
+            }
+            _ => {
+                work.held.unique_ends.remove(key);
+            }
+        }
+    }
+    Added::New(JobId::known(item.id.clone()))
+}
+
+/// The job that has the unique key.
+fn owner(work: &Work<'_>, item: &Item) -> Option<Arc<str>> {
+    let key = item.key.as_ref()?;
+    let has_ended = |ends: i64| ends <= work.at;
+    let has_ended = work.held.unique_ends.score(key).is_some_and(has_ended);
+    work.held.unique.get(key).filter(|_| !has_ended).cloned()
+}
+
+/// Replaces the content of a job that has not started, and begins its delay anew.
+fn replace(work: &mut Work<'_>, item: &Item, other: &Arc<str>, due: i64) {
+    let Some(mut job) = work.held.jobs.get(other).cloned() else {
+        return;
+    };
+    if job.place > 0 || work.held.scheduled.score(other).is_none() {
+        return;
+    }
+    work.has_changed = true;
+    job.due = due;
+    job.body = item.body.clone();
+    work.hide(other, &job);
+    work.held.jobs.insert(other.clone(), job);
+}

@@ -1,0 +1,292 @@
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use larder_store::program::prelude::*;
+
+use super::scored::Scored;
+use super::{CLASS, FLOOR, Held, LEASED, QueueRecord};
+use crate::queue::Counts;
+
+/// A part of the record that holds jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Band {
+    Ready,
+    InGroup,
+    Scheduled,
+    Leased,
+    Dead,
+    Done,
+}
+
+impl Band {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::InGroup => "group",
+            Self::Scheduled => "scheduled",
+            Self::Leased => "leased",
+            Self::Dead => "dead",
+            Self::Done => "done",
+        }
+    }
+
+    /// What is added to a time in this band.
+    fn origin(self) -> i64 {
+        match self {
+            Self::Leased => LEASED,
+            _ => 0,
+        }
+    }
+}
+
+impl Arg for Band {
+    fn write(&self, args: &mut Args) {
+        args.text(self.name());
+    }
+}
+
+impl QueueRecord {
+    fn set(&self, band: Band) -> Option<&Scored> {
+        match band {
+            Band::Ready => Some(&self.ready),
+            Band::InGroup => None,
+            Band::Scheduled => Some(&self.scheduled),
+            Band::Leased => Some(&self.leased),
+            Band::Dead => Some(&self.dead),
+            Band::Done => Some(&self.done),
+        }
+    }
+
+    /// The first jobs of a band, without the tokens of groups among its first members.
+    pub(super) fn members(&self, band: Band, many: usize) -> Vec<Arc<str>> {
+        let Some(set) = self.set(band) else {
+            let waiting = self.in_group.values().flatten();
+            return waiting.take(many).map(|(.., id)| id.clone()).collect();
+        };
+        let members = set.first_up_to(i64::MAX, many).into_iter();
+        members.filter(|id| !id.starts_with('\0')).collect()
+    }
+
+    /// The jobs that wait in groups, behind a member of the sorted set on Redis; all if it is empty.
+    fn in_groups_after(
+        &self,
+        member: &[u8],
+    ) -> impl Iterator<Item = (&Arc<str>, &(u8, i64, Arc<str>))> {
+        let text = std::str::from_utf8(member).unwrap_or_default();
+        let (group, place) = text
+            .strip_prefix('w')
+            .and_then(|text| text.split_once('\0'))
+            .unwrap_or_default();
+        let group: Arc<str> = group.into();
+        let last = place.split_at_checked(17).and_then(|(number, id)| {
+            let (class, place) = number.split_at_checked(1)?;
+            Some((class.parse().ok()?, place.parse().ok()?, id.into()))
+        });
+        let after = (last.map_or(Unbounded, Excluded), Unbounded);
+        let rest = self.in_group.get_key_value(&group).into_iter();
+        let rest = rest.flat_map(move |(group, jobs)| {
+            jobs.range(after.clone()).map(move |job| (group, job))
+        });
+        let others = self.in_group.range((Excluded(group), Unbounded));
+        let others = others.flat_map(|(group, jobs)| jobs.iter().map(move |job| (group, job)));
+        rest.chain(others)
+    }
+
+    /// The time since the first job of each priority was due, whichever is longest.
+    fn oldest(&self, at: i64) -> i64 {
+        let first = |class: i64| {
+            let low = FLOOR + class * CLASS;
+            let member = self.ready.first_between(low, low + CLASS)?;
+            let id = match member.strip_prefix('\0') {
+                Some(group) => &self.first_of(group)?.2,
+                None => member,
+            };
+            self.jobs.get(id).map(|job| job.due)
+        };
+        let dues = (0..4).filter_map(first);
+        dues.map(|due| (at - due).max(0)).max().unwrap_or(0)
+    }
+}
+
+/// Counts the jobs of each state.
+#[derive(Clone, Debug)]
+pub(crate) struct Count;
+
+impl Program for Count {
+    type Record = QueueRecord;
+    type Reply = Counts;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "queue-count",
+        Effect::Read,
+        include_str!("../lua/count.lua"),
+    );
+
+    fn args(&self, _: &mut Args) {}
+
+    fn reply(&self, wire: Wire) -> Result<Counts> {
+        let [waiting, scheduled, running, dead, done, is_paused, oldest] = wire.array()?;
+        Ok(Counts {
+            waiting: waiting.read()?,
+            scheduled: scheduled.read()?,
+            running: running.read()?,
+            dead: dead.read()?,
+            done: done.read()?,
+            is_paused: is_paused.read()?,
+            oldest_us: oldest.read()?,
+        })
+    }
+
+    fn step(&self, record: &mut Slot<'_, QueueRecord>, now: Timestamp) -> Counts {
+        let Some(held) = record.get() else {
+            return Counts::default();
+        };
+        Counts {
+            waiting: held.waiting() as u64,
+            scheduled: held.scheduled.len() as u64,
+            running: held.leased.len() as u64,
+            dead: held.dead.len() as u64,
+            done: held.done.len() as u64,
+            is_paused: held.is_paused,
+            oldest_us: held.oldest(now.as_micros()).unsigned_abs(),
+        }
+    }
+}
+
+/// Lists jobs of one band.
+#[derive(Clone, Debug)]
+pub(crate) struct List {
+    pub(crate) band: Band,
+    pub(crate) from: Position,
+    pub(crate) many: u32,
+}
+
+/// A place in a band.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The score of the last member. None at the beginning.
+    score: Option<i64>,
+    /// How many members of that score were seen.
+    seen: u32,
+    /// The last member, for jobs in groups.
+    member: Bytes,
+}
+
+/// A page of a band.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) rows: Vec<Row>,
+    /// None if the band has no more.
+    pub(crate) next: Option<Position>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) id: Arc<str>,
+    pub(crate) at: i64,
+    /// None for jobs that are done.
+    pub(crate) held: Option<Held>,
+}
+
+/// A member of a band, with its job.
+struct Member {
+    member: Bytes,
+    score: i64,
+    id: Arc<str>,
+    held: Option<Held>,
+}
+
+impl List {
+    /// Makes a page of the members that were found.
+    fn page(&self, found: Vec<Member>) -> Listed {
+        let is_last = found.len() < self.many as usize;
+        let next = found.last().filter(|_| !is_last).map(|last| {
+            let same = found.iter().rev().take_while(|it| it.score == last.score);
+            let same = same.count() as u32;
+            // All of them have the score that the page began with.
+            let goes_on = same as usize == found.len() && self.from.score == Some(last.score);
+            Position {
+                score: Some(last.score),
+                seen: same + if goes_on { self.from.seen } else { 0 },
+                member: last.member.clone(),
+            }
+        });
+        let jobs = found.into_iter().filter(|it| !it.member.starts_with(b"\0"));
+        let rows = jobs.map(|it| Row {
+            at: match (self.band, &it.held) {
+                (Band::Ready | Band::InGroup, Some(held)) => held.due,
+                _ => it.score - self.band.origin(),
+            },
+            id: it.id,
+            held: it.held,
+        });
+        let rows = rows.collect();
+        Listed { rows, next }
+    }
+}
+
+impl Program for List {
+    type Record = QueueRecord;
+    type Reply = Listed;
+
+    const SCRIPT: &'static Script =
+        &Script::new("queue-list", Effect::Read, include_str!("../lua/list.lua"));
+
+    fn args(&self, args: &mut Args) {
+        (self.band, self.many).write(args);
+        (self.from.score, self.from.seen).write(args);
+        self.from.member.write(args);
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Listed> {
+        type Found = (Bytes, i64, String, Option<Bytes>, Option<Bytes>);
+        let found: Vec<Found> = wire.read()?;
+        let member = |(member, score, id, text, body): Found| {
+            let held = match (text, body) {
+                (Some(text), Some(body)) => Some(Held::read(&text, body)?),
+                _ => None,
+            };
+            Ok(Member {
+                member,
+                score,
+                id: id.into(),
+                held,
+            })
+        };
+        let found: Result<Vec<_>> = found.into_iter().map(member).collect();
+        Ok(self.page(found?))
+    }
+
+    fn step(&self, record: &mut Slot<'_, QueueRecord>, _: Timestamp) -> Listed {
+        let Some(held) = record.get() else {
+            return self.page(Vec::new());
+        };
+        let job = |id: &Arc<str>| held.jobs.get(id).cloned();
+        let many = self.many as usize;
+        let found = match held.set(self.band) {
+            Some(set) => {
+                let from = self.from.score.unwrap_or(i64::MIN);
+                let members = set.from(from).skip(self.from.seen as usize).take(many);
+                let members = members.map(|(score, id)| Member {
+                    member: Bytes::copy_from_slice(id.as_bytes()),
+                    score: *score,
+                    id: id.clone(),
+                    held: job(id),
+                });
+                members.collect()
+            }
+            None => {
+                let members = held.in_groups_after(&self.from.member).take(many);
+                let members = members.map(|(group, (class, place, id))| Member {
+                    member: format!("w{group}\0{class}{place:016}{id}").into(),
+                    score: 0,
+                    id: id.clone(),
+                    held: job(id),
+                });
+                members.collect()
+            }
+        };
+        self.page(found)
+    }
+}

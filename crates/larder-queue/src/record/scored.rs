@@ -1,0 +1,56 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Map;
+
+/// Members by a score, and by their bytes where scores are equal: as a sorted set of Redis.
+#[derive(Debug, Default)]
+pub(super) struct Scored {
+    scores: Map<Arc<str>, i64>,
+    order: BTreeSet<(i64, Arc<str>)>,
+}
+
+impl Scored {
+    pub(super) fn len(&self) -> usize {
+        self.scores.len()
+    }
+
+    pub(super) fn score(&self, member: &str) -> Option<i64> {
+        self.scores.get(member).copied()
+    }
+
+    /// Adds a member, or moves it.
+    pub(super) fn insert(&mut self, score: i64, member: &Arc<str>) {
+        if let Some(before) = self.scores.insert(member.clone(), score) {
+            self.order.remove(&(before, member.clone()));
+        }
+        self.order.insert((score, member.clone()));
+    }
+
+    pub(super) fn remove(&mut self, member: &str) -> Option<i64> {
+        let (member, score) = self.scores.remove_entry(member)?;
+        self.order.remove(&(score, member));
+        Some(score)
+    }
+
+    pub(super) fn first(&self) -> Option<&(i64, Arc<str>)> {
+        self.order.first()
+    }
+
+    /// The first members, at most `many`, whose scores are at most `most`.
+    pub(super) fn first_up_to(&self, most: i64, many: usize) -> Vec<Arc<str>> {
+        let due = self.order.iter().take_while(|(score, _)| *score <= most);
+        due.take(many).map(|(_, member)| member.clone()).collect()
+    }
+
+    /// The members from a score on, in order.
+    pub(super) fn from(&self, score: i64) -> impl Iterator<Item = &(i64, Arc<str>)> {
+        self.order.range((score, Arc::from(""))..)
+    }
+
+    /// The first member whose score is at least `low` and below `high`.
+    pub(super) fn first_between(&self, low: i64, high: i64) -> Option<&Arc<str>> {
+        let (score, member) = self.from(low).next()?;
+        (*score < high).then_some(member)
+    }
+}

@@ -1,0 +1,56 @@
+use larder_store::program::prelude::*;
+
+use crate::queue::DEFAULT_LEASE;
+
+/// The settings of a queue, which go with each step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// How long the record outlives its last change and its last due time.
+    pub(crate) ttl: Ttl,
+    pub(crate) lease: Ttl,
+    pub(crate) max_attempts: u32,
+    pub(crate) max_jobs: u32,
+    /// 0 is no limit.
+    pub(crate) max_running: u32,
+    /// 0 is no limit.
+    pub(crate) max_per_group: u32,
+    /// Whether a job that is to be retried holds up its group.
+    pub(crate) keeps_order: bool,
+    /// The microseconds of one job's share; 0 is no limit.
+    pub(crate) rate_interval: i64,
+    pub(crate) rate_burst: u32,
+    /// In microseconds.
+    pub(crate) retention: i64,
+    pub(crate) max_done: u32,
+    pub(crate) max_dead: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ttl: Ttl::from_secs(30 * 86_400),
+            lease: DEFAULT_LEASE,
+            max_attempts: 10,
+            max_jobs: 1_000_000,
+            max_running: 0,
+            max_per_group: 0,
+            keeps_order: false,
+            rate_interval: 0,
+            rate_burst: 0,
+            retention: 3_600_000_000,
+            max_done: 10_000,
+            max_dead: 10_000,
+        }
+    }
+}
+
+impl Arg for Settings {
+    /// Writes the first twelve arguments of each program that changes a queue.
+    fn write(&self, args: &mut Args) {
+        (self.ttl.as_micros(), self.lease.as_micros()).write(args);
+        (self.max_attempts, (self.max_jobs, self.max_running)).write(args);
+        (self.max_per_group, self.keeps_order).write(args);
+        (self.rate_interval, self.rate_burst).write(args);
+        (self.retention, (self.max_done, self.max_dead)).write(args);
+    }
+}

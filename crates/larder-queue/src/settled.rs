@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+use larder_store::Ttl;
+
+use crate::JobId;
+
+/// The outcome of an enqueue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Enqueued {
+    /// The job is in the queue, under this id.
+    New(JobId),
+    /// Nothing was added: this job has the same id, or the same [unique](crate::NewJob::unique) key.
+    ///
+    /// After a lost reply, the id of the request itself means that the first request was carried out.
+    Duplicate(JobId),
+}
+
+impl Enqueued {
+    /// Returns the id of the job that is in the queue.
+    pub fn id(&self) -> &JobId {
+        match self {
+            Self::New(id) | Self::Duplicate(id) => id,
+        }
+    }
+}
+
+/// The holder's decision about a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The job is done.
+    Ack,
+    /// The job failed, and is taken again after the delay: see [`Queue::nack`](crate::Queue::nack).
+    Nack {
+        /// How long the job is hidden.
+        delay: Duration,
+        /// Why it failed, for people; at most 256 bytes are kept.
+        reason: String,
+    },
+    /// The job can never succeed, and becomes a dead letter.
+    Reject {
+        /// Why, for people; at most 256 bytes are kept.
+        reason: String,
+    },
+    /// The job was not worked on: it is taken again after the delay, and this attempt is not counted.
+    Release {
+        /// How long the job is hidden.
+        delay: Duration,
+    },
+    /// The job is still worked on: its lease ends so long after now.
+    Extend {
+        /// How long the lease lasts from now on.
+        lease: Ttl,
+    },
+}
+
+/// The outcome of a [`Verdict`], for each job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a lost lease means that the job was, or will be, given to somebody else"]
+pub enum Settled {
+    /// It was carried out.
+    Accepted,
+    /// It was carried out, and the job is a dead letter: it was rejected, or this was its last attempt.
+    Dead,
+    /// The job is done. An earlier request of yours was carried out, or somebody else has done it.
+    AlreadyDone,
+    /// The lease has passed on: the job was reclaimed, cancelled or purged. Nothing was changed.
+    LeaseLost,
+}
+
+impl Settled {
+    /// Returns whether this request was carried out.
+    pub fn is_accepted(self) -> bool {
+        matches!(self, Self::Accepted | Self::Dead)
+    }
+}

@@ -1,0 +1,204 @@
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tower::{Layer, Service};
+
+use super::error::BoxError;
+use super::handler::Handler;
+use super::report::Report;
+use super::run::Running;
+use super::service::{Decoding, Handlers, JobRequest, JobService, WithState, dispatch};
+use super::Backoff;
+use crate::{Job, Queue};
+
+/// Takes jobs from queues and runs their handlers. See the [module](super) for the rules.
+///
+/// `S` is the state that handlers still lack; [`with_state`](Self::with_state) gives it.
+#[derive(Clone)]
+pub struct Worker<S = ()> {
+    pub(super) queues: Vec<Queue>,
+    handlers: Handlers<S>,
+    layers: Vec<Arc<dyn Fn(JobService) -> JobService + Send + Sync>>,
+    settings: Settings,
+}
+
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) concurrency: usize,
+    pub(super) backoff: Backoff,
+    pub(super) grace: Duration,
+    pub(super) max_run: Duration,
+    force: Option<CancellationToken>,
+}
+
+const DEFAULT_CONCURRENCY: usize = 16;
+const MAX_CONCURRENCY: usize = 1 << 20;
+const DEFAULT_GRACE: Duration = Duration::from_secs(25);
+const DEFAULT_MAX_RUN: Duration = Duration::from_secs(24 * 3_600);
+
+impl<S> Worker<S> {
+    /// Makes a worker that takes jobs from `queue`.
+    pub fn new(queue: Queue) -> Self {
+        Self {
+            queues: vec![queue],
+            handlers: HashMap::new(),
+            layers: Vec::new(),
+            settings: Settings {
+                concurrency: DEFAULT_CONCURRENCY,
+                backoff: Backoff::default(),
+                grace: DEFAULT_GRACE,
+                max_run: DEFAULT_MAX_RUN,
+                force: None,
+            },
+        }
+    }
+
+    /// Takes jobs from another queue too. All queues share the places and the handlers.
+    #[must_use]
+    pub fn with_queue(mut self, queue: Queue) -> Self {
+        self.queues.push(queue);
+        self
+    }
+
+    /// Runs the jobs of one type by `handler`: see [`Handler`].
+    ///
+    /// # Panics
+    /// If there is a handler for jobs of this name already.
+    #[must_use]
+    #[track_caller]
+    pub fn on<H, M>(mut self, handler: H) -> Self
+    where
+        H: Handler<M, S>,
+        M: 'static,
+    {
+        let name = <H::Job as Job>::NAME;
+        let before = self.handlers.insert(name, Arc::new(Decoding::new(handler)));
+        assert!(before.is_none(), "jobs named '{name}' have a handler already");
+        self
+    }
+
+    /// Gives the handlers so far their state, for [`State`](super::State).
+    #[must_use]
+    pub fn with_state<Next>(self, state: S) -> Worker<Next>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let handlers = self.handlers.into_iter().map(|(name, handler)| {
+            let state = state.clone();
+            let handler: Arc<dyn super::service::Run<Next>> = Arc::new(WithState { handler, state });
+            (name, handler)
+        });
+        Worker {
+            queues: self.queues,
+            handlers: handlers.collect(),
+            layers: self.layers,
+            settings: self.settings,
+        }
+    }
+
+    /// Wraps all handlers in a tower layer, such as a timeout. The last one is the outermost.
+    ///
+    /// An error of the layer itself is a failure that is tried again.
+    #[must_use]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<JobService> + Send + Sync + 'static,
+        L::Service: Service<JobRequest, Response = ()> + Clone + Send + Sync + 'static,
+        <L::Service as Service<JobRequest>>::Error: Into<BoxError>,
+        <L::Service as Service<JobRequest>>::Future: Send + 'static,
+    {
+        let wrap = move |service: JobService| service.wrapped(&layer);
+        self.layers.push(Arc::new(wrap));
+        self
+    }
+
+    /// Sets how many jobs run at once, over all queues. The default is 16, and the least is 1.
+    #[must_use]
+    pub fn with_concurrency(mut self, jobs: usize) -> Self {
+        self.settings.concurrency = jobs.clamp(1, MAX_CONCURRENCY);
+        self
+    }
+
+    /// Sets the pauses before failed jobs are tried again. See [`Backoff`] for the default.
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
+        self.settings.backoff = backoff;
+        self
+    }
+
+    /// Sets how long running jobs may take once the worker is told to stop. The default is 25 s, so that
+    /// it ends within the 30 s that orchestrators give.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.settings.grace = grace;
+        self
+    }
+
+    /// Ends the grace period once `token` is cancelled, as by a second signal.
+    #[must_use]
+    pub fn with_force(mut self, token: CancellationToken) -> Self {
+        self.settings.force = Some(token);
+        self
+    }
+
+    /// Sets how long the lease of one run is renewed. The default is 24 h.
+    ///
+    /// A handler that hangs for longer loses its lease, and the job is run again.
+    #[must_use]
+    pub fn with_max_run(mut self, time: Duration) -> Self {
+        self.settings.max_run = time;
+        self
+    }
+}
+
+impl Worker {
+    /// Runs until `stop` is cancelled and running jobs have ended, and reports what became of them.
+    ///
+    /// It then takes no more jobs, at once and on all queues, and goes on renewing the leases of those
+    /// that run. After the grace period their contexts are [cancelled](super::JobContext::cancelled).
+    /// A second later handlers that still run are dropped, and their jobs released: available at once,
+    /// with the attempt uncounted. A handler that blocks its thread cannot be dropped; its job is
+    /// abandoned, and available when its lease ends. [`with_force`](Self::with_force) skips the waiting.
+    ///
+    /// # Cancellation
+    /// Dropping the future takes no more jobs and drops the handlers. Their jobs are available when
+    /// their leases end. Cancel `stop` instead.
+    pub async fn run_until(self, stop: CancellationToken) -> Report {
+        let queues = self.queues.clone();
+        self.running(stop).run(&queues).await
+    }
+
+    pub(super) fn running(&self, stop: CancellationToken) -> Arc<Running> {
+        let names: HashSet<_> = self.handlers.keys().copied().collect();
+        Running::new(self.settings.clone(), self.service(), names, stop)
+    }
+
+    pub(super) fn service(&self) -> JobService {
+        let service = dispatch(Arc::new(self.handlers.clone()));
+        self.layers.iter().fold(service, |service, layer| layer(service))
+    }
+}
+
+impl Settings {
+    /// Waits until the worker is told to end at once.
+    pub(super) async fn forced(&self) {
+        match &self.force {
+            Some(token) => token.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl<S> fmt::Debug for Worker<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queues: Vec<_> = self.queues.iter().map(Queue::name).collect();
+        f.debug_struct("Worker")
+            .field("queues", &queues)
+            .field("jobs", &self.handlers.keys())
+            .field("concurrency", &self.settings.concurrency)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::{Result, Timestamp, Ttl};
+use tokio_util::sync::CancellationToken;
+
+use super::lease::{self, Lease};
+use crate::{Delivery, Headers, JobId, Queue, Settled};
+
+/// The run of a job, as its handler sees it.
+///
+/// Clones are handles to the same run.
+#[derive(Clone)]
+pub struct JobContext(Arc<Inner>);
+
+struct Inner {
+    queue: Queue,
+    delivery: Delivery,
+    /// None if it runs inline: nobody else can get the job.
+    lease: Option<Arc<Lease>>,
+    cancelled: CancellationToken,
+}
+
+/// The header that names the trace of whoever enqueued a job: <https://www.w3.org/TR/trace-context/>.
+pub const TRACEPARENT: &str = "traceparent";
+
+impl JobContext {
+    pub(super) fn new(
+        queue: Queue,
+        delivery: Delivery,
+        lease: Option<Arc<Lease>>,
+        cancelled: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            queue,
+            delivery,
+            lease,
+            cancelled,
+        }))
+    }
+
+    /// Returns the id of the job.
+    pub fn id(&self) -> &JobId {
+        self.0.delivery.id()
+    }
+
+    /// Returns the name of the job.
+    pub fn name(&self) -> &str {
+        self.0.delivery.name()
+    }
+
+    /// Returns the name of the queue.
+    pub fn queue(&self) -> &str {
+        self.0.queue.name()
+    }
+
+    /// Returns the number of this attempt, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.0.delivery.attempt()
+    }
+
+    /// Returns whether a failure of this attempt makes the job a dead letter.
+    pub fn is_last_attempt(&self) -> bool {
+        self.attempt() >= self.0.queue.max_attempts()
+    }
+
+    /// Returns the headers that the job was enqueued with.
+    pub fn headers(&self) -> &Headers {
+        self.0.delivery.headers()
+    }
+
+    /// Returns the trace of whoever enqueued the job, if they said so in the header [`TRACEPARENT`].
+    pub fn traceparent(&self) -> Option<&str> {
+        self.headers().get(TRACEPARENT).map(String::as_str)
+    }
+
+    /// Returns the group of the job.
+    pub fn group(&self) -> Option<&str> {
+        self.0.delivery.group()
+    }
+
+    /// Returns when the job was enqueued, by the store's clock.
+    pub fn enqueued_at(&self) -> Timestamp {
+        self.0.delivery.enqueued_at()
+    }
+
+    /// Returns the fence of the lease: a number that rises with each delivery of the queue.
+    ///
+    /// What the job writes to can refuse a lower one, so that a run that lost its lease writes nothing.
+    pub fn fence(&self) -> i64 {
+        self.0.delivery.receipt().fence()
+    }
+
+    /// Waits until the job should stop: its lease is lost, or the worker ends and its grace period is
+    /// over.
+    ///
+    /// A handler that has work to lose selects over this. It is dropped a moment later anyway if the
+    /// worker ends.
+    pub async fn cancelled(&self) {
+        tokio::select! {
+            () = self.0.cancelled.cancelled() => {}
+            () = self.lease_lost() => {}
+        }
+    }
+
+    /// Returns whether the job should stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.is_cancelled() || self.is_lease_lost()
+    }
+
+    /// Waits until the lease is lost: the job was, or will be, given to somebody else.
+    ///
+    /// It resolves by this process's own clock, whatever becomes of the store, before anybody else can
+    /// get the job. A handler that blocks its thread sees it late: it should write with the
+    /// [fence](Self::fence).
+    pub async fn lease_lost(&self) {
+        match &self.0.lease {
+            Some(lease) => lease.lost().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns whether the lease is lost.
+    pub fn is_lease_lost(&self) -> bool {
+        self.0.lease.as_ref().is_some_and(|lease| lease.is_lost())
+    }
+
+    /// Extends the lease to `lease` from now on, and returns whether it is still held. One round trip.
+    ///
+    /// The worker renews leases by itself; this is for work during which it cannot, such as a long
+    /// computation that blocks the runtime.
+    ///
+    /// # Errors
+    /// Those of [`Queue::extend`]. The lease is then held up to its former end at least.
+    pub async fn extend(&self, lease: Duration) -> Result<bool> {
+        let ttl = Ttl::try_from(lease)?;
+        match &self.0.lease {
+            Some(held) => Ok(lease::extend(&self.0.queue, held, ttl).await? == Settled::Accepted),
+            None => Ok(true),
+        }
+    }
+
+    pub(super) fn delivery(&self) -> &Delivery {
+        &self.0.delivery
+    }
+
+    /// Whether the worker ends and its grace period is over.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.0.cancelled.is_cancelled()
+    }
+}
+
+impl fmt::Debug for JobContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobContext")
+            .field("queue", &self.queue())
+            .field("delivery", &self.0.delivery)
+            .field("is_cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}

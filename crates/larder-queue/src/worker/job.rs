@@ -1,0 +1,174 @@
+//! The run of one job: from its lease to the queue's answer.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use super::error::{JobError, JobErrorKind};
+use super::lease::Lease;
+use super::report::Finished;
+use super::run::{Link, Running};
+use super::settle::Outcome;
+use super::{JobContext, JobRequest};
+use crate::metrics::JobMetrics;
+use crate::{Delivery, Settled, Verdict};
+
+/// What came of a handler.
+enum Returned {
+    Result(Result<(), JobError>),
+    Panicked(String),
+    /// It was dropped, since the worker ends.
+    Dropped,
+}
+
+/// Runs a job that was asked for at `started`, until the queue has its outcome.
+pub(super) async fn run(
+    running: Arc<Running>,
+    link: Arc<Link>,
+    delivery: Delivery,
+    started: Instant,
+) -> Finished {
+    let time = delivery.lease_ends().since(delivery.taken_at());
+    let renewed_until = started + running.settings.max_run;
+    let receipt = delivery.receipt().clone();
+    let lease = Arc::new(Lease::new(receipt, started + time, renewed_until));
+    let cancelled = running.cancel.clone();
+    let context = JobContext::new(link.queue.clone(), delivery, Some(lease.clone()), cancelled);
+    let metrics = link.metrics.of(running.known(context.name()));
+    let span = span(&context);
+    link.renewals.add(lease.clone());
+    let begun = Instant::now();
+    let returned = handle(&running, &context).instrument(span.clone()).await;
+    metrics.ran(begun.elapsed());
+    link.renewals.remove(&lease);
+    let verdict = span.in_scope(|| decide(&running, &context, returned));
+    let answer = link.tell(&lease, verdict.clone()).await;
+    let finished = finished(&running, &verdict, answer);
+    span.in_scope(|| note(&metrics, &context, finished));
+    finished
+}
+
+async fn handle(running: &Running, context: &JobContext) -> Returned {
+    let request = JobRequest::new(context.clone());
+    // A layer or a handler may panic before it returns a future.
+    let handler = async { running.service.run(request).await };
+    let handler = AssertUnwindSafe(handler).catch_unwind();
+    tokio::select! {
+        biased;
+        returned = handler => match returned {
+            Ok(result) => Returned::Result(result),
+            Err(panic) => Returned::Panicked(text_of(&*panic)),
+        },
+        () = running.hard.cancelled() => Returned::Dropped,
+    }
+}
+
+/// The span of a job, by the conventions of OpenTelemetry for messaging.
+fn span(context: &JobContext) -> tracing::Span {
+    let delivery = context.delivery();
+    tracing::info_span!(
+        "job",
+        otel.name = %format_args!("process {}", context.queue()),
+        otel.kind = "consumer",
+        messaging.system = "larder",
+        messaging.operation.name = "process",
+        messaging.operation.r#type = "process",
+        messaging.destination.name = context.queue(),
+        messaging.message.id = %context.id(),
+        job.name = context.name(),
+        job.attempt = context.attempt(),
+        job.late_ms = delivery.taken_at().since(delivery.due_at()).as_millis() as u64,
+        traceparent = context.traceparent(),
+    )
+}
+
+fn decide(running: &Running, context: &JobContext, returned: Returned) -> Verdict {
+    let error = match returned {
+        Returned::Result(Ok(())) => return Verdict::Ack,
+        Returned::Dropped => return release(),
+        Returned::Result(Err(error)) => error,
+        Returned::Panicked(text) => JobError::retry(format!("the handler panicked: {text}")),
+    };
+    // What a handler returns after it was told to stop is not its fault.
+    if context.is_interrupted() && error.kind() == JobErrorKind::Retry {
+        return release();
+    }
+    let reason = error.to_string();
+    let delay = match error.kind() {
+        JobErrorKind::Snooze(delay) => {
+            return Verdict::Release {
+                // A job that is put off by nothing would be run for ever.
+                delay: delay.max(Duration::from_millis(1)),
+            };
+        }
+        JobErrorKind::Dead => {
+            tracing::error!(error = %error, "the job failed for good");
+            return Verdict::Reject { reason };
+        }
+        JobErrorKind::RetryAfter(delay) => delay,
+        JobErrorKind::Retry => {
+            let backoff = running.settings.backoff;
+            backoff.pause(context.attempt(), rand::random())
+        }
+    };
+    tracing::warn!(error = %error, attempt = context.attempt(), "the job failed");
+    Verdict::Nack { delay, reason }
+}
+
+pub(super) fn release() -> Verdict {
+    Verdict::Release {
+        delay: Duration::ZERO,
+    }
+}
+
+fn finished(running: &Running, verdict: &Verdict, answer: Option<Settled>) -> Finished {
+    match (verdict, answer) {
+        (_, None) => Finished::Abandoned,
+        (_, Some(Settled::LeaseLost)) => Finished::LeaseLost,
+        (Verdict::Reject { .. } | Verdict::Nack { .. }, Some(Settled::Dead)) => Finished::Dead,
+        (Verdict::Reject { .. } | Verdict::Nack { .. }, Some(_)) => Finished::Failed,
+        (Verdict::Release { .. }, Some(_)) if running.cancel.is_cancelled() => Finished::Released,
+        (Verdict::Release { .. }, Some(_)) => Finished::Snoozed,
+        (Verdict::Ack | Verdict::Extend { .. }, Some(_)) => Finished::Done,
+    }
+}
+
+fn note(metrics: &JobMetrics, context: &JobContext, finished: Finished) {
+    metrics.finished(finished);
+    match finished {
+        Finished::LeaseLost => {
+            tracing::warn!("the job lost its lease: it was, or will be, run by somebody else");
+        }
+        Finished::Dead if context.is_last_attempt() => {
+            tracing::error!(attempt = context.attempt(), "the job failed too often: it is a dead letter");
+        }
+        _ => {}
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without a message").to_owned()
+}
+
+impl Link {
+    /// Tells the queue what became of a job. None if it could not be told.
+    pub(super) async fn tell(&self, lease: &Lease, verdict: Verdict) -> Option<Settled> {
+        let (answer, answered) = oneshot::channel();
+        let receipt = lease.receipt.clone();
+        let outcome = Outcome {
+            receipt,
+            verdict,
+            answer,
+        };
+        self.outcomes.send(outcome).await.ok()?;
+        answered.await.ok()?
+    }
+}

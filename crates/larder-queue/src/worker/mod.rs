@@ -1,0 +1,89 @@
+//! The worker: takes jobs from queues and runs their handlers.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use std::time::Duration;
+//! # use larder_queue::{Job, Queue};
+//! # use larder_queue::worker::{Attempt, Backoff, JobError, State, Worker};
+//! # use serde::{Deserialize, Serialize};
+//! # use tokio_util::sync::CancellationToken;
+//! #[derive(Serialize, Deserialize)]
+//! struct Welcome {
+//!     user: u64,
+//! }
+//!
+//! impl Job for Welcome {
+//!     const NAME: &'static str = "welcome";
+//! }
+//!
+//! #[derive(Clone)]
+//! struct Mailer;
+//!
+//! async fn welcome(job: Welcome, State(mailer): State<Mailer>, attempt: Attempt) -> Result<(), JobError> {
+//!     // Sends the mail. `?` on any error has the job tried again.
+//! #   let _ = (job.user, mailer, attempt);
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> larder_store::Result<()> {
+//! # let store = Arc::new(larder_moka::MokaStore::new());
+//! let queue = Queue::new(store, "mail")?;
+//! let stop = CancellationToken::new(); // cancelled by a signal, in a service
+//! # stop.cancel();
+//! let report = Worker::new(queue)
+//!     .on(welcome)
+//!     .with_state(Mailer)
+//!     .with_concurrency(16)
+//!     .with_backoff(Backoff::exponential(Duration::from_secs(5), Duration::from_secs(3_600)))
+//!     .run_until(stop)
+//!     .await;
+//! println!("{report}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Rules
+//! 1. A worker takes only as many jobs as it has free places for: none waits in its memory.
+//! 2. While a handler runs its lease is renewed. A lease that is lost cancels the job's
+//!    [context](JobContext), and what the handler returns afterwards is refused by the queue.
+//! 3. A handler that returns `Ok` has its job acknowledged. Acks are gathered and sent together.
+//! 4. A failed job is tried again after the [`Backoff`], until it has had
+//!    [`Queue::with_max_attempts`](crate::Queue::with_max_attempts) attempts and is a dead letter;
+//!    [`JobError`] says otherwise where it must. A panic is a failure, and so is a payload that cannot be
+//!    decoded, or a job without a handler: neither ends the worker.
+//! 5. An error of the store is tried again, after 50 ms at first and 5 s at most, and never ends the worker.
+//!    An outcome is sent until the queue has it, and holds its place meanwhile.
+//! 6. When it is told to stop it takes no more, at once and on all its queues, and waits for the grace
+//!    period. Then the contexts are cancelled, and a moment later handlers are dropped and their jobs
+//!    released, uncounted and available at once. See [`Worker::run_until`].
+//!
+//! # Deployment caveat
+//! A job can run twice: its worker was stopped for longer than its lease, or died after the work and before
+//! the ack. Make the work idempotent, or have what it writes to check the [fence](JobContext::fence).
+
+mod backoff;
+mod builder;
+mod clock;
+mod context;
+mod drain;
+mod error;
+mod handler;
+mod job;
+mod lease;
+mod report;
+mod run;
+mod service;
+mod settle;
+
+pub use backoff::Backoff;
+pub use builder::Worker;
+pub use clock::TokioClock;
+pub use context::{JobContext, TRACEPARENT};
+pub use drain::Drained;
+pub use error::{BoxError, IntoOutcome, JobError, JobErrorKind};
+pub use handler::{Attempt, FromContext, Handler, HandlerFuture, State};
+pub use report::Report;
+pub(crate) use settle::pause_after;
+pub(crate) use report::Finished;
+pub use service::{JobRequest, JobService};

@@ -1,0 +1,55 @@
+use std::fmt;
+
+/// What became of the jobs that were running when a worker was told to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Jobs whose handler returned, and whose outcome the queue has.
+    pub done: u64,
+    /// Jobs that were given back to the queue: they are available at once, and their attempt is not
+    /// counted.
+    pub released: u64,
+    /// Jobs whose handler did not stop, or whose outcome did not reach the queue. They are available
+    /// again when their lease ends, and their attempt is counted.
+    pub abandoned: u64,
+}
+
+impl Report {
+    pub(super) fn count(&mut self, finished: Finished) {
+        match finished {
+            Finished::Released => self.released += 1,
+            Finished::Abandoned => self.abandoned += 1,
+            _ => self.done += 1,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            done,
+            released,
+            abandoned,
+        } = self;
+        write!(f, "{done} done, {released} released, {abandoned} abandoned")
+    }
+}
+
+/// How the run of a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finished {
+    /// It is done.
+    Done,
+    /// It is tried again.
+    Failed,
+    /// It is a dead letter.
+    Dead,
+    /// Its handler has put it off.
+    Snoozed,
+    /// Its lease had passed on.
+    LeaseLost,
+    /// It was given back, since the worker ends.
+    Released,
+    /// The queue could not be told.
+    Abandoned,
+}

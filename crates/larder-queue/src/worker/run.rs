@@ -1,0 +1,345 @@
+//! The running worker: a task that takes jobs for each queue, and a task for each job.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use larder_store::Result;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::builder::Settings;
+use super::drain::Drained;
+use super::job;
+use super::lease::Renewals;
+use super::report::{Finished, Report};
+use super::service::JobService;
+use super::settle::{Outcome, pause_after, settle};
+use crate::metrics::Metrics;
+use crate::queue::Turn;
+use crate::{Delivery, MAX_BATCH, Queue};
+
+/// How long handlers may take to return after their context was cancelled.
+const WIND_UP: Duration = Duration::from_secs(1);
+
+/// How long handlers that are dropped may take to go, and their outcomes to be sent.
+const LAST: Duration = Duration::from_secs(2);
+
+/// A worker that runs.
+pub(super) struct Running {
+    pub(super) settings: Settings,
+    pub(super) service: JobService,
+    names: HashSet<&'static str>,
+    places: Arc<Semaphore>,
+    /// Take no more.
+    stop: CancellationToken,
+    /// Contexts are cancelled.
+    pub(super) cancel: CancellationToken,
+    /// Handlers are dropped, and outcomes are sent once more.
+    pub(super) hard: CancellationToken,
+    jobs: TaskTracker,
+    report: Mutex<Report>,
+    /// Of all jobs since it began.
+    drained: Mutex<Drained>,
+}
+
+/// A queue of a running worker.
+pub(super) struct Link {
+    pub(super) queue: Queue,
+    pub(super) renewals: Renewals,
+    pub(super) outcomes: mpsc::Sender<Outcome>,
+    pub(super) metrics: Metrics,
+}
+
+impl Running {
+    pub(super) fn new(
+        settings: Settings,
+        service: JobService,
+        names: HashSet<&'static str>,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            places: Arc::new(Semaphore::new(settings.concurrency)),
+            settings,
+            service,
+            names,
+            // The caller's own is not cancelled by the guard.
+            stop: stop.child_token(),
+            cancel: CancellationToken::new(),
+            hard: CancellationToken::new(),
+            jobs: TaskTracker::new(),
+            report: Mutex::default(),
+            drained: Mutex::default(),
+        })
+    }
+
+    /// The name of a job for metrics: those without a handler share one, as anybody may enqueue them.
+    pub(super) fn known(&self, name: &str) -> &'static str {
+        self.names.get(name).copied().unwrap_or("unknown")
+    }
+
+    /// Runs until it is told to stop and has stopped.
+    pub(super) async fn run(self: Arc<Self>, queues: &[Queue]) -> Report {
+        let (links, mut background) = self.link(queues);
+        let _guard = self.drop_guard();
+        let takers = TaskTracker::new();
+        for link in &links {
+            takers.spawn(self.clone().take(link.clone()));
+        }
+        takers.close();
+        for link in &links {
+            let link = link.clone();
+            let observing = tokio::spawn(async move { link.observe().await });
+            background.push(AbortOnDrop(observing.abort_handle()));
+        }
+        drop(links);
+        self.stop.cancelled().await;
+        self.jobs.close();
+        // What they were about to get is given back by them.
+        let taken = async {
+            takers.wait().await;
+            self.jobs.wait().await;
+        };
+        self.wind_down(taken).await;
+        // What still runs does not stop: its lease ends, as nobody renews it.
+        let left = self.jobs.len() as u64;
+        drop(background);
+        let mut report = self.report();
+        report.abandoned += left;
+        *report
+    }
+
+    /// Waits until no job runs.
+    pub(super) async fn all_done(&self) {
+        let all = u32::try_from(self.settings.concurrency).unwrap_or(u32::MAX);
+        // It is never closed.
+        drop(self.places.acquire_many(all).await);
+    }
+
+    /// Ends all that was begun, once the future of the worker is dropped.
+    pub(super) fn drop_guard(&self) -> impl Drop + use<> {
+        struct Guard([CancellationToken; 3]);
+        impl Drop for Guard {
+            fn drop(&mut self) {
+                self.0.iter().for_each(CancellationToken::cancel);
+            }
+        }
+        Guard([self.stop.clone(), self.cancel.clone(), self.hard.clone()])
+    }
+
+    /// Waits for the grace period, then cancels contexts, then drops handlers.
+    async fn wind_down(&self, stopped: impl Future<Output = ()>) {
+        tokio::pin!(stopped);
+        let grace = async {
+            sleep(self.settings.grace).await;
+            self.cancel.cancel();
+            sleep(WIND_UP).await;
+        };
+        tokio::select! {
+            () = &mut stopped => return,
+            () = grace => {}
+            () = self.settings.forced() => self.cancel.cancel(),
+        }
+        self.hard.cancel();
+        let _ = timeout(LAST, stopped).await;
+    }
+
+    /// Begins the tasks that renew leases and send outcomes. They end with what is returned.
+    pub(super) fn link(&self, queues: &[Queue]) -> (Vec<Arc<Link>>, Vec<AbortOnDrop>) {
+        let mut background = Vec::new();
+        let mut links = Vec::new();
+        for queue in queues {
+            // Each job has one outcome at most, so it is never full for long.
+            let (outcomes, inbox) = mpsc::channel(self.settings.concurrency);
+            let link = Arc::new(Link {
+                queue: queue.clone(),
+                renewals: Renewals::new(queue.clone()),
+                outcomes,
+                metrics: Metrics::new(queue.name()),
+            });
+            let renewing = link.clone();
+            let renewing = tokio::spawn(async move { renewing.renewals.run().await });
+            let settling = tokio::spawn(settle(queue.clone(), inbox, self.hard.clone()));
+            background.push(AbortOnDrop(renewing.abort_handle()));
+            background.push(AbortOnDrop(settling.abort_handle()));
+            links.push(link);
+        }
+        (links, background)
+    }
+
+    /// Takes jobs of one queue for the places that are free, until it is told to stop.
+    async fn take(self: Arc<Self>, link: Arc<Link>) {
+        let mut failures = 0;
+        // Held while there was no job: it is this task's turn to wait at the store.
+        let mut turn: Option<Turn<'_>> = None;
+        loop {
+            let places = match self.places_now() {
+                places if places.is_empty() => {
+                    // Another worker of this process may have places.
+                    turn = None;
+                    tokio::select! {
+                        biased;
+                        () = self.stop.cancelled() => return,
+                        places = self.free_places() => places,
+                    }
+                }
+                places => places,
+            };
+            if self.stop.is_cancelled() {
+                return;
+            }
+            // Never dropped: what it takes is begun, or given back and reported.
+            let started = Instant::now();
+            let taken = link.queue.take(places.len()).await;
+            let turned = match taken {
+                Ok((taken, _)) if !taken.is_empty() => {
+                    (failures, turn) = (0, None);
+                    self.begin(&link, taken, places, started).await;
+                    continue;
+                }
+                Ok((_, next_in)) => {
+                    // Nothing is held while it waits, so other queues have all places.
+                    drop(places);
+                    self.wait(&link, &mut turn, next_in).await
+                }
+                Err(error) => Err(error),
+            };
+            match turned {
+                Ok(()) => failures = 0,
+                Err(error) => {
+                    turn = None;
+                    if failures == 0 {
+                        let queue = link.queue.name();
+                        tracing::warn!(queue, %error, "no jobs were taken; trying again");
+                    }
+                    failures += 1;
+                    tokio::select! {
+                        () = self.stop.cancelled() => return,
+                        () = pause_after(failures) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until the queue is to be looked at again: at once, when it has only now been registered.
+    async fn wait<'a>(
+        &self,
+        link: &'a Link,
+        turn: &mut Option<Turn<'a>>,
+        next_in: Option<Duration>,
+    ) -> Result<()> {
+        match turn {
+            None => {
+                tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => {}
+                    began = link.queue.turn() => *turn = Some(began?),
+                }
+            }
+            Some(turn) => {
+                let lease = Duration::from(link.queue.lease());
+                tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => {}
+                    () = turn.wait(next_in.unwrap_or(lease).min(lease)) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes as many places as are free, none if there is none.
+    fn places_now(&self) -> Vec<OwnedSemaphorePermit> {
+        let mut places = Vec::new();
+        while places.len() < MAX_BATCH {
+            let Ok(place) = self.places.clone().try_acquire_owned() else {
+                break;
+            };
+            places.push(place);
+        }
+        places
+    }
+
+    /// Waits for a free place, and takes as many as are free.
+    pub(super) async fn free_places(&self) -> Vec<OwnedSemaphorePermit> {
+        // It is never closed.
+        let first = self.places.clone().acquire_owned().await;
+        let mut places = self.places_now();
+        places.truncate(MAX_BATCH - 1);
+        places.extend(first);
+        places
+    }
+
+    /// Begins a task for each job, or gives all back if the worker was told to stop.
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        taken: Vec<Delivery>,
+        places: Vec<OwnedSemaphorePermit>,
+        started: Instant,
+    ) {
+        if self.stop.is_cancelled() {
+            return self.give_back(link, taken).await;
+        }
+        for (delivery, place) in taken.into_iter().zip(places) {
+            link.metrics.taken(self.known(delivery.name()), &delivery);
+            let running = self.clone();
+            let job = job::run(self.clone(), link.clone(), delivery, started);
+            self.jobs.spawn(async move {
+                let finished = job.await;
+                if running.stop.is_cancelled() {
+                    running.report().count(finished);
+                }
+                running.drained().count(finished);
+                drop(place);
+            });
+        }
+    }
+
+    /// Gives back what was taken while the worker was told to stop.
+    async fn give_back(&self, link: &Link, taken: Vec<Delivery>) {
+        let receipts: Vec<_> = taken.iter().map(|it| it.receipt().clone()).collect();
+        let finished = match link.queue.release_many(&receipts).await {
+            Ok(_) => Finished::Released,
+            Err(_) => Finished::Abandoned,
+        };
+        let mut report = self.report();
+        receipts.iter().for_each(|_| report.count(finished));
+    }
+
+    pub(super) fn drained(&self) -> std::sync::MutexGuard<'_, Drained> {
+        self.drained.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report(&self) -> std::sync::MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How often a worker looks how many jobs there are.
+const OBSERVED_EACH: Duration = Duration::from_secs(15);
+
+impl Link {
+    /// Keeps the gauges of the queue up to date, for as long as it is polled.
+    async fn observe(&self) {
+        loop {
+            if let Ok(counts) = self.queue.counts().await {
+                self.metrics.observe(&counts);
+            }
+            sleep(OBSERVED_EACH).await;
+        }
+    }
+}
+
+/// A task that ends with its owner.
+pub(super) struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

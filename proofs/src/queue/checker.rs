@@ -1,0 +1,167 @@
+//! Whether a history is one that a queue with fenced leases allows.
+
+use std::collections::HashMap;
+
+use super::event::{Event, What};
+
+/// What a history shows.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Jobs that were acknowledged.
+    pub enqueued: usize,
+    /// Times that a job was taken.
+    pub taken: usize,
+    /// Of those, second and later attempts.
+    pub taken_again: usize,
+    /// Acks that were accepted.
+    pub acked: usize,
+    /// Acks that were refused.
+    pub refused: usize,
+    /// Acknowledged jobs on which no work was done to its end.
+    pub lost: Vec<String>,
+    /// Acks that were accepted though the job had been given to somebody else.
+    pub stale: Vec<String>,
+    /// Jobs of which more than one ack was accepted.
+    pub acked_twice: Vec<String>,
+    /// Jobs with two attempts of one number, or a later one with a lower number.
+    pub miscounted: Vec<String>,
+}
+
+impl Findings {
+    /// Returns whether there is nothing that a queue must not do.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let wrong = [
+            &self.lost,
+            &self.stale,
+            &self.acked_twice,
+            &self.miscounted,
+        ];
+        wrong.iter().all(|wrong| wrong.is_empty())
+    }
+}
+
+/// Judges a history that goes on until the queue was empty.
+#[must_use]
+pub fn judge(history: &[Event]) -> Findings {
+    let mut jobs: HashMap<&str, Vec<&Event>> = HashMap::new();
+    for event in history {
+        jobs.entry(&event.job).or_default().push(event);
+    }
+    let mut found = Findings::default();
+    for (job, mut events) in jobs {
+        events.sort_unstable_by_key(|event| event.began);
+        count(&events, &mut found);
+        let is = |is: fn(&What) -> bool| events.iter().any(|event| is(&event.what));
+        let is_enqueued = is(|what| matches!(what, What::Enqueued));
+        if is_enqueued && !is(|what| matches!(what, What::Worked { .. })) {
+            found.lost.push(job.to_owned());
+        }
+        let acks = events.iter().filter_map(|event| match event.what {
+            What::Acked { fence } => Some((fence, event)),
+            _ => None,
+        });
+        let acks: Vec<_> = acks.collect();
+        if acks.len() > 1 {
+            found.acked_twice.push(format!("{job}: {} times", acks.len()));
+        }
+        for (fence, ack) in acks {
+            let later = takes(&events)
+                .filter(|(_, later, take)| *later > fence && take.ended < ack.began)
+                .map(|(_, later, _)| later)
+                .max();
+            if let Some(later) = later {
+                let text = format!("{job}: the ack of {fence} after {later} was given");
+                found.stale.push(text);
+            }
+        }
+        let mut attempts: Vec<_> = takes(&events).map(|(n, fence, _)| (fence, n)).collect();
+        attempts.sort_unstable();
+        if attempts.windows(2).any(|two| two[0].1 >= two[1].1) {
+            found.miscounted.push(format!("{job}: {attempts:?}"));
+        }
+    }
+    found
+}
+
+/// The attempts of a job, with their fences.
+fn takes<'a>(events: &'a [&Event]) -> impl Iterator<Item = (u32, u64, &'a Event)> {
+    events.iter().filter_map(|event| match event.what {
+        What::Taken { attempt, fence } => Some((attempt, fence, *event)),
+        _ => None,
+    })
+}
+
+fn count(events: &[&Event], found: &mut Findings) {
+    for event in events {
+        match event.what {
+            What::Enqueued => found.enqueued += 1,
+            What::Taken { attempt, .. } => {
+                found.taken += 1;
+                found.taken_again += usize::from(attempt > 1);
+            }
+            What::Acked { .. } => found.acked += 1,
+            What::Refused { .. } => found.refused += 1,
+            What::Worked { .. } | What::Lost { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(began: u64, what: What) -> Event {
+        Event {
+            job: "a".to_owned(),
+            began,
+            ended: began + 5,
+            what,
+        }
+    }
+
+    fn taken(attempt: u32, fence: u64) -> What {
+        What::Taken { attempt, fence }
+    }
+
+    #[test]
+    fn a_job_that_is_taken_again_and_acked_once_is_allowed() {
+        let history = [
+            at(0, What::Enqueued),
+            at(10, taken(1, 100)),
+            at(20, taken(3, 300)),
+            at(30, What::Worked { fence: 100 }),
+            at(31, What::Refused { fence: 100 }),
+            at(40, What::Worked { fence: 300 }),
+            at(41, What::Acked { fence: 300 }),
+        ];
+        let found = judge(&history);
+        assert!(found.is_clean(), "{found:?}");
+        assert_eq!((found.enqueued, found.taken, found.acked), (1, 2, 1));
+        let lines: Vec<_> = history.iter().map(ToString::to_string).collect();
+        let read = lines.iter().map(|line| line.parse().unwrap());
+        assert_eq!(read.collect::<Vec<Event>>(), history);
+    }
+
+    #[test]
+    fn what_a_queue_must_not_do_is_found() {
+        let lost = judge(&[at(0, What::Enqueued), at(10, taken(1, 100))]);
+        assert_eq!(lost.lost, ["a"]);
+        let stale = judge(&[
+            at(0, taken(1, 100)),
+            at(10, taken(2, 200)),
+            at(20, What::Acked { fence: 100 }),
+        ]);
+        assert_eq!(stale.stale.len(), 1, "{stale:?}");
+        let twice = judge(&[
+            at(0, What::Acked { fence: 100 }),
+            at(20, What::Acked { fence: 100 }),
+        ]);
+        assert_eq!(twice.acked_twice.len(), 1, "{twice:?}");
+        for second in [1, 0] {
+            let history = [at(0, taken(1, 100)), at(10, taken(second, 200))];
+            assert_eq!(judge(&history).miscounted.len(), 1);
+        }
+        assert!(!lost.is_clean() && !stale.is_clean() && !twice.is_clean());
+    }
+}

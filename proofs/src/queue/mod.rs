@@ -1,0 +1,162 @@
+//! A job queue under fire: no acknowledged job is lost, and no stale ack is accepted.
+
+pub mod checker;
+mod event;
+mod processes;
+pub mod work;
+
+use std::time::{Duration, Instant};
+
+use larder_test::server::{RedisOptions, RedisServer};
+
+use crate::{Limits, Table};
+use checker::{Findings, judge};
+pub use event::{Event, What};
+pub use processes::{WORKER, be_a_worker};
+use processes::{Member, Role};
+
+const PRODUCERS: usize = 2;
+const CONSUMERS: usize = 3;
+
+/// How often something is killed or paused by default.
+const ROUNDS: u64 = 200;
+
+/// The rounds with a queue whose fence is off: it is caught soon.
+const UNFENCED_ROUNDS: u64 = 40;
+
+/// How an ack is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contender {
+    /// With the fence of the lease, as a delivery does it.
+    Fenced,
+    /// By the id of the job alone, as many queues do it: to show that the checker sees it.
+    Unfenced,
+}
+
+/// Producers and workers in processes, of which one is killed or paused in each round, or the server is.
+#[must_use]
+pub fn prove(limits: &Limits) -> Table {
+    let mut table = Table::new()
+        .column("acks")
+        .measured("rounds")
+        .measured("jobs")
+        .measured("taken")
+        .measured("of them again")
+        .measured("acks accepted")
+        .measured("acks refused")
+        .column("jobs lost")
+        .measured("stale acks accepted")
+        .measured("jobs acked twice")
+        .measured("attempts miscounted")
+        .column("verdict");
+    for contender in [Contender::Fenced, Contender::Unfenced] {
+        let rounds = match contender {
+            Contender::Fenced => limits.rounds.unwrap_or(ROUNDS),
+            Contender::Unfenced => limits.rounds.unwrap_or(UNFENCED_ROUNDS).min(UNFENCED_ROUNDS),
+        };
+        let (history, rounds) = run(contender, rounds, limits.time);
+        let found = judge(&history);
+        row(&mut table, contender, rounds, &found);
+    }
+    table
+}
+
+fn row(table: &mut Table, contender: Contender, rounds: u64, found: &Findings) {
+    let name = match contender {
+        Contender::Fenced => "with the fence",
+        Contender::Unfenced => "without it, to see that it is noticed",
+    };
+    table.row([
+        name.to_owned(),
+        rounds.to_string(),
+        found.enqueued.to_string(),
+        found.taken.to_string(),
+        found.taken_again.to_string(),
+        found.acked.to_string(),
+        found.refused.to_string(),
+        found.lost.len().to_string(),
+        found.stale.len().to_string(),
+        found.acked_twice.len().to_string(),
+        found.miscounted.len().to_string(),
+        match found.is_clean() {
+            true => "as leases allow".to_owned(),
+            false => "violated".to_owned(),
+        },
+    ]);
+    let is_well = found.is_clean() == (contender == Contender::Fenced);
+    table.bar(is_well, || format!("{name}: {found:?}"));
+    let is_enough = found.acked > 100 && found.taken_again > 5;
+    table.bar(is_enough, || format!("{name}: only {found:?}"));
+}
+
+/// Runs the processes through so many rounds, or for so long, and then until the queue is empty.
+fn run(contender: Contender, rounds: u64, time: Option<Duration>) -> (Vec<Event>, u64) {
+    let mut server = durable_server();
+    let url = server.url();
+    let producers = (0..PRODUCERS).map(|_| Role::Producer);
+    let consumers = (0..CONSUMERS).map(|_| Role::Consumer);
+    // A worker always acks with the fence.
+    let worker = (contender == Contender::Fenced).then_some(Role::Worker);
+    let roles = producers.chain(consumers).chain(worker);
+    let mut members: Vec<_> = roles
+        .map(|role| Member::spawn(role, contender, &url))
+        .collect();
+    let mut random = fastrand::Rng::with_seed(13);
+    let until = time.map(|time| Instant::now() + time);
+    let mut done = 0;
+    while done < rounds && until.is_none_or(|until| Instant::now() < until) {
+        std::thread::sleep(Duration::from_millis(random.u64(100..500)));
+        strike(&mut server, &mut members, &mut random);
+        done += 1;
+    }
+    let (workers, producers): (Vec<_>, Vec<_>) = members
+        .into_iter()
+        .partition(|member| member.role() != Role::Producer);
+    // Nothing is added any more, so the workers find an end.
+    let mut history: Vec<_> = producers.into_iter().flat_map(Member::finish).collect();
+    let mut workers = workers;
+    workers.iter_mut().for_each(Member::tell_to_stop);
+    history.extend(workers.into_iter().flat_map(Member::finish));
+    (history, done)
+}
+
+/// A server that has what it acknowledged after it was killed.
+///
+/// # Panics
+/// If it does not start.
+#[must_use]
+pub fn durable_server() -> RedisServer {
+    let options = RedisOptions::new()
+        .with_setting("appendonly", "yes")
+        .with_setting("appendfsync", "always");
+    options.start().expect("a redis-server")
+}
+
+fn strike(server: &mut RedisServer, members: &mut [Member], random: &mut fastrand::Rng) {
+    let member = random.usize(..members.len());
+    let moment = Duration::from_millis(random.u64(20..900));
+    match random.u8(..10) {
+        0 => strike_server(server, true, moment),
+        1 => strike_server(server, false, moment),
+        2..6 => members[member].kill(),
+        _ => members[member].pause(moment),
+    }
+}
+
+/// Kills the server and starts it again, or freezes it for a moment. Blocks.
+///
+/// # Panics
+/// If it does not come back.
+pub fn strike_server(server: &mut RedisServer, is_kill: bool, moment: Duration) {
+    match is_kill {
+        true => {
+            server.kill();
+            server.restart().expect("a server that comes back");
+        }
+        false => {
+            server.stop().expect("SIGSTOP");
+            std::thread::sleep(moment.min(Duration::from_millis(400)));
+            server.cont().expect("SIGCONT");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Producers and workers in processes that are killed and paused.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Contender;
+use super::event::Event;
+use super::work::{Sink, Stop, consume, consume_by_worker, produce};
+
+/// The argument that makes `prove` one of the processes.
+pub const WORKER: &str = "queue-worker";
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Producer,
+    /// One that takes jobs and sends acks itself.
+    Consumer,
+    /// One that leaves both to a `Worker`.
+    Worker,
+}
+
+/// A process, and what it prints.
+pub(super) struct Member {
+    role: Role,
+    contender: Contender,
+    url: String,
+    child: Child,
+    /// Closed to tell it to stop. It also ends by itself if this process is killed.
+    input: Option<ChildStdin>,
+    history: Option<JoinHandle<Vec<Event>>>,
+    /// What those did that were killed before it.
+    before: Vec<Event>,
+}
+
+impl Member {
+    pub(super) fn spawn(role: Role, contender: Contender, url: &str) -> Self {
+        let itself = std::env::current_exe().expect("the path of this program");
+        let mut child = Command::new(itself)
+            .arg(WORKER)
+            .args([format!("{role:?}"), format!("{contender:?}")])
+            .arg(url)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("another process");
+        let input = child.stdin.take();
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        // Read at once, or it would wait to be heard.
+        let history = std::thread::spawn(move || {
+            let events = lines.map_while(Result::ok);
+            events.filter_map(|line| line.parse().ok()).collect()
+        });
+        Self {
+            role,
+            contender,
+            url: url.to_owned(),
+            child,
+            input,
+            history: Some(history),
+            before: Vec::new(),
+        }
+    }
+
+    /// Kills the process, and starts another in its place.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().expect("SIGKILL");
+        self.child.wait().expect("its end");
+        let mut before = std::mem::take(&mut self.before);
+        before.append(&mut self.printed());
+        *self = Self::spawn(self.role, self.contender, &self.url);
+        self.before = before;
+    }
+
+    /// Freezes the process for so long.
+    pub(super) fn pause(&self, time: Duration) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::STOP).expect("SIGSTOP");
+        std::thread::sleep(time);
+        kill_process(pid, Signal::CONT).expect("SIGCONT");
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Tells the process to stop once it has nothing left to do.
+    pub(super) fn tell_to_stop(&mut self) {
+        self.input = None;
+    }
+
+    /// Waits for its end, and returns what it did.
+    pub(super) fn finish(mut self) -> Vec<Event> {
+        self.tell_to_stop();
+        let ended = self.child.wait().expect("its end");
+        assert!(ended.success(), "a {:?} failed: {ended}", self.role);
+        let mut history = std::mem::take(&mut self.before);
+        history.append(&mut self.printed());
+        history
+    }
+
+    fn printed(&mut self) -> Vec<Event> {
+        let reader = self.history.take().expect("read once");
+        reader.join().expect("a thread that reads")
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Is one of the processes: prints what it does, until its input is closed and nothing is left to do.
+///
+/// # Errors
+/// If there is no runtime.
+pub fn be_a_worker(role: &str, contender: &str, url: &str) -> io::Result<()> {
+    let contender = match contender {
+        "Fenced" => Contender::Fenced,
+        _ => Contender::Unfenced,
+    };
+    let stop = Stop::default();
+    let told = stop.clone();
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        told.tell();
+    });
+    let sink: Sink = Arc::new(|event: Event| {
+        // One write for each line, so that a process that is killed prints whole lines.
+        let line = format!("{event}\n");
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+    });
+    let seed = u64::from(std::process::id());
+    let runtime = tokio::runtime::Runtime::new()?;
+    match role {
+        "Producer" => runtime.block_on(produce(url, seed, stop, sink)),
+        "Worker" => runtime.block_on(consume_by_worker(url, stop, sink)),
+        _ => runtime.block_on(consume(url, seed, contender, stop, sink)),
+    }
+    Ok(())
+}
