@@ -34,9 +34,15 @@ pub use larder_cache as cache;
 pub mod macros {
     pub use larder_macros::{cached_by_larder as cached, invalidates_by_larder as invalidates};
 }
+#[cfg(feature = "events")]
+#[doc(inline)]
+pub use larder_events as events;
 #[cfg(feature = "moka")]
 #[doc(inline)]
 pub use larder_moka as moka;
+#[cfg(feature = "queue")]
+#[doc(inline)]
+pub use larder_queue as queue;
 #[cfg(feature = "rate-limit")]
 #[doc(inline)]
 pub use larder_rate_limit as rate_limit;

@@ -99,7 +99,7 @@ pub(crate) async fn note_handed(
 /// Returns a letter that is not sent yet.
 pub(crate) async fn letter(pool: &SqlitePool, id: i64) -> Result<Option<Letter>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT outbox.id, letter, email, name, code, films.title AS film, screens.name AS screen,
+        "SELECT outbox.id, letter, email, users.name, code, films.title AS film, screens.name AS screen,
                 starts_at_ms, written_at_ms,
                 (SELECT COUNT(*) FROM booked_seats WHERE booking_id = bookings.id) AS seats
          FROM outbox JOIN bookings ON bookings.id = booking_id JOIN users ON users.id = user_id

@@ -10,9 +10,10 @@ mod relay;
 mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use larder::Store;
 use larder::queue::Queue;
+use larder::{Store, Ttl};
 use sqlx::SqlitePool;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,8 @@ use self::maildir::Maildir;
 use crate::config::Config;
 use crate::errors::StartError;
 
+/// A letter takes milliseconds. So long after its worker was killed, another one sends it.
+const LEASE: Ttl = Ttl::from_secs(5);
 /// No letter is given up: attempts of a day, at the longest pause.
 const ATTEMPTS: u32 = 1_000;
 
@@ -32,7 +35,7 @@ pub(crate) struct Mail {
     queue: Queue,
     outbox: Outbox,
     maildir: Maildir,
-    remind_every: std::time::Duration,
+    remind_every: Duration,
 }
 
 impl Mail {
@@ -50,7 +53,9 @@ impl Mail {
         })?;
         Ok(Self {
             pool,
-            queue: Queue::new(store, "mail")?.with_max_attempts(ATTEMPTS),
+            queue: Queue::new(store, "mail")?
+                .with_lease(LEASE)
+                .with_max_attempts(ATTEMPTS),
             outbox,
             maildir,
             remind_every: config.remind_every,

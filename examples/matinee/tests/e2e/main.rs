@@ -24,6 +24,7 @@ mod figures;
 mod flood;
 mod hosts;
 mod limits;
+mod mail;
 mod operators;
 mod protocol;
 mod restart;
