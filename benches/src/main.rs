@@ -41,6 +41,7 @@ const GROUPS: &[Group] = &[
     ("layer", |_| groups::layer::run()),
     ("leases", groups::leases::run),
     ("locks", groups::locks::run),
+    ("structures", groups::structures::run),
     ("response_cache", |_| groups::response_cache::run()),
     ("response_cache_sockets", |_| {
         groups::response_cache_sockets::run()

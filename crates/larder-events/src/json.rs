@@ -9,7 +9,11 @@ use serde::de::DeserializeOwned;
 ///
 /// # Errors
 /// [`ErrorKind::Invalid`] if it has no form in JSON, and [`ErrorKind::TooLarge`] past `max` bytes.
-pub(crate) fn encode<T: Serialize>(operation: &'static str, event: &T, max: usize) -> Result<Bytes> {
+pub(crate) fn encode<T: Serialize>(
+    operation: &'static str,
+    event: &T,
+    max: usize,
+) -> Result<Bytes> {
     let bytes = serde_json::to_vec(event).map_err(|error| {
         let text = "the event has no form in JSON: a map needs keys that are text";
         Error::new(operation, ErrorKind::Invalid, text).with_source(error)
@@ -17,7 +21,8 @@ pub(crate) fn encode<T: Serialize>(operation: &'static str, event: &T, max: usiz
     if bytes.len() <= max {
         return Ok(bytes.into());
     }
-    let text = format!("an event is at most {max} bytes of JSON: store what is longer, and send its key");
+    let text =
+        format!("an event is at most {max} bytes of JSON: store what is longer, and send its key");
     Err(Error::new(operation, ErrorKind::TooLarge, text))
 }
 

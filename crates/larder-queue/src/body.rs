@@ -103,7 +103,11 @@ impl Body {
                 headers.insert(name, pull(&mut rest)?.to_owned());
             }
             let payload = sealed.slice_ref(rest);
-            Some(Self { name, headers, payload })
+            Some(Self {
+                name,
+                headers,
+                payload,
+            })
         };
         read().ok_or(PayloadError::Damaged)
     }
@@ -177,7 +181,10 @@ mod tests {
         let read = Body::open(&key, &sealed).unwrap();
         assert_eq!(read.headers, body().headers);
         assert_eq!(read.job::<Mail>().unwrap(), Mail { to: "ada".into() });
-        let newer = Newer { to: "ada".into(), copies: 0 };
+        let newer = Newer {
+            to: "ada".into(),
+            copies: 0,
+        };
         assert_eq!(read.job::<Newer>().unwrap(), newer);
         for at in 0..sealed.len() {
             let mut damaged = sealed.to_vec();
@@ -193,7 +200,10 @@ mod tests {
     fn a_name_is_neither_empty_nor_long() {
         let key = Key::new(QUEUE, "mail");
         for name in [String::new(), "x".repeat(256)] {
-            let body = Body { name: name.into(), ..body() };
+            let body = Body {
+                name: name.into(),
+                ..body()
+            };
             assert!(body.seal(&key).is_none());
         }
     }

@@ -72,7 +72,9 @@ impl Delivery {
 
     /// Returns the headers. There are none if the stored bytes are damaged.
     pub fn headers(&self) -> &Headers {
-        self.body.as_ref().map_or(&body::NO_HEADERS, |it| &it.headers)
+        self.body
+            .as_ref()
+            .map_or(&body::NO_HEADERS, |it| &it.headers)
     }
 
     /// Returns the payload as it is stored.

@@ -31,12 +31,7 @@ impl Findings {
     /// Returns whether there is nothing that a queue must not do.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let wrong = [
-            &self.lost,
-            &self.stale,
-            &self.acked_twice,
-            &self.miscounted,
-        ];
+        let wrong = [&self.lost, &self.stale, &self.acked_twice, &self.miscounted];
         wrong.iter().all(|wrong| wrong.is_empty())
     }
 }
@@ -54,16 +49,18 @@ pub fn judge(history: &[Event]) -> Findings {
         count(&events, &mut found);
         let is = |is: fn(&What) -> bool| events.iter().any(|event| is(&event.what));
         let is_enqueued = is(|what| matches!(what, What::Enqueued));
-        if is_enqueued && !is(|what| matches!(what, What::Worked { .. })) {
+        if is_enqueued && !is(|what| matches!(what, What::Worked(_))) {
             found.lost.push(job.to_owned());
         }
         let acks = events.iter().filter_map(|event| match event.what {
-            What::Acked { fence } => Some((fence, event)),
+            What::Acked(fence) => Some((fence, event)),
             _ => None,
         });
         let acks: Vec<_> = acks.collect();
         if acks.len() > 1 {
-            found.acked_twice.push(format!("{job}: {} times", acks.len()));
+            found
+                .acked_twice
+                .push(format!("{job}: {} times", acks.len()));
         }
         for (fence, ack) in acks {
             let later = takes(&events)
@@ -100,9 +97,9 @@ fn count(events: &[&Event], found: &mut Findings) {
                 found.taken += 1;
                 found.taken_again += usize::from(attempt > 1);
             }
-            What::Acked { .. } => found.acked += 1,
-            What::Refused { .. } => found.refused += 1,
-            What::Worked { .. } | What::Lost { .. } => {}
+            What::Acked(_) => found.acked += 1,
+            What::Refused(_) => found.refused += 1,
+            What::Worked(_) | What::Lost(_) => {}
         }
     }
 }
@@ -130,10 +127,10 @@ mod tests {
             at(0, What::Enqueued),
             at(10, taken(1, 100)),
             at(20, taken(3, 300)),
-            at(30, What::Worked { fence: 100 }),
-            at(31, What::Refused { fence: 100 }),
-            at(40, What::Worked { fence: 300 }),
-            at(41, What::Acked { fence: 300 }),
+            at(30, What::Worked(100)),
+            at(31, What::Refused(100)),
+            at(40, What::Worked(300)),
+            at(41, What::Acked(300)),
         ];
         let found = judge(&history);
         assert!(found.is_clean(), "{found:?}");
@@ -150,13 +147,10 @@ mod tests {
         let stale = judge(&[
             at(0, taken(1, 100)),
             at(10, taken(2, 200)),
-            at(20, What::Acked { fence: 100 }),
+            at(20, What::Acked(100)),
         ]);
         assert_eq!(stale.stale.len(), 1, "{stale:?}");
-        let twice = judge(&[
-            at(0, What::Acked { fence: 100 }),
-            at(20, What::Acked { fence: 100 }),
-        ]);
+        let twice = judge(&[at(0, What::Acked(100)), at(20, What::Acked(100))]);
         assert_eq!(twice.acked_twice.len(), 1, "{twice:?}");
         for second in [1, 0] {
             let history = [at(0, taken(1, 100)), at(10, taken(second, 200))];

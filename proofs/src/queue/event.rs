@@ -22,15 +22,20 @@ pub enum What {
     /// The queue acknowledged that it has the job.
     Enqueued,
     /// The job was taken as this attempt, under this fence.
-    Taken { attempt: u32, fence: u64 },
+    Taken {
+        /// The number of the attempt.
+        attempt: u32,
+        /// The fence of the lease.
+        fence: u64,
+    },
     /// The work is done. Written before the ack is sent, so it is known of workers that are killed.
-    Worked { fence: u64 },
+    Worked(u64),
     /// The ack with this fence was accepted.
-    Acked { fence: u64 },
+    Acked(u64),
     /// The ack with this fence was refused.
-    Refused { fence: u64 },
+    Refused(u64),
     /// The answer to the ack with this fence was lost.
-    Lost { fence: u64 },
+    Lost(u64),
 }
 
 impl fmt::Display for Event {
@@ -38,10 +43,10 @@ impl fmt::Display for Event {
         let (what, attempt, fence) = match self.what {
             What::Enqueued => ("enqueued", 0, 0),
             What::Taken { attempt, fence } => ("taken", attempt, fence),
-            What::Worked { fence } => ("worked", 0, fence),
-            What::Acked { fence } => ("acked", 0, fence),
-            What::Refused { fence } => ("refused", 0, fence),
-            What::Lost { fence } => ("lost", 0, fence),
+            What::Worked(fence) => ("worked", 0, fence),
+            What::Acked(fence) => ("acked", 0, fence),
+            What::Refused(fence) => ("refused", 0, fence),
+            What::Lost(fence) => ("lost", 0, fence),
         };
         let (job, began, ended) = (&self.job, self.began, self.ended);
         write!(f, "{what} {job} {attempt} {fence} {began} {ended}")
@@ -60,10 +65,10 @@ impl FromStr for Event {
             let what = match what {
                 "enqueued" => What::Enqueued,
                 "taken" => What::Taken { attempt, fence },
-                "worked" => What::Worked { fence },
-                "acked" => What::Acked { fence },
-                "refused" => What::Refused { fence },
-                "lost" => What::Lost { fence },
+                "worked" => What::Worked(fence),
+                "acked" => What::Acked(fence),
+                "refused" => What::Refused(fence),
+                "lost" => What::Lost(fence),
                 _ => return None,
             };
             let (began, ended) = (next()?, next()?);

@@ -156,13 +156,18 @@ pub async fn consume_by_worker(url: &str, stop: Stop, sink: Sink) {
 async fn handle(_: Work, context: JobContext, State(sink): State<Sink>) -> Result<(), JobError> {
     let fence = context.fence().unsigned_abs();
     let attempt = context.attempt();
-    note(&sink, context.id().as_str(), now(), What::Taken { attempt, fence });
+    note(
+        &sink,
+        context.id().as_str(),
+        now(),
+        What::Taken { attempt, fence },
+    );
     let mut random = fastrand::Rng::with_seed(fence);
     sleep(slowness(&mut random)).await;
     if random.u8(..20) == 0 {
         return Err(JobError::retry("bad luck"));
     }
-    note(&sink, context.id().as_str(), now(), What::Worked { fence });
+    note(&sink, context.id().as_str(), now(), What::Worked(fence));
     Ok(())
 }
 
@@ -197,11 +202,14 @@ impl Task {
         sleep(slowness(&mut self.random)).await;
         if self.random.u8(..20) == 0 {
             // Whoever lost the lease is refused; it is taken again in any case.
-            let _ = self.queue.nack(delivery.receipt(), Duration::from_millis(50)).await;
+            let _ = self
+                .queue
+                .nack(delivery.receipt(), Duration::from_millis(50))
+                .await;
             return;
         }
         let (id, fence) = (delivery.id().as_str(), fence(&delivery));
-        note(&self.sink, id, now(), What::Worked { fence });
+        note(&self.sink, id, now(), What::Worked(fence));
         loop {
             let began = now();
             let acked = match self.contender {
@@ -209,9 +217,9 @@ impl Task {
                 Contender::Unfenced => self.queue.cancel(delivery.id()).await.map(is_removed),
             };
             let what = match acked {
-                Ok(true) => What::Acked { fence },
-                Ok(false) => What::Refused { fence },
-                Err(_) => What::Lost { fence },
+                Ok(true) => What::Acked(fence),
+                Ok(false) => What::Refused(fence),
+                Err(_) => What::Lost(fence),
             };
             note(&self.sink, id, began, what);
             if acked.is_ok() {

@@ -17,7 +17,7 @@ use larder::session::{
 };
 use larder::structures::fenced::Fenced;
 use larder::structures::lock::{Lock, LockGuard, Semaphore};
-use larder_layer::tags::{TagChange, Tags};
+use larder_layer::tags::{LoadBegin, TagChange, Tags};
 use larder_layer::{Follower, StoreTimeout};
 use larder_store::bus::{Bus, Channel, Mailbox, Message, SubscribeRequest, Subscription};
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
@@ -42,6 +42,7 @@ macro_rules! sent {
     };
 }
 
+mod queue;
 mod structures;
 
 fn assert_send<T: Send>(_: T) {}
@@ -233,7 +234,7 @@ fn waits(timeout: StoreTimeout, store: &dyn Store, (key, put): (&Key, &Put), del
 fn tags(tags: &Tags, now: Timestamp, ttl: Ttl) {
     sent! {
         tags.validity(&[], now);
-        tags.note(&[], now, ttl, now);
+        tags.note(&[], LoadBegin::after_all_changes(), ttl, now);
         tags.change(&[], TagChange::Remove, ttl);
         tags.publish(&[], TagChange::Remove);
     }
@@ -352,11 +353,12 @@ fn what_an_app_shares_can_be_shared_between_threads() {
 }
 
 /// The crates whose futures apps await.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "larder",
     "larder-cache",
     "larder-layer",
     "larder-moka",
+    "larder-queue",
     "larder-rate-limit",
     "larder-response-cache",
     "larder-session",
@@ -364,8 +366,9 @@ const CRATES: [&str; 9] = [
     "larder-structures",
 ];
 
-const HERE: [&str; 2] = [
+const HERE: [&str; 3] = [
     include_str!("sending.rs"),
+    include_str!("sending/queue.rs"),
     include_str!("sending/structures.rs"),
 ];
 

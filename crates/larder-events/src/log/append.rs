@@ -68,7 +68,10 @@ impl Program for Append {
         let now_ms = millis(now);
         if !self.message.is_empty() {
             let max = self.max_remembered as usize;
-            if let Some(outcome) = record.get_mut().and_then(|log| log.known(&self.message, now_ms, max)) {
+            if let Some(outcome) = record
+                .get_mut()
+                .and_then(|log| log.known(&self.message, now_ms, max))
+            {
                 return outcome;
             }
         }
@@ -105,7 +108,12 @@ impl LogRecord {
             return Some(Written::Duplicate(*id));
         }
         for _ in 0..REMOVED {
-            let Some(first) = self.forgotten_at.first().filter(|first| first.0 <= now_ms).cloned() else {
+            let Some(first) = self
+                .forgotten_at
+                .first()
+                .filter(|first| first.0 <= now_ms)
+                .cloned()
+            else {
                 break;
             };
             self.messages.remove(&first.1);

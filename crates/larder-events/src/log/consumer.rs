@@ -3,8 +3,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::wait::Waiter;
 use larder_store::Result;
+use larder_store::wait::Waiter;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
@@ -99,11 +99,8 @@ impl<T> Consumer<T> {
     ///
     /// # Cancellation
     /// All of them may be acknowledged, or none.
-    pub async fn ack_many(
-        &self,
-        deliveries: impl IntoIterator<Item = &Delivery<T>>,
-    ) -> Result<Vec<Settled>> {
-        let held = deliveries.into_iter().map(Delivery::held).collect();
+    pub async fn ack_many(&self, deliveries: &[Delivery<T>]) -> Result<Vec<Settled>> {
+        let held = deliveries.iter().map(Delivery::held).collect();
         self.settle(What::Ack, held).await
     }
 
@@ -138,11 +135,8 @@ impl<T> Consumer<T> {
     ///
     /// # Cancellation
     /// All of them may be extended, or none.
-    pub async fn extend(
-        &self,
-        deliveries: impl IntoIterator<Item = &Delivery<T>>,
-    ) -> Result<Vec<Settled>> {
-        let held = deliveries.into_iter().map(Delivery::held).collect();
+    pub async fn extend(&self, deliveries: &[Delivery<T>]) -> Result<Vec<Settled>> {
+        let held = deliveries.iter().map(Delivery::held).collect();
         self.settle(What::Extend, held).await
     }
 
@@ -163,7 +157,10 @@ impl<T> Consumer<T> {
     }
 
     pub(super) async fn settle(&self, what: What, deliveries: Vec<Held>) -> Result<Vec<Settled>> {
-        names::check_many("settle", u32::try_from(deliveries.len()).unwrap_or(u32::MAX))?;
+        names::check_many(
+            "settle",
+            u32::try_from(deliveries.len()).unwrap_or(u32::MAX),
+        )?;
         let settle = Settle {
             what,
             group: self.group.name.clone(),
@@ -258,7 +255,8 @@ impl<T: DeserializeOwned> Consumer<T> {
     fn batch(&self, taken: Taken) -> Batch<T> {
         if taken.lost > 0 {
             let (log, group) = (self.group.log.name.to_string(), self.group.name.to_string());
-            metrics::counter!("larder_log_lost_total", "log" => log, "group" => group).increment(taken.lost);
+            metrics::counter!("larder_log_lost_total", "log" => log, "group" => group)
+                .increment(taken.lost);
         }
         let delivery = |given: super::take::Given| Delivery {
             id: given.id,
@@ -269,7 +267,9 @@ impl<T: DeserializeOwned> Consumer<T> {
         Batch {
             deliveries: taken.events.into_iter().map(delivery).collect(),
             lost: taken.lost,
-            left: taken.left.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs())),
+            left: taken
+                .left
+                .map(|ms| Duration::from_millis(ms.max(0).unsigned_abs())),
             is_full: taken.is_full,
         }
     }
@@ -280,7 +280,9 @@ impl<T> Batch<T> {
     pub(super) fn pause(&self) -> Duration {
         let left = self.left.unwrap_or(LOOK_EVERY);
         // A timer that is early by a part of a millisecond would cost one more look.
-        let pause = left.saturating_add(Duration::from_millis(1)).min(LOOK_EVERY);
+        let pause = left
+            .saturating_add(Duration::from_millis(1))
+            .min(LOOK_EVERY);
         match self.is_full {
             true => pause.min(LOOK_WHEN_FULL),
             false => pause,
@@ -289,11 +291,17 @@ impl<T> Batch<T> {
 }
 
 pub(super) fn after(delay: Duration) -> What {
-    What::Nack(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX).min(1 << 52))
+    What::Nack(
+        i64::try_from(delay.as_millis())
+            .unwrap_or(i64::MAX)
+            .min(1 << 52),
+    )
 }
 
 pub(super) fn reject(reason: &str) -> What {
-    let end = (0..=reason.len().min(256)).rev().find(|end| reason.is_char_boundary(*end));
+    let end = (0..=reason.len().min(256))
+        .rev()
+        .find(|end| reason.is_char_boundary(*end));
     What::Reject(reason[..end.unwrap_or(0)].into())
 }
 

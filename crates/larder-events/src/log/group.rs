@@ -98,7 +98,11 @@ impl<T> Group<T> {
         let created = self.run(&create).await?;
         if created == Created::Full {
             let text = "the log has 32 groups, as many as it may: remove one";
-            return Err(Error::new("create", ErrorKind::Refused(Refusal::Full), text));
+            return Err(Error::new(
+                "create",
+                ErrorKind::Refused(Refusal::Full),
+                text,
+            ));
         }
         self.has_begun.store(true, Ordering::Relaxed);
         Ok(created == Created::New)
@@ -106,7 +110,10 @@ impl<T> Group<T> {
 
     /// Makes a consumer with a name of its own, as each process needs it each time that it starts.
     pub fn consumer(&self) -> Consumer<T> {
-        Consumer::new(self.clone(), format!("{:016x}", rand::random::<u64>()).into())
+        Consumer::new(
+            self.clone(),
+            format!("{:016x}", rand::random::<u64>()).into(),
+        )
     }
 
     /// Makes a consumer with a name, 1 to 64 letters, digits, `-`, `_` and `.`.
@@ -157,7 +164,10 @@ impl<T> Group<T> {
         self.run(&RemoveGroup { group, ttl }).await
     }
 
-    pub(super) async fn run<P: Program<Record = LogRecord>>(&self, program: &P) -> Result<P::Reply> {
+    pub(super) async fn run<P: Program<Record = LogRecord>>(
+        &self,
+        program: &P,
+    ) -> Result<P::Reply> {
         self.log.run(&self.key, program).await
     }
 }

@@ -54,7 +54,9 @@ impl Program for Create {
 
     fn step(&self, record: &mut Slot<'_, LogRecord>, _: Timestamp) -> Created {
         let groups = record.get().map_or(0, |log| log.groups.len());
-        let is_there = record.get().is_some_and(|log| log.groups.contains_key(&self.group));
+        let is_there = record
+            .get()
+            .is_some_and(|log| log.groups.contains_key(&self.group));
         if !is_there && groups >= self.max_groups as usize {
             return Created::Full;
         }
@@ -136,7 +138,9 @@ impl Program for HandBack {
 
     fn step(&self, record: &mut Slot<'_, LogRecord>, now: Timestamp) -> (u64, bool) {
         let now_ms = millis(now);
-        let is_there = record.get().is_some_and(|log| log.groups.contains_key(&self.group));
+        let is_there = record
+            .get()
+            .is_some_and(|log| log.groups.contains_key(&self.group));
         if !is_there {
             return (0, true);
         }

@@ -91,7 +91,8 @@ impl Arg for EventId {
 impl FromWire for EventId {
     fn from_wire(wire: Wire) -> Result<Self> {
         let text: String = wire.read()?;
-        text.parse().map_err(|_| Wire::unexpected("the id of an event"))
+        text.parse()
+            .map_err(|_| Wire::unexpected("the id of an event"))
     }
 }
 
@@ -104,7 +105,20 @@ mod tests {
         let id = EventId::ZERO.next(1_700_000_000_000).next(5);
         assert_eq!(id.to_string(), "1700000000000-1");
         assert_eq!(id.to_string().parse::<EventId>().unwrap(), id);
-        for text in ["", "-", "1", "1-", "-1-1", "01-1", "1-1 ", "+1-1", "1-99999999999999999999", "*", "$", ">"] {
+        for text in [
+            "",
+            "-",
+            "1",
+            "1-",
+            "-1-1",
+            "01-1",
+            "1-1 ",
+            "+1-1",
+            "1-99999999999999999999",
+            "*",
+            "$",
+            ">",
+        ] {
             assert!(text.parse::<EventId>().is_err(), "{text}");
         }
     }
@@ -116,6 +130,9 @@ mod tests {
             *last = last.next(*now);
             Some(last.to_string())
         });
-        assert_eq!(ids.collect::<Vec<_>>(), ["5-0", "5-1", "7-0", "7-1", "7-2", "8-0"]);
+        assert_eq!(
+            ids.collect::<Vec<_>>(),
+            ["5-0", "5-1", "7-0", "7-1", "7-2", "8-0"]
+        );
     }
 }

@@ -182,14 +182,22 @@ impl<T> EventLog<T> {
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name has another form.
     pub fn group(&self, id: impl KeyId, name: &str) -> Result<Group<T>> {
-        Ok(Group::new(self.clone(), self.key(id), names::name("a group", name)?))
+        Ok(Group::new(
+            self.clone(),
+            self.key(id),
+            names::name("a group", name)?,
+        ))
     }
 
     fn key(&self, id: impl KeyId) -> Key {
         Key::new(LogRecord::KIND, (&*self.name, id))
     }
 
-    async fn run<P: Program<Record = LogRecord>>(&self, key: &Key, program: &P) -> Result<P::Reply> {
+    async fn run<P: Program<Record = LogRecord>>(
+        &self,
+        key: &Key,
+        program: &P,
+    ) -> Result<P::Reply> {
         self.programs.run(key, program).await
     }
 
@@ -258,7 +266,13 @@ impl<T: Serialize> EventLog<T> {
             }
             // Nothing was sent: the same error holds for all.
             Err(error) => {
-                let again = || Error::new("append", error.kind(), "one of the events cannot be appended, so none was");
+                let again = || {
+                    Error::new(
+                        "append",
+                        error.kind(),
+                        "one of the events cannot be appended, so none was",
+                    )
+                };
                 events.iter().map(|_| Err(again())).collect()
             }
         }
@@ -324,7 +338,8 @@ impl<T: DeserializeOwned> EventLog<T> {
         until: EventId,
         many: u32,
     ) -> Result<Page<T>> {
-        self.read_range(self.key(id), after, Some(until), many).await
+        self.read_range(self.key(id), after, Some(until), many)
+            .await
     }
 
     async fn read_range(
@@ -363,7 +378,8 @@ impl<T: DeserializeOwned> EventLog<T> {
     fn decode(&self, event: Option<&[u8]>) -> Option<T> {
         let event = event.and_then(crate::json::decode);
         if event.is_none() {
-            metrics::counter!("larder_log_undecodable_total", "log" => self.name.to_string()).increment(1);
+            metrics::counter!("larder_log_undecodable_total", "log" => self.name.to_string())
+                .increment(1);
             tracing::warn!(log = &*self.name, "an event is not of the type of the log");
         }
         event
@@ -375,7 +391,11 @@ fn id_of(written: Written) -> Result<EventId> {
         Written::New(id) | Written::Duplicate(id) => Ok(id),
         Written::Full => {
             let text = "the log remembers as many messages as it may: see with_remembered and with_max_remembered";
-            Err(Error::new("append", ErrorKind::Refused(Refusal::Full), text))
+            Err(Error::new(
+                "append",
+                ErrorKind::Refused(Refusal::Full),
+                text,
+            ))
         }
     }
 }

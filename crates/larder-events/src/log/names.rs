@@ -20,7 +20,10 @@ pub(super) fn name(user: &str, name: &str) -> Result<Arc<str>> {
     if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours) {
         return Ok(name.into());
     }
-    invalid("build", format!("the name of {user} must be 1 to 32 of a-z, 0-9, '-', '_' and '.'"))
+    invalid(
+        "build",
+        format!("the name of {user} must be 1 to 32 of a-z, 0-9, '-', '_' and '.'"),
+    )
 }
 
 pub(super) fn consumer(name: &str) -> Result<Arc<str>> {
@@ -28,14 +31,20 @@ pub(super) fn consumer(name: &str) -> Result<Arc<str>> {
     if (1..=MAX_CONSUMER).contains(&name.len()) && name.bytes().all(is_ours) {
         return Ok(name.into());
     }
-    invalid("build", "the name of a consumer must be 1 to 64 letters, digits, '-', '_' and '.'")
+    invalid(
+        "build",
+        "the name of a consumer must be 1 to 64 letters, digits, '-', '_' and '.'",
+    )
 }
 
 /// The text under which a message is remembered.
 pub(super) fn message(message: MessageId<'_>) -> Result<Arc<str>> {
     let is_ours = |text: &str| (1..=MAX_MESSAGE_ID).contains(&text.len());
     if !is_ours(message.producer) || !is_ours(message.id) {
-        return invalid("append", "a producer and the id of a message must be 1 to 256 bytes");
+        return invalid(
+            "append",
+            "a producer and the id of a message must be 1 to 256 bytes",
+        );
     }
     // The length keeps the two apart.
     let length = message.producer.len();
@@ -45,6 +54,9 @@ pub(super) fn message(message: MessageId<'_>) -> Result<Arc<str>> {
 pub(super) fn check_many(operation: &'static str, many: u32) -> Result<()> {
     match many <= MAX_BATCH {
         true => Ok(()),
-        false => invalid(operation, "one call returns at most 100 events: make several calls"),
+        false => invalid(
+            operation,
+            "one call returns at most 100 events: make several calls",
+        ),
     }
 }

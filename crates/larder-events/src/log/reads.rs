@@ -186,8 +186,7 @@ impl Program for ReadState {
     type Record = LogRecord;
     type Reply = State;
 
-    const SCRIPT: &'static Script =
-        &Script::new("log-state", Effect::Read, log_lua!("state.lua"));
+    const SCRIPT: &'static Script = &Script::new("log-state", Effect::Read, log_lua!("state.lua"));
 
     arguments!();
 

@@ -98,10 +98,17 @@ impl LogRecord {
             let due = group.due.map_or("-".to_owned(), |due| due.to_string());
             let text = format!("read {}, lost {}, due {due}", group.read, group.lost);
             let shown = shown.with(format!("group {name}"), text);
-            group.pending.iter().take(10).fold(shown, |shown, (id, it)| {
-                let text = format!("{}, delivered {}, {} times", it.consumer, it.delivered, it.count);
-                shown.with(format!("pending {id}"), text)
-            })
+            group
+                .pending
+                .iter()
+                .take(10)
+                .fold(shown, |shown, (id, it)| {
+                    let text = format!(
+                        "{}, delivered {}, {} times",
+                        it.consumer, it.delivered, it.count
+                    );
+                    shown.with(format!("pending {id}"), text)
+                })
         })
     }
 
@@ -111,7 +118,14 @@ impl LogRecord {
     }
 
     /// Moves an event of a group to the dead letters.
-    pub(super) fn bury(&mut self, group: &Arc<str>, id: EventId, reason: &Arc<str>, now_ms: i64, max_dead: u32) {
+    pub(super) fn bury(
+        &mut self,
+        group: &Arc<str>,
+        id: EventId,
+        reason: &Arc<str>,
+        now_ms: i64,
+        max_dead: u32,
+    ) {
         let Some(state) = self.groups.get_mut(group) else {
             return;
         };

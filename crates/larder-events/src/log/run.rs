@@ -143,7 +143,11 @@ impl<T: DeserializeOwned + Send + 'static> Consumer<T> {
     ///
     /// # Cancellation
     /// A dropped call aborts its handlers. Their events are delivered again after the lease.
-    pub async fn run_until<F, R>(self, shutdown: impl Future<Output = ()> + Send, handler: F) -> Report
+    pub async fn run_until<F, R>(
+        self,
+        shutdown: impl Future<Output = ()> + Send,
+        handler: F,
+    ) -> Report
     where
         F: Fn(Event<T>) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
@@ -210,7 +214,9 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
                 self.look(room, &handler).await;
             }
             let has_room = self.consumer.settings.concurrency.get() > self.held.len() as u32;
-            let Self { consumer, tasks, .. } = self;
+            let Self {
+                consumer, tasks, ..
+            } = self;
             let cause = tokio::select! {
                 biased;
                 () = &mut shutdown => Cause::Stop,
@@ -264,10 +270,19 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         };
         self.retry = FIRST_RETRY;
         let is_all = (batch.deliveries.len() as u32) < room;
-        self.look_at = Instant::now() + if is_all { batch.pause() } else { Duration::ZERO };
+        self.look_at = Instant::now()
+            + if is_all {
+                batch.pause()
+            } else {
+                Duration::ZERO
+            };
         if batch.lost > 0 {
             let group = self.consumer.group.name();
-            tracing::warn!(group, lost = batch.lost, "events were removed before the group was done with them");
+            tracing::warn!(
+                group,
+                lost = batch.lost,
+                "events were removed before the group was done with them"
+            );
         }
         if self.held.is_empty() {
             self.renew_at = Instant::now() + self.renew_every();
@@ -276,7 +291,8 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             let held = delivery.held();
             let Some(event) = delivery.event else {
                 let pause = self.backoff(held.count);
-                self.settle_all(after(pause), vec![held], "undecodable").await;
+                self.settle_all(after(pause), vec![held], "undecodable")
+                    .await;
                 continue;
             };
             let (id, count) = (delivery.id, delivery.count);
@@ -352,7 +368,9 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
             match self.consumer.settle(what.clone(), held.clone()).await {
                 Ok(settled) => {
                     // Whatever is gone when it is sent again had arrived.
-                    let is_done = |it: &&Settled| **it == Settled::Done || (tries > 0 && **it == Settled::Gone);
+                    let is_done = |it: &&Settled| {
+                        **it == Settled::Done || (tries > 0 && **it == Settled::Gone)
+                    };
                     let done = settled.iter().filter(is_done).count() as u64;
                     self.count(outcome, done);
                     self.count("stale", many - done);
@@ -372,14 +390,21 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
     }
 
     fn count(&self, outcome: &'static str, many: u64) {
-        let (log, group) = (self.consumer.group.log.name.to_string(), self.consumer.group.name().to_owned());
+        let (log, group) = (
+            self.consumer.group.log.name.to_string(),
+            self.consumer.group.name().to_owned(),
+        );
         metrics::counter!("larder_log_deliveries_total", "log" => log, "group" => group, "outcome" => outcome)
             .increment(many);
     }
 
     /// How long to wait before an event is delivered again: at random, around what doubles each time.
     fn backoff(&self, count: u32) -> Duration {
-        let doubled = self.consumer.settings.backoff.saturating_mul(1 << count.saturating_sub(1).min(20));
+        let doubled = self
+            .consumer
+            .settings
+            .backoff
+            .saturating_mul(1 << count.saturating_sub(1).min(20));
         let most = Duration::from_millis(self.consumer.group.lease.as_millis());
         doubled.min(most).mul_f64(rand::random_range(0.5..=1.0))
     }

@@ -112,14 +112,21 @@ impl Program for Settle {
 
     fn step(&self, record: &mut Slot<'_, LogRecord>, now: Timestamp) -> Vec<Settled> {
         let none = || vec![Settled::Gone; self.deliveries.len()];
-        if !record.get().is_some_and(|log| log.groups.contains_key(&self.group)) {
+        if !record
+            .get()
+            .is_some_and(|log| log.groups.contains_key(&self.group))
+        {
             return none();
         }
         let Some(log) = record.update(self.ttl) else {
             return none();
         };
         let now_ms = millis(now);
-        let done: Vec<_> = self.deliveries.iter().map(|held| self.settle(log, held, now_ms)).collect();
+        let done: Vec<_> = self
+            .deliveries
+            .iter()
+            .map(|held| self.settle(log, held, now_ms))
+            .collect();
         if matches!(self.what, What::Nack(_)) && done.contains(&Settled::Done) {
             record.wake();
         }

@@ -53,7 +53,9 @@ impl FromWire for Taken {
         };
         let mut given = Vec::with_capacity(events.len() / 3);
         let mut events = events.into_iter();
-        while let (Some(id), Some(count), Some(event)) = (events.next(), events.next(), events.next()) {
+        while let (Some(id), Some(count), Some(event)) =
+            (events.next(), events.next(), events.next())
+        {
             given.push(Given {
                 id: id.read()?,
                 count: count.read()?,
@@ -94,7 +96,10 @@ impl Program for Take {
 
     fn step(&self, record: &mut Slot<'_, LogRecord>, now: Timestamp) -> Taken {
         let now_ms = millis(now);
-        if !record.get().is_some_and(|log| log.groups.contains_key(&self.group)) {
+        if !record
+            .get()
+            .is_some_and(|log| log.groups.contains_key(&self.group))
+        {
             return Taken::default();
         }
         let Some(log) = record.update(self.ttl) else {

@@ -59,8 +59,15 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    pub(super) fn new(found: Events, many: u32, decode: impl Fn(Option<&[u8]>) -> Option<T>) -> Self {
-        let next = found.last().map(|(id, _)| *id).filter(|_| found.len() == many as usize);
+    pub(super) fn new(
+        found: Events,
+        many: u32,
+        decode: impl Fn(Option<&[u8]>) -> Option<T>,
+    ) -> Self {
+        let next = found
+            .last()
+            .map(|(id, _)| *id)
+            .filter(|_| found.len() == many as usize);
         let events = found.into_iter().map(|(id, event)| Stored {
             id,
             event: decode(event.as_deref()),
@@ -159,4 +166,3 @@ impl From<State> for LogInfo {
         }
     }
 }
-

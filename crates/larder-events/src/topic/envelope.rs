@@ -34,14 +34,33 @@ mod tests {
     #[test]
     fn a_message_reads_back_as_it_was_written() {
         let json = Bytes::from_static(b"{\"a b\":1}");
-        for position in [None, Some(Position { epoch: 7, offset: 8 })] {
-            assert_eq!(read(&write(position, &json)), Some((position, json.clone())));
+        for position in [
+            None,
+            Some(Position {
+                epoch: 7,
+                offset: 8,
+            }),
+        ] {
+            assert_eq!(
+                read(&write(position, &json)),
+                Some((position, json.clone()))
+            );
         }
     }
 
     #[test]
     fn bytes_of_another_form_are_no_message() {
-        for bytes in ["", " ", "1", "1-", "x {}", "1-1{}", "1 {}", "\u{e9} {}", "00000000000000000000000000000000000000 {}"] {
+        for bytes in [
+            "",
+            " ",
+            "1",
+            "1-",
+            "x {}",
+            "1-1{}",
+            "1 {}",
+            "\u{e9} {}",
+            "00000000000000000000000000000000000000 {}",
+        ] {
             assert_eq!(read(&Bytes::from_static(bytes.as_bytes())), None, "{bytes}");
         }
     }

@@ -61,11 +61,7 @@ pub(super) enum Shown<T> {
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 
 impl<T> Hub<T> {
-    pub(super) fn new(
-        topic: bus::Topic,
-        buffer: NonZeroUsize,
-        look_every: Duration,
-    ) -> Arc<Self> {
+    pub(super) fn new(topic: bus::Topic, buffer: NonZeroUsize, look_every: Duration) -> Arc<Self> {
         let state = State {
             position: None,
             sender: Some(broadcast::Sender::new(buffer.get())),
@@ -159,7 +155,10 @@ pub(super) fn decode<T: DeserializeOwned>(topic: bus::Topic, json: &[u8]) -> Opt
     let value = crate::json::decode(json).map(Arc::new);
     if value.is_none() {
         metrics::counter!("larder_topic_undecodable_total", "topic" => topic.name()).increment(1);
-        tracing::warn!(topic = topic.name(), "a message is not of the type of the topic");
+        tracing::warn!(
+            topic = topic.name(),
+            "a message is not of the type of the topic"
+        );
     }
     value
 }

@@ -97,7 +97,12 @@ impl<T> Topic<T> {
     /// # Errors
     /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs.
     pub fn with_history(mut self, messages: u32, ttl: Ttl) -> Result<Self> {
-        self.history = Some(History::new(self.programs.clone(), self.topic, messages, ttl)?);
+        self.history = Some(History::new(
+            self.programs.clone(),
+            self.topic,
+            messages,
+            ttl,
+        )?);
         Ok(self.alone())
     }
 
@@ -149,7 +154,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
         let position = history.append(&key, json.clone()).await?;
         let payload = envelope::write(Some(position), &json);
         if let Err(error) = self.bus.publish(&channel, payload).await {
-            metrics::counter!("larder_topic_unannounced_total", "topic" => self.topic.name()).increment(1);
+            metrics::counter!("larder_topic_unannounced_total", "topic" => self.topic.name())
+                .increment(1);
             tracing::warn!(topic = self.topic.name(), %error, "a message is in the history and was not announced");
         }
         Ok(Some(position))
@@ -178,7 +184,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
     /// A dropped call leaves no subscription.
     pub async fn subscribe(&self, id: impl KeyId) -> Result<Subscriber<T>> {
         let channel = Channel::new(self.topic, &id);
-        let place = self.history.clone().map(|history| Place::new(history, &id, &channel));
+        let place = self
+            .history
+            .clone()
+            .map(|history| Place::new(history, &id, &channel));
         let hub = self.hub(Some(channel.clone()));
         let request = SubscribeRequest::to_channel(channel);
         hub.start(&*self.bus, request, place).await?;
@@ -228,7 +237,9 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
     }
 
     fn require_history(&self, operation: &'static str) -> Result<&History> {
-        self.history.as_ref().ok_or_else(|| history::missing(operation))
+        self.history
+            .as_ref()
+            .ok_or_else(|| history::missing(operation))
     }
 
     /// The subscription that all subscribers of a channel share, or one that is to begin.

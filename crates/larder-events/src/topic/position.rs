@@ -58,7 +58,8 @@ impl FromStr for Position {
 fn parse(text: &str) -> Option<Position> {
     let (epoch, offset) = text.split_once('-').filter(|_| text.len() <= MAX_TEXT)?;
     let number = |text: &str| {
-        let is_ours = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+        let is_ours = text.bytes().all(|byte| byte.is_ascii_digit())
+            && (text == "0" || !text.starts_with('0'));
         let number: i64 = text.parse().ok().filter(|_| is_ours)?;
         (number <= MAX_INT).then_some(number)
     };
@@ -84,8 +85,23 @@ mod tests {
     #[test]
     fn no_other_text_is_a_position() {
         for text in [
-            "", "-", "1", "1-", "-1", "1--1", "+1-1", "01-1", "1-00", "1-1 ", " 1-1", "1-1-1", "a-1", "1-\u{0661}",
-            "9007199254740993-1", "1-99999999999999999999", &"1".repeat(4_000),
+            "",
+            "-",
+            "1",
+            "1-",
+            "-1",
+            "1--1",
+            "+1-1",
+            "01-1",
+            "1-00",
+            "1-1 ",
+            " 1-1",
+            "1-1-1",
+            "a-1",
+            "1-\u{0661}",
+            "9007199254740993-1",
+            "1-99999999999999999999",
+            &"1".repeat(4_000),
         ] {
             let error = text.parse::<Position>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{text}");

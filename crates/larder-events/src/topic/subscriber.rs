@@ -71,7 +71,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
                 Ok(item) => item,
                 Err(RecvError::Lagged(missed)) => {
                     let topic = self.hub.topic().name();
-                    metrics::counter!("larder_topic_lagged_total", "topic" => topic).increment(missed);
+                    metrics::counter!("larder_topic_lagged_total", "topic" => topic)
+                        .increment(missed);
                     return Some(Received::Lagged(missed));
                 }
                 Err(RecvError::Closed) => return None,

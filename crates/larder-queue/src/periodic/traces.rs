@@ -30,8 +30,16 @@ async fn every_fault_that_is_planted_in_the_lua_of_the_last_tick_is_caught() {
         &[
             (Advance::SCRIPT, "or num(moment)", "or '0'"),
             (Advance::SCRIPT, "math.max", "math.min"),
-            (Advance::SCRIPT, "tonumber(ARGV[2]))", "tonumber(ARGV[2]) + 1)"),
-            (Advance::SCRIPT, "num(moment), num(last)}", "num(last), num(last)}"),
+            (
+                Advance::SCRIPT,
+                "tonumber(ARGV[2]))",
+                "tonumber(ARGV[2]) + 1)",
+            ),
+            (
+                Advance::SCRIPT,
+                "num(moment), num(last)}",
+                "num(last), num(last)}",
+            ),
         ],
     )
     .await;

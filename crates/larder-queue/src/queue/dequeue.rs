@@ -2,7 +2,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::Result;
-use larder_store::program::Programs;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -87,9 +86,14 @@ impl Queue {
             Poll::Ready(taken) => taken?,
             Poll::Pending => self.take_in_background(dequeue).await?,
         };
-        let next_in = taken.next_in.map(|micros| Duration::from_micros(micros.unsigned_abs()));
+        let next_in = taken
+            .next_in
+            .map(|micros| Duration::from_micros(micros.unsigned_abs()));
         let (at, ends) = (taken.at, taken.lease_ends);
-        let deliveries = taken.jobs.into_iter().map(|leased| self.delivery(leased, at, ends));
+        let deliveries = taken
+            .jobs
+            .into_iter()
+            .map(|leased| self.delivery(leased, at, ends));
         Ok((deliveries.collect(), next_in))
     }
 
@@ -114,7 +118,12 @@ impl Queue {
         }
     }
 
-    fn delivery(&self, leased: Leased, at: larder_store::Timestamp, ends: larder_store::Timestamp) -> Delivery {
+    fn delivery(
+        &self,
+        leased: Leased,
+        at: larder_store::Timestamp,
+        ends: larder_store::Timestamp,
+    ) -> Delivery {
         Delivery {
             receipt: receipt(&leased),
             body: Body::open(&self.key, &leased.body),

@@ -109,7 +109,10 @@ impl Queue {
             settings: self.settings,
             items,
         };
-        self.run(&enqueue).await
+        let added = self.run(&enqueue).await?;
+        let new = added.iter().filter(|added| matches!(added, Added::New(_)));
+        self.enqueued.increment(new.count() as u64);
+        Ok(added)
     }
 
     fn item(&self, job: &NewJob) -> Result<Item> {
@@ -175,5 +178,9 @@ fn outcome(added: Option<Added>) -> Result<Enqueued> {
 
 /// The same error for another job of the step.
 pub(super) fn again(error: &Error) -> Error {
-    Error::new("enqueue", error.kind(), "the step of this job failed as a whole")
+    Error::new(
+        "enqueue",
+        error.kind(),
+        "the step of this job failed as a whole",
+    )
 }

@@ -205,7 +205,9 @@ impl JobView {
     pub fn job<J: Job>(&self) -> Result<J, PayloadError> {
         match &self.held {
             Some(Shown { body: Ok(body), .. }) => body.job(),
-            Some(Shown { body: Err(error), .. }) => Err(error.clone()),
+            Some(Shown {
+                body: Err(error), ..
+            }) => Err(error.clone()),
             None => Err(PayloadError::Damaged),
         }
     }

@@ -62,6 +62,7 @@ pub struct Queue {
     name: Arc<str>,
     settings: Settings,
     max_payload: usize,
+    enqueued: metrics::Counter,
     idle: Arc<Idle>,
 }
 
@@ -83,6 +84,7 @@ impl Queue {
             name: name.into(),
             settings: Settings::default(),
             max_payload: settings::DEFAULT_MAX_PAYLOAD,
+            enqueued: crate::metrics::enqueued(name),
             idle: Arc::default(),
         })
     }

@@ -58,7 +58,8 @@ impl Queue {
     /// Each may or may not have been carried out.
     pub async fn nack_many(&self, receipts: &[Receipt], delay: Duration) -> Result<Vec<Settled>> {
         let reason = String::new();
-        self.settle_each(receipts, &Verdict::Nack { delay, reason }).await
+        self.settle_each(receipts, &Verdict::Nack { delay, reason })
+            .await
     }
 
     /// Makes a job a dead letter, with a reason for people. One round trip.
@@ -82,7 +83,8 @@ impl Queue {
     /// Each may or may not have been carried out.
     pub async fn reject_many(&self, receipts: &[Receipt], reason: &str) -> Result<Vec<Settled>> {
         let reason = reason.to_owned();
-        self.settle_each(receipts, &Verdict::Reject { reason }).await
+        self.settle_each(receipts, &Verdict::Reject { reason })
+            .await
     }
 
     /// Gives a job back unworked: it can be taken at once, and the attempt is not counted. One round trip.
@@ -106,7 +108,8 @@ impl Queue {
     /// Each may or may not have been carried out.
     pub async fn release_many(&self, receipts: &[Receipt]) -> Result<Vec<Settled>> {
         let delay = Duration::ZERO;
-        self.settle_each(receipts, &Verdict::Release { delay }).await
+        self.settle_each(receipts, &Verdict::Release { delay })
+            .await
     }
 
     /// Moves the end of a lease to so long after now. One round trip.
@@ -169,7 +172,9 @@ impl Queue {
         verdicts: impl IntoIterator<Item = (&Receipt, &Verdict)>,
     ) -> Result<Vec<Settled>> {
         let decisions = verdicts.into_iter();
-        let decisions: Vec<_> = decisions.map(|(it, verdict)| decision(it, verdict)).collect();
+        let decisions: Vec<_> = decisions
+            .map(|(it, verdict)| decision(it, verdict))
+            .collect();
         let mut settled = Vec::with_capacity(decisions.len());
         for chunk in decisions.chunks(MAX_BATCH) {
             let settle = Settle {

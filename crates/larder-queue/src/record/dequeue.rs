@@ -247,7 +247,10 @@ impl FromWire for Taken {
         let mut leased = Vec::with_capacity(jobs.len() / 3);
         let mut jobs = jobs.into_iter();
         while let Some(id) = jobs.next() {
-            let mut next = || jobs.next().ok_or_else(|| Wire::unexpected("a job in three parts"));
+            let mut next = || {
+                jobs.next()
+                    .ok_or_else(|| Wire::unexpected("a job in three parts"))
+            };
             let (text, body) = (next()?.bytes()?, next()?.bytes()?);
             let id: String = id.read()?;
             leased.push(Leased::new(id.into(), Held::read(&text, body)?));

@@ -140,7 +140,8 @@ fn forget_keys(work: &mut Work<'_>) {
 
 fn add(work: &mut Work<'_>, item: &Item, forgot: &mut bool) -> Added {
     let is_done = |until: i64| until > work.at;
-    if work.held.jobs.contains_key(&item.id) || work.held.done.score(&item.id).is_some_and(is_done) {
+    if work.held.jobs.contains_key(&item.id) || work.held.done.score(&item.id).is_some_and(is_done)
+    {
         return Added::Duplicate(JobId::known(item.id.clone()));
     }
     let due = match item.due {

@@ -46,7 +46,12 @@ impl Mode {
     }
 
     fn from_letter(letter: &str) -> Option<Self> {
-        let all = [Self::None, Self::UntilDone, Self::UntilStarted, Self::UntilTtl];
+        let all = [
+            Self::None,
+            Self::UntilDone,
+            Self::UntilStarted,
+            Self::UntilTtl,
+        ];
         all.into_iter().find(|mode| mode.letter() == letter)
     }
 }

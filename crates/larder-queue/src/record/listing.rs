@@ -85,9 +85,8 @@ impl QueueRecord {
         });
         let after = (last.map_or(Unbounded, Excluded), Unbounded);
         let rest = self.in_group.get_key_value(&group).into_iter();
-        let rest = rest.flat_map(move |(group, jobs)| {
-            jobs.range(after.clone()).map(move |job| (group, job))
-        });
+        let rest = rest
+            .flat_map(move |(group, jobs)| jobs.range(after.clone()).map(move |job| (group, job)));
         let others = self.in_group.range((Excluded(group), Unbounded));
         let others = others.flat_map(|(group, jobs)| jobs.iter().map(move |job| (group, job)));
         rest.chain(others)

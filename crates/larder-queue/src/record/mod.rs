@@ -18,7 +18,7 @@ use larder_store::program::prelude::*;
 pub(crate) use admin::{Cancel, Pause, Purge, Redrive};
 pub(crate) use dequeue::{Dequeue, Leased, Taken};
 pub(crate) use enqueue::{Added, Enqueue, Item};
-pub(crate) use held::Held;
+pub(crate) use held::{Held, Mode};
 pub(crate) use listing::{Band, Count, List, Position, Row};
 pub(crate) use settings::Settings;
 pub(crate) use settle::{Decision, Operation, Settle};

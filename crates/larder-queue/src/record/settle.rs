@@ -102,7 +102,11 @@ impl Program for Settle {
 fn settle(work: &mut Work<'_>, decision: &Decision) -> Settled {
     let id = &decision.id;
     let Some(mut job) = work.held.jobs.get(id).cloned() else {
-        let is_done = work.held.done.score(id).is_some_and(|until| until > work.at);
+        let is_done = work
+            .held
+            .done
+            .score(id)
+            .is_some_and(|until| until > work.at);
         return match is_done {
             true => Settled::AlreadyDone,
             false => Settled::LeaseLost,
@@ -156,7 +160,11 @@ impl Work<'_> {
         for id in self.held.done.first_up_to(self.at, FORGOTTEN) {
             self.held.done.remove(&id);
         }
-        let over = self.held.done.len().saturating_sub(self.settings.max_done as usize);
+        let over = self
+            .held
+            .done
+            .len()
+            .saturating_sub(self.settings.max_done as usize);
         for id in self.held.done.first_up_to(i64::MAX, over.min(FORGOTTEN)) {
             self.held.done.remove(&id);
         }

@@ -188,7 +188,11 @@ impl Work<'_> {
     /// Frees the unique key of a job, if it is still its own.
     pub(super) fn free(&mut self, id: &str, job: &Held) {
         if let Some(key) = &job.key
-            && self.held.unique.get(key).is_some_and(|owner| **owner == *id)
+            && self
+                .held
+                .unique
+                .get(key)
+                .is_some_and(|owner| **owner == *id)
         {
             self.held.unique.remove(key);
         }
@@ -207,7 +211,11 @@ impl Work<'_> {
         job.reason = reason.clone();
         self.held.jobs.insert(id.clone(), job);
         self.held.dead.insert(self.at, id);
-        let over = self.held.dead.len().saturating_sub(self.settings.max_dead as usize);
+        let over = self
+            .held
+            .dead
+            .len()
+            .saturating_sub(self.settings.max_dead as usize);
         for _ in 0..over.min(TRIMMED) {
             if let Some((_, oldest)) = self.held.dead.first().cloned() {
                 self.held.dead.remove(&oldest);

@@ -7,6 +7,7 @@ use larder_store::{Result, Ttl};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::settle::in_time;
 use crate::{MAX_BATCH, Queue, Receipt, Settled};
 
 /// The lease of a job that runs, and its end by this process's own clock.
@@ -142,7 +143,7 @@ impl Renewals {
     async fn renew(&self, leases: &[Arc<Lease>], time: Duration) {
         let receipts: Vec<_> = leases.iter().map(|lease| lease.receipt.clone()).collect();
         let started = Instant::now();
-        match self.queue.extend_many(&receipts, self.queue.lease()).await {
+        match in_time(self.queue.extend_many(&receipts, self.queue.lease())).await {
             Ok(answers) => {
                 for (lease, answer) in leases.iter().zip(answers) {
                     lease.extended(answer, started, time);

@@ -17,7 +17,7 @@ use super::job;
 use super::lease::Renewals;
 use super::report::{Finished, Report};
 use super::service::JobService;
-use super::settle::{Outcome, pause_after, settle};
+use super::settle::{Outcome, in_time, pause_after, settle};
 use crate::metrics::Metrics;
 use crate::queue::Turn;
 use crate::{Delivery, MAX_BATCH, Queue};
@@ -191,9 +191,9 @@ impl Running {
             if self.stop.is_cancelled() {
                 return;
             }
-            // Never dropped: what it takes is begun, or given back and reported.
+            // Not dropped at a stop: what it takes is begun, or given back and reported.
             let started = Instant::now();
-            let taken = link.queue.take(places.len()).await;
+            let taken = in_time(link.queue.take(places.len())).await;
             let turned = match taken {
                 Ok((taken, _)) if !taken.is_empty() => {
                     (failures, turn) = (0, None);
@@ -303,7 +303,7 @@ impl Running {
     /// Gives back what was taken while the worker was told to stop.
     async fn give_back(&self, link: &Link, taken: Vec<Delivery>) {
         let receipts: Vec<_> = taken.iter().map(|it| it.receipt().clone()).collect();
-        let finished = match link.queue.release_many(&receipts).await {
+        let finished = match in_time(link.queue.release_many(&receipts)).await {
             Ok(_) => Finished::Released,
             Err(_) => Finished::Abandoned,
         };

@@ -1,10 +1,11 @@
 //! Sends the outcomes of jobs to the queue: gathered, and again until the queue has them.
 
+use std::future::Future;
 use std::time::Duration;
 
-use larder_store::ErrorKind;
+use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Backoff;
@@ -70,7 +71,7 @@ async fn send(queue: &Queue, batch: Vec<Pending>, last_call: &CancellationToken)
         .collect();
     // Asked before, so that whoever is told to hurry tries once more.
     let is_last = last_call.is_cancelled();
-    let error = match queue.settle_many(&verdicts).await {
+    let error = match in_time(queue.settle_many(&verdicts)).await {
         Ok(answers) => {
             for (it, answer) in batch.into_iter().zip(answers) {
                 // It is gone if the worker's future was dropped.
@@ -100,6 +101,18 @@ async fn send(queue: &Queue, batch: Vec<Pending>, last_call: &CancellationToken)
         it
     });
     again.collect()
+}
+
+/// The longest that a store may take. Most enforce less themselves.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bounds a call of a store that might hang.
+pub(super) async fn in_time<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    let in_time = timeout(STORE_TIMEOUT, call).await;
+    in_time.unwrap_or_else(|_| {
+        let detail = "the store did not answer within 10 s";
+        Err(Error::new("worker", ErrorKind::MayHaveRun, detail))
+    })
 }
 
 async fn sleep_or_never(until: Option<Instant>) {

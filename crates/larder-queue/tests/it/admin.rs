@@ -1,0 +1,141 @@
+//! What people and tools do with a queue.
+
+use larder_queue::{Cancelled, JobId, Settled, State};
+
+use crate::support::{add, ids, job, on_every_store, one, secs, take};
+
+on_every_store! {
+    async fn a_paused_queue_gives_nothing_until_it_is_resumed(world: World) {
+        let queue = world.queue();
+        queue.pause().await.unwrap();
+        add(&queue, job("a")).await;
+        assert!(take(&queue, 1).await.is_empty());
+        assert!(queue.counts().await.unwrap().is_paused);
+        queue.resume().await.unwrap();
+        let taken = one(&queue).await;
+        queue.pause().await.unwrap();
+        assert_eq!(queue.ack(taken.receipt()).await.unwrap(), Settled::Accepted);
+    }
+
+    async fn a_job_is_cancelled_in_any_state(world: World) {
+        let queue = world.queue();
+        add(&queue, job("waiting")).await;
+        add(&queue, job("grouped").group("g")).await;
+        add(&queue, job("later").delay(secs(9))).await;
+        for id in ["waiting", "grouped", "later"] {
+            let id = JobId::new(id).unwrap();
+            assert_eq!(queue.cancel(&id).await.unwrap(), Cancelled::Removed);
+            assert_eq!(queue.cancel(&id).await.unwrap(), Cancelled::Unknown);
+        }
+        world.advance(secs(10));
+        assert!(take(&queue, 9).await.is_empty());
+        add(&queue, job("running")).await;
+        let taken = one(&queue).await;
+        assert_eq!(queue.cancel(taken.id()).await.unwrap(), Cancelled::Running);
+        assert_eq!(queue.ack(taken.receipt()).await.unwrap(), Settled::LeaseLost);
+        assert_eq!(queue.counts().await.unwrap().running, 0);
+    }
+
+    async fn dead_letters_are_redriven_from_the_oldest_on(world: World) {
+        let queue = world.queue();
+        for number in 0..5 {
+            add(&queue, job(&number.to_string())).await;
+            let taken = one(&queue).await;
+            assert_eq!(queue.reject(taken.receipt(), "no").await.unwrap(), Settled::Dead);
+            world.advance_micros(1);
+        }
+        assert_eq!(queue.redrive(2).await.unwrap(), 2);
+        let again = take(&queue, 9).await;
+        assert_eq!(again.iter().map(|it| it.attempt()).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(again[0].id().as_str(), "0");
+        assert_eq!(queue.redrive(u64::MAX).await.unwrap(), 3);
+        assert_eq!(ids(&queue, 9).await, ["2", "3", "4"]);
+    }
+
+    async fn the_oldest_dead_letters_go_first_past_the_cap(world: World) {
+        let queue = world.queue().with_max_dead(2);
+        for number in 0..4 {
+            add(&queue, job(&number.to_string())).await;
+            let taken = one(&queue).await;
+            assert_eq!(queue.reject(taken.receipt(), "no").await.unwrap(), Settled::Dead);
+            world.advance_micros(1);
+        }
+        let dead = queue.list(State::Dead, None).await.unwrap();
+        let ids: Vec<_> = dead.jobs.iter().map(|it| it.id().to_string()).collect();
+        assert_eq!(ids, ["2", "3"]);
+    }
+
+    async fn counts_and_pages_show_each_job_once(world: World) {
+        let queue = world.queue();
+        for number in 0..150 {
+            add(&queue, job(&format!("w{number:03}"))).await;
+        }
+        for number in 0..150 {
+            let group = format!("g{}", number % 3);
+            add(&queue, job(&format!("g{number:03}")).group(&group)).await;
+        }
+        for number in 0..250 {
+            // All of them are due at once.
+            add(&queue, job(&format!("s{number:03}")).delay(secs(60))).await;
+        }
+        world.advance(secs(3));
+        let taken = take(&queue, 120).await;
+        for delivery in &taken[..110] {
+            assert_eq!(queue.ack(delivery.receipt()).await.unwrap(), Settled::Accepted);
+        }
+        let dead = taken[110].receipt();
+        assert_eq!(queue.reject(dead, "no").await.unwrap(), Settled::Dead);
+        let counts = queue.counts().await.unwrap();
+        let shown = (counts.waiting, counts.scheduled, counts.running, counts.dead, counts.done);
+        assert_eq!(shown, (180, 250, 9, 1, 110));
+        assert_eq!(counts.oldest_us, 3_000_000);
+        for (state, count) in [
+            (State::Waiting, 180),
+            (State::Scheduled, 250),
+            (State::Running, 9),
+            (State::Dead, 1),
+            (State::Done, 110),
+        ] {
+            let mut seen = Vec::new();
+            let mut from = None;
+            loop {
+                let page = queue.list(state, from).await.unwrap();
+                assert!(page.jobs.len() <= 100);
+                seen.extend(page.jobs.iter().map(|it| it.id().to_string()));
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+            seen.sort();
+            seen.dedup();
+            assert_eq!(seen.len(), count, "{state:?}");
+        }
+        for (state, count) in [
+            (State::Waiting, 180),
+            (State::Scheduled, 250),
+            (State::Running, 9),
+            (State::Dead, 1),
+            (State::Done, 110),
+        ] {
+            assert_eq!(queue.purge(state).await.unwrap(), count, "{state:?}");
+        }
+        let none = queue.inspect().await.unwrap();
+        for name in ["waiting", "scheduled", "running", "dead", "done"] {
+            assert!(none.fields().contains(&(name.into(), "0".into())), "{name}");
+        }
+        add(&queue, job("w000")).await;
+    }
+
+    async fn the_ids_of_done_jobs_are_capped(world: World) {
+        let queue = world.queue().with_max_done(3);
+        for number in 0..5 {
+            add(&queue, job(&number.to_string())).await;
+            let taken = one(&queue).await;
+            assert_eq!(queue.ack(taken.receipt()).await.unwrap(), Settled::Accepted);
+            world.advance_micros(1);
+        }
+        assert_eq!(queue.counts().await.unwrap().done, 3);
+        add(&queue, job("0")).await;
+    }
+}

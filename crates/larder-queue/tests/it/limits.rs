@@ -1,0 +1,62 @@
+//! Limits of what runs, and of how many are taken in a time.
+
+use std::num::NonZeroU32;
+
+use larder_queue::Verdict;
+use larder_store::Ttl;
+
+use crate::support::{add, ids, job, on_every_store, secs, take};
+
+const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
+
+on_every_store! {
+    async fn a_queue_runs_no_more_jobs_than_it_may(world: World) {
+        let queue = world.queue().with_max_running(TWO);
+        for number in 0..6 {
+            add(&queue, job(&number.to_string())).await;
+        }
+        let taken = take(&queue, 9).await;
+        assert_eq!(taken.len(), 2);
+        assert!(take(&queue, 9).await.is_empty());
+        assert!(queue.ack(taken[0].receipt()).await.unwrap().is_accepted());
+        // A late finish makes room once.
+        let late = queue.ack(taken[0].receipt()).await.unwrap();
+        assert!(!late.is_accepted());
+        assert_eq!(ids(&queue, 9).await, ["2"]);
+        world.advance(secs(30));
+        assert_eq!(ids(&queue, 9).await, ["1", "2"], "holders that have crashed make room");
+    }
+
+    async fn a_rate_lets_a_burst_be_taken_and_then_one_by_one(world: World) {
+        let rate = NonZeroU32::new(5).unwrap();
+        let queue = world.queue().with_rate(rate, Ttl::from_secs(10));
+        for number in 0..20 {
+            add(&queue, job(&format!("{number:02}"))).await;
+        }
+        assert_eq!(take(&queue, 16).await.len(), 5);
+        world.advance_micros(1_999_999);
+        assert!(take(&queue, 16).await.is_empty());
+        world.advance_micros(1);
+        assert_eq!(take(&queue, 16).await.len(), 1);
+        world.advance(secs(4));
+        assert_eq!(take(&queue, 16).await.len(), 2);
+        world.advance(secs(100));
+        assert_eq!(take(&queue, 4).await.len(), 4);
+        assert_eq!(take(&queue, 4).await.len(), 1);
+    }
+
+    async fn what_leaves_in_a_batch_makes_room_for_as_many(world: World) {
+        let queue = world.queue().with_max_running(TWO);
+        for number in 0..6 {
+            add(&queue, job(&number.to_string())).await;
+        }
+        let taken = take(&queue, 9).await;
+        let verdicts = [
+            (taken[0].receipt().clone(), Verdict::Ack),
+            (taken[1].receipt().clone(), Verdict::Release { delay: secs(9) }),
+        ];
+        let settled = queue.settle_many(&verdicts).await.unwrap();
+        assert!(settled.iter().all(|it| it.is_accepted()));
+        assert_eq!(ids(&queue, 9).await, ["2", "3"]);
+    }
+}

@@ -1,0 +1,14 @@
+//! The public behaviour of queues, workers and periodic jobs, on every store.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod admin;
+mod enqueue;
+mod groups;
+mod idle;
+mod leases;
+mod limits;
+mod periodic;
+mod races;
+mod support;
+mod worker;

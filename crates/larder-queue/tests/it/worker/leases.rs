@@ -1,0 +1,122 @@
+//! Leases while handlers run.
+
+use std::time::Duration;
+
+use larder_queue::worker::{JobContext, JobError, State, Worker};
+use larder_store::Ttl;
+use larder_test::faulty::Trouble;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::support::{Act, Probe, Task, World, on_both_stores, task, worker};
+
+on_both_stores! {
+    async fn leases_are_renewed_while_handlers_run(world: World) {
+        let (queue, probe) = (world.queue().with_lease(Ttl::from_millis(900)), Probe::new());
+        for number in 0..3 {
+            queue.enqueue(task(number, Act::Wait)).await.unwrap();
+        }
+        let draining = worker(&queue, &probe);
+        let draining = tokio::spawn(async move { draining.drain().await.unwrap() });
+        for _ in 0..3 {
+            probe.arrived().await;
+        }
+        // Whoever looks finds nothing, though the leases would have ended.
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until {
+            assert_eq!(queue.dequeue(1).await.unwrap().len(), 0);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        probe.open(3);
+        assert_eq!(draining.await.unwrap().done, 3);
+        assert_eq!(probe.ran().len(), 3);
+    }
+
+    async fn a_lease_that_is_lost_cancels_the_context_and_the_outcome_is_refused(world: World) {
+        let (queue, probe) = (world.queue().with_lease(Ttl::from_millis(900)), Probe::new());
+        let lost = queue.enqueue(task(1, Act::LoseLease)).await.unwrap();
+        queue.enqueue(task(2, Act::Wait)).await.unwrap();
+        let draining = worker(&queue, &probe);
+        let draining = tokio::spawn(async move { draining.drain().await.unwrap() });
+        probe.arrived().await;
+        probe.arrived().await;
+        // The renewal says so, and of this one alone.
+        let _ = queue.cancel(lost.id()).await.unwrap();
+        probe.open(1);
+        let drained = draining.await.unwrap();
+        assert_eq!((drained.done, drained.lost), (1, 1));
+        assert_eq!(queue.counts().await.unwrap().done, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_lost_by_the_workers_own_clock_though_the_store_never_answers() {
+    let world = World::paused();
+    let (queue, probe) = (world.queue(), Probe::new());
+    queue.enqueue(task(1, Act::LoseLease)).await.unwrap();
+    let draining = worker(&queue, &probe);
+    let began = Instant::now();
+    let draining = tokio::spawn(async move { draining.drain().await.unwrap() });
+    probe.arrived().await;
+    world.switch.set(Trouble::Hang);
+    // Renewals hang. The handler returns when its lease has ended, and not a moment later.
+    let is_back = || async { probe.ran().len() == 1 && draining.is_finished() };
+    tokio::time::sleep_until(began + Duration::from_millis(29_990)).await;
+    world.switch.clear();
+    super::support::until("the handler returns", is_back).await;
+    // Nobody has taken it, so the queue accepts the outcome.
+    assert_eq!(draining.await.unwrap().done, 1);
+    assert!(
+        began.elapsed() < Duration::from_secs(41),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_extends_its_lease_and_the_worker_does_not_shorten_it() {
+    let world = World::paused();
+    let queue = world.queue();
+    queue.enqueue(task(1, Act::Return)).await.unwrap();
+    let (sender, mut extended) = mpsc::channel(1);
+    async fn extend(
+        _: Task,
+        context: JobContext,
+        State(extended): State<mpsc::Sender<JobContext>>,
+    ) -> Result<(), JobError> {
+        assert!(context.extend(Duration::from_secs(600)).await?);
+        extended.send(context.clone()).await?;
+        context.lease_lost().await;
+        Ok(())
+    }
+    let worker = Worker::new(queue.clone()).on(extend).with_state(sender);
+    let began = Instant::now();
+    let draining = tokio::spawn(async move { worker.drain().await.unwrap() });
+    let context = extended.recv().await.unwrap();
+    // As if its process was stopped: nothing is renewed.
+    world.switch.set(Trouble::Hang);
+    context.lease_lost().await;
+    let held = began.elapsed();
+    assert!(
+        held >= Duration::from_secs(600) && held < Duration::from_secs(601),
+        "{held:?}"
+    );
+    world.switch.clear();
+    draining.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_hangs_loses_its_lease_after_the_longest_run() {
+    let world = World::paused();
+    let (queue, probe) = (world.queue(), Probe::new());
+    queue.enqueue(task(1, Act::LoseLease)).await.unwrap();
+    let worker = worker(&queue, &probe).with_max_run(Duration::from_secs(300));
+    let began = Instant::now();
+    let drained = worker.drain().await.unwrap();
+    let held = began.elapsed();
+    assert!(
+        held >= Duration::from_secs(300) && held < Duration::from_secs(331),
+        "{held:?}"
+    );
+    assert_eq!(drained.done + drained.lost, 1);
+}

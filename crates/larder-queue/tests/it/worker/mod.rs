@@ -1,0 +1,9 @@
+//! Workers, on a store in process and on Redis.
+
+mod leases;
+mod outcomes;
+mod places;
+mod seeing;
+mod shutdown;
+mod store;
+pub(crate) mod support;

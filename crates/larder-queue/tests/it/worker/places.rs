@@ -1,0 +1,113 @@
+//! Which jobs a worker takes, and when.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::support::{Act, HOUR, Probe, World, on_both_stores, task, until, worker};
+
+on_both_stores! {
+    async fn a_worker_takes_no_more_than_it_has_places_for(world: World) {
+        let (queue, probe) = (world.queue(), Probe::new());
+        for number in 0..5 {
+            queue.enqueue(task(number, Act::Wait)).await.unwrap();
+        }
+        let stop = CancellationToken::new();
+        let worker = worker(&queue, &probe).with_concurrency(2).run_until(stop.clone());
+        let worker = tokio::spawn(worker);
+        for done in 0..3 {
+            probe.arrived().await;
+            if done == 0 {
+                probe.arrived().await;
+            }
+            let counts = queue.counts().await.unwrap();
+            assert_eq!((counts.running, counts.waiting), (2, 3 - done));
+            probe.open(1);
+        }
+        probe.open(2);
+        let queue = &queue;
+        until("all are done", || async { queue.counts().await.unwrap().done == 5 }).await;
+        stop.cancel();
+        assert_eq!(worker.await.unwrap().to_string(), "0 done, 0 released, 0 abandoned");
+    }
+
+    async fn an_idle_queue_leaves_all_places_to_the_others(world: World) {
+        let (one, other, probe) = (world.queue(), world.queue(), Probe::new());
+        let stop = CancellationToken::new();
+        let worker = worker(&one, &probe).with_queue(other.clone()).with_concurrency(1);
+        let worker = tokio::spawn(worker.run_until(stop.clone()));
+        for number in 0..3 {
+            other.enqueue(task(number, Act::Return)).await.unwrap();
+            probe.arrived().await;
+            one.enqueue(task(number, Act::Return)).await.unwrap();
+            probe.arrived().await;
+        }
+        let all = [&one, &other];
+        until("all are done", || async {
+            let [one, other] = all.map(|queue| queue.counts());
+            one.await.unwrap().done + other.await.unwrap().done == 6
+        })
+        .await;
+        stop.cancel();
+        worker.await.unwrap();
+    }
+
+    async fn an_idle_worker_is_woken_by_an_enqueue(world: World) {
+        let (queue, probe) = (world.queue(), Probe::new());
+        let stop = CancellationToken::new();
+        let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+        // Long enough for it to wait. If it does not yet, it is quicker.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let enqueued = Instant::now();
+        queue.enqueue(task(1, Act::Return)).await.unwrap();
+        probe.arrived().await;
+        // It would look by itself when a lease might have ended, after 30 s.
+        assert!(enqueued.elapsed() < Duration::from_secs(5));
+        stop.cancel();
+        worker.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_worker_begins_a_job_at_once_and_a_delayed_one_when_it_is_due() {
+    let world = World::paused();
+    let (queue, probe) = (world.queue(), Probe::new());
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+    tokio::time::sleep(HOUR).await;
+    for delay in [Duration::ZERO, HOUR] {
+        let enqueued = Instant::now();
+        queue
+            .enqueue(task(1, Act::Return).delay(delay))
+            .await
+            .unwrap();
+        probe.arrived().await;
+        let late = enqueued.elapsed() - delay;
+        assert!(late <= Duration::from_millis(3), "it was {late:?} late");
+    }
+    stop.cancel();
+    worker.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_future_is_dropped_takes_no_more() {
+    let world = World::paused();
+    let (queue, probe) = (world.queue(), Probe::new());
+    let worker = tokio::spawn(worker(&queue, &probe).run_until(CancellationToken::new()));
+    queue.enqueue(task(1, Act::Wait)).await.unwrap();
+    probe.arrived().await;
+    worker.abort();
+    assert!(worker.await.unwrap_err().is_cancelled());
+    queue.enqueue(task(2, Act::Wait)).await.unwrap();
+    tokio::time::sleep(HOUR).await;
+    let counts = queue.counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.running), (1, 1));
+    // The lease of the first has ended, so both can be taken.
+    let taken = queue.dequeue(9).await.unwrap();
+    assert_eq!(
+        taken.iter().map(|it| it.attempt()).collect::<Vec<_>>(),
+        [2, 1]
+    );
+    assert_eq!(probe.ran(), [(1, 1)]);
+}

@@ -1,0 +1,75 @@
+//! Workers on a store that fails.
+
+use std::time::Duration;
+
+use larder_store::ErrorKind;
+use larder_test::faulty::Trouble;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::support::{Act, Probe, World, task, until, worker};
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_ends_nothing_and_outcomes_arrive_when_it_works_again() {
+    let world = World::paused();
+    let (queue, probe) = (world.queue(), Probe::new());
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(worker(&queue, &probe).run_until(stop.clone()));
+    for trouble in [
+        Trouble::Fail(ErrorKind::NotSent),
+        Trouble::Fail(ErrorKind::MayHaveRun),
+        Trouble::Hang,
+    ] {
+        let before = queue.counts().await.unwrap().done;
+        queue.enqueue(task(1, Act::Wait)).await.unwrap();
+        probe.arrived().await;
+        world.switch.set(trouble);
+        probe.open(1);
+        sleep(Duration::from_secs(8)).await;
+        world.switch.clear();
+        let queue = &queue;
+        until("it is done", || async {
+            queue.counts().await.unwrap().done == before + 1
+        })
+        .await;
+    }
+    assert_eq!(probe.ran(), [(1, 1); 3]);
+    stop.cancel();
+    worker.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_whose_answer_was_lost_is_sent_again_and_counts_once() {
+    let world = World::paused();
+    let (queue, probe) = (world.queue(), Probe::new());
+    queue.enqueue(task(1, Act::Wait)).await.unwrap();
+    let draining = worker(&queue, &probe);
+    let draining = tokio::spawn(async move { draining.drain().await.unwrap() });
+    probe.arrived().await;
+    world.switch.set_next(1, Trouble::LoseAnswer);
+    probe.open(1);
+    let drained = draining.await.unwrap();
+    assert_eq!((drained.done, drained.lost), (1, 0));
+    assert_eq!(queue.counts().await.unwrap().done, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn outcomes_that_come_while_one_is_sent_are_sent_together() {
+    let world = World::paused();
+    let (queue, probe) = (world.queue(), Probe::new());
+    for number in 0..100 {
+        queue.enqueue(task(number, Act::Wait)).await.unwrap();
+    }
+    let draining = worker(&queue, &probe).with_concurrency(100);
+    let draining = tokio::spawn(async move { draining.drain().await.unwrap() });
+    for _ in 0..100 {
+        probe.arrived().await;
+    }
+    world.switch.set(Trouble::Delay(Duration::from_secs(1)));
+    let before = world.switch.operations();
+    probe.open(100);
+    assert_eq!(draining.await.unwrap().done, 100);
+    let operations = world.switch.operations() - before;
+    // An outcome each would be a hundred.
+    assert!(operations <= 10, "{operations} operations");
+}

@@ -1,0 +1,65 @@
+//! The queue.
+
+use std::time::{Duration, SystemTime};
+
+use larder::queue::{Cursor, Delivery, Job, JobId, NewJob, Queue, Receipt, State, Verdict};
+use larder_store::Ttl;
+
+use super::{assert_send, send_and_sync};
+
+fn jobs<J: Job + Sync>(queue: &Queue, job: &J, (new, time): (NewJob, SystemTime)) {
+    sent! {
+        queue.enqueue(new.clone());
+        queue.enqueue_in(job, Duration::ZERO);
+        queue.enqueue_at(job, time);
+        queue.enqueue_many(vec![new]);
+        queue.dequeue(1);
+        queue.dequeue_wait(1, Duration::ZERO);
+    }
+}
+
+fn holders(queue: &Queue, receipt: &Receipt, verdict: Verdict, lease: Ttl) {
+    let receipts = std::slice::from_ref(receipt);
+    sent! {
+        queue.ack(receipt);
+        queue.ack_many(receipts);
+        queue.nack(receipt, Duration::ZERO);
+        queue.nack_many(receipts, Duration::ZERO);
+        queue.reject(receipt, "no");
+        queue.reject_many(receipts, "no");
+        queue.release(receipt);
+        queue.release_many(receipts);
+        queue.extend(receipt, lease);
+        queue.extend_many(receipts, lease);
+        queue.settle(receipt, verdict);
+        queue.settle_many(&[]);
+    }
+}
+
+fn people(queue: &Queue, id: &JobId, from: Cursor) {
+    sent! {
+        queue.cancel(id);
+        queue.pause();
+        queue.resume();
+        queue.redrive(1);
+        queue.purge(State::Dead);
+        queue.counts();
+        queue.list(State::Dead, Some(from));
+        queue.inspect();
+    }
+}
+
+#[test]
+fn the_futures_of_a_queue_can_be_sent() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Mail;
+
+    impl Job for Mail {
+        const NAME: &'static str = "mail";
+    }
+
+    let _ = jobs::<Mail>;
+    let _ = holders;
+    let _ = people;
+    send_and_sync::<(Queue, Delivery, Receipt, NewJob)>();
+}
