@@ -44,9 +44,7 @@ impl Metrics {
     pub(crate) fn new(queue: &str) -> Self {
         describe();
         let queue: Arc<str> = queue.into();
-        let depth = |state: &'static str| {
-            gauge!("larder_queue_depth", "queue" => queue.to_string(), "state" => state)
-        };
+        let depth = |state: &'static str| gauge!("larder_queue_depth", "queue" => queue.to_string(), "state" => state);
         Self {
             depth: [
                 (depth("waiting"), |counts| counts.waiting),
@@ -64,7 +62,9 @@ impl Metrics {
     pub(crate) fn of(&self, job: &'static str) -> JobMetrics {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         let metrics = jobs.entry(job);
-        metrics.or_insert_with(|| JobMetrics::new(&self.queue, job)).clone()
+        metrics
+            .or_insert_with(|| JobMetrics::new(&self.queue, job))
+            .clone()
     }
 
     /// Counts a job that was taken, and how late it was.
@@ -87,7 +87,8 @@ impl Metrics {
 impl JobMetrics {
     fn new(queue: &str, job: &'static str) -> Self {
         let count = |name: &'static str| counter!(name, "queue" => queue.to_owned(), "job" => job);
-        let measure = |name: &'static str| histogram!(name, "queue" => queue.to_owned(), "job" => job);
+        let measure =
+            |name: &'static str| histogram!(name, "queue" => queue.to_owned(), "job" => job);
         Self {
             taken: count("larder_queue_taken_total"),
             done: count("larder_queue_done_total"),

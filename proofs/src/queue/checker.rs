@@ -31,12 +31,7 @@ impl Findings {
     /// Returns whether there is nothing that a queue must not do.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let wrong = [
-            &self.lost,
-            &self.stale,
-            &self.acked_twice,
-            &self.miscounted,
-        ];
+        let wrong = [&self.lost, &self.stale, &self.acked_twice, &self.miscounted];
         wrong.iter().all(|wrong| wrong.is_empty())
     }
 }
@@ -63,7 +58,9 @@ pub fn judge(history: &[Event]) -> Findings {
         });
         let acks: Vec<_> = acks.collect();
         if acks.len() > 1 {
-            found.acked_twice.push(format!("{job}: {} times", acks.len()));
+            found
+                .acked_twice
+                .push(format!("{job}: {} times", acks.len()));
         }
         for (fence, ack) in acks {
             let later = takes(&events)
@@ -153,10 +150,7 @@ mod tests {
             at(20, What::Acked(100)),
         ]);
         assert_eq!(stale.stale.len(), 1, "{stale:?}");
-        let twice = judge(&[
-            at(0, What::Acked(100)),
-            at(20, What::Acked(100)),
-        ]);
+        let twice = judge(&[at(0, What::Acked(100)), at(20, What::Acked(100))]);
         assert_eq!(twice.acked_twice.len(), 1, "{twice:?}");
         for second in [1, 0] {
             let history = [at(0, taken(1, 100)), at(10, taken(second, 200))];

@@ -12,8 +12,8 @@ use larder_test::server::{RedisOptions, RedisServer};
 use crate::{Limits, Table};
 use checker::{Findings, judge};
 pub use event::{Event, What};
-pub use processes::{WORKER, be_a_worker};
 use processes::{Member, Role};
+pub use processes::{WORKER, be_a_worker};
 
 const PRODUCERS: usize = 2;
 const CONSUMERS: usize = 3;
@@ -52,7 +52,10 @@ pub fn prove(limits: &Limits) -> Table {
     for contender in [Contender::Fenced, Contender::Unfenced] {
         let rounds = match contender {
             Contender::Fenced => limits.rounds.unwrap_or(ROUNDS),
-            Contender::Unfenced => limits.rounds.unwrap_or(UNFENCED_ROUNDS).min(UNFENCED_ROUNDS),
+            Contender::Unfenced => limits
+                .rounds
+                .unwrap_or(UNFENCED_ROUNDS)
+                .min(UNFENCED_ROUNDS),
         };
         let (history, rounds) = run(contender, rounds, limits.time);
         let found = judge(&history);

@@ -156,7 +156,12 @@ pub async fn consume_by_worker(url: &str, stop: Stop, sink: Sink) {
 async fn handle(_: Work, context: JobContext, State(sink): State<Sink>) -> Result<(), JobError> {
     let fence = context.fence().unsigned_abs();
     let attempt = context.attempt();
-    note(&sink, context.id().as_str(), now(), What::Taken { attempt, fence });
+    note(
+        &sink,
+        context.id().as_str(),
+        now(),
+        What::Taken { attempt, fence },
+    );
     let mut random = fastrand::Rng::with_seed(fence);
     sleep(slowness(&mut random)).await;
     if random.u8(..20) == 0 {
@@ -179,7 +184,7 @@ async fn is_over(queue: &Queue, stop: &Stop, deadline: &mut Option<Instant>) -> 
 
 /// Most work is short. Some takes longer than the lease.
 fn slowness(random: &mut fastrand::Rng) -> Duration {
-    match random.u8(..10) {
+    match random.u8(..5) {
         0 => Duration::from(LEASE).mul_f64(1.0 + random.f64()),
         _ => Duration::from_millis(random.u64(..40)),
     }
@@ -197,7 +202,10 @@ impl Task {
         sleep(slowness(&mut self.random)).await;
         if self.random.u8(..20) == 0 {
             // Whoever lost the lease is refused; it is taken again in any case.
-            let _ = self.queue.nack(delivery.receipt(), Duration::from_millis(50)).await;
+            let _ = self
+                .queue
+                .nack(delivery.receipt(), Duration::from_millis(50))
+                .await;
             return;
         }
         let (id, fence) = (delivery.id().as_str(), fence(&delivery));

@@ -84,13 +84,19 @@ mod tests {
     #[test]
     fn a_fixed_time_that_is_skipped_in_spring_is_due_when_the_clocks_have_moved() {
         let found = due(STOCKHOLM, "30 2 * * *", "2027-03-27T00:00:00Z", 3);
-        assert_eq!(found, ["27. 02:30 +01:00", "28. 03:00 +02:00", "29. 02:30 +02:00"]);
+        assert_eq!(
+            found,
+            ["27. 02:30 +01:00", "28. 03:00 +02:00", "29. 02:30 +02:00"]
+        );
     }
 
     #[test]
     fn a_fixed_time_that_comes_twice_in_autumn_is_due_once() {
         let found = due(STOCKHOLM, "30 2 * * *", "2027-10-30T00:00:00Z", 3);
-        assert_eq!(found, ["30. 02:30 +02:00", "31. 02:30 +02:00", "01. 02:30 +01:00"]);
+        assert_eq!(
+            found,
+            ["30. 02:30 +02:00", "31. 02:30 +02:00", "01. 02:30 +01:00"]
+        );
     }
 
     #[test]
@@ -109,8 +115,16 @@ mod tests {
 
     #[test]
     fn a_zone_that_moves_by_half_an_hour_is_known_too() {
-        let found = due("Australia/Lord_Howe", "15 2 * * *", "2027-10-01T00:00:00Z", 3);
-        assert_eq!(found, ["02. 02:15 +10:30", "03. 02:30 +11:00", "04. 02:15 +11:00"]);
+        let found = due(
+            "Australia/Lord_Howe",
+            "15 2 * * *",
+            "2027-10-01T00:00:00Z",
+            3,
+        );
+        assert_eq!(
+            found,
+            ["02. 02:15 +10:30", "03. 02:30 +11:00", "04. 02:15 +11:00"]
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! # use larder_queue::{Job, NewJob, Queue};
 //! # use larder_queue::periodic::{Missed, Periodic, Schedule};
 //! # use serde::{Deserialize, Serialize};
-//! # use tokio_util::sync::CancellationToken;
+//! # use larder_queue::worker::CancellationToken;
 //! #[derive(Serialize, Deserialize)]
 //! struct Cleanup;
 //!
@@ -160,7 +160,9 @@ impl Periodic {
             )));
         }
         if self.entries.iter().any(|entry| &*entry.name == name) {
-            return Err(invalid(format!("there is a schedule named '{name}' already")));
+            return Err(invalid(format!(
+                "there is a schedule named '{name}' already"
+            )));
         }
         self.entries.push(Entry {
             name: name.into(),
@@ -242,7 +244,11 @@ impl Periodic {
         let (now, last) = self.advance(entry, Timestamp::default()).await?;
         let due = self.due(entry, last, now);
         let mut enqueued = 0;
-        if entry.schedule.next_after(last).is_some_and(|next| next <= now) {
+        if entry
+            .schedule
+            .next_after(last)
+            .is_some_and(|next| next <= now)
+        {
             for result in self.queue.enqueue_many(due).await {
                 match result {
                     Ok(Enqueued::New(_)) => enqueued += 1,
@@ -315,7 +321,10 @@ pub struct Ticked {
 
 impl fmt::Debug for Periodic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let schedules = self.entries.iter().map(|entry| (&entry.name, &entry.schedule));
+        let schedules = self
+            .entries
+            .iter()
+            .map(|entry| (&entry.name, &entry.schedule));
         f.debug_struct("Periodic")
             .field("queue", &self.queue.name())
             .field("schedules", &schedules.collect::<Vec<_>>())

@@ -27,8 +27,11 @@ impl Program for Advance {
     type Record = LastTick;
     type Reply = (Timestamp, Timestamp);
 
-    const SCRIPT: &'static Script =
-        &Script::new("periodic-advance", Effect::Once, include_str!("advance.lua"));
+    const SCRIPT: &'static Script = &Script::new(
+        "periodic-advance",
+        Effect::Once,
+        include_str!("advance.lua"),
+    );
 
     arguments!(to, ttl);
 

@@ -124,7 +124,11 @@ impl fmt::Debug for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Every(micros) => {
-                write!(f, "every {:?}", Duration::from_micros(micros.unsigned_abs()))
+                write!(
+                    f,
+                    "every {:?}",
+                    Duration::from_micros(micros.unsigned_abs())
+                )
             }
             #[cfg(feature = "cron")]
             Kind::Cron(cron) => cron.fmt(f),
@@ -155,10 +159,16 @@ mod tests {
 
     #[test]
     fn an_interval_below_a_second_or_above_a_year_is_refused() {
-        for interval in [Duration::from_millis(999), Duration::from_secs(400 * 86_400)] {
+        for interval in [
+            Duration::from_millis(999),
+            Duration::from_secs(400 * 86_400),
+        ] {
             let error = Schedule::every(interval).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
-            assert!(error.to_string().contains("expected one from 1 s"), "{error}");
+            assert!(
+                error.to_string().contains("expected one from 1 s"),
+                "{error}"
+            );
         }
     }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service};
 
+use super::Backoff;
 use super::error::BoxError;
 use super::handler::Handler;
 use super::report::Report;
 use super::run::Running;
 use super::service::{Decoding, Handlers, JobRequest, JobService, WithState, dispatch};
-use super::Backoff;
 use crate::{Job, Queue};
 
 /// Takes jobs from queues and runs their handlers. See the [module](super) for the rules.
@@ -76,7 +76,10 @@ impl<S> Worker<S> {
     {
         let name = <H::Job as Job>::NAME;
         let before = self.handlers.insert(name, Arc::new(Decoding::new(handler)));
-        assert!(before.is_none(), "jobs named '{name}' have a handler already");
+        assert!(
+            before.is_none(),
+            "jobs named '{name}' have a handler already"
+        );
         self
     }
 
@@ -88,7 +91,8 @@ impl<S> Worker<S> {
     {
         let handlers = self.handlers.into_iter().map(|(name, handler)| {
             let state = state.clone();
-            let handler: Arc<dyn super::service::Run<Next>> = Arc::new(WithState { handler, state });
+            let handler: Arc<dyn super::service::Run<Next>> =
+                Arc::new(WithState { handler, state });
             (name, handler)
         });
         Worker {
@@ -178,7 +182,9 @@ impl Worker {
 
     pub(super) fn service(&self) -> JobService {
         let service = dispatch(Arc::new(self.handlers.clone()));
-        self.layers.iter().fold(service, |service, layer| layer(service))
+        self.layers
+            .iter()
+            .fold(service, |service, layer| layer(service))
     }
 }
 

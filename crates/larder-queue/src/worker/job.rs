@@ -146,7 +146,10 @@ fn note(metrics: &JobMetrics, context: &JobContext, finished: Finished) {
             tracing::warn!("the job lost its lease: it was, or will be, run by somebody else");
         }
         Finished::Dead if context.is_last_attempt() => {
-            tracing::error!(attempt = context.attempt(), "the job failed too often: it is a dead letter");
+            tracing::error!(
+                attempt = context.attempt(),
+                "the job failed too often: it is a dead letter"
+            );
         }
         _ => {}
     }

@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 use tower::util::{BoxCloneSyncService, MapErr};
 use tower::{Layer, Service, ServiceExt};
 
+use super::JobContext;
 use super::error::{BoxError, JobError};
 use super::handler::{Handler, HandlerFuture};
-use super::JobContext;
 
 /// A job on its way through the layers to its handler.
 #[derive(Clone, Debug)]
@@ -36,7 +36,10 @@ pub struct JobService(BoxCloneSyncService<JobRequest, (), JobError>);
 
 impl JobService {
     /// Runs a job through the layers to its handler.
-    pub(super) fn run(&self, request: JobRequest) -> impl Future<Output = Result<(), JobError>> + use<> {
+    pub(super) fn run(
+        &self,
+        request: JobRequest,
+    ) -> impl Future<Output = Result<(), JobError>> + use<> {
         self.0.clone().oneshot(request)
     }
 
@@ -48,10 +51,12 @@ impl JobService {
         <L::Service as Service<JobRequest>>::Error: Into<BoxError>,
         <L::Service as Service<JobRequest>>::Future: Send + 'static,
     {
-        let unboxed = |error: <L::Service as Service<JobRequest>>::Error| {
-            JobError::from_box(error.into())
-        };
-        Self(BoxCloneSyncService::new(MapErr::new(layer.layer(self), unboxed)))
+        let unboxed =
+            |error: <L::Service as Service<JobRequest>>::Error| JobError::from_box(error.into());
+        Self(BoxCloneSyncService::new(MapErr::new(
+            layer.layer(self),
+            unboxed,
+        )))
     }
 }
 

@@ -66,7 +66,11 @@ async fn a_lease_is_lost_by_the_workers_own_clock_though_the_store_never_answers
     super::support::until("the handler returns", is_back).await;
     // Nobody has taken it, so the queue accepts the outcome.
     assert_eq!(draining.await.unwrap().done, 1);
-    assert!(began.elapsed() < Duration::from_secs(41), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(41),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,7 +97,10 @@ async fn a_handler_extends_its_lease_and_the_worker_does_not_shorten_it() {
     world.switch.set(Trouble::Hang);
     context.lease_lost().await;
     let held = began.elapsed();
-    assert!(held >= Duration::from_secs(600) && held < Duration::from_secs(601), "{held:?}");
+    assert!(
+        held >= Duration::from_secs(600) && held < Duration::from_secs(601),
+        "{held:?}"
+    );
     world.switch.clear();
     draining.await.unwrap();
 }
@@ -107,6 +114,9 @@ async fn a_handler_that_hangs_loses_its_lease_after_the_longest_run() {
     let began = Instant::now();
     let drained = worker.drain().await.unwrap();
     let held = began.elapsed();
-    assert!(held >= Duration::from_secs(300) && held < Duration::from_secs(331), "{held:?}");
+    assert!(
+        held >= Duration::from_secs(300) && held < Duration::from_secs(331),
+        "{held:?}"
+    );
     assert_eq!(drained.done + drained.lost, 1);
 }

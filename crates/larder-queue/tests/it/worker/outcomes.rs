@@ -10,7 +10,11 @@ use super::support::{Act, HOUR, Probe, Task, World, on_both_stores, task, worker
 
 async fn dead_reasons(queue: &Queue) -> Vec<String> {
     let page = queue.list(JobState::Dead, None).await.unwrap();
-    let mut reasons: Vec<_> = page.jobs.iter().map(|job| job.reason().to_owned()).collect();
+    let mut reasons: Vec<_> = page
+        .jobs
+        .iter()
+        .map(|job| job.reason().to_owned())
+        .collect();
     reasons.sort();
     reasons
 }
@@ -98,7 +102,10 @@ async fn a_job_runs_inline_without_a_queue() {
     worker.run_inline(task(5, Act::Return)).await.unwrap();
     let error = worker.run_inline(task(6, Act::Snooze)).await.unwrap_err();
     assert_eq!(error.kind(), JobErrorKind::Snooze(HOUR));
-    let error = worker.run_inline(NewJob::raw("unheard-of", "")).await.unwrap_err();
+    let error = worker
+        .run_inline(NewJob::raw("unheard-of", ""))
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "no handler for jobs named 'unheard-of'");
     assert_eq!(probe.ran(), [(5, 1), (6, 1)]);
     assert_eq!(queue.counts().await.unwrap(), Default::default());

@@ -78,7 +78,10 @@ async fn an_idle_worker_begins_a_job_at_once_and_a_delayed_one_when_it_is_due() 
     tokio::time::sleep(HOUR).await;
     for delay in [Duration::ZERO, HOUR] {
         let enqueued = Instant::now();
-        queue.enqueue(task(1, Act::Return).delay(delay)).await.unwrap();
+        queue
+            .enqueue(task(1, Act::Return).delay(delay))
+            .await
+            .unwrap();
         probe.arrived_within(2 * HOUR).await;
         let late = enqueued.elapsed() - delay;
         assert!(late <= Duration::from_millis(3), "it was {late:?} late");
@@ -102,6 +105,9 @@ async fn a_worker_whose_future_is_dropped_takes_no_more() {
     assert_eq!((counts.waiting, counts.running), (1, 1));
     // The lease of the first has ended, so both can be taken.
     let taken = queue.dequeue(9).await.unwrap();
-    assert_eq!(taken.iter().map(|it| it.attempt()).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(
+        taken.iter().map(|it| it.attempt()).collect::<Vec<_>>(),
+        [2, 1]
+    );
     assert_eq!(probe.ran(), [(1, 1)]);
 }

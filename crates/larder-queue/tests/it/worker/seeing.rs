@@ -17,7 +17,10 @@ struct Spans(Arc<Mutex<Vec<String>>>);
 
 impl Visit for Spans {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.lock().unwrap().push(format!("{}={value:?}", field.name()));
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{}={value:?}", field.name()));
     }
 }
 
@@ -76,11 +79,17 @@ struct Names {
 impl Names {
     fn describe(&self, name: &KeyName, unit: Option<Unit>, text: &SharedString) {
         assert!(unit.is_some() && !text.is_empty(), "{name:?} has no unit");
-        self.described.lock().unwrap().insert(name.as_str().to_owned());
+        self.described
+            .lock()
+            .unwrap()
+            .insert(name.as_str().to_owned());
     }
 
     fn register(&self, key: &Key) {
-        self.registered.lock().unwrap().insert(key.name().to_owned());
+        self.registered
+            .lock()
+            .unwrap()
+            .insert(key.name().to_owned());
     }
 }
 
@@ -123,7 +132,10 @@ async fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
     worker(&queue, &probe).drain().await.unwrap();
     drop(guard);
     let ours = |name: &&String| name.starts_with("larder_queue_");
-    let (described, registered) = (names.described.lock().unwrap(), names.registered.lock().unwrap());
+    let (described, registered) = (
+        names.described.lock().unwrap(),
+        names.registered.lock().unwrap(),
+    );
     let registered: Vec<_> = registered.iter().filter(ours).collect();
     let described: Vec<_> = described.iter().filter(ours).collect();
     assert_eq!(registered, described);

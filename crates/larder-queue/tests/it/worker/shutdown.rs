@@ -65,9 +65,15 @@ async fn a_handler_that_heeds_its_context_is_done_or_released_uncounted() {
         let told = Instant::now();
         stop.cancel();
         let report = worker.await.unwrap();
-        assert_eq!((report.done, report.released, report.abandoned), (done, 1 - done, 0));
+        assert_eq!(
+            (report.done, report.released, report.abandoned),
+            (done, 1 - done, 0)
+        );
         let grace = told.elapsed();
-        assert!(grace >= Duration::from_secs(25) && grace < Duration::from_secs(26), "{grace:?}");
+        assert!(
+            grace >= Duration::from_secs(25) && grace < Duration::from_secs(26),
+            "{grace:?}"
+        );
         if done == 0 {
             assert_eq!(attempt(&queue).await, 1);
         }
@@ -96,7 +102,9 @@ async fn a_second_signal_ends_it_at_once() {
     let (queue, probe) = (world.queue(), Probe::new());
     queue.enqueue(task(1, Act::Wait)).await.unwrap();
     let (stop, force) = (CancellationToken::new(), CancellationToken::new());
-    let worker = worker(&queue, &probe).with_grace(HOUR).with_force(force.clone());
+    let worker = worker(&queue, &probe)
+        .with_grace(HOUR)
+        .with_force(force.clone());
     let worker = tokio::spawn(worker.run_until(stop.clone()));
     probe.arrived().await;
     stop.cancel();
@@ -106,7 +114,11 @@ async fn a_second_signal_ends_it_at_once() {
     force.cancel();
     let report = worker.await.unwrap();
     assert_eq!((report.done, report.released, report.abandoned), (0, 1, 0));
-    assert!(told.elapsed() < Duration::from_millis(100), "{:?}", told.elapsed());
+    assert!(
+        told.elapsed() < Duration::from_millis(100),
+        "{:?}",
+        told.elapsed()
+    );
     assert_eq!(attempt(&queue).await, 1);
 }
 

@@ -28,7 +28,10 @@ async fn a_store_that_fails_ends_nothing_and_outcomes_arrive_when_it_works_again
         sleep(Duration::from_secs(8)).await;
         world.switch.clear();
         let queue = &queue;
-        until("it is done", || async { queue.counts().await.unwrap().done == before + 1 }).await;
+        until("it is done", || async {
+            queue.counts().await.unwrap().done == before + 1
+        })
+        .await;
     }
     assert_eq!(probe.ran(), [(1, 1); 3]);
     stop.cancel();

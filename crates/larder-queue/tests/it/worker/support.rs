@@ -150,7 +150,12 @@ pub(crate) async fn handle(
     State(probe): State<Probe>,
     context: JobContext,
 ) -> Result<(), JobError> {
-    probe.0.ran.lock().unwrap().push((task.number, context.attempt()));
+    probe
+        .0
+        .ran
+        .lock()
+        .unwrap()
+        .push((task.number, context.attempt()));
     probe.0.arrived.add_permits(1);
     match task.act {
         Act::Return => {}
