@@ -42,6 +42,7 @@ const GROUPS: &[Group] = &[
     ("leases", groups::leases::run),
     ("locks", groups::locks::run),
     ("queue", groups::queue::run),
+    ("structures", groups::structures::run),
     ("response_cache", |_| groups::response_cache::run()),
     ("response_cache_sockets", |_| {
         groups::response_cache_sockets::run()

@@ -19,7 +19,10 @@ mod page;
 mod proof;
 pub mod queue;
 pub mod stores;
+pub mod structures;
 mod table;
+pub mod tag_removal;
+pub mod write_behind;
 
 pub use limits::Limits;
 pub use page::{Page, write_or_check};

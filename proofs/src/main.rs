@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, Command};
-use larder_proofs::{Limits, PROOFS, consistency, leases, locks, queue, write_or_check};
+use larder_proofs::{
+    Limits, PROOFS, consistency, leases, locks, queue, write_behind, write_or_check,
+};
 
 fn main() -> ExitCode {
     // What a proof calls itself as, to have another process.
@@ -19,10 +21,12 @@ fn main() -> ExitCode {
     if let Some(done) = worker {
         return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    if let Some((consistency::WORKER, arguments)) =
-        args.split_first().map(|(it, rest)| (it.as_str(), rest))
-    {
-        let done = consistency::be_a_worker(arguments);
+    let worker = match args.split_first().map(|(it, rest)| (it.as_str(), rest)) {
+        Some((consistency::WORKER, rest)) => Some(consistency::be_a_worker(rest)),
+        Some((write_behind::WORKER, rest)) => Some(write_behind::be_a_worker(rest)),
+        _ => None,
+    };
+    if let Some(done) = worker {
         return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     let names = PROOFS.iter().map(|proof| proof.name);
@@ -50,21 +54,21 @@ fn main() -> ExitCode {
                 .long("inputs")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many inputs (fuzz)"),
+                .help("Stop after so many inputs (fuzz) or values (tags)"),
         )
         .arg(
             Arg::new("seconds")
                 .long("seconds")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop each row after so long (consistency, bus-loss, fuzz, queue)"),
+                .help("Stop each row after so long (consistency, bus-loss, fuzz, write-behind, queue)"),
         )
         .arg(
             Arg::new("rounds")
                 .long("rounds")
                 .value_name("NUMBER")
                 .value_parser(clap::value_parser!(u64))
-                .help("Stop after so many kills and pauses (queue)"),
+                .help("Stop after so many kills and pauses (structures, write-behind, queue)"),
         )
         .get_matches();
     let limits = Limits {

@@ -1,6 +1,6 @@
 use crate::{
     Limits, Page, Table, bus_loss, cancel, conformance, consistency, faults, fuzz, leases, locks,
-    model, queue,
+    model, queue, structures, tag_removal, write_behind,
 };
 
 /// One long proof.
@@ -59,8 +59,20 @@ pub const PROOFS: &[Proof] = &[
         run: bus_loss::prove,
     },
     Proof {
+        name: "tags",
+        about: "one write removes a million values of a tag, and so does the loss of its record",
+        page: "consistency",
+        run: tag_removal::prove,
+    },
+    Proof {
+        name: "write-behind",
+        about: "no acknowledged write is lost to kill -9, and each key keeps its order",
+        page: "consistency",
+        run: write_behind::prove,
+    },
+    Proof {
         name: "fuzz",
-        about: "no bytes make the typed cache panic, fail or take much memory",
+        about: "no bytes make what decodes them panic, fail or take much memory",
         page: "consistency",
         run: fuzz::prove,
     },
@@ -69,6 +81,12 @@ pub const PROOFS: &[Proof] = &[
         about: "a lock has one holder, tokens rise, and no stale token writes",
         page: "faults",
         run: |_| locks::prove(),
+    },
+    Proof {
+        name: "structures",
+        about: "counters, ledgers and blobs stay right though their replies are cut",
+        page: "structures",
+        run: structures::prove,
     },
     Proof {
         name: "queue",

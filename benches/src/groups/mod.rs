@@ -14,4 +14,5 @@ pub(crate) mod redis_get;
 pub(crate) mod response_cache;
 pub(crate) mod response_cache_sockets;
 pub(crate) mod session;
+pub(crate) mod structures;
 pub(crate) mod typed_cache;

@@ -90,7 +90,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         L: Into<Loaded<V>> + 'static,
         E: Send + Sync + 'static,
     {
-        self.inner.listen();
+        self.inner.listening().await;
         let mut answers: HashMap<&K, Result<Arc<V>, LoadError<E>>> = HashMap::new();
         let (mut missing, mut due) = (Vec::new(), Vec::new());
         let mut seen = HashSet::new();

@@ -8,6 +8,7 @@ use foldhash::quality::RandomState;
 use larder_layer::tags::Tag;
 use larder_layer::{NearCache, SingleFlight, envelope};
 use larder_store::{Clock, Key, KeyId, Kind, Timestamp, Ttl};
+use tokio::sync::Notify;
 
 use crate::batch::Refresher;
 use crate::far::Far;
@@ -64,6 +65,8 @@ pub(crate) struct Inner<K, V> {
     /// The pause after a first failed load, while there is something to serve.
     pub(crate) retry_after: Ttl,
     pub(crate) max_retry_after: Ttl,
+    /// Wakes the callers whose soft timeout has passed when there is something to serve them.
+    pub(crate) fallback_kept: Notify,
     /// Counts the reads of the far store and the loads, to order them with the calls.
     pub(crate) steps: AtomicU64,
     pub(crate) hasher: RandomState,
@@ -121,7 +124,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
     /// It never loads, so it finds nothing if the options [force](ReadOptions::force_fresh) a load.
     pub async fn find_with(&self, key: &K, options: ReadOptions) -> Option<Found<V>> {
         let inner = &self.inner;
-        inner.listen();
+        inner.listening().await;
         if options.forces_fresh {
             return None;
         }
@@ -321,13 +324,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// Returns whether the near copy of `key` has not ended, and is fresher than one that was loaded
     /// at `loaded_at`.
     pub(crate) fn has_fresher(&self, key: &K, loaded_at: Timestamp) -> bool {
+        let held = self.near.peek(key);
+        held.is_some_and(|held| self.is_fresher(&held.value, loaded_at))
+    }
+
+    pub(crate) fn is_fresher(&self, kept: &Kept<V>, loaded_at: Timestamp) -> bool {
         let now = self.clock.now();
-        self.near.peek(key).is_some_and(|held| {
-            let kept = held.value;
-            // One that has ended says nothing: its process may have had a clock that was ahead.
-            let is_served = now < kept.near_until && now < kept.times.fresh_until;
-            is_served && kept.times.loaded_at > loaded_at
-        })
+        // One that has ended says nothing: its process may have had a clock that was ahead.
+        let is_served = now < kept.near_until && now < kept.times.fresh_until;
+        is_served && kept.times.loaded_at > loaded_at
     }
 
     /// Removes the near copy of `key`, and keeps everything that is being read of it from

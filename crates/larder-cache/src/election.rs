@@ -52,6 +52,8 @@ pub(crate) struct Lead<V> {
     /// The far entry that the load replaces.
     pub(crate) previous: Option<Stored<V>>,
     pub(crate) reading: Option<Reading>,
+    /// The number of the load among those that the tags know of.
+    pub(crate) tick: u64,
 }
 
 /// How a loaded value is written far.
@@ -72,6 +74,8 @@ impl<V> Lead<V> {
             write: Write::Not,
             previous: None,
             reading,
+            // Its value goes to no store.
+            tick: 0,
         }
     }
 }
@@ -146,6 +150,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 write: Write::Unfenced,
                 previous,
                 reading,
+                tick: far.tick(),
             });
         };
         loop {
@@ -157,6 +162,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                         write: Write::Fenced(fence),
                         previous,
                         reading: Some(reading),
+                        tick: far.tick(),
                     });
                 }
                 Ok(Claimed::Fresh(entry)) => {

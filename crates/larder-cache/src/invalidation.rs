@@ -58,8 +58,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let Some(far) = &self.far else {
             return keys.iter().map(|_| Ok(())).collect();
         };
-        let far_keys: Vec<_> = keys.iter().map(|key| far.key(key)).collect();
-        let results = far.invalidate_many(&far_keys).await;
+        let results = far.remove_many(keys).await;
         let mut failed = Vec::new();
         for (key, result) in keys.iter().zip(&results) {
             match result {
@@ -76,6 +75,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         results
     }
 
+    /// Removes the values of some keys that releases with another schema have, or quarantines the keys.
+    pub(crate) async fn invalidate_beside(self: &Arc<Self>, keys: &[K]) -> Result<()> {
+        let Some(far) = self.far.as_ref().filter(|_| !keys.is_empty()) else {
+            return Ok(());
+        };
+        let removed = far.remove_beside(keys).await;
+        if removed.is_err() {
+            self.metrics.far_delete_errors.increment(1);
+            self.quarantine(keys.iter().cloned());
+        }
+        removed
+    }
+
     /// Tells other processes about a change of some keys. One round trip.
     ///
     /// A user who may not publish has no bus, which is logged once and is no error.
@@ -87,9 +99,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let (Some(remote), Some(far)) = (&self.remote, &self.far) else {
             return Ok(());
         };
-        let hashes = keys
-            .into_iter()
-            .map(|key| envelope::key_hash(&far.key(key)));
+        let keys = keys.into_iter().flat_map(|key| far.all_keys(key));
+        let hashes = keys.map(|key| envelope::key_hash(&key));
         let published = remote.publish(change, &hashes.collect::<Vec<_>>()).await;
         let Err(error) = published else {
             return Ok(());

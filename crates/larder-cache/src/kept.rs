@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use larder_layer::Held;
 use larder_store::{Timestamp, Version};
 
 use crate::CacheKey;
@@ -76,6 +77,14 @@ impl<V> Kept<V> {
         let usual = lifetime.decide_at(&self.times, self.near_until);
         let last = self.times.fresh_until.min(self.near_until);
         usual.max(self.retry_at).min(last)
+    }
+
+    /// Returns it as the near tier holds it.
+    pub(crate) fn hold(self, lifetime: &Lifetime) -> Held<Self> {
+        Held {
+            deadline: self.decide_at(lifetime),
+            value: self,
+        }
     }
 
     /// Ends its freshness. What is left is for a load that fails.
@@ -180,45 +189,54 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
     /// The pause doubles with each failure in a row. Without a copy there is nothing to serve, and
     /// the next call loads.
     pub(crate) fn back_off(&self, key: &K) {
-        let generation = self.near.generation(key);
-        let Some(mut kept) = self.near.peek(key).map(|held| held.value) else {
-            return;
-        };
         let now = self.clock.now();
-        let is_fresh = now < kept.times.fresh_until && now < kept.near_until;
-        let is_left = kept.is_fallback(now) && self.has_fallback();
-        if !is_fresh && !is_left {
-            return;
-        }
-        let doubled = self.retry_after.as_micros() << u32::from(kept.failures).min(20);
+        self.near.update(key, |held| {
+            let mut kept = held?.value;
+            let is_fresh = now < kept.times.fresh_until && now < kept.near_until;
+            let is_left = kept.is_fallback(now) && self.has_fallback();
+            if !is_fresh && !is_left {
+                return None;
+            }
+            kept.retry_at = now.plus_micros(self.pause_after(kept.failures));
+            kept.failures = kept.failures.saturating_add(1);
+            kept.is_stale = !is_fresh;
+            if kept.is_stale {
+                // The copy is served on, for at most the near TTL before the far store is asked again.
+                kept.near_until = self.lifetime.near_until(now, 0.0);
+            }
+            Some(kept.hold(&self.lifetime))
+        });
+    }
+
+    /// Returns the pause after a load that failed after so many others, in microseconds.
+    fn pause_after(&self, failures: u8) -> i64 {
+        let doubled = self.retry_after.as_micros() << u32::from(failures).min(20);
         let pause = doubled.min(self.max_retry_after.as_micros()).max(1);
         // Up to a quarter shorter, so that processes do not try together.
-        let pause = pause - (pause as f64 * 0.25 * rand::random::<f64>()) as i64;
-        kept.retry_at = now.plus_micros(pause);
-        kept.failures = kept.failures.saturating_add(1);
-        kept.is_stale = !is_fresh;
-        if kept.is_stale {
-            // The copy is served on, for at most the near TTL before the far store is asked again.
-            kept.near_until = self.lifetime.near_until(now, 0.0);
-        }
-        let decide_at = kept.decide_at(&self.lifetime);
-        self.near
-            .insert_if_unchanged(key.clone(), kept, decide_at, generation);
+        pause - (pause as f64 * 0.25 * rand::random::<f64>()) as i64
     }
 
     /// Keeps the copy of an entry for fallback alone, unless its key was changed since it was read.
     pub(crate) fn keep_fallback(&self, key: &K, stored: &Stored<V>, reading: &Reading) {
-        let is_newer = |kept: &Kept<V>| kept.times.loaded_at >= stored.times.loaded_at;
-        let held = self.near.peek(key);
-        if !self.has_fallback() || held.is_some_and(|held| is_newer(&held.value)) {
+        if !self.has_fallback() {
             return;
         }
         let past = Timestamp::from_micros(i64::MIN);
-        let kept = Kept::from_stored(stored, past);
+        let is_newer = |held: &Held<Kept<V>>| held.value.times.loaded_at >= stored.times.loaded_at;
+        if self.near.peek(key).as_ref().is_some_and(is_newer) {
+            return;
+        }
         self.keep_if_unchanged(key, &reading.for_fallback(), || {
             self.near
-                .insert_if_unchanged(key.clone(), kept, past, reading.generation)
+                .update_unless_removed(key, reading.generation, |held| {
+                    let kept = Kept::from_stored(stored, past);
+                    (!held.as_ref().is_some_and(is_newer)).then_some(Held {
+                        value: kept,
+                        deadline: past,
+                    })
+                })
         });
+        self.fallback_kept.notify_waiters();
     }
 
     /// Drops a near copy that the far store does not have any more.

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use larder_layer::Held;
 use larder_store::{Key, Result, Timestamp, Ttl};
 use tokio::runtime::Handle;
 
@@ -58,11 +59,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         if self.has_fresher(key, stored.times.loaded_at) {
             return;
         }
-        let kept = self.copy_of(stored, reading);
-        let decide_at = kept.decide_at(&self.lifetime);
+        let held = self.copy_of(stored, reading).hold(&self.lifetime);
         self.keep_if_unchanged(key, reading, || {
             self.near
-                .insert_if_unchanged(key.clone(), kept, decide_at, reading.generation)
+                .update_if_unchanged(key, reading.generation, |before| {
+                    let is_fresher = |before: &Held<Kept<V>>| {
+                        self.is_fresher(&before.value, stored.times.loaded_at)
+                    };
+                    (!before.as_ref().is_some_and(is_fresher)).then_some(held)
+                })
         });
     }
 
@@ -106,19 +111,20 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         let Some(idle) = self.lifetime.idle else {
             return;
         };
-        let generation = self.near.generation(key);
-        let Some(mut kept) = self.near.peek(key).map(|held| held.value) else {
-            return;
-        };
-        let before = kept.times.fresh_until;
-        kept.times.prolong(idle, now);
-        if now >= before || kept.times.fresh_until <= before {
-            return;
+        let mut prolonged = None;
+        self.near.update(key, |held| {
+            let mut kept = held?.value;
+            let before = kept.times.fresh_until;
+            kept.times.prolong(idle, now);
+            if now >= before || kept.times.fresh_until <= before {
+                return None;
+            }
+            prolonged = Some(kept.times);
+            Some(kept.hold(&self.lifetime))
+        });
+        if let Some(times) = prolonged {
+            self.prolong_far(key, times, now);
         }
-        self.prolong_far(key, kept.times, now);
-        let decide_at = kept.decide_at(&self.lifetime);
-        self.near
-            .insert_if_unchanged(key.clone(), kept, decide_at, generation);
     }
 
     /// Begins to prolong a far entry that was read. One round trip, for which nobody waits.

@@ -35,6 +35,8 @@ impl ReadOptions {
     }
 
     /// Neither reads nor fills the far store, and takes no lease.
+    ///
+    /// If the loader finds nothing, the far value is removed all the same, in the background.
     pub const fn skip_far(mut self) -> Self {
         self.skips_far = true;
         self

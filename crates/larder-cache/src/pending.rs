@@ -165,6 +165,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
         self.replay_pending();
     }
 
+    /// Removes the far value of `key` as soon as the store can be reached, since the source has none.
+    ///
+    /// Half of the room is left for invalidations: anybody may ask for ids that do not exist.
+    pub(crate) fn remove_later(self: &Arc<Self>, key: &K) {
+        if self.far.is_some() && self.pending.len() < MAX / 2 {
+            self.quarantine([key.clone()]);
+        }
+    }
+
     /// Begins the replay if something waits for it, as after the end of the runtime that ran it.
     pub(crate) fn replay_pending(self: &Arc<Self>) {
         if self.pending.len() != 0
@@ -193,8 +202,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             return true;
         };
         let tried = self.pending.some();
-        let keys: Vec<_> = tried.iter().map(|(key, _)| far.key(key)).collect();
-        let results = far.invalidate_many(&keys).await;
+        let results = far.remove_many(tried.iter().map(|(key, _)| key)).await;
         let (mut done, mut failed) = (Vec::new(), Vec::new());
         for (one, result) in tried.into_iter().zip(results) {
             match result {
@@ -203,6 +211,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             }
         }
         self.pending.postpone(&failed);
+        // What was loaded meanwhile had no fence.
+        for (key, _) in &done {
+            self.invalidate(key);
+        }
         let is_published = self
             .publish(Change::Removed, done.iter().map(|(key, _)| key))
             .await

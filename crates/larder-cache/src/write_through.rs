@@ -53,7 +53,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         L: Into<Loaded<V>>,
     {
         let inner = &self.inner;
-        inner.listen();
+        inner.listening().await;
         let removal = Removal::begin(self, Some(key.clone()));
         let began = inner.clock.now();
         let begun = inner.begin_write(&key).await;
@@ -67,8 +67,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         if inner.store_written(&key, written, began, begun).await {
             removal.forget();
             let keys = slice::from_ref(&key);
+            // A release with another schema may have loaded it before the write.
+            let removed = inner.invalidate_beside(keys).await;
             let told = inner.publish_or_quarantine(Change::Removed, keys).await;
-            return told.map_err(WriteError::Cache);
+            return removed.and(told).map_err(WriteError::Cache);
         }
         removal.finish().await.map_err(WriteError::Cache)
     }
@@ -107,6 +109,7 @@ struct Begun {
     reading: Option<Reading>,
     /// None if the lease could not be taken.
     fence: Option<Fence>,
+    tick: u64,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
@@ -120,6 +123,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
                 generation,
                 reading: None,
                 fence: None,
+                tick: 0,
             };
         };
         let far_key = far.key(key);
@@ -137,6 +141,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             generation,
             reading,
             fence,
+            tick: far.tick(),
         }
     }
 
@@ -172,6 +177,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
             write: Write::Fenced(fence),
             previous: None,
             reading: begun.reading,
+            tick: begun.tick,
         };
         let Noted::Carried(marks) = self.note_tags(&tags, &lead, began, &times).await else {
             return false;

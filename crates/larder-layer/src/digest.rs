@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::FixedState;
 use serde::ser::{self, Serialize};
 
-/// Returns whether a value that was read back is the one that was written, as serde sees both.
+/// Returns whether two values are the same to serde: one as written, one as read back.
 ///
 /// Both must make the same calls to a serializer, down to the width of a number and to whether an
 /// option is there. The order of a list or a map does not count: a set that was read back has
@@ -27,7 +27,7 @@ struct Digest {
     human_readable: bool,
 }
 
-/// The kind of a serializer call. It keeps `None` apart from `()`, for example.
+/// The kind of a serializer call, which tells `None` from `()`, for example.
 #[derive(Clone, Copy, Hash)]
 enum Call {
     Bool,
@@ -231,7 +231,7 @@ impl Parts {
         self.sum = self.sum.wrapping_add(part);
     }
 
-    /// Adds a part that has a place: in a tuple the order counts.
+    /// Adds a part of a tuple, in which the order counts.
     fn add_in_place<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
         let part = value.serialize(self.digest)?;
         self.add(leaf(Call::Field, (self.count, part)));
@@ -334,7 +334,7 @@ macro_rules! named {
 
 named!(SerializeStruct, SerializeStructVariant);
 
-/// The value's own `Serialize` refused. Its text may hold parts of the value, and is left out.
+/// The error of a value that cannot be serialized, without its text, which may hold parts of the value.
 #[derive(Debug)]
 struct Refused;
 

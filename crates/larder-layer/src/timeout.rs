@@ -9,8 +9,8 @@ use larder_store::{
 
 /// Waits for a store no longer than a layer declares.
 ///
-/// An answer that is ready at once takes no timer, nor does one from a store that enforces a
-/// deadline of its own which is short enough.
+/// It needs no timer if the answer is ready at once, or if the store enforces a deadline that is short
+/// enough.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreTimeout {
     limit: Duration,
@@ -31,7 +31,7 @@ impl StoreTimeout {
         self.limit
     }
 
-    /// Reads a key: at most one round trip, and no box where the answer is ready at once.
+    /// Reads a key. At most one round trip, and no allocation if the answer is ready at once.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -42,7 +42,7 @@ impl StoreTimeout {
         }
     }
 
-    /// Writes a value, and returns whether its condition was met, as [`get`](Self::get) reads one.
+    /// Writes a value at the cost of [`get`](Self::get). Returns whether its condition was met.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -53,7 +53,7 @@ impl StoreTimeout {
         }
     }
 
-    /// Removes a value, and returns whether one was removed, as [`get`](Self::get) reads one.
+    /// Removes a value at the cost of [`get`](Self::get). Returns whether there was one.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -64,7 +64,7 @@ impl StoreTimeout {
         }
     }
 
-    /// Waits for `answer`.
+    /// Waits for an answer of the store.
     ///
     /// # Errors
     /// Those of `answer`, and [`ErrorKind::MayHaveRun`] when the time is up.

@@ -12,7 +12,7 @@ pub struct Decision {
     pub(crate) account: Account,
 }
 
-/// Whose record decided.
+/// The record by which a request was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Account {
     /// The visitor's own.

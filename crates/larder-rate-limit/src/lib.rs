@@ -11,7 +11,7 @@ mod metrics;
 mod program;
 mod quota;
 
-pub use crate::http::{Headers, RateLimit, RateLimitLayer, ResponseFuture, Settlement, Unkeyed};
+pub use crate::http::{Headers, RateLimit, RateLimitFuture, RateLimitLayer, Settlement, Unkeyed};
 pub use decision::Decision;
 pub use fail_mode::{FailMode, LocalStore};
 pub use gcra::Gcra;

@@ -129,7 +129,7 @@ impl Quota {
     }
 }
 
-/// Whole microseconds, rounded down. What exceeds a `u64` exceeds every bound too.
+/// Returns whole microseconds, rounded down, or `u64::MAX`, which exceeds every bound.
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -29,7 +29,7 @@ pub(crate) enum Servers {
 }
 
 impl Servers {
-    /// Reads an origin. The deadlines that it names are those of `limits` from then on.
+    /// Reads an origin, and sets the deadlines that it names in `limits`.
     pub(crate) fn named_by(origin: Origin, limits: &mut Limits) -> Result<Self> {
         match origin {
             Origin::Pool(pool) => Ok(Self::Lent(pool)),

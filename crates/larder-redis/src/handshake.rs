@@ -154,7 +154,7 @@ fn explain(failure: &ConnectError, node: &Node, mode: Mode) -> Error {
     refused(cause, location)
 }
 
-/// Returns the error of a refused login, with the form of a URL that has one.
+/// Returns the error of a refused login, which shows how a URL names one.
 fn denied(denial: Denial, location: &str, mode: Mode) -> Error {
     let what = match denial {
         Denial::Missing => "asks for a user and password",

@@ -149,7 +149,7 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Keys first, then arguments. A script that wakes has one more key, and in virtual time there is one
+/// Makes the command of a step: the keys, then the arguments. A script that wakes has one more key, and in virtual time there is one
 /// more of each: the prelude takes these away.
 fn command(script: &Prepared, key: &Key, parts: &[&str], args: &Args, now: Option<i64>) -> Cmd {
     let keys = parts.len() + usize::from(script.wakes()) + usize::from(now.is_some());

@@ -7,7 +7,7 @@ use bb8_redis::bb8::Pool;
 
 use crate::builder::RedisBuilder;
 
-/// Returns the options of a store that clones its connections out of an application's pool.
+/// Returns the options of a store on connections that it clones from an application's pool.
 ///
 /// Commands never check out a connection. The store clones one multiplexed connection out of the
 /// pool, returns it at once, and takes another when it broke. If the pool then has none that

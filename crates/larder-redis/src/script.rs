@@ -35,7 +35,7 @@ pub(crate) enum Time {
     Virtual,
 }
 
-/// The command by which a script tells those who wait.
+/// The command by which a script notifies waiters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tell {
     Publish,

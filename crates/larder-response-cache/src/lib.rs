@@ -10,10 +10,11 @@ mod purger;
 mod request;
 mod response;
 mod run_to_completion;
+mod state;
 mod storage;
 
 pub use builder::ResponseCacheBuilder;
 pub use engine::Profile;
-pub use http::{ResponseCache, ResponseCacheLayer, ResponseFuture};
+pub use http::{ResponseCache, ResponseCacheFuture, ResponseCacheLayer};
 pub use purger::Purger;
-pub use response::ResponseBody;
+pub use response::ResponseCacheBody;

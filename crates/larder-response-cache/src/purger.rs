@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
+use larder_layer::tags::Tag;
 use larder_store::{Error, ErrorKind, Result};
 
-use crate::miss::CacheState;
 use crate::request::PrimaryKey;
 use crate::run_to_completion::run_to_completion;
+use crate::state::CacheState;
 use crate::storage::Unavailable;
 
 /// Removes stored responses, or makes them stale, when the data behind them changes.
@@ -70,8 +71,8 @@ impl Purger {
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
     pub async fn purge_tag(&self, tag: &str) -> Result<()> {
-        let (cache, tag) = (self.cache.clone(), tag.to_owned());
-        let purge = async move { cache.storage.purge_tag(&tag).await };
+        let (cache, tag) = (self.cache.clone(), Tag::new(tag));
+        let purge = async move { cache.storage.purge_tag(tag).await };
         run_to_completion(purge).await.map_err(unknown)
     }
 
@@ -82,8 +83,8 @@ impl Purger {
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).
     pub async fn expire_tag(&self, tag: &str) -> Result<()> {
-        let (cache, tag) = (self.cache.clone(), tag.to_owned());
-        let expire = async move { cache.storage.expire_tag(&tag).await };
+        let (cache, tag) = (self.cache.clone(), Tag::new(tag));
+        let expire = async move { cache.storage.expire_tag(tag).await };
         run_to_completion(expire).await.map_err(unknown)
     }
 

@@ -16,7 +16,7 @@ struct Inner {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What a caller can do about an [`SessionError`].
+/// What a caller can do about a [`SessionError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SessionErrorKind {
@@ -35,7 +35,7 @@ pub enum SessionErrorKind {
     Conflict,
     /// The response has been sent. Change a session before the handler returns.
     Late,
-    /// The caller made a mistake: an empty user id, a setting out of its limits, a value that would not
+    /// The caller made a mistake, such as an empty user id, a setting out of its limits, a value that would not
     /// read back, or a field that is read as another type.
     Invalid,
 }

@@ -2,7 +2,7 @@ use larder_store::Ttl;
 
 use crate::{Result, SessionError};
 
-/// How long a session lives: an idle time since its last use, and an absolute time.
+/// The lifetime of a session: the longest time without use, and the longest time in all.
 ///
 /// The absolute time begins when the session is created, and again at each sign-in. The session ends
 /// at whichever comes first, by the store's clock. Each write of a session stores its deadlines: a

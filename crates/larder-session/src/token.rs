@@ -85,7 +85,7 @@ impl KeyId for UserTag {
     }
 }
 
-/// The 22 characters of base64url, without an allocation.
+/// Writes 22 characters of base64url, without an allocation.
 fn write_text(bytes: &[u8; 16], id: &mut IdWriter<'_>) {
     let mut text = [0; 22];
     // 16 bytes are 22 characters, so this does not fail.
@@ -182,7 +182,7 @@ pub(crate) fn random() -> [u8; 16] {
     bytes
 }
 
-/// Strict: no padding, no other alphabet, no bits left over.
+/// Decodes base64url strictly: without padding, other characters or surplus bits.
 fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; 48];
     let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;

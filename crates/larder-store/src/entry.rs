@@ -2,7 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::Version;
+use crate::{Kind, Version};
 
 /// The value of a key, and the version of the write that stored it.
 ///
@@ -22,4 +22,12 @@ impl fmt::Debug for Entry {
             .field("version", &self.version)
             .finish()
     }
+}
+
+/// Counts stored bytes that could not be read, which the caller treats as a miss.
+///
+/// The counter is `larder_poisoned_total`, by the kind of the key. It stays at zero unless someone
+/// else writes into the store, or two versions of an app disagree.
+pub fn count_poisoned(kind: Kind) {
+    metrics::counter!("larder_poisoned_total", "kind" => kind.name()).increment(1);
 }

@@ -49,7 +49,9 @@ impl Contender {
     /// If larder refuses the settings.
     #[must_use]
     pub fn on(self, store: Arc<dyn Store>) -> Caching {
-        let cache = Cache::builder(FILM, MINUTE).with_far(store.clone());
+        let cache = Cache::builder(FILM, MINUTE)
+            .with_far(store.clone())
+            .with_clear();
         match self {
             Self::Far => Caching::Larder(cache.without_near().build().expect("a cache")),
             Self::Tiers => {
@@ -89,6 +91,25 @@ pub enum Change {
     RemoveMany,
     /// All keys by one call, which leaves their values to loads that fail: here there are none.
     Expire,
+    /// All keys with the tag of the first, by their tag. Pass all of them.
+    RemoveTag,
+    /// The same, which leaves their values to loads that fail.
+    ExpireTag,
+    /// All keys. Pass all of them.
+    Clear,
+}
+
+/// The number of tags. Each key has one of them.
+pub(super) const TAGS: u32 = 4;
+
+fn tag_of(key: u32) -> String {
+    format!("shelf {}", key % TAGS)
+}
+
+fn tagged(key: u32, version: Option<u64>) -> Loaded<u64> {
+    version.map_or_else(Loaded::not_found, |version| {
+        Loaded::new(version).with_tags([tag_of(key)])
+    })
 }
 
 /// The cache of one process. Values are the versions that the source has.
@@ -111,7 +132,7 @@ impl Caching {
         match self {
             Self::Larder(cache) => {
                 let load = load();
-                let load = || async { Ok::<_, Infallible>(Loaded::from(load.await)) };
+                let load = || async move { Ok::<_, Infallible>(tagged(key, load.await)) };
                 cache.find_or_load(&key, load).await.ok().map(|it| *it)
             }
             Self::Aside(store) => match store.get(&Key::new(FILM, key)).await {
@@ -152,7 +173,7 @@ impl Caching {
                     let mut loaded = Vec::new();
                     for key in keys {
                         let version = load(key).await;
-                        loaded.push((key, Ok::<_, Infallible>(Loaded::from(version))));
+                        loaded.push((key, Ok::<_, Infallible>(tagged(key, version))));
                     }
                     Ok(loaded)
                 }
@@ -170,7 +191,10 @@ impl Caching {
     /// Stores a value that the source has already. Returns whether that was acknowledged.
     pub async fn insert(&self, key: u32, version: u64) -> bool {
         match self {
-            Self::Larder(cache) => cache.insert(key, version).await.is_ok(),
+            Self::Larder(cache) => {
+                let inserted = cache.insert_with_tags(key, version, [tag_of(key)]);
+                inserted.await.is_ok()
+            }
             Self::Aside(store) => store.put(&put(key, version)).await.is_ok(),
             Self::Moka(cache) => {
                 cache.insert(key, version).await;
@@ -184,6 +208,18 @@ impl Caching {
         match (self, change) {
             (Self::Larder(cache), Change::RemoveMany) => {
                 acknowledged(cache.remove_many(keys).await)
+            }
+            (Self::Larder(cache), Change::RemoveTag) => {
+                let removed = cache.remove_tag(tag_of(keys[0])).await;
+                vec![removed.is_ok(); keys.len()]
+            }
+            (Self::Larder(cache), Change::ExpireTag) => {
+                let expired = cache.expire_tag(tag_of(keys[0])).await;
+                vec![expired.is_ok(); keys.len()]
+            }
+            (Self::Larder(cache), Change::Clear) => {
+                let cleared = cache.clear().await;
+                vec![cleared.is_ok(); keys.len()]
             }
             (Self::Larder(cache), Change::Expire) => acknowledged(cache.expire_many(keys).await),
             _ => {

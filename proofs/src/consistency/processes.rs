@@ -1,5 +1,5 @@
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 use larder_test::server::RedisServer;
@@ -7,6 +7,7 @@ use larder_test::server::RedisServer;
 use super::contender::Contender;
 use super::shared::{Shared, Trouble};
 use super::worker::{Done, PROCESSES, Work};
+use crate::leases::start;
 
 /// What `prove` is called with to be one of the processes.
 pub const WORKER: &str = "consistency-worker";
@@ -54,16 +55,16 @@ pub(crate) fn in_processes(shared: &Shared, run: &Run) -> Done {
 }
 
 fn spawn(work: &Work) -> Child {
-    let itself = std::env::current_exe().expect("the path of this program");
-    Command::new(itself)
-        .arg(WORKER)
-        .args([work.process.to_string(), work.contender.to_string()])
-        .args([&work.url, &work.source])
-        .arg(work.time.as_millis().to_string())
-        .args([work.loss.to_string(), work.seed.to_string()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("another process")
+    let arguments = [
+        work.process.to_string(),
+        work.contender.to_string(),
+        work.url.clone(),
+        work.source.clone(),
+        work.time.as_millis().to_string(),
+        work.loss.to_string(),
+        work.seed.to_string(),
+    ];
+    start(WORKER, &arguments)
 }
 
 fn read(mut worker: Child) -> Done {

@@ -8,7 +8,7 @@ use larder_store::{Key, Kind, Put, Store, Ttl};
 use larder_test::faulty::{Faulty, Switch};
 use tokio::time::{Instant, sleep};
 
-use super::contender::{Caching, Change, Contender, version_of};
+use super::contender::{Caching, Change, Contender, TAGS, version_of};
 use super::event::{Event, What};
 use crate::leases::now;
 
@@ -172,7 +172,22 @@ impl Task {
 
     /// Invalidates keys that another task may be changing.
     async fn invalidate(&mut self) {
-        let keys = self.some_keys();
+        let change = match self.random.u8(..12) {
+            0..4 => Change::Remove,
+            4..6 => Change::RemoveMany,
+            6..9 => Change::Expire,
+            9 => Change::RemoveTag,
+            10 => Change::ExpireTag,
+            _ => Change::Clear,
+        };
+        let keys = match change {
+            Change::RemoveTag | Change::ExpireTag => {
+                let tag = self.random.u32(..TAGS);
+                (0..KEYS).filter(|key| key % TAGS == tag).collect()
+            }
+            Change::Clear => (0..KEYS).collect(),
+            Change::Remove | Change::RemoveMany | Change::Expire => self.some_keys(),
+        };
         let mut versions = Vec::new();
         for key in &keys {
             let Some(version) = read_source(&*self.source, *key).await else {
@@ -180,11 +195,6 @@ impl Task {
             };
             versions.push(version);
         }
-        let change = match self.random.u8(..3) {
-            0 => Change::Remove,
-            1 => Change::RemoveMany,
-            _ => Change::Expire,
-        };
         let began = now();
         let acknowledged = self.caching.invalidate(&keys, change).await;
         let done = keys.into_iter().zip(versions).zip(acknowledged);

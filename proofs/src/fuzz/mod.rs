@@ -1,4 +1,4 @@
-//! Bytes of any kind where the typed cache decodes: no panic, no error to the caller, no large
+//! Bytes of any kind wherever something is decoded: no panic, no error to the caller, no large
 //! allocation.
 
 mod mutate;

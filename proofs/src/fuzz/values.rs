@@ -23,6 +23,16 @@ enum Medium {
     Reel { meters: u64, is_cut: bool },
 }
 
+impl Film {
+    /// Returns a film with a title of so many equal letters.
+    pub(super) fn bomb(letters: usize) -> Self {
+        Self {
+            title: "a".repeat(letters),
+            ..Self::draw(&mut fastrand::Rng::with_seed(1))
+        }
+    }
+}
+
 /// A value that holds others of its own type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Tree(Vec<Tree>);

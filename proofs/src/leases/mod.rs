@@ -95,9 +95,15 @@ pub fn break_for(server: &RedisServer, time: Duration, random: &mut fastrand::Rn
 
 /// Starts a worker process of this program.
 pub(crate) fn spawn(worker: &str, how: &str, url: &str) -> Child {
+    start(worker, &[how.to_owned(), url.to_owned()])
+}
+
+/// Starts a worker process of this program, with any arguments.
+pub(crate) fn start(worker: &str, arguments: &[String]) -> Child {
     let itself = std::env::current_exe().expect("the path of this program");
     Command::new(itself)
-        .args([worker, how, url])
+        .arg(worker)
+        .args(arguments)
         .stdout(Stdio::piped())
         .spawn()
         .expect("another process")

@@ -57,7 +57,7 @@ pub(super) fn operation(time: Time) -> impl Strategy<Value = QueueOperation> {
         State::Dead,
         State::Done,
     ];
-    let state = prop::sample::select(&states[..]).boxed();
+    let state = prop::sample::select(states.to_vec()).boxed();
     prop_oneof![
         6 => vec(drawn(time), 1..4).prop_map(QueueOperation::Enqueue),
         6 => (1..4_usize, short(time), vec(decision(time), 0..4))

@@ -19,5 +19,8 @@ mod programs;
 mod sending;
 mod servers;
 mod sharded;
+mod structures;
 mod support;
+mod tag_removal;
 mod walls;
+mod write_behind;

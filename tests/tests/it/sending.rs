@@ -17,7 +17,7 @@ use larder::session::{
 };
 use larder::structures::fenced::Fenced;
 use larder::structures::lock::{Lock, LockGuard, Semaphore};
-use larder_layer::tags::{TagChange, Tags};
+use larder_layer::tags::{LoadBegin, TagChange, Tags};
 use larder_layer::{Follower, StoreTimeout};
 use larder_store::bus::{Bus, Channel, Mailbox, Message, SubscribeRequest, Subscription};
 use larder_store::lease::{Claim, Claimed, Fence, Leases};
@@ -234,7 +234,7 @@ fn waits(timeout: StoreTimeout, store: &dyn Store, (key, put): (&Key, &Put), del
 fn tags(tags: &Tags, now: Timestamp, ttl: Ttl) {
     sent! {
         tags.validity(&[], now);
-        tags.note(&[], now, ttl, now);
+        tags.note(&[], LoadBegin::after_all_changes(), ttl, now);
         tags.change(&[], TagChange::Remove, ttl);
         tags.publish(&[], TagChange::Remove);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::connect;
+use larder_store::bus::{Channel, Event, SubscribeRequest, Topic};
 use larder_store::{
     Delete, DeleteOutcome, Error, ErrorKind, Key, Kind, ManualClock, Put, Shard, Sharded, Store,
     Ttl,
@@ -122,6 +123,52 @@ async fn many_keys_have_a_result_each_though_one_shard_is_lost() {
             Some(DeleteOutcome::Deleted),
             None
         ]
+    );
+}
+
+#[tokio::test]
+async fn processes_that_name_the_shards_in_another_order_share_the_bus_and_the_scan() {
+    const NEWS: Topic = Topic::broadcast("news");
+    let stores = [(); 3].map(|()| Arc::new(ModelStore::new()) as Arc<dyn Store>);
+    let sharded = |order: [usize; 3]| {
+        let shards =
+            order.map(|number| Shard::new(format!("shard-{number}"), stores[number].clone()));
+        Arc::new(Sharded::new(shards).expect("three shards"))
+    };
+    let (one, other) = (sharded([0, 1, 2]), sharded([2, 0, 1]));
+
+    let channel = Channel::new(NEWS, "all");
+    let request = SubscribeRequest::to_channel(channel.clone());
+    let mut heard = other
+        .clone()
+        .bus()
+        .unwrap()
+        .subscribe(request)
+        .await
+        .unwrap();
+    let bus = one.clone().bus().unwrap();
+    bus.publish(&channel, "hello".into()).await.unwrap();
+    let event = tokio::time::timeout(Duration::from_secs(20), heard.next()).await;
+    assert!(matches!(event, Ok(Some(Event::Message(_)))), "{event:?}");
+
+    for id in 0..30_u32 {
+        let put = Put::new(Key::new(SEAT, id), "x", HOUR);
+        assert!(one.put(&put).await.unwrap().is_stored());
+    }
+    let scans = [one.scan().unwrap(), other.scan().unwrap()];
+    let (mut keys, mut after) = (std::collections::BTreeSet::new(), None);
+    for scan in scans.iter().cycle() {
+        let page = scan.page("seat", after.as_ref(), 2).await.unwrap();
+        keys.extend(page.keys);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(
+        keys.len(),
+        30,
+        "a scan that goes on elsewhere left keys out"
     );
 }
 

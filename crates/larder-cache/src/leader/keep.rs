@@ -63,6 +63,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             before: None,
         };
         let check = inner.begin_step();
+        if value.is_none() && lead.write == Write::Not {
+            inner.remove_later(&self.key);
+        }
         let Some(ttl) = self.ttl(loaded.keep, value.is_some()) else {
             let currency = self.keep_nothing(&value, lead).await;
             let before = self.joinable_before(currency, false, step, check);
@@ -220,6 +223,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
             Err(error) => {
                 inner.metrics.far_write_failed(&error);
                 far.log_failed_write(&error);
+                if value.is_none() {
+                    self.inner.remove_later(&self.key);
+                }
                 // A lease that is not held any more was committed or invalidated: nobody knows
                 // which, so late callers read again.
                 match self.give_back(lead).await {
@@ -249,7 +255,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadTask<K, V> {
         match inner.far.as_ref().filter(|_| lead.write != Write::Not) {
             Some(far) if was_cached => {
                 let currency = self.give_back(lead).await;
-                let removed = far.invalidate_many(&[far.key(&self.key)]).await;
+                let removed = far.remove_many([&self.key]).await;
                 if removed.iter().any(Result::is_err) {
                     self.inner.quarantine([self.key.clone()]);
                 }

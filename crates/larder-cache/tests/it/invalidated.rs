@@ -1,11 +1,14 @@
 //! What is served after an invalidation, for each way in which the load after it may end.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
-use larder_cache::{LoadError, ReadOptions};
-use larder_store::Ttl;
+use futures_util::future::join_all;
+use larder_cache::{Cache, CacheBuilder, LoadError, ReadOptions, Source};
 
-use crate::support::{Broken, Process, World, on_both_stores};
+use crate::support::{Broken, FILM, MINUTE, World, on_both_stores};
+
+type Films = Cache<u32, String>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Invalidation {
@@ -13,6 +16,10 @@ enum Invalidation {
     Expire,
     /// It may not.
     Remove,
+    ExpireTag,
+    RemoveTag,
+    /// All values of the cache, of which it has no other namespace.
+    Clear,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +34,17 @@ enum End {
     NoLoaderAllowsStale,
 }
 
+/// Where the reader has the value before it is invalidated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tier {
+    NearAndFar,
+    /// Another process invalidates, and the reader has no copy.
+    FarAlone,
+    /// The reader keeps nothing near.
+    WithoutNear,
+    WithoutFar,
+}
+
 /// What the caller gets: the stale value, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Served {
@@ -35,36 +53,47 @@ enum Served {
 }
 
 use End::{Error, NoLoader, NoLoaderAllowsStale, NotFound, Panic, Timeout};
-use Invalidation::{Expire, Remove};
+use Invalidation::{Clear, Expire, ExpireTag, Remove, RemoveTag};
 use Served::{Nothing, Stale};
 
-const TABLE: [(Invalidation, End, Served); 12] = [
-    (Expire, Error, Stale),
-    (Expire, Timeout, Stale),
-    (Expire, Panic, Stale),
-    (Expire, NotFound, Nothing),
-    (Expire, NoLoader, Nothing),
-    (Expire, NoLoaderAllowsStale, Stale),
-    (Remove, Error, Nothing),
-    (Remove, Timeout, Nothing),
-    (Remove, Panic, Nothing),
-    (Remove, NotFound, Nothing),
-    (Remove, NoLoader, Nothing),
-    (Remove, NoLoaderAllowsStale, Nothing),
+const ENDS: [End; 6] = [
+    Error,
+    Timeout,
+    Panic,
+    NotFound,
+    NoLoader,
+    NoLoaderAllowsStale,
+];
+const AFTER_AN_EXPIRY: [Served; 6] = [Stale, Stale, Stale, Nothing, Nothing, Stale];
+const AFTER_A_REMOVAL: [Served; 6] = [Nothing; 6];
+
+/// A row for each invalidation, a column for each end.
+const TABLE: [(Invalidation, [Served; 6]); 5] = [
+    (Expire, AFTER_AN_EXPIRY),
+    (ExpireTag, AFTER_AN_EXPIRY),
+    (Remove, AFTER_A_REMOVAL),
+    (RemoveTag, AFTER_A_REMOVAL),
+    (Clear, AFTER_A_REMOVAL),
 ];
 
-async fn ends(process: &Process, end: End) -> Served {
-    let films = &process.films;
+const TIERS: [Tier; 4] = [
+    Tier::NearAndFar,
+    Tier::FarAlone,
+    Tier::WithoutNear,
+    Tier::WithoutFar,
+];
+
+async fn read(films: &Films, film: u32, end: End) -> Served {
     let (found, expected) = match end {
         Error => {
-            let load = || async { Err::<String, _>(Broken("no database")) };
-            let found = films.find_or_load(&7, load).await;
+            let load = || async { Err::<String, _>(Broken("the database is away")) };
+            let found = films.find_or_load(&film, load).await;
             let is_it = matches!(found, Err(LoadError::Loader(_)));
             (found.ok(), is_it)
         }
         Timeout => {
             let load = || std::future::pending::<Result<String, Infallible>>();
-            let found = films.find_or_load(&7, load).await;
+            let found = films.find_or_load(&film, load).await;
             let is_it = matches!(found, Err(LoadError::TimedOut));
             (found.ok(), is_it)
         }
@@ -73,26 +102,25 @@ async fn ends(process: &Process, end: End) -> Served {
                 assert!(std::hint::black_box(false), "on purpose");
                 Ok::<_, Infallible>(String::new())
             };
-            let found = films.find_or_load(&7, load).await;
+            let found = films.find_or_load(&film, load).await;
             let is_it = matches!(found, Err(LoadError::Panicked));
             (found.ok(), is_it)
         }
         NotFound => {
             let load = || async { Ok::<_, Infallible>(None::<String>) };
-            let found = films.find_or_load(&7, load).await;
+            let found = films.find_or_load(&film, load).await;
             let is_it = matches!(found, Err(LoadError::NotFound));
             (found.ok(), is_it)
         }
-        NoLoader => (films.find(&7).await, true),
+        NoLoader => (films.find(&film).await, true),
         NoLoaderAllowsStale => {
             let options = ReadOptions::new().allow_stale();
-            (films.find_with(&7, options).await, true)
+            (films.find_with(&film, options).await, true)
         }
     };
     match found {
         Some(found) => {
-            assert_eq!(found.as_str(), "old");
-            assert_eq!(found.source, larder_cache::Source::Stale);
+            assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
             Stale
         }
         None => {
@@ -102,37 +130,77 @@ async fn ends(process: &Process, end: End) -> Served {
     }
 }
 
-async fn row(world: &World, invalidation: Invalidation, end: End, has_copy: bool) -> Served {
-    let process = || {
-        world.process_with(|films| {
-            films
-                .with_stale_if_error(Ttl::from_secs(60))
-                .with_load_timeout(std::time::Duration::from_secs(1))
-        })
+fn tag(film: u32) -> String {
+    format!("tag of film {film}")
+}
+
+fn caches(world: &World, tier: Tier) -> (Films, Films) {
+    let set = |films: CacheBuilder<u32, String>| {
+        films
+            .with_clear()
+            .with_stale_if_error(MINUTE)
+            .with_load_timeout(Duration::from_secs(1))
     };
-    let (one, two) = (process(), process());
-    one.films.insert(7, "old".to_owned()).await.unwrap();
-    match invalidation {
-        Expire => one.films.expire(&7).await.unwrap(),
-        Remove => one.films.remove(&7).await.unwrap(),
+    let shared = || world.process_with(set).films;
+    match tier {
+        Tier::NearAndFar => {
+            let films = shared();
+            (films.clone(), films)
+        }
+        Tier::FarAlone => (shared(), shared()),
+        Tier::WithoutNear => {
+            let far_only = world.process_with(|films| set(films).without_near());
+            (shared(), far_only.films)
+        }
+        Tier::WithoutFar => {
+            let films = Cache::builder(FILM, MINUTE).with_clock(world.clock.clone());
+            let films = set(films).build().unwrap();
+            (films.clone(), films)
+        }
     }
-    let reader = if has_copy { &one } else { &two };
-    let served = ends(reader, end).await;
+}
+
+async fn cell(
+    world: &World,
+    invalidation: Invalidation,
+    end: End,
+    tier: Tier,
+    film: u32,
+) -> Served {
+    let (changer, reader) = caches(world, tier);
+    let old = changer.insert_with_tags(film, "old".to_owned(), [tag(film)]);
+    old.await.unwrap();
+    match invalidation {
+        Expire => changer.expire(&film).await,
+        Remove => changer.remove(&film).await,
+        ExpireTag => changer.expire_tag(tag(film)).await,
+        RemoveTag => changer.remove_tag(tag(film)).await,
+        Clear => changer.clear().await,
+    }
+    .unwrap();
+    let served = read(&reader, film, end).await;
     // Whatever was served, the next load counts.
     let next = || async { Ok::<_, Infallible>("next".to_owned()) };
     let options = ReadOptions::new().force_fresh();
-    let next = reader.films.find_or_load_with(&7, options, next).await;
+    let next = reader.find_or_load_with(&film, options, next).await;
     assert_eq!(next.unwrap().as_str(), "next");
     served
 }
 
 on_both_stores! { Manual;
     async fn after_each_invalidation_each_end_of_a_load_serves_what_the_table_says(world: World) {
-        for (invalidation, end, served) in TABLE {
-            for has_copy in [false, true] {
-                let was = row(&world, invalidation, end, has_copy).await;
-                assert_eq!(was, served, "{invalidation:?}, {end:?}, a near copy: {has_copy}");
-            }
+        for (row, (invalidation, served)) in TABLE.into_iter().enumerate() {
+            let cells = ENDS.into_iter().zip(served).flat_map(|cell| TIERS.map(|tier| (cell, tier)));
+            // Side by side, because some wait for a timeout.
+            let cells = cells.enumerate().map(|(at, ((end, expected), tier))| {
+                let film = (row * 100 + at) as u32;
+                let world = &world;
+                async move {
+                    let served = cell(world, invalidation, end, tier, film).await;
+                    assert_eq!(served, expected, "{invalidation:?}, {end:?}, {tier:?}");
+                }
+            });
+            join_all(cells).await;
         }
     }
 }

@@ -140,6 +140,67 @@ fn a_removal_is_replayed_in_another_runtime_if_its_own_has_ended() {
 }
 
 on_both_stores! { Manual;
+    async fn that_there_is_no_value_removes_the_far_one_though_the_far_store_was_left_out(world: World) {
+        for skips in [true, false] {
+            let one = world.process_with(CacheBuilder::without_bus);
+            world.process_with(CacheBuilder::without_bus).load("old").await;
+            if !skips {
+                one.switch.set(Trouble::Fail(ErrorKind::NotSent));
+            }
+            let options = match skips {
+                true => OPTIONS.skip_far(),
+                false => OPTIONS,
+            };
+            let gone = || async { Ok::<_, Infallible>(None::<String>) };
+            let answer = one.films.find_or_load_with(&7, options, gone).await;
+            assert!(answer.unwrap_err().is_not_found());
+            one.switch.clear();
+            assert!(one.films.find(&7).await.is_none(), "skips: {skips}");
+            until("it is removed", || one.films.stats().invalidations_pending == 0).await;
+            assert!(world.far().await.is_none());
+        }
+    }
+
+    async fn what_was_loaded_before_a_removal_is_tried_again_is_not_near_after_it(world: World) {
+        let one = world.process();
+        one.load("old").await;
+        one.switch.set(Trouble::Fail(ErrorKind::NotSent));
+        one.films.remove(&7).await.unwrap_err();
+        assert_eq!(one.load("meanwhile").await.source, Source::Loaded);
+        assert!(one.films.get_near(&7).is_some());
+        one.switch.clear();
+        until("it is tried again", || one.films.stats().invalidations_pending == 0).await;
+        assert!(one.films.get_near(&7).is_none());
+        assert_eq!(one.load("new").await.source, Source::Loaded);
+    }
+
+    async fn an_insert_takes_three_round_trips_and_more_only_over_what_it_does_not_know(world: World) {
+        let (one, two) = (world.process(), world.process());
+        let reader = world.process_with(CacheBuilder::without_near);
+        crate::tiers::listening(&[&one, &two]).await;
+        let insert = async |title: &str| {
+            let before = one.switch.operations();
+            one.films.insert(7, title.to_owned()).await.unwrap();
+            let trips = one.switch.operations() - before;
+            assert_eq!(reader.films.get(&7).await.unwrap().as_str(), title);
+            trips
+        };
+        assert_eq!(insert("none before").await, 3, "claim, commit, publish");
+        assert_eq!(insert("known").await, 3);
+        two.films.insert(7, "unknown".to_owned()).await.unwrap();
+        until("it is heard", || one.films.get_near(&7).is_none()).await;
+        assert_eq!(insert("over it").await, 4);
+        let gate = Gate::closed();
+        one.films.remove(&7).await.unwrap();
+        until("it is heard", || two.films.get_near(&7).is_none()).await;
+        let loading = two.begin(&gate, "older");
+        gate.arrived().await;
+        assert_eq!(insert("over a load").await, 5);
+        gate.open();
+        assert_eq!(loading.await.unwrap().unwrap().as_str(), "older");
+        assert_eq!(reader.films.get(&7).await.unwrap().as_str(), "over a load");
+    }
+
     async fn an_expiry_does_not_bring_back_what_a_removal_could_not_remove(world: World) {
         let one = world.process_with(keeps_stale);
         one.load("old").await;

@@ -17,6 +17,7 @@ mod loader_layer;
 mod messages;
 mod options;
 mod recursion;
+mod releases;
 mod secrecy;
 mod seeing;
 #[cfg(all(feature = "json", feature = "postcard"))]

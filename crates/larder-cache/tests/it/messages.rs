@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use larder_cache::{Cache, LoadError, Source};
 use larder_layer::envelope::key_hash;
-use larder_store::bus::{Channel, Message, Topic};
+use larder_store::bus::{Bus, Channel, Message, SubscribeRequest, Subscription, Topic};
 use larder_store::{ErrorKind, ManualClock, Ttl};
 use larder_test::faulty::{Operations, Trouble};
 
@@ -68,6 +69,76 @@ impl Scripted {
     async fn heard(&self) {
         until("it is heard", || self.one.get_near(&8).is_none()).await;
     }
+}
+
+/// A bus whose subscriptions are made when the gate lets them.
+struct GatedBus {
+    gate: Gate,
+    bus: ScriptedBus,
+}
+
+#[async_trait]
+impl Bus for GatedBus {
+    async fn publish(&self, channel: &Channel, payload: Bytes) -> larder_store::Result<()> {
+        self.bus.publish(channel, payload).await
+    }
+
+    async fn subscribe(&self, request: SubscribeRequest) -> larder_store::Result<Subscription> {
+        self.gate.pass().await;
+        self.bus.subscribe(request).await
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_read_far_before_the_first_subscription_is_made() {
+    for loads in [false, true] {
+        let (clock, gate) = (ManualClock::default(), Gate::closed());
+        let bus = ScriptedBus::default();
+        let bus = Arc::new(GatedBus { gate, bus });
+        let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
+        let patient = films(&clock).with_far_timeout(Duration::from_secs(20));
+        let one = patient.with_far(store.clone()).build().unwrap();
+        let reader = tokio::spawn({
+            let one = one.clone();
+            async move {
+                match loads {
+                    true => drop(load(&one, &7, "loaded").await),
+                    false => drop(one.get(&7).await),
+                }
+            }
+        });
+        bus.gate.arrived().await;
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(store.count(Operation::Get), 0);
+        bus.gate.open();
+        reader.await.unwrap();
+        assert_eq!(store.count(Operation::Get), 1);
+        assert_eq!(one.get_near(&7).is_some(), loads, "it stays near");
+    }
+}
+
+#[tokio::test]
+async fn what_is_near_when_a_late_first_subscription_is_made_is_read_again() {
+    let (clock, gate) = (ManualClock::default(), Gate::closed());
+    let bus = ScriptedBus::default();
+    let bus = Arc::new(GatedBus { gate, bus });
+    let store = Arc::new(Staged::new(&clock).with_bus(bus.clone()));
+    let hasty = films(&clock).with_far_timeout(Duration::from_millis(50));
+    let one = hasty.with_far(store.clone()).build().unwrap();
+    assert_eq!(load(&one, &7, "old").await, "old");
+    let other = films(&clock).with_far(store.clone()).without_bus();
+    other
+        .build()
+        .unwrap()
+        .insert(7, "new".to_owned())
+        .await
+        .unwrap();
+    assert_eq!(one.get(&7).await.unwrap().as_str(), "old");
+    bus.gate.open();
+    until("it is dropped", || one.get_near(&7).is_none()).await;
+    assert_eq!(one.get(&7).await.unwrap().as_str(), "new");
 }
 
 #[tokio::test]

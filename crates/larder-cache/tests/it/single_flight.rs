@@ -284,3 +284,14 @@ async fn a_value_inserted_between_the_miss_and_the_join_is_not_loaded_again() {
     assert_eq!((found.as_str(), found.source), ("inserted", Source::Near));
     assert!(BETWEEN.take().is_none());
 }
+
+/// What each of a thousand callers that wait costs, whatever the type of the value.
+#[test]
+fn a_call_that_waits_is_a_small_future() {
+    let films = near_films();
+    let load = || async { Ok::<_, Infallible>("Metropolis".to_owned()) };
+    let bytes = size_of_val(&films.get_or_load(&7, load));
+    assert!(bytes <= 640, "get_or_load is a future of {bytes} bytes");
+    let bytes = size_of_val(&films.find_or_load(&7, load));
+    assert!(bytes <= 640, "find_or_load is a future of {bytes} bytes");
+}

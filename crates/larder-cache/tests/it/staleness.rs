@@ -11,7 +11,7 @@ use larder_store::{ErrorKind, ManualClock, Ttl};
 use larder_test::faulty::Trouble;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{Broken, Gate, films, load, on_both_stores, until};
+use crate::support::{Act, Broken, Gate, Operation, Staged, films, load, on_both_stores, until};
 
 const TEN: Ttl = Ttl::from_secs(10);
 const HOUR: Ttl = Ttl::from_secs(3_600);
@@ -283,6 +283,41 @@ async fn after_the_soft_timeout_a_stale_value_is_served_and_the_load_goes_on() {
     gate.open();
     until("the load is done", || films.loads_under_way() == 0).await;
     assert_eq!(films.get_near(&7).unwrap().as_str(), "new");
+}
+
+/// The reader has no copy, so it learns only of the far store that there is something to serve.
+#[tokio::test(start_paused = true)]
+async fn after_the_soft_timeout_a_stale_value_is_served_as_soon_as_a_slow_far_read_finds_it() {
+    let clock = ManualClock::default();
+    let store = Arc::new(Staged::new(&clock));
+    let build = || {
+        let films = films(&clock)
+            .with_far(store.clone())
+            .with_far_timeout(seconds(20))
+            .with_stale_if_error(HOUR)
+            .with_soft_timeout(Duration::from_millis(50));
+        films.build().unwrap()
+    };
+    build().insert(7, "old".to_owned()).await.unwrap();
+    clock.advance(seconds(61));
+    let gets = Gate::closed();
+    store.stage(Operation::Get, Act::HoldAfter(gets.clone()));
+    let one = build();
+    let reader = tokio::spawn({
+        let one = one.clone();
+        let stuck = || pending::<Result<String, Infallible>>();
+        async move { one.find_or_load(&7, stuck).await }
+    });
+    gets.arrived().await;
+    // Longer than the soft timeout, and shorter than the one of the load.
+    tokio::time::sleep(seconds(1)).await;
+    assert!(!reader.is_finished());
+    let began = tokio::time::Instant::now();
+    gets.open();
+    let found = reader.await.unwrap().unwrap();
+    assert_eq!((found.as_str(), found.source), ("old", Source::Stale));
+    assert!(began.elapsed() < seconds(1));
+    assert_eq!(one.loads_under_way(), 1, "the load goes on");
 }
 
 #[tokio::test(start_paused = true)]

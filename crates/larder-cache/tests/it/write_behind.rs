@@ -9,7 +9,7 @@ use std::time::Duration;
 use larder_cache::{QueuedWrite, WriteBehind, WriteBehindBuilder};
 use larder_store::{ErrorKind, Refusal};
 
-use crate::support::{Backend, Broken, Gate, on_both};
+use crate::support::{Backend, Broken, Counts, Gate, on_both};
 
 on_both! {
     acknowledged_writes_reach_the_source_in_the_order_of_each_key / order;
@@ -241,4 +241,34 @@ async fn reads(backend: Backend) {
     let source = || async { Ok::<_, Broken>("old".to_owned()) };
     assert_eq!(*behind.get_or_load(&7, source).await.unwrap().value, "new");
     assert_eq!(*behind.get_or_load(&8, source).await.unwrap().value, "old");
+}
+
+/// Somebody else has written to the server, or an earlier release wrote in another form.
+#[tokio::test]
+async fn what_cannot_be_read_in_a_journal_is_dropped_and_holds_up_nothing() {
+    let counts = Counts::default();
+    let _recording = counts.record();
+    let backend = Backend::on_redis().await;
+    let database = Database::default();
+    let waits = start(behind(&backend).without_worker(), &database);
+    for film in 0..4 {
+        waits.write(film, "written".to_owned()).await.unwrap();
+    }
+    let server = backend.server.as_ref().unwrap();
+    let key = "write-behind:{films}";
+    let fields = server.command(&["HKEYS", key]).unwrap();
+    let fields = fields.array().unwrap().iter().map(|it| it.text().unwrap());
+    for (field, noise) in fields.take(2).zip(["noise", "99999999999999999999 1 x"]) {
+        server.command(&["HSET", key, &field, noise]).unwrap();
+        let dead = "write-behind:{films}:dead";
+        server.command(&["HSET", dead, &field, noise]).unwrap();
+    }
+    server
+        .command(&["ZADD", "write-behind:{films}:due", "1", "nobody"])
+        .unwrap();
+    assert_eq!(waits.dead_letters().await.unwrap().len(), 0);
+    let left = waits.shutdown(Duration::from_secs(20)).await.unwrap();
+    assert_eq!(left.waiting, 0);
+    assert_eq!(database.count(), 2);
+    assert_eq!(counts.of("larder_poisoned_total"), 3, "{}", counts.text());
 }

@@ -27,14 +27,14 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    /// Makes the body of the inner service.
+    /// Wraps a body of the inner service.
     pub fn inner(body: B) -> Self {
         Self {
             content: Content::Inner { body },
         }
     }
 
-    /// Makes a body of a text.
+    /// Makes a body that sends `text`.
     pub fn text(text: impl Into<Bytes>) -> Self {
         Self {
             content: Content::Text { left: text.into() },

@@ -48,13 +48,14 @@ impl Problem {
         }
     }
 
-    /// Makes the response. If `retry_after` is given, it asks the client to wait so long, in whole seconds
-    /// rounded up.
+    /// Makes the response.
+    ///
+    /// `retry_after` becomes its `Retry-After`, in whole seconds, rounded up.
     pub fn response<B: From<Bytes>>(&self, retry_after: Option<Duration>) -> Response<B> {
         self.response_with(B::from, retry_after)
     }
 
-    /// Makes the response with a body that `body` makes of the document.
+    /// Makes the response as [`response`](Self::response) does, with the body that `body` makes.
     pub fn response_with<B>(
         &self,
         body: impl FnOnce(Bytes) -> B,

@@ -3,22 +3,21 @@ use larder_store::{Result, Timestamp};
 
 use super::{Generation, TagRecord, TagState, state};
 
-/// The effect of a change of a tag on the values that carry it.
+/// What the change of a tag does to the values that carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagChange {
-    /// They are gone.
+    /// It removes them.
     Remove,
-    /// They are stale, and may still be served where stale values may.
+    /// It makes them stale. They may still be served where stale values may.
     Expire,
 }
 
 /// Changes a tag, and so every value that carries it.
 ///
-/// The record is kept for at least `keep`, whether the tag had one or not: it also tells the loads
-/// that are running.
+/// Afterwards the tag has a record for at least `keep`, so that running loads see the change.
 #[derive(Clone, Copy, Debug)]
 pub struct ChangeTag {
-    /// The effect on the values.
+    /// What it does to the values.
     pub change: TagChange,
     /// A new generation. Never send one twice.
     pub generation: Generation,

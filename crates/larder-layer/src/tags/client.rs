@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -32,16 +33,49 @@ pub struct Tags {
     bus: Option<Arc<dyn Bus>>,
     timeout: StoreTimeout,
     sender: u64,
-    known: NearCache<Tag, TagState>,
+    known: NearCache<Tag, Known>,
+    /// Orders what is remembered with the begins of loads.
+    ticks: AtomicU64,
     /// How long a generation is remembered, in microseconds.
     trust: i64,
 }
 
+/// A generation that is remembered.
+#[derive(Clone, Copy)]
+struct Known {
+    generation: Generation,
+    /// The last load that had begun when it was read.
+    tick: u64,
+}
+
+/// The begin of a load, which a change of a tag comes before or after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadBegin {
+    tick: u64,
+    /// By the store's clock: only for a tag whose generation was not known here then.
+    at: Timestamp,
+}
+
+impl LoadBegin {
+    /// Returns the begin of a load with this [`tick`](Tags::tick), which began `at`, by the store's clock.
+    pub const fn new(tick: u64, at: Timestamp) -> Self {
+        Self { tick, at }
+    }
+
+    /// Returns the begin of a write of the caller's own value: no change so far concerns it.
+    pub const fn after_all_changes() -> Self {
+        Self {
+            tick: 0,
+            at: Timestamp::from_micros(i64::MAX),
+        }
+    }
+}
+
 impl Tags {
-    /// Makes a client of a store's tags, whose waits for the store end at `timeout`.
+    /// Makes a client of a store's tags, which waits for the store for `timeout` at most.
     ///
-    /// A generation is remembered for `trust` at most: so long may a value be served after its tag
-    /// changed elsewhere, if the message is lost. With a span of zero nothing is remembered.
+    /// It remembers a generation for `trust` at most. If a message is lost, a value may be served for so
+    /// long after another process changed its tag. With zero it remembers nothing.
     pub fn new(
         programs: Arc<dyn Programs>,
         bus: Option<Arc<dyn Bus>>,
@@ -54,21 +88,27 @@ impl Tags {
             timeout,
             sender: RandomState::default().hash_one(0),
             known: NearCache::new(Capacity::Entries(MAX_KNOWN)),
+            ticks: AtomicU64::new(0),
             trust: i64::try_from(trust.as_micros()).unwrap_or(i64::MAX),
         }
     }
 
-    /// Returns the name of this client in its own messages.
+    /// Returns the number that names this client in its messages.
     pub fn sender(&self) -> u64 {
         self.sender
     }
 
-    /// Returns what has become of values whose tags had these generations.
+    /// Returns a number for the begin of a load, to be taken before its source is read.
+    pub fn tick(&self) -> u64 {
+        self.ticks.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Returns whether values are still valid, by the generations that their tags had.
     ///
     /// No round trip if all are remembered, otherwise one for each node.
     ///
     /// # Errors
-    /// Those of the store. What has become of the values is not known then.
+    /// Those of the store. Then it is not known whether the values are valid.
     pub async fn validity(
         &self,
         values: &[&[(Tag, Generation)]],
@@ -79,7 +119,7 @@ impl Tags {
         for (tag, _) in values.iter().copied().flatten() {
             let known = self.known(*tag, now);
             if found
-                .insert(*tag, known.map(|state| state.generation))
+                .insert(*tag, known.map(|known| known.generation))
                 .is_none()
                 && known.is_none()
             {
@@ -110,10 +150,12 @@ impl Tags {
             .collect())
     }
 
-    /// Returns the generations that a value carries which is about to be stored for `ttl`.
+    /// Reads the generations of the tags of a value that is about to be stored for `ttl`.
     ///
-    /// None if one of the tags changed at or after `began`, by the store's clock: the value may be
-    /// older than the change. A tag without a record is made. One round trip for each node.
+    /// None if one of the tags changed since the load began, because the value may be older than the
+    /// change. A tag whose generation was known here then must have it still. Another one must have
+    /// changed before the load began, by the store's clock; in a cluster these are the clocks of two
+    /// nodes. A tag without a record gets one. One round trip for each node.
     ///
     /// # Errors
     /// Those of the store; [`Refusal::Full`](larder_store::Refusal::Full) if it has no room for one
@@ -121,10 +163,14 @@ impl Tags {
     pub async fn note(
         &self,
         tags: &[Tag],
-        began: Timestamp,
+        began: LoadBegin,
         ttl: Ttl,
         now: Timestamp,
     ) -> Result<Option<Vec<(Tag, Generation)>>> {
+        let known: Vec<_> = tags
+            .iter()
+            .map(|tag| self.known_before(*tag, began.tick))
+            .collect();
         let before: Vec<_> = tags.iter().map(|tag| self.known.generation(tag)).collect();
         let note = |tag: &Tag| {
             let note = NoteTag {
@@ -138,10 +184,14 @@ impl Tags {
         let noted = self.run_many("note tags", &steps).await?;
         let mut carried = Vec::with_capacity(tags.len());
         let mut is_current = true;
-        for ((tag, state), before) in tags.iter().zip(noted).zip(before) {
+        for (((tag, state), before), known) in tags.iter().zip(noted).zip(before).zip(known) {
             let state = state?;
             self.remember(*tag, state, now, before);
-            is_current &= state.changed < began;
+            is_current &= match known {
+                // A generation is never used twice, so nothing has changed in between.
+                Some(known) => known == state.generation,
+                None => state.changed < began.at,
+            };
             carried.push((*tag, state.generation));
         }
         Ok(is_current.then_some(carried))
@@ -149,11 +199,11 @@ impl Tags {
 
     /// Changes tags, and so every value that carries one of them. One round trip for each node.
     ///
-    /// `keep` is how long a load may run that began before. Tell the other processes afterwards,
-    /// with [`publish`](Self::publish).
+    /// `keep` is the longest time of a load, because loads that are running must see the change. Tell
+    /// other processes afterwards, with [`publish`](Self::publish).
     ///
     /// # Errors
-    /// Of each tag, those of the store. This process remembers nothing of the tag all the same.
+    /// For each tag, those of the store. Even then this process forgets what it remembered of the tag.
     ///
     /// # Cancellation
     /// A dropped call may or may not have changed the tags.
@@ -183,7 +233,7 @@ impl Tags {
     /// Tells other processes that tags have changed. One round trip for 8,000 tags.
     ///
     /// # Errors
-    /// Those of the store's bus. Without a bus there is no error, and nobody is told.
+    /// Those of the store's bus. On a store without a bus this does nothing.
     pub async fn publish(&self, tags: &[Tag], change: TagChange) -> Result<()> {
         let Some(bus) = &self.bus else {
             return Ok(());
@@ -213,16 +263,24 @@ impl Tags {
         self.known.invalidate_where(|_, _| true);
     }
 
-    fn known(&self, tag: Tag, now: Timestamp) -> Option<TagState> {
+    fn known(&self, tag: Tag, now: Timestamp) -> Option<Known> {
         let held = self.known.get(&tag)?;
         (now < held.deadline).then_some(held.value)
     }
 
+    /// Returns the generation that was known when a load began, however long ago it was read.
+    fn known_before(&self, tag: Tag, tick: u64) -> Option<Generation> {
+        let known = self.known.get(&tag)?.value;
+        (known.tick < tick).then_some(known.generation)
+    }
+
     fn remember(&self, tag: Tag, state: TagState, now: Timestamp, before: crate::Generation) {
-        if self.trust > 0 {
-            let deadline = now.plus_micros(self.trust);
-            self.known.insert_if_unchanged(tag, state, deadline, before);
-        }
+        let known = Known {
+            generation: state.generation,
+            tick: self.ticks.load(Ordering::SeqCst),
+        };
+        let deadline = now.plus_micros(self.trust);
+        self.known.insert_if_unchanged(tag, known, deadline, before);
     }
 
     async fn run_many<P: larder_store::program::Program>(
@@ -240,5 +298,71 @@ const LATE: &str = "the store did not answer in time: the tag may or may not hav
 impl fmt::Debug for Tags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tags").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_moka::MokaStore;
+    use larder_store::{Clock, ManualClock, Store};
+
+    use super::*;
+
+    const HOUR: Ttl = Ttl::from_secs(3_600);
+    const MINUTE: i64 = 60_000_000;
+
+    /// Two processes, and the clock of the node of the tag.
+    fn two() -> (Tags, Tags, ManualClock) {
+        let clock = ManualClock::default();
+        let store = Arc::new(MokaStore::builder().with_clock(clock.clone()).build());
+        let client = || {
+            let programs = store.clone().programs().expect("programs");
+            let timeout = StoreTimeout::new(Duration::from_secs(10), None);
+            Tags::new(programs, None, timeout, Duration::ZERO)
+        };
+        (client(), client(), clock)
+    }
+
+    /// Notes the tag of a load whose lease is on a node whose clock is `skew` ahead.
+    async fn note(tags: &Tags, tick: u64, clock: &ManualClock, skew: i64) -> bool {
+        let now = clock.now();
+        let began = LoadBegin::new(tick, now.plus_micros(skew));
+        let noted = tags.note(&[Tag::new("films")], began, HOUR, now).await;
+        noted.expect("a store").is_some()
+    }
+
+    #[tokio::test]
+    async fn a_change_after_the_begin_of_a_load_is_seen_though_the_clocks_of_the_nodes_differ() {
+        let (one, other, clock) = two();
+        assert!(note(&one, one.tick(), &clock, 0).await, "a new tag");
+        for skew in [-MINUTE, 0, MINUTE] {
+            clock.advance(Duration::from_secs(1));
+            let tick = one.tick();
+            let films = [Tag::new("films")];
+            let changed = other.change(&films, TagChange::Remove, HOUR).await;
+            assert!(changed.iter().all(Result::is_ok));
+            assert!(!note(&one, tick, &clock, skew).await, "{skew}");
+            clock.advance(Duration::from_secs(1));
+            assert!(
+                note(&one, one.tick(), &clock, skew).await,
+                "a later load, {skew}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_read_while_a_load_ran_says_nothing_about_its_begin() {
+        let (one, other, clock) = two();
+        clock.advance(Duration::from_secs(1));
+        let tick = one.tick();
+        let began = LoadBegin::new(tick, clock.now());
+        let films = [Tag::new("films")];
+        clock.advance(Duration::from_secs(1));
+        other.change(&films, TagChange::Remove, HOUR).await;
+        // Another load of this process notes the tag after the change.
+        assert!(note(&one, one.tick(), &clock, MINUTE).await);
+        let now = clock.now();
+        let noted = one.note(&films, began, HOUR, now).await;
+        assert!(noted.expect("a store").is_none());
     }
 }

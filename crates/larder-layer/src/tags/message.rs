@@ -2,12 +2,12 @@ use larder_store::bus::{Channel, Topic};
 
 use super::{Tag, TagChange};
 
-/// Tags that have changed, as other processes are told.
+/// The message that tells other processes which tags have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagMessage {
-    /// Names the client that changed them: see [`Tags::sender`](super::Tags::sender).
+    /// The number of the client that changed them: see [`Tags::sender`](super::Tags::sender).
     pub sender: u64,
-    /// The effect on the values.
+    /// What the change does to the values.
     pub change: TagChange,
     /// The tags.
     pub tags: Vec<Tag>,
@@ -24,7 +24,7 @@ impl TagMessage {
         Channel::new(CHANGED, "all")
     }
 
-    /// Returns the message as it is published.
+    /// Returns the bytes to publish.
     pub fn to_bytes(&self) -> Vec<u8> {
         let change = match self.change {
             TagChange::Remove => 0,

@@ -7,16 +7,16 @@
 //! 1. A change draws a new generation. It is one program, and does not visit the values.
 //! 2. A tag without a record makes the values that carry it misses. A reader never makes one; the
 //!    next load does, and nothing is published then.
-//! 3. A value is not stored if one of its tags changed at or after its load began: see
-//!    [`Tags::note`].
+//! 3. A value is not stored if one of its tags changed since its load began: see [`Tags::note`].
 //! 4. Generations are remembered for a while, and forgotten when a message says that they changed.
 //!    Ask the store each time, with [`Tags::new`] and a span of zero, where nothing may be stale.
 //!
 //! A tag is known by the hash of its text, so a text of any length and content costs the same. Two
 //! texts with one hash would only be invalidated together.
 //!
-//! The time of a change is compared with the time of a load's lease. In a cluster these are the
-//! clocks of two servers, which must agree.
+//! Whether a tag changed during a load is told by its generation, if it was known when the load began.
+//! For a tag that a process meets for the first time, the time of the last change is compared with the
+//! time of the load's lease. In a cluster these are the clocks of two servers, which must agree.
 
 mod change;
 mod client;
@@ -33,7 +33,7 @@ use larder_store::{IdWriter, Key, KeyId, Kind, Result, Timestamp, Ttl};
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use change::{ChangeTag, TagChange};
-pub use client::{Tags, Validity};
+pub use client::{LoadBegin, Tags, Validity};
 pub use message::TagMessage;
 pub use note::NoteTag;
 pub use read::{InspectTag, ReadTag};
@@ -81,10 +81,9 @@ impl fmt::Debug for Tag {
     }
 }
 
-/// A random name of what a tag stands for between two changes.
+/// A random version of a tag, which every change of the tag replaces.
 ///
-/// A removal changes all of it, and an expiry the second half: so a value tells the one from the
-/// other.
+/// A removal replaces all of it, and an expiry its second half, so that the two can be told apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Generation([u8; 16]);
 
@@ -104,7 +103,7 @@ impl Generation {
         &self.0
     }
 
-    /// Returns what has become of values of this generation, now that the tag has another.
+    /// Returns whether a value with this generation is still valid, if `now` is that of the tag.
     pub fn compared_with(self, now: Self) -> Validity {
         if self == now {
             Validity::Current
@@ -116,7 +115,8 @@ impl Generation {
     }
 
     /// Returns this generation after an expiry that drew `new`.
-    fn expired_by(mut self, new: Self) -> Self {
+    #[must_use]
+    pub fn expired_by(mut self, new: Self) -> Self {
         self.0[8..].copy_from_slice(&new.0[8..]);
         self
     }
@@ -133,7 +133,7 @@ impl fmt::Debug for Generation {
 pub struct TagState {
     /// Its generation.
     pub generation: Generation,
-    /// When it was last changed, by the store's clock; 0 if that is not known to have happened.
+    /// When it was last changed; 0 if no change is known.
     pub changed: Timestamp,
 }
 
@@ -141,7 +141,7 @@ pub struct TagState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TagRecord {
     state: TagState,
-    /// Until when the record is kept: longer than any value that carries the tag.
+    /// When the record expires, which is after every value that carries the tag.
     until: i64,
 }
 

@@ -3,10 +3,10 @@ use larder_store::{Result, Timestamp};
 
 use super::{Generation, TagRecord, TagState, state};
 
-/// Reads a tag for a value that is about to be stored, and makes the tag if it has no record.
+/// Reads a tag for a value that is about to be stored, and makes its record if there is none.
 ///
-/// A new tag counts as never changed. The record is kept for at least `keep`, and up to twice as
-/// long, so that most loads do not write it.
+/// A new tag counts as never changed. The record stays for at least `keep`, and up to twice as long,
+/// so that most loads do not write it.
 #[derive(Clone, Copy, Debug)]
 pub struct NoteTag {
     /// The generation of a new tag.

@@ -31,7 +31,7 @@ impl Program for ReadTag {
     }
 }
 
-/// Shows when a tag was last changed, and until when its record is kept.
+/// Shows when a tag was last changed, and when its record expires.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InspectTag;
 

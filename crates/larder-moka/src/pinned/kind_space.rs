@@ -52,7 +52,16 @@ impl<T> KindSpace<T> {
     ) -> Locked<'a, T> {
         // The table uses the lowest and the highest bits of the hash.
         let shard = (address.hash >> 32) as usize % SHARDS;
-        Locked::new(self, self.shards[shard].0.lock(), clock, garbage)
+        self.locked(&self.shards[shard], clock, garbage)
+    }
+
+    fn locked<'a>(
+        &'a self,
+        shard: &'a Padded<T>,
+        clock: &dyn Clock,
+        garbage: &'a mut Garbage<T>,
+    ) -> Locked<'a, T> {
+        Locked::new((&self.cap, &self.earliest), shard.0.lock(), clock, garbage)
     }
 
     /// Locks the shard of `address` for a write, and removes a few expired items.
@@ -98,7 +107,7 @@ impl<T> KindSpace<T> {
         garbage: &mut Garbage<T>,
     ) -> (usize, Option<Timestamp>) {
         loop {
-            let mut locked = Locked::new(self, shard.0.lock(), clock, garbage);
+            let mut locked = self.locked(shard, clock, garbage);
             let removed = locked.collect(PER_SWEEP);
             let next = locked.earliest();
             if removed > 0 || next.is_none_or(|next| next > locked.now()) {

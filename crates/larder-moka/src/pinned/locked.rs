@@ -2,7 +2,8 @@ use larder_store::{Clock, Timestamp};
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use super::kind_space::KindSpace;
+use super::cap::Cap;
+use super::earliest::Earliest;
 use super::shard::{Address, Due, Held, Item, Shard};
 
 /// Removed items, to be dropped outside every lock.
@@ -17,21 +18,23 @@ pub(crate) type Garbage<T = Held> = SmallVec<[T; 3]>;
 /// Nothing is dropped under it.
 pub(crate) struct Locked<'a, T> {
     shard: MutexGuard<'a, Shard<T>>,
-    space: &'a KindSpace<T>,
+    cap: &'a Cap,
+    earliest: &'a Earliest,
     now: Timestamp,
     garbage: &'a mut Garbage<T>,
 }
 
 impl<'a, T> Locked<'a, T> {
     pub(super) fn new(
-        space: &'a KindSpace<T>,
+        (cap, earliest): (&'a Cap, &'a Earliest),
         shard: MutexGuard<'a, Shard<T>>,
         clock: &dyn Clock,
         garbage: &'a mut Garbage<T>,
     ) -> Self {
         Self {
             shard,
-            space,
+            cap,
+            earliest,
             now: clock.now(),
             garbage,
         }
@@ -66,11 +69,11 @@ impl<'a, T> Locked<'a, T> {
         deadline: Timestamp,
         held: T,
     ) -> Result<(), T> {
-        if !self.space.cap.reserve() {
+        if !self.cap.reserve() {
             return Err(held);
         }
         self.shard.insert(address, deadline, held);
-        self.space.earliest.lower(deadline);
+        self.earliest.lower(deadline);
         Ok(())
     }
 
@@ -87,12 +90,12 @@ impl<'a, T> Locked<'a, T> {
     pub(crate) fn remove(&mut self, slot: usize) {
         let removed = self.shard.remove(slot);
         self.discard(removed);
-        self.space.cap.release();
+        self.cap.release();
     }
 
     pub(crate) fn set_deadline(&mut self, slot: usize, deadline: Timestamp) {
         if self.shard.set_deadline(slot, deadline) {
-            self.space.earliest.lower(deadline);
+            self.earliest.lower(deadline);
         }
     }
 

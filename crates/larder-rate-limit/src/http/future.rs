@@ -15,14 +15,14 @@ use super::policy::{Charge, Policy, Verdict};
 use super::refund::Refundable;
 use super::response::Protocol;
 use crate::Decision;
-use crate::key::Lookup;
+use crate::key::Found;
 
 pin_project! {
     /// The response of a [`RateLimit`](crate::RateLimit).
     ///
     /// It boxes nothing if the store answers at once, and otherwise one future.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, ReqBody>
+    pub struct RateLimitFuture<S, ReqBody>
     where
         S: Service<Request<ReqBody>>,
     {
@@ -60,10 +60,10 @@ pin_project! {
 type Deciding<S, ReqBody> = Pin<Box<dyn Future<Output = Decided<S, ReqBody>> + Send>>;
 type Decided<S, ReqBody> = (Verdict, Option<Key>, S, Request<ReqBody>);
 
-/// What remains after a refund, if the store answers.
+/// The decision after a refund. None if the store did not answer.
 type Refunding = Pin<Box<dyn Future<Output = Option<Decision>> + Send>>;
 
-impl<S, ReqBody> ResponseFuture<S, ReqBody>
+impl<S, ReqBody> RateLimitFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
@@ -92,7 +92,7 @@ where
 
     pub(super) fn deciding(
         policy: Arc<Policy>,
-        key: Key,
+        found: Found,
         service: S,
         request: Request<ReqBody>,
     ) -> Self
@@ -102,29 +102,10 @@ where
     {
         let decider = policy.clone();
         let deciding = Box::pin(async move {
-            let verdict = decider.decide(&key).await;
-            (verdict, Some(key), service, request)
-        });
-        Self {
-            state: State::Deciding { deciding },
-            policy,
-        }
-    }
-
-    /// As [`deciding`](Self::deciding), for a key that has to be waited for first.
-    pub(super) fn finding_key(
-        policy: Arc<Policy>,
-        lookup: Lookup,
-        service: S,
-        request: Request<ReqBody>,
-    ) -> Self
-    where
-        S: Send + 'static,
-        ReqBody: Send + 'static,
-    {
-        let decider = policy.clone();
-        let deciding = Box::pin(async move {
-            let (key, request) = decider.key(lookup, request).await;
+            let (key, request) = match found {
+                Found::Now(key) => (key, request),
+                Found::Later(lookup) => decider.key(lookup, request).await,
+            };
             let verdict = match &key {
                 Some(key) => decider.decide(key).await,
                 None => Verdict::Pass(None),
@@ -138,7 +119,7 @@ where
     }
 }
 
-impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
+impl<S, ReqBody, ResBody> Future for RateLimitFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     ResBody: Body,
@@ -227,11 +208,11 @@ fn refund(policy: Arc<Policy>, charge: Box<Refundable>) -> Refunding {
     Box::pin(async move { policy.refund(&charge).await })
 }
 
-impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
+impl<S, ReqBody> fmt::Debug for RateLimitFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+        f.debug_struct("RateLimitFuture").finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ mod refund;
 mod response;
 mod service;
 
-pub use future::ResponseFuture;
+pub use future::RateLimitFuture;
 pub use headers::Headers;
 pub use layer::RateLimitLayer;
 pub use policy::Unkeyed;

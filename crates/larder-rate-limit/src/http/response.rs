@@ -64,7 +64,7 @@ impl Refusals {
         }
     }
 
-    /// 429: the visitor has used up its quota (RFC 6585, section 4). A gRPC client gets
+    /// Returns a 429, for a visitor without quota (RFC 6585, section 4). A gRPC client gets
     /// `RESOURCE_EXHAUSTED`: it takes a 429 for `UNAVAILABLE`, which it may retry at once.
     pub(super) fn too_many<B>(
         &self,
@@ -80,7 +80,7 @@ impl Refusals {
         response
     }
 
-    /// 503: the store fails. A gRPC client gets `UNAVAILABLE`.
+    /// Returns a 503, while the store fails. A gRPC client gets `UNAVAILABLE`.
     pub(super) fn unavailable<B>(&self, protocol: Protocol) -> Response<ResponseBody<B>> {
         let wait = RETRY_UNAVAILABLE;
         match protocol {

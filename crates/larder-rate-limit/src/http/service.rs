@@ -6,7 +6,7 @@ use http_body::Body;
 use larder_layer::http::ResponseBody;
 use tower_service::Service;
 
-use super::future::ResponseFuture;
+use super::future::RateLimitFuture;
 use super::policy::{Policy, Verdict};
 use super::response::Protocol;
 use crate::key::Found;
@@ -47,7 +47,7 @@ where
 {
     type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, ReqBody>;
+    type Future = RateLimitFuture<S, ReqBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -59,26 +59,27 @@ where
             Found::Now(Some(key)) => key,
             Found::Now(None) => {
                 let call = self.inner.call(request);
-                return ResponseFuture::passed(self.policy.clone(), call, None, None);
+                return RateLimitFuture::passed(self.policy.clone(), call, None, None);
             }
-            Found::Later(lookup) => {
+            Found::Later(_) => {
                 let ready = self.take_ready();
-                return ResponseFuture::finding_key(self.policy.clone(), lookup, ready, request);
+                return RateLimitFuture::deciding(self.policy.clone(), found, ready, request);
             }
         };
         match self.policy.decide_now(&key) {
             Poll::Ready(Verdict::Pass(charge)) => {
                 let call = self.inner.call(request);
                 let refundable = self.policy.refundable(key, charge);
-                ResponseFuture::passed(self.policy.clone(), call, charge, refundable)
+                RateLimitFuture::passed(self.policy.clone(), call, charge, refundable)
             }
             Poll::Ready(refused) => {
                 let protocol = Protocol::of(request.headers());
-                ResponseFuture::refused(self.policy.clone(), refused, protocol)
+                RateLimitFuture::refused(self.policy.clone(), refused, protocol)
             }
             Poll::Pending => {
                 let ready = self.take_ready();
-                ResponseFuture::deciding(self.policy.clone(), key, ready, request)
+                let found = Found::Now(Some(key));
+                RateLimitFuture::deciding(self.policy.clone(), found, ready, request)
             }
         }
     }

@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 use http::request::Parts;
@@ -38,9 +37,6 @@ where
         self(parts)
     }
 }
-
-/// A key that has to be waited for.
-pub(super) type KeyFuture<'a> = Pin<Box<dyn Future<Output = Option<Key>> + Send + 'a>>;
 
 /// The result of a lookup that did not wait.
 pub(crate) enum Found {

@@ -8,6 +8,7 @@ mod proxies;
 mod request_view;
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -18,7 +19,6 @@ use crate::RateLimiter;
 use crate::limiter::DEFAULT_TIMEOUT;
 
 pub use lookup::FindKey;
-use lookup::KeyFuture;
 pub(crate) use lookup::{Found, Lookup};
 pub use nets::ProxyNets;
 pub use network::Network;
@@ -45,6 +45,7 @@ pub struct KeyBy {
     fallback: Option<Arc<KeyBy>>,
 }
 
+type KeyFuture<'a> = Pin<Box<dyn Future<Output = Option<Key>> + Send + 'a>>;
 type Find = dyn Fn(&RateLimiter, &Parts) -> Option<Key> + Send + Sync;
 type FindLater = dyn for<'a> Fn(&'a RateLimiter, &'a Parts) -> KeyFuture<'a> + Send + Sync;
 

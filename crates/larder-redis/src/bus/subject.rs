@@ -55,7 +55,7 @@ impl Subject {
         }
     }
 
-    /// No channel and no pattern have the same text: only a pattern holds a star.
+    /// Returns its text. No channel has the text of a pattern: only a pattern holds a star.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -84,7 +84,7 @@ impl Subject {
         self.command(["UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"])
     }
 
-    /// One subject to a command, since the client waits for one answer to each.
+    /// Makes a command of this subject alone: the client waits for one answer to each command.
     fn command(&self, names: [&'static str; 3]) -> Cmd {
         let mut command = cmd(names[self.sort as usize]);
         command.arg(&*self.text);

@@ -74,7 +74,7 @@ impl RedirectState {
 }
 
 impl Shard<'_> {
-    /// Returns whether an outcome is more than the operation's own: [`follow`](Self::follow) decides.
+    /// Returns whether an outcome may be a redirect, which [`follow`](Self::follow) decides.
     pub(crate) fn is_elsewhere(&self, outcome: &Result<Value>) -> bool {
         matches!(outcome, Err(_) | Ok(Value::ServerError(_)))
     }
@@ -174,20 +174,20 @@ impl Shared {
             Ok(answer) => Redirect::parse(answer, asked_host)?,
             Err(error) => {
                 if matches!(error.kind(), ErrorKind::NotSent | ErrorKind::MayHaveRun) {
-                    self.in_trouble();
+                    self.note_trouble();
                 }
                 return None;
             }
         };
         let kind = match redirect {
             Redirect::Moved(_) | Redirect::ReadOnly => {
-                self.is_outdated();
+                self.note_outdated();
                 "moved"
             }
             Redirect::Ask(_) => "ask",
             Redirect::TryAgain => "tryagain",
             Redirect::Down => {
-                self.in_trouble();
+                self.note_trouble();
                 return None;
             }
         };

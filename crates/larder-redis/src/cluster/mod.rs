@@ -104,9 +104,9 @@ impl Cluster {
         self.shared.map.load().runs()
     }
 
-    /// A node said that a slot is elsewhere.
-    pub(crate) fn is_outdated(&self) {
-        self.shared.is_outdated();
+    /// Notes that a node said that a slot is elsewhere.
+    pub(crate) fn note_outdated(&self) {
+        self.shared.note_outdated();
     }
 
     /// Returns a view of the slots that outlives a call.
@@ -154,9 +154,9 @@ impl ClusterView {
         self.0.generation.subscribe()
     }
 
-    /// A node said that a slot is elsewhere.
-    pub(crate) fn is_outdated(&self) {
-        self.0.is_outdated();
+    /// Notes that a node said that a slot is elsewhere.
+    pub(crate) fn note_outdated(&self) {
+        self.0.note_outdated();
     }
 }
 
@@ -177,19 +177,19 @@ impl Shared {
         match self.map.load().master(slot) {
             Some(master) => Ok(master.clone()),
             None => {
-                self.in_trouble();
+                self.note_trouble();
                 Err(redirect::unserved(name))
             }
         }
     }
 
-    /// A node said that the map is old.
-    fn is_outdated(&self) {
+    /// Notes that the map is out of date.
+    fn note_outdated(&self) {
         self.wanted.notify_one();
     }
 
-    /// An operation failed in a way that a failover explains.
-    fn in_trouble(&self) {
+    /// Notes that an operation failed in a way that a failover explains.
+    fn note_trouble(&self) {
         let now = self.now();
         let until = now + u64::try_from(TROUBLE.as_millis()).unwrap_or(u64::MAX);
         let before = self.troubled_until.fetch_max(until, Ordering::Relaxed);

@@ -62,7 +62,7 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
     }
 }
 
-/// Half of it to all of it, so that processes do not go in step.
+/// Returns half of a time to all of it, so that processes do not act in step.
 fn jittered(time: Duration) -> Duration {
     time.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

@@ -82,7 +82,7 @@ impl Health {
         Wait(self)
     }
 
-    /// An answer came back, whatever it says.
+    /// Notes that an answer came, whatever it says.
     pub(crate) fn answered(&self) {
         if self.silent.load(Ordering::Relaxed) != 0 {
             self.unanswered.store(0, Ordering::Relaxed);
@@ -91,12 +91,12 @@ impl Health {
         }
     }
 
-    /// The connection was closed, or what came back on it was not Redis.
+    /// Notes that the connection was closed, or that its answer was not Redis.
     pub(crate) fn dropped(&self) {
         self.broke(HealthState::Dropped);
     }
 
-    /// Nothing comes back any more.
+    /// Notes that no answer comes any more.
     pub(crate) fn hung(&self) {
         self.broke(HealthState::Hung);
     }
@@ -131,19 +131,19 @@ impl Health {
 pub(crate) struct Wait<'a>(&'a Health);
 
 impl Wait<'_> {
-    /// An answer came back, whatever it says.
+    /// Notes that an answer came, whatever it says.
     pub(crate) fn answered(self) {
         self.0.answered();
         std::mem::forget(self);
     }
 
-    /// No answer came back within the deadline of the store.
+    /// Notes that no answer came within the deadline of the store.
     pub(crate) fn unanswered(self) {
         self.0.unanswered();
         std::mem::forget(self);
     }
 
-    /// The connection was closed, or what came back on it was not Redis.
+    /// Notes that the connection was closed, or that its answer was not Redis.
     pub(crate) fn dropped(self) {
         self.0.dropped();
         std::mem::forget(self);

@@ -21,7 +21,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Our own connection: `driver` reads and writes its socket.
+    /// Makes a connection of this store, whose socket `driver` reads and writes.
     pub(crate) fn new(
         multiplexed: MultiplexedConnection,
         health: Arc<Health>,

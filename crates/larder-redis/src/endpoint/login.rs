@@ -51,7 +51,7 @@ impl Login {
         })
     }
 
-    /// None if there is a user without a password. An empty user counts as none.
+    /// Makes a login. None if there is a user without a password; an empty user counts as none.
     fn new(user: Option<String>, password: Option<String>) -> Option<Self> {
         let user = user.filter(|user| !user.is_empty());
         (user.is_none() || password.is_some()).then_some(Self { user, password })

@@ -8,7 +8,7 @@ use super::login::decode;
 /// The longest time that a URL may name.
 const LONGEST_MS: u64 = 60_000;
 
-/// The parameters of a URL, each of which is taken out by what knows it.
+/// The parameters of a URL. Each reader takes out those that it knows.
 pub(super) struct Parameters<'a> {
     pairs: Vec<(&'a str, &'a str)>,
     expected: &'static str,

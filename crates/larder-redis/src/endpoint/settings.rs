@@ -18,7 +18,7 @@ pub(super) fn protocol(name: Option<&str>) -> Option<ProtocolVersion> {
     }
 }
 
-/// Our settings in place of the client's.
+/// Replaces the client's default settings by those of this store.
 ///
 /// TCP_NODELAY is on: without it a command waits for the answer of the one before it, which saves
 /// packets where the server is near and a round trip where it is not.
@@ -30,7 +30,7 @@ pub(super) fn settle(info: ConnectionInfo, login: RedisConnectionInfo) -> Connec
     info.set_redis_settings(login).set_tcp_settings(tcp)
 }
 
-/// One server, as it may stand in a log.
+/// Formats a server for a log.
 pub(super) fn location(info: &ConnectionInfo, is_tls: bool) -> String {
     let database = info.redis_settings().db();
     let (address, database) = match info.addr() {

@@ -1,5 +1,6 @@
 //! One operation on a node, with its deadline, its slot in flight and its retries.
 
+mod commands;
 mod repeat;
 mod request;
 mod transmit;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::classify::{self, copy_error};
 use crate::node::{Access, Confirmation, Node, SupervisedNode};
-use transmit::Commands;
+use commands::Commands;
 
 pub(crate) use repeat::{Repeat, after_lost_run};
 pub(crate) use request::Request;

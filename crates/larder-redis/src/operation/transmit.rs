@@ -5,45 +5,15 @@ use std::io;
 use std::pin::pin;
 use std::task::Poll;
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{Cmd, Pipeline, RedisResult, Value};
+use ::redis::Value;
 use larder_store::{Error, ErrorKind, Result};
 use tokio::time::timeout_at;
 
+use super::commands::Commands;
 use super::{Operation, Repeat};
 use crate::classify;
 use crate::connection::Connection;
 use crate::node::ran_nothing;
-
-/// The commands that are sent together.
-#[derive(Clone, Copy)]
-pub(super) enum Commands<'a> {
-    /// One command with one answer.
-    One(&'a Cmd),
-    /// Several commands with an array of as many answers.
-    Many(&'a Pipeline),
-}
-
-impl Commands<'_> {
-    async fn send(self, multiplexed: &mut MultiplexedConnection) -> RedisResult<Value> {
-        match self {
-            Self::One(command) => multiplexed.send_packed_command(command).await,
-            Self::Many(pipeline) => {
-                let answers = multiplexed.send_packed_commands(pipeline, 0, pipeline.len());
-                // Boxed, so that the future of a single command is a small one.
-                Box::pin(answers).await.map(Value::Array)
-            }
-        }
-    }
-
-    /// Returns the answers of its commands, out of the answer to it.
-    fn answers(self, value: &Value) -> &[Value] {
-        match (self, value) {
-            (Self::Many(_), Value::Array(answers)) => answers,
-            _ => std::slice::from_ref(value),
-        }
-    }
-}
 
 impl Operation<'_> {
     pub(super) async fn transmit(&self, commands: Commands<'_>, repeat: Repeat) -> Result<Value> {

@@ -142,7 +142,7 @@ impl Shared {
         self.now().saturating_sub(micros(self.max_staleness))
     }
 
-    /// Now, in microseconds; the first moment is later than all that is too long ago.
+    /// Returns the time in microseconds, which starts past the longest staleness.
     fn now(&self) -> u64 {
         1 + micros(self.max_staleness) + micros(self.epoch.elapsed())
     }

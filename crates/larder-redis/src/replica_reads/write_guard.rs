@@ -36,7 +36,7 @@ impl Writing<'_> {
 }
 
 impl Drop for Writing<'_> {
-    /// It may have ended later than by its deadline, in a process that was stopped.
+    // In a process that was stopped it may have ended later than its deadline.
     fn drop(&mut self) {
         self.note(self.shared.now() + 1);
     }

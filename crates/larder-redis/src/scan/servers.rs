@@ -33,7 +33,7 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    /// Identifies the servers now.
+    /// Asks which servers there are now.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] while a slot moves: its keys are on two nodes then. Otherwise as those
@@ -77,7 +77,7 @@ impl Servers {
                 ));
             }
             if node.slots != *expected {
-                cluster.is_outdated();
+                cluster.note_outdated();
                 return Ok(None);
             }
             (run_id, node).hash(&mut hasher);

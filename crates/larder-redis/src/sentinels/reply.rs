@@ -10,7 +10,7 @@ pub(super) enum SentinelReply {
     None,
     /// It cannot be asked.
     Failed(String),
-    /// It does not let us ask.
+    /// It refuses the question, for want of this right.
     Denied(&'static str),
     /// It watches no master of this name.
     NoSuchMaster,
@@ -74,7 +74,7 @@ impl SentinelReply {
     }
 }
 
-/// Valkey may call it a primary.
+/// Returns whether an error is about the name of the master, which Valkey calls a primary.
 fn is_about_a_name(detail: &str) -> bool {
     detail.contains("No such master") || detail.contains("No such primary")
 }

@@ -6,15 +6,16 @@
 
 mod pauses;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
 use larder_store::wait::{Waiter, Waits, Wake};
 use larder_store::{Content, Key, Result};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use crate::bus::Wakeup;
+use crate::bus::{SubscriptionManager, Wakeup};
 use crate::operation::{Repeat, Request};
 use crate::route::Route;
 use crate::store::RedisStore;
@@ -25,10 +26,14 @@ use pauses::Pauses;
 /// No part has a `~` in its name.
 pub(crate) const WAITERS: &str = "~waiters";
 
-/// The time for which a key marks that there is a waiter, in milliseconds.
-///
-/// It is set again several times in that.
-const MARKED_FOR: u64 = 10_000;
+/// The time for which a key marks that there is a waiter. It is set again several times in that.
+const MARKED_FOR: Duration = Duration::from_secs(10);
+
+/// The age of a mark that is set again before the next wait.
+const OLD: Duration = Duration::from_secs(5);
+
+/// How often a waiter that could not subscribe tries again.
+const TRY_EVERY: Duration = Duration::from_secs(2);
 
 #[async_trait]
 impl Waits for RedisStore {
@@ -41,19 +46,20 @@ impl Waits for RedisStore {
 impl RedisStore {
     /// Registers a waiter. One that cannot be told looks again from time to time.
     pub(crate) async fn waiter(&self, key: &Key) -> RedisWaiter {
-        let channel: Box<str> = format!("{}:{WAITERS}", key.as_str()).into();
-        let wakeup = match &self.subscriptions {
-            Some(subscriptions) => subscriptions.wakeup(&channel).await.ok(),
-            None => None,
-        };
         let mut waiter = RedisWaiter {
             route: self.route.clone(),
-            channel,
-            wakeup,
+            subscriptions: self
+                .subscriptions
+                .as_ref()
+                .map(Arc::downgrade)
+                .unwrap_or_default(),
+            channel: format!("{}:{WAITERS}", key.as_str()).into(),
+            wakeup: None,
             pauses: Pauses::new(false),
             has_gap: false,
+            since: Instant::now(),
         };
-        waiter.mark().await;
+        waiter.subscribe().await;
         waiter
     }
 }
@@ -61,21 +67,36 @@ impl RedisStore {
 /// One who waits for a record, or for the lease of a value.
 pub(crate) struct RedisWaiter {
     route: Arc<Route>,
+    /// Of a store that lives, whose servers can push.
+    subscriptions: Weak<SubscriptionManager>,
     channel: Box<str>,
     wakeup: Option<Wakeup>,
     pauses: Pauses,
-    /// A gap was heard, and the mark was not set since.
+    /// A wake may have been missed, and the mark was not set since.
     has_gap: bool,
+    /// When the mark was last set; without a subscription, when one was last tried.
+    since: Instant,
 }
 
 impl RedisWaiter {
+    /// Subscribes and sets the mark. If that fails, the waiter polls.
+    async fn subscribe(&mut self) {
+        self.since = Instant::now();
+        if let Some(subscriptions) = self.subscriptions.upgrade() {
+            self.wakeup = subscriptions.wakeup(&self.channel).await.ok();
+        }
+        self.mark().await;
+    }
+
     /// Marks for scripts that there is a waiter, if it can be woken.
     ///
     /// If that fails, the waiter polls.
     async fn mark(&mut self) {
         if self.wakeup.is_some() {
+            let since = Instant::now();
             let is_told = self.set_mark().await;
             self.pauses.told(is_told);
+            self.since = since;
         }
         self.has_gap = false;
     }
@@ -86,7 +107,7 @@ impl RedisWaiter {
         let Ok(operation) = begun else { return false };
         let mut command = Cmd::with_capacity(5, self.channel.len() + 24);
         command.arg("SET").arg(&*self.channel).arg(1);
-        command.arg("PX").arg(MARKED_FOR);
+        command.arg("PX").arg(MARKED_FOR.as_millis() as u64);
         let marked = operation.send(&command, Repeat::Idempotent).await;
         matches!(marked, Ok(Value::Okay))
     }
@@ -95,12 +116,21 @@ impl RedisWaiter {
 #[async_trait]
 impl Waiter for RedisWaiter {
     async fn next(&mut self) -> Wake {
-        let pause = sleep(self.pauses.next());
-        let Some(wakeup) = &self.wakeup else {
-            pause.await;
+        if self.wakeup.is_none() {
+            sleep(self.pauses.next()).await;
+            if self.since.elapsed() >= TRY_EVERY {
+                self.subscribe().await;
+            }
             return Wake::LookAgain;
-        };
-        if !self.has_gap {
+        }
+        // Where wakes come often no pause ends, and the mark would; without it nobody is told.
+        let age = self.since.elapsed();
+        self.has_gap |= age >= MARKED_FOR;
+        if age >= OLD && !self.has_gap {
+            self.mark().await;
+        }
+        if let Some(wakeup) = self.wakeup.as_ref().filter(|_| !self.has_gap) {
+            let pause = sleep(self.pauses.next());
             let is_message = tokio::select! {
                 biased;
                 is_message = wakeup.notified() => is_message,

@@ -8,7 +8,7 @@ use larder_store::program::Record;
 use larder_store::wait::{Waiter, Wake};
 use larder_store::{Key, Store, Ttl};
 use larder_test::records::{Ring, Tally};
-use larder_test::server::{RedisOptions, RedisSentinels};
+use larder_test::server::{RedisOptions, RedisSentinels, RedisServer};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
@@ -88,6 +88,77 @@ async fn a_waiter_whose_connection_is_cut_looks_again_and_gets_later_wakes() {
     assert_eq!(next(&mut waiter).await, Wake::LookAgain);
     ring(&store).await;
     assert_eq!(next(&mut waiter).await, Wake::Woken);
+}
+
+/// How long the server still keeps the mark of a waiter, in milliseconds.
+fn marked_for(server: &RedisServer) -> i64 {
+    let mark = format!("{}:~waiters", key().as_str());
+    ok(server, &["PTTL", &mark]).int().unwrap()
+}
+
+/// Moves tokio's clock.
+async fn later(by: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(by).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_waiter_that_is_woken_often_goes_on_to_be_told() {
+    let server = server();
+    let store = store(&server).await;
+    let mut waiter = waiter(&store).await;
+    // Each wake comes before a pause of the waiter has ended.
+    for _ in 0..3 {
+        later(Duration::from_secs(6)).await;
+        let mark = format!("{}:~waiters", key().as_str());
+        ok(&server, &["PEXPIRE", &mark, "4000"]);
+        ring(&store).await;
+        assert_eq!(next(&mut waiter).await, Wake::Woken);
+        assert!(
+            marked_for(&server) > 5_000,
+            "the mark ends while somebody waits"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_waiter_whose_mark_has_ended_looks_again_at_once() {
+    let server = server();
+    let store = store(&server).await;
+    let mut waiter = waiter(&store).await;
+    later(Duration::from_secs(11)).await;
+    let mark = format!("{}:~waiters", key().as_str());
+    ok(&server, &["DEL", &mark]);
+    // Nothing is sent for this wake.
+    ring(&store).await;
+    let at_once = timeout(Duration::from_secs(1), waiter.next()).await;
+    assert_eq!(at_once, Ok(Wake::LookAgain));
+    ring(&store).await;
+    assert_eq!(next(&mut waiter).await, Wake::Woken);
+}
+
+#[tokio::test]
+async fn a_waiter_that_could_not_subscribe_is_told_once_it_can() {
+    let server = RedisOptions::new()
+        .with_user("app", "on >secret ~* resetchannels +@all -@admin")
+        .start()
+        .unwrap();
+    let url = server.url().replace("redis://", "redis://app:secret@");
+    let app = Arc::new(patient(&url).connect().await.unwrap());
+    let mut waiter = waiter(&app).await;
+    assert_eq!(next(&mut waiter).await, Wake::LookAgain);
+    ok(&server, &["ACL", "SETUSER", "app", "allchannels"]);
+    let other = store(&server).await;
+    let told = async {
+        loop {
+            ring(&other).await;
+            if next(&mut waiter).await == Wake::Woken {
+                return;
+            }
+        }
+    };
+    timeout(SOON, told).await.unwrap();
 }
 
 #[tokio::test]

@@ -8,9 +8,10 @@ use super::ResponseCacheBuilder;
 use crate::ResponseCacheLayer;
 use crate::engine::MAX_SELECTING_FIELDS;
 use crate::metrics::Metrics;
-use crate::miss::{CacheState, HitForMiss};
+use crate::miss::HitForMiss;
 use crate::request::RequestPolicy;
 use crate::response::{RecordingLimit, is_name};
+use crate::state::CacheState;
 use crate::storage::{Far, Storage, near};
 
 /// The default limit on the bytes of all bodies that are being stored.

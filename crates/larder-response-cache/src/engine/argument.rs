@@ -2,8 +2,12 @@ use std::borrow::Cow;
 
 use http::HeaderName;
 
-use super::MAX_DELTA;
 use super::list::{is_token, trim};
+
+/// The longest time of a directive, in seconds: 2^31, about 68 years (RFC 9111, 1.2.2).
+///
+/// A longer one counts as this.
+pub const MAX_DELTA: u64 = 1 << 31;
 
 /// The argument of a directive (RFC 9111, 5.2).
 pub(super) enum Argument<'a> {

@@ -1,13 +1,7 @@
 use http::{HeaderMap, HeaderName, header};
 
-use super::argument::Argument;
-use super::fields::is_indispensable;
+use super::argument::{Argument, MAX_DELTA};
 use super::list::{Members, is_token};
-
-/// The longest time of a directive, in seconds: 2^31, about 68 years (RFC 9111, 1.2.2).
-///
-/// A longer one counts as this.
-pub const MAX_DELTA: u64 = 1 << 31;
 
 /// The `Cache-Control` of a request or a response (RFC 9111, 5.2; RFC 5861).
 ///
@@ -147,6 +141,26 @@ impl CacheControl {
         self.no_cache |= self.no_cache_fields.len() < named;
     }
 }
+
+/// Returns whether a stored response is useless without this header.
+///
+/// It selects, dates or validates the response, or describes its bytes.
+pub(super) fn is_indispensable(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    CACHE_HEADERS.contains(&name) || name.starts_with("content-")
+}
+
+/// Headers that the cache itself needs.
+const CACHE_HEADERS: [&str; 8] = [
+    "age",
+    "cache-control",
+    "date",
+    "etag",
+    "expires",
+    "last-modified",
+    "pragma",
+    "vary",
+];
 
 /// Sets a time, or `invalid` if it was set to another one before.
 fn set(held: &mut Option<u64>, directives: Option<u64>, invalid: u64) {

@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderName, header};
 
-use super::CacheControl;
+use super::cache_control::{CacheControl, is_indispensable};
 use super::list::trim;
 
 /// Headers of one connection, which are neither stored nor sent on (RFC 9111, 3.1; RFC 9110, 7.6.1).
@@ -26,26 +26,6 @@ const CONTENT_HEADERS: [&str; 6] = [
     "content-range",
     "etag",
     "digest",
-];
-
-/// Returns whether a stored response is useless without this header.
-///
-/// It selects, dates or validates the response, or describes its bytes.
-pub(super) fn is_indispensable(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    CACHE_HEADERS.contains(&name) || name.starts_with("content-")
-}
-
-/// Headers that the cache itself needs.
-const CACHE_HEADERS: [&str; 8] = [
-    "age",
-    "cache-control",
-    "date",
-    "etag",
-    "expires",
-    "last-modified",
-    "pragma",
-    "vary",
 ];
 
 /// Removes the headers that are not stored.

@@ -14,7 +14,7 @@ pub enum HeadEffect {
     None,
 }
 
-/// Decides what a 200 to a HEAD with the headers `head` does to a response with the headers `stored`.
+/// Decides how a 200 to a HEAD affects the response that is stored for GET, by the headers of both.
 ///
 /// Each of its validators must equal the stored one, and so must its `Content-Length`. The safe profile
 /// requires a validator, so that neither the length alone nor any other header makes old content fresh.

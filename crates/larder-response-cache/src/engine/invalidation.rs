@@ -10,7 +10,7 @@ pub fn is_safe(method: &Method) -> bool {
     )
 }
 
-/// Returns the paths whose stored responses a response to an unsafe request invalidates (RFC 9111, 4.4).
+/// Returns the paths that a response to an unsafe request invalidates (RFC 9111, 4.4).
 ///
 /// Those are the request's own path, and the ones that `Location` and `Content-Location` name on the same
 /// origin, each with its query. There are none if the request failed. `scheme` and `host` are the origin

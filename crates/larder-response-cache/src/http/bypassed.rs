@@ -3,9 +3,9 @@ use std::sync::Arc;
 use http::Response;
 use http_body::Body;
 
-use crate::miss::CacheState;
 use crate::request::BypassReason;
-use crate::response::{CacheStatus, ForwardReason, ResponseBody};
+use crate::response::{CacheStatus, ForwardReason, ResponseCacheBody};
+use crate::state::CacheState;
 
 /// Marks the response to a request that bypassed the cache (RFC 9211).
 pub(super) struct BypassedResponse {
@@ -22,7 +22,10 @@ impl BypassedResponse {
     }
 
     /// Returns the response, with its body unchanged.
-    pub(super) fn mark<B: Body>(&self, mut response: Response<B>) -> Response<ResponseBody<B>> {
+    pub(super) fn mark<B: Body>(
+        &self,
+        mut response: Response<B>,
+    ) -> Response<ResponseCacheBody<B>> {
         let status = response.status();
         // After a switch of protocols there is no HTTP.
         let detail = self.reason.as_str();
@@ -34,6 +37,6 @@ impl BypassedResponse {
             let cache_status = CacheStatus::not_stored(reason, Some(status), detail);
             cache_status.add(&self.cache.name, response.headers_mut());
         }
-        response.map(ResponseBody::inner)
+        response.map(ResponseCacheBody::inner)
     }
 }

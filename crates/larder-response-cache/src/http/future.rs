@@ -7,7 +7,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::bypassed::BypassedResponse;
-use crate::response::ResponseBody;
+use crate::response::ResponseCacheBody;
 
 pin_project! {
     /// The future of a [`ResponseCache`](crate::ResponseCache).
@@ -20,25 +20,25 @@ pin_project! {
     /// over. A response that has begun to come is still stored, and what it invalidates is still removed,
     /// in a task. If an unsafe request is dropped before its response, the response that is stored for its
     /// URI is removed.
-    pub struct ResponseFuture<F, B: Body, E> {
+    pub struct ResponseCacheFuture<F, B: Body, E> {
         #[pin]
         state: State<F, B, E>,
     }
 }
 
-type Boxed<B, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody<B>>, E>> + Send>>;
+type Boxed<B, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseCacheBody<B>>, E>> + Send>>;
 
 pin_project! {
     #[project = StateProjection]
     enum State<F, B: Body, E> {
-        Ready { response: Option<Response<ResponseBody<B>>> },
+        Ready { response: Option<Response<ResponseCacheBody<B>>> },
         Bypassed { #[pin] inner: F, bypassed: BypassedResponse },
         Boxed { inner: Boxed<B, E> },
     }
 }
 
-impl<F, B: Body, E> ResponseFuture<F, B, E> {
-    pub(super) fn ready(response: Response<ResponseBody<B>>) -> Self {
+impl<F, B: Body, E> ResponseCacheFuture<F, B, E> {
+    pub(super) fn ready(response: Response<ResponseCacheBody<B>>) -> Self {
         let response = Some(response);
         Self {
             state: State::Ready { response },
@@ -58,12 +58,12 @@ impl<F, B: Body, E> ResponseFuture<F, B, E> {
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B, E>
+impl<F, B, E> Future for ResponseCacheFuture<F, B, E>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response<ResponseCacheBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
@@ -80,8 +80,9 @@ where
     }
 }
 
-impl<F, B: Body, E> std::fmt::Debug for ResponseFuture<F, B, E> {
+impl<F, B: Body, E> std::fmt::Debug for ResponseCacheFuture<F, B, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseCacheFuture")
+            .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use larder_store::Store;
 use tower_layer::Layer;
 
-use crate::miss::CacheState;
+use crate::state::CacheState;
 use crate::{Purger, ResponseCache, ResponseCacheBuilder};
 
 /// Answers GET and HEAD requests from stored responses, as a shared cache of RFC 9111.

@@ -6,6 +6,6 @@ mod layer;
 mod service;
 mod unsafe_request;
 
-pub use future::ResponseFuture;
+pub use future::ResponseCacheFuture;
 pub use layer::ResponseCacheLayer;
 pub use service::ResponseCache;

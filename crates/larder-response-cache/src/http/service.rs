@@ -7,13 +7,14 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::bypassed::BypassedResponse;
-use super::future::ResponseFuture;
+use super::future::ResponseCacheFuture;
 use super::unsafe_request::UnsafeRequest;
 use crate::engine::{Reuse, is_safe};
 use crate::metrics::Outcome;
-use crate::miss::{CacheState, Lookup};
+use crate::miss::Lookup;
 use crate::request::{BypassReason, CacheRequest, is_grpc};
-use crate::response::{CacheStatus, ResponseBody};
+use crate::response::{CacheStatus, ResponseCacheBody};
+use crate::state::CacheState;
 
 /// Caches the responses of an inner service. Made by
 /// [`ResponseCacheLayer`](crate::ResponseCacheLayer).
@@ -49,9 +50,9 @@ where
     ResBody: Body<Data = Bytes> + Send + 'static,
     ResBody::Error: Send + 'static,
 {
-    type Response = Response<ResponseBody<ResBody>>;
+    type Response = Response<ResponseCacheBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, ResBody, S::Error>;
+    type Future = ResponseCacheFuture<S::Future, ResBody, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -68,13 +69,13 @@ where
             Err(reason) => return self.bypass(request, reason),
         };
         if let Some(response) = self.hit(&request, &cache_request) {
-            return ResponseFuture::ready(response);
+            return ResponseCacheFuture::ready(response);
         }
         let lookup = Lookup {
             cache: self.cache.clone(),
             inner: self.take_ready(),
         };
-        ResponseFuture::boxed(Box::pin(lookup.answer(request, cache_request)))
+        ResponseCacheFuture::boxed(Box::pin(lookup.answer(request, cache_request)))
     }
 }
 
@@ -84,10 +85,10 @@ impl<S> ResponseCache<S> {
         &self,
         request: &Request<ReqBody>,
         cache_request: &CacheRequest,
-    ) -> Option<Response<ResponseBody<ResBody>>> {
+    ) -> Option<Response<ResponseCacheBody<ResBody>>> {
         let cache = &self.cache;
-        let (now, headers) = (cache.storage.now(), request.headers());
-        let stored = cache.storage.near_response(cache_request, headers, now)?;
+        let headers = request.headers();
+        let (stored, now) = cache.storage.near_response(cache_request, headers)?;
         let is_hit = cache.may_serve(cache_request, &stored)
             && stored.rules.reuse(&cache_request.directives, now) == Reuse::Fresh;
         is_hit.then(|| {
@@ -102,20 +103,20 @@ impl<S> ResponseCache<S> {
         &mut self,
         request: Request<ReqBody>,
         reason: BypassReason,
-    ) -> ResponseFuture<S::Future, ResBody, S::Error>
+    ) -> ResponseCacheFuture<S::Future, ResBody, S::Error>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     {
         self.cache.metrics.count(Outcome::Bypass);
         let bypassed = BypassedResponse::new(&self.cache, reason);
-        ResponseFuture::bypassed(self.inner.call(request), bypassed)
+        ResponseCacheFuture::bypassed(self.inner.call(request), bypassed)
     }
 
     /// Calls the inner service, and removes the responses that an unsafe request invalidates.
     fn call_other_method<ReqBody, ResBody>(
         &mut self,
         request: Request<ReqBody>,
-    ) -> ResponseFuture<S::Future, ResBody, S::Error>
+    ) -> ResponseCacheFuture<S::Future, ResBody, S::Error>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>>,
         S::Future: Send + 'static,
@@ -141,7 +142,7 @@ impl<S> ResponseCache<S> {
         let bypassed = BypassedResponse::new(&self.cache, reason);
         let unsafe_request = UnsafeRequest::new(self.cache.clone(), target);
         let call = self.inner.call(request);
-        ResponseFuture::boxed(Box::pin(async move {
+        ResponseCacheFuture::boxed(Box::pin(async move {
             let response = match call.await {
                 Ok(response) => response,
                 Err(error) => {

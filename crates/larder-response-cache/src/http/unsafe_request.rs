@@ -4,9 +4,9 @@ use http::{HeaderMap, StatusCode};
 use tokio::runtime::Handle;
 
 use crate::engine::invalidated_paths;
-use crate::miss::CacheState;
 use crate::request::OwnedTarget;
 use crate::run_to_completion::run_to_completion;
+use crate::state::CacheState;
 
 /// An unsafe request, until the responses that it invalidates are removed (RFC 9111, 4.4).
 ///

@@ -5,10 +5,10 @@ use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
-use super::CacheState;
 use super::forward::{FetchMode, Miss};
 use crate::engine::{is_not_modified, not_modified};
-use crate::response::{CacheStatus, ResponseBody};
+use crate::response::{CacheStatus, ResponseCacheBody};
+use crate::state::CacheState;
 
 /// The client's preconditions, if the inner service was asked without them.
 pub(super) struct ClientConditions {
@@ -29,14 +29,14 @@ impl ClientConditions {
     pub(super) fn respond<B: Body<Data = Bytes>>(
         &self,
         mut parts: Parts,
-        mut body: ResponseBody<B>,
+        mut body: ResponseCacheBody<B>,
         cache_status: CacheStatus,
-    ) -> Response<ResponseBody<B>> {
+    ) -> Response<ResponseCacheBody<B>> {
         let has_it = |request| is_not_modified(request, parts.status, &parts.headers);
         if self.headers.as_ref().is_some_and(has_it) {
             parts.status = StatusCode::NOT_MODIFIED;
             parts.headers = not_modified(&parts.headers);
-            body = ResponseBody::whole(Bytes::new());
+            body = ResponseCacheBody::whole(Bytes::new());
         }
         cache_status.add(&self.cache.name, &mut parts.headers);
         Response::from_parts(parts, body)

@@ -7,10 +7,10 @@ use crate::request::CacheRequest;
 use crate::storage::Found;
 
 /// The fetches under way, one for each key of [`flight_key`].
-pub(super) type Flights = SingleFlight<Vec<u8>, FetchOutcome>;
+pub(crate) type Flights = SingleFlight<Vec<u8>, FetchOutcome>;
 
 /// The leader of a fetch, which completes it for every request that waits.
-pub(super) type FetchLeader = Leader<Vec<u8>, FetchOutcome>;
+pub(crate) type FetchLeader = Leader<Vec<u8>, FetchOutcome>;
 
 /// The outcome of a fetch, for the requests that wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

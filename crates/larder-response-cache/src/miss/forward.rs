@@ -5,12 +5,12 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use tower_service::Service;
 
-use super::CacheState;
 use super::flights::{FetchLeader, FetchOutcome};
 use crate::engine::{Exchange, OriginFailure, Validators};
 use crate::metrics::Outcome;
 use crate::request::CacheRequest;
-use crate::response::{CacheStatus, ForwardReason, ResponseBody};
+use crate::response::{CacheStatus, ForwardReason, ResponseCacheBody};
+use crate::state::CacheState;
 use crate::storage::Found;
 
 /// A request on its way to the inner service.
@@ -41,7 +41,7 @@ impl Miss {
         mut self,
         mut inner: S,
         mut request: Request<ReqBody>,
-    ) -> Result<Response<ResponseBody<ResBody>>, S::Error>
+    ) -> Result<Response<ResponseCacheBody<ResBody>>, S::Error>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>>,
         ResBody: Body<Data = Bytes> + Send + 'static,
@@ -94,7 +94,7 @@ impl Miss {
         &self,
         failure: OriginFailure,
         status: Option<StatusCode>,
-    ) -> Option<Response<ResponseBody<B>>> {
+    ) -> Option<Response<ResponseCacheBody<B>>> {
         let (cache, stored) = (&self.cache, self.found.response.as_ref()?);
         let storage = &cache.storage;
         if !storage.may_serve_on_failure(stored, &self.request, failure) {

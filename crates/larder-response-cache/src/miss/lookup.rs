@@ -8,13 +8,13 @@ use larder_store::Timestamp;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::CacheState;
 use super::flights::{FetchLeader, FetchOutcome, flight_key};
 use super::forward::{FetchMode, Miss};
 use crate::engine::{OriginFailure, Profile, Reuse, Validators};
 use crate::metrics::Outcome;
 use crate::request::CacheRequest;
-use crate::response::{CacheStatus, ForwardReason, ResponseBody};
+use crate::response::{CacheStatus, ForwardReason, ResponseCacheBody};
+use crate::state::CacheState;
 use crate::storage::{FETCH_LIMIT, Found, StoredResponse};
 
 /// How often a request waits for another one's fetch, within the time of one wait.
@@ -50,7 +50,7 @@ impl<S> Lookup<S> {
         self,
         request: Request<ReqBody>,
         cache_request: CacheRequest,
-    ) -> Result<Response<ResponseBody<ResBody>>, S::Error>
+    ) -> Result<Response<ResponseCacheBody<ResBody>>, S::Error>
     where
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Send + 'static,
         S::Future: Send + 'static,
@@ -77,7 +77,7 @@ impl<S> Lookup<S> {
             }
             Decision::Forward(..) if cache_request.directives.only_if_cached => {
                 cache.metrics.count(Outcome::OnlyIfCached);
-                let mut response = Response::new(ResponseBody::whole(Bytes::new()));
+                let mut response = Response::new(ResponseCacheBody::whole(Bytes::new()));
                 *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
                 Ok(response)
             }
@@ -176,7 +176,7 @@ async fn decide(cache: &CacheState, request: &CacheRequest, headers: &HeaderMap)
         }
         // Another fetch may have ended since the lookup.
         let recheck = || {
-            let response = cache.storage.near_response(request, headers, now)?;
+            let (response, now) = cache.storage.near_response(request, headers)?;
             let reuse = response.rules.reuse(&request.directives, now);
             (reuse == Reuse::Fresh).then_some(response)
         };

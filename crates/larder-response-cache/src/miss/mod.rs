@@ -12,10 +12,9 @@ mod forward;
 mod hit_for_miss;
 mod lookup;
 mod recorder;
-mod state;
 mod store;
 mod validate;
 
+pub(crate) use flights::{FetchLeader, Flights};
 pub(crate) use hit_for_miss::HitForMiss;
 pub(crate) use lookup::Lookup;
-pub(crate) use state::CacheState;

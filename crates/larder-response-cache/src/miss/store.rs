@@ -20,7 +20,7 @@ use crate::engine::{
     Exchange, Freshness, OriginFailure, Profile, Refusal, RequestDirectives, Reuse, ReuseRules,
     Sharing, Validators, may_replace_fresh,
 };
-use crate::response::{CacheStatus, ResponseBody, tee};
+use crate::response::{CacheStatus, ResponseCacheBody, tee};
 use crate::run_to_completion::{RunToCompletion, run_to_completion};
 use crate::storage::{Commit, CommitKind, CommitOutcome, StoredResponse};
 
@@ -36,7 +36,7 @@ impl Miss {
         mut self,
         response: Response<B>,
         exchange: Exchange,
-    ) -> Response<ResponseBody<B>>
+    ) -> Response<ResponseCacheBody<B>>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Send + 'static,
@@ -56,7 +56,7 @@ impl Miss {
                 self.mark_hit_for_miss(exchange.received);
             }
             self.end(FetchOutcome::NotShared);
-            let body = ResponseBody::inner(body);
+            let body = ResponseCacheBody::inner(body);
             return client.respond(parts, body, not_stored(refusal.as_str()));
         }
         let (sink, tee) = tee(&body.size_hint(), self.cache.recordings.reservation());
@@ -70,7 +70,7 @@ impl Miss {
         let recording = run_to_completion(recorder.run(Box::pin(body), sink));
         let Some(recorded) = while_ready(recording, tee.is_complete()).await else {
             // Nobody knows yet whether it will be complete.
-            return client.respond(parts, ResponseBody::tee(tee), not_stored("streaming"));
+            return client.respond(parts, ResponseCacheBody::tee(tee), not_stored("streaming"));
         };
         match recorded {
             RecordOutcome::Complete(committed, response) => {
@@ -79,10 +79,10 @@ impl Miss {
                     CommitOutcome::Refused => not_stored(OUTDATED),
                 };
                 let body = tee.take_reservation().attach(response.body.clone());
-                client.respond(parts, ResponseBody::whole(body), cache_status)
+                client.respond(parts, ResponseCacheBody::whole(body), cache_status)
             }
             RecordOutcome::NotStored(detail) => {
-                client.respond(parts, ResponseBody::tee(tee), not_stored(detail))
+                client.respond(parts, ResponseCacheBody::tee(tee), not_stored(detail))
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::engine::{
     head_effect, invalidates_stored, is_update, strip,
 };
 use crate::metrics::Outcome;
-use crate::response::{CacheStatus, ResponseBody};
+use crate::response::{CacheStatus, ResponseCacheBody};
 use crate::run_to_completion::run_to_completion;
 use crate::storage::{CommitKind, CommitOutcome, StoredResponse};
 
@@ -36,10 +36,10 @@ impl Miss {
         mut self,
         new: &HeaderMap,
         exchange: Exchange,
-    ) -> Response<ResponseBody<B>> {
+    ) -> Response<ResponseCacheBody<B>> {
         let Some(stored) = self.found.response.clone() else {
             // Only a stored response is validated, so this cannot happen.
-            return Response::new(ResponseBody::whole(Bytes::new()));
+            return Response::new(ResponseCacheBody::whole(Bytes::new()));
         };
         self.cache.metrics.count(Outcome::Validated);
         if !is_update(&stored.headers, new) {
@@ -64,7 +64,7 @@ impl Miss {
         &self,
         stored: &StoredResponse,
         committed: CommitOutcome,
-    ) -> Response<ResponseBody<B>> {
+    ) -> Response<ResponseCacheBody<B>> {
         let status = Some(StatusCode::NOT_MODIFIED);
         let cache_status = match committed {
             CommitOutcome::Stored => CacheStatus::stored(self.reason, status),

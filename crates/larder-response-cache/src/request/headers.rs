@@ -1,4 +1,5 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
+use memchr::memchr;
 
 use super::BypassReason;
 use super::content::Framing;
@@ -143,13 +144,13 @@ fn names_origin(value: &HeaderValue) -> bool {
 
 /// Returns whether the value contains `text`, in any case.
 ///
-/// It searches for the first byte that has no case, because a browser's `Accept` is long.
+/// It searches for the last byte that has no case: a browser's `Accept` is long, and has no `-`.
 fn contains(value: &HeaderValue, text: &[u8]) -> bool {
     let bytes = value.as_bytes();
-    let caseless = text.iter().position(|byte| !byte.is_ascii_alphabetic());
+    let caseless = text.iter().rposition(|byte| !byte.is_ascii_alphabetic());
     let at = caseless.unwrap_or_default();
     let mut from = at;
-    while let Some(next) = bytes.get(from..).and_then(|rest| find(rest, text[at])) {
+    while let Some(next) = bytes.get(from..).and_then(|rest| memchr(text[at], rest)) {
         let start = from + next - at;
         let part = bytes.get(start..start + text.len());
         if part.is_some_and(|part| part.eq_ignore_ascii_case(text)) {
@@ -158,10 +159,6 @@ fn contains(value: &HeaderValue, text: &[u8]) -> bool {
         from += next + 1;
     }
     false
-}
-
-fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
-    bytes.iter().position(|&byte| byte == wanted)
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use larder_layer::tags::Tag;
 use larder_store::{Key, Kind};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
@@ -8,7 +9,7 @@ use crate::engine::Profile;
 /// Responses, and indices of variants.
 pub(crate) const RESPONSE: Kind = Kind::evictable("response");
 
-/// Tags: when each was last purged or expired.
+/// Tags: the generation of each, and when it was last expired.
 pub(crate) const TAG: Kind = Kind::evictable("response-tag");
 
 /// Purges: a key for each purge group of URIs, and one for all tags.
@@ -55,6 +56,11 @@ impl PrimaryKey {
     pub(crate) fn purge_group_key(&self) -> Key {
         Key::new(PURGES, xxh3_64(self.as_bytes()) % PURGE_GROUPS)
     }
+}
+
+/// Returns the key of the state of a tag.
+pub(crate) fn tag_key(tag: Tag) -> Key {
+    Key::new(TAG, tag)
 }
 
 /// Returns the key of the last changes of tags.

@@ -23,7 +23,7 @@ pub(crate) struct Target<'a> {
     pub(super) path: &'a str,
 }
 
-/// A target that outlives its request, in lower case but for its path.
+/// A target URI that owns its parts. All except the path are in lower case.
 pub(crate) struct OwnedTarget {
     pub(crate) scheme: String,
     pub(crate) host: String,

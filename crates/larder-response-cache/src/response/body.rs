@@ -12,7 +12,7 @@ pin_project! {
     ///
     /// A stored body is one frame, and never copied. The inner service's comes frame by frame, also while
     /// it is being stored. The error type is the inner body's.
-    pub struct ResponseBody<B: Body> {
+    pub struct ResponseCacheBody<B: Body> {
         #[pin]
         kind: Kind<B>,
     }
@@ -27,7 +27,7 @@ pin_project! {
     }
 }
 
-impl<B: Body> ResponseBody<B> {
+impl<B: Body> ResponseCacheBody<B> {
     pub(crate) fn whole(bytes: Bytes) -> Self {
         Self {
             kind: Kind::Whole { bytes },
@@ -47,7 +47,7 @@ impl<B: Body> ResponseBody<B> {
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
+impl<B: Body<Data = Bytes>> Body for ResponseCacheBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -82,12 +82,12 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     }
 }
 
-impl<B: Body> std::fmt::Debug for ResponseBody<B> {
+impl<B: Body> std::fmt::Debug for ResponseCacheBody<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.kind {
-            Kind::Whole { .. } => "ResponseBody(stored)",
-            Kind::Inner { .. } => "ResponseBody(inner)",
-            Kind::Tee { .. } => "ResponseBody(being stored)",
+            Kind::Whole { .. } => "ResponseCacheBody(stored)",
+            Kind::Inner { .. } => "ResponseCacheBody(inner)",
+            Kind::Tee { .. } => "ResponseCacheBody(being stored)",
         })
     }
 }

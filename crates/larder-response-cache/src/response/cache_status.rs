@@ -54,17 +54,17 @@ impl CacheStatus {
         }
     }
 
-    /// From a stored response, in place of a failure with this status.
+    /// Describes a stale response that is served in place of a failure with this status.
     pub(crate) fn stale_if_error(status: Option<StatusCode>) -> Self {
         Self::forwarded(ForwardReason::Stale, status, false, None)
     }
 
-    /// From the inner service, and stored.
+    /// Describes a response of the inner service that is stored.
     pub(crate) fn stored(reason: ForwardReason, status: Option<StatusCode>) -> Self {
         Self::forwarded(reason, status, true, None)
     }
 
-    /// From the inner service, and not stored because of `detail`.
+    /// Describes a response of the inner service that is not stored because of `detail`.
     pub(crate) fn not_stored(
         reason: ForwardReason,
         status: Option<StatusCode>,
@@ -88,7 +88,7 @@ impl CacheStatus {
         }
     }
 
-    /// The same for a request that waited for the one that was forwarded.
+    /// Adds that the request waited for another one, which was forwarded.
     pub(crate) fn and_collapsed(mut self) -> Self {
         if let Self::Forwarded { is_collapsed, .. } = &mut self {
             *is_collapsed = true;

@@ -6,7 +6,7 @@ mod recording_limit;
 mod serve;
 mod tee;
 
-pub use body::ResponseBody;
+pub use body::ResponseCacheBody;
 pub(crate) use cache_status::{CacheStatus, ForwardReason, is_name};
 pub(crate) use recording_limit::RecordingLimit;
 pub(crate) use serve::serve;

@@ -10,7 +10,7 @@ pub(crate) struct RecordingLimit {
     max: usize,
 }
 
-/// The bytes that one response holds, until this is dropped.
+/// Bytes that are reserved for one response, until this is dropped.
 pub(crate) struct Reservation {
     limit: Arc<RecordingLimit>,
     bytes: usize,

@@ -3,7 +3,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 use larder_store::Timestamp;
 
-use super::{CacheStatus, ResponseBody};
+use super::{CacheStatus, ResponseCacheBody};
 use crate::engine::{ByteRange, RangeSelection, is_not_modified, not_modified, range};
 use crate::request::CacheRequest;
 use crate::storage::StoredResponse;
@@ -19,7 +19,7 @@ pub(crate) fn serve<B: Body>(
     name: &str,
     cache_status: CacheStatus,
     now: Timestamp,
-) -> Response<ResponseBody<B>> {
+) -> Response<ResponseCacheBody<B>> {
     let age = stored.rules.freshness.age(now);
     let finish = |mut headers: HeaderMap| {
         headers.insert(header::AGE, HeaderValue::from(age));
@@ -38,7 +38,7 @@ pub(crate) fn serve<B: Body>(
         };
         (stored.status, headers, whole(stored, request))
     };
-    let mut response = Response::new(ResponseBody::whole(body));
+    let mut response = Response::new(ResponseCacheBody::whole(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

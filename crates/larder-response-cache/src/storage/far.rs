@@ -88,10 +88,13 @@ impl Far {
         self.observe(self.timeout.get(&*self.store, key).await)
     }
 
-    /// Reads the values of several keys, undecoded. Fails if one of them cannot be read.
+    /// Reads the values of several keys, undecoded, one for each. Fails if one of them cannot be read.
     pub(super) async fn get_values(&self, keys: &[Key]) -> Result<Vec<Option<Entry>>, Unavailable> {
         let answers = async { self.store.get_many(keys).await.into_iter().collect() };
-        self.observe(self.timeout.run("get many", answers).await)
+        let values: Vec<_> = self.observe(self.timeout.run("get many", answers).await)?;
+        (values.len() == keys.len())
+            .then_some(values)
+            .ok_or(Unavailable)
     }
 
     /// Writes a record. Returns its version, or None if the condition was not met.

@@ -22,13 +22,23 @@ struct NearFound {
 
 impl Storage {
     /// Returns the response for a request from this process, or None if the store has to be asked.
+    ///
+    /// The time beside it is exact to the second of the response's age, and all that is said of its
+    /// freshness depends on that alone. So the precise clock is read only close to the end of a second.
     pub(crate) fn near_response(
         &self,
         request: &CacheRequest,
         headers: &HeaderMap,
-        now: Timestamp,
-    ) -> Option<Arc<StoredResponse>> {
-        Some(self.find_near(request, headers, now)?.response)
+    ) -> Option<(Arc<StoredResponse>, Timestamp)> {
+        let (earliest, latest) = self.clock.now_between();
+        if let Some(NearFound { response, .. }) = self.find_near(request, headers, latest) {
+            let freshness = &response.rules.freshness;
+            if freshness.age(earliest) == freshness.age(latest) {
+                return Some((response, earliest));
+            }
+        }
+        let now = self.now();
+        Some((self.find_near(request, headers, now)?.response, now))
     }
 
     fn find_near(

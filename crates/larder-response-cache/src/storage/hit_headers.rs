@@ -1,38 +1,35 @@
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use http::HeaderMap;
-use parking_lot::Mutex;
 
 /// Keeps the headers of a hit for as long as they stay the same, which is a second.
 ///
 /// To write `Age` and `Cache-Status` anew costs as much as the rest of a hit.
 #[derive(Default)]
-pub(crate) struct HitHeaders(Mutex<Option<OfAge>>);
+pub(crate) struct HitHeaders(ArcSwapOption<OfAge>);
 
 struct OfAge {
     age: u64,
-    headers: Arc<HeaderMap>,
+    headers: HeaderMap,
 }
 
 impl HitHeaders {
     /// Returns the headers of a hit of this age in seconds, which `build` makes if they are not kept.
+    ///
+    /// Nobody waits: several callers may build the headers of a new second.
     pub(crate) fn of_age(&self, age: u64, build: impl FnOnce() -> HeaderMap) -> HeaderMap {
-        // A caller that finds the lock taken builds its own, so that nobody waits.
-        let Some(mut kept) = self.0.try_lock() else {
-            return build();
+        if let Some(kept) = &*self.0.load()
+            && kept.age == age
+        {
+            return kept.headers.clone();
+        }
+        let headers = build();
+        let kept = OfAge {
+            age,
+            headers: headers.clone(),
         };
-        let headers = match &*kept {
-            Some(kept) if kept.age == age => kept.headers.clone(),
-            _ => {
-                let headers = Arc::new(build());
-                *kept = Some(OfAge {
-                    age,
-                    headers: headers.clone(),
-                });
-                headers
-            }
-        };
-        drop(kept);
-        HeaderMap::clone(&headers)
+        self.0.store(Some(Arc::new(kept)));
+        headers
     }
 }

@@ -48,9 +48,7 @@ pub(crate) use purge_snapshot::PurgeSnapshot;
 pub(crate) use stored_response::StoredResponse;
 
 use far::FarRecord;
-use hit_headers::HitHeaders;
 use record::Record;
-use stored_response::{DateInfo, TagSnapshot};
 use variant_index::VariantIndex;
 
 /// How long after its request was sent a response may still be stored.

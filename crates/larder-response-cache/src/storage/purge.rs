@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
+use larder_layer::tags::{Generation, Tag, TagState};
 use larder_store::{Condition, Key};
 
-use super::tags::{TAG_TTL, TagRecord};
+use super::tags::{TAG_TTL, first_state, state_from_bytes, state_to_bytes};
 use super::{ATTEMPTS, FarRecord, Record, Storage, Unavailable};
-use crate::request::{PrimaryKey, TAG};
+use crate::request::{PrimaryKey, tag_key};
 
 impl Storage {
     /// Removes the response of a URI, with all variants. A fetch that is under way is not stored.
@@ -60,34 +61,36 @@ impl Storage {
     }
 
     /// Removes every response with this tag. A fetch that is under way is not stored.
-    pub(crate) async fn purge_tag(&self, tag: &str) -> Result<(), Unavailable> {
+    pub(crate) async fn purge_tag(&self, tag: Tag) -> Result<(), Unavailable> {
         // In this order: see the module.
         let counted = self.count_tag_change(tag).await;
-        let renewed = self.renew_tag(&Key::new(TAG, tag)).await;
+        let renewed = self.renew_tag(&tag_key(tag)).await;
         self.remove_near_with(tag);
         counted.and(renewed)
     }
 
     /// Makes every response with this tag stale. A fetch that is under way is not stored.
-    pub(crate) async fn expire_tag(&self, tag: &str) -> Result<(), Unavailable> {
+    pub(crate) async fn expire_tag(&self, tag: Tag) -> Result<(), Unavailable> {
         let counted = self.count_tag_change(tag).await;
-        let expired = self.expire_tag_record(&Key::new(TAG, tag)).await;
+        let expired = self.expire_tag_state(&tag_key(tag)).await;
         self.remove_near_with(tag);
         counted.and(expired)
     }
 
-    async fn expire_tag_record(&self, key: &Key) -> Result<(), Unavailable> {
+    async fn expire_tag_state(&self, key: &Key) -> Result<(), Unavailable> {
         for _ in 0..ATTEMPTS {
             let held = self.far.get_value(key).await?;
             let condition = held.as_ref().map_or(Condition::IfAbsent, |held| {
                 Condition::IfVersion(held.version)
             });
-            let record = held.and_then(|held| TagRecord::read(&held.value));
-            let record = TagRecord {
-                expired: self.now(),
-                ..record.unwrap_or_else(TagRecord::renewed)
+            let held = held.and_then(|held| state_from_bytes(&held.value));
+            let generation = held.unwrap_or_else(first_state).generation;
+            let expired = TagState {
+                generation: generation.expired_by(Generation::random()),
+                changed: self.now(),
             };
-            let written = self.far.put_value(key, record.bytes(), TAG_TTL, condition);
+            let bytes = state_to_bytes(&expired);
+            let written = self.far.put_value(key, bytes, TAG_TTL, condition);
             if written.await?.is_some() {
                 return Ok(());
             }
@@ -98,15 +101,15 @@ impl Storage {
 
     /// Gives a tag a new generation, so that every response of the old one counts as removed.
     async fn renew_tag(&self, key: &Key) -> Result<(), Unavailable> {
-        let bytes = TagRecord::renewed().bytes();
+        let bytes = state_to_bytes(&first_state());
         let renewed = self.far.put_value(key, bytes, TAG_TTL, Condition::Always);
         renewed.await.map(drop)
     }
 
     /// Removes every response with this tag from this process.
-    fn remove_near_with(&self, tag: &str) {
+    fn remove_near_with(&self, tag: Tag) {
         self.near.invalidate_where(|_, near| match &near.record {
-            Record::Response(response) => response.tags.iter().any(|held| held.tag == tag),
+            Record::Response(response) => response.tags.iter().any(|(held, _)| *held == tag),
             _ => false,
         });
         self.metrics.purged();

@@ -1,9 +1,10 @@
 use std::sync::atomic::Ordering;
 
+use larder_layer::tags::{Generation, Tag};
 use larder_store::{Condition, Entry, Key, Timestamp, Ttl, Version, count_poisoned};
 
 use super::tag_changes::{ChangeCount, TagChanges};
-use super::{ATTEMPTS, Storage, TagSnapshot, Unavailable};
+use super::{ATTEMPTS, Storage, Unavailable};
 use crate::request::{PrimaryKey, TAG, tag_changes_key};
 
 /// How long the store knows which purges there were: longer than any fetch.
@@ -94,7 +95,7 @@ impl Storage {
     }
 
     /// Notes that a tag changes. It takes two round trips, and more while others change.
-    pub(super) async fn count_tag_change(&self, tag: &str) -> Result<(), Unavailable> {
+    pub(super) async fn count_tag_change(&self, tag: Tag) -> Result<(), Unavailable> {
         let key = tag_changes_key();
         for _ in 0..ATTEMPTS {
             let Some(held) = self.far.get_value(&key).await? else {
@@ -124,14 +125,14 @@ impl Storage {
     /// Returns whether none of these tags changed since the fetch began, as far as is known.
     pub(super) async fn are_tags_unchanged(
         &self,
-        tags: &[TagSnapshot],
+        tags: &[(Tag, Generation)],
         since: PurgeSnapshot,
     ) -> bool {
         let held = self.far.get_value(&tag_changes_key()).await;
         let (Some(count), Ok(Some(held))) = (since.tags, held) else {
             return false;
         };
-        let tags = tags.iter().map(|held| held.tag.as_str());
+        let tags = tags.iter().map(|(tag, _)| *tag);
         TagChanges::read(&held.value).is_some_and(|changes| !changes.concern(count, tags))
     }
 }

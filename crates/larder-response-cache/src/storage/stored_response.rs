@@ -1,8 +1,9 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use larder_store::{Timestamp, Version};
+use larder_layer::tags::{Generation, Tag};
+use larder_store::Timestamp;
 
-use super::HitHeaders;
+use super::hit_headers::HitHeaders;
 use crate::engine::{
     Exchange, Freshness, ReuseRules, Sharing, date, format_date, freshen, is_last_modified_weak,
     strip,
@@ -16,7 +17,8 @@ pub(crate) struct StoredResponse {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) exchange: Exchange,
-    pub(crate) tags: Vec<TagSnapshot>,
+    /// Its tags, each with the generation that it had when the response was stored.
+    pub(crate) tags: Vec<(Tag, Generation)>,
     /// When a purge made it stale, if one did.
     pub(crate) expired: Option<Timestamp>,
     pub(crate) date_info: DateInfo,
@@ -37,18 +39,8 @@ pub(crate) struct DateInfo {
     pub(crate) is_last_modified_weak: bool,
 }
 
-/// A tag of a response, as it was when the response was stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TagSnapshot {
-    pub(crate) tag: String,
-    /// Changes when the tag is purged, or was evicted.
-    pub(crate) generation: Version,
-    /// Changes when the tag is expired, too.
-    pub(crate) version: Version,
-}
-
 impl StoredResponse {
-    /// A response as it came from the origin, about to be stored.
+    /// Makes a response that came from the origin, about to be stored.
     pub(crate) fn received(
         policy: &ResponsePolicy,
         status: StatusCode,
@@ -69,7 +61,7 @@ impl StoredResponse {
         Self::restored(policy, status, compact(&headers), body, exchange).with_date_info(date_info)
     }
 
-    /// A response as it was stored.
+    /// Makes a response that is read from the store.
     pub(crate) fn restored(
         policy: &ResponsePolicy,
         status: StatusCode,
@@ -95,7 +87,7 @@ impl StoredResponse {
         }
     }
 
-    pub(crate) fn with_tags(mut self, tags: Vec<TagSnapshot>) -> Self {
+    pub(crate) fn with_tags(mut self, tags: Vec<(Tag, Generation)>) -> Self {
         self.tags = tags;
         self
     }

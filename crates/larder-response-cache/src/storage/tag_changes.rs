@@ -1,5 +1,5 @@
+use larder_layer::tags::Tag;
 use larder_store::Version;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// How many changes are kept. If more come during one fetch, its response is not stored.
 const KEPT: usize = 32;
@@ -8,8 +8,8 @@ const KEPT: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TagChanges {
     count: ChangeCount,
-    /// Hashes of the tags that were changed last, oldest first.
-    last: Vec<u64>,
+    /// The tags that were changed last, oldest first.
+    last: Vec<Tag>,
 }
 
 /// The number of changes of tags at some moment.
@@ -21,7 +21,7 @@ pub(super) struct ChangeCount {
 }
 
 impl TagChanges {
-    /// A new count, which knows nothing of earlier changes.
+    /// Begins a new count, which knows nothing of earlier changes.
     pub(super) fn none() -> Self {
         let id = Version::random();
         Self {
@@ -35,21 +35,17 @@ impl TagChanges {
     }
 
     /// Adds a change of `tag`.
-    pub(super) fn with(mut self, tag: &str) -> Self {
+    pub(super) fn with(mut self, tag: Tag) -> Self {
         self.count.number = self.count.number.saturating_add(1);
         if self.last.len() == KEPT {
             self.last.remove(0);
         }
-        self.last.push(xxh3_64(tag.as_bytes()));
+        self.last.push(tag);
         self
     }
 
     /// Returns whether one of the tags changed after `since`. What is not known counts as a change.
-    pub(super) fn concern<'a>(
-        &self,
-        since: ChangeCount,
-        tags: impl Iterator<Item = &'a str>,
-    ) -> bool {
+    pub(super) fn concern(&self, since: ChangeCount, mut tags: impl Iterator<Item = Tag>) -> bool {
         if self.count.id != since.id {
             return true;
         }
@@ -60,15 +56,14 @@ impl TagChanges {
             return true;
         };
         let new = &self.last[from..];
-        tags.map(|tag| xxh3_64(tag.as_bytes()))
-            .any(|tag| new.contains(&tag))
+        tags.any(|tag| new.contains(&tag))
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (id, rest) = bytes.split_first_chunk()?;
         let (number, last) = rest.split_first_chunk()?;
         let last = last.chunks(8).map(|hash| hash.try_into().ok());
-        let last = last.map(|hash| hash.map(u64::from_le_bytes));
+        let last = last.map(|hash| hash.map(|hash| Tag::from_hash(u64::from_le_bytes(hash))));
         Some(Self {
             count: ChangeCount {
                 id: Version::from_bytes(*id),
@@ -81,7 +76,7 @@ impl TagChanges {
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.count.id.as_bytes().to_vec();
         bytes.extend_from_slice(&self.count.number.to_le_bytes());
-        bytes.extend(self.last.iter().flat_map(|hash| hash.to_le_bytes()));
+        bytes.extend(self.last.iter().flat_map(|tag| tag.hash().to_le_bytes()));
         bytes
     }
 }
@@ -92,10 +87,11 @@ mod tests {
 
     #[test]
     fn only_later_changes_concern_a_count() {
-        let changes = TagChanges::none().with("a");
+        let changes = TagChanges::none().with(Tag::new("a"));
         let since = changes.count();
-        let later = changes.clone().with("b");
-        let concern = |changes: &TagChanges, tag| changes.concern(since, [tag].into_iter());
+        let later = changes.clone().with(Tag::new("b"));
+        let concern =
+            |changes: &TagChanges, tag| changes.concern(since, [Tag::new(tag)].into_iter());
         assert!(!concern(&changes, "a") && !concern(&later, "a") && concern(&later, "b"));
         assert!(!later.concern(since, std::iter::empty()));
     }
@@ -104,17 +100,17 @@ mod tests {
     fn what_is_not_known_counts_as_a_change() {
         let changes = TagChanges::none();
         let since = changes.count();
-        let many = (0..=KEPT).fold(changes.clone(), |changes, _| changes.with("b"));
-        assert!(many.concern(since, ["a"].into_iter()));
+        let many = (0..=KEPT).fold(changes.clone(), |changes, _| changes.with(Tag::new("b")));
+        assert!(many.concern(since, [Tag::new("a")].into_iter()));
         assert!(many.last.len() == KEPT);
-        assert!(TagChanges::none().concern(since, ["a"].into_iter()));
+        assert!(TagChanges::none().concern(since, [Tag::new("a")].into_iter()));
         // A count never goes back, so nothing is known.
-        assert!(changes.concern(many.count(), ["a"].into_iter()));
+        assert!(changes.concern(many.count(), [Tag::new("a")].into_iter()));
     }
 
     #[test]
     fn changes_come_back_as_they_were_written() {
-        let changes = TagChanges::none().with("a").with("b");
+        let changes = TagChanges::none().with(Tag::new("a")).with(Tag::new("b"));
         assert_eq!(TagChanges::read(&changes.bytes()), Some(changes));
         assert_eq!(TagChanges::read(b"short"), None);
         assert_eq!(TagChanges::read(&[0; 27]), None);

@@ -256,7 +256,7 @@ impl Fixture {
     pub(crate) async fn open(
         &self,
         request: Request<Full<Bytes>>,
-    ) -> Response<larder_response_cache::ResponseBody<Body>> {
+    ) -> Response<larder_response_cache::ResponseCacheBody<Body>> {
         self.service.clone().oneshot(request).await.unwrap()
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::fixture::{Body, Broken, Fixture, HOUR, request, response, until};
 
-type Opened = http::Response<larder_response_cache::ResponseBody<Body>>;
+type Opened = http::Response<larder_response_cache::ResponseCacheBody<Body>>;
 
 /// A body of chunks of six bytes that are ready, with a count of those that were read.
 fn counted(chunks: usize) -> (mpsc::UnboundedReceiver<()>, Body) {

@@ -22,7 +22,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     }
 }
 
-/// The rejection of a handler without a [`SessionLayer`](crate::SessionLayer) around it: 500.
+/// The rejection, a 500, of a handler that no [`SessionLayer`](crate::SessionLayer) wraps.
 #[derive(Clone, Copy, Debug)]
 pub struct MissingLayer;
 

@@ -1,8 +1,7 @@
-use super::check::check;
 use super::{CookieExpiry, SessionCookie};
 use crate::Result;
 
-/// Builds a [`SessionCookie`] from the default one.
+/// Builds a [`SessionCookie`]. It starts from the default one.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SessionCookieBuilder {
@@ -14,7 +13,7 @@ pub struct SessionCookieBuilder {
     expiry: CookieExpiry,
 }
 
-/// From which pages a browser sends the cookie (RFC 6265bis, section 5.6.7).
+/// The sites from whose pages a browser sends the cookie (RFC 6265bis, section 5.6.7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameSite {
     /// From the same site, and when a visitor follows a link. The default.
@@ -73,7 +72,7 @@ impl SessionCookieBuilder {
         self
     }
 
-    /// Drops `Secure`: the cookie is then sent over plain HTTP, where everybody on the way can read
+    /// Omits `Secure`, so that the cookie is also sent over plain HTTP, where anyone on the path can read
     /// it. For development without TLS. It needs a name without the prefix `__Host-`.
     pub fn insecure_over_plain_http(mut self) -> Self {
         self.transport = Transport::Any;
@@ -86,7 +85,7 @@ impl SessionCookieBuilder {
     /// [`SessionErrorKind::Invalid`](crate::SessionErrorKind::Invalid) if browsers would refuse the cookie or cut it
     /// short. The error says which setting to change.
     pub fn build(&self) -> Result<SessionCookie> {
-        check(self)?;
+        self.check()?;
         Ok(self.build_unchecked())
     }
 

@@ -9,43 +9,46 @@ const MAX_PAIR: usize = 4096;
 /// The limit of an attribute's value, in octets (section 5.6): browsers ignore a longer one.
 const MAX_ATTRIBUTE: usize = 1024;
 
-pub(super) fn check(cookie: &SessionCookieBuilder) -> Result<()> {
-    let has_prefix = |prefix: &str| {
-        // Browsers compare prefixes without regard to case (RFC 6265bis, section 5.4).
-        let start = cookie.name.get(..prefix.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
-    let (is_host, domain) = (has_prefix("__Host-"), cookie.domain.as_deref());
-    let is_insecure = cookie.transport == Transport::Any;
-    let wrong = if cookie.name.is_empty() || !cookie.name.bytes().all(is_token) {
-        "the cookie name is not a token (RFC 9110, section 5.6.2): use letters, digits, '-' and '_'"
-    } else if cookie.name.len() + Token::MAX_LENGTH > MAX_PAIR {
-        "browsers limit the name and the value of a cookie to 4096 octets, and the value takes 66: \
-         use a shorter name"
-    } else if !is_path(&cookie.path) {
-        "the cookie path is invalid: it must be visible ASCII that begins with '/', does not end with \
-         a space, and contains no ';' and no control character"
-    } else if cookie.path.len() > MAX_ATTRIBUTE {
-        "browsers limit the cookie path to 1024 octets: use a shorter one"
-    } else if domain.is_some_and(|domain| !is_domain(domain)) {
-        "the cookie domain is not a host name: use labels of 1 to 63 letters, digits and '-', at most \
-         253 octets in all, without a port"
-    } else if is_host && domain.is_some() {
-        "browsers refuse a '__Host-' cookie with a domain: use the prefix '__Secure-'"
-    } else if is_host && cookie.path != "/" {
-        "browsers refuse a '__Host-' cookie with another path than '/': use the prefix '__Secure-'"
-    } else if is_host && is_insecure {
-        "browsers refuse a '__Host-' cookie that is not Secure: use a name without a prefix"
-    } else if has_prefix("__Secure-") && is_insecure {
-        "browsers refuse a '__Secure-' cookie that is not Secure: use a name without a prefix"
-    } else if has_prefix("__Http-") && is_insecure {
-        "browsers refuse a '__Http-' cookie that is not Secure: use a name without a prefix"
-    } else if cookie.same_site == SameSite::None && is_insecure {
-        "browsers refuse a cookie with SameSite=None that is not Secure: use SameSite=Lax, or TLS"
-    } else {
-        return Ok(());
-    };
-    Err(SessionError::invalid(wrong))
+impl SessionCookieBuilder {
+    /// Checks that browsers take the cookie and keep it whole.
+    pub(super) fn check(&self) -> Result<()> {
+        let has_prefix = |prefix: &str| {
+            // Browsers compare prefixes without regard to case (RFC 6265bis, section 5.4).
+            let start = self.name.get(..prefix.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
+        let (is_host, domain) = (has_prefix("__Host-"), self.domain.as_deref());
+        let is_insecure = self.transport == Transport::Any;
+        let wrong = if self.name.is_empty() || !self.name.bytes().all(is_token) {
+            "the cookie name is not a token (RFC 9110, section 5.6.2): use letters, digits, '-' and '_'"
+        } else if self.name.len() + Token::MAX_LENGTH > MAX_PAIR {
+            "browsers limit the name and the value of a cookie to 4096 octets, and the value takes 66: \
+             use a shorter name"
+        } else if !is_path(&self.path) {
+            "the cookie path is invalid: it must be visible ASCII that begins with '/', does not end with \
+             a space, and contains no ';' and no control character"
+        } else if self.path.len() > MAX_ATTRIBUTE {
+            "browsers limit the cookie path to 1024 octets: use a shorter one"
+        } else if domain.is_some_and(|domain| !is_domain(domain)) {
+            "the cookie domain is not a host name: use labels of 1 to 63 letters, digits and '-', at most \
+             253 octets in all, without a port"
+        } else if is_host && domain.is_some() {
+            "browsers refuse a '__Host-' cookie with a domain: use the prefix '__Secure-'"
+        } else if is_host && self.path != "/" {
+            "browsers refuse a '__Host-' cookie with another path than '/': use the prefix '__Secure-'"
+        } else if is_host && is_insecure {
+            "browsers refuse a '__Host-' cookie that is not Secure: use a name without a prefix"
+        } else if has_prefix("__Secure-") && is_insecure {
+            "browsers refuse a '__Secure-' cookie that is not Secure: use a name without a prefix"
+        } else if has_prefix("__Http-") && is_insecure {
+            "browsers refuse a '__Http-' cookie that is not Secure: use a name without a prefix"
+        } else if self.same_site == SameSite::None && is_insecure {
+            "browsers refuse a cookie with SameSite=None that is not Secure: use SameSite=Lax, or TLS"
+        } else {
+            return Ok(());
+        };
+        Err(SessionError::invalid(wrong))
+    }
 }
 
 fn is_token(byte: u8) -> bool {

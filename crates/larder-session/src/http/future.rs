@@ -19,7 +19,7 @@ pin_project! {
     ///
     /// It boxes only if the session has to be written.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F, B> {
+    pub struct SessionFuture<F, B> {
         #[pin]
         state: State<F, B>,
         session: Session,
@@ -44,7 +44,7 @@ pin_project! {
 /// Writes the session, and gives the response and the verdict.
 type Writing<B> = Pin<Box<dyn Future<Output = (Response<B>, Verdict)> + Send>>;
 
-impl<F, B> ResponseFuture<F, B> {
+impl<F, B> SessionFuture<F, B> {
     pub(super) fn new(call: F, session: Session, config: Arc<Config>) -> Self {
         Self {
             state: State::Calling { call },
@@ -54,7 +54,7 @@ impl<F, B> ResponseFuture<F, B> {
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B>
+impl<F, B, E> Future for SessionFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Send + 'static,
@@ -124,8 +124,8 @@ fn apply<B>(
     response
 }
 
-impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+impl<F, B> fmt::Debug for SessionFuture<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+        f.debug_struct("SessionFuture").finish_non_exhaustive()
     }
 }

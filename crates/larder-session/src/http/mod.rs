@@ -7,7 +7,7 @@ mod problem;
 mod return_path;
 mod service;
 
-pub use future::ResponseFuture;
+pub use future::SessionFuture;
 pub use larder_layer::http::ResponseBody;
 pub use layer::SessionLayer;
 #[cfg(feature = "axum")]

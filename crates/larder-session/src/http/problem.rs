@@ -11,7 +11,7 @@ use crate::SessionErrorKind;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// 503: the session could not be read, or what the response says was not written.
+/// Returns a 503, for a session that could not be read or written.
 pub(super) fn unavailable<B>() -> Response<ResponseBody<B>> {
     problem_unavailable().response_with(ResponseBody::text, Some(RETRY_AFTER))
 }

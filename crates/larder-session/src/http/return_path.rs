@@ -6,7 +6,7 @@ use std::fmt;
 use percent_encoding::percent_decode;
 use serde::{Deserialize, Deserializer};
 
-/// A path of this site, with its query, to send a visitor back to; never another site.
+/// A path of this site, with its query, to which a visitor returns after a sign-in.
 ///
 /// Parse it from untrusted text, such as the `next` of a sign-in form. It begins with one slash and
 /// contains only what no browser takes for another site: no backslash, no control character and no

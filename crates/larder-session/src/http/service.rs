@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{ResponseBody, ResponseFuture};
+use super::{ResponseBody, SessionFuture};
 use crate::Session;
 use crate::session::Config;
 
@@ -35,7 +35,7 @@ where
 {
     type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, ResBody>;
+    type Future = SessionFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -44,7 +44,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let session = Session::new(self.config.clone(), request.headers());
         request.extensions_mut().insert(session.clone());
-        ResponseFuture::new(self.inner.call(request), session, self.config.clone())
+        SessionFuture::new(self.inner.call(request), session, self.config.clone())
     }
 }
 

@@ -8,8 +8,8 @@ use tokio::sync::MutexGuard;
 use super::Session;
 use super::pending::not_an_integer;
 use super::state::State;
-use crate::record::Change;
 use crate::session_key::DEVICE;
+use crate::session_record::Change;
 use crate::{Result, SessionError, SessionErrorKind, SessionKey, value};
 
 /// The limit of a device name, in bytes.

@@ -2,7 +2,7 @@
 
 use super::state::{Outgoing, State};
 use super::{Session, signed_out};
-use crate::record::SessionUser;
+use crate::session_record::SessionUser;
 use crate::token::DeviceId;
 use crate::{Device, Result, SessionError};
 

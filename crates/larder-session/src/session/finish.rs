@@ -1,4 +1,4 @@
-//! The end of a request: writing the session, and what the response says of it.
+//! The end of a request: writes the session, and decides on the response and its cookie.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -51,7 +51,7 @@ pub struct Session {
     inner: Arc<Inner>,
 }
 
-/// What all requests of one layer share.
+/// The settings that all requests of one layer share.
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) sessions: Sessions,

@@ -10,7 +10,7 @@ use super::Session;
 use super::data::too_large;
 use super::pending::not_an_integer;
 use super::state::State;
-use crate::record::{Applied, Change};
+use crate::session_record::{Applied, Change};
 use crate::token::{DeviceId, Token};
 use crate::{Result, SessionError, SessionErrorKind, SessionKey, SignInOptions, value};
 

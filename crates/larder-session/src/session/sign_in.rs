@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Session;
 use super::state::{Outgoing, State};
-use crate::record::{Choice, Fields, Secret, SignIn};
+use crate::session_record::{Choice, Fields, Secret, SignIn};
 use crate::token::{DeviceId, Token, UserTag};
 use crate::{Result, SessionError, SessionErrorKind, SignInOptions, UserId};
 

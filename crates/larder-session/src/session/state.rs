@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::pending::Pending;
 use crate::cookie::MaxAge;
-use crate::record::{Fields, Metadata, Secret, SessionUser, weight};
+use crate::session_record::{Fields, Metadata, Secret, SessionUser, weight};
 use crate::sessions::{Found, Opened, Rival};
 use crate::token::Token;
 use crate::{CookieExpiry, UserId};
@@ -15,7 +15,7 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// The session in the store. None if there is none yet, or none any more.
     pub(super) current: Option<Current>,
-    /// What the store held when it was last asked.
+    /// The fields in the store when they were last read.
     pub(super) fields: Arc<Fields>,
     /// The changes that are not written yet.
     pub(super) pending: Pending,
@@ -69,7 +69,7 @@ impl State {
         self.rivals = found.rivals;
     }
 
-    /// Sends the visitor the cookie of the session as it is now.
+    /// Notes that the response sets the cookie of the session as it is now.
     pub(super) fn give(&mut self) {
         if let Some(Current {
             token, metadata, ..
@@ -135,8 +135,8 @@ impl State {
         change > 0 && stored + change > most
     }
 
-    /// The changes were written.
-    pub(super) fn settle(&mut self, written: &[(Box<str>, crate::record::Change)]) {
+    /// Notes that these changes were written.
+    pub(super) fn settle(&mut self, written: &[(Box<str>, crate::session_record::Change)]) {
         let fields = Arc::make_mut(&mut self.fields);
         for (name, change) in written {
             // The store accepted the change; writes of others in the meantime are not seen here.

@@ -10,10 +10,10 @@ use futures_util::future::try_join_all;
 
 use super::{Opened, Sessions};
 use crate::Result;
-use crate::record::Secret;
+use crate::session_record::Secret;
 use crate::token::{DeviceId, Token};
 
-/// What the store knows of the cookies of a request.
+/// The sessions that the cookies of a request open.
 #[derive(Default)]
 pub(crate) struct Found {
     /// The session of the request.

@@ -4,17 +4,16 @@ use larder_store::program::Run;
 use larder_store::{Timestamp, Ttl};
 
 use super::Sessions;
-use super::steps::{session_key, user_key};
-use crate::record::{Peek, Peeked};
+use crate::session_record::{Peek, Peeked, SessionRecord};
 use crate::token::DeviceId;
-use crate::users::{ListSessions, ReadRevocationState};
+use crate::user_record::{ListSessions, ReadRevocationState, UserRecord};
 use crate::{CookieExpiry, Result, UserId, value};
 
-/// A session of a user, as a list of devices shows it. All times are by the store's clock.
+/// A session in a user's list of devices. All times are by the store's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Device {
-    /// The id to revoke it by.
+    /// The id by which it can be revoked.
     pub id: DeviceId,
     /// The name that the app gave it, with [`name_device`](crate::Session::name_device).
     pub name: Option<String>,
@@ -22,7 +21,7 @@ pub struct Device {
     pub created: Timestamp,
     /// When the user signed in on it.
     pub signed_in: Timestamp,
-    /// When it was last used, up to a [touch](crate::Lifetime::touch) earlier than that.
+    /// When its last use was recorded, at most a [touch](crate::Lifetime::touch) before that use.
     pub last_seen: Timestamp,
     /// When it ends if it is not used again.
     pub expires: Timestamp,
@@ -79,7 +78,7 @@ impl Sessions {
         user: &str,
         current: Option<DeviceId>,
     ) -> Result<Vec<Device>> {
-        let key = user_key(user);
+        let key = UserRecord::key(user);
         let both = self.bounded(async {
             let (mut list, mut revocation) =
                 (Run::new(&ListSessions), Run::new(&ReadRevocationState));
@@ -95,7 +94,10 @@ impl Sessions {
         if let Some(current) = current.filter(|current| !ids.contains(current)) {
             ids.push(current);
         }
-        let steps: Vec<_> = ids.iter().map(|id| (session_key(*id), Peek)).collect();
+        let steps: Vec<_> = ids
+            .iter()
+            .map(|id| (SessionRecord::key(*id), Peek))
+            .collect();
         let peeks = async { self.programs.run_many(&steps).await.into_iter().collect() };
         let peeked: Vec<Option<Peeked>> = self.bounded(peeks).await?;
         let mut devices: Vec<_> = ids

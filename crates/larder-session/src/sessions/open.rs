@@ -8,11 +8,10 @@ use larder_store::Key;
 use larder_store::program::{Record, Run};
 
 use super::Sessions;
-use super::steps::session_key;
 use crate::Result;
-use crate::record::{Fields, Left, Metadata, Read, Secret, Stored, Touch};
+use crate::session_record::{Fields, Left, Metadata, Read, Secret, SessionRecord, Stored, Touch};
 use crate::token::Token;
-use crate::users::{ReadRevocationState, RevocationState, UserRecord};
+use crate::user_record::{ReadRevocationState, RevocationState, UserRecord};
 
 /// A session as a request finds it.
 pub(crate) struct Opened {
@@ -29,7 +28,7 @@ impl Sessions {
     ///
     /// One round trip: the session and its user's revocation state are read side by side.
     pub(crate) async fn open(&self, token: &Token) -> Result<Option<Opened>> {
-        let key = session_key(token.record);
+        let key = SessionRecord::key(token.record);
         let user = token.user.map(|tag| Key::new(UserRecord::KIND, tag));
         let found = match self.find_now(&key, user.as_ref()) {
             Poll::Ready(found) => self.answered(found),

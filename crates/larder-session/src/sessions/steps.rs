@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use larder_store::program::{Record, Run};
-use larder_store::{Key, Timestamp};
+use larder_store::Timestamp;
+use larder_store::program::Run;
 
 use super::{Opened, Sessions};
-use crate::record::{
+use crate::session_record::{
     Applied, Apply, Change, Choice, Create, Destroy, Fields, Rotate, Secret, SessionRecord,
     SessionUser, SignIn, Whose,
 };
-use crate::token::{DeviceId, Token, UserTag};
-use crate::users::{UserRecord, Withdraw};
+use crate::token::{DeviceId, Token};
+use crate::user_record::{UserRecord, Withdraw};
 use crate::{Result, SignInOptions};
 
 impl Sessions {
@@ -40,7 +40,7 @@ impl Sessions {
 
     /// Creates a session. One round trip.
     pub(crate) async fn create(&self, token: &Token, create: Create) -> Result<Opened> {
-        let key = session_key(token.record);
+        let key = SessionRecord::key(token.record);
         let made = self.bounded(self.programs.run(&key, &create)).await?;
         if !made {
             // Two draws of 128 random bits were equal: the generator is broken.
@@ -86,7 +86,7 @@ impl Sessions {
             max_weight: self.settings.max_weight,
             changes,
         };
-        let key = session_key(session);
+        let key = SessionRecord::key(session);
         let applied = self.bounded(self.programs.run(&key, &apply)).await;
         let counter = match &applied {
             Ok(Applied::Done) => &self.metrics.write_done,
@@ -117,7 +117,7 @@ impl Sessions {
             },
             sign_in,
         };
-        let key = session_key(from.record);
+        let key = SessionRecord::key(from.record);
         self.bounded(self.programs.run(&key, &rotate)).await
     }
 
@@ -126,13 +126,13 @@ impl Sessions {
     /// If `of` is given, the session must belong to that user, and is removed from the user's list too. One
     /// round trip.
     pub(crate) async fn end(&self, session: DeviceId, of: Option<&Arc<str>>) -> Result<bool> {
-        let key = session_key(session);
+        let key = SessionRecord::key(session);
         let whose = of.cloned().map_or(Whose::Anyone, Whose::Of);
         let destroy = Destroy { whose };
         let Some(user) = of else {
             return self.bounded(self.programs.run(&key, &destroy)).await;
         };
-        let (list, withdraw) = (user_key(user), Withdraw(vec![session]));
+        let (list, withdraw) = (UserRecord::key(user), Withdraw(vec![session]));
         let gone = self.bounded(async {
             let (mut destroyed, mut withdrawn) = (Run::new(&destroy), Run::new(&withdraw));
             let calls = [(&key, &mut destroyed as _), (&list, &mut withdrawn as _)];
@@ -156,12 +156,4 @@ impl Sessions {
         let life = options.lifetime.unwrap_or(self.settings.lifetime);
         life.absolute().as_micros()
     }
-}
-
-pub(super) fn session_key(session: DeviceId) -> Key {
-    Key::new(SessionRecord::KIND, session)
-}
-
-pub(super) fn user_key(user: &str) -> Key {
-    Key::new(UserRecord::KIND, UserTag::of(user))
 }

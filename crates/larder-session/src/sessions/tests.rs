@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::Sessions;
 use crate::SignInOptions;
-use crate::record::{Choice, Fields, SignIn};
+use crate::session_record::{Choice, Fields, SignIn};
 use crate::token::{DeviceId, Token, UserTag};
 
 /// Programs whose batches, such as an eviction, wait until the test opens the gate.

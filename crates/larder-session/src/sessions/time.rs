@@ -41,7 +41,7 @@ impl StoreTime {
         is_known.then(|| here + self.offset.load(Ordering::Relaxed))
     }
 
-    /// Takes over that the store's time is `now`.
+    /// Notes that the store's time is `now`.
     pub(super) fn learn(&self, now: i64) {
         let here = self.here();
         self.offset.store(now - here, Ordering::Relaxed);

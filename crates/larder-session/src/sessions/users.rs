@@ -5,10 +5,11 @@ use std::sync::Arc;
 use larder_store::program::Run;
 
 use super::Sessions;
-use super::steps::{session_key, user_key};
-use crate::record::{Destroy, Peek, SessionUser, Whose};
+use crate::session_record::{Destroy, Peek, SessionRecord, SessionUser, Whose};
 use crate::token::{DeviceId, random};
-use crate::users::{Enroll, Enrolled, ReadRevocationState, Revocation, Revoke, SKEW, Withdraw};
+use crate::user_record::{
+    Enroll, Enrolled, ReadRevocationState, Revocation, Revoke, SKEW, UserRecord, Withdraw,
+};
 use crate::{Result, SignInOptions};
 
 impl Sessions {
@@ -27,7 +28,7 @@ impl Sessions {
             life: self.absolute(options) + SKEW,
             cap: self.settings.max_devices,
         };
-        let key = user_key(user);
+        let key = UserRecord::key(user);
         let enrolled = self.bounded(self.programs.run(&key, &enroll)).await?;
         let Enrolled {
             epoch,
@@ -52,7 +53,7 @@ impl Sessions {
     async fn end_all(&self, sessions: &[DeviceId], whose: &Whose) -> Vec<DeviceId> {
         let destroy = |id: &DeviceId| {
             let whose = whose.clone();
-            (session_key(*id), Destroy { whose })
+            (SessionRecord::key(*id), Destroy { whose })
         };
         let steps: Vec<_> = sessions.iter().map(destroy).collect();
         let all = async { Ok(self.programs.run_many(&steps).await) };
@@ -66,7 +67,7 @@ impl Sessions {
 
     /// Removes sessions from a user's list. A failure does no harm: readers check the sessions too.
     async fn withdraw(&self, user: &str, sessions: Vec<DeviceId>) {
-        let (list, withdraw) = (user_key(user), Withdraw(sessions));
+        let (list, withdraw) = (UserRecord::key(user), Withdraw(sessions));
         let withdrawn = self.programs.run(&list, &withdraw);
         // The failure is logged and counted already.
         let _ = self.bounded(withdrawn).await;
@@ -74,7 +75,7 @@ impl Sessions {
 
     /// Returns whether a session is alive, belongs to `user` and is not revoked. One round trip.
     pub(crate) async fn is_in_force(&self, session: DeviceId, user: &SessionUser) -> Result<bool> {
-        let (own, list) = (session_key(session), user_key(&user.id));
+        let (own, list) = (SessionRecord::key(session), UserRecord::key(&user.id));
         let both = self.bounded(async {
             let (mut peek, mut revocation) = (Run::new(&Peek), Run::new(&ReadRevocationState));
             let calls = [(&own, &mut peek as _), (&list, &mut revocation as _)];
@@ -99,7 +100,7 @@ impl Sessions {
     ) -> Result<bool> {
         let epoch = random();
         let revoke = Revoke { epoch, spared, by };
-        let key = user_key(user);
+        let key = UserRecord::key(user);
         match self.bounded(self.programs.run(&key, &revoke)).await? {
             Revocation::Gone => Ok(false),
             Revocation::Done(sessions) => {

@@ -5,8 +5,8 @@ use larder_test::server::RedisServer;
 use larder_test::trace::{Fault, Traces};
 
 use super::{pair, session, user};
-use crate::record::{Apply, Create, Destroy, Left, Read, Rotate, SessionRecord, Touch};
-use crate::users::{Enroll, ReadRevocationState, Revoke, UserRecord};
+use crate::session_record::{Apply, Create, Destroy, Left, Read, Rotate, SessionRecord, Touch};
+use crate::user_record::{Enroll, ReadRevocationState, Revoke, UserRecord};
 
 #[tokio::test]
 async fn every_planted_fault_in_the_lua_is_caught() {

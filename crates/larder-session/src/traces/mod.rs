@@ -15,8 +15,8 @@ use larder_store::program::Record;
 use larder_test::server::RedisServer;
 use larder_test::trace::{Pair, Step, Traces};
 
-use crate::record::SessionRecord;
-use crate::users::UserRecord;
+use crate::session_record::SessionRecord;
+use crate::user_record::UserRecord;
 
 const SPANS: [i64; 4] = [1, 1_000, 1_500_001, 60_000_000];
 

@@ -4,7 +4,7 @@ use larder_store::Timestamp;
 use larder_test::trace::{Step, after, step};
 
 use super::{span, user};
-use crate::record::{
+use crate::session_record::{
     Apply, Change, Choice, Create, Destroy, Left, Peek, Read, Rotate, SessionUser, SignIn, Touch,
     Whose,
 };

@@ -2,9 +2,9 @@ use fastrand::Rng;
 use larder_test::trace::{Step, after};
 
 use super::{span, user};
-use crate::record::SessionUser;
+use crate::session_record::SessionUser;
 use crate::token::DeviceId;
-use crate::users::{Enroll, ListSessions, ReadRevocationState, Revoke, Withdraw};
+use crate::user_record::{Enroll, ListSessions, ReadRevocationState, Revoke, Withdraw};
 
 /// Any program on a user.
 pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {

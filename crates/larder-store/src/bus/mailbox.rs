@@ -162,7 +162,7 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// Locks, and ignores poison: the content is whole at every moment.
+/// Locks, and ignores poison, because the content is whole at every moment.
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
 }

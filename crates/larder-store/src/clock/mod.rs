@@ -30,6 +30,16 @@ pub trait Clock: Send + Sync + 'static {
         self.now() < deadline
     }
 
+    /// Returns two times that the time now is between.
+    ///
+    /// Their distance is a tenth of a second or so. It is for what depends on the time only to the
+    /// second, and reads [`now`](Self::now) if the two differ in that. A clock that knows this for
+    /// less than `now` costs overrides it.
+    fn now_between(&self) -> (Timestamp, Timestamp) {
+        let now = self.now();
+        (now, now)
+    }
+
     /// Returns whether the clock is manual, and wakes `waker` at its next move.
     fn wake_when_moved(&self, waker: &Waker) -> bool {
         let _ = waker;
@@ -44,6 +54,10 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
     fn is_before(&self, deadline: Timestamp) -> bool {
         (**self).is_before(deadline)
+    }
+
+    fn now_between(&self) -> (Timestamp, Timestamp) {
+        (**self).now_between()
     }
 
     fn wake_when_moved(&self, waker: &Waker) -> bool {

@@ -8,9 +8,9 @@ use super::{Clock, Timestamp};
 ///
 /// A later step of the wall clock does not move it.
 ///
-/// Reading a precise clock takes some 30 ns. Whether a deadline is ahead can mostly be told by the
-/// kernel's coarse clock, which takes 4 ns and lags by a tick of a few milliseconds: where Linux
-/// offers it, [`is_before`](Clock::is_before) reads the precise clock only close to the deadline.
+/// Reading a precise clock takes some 30 ns. Linux also has a coarse one, which takes 4 ns and lags by
+/// a tick of a few milliseconds. [`now_between`](Clock::now_between) reads that one where there is one,
+/// and [`is_before`](Clock::is_before) reads the precise one only close to the deadline.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
     precise: Precise,
@@ -22,7 +22,11 @@ pub struct SystemClock {
 ///
 /// It is many ticks, for machines whose ticks come late.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const MARGIN_MICROS: i64 = 100_000;
+const MAX_LAG_MICROS: i64 = 100_000;
+
+/// The maximum lead of the coarse clock: the time between the two reads that set it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MAX_LEAD_MICROS: i64 = 1_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Precise {
@@ -63,7 +67,16 @@ impl Clock for SystemClock {
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn is_before(&self, deadline: Timestamp) -> bool {
-        self.coarse.now().plus_micros(MARGIN_MICROS) < deadline || self.now() < deadline
+        self.coarse.now().plus_micros(MAX_LAG_MICROS) < deadline || self.now() < deadline
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn now_between(&self) -> (Timestamp, Timestamp) {
+        let coarse = self.coarse.now();
+        (
+            coarse.plus_micros(-MAX_LEAD_MICROS),
+            coarse.plus_micros(MAX_LAG_MICROS),
+        )
     }
 }
 
@@ -79,7 +92,8 @@ mod tests {
             let (tick, now) = (clock.coarse.now(), clock.now());
             let lag = now.as_micros() - tick.as_micros();
             // How far it lags is not asserted: the test may be put to sleep between the two.
-            assert!(lag > -1_000, "it is ahead by {} us", -lag);
+            assert!(lag > -MAX_LEAD_MICROS, "it is ahead by {} us", -lag);
+            assert!(clock.now_between().0 <= clock.now());
         }
     }
 

@@ -70,7 +70,7 @@ impl<'a> IdWriter<'a> {
         }
     }
 
-    /// The same writer, of an id whose first component names a partition if `has_partition`.
+    /// Sets whether the first component of the id names a partition.
     pub(crate) fn partitioned(mut self, has_partition: bool) -> Self {
         self.has_partition = has_partition;
         self

@@ -79,7 +79,7 @@ impl fmt::Debug for Shard {
 ///    another. Reads of its evictable keys are misses; writes of them fail. Other shards go on.
 /// 4. Many keys are split by shard and sent side by side, with a result for each.
 /// 5. Programs, leases, waits and scans are offered if all shards offer them. The bus is that of the
-///    first shard: if that is lost, so are the messages.
+///    shard whose name is first, by its bytes: if that is lost, so are the messages.
 ///
 /// Give every process the same names and weights. To let a server fail without a loss, use a cluster or
 /// sentinels; a shard may be one of these.
@@ -108,7 +108,9 @@ impl Sharded {
     /// # Errors
     /// [`ErrorKind::Invalid`] without a shard, past [`MAX_SHARDS`], and if two have one name.
     pub fn new(shards: impl IntoIterator<Item = Shard>) -> Result<Self> {
-        let all: Vec<Shard> = shards.into_iter().collect();
+        let mut all: Vec<Shard> = shards.into_iter().collect();
+        // Whoever names them in another order has the same bus, and can go on with the same scan.
+        all.sort_by(|one, other| one.name.cmp(&other.name));
         let invalid = |text: String| Err(Error::new("build", ErrorKind::Invalid, text));
         if all.is_empty() || all.len() > MAX_SHARDS {
             return invalid(format!(
@@ -116,10 +118,8 @@ impl Sharded {
                 all.len()
             ));
         }
-        for (number, shard) in all.iter().enumerate() {
-            if all[..number].iter().any(|other| other.name == shard.name) {
-                return invalid("two shards have one name: give each its own".to_owned());
-            }
+        if all.windows(2).any(|pair| pair[0].name == pair[1].name) {
+            return invalid("two shards have one name: give each its own".to_owned());
         }
         let locations: Vec<_> = all.iter().map(|shard| shard.store.location()).collect();
         let location = locations.join(",");

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Delete, ErrorKind, Key, KeyId, Kind, Put, Result, Store, Ttl, count_poisoned};
+use larder_store::{
+    Delete, ErrorKind, ExpireOutcome, Key, KeyId, Kind, Put, Result, Store, Ttl, count_poisoned,
+};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -279,8 +281,10 @@ impl Blobs {
         };
         for chunk in 0..manifest.chunks() {
             let key = chunk_key(&manifest.nonce, chunk);
-            if self.store.expire(&key, self.max_transfer).await.is_err() {
-                return;
+            // So do those behind a chunk that is gone: a manifest that was changed may name any number.
+            match self.store.expire(&key, self.max_transfer).await {
+                Ok(ExpireOutcome::TtlSet) => {}
+                Ok(ExpireOutcome::NotFound) | Err(_) => return,
             }
         }
     }

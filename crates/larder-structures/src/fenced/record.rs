@@ -1,6 +1,8 @@
 use bytes::Bytes;
 use larder_store::program::prelude::*;
 
+use crate::number::int_lua;
+
 /// A value, and the newest token that has written it.
 ///
 /// On Redis it is one string: the token, the end of the value, and the value.
@@ -37,8 +39,11 @@ impl Program for PutFenced {
     /// Whether it was written, and the newest token then.
     type Reply = (bool, i64);
 
-    const SCRIPT: &'static Script =
-        &Script::new("fenced-put", Effect::Once, include_str!("put.lua"));
+    const SCRIPT: &'static Script = &Script::new(
+        "fenced-put",
+        Effect::Once,
+        concat!(int_lua!(), include_str!("put.lua")),
+    );
 
     arguments!(token, life_us, memory, value);
 
@@ -64,8 +69,11 @@ impl Program for GetFenced {
     type Record = FencedValue;
     type Reply = Option<(i64, Bytes)>;
 
-    const SCRIPT: &'static Script =
-        &Script::new("fenced-get", Effect::Read, include_str!("get.lua"));
+    const SCRIPT: &'static Script = &Script::new(
+        "fenced-get",
+        Effect::Read,
+        concat!(int_lua!(), include_str!("get.lua")),
+    );
 
     arguments!();
 

@@ -42,7 +42,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_fenced_value_is_caught() {
             ),
             (
                 PutFenced::SCRIPT,
-                "then return {0, newest} end",
+                "then return {0, num(newest)} end",
                 "then return {0, ARGV[1]} end",
             ),
             (PutFenced::SCRIPT, "if newest and", "if false and"),

@@ -188,9 +188,13 @@ impl Leaderboard {
         rows.map(row).collect()
     }
 
+    /// The range of scores as they are kept. No score is in one that is empty or past 2^53.
     fn turned(&self, scores: RangeInclusive<i64>) -> (i64, i64) {
         let (low, high) = scores.into_inner();
         let (low, high) = (low.max(-MAX_INT), high.min(MAX_INT));
+        if low > high {
+            return (1, 0);
+        }
         match self.layout.lowest_first {
             true => (low, high),
             false => (self.layout.turn(high), self.layout.turn(low)),

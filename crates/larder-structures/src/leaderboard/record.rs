@@ -32,7 +32,7 @@ record! {
 }
 
 /// One member's place. The lower score is first, then the earlier, then the lower name by its bytes.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     score: i64,
     at: i64,

@@ -17,7 +17,8 @@ if closes then
   local rest = string.sub(entry, 18)
   if code ~= 'h' then return {rest == print and 'duplicate' or 'contrary', 'done'} end
   amount, from = string.match(rest, '^(%d+):(.*)$')
-  amount = tonumber(amount)
+  amount = int(amount)
+  if not amount then return {'unknown', ''} end
   if op == 'release' then to = from end
 elseif entry then
   if string.sub(entry, 2, 17) ~= print then return {'conflict', ''} end

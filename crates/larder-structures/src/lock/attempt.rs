@@ -61,7 +61,8 @@ impl Gate {
 
     /// Takes a permit. Without `within` it does not wait.
     pub(super) async fn attempt(&self, within: Option<Duration>) -> Result<Option<LockGuard>> {
-        let Some(within) = within else {
+        // Without time to wait it is looked at once, as by `try_lock`, however far away the store is.
+        let Some(within) = within.filter(|within| !within.is_zero()) else {
             return self.acquire(false).await;
         };
         let until = Instant::now().checked_add(within);
@@ -102,8 +103,11 @@ impl Gate {
             };
             let left = match acquired? {
                 Acquired::Held(fence) => {
+                    // Without a runtime there is no guard, and the lock is given back.
+                    left_behind.may_hold = true;
+                    let guard = LockGuard::new(self.clone(), fence, started);
                     left_behind.may_hold = false;
-                    return Ok(Some(LockGuard::new(self.clone(), fence, started)));
+                    return Ok(Some(guard));
                 }
                 Acquired::Busy(_) if !waits => return Ok(None),
                 Acquired::Busy(left) => Duration::from_micros(left.max(0).unsigned_abs()),

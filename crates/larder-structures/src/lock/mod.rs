@@ -30,6 +30,9 @@ pub const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(3600);
 /// How many tasks wait in order at most.
 pub const MAX_QUEUE: u32 = 1_000;
 
+/// The most permits of a semaphore: 1,000. Each is a part of one record, which each step reads.
+pub const MAX_PERMITS: u32 = 1_000;
+
 /// In which order those who wait get a lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
@@ -136,6 +139,8 @@ impl Lock {
     }
 
     /// Takes the lock, and waits for it `within` at most. None if that time is over.
+    ///
+    /// Without time it looks once, as [`try_lock`](Self::try_lock) does.
     ///
     /// It takes one round trip if the lock is free, and three more before it waits.
     ///

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::program::Record;
-use larder_store::{Key, KeyId, Part, Result, Store, Ttl};
+use larder_store::{Error, ErrorKind, Key, KeyId, Part, Result, Store, Ttl};
 
 use super::attempt::Gate;
-use super::{LockGuard, Order, Permits};
+use super::{LockGuard, MAX_PERMITS, Order, Permits};
 
 const PERMITS: Part = Part::new("permits");
 
@@ -44,9 +44,14 @@ impl Semaphore {
     /// The semaphore called `id`, on `store`. All users of it must name as many permits.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs or lets
-    /// nobody wait.
+    /// [`ErrorKind::Invalid`] past [`MAX_PERMITS`], and if the store runs no programs or lets nobody wait.
     pub fn new(store: Arc<dyn Store>, id: impl KeyId, permits: NonZeroU32) -> Result<Self> {
+        if permits.get() > MAX_PERMITS {
+            let text = format!(
+                "a semaphore has at most {MAX_PERMITS} permits: let several share them by id"
+            );
+            return Err(Error::new("build", ErrorKind::Invalid, text));
+        }
         let key = Key::new(Permits::KIND, id).with_part(PERMITS);
         let gate = Gate::new("a semaphore", store, key, permits.get())?;
         Ok(Self { gate })

@@ -1,14 +1,19 @@
 -- KEYS[1]: 'last|fence,deadline,owner;...|deadline,owner;...': the last fence, the holders, and the
 -- queue. All in microseconds. What is not of this form was not written here, and counts as absent.
 local at, last, held, queue = now(), 0, {}, {}
+-- A number past 2^53 was not written here either.
+local function number(text)
+  local n = tonumber(text)
+  return n <= 9007199254740992 and n or 0
+end
 local l, h, q = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)|([%d,;]*)|([%d,;]*)$')
 if l then
-  last = tonumber(l)
+  last = number(l)
   for f, d, o in string.gmatch(h, '(%d+),(%d+),(%d+);') do
-    if tonumber(d) > at then held[#held + 1] = {fence = tonumber(f), ends = tonumber(d), owner = o} end
+    if number(d) > at then held[#held + 1] = {fence = number(f), ends = number(d), owner = o} end
   end
   for d, o in string.gmatch(q, '(%d+),(%d+);') do
-    if tonumber(d) > at then queue[#queue + 1] = {ends = tonumber(d), owner = o} end
+    if number(d) > at then queue[#queue + 1] = {ends = number(d), owner = o} end
   end
 end
 

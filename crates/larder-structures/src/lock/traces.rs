@@ -90,13 +90,13 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_lock_is_caught() {
             // The state, which all of them share.
             (
                 Acquire::SCRIPT,
-                "if tonumber(d) > at then held",
-                "if tonumber(d) >= at then held",
+                "if number(d) > at then held",
+                "if number(d) >= at then held",
             ),
             (
                 Acquire::SCRIPT,
-                "if tonumber(d) > at then queue",
-                "if tonumber(d) >= at then queue",
+                "if number(d) > at then queue",
+                "if number(d) >= at then queue",
             ),
             (
                 Acquire::SCRIPT,

@@ -155,7 +155,7 @@ impl RecentList {
         self.read(id, Beside::After(item.0), many).await
     }
 
-    /// Removes an item, and returns whether it was there. The TTL stays.
+    /// Removes an item, and returns whether it was there. The TTL stays, and its id is not given again.
     ///
     /// # Errors
     /// Those of the store. To remove it again is safe.
@@ -166,7 +166,7 @@ impl RecentList {
         self.records.run(id, &Remove { number: item.0 }).await
     }
 
-    /// Removes all items, and returns how many there were.
+    /// Removes all items, and returns how many there were. Later items have higher ids still.
     ///
     /// # Errors
     /// Those of the store. To remove them again is safe.

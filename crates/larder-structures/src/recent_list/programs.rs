@@ -5,17 +5,25 @@ use larder_store::program::prelude::*;
 
 /// The record of a recent list, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
-/// On Redis it is a sorted set: the score is the number of an item, and the item follows the number.
+/// On Redis it is a sorted set: the score is the number of an item, and the item follows the number. A string
+/// has the last number if its item was removed.
 #[derive(Debug, Default)]
-pub struct RecentRecord(BTreeMap<i64, Bytes>);
+pub struct RecentRecord {
+    items: BTreeMap<i64, Bytes>,
+    /// The number of the last item, which may have been removed.
+    last: i64,
+}
 
 record! {
-    RecentRecord, Kind::record("recent").partitioned();
+    RecentRecord, Kind::record("recent").partitioned(), parts ["", "last"];
     /// Shows people and tools how many items there are. It shows none of them.
     pub InspectRecent = "recent-inspect",
     "local items = redis.call('ZCARD', KEYS[1])
      return items > 0 and {'items', items} or {}",
-    |held, shown| shown.with("items", held.0.len()),
+    |held, shown| match held.items.len() {
+        0 => shown,
+        items => shown.with("items", items),
+    },
 }
 
 /// Adds an item, removes the oldest past the cap, and returns the number of the item.
@@ -34,24 +42,26 @@ impl Program for Push {
     const SCRIPT: &'static Script = &Script::new(
         "recent-push",
         Effect::Once,
-        "local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
-         local number = math.max(now(), (tonumber(last) or 0) + 1)
-         local item = string.format('%016.0f', number) .. ARGV[1]
-         redis.call('ZADD', KEYS[1], num(number), item)
+        "local function number(text) return tonumber(text or '') or 0 end
+         local last = number(redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
+         last = math.max(last, number(redis.call('GET', KEYS[2])))
+         local at = math.max(now(), last + 1)
+         local item = string.format('%016.0f', at) .. ARGV[1]
+         redis.call('ZADD', KEYS[1], num(at), item)
          redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[3]))
          ttl(KEYS[1], ARGV[2])
-         return num(number)",
+         return num(at)",
     );
 
     arguments!(item, ttl, max_items);
 
     fn step(&self, record: &mut Slot<'_, RecentRecord>, now: Timestamp) -> i64 {
         let held = record.update_or(self.ttl, RecentRecord::default);
-        let last = held.0.last_key_value().map_or(0, |(last, _)| *last);
-        let number = now.as_micros().max(last + 1);
-        held.0.insert(number, self.item.clone());
-        while held.0.len() > self.max_items as usize {
-            held.0.pop_first();
+        let number = now.as_micros().max(held.last + 1);
+        held.last = number;
+        held.items.insert(number, self.item.clone());
+        while held.items.len() > self.max_items as usize {
+            held.items.pop_first();
         }
         number
     }
@@ -121,13 +131,28 @@ impl Program for Read {
         let copy = |(number, item): (&i64, &Bytes)| (*number, item.clone());
         let many = self.many as usize;
         Items(match self.beside {
-            Beside::Before(number) => held.0.range(..number).rev().take(many).map(copy).collect(),
-            Beside::After(number) => held.0.range(number + 1..).take(many).map(copy).collect(),
+            Beside::Before(number) => {
+                let older = held.items.range(..number).rev();
+                older.take(many).map(copy).collect()
+            }
+            Beside::After(number) => {
+                let newer = held.items.range(number + 1..);
+                newer.take(many).map(copy).collect()
+            }
         })
     }
 }
 
-/// Removes an item, and returns whether it was there.
+/// Keeps the number of the newest item, before that is removed, for as long as the list lives.
+macro_rules! keep_last_lua {
+    () => {
+        "local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+         local function keep_last() put(KEYS[2], newest, math.max(left(KEYS[1]), 1)) end
+        "
+    };
+}
+
+/// Removes an item, and returns whether it was there. Its number is not given again.
 #[derive(Clone, Debug)]
 pub(crate) struct Remove {
     pub(super) number: i64,
@@ -140,24 +165,23 @@ impl Program for Remove {
     const SCRIPT: &'static Script = &Script::new(
         "recent-remove",
         Effect::Once,
-        "return redis.call('ZREMRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[1])",
+        concat!(
+            keep_last_lua!(),
+            "if newest and tonumber(newest) == tonumber(ARGV[1]) then keep_last() end
+             return redis.call('ZREMRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[1])",
+        ),
     )
     .runs_when_full();
 
     arguments!(number);
 
     fn step(&self, record: &mut Slot<'_, RecentRecord>, _: Timestamp) -> bool {
-        let removed = record
-            .get_mut()
-            .and_then(|held| held.0.remove(&self.number));
-        if record.get().is_some_and(|held| held.0.is_empty()) {
-            record.remove();
-        }
-        removed.is_some()
+        let held = record.get_mut();
+        held.is_some_and(|held| held.items.remove(&self.number).is_some())
     }
 }
 
-/// Removes the list, and returns how many items it had.
+/// Removes all items, and returns how many there were. Their numbers are not given again.
 #[derive(Clone, Debug)]
 pub(crate) struct Clear;
 
@@ -168,18 +192,21 @@ impl Program for Clear {
     const SCRIPT: &'static Script = &Script::new(
         "recent-clear",
         Effect::Once,
-        "local items = redis.call('ZCARD', KEYS[1])
-         del(KEYS[1])
-         return items",
+        concat!(
+            keep_last_lua!(),
+            "local items = redis.call('ZCARD', KEYS[1])
+             if newest then keep_last() end
+             del(KEYS[1])
+             return items",
+        ),
     )
     .runs_when_full();
 
     arguments!();
 
     fn step(&self, record: &mut Slot<'_, RecentRecord>, _: Timestamp) -> u64 {
-        let items = record.get().map_or(0, |held| held.0.len() as u64);
-        record.remove();
-        items
+        let held = record.get_mut();
+        held.map_or(0, |held| std::mem::take(&mut held.items).len() as u64)
     }
 }
 
@@ -201,6 +228,6 @@ impl Program for Len {
     arguments!();
 
     fn step(&self, record: &mut Slot<'_, RecentRecord>, _: Timestamp) -> u64 {
-        record.get().map_or(0, |held| held.0.len() as u64)
+        record.get().map_or(0, |held| held.items.len() as u64)
     }
 }

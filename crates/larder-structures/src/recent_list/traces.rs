@@ -76,11 +76,12 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_recent_list_is_caught() {
     catches::<RecentRecord>(
         next,
         &[
-            (PUSH, "math.max(now(), (tonumber(last) or 0) + 1)", "now()"),
+            (PUSH, "math.max(now(), last + 1)", "now()"),
+            (PUSH, "last + 1)", "last + 2)"),
             (
                 PUSH,
-                "(tonumber(last) or 0) + 1",
-                "(tonumber(last) or 0) + 2",
+                "math.max(last, number(redis.call('GET', KEYS[2])))",
+                "last",
             ),
             (PUSH, "-1 - tonumber(ARGV[3])", "0 - tonumber(ARGV[3])"),
             (PUSH, "-1 - tonumber(ARGV[3])", "-2 - tonumber(ARGV[3])"),
@@ -95,6 +96,8 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_recent_list_is_caught() {
             (READ, "ARGV[1] == 'after'", "ARGV[1] == 'before'"),
             (READ, "0, many)\n         end", "1, many)\n         end"),
             (Remove::SCRIPT, "ARGV[1], ARGV[1])", "ARGV[1], '+inf') > 0"),
+            (Remove::SCRIPT, "then keep_last() end", "then end"),
+            (Clear::SCRIPT, "then keep_last() end", "then end"),
             (Clear::SCRIPT, "del(KEYS[1])", ""),
             (
                 Len::SCRIPT,

@@ -17,19 +17,46 @@ const MAX_NAME: usize = 64;
 /// The longest value, as JSON, in bytes.
 const MAX_VALUE: usize = 64 * 1024;
 
-/// The fields of a struct, each as JSON.
-pub(super) fn fields<P: Serialize>(
+/// The names of fields, each with its value as JSON.
+pub(super) type Texts = Vec<(Arc<str>, Bytes)>;
+
+/// The fields of a whole struct, each as JSON.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] also if the struct could not be read back, such as one with a number that JSON does
+/// not have.
+pub(super) fn whole<T: Serialize + DeserializeOwned>(
     operation: &'static str,
-    value: &P,
-) -> Result<Vec<(Arc<str>, Bytes)>> {
-    let Ok(Value::Object(fields)) = serde_json::to_value(value) else {
-        return Err(invalid(operation, "a record is a struct with named fields"));
-    };
-    if fields.is_empty() {
-        return Err(invalid(operation, "a record has at least one field"));
+    value: &T,
+) -> Result<Texts> {
+    let value = object(operation, value)?;
+    match T::deserialize(&value) {
+        Ok(_) => texts(operation, value),
+        Err(_) => Err(unreadable(operation)),
     }
+}
+
+/// The fields of a part of a struct, each as JSON.
+pub(super) fn part<P: Serialize>(operation: &'static str, value: &P) -> Result<Texts> {
+    texts(operation, object(operation, value)?)
+}
+
+fn object<P: Serialize>(operation: &'static str, value: &P) -> Result<Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(fields)) if fields.is_empty() => {
+            Err(invalid(operation, "a record has at least one field"))
+        }
+        Ok(value @ Value::Object(_)) => Ok(value),
+        _ => Err(invalid(operation, "a record is a struct with named fields")),
+    }
+}
+
+fn texts(operation: &'static str, value: Value) -> Result<Texts> {
+    let Value::Object(fields) = value else {
+        return Ok(Texts::new());
+    };
     let field =
-        |(field, value): (String, Value)| Ok((name(operation, &field)?, json(operation, &value)?));
+        |(field, value): (String, Value)| Ok((name(operation, &field)?, text(operation, value)?));
     fields.into_iter().map(field).collect()
 }
 
@@ -47,15 +74,43 @@ pub(super) fn value<P: DeserializeOwned>(operation: &'static str, fields: Fields
     serde_json::from_value(Value::Object(fields)).map_err(|_| unfit(operation))
 }
 
-pub(super) fn json<V: Serialize>(operation: &'static str, value: &V) -> Result<Bytes> {
-    match serde_json::to_vec(value) {
-        Ok(text) if text.len() <= MAX_VALUE => Ok(text.into()),
-        Ok(_) => Err(Error::new(
-            operation,
-            ErrorKind::TooLarge,
-            "a field is at most 64 KiB of JSON",
-        )),
-        Err(_) => Err(invalid(operation, "the value has no form in JSON")),
+/// The value of a field as JSON, in the same form as in a whole struct.
+pub(super) fn json<V: Serialize + DeserializeOwned>(
+    operation: &'static str,
+    value: &V,
+) -> Result<Bytes> {
+    let value = serde_json::to_value(value)
+        .map_err(|_| invalid(operation, "the value has no form in JSON"))?;
+    match V::deserialize(&value) {
+        Ok(_) => text(operation, value),
+        Err(_) => Err(unreadable(operation)),
+    }
+}
+
+/// One text for equal values: the names in a map are sorted.
+fn text(operation: &'static str, value: Value) -> Result<Bytes> {
+    let text = sorted(value).to_string();
+    if text.len() <= MAX_VALUE {
+        return Ok(text.into());
+    }
+    Err(Error::new(
+        operation,
+        ErrorKind::TooLarge,
+        "a field is at most 64 KiB of JSON",
+    ))
+}
+
+/// Sorts the names in all maps. They keep the order of a `HashMap` where another crate asks serde_json for it.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.into_iter().collect();
+            entries.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+            let entries = entries.into_iter();
+            entries.map(|(name, value)| (name, sorted(value))).collect()
+        }
+        value => value,
     }
 }
 
@@ -64,6 +119,14 @@ pub(super) fn name(operation: &'static str, name: &str) -> Result<Arc<str>> {
         1..=MAX_NAME => Ok(name.into()),
         _ => Err(invalid(operation, "the name of a field is 1 to 64 bytes")),
     }
+}
+
+fn unreadable(operation: &'static str) -> Error {
+    invalid(
+        operation,
+        "the value could not be read back from JSON: a number must not be infinite or NaN, and what is \
+         written under a name must be read under it",
+    )
 }
 
 pub(super) fn unfit(operation: &'static str) -> Error {

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::number::check;
 use crate::records::Records;
 
-use json::{fields, json, name, unfit, value};
+use json::{Texts, json, name, part, unfit, value, whole};
 use programs::{CompareAndSet, Increment, Outcome, Read, Remove, Set, When};
 pub use programs::{FieldsRecord, InspectFields};
 
@@ -57,6 +57,9 @@ pub struct Record<T> {
     value: PhantomData<fn(T) -> T>,
 }
 
+/// The most fields of a record.
+const MAX_FIELDS: usize = 1_000;
+
 /// The outcome of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compared<V> {
@@ -87,21 +90,22 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Has room for so many fields, at most 1,000. The default is 256.
     #[must_use]
     pub fn with_max_fields(mut self, fields: u32) -> Self {
-        self.max_fields = fields.min(1_000);
+        self.max_fields = fields.min(MAX_FIELDS as u32);
         self
     }
 
     /// Writes a whole record, in place of the one that is there.
     ///
     /// # Errors
-    /// Those of the store; [`ErrorKind::Invalid`] if it has no named fields or one is out of its bounds;
-    /// [`Refusal::Full`] for too many. After [`ErrorKind::MayHaveRun`] it may be written; to write it again
+    /// Those of the store; [`ErrorKind::Invalid`] if it has no named fields, one is out of its bounds, or it
+    /// could not be read back; [`Refusal::Full`] for too many. After [`ErrorKind::MayHaveRun`] it may be written; to write it again
     /// is safe if nobody else changes it.
     ///
     /// # Cancellation
     /// It may or may not be written, whole.
     pub async fn put(&self, id: impl KeyId, value: &T) -> Result<()> {
-        self.set(id, "put", When::Instead, value).await.map(drop)
+        let fields = whole("put", value)?;
+        self.set(id, "put", When::Instead, fields).await.map(drop)
     }
 
     /// Writes a whole record if there is none, and returns whether it did.
@@ -113,7 +117,8 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// # Cancellation
     /// It may or may not be written, whole.
     pub async fn create(&self, id: impl KeyId, value: &T) -> Result<bool> {
-        self.set(id, "create", When::Absent, value).await
+        let fields = whole("create", value)?;
+        self.set(id, "create", When::Absent, fields).await
     }
 
     /// Returns the record. None if there is none.
@@ -127,7 +132,7 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     /// Returns some fields, as a `P` that has only these. None if there is no record.
     ///
     /// # Errors
-    /// As [`get`](Self::get) gives them.
+    /// As [`get`](Self::get) gives them, and [`ErrorKind::Invalid`] unless 1 to 1,000 fields are named.
     pub async fn get_part<P: DeserializeOwned>(
         &self,
         id: impl KeyId,
@@ -135,21 +140,22 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
     ) -> Result<Option<P>> {
         let names: Result<Vec<_>> = fields.iter().map(|field| name("get_part", field)).collect();
         let names = names?;
-        if names.is_empty() {
-            return Err(invalid("get_part", "name at least one field"));
+        if names.is_empty() || names.len() > MAX_FIELDS {
+            return Err(invalid("get_part", "name 1 to 1,000 fields"));
         }
         self.read(id, "get_part", names).await
     }
 
-    /// Writes the fields of `part` beside those that are there, and returns whether there is a record.
+    /// Writes some fields beside those that are there, and returns whether there is a record.
     ///
     /// # Errors
     /// As [`put`](Self::put) gives them.
     ///
     /// # Cancellation
     /// All of them may or may not be written.
-    pub async fn set_part<P: Serialize>(&self, id: impl KeyId, part: &P) -> Result<bool> {
-        self.set(id, "set_part", When::Present, part).await
+    pub async fn set_part<P: Serialize>(&self, id: impl KeyId, fields: &P) -> Result<bool> {
+        let fields = part("set_part", fields)?;
+        self.set(id, "set_part", When::Present, fields).await
     }
 
     /// Adds to a number, and returns the sum. A field that is absent counts as 0. None if there is no record.
@@ -173,7 +179,10 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
             (Outcome::Unmet, _) => Ok(None),
             (Outcome::Full, _) => Err(full("increment")),
             (Outcome::Past, _) => Err(invalid("increment", "the sum would be past 2^53")),
-            (Outcome::Other, _) => Err(invalid("increment", "the field is not an integer")),
+            (Outcome::Other, _) => Err(invalid(
+                "increment",
+                "the field is not an integer within 2^53",
+            )),
         }
     }
 
@@ -235,19 +244,19 @@ impl<T: Serialize + DeserializeOwned> Record<T> {
         self.records.inspect(id).await
     }
 
-    async fn set<P: Serialize>(
+    async fn set(
         &self,
         id: impl KeyId,
         operation: &'static str,
         when: When,
-        value: &P,
+        fields: Texts,
     ) -> Result<bool> {
         let key = self.records.key(id);
         let set = Set {
             ttl: self.ttl,
             max_fields: self.max_fields,
             when,
-            fields: fields(operation, value)?,
+            fields,
         };
         match self.records.programs().run(&key, &set).await? {
             Outcome::Done => Ok(true),

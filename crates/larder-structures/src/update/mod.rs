@@ -97,8 +97,8 @@ impl Updates {
     /// # Errors
     /// [`UpdateError::Contended`] if the value was changed by others in each attempt: nothing was written.
     /// [`UpdateError::Store`] for an error of the store. A lost reply is settled by reading the version
-    /// back; only where that cannot tell, because others wrote in between, the error is
-    /// [`ErrorKind::MayHaveRun`].
+    /// back. Only where that cannot tell, because others wrote in between or there is no value, the error is
+    /// [`ErrorKind::MayHaveRun`]: so it is after the lost reply of a removal that was carried out.
     ///
     /// # Cancellation
     /// The value may or may not be changed, whole.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use larder_moka::MokaStore;
-use larder_store::{ErrorKind, Store, Ttl};
+use larder_store::{ErrorKind, Key, Kind, Put, Store, Ttl};
 use larder_structures::blob::{BlobError, BlobReader, Blobs};
 use larder_test::faulty::{Faulty, Lie, Operations, Switch, Trouble};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -189,6 +189,32 @@ on_every_store! {
         switch.set_on(Operations::Writes, Trouble::LoseAnswer);
         blobs.put("a", &[][..]).await.unwrap();
         assert_eq!(blobs.info("a").await.unwrap().unwrap().size, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manifest_that_names_chunks_without_end_keeps_no_writer_busy() {
+    const BLOB: Kind = Kind::pinned("blob");
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let blobs = blobs(&store);
+    // The version, a nonce, a size that was never written, and a digest.
+    let mut manifest = vec![0; 57];
+    (manifest[0], manifest[17]) = (1, 0x7f);
+    for removes in [true, false] {
+        let put = Put::new(Key::new(BLOB, ("test", "a")), manifest.clone(), HOUR);
+        assert!(store.put(&put).await.unwrap().is_stored());
+        assert!(blobs.info("a").await.unwrap().unwrap().size > u64::MAX / 4);
+        let (blobs, done) = (blobs.clone(), Duration::from_secs(10));
+        let work = tokio::spawn(async move {
+            match removes {
+                true => drop(blobs.remove("a").await.unwrap()),
+                false => drop(blobs.put("a", &b"new"[..]).await.unwrap()),
+            }
+        });
+        tokio::time::timeout(done, work)
+            .await
+            .expect("an end")
+            .unwrap();
     }
 }
 

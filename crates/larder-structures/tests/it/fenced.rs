@@ -1,13 +1,15 @@
 //! Fenced values: a stale holder writes nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::lease::Fence;
 use larder_store::{ErrorKind, Ttl};
 use larder_structures::fenced::{Fenced, FencedPut};
 use larder_structures::lock::Lock;
+use larder_test::server::RedisServer;
 
-use crate::support::on_every_store;
+use crate::support::{on_every_store, patient};
 
 const MINUTE: Ttl = Ttl::from_secs(60);
 const HOUR: Ttl = Ttl::from_secs(3600);
@@ -50,5 +52,24 @@ on_every_store! {
         let large = reports.put(1_u32, Fence::from_u64(1), large, HOUR).await;
         assert_eq!(large.unwrap_err().kind(), ErrorKind::TooLarge);
         assert!(reports.get(1_u32).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_no_store_writes_keeps_nobody_from_writing() {
+    let server = RedisServer::start().unwrap();
+    let store = patient(&server.url()).connect().await.unwrap();
+    let reports = Fenced::new(Arc::new(store)).unwrap();
+    for bytes in [
+        "99999999999999999999 9999999999999999 x",
+        "9007199254740993 9999999999999999 x",
+        "007 9999999999999999 x",
+    ] {
+        server.command(&["SET", "fenced:{today}", bytes]).unwrap();
+        assert!(reports.get("today").await.unwrap().is_none(), "{bytes}");
+        let put = reports
+            .put("today", Fence::from_u64(1), "ready", HOUR)
+            .await;
+        assert_eq!(put.unwrap(), FencedPut::Written, "{bytes}");
     }
 }

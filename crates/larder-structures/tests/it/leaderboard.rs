@@ -28,6 +28,26 @@ fn shown(rows: &[Row]) -> Vec<(u64, &str, i64)> {
 }
 
 on_every_store! {
+    async fn a_range_of_scores_that_no_member_can_have_is_empty(world: World) {
+        for board in [board(&world.store), board(&world.store).with_order(Order::LowestFirst)] {
+            board.set("a", "ada", MAX_INT).await.unwrap();
+            board.set("a", "bob", -MAX_INT).await.unwrap();
+            for nothing in [
+                i64::MIN..=i64::MIN,
+                i64::MAX..=i64::MAX,
+                MAX_INT + 1..=i64::MAX,
+                i64::MIN..=-MAX_INT - 1,
+                #[allow(clippy::reversed_empty_ranges, reason = "a caller may compute it")]
+                {3..=-3},
+            ] {
+                assert_eq!(board.count("a", nothing.clone()).await.unwrap(), 0, "{nothing:?}");
+                let rows = board.with_scores("a", nothing.clone(), 9).await.unwrap();
+                assert_eq!(rows, [], "{nothing:?}");
+            }
+            assert_eq!(board.count("a", i64::MIN..=i64::MAX).await.unwrap(), 2);
+        }
+    }
+
     async fn the_highest_is_first_or_the_lowest(world: World) {
         let high = board(&world.store);
         let low = high.clone().with_order(Order::LowestFirst);

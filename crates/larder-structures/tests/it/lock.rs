@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use larder_store::lease::Fence;
 use larder_store::program::Record;
 use larder_store::{ErrorKind, Key, Store, Ttl};
@@ -57,6 +58,15 @@ async fn is_queued(world: &World, number: usize) {
 }
 
 on_every_store! {
+    async fn without_time_to_wait_a_free_lock_is_taken_all_the_same(world: World) {
+        for order in [Order::Any, Order::Fifo] {
+            let lock = lock(&world).with_order(order);
+            let guard = lock.lock(Duration::ZERO).await.unwrap().expect("it is free");
+            assert!(lock.lock(Duration::ZERO).await.unwrap().is_none());
+            assert_eq!(guard.release().await.unwrap(), Released::InTime);
+        }
+    }
+
     async fn a_lock_has_one_holder_at_a_time_and_each_has_a_higher_token(world: World) {
         let (lock, holders) = (lock(&world), Arc::new(AtomicUsize::new(0)));
         let tasks: Vec<_> = (0..8).map(|_| {
@@ -271,6 +281,39 @@ on_every_store! {
         let led = led.lock().unwrap();
         assert!(led.len() == 2 && led.is_sorted());
     }
+}
+
+#[tokio::test]
+async fn bytes_that_no_lock_writes_keep_nobody_from_it() {
+    let world = World::redis().await;
+    let server = world.server.as_ref().unwrap();
+    for bytes in [
+        "99999999999999999999||",
+        "1|1,99999999999999999999,5;|",
+        "1||99999999999999999999,5;",
+        "1|99999999999999999999,99999999999999999999,5;|99999999999999999999,6;",
+    ] {
+        server.command(&["SET", "lock:{report}", bytes]).unwrap();
+        let lock = lock(&world).with_order(Order::Fifo);
+        let guard = lock.try_lock().await.unwrap();
+        assert!(guard.is_some(), "{bytes}");
+        assert_eq!(guard.unwrap().release().await.unwrap(), Released::InTime);
+    }
+}
+
+#[test]
+fn a_lock_that_is_asked_for_outside_of_a_runtime_is_not_left_held() {
+    let store: Arc<dyn Store> = Arc::new(larder_moka::MokaStore::new());
+    let lock = Lock::new(store, "report").unwrap();
+    let attempt = std::panic::AssertUnwindSafe(|| lock.try_lock().now_or_never());
+    assert!(
+        std::panic::catch_unwind(attempt).is_err(),
+        "it is documented to panic"
+    );
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let guard = runtime.block_on(lock.try_lock()).unwrap();
+    assert!(guard.is_some(), "whoever panicked still holds it");
+    drop((runtime.enter(), guard));
 }
 
 #[tokio::test]

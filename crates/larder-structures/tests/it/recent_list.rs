@@ -18,6 +18,20 @@ fn values(page: &Page) -> Vec<&str> {
 }
 
 on_every_store! {
+    async fn the_id_of_a_removed_item_is_never_given_again(world: World) {
+        let list = list(&world.store);
+        let one = list.push("a", "one").await.unwrap();
+        assert!(list.remove("a", one).await.unwrap());
+        assert_eq!(list.inspect("a").await.unwrap().fields(), []);
+        let two = list.push("a", "two").await.unwrap();
+        assert!(two > one, "{two:?} after {one:?}");
+        assert_eq!(values(&list.after("a", one, 9).await.unwrap()), ["two"]);
+        assert_eq!(list.clear("a").await.unwrap(), 1);
+        assert_eq!((list.len("a").await.unwrap(), list.clear("a").await.unwrap()), (0, 0));
+        let three = list.push("a", "three").await.unwrap();
+        assert!(three > two, "{three:?} after {two:?}");
+    }
+
     async fn the_newest_items_come_first(world: World) {
         let list = list(&world.store);
         assert_eq!(list.newest("a", 10).await.unwrap(), Page::default());

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,73 @@ fn address(city: &str) -> Address {
     }
 }
 
+/// Fields whose JSON has more than one form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Seat {
+    place: Place,
+    price: f32,
+    tags: HashMap<String, u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Place {
+    row: u32,
+    number: u32,
+}
+
+fn seat() -> Seat {
+    Seat {
+        place: Place { row: 3, number: 7 },
+        price: 1.1,
+        tags: (0..20).map(|n| (n.to_string(), n)).collect(),
+    }
+}
+
 on_every_store! {
+    async fn a_field_is_compared_with_what_was_put_whatever_its_type(world: World) {
+        let seats = Record::<Seat>::new(world.store.clone(), "seats", HOUR).unwrap();
+        seats.put("a", &seat()).await.unwrap();
+        let (place, other) = (seat().place, Place { row: 4, number: 8 });
+        let compared = seats.compare_and_set("a", "place", Some(&place), Some(&other)).await;
+        assert_eq!(compared.unwrap(), Compared::Done);
+        let compared = seats.compare_and_set("a", "place", Some(&other), Some(&place)).await;
+        assert_eq!(compared.unwrap(), Compared::Done);
+        let compared = seats.compare_and_set("a", "price", Some(&1.1_f32), Some(&2.2)).await;
+        assert_eq!(compared.unwrap(), Compared::Done);
+        let compared = seats.compare_and_set("a", "price", Some(&2.2_f32), Some(&1.1)).await;
+        assert_eq!(compared.unwrap(), Compared::Done);
+        // The same entries in the order of another map.
+        let tags = seat().tags;
+        let compared = seats.compare_and_set("a", "tags", Some(&tags), Some(&HashMap::new())).await;
+        assert_eq!(compared.unwrap(), Compared::Done);
+        let read = seats.get("a").await.unwrap().unwrap();
+        assert_eq!(read, Seat { tags: HashMap::new(), ..seat() });
+    }
+
+    async fn what_could_not_be_read_back_is_not_written(world: World) {
+        let seats = Record::<Seat>::new(world.store.clone(), "seats", HOUR).unwrap();
+        seats.put("a", &seat()).await.unwrap();
+        for price in [f32::NAN, f32::INFINITY] {
+            let error = seats.put("a", &Seat { price, ..seat() }).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains("read back"), "{error}");
+            let compared = seats.compare_and_set("a", "price", Some(&1.1_f32), Some(&price)).await;
+            assert_eq!(compared.unwrap_err().kind(), ErrorKind::Invalid);
+        }
+        assert_eq!(seats.get("a").await.unwrap(), Some(seat()));
+    }
+
+    async fn too_many_names_of_fields_are_refused(world: World) {
+        let profiles = profiles(&world.store);
+        profiles.put("a", &ada()).await.unwrap();
+        let names: Vec<_> = (0..10_000).map(|n| n.to_string()).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let error = profiles.get_part::<Address>("a", &names).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        let part = profiles.get_part::<Address>("a", &names[..1_000]).await.unwrap();
+        assert_eq!(part, Some(Address { city: None }));
+    }
+
     async fn a_struct_is_read_as_it_was_written(world: World) {
         let profiles = profiles(&world.store);
         assert_eq!(profiles.get("a").await.unwrap(), None);

@@ -1,9 +1,11 @@
 //! Semaphores: so many holders at a time, whose permits come back when they die.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::Ttl;
+use larder_moka::MokaStore;
+use larder_store::{ErrorKind, Store, Ttl};
 use larder_structures::lock::{Lock, Released, Semaphore};
 use tokio::time::timeout;
 
@@ -51,4 +53,14 @@ on_every_store! {
         let _held = lock.try_lock().await.unwrap().unwrap();
         assert!(semaphore(&world).try_acquire().await.unwrap().is_some());
     }
+}
+
+#[test]
+fn a_semaphore_with_too_many_permits_for_one_record_is_refused() {
+    let store: Arc<dyn Store> = Arc::new(MokaStore::new());
+    let new = |permits| Semaphore::new(store.clone(), "calls", NonZeroU32::new(permits).unwrap());
+    assert!(new(1_000).is_ok());
+    let error = new(1_001).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("1000 permits"), "{error}");
 }

@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use larder::queue::periodic::Periodic;
 use larder::queue::worker::{CancellationToken, JobContext, JobRequest, Worker};
-use larder::queue::{Cursor, Delivery, Job, JobId, NewJob, Queue, Receipt, State, Verdict};
+use larder::queue::{
+    Cursor, Delivery, Job, JobId, NewJob, Partitioned, Queue, Receipt, State, Verdict,
+};
 use larder_store::Ttl;
 
 use super::{assert_send, send_and_sync};
@@ -35,6 +37,16 @@ fn holders(queue: &Queue, receipt: &Receipt, verdict: Verdict, lease: Ttl) {
         queue.extend_many(receipts, lease);
         queue.settle(receipt, verdict);
         queue.settle_many(&[]);
+    }
+}
+
+fn partitions(queue: &Partitioned, new: NewJob, receipt: &Receipt) {
+    sent! {
+        queue.enqueue(new.clone());
+        queue.enqueue_many(vec![new]);
+        queue.dequeue(1);
+        queue.dequeue_wait(1, Duration::ZERO);
+        queue.settle_many(&[(receipt.clone(), Verdict::Ack)]);
     }
 }
 
@@ -80,6 +92,7 @@ fn the_futures_of_a_queue_can_be_sent() {
 
     let _ = jobs::<Mail>;
     let _ = holders;
+    let _ = partitions;
     let _ = people;
     let _ = workers;
     let _ = schedules;

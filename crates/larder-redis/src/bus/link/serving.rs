@@ -88,7 +88,7 @@ impl Link {
             };
             if let (LinkTarget::Node(_, Some(view)), "MOVED") = (&self.target, error.code()) {
                 self.registry.moved_away(self.id, subject.text());
-                view.is_outdated();
+                view.note_outdated();
                 continue;
             }
             let error = classify::refused("subscribe", &error);

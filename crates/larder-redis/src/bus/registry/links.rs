@@ -50,13 +50,7 @@ impl SubscriptionRegistry {
         link.is_up = false;
         link.changed.clear();
         for entry in state.entries_on(id) {
-            if entry.status == Status::On {
-                entry
-                    .subscribers
-                    .values()
-                    .for_each(|subscriber| subscriber.unconfirm_one());
-            }
-            entry.status = Status::Off;
+            entry.turn_off();
         }
         // Idle subjects are forgotten without a connection.
         state.forget(id);
@@ -102,13 +96,7 @@ impl SubscriptionRegistry {
             }
             let to = link_of(&entry.subject).unwrap_or(entry.link);
             if to != entry.link {
-                if entry.status == Status::On {
-                    entry
-                        .subscribers
-                        .values()
-                        .for_each(|subscriber| subscriber.unconfirm_one());
-                }
-                entry.status = Status::Off;
+                entry.turn_off();
                 links.entry(entry.link).or_default().forget(text);
                 links.entry(to).or_default().subjects += 1;
                 entry.link = to;
@@ -146,7 +134,7 @@ impl SubscriptionRegistry {
         }
     }
 
-    /// Notified when a link has changes to send.
+    /// Returns what is notified when a link has changes to send.
     pub(in crate::bus) fn notifier(&self, id: LinkId) -> Arc<Notify> {
         self.state
             .lock()

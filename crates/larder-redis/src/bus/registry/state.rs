@@ -72,6 +72,16 @@ impl Entry {
     pub(super) fn is_idle(&self) -> bool {
         self.status == Status::Off && self.subscribers.is_empty()
     }
+
+    /// Records that no server knows the subject any more.
+    pub(super) fn turn_off(&mut self) {
+        if self.status == Status::On {
+            for subscriber in self.subscribers.values() {
+                subscriber.unconfirm_one();
+            }
+        }
+        self.status = Status::Off;
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +112,7 @@ pub(super) struct LinkState {
 }
 
 impl LinkState {
-    /// A subject may have to be asked for, or left.
+    /// Notes that a subject may have to be subscribed to, or unsubscribed from.
     pub(super) fn change(&mut self, text: Box<str>) {
         if self.is_up {
             self.changed.insert(text);

@@ -1,8 +1,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use larder_layer::tags::{Generation, Tag};
 use larder_store::{Timestamp, Version};
 
-use super::{DateInfo, StoredResponse, TagSnapshot, VariantIndex};
+use super::{DateInfo, StoredResponse, VariantIndex};
 use crate::engine::{Exchange, SelectingFields, VariantId};
 use crate::policy::ResponsePolicy;
 
@@ -24,11 +25,8 @@ pub(super) fn response(payload: Bytes, policy: &ResponsePolicy) -> Option<Stored
     };
     let [tags] = rest.array()?;
     let tags = (0..tags).map(|_| {
-        Some(TagSnapshot {
-            generation: rest.version()?,
-            version: rest.version()?,
-            tag: String::from_utf8(rest.short()?.to_vec()).ok()?,
-        })
+        let tag = Tag::from_hash(u64::from_le_bytes(rest.array()?));
+        Some((tag, Generation::from_bytes(rest.array()?)))
     });
     let tags = tags.collect::<Option<_>>()?;
     let count = usize::from(u16::from_le_bytes(rest.array()?));

@@ -12,10 +12,9 @@ pub(super) fn response(response: &StoredResponse, out: &mut Vec<u8>) -> Option<(
     } = response.date_info;
     out.push(u8::from(is_generated) | u8::from(is_last_modified_weak) << 1);
     out.push(u8::try_from(response.tags.len()).ok()?);
-    for tag in &response.tags {
-        out.extend_from_slice(tag.generation.as_bytes());
-        out.extend_from_slice(tag.version.as_bytes());
-        short(tag.tag.as_bytes(), out)?;
+    for (tag, generation) in &response.tags {
+        out.extend_from_slice(&tag.hash().to_le_bytes());
+        out.extend_from_slice(generation.as_bytes());
     }
     let fields = response.fields().count();
     out.extend_from_slice(&u16::try_from(fields).ok()?.to_le_bytes());

@@ -9,13 +9,14 @@ use bytes::Bytes;
 use larder_layer::envelope;
 use larder_store::Key;
 
-use super::{DateInfo, StoredResponse, TagSnapshot, VariantIndex};
+use super::stored_response::{DateInfo, StoredResponse};
+use super::variant_index::VariantIndex;
 use crate::policy::ResponsePolicy;
 
 /// The magic of the [envelope] of a record: three letters, and the version of the layout.
 ///
 /// The payload begins with a byte that says which record it is.
-const MAGIC: [u8; 4] = *b"lrr\x04";
+const MAGIC: [u8; 4] = *b"lrr\x05";
 
 const RESPONSE: u8 = 1;
 const VARIANTS: u8 = 2;

@@ -1,5 +1,6 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use larder_store::{Timestamp, Version};
+use larder_layer::tags::{Generation, Tag};
+use larder_store::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
@@ -20,11 +21,7 @@ fn response(fields: &[(String, Vec<u8>)], body: Vec<u8>, tags: &[String]) -> Arc
         sent: Timestamp::from_micros(7),
         received: Timestamp::from_micros(9),
     };
-    let tags = tags.iter().map(|tag| TagSnapshot {
-        tag: tag.clone(),
-        generation: Version::random(),
-        version: Version::random(),
-    });
+    let tags = tags.iter().map(|tag| (Tag::new(tag), Generation::random()));
     let tags = tags.collect();
     Arc::new(
         StoredResponse::restored(

@@ -23,7 +23,7 @@ fn data(text: &'static str) -> Result<Frame<Bytes>, Broken> {
     Ok(Frame::data(Bytes::from_static(text.as_bytes())))
 }
 
-async fn next(body: &mut larder_response_cache::ResponseBody<Body>) -> Option<Bytes> {
+async fn next(body: &mut larder_response_cache::ResponseCacheBody<Body>) -> Option<Bytes> {
     let frame = tokio::time::timeout(Duration::from_secs(5), body.frame()).await;
     frame.unwrap()?.unwrap().into_data().ok()
 }

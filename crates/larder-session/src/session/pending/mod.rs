@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::record::{Change, Fields};
+use crate::session_record::{Change, Fields};
 use crate::{Result, SessionError, SessionErrorKind, value};
 
 /// The changes of one request that are not written yet, at most one per field.

@@ -1,0 +1,179 @@
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use larder_layer::tags::{Tag, Tags};
+use larder_layer::{Capacity, NearCache, SingleFlight, StoreHealth, StoreTimeout};
+use larder_store::{Content, Error, ErrorKind, Kind, Result, Space, Ttl};
+use metrics::counter;
+use tokio::sync::Notify;
+
+use super::CacheBuilder;
+use crate::batch::Refresher;
+use crate::breaker::Breaker;
+use crate::cache::{Cache, CacheKey, Inner};
+use crate::far::Far;
+use crate::lifetime::Lifetime;
+use crate::metrics::Metrics;
+use crate::pending::Pending;
+use crate::remote::Remote;
+use crate::tags::{FarTags, PendingTags};
+use crate::write_locks::WriteLocks;
+
+/// The default near TTL of a cache that has a far store.
+const NEAR_TTL: Ttl = Ttl::from_secs(30);
+
+/// The most schemas that are invalidated beside a cache's own.
+const MAX_BESIDE: usize = 8;
+
+/// The longest timeout, a year: a moment much later cannot be computed.
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+impl<K: CacheKey, V: Send + Sync + 'static> CacheBuilder<K, V> {
+    /// Builds the cache. Its metrics go to the recorder that is installed now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the kind was not made by [`Kind::evictable`], the jitter is not
+    /// from 0 to 1, or a capacity, a timeout or a cap is zero.
+    pub fn build(self) -> Result<Cache<K, V>> {
+        self.check()?;
+        let mut beside = self.beside;
+        beside.retain(|schema| *schema != self.schema);
+        beside.sort_unstable();
+        beside.dedup();
+        let near_ttl = match (self.near_ttl, &self.far) {
+            (Some(asked), _) => asked,
+            (None, Some(_)) => NEAR_TTL,
+            // A loader may choose a longer TTL than the cache's.
+            (None, None) => Ttl::MAX,
+        };
+        let timeout = StoreTimeout::new(self.far_timeout.min(MAX_TIMEOUT), None);
+        let bus = self.far.as_ref().filter(|_| self.uses_bus);
+        let remote = bus
+            .and_then(|(store, _)| store.clone().bus())
+            .map(|bus| Remote::new(bus, self.kind, timeout));
+        let programs = self
+            .far
+            .as_ref()
+            .and_then(|(store, _)| store.clone().programs());
+        let far_tags = programs.map(|programs| FarTags {
+            client: Tags::new(
+                programs,
+                bus.and_then(|(store, _)| store.clone().bus()),
+                timeout,
+                if self.keeps_near {
+                    // A near copy of a tagged value lives for the other half.
+                    Duration::from(near_ttl) / 2
+                } else {
+                    Duration::ZERO
+                },
+            ),
+            pending: PendingTags::default(),
+            keep: tag_memory(self.load_timeout),
+        });
+        let far = self.far.map(|(store, codec)| Far {
+            kind: self.kind,
+            schema: self.schema,
+            beside: beside.into(),
+            leases: store.clone().leases(),
+            store,
+            idle: self.idle_ttl,
+            hold: self.lease,
+            codec,
+            timeout,
+            max_value: self.max_value,
+            packing: self.packing,
+            check: self.check,
+            rejected: counter!("larder_cache_rejected_total", "kind" => self.kind.name()),
+            tags: far_tags,
+            locks: WriteLocks::new(),
+            breaker: Breaker::new(self.clock.clone()),
+            health: StoreHealth::new(format!("cache '{}'", self.kind.name())),
+            refusal_logged: AtomicBool::new(false),
+        });
+        Ok(Cache::from_inner(Inner {
+            kind: self.kind,
+            near: NearCache::new(self.near),
+            keeps_near: self.keeps_near,
+            far,
+            remote,
+            pending: Pending::new(),
+            clear_tag: self.can_clear.then(|| clear_tag(self.kind)),
+            flights: SingleFlight::new(self.max_loads),
+            refresher: self
+                .refresher
+                .map(|(load, max, wait)| Refresher::new(load, max, wait)),
+            lifetime: Lifetime {
+                ttl: self.ttl,
+                near: near_ttl,
+                jitter: self.jitter,
+                refresh_after: self.refresh_after,
+                stale_if_error: self.stale_if_error,
+                negative: self.negative_ttl,
+                idle: self.idle_ttl,
+                early_refresh: self.early_refresh,
+            },
+            load_timeout: self.load_timeout.min(MAX_TIMEOUT),
+            soft_timeout: self.soft_timeout,
+            retry_after: self.retry_after,
+            max_retry_after: self.max_retry_after,
+            fallback_kept: Notify::new(),
+            steps: AtomicU64::new(0),
+            hasher: RandomState::default(),
+            clock: self.clock,
+            metrics: Metrics::new(self.kind),
+        }))
+    }
+
+    fn check(&self) -> Result<()> {
+        let near = match self.near {
+            Capacity::Entries(capacity) | Capacity::Weight(capacity, _) => capacity,
+        };
+        let wrong =
+            if self.kind.space() != Space::Evictable || self.kind.content() != Content::Value {
+                "make its kind with Kind::evictable, because a cache may lose any value"
+            } else if !(0.0..=1.0).contains(&self.jitter) {
+                "the jitter must be from 0 to 1"
+            } else if near == 0 {
+                "the near capacity must be at least 1"
+            } else if self.max_value == 0 {
+                "the cap on the bytes of a far value must be at least 1"
+            } else if self.max_loads == 0 {
+                "the cap on loads must be at least 1"
+            } else if self.far_timeout.is_zero() {
+                "the far timeout must be longer than zero"
+            } else if self.load_timeout.is_zero() {
+                "the load timeout must be longer than zero"
+            } else if !self.keeps_near && self.far.is_none() {
+                "without a near tier it needs a far store"
+            } else if !(0.0..=100.0).contains(&self.early_refresh) {
+                "the factor of early refresh must be from 0 to 100"
+            } else if self.refresher.as_ref().is_some_and(|(_, max, _)| *max == 0) {
+                "a batch of refreshes must hold at least 1"
+            } else if self.beside.len() > MAX_BESIDE {
+                "at most 8 schemas may be beside its own"
+            } else if self.soft_timeout.is_some() && self.stale_if_error.is_none() {
+                "a soft timeout needs with_stale_if_error, which says what is served after it"
+            } else if self.idle_ttl.is_some() && self.stale_if_error.is_some() {
+                "an idle TTL cannot be combined with stale-if-error"
+            } else if self.retry_after > self.max_retry_after {
+                "the first pause after a failed load must not be longer than the longest"
+            } else {
+                return Ok(());
+            };
+        let detail = format!("cache of kind '{}': {wrong}", self.kind.name());
+        Err(Error::new("build", ErrorKind::Invalid, detail))
+    }
+}
+
+/// Returns the tag that every value of a cache carries. No tag of an app begins so.
+fn clear_tag(kind: Kind) -> Tag {
+    Tag::new(&format!("\0cache:{}", kind.name()))
+}
+
+/// Returns how long a change of a tag is remembered: longer than any load runs.
+fn tag_memory(load_timeout: Duration) -> Ttl {
+    let least = Duration::from_secs(60 * 60);
+    let micros = load_timeout.min(MAX_TIMEOUT).saturating_mul(2).max(least);
+    Ttl::covering_micros(i64::try_from(micros.as_micros()).unwrap_or(i64::MAX))
+}

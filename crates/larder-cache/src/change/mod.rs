@@ -1,0 +1,235 @@
+mod insert;
+
+use std::slice;
+use std::sync::Arc;
+
+use larder_store::lease::{Claimed, Leases};
+use larder_store::{Error, ErrorKind, Key, Put, Result, Version};
+
+use crate::cache::Inner;
+use crate::far::{Far, Read, Stored};
+use crate::invalidation::Invalidation;
+use crate::remote::Change;
+use crate::{Cache, CacheKey};
+
+impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
+    /// Removes the value of `key`, far and then near. It is not served any more, not even if a
+    /// load fails.
+    ///
+    /// It takes one round trip if there is a far store, and one more to tell other processes. Once
+    /// it is done, no load that began before, in any process, is stored in the far store, and no
+    /// caller that asks from then on waits for one. Near copies in other processes are dropped when
+    /// the message comes, and stay for at most their near TTL if it is lost.
+    ///
+    /// # Errors
+    /// Those of the far store and of its bus. The near copy is gone all the same, and this process
+    /// does not read the far value. It goes on trying until the removal has succeeded, for as long
+    /// as the process lives. Without a far store there is no error.
+    ///
+    /// # Cancellation
+    /// A dropped call has removed the near copy, and may or may not have removed the far one.
+    pub async fn remove(&self, key: &K) -> Result<()> {
+        self.change_one(key, Change::Removed).await
+    }
+
+    /// Removes the values of many keys, with a result for each.
+    ///
+    /// It takes one round trip for each node of the far store, and one more to tell other
+    /// processes.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove) for each.
+    ///
+    /// # Cancellation
+    /// As [`remove`](Self::remove) for each.
+    pub async fn remove_many(&self, keys: &[K]) -> Vec<Result<()>> {
+        self.change(keys, Change::Removed).await
+    }
+
+    /// Ends the freshness of the value of `key`: the next caller loads.
+    ///
+    /// The value is only served if that load fails or is slow, within
+    /// [`with_stale_if_error`](crate::CacheBuilder::with_stale_if_error). Without that setting it
+    /// does the same as [`remove`](Self::remove). With it, it takes three round trips, and one more
+    /// to tell other processes. If another process loads the value meanwhile, nothing is left of it
+    /// in the far store.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    ///
+    /// # Cancellation
+    /// As [`remove`](Self::remove).
+    pub async fn expire(&self, key: &K) -> Result<()> {
+        self.change_one(key, Change::Expired).await
+    }
+
+    /// Ends the freshness of the values of many keys, with a result for each.
+    ///
+    /// It takes as many round trips as [`expire`](Self::expire), each for all keys.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove) for each.
+    ///
+    /// # Cancellation
+    /// As [`remove`](Self::remove) for each.
+    pub async fn expire_many(&self, keys: &[K]) -> Vec<Result<()>> {
+        self.change(keys, Change::Expired).await
+    }
+
+    async fn change_one(&self, key: &K, change: Change) -> Result<()> {
+        let mut results = self.change(slice::from_ref(key), change).await;
+        results.pop().unwrap_or(Ok(()))
+    }
+
+    async fn change(&self, keys: &[K], change: Change) -> Vec<Result<()>> {
+        let inner = &self.inner;
+        inner.listen();
+        let turn = inner.pending.turn();
+        let invalidations: Vec<_> = keys
+            .iter()
+            .map(|key| Invalidation::begin(&**inner, key, change))
+            .collect();
+        let Some(far) = &inner.far else {
+            return keys.iter().map(|_| Ok(())).collect();
+        };
+        let far_keys: Vec<_> = keys.iter().map(|key| far.key(key)).collect();
+        // Held until the invalidations end, so that no load that began before is written after.
+        let locks = match far
+            .locks
+            .for_changes(far.timeout, "delete", &far_keys)
+            .await
+        {
+            Ok(locks) => locks,
+            Err(error) => {
+                inner.quarantine(keys.iter().cloned());
+                inner.metrics.far_delete_errors.increment(1);
+                let kind = error.kind();
+                return keys.iter().map(|_| Err(unlocked(kind))).collect();
+            }
+        };
+        let mut results = match change {
+            Change::Expired if inner.has_fallback() => {
+                inner.expire_far(far, keys, &far_keys, turn).await
+            }
+            _ => inner.invalidate_far(keys, turn).await,
+        };
+        drop((invalidations, locks));
+        // What failed is replayed, and told then.
+        let changed = keys
+            .iter()
+            .zip(&results)
+            .filter(|(_, result)| result.is_ok());
+        let changed: Vec<_> = changed.map(|(key, _)| key.clone()).collect();
+        if changed.is_empty() {
+            return results;
+        }
+        if let Err(error) = inner.publish_or_quarantine(change, &changed).await {
+            let kind = error.kind();
+            for result in results.iter_mut().filter(|result| result.is_ok()) {
+                *result = Err(untold(kind));
+            }
+        }
+        results
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
+    /// Ends the freshness of far entries, and keeps what may be served if a load fails.
+    async fn expire_far(
+        self: &Arc<Self>,
+        far: &Far<V>,
+        keys: &[K],
+        far_keys: &[Key],
+        turn: u64,
+    ) -> Vec<Result<()>> {
+        // What a removal that failed has left there is not kept: it goes the whole way now.
+        let removed = keys.iter().filter(|key| self.pending.is_quarantined(key));
+        let removed = &removed.cloned().collect::<Vec<_>>();
+        let reads = far.read_many(far_keys, self.clock.now()).await;
+        let parts = keys.iter().zip(far_keys).zip(reads);
+        let kept = parts.map(|((key, far_key), read)| async move {
+            match read {
+                Ok(Read::Stored(stored)) if !removed.contains(key) => {
+                    self.keep_stale(far, far_key, stored).await
+                }
+                _ => false,
+            }
+        });
+        let kept = futures_util::future::join_all(kept).await;
+        let left = keys.iter().zip(&kept).filter(|(_, is_kept)| !**is_kept);
+        let left: Vec<_> = left.map(|(key, _)| key.clone()).collect();
+        let expired = keys.iter().zip(&kept).filter(|(_, is_kept)| **is_kept);
+        let expired: Vec<_> = expired.map(|(key, _)| key.clone()).collect();
+        let beside = self.invalidate_beside(&expired).await;
+        let mut results = match left.is_empty() {
+            true => Vec::new(),
+            false => self.invalidate_far(&left, turn).await,
+        }
+        .into_iter();
+        if !removed.is_empty() {
+            // An error is a quarantine, and is told when the removal is replayed.
+            let _ = self.publish_or_quarantine(Change::Removed, removed).await;
+        }
+        kept.into_iter()
+            .map(|is_kept| match is_kept {
+                true => beside.as_ref().copied().map_err(again),
+                false => results.next().unwrap_or(Ok(())),
+            })
+            .collect()
+    }
+
+    /// Replaces an entry by one that may only be served if a load fails, if it is still the same.
+    ///
+    /// False if it is not, or another process loads it: then the entry is to be removed. So an entry
+    /// that was removed since it was read is not put back.
+    async fn keep_stale(&self, far: &Far<V>, key: &Key, stored: Stored<V>) -> bool {
+        let now = self.clock.now();
+        let mut times = stored.times;
+        times.expire(now);
+        let Some(value) = stored.value.filter(|_| now < times.stale_until) else {
+            return false;
+        };
+        let kept = async {
+            let put = far.seal(key.clone(), Some(&value), now, times, stored.tags)?;
+            let put = put.if_version(stored.version);
+            match far.leases.as_deref() {
+                Some(leases) => commit_new(far, leases, &put, Some(stored.version)).await,
+                None => far.write(&put).await,
+            }
+        };
+        kept.await.unwrap_or_else(|error| {
+            self.metrics.far_write_failed(&error);
+            far.log_failed_write(&error);
+            false
+        })
+    }
+}
+
+/// Writes under a lease of its own. False if the key has a new value or another leader by now, or
+/// was invalidated meanwhile.
+async fn commit_new<V: Send + Sync + 'static>(
+    far: &Far<V>,
+    leases: &dyn Leases,
+    put: &Put,
+    seen: Option<Version>,
+) -> Result<bool> {
+    match far.claim(leases, put.key(), seen).await? {
+        Claimed::Lead(fence) => far.commit(leases, put, fence).await,
+        Claimed::Fresh(_) | Claimed::Stale | Claimed::Follow => Ok(false),
+    }
+}
+
+fn again(error: &Error) -> Error {
+    let text = "the values of another release were not removed: it is tried again";
+    Error::new(error.operation(), error.kind(), text)
+}
+
+fn unlocked(kind: ErrorKind) -> Error {
+    let text = "earlier writes of the key did not end in time: the removal is tried again";
+    Error::new("delete", kind, text)
+}
+
+fn untold(kind: ErrorKind) -> Error {
+    let text = "the value is removed, but other processes were not told: it is tried again";
+    Error::new("publish", kind, text)
+}

@@ -1,0 +1,348 @@
+mod pending;
+
+use larder_layer::tags::{Generation, LoadBegin, Tag, TagChange, TagMessage, Tags, Validity};
+use larder_store::{Error, ErrorKind, Result, Timestamp, Ttl};
+
+use crate::cache::Inner;
+use crate::election::{Lead, Write};
+use crate::envelope::{TagMark, TagMarks};
+use crate::far::{Far, Read};
+use crate::lifetime::{State, Times};
+use crate::{Cache, CacheKey};
+pub(crate) use pending::PendingTags;
+
+/// The tags of the far store.
+pub(crate) struct FarTags {
+    pub(crate) client: Tags,
+    pub(crate) pending: PendingTags,
+    /// How long a load may run: so long a change is remembered at least.
+    pub(crate) keep: Ttl,
+}
+
+/// The tags of a value that is about to be stored.
+pub(crate) enum Noted {
+    /// It carries these.
+    Carried(TagMarks),
+    /// One of them changed since the load began, or that cannot be known.
+    Outdated,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
+    /// Removes every value with this tag, in every cache of the store.
+    ///
+    /// It is one write and one message, however many values there are. Once it is done, no value
+    /// that was loaded before is read from the far store by any process, and no load that began
+    /// before is stored. Near copies in this process are gone; those in other processes are dropped
+    /// when the message comes, and stay for at most their near TTL if it is lost.
+    ///
+    /// # Errors
+    /// Those of the far store and of its bus; [`ErrorKind::Invalid`] if it runs no programs. This
+    /// process uses no value with the tag until the removal has succeeded, which it goes on
+    /// trying. Without a far store there is no error.
+    ///
+    /// # Cancellation
+    /// A dropped call has removed the near copies, and may or may not have removed the far ones.
+    pub async fn remove_tag(&self, tag: impl AsRef<str>) -> Result<()> {
+        self.change_tags(&[Tag::new(tag.as_ref())], TagChange::Remove)
+            .await
+    }
+
+    /// Ends the freshness of every value with this tag, in every cache of the store.
+    ///
+    /// They are only served if a load fails or is slow, within
+    /// [`with_stale_if_error`](crate::CacheBuilder::with_stale_if_error).
+    ///
+    /// # Errors
+    /// As [`remove_tag`](Self::remove_tag).
+    ///
+    /// # Cancellation
+    /// As [`remove_tag`](Self::remove_tag).
+    pub async fn expire_tag(&self, tag: impl AsRef<str>) -> Result<()> {
+        self.change_tags(&[Tag::new(tag.as_ref())], TagChange::Expire)
+            .await
+    }
+
+    /// Removes every value of this cache, by one write.
+    ///
+    /// # Errors
+    /// As [`remove_tag`](Self::remove_tag); [`ErrorKind::Invalid`] if there is a far store and the
+    /// cache was built without [`with_clear`](crate::CacheBuilder::with_clear).
+    ///
+    /// # Cancellation
+    /// As [`remove_tag`](Self::remove_tag).
+    pub async fn clear(&self) -> Result<()> {
+        let inner = &self.inner;
+        match (&inner.far, inner.clear_tag) {
+            (None, _) => {
+                inner.near.invalidate_where(|_, _| true);
+                Ok(())
+            }
+            (Some(_), Some(tag)) => self.change_tags(&[tag], TagChange::Remove).await,
+            (Some(_), None) => Err(Error::new(
+                "clear",
+                ErrorKind::Invalid,
+                "the values of this cache do not carry its tag: build it with_clear()",
+            )),
+        }
+    }
+
+    pub(crate) async fn change_tags(&self, tags: &[Tag], change: TagChange) -> Result<()> {
+        let inner = &self.inner;
+        inner.listen();
+        inner.sweep(tags, change);
+        let Some(far) = &inner.far else {
+            return Ok(());
+        };
+        let Some(far_tags) = &far.tags else {
+            return Err(Error::new(
+                "change tags",
+                ErrorKind::Invalid,
+                "tags need a store that runs programs: use memory:// or redis://",
+            ));
+        };
+        let results = far_tags.client.change(tags, change, far_tags.keep).await;
+        let mut done = results.into_iter().collect::<Result<()>>();
+        // A copy that was read far in between may be older than the change.
+        inner.sweep(tags, change);
+        if done.is_ok() {
+            far_tags.pending.settle(tags);
+            done = far_tags.client.publish(tags, change).await;
+        } else {
+            inner.metrics.far_delete_errors.increment(1);
+        }
+        if done.is_err() {
+            inner.replay_tags(far_tags, tags, change);
+        }
+        done
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Inner<K, V> {
+    /// Drops the near copies that carry one of these tags, or leaves them for a load that fails.
+    ///
+    /// A copy that is being read or loaded meanwhile is not kept.
+    pub(crate) fn sweep(&self, tags: &[Tag], change: TagChange) {
+        let carries = |marks: &TagMarks| {
+            let mut marks = marks.as_slice().iter();
+            marks.any(|mark| tags.contains(&Tag::from_hash(mark.hash)))
+        };
+        if change == TagChange::Remove || !self.has_fallback() {
+            self.near.invalidate_where(|_, kept| carries(&kept.tags));
+            return;
+        }
+        self.near.expire_reads();
+        let near: Vec<_> = self
+            .near
+            .iter()
+            .filter(|(_, held)| carries(&held.value.tags))
+            .map(|(key, _)| key)
+            .collect();
+        for key in near {
+            self.expire_near(&key);
+        }
+    }
+
+    /// Hears that another process changed tags.
+    pub(crate) fn heard_tags(&self, payload: &[u8]) {
+        let (Some(far), Some(message)) = (&self.far, TagMessage::from_bytes(payload)) else {
+            return;
+        };
+        let Some(tags) = &far.tags else { return };
+        if message.sender != tags.client.sender() {
+            tags.client.forget(&message.tags);
+            self.sweep(&message.tags, message.change);
+        }
+    }
+
+    /// Notes the tags of a value that is about to be stored. One round trip, none without tags.
+    pub(crate) async fn note_tags(
+        &self,
+        tags: &[Tag],
+        lead: &Lead<V>,
+        began: Timestamp,
+        times: &Times,
+    ) -> Noted {
+        if tags.is_empty() {
+            return Noted::Carried(TagMarks::default());
+        }
+        if tags.len() > TagMarks::MAX {
+            let most = TagMarks::MAX;
+            tracing::error!(
+                kind = self.kind.name(),
+                most,
+                "a value has too many tags: not cached"
+            );
+            return Noted::Outdated;
+        }
+        let Some(far) = self.far.as_ref().filter(|_| lead.write != Write::Not) else {
+            return Noted::Carried(near_marks(tags));
+        };
+        let began = match lead.write {
+            // By the store's clock, as the changes of tags are.
+            Write::Fenced(fence) => {
+                Timestamp::from_micros(i64::try_from(fence.as_u64()).unwrap_or(i64::MAX))
+            }
+            _ => began,
+        };
+        let began = LoadBegin::new(lead.tick, began);
+        match self.note_far(far, tags, began, times).await {
+            Ok(noted) => noted,
+            Err(error) => {
+                self.metrics.far_put_errors.increment(1);
+                far.log_failed_write(&error);
+                Noted::Outdated
+            }
+        }
+    }
+
+    /// Notes the tags of a value that is inserted. One round trip, none without tags.
+    pub(crate) async fn note_inserted(
+        &self,
+        far: &Far<V>,
+        tags: &[Tag],
+        times: &Times,
+    ) -> Result<Noted> {
+        if tags.is_empty() {
+            return Ok(Noted::Carried(TagMarks::default()));
+        }
+        // The caller has the value.
+        self.note_far(far, tags, LoadBegin::after_all_changes(), times)
+            .await
+    }
+
+    /// Notes the tags of a value for the far store.
+    async fn note_far(
+        &self,
+        far: &Far<V>,
+        tags: &[Tag],
+        began: LoadBegin,
+        times: &Times,
+    ) -> Result<Noted> {
+        let far_tags = far.tags.as_ref().ok_or_else(|| {
+            let text = "tags need a store that runs programs: use memory:// or redis://";
+            Error::new("note tags", ErrorKind::Invalid, text)
+        })?;
+        if far_tags.pending.concerns(tags) {
+            return Ok(Noted::Outdated);
+        }
+        let now = self.clock.now();
+        let ttl = Ttl::covering_micros(times.micros_left(now));
+        let noted = far_tags.client.note(tags, began, ttl, now).await?;
+        Ok(noted.map_or(Noted::Outdated, |carried| {
+            Noted::Carried(marks(carried.iter().copied()))
+        }))
+    }
+
+    /// Returns the tags that a value of this cache carries beside its own.
+    pub(crate) fn with_own_tag(&self, mut tags: Vec<Tag>) -> Vec<Tag> {
+        tags.extend(self.clear_tag);
+        tags.sort_unstable();
+        tags.dedup();
+        tags
+    }
+}
+
+impl<V: Send + Sync + 'static> Far<V> {
+    /// Returns a number for the begin of a load, to be taken before its source is read.
+    pub(crate) fn tick(&self) -> u64 {
+        self.tags.as_ref().map_or(0, |tags| tags.client.tick())
+    }
+
+    /// Returns what is left of entries that were read, now that their tags may have changed.
+    ///
+    /// No round trip if the generations of all their tags are known here, otherwise one for each
+    /// node.
+    pub(crate) async fn validate(
+        &self,
+        reads: Vec<Result<Read<V>>>,
+        now: Timestamp,
+    ) -> Vec<Result<Read<V>>> {
+        let carried: Vec<Vec<_>> = reads.iter().map(|read| carried(read)).collect();
+        if carried.iter().all(Vec::is_empty) {
+            return reads;
+        }
+        let validity = match &self.tags {
+            // Without programs the tags cannot be read, so no value that carries any is of use.
+            None => Ok(carried
+                .iter()
+                .map(|carried| match carried.is_empty() {
+                    true => Validity::Current,
+                    false => Validity::Removed,
+                })
+                .collect()),
+            Some(far_tags) => {
+                let values: Vec<_> = carried.iter().map(Vec::as_slice).collect();
+                let validity = far_tags.client.validity(&values, now).await;
+                validity.map(|mut validity| {
+                    for (validity, carried) in validity.iter_mut().zip(&carried) {
+                        let mut tags = carried.iter().map(|(tag, _)| *tag);
+                        if tags.any(|tag| far_tags.pending.concerns(&[tag])) {
+                            *validity = Validity::Removed;
+                        }
+                    }
+                    validity
+                })
+            }
+        };
+        let validity = match validity {
+            Ok(validity) => validity,
+            Err(error) => {
+                let error = || {
+                    let text = "the tags of the value could not be read";
+                    Err(Error::new(error.operation(), error.kind(), text))
+                };
+                let reads = reads.into_iter().zip(&carried);
+                return reads
+                    .map(|(read, carried)| if carried.is_empty() { read } else { error() })
+                    .collect();
+            }
+        };
+        let judged = reads.into_iter().zip(validity);
+        judged
+            .map(|(read, validity)| Ok(judge(read?, validity, now)))
+            .collect()
+    }
+}
+
+fn carried<V>(read: &Result<Read<V>>) -> Vec<(Tag, Generation)> {
+    let Ok(Read::Stored(stored)) = read else {
+        return Vec::new();
+    };
+    let of = |mark: &TagMark| {
+        let generation = Generation::from_bytes(mark.generation);
+        (Tag::from_hash(mark.hash), generation)
+    };
+    stored.tags.as_slice().iter().map(of).collect()
+}
+
+fn judge<V>(read: Read<V>, validity: Validity, now: Timestamp) -> Read<V> {
+    let Read::Stored(mut stored) = read else {
+        return read;
+    };
+    match validity {
+        Validity::Current => return Read::Stored(stored),
+        Validity::Expired => stored.times.expire(now),
+        Validity::Removed => return Read::Unusable(stored.version),
+    }
+    match stored.times.state(now) {
+        State::Ended => Read::Unusable(stored.version),
+        _ => Read::Stored(stored),
+    }
+}
+
+fn marks(carried: impl Iterator<Item = (Tag, Generation)>) -> TagMarks {
+    let marks: Vec<_> = carried
+        .map(|(tag, generation)| TagMark {
+            hash: tag.hash(),
+            generation: *generation.as_bytes(),
+        })
+        .collect();
+    // There are no more than the maximum: the caller has counted them.
+    TagMarks::new(&marks).unwrap_or_default()
+}
+
+/// Returns the marks of a near copy that is not in the far store.
+pub(crate) fn near_marks(tags: &[Tag]) -> TagMarks {
+    let none = Generation::from_bytes([0; 16]);
+    marks(tags.iter().map(|tag| (*tag, none)))
+}

@@ -1,7 +1,0 @@
-local all = redis.call('HGETALL', KEYS[3])
-local dead = {}
-for at = 1, #all, 2 do
-  local it = read(KEYS[3], all[at])
-  dead[#dead + 1] = {all[at], num(it.version), num(it.attempts), it.value}
-end
-return dead

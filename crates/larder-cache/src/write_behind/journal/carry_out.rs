@@ -1,0 +1,198 @@
+use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
+use larder_store::{Result, Timestamp, count_poisoned};
+
+use super::{Journal, kept};
+
+/// A write that was taken, or a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) key: Vec<u8>,
+    pub(crate) version: i64,
+    pub(crate) attempts: i64,
+    pub(crate) value: Vec<u8>,
+}
+
+/// The result of a take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    /// Until when they are taken.
+    pub(crate) until: i64,
+    /// When the next write is due, or -1.
+    pub(crate) next: i64,
+    pub(crate) writes: Vec<Taken>,
+}
+
+/// Takes writes that are due, for a while.
+#[derive(Clone, Debug)]
+pub(crate) struct Take {
+    pub(crate) count: i64,
+    pub(crate) hold: i64,
+    pub(crate) keep: i64,
+}
+
+impl Program for Take {
+    type Record = Journal;
+    type Reply = Batch;
+
+    const SCRIPT: &'static Script = script!("write-behind-take", Once, "take.lua");
+
+    fn args(&self, args: &mut Args) {
+        args.int(self.count);
+        args.int(self.hold);
+        args.int(self.keep);
+    }
+
+    fn step(&self, record: &mut Slot<'_, Journal>, now: Timestamp) -> Batch {
+        let now = now.as_micros();
+        let until = now + self.hold;
+        let mut due: Vec<_> = record
+            .get()
+            .into_iter()
+            .flat_map(|it| &it.waiting)
+            .filter(|(_, it)| it.due <= now)
+            .map(|(key, it)| (it.due, key.clone()))
+            .collect();
+        due.sort_unstable();
+        due.truncate(usize::try_from(self.count).unwrap_or(0));
+        if due.is_empty() {
+            let next = record.get().map_or(-1, Journal::next);
+            return Batch {
+                until,
+                next,
+                writes: Vec::new(),
+            };
+        }
+        let mut writes = Vec::with_capacity(due.len());
+        let mut next = -1;
+        if let Some(journal) = record.update(kept(self.keep)) {
+            for (_, key) in due {
+                if let Some(it) = journal.waiting.get_mut(&key) {
+                    it.attempts += 1;
+                    it.due = until;
+                    writes.push(Taken {
+                        key,
+                        version: it.version,
+                        attempts: it.attempts,
+                        value: it.value.clone(),
+                    });
+                }
+            }
+            next = journal.next();
+        }
+        Batch {
+            until,
+            next,
+            writes,
+        }
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Batch> {
+        let [until, next, writes, dropped] = wire.array()?;
+        for _ in 0..dropped.int()? {
+            count_poisoned(Journal::KIND);
+        }
+        Ok(Batch {
+            until: until.int()?,
+            next: next.int()?,
+            writes: writes
+                .list()?
+                .into_iter()
+                .map(taken)
+                .collect::<Result<_>>()?,
+        })
+    }
+}
+
+pub(super) fn taken(wire: Wire) -> Result<Taken> {
+    let [key, version, attempts, value] = wire.array()?;
+    Ok(Taken {
+        key: key.bytes()?.to_vec(),
+        version: version.int()?,
+        attempts: attempts.int()?,
+        value: value.bytes()?.to_vec(),
+    })
+}
+
+/// Says what became of a write that was taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Settle {
+    pub(crate) key: Vec<u8>,
+    /// Until when it was taken.
+    pub(crate) until: i64,
+    pub(crate) version: i64,
+    pub(crate) is_written: bool,
+    pub(crate) retry: i64,
+    pub(crate) max_attempts: i64,
+    pub(crate) keep: i64,
+}
+
+/// The result of a [`Settle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It came too late: another one has the write by now.
+    Late,
+    Done,
+    /// It was tried too often, and is a dead letter now.
+    Dead,
+}
+
+impl Program for Settle {
+    type Record = Journal;
+    type Reply = Settled;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "write-behind-settle",
+        Effect::Once,
+        concat!(include_str!("journal.lua"), include_str!("settle.lua")),
+    )
+    .runs_when_full();
+
+    fn args(&self, args: &mut Args) {
+        args.bytes(&self.key);
+        args.int(self.until);
+        args.int(self.version);
+        args.int(self.is_written.into());
+        args.int(self.retry);
+        args.int(self.max_attempts);
+        args.int(self.keep);
+    }
+
+    fn step(&self, record: &mut Slot<'_, Journal>, now: Timestamp) -> Settled {
+        let is_held = |it: &Journal| {
+            let held = it.waiting.get(&self.key);
+            held.is_some_and(|held| held.due == self.until)
+        };
+        if !record.get().is_some_and(is_held) {
+            return Settled::Late;
+        }
+        let Some(journal) = record.update(kept(self.keep)) else {
+            return Settled::Late;
+        };
+        let Some(held) = journal.waiting.get_mut(&self.key) else {
+            return Settled::Late;
+        };
+        let is_last = held.version == self.version;
+        if self.is_written && is_last {
+            journal.waiting.remove(&self.key);
+        } else if self.is_written {
+            held.due = now.as_micros();
+        } else if is_last && held.attempts >= self.max_attempts {
+            if let Some((key, held)) = journal.waiting.remove_entry(&self.key) {
+                journal.dead.insert(key, held);
+            }
+            return Settled::Dead;
+        } else {
+            held.due = now.as_micros() + self.retry;
+        }
+        Settled::Done
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Settled> {
+        match wire.int()? {
+            0 => Ok(Settled::Late),
+            1 => Ok(Settled::Done),
+            2 => Ok(Settled::Dead),
+            _ => Err(Wire::unexpected("what became of a write")),
+        }
+    }
+}

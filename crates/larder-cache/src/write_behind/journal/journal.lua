@@ -1,0 +1,20 @@
+-- KEYS: the writes by key, when each is due, the dead letters, the last version.
+-- A write is its version and its attempts as text, then the value. Nothing else is one.
+local function read(hash, key)
+  local held = redis.call('HGET', hash, key)
+  local version, attempts, value = string.match(held or '', '^(%d+) (%d+) (.*)$')
+  if not version or #version > 15 or #attempts > 9 then return nil end
+  return {version = tonumber(version), attempts = tonumber(attempts), value = value}
+end
+
+local function write(hash, key, it)
+  redis.call('HSET', hash, key, num(it.version) .. ' ' .. num(it.attempts) .. ' ' .. it.value)
+end
+
+local function due(key)
+  return tonumber(redis.call('ZSCORE', KEYS[2], key) or '')
+end
+
+local function keep(micros)
+  for _, key in ipairs(KEYS) do ttl(key, math.ceil(micros / 1000)) end
+end

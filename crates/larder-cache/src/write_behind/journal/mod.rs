@@ -1,0 +1,171 @@
+use std::collections::BTreeMap;
+
+use larder_store::program::{Args, Effect, Inspection, Program, Record, Script, Slot, Wire};
+use larder_store::{Kind, Result, Timestamp, Ttl};
+
+macro_rules! script {
+    ($name:literal, $effect:ident, $file:literal) => {
+        &Script::new(
+            $name,
+            Effect::$effect,
+            concat!(include_str!("journal.lua"), include_str!($file)),
+        )
+    };
+}
+
+mod carry_out;
+mod dead;
+
+pub(crate) use carry_out::{Settle, Settled, Take, Taken};
+pub(crate) use dead::{Bury, Dead};
+
+/// The journal of the writes that wait, by key.
+///
+/// On Redis it is four keys: a hash of writes, a sorted set that says when each is due, a hash of dead
+/// letters, and the last version. A write that is taken is due when the take ends.
+#[derive(Default)]
+pub struct Journal {
+    waiting: BTreeMap<Vec<u8>, Waiting>,
+    dead: BTreeMap<Vec<u8>, Waiting>,
+    last: i64,
+}
+
+struct Waiting {
+    version: i64,
+    attempts: i64,
+    due: i64,
+    value: Vec<u8>,
+}
+
+impl Record for Journal {
+    const KIND: Kind = Kind::record("write-behind");
+    const PARTS: &'static [&'static str] = &["", "due", "dead", "last"];
+
+    type Inspect = InspectJournal;
+}
+
+impl Journal {
+    /// Returns when the first write is due, or -1.
+    fn next(&self) -> i64 {
+        self.waiting.values().map(|it| it.due).min().unwrap_or(-1)
+    }
+}
+
+fn kept(micros: i64) -> Ttl {
+    Ttl::covering_micros(micros)
+}
+
+/// Adds a write, or replaces the value of one that waits. Returns its version; None if it is full.
+#[derive(Clone, Debug)]
+pub(crate) struct Push {
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) cap: i64,
+    pub(crate) keep: i64,
+}
+
+impl Program for Push {
+    type Record = Journal;
+    type Reply = Option<i64>;
+
+    const SCRIPT: &'static Script = script!("write-behind-push", Once, "push.lua");
+
+    fn args(&self, args: &mut Args) {
+        args.bytes(&self.key);
+        args.bytes(&self.value);
+        args.int(self.cap);
+        args.int(self.keep);
+    }
+
+    fn step(&self, record: &mut Slot<'_, Journal>, now: Timestamp) -> Option<i64> {
+        let count = record
+            .get()
+            .map_or(0, |it| it.waiting.len() + it.dead.len());
+        let is_known = record.get().is_some_and(|it| {
+            it.waiting.contains_key(&self.key) || it.dead.contains_key(&self.key)
+        });
+        if !is_known && i64::try_from(count).unwrap_or(i64::MAX) >= self.cap {
+            return None;
+        }
+        if record.get().is_none() {
+            record.put(Journal::default(), kept(self.keep));
+        }
+        let journal = record.update(kept(self.keep))?;
+        journal.last += 1;
+        journal.dead.remove(&self.key);
+        let due = journal
+            .waiting
+            .get(&self.key)
+            .map_or(now.as_micros(), |it| it.due);
+        let waiting = Waiting {
+            version: journal.last,
+            attempts: 0,
+            due,
+            value: self.value.clone(),
+        };
+        journal.waiting.insert(self.key.clone(), waiting);
+        Some(journal.last)
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Option<i64>> {
+        Ok(Some(wire.int()?).filter(|version| *version > 0))
+    }
+}
+
+/// Returns the value that waits under a key.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending(pub(crate) Vec<u8>);
+
+impl Program for Pending {
+    type Record = Journal;
+    type Reply = Option<Vec<u8>>;
+
+    const SCRIPT: &'static Script = script!("write-behind-pending", Read, "pending.lua");
+
+    fn args(&self, args: &mut Args) {
+        args.bytes(&self.0);
+    }
+
+    fn step(&self, record: &mut Slot<'_, Journal>, _: Timestamp) -> Option<Vec<u8>> {
+        record
+            .get()?
+            .waiting
+            .get(&self.0)
+            .map(|it| it.value.clone())
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Option<Vec<u8>>> {
+        match wire {
+            Wire::Nil => Ok(None),
+            wire => Ok(Some(wire.bytes()?.to_vec())),
+        }
+    }
+}
+
+/// Shows how many writes wait, how many are dead, the last version, and when the next is due.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InspectJournal;
+
+impl Program for InspectJournal {
+    type Record = Journal;
+    type Reply = Inspection;
+
+    const SCRIPT: &'static Script = script!("write-behind-inspect", Read, "inspect.lua");
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, Journal>, _: Timestamp) -> Inspection {
+        match record.get() {
+            Some(it) => Inspection::new()
+                .with("waiting", it.waiting.len())
+                .with("dead", it.dead.len())
+                .with("last", it.last)
+                .with("next_us", it.next()),
+            None => Inspection::new(),
+        }
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Inspection> {
+        Inspection::from_wire(wire)
+    }
+}

@@ -1,0 +1,32 @@
+//! Events as JSON, which any other client can read.
+
+use bytes::Bytes;
+use larder_store::{Error, ErrorKind, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Writes an event.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] if it has no form in JSON, and [`ErrorKind::TooLarge`] past `max` bytes.
+pub(crate) fn encode<T: Serialize>(
+    operation: &'static str,
+    event: &T,
+    max: usize,
+) -> Result<Bytes> {
+    let bytes = serde_json::to_vec(event).map_err(|error| {
+        let text = "the event has no form in JSON: a map needs keys that are text";
+        Error::new(operation, ErrorKind::Invalid, text).with_source(error)
+    })?;
+    if bytes.len() <= max {
+        return Ok(bytes.into());
+    }
+    let text =
+        format!("an event is at most {max} bytes of JSON: store what is longer, and send its key");
+    Err(Error::new(operation, ErrorKind::TooLarge, text))
+}
+
+/// Reads an event. None for bytes that are none of this type.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    serde_json::from_slice(bytes).ok()
+}

@@ -1,0 +1,315 @@
+use std::fmt;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::Result;
+use larder_store::wait::Waiter;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
+
+use super::run::Settings;
+use super::settle::{Held, Settle, What};
+use super::take::{Take, Taken};
+use super::{EventId, Group, Settled, names};
+
+/// How long a consumer sleeps at most before it looks again.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How soon a consumer looks again while too much is pending.
+const LOOK_WHEN_FULL: Duration = Duration::from_millis(500);
+
+/// One of those who read in a group: a process, each time that it starts.
+///
+/// Read and acknowledge by hand, or let [`run_until`](Self::run_until) do it. A consumer that goes away should
+/// be [closed](Self::close), so that what it has is delivered to others at once and not after its lease.
+pub struct Consumer<T> {
+    pub(super) group: Group<T>,
+    name: Arc<str>,
+    waiter: Option<Box<dyn Waiter>>,
+    pub(super) settings: Settings,
+}
+
+/// Some deliveries, and what was lost before them.
+#[derive(Debug)]
+#[must_use = "what is not acknowledged is delivered again"]
+pub struct Batch<T> {
+    /// The deliveries: first those of events that were delivered before.
+    pub deliveries: Vec<Delivery<T>>,
+    /// How many events the group has lost since it was last told: they were past the hard bound of the log.
+    pub lost: u64,
+    /// How long it takes until a lease of the group may end.
+    pub(super) left: Option<Duration>,
+    pub(super) is_full: bool,
+}
+
+/// An event that was delivered to a consumer.
+#[derive(Debug)]
+pub struct Delivery<T> {
+    /// The id of the event.
+    pub id: EventId,
+    /// How often the event was delivered, with this time.
+    pub count: u32,
+    /// The event. None if it is not a `T`: [reject](Consumer::reject) it, or leave it to a newer version.
+    pub event: Option<T>,
+    pub(super) consumer: Arc<str>,
+}
+
+impl<T> Delivery<T> {
+    pub(super) fn held(&self) -> Held {
+        Held {
+            id: self.id,
+            consumer: self.consumer.clone(),
+            count: self.count,
+        }
+    }
+}
+
+impl<T> Consumer<T> {
+    pub(super) fn new(group: Group<T>, name: Arc<str>) -> Self {
+        Self {
+            group,
+            name,
+            waiter: None,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Acknowledges an event: it is handled, and no consumer of the group is given it again. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) call it again: [`Settled::Gone`] says that it had
+    /// arrived.
+    ///
+    /// # Cancellation
+    /// It may or may not be acknowledged.
+    pub async fn ack(&self, delivery: &Delivery<T>) -> Result<Settled> {
+        self.settle_one(What::Ack, delivery).await
+    }
+
+    /// Acknowledges several events, at most [`MAX_BATCH`](super::MAX_BATCH). Returns a result for each.
+    ///
+    /// # Errors
+    /// As [`ack`](Self::ack) gives them, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many.
+    ///
+    /// # Cancellation
+    /// All of them may be acknowledged, or none.
+    pub async fn ack_many(&self, deliveries: &[Delivery<T>]) -> Result<Vec<Settled>> {
+        let held = deliveries.iter().map(Delivery::held).collect();
+        self.settle(What::Ack, held).await
+    }
+
+    /// Gives an event back, to be delivered again after `delay`, which is at most the lease. One round trip.
+    ///
+    /// # Errors
+    /// As [`ack`](Self::ack) gives them.
+    ///
+    /// # Cancellation
+    /// It may or may not be given back.
+    pub async fn nack(&self, delivery: &Delivery<T>, delay: Duration) -> Result<Settled> {
+        self.settle_one(after(delay), delivery).await
+    }
+
+    /// Makes an event a dead letter of the group. The reason is at most 256 bytes of it. One round trip.
+    ///
+    /// # Errors
+    /// As [`ack`](Self::ack) gives them.
+    ///
+    /// # Cancellation
+    /// It may or may not be a dead letter.
+    pub async fn reject(&self, delivery: &Delivery<T>, reason: &str) -> Result<Settled> {
+        self.settle_one(reject(reason), delivery).await
+    }
+
+    /// Begins the leases of several deliveries anew, at most [`MAX_BATCH`](super::MAX_BATCH). One round trip.
+    ///
+    /// Returns a result for each: what is not [`Settled::Done`] is another consumer's by now.
+    ///
+    /// # Errors
+    /// As [`ack_many`](Self::ack_many) gives them.
+    ///
+    /// # Cancellation
+    /// All of them may be extended, or none.
+    pub async fn extend(&self, deliveries: &[Delivery<T>]) -> Result<Vec<Settled>> {
+        let held = deliveries.iter().map(Delivery::held).collect();
+        self.settle(What::Extend, held).await
+    }
+
+    /// Hands back what the consumer has, and removes it. Returns how many events that were.
+    ///
+    /// # Errors
+    /// Those of the store. Then the leases end by themselves.
+    ///
+    /// # Cancellation
+    /// Some or all may be handed back.
+    pub async fn close(self) -> Result<u64> {
+        self.group.remove_consumer(&self.name).await
+    }
+
+    async fn settle_one(&self, what: What, delivery: &Delivery<T>) -> Result<Settled> {
+        let settled = self.settle(what, vec![delivery.held()]).await?;
+        Ok(settled.first().copied().unwrap_or(Settled::Gone))
+    }
+
+    pub(super) async fn settle(&self, what: What, deliveries: Vec<Held>) -> Result<Vec<Settled>> {
+        names::check_many(
+            "settle",
+            u32::try_from(deliveries.len()).unwrap_or(u32::MAX),
+        )?;
+        let settle = Settle {
+            what,
+            group: self.group.name.clone(),
+            lease: self.group.lease,
+            max_dead: self.group.log.max_dead,
+            ttl: self.group.log.ttl,
+            deliveries,
+        };
+        self.group.run(&settle).await
+    }
+}
+
+impl<T: DeserializeOwned> Consumer<T> {
+    /// Takes at most `many` events, up to [`MAX_BATCH`](super::MAX_BATCH), without waiting. One round trip.
+    ///
+    /// Events whose lease has ended come first. What is not acknowledged is delivered again after the lease.
+    ///
+    /// # Errors
+    /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) for too many. After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) events may
+    /// have been taken: they are delivered again after the lease.
+    ///
+    /// # Cancellation
+    /// Events may have been taken, which are delivered again after the lease.
+    pub async fn read(&self, many: u32) -> Result<Batch<T>> {
+        names::check_many("read", many)?;
+        let take = Take {
+            group: self.group.name.clone(),
+            consumer: self.name.clone(),
+            many,
+            lease: self.group.lease,
+            max_pending: self.group.max_pending,
+            max_deliveries: self.group.max_deliveries,
+            max_dead: self.group.log.max_dead,
+            ttl: self.group.log.ttl,
+        };
+        let mut taken = self.group.run(&take).await?;
+        if !taken.has_group {
+            self.group.create().await?;
+            taken = self.group.run(&take).await?;
+        }
+        Ok(self.batch(taken))
+    }
+
+    /// Takes at most `many` events, and waits for the first one `within` at most.
+    ///
+    /// The batch is empty if that time is over. It takes one round trip if there are any, and up to three more
+    /// before it waits for the first time.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read) gives them, and those of [`Waits`](larder_store::wait::Waits).
+    ///
+    /// # Cancellation
+    /// As of [`read`](Self::read).
+    pub async fn next(&mut self, many: u32, within: Duration) -> Result<Batch<T>> {
+        let until = Instant::now().checked_add(within);
+        loop {
+            let batch = self.read(many).await?;
+            let is_over = until.is_some_and(|until| until <= Instant::now());
+            if !batch.deliveries.is_empty() || batch.lost > 0 || is_over {
+                return Ok(batch);
+            }
+            if self.listen().await? {
+                // What was appended before it listened is found by the next look.
+                continue;
+            }
+            let at = Instant::now() + batch.pause();
+            let at = until.map_or(at, |until| until.min(at));
+            // To wait in vain is no error: the look that follows says what there is.
+            let _ = timeout_at(at, self.woken()).await;
+        }
+    }
+
+    /// Registers the consumer to be woken, and returns whether it was not before.
+    pub(super) async fn listen(&mut self) -> Result<bool> {
+        if self.waiter.is_some() {
+            return Ok(false);
+        }
+        self.waiter = Some(self.group.log.waits.wait_for(&self.group.key).await?);
+        Ok(true)
+    }
+
+    /// Waits until something may have changed. A dropped call loses nothing.
+    pub(super) async fn woken(&mut self) {
+        match &mut self.waiter {
+            Some(waiter) => {
+                let _ = waiter.next().await;
+            }
+            None => pending().await,
+        }
+    }
+
+    fn batch(&self, taken: Taken) -> Batch<T> {
+        if taken.lost > 0 {
+            let (log, group) = (self.group.log.name.to_string(), self.group.name.to_string());
+            metrics::counter!("larder_log_lost_total", "log" => log, "group" => group)
+                .increment(taken.lost);
+        }
+        let delivery = |given: super::take::Given| Delivery {
+            id: given.id,
+            count: given.count,
+            event: self.group.log.decode(given.event.as_deref()),
+            consumer: self.name.clone(),
+        };
+        Batch {
+            deliveries: taken.events.into_iter().map(delivery).collect(),
+            lost: taken.lost,
+            left: taken
+                .left
+                .map(|ms| Duration::from_millis(ms.max(0).unsigned_abs())),
+            is_full: taken.is_full,
+        }
+    }
+}
+
+impl<T> Batch<T> {
+    /// How long a consumer that was given less than it wanted may sleep, unless it is woken.
+    pub(super) fn pause(&self) -> Duration {
+        let left = self.left.unwrap_or(LOOK_EVERY);
+        // A timer that is early by a part of a millisecond would cost one more look.
+        let pause = left
+            .saturating_add(Duration::from_millis(1))
+            .min(LOOK_EVERY);
+        match self.is_full {
+            true => pause.min(LOOK_WHEN_FULL),
+            false => pause,
+        }
+    }
+}
+
+pub(super) fn after(delay: Duration) -> What {
+    What::Nack(
+        i64::try_from(delay.as_millis())
+            .unwrap_or(i64::MAX)
+            .min(1 << 52),
+    )
+}
+
+pub(super) fn reject(reason: &str) -> What {
+    let end = (0..=reason.len().min(256))
+        .rev()
+        .find(|end| reason.is_char_boundary(*end));
+    What::Reject(reason[..end.unwrap_or(0)].into())
+}
+
+impl<T> fmt::Debug for Consumer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer")
+            .field("group", &self.group)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use larder_store::program::Program;
+use larder_store::{Error, ErrorKind, Key, Refusal, Result, Ttl};
+
+use super::groups::{Create, Created, HandBack, RemoveGroup};
+use super::record::LogRecord;
+use super::{Consumer, EventLog, MAX_GROUPS, Start, names};
+
+/// The handle of a group of consumers, which together handle each event of a log.
+///
+/// Clones are cheap. All processes that read in a group should give it the same settings.
+pub struct Group<T> {
+    pub(super) log: EventLog<T>,
+    pub(super) key: Key,
+    pub(super) name: Arc<str>,
+    start: Start,
+    has_begun: Arc<AtomicBool>,
+    pub(super) lease: Ttl,
+    pub(super) max_pending: u32,
+    pub(super) max_deliveries: u32,
+}
+
+impl<T> Group<T> {
+    pub(super) fn new(log: EventLog<T>, key: Key, name: Arc<str>) -> Self {
+        Self {
+            log,
+            key,
+            name,
+            start: Start::First,
+            has_begun: Arc::default(),
+            lease: Ttl::from_secs(60),
+            max_pending: 1_000,
+            max_deliveries: 10,
+        }
+    }
+
+    /// Sets where the group begins when it is made. The default is [`Start::First`].
+    #[must_use]
+    pub fn with_start(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Sets for how long a consumer has an event before another one is given it. The default is a minute.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Ttl) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Sets how often an event is delivered at most, from 1. The default is 10.
+    ///
+    /// When the lease of the last delivery ends, the event is a dead letter of the group. An event that was
+    /// handed back counts as delivered: the count names the delivery, so it never falls.
+    #[must_use]
+    pub fn with_max_deliveries(mut self, deliveries: u32) -> Self {
+        self.max_deliveries = deliveries.max(1);
+        self
+    }
+
+    /// Sets how many events of the group are pending at most, 1 to 4,000. The default is 1,000.
+    ///
+    /// Past that nothing new is delivered until something is acknowledged.
+    #[must_use]
+    pub fn with_max_pending(mut self, events: u32) -> Self {
+        self.max_pending = events.clamp(1, 4_000);
+        self
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Makes the group, and returns whether it is new. One round trip.
+    ///
+    /// A read makes it too. Call this at the start of a process that must see what is appended from then on.
+    ///
+    /// # Errors
+    /// Those of the store, and [`Refusal::Full`] if the log has [`MAX_GROUPS`]. To make it again is safe.
+    ///
+    /// # Cancellation
+    /// It may or may not be made.
+    pub async fn create(&self) -> Result<bool> {
+        let create = Create {
+            group: self.name.clone(),
+            // A group that vanished with its log has not missed what was appended since.
+            start: match self.has_begun.load(Ordering::Relaxed) {
+                true => Start::First,
+                false => self.start,
+            },
+            max_groups: MAX_GROUPS,
+            ttl: self.log.ttl,
+        };
+        let created = self.run(&create).await?;
+        if created == Created::Full {
+            let text = "the log has 32 groups, as many as it may: remove one";
+            return Err(Error::new(
+                "create",
+                ErrorKind::Refused(Refusal::Full),
+                text,
+            ));
+        }
+        self.has_begun.store(true, Ordering::Relaxed);
+        Ok(created == Created::New)
+    }
+
+    /// Makes a consumer with a name of its own, as each process needs it each time that it starts.
+    pub fn consumer(&self) -> Consumer<T> {
+        Consumer::new(
+            self.clone(),
+            format!("{:016x}", rand::random::<u64>()).into(),
+        )
+    }
+
+    /// Makes a consumer with a name, 1 to 64 letters, digits, `-`, `_` and `.`.
+    ///
+    /// Two that run at once must not share a name: neither would know of a delivery of the other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if the name has another form.
+    pub fn consumer_named(&self, name: &str) -> Result<Consumer<T>> {
+        Ok(Consumer::new(self.clone(), names::consumer(name)?))
+    }
+
+    /// Hands back what is pending at a consumer and removes it. Returns how many events that were.
+    ///
+    /// They are due at once, for the other consumers of the group. One round trip for each 256 events.
+    ///
+    /// # Errors
+    /// Those of the store. To call it again is safe.
+    ///
+    /// # Cancellation
+    /// Some or all may be handed back.
+    pub async fn remove_consumer(&self, name: &str) -> Result<u64> {
+        let hand_back = HandBack {
+            group: self.name.clone(),
+            consumer: names::consumer(name)?,
+            lease: self.lease,
+            ttl: self.log.ttl,
+        };
+        let mut handed = 0;
+        loop {
+            let (some, is_all) = self.run(&hand_back).await?;
+            handed += some;
+            if is_all {
+                return Ok(handed);
+            }
+        }
+    }
+
+    /// Removes the group with all that is pending in it, and returns whether it was there. One round trip.
+    ///
+    /// # Errors
+    /// Those of the store. To remove it again is safe.
+    ///
+    /// # Cancellation
+    /// It may or may not be removed.
+    pub async fn remove(&self) -> Result<bool> {
+        let (group, ttl) = (self.name.clone(), self.log.ttl);
+        self.run(&RemoveGroup { group, ttl }).await
+    }
+
+    pub(super) async fn run<P: Program<Record = LogRecord>>(
+        &self,
+        program: &P,
+    ) -> Result<P::Reply> {
+        self.log.run(&self.key, program).await
+    }
+}
+
+impl<T> Clone for Group<T> {
+    fn clone(&self) -> Self {
+        Self {
+            log: self.log.clone(),
+            key: self.key.clone(),
+            name: self.name.clone(),
+            start: self.start,
+            has_begun: self.has_begun.clone(),
+            lease: self.lease,
+            max_pending: self.max_pending,
+            max_deliveries: self.max_deliveries,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Group<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group")
+            .field("log", &self.log.name)
+            .field("name", &self.name)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
+    }
+}

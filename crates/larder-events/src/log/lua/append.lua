@@ -1,0 +1,64 @@
+-- ARGV: event, id of the message ('': none), how long ids are remembered in milliseconds, the most ids, the
+-- length to keep, the greatest length, the age to keep in milliseconds ('': any), TTL.
+local message, max_len, hard_len, age = ARGV[2], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+if message ~= '' then
+  local id, due = redis.call('HGET', KEYS[3], message), redis.call('ZSCORE', KEYS[4], message)
+  if id and due and tonumber(due) > now_ms then return {id, 0} end
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', num(now_ms), 'LIMIT', 0, 64)) do
+    redis.call('HDEL', KEYS[3], old)
+    redis.call('ZREM', KEYS[4], old)
+  end
+  if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[4]) then return {'0-0', 2} end
+end
+
+local log = info(KEYS[1])
+local id = next_id(log['last-generated-id'], now_ms)
+redis.call('XADD', KEYS[1], id, 'event', ARGV[1], 'n', num((log['entries-added'] or 0) + 1))
+
+-- What is past a bound is removed, oldest first: up to what a group still needs, or past the hard bound.
+local len = (log.length or 0) + 1
+local excess, oldest = len - max_len, log['first-entry']
+local is_old = age and oldest and parts(oldest[1]) < now_ms - age
+if excess > 0 or is_old then
+  local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', is_old and 64 or math.min(excess, 64))
+  local groups = {}
+  for i, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    local found = named(flat)
+    local waits = found.pending > 0 and redis.call('XPENDING', KEYS[1], found.name, '-', '+', 1)[1]
+    groups[i] = {name = found.name, last = found['last-delivered-id'], pending = waits and waits[1]}
+  end
+  local function is_needed(it)
+    for _, group in ipairs(groups) do
+      if is_after(it, group.last) or (group.pending and not is_after(group.pending, it)) then return true end
+    end
+  end
+  local cut = 0
+  for i, entry in ipairs(first) do
+    local is_over = i <= excess or (age and parts(entry[1]) < now_ms - age)
+    if not is_over or (i > len - hard_len and is_needed(entry[1])) then break end
+    cut = i
+  end
+  if cut > 0 then
+    redis.call('XTRIM', KEYS[1], 'MAXLEN', len - cut)
+    -- What was pending past the hard bound is lost for its group, which is told of it.
+    for _, group in ipairs(groups) do
+      if group.pending and not is_after(group.pending, first[cut][1]) then
+        local g = load(group.name)
+        local gone = redis.call('XPENDING', KEYS[1], group.name, '-', first[cut][1], 64)
+        for _, it in ipairs(gone) do redis.call('XACK', KEYS[1], group.name, it[1]) end
+        if g then
+          g.lost = g.lost + #gone
+          save(group.name, g)
+        end
+      end
+    end
+  end
+end
+
+if message ~= '' then
+  redis.call('HSET', KEYS[3], message, id)
+  redis.call('ZADD', KEYS[4], num(now_ms + tonumber(ARGV[3])), message)
+end
+keep(ARGV[8])
+wake()
+return {id, 1}

@@ -1,0 +1,49 @@
+-- What is ours of a group: how many events it has read, has lost, was told that it has lost, and the moment
+-- in milliseconds before which no lease of its pending events ends.
+local function load(group)
+  local text = redis.call('HGET', KEYS[2], group)
+  local read, lost, told, due = string.match(text or '', '^(%d+)|(%d+)|(%d+)|(%d*)$')
+  if read then
+    return {read = tonumber(read), lost = tonumber(lost), told = tonumber(told), due = tonumber(due)}
+  end
+end
+local function save(group, g)
+  local due = g.due and num(g.due) or ''
+  redis.call('HSET', KEYS[2], group, num(g.read) .. '|' .. num(g.lost) .. '|' .. num(g.told) .. '|' .. due)
+end
+local function is_due_at(g, at) g.due = math.min(g.due or at, at) end
+-- Those that are pending, and when each was delivered. The server says how long ago that was, by a clock
+-- that may tick between two commands.
+local function pending(group, many)
+  for try = 1, 10 do
+    local t = redis.call('TIME')
+    local found = maybe('XPENDING', KEYS[1], group, '-', '+', many)
+    local again = redis.call('TIME')
+    local ms = t[1] * 1000 + math.floor(t[2] / 1000)
+    if #(found or {}) > 100 or try == 10 or ms == again[1] * 1000 + math.floor(again[2] / 1000) then
+      local list = {}
+      for i, it in ipairs(found or {}) do
+        list[i] = {id = it[1], owner = it[2], delivered = ms - it[3], count = it[4]}
+      end
+      return list
+    end
+  end
+end
+-- Gives pending events to a consumer, as of a moment. Their counts stay.
+local function assign(group, consumer, ids, at)
+  local call = {'XCLAIM', KEYS[1], group, consumer, 0}
+  for _, id in ipairs(ids) do call[#call + 1] = id end
+  for _, word in ipairs({'TIME', num(math.max(at, 0)), 'JUSTID'}) do call[#call + 1] = word end
+  return redis.call(unpack(call))
+end
+local function event(fields) return named(fields).event or false end
+-- Moves an event of a group to the dead letters.
+local function bury(group, id, count, reason, max_dead)
+  local found = redis.call('XRANGE', KEYS[1], id, id)[1]
+  redis.call('XACK', KEYS[1], group, id)
+  if not found then return end
+  local last = info(KEYS[5])['last-generated-id']
+  redis.call('XADD', KEYS[5], next_id(last, now_ms), 'event', event(found[2]) or '', 'group', group,
+    'id', id, 'deliveries', num(count), 'reason', reason)
+  redis.call('XTRIM', KEYS[5], 'MAXLEN', max_dead)
+end

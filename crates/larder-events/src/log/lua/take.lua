@@ -1,0 +1,66 @@
+-- ARGV: group, consumer, how many, lease in milliseconds, the most pending, the most deliveries, the most
+-- dead letters, TTL.
+local group, me, many, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local g, waits = load(group), maybe('XPENDING', KEYS[1], group)
+if not g or not waits then return {0, 0, '', 0, {}} end
+local waiting, events = waits[1], {}
+local function give(entries, counts)
+  for _, entry in ipairs(entries) do
+    for _, part in ipairs({entry[1], counts[entry[1]] or 1, event(entry[2])}) do events[#events + 1] = part end
+  end
+end
+
+if waiting == 0 then g.due = nil end
+if waiting > 0 and (not g.due or g.due <= now_ms) then
+  g.due = nil
+  local ids, counts, buried = {}, {}, 0
+  for _, it in ipairs(pending(group, 4000)) do
+    local due = it.delivered + lease
+    local is_spent = it.count >= tonumber(ARGV[6])
+    if due <= now_ms and is_spent and buried < 64 then
+      bury(group, it.id, it.count, 'too many deliveries', ARGV[7])
+      buried = buried + 1
+    elseif due <= now_ms and not is_spent and #ids < many then
+      ids[#ids + 1] = it.id
+      counts[it.id] = it.count + 1
+    else
+      is_due_at(g, due)
+    end
+  end
+  waiting = waiting - buried
+  if #ids > 0 then
+    local call = {'XCLAIM', KEYS[1], group, me, 0}
+    for _, id in ipairs(ids) do call[#call + 1] = id end
+    call[#call + 1] = 'TIME'
+    call[#call + 1] = num(now_ms)
+    local claimed = redis.call(unpack(call))
+    give(claimed, counts)
+    -- Somebody has deleted the others.
+    waiting = waiting - (#ids - #claimed)
+    g.lost = g.lost + #ids - #claimed
+  end
+end
+
+local wanted = many - #events / 3
+local room = math.min(wanted, tonumber(ARGV[5]) - waiting)
+if room > 0 then
+  local read = redis.call('XREADGROUP', 'GROUP', group, me, 'COUNT', room, 'STREAMS', KEYS[1], '>')
+  if read then
+    local entries, ids = read[1][2], {}
+    for i, entry in ipairs(entries) do
+      local n = tonumber(named(entry[2]).n) or g.read + 1
+      g.lost = g.lost + math.max(n - 1 - g.read, 0)
+      g.read = n
+      ids[i] = entry[1]
+    end
+    assign(group, me, ids, now_ms)
+    give(entries, {})
+  end
+end
+if #events > 0 then is_due_at(g, now_ms + lease) end
+local lost = g.lost - g.told
+g.told = g.lost
+save(group, g)
+keep(ARGV[8])
+local is_full = room <= 0 and wanted > 0
+return {1, num(lost), g.due and num(g.due - now_ms) or '', is_full and 1 or 0, events}

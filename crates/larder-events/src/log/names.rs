@@ -1,0 +1,62 @@
+//! The names of logs, groups, consumers and messages, and the sizes of pages.
+
+use std::sync::Arc;
+
+use larder_store::{Error, ErrorKind, Result};
+
+use super::{MAX_BATCH, MessageId};
+
+const MAX_NAME: usize = 32;
+const MAX_CONSUMER: usize = 64;
+const MAX_MESSAGE_ID: usize = 256;
+
+fn invalid<T>(operation: &'static str, text: impl Into<String>) -> Result<T> {
+    Err(Error::new(operation, ErrorKind::Invalid, text.into()))
+}
+
+/// Checks the name of a log or a group; `user` says which in the error.
+pub(super) fn name(user: &str, name: &str) -> Result<Arc<str>> {
+    let is_ours = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_ours) {
+        return Ok(name.into());
+    }
+    invalid(
+        "build",
+        format!("the name of {user} must be 1 to 32 of a-z, 0-9, '-', '_' and '.'"),
+    )
+}
+
+pub(super) fn consumer(name: &str) -> Result<Arc<str>> {
+    let is_ours = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if (1..=MAX_CONSUMER).contains(&name.len()) && name.bytes().all(is_ours) {
+        return Ok(name.into());
+    }
+    invalid(
+        "build",
+        "the name of a consumer must be 1 to 64 letters, digits, '-', '_' and '.'",
+    )
+}
+
+/// The text under which a message is remembered.
+pub(super) fn message(message: MessageId<'_>) -> Result<Arc<str>> {
+    let is_ours = |text: &str| (1..=MAX_MESSAGE_ID).contains(&text.len());
+    if !is_ours(message.producer) || !is_ours(message.id) {
+        return invalid(
+            "append",
+            "a producer and the id of a message must be 1 to 256 bytes",
+        );
+    }
+    // The length keeps the two apart.
+    let length = message.producer.len();
+    Ok(format!("{length}:{}{}", message.producer, message.id).into())
+}
+
+pub(super) fn check_many(operation: &'static str, many: u32) -> Result<()> {
+    match many <= MAX_BATCH {
+        true => Ok(()),
+        false => invalid(
+            operation,
+            "one call returns at most 100 events: make several calls",
+        ),
+    }
+}

@@ -1,0 +1,166 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use larder_store::program::prelude::*;
+
+use super::EventId;
+
+/// The Lua that all programs on a log begin with, and one that works on groups.
+macro_rules! log_lua {
+    ($file:literal) => {
+        concat!(
+            include_str!("lua/stream.lua"),
+            include_str!("lua/group.lua"),
+            include_str!(concat!("lua/", $file))
+        )
+    };
+}
+pub(super) use log_lua;
+
+/// The record of a log, for [`inspect`](larder_store::program::Programs#method.inspect).
+///
+/// On Redis it is a Stream with the groups of Redis, which any other client can read. Beside it stand a hash
+/// with what is ours of each group, the ids of messages with the moments when they are forgotten, and a Stream
+/// of dead letters.
+#[derive(Debug, Default)]
+pub struct LogRecord {
+    pub(super) last: EventId,
+    /// How many events there ever were. The number of the last one.
+    pub(super) added: i64,
+    pub(super) events: BTreeMap<EventId, Kept>,
+    pub(super) groups: BTreeMap<Arc<str>, GroupState>,
+    pub(super) messages: HashMap<Arc<str>, (EventId, i64)>,
+    pub(super) forgotten_at: BTreeSet<(i64, Arc<str>)>,
+    pub(super) dead: BTreeMap<EventId, Dead>,
+    pub(super) last_dead: EventId,
+}
+
+/// An event as it is kept.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    /// Its number, from 1.
+    pub(super) number: i64,
+    pub(super) event: Bytes,
+}
+
+/// A group: what it has read, and what is pending.
+#[derive(Debug, Default)]
+pub(super) struct GroupState {
+    /// The last event that was delivered.
+    pub(super) last: EventId,
+    /// Its number.
+    pub(super) read: i64,
+    /// How many events were removed before the group was done with them.
+    pub(super) lost: i64,
+    pub(super) told: i64,
+    /// The millisecond before which no lease of a pending event ends.
+    pub(super) due: Option<i64>,
+    pub(super) pending: BTreeMap<EventId, Pending>,
+}
+
+/// An event that was delivered and is not acknowledged.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    pub(super) consumer: Arc<str>,
+    pub(super) delivered: i64,
+    pub(super) count: i64,
+}
+
+/// An event that no consumer could handle.
+#[derive(Clone, Debug)]
+pub(super) struct Dead {
+    pub(super) group: Arc<str>,
+    pub(super) event_id: EventId,
+    pub(super) event: Bytes,
+    pub(super) count: i64,
+    pub(super) reason: Arc<str>,
+}
+
+/// The owner of what was handed back. No consumer can be called so.
+pub(super) const RETURNED: &str = "(returned)";
+
+record! {
+    LogRecord, Kind::record("log").partitioned(), parts ["", "groups", "messages", "forgotten", "dead"];
+    /// Shows people and tools how many events there are, and what is pending in each group. It shows no event.
+    pub InspectLog = "log-inspect", log_lua!("inspect.lua"), |held, shown| held.show(shown),
+}
+
+impl LogRecord {
+    fn show(&self, shown: Inspection) -> Inspection {
+        let shown = shown
+            .with("events", self.events.len())
+            .with("appended", self.added)
+            .with("last", self.last)
+            .with("remembered", self.messages.len())
+            .with("dead", self.dead.len());
+        self.groups.iter().fold(shown, |shown, (name, group)| {
+            let due = group.due.map_or("-".to_owned(), |due| due.to_string());
+            let text = format!("read {}, lost {}, due {due}", group.read, group.lost);
+            let shown = shown.with(format!("group {name}"), text);
+            group
+                .pending
+                .iter()
+                .take(10)
+                .fold(shown, |shown, (id, it)| {
+                    let text = format!(
+                        "{}, delivered {}, {} times",
+                        it.consumer, it.delivered, it.count
+                    );
+                    shown.with(format!("pending {id}"), text)
+                })
+        })
+    }
+
+    /// How many events were removed from the front.
+    pub(super) fn removed(&self) -> i64 {
+        self.added - self.events.len() as i64
+    }
+
+    /// Moves an event of a group to the dead letters.
+    pub(super) fn bury(
+        &mut self,
+        group: &Arc<str>,
+        id: EventId,
+        reason: &Arc<str>,
+        now_ms: i64,
+        max_dead: u32,
+    ) {
+        let Some(state) = self.groups.get_mut(group) else {
+            return;
+        };
+        let pending = state.pending.remove(&id);
+        let (Some(pending), Some(kept)) = (pending, self.events.get(&id)) else {
+            return;
+        };
+        self.last_dead = self.last_dead.next(now_ms);
+        let dead = Dead {
+            group: group.clone(),
+            event_id: id,
+            event: kept.event.clone(),
+            count: pending.count,
+            reason: reason.clone(),
+        };
+        self.dead.insert(self.last_dead, dead);
+        while self.dead.len() > max_dead as usize {
+            self.dead.pop_first();
+        }
+    }
+}
+
+impl GroupState {
+    pub(super) fn is_due_at(&mut self, at: i64) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// Whether the group is not done with an event.
+    pub(super) fn needs(&self, id: EventId) -> bool {
+        let first = self.pending.first_key_value();
+        id > self.last || first.is_some_and(|(first, _)| id >= *first)
+    }
+}
+
+/// The millisecond of a moment.
+pub(super) fn millis(now: Timestamp) -> i64 {
+    now.as_micros().div_euclid(1_000)
+}

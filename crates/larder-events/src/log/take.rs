@@ -1,0 +1,184 @@
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use larder_store::program::prelude::*;
+
+use super::EventId;
+use super::record::{LogRecord, Pending, log_lua, millis};
+
+/// Gives events to a consumer: first those whose lease has ended, then those that no consumer of the group has
+/// had. What was delivered too often goes to the dead letters.
+#[derive(Clone, Debug)]
+pub(super) struct Take {
+    pub(super) group: Arc<str>,
+    pub(super) consumer: Arc<str>,
+    pub(super) many: u32,
+    pub(super) lease: Ttl,
+    pub(super) max_pending: u32,
+    pub(super) max_deliveries: u32,
+    pub(super) max_dead: u32,
+    pub(super) ttl: Ttl,
+}
+
+/// What a consumer is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Whether the group exists.
+    pub(super) has_group: bool,
+    /// How many events the group has lost since it was last told.
+    pub(super) lost: u64,
+    /// For how many milliseconds no lease of the group ends. None if nothing is pending.
+    pub(super) left: Option<i64>,
+    /// Whether nothing more is given until something is acknowledged.
+    pub(super) is_full: bool,
+    pub(super) events: Vec<Given>,
+}
+
+/// An event that is given to a consumer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Given {
+    pub(super) id: EventId,
+    pub(super) count: u32,
+    /// None if another client has written something else.
+    pub(super) event: Option<Bytes>,
+}
+
+impl FromWire for Taken {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (has_group, lost, left, is_full, events) = wire.read::<(_, _, Wire, _, Vec<Wire>)>()?;
+        let left = match left {
+            Wire::Bytes(text) if text.is_empty() => None,
+            left => Some(left.int()?),
+        };
+        let mut given = Vec::with_capacity(events.len() / 3);
+        let mut events = events.into_iter();
+        while let (Some(id), Some(count), Some(event)) =
+            (events.next(), events.next(), events.next())
+        {
+            given.push(Given {
+                id: id.read()?,
+                count: count.read()?,
+                event: event.read()?,
+            });
+        }
+        Ok(Self {
+            has_group,
+            lost,
+            left,
+            is_full,
+            events: given,
+        })
+    }
+}
+
+/// How many pending events one step looks at.
+const LOOKED_AT: usize = 4_000;
+/// How many events one step moves to the dead letters.
+const BURIED: usize = 64;
+
+impl Program for Take {
+    type Record = LogRecord;
+    type Reply = Taken;
+
+    const SCRIPT: &'static Script = &Script::new("log-take", Effect::Once, log_lua!("take.lua"));
+
+    fn args(&self, args: &mut Args) {
+        (&self.group, &self.consumer).write(args);
+        (self.many, self.lease).write(args);
+        (self.max_pending, self.max_deliveries).write(args);
+        (self.max_dead, self.ttl).write(args);
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Taken> {
+        wire.read()
+    }
+
+    fn step(&self, record: &mut Slot<'_, LogRecord>, now: Timestamp) -> Taken {
+        let now_ms = millis(now);
+        if !record
+            .get()
+            .is_some_and(|log| log.groups.contains_key(&self.group))
+        {
+            return Taken::default();
+        }
+        let Some(log) = record.update(self.ttl) else {
+            return Taken::default();
+        };
+        let mut events = self.claim(log, now_ms);
+        let Some(group) = log.groups.get_mut(&self.group) else {
+            return Taken::default();
+        };
+        let wanted = (self.many as usize).saturating_sub(events.len());
+        let room = wanted.min((self.max_pending as usize).saturating_sub(group.pending.len()));
+        let after = (Bound::Excluded(group.last), Bound::Unbounded);
+        for (id, kept) in log.events.range(after).take(room) {
+            group.lost += (kept.number - 1 - group.read).max(0);
+            (group.read, group.last) = (kept.number, *id);
+            let pending = Pending {
+                consumer: self.consumer.clone(),
+                delivered: now_ms,
+                count: 1,
+            };
+            group.pending.insert(*id, pending);
+            events.push(Given {
+                id: *id,
+                count: 1,
+                event: Some(kept.event.clone()),
+            });
+        }
+        if !events.is_empty() {
+            group.is_due_at(now_ms + self.lease.as_millis() as i64);
+        }
+        let lost = (group.lost - group.told).unsigned_abs();
+        group.told = group.lost;
+        Taken {
+            has_group: true,
+            lost,
+            left: group.due.map(|due| due - now_ms),
+            is_full: room == 0 && wanted > 0,
+            events,
+        }
+    }
+}
+
+impl Take {
+    /// Takes over the pending events whose lease has ended.
+    fn claim(&self, log: &mut LogRecord, now_ms: i64) -> Vec<Given> {
+        let mut claimed = Vec::new();
+        let Some(group) = log.groups.get_mut(&self.group) else {
+            return claimed;
+        };
+        if group.pending.is_empty() {
+            group.due = None;
+        }
+        if group.pending.is_empty() || group.due.is_some_and(|due| due > now_ms) {
+            return claimed;
+        }
+        let (mut due, mut spent) = (None::<i64>, Vec::new());
+        for (id, it) in group.pending.iter_mut().take(LOOKED_AT) {
+            let ends = it.delivered + self.lease.as_millis() as i64;
+            let is_spent = it.count >= i64::from(self.max_deliveries);
+            if ends <= now_ms && is_spent && spent.len() < BURIED {
+                spent.push(*id);
+            } else if ends <= now_ms && !is_spent && claimed.len() < self.many as usize {
+                it.consumer = self.consumer.clone();
+                it.delivered = now_ms;
+                it.count += 1;
+                claimed.push(Given {
+                    id: *id,
+                    count: u32::try_from(it.count).unwrap_or(u32::MAX),
+                    event: log.events.get(id).map(|kept| kept.event.clone()),
+                });
+            } else {
+                due = Some(due.map_or(ends, |due| due.min(ends)));
+            }
+        }
+        group.due = due;
+        let reason = "too many deliveries".into();
+        for id in spent {
+            log.bury(&self.group, id, &reason, now_ms, self.max_dead);
+        }
+        claimed
+    }
+}

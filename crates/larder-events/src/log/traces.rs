@@ -1,0 +1,468 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fastrand::Rng;
+use larder_store::program::{Program, Programs, Script};
+use larder_store::{Key, Timestamp, Ttl};
+use larder_test::trace::{Observed, Step, after, step};
+
+use super::append::{Append, Bounds, Written};
+use super::groups::{Create, HandBack, RemoveGroup};
+use super::reads::{DeadEvent, ReadDead, ReadRange, ReadState, RemoveDead};
+use super::record::LogRecord;
+use super::settle::{Held, Settle, What};
+use super::take::{Take, Taken};
+use super::{EventId, Start};
+use crate::traces::{catches, holds};
+
+/// What a trace has seen of each record, so that later steps meet it again.
+type Seen = Arc<Mutex<HashMap<Key, Found>>>;
+
+#[derive(Clone, Default)]
+struct Found {
+    held: Vec<Held>,
+    events: Vec<EventId>,
+    dead: Vec<EventId>,
+}
+
+impl Found {
+    /// One of the last ids, or none that was seen.
+    fn event(&self, back: usize) -> EventId {
+        let id = self.events.iter().rev().nth(back);
+        id.copied().unwrap_or(EventId::ZERO)
+    }
+
+    fn held(&self, back: usize) -> Option<Held> {
+        self.held.iter().rev().nth(back).cloned()
+    }
+}
+
+/// A step that depends on what was seen.
+struct After<F> {
+    name: String,
+    seen: Seen,
+    make: F,
+}
+
+#[async_trait]
+impl<F: Fn(&Seen, &Key) -> Box<dyn Step> + Send + Sync> Step for After<F> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn run(&self, programs: &dyn Programs, key: &Key, now: Timestamp) -> Observed {
+        (self.make)(&self.seen, key).run(programs, key, now).await
+    }
+}
+
+fn found(seen: &Seen, key: &Key) -> Found {
+    seen.lock().unwrap().get(key).cloned().unwrap_or_default()
+}
+
+/// A step whose reply is remembered.
+fn remembered<P>(
+    program: P,
+    (seen, key): (&Seen, &Key),
+    remember: impl Fn(&P::Reply, &mut Found) + Send + Sync + 'static,
+    deadlines: impl Fn(&P::Reply, Timestamp) -> Vec<Timestamp> + Send + Sync + 'static,
+) -> Box<dyn Step>
+where
+    P: Program + std::fmt::Debug + 'static,
+    P::Reply: std::fmt::Debug,
+{
+    let (seen, key) = (seen.clone(), key.clone());
+    step(program, move |reply, now| {
+        remember(reply, seen.lock().unwrap().entry(key.clone()).or_default());
+        deadlines(reply, now)
+    })
+}
+
+fn begin() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
+    let seen = Seen::default();
+    move |rng| {
+        let after = |name: String, make: Make| -> Box<dyn Step> {
+            let seen = seen.clone();
+            Box::new(After { name, seen, make })
+        };
+        match rng.u8(..20) {
+            0..=5 => after_append(rng, after),
+            6..=10 => after_take(rng, after),
+            11..=14 => after_settle(rng, after),
+            15 => create(rng),
+            16 => hand_back(rng),
+            _ => read(rng, after),
+        }
+    }
+}
+
+type Make = Box<dyn Fn(&Seen, &Key) -> Box<dyn Step> + Send + Sync>;
+
+fn ttl(rng: &mut Rng) -> Ttl {
+    Ttl::from_millis([1, 600_000, 3_600_000, 3_600_000, 3_600_000][rng.usize(..5)])
+}
+
+fn lease(rng: &mut Rng) -> Ttl {
+    Ttl::from_millis([1, 1_000, 1_000, 1_500][rng.usize(..4)])
+}
+
+fn group(rng: &mut Rng) -> Arc<str> {
+    ["mail", "mail", "mail", "audit"][rng.usize(..4)].into()
+}
+
+fn consumer(rng: &mut Rng) -> Arc<str> {
+    ["a", "b"][rng.usize(..2)].into()
+}
+
+fn after_append(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn Step> {
+    let max_len = [1, 3, 8, 100][rng.usize(..4)];
+    let append = Append {
+        event: Bytes::from_static([&b"1"[..], b"\"a\"", b"\0\xff"][rng.usize(..3)]),
+        message: ["", "", "1:p1", "1:p2", "1:p3"][rng.usize(..5)].into(),
+        remembered: Ttl::from_millis([1, 1_000][rng.usize(..2)]),
+        max_remembered: [2, 2, 10][rng.usize(..3)],
+        bounds: Bounds {
+            max_len,
+            hard_max_len: max_len + [0, 2, 100, 100][rng.usize(..4)],
+            max_age: [
+                None,
+                None,
+                Some(Ttl::from_millis(1)),
+                Some(Ttl::from_secs(2)),
+            ][rng.usize(..4)],
+        },
+        ttl: ttl(rng),
+    };
+    let spans: Vec<i64> = [
+        Some(append.ttl),
+        Some(append.remembered),
+        append.bounds.max_age,
+    ]
+    .iter()
+    .flatten()
+    .map(|ttl| ttl.as_micros())
+    .collect();
+    let make = move |seen: &Seen, key: &Key| {
+        let spans = spans.clone();
+        let remember = |written: &Written, found: &mut Found| {
+            if let Written::New(id) = written {
+                found.events.push(*id);
+            }
+        };
+        remembered(append.clone(), (seen, key), remember, move |_, now| {
+            spans.iter().map(|span| now.plus_micros(*span)).collect()
+        })
+    };
+    after("append".to_owned(), Box::new(make))
+}
+
+fn after_take(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn Step> {
+    let take = Take {
+        group: group(rng),
+        consumer: consumer(rng),
+        many: [0, 1, 2, 5][rng.usize(..4)],
+        lease: lease(rng),
+        max_pending: [2, 4, 1_000][rng.usize(..3)],
+        max_deliveries: [1, 2, 3, 10][rng.usize(..4)],
+        max_dead: [1, 2, 10][rng.usize(..3)],
+        ttl: ttl(rng),
+    };
+    let name = format!("{take:?}");
+    let make = move |seen: &Seen, key: &Key| {
+        let consumer = take.consumer.clone();
+        let remember = move |taken: &Taken, found: &mut Found| {
+            found.held.extend(taken.events.iter().map(|given| Held {
+                id: given.id,
+                consumer: consumer.clone(),
+                count: given.count,
+            }));
+        };
+        remembered(take.clone(), (seen, key), remember, |taken, now| {
+            let begin = now.as_micros().div_euclid(1_000) * 1_000;
+            let due = taken
+                .left
+                .map(|left| Timestamp::from_micros(begin + left * 1_000));
+            due.into_iter().collect()
+        })
+    };
+    after(name, Box::new(make))
+}
+
+fn after_settle(rng: &mut Rng, after: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn Step> {
+    let delay = [0, 1, 500, 5_000][rng.usize(..4)];
+    let what = match rng.u8(..8) {
+        0..=2 => What::Ack,
+        3 => What::Extend,
+        4 | 5 => What::Nack(delay),
+        _ => What::Reject("no such visitor".into()),
+    };
+    let (group, lease, ttl) = (group(rng), lease(rng), ttl(rng));
+    let max_dead = rng.u32(1..4);
+    // The last deliveries, sometimes with another count or consumer.
+    let picks: Vec<(usize, u8)> = (0..rng.usize(1..4))
+        .map(|_| (rng.usize(..5), rng.u8(..8)))
+        .collect();
+    let name = format!("{what:?} in {group} of {picks:?}, lease {lease:?}");
+    let make = move |seen: &Seen, key: &Key| {
+        let found = found(seen, key);
+        let held = picks.iter().filter_map(|(back, change)| {
+            let mut held = found.held(*back)?;
+            match change {
+                0 => held.count += 1,
+                1 => held.consumer = "z".into(),
+                2 => held.id = EventId::ZERO.next(9),
+                _ => {}
+            }
+            Some(held)
+        });
+        let settle = Settle {
+            what: what.clone(),
+            group: group.clone(),
+            lease,
+            max_dead,
+            ttl,
+            deliveries: held.collect(),
+        };
+        after_ends(settle, delay)
+    };
+    after(name, Box::new(make))
+}
+
+fn after_ends(settle: Settle, delay: i64) -> Box<dyn Step> {
+    after(
+        settle.clone(),
+        vec![
+            settle.ttl.as_micros(),
+            delay * 1_000,
+            settle.lease.as_micros(),
+        ],
+    )
+}
+
+fn create(rng: &mut Rng) -> Box<dyn Step> {
+    let (group, ttl) = (group(rng), ttl(rng));
+    if rng.u8(..6) == 0 {
+        return after(RemoveGroup { group, ttl }, vec![ttl.as_micros()]);
+    }
+    let create = Create {
+        group,
+        start: match rng.u8(..4) {
+            0 => Start::Now,
+            1 => Start::After(EventId::ZERO.next(2_000_000_000_000)),
+            _ => Start::First,
+        },
+        max_groups: [1, 2, 32][rng.usize(..3)],
+        ttl,
+    };
+    after(create, vec![ttl.as_micros()])
+}
+
+fn hand_back(rng: &mut Rng) -> Box<dyn Step> {
+    let (group, consumer, lease, ttl) = (group(rng), consumer(rng), lease(rng), ttl(rng));
+    let hand_back = HandBack {
+        group,
+        consumer,
+        lease,
+        ttl,
+    };
+    after(hand_back, vec![ttl.as_micros()])
+}
+
+fn read(rng: &mut Rng, later: impl Fn(String, Make) -> Box<dyn Step>) -> Box<dyn Step> {
+    let (back, many, group) = (rng.usize(..5), rng.u32(1..4), group(rng));
+    let (until, ttl) = (rng.bool().then(|| rng.usize(..3)), ttl(rng));
+    let what = rng.u8(..6);
+    let make = move |seen: &Seen, key: &Key| {
+        let found = found(seen, key);
+        let id = found.event(back);
+        match what {
+            0 => after(ReadState, vec![]),
+            1 | 2 => {
+                let until = until.map(|back| found.event(back));
+                after(
+                    ReadRange {
+                        after: id,
+                        until,
+                        many,
+                    },
+                    vec![],
+                )
+            }
+            3 => {
+                let start = Start::After(id);
+                let group = group.clone();
+                after(
+                    Create {
+                        group,
+                        start,
+                        max_groups: 32,
+                        ttl,
+                    },
+                    vec![ttl.as_micros()],
+                )
+            }
+            4 => {
+                let read = ReadDead {
+                    after: found
+                        .dead
+                        .last()
+                        .copied()
+                        .filter(|_| many == 1)
+                        .unwrap_or_default(),
+                    many,
+                };
+                let remember = |letters: &Vec<DeadEvent>, found: &mut Found| {
+                    found.dead.extend(letters.iter().map(|letter| letter.0));
+                };
+                remembered(read, (seen, key), remember, |_, _| vec![])
+            }
+            _ => {
+                let id = found
+                    .dead
+                    .iter()
+                    .rev()
+                    .nth(back % 2)
+                    .copied()
+                    .unwrap_or_default();
+                after(RemoveDead { id, ttl }, vec![ttl.as_micros()])
+            }
+        }
+    };
+    later(format!("read {what}, {back} back"), Box::new(make))
+}
+
+#[tokio::test]
+async fn the_programs_on_a_log_do_the_same_in_lua_and_in_rust() {
+    holds::<LogRecord, _>(begin).await;
+}
+
+#[tokio::test]
+async fn every_fault_that_is_planted_in_the_lua_of_a_log_is_caught() {
+    const APPEND: &Script = Append::SCRIPT;
+    const TAKE: &Script = Take::SCRIPT;
+    const SETTLE: &Script = Settle::SCRIPT;
+    const CREATE: &Script = Create::SCRIPT;
+    const HAND: &Script = HandBack::SCRIPT;
+    catches::<LogRecord, _>(
+        begin,
+        &[
+            (APPEND, "now_ms > ms", "now_ms >= ms"),
+            (APPEND, "num(seq + 1)", "num(seq + 2)"),
+            (
+                APPEND,
+                "tonumber(due) > now_ms then",
+                "tonumber(due) >= now_ms then",
+            ),
+            (APPEND, "'-inf', num(now_ms)", "'-inf', '(' .. num(now_ms)"),
+            (APPEND, ">= tonumber(ARGV[4])", "> tonumber(ARGV[4])"),
+            (
+                APPEND,
+                "(log['entries-added'] or 0) + 1",
+                "(log['entries-added'] or 0)",
+            ),
+            (APPEND, "len - max_len, log", "len - max_len - 1, log"),
+            (APPEND, "< now_ms - age\n", "<= now_ms - age\n"),
+            (
+                APPEND,
+                "(age and parts(entry[1]) < now_ms - age)",
+                "(age and parts(entry[1]) <= now_ms - age)",
+            ),
+            (APPEND, "if is_after(it, group.last) or", "if"),
+            (
+                APPEND,
+                "or (group.pending and not is_after(group.pending, it))",
+                "",
+            ),
+            (APPEND, "i > len - hard_len and", ""),
+            (APPEND, "g.lost = g.lost + #gone", ""),
+            (
+                APPEND,
+                "redis.call('XACK', KEYS[1], group.name, it[1])",
+                "redis.call('XLEN', KEYS[1])",
+            ),
+            (
+                APPEND,
+                "num(now_ms + tonumber(ARGV[3]))",
+                "num(now_ms + tonumber(ARGV[3]) + 1)",
+            ),
+            (APPEND, "keep(ARGV[8])", "ttl(KEYS[1], ARGV[8])"),
+            (CREATE, "HLEN', KEYS[2]) >=", "HLEN', KEYS[2]) >"),
+            (CREATE, "added - (log.length or 0)", "added"),
+            (CREATE, "or added) - 1", "or added)"),
+            (CREATE, "'(' .. start", "start"),
+            (
+                CREATE,
+                "from = log['last-generated-id'] or '0-0'",
+                "from = '0-0'",
+            ),
+            (TAKE, "if waiting == 0 then g.due = nil end", ""),
+            (
+                TAKE,
+                "not g.due or g.due <= now_ms)",
+                "not g.due or g.due < now_ms)",
+            ),
+            (TAKE, "  g.due = nil\n  local ids", "  local ids"),
+            (
+                TAKE,
+                "it.count >= tonumber(ARGV[6])",
+                "it.count > tonumber(ARGV[6])",
+            ),
+            (
+                TAKE,
+                "if due <= now_ms and is_spent",
+                "if due < now_ms and is_spent",
+            ),
+            (TAKE, "elseif due <= now_ms and", "elseif due < now_ms and"),
+            (TAKE, "#ids < many", "#ids <= many"),
+            (
+                TAKE,
+                "call[#call + 1] = num(now_ms)",
+                "call[#call + 1] = num(now_ms - 1)",
+            ),
+            (
+                TAKE,
+                "tonumber(ARGV[5]) - waiting)",
+                "tonumber(ARGV[5]) - waiting + 1)",
+            ),
+            (TAKE, "waiting = waiting - buried", ""),
+            (TAKE, "g.lost = g.lost + math.max(n - 1 - g.read, 0)", ""),
+            (TAKE, "      g.read = n\n", ""),
+            (TAKE, "    assign(group, me, ids, now_ms)\n", ""),
+            (
+                TAKE,
+                "is_due_at(g, now_ms + lease) end",
+                "is_due_at(g, now_ms + lease + 1) end",
+            ),
+            (TAKE, "g.told = g.lost", ""),
+            (TAKE, "room <= 0 and wanted > 0", "room <= 0"),
+            (SETTLE, "found[2] == consumer and", ""),
+            (SETTLE, "and found[4] == tonumber(ARGV[i + 2])", ""),
+            (SETTLE, "(found and 'stale' or 'gone')", "'gone'"),
+            (
+                SETTLE,
+                "redis.call('XACK', KEYS[1], group, id)\n    elseif",
+                "redis.call('XLEN', KEYS[1])\n    elseif",
+            ),
+            (SETTLE, "math.min(delay, lease)", "delay"),
+            (SETTLE, "math.min(delay, lease)", "lease"),
+            (SETTLE, "is_due_at(g, at + lease)", ""),
+            (
+                SETTLE,
+                "assign(group, consumer, {id}, now_ms)",
+                "assign(group, consumer, {id}, now_ms + 1)",
+            ),
+            (
+                SETTLE,
+                "assign(group, '(returned)', {id}, at)",
+                "assign(group, consumer, {id}, at)",
+            ),
+            (SETTLE, "'MAXLEN', max_dead", "'MAXLEN', max_dead + 1"),
+            (SETTLE, "if g then keep(ARGV[7]) end", ""),
+            (HAND, "now_ms - tonumber(ARGV[3])", "now_ms"),
+            (HAND, "is_due_at(g, now_ms)", "is_due_at(g, now_ms + 1)"),
+            (HAND, "'(returned)', ids", "consumer, ids"),
+        ],
+    )
+    .await;
+}

@@ -1,0 +1,292 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use larder_store::program::prelude::*;
+use larder_store::{Error, ErrorKind, KeyId, bus};
+
+use super::Position;
+
+/// Where the last messages of each id are kept, and for how long.
+#[derive(Clone)]
+pub(super) struct History {
+    programs: Arc<dyn Programs>,
+    topic: bus::Topic,
+    messages: u32,
+    ttl: Ttl,
+}
+
+/// The most messages that a history keeps.
+const MAX_MESSAGES: u32 = 10_000;
+
+/// How many messages one read returns: at most 4 MB.
+pub(super) const PAGE: u32 = 64;
+
+impl History {
+    pub(super) fn new(
+        programs: Option<Arc<dyn Programs>>,
+        topic: bus::Topic,
+        messages: u32,
+        ttl: Ttl,
+    ) -> Result<Self> {
+        Ok(Self {
+            programs: programs.ok_or_else(|| {
+                let text = "the history of a topic needs a store that runs programs: use memory:// or redis://";
+                Error::new("build", ErrorKind::Invalid, text)
+            })?,
+            topic,
+            messages: messages.clamp(1, MAX_MESSAGES),
+            ttl,
+        })
+    }
+
+    pub(super) fn key(&self, id: impl KeyId) -> Key {
+        Key::new(HistoryRecord::KIND, (self.topic.name(), id))
+    }
+
+    /// Adds a message, and returns its position.
+    pub(super) async fn append(&self, key: &Key, message: Bytes) -> Result<Position> {
+        let append = Append {
+            message,
+            epoch: new_epoch(),
+            ttl: self.ttl,
+            messages: self.messages,
+        };
+        self.programs.run(key, &append).await
+    }
+
+    /// Returns the position after the last message. It begins a history if there is none.
+    pub(super) async fn open(&self, key: &Key) -> Result<Position> {
+        let open = Open {
+            epoch: new_epoch(),
+            ttl: self.ttl,
+        };
+        self.programs.run(key, &open).await
+    }
+
+    /// Returns the first messages after a position.
+    pub(super) async fn after(&self, key: &Key, position: Position) -> Result<Excerpt> {
+        let read = ReadAfter {
+            position,
+            many: PAGE,
+        };
+        self.programs.run(key, &read).await
+    }
+}
+
+/// A random epoch, so that no history is taken for one that ended before.
+fn new_epoch() -> i64 {
+    // Within 2^53, as all integers of programs, and never 0.
+    ((rand::random::<u64>() >> 11) as i64).max(1)
+}
+
+pub(super) fn missing(operation: &'static str) -> Error {
+    let text = "the topic keeps no history: build it by Topic::with_history";
+    Error::new(operation, ErrorKind::Invalid, text)
+}
+
+/// The record of a history, for [`inspect`](larder_store::program::Programs#method.inspect).
+///
+/// On Redis a string has the epoch and the last offset, and a list the last messages.
+#[derive(Debug)]
+pub struct HistoryRecord {
+    epoch: i64,
+    last: i64,
+    messages: VecDeque<Bytes>,
+}
+
+record! {
+    HistoryRecord, Kind::record("topic").partitioned(), parts ["", "messages"];
+    /// Shows people and tools the position of a history, and how many messages it has. It shows none.
+    pub InspectHistory = "topic-inspect",
+    "local epoch, last = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)-(%d+)$')
+     if not epoch then return {} end
+     return {'epoch', epoch, 'last', last, 'messages', redis.call('LLEN', KEYS[2])}",
+    |held, shown| shown
+        .with("epoch", held.epoch)
+        .with("last", held.last)
+        .with("messages", held.messages.len()),
+}
+
+impl HistoryRecord {
+    fn new(epoch: i64) -> Self {
+        Self {
+            epoch,
+            last: 0,
+            messages: VecDeque::new(),
+        }
+    }
+
+    fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: self.last,
+        }
+    }
+}
+
+impl FromWire for Position {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (epoch, offset) = wire.read()?;
+        Ok(Self { epoch, offset })
+    }
+}
+
+/// Adds a message, and removes the oldest past the cap.
+#[derive(Clone, Debug)]
+pub(super) struct Append {
+    pub(super) message: Bytes,
+    /// The epoch of the history if it begins.
+    pub(super) epoch: i64,
+    pub(super) ttl: Ttl,
+    pub(super) messages: u32,
+}
+
+impl Program for Append {
+    type Record = HistoryRecord;
+    type Reply = Position;
+
+    // What is left of a history that has lost its epoch belongs to no position.
+    const SCRIPT: &'static Script = &Script::new(
+        "topic-append",
+        Effect::Once,
+        "local epoch, last = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)-(%d+)$')
+         if not epoch then
+           epoch, last = ARGV[2], 0
+           del(KEYS[2])
+         end
+         last = num(tonumber(last) + 1)
+         redis.call('RPUSH', KEYS[2], ARGV[1])
+         redis.call('LTRIM', KEYS[2], -tonumber(ARGV[4]), -1)
+         put(KEYS[1], epoch .. '-' .. last, ARGV[3])
+         ttl(KEYS[2], ARGV[3])
+         return {epoch, last}",
+    );
+
+    arguments!(message, epoch, ttl, messages);
+
+    fn step(&self, record: &mut Slot<'_, HistoryRecord>, _: Timestamp) -> Position {
+        let held = record.update_or(self.ttl, || HistoryRecord::new(self.epoch));
+        held.last += 1;
+        held.messages.push_back(self.message.clone());
+        while held.messages.len() > self.messages as usize {
+            held.messages.pop_front();
+        }
+        held.position()
+    }
+}
+
+/// Begins a history unless there is one, and returns its position.
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    pub(super) epoch: i64,
+    pub(super) ttl: Ttl,
+}
+
+impl Program for Open {
+    type Record = HistoryRecord;
+    type Reply = Position;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "topic-open",
+        Effect::Once,
+        "local epoch, last = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)-(%d+)$')
+         if not epoch then
+           epoch, last = ARGV[1], '0'
+           del(KEYS[2])
+         end
+         put(KEYS[1], epoch .. '-' .. last, ARGV[2])
+         ttl(KEYS[2], ARGV[2])
+         return {epoch, last}",
+    );
+
+    arguments!(epoch, ttl);
+
+    fn step(&self, record: &mut Slot<'_, HistoryRecord>, _: Timestamp) -> Position {
+        record
+            .update_or(self.ttl, || HistoryRecord::new(self.epoch))
+            .position()
+    }
+}
+
+/// Reads messages after a position.
+#[derive(Clone, Debug)]
+pub(super) struct ReadAfter {
+    pub(super) position: Position,
+    pub(super) many: u32,
+}
+
+/// Some messages of a history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Excerpt {
+    /// The epoch. 0 if there is no history.
+    pub(super) epoch: i64,
+    /// The last offset.
+    pub(super) last: i64,
+    /// The offset of the first message that is kept, or would be.
+    pub(super) first: i64,
+    /// The offset of the first message here.
+    pub(super) from: i64,
+    pub(super) messages: Vec<Bytes>,
+}
+
+impl FromWire for Excerpt {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (epoch, last, first, from, messages) = wire.read()?;
+        Ok(Self {
+            epoch,
+            last,
+            first,
+            from,
+            messages,
+        })
+    }
+}
+
+impl Program for ReadAfter {
+    type Record = HistoryRecord;
+    type Reply = Excerpt;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "topic-read",
+        Effect::Read,
+        "local epoch, last = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)-(%d+)$')
+         if not epoch then return {0, 0, 0, 0, {}} end
+         local first = tonumber(last) - redis.call('LLEN', KEYS[2]) + 1
+         local from, messages = math.max(tonumber(ARGV[2]) + 1, first), {}
+         if epoch == ARGV[1] then
+           messages = redis.call('LRANGE', KEYS[2], num(from - first), num(from - first + ARGV[3] - 1))
+         end
+         return {epoch, last, num(first), num(from), messages}",
+    );
+
+    fn args(&self, args: &mut Args) {
+        (self.position.epoch, (self.position.offset, self.many)).write(args);
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Excerpt> {
+        wire.read()
+    }
+
+    fn step(&self, record: &mut Slot<'_, HistoryRecord>, _: Timestamp) -> Excerpt {
+        let Some(held) = record.get() else {
+            return Excerpt::default();
+        };
+        let first = held.last - held.messages.len() as i64 + 1;
+        let from = first.max(self.position.offset + 1);
+        let messages = match held.epoch == self.position.epoch {
+            true => {
+                let kept = held.messages.iter().skip((from - first) as usize);
+                kept.take(self.many as usize).cloned().collect()
+            }
+            false => Vec::new(),
+        };
+        Excerpt {
+            epoch: held.epoch,
+            last: held.last,
+            first,
+            from,
+            messages,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+use std::fmt;
+use std::sync::Arc;
+
+use larder_store::bus::Channel;
+
+use super::Position;
+
+/// What a subscriber receives.
+#[derive(Debug)]
+pub enum Received<T> {
+    /// A message.
+    Message(Message<T>),
+    /// The subscriber was too slow, and missed so many events. It goes on with the oldest that is kept.
+    Lagged(u64),
+    /// Messages are missing here: read the state that they would have announced.
+    Gap(Gap),
+}
+
+/// A message that was published. Clones share its value.
+pub struct Message<T> {
+    /// What was published. All subscribers in this process share it.
+    pub value: Arc<T>,
+    /// Its place in the history. None if the publisher keeps no history.
+    pub position: Option<Position>,
+    /// The channel on which it came, which holds the id.
+    pub channel: Channel,
+}
+
+/// A place where messages are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// How many are missing. None if nobody can know.
+    pub lost: Option<u64>,
+    /// From where the subscriber goes on. None if the topic keeps no history.
+    pub position: Option<Position>,
+}
+
+/// Whether a subscriber that came back has missed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "if it could not resume, the state has to be read again"]
+pub enum Recovered {
+    /// Nothing is missing: so many messages are received first, and then those that are new.
+    Yes(u64),
+    /// Messages are missing, so many if that is known. Read the state again: the subscriber receives what is
+    /// published from its [position](super::Subscriber::position) on.
+    No {
+        /// How many. None if the history ended meanwhile, or never held the position.
+        lost: Option<u64>,
+    },
+}
+
+impl Recovered {
+    /// Returns whether nothing is missing.
+    pub fn is_complete(self) -> bool {
+        matches!(self, Self::Yes(_))
+    }
+}
+
+impl<T> Clone for Message<T> {
+    fn clone(&self) -> Self {
+        Self {
+            value: self.value.clone(),
+            position: self.position,
+            channel: self.channel.clone(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Message<T> {
+    /// Shows the topic and the position, never the value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("channel", &self.channel)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}

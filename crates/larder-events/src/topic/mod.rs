@@ -1,0 +1,284 @@
+//! Topics: typed messages to those who listen, and a short history for those who come back.
+
+mod envelope;
+mod history;
+mod hub;
+mod message;
+mod position;
+mod subscriber;
+#[cfg(test)]
+mod traces;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use larder_store::bus::{self, Bus, Channel, SubscribeRequest};
+use larder_store::program::Programs;
+use larder_store::{KeyId, Result, Store, StoreExt, Ttl};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use history::{HistoryRecord, InspectHistory};
+pub use message::{Gap, Message, Received, Recovered};
+pub use position::Position;
+pub use subscriber::Subscriber;
+
+use history::History;
+use hub::{Hub, Place};
+
+/// The longest message as JSON, in bytes: 63 KiB.
+pub const MAX_MESSAGE: usize = bus::MAX_MESSAGE - 1024;
+
+/// How many events may wait for one subscriber, by default.
+pub const DEFAULT_BUFFER: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
+/// How often a subscriber of a topic with history looks for messages that nobody announced, by default.
+pub const DEFAULT_LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// Sends typed messages to the current subscribers of an id, and lets those resume who come back.
+///
+/// # Rules
+/// 1. A subscriber receives the messages of an id in the order of their positions, each once.
+/// 2. Where messages are missing it receives a [`Gap`], and where it was too slow
+///    [`Lagged`](Received::Lagged) with their number. Nothing is missing in silence.
+/// 3. With a [history](Self::with_history) a gap is filled from the history; only what the history no longer
+///    holds is told as a gap. A message that was published, but not announced because its publisher died in
+///    between, arrives with the next one, or within [`with_look_every`](Self::with_look_every).
+/// 4. [`resume`](Self::resume) continues after a [`Position`] without loss, or says that it cannot.
+/// 5. All subscribers of an id in this process share one subscription of the bus, and one decoded value.
+/// 6. A message that is none of `T` is a gap and a metric, never a panic.
+///
+/// Messages are JSON. Without a history publishing takes one round trip, with one two. Subscribing takes one,
+/// two with a history; resuming takes one more for each 64 messages.
+///
+/// # Deployment caveats
+/// A history is as safe as its store: a failover may lose its last messages together with their positions.
+/// Pub/sub of Redis reaches who listens now; who must not miss an event, however long it was away, takes an
+/// [event log](crate::log).
+pub struct Topic<T> {
+    bus: Arc<dyn Bus>,
+    /// Where histories are kept, if the store can keep any.
+    programs: Option<Arc<dyn Programs>>,
+    topic: bus::Topic,
+    history: Option<History>,
+    buffer: NonZeroUsize,
+    look_every: Duration,
+    hubs: Hubs<T>,
+}
+
+/// The subscriptions of the bus that subscribers in this process share.
+type Hubs<T> = Arc<Mutex<HashMap<Option<Channel>, Weak<Hub<T>>>>>;
+
+impl<T> Topic<T> {
+    /// Makes a topic without a history.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store has no bus.
+    pub fn new(store: Arc<dyn Store>, topic: bus::Topic) -> Result<Self> {
+        Ok(Self {
+            bus: store.clone().require_bus("a topic")?,
+            programs: store.programs(),
+            topic,
+            history: None,
+            buffer: DEFAULT_BUFFER,
+            look_every: DEFAULT_LOOK_EVERY,
+            hubs: Hubs::default(),
+        })
+    }
+
+    /// Keeps the last `messages` of each id, 1 to 10,000, for `ttl` after the last one.
+    ///
+    /// Publishers and subscribers must agree on it. It takes memory in the store: the messages, and about 100
+    /// bytes for each id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if the store runs no programs.
+    pub fn with_history(mut self, messages: u32, ttl: Ttl) -> Result<Self> {
+        self.history = Some(History::new(
+            self.programs.clone(),
+            self.topic,
+            messages,
+            ttl,
+        )?);
+        Ok(self.alone())
+    }
+
+    /// Sets how many events may wait for one subscriber. The default is [`DEFAULT_BUFFER`].
+    ///
+    /// Past that it misses the oldest, and receives [`Lagged`](Received::Lagged).
+    #[must_use]
+    pub fn with_buffer(mut self, events: NonZeroUsize) -> Self {
+        self.buffer = events;
+        self.alone()
+    }
+
+    /// Sets how often subscribers look for messages that nobody announced. The default is
+    /// [`DEFAULT_LOOK_EVERY`]. It takes one round trip for each id that has subscribers in this process.
+    #[must_use]
+    pub fn with_look_every(mut self, every: Duration) -> Self {
+        self.look_every = every.max(Duration::from_millis(10));
+        self.alone()
+    }
+
+    /// One with other settings shares no subscription with those before it.
+    fn alone(mut self) -> Self {
+        self.hubs = Hubs::default();
+        self
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
+    /// Publishes a message to the subscribers of `id`. None is returned if the topic has no history.
+    ///
+    /// With a history the message counts as published once it is in the history: if it cannot be announced
+    /// then, subscribers find it there.
+    ///
+    /// # Errors
+    /// Those of the store; [`ErrorKind::TooLarge`](larder_store::ErrorKind::TooLarge) past [`MAX_MESSAGE`];
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) if it has no form in JSON. After
+    /// [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) it may be published, once.
+    ///
+    /// # Cancellation
+    /// It may or may not be published.
+    pub async fn publish(&self, id: impl KeyId, message: &T) -> Result<Option<Position>> {
+        let json = crate::json::encode("publish", message, MAX_MESSAGE)?;
+        let channel = Channel::new(self.topic, &id);
+        let Some(history) = &self.history else {
+            let payload = envelope::write(None, &json);
+            return self.bus.publish(&channel, payload).await.map(|()| None);
+        };
+        let key = history.key(id);
+        let position = history.append(&key, json.clone()).await?;
+        let payload = envelope::write(Some(position), &json);
+        if let Err(error) = self.bus.publish(&channel, payload).await {
+            metrics::counter!("larder_topic_unannounced_total", "topic" => self.topic.name())
+                .increment(1);
+            tracing::warn!(topic = self.topic.name(), %error, "a message is in the history and was not announced");
+        }
+        Ok(Some(position))
+    }
+
+    /// Returns the position after the last message of `id`. One round trip.
+    ///
+    /// Read it before the state that you show: who resumes from it then misses nothing that came after.
+    ///
+    /// # Errors
+    /// Those of the store, and [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) without a history.
+    pub async fn position(&self, id: impl KeyId) -> Result<Position> {
+        let history = self.require_history("position")?;
+        history.open(&history.key(id)).await
+    }
+
+    /// Subscribes to the messages of `id` that are published from now on.
+    ///
+    /// # Errors
+    /// Those of [`Bus::subscribe`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its time enabled.
+    ///
+    /// # Cancellation
+    /// A dropped call leaves no subscription.
+    pub async fn subscribe(&self, id: impl KeyId) -> Result<Subscriber<T>> {
+        let channel = Channel::new(self.topic, &id);
+        let place = self
+            .history
+            .clone()
+            .map(|history| Place::new(history, &id, &channel));
+        let hub = self.hub(Some(channel.clone()));
+        let request = SubscribeRequest::to_channel(channel);
+        hub.start(&*self.bus, request, place).await?;
+        Ok(Subscriber::new(hub))
+    }
+
+    /// Subscribes to the messages of `id` after `from`, and says whether any of them is missing.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe) gives them, and
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid) without a history.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its time enabled.
+    ///
+    /// # Cancellation
+    /// A dropped call leaves no subscription.
+    pub async fn resume(
+        &self,
+        id: impl KeyId,
+        from: Position,
+    ) -> Result<(Subscriber<T>, Recovered)> {
+        let history = self.require_history("resume")?.clone();
+        let place = Place::new(history, &id, &Channel::new(self.topic, &id));
+        // What comes after this is received; what came before is read.
+        let mut subscriber = self.subscribe(id).await?;
+        let recovered = subscriber.recover(&place, from).await?;
+        Ok((subscriber, recovered))
+    }
+
+    /// Subscribes to the messages of all ids, with gaps but without a history.
+    ///
+    /// # Errors
+    /// Those of [`Bus::subscribe`]; a [sharded](bus::Topic::sharded) topic is
+    /// [`ErrorKind::Invalid`](larder_store::ErrorKind::Invalid).
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its time enabled.
+    ///
+    /// # Cancellation
+    /// A dropped call leaves no subscription.
+    pub async fn subscribe_all(&self) -> Result<Subscriber<T>> {
+        let hub = self.hub(None);
+        let request = SubscribeRequest::to_topic(self.topic);
+        hub.start(&*self.bus, request, None).await?;
+        Ok(Subscriber::new(hub))
+    }
+
+    fn require_history(&self, operation: &'static str) -> Result<&History> {
+        self.history
+            .as_ref()
+            .ok_or_else(|| history::missing(operation))
+    }
+
+    /// The subscription that all subscribers of a channel share, or one that is to begin.
+    fn hub(&self, channel: Option<Channel>) -> Arc<Hub<T>> {
+        let mut hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hub) = hubs.get(&channel).and_then(Weak::upgrade)
+            && !hub.has_ended()
+        {
+            return hub;
+        }
+        // Subscribers come and go: what they left behind is removed from time to time.
+        if hubs.len().is_power_of_two() {
+            hubs.retain(|_, hub| hub.strong_count() > 0);
+        }
+        let hub = Hub::new(self.topic, self.buffer, self.look_every);
+        hubs.insert(channel, Arc::downgrade(&hub));
+        hub
+    }
+}
+
+impl<T> Clone for Topic<T> {
+    fn clone(&self) -> Self {
+        Self {
+            bus: self.bus.clone(),
+            programs: self.programs.clone(),
+            topic: self.topic,
+            history: self.history.clone(),
+            buffer: self.buffer,
+            look_every: self.look_every,
+            hubs: self.hubs.clone(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Topic<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topic")
+            .field("topic", &self.topic)
+            .field("has_history", &self.history.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+use bytes::Bytes;
+use fastrand::Rng;
+use larder_store::Ttl;
+use larder_store::program::{MAX_INT, Program, Script};
+use larder_test::trace::{Step, after};
+
+use super::Position;
+use super::history::{Append, HistoryRecord, Open, ReadAfter};
+use crate::traces::{catches, holds};
+
+/// Epochs of which a trace meets the same one again after a history has ended.
+fn epoch(rng: &mut Rng) -> i64 {
+    [1, 2, MAX_INT][rng.usize(..3)]
+}
+
+fn next(rng: &mut Rng) -> Box<dyn Step> {
+    let ttl = Ttl::from_millis([1, 60_000, 600_000, 3_600_000][rng.usize(..4)]);
+    let epoch = epoch(rng);
+    match rng.u8(..8) {
+        0..=3 => {
+            let append = Append {
+                message: Bytes::from_static([&b"a"[..], b"", b"\0\xff "][rng.usize(..3)]),
+                epoch,
+                ttl,
+                messages: [1, 2, 5, 5][rng.usize(..4)],
+            };
+            after(append, vec![ttl.as_micros()])
+        }
+        4 => after(Open { epoch, ttl }, vec![ttl.as_micros()]),
+        _ => {
+            let offset = [0, 1, 2, 3, 5, 8, 13, 21, MAX_INT - 1][rng.usize(..9)];
+            let position = Position { epoch, offset };
+            let many = [1, 2, 64][rng.usize(..3)];
+            after(ReadAfter { position, many }, vec![])
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_programs_on_a_history_do_the_same_in_lua_and_in_rust() {
+    holds::<HistoryRecord, _>(|| next).await;
+}
+
+#[tokio::test]
+async fn every_fault_that_is_planted_in_the_lua_of_a_history_is_caught() {
+    const APPEND: &Script = Append::SCRIPT;
+    const OPEN: &Script = Open::SCRIPT;
+    const READ: &Script = ReadAfter::SCRIPT;
+    catches::<HistoryRecord, _>(
+        || next,
+        &[
+            (
+                APPEND,
+                "epoch, last = ARGV[2], 0",
+                "epoch, last = ARGV[2], 1",
+            ),
+            (APPEND, "tonumber(last) + 1", "tonumber(last) + 2"),
+            (
+                APPEND,
+                "-tonumber(ARGV[4]), -1",
+                "-tonumber(ARGV[4]) - 1, -1",
+            ),
+            (APPEND, "-tonumber(ARGV[4]), -1", "0, tonumber(ARGV[4]) - 1"),
+            (
+                APPEND,
+                "put(KEYS[1], epoch .. '-' .. last, ARGV[3])",
+                "put(KEYS[1], epoch .. '-' .. last, ARGV[3] + 1)",
+            ),
+            (APPEND, "         ttl(KEYS[2], ARGV[3])", ""),
+            (APPEND, "'RPUSH'", "'LPUSH'"),
+            (
+                OPEN,
+                "epoch, last = ARGV[1], '0'",
+                "epoch, last = ARGV[1], '1'",
+            ),
+            (OPEN, "if not epoch then", "if true then"),
+            (OPEN, "ttl(KEYS[2], ARGV[2])", ""),
+            (READ, "+ 1\n", "\n"),
+            (
+                READ,
+                "math.max(tonumber(ARGV[2]) + 1, first)",
+                "tonumber(ARGV[2]) + 1",
+            ),
+            (READ, "if epoch == ARGV[1] then", "if true then"),
+            (READ, "from - first + ARGV[3] - 1", "from - first + ARGV[3]"),
+        ],
+    )
+    .await;
+}

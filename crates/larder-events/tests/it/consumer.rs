@@ -1,0 +1,222 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use larder_events::log::{Event, EventId, EventLog, Failure, Group, Report, Settled};
+use larder_store::{ErrorKind, Store, Ttl};
+use larder_test::faulty::{Faulty, Trouble};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::support::{on_both_stores, soon};
+
+const DAY: Ttl = Ttl::from_secs(86_400);
+
+fn log(store: &Arc<dyn Store>) -> EventLog<u32> {
+    EventLog::new(store.clone(), "test", DAY).unwrap()
+}
+
+fn group(store: &Arc<dyn Store>) -> Group<u32> {
+    log(store).group("all", "mail").unwrap()
+}
+
+/// A consumer that runs, and what ends it.
+struct Run {
+    stop: Arc<Notify>,
+    report: JoinHandle<Report>,
+}
+
+impl Run {
+    async fn stop(self) -> Report {
+        self.stop.notify_one();
+        soon(self.report).await.unwrap()
+    }
+}
+
+/// Runs a consumer whose events are sent to `seen` before `answer` decides on them.
+fn run(
+    consumer: larder_events::log::Consumer<u32>,
+    seen: mpsc::UnboundedSender<Event<u32>>,
+    answer: impl Fn(Event<u32>) -> Result<(), Failure> + Send + Sync + 'static,
+) -> Run {
+    let stop = Arc::new(Notify::new());
+    let stopped = stop.clone();
+    let answer = Arc::new(answer);
+    let handler = move |event: Event<u32>| {
+        let answer = answer.clone();
+        let _ = seen.send(event.clone());
+        async move { answer(event) }
+    };
+    let report = tokio::spawn(async move {
+        consumer
+            .run_until(async move { stopped.notified().await }, handler)
+            .await
+    });
+    Run { stop, report }
+}
+
+on_both_stores! { memory_in_real_time, redis_in_real_time;
+    async fn a_running_consumer_handles_each_event_and_is_woken_by_an_append(world: World) {
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let run = run(group(&world.store).consumer(), sent, |_| Ok(()));
+        for event in 1..=3 {
+            log(&world.store).append("all", &event).await.unwrap();
+            let handled = soon(seen.recv()).await.unwrap();
+            assert_eq!((handled.event, handled.count), (event, 1));
+        }
+        let report = run.stop().await;
+        assert_eq!(report, Report { done: 3, ..Report::default() });
+        let info = log(&world.store).info("all").await.unwrap();
+        assert_eq!((info.groups[0].pending, info.groups[0].lag), (0, 0));
+    }
+
+    async fn a_handler_that_fails_or_panics_is_tried_again_until_the_event_is_dead(world: World) {
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let group = group(&world.store).with_max_deliveries(3);
+        let consumer = group.consumer().with_concurrency(4).with_backoff(Duration::from_millis(5));
+        let run = run(consumer, sent, |event| match (event.event, event.count) {
+            (1, 1) => Err("the first time it fails".into()),
+            (2, 1) => panic!("the first time it panics"),
+            (3, _) => Err(Failure::dead("it is of no use")),
+            (4, _) => Err(Failure::retry_after(Duration::from_millis(1))),
+            _ => Ok(()),
+        });
+        log(&world.store).append_many("all", &[1, 2, 3, 4]).await;
+        let mut counts = BTreeMap::new();
+        for _ in 0..8 {
+            let event = soon(seen.recv()).await.unwrap();
+            counts.insert(event.event, event.count);
+        }
+        assert_eq!(counts, BTreeMap::from([(1, 2), (2, 2), (3, 1), (4, 3)]));
+        let dead = async || log(&world.store).dead_letters("all", EventId::ZERO, 9).await.unwrap();
+        soon(async {
+            while dead().await.len() < 2 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        let reasons: BTreeMap<_, _> = dead().await.into_iter().map(|it| (it.event, it.reason)).collect();
+        assert_eq!(reasons[&Some(3)], "it is of no use");
+        assert_eq!(reasons[&Some(4)], "too many deliveries");
+        let report = run.stop().await;
+        assert_eq!(report, Report { done: 2, retried: 5, dead: 1, ..Report::default() });
+    }
+
+    async fn a_consumer_that_stops_hands_back_what_its_handlers_have_not_done(world: World) {
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let group = group(&world.store);
+        let consumer = group.consumer().with_concurrency(2).with_grace(Duration::from_millis(50));
+        let (stop, stopped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let stop_of_run = stop.clone();
+        let running = tokio::spawn(async move {
+            let handler = move |event: Event<u32>| {
+                let (sent, stopped) = (sent.clone(), stopped.clone());
+                async move {
+                    sent.send(event.event).unwrap();
+                    if event.event == 2 {
+                        stopped.notified().await;
+                    }
+                    Ok(())
+                }
+            };
+            consumer.run_until(async move { stop_of_run.notified().await }, handler).await
+        });
+        log(&world.store).append_many("all", &[1, 2]).await;
+        soon(seen.recv()).await.unwrap();
+        soon(seen.recv()).await.unwrap();
+        stop.notify_one();
+        let report = soon(running).await.unwrap();
+        assert_eq!(report, Report { done: 1, released: 1, ..Report::default() });
+        // It is delivered to another consumer at once, and not after the lease.
+        let batch = soon(group.consumer().next(9, Duration::from_secs(20))).await.unwrap();
+        assert_eq!(batch.deliveries.iter().map(|it| (it.event, it.count)).collect::<Vec<_>>(), [(Some(2), 2)]);
+    }
+
+    async fn a_handler_that_takes_longer_than_the_lease_keeps_its_event(world: World) {
+        let group = group(&world.store).with_lease(Ttl::from_millis(1_500));
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        let (stop, stopped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (consumer, of_run) = (group.consumer(), stop.clone());
+        let (release, released) = (Arc::new(Notify::new()), stopped);
+        let of_handler = release.clone();
+        let running = tokio::spawn(async move {
+            let handler = move |event: Event<u32>| {
+                let (sent, release) = (sent.clone(), of_handler.clone());
+                async move {
+                    sent.send(event.event).unwrap();
+                    release.notified().await;
+                    Ok(())
+                }
+            };
+            consumer.run_until(async move { of_run.notified().await }, handler).await
+        });
+        drop(released);
+        log(&world.store).append("all", &1).await.unwrap();
+        soon(seen.recv()).await.unwrap();
+        let other = group.consumer();
+        let until = Instant::now() + Duration::from_millis(2_500);
+        while Instant::now() < until {
+            assert!(other.read(1).await.unwrap().deliveries.is_empty(), "the lease has ended");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        release.notify_one();
+        stop.notify_one();
+        let report = soon(running).await.unwrap();
+        assert_eq!(report, Report { done: 1, ..Report::default() });
+    }
+
+    async fn a_consumer_goes_on_after_errors_of_the_store(world: World) {
+        let faulty = Arc::new(Faulty::new(world.store.clone()));
+        let switch = faulty.switch();
+        let store: Arc<dyn Store> = faulty;
+        let (sent, mut seen) = mpsc::unbounded_channel();
+        switch.set_next(3, Trouble::Fail(ErrorKind::NotSent));
+        let run = run(group(&store).consumer(), sent, |_| Ok(()));
+        log(&world.store).append("all", &1).await.unwrap();
+        assert_eq!(soon(seen.recv()).await.unwrap().event, 1);
+        let report = run.stop().await;
+        assert_eq!(report, Report { done: 1, ..Report::default() });
+    }
+
+    async fn of_each_event_exactly_one_acknowledgement_is_accepted(world: World) {
+        const EVENTS: u32 = 60;
+        let log = log(&world.store);
+        let events: Vec<_> = (0..EVENTS).collect();
+        log.append_many("all", &events).await;
+        let accepted = Arc::new(Mutex::new(BTreeMap::<u32, u32>::new()));
+        let stale = Arc::new(AtomicU32::new(0));
+        let consumers = (0..4_u64).map(|seed| {
+            let group = group(&world.store).with_lease(Ttl::from_millis(20)).with_max_deliveries(1_000);
+            let (accepted, stale) = (accepted.clone(), stale.clone());
+            tokio::spawn(async move {
+                let (mut consumer, mut rng) = (group.consumer(), fastrand::Rng::with_seed(seed));
+                loop {
+                    let batch = consumer.next(5, Duration::from_millis(50)).await.unwrap();
+                    // Sometimes it is too slow for its lease.
+                    if rng.u8(..3) == 0 {
+                        tokio::time::sleep(Duration::from_millis(rng.u64(..40))).await;
+                    }
+                    let settled = consumer.ack_many(&batch.deliveries).await.unwrap();
+                    for (delivery, settled) in batch.deliveries.iter().zip(settled) {
+                        match settled {
+                            Settled::Done => *accepted.lock().unwrap().entry(delivery.event.unwrap()).or_default() += 1,
+                            _ => {
+                                stale.fetch_add(1, Ordering::SeqCst);
+                            }
+                        }
+                    }
+                    if accepted.lock().unwrap().len() == EVENTS as usize {
+                        return;
+                    }
+                }
+            })
+        });
+        for consumer in consumers.collect::<Vec<_>>() {
+            soon(consumer).await.unwrap();
+        }
+        let accepted = accepted.lock().unwrap();
+        assert!(accepted.values().all(|times| *times == 1), "{accepted:?}");
+    }
+}

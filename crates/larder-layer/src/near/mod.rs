@@ -1,0 +1,293 @@
+mod capacity;
+mod held;
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::quality::RandomState;
+use larder_store::Timestamp;
+use parking_lot::Mutex;
+use quick_cache::Equivalent;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+
+pub use capacity::Capacity;
+pub use held::{Held, Weigher};
+
+use held::Weigh;
+
+/// The number of generation counters. With more of them, fewer inserts are refused needlessly.
+const STRIPES: usize = 256;
+
+/// Keeps values in this process, in bounded memory and each with a deadline.
+///
+/// A hit takes a shared lock and clones the value; it allocates nothing. The caller compares the
+/// deadline with its own clock, so a test can move the clock. A variant of S3-FIFO decides which
+/// entries are evicted (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023).
+///
+/// A value that was read elsewhere before an invalidation must not be kept after it: take the
+/// [`generation`](Self::generation) before the read, and [`insert_if_unchanged`] after it.
+///
+/// Several keys share a generation, so an insert may be refused needlessly; it is never allowed
+/// wrongly. `Drop` of a value, and `Hash` and `Eq` of a key, must not call the cache.
+///
+/// [`insert_if_unchanged`]: Self::insert_if_unchanged
+pub struct NearCache<K, V> {
+    entries: Cache<K, Held<V>, Weigh<K, V>, RandomState>,
+    hasher: RandomState,
+    stripes: Box<[Mutex<u64>]>,
+    /// The number of invalidations by predicate so far, and of those that removed values.
+    sweeps: AtomicU64,
+    removals: AtomicU64,
+}
+
+/// The number of invalidations of a key, and of those that share its count, so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generation {
+    invalidations: u64,
+    sweeps: u64,
+    removals: u64,
+}
+
+impl Generation {
+    /// Returns whether there was no invalidation by predicate since `earlier`.
+    pub fn has_sweeps_of(self, earlier: Self) -> bool {
+        self.sweeps == earlier.sweeps
+    }
+
+    /// Returns this generation, with the invalidations by predicate that `earlier` had seen.
+    ///
+    /// For work that began at `earlier` and goes on under another key.
+    #[must_use]
+    pub fn with_sweeps_of(self, earlier: Self) -> Self {
+        Self {
+            sweeps: earlier.sweeps,
+            removals: earlier.removals,
+            ..self
+        }
+    }
+}
+
+impl<K, V> NearCache<K, V>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Makes an empty cache.
+    pub fn new(capacity: Capacity<K, V>) -> Self {
+        let hasher = RandomState::default();
+        let (options, weigh) = capacity.into_options();
+        Self {
+            entries: Cache::with_options(
+                options,
+                weigh,
+                hasher.clone(),
+                DefaultLifecycle::default(),
+            ),
+            hasher,
+            stripes: std::iter::repeat_with(Mutex::default)
+                .take(STRIPES)
+                .collect(),
+            sweeps: AtomicU64::new(0),
+            removals: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the value of `key`, whether its deadline has passed or not.
+    pub fn get<Q>(&self, key: &Q) -> Option<Held<V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.entries.get(key)
+    }
+
+    /// Returns the value of `key` as [`get`](Self::get) does, without counting as a use.
+    pub fn peek<Q>(&self, key: &Q) -> Option<Held<V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.entries.peek(key)
+    }
+
+    /// Returns the generation of `key`, to be taken before its value is read elsewhere.
+    pub fn generation<Q: Hash + ?Sized>(&self, key: &Q) -> Generation {
+        Generation {
+            sweeps: self.sweeps.load(Ordering::SeqCst),
+            removals: self.removals.load(Ordering::SeqCst),
+            invalidations: *self.stripe(key).lock(),
+        }
+    }
+
+    /// Keeps a value, unless its key was invalidated since `generation`. Returns whether it did.
+    pub fn insert_if_unchanged(
+        &self,
+        key: K,
+        value: V,
+        deadline: Timestamp,
+        generation: Generation,
+    ) -> bool {
+        let stripe = self.stripe(&key).lock();
+        let is_current = self.is_current(*stripe, generation);
+        if is_current {
+            self.entries.insert(key, Held { value, deadline });
+        }
+        is_current
+    }
+
+    /// Keeps a new value of `key`. A value that is being read meanwhile does not replace it.
+    pub fn put(&self, key: K, value: V, deadline: Timestamp) {
+        let mut stripe = self.stripe(&key).lock();
+        *stripe = stripe.wrapping_add(1);
+        self.entries.insert(key, Held { value, deadline });
+    }
+
+    /// Does the same as [`put`](Self::put), unless the key was invalidated since `generation`.
+    ///
+    /// Returns whether it did.
+    pub fn put_if_unchanged(
+        &self,
+        key: K,
+        value: V,
+        deadline: Timestamp,
+        generation: Generation,
+    ) -> bool {
+        let mut stripe = self.stripe(&key).lock();
+        let is_current = self.is_current(*stripe, generation);
+        if is_current {
+            *stripe = stripe.wrapping_add(1);
+            self.entries.insert(key, Held { value, deadline });
+        }
+        is_current
+    }
+
+    /// Keeps a value that the caller knows to be current.
+    pub fn insert(&self, key: K, value: V, deadline: Timestamp) {
+        let _stripe = self.stripe(&key).lock();
+        self.entries.insert(key, Held { value, deadline });
+    }
+
+    /// Keeps what `change` makes of the value that is kept, in one step. Returns whether it did.
+    ///
+    /// `change` gets `None` if nothing is kept. Nothing else is kept of the key in between. It runs
+    /// under a lock, and must not use the cache.
+    pub fn update(&self, key: &K, change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>) -> bool {
+        let _stripe = self.stripe(key).lock();
+        self.replace_by(key, change)
+    }
+
+    /// Does the same, unless the key was invalidated since `generation`.
+    pub fn update_if_unchanged(
+        &self,
+        key: &K,
+        generation: Generation,
+        change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>,
+    ) -> bool {
+        let stripe = self.stripe(key).lock();
+        self.is_current(*stripe, generation) && self.replace_by(key, change)
+    }
+
+    /// Does the same for a value that has ended: it is also kept after an [`expire_reads`].
+    ///
+    /// [`expire_reads`]: Self::expire_reads
+    pub fn update_unless_removed(
+        &self,
+        key: &K,
+        generation: Generation,
+        change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>,
+    ) -> bool {
+        let stripe = self.stripe(key).lock();
+        let is_current = *stripe == generation.invalidations
+            && self.removals.load(Ordering::SeqCst) == generation.removals;
+        is_current && self.replace_by(key, change)
+    }
+
+    /// Does the work of an update, whose caller holds the stripe of the key.
+    fn replace_by(&self, key: &K, change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>) -> bool {
+        let Some(held) = change(self.entries.peek(key)) else {
+            return false;
+        };
+        self.entries.insert(key.clone(), held);
+        true
+    }
+
+    /// Removes the value of `key`. A value that is being read meanwhile is not kept.
+    pub fn invalidate<Q>(&self, key: &Q)
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let mut stripe = self.stripe(key).lock();
+        *stripe = stripe.wrapping_add(1);
+        self.entries.remove(key);
+    }
+
+    /// Removes the value of `key` if it matches. A value that is being read meanwhile may be kept.
+    ///
+    /// For a value that has expired. `matches` runs under a lock.
+    pub fn remove_if<Q>(&self, key: &Q, matches: impl FnOnce(&Held<V>) -> bool) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.entries.remove_if(key, matches).is_some()
+    }
+
+    /// Iterates over clones of the entries, whether their deadlines have passed or not.
+    ///
+    /// An entry that is inserted or removed meanwhile may be among them or not.
+    pub fn iter(&self) -> impl Iterator<Item = (K, Held<V>)> + '_ {
+        self.entries.iter()
+    }
+
+    /// Removes every value that matches. No value that is being read meanwhile is kept.
+    ///
+    /// It visits every entry.
+    pub fn invalidate_where(&self, matches: impl Fn(&K, &V) -> bool) {
+        self.removals.fetch_add(1, Ordering::SeqCst);
+        self.expire_reads();
+        self.entries.retain(|key, held| !matches(key, &held.value));
+    }
+
+    /// Keeps nothing that is being read meanwhile, unless it is kept as one that has ended.
+    ///
+    /// When it returns, every value that was kept before is among the entries.
+    pub fn expire_reads(&self) {
+        self.sweeps.fetch_add(1, Ordering::SeqCst);
+        // An insert that has not seen the new count holds its stripe, and ends before this does.
+        for stripe in &self.stripes {
+            drop(stripe.lock());
+        }
+    }
+
+    /// Returns the number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns the total weight of the entries, or their number if the capacity counts entries.
+    pub fn weight(&self) -> u64 {
+        self.entries.weight()
+    }
+
+    /// Returns whether a key, whose stripe counts so many invalidations, has this generation.
+    fn is_current(&self, invalidations: u64, generation: Generation) -> bool {
+        invalidations == generation.invalidations
+            && self.sweeps.load(Ordering::SeqCst) == generation.sweeps
+    }
+
+    fn stripe<Q: Hash + ?Sized>(&self, key: &Q) -> &Mutex<u64> {
+        &self.stripes[self.hasher.hash_one(key) as usize % STRIPES]
+    }
+}
+
+impl<K, V> fmt::Debug for NearCache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NearCache").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

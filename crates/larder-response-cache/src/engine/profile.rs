@@ -1,0 +1,28 @@
+/// How closely the cache follows RFC 9111.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// RFC 9111, except where it has leaked one visitor's data to another. The default.
+    ///
+    /// These responses are never stored: one with `Set-Cookie`; one that varies with `Cookie` or
+    /// `Authorization`; one to a request with `Cookie` that does not clearly permit reuse, by `public` or by
+    /// a time for which it is fresh; one that is marked as a part; and one that no usual request could be
+    /// served. A client's preconditions are applied here, so that a response that is not stored yet is
+    /// fetched completely.
+    #[default]
+    Safe,
+    /// RFC 9111 to the letter, for a proxy.
+    ///
+    /// There are two exceptions. Ranges are only served from complete stored responses, and `no-store`
+    /// always counts.
+    Rfc,
+}
+
+/// Whether responses are kept for everyone or for one user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// For everyone, as by a proxy or a server.
+    #[default]
+    Shared,
+    /// For one user: `private` may be stored, and `s-maxage` and `proxy-revalidate` mean nothing.
+    Private,
+}

@@ -1,0 +1,112 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
+use larder_store::{Result, Timestamp};
+
+use super::change::Refused;
+use super::{Change, SessionRecord, weight};
+use crate::wire;
+
+/// Changes fields of a session, all or none. It never creates a session.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Apply {
+    /// The generation of the session when the request read it.
+    pub(crate) generation: i64,
+    /// The idle time from now on, in microseconds.
+    pub(crate) idle: i64,
+    /// The limit of the data's weight.
+    pub(crate) max_weight: i64,
+    /// The changes, each of another field.
+    pub(crate) changes: Vec<(Box<str>, Change)>,
+}
+
+/// The result of the changes.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Applied {
+    /// They were made.
+    Done,
+    /// The session is gone, or belongs to another user.
+    Gone,
+    /// The field of a swap has this value by now.
+    Conflict(Option<Bytes>),
+    /// The field of a sum is not an integer, or the sum would be beyond 2^53.
+    NotAnInteger,
+    /// The data would weigh too much.
+    TooLarge,
+}
+
+impl Program for Apply {
+    type Record = SessionRecord;
+    type Reply = Applied;
+
+    const SCRIPT: &'static Script = &Script::new(
+        "session-apply",
+        Effect::Once,
+        concat!(include_str!("layout.lua"), include_str!("apply.lua")),
+    );
+
+    fn args(&self, args: &mut Args) {
+        args.int(self.generation);
+        args.int(self.idle);
+        args.int(self.max_weight);
+        for (name, change) in &self.changes {
+            change.args(name, args);
+        }
+    }
+
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Applied {
+        let now = now.as_micros();
+        let held = match record.get() {
+            Some(held) if held.is_alive(now) && held.0.metadata.generation == self.generation => {
+                &held.0
+            }
+            _ => return Applied::Gone,
+        };
+        let mut metadata = held.metadata.clone();
+        let mut values = Vec::with_capacity(self.changes.len());
+        for (name, change) in &self.changes {
+            let old = held.fields.get(name);
+            let new = match change.of(old) {
+                Ok(new) => new,
+                Err(Refused::Conflict(held)) => return Applied::Conflict(held),
+                Err(Refused::NotAnInteger) => return Applied::NotAnInteger,
+            };
+            metadata.bytes -= old.map_or(0, |old| weight(name, old));
+            metadata.bytes += new.as_ref().map_or(0, |new| weight(name, new));
+            values.push(new);
+        }
+        if metadata.bytes > self.max_weight && metadata.bytes > held.metadata.bytes {
+            return Applied::TooLarge;
+        }
+        let ttl = metadata.touch(now, self.idle);
+        if let Some(held) = record.update(ttl) {
+            held.0.metadata = metadata;
+            let fields = Arc::make_mut(&mut held.0.fields);
+            for ((name, _), value) in self.changes.iter().zip(values) {
+                match value {
+                    Some(value) => fields.insert(name.clone(), value),
+                    None => fields.remove(name),
+                };
+            }
+        }
+        Applied::Done
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Applied> {
+        let mut list = wire.list()?.into_iter();
+        let code = list.next().unwrap_or(Wire::Nil).int()?;
+        Ok(match code {
+            0 => Applied::Done,
+            1 => Applied::Gone,
+            2 => {
+                let held = list.next().unwrap_or(Wire::Nil);
+                Applied::Conflict(wire::optional(held, Wire::bytes)?)
+            }
+            3 => Applied::NotAnInteger,
+            4 => Applied::TooLarge,
+            _ => return Err(Wire::unexpected("the result of the changes")),
+        })
+    }
+}

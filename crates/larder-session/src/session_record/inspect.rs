@@ -1,0 +1,60 @@
+use larder_store::program::{Args, Effect, Inspection, Program, Script, Slot, Wire};
+use larder_store::{Result, Timestamp};
+
+use super::{SessionRecord, Stored, stored};
+use crate::wire;
+
+/// Shows the user of a session, its times in microseconds, and the size of each field.
+///
+/// It shows no secret, no hash and no value.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InspectSession;
+
+impl Program for InspectSession {
+    type Record = SessionRecord;
+    type Reply = Inspection;
+
+    const SCRIPT: &'static Script =
+        &Script::new("session-inspect", Effect::Read, include_str!("read.lua"));
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, _: Timestamp) -> Inspection {
+        match record.get() {
+            Some(held) => show(&held.0),
+            None => Inspection::new(),
+        }
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Inspection> {
+        let Some(bytes) = wire::optional(wire, Wire::bytes)? else {
+            return Ok(Inspection::new());
+        };
+        Ok(match stored::read(&bytes) {
+            Some(held) => show(&held),
+            None => Inspection::new().with("bytes that are not a session", bytes.len()),
+        })
+    }
+}
+
+fn show(held: &Stored) -> Inspection {
+    let (metadata, fields) = (&held.metadata, &held.fields);
+    let mut shown = Inspection::new();
+    if let Some(user) = &metadata.user {
+        shown = shown
+            .with("user", &user.id)
+            .with("signed_in_us", user.since);
+    }
+    shown = shown
+        .with("generation", metadata.generation)
+        .with("created_us", metadata.created)
+        .with("seen_us", metadata.seen)
+        .with("idle_deadline_us", metadata.idle_at)
+        .with("absolute_deadline_us", metadata.absolute_at)
+        .with("weight", metadata.bytes)
+        .with("own_idle_us", metadata.choice.idle(0));
+    for (name, value) in &**fields {
+        shown = shown.with(format!("bytes of {name}"), value.len());
+    }
+    shown
+}

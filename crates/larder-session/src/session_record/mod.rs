@@ -1,0 +1,133 @@
+//! One session as a record, and its programs: the Lua beside the Rust.
+//!
+//! On Redis a session is one string, so a request reads it with a GET: `layout.lua` defines its layout,
+//! and `stored.rs` reads it. The key expires at exactly the idle deadline, so a reader need not compare
+//! it.
+
+mod apply;
+mod change;
+mod choice;
+mod create;
+mod destroy;
+mod inspect;
+mod left;
+mod peek;
+mod read;
+mod rotate;
+mod stored;
+mod touch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use larder_store::program::Record;
+use larder_store::{Key, Kind, Ttl};
+use subtle::ConstantTimeEq;
+
+use crate::token::{DeviceId, SecretHash};
+
+pub(crate) use apply::{Applied, Apply};
+pub(crate) use change::Change;
+pub(crate) use choice::Choice;
+pub(crate) use create::Create;
+pub(crate) use destroy::{Destroy, Whose};
+pub use inspect::InspectSession;
+pub(crate) use left::Left;
+pub(crate) use peek::{Peek, Peeked};
+pub(crate) use read::Read;
+pub(crate) use rotate::{Rotate, SignIn};
+pub(crate) use stored::Stored;
+pub(crate) use touch::Touch;
+
+/// The data of a session, by the names of its fields.
+pub(crate) type Fields = BTreeMap<Box<str>, Bytes>;
+
+/// Identifies one state of a user's sessions: random, so it never repeats.
+pub(crate) type Epoch = [u8; 16];
+
+/// The record of one session, for [`inspect`](larder_store::program::Programs#method.inspect).
+///
+/// It holds the hash of the secret, never the secret.
+pub struct SessionRecord(Stored);
+
+/// A session without its data. All times are microseconds by the store's clock.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Metadata {
+    pub(crate) user: Option<SessionUser>,
+    /// Counts the users of the session: it changes whenever the user does.
+    pub(crate) generation: i64,
+    pub(crate) created: i64,
+    pub(crate) seen: i64,
+    pub(crate) idle_at: i64,
+    pub(crate) absolute_at: i64,
+    /// The weight of the data.
+    pub(crate) bytes: i64,
+    /// What the last sign-in chose for this session.
+    pub(crate) choice: Choice,
+}
+
+/// The signed-in user of a session.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct SessionUser {
+    pub(crate) id: Arc<str>,
+    pub(crate) epoch: Epoch,
+    /// When the user signed in, by the clock of the user's record; each sign-in is later.
+    pub(crate) since: i64,
+}
+
+impl Record for SessionRecord {
+    const KIND: Kind = Kind::record("session");
+
+    type Inspect = InspectSession;
+}
+
+impl SessionRecord {
+    /// Returns the key of a session.
+    pub(crate) fn key(session: DeviceId) -> Key {
+        Key::new(Self::KIND, session)
+    }
+
+    /// Returns whether a stored session is alive.
+    ///
+    /// Its key expires at the idle deadline, but up to a millisecond after the absolute one.
+    fn is_alive(&self, now: i64) -> bool {
+        now < self.0.metadata.absolute_at
+    }
+}
+
+/// The secret that opened a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secret {
+    Current,
+    /// The previous one, within the grace after a rotation.
+    Outdated,
+}
+
+impl Metadata {
+    /// Records activity at `now`. A sign-in may have chosen another idle time than `idle`.
+    fn touch(&mut self, now: i64, idle: i64) -> Ttl {
+        let idle = self.choice.idle(idle);
+        let ttl = Ttl::covering_micros(idle.min(self.absolute_at - now));
+        self.seen = now;
+        self.idle_at = now + ttl.as_micros();
+        ttl
+    }
+}
+
+/// Returns milliseconds, rounded up as TTLs are.
+fn millis(micros: i64) -> i64 {
+    micros.div_euclid(1000) + i64::from(micros.rem_euclid(1000) > 0)
+}
+
+/// Returns the weight of a field: its name, its value, and the overhead in a store.
+pub(crate) fn weight(name: &str, value: &Bytes) -> i64 {
+    // Lengths in memory are far below 2^53.
+    (32 + name.len() + value.len()) as i64
+}
+
+fn same(one: &SecretHash, other: &SecretHash) -> bool {
+    one.ct_eq(other).into()
+}

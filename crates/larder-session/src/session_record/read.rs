@@ -1,0 +1,36 @@
+use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
+use larder_store::{Result, Timestamp, count_poisoned};
+
+use super::SessionRecord;
+use super::stored::{self, Stored};
+
+/// Reads a stored session: on Redis one GET. The caller checks the secret.
+///
+/// It compares no deadline: the key expires when the session ends.
+#[cfg_attr(test, derive(Clone, Debug))]
+pub(crate) struct Read;
+
+impl Program for Read {
+    type Record = SessionRecord;
+    type Reply = Option<Stored>;
+
+    const SCRIPT: &'static Script =
+        &Script::new("session-read", Effect::Read, include_str!("read.lua")).as_command(&["GET"]);
+
+    fn args(&self, _: &mut Args) {}
+
+    fn step(&self, record: &mut Slot<'_, SessionRecord>, _: Timestamp) -> Option<Stored> {
+        record.get().map(|held| held.0.clone())
+    }
+
+    fn reply(&self, wire: Wire) -> Result<Option<Stored>> {
+        let Wire::Bytes(bytes) = wire else {
+            return crate::wire::optional(wire, |_| Err(Wire::unexpected("text")));
+        };
+        let stored = stored::read(&bytes);
+        if stored.is_none() {
+            count_poisoned(SessionRecord::KIND);
+        }
+        Ok(stored)
+    }
+}

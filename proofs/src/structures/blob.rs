@@ -1,0 +1,162 @@
+//! Blobs: a reader ends with one that was written, whole, or with an error.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use larder_store::{Error, Key, Kind, Put, Result, Store, Ttl};
+use larder_structures::blob::{BlobError, Blobs};
+
+use super::cut::{Cut, Progress};
+use super::{How, Report};
+
+/// Of each: those who write, and those who read.
+const TASKS: u64 = 3;
+/// Few, so that those who write meet.
+const IDS: u32 = 2;
+const CHUNK: usize = 128 * 1024;
+const HOUR: Ttl = Ttl::from_secs(3_600);
+const PART: Kind = Kind::pinned("part");
+
+/// Three tasks that replace two values in chunks, and three that read them.
+pub async fn run(how: How, kills: u32) -> Report {
+    let cut = Cut::start().await;
+    let shelf = Shelf {
+        how,
+        blobs: Blobs::new(cut.store.clone(), "proof", HOUR).expect("a name"),
+        store: cut.store.clone(),
+    };
+    let tasks: Vec<_> = (0..2 * TASKS)
+        .map(|task| {
+            let (shelf, progress) = (shelf.clone(), cut.progress.clone());
+            let random = Rng::with_seed(task);
+            tokio::spawn(async move {
+                match task % 2 {
+                    0 => write(&shelf, &progress, random).await,
+                    _ => read(&shelf, &progress, random).await,
+                }
+            })
+        })
+        .collect();
+    cut.kill(kills, 3).await;
+    let mut wrong = Vec::new();
+    for task in tasks {
+        wrong.extend(task.await.expect("a task that works"));
+    }
+    cut.progress.report(wrong)
+}
+
+async fn write(shelf: &Shelf, progress: &Progress, mut random: Rng) -> Vec<String> {
+    while !progress.is_over() {
+        let (id, data) = (random.u32(..IDS), data(random.u64(..)));
+        match shelf.put(id, &data).await {
+            Ok(()) => progress.answered(),
+            Err(error) => drop(progress.failed(&error).await),
+        }
+    }
+    Vec::new()
+}
+
+async fn read(shelf: &Shelf, progress: &Progress, mut random: Rng) -> Vec<String> {
+    let mut torn = Vec::new();
+    while !progress.is_over() {
+        match shelf.get(random.u32(..IDS)).await {
+            Ok(None) => tokio::task::yield_now().await,
+            Ok(Some(Read::Whole(read))) => {
+                progress.answered();
+                if !is_whole(&read) {
+                    torn.push(format!("{} bytes that nobody wrote", read.len()));
+                }
+            }
+            Ok(Some(Read::Torn)) => torn.push("a chunk was gone or changed".to_owned()),
+            Err(error) => drop(progress.failed(&error).await),
+        }
+    }
+    torn
+}
+
+/// Bytes that follow from their first eight.
+fn data(seed: u64) -> Vec<u8> {
+    let mut random = Rng::with_seed(seed);
+    let mut data = vec![0; random.usize(8..3 * CHUNK)];
+    random.fill(&mut data[8..]);
+    data[..8].copy_from_slice(&seed.to_le_bytes());
+    data
+}
+
+fn is_whole(read: &[u8]) -> bool {
+    let seed = read.first_chunk().map(|seed| u64::from_le_bytes(*seed));
+    seed.is_some_and(|seed| read == data(seed))
+}
+
+enum Read {
+    Whole(Vec<u8>),
+    Torn,
+}
+
+#[derive(Clone)]
+struct Shelf {
+    how: How,
+    blobs: Blobs,
+    store: Arc<dyn Store>,
+}
+
+impl Shelf {
+    async fn put(&self, id: u32, data: &[u8]) -> Result<()> {
+        if self.how == How::ByHand {
+            for (number, chunk) in (1_u32..).zip(data.chunks(CHUNK)) {
+                self.put_part(id, number, Bytes::copy_from_slice(chunk))
+                    .await?;
+            }
+            // How many there are, last.
+            let chunks = data.len().div_ceil(CHUNK).to_string();
+            return self.put_part(id, 0, chunks.into()).await;
+        }
+        self.blobs.put(id, data).await.map(drop).map_err(of_store)
+    }
+
+    async fn put_part(&self, id: u32, number: u32, part: Bytes) -> Result<()> {
+        let put = Put::new(Key::new(PART, (id, number)), part, HOUR);
+        self.store.put(&put).await.map(drop)
+    }
+
+    async fn get(&self, id: u32) -> Result<Option<Read>> {
+        if self.how == How::ByHand {
+            return self.get_parts(id).await;
+        }
+        let Some(mut reader) = self.blobs.get(id).await.map_err(of_store)? else {
+            return Ok(None);
+        };
+        let mut read = Vec::new();
+        loop {
+            match reader.next().await {
+                Ok(Some(part)) => read.extend_from_slice(&part),
+                Ok(None) => return Ok(Some(Read::Whole(read))),
+                Err(BlobError::Torn) => return Ok(Some(Read::Torn)),
+                Err(error) => return Err(of_store(error)),
+            }
+        }
+    }
+
+    async fn get_parts(&self, id: u32) -> Result<Option<Read>> {
+        let Some(chunks) = self.store.get(&Key::new(PART, (id, 0_u32))).await? else {
+            return Ok(None);
+        };
+        let chunks = std::str::from_utf8(&chunks.value).ok();
+        let chunks: u32 = chunks.and_then(|it| it.parse().ok()).unwrap_or(0);
+        let mut read = Vec::new();
+        for number in 1..=chunks {
+            let part = self.store.get(&Key::new(PART, (id, number))).await?;
+            read.extend_from_slice(&part.map(|it| it.value).unwrap_or_default());
+        }
+        Ok(Some(Read::Whole(read)))
+    }
+}
+
+/// What became of the store. Nobody writes more than may be written, or for too long.
+fn of_store(error: BlobError) -> Error {
+    match error {
+        BlobError::Store(error) => error,
+        other => Error::new("blob", larder_store::ErrorKind::NotSent, other.to_string()),
+    }
+}

@@ -1,0 +1,115 @@
+//! Compares what was acknowledged with what the source was given.
+
+use std::collections::BTreeMap;
+
+/// A write that was acknowledged: the number of its key, and its own, which rises with each write of
+/// the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The number of the key.
+    pub key: u32,
+    /// The number of the write.
+    pub write: u64,
+}
+
+/// The writes that the source was given, by key, in its order.
+pub type Given = BTreeMap<u32, Vec<u64>>;
+
+/// What became of the writes of some rounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Writes that were acknowledged.
+    pub acknowledged: u64,
+    /// Writes that waited in the journal when the processes were dead.
+    pub left: u64,
+    /// Writes that the source was given.
+    pub written: u64,
+    /// Those that it had been given before, which is permitted.
+    pub repeated: u64,
+    /// Acknowledged writes that the source has not, nor a later one of their key.
+    pub lost: u64,
+    /// Writes that the source was given after a later one of their key.
+    pub disordered: u64,
+}
+
+impl Findings {
+    /// Adds those of another round.
+    pub fn add(&mut self, other: &Self) {
+        self.acknowledged += other.acknowledged;
+        self.left += other.left;
+        self.written += other.written;
+        self.repeated += other.repeated;
+        self.lost += other.lost;
+        self.disordered += other.disordered;
+    }
+}
+
+/// Judges a round: what was acknowledged in it, and all that the source was given in it.
+///
+/// A write may be left out if a later one of its key was written: the journal replaces what waits. It
+/// may be written twice. The source must end with the last that was acknowledged, or with a later one
+/// whose acknowledgement the kill has swallowed.
+#[must_use]
+pub fn judge(acknowledged: &[Acknowledged], given: &Given) -> Findings {
+    let mut findings = Findings {
+        acknowledged: acknowledged.len() as u64,
+        ..Findings::default()
+    };
+    for writes in given.values() {
+        findings.written += writes.len() as u64;
+        for pair in writes.windows(2) {
+            findings.repeated += u64::from(pair[0] == pair[1]);
+            findings.disordered += u64::from(pair[0] > pair[1]);
+        }
+    }
+    let is_lost = |one: &&Acknowledged| {
+        let last = given.get(&one.key).and_then(|writes| writes.last());
+        last.is_none_or(|last| *last < one.write)
+    };
+    findings.lost = acknowledged.iter().filter(is_lost).count() as u64;
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acknowledged(writes: &[u64]) -> Vec<Acknowledged> {
+        let of = |write: &u64| Acknowledged {
+            key: 3,
+            write: *write,
+        };
+        writes.iter().map(of).collect()
+    }
+
+    fn given(writes: &[u64]) -> Given {
+        Given::from([(3, writes.to_vec())])
+    }
+
+    #[test]
+    fn a_write_may_be_replaced_and_may_be_carried_out_twice() {
+        let found = judge(&acknowledged(&[1, 2, 3]), &given(&[1, 3, 3]));
+        assert_eq!((found.lost, found.disordered, found.repeated), (0, 0, 1));
+        // One more was queued than the process lived to tell.
+        assert_eq!(judge(&acknowledged(&[1, 2]), &given(&[3])).lost, 0);
+    }
+
+    #[test]
+    fn an_acknowledged_write_that_the_source_has_not_is_lost() {
+        assert_eq!(judge(&acknowledged(&[1, 2, 3]), &given(&[1])).lost, 2);
+        assert_eq!(judge(&acknowledged(&[1]), &Given::new()).lost, 1);
+        assert_eq!(
+            judge(&acknowledged(&[1]), &Given::from([(4, vec![1])])).lost,
+            1
+        );
+    }
+
+    #[test]
+    fn a_write_after_a_later_one_of_its_key_is_out_of_order() {
+        let found = judge(&acknowledged(&[1, 2]), &given(&[2, 1, 2]));
+        assert_eq!((found.lost, found.disordered), (0, 1));
+        // The older value is what stays.
+        let found = judge(&acknowledged(&[1, 2]), &given(&[2, 1]));
+        assert_eq!((found.lost, found.disordered), (1, 1));
+    }
+}
