@@ -24,6 +24,10 @@ pub struct ResponseCachePage;
 #[doc = include_str!("../../docs/caching.md")]
 pub struct CachingPage;
 
+/// The page about events.
+#[doc = include_str!("../../docs/events.md")]
+pub struct EventsPage;
+
 /// The page about structures.
 #[doc = include_str!("../../docs/structures.md")]
 pub struct StructuresPage;

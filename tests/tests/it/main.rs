@@ -6,6 +6,7 @@ mod cancel;
 mod connect;
 mod consistency;
 mod damage;
+mod events;
 mod faults;
 mod fuzz;
 mod laws;
