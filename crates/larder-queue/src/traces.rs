@@ -301,7 +301,7 @@ fn failed(error: &larder_store::Error) -> Observed {
     }
 }
 
-async fn pair(server: &RedisServer) -> Pair {
+pub(crate) async fn pair(server: &RedisServer) -> Pair {
     let clock = ManualClock::default();
     let rust = MokaStore::builder().with_clock(clock.clone()).build();
     Pair::new(clock.clone(), rust, lua(server, clock).await)
