@@ -8,6 +8,10 @@ pub struct FrontPage;
 #[doc = include_str!("../../docs/sessions.md")]
 pub struct SessionsPage;
 
+/// The page about the queue.
+#[doc = include_str!("../../docs/queue.md")]
+pub struct QueuePage;
+
 /// The page about rate limits.
 #[doc = include_str!("../../docs/rate-limits.md")]
 pub struct RateLimitsPage;

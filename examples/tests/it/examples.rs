@@ -59,6 +59,16 @@ fn the_lock_example_does_what_its_page_says() {
 }
 
 #[test]
+fn the_queue_example_does_what_its_page_says() {
+    tell("queue");
+}
+
+#[test]
+fn the_periodic_example_does_what_its_page_says() {
+    tell("periodic");
+}
+
+#[test]
 fn the_counter_example_does_what_its_page_says() {
     tell("counter");
 }
@@ -86,6 +96,11 @@ fn the_unique_count_example_does_what_its_page_says() {
 #[test]
 fn the_update_example_does_what_its_page_says() {
     tell("update");
+}
+
+#[test]
+fn the_sharded_example_does_what_its_page_says() {
+    tell("sharded");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod faults;
 mod fuzz;
 mod laws;
 mod leases;
+mod ledger;
 mod locks;
 mod model;
 mod namespaces;
