@@ -73,6 +73,7 @@ const STORES: &[Store] = &[
         Narrow::cluster,
     ),
     ("Redis with three sentinels", false, Servers::sentinels),
+    ("two Redis servers as shards", false, Servers::shards),
     (
         "Redis with three sentinels by TLS, a user with the keys of one prefix",
         true,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_moka::MokaStore;
 use larder_redis::RedisStore;
-use larder_store::{ManualClock, Namespace, Prefixed, Space};
+use larder_store::{ManualClock, Namespace, Prefixed, Shard, Sharded, Space, Store};
 use larder_test::server::{RedisCluster, RedisNode, RedisSentinels, RedisServer};
 use larder_test::{Fixture, ManualFixture, RealTimeFixture};
 
@@ -27,6 +27,8 @@ pub enum Servers {
     Sentinels(RedisSentinels),
     /// A cluster, of which replicas are read too.
     ReadReplicas(RedisCluster),
+    /// Two, over which the keys are spread.
+    Shards([RedisServer; 2]),
     /// Those by TLS, for a user who may name the keys of one namespace.
     Narrow(Box<Narrow>),
 }
@@ -50,6 +52,12 @@ impl Servers {
         Self::ReadReplicas(RedisCluster::start().expect("a cluster"))
     }
 
+    /// Starts two servers over which the keys are spread.
+    #[must_use]
+    pub fn shards() -> Self {
+        Self::Shards([(); 2].map(|()| RedisServer::start().expect("a redis-server")))
+    }
+
     /// Sentinels.
     #[must_use]
     pub fn sentinels() -> Self {
@@ -65,6 +73,7 @@ impl Servers {
             Self::Narrow(narrow) => narrow.url().to_owned(),
             Self::Cluster(cluster) | Self::ReadReplicas(cluster) => cluster.url(),
             Self::Sentinels(sentinels) => sentinels.url(),
+            Self::Shards(servers) => servers.each_ref().map(|it| it.url()).join(","),
         }
     }
 
@@ -74,8 +83,23 @@ impl Servers {
             return Box::new(make());
         }
         self.empty();
+        let store: Arc<dyn Store> = match self {
+            Self::Shards([one, other]) => {
+                let one = Shard::new("one", self.connect(&one.url()).await);
+                let other = Shard::new("other", self.connect(&other.url()).await);
+                Arc::new(Sharded::new([one, other]).expect("two shards"))
+            }
+            _ => self.connect(&self.url()).await,
+        };
+        Box::new(RealTimeFixture::new(match is_prefixed {
+            true => Arc::new(Prefixed::new(namespace(), store)),
+            false => store,
+        }))
+    }
+
+    async fn connect(&self, url: &str) -> Arc<dyn Store> {
         // Deadlines are long: a law is about answers, and a machine may be busy.
-        let builder = RedisStore::builder(&self.url())
+        let builder = RedisStore::builder(url)
             .with_timeout(Duration::from_secs(10))
             .with_connect_timeout(Duration::from_secs(10));
         let builder = match self {
@@ -85,11 +109,7 @@ impl Servers {
                 .with_replica_reads(Duration::from_millis(100)),
             _ => builder,
         };
-        let store = Arc::new(builder.connect().await.expect("a connection"));
-        Box::new(RealTimeFixture::new(match is_prefixed {
-            true => Arc::new(Prefixed::new(namespace(), store)),
-            false => store,
-        }))
+        Arc::new(builder.connect().await.expect("a connection"))
     }
 
     fn empty(&self) {
@@ -98,6 +118,10 @@ impl Servers {
         let done = match self {
             Self::Here(_) => Ok(()),
             Self::One(server) => server.command(&flush).map(drop),
+            Self::Shards(servers) => {
+                let flush_one = |server: &RedisServer| server.command(&flush).map(drop);
+                servers.iter().try_for_each(flush_one)
+            }
             Self::Narrow(narrow) => return narrow.servers().empty(),
             Self::Cluster(cluster) | Self::ReadReplicas(cluster) => {
                 cluster.masters().into_iter().try_for_each(flush_node)

@@ -1,19 +1,16 @@
 //! A sorted list that knows the position of each item: positions and ranges in O(log n).
 
 /// The most items in a chunk. A larger one is cut in two.
-const CHUNK: usize = 256;
+const CHUNK: usize = 512;
 
 /// Distinct items in order, in chunks whose sizes are summed in a Fenwick tree.
 ///
 /// Finding an item, its position, or the item at a position takes O(log n). An insertion moves at most a
-/// chunk, and cutting a chunk moves what is kept of each chunk, once in some 128 insertions.
+/// chunk, and cutting a chunk moves one pointer for each chunk, once in some 256 insertions.
 #[derive(Debug)]
 pub(crate) struct Ordered<T> {
     /// None of them is empty.
     chunks: Vec<Vec<T>>,
-    /// The last item of each chunk, side by side: a search that looked into the chunks would miss the
-    /// processor's cache at each step.
-    tops: Vec<T>,
     /// A Fenwick tree over the lengths of the chunks.
     sums: Vec<usize>,
     len: usize,
@@ -23,14 +20,13 @@ impl<T> Default for Ordered<T> {
     fn default() -> Self {
         Self {
             chunks: Vec::new(),
-            tops: Vec::new(),
             sums: Vec::new(),
             len: 0,
         }
     }
 }
 
-impl<T: Ord + Clone> Ordered<T> {
+impl<T: Ord> Ordered<T> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -43,20 +39,19 @@ impl<T: Ord + Clone> Ordered<T> {
 
     /// Adds an item. False, and no change, if it is there.
     pub(crate) fn insert(&mut self, item: T) -> bool {
-        let (mut chunk, mut offset) = self.place(|held| *held < item);
-        if chunk == self.chunks.len() {
-            // Past all chunks the place is the end of the last.
-            let Some(last) = self.chunks.last() else {
-                self.tops.push(item.clone());
-                self.chunks.push(vec![item]);
-                self.len = 1;
-                self.sum();
-                return true;
-            };
-            (chunk, offset) = (chunk - 1, last.len());
-            self.tops[chunk] = item.clone();
-        }
-        let items = &mut self.chunks[chunk];
+        let (chunk, offset) = self.place(|held| *held < item);
+        let chunk = chunk.min(self.chunks.len().saturating_sub(1));
+        let Some(items) = self.chunks.get_mut(chunk) else {
+            self.chunks.push(vec![item]);
+            self.len = 1;
+            self.sum();
+            return true;
+        };
+        // Past all chunks the place is the end of the last.
+        let offset = match items.last() {
+            Some(last) if *last < item => items.len(),
+            _ => offset,
+        };
         if items.get(offset).is_some_and(|held| *held == item) {
             return false;
         }
@@ -64,7 +59,6 @@ impl<T: Ord + Clone> Ordered<T> {
         self.len += 1;
         if items.len() > CHUNK {
             let rest = items.split_off(CHUNK / 2);
-            self.tops.insert(chunk, items[CHUNK / 2 - 1].clone());
             self.chunks.insert(chunk + 1, rest);
             self.sum();
         } else {
@@ -84,16 +78,12 @@ impl<T: Ord + Clone> Ordered<T> {
         }
         items.remove(offset);
         self.len -= 1;
-        let Some(last) = items.last() else {
+        if items.is_empty() {
             self.chunks.remove(chunk);
-            self.tops.remove(chunk);
             self.sum();
-            return true;
-        };
-        if offset == items.len() {
-            self.tops[chunk] = last.clone();
+        } else {
+            self.count(chunk, -1);
         }
-        self.count(chunk, -1);
         true
     }
 
@@ -115,11 +105,12 @@ impl<T: Ord + Clone> Ordered<T> {
 
     /// Returns the last item.
     pub(crate) fn last(&self) -> Option<&T> {
-        self.tops.last()
+        self.chunks.last()?.last()
     }
 
     fn place(&self, is_before: impl Fn(&T) -> bool) -> (usize, usize) {
-        let chunk = self.tops.partition_point(&is_before);
+        let is_whole = |items: &Vec<T>| items.last().is_some_and(&is_before);
+        let chunk = self.chunks.partition_point(is_whole);
         let offset = match self.chunks.get(chunk) {
             Some(items) => items.partition_point(is_before),
             None => 0,

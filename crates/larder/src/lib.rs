@@ -8,6 +8,9 @@ pub use connect::connect;
 #[cfg(feature = "cache")]
 #[doc(inline)]
 pub use larder_cache as cache;
+#[cfg(feature = "events")]
+#[doc(inline)]
+pub use larder_events as events;
 /// The attributes `#[cached]` and `#[invalidates]`, as `larder-macros` describes them.
 ///
 /// ```

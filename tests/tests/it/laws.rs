@@ -42,6 +42,7 @@ laws!(
 );
 
 laws!(redis, on_a_server(|store| store).await);
+laws!(sharded_redis, on_two_servers().await);
 laws!(prefixed_redis, on_a_server(prefixed).await);
 
 fn on_a_manual_clock<S: Store>(make: impl FnOnce(ManualClock) -> S) -> ManualFixture {
@@ -79,4 +80,15 @@ async fn on_a_server<S: Store>(decorate: impl FnOnce(RedisStore) -> S) -> RealTi
     let store = patient(&server.url()).connect().await;
     let store = decorate(store.expect("a connection"));
     RealTimeFixture::new(Arc::new(store)).keeping(server)
+}
+
+/// Shards on two servers of their own.
+async fn on_two_servers() -> RealTimeFixture {
+    let servers = [(); 2].map(|()| RedisServer::start().expect("a redis-server"));
+    let connect = async |server: &RedisServer| {
+        let store = patient(&server.url()).connect().await;
+        shared(store.expect("a connection"))
+    };
+    let stores = [connect(&servers[0]).await, connect(&servers[1]).await];
+    RealTimeFixture::new(Arc::new(sharded(stores))).keeping(servers)
 }

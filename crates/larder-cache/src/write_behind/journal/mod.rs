@@ -39,7 +39,7 @@ struct Waiting {
 
 impl Record for Journal {
     const KIND: Kind = Kind::record("write-behind");
-    const PARTS: &'static [&'static str] = &["", ":due", ":dead", ":last"];
+    const PARTS: &'static [&'static str] = &["", "due", "dead", "last"];
 
     type Inspect = InspectJournal;
 }

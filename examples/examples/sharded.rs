@@ -1,0 +1,68 @@
+//! Several servers without a cluster: where keys are, what a further shard moves, and a structure on all of them.
+//!
+//! `STORE_URL` is optional. Here the shards are stores in process; for servers of your own,
+//! `STORE_URL=redis+shards://10.0.0.1,10.0.0.2` opens the same.
+//!
+//! ```text
+//! $ cargo run -p larder-examples --example sharded
+//! of 3000 seats, north has 968, south has 2032
+//! with east, 739 moved, and all of them to east
+//! 5 visits to 5 films, on every shard
+//! ```
+
+use std::env::var;
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use larder::store::{Shard, Sharded};
+use larder::{Key, Kind, Store, Ttl};
+use larder_structures::counter::Counter;
+
+const SEAT: Kind = Kind::pinned("seat");
+const TWICE: NonZeroU32 = NonZeroU32::new(2).unwrap();
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let north = Shard::new("north", larder::connect("memory://").await?);
+    // It has twice the memory, and so twice the keys.
+    let south = Shard::new("south", larder::connect("memory://").await?).with_weight(TWICE);
+    let east = Shard::new("east", larder::connect("memory://").await?);
+    let two = Sharded::new([north.clone(), south.clone()])?;
+    let three = Sharded::new([north, south, east])?;
+
+    let mut out = std::io::stdout();
+    let seats: Vec<_> = (0..3_000_u32).map(|seat| Key::new(SEAT, seat)).collect();
+    let on = |shard: &str| {
+        seats
+            .iter()
+            .filter(|seat| two.shard_of(seat) == shard)
+            .count()
+    };
+    let (north, south) = (on("north"), on("south"));
+    writeln!(out, "of 3000 seats, north has {north}, south has {south}")?;
+
+    let moved = seats
+        .iter()
+        .filter(|seat| two.shard_of(seat) != three.shard_of(seat));
+    let moved: Vec<_> = moved.map(|seat| three.shard_of(seat)).collect();
+    assert!(moved.iter().all(|shard| *shard == "east"));
+    writeln!(
+        out,
+        "with east, {} moved, and all of them to east",
+        moved.len()
+    )?;
+
+    // A sharded store is a store: everything that stands on one works as it does on one server.
+    let store: Arc<dyn Store> = match var("STORE_URL") {
+        Ok(url) => larder::connect(&url).await?,
+        Err(_) => Arc::new(three),
+    };
+    let visits = Counter::new(store, "visits", Ttl::from_secs(3_600))?;
+    let films = ["metropolis", "nosferatu", "faust", "m", "vampyr"];
+    let counted = visits.add_many(films.map(|film| (film, 1))).await;
+    let sum: Result<i64, _> = counted.into_iter().map(|film| Ok(film?.value)).sum();
+    let sum = sum.map_err(|error: larder::Error| error)?;
+    writeln!(out, "{sum} visits to {} films, on every shard", films.len())?;
+    Ok(())
+}
