@@ -38,7 +38,7 @@ async fn welcome(
     Attempt(attempt): Attempt,
 ) -> Result<(), JobError> {
     let name = job.name;
-    let mut out = out.lock().unwrap();
+    let mut out = out.lock().expect("no writer panics");
     match name.as_str() {
         "grace" if attempt == 1 => {
             writeln!(out, "the mail server is away: grace is tried again")?;
@@ -93,7 +93,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reason = dead.jobs[0].reason();
     let (done, dead) = (counts.done, counts.dead);
     writeln!(
-        out.lock().unwrap(),
+        out.lock().expect("no writer panics"),
         "{done} are done, {dead} is a dead letter: {reason}"
     )?;
     Ok(())
