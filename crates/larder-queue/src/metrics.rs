@@ -18,12 +18,15 @@ pub(crate) fn enqueued(queue: &str) -> Counter {
     counter!("larder_queue_enqueued_total", "queue" => queue.to_owned())
 }
 
+/// A gauge, and what it shows of a queue.
+type DepthGauge = (Gauge, fn(&Counts) -> u64);
+
 /// The metrics of one queue as a worker sees it.
 pub(crate) struct Metrics {
     queue: Arc<str>,
     /// The names are those of handlers, so there are few.
     jobs: Mutex<HashMap<&'static str, JobMetrics>>,
-    depth: [(Gauge, fn(&Counts) -> u64); 4],
+    depth: [DepthGauge; 4],
     oldest: Gauge,
 }
 
