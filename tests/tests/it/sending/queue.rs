@@ -63,10 +63,10 @@ fn people(queue: &Queue, id: &JobId, from: Cursor) {
     }
 }
 
-fn workers(worker: &Worker, job: &NewJob, context: &JobContext, stop: CancellationToken) {
+fn workers(worker: &Worker, job: NewJob, context: &JobContext, stop: CancellationToken) {
     sent! {
         worker.clone().drain();
-        worker.clone().run_inline(job.clone());
+        worker.run_inline(job);
         context.cancelled();
         context.lease_lost();
         context.extend(Duration::ZERO);
