@@ -41,7 +41,9 @@ const GROUPS: &[Group] = &[
     ("layer", |_| groups::layer::run()),
     ("leases", groups::leases::run),
     ("locks", groups::locks::run),
+    ("queue", groups::queue::run),
     ("structures", groups::structures::run),
+    ("queue_peers", groups::queue_peers::run),
     ("response_cache", |_| groups::response_cache::run()),
     ("response_cache_sockets", |_| {
         groups::response_cache_sockets::run()

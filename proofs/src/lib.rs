@@ -8,6 +8,7 @@ pub mod cancel;
 pub mod conformance;
 pub mod consistency;
 pub mod damage;
+pub mod events;
 pub mod faults;
 pub mod fuzz;
 pub mod leases;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, Command};
 use larder_proofs::{
-    Limits, PROOFS, consistency, leases, locks, queue, write_behind, write_or_check,
+    Limits, PROOFS, consistency, events, leases, locks, queue, write_behind, write_or_check,
 };
 
 fn main() -> ExitCode {
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let worker = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [leases::WORKER, commits, url] => Some(leases::be_a_worker(commits, url)),
         [locks::WORKER, writes, url] => Some(locks::be_a_worker(writes, url)),
+        [events::WORKER, role, contender, url] => Some(events::be_a_worker(role, contender, url)),
         [queue::WORKER, role, contender, url] => Some(queue::be_a_worker(role, contender, url)),
         _ => None,
     };

@@ -1,6 +1,6 @@
 use crate::{
-    Limits, Page, Table, bus_loss, cancel, conformance, consistency, faults, fuzz, leases, locks,
-    model, queue, structures, tag_removal, write_behind,
+    Limits, Page, Table, bus_loss, cancel, conformance, consistency, events, faults, fuzz, leases,
+    locks, model, queue, structures, tag_removal, write_behind,
 };
 
 /// One long proof.
@@ -93,6 +93,12 @@ pub const PROOFS: &[Proof] = &[
         about: "no acknowledged job is lost, and no stale ack is accepted, whoever is killed",
         page: "queue",
         run: queue::prove,
+    },
+    Proof {
+        name: "events",
+        about: "no acknowledged event is lost for any group, and no stale ack is accepted",
+        page: "events",
+        run: events::prove,
     },
 ];
 

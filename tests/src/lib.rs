@@ -8,6 +8,10 @@ pub struct FrontPage;
 #[doc = include_str!("../../docs/sessions.md")]
 pub struct SessionsPage;
 
+/// The page about the queue.
+#[doc = include_str!("../../docs/queue.md")]
+pub struct QueuePage;
+
 /// The page about rate limits.
 #[doc = include_str!("../../docs/rate-limits.md")]
 pub struct RateLimitsPage;
@@ -19,6 +23,10 @@ pub struct ResponseCachePage;
 /// The page about the typed cache.
 #[doc = include_str!("../../docs/caching.md")]
 pub struct CachingPage;
+
+/// The page about events.
+#[doc = include_str!("../../docs/events.md")]
+pub struct EventsPage;
 
 /// The page about structures.
 #[doc = include_str!("../../docs/structures.md")]

@@ -30,6 +30,8 @@ pub struct Delivery {
 pub struct Receipt {
     pub(crate) id: JobId,
     pub(crate) fence: i64,
+    /// The number of the partition, for [`Partitioned`](crate::Partitioned).
+    pub(crate) partition: u16,
 }
 
 impl Receipt {

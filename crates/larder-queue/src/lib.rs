@@ -8,6 +8,7 @@ mod id;
 mod job;
 mod metrics;
 mod new_job;
+mod partitioned;
 pub mod periodic;
 mod queue;
 mod record;
@@ -21,6 +22,7 @@ pub use delivery::{Delivery, Receipt};
 pub use id::{JobId, MAX_JOB_ID};
 pub use job::Job;
 pub use new_job::{MAX_DELAY, NewJob, Priority, Until};
+pub use partitioned::Partitioned;
 pub use queue::{
     Cancelled, Counts, Cursor, DEFAULT_LEASE, JobPage, JobView, MAX_BATCH, Queue, State,
 };

@@ -66,7 +66,8 @@ impl Purger {
     /// Removes every response with this tag. It takes three round trips, however many there are.
     ///
     /// It visits every response in this process. A response whose fetch is under way is served and not
-    /// stored. One that is fetched afterwards is stored.
+    /// stored. One that is fetched afterwards is stored. A tag of the typed cache is another one, even if
+    /// it has the same name.
     ///
     /// # Errors
     /// [`ErrorKind::MayHaveRun`] if the store did not answer, as [`purge`](Self::purge).

@@ -17,7 +17,6 @@ mod token;
 mod user;
 mod user_record;
 mod value;
-mod wire;
 
 #[cfg(feature = "axum")]
 pub use axum::{MissingLayer, RequireUser, SignInPage};

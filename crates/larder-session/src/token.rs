@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use larder_store::program::{Arg, Args, FromWire, Wire};
 use larder_store::{IdWriter, KeyId};
 use rand::RngCore;
 use sha2::{Digest, Sha256};
@@ -60,6 +61,18 @@ impl FromStr for DeviceId {
         Self::parse(text.as_bytes()).ok_or_else(|| {
             SessionError::invalid("a device id must have 22 characters of base64url")
         })
+    }
+}
+
+impl Arg for DeviceId {
+    fn write(&self, args: &mut Args) {
+        args.text(&self.text());
+    }
+}
+
+impl FromWire for DeviceId {
+    fn from_wire(wire: Wire) -> larder_store::Result<Self> {
+        Self::parse(&wire.bytes()?).ok_or_else(|| Wire::unexpected("the id of a session"))
     }
 }
 

@@ -8,6 +8,9 @@ pub use connect::connect;
 #[cfg(feature = "cache")]
 #[doc(inline)]
 pub use larder_cache as cache;
+#[cfg(feature = "events")]
+#[doc(inline)]
+pub use larder_events as events;
 /// The attributes `#[cached]` and `#[invalidates]`, as `larder-macros` describes them.
 ///
 /// ```
@@ -34,6 +37,9 @@ pub use larder_cache as cache;
 pub mod macros {
     pub use larder_macros::{cached_by_larder as cached, invalidates_by_larder as invalidates};
 }
+#[cfg(feature = "events")]
+#[doc(inline)]
+pub use larder_events as events;
 #[cfg(feature = "moka")]
 #[doc(inline)]
 pub use larder_moka as moka;

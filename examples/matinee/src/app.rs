@@ -25,6 +25,7 @@ use larder::response_cache::ResponseCacheLayer;
 use larder::session::SessionLayer;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::SqlitePool;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -38,12 +39,14 @@ use crate::accounts::{self, Accounts};
 use crate::admin::{self, Editor};
 use crate::config::Config;
 use crate::errors::{Problem, StartError};
+use crate::figures::{CountVisits, Figures, Visitors};
 use crate::films::Loader;
 use crate::hosts::AllowedHosts;
+use crate::mail::{Mail, Outbox};
 use crate::seats::Bookings;
 use crate::{
-    assets, caching, csrf, db, errors, films, forms, headers, health, hosts, limits, logs, metrics,
-    seats, sessions, store,
+    assets, caching, csrf, db, errors, figures, films, forms, headers, health, hosts, limits, logs,
+    metrics, seats, sessions, store,
 };
 
 const MAX_BODY: usize = 64 * 1024;
@@ -55,6 +58,10 @@ pub struct App {
     pub(crate) pool: SqlitePool,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: PrometheusHandle,
+    pub(crate) count_visits: CountVisits,
+    pub(crate) mail: Mail,
+    /// Ends the streams and the work in the background.
+    pub(crate) stop: CancellationToken,
 }
 
 /// Opens the database and the store, and builds the routes and the layers.
@@ -71,9 +78,19 @@ pub async fn app(config: Config) -> Result<App, StartError> {
     let accounts = Accounts::open(&config, &pool, &store, &sessions).await?;
     let response_cache = caching::layer(store.clone(), config.transport())?;
     let loader = Loader::new(pool.clone(), store.clone())?;
+    let (visitors, count_visits) = Visitors::new(&config, store.clone())?;
+    let figures = Figures::new(store.clone(), visitors.clone(), loader.clone())?;
     let editor = Editor::new(pool.clone(), loader.clone(), response_cache.purger());
-    let bookings = Bookings::new(pool.clone(), store.clone(), config.hold_for)?;
-    let pages = films::routes(loader)
+    let (outbox, stop) = (Outbox::default(), CancellationToken::new());
+    let mail = Mail::open(&config, pool.clone(), store.clone(), outbox.clone()).await?;
+    let bookings = Bookings::new(
+        pool.clone(),
+        store.clone(),
+        config.hold_for,
+        outbox,
+        stop.clone(),
+    )?;
+    let pages = films::routes(loader, figures)
         .merge(accounts::routes(accounts))
         .merge(seats::routes(bookings))
         .merge(admin::routes(editor));
@@ -85,6 +102,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         response_cache,
         session: sessions::layer(&config, sessions)?,
         limit: limits::visitors(&config, store.clone())?,
+        visitors,
     };
     let router = layered(&config, pages, rest, layers);
     Ok(App {
@@ -93,6 +111,9 @@ pub async fn app(config: Config) -> Result<App, StartError> {
         pool,
         store,
         metrics,
+        count_visits,
+        mail,
+        stop,
     })
 }
 
@@ -102,6 +123,7 @@ struct Layers {
     response_cache: ResponseCacheLayer,
     session: SessionLayer,
     limit: RateLimitLayer,
+    visitors: Visitors,
 }
 
 /// Puts all layers around the pages, and the general ones around assets, health checks and metrics.
@@ -123,6 +145,7 @@ fn layered(config: &Config, pages: Router, rest: Router, layers: Layers) -> Rout
         .layer(layers.session)
         .layer(layers.response_cache)
         .layer(map_response(caching::ask_us_again))
+        .layer(from_fn_with_state(layers.visitors, figures::note_visit))
         .layer(from_fn(films::one_address))
         .layer(our_hosts);
     let router = rest.layer(in_time).layer(guards).merge(pages);

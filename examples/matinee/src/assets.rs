@@ -1,4 +1,4 @@
-//! The stylesheet and the icon, compiled in. Their names contain a hash of the content, so browsers
+//! The stylesheet, the icon and the script, compiled in. Their names contain a hash of the content, so browsers
 //! may keep them for ever and still see a new build at once.
 
 use std::sync::LazyLock;
@@ -17,6 +17,15 @@ static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| {
         "css",
         "text/css",
         include_str!("../assets/matinee.css"),
+    )
+});
+/// Keeps the seats of an open page up to date. Every page works without it.
+static SEATS: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "seats",
+        "js",
+        "text/javascript",
+        include_str!("../assets/seats.js"),
     )
 });
 static ICON: LazyLock<Asset> = LazyLock::new(|| {
@@ -52,6 +61,10 @@ pub(crate) fn stylesheet_path() -> &'static str {
     &STYLESHEET.path
 }
 
+pub(crate) fn seats_script_path() -> &'static str {
+    &SEATS.path
+}
+
 pub(crate) fn icon_path() -> &'static str {
     &ICON.path
 }
@@ -63,7 +76,7 @@ pub(crate) fn routes() -> Router {
 }
 
 async fn asset(Path(name): Path<String>) -> Response {
-    match [&*STYLESHEET, &*ICON]
+    match [&*STYLESHEET, &*ICON, &*SEATS]
         .into_iter()
         .find(|asset| asset.name == name)
     {

@@ -12,10 +12,10 @@ use axum::response::{IntoResponse, Response};
 
 use crate::errors::Problem;
 
-/// No scripts; styles, images and form targets of this site only; no framing.
+/// Scripts, connections, styles, images and form targets of this site only; no inline code; no framing.
 const CSP: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-     base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");

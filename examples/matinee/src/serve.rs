@@ -58,8 +58,11 @@ pub async fn serve(
 ) -> Result<(), StartError> {
     let address = listener.local_addr().map_err(StartError::Serve)?;
     let (stopping, stopped) = oneshot::channel();
+    let (streams, letters) = (app.stop.clone(), app.mail.run(app.stop.clone()));
+    let letters = tokio::spawn(letters);
     let stop = async move {
         stop.await;
+        streams.cancel();
         tracing::info!("stopping: no new connections; requests in flight may finish");
         let _ = stopping.send(());
     };
@@ -86,7 +89,15 @@ pub async fn serve(
         result = server => result.map_err(StartError::Serve)?,
         () = drained => tracing::warn!(?drain, "some requests were cut off: they took longer than the drain time"),
         () = upkeep(&app.metrics) => {}
+        () = app.count_visits.run() => {}
         () = db::keep_programme_ahead(&app.pool, PROGRAMME, clock::now_ms) => {}
+    }
+    // What is being sent is sent; the rest is in the outbox.
+    app.stop.cancel();
+    match letters.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "letters were not sent"),
+        Err(error) => tracing::error!(%error, "the worker of letters has failed"),
     }
     // A request that was cut off may hold a connection for another moment.
     let _ = timeout(Duration::from_secs(1), app.pool.close()).await;

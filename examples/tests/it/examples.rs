@@ -59,6 +59,16 @@ fn the_lock_example_does_what_its_page_says() {
 }
 
 #[test]
+fn the_queue_example_does_what_its_page_says() {
+    tell("queue");
+}
+
+#[test]
+fn the_periodic_example_does_what_its_page_says() {
+    tell("periodic");
+}
+
+#[test]
 fn the_counter_example_does_what_its_page_says() {
     tell("counter");
 }
@@ -116,6 +126,11 @@ fn the_record_example_does_what_its_page_says() {
 #[test]
 fn the_blob_example_does_what_its_page_says() {
     tell("blob");
+}
+
+#[test]
+fn the_events_example_does_what_its_page_says() {
+    tell("events");
 }
 
 #[test]

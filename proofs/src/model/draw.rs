@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::arguments::{Content, Id, When, Write};
 use super::leases;
 use super::operation::Operation;
+use super::queue;
 use super::time::Time;
 
 /// Sequences of up to 60 operations.
@@ -43,8 +44,10 @@ fn operation(time: Time) -> BoxedStrategy<Operation> {
     let all = prop_oneof![8 => values, 6 => programs, 8 => leases, 1 => scan(time)];
     match time {
         Time::Passes | Time::PassesBesideValues => {
-            prop_oneof![10 => all, 2 => lapse(), 1 => at_end(time)].boxed()
+            let queues = queue::operation(time).prop_map(Operation::Queue);
+            prop_oneof![20 => all, 3 => queues, 4 => lapse(), 2 => at_end(time)].boxed()
         }
+        // The order of a queue is that of times, which a server's clock tells apart and ours does not.
         Time::StandsStill => all.boxed(),
     }
 }

@@ -27,6 +27,7 @@ pub(crate) enum Given {
     Shown(Answer<Inspection>),
     Claimed(Answer<Answered>),
     Keys(Answer<BTreeSet<String>>),
+    Queue(Answer<String>),
 }
 
 pub(crate) type Answer<T> = Result<T, ErrorKind>;

@@ -8,6 +8,7 @@ mod draw;
 mod given;
 mod leases;
 mod operation;
+mod queue;
 mod remembered;
 mod scan;
 mod step;

@@ -4,6 +4,7 @@ use larder_test::records::{Add, Append, Mark};
 
 use super::arguments::{Id, When, Write, journal, tally};
 use super::leases::LeaseOperation;
+use super::queue::QueueOperation;
 use super::remembered::Remembered;
 use super::step::Step;
 
@@ -37,6 +38,7 @@ pub(crate) enum Operation {
     Lease(LeaseOperation),
     /// At the end of what its key holds, or so many microseconds past it.
     LeaseAtEnd(i64, LeaseOperation),
+    Queue(QueueOperation),
     /// All keys with this prefix, in pages of about so many.
     Scan(&'static str, usize),
 }
@@ -89,6 +91,10 @@ impl Operation {
             Self::ClearJournal(id) => Step::ClearJournal(journal(*id)),
             Self::Lease(operation) | Self::LeaseAtEnd(_, operation) => {
                 Step::Lease(operation.step(remembered))
+            }
+            Self::Queue(operation) => {
+                operation.remember(remembered);
+                Step::Queue(operation.clone())
             }
             Self::Scan(prefix, about) => Step::Scan(prefix, *about),
         })

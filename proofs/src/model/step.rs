@@ -10,6 +10,7 @@ use larder_test::records::{
 
 use super::given::{Answer, Given, each, kind};
 use super::leases::{Both, LeaseStep};
+use super::queue::QueueOperation;
 use super::scan;
 
 /// One operation, as every store is given it.
@@ -35,6 +36,7 @@ pub(crate) enum Step {
     ReadJournal(Key),
     ClearJournal(Key),
     Lease(LeaseStep),
+    Queue(QueueOperation),
     Scan(&'static str, usize),
 }
 
@@ -75,6 +77,7 @@ impl Step {
             Self::ReadJournal(key) => Given::Lines(kind(programs.run(key, &ReadJournal).await)),
             Self::ClearJournal(key) => Given::Count(kind(programs.run(key, &ClearJournal).await)),
             Self::Lease(step) => step.run(store, side).await,
+            Self::Queue(operation) => Given::Queue(operation.run(store).await),
             Self::Scan(prefix, about) => Given::Keys(kind(scan::all(store, prefix, *about).await)),
         }
     }

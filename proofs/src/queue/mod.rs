@@ -2,7 +2,7 @@
 
 pub mod checker;
 mod event;
-mod processes;
+pub(crate) mod processes;
 pub mod work;
 
 use std::time::{Duration, Instant};
@@ -50,18 +50,23 @@ pub fn prove(limits: &Limits) -> Table {
         .measured("attempts miscounted")
         .column("verdict");
     for contender in [Contender::Fenced, Contender::Unfenced] {
-        let rounds = match contender {
-            Contender::Fenced => limits.rounds.unwrap_or(ROUNDS),
-            Contender::Unfenced => limits
-                .rounds
-                .unwrap_or(UNFENCED_ROUNDS)
-                .min(UNFENCED_ROUNDS),
-        };
-        let (history, rounds) = run(contender, rounds, limits.time);
+        let rounds = rounds_of(contender, limits);
+        let (history, rounds) = run(WORKER, contender, rounds, limits.time);
         let found = judge(&history);
         row(&mut table, contender, rounds, &found);
     }
     table
+}
+
+/// How many rounds a contender goes through.
+pub(crate) fn rounds_of(contender: Contender, limits: &Limits) -> u64 {
+    match contender {
+        Contender::Fenced => limits.rounds.unwrap_or(ROUNDS),
+        Contender::Unfenced => limits
+            .rounds
+            .unwrap_or(UNFENCED_ROUNDS)
+            .min(UNFENCED_ROUNDS),
+    }
 }
 
 fn row(table: &mut Table, contender: Contender, rounds: u64, found: &Findings) {
@@ -93,16 +98,21 @@ fn row(table: &mut Table, contender: Contender, rounds: u64, found: &Findings) {
 }
 
 /// Runs the processes through so many rounds, or for so long, and then until the queue is empty.
-fn run(contender: Contender, rounds: u64, time: Option<Duration>) -> (Vec<Event>, u64) {
+pub(crate) fn run(
+    worker: &'static str,
+    contender: Contender,
+    rounds: u64,
+    time: Option<Duration>,
+) -> (Vec<Event>, u64) {
     let mut server = durable_server();
     let url = server.url();
     let producers = (0..PRODUCERS).map(|_| Role::Producer);
     let consumers = (0..CONSUMERS).map(|_| Role::Consumer);
     // A worker always acks with the fence.
-    let worker = (contender == Contender::Fenced).then_some(Role::Worker);
-    let roles = producers.chain(consumers).chain(worker);
+    let of_loop = (contender == Contender::Fenced).then_some(Role::Worker);
+    let roles = producers.chain(consumers).chain(of_loop);
     let mut members: Vec<_> = roles
-        .map(|role| Member::spawn(role, contender, &url))
+        .map(|role| Member::spawn(worker, role, contender, &url))
         .collect();
     let mut random = fastrand::Rng::with_seed(13);
     let until = time.map(|time| Instant::now() + time);

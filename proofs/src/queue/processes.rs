@@ -17,7 +17,7 @@ pub const WORKER: &str = "queue-worker";
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Producer,
     /// One that takes jobs and sends acks itself.
     Consumer,
@@ -26,7 +26,8 @@ pub(super) enum Role {
 }
 
 /// A process, and what it prints.
-pub(super) struct Member {
+pub(crate) struct Member {
+    worker: &'static str,
     role: Role,
     contender: Contender,
     url: String,
@@ -39,10 +40,11 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn spawn(role: Role, contender: Contender, url: &str) -> Self {
+    /// Starts this program as `worker`.
+    pub(crate) fn spawn(worker: &'static str, role: Role, contender: Contender, url: &str) -> Self {
         let itself = std::env::current_exe().expect("the path of this program");
         let mut child = Command::new(itself)
-            .arg(WORKER)
+            .arg(worker)
             .args([format!("{role:?}"), format!("{contender:?}")])
             .arg(url)
             .stdin(Stdio::piped())
@@ -57,6 +59,7 @@ impl Member {
             events.filter_map(|line| line.parse().ok()).collect()
         });
         Self {
+            worker,
             role,
             contender,
             url: url.to_owned(),
@@ -68,34 +71,34 @@ impl Member {
     }
 
     /// Kills the process, and starts another in its place.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("SIGKILL");
         self.child.wait().expect("its end");
         let mut before = std::mem::take(&mut self.before);
         before.append(&mut self.printed());
-        *self = Self::spawn(self.role, self.contender, &self.url);
+        *self = Self::spawn(self.worker, self.role, self.contender, &self.url);
         self.before = before;
     }
 
     /// Freezes the process for so long.
-    pub(super) fn pause(&self, time: Duration) {
+    pub(crate) fn pause(&self, time: Duration) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::STOP).expect("SIGSTOP");
         std::thread::sleep(time);
         kill_process(pid, Signal::CONT).expect("SIGCONT");
     }
 
-    pub(super) fn role(&self) -> Role {
+    pub(crate) fn role(&self) -> Role {
         self.role
     }
 
     /// Tells the process to stop once it has nothing left to do.
-    pub(super) fn tell_to_stop(&mut self) {
+    pub(crate) fn tell_to_stop(&mut self) {
         self.input = None;
     }
 
     /// Waits for its end, and returns what it did.
-    pub(super) fn finish(mut self) -> Vec<Event> {
+    pub(crate) fn finish(mut self) -> Vec<Event> {
         self.tell_to_stop();
         let ended = self.child.wait().expect("its end");
         assert!(ended.success(), "a {:?} failed: {ended}", self.role);
@@ -122,6 +125,27 @@ impl Drop for Member {
 /// # Errors
 /// If there is no runtime.
 pub fn be_a_worker(role: &str, contender: &str, url: &str) -> io::Result<()> {
+    be(role, contender, async |role, contender, stop, sink| {
+        let seed = u64::from(std::process::id());
+        match role {
+            Role::Producer => produce(url, seed, stop, sink).await,
+            Role::Consumer => consume(url, seed, contender, stop, sink).await,
+            Role::Worker => consume_by_worker(url, stop, sink).await,
+        }
+    })
+}
+
+/// Is one of the processes that does its work by `work`.
+pub(crate) fn be(
+    role: &str,
+    contender: &str,
+    work: impl AsyncFnOnce(Role, Contender, Stop, Sink),
+) -> io::Result<()> {
+    let role = match role {
+        "Producer" => Role::Producer,
+        "Worker" => Role::Worker,
+        _ => Role::Consumer,
+    };
     let contender = match contender {
         "Fenced" => Contender::Fenced,
         _ => Contender::Unfenced,
@@ -138,12 +162,7 @@ pub fn be_a_worker(role: &str, contender: &str, url: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
     });
-    let seed = u64::from(std::process::id());
     let runtime = tokio::runtime::Runtime::new()?;
-    match role {
-        "Producer" => runtime.block_on(produce(url, seed, stop, sink)),
-        "Worker" => runtime.block_on(consume_by_worker(url, stop, sink)),
-        _ => runtime.block_on(consume(url, seed, contender, stop, sink)),
-    }
+    runtime.block_on(work(role, contender, stop, sink));
     Ok(())
 }

@@ -18,13 +18,13 @@ use super::event::{Event, What};
 use crate::leases::now;
 
 /// How long a job is leased. Some work takes longer, and looks at nothing.
-const LEASE: Ttl = Ttl::from_millis(300);
+pub(crate) const LEASE: Ttl = Ttl::from_millis(300);
 
 /// How many jobs of a process run at once.
-const CONCURRENCY: usize = 8;
+pub(crate) const CONCURRENCY: usize = 8;
 
 /// How long workers may take to empty the queue once nothing is added.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is done with an event.
 pub type Sink = Arc<dyn Fn(Event) + Send + Sync>;
@@ -39,7 +39,7 @@ impl Stop {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    fn is_told(&self) -> bool {
+    pub(crate) fn is_told(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -53,17 +53,19 @@ impl Job for Work {
     const NAME: &'static str = "work";
 }
 
-async fn queue(url: &str) -> Queue {
-    // A server that was killed may be loading.
-    let connected = async {
-        loop {
-            match RedisStore::connect(url).await {
-                Ok(store) => return store,
-                Err(_) => sleep(Duration::from_millis(20)).await,
-            }
+/// Connects to a server that was killed and may be loading.
+pub(crate) async fn connect(url: &str) -> RedisStore {
+    loop {
+        match RedisStore::connect(url).await {
+            Ok(store) => return store,
+            Err(_) => sleep(Duration::from_millis(20)).await,
         }
-    };
-    let queue = Queue::new(Arc::new(connected.await), "ledger").expect("programs and waits");
+    }
+}
+
+async fn queue(url: &str) -> Queue {
+    let store = Arc::new(connect(url).await);
+    let queue = Queue::new(store, "ledger").expect("programs and waits");
     // Dead letters would be jobs that are not done; here none is meant to die.
     queue.with_lease(LEASE).with_max_attempts(1_000_000)
 }
@@ -183,8 +185,8 @@ async fn is_over(queue: &Queue, stop: &Stop, deadline: &mut Option<Instant>) -> 
 }
 
 /// Most work is short. Some takes longer than the lease.
-fn slowness(random: &mut fastrand::Rng) -> Duration {
-    match random.u8(..10) {
+pub(crate) fn slowness(random: &mut fastrand::Rng) -> Duration {
+    match random.u8(..5) {
         0 => Duration::from(LEASE).mul_f64(1.0 + random.f64()),
         _ => Duration::from_millis(random.u64(..40)),
     }
@@ -242,7 +244,7 @@ fn fence(delivery: &Delivery) -> u64 {
     delivery.receipt().fence().unsigned_abs()
 }
 
-fn note(sink: &Sink, job: &str, began: u64, what: What) {
+pub(crate) fn note(sink: &Sink, job: &str, began: u64, what: What) {
     sink(Event {
         job: job.to_owned(),
         began,

@@ -7,8 +7,8 @@ use larder_proofs::{Limits, fuzz};
 #[test]
 fn no_bytes_make_what_decodes_them_panic_fail_or_take_much_memory() {
     let limits = Limits {
-        inputs: Some(34_000),
-        time: Some(Duration::from_secs(1)),
+        inputs: Some(19_000),
+        time: Some(Duration::from_millis(700)),
         ..Limits::default()
     };
     let table = fuzz::prove(&limits);

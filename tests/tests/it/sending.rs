@@ -42,6 +42,7 @@ macro_rules! sent {
     };
 }
 
+mod events;
 mod queue;
 mod structures;
 
@@ -353,9 +354,10 @@ fn what_an_app_shares_can_be_shared_between_threads() {
 }
 
 /// The crates whose futures apps await.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 11] = [
     "larder",
     "larder-cache",
+    "larder-events",
     "larder-layer",
     "larder-moka",
     "larder-queue",
@@ -366,8 +368,9 @@ const CRATES: [&str; 10] = [
     "larder-structures",
 ];
 
-const HERE: [&str; 3] = [
+const HERE: [&str; 4] = [
     include_str!("sending.rs"),
+    include_str!("sending/events.rs"),
     include_str!("sending/queue.rs"),
     include_str!("sending/structures.rs"),
 ];

@@ -61,12 +61,12 @@ impl<T> Group<T> {
         self
     }
 
-    /// Sets how many events of the group are pending at most, 1 to 4,000. The default is 1,000.
+    /// Sets how many events of the group are pending at most, 1 to 2,000. The default is 1,000.
     ///
     /// Past that nothing new is delivered until something is acknowledged.
     #[must_use]
     pub fn with_max_pending(mut self, events: u32) -> Self {
-        self.max_pending = events.clamp(1, 4_000);
+        self.max_pending = events.clamp(1, 2_000);
         self
     }
 

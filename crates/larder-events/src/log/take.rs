@@ -73,7 +73,7 @@ impl FromWire for Taken {
 }
 
 /// How many pending events one step looks at.
-const LOOKED_AT: usize = 4_000;
+const LOOKED_AT: usize = 2_000;
 /// How many events one step moves to the dead letters.
 const BURIED: usize = 64;
 

@@ -32,6 +32,7 @@ struct State<T> {
 }
 
 /// Where the history of a channel is.
+#[derive(Clone)]
 pub(super) struct Place {
     pub(super) history: History,
     pub(super) key: Key,

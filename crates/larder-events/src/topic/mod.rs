@@ -44,8 +44,8 @@ pub const DEFAULT_LOOK_EVERY: Duration = Duration::from_secs(15);
 /// 1. A subscriber receives the messages of an id in the order of their positions, each once.
 /// 2. Where messages are missing it receives a [`Gap`], and where it was too slow
 ///    [`Lagged`](Received::Lagged) with their number. Nothing is missing in silence.
-/// 3. With a [history](Self::with_history) a gap is filled from the history; only what the history no longer
-///    holds is told as a gap. A message that was published, but not announced because its publisher died in
+/// 3. With a [history](Self::with_history) both are filled from the history; only what the history no longer
+///    holds is told. A message that was published, but not announced because its publisher died in
 ///    between, arrives with the next one, or within [`with_look_every`](Self::with_look_every).
 /// 4. [`resume`](Self::resume) continues after a [`Position`] without loss, or says that it cannot.
 /// 5. All subscribers of an id in this process share one subscription of the bus, and one decoded value.
@@ -108,7 +108,7 @@ impl<T> Topic<T> {
 
     /// Sets how many events may wait for one subscriber. The default is [`DEFAULT_BUFFER`].
     ///
-    /// Past that it misses the oldest, and receives [`Lagged`](Received::Lagged).
+    /// Past that it misses the oldest: it reads them from the history, or receives [`Lagged`](Received::Lagged).
     #[must_use]
     pub fn with_buffer(mut self, events: NonZeroUsize) -> Self {
         self.buffer = events;
@@ -190,8 +190,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
             .map(|history| Place::new(history, &id, &channel));
         let hub = self.hub(Some(channel.clone()));
         let request = SubscribeRequest::to_channel(channel);
-        hub.start(&*self.bus, request, place).await?;
-        Ok(Subscriber::new(hub))
+        hub.start(&*self.bus, request, place.clone()).await?;
+        Ok(Subscriber::new(hub, place))
     }
 
     /// Subscribes to the messages of `id` after `from`, and says whether any of them is missing.
@@ -210,11 +210,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
         id: impl KeyId,
         from: Position,
     ) -> Result<(Subscriber<T>, Recovered)> {
-        let history = self.require_history("resume")?.clone();
-        let place = Place::new(history, &id, &Channel::new(self.topic, &id));
+        self.require_history("resume")?;
         // What comes after this is received; what came before is read.
         let mut subscriber = self.subscribe(id).await?;
-        let recovered = subscriber.recover(&place, from).await?;
+        let recovered = subscriber.recover(from).await?;
         Ok((subscriber, recovered))
     }
 
@@ -233,7 +232,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Topic<T> {
         let hub = self.hub(None);
         let request = SubscribeRequest::to_topic(self.topic);
         hub.start(&*self.bus, request, None).await?;
-        Ok(Subscriber::new(hub))
+        Ok(Subscriber::new(hub, None))
     }
 
     fn require_history(&self, operation: &'static str) -> Result<&History> {

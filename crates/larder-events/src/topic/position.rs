@@ -16,7 +16,7 @@ use larder_store::{Error, ErrorKind};
 /// let position: Position = "17-4".parse()?;
 /// assert_eq!((position.offset(), position.to_string().as_str()), (4, "17-4"));
 /// assert!("17-4; DROP".parse::<Position>().is_err());
-/// # larder_store::Result::Ok(())
+/// # Ok::<(), larder_store::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use larder_store::Result;
-use larder_store::bus::Channel;
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -21,20 +20,27 @@ pub struct Subscriber<T> {
     /// None if the store has closed.
     receiver: Option<Receiver<Item<T>>>,
     /// What was published before, and is received first.
-    replay: VecDeque<(Position, Bytes)>,
-    replayed_from: Option<Channel>,
+    replay: Replay,
+    /// How many events it was too slow for, which the history may still have.
+    missed: u64,
+    /// None without a history.
+    place: Option<Place>,
     /// The last position that was received, or is before all that is.
     position: Option<Position>,
 }
 
+/// Messages of the history, with their positions.
+type Replay = VecDeque<(Position, Bytes)>;
+
 impl<T> Subscriber<T> {
-    pub(super) fn new(hub: Arc<Hub<T>>) -> Self {
+    pub(super) fn new(hub: Arc<Hub<T>>, place: Option<Place>) -> Self {
         let (receiver, position) = hub.listen();
         Self {
             hub,
             receiver,
-            replay: VecDeque::new(),
-            replayed_from: None,
+            replay: Replay::new(),
+            missed: 0,
+            place,
             position,
         }
     }
@@ -62,18 +68,25 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
     /// # Cancellation
     /// A dropped call loses nothing.
     pub async fn next(&mut self) -> Option<Received<T>> {
-        if let Some((position, json)) = self.replay.pop_front() {
-            self.position = Some(position);
-            return Some(self.replayed(position, &json));
-        }
         loop {
+            if let Some((position, json)) = self.replay.pop_front() {
+                self.position = Some(position);
+                return Some(self.replayed(position, &json));
+            }
+            if self.missed > 0 {
+                match self.catch_up().await {
+                    0 => continue,
+                    lost => return Some(Received::Lagged(lost)),
+                }
+            }
             let received = match self.receiver.as_mut()?.recv().await {
                 Ok(item) => item,
                 Err(RecvError::Lagged(missed)) => {
                     let topic = self.hub.topic().name();
                     metrics::counter!("larder_topic_lagged_total", "topic" => topic)
                         .increment(missed);
-                    return Some(Received::Lagged(missed));
+                    self.missed = missed;
+                    continue;
                 }
                 Err(RecvError::Closed) => return None,
             };
@@ -99,42 +112,67 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Subscriber<T> {
         })
     }
 
-    /// Reads what was published after `from`, to be received first.
-    pub(super) async fn recover(&mut self, place: &Place, from: Position) -> Result<Recovered> {
-        let (mut here, mut replay) = (from, VecDeque::new());
+    /// Reads what was published after `from`, to be received first, if the history has it all.
+    pub(super) async fn recover(&mut self, from: Position) -> Result<Recovered> {
+        Ok(match self.read_after(from).await? {
+            Some((0, replay)) => {
+                let replayed = replay.len() as u64;
+                self.replay = replay;
+                self.position = Some(from);
+                Recovered::Yes(replayed)
+            }
+            Some((lost, _)) => Recovered::No { lost: Some(lost) },
+            None => Recovered::No { lost: None },
+        })
+    }
+
+    /// Reads what it was too slow for, and returns how much of it the history has not.
+    async fn catch_up(&mut self) -> u64 {
+        let found = match self.position {
+            Some(from) => self.read_after(from).await,
+            None => Ok(None),
+        };
+        // If the store does not answer, all of it is told.
+        let missed = std::mem::take(&mut self.missed);
+        let Ok(Some((lost, replay))) = found else {
+            return missed;
+        };
+        self.replay = replay;
+        lost
+    }
+
+    /// What the history has after a position, and how much of it is missing. None if it is another history.
+    async fn read_after(&self, from: Position) -> Result<Option<(u64, Replay)>> {
+        let Some(place) = &self.place else {
+            return Ok(None);
+        };
+        let (mut here, mut lost, mut replay) = (from, 0, Replay::new());
         loop {
             let found = place.history.after(&place.key, here).await?;
             if found.epoch != here.epoch || found.last < here.offset {
-                return Ok(Recovered::No { lost: None });
+                return Ok(None);
             }
-            if found.from > here.offset + 1 {
-                let lost = Some((found.from - here.offset - 1).unsigned_abs());
-                return Ok(Recovered::No { lost });
-            }
+            lost += (found.from - here.offset - 1).unsigned_abs();
+            here.offset = found.from - 1;
             let is_last = found.messages.len() < PAGE as usize;
             for json in found.messages {
                 here.offset += 1;
                 replay.push_back((here, json));
             }
             if is_last {
-                break;
+                return Ok(Some((lost, replay)));
             }
         }
-        let replayed = replay.len() as u64;
-        self.replay = replay;
-        self.replayed_from = Some(place.channel.clone());
-        self.position = Some(from);
-        Ok(Recovered::Yes(replayed))
     }
 
     fn replayed(&self, position: Position, json: &[u8]) -> Received<T> {
         let position = Some(position);
-        let decoded = decode(self.hub.topic(), json).zip(self.replayed_from.clone());
+        let decoded = decode(self.hub.topic(), json).zip(self.place.as_ref());
         match decoded {
-            Some((value, channel)) => Received::Message(Message {
+            Some((value, place)) => Received::Message(Message {
                 value,
                 position,
-                channel,
+                channel: place.channel.clone(),
             }),
             None => Received::Gap(Gap {
                 lost: Some(1),

@@ -4,6 +4,7 @@
 
 mod consumer;
 mod log;
+mod model;
 mod retention;
 mod support;
 mod topic;

@@ -170,16 +170,35 @@ on_both_stores! { memory, redis;
     }
 
     async fn a_slow_subscriber_is_told_how_much_it_missed(world: World) {
-        let topic = topic(&world.store, 10).with_buffer(NonZeroUsize::new(4).unwrap());
+        let topic = Topic::new(world.store.clone(), SEATS).unwrap();
+        let topic = topic.with_buffer(NonZeroUsize::new(4).unwrap());
         let mut slow = topic.subscribe(7_u32).await.unwrap();
         let mut quick = topic.subscribe(7_u32).await.unwrap();
         for value in 1..=10 {
-            publish(&topic, value..=value).await;
+            topic.publish(7_u32, &value).await.unwrap();
             assert_eq!(values(&mut quick, 1).await, [value]);
         }
         let told = soon(slow.next()).await;
         assert!(matches!(told, Some(Received::Lagged(6))), "{told:?}");
         assert_eq!(values(&mut slow, 4).await, [7, 8, 9, 10]);
+    }
+
+    async fn a_slow_subscriber_reads_what_it_missed_while_the_history_has_it(world: World) {
+        let topic = topic(&world.store, 10).with_buffer(NonZeroUsize::new(4).unwrap());
+        let mut slow = topic.subscribe(7_u32).await.unwrap();
+        let mut quick = topic.subscribe(7_u32).await.unwrap();
+        for (values, missed) in [(1..=10, 0), (11..=30, 10)] {
+            for value in values.clone() {
+                publish(&topic, value..=value).await;
+                assert_eq!(self::values(&mut quick, 1).await, [value]);
+            }
+            if missed > 0 {
+                let told = soon(slow.next()).await;
+                assert!(matches!(told, Some(Received::Lagged(10))), "{told:?}");
+            }
+            let values: Vec<_> = values.skip(missed).collect();
+            assert_eq!(self::values(&mut slow, values.len()).await, values);
+        }
     }
 
     async fn a_message_of_another_type_is_a_gap_and_no_panic(world: World) {

@@ -1,7 +1,6 @@
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
-use super::{Generation, TagRecord, TagState, state};
+use super::{Generation, TagRecord, TagState};
 
 /// What the change of a tag does to the values that carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +9,12 @@ pub enum TagChange {
     Remove,
     /// It makes them stale. They may still be served where stale values may.
     Expire,
+}
+
+impl Arg for TagChange {
+    fn write(&self, args: &mut Args) {
+        (*self == Self::Expire).write(args);
+    }
 }
 
 /// Changes a tag, and so every value that carries it.
@@ -36,14 +41,7 @@ impl Program for ChangeTag {
     )
     .runs_when_full();
 
-    fn args(&self, args: &mut Args) {
-        args.bytes(self.generation.as_bytes());
-        args.int(self.keep);
-        args.int(match self.change {
-            TagChange::Remove => 0,
-            TagChange::Expire => 1,
-        });
-    }
+    arguments!(generation, keep, change);
 
     fn step(&self, record: &mut Slot<'_, TagRecord>, now: Timestamp) -> TagState {
         let micros = now.as_micros();
@@ -63,9 +61,5 @@ impl Program for ChangeTag {
         };
         record.put(tag, tag.ttl(micros));
         tag.state
-    }
-
-    fn reply(&self, wire: Wire) -> Result<TagState> {
-        state(wire)
     }
 }

@@ -28,15 +28,15 @@ mod traces;
 
 use std::fmt;
 
-use larder_store::program::{Record, Wire};
-use larder_store::{IdWriter, Key, KeyId, Kind, Result, Timestamp, Ttl};
+use larder_store::program::prelude::*;
+use larder_store::{IdWriter, KeyId};
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use change::{ChangeTag, TagChange};
 pub use client::{LoadBegin, Tags, Validity};
 pub use message::TagMessage;
 pub use note::NoteTag;
-pub use read::{InspectTag, ReadTag};
+pub use read::ReadTag;
 
 /// A tag, as the hash of its text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +122,12 @@ impl Generation {
     }
 }
 
+impl Arg for Generation {
+    fn write(&self, args: &mut Args) {
+        self.0.write(args);
+    }
+}
+
 impl fmt::Debug for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Generation({:02x}{:02x}..)", self.0[0], self.0[8])
@@ -137,6 +143,16 @@ pub struct TagState {
     pub changed: Timestamp,
 }
 
+impl FromWire for TagState {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (generation, changed) = wire.read()?;
+        Ok(Self {
+            generation: Generation(generation),
+            changed,
+        })
+    }
+}
+
 /// The record of a tag. On Redis it is a string: the generation, then two numbers as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TagRecord {
@@ -145,10 +161,14 @@ pub struct TagRecord {
     until: i64,
 }
 
-impl Record for TagRecord {
-    const KIND: Kind = Kind::record("tag");
-
-    type Inspect = InspectTag;
+record! {
+    TagRecord, Kind::record("tag");
+    /// Shows when a tag was last changed, and when its record expires.
+    pub InspectTag = "tag-inspect",
+    concat!(include_str!("tag.lua"), include_str!("inspect.lua")),
+    |tag, shown| shown
+        .with("changed_us", tag.state.changed.as_micros())
+        .with("until_us", tag.until),
 }
 
 impl TagRecord {
@@ -156,17 +176,6 @@ impl TagRecord {
     fn ttl(&self, now: i64) -> Ttl {
         Ttl::covering_micros(self.until - now)
     }
-}
-
-/// Reads `{generation, changed}`.
-fn state(wire: Wire) -> Result<TagState> {
-    let [generation, changed] = wire.array()?;
-    let generation = generation.bytes()?;
-    let generation = generation.first_chunk().filter(|_| generation.len() == 16);
-    Ok(TagState {
-        generation: Generation(*generation.ok_or_else(|| Wire::unexpected("a generation"))?),
-        changed: Timestamp::from_micros(changed.int()?),
-    })
 }
 
 #[cfg(test)]

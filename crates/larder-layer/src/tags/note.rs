@@ -1,7 +1,6 @@
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
-use super::{Generation, TagRecord, TagState, state};
+use super::{Generation, TagRecord, TagState};
 
 /// Reads a tag for a value that is about to be stored, and makes its record if there is none.
 ///
@@ -25,10 +24,7 @@ impl Program for NoteTag {
         concat!(include_str!("tag.lua"), include_str!("note.lua")),
     );
 
-    fn args(&self, args: &mut Args) {
-        args.bytes(self.generation.as_bytes());
-        args.int(self.keep);
-    }
+    arguments!(generation, keep);
 
     fn step(&self, record: &mut Slot<'_, TagRecord>, now: Timestamp) -> TagState {
         let now = now.as_micros();
@@ -48,9 +44,5 @@ impl Program for NoteTag {
             record.put(noted, noted.ttl(now));
         }
         state
-    }
-
-    fn reply(&self, wire: Wire) -> Result<TagState> {
-        state(wire)
     }
 }

@@ -6,7 +6,7 @@ use larder_store::{Clock, Error, ErrorKind, Kind, Refusal, Result, Timestamp, Tt
 use tokio::sync::Notify;
 
 use super::follow::Watch;
-use crate::pinned::{Address, Garbage, KindSpace, Locked};
+use crate::pinned::{Address, Garbage, KindSpace, LockedShard};
 
 /// Names the space of leases. No key has this kind.
 const LEASE: Kind = Kind::pinned("lease");
@@ -95,7 +95,7 @@ impl LeaseTable {
 pub(crate) struct Lease<'a> {
     table: &'a LeaseTable,
     address: Address<'a>,
-    locked: Locked<'a, HeldLease>,
+    locked: LockedShard<'a, HeldLease>,
     slot: Option<usize>,
 }
 

@@ -2,8 +2,8 @@ use larder_store::{Clock, Error, ErrorKind, Kind, Refusal, Timestamp};
 use parking_lot::Mutex;
 
 use super::cap::Cap;
-use super::earliest::Earliest;
-use super::locked::{Garbage, Locked};
+use super::earliest_deadline::EarliestDeadline;
+use super::locked_shard::{Garbage, LockedShard};
 use super::shard::{Address, Held, Shard};
 
 /// The number of shards of a kind, a power of two.
@@ -19,7 +19,7 @@ const PER_SWEEP: usize = 8;
 pub(crate) struct KindSpace<T = Held> {
     pub(super) kind: Kind,
     pub(super) cap: Cap,
-    pub(super) earliest: Earliest,
+    pub(super) earliest: EarliestDeadline,
     shards: Box<[Padded<T>]>,
 }
 
@@ -38,7 +38,7 @@ impl<T> KindSpace<T> {
         Self {
             kind,
             cap: Cap::new(cap),
-            earliest: Earliest::new(),
+            earliest: EarliestDeadline::new(),
             shards: (0..SHARDS).map(|_| Padded::default()).collect(),
         }
     }
@@ -49,7 +49,7 @@ impl<T> KindSpace<T> {
         address: Address<'_>,
         clock: &dyn Clock,
         garbage: &'a mut Garbage<T>,
-    ) -> Locked<'a, T> {
+    ) -> LockedShard<'a, T> {
         // The table uses the lowest and the highest bits of the hash.
         let shard = (address.hash >> 32) as usize % SHARDS;
         self.locked(&self.shards[shard], clock, garbage)
@@ -60,8 +60,8 @@ impl<T> KindSpace<T> {
         shard: &'a Padded<T>,
         clock: &dyn Clock,
         garbage: &'a mut Garbage<T>,
-    ) -> Locked<'a, T> {
-        Locked::new((&self.cap, &self.earliest), shard.0.lock(), clock, garbage)
+    ) -> LockedShard<'a, T> {
+        LockedShard::new((&self.cap, &self.earliest), shard.0.lock(), clock, garbage)
     }
 
     /// Locks the shard of `address` for a write, and removes a few expired items.
@@ -70,7 +70,7 @@ impl<T> KindSpace<T> {
         address: Address<'_>,
         clock: &dyn Clock,
         garbage: &'a mut Garbage<T>,
-    ) -> Locked<'a, T> {
+    ) -> LockedShard<'a, T> {
         let mut locked = self.lock(address, clock, garbage);
         locked.collect(PER_WRITE);
         locked

@@ -5,9 +5,9 @@
 
 mod cap;
 mod deadlines;
-mod earliest;
+mod earliest_deadline;
 mod kind_space;
-mod locked;
+mod locked_shard;
 mod records;
 mod shard;
 mod values;
@@ -23,7 +23,7 @@ use larder_store::{
 
 pub(crate) use kind_space::KindSpace;
 use kind_space::Padded;
-pub(crate) use locked::{Garbage, Locked};
+pub(crate) use locked_shard::{Garbage, LockedShard};
 pub(crate) use shard::Address;
 
 /// Pinned values and records.

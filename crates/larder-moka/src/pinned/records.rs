@@ -2,7 +2,7 @@ use larder_store::program::{Call, Cell};
 use larder_store::{Clock, Result, Timestamp, Ttl};
 
 use super::kind_space::KindSpace;
-use super::locked::{Garbage, Locked};
+use super::locked_shard::{Garbage, LockedShard};
 use super::shard::{Address, Held};
 
 /// Runs the steps of programs on records.
@@ -46,7 +46,7 @@ impl KindSpace {
 
     fn step_in_place(
         &self,
-        locked: &mut Locked<'_, Held>,
+        locked: &mut LockedShard<'_, Held>,
         slot: usize,
         call: &mut dyn Call,
     ) -> Result<()> {
@@ -61,7 +61,7 @@ impl KindSpace {
 
 /// Applies the removal or the new TTL of a record when it is dropped, even if the step panicked.
 struct Settle<'a, 'b> {
-    locked: &'a mut Locked<'b, Held>,
+    locked: &'a mut LockedShard<'b, Held>,
     slot: usize,
 }
 

@@ -3,7 +3,7 @@ use larder_store::{
 };
 
 use super::kind_space::KindSpace;
-use super::locked::{Garbage, Locked};
+use super::locked_shard::{Garbage, LockedShard};
 use super::shard::{Address, Held};
 
 /// The operations on values. Each is O(1), plus O(log n) amortised for the deadlines.
@@ -108,7 +108,7 @@ impl KindSpace {
 
     fn value<'a>(
         &self,
-        locked: &'a Locked<'_, Held>,
+        locked: &'a LockedShard<'_, Held>,
         slot: usize,
         operation: &'static str,
     ) -> Result<&'a Entry> {

@@ -75,6 +75,7 @@ while taken < free and looks < 512 do
       if per_group > 0 and busy(g) >= per_group then first = nil end
       -- The turn of the group is over: the next one is at the end.
       redis.call('ZREM', KEYS[3], member)
+      made[3] = true
       if first then
         lease(string.sub(first, #g + 20))
         offer(g)

@@ -6,7 +6,7 @@
 //! # use larder_queue::{Job, NewJob, Queue};
 //! # use larder_queue::periodic::{Missed, Periodic, Schedule};
 //! # use serde::{Deserialize, Serialize};
-//! # use tokio_util::sync::CancellationToken;
+//! # use larder_queue::worker::CancellationToken;
 //! #[derive(Serialize, Deserialize)]
 //! struct Cleanup;
 //!

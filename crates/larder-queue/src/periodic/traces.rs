@@ -1,10 +1,11 @@
 use fastrand::Rng;
 use larder_store::program::Program;
 use larder_store::{Timestamp, Ttl};
-use larder_test::trace::Step;
+use larder_test::server::RedisServer;
+use larder_test::trace::{Step, Traces, after};
 
 use super::record::{Advance, LastTick};
-use crate::traces::{after, catches, holds};
+use crate::traces::pair;
 
 fn next(rng: &mut Rng) -> Box<dyn Step> {
     // Around the time at which traces begin, before it, and not at all.
@@ -15,32 +16,33 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
         to: Timestamp::from_micros(to),
         ttl,
     };
-    after(advance, vec![ttl])
+    after(advance, vec![ttl.as_micros()])
 }
 
 #[tokio::test]
 async fn the_last_tick_moves_alike_in_lua_and_in_rust() {
-    holds::<LastTick>(next).await;
+    let server = RedisServer::start().unwrap();
+    let traces = Traces::new(4, 200, async || pair(&server).await);
+    traces.agree::<LastTick, _>(|| next).await;
 }
 
 #[tokio::test]
 async fn every_fault_that_is_planted_in_the_lua_of_the_last_tick_is_caught() {
-    catches::<LastTick>(
-        next,
-        &[
-            (Advance::SCRIPT, "or num(moment)", "or '0'"),
-            (Advance::SCRIPT, "math.max", "math.min"),
-            (
-                Advance::SCRIPT,
-                "tonumber(ARGV[2]))",
-                "tonumber(ARGV[2]) + 1)",
-            ),
-            (
-                Advance::SCRIPT,
-                "num(moment), num(last)}",
-                "num(last), num(last)}",
-            ),
-        ],
-    )
-    .await;
+    let server = RedisServer::start().unwrap();
+    let traces = Traces::new(4, 200, async || pair(&server).await);
+    let faults = [
+        (Advance::SCRIPT, "or num(moment)", "or '0'"),
+        (Advance::SCRIPT, "math.max", "math.min"),
+        (
+            Advance::SCRIPT,
+            "tonumber(ARGV[2]))",
+            "tonumber(ARGV[2]) + 1)",
+        ),
+        (
+            Advance::SCRIPT,
+            "num(moment), num(last)}",
+            "num(last), num(last)}",
+        ),
+    ];
+    traces.catch::<LastTick, _>(|| next, &faults).await;
 }

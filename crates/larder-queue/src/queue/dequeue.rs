@@ -106,7 +106,7 @@ impl Queue {
             if let Err(Ok(taken)) = answer.send(taken)
                 && !taken.jobs.is_empty()
             {
-                let receipts: Vec<_> = taken.jobs.iter().map(receipt).collect();
+                let receipts: Vec<_> = taken.jobs.iter().map(|it| queue.receipt(it)).collect();
                 // If it fails, the leases end by themselves.
                 let _ = queue.release_many(&receipts).await;
             }
@@ -125,7 +125,7 @@ impl Queue {
         ends: larder_store::Timestamp,
     ) -> Delivery {
         Delivery {
-            receipt: receipt(&leased),
+            receipt: self.receipt(&leased),
             body: Body::open(&self.key, &leased.body),
             attempt: leased.attempt,
             group: leased.group,
@@ -135,11 +135,12 @@ impl Queue {
             lease_ends: ends,
         }
     }
-}
 
-fn receipt(leased: &Leased) -> Receipt {
-    Receipt {
-        id: JobId::known(leased.id.clone()),
-        fence: leased.fence,
+    fn receipt(&self, leased: &Leased) -> Receipt {
+        Receipt {
+            id: JobId::known(leased.id.clone()),
+            fence: leased.fence,
+            partition: self.partition,
+        }
     }
 }

@@ -47,7 +47,7 @@ use idle::Idle;
 /// # Deployment caveats
 /// On Redis, a queue is as safe as the server: use `appendonly yes` and `maxmemory-policy noeviction`. A
 /// failover may lose the last writes; a store that waits for replicas (`RedisBuilder::with_replicas`)
-/// reports that. All jobs of a queue are on one shard.
+/// reports that. All jobs of a queue are on one shard; [`Partitioned`](crate::Partitioned) has several.
 ///
 /// # Lost replies
 /// After [`ErrorKind::MayHaveRun`](larder_store::ErrorKind::MayHaveRun) an enqueue is sent again with the
@@ -60,6 +60,7 @@ pub struct Queue {
     waits: Arc<dyn Waits>,
     key: Key,
     name: Arc<str>,
+    partition: u16,
     settings: Settings,
     max_payload: usize,
     enqueued: metrics::Counter,
@@ -76,8 +77,22 @@ impl Queue {
         Self::with_id(store, name, name)
     }
 
-    pub(crate) fn with_id(store: Arc<dyn Store>, name: &str, id: impl KeyId) -> Result<Self> {
+    /// One partition of the queue called `name`.
+    pub(crate) fn partition(store: Arc<dyn Store>, name: &str, number: u16) -> Result<Self> {
+        let queue = Self::with_id(store, name, (name, u32::from(number)))?;
         Ok(Self {
+            partition: number,
+            ..queue
+        })
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.partition
+    }
+
+    fn with_id(store: Arc<dyn Store>, name: &str, id: impl KeyId) -> Result<Self> {
+        Ok(Self {
+            partition: 0,
             programs: store.clone().require_programs("a queue")?,
             waits: store.require_waits("a queue")?,
             key: Key::new(QueueRecord::KIND, id),

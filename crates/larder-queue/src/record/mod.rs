@@ -18,7 +18,9 @@ use larder_store::program::prelude::*;
 pub(crate) use admin::{Cancel, Pause, Purge, Redrive};
 pub(crate) use dequeue::{Dequeue, Leased, Taken};
 pub(crate) use enqueue::{Added, Enqueue, Item};
-pub(crate) use held::{Held, Mode};
+pub(crate) use held::Held;
+#[cfg(test)]
+pub(crate) use held::Mode;
 pub(crate) use listing::{Band, Count, List, Position, Row};
 pub(crate) use settings::Settings;
 pub(crate) use settle::{Decision, Operation, Settle};

@@ -90,6 +90,7 @@ impl Worker {
             receipt: Receipt {
                 id: job.id,
                 fence: 0,
+                partition: 0,
             },
             body: Ok(body),
             attempt: 1,

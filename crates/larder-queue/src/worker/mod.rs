@@ -4,9 +4,8 @@
 //! # use std::sync::Arc;
 //! # use std::time::Duration;
 //! # use larder_queue::{Job, Queue};
-//! # use larder_queue::worker::{Attempt, Backoff, JobError, State, Worker};
+//! # use larder_queue::worker::{Attempt, Backoff, CancellationToken, JobError, State, Worker};
 //! # use serde::{Deserialize, Serialize};
-//! # use tokio_util::sync::CancellationToken;
 //! #[derive(Serialize, Deserialize)]
 //! struct Welcome {
 //!     user: u64,
@@ -87,3 +86,5 @@ pub(crate) use report::Finished;
 pub use report::Report;
 pub use service::{JobRequest, JobService};
 pub(crate) use settle::pause_after;
+/// Tells a worker to stop; from the crate `tokio-util`.
+pub use tokio_util::sync::CancellationToken;

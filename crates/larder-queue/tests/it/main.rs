@@ -8,6 +8,7 @@ mod groups;
 mod idle;
 mod leases;
 mod limits;
+mod partitioned;
 mod periodic;
 mod races;
 mod support;

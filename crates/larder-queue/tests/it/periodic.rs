@@ -222,13 +222,13 @@ async fn ticks_are_enqueued_when_they_are_due_until_it_is_told_to_stop() {
     let stop = CancellationToken::new();
     let processes = [each_minute(&queue), each_minute(&queue)];
     let running = processes.map(|it| tokio::spawn(it.run_until(stop.clone())));
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_secs(630)).await;
     assert_eq!(queue.counts().await.unwrap().waiting, 10);
     // A store that is away for a while costs nothing but time.
     world.switch.set(Trouble::Fail(ErrorKind::NotSent));
-    tokio::time::sleep(Duration::from_secs(90)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
     world.switch.clear();
-    tokio::time::sleep(Duration::from_secs(30)).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(queue.counts().await.unwrap().waiting, 12);
     stop.cancel();
     for one in running {

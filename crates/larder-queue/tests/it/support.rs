@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     clock: ManualClock,
-    /// The server of a store on Redis.
-    pub(crate) server: Option<RedisServer>,
+    /// Kept while the store on it is used.
+    _server: Option<RedisServer>,
 }
 
 impl World {
@@ -26,7 +26,7 @@ impl World {
         Self {
             store: Arc::new(store),
             clock,
-            server: None,
+            _server: None,
         }
     }
 
@@ -37,7 +37,7 @@ impl World {
         Self {
             store: Arc::new(store.connect().await.unwrap()),
             clock,
-            server: Some(server),
+            _server: Some(server),
         }
     }
 

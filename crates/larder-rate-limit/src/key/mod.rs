@@ -1,10 +1,10 @@
 //! How a request's key is found.
 
 mod lookup;
-mod nets;
 mod network;
 mod peer;
 mod proxies;
+mod proxy_nets;
 mod request_view;
 
 use std::fmt;
@@ -20,10 +20,10 @@ use crate::limiter::DEFAULT_TIMEOUT;
 
 pub use lookup::FindKey;
 pub(crate) use lookup::{Found, Lookup};
-pub use nets::ProxyNets;
 pub use network::Network;
 pub use peer::{FindPeer, PeerAddr};
 pub use proxies::TrustedProxies;
+pub use proxy_nets::ProxyNets;
 pub(crate) use request_view::RequestView;
 
 /// Finds the key of a request: the visitor to charge.

@@ -6,6 +6,7 @@
 #![allow(clippy::duplicate_mod)]
 
 mod bodies;
+mod clocks;
 mod failures;
 mod fixture;
 mod flights;

@@ -1,12 +1,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
 use super::change::Refused;
 use super::{Change, SessionRecord, weight};
-use crate::wire;
 
 /// Changes fields of a session, all or none. It never creates a session.
 #[cfg_attr(test, derive(Clone, Debug))]
@@ -96,14 +94,11 @@ impl Program for Apply {
 
     fn reply(&self, wire: Wire) -> Result<Applied> {
         let mut list = wire.list()?.into_iter();
-        let code = list.next().unwrap_or(Wire::Nil).int()?;
+        let code: i64 = list.next().unwrap_or(Wire::Nil).read()?;
         Ok(match code {
             0 => Applied::Done,
             1 => Applied::Gone,
-            2 => {
-                let held = list.next().unwrap_or(Wire::Nil);
-                Applied::Conflict(wire::optional(held, Wire::bytes)?)
-            }
+            2 => Applied::Conflict(list.next().unwrap_or(Wire::Nil).read()?),
             3 => Applied::NotAnInteger,
             4 => Applied::TooLarge,
             _ => return Err(Wire::unexpected("the result of the changes")),

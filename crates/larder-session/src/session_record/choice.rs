@@ -1,4 +1,4 @@
-use larder_store::program::{Args, MAX_INT};
+use larder_store::program::{Arg, Args, MAX_INT};
 
 use crate::{CookieExpiry, Lifetime, SignInOptions};
 
@@ -28,7 +28,7 @@ impl Choice {
         }
     }
 
-    /// Reads what [`args`](Self::args) wrote. None for anything else.
+    /// Reads the three numbers that its arguments are. None for anything else.
     pub(crate) fn read(idle: i64, touch: i64, code: i64) -> Option<Self> {
         let expiry = match code {
             0 => None,
@@ -44,17 +44,6 @@ impl Choice {
         })
     }
 
-    /// Adds its three arguments.
-    pub(super) fn args(&self, args: &mut Args) {
-        args.int(self.idle);
-        args.int(self.touch);
-        args.int(match self.expiry {
-            None => 0,
-            Some(CookieExpiry::OnBrowserClose) => 1,
-            Some(CookieExpiry::WithTheSession) => 2,
-        });
-    }
-
     /// Returns the idle time, where `default` is the app's.
     pub(crate) fn idle(&self, default: i64) -> i64 {
         if self.idle > 0 { self.idle } else { default }
@@ -63,5 +52,17 @@ impl Choice {
     /// Returns the touch, where `default` is the app's.
     pub(crate) fn touch(&self, default: i64) -> i64 {
         if self.idle > 0 { self.touch } else { default }
+    }
+}
+
+/// The settings as three arguments of a program.
+impl Arg for Choice {
+    fn write(&self, args: &mut Args) {
+        let expiry: u32 = match self.expiry {
+            None => 0,
+            Some(CookieExpiry::OnBrowserClose) => 1,
+            Some(CookieExpiry::WithTheSession) => 2,
+        };
+        ((self.idle, self.touch), expiry).write(args);
     }
 }

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
 use super::{Choice, Fields, Metadata, SessionRecord, SessionUser, Stored, same, weight};
 use crate::token::SecretHash;
@@ -66,18 +65,10 @@ impl Program for Create {
         args.int(self.absolute);
         args.int(self.bytes());
         match &self.user {
-            Some(user) => {
-                args.text(&user.id);
-                args.bytes(&user.epoch);
-                args.int(user.since);
-            }
-            None => {
-                args.text("");
-                args.text("");
-                args.int(0);
-            }
+            Some(user) => user.write(args),
+            None => (("", ""), 0_i64).write(args),
         }
-        self.choice.args(args);
+        self.choice.write(args);
         for (name, value) in &self.fields {
             args.text(name);
             args.bytes(value);
@@ -102,6 +93,6 @@ impl Program for Create {
     }
 
     fn reply(&self, wire: Wire) -> Result<bool> {
-        Ok(wire.int()? == 1)
+        wire.read()
     }
 }

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
 use super::{Epoch, SessionRecord};
 
@@ -23,6 +22,17 @@ pub(crate) enum Whose {
     SignedInBefore(Arc<str>, i64),
 }
 
+impl Arg for Whose {
+    fn write(&self, args: &mut Args) {
+        match self {
+            Self::Anyone => {}
+            Self::Of(user) => user.write(args),
+            Self::OfBefore(user, epoch) => (user, epoch).write(args),
+            Self::SignedInBefore(user, moment) => ((user, ""), *moment).write(args),
+        }
+    }
+}
+
 impl Program for Destroy {
     type Record = SessionRecord;
     type Reply = bool;
@@ -34,21 +44,7 @@ impl Program for Destroy {
     )
     .runs_when_full();
 
-    fn args(&self, args: &mut Args) {
-        match &self.whose {
-            Whose::Anyone => {}
-            Whose::Of(user) => args.text(user),
-            Whose::OfBefore(user, epoch) => {
-                args.text(user);
-                args.bytes(epoch);
-            }
-            Whose::SignedInBefore(user, moment) => {
-                args.text(user);
-                args.text("");
-                args.int(*moment);
-            }
-        }
-    }
+    arguments!(whose);
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
         let ends = |held: &SessionRecord| {
@@ -70,9 +66,5 @@ impl Program for Destroy {
         }
         record.remove();
         true
-    }
-
-    fn reply(&self, wire: Wire) -> Result<bool> {
-        Ok(wire.int()? == 1)
     }
 }

@@ -1,8 +1,7 @@
-use larder_store::program::{Args, Effect, Inspection, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use bytes::Bytes;
+use larder_store::program::prelude::*;
 
 use super::{SessionRecord, Stored, stored};
-use crate::wire;
 
 /// Shows the user of a session, its times in microseconds, and the size of each field.
 ///
@@ -27,7 +26,7 @@ impl Program for InspectSession {
     }
 
     fn reply(&self, wire: Wire) -> Result<Inspection> {
-        let Some(bytes) = wire::optional(wire, Wire::bytes)? else {
+        let Some(bytes) = wire.read::<Option<Bytes>>()? else {
             return Ok(Inspection::new());
         };
         Ok(match stored::read(&bytes) {

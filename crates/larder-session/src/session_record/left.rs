@@ -1,5 +1,4 @@
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
 use super::SessionRecord;
 
@@ -18,16 +17,12 @@ impl Program for Left {
     const SCRIPT: &'static Script =
         &Script::new("session-left", Effect::Read, include_str!("left.lua")).as_command(&["PTTL"]);
 
-    fn args(&self, _: &mut Args) {}
+    arguments!();
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> i64 {
         let Some(held) = record.get() else {
             return NONE;
         };
         super::millis(held.0.metadata.idle_at - now.as_micros())
-    }
-
-    fn reply(&self, wire: Wire) -> Result<i64> {
-        wire.int()
     }
 }

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use larder_store::program::Record;
+use larder_store::program::{Arg, Args, Record};
 use larder_store::{Key, Kind, Ttl};
 use subtle::ConstantTimeEq;
 
@@ -76,6 +76,13 @@ pub(crate) struct SessionUser {
     pub(crate) epoch: Epoch,
     /// When the user signed in, by the clock of the user's record; each sign-in is later.
     pub(crate) since: i64,
+}
+
+/// The user as three arguments of a program.
+impl Arg for SessionUser {
+    fn write(&self, args: &mut Args) {
+        ((&self.id, self.epoch), self.since).write(args);
+    }
 }
 
 impl Record for SessionRecord {

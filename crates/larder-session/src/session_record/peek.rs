@@ -1,10 +1,9 @@
 use bytes::Bytes;
-use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
-use larder_store::{Result, Timestamp, count_poisoned};
+use larder_store::count_poisoned;
+use larder_store::program::prelude::*;
 
 use super::{Choice, SessionRecord, SessionUser};
 use crate::session_key::DEVICE;
-use crate::wire;
 
 /// Reads a session for a list of devices, without its secret.
 ///
@@ -78,18 +77,18 @@ fn read(wire: Wire) -> Result<Peeked> {
         expiry,
         device,
     ] = wire.array()?;
-    let choice = Choice::read(idle.int()?, touch.int()?, expiry.int()?);
+    let choice = Choice::read(idle.read()?, touch.read()?, expiry.read()?);
     Ok(Peeked {
         user: SessionUser {
-            id: wire::text(user)?.into(),
-            epoch: wire::epoch(&epoch.bytes()?)?,
-            since: since.int()?,
+            id: user.read::<String>()?.into(),
+            epoch: epoch.read()?,
+            since: since.read()?,
         },
-        created: created.int()?,
-        seen: seen.int()?,
-        idle_at: idle_at.int()?,
-        absolute_at: absolute_at.int()?,
+        created: created.read()?,
+        seen: seen.read()?,
+        idle_at: idle_at.read()?,
+        absolute_at: absolute_at.read()?,
         choice: choice.ok_or_else(|| Wire::unexpected("the choice of a sign-in"))?,
-        device: wire::optional(device, Wire::bytes)?,
+        device: device.read()?,
     })
 }

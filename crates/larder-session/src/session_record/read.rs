@@ -1,5 +1,6 @@
-use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
-use larder_store::{Result, Timestamp, count_poisoned};
+use bytes::Bytes;
+use larder_store::count_poisoned;
+use larder_store::program::prelude::*;
 
 use super::SessionRecord;
 use super::stored::{self, Stored};
@@ -24,8 +25,8 @@ impl Program for Read {
     }
 
     fn reply(&self, wire: Wire) -> Result<Option<Stored>> {
-        let Wire::Bytes(bytes) = wire else {
-            return crate::wire::optional(wire, |_| Err(Wire::unexpected("text")));
+        let Some(bytes) = wire.read::<Option<Bytes>>()? else {
+            return Ok(None);
         };
         let stored = stored::read(&bytes);
         if stored.is_none() {

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
 use super::{Choice, SessionRecord, SessionUser, Stored, same};
 use crate::token::SecretHash;
@@ -45,16 +44,10 @@ impl Program for Rotate {
     );
 
     fn args(&self, args: &mut Args) {
-        args.bytes(&self.from);
-        args.bytes(&self.to);
-        args.int(self.idle);
-        args.int(self.grace);
+        ((self.from, self.to), (self.idle, self.grace)).write(args);
         if let Some(sign_in) = &self.sign_in {
-            args.text(&sign_in.user.id);
-            args.bytes(&sign_in.user.epoch);
-            args.int(sign_in.user.since);
-            args.int(sign_in.absolute);
-            sign_in.choice.args(args);
+            sign_in.user.write(args);
+            (sign_in.absolute, sign_in.choice).write(args);
         }
     }
 
@@ -96,7 +89,7 @@ impl Program for Rotate {
     }
 
     fn reply(&self, wire: Wire) -> Result<Option<i64>> {
-        wire.optional_int()
+        wire.read()
     }
 }
 

@@ -1,5 +1,4 @@
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
 use super::SessionRecord;
 
@@ -23,10 +22,7 @@ impl Program for Touch {
     )
     .runs_when_full();
 
-    fn args(&self, args: &mut Args) {
-        args.int(self.idle);
-        args.int(self.touch);
-    }
+    arguments!(idle, touch);
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> bool {
         let now = now.as_micros();
@@ -43,9 +39,5 @@ impl Program for Touch {
             held.0.metadata = metadata;
         }
         true
-    }
-
-    fn reply(&self, wire: Wire) -> Result<bool> {
-        Ok(wire.int()? == 1)
     }
 }

@@ -1,12 +1,10 @@
 use std::collections::BTreeMap;
 
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
 use super::{RevocationState, UserRecord, until};
 use crate::session_record::Epoch;
 use crate::token::DeviceId;
-use crate::wire as read;
 
 /// Adds a session to the user's list before a sign-in, and returns the epoch it must carry.
 ///
@@ -40,12 +38,7 @@ impl Program for Enroll {
     const SCRIPT: &'static Script =
         &Script::new("session-enroll", Effect::Once, include_str!("enroll.lua"));
 
-    fn args(&self, args: &mut Args) {
-        args.text(&self.session.text());
-        args.bytes(&self.epoch);
-        args.int(self.life);
-        args.int(self.cap);
-    }
+    arguments!(session, epoch, life, cap);
 
     fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Enrolled {
         let now = now.as_micros();
@@ -80,13 +73,15 @@ impl Program for Enroll {
             evicted,
         }
     }
+}
 
-    fn reply(&self, wire: Wire) -> Result<Enrolled> {
-        let [epoch, since, evicted] = wire.array()?;
-        Ok(Enrolled {
-            epoch: read::epoch(&epoch.bytes()?)?,
-            since: since.int()?,
-            evicted: evicted.list()?.into_iter().map(id).collect::<Result<_>>()?,
+impl FromWire for Enrolled {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let (epoch, since, evicted) = wire.read()?;
+        Ok(Self {
+            epoch,
+            since,
+            evicted,
         })
     }
 }
@@ -122,9 +117,4 @@ impl UserRecord {
         let live = self.sessions.iter().filter(|(_, ends)| now < **ends);
         live.map(|(&id, &ends)| (id, ends)).collect()
     }
-}
-
-/// Reads the id of a session.
-pub(super) fn id(wire: Wire) -> Result<DeviceId> {
-    DeviceId::parse(&wire.bytes()?).ok_or_else(|| Wire::unexpected("the id of a session"))
 }

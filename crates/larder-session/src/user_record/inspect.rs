@@ -1,12 +1,9 @@
 use std::collections::BTreeMap;
 
-use larder_store::program::{Args, Effect, Inspection, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
 use super::UserRecord;
-use super::enroll::id;
 use crate::token::DeviceId;
-use crate::wire as read;
 
 /// Shows the sessions on a user's list, and when each ends at the latest, in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,16 +29,11 @@ impl Program for InspectUser {
     }
 
     fn reply(&self, wire: Wire) -> Result<Inspection> {
-        let [latest, spared, ids] = wire.array()?;
-        let Some(latest) = latest.optional_int()? else {
-            return Ok(Inspection::new());
-        };
-        let mut sessions = BTreeMap::new();
-        let mut list = ids.list()?.into_iter();
-        while let (Some(session), Some(ends)) = (list.next(), list.next()) {
-            sessions.insert(id(session)?, ends.int()?);
-        }
-        Ok(show(latest, read::optional(spared, id)?, &sessions))
+        let (latest, spared, ids): (_, _, Wire) = wire.read()?;
+        Ok(match latest {
+            Some(latest) => show(latest, spared, &ids.pairs()?.into_iter().collect()),
+            None => Inspection::new(),
+        })
     }
 }
 

@@ -1,8 +1,6 @@
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
 use super::UserRecord;
-use super::enroll::id;
 use crate::token::DeviceId;
 
 /// Returns the sessions on a user's list, the one that ends first at the front. Some may be dead.
@@ -21,20 +19,15 @@ impl Program for ListSessions {
     fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) -> Vec<DeviceId> {
         let live = record.get().map(|held| held.live(now.as_micros()));
         let live = live.unwrap_or_default().into_iter();
-        sorted(live.map(|(id, ends)| (ends, id)).collect())
+        sorted(live.collect())
     }
 
     fn reply(&self, wire: Wire) -> Result<Vec<DeviceId>> {
-        let mut live = Vec::new();
-        let mut list = wire.list()?.into_iter();
-        while let (Some(session), Some(ends)) = (list.next(), list.next()) {
-            live.push((ends.int()?, id(session)?));
-        }
-        Ok(sorted(live))
+        Ok(sorted(wire.pairs()?))
     }
 }
 
-fn sorted(mut live: Vec<(i64, DeviceId)>) -> Vec<DeviceId> {
-    live.sort_unstable();
-    live.into_iter().map(|(_, id)| id).collect()
+fn sorted(mut live: Vec<(DeviceId, i64)>) -> Vec<DeviceId> {
+    live.sort_unstable_by_key(|&(id, ends)| (ends, id));
+    live.into_iter().map(|(id, _)| id).collect()
 }

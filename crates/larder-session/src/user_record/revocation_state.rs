@@ -1,9 +1,9 @@
-use larder_store::program::{Args, Effect, Program, Record, Script, Slot, Wire};
-use larder_store::{Result, Timestamp, count_poisoned};
+use bytes::Bytes;
+use larder_store::count_poisoned;
+use larder_store::program::prelude::*;
 
 use super::{RevocationState, UserRecord};
 use crate::token::DeviceId;
-use crate::wire as read;
 
 /// The length of an epoch, in bytes.
 const EPOCH: usize = 16;
@@ -32,14 +32,14 @@ impl Program for ReadRevocationState {
     }
 
     fn reply(&self, wire: Wire) -> Result<Option<RevocationState>> {
-        read::optional(wire, |wire| {
-            let revocation = stored(&wire.bytes()?);
-            if revocation.is_none() {
-                count_poisoned(UserRecord::KIND);
-            }
-            Ok(revocation)
-        })
-        .map(Option::flatten)
+        let Some(bytes) = wire.read::<Option<Bytes>>()? else {
+            return Ok(None);
+        };
+        let revocation = stored(&bytes);
+        if revocation.is_none() {
+            count_poisoned(UserRecord::KIND);
+        }
+        Ok(revocation)
     }
 }
 

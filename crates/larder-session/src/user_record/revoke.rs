@@ -1,7 +1,5 @@
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
-use super::enroll::id;
 use super::{RevocationState, UserRecord, until};
 use crate::session_record::{Epoch, SessionUser};
 use crate::token::DeviceId;
@@ -39,17 +37,10 @@ impl Program for Revoke {
     .runs_when_full();
 
     fn args(&self, args: &mut Args) {
-        args.bytes(&self.epoch);
-        args.text(&self.spared.map(DeviceId::text).unwrap_or_default());
+        (self.epoch, self.spared).write(args);
         match &self.by {
-            Some((session, user)) => {
-                args.text(&session.text());
-                args.bytes(&user.epoch);
-            }
-            None => {
-                args.text("");
-                args.text("");
-            }
+            Some((session, user)) => (session, user.epoch).write(args),
+            None => ("", "").write(args),
         }
     }
 
@@ -80,11 +71,10 @@ impl Program for Revoke {
     }
 
     fn reply(&self, wire: Wire) -> Result<Revocation> {
-        let [code, ids] = wire.array()?;
-        if code.int()? == 1 {
+        let (is_gone, mut ids): (bool, Vec<_>) = wire.read()?;
+        if is_gone {
             return Ok(Revocation::Gone);
         }
-        let mut ids: Vec<_> = ids.list()?.into_iter().map(id).collect::<Result<_>>()?;
         ids.sort_unstable();
         Ok(Revocation::Done(ids))
     }

@@ -1,5 +1,4 @@
-use larder_store::program::{Args, Effect, Program, Script, Slot, Wire};
-use larder_store::{Result, Timestamp};
+use larder_store::program::prelude::*;
 
 use super::{UserRecord, until};
 use crate::token::DeviceId;
@@ -19,11 +18,7 @@ impl Program for Withdraw {
     )
     .runs_when_full();
 
-    fn args(&self, args: &mut Args) {
-        for id in &self.0 {
-            args.text(&id.text());
-        }
-    }
+    arguments!(0);
 
     fn step(&self, record: &mut Slot<'_, UserRecord>, now: Timestamp) {
         let now = now.as_micros();
@@ -35,9 +30,5 @@ impl Program for Withdraw {
             held.latest = latest;
             held.sessions.retain(|id, _| !self.0.contains(id));
         }
-    }
-
-    fn reply(&self, _: Wire) -> Result<()> {
-        Ok(())
     }
 }

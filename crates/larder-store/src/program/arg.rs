@@ -82,27 +82,12 @@ impl<const N: usize> Arg for [u8; N] {
     }
 }
 
-impl Arg for Option<i64> {
+impl<T: Arg> Arg for Option<T> {
     fn write(&self, args: &mut Args) {
         match self {
-            Some(int) => args.int(*int),
+            Some(value) => value.write(args),
             None => args.text(""),
         }
-    }
-}
-
-impl Arg for Option<Ttl> {
-    fn write(&self, args: &mut Args) {
-        match self {
-            Some(ttl) => ttl.write(args),
-            None => args.text(""),
-        }
-    }
-}
-
-impl Arg for Option<Timestamp> {
-    fn write(&self, args: &mut Args) {
-        self.map(Timestamp::as_micros).write(args);
     }
 }
 

@@ -99,6 +99,15 @@ impl FromWire for Bytes {
     }
 }
 
+impl<const N: usize> FromWire for [u8; N] {
+    fn from_wire(wire: Wire) -> Result<Self> {
+        let bytes = wire.bytes()?;
+        (&*bytes)
+            .try_into()
+            .map_err(|_| Wire::unexpected("as many bytes"))
+    }
+}
+
 impl FromWire for String {
     fn from_wire(wire: Wire) -> Result<Self> {
         String::from_utf8(wire.bytes()?.into()).map_err(|_| Wire::unexpected("UTF-8"))

@@ -43,7 +43,7 @@ impl Editor {
         }
     }
 
-    /// Writes an edit, then drops the loaded data, then purges the pages made from it.
+    /// Writes an edit, then removes the loaded data, then purges the pages made from it.
     ///
     /// In this order, a page that is made in between has the new data. A page that another process makes
     /// from old data is not cached, because its request began before the purge.
@@ -63,13 +63,13 @@ impl Editor {
             Edited::Done => {}
             Edited::Outdated => return Ok(Saved::Outdated),
         }
-        let renewed = self.loader.renew().await;
+        let forgotten = self.loader.forget(film.id).await;
         let tags = [Tag::Film(film.id), Tag::Catalogue].map(Tag::name);
         let (film, catalogue) = tokio::join!(
             self.purger.purge_tag(&tags[0]),
             self.purger.purge_tag(&tags[1]),
         );
-        match renewed.and(film).and(catalogue) {
+        match forgotten.and(film).and(catalogue) {
             Ok(()) => Ok(Saved::Everywhere),
             Err(error) => {
                 tracing::error!(%error, "an edit is saved, but its cached pages were not purged");

@@ -9,7 +9,7 @@ use super::{Editor, FilmForm};
 use crate::accounts::Admin;
 use crate::admin::editor::Saved;
 use crate::errors::Problem;
-use crate::films::{LoadError, RawQuery, film_id, load_catalogue, load_film};
+use crate::films::{Film, LoadError, RawQuery, film_id, load_catalogue, load_film};
 use crate::pages::{self, Edit};
 
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ pub(super) async fn film(
     Query(after): Query<After>,
 ) -> Result<Response, Problem> {
     let id = film_id(&id)?;
-    let film = load_film(&pool, id).await?.film;
+    let film = load(&pool, id).await?;
     let edit = if after.saved.is_some() {
         Edit::Saved
     } else {
@@ -61,7 +61,7 @@ pub(super) async fn save(
     };
     let saved = editor.save(edit).await.map_err(LoadError::from)?;
     // The current data and revision, for the next attempt.
-    let now: FilmForm = load_film(&pool, id).await?.film.into();
+    let now: FilmForm = load(&pool, id).await?.into();
     Ok(match saved {
         Saved::Everywhere => Redirect::to(&format!("/admin/films/{id}?saved=yes")).into_response(),
         Saved::NotPurged => {
@@ -73,4 +73,9 @@ pub(super) async fn save(
             (StatusCode::CONFLICT, page).into_response()
         }
     })
+}
+
+async fn load(pool: &SqlitePool, id: i64) -> Result<Film, LoadError> {
+    let page = load_film(pool, id).await?;
+    Ok(page.ok_or(LoadError::NoSuchFilm)?.film)
 }

@@ -70,7 +70,7 @@ impl Bench {
     }
 
     async fn edit(&self, title: &str) -> Film {
-        let film = load_film(&self.pool, 7).await.unwrap().film;
+        let film = load_film(&self.pool, 7).await.unwrap().unwrap().film;
         let mut form = FilmForm::from(film);
         form.title = title.to_owned();
         form.parse(7).unwrap()

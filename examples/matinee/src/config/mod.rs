@@ -9,6 +9,7 @@ mod span;
 mod store_url;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use larder::Ttl;
@@ -44,6 +45,10 @@ pub struct Config {
     pub database_url: String,
     /// `HOLD_FOR`: how long a seat is held for a visitor who has chosen it.
     pub hold_for: Ttl,
+    /// `MAIL_DIR`: the directory to which letters are sent, as a maildir.
+    pub mail_dir: PathBuf,
+    /// `REMIND_EVERY`: how often to look for visitors to remind of their showing.
+    pub remind_every: Duration,
     /// `RUST_LOG`: which spans and events are logged, as a filter of `tracing-subscriber`.
     pub log: String,
     /// `LOG_FORMAT`: how a log line looks.
@@ -88,6 +93,8 @@ impl Default for Config {
             store_url: StoreUrl::memory(),
             database_url: "sqlite://target/matinee.db".to_owned(),
             hold_for: Ttl::from_secs(300),
+            mail_dir: "target/mail".into(),
+            remind_every: Duration::from_secs(300),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             request_timeout: Duration::from_secs(10),
@@ -161,7 +168,14 @@ impl Config {
             config.database_url = sqlite_url(value)?;
         }
         if let Some(value) = set("HOLD_FOR") {
-            config.hold_for = span::hold_for(&value)?;
+            config.hold_for = span::parse("HOLD_FOR", &value, "HOLD_FOR=5m")?;
+        }
+        if let Some(value) = set("MAIL_DIR") {
+            config.mail_dir = value.into();
+        }
+        if let Some(value) = set("REMIND_EVERY") {
+            let every = span::parse("REMIND_EVERY", &value, "REMIND_EVERY=5m")?;
+            config.remind_every = every.into();
         }
         if let Some(value) = set("RUST_LOG") {
             config.log = crate::logs::checked_filter(value)?;
@@ -240,6 +254,7 @@ mod tests {
             ("DATABASE_URL", "sqlite:"),
             ("DATABASE_URL", "sqlite://?mode=rw"),
             ("HOLD_FOR", "a while"),
+            ("REMIND_EVERY", "2h"),
             ("RUST_LOG", "info,=,="),
             ("LOG_FORMAT", "xml"),
         ] {

@@ -4,11 +4,15 @@ use larder::Ttl;
 
 use super::ConfigError;
 
-/// The longest hold. A longer one would keep seats from other visitors for too long.
+/// The longest: a longer hold would keep seats from other visitors for too long.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// Reads `5m`: a number of seconds, minutes or hours.
-pub(super) fn hold_for(value: &str) -> Result<Ttl, ConfigError> {
+pub(super) fn parse(
+    name: &'static str,
+    value: &str,
+    fix: &'static str,
+) -> Result<Ttl, ConfigError> {
     let understood = value
         .split_at_checked(value.len() - 1)
         .and_then(|(number, unit)| {
@@ -23,16 +27,20 @@ pub(super) fn hold_for(value: &str) -> Result<Ttl, ConfigError> {
             Ttl::try_from(span).ok().filter(|_| span <= LONGEST)
         });
     understood.ok_or_else(|| ConfigError {
-        name: "HOLD_FOR",
+        name,
         value: value.to_owned(),
         expected: "a number of seconds, minutes or hours, from 1s to 1h",
-        fix: "HOLD_FOR=5m",
+        fix,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn hold_for(value: &str) -> Result<Ttl, ConfigError> {
+        parse("HOLD_FOR", value, "HOLD_FOR=5m")
+    }
 
     #[test]
     fn a_hold_is_some_seconds_minutes_or_an_hour() {

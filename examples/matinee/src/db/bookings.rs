@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{FromRow, SqlitePool};
 
+use super::outbox;
 use crate::seats::{Seat, Showing};
 
 /// A booking to be written.
@@ -75,7 +76,7 @@ pub(crate) async fn booked_seats(
         .collect())
 }
 
-/// Books seats for a user, all of them or none, in one transaction.
+/// Books seats for a user, all of them or none, and writes the confirmation, in one transaction.
 pub(crate) async fn book(
     pool: &SqlitePool,
     booking: &NewBooking<'_>,
@@ -114,6 +115,7 @@ pub(crate) async fn book(
             Err(error) => return Err(error),
         }
     }
+    outbox::write_confirmation(&mut transaction, id, booking.now_ms).await?;
     transaction.commit().await?;
     Ok(Booked::Yours)
 }

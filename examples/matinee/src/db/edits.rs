@@ -13,15 +13,7 @@ pub(crate) enum Edited {
     Outdated,
 }
 
-/// The number of the edition of the films: another one after each edit.
-pub(crate) async fn edition(pool: &SqlitePool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT number FROM edition")
-        .fetch_one(pool)
-        .await
-}
-
-/// Writes a film over the revision that it names, the one that its editor saw, and makes another
-/// edition, in one transaction.
+/// Writes a film over the revision that it names, the one that its editor saw.
 pub(crate) async fn edit_film(pool: &SqlitePool, film: &Film) -> Result<Edited, sqlx::Error> {
     let known = [
         Some(&film.title),
@@ -29,7 +21,6 @@ pub(crate) async fn edit_film(pool: &SqlitePool, film: &Film) -> Result<Edited, 
         film.distributor.as_ref(),
     ];
     let known: Vec<&str> = known.into_iter().flatten().map(String::as_str).collect();
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     let written = sqlx::query(
         "UPDATE films SET title = ?, released = ?, certificate = ?, running_time_min = ?, genre = ?,
                 director = ?, distributor = ?, overview = ?, search_text = ?,
@@ -47,15 +38,10 @@ pub(crate) async fn edit_film(pool: &SqlitePool, film: &Film) -> Result<Edited, 
     .bind(fold(&known.join(" ")))
     .bind(film.id)
     .bind(film.revision)
-    .execute(&mut *transaction)
+    .execute(pool)
     .await?;
-    if written.rows_affected() == 0 {
-        transaction.rollback().await?;
-        return Ok(Edited::Outdated);
-    }
-    sqlx::query("UPDATE edition SET number = random()")
-        .execute(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    Ok(Edited::Done)
+    Ok(match written.rows_affected() {
+        0 => Edited::Outdated,
+        _ => Edited::Done,
+    })
 }

@@ -1,6 +1,6 @@
 //! The queries of pages. Each is a fixed statement without any text from outside.
 
-use sqlx::SqlitePool;
+use sqlx::{FromRow, SqlitePool};
 
 use crate::films::{CatalogueQuery, Film, GenreCount, Listing, PAGE_SIZE, Showing};
 
@@ -34,32 +34,40 @@ impl<'a> Reader<'a> {
         self.pool
     }
 
-    pub(crate) async fn film(&mut self, id: i64) -> Result<Option<Film>, sqlx::Error> {
-        sqlx::query_as(
+    /// A film and its showings, the soonest first: in one statement, so that they belong together.
+    pub(crate) async fn film(
+        &mut self,
+        id: i64,
+        after_ms: i64,
+    ) -> Result<Option<(Film, Vec<Showing>)>, sqlx::Error> {
+        #[derive(FromRow)]
+        struct Row {
+            #[sqlx(flatten)]
+            film: Film,
+            showings: String,
+        }
+        let row: Option<Row> = sqlx::query_as(
             "SELECT id, title, released, certificate, running_time_min, genre, director, distributor,
-                    overview, revision
-             FROM films WHERE id = ?",
+                    overview, revision,
+                    (SELECT json_group_array(
+                         json_object('id', showings.id, 'screen', screens.name,
+                             'starts_at_ms', starts_at_ms, 'price_cents', price_cents,
+                             'seats', seat_rows * seats_per_row)
+                         ORDER BY starts_at_ms)
+                     FROM showings JOIN screens ON screens.id = screen_id
+                     WHERE film_id = films.id AND starts_at_ms > ?2) AS showings
+             FROM films WHERE id = ?1",
         )
         .bind(id)
-        .fetch_optional(self.next())
-        .await
-    }
-
-    pub(crate) async fn showings(
-        &mut self,
-        film: i64,
-        after_ms: i64,
-    ) -> Result<Vec<Showing>, sqlx::Error> {
-        sqlx::query_as(
-            "SELECT showings.id, screens.name AS screen, starts_at_ms, price_cents,
-                    seat_rows * seats_per_row AS seats
-             FROM showings JOIN screens ON screens.id = screen_id
-             WHERE film_id = ? AND starts_at_ms > ? ORDER BY starts_at_ms",
-        )
-        .bind(film)
         .bind(after_ms)
-        .fetch_all(self.next())
-        .await
+        .fetch_optional(self.next())
+        .await?;
+        row.map(|row| {
+            let showings = serde_json::from_str(&row.showings);
+            let showings = showings.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            Ok((row.film, showings))
+        })
+        .transpose()
     }
 
     pub(crate) async fn count(&mut self, query: &CatalogueQuery) -> Result<u32, sqlx::Error> {

@@ -6,6 +6,7 @@ mod edits;
 mod films;
 mod folding;
 mod open;
+mod outbox;
 mod programme;
 mod season;
 mod seed;
@@ -14,8 +15,11 @@ pub(crate) use self::accounts::{Account, account, account_by_email, add_demo_acc
 pub(crate) use self::bookings::{
     Booked, BookedSeat, NewBooking, book, booked_seats, showing, tickets,
 };
-pub(crate) use self::edits::{Edited, edit_film, edition};
+pub(crate) use self::edits::{Edited, edit_film};
 pub(crate) use self::films::Reader;
 pub(crate) use self::folding::fold;
 pub(crate) use self::open::{answers, open};
+pub(crate) use self::outbox::{
+    Letter, LetterKind, letter, letters_to_hand, note_handed, note_sent, write_reminders,
+};
 pub(crate) use self::season::keep_programme_ahead;

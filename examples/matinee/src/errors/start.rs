@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::config::ConfigError;
 
@@ -39,6 +40,17 @@ pub enum StartError {
     /// A password cannot be hashed.
     #[error("cannot hash a password")]
     Password(#[from] argon2::password_hash::Error),
+    /// The directory of mail cannot be made or written.
+    #[error(
+        "cannot use the directory of mail {}; set MAIL_DIR to a directory that this user may write, \
+         such as MAIL_DIR=target/mail", directory.display()
+    )]
+    Mail {
+        /// The value of `MAIL_DIR`.
+        directory: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// The address is not of this machine, or its port is taken.
     #[error(
         "cannot listen on {listen}; stop what uses this port, or set LISTEN to another, \

@@ -8,23 +8,30 @@ use larder::cache::Source;
 
 use super::loader::Served;
 use super::query::RawQuery;
-use super::{LoadError, Loader};
+use super::{CatalogueQuery, LoadError, Loader};
 use crate::caching::{Tag, for_everybody};
 use crate::clock::span_ms;
 use crate::errors::Problem;
+use crate::figures::Figures;
 use crate::pages;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 pub(crate) async fn catalogue(
     State(loader): State<Loader>,
+    State(figures): State<Figures>,
     Query(raw): Query<RawQuery>,
 ) -> Result<Response, Problem> {
     let query = raw.parse()?;
     let served = loader.catalogue(&query).await?;
-    let page = pages::catalogue(&served.page, &raw.typed(), query.genre());
+    // They are on the first page, which is kept for some seconds.
+    let figures = match query == CatalogueQuery::default() {
+        true => Some(figures.now().await),
+        false => None,
+    };
+    let page = pages::catalogue(&served.page, &raw.typed(), query.genre(), figures.as_ref());
     let timing = timing(&served);
-    if served.page.is_listed_as(&query) {
+    if served.page.is_listed_as(&query) && !served.is_stale() {
         return Ok((timing, for_everybody(Tag::Catalogue), page).into_response());
     }
     Ok((timing, page).into_response())
@@ -37,7 +44,11 @@ pub(crate) async fn film(
     let id = film_id(&id)?;
     let served = loader.film(id).await?;
     let page = pages::film(&served.page);
-    Ok((timing(&served), for_everybody(Tag::Film(id)), page).into_response())
+    let timing = timing(&served);
+    if served.is_stale() {
+        return Ok((timing, page).into_response());
+    }
+    Ok((timing, for_everybody(Tag::Film(id)), page).into_response())
 }
 
 pub(crate) async fn catalogue_json(
@@ -66,7 +77,7 @@ pub(crate) fn film_id(text: &str) -> Result<i64, LoadError> {
 fn timing<T>(served: &Served<T>) -> [(HeaderName, String); 1] {
     let ms = span_ms(served.took);
     let value = match served.source {
-        Source::Near | Source::Far => {
+        Source::Near | Source::Far | Source::Stale => {
             format!("cache;desc=\"hit {}\";dur={ms}", served.source.as_str())
         }
         // Loaded for this request, or for another one that this one waited for.

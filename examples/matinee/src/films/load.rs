@@ -26,6 +26,7 @@ impl From<larder::cache::LoadError<LoadError>> for LoadError {
     fn from(error: larder::cache::LoadError<LoadError>) -> Self {
         match error.loader() {
             Some(error) => LoadError::clone(error),
+            None if error.is_not_found() => Self::NoSuchFilm,
             None => Self::Unfinished(error.to_string()),
         }
     }
@@ -57,17 +58,18 @@ impl From<LoadError> for Problem {
     }
 }
 
-pub(crate) async fn load_film(db: &SqlitePool, id: i64) -> Result<FilmPage, LoadError> {
+/// Loads the page of a film. None if there is no such film.
+pub(crate) async fn load_film(db: &SqlitePool, id: i64) -> Result<Option<FilmPage>, LoadError> {
     let now = now_ms();
     let mut db = Reader::new(db);
-    let film = db.film(id).await?.ok_or(LoadError::NoSuchFilm)?;
-    let showings = db.showings(id, now).await?;
-    Ok(FilmPage {
+    let found = db.film(id, now).await?;
+    let queries = db.queries();
+    Ok(found.map(|(film, showings)| FilmPage {
         film,
         showings,
         loaded_at_ms: now,
-        queries: db.queries(),
-    })
+        queries,
+    }))
 }
 
 pub(crate) async fn load_catalogue(
@@ -151,20 +153,20 @@ mod tests {
         assert!(times.is_sorted() && times[0] > page.loaded_at_ms);
         assert_eq!(page.queries, 3);
 
-        let film = load_film(&db, page.films[0].film.id).await.unwrap();
+        let film = load_film(&db, page.films[0].film.id)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(film.film, page.films[0].film);
         assert_eq!(film.showings[0].starts_at_ms, times[0]);
-        assert_eq!(film.queries, 2);
+        assert_eq!(film.queries, 1);
     }
 
     #[tokio::test]
-    async fn a_film_that_is_not_there_is_its_own_error() {
+    async fn a_film_that_is_not_there_is_no_error() {
         let db = crate::db::open("sqlite::memory:").await.unwrap();
         for id in [0, -1, 3_201, i64::MAX] {
-            assert!(matches!(
-                load_film(&db, id).await,
-                Err(LoadError::NoSuchFilm)
-            ));
+            assert_eq!(load_film(&db, id).await.unwrap(), None);
         }
     }
 }

@@ -1,45 +1,42 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use larder::cache::{Cache, Found, Source};
+use larder::cache::{Cache, Found, Loaded, Source};
 use larder::store::{IdWriter, KeyId};
 use larder::{Kind, Store, Ttl};
 use sqlx::SqlitePool;
 
-use crate::db;
-
 use super::load::{LoadError, load_catalogue, load_film};
 use super::{CataloguePage, CatalogueQuery, FilmPage};
+use crate::caching;
 
 const FILM: Kind = Kind::evictable("film");
 const CATALOGUE: Kind = Kind::evictable("catalogue");
 const SEARCH: Kind = Kind::evictable("search");
-const EDITION: Kind = Kind::evictable("edition");
 
-/// How long this process may use an edition that another process has replaced.
-const EDITION_TTL: Ttl = Ttl::from_secs(1);
+const KEPT: Ttl = Ttl::from_secs(caching::DATA.as_secs());
+/// How long this process may use data that another one has removed, if the message is lost.
+const NEAR: Ttl = Ttl::from_secs(caching::NEAR.as_secs());
+/// How much longer data may be shown while the database fails, and how long a visitor waits before that.
+const STALE: Ttl = Ttl::from_secs(600);
+const SLOW: Duration = Duration::from_millis(300);
 
 /// Raise this when the type of a page changes, so that old and new processes do not share entries.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 /// Loads the data of pages through the caches.
 ///
-/// Each key contains the edition of the films, a number in the database that an edit changes in the same
-/// transaction. So one edit replaces a film and every list that contains it; data loaded earlier, even by
-/// a load still in progress, stays under a key that is never read again.
+/// However many visitors ask for cold data, in all processes of one store, one of them loads it. An edit
+/// removes a film by its key and the whole catalogue by one write; a load that began before is kept
+/// nowhere.
 #[derive(Clone, Debug)]
 pub(crate) struct Loader {
     pool: SqlitePool,
-    edition: Cache<Programme, i64>,
-    films: Cache<(i64, i64), FilmPage>,
-    catalogue: Cache<(i64, CatalogueQuery), CataloguePage>,
+    films: Cache<i64, FilmPage>,
+    catalogue: Cache<CatalogueQuery, CataloguePage>,
     /// Pages that the catalogue does not list. They are unlimited in number, so they are kept in this process only.
-    searches: Cache<(i64, CatalogueQuery), CataloguePage>,
+    searches: Cache<CatalogueQuery, CataloguePage>,
 }
-
-/// The key of the programme's current edition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Programme;
 
 /// A page's data, and where it came from.
 #[derive(Clone, Debug)]
@@ -52,22 +49,27 @@ pub(crate) struct Served<T> {
 
 impl Loader {
     pub(crate) fn new(pool: SqlitePool, store: Arc<dyn Store>) -> larder::Result<Self> {
-        let edition = Cache::builder(EDITION, EDITION_TTL).build()?;
-        let films = Cache::builder(FILM, Ttl::from_secs(300))
+        let films = Cache::builder(FILM, KEPT)
             .with_schema(SCHEMA)
             .with_far(store.clone())
+            .with_near_ttl(NEAR)
+            .with_stale_if_error(STALE)
+            .with_soft_timeout(SLOW)
             .build()?;
-        let catalogue = Cache::builder(CATALOGUE, Ttl::from_secs(60))
+        let catalogue = Cache::builder(CATALOGUE, KEPT)
             .with_schema(SCHEMA)
             .with_max_near_entries(1_000)
             .with_far(store)
+            .with_near_ttl(NEAR)
+            .with_stale_if_error(STALE)
+            .with_soft_timeout(SLOW)
+            .with_clear()
             .build()?;
-        let searches = Cache::builder(SEARCH, Ttl::from_secs(60))
+        let searches = Cache::builder(SEARCH, NEAR)
             .with_max_near_entries(1_000)
             .build()?;
         Ok(Self {
             pool,
-            edition,
             films,
             catalogue,
             searches,
@@ -76,10 +78,13 @@ impl Loader {
 
     pub(crate) async fn film(&self, id: i64) -> Result<Served<FilmPage>, LoadError> {
         let start = Instant::now();
-        let key = (self.edition().await?, id);
         let pool = self.pool.clone();
-        let load = move || async move { load_film(&pool, id).await };
-        let found = self.films.find_or_load(&key, load).await?;
+        // A film that is not there is no error, so that nothing stale is served instead.
+        let load = move || async move {
+            let page = load_film(&pool, id).await?;
+            Ok::<Loaded<_>, LoadError>(page.into())
+        };
+        let found = self.films.find_or_load(&id, load).await?;
         Ok(Served::new(found, start))
     }
 
@@ -88,55 +93,53 @@ impl Loader {
         query: &CatalogueQuery,
     ) -> Result<Served<CataloguePage>, LoadError> {
         let start = Instant::now();
-        let edition = self.edition().await?;
-        let found = if self.lists(edition, query).await? {
-            self.find(&self.catalogue, edition, query).await?
+        let found = if self.lists(query).await? {
+            self.find(&self.catalogue, query).await?
         } else {
-            self.find(&self.searches, edition, query).await?
+            self.find(&self.searches, query).await?
         };
         Ok(Served::new(found, start))
     }
 
     /// Returns whether the catalogue has this page, judged by its first page, which is usually cached.
-    async fn lists(&self, edition: i64, query: &CatalogueQuery) -> Result<bool, LoadError> {
+    async fn lists(&self, query: &CatalogueQuery) -> Result<bool, LoadError> {
         let first = CatalogueQuery::default();
         if *query == first || !query.search().is_empty() {
             return Ok(query.search().is_empty());
         }
-        let first = self.find(&self.catalogue, edition, &first).await?;
+        let first = self.find(&self.catalogue, &first).await?;
         Ok(first.value.lists(query))
     }
 
     async fn find(
         &self,
-        cache: &Cache<(i64, CatalogueQuery), CataloguePage>,
-        edition: i64,
+        cache: &Cache<CatalogueQuery, CataloguePage>,
         query: &CatalogueQuery,
     ) -> Result<Found<CataloguePage>, LoadError> {
         let (pool, asked) = (self.pool.clone(), query.clone());
         let load = move || async move { load_catalogue(&pool, &asked).await };
-        Ok(cache.find_or_load(&(edition, query.clone()), load).await?)
+        Ok(cache.find_or_load(query, load).await?)
     }
 
-    /// Makes an edit visible: at once in this process, within [`EDITION_TTL`] in every other.
-    pub(crate) async fn renew(&self) -> larder::Result<()> {
-        self.edition.remove(&Programme).await.map(drop)
-    }
-
-    async fn edition(&self) -> Result<i64, LoadError> {
-        let pool = self.pool.clone();
-        let load = move || async move { db::edition(&pool).await.map_err(LoadError::from) };
-        Ok(*self.edition.get_or_load(&Programme, load).await?)
-    }
-}
-
-impl KeyId for Programme {
-    fn write_id(&self, id: &mut IdWriter<'_>) {
-        id.text("films");
+    /// Removes what is kept of a film, and of every list, because it was edited.
+    ///
+    /// It is gone at once in this process. Others are told, and drop it within [`NEAR`] at most.
+    pub(crate) async fn forget(&self, film: i64) -> larder::Result<()> {
+        let (film, catalogue, searches) = tokio::join!(
+            self.films.remove(&film),
+            self.catalogue.clear(),
+            self.searches.clear(),
+        );
+        film.and(catalogue).and(searches)
     }
 }
 
 impl<T> Served<T> {
+    /// Returns whether it is shown because the database fails or is slow, so no page of it is kept.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.source == Source::Stale
+    }
+
     fn new(found: Found<T>, start: Instant) -> Self {
         Self {
             page: found.value,
@@ -152,5 +155,50 @@ impl KeyId for CatalogueQuery {
         // No genre has an empty name.
         id.text(self.genre().unwrap_or_default());
         id.number(self.page());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder::moka::MokaStore;
+
+    use super::*;
+
+    async fn loader() -> (SqlitePool, Loader) {
+        let pool = crate::db::open("sqlite::memory:").await.unwrap();
+        let loader = Loader::new(pool.clone(), Arc::new(MokaStore::new())).unwrap();
+        (pool, loader)
+    }
+
+    #[tokio::test]
+    async fn while_the_database_fails_a_film_is_shown_as_it_was() {
+        let (pool, loader) = loader().await;
+        let before = loader.film(7).await.unwrap();
+        loader.films.expire(&7).await.unwrap();
+        sqlx::query("ALTER TABLE showings RENAME TO gone")
+            .execute(&pool)
+            .await
+            .unwrap();
+        let now = loader.film(7).await.unwrap();
+        assert_eq!((now.source, &now.page), (Source::Stale, &before.page));
+        // After an edit, what was before is never shown again.
+        loader.forget(7).await.unwrap();
+        assert!(matches!(loader.film(7).await, Err(LoadError::Database(_))));
+    }
+
+    #[tokio::test]
+    async fn while_the_database_is_busy_nobody_waits_long_for_a_film_that_was_shown() {
+        let (pool, loader) = loader().await;
+        loader.film(7).await.unwrap();
+        loader.films.expire(&7).await.unwrap();
+        // The only connection of a database in memory.
+        let busy = pool.acquire().await.unwrap();
+        let slow = loader.film(7).await.unwrap();
+        assert_eq!(slow.source, Source::Stale);
+        drop(busy);
+        // The load went on meanwhile.
+        while loader.film(7).await.unwrap().source == Source::Stale {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }

@@ -8,6 +8,7 @@ mod model;
 mod query;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::routing::get;
 
 pub(crate) use self::address::one_address;
@@ -16,12 +17,20 @@ pub(crate) use self::load::{LoadError, load_catalogue, load_film};
 pub(crate) use self::loader::Loader;
 pub(crate) use self::model::{CataloguePage, Film, FilmPage, GenreCount, Listing, Showing};
 pub(crate) use self::query::{CatalogueQuery, PAGE_SIZE, RawQuery};
+use crate::figures::Figures;
 
-pub(crate) fn routes(loader: Loader) -> Router {
+/// What the handlers of this feature need.
+#[derive(Clone, FromRef)]
+struct Films {
+    loader: Loader,
+    figures: Figures,
+}
+
+pub(crate) fn routes(loader: Loader, figures: Figures) -> Router {
     Router::new()
         .route("/", get(handlers::catalogue))
         .route("/films/{id}", get(handlers::film))
         .route("/api/films", get(handlers::catalogue_json))
         .route("/api/films/{id}", get(handlers::film_json))
-        .with_state(loader)
+        .with_state(Films { loader, figures })
 }

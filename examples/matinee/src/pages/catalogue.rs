@@ -5,6 +5,7 @@ use super::pager::{Pager, Step};
 use super::poster::Poster;
 use super::{Footer, Frame, show, text};
 use crate::clock::now_ms;
+use crate::figures::{BookedFilm, FiguresNow};
 use crate::films::{CataloguePage, GenreCount, Listing};
 
 #[derive(Template)]
@@ -20,6 +21,14 @@ struct Catalogue<'a> {
     page: u32,
     pages: u32,
     pager: Pager,
+    figures: Option<Figures<'a>>,
+}
+
+/// What is told of the cinema on the first page.
+struct Figures<'a> {
+    /// None if it is not known: id, title and seats of each film.
+    most_booked: Option<Vec<(i64, &'a str, String)>>,
+    visitors: Option<String>,
 }
 
 struct Card<'a> {
@@ -29,7 +38,12 @@ struct Card<'a> {
 }
 
 /// The catalogue, as it was asked for with the words `q` in the genre `genre`.
-pub(crate) fn catalogue(loaded: &CataloguePage, q: &str, genre: Option<&str>) -> Response {
+pub(crate) fn catalogue(
+    loaded: &CataloguePage,
+    q: &str,
+    genre: Option<&str>,
+    figures: Option<&FiguresNow>,
+) -> Response {
     let now = now_ms();
     let heading = match (q, genre) {
         ("", None) => "What’s on".to_owned(),
@@ -52,7 +66,27 @@ pub(crate) fn catalogue(loaded: &CataloguePage, q: &str, genre: Option<&str>) ->
         page: loaded.page,
         pages: loaded.pages,
         pager: Pager::new(loaded.page, loaded.pages, q, genre),
+        figures: figures.map(told),
     })
+}
+
+fn told(figures: &FiguresNow) -> Figures<'_> {
+    let visitors = |number| {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        text::counted(number, "visitor", "visitors")
+    };
+    Figures {
+        most_booked: figures
+            .most_booked
+            .as_ref()
+            .map(|films| films.iter().map(booked).collect()),
+        visitors: figures.visitors.map(visitors),
+    }
+}
+
+fn booked(film: &BookedFilm) -> (i64, &str, String) {
+    let seats = text::counted(film.seats, "seat", "seats");
+    (film.id, &film.title, seats)
 }
 
 fn card(listing: &Listing, now: i64) -> Card<'_> {

@@ -10,7 +10,7 @@ mod pager;
 mod poster;
 mod seat_map;
 mod sign_in;
-mod text;
+pub(crate) mod text;
 mod tickets;
 
 use askama::Template;
@@ -23,7 +23,7 @@ pub(crate) use self::catalogue::catalogue;
 pub(crate) use self::error::error;
 pub(crate) use self::film::film;
 pub(crate) use self::link::catalogue as catalogue_link;
-pub(crate) use self::seat_map::{Notice, seat_map};
+pub(crate) use self::seat_map::{Notice, seat_map, seats_event};
 pub(crate) use self::sign_in::sign_in;
 pub(crate) use self::tickets::tickets;
 use crate::assets;

@@ -1,9 +1,15 @@
+use std::time::Duration;
+
 use askama::Template;
 use axum::response::Response;
+use axum::response::sse::Event;
+use larder::events::topic::Position;
+use serde_json::{Map, json};
 
 use super::{Frame, show, text};
+use crate::assets;
 use crate::clock::now_ms;
-use crate::seats::{SEATS_EACH, Seat, SeatMap, SeatState};
+use crate::seats::{SEATS_EACH, Seat, SeatMap, SeatState, SeatsNow};
 
 #[derive(Template)]
 #[template(path = "seat_map.html")]
@@ -26,6 +32,9 @@ struct SeatMapTemplate<'a> {
     free: String,
     rows: Vec<Row>,
     yours: Yours,
+    /// Changes after this position are not on the page.
+    position: String,
+    script: &'static str,
 }
 
 struct Row {
@@ -58,7 +67,12 @@ pub(crate) enum Notice {
 }
 
 /// The seats of a showing, for choosing.
-pub(crate) fn seat_map(map: &SeatMap, is_signed_in: bool, notice: Option<Notice>) -> Response {
+pub(crate) fn seat_map(
+    map: &SeatMap,
+    position: &Position,
+    is_signed_in: bool,
+    notice: Option<Notice>,
+) -> Response {
     let (now, showing) = (now_ms(), &map.showing);
     let rows: Vec<Row> = (1..=showing.seat_rows)
         .map(|row| Row {
@@ -98,7 +112,43 @@ pub(crate) fn seat_map(map: &SeatMap, is_signed_in: bool, notice: Option<Notice>
         ),
         rows,
         yours: yours(map, now),
+        position: position.to_string(),
+        script: assets::seats_script_path(),
     })
+}
+
+/// An event for a page of this showing that is open: each seat that changed, with its state and how many
+/// milliseconds it lasts.
+pub(crate) fn seats_event(now: &SeatsNow) -> Event {
+    let told = |(seat, state): (Seat, SeatState)| {
+        let (word, left) = match state {
+            SeatState::Free => ("free", None),
+            SeatState::Held(left) => ("held", Some(left)),
+            SeatState::Booked => ("booked", None),
+            SeatState::Yours(left) => ("yours", Some(left)),
+            SeatState::YourTicket => ("ticket", None),
+        };
+        let left = left.as_ref().map(millis);
+        (seat.to_string(), json!({ "state": word, "left": left }))
+    };
+    let seats: Map<_, _> = match &now.changed {
+        Some(changed) => {
+            let states = changed.iter().map(|seat| (*seat, now.map.state(*seat)));
+            states.map(told).collect()
+        }
+        None => now.map.taken().map(told).collect(),
+    };
+    // All seats that are not named are free, if all may have changed.
+    let data = json!({ "all": now.changed.is_none(), "seats": seats });
+    let event = Event::default().event("seats").data(data.to_string());
+    match now.position {
+        Some(position) => event.id(position.to_string()),
+        None => event,
+    }
+}
+
+fn millis(span: &Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn yours(map: &SeatMap, now: i64) -> Yours {

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::DAY_MS;
 
 /// `1 film`, `1,234 films`.
-pub(super) fn counted(number: u32, one: &str, many: &str) -> String {
+pub(crate) fn counted(number: u32, one: &str, many: &str) -> String {
     format!(
         "{} {}",
         thousands(number),
@@ -17,7 +17,7 @@ pub(super) fn counted(number: u32, one: &str, many: &str) -> String {
     )
 }
 
-pub(super) fn thousands(number: u32) -> String {
+pub(crate) fn thousands(number: u32) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.char_indices() {
@@ -30,7 +30,7 @@ pub(super) fn thousands(number: u32) -> String {
 }
 
 /// `1 h 44 min`.
-pub(super) fn running_time(minutes: u32) -> String {
+pub(crate) fn running_time(minutes: u32) -> String {
     match (minutes / 60, minutes % 60) {
         (0, minutes) => format!("{minutes} min"),
         (hours, 0) => format!("{hours} h"),
@@ -39,12 +39,12 @@ pub(super) fn running_time(minutes: u32) -> String {
 }
 
 /// `$7.50`.
-pub(super) fn price(cents: u32) -> String {
+pub(crate) fn price(cents: u32) -> String {
     format!("${}.{:02}", cents / 100, cents % 100)
 }
 
 /// `12 June 1998`, from ISO 8601.
-pub(super) fn date(iso: &str) -> String {
+pub(crate) fn date(iso: &str) -> String {
     iso.parse::<Date>().map_or_else(
         |_| iso.to_owned(),
         |date| date.strftime("%-d %B %Y").to_string(),
@@ -52,24 +52,24 @@ pub(super) fn date(iso: &str) -> String {
 }
 
 /// Formats a time in UTC by `strftime`; empty if the time is out of range.
-pub(super) fn utc(ms: i64, format: &str) -> String {
+pub(crate) fn utc(ms: i64, format: &str) -> String {
     Timestamp::from_millisecond(ms)
         .map(|time| time.to_zoned(TimeZone::UTC).strftime(format).to_string())
         .unwrap_or_default()
 }
 
 /// `19:30`.
-pub(super) fn time(ms: i64) -> String {
+pub(crate) fn time(ms: i64) -> String {
     utc(ms, "%H:%M")
 }
 
 /// `1998-06-12T19:30Z`, as a program reads it.
-pub(super) fn iso(ms: i64) -> String {
+pub(crate) fn iso(ms: i64) -> String {
     utc(ms, "%Y-%m-%dT%H:%MZ")
 }
 
 /// `Today`, `Tomorrow`, or the date by a format of `strftime`.
-pub(super) fn day(ms: i64, now_ms: i64, format: &str) -> String {
+pub(crate) fn day(ms: i64, now_ms: i64, format: &str) -> String {
     match ms.div_euclid(DAY_MS) - now_ms.div_euclid(DAY_MS) {
         0 => "Today".to_owned(),
         1 => "Tomorrow".to_owned(),
@@ -78,7 +78,7 @@ pub(super) fn day(ms: i64, now_ms: i64, format: &str) -> String {
 }
 
 /// `5 minutes`, or `90 seconds` if it is not a whole number of minutes.
-pub(super) fn whole_span(span: Duration) -> String {
+pub(crate) fn whole_span(span: Duration) -> String {
     let seconds = u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
     if seconds.is_multiple_of(60) {
         counted(seconds / 60, "minute", "minutes")
@@ -88,7 +88,7 @@ pub(super) fn whole_span(span: Duration) -> String {
 }
 
 /// `12 ms`, `3.4 s`, `5 min`, `2 h`.
-pub(super) fn age(ms: i64) -> String {
+pub(crate) fn age(ms: i64) -> String {
     let age = SignedDuration::from_millis(ms.max(0));
     match (age.as_hours(), age.as_mins(), age.as_secs()) {
         (0, 0, 0) => format!("{} ms", age.as_millis()),

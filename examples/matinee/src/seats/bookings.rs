@@ -1,15 +1,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures_util::Stream;
+use larder::events::topic::Position;
 use larder::{Store, Ttl};
 use rand::Rng as _;
 use sqlx::SqlitePool;
+use tokio_util::sync::CancellationToken;
 
 use super::holds::{Held, Holds};
+use super::live::{Live, SeatsNow};
 use super::map::SeatMap;
 use super::{Seat, Showing};
 use crate::clock::now_ms;
 use crate::db::{self, Booked, BookedSeat, NewBooking};
+use crate::figures::MostBooked;
+use crate::mail::Outbox;
 
 /// Holds and books seats.
 ///
@@ -20,6 +26,9 @@ use crate::db::{self, Booked, BookedSeat, NewBooking};
 pub(crate) struct Bookings {
     pool: SqlitePool,
     holds: Holds,
+    most_booked: MostBooked,
+    live: Live,
+    outbox: Outbox,
 }
 
 /// Letters and digits that do not look alike, as people read a code out at the door.
@@ -41,6 +50,8 @@ pub(crate) enum Denied {
     Taken(Vec<Seat>),
     #[error("too many seats for one visitor")]
     TooMany,
+    #[error("as many visitors watch seats as may")]
+    TooManyWatch,
     /// The visitor does not hold these any more.
     #[error("the hold has expired")]
     RanOut,
@@ -51,18 +62,55 @@ pub(crate) enum Denied {
 }
 
 impl Bookings {
+    /// `outbox` is told of each confirmation, and `stop` ends the streams of those who watch.
     pub(crate) fn new(
         pool: SqlitePool,
         store: Arc<dyn Store>,
         hold_for: Ttl,
+        outbox: Outbox,
+        stop: CancellationToken,
     ) -> larder::Result<Self> {
-        let holds = Holds::new(store, hold_for)?;
-        Ok(Self { pool, holds })
+        let holds = Holds::new(store.clone(), hold_for)?;
+        let most_booked = MostBooked::new(store.clone())?;
+        let live = Live::new(store, stop)?;
+        Ok(Self {
+            pool,
+            holds,
+            most_booked,
+            live,
+            outbox,
+        })
+    }
+
+    /// Reads the current seats, and before them the position after which changes of them are announced.
+    pub(crate) async fn page(
+        &self,
+        showing: i64,
+        user: Option<i64>,
+    ) -> Result<(SeatMap, Position), Denied> {
+        // Only a showing that there is has a history.
+        let showing = self.showing(showing).await?;
+        let position = self.live.position(showing.id).await?;
+        Ok((self.map_of(showing, user).await?, position))
+    }
+
+    /// Lets a visitor watch the seats of a showing, from a position on if there is one.
+    pub(crate) async fn watch(
+        &self,
+        showing: i64,
+        user: Option<i64>,
+        from: Option<Position>,
+    ) -> Result<impl Stream<Item = SeatsNow> + Send + use<>, Denied> {
+        let showing = self.showing(showing).await?;
+        self.live.watch(self.clone(), showing.id, user, from).await
     }
 
     /// Reads the current seats, by two queries and one round trip to the store.
     pub(crate) async fn map(&self, showing: i64, user: Option<i64>) -> Result<SeatMap, Denied> {
-        let showing = self.showing(showing).await?;
+        self.map_of(self.showing(showing).await?, user).await
+    }
+
+    async fn map_of(&self, showing: Showing, user: Option<i64>) -> Result<SeatMap, Denied> {
         // In this order: a seat that is booked in between is still held, not free.
         let held = self.holds.read(showing.id).await?;
         let booked = db::booked_seats(&self.pool, showing.id).await?;
@@ -87,6 +135,7 @@ impl Bookings {
         // After the hold nobody else can book them, so this answer stays true.
         let sold = self.sold(&showing, &seats).await?;
         if sold.is_empty() {
+            self.live.announce(showing.id, &seats);
             return Ok(());
         }
         self.holds.release(showing.id, &holder, seats).await?;
@@ -100,8 +149,12 @@ impl Bookings {
         user: i64,
         seats: BTreeSet<Seat>,
     ) -> Result<(), Denied> {
+        let showing = self.showing(showing).await?.id;
         let holder = user.to_string();
-        Ok(self.holds.release(showing, &holder, seats).await?)
+        let released = self.holds.release(showing, &holder, seats.clone());
+        released.await?;
+        self.live.announce(showing, &seats);
+        Ok(())
     }
 
     /// Books seats that a user holds, all of them or none. A repeated request succeeds again.
@@ -136,15 +189,21 @@ impl Bookings {
         };
         let booked = db::book(&self.pool, &booking, &seats).await?;
         let sold = match booked {
-            Booked::Yours => seats.iter().map(|seat| (*seat, user)).collect(),
+            Booked::Yours => {
+                self.outbox.has_mail();
+                self.most_booked.count(showing.film_id, seats.len()).await;
+                seats.iter().map(|seat| (*seat, user)).collect()
+            }
             Booked::Taken => self.sold(&showing, &seats).await?,
         };
         // Seats that are still free stay held.
-        let over = sold.keys().copied().collect();
-        if let Err(error) = self.holds.release(showing.id, &holder, over).await {
+        let over: BTreeSet<_> = sold.keys().copied().collect();
+        let released = self.holds.release(showing.id, &holder, over.clone());
+        if let Err(error) = released.await {
             // It expires by itself, and the booking outranks it.
             tracing::warn!(%error, "a hold was not released after its booking");
         }
+        self.live.announce(showing.id, &over);
         if seats.iter().all(|seat| sold.get(seat) == Some(&user)) {
             Ok(())
         } else {

@@ -1,9 +1,14 @@
 //! The pages of seats and tickets: the map, hold, release and book.
 
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use std::convert::Infallible;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::StreamExt as _;
 use larder::session::Session;
+use serde::Deserialize;
 
 use super::bookings::{Bookings, Denied};
 use super::form::{self, SeatForm};
@@ -12,15 +17,43 @@ use crate::clock;
 use crate::errors::Problem;
 use crate::pages::{self, Notice};
 
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
 pub(super) async fn seat_map(
     State(bookings): State<Bookings>,
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let user = session.user().await?;
-    let user = user.and_then(|user| user.as_str().parse().ok());
-    let map = bookings.map(showing_id(&id)?, user).await?;
-    Ok(pages::seat_map(&map, user.is_some(), None))
+    let user = user(&session).await?;
+    let (map, position) = bookings.page(showing_id(&id)?, user).await?;
+    Ok(pages::seat_map(&map, &position, user.is_some(), None))
+}
+
+#[derive(Deserialize)]
+pub(super) struct After {
+    /// The position that the page has, for the first stream of it.
+    after: Option<String>,
+}
+
+/// The seats as they change, as server-sent events.
+pub(super) async fn live(
+    State(bookings): State<Bookings>,
+    session: Session,
+    Path(id): Path<String>,
+    Query(page): Query<After>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let user = user(&session).await?;
+    // A browser that comes back says which event was the last.
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+    let from = last.or(page.after.as_deref());
+    // What is no position of ours is one that is too old.
+    let from = from.and_then(|from| from.parse().ok());
+    let seats = bookings.watch(showing_id(&id)?, user, from).await?;
+    let events = seats.map(|now| Ok::<_, Infallible>(pages::seats_event(&now)));
+    Ok(Sse::new(events)
+        .keep_alive(KeepAlive::default())
+        .into_response())
 }
 
 pub(super) async fn hold(
@@ -85,8 +118,8 @@ async fn tell(
         Denied::Begun => (StatusCode::CONFLICT, Notice::Begun),
         other => return Err(other.into()),
     };
-    let map = bookings.map(showing, Some(user)).await?;
-    let page = pages::seat_map(&map, true, Some(notice));
+    let (map, position) = bookings.page(showing, Some(user)).await?;
+    let page = pages::seat_map(&map, &position, true, Some(notice));
     Ok((status, page).into_response())
 }
 
@@ -102,6 +135,7 @@ impl From<Denied> for Problem {
                 )
             }
             Denied::Database(error) => error.into(),
+            Denied::TooManyWatch => Self::of(StatusCode::SERVICE_UNAVAILABLE),
             // Usually shown on the seat map.
             Denied::Begun
             | Denied::NoSeat
@@ -110,6 +144,11 @@ impl From<Denied> for Problem {
             | Denied::RanOut => Self::of(StatusCode::CONFLICT),
         }
     }
+}
+
+async fn user(session: &Session) -> Result<Option<i64>, Problem> {
+    let user = session.user().await?;
+    Ok(user.and_then(|user| user.as_str().parse().ok()))
 }
 
 fn showing_id(text: &str) -> Result<i64, Denied> {

@@ -17,8 +17,8 @@ pub(crate) struct SeatMap {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SeatState {
     Free,
-    /// Somebody else holds it and may give it back.
-    Held,
+    /// Somebody else holds it, for this much longer at most.
+    Held(Duration),
     /// Somebody has booked it.
     Booked,
     /// The visitor holds it for this much longer.
@@ -38,10 +38,11 @@ impl SeatMap {
     ) -> Self {
         let holder = user.map(|user| user.to_string());
         let of_hold = |hold: HeldSeat| {
+            let left = Duration::from_micros(hold.left.unsigned_abs());
             if holder.as_deref() == Some(&*hold.holder) {
-                SeatState::Yours(Duration::from_micros(hold.left.unsigned_abs()))
+                SeatState::Yours(left)
             } else {
-                SeatState::Held
+                SeatState::Held(left)
             }
         };
         let of_user = |owner| {
@@ -70,6 +71,11 @@ impl SeatMap {
 
     pub(crate) fn state(&self, seat: Seat) -> SeatState {
         self.taken.get(&seat).copied().unwrap_or(SeatState::Free)
+    }
+
+    /// The seats that are not free.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = (Seat, SeatState)> {
+        self.taken.iter().map(|(&seat, &state)| (seat, state))
     }
 
     /// The seats that the visitor holds, with the time left.

@@ -4,6 +4,7 @@ mod bookings;
 mod form;
 mod holds;
 mod html;
+mod live;
 mod map;
 #[cfg(test)]
 mod race;
@@ -15,6 +16,7 @@ use axum::routing::{get, post};
 
 pub(crate) use self::bookings::Bookings;
 pub(crate) use self::holds::SEATS_EACH;
+pub(crate) use self::live::SeatsNow;
 pub(crate) use self::map::{SeatMap, SeatState};
 pub(crate) use self::seat::{Seat, Showing};
 use crate::headers;
@@ -22,6 +24,7 @@ use crate::headers;
 pub(crate) fn routes(bookings: Bookings) -> Router {
     Router::new()
         .route("/showings/{id}", get(html::seat_map))
+        .route("/showings/{id}/live", get(html::live))
         .route("/showings/{id}/hold", post(html::hold))
         .route("/showings/{id}/release", post(html::release))
         .route("/showings/{id}/book", post(html::book))

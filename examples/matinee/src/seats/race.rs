@@ -56,7 +56,9 @@ impl Database {
     }
 
     fn bookings(&self, store: &Arc<dyn Store>) -> Bookings {
-        Bookings::new(self.pool.clone(), store.clone(), Ttl::from_secs(300)).unwrap()
+        let (outbox, stop) = Default::default();
+        let hold_for = Ttl::from_secs(300);
+        Bookings::new(self.pool.clone(), store.clone(), hold_for, outbox, stop).unwrap()
     }
 
     /// A different seat in each round.

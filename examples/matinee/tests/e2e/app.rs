@@ -1,5 +1,6 @@
 //! The app: its processes, their store and their database.
 
+use std::path::PathBuf;
 use std::sync::Barrier;
 use std::thread;
 
@@ -92,6 +93,11 @@ impl App {
     pub(crate) fn reopen_with(&mut self, name: &'static str, value: &str) {
         self.settings.push((name, value.to_owned()));
         self.crash_and_reopen();
+    }
+
+    /// A path in the directory that the processes run in.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.sandbox.path().join(path)
     }
 
     /// Changes the database without any process noticing.

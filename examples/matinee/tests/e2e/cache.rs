@@ -1,9 +1,12 @@
 //! Which cache a page comes from.
 
+use std::time::Duration;
+
 use larder_test::server::Reply;
 
 use crate::app::App;
 use crate::plan::Plan;
+use crate::server::Server;
 use crate::visitor::{ADA, Answer, GRACE, Visitor};
 
 on_both_backends! {
@@ -57,6 +60,30 @@ fn fifty_visitors_of_one_cold_page_cause_one_load(plan: Plan) {
         let film = ["kind=\"film\""];
         assert_eq!(metrics.metric("larder_cache_loads_total", &film), loads);
     }
+}
+
+/// The queries are counted in the logs of the database's driver.
+#[test]
+fn a_thousand_cold_requests_to_two_processes_cause_one_query() {
+    let mut app = Plan::redis()
+        .with("RUST_LOG", "info,sqlx::query=debug")
+        .alone()
+        .open();
+    let answers = app.crowd(250, |visitor, server, number| {
+        let paths = ["/films/99", "/api/films/99", "/api/films/99", "/films/99"];
+        let paths = paths.into_iter().cycle().skip(number % 2).take(4);
+        let statuses = paths.map(|path| visitor.get(server, path).status);
+        statuses.collect::<Vec<_>>()
+    });
+    let answers: Vec<_> = answers.into_iter().flatten().collect();
+    assert_eq!(answers.len(), 1_000);
+    assert!(answers.iter().all(|status| *status == 200));
+    app.servers().iter().for_each(Server::terminate);
+    let ends = app.take_servers().into_iter();
+    let ends = ends.map(|server| server.end(Duration::from_secs(15)));
+    let is_query = |line: &String| line.contains("request{") && line.contains("sqlx::query: ");
+    let queries: Vec<_> = ends.flat_map(|end| end.log).filter(is_query).collect();
+    assert_eq!(queries.len(), 1, "{queries:?}");
 }
 
 fn a_page_is_kept_whole_and_with_nothing_of_the_request_that_fetched_it(plan: Plan) {

@@ -60,8 +60,8 @@ fn a_film_has_a_page_and_a_json_twin(plan: Plan) {
     let title = twin["film"]["title"].as_str().unwrap();
     assert!(page.body.contains(&escaped(title)), "{title}");
     // Page and twin are the same load.
-    assert_eq!(twin["queries"], 2);
-    assert!(page.body.contains("Loaded with 2 queries"), "{}", page.body);
+    assert_eq!(twin["queries"], 1);
+    assert!(page.body.contains("Loaded with 1 query"), "{}", page.body);
     assert!(page.body.contains("<time datetime=\"20"));
     assert!(app.get("/").body.contains("Loaded with 3 queries"));
 

@@ -106,11 +106,16 @@ impl Server {
     /// Waits until a line that has all of these is in its log.
     pub(crate) fn wait_for_log(&self, parts: &[&str]) {
         let deadline = Instant::now() + OPENING;
-        let is_it = |line: &String| parts.iter().all(|part| line.contains(part));
-        while !self.process.log.lock().unwrap().iter().any(is_it) {
+        while !self.has_logged(parts) {
             assert!(Instant::now() < deadline, "nothing logged of {parts:?}");
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Whether a line that has all of these is in its log.
+    pub(crate) fn has_logged(&self, parts: &[&str]) -> bool {
+        let is_it = |line: &String| parts.iter().all(|part| line.contains(part));
+        self.process.log.lock().unwrap().iter().any(is_it)
     }
 
     /// The resident memory of the process in bytes, from Linux.

@@ -7,6 +7,8 @@ mod mutating;
 mod packed;
 mod records;
 mod responses;
+mod server;
+mod sessions;
 
 use allocation_counter::measure;
 use larder_cache::{Json, MsgPack, Postcard};
@@ -41,7 +43,7 @@ pub(in crate::fuzz) type Target = Box<dyn FnMut(&mut fastrand::Rng) -> Read>;
 type Named = (&'static str, fn() -> Target);
 
 /// All targets.
-pub(in crate::fuzz) const TARGETS: [Named; 17] = [
+pub(in crate::fuzz) const TARGETS: [Named; 19] = [
     ("stored bytes", stored),
     ("stored bytes with a right checksum, MsgPack", || {
         resealed(MsgPack)
@@ -65,6 +67,8 @@ pub(in crate::fuzz) const TARGETS: [Named; 17] = [
     }),
     ("manifests and chunks of blobs", blobs::blobs),
     ("structures, tags and journals on Redis", records::records),
+    ("sessions on Redis", sessions::sessions),
+    ("cursors that a client sends back", sessions::cursors),
 ];
 
 /// Measures what one read takes.

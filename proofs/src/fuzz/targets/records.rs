@@ -5,46 +5,38 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use larder_cache::{Cache, Loaded, QueuedWrite, WriteBehind};
-use larder_redis::RedisStore;
 use larder_store::{Kind, Result, Store};
 use larder_structures::counter::Counter;
 use larder_structures::leaderboard::Leaderboard;
 use larder_structures::recent_list::RecentList;
 use larder_structures::record::Record;
 use larder_structures::unique_count::UniqueCount;
-use larder_test::server::{Connection, RedisServer, Reply};
 
 use super::cache::HOUR;
-use super::{Outcome, Target, reading, runtime};
-use crate::fuzz::mutate::mutate;
+use super::server::{Server, TIMEOUT};
+use super::{Outcome, Target, reading};
 use crate::fuzz::values::{Drawn, Film};
 
 const FILM: Kind = Kind::evictable("film");
 
-/// How long the server may take: a program that loops takes longer.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
 pub(super) fn records() -> Target {
-    let (server, runtime) = (RedisServer::start().expect("a redis-server"), runtime());
-    let store = RedisStore::builder(&server.url()).with_timeout(TIMEOUT);
-    let store: Arc<dyn Store> = Arc::new(runtime.block_on(store.connect()).expect("a connection"));
-    let mut connection = server.connect().expect("the server");
+    let mut server = Server::start();
     Box::new(move |random| {
-        // It has to live for as long as the store is used.
-        let _ = &server;
-        call(&mut connection, &[b"FLUSHALL"]);
+        server.empty();
         let kind = random.u8(..6);
-        let written = runtime.block_on(write(kind, &store, random));
+        let written = server.runtime.block_on(write(kind, &server.store, random));
         written.expect("it is written");
-        corrupt(&mut connection, random);
+        server.corrupt(random);
         let began = Instant::now();
-        reading(|| match runtime.block_on(read(kind, &store)) {
-            // A program loops, or the connection is broken.
-            _ if began.elapsed() >= TIMEOUT => Outcome::Failed,
-            Ok(()) => Outcome::Value,
-            // A structure may refuse a record that is not its own.
-            Err(_) => Outcome::Refused,
-        })
+        reading(
+            || match server.runtime.block_on(read(kind, &server.store)) {
+                // A program loops, or the connection is broken.
+                _ if began.elapsed() >= TIMEOUT => Outcome::Failed,
+                Ok(()) => Outcome::Value,
+                // A structure may refuse a record that is not its own.
+                Err(_) => Outcome::Refused,
+            },
+        )
     })
 }
 
@@ -143,66 +135,4 @@ fn behind(store: &Arc<dyn Store>) -> Result<(Cache<u32, Film>, WriteBehind<u32, 
     let sink = |_: QueuedWrite<u32, Film>| async { Ok::<_, Infallible>(()) };
     let behind = behind.with_timeout(TIMEOUT).without_worker().start(sink)?;
     Ok((cache, behind))
-}
-
-/// Changes the value of one key, as its type permits.
-fn corrupt(connection: &mut Connection, random: &mut fastrand::Rng) {
-    let keys = call(connection, &[b"KEYS", b"*"]);
-    let keys: Vec<_> = keys.array().unwrap_or_default().iter().map(bytes).collect();
-    if keys.is_empty() {
-        return;
-    }
-    let key = &keys[random.usize(..keys.len())][..];
-    let mut changed = |bytes: Vec<u8>| {
-        let mut bytes = bytes;
-        mutate(&mut bytes, 0, random);
-        bytes
-    };
-    match call(connection, &[b"TYPE", key]).text().as_deref() {
-        Some("string") => {
-            let value = changed(bytes(&call(connection, &[b"GET", key])));
-            call(connection, &[b"SET", key, &value, b"PX", b"3600000"]);
-        }
-        Some("hash") => {
-            let pairs = call(connection, &[b"HGETALL", key]);
-            let pairs: Vec<_> = pairs
-                .array()
-                .unwrap_or_default()
-                .iter()
-                .map(bytes)
-                .collect();
-            if let [field, value, ..] = &pairs[..] {
-                call(connection, &[b"HSET", key, field, &changed(value.clone())]);
-                call(connection, &[b"HSET", key, &changed(field.clone()), value]);
-            }
-        }
-        Some("zset") => {
-            let members = call(connection, &[b"ZRANGE", key, b"0", b"-1"]);
-            let member = members.array().unwrap_or_default().first().map(bytes);
-            let member = changed(member.unwrap_or_default());
-            for score in [&b"-inf"[..], b"1e300", b"0.5"] {
-                call(connection, &[b"ZADD", key, score, &member]);
-            }
-        }
-        Some("list") => {
-            let first = bytes(&call(connection, &[b"LINDEX", key, b"0"]));
-            call(connection, &[b"LSET", key, b"0", &changed(first)]);
-        }
-        Some("set") => drop(call(
-            connection,
-            &[b"SADD", key, &changed(b"anna".to_vec())],
-        )),
-        _ => {}
-    }
-}
-
-fn call(connection: &mut Connection, words: &[&[u8]]) -> Reply {
-    connection.call(words).expect("an answer of the server")
-}
-
-fn bytes(reply: &Reply) -> Vec<u8> {
-    match reply {
-        Reply::Bulk(bytes) => bytes.clone(),
-        _ => Vec::new(),
-    }
 }

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use larder::queue::{Cursor, Delivery, Job, JobId, NewJob, Queue, Receipt, State, Verdict};
+use larder::queue::periodic::Periodic;
+use larder::queue::worker::{CancellationToken, JobContext, JobRequest, Worker};
+use larder::queue::{
+    Cursor, Delivery, Job, JobId, NewJob, Partitioned, Queue, Receipt, State, Verdict,
+};
 use larder_store::Ttl;
 
 use super::{assert_send, send_and_sync};
@@ -36,6 +40,16 @@ fn holders(queue: &Queue, receipt: &Receipt, verdict: Verdict, lease: Ttl) {
     }
 }
 
+fn partitions(queue: &Partitioned, new: NewJob, receipt: &Receipt) {
+    sent! {
+        queue.enqueue(new.clone());
+        queue.enqueue_many(vec![new]);
+        queue.dequeue(1);
+        queue.dequeue_wait(1, Duration::ZERO);
+        queue.settle_many(&[(receipt.clone(), Verdict::Ack)]);
+    }
+}
+
 fn people(queue: &Queue, id: &JobId, from: Cursor) {
     sent! {
         queue.cancel(id);
@@ -49,6 +63,24 @@ fn people(queue: &Queue, id: &JobId, from: Cursor) {
     }
 }
 
+fn workers(worker: Worker, job: NewJob, context: &JobContext, stop: CancellationToken) {
+    sent! {
+        worker.clone().drain();
+        worker.run_inline(job);
+        context.cancelled();
+        context.lease_lost();
+        context.extend(Duration::ZERO);
+    }
+    assert_send(worker.run_until(stop));
+}
+
+fn schedules(periodic: Periodic, stop: CancellationToken) {
+    sent! {
+        periodic.run_due();
+    }
+    assert_send(periodic.run_until(stop));
+}
+
 #[test]
 fn the_futures_of_a_queue_can_be_sent() {
     #[derive(serde::Serialize, serde::Deserialize)]
@@ -60,6 +92,10 @@ fn the_futures_of_a_queue_can_be_sent() {
 
     let _ = jobs::<Mail>;
     let _ = holders;
+    let _ = partitions;
     let _ = people;
+    let _ = workers;
+    let _ = schedules;
+    send_and_sync::<(Worker, JobContext, JobRequest, Periodic)>();
     send_and_sync::<(Queue, Delivery, Receipt, NewJob)>();
 }

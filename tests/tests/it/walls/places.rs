@@ -32,6 +32,7 @@ pub(super) const PLACES: &[Place] = &[
     place("larder-layer", 2, Role::Layer),
     place("larder-structures", 2, Role::Layer),
     place("larder-cache", 3, Role::Layer),
+    place("larder-events", 3, Role::Layer),
     place("larder-queue", 3, Role::Layer),
     place("larder-macros", 4, Role::Layer),
     place("larder-rate-limit", 4, Role::Layer),

@@ -14,7 +14,7 @@ if waiting == 0 then g.due = nil end
 if waiting > 0 and (not g.due or g.due <= now_ms) then
   g.due = nil
   local ids, counts, buried = {}, {}, 0
-  for _, it in ipairs(pending(group, 4000)) do
+  for _, it in ipairs(pending(group, 2000)) do
     local due = it.delivered + lease
     local is_spent = it.count >= tonumber(ARGV[6])
     if due <= now_ms and is_spent and buried < 64 then

@@ -131,7 +131,12 @@ impl Probe {
 
     /// Waits until one more job has begun.
     pub(crate) async fn arrived(&self) {
-        self.0.arrived.acquire().await.unwrap().forget();
+        self.arrived_within(Duration::from_secs(20)).await;
+    }
+
+    pub(crate) async fn arrived_within(&self, time: Duration) {
+        let arrived = tokio::time::timeout(time, self.0.arrived.acquire()).await;
+        arrived.expect("no job began").unwrap().forget();
     }
 
     /// Lets so many jobs go on.
@@ -170,7 +175,9 @@ pub(crate) async fn handle(
             assert!(context.is_lease_lost() && context.is_cancelled());
         }
         Act::Block => {
-            while probe.0.gate.try_acquire().is_err() {
+            // Bounded, as a test that fails waits for its threads.
+            let begun = std::time::Instant::now();
+            while probe.0.gate.try_acquire().is_err() && begun.elapsed() < Duration::from_secs(20) {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 
-use super::nets::ProxyNets;
 use super::peer::{FindPeer, PeerAddr};
+use super::proxy_nets::ProxyNets;
 use super::request_view::RequestView;
 
 /// The trusted proxies, and the one header in which they report the client's address.

@@ -1,6 +1,7 @@
 //! Seats are held, given back and booked.
 
 mod faults;
+mod live;
 mod race;
 
 use std::thread;

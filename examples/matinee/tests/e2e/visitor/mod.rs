@@ -1,7 +1,9 @@
 //! A client of the app.
 
 mod cookies;
+mod events;
 
+use std::io::BufReader;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -9,6 +11,7 @@ use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::{Agent, Body, RequestBuilder};
 
 use self::cookies::Cookies;
+pub(crate) use self::events::{Event, Events};
 
 use crate::server::Server;
 
@@ -69,6 +72,20 @@ impl Visitor {
         let start = Instant::now();
         let request = self.agent.get(address(server, path));
         self.answer(self.dress(request).call()?, start)
+    }
+
+    /// Opens a stream of events, after one that was seen.
+    pub(crate) fn watch(&self, server: &Server, path: &str, last: Option<&str>) -> Events {
+        let mut request = self.dress(self.agent.get(address(server, path)));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = request.call().unwrap();
+        assert_eq!(response.status(), 200);
+        let kind = &response.headers()["content-type"];
+        assert_eq!(kind, "text/event-stream");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        Events(BufReader::new(response.into_body().into_reader()))
     }
 
     /// Sends a form, and panics where there is no whole answer.

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 /// It lets a full kind refuse a flood without checking its shards each time. Writers lower it under the
 /// lock of their shard. A sweep first takes the lowered value, and then locks each shard: it either sees
 /// a write in its shard, or the write lowers the moment afterwards.
-pub(super) struct Earliest {
+pub(super) struct EarliestDeadline {
     lowered: AtomicI64,
     /// The result of the last sweep. Its lock lets one sweep run at a time.
     swept: Mutex<Timestamp>,
@@ -17,7 +17,7 @@ pub(super) struct Earliest {
 const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 const ALWAYS: Timestamp = Timestamp::from_micros(i64::MIN);
 
-impl Earliest {
+impl EarliestDeadline {
     pub(super) fn new() -> Self {
         Self {
             lowered: AtomicI64::new(i64::MAX),
@@ -45,7 +45,7 @@ impl Earliest {
 
 /// The right to sweep a kind.
 pub(super) struct Sweep<'a> {
-    earliest: &'a Earliest,
+    earliest: &'a EarliestDeadline,
     swept: MutexGuard<'a, Timestamp>,
 }
 

@@ -3,7 +3,7 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::cap::Cap;
-use super::earliest::Earliest;
+use super::earliest_deadline::EarliestDeadline;
 use super::shard::{Address, Due, Held, Item, Shard};
 
 /// Removed items, to be dropped outside every lock.
@@ -16,17 +16,17 @@ pub(crate) type Garbage<T = Held> = SmallVec<[T; 3]>;
 ///
 /// The clock is read under the lock, so time never goes back between two operations on one key.
 /// Nothing is dropped under it.
-pub(crate) struct Locked<'a, T> {
+pub(crate) struct LockedShard<'a, T> {
     shard: MutexGuard<'a, Shard<T>>,
     cap: &'a Cap,
-    earliest: &'a Earliest,
+    earliest: &'a EarliestDeadline,
     now: Timestamp,
     garbage: &'a mut Garbage<T>,
 }
 
-impl<'a, T> Locked<'a, T> {
+impl<'a, T> LockedShard<'a, T> {
     pub(super) fn new(
-        (cap, earliest): (&'a Cap, &'a Earliest),
+        (cap, earliest): (&'a Cap, &'a EarliestDeadline),
         shard: MutexGuard<'a, Shard<T>>,
         clock: &dyn Clock,
         garbage: &'a mut Garbage<T>,

@@ -1,0 +1,100 @@
+//! A job queue with a worker: mails are sent in the background, tried again, and given up for good.
+//!
+//! `STORE_URL` is optional.
+//!
+//! ```text
+//! $ cargo run -p larder-examples --example queue
+//! ada is welcomed
+//! the mail server is away: grace is tried again
+//! grace is welcomed at attempt 2
+//! there is no nobody
+//! 2 are done, 1 is a dead letter: there is no nobody
+//! ```
+
+use std::env::var;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use larder::queue::worker::{Attempt, Backoff, CancellationToken, JobError, State, Worker};
+use larder::queue::{Job, Queue, State as JobState};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Welcome {
+    name: String,
+}
+
+impl Job for Welcome {
+    const NAME: &'static str = "welcome";
+}
+
+/// What the handlers share: here only where they write.
+type Out = Arc<Mutex<std::io::Stdout>>;
+
+async fn welcome(
+    job: Welcome,
+    State(out): State<Out>,
+    Attempt(attempt): Attempt,
+) -> Result<(), JobError> {
+    let name = job.name;
+    let mut out = out.lock().unwrap();
+    match name.as_str() {
+        "grace" if attempt == 1 => {
+            writeln!(out, "the mail server is away: grace is tried again")?;
+            // Any error would do, by `?`.
+            Err(JobError::retry("the mail server is away"))
+        }
+        "nobody" => {
+            writeln!(out, "there is no nobody")?;
+            Err(JobError::dead("there is no nobody"))
+        }
+        _ if attempt == 1 => Ok(writeln!(out, "{name} is welcomed")?),
+        _ => Ok(writeln!(out, "{name} is welcomed at attempt {attempt}")?),
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = larder::connect(&var("STORE_URL").unwrap_or("memory://".to_owned())).await?;
+    let queue = Queue::new(store, "example-mail")?;
+    // What an earlier run has left.
+    queue.purge(JobState::Dead).await?;
+    queue.purge(JobState::Done).await?;
+
+    let out: Out = Arc::new(Mutex::new(std::io::stdout()));
+    let stop = CancellationToken::new();
+    let worker = Worker::new(queue.clone())
+        .on(welcome)
+        .with_state(out.clone())
+        // One at a time, so that the lines come in order.
+        .with_concurrency(1)
+        .with_backoff(Backoff::constant(Duration::from_millis(100)));
+    // In a service, a signal cancels the token.
+    let worker = tokio::spawn(worker.run_until(stop.clone()));
+
+    for name in ["ada", "grace"] {
+        let name = name.to_owned();
+        queue.enqueue(&Welcome { name }).await?;
+    }
+    while queue.counts().await?.done < 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let name = "nobody".to_owned();
+    queue.enqueue(&Welcome { name }).await?;
+    while queue.counts().await?.dead < 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    stop.cancel();
+    worker.await?;
+
+    let counts = queue.counts().await?;
+    let dead = queue.list(JobState::Dead, None).await?;
+    let reason = dead.jobs[0].reason();
+    let (done, dead) = (counts.done, counts.dead);
+    writeln!(
+        out.lock().unwrap(),
+        "{done} are done, {dead} is a dead letter: {reason}"
+    )?;
+    Ok(())
+}

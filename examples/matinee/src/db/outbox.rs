@@ -1,0 +1,127 @@
+//! The outbox: letters that are written with what they tell, and not sent yet.
+
+use sqlx::{FromRow, SqliteConnection, SqlitePool};
+
+/// What a letter tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(rename_all = "lowercase")]
+pub(crate) enum LetterKind {
+    Confirmation,
+    Reminder,
+}
+
+/// A letter that is not sent yet, with all that is in it.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Letter {
+    pub(crate) id: i64,
+    #[sqlx(rename = "letter")]
+    pub(crate) kind: LetterKind,
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) code: String,
+    pub(crate) film: String,
+    pub(crate) screen: String,
+    pub(crate) starts_at_ms: i64,
+    pub(crate) written_at_ms: i64,
+    /// How many seats were booked.
+    pub(crate) seats: u32,
+}
+
+/// Writes the confirmation of a booking, in the transaction that books.
+pub(super) async fn write_confirmation(
+    transaction: &mut SqliteConnection,
+    booking: i64,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO outbox (letter, booking_id, written_at_ms) VALUES ('confirmation', ?, ?)",
+    )
+    .bind(booking)
+    .bind(now_ms)
+    .execute(transaction)
+    .await
+    .map(drop)
+}
+
+/// Writes a reminder of each showing that begins within `ahead_ms`, and returns how many are new.
+///
+/// Who booked within that time needs none.
+pub(crate) async fn write_reminders(
+    pool: &SqlitePool,
+    now_ms: i64,
+    ahead_ms: i64,
+) -> Result<u64, sqlx::Error> {
+    let written = sqlx::query(
+        "INSERT INTO outbox (letter, booking_id, written_at_ms)
+         SELECT 'reminder', bookings.id, ?1
+         FROM showings JOIN bookings ON showing_id = showings.id
+         WHERE starts_at_ms > ?1 AND starts_at_ms <= ?1 + ?2 AND booked_at_ms < starts_at_ms - ?2
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(now_ms)
+    .bind(ahead_ms)
+    .execute(pool)
+    .await?;
+    Ok(written.rows_affected())
+}
+
+/// The letters that are not sent, and were not handed to the queue since `before_ms`: the oldest first.
+pub(crate) async fn letters_to_hand(
+    pool: &SqlitePool,
+    before_ms: i64,
+    limit: u32,
+) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT id FROM outbox
+         WHERE sent_at_ms IS NULL AND (handed_at_ms IS NULL OR handed_at_ms < ?)
+         ORDER BY id LIMIT ?",
+    )
+    .bind(before_ms)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
+/// Notes that the queue has these letters.
+pub(crate) async fn note_handed(
+    pool: &SqlitePool,
+    letters: &[i64],
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE outbox SET handed_at_ms = ? WHERE id IN (SELECT value FROM json_each(?))")
+        .bind(now_ms)
+        .bind(serde_json::Value::from(letters).to_string())
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
+/// Returns a letter that is not sent yet.
+pub(crate) async fn letter(pool: &SqlitePool, id: i64) -> Result<Option<Letter>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT outbox.id, letter, email, users.name, code, films.title AS film, screens.name AS screen,
+                starts_at_ms, written_at_ms,
+                (SELECT COUNT(*) FROM booked_seats WHERE booking_id = bookings.id) AS seats
+         FROM outbox JOIN bookings ON bookings.id = booking_id JOIN users ON users.id = user_id
+         JOIN showings ON showings.id = showing_id
+         JOIN screens ON screens.id = screen_id JOIN films ON films.id = film_id
+         WHERE outbox.id = ? AND sent_at_ms IS NULL",
+    )
+    .bind(id)
+    .fetch_optional(pool)
+    .await
+}
+
+/// Notes that a letter is sent.
+pub(crate) async fn note_sent(
+    pool: &SqlitePool,
+    letter: i64,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE outbox SET sent_at_ms = ? WHERE id = ?")
+        .bind(now_ms)
+        .bind(letter)
+        .execute(pool)
+        .await
+        .map(drop)
+}

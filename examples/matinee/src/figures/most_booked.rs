@@ -1,0 +1,59 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use larder::structures::leaderboard::{Leaderboard, Window};
+use larder::{Store, Ttl};
+
+use crate::films::Loader;
+
+/// How many films are shown.
+const PLACES: u32 = 5;
+/// A week's board is read for a week, and begins anew with each booking.
+const KEPT: Ttl = Ttl::from_secs(8 * 24 * 60 * 60);
+
+/// The films in the order of the seats that were booked this week, from Monday, UTC.
+#[derive(Clone)]
+pub(crate) struct MostBooked(Leaderboard);
+
+/// A film, and how many seats were booked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BookedFilm {
+    pub(crate) id: i64,
+    pub(crate) title: String,
+    pub(crate) seats: u32,
+}
+
+impl MostBooked {
+    pub(crate) fn new(store: Arc<dyn Store>) -> larder::Result<Self> {
+        Leaderboard::new(store, "most-booked", KEPT).map(Self)
+    }
+
+    /// Counts seats that were booked.
+    ///
+    /// A count that fails is not tried again, since it may have been counted: this is no account of sales.
+    pub(crate) async fn count(&self, film: i64, seats: usize) {
+        let week = Window::Week.at(SystemTime::now());
+        let seats = i64::try_from(seats).unwrap_or(0);
+        if let Err(error) = self.0.add(week, &film.to_string(), seats).await {
+            tracing::warn!(%error, "booked seats were not counted for the week");
+        }
+    }
+
+    pub(super) async fn this_week(&self, loader: &Loader) -> larder::Result<Vec<BookedFilm>> {
+        let week = Window::Week.at(SystemTime::now());
+        let mut films = Vec::new();
+        for row in self.0.top(week, PLACES).await? {
+            // Anything else is not a film of ours, and is left out.
+            let Ok(id) = row.member.parse() else { continue };
+            let Ok(film) = loader.film(id).await else {
+                continue;
+            };
+            films.push(BookedFilm {
+                id,
+                title: film.page.film.title.clone(),
+                seats: u32::try_from(row.score).unwrap_or(0),
+            });
+        }
+        Ok(films)
+    }
+}

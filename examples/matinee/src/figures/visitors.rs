@@ -1,0 +1,103 @@
+use std::collections::HashSet;
+use std::future::pending;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use larder::rate_limit::{PeerAddr, TrustedProxies};
+use larder::structures::leaderboard::Window;
+use larder::structures::unique_count::UniqueCount;
+use larder::{Store, Ttl};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::sleep;
+
+use crate::config::Config;
+
+const KEPT: Ttl = Ttl::from_secs(2 * 24 * 60 * 60);
+/// How many visits wait to be counted, and how many are counted at once. More are not counted.
+const WAITING: usize = 1_000;
+/// The pause between two additions: a process counts with a few round trips each second at most.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Counts the addresses that visit on a day, UTC, in a few kilobytes however many there are.
+///
+/// An address is not kept: it only changes a register of the count.
+#[derive(Clone)]
+pub(crate) struct Visitors {
+    count: UniqueCount,
+    proxies: Option<TrustedProxies>,
+    visits: Sender<IpAddr>,
+}
+
+/// The other end: adds the visits to the count.
+pub(crate) struct CountVisits {
+    count: UniqueCount,
+    visits: Receiver<IpAddr>,
+}
+
+impl Visitors {
+    pub(crate) fn new(
+        config: &Config,
+        store: Arc<dyn Store>,
+    ) -> larder::Result<(Self, CountVisits)> {
+        let count = UniqueCount::new(store, "visitors", KEPT)?;
+        let (sender, visits) = channel(WAITING);
+        let visitors = Self {
+            count: count.clone(),
+            proxies: config
+                .trusted_proxies
+                .clone()
+                .map(TrustedProxies::x_forwarded_for),
+            visits: sender,
+        };
+        Ok((visitors, CountVisits { count, visits }))
+    }
+
+    pub(super) async fn today(&self) -> larder::Result<u64> {
+        self.count.count(Window::Day.at(SystemTime::now())).await
+    }
+
+    fn address(&self, request: &Request) -> Option<IpAddr> {
+        let peer = PeerAddr::find(request.extensions())?;
+        Some(match &self.proxies {
+            Some(proxies) => proxies.client_behind(peer, request.headers()),
+            None => peer,
+        })
+    }
+}
+
+/// Notes a visit, outside the cache of pages. The request does not wait for it.
+pub(crate) async fn note_visit(
+    State(visitors): State<Visitors>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let Some(address) = visitors.address(&request) {
+        // Past the cap it is not counted.
+        let _ = visitors.visits.try_send(address);
+    }
+    next.run(request).await
+}
+
+impl CountVisits {
+    /// Adds visits to the count, many at once, for as long as the app runs.
+    pub(crate) async fn run(mut self) {
+        let mut visits = Vec::with_capacity(WAITING);
+        loop {
+            if self.visits.recv_many(&mut visits, WAITING).await == 0 {
+                // No request can come any more.
+                pending::<()>().await;
+            }
+            let addresses: HashSet<_> = visits.drain(..).collect();
+            let addresses = addresses.into_iter().map(|address| address.to_string());
+            let today = Window::Day.at(SystemTime::now());
+            if let Err(error) = self.count.add(today, addresses).await {
+                tracing::debug!(%error, "some visits were not counted");
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Letters to visitors: the confirmation of a booking, and a reminder before the showing.
+//!
+//! A letter is a row of the outbox, written in the transaction of what it tells. The relay hands it to a
+//! queue, and a worker sends it and notes that. Whatever dies in between, the row is still there, and is
+//! handed over again; a letter that is sent twice is one file.
+
+mod maildir;
+mod message;
+mod relay;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder::queue::Queue;
+use larder::{Store, Ttl};
+use sqlx::SqlitePool;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::relay::Outbox;
+
+use self::maildir::Maildir;
+use crate::config::Config;
+use crate::errors::StartError;
+
+/// A letter takes milliseconds. So long after its worker was killed, another one sends it.
+const LEASE: Ttl = Ttl::from_secs(5);
+/// No letter is given up: attempts of a day, at the longest pause.
+const ATTEMPTS: u32 = 1_000;
+
+/// Sends letters in the background.
+#[derive(Clone)]
+pub(crate) struct Mail {
+    pool: SqlitePool,
+    queue: Queue,
+    outbox: Outbox,
+    maildir: Maildir,
+    remind_every: Duration,
+}
+
+impl Mail {
+    /// Opens the queue and the directory of mail. `outbox` says when there is a new letter.
+    pub(crate) async fn open(
+        config: &Config,
+        pool: SqlitePool,
+        store: Arc<dyn Store>,
+        outbox: Outbox,
+    ) -> Result<Self, StartError> {
+        let maildir = Maildir::open(&config.mail_dir).await;
+        let maildir = maildir.map_err(|source| StartError::Mail {
+            directory: config.mail_dir.clone(),
+            source,
+        })?;
+        Ok(Self {
+            pool,
+            queue: Queue::new(store, "mail")?
+                .with_lease(LEASE)
+                .with_max_attempts(ATTEMPTS),
+            outbox,
+            maildir,
+            remind_every: config.remind_every,
+        })
+    }
+
+    /// Hands over and sends letters until `stop` is cancelled and those being sent are.
+    pub(crate) async fn run(self, stop: CancellationToken) -> larder::Result<()> {
+        let (worker, reminders) = (self.worker(), self.reminders()?);
+        let relay = stop.run_until_cancelled(self.relay());
+        let (report, (), _) = tokio::join!(
+            worker.run_until(stop.clone()),
+            reminders.run_until(stop.clone()),
+            relay,
+        );
+        tracing::debug!(%report, "the worker of letters has stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+use std::time::Duration;
+
+use larder::queue::periodic::{Periodic, Schedule};
+use larder::queue::worker::{Backoff, JobError, State, Worker};
+use larder::queue::{Job, NewJob};
+use serde::{Deserialize, Serialize};
+
+use super::{Mail, message};
+use crate::clock::now_ms;
+use crate::db;
+
+/// How many letters are written at once.
+const AT_ONCE: usize = 4;
+const BACKOFF: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
+/// How long letters that are being written may take once the app stops.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long before a showing its visitors are reminded.
+const AHEAD_MS: i64 = 3 * 60 * 60 * 1000;
+
+/// Sends a letter of the outbox.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SendLetter {
+    pub(super) letter: i64,
+}
+
+impl Job for SendLetter {
+    const NAME: &'static str = "send-letter";
+}
+
+/// Writes the reminders that are due.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remind;
+
+impl Job for Remind {
+    const NAME: &'static str = "remind";
+}
+
+impl Mail {
+    pub(super) fn worker(&self) -> Worker {
+        Worker::new(self.queue.clone())
+            .on(send_letter)
+            .on(remind)
+            .with_state(self.clone())
+            .with_concurrency(AT_ONCE)
+            .with_backoff(BACKOFF)
+            .with_grace(GRACE)
+    }
+
+    /// The schedule of reminders: each tick is one job, however many processes run.
+    pub(super) fn reminders(&self) -> larder::Result<Periodic> {
+        let schedule = Schedule::every(self.remind_every)?;
+        Periodic::new(self.queue.clone()).on("reminders", schedule, |_| NewJob::new(&Remind))
+    }
+}
+
+/// Writes the letter to the disk, then notes that it is sent. It may run again, and then does nothing or
+/// writes the same file.
+async fn send_letter(job: SendLetter, State(mail): State<Mail>) -> Result<(), JobError> {
+    let Some(letter) = db::letter(&mail.pool, job.letter).await? else {
+        return Ok(());
+    };
+    let (name, text) = (message::name(&letter), message::message(&letter));
+    mail.maildir.deliver(name, text).await?;
+    db::note_sent(&mail.pool, letter.id, now_ms()).await?;
+    Ok(())
+}
+
+async fn remind(_: Remind, State(mail): State<Mail>) -> Result<(), JobError> {
+    let written = db::write_reminders(&mail.pool, now_ms(), AHEAD_MS).await?;
+    if written > 0 {
+        mail.outbox.has_mail();
+    }
+    Ok(())
+}

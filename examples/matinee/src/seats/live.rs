@@ -1,0 +1,172 @@
+//! Seats as they change: one topic for each showing, and a stream of server-sent events for each visitor.
+//!
+//! A message only names the seats that changed. Each stream reads their state after it, so whatever the order
+//! of messages, the last one leads to the last state, and each visitor sees it with the own seats marked. The
+//! position of a message is the id of its event: a browser that comes back goes on from there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::{FutureExt as _, Stream, stream};
+use larder::events::topic::{Position, Received, Subscriber, Topic};
+use larder::store::bus;
+use larder::{Store, Ttl};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::bookings::{Bookings, Denied};
+use super::{Seat, SeatMap};
+
+const SEATS: bus::Topic = bus::Topic::sharded("seats");
+/// How many changes of a showing a browser may have missed, and how long ago the last one may be.
+const HISTORY: u32 = 100;
+const KEPT: Ttl = Ttl::from_secs(60 * 60);
+/// How many visitors of this process may watch at once. More see the page as it was loaded.
+const MAX_STREAMS: usize = 1_000;
+/// How many changes are shown together.
+const TOGETHER: usize = 64;
+
+/// Announces the seats that change, and lets visitors watch.
+#[derive(Clone)]
+pub(super) struct Live {
+    /// The seats that changed, by showing.
+    topic: Topic<BTreeSet<String>>,
+    streams: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+/// What a visitor who watches is to be shown next.
+#[derive(Clone, Debug)]
+pub(crate) struct SeatsNow {
+    /// The seats as they are, for this visitor.
+    pub(crate) map: SeatMap,
+    /// The seats that changed. None if it may be any.
+    pub(crate) changed: Option<BTreeSet<Seat>>,
+    pub(crate) position: Option<Position>,
+}
+
+/// One visitor who watches a showing.
+struct Watch {
+    bookings: Bookings,
+    showing: i64,
+    user: Option<i64>,
+    subscriber: Subscriber<BTreeSet<String>>,
+    /// The visitor may have missed something, and is shown all seats first.
+    begins_anew: bool,
+    stop: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Live {
+    /// Streams end once `stop` is cancelled.
+    pub(super) fn new(store: Arc<dyn Store>, stop: CancellationToken) -> larder::Result<Self> {
+        Ok(Self {
+            topic: Topic::new(store, SEATS)?.with_history(HISTORY, KEPT)?,
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            stop,
+        })
+    }
+
+    /// Announces that seats changed, in the background: who has booked does not wait for it.
+    pub(super) fn announce(&self, showing: i64, seats: &BTreeSet<Seat>) {
+        let (topic, seats) = (
+            self.topic.clone(),
+            seats.iter().map(Seat::to_string).collect(),
+        );
+        tokio::spawn(async move {
+            if let Err(error) = topic.publish(showing, &seats).await {
+                tracing::warn!(%error, "those who watch a showing were not told of its seats");
+            }
+        });
+    }
+
+    /// The position to resume from. Read it before the seats.
+    pub(super) async fn position(&self, showing: i64) -> larder::Result<Position> {
+        self.topic.position(showing).await
+    }
+
+    /// Begins to watch a showing, from a position on if there is one.
+    pub(super) async fn watch(
+        &self,
+        bookings: Bookings,
+        showing: i64,
+        user: Option<i64>,
+        from: Option<Position>,
+    ) -> Result<impl Stream<Item = SeatsNow> + Send + use<>, Denied> {
+        let permit = self.streams.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| Denied::TooManyWatch)?;
+        let (subscriber, begins_anew) = match from {
+            Some(from) => {
+                let (subscriber, recovered) = self.topic.resume(showing, from).await?;
+                (subscriber, !recovered.is_complete())
+            }
+            None => (self.topic.subscribe(showing).await?, true),
+        };
+        let watch = Watch {
+            bookings,
+            showing,
+            user,
+            subscriber,
+            begins_anew,
+            stop: self.stop.clone(),
+            _permit: permit,
+        };
+        Ok(stream::unfold(watch, |mut watch| async move {
+            let now = watch.next().await?;
+            Some((now, watch))
+        }))
+    }
+}
+
+impl Watch {
+    /// Waits for a change and reads the seats after it. None ends the stream: the browser comes back.
+    async fn next(&mut self) -> Option<SeatsNow> {
+        let changed = match std::mem::take(&mut self.begins_anew) {
+            true => None,
+            false => self.changed().await?,
+        };
+        let position = self.subscriber.position();
+        let map = self.bookings.map(self.showing, self.user).await;
+        let map = map
+            .inspect_err(|error| tracing::warn!(%error, "seats that changed were not read"))
+            .ok()?;
+        Some(SeatsNow {
+            map,
+            changed,
+            position,
+        })
+    }
+
+    /// Waits for seats that change, with all that are there already. None inside if it may be any seat.
+    async fn changed(&mut self) -> Option<Option<BTreeSet<Seat>>> {
+        let first = tokio::select! {
+            () = self.stop.cancelled() => return None,
+            first = self.subscriber.next() => first?,
+        };
+        let mut changed = Some(BTreeSet::new());
+        add(&mut changed, first);
+        for _ in 0..TOGETHER {
+            match self.subscriber.next().now_or_never() {
+                Some(Some(received)) => add(&mut changed, received),
+                _ => break,
+            }
+        }
+        Some(changed)
+    }
+}
+
+fn add(changed: &mut Option<BTreeSet<Seat>>, received: Received<BTreeSet<String>>) {
+    match received {
+        Received::Message(message) => {
+            if let Some(changed) = changed {
+                changed.extend(
+                    message
+                        .value
+                        .iter()
+                        .filter_map(|seat| seat.parse::<Seat>().ok()),
+                );
+            }
+        }
+        Received::Lagged(_) | Received::Gap(_) => *changed = None,
+    }
+}

@@ -1,0 +1,116 @@
+//! Visitors see seats change while the page is open.
+
+use std::time::Duration;
+
+use super::{a_showing, ask, signed_in};
+use crate::plan::Plan;
+use crate::server::Server;
+use crate::visitor::{ADA, Event, GRACE, Visitor};
+
+on_both_backends! {
+    a_visitor_sees_the_seats_change_that_others_hold_give_back_and_book,
+    a_browser_that_comes_back_is_shown_what_it_missed,
+    an_app_that_stops_ends_the_streams_of_those_who_watch,
+}
+
+/// The position that a page has.
+fn position(visitor: &Visitor, server: &Server, showing: &str) -> String {
+    let page = visitor.get(server, showing).body;
+    let (_, rest) = page.split_once("data-after=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+/// The state of a seat in an event; nothing if it is not named.
+fn state<'a>(event: &'a Event, seat: &str) -> &'a str {
+    event.data["seats"][seat]["state"].as_str().unwrap_or("")
+}
+
+fn a_visitor_sees_the_seats_change_that_others_hold_give_back_and_book(plan: Plan) {
+    let app = plan.open();
+    let showing = a_showing(&app);
+    let (here, there) = (app.first(), app.last());
+    let ada = signed_in(here, ADA);
+    let grace = signed_in(there, GRACE);
+    let live = format!("{showing}/live?after={}", position(&grace, there, &showing));
+    // It changes between the page and its stream.
+    assert_eq!(ask(&ada, here, &showing, "hold", &["C3", "C4"]).status, 303);
+    let (mut hers, mut others) = (
+        ada.watch(here, &live, None),
+        grace.watch(there, &live, None),
+    );
+    let held = others.next().unwrap();
+    assert_eq!((state(&held, "C3"), state(&held, "C4")), ("held", "held"));
+    assert_eq!(held.data["all"], false);
+    assert!(held.data["seats"]["C3"]["left"].as_u64().unwrap() > 200_000);
+    assert_eq!(state(&hers.next().unwrap(), "C3"), "yours");
+    for (what, seat, seen, own) in [
+        ("release", "C4", "free", "free"),
+        ("book", "C3", "booked", "ticket"),
+    ] {
+        assert_eq!(ask(&ada, here, &showing, what, &[seat]).status, 303);
+        assert_eq!(state(&others.next().unwrap(), seat), seen);
+        assert_eq!(state(&hers.next().unwrap(), seat), own);
+    }
+    for id in ["0", "x", "99999999"] {
+        let path = format!("/showings/{id}/live");
+        assert_eq!(grace.get(here, &path).status, 404, "{id}");
+    }
+}
+
+fn a_browser_that_comes_back_is_shown_what_it_missed(plan: Plan) {
+    let app = plan.open();
+    let showing = a_showing(&app);
+    let (here, there) = (app.first(), app.last());
+    let (ada, stranger) = (signed_in(here, ADA), Visitor::new());
+    let live = format!(
+        "{showing}/live?after={}",
+        position(&stranger, here, &showing)
+    );
+    assert_eq!(ask(&ada, here, &showing, "hold", &["A1"]).status, 303);
+    let seen = stranger.watch(here, &live, None).next().unwrap();
+    assert_eq!(state(&seen, "A1"), "held");
+    for (what, seats) in [("hold", &["A2", "A3"][..]), ("release", &["A1"])] {
+        assert_eq!(ask(&ada, there, &showing, what, seats).status, 303);
+    }
+    // At another server, it goes on after the last event, and not after the page.
+    let mut back = stranger.watch(there, &live, Some(&seen.id));
+    let mut missed = std::collections::BTreeMap::new();
+    while missed.len() < 3 {
+        let event = back.next().unwrap();
+        assert_eq!(event.data["all"], false, "{event:?}");
+        for seat in ["A1", "A2", "A3"] {
+            if !state(&event, seat).is_empty() {
+                missed.insert(seat, state(&event, seat).to_owned());
+            }
+        }
+    }
+    assert_eq!(
+        missed.into_values().collect::<Vec<_>>(),
+        ["free", "held", "held"]
+    );
+    // One that is too old, or none of ours, is told to forget what it has.
+    for last in ["1-1", "x"] {
+        let all = stranger.watch(there, &live, Some(last)).next().unwrap();
+        assert_eq!(all.data["all"], true);
+        let states = ["A1", "A2", "A3"].map(|seat| state(&all, seat));
+        assert_eq!(states, ["", "held", "held"]);
+    }
+}
+
+fn an_app_that_stops_ends_the_streams_of_those_who_watch(plan: Plan) {
+    let mut app = plan.open();
+    let live = format!("{}/live", a_showing(&app));
+    let watch = |server: &Server| Visitor::new().watch(server, &live, None);
+    let mut watching: Vec<_> = app.servers().iter().map(watch).collect();
+    for events in &mut watching {
+        assert_eq!(events.next().unwrap().data["all"], true);
+    }
+    app.servers().iter().for_each(Server::terminate);
+    for server in app.take_servers() {
+        let end = server.end(Duration::from_secs(5));
+        assert_eq!(end.status.code(), Some(0), "{end:?}");
+    }
+    for mut events in watching {
+        assert!(events.next().is_none());
+    }
+}
