@@ -186,7 +186,7 @@ async fn is_over(queue: &Queue, stop: &Stop, deadline: &mut Option<Instant>) -> 
 
 /// Most work is short. Some takes longer than the lease.
 pub(crate) fn slowness(random: &mut fastrand::Rng) -> Duration {
-    match random.u8(..5) {
+    match random.u8(..10) {
         0 => Duration::from(LEASE).mul_f64(1.0 + random.f64()),
         _ => Duration::from_millis(random.u64(..40)),
     }
