@@ -12,7 +12,7 @@ use super::support::{Act, Probe, Task, World, on_both_stores, task, worker};
 
 on_both_stores! {
     async fn leases_are_renewed_while_handlers_run(world: World) {
-        let (queue, probe) = (world.queue().with_lease(Ttl::from_millis(900)), Probe::new());
+        let (queue, probe) = (world.queue().with_lease(Ttl::from_secs(2)), Probe::new());
         for number in 0..3 {
             queue.enqueue(task(number, Act::Wait)).await.unwrap();
         }
@@ -22,7 +22,7 @@ on_both_stores! {
             probe.arrived().await;
         }
         // Whoever looks finds nothing, though the leases would have ended.
-        let until = Instant::now() + Duration::from_secs(2);
+        let until = Instant::now() + Duration::from_millis(2_500);
         while Instant::now() < until {
             assert_eq!(queue.dequeue(1).await.unwrap().len(), 0);
             tokio::time::sleep(Duration::from_millis(50)).await;
