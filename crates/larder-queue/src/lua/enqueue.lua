@@ -1,7 +1,8 @@
 -- ARGV: for each job its id, '+' and a delay or '@' and a time, priority, the mode of its unique key and
 -- how long that lasts, whether it replaces another, its unique key, group, and body.
 local most, retention = tonumber(ARGV[4]), tonumber(ARGV[10])
-local live = redis.call('HLEN', KEYS[2]) / 2 - redis.call('ZCARD', KEYS[5])
+local fields = redis.call('HLEN', KEYS[2])
+local live = fields / 2 - redis.call('ZCARD', KEYS[5])
 local was_empty = #redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(0', 'LIMIT', 0, 1) == 0
 local forgot = false
 
@@ -44,7 +45,7 @@ local function add(i)
   }
   if due > at then hide(id, j) else place(id, j) end
   redis.call('HSET', KEYS[2], id, text(j), '\0' .. id, body)
-  made[2] = true
+  made[2] = fields == 0
   if key ~= '' then
     redis.call('HSET', KEYS[7], key, id)
     made[7] = true

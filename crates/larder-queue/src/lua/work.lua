@@ -12,6 +12,7 @@ local at, changed, placed, sooner, latest, made = now(), false, false, false, 0,
 local per_group, keeps_order = tonumber(ARGV[6]), ARGV[7] == '1'
 local meta = redis.call('HMGET', KEYS[1], 'seq', 'fence', 'ends', 'paused', 'tat')
 local seq, fence, ends = tonumber(meta[1] or 0), tonumber(meta[2] or 0), tonumber(meta[3] or 0)
+local seq_before, fence_before = seq, fence
 if not meta[3] then
   -- What was made later than the first key may outlive it by a part of a millisecond.
   for i = 2, #KEYS do del(KEYS[i]) end
@@ -33,8 +34,8 @@ end
 local function load(id) return parse(redis.call('HGET', KEYS[2], id)) end
 
 local function text(j)
-  return j.c .. ',' .. num(j.s) .. ',' .. j.a .. ',' .. num(j.f) .. ',' .. num(j.e) .. ',' .. num(j.d) .. ','
-    .. j.u .. ',' .. #j.k .. ',' .. #j.g .. ':' .. j.k .. j.g .. j.r
+  local numbers = string.format('%d,%.0f,%d,%.0f,%.0f,%.0f,', j.c, j.s, j.a, j.f, j.e, j.d)
+  return numbers .. j.u .. ',' .. #j.k .. ',' .. #j.g .. ':' .. j.k .. j.g .. j.r
 end
 
 local function save(id, j) redis.call('HSET', KEYS[2], id, text(j)) end
@@ -136,10 +137,12 @@ local function keep()
   local all = ends < needed - math.floor(span / 16)
   -- In whole milliseconds, so that the first key is never the last to end.
   if all then ends = at + math.floor((needed - at + 999) / 1000) * 1000 end
-  redis.call('HSET', KEYS[1], 'seq', num(seq), 'fence', num(fence), 'ends', num(ends))
+  if all or seq ~= seq_before or fence ~= fence_before then
+    redis.call('HSET', KEYS[1], 'seq', num(seq), 'fence', num(fence), 'ends', num(ends))
+  end
   local ms = math.floor((ends - at + 999) / 1000)
-  for i, key in ipairs(KEYS) do
-    if all or made[i] then ttl(key, ms) end
+  for i = 1, #KEYS do
+    if all or made[i] then ttl(KEYS[i], ms) end
   end
 end
 

@@ -172,14 +172,9 @@ async fn a_dropped_dequeue_gives_back_what_it_has_taken(two: Two) {
             );
         }
     }
+    // That is less than a lease.
     let again = here.dequeue_wait(1, LONG).await.unwrap();
-    let started = Instant::now();
-    let again = match again.is_empty() {
-        false => again,
-        true => here.dequeue_wait(1, LONG).await.unwrap(),
-    };
     assert_eq!((again[0].id().as_str(), again[0].attempt()), ("a", 1));
-    assert!(started.elapsed() < secs(15), "no lease had to end");
 }
 
 async fn a_resumed_queue_and_a_freed_limit_wake(two: Two) {
