@@ -28,7 +28,7 @@ pub enum Servers {
     /// A cluster, of which replicas are read too.
     ReadReplicas(RedisCluster),
     /// Two, over which the keys are spread.
-    Shards([RedisServer; 2]),
+    Shards(Box<[RedisServer; 2]>),
     /// Those by TLS, for a user who may name the keys of one namespace.
     Narrow(Box<Narrow>),
 }
@@ -55,7 +55,8 @@ impl Servers {
     /// Starts two servers over which the keys are spread.
     #[must_use]
     pub fn shards() -> Self {
-        Self::Shards([(); 2].map(|()| RedisServer::start().expect("a redis-server")))
+        let servers = [(); 2].map(|()| RedisServer::start().expect("a redis-server"));
+        Self::Shards(Box::new(servers))
     }
 
     /// Sentinels.
@@ -84,7 +85,8 @@ impl Servers {
         }
         self.empty();
         let store: Arc<dyn Store> = match self {
-            Self::Shards([one, other]) => {
+            Self::Shards(servers) => {
+                let [one, other] = &**servers;
                 let one = Shard::new("one", self.connect(&one.url()).await);
                 let other = Shard::new("other", self.connect(&other.url()).await);
                 Arc::new(Sharded::new([one, other]).expect("two shards"))

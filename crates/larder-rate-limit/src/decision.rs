@@ -17,9 +17,9 @@ pub struct Decision {
 pub(crate) enum Account {
     /// The visitor's own.
     Own,
-    /// One of the many that visitors share for whom there is no room.
+    /// One of many that are shared by visitors, because the store has no room for their own.
     Shared,
-    /// The one that those share for whom there is no room among the many.
+    /// A single one, for visitors whose shared record has no room either.
     Last,
 }
 

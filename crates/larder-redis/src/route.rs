@@ -90,7 +90,7 @@ impl Route {
     }
 }
 
-/// One operation on one key, from its begin to its deadline.
+/// One operation on one key, from its start to its deadline.
 pub(crate) struct Routed<'a> {
     operation: Operation<'a>,
     /// Follows redirects, in a cluster.
@@ -145,7 +145,7 @@ impl Routed<'_> {
     }
 }
 
-/// One operation on several keys, from its begin to its deadline.
+/// One operation on several keys, from its start to its deadline.
 pub(crate) enum Batch<'a> {
     One(Operation<'a>),
     Cluster {

@@ -1,9 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use larder_store::{IdWriter, Identity, KeyId};
+use larder_store::{IdWriter, KeyId};
 
-use crate::{Result, Session, SessionError};
+use crate::{Result, SessionError};
 
 /// The id of a user, as the app knows it: text of 1 to 256 bytes, such as the key of a row.
 ///
@@ -58,17 +58,5 @@ impl KeyId for UserId {
 impl fmt::Debug for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("UserId(..)")
-    }
-}
-
-/// Gives the signed-in user to inner layers, such as a rate limit.
-///
-/// It reads the session. While the store fails, there is no user.
-impl Identity for Session {
-    type User = Arc<str>;
-
-    async fn identify(&self) -> Option<Arc<str>> {
-        let user = self.user().await.ok()??;
-        Some(user.shared().clone())
     }
 }

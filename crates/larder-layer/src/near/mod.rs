@@ -166,16 +166,16 @@ where
         self.entries.insert(key, Held { value, deadline });
     }
 
-    /// Keeps what `change` makes of the value that is kept, in one step. Returns whether it did.
+    /// Replaces the value of `key` by what `change` makes of it, in one step. Returns whether it did.
     ///
-    /// `change` gets `None` if nothing is kept. Nothing else is kept of the key in between. It runs
-    /// under a lock, and must not use the cache.
+    /// `change` gets `None` if there is no value. No other value is kept in between. It runs under a
+    /// lock, and must not use the cache.
     pub fn update(&self, key: &K, change: impl FnOnce(Option<Held<V>>) -> Option<Held<V>>) -> bool {
         let _stripe = self.stripe(key).lock();
         self.replace_by(key, change)
     }
 
-    /// Does the same, unless the key was invalidated since `generation`.
+    /// Does the same as [`update`](Self::update), unless the key was invalidated since `generation`.
     pub fn update_if_unchanged(
         &self,
         key: &K,

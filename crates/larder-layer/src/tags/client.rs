@@ -48,7 +48,7 @@ struct Known {
     tick: u64,
 }
 
-/// The begin of a load, which a change of a tag comes before or after.
+/// The start of a load, which tells whether a change of a tag came before or after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadBegin {
     tick: u64,
@@ -57,12 +57,12 @@ pub struct LoadBegin {
 }
 
 impl LoadBegin {
-    /// Returns the begin of a load with this [`tick`](Tags::tick), which began `at`, by the store's clock.
+    /// Returns the start of a load with this [`tick`](Tags::tick), which began `at`, by the store's clock.
     pub const fn new(tick: u64, at: Timestamp) -> Self {
         Self { tick, at }
     }
 
-    /// Returns the begin of a write of the caller's own value: no change so far concerns it.
+    /// Returns the start of a write of the caller's own value: no change so far concerns it.
     pub const fn after_all_changes() -> Self {
         Self {
             tick: 0,
@@ -98,7 +98,7 @@ impl Tags {
         self.sender
     }
 
-    /// Returns a number for the begin of a load, to be taken before its source is read.
+    /// Returns a number for the start of a load, to be taken before its source is read.
     pub fn tick(&self) -> u64 {
         self.ticks.fetch_add(1, Ordering::SeqCst) + 1
     }

@@ -29,7 +29,7 @@ pub(super) struct Links {
     registry: Arc<SubscriptionRegistry>,
     limits: Limits,
     view: Option<ClusterView>,
-    /// A task spawned in another runtime would end with that.
+    /// The runtime of the links' tasks. In another runtime they would end with that one.
     runtime: Handle,
     shards: Mutex<Shards>,
 }

@@ -52,7 +52,7 @@ pub enum CookieExpiry {
 /// The `Max-Age` of a cookie that is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MaxAge {
-    /// As the layer's cookie says, for a session that has this many microseconds left.
+    /// The one that the layer's cookie declares, for a session with this many microseconds left.
     AsDeclared(i64),
     None,
     /// This many microseconds.

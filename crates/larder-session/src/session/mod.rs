@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::request::Parts;
 use http::{Extensions, HeaderMap};
+use larder_store::Identity;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::cookie::RequestCookies;
@@ -210,5 +211,17 @@ fn signed_out() -> SessionError {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+/// Gives the signed-in user to inner layers, such as a rate limit.
+///
+/// It reads the session. While the store fails, there is no user.
+impl Identity for Session {
+    type User = Arc<str>;
+
+    async fn identify(&self) -> Option<Arc<str>> {
+        let user = self.user().await.ok()??;
+        Some(user.shared().clone())
     }
 }

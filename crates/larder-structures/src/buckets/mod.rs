@@ -20,7 +20,8 @@ pub use programs::{BucketsRecord, InspectBuckets};
 /// A bucket covers a step of time, from a multiple of it since 1970 in UTC, by the store's clock; so all
 /// processes count into the same one. Each [`Level`] keeps so many buckets of its step, and older ones are
 /// removed when a new one begins. A count goes into the running bucket of each level, so a day is not
-/// summed from its minutes when it is read.
+/// summed from its minutes when it is read. If the store's clock goes back by more than a level keeps, that
+/// level leaves out what is counted until the clock has caught up.
 ///
 /// The record lives as long as its longest level after the last count. Each method takes one round trip,
 /// or none in process. Clones are cheap and share everything.
@@ -102,7 +103,7 @@ impl Buckets {
     /// Makes the counts called `name`, with 1 to 4 levels, the shortest step first.
     ///
     /// The name is in each key. It is 1 to 32 of `a-z`, `0-9`, `-`, `_` and `.`. A level that is added
-    /// later begins empty.
+    /// later begins empty, and one that keeps fewer buckets than before removes the others at its next bucket.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] if the name or a level has another form or the store runs no programs.

@@ -7,7 +7,20 @@ local function count(step, bucket)
   return int(redis.call('HGET', KEYS[1], step .. ':' .. num(bucket))) or 0
 end
 
+-- Removes the buckets of a level up to `last`, however many it kept before.
+local function forget(step, last)
+  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if string.sub(field, 1, #step + 1) == step .. ':' then
+      local bucket = int(string.sub(field, #step + 2))
+      if not bucket or bucket <= last then redis.call('HDEL', KEYS[1], field) end
+    end
+  end
+end
+
+-- How many fields the levels have at most, each with its newest number.
+local most = 0
 for i = 3, #ARGV, 2 do
+  most = most + tonumber(ARGV[i + 1]) + 1
   if by > 9007199254740992 - count(ARGV[i], bucket_of(ARGV[i])) then return 0 end
 end
 for i = 3, #ARGV, 2 do
@@ -18,6 +31,7 @@ for i = 3, #ARGV, 2 do
       redis.call('HDEL', KEYS[1], step .. ':' .. num(old))
     end
     redis.call('HSET', KEYS[1], step, num(bucket))
+    if redis.call('HLEN', KEYS[1]) > most then forget(step, bucket - keep) end
     newest = bucket
   end
   if bucket > newest - keep then

@@ -69,6 +69,7 @@ async fn every_fault_that_is_planted_in_the_lua_of_buckets_is_caught() {
             (ADD, "- keep + 1, math", "- keep + 2, math"),
             (ADD, "bucket - keep) do", "bucket - keep - 1) do"),
             (ADD, "bucket - keep) do", "bucket - keep + 1) do"),
+            (ADD, "forget(step, bucket - keep)", "forget(step, bucket)"),
             (ADD, "num(count(step, bucket) + by)", "num(by)"),
             (ADD, "ttl(KEYS[1], ARGV[2])", "ttl(KEYS[1], ARGV[2] + 1)"),
             (ADD, "redis.call('HSET', KEYS[1], step, num(bucket))", ""),

@@ -21,6 +21,22 @@ async fn counts(buckets: &Buckets, step: Duration, many: u32) -> Vec<u64> {
 }
 
 on_every_store! {
+    async fn a_level_that_keeps_fewer_buckets_than_before_removes_the_others(world: World) {
+        let level = |keep| {
+            Buckets::new(world.store.clone(), "test", &[Level::minutes(keep)]).unwrap()
+        };
+        let many = level(40);
+        for _ in 0..40 {
+            many.add("a", 1).await.unwrap();
+            world.advance(MINUTE);
+        }
+        let few = level(3);
+        few.add("a", 1).await.unwrap();
+        let shown = few.inspect("a").await.unwrap();
+        assert!(shown.fields().contains(&("buckets".to_owned(), "3".to_owned())), "{shown:?}");
+        assert_eq!(counts(&few, MINUTE, 3).await, [1, 1, 1]);
+    }
+
     async fn a_count_is_in_the_bucket_of_its_time_in_each_level(world: World) {
         let buckets = buckets(&world.store);
         assert_eq!(counts(&buckets, MINUTE, 3).await, [0, 0, 0]);

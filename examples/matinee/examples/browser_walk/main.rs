@@ -2,7 +2,7 @@
 //!
 //! `./scripts/browser-walk [DIR]` runs it, and leaves a screenshot of each step in `DIR`. Each walk
 //! goes from the catalogue to a film, signs in, holds a seat, books it, looks at the tickets and at
-//! the devices, and signs out: on a narrow screen and on a wide one, by light and by dark. What is
+//! the devices, and signs out, while another window shows how the seat is held and booked: on a narrow screen and on a wide one, by light and by dark. What is
 //! seen is asserted at every step, and so is that nothing is wider than the screen, that what is
 //! clicked is not covered, and that the browser has nothing to complain about.
 

@@ -1,4 +1,6 @@
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,6 +10,9 @@ use crate::Failure;
 use crate::chromium::Chromium;
 use crate::tools::Tools;
 use crate::walk::View;
+
+/// More than it takes a change to be seen.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A page in a browser that has never been here, used as a visitor does.
 pub(crate) struct Page {
@@ -89,6 +94,21 @@ impl Page {
             .map(drop)
     }
 
+    /// Waits until the seat of a checkbox has a class, by itself.
+    pub(crate) fn wait_for_class(&mut self, selector: &str, class: &str) -> Result<(), Failure> {
+        let has = format!(
+            "document.querySelector({selector:?}).parentElement.classList.contains({class:?})"
+        );
+        let since = Instant::now();
+        while self.evaluate(&has)? != true {
+            if since.elapsed() > PATIENCE {
+                return Err(format!("{selector} is not {class}").into());
+            }
+            sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     /// Fails unless the page says all of this where it can be read.
     pub(crate) fn expect(&mut self, texts: &[&str]) -> Result<(), Failure> {
         let seen = self.text("main")?;
@@ -163,7 +183,8 @@ impl Page {
                     status >= Some(400) && status != but.map(u64::from)
                 }
                 "Runtime.exceptionThrown" | "Runtime.consoleAPICalled" => true,
-                "Network.loadingFailed" => true,
+                // A page that is left ends its stream.
+                "Network.loadingFailed" => params["canceled"] != true,
                 _ => false,
             };
             is_bad.then(|| event.to_string())

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Failure;
 use crate::app::App;
@@ -110,7 +110,7 @@ pub(crate) fn walk(
         dir,
         steps: 0,
     };
-    let taken = visit.take(&app.url, view.guest);
+    let taken = visit.take(chromium, &app.url, view.guest);
     taken.map_err(|failure| format!("{}, step {}: {failure}", view.name, visit.steps + 1))?;
     Ok(visit.steps)
 }
@@ -123,7 +123,7 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    fn take(&mut self, url: &str, guest: Guest) -> Result<(), Failure> {
+    fn take(&mut self, chromium: &Chromium, url: &str, guest: Guest) -> Result<(), Failure> {
         let seat = guest.seat;
         self.page.go(url)?;
         self.page.expect(&["films", "page 1 of", "Search"])?;
@@ -155,6 +155,15 @@ impl Visit<'_> {
             return Err("a seat that is clicked is not chosen".into());
         }
         self.seen("seat-chosen")?;
+        // Somebody else has the same showing open, and touches nothing.
+        let mut window = Page::open(chromium, self.view)?;
+        window.go(self
+            .page
+            .evaluate("location.href")?
+            .as_str()
+            .unwrap_or_default())?;
+        window.wait_for_class(&format!("#seat-{seat}"), "free")?;
+
         self.page.follow("#hold")?;
         self.page.expect(&[
             "Your seats",
@@ -163,11 +172,15 @@ impl Visit<'_> {
             "Book 1 seat for $",
         ])?;
         self.seen("seat-held")?;
+        window.wait_for_class(&format!("#seat-{seat}"), "held")?;
+        self.seen_in(&mut window, "seat-held-in-another-window")?;
 
         self.page.follow("#book")?;
         self.page
             .expect(&["My tickets", "Show this at the door", seat])?;
         self.seen("tickets")?;
+        window.wait_for_class(&format!("#seat-{seat}"), "booked")?;
+        self.seen_in(&mut window, "seat-booked-in-another-window")?;
 
         // By another name, so that it is not the page that was kept before.
         let fresh = url.replace("127.0.0.1", &format!("{}.localhost", self.view.name));
@@ -201,10 +214,21 @@ impl Visit<'_> {
         self.seen_as(step, None)
     }
 
+    /// Looks at another window.
+    fn seen_in(&mut self, window: &mut Page, step: &str) -> Result<(), Failure> {
+        window.look(&self.picture(step), None)?;
+        self.steps += 1;
+        Ok(())
+    }
+
+    fn picture(&self, step: &str) -> PathBuf {
+        let name = format!("{}-{:02}-{step}.png", self.view.name, self.steps + 1);
+        self.dir.join(name)
+    }
+
     /// The browser may complain about this status, and nothing else.
     fn seen_as(&mut self, step: &str, status: Option<u16>) -> Result<(), Failure> {
-        let name = format!("{}-{:02}-{step}.png", self.view.name, self.steps + 1);
-        self.page.look(&self.dir.join(name), status)?;
+        self.page.look(&self.picture(step), status)?;
         self.steps += 1;
         Ok(())
     }
