@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::arguments::{Content, Id, When, Write};
+use super::events;
 use super::leases;
 use super::operation::Operation;
 use super::queue;
@@ -45,9 +46,10 @@ fn operation(time: Time) -> BoxedStrategy<Operation> {
     match time {
         Time::Passes | Time::PassesBesideValues => {
             let queues = queue::operation(time).prop_map(Operation::Queue);
-            prop_oneof![20 => all, 3 => queues, 4 => lapse(), 2 => at_end(time)].boxed()
+            let logs = events::operation(time).prop_map(Operation::Log);
+            prop_oneof![20 => all, 3 => queues, 3 => logs, 4 => lapse(), 2 => at_end(time)].boxed()
         }
-        // The order of a queue is that of times, which a server's clock tells apart and ours does not.
+        // The order of queues and logs is that of times, which a server's clock tells apart and ours does not.
         Time::StandsStill => all.boxed(),
     }
 }

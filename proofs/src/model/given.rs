@@ -28,6 +28,7 @@ pub(crate) enum Given {
     Claimed(Answer<Answered>),
     Keys(Answer<BTreeSet<String>>),
     Queue(Answer<String>),
+    Log(Answer<String>),
 }
 
 pub(crate) type Answer<T> = Result<T, ErrorKind>;

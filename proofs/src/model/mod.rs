@@ -5,6 +5,7 @@
 
 mod arguments;
 mod draw;
+mod events;
 mod given;
 mod leases;
 mod operation;

@@ -3,6 +3,7 @@ use larder_store::Ttl;
 use larder_test::records::{Add, Append, Mark};
 
 use super::arguments::{Id, When, Write, journal, tally};
+use super::events::LogOperation;
 use super::leases::LeaseOperation;
 use super::queue::QueueOperation;
 use super::remembered::Remembered;
@@ -39,6 +40,7 @@ pub(crate) enum Operation {
     /// At the end of what its key holds, or so many microseconds past it.
     LeaseAtEnd(i64, LeaseOperation),
     Queue(QueueOperation),
+    Log(LogOperation),
     /// All keys with this prefix, in pages of about so many.
     Scan(&'static str, usize),
 }
@@ -95,6 +97,10 @@ impl Operation {
             Self::Queue(operation) => {
                 operation.remember(remembered);
                 Step::Queue(operation.clone())
+            }
+            Self::Log(operation) => {
+                operation.remember(remembered);
+                Step::Log(operation.clone())
             }
             Self::Scan(prefix, about) => Step::Scan(prefix, *about),
         })

@@ -8,6 +8,7 @@ use larder_test::records::{
     Add, Append, ClearJournal, ClearTally, Mark, ReadJournal, ReadTally, Tally,
 };
 
+use super::events::LogOperation;
 use super::given::{Answer, Given, each, kind};
 use super::leases::{Both, LeaseStep};
 use super::queue::QueueOperation;
@@ -37,6 +38,7 @@ pub(crate) enum Step {
     ClearJournal(Key),
     Lease(LeaseStep),
     Queue(QueueOperation),
+    Log(LogOperation),
     Scan(&'static str, usize),
 }
 
@@ -78,6 +80,7 @@ impl Step {
             Self::ClearJournal(key) => Given::Count(kind(programs.run(key, &ClearJournal).await)),
             Self::Lease(step) => step.run(store, side).await,
             Self::Queue(operation) => Given::Queue(operation.run(store).await),
+            Self::Log(operation) => Given::Log(operation.run(store).await),
             Self::Scan(prefix, about) => Given::Keys(kind(scan::all(store, prefix, *about).await)),
         }
     }
