@@ -96,9 +96,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dead = queue.list(JobState::Dead, None).await?;
     let reason = dead.jobs[0].reason();
     let (done, dead) = (counts.done, counts.dead);
-    writeln!(
-        out.lock().expect("no writer panics"),
+    Mailer.send(&format!(
         "{done} are done, {dead} is a dead letter: {reason}"
-    )?;
+    ))?;
     Ok(())
 }

@@ -18,17 +18,17 @@ pub(crate) fn enqueued(queue: &str) -> Counter {
     counter!("larder_queue_enqueued_total", "queue" => queue.to_owned())
 }
 
-/// A gauge, and what it shows of a queue.
-type DepthGauge = (Gauge, fn(&Counts) -> u64);
-
 /// The metrics of one queue as a worker sees it.
 pub(crate) struct Metrics {
     queue: Arc<str>,
     /// The names are those of handlers, so there are few.
     jobs: Mutex<HashMap<&'static str, JobMetrics>>,
-    depth: [DepthGauge; 4],
+    depth: [Depth; 4],
     oldest: Gauge,
 }
+
+/// How many jobs are in a state, and where that is counted.
+type Depth = (Gauge, fn(&Counts) -> u64);
 
 /// The metrics of the jobs of one name.
 #[derive(Clone)]
