@@ -134,28 +134,32 @@ fn tag(film: u32) -> String {
     format!("tag of film {film}")
 }
 
-fn caches(world: &World, tier: Tier) -> (Films, Films) {
-    let set = |films: CacheBuilder<u32, String>| {
-        films
-            .with_clear()
-            .with_stale_if_error(MINUTE)
-            .with_load_timeout(Duration::from_secs(1))
-    };
-    let shared = || world.process_with(set).films;
+fn set(films: CacheBuilder<u32, String>) -> CacheBuilder<u32, String> {
+    films
+        .with_clear()
+        .with_stale_if_error(MINUTE)
+        .with_load_timeout(Duration::from_secs(1))
+}
+
+/// Begins the process that invalidates.
+fn changer(world: &World, tier: Tier) -> Films {
     match tier {
-        Tier::NearAndFar => {
-            let films = shared();
-            (films.clone(), films)
-        }
-        Tier::FarAlone => (shared(), shared()),
-        Tier::WithoutNear => {
-            let far_only = world.process_with(|films| set(films).without_near());
-            (shared(), far_only.films)
-        }
         Tier::WithoutFar => {
             let films = Cache::builder(FILM, MINUTE).with_clock(world.clock.clone());
-            let films = set(films).build().unwrap();
-            (films.clone(), films)
+            set(films).build().unwrap()
+        }
+        _ => world.process_with(set).films,
+    }
+}
+
+/// Begins the process that reads afterwards. A new one has not to hear of what was done before it.
+fn reader(world: &World, tier: Tier, changer: &Films) -> Films {
+    match tier {
+        Tier::NearAndFar | Tier::WithoutFar => changer.clone(),
+        Tier::FarAlone => world.process_with(set).films,
+        Tier::WithoutNear => {
+            let far_only = world.process_with(|films| set(films).without_near());
+            far_only.films
         }
     }
 }
@@ -167,7 +171,7 @@ async fn cell(
     tier: Tier,
     film: u32,
 ) -> Served {
-    let (changer, reader) = caches(world, tier);
+    let changer = changer(world, tier);
     let old = changer.insert_with_tags(film, "old".to_owned(), [tag(film)]);
     old.await.unwrap();
     match invalidation {
@@ -178,6 +182,7 @@ async fn cell(
         Clear => changer.clear().await,
     }
     .unwrap();
+    let reader = reader(world, tier, &changer);
     let served = read(&reader, film, end).await;
     // Whatever was served, the next load counts.
     let next = || async { Ok::<_, Infallible>("next".to_owned()) };
