@@ -13,7 +13,6 @@
 
 use std::env::var;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::queue::worker::{Attempt, Backoff, CancellationToken, JobError, State, Worker};
@@ -29,28 +28,34 @@ impl Job for Welcome {
     const NAME: &'static str = "welcome";
 }
 
-/// What the handlers share: here only where they write.
-type Out = Arc<Mutex<std::io::Stdout>>;
+/// What the handlers share.
+#[derive(Clone)]
+struct Mailer;
+
+impl Mailer {
+    /// Stands in for a mail server.
+    fn send(&self, text: &str) -> std::io::Result<()> {
+        writeln!(std::io::stdout(), "{text}")
+    }
+}
 
 async fn welcome(
     job: Welcome,
-    State(out): State<Out>,
+    State(mailer): State<Mailer>,
     Attempt(attempt): Attempt,
 ) -> Result<(), JobError> {
-    let name = job.name;
-    let mut out = out.lock().unwrap();
-    match name.as_str() {
+    match job.name.as_str() {
         "grace" if attempt == 1 => {
-            writeln!(out, "the mail server is away: grace is tried again")?;
-            // Any error would do, by `?`.
+            mailer.send("the mail server is away: grace is tried again")?;
+            // So is any error that `?` passes on.
             Err(JobError::retry("the mail server is away"))
         }
         "nobody" => {
-            writeln!(out, "there is no nobody")?;
+            mailer.send("there is no nobody")?;
             Err(JobError::dead("there is no nobody"))
         }
-        _ if attempt == 1 => Ok(writeln!(out, "{name} is welcomed")?),
-        _ => Ok(writeln!(out, "{name} is welcomed at attempt {attempt}")?),
+        name if attempt == 1 => Ok(mailer.send(&format!("{name} is welcomed"))?),
+        name => Ok(mailer.send(&format!("{name} is welcomed at attempt {attempt}"))?),
     }
 }
 
@@ -62,11 +67,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     queue.purge(JobState::Dead).await?;
     queue.purge(JobState::Done).await?;
 
-    let out: Out = Arc::new(Mutex::new(std::io::stdout()));
     let stop = CancellationToken::new();
     let worker = Worker::new(queue.clone())
         .on(welcome)
-        .with_state(out.clone())
+        .with_state(Mailer)
         // One at a time, so that the lines come in order.
         .with_concurrency(1)
         .with_backoff(Backoff::constant(Duration::from_millis(100)));
@@ -92,9 +96,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dead = queue.list(JobState::Dead, None).await?;
     let reason = dead.jobs[0].reason();
     let (done, dead) = (counts.done, counts.dead);
-    writeln!(
-        out.lock().unwrap(),
+    Mailer.send(&format!(
         "{done} are done, {dead} is a dead letter: {reason}"
-    )?;
+    ))?;
     Ok(())
 }

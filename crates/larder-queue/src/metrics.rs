@@ -23,9 +23,12 @@ pub(crate) struct Metrics {
     queue: Arc<str>,
     /// The names are those of handlers, so there are few.
     jobs: Mutex<HashMap<&'static str, JobMetrics>>,
-    depth: [(Gauge, fn(&Counts) -> u64); 4],
+    depth: [Depth; 4],
     oldest: Gauge,
 }
+
+/// How many jobs are in a state, and where that is counted.
+type Depth = (Gauge, fn(&Counts) -> u64);
 
 /// The metrics of the jobs of one name.
 #[derive(Clone)]

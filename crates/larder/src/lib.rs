@@ -37,9 +37,6 @@ pub use larder_events as events;
 pub mod macros {
     pub use larder_macros::{cached_by_larder as cached, invalidates_by_larder as invalidates};
 }
-#[cfg(feature = "events")]
-#[doc(inline)]
-pub use larder_events as events;
 #[cfg(feature = "moka")]
 #[doc(inline)]
 pub use larder_moka as moka;

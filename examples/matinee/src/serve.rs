@@ -17,6 +17,8 @@ use crate::{clock, db};
 
 /// How often to check whether the next season must be added.
 const PROGRAMME: Duration = Duration::from_secs(60 * 60);
+/// How long the worker of letters may take to stop, at most.
+const LETTERS: Duration = Duration::from_secs(5);
 
 /// Listens on an address.
 ///
@@ -94,10 +96,11 @@ pub async fn serve(
     }
     // What is being sent is sent; the rest is in the outbox.
     app.stop.cancel();
-    match letters.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(%error, "letters were not sent"),
-        Err(error) => tracing::error!(%error, "the worker of letters has failed"),
+    match timeout(LETTERS, letters).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::error!(%error, "letters were not sent"),
+        Ok(Err(error)) => tracing::error!(%error, "the worker of letters has failed"),
+        Err(_) => tracing::warn!("the worker of letters was cut off"),
     }
     // A request that was cut off may hold a connection for another moment.
     let _ = timeout(Duration::from_secs(1), app.pool.close()).await;

@@ -1,5 +1,7 @@
 //! The short form of the proof `queue`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use crate::JobId;
 use crate::record::{Cancel, Pause, Purge, Redrive};
 
 /// How many jobs one step moves or removes, which bounds its time.
-const CHUNK: u32 = 200;
+const CHUNK: u32 = 100;
 
 /// The outcome of a cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Queue {
     /// Gives dead letters back to the queue, oldest first, at most `many`, and returns how many it gave.
     ///
     /// Their attempts begin anew, at the end of the queue, and they have no unique key any more. It takes
-    /// one round trip for each 200.
+    /// one round trip for each 100.
     ///
     /// # Errors
     /// Those of the store. Earlier round trips were carried out.
@@ -77,7 +77,7 @@ impl Queue {
 
     /// Removes all jobs of a state, and returns how many it removed.
     ///
-    /// Holders of jobs that run lose their leases. It takes one round trip for each 200.
+    /// Holders of jobs that run lose their leases. It takes one round trip for each 100.
     ///
     /// # Errors
     /// Those of the store. Earlier round trips were carried out.

@@ -71,10 +71,10 @@ impl Queue {
         self
     }
 
-    /// Lets at most so many jobs be taken in any such period, over all processes.
+    /// Lets so many jobs be taken in each period on average, over all processes.
     ///
-    /// They may be taken at once; then one by one, each when its share of the period has passed (GCRA). There
-    /// is no limit by default.
+    /// As many may be taken at once; then one by one, each when its share of the period has passed (GCRA).
+    /// There is no limit by default.
     #[must_use]
     pub fn with_rate(mut self, jobs: NonZeroU32, per: Ttl) -> Self {
         self.settings.rate_interval = (per.as_micros() / i64::from(jobs.get())).max(1);

@@ -29,6 +29,9 @@ use scored::Scored;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
+/// The jobs of a group that wait: priority, place and id.
+type Waiting = BTreeSet<(u8, i64, Arc<str>)>;
+
 /// The record of a queue, for [`inspect`](larder_store::program::Programs#method.inspect).
 ///
 /// On Redis all live jobs are in one sorted set of three bands: those that can be taken have negative scores,
@@ -52,7 +55,7 @@ pub struct QueueRecord {
     scheduled: Scored,
     leased: Scored,
     /// Jobs that wait in their groups, by priority and place.
-    in_group: BTreeMap<Arc<str>, BTreeSet<(u8, i64, Arc<str>)>>,
+    in_group: BTreeMap<Arc<str>, Waiting>,
     /// Jobs that occupy their groups: those that are leased, and in ordered groups those to be retried.
     busy: Map<Arc<str>, HashSet<Arc<str>>>,
     dead: Scored,

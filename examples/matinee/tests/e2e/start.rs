@@ -125,6 +125,18 @@ fn a_database_that_cannot_be_opened_stops_the_start() {
 }
 
 #[test]
+fn a_directory_of_mail_that_cannot_be_made_stops_the_start() {
+    let line = complaint(&[("MAIL_DIR", "/proc/none/mail")]);
+    assert_says(
+        &line,
+        &[
+            "/proc/none/mail",
+            "set MAIL_DIR to a directory that this user may write",
+        ],
+    );
+}
+
+#[test]
 fn every_other_invalid_setting_stops_the_start() {
     for (name, value) in [
         ("RATE_LIMIT", "plenty"),
@@ -134,6 +146,7 @@ fn every_other_invalid_setting_stops_the_start() {
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
         ("TRUSTED_PROXIES", "proxy.example"),
         ("HOLD_FOR", "2h"),
+        ("REMIND_EVERY", "2h"),
         ("RUST_LOG", "info,=,="),
         ("LOG_FORMAT", "xml"),
     ] {

@@ -11,12 +11,12 @@ use larder_store::Ttl;
 
 use super::{assert_send, send_and_sync};
 
-fn jobs<J: Job + Sync>(queue: &Queue, job: &J, (new, time): (NewJob, SystemTime)) {
+fn jobs<J: Job + Sync>(queue: &Queue, job: &J, (new, time): (&NewJob, SystemTime)) {
     sent! {
         queue.enqueue(new.clone());
         queue.enqueue_in(job, Duration::ZERO);
         queue.enqueue_at(job, time);
-        queue.enqueue_many(vec![new]);
+        queue.enqueue_many(vec![new.clone()]);
         queue.dequeue(1);
         queue.dequeue_wait(1, Duration::ZERO);
     }
@@ -40,10 +40,10 @@ fn holders(queue: &Queue, receipt: &Receipt, verdict: Verdict, lease: Ttl) {
     }
 }
 
-fn partitions(queue: &Partitioned, new: NewJob, receipt: &Receipt) {
+fn partitions(queue: &Partitioned, new: &NewJob, receipt: &Receipt) {
     sent! {
         queue.enqueue(new.clone());
-        queue.enqueue_many(vec![new]);
+        queue.enqueue_many(vec![new.clone()]);
         queue.dequeue(1);
         queue.dequeue_wait(1, Duration::ZERO);
         queue.settle_many(&[(receipt.clone(), Verdict::Ack)]);
@@ -63,7 +63,7 @@ fn people(queue: &Queue, id: &JobId, from: Cursor) {
     }
 }
 
-fn workers(worker: Worker, job: NewJob, context: &JobContext, stop: CancellationToken) {
+fn workers(worker: &Worker, job: NewJob, context: &JobContext, stop: CancellationToken) {
     sent! {
         worker.clone().drain();
         worker.run_inline(job);
@@ -71,14 +71,14 @@ fn workers(worker: Worker, job: NewJob, context: &JobContext, stop: Cancellation
         context.lease_lost();
         context.extend(Duration::ZERO);
     }
-    assert_send(worker.run_until(stop));
+    assert_send(worker.clone().run_until(stop));
 }
 
-fn schedules(periodic: Periodic, stop: CancellationToken) {
+fn schedules(periodic: &Periodic, stop: CancellationToken) {
     sent! {
         periodic.run_due();
     }
-    assert_send(periodic.run_until(stop));
+    assert_send(periodic.clone().run_until(stop));
 }
 
 #[test]

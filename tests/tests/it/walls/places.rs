@@ -48,6 +48,8 @@ pub(super) const WALLED: &[(&str, &[&str])] = &[
     ("bb8-redis", &["larder-redis"]),
     ("moka", &["larder-moka"]),
     ("quick_cache", &["larder-layer"]),
+    ("croner", &["larder-queue"]),
+    ("jiff", &["larder-queue"]),
 ];
 
 const fn place(name: &'static str, height: u8, role: Role) -> Place {
