@@ -20,7 +20,7 @@ pub(crate) use manager::{Target, connect};
 /// Makes the connections of a server.
 pub(crate) enum Source {
     /// A pool of the store's own.
-    Own(Own),
+    Own(Box<Own>),
     /// A pool of the application's, of which we clone connections.
     Lent(Pool<RedisConnectionManager>),
 }
@@ -40,11 +40,11 @@ impl Source {
             .connection_timeout(deadline * 2)
             .error_sink(Box::new(failures.clone()))
             .build_unchecked(Manager::new(target.clone(), deadline, supervisor));
-        Self::Own(Own {
+        Self::Own(Box::new(Own {
             pool,
             failures,
             target,
-        })
+        }))
     }
 
     /// Returns the target of the connections. None for an application's pool.
