@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use larder_store::{Key, Kind};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::BlobInfo;
 
@@ -12,11 +12,11 @@ pub(super) const CHUNK: usize = 128 * 1024;
 /// Chunks of all blobs.
 pub(super) const CHUNKS: Kind = Kind::pinned("blob-chunk");
 
-/// The bytes in front of a chunk: its checksum.
+/// The bytes of a checksum: in front of a chunk, and at the end of a manifest.
 const CHECKSUM: usize = 8;
 
-const VERSION: u8 = 1;
-const LENGTH: usize = 1 + 16 + 8 + 32;
+const VERSION: u8 = 2;
+const LENGTH: usize = 1 + 16 + 8 + 32 + CHECKSUM;
 
 /// Describes a blob. It is written last, so a blob is there as a whole or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +33,19 @@ impl Manifest {
         bytes.put_slice(&self.nonce);
         bytes.put_u64(self.info.size);
         bytes.put_slice(&self.info.sha256);
+        bytes.put_u64(xxh3_64(&bytes));
         bytes.freeze()
     }
 
     /// Reads a manifest. None for bytes that are not one.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; LENGTH] = bytes.try_into().ok()?;
-        let (&version, rest) = bytes.split_first()?;
+        let (fields, checksum) = bytes.split_last_chunk::<CHECKSUM>()?;
+        // A size that was changed would end a read early, and no chunk could tell.
+        if u64::from_be_bytes(*checksum) != xxh3_64(fields) {
+            return None;
+        }
+        let (&version, rest) = fields.split_first()?;
         let (nonce, rest) = rest.split_first_chunk()?;
         let (size, sha256) = rest.split_first_chunk()?;
         let manifest = Self {
@@ -103,14 +109,12 @@ mod tests {
     fn a_manifest_is_read_as_it_was_written_and_nothing_else_is() {
         let written = manifest(300_000).write();
         assert_eq!(Manifest::read(&written), Some(manifest(300_000)));
-        let mut other = written.to_vec();
-        other[0] = 2;
-        for wrong in [
-            &written[1..],
-            &other,
-            b"",
-            &[written.to_vec(), vec![0]].concat(),
-        ] {
+        for at in 0..written.len() {
+            let mut other = written.to_vec();
+            other[at] ^= 1;
+            assert_eq!(Manifest::read(&other), None, "byte {at} was changed");
+        }
+        for wrong in [&written[1..], b"", &[written.to_vec(), vec![0]].concat()] {
             assert_eq!(Manifest::read(wrong), None);
         }
     }

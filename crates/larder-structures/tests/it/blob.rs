@@ -197,9 +197,11 @@ async fn a_manifest_that_names_chunks_without_end_keeps_no_writer_busy() {
     const BLOB: Kind = Kind::pinned("blob");
     let store: Arc<dyn Store> = Arc::new(MokaStore::new());
     let blobs = blobs(&store);
-    // The version, a nonce, a size that was never written, and a digest.
+    // The version, a nonce, a size that was never written, a digest, and the checksum of these.
     let mut manifest = vec![0; 57];
-    (manifest[0], manifest[17]) = (1, 0x7f);
+    (manifest[0], manifest[17]) = (2, 0x7f);
+    let checksum = xxhash_rust::xxh3::xxh3_64(&manifest);
+    manifest.extend(checksum.to_be_bytes());
     for removes in [true, false] {
         let put = Put::new(Key::new(BLOB, ("test", "a")), manifest.clone(), HOUR);
         assert!(store.put(&put).await.unwrap().is_stored());
