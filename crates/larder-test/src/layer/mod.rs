@@ -1,4 +1,7 @@
-//! Tests layers: a store and a service that fail on demand.
+//! Tests layers: a store and a service that fail on demand, and the names of metrics.
 
 pub mod faulty;
+mod metric_names;
 pub mod service;
+
+pub use metric_names::MetricNames;

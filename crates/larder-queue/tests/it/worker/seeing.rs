@@ -1,10 +1,9 @@
 //! What people see of a worker: spans and metrics.
 
-use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use larder_test::MetricNames;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -71,80 +70,15 @@ async fn a_job_has_a_span_with_the_fields_of_messaging_and_the_trace_of_its_enqu
     }
 }
 
-/// A recorder that keeps the names that were described and registered.
-#[derive(Clone, Default)]
-struct Names {
-    described: Arc<Mutex<BTreeSet<String>>>,
-    registered: Arc<Mutex<BTreeSet<String>>>,
-}
-
-impl Names {
-    fn describe(&self, name: &KeyName, unit: Option<Unit>, text: &SharedString) {
-        assert!(unit.is_some() && !text.is_empty(), "{name:?} has no unit");
-        self.described
-            .lock()
-            .unwrap()
-            .insert(name.as_str().to_owned());
-    }
-
-    fn register(&self, key: &Key) {
-        self.registered
-            .lock()
-            .unwrap()
-            .insert(key.name().to_owned());
-    }
-}
-
-impl Recorder for Names {
-    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
-        self.describe(&name, unit, &text);
-    }
-
-    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
-        self.describe(&name, unit, &text);
-    }
-
-    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
-        self.describe(&name, unit, &text);
-    }
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        self.register(key);
-        Counter::noop()
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        self.register(key);
-        Gauge::noop()
-    }
-
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        self.register(key);
-        Histogram::noop()
-    }
-}
-
 #[tokio::test]
 async fn each_metric_is_described_with_its_unit_and_listed_in_the_readme() {
-    let names = Names::default();
+    let names = MetricNames::default();
     let world = World::memory().await;
     let guard = metrics::set_default_local_recorder(&names);
     let (queue, probe) = (world.queue(), Probe::new());
     queue.enqueue(task(1, Act::Return)).await.unwrap();
     worker(&queue, &probe).drain().await.unwrap();
     drop(guard);
-    let ours = |name: &&String| name.starts_with("larder_queue_");
-    let (described, registered) = (
-        names.described.lock().unwrap(),
-        names.registered.lock().unwrap(),
-    );
-    let registered: Vec<_> = registered.iter().filter(ours).collect();
-    let described: Vec<_> = described.iter().filter(ours).collect();
-    assert_eq!(registered, described);
-    assert!(registered.len() >= 10);
-    let readme = include_str!("../../../README.md");
-    for name in registered {
-        let listed = readme.contains(&format!("`{name}`"));
-        assert!(listed, "the README does not list {name}");
-    }
+    let listed = names.assert_listed("larder_queue_", include_str!("../../../README.md"));
+    assert!(listed >= 10);
 }
