@@ -1,0 +1,294 @@
+//! Draws the steps of a trace: programs on a queue, with settings that they share.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use larder_store::program::{Program, Programs};
+use larder_store::{Key, Timestamp, Ttl};
+use larder_test::trace::{Observed, Step, step};
+
+use crate::new_job::Due;
+use crate::record::{
+    Band, Cancel, Count, Decision, Dequeue, Enqueue, Item, List, Mode, Operation, Pause, Position,
+    Purge, Redrive, Settings, Settle,
+};
+
+pub(super) const SECOND: i64 = 1_000_000;
+
+/// The settings of one trace, which all of its steps share, as all users of a queue do.
+fn settings(rng: &mut Rng) -> Settings {
+    let per_group = [0, 0, 1, 2][rng.usize(..4)];
+    Settings {
+        ttl: Ttl::from_millis([40_000, 3_600_000, 3_600_000][rng.usize(..3)]),
+        lease: Ttl::from_millis(5_000),
+        max_attempts: rng.u32(1..4),
+        max_jobs: [4, 30, 30][rng.usize(..3)],
+        max_running: [0, 0, 2][rng.usize(..3)],
+        max_per_group: per_group,
+        keeps_order: per_group == 1 && rng.bool(),
+        rate_interval: [0, 0, SECOND + 1][rng.usize(..3)],
+        rate_burst: 3,
+        retention: [0, 4 * SECOND, 4 * SECOND][rng.usize(..3)],
+        max_done: [1, 2, 100][rng.usize(..3)],
+        max_dead: [1, 2, 100][rng.usize(..3)],
+    }
+}
+
+pub(super) fn next_of(settings: Settings) -> impl FnMut(&mut Rng) -> Box<dyn Step> {
+    move |rng| draw(rng, settings)
+}
+
+/// Draws the settings with the first step, so that a seed draws its own.
+pub(super) fn next() -> impl FnMut(&mut Rng) -> Box<dyn Step> {
+    let mut of = None;
+    move |rng| {
+        let settings = *of.get_or_insert_with(|| settings(rng));
+        draw(rng, settings)
+    }
+}
+
+fn draw(rng: &mut Rng, settings: Settings) -> Box<dyn Step> {
+    match rng.u8(..24) {
+        0..8 => enqueue(rng, settings),
+        8..13 => {
+            let many = rng.u32(1..4);
+            let ttl = settings.ttl.as_micros();
+            step(Dequeue { settings, many }, move |taken, now| {
+                let next = taken.next_in.map(|micros| now.plus_micros(micros));
+                let ends = (!taken.jobs.is_empty()).then_some(taken.lease_ends);
+                let record = Some(now.plus_micros(ttl));
+                next.into_iter().chain(ends).chain(record).collect()
+            })
+        }
+        13..19 => Box::new(OnLeased {
+            settings,
+            decisions: (0..rng.usize(1..3)).map(|_| decision(rng)).collect(),
+        }),
+        19 => plain(Cancel {
+            settings,
+            id: id(rng),
+        }),
+        20 => match rng.u8(..4) {
+            0 => plain(Purge {
+                settings,
+                band: band(rng),
+                many: rng.u32(1..4),
+            }),
+            1 => plain(Redrive {
+                settings,
+                many: rng.u32(1..3),
+            }),
+            2 => plain(Pause {
+                settings,
+                is_paused: true,
+            }),
+            _ => plain(Redrive { settings, many: 9 }),
+        },
+        21 => plain(Pause {
+            settings,
+            is_paused: false,
+        }),
+        22 => plain(Count),
+        _ => Box::new(Pages {
+            band: band(rng),
+            many: rng.u32(1..4),
+        }),
+    }
+}
+
+fn plain<P>(program: P) -> Box<dyn Step>
+where
+    P: Program + std::fmt::Debug + 'static,
+    P::Reply: std::fmt::Debug,
+{
+    step(program, |_, _| Vec::new())
+}
+
+fn enqueue(rng: &mut Rng, settings: Settings) -> Box<dyn Step> {
+    let items: Vec<_> = (0..rng.usize(1..4)).map(|_| item(rng)).collect();
+    let mut spans = vec![settings.ttl.as_micros()];
+    let mut times = Vec::new();
+    for item in &items {
+        match item.due {
+            Due::In(micros) => spans.push(micros),
+            Due::At(micros) => times.push(Timestamp::from_micros(micros)),
+        }
+        spans.push(item.unique_for);
+    }
+    step(Enqueue { settings, items }, move |_, now| {
+        let spans = spans.iter().map(|span| now.plus_micros(*span));
+        spans.chain(times.iter().copied()).collect()
+    })
+}
+
+fn item(rng: &mut Rng) -> Item {
+    let modes = [
+        Mode::None,
+        Mode::None,
+        Mode::UntilDone,
+        Mode::UntilStarted,
+        Mode::UntilTtl,
+    ];
+    let mode = modes[rng.usize(..5)];
+    let due = match rng.u8(..8) {
+        0..4 => Due::In(0),
+        4 => Due::At(5),
+        5 => Due::At(1_767_225_600 * SECOND + rng.i64(0..500) * SECOND),
+        _ => Due::In([1, 1_500_001, 3 * SECOND][rng.usize(..3)]),
+    };
+    Item {
+        id: id(rng),
+        due,
+        class: rng.u8(..4),
+        mode,
+        unique_for: [1, 2 * SECOND, 9 * SECOND][rng.usize(..3)],
+        replaces: mode == Mode::UntilStarted && rng.bool(),
+        key: (mode != Mode::None).then(|| ["k", "kk", "l"][rng.usize(..3)].into()),
+        group: [None, None, Some("g"), Some("g\u{1}"), Some("h")][rng.usize(..5)].map(Arc::from),
+        body: rng.u8(..).to_string().into_bytes().into(),
+    }
+}
+
+fn id(rng: &mut Rng) -> Arc<str> {
+    format!("j{}", rng.u8(..24)).into()
+}
+
+fn band(rng: &mut Rng) -> Band {
+    let bands = [
+        Band::Ready,
+        Band::InGroup,
+        Band::Scheduled,
+        Band::Leased,
+        Band::Dead,
+        Band::Done,
+    ];
+    bands[rng.usize(..bands.len())]
+}
+
+/// A decision about the `nth` job that is leased.
+#[derive(Clone, Debug)]
+struct Drawn {
+    nth: usize,
+    /// Whether the fence is older than that of the lease.
+    is_stale: bool,
+    operation: Operation,
+    micros: i64,
+}
+
+fn decision(rng: &mut Rng) -> Drawn {
+    let operations = [
+        Operation::Ack,
+        Operation::Ack,
+        Operation::Nack,
+        Operation::Nack,
+        Operation::Reject,
+        Operation::Release,
+        Operation::Extend,
+    ];
+    let operation = operations[rng.usize(..operations.len())];
+    Drawn {
+        nth: rng.usize(..3),
+        is_stale: rng.u8(..6) == 0,
+        operation,
+        micros: match operation {
+            Operation::Extend => [1, 7 * SECOND][rng.usize(..2)],
+            _ => [0, 0, 1, 2 * SECOND][rng.usize(..4)],
+        },
+    }
+}
+
+/// Settles jobs that the record shows as leased; or others, whose leases were never given.
+struct OnLeased {
+    settings: Settings,
+    decisions: Vec<Drawn>,
+}
+
+#[async_trait]
+impl Step for OnLeased {
+    fn name(&self) -> &str {
+        "settle"
+    }
+
+    async fn run(&self, programs: &dyn Programs, key: &Key, now: Timestamp) -> Observed {
+        let list = List {
+            band: Band::Leased,
+            from: Position::default(),
+            many: 9,
+        };
+        let leased = match programs.run(key, &list).await {
+            Ok(listed) => listed.rows,
+            Err(error) => return failed(&error),
+        };
+        let decisions = self.decisions.iter().map(|drawn| {
+            let row = leased.get(drawn.nth);
+            let fence = row
+                .and_then(|row| row.held.as_ref())
+                .map_or(7, |held| held.fence);
+            Decision {
+                id: row.map_or("j1".into(), |row| row.id.clone()),
+                fence: fence - i64::from(drawn.is_stale),
+                operation: drawn.operation,
+                micros: drawn.micros,
+                reason: "because".into(),
+            }
+        });
+        let settle = Settle {
+            settings: self.settings,
+            decisions: decisions.collect(),
+        };
+        let spans: Vec<_> = self.decisions.iter().map(|drawn| drawn.micros).collect();
+        let retention = self.settings.retention;
+        let settle = step(settle, move |_, now| {
+            let spans = spans.iter().chain([&retention]);
+            spans.map(|span| now.plus_micros(*span)).collect()
+        });
+        settle.run(programs, key, now).await
+    }
+}
+
+/// Lists a band page by page.
+struct Pages {
+    band: Band,
+    many: u32,
+}
+
+#[async_trait]
+impl Step for Pages {
+    fn name(&self) -> &str {
+        "list"
+    }
+
+    async fn run(&self, programs: &dyn Programs, key: &Key, _: Timestamp) -> Observed {
+        let mut shown = format!("{:?}", self.band);
+        let mut from = Position::default();
+        for _ in 0..64 {
+            let list = List {
+                band: self.band,
+                from,
+                many: self.many,
+            };
+            let listed = match programs.run(key, &list).await {
+                Ok(listed) => listed,
+                Err(error) => return failed(&error),
+            };
+            shown += &format!(" {listed:?}");
+            match listed.next {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        Observed {
+            shown,
+            deadlines: Vec::new(),
+        }
+    }
+}
+
+/// What a planted fault may cause.
+fn failed(error: &larder_store::Error) -> Observed {
+    Observed {
+        shown: format!("{:?}", error.kind()),
+        deadlines: Vec::new(),
+    }
+}

@@ -1,0 +1,157 @@
+//! Holds the Lua against the Rust in whom they wake, which no reply shows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_moka::MokaStore;
+use larder_store::program::{Program, Programs};
+use larder_store::wait::Waits;
+use larder_store::{Key, ManualClock, Store};
+use larder_test::server::RedisServer;
+
+use super::lua;
+use super::steps::SECOND;
+use crate::new_job::Due;
+use crate::record::{
+    Cancel, Decision, Dequeue, Enqueue, Item, Mode, Operation, Pause, QueueRecord, Redrive,
+    Settings, Settle,
+};
+
+/// A queue on which a test sees whether both forms of a program wake.
+struct Wakes<'a> {
+    lua: Arc<dyn Programs>,
+    rust: Arc<dyn Programs>,
+    waits: Arc<dyn Waits>,
+    server: &'a RedisServer,
+    key: Key,
+    clock: ManualClock,
+}
+
+impl Wakes<'_> {
+    async fn check<P>(&self, program: P, wakes: bool) -> P::Reply
+    where
+        P: Program<Record = QueueRecord> + std::fmt::Debug,
+    {
+        let mut waiter = self.waits.wait_for(&self.key).await.unwrap();
+        let reply = self.rust.run(&self.key, &program).await.unwrap();
+        let no_time = tokio::time::timeout(Duration::ZERO, waiter.next()).await;
+        assert_eq!(no_time.is_ok(), wakes, "Rust: {program:?}");
+
+        // A script that wakes, where nobody hears it, forgets that somebody waits.
+        let mark = format!("{}:~waiters", self.key.as_str());
+        let set = self.server.command(&["SET", &mark, "1", "PX", "60000"]);
+        set.unwrap();
+        self.lua.run(&self.key, &program).await.unwrap();
+        let is_marked = self.server.command(&["EXISTS", &mark]).unwrap().int();
+        assert_eq!(is_marked == Some(0), wakes, "Lua: {program:?}");
+        reply
+    }
+}
+
+#[tokio::test]
+async fn both_forms_wake_when_a_job_can_be_taken_that_could_not_before() {
+    let server = RedisServer::start().unwrap();
+    let clock = ManualClock::default();
+    let moka = MokaStore::builder().with_clock(clock.clone()).build();
+    let moka = Arc::new(moka);
+    let on = Wakes {
+        lua: Arc::new(lua(&server, clock.clone()).await)
+            .programs()
+            .unwrap(),
+        rust: moka.clone().programs().unwrap(),
+        waits: moka.waits().unwrap(),
+        server: &server,
+        key: Key::new(
+            <QueueRecord as larder_store::program::Record>::KIND,
+            "wakes",
+        ),
+        clock,
+    };
+    let settings = Settings::default();
+    let limited = Settings {
+        max_running: 1,
+        ..settings
+    };
+    let add = |id: &str, due| Enqueue {
+        settings,
+        items: vec![Item {
+            id: id.into(),
+            due: Due::In(due),
+            class: 2,
+            mode: Mode::None,
+            unique_for: 0,
+            replaces: false,
+            key: None,
+            group: None,
+            body: "x".into(),
+        }],
+    };
+    let take = |many| Dequeue { settings, many };
+    let settle = |settings, id: &str, fence, operation, micros| Settle {
+        settings,
+        decisions: vec![Decision {
+            id: id.into(),
+            fence,
+            operation,
+            micros,
+            reason: "".into(),
+        }],
+    };
+    // Only the first job wakes: whoever takes it and leaves others wakes the next.
+    on.check(add("a", 0), true).await;
+    on.check(add("b", 0), false).await;
+    on.check(add("c", 0), false).await;
+    let a = on.check(take(1), true).await.jobs[0].fence;
+    let b = on.check(take(1), true).await.jobs[0].fence;
+    let c = on.check(take(1), false).await.jobs[0].fence;
+    on.check(take(1), false).await;
+    // What is due before all others has to be known.
+    on.check(add("d", 5 * SECOND), true).await;
+    on.check(add("e", 9 * SECOND), false).await;
+    on.check(settle(settings, "a", a, Operation::Nack, 7 * SECOND), false)
+        .await;
+    on.check(settle(settings, "b", b, Operation::Nack, SECOND), true)
+        .await;
+    on.check(settle(settings, "c", c, Operation::Extend, SECOND), false)
+        .await;
+    on.check(settle(settings, "c", c, Operation::Release, 0), true)
+        .await;
+    let c = on.check(take(9), false).await.jobs[0].fence;
+    on.check(settle(settings, "c", c + 1, Operation::Release, 0), false)
+        .await;
+    on.check(settle(settings, "c", c, Operation::Ack, 0), false)
+        .await;
+    // A batch that is full of what has become due leaves the rest to others.
+    on.clock.advance_micros(8 * SECOND);
+    let first = on.check(take(1), true).await.jobs.remove(0);
+    assert_eq!((&*first.id, first.attempt), ("a", 2));
+    // The end of one makes room under a limit.
+    on.check(settle(limited, "a", first.fence, Operation::Ack, 0), true)
+        .await;
+    on.check(
+        Pause {
+            settings,
+            is_paused: true,
+        },
+        false,
+    )
+    .await;
+    on.check(
+        Pause {
+            settings,
+            is_paused: false,
+        },
+        true,
+    )
+    .await;
+    let _ = on
+        .check(
+            Cancel {
+                settings,
+                id: "e".into(),
+            },
+            false,
+        )
+        .await;
+    on.check(Redrive { settings, many: 3 }, false).await;
+}
