@@ -2,6 +2,7 @@
 
 pub mod checker;
 mod event;
+pub(crate) mod ledger;
 pub(crate) mod processes;
 pub mod work;
 
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 use larder_test::server::{RedisOptions, RedisServer};
 
 use crate::{Limits, Table};
-use checker::{Findings, judge};
 pub use event::{Event, What};
+use ledger::Words;
 use processes::{Member, Role};
 pub use processes::{WORKER, be_a_worker};
 
@@ -36,30 +37,21 @@ pub enum Contender {
 /// Producers and workers in processes, of which one is killed or paused in each round, or the server is.
 #[must_use]
 pub fn prove(limits: &Limits) -> Table {
-    let mut table = Table::new()
-        .column("acks")
-        .measured("rounds")
-        .measured("jobs")
-        .measured("taken")
-        .measured("of them again")
-        .measured("acks accepted")
-        .measured("acks refused")
-        .column("jobs lost")
-        .measured("stale acks accepted")
-        .measured("jobs acked twice")
-        .measured("attempts miscounted")
-        .column("verdict");
-    for contender in [Contender::Fenced, Contender::Unfenced] {
-        let rounds = rounds_of(contender, limits);
-        let (history, rounds) = run(WORKER, contender, rounds, limits.time);
-        let found = judge(&history);
-        row(&mut table, contender, rounds, &found);
-    }
-    table
+    let words = Words {
+        enqueued: "jobs",
+        taken: "taken",
+        lost: "jobs lost",
+        acked_twice: "jobs acked twice",
+        miscounted: "attempts miscounted",
+        fenced: "with the fence",
+        unfenced: "without it, to see that it is noticed",
+        clean: "as leases allow",
+    };
+    ledger::prove(WORKER, &words, limits)
 }
 
 /// How many rounds a contender goes through.
-pub(crate) fn rounds_of(contender: Contender, limits: &Limits) -> u64 {
+fn rounds_of(contender: Contender, limits: &Limits) -> u64 {
     match contender {
         Contender::Fenced => limits.rounds.unwrap_or(ROUNDS),
         Contender::Unfenced => limits
@@ -69,36 +61,8 @@ pub(crate) fn rounds_of(contender: Contender, limits: &Limits) -> u64 {
     }
 }
 
-fn row(table: &mut Table, contender: Contender, rounds: u64, found: &Findings) {
-    let name = match contender {
-        Contender::Fenced => "with the fence",
-        Contender::Unfenced => "without it, to see that it is noticed",
-    };
-    table.row([
-        name.to_owned(),
-        rounds.to_string(),
-        found.enqueued.to_string(),
-        found.taken.to_string(),
-        found.taken_again.to_string(),
-        found.acked.to_string(),
-        found.refused.to_string(),
-        found.lost.len().to_string(),
-        found.stale.len().to_string(),
-        found.acked_twice.len().to_string(),
-        found.miscounted.len().to_string(),
-        match found.is_clean() {
-            true => "as leases allow".to_owned(),
-            false => "violated".to_owned(),
-        },
-    ]);
-    let is_well = found.is_clean() == (contender == Contender::Fenced);
-    table.bar(is_well, || format!("{name}: {found:?}"));
-    let is_enough = found.acked > 100 && found.taken_again > 5;
-    table.bar(is_enough, || format!("{name}: only {found:?}"));
-}
-
 /// Runs the processes through so many rounds, or for so long, and then until the queue is empty.
-pub(crate) fn run(
+fn run(
     worker: &'static str,
     contender: Contender,
     rounds: u64,
