@@ -26,7 +26,7 @@ pub(crate) fn encode<T: Serialize>(
     Err(Error::new(operation, ErrorKind::TooLarge, text))
 }
 
-/// Reads an event. None for bytes that are none of this type.
+/// Reads an event. None if the bytes are not one of this type.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     serde_json::from_slice(bytes).ok()
 }

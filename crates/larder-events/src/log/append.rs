@@ -37,7 +37,7 @@ impl Arg for Bounds {
 pub(super) enum Written {
     New(EventId),
     Duplicate(EventId),
-    /// There is no room for the id of another message.
+    /// The record is full: it can remember no more message ids.
     Full,
 }
 
@@ -100,7 +100,7 @@ impl Program for Append {
 }
 
 impl LogRecord {
-    /// What is to be answered to a message without appending it, if anything.
+    /// Returns the answer to a message that is not appended. None if it is to be appended.
     fn known(&mut self, message: &Arc<str>, now_ms: i64, max: usize) -> Option<Written> {
         if let Some((id, until)) = self.messages.get(message)
             && *until > now_ms

@@ -223,12 +223,12 @@ impl<T: DeserializeOwned> Consumer<T> {
                 return Ok(batch);
             }
             if self.listen().await? {
-                // What was appended before it listened is found by the next look.
+                // The next look finds what was appended before it listened.
                 continue;
             }
             let at = Instant::now() + batch.pause();
             let at = until.map_or(at, |until| until.min(at));
-            // To wait in vain is no error: the look that follows says what there is.
+            // A wait that times out is not an error: the next look says what there is.
             let _ = timeout_at(at, self.woken()).await;
         }
     }

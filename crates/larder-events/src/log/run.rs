@@ -307,7 +307,7 @@ impl<T: DeserializeOwned + Send + 'static> Running<T> {
         if !batch.deliveries.is_empty() || !self.consumer.listen().await? {
             return Ok(batch);
         }
-        // What was appended before it listened is found by this look.
+        // This look finds what was appended before it listened.
         self.consumer.read(room).await
     }
 

@@ -4,7 +4,7 @@ use super::reads::{DeadEvent, Events, State};
 /// Names a message of a producer. Both texts are 1 to 256 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageId<'a> {
-    /// Who appends it, such as the name of a service or a table.
+    /// The name of the producer, such as a service or a table.
     pub producer: &'a str,
     /// The id of the message within the producer.
     pub id: &'a str,

@@ -140,7 +140,7 @@ impl<T> Shared<T> {
         let mut state = self.state();
         state.position = position.or(state.position);
         if let Some(sender) = &state.sender {
-            // That nobody listens is no error.
+            // A message without subscribers is not an error.
             let _ = sender.send(Arc::new(shown));
         }
     }

@@ -10,13 +10,13 @@ pub(crate) struct Settings {
     pub(crate) lease: Ttl,
     pub(crate) max_attempts: u32,
     pub(crate) max_jobs: u32,
-    /// 0 is no limit.
+    /// 0 means unlimited.
     pub(crate) max_running: u32,
-    /// 0 is no limit.
+    /// 0 means unlimited.
     pub(crate) max_per_group: u32,
     /// Whether a job that is to be retried holds up its group.
     pub(crate) keeps_order: bool,
-    /// The microseconds of one job's share; 0 is no limit.
+    /// The microseconds of one job's share; 0 means unlimited.
     pub(crate) rate_interval: i64,
     pub(crate) rate_burst: u32,
     /// In microseconds.
