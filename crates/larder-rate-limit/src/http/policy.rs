@@ -11,7 +11,7 @@ use larder_store::{Key, Result};
 use super::conditions::{ExemptIf, RefundIf};
 use super::headers::{Fields, Headers};
 use super::response::{Protocol, Refusals};
-use crate::key::{Found, Lookup, RequestView};
+use crate::key::{Found, Lookup, RequestHead};
 use crate::limiter::DEFAULT_TIMEOUT;
 use crate::metrics::{Metrics, Outcome};
 use crate::{Decision, FailMode, KeyBy, RateLimiter};
@@ -100,13 +100,13 @@ impl Policy {
         }
         if self.key_by.needs_parts() {
             let (parts, body) = request.into_parts();
-            let found = self.found(RequestView::of_parts(&parts));
+            let found = self.found(RequestHead::of_parts(&parts));
             return (found, Request::from_parts(parts, body));
         }
-        (self.found(RequestView::of(&request)), request)
+        (self.found(RequestHead::of(&request)), request)
     }
 
-    fn found(&self, request: RequestView<'_>) -> Found {
+    fn found(&self, request: RequestHead<'_>) -> Found {
         match self.key_by.find(&self.limiter, request) {
             Found::Now(key) => Found::Now(key.or_else(|| self.unkeyed())),
             later => later,

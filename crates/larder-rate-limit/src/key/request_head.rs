@@ -1,20 +1,27 @@
-use http::request::Parts;
-use http::{Extensions, HeaderMap, Request};
+use std::fmt;
 
-/// The parts of a request that a key is found in, borrowed.
+use http::request::Parts;
+use http::{Extensions, HeaderMap, Method, Request, Uri};
+
+/// The head of a request, borrowed.
 ///
-/// Taking a request apart and putting it together again would move half a kilobyte.
+/// Functions that a limit asks about a request get it. `Debug` shows the method alone.
 #[derive(Clone, Copy)]
-pub(crate) struct RequestView<'a> {
+pub struct RequestHead<'a> {
+    pub(crate) method: &'a Method,
+    uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) extensions: &'a Extensions,
-    /// Present if a function of the application needs them.
+    /// Present if a function of the application needs them: taking a request apart and putting it
+    /// together again moves half a kilobyte.
     pub(crate) parts: Option<&'a Parts>,
 }
 
-impl<'a> RequestView<'a> {
+impl<'a> RequestHead<'a> {
     pub(crate) fn of<B>(request: &'a Request<B>) -> Self {
         Self {
+            method: request.method(),
+            uri: request.uri(),
             headers: request.headers(),
             extensions: request.extensions(),
             parts: None,
@@ -23,9 +30,44 @@ impl<'a> RequestView<'a> {
 
     pub(crate) fn of_parts(parts: &'a Parts) -> Self {
         Self {
+            method: &parts.method,
+            uri: &parts.uri,
             headers: &parts.headers,
             extensions: &parts.extensions,
             parts: Some(parts),
         }
+    }
+
+    /// Returns the method.
+    pub fn method(&self) -> &'a Method {
+        self.method
+    }
+
+    /// Returns the URI that the client asked for, also where axum's `Router::nest` has taken a prefix
+    /// off its path.
+    pub fn uri(&self) -> &'a Uri {
+        #[cfg(feature = "axum")]
+        if let Some(axum::extract::OriginalUri(original)) = self.extensions.get() {
+            return original;
+        }
+        self.uri
+    }
+
+    /// Returns the headers.
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// Returns what servers and outer layers have put into the request.
+    pub fn extensions(&self) -> &'a Extensions {
+        self.extensions
+    }
+}
+
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("method", self.method)
+            .finish_non_exhaustive()
     }
 }

@@ -108,15 +108,21 @@ impl Key {
     /// Returns the escaped first component of the id, if the kind has
     /// [partitions](Kind::partitioned).
     pub fn partition(&self) -> Option<&str> {
-        if !self.kind.is_partitioned() {
-            return None;
-        }
+        std::str::from_utf8(self.partition_bytes()?).ok()
+    }
+
+    /// Returns the same as bytes, which need no check.
+    #[inline]
+    pub fn partition_bytes(&self) -> Option<&[u8]> {
         let Span { from, to } = self.first;
-        let partition = self.text.get(usize::from(from)..usize::from(to))?;
-        std::str::from_utf8(partition).ok()
+        match self.kind.is_partitioned() {
+            true => self.text.get(usize::from(from)..usize::from(to)),
+            false => None,
+        }
     }
 
     /// Returns the kind.
+    #[inline]
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -125,22 +131,28 @@ impl Key {
     ///
     /// # Errors
     /// [`Refusal::WrongType`].
+    #[inline]
     pub fn require(&self, content: Content, operation: &'static str) -> Result<()> {
-        if self.kind.content() == content {
-            return Ok(());
+        match self.kind.content() == content {
+            true => Ok(()),
+            false => Err(self.of_other_content(content, operation)),
         }
+    }
+
+    #[cold]
+    fn of_other_content(&self, content: Content, operation: &'static str) -> Error {
         let expected = match content {
             Content::Value => "values are read and written under Kind::evictable or Kind::pinned",
             Content::Record => "programs run on keys of Kind::record",
         };
-        Err(Error::new(
+        Error::new(
             operation,
             ErrorKind::Refused(Refusal::WrongType),
             format!(
                 "kind '{}' is of another content: {expected}",
                 self.kind.name()
             ),
-        ))
+        )
     }
 
     /// Returns the whole key as printable ASCII, at most a few hundred bytes.
@@ -154,6 +166,7 @@ impl Key {
     /// Returns the whole key as bytes.
     ///
     /// Not for logs.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.text
     }
