@@ -75,7 +75,7 @@ struct RuleFields {
 
 impl Fields {
     pub(super) fn new(limiter: &RateLimiter) -> Self {
-        Self::of(limiter.policy(), limiter.rules())
+        Self::of(limiter.policy(), &limiter.rules())
     }
 
     fn of(policy: &str, rules: &[Rule]) -> Self {
