@@ -15,7 +15,7 @@ use crate::program::{Peek, Tat};
 use crate::quota::invalid;
 use crate::ready::Turns;
 use crate::shared::SharedQuotas;
-use crate::usage::{self, Answer, Charge, HoldArgs, Rules, Usage};
+use crate::usage::{self, Charge, HoldArgs, Rules, Usage};
 use crate::{Decision, Gcra, Policy, Quota, Report, Rule};
 
 /// Limits visitors by a [`Policy`], with their state in a store. It needs no tower.

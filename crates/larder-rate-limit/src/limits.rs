@@ -238,8 +238,8 @@ enum Sent<'a> {
     Usage(Run<'a, Charge>, &'a Charge),
 }
 
-impl<'a> Sent<'a> {
-    fn call(&mut self) -> &mut (dyn Call + 'a) {
+impl Sent<'_> {
+    fn call(&mut self) -> &mut (dyn Call + '_) {
         match self {
             Self::Gcra(run) => run,
             Self::Usage(run, _) => run,

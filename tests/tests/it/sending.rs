@@ -43,6 +43,7 @@ macro_rules! sent {
 }
 
 mod events;
+mod limits;
 mod queue;
 mod structures;
 
@@ -368,9 +369,10 @@ const CRATES: [&str; 11] = [
     "larder-structures",
 ];
 
-const HERE: [&str; 4] = [
+const HERE: [&str; 5] = [
     include_str!("sending.rs"),
     include_str!("sending/events.rs"),
+    include_str!("sending/limits.rs"),
     include_str!("sending/queue.rs"),
     include_str!("sending/structures.rs"),
 ];

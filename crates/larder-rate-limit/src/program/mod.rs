@@ -1,5 +1,8 @@
 //! GCRA as store programs, in Lua and in Rust. Both forms always do the same.
 
+#[cfg(test)]
+mod traces;
+
 use larder_store::program::prelude::*;
 
 use crate::decision::Account;

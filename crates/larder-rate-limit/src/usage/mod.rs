@@ -6,9 +6,7 @@ mod programs;
 mod rule_args;
 mod state;
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod traces;
+pub(crate) mod traces;
 
 use larder_store::program::prelude::*;
 use smallvec::SmallVec;
