@@ -222,11 +222,7 @@ impl RateLimiter {
         self.reserve_key(&self.key(visitor), estimate).await
     }
 
-    pub(crate) async fn reserve_key(
-        &self,
-        key: &Key,
-        estimate: u32,
-    ) -> Result<Grant<Reservation>> {
+    pub(crate) async fn reserve_key(&self, key: &Key, estimate: u32) -> Result<Grant<Reservation>> {
         match &self.engine_of(key).await {
             Engine::Unlimited(_) => Ok(Grant::Held(Reservation {
                 decision: Decision::unlimited(estimate),

@@ -90,9 +90,7 @@ impl Metrics {
     pub(crate) fn new(policy: &str) -> Self {
         describe();
         let of = |name: &'static str| counter!(name, "policy" => policy.to_owned());
-        let by = |name: &'static str, label: &'static str, value: &'static str| {
-            counter!(name, "policy" => policy.to_owned(), label => value)
-        };
+        let by = |name: &'static str, label: &'static str, value: &'static str| counter!(name, "policy" => policy.to_owned(), label => value);
         Self {
             policy: policy.into(),
             decisions: OUTCOMES.map(|outcome| by(DECISIONS, "outcome", outcome)),
@@ -194,12 +192,24 @@ fn describe() {
     for (name, text) in [
         (DECISIONS, "Requests, by what a rate limit decided."),
         (REFUSALS, "Requests that a rate limit refused, by reason."),
-        (SHADOW, "Requests, by what a rate limit in shadow mode would have decided."),
-        (NEAR_LIMIT, "Requests that passed and left a fifth of the quota or less."),
+        (
+            SHADOW,
+            "Requests, by what a rate limit in shadow mode would have decided.",
+        ),
+        (
+            NEAR_LIMIT,
+            "Requests that passed and left a fifth of the quota or less.",
+        ),
         (REFUNDS, "Charges that were given back, or were to be."),
         (UNKEYED, "Requests for which no visitor was found."),
-        (KEY_TIMEOUTS, "Functions that did not find the visitor in time."),
-        (SHARED, "Requests that a quota decided which visitors share."),
+        (
+            KEY_TIMEOUTS,
+            "Functions that did not find the visitor in time.",
+        ),
+        (
+            SHARED,
+            "Requests that a quota decided which visitors share.",
+        ),
     ] {
         describe_counter!(name, Unit::Count, text);
     }

@@ -13,15 +13,11 @@ use crate::RequestHead;
 pub(super) struct RequestCondition(Arc<dyn Fn(&RequestHead<'_>) -> bool + Send + Sync>);
 
 impl RequestCondition {
-    pub(super) fn new(
-        holds: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) fn new(holds: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(holds))
     }
 
-    pub(super) fn of_target(
-        holds: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) fn of_target(holds: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static) -> Self {
         Self::new(move |request| holds(request.method(), request.uri()))
     }
 

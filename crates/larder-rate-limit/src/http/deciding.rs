@@ -56,11 +56,14 @@ impl Decider {
 
     /// Returns the limits that apply to a request, and that no other one replaces.
     fn applying(&self, request: RequestHead<'_>) -> Vec<(usize, &Limit)> {
-        let mut limits: Vec<_> = self.limits.iter().enumerate().collect();
+        let limits = self.limits.iter().map(|limit| &**limit);
+        let mut limits: Vec<_> = limits.enumerate().collect();
         limits.retain(|(_, limit)| limit.applies_to(&request));
-        let is_replaced =
-            |limit: &Limit| limits.iter().any(|(_, other)| other.replaces(limit));
-        let is_kept: Vec<_> = limits.iter().map(|(_, limit)| !is_replaced(limit)).collect();
+        let is_replaced = |limit: &Limit| limits.iter().any(|(_, other)| other.replaces(limit));
+        let is_kept: Vec<_> = limits
+            .iter()
+            .map(|(_, limit)| !is_replaced(limit))
+            .collect();
         let each = limits.into_iter().zip(is_kept);
         each.filter_map(|(limit, is_kept)| is_kept.then_some(limit))
             .collect()
@@ -131,14 +134,19 @@ impl Decider {
         let timeout = &self.timeout;
         if self.settle_by.is_some() && limiter.has_reservations() {
             let reserve = limiter.reserve_key(key, *cost);
-            return Ok(match timeout.run("reserve units of a rate limit", reserve).await? {
-                Grant::Held(reservation) => {
-                    let decision = reservation.decision();
-                    held.reservations.push((*at, key.clone(), reservation));
-                    decision
-                }
-                Grant::Refused(decision) => decision,
-            });
+            return Ok(
+                match timeout
+                    .run("reserve units of a rate limit", reserve)
+                    .await?
+                {
+                    Grant::Held(reservation) => {
+                        let decision = reservation.decision();
+                        held.reservations.push((*at, key.clone(), reservation));
+                        decision
+                    }
+                    Grant::Refused(decision) => decision,
+                },
+            );
         }
         if limiter.has_concurrency() {
             let acquire = limiter.acquire_key(key);
@@ -163,11 +171,7 @@ impl Decider {
     /// Asks several limits. Those that hold something come first, because that comes back by itself.
     ///
     /// The decisions are in the order of the limits. None of one that was not asked.
-    async fn ask_several(
-        &self,
-        asked: &[Asked],
-        held: &mut Held,
-    ) -> Result<Vec<Option<Decision>>> {
+    async fn ask_several(&self, asked: &[Asked], held: &mut Held) -> Result<Vec<Option<Decision>>> {
         let mut decisions = vec![None; asked.len()];
         let is_holding = |(at, ..): &Asked| {
             let limiter = &self.limits[*at].limiter;

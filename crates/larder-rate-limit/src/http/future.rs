@@ -133,9 +133,7 @@ where
                 Projected::Settling { settling, response } => {
                     let (decisions, held) = ready!(settling.as_mut().poll(cx));
                     return match response.take() {
-                        Some(response) => {
-                            finish(this.decider, &decisions, *response, Some(held))
-                        }
+                        Some(response) => finish(this.decider, &decisions, *response, Some(held)),
                         // Polled again after it was ready, which the contract of a future forbids.
                         None => Poll::Pending,
                     };

@@ -67,7 +67,6 @@ pub(super) struct Fields {
 
 #[derive(Clone, Debug)]
 struct RuleFields {
-    name: Box<str>,
     /// The beginning of a `RateLimit` value: the name as a structured string, and `;r=`.
     remaining: Box<str>,
     burst: u32,
@@ -85,23 +84,25 @@ impl Fields {
                 number => format!("{policy}:{number}"),
             })
             .collect();
-        let items: Vec<_> = names.iter().zip(rules).map(|(name, rule)| item(name, rule)).collect();
+        let items: Vec<_> = names
+            .iter()
+            .zip(rules)
+            .map(|(name, rule)| item(name, rule))
+            .collect();
         // The names of policies are ASCII, and so are the items: no fallback is ever taken.
         let nothing = |_| HeaderValue::from_static("");
-        let each = names.into_iter().zip(rules).map(|(name, rule)| RuleFields {
-            remaining: format!("{};r=", ItemSerializer::new().bare_item(text(&name)).finish()).into(),
-            name: name.into(),
+        let each = names.iter().zip(rules).map(|(name, rule)| RuleFields {
+            remaining: format!(
+                "{};r=",
+                ItemSerializer::new().bare_item(text(name)).finish()
+            )
+            .into(),
             burst: rule.quota().burst(),
         });
         Self {
             policy: HeaderValue::try_from(items.join(", ")).unwrap_or_else(nothing),
             rules: each.collect(),
         }
-    }
-
-    /// Returns the name of the rule that made `decision`.
-    pub(super) fn name(&self, decision: &Decision) -> Option<&str> {
-        Some(&self.rules.get(decision.rule())?.name)
     }
 
     /// Returns whether a fifth of the units or less is left after `decision`.
@@ -131,7 +132,9 @@ impl Fields {
         let Some(rule) = self.rules.get(decision.rule()) else {
             return;
         };
-        let there = headers.get(X_REMAINING).and_then(|left| left.to_str().ok()?.parse().ok());
+        let there = headers
+            .get(X_REMAINING)
+            .and_then(|left| left.to_str().ok()?.parse().ok());
         if there.is_some_and(|left: u32| left < decision.remaining()) {
             return;
         }
@@ -226,7 +229,10 @@ mod tests {
 
     #[test]
     fn the_policy_names_its_quota_and_its_window() {
-        assert_eq!(policy(&[Quota::per_minute(100).into()]), r#""api";q=100;w=60"#);
+        assert_eq!(
+            policy(&[Quota::per_minute(100).into()]),
+            r#""api";q=100;w=60"#
+        );
         assert_eq!(
             policy(&[Quota::per_hour(100).with_burst(5).into()]),
             r#""api";q=100;w=3600;larder-burst=5"#

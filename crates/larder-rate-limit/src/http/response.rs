@@ -129,7 +129,11 @@ impl Refusals {
             _ => style.retry_after(decision.retry_after()),
         };
         let (problem, status, message) = match reason {
-            Reason::Denied => (&self.denied, "7", "requests from this network are not accepted"),
+            Reason::Denied => (
+                &self.denied,
+                "7",
+                "requests from this network are not accepted",
+            ),
             Reason::StoreFailed => (
                 &self.unavailable,
                 "14",

@@ -105,7 +105,12 @@ impl Decider {
     }
 
     /// Gives back and settles what a response says. `decisions` then says what remains.
-    pub(super) async fn settle(&self, held: &mut Held, outcome: Outcome, decisions: &mut Decisions) {
+    pub(super) async fn settle(
+        &self,
+        held: &mut Held,
+        outcome: Outcome,
+        decisions: &mut Decisions,
+    ) {
         if outcome.is_refunded {
             for charge in std::mem::take(&mut held.refundables) {
                 let limit = charge.limit;

@@ -36,9 +36,8 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn boxed(self) -> Option<Box<Self>> {
-        let is_empty = self.refundables.is_empty()
-            && self.reservations.is_empty()
-            && self.permits.is_empty();
+        let is_empty =
+            self.refundables.is_empty() && self.reservations.is_empty() && self.permits.is_empty();
         (!is_empty).then(|| Box::new(self))
     }
 }

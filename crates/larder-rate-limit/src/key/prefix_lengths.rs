@@ -29,7 +29,11 @@ impl PrefixLengths {
         }
         let expected = "a visitor is 8 to 32 bits of an IPv4 address and 16 to 64 bits of an IPv6 \
                         address: a host may use every address of its /64";
-        Err(Error::new("build a rate limit", ErrorKind::Invalid, expected))
+        Err(Error::new(
+            "build a rate limit",
+            ErrorKind::Invalid,
+            expected,
+        ))
     }
 }
 

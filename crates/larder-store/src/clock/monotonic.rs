@@ -61,12 +61,7 @@ impl Monotonic {
 
     /// Reads the system's clock, and makes that the next anchor. None if another thread just did.
     #[cold]
-    fn read_again(
-        &self,
-        counter: &quanta::Clock,
-        anchor: Anchor,
-        generation: u64,
-    ) -> Option<u64> {
+    fn read_again(&self, counter: &quanta::Clock, anchor: Anchor, generation: u64) -> Option<u64> {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         if self.anchors.read().1 != generation {
             return None;

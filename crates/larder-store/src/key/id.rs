@@ -159,7 +159,8 @@ impl<'a> IdWriter<'a> {
             self.out
                 .extend_from_slice(URL_SAFE_NO_PAD.encode(digest).as_bytes());
         }
-        let is_apart = self.progress.components > 1 && (!is_hashed || self.progress.hashed_from > self.progress.first_end);
+        let is_apart = self.progress.components > 1
+            && (!is_hashed || self.progress.hashed_from > self.progress.first_end);
         let end = if is_apart {
             self.progress.first_end
         } else {

@@ -43,7 +43,6 @@ fn a_key_shows_its_parts_and_its_namespace() {
 
 #[test]
 fn numbers_and_addresses_read_as_people_write_them() {
-
     assert_eq!(
         key((i64::MIN, u64::MAX)),
         format!("kind:{{{}:{}}}", i64::MIN, u64::MAX)

@@ -200,7 +200,11 @@ fn an_address_in_a_named_header_is_believed_from_a_declared_proxy_alone() {
         let sent: Vec<_> = sent.iter().map(|line| line.as_bytes()).collect();
         let mut headers = lines(CONNECTING, &sent);
         headers.append(X_FORWARDED_FOR, HeaderValue::from_static("203.0.113.1"));
-        assert_eq!(proxies.client_behind(ip(peer), &headers), ip(client), "{peer} {sent:?}");
+        assert_eq!(
+            proxies.client_behind(ip(peer), &headers),
+            ip(client),
+            "{peer} {sent:?}"
+        );
     }
 }
 
