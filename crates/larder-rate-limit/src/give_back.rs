@@ -38,7 +38,10 @@ impl GiveBack {
                     ..SettleArgs::default()
                 };
                 let rules = limiter.rules_now(plan);
-                Some(Self::Usage(Box::new(Settle { rules, settlement }), decision.cost))
+                Some(Self::Usage(
+                    Box::new(Settle { rules, settlement }),
+                    decision.cost,
+                ))
             }
         })
     }

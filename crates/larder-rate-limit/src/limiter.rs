@@ -201,7 +201,12 @@ impl RateLimiter {
                     holds: plan.lease_us.is_some(),
                 };
                 let answer = self.programs.run(&key, &peek).await?;
-                Ok(Report::of(&answer, &peek.rules.rules, self.cost, Account::Own))
+                Ok(Report::of(
+                    &answer,
+                    &peek.rules.rules,
+                    self.cost,
+                    Account::Own,
+                ))
             }
         }
     }
@@ -287,7 +292,9 @@ impl RateLimiter {
     /// Returns how long after `decision` one more unit comes back. Zero if all of them remain.
     pub fn until_more(&self, decision: &Decision) -> Duration {
         match &self.engine {
-            Engine::Gcra(gcra) if decision.more_us == Decision::BY_GCRA => gcra.until_more(decision),
+            Engine::Gcra(gcra) if decision.more_us == Decision::BY_GCRA => {
+                gcra.until_more(decision)
+            }
             _ => Duration::from_micros(u64::try_from(decision.more_us).unwrap_or(0)),
         }
     }
@@ -406,10 +413,12 @@ impl RateLimiter {
     /// Decides in a store that answers at once. Pending means that nothing was charged.
     pub(crate) fn check_in(&self, programs: &dyn Programs, key: &Key) -> Poll<Result<Decision>> {
         if let Engine::Gcra(gcra) = &self.engine {
-            return self.run_now(programs, key, gcra).map_ok(|(decision, account)| Decision {
-                account,
-                ..self.costing(decision, self.cost)
-            });
+            return self
+                .run_now(programs, key, gcra)
+                .map_ok(|(decision, account)| Decision {
+                    account,
+                    ..self.costing(decision, self.cost)
+                });
         }
         let Some(engine) = self.engine_now(key) else {
             return Poll::Pending;

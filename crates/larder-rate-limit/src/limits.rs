@@ -296,10 +296,15 @@ async fn give_back(steps: &[Step<'_>]) {
     left.retain(|(programs, key, back)| back.run_now(&**programs, key).is_pending());
     while let Some((programs, ..)) = left.first() {
         let programs = programs.clone();
-        let (here, elsewhere) = left.into_iter().partition(|(it, ..)| is_same(it, &programs));
+        let (here, elsewhere) = left
+            .into_iter()
+            .partition(|(it, ..)| is_same(it, &programs));
         left = elsewhere;
         let here: Vec<(Arc<dyn Programs>, Key, GiveBack)> = here;
-        let mut runs: Vec<_> = here.iter().map(|(_, key, back)| (key, back.sent())).collect();
+        let mut runs: Vec<_> = here
+            .iter()
+            .map(|(_, key, back)| (key, back.sent()))
+            .collect();
         let calls: Calls<'_> = runs
             .iter_mut()
             .map(|(key, run)| (*key, &mut **run as _))

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use larder_store::Result;
 
+use crate::Quota;
 use crate::quota::invalid;
 use crate::rule::{Algorithm, MAX_PERIOD_US, Rule};
-use crate::Quota;
 
 /// What a visitor may do: rules that hold together, and what follows from breaking them.
 ///
@@ -147,9 +147,8 @@ impl Policy {
 
     /// Returns the quota, if that is all there is: its record is then one number.
     pub(crate) fn as_quota(&self) -> Option<Quota> {
-        let is_plain = self.ban.is_none()
-            && self.reservations.is_none()
-            && self.quota_change.is_none();
+        let is_plain =
+            self.ban.is_none() && self.reservations.is_none() && self.quota_change.is_none();
         match &*self.rules {
             [rule] if is_plain && is_gcra(rule) => Some(rule.quota),
             _ => None,

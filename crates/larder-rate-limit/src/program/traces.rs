@@ -1,8 +1,8 @@
 //! The support desk on the record of a single quota, in Lua and in Rust.
 
 use fastrand::Rng;
-use larder_store::program::Program;
 use larder_store::Timestamp;
+use larder_store::program::Program;
 use larder_test::server::RedisServer;
 use larder_test::trace::{Step, Traces, step};
 
@@ -21,7 +21,10 @@ fn next(rng: &mut Rng) -> Box<dyn Step> {
         5 => {
             // Around the time at which traces begin.
             let paid_off = 1_767_225_600_000_000 + rng.i64(..2_000_000);
-            step(Refund::new(gcra, Timestamp::from_micros(paid_off)), deadlines)
+            step(
+                Refund::new(gcra, Timestamp::from_micros(paid_off)),
+                deadlines,
+            )
         }
         _ => {
             let task = match rng.u8(..6) {
@@ -52,16 +55,32 @@ async fn every_fault_that_is_planted_in_the_lua_of_the_support_desk_is_caught() 
     let server = RedisServer::start().unwrap();
     let traces = Traces::new(6, 300, async || pair(&server).await);
     let faults = [
-        (DeskTat::SCRIPT, "math.min(by * interval, tolerance)", "by * interval"),
+        (
+            DeskTat::SCRIPT,
+            "math.min(by * interval, tolerance)",
+            "by * interval",
+        ),
         (DeskTat::SCRIPT, "tat, banned = now, 0", "tat = now"),
         (DeskTat::SCRIPT, "banned = now + by", "banned = by"),
         (DeskTat::SCRIPT, "math.max(tat, banned)\n", "tat\n"),
-        (DeskTat::SCRIPT, "if banned > now then text", "if false then text"),
+        (
+            DeskTat::SCRIPT,
+            "if banned > now then text",
+            "if false then text",
+        ),
         (DeskTat::SCRIPT, "(latest - now + 999)", "(latest - now)"),
-        (Gcra::SCRIPT, "if banned > now then", "if banned >= now + 1000 then"),
+        (
+            Gcra::SCRIPT,
+            "if banned > now then",
+            "if banned >= now + 1000 then",
+        ),
         (Gcra::SCRIPT, "if banned > now then", "if false then"),
         (Refund::SCRIPT, "if banned > now then", "if false then"),
-        (Peek::SCRIPT, "math.max(tat, banned) - now, 0}", "tat - now, 0}"),
+        (
+            Peek::SCRIPT,
+            "math.max(tat, banned) - now, 0}",
+            "tat - now, 0}",
+        ),
     ];
     traces.catch::<Tat, _>(|| next, &faults).await;
 }

@@ -32,18 +32,21 @@ pub(crate) struct RuleReport {
 impl Answer {
     /// Returns the decision of each rule.
     pub(crate) fn each(&self, cost: u32) -> impl Iterator<Item = Decision> + '_ {
-        self.rules.iter().enumerate().map(move |(i, rule)| Decision {
-            allowed: rule.wait_us == 0,
-            reason: (rule.wait_us > 0).then_some(Reason::Quota),
-            rule: i as u8,
-            account: Account::Own,
-            remaining: rule.remaining,
-            cost,
-            retry_after_us: rule.wait_us,
-            reset_us: rule.reset_us,
-            more_us: rule.more_us,
-            paid_off_us: 0,
-        })
+        self.rules
+            .iter()
+            .enumerate()
+            .map(move |(i, rule)| Decision {
+                allowed: rule.wait_us == 0,
+                reason: (rule.wait_us > 0).then_some(Reason::Quota),
+                rule: i as u8,
+                account: Account::Own,
+                remaining: rule.remaining,
+                cost,
+                retry_after_us: rule.wait_us,
+                reset_us: rule.reset_us,
+                more_us: rule.more_us,
+                paid_off_us: 0,
+            })
     }
 
     /// Returns the decision of all rules together about a request for `cost` units.

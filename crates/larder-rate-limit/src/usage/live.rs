@@ -1,8 +1,8 @@
 use larder_store::program::prelude::*;
 use smallvec::SmallVec;
 
-use super::programs::Change;
 use super::answer::{Answer, RuleReport, Waits};
+use super::programs::Change;
 use super::rule_args::RuleArgs;
 use super::state::{Look, State};
 use super::{Hold, MAX_HOLDS, Usage};
@@ -70,7 +70,9 @@ impl<'a> Live<'a> {
     /// Returns how long until each rule lets so many units pass.
     pub(super) fn waits(&self, units: i64) -> Waits {
         let states = self.rules.iter().zip(&self.usage.states);
-        states.map(|(rule, state)| self.wait(rule, state, units)).collect()
+        states
+            .map(|(rule, state)| self.wait(rule, state, units))
+            .collect()
     }
 
     fn wait(&self, rule: &RuleArgs, state: &State, units: i64) -> i64 {
@@ -180,13 +182,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    pub(super) fn report(
-        &self,
-        passes: bool,
-        until_room: i64,
-        waits: &Waits,
-        says: i64,
-    ) -> Answer {
+    pub(super) fn report(&self, passes: bool, until_room: i64, waits: &Waits, says: i64) -> Answer {
         let at = self.at();
         let rules = self.rules.iter().zip(&self.usage.states).zip(waits);
         let rules: SmallVec<_> = rules

@@ -13,10 +13,8 @@ use smallvec::SmallVec;
 
 use state::State;
 
-pub(crate) use programs::{
-    BanArgs, Charge, Desk, HoldArgs, Peek, Rules, Settle, SettleArgs, Task,
-};
 pub(crate) use answer::Answer;
+pub(crate) use programs::{BanArgs, Charge, Desk, HoldArgs, Peek, Rules, Settle, SettleArgs, Task};
 pub(crate) use rule_args::RuleArgs;
 
 /// The most holds of a record: reservations and permits.

@@ -4,8 +4,8 @@ use larder_store::program::prelude::*;
 use smallvec::SmallVec;
 
 use super::Usage;
-use super::live::Live;
 use super::answer::Answer;
+use super::live::Live;
 use super::rule_args::RuleArgs;
 use crate::QuotaChange;
 

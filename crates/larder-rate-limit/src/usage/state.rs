@@ -273,7 +273,9 @@ impl State {
     pub(super) fn reset(&self, rule: &RuleArgs, at: i64) -> i64 {
         match *self {
             Self::Gcra { tat, .. } => tat - at,
-            Self::Window { used: 1.., ends, .. } => ends - at,
+            Self::Window {
+                used: 1.., ends, ..
+            } => ends - at,
             Self::Sliding {
                 this: 1.., start, ..
             } => start + 2 * rule.period() - at,

@@ -179,9 +179,18 @@ pub(crate) fn each(limit: u32, period: Duration) -> Vec<(&'static str, Policy)> 
     let gcra = Quota::new(limit, period);
     vec![
         ("gcra", Policy::new(gcra)),
-        ("bucket", Policy::new(Rule::token_bucket(gcra)).with_reservations(reservations)),
-        ("aligned", Rule::fixed_window(limit, Window::every(period)).into()),
-        ("first", Rule::fixed_window(limit, Window::from_first(period)).into()),
+        (
+            "bucket",
+            Policy::new(Rule::token_bucket(gcra)).with_reservations(reservations),
+        ),
+        (
+            "aligned",
+            Rule::fixed_window(limit, Window::every(period)).into(),
+        ),
+        (
+            "first",
+            Rule::fixed_window(limit, Window::from_first(period)).into(),
+        ),
         ("sliding", Rule::sliding_window(limit, period).into()),
         ("log", Rule::sliding_log(limit, period).into()),
     ]

@@ -29,7 +29,9 @@ async fn is_free(limiter: &RateLimiter) -> bool {
 }
 
 fn tokens(world: &World) -> RateLimiter {
-    world.limiter(Policy::new(Rule::fixed_window(100, Window::every(100 * TTL))).with_reservations(TTL))
+    world.limiter(
+        Policy::new(Rule::fixed_window(100, Window::every(100 * TTL))).with_reservations(TTL),
+    )
 }
 
 async fn reserved(limiter: &RateLimiter, units: u32) -> larder_rate_limit::Reservation {
@@ -163,9 +165,15 @@ on_every_store! {
 #[tokio::test]
 async fn a_reservation_of_a_policy_without_them_is_an_error_that_says_how_to_allow_them() {
     let world = World::memory().await;
-    for policy in [Policy::new(Quota::per_hour(5)), Rule::sliding_log(5, SECOND).into()] {
+    for policy in [
+        Policy::new(Quota::per_hour(5)),
+        Rule::sliding_log(5, SECOND).into(),
+    ] {
         let error = world.limiter(policy).reserve("ada", 1).await.unwrap_err();
-        assert!(error.to_string().contains("Policy::with_reservations"), "{error}");
+        assert!(
+            error.to_string().contains("Policy::with_reservations"),
+            "{error}"
+        );
     }
 }
 
@@ -182,5 +190,8 @@ async fn a_caller_that_leaves_while_it_acquires_holds_nothing() {
     acquiring.abort();
     assert!(acquiring.await.unwrap_err().is_cancelled());
     tokio::time::sleep(3 * SECOND).await;
-    assert!(matches!(limiter.acquire("ada").await.unwrap(), Grant::Held(_)));
+    assert!(matches!(
+        limiter.acquire("ada").await.unwrap(),
+        Grant::Held(_)
+    ));
 }

@@ -46,7 +46,10 @@ impl Office {
 }
 
 fn limiter(world: &World, office: &Office) -> RateLimiter {
-    world.limiter(Quota::per_hour(2)).with_plans(office.plans()).unwrap()
+    world
+        .limiter(Quota::per_hour(2))
+        .with_plans(office.plans())
+        .unwrap()
 }
 
 async fn left(limiter: &RateLimiter, tenant: &str) -> u32 {

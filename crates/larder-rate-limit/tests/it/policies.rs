@@ -202,8 +202,14 @@ fn a_policy_that_cannot_be_counted_is_an_error_that_says_what_is_allowed() {
         (Rule::concurrency(1_001, HOUR).into(), "at most 1,000"),
         (Rule::sliding_window(0, HOUR).into(), "at least 1"),
         (Rule::sliding_window(1, century).into(), "within 10 years"),
-        (Policy::new(rule()).with_ban(Ban::after(0, HOUR, HOUR)), "at least 1 refusal"),
-        (Policy::new(rule()).with_reservations(Duration::ZERO), "between 1 µs and 10 years"),
+        (
+            Policy::new(rule()).with_ban(Ban::after(0, HOUR, HOUR)),
+            "at least 1 refusal",
+        ),
+        (
+            Policy::new(rule()).with_reservations(Duration::ZERO),
+            "between 1 µs and 10 years",
+        ),
     ] {
         let error = RateLimiter::new(store.clone(), "test", policy).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);

@@ -37,7 +37,10 @@ async fn callers_that_wait_pass_one_by_one_in_the_order_in_which_they_came() {
         tasks.push(tokio::spawn(async move {
             let decision = limiter.until_ready("ada", 60 * SECOND).await.unwrap();
             assert!(decision.is_allowed());
-            passed.lock().unwrap().push((n, started.elapsed().as_secs()));
+            passed
+                .lock()
+                .unwrap()
+                .push((n, started.elapsed().as_secs()));
         }));
         tokio::task::yield_now().await;
     }
@@ -79,7 +82,14 @@ async fn a_permit_that_comes_back_is_taken_by_whoever_waits_for_it() {
     let permit = limiter.acquire("ada").await.unwrap().held().unwrap();
     let waiting = tokio::spawn({
         let limiter = limiter.clone();
-        async move { limiter.acquire_within("ada", 30 * SECOND).await.unwrap().held().is_some() }
+        async move {
+            limiter
+                .acquire_within("ada", 30 * SECOND)
+                .await
+                .unwrap()
+                .held()
+                .is_some()
+        }
     });
     sleep(5 * SECOND).await;
     drop(permit);
