@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::journal::Journal;
 use super::worker::work;
 use super::{Counts, QueuedWrite, Settings, Shared, WriteBehind};
+use crate::spawn::spawn;
 use crate::{Cache, CacheKey, Codec};
 
 /// Builds a [`WriteBehind`]. [`WriteBehind::builder`] makes one.
@@ -211,7 +212,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         });
         if self.has_worker {
             let worker = work(Arc::downgrade(&shared), notify);
-            *shared.worker.lock() = Some(Handle::current().spawn(worker));
+            *shared.worker.lock() = Some(spawn(&Handle::current(), worker));
         }
         Ok(WriteBehind { shared })
     }
