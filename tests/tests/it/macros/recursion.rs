@@ -7,7 +7,7 @@ use larder_cache::{Cache, LoadError};
 use larder_macros::cached;
 use tokio::time::{Duration, timeout};
 
-use crate::near;
+use super::near;
 
 type Films = Cache<u32, String>;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;

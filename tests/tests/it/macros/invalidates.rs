@@ -5,7 +5,7 @@ use std::future::pending;
 use larder_cache::Cache;
 use larder_macros::{cached, invalidates};
 
-use crate::{Runs, near};
+use super::{Runs, near};
 
 #[derive(Debug)]
 enum Failure {

@@ -1,5 +1,5 @@
 //! The attributes on functions and methods of all shapes.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used)]
 
 mod far;
 mod invalidates;

@@ -6,7 +6,7 @@ use larder_cache::{Cache, LoadError, Loaded};
 use larder_macros::cached;
 use larder_store::{ManualClock, Ttl};
 
-use crate::{FILM, Runs, near};
+use super::{FILM, Runs, near};
 
 type Titles = Cache<u32, String>;
 

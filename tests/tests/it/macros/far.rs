@@ -10,7 +10,7 @@ use larder_redis::RedisStore;
 use larder_store::{Store, Ttl};
 use larder_test::server::RedisServer;
 
-use crate::{FILM, Runs};
+use super::{FILM, Runs};
 
 #[derive(Clone)]
 struct Films {

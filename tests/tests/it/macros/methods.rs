@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use larder_cache::{Cache, LoadError};
 use larder_macros::cached;
 
-use crate::{Runs, near};
+use super::{Runs, near};
 
 /// A service whose clones are counted.
 #[derive(Debug)]
