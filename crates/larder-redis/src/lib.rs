@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod batches;
 mod builder;
 mod bus;
@@ -9,6 +10,7 @@ mod commands;
 mod connect;
 mod connection;
 mod endpoint;
+mod features;
 mod handshake;
 mod leases;
 mod node;
@@ -29,5 +31,6 @@ mod tls;
 mod value_format;
 mod waits;
 
+pub use admin::{Admin, AdminServer, SentinelStatus};
 pub use builder::RedisBuilder;
 pub use store::RedisStore;
