@@ -35,13 +35,13 @@ impl Target {
                  with STORE_URL=redis://… to look at it from here",
             ));
         }
-        let scheme = url.split("://").next().unwrap_or_default();
-        let (store, redis): (Arc<dyn Store>, _) = match scheme.ends_with("+shards") {
-            true => (larder::connect(&url).await?, None),
-            false => {
+        let (store, redis): (Arc<dyn Store>, _) = match is_one_set_of_servers(&url) {
+            true => {
                 let redis = Arc::new(RedisStore::connect(&url).await?);
                 (redis.clone(), Some(redis))
             }
+            // Shards, or an error that says what is expected.
+            false => (larder::connect(&url).await?, None),
         };
         Ok(Self {
             prefix: namespace
@@ -77,6 +77,14 @@ impl Target {
         let scan = self.store.clone().scan();
         scan.ok_or_else(|| Error::usage("this store lists no keys"))
     }
+}
+
+/// Returns whether a URL names one server, a cluster, or a master behind sentinels.
+fn is_one_set_of_servers(url: &str) -> bool {
+    let scheme = url.split("://").next().unwrap_or_default();
+    let (transport, form) = scheme.split_once('+').unwrap_or((scheme, ""));
+    let is_redis = ["redis", "rediss", "valkey", "valkeys", "unix"].contains(&transport);
+    is_redis && form != "shards"
 }
 
 fn namespace(text: &str) -> Result<Namespace> {

@@ -13,6 +13,7 @@ mod endpoint;
 mod features;
 mod handshake;
 mod leases;
+mod metrics;
 mod node;
 mod operation;
 mod program_step;
@@ -33,4 +34,5 @@ mod waits;
 
 pub use admin::{Admin, AdminServer, SentinelStatus};
 pub use builder::RedisBuilder;
+pub use metrics::describe_metrics;
 pub use store::RedisStore;

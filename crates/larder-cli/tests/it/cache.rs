@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use larder::cache::Cache;
@@ -120,10 +121,10 @@ async fn a_response_is_purged_by_its_uri_and_by_its_tag() {
     let url = server.url();
     // Each call is another process: it has nothing near.
     let ask = || async {
-        let page = service_fn(|_: Request<Full<&'static [u8]>>| async {
+        let page = service_fn(|_: Request<Full<Bytes>>| async {
             let response = Response::builder().header("cache-control", "max-age=600");
             let response = response.header("cache-tag", "films");
-            Ok::<_, Infallible>(response.body(Full::from(&b"Metropolis"[..])).unwrap())
+            Ok::<_, Infallible>(response.body(Full::<Bytes>::from("Metropolis")).unwrap())
         });
         let cached = ResponseCacheLayer::new(store.clone()).layer(page);
         let request = Request::get("/films").header("host", "cinema.example");

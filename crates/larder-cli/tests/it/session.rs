@@ -46,7 +46,7 @@ async fn sessions_are_listed_and_those_of_a_user_end_after_a_question() {
     assert_eq!(of_ann.as_array().unwrap().len(), 2);
     let shown = larder(&url, "session ls").await.ok();
     assert!(
-        shown.out.contains("bob") && shown.out.contains("in 6 d"),
+        shown.out.contains("bob") && shown.out.contains("in 29 min"),
         "{shown:?}"
     );
 
