@@ -11,6 +11,7 @@ mod scan;
 mod target;
 
 use std::ffi::OsString;
+use std::pin::Pin;
 
 use clap::Parser;
 
@@ -37,7 +38,10 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, mut io: Io<'_>) -> u8
         }
     };
     let mut output = Output::new(&mut io, cli.options.json, cli.options.yes);
-    match commands::run(&cli, &mut output).await {
+    // Without its type, which is so deep that the compiler gives up on it in a caller.
+    let running: Pin<Box<dyn Future<Output = error::Result<u8>> + '_>> =
+        Box::pin(commands::run(&cli, &mut output));
+    match running.await {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);

@@ -43,7 +43,7 @@ pub(super) async fn run(target: &Target, millis: u64, output: &mut Output<'_, '_
     }
     let keys: Vec<_> = (0..64).map(|task| Delete::new(key(task))).collect();
     for removed in target.store.delete_many(&keys).await {
-        removed?;
+        let _ = removed?;
     }
     output.end_progress();
     let columns = [

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Empty;
 use larder::Store;
@@ -11,7 +12,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::{larder, prefixed, run, server};
 
-type Body = Empty<&'static [u8]>;
+type Body = Empty<Bytes>;
 
 /// Signs `user` in, as a handler does.
 pub(crate) async fn sign_in(store: &Arc<dyn Store>, user: &str) {

@@ -72,10 +72,6 @@ const fn state(id: &'static str, status: Status, begin: &'static str, end: &'sta
     }
 }
 
-/// A script that holds the server up for as many microseconds.
-const BUSY: &str = "local t=redis.call('TIME') local s=t[1]*1000000+t[2] repeat t=redis.call('TIME') until \
-                    t[1]*1000000+t[2]-s>tonumber(ARGV[1])";
-
 #[rustfmt::skip]
 const STATES: &[State] = &[
     state("L003", Status::Fail, "CONFIG SET maxmemory-policy allkeys-lru", "CONFIG SET maxmemory-policy noeviction"),
@@ -149,12 +145,9 @@ async fn a_server_whose_memory_is_full_is_found_in_each_way() {
             .unwrap();
     }
     let report = doctor().examine(&store).await;
-    assert_eq!(
-        find(&report, "L007").status,
-        Status::Warn,
-        "{:?}",
-        find(&report, "L007")
-    );
+    // It may go on evicting while it is looked at.
+    let evicted = find(&report, "L007");
+    assert!(evicted.status >= Status::Warn, "{evicted:?}");
     let cache = Doctor::new(Uses::new([Use::Cache])).with_prefix(PREFIX);
     let report = cache.with_interval(Duration::ZERO).examine(&store).await;
     assert_eq!(find(&report, "L003").status, Status::Ok);
@@ -178,7 +171,7 @@ async fn what_other_clients_do_is_found() {
         let text = format!("return {script}");
         connection.call(&["SCRIPT", "LOAD", &text]).unwrap();
     }
-    connection.call(&["EVAL", BUSY, "0", "1200000"]).unwrap();
+    connection.call(&["DEBUG", "SLEEP", "1.2"]).unwrap();
     let miss = "for i=1,2000 do redis.call('GET','prod:app:film:{'..i..'}') end";
     connection.call(&["EVAL", miss, "0"]).unwrap();
     let large = "x".repeat(2 << 20);
@@ -191,7 +184,7 @@ async fn what_other_clients_do_is_found() {
         let finding = find(&report, id);
         assert_eq!(finding.status, Status::Warn, "{finding:?}");
     }
-    assert!(find(&report, "L020").seen.contains("EVAL"));
+    assert!(find(&report, "L020").seen.contains("DEBUG"));
     let cache = Doctor::new(Uses::new([Use::Cache])).with_interval(Duration::ZERO);
     let report = cache.examine(&store).await;
     assert_eq!(find(&report, "L040").status, Status::Warn);
@@ -326,12 +319,16 @@ async fn a_cluster_is_examined_node_by_node() {
     broken
         .command(&["CONFIG", "SET", "cluster-require-full-coverage", "yes"])
         .unwrap();
-    let slot = cluster.masters()[0];
-    let slots = slot.command(&["CLUSTER", "SLOTS"]).unwrap();
-    assert!(slots.array().is_some());
     let report = examine().await;
     let wrong = report.findings.iter().filter(|it| it.id.as_str() == "L030");
     assert_eq!(wrong.filter(|it| it.status == Status::Warn).count(), 1);
+    let owner = cluster.master_of("a").unwrap();
+    let slot = larder_test::server::slot_of("a").to_string();
+    owner.command(&["CLUSTER", "DELSLOTS", &slot]).unwrap();
+    let report = examine().await;
+    let mut states = report.findings.iter().filter(|it| it.id.as_str() == "L029");
+    let failed = states.find(|it| it.status == Status::Fail);
+    assert!(failed.is_some_and(|it| it.seen.contains("16383 slots")));
 }
 
 #[tokio::test]

@@ -64,7 +64,8 @@ async fn a_survey_of_many_keys_runs_no_keys_command_and_only_small_scans() {
         .await
         .unwrap();
     let film = &survey.kinds["prod:app:film"];
-    assert_eq!(film.keys, KEYS);
+    // A key may be seen twice while the server rehashes.
+    assert!((KEYS..KEYS + 2_000).contains(&film.keys), "{}", film.keys);
     assert!((5_000..6_000).contains(&film.measured), "{}", film.measured);
     let info = server.command(&["INFO", "commandstats"]).unwrap();
     let info = info.text().unwrap().into_owned();

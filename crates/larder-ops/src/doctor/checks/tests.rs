@@ -510,7 +510,8 @@ fn each_check_has_a_section_of_the_page_with_its_fix() {
     let page = include_str!("../../../../../docs/doctor.md");
     let mut last = "";
     for (id, title) in all_checks() {
-        assert!(last < id.0, "{id} is out of order");
+        let is_first = last.get(..1) != id.0.get(..1);
+        assert!(is_first || last < id.0, "{id} is out of order");
         last = id.0;
         let heading = format!("\n### {id} {title}\n");
         assert!(page.contains(&heading), "no section '{}'", heading.trim());
