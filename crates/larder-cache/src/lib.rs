@@ -28,6 +28,7 @@ mod pending;
 mod recursion;
 mod remote;
 mod single;
+mod spawn;
 mod stats;
 mod tags;
 mod values;

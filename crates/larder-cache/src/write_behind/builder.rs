@@ -15,6 +15,7 @@ use super::journal::Journal;
 use super::worker::work;
 use super::{Counts, QueuedWrite, Settings, Shared, WriteBehind};
 use crate::metrics::describe_metrics;
+use crate::spawn::spawn;
 use crate::{Cache, CacheKey, Codec};
 
 /// Builds a [`WriteBehind`]. [`WriteBehind::builder`] makes one.
@@ -208,7 +209,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> WriteBehindBuilder<K, V> {
         });
         if self.has_worker {
             let worker = work(Arc::downgrade(&shared), notify);
-            *shared.worker.lock() = Some(Handle::current().spawn(worker));
+            *shared.worker.lock() = Some(spawn(&Handle::current(), worker));
         }
         Ok(WriteBehind { shared })
     }
