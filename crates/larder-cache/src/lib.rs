@@ -50,6 +50,7 @@ pub use error::LoadError;
 pub use explain::{Checked, Explanation, Tier, TierEntry};
 pub use found::{Found, Loaded, Source};
 pub use loader::{Loader, LoaderLayer, ResponseFuture};
+pub use metrics::describe_metrics;
 pub use options::ReadOptions;
 pub use single::{Cached, Only};
 pub use stats::Stats;

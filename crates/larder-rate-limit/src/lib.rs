@@ -19,5 +19,6 @@ pub use key::{FindKey, FindPeer, KeyBy, Network, PeerAddr, ProxyNets, TrustedPro
 pub use larder_layer::http::ResponseBody;
 pub use larder_store::Identity;
 pub use limiter::RateLimiter;
+pub use metrics::describe_metrics;
 pub use program::{InspectTat, Peek, Refund, Tat};
 pub use quota::Quota;

@@ -24,6 +24,7 @@ pub use cookie::{CookieExpiry, SameSite, SessionCookie, SessionCookieBuilder};
 pub use error::{Result, SessionError, SessionErrorKind};
 pub use http::{ResponseBody, ReturnPath, SessionFuture, SessionLayer, SessionService};
 pub use lifetime::Lifetime;
+pub use metrics::describe_metrics;
 pub use on_failure::OnFailure;
 pub use session::Session;
 pub use session_key::SessionKey;

@@ -24,5 +24,6 @@ mod sharded;
 mod structures;
 mod support;
 mod tag_removal;
+mod telemetry;
 mod walls;
 mod write_behind;
