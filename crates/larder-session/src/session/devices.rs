@@ -66,6 +66,7 @@ impl Session {
         self.revoke_but(&mut state, current, user, None).await?;
         state.clear();
         state.outgoing = Outgoing::Remove;
+        state.is_signed_out = true;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Session;
 use super::state::{Outgoing, State};
 use crate::session_record::{Choice, Fields, Secret, SignIn};
-use crate::token::{DeviceId, Token, UserTag};
+use crate::token::{Token, UserTag};
 use crate::{Result, SessionError, SessionErrorKind, SignInOptions, UserId};
 
 impl Session {
@@ -112,6 +112,7 @@ impl Session {
         }
         state.clear();
         state.outgoing = Outgoing::Remove;
+        state.is_signed_out = true;
         Ok(())
     }
 
@@ -155,7 +156,7 @@ impl Session {
         options: &SignInOptions,
     ) -> Result<()> {
         let sessions = &self.inner.config.sessions;
-        let token = Token::random(DeviceId::random(), Some(UserTag::of(user)));
+        let token = Token::random(state.id(), Some(UserTag::of(user)));
         let user = sessions.enroll(token.record, user, options).await?;
         let create = sessions.new_session(&token, Some(user), options, Fields::new());
         let opened = sessions.create(&token, create).await?;

@@ -18,6 +18,8 @@ pub(crate) struct Opened {
     pub(crate) metadata: Metadata,
     pub(crate) fields: Arc<Fields>,
     pub(crate) by: Secret,
+    /// Whether the id is old enough to be replaced.
+    pub(crate) is_renewal_due: bool,
 }
 
 /// The store's answer: the stored session, the store's time, and the user's revocation state.
@@ -59,13 +61,21 @@ impl Sessions {
         if now - stored.metadata.seen >= stored.metadata.choice.touch(touch) {
             self.slide(key);
         }
+        let is_renewal_due = by == Secret::Current && self.is_renewal_due(&stored, now);
         // It was used now, whether or not that is recorded.
         stored.metadata.seen = now;
         Ok(Some(Opened {
             metadata: stored.metadata,
             fields: stored.fields,
             by,
+            is_renewal_due,
         }))
+    }
+
+    /// Returns whether the id of a session is older than the period of renewals.
+    fn is_renewal_due(&self, stored: &Stored, now: i64) -> bool {
+        let period = self.settings.renewal;
+        period.is_some_and(|period| now - stored.issued(self.renewal_grace()) >= period)
     }
 
     /// [`find`](Self::find) for a store that answers without waiting.

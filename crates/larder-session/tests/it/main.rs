@@ -4,14 +4,22 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+mod clear_site_data;
 mod cookies;
+mod csrf;
 mod data;
 mod devices;
 mod failing;
+mod flash;
 mod in_flight;
 mod metrics;
+mod partitioned;
 mod races;
+mod renewal;
+mod require_user;
 mod responses;
+#[cfg(feature = "seal")]
+mod sealing;
 mod secrets;
 mod shapes;
 mod sign_in;

@@ -1,0 +1,274 @@
+//! The store as tower-sessions uses it, in process and on Redis.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use larder_moka::MokaStore;
+use larder_redis::RedisStore;
+use larder_store::{ErrorKind, Key, Kind, ManualClock, Put, Store, Ttl};
+use larder_test::faulty::{Faulty, Switch, Trouble};
+use larder_test::server::RedisServer;
+use larder_tower_sessions::LarderStore;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tower_sessions_core::session::{Expiry, Id, Record};
+use tower_sessions_core::{Session, SessionStore};
+
+/// A store under test.
+struct World {
+    store: Arc<dyn Store>,
+    sessions: LarderStore,
+    switch: Switch,
+    clock: ManualClock,
+    server: Option<RedisServer>,
+}
+
+impl World {
+    fn new(store: Arc<dyn Store>, clock: ManualClock, server: Option<RedisServer>) -> Self {
+        let faulty = Faulty::new(store);
+        let switch = faulty.switch();
+        let store: Arc<dyn Store> = Arc::new(faulty);
+        let sessions = LarderStore::new(store.clone()).with_timeout(Duration::from_secs(20));
+        Self {
+            store,
+            sessions,
+            switch,
+            clock,
+            server,
+        }
+    }
+
+    async fn both() -> [Self; 2] {
+        let clock = ManualClock::default();
+        let moka = MokaStore::builder().with_clock(clock.clone()).build();
+        let memory = Self::new(Arc::new(moka), clock, None);
+        let (server, clock) = (RedisServer::start().unwrap(), ManualClock::default());
+        let builder = RedisStore::builder(&server.url())
+            .with_timeout(Duration::from_secs(20))
+            .with_virtual_time(clock.clone());
+        let redis = builder.connect().await.unwrap();
+        [memory, Self::new(Arc::new(redis), clock, Some(server))]
+    }
+}
+
+fn record(left: Duration) -> Record {
+    Record {
+        id: Id::default(),
+        data: [
+            ("name".to_owned(), "ada".into()),
+            ("seats".to_owned(), vec![7, 8].into()),
+        ]
+        .into(),
+        expiry_date: OffsetDateTime::now_utc() + left,
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn a_session_is_created_saved_loaded_and_deleted_whole() {
+    for World { sessions, .. } in World::both().await {
+        let mut record = record(HOUR);
+        assert_eq!(sessions.load(&record.id).await.unwrap(), None);
+        sessions.create(&mut record).await.unwrap();
+        assert_eq!(
+            sessions.load(&record.id).await.unwrap().as_ref(),
+            Some(&record)
+        );
+        record.data.insert("seats".to_owned(), i64::MIN.into());
+        record.data.insert("large".to_owned(), u64::MAX.into());
+        record.expiry_date += HOUR;
+        sessions.save(&record).await.unwrap();
+        assert_eq!(
+            sessions.load(&record.id).await.unwrap().as_ref(),
+            Some(&record)
+        );
+        sessions.delete(&record.id).await.unwrap();
+        sessions.delete(&record.id).await.unwrap();
+        assert_eq!(sessions.load(&record.id).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_at_its_expiry_without_a_task_that_deletes_it() {
+    for world in World::both().await {
+        let (mut short, mut long) = (record(HOUR), record(HOUR * 3));
+        for record in [&mut short, &mut long] {
+            world.sessions.create(record).await.unwrap();
+        }
+        world.clock.advance(HOUR + Duration::from_secs(1));
+        assert_eq!(world.sessions.load(&short.id).await.unwrap(), None);
+        assert!(world.sessions.load(&long.id).await.unwrap().is_some());
+        // A save that moves the expiry moves the end, and one into the past ends the session.
+        long.expiry_date = OffsetDateTime::now_utc() + HOUR * 5;
+        world.sessions.save(&long).await.unwrap();
+        world.clock.advance(HOUR * 4);
+        assert!(world.sessions.load(&long.id).await.unwrap().is_some());
+        long.expiry_date = OffsetDateTime::now_utc();
+        world.sessions.save(&long).await.unwrap();
+        assert_eq!(world.sessions.load(&long.id).await.unwrap(), None);
+        // The longest expiry that there is does not overflow.
+        let mut endless = record(HOUR);
+        endless.expiry_date = OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT);
+        world.sessions.create(&mut endless).await.unwrap();
+        assert_eq!(
+            world.sessions.load(&endless.id).await.unwrap(),
+            Some(endless)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_new_session_whose_id_is_taken_gets_another_id() {
+    for World { sessions, .. } in World::both().await {
+        let mut first = record(HOUR);
+        sessions.create(&mut first).await.unwrap();
+        let mut second = record(HOUR);
+        second.id = first.id;
+        second.data.clear();
+        sessions.create(&mut second).await.unwrap();
+        assert_ne!(second.id, first.id);
+        assert_eq!(sessions.load(&first.id).await.unwrap(), Some(first));
+        assert_eq!(sessions.load(&second.id).await.unwrap(), Some(second));
+    }
+}
+
+fn key(id: &Id) -> Key {
+    let digest = Sha256::new()
+        .chain_update(b"larder-tower-sessions:")
+        .chain_update(id.0.to_be_bytes())
+        .finalize();
+    Key::new(
+        Kind::pinned("tower-session"),
+        URL_SAFE_NO_PAD.encode(digest),
+    )
+}
+
+#[tokio::test]
+async fn damaged_bytes_are_no_session() {
+    for World {
+        sessions, store, ..
+    } in World::both().await
+    {
+        let mut record = record(HOUR);
+        sessions.create(&mut record).await.unwrap();
+        let key = key(&record.id);
+        let whole = store.get(&key).await.unwrap().unwrap().value;
+        let mut cut = whole.to_vec();
+        cut.pop();
+        let mut other = whole.to_vec();
+        other[0] += 1;
+        for damaged in [vec![], b"noise".to_vec(), cut, other, vec![0xff; 1000]] {
+            let put = Put::new(key.clone(), damaged, Ttl::from_secs(60));
+            assert!(store.put(&put).await.unwrap().is_stored());
+            assert_eq!(sessions.load(&record.id).await.unwrap(), None);
+        }
+        // It can be written again.
+        sessions.save(&record).await.unwrap();
+        assert_eq!(sessions.load(&record.id).await.unwrap(), Some(record));
+    }
+}
+
+#[tokio::test]
+async fn of_saves_at_once_one_wins_whole() {
+    for World { sessions, .. } in World::both().await {
+        let mut first = record(HOUR);
+        sessions.create(&mut first).await.unwrap();
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..32 {
+            let (sessions, mut record) = (sessions.clone(), first.clone());
+            for field in ["name", "seats", "cart"] {
+                record.data.insert(field.to_owned(), writer.into());
+            }
+            writers.spawn(async move { sessions.save(&record).await.unwrap() });
+        }
+        writers.join_all().await;
+        let data = sessions.load(&first.id).await.unwrap().unwrap().data;
+        assert_eq!(data["name"], data["seats"]);
+        assert_eq!(data["name"], data["cart"]);
+    }
+}
+
+#[tokio::test]
+async fn a_session_stays_dead_after_a_sign_out_races_a_save() {
+    for World { sessions, .. } in World::both().await {
+        let store = Arc::new(sessions.clone());
+        let first = Session::new(None, store.clone(), None);
+        first.insert("user", "ada").await.unwrap();
+        first.save().await.unwrap();
+        // A request that read the session before its visitor signed out on another one.
+        let slow = Session::new(first.id(), store.clone(), None);
+        slow.insert("cart", 7).await.unwrap();
+        let id = first.id().unwrap();
+        first.flush().await.unwrap();
+        slow.save().await.unwrap();
+        assert_eq!(sessions.load(&id).await.unwrap(), None);
+        let next = Session::new(Some(id), store, None);
+        assert_eq!(next.get::<String>("user").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_new_id_keeps_the_data_and_ends_the_old_id() {
+    for World { sessions, .. } in World::both().await {
+        let store = Arc::new(sessions.clone());
+        let expiry = Some(Expiry::OnInactivity(time::Duration::hours(1)));
+        let session = Session::new(None, store.clone(), expiry);
+        session.insert("user", "ada").await.unwrap();
+        session.save().await.unwrap();
+        let old = session.id().unwrap();
+        session.cycle_id().await.unwrap();
+        session.save().await.unwrap();
+        assert_eq!(sessions.load(&old).await.unwrap(), None);
+        let next = Session::new(session.id(), store, expiry);
+        assert_eq!(
+            next.get::<String>("user").await.unwrap().as_deref(),
+            Some("ada")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failing_store_is_an_error_and_never_a_missing_session() {
+    for World {
+        sessions, switch, ..
+    } in World::both().await
+    {
+        let mut record = record(HOUR);
+        sessions.create(&mut record).await.unwrap();
+        switch.set(Trouble::Fail(ErrorKind::NotSent));
+        for error in [
+            sessions.create(&mut record.clone()).await.unwrap_err(),
+            sessions.save(&record).await.unwrap_err(),
+            sessions.load(&record.id).await.unwrap_err(),
+            sessions.delete(&record.id).await.unwrap_err(),
+        ] {
+            let id = record.id.to_string();
+            assert!(!error.to_string().contains(&id), "{error}");
+        }
+        switch.clear();
+        switch.set(Trouble::Hang);
+        let impatient = sessions.clone().with_timeout(Duration::from_millis(20));
+        assert!(impatient.load(&record.id).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_dump_of_the_store_holds_no_id() {
+    let [
+        _,
+        World {
+            sessions, server, ..
+        },
+    ] = World::both().await;
+    let mut record = record(HOUR);
+    sessions.create(&mut record).await.unwrap();
+    let keys = server.unwrap().command(&["KEYS", "*"]).unwrap();
+    let keys = format!("{keys:?}");
+    assert!(keys.contains("tower-session:{"), "{keys}");
+    assert!(!keys.contains(&record.id.to_string()) && !keys.contains(&record.id.0.to_string()));
+}
