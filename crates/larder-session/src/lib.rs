@@ -3,7 +3,10 @@
 #[cfg(feature = "axum")]
 mod axum;
 mod cookie;
+mod end_reason;
 mod error;
+mod event;
+mod everyone_record;
 mod http;
 mod lifetime;
 mod metrics;
@@ -21,14 +24,17 @@ mod value;
 #[cfg(feature = "axum")]
 pub use axum::{MissingLayer, RequireUser, SignInPage};
 pub use cookie::{CookieExpiry, SameSite, SessionCookie, SessionCookieBuilder};
+pub use end_reason::EndReason;
 pub use error::{Result, SessionError, SessionErrorKind};
+pub use event::{SessionEvent, SessionEventKind, SessionHash};
+pub use everyone_record::{EveryoneRecord, InspectEveryone};
 pub use http::{ResponseBody, ReturnPath, SessionFuture, SessionLayer, SessionService};
 pub use lifetime::Lifetime;
 pub use on_failure::OnFailure;
-pub use session::Session;
+pub use session::{Authentication, Session};
 pub use session_key::SessionKey;
 pub use session_record::{InspectSession, SessionRecord};
-pub use sessions::{Device, Sessions};
+pub use sessions::{Device, DeviceLimit, Sessions};
 pub use sign_in_options::SignInOptions;
 pub use token::DeviceId;
 pub use user::UserId;

@@ -1,9 +1,11 @@
 //! The session of one request, without tower.
 
+mod authentication;
 mod data;
 mod devices;
 mod finish;
 mod pending;
+mod revoked;
 mod save;
 mod sign_in;
 mod state;
@@ -21,6 +23,7 @@ use crate::cookie::RequestCookies;
 use crate::sessions::Found;
 use crate::{OnFailure, Result, SessionCookie, SessionError, SessionErrorKind, Sessions, UserId};
 
+pub use authentication::Authentication;
 pub(crate) use finish::{Answer, Verdict};
 pub(crate) use state::Outgoing;
 use state::{Phase, State};
@@ -139,10 +142,10 @@ impl Session {
             let tokens = self.inner.cookies.tokens(self.inner.config.cookie.name());
             let found = match &*tokens {
                 [] => Ok(Found::default()),
-                [token] => sessions.open(token).await.map(|opened| Found {
-                    chosen: opened.map(|opened| (*token, opened)),
-                    rivals: Vec::new(),
-                }),
+                [token] => sessions
+                    .open(token)
+                    .await
+                    .map(|opening| Found::by(*token, opening)),
                 // Boxed, since it is rare and large.
                 several => Box::pin(sessions.find_one_of(several)).await,
             };

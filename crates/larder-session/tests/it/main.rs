@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accounts;
+mod audit;
 #[cfg(feature = "axum")]
 mod axum;
 mod cookies;
 mod data;
 mod devices;
+mod end_reasons;
 mod failing;
 mod in_flight;
 mod metrics;
@@ -15,6 +18,7 @@ mod responses;
 mod secrets;
 mod shapes;
 mod sign_in;
+mod streams;
 mod support;
 mod time;
 mod tower_shape;
