@@ -3,7 +3,10 @@
 #[cfg(feature = "axum")]
 mod axum;
 mod cookie;
+mod end_reason;
 mod error;
+mod event;
+mod everyone_record;
 mod http;
 mod lifetime;
 mod metrics;
@@ -24,7 +27,10 @@ mod value;
 #[cfg(feature = "axum")]
 pub use axum::{MissingLayer, RequireUser};
 pub use cookie::{CookieExpiry, SameSite, SessionCookie, SessionCookieBuilder};
+pub use end_reason::EndReason;
 pub use error::{Result, SessionError, SessionErrorKind};
+pub use event::{SessionEvent, SessionEventKind, SessionHash};
+pub use everyone_record::{EveryoneRecord, InspectEveryone};
 pub use http::{
     RequireUserLayer, RequireUserService, ResponseBody, ReturnPath, SessionFuture, SessionLayer,
     SessionService, SignInPage,
@@ -35,11 +41,11 @@ pub use lifetime::Lifetime;
 pub use on_failure::OnFailure;
 #[cfg(feature = "seal")]
 pub use sealing::ReadableValues;
-pub use session::{Flash, FlashLevel, Session};
+pub use session::{Authentication, Flash, FlashLevel, Session};
 pub use session_key::SessionKey;
 pub use session_record::{InspectSession, SessionRecord};
 pub use session_value::SessionValue;
-pub use sessions::{Device, Sessions};
+pub use sessions::{Device, DeviceLimit, Sessions};
 pub use sign_in_options::SignInOptions;
 pub use site_data::SiteData;
 pub use token::DeviceId;

@@ -28,10 +28,19 @@ pub(crate) fn problem<B>(
     body: impl FnOnce(bytes::Bytes) -> B,
 ) -> Response<B> {
     let (status, detail) = match kind {
-        SessionErrorKind::Unavailable => {
+        SessionErrorKind::Unavailable | SessionErrorKind::Overloaded => {
             return problem_unavailable().response_with(body, Some(RETRY_AFTER));
         }
         SessionErrorKind::SignedOut => (StatusCode::UNAUTHORIZED, "Nobody is signed in."),
+        SessionErrorKind::ReauthenticationRequired => (
+            StatusCode::UNAUTHORIZED,
+            "This needs a recent sign-in: sign in again.",
+        ),
+        SessionErrorKind::Disabled => (StatusCode::FORBIDDEN, "The account is disabled."),
+        SessionErrorKind::TooManyDevices => (
+            StatusCode::FORBIDDEN,
+            "The user is signed in on as many devices as allowed.",
+        ),
         SessionErrorKind::Gone | SessionErrorKind::Conflict => (
             StatusCode::CONFLICT,
             "The session changed while the request was in flight.",

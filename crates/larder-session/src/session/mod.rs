@@ -1,10 +1,12 @@
 //! The session of one request, without tower.
 
+mod authentication;
 mod data;
 mod devices;
 mod finish;
 mod flash;
 mod pending;
+mod revoked;
 mod save;
 mod sign_in;
 mod state;
@@ -23,6 +25,7 @@ use crate::sessions::Found;
 use crate::site_data::ClearSiteData;
 use crate::{OnFailure, Result, SessionCookie, SessionError, SessionErrorKind, Sessions, UserId};
 
+pub use authentication::Authentication;
 pub(crate) use finish::{Answer, Verdict};
 pub use flash::{Flash, FlashLevel};
 pub(crate) use state::Outgoing;
@@ -144,10 +147,10 @@ impl Session {
             let tokens = self.inner.cookies.tokens(self.inner.config.cookie.name());
             let found = match &*tokens {
                 [] => Ok(Found::default()),
-                [token] => sessions.open(token).await.map(|opened| Found {
-                    chosen: opened.map(|opened| (*token, opened)),
-                    rivals: Vec::new(),
-                }),
+                [token] => sessions
+                    .open(token)
+                    .await
+                    .map(|opening| Found::by(*token, opening)),
                 // Boxed, since it is rare and large.
                 several => Box::pin(sessions.find_one_of(several)).await,
             };

@@ -7,7 +7,7 @@ use crate::cookie::MaxAge;
 use crate::session_record::{Fields, Metadata, Secret, SessionUser, weight};
 use crate::sessions::{Found, Opened, Rival};
 use crate::token::{DeviceId, Token};
-use crate::{CookieExpiry, UserId};
+use crate::{CookieExpiry, EndReason, UserId};
 
 /// The session as one request knows it.
 #[derive(Default)]
@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) outgoing: Outgoing,
     /// Other living sessions that the request came with cookies of.
     pub(super) rivals: Vec<Rival>,
+    /// The session that the cookie once opened, and why it ended.
+    pub(super) ended: Option<(Token, EndReason)>,
     /// The session ended during the request: nothing is written any more.
     pub(super) is_gone: bool,
     /// The request signed out.
@@ -90,6 +92,7 @@ impl State {
             self.begin(token, opened);
         }
         self.rivals = found.rivals;
+        self.ended = found.ended;
     }
 
     /// Notes that the response sets the cookie of the session as it is now.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accounts;
+mod audit;
 #[cfg(feature = "axum")]
 mod axum;
 mod clear_site_data;
@@ -9,6 +11,7 @@ mod cookies;
 mod csrf;
 mod data;
 mod devices;
+mod end_reasons;
 mod failing;
 mod flash;
 mod in_flight;
@@ -23,6 +26,7 @@ mod sealing;
 mod secrets;
 mod shapes;
 mod sign_in;
+mod streams;
 mod support;
 mod time;
 mod tower_shape;

@@ -99,7 +99,9 @@ async fn a_session_ends_at_its_expiry_without_a_task_that_deletes_it() {
         sessions.create(&mut lasting).await.unwrap();
         let left = async |id| store.ttl(&key(id)).await.unwrap().unwrap();
         let hours = |hours: u64| Ttl::from_secs(hours * 3600);
-        assert!(left(&lasting.id).await <= hours(1) && left(&lasting.id).await > Ttl::from_secs(60));
+        assert!(
+            left(&lasting.id).await <= hours(1) && left(&lasting.id).await > Ttl::from_secs(60)
+        );
         // A save that moves the expiry moves the end, and one into the past ends the session.
         lasting.expiry_date = OffsetDateTime::now_utc() + HOUR * 5;
         sessions.save(&lasting).await.unwrap();
@@ -276,4 +278,55 @@ async fn a_dump_of_the_store_holds_no_id() {
     let keys: String = keys.iter().map(|key| key.text().unwrap()).collect();
     assert!(keys.contains("tower-session:{"), "{keys}");
     assert!(!keys.contains(&record.id.to_string()) && !keys.contains(&record.id.0.to_string()));
+}
+
+#[tokio::test]
+async fn sessions_of_the_old_store_are_moved_at_their_first_request() {
+    for World { sessions, .. } in World::both().await {
+        // Any other store: here larder's, in process.
+        let old = LarderStore::new(Arc::new(MokaStore::new()));
+        let moving = sessions.clone().with_previous(old.clone());
+        let mut first = record(HOUR);
+        old.create(&mut first).await.unwrap();
+        let at_once = (0..8).map(|_| {
+            let (moving, id) = (moving.clone(), first.id);
+            tokio::spawn(async move { moving.load(&id).await.unwrap() })
+        });
+        for moved in at_once.collect::<Vec<_>>() {
+            assert_eq!(moved.await.unwrap().as_ref(), Some(&first));
+        }
+        assert_eq!(old.load(&first.id).await.unwrap(), None);
+        first.data.clear();
+        moving.save(&first).await.unwrap();
+        assert_eq!(
+            sessions.load(&first.id).await.unwrap().as_ref(),
+            Some(&first)
+        );
+        // A new one is larder's alone.
+        let mut second = record(HOUR);
+        moving.create(&mut second).await.unwrap();
+        assert_eq!(old.load(&second.id).await.unwrap(), None);
+        for id in [first.id, second.id] {
+            moving.delete(&id).await.unwrap();
+            assert_eq!(moving.load(&id).await.unwrap(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_signed_out_is_not_moved() {
+    for World { sessions, .. } in World::both().await {
+        let old = LarderStore::new(Arc::new(MokaStore::new()));
+        let moving = sessions.clone().with_previous(old.clone());
+        for _ in 0..100 {
+            let mut first = record(HOUR);
+            old.create(&mut first).await.unwrap();
+            let (one, other, id) = (moving.clone(), moving.clone(), first.id);
+            let request = tokio::spawn(async move { one.load(&id).await.unwrap() });
+            let sign_out = tokio::spawn(async move { other.delete(&id).await.unwrap() });
+            request.await.unwrap();
+            sign_out.await.unwrap();
+            assert_eq!(moving.load(&id).await.unwrap(), None);
+        }
+    }
 }

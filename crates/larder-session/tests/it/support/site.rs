@@ -1,10 +1,11 @@
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use larder_session::{
-    CookieExpiry, FlashLevel, Lifetime, Result, Session, SessionErrorKind, SessionKey,
+    CookieExpiry, EndReason, FlashLevel, Lifetime, Result, Session, SessionErrorKind, SessionKey,
     SessionLayer, SessionValue, SignInOptions,
 };
 use larder_store::Ttl;
@@ -130,7 +131,13 @@ async fn answer(session: &Session, path: &str) -> Response<Full<bytes::Bytes>> {
         Err(error) => {
             let status = match error.kind() {
                 SessionErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-                SessionErrorKind::SignedOut => StatusCode::UNAUTHORIZED,
+                SessionErrorKind::SignedOut | SessionErrorKind::ReauthenticationRequired => {
+                    StatusCode::UNAUTHORIZED
+                }
+                SessionErrorKind::Disabled | SessionErrorKind::TooManyDevices => {
+                    StatusCode::FORBIDDEN
+                }
+                SessionErrorKind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
                 SessionErrorKind::Gone => StatusCode::GONE,
                 SessionErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
                 _ => StatusCode::BAD_REQUEST,
@@ -317,6 +324,38 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
             session.revoke_others().await?;
         }
         "revoke-all" => session.revoke_all().await?,
+        "password-changed" => {
+            let reason = EndReason::PasswordChanged;
+            session.revoke_others_because(reason).await?;
+        }
+        "why" => {
+            if let Some(reason) = session.take_end_reason().await? {
+                said = format!("{reason:?}");
+            }
+        }
+        "log-in-by" => {
+            let methods = ["password", "passkey"];
+            let method = methods.into_iter().find(|it| *it == word(1)).unwrap();
+            let options = SignInOptions::new().with_method(method);
+            session.log_in_with(word(0), options).await?;
+        }
+        "how" => {
+            if let Some(how) = session.authentication().await? {
+                let method = how.method.unwrap_or_default();
+                said = format!("{} {method} {}", how.user.as_str(), how.age.as_secs());
+            }
+        }
+        "recent" => {
+            let within = Duration::from_secs(word(0).parse().unwrap());
+            said = session.recent_auth(within).await?.as_str().to_owned();
+        }
+        // Answers when the session has ended.
+        "stream" => said = format!("{:?}", session.revoked().await?),
+        "slow-rotate" => {
+            session.user().await?;
+            pause().await;
+            session.rotate().await?;
+        }
         "save" => {
             session.insert(ANSWER, &word(0).to_owned()).await?;
             session.save().await?;
