@@ -11,18 +11,17 @@ const TAG: usize = 16;
 /// In front of a sealed value: the number of its key, and the nonce.
 const HEADER: usize = 1 + NONCE;
 
-/// The keys that seal the values of a far store. [`with_sealing`] takes them.
+/// The keys that seal stored values. The `with_sealing` of a layer takes them.
 ///
-/// A sealed value is encrypted and authenticated with XChaCha20-Poly1305, together with its cache
-/// key, its lifetime and its tags. So somebody who may write to the store can read no value, change
-/// none, and move none to another key or time; they can still delete values, and put back an
-/// earlier one of the same key until it ends. The length of a value stays visible.
+/// A sealed value is encrypted and authenticated with XChaCha20-Poly1305, together with its context:
+/// its key, and for a cached value also its lifetime and its tags. So somebody who may write to the
+/// store can read no value, change none, and move none to another key or time; they can still delete
+/// values, and put back an earlier one of the same key until it ends. The length of a value stays
+/// visible.
 ///
 /// To rotate keys without misses, first add the new key everywhere [as an additional
-/// one](Self::with_additional), then make it the one that seals, then remove the old one after a
-/// TTL. `Debug` shows the numbers of the keys.
-///
-/// [`with_sealing`]: crate::CacheBuilder::with_sealing
+/// one](Self::with_additional), then make it the one that seals, then remove the old one after the
+/// longest lifetime of a value. `Debug` shows the numbers of the keys.
 #[derive(Clone)]
 pub struct SealingKeys {
     seals: u8,
@@ -56,12 +55,15 @@ impl SealingKeys {
     }
 
     /// The bytes that a sealed value is longer by.
-    pub(super) const OVERHEAD: usize = HEADER + TAG;
+    pub const OVERHEAD: usize = HEADER + TAG;
 
     /// Seals the bytes of `value` behind `from`, bound to `context`.
     ///
-    /// None if the value is too long for the cipher.
-    pub(super) fn seal(&self, value: &mut Vec<u8>, from: usize, context: &[u8]) -> Option<()> {
+    /// Returns `None` if `from` is past the end, or the value is too long for the cipher.
+    pub fn seal(&self, value: &mut Vec<u8>, from: usize, context: &[u8]) -> Option<()> {
+        if from > value.len() {
+            return None;
+        }
         let nonce: [u8; NONCE] = rand::random();
         let mut header = [self.seals; HEADER];
         header[1..].copy_from_slice(&nonce);
@@ -76,13 +78,16 @@ impl SealingKeys {
     }
 
     /// Opens what was sealed with this context.
-    pub(super) fn open(&self, sealed: &[u8], context: &[u8]) -> Result<Vec<u8>, Failure> {
+    ///
+    /// # Errors
+    /// [`OpenFailure`], which says whether the key is unknown or the bytes are not as they were sealed.
+    pub fn open(&self, sealed: &[u8], context: &[u8]) -> Result<Vec<u8>, OpenFailure> {
         let (header, rest) = sealed
             .split_first_chunk::<HEADER>()
-            .ok_or(Failure::Damaged)?;
-        let (hidden, tag) = rest.split_last_chunk::<TAG>().ok_or(Failure::Damaged)?;
+            .ok_or(OpenFailure::Damaged)?;
+        let (hidden, tag) = rest.split_last_chunk::<TAG>().ok_or(OpenFailure::Damaged)?;
         let [number, nonce @ ..] = *header;
-        let cipher = self.key(number).ok_or(Failure::Foreign)?;
+        let cipher = self.key(number).ok_or(OpenFailure::Foreign)?;
         let mut plain = hidden.to_vec();
         cipher
             .decrypt_inout_detached(
@@ -91,14 +96,15 @@ impl SealingKeys {
                 plain.as_mut_slice().into(),
                 &(*tag).into(),
             )
-            .map_err(|_| Failure::Damaged)?;
+            .map_err(|_| OpenFailure::Damaged)?;
         Ok(plain)
     }
 }
 
 /// Why a value was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+#[non_exhaustive]
+pub enum OpenFailure {
     /// Its key is not known here.
     Foreign,
     /// It was not sealed with this key and in this context, or was changed since.
@@ -135,11 +141,11 @@ mod tests {
         let keys = SealingKeys::new(1, [7; 32]);
         let value = sealed(&keys);
         assert_eq!(keys.open(&value, CONTEXT).unwrap(), b"Metropolis");
-        assert_eq!(keys.open(&value, b"film:{v0:8}"), Err(Failure::Damaged));
+        assert_eq!(keys.open(&value, b"film:{v0:8}"), Err(OpenFailure::Damaged));
         let other = SealingKeys::new(1, [8; 32]);
-        assert_eq!(other.open(&value, CONTEXT), Err(Failure::Damaged));
+        assert_eq!(other.open(&value, CONTEXT), Err(OpenFailure::Damaged));
         let without = SealingKeys::new(2, [7; 32]);
-        assert_eq!(without.open(&value, CONTEXT), Err(Failure::Foreign));
+        assert_eq!(without.open(&value, CONTEXT), Err(OpenFailure::Foreign));
         assert_ne!(value, sealed(&keys), "each value has a nonce of its own");
     }
 

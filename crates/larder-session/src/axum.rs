@@ -1,16 +1,13 @@
 //! Extractors and responses for axum.
 
-mod sign_in_page;
-
+use axum::body::Body;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use http::request::Parts;
 
 use crate::http::problem;
-use crate::{ReturnPath, Session, SessionError, SessionErrorKind, UserId};
-
-pub use sign_in_page::SignInPage;
+use crate::{ReturnPath, Session, SessionError, SessionErrorKind, SignInPage, UserId};
 
 impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = MissingLayer;
@@ -46,6 +43,7 @@ impl IntoResponse for MissingLayer {
 /// Without a user the answer is 401, or a redirect if a [`SignInPage`] is among the request's
 /// extensions. While the store fails it is 503, whatever [`OnFailure`](crate::OnFailure) says.
 /// `Option<RequireUser>` accepts every visitor and gives the user, if there is one.
+/// [`RequireUserLayer`](crate::RequireUserLayer) requires a user for a whole router.
 ///
 /// ```
 /// use larder_session::RequireUser;
@@ -59,6 +57,37 @@ impl IntoResponse for MissingLayer {
 ///         Some(RequireUser(user)) => format!("welcome back, {}", user.as_str()),
 ///         None => "welcome".to_owned(),
 ///     }
+/// }
+/// ```
+///
+/// With a sign-in page:
+///
+/// ```
+/// use axum::extract::{Extension, Query};
+/// use axum::{Router, routing::get};
+/// use larder_session::{RequireUser, Result, ReturnPath, Session, SignInPage};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Next {
+///     #[serde(default)]
+///     next: ReturnPath,
+/// }
+///
+/// async fn account(RequireUser(user): RequireUser) -> String {
+///     user.as_str().to_owned()
+/// }
+///
+/// async fn sign_in(session: Session, Query(Next { next }): Query<Next>) -> Result<ReturnPath> {
+///     session.log_in("ada").await?; // after you checked the password
+///     Ok(next)
+/// }
+///
+/// fn pages() -> Result<Router> {
+///     let users_only = Router::new()
+///         .route("/account", get(account))
+///         .layer(Extension(SignInPage::new("/sign-in")?));
+///     // Wrap all of it in the `SessionLayer`.
+///     Ok(Router::new().route("/sign-in", get(sign_in)).merge(users_only))
 /// }
 /// ```
 #[derive(Clone, Debug)]
@@ -75,7 +104,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequireUser {
             Ok(user) => Ok(Self(user)),
             Err(error) if error.kind() == SessionErrorKind::SignedOut => {
                 let page = parts.extensions.get::<SignInPage>();
-                let redirect = page.map(|page| page.redirect(parts));
+                let redirect = page.map(|page| page.redirect(parts, Body::empty()));
                 Err(redirect.unwrap_or_else(|| error.into_response()))
             }
             Err(error) => Err(error.into_response()),
@@ -104,7 +133,7 @@ impl IntoResponse for SessionError {
     /// Returns problem details (RFC 9457): 503, 401, 409 if the session changed during the request,
     /// 413 if it is too large, and 500 for a mistake in the app, which is logged.
     fn into_response(self) -> Response {
-        let response = problem(self.kind());
+        let response = problem(self.kind(), Into::into);
         if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(error = %self, "the app uses a session wrongly");
         }
