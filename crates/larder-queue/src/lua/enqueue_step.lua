@@ -28,7 +28,7 @@ if needs then
         forgot = true
       end
       local other, key_ends = redis.call('HGET', KEYS[6], k), redis.call('ZSCORE', KEYS[7], k)
-      if other and not (key_ends and tonumber(key_ends) <= at) then
+      if other and not (key_ends and key_ends + 0 <= at) then
         local j = replaces == 1 and load(other)
         if j and j.s == 0 then
           changed = true
@@ -62,10 +62,11 @@ if needs then
 end
 
 local reply, moves, mine = {}, {KEYS[2]}, {}
+local is_one = #ids == 1
 for n = 1, #ids do
   local id, i = ids[n], 4 * n
   local fixed, when, body = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  if held[n + 1] or mine[id] or done[n] and tonumber(done[n]) > at then
+  if held[n + 1] or mine[id] or done[n] and done[n] + 0 > at then
     reply[n] = id
   elseif needs and (when ~= '' or #fixed > 8) then
     reply[n] = add(id, fixed, when, body)
@@ -74,12 +75,16 @@ for n = 1, #ids do
     reply[n] = 2
   else
     -- Now, without a unique key and a group: written below with all that are like it.
-    changed, placed, room, seq, mine[id] = true, true, room - 1, seq + 1, true
-    local w, m = #writes, #moves
-    writes[w + 1], writes[w + 2] = id, struct.pack('<I4dddd', 0, 0, seq, at, at) .. fixed
-    writes[w + 3], writes[w + 4] = '\0' .. id, body
-    moves[m + 1], moves[m + 2] = FLOOR + string.byte(fixed) * CLASS + seq, id
-    reply[n] = 1
+    changed, placed, room, seq, reply[n] = true, true, room - 1, seq + 1, 1
+    local rank, state = FLOOR + string.byte(fixed) * CLASS + seq, struct.pack('<I4dddd', 0, 0, seq, at, at) .. fixed
+    if is_one then
+      writes = {KEYS[1], '', '', id, state, '\0' .. id, body}
+      redis.call('ZADD', KEYS[2], rank, id)
+    else
+      local w, m = #writes, #moves
+      writes[w + 1], writes[w + 2], writes[w + 3], writes[w + 4] = id, state, '\0' .. id, body
+      moves[m + 1], moves[m + 2], mine[id] = rank, id, true
+    end
   end
 end
 if #moves > 1 then redis.call('ZADD', unpack(moves)) end

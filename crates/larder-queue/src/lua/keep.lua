@@ -18,9 +18,11 @@ if meta or changed then
   flags = (paused and 1 or 0) + (told and 2 or 0) + (grouped and 4 or 0)
   writes[3] = struct.pack('<dddddB', seq, fence, ends, tat, look_at, flags)
   if #writes > 3 or writes[3] ~= meta then redis.call('HSET', unpack(writes)) end
-  local ms = math.floor((ends - at + 999) / 1000)
-  for i = 1, #KEYS do
-    if all or made[i] then ttl(KEYS[i], ms) end
+  if all or next(made) then
+    local ms = math.floor((ends - at + 999) / 1000)
+    for i = 1, #KEYS do
+      if all or made[i] then ttl(KEYS[i], ms) end
+    end
   end
 end
 return reply

@@ -20,8 +20,8 @@ if needs then
       redis.call('ZREM', KEYS[2], token)
       return
     end
-    local class, rank = tonumber(string.sub(first, #g + 3, #g + 3)), redis.call('ZSCORE', KEYS[2], token)
-    if not rank or math.floor((tonumber(rank) - FLOOR) / CLASS) ~= class then
+    local class, rank = string.sub(first, #g + 3, #g + 3) + 0, redis.call('ZSCORE', KEYS[2], token)
+    if not rank or math.floor((rank - FLOOR) / CLASS) ~= class then
       seq = seq + 1
       redis.call('ZADD', KEYS[2], FLOOR + class * CLASS + seq, token)
       placed = true
@@ -43,8 +43,8 @@ if needs then
   function load(id) return parse(redis.call('HGET', KEYS[1], id)) end
 
   function save(id, j)
-    local numbers = struct.pack('<I4ddddBBI2I2I2', j.a, j.f, j.s, j.d, j.e, j.c, j.u, #j.k, #j.g, #j.r)
-    redis.call('HSET', KEYS[1], id, numbers .. j.k .. j.g .. j.r .. j.p)
+    local head = struct.pack('<I4ddddBBI2I2I2', j.a, j.f, j.s, j.d, j.e, j.c, j.u, #j.k, #j.g, #j.r)
+    redis.call('HSET', KEYS[1], id, head .. j.k .. j.g .. j.r .. j.p)
   end
 
   -- Lets a job be taken, at its place or at the end.

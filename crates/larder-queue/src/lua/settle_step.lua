@@ -8,7 +8,7 @@ for n, id in ipairs(ids) do
   if not f or size < 44 + kl + gl + rl or f == 0 or f ~= of_fence then
     local known = not state and redis.call('ZSCORE', KEYS[5], id)
     if seen[id] == 'a' and retention > 0 then known = at + retention end
-    settled[n] = known and tonumber(known) > at and 2 or 3
+    settled[n] = known and known + 0 > at and 2 or 3
   elseif op == 97 then
     changed, freed, settled[n], seen[id] = true, true, 0, 'a'
     if gl > 0 then

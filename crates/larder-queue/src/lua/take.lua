@@ -47,25 +47,26 @@ elseif many > 0 then
     local found = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(0', 'LIMIT', 0, wanted)
     if #found == 0 then break end
     looks, changed = looks + #found, true
-    local fields, ids, of_group, moves = {KEYS[1]}, {}, {}, {KEYS[2]}
-    for _, id in ipairs(found) do
-      if grouped and string.byte(id) == 0 then
-        local g = string.sub(id, 2)
-        local first = first_of(g)
-        if per_group > 0 and busy(g) >= per_group then first = nil end
-        -- The turn of the group is over: the next one is at the end.
-        redis.call('ZREM', KEYS[2], id)
-        id = first and string.sub(first, #g + 20)
-        if id then of_group[id] = first end
-      end
-      if id then
-        ids[#ids + 1], fields[#fields + 1] = id, id
-        fields[#fields + 1] = '\0' .. id
+    local ids, of_group, fields, moves = found, {}, {KEYS[1]}, {KEYS[2]}
+    if grouped then
+      ids = {}
+      for _, id in ipairs(found) do
+        if string.byte(id) == 0 then
+          local g = string.sub(id, 2)
+          local first = first_of(g)
+          if per_group > 0 and busy(g) >= per_group then first = nil end
+          -- The turn of the group is over: the next one is at the end.
+          redis.call('ZREM', KEYS[2], id)
+          id = first and string.sub(first, #g + 20)
+          if id then of_group[id] = first end
+        end
+        ids[#ids + 1] = id
       end
     end
+    for n = 1, #ids do fields[2 * n], fields[2 * n + 1] = ids[n], '\0' .. ids[n] end
     local held = #ids > 0 and redis.call('HMGET', unpack(fields))
-    for n, id in ipairs(ids) do
-      local state, body, first = held[2 * n - 1], held[2 * n], of_group[id]
+    for n = 1, #ids do
+      local id, state, body, first = ids[n], held[2 * n - 1], held[2 * n], of_group[ids[n]]
       local size, u, kl, gl, rl = state and body and #state or 0
       if size >= 44 then u, kl, gl, rl = struct.unpack('<BI2I2I2', state, 38) end
       if u and size >= 44 + kl + gl + rl then
@@ -79,9 +80,10 @@ elseif many > 0 then
           redis.call('ZADD', KEYS[3], 0, 'b' .. string.sub(state, 45 + kl, 44 + kl + gl) .. '\0' .. id)
           made[3] = true
         end
-        moves[#moves + 1], moves[#moves + 2] = LEASED + lease_ends, id
-        writes[#writes + 1], writes[#writes + 2] = id, state
-        jobs[#jobs + 1], jobs[#jobs + 2], jobs[#jobs + 3] = id, state, body
+        local m, w, j = #moves, #writes, 3 * taken
+        moves[m + 1], moves[m + 2] = LEASED + lease_ends, id
+        writes[w + 1], writes[w + 2] = id, state
+        jobs[j + 1], jobs[j + 2], jobs[j + 3] = id, state, body
         taken = taken + 1
       else
         -- What is not of this form was not written here.
@@ -100,7 +102,7 @@ elseif many > 0 then
   if is_due or taken == 0 then
     local due = redis.call('ZRANGEBYSCORE', KEYS[2], 0, '(4503599627370496', 'WITHSCORES', 'LIMIT', 0, 1)[2]
     local ended = redis.call('ZRANGEBYSCORE', KEYS[2], LEASED, '(+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
-    look_at = math.min(tonumber(due or NEVER), ended and ended - LEASED or NEVER)
+    look_at = math.min(due and due + 0 or NEVER, ended and ended - LEASED or NEVER)
   end
   if taken == 0 then
     looked_in_vain = true
