@@ -44,6 +44,7 @@ macro_rules! sent {
 }
 
 mod events;
+mod limits;
 mod ops;
 mod queue;
 mod structures;
@@ -388,10 +389,11 @@ const CRATES: [&str; 12] = [
     "larder-structures",
 ];
 
-const HERE: [&str; 5] = [
+const HERE: [&str; 6] = [
     include_str!("sending.rs"),
     include_str!("sending/events.rs"),
     include_str!("sending/ops.rs"),
+    include_str!("sending/limits.rs"),
     include_str!("sending/queue.rs"),
     include_str!("sending/structures.rs"),
 ];

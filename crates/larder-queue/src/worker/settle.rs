@@ -160,16 +160,18 @@ async fn send(
         tracing::warn!(queue = name, count, %error, "outcomes of jobs were not sent; trying again");
     }
     let again = verdicts.into_iter().zip(places).zip(answers).zip(tries);
-    let again = again.map(|((((receipt, verdict), place), answer), failures)| Pending {
-        outcome: Outcome {
-            receipt,
-            verdict,
-            place,
-            answer,
+    let again = again.map(
+        |((((receipt, verdict), place), answer), failures)| Pending {
+            outcome: Outcome {
+                receipt,
+                verdict,
+                place,
+                answer,
+            },
+            failures: failures + 1,
+            not_before: Instant::now() + STORE_BACKOFF.pause(failures + 1, rand::random()),
         },
-        failures: failures + 1,
-        not_before: Instant::now() + STORE_BACKOFF.pause(failures + 1, rand::random()),
-    });
+    );
     again.collect()
 }
 

@@ -52,7 +52,7 @@ pub(super) const WALLED: &[(&str, &[&str])] = &[
     ("moka", &["larder-moka"]),
     ("quick_cache", &["larder-layer"]),
     ("croner", &["larder-queue"]),
-    ("jiff", &["larder-queue"]),
+    ("jiff", &["larder-queue", "larder-rate-limit"]),
 ];
 
 const fn place(name: &'static str, height: u8, role: Role) -> Place {
