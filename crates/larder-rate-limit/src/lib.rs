@@ -40,6 +40,7 @@ pub use larder_layer::http::ResponseBody;
 pub use larder_store::Identity;
 pub use limiter::RateLimiter;
 pub use limits::{Decisions, Limits};
+pub use metrics::describe_metrics;
 pub use plans::Plans;
 pub use policy::{Ban, Policy, QuotaChange};
 pub use program::{InspectTat, Peek, Refund, Tat};
