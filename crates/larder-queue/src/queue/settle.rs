@@ -209,7 +209,9 @@ impl Queue {
         let split = verdicts.len().saturating_sub(MAX_BATCH);
         let (earlier, last) = verdicts.split_at(split);
         let mut settled = self.settle_many(earlier).await?;
-        let last = last.iter().map(|(receipt, verdict)| decision(receipt, verdict));
+        let last = last
+            .iter()
+            .map(|(receipt, verdict)| decision(receipt, verdict));
         let settle = self.settling(last.collect(), n);
         let exchanged = match self.programs.run_now(&self.key, &settle) {
             Poll::Ready(exchanged) => exchanged?,

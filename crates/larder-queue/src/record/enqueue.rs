@@ -131,7 +131,11 @@ impl Program for Enqueue {
             }
             _ => Err(Wire::unexpected("the outcome of an enqueue")),
         };
-        wire.list()?.into_iter().zip(&self.items).map(read).collect()
+        wire.list()?
+            .into_iter()
+            .zip(&self.items)
+            .map(read)
+            .collect()
     }
 
     fn step(&self, record: &mut Slot<'_, QueueRecord>, now: Timestamp) -> Vec<Added> {

@@ -227,7 +227,11 @@ impl Work<'_> {
             .done
             .len()
             .saturating_sub(self.settings.max_done as usize);
-        for id in self.held.done.first_up_to(i64::MAX, over.min(acked + FORGOTTEN)) {
+        for id in self
+            .held
+            .done
+            .first_up_to(i64::MAX, over.min(acked + FORGOTTEN))
+        {
             self.held.done.remove(&id);
         }
     }

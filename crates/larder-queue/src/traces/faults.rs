@@ -60,7 +60,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         (SETTLE, "look_at = math.min(look_at, at + micros)\n", "\n"),
         (TAKE, "ended and ended - LEASED or NEVER", "NEVER"),
         (TAKE, "(due and due + 0 or NEVER", "(NEVER"),
-        (TAKE, "at >= look_at\n  if is_due", "at > look_at\n  if is_due"),
+        (
+            TAKE,
+            "at >= look_at\n  if is_due",
+            "at > look_at\n  if is_due",
+        ),
         (TAKE, "grouped, made[3] = true, true", "made[3] = true"),
         // Adding.
         (ADD, "if held[n + 1] or", "if"),
@@ -90,7 +94,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
             "LEASED, LEASED + at, 'LIMIT'",
             "LEASED, LEASED + at - 1, 'LIMIT'",
         ),
-        (TAKE, "KEYS[2], 0, at, 'LIMIT'", "KEYS[2], 0, at - 1, 'LIMIT'"),
+        (
+            TAKE,
+            "KEYS[2], 0, at, 'LIMIT'",
+            "KEYS[2], 0, at - 1, 'LIMIT'",
+        ),
         (
             TAKE,
             "if j.a >= max_attempts then\n          bury",
@@ -116,8 +124,16 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
             "redis.call('ZREM', KEYS[3], 'b'",
         ),
         (TAKE, "redis.call('ZREM', KEYS[3], first)\n", "\n"),
-        (TAKE, "        offer(string.sub(first", "        string.sub((first"),
-        (TAKE, "redis.call('ZREM', KEYS[2], id)\n          id = first", "id = first"),
+        (
+            TAKE,
+            "        offer(string.sub(first",
+            "        string.sub((first",
+        ),
+        (
+            TAKE,
+            "redis.call('ZREM', KEYS[2], id)\n          id = first",
+            "id = first",
+        ),
         (TAKE, "          made[3] = true\n", ""),
         (TAKE, "used + taken * interval", "used + interval"),
         // Settling.
@@ -127,7 +143,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
         (SETTLE, "if seen[id] then state", "if false then state"),
         (SETTLE, "redis.call('HDEL', unpack(gone))\n", "\n"),
         (SETTLE, "redis.call('ZREM', unpack(out))", ""),
-        (SETTLE, "if kl > 0 and u < 3 then", "if kl > 0 and u < 1 then"),
+        (
+            SETTLE,
+            "if kl > 0 and u < 3 then",
+            "if kl > 0 and u < 1 then",
+        ),
         (SETTLE, "if kl > 0 and u < 3 then", "if kl > 0 then"),
         (SETTLE, "k) == id then redis", "k) then redis"),
         (SETTLE, "if gl > 0 then", "if false then"),
@@ -151,7 +171,11 @@ async fn every_fault_that_is_planted_in_the_lua_of_a_queue_is_caught() {
             "KEYS[5], '-inf', at, 'LIMIT'",
             "KEYS[5], '-inf', at - 1, 'LIMIT'",
         ),
-        (SETTLE, "if known <= acked then made[5]", "if false then made[5]"),
+        (
+            SETTLE,
+            "if known <= acked then made[5]",
+            "if false then made[5]",
+        ),
         (
             SETTLE,
             "redis.call('ZREMRANGEBYRANK', KEYS[5], 0, over - 1)",

@@ -250,7 +250,9 @@ impl Step for OnLeased {
         let settle = step(settle, move |exchanged, now| {
             let spans = spans.iter().chain([&settings.retention]);
             let spans = spans.map(|span| now.plus_micros(*span));
-            spans.chain(deadlines(&exchanged.taken, settings, now)).collect()
+            spans
+                .chain(deadlines(&exchanged.taken, settings, now))
+                .collect()
         });
         settle.run(programs, key, now).await
     }

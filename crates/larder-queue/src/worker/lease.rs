@@ -160,7 +160,11 @@ impl Renewals {
         let now = Instant::now();
         let mut due = Due::default();
         let mut running = self.lock();
-        for Entry { lease: it, pause_until } in running.leases.values() {
+        for Entry {
+            lease: it,
+            pause_until,
+        } in running.leases.values()
+        {
             let end = it.ends();
             if now >= end {
                 continue;

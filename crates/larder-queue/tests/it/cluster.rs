@@ -35,9 +35,15 @@ async fn a_queue_means_the_same_on_a_cluster() {
     assert_eq!(ids(&queue, 9).await, ["g1", "g2"]);
     clock.advance(secs(30));
     let taken = take(&queue, 9).await;
-    let again: Vec<_> = taken.iter().map(|it| (it.id().as_str(), it.attempt())).collect();
+    let again: Vec<_> = taken
+        .iter()
+        .map(|it| (it.id().as_str(), it.attempt()))
+        .collect();
     assert_eq!(again, [("a", 2), ("g1", 2), ("later", 1), ("g2", 2)]);
-    assert_eq!(queue.ack(stale.receipt()).await.unwrap(), Settled::LeaseLost);
+    assert_eq!(
+        queue.ack(stale.receipt()).await.unwrap(),
+        Settled::LeaseLost
+    );
     let acks = taken.iter().map(|it| (it.receipt().clone(), Verdict::Ack));
     let acks: Vec<_> = acks.collect();
     let (settled, next) = queue.settle_and_dequeue(&acks, 1).await.unwrap();

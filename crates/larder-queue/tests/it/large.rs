@@ -23,7 +23,10 @@ fn calls(server: &RedisServer, command: Option<&str>) -> (u64, f64) {
     let info = server.command(&["INFO", "commandstats"]).unwrap();
     let info = info.text().unwrap();
     let mut calls = (0, 0.0);
-    for line in info.lines().filter_map(|line| line.strip_prefix("cmdstat_")) {
+    for line in info
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmdstat_"))
+    {
         let (name, figures) = line.split_once(':').unwrap();
         let figure = |named: &str| -> f64 {
             let found = figures.split(',').find_map(|it| it.strip_prefix(named));
@@ -56,7 +59,10 @@ async fn work(queue: &Queue, server: &RedisServer, many: usize, rounds: u64) -> 
 }
 
 async fn fill(queue: &Queue, jobs: usize) {
-    for added in queue.enqueue_many((0..jobs).map(|_| NewJob::raw("large", &[7; 100][..]))).await {
+    for added in queue
+        .enqueue_many((0..jobs).map(|_| NewJob::raw("large", &[7; 100][..])))
+        .await
+    {
         added.unwrap();
     }
 }
@@ -75,10 +81,16 @@ async fn a_large_queue_costs_as_many_commands_as_a_small_one_and_no_script_is_lo
     assert!(chunks >= 100 && mean < MEAN, "{chunks} of {mean} µs");
     let many = work(&queue, &server, 1, 20).await;
     assert!(few <= COMMANDS, "{few} commands");
-    assert!(many <= few + 1, "{many} commands, and {few} in a small queue");
+    assert!(
+        many <= few + 1,
+        "{many} commands, and {few} in a small queue"
+    );
     // The largest batch has as many: what is done to each job is done to all in one command.
     let batch = work(&queue, &server, 256, 20).await;
-    assert!(batch <= few + 2, "{batch} commands for a batch, and {few} for one job");
+    assert!(
+        batch <= few + 2,
+        "{batch} commands for a batch, and {few} for one job"
+    );
     let (rounds, mean) = calls(&server, Some("evalsha"));
     assert!(rounds >= 20 && mean < MEAN, "{rounds} of {mean} µs");
 }

@@ -178,7 +178,10 @@ async fn progress_is_sent_once_a_second_at_most_and_the_newest_of_it() {
     let worker = Worker::new(queue.clone()).on(count);
     let worker = tokio::spawn(worker.run_until(stop.clone()));
     let shown = async || {
-        let page = queue.list(larder_queue::State::Running, None).await.unwrap();
+        let page = queue
+            .list(larder_queue::State::Running, None)
+            .await
+            .unwrap();
         page.jobs.first().map(|job| job.progress().to_owned())
     };
     tokio::time::sleep(Duration::from_millis(505)).await;
