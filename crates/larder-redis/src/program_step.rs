@@ -47,7 +47,10 @@ impl<'a> Step<'a> {
         args.check()?;
         let (parts, script) = (call.parts(), call.script());
         let (by_hash, form) = match (script.command(), now) {
-            (Some(words), None) => (plain(words, key, script.command_part()), Payload::Command(script)),
+            (Some(words), None) => (
+                plain(words, key, script.command_part()),
+                Payload::Command(script),
+            ),
             _ => {
                 let prepared = scripts.get(script);
                 let by_hash = command(&prepared, key, parts, &args, now);

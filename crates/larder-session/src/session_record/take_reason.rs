@@ -33,9 +33,7 @@ impl Program for TakeReason {
             return false;
         };
         match &mut held.0 {
-            Held::Ended(ended) => {
-                same(&ended.hash, &self.hash) && ended.reason.take().is_some()
-            }
+            Held::Ended(ended) => same(&ended.hash, &self.hash) && ended.reason.take().is_some(),
             Held::Live(stored) => {
                 let is_same = same(&stored.hash, &self.hash);
                 if is_same {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::{Opened, Opening, Sessions};
-use crate::{EndReason, Result};
 use crate::session_record::Secret;
 use crate::token::{DeviceId, Token};
+use crate::{EndReason, Result};
 
 /// The sessions that the cookies of a request open.
 #[derive(Default)]

@@ -22,8 +22,8 @@ use larder_store::program::Programs;
 use larder_store::{Store, StoreExt, Ttl};
 use tokio::sync::Semaphore;
 
-use crate::metrics::Metrics;
 use crate::event::Events;
+use crate::metrics::Metrics;
 use crate::user_record::AtLimit;
 use crate::{Lifetime, Result, SessionError, SessionEvent, SignInOptions};
 
@@ -277,10 +277,7 @@ impl Sessions {
     /// # }
     /// ```
     #[must_use]
-    pub fn with_events(
-        mut self,
-        function: impl Fn(&SessionEvent) + Send + Sync + 'static,
-    ) -> Self {
+    pub fn with_events(mut self, function: impl Fn(&SessionEvent) + Send + Sync + 'static) -> Self {
         self.change().events = Events::to(function);
         self
     }

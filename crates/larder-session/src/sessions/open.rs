@@ -83,7 +83,9 @@ impl Sessions {
         };
         if let Some(user) = &stored.metadata.user {
             // Without a record of the user no session is in force: it fails closed.
-            let is_in_force = found.user.is_some_and(|state| state.covers(token.record, user));
+            let is_in_force = found
+                .user
+                .is_some_and(|state| state.covers(token.record, user));
             let reason = match found.user {
                 _ if user.all < found.everyone => Some(Some(EndReason::Administrator)),
                 _ if is_in_force => None,
@@ -185,11 +187,8 @@ impl Sessions {
             let (mut read, mut left) = (Run::new(&Read), Run::new(&Left));
             let (mut state, mut everyone) =
                 (Run::new(&ReadRevocationState), Run::new(&ReadEveryone));
-            let calls: [(&Key, &mut dyn Call); 3] = [
-                (key, &mut read),
-                (key, &mut left),
-                (&all, &mut everyone),
-            ];
+            let calls: [(&Key, &mut dyn Call); 3] =
+                [(key, &mut read), (key, &mut left), (&all, &mut everyone)];
             let (done, user) = match user {
                 None => (self.programs.run_each(calls).await, None),
                 Some(user) => {

@@ -51,7 +51,9 @@ impl Sessions {
             }
             let interval = self.settings.watch_interval;
             // The store ends a session by its own clock, so a look at that moment may be early.
-            let wait = left.map_or(interval, |left| interval.min(left + Duration::from_millis(2)));
+            let wait = left.map_or(interval, |left| {
+                interval.min(left + Duration::from_millis(2))
+            });
             registered.wait(wait).await;
             failing += began.elapsed();
         }
@@ -63,9 +65,7 @@ impl Sessions {
         let user_key = user.map(|user| Key::new(UserRecord::KIND, UserTag::of(user)));
         let found = match self.find_now(&key, user_key.as_ref()) {
             Poll::Ready(found) => self.answered(found)?,
-            Poll::Pending => {
-                Box::pin(self.bounded(self.find(&key, user_key.as_ref()))).await?
-            }
+            Poll::Pending => Box::pin(self.bounded(self.find(&key, user_key.as_ref()))).await?,
         };
         Ok(judge(watched, &found))
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use larder_store::Timestamp;
 use larder_store::program::Run;
 
+use super::watch::Subject;
 use super::{Opened, Sessions};
+use crate::event::SessionEventKind;
 use crate::session_record::{
     Applied, Apply, Change, Choice, Create, Destroy, Fields, Rotate, Secret, SessionRecord,
     SessionUser, SignIn, TakeReason, Whose,
 };
 use crate::token::{DeviceId, Token};
-use super::watch::Subject;
-use crate::event::SessionEventKind;
 use crate::user_record::{UserRecord, Withdraw};
 use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
 

@@ -113,7 +113,11 @@ async fn every_planted_fault_in_the_lua_is_caught() {
             "redis.call('SETRANGE', KEYS[1], 33, '\\0')",
             "del(KEYS[1])",
         ),
-        (TakeReason::SCRIPT, "if form ~= FORM then return 0 end", "if form == FORM then return 0 end"),
+        (
+            TakeReason::SCRIPT,
+            "if form ~= FORM then return 0 end",
+            "if form == FORM then return 0 end",
+        ),
         (Rotate::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),
         (Create::SCRIPT, "tonumber(ARGV[8]), ARGV[9]", "0, ARGV[9]"),
     ];
@@ -123,9 +127,21 @@ async fn every_planted_fault_in_the_lua_is_caught() {
     let users: &[Fault] = &[
         (Enroll::SCRIPT, "math.max(latest, ends)", "ends"),
         (Enroll::SCRIPT, "now < ends", "now <= ends"),
-        (Enroll::SCRIPT, "if string.byte(state, 18) == 1 then return {1} end", ""),
-        (Enroll::SCRIPT, "ARGV[5] == '1' and #live >= limit", "ARGV[5] == '1' and #live > limit"),
-        (Enroll::SCRIPT, "if ARGV[5] == '2' then ids", "if true then ids"),
+        (
+            Enroll::SCRIPT,
+            "if string.byte(state, 18) == 1 then return {1} end",
+            "",
+        ),
+        (
+            Enroll::SCRIPT,
+            "ARGV[5] == '1' and #live >= limit",
+            "ARGV[5] == '1' and #live > limit",
+        ),
+        (
+            Enroll::SCRIPT,
+            "if ARGV[5] == '2' then ids",
+            "if true then ids",
+        ),
         (Enroll::SCRIPT, "{added, id}", "{ends, id}"),
         (Enroll::SCRIPT, "return a < b", "return a > b"),
         (Enroll::SCRIPT, "since + 1", "0"),
@@ -137,13 +153,21 @@ async fn every_planted_fault_in_the_lua_is_caught() {
         ),
         (Revoke::SCRIPT, " and spared ~= ARGV[5]", ""),
         (Revoke::SCRIPT, " .. ARGV[4], ms", " .. spared, ms"),
-        (Revoke::SCRIPT, "stays and 1 or 0", "disabled > 0 and 1 or 0"),
+        (
+            Revoke::SCRIPT,
+            "stays and 1 or 0",
+            "disabled > 0 and 1 or 0",
+        ),
         (
             Revoke::SCRIPT,
             "if disabled > 0 then latest = math.max(latest, now + disabled) end",
             "",
         ),
-        (Revoke::SCRIPT, "if not state and disabled == 0 then", "if not state then"),
+        (
+            Revoke::SCRIPT,
+            "if not state and disabled == 0 then",
+            "if not state then",
+        ),
         (Enable::SCRIPT, "string.byte(state, 18) == 1", "true"),
         (Withdraw::SCRIPT, "added <= now - age", "added < now - age"),
     ];

@@ -86,7 +86,11 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
                 2 => Whose::OfBefore(user(rng), [rng.u8(..2); 16]),
                 _ => Whose::SignedInBefore(user(rng), rng.i64(0..4)),
             };
-            let reason = [None, Some(EndReason::Disabled), Some(EndReason::Administrator)];
+            let reason = [
+                None,
+                Some(EndReason::Disabled),
+                Some(EndReason::Administrator),
+            ];
             let destroy = Destroy {
                 whose,
                 reason: reason[rng.usize(..3)],

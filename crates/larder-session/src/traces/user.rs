@@ -2,9 +2,9 @@ use fastrand::Rng;
 use larder_test::trace::{Step, after};
 
 use super::{span, user};
+use crate::EndReason;
 use crate::session_record::SessionUser;
 use crate::token::DeviceId;
-use crate::EndReason;
 use crate::user_record::{
     AtLimit, Enable, Enroll, ListSessions, ReadRevocationState, Revoke, Withdraw,
 };

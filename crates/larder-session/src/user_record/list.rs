@@ -11,12 +11,11 @@ impl Program for ListSessions {
     type Record = UserRecord;
     type Reply = Vec<DeviceId>;
 
-    const SCRIPT: &'static Script =
-        &Script::new(
-            "session-list",
-            Effect::Read,
-            concat!(include_str!("entry.lua"), include_str!("list.lua")),
-        );
+    const SCRIPT: &'static Script = &Script::new(
+        "session-list",
+        Effect::Read,
+        concat!(include_str!("entry.lua"), include_str!("list.lua")),
+    );
 
     fn args(&self, _: &mut Args) {}
 
