@@ -14,7 +14,7 @@ use crate::{Counts, Delivery};
 
 /// The counter of jobs that are added to a queue.
 pub(crate) fn enqueued(queue: &str) -> Counter {
-    describe();
+    describe_metrics();
     counter!("larder_queue_enqueued_total", "queue" => queue.to_owned())
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct JobMetrics {
 
 impl Metrics {
     pub(crate) fn new(queue: &str) -> Self {
-        describe();
+        describe_metrics();
         let queue: Arc<str> = queue.into();
         let depth = |state: &'static str| gauge!("larder_queue_depth", "queue" => queue.to_string(), "state" => state);
         Self {
@@ -124,8 +124,8 @@ impl JobMetrics {
     }
 }
 
-/// Describes each metric with its unit.
-fn describe() {
+/// Describes each metric of this crate with its unit, to the recorder that is installed.
+pub fn describe_metrics() {
     let counters = [
         ("larder_queue_enqueued_total", "Jobs that were added"),
         ("larder_queue_taken_total", "Attempts that began"),
