@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
@@ -12,6 +12,7 @@ const PAGES: [&str; 11] = [
     "docs/events.md",
     "docs/rate-limits.md",
     "docs/response-cache.md",
+    "docs/session-races.md",
     "docs/sessions.md",
     "docs/structures.md",
     "examples/README.md",

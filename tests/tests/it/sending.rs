@@ -13,7 +13,7 @@ use larder::rate_limit::{Decision, KeyBy, RateLimit, RateLimitLayer, RateLimiter
 use larder::redis::{RedisBuilder, RedisStore};
 use larder::response_cache::{Purger, ResponseCache, ResponseCacheLayer};
 use larder::session::{
-    DeviceId, Session, SessionKey, SessionLayer, SessionService, Sessions, SignInOptions,
+    DeviceId, EndReason, Session, SessionKey, SessionLayer, SessionService, Sessions, SignInOptions,
 };
 use larder::structures::fenced::Fenced;
 use larder::structures::lock::{Lock, LockGuard, Semaphore};
@@ -277,7 +277,12 @@ fn sessions(session: &Session, device: DeviceId) {
         session.devices();
         session.revoke(device);
         session.revoke_others();
+        session.revoke_others_because(EndReason::PasswordChanged);
         session.revoke_all();
+        session.authentication();
+        session.recent_auth(Duration::ZERO);
+        session.take_end_reason();
+        session.revoked();
     }
 }
 
@@ -285,7 +290,13 @@ fn all_sessions(sessions: &Sessions, device: DeviceId) {
     sent! {
         sessions.devices("ada");
         sessions.revoke("ada", device);
+        sessions.revoke_because("ada", device, EndReason::Administrator);
         sessions.revoke_all("ada");
+        sessions.revoke_all_because("ada", EndReason::PasswordChanged);
+        sessions.revoke_everyone();
+        sessions.disable("ada");
+        sessions.enable("ada");
+        sessions.is_disabled("ada");
     }
 }
 
