@@ -3,16 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 16] = [
     "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
     "docs/caching.md",
+    "docs/doctor.md",
+    "docs/operations.md",
+    "docs/migrate/tower-sessions.md",
     "docs/queue.md",
     "docs/events.md",
     "docs/rate-limits.md",
     "docs/response-cache.md",
     "docs/session-races.md",
+    "docs/session-requirements.md",
     "docs/sessions.md",
     "docs/structures.md",
     "examples/README.md",

@@ -79,6 +79,7 @@ impl Session {
             .await?;
         state.clear();
         state.outgoing = Outgoing::Remove;
+        state.is_signed_out = true;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ mod authentication;
 mod data;
 mod devices;
 mod finish;
+mod flash;
 mod pending;
 mod revoked;
 mod save;
@@ -22,10 +23,12 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::cookie::RequestCookies;
 use crate::sessions::Found;
+use crate::site_data::ClearSiteData;
 use crate::{OnFailure, Result, SessionCookie, SessionError, SessionErrorKind, Sessions, UserId};
 
 pub use authentication::Authentication;
 pub(crate) use finish::{Answer, Verdict};
+pub use flash::{Flash, FlashLevel};
 pub(crate) use state::Outgoing;
 use state::{Phase, State};
 
@@ -35,7 +38,8 @@ use state::{Phase, State};
 /// trip, and without a cookie there is nothing to read. Most changes (`insert`, `remove`,
 /// `increment`, `take`, `name_device`) are collected and written together when the handler returns,
 /// unless the response is a server error (5xx). Changes that must hold in any case are written at
-/// once: `log_in`, `log_in_with`, `log_out`, `rotate`, `update`, `save` and the revocations.
+/// once: `log_in`, `log_in_with`, `log_out`, `rotate`, `update`, `change_value`, `take_now`, `save`, the
+/// flash messages and the revocations.
 ///
 /// Clones are the same session. Its methods take turns.
 ///
@@ -62,6 +66,7 @@ pub(crate) struct Config {
     pub(crate) sessions: Sessions,
     pub(crate) cookie: SessionCookie,
     pub(crate) on_failure: OnFailure,
+    pub(crate) clear_site_data: Option<ClearSiteData>,
 }
 
 struct Inner {

@@ -120,6 +120,7 @@ impl Session {
         }
         state.clear();
         state.outgoing = Outgoing::Remove;
+        state.is_signed_out = true;
         Ok(())
     }
 
@@ -166,7 +167,7 @@ impl Session {
         options: &SignInOptions,
     ) -> Result<()> {
         let sessions = &self.inner.config.sessions;
-        let token = Token::random(DeviceId::random(), Some(UserTag::of(user)));
+        let token = Token::random(state.id(), Some(UserTag::of(user)));
         let enrolled = sessions.enroll(token.record, user, options).await?;
         let create = sessions.new_session(&token, Some(enrolled.clone()), options, Fields::new());
         let opened = sessions.create(&token, create).await?;

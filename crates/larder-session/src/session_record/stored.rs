@@ -85,6 +85,17 @@ impl Stored {
     }
 }
 
+impl Stored {
+    /// Returns since when the current secret has existed, if a rotation leaves the old one this `grace`.
+    pub(crate) fn issued(&self, grace: i64) -> i64 {
+        let metadata = &self.metadata;
+        let signed_in = metadata.user.as_ref().map(|user| user.since);
+        let rotated = self.outdated.as_ref().map(|(_, until)| until - grace);
+        let later = signed_in.max(rotated);
+        later.map_or(metadata.created, |later| later.max(metadata.created))
+    }
+}
+
 /// The version of the layout, in the first byte.
 const FORM: u8 = 3;
 /// The first byte of what is left of a session.

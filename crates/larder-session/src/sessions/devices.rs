@@ -5,10 +5,11 @@ use larder_store::{Timestamp, Ttl};
 
 use super::Sessions;
 use crate::everyone_record::{EveryoneRecord, ReadEveryone};
+use crate::session_key::DEVICE;
 use crate::session_record::{Peek, Peeked, SessionRecord};
 use crate::token::DeviceId;
 use crate::user_record::{ListSessions, ReadRevocationState, UserRecord};
-use crate::{CookieExpiry, EndReason, Result, UserId, value};
+use crate::{CookieExpiry, EndReason, Result, UserId};
 
 /// A session in a user's list of devices. All times are by the store's clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +156,8 @@ impl Sessions {
     }
 
     fn device(&self, id: DeviceId, peeked: Peeked, is_current: bool) -> Device {
-        let name = peeked.device.and_then(|name| value::decode(&name).ok());
+        let name = peeked.device.as_ref();
+        let name = name.and_then(|name| self.decode(&DEVICE, id, name).ok().flatten());
         Device {
             id,
             name,

@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::event::Events;
 use crate::metrics::Metrics;
+use crate::sealing::Sealing;
 use crate::user_record::AtLimit;
 use crate::{Lifetime, Result, SessionError, SessionEvent, SignInOptions};
 
@@ -83,6 +84,9 @@ pub(crate) struct Settings {
     new_limit: Option<NewLimit>,
     pub(crate) events: Events,
     pub(crate) timeout: StoreTimeout,
+    /// How long an id is used before it is replaced, in microseconds. None means always.
+    pub(crate) renewal: Option<i64>,
+    pub(crate) sealing: Sealing,
 }
 
 /// How many sessions a user may have, and what a further sign-in does.
@@ -122,6 +126,8 @@ impl Sessions {
     pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
     /// The longest timeout, 1 hour: no call waits for ever.
     pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+    /// The shortest period of [`with_renewal`](Self::with_renewal): 5 minutes.
+    pub const MIN_RENEWAL: Ttl = Ttl::from_secs(300);
     /// The default limit of a field: 16 KiB.
     pub const DEFAULT_MAX_VALUE: usize = 16 * 1024;
     /// The default limit of a session: 64 KiB.
@@ -162,6 +168,8 @@ impl Sessions {
                 new_limit: None,
                 events: Events::default(),
                 timeout,
+                renewal: None,
+                sealing: Sealing::default(),
             }),
             metrics: Metrics::new(),
             health: StoreHealth::new("sessions"),
@@ -202,7 +210,20 @@ impl Sessions {
         self
     }
 
-    /// Sets the limit of a field, in bytes as it is stored. The default is
+    /// Replaces the id of a session in use once per `period`. By default it changes at sign-ins only.
+    ///
+    /// The first request after the period that uses its session gets the new id, with the cookie as it
+    /// is configured now. Requests that are in flight may use the old one for a minute, or for the
+    /// [grace](Self::with_grace) if that is longer. A visitor whom that response does not reach within
+    /// the minute has to sign in again. The period is at least [`MIN_RENEWAL`](Self::MIN_RENEWAL). It
+    /// costs one round trip per period.
+    #[must_use]
+    pub fn with_renewal(mut self, period: Ttl) -> Self {
+        self.change().renewal = Some(period.max(Self::MIN_RENEWAL).as_micros());
+        self
+    }
+
+    /// Sets the limit of a field, in bytes as it is encoded. The default is
     /// [`DEFAULT_MAX_VALUE`](Self::DEFAULT_MAX_VALUE).
     #[must_use]
     pub fn with_max_value(mut self, bytes: usize) -> Self {
@@ -311,7 +332,7 @@ impl Sessions {
         ))
     }
 
-    fn change(&mut self) -> &mut Settings {
+    pub(crate) fn change(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.settings)
     }
 }

@@ -11,7 +11,9 @@ use larder_store::program::{Call, Calls, Record, Run};
 use super::Sessions;
 use crate::event::SessionEventKind;
 use crate::everyone_record::{EveryoneRecord, ReadEveryone};
-use crate::session_record::{Fields, Held, Left, Metadata, Read, Secret, SessionRecord, Touch};
+use crate::session_record::{
+    Fields, Held, Left, Metadata, Read, Secret, SessionRecord, Stored, Touch,
+};
 use crate::token::Token;
 use crate::user_record::{ReadRevocationState, RevocationState, UserRecord};
 use crate::{EndReason, Result};
@@ -21,6 +23,8 @@ pub(crate) struct Opened {
     pub(crate) metadata: Metadata,
     pub(crate) fields: Arc<Fields>,
     pub(crate) by: Secret,
+    /// Whether the id is old enough to be replaced.
+    pub(crate) is_renewal_due: bool,
 }
 
 /// What a token opens.
@@ -131,13 +135,21 @@ impl Sessions {
         if now - stored.metadata.seen >= stored.metadata.choice.touch(touch) {
             self.slide(key);
         }
+        let is_renewal_due = by == Secret::Current && self.is_renewal_due(&stored, now);
         // It was used now, whether or not that is recorded.
         stored.metadata.seen = now;
         Ok(Opening::Session(Opened {
             metadata: stored.metadata,
             fields: stored.fields,
             by,
+            is_renewal_due,
         }))
+    }
+
+    /// Returns whether the id of a session is older than the period of renewals.
+    fn is_renewal_due(&self, stored: &Stored, now: i64) -> bool {
+        let period = self.settings.renewal;
+        period.is_some_and(|period| now - stored.issued(self.renewal_grace()) >= period)
     }
 
     fn note_revoked(&self, token: &Token, user: Option<&Arc<str>>, reason: Option<EndReason>) {

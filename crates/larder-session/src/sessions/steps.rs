@@ -16,6 +16,9 @@ use crate::token::{DeviceId, Token};
 use crate::user_record::{UserRecord, Withdraw};
 use crate::{EndReason, Result, SessionError, SessionErrorKind, SignInOptions};
 
+/// How long the old id works after a renewal, which no app asked for: a minute, in microseconds.
+const RENEWAL_GRACE: i64 = 60_000_000;
+
 impl Sessions {
     /// Waits for the store, at most for the timeout.
     ///
@@ -66,6 +69,7 @@ impl Sessions {
             metadata,
             fields: Arc::new(create.fields),
             by: Secret::Current,
+            is_renewal_due: false,
         })
     }
 
@@ -119,15 +123,31 @@ impl Sessions {
         to: &Token,
         sign_in: Option<SignIn>,
     ) -> Result<Option<i64>> {
+        let grace = if sign_in.is_some() {
+            0
+        } else {
+            self.settings.grace
+        };
+        self.replace(from, to, grace, sign_in).await
+    }
+
+    /// Replaces an id that is older than the period of renewals. One round trip.
+    pub(crate) async fn renew(&self, from: &Token, to: &Token) -> Result<Option<i64>> {
+        self.replace(from, to, self.renewal_grace(), None).await
+    }
+
+    async fn replace(
+        &self,
+        from: &Token,
+        to: &Token,
+        grace: i64,
+        sign_in: Option<SignIn>,
+    ) -> Result<Option<i64>> {
         let rotate = Rotate {
             from: from.hash(),
             to: to.hash(),
             idle: self.idle(),
-            grace: if sign_in.is_some() {
-                0
-            } else {
-                self.settings.grace
-            },
+            grace,
             sign_in,
         };
         let key = SessionRecord::key(from.record);
@@ -137,6 +157,11 @@ impl Sessions {
             self.watch.publish(Some(Subject::of(from.record, None)));
         }
         Ok(rotated)
+    }
+
+    /// Returns how long the old id works after a renewal, in microseconds.
+    pub(super) fn renewal_grace(&self) -> i64 {
+        self.settings.grace.max(RENEWAL_GRACE)
     }
 
     /// Ends one session, and returns whether it is gone now.

@@ -103,7 +103,7 @@ pub(super) fn next(rng: &mut Rng) -> Box<dyn Step> {
 }
 
 fn change(rng: &mut Rng) -> Change {
-    match rng.u8(..10) {
+    match rng.u8(..11) {
         0 | 1 => Change::Set(bytes(rng)),
         2 => Change::Remove,
         3 => Change::Discard(bytes(rng)),
@@ -119,6 +119,7 @@ fn change(rng: &mut Rng) -> Change {
                 Some(9_007_199_254_740_992),
             ][rng.usize(..5)],
         },
+        8 => Change::Extract(bytes(rng)),
         _ => Change::Swap(Some(bytes(rng)), bytes(rng)),
     }
 }

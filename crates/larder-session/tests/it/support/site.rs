@@ -5,10 +5,11 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use larder_session::{
-    CookieExpiry, EndReason, Lifetime, Result, Session, SessionErrorKind, SessionKey, SessionLayer,
-    SignInOptions,
+    CookieExpiry, EndReason, FlashLevel, Lifetime, Result, Session, SessionErrorKind, SessionKey,
+    SessionLayer, SessionValue, SignInOptions,
 };
 use larder_store::Ttl;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt, service_fn};
@@ -18,6 +19,16 @@ use super::Reply;
 const ANSWER: SessionKey<String> = SessionKey::new("answer");
 const COUNT: SessionKey<u64> = SessionKey::new("count");
 const FLASH: SessionKey<String> = SessionKey::new("flash");
+const VISITS: SessionKey<u64> = SessionKey::new("visits").as_counter();
+
+#[derive(Default, Serialize, Deserialize)]
+struct Cart {
+    seats: Vec<u32>,
+}
+
+impl SessionValue for Cart {
+    const KEY: SessionKey<Self> = SessionKey::new("cart");
+}
 
 type Answered = Response<larder_session::ResponseBody<Full<bytes::Bytes>>>;
 
@@ -116,7 +127,10 @@ async fn pause() {
 async fn answer(session: &Session, path: &str) -> Response<Full<bytes::Bytes>> {
     let (path, status) = match path.strip_prefix("/failing") {
         Some(path) => (path, StatusCode::INTERNAL_SERVER_ERROR),
-        None => (path, StatusCode::OK),
+        None => match path.strip_prefix("/redirecting") {
+            Some(path) => (path, StatusCode::SEE_OTHER),
+            None => (path, StatusCode::OK),
+        },
     };
     let mut words = path.split('/').skip(1);
     let page = words.next().unwrap_or_default();
@@ -152,6 +166,12 @@ fn name(word: &str) -> SessionKey<String> {
         "answer" => ANSWER,
         other => SessionKey::try_new(other).unwrap(),
     }
+}
+
+async fn heard(session: &Session) -> Result<String> {
+    let flashes = session.take_flashes().await?.into_iter();
+    let flashes = flashes.map(|flash| format!("{}: {}", flash.level.as_str(), flash.text));
+    Ok(flashes.collect::<Vec<_>>().join(", "))
 }
 
 async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> {
@@ -234,6 +254,36 @@ async fn run(session: &Session, page: &str, words: &[String]) -> Result<String> 
         }
         "flash" => session.insert(FLASH, &word(0).to_owned()).await?,
         "show-flash" => said = session.take(FLASH).await?.unwrap_or_default(),
+        "take-now" => said = session.take_now(name(word(0))).await?.unwrap_or_default(),
+        "set-and-take-now" => {
+            session.insert(name(word(0)), &word(1).to_owned()).await?;
+            said = session.take_now(name(word(0))).await?.unwrap_or_default();
+        }
+        "say" => session.flash(FlashLevel::Info, word(0)).await?,
+        "say-and-hear" => {
+            session.flash(FlashLevel::Error, word(0)).await?;
+            said = heard(session).await?;
+        }
+        "hear" => said = heard(session).await?,
+        "slow-hear" => {
+            session.user().await?;
+            pause().await;
+            said = heard(session).await?;
+        }
+        "log-out-and-say" => {
+            session.log_out().await?;
+            session.flash(FlashLevel::Info, "bye").await?;
+        }
+        "visit" => said = session.increment(VISITS, 1).await?.to_string(),
+        "cart" => said = format!("{:?}", session.value::<Cart>().await?.seats),
+        "choose" => {
+            let seat = word(0).parse().unwrap();
+            let cart = session
+                .change_value(|cart: &mut Cart| cart.seats.push(seat))
+                .await?;
+            said = format!("{:?}", cart.seats);
+        }
+        "empty-cart" => session.set_value(&Cart::default()).await?,
         "log-in" => {
             session.name_device(word(1)).await?;
             session.log_in(word(0)).await?;
