@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
@@ -13,6 +13,7 @@ const PAGES: [&str; 13] = [
     "docs/events.md",
     "docs/rate-limits.md",
     "docs/response-cache.md",
+    "docs/session-races.md",
     "docs/session-requirements.md",
     "docs/sessions.md",
     "docs/structures.md",
