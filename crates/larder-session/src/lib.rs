@@ -38,6 +38,7 @@ pub use http::{
 #[cfg(feature = "seal")]
 pub use larder_layer::SealingKeys;
 pub use lifetime::Lifetime;
+pub use metrics::describe_metrics;
 pub use on_failure::OnFailure;
 #[cfg(feature = "seal")]
 pub use sealing::ReadableValues;

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 16] = [
     "CONTRIBUTING.md",
     "README.md",
     "docs/architecture.md",
     "docs/caching.md",
+    "docs/doctor.md",
+    "docs/operations.md",
     "docs/migrate/tower-sessions.md",
     "docs/queue.md",
     "docs/events.md",

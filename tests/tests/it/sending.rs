@@ -44,6 +44,8 @@ macro_rules! sent {
 }
 
 mod events;
+mod limits;
+mod ops;
 mod queue;
 mod structures;
 
@@ -383,12 +385,13 @@ fn what_an_app_shares_can_be_shared_between_threads() {
 }
 
 /// The crates whose futures apps await.
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 12] = [
     "larder",
     "larder-cache",
     "larder-events",
     "larder-layer",
     "larder-moka",
+    "larder-ops",
     "larder-queue",
     "larder-rate-limit",
     "larder-response-cache",
@@ -397,9 +400,11 @@ const CRATES: [&str; 11] = [
     "larder-structures",
 ];
 
-const HERE: [&str; 4] = [
+const HERE: [&str; 6] = [
     include_str!("sending.rs"),
     include_str!("sending/events.rs"),
+    include_str!("sending/ops.rs"),
+    include_str!("sending/limits.rs"),
     include_str!("sending/queue.rs"),
     include_str!("sending/structures.rs"),
 ];
