@@ -22,7 +22,7 @@ pub(crate) fn enqueued(queue: &str) -> Counter {
 pub(crate) struct Metrics {
     queue: Arc<str>,
     /// The names are those of handlers, so there are few.
-    jobs: Mutex<HashMap<&'static str, JobMetrics>>,
+    jobs: Mutex<HashMap<&'static str, Arc<JobMetrics>>>,
     depth: [Depth; 4],
     oldest: Gauge,
 }
@@ -31,7 +31,6 @@ pub(crate) struct Metrics {
 type Depth = (Gauge, fn(&Counts) -> u64);
 
 /// The metrics of the jobs of one name.
-#[derive(Clone)]
 pub(crate) struct JobMetrics {
     taken: Counter,
     done: Counter,
@@ -62,11 +61,11 @@ impl Metrics {
     }
 
     /// Returns the metrics of the jobs of one name.
-    pub(crate) fn of(&self, job: &'static str) -> JobMetrics {
+    pub(crate) fn of(&self, job: &'static str) -> Arc<JobMetrics> {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         let metrics = jobs.entry(job);
         metrics
-            .or_insert_with(|| JobMetrics::new(&self.queue, job))
+            .or_insert_with(|| Arc::new(JobMetrics::new(&self.queue, job)))
             .clone()
     }
 

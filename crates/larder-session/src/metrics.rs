@@ -39,6 +39,9 @@ counters! {
     ended = "larder_session_ended_total";
     revoked = "larder_session_revocations_total";
     unavailable = "larder_session_unavailable_total";
+    unopened_unknown_key = "larder_session_unopened_total", "unknown_key";
+    unopened_damaged = "larder_session_unopened_total", "damaged";
+    unopened_not_sealed = "larder_session_unopened_total", "not_sealed";
 }
 
 impl fmt::Debug for Metrics {

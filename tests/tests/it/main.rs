@@ -13,6 +13,7 @@ mod laws;
 mod leases;
 mod ledger;
 mod locks;
+mod macros;
 mod model;
 mod namespaces;
 mod pages;
