@@ -39,3 +39,7 @@ pub struct BackendPage;
 /// The page about adding a layer.
 #[doc = include_str!("../../docs/adding-a-layer.md")]
 pub struct LayerPage;
+
+/// The cookbook.
+#[doc = include_str!("../../docs/patterns.md")]
+pub struct PatternsPage;
