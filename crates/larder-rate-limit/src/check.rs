@@ -169,33 +169,48 @@ impl RateLimiter {
     }
 
     pub(crate) fn check_now(&self, key: &Key) -> Poll<Result<Decision>> {
-        self.check_in(&*self.programs, key)
+        self.check_in(&*self.programs, key, self.cost())
     }
 
     /// Decides in a store that answers at once. Pending means that nothing was charged.
-    pub(crate) fn check_in(&self, programs: &dyn Programs, key: &Key) -> Poll<Result<Decision>> {
+    pub(crate) fn check_in(
+        &self,
+        programs: &dyn Programs,
+        key: &Key,
+        cost: u32,
+    ) -> Poll<Result<Decision>> {
         if let Engine::Gcra(gcra) = &self.engine {
-            return self
-                .run_now(programs, key, gcra)
-                .map_ok(|(decision, account)| Decision {
-                    account,
-                    ..self.costing(decision, self.cost())
-                });
+            let other;
+            let gcra = match cost == self.cost() {
+                true => gcra,
+                false => match gcra.with_cost(cost) {
+                    Ok(gcra) => {
+                        other = gcra;
+                        &other
+                    }
+                    Err(error) => return Poll::Ready(Err(error)),
+                },
+            };
+            let run = self.run_now(programs, key, gcra);
+            return run.map_ok(|(decision, account)| Decision {
+                account,
+                ..self.costing(decision, cost)
+            });
         }
         let Some(engine) = self.engine_now(key) else {
             return Poll::Pending;
         };
         let Engine::Usage(plan) = engine else {
-            return Poll::Ready(Ok(Decision::unlimited(self.cost())));
+            return Poll::Ready(Ok(Decision::unlimited(cost)));
         };
-        let charge = match self.charge(&plan, self.cost()) {
+        let charge = match self.charge(&plan, cost) {
             Ok(charge) => charge,
             Err(error) => return Poll::Ready(Err(error)),
         };
         let run = self.run_now(programs, key, &charge);
         run.map_ok(|(answer, account)| Decision {
             account,
-            ..answer.charged(&charge.rules.rules, self.cost())
+            ..answer.charged(&charge.rules.rules, cost)
         })
     }
 }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -165,6 +166,41 @@ impl RateLimiter {
     /// Returns whether a request needs a [permit](Self::acquire).
     pub fn has_concurrency(&self) -> bool {
         matches!(&self.engine, Engine::Usage(plan) if plan.lease_us.is_some())
+    }
+
+    /// Returns whether the limiter limits nothing.
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.plans.is_none() && matches!(self.engine, Engine::Unlimited(_))
+    }
+
+    /// Returns whether a request may reserve units.
+    pub(crate) fn has_reservations(&self) -> bool {
+        matches!(&self.engine, Engine::Usage(plan) if plan.reservation_us.is_some())
+    }
+
+    /// Returns the most that a request may cost, by the limiter's own policy.
+    pub(crate) fn max_cost(&self) -> u32 {
+        match &self.engine {
+            Engine::Gcra(_) => self.quota.burst(),
+            Engine::Usage(plan) | Engine::Unlimited(plan) => plan.max_cost(),
+        }
+    }
+
+    /// Returns a limiter of the same visitors with the quotas of one of several `processes`.
+    pub(crate) fn with_share_of(&self, processes: NonZeroU32) -> Self {
+        let mut share = self.clone();
+        share.plans = None;
+        share.quota = self.quota.share_of(processes);
+        // The parts of what is valid are valid too, so the fallbacks are never taken.
+        share.engine = match &self.engine {
+            Engine::Gcra(gcra) => Engine::Gcra(Gcra::new(share.quota, 1).unwrap_or(*gcra)),
+            Engine::Usage(plan) | Engine::Unlimited(plan) => {
+                let policy = plan.policy.share_of(processes);
+                Engine::of(Plan::new(policy).map_or_else(|_| plan.clone(), Arc::new))
+            }
+        };
+        share.cost = 1;
+        share
     }
 
     /// Returns how long after `decision` one more unit comes back. Zero if all of them remain.
