@@ -43,6 +43,7 @@ const GROUPS: &[Group] = &[
     ("locks", groups::locks::run),
     ("queue", groups::queue::run),
     ("structures", groups::structures::run),
+    ("queue_large", groups::queue_large::run),
     ("queue_peers", groups::queue_peers::run),
     ("response_cache", |_| groups::response_cache::run()),
     ("response_cache_sockets", |_| {

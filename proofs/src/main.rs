@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, Command};
 use larder_proofs::{
-    Limits, PROOFS, consistency, events, leases, locks, queue, rate_limits, write_behind, write_or_check,
+    Limits, PROOFS, consistency, events, leases, locks, queue, rate_limits, write_behind,
+    write_or_check,
 };
 
 fn main() -> ExitCode {

@@ -45,14 +45,23 @@ pub fn algorithms() -> Vec<(&'static str, Policy)> {
     vec![
         ("GCRA", quota.into()),
         ("token bucket with reservations", bucket),
-        ("fixed window, aligned", Rule::fixed_window(LIMIT, Window::every(LONG)).into()),
-        ("fixed window, from the first request", Rule::fixed_window(LIMIT, Window::from_first(LONG)).into()),
+        (
+            "fixed window, aligned",
+            Rule::fixed_window(LIMIT, Window::every(LONG)).into(),
+        ),
+        (
+            "fixed window, from the first request",
+            Rule::fixed_window(LIMIT, Window::from_first(LONG)).into(),
+        ),
         ("sliding window", Rule::sliding_window(LIMIT, LONG).into()),
         ("sliding log", Rule::sliding_log(LIMIT, LONG).into()),
         ("concurrency", Rule::concurrency(LIMIT, LONG).into()),
-        ("GCRA, sliding window and log", Policy::new(Quota::new(4 * LIMIT, LONG))
-            .and(Rule::sliding_window(2 * LIMIT, LONG))
-            .and(Rule::sliding_log(LIMIT, LONG))),
+        (
+            "GCRA, sliding window and log",
+            Policy::new(Quota::new(4 * LIMIT, LONG))
+                .and(Rule::sliding_window(2 * LIMIT, LONG))
+                .and(Rule::sliding_log(LIMIT, LONG)),
+        ),
     ]
 }
 
@@ -88,11 +97,14 @@ pub fn prove(limits: &Limits) -> Table {
             (ROOM + visitors).to_string(),
             records.to_string(),
         ]);
-        table.bar(passed == LIMIT as usize, || format!("{name}: {passed} passed"));
-        // Those that share a quota have a partition beside it.
-        table.bar(records <= ROOM + u64::from(RateLimiter::SHARED_QUOTAS), || {
-            format!("{name}: {records} records in process")
+        table.bar(passed == LIMIT as usize, || {
+            format!("{name}: {passed} passed")
         });
+        // Those that share a quota have a partition beside it.
+        table.bar(
+            records <= ROOM + u64::from(RateLimiter::SHARED_QUOTAS),
+            || format!("{name}: {records} records in process"),
+        );
     }
     table
 }
@@ -107,7 +119,9 @@ pub fn passed_among_processes(algorithm: &str, url: &str) -> usize {
     let children: Vec<_> = (0..PROCESSES)
         .map(|_| {
             let mut command = Command::new(&itself);
-            let command = command.args([WORKER, algorithm, url]).stdout(Stdio::piped());
+            let command = command
+                .args([WORKER, algorithm, url])
+                .stdout(Stdio::piped());
             command.spawn().expect("a process")
         })
         .collect();
@@ -132,7 +146,9 @@ pub fn be_a_worker(algorithm: &str, url: &str) -> io::Result<()> {
 }
 
 async fn work(algorithm: &str, url: &str) -> usize {
-    let found = algorithms().into_iter().find(|(name, _)| *name == algorithm);
+    let found = algorithms()
+        .into_iter()
+        .find(|(name, _)| *name == algorithm);
     let (_, policy) = found.expect("one of the algorithms");
     let limiter = limiter(patient(url).await, policy);
     let mut tasks = JoinSet::new();
@@ -186,10 +202,15 @@ async fn bytes_on_redis(server: &RedisServer, policy: Policy, visitors: u64) -> 
 }
 
 fn used_memory(server: &RedisServer) -> u64 {
-    let reply = server.command(&["INFO", "memory"]).expect("the server answers");
+    let reply = server
+        .command(&["INFO", "memory"])
+        .expect("the server answers");
     let text = reply.text().expect("text").into_owned();
-    let line = text.lines().find_map(|line| line.strip_prefix("used_memory:"));
-    line.and_then(|bytes| bytes.trim().parse().ok()).expect("its memory")
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
+    line.and_then(|bytes| bytes.trim().parse().ok())
+        .expect("its memory")
 }
 
 /// Lets more visitors ask than there is room for, and returns how many records there are.

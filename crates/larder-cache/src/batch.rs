@@ -22,6 +22,7 @@ use crate::election::{Elected, FirstRead, Lead};
 use crate::kept::Near;
 use crate::leader::{Erased, LoadTask, Outcome, Plan, while_renewing};
 use crate::recursion::{self, Node, Wait};
+use crate::spawn::{spawn, spawn_in_span};
 use crate::{Cache, CacheKey, LoadContext, LoadError, Loaded, ReadOptions};
 
 /// The most keys that are read far in one round trip.
@@ -139,13 +140,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
         match &self.inner.refresher {
             Some(refresher) => {
                 for task in tasks {
-                    refresher.add(&runtime, task);
+                    refresher.add(&runtime, self.inner.load_timeout, Box::new(task));
                 }
             }
             None if tasks.is_empty() => {}
             None => {
                 let deadline = Instant::now() + self.inner.load_timeout;
-                runtime.spawn(run(tasks, load.clone(), deadline).in_current_span());
+                spawn_in_span(&runtime, run(tasks, load.clone(), deadline));
             }
         }
     }
@@ -204,7 +205,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Cache<K, V> {
             });
         }
         if !tasks.is_empty() {
-            tokio::spawn(run(tasks, load.clone(), deadline).in_current_span());
+            spawn_in_span(&Handle::current(), run(tasks, load.clone(), deadline));
         }
         let waits = flights.iter().map(|flight| async {
             let Waiting { key, follower, .. } = flight;
@@ -256,12 +257,12 @@ pub(crate) async fn run<K: CacheKey, V: Send + Sync + 'static>(
             Elected::Lead(lead) => led.push((task, lead)),
             Elected::Found(stored, reading, step) => {
                 if let Some(refresh) = task.found(stored, &reading, step) {
-                    tokio::spawn(follow(refresh, load.clone()).in_current_span());
+                    spawn_in_span(&Handle::current(), follow(refresh, load.clone()));
                 }
             }
             Elected::TimedOut => task.fail(Failure::TimedOut),
             Elected::Elsewhere => {
-                tokio::spawn(follow(task, load.clone()).in_current_span());
+                spawn_in_span(&Handle::current(), follow(task, load.clone()));
             }
         }
     }
@@ -395,11 +396,26 @@ impl<K: CacheKey, V: Send + Sync + 'static> Refresher<K, V> {
             gathering: Mutex::default(),
         }
     }
+}
 
-    /// Adds a flight to the batch that is being gathered, or begins one.
-    pub(crate) fn add(&self, runtime: &Handle, task: LoadTask<K, V>) {
-        let timeout = task.inner.load_timeout;
-        let mut task: Box<dyn Any + Send> = Box::new(task);
+/// Refreshes flights of a cache together.
+///
+/// It is a trait, so that only caches that are given such a loader compile what batches need.
+pub(crate) trait Refresh: Send + Sync {
+    /// Adds a flight to the batch that is being gathered, or begins one. A batch gets `timeout` to
+    /// load.
+    fn add(&self, runtime: &Handle, timeout: Duration, task: Box<dyn Any + Send>);
+
+    /// The largest number of flights in a batch.
+    fn max(&self) -> usize;
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Refresh for Refresher<K, V> {
+    fn max(&self) -> usize {
+        self.max
+    }
+
+    fn add(&self, runtime: &Handle, timeout: Duration, mut task: Box<dyn Any + Send>) {
         let mut gathering = self.gathering.lock();
         if let Some(batch) = &*gathering {
             match batch.try_send(task) {
@@ -413,17 +429,18 @@ impl<K: CacheKey, V: Send + Sync + 'static> Refresher<K, V> {
         *gathering = Some(sender);
         drop(gathering);
         let (load, max, wait) = (self.load.clone(), self.max, self.wait);
-        runtime.spawn(async move {
+        let gathered = async move {
             let mut tasks = gather(receiver, max, wait).await;
             let deadline = Instant::now() + timeout;
             // While one batch was taken out of the channel, another may have come in.
             while tasks.len() > max {
                 let rest = tasks.split_off(max);
-                tokio::spawn(run(tasks, load.clone(), deadline));
+                spawn(&Handle::current(), run(tasks, load.clone(), deadline));
                 tasks = rest;
             }
             run(tasks, load, deadline).await;
-        });
+        };
+        spawn(runtime, gathered);
     }
 }
 

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
 pub mod attributes;
@@ -28,6 +29,7 @@ mod pending;
 mod recursion;
 mod remote;
 mod single;
+mod spawn;
 mod stats;
 mod tags;
 mod values;
@@ -49,6 +51,7 @@ pub use error::LoadError;
 pub use explain::{Checked, Explanation, Tier, TierEntry};
 pub use found::{Found, Loaded, Source};
 pub use loader::{Loader, LoaderLayer, ResponseFuture};
+pub use metrics::describe_metrics;
 pub use options::ReadOptions;
 pub use single::{Cached, Only};
 pub use stats::Stats;

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "calendar")]
 mod calendar;
+mod check;
 mod clock;
 mod decision;
 mod desk;
@@ -46,6 +47,7 @@ pub use larder_layer::http::ResponseBody;
 pub use larder_store::Identity;
 pub use limiter::RateLimiter;
 pub use limits::{Decisions, Limits};
+pub use metrics::describe_metrics;
 pub use plans::Plans;
 pub use policy::{Ban, Policy, QuotaChange};
 pub use program::{InspectTat, Peek, Refund, Tat};

@@ -88,7 +88,7 @@ struct Logs {
 
 impl Metrics {
     pub(crate) fn new(policy: &str) -> Self {
-        describe();
+        describe_metrics();
         let of = |name: &'static str| counter!(name, "policy" => policy.to_owned());
         let by = |name: &'static str, label: &'static str, value: &'static str| counter!(name, "policy" => policy.to_owned(), label => value);
         Self {
@@ -187,8 +187,8 @@ impl Metrics {
     }
 }
 
-/// Tells the recorder what each counter counts.
-fn describe() {
+/// Describes each metric of this crate with its unit, to the recorder that is installed.
+pub fn describe_metrics() {
     for (name, text) in [
         (DECISIONS, "Requests, by what a rate limit decided."),
         (REFUSALS, "Requests that a rate limit refused, by reason."),

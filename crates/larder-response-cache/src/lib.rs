@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
 pub mod engine;
@@ -16,5 +17,6 @@ mod storage;
 pub use builder::ResponseCacheBuilder;
 pub use engine::Profile;
 pub use http::{ResponseCache, ResponseCacheFuture, ResponseCacheLayer};
+pub use metrics::describe_metrics;
 pub use purger::Purger;
 pub use response::ResponseCacheBody;

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod bus;
 mod clock;
@@ -9,6 +10,7 @@ mod error;
 mod identity;
 mod key;
 pub mod lease;
+mod metrics;
 mod outcome;
 mod prefixed;
 pub mod program;
@@ -28,6 +30,7 @@ pub use entry::{Entry, count_poisoned};
 pub use error::{Error, ErrorKind, Refusal, Result};
 pub use identity::Identity;
 pub use key::{Content, IdWriter, Key, KeyId, KeyPrefix, Kind, MAX_ID, Namespace, Part, Space};
+pub use metrics::describe_metrics;
 pub use outcome::{DeleteOutcome, ExpireOutcome, PutOutcome};
 pub use prefixed::Prefixed;
 pub use put::{DEFAULT_MAX_VALUE, Put};

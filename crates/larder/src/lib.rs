@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connect;
 pub mod prelude;
+mod telemetry;
 
 pub use connect::connect;
+pub use telemetry::{buckets, describe_metrics};
 
 #[cfg(feature = "cache")]
 #[doc(inline)]
@@ -40,6 +43,9 @@ pub mod macros {
 #[cfg(feature = "moka")]
 #[doc(inline)]
 pub use larder_moka as moka;
+#[cfg(feature = "ops")]
+#[doc(inline)]
+pub use larder_ops as ops;
 #[cfg(feature = "queue")]
 #[doc(inline)]
 pub use larder_queue as queue;

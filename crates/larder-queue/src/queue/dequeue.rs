@@ -1,17 +1,23 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use larder_store::Result;
+use larder_store::program::Program;
+use larder_store::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::Queue;
 use crate::body::Body;
-use crate::record::{Dequeue, Leased, Taken};
+use crate::record::{Dequeue, Leased, QueueRecord, Taken};
 use crate::{Delivery, JobId, Receipt};
 
 /// How many jobs one call takes or settles in a round trip: 256.
 pub const MAX_BATCH: usize = 256;
+
+/// How many of so many jobs one step takes.
+pub(super) fn batch(n: usize) -> u32 {
+    n.min(MAX_BATCH) as u32
+}
 
 impl Queue {
     /// Takes at most `n` jobs that can be taken now, and at most [`MAX_BATCH`]. One round trip.
@@ -80,12 +86,17 @@ impl Queue {
         }
         let dequeue = Dequeue {
             settings: self.settings,
-            many: u32::try_from(n.min(MAX_BATCH)).unwrap_or(0),
+            many: batch(n),
         };
         let taken = match self.programs.run_now(&self.key, &dequeue) {
             Poll::Ready(taken) => taken?,
-            Poll::Pending => self.take_in_background(dequeue).await?,
+            Poll::Pending => self.in_background(dequeue, |taken| taken).await?,
         };
+        Ok(self.deliveries(taken))
+    }
+
+    /// Returns what was taken, and how long it takes until there may be more if there is nothing.
+    pub(super) fn deliveries(&self, taken: Taken) -> (Vec<Delivery>, Option<Duration>) {
         let next_in = taken
             .next_in
             .map(|micros| Duration::from_micros(micros.unsigned_abs()));
@@ -94,28 +105,36 @@ impl Queue {
             .jobs
             .into_iter()
             .map(|leased| self.delivery(leased, at, ends));
-        Ok((deliveries.collect(), next_in))
+        (deliveries.collect(), next_in)
     }
 
     /// Runs the step in a task of its own, so that nothing stays leased to a caller who has gone away.
-    async fn take_in_background(&self, dequeue: Dequeue) -> Result<Taken> {
+    pub(super) async fn in_background<P>(
+        &self,
+        program: P,
+        taken: fn(&P::Reply) -> &Taken,
+    ) -> Result<P::Reply>
+    where
+        P: Program<Record = QueueRecord> + 'static,
+        P::Reply: Sync,
+    {
         let (answer, caller) = oneshot::channel();
         let queue = self.clone();
         tokio::spawn(async move {
-            let taken = queue.run(&dequeue).await;
-            if let Err(Ok(taken)) = answer.send(taken)
-                && !taken.jobs.is_empty()
+            let reply = queue.run(&program).await;
+            if let Err(Ok(reply)) = answer.send(reply)
+                && !taken(&reply).jobs.is_empty()
             {
-                let receipts: Vec<_> = taken.jobs.iter().map(|it| queue.receipt(it)).collect();
+                let jobs = taken(&reply).jobs.iter();
+                let receipts: Vec<_> = jobs.map(|it| queue.receipt(it)).collect();
                 // If it fails, the leases end by themselves.
                 let _ = queue.release_many(&receipts).await;
             }
         });
-        match caller.await {
-            Ok(taken) => taken,
-            // The runtime shuts down.
-            Err(_) => Ok(Taken::default()),
-        }
+        caller.await.unwrap_or_else(|_| {
+            let text = "the runtime shuts down, and what the step did is not known";
+            Err(Error::new("dequeue", ErrorKind::MayHaveRun, text))
+        })
     }
 
     fn delivery(

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use larder_store::program::prelude::*;
 
-use super::{Choice, SessionRecord, SessionUser, Stored, same};
+use super::{Choice, Held, SessionRecord, SessionUser, Stored, same};
 use crate::token::SecretHash;
 
 /// Gives a session a new secret, and a user at a sign-in. Returns the generation.
@@ -53,7 +53,7 @@ impl Program for Rotate {
 
     fn step(&self, record: &mut Slot<'_, SessionRecord>, now: Timestamp) -> Option<i64> {
         let now = now.as_micros();
-        let held = &record.get().filter(|held| held.is_alive(now))?.0;
+        let held = record.get().and_then(|held| held.live(now))?;
         if same(&held.hash, &self.to) {
             return Some(held.metadata.generation);
         }
@@ -80,11 +80,11 @@ impl Program for Rotate {
         let generation = metadata.generation;
         let session = Stored {
             hash: self.to,
-            outdated: (self.grace > 0).then_some((self.from, now + self.grace)),
+            outdated: (self.grace > 0).then(|| Box::new((self.from, now + self.grace))),
             metadata,
             fields,
         };
-        record.put(SessionRecord(session), ttl);
+        record.put(SessionRecord(Held::Live(session)), ttl);
         Some(generation)
     }
 
@@ -99,6 +99,6 @@ impl Rotate {
     /// The request was accepted within the grace; it does not matter how long it took since.
     fn signs_in_by_outdated(&self, held: &Stored) -> bool {
         let outdated = held.outdated.as_ref();
-        self.sign_in.is_some() && outdated.is_some_and(|(hash, _)| same(hash, &self.from))
+        self.sign_in.is_some() && outdated.is_some_and(|outdated| same(&outdated.0, &self.from))
     }
 }

@@ -1,0 +1,196 @@
+use std::collections::BTreeSet;
+
+use larder::Key;
+use larder::session::{DeviceId, InspectSession, SessionRecord, Sessions};
+use larder::store::Timestamp;
+use larder::store::program::{Inspection, Record};
+use larder_ops::records::Remove;
+use serde_json::{Value, json};
+
+use super::time::{ago, until};
+use super::{DONE, NOT_DONE};
+use crate::args::Session;
+use crate::error::{Error, Result};
+use crate::output::Output;
+use crate::scan::{id_of, records};
+use crate::target::Target;
+
+pub(super) async fn run(
+    target: &Target,
+    command: &Session,
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
+    match command {
+        Session::Ls {
+            user: Some(user),
+            limit,
+        } => devices(target, user, *limit, output).await,
+        Session::Ls { user: None, limit } => list(target, *limit, output).await,
+        Session::Revoke { all: true, .. } => revoke_everything(target, output).await,
+        Session::Revoke {
+            user: Some(user),
+            device: Some(device),
+            ..
+        } => revoke_one(target, user, device, output).await,
+        Session::Revoke {
+            user: Some(user), ..
+        } => revoke_user(target, user, output).await,
+        Session::Revoke { user: None, .. } => Err(Error::usage("name a --user, or --all")),
+    }
+}
+
+async fn devices(
+    target: &Target,
+    user: &str,
+    limit: usize,
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
+    let devices = Sessions::new(target.store.clone())?.devices(user).await?;
+    let rows = devices.iter().take(limit).map(|device| {
+        vec![
+            json!(device.id.to_string()),
+            json!(device.name),
+            json!(ago(device.signed_in)),
+            json!(ago(device.last_seen)),
+            json!(until(device.expires)),
+        ]
+    });
+    let columns = ["device", "name", "signed in", "last seen", "ends"];
+    output.table(&columns, rows.collect())?;
+    Ok(DONE)
+}
+
+async fn list(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Result<u8> {
+    let sessions = living(target, limit, output).await?;
+    let rows = sessions.iter().map(|session| {
+        let time = |name: &str, write: fn(Timestamp) -> String| {
+            let micros = session.find(name).and_then(|micros| micros.parse().ok());
+            micros.map_or(Value::Null, |micros| {
+                json!(write(Timestamp::from_micros(micros)))
+            })
+        };
+        vec![
+            json!(id_of(&session.key)),
+            json!(session.find("user")),
+            time("created_us", ago),
+            time("seen_us", ago),
+            time("idle_deadline_us", until),
+        ]
+    });
+    let columns = ["device", "user", "created", "last seen", "ends"];
+    output.table(&columns, rows.collect())?;
+    Ok(DONE)
+}
+
+/// A session that has not ended.
+struct Living {
+    key: Key,
+    shown: Inspection,
+}
+
+impl Living {
+    fn find(&self, name: &str) -> Option<&str> {
+        let mut fields = self.shown.fields().iter();
+        let found = fields.find(|(field, _)| field == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Returns sessions of signed-in users and of visitors, a hundred in a round trip.
+async fn living(target: &Target, limit: usize, output: &mut Output<'_, '_>) -> Result<Vec<Living>> {
+    let keys = records::<SessionRecord>(target, output, "", limit).await?;
+    let programs = target.programs()?;
+    let mut living = Vec::new();
+    for keys in keys.chunks(100) {
+        let steps: Vec<_> = keys
+            .iter()
+            .map(|key| (key.clone(), InspectSession))
+            .collect();
+        for (shown, key) in programs.run_many(&steps).await.into_iter().zip(keys) {
+            let session = Living {
+                key: key.clone(),
+                shown: shown?,
+            };
+            // Why it ended is remembered for a while; and one may have gone since it was listed.
+            if session.find("created_us").is_some() {
+                living.push(session);
+            }
+        }
+    }
+    Ok(living)
+}
+
+async fn revoke_one(
+    target: &Target,
+    user: &str,
+    device: &str,
+    output: &mut Output<'_, '_>,
+) -> Result<u8> {
+    let id: DeviceId = device.parse()?;
+    let sessions = Sessions::new(target.store.clone())?;
+    let devices = sessions.devices(user).await?;
+    if !devices.iter().any(|listed| listed.id == id) {
+        return Err(Error::usage("this user has no such session"));
+    }
+    if !output.confirm("This ends 1 session.")? {
+        return Ok(NOT_DONE);
+    }
+    let is_gone = sessions.revoke(user, id).await?;
+    output.done(u64::from(is_gone), "sessions ended")?;
+    Ok(DONE)
+}
+
+async fn revoke_user(target: &Target, user: &str, output: &mut Output<'_, '_>) -> Result<u8> {
+    let sessions = Sessions::new(target.store.clone())?;
+    let count = sessions.devices(user).await?.len();
+    if !output.confirm(&format!("This ends {count} sessions of the user."))? {
+        return Ok(NOT_DONE);
+    }
+    sessions.revoke_all(user).await?;
+    output.done(count as u64, "sessions ended")?;
+    Ok(DONE)
+}
+
+async fn revoke_everything(target: &Target, output: &mut Output<'_, '_>) -> Result<u8> {
+    let mut sessions = living(target, usize::MAX, output).await?;
+    sessions.retain(|session| session.find("user").is_some());
+    let users: BTreeSet<_> = sessions.iter().filter_map(|it| it.find("user")).collect();
+    let what = format!(
+        "This ends all {} sessions, of {} users: everybody must sign in again.",
+        sessions.len(),
+        users.len()
+    );
+    if !output.confirm(&what)? {
+        return Ok(NOT_DONE);
+    }
+    Sessions::new(target.store.clone())?
+        .revoke_everyone()
+        .await?;
+    // They have all ended; this only frees their room.
+    let keys = sessions.into_iter().map(|session| session.key).collect();
+    let ended = remove::<SessionRecord>(target, keys, output).await?;
+    output.done(ended, "sessions ended")?;
+    Ok(DONE)
+}
+
+/// Removes records, a hundred in a round trip, and returns how many there were.
+pub(super) async fn remove<R: Record>(
+    target: &Target,
+    keys: Vec<Key>,
+    output: &mut Output<'_, '_>,
+) -> Result<u64> {
+    let programs = target.programs()?;
+    let mut removed = 0;
+    for keys in keys.chunks(100) {
+        let steps: Vec<_> = keys
+            .iter()
+            .map(|key| (key.clone(), Remove::<R>::new()))
+            .collect();
+        for was_there in programs.run_many(&steps).await {
+            removed += u64::from(was_there?);
+        }
+        output.progress(&format!("{removed} removed"));
+    }
+    output.end_progress();
+    Ok(removed)
+}

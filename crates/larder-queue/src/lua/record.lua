@@ -1,0 +1,10 @@
+-- What is of no job: the last place and fence, the end of the record, up to when the rate is used up, before
+-- when nothing becomes due, and whether it is paused, those who are idle were woken, and there are groups.
+local seq, fence, ends, tat, look_at, flags = 0, 0, 0, 0, 0, 0
+if meta then
+  seq, fence, ends, tat, look_at, flags = struct.unpack('<dddddB', meta)
+else
+  -- What was made later than the first key may outlive it by a part of a millisecond.
+  for i = 2, #KEYS do del(KEYS[i]) end
+end
+local paused, told, grouped = flags % 2 == 1, flags % 4 > 1, flags > 3
