@@ -4,6 +4,5 @@
 
 mod json;
 pub mod log;
+mod metrics;
 pub mod topic;
-#[cfg(test)]
-mod traces;

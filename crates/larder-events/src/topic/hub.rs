@@ -56,6 +56,8 @@ pub(super) type Item<T> = Arc<Shown<T>>;
 pub(super) enum Shown<T> {
     Message(Message<T>),
     Gap(Gap),
+    /// A gap because the history has lost its end: its position may be before that of a subscriber.
+    Reset(Gap),
 }
 
 /// How soon a look at the history that failed is repeated.
@@ -105,14 +107,18 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Hub<T> {
         let start = async || {
             let subscription = bus.subscribe(request).await?;
             // What comes after this position is received: the subscription was first.
+            let mut found = 0;
             if let Some(place) = &place {
                 let position = place.history.open(&place.key).await?;
+                found = position.offset;
                 self.shared.state().position = Some(position);
             }
             let feed = Feed {
                 shared: self.shared.clone(),
                 subscription,
                 place,
+                found,
+                owes_gap: false,
                 look_at: Instant::now() + self.shared.look_every,
                 retry: FIRST_RETRY,
             };
@@ -146,8 +152,22 @@ impl<T> Shared<T> {
     }
 
     fn gap(&self, lost: Option<u64>, position: Option<Position>) {
+        self.send_gap(Shown::Gap(Gap { lost, position }), position);
+    }
+
+    /// Goes on from a position in another history, or one that may be before the last.
+    fn reset(&self, position: Position) {
+        let position = Some(position);
+        let gap = Gap {
+            lost: None,
+            position,
+        };
+        self.send_gap(Shown::Reset(gap), position);
+    }
+
+    fn send_gap(&self, gap: Shown<T>, position: Option<Position>) {
         metrics::counter!("larder_topic_gaps_total", "topic" => self.topic.name()).increment(1);
-        self.send(Shown::Gap(Gap { lost, position }), position);
+        self.send(gap, position);
     }
 }
 
@@ -170,8 +190,19 @@ struct Feed<T> {
     subscription: Subscription,
     /// None without a history.
     place: Option<Place>,
+    /// The last offset that a look has found. Its message, and those before it, may arrive on the bus yet.
+    found: i64,
+    /// Something is missing that no look has found yet.
+    owes_gap: bool,
     look_at: Instant,
     retry: Duration,
+}
+
+impl<T> Drop for Feed<T> {
+    /// Subscribers learn that nothing follows, also if the runtime of the task has ended.
+    fn drop(&mut self) {
+        self.shared.state().sender = None;
+    }
 }
 
 /// The result of a look at the history.
@@ -199,17 +230,17 @@ impl<T: DeserializeOwned> Feed<T> {
                 Some(Event::Message(message)) => self.message(message).await,
                 Some(Event::Gap) if self.place.is_none() => self.shared.gap(None, None),
                 Some(Event::Gap) => {
+                    self.owes_gap = true;
                     self.look().await;
                 }
                 None => break,
             }
         }
-        self.shared.state().sender = None;
     }
 
     async fn message(&mut self, message: bus::Message) {
-        let topic = self.shared.topic.name();
         let Some((position, json)) = envelope::read(&message.payload) else {
+            let topic = self.shared.topic.name();
             metrics::counter!("larder_topic_undecodable_total", "topic" => topic).increment(1);
             return self.shared.gap(None, None);
         };
@@ -217,30 +248,49 @@ impl<T: DeserializeOwned> Feed<T> {
         let (Some(_), Some(here), Some(at)) = (&self.place, here, position) else {
             return deliver(&self.shared, message.channel, (position, None), &json);
         };
-        let is_next = here.epoch == at.epoch && at.offset == here.offset + 1;
-        if is_next {
+        let is_before = here.epoch == at.epoch && at.offset <= here.offset;
+        if is_before && at.offset <= self.found {
+            return; // A look has found it before.
+        }
+        if is_before {
+            // The bus has brought this offset before: the history has lost it, and given it to another message.
+            self.shared.reset(Position {
+                offset: at.offset - 1,
+                ..at
+            });
+        }
+        if is_before || (here.epoch == at.epoch && at.offset == here.offset + 1) {
             return deliver(&self.shared, message.channel, (position, position), &json);
         }
-        if here.epoch == at.epoch && at.offset <= here.offset {
-            return; // It was found in the history before.
-        }
         // Those between are in the history, and this one with them.
-        if self.look().await == Look::None {
-            self.shared.gap(None, None);
-            deliver(&self.shared, message.channel, (position, position), &json);
+        self.owes_gap = true;
+        let look = self.look().await;
+        let here = self.shared.state().position;
+        let is_short = here.is_some_and(|here| here.epoch == at.epoch && here.offset < at.offset);
+        match look {
+            Look::Failed => return,
+            Look::Done if !is_short => return,
+            // The history has lost its end, and this message with it.
+            Look::Done => self.shared.gap(None, None),
+            // Those before it are in the gap.
+            Look::None => self.found = at.offset,
         }
+        deliver(&self.shared, message.channel, (position, position), &json);
     }
 
-    /// Sends what the history has after the last position.
+    /// Sends what the history has after the last position. If it has ended, what is missing is a gap.
     async fn look(&mut self) -> Look {
         let looked = match &self.place {
-            Some(place) => catch_up(&self.shared, place).await,
+            Some(place) => catch_up(&self.shared, place, &mut self.found).await,
             None => Ok(Look::None),
         };
         match looked {
             Ok(look) => {
                 self.retry = FIRST_RETRY;
                 self.look_at = Instant::now() + self.shared.look_every;
+                if std::mem::take(&mut self.owes_gap) && look == Look::None {
+                    self.shared.gap(None, None);
+                }
                 look
             }
             Err(error) => {
@@ -254,7 +304,11 @@ impl<T: DeserializeOwned> Feed<T> {
     }
 }
 
-async fn catch_up<T: DeserializeOwned>(shared: &Shared<T>, place: &Place) -> Result<Look> {
+async fn catch_up<T: DeserializeOwned>(
+    shared: &Shared<T>,
+    place: &Place,
+    last_found: &mut i64,
+) -> Result<Look> {
     let Some(mut here) = shared.state().position else {
         return Ok(Look::None);
     };
@@ -271,7 +325,8 @@ async fn catch_up<T: DeserializeOwned>(shared: &Shared<T>, place: &Place) -> Res
             };
             let epoch = found.epoch;
             here = Position { epoch, offset };
-            shared.gap(None, Some(here));
+            *last_found = here.offset;
+            shared.reset(here);
             continue;
         }
         if found.from > here.offset + 1 {
@@ -283,6 +338,7 @@ async fn catch_up<T: DeserializeOwned>(shared: &Shared<T>, place: &Place) -> Res
             here.offset += 1;
             let position = (Some(here), Some(here));
             deliver(shared, place.channel.clone(), position, json);
+            *last_found = here.offset;
         }
         if found.messages.len() < PAGE as usize {
             return Ok(Look::Done);

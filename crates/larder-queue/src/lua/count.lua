@@ -19,4 +19,4 @@ for class = 0, 3 do
   local due = held and string.match(held, '^%d,%d+,%d+,%d+,%d+,(%d+),')
   if due then oldest = math.max(oldest, at - tonumber(due)) end
 end
-return {waiting, scheduled, running, dead, redis.call('ZCARD', KEYS[6]), paused[2] == '1' and 1 or 0, num(oldest)}
+return {math.max(waiting, 0), scheduled, running, dead, redis.call('ZCARD', KEYS[6]), paused[2] == '1' and 1 or 0, num(oldest)}

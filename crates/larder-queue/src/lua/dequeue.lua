@@ -33,7 +33,9 @@ local free, next_at = many, nil
 if max_running > 0 then
   free = math.min(free, max_running - redis.call('ZCOUNT', KEYS[3], num(LEASED), '+inf'))
 end
-local interval, burst, tat = tonumber(ARGV[8]), tonumber(ARGV[9]), math.max(tonumber(meta[5] or 0), at)
+local interval, burst = tonumber(ARGV[8]), tonumber(ARGV[9])
+-- A rate that was slower, or a clock that was ahead, has used up one period at most.
+local tat = math.min(math.max(number(meta[5]), at), at + burst * interval)
 if interval > 0 then
   local spare = math.floor((at + burst * interval - tat) / interval)
   free = math.min(free, spare)
@@ -86,6 +88,7 @@ while taken < free and looks < 512 do
   end
 end
 
+if taken > 0 then latest = math.max(latest, lease_ends) end
 if interval > 0 and taken > 0 then redis.call('HSET', KEYS[1], 'tat', num(tat + taken * interval)) end
 if taken == 0 and many > 0 then
   for _, band in ipairs({{'0', '(' .. num(LEASED), 0}, {num(LEASED), '+inf', LEASED}}) do

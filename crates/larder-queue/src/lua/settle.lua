@@ -20,6 +20,7 @@ local function settle(id, of_fence, op, micros, reason)
     end
   elseif op == 'e' then
     redis.call('ZADD', KEYS[3], num(LEASED + at + micros), id)
+    latest = math.max(latest, at + micros)
   elseif op == 'j' or op == 'n' and j.a >= max_attempts then
     bury(id, j, reason)
     return 1

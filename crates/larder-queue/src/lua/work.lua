@@ -11,7 +11,12 @@ local FLOOR, CLASS, LEASED = -9007199254740992, 1125899906842624, 45035996273704
 local at, changed, placed, sooner, latest, made = now(), false, false, false, 0, {}
 local per_group, keeps_order = tonumber(ARGV[6]), ARGV[7] == '1'
 local meta = redis.call('HMGET', KEYS[1], 'seq', 'fence', 'ends', 'paused', 'tat')
-local seq, fence, ends = tonumber(meta[1] or 0), tonumber(meta[2] or 0), tonumber(meta[3] or 0)
+-- What is not a number of ours was not written here, and counts as none.
+local function number(text)
+  local n = tonumber(text or 0) or 0
+  return n >= 0 and n < 9007199254740992 and n or 0
+end
+local seq, fence, ends = number(meta[1]), number(meta[2]), number(meta[3])
 local seq_before, fence_before = seq, fence
 if not meta[3] then
   -- What was made later than the first key may outlive it by a part of a millisecond.

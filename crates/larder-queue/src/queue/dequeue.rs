@@ -2,6 +2,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::Result;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -31,7 +32,8 @@ impl Queue {
         Ok(self.take(n).await?.0)
     }
 
-    /// Takes at most `n` jobs, and waits `within` at most until there is one. None if that time is over.
+    /// Takes at most `n` jobs, and waits `within` at most until there is one. The list is empty if that time is
+    /// over.
     ///
     /// It takes one round trip if there is a job, and three more before it waits. All tasks that wait on
     /// clones of one queue share a subscription; an enqueue wakes each idle process once, which then takes
@@ -86,9 +88,20 @@ impl Queue {
             Poll::Ready(taken) => taken?,
             Poll::Pending => self.take_in_background(dequeue).await?,
         };
-        let next_in = taken
+        let mut next_in = taken
             .next_in
             .map(|micros| Duration::from_micros(micros.unsigned_abs()));
+        if taken.unreadable > 0 {
+            self.unreadable.increment(taken.unreadable);
+            let (queue, count) = (self.name(), taken.unreadable);
+            tracing::warn!(
+                queue,
+                count,
+                "jobs cannot be read: they are dead letters after their attempts"
+            );
+            // Others may wait behind them.
+            next_in = Some(Duration::ZERO);
+        }
         let (at, ends) = (taken.at, taken.lease_ends);
         let deliveries = taken
             .jobs
@@ -99,22 +112,30 @@ impl Queue {
 
     /// Runs the step in a task of its own, so that nothing stays leased to a caller who has gone away.
     async fn take_in_background(&self, dequeue: Dequeue) -> Result<Taken> {
-        let (answer, caller) = oneshot::channel();
+        let (answer, receiver) = oneshot::channel();
         let queue = self.clone();
         tokio::spawn(async move {
             let taken = queue.run(&dequeue).await;
-            if let Err(Ok(taken)) = answer.send(taken)
-                && !taken.jobs.is_empty()
-            {
-                let receipts: Vec<_> = taken.jobs.iter().map(|it| queue.receipt(it)).collect();
-                // If it fails, the leases end by themselves.
-                let _ = queue.release_many(&receipts).await;
+            if let Err(Ok(taken)) = answer.send(taken) {
+                queue.give_back(taken).await;
             }
         });
-        match caller.await {
+        let mut answer = Answer {
+            receiver,
+            queue: self,
+        };
+        match (&mut answer.receiver).await {
             Ok(taken) => taken,
             // The runtime shuts down.
             Err(_) => Ok(Taken::default()),
+        }
+    }
+
+    async fn give_back(&self, taken: Taken) {
+        let receipts: Vec<_> = taken.jobs.iter().map(|it| self.receipt(it)).collect();
+        if !receipts.is_empty() {
+            // If it fails, the leases end by themselves.
+            let _ = self.release_many(&receipts).await;
         }
     }
 
@@ -141,6 +162,25 @@ impl Queue {
             id: JobId::known(leased.id.clone()),
             fence: leased.fence,
             partition: self.partition,
+        }
+    }
+}
+
+/// The answer to a dequeue. What a caller who has gone away did not look at is given back.
+struct Answer<'a> {
+    receiver: oneshot::Receiver<Result<Taken>>,
+    queue: &'a Queue,
+}
+
+impl Drop for Answer<'_> {
+    fn drop(&mut self) {
+        // What is not here yet stays with its sender, who gives it back.
+        self.receiver.close();
+        if let Ok(Ok(taken)) = self.receiver.try_recv()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let queue = self.queue.clone();
+            runtime.spawn(async move { queue.give_back(taken).await });
         }
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Taken {
     /// If none was taken, in how many microseconds one may be; None if nothing is due.
     pub(crate) next_in: Option<i64>,
     pub(crate) jobs: Vec<Leased>,
+    /// How many jobs were taken that cannot be read: nobody holds them.
+    pub(crate) unreadable: u64,
 }
 
 impl Default for Taken {
@@ -42,6 +44,7 @@ impl Default for Taken {
             lease_ends: never,
             next_in: None,
             jobs: Vec::new(),
+            unreadable: 0,
         }
     }
 }
@@ -119,7 +122,9 @@ impl Dequeue {
             free = free.min(i64::from(settings.max_running) - work.held.leased.len() as i64);
         }
         let mut next = None;
-        let tat = work.held.tat.max(at);
+        // A rate that was slower, or a clock that was ahead, has used up one period at most.
+        let period = settings.rate_interval * i64::from(settings.rate_burst);
+        let tat = work.held.tat.max(at).min(at + period);
         if settings.rate_interval > 0 {
             let (interval, burst) = (settings.rate_interval, i64::from(settings.rate_burst));
             let spare = (at + burst * interval - tat).div_euclid(interval);
@@ -144,6 +149,9 @@ impl Dequeue {
             }
         }
 
+        if !jobs.is_empty() {
+            work.latest = work.latest.max(lease_ends);
+        }
         if settings.rate_interval > 0 && !jobs.is_empty() {
             work.held.tat = tat + jobs.len() as i64 * settings.rate_interval;
         }
@@ -162,6 +170,7 @@ impl Dequeue {
             lease_ends: Timestamp::from_micros(lease_ends),
             next_in: next.map(|next| (next - at).max(0)),
             jobs,
+            unreadable: 0,
         };
         Worked { answer, wakes }
     }
@@ -244,7 +253,7 @@ impl Work<'_> {
 impl FromWire for Taken {
     fn from_wire(wire: Wire) -> Result<Self> {
         let (at, lease_ends, next_in, jobs): (_, _, _, Vec<Wire>) = wire.read()?;
-        let mut leased = Vec::with_capacity(jobs.len() / 3);
+        let (mut leased, mut unreadable) = (Vec::with_capacity(jobs.len() / 3), 0);
         let mut jobs = jobs.into_iter();
         while let Some(id) = jobs.next() {
             let mut next = || {
@@ -252,14 +261,22 @@ impl FromWire for Taken {
                     .ok_or_else(|| Wire::unexpected("a job in three parts"))
             };
             let (text, body) = (next()?.bytes()?, next()?.bytes()?);
-            let id: String = id.read()?;
-            leased.push(Leased::new(id.into(), Held::read(&text, body)?));
+            let read = |id: Wire| {
+                let id: String = id.read()?;
+                Ok(Leased::new(id.into(), Held::read(&text, body)?))
+            };
+            // One that is damaged must not hold up those that were taken with it.
+            match read(id) {
+                Ok(job) => leased.push(job),
+                Err::<_, larder_store::Error>(_) => unreadable += 1,
+            }
         }
         Ok(Self {
             at,
             lease_ends,
             next_in,
             jobs: leased,
+            unreadable,
         })
     }
 }

@@ -4,34 +4,15 @@ mod faults;
 mod steps;
 mod wakes;
 
-use std::time::Duration;
-
-use larder_moka::MokaStore;
-use larder_redis::RedisStore;
-use larder_store::ManualClock;
 use larder_test::server::RedisServer;
 use larder_test::trace::{Pair, Traces};
+use larder_worlds::traces::pair;
 
 use crate::record::{QueueRecord, Settings};
 use steps::{next, next_of};
 
 const SEEDS: u64 = 10;
 const STEPS: usize = 400;
-
-pub(crate) async fn pair(server: &RedisServer) -> Pair {
-    let clock = ManualClock::default();
-    let rust = MokaStore::builder().with_clock(clock.clone()).build();
-    Pair::new(clock.clone(), rust, lua(server, clock).await)
-}
-
-async fn lua(server: &RedisServer, clock: ManualClock) -> RedisStore {
-    RedisStore::builder(&server.url())
-        .with_virtual_time(clock)
-        .with_timeout(Duration::from_secs(20))
-        .connect()
-        .await
-        .unwrap()
-}
 
 fn traces(server: &RedisServer) -> Traces<impl AsyncFn() -> Pair + '_> {
     Traces::new(SEEDS, STEPS, async || pair(server).await)

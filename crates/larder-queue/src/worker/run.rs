@@ -158,7 +158,7 @@ impl Running {
                 queue: queue.clone(),
                 renewals: Renewals::new(queue.clone()),
                 outcomes,
-                metrics: Metrics::new(queue.name()),
+                metrics: Metrics::new(queue.name(), queue.number()),
             });
             let renewing = link.clone();
             let renewing = tokio::spawn(async move { renewing.renewals.run().await });
@@ -237,7 +237,7 @@ impl Running {
                 tokio::select! {
                     biased;
                     () = self.stop.cancelled() => {}
-                    began = link.queue.turn() => *turn = Some(began?),
+                    began = link.turn() => *turn = Some(began?),
                 }
             }
             Some(turn) => {
@@ -324,10 +324,17 @@ impl Running {
 const OBSERVED_EACH: Duration = Duration::from_secs(15);
 
 impl Link {
+    /// Waits for the turn to wait at the store, which may take long, and registers there, which may not.
+    async fn turn(&self) -> Result<Turn<'_>> {
+        let mut turn = self.queue.turn().await;
+        in_time(self.queue.begin(&mut turn)).await?;
+        Ok(turn)
+    }
+
     /// Keeps the gauges of the queue up to date, for as long as it is polled.
     async fn observe(&self) {
         loop {
-            if let Ok(counts) = self.queue.counts().await {
+            if let Ok(counts) = in_time(self.queue.counts()).await {
                 self.metrics.observe(&counts);
             }
             sleep(OBSERVED_EACH).await;

@@ -10,6 +10,7 @@ mod leases;
 mod limits;
 mod partitioned;
 mod periodic;
+mod poison;
 mod races;
 mod support;
 mod worker;

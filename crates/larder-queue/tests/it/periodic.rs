@@ -150,6 +150,38 @@ on_both_stores! {
         }
     }
 
+    async fn a_clock_that_was_years_ahead_does_not_stop_a_schedule(world: World, clock: ManualClock) {
+        let queue = world.queue();
+        let periodic = each_minute(&queue);
+        assert_eq!(new(&periodic).await, 0);
+        clock.advance(MINUTE);
+        assert_eq!(new(&periodic).await, 1);
+        let years = 5 * 366 * 86_400 * 1_000_000;
+        clock.advance_micros(years);
+        assert_eq!(new(&periodic).await, 1);
+        clock.advance_micros(-years);
+        assert_eq!(new(&periodic).await, 0, "it begins at the present");
+        clock.advance(MINUTE);
+        assert_eq!(new(&periodic).await, 1);
+        // One that is set back by an hour repeats nothing.
+        clock.advance_micros(-3_600_000_000);
+        clock.advance(MINUTE);
+        assert_eq!(new(&periodic).await, 0);
+    }
+
+    async fn a_function_that_panics_leaves_out_its_tick_and_no_other(world: World, clock: ManualClock) {
+        let queue = world.queue();
+        let periodic = Periodic::new(queue.clone());
+        let periodic = periodic.on("broken", every(MINUTE), |_| panic!("a bug of the application"));
+        let periodic = periodic.unwrap().on("reminder", every(MINUTE), |_| NewJob::new(&Reminder { due: 0 }));
+        let periodic = periodic.unwrap();
+        assert_eq!(new(&periodic).await, 0);
+        for _ in 0..2 {
+            clock.advance(MINUTE);
+            assert_eq!(new(&periodic).await, 1);
+        }
+    }
+
     async fn a_schedule_that_is_changed_goes_on_from_its_last_tick(world: World, clock: ManualClock) {
         let queue = world.queue();
         new(&each_minute(&queue)).await;
